@@ -1,0 +1,174 @@
+# podflame: one non-recursive Makefile. `make help` lists what it can do.
+#
+# Every source file of a room is built; a new .c needs no line here.
+#   V=1                           print whole commands
+#   DEVELOPER=1                   warnings are errors
+#   SANITIZE=address,undefined    build with these sanitizers, in a build folder of its own
+#   CC=clang                      likewise
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := all
+
+VERSION := 0.1.0
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+BINDIR  ?= $(PREFIX)/bin
+
+CC        ?= cc
+ifeq ($(origin CC),default)
+CC        := gcc
+endif
+PKG_CONFIG ?= pkg-config
+CFLAGS    ?= -O2 -g
+SANITIZE  ?=
+
+comma   := ,
+variant := $(notdir $(firstword $(CC)))$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
+B       := build/$(variant)
+GEN     := build/gen
+
+# ---- what is built -----------------------------------------------------------
+
+# The rooms, and for each one the rooms below it that it may call.
+rooms := nsutil elfsym pystack find sample profile format send collect command
+
+path_nsutil  := nsutil
+path_elfsym  := elfsym
+path_pystack := pystack
+$(foreach r,find sample profile format send collect command,$(eval path_$(r) := agent/$(r)))
+
+below_pystack := nsutil elfsym
+below_find    := pystack nsutil elfsym
+below_sample  := pystack nsutil elfsym profile
+below_format  := profile
+below_send    := format profile
+below_collect := format profile
+below_command := find sample send collect format profile pystack nsutil elfsym
+
+sources  = $(wildcard $(path_$(1))/*.c)
+archives = $(foreach room,$(1),$(B)/$(room).a)
+objects  = $(patsubst %.c,$(B)/%.o,$(1))
+
+main := agent/main.c
+
+libs    := libelf libcap json-c libcurl zlib libmicrohttpd sqlite3 libprotobuf-c libxxhash
+LIBS     = $(shell $(PKG_CONFIG) --libs $(libs)) -lpthread -lm
+PKGFLAGS = $(shell $(PKG_CONFIG) --cflags $(libs))
+
+warnings := -Wall -Wextra -Wshadow -Wvla -Wmissing-prototypes -Wstrict-prototypes -Wpointer-arith \
+            -Wwrite-strings -Wundef -Wformat=2 -Wcast-qual -fno-common
+ifdef DEVELOPER
+warnings += -Werror
+endif
+
+ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -DPODFLAME_VERSION='"$(VERSION)"' -DPODFLAME_GEN='"$(GEN)"' \
+             -I. -I$(GEN) $(warnings) -fstack-protector-strong -MMD -MP $(PKGFLAGS) $(CFLAGS)
+ifneq ($(SANITIZE),)
+ALL_CFLAGS += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
+LDFLAGS    += -fsanitize=$(SANITIZE)
+endif
+
+ifeq ($(V),1)
+Q :=
+say = @:
+else
+Q := @
+say = @printf '  %-7s %s\n'
+endif
+
+.PHONY: all
+all: $(B)/podflame build/podflame ## build the program: build/podflame
+
+$(B)/podflame: $(call objects,$(main)) $(call archives,command $(below_command))
+	$(say) LINK $@
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+define room_rules
+$(B)/$(1).a: $(call objects,$(call sources,$(1))) $(call objects,$(generated_$(1)))
+	$$(say) AR $$@
+	$$(Q)rm -f $$@ && ar rcs $$@ $$^
+endef
+
+# The last built variant is the one that people and tests call.
+build/podflame: $(B)/podflame FORCE
+	$(Q)ln -sf $(variant)/podflame $@
+
+.PHONY: FORCE
+FORCE:
+
+$(B)/%.o: %.c
+	$(say) CC $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+# ---- generated sources -------------------------------------------------------
+
+# pprof's messages, by protobuf-c; the flame graph and the collector's page, each
+# bundled from npm into one self-contained html file, embedded by the assembler.
+generated_format := $(GEN)/pprof.pb-c.c
+
+$(GEN)/pprof.pb-c.c $(GEN)/pprof.pb-c.h &: agent/format/pprof.proto
+	$(say) PROTOC $<
+	$(Q)mkdir -p $(GEN) && protoc-c --proto_path=agent/format --c_out=$(GEN) $<
+
+flame := agent/format/flame
+npm   := build/npm/node_modules/.package-lock.json
+
+$(npm): $(flame)/package.json $(flame)/package-lock.json
+	$(say) NPM $(flame)
+	$(Q)mkdir -p build/npm && cp $^ build/npm/ && npm --prefix build/npm ci --silent --no-audit --no-fund && touch $@
+
+$(GEN)/%.html: $(npm) $(wildcard $(flame)/* agent/collect/page/*)
+	$(say) BUNDLE $@
+	$(Q)mkdir -p $(GEN) && NODE_PATH=build/npm/node_modules node $(flame)/bundle.cjs $(filter %/$*.html,$^) $@
+
+$(B)/agent/format/pprof.o: $(GEN)/pprof.pb-c.h
+$(B)/agent/format/html.o: $(GEN)/flame.html
+$(B)/agent/collect/page.o: $(GEN)/page.html
+
+$(foreach room,$(rooms),$(eval $(call room_rules,$(room))))
+
+# ---- tests -------------------------------------------------------------------
+
+# tests/unit/ROOM_UNIT.c: one Criterion program a room, linked with nothing above it.
+unit_rooms := $(sort $(foreach f,$(wildcard tests/unit/*_*.c),$(firstword $(subst _, ,$(notdir $(f))))))
+support    := $(wildcard tests/unit/support/*.c)
+
+define unit_rules
+$(B)/unit/$(1): $(call objects,$(wildcard tests/unit/$(1)_*.c) $(support)) $(call archives,$(1) $(below_$(1)))
+	$$(say) LINK $$@
+	$$(Q)mkdir -p $$(@D) && $$(CC) $$(LDFLAGS) -o $$@ $$^ $$(LIBS) -lcriterion
+
+.PHONY: unit-$(1)
+unit-$(1): $(B)/unit/$(1)
+	$$(Q)$$<
+endef
+$(foreach room,$(unit_rooms),$(eval $(call unit_rules,$(room))))
+
+.PHONY: unit
+unit: $(addprefix unit-,$(unit_rooms)) ## unit tests only
+
+.SECONDARY:
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+# ---- setting up, installing, cleaning ----------------------------------------
+
+build_packages := gcc make pkg-config libelf-dev libcap-dev libjson-c-dev libcurl4-openssl-dev zlib1g-dev \
+                  libmicrohttpd-dev libsqlite3-dev libprotobuf-c-dev protobuf-c-compiler libxxhash-dev uthash-dev nodejs npm
+
+.PHONY: deps
+deps: ## install what the build needs (Debian, as root)
+	$(Q).ci/packages $(build_packages)
+
+.PHONY: install
+install: all ## install under PREFIX (DESTDIR is honoured)
+	install -D -m 755 $(B)/podflame $(DESTDIR)$(BINDIR)/podflame
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf build
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

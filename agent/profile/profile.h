@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PROFILE_H
+#define PROFILE_H
+
+/*
+ * profile: stacks, counted. A profile belongs to one resource (a process, or a
+ * container) and one span of time. Strings, functions, frames and stacks are
+ * interned: equal ones have equal ids, ids count from 1, and 0 means none.
+ *
+ * Errors: negative -errno only (-ENOMEM). A profile is for one thread at a time.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct profile;
+typedef uint32_t profile_id;
+
+/* ---- making -------------------------------------------------------------- */
+
+struct profile *profile_new(void); /* NULL: out of memory */
+void profile_free(struct profile *profile); /* accepts NULL */
+
+struct profile_function {
+        const char *name;
+        const char *file;
+        uint32_t first_line;
+};
+
+struct profile_frame {
+        profile_id function;
+        uint32_t line; /* 0: not known */
+};
+
+/* What a thread was doing when it was sampled. */
+enum profile_state {
+        PROFILE_RUNNING, /* on a CPU, or counted as such by the mode */
+        PROFILE_IDLE,    /* off CPU: sleeping, waiting */
+};
+
+/* 0 on failure (out of memory). Strings are copied. */
+profile_id profile_intern_function(struct profile *p, const char *name, const char *file, uint32_t first_line);
+profile_id profile_intern_frame(struct profile *p, profile_id function, uint32_t line);
+/* @frames leaf first; n > 0. */
+profile_id profile_intern_stack(struct profile *p, const profile_id *frames, size_t n);
+profile_id profile_intern_thread(struct profile *p, uint64_t tid, const char *name);
+
+/*
+ * Counts @count samples of @stack, standing for @nanoseconds in all.
+ * @thread may be 0: not told apart.
+ */
+int profile_add(struct profile *p, profile_id stack, profile_id thread, enum profile_state state, uint64_t count,
+                uint64_t nanoseconds);
+
+/*
+ * Adds all of @from to @to: samples, counters, time span (united). Attributes
+ * and settings of @to stay; empty ones are taken from @from.
+ * @keep_threads: false merges the threads of @from into one.
+ */
+int profile_merge(struct profile *to, const struct profile *from, bool keep_threads);
+
+/* ---- what it is of ------------------------------------------------------- */
+
+/*
+ * Attributes of the resource, by OpenTelemetry's names: "service.name",
+ * "container.id", "container.name", "container.image.name", "process.pid",
+ * "process.executable.name", "process.runtime.version", "host.name".
+ * Values are text; setting one again replaces it, NULL removes it.
+ */
+int profile_set_attribute(struct profile *p, const char *key, const char *value);
+const char *profile_attribute(const struct profile *p, const char *key); /* NULL: none */
+size_t profile_attributes(const struct profile *p);
+void profile_attribute_at(const struct profile *p, size_t i, const char **ret_key, const char **ret_value);
+
+enum profile_mode {
+        PROFILE_MODE_CPU,
+        PROFILE_MODE_WALL,
+        PROFILE_MODE_GIL,
+};
+const char *profile_mode_name(enum profile_mode mode); /* "cpu", "wall", "gil" */
+bool profile_mode_parse(const char *name, enum profile_mode *ret);
+
+struct profile_settings {
+        enum profile_mode mode;
+        uint64_t period_ns; /* nominal time between two samples; 0: not known */
+        uint64_t start_ns;  /* CLOCK_REALTIME of the first moment covered */
+        uint64_t duration_ns;
+        const char *engine; /* "perf", "timer", "blocking"; static storage */
+};
+void profile_set_settings(struct profile *p, const struct profile_settings *settings);
+const struct profile_settings *profile_settings(const struct profile *p);
+
+/* What became of the ticks: ok + torn + gone + failed == ticks that were this target's. */
+struct profile_counters {
+        uint64_t ticks;   /* moments at which a thread was to be read */
+        uint64_t ok;      /* stacks reported */
+        uint64_t retried; /* of these, those that took more than one reading */
+        uint64_t torn;    /* kept changing while read: not reported */
+        uint64_t late;    /* ticks that came too late or were missed */
+        uint64_t gone;    /* the thread ended first */
+        uint64_t failed;  /* unreadable for another reason */
+};
+struct profile_counters *profile_counters(struct profile *p);
+const struct profile_counters *profile_counters_of(const struct profile *p);
+
+/* ---- reading ------------------------------------------------------------- */
+
+/* Ids run from 1 to the number of things, inclusive. */
+size_t profile_functions(const struct profile *p);
+size_t profile_frames(const struct profile *p);
+size_t profile_stacks(const struct profile *p);
+size_t profile_threads(const struct profile *p);
+
+const struct profile_function *profile_function(const struct profile *p, profile_id id);
+const struct profile_frame *profile_frame(const struct profile *p, profile_id id);
+/* Frame ids, leaf first. */
+const profile_id *profile_stack(const struct profile *p, profile_id id, size_t *ret_n);
+void profile_thread(const struct profile *p, profile_id id, uint64_t *ret_tid, const char **ret_name);
+
+struct profile_sample {
+        profile_id stack;
+        profile_id thread;
+        enum profile_state state;
+        uint64_t count;
+        uint64_t nanoseconds;
+};
+size_t profile_samples(const struct profile *p); /* each (stack, thread, state) once */
+const struct profile_sample *profile_sample(const struct profile *p, size_t i); /* i from 0 */
+uint64_t profile_total(const struct profile *p); /* sum of counts */
+
+/* ---- statistics ---------------------------------------------------------- */
+
+struct profile_top {
+        const char *name;
+        const char *file;
+        uint64_t self;  /* samples with it as leaf */
+        uint64_t total; /* samples with it anywhere, recursion counted once */
+};
+
+/*
+ * Functions by self samples, then total, descending; at most @max of them.
+ * @ret is allocated; its strings live as long as @p.
+ */
+int profile_top(const struct profile *p, size_t max, struct profile_top **ret, size_t *ret_n);
+
+/* ---- sets ---------------------------------------------------------------- */
+
+/* Several profiles taken together, e.g. all processes of a recording. */
+struct profile_set {
+        struct profile **items;
+        size_t n;
+};
+int profile_set_add(struct profile_set *set, struct profile *profile); /* takes ownership on success */
+void profile_set_deinit(struct profile_set *set);                      /* accepts {0} */
+
+#endif

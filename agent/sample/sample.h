@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SAMPLE_H
+#define SAMPLE_H
+
+/*
+ * sample: when to read which thread, on which CPU.
+ *
+ * Ticks say when and whom: the perf tick (a software clock event per CPU, the
+ * kernel says which thread it interrupted) or the timer tick (absolute
+ * deadlines). Readers, one per CPU, pinned, SCHED_FIFO where granted, read the
+ * interrupted thread while it is preempted. Targets hold what is known of a
+ * process and the profile being filled.
+ *
+ * Errors: negative -errno, positive sample_error.
+ */
+
+#include "agent/profile/profile.h"
+#include "pystack/pystack.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum sample_error {
+        SAMPLE_E_ENGINE = 1, /* the engine asked for is refused here: see the reason */
+        SAMPLE_E_GONE,       /* the process has ended */
+};
+
+enum sample_engine {
+        SAMPLE_ENGINE_AUTO, /* the best that works here */
+        SAMPLE_ENGINE_PERF,
+        SAMPLE_ENGINE_TIMER,
+};
+
+/* Rates outside are refused. */
+#define SAMPLE_RATE_MIN 1
+#define SAMPLE_RATE_MAX 20000
+
+struct sample_config {
+        enum profile_mode mode;
+        enum sample_engine engine;
+        unsigned rate; /* per second */
+        bool threads;  /* tell threads apart in the profiles */
+        bool idle;     /* mode wall: count idle threads */
+        /*
+         * A thread of a process that is no target was seen on a CPU: a hint for
+         * discovery. Called from readers: must be quick. May be NULL.
+         */
+        void (*on_stranger)(void *ctx, pid_t pid);
+        void *ctx;
+};
+
+struct sampler;
+
+/* Probes the engines and starts the readers. @reason gets a sentence on failure. */
+int sampler_open(const struct sample_config *config, struct sampler **ret, char *reason, size_t reason_size);
+
+/* Stops the readers and releases all targets left. Accepts NULL. */
+void sampler_close(struct sampler *sampler);
+
+/* What was chosen and what was refused, in one line, e.g. "perf tick, 2 CPUs, SCHED_FIFO". */
+const char *sampler_describe(const struct sampler *sampler);
+enum sample_engine sampler_engine(const struct sampler *sampler);
+
+/*
+ * Adds a process. @py is consumed on success. The target is named by its pid
+ * until it is removed; -EEXIST if there is one.
+ */
+int sampler_add(struct sampler *sampler, pid_t pid, struct pystack *py);
+
+/* Removes it; its unfinished profile is handed over like sampler_take()'s. */
+int sampler_remove(struct sampler *sampler, pid_t pid, struct profile **ret);
+
+/*
+ * Takes the target's profile so far and begins a new one. The profile has its
+ * settings and counters set, and no attributes; the caller owns it.
+ */
+int sampler_take(struct sampler *sampler, pid_t pid, struct profile **ret);
+
+#endif

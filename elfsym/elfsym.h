@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ELFSYM_H
+#define ELFSYM_H
+
+/*
+ * elfsym: what an ELF file says of itself: symbols, sections, build-id, and
+ * where it came to lie in memory. Files belong to targets and may be forged:
+ * every offset and count is checked against the file before use.
+ *
+ * Errors: 0 success, negative -errno, positive elfsym_error.
+ * One elfsym is for one thread at a time.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum elfsym_error {
+        ELFSYM_E_NOT_ELF = 1, /* no ELF magic, or damaged beyond reading */
+        ELFSYM_E_FOREIGN,     /* another class, byte order or machine than this host's */
+        ELFSYM_E_NOT_FOUND,   /* no such symbol, section or note */
+        ELFSYM_E_RANGE,       /* an address or length outside the file's segments */
+};
+
+const char *elfsym_strerror(int error);
+
+struct elfsym;
+
+/* Opens an ELF file. @fd is not consumed and must stay open until elfsym_close(). */
+int elfsym_open_fd(int fd, struct elfsym **ret);
+
+/*
+ * Reads @len bytes at @addr of an image in memory into @buf: 0 or negative errno.
+ */
+typedef int (*elfsym_read_fn)(void *ctx, uint64_t addr, void *buf, size_t len);
+
+/*
+ * Opens the image of an ELF file as mapped at @base (the address of file offset
+ * 0): for files that cannot be opened (deleted, the vDSO). Only what is loaded
+ * can be seen: .dynsym through PT_DYNAMIC, not sections.
+ */
+int elfsym_open_image(elfsym_read_fn read, void *ctx, uint64_t base, struct elfsym **ret);
+
+/* Accepts NULL. */
+void elfsym_close(struct elfsym *elf);
+
+struct elfsym_symbol {
+        uint64_t value; /* as in the file: add elfsym_load_bias() for the address */
+        uint64_t size;  /* bytes, 0 if not given */
+};
+
+/*
+ * A defined symbol by name. .dynsym is searched first (it stays in stripped
+ * files), then .symtab. Works without section headers, through PT_DYNAMIC.
+ */
+int elfsym_symbol(struct elfsym *elf, const char *name, struct elfsym_symbol *ret);
+
+struct elfsym_section {
+        uint64_t addr; /* as in the file */
+        uint64_t size;
+};
+int elfsym_section(struct elfsym *elf, const char *name, struct elfsym_section *ret);
+
+/* Whether a DT_NEEDED entry contains @part (e.g. "libpython"). */
+bool elfsym_needs(struct elfsym *elf, const char *part);
+
+/* GNU build-id: ids are 20 bytes (SHA-1) in practice; longer ones are cut. */
+#define ELFSYM_BUILD_ID_MAX 32
+int elfsym_build_id(struct elfsym *elf, uint8_t ret[static ELFSYM_BUILD_ID_MAX], size_t *ret_len);
+
+/*
+ * The load bias: what is to be added to a value of the file to get its address,
+ * where the mapping that holds file offset 0 starts at @map_start. 0 for ET_EXEC.
+ */
+uint64_t elfsym_load_bias(const struct elfsym *elf, uint64_t map_start);
+
+/*
+ * Reads initialised data of the file at file address @value (before relocation):
+ * constants such as Py_Version. ELFSYM_E_RANGE where no segment holds all of it.
+ */
+int elfsym_read(struct elfsym *elf, uint64_t value, void *buf, size_t len);
+
+#endif

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NSUTIL_H
+#define NSUTIL_H
+
+/*
+ * nsutil: what the operating system says of a PID.
+ *
+ * Everything here is read from /proc with bounded reads, or opened below
+ * /proc/PID/root without leaving it. The target may be hostile: it chooses its
+ * names, its links and the files in its root. Nothing is ever written to it,
+ * nothing of it is executed, and no namespace is entered (no setns).
+ *
+ * Errors, as everywhere in podflame's libraries: 0 is success; a negative value
+ * is -errno, to be forwarded unchanged; a positive one is an nsutil_error that
+ * the caller is expected to handle. Return parameters are untouched on failure.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum nsutil_error {
+        NSUTIL_E_GONE = 1,  /* the process or thread has ended */
+        NSUTIL_E_DENIED,    /* the kernel refuses it: see nsutil_denial() */
+        NSUTIL_E_NOT_FOUND, /* no such thing in what was searched */
+        NSUTIL_E_MALFORMED, /* the text is not what the kernel writes */
+        NSUTIL_E_TOO_BIG,   /* more bytes than the stated bound */
+};
+
+/* A sentence fragment for @error, an nsutil_error or a negative errno. */
+const char *nsutil_strerror(int error);
+
+/* ---- bounded reading ---------------------------------------------------- */
+
+/*
+ * Reads a whole file of unknown size (procfs says 0), at most @max bytes.
+ * @ret_text is NUL-terminated, allocated, owned by the caller (free()).
+ * NSUTIL_E_TOO_BIG if there is more.
+ */
+int nsutil_read_file_at(int dirfd, const char *path, size_t max, char **ret_text, size_t *ret_len);
+
+/* The same for /proc/@pid/@name; ENOENT and ESRCH become NSUTIL_E_GONE. */
+int nsutil_read_proc(pid_t pid, const char *name, size_t max, char **ret_text, size_t *ret_len);
+
+/* ---- processes and threads ---------------------------------------------- */
+
+/* Linux limits PID namespaces to 32 levels (MAX_PID_NS_LEVEL, since 3.7). */
+#define NSUTIL_MAX_NS_DEPTH 33
+
+/* TASK_COMM_LEN of the kernel, the NUL included. */
+#define NSUTIL_COMM_SIZE 16
+
+struct nsutil_stat {
+        pid_t pid;
+        pid_t ppid;
+        char comm[NSUTIL_COMM_SIZE]; /* may hold any byte but NUL */
+        char state;                  /* R S D Z T t X I */
+        uint64_t user_ticks;         /* utime, in clock ticks */
+        uint64_t system_ticks;       /* stime, in clock ticks */
+        uint64_t start_time;         /* since boot, in clock ticks: with the pid, a process's identity */
+        int threads;
+        int cpu; /* on which it last ran */
+};
+
+/* Parses the text of /proc/PID/stat; comm may contain ')' and spaces. */
+int nsutil_stat_parse(const char *text, size_t len, struct nsutil_stat *ret);
+int nsutil_stat_read(pid_t pid, struct nsutil_stat *ret);
+
+struct nsutil_status {
+        uid_t uid;         /* effective */
+        uint64_t cap_eff;  /* CapEff, a bit per capability */
+        unsigned ns_depth; /* levels in ns_pid, at least 1 */
+        pid_t ns_pid[NSUTIL_MAX_NS_DEPTH]; /* NSpid: outermost (ours) first, innermost last */
+};
+
+/* Parses the text of /proc/PID/status. A kernel without NSpid gives depth 1. */
+int nsutil_status_parse(const char *text, size_t len, struct nsutil_status *ret);
+int nsutil_status_read(pid_t pid, struct nsutil_status *ret);
+
+struct nsutil_thread {
+        pid_t tid;       /* in our PID namespace */
+        pid_t inner_tid; /* in the innermost one: what the target itself calls it */
+        char name[NSUTIL_COMM_SIZE];
+};
+
+/* A process of more threads than this is read up to here. */
+#define NSUTIL_MAX_THREADS 65536
+
+/*
+ * Lists the threads of @pid. @ret is allocated, owned by the caller.
+ * A thread that ends while the list is made is left out.
+ */
+int nsutil_threads_read(pid_t pid, struct nsutil_thread **ret, size_t *ret_n);
+
+/* One thread of @pid, by its TID in our namespace. */
+int nsutil_thread_read(pid_t pid, pid_t tid, struct nsutil_thread *ret);
+
+/*
+ * Nanoseconds that a thread has spent on a CPU so far (first field of
+ * /proc/PID/task/TID/schedstat; needs CONFIG_SCHED_INFO, as all distributions have).
+ */
+int nsutil_thread_cpu_ns(pid_t pid, pid_t tid, uint64_t *ret);
+
+/* Target of /proc/PID/exe, " (deleted)" taken off. @size >= 2; longer paths are cut. */
+int nsutil_exe(pid_t pid, char *buf, size_t size);
+
+/*
+ * The command line, arguments joined by spaces, control characters replaced by
+ * '?', cut to @size. Empty for kernel threads.
+ */
+int nsutil_cmdline(pid_t pid, char *buf, size_t size);
+
+/* A pidfd (close-on-exec), owned by the caller; readable once the process ends. */
+int nsutil_pidfd_open(pid_t pid, int *ret_fd);
+
+/*
+ * Calls @each for every PID in /proc, in no particular order; stops when it
+ * returns non-zero and returns that value.
+ */
+int nsutil_each_pid(int (*each)(pid_t pid, void *ctx), void *ctx);
+
+/* ---- memory maps and files ---------------------------------------------- */
+
+struct nsutil_map {
+        uint64_t start, end; /* end exclusive */
+        uint64_t offset;     /* into the file, bytes */
+        dev_t dev;
+        ino_t inode;      /* 0: no file */
+        unsigned prot;    /* PROT_READ | PROT_WRITE | PROT_EXEC */
+        bool deleted;     /* the file was unlinked; the mark is taken off path */
+        const char *path; /* as the target sees it; "" for anonymous; escapes (\012) kept */
+};
+
+struct nsutil_maps {
+        struct nsutil_map *maps; /* ascending */
+        size_t n;
+        char *text; /* what the paths point into */
+};
+
+/* A line of maps is about 100 bytes; processes with 65 530 (vm.max_map_count) fit. */
+#define NSUTIL_MAPS_MAX ((size_t)16 << 20)
+
+/*
+ * Parses the text of /proc/PID/maps. @text is consumed (freed with @ret) on
+ * success only. Deinitialise with nsutil_maps_deinit(), which accepts {0}.
+ */
+int nsutil_maps_parse(char *text, size_t len, struct nsutil_maps *ret);
+int nsutil_maps_read(pid_t pid, struct nsutil_maps *ret);
+void nsutil_maps_deinit(struct nsutil_maps *maps);
+
+/*
+ * Opens @path as the target sees it: below /proc/PID/root, links resolved inside
+ * that root (openat2 with RESOLVE_IN_ROOT and RESOLVE_NO_MAGICLINKS, Linux 5.6),
+ * regular files only, read only. @ret_fd is owned by the caller.
+ */
+int nsutil_open_in_root(pid_t pid, const char *path, int *ret_fd);
+
+/*
+ * Opens the very file behind @map: /proc/PID/map_files where it may be used
+ * (CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN: also finds deleted and replaced
+ * files), else by its path in the target's root if device and inode agree there.
+ * NSUTIL_E_NOT_FOUND if that path holds another file by now.
+ */
+int nsutil_open_map(pid_t pid, const struct nsutil_map *map, int *ret_fd);
+
+/* ---- containers --------------------------------------------------------- */
+
+/* 64 hex digits, Fargate's "32hex-digits", or an LXC name. */
+#define NSUTIL_CONTAINER_ID_SIZE 128
+
+/*
+ * Finds the innermost container's id in the text of /proc/PID/cgroup: segments
+ * are read from leaf to root, the first container token wins. Knows Docker,
+ * containerd, CRI-O, podman, nerdctl, LXC, ECS and Fargate, systemd and
+ * cgroupfs drivers, cgroup v1 and v2, nesting. NSUTIL_E_NOT_FOUND if none.
+ */
+int nsutil_cgroup_container_id(const char *text, size_t len, char ret[static NSUTIL_CONTAINER_ID_SIZE]);
+
+/*
+ * The same from the text of /proc/PID/mountinfo, for targets whose cgroup path
+ * is hidden ("0::/"): runtimes bind-mount …/containers/ID/hostname and the like.
+ */
+int nsutil_mountinfo_container_id(const char *text, size_t len, char ret[static NSUTIL_CONTAINER_ID_SIZE]);
+
+/* Both, in that order, for a process. NSUTIL_E_NOT_FOUND for a process of the host. */
+int nsutil_container_id(pid_t pid, char ret[static NSUTIL_CONTAINER_ID_SIZE]);
+
+/* ---- privileges --------------------------------------------------------- */
+
+/* Whether this process has capability @cap (CAP_SYS_PTRACE, …) in effect. */
+bool nsutil_has_cap(int cap);
+
+/* kernel.yama.ptrace_scope: 0 to 3, or -1 where Yama is not there. */
+int nsutil_yama_scope(void);
+
+/* Why reading @pid's memory is refused, most likely cause first. */
+enum nsutil_denial {
+        NSUTIL_DENIAL_UNKNOWN,
+        NSUTIL_DENIAL_YAMA_LOCKED,     /* ptrace_scope 3: nobody may, until reboot */
+        NSUTIL_DENIAL_NO_CAP,          /* CAP_SYS_PTRACE missing */
+        NSUTIL_DENIAL_USER_NAMESPACE,  /* ours is not an ancestor of the target's */
+        NSUTIL_DENIAL_SECURITY_MODULE, /* AppArmor or SELinux is confining us */
+};
+enum nsutil_denial nsutil_denial(pid_t pid);
+
+#endif

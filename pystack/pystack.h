@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PYSTACK_H
+#define PYSTACK_H
+
+/*
+ * pystack: from an interpreter's memory to Python stacks.
+ *
+ *   locate    where the runtime lies in the target, and which CPython it is
+ *   layout    the offsets of that CPython, as data
+ *   thread    its interpreters and thread states
+ *   snapshot  one thread's state and stack, copied and verified
+ *   decode    a snapshot and a layout in, frames out
+ *   code      code objects: names, files, line tables, cached and validated
+ *
+ * The target is hostile: its memory can hold anything and change at any moment.
+ * Every remote length is bounded, nothing recurses over remote data, and a stack
+ * is reported only if it was read twice and both readings agree.
+ *
+ * Errors: 0 success, negative -errno, positive pystack_error. A struct pystack
+ * is for one thread at a time; several are independent of each other.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+enum pystack_error {
+        PYSTACK_E_GONE = 1,    /* the process or the thread has ended */
+        PYSTACK_E_DENIED,      /* the kernel refuses to read its memory */
+        PYSTACK_E_NOT_PYTHON,  /* no CPython runtime in this process */
+        PYSTACK_E_UNSUPPORTED, /* a CPython that podflame does not know: see the info */
+        PYSTACK_E_NOT_READY,   /* the interpreter is still starting, or is ending */
+        PYSTACK_E_TORN,        /* the thread kept running while it was read */
+        PYSTACK_E_CORRUPT,     /* the memory is not what this CPython would hold */
+};
+
+const char *pystack_strerror(int error);
+
+/* ---- reading memory ------------------------------------------------------ */
+
+/*
+ * How memory is read: process_vm_readv(2) on a live process, a recording in
+ * tests. Reads the remote spans in order, each into its local one (both lists
+ * have @n entries of equal lengths), and stops at the first span that cannot be
+ * read whole. Returns the bytes read (whole spans only), or a negative errno.
+ */
+typedef ssize_t (*pystack_read_fn)(void *ctx, const struct iovec *local, const struct iovec *remote, size_t n);
+
+struct pystack_reader {
+        pystack_read_fn read;
+        void *ctx;
+};
+
+/* The reader of a live process. It holds nothing that needs to be released. */
+struct pystack_reader pystack_process_reader(pid_t pid);
+
+/* ---- opening ------------------------------------------------------------- */
+
+struct pystack_info {
+        uint32_t version;   /* PY_VERSION_HEX, e.g. 0x030d00f0; 0: not known; micro may be 0 */
+        bool free_threaded; /* built without the GIL */
+        uint64_t runtime;   /* address of _PyRuntime */
+        char file[256];     /* the file that holds the runtime, as the target sees it */
+        char detail[128];   /* after a failure: what was found, a sentence fragment */
+};
+
+struct pystack;
+
+/*
+ * Finds the runtime of process @pid and prepares to read it. @ret_info is filled
+ * with what became known, also on failure. Takes some 100 us to a few ms; files
+ * are opened through nsutil, never executed.
+ */
+int pystack_open(pid_t pid, struct pystack **ret, struct pystack_info *ret_info);
+
+/* Accepts NULL. */
+void pystack_close(struct pystack *py);
+
+const struct pystack_info *pystack_info(const struct pystack *py);
+
+/* ---- threads ------------------------------------------------------------- */
+
+struct pystack_thread_ref {
+        uint64_t tstate;    /* address of the PyThreadState */
+        uint64_t interp;    /* address of its PyInterpreterState */
+        pid_t inner_tid;    /* its TID in the target's own PID namespace */
+        bool main;          /* the main thread of its interpreter */
+};
+
+/* A process with more Python threads is read up to here. */
+#define PYSTACK_MAX_THREADS 16384
+
+/*
+ * Lists the thread states of all interpreters. @ret points into @py and is valid
+ * until the next call. @ret_n is 0 for an interpreter without threads.
+ */
+int pystack_threads(struct pystack *py, const struct pystack_thread_ref **ret, size_t *ret_n);
+
+/*
+ * The thread state that holds the GIL (of any interpreter), 0 if nobody does or
+ * the build has none. PYSTACK_E_UNSUPPORTED where the layout does not tell.
+ */
+int pystack_gil_holder(struct pystack *py, uint64_t *ret_tstate);
+
+/* ---- stacks -------------------------------------------------------------- */
+
+/*
+ * A code object, as it was when it was first seen. Valid and unchanged until
+ * pystack_close() or pystack_trim(); @serial is never used twice in a pystack.
+ */
+struct pystack_code {
+        uint32_t serial;
+        uint32_t first_line;
+        const char *name; /* qualified from 3.11 on; UTF-8, control characters escaped */
+        const char *file; /* the same */
+};
+
+struct pystack_frame {
+        const struct pystack_code *code;
+        int32_t instruction; /* byte offset into the bytecode, -1: not started */
+};
+
+/* Deeper stacks lose their outermost frames and are marked truncated. */
+#define PYSTACK_MAX_FRAMES 2048
+
+struct pystack_stack {
+        const struct pystack_frame *frames; /* leaf first; valid until the next sample */
+        size_t n;                           /* 0: the thread runs no Python at all */
+        bool truncated;                     /* the outermost frames are missing */
+        unsigned retries;                   /* readings thrown away before this one */
+};
+
+struct pystack_thread; /* what was learned of a thread: where its stack lies */
+
+int pystack_thread_open(struct pystack *py, const struct pystack_thread_ref *ref, struct pystack_thread **ret);
+void pystack_thread_close(struct pystack_thread *thread);
+uint64_t pystack_thread_tstate(const struct pystack_thread *thread);
+
+/*
+ * Reads the thread's stack, verified: 0 and a true stack, PYSTACK_E_TORN after
+ * @max_tries readings that disagreed, PYSTACK_E_GONE if the thread state is no
+ * longer this thread's. In the steady state this is one system call.
+ */
+int pystack_sample(struct pystack *py, struct pystack_thread *thread, unsigned max_tries, struct pystack_stack *ret);
+
+/* The line that @frame is executing, 0 if its code has no line there. */
+uint32_t pystack_line(struct pystack *py, const struct pystack_frame *frame);
+
+/*
+ * Forgets cached code objects beyond @max, those not seen for longest first.
+ * Pointers to pystack_code become invalid.
+ */
+void pystack_trim(struct pystack *py, size_t max);
+
+#endif
