@@ -42,11 +42,11 @@ const char *pystack_strerror(int error);
 
 /*
  * How memory is read: process_vm_readv(2) on a live process, a recording in
- * tests. Reads the remote spans in order, each into its local one (both lists
- * have @n entries of equal lengths), and stops at the first span that cannot be
- * read whole. Returns the bytes read (whole spans only), or a negative errno.
+ * tests. Copies the @n remote spans, in order and back to back, into @buf, and
+ * stops at the first one that cannot be read. Returns the bytes copied, or a
+ * negative errno if there were none (-ESRCH: the process has ended).
  */
-typedef ssize_t (*pystack_read_fn)(void *ctx, const struct iovec *local, const struct iovec *remote, size_t n);
+typedef ssize_t (*pystack_read_fn)(void *ctx, void *buf, const struct iovec *remote, size_t n);
 
 struct pystack_reader {
         pystack_read_fn read;
@@ -83,10 +83,11 @@ const struct pystack_info *pystack_info(const struct pystack *py);
 /* ---- threads ------------------------------------------------------------- */
 
 struct pystack_thread_ref {
-        uint64_t tstate;    /* address of the PyThreadState */
-        uint64_t interp;    /* address of its PyInterpreterState */
-        pid_t inner_tid;    /* its TID in the target's own PID namespace */
-        bool main;          /* the main thread of its interpreter */
+        uint64_t tstate;  /* address of the PyThreadState */
+        uint64_t interp;  /* address of its PyInterpreterState */
+        uint64_t pthread; /* its pthread_t: what threading.get_ident() says */
+        pid_t inner_tid;  /* its TID in the target's own PID namespace; 0: not known */
+        bool main;        /* the process's first thread */
 };
 
 /* A process with more Python threads is read up to here. */
@@ -107,8 +108,9 @@ int pystack_gil_holder(struct pystack *py, uint64_t *ret_tstate);
 /* ---- stacks -------------------------------------------------------------- */
 
 /*
- * A code object, as it was when it was first seen. Valid and unchanged until
- * pystack_close() or pystack_trim(); @serial is never used twice in a pystack.
+ * A code object, as it was when it was first seen. Valid until the next call to
+ * pystack_sample(); @serial names it for ever: it is never used twice in a pystack,
+ * even if another code object comes to lie at the same address.
  */
 struct pystack_code {
         uint32_t serial;
@@ -147,11 +149,5 @@ int pystack_sample(struct pystack *py, struct pystack_thread *thread, unsigned m
 
 /* The line that @frame is executing, 0 if its code has no line there. */
 uint32_t pystack_line(struct pystack *py, const struct pystack_frame *frame);
-
-/*
- * Forgets cached code objects beyond @max, those not seen for longest first.
- * Pointers to pystack_code become invalid.
- */
-void pystack_trim(struct pystack *py, size_t max);
 
 #endif

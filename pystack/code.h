@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PYSTACK_CODE_H
+#define PYSTACK_CODE_H
+
+/*
+ * Code objects, resolved once and proved at every use.
+ *
+ * CPython frees code objects and gives their memory to others, so an address is
+ * not an identity. An entry therefore carries proofs: the bytes that this code
+ * object, and no other one, has in its place. A snapshot reads them together
+ * with the stack; if they differ, the entry is dropped and resolved anew.
+ */
+
+#include "layout.h"
+#include "pystack.h"
+#include "remote.h"
+
+#define CODE_PROOFS_MAX 4
+
+struct code_proof {
+        uint64_t addr;
+        uint32_t len;
+        uint8_t *bytes;
+};
+
+struct code_entry {
+        struct pystack_code code; /* what the caller sees of it */
+        uint64_t addr;
+        uint64_t interp;     /* whose generation is meant */
+        uint64_t generation; /* no code object has been freed since it was proved; 0: not known */
+        struct code_proof proofs[CODE_PROOFS_MAX];
+        uint32_t n_proofs;
+        uint8_t *lines;
+        size_t lines_len;
+
+        /* Numbers of snapshots: the last one that ... */
+        uint64_t planned;  /* ... was to read its proofs, to be found ... */
+        uint32_t proof_at; /* ... so far into them */
+        uint64_t proved;   /* ... found them as they are */
+        uint64_t rejected; /* ... found them different */
+        uint64_t listed;   /* ... had it on the stack */
+
+        struct code_entry *next_retired;
+};
+
+struct code_cache {
+        struct code_entry **slots; /* open addressing, linear probing; NULL: free */
+        size_t mask;               /* slots - 1; 0: no table yet */
+        size_t used;
+        uint32_t next_serial;
+        struct code_entry *retired; /* dropped, but the caller may still look at them */
+};
+
+void code_cache_deinit(struct code_cache *cache);
+
+/* NULL if @addr is not known. */
+struct code_entry *code_cache_find(const struct code_cache *cache, uint64_t addr);
+
+/*
+ * Reads the code object at @addr and remembers it in place of what was known
+ * there. @type is the address of PyCode_Type, 0: not known.
+ * PYSTACK_E_CORRUPT if there is no code object.
+ */
+int code_cache_resolve(struct code_cache *cache, const struct layout *layout, const struct pystack_reader *reader,
+                       uint64_t type, uint64_t addr, struct code_entry **ret);
+
+/* Frees what was retired: called when the caller has seen the last of it. */
+void code_cache_sweep(struct code_cache *cache);
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PYSTACK_INTERNAL_H
+#define PYSTACK_INTERNAL_H
+
+/* What pystack's own files share. */
+
+#include "code.h"
+#include "layout.h"
+#include "pystack.h"
+#include "remote.h"
+
+/* A span of the target's memory that is read with every snapshot of a thread. */
+struct span {
+        uint64_t addr;
+        uint32_t len;
+        uint32_t unused; /* samples since a frame was last found in it */
+};
+
+struct pystack_thread {
+        struct pystack *py;
+        uint64_t tstate;
+        uint64_t interp;
+        uint64_t pthread; /* thread_id: with interp, what tells it from a successor at its address */
+
+        /* Where its stack lay last time: the plan of the next snapshot. */
+        uint64_t cframe;   /* 3.11, 3.12: address of the running cframe */
+        uint64_t chunk;    /* 3.11 on: what to read of the newest data stack chunk, */
+        uint32_t chunk_len; /* 0: nothing known */
+        struct span *spans; /* older chunks, shims, generators' frames, pages of heap frames */
+        uint32_t n_spans, cap_spans;
+        uint64_t *codes; /* addresses of the code objects of its last stack */
+        uint32_t n_codes, cap_codes;
+        uint64_t generation;
+        uint32_t generation_changes; /* > 0: lately code objects have been freed between samples */
+};
+
+/* A frame as it stands in the target: code and position, not yet resolved. */
+struct raw_frame {
+        uint64_t code;
+        int64_t position; /* as kept: see enum layout_position */
+};
+
+struct pystack {
+        struct pystack_reader reader;
+        struct pystack_info info;
+        struct layout layout;
+        uint64_t code_type; /* address of PyCode_Type, 0: not known */
+        pid_t inner_pid;    /* in the target's own */
+        uint32_t tid_offset; /* of the TID in struct pthread, 0: not known yet */
+
+        struct code_cache codes;
+        uint64_t snapshots; /* taken so far: the newest one's number */
+        struct pystack_thread_ref *threads;
+        size_t n_threads, cap_threads;
+
+        /* One snapshot's memory and the frames in it, reused by the next. */
+        uint8_t *buf;
+        size_t buf_size;
+        struct iovec *iov;
+        size_t iov_size;
+        struct raw_frame *raw;        /* PYSTACK_MAX_FRAMES of each, made for the first sample: */
+        struct pystack_frame *frames; /* most processes of a machine are never on a CPU */
+};
+
+/* Prepares to read @runtime of a known layout. The files of thread.c and snapshot.c need no more. */
+int pystack_open_reader(const struct pystack_reader *reader, const struct pystack_info *info,
+                        const struct layout *layout, uint64_t code_type, struct pystack **ret);
+
+static inline uint64_t word_at(const uint8_t *bytes, uint32_t offset)
+{
+        uint64_t value;
+
+        __builtin_memcpy(&value, bytes + offset, sizeof value);
+        return value;
+}
+
+static inline uint32_t half_at(const uint8_t *bytes, uint32_t offset)
+{
+        uint32_t value;
+
+        __builtin_memcpy(&value, bytes + offset, sizeof value);
+        return value;
+}
+
+#endif

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PYSTACK_LAYOUT_H
+#define PYSTACK_LAYOUT_H
+
+/*
+ * Where things are in a CPython's memory: one struct of byte offsets, filled
+ * from a table (up to 3.12) or from the target's own _Py_DebugOffsets (3.13 on).
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stddef.h>
+
+#define LAYOUT_NONE UINT32_MAX /* this CPython has no such field */
+
+/* How the running position of a frame is kept. */
+enum layout_position {
+        POSITION_LASTI_BYTES, /* int f_lasti, a byte offset (up to 3.9) */
+        POSITION_LASTI_UNITS, /* int f_lasti, in code units of 2 bytes (3.10) */
+        POSITION_PREV_INSTR,  /* pointer to the previous code unit (3.11, 3.12) */
+        POSITION_INSTR_PTR,   /* pointer to the current instruction (3.13 on) */
+};
+
+/* How a code object's line table is encoded. */
+enum layout_lines {
+        LINES_LNOTAB_UNSIGNED, /* byte pairs, up to 3.5 */
+        LINES_LNOTAB_SIGNED,   /* line deltas signed, 3.6 to 3.9 */
+        LINES_RANGES,          /* PEP 626's co_linetable, 3.10 */
+        LINES_LOCATIONS,       /* variable-length entries, 3.11 on */
+};
+
+struct layout {
+        uint16_t version; /* major << 8 | minor */
+
+        struct {
+                uint32_t interpreters_head;
+                uint32_t tstate_current; /* holder of the GIL, up to 3.11 */
+        } runtime;
+
+        struct {
+                uint32_t next;
+                uint32_t threads_head;
+                uint32_t gil;             /* pointer to the GIL's state, 3.12 on */
+                uint32_t code_generation; /* changes when a code object is freed, 3.14 on */
+        } interp;
+
+        struct { /* relative to what interp.gil points to */
+                uint32_t holder;
+                uint32_t locked; /* int */
+        } gil;
+
+        struct {
+                uint32_t size; /* bytes from its start that hold all of these */
+                uint32_t next;
+                uint32_t interp;
+                uint32_t frame;            /* the running frame; in the cframe if there is one */
+                uint32_t cframe;           /* pointer to it, 3.11 and 3.12 */
+                uint32_t cframe_frame;     /* relative to the cframe */
+                uint32_t thread_id;        /* pthread_t */
+                uint32_t native_thread_id; /* TID in the target's namespace, 3.11 on */
+                uint32_t chunk;            /* newest data stack chunk, 3.11 on */
+                uint32_t chunk_top;        /* address of the first free word in it */
+        } tstate;
+
+        struct {
+                uint32_t size; /* bytes from its start that hold all of these */
+                uint32_t previous;
+                uint32_t code;
+                uint32_t position;
+                uint32_t owner;    /* char; LAYOUT_NONE up to 3.11, where no frame is a shim */
+                uint64_t tag_mask; /* bits of the code pointer that are a tag, 3.14 on */
+        } frame;
+        enum layout_position position;
+
+        struct {
+                uint32_t file;
+                uint32_t name; /* co_qualname where there is one */
+                uint32_t first_line;
+                uint32_t lines;
+                uint32_t version;  /* co_version: unique in the process unless 0, 3.12 on */
+                uint32_t bytecode; /* of the inline code array, 3.11 on */
+                uint32_t size;     /* bytes from its start that hold all but the bytecode */
+        } code;
+        enum layout_lines lines;
+
+        struct { /* PEP 393 strings */
+                uint32_t length;
+                uint32_t state;
+                uint32_t ascii_data;
+                uint32_t compact_data;
+                uint32_t data_pointer; /* of strings that are not compact */
+                uint32_t kind_shift;
+                uint32_t compact_bit;
+                uint32_t ascii_bit;
+        } string;
+
+        struct {
+                uint32_t size;
+                uint32_t data;
+        } bytes;
+};
+
+/* frame.owner from this value on: a shim on the C stack, not a Python frame (3.12 on). */
+#define LAYOUT_OWNER_SHIM 3
+
+/* The largest of the sizes above, in any version; checked when a layout is made. */
+#define LAYOUT_MAX_TSTATE 512
+#define LAYOUT_MAX_FRAME 160
+#define LAYOUT_MAX_CODE 320
+
+/*
+ * The layout of a CPython up to 3.12, by PY_VERSION_HEX and whether it was built
+ * with --disable-gil. NULL if there is none.
+ */
+const struct layout *layout_find(uint32_t version);
+
+/* The bytes that layout_from_debug_offsets() may want. 3.15's table has 888. */
+#define LAYOUT_DEBUG_OFFSETS_MAX 1024
+
+struct layout_debug_info {
+        uint32_t version; /* PY_VERSION_HEX */
+        bool free_threaded;
+};
+
+/*
+ * Whether @table (of @len bytes) begins like _Py_DebugOffsets; tells whose it is.
+ */
+bool layout_debug_probe(const void *table, size_t len, struct layout_debug_info *ret);
+
+/*
+ * Makes a layout of a _Py_DebugOffsets table (3.13 on): 0, PYSTACK_E_UNSUPPORTED
+ * if its version's table is not known, PYSTACK_E_CORRUPT if a value is absurd.
+ */
+int layout_from_debug_offsets(const void *table, size_t len, struct layout *ret);
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reading the target's memory. process_vm_readv(2) copies at most IOV_MAX spans
+ * a call and stops at the first address that is not mapped; longer lists are
+ * split, which keeps their order.
+ */
+#include "remote.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <sys/uio.h>
+
+static ssize_t read_process(void *ctx, void *buf, const struct iovec *remote, size_t n)
+{
+        pid_t pid = (pid_t)(intptr_t)ctx;
+        size_t done = 0;
+
+        while (n > 0) {
+                size_t part = n < IOV_MAX ? n : IOV_MAX, want = 0;
+                for (size_t i = 0; i < part; i++)
+                        want += remote[i].iov_len;
+                struct iovec local = { .iov_base = (char *)buf + done, .iov_len = want };
+                ssize_t got = process_vm_readv(pid, &local, 1, remote, part, 0);
+                if (got < 0)
+                        return done > 0 ? (ssize_t)done : -errno;
+                done += (size_t)got;
+                if ((size_t)got < want)
+                        break;
+                remote += part;
+                n -= part;
+        }
+        return (ssize_t)done;
+}
+
+struct pystack_reader pystack_process_reader(pid_t pid)
+{
+        return (struct pystack_reader){ .read = read_process, .ctx = (void *)(intptr_t)pid };
+}
+
+int remote_error(ssize_t negative_errno)
+{
+        switch (negative_errno) {
+        case -ESRCH:
+                return PYSTACK_E_GONE;
+        case -EPERM:
+        case -EACCES:
+                return PYSTACK_E_DENIED;
+        case -EFAULT:
+                return PYSTACK_E_CORRUPT;
+        default:
+                return (int)negative_errno;
+        }
+}
+
+int remote_read_spans(const struct pystack_reader *reader, void *buf, const struct iovec *spans, size_t n)
+{
+        size_t want = 0;
+
+        for (size_t i = 0; i < n; i++)
+                want += spans[i].iov_len;
+        ssize_t got = reader->read(reader->ctx, buf, spans, n);
+        if (got < 0)
+                return remote_error(got);
+        return (size_t)got == want ? 0 : PYSTACK_E_CORRUPT;
+}
+
+int remote_read(const struct pystack_reader *reader, uint64_t addr, void *buf, size_t len)
+{
+        struct iovec span = remote_span(addr, len);
+
+        return remote_read_spans(reader, buf, &span, 1);
+}
+
+int remote_read_word(const struct pystack_reader *reader, uint64_t addr, uint64_t *ret)
+{
+        uint64_t value;
+        int r = remote_read(reader, addr, &value, sizeof value);
+
+        if (r == 0)
+                *ret = value;
+        return r;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PYSTACK_REMOTE_H
+#define PYSTACK_REMOTE_H
+
+/* Reading the target's memory, span by span, with pystack's errors. */
+
+#include "pystack.h"
+
+/*
+ * Reads all spans or fails: PYSTACK_E_GONE, PYSTACK_E_DENIED, PYSTACK_E_CORRUPT
+ * (an address that is not there), or a negative errno.
+ */
+int remote_read_spans(const struct pystack_reader *reader, void *buf, const struct iovec *spans, size_t n);
+
+int remote_read(const struct pystack_reader *reader, uint64_t addr, void *buf, size_t len);
+
+/* Eight bytes, the size of a pointer and of Py_ssize_t. */
+int remote_read_word(const struct pystack_reader *reader, uint64_t addr, uint64_t *ret);
+
+/* Turns a reader's negative errno into a pystack_error where there is one. */
+int remote_error(ssize_t negative_errno);
+
+static inline struct iovec remote_span(uint64_t addr, size_t len)
+{
+        return (struct iovec){ .iov_base = (void *)(uintptr_t)addr, .iov_len = len };
+}
+
+#endif

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A thread's stack: snapshots until one is whole, agrees with itself, and proves
+ * all its code objects. A steady thread needs one.
+ */
+#include "internal.h"
+#include "lines.h"
+#include "snapshot.h"
+#include "walk.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * Snapshots that only taught something (a new chunk, a new frame, a new code
+ * object) are not retries, but a target that keeps teaching is not read for ever.
+ */
+#define LESSONS_MAX 40
+
+/* What became of one snapshot. */
+enum outcome {
+        OUTCOME_STACK,  /* a true stack */
+        OUTCOME_LESSON, /* the plan or the cache has learned: take another */
+        OUTCOME_TORN,   /* the thread was running */
+};
+
+int pystack_thread_open(struct pystack *py, const struct pystack_thread_ref *ref, struct pystack_thread **ret)
+{
+        struct pystack_thread *t = calloc(1, sizeof *t);
+
+        if (!t)
+                return -ENOMEM;
+        *t = (struct pystack_thread){ .py = py, .tstate = ref->tstate, .interp = ref->interp, .pthread = ref->pthread };
+        *ret = t;
+        return 0;
+}
+
+void pystack_thread_close(struct pystack_thread *t)
+{
+        if (!t)
+                return;
+        free(t->spans);
+        free(t->codes);
+        free(t);
+}
+
+uint64_t pystack_thread_tstate(const struct pystack_thread *t)
+{
+        return t->tstate;
+}
+
+static int make_room(struct pystack *py)
+{
+        if (!py->raw)
+                py->raw = malloc(PYSTACK_MAX_FRAMES * sizeof *py->raw);
+        if (!py->frames)
+                py->frames = malloc(PYSTACK_MAX_FRAMES * sizeof *py->frames);
+        return py->raw && py->frames ? 0 : -ENOMEM;
+}
+
+/* ---- proving code objects ------------------------------------------------------ */
+
+static bool proofs_hold(const struct code_entry *entry, const uint8_t *proofs)
+{
+        const uint8_t *at = proofs + entry->proof_at;
+
+        for (uint32_t i = 0; i < entry->n_proofs; i++) {
+                if (memcmp(at, entry->proofs[i].bytes, entry->proofs[i].len) != 0)
+                        return false;
+                at += entry->proofs[i].len;
+        }
+        return true;
+}
+
+/* Whether @entry is what lay at its address when the snapshot's stack was true. */
+static bool proved(const struct pystack_thread *t, const struct snapshot *s, struct code_entry *entry)
+{
+        uint64_t number = t->py->snapshots;
+
+        if (entry->planned == number && entry->proved != number && entry->rejected != number) {
+                if (proofs_hold(entry, s->proofs))
+                        entry->proved = number;
+                else
+                        entry->rejected = number;
+        }
+        if (entry->rejected == number)
+                return false;
+        if (entry->proved != number &&
+            (s->generation == 0 || entry->generation != s->generation || entry->interp != t->interp))
+                return false;
+        entry->generation = s->generation;
+        entry->interp = t->interp;
+        return true;
+}
+
+/* Notes in the plan that this code object is on the stack. */
+static int list_code(struct pystack_thread *t, struct code_entry *entry)
+{
+        if (entry->listed == t->py->snapshots)
+                return 0;
+        if (t->n_codes == t->cap_codes) {
+                uint32_t cap = t->cap_codes ? 2 * t->cap_codes : 8;
+                uint64_t *codes = realloc(t->codes, cap * sizeof *codes);
+                if (!codes)
+                        return -ENOMEM;
+                t->codes = codes;
+                t->cap_codes = cap;
+        }
+        entry->listed = t->py->snapshots;
+        t->codes[t->n_codes++] = entry->addr;
+        return 0;
+}
+
+static int find_or_resolve(struct pystack *py, uint64_t addr, struct code_entry **ret)
+{
+        struct code_entry *entry = code_cache_find(&py->codes, addr);
+
+        if (entry && entry->rejected != py->snapshots) {
+                *ret = entry;
+                return 0;
+        }
+        return code_cache_resolve(&py->codes, &py->layout, &py->reader, py->code_type, addr, ret);
+}
+
+/* Names the frames of the walk. @ret_proved: whether all of them are certain. */
+static int name_frames(struct pystack_thread *t, const struct snapshot *s, size_t n, bool *ret_proved)
+{
+        struct pystack *py = t->py;
+        struct code_entry *entry = NULL;
+        bool all = true, certain = false;
+
+        t->n_codes = 0;
+        for (size_t i = 0; i < n; i++) {
+                if (!entry || entry->addr != py->raw[i].code) {
+                        int e = find_or_resolve(py, py->raw[i].code, &entry);
+                        if (e != 0)
+                                return e;
+                        certain = proved(t, s, entry);
+                        if (!certain && entry->rejected == py->snapshots &&
+                            (e = find_or_resolve(py, py->raw[i].code, &entry)) != 0)
+                                return e;
+                        if ((e = list_code(t, entry)) != 0)
+                                return e;
+                }
+                all = all && certain;
+                py->frames[i] = (struct pystack_frame){
+                        .code = &entry->code,
+                        .instruction = walk_instruction(&py->layout, &py->raw[i]),
+                };
+        }
+        *ret_proved = all;
+        return 0;
+}
+
+static void note_generation(struct pystack_thread *t, const struct snapshot *s)
+{
+        if (t->generation != 0 && t->generation != s->generation)
+                t->generation_changes = 8;
+        else if (t->generation_changes > 0)
+                t->generation_changes--;
+        t->generation = s->generation;
+}
+
+/* ---- sampling ------------------------------------------------------------------ */
+
+/*
+ * One snapshot. PYSTACK_E_CORRUPT from a code object that cannot be resolved is
+ * what a running thread looks like as well: torn, unless it stays.
+ */
+static int try_once(struct pystack_thread *t, struct walk *walk, enum outcome *ret)
+{
+        struct snapshot s;
+        bool certain;
+        int e = snapshot_take(t, &s);
+
+        if (e != 0)
+                return e;
+        *ret = OUTCOME_LESSON;
+        if (snapshot_replan(t, &s))
+                return 0;
+        switch (walk_frames(t, &s, walk)) {
+        case WALK_MISSING:
+                e = snapshot_learn(t, walk->missing);
+                if (e == PYSTACK_E_TORN)
+                        *ret = OUTCOME_TORN;
+                return e == PYSTACK_E_TORN ? 0 : e;
+        case WALK_CHANGED:
+                *ret = OUTCOME_TORN;
+                return 0;
+        case WALK_DONE:
+                break;
+        }
+        note_generation(t, &s);
+        e = name_frames(t, &s, walk->n, &certain);
+        if (e == 0 && certain) {
+                *ret = OUTCOME_STACK;
+                snapshot_forget(t, &s);
+        } else if (e == PYSTACK_E_CORRUPT) {
+                *ret = OUTCOME_TORN;
+                e = 0;
+        }
+        return e;
+}
+
+int pystack_sample(struct pystack *py, struct pystack_thread *t, unsigned max_tries, struct pystack_stack *ret)
+{
+        unsigned lessons = 0, torn = 0;
+        struct walk walk;
+        int e = make_room(py);
+
+        code_cache_sweep(&py->codes);
+        while (e == 0) {
+                enum outcome outcome;
+                e = try_once(t, &walk, &outcome);
+                if (e != 0)
+                        break;
+                if (outcome == OUTCOME_STACK) {
+                        *ret = (struct pystack_stack){ .frames = py->frames, .n = walk.n,
+                                                       .truncated = walk.truncated, .retries = torn };
+                        break;
+                }
+                if (outcome == OUTCOME_TORN)
+                        torn++;
+                else
+                        lessons++;
+                if (torn >= max_tries || lessons > LESSONS_MAX)
+                        e = PYSTACK_E_TORN;
+        }
+        return e;
+}
+
+uint32_t pystack_line(struct pystack *py, const struct pystack_frame *frame)
+{
+        const struct code_entry *entry = (const struct code_entry *)(const void *)frame->code;
+
+        return lines_find(py->layout.lines, entry->lines, entry->lines_len, frame->code->first_line,
+                          frame->instruction);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PYSTACK_SNAPSHOT_H
+#define PYSTACK_SNAPSHOT_H
+
+/*
+ * One thread's state and stack, copied twice in one system call:
+ *
+ *   [state, stack, frames elsewhere] [proofs of code objects] [the same again]
+ *
+ * What is equal in the first and the last part was so at a moment between them;
+ * the code objects on that stack were alive at that moment, so the proofs in the
+ * middle are theirs.
+ */
+
+#include "internal.h"
+
+/* A snapshot in the pystack's buffer; valid until the next one. */
+struct snapshot {
+        const uint8_t *first, *second; /* the two readings, laid out alike */
+        size_t size;                   /* bytes of each */
+        const uint8_t *proofs;
+        uint64_t generation; /* code_object_generation, 0 where there is none */
+        uint32_t cframe_at, chunk_at, spans_at; /* where in a reading these begin */
+};
+
+/*
+ * Takes one by the thread's plan. Spans that cannot be read any more leave the
+ * plan. PYSTACK_E_GONE if the thread state is no longer this thread's.
+ */
+int snapshot_take(struct pystack_thread *thread, struct snapshot *ret);
+
+/*
+ * Brings the plan up to date with the thread state just read: whether the cframe
+ * and the data stack are covered. True if the plan had to change: take another.
+ */
+bool snapshot_replan(struct pystack_thread *thread, const struct snapshot *snapshot);
+
+/*
+ * The bytes at @addr in both readings. False if the snapshot does not hold them
+ * all: see snapshot_learn().
+ */
+bool snapshot_at(struct pystack_thread *thread, const struct snapshot *snapshot, uint64_t addr, size_t len,
+                 const uint8_t **ret_first, const uint8_t **ret_second);
+
+/*
+ * Extends the plan by the frame at @addr, and those behind it that it does not
+ * cover either. PYSTACK_E_TORN if that memory cannot be read; -ENOSPC if the
+ * plan is as large as it may be.
+ */
+int snapshot_learn(struct pystack_thread *thread, uint64_t addr);
+
+/* After a snapshot that was used: forgets what has not been of use for a while. */
+void snapshot_forget(struct pystack_thread *thread, const struct snapshot *snapshot);
+
+#endif

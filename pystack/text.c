@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Python strings (PEP 393) to UTF-8. What a target calls its functions ends up
+ * on terminals and in other people's tools, so nothing unprintable passes.
+ */
+#include "text.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+size_t text_header_size(const struct layout *layout)
+{
+        return layout->string.compact_data;
+}
+
+int text_locate(const struct layout *layout, uint64_t addr, const uint8_t *header, struct text_ref *ret)
+{
+        uint64_t length;
+        uint32_t state;
+
+        memcpy(&length, header + layout->string.length, sizeof length);
+        memcpy(&state, header + layout->string.state, sizeof state);
+        uint32_t kind = (state >> layout->string.kind_shift) & 7;
+        if ((kind != 1 && kind != 2 && kind != 4) || length > INT64_MAX / 8)
+                return PYSTACK_E_CORRUPT;
+
+        bool compact = state & layout->string.compact_bit;
+        bool ascii = state & layout->string.ascii_bit;
+        *ret = (struct text_ref){
+                .data = compact ? addr + (ascii ? layout->string.ascii_data : layout->string.compact_data) : 0,
+                .pointer = addr + layout->string.data_pointer,
+                .chars = length > TEXT_MAX_CHARS ? TEXT_MAX_CHARS : (uint32_t)length,
+                .width = kind,
+                .cut = length > TEXT_MAX_CHARS,
+        };
+        return 0;
+}
+
+static uint32_t char_at(const uint8_t *data, uint32_t width, size_t i)
+{
+        uint32_t c = 0;
+
+        memcpy(&c, data + i * width, width);
+        return c;
+}
+
+static char *put_escape(char *out, uint32_t c)
+{
+        if (c <= 0xff)
+                return out + sprintf(out, "\\x%02x", c);
+        if (c <= 0xffff)
+                return out + sprintf(out, "\\u%04x", c);
+        return out + sprintf(out, "\\U%08x", c);
+}
+
+static bool printable(uint32_t c)
+{
+        return c >= 0x20 && !(c >= 0x7f && c <= 0x9f) && !(c >= 0xd800 && c <= 0xdfff) && c <= 0x10ffff;
+}
+
+static char *put_char(char *out, uint32_t c)
+{
+        if (!printable(c))
+                return put_escape(out, c);
+        if (c < 0x80) {
+                *out++ = (char)c;
+        } else if (c < 0x800) {
+                *out++ = (char)(0xc0 | c >> 6);
+                *out++ = (char)(0x80 | (c & 63));
+        } else if (c < 0x10000) {
+                *out++ = (char)(0xe0 | c >> 12);
+                *out++ = (char)(0x80 | (c >> 6 & 63));
+                *out++ = (char)(0x80 | (c & 63));
+        } else {
+                *out++ = (char)(0xf0 | c >> 18);
+                *out++ = (char)(0x80 | (c >> 12 & 63));
+                *out++ = (char)(0x80 | (c >> 6 & 63));
+                *out++ = (char)(0x80 | (c & 63));
+        }
+        return out;
+}
+
+/* The longest that a character can become: \U0010ffff. */
+#define ESCAPE_MAX 10
+#define ELLIPSIS "\xe2\x80\xa6"
+
+int text_encode(const struct text_ref *ref, const uint8_t *data, char **ret)
+{
+        char *text = malloc((size_t)ref->chars * ESCAPE_MAX + sizeof ELLIPSIS + 1);
+        char *out = text;
+
+        if (!text)
+                return -ENOMEM;
+        for (size_t i = 0; i < ref->chars; i++)
+                out = put_char(out, char_at(data, ref->width, i));
+        if (ref->cut)
+                out = stpcpy(out, ELLIPSIS);
+        *out = '\0';
+        char *fitted = realloc(text, (size_t)(out - text) + 1);
+        *ret = fitted ? fitted : text;
+        return 0;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Following the frames of a snapshot. A frame counts only if its link, its code
+ * and its position are the same in both readings.
+ */
+#include "walk.h"
+
+/* Where the running frame is to be read: in the thread state, or in its cframe (3.11, 3.12). */
+static bool running_frame(const struct pystack_thread *t, const struct snapshot *s, uint64_t *ret)
+{
+        const struct layout *layout = &t->py->layout;
+        uint32_t at = layout->tstate.frame;
+
+        if (layout->tstate.cframe != LAYOUT_NONE) {
+                if (word_at(s->first, layout->tstate.cframe) != word_at(s->second, layout->tstate.cframe))
+                        return false;
+                if (!t->cframe) {
+                        *ret = 0;
+                        return true;
+                }
+                at = s->cframe_at + layout->tstate.cframe_frame;
+        }
+        *ret = word_at(s->first, at);
+        return *ret == word_at(s->second, at);
+}
+
+static uint64_t position_at(const struct layout *layout, const uint8_t *frame)
+{
+        return layout->position <= POSITION_LASTI_UNITS ? half_at(frame, layout->frame.position)
+                                                        : word_at(frame, layout->frame.position);
+}
+
+static bool same_frame(const struct layout *layout, const uint8_t *a, const uint8_t *b)
+{
+        return word_at(a, layout->frame.previous) == word_at(b, layout->frame.previous) &&
+               word_at(a, layout->frame.code) == word_at(b, layout->frame.code) &&
+               position_at(layout, a) == position_at(layout, b);
+}
+
+static bool is_shim(const struct layout *layout, const uint8_t *frame)
+{
+        return layout->frame.owner != LAYOUT_NONE && frame[layout->frame.owner] >= LAYOUT_OWNER_SHIM;
+}
+
+/* Shims are not counted: as many as this between Python frames, then it is a forged chain. */
+#define SHIMS_MAX PYSTACK_MAX_FRAMES
+
+enum walk_result walk_frames(struct pystack_thread *t, const struct snapshot *s, struct walk *ret)
+{
+        const struct layout *layout = &t->py->layout;
+        struct raw_frame *raw = t->py->raw;
+        unsigned shims = 0;
+        uint64_t frame;
+
+        ret->n = 0;
+        ret->truncated = false;
+        if (!running_frame(t, s, &frame))
+                return WALK_CHANGED;
+        while (frame) {
+                const uint8_t *a, *b;
+                if (!snapshot_at(t, s, frame, layout->frame.size, &a, &b)) {
+                        ret->missing = frame;
+                        return WALK_MISSING;
+                }
+                if (!same_frame(layout, a, b))
+                        return WALK_CHANGED;
+                if (ret->n == PYSTACK_MAX_FRAMES || shims == SHIMS_MAX) {
+                        ret->truncated = true;
+                        break;
+                }
+                if (is_shim(layout, a))
+                        shims++;
+                else
+                        raw[ret->n++] = (struct raw_frame){
+                                .code = word_at(a, layout->frame.code) & ~layout->frame.tag_mask,
+                                .position = (int64_t)position_at(layout, a),
+                        };
+                frame = word_at(a, layout->frame.previous);
+        }
+        return WALK_DONE;
+}
+
+/* A pointer outside the bytecode of any possible function: not started, or forged. */
+#define BYTECODE_MAX ((int64_t)1 << 28)
+
+int32_t walk_instruction(const struct layout *layout, const struct raw_frame *frame)
+{
+        int64_t at;
+
+        switch (layout->position) {
+        case POSITION_LASTI_BYTES:
+                at = (int32_t)frame->position;
+                break;
+        case POSITION_LASTI_UNITS:
+                at = 2 * (int64_t)(int32_t)frame->position;
+                break;
+        default:
+                at = frame->position - (int64_t)(frame->code + layout->code.bytecode);
+        }
+        return at < 0 || at > BYTECODE_MAX ? -1 : (int32_t)at;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PYSTACK_WALK_H
+#define PYSTACK_WALK_H
+
+/* Decoding: a snapshot and a layout in, raw frames out. */
+
+#include "snapshot.h"
+
+enum walk_result {
+        WALK_DONE,
+        WALK_MISSING, /* the snapshot does not hold the frame at @missing */
+        WALK_CHANGED, /* the two readings differ: the thread was running */
+};
+
+struct walk {
+        size_t n;         /* frames found, leaf first, in the pystack's raw[] */
+        bool truncated;   /* PYSTACK_MAX_FRAMES reached */
+        uint64_t missing;
+};
+
+/* Follows the frames from the running one outwards. */
+enum walk_result walk_frames(struct pystack_thread *thread, const struct snapshot *snapshot, struct walk *ret);
+
+/* The byte offset into the bytecode of a raw frame; -1: not started. */
+int32_t walk_instruction(const struct layout *layout, const struct raw_frame *frame);
+
+#endif
