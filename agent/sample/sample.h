@@ -77,4 +77,11 @@ int sampler_remove(struct sampler *sampler, pid_t pid, struct profile **ret);
  */
 int sampler_take(struct sampler *sampler, pid_t pid, struct profile **ret);
 
+/*
+ * One stack, now, without a sampler: for a running thread the caller is moved to
+ * that thread's CPU while it reads. @tid is the thread's TID in our namespace.
+ * 0, or pystack's errors.
+ */
+int sample_now(struct pystack *py, struct pystack_thread *thread, pid_t tid, struct pystack_stack *ret);
+
 #endif

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sampler: the table of targets, and the tick that reads them. The table is
+ * read at every tick and written when a process comes or goes; opening a process
+ * happens outside, so readers never wait for long.
+ */
+#include "internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The engines worth trying for each mode, best first. The kernel's clock knows only running threads. */
+static const struct tick *const choices[][3] = {
+        [PROFILE_MODE_CPU] = { &tick_perf, &tick_timer, NULL },
+        [PROFILE_MODE_WALL] = { &tick_timer, NULL },
+        [PROFILE_MODE_GIL] = { &tick_timer, NULL },
+};
+
+static int start_tick(struct sampler *s, char *reason, size_t reason_size)
+{
+        int r = SAMPLE_E_ENGINE;
+
+        snprintf(reason, reason_size, "mode %s has no such engine", profile_mode_name(s->config.mode));
+        for (const struct tick *const *tick = choices[s->config.mode]; *tick; tick++) {
+                if (s->config.engine != SAMPLE_ENGINE_AUTO && (*tick)->engine != s->config.engine)
+                        continue;
+                s->tick = *tick;
+                r = (*tick)->start(s, &s->tick_state, reason, reason_size);
+                if (r != SAMPLE_E_ENGINE)
+                        break;
+        }
+        return r;
+}
+
+int sampler_open(const struct sample_config *config, struct sampler **ret, char *reason, size_t reason_size)
+{
+        struct sampler *s = calloc(1, sizeof *s);
+
+        if (!s)
+                return -ENOMEM;
+        s->config = *config;
+        s->period_ns = 1000000000u / config->rate;
+        pthread_rwlock_init(&s->lock, NULL);
+        int r = start_tick(s, reason, reason_size);
+        if (r != 0) {
+                pthread_rwlock_destroy(&s->lock);
+                free(s);
+                return r;
+        }
+        *ret = s;
+        return 0;
+}
+
+void sampler_close(struct sampler *s)
+{
+        struct target *t, *next;
+
+        if (!s)
+                return;
+        s->tick->stop(s->tick_state);
+        HASH_ITER(hh, s->targets, t, next) {
+                HASH_DEL(s->targets, t);
+                target_free(t);
+        }
+        pthread_rwlock_destroy(&s->lock);
+        free(s);
+}
+
+const char *sampler_describe(const struct sampler *s)
+{
+        return s->description;
+}
+
+enum sample_engine sampler_engine(const struct sampler *s)
+{
+        return s->tick->engine;
+}
+
+int sampler_add(struct sampler *s, pid_t pid, struct pystack *py)
+{
+        struct target *t, *present;
+        int r = target_new(pid, py, &t);
+
+        if (r < 0)
+                return r;
+        pthread_rwlock_wrlock(&s->lock);
+        HASH_FIND_INT(s->targets, &pid, present);
+        if (!present)
+                HASH_ADD_INT(s->targets, pid, t);
+        pthread_rwlock_unlock(&s->lock);
+        if (!present)
+                return 0;
+        t->py = NULL;
+        target_free(t);
+        return -EEXIST;
+}
+
+int sampler_remove(struct sampler *s, pid_t pid, struct profile **ret)
+{
+        struct target *t;
+        int r;
+
+        pthread_rwlock_wrlock(&s->lock);
+        HASH_FIND_INT(s->targets, &pid, t);
+        if (t)
+                HASH_DEL(s->targets, t);
+        pthread_rwlock_unlock(&s->lock);
+        if (!t)
+                return SAMPLE_E_GONE;
+        /* Readers hold the table's lock while they use a target: nobody has this one any more. */
+        r = target_take(t, s, ret);
+        target_free(t);
+        return r;
+}
+
+int sampler_take(struct sampler *s, pid_t pid, struct profile **ret)
+{
+        struct target *t;
+        int r = SAMPLE_E_GONE;
+
+        pthread_rwlock_rdlock(&s->lock);
+        HASH_FIND_INT(s->targets, &pid, t);
+        if (t) {
+                pthread_mutex_lock(&t->lock);
+                r = target_take(t, s, ret);
+                pthread_mutex_unlock(&t->lock);
+        }
+        pthread_rwlock_unlock(&s->lock);
+        return r;
+}
+
+bool sampler_tick(struct sampler *s, pid_t pid, pid_t tid, uint64_t ticks, bool late)
+{
+        struct target *t;
+
+        pthread_rwlock_rdlock(&s->lock);
+        HASH_FIND_INT(s->targets, &pid, t);
+        if (t) {
+                pthread_mutex_lock(&t->lock);
+                profile_counters(t->profile)->late += late ? ticks : 0;
+                target_read(t, s, tid, ticks, PROFILE_RUNNING);
+                pthread_mutex_unlock(&t->lock);
+        }
+        pthread_rwlock_unlock(&s->lock);
+        return t != NULL;
+}

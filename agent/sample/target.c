@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A target: a process being sampled, its threads as they were met, and the
+ * profile that is being filled.
+ */
+#include "internal.h"
+
+#include "nsutil/nsutil.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* Readings of a thread that does not hold still, before the tick is given up as torn. */
+#define TRIES_MAX 8
+
+/* A thread without Python may run some later (a thread pool's): look again then. */
+#define RETRY_NS 1000000000ull
+
+uint64_t clock_ns(clockid_t clock)
+{
+        struct timespec now;
+
+        clock_gettime(clock, &now);
+        return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static int begin_profile(struct target *t)
+{
+        struct profile *profile = profile_new();
+
+        if (!profile)
+                return -ENOMEM;
+        t->profile = profile;
+        t->since_ns = clock_ns(CLOCK_REALTIME);
+        t->since_mono_ns = clock_ns(CLOCK_MONOTONIC);
+        stacks_clear(&t->stacks);
+        for (struct member *m = t->members; m; m = m->hh.next)
+                m->id = 0;
+        return 0;
+}
+
+int target_new(pid_t pid, struct pystack *py, struct target **ret)
+{
+        struct target *t = calloc(1, sizeof *t);
+
+        if (!t)
+                return -ENOMEM;
+        t->pid = pid;
+        int r = begin_profile(t);
+        if (r < 0) {
+                free(t);
+                return r;
+        }
+        pthread_mutex_init(&t->lock, NULL);
+        t->py = py;
+        *ret = t;
+        return 0;
+}
+
+static void member_free(struct target *t, struct member *m)
+{
+        HASH_DEL(t->members, m);
+        pystack_thread_close(m->thread);
+        free(m);
+}
+
+void target_free(struct target *t)
+{
+        struct member *m, *next;
+
+        if (!t)
+                return;
+        HASH_ITER(hh, t->members, m, next)
+                member_free(t, m);
+        stacks_deinit(&t->stacks);
+        profile_free(t->profile);
+        pystack_close(t->py);
+        pthread_mutex_destroy(&t->lock);
+        free(t);
+}
+
+/* ---- threads ------------------------------------------------------------------- */
+
+/* Finds the Python thread that the target itself calls @inner_tid. */
+static int open_thread(struct target *t, pid_t inner_tid, struct pystack_thread **ret)
+{
+        const struct pystack_thread_ref *refs;
+        size_t n;
+        int r = pystack_threads(t->py, &refs, &n);
+
+        for (size_t i = 0; r == 0 && i < n; i++)
+                if (refs[i].inner_tid == inner_tid)
+                        return pystack_thread_open(t->py, &refs[i], ret);
+        return r;
+}
+
+static struct member *member_new(struct target *t, pid_t tid)
+{
+        struct nsutil_thread thread;
+        struct member *m = NULL;
+
+        if (nsutil_thread_read(t->pid, tid, &thread) != 0 || !(m = calloc(1, sizeof *m)))
+                return NULL;
+        m->tid = tid;
+        memcpy(m->name, thread.name, sizeof m->name);
+        HASH_ADD_INT(t->members, tid, m);
+        return m;
+}
+
+static void member_look(struct target *t, struct member *m)
+{
+        struct nsutil_thread thread;
+        uint64_t now = clock_ns(CLOCK_MONOTONIC);
+
+        if (now < m->retry_ns)
+                return;
+        m->retry_ns = now + RETRY_NS;
+        if (nsutil_thread_read(t->pid, m->tid, &thread) != 0)
+                return;
+        memcpy(m->name, thread.name, sizeof m->name);
+        m->id = 0;
+        open_thread(t, thread.inner_tid, &m->thread);
+}
+
+struct member *target_member(struct target *t, pid_t tid)
+{
+        struct member *m;
+
+        HASH_FIND_INT(t->members, &tid, m);
+        if (!m)
+                m = member_new(t, tid);
+        if (m && !m->thread)
+                member_look(t, m);
+        return m;
+}
+
+/* ---- samples ------------------------------------------------------------------- */
+
+static profile_id thread_id(struct target *t, const struct sampler *s, struct member *m)
+{
+        if (s->config.threads && !m->id)
+                m->id = profile_intern_thread(t->profile, (uint64_t)m->tid, m->name);
+        return m->id;
+}
+
+static void count_stack(struct target *t, const struct sampler *s, struct member *m,
+                        const struct pystack_stack *stack, uint64_t ticks, enum profile_state state)
+{
+        struct profile_counters *counters = profile_counters(t->profile);
+        profile_id id = stacks_find(&t->stacks, t->profile, t->py, stack);
+
+        if (!id || profile_add(t->profile, id, thread_id(t, s, m), state, ticks, ticks * s->period_ns) != 0) {
+                counters->failed += ticks;
+                return;
+        }
+        counters->ok += ticks;
+        counters->retried += stack->retries > 0 ? ticks : 0;
+}
+
+void target_read(struct target *t, const struct sampler *s, pid_t tid, uint64_t ticks, enum profile_state state)
+{
+        struct profile_counters *counters = profile_counters(t->profile);
+        struct pystack_stack stack;
+        struct member *m = target_member(t, tid);
+
+        if (!m || !m->thread)
+                return;
+        counters->ticks += ticks;
+        int r = pystack_sample(t->py, m->thread, TRIES_MAX, &stack);
+        switch (r) {
+        case 0:
+                count_stack(t, s, m, &stack, ticks, state);
+                break;
+        case PYSTACK_E_GONE:
+                counters->gone += ticks;
+                member_free(t, m);
+                break;
+        case PYSTACK_E_TORN:
+                counters->torn += ticks;
+                break;
+        default:
+                counters->failed += ticks;
+        }
+}
+
+void target_add_pseudo(struct target *t, const struct sampler *s, const char *name, uint64_t ticks,
+                       enum profile_state state)
+{
+        struct profile_counters *counters = profile_counters(t->profile);
+        profile_id id = stacks_pseudo(t->profile, name);
+
+        counters->ticks += ticks;
+        if (id && profile_add(t->profile, id, 0, state, ticks, ticks * s->period_ns) == 0)
+                counters->ok += ticks;
+        else
+                counters->failed += ticks;
+}
+
+int target_take(struct target *t, const struct sampler *s, struct profile **ret)
+{
+        struct profile *done = t->profile;
+        struct profile_settings settings = {
+                .mode = s->config.mode,
+                .period_ns = s->period_ns,
+                .start_ns = t->since_ns,
+                .duration_ns = clock_ns(CLOCK_MONOTONIC) - t->since_mono_ns,
+                .engine = s->tick->name,
+        };
+        int r = begin_profile(t);
+
+        if (r < 0)
+                return r;
+        profile_set_settings(done, &settings);
+        *ret = done;
+        return 0;
+}
