@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* podflame collector: the built-in collector, until it is told to stop. */
+#include "command.h"
+#include "commands.h"
+#include "options.h"
+#include "say.h"
+#include "signals.h"
+
+#include "agent/collect/collect.h"
+
+#include <string.h>
+#include <unistd.h>
+
+struct collector_config {
+        const char *listen;
+        const char *data;
+        double retain; /* seconds */
+        uint64_t max_size;
+        const char *token_file;
+};
+
+static const struct option_spec specs[] = {
+        { .name = "listen", .letter = 'l', .kind = OPTION_TEXT, .field = offsetof(struct collector_config, listen),
+          .argument = "ADDR:PORT", .help = "where to serve (127.0.0.1:4318); port 0 picks a free one" },
+        { .name = "data", .letter = 'd', .kind = OPTION_TEXT, .field = offsetof(struct collector_config, data),
+          .argument = "DIR", .help = "where to keep profiles (in memory only)" },
+        { .name = "retain", .kind = OPTION_SECONDS, .field = offsetof(struct collector_config, retain),
+          .argument = "AGE", .help = "remove older samples: 12h, 7d (7d)", .min = 60, .max = 3650 * 86400.0 },
+        { .name = "max-size", .kind = OPTION_BYTES, .field = offsetof(struct collector_config, max_size),
+          .argument = "BYTES", .help = "remove the oldest samples beyond: 500M, 2G (2G)", .min = 1 << 20, .max = 1e15 },
+        { .name = "token-file", .kind = OPTION_TEXT, .field = offsetof(struct collector_config, token_file),
+          .argument = "FILE", .help = "ask everybody for the bearer token in this file" },
+};
+
+static const struct usage usage = {
+        .command = "collector",
+        .synopsis = "[OPTION]...",
+        .text = "Takes profiles by OTLP/HTTP, keeps them, and serves a page that shows them.",
+        .options = specs,
+        .n = sizeof specs / sizeof *specs,
+};
+
+static int serve(const struct collector_config *config)
+{
+        const struct collect_config collect_config = {
+                .listen = config->listen,
+                .data = config->data,
+                .retain_s = (uint64_t)config->retain,
+                .max_bytes = config->max_size,
+                .token_file = config->token_file,
+        };
+        struct collect *collect;
+        char reason[512] = "";
+        int signals = signals_open();
+        int r = collect_open(&collect_config, &collect, reason, sizeof reason);
+
+        if (r != 0)
+                return say_error("the collector cannot start: %s", *reason ? reason : strerror(-r));
+        const char *colon = strrchr(config->listen, ':');
+        say("collector: http://%.*s:%u/", (int)(colon - config->listen), config->listen, collect_port(collect));
+        signals_wait(signals, -1);
+        collect_close(collect);
+        close(signals);
+        return EXIT_OK;
+}
+
+int collector_run(int argc, char **argv)
+{
+        struct collector_config config = { .listen = "127.0.0.1:4318", .retain = 7 * 86400.0, .max_size = 2ull << 30 };
+        int rest;
+        int e = options_parse(&usage, argc, argv, &config, &rest);
+
+        if (e >= 0)
+                return e;
+        if (rest < argc)
+                return options_wrong(&usage, "'%s' is not an option", argv[rest]);
+        return serve(&config);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef COMMAND_H
+#define COMMAND_H
+
+/* command: one file per subcommand, all of them in one table. */
+
+#include <stddef.h>
+
+/* What a command returns to the shell. */
+enum {
+        EXIT_OK = 0,
+        EXIT_FAILED = 1, /* it did not work; a sentence on stderr says why */
+        EXIT_USAGE = 2,  /* it was called wrongly */
+};
+
+struct command {
+        const char *name;
+        const char *summary; /* a line for the list of commands */
+        int (*run)(int argc, char **argv); /* argv[0] is the command's name */
+};
+
+extern const struct command command_table[];
+extern const size_t command_table_n;
+
+#endif

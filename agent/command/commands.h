@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef COMMAND_COMMANDS_H
+#define COMMAND_COMMANDS_H
+
+/* The subcommands, each in the file of its name. */
+
+int record_run(int argc, char **argv);
+int dump_run(int argc, char **argv);
+int ps_run(int argc, char **argv);
+int agent_run(int argc, char **argv);
+int collector_run(int argc, char **argv);
+
+#endif

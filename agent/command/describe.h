@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef COMMAND_DESCRIBE_H
+#define COMMAND_DESCRIBE_H
+
+/* What a profile is of, as attributes with OpenTelemetry's names. */
+
+#include "agent/find/find.h"
+#include "agent/profile/profile.h"
+
+/* A process's profile. 0 or -ENOMEM. */
+int describe_process(struct profile *profile, const struct find_process *process);
+
+/* A profile of several processes of @process's container or service: what they share. */
+int describe_group(struct profile *profile, const struct find_process *process);
+
+#endif

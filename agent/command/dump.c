@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* podflame dump: every Python thread's stack, once, as text or JSON. */
+#include "command.h"
+#include "commands.h"
+#include "json.h"
+#include "options.h"
+#include "say.h"
+#include "target.h"
+
+#include "agent/sample/sample.h"
+
+#include "nsutil/nsutil.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct dump_config {
+        struct target_options target;
+        bool json;
+};
+
+static const struct option_spec specs[] = {
+        TARGET_OPTIONS(struct dump_config, target),
+        { .name = "json", .letter = 'j', .kind = OPTION_FLAG, .field = offsetof(struct dump_config, json),
+          .help = "as JSON" },
+};
+
+static const struct usage usage = {
+        .command = "dump",
+        .synopsis = "(-p PID | -c CONTAINER) [OPTION]...",
+        .text = "Prints every Python thread's stack, innermost frame first.",
+        .options = specs,
+        .n = sizeof specs / sizeof *specs,
+};
+
+/* One thread, as it is to be printed. */
+struct view {
+        pid_t tid;
+        const char *name;
+        char state; /* of /proc/PID/stat */
+        bool holds_gil;
+        int error; /* of sample_now() */
+        const struct pystack_stack *stack;
+        struct pystack *py;
+};
+
+/* ---- text --------------------------------------------------------------------------- */
+
+static const char *state_name(char state)
+{
+        return state == 'R' ? "running" : state == 'D' ? "waiting for a device" : state == 'T' ? "stopped" : "sleeping";
+}
+
+static void print_process(const struct find_process *p)
+{
+        char version[32];
+
+        format_version(p->info.version, version, sizeof version);
+        printf("Process %d: %s\nPython %s, %s", p->pid, p->cmdline, version, p->info.file);
+        if (*p->container_id)
+                printf(", container %.12s%s%s", p->container_id, *p->container_name ? " " : "", p->container_name);
+        puts("");
+}
+
+static void print_thread(const struct view *v)
+{
+        printf("\nThread %d \"%s\" (%s%s)\n", v->tid, v->name, state_name(v->state), v->holds_gil ? ", GIL" : "");
+        if (v->error != 0) {
+                printf("    (no stack: %s)\n", pystack_strerror(v->error));
+                return;
+        }
+        for (size_t i = 0; i < v->stack->n; i++) {
+                const struct pystack_frame *f = &v->stack->frames[i];
+                printf("    %s (%s:%u)\n", f->code->name, f->code->file, pystack_line(v->py, f));
+        }
+        if (v->stack->n == 0)
+                puts("    (no Python frame)");
+        if (v->stack->truncated)
+                puts("    (truncated)");
+}
+
+/* ---- threads ------------------------------------------------------------------------ */
+
+/* The host's TID of the thread that the target calls @inner_tid; 0 if it has ended. */
+static const struct nsutil_thread *find_thread(const struct nsutil_thread *threads, size_t n, pid_t inner_tid)
+{
+        for (size_t i = 0; i < n; i++)
+                if (threads[i].inner_tid == inner_tid)
+                        return &threads[i];
+        return NULL;
+}
+
+/* Reads one thread and hands it to the text or to @json. */
+static void dump_thread(struct pystack *py, const struct pystack_thread_ref *ref, const struct nsutil_thread *os,
+                        uint64_t holder, struct json_object *json)
+{
+        struct view v = { .tid = os->tid, .name = os->name, .holds_gil = ref->tstate == holder, .py = py };
+        struct pystack_thread *thread = NULL;
+        struct pystack_stack stack = { 0 };
+        struct nsutil_stat stat = { .state = 'S' };
+
+        v.error = pystack_thread_open(py, ref, &thread);
+        if (nsutil_stat_read(os->tid, &stat) != 0)
+                v.error = PYSTACK_E_GONE;
+        v.state = stat.state;
+        if (v.error == 0)
+                v.error = sample_now(py, thread, os->tid, &stack);
+        v.stack = &stack;
+        if (json)
+                json_add(json, "threads", json_of_thread(v.tid, v.name, state_name(v.state), v.holds_gil, py,
+                                                         v.error == 0 ? &stack : NULL));
+        else
+                print_thread(&v);
+        pystack_thread_close(thread);
+}
+
+static int dump_process(const struct chosen *chosen, struct json_object *json)
+{
+        const struct pystack_thread_ref *listed;
+        struct pystack_thread_ref *refs = NULL;
+        struct nsutil_thread *os = NULL;
+        size_t n = 0, n_os = 0;
+        uint64_t holder = 0;
+        int e = pystack_threads(chosen->py, &listed, &n);
+
+        if (e == 0 && n > 0) {
+                refs = malloc(n * sizeof *refs);
+                if (refs)
+                        memcpy(refs, listed, n * sizeof *refs);
+        }
+        if (e != 0 || (e = nsutil_threads_read(chosen->process.pid, &os, &n_os)) != 0 || (n > 0 && !refs)) {
+                free(refs);
+                return say_not_profilable(chosen->process.pid, PYSTACK_E_GONE, &chosen->process.info);
+        }
+        pystack_gil_holder(chosen->py, &holder);
+        if (!json)
+                print_process(&chosen->process);
+        for (size_t i = 0; i < n; i++) {
+                const struct nsutil_thread *thread = find_thread(os, n_os, refs[i].inner_tid);
+                if (thread)
+                        dump_thread(chosen->py, &refs[i], thread, holder, json);
+        }
+        free(refs);
+        free(os);
+        return EXIT_OK;
+}
+
+static int dump_all(const struct choice *choice, bool as_json)
+{
+        struct json_object *all = as_json ? json_list() : NULL;
+        int e = EXIT_OK;
+
+        for (size_t i = 0; i < choice->n && e == EXIT_OK; i++) {
+                struct json_object *one = as_json ? json_of_process(&choice->items[i].process) : NULL;
+                if (i > 0 && !as_json)
+                        puts("");
+                e = dump_process(&choice->items[i], one);
+                if (as_json)
+                        json_append(all, one);
+        }
+        if (as_json)
+                json_print(all);
+        return fflush(stdout) == 0 ? e : say_error("standard output cannot be written");
+}
+
+int dump_run(int argc, char **argv)
+{
+        struct dump_config config = { 0 };
+        struct choice choice = { 0 };
+        struct find *find = NULL;
+        int rest;
+        int e = options_parse(&usage, argc, argv, &config, &rest);
+
+        if (e < 0 && rest < argc)
+                e = options_wrong(&usage, "'%s' is not an option", argv[rest]);
+        if (e < 0 && find_open(NULL, &find) != 0)
+                e = say_error("/proc cannot be read");
+        if (e < 0)
+                e = target_choose(find, &config.target, &usage, &choice);
+        if (e < 0)
+                e = dump_all(&choice, config.json);
+        choice_deinit(&choice);
+        find_close(find);
+        return e;
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The agent's processes. Profiles are taken by process and merged by what they
+ * belong to: a container, or a service of the host.
+ */
+#include "fleet.h"
+
+#include "describe.h"
+#include "say.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+struct watched {
+        pid_t pid;
+        struct find_process process;
+        bool sampled;
+        UT_hash_handle hh;
+};
+
+struct fleet {
+        struct sampler *sampler;
+        bool keep_threads;
+        struct watched *watched;
+        size_t n_sampled;
+        struct profile_set window; /* groups with samples so far */
+};
+
+struct fleet *fleet_new(struct sampler *sampler, bool keep_threads)
+{
+        struct fleet *f = calloc(1, sizeof *f);
+
+        if (f) {
+                f->sampler = sampler;
+                f->keep_threads = keep_threads;
+        }
+        return f;
+}
+
+void fleet_free(struct fleet *f)
+{
+        struct watched *w, *next;
+
+        if (!f)
+                return;
+        HASH_ITER(hh, f->watched, w, next) {
+                HASH_DEL(f->watched, w);
+                free(w);
+        }
+        profile_set_deinit(&f->window);
+        free(f);
+}
+
+void fleet_count(const struct fleet *f, size_t *ret_watched, size_t *ret_unreadable)
+{
+        *ret_watched = f->n_sampled;
+        *ret_unreadable = HASH_COUNT(f->watched) - f->n_sampled;
+}
+
+/* ---- windows ------------------------------------------------------------------------ */
+
+static bool same(const struct profile *profile, const char *key, const char *value)
+{
+        const char *has = profile_attribute(profile, key);
+
+        return strcmp(has ? has : "", value) == 0;
+}
+
+static bool belongs(const struct profile *group, const struct find_process *p)
+{
+        return same(group, "container.id", p->container_id) && (*p->container_id || same(group, "service.name", p->service));
+}
+
+static int group_for(struct fleet *f, const struct find_process *p, struct profile **ret)
+{
+        for (size_t i = 0; i < f->window.n; i++)
+                if (belongs(f->window.items[i], p)) {
+                        *ret = f->window.items[i];
+                        return 0;
+                }
+        struct profile *group = profile_new();
+        int r = group ? describe_group(group, p) : -ENOMEM;
+        if (r == 0)
+                r = profile_set_add(&f->window, group);
+        if (r == 0)
+                *ret = group;
+        else
+                profile_free(group);
+        return r;
+}
+
+/* Adds a process's profile to the group that it belongs to. @profile is consumed. */
+static int add_to_window(struct fleet *f, const struct find_process *p, struct profile *profile)
+{
+        struct profile *group;
+        int r = 0;
+
+        if (profile_counters_of(profile)->ticks > 0) {
+                r = group_for(f, p, &group);
+                if (r == 0)
+                        r = profile_merge(group, profile, f->keep_threads);
+        }
+        profile_free(profile);
+        return r;
+}
+
+int fleet_take(struct fleet *f, struct profile_set *ret)
+{
+        struct profile *profile;
+        int r = 0;
+
+        for (struct watched *w = f->watched; w && r >= 0; w = w->hh.next)
+                if (w->sampled && sampler_take(f->sampler, w->pid, &profile) == 0)
+                        r = add_to_window(f, &w->process, profile);
+        for (size_t i = 0; i < f->window.n && r >= 0; i++) {
+                r = profile_set_add(ret, f->window.items[i]);
+                if (r >= 0)
+                        f->window.items[i] = NULL;
+        }
+        profile_set_deinit(&f->window);
+        f->window = (struct profile_set){ 0 };
+        return r;
+}
+
+/* ---- events ------------------------------------------------------------------------- */
+
+static void forget(struct fleet *f, struct watched *w)
+{
+        struct profile *profile;
+
+        if (w->sampled) {
+                f->n_sampled--;
+                if (sampler_remove(f->sampler, w->pid, &profile) == 0 && add_to_window(f, &w->process, profile) != 0)
+                        say("process %d: its last samples are lost: out of memory", w->pid);
+        }
+        HASH_DEL(f->watched, w);
+        free(w);
+}
+
+static void ended(void *ctx, pid_t pid, uint64_t start_time)
+{
+        struct fleet *f = ctx;
+        struct watched *w;
+
+        HASH_FIND_INT(f->watched, &pid, w);
+        if (w && w->process.start_time == start_time)
+                forget(f, w);
+}
+
+static void announce(const struct find_process *p)
+{
+        char version[32];
+
+        format_version(p->info.version, version, sizeof version);
+        say("process %d: Python %s, %s%s%s%s", p->pid, version, p->service, *p->container_id ? ", container " : "",
+            *p->container_name ? p->container_name : p->container_id, p->status == 0 ? "" : ": not profilable:");
+        if (p->status != 0)
+                say_not_profilable(p->pid, p->status, &p->info);
+}
+
+static void born(void *ctx, const struct find_process *p, struct pystack *py)
+{
+        struct fleet *f = ctx;
+        struct watched *w;
+
+        HASH_FIND_INT(f->watched, &p->pid, w);
+        if (w)
+                forget(f, w);
+        w = calloc(1, sizeof *w);
+        if (!w) {
+                pystack_close(py);
+                return;
+        }
+        w->pid = p->pid;
+        w->process = *p;
+        if (py && sampler_add(f->sampler, p->pid, py) == 0)
+                w->sampled = true;
+        else
+                pystack_close(py);
+        f->n_sampled += w->sampled;
+        HASH_ADD_INT(f->watched, pid, w);
+        announce(p);
+}
+
+struct find_events fleet_events(struct fleet *f)
+{
+        return (struct find_events){ .ctx = f, .born = born, .ended = ended };
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* json-c, for the commands that print JSON. Texts of targets are made valid UTF-8 by those who read them. */
+#include "json.h"
+
+#include "say.h"
+
+#include <json.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct json_object *made(struct json_object *json)
+{
+        if (!json) {
+                say_error("out of memory");
+                abort();
+        }
+        return json;
+}
+
+static void set(struct json_object *object, const char *key, struct json_object *value)
+{
+        json_object_object_add(object, key, value);
+}
+
+void json_put_text(struct json_object *object, const char *key, const char *text)
+{
+        set(object, key, *text ? made(json_object_new_string(text)) : NULL);
+}
+
+void json_put_flag(struct json_object *object, const char *key, bool flag)
+{
+        set(object, key, made(json_object_new_boolean(flag)));
+}
+
+struct json_object *json_list(void)
+{
+        return made(json_object_new_array());
+}
+
+void json_append(struct json_object *list, struct json_object *item)
+{
+        json_object_array_add(list, item);
+}
+
+void json_add(struct json_object *object, const char *key, struct json_object *item)
+{
+        struct json_object *list;
+
+        if (!json_object_object_get_ex(object, key, &list)) {
+                list = json_list();
+                set(object, key, list);
+        }
+        json_append(list, item);
+}
+
+struct json_object *json_of_process(const struct find_process *p)
+{
+        struct json_object *json = made(json_object_new_object());
+        char version[32];
+
+        format_version(p->info.version, version, sizeof version);
+        set(json, "pid", made(json_object_new_int(p->pid)));
+        set(json, "start_time", made(json_object_new_int64((int64_t)p->start_time)));
+        json_put_text(json, "python", version);
+        json_put_text(json, "executable", p->exe);
+        json_put_text(json, "command", p->cmdline);
+        json_put_text(json, "container_id", p->container_id);
+        json_put_text(json, "container_name", p->container_name);
+        json_put_text(json, "image", p->image);
+        json_put_text(json, "service", p->service);
+        return json;
+}
+
+static struct json_object *frames_of(struct pystack *py, const struct pystack_stack *stack)
+{
+        struct json_object *frames = json_list();
+
+        for (size_t i = 0; i < stack->n; i++) {
+                struct json_object *frame = made(json_object_new_object());
+                set(frame, "function", made(json_object_new_string(stack->frames[i].code->name)));
+                set(frame, "file", made(json_object_new_string(stack->frames[i].code->file)));
+                set(frame, "line", made(json_object_new_int64(pystack_line(py, &stack->frames[i]))));
+                json_append(frames, frame);
+        }
+        return frames;
+}
+
+struct json_object *json_of_thread(pid_t tid, const char *name, const char *state, bool gil, struct pystack *py,
+                                   const struct pystack_stack *stack)
+{
+        struct json_object *json = made(json_object_new_object());
+
+        set(json, "tid", made(json_object_new_int(tid)));
+        json_put_text(json, "name", name);
+        json_put_text(json, "state", state);
+        json_put_flag(json, "gil", gil);
+        set(json, "frames", stack ? frames_of(py, stack) : NULL);
+        json_put_flag(json, "truncated", stack && stack->truncated);
+        return json;
+}
+
+void json_print(struct json_object *json)
+{
+        puts(json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+        json_object_put(json);
+}

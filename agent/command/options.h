@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef COMMAND_OPTIONS_H
+#define COMMAND_OPTIONS_H
+
+/*
+ * Options as tables: a command describes each of its options once, and gets
+ * parsing, PODFLAME_… environment variables and usage text of it.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What a value is, and so the type of the field that it goes to. */
+enum option_kind {
+        OPTION_FLAG,    /* bool */
+        OPTION_TEXT,    /* const char * */
+        OPTION_NUMBER,  /* uint64_t, within min and max */
+        OPTION_SECONDS, /* double: 0.5, 10, 10s, 5m, 1h, 7d; within min and max */
+        OPTION_BYTES,   /* uint64_t: 64M, 1G; within min and max */
+        OPTION_PIDS,    /* struct pid_list: may be given several times, or as a list with commas */
+};
+
+struct pid_list {
+        int pids[64];
+        size_t n;
+};
+
+struct option_spec {
+        const char *name;     /* the long option, without the dashes */
+        char letter;          /* the short one, 0: none */
+        enum option_kind kind;
+        size_t field;         /* offsetof() in the command's configuration */
+        const char *argument; /* what its value is called in the usage text */
+        const char *help;
+        double min, max; /* of numbers; both 0: no bounds */
+};
+
+struct usage {
+        const char *command;
+        const char *synopsis; /* behind "podflame COMMAND" */
+        const char *text;     /* what it does */
+        const struct option_spec *options;
+        size_t n;
+};
+
+/*
+ * Fills @config (defaults already in it) from the environment, then from the
+ * command line. @ret_rest is the index of the first argument that is no option.
+ * Returns -1 to go on, or the exit status: after -h, or after an error that has
+ * been printed.
+ */
+int options_parse(const struct usage *usage, int argc, char **argv, void *config, int *ret_rest);
+
+/* Prints how the command is called wrongly, and returns EXIT_USAGE. */
+int options_wrong(const struct usage *usage, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

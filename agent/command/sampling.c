@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From the options to a running sampler. */
+#include "sampling.h"
+
+#include "say.h"
+
+#include <string.h>
+
+static const struct {
+        const char *name;
+        enum sample_engine engine;
+} engines[] = {
+        { "auto", SAMPLE_ENGINE_AUTO },
+        { "perf", SAMPLE_ENGINE_PERF },
+        { "timer", SAMPLE_ENGINE_TIMER },
+};
+
+int sampling_config(const struct sampling_options *options, const struct usage *usage, struct sample_config *ret)
+{
+        struct sample_config config = {
+                .rate = (unsigned)options->rate,
+                .threads = options->threads,
+        };
+        size_t i = 0;
+
+        if (!profile_mode_parse(options->mode, &config.mode))
+                return options_wrong(usage, "--mode: '%s' is none of cpu, wall, gil", options->mode);
+        while (i < sizeof engines / sizeof *engines && strcmp(engines[i].name, options->engine) != 0)
+                i++;
+        if (i == sizeof engines / sizeof *engines)
+                return options_wrong(usage, "--engine: '%s' is none of auto, perf, timer", options->engine);
+        config.engine = engines[i].engine;
+        config.idle = options->idle;
+        *ret = config;
+        return -1;
+}
+
+int sampling_open(const struct sample_config *config, struct sampler **ret)
+{
+        char reason[256] = "";
+        int r = sampler_open(config, ret, reason, sizeof reason);
+
+        if (r == 0)
+                return -1;
+        return say_error("sampling cannot start: %s", r < 0 ? strerror(-r) : reason);
+}

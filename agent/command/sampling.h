@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef COMMAND_SAMPLING_H
+#define COMMAND_SAMPLING_H
+
+/* How to sample, on the command line: the options that record and agent share. */
+
+#include "agent/sample/sample.h"
+#include "options.h"
+
+struct sampling_options {
+        uint64_t rate;
+        const char *mode;
+        const char *engine;
+        bool threads;
+        bool idle;
+};
+
+#define SAMPLING_DEFAULTS { .rate = 99, .mode = "cpu", .engine = "auto" }
+
+#define SAMPLING_OPTIONS(type, member)                                                                             \
+        { .name = "rate", .letter = 'r', .kind = OPTION_NUMBER, .field = offsetof(type, member.rate),              \
+          .argument = "HZ", .help = "samples per second of each CPU, 1 to 20000 (99)",                            \
+          .min = SAMPLE_RATE_MIN, .max = SAMPLE_RATE_MAX },                                                       \
+        { .name = "mode", .letter = 'm', .kind = OPTION_TEXT, .field = offsetof(type, member.mode),                \
+          .argument = "MODE", .help = "cpu: threads on a CPU; wall: every thread; gil: the GIL's holder (cpu)" }, \
+        { .name = "idle", .letter = 'i', .kind = OPTION_FLAG, .field = offsetof(type, member.idle),                \
+          .help = "mode wall: count sleeping threads too" },                                                      \
+        { .name = "threads", .letter = 't', .kind = OPTION_FLAG, .field = offsetof(type, member.threads),          \
+          .help = "tell threads apart" },                                                                         \
+        { .name = "engine", .kind = OPTION_TEXT, .field = offsetof(type, member.engine),                           \
+          .argument = "ENGINE", .help = "perf or timer; auto: the best that works here (auto)" }
+
+/* Checks the options: -1 and @ret filled, or an exit status after a word about it. */
+int sampling_config(const struct sampling_options *options, const struct usage *usage, struct sample_config *ret);
+
+/* Opens a sampler, or says why not: -1, or an exit status. */
+int sampling_open(const struct sample_config *config, struct sampler **ret);
+
+#endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sentences: what failed, on what, why, and what to do. */
+#include "say.h"
+
+#include "command.h"
+
+#include "nsutil/nsutil.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static void put_line(const char *prefix, const char *format, va_list args)
+{
+        char line[2048];
+        int n = vsnprintf(line, sizeof line, format, args);
+
+        /* One write a line, so that lines of several threads do not mix. */
+        fprintf(stderr, "%s%s%s\n", prefix, line, n >= (int)sizeof line ? "…" : "");
+}
+
+int say_error(const char *format, ...)
+{
+        va_list args;
+
+        va_start(args, format);
+        put_line("podflame: ", format, args);
+        va_end(args);
+        return EXIT_FAILED;
+}
+
+void say(const char *format, ...)
+{
+        va_list args;
+
+        va_start(args, format);
+        put_line("podflame: ", format, args);
+        va_end(args);
+}
+
+static const char *const denials[] = {
+        [NSUTIL_DENIAL_UNKNOWN] = "the kernel does not say why; a container's seccomp profile may forbid it",
+        [NSUTIL_DENIAL_YAMA_LOCKED] = "kernel.yama.ptrace_scope is 3, which forbids it to everybody, until it is set "
+                                      "lower in /etc/sysctl.d and the machine is started anew",
+        [NSUTIL_DENIAL_NO_CAP] = "CAP_SYS_PTRACE is missing: run as root (sudo podflame …), or start the container "
+                                 "with --cap-add SYS_PTRACE",
+        [NSUTIL_DENIAL_USER_NAMESPACE] = "it is in a user namespace that is not below ours: run podflame on the host",
+        [NSUTIL_DENIAL_SECURITY_MODULE] = "AppArmor or SELinux confines podflame: run it unconfined "
+                                          "(--security-opt apparmor=unconfined)",
+};
+
+void explain_denial(pid_t pid, char *ret, size_t size)
+{
+        int scope = nsutil_yama_scope();
+        const char *why = denials[nsutil_denial(pid)];
+
+        if (scope > 0 && scope < 3)
+                snprintf(ret, size, "%s (kernel.yama.ptrace_scope is %d: `sysctl kernel.yama.ptrace_scope=0` "
+                                    "lets a user profile their own processes)", why, scope);
+        else
+                snprintf(ret, size, "%s", why);
+}
+
+int say_not_profilable(pid_t pid, int error, const struct pystack_info *info)
+{
+        char why[512];
+
+        switch (error) {
+        case PYSTACK_E_GONE:
+                return say_error("process %d: there is no such process (any more)", pid);
+        case PYSTACK_E_DENIED:
+                explain_denial(pid, why, sizeof why);
+                return say_error("process %d: permission refused: %s", pid, why);
+        case PYSTACK_E_NOT_PYTHON:
+                return say_error("process %d: it is not a CPython process: neither its executable nor a library that it "
+                                 "has loaded holds a Python runtime%s%s", pid, info->detail[0] ? "; " : "",
+                                 info->detail);
+        case PYSTACK_E_UNSUPPORTED:
+                return say_error("process %d: %s (3.8 to 3.15 are supported)", pid, info->detail);
+        default:
+                return say_error("process %d: %s", pid, pystack_strerror(error));
+        }
+}
+
+void format_version(uint32_t version, char *ret, size_t size)
+{
+        static const char *const levels[16] = { [0xa] = "a", [0xb] = "b", [0xc] = "rc" };
+        unsigned major = version >> 24, minor = version >> 16 & 255, micro = version >> 8 & 255;
+        unsigned level = version >> 4 & 15, serial = version & 15;
+
+        if (version == 0)
+                snprintf(ret, size, "?");
+        else if (level == 0)
+                snprintf(ret, size, "%u.%u", major, minor); /* told by its layout: no micro */
+        else if (levels[level])
+                snprintf(ret, size, "%u.%u.%u%s%u", major, minor, micro, levels[level], serial);
+        else
+                snprintf(ret, size, "%u.%u.%u", major, minor, micro);
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of subcommands, in the order in which people meet them. */
+#include "command.h"
+#include "commands.h"
+
+const struct command command_table[] = {
+        { "record", "sample a process or a container, write one profile", record_run },
+        { "dump", "print every thread's stack, now", dump_run },
+        { "ps", "list the Python processes of this machine", ps_run },
+        { "agent", "sample all Python processes continuously and push profiles to a collector", agent_run },
+        { "collector", "the built-in collector and its page", collector_run },
+};
+
+const size_t command_table_n = sizeof command_table / sizeof *command_table;

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef COMMAND_TARGET_H
+#define COMMAND_TARGET_H
+
+/* TARGET on the command line: -p PID, -c CONTAINER. */
+
+#include "agent/find/find.h"
+#include "options.h"
+
+struct target_options {
+        struct pid_list pids;
+        const char *container;
+};
+
+/* The rows of an option table for a configuration whose member @member is a struct target_options. */
+#define TARGET_OPTIONS(type, member)                                                                         \
+        { .name = "pid", .letter = 'p', .kind = OPTION_PIDS, .field = offsetof(type, member.pids),           \
+          .argument = "PID", .help = "a process, by its PID on this machine; may be given several times" }, \
+        { .name = "container", .letter = 'c', .kind = OPTION_TEXT, .field = offsetof(type, member.container), \
+          .argument = "CONTAINER", .help = "a container's processes: its name, id, or the beginning of its id" }
+
+/* A process named by a TARGET, opened. */
+struct chosen {
+        struct find_process process;
+        struct pystack *py; /* NULL once it was handed on */
+};
+
+struct choice {
+        struct chosen *items;
+        size_t n;
+};
+
+/*
+ * Opens the processes that @target names. Says what is wrong and returns an exit
+ * status, or -1 to go on with at least one process. Processes of a container that
+ * are no Python are passed over; one named by -p must be Python.
+ */
+int target_choose(struct find *find, const struct target_options *target, const struct usage *usage,
+                  struct choice *ret);
+void choice_deinit(struct choice *choice);
+
+#endif
