@@ -17,7 +17,7 @@
 #include <sys/types.h>
 
 enum elfsym_error {
-        ELFSYM_E_NOT_ELF = 1, /* no ELF magic, or damaged beyond reading */
+        ELFSYM_E_NOT_ELF = 1, /* no ELF program or library, or damaged beyond reading */
         ELFSYM_E_FOREIGN,     /* another class, byte order or machine than this host's */
         ELFSYM_E_NOT_FOUND,   /* no such symbol, section or note */
         ELFSYM_E_RANGE,       /* an address or length outside the file's segments */
@@ -53,6 +53,8 @@ struct elfsym_symbol {
 /*
  * A defined symbol by name. .dynsym is searched first (it stays in stripped
  * files), then .symtab. Works without section headers, through PT_DYNAMIC.
+ * .symtab is copied at the first name that .dynsym lacks, up to 16 MiB of it and
+ * of its strings, and kept until elfsym_close().
  */
 int elfsym_symbol(struct elfsym *elf, const char *name, struct elfsym_symbol *ret);
 
@@ -78,6 +80,7 @@ uint64_t elfsym_load_bias(const struct elfsym *elf, uint64_t map_start);
 /*
  * Reads initialised data of the file at file address @value (before relocation):
  * constants such as Py_Version. ELFSYM_E_RANGE where no segment holds all of it.
+ * Of an image, what is in memory now.
  */
 int elfsym_read(struct elfsym *elf, uint64_t value, void *buf, size_t len);
 

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the dynamic linker goes by: the table of PT_DYNAMIC. It is there without
+ * section headers, and in memory. A symbol is found as the dynamic linker finds
+ * it, through the hash table, by some ten reads of a few bytes.
+ *
+ * In memory, glibc's dynamic linker has replaced the table's values by addresses
+ * (on most machines); musl's has not, and nobody has in the vDSO.
+ */
+#include "internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DYNAMIC_MAX 1024  /* entries: some 30, and one for each needed library */
+#define CHAIN_MAX   4096  /* symbols that share a bucket: some 10 at most */
+#define NEEDED_MAX  256   /* length of a library's name: NAME_MAX, and a NUL */
+
+/* ---- the table ----------------------------------------------------------- */
+
+static void cut_at_null(struct elfsym *elf)
+{
+        size_t n = 0;
+
+        while (n < elf->dynamic_n && elf->dynamic[n].d_tag != DT_NULL)
+                n++;
+        elf->dynamic_n = n;
+}
+
+int elfsym_load_dynamic(struct elfsym *elf)
+{
+        GElf_Phdr phdr;
+        size_t i = 0;
+
+        if (!elfsym_next_segment(elf, PT_DYNAMIC, &i, &phdr))
+                return 0;
+
+        size_t n = phdr.p_filesz / sizeof(*elf->dynamic);
+
+        n = n > DYNAMIC_MAX ? DYNAMIC_MAX : n;
+        if (n == 0)
+                return 0;
+        elf->dynamic = malloc(n * sizeof(*elf->dynamic));
+        if (!elf->dynamic)
+                return -ENOMEM;
+
+        int r = elfsym_read(elf, phdr.p_vaddr, elf->dynamic, n * sizeof(*elf->dynamic));
+
+        elf->dynamic_n = r == 0 ? n : 0;
+        cut_at_null(elf);
+        return r < 0 ? r : 0;
+}
+
+static bool find_tag(const struct elfsym *elf, int64_t tag, uint64_t *ret)
+{
+        for (size_t i = 0; i < elf->dynamic_n; i++) {
+                if (elf->dynamic[i].d_tag != tag)
+                        continue;
+                *ret = elf->dynamic[i].d_un.d_val;
+                return true;
+        }
+        return false;
+}
+
+static bool is_value(const struct elfsym *elf, uint64_t value)
+{
+        GElf_Phdr phdr;
+        size_t i = 0;
+
+        while (elfsym_next_segment(elf, PT_LOAD, &i, &phdr))
+                if (value >= phdr.p_vaddr && value - phdr.p_vaddr < phdr.p_filesz)
+                        return true;
+        return false;
+}
+
+/* As find_tag(), for tags that point somewhere: always gives a value of the file. */
+static bool find_pointer(const struct elfsym *elf, int64_t tag, uint64_t *ret)
+{
+        uint64_t value;
+
+        if (!find_tag(elf, tag, &value))
+                return false;
+        *ret = is_value(elf, value) ? value : value - elf->bias;
+        return true;
+}
+
+/* ---- names --------------------------------------------------------------- */
+
+struct names {
+        uint64_t at;
+        uint64_t size;
+};
+
+static bool find_names(const struct elfsym *elf, struct names *ret)
+{
+        return find_pointer(elf, DT_STRTAB, &ret->at) && find_tag(elf, DT_STRSZ, &ret->size);
+}
+
+/* 0: the string at @offset is @name; ELFSYM_E_NOT_FOUND: it is another. */
+static int compare_name(struct elfsym *elf, struct names names, uint64_t offset, const char *name)
+{
+        size_t left = strlen(name) + 1;
+
+        if (offset >= names.size || left > names.size - offset)
+                return ELFSYM_E_NOT_FOUND;
+        while (left > 0) {
+                char buf[64];
+                size_t n = left < sizeof(buf) ? left : sizeof(buf);
+                int r = elfsym_read(elf, names.at + offset, buf, n);
+
+                if (r != 0)
+                        return r;
+                if (memcmp(buf, name, n) != 0)
+                        return ELFSYM_E_NOT_FOUND;
+                name += n;
+                offset += n;
+                left -= n;
+        }
+        return 0;
+}
+
+bool elfsym_needs(struct elfsym *elf, const char *part)
+{
+        struct names names;
+
+        if (!find_names(elf, &names))
+                return false;
+        for (size_t i = 0; i < elf->dynamic_n; i++) {
+                uint64_t offset = elf->dynamic[i].d_un.d_val;
+                char name[NEEDED_MAX + 1] = "";
+
+                if (elf->dynamic[i].d_tag != DT_NEEDED || offset >= names.size)
+                        continue;
+
+                uint64_t left = names.size - offset;
+                size_t n = left < NEEDED_MAX ? (size_t)left : NEEDED_MAX;
+
+                if (elfsym_read(elf, names.at + offset, name, n) == 0 && strstr(name, part))
+                        return true;
+        }
+        return false;
+}
+
+/* ---- hash tables --------------------------------------------------------- */
+
+/* A lookup under way. */
+struct lookup {
+        struct elfsym *elf;
+        const char *name;
+        struct names names;
+        uint64_t symbols;
+        uint64_t hash_table;
+};
+
+bool elfsym_is_defined(const ElfW(Sym) *symbol)
+{
+        unsigned type = GELF_ST_TYPE(symbol->st_info);
+
+        return symbol->st_shndx != SHN_UNDEF && type != STT_TLS && type != STT_SECTION && type != STT_FILE;
+}
+
+/* 0 if symbol number @i is the one. */
+static int try_symbol(const struct lookup *l, uint32_t i, struct elfsym_symbol *ret)
+{
+        ElfW(Sym) symbol;
+        int r = elfsym_read(l->elf, l->symbols + (uint64_t)i * sizeof(symbol), &symbol, sizeof(symbol));
+
+        if (r != 0)
+                return r;
+        if (!elfsym_is_defined(&symbol))
+                return ELFSYM_E_NOT_FOUND;
+        r = compare_name(l->elf, l->names, symbol.st_name, l->name);
+        if (r == 0)
+                *ret = (struct elfsym_symbol){.value = symbol.st_value, .size = symbol.st_size};
+        return r;
+}
+
+static int read_u32(const struct lookup *l, uint64_t at, uint32_t *ret)
+{
+        return elfsym_read(l->elf, at, ret, sizeof(*ret));
+}
+
+/* Two bits of one word are set for every name in the table. */
+static int check_bloom(const struct lookup *l, uint64_t at, uint32_t hash, uint32_t shift)
+{
+        const unsigned bits = sizeof(ElfW(Addr)) * 8;
+        ElfW(Addr) word;
+        int r = elfsym_read(l->elf, at, &word, sizeof(word));
+
+        if (r != 0)
+                return r;
+        return (word >> (hash % bits)) & (word >> ((hash >> (shift % 32)) % bits)) & 1 ? 0 : ELFSYM_E_NOT_FOUND;
+}
+
+/* From symbol @i on; the lowest bit of a hash marks the last of its bucket. */
+static int walk_gnu_chain(const struct lookup *l, uint64_t at, uint32_t i, uint32_t hash, struct elfsym_symbol *ret)
+{
+        for (unsigned steps = 0; steps < CHAIN_MAX; steps++, i++, at += sizeof(uint32_t)) {
+                uint32_t other;
+                int r = read_u32(l, at, &other);
+
+                if (r != 0)
+                        return r;
+                if ((other | 1) == (hash | 1)) {
+                        r = try_symbol(l, i, ret);
+                        if (r != ELFSYM_E_NOT_FOUND)
+                                return r;
+                }
+                if (other & 1)
+                        break;
+        }
+        return ELFSYM_E_NOT_FOUND;
+}
+
+static int find_gnu(const struct lookup *l, struct elfsym_symbol *ret)
+{
+        struct {
+                uint32_t buckets;
+                uint32_t first; /* symbols before this one are not in the table */
+                uint32_t bloom_words;
+                uint32_t bloom_shift;
+        } head;
+        uint32_t hash = (uint32_t)elf_gnu_hash(l->name);
+        uint32_t i;
+        int r = elfsym_read(l->elf, l->hash_table, &head, sizeof(head));
+
+        if (r != 0)
+                return r;
+        if (head.buckets == 0 || head.bloom_words == 0)
+                return ELFSYM_E_NOT_FOUND;
+
+        const unsigned word = sizeof(ElfW(Addr));
+        uint64_t bloom = l->hash_table + sizeof(head);
+        uint64_t buckets = bloom + (uint64_t)head.bloom_words * word;
+        uint64_t chains = buckets + (uint64_t)head.buckets * sizeof(uint32_t);
+
+        r = check_bloom(l, bloom + (uint64_t)(hash / (word * 8) % head.bloom_words) * word, hash, head.bloom_shift);
+        if (r == 0)
+                r = read_u32(l, buckets + (uint64_t)(hash % head.buckets) * sizeof(uint32_t), &i);
+        if (r != 0)
+                return r;
+        if (i < head.first) /* 0: an empty bucket */
+                return ELFSYM_E_NOT_FOUND;
+        return walk_gnu_chain(l, chains + (uint64_t)(i - head.first) * sizeof(uint32_t), i, hash, ret);
+}
+
+static int find_sysv(const struct lookup *l, struct elfsym_symbol *ret)
+{
+        struct {
+                uint32_t buckets;
+                uint32_t chains;
+        } head;
+        uint32_t i;
+        int r = elfsym_read(l->elf, l->hash_table, &head, sizeof(head));
+
+        if (r != 0)
+                return r;
+        if (head.buckets == 0)
+                return ELFSYM_E_NOT_FOUND;
+
+        uint64_t buckets = l->hash_table + sizeof(head);
+        uint64_t chains = buckets + (uint64_t)head.buckets * sizeof(uint32_t);
+
+        r = read_u32(l, buckets + elf_hash(l->name) % head.buckets * sizeof(uint32_t), &i);
+        for (unsigned steps = 0; r == 0 && i != STN_UNDEF && i < head.chains && steps < CHAIN_MAX; steps++) {
+                r = try_symbol(l, i, ret);
+                if (r != ELFSYM_E_NOT_FOUND)
+                        return r;
+                r = read_u32(l, chains + (uint64_t)i * sizeof(uint32_t), &i);
+        }
+        return r == 0 ? ELFSYM_E_NOT_FOUND : r;
+}
+
+int elfsym_dynamic_symbol(struct elfsym *elf, const char *name, struct elfsym_symbol *ret, bool *ret_hashed)
+{
+        struct lookup l = {.elf = elf, .name = name};
+        bool gnu = find_pointer(elf, DT_GNU_HASH, &l.hash_table);
+
+        *ret_hashed = gnu || find_pointer(elf, DT_HASH, &l.hash_table);
+        if (!*ret_hashed || !find_pointer(elf, DT_SYMTAB, &l.symbols) || !find_names(elf, &l.names))
+                return ELFSYM_E_NOT_FOUND;
+        return gnu ? find_gnu(&l, ret) : find_sysv(&l, ret);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ELFSYM_INTERNAL_H
+#define ELFSYM_INTERNAL_H
+
+/*
+ * What the files of elfsym share. Two address spaces are read from: offsets in
+ * the file (elfsym_read_at) and values, the addresses that the file speaks of
+ * (elfsym_read), which the PT_LOAD segments translate to offsets or memory.
+ */
+
+#include "elfsym.h"
+
+#include <gelf.h>
+#include <link.h>
+
+/* A symbol table with its strings, as copied from the sections of a file. */
+struct symbol_table {
+        ElfW(Sym) *symbols; /* NULL: none, or not loaded yet */
+        size_t n;
+        char *names; /* ends with a NUL */
+        size_t names_size;
+        bool tried;
+};
+
+struct elfsym {
+        int fd;              /* of a file */
+        elfsym_read_fn read; /* of an image; NULL for files */
+        void *ctx;
+        uint64_t base; /* of an image: the address of file offset 0 */
+        uint64_t bias; /* of an image */
+
+        void *headers; /* private copy of the ELF, program and section headers */
+        Elf *elf;      /* over @headers */
+        size_t segments_n;
+        size_t sections_n; /* 0: no section headers */
+        GElf_Ehdr ehdr;
+        uint64_t first_value; /* value of file offset 0 */
+
+        ElfW(Dyn) *dynamic; /* up to DT_NULL; NULL if there is none */
+        size_t dynamic_n;
+
+        struct symbol_table dynsym; /* through sections, for files without a hash table */
+        struct symbol_table symtab;
+};
+
+/* All of @len bytes at a file offset. ELFSYM_E_RANGE: the file ends before. */
+int elfsym_read_at(const struct elfsym *elf, uint64_t offset, void *buf, size_t len);
+
+/* The next segment of @type from number *@i on; *@i is then one past it. */
+bool elfsym_next_segment(const struct elfsym *elf, uint32_t type, size_t *i, GElf_Phdr *ret);
+
+/* Loads PT_DYNAMIC; none is no error. */
+int elfsym_load_dynamic(struct elfsym *elf);
+
+/* A symbol through PT_DYNAMIC's hash tables. *@ret_hashed: whether there is one. */
+int elfsym_dynamic_symbol(struct elfsym *elf, const char *name, struct elfsym_symbol *ret, bool *ret_hashed);
+
+/* Whether a symbol is one that elfsym gives out: defined, and with an address. */
+bool elfsym_is_defined(const ElfW(Sym) *symbol);
+
+/*
+ * Copies the symbol table of that section type and its strings. ELFSYM_E_NOT_FOUND
+ * if there is none, or none that can be read.
+ */
+int elfsym_load_symbols(const struct elfsym *elf, uint32_t type, struct symbol_table *ret);
+
+#endif
