@@ -7,7 +7,11 @@
  * container) and one span of time. Strings, functions, frames and stacks are
  * interned: equal ones have equal ids, ids count from 1, and 0 means none.
  *
- * Errors: negative -errno only (-ENOMEM). A profile is for one thread at a time.
+ * Pointers into a profile are valid until it is next interned, added or merged
+ * into; strings, for its life. Its size is bounded against hostile targets.
+ *
+ * Errors: negative -errno only (-ENOMEM; -ENOSPC: the profile is full; -EINVAL:
+ * an id that it has not given). A profile is for one thread at a time.
  */
 
 #include <stdbool.h>
@@ -39,7 +43,7 @@ enum profile_state {
         PROFILE_IDLE,    /* off CPU: sleeping, waiting */
 };
 
-/* 0 on failure (out of memory). Strings are copied. */
+/* 0 on failure (out of memory, full, an unknown id). Strings are copied; NULL is taken as "". */
 profile_id profile_intern_function(struct profile *p, const char *name, const char *file, uint32_t first_line);
 profile_id profile_intern_frame(struct profile *p, profile_id function, uint32_t line);
 /* @frames leaf first; n > 0. */
@@ -56,7 +60,8 @@ int profile_add(struct profile *p, profile_id stack, profile_id thread, enum pro
 /*
  * Adds all of @from to @to: samples, counters, time span (united). Attributes
  * and settings of @to stay; empty ones are taken from @from.
- * @keep_threads: false merges the threads of @from into one.
+ * @keep_threads: false merges the threads of @from into one: thread 0.
+ * Takes time linear in @from. On failure @to holds a part of it.
  */
 int profile_merge(struct profile *to, const struct profile *from, bool keep_threads);
 

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PROFILE_INSIDE_H
+#define PROFILE_INSIDE_H
+
+/* What the files of this room share: the profile itself. */
+
+#include "profile.h"
+#include "rows.h"
+
+/*
+ * Limits of one profile. A hostile target can make up a new function or stack
+ * for every sample; each of these is far above what honest programs reach
+ * (the largest have some 10^5 functions and, in an hour, some 10^5 stacks).
+ */
+#define STRINGS_MAX       (1u << 21)
+#define STRING_BYTES_MAX  (64u << 20) /* of all strings */
+#define FUNCTIONS_MAX     (1u << 20)
+#define FRAMES_MAX        (1u << 22)
+#define STACKS_MAX        (1u << 20)
+#define STACK_FRAMES_MAX  (1u << 24) /* frame ids of all stacks: 64 MiB */
+#define THREADS_MAX       (1u << 20)
+#define SAMPLES_MAX       (1u << 22)
+#define ATTRIBUTES_MAX    128
+
+struct chunk;
+
+/* Interned strings; their addresses stay the same for the life of the profile. */
+struct strings {
+        struct rows rows;
+        struct chunk *chunks; /* newest first */
+        size_t bytes;
+};
+
+/* NULL: out of memory, or full. Equal strings have equal addresses. */
+const char *profile_strings_intern(struct strings *strings, const char *text, uint64_t seed);
+void profile_strings_deinit(struct strings *strings);
+
+struct stack {
+        uint32_t offset; /* in profile.stack_frames */
+        uint32_t n;
+};
+
+struct thread {
+        uint64_t tid;
+        const char *name;
+};
+
+struct attribute {
+        char *key;
+        char *value;
+};
+
+struct profile {
+        uint64_t seed; /* of all hashes: not to be guessed by a target */
+        struct strings strings;
+        struct rows functions; /* struct profile_function, its strings interned */
+        struct rows frames;    /* struct profile_frame */
+        struct rows stacks;    /* struct stack */
+        struct rows threads;   /* struct thread */
+        struct rows samples;   /* struct profile_sample */
+        profile_id *stack_frames;
+        size_t stack_frames_n;
+        size_t stack_frames_capacity;
+        uint64_t total;
+
+        struct attribute *attributes;
+        size_t attributes_n;
+        bool have_settings;
+        struct profile_settings settings;
+        struct profile_counters counters;
+};
+
+/* As their namesakes of the door, with the reason of a failure. */
+int profile_try_function(struct profile *p, const struct profile_function *function, profile_id *ret);
+int profile_try_frame(struct profile *p, profile_id function, uint32_t line, profile_id *ret);
+int profile_try_stack(struct profile *p, const profile_id *frames, size_t n, profile_id *ret);
+int profile_try_thread(struct profile *p, uint64_t tid, const char *name, profile_id *ret);
+
+void profile_attributes_deinit(struct profile *p);
+
+#endif

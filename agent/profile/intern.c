@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Functions, frames, stacks and threads, each kept once. A stack is a run of
+ * frame ids in one growing array. Ids handed in are checked when something new
+ * is made of them: what is found has been checked before.
+ */
+#include "inside.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STACK_FRAMES_FIRST 256
+
+/* ---- functions ----------------------------------------------------------- */
+
+static bool function_equal(const void *item, const void *key)
+{
+        const struct profile_function *a = item;
+        const struct profile_function *b = key;
+
+        return a->name == b->name && a->file == b->file && a->first_line == b->first_line;
+}
+
+static const struct rows_kind function_kind = {
+        .size = sizeof(struct profile_function),
+        .max = FUNCTIONS_MAX,
+        .equal = function_equal,
+};
+
+static const char *intern_text(struct profile *p, const char *text)
+{
+        return profile_strings_intern(&p->strings, text ? text : "", p->seed);
+}
+
+int profile_try_function(struct profile *p, const struct profile_function *function, profile_id *ret)
+{
+        struct profile_function key = {
+                .name = intern_text(p, function->name),
+                .file = intern_text(p, function->file),
+                .first_line = function->first_line,
+        };
+
+        if (!key.name || !key.file)
+                return -ENOMEM;
+
+        uint64_t parts[] = {(uintptr_t)key.name, (uintptr_t)key.file, key.first_line};
+        uint64_t hash = profile_rows_hash(parts, sizeof(parts), p->seed);
+        profile_id id = profile_rows_find(&p->functions, &function_kind, hash, &key);
+
+        if (id == 0)
+                return profile_rows_add(&p->functions, &function_kind, hash, &key, ret);
+        *ret = id;
+        return 0;
+}
+
+/* ---- frames -------------------------------------------------------------- */
+
+static bool frame_equal(const void *item, const void *key)
+{
+        const struct profile_frame *a = item;
+        const struct profile_frame *b = key;
+
+        return a->function == b->function && a->line == b->line;
+}
+
+static const struct rows_kind frame_kind = {
+        .size = sizeof(struct profile_frame),
+        .max = FRAMES_MAX,
+        .equal = frame_equal,
+};
+
+int profile_try_frame(struct profile *p, profile_id function, uint32_t line, profile_id *ret)
+{
+        struct profile_frame key = {.function = function, .line = line};
+        uint64_t hash = profile_rows_hash(&key, sizeof(key), p->seed);
+        profile_id id = profile_rows_find(&p->frames, &frame_kind, hash, &key);
+
+        if (id != 0) {
+                *ret = id;
+                return 0;
+        }
+        if (function == 0 || function > p->functions.n)
+                return -EINVAL;
+        return profile_rows_add(&p->frames, &frame_kind, hash, &key, ret);
+}
+
+/* ---- stacks -------------------------------------------------------------- */
+
+struct stack_key {
+        const profile_id *all; /* profile.stack_frames */
+        const profile_id *frames;
+        size_t n;
+};
+
+static bool stack_equal(const void *item, const void *key)
+{
+        const struct stack *a = item;
+        const struct stack_key *b = key;
+
+        return a->n == b->n && memcmp(b->all + a->offset, b->frames, b->n * sizeof(*b->frames)) == 0;
+}
+
+static const struct rows_kind stack_kind = {
+        .size = sizeof(struct stack),
+        .max = STACKS_MAX,
+        .equal = stack_equal,
+};
+
+static int reserve_stack_frames(struct profile *p, size_t n)
+{
+        size_t capacity = p->stack_frames_capacity ? p->stack_frames_capacity : STACK_FRAMES_FIRST;
+
+        if (n > STACK_FRAMES_MAX - p->stack_frames_n)
+                return -ENOSPC;
+        while (capacity < p->stack_frames_n + n)
+                capacity *= 2;
+        if (capacity == p->stack_frames_capacity)
+                return 0;
+
+        profile_id *grown = realloc(p->stack_frames, capacity * sizeof(*grown));
+
+        if (!grown)
+                return -ENOMEM;
+        p->stack_frames = grown;
+        p->stack_frames_capacity = capacity;
+        return 0;
+}
+
+static int add_stack(struct profile *p, const profile_id *frames, size_t n, uint64_t hash, profile_id *ret)
+{
+        for (size_t i = 0; i < n; i++)
+                if (frames[i] == 0 || frames[i] > p->frames.n)
+                        return -EINVAL;
+
+        int r = reserve_stack_frames(p, n);
+
+        if (r < 0)
+                return r;
+
+        struct stack stack = {.offset = (uint32_t)p->stack_frames_n, .n = (uint32_t)n};
+
+        r = profile_rows_add(&p->stacks, &stack_kind, hash, &stack, ret);
+        if (r < 0)
+                return r;
+        memcpy(p->stack_frames + p->stack_frames_n, frames, n * sizeof(*frames));
+        p->stack_frames_n += n;
+        return 0;
+}
+
+int profile_try_stack(struct profile *p, const profile_id *frames, size_t n, profile_id *ret)
+{
+        if (n == 0 || n > STACK_FRAMES_MAX)
+                return -EINVAL;
+
+        struct stack_key key = {.all = p->stack_frames, .frames = frames, .n = n};
+        uint64_t hash = profile_rows_hash(frames, n * sizeof(*frames), p->seed);
+        profile_id id = profile_rows_find(&p->stacks, &stack_kind, hash, &key);
+
+        if (id == 0)
+                return add_stack(p, frames, n, hash, ret);
+        *ret = id;
+        return 0;
+}
+
+/* ---- threads ------------------------------------------------------------- */
+
+static bool thread_equal(const void *item, const void *key)
+{
+        const struct thread *a = item;
+        const struct thread *b = key;
+
+        return a->tid == b->tid && a->name == b->name;
+}
+
+static const struct rows_kind thread_kind = {
+        .size = sizeof(struct thread),
+        .max = THREADS_MAX,
+        .equal = thread_equal,
+};
+
+int profile_try_thread(struct profile *p, uint64_t tid, const char *name, profile_id *ret)
+{
+        struct thread key = {.tid = tid, .name = intern_text(p, name)};
+
+        if (!key.name)
+                return -ENOMEM;
+
+        uint64_t parts[] = {tid, (uintptr_t)key.name};
+        uint64_t hash = profile_rows_hash(parts, sizeof(parts), p->seed);
+        profile_id id = profile_rows_find(&p->threads, &thread_kind, hash, &key);
+
+        if (id == 0)
+                return profile_rows_add(&p->threads, &thread_kind, hash, &key, ret);
+        *ret = id;
+        return 0;
+}
+
+/* ---- the door ------------------------------------------------------------ */
+
+profile_id profile_intern_function(struct profile *p, const char *name, const char *file, uint32_t first_line)
+{
+        struct profile_function function = {.name = name, .file = file, .first_line = first_line};
+        profile_id id;
+
+        return profile_try_function(p, &function, &id) < 0 ? 0 : id;
+}
+
+profile_id profile_intern_frame(struct profile *p, profile_id function, uint32_t line)
+{
+        profile_id id;
+
+        return profile_try_frame(p, function, line, &id) < 0 ? 0 : id;
+}
+
+profile_id profile_intern_stack(struct profile *p, const profile_id *frames, size_t n)
+{
+        profile_id id;
+
+        return profile_try_stack(p, frames, n, &id) < 0 ? 0 : id;
+}
+
+profile_id profile_intern_thread(struct profile *p, uint64_t tid, const char *name)
+{
+        profile_id id;
+
+        return profile_try_thread(p, tid, name, &id) < 0 ? 0 : id;
+}

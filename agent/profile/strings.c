@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Interned strings, in chunks that never move: a chunk is freed with the whole
+ * profile only. A string longer than a chunk gets one to its measure.
+ */
+#include "inside.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define CHUNK_SIZE (16u << 10)
+
+struct chunk {
+        struct chunk *next;
+        size_t used;
+        size_t size;
+        char bytes[];
+};
+
+struct text {
+        const char *bytes;
+        size_t len;
+};
+
+static bool text_equal(const void *item, const void *key)
+{
+        const struct text *a = item;
+        const struct text *b = key;
+
+        return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
+}
+
+static const struct rows_kind text_kind = {
+        .size = sizeof(struct text),
+        .max = STRINGS_MAX,
+        .equal = text_equal,
+};
+
+static struct chunk *chunk_with_room(struct strings *strings, size_t len)
+{
+        struct chunk *chunk = strings->chunks;
+
+        if (chunk && chunk->size - chunk->used >= len)
+                return chunk;
+
+        size_t size = len > CHUNK_SIZE ? len : CHUNK_SIZE;
+
+        chunk = malloc(sizeof(*chunk) + size);
+        if (!chunk)
+                return NULL;
+        *chunk = (struct chunk){.next = strings->chunks, .size = size};
+        strings->chunks = chunk;
+        return chunk;
+}
+
+/* The copy is kept only once the index has it: a failure wastes no room. */
+static const char *add_text(struct strings *strings, struct text text, uint64_t hash)
+{
+        struct chunk *chunk;
+        uint32_t id;
+
+        if (text.len >= STRING_BYTES_MAX - strings->bytes)
+                return NULL;
+        chunk = chunk_with_room(strings, text.len + 1);
+        if (!chunk)
+                return NULL;
+
+        char *copy = chunk->bytes + chunk->used;
+
+        memcpy(copy, text.bytes, text.len + 1);
+        text.bytes = copy;
+        if (profile_rows_add(&strings->rows, &text_kind, hash, &text, &id) < 0)
+                return NULL;
+        chunk->used += text.len + 1;
+        strings->bytes += text.len + 1;
+        return copy;
+}
+
+const char *profile_strings_intern(struct strings *strings, const char *text, uint64_t seed)
+{
+        struct text key = {.bytes = text, .len = strlen(text)};
+        uint64_t hash = profile_rows_hash(text, key.len, seed);
+        uint32_t id = profile_rows_find(&strings->rows, &text_kind, hash, &key);
+
+        if (id == 0)
+                return add_text(strings, key, hash);
+
+        const struct text *known = profile_rows_item(&strings->rows, sizeof(*known), id);
+
+        return known->bytes;
+}
+
+void profile_strings_deinit(struct strings *strings)
+{
+        while (strings->chunks) {
+                struct chunk *chunk = strings->chunks;
+
+                strings->chunks = chunk->next;
+                free(chunk);
+        }
+        profile_rows_deinit(&strings->rows);
+        strings->bytes = 0;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Functions by the samples they were in. For each function the last stack that
+ * counted it is remembered, so that recursion counts once without a set.
+ */
+#include "inside.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Samples per stack, threads and states taken together: deep stacks are walked once. */
+static uint64_t *count_stacks(const struct profile *p)
+{
+        uint64_t *counts = calloc(p->stacks.n + 1, sizeof(*counts));
+
+        for (size_t i = 0; counts && i < p->samples.n; i++) {
+                const struct profile_sample *sample = profile_sample(p, i);
+
+                counts[sample->stack] += sample->count;
+        }
+        return counts;
+}
+
+static void count_stack(const struct profile *p, profile_id stack, uint64_t count, struct profile_top *tops,
+                        profile_id *seen)
+{
+        size_t n;
+        const profile_id *frames = profile_stack(p, stack, &n);
+
+        tops[profile_frame(p, frames[0])->function - 1].self += count;
+        for (size_t i = 0; i < n; i++) {
+                profile_id function = profile_frame(p, frames[i])->function;
+
+                if (seen[function - 1] == stack)
+                        continue;
+                seen[function - 1] = stack;
+                tops[function - 1].total += count;
+        }
+}
+
+static int descending(uint64_t a, uint64_t b)
+{
+        return (a < b) - (a > b);
+}
+
+static int compare(const void *a, const void *b)
+{
+        const struct profile_top *x = a;
+        const struct profile_top *y = b;
+        int r = descending(x->self, y->self);
+
+        if (r == 0)
+                r = descending(x->total, y->total);
+        if (r == 0)
+                r = strcmp(x->name, y->name);
+        return r ? r : strcmp(x->file, y->file);
+}
+
+/* Leaves out functions without samples: those of merged or unfinished stacks. */
+static size_t name_and_compact(const struct profile *p, struct profile_top *tops)
+{
+        size_t n = 0;
+
+        for (uint32_t id = 1; id <= p->functions.n; id++) {
+                const struct profile_function *function = profile_function(p, id);
+
+                if (tops[id - 1].total == 0)
+                        continue;
+                tops[n] = tops[id - 1];
+                tops[n].name = function->name;
+                tops[n].file = function->file;
+                n++;
+        }
+        return n;
+}
+
+int profile_top(const struct profile *p, size_t max, struct profile_top **ret, size_t *ret_n)
+{
+        struct profile_top *tops = calloc(p->functions.n + 1, sizeof(*tops));
+        profile_id *seen = calloc(p->functions.n + 1, sizeof(*seen));
+        uint64_t *counts = count_stacks(p);
+        int r = -ENOMEM;
+
+        if (!tops || !seen || !counts)
+                goto out;
+        for (uint32_t id = 1; id <= p->stacks.n; id++)
+                if (counts[id] > 0)
+                        count_stack(p, id, counts[id], tops, seen);
+
+        size_t n = name_and_compact(p, tops);
+
+        qsort(tops, n, sizeof(*tops), compare);
+        *ret = tops;
+        *ret_n = n < max ? n : max;
+        tops = NULL;
+        r = 0;
+out:
+        free(counts);
+        free(seen);
+        free(tops);
+        return r;
+}
