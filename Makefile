@@ -20,10 +20,14 @@ ifeq ($(origin CC),default)
 CC        := gcc
 endif
 PKG_CONFIG ?= pkg-config
+# Debian's own, which finds Debian's packages.
+PYTHON    ?= /usr/bin/python3
 CFLAGS    ?= -O2 -g
 SANITIZE  ?=
 
 comma   := ,
+empty   :=
+space   := $(empty) $(empty)
 variant := $(notdir $(firstword $(CC)))$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
 B       := build/$(variant)
 GEN     := build/gen
@@ -123,7 +127,7 @@ $(GEN)/%.html: $(npm) $(wildcard $(flame)/* agent/collect/page/*)
 	$(say) BUNDLE $@
 	$(Q)mkdir -p $(GEN) && NODE_PATH=build/npm/node_modules node $(flame)/bundle.cjs $(filter %/$*.html,$^) $@
 
-$(B)/agent/format/pprof.o: $(GEN)/pprof.pb-c.h
+$(B)/agent/format/pprof.o $(B)/tests/unit/format_pprof.o: $(GEN)/pprof.pb-c.h
 $(B)/agent/format/html.o: $(GEN)/flame.html
 $(B)/agent/collect/page.o: $(GEN)/page.html
 
@@ -148,6 +152,50 @@ $(foreach room,$(unit_rooms),$(eval $(call unit_rules,$(room))))
 
 .PHONY: unit
 unit: $(addprefix unit-,$(unit_rooms)) ## unit tests only
+
+# What the tests need beside the build. Every Python package comes from Debian.
+test_packages := libcriterion-dev docker.io mmdebstrap python3 python3-pytest python3-selenium python3-protobuf \
+                 protobuf-compiler chromium chromium-driver strace procps
+
+.PHONY: test-deps
+test-deps: deps
+	$(Q).ci/packages $(test_packages)
+
+.PHONY: test
+test: test-deps ## all tests: units, then end to end with real interpreters, containers and a browser
+	$(Q)$(MAKE) --no-print-directory unit
+	$(Q)$(MAKE) --no-print-directory e2e
+
+.PHONY: e2e
+e2e: all ## end-to-end tests only: pytest's options in PYTEST
+	$(Q)$(PYTHON) -m pytest -q tests/e2e $(PYTEST)
+
+# ---- the demo ----------------------------------------------------------------
+
+.PHONY: demo
+demo: deps ## collector, agent and a sample workload in a container; DEMO_SECONDS=20 ends it
+	$(Q).ci/packages docker.io mmdebstrap python3
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(PYTHON) docker/demo/demo.py
+
+# ---- checks ------------------------------------------------------------------
+
+lint_packages := cppcheck shellcheck python3-pyflakes
+
+.PHONY: lint
+lint: ## static checks: cppcheck, shellcheck, pyflakes, lengths of files and functions
+	$(Q).ci/packages $(lint_packages)
+	$(Q)cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,portability \
+	        --include=/usr/include/uthash.h --include=/usr/include/utlist.h \
+	        --suppress='*:/usr/include/*' --suppress=missingIncludeSystem --suppress=uninitvar --suppress=comparePointers -D_GNU_SOURCE -DPODFLAME_VERSION='""' -DPODFLAME_GEN='""' -I. \
+	        $(foreach room,$(rooms),$(path_$(room))) agent/main.c
+	$(Q)shellcheck $$(git ls-files -co --exclude-standard | xargs grep -lE '^#!.*(bash|sh)$$')
+	$(Q)$(PYTHON) -m pyflakes $$(git ls-files -co --exclude-standard '*.py')
+	$(Q)tests/lint/lengths.py
+
+.PHONY: check-includes
+check-includes: ## that includes run only downwards, and only through doors
+	$(Q)tests/lint/includes.py $(foreach r,$(rooms),$(r):$(path_$(r)):$(subst $(space),$(comma),$(below_$(r))))
 
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

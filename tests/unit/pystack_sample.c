@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Stacks of forged interpreters: found whole, never mixed, never named wrongly, whatever the memory holds. */
+#include "tests/unit/support/forge.h"
+#include "tests/unit/support/suite.h"
+
+#include <criterion/parameterized.h>
+#include <stdio.h>
+#include <string.h>
+
+SUITE(pystack_sample);
+
+static const uint32_t versions[] = { 0x03080000, 0x03090000, 0x030a0000, 0x030b07f0, 0x030c01f0, 0x030e0af0 };
+#define EACH_VERSION(v) for (size_t v = 0; v < sizeof versions / sizeof *versions; v++)
+
+struct world {
+        struct forge forge;
+        struct pystack *py;
+        struct pystack_thread *thread;
+};
+
+static void begin(struct world *w, uint32_t version)
+{
+        forge_init(&w->forge, version);
+        w->py = forge_open(&w->forge);
+        w->thread = forge_thread(&w->forge, w->py);
+}
+
+static void end(struct world *w)
+{
+        pystack_thread_close(w->thread);
+        pystack_close(w->py);
+        forge_deinit(&w->forge);
+}
+
+static bool named(const struct pystack_stack *stack, const char *const *names, size_t n)
+{
+        bool same = stack->n == n;
+
+        for (size_t i = 0; same && i < n; i++)
+                same = strcmp(stack->frames[i].code->name, names[i]) == 0;
+        return same;
+}
+
+Test(pystack_sample, a_stack_is_one_read_once_it_is_known)
+{
+        EACH_VERSION(v) {
+                struct world w;
+                struct pystack_stack stack;
+                begin(&w, versions[v]);
+                uint64_t outer = forge_frame(&w.forge, forge_code(&w.forge, "outer", "a.py", 3), 0);
+                forge_run(&w.forge, forge_frame(&w.forge, forge_code(&w.forge, "inner", "b.py", 7), outer));
+
+                for (int i = 0; i < 3; i++) {
+                        w.forge.reads = 0;
+                        cr_assert_eq(pystack_sample(w.py, w.thread, 1, &stack), 0, "version %x", versions[v]);
+                        cr_expect(named(&stack, (const char *[]){ "inner", "outer" }, 2));
+                }
+                cr_expect_eq(w.forge.reads, 1, "version %x: %u reads", versions[v], w.forge.reads);
+                cr_expect_str_eq(stack.frames[0].code->file, "b.py");
+                cr_expect_eq(pystack_line(w.py, &stack.frames[0]), 7);
+                cr_expect_eq(stack.retries, 0);
+                end(&w);
+        }
+}
+
+Test(pystack_sample, a_thread_without_frames_has_an_empty_stack)
+{
+        EACH_VERSION(v) {
+                struct world w;
+                struct pystack_stack stack;
+                begin(&w, versions[v]);
+                cr_assert_eq(pystack_sample(w.py, w.thread, 1, &stack), 0);
+                cr_expect_eq(stack.n, 0);
+                end(&w);
+        }
+}
+
+Test(pystack_sample, shims_are_passed_over_and_generators_found_in_the_heap)
+{
+        const uint32_t with_shims[] = { 0x030c01f0, 0x030e0af0 };
+
+        for (size_t v = 0; v < 2; v++) {
+                struct world w;
+                struct pystack_stack stack;
+                begin(&w, with_shims[v]);
+                uint64_t none = forge_code(&w.forge, "<shim>", "", 0);
+                uint64_t f = forge_frame_elsewhere(&w.forge, none, 0, 3);
+                f = forge_frame(&w.forge, forge_code(&w.forge, "main", "a.py", 1), f);
+                f = forge_frame_elsewhere(&w.forge, none, f, 3);
+                f = forge_frame_elsewhere(&w.forge, forge_code(&w.forge, "generator", "a.py", 2), f, 1);
+                f = forge_frame(&w.forge, forge_code(&w.forge, "leaf", "a.py", 3), f);
+                forge_run(&w.forge, f);
+                for (int i = 0; i < 2; i++) {
+                        w.forge.reads = 0;
+                        cr_assert_eq(pystack_sample(w.py, w.thread, 1, &stack), 0);
+                        cr_expect(named(&stack, (const char *[]){ "leaf", "generator", "main" }, 3));
+                }
+                cr_expect_eq(w.forge.reads, 1);
+                end(&w);
+        }
+}
+
+Test(pystack_sample, deep_stacks_lose_their_outermost_frames_and_say_so)
+{
+        EACH_VERSION(v) {
+                struct world w;
+                struct pystack_stack stack;
+                begin(&w, versions[v]);
+                uint64_t code = forge_code(&w.forge, "recurse", "deep.py", 1), f = 0;
+                for (int i = 0; i < 10000; i++)
+                        f = forge_frame(&w.forge, code, f);
+                forge_run(&w.forge, f);
+                cr_assert_eq(pystack_sample(w.py, w.thread, 1, &stack), 0, "version %x", versions[v]);
+                cr_expect(stack.truncated);
+                cr_expect_gt(stack.n, 500);
+                cr_expect_leq(stack.n, PYSTACK_MAX_FRAMES);
+                end(&w);
+        }
+}
+
+Test(pystack_sample, a_circle_of_frames_ends)
+{
+        EACH_VERSION(v) {
+                struct world w;
+                struct pystack_stack stack;
+                begin(&w, versions[v]);
+                uint64_t code = forge_code(&w.forge, "round", "a.py", 1);
+                uint64_t a = forge_frame(&w.forge, code, 0);
+                uint64_t b = forge_frame(&w.forge, code, a);
+                forge_word(&w.forge, a + w.forge.layout.frame.previous, b);
+                forge_run(&w.forge, b);
+                cr_assert_eq(pystack_sample(w.py, w.thread, 2, &stack), 0);
+                cr_expect(stack.truncated);
+                end(&w);
+        }
+}
+
+/* ---- a thread that runs while it is read ---------------------------------------- */
+
+/* Two call chains that share no function; the thread jumps between them. */
+struct chains {
+        uint64_t ab, cd;
+        unsigned changes;
+};
+
+static void jump(struct forge *forge, size_t span, size_t n)
+{
+        struct chains *chains = forge->test;
+
+        (void)span;
+        (void)n;
+        forge_run(forge, ++chains->changes % 2 ? chains->ab : chains->cd);
+}
+
+Test(pystack_sample, a_thread_that_never_holds_still_is_torn_never_wrong)
+{
+        EACH_VERSION(v) {
+                struct world w;
+                struct chains chains = { 0 };
+                struct pystack_stack stack;
+                begin(&w, versions[v]);
+                uint64_t a = forge_frame(&w.forge, forge_code(&w.forge, "a", "x.py", 1), 0);
+                chains.ab = forge_frame(&w.forge, forge_code(&w.forge, "b", "x.py", 2), a);
+                uint64_t c = forge_frame(&w.forge, forge_code(&w.forge, "c", "x.py", 3), 0);
+                chains.cd = forge_frame(&w.forge, forge_code(&w.forge, "d", "x.py", 4), c);
+                forge_run(&w.forge, chains.ab);
+                w.forge.test = &chains;
+                w.forge.between = jump;
+                for (int i = 0; i < 200; i++) {
+                        int r = pystack_sample(w.py, w.thread, 3, &stack);
+                        if (r == 0)
+                                cr_expect(named(&stack, (const char *[]){ "b", "a" }, 2) ||
+                                          named(&stack, (const char *[]){ "d", "c" }, 2));
+                        else
+                                cr_expect_eq(r, PYSTACK_E_TORN);
+                }
+                end(&w);
+        }
+}
+
+/* Gives the frame another code object just before the end of the second reading, once. */
+static void rewrite(struct forge *forge, size_t span, size_t n)
+{
+        struct chains *chains = forge->test;
+
+        if (span == n - 1 && chains->changes++ == 0)
+                forge_word(forge, chains->ab + forge->layout.frame.code, chains->cd);
+}
+
+Test(pystack_sample, a_frame_that_changes_between_the_readings_is_torn)
+{
+        EACH_VERSION(v) {
+                struct world w;
+                struct chains chains = { 0 };
+                struct pystack_stack stack;
+                begin(&w, versions[v]);
+                uint64_t one = forge_code(&w.forge, "one", "x.py", 1);
+                chains.cd = forge_code(&w.forge, "two", "x.py", 2);
+                chains.ab = forge_frame(&w.forge, one, 0);
+                forge_run(&w.forge, chains.ab);
+                cr_assert_eq(pystack_sample(w.py, w.thread, 1, &stack), 0);
+                w.forge.test = &chains;
+                w.forge.between = rewrite;
+                int r = pystack_sample(w.py, w.thread, 4, &stack);
+                cr_expect(r == 0 && named(&stack, (const char *[]){ "two" }, 1), "version %x: %d", versions[v], r);
+                cr_expect_gt(stack.retries, 0, "version %x", versions[v]);
+                end(&w);
+        }
+}
+
+/* ---- code objects that are freed -------------------------------------------------- */
+
+Test(pystack_sample, another_code_object_at_the_same_address_gets_its_own_name)
+{
+        EACH_VERSION(v) {
+                struct world w;
+                struct pystack_stack stack;
+                char name[32];
+                uint32_t serial = 0;
+                begin(&w, versions[v]);
+                uint64_t code = forge_code(&w.forge, "f0", "t.py", 1);
+                forge_run(&w.forge, forge_frame(&w.forge, code, 0));
+                for (uint64_t i = 1; i < 50; i++) {
+                        cr_assert_eq(pystack_sample(w.py, w.thread, 1, &stack), 0);
+                        cr_expect_neq(stack.frames[0].code->serial, serial);
+                        serial = stack.frames[0].code->serial;
+                        snprintf(name, sizeof name, "f%llu", (unsigned long long)i);
+                        forge_recode(&w.forge, code, name, "t.py", 1);
+                        if (w.forge.layout.interp.code_generation != LAYOUT_NONE)
+                                forge_word(&w.forge, w.forge.interp + w.forge.layout.interp.code_generation, 1 + i);
+                        cr_assert_eq(pystack_sample(w.py, w.thread, 1, &stack), 0, "version %x", versions[v]);
+                        cr_expect_str_eq(stack.frames[0].code->name, name, "version %x", versions[v]);
+                }
+                end(&w);
+        }
+}
+
+/* Before 3.12: a new name in the very memory of the old one, all pointers as they were. */
+Test(pystack_sample, a_name_rewritten_in_place_is_noticed)
+{
+        const uint32_t without_version[] = { 0x03090000, 0x030a0000, 0x030b07f0 };
+
+        for (size_t v = 0; v < 3; v++) {
+                struct world w;
+                struct pystack_stack stack;
+                begin(&w, without_version[v]);
+                uint64_t code = forge_code(&w.forge, "before", "t.py", 1);
+                forge_run(&w.forge, forge_frame(&w.forge, code, 0));
+                cr_assert_eq(pystack_sample(w.py, w.thread, 1, &stack), 0);
+                cr_assert_eq(pystack_sample(w.py, w.thread, 1, &stack), 0);
+                uint64_t name = word_at(forge_at(&w.forge, code), w.forge.layout.code.name);
+                memcpy(forge_at(&w.forge, name + w.forge.layout.string.ascii_data), "after!", 6);
+                cr_assert_eq(pystack_sample(w.py, w.thread, 1, &stack), 0);
+                cr_expect_str_eq(stack.frames[0].code->name, "after!");
+                end(&w);
+        }
+}
+
+/* ---- damage -------------------------------------------------------------------------- */
+
+Test(pystack_sample, a_thread_state_that_became_another_thread_s_is_gone)
+{
+        EACH_VERSION(v) {
+                struct world w;
+                struct pystack_stack stack;
+                begin(&w, versions[v]);
+                forge_run(&w.forge, forge_frame(&w.forge, forge_code(&w.forge, "f", "t.py", 1), 0));
+                cr_assert_eq(pystack_sample(w.py, w.thread, 1, &stack), 0);
+                forge_word(&w.forge, w.forge.tstate + w.forge.layout.tstate.thread_id, 1);
+                cr_expect_eq(pystack_sample(w.py, w.thread, 1, &stack), PYSTACK_E_GONE);
+                end(&w);
+        }
+}
+
+Test(pystack_sample, wild_pointers_end_in_an_error)
+{
+        const uint64_t wild[] = { 1, 8, 0xdeadbeef, FORGE_BASE - 1, FORGE_BASE + FORGE_SIZE - 4, UINT64_MAX,
+                                  UINT64_MAX - 7, 1ull << 63 };
+
+        EACH_VERSION(v) {
+                for (size_t i = 0; i < sizeof wild / sizeof *wild; i++) {
+                        struct world w;
+                        struct pystack_stack stack;
+                        begin(&w, versions[v]);
+                        forge_run(&w.forge, wild[i]);
+                        cr_expect_neq(pystack_sample(w.py, w.thread, 3, &stack), 0);
+                        uint64_t f = forge_frame(&w.forge, wild[i], 0);
+                        forge_run(&w.forge, f);
+                        cr_expect_neq(pystack_sample(w.py, w.thread, 3, &stack), 0);
+                        end(&w);
+                }
+        }
+}
+
+Test(pystack_sample, random_memory_is_survived)
+{
+        unsigned seed = 7;
+
+        for (int round = 0; round < 60; round++) {
+                EACH_VERSION(v) {
+                        struct world w;
+                        struct pystack_stack stack;
+                        begin(&w, versions[v]);
+                        uint64_t f = forge_frame(&w.forge, forge_code(&w.forge, "a", "t.py", 1), 0);
+                        f = forge_frame(&w.forge, forge_code(&w.forge, "b", "t.py", 1), f);
+                        forge_run(&w.forge, f);
+                        for (int i = 0; i < 30; i++) {
+                                uint64_t at = FORGE_BASE + (uint64_t)rand_r(&seed) % (w.forge.used & ~7ull);
+                                uint64_t value = rand_r(&seed) % 3 ? FORGE_BASE + (uint64_t)rand_r(&seed) % w.forge.used
+                                                                   : (uint64_t)rand_r(&seed);
+                                if (at < w.forge.tstate || at > w.forge.tstate + 24)
+                                        forge_word(&w.forge, at & ~7ull, value);
+                                pystack_sample(w.py, w.thread, 2, &stack);
+                        }
+                        end(&w);
+                }
+        }
+        cr_assert(true);
+}
