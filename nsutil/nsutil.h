@@ -40,6 +40,9 @@ const char *nsutil_strerror(int error);
  */
 int nsutil_read_file_at(int dirfd, const char *path, size_t max, char **ret_text, size_t *ret_len);
 
+/* The same for an open file, from its offset on. @fd is not consumed. */
+int nsutil_read_fd(int fd, size_t max, char **ret_text, size_t *ret_len);
+
 /* The same for /proc/@pid/@name; ENOENT and ESRCH become NSUTIL_E_GONE. */
 int nsutil_read_proc(pid_t pid, const char *name, size_t max, char **ret_text, size_t *ret_len);
 
@@ -59,6 +62,7 @@ struct nsutil_stat {
         uint64_t user_ticks;         /* utime, in clock ticks */
         uint64_t system_ticks;       /* stime, in clock ticks */
         uint64_t start_time;         /* since boot, in clock ticks: with the pid, a process's identity */
+        uint64_t start_stack;        /* address, new with every exec; 0 where access is refused */
         int threads;
         int cpu; /* on which it last ran */
 };
@@ -183,7 +187,10 @@ int nsutil_cgroup_container_id(const char *text, size_t len, char ret[static NSU
  */
 int nsutil_mountinfo_container_id(const char *text, size_t len, char ret[static NSUTIL_CONTAINER_ID_SIZE]);
 
-/* Both, in that order, for a process. NSUTIL_E_NOT_FOUND for a process of the host. */
+/*
+ * Both, in that order, for a process; the second only where the cgroup path is
+ * hidden. NSUTIL_E_NOT_FOUND for a process of the host.
+ */
 int nsutil_container_id(pid_t pid, char ret[static NSUTIL_CONTAINER_ID_SIZE]);
 
 /* ---- privileges --------------------------------------------------------- */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Stacks of forged interpreters: found whole, never mixed, never named wrongly, whatever the memory holds. */
-#include "tests/unit/support/forge.h"
+#include "tests/unit/pystack_forge.h"
 #include "tests/unit/support/suite.h"
 
 #include <criterion/parameterized.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/unit/support/forge.h"
+#include "tests/unit/pystack_forge.h"
 
 #include "tests/unit/support/suite.h"
 

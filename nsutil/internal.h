@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NSUTIL_INTERNAL_H
+#define NSUTIL_INTERNAL_H
+
+/* What the files of nsutil share with each other. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Long enough for "/proc/PID/task/TID/" and every name that nsutil puts behind it. */
+#define NSUTIL_PROC_PATH_SIZE 128
+
+/* An errno of an access to /proc/PID: E_GONE, E_DENIED, or -@error. */
+int nsutil_proc_error(int error);
+
+/* Reads up to @size bytes of @fd; fewer means that it has ended. Returns how many, or -errno. */
+ssize_t nsutil_read_up_to(int fd, char *buf, size_t size);
+
+struct nsutil_status;
+
+/* nsutil_status_read() for /proc/@pid/@name, a thread's "task/TID/status" perhaps. */
+int nsutil_status_read_at(pid_t pid, const char *name, struct nsutil_status *ret);
+
+/* ---- text: a span that is eaten from the front --------------------------- */
+
+struct nsutil_text {
+        const char *at;
+        const char *end;
+};
+
+/* Takes the next line, without its newline; false at the end. */
+bool nsutil_text_line(struct nsutil_text *text, struct nsutil_text *ret_line);
+
+/* Takes everything up to @delimiter, and the delimiter; false if it is not there. */
+bool nsutil_text_until(struct nsutil_text *text, char delimiter, struct nsutil_text *ret);
+
+/* Takes @prefix if the text begins with it. */
+bool nsutil_text_prefix(struct nsutil_text *text, const char *prefix);
+
+/* Cuts @suffix off the end if the text ends with it. */
+bool nsutil_text_suffix(struct nsutil_text *text, const char *suffix);
+
+bool nsutil_text_is(struct nsutil_text text, const char *string);
+
+/* Skips spaces and tabs. */
+void nsutil_text_blanks(struct nsutil_text *text);
+
+/* Takes the digits of a number in base 8, 10 or 16; false if there are none or it exceeds 64 bits. */
+bool nsutil_text_u64(struct nsutil_text *text, unsigned base, uint64_t *ret);
+
+/* Takes a decimal number that fits into a non-negative pid_t. */
+bool nsutil_text_pid(struct nsutil_text *text, pid_t *ret);
+
+/* ---- cgroup.c ------------------------------------------------------------ */
+
+/* 64 lowercase hex digits: what Docker, containerd, CRI-O and podman call a container. */
+bool nsutil_text_is_long_id(struct nsutil_text text);
+
+/* Whether the text of /proc/PID/cgroup says "0::/": the reader's own cgroup namespace hides the path. */
+bool nsutil_cgroup_is_hidden(const char *text, size_t len);
+
+/* Copies an id; false if it is empty or too long. */
+bool nsutil_copy_id(struct nsutil_text id, char *ret);
+
+/* ---- privilege.c --------------------------------------------------------- */
+
+/* Whether a security label (/proc/self/attr/current) is one that restricts its process. */
+bool nsutil_label_confines(const char *text, size_t len);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From the text of /proc/PID/mountinfo to a container's id, where the cgroup
+ * path tells nothing.
+ *
+ * Docker and podman bind-mount files of the container's own directory into it:
+ *   … /var/lib/docker/containers/ID/hosts /etc/hosts …
+ *   … /var/lib/containers/storage/overlay-containers/ID/userdata/hosts /etc/hosts …
+ * (fields 4 and 5: the root of the mount within its file system, the mount point).
+ *
+ * In a Kubernetes pod those files belong to the pod's sandbox, another container:
+ * no id is better than a wrong one. There the kubelet provides /etc/hosts, as
+ * …/pods/UID/etc-hosts, and gives the pod away.
+ */
+#include "nsutil/internal.h"
+#include "nsutil/nsutil.h"
+
+/* Eats @path up to the segment after "containers" or "overlay-containers", if that is an id. */
+static bool id_in_path(struct nsutil_text path, struct nsutil_text *ret)
+{
+        struct nsutil_text segment;
+        bool expected = false;
+
+        while (nsutil_text_until(&path, '/', &segment)) {
+                if (expected && nsutil_text_is_long_id(segment)) {
+                        *ret = segment;
+                        return true;
+                }
+                expected = nsutil_text_is(segment, "containers") || nsutil_text_is(segment, "overlay-containers");
+        }
+        return false;
+}
+
+static bool parse_line(struct nsutil_text line, struct nsutil_text *ret_root, struct nsutil_text *ret_point)
+{
+        struct nsutil_text skipped;
+
+        for (int i = 0; i < 3; i++) /* mount id, parent id, device */
+                if (!nsutil_text_until(&line, ' ', &skipped))
+                        return false;
+        return nsutil_text_until(&line, ' ', ret_root) && nsutil_text_until(&line, ' ', ret_point);
+}
+
+int nsutil_mountinfo_container_id(const char *text, size_t len, char ret[static NSUTIL_CONTAINER_ID_SIZE])
+{
+        struct nsutil_text rest = { text, text + len }, line, root, point, id;
+        bool found = false;
+
+        while (nsutil_text_line(&rest, &line)) {
+                if (!parse_line(line, &root, &point))
+                        continue;
+                if (nsutil_text_is(point, "/etc/hosts") && nsutil_text_suffix(&root, "/etc-hosts"))
+                        return NSUTIL_E_NOT_FOUND;
+                if (!found && (nsutil_text_prefix(&point, "/etc/") || nsutil_text_prefix(&point, "/run/")))
+                        found = id_in_path(root, &id);
+        }
+        return found && nsutil_copy_id(id, ret) ? 0 : NSUTIL_E_NOT_FOUND;
+}

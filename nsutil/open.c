@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Opening a file as a target sees it, without being led out of its root.
+ *
+ * The target decides what its links point to: an absolute link followed from
+ * /proc/PID/root would be resolved on the host. Hence openat2(2), and first with
+ * O_PATH, which opens nothing: a FIFO does not block, a device's driver does not
+ * notice. Only what proves to be a regular file is opened for reading.
+ *
+ * Limit: a path that holds a newline is not found by path, since maps escape it.
+ */
+#include "nsutil/internal.h"
+#include "nsutil/nsutil.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+/* openat2(2) gives up with EAGAIN if anything is renamed meanwhile: the target could do that for ever. */
+#define MAX_TRIES 16
+
+/* Turns an O_PATH descriptor, not consumed, into one for reading, if it is a regular file. */
+static int reopen(int path_fd, int *ret_fd)
+{
+        char path[NSUTIL_PROC_PATH_SIZE];
+        struct stat st;
+
+        if (fstat(path_fd, &st) < 0)
+                return -errno;
+        if (!S_ISREG(st.st_mode))
+                return NSUTIL_E_NOT_FOUND;
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", path_fd);
+        /* O_NONBLOCK: otherwise a lease that the target holds on its file delays us by 45 s. */
+        int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        if (fd < 0)
+                return errno == EACCES || errno == EPERM ? NSUTIL_E_DENIED : -errno;
+        *ret_fd = fd;
+        return 0;
+}
+
+static int resolve_error(int error)
+{
+        switch (error) {
+        case ENOENT:
+        case ENOTDIR:
+        case ELOOP: /* also a magic link */
+        case ENAMETOOLONG:
+                return NSUTIL_E_NOT_FOUND;
+        case EACCES:
+        case EPERM:
+                return NSUTIL_E_DENIED;
+        default:
+                return -error;
+        }
+}
+
+static int resolve_in(int root_fd, const char *path, int *ret_path_fd)
+{
+        struct open_how how = {
+                .flags = O_PATH | O_CLOEXEC,
+                .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+        };
+        int tries = 0, fd;
+
+        do
+                fd = (int)syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
+        while (fd < 0 && (errno == EAGAIN || errno == EINTR) && ++tries < MAX_TRIES);
+        if (fd < 0)
+                return resolve_error(errno);
+        *ret_path_fd = fd;
+        return 0;
+}
+
+int nsutil_open_in_root(pid_t pid, const char *path, int *ret_fd)
+{
+        char root[NSUTIL_PROC_PATH_SIZE];
+        int path_fd = -1, r;
+
+        snprintf(root, sizeof(root), "/proc/%d/root", pid);
+        int root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (root_fd < 0)
+                return nsutil_proc_error(errno);
+        r = resolve_in(root_fd, path, &path_fd);
+        if (!r)
+                r = reopen(path_fd, ret_fd);
+        if (path_fd >= 0)
+                close(path_fd);
+        close(root_fd);
+        return r;
+}
+
+static int open_map_file(pid_t pid, const struct nsutil_map *map, int *ret_fd)
+{
+        char path[NSUTIL_PROC_PATH_SIZE];
+
+        snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, pid, map->start, map->end);
+        int path_fd = open(path, O_PATH | O_CLOEXEC);
+        if (path_fd < 0)
+                return nsutil_proc_error(errno);
+        int r = reopen(path_fd, ret_fd);
+        close(path_fd);
+        return r;
+}
+
+/*
+ * Maps and stat(2) can disagree about the device of one and the same file: on
+ * overlayfs (until Linux 6.8) maps show the layer's device and stat overlayfs's
+ * own, on btrfs maps show the file system's and stat the subvolume's. What stat
+ * shows then is an anonymous device, major 0. The inode number agrees on both.
+ *
+ * So another device is forgiven if it is anonymous, the inode agrees, and the
+ * file is long enough for the mapping. An upgrade that replaces the file by
+ * accident is still noticed: the old inode lives as long as it is mapped, so the
+ * new file has another number. A target could contrive such an agreement on
+ * purpose, but gains nothing: the file is below its root in any case, and it
+ * could as well have mapped that other file.
+ */
+static bool is_file_of(const struct nsutil_map *map, const struct stat *st)
+{
+        uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+        uint64_t length = map->end - map->start, size = (uint64_t)st->st_size;
+
+        if (st->st_ino != map->inode)
+                return false;
+        if (st->st_dev == map->dev)
+                return true;
+        return major(st->st_dev) == 0 && map->offset < size && length <= (size - map->offset + page - 1) / page * page;
+}
+
+/*
+ * Maps, like the root link, show paths from the root of the target's mount
+ * namespace, or from our root if we share that namespace. After chroot(2) the
+ * target's own root comes first in them.
+ */
+static const char *path_in_root(pid_t pid, const char *path)
+{
+        char link[NSUTIL_PROC_PATH_SIZE], root[PATH_MAX];
+
+        snprintf(link, sizeof(link), "/proc/%d/root", pid);
+        ssize_t len = readlink(link, root, sizeof(root));
+        if (len > 1 && len < (ssize_t)sizeof(root) && !strncmp(path, root, (size_t)len) && path[len] == '/')
+                return path + len;
+        return path;
+}
+
+static int open_by_path(pid_t pid, const struct nsutil_map *map, int *ret_fd)
+{
+        struct stat st;
+        int fd;
+        int r = nsutil_open_in_root(pid, path_in_root(pid, map->path), &fd);
+
+        if (r)
+                return r;
+        if (fstat(fd, &st) < 0)
+                r = -errno;
+        else if (!is_file_of(map, &st))
+                r = NSUTIL_E_NOT_FOUND;
+        if (r)
+                close(fd);
+        else
+                *ret_fd = fd;
+        return r;
+}
+
+int nsutil_open_map(pid_t pid, const struct nsutil_map *map, int *ret_fd)
+{
+        if (map->inode == 0 || map->path[0] != '/')
+                return NSUTIL_E_NOT_FOUND;
+        if (open_map_file(pid, map, ret_fd) == 0)
+                return 0;
+        return open_by_path(pid, map, ret_fd);
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What we may do, and why not: capabilities, Yama, user namespaces, AppArmor and
+ * SELinux. The kernel only ever says EPERM; the cause is worked out from what
+ * each of them shows of itself.
+ */
+#include "nsutil/internal.h"
+#include "nsutil/nsutil.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <unistd.h>
+
+#define YAMA_LOCKED 3
+
+/* A digit and a newline; a label of AppArmor or SELinux has a few dozen characters. */
+#define YAMA_MAX ((size_t)16)
+#define LABEL_MAX ((size_t)4096)
+
+/* Up to 340 lines of three numbers (Linux 4.15). */
+#define UID_MAP_MAX ((size_t)16384)
+
+bool nsutil_has_cap(int cap)
+{
+        cap_flag_value_t value = CAP_CLEAR;
+        cap_t caps = cap_get_proc();
+
+        if (!caps)
+                return false;
+        if (cap_get_flag(caps, cap, CAP_EFFECTIVE, &value) < 0)
+                value = CAP_CLEAR;
+        cap_free(caps);
+        return value == CAP_SET;
+}
+
+int nsutil_yama_scope(void)
+{
+        uint64_t scope;
+        char *text;
+        size_t len;
+
+        if (nsutil_read_file_at(AT_FDCWD, "/proc/sys/kernel/yama/ptrace_scope", YAMA_MAX, &text, &len))
+                return -1;
+        struct nsutil_text rest = { text, text + len };
+        bool ok = nsutil_text_u64(&rest, 10, &scope) && scope <= YAMA_LOCKED;
+        free(text);
+        return ok ? (int)scope : -1;
+}
+
+/* The initial user namespace, and only that one, maps all ids to themselves. */
+static bool in_initial_user_namespace(void)
+{
+        uint64_t inner = 1, outer = 1, count = 0;
+        char *text;
+        size_t len;
+
+        if (nsutil_read_file_at(AT_FDCWD, "/proc/self/uid_map", UID_MAP_MAX, &text, &len))
+                return true;
+        struct nsutil_text rest = { text, text + len };
+        nsutil_text_blanks(&rest);
+        bool ok = nsutil_text_u64(&rest, 10, &inner);
+        nsutil_text_blanks(&rest);
+        ok = ok && nsutil_text_u64(&rest, 10, &outer);
+        nsutil_text_blanks(&rest);
+        ok = ok && nsutil_text_u64(&rest, 10, &count);
+        free(text);
+        return ok && inner == 0 && outer == 0 && count == UINT32_MAX;
+}
+
+/* Whether @pid's user namespace is known to be ours: without access its link cannot be read. */
+static bool shares_user_namespace(pid_t pid)
+{
+        char path[NSUTIL_PROC_PATH_SIZE], ours[64], theirs[64];
+
+        snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
+        ssize_t n = readlink("/proc/self/ns/user", ours, sizeof(ours));
+        return n > 0 && readlink(path, theirs, sizeof(theirs)) == n && !memcmp(ours, theirs, (size_t)n);
+}
+
+/*
+ * AppArmor: "unconfined" or "PROFILE (MODE)"; SELinux: "USER:ROLE:TYPE:LEVEL", of
+ * whose types unconfined_t, spc_t and kernel_t may look at others.
+ */
+bool nsutil_label_confines(const char *text, size_t len)
+{
+        static const char *const free_types[] = { ":unconfined_t:", ":spc_t:", ":kernel_t:" };
+        struct nsutil_text label = { text, text + len }, line;
+
+        if (!nsutil_text_line(&label, &line) || line.at == line.end || *line.at == '\0')
+                return false;
+        if (nsutil_text_is(line, "unconfined") || nsutil_text_suffix(&line, " (unconfined)") ||
+            nsutil_text_suffix(&line, " (complain)"))
+                return false;
+        for (size_t i = 0; i < sizeof(free_types) / sizeof(*free_types); i++)
+                if (memmem(line.at, (size_t)(line.end - line.at), free_types[i], strlen(free_types[i])))
+                        return false;
+        return true;
+}
+
+static bool confined(void)
+{
+        char *text;
+        size_t len;
+
+        /* EINVAL where no security module keeps labels. */
+        if (nsutil_read_file_at(AT_FDCWD, "/proc/self/attr/current", LABEL_MAX, &text, &len))
+                return false;
+        bool r = nsutil_label_confines(text, len);
+        free(text);
+        return r;
+}
+
+enum nsutil_denial nsutil_denial(pid_t pid)
+{
+        if (nsutil_yama_scope() == YAMA_LOCKED)
+                return NSUTIL_DENIAL_YAMA_LOCKED;
+        if (!nsutil_has_cap(CAP_SYS_PTRACE))
+                return NSUTIL_DENIAL_NO_CAP;
+        if (!in_initial_user_namespace() && !shares_user_namespace(pid))
+                return NSUTIL_DENIAL_USER_NAMESPACE;
+        if (confined())
+                return NSUTIL_DENIAL_SECURITY_MODULE;
+        return NSUTIL_DENIAL_UNKNOWN;
+}

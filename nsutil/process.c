@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A process as a whole: its program, its command line, a hold on it, and all there are. */
+#include "nsutil/internal.h"
+#include "nsutil/nsutil.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static void proc_path(pid_t pid, const char *name, char ret[static NSUTIL_PROC_PATH_SIZE])
+{
+        snprintf(ret, NSUTIL_PROC_PATH_SIZE, "/proc/%d/%s", pid, name);
+}
+
+/* Threads of the kernel and zombies have no program: there, too, the link is not found. */
+static int exe_error(pid_t pid, int error)
+{
+        char path[NSUTIL_PROC_PATH_SIZE];
+
+        proc_path(pid, "", path);
+        if (error == ENOENT && access(path, F_OK) == 0)
+                return NSUTIL_E_NOT_FOUND;
+        return nsutil_proc_error(error);
+}
+
+int nsutil_exe(pid_t pid, char *buf, size_t size)
+{
+        char path[NSUTIL_PROC_PATH_SIZE];
+        char target[PATH_MAX]; /* the kernel fails with ENAMETOOLONG beyond a page */
+
+        proc_path(pid, "exe", path);
+        ssize_t n = readlink(path, target, sizeof(target));
+        if (n < 0)
+                return exe_error(pid, errno);
+
+        struct nsutil_text exe = { target, target + n };
+        nsutil_text_suffix(&exe, " (deleted)");
+        size_t len = (size_t)(exe.end - exe.at);
+        if (len > size - 1)
+                len = size - 1;
+        memcpy(buf, target, len);
+        buf[len] = '\0';
+        return 0;
+}
+
+static char printable(char c)
+{
+        if (c == '\0')
+                return ' ';
+        return (unsigned char)c < ' ' || c == 0x7f ? '?' : c;
+}
+
+int nsutil_cmdline(pid_t pid, char *buf, size_t size)
+{
+        char path[NSUTIL_PROC_PATH_SIZE];
+
+        proc_path(pid, "cmdline", path);
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+                return nsutil_proc_error(errno);
+        ssize_t n = nsutil_read_up_to(fd, buf, size - 1);
+        close(fd);
+        if (n < 0)
+                return nsutil_proc_error((int)-n);
+
+        while (n > 0 && buf[n - 1] == '\0')
+                n--;
+        buf[n] = '\0';
+        for (ssize_t i = 0; i < n; i++)
+                buf[i] = printable(buf[i]);
+        return 0;
+}
+
+int nsutil_pidfd_open(pid_t pid, int *ret_fd)
+{
+        int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+        if (fd < 0)
+                return nsutil_proc_error(errno);
+        *ret_fd = fd;
+        return 0;
+}
+
+int nsutil_each_pid(int (*each)(pid_t pid, void *ctx), void *ctx)
+{
+        DIR *dir = opendir("/proc");
+        struct dirent *entry;
+        int r = 0;
+
+        if (!dir)
+                return -errno;
+        while (!r && (entry = readdir(dir))) {
+                struct nsutil_text name = { entry->d_name, entry->d_name + strlen(entry->d_name) };
+                pid_t pid;
+
+                if (nsutil_text_pid(&name, &pid) && name.at == name.end)
+                        r = each(pid, ctx);
+        }
+        closedir(dir);
+        return r;
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Bounded reads of files whose size is not known beforehand: procfs says 0 for
+ * all of its own, and hands out at most a page per read, so only a read of 0
+ * bytes means the end.
+ */
+#include "nsutil/internal.h"
+#include "nsutil/nsutil.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Holds most of what procfs says of a process in one piece. */
+#define FIRST_SIZE ((size_t)4096)
+
+ssize_t nsutil_read_up_to(int fd, char *buf, size_t size)
+{
+        size_t len = 0;
+
+        while (len < size) {
+                ssize_t n = TEMP_FAILURE_RETRY(read(fd, buf + len, size - len));
+
+                if (n < 0)
+                        return -errno;
+                if (n == 0)
+                        break;
+                len += (size_t)n;
+        }
+        return (ssize_t)len;
+}
+
+/* Doubles *@buf, but not beyond @max bytes and what tells that there are more. */
+static int grow(char **buf, size_t *size, size_t max)
+{
+        size_t new_size = *size ? *size * 2 : FIRST_SIZE;
+
+        if (new_size > max + 2)
+                new_size = max + 2;
+        char *new_buf = realloc(*buf, new_size);
+        if (!new_buf)
+                return -ENOMEM;
+        *buf = new_buf;
+        *size = new_size;
+        return 0;
+}
+
+int nsutil_read_fd(int fd, size_t max, char **ret_text, size_t *ret_len)
+{
+        char *buf = NULL;
+        size_t size = 0, len = 0;
+        int r;
+
+        do {
+                r = grow(&buf, &size, max);
+                if (r)
+                        goto out;
+                ssize_t n = nsutil_read_up_to(fd, buf + len, size - 1 - len);
+                if (n < 0) {
+                        r = (int)n;
+                        goto out;
+                }
+                len += (size_t)n;
+                if (len > max) {
+                        r = NSUTIL_E_TOO_BIG;
+                        goto out;
+                }
+        } while (len == size - 1);
+
+        buf[len] = '\0';
+        *ret_text = buf;
+        *ret_len = len;
+        buf = NULL;
+out:
+        free(buf);
+        return r;
+}
+
+int nsutil_read_file_at(int dirfd, const char *path, size_t max, char **ret_text, size_t *ret_len)
+{
+        /* O_NONBLOCK: a FIFO in the place of the file must not hold us up. */
+        int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        struct stat st;
+        int r;
+
+        if (fd < 0)
+                return -errno;
+        if (fstat(fd, &st) < 0)
+                r = -errno;
+        else if (!S_ISREG(st.st_mode))
+                r = S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+        else
+                r = nsutil_read_fd(fd, max, ret_text, ret_len);
+        close(fd);
+        return r;
+}
+
+int nsutil_read_proc(pid_t pid, const char *name, size_t max, char **ret_text, size_t *ret_len)
+{
+        char path[NSUTIL_PROC_PATH_SIZE];
+
+        if (snprintf(path, sizeof(path), "/proc/%d/%s", pid, name) >= (int)sizeof(path))
+                return -ENAMETOOLONG;
+        int r = nsutil_read_file_at(AT_FDCWD, path, max, ret_text, ret_len);
+        return r < 0 ? nsutil_proc_error(-r) : r;
+}

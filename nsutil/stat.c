@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * /proc/PID/stat: one line of numbers behind a name in parentheses. The name is
+ * the target's choice and not escaped: only the last ')' of the line ends it.
+ */
+#include "nsutil/internal.h"
+#include "nsutil/nsutil.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* 52 numbers of up to 20 digits, and a name. */
+#define STAT_MAX ((size_t)4096)
+
+/* Fields as proc(5) numbers them, from 1. */
+enum {
+        FIELD_PPID = 4,
+        FIELD_UTIME = 14,
+        FIELD_STIME = 15,
+        FIELD_THREADS = 20,
+        FIELD_START_TIME = 22,
+        FIELD_START_STACK = 28,
+        FIELD_CPU = 39,
+        FIELD_N,
+};
+
+/* Some are negative: they come out as two's complement. */
+static bool parse_number(struct nsutil_text *text, uint64_t *ret)
+{
+        bool negative;
+
+        nsutil_text_blanks(text);
+        negative = nsutil_text_prefix(text, "-");
+        if (!nsutil_text_u64(text, 10, ret))
+                return false;
+        if (negative)
+                *ret = 0 - *ret;
+        return true;
+}
+
+static void copy_name(struct nsutil_text name, char ret[static NSUTIL_COMM_SIZE])
+{
+        size_t len = (size_t)(name.end - name.at);
+
+        /* Workers of the kernel show longer names here than their comm. */
+        if (len > NSUTIL_COMM_SIZE - 1)
+                len = NSUTIL_COMM_SIZE - 1;
+        memcpy(ret, name.at, len);
+        ret[len] = '\0';
+}
+
+int nsutil_stat_parse(const char *text, size_t len, struct nsutil_stat *ret)
+{
+        struct nsutil_text rest = { text, text + len };
+        struct nsutil_text name;
+        uint64_t field[FIELD_N];
+        struct nsutil_stat stat = { 0 };
+
+        const char *close = len ? memrchr(text, ')', len) : NULL;
+        if (!close || !nsutil_text_pid(&rest, &stat.pid) || !nsutil_text_prefix(&rest, " (") || rest.at > close)
+                return NSUTIL_E_MALFORMED;
+        name = (struct nsutil_text){ rest.at, close };
+        rest.at = close + 1;
+        if (!nsutil_text_prefix(&rest, " ") || rest.at == rest.end)
+                return NSUTIL_E_MALFORMED;
+        stat.state = *rest.at++;
+        for (int i = FIELD_PPID; i < FIELD_N; i++)
+                if (!parse_number(&rest, &field[i]))
+                        return NSUTIL_E_MALFORMED;
+
+        copy_name(name, stat.comm);
+        stat.ppid = (pid_t)field[FIELD_PPID];
+        stat.user_ticks = field[FIELD_UTIME];
+        stat.system_ticks = field[FIELD_STIME];
+        stat.threads = (int)field[FIELD_THREADS];
+        stat.start_time = field[FIELD_START_TIME];
+        stat.start_stack = field[FIELD_START_STACK];
+        stat.cpu = (int)field[FIELD_CPU];
+        *ret = stat;
+        return 0;
+}
+
+int nsutil_stat_read(pid_t pid, struct nsutil_stat *ret)
+{
+        char *text;
+        size_t len;
+        int r = nsutil_read_proc(pid, "stat", STAT_MAX, &text, &len);
+
+        if (r)
+                return r;
+        r = nsutil_stat_parse(text, len, ret);
+        free(text);
+        return r;
+}

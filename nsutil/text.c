@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The smallest parser that procfs needs: a span of bytes that is eaten from the
+ * front. It is never assumed to end in NUL, and no function looks past its end.
+ */
+#include "nsutil/internal.h"
+
+#include <limits.h>
+#include <string.h>
+
+static size_t left(const struct nsutil_text *text)
+{
+        return (size_t)(text->end - text->at);
+}
+
+bool nsutil_text_until(struct nsutil_text *text, char delimiter, struct nsutil_text *ret)
+{
+        const char *found = left(text) ? memchr(text->at, delimiter, left(text)) : NULL;
+
+        if (!found)
+                return false;
+        *ret = (struct nsutil_text){ text->at, found };
+        text->at = found + 1;
+        return true;
+}
+
+bool nsutil_text_line(struct nsutil_text *text, struct nsutil_text *ret_line)
+{
+        if (!left(text))
+                return false;
+        if (!nsutil_text_until(text, '\n', ret_line)) {
+                *ret_line = *text;
+                text->at = text->end;
+        }
+        return true;
+}
+
+bool nsutil_text_prefix(struct nsutil_text *text, const char *prefix)
+{
+        size_t len = strlen(prefix);
+
+        if (left(text) < len || memcmp(text->at, prefix, len))
+                return false;
+        text->at += len;
+        return true;
+}
+
+bool nsutil_text_suffix(struct nsutil_text *text, const char *suffix)
+{
+        size_t len = strlen(suffix);
+
+        if (left(text) < len || memcmp(text->end - len, suffix, len))
+                return false;
+        text->end -= len;
+        return true;
+}
+
+bool nsutil_text_is(struct nsutil_text text, const char *string)
+{
+        return nsutil_text_prefix(&text, string) && !left(&text);
+}
+
+void nsutil_text_blanks(struct nsutil_text *text)
+{
+        while (left(text) && (*text->at == ' ' || *text->at == '\t'))
+                text->at++;
+}
+
+/* The value of a digit, or 16 for anything else. */
+static unsigned digit(char c)
+{
+        if (c >= '0' && c <= '9')
+                return (unsigned)(c - '0');
+        if (c >= 'a' && c <= 'f')
+                return (unsigned)(c - 'a') + 10;
+        return 16;
+}
+
+bool nsutil_text_u64(struct nsutil_text *text, unsigned base, uint64_t *ret)
+{
+        const char *at = text->at;
+        uint64_t value = 0;
+
+        for (; at < text->end && digit(*at) < base; at++)
+                if (__builtin_mul_overflow(value, base, &value) ||
+                    __builtin_add_overflow(value, digit(*at), &value))
+                        return false;
+        if (at == text->at)
+                return false;
+        text->at = at;
+        *ret = value;
+        return true;
+}
+
+bool nsutil_text_pid(struct nsutil_text *text, pid_t *ret)
+{
+        struct nsutil_text copy = *text;
+        uint64_t value;
+
+        if (!nsutil_text_u64(&copy, 10, &value) || value > INT_MAX)
+                return false;
+        *text = copy;
+        *ret = (pid_t)value;
+        return true;
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "nsutil/nsutil.h"
+#include "tests/unit/support/guard.h"
+#include "tests/unit/support/suite.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+SUITE(nsutil_cgroup);
+
+#define A "aad6d161c62525d726fa394b27df30e14f8ea5646313ada576b390de70cfc8cc"
+#define B "b4d6d161c62525d726fa394b27df30e14f8ea5646313ada576b390de70cfc8cc"
+
+static int parse(const char *text, char id[static NSUTIL_CONTAINER_ID_SIZE])
+{
+        return nsutil_cgroup_container_id(guard_copy(text, strlen(text)), strlen(text), id);
+}
+
+static void expect(const char *text, const char *expected)
+{
+        char id[NSUTIL_CONTAINER_ID_SIZE] = "untouched";
+        int r = parse(text, id);
+
+        cr_expect_eq(r, strcmp(expected, "-") ? 0 : NSUTIL_E_NOT_FOUND, "%s: %d", text, r);
+        cr_expect_str_eq(id, strcmp(expected, "-") ? expected : "untouched", "%s", text);
+}
+
+Test(nsutil_cgroup, every_known_shape_gives_its_id)
+{
+        FILE *file = fopen("tests/fixtures/cgroup-shapes.txt", "re");
+        char line[2048];
+        int n = 0;
+
+        cr_assert_not_null(file);
+        while (fgets(line, sizeof(line), file)) {
+                if (line[0] == '#')
+                        continue;
+                line[strcspn(line, "\n")] = '\0';
+                char *save, *name = strtok_r(line, "\t", &save);
+                char *cgroup = strtok_r(NULL, "\t", &save);
+                char *id = strtok_r(NULL, "\t", &save);
+                cr_assert_not_null(id, "%s", name);
+                expect(cgroup, id);
+                n++;
+        }
+        fclose(file);
+        cr_expect_eq(n, 28);
+}
+
+Test(nsutil_cgroup, more_shapes)
+{
+        static const struct {
+                const char *text, *id;
+        } cases[] = {
+                /* cgroup v1: the first line that names a container */
+                { "9:name=systemd:/\n4:memory:/docker/" B "\n0::/docker/" A "\n", B },
+                { "1:name=systemd:/\n0::/docker/" B, B },
+                { "0::/docker/" A "/docker/" B "\n", B },
+                /* a container whose cgroup has been removed */
+                { "0::/docker/" B " (deleted)\n", B },
+                /* pods and monitors are no containers */
+                { "0::/machine.slice/machine-libpod_pod_" A ".slice\n", "-" },
+                { "0::/machine.slice/libpod-conmon-" B ".scope\n", "-" },
+                { "0::/kubepods.slice/kubepods-pod1.slice/crio-conmon-" B ".scope\n", "-" },
+                { "0::/libpod_parent/" A "/libpod-" B "\n", B },
+                { "0::/libpod_parent/" A "/conmon\n", "-" },
+                { "0::/lxc.monitor.web1\n", "-" },
+                { "0::/system.slice/docker-" A ".scope/kubelet/crio-conmon-" B ".scope\n", A },
+                /* LXC of all ages; a name is checked */
+                { "4:memory:/lxc/web-2\n", "web-2" },
+                { "4:memory:/lxc.payload/web_3/init.scope\n", "web_3" },
+                { "0::/lxc.payload.web1/docker/" B "\n", B },
+                { "0::/lxc.payload.we\033b\n", "-" },
+                { "0::/lxc.payload.\n", "-" },
+                /* nearly an id */
+                { "0::/docker/" B "0\n", "-" },
+                { "0::/docker/" B "-1\n", "-" },
+                { "0::/app-" B ".scope\n", "-" },
+                { "0::/docker-" B ".slice\n", "-" },
+                { "0::/34dc0b5e626f2c5c4c5170e34b10e765\n", "-" },
+                { "0::/34dc0b5e626f2c5c4c5170e34b10e765-\n", "-" },
+                { "0::/34dc0b5e626f2c5c4c5170e34b10e765-99999999999999999999999\n", "-" },
+                /* podman below a systemd service */
+                { "0::/system.slice/web.service/libpod-payload-" B "\n", B },
+                /* not lines of the kernel */
+                { "", "-" },
+                { "\n\n:\n::\n0:\n", "-" },
+                { "0::" B, "-" },
+                { B, "-" },
+        };
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+                expect(cases[i].text, cases[i].id);
+}
+
+Test(nsutil_cgroup, a_long_lxc_name_is_not_cut)
+{
+        char text[256];
+
+        snprintf(text, sizeof(text), "0::/lxc.payload.%0*d\n", NSUTIL_CONTAINER_ID_SIZE - 1, 0);
+        cr_expect_eq(parse(text, (char[NSUTIL_CONTAINER_ID_SIZE]){ 0 }), 0);
+        snprintf(text, sizeof(text), "0::/lxc.payload.%0*d\n", NSUTIL_CONTAINER_ID_SIZE, 0);
+        cr_expect_eq(parse(text, (char[NSUTIL_CONTAINER_ID_SIZE]){ 0 }), NSUTIL_E_NOT_FOUND);
+}
+
+/* However a line is cut or spoiled, what is found is an id that stands in it. */
+Test(nsutil_cgroup, spoiled_lines_give_nothing_that_is_not_there)
+{
+        static const char line[] = "0::/docker-" A ".scope/kubepods/pod1:cri-containerd:" B "/lxc/x\n";
+        char spoiled[sizeof(line)], id[NSUTIL_CONTAINER_ID_SIZE];
+        unsigned found = 0;
+
+        srand(1);
+        for (int i = 0; i < 5000; i++) {
+                size_t len = (size_t)rand() % sizeof(line);
+
+                memcpy(spoiled, line, sizeof(line));
+                for (int j = 0; j < 3; j++)
+                        spoiled[(size_t)rand() % sizeof(line)] = "/:\n.-x"[rand() % 6];
+                char *text = guard_copy(spoiled, len);
+                if (nsutil_cgroup_container_id(text, len, id) == 0) {
+                        found++;
+                        cr_assert_not_null(memmem(text, len, id, strlen(id)), "%s", id);
+                }
+                if (i % 1000 == 999)
+                        cr_expect_gt(found, 0u);
+        }
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "nsutil/nsutil.h"
+#include "tests/unit/nsutil_helper.h"
+#include "tests/unit/support/suite.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+SUITE(nsutil_threads);
+
+#define N 20
+
+struct thread {
+        pthread_t thread;
+        pthread_barrier_t *started, *end;
+        pid_t tid;
+};
+
+static void *thread_main(void *arg)
+{
+        struct thread *thread = arg;
+
+        thread->tid = gettid();
+        prctl(PR_SET_NAME, "odd\n\\name");
+        pthread_barrier_wait(thread->started);
+        pthread_barrier_wait(thread->end);
+        return NULL;
+}
+
+static bool is_listed(const struct nsutil_thread *threads, size_t n, pid_t tid)
+{
+        for (size_t i = 0; i < n; i++)
+                if (threads[i].tid == tid)
+                        return threads[i].inner_tid == tid && !strcmp(threads[i].name, "odd\n\\name");
+        return false;
+}
+
+Test(nsutil_threads, every_thread_is_listed)
+{
+        pthread_barrier_t started, end;
+        struct thread threads[N];
+        struct nsutil_thread *list;
+        size_t n;
+
+        pthread_barrier_init(&started, NULL, N + 1);
+        pthread_barrier_init(&end, NULL, N + 1);
+        for (int i = 0; i < N; i++) {
+                threads[i] = (struct thread){ .started = &started, .end = &end };
+                cr_assert_eq(pthread_create(&threads[i].thread, NULL, thread_main, &threads[i]), 0);
+        }
+        pthread_barrier_wait(&started);
+        cr_assert_eq(nsutil_threads_read(getpid(), &list, &n), 0);
+        cr_expect_geq(n, N + 1);
+        for (int i = 0; i < N; i++)
+                cr_expect(is_listed(list, n, threads[i].tid));
+        free(list);
+        pthread_barrier_wait(&end);
+        for (int i = 0; i < N; i++)
+                pthread_join(threads[i].thread, NULL);
+        pthread_barrier_destroy(&started);
+        pthread_barrier_destroy(&end);
+
+        struct nsutil_thread ended = { .tid = -7 };
+        cr_expect_eq(nsutil_thread_read(getpid(), threads[0].tid, &ended), NSUTIL_E_GONE);
+        cr_expect_eq(ended.tid, -7);
+}
+
+Test(nsutil_threads, cpu_time_grows_with_work)
+{
+        uint64_t before, after;
+        pid_t tid = gettid();
+        volatile unsigned work = 0;
+
+        cr_assert_eq(nsutil_thread_cpu_ns(getpid(), tid, &before), 0);
+        while (work < 30000000)
+                work++;
+        cr_assert_eq(nsutil_thread_cpu_ns(getpid(), tid, &after), 0);
+        cr_expect_gt(after, before + 1000000);
+}
+
+Test(nsutil_threads, of_a_process_that_has_ended)
+{
+        struct nsutil_thread *list = NULL;
+        size_t n = 77;
+        uint64_t ns;
+        pid_t pid = gone_pid();
+
+        cr_expect_eq(nsutil_threads_read(pid, &list, &n), NSUTIL_E_GONE);
+        cr_expect_eq(nsutil_thread_cpu_ns(pid, pid, &ns), NSUTIL_E_GONE);
+        cr_expect_null(list);
+        cr_expect_eq(n, 77);
+}
