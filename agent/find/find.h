@@ -44,7 +44,7 @@ struct find_config {
         const char *docker_root; /* NULL: /var/lib/docker, also seen through PID 1's root */
 };
 
-/* @config may be NULL. */
+/* @config may be NULL. Holds a descriptor for each process that is reported born, where there are enough. */
 int find_open(const struct find_config *config, struct find **ret);
 void find_close(struct find *find); /* accepts NULL */
 
@@ -67,8 +67,14 @@ struct find_events {
  */
 int find_scan(struct find *find, const struct find_events *events);
 
-/* A descriptor that becomes readable when a known process ends: time to scan. */
+/* A descriptor that becomes readable when a process that was reported born has ended: time to scan. */
 int find_fd(const struct find *find);
+
+/*
+ * Makes the next scan look at @pid anew, since it may have become another program
+ * by exec: otherwise that of an old process is noticed within half a minute.
+ */
+void find_recheck(struct find *find, pid_t pid);
 
 /*
  * Who is process @pid? Fills all but status and info. NSUTIL errors as in

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The find that everybody uses: the one that opens processes with pystack. */
+#include "agent/find/internal.h"
+
+static const struct find_ops pystack_ops = {
+        .open = pystack_open,
+        .close = pystack_close,
+};
+
+int find_open(const struct find_config *config, struct find **ret)
+{
+        return find_open_with(config, &pystack_ops, ret);
+}

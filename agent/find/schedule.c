@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * When to look at a known process again. What it will become is decided early: a
+ * shell executes the program that it was started for, an interpreter starts. So
+ * it is looked at whenever it has grown half as old again, down to a slow
+ * rotation. A few per cent of each interval depend on the PID, lest all the
+ * processes that were there from the start come due together.
+ *
+ * Reading whether a process has executed a program costs microseconds, opening
+ * it costs up to milliseconds: the latter, needed for programs that load an
+ * interpreter late, gets rarer still.
+ */
+#include "agent/find/internal.h"
+
+#include <time.h>
+#include <unistd.h>
+
+#define NS_PER_S UINT64_C(1000000000)
+#define MAX_LOOK_INTERVAL (30 * NS_PER_S)
+#define MAX_OPEN_INTERVAL (600 * NS_PER_S)
+
+uint64_t find_now(void)
+{
+        struct timespec now;
+
+        clock_gettime(CLOCK_BOOTTIME, &now);
+        return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+uint64_t find_ticks_to_ns(uint64_t ticks)
+{
+        return ticks * (NS_PER_S / (uint64_t)sysconf(_SC_CLK_TCK));
+}
+
+static uint64_t next(pid_t pid, uint64_t since, uint64_t now, uint64_t max)
+{
+        uint64_t age = now > since ? now - since : 0;
+        uint64_t interval = age / 2 < max ? age / 2 : max;
+        /* 2^64 over the golden ratio spreads neighbouring PIDs evenly. */
+        uint64_t spread = ((uint64_t)pid * UINT64_C(0x9e3779b97f4a7c15)) >> 48;
+
+        return now + interval - interval / 4 * spread / UINT16_MAX;
+}
+
+uint64_t find_next_look(pid_t pid, uint64_t since, uint64_t now)
+{
+        return next(pid, since, now, MAX_LOOK_INTERVAL);
+}
+
+uint64_t find_next_open(pid_t pid, uint64_t since, uint64_t now)
+{
+        return next(pid, since, now, MAX_OPEN_INTERVAL);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The processes that are known, by PID. Those that were reported are held by
+ * pidfds in one epoll: a pidfd tells the end of its process before the PID can
+ * be given to another, and the scan asks it first, so that a reused PID is never
+ * taken for its predecessor. The others need none: that one ends and another gets
+ * its PID between two scans is rare, and shows in the start time when it is due.
+ */
+#include "agent/find/internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+bool find_entry_is_reported(const struct find_entry *entry)
+{
+        return entry->kind == FIND_PYTHON || entry->kind == FIND_UNREADABLE;
+}
+
+struct find_entry *find_table_get(const struct find *find, pid_t pid)
+{
+        struct find_entry *entry;
+
+        HASH_FIND_INT(find->entries, &pid, entry);
+        return entry;
+}
+
+int find_table_add(struct find *find, struct find_entry *entry)
+{
+        HASH_ADD_INT(find->entries, pid, entry);
+        return entry->hh.tbl ? 0 : -ENOMEM;
+}
+
+void find_table_remove(struct find *find, struct find_entry *entry)
+{
+        find_table_unwatch(find, entry);
+        HASH_DEL(find->entries, entry);
+        free(entry);
+}
+
+struct find_entry *find_table_ended(const struct find *find)
+{
+        struct epoll_event event;
+
+        return epoll_wait(find->epoll_fd, &event, 1, 0) == 1 ? event.data.ptr : NULL;
+}
+
+/* A pidfd that cannot be watched is as good as none. */
+void find_table_watch(struct find *find, struct find_entry *entry, int pidfd)
+{
+        struct epoll_event event = { .events = EPOLLIN, .data.ptr = entry };
+
+        if (pidfd >= 0 && epoll_ctl(find->epoll_fd, EPOLL_CTL_ADD, pidfd, &event) < 0) {
+                close(pidfd);
+                pidfd = -1;
+        }
+        entry->pidfd = pidfd;
+}
+
+/* Closing alone would leave it in the epoll if a child has inherited it. */
+void find_table_unwatch(struct find *find, struct find_entry *entry)
+{
+        if (entry->pidfd < 0)
+                return;
+        epoll_ctl(find->epoll_fd, EPOLL_CTL_DEL, entry->pidfd, NULL);
+        close(entry->pidfd);
+        entry->pidfd = -1;
+}

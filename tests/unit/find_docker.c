@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/find/internal.h"
+#include "tests/unit/nsutil_helper.h"
+#include "tests/unit/support/guard.h"
+#include "tests/unit/support/suite.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+SUITE(find_docker);
+
+#define ID "b4d6d161c62525d726fa394b27df30e14f8ea5646313ada576b390de70cfc8cc"
+
+static bool parse(const char *text, struct find_names *ret)
+{
+        *ret = (struct find_names){ 0 };
+        return find_docker_parse(guard_copy(text, strlen(text)), strlen(text), ret);
+}
+
+Test(find_docker, known_answers)
+{
+        static const struct {
+                const char *text, *name, *image;
+        } cases[] = {
+                { "{\"Name\":\"/web\",\"Config\":{\"Image\":\"shop:1.2\"}}", "web", "shop:1.2" },
+                { "{\"Config\":{\"Hostname\":\"x\",\"Image\":\"shop\"},\"Name\":\"web\"}", "web", "shop" },
+                { "{\"Name\":\"/web\"}", "web", "" },
+                { "{\"Name\":\"//web\"}", "/web", "" },
+                { "{\"Config\":{\"Image\":\"i\"}}", "", "i" },
+                { "{\"Name\":\"/we\\u0000b\\u001b[31m\"}", "we?b?[31m", "" },
+                { "{\"Name\":7,\"Config\":{\"Image\":\"i\"}}", "", "i" },
+                { "{\"Name\":\"/web\",\"Config\":[1]}", "web", "" },
+                { "{\"Name\":\"/web\",\"Config\":null}", "web", "" },
+        };
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+                struct find_names names;
+
+                cr_expect(parse(cases[i].text, &names), "%s", cases[i].text);
+                cr_expect_str_eq(names.name, cases[i].name);
+                cr_expect_str_eq(names.image, cases[i].image);
+        }
+}
+
+Test(find_docker, what_names_nothing)
+{
+        static const char *const texts[] = {
+                "", "{", "{}", "[]", "null", "7", "\"Name\"", "{\"Name\":\"/web\"",
+                "{\"Name\":\"/\"}", "{\"Name\":\"\"}",
+                "{\"Name\":null}", "{\"name\":{}}", "\xff\xfe",
+        };
+
+        for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+                struct find_names names;
+
+                cr_expect_not(parse(texts[i], &names), "%s", texts[i]);
+        }
+}
+
+Test(find_docker, depth_and_length_are_bounded)
+{
+        struct find_names names;
+        size_t len = 500000;
+        char *deep = malloc(len + 1), *name;
+
+        memset(deep, '[', len);
+        deep[len] = '\0';
+        cr_expect_not(parse(deep, &names));
+        free(deep);
+        cr_assert_gt(asprintf(&name, "{\"Name\":\"/%0*d\"}", FIND_NAME_SIZE * 4, 0), 0);
+        cr_expect(parse(name, &names));
+        cr_expect_eq(strlen(names.name), FIND_NAME_SIZE - 1);
+        free(name);
+}
+
+/* A Docker root with one container. */
+static void make_root(char *root, size_t size, char *containers, char *container, const char *config)
+{
+        temp_make(root, size);
+        snprintf(containers, PATH_MAX, "%s/containers", root);
+        snprintf(container, PATH_MAX, "%s/containers/" ID, root);
+        cr_assert_eq(mkdir(containers, 0755), 0);
+        cr_assert_eq(mkdir(container, 0755), 0);
+        temp_write(container, "config.v2.json", config, strlen(config));
+}
+
+Test(find_docker, files)
+{
+        char root[64], containers[PATH_MAX], container[PATH_MAX];
+        struct find find = { .docker_root = root };
+        struct find_names names;
+
+        make_root(root, sizeof(root), containers, container, "{\"Name\":\"/web\",\"Config\":{\"Image\":\"shop\"}}");
+        find_names_get(&find, ID, &names);
+        cr_expect_str_eq(names.name, "web");
+        cr_expect_str_eq(names.image, "shop");
+
+        /* Only an id of Docker's becomes a path; this one would lead to the same file. */
+        static const char *const others[] = { "../containers/" ID, "..", "", "web1", "B" ID };
+        for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
+                find_names_get(&find, others[i], &names);
+                cr_expect_str_eq(names.name, "", "%s", others[i]);
+        }
+
+        temp_remove(container);
+        find_names_get(&find, ID, &names);
+        cr_expect_str_eq(names.name, "");
+        temp_remove(containers);
+        temp_remove(root);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/find/internal.h"
+#include "tests/unit/support/suite.h"
+
+#include <unistd.h>
+
+SUITE(find_schedule);
+
+#define SECOND UINT64_C(1000000000)
+
+Test(find_schedule, the_young_are_looked_at_often)
+{
+        uint64_t born = 5000 * SECOND;
+
+        for (pid_t pid = 1; pid < 5000; pid += 7) {
+                cr_assert_eq(find_next_look(pid, born, born), born);
+                cr_assert_eq(find_next_look(pid, born, born - SECOND), born - SECOND, "born in the future");
+                uint64_t next = find_next_look(pid, born, born + 2 * SECOND) - born - 2 * SECOND;
+                cr_assert(next >= SECOND * 3 / 4 && next <= SECOND);
+                next = find_next_look(pid, born, born + 5000 * SECOND) - born - 5000 * SECOND;
+                cr_assert(next > 22 * SECOND && next <= 30 * SECOND);
+                next = find_next_open(pid, 0, born) - born;
+                cr_assert(next > 449 * SECOND && next <= 600 * SECOND);
+        }
+}
+
+/* Processes that are first seen together come due one after another. */
+Test(find_schedule, the_old_do_not_come_due_together)
+{
+        unsigned due[30] = { 0 };
+
+        for (pid_t pid = 1000; pid < 2000; pid++)
+                due[find_next_look(pid, 0, 5000 * SECOND) / SECOND - 5000]++;
+        for (int i = 23; i < 29; i++)
+                cr_expect(due[i] > 80 && due[i] < 200, "%u in second %d", due[i], i);
+}
+
+Test(find_schedule, start_times_are_of_this_clock)
+{
+        struct nsutil_stat stat;
+
+        cr_assert_eq(nsutil_stat_read(getpid(), &stat), 0);
+        uint64_t born = find_ticks_to_ns(stat.start_time), now = find_now();
+        cr_expect(born <= now && now < born + 60 * SECOND);
+}
