@@ -23,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -191,7 +192,25 @@ static void summarise(const struct recording *r)
                     (unsigned long long)sum.late, (unsigned long long)sum.gone);
         if (sum.ok == 0 && !r->config.quiet)
                 say("nothing ran: mode %s counts no sleeping threads%s", r->config.sampling.mode,
-                    strcmp(r->config.sampling.mode, "cpu") == 0 ? "; `-m wall -i` does" : "");
+                    strcmp(r->config.sampling.mode, "cpu") == 0 ? "; --idle does" : "");
+}
+
+/*
+ * Events on the targets' own threads are not woken by other processes, but take a
+ * descriptor for each thread and CPU.
+ */
+#define THREAD_EVENTS_MAX 800
+
+static enum sample_scope choose_scope(const struct choice *choice)
+{
+        size_t threads = 0;
+
+        for (size_t i = 0; i < choice->n; i++) {
+                struct nsutil_stat stat;
+                if (nsutil_stat_read(choice->items[i].process.pid, &stat) == 0)
+                        threads += (size_t)stat.threads;
+        }
+        return threads * (size_t)get_nprocs() <= THREAD_EVENTS_MAX ? SAMPLE_SCOPE_TARGETS : SAMPLE_SCOPE_MACHINE;
 }
 
 static int record(struct recording *r)
@@ -206,6 +225,7 @@ static int record(struct recording *r)
         r->fds[0].fd = signals_open();
         struct sample_config config;
         e = sampling_config(&r->config.sampling, &usage, &config);
+        config.scope = choose_scope(&r->choice);
         if (e < 0)
                 e = sampling_open(&config, &r->sampler);
         if (e < 0)

@@ -25,12 +25,17 @@ int sampling_config(const struct sampling_options *options, const struct usage *
 
         if (!profile_mode_parse(options->mode, &config.mode))
                 return options_wrong(usage, "--mode: '%s' is none of cpu, wall, gil", options->mode);
+        if (options->idle && options->gil)
+                return options_wrong(usage, "--idle and --gil exclude each other");
+        if (options->idle)
+                config.mode = PROFILE_MODE_WALL;
+        if (options->gil)
+                config.mode = PROFILE_MODE_GIL;
         while (i < sizeof engines / sizeof *engines && strcmp(engines[i].name, options->engine) != 0)
                 i++;
         if (i == sizeof engines / sizeof *engines)
                 return options_wrong(usage, "--engine: '%s' is none of auto, perf, timer", options->engine);
         config.engine = engines[i].engine;
-        config.idle = options->idle;
         *ret = config;
         return -1;
 }

@@ -13,6 +13,7 @@ struct sampling_options {
         const char *engine;
         bool threads;
         bool idle;
+        bool gil;
 };
 
 #define SAMPLING_DEFAULTS { .rate = 99, .mode = "cpu", .engine = "auto" }
@@ -24,7 +25,9 @@ struct sampling_options {
         { .name = "mode", .letter = 'm', .kind = OPTION_TEXT, .field = offsetof(type, member.mode),                \
           .argument = "MODE", .help = "cpu: threads on a CPU; wall: every thread; gil: the GIL's holder (cpu)" }, \
         { .name = "idle", .letter = 'i', .kind = OPTION_FLAG, .field = offsetof(type, member.idle),                \
-          .help = "mode wall: count sleeping threads too" },                                                      \
+          .help = "count sleeping threads too: the same as --mode wall" },                                                      \
+        { .name = "gil", .letter = 'g', .kind = OPTION_FLAG, .field = offsetof(type, member.gil),                 \
+          .help = "only the GIL's holder: the same as --mode gil" },                                              \
         { .name = "threads", .letter = 't', .kind = OPTION_FLAG, .field = offsetof(type, member.threads),          \
           .help = "tell threads apart" },                                                                         \
         { .name = "engine", .kind = OPTION_TEXT, .field = offsetof(type, member.engine),                           \

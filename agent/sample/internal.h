@@ -32,6 +32,8 @@ struct target {
         uint64_t since_ns;    /* CLOCK_REALTIME at which the profile began */
         uint64_t since_mono_ns;
         uint64_t members_ns; /* timer tick: when the members were last listed */
+        int *events;         /* perf tick: descriptors of its own events */
+        size_t n_events;
         UT_hash_handle hh;
 };
 
@@ -42,6 +44,8 @@ struct tick {
         /* Starts its threads: 0, -errno, or SAMPLE_E_ENGINE with the reason. */
         int (*start)(struct sampler *sampler, void **ret, char *reason, size_t reason_size);
         void (*stop)(void *state);
+        /* Prepares for @target, which is in nobody's hands yet. NULL: nothing to prepare. */
+        int (*add)(void *state, struct target *target);
 };
 
 extern const struct tick tick_perf;
@@ -57,17 +61,22 @@ struct sampler {
         char description[160];
 };
 
-/*
- * Reads thread @tid of process @pid, which stands for @ticks ticks, if it is a
- * target's; called from ticks. False if the process is no target.
- */
-bool sampler_tick(struct sampler *sampler, pid_t pid, pid_t tid, uint64_t ticks, bool late);
+/* That a thread is to be read. */
+struct tick_event {
+        pid_t pid, tid;
+        uint64_t ticks; /* that this reading stands for */
+        bool late;
+        int cpu; /* on which the caller is pinned, and on which the thread was running */
+};
+
+/* Reads the thread if its process is a target: false if not. Called from ticks. */
+bool sampler_tick(struct sampler *sampler, const struct tick_event *event);
 
 int target_new(pid_t pid, struct pystack *py, struct target **ret);
 void target_free(struct target *target); /* accepts NULL */
 
 /* All of these expect target->lock to be held. */
-void target_read(struct target *target, const struct sampler *sampler, pid_t tid, uint64_t ticks,
+void target_read(struct target *target, const struct sampler *sampler, const struct tick_event *event,
                  enum profile_state state);
 void target_add_pseudo(struct target *target, const struct sampler *sampler, const char *name, uint64_t ticks,
                        enum profile_state state);
@@ -77,6 +86,14 @@ struct member *target_member(struct target *target, pid_t tid);
 /* Pins the calling thread to @cpu and asks for SCHED_FIFO: whether each was granted. */
 bool reader_pin(int cpu);
 bool reader_realtime(void);
+
+/*
+ * Reads a thread that may be running on another CPU: goes where it runs, so that
+ * it is preempted, and follows it if it is moved. Leaves the caller pinned there;
+ * true if that is another CPU than @cpu. @ret_error: of pystack_sample().
+ */
+bool reader_pursue(struct pystack *py, struct pystack_thread *thread, pid_t tid, int cpu, struct pystack_stack *ret,
+                   int *ret_error);
 
 uint64_t clock_ns(clockid_t clock);
 

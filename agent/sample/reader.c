@@ -6,6 +6,8 @@
  */
 #include "internal.h"
 
+#include "nsutil/nsutil.h"
+
 #include <pthread.h>
 #include <sched.h>
 
@@ -23,4 +25,23 @@ bool reader_realtime(void)
         struct sched_param lowest = { .sched_priority = sched_get_priority_min(SCHED_FIFO) };
 
         return pthread_setschedparam(pthread_self(), SCHED_FIFO, &lowest) == 0;
+}
+
+/* How often a thread that gets away is followed, and how often it is read at each place. */
+#define PURSUITS_MAX 50
+#define TRIES_EACH 3
+
+bool reader_pursue(struct pystack *py, struct pystack_thread *thread, pid_t tid, int cpu, struct pystack_stack *ret,
+                   int *ret_error)
+{
+        int at = cpu, e = PYSTACK_E_TORN;
+
+        for (unsigned i = 0; e == PYSTACK_E_TORN && i < PURSUITS_MAX; i++) {
+                struct nsutil_stat stat;
+                if (nsutil_stat_read(tid, &stat) == 0 && stat.state == 'R' && stat.cpu != at && reader_pin(stat.cpu))
+                        at = stat.cpu;
+                e = pystack_sample(py, thread, TRIES_EACH, ret);
+        }
+        *ret_error = e;
+        return at != cpu;
 }

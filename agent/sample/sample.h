@@ -32,6 +32,12 @@ enum sample_engine {
         SAMPLE_ENGINE_TIMER,
 };
 
+/* Whom the kernel's clock is to watch. */
+enum sample_scope {
+        SAMPLE_SCOPE_MACHINE, /* every CPU: for many targets that come and go */
+        SAMPLE_SCOPE_TARGETS, /* the targets' threads only: for a few */
+};
+
 /* Rates outside are refused. */
 #define SAMPLE_RATE_MIN 1
 #define SAMPLE_RATE_MAX 20000
@@ -39,9 +45,9 @@ enum sample_engine {
 struct sample_config {
         enum profile_mode mode;
         enum sample_engine engine;
+        enum sample_scope scope;
         unsigned rate; /* per second */
         bool threads;  /* tell threads apart in the profiles */
-        bool idle;     /* mode wall: count idle threads */
         /*
          * A thread of a process that is no target was seen on a CPU: a hint for
          * discovery. Called from readers: must be quick. May be NULL.

@@ -85,6 +85,11 @@ int sampler_add(struct sampler *s, pid_t pid, struct pystack *py)
 
         if (r < 0)
                 return r;
+        if (s->tick->add && (r = s->tick->add(s->tick_state, t)) != 0) {
+                t->py = NULL;
+                target_free(t);
+                return r;
+        }
         pthread_rwlock_wrlock(&s->lock);
         HASH_FIND_INT(s->targets, &pid, present);
         if (!present)
@@ -131,16 +136,16 @@ int sampler_take(struct sampler *s, pid_t pid, struct profile **ret)
         return r;
 }
 
-bool sampler_tick(struct sampler *s, pid_t pid, pid_t tid, uint64_t ticks, bool late)
+bool sampler_tick(struct sampler *s, const struct tick_event *event)
 {
         struct target *t;
 
         pthread_rwlock_rdlock(&s->lock);
-        HASH_FIND_INT(s->targets, &pid, t);
+        HASH_FIND_INT(s->targets, &event->pid, t);
         if (t) {
                 pthread_mutex_lock(&t->lock);
-                profile_counters(t->profile)->late += late ? ticks : 0;
-                target_read(t, s, tid, ticks, PROFILE_RUNNING);
+                profile_counters(t->profile)->late += event->late ? event->ticks : 0;
+                target_read(t, s, event, PROFILE_RUNNING);
                 pthread_mutex_unlock(&t->lock);
         }
         pthread_rwlock_unlock(&s->lock);

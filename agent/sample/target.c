@@ -11,9 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
-/* Readings of a thread that does not hold still, before the tick is given up as torn. */
-#define TRIES_MAX 8
+/* Readings of a thread that does not hold still, before it is looked for on other CPUs. */
+#define TRIES_HERE 2
 
 /* A thread without Python may run some later (a thread pool's): look again then. */
 #define RETRY_NS 1000000000ull
@@ -74,6 +75,9 @@ void target_free(struct target *t)
                 return;
         HASH_ITER(hh, t->members, m, next)
                 member_free(t, m);
+        for (size_t i = 0; i < t->n_events; i++)
+                close(t->events[i]);
+        free(t->events);
         stacks_deinit(&t->stacks);
         profile_free(t->profile);
         pystack_close(t->py);
@@ -159,29 +163,45 @@ static void count_stack(struct target *t, const struct sampler *s, struct member
         counters->retried += stack->retries > 0 ? ticks : 0;
 }
 
-void target_read(struct target *t, const struct sampler *s, pid_t tid, uint64_t ticks, enum profile_state state)
+/*
+ * The thread was preempted by us on our CPU; if it does not hold still all the
+ * same, it has been moved to another one.
+ */
+static int read_thread(struct target *t, struct member *m, const struct tick_event *event, struct pystack_stack *ret)
+{
+        int e = pystack_sample(t->py, m->thread, TRIES_HERE, ret);
+
+        if (e != PYSTACK_E_TORN)
+                return e;
+        if (reader_pursue(t->py, m->thread, m->tid, event->cpu, ret, &e) && event->cpu >= 0)
+                reader_pin(event->cpu);
+        if (e == 0)
+                ret->retries += TRIES_HERE;
+        return e;
+}
+
+void target_read(struct target *t, const struct sampler *s, const struct tick_event *event, enum profile_state state)
 {
         struct profile_counters *counters = profile_counters(t->profile);
         struct pystack_stack stack;
-        struct member *m = target_member(t, tid);
+        struct member *m = target_member(t, event->tid);
 
         if (!m || !m->thread)
                 return;
-        counters->ticks += ticks;
-        int r = pystack_sample(t->py, m->thread, TRIES_MAX, &stack);
-        switch (r) {
+        counters->ticks += event->ticks;
+        switch (read_thread(t, m, event, &stack)) {
         case 0:
-                count_stack(t, s, m, &stack, ticks, state);
+                count_stack(t, s, m, &stack, event->ticks, state);
                 break;
         case PYSTACK_E_GONE:
-                counters->gone += ticks;
+                counters->gone += event->ticks;
                 member_free(t, m);
                 break;
         case PYSTACK_E_TORN:
-                counters->torn += ticks;
+                counters->torn += event->ticks;
                 break;
         default:
-                counters->failed += ticks;
+                counters->failed += event->ticks;
         }
 }
 

@@ -83,6 +83,14 @@ static void move_to(struct timer_tick *tick, pid_t tid)
                 tick->cpu = reader_pin(stat.cpu) ? stat.cpu : -1;
 }
 
+static void read_member(struct timer_tick *tick, struct target *t, const struct member *m, uint64_t ticks,
+                        enum profile_state state)
+{
+        struct tick_event event = { .pid = t->pid, .tid = m->tid, .ticks = ticks, .cpu = tick->cpu };
+
+        target_read(t, tick->sampler, &event, state);
+}
+
 /* ---- the modes ---------------------------------------------------------------------- */
 
 static void tick_threads(struct timer_tick *tick, struct target *t, uint64_t ticks, uint64_t elapsed)
@@ -92,11 +100,11 @@ static void tick_threads(struct timer_tick *tick, struct target *t, uint64_t tic
 
         HASH_ITER(hh, t->members, m, next) {
                 bool running = has_run(t, m, elapsed);
-                if (!m->thread || (!running && (s->config.mode == PROFILE_MODE_CPU || !s->config.idle)))
+                if (!m->thread || (!running && s->config.mode == PROFILE_MODE_CPU))
                         continue;
                 if (running)
                         move_to(tick, m->tid);
-                target_read(t, s, m->tid, ticks, running ? PROFILE_RUNNING : PROFILE_IDLE);
+                read_member(tick, t, m, ticks, running ? PROFILE_RUNNING : PROFILE_IDLE);
         }
 }
 
@@ -123,7 +131,7 @@ static void tick_gil(struct timer_tick *tick, struct target *t, uint64_t ticks)
                 m = find_holder(t);
         }
         if (m)
-                target_read(t, s, m->tid, ticks, PROFILE_RUNNING);
+                read_member(tick, t, m, ticks, PROFILE_RUNNING);
         else
                 target_add_pseudo(t, s, "(idle)", ticks, PROFILE_IDLE);
 }

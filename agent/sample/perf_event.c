@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Software clock events (PERF_COUNT_SW_CPU_CLOCK) and their rings. */
+#include "perf_event.h"
+
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Pages of a ring, a power of two: 16 KiB hold 500 ticks, at 20 kHz 25 ms without a reader. */
+#define RING_PAGES 4
+
+static int open_event(struct perf_event_attr *attr, pid_t tid, int cpu)
+{
+        attr->type = PERF_TYPE_SOFTWARE;
+        attr->size = sizeof *attr;
+        attr->sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_TIME;
+        attr->wakeup_events = 1;
+        attr->exclude_hv = 1;
+        attr->use_clockid = 1;
+        attr->clockid = CLOCK_MONOTONIC;
+        int fd = (int)syscall(SYS_perf_event_open, attr, tid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+        return fd < 0 ? -errno : fd;
+}
+
+int perf_open_cpu(int cpu, uint64_t period_ns)
+{
+        struct perf_event_attr attr = {
+                .config = PERF_COUNT_SW_CPU_CLOCK, .sample_period = period_ns, .disabled = 1, .exclude_idle = 1,
+        };
+
+        return open_event(&attr, -1, cpu);
+}
+
+int perf_open_thread(pid_t tid, int cpu, uint64_t period_ns, bool user_only)
+{
+        struct perf_event_attr attr = {
+                .config = PERF_COUNT_SW_CPU_CLOCK, .sample_period = period_ns, .inherit = 1,
+                .exclude_kernel = user_only,
+        };
+
+        return open_event(&attr, tid, cpu);
+}
+
+int perf_open_ring_only(int cpu)
+{
+        struct perf_event_attr attr = { .config = PERF_COUNT_SW_DUMMY, .exclude_kernel = 1 };
+
+        return open_event(&attr, 0, cpu);
+}
+
+int perf_redirect(int fd, int ring_fd)
+{
+        return ioctl(fd, PERF_EVENT_IOC_SET_OUTPUT, ring_fd) < 0 ? -errno : 0;
+}
+
+int perf_enable(int fd, bool on)
+{
+        return ioctl(fd, on ? PERF_EVENT_IOC_ENABLE : PERF_EVENT_IOC_DISABLE, 0) < 0 ? -errno : 0;
+}
+
+/* ---- rings --------------------------------------------------------------------- */
+
+int perf_ring_open(int fd, struct perf_ring *ret)
+{
+        size_t size = (size_t)(1 + RING_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
+        void *pages = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+        if (pages == MAP_FAILED)
+                return -errno;
+        *ret = (struct perf_ring){ .pages = pages, .size = size };
+        return 0;
+}
+
+void perf_ring_close(struct perf_ring *ring)
+{
+        if (ring->pages)
+                munmap(ring->pages, ring->size);
+        *ring = (struct perf_ring){ 0 };
+}
+
+/* What PERF_SAMPLE_TID | PERF_SAMPLE_TIME puts into a record. */
+struct record {
+        struct perf_event_header header;
+        uint32_t pid, tid;
+        uint64_t time;
+};
+
+static void copy_out(const struct perf_ring *ring, uint64_t at, void *to, size_t len)
+{
+        const struct perf_event_mmap_page *page = ring->pages;
+        const char *data = (const char *)ring->pages + page->data_offset;
+        size_t from = at % page->data_size;
+        size_t first = len < page->data_size - from ? len : page->data_size - from;
+
+        memcpy(to, data + from, first);
+        memcpy((char *)to + first, data, len - first);
+}
+
+static size_t add_to_batch(struct perf_ring *ring, struct perf_batch *batch, size_t n, size_t max,
+                           const struct record *record)
+{
+        size_t i = 0;
+
+        while (i < n && batch[i].tid != record->tid)
+                i++;
+        if (i == max) {
+                ring->lost++;
+                return n;
+        }
+        if (i == n)
+                batch[n++] = (struct perf_batch){ .pid = record->pid, .tid = record->tid };
+        batch[i].ticks++;
+        batch[i].time = record->time;
+        return n;
+}
+
+size_t perf_ring_drain(struct perf_ring *ring, struct perf_batch *batch, size_t max)
+{
+        struct perf_event_mmap_page *page = ring->pages;
+        uint64_t head = __atomic_load_n(&page->data_head, __ATOMIC_ACQUIRE);
+        uint64_t tail = page->data_tail;
+        size_t n = 0;
+
+        while (tail < head) {
+                struct record record;
+                copy_out(ring, tail, &record.header, sizeof record.header);
+                if (record.header.type == PERF_RECORD_SAMPLE && record.header.size == sizeof record) {
+                        copy_out(ring, tail, &record, sizeof record);
+                        n = add_to_batch(ring, batch, n, max, &record);
+                } else if (record.header.type == PERF_RECORD_LOST) {
+                        uint64_t lost[3]; /* header, id, lost */
+                        copy_out(ring, tail, lost, sizeof lost);
+                        ring->lost += lost[2];
+                }
+                tail += record.header.size;
+        }
+        __atomic_store_n(&page->data_tail, tail, __ATOMIC_RELEASE);
+        return n;
+}

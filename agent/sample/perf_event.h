@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SAMPLE_PERF_EVENT_H
+#define SAMPLE_PERF_EVENT_H
+
+/*
+ * perf_event_open(2), as far as ticks need it: software clock events, and the
+ * rings that they write to. All functions that return a descriptor (owned by the
+ * caller, close-on-exec) return a negative errno on failure.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* A tick for every @period_ns that @cpu is not idle, whatever runs. Starts disabled. */
+int perf_open_cpu(int cpu, uint64_t period_ns);
+
+/*
+ * A tick for every @period_ns that thread @tid spends on @cpu, and threads and
+ * processes that it starts from now on. Starts enabled.
+ * @user_only: not while it is in the kernel; all that one may have without
+ * CAP_PERFMON where kernel.perf_event_paranoid is 2.
+ */
+int perf_open_thread(pid_t tid, int cpu, uint64_t period_ns, bool user_only);
+
+/* An event without ticks, to which a ring for other events of @cpu can be attached. */
+int perf_open_ring_only(int cpu);
+
+/* Lets the events of @fd go to the ring of @ring_fd, which is of the same CPU. */
+int perf_redirect(int fd, int ring_fd);
+
+int perf_enable(int fd, bool on);
+
+/* ---- rings --------------------------------------------------------------------- */
+
+struct perf_ring {
+        void *pages;
+        size_t size;
+        uint64_t lost; /* ticks that did not fit in */
+};
+
+int perf_ring_open(int fd, struct perf_ring *ret);
+void perf_ring_close(struct perf_ring *ring); /* accepts {0} */
+
+/* Ticks of one thread found in the ring together. */
+struct perf_batch {
+        uint32_t pid, tid; /* in our PID namespace; pid 0: outside of it */
+        uint64_t ticks;
+        uint64_t time; /* of the newest: CLOCK_MONOTONIC, ns */
+};
+
+/*
+ * Takes all ticks from the ring; those of one thread become one entry, in order
+ * of first mention. Threads beyond @max count as lost. Returns the number of entries.
+ */
+size_t perf_ring_drain(struct perf_ring *ring, struct perf_batch *batch, size_t max);
+
+#endif
