@@ -43,6 +43,10 @@ int format_write_otlp(const struct profile_set *set, FILE *out);
 /* What an OTLP body may hold: bounds against hostile senders. */
 #define FORMAT_OTLP_MAX_BYTES ((size_t)64 << 20) /* the specification's cap */
 #define FORMAT_OTLP_MAX_DEPTH 32                 /* JSON nesting; the schema needs 12 */
+#define FORMAT_OTLP_MAX_CONTAINERS (1u << 19)    /* objects and arrays: json-c takes up to 1 KiB for one */
+#define FORMAT_OTLP_MAX_VALUES (1u << 22)        /* all in all: json-c takes some 64 bytes for one */
+#define FORMAT_OTLP_MAX_COST ((size_t)256 << 20) /* bytes of profiles: tables are shared, so a little may say a lot */
+#define FORMAT_OTLP_MAX_FRAMES 4096              /* of one stack; twice what podflame reads */
 
 /*
  * Reads such a body back. @ret_error, if not NULL, gets a static sentence on

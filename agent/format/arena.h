@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef FORMAT_ARENA_H
+#define FORMAT_ARENA_H
+
+#include <stddef.h>
+
+/* Memory that is freed all at once. {0} is valid and empty. */
+struct arena {
+        struct arena_block *blocks;
+        int error; /* -ENOMEM from the first failure on */
+};
+
+/* Zeroed, aligned for anything; lives until arena_deinit(). NULL: out of memory. */
+void *arena_alloc(struct arena *arena, size_t n, size_t size);
+void arena_deinit(struct arena *arena);
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef FORMAT_DICTIONARY_H
+#define FORMAT_DICTIONARY_H
+
+#include "agent/profile/profile.h"
+
+/*
+ * The functions, frames and stacks of all profiles of a set with ids of their
+ * own, as formats want them that share one set of tables. Equal ones are one.
+ */
+struct dictionary {
+        struct profile *all;  /* holds functions, frames and stacks; no samples */
+        profile_id **stacks;  /* by profile of the set, then by stack id: the id in @all */
+        size_t n;             /* of the set */
+};
+
+/* -ENOMEM. */
+int dictionary_init(struct dictionary *dictionary, const struct profile_set *set);
+void dictionary_deinit(struct dictionary *dictionary); /* accepts {0} */
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef FORMAT_EMBED_H
+#define FORMAT_EMBED_H
+
+/*
+ * Puts a generated file (a path below PODFLAME_GEN, with its slash) into the
+ * program, by the assembler: NAME is its bytes, NAME_end the byte after the last.
+ * At file scope, once a program. The object must depend on the file in the Makefile.
+ */
+#define EMBED(name, path)                                                                 \
+        __asm__(".pushsection .rodata\n"                                                  \
+                ".global " #name "\n" #name ":\n"                                         \
+                ".incbin \"" PODFLAME_GEN path "\"\n"                                     \
+                ".global " #name "_end\n" #name "_end:\n"                                 \
+                ".byte 0\n"                                                               \
+                ".popsection\n");                                                         \
+        extern const char name[], name##_end[]
+
+#endif

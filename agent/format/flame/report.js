@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The page of the html format: what was profiled and how well, then the graph.
+// The profile stands in the page as {meta, tree}; see html.c for what meta holds.
+
+import { colour } from "./colours.js";
+import { element } from "./dom.js";
+import { flame } from "./flame.js";
+import { count, duration, percent } from "./numbers.js";
+
+const modes = { cpu: "CPU time", wall: "Wall time", gil: "GIL holder" };
+
+// Ticks of a target that gave no stack.
+const lost = ["torn", "late", "gone", "failed"];
+
+function namesOf(resources) {
+  const names = new Set();
+  for (const r of resources) {
+    const name = r["container.name"] || r["k8s.pod.name"] || r["service.name"] || r["process.executable.name"];
+    if (name) names.add(name);
+  }
+  return [...names];
+}
+
+function title(resources) {
+  const names = namesOf(resources);
+  if (names.length === 0) return "Python profile";
+  return names.length > 3 ? `${names.slice(0, 3).join(", ")} and ${names.length - 3} more` : names.join(", ");
+}
+
+function about(resources) {
+  if (resources.length !== 1) return resources.length ? `${resources.length} processes` : "";
+  const r = resources[0];
+  return [
+    r["process.executable.name"],
+    r["process.pid"] && `PID ${r["process.pid"]}`,
+    r["process.runtime.version"] && `Python ${r["process.runtime.version"]}`,
+    r["container.image.name"],
+    r["host.name"],
+  ]
+    .filter(Boolean)
+    .join(" · ");
+}
+
+function lostTicks({ counters }) {
+  const sum = lost.reduce((all, name) => all + counters[name], 0);
+  const parts = lost.filter((name) => counters[name]).map((name) => `${count(counters[name])} ${name}`);
+  return { sum, title: parts.join(", ") || "every tick gave a stack" };
+}
+
+function facts(meta) {
+  const { sum, title: detail } = lostTicks(meta);
+  const format = { dateStyle: "medium", timeStyle: "medium" };
+  const started = meta.start_ms && new Date(meta.start_ms).toLocaleString([], format);
+  return [
+    ["Samples", count(meta.samples)],
+    ["Duration", meta.duration_ms && duration(meta.duration_ms)],
+    ["Rate", meta.period_ns && `${count(Math.round(1e9 / meta.period_ns))} Hz`],
+    ["Measured", modes[meta.mode] || meta.mode],
+    ["Ticks", meta.engine],
+    ["Lost", meta.counters.ticks && percent(sum, meta.counters.ticks), detail],
+    ["Started", started],
+  ].filter(([, value]) => value);
+}
+
+function showHeader(parent, meta) {
+  const list = facts(meta).map(([label, value, detail]) =>
+    element("div", { title: detail }, element("dt", {}, label), element("dd", {}, value)),
+  );
+  parent.append(
+    element("div", { class: "brand" }, "podflame"),
+    element("h1", {}, title(meta.resources)),
+    element("p", { class: "about" }, about(meta.resources)),
+    element("dl", { class: "facts" }, ...list),
+  );
+  document.title = `${title(meta.resources)} · podflame`;
+}
+
+function key(text, file) {
+  const swatch = () => `--swatch: ${colour("", file, window.matchMedia("(prefers-color-scheme: dark)").matches)}`;
+  const node = element("span", { class: "key" }, text);
+  node.style.cssText = swatch();
+  return node;
+}
+
+function showFooter(parent, meta) {
+  parent.append(
+    key("the program", "main.py"),
+    key("libraries", "/usr/lib/python3/os.py"),
+    element("span", {}, "Click a frame to zoom"),
+    element("span", {}, element("kbd", {}, "Ctrl F"), " search, ", element("kbd", {}, "Esc"), " back"),
+    element("span", {}, `podflame ${meta.version}`),
+  );
+}
+
+const { meta, tree } = JSON.parse(document.getElementById("profile").textContent);
+showHeader(document.getElementById("header"), meta);
+flame(document.getElementById("flame"), tree);
+showFooter(document.getElementById("footer"), meta);

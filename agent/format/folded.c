@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Folded stacks: "root;…;leaf COUNT", one line a stack, as flamegraph.pl,
+ * speedscope and the Firefox Profiler read them. A frame is written as
+ * "function (file:line)". Readers take the digits after a line's last space for
+ * the count, and digits before that for a second count: a leaf therefore never
+ * ends in a space and digits, and a lone name that does is put in parentheses.
+ */
+#include "escape.h"
+#include "formats.h"
+#include "walk.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <string.h>
+
+static bool ends_like_a_count(const char *name)
+{
+        size_t len = strlen(name), k = len;
+
+        while (k > 0 && isdigit((unsigned char)name[k - 1]))
+                k--;
+        return k < len && (k == 0 || name[k - 1] == ' ');
+}
+
+static void write_frame(const struct walk_frame *frame, FILE *out)
+{
+        const char *name = *frame->name ? frame->name : "?";
+        bool bare = !*frame->file && !frame->line;
+        bool quote = bare && ends_like_a_count(name);
+
+        if (quote)
+                putc('(', out);
+        escape_folded(name, out);
+        if (quote)
+                putc(')', out);
+        if (bare)
+                return;
+        fputs(" (", out);
+        escape_folded(*frame->file ? frame->file : "?", out);
+        if (frame->line)
+                fprintf(out, ":%" PRIu32, frame->line);
+        putc(')', out);
+}
+
+static int write_line(void *ctx, const struct walk_frame *frames, size_t n, uint64_t count)
+{
+        FILE *out = ctx;
+
+        for (size_t i = 0; i < n; i++) {
+                if (i > 0)
+                        putc(';', out);
+                write_frame(&frames[i], out);
+        }
+        fprintf(out, " %" PRIu64 "\n", count);
+        return 0;
+}
+
+static int folded_write(const struct profile_set *set, FILE *out)
+{
+        int r = walk_samples(set, write_line, out);
+
+        return r ? r : escape_finish(out);
+}
+
+const struct format format_folded = {
+        .name = "folded",
+        .extension = ".folded",
+        .summary = "one line a stack, for flamegraph.pl and speedscope",
+        .write = folded_write,
+};

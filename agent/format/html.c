@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One html file that draws a flame graph and needs nothing else, no network
+ * either. The page comes from flame/ by way of esbuild and is embedded here; the
+ * profile goes where its placeholder stands, as {"meta", "tree"}.
+ */
+#include "embed.h"
+#include "escape.h"
+#include "formats.h"
+#include "summary.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#define PLACEHOLDER "@PODFLAME_PROFILE@"
+#define NS_PER_MS 1000000
+
+EMBED(format_html_page, "/flame.html");
+
+static void write_member(const char *key, const char *value, FILE *out)
+{
+        escape_json(key, out);
+        putc(':', out);
+        escape_json(value, out);
+}
+
+static void write_resource(const struct profile *p, FILE *out)
+{
+        putc('{', out);
+        for (size_t i = 0; i < profile_attributes(p); i++) {
+                const char *key, *value;
+
+                profile_attribute_at(p, i, &key, &value);
+                if (i > 0)
+                        putc(',', out);
+                write_member(key, value, out);
+        }
+        putc('}', out);
+}
+
+/* Times in milliseconds: in nanoseconds they would not fit JavaScript's numbers. */
+static void write_settings(const struct profile_settings *settings, FILE *out)
+{
+        write_member("mode", profile_mode_name(settings->mode), out);
+        if (settings->engine) {
+                putc(',', out);
+                write_member("engine", settings->engine, out);
+        }
+        fprintf(out, ",\"period_ns\":%" PRIu64 ",\"start_ms\":%" PRIu64 ",\"duration_ms\":%" PRIu64,
+                settings->period_ns, settings->start_ns / NS_PER_MS, settings->duration_ns / NS_PER_MS);
+}
+
+static void write_meta(const struct profile_set *set, FILE *out)
+{
+        struct summary summary;
+
+        summary_of(set, &summary);
+        putc('{', out);
+        write_member("version", PODFLAME_VERSION, out);
+        putc(',', out);
+        write_settings(&summary.settings, out);
+        fprintf(out, ",\"samples\":%" PRIu64 ",\"counters\":{", summary.samples);
+        for (size_t i = 0; i < SUMMARY_COUNTERS; i++)
+                fprintf(out, "%s\"%s\":%" PRIu64, i > 0 ? "," : "", summary_counters[i].name,
+                        summary_counter_get(&summary.counters, i));
+        fputs("},\"resources\":[", out);
+        for (size_t i = 0; i < set->n; i++) {
+                if (i > 0)
+                        putc(',', out);
+                write_resource(set->items[i], out);
+        }
+        fputs("]}", out);
+}
+
+static int html_write(const struct profile_set *set, FILE *out)
+{
+        size_t len = (size_t)(format_html_page_end - format_html_page);
+        const char *place = memmem(format_html_page, len, PLACEHOLDER, strlen(PLACEHOLDER));
+
+        if (!place)
+                return -EINVAL;
+        fwrite(format_html_page, 1, (size_t)(place - format_html_page), out);
+        fputs("{\"meta\":", out);
+        write_meta(set, out);
+        fputs(",\"tree\":", out);
+        int r = format_write_tree(set, out);
+        if (r)
+                return r;
+        putc('}', out);
+        place += strlen(PLACEHOLDER);
+        fwrite(place, 1, (size_t)(format_html_page_end - place), out);
+        return escape_finish(out);
+}
+
+const struct format format_html = {
+        .name = "html",
+        .extension = ".html",
+        .summary = "a flame graph in one file, for any browser",
+        .write = html_write,
+};

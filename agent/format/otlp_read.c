@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * OTLP profiles from strangers, as JSON: see otlp_write.c for what they are.
+ * Bodies are bounded in bytes, in nesting, in what json-c will make of them and
+ * in what the profiles will take; every table and field may be missing; fields
+ * that are not known are passed over.
+ *
+ * Besides podflame's own shape (one value a sample, counted in samples), values
+ * in nanoseconds are divided by the period, and samples that only have
+ * timestamps count each as one.
+ */
+#include "format.h"
+#include "otlp.h"
+#include "otlp_tables.h"
+#include "summary.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PROFILE_COST   (32u << 10) /* about what an empty profile takes */
+#define ATTRIBUTE_COST 64
+#define THREAD_COST    64
+
+struct reader {
+        struct otlp_tables tables;
+        struct taker *take; /* of the tables */
+        struct profile_set *set;
+        uint64_t samples, time_ns; /* of all profiles */
+        /* the current profile */
+        struct profile *profile;
+        struct profile_settings settings;
+        bool nanoseconds; /* values are time, not counts */
+};
+
+/* Calls @each for the attributes that @object lists by their indices, if they have text. */
+static int each_attribute(struct reader *r, struct json_object *object,
+                          void (*each)(const struct otlp_attribute *attribute, void *ctx), void *ctx)
+{
+        struct json_object *indices;
+        int rc = taker_array(r->take, object, "attributeIndices", &indices);
+
+        for (size_t i = 0; rc == 0 && i < taker_length(indices); i++) {
+                struct otlp_attribute attribute;
+                size_t index;
+
+                rc = taker_index_at(r->take, indices, i, r->tables.n[OTLP_ATTRIBUTES], &index);
+                if (rc == 0)
+                        rc = otlp_tables_attribute(&r->tables, index, &attribute);
+                if (rc == 0 && attribute.value)
+                        each(&attribute, ctx);
+        }
+        return rc;
+}
+
+/* ---- samples --------------------------------------------------------------- */
+
+struct sample {
+        const char *thread_name; /* NULL: none */
+        uint64_t thread_id;
+        enum profile_state state;
+        uint64_t count;
+        uint64_t nanoseconds;
+};
+
+static void read_sample_attribute(const struct otlp_attribute *attribute, void *ctx)
+{
+        struct sample *sample = ctx;
+
+        if (strcmp(attribute->key, OTLP_THREAD_ID) == 0)
+                sample->thread_id = strtoull(attribute->value, NULL, 10);
+        else if (strcmp(attribute->key, OTLP_THREAD_NAME) == 0 && attribute->value != attribute->number)
+                sample->thread_name = attribute->value;
+        else if (strcmp(attribute->key, OTLP_THREAD_STATE) == 0 && strcmp(attribute->value, OTLP_IDLE) == 0)
+                sample->state = PROFILE_IDLE;
+}
+
+static int sum_values(struct reader *r, struct json_object *object, uint64_t *ret)
+{
+        struct json_object *values, *timestamps;
+        uint64_t sum = 0;
+        int rc = taker_array(r->take, object, "values", &values);
+
+        if (rc == 0)
+                rc = taker_array(r->take, object, "timestampsUnixNano", &timestamps);
+        if (rc == 0 && taker_length(values) == 0)
+                sum = taker_length(timestamps);
+        for (size_t i = 0; rc == 0 && i < taker_length(values); i++) {
+                uint64_t value;
+
+                rc = taker_u64_at(r->take, values, i, &value);
+                if (rc == 0 && __builtin_add_overflow(sum, value, &sum))
+                        rc = taker_refuse(r->take, "the samples add up to too much");
+        }
+        if (rc == 0)
+                *ret = sum;
+        return rc;
+}
+
+static int weigh(struct reader *r, uint64_t value, struct sample *sample)
+{
+        uint64_t period = r->settings.period_ns;
+
+        sample->count = value;
+        if (r->nanoseconds && period) {
+                sample->nanoseconds = value;
+                sample->count = value / period + (value > 0 && value < period);
+        } else if (__builtin_mul_overflow(value, period, &sample->nanoseconds)) {
+                return taker_refuse(r->take, "the samples add up to too much");
+        }
+        if (__builtin_add_overflow(r->samples, sample->count, &r->samples) ||
+            __builtin_add_overflow(r->time_ns, sample->nanoseconds, &r->time_ns))
+                return taker_refuse(r->take, "the samples add up to too much");
+        return 0;
+}
+
+static int add_sample(struct reader *r, size_t stack, const struct sample *sample)
+{
+        profile_id stack_id, thread_id = 0;
+        int rc = otlp_tables_stack(&r->tables, r->profile, stack, &stack_id);
+
+        if (rc == 0 && (sample->thread_name || sample->thread_id)) {
+                const char *name = sample->thread_name ? sample->thread_name : "";
+
+                rc = otlp_tables_charge(&r->tables, strlen(name) + THREAD_COST);
+                if (rc == 0) {
+                        thread_id = profile_intern_thread(r->profile, sample->thread_id, name);
+                        rc = thread_id ? 0 : -ENOMEM;
+                }
+        }
+        if (rc)
+                return rc;
+        return profile_add(r->profile, stack_id, thread_id, sample->state, sample->count, sample->nanoseconds);
+}
+
+static int read_sample(struct reader *r, struct json_object *object)
+{
+        struct sample sample = { .state = PROFILE_RUNNING };
+        size_t stack;
+        uint64_t value;
+        int rc = taker_index(r->take, object, "stackIndex", r->tables.n[OTLP_STACKS], &stack);
+
+        if (rc == 0)
+                rc = each_attribute(r, object, read_sample_attribute, &sample);
+        if (rc == 0)
+                rc = sum_values(r, object, &value);
+        if (rc == 0)
+                rc = weigh(r, value, &sample);
+        if (rc || sample.count == 0)
+                return rc;
+        return add_sample(r, stack, &sample);
+}
+
+/* ---- profiles -------------------------------------------------------------- */
+
+static const char *const engines[] = { "perf", "timer", "blocking" };
+#define ENGINES (sizeof(engines) / sizeof(engines[0]))
+
+static void read_engine(const char *name, const char **ret)
+{
+        for (size_t i = 0; i < ENGINES; i++) {
+                if (strcmp(engines[i], name) == 0)
+                        *ret = engines[i];
+        }
+}
+
+static void read_counter(struct reader *r, const char *name, const char *value)
+{
+        for (size_t i = 0; i < SUMMARY_COUNTERS; i++) {
+                if (strcmp(summary_counters[i].name, name) == 0)
+                        summary_counter_set(profile_counters(r->profile), i, strtoull(value, NULL, 10));
+        }
+}
+
+static void read_profile_attribute(const struct otlp_attribute *attribute, void *ctx)
+{
+        struct reader *r = ctx;
+
+        if (strcmp(attribute->key, OTLP_MODE) == 0)
+                profile_mode_parse(attribute->value, &r->settings.mode);
+        else if (strcmp(attribute->key, OTLP_ENGINE) == 0)
+                read_engine(attribute->value, &r->settings.engine);
+        else if (strncmp(attribute->key, OTLP_PREFIX, strlen(OTLP_PREFIX)) == 0)
+                read_counter(r, attribute->key + strlen(OTLP_PREFIX), attribute->value);
+}
+
+static int read_types(struct reader *r, struct json_object *object)
+{
+        struct json_object *type;
+        const char *name = "", *unit = "";
+        int rc = taker_object(r->take, object, "periodType", &type);
+
+        if (rc == 0)
+                rc = otlp_tables_string(&r->tables, type, "typeStrindex", &name);
+        if (rc == 0)
+                rc = taker_object(r->take, object, "sampleType", &type);
+        if (rc == 0)
+                rc = otlp_tables_string(&r->tables, type, "unitStrindex", &unit);
+        if (rc)
+                return rc;
+        r->nanoseconds = strcmp(unit, "nanoseconds") == 0;
+        profile_mode_parse(name, &r->settings.mode);
+        return 0;
+}
+
+static int read_settings(struct reader *r, struct json_object *object)
+{
+        int rc;
+
+        r->settings = (struct profile_settings){ .mode = PROFILE_MODE_CPU };
+        rc = read_types(r, object);
+        if (rc == 0)
+                rc = taker_u64(r->take, object, "period", &r->settings.period_ns);
+        if (rc == 0)
+                rc = taker_u64(r->take, object, "timeUnixNano", &r->settings.start_ns);
+        if (rc == 0)
+                rc = taker_u64(r->take, object, "durationNano", &r->settings.duration_ns);
+        if (rc == 0)
+                rc = each_attribute(r, object, read_profile_attribute, r);
+        if (rc == 0)
+                profile_set_settings(r->profile, &r->settings);
+        return rc;
+}
+
+static int read_resource(struct reader *r, struct json_object *resource)
+{
+        struct json_object *attributes;
+        int rc = taker_array(r->take, resource, "attributes", &attributes);
+
+        for (size_t i = 0; rc == 0 && i < taker_length(attributes); i++) {
+                struct json_object *entry, *value = NULL;
+                struct otlp_attribute attribute;
+
+                rc = taker_object_at(r->take, attributes, i, &entry);
+                if (rc == 0)
+                        rc = taker_text(r->take, entry, "key", &attribute.key);
+                if (rc == 0)
+                        rc = taker_object(r->take, entry, "value", &value);
+                if (rc == 0)
+                        rc = otlp_tables_value(&r->tables, value, &attribute);
+                if (rc || !attribute.value)
+                        continue;
+                rc = otlp_tables_charge(&r->tables, strlen(attribute.key) + strlen(attribute.value) + ATTRIBUTE_COST);
+                if (rc == 0)
+                        rc = profile_set_attribute(r->profile, attribute.key, attribute.value);
+                if (rc == -ENOSPC)
+                        rc = taker_refuse(r->take, "a resource has too many attributes");
+        }
+        return rc;
+}
+
+static int fill_profile(struct reader *r, struct json_object *resource, struct json_object *object)
+{
+        struct json_object *samples;
+        int rc = read_resource(r, resource);
+
+        if (rc == 0)
+                rc = read_settings(r, object);
+        if (rc == 0)
+                rc = taker_array(r->take, object, "samples", &samples);
+        for (size_t i = 0; rc == 0 && i < taker_length(samples); i++) {
+                struct json_object *sample;
+
+                rc = taker_object_at(r->take, samples, i, &sample);
+                if (rc == 0)
+                        rc = read_sample(r, sample);
+        }
+        return rc;
+}
+
+static int read_profile(struct reader *r, struct json_object *resource, struct json_object *object)
+{
+        int rc = otlp_tables_charge(&r->tables, PROFILE_COST);
+
+        if (rc)
+                return rc;
+        otlp_tables_next(&r->tables);
+        r->profile = profile_new();
+        rc = r->profile ? fill_profile(r, resource, object) : -ENOMEM;
+        if (rc == 0)
+                rc = profile_set_add(r->set, r->profile);
+        if (rc)
+                profile_free(r->profile);
+        return rc;
+}
+
+/* ---- the request ----------------------------------------------------------- */
+
+static int read_scope(struct reader *r, struct json_object *resource, struct json_object *scope)
+{
+        struct json_object *profiles;
+        int rc = taker_array(r->take, scope, "profiles", &profiles);
+
+        for (size_t i = 0; rc == 0 && i < taker_length(profiles); i++) {
+                struct json_object *profile;
+
+                rc = taker_object_at(r->take, profiles, i, &profile);
+                if (rc == 0)
+                        rc = read_profile(r, resource, profile);
+        }
+        return rc;
+}
+
+static int read_resource_profiles(struct reader *r, struct json_object *object)
+{
+        struct json_object *resource, *scopes;
+        int rc = taker_object(r->take, object, "resource", &resource);
+
+        if (rc == 0)
+                rc = taker_array(r->take, object, "scopeProfiles", &scopes);
+        for (size_t i = 0; rc == 0 && i < taker_length(scopes); i++) {
+                struct json_object *scope;
+
+                rc = taker_object_at(r->take, scopes, i, &scope);
+                if (rc == 0)
+                        rc = read_scope(r, resource, scope);
+        }
+        return rc;
+}
+
+static int read_request(struct reader *r, struct json_object *request)
+{
+        struct json_object *dictionary, *list;
+        int rc = taker_object(r->take, request, "dictionary", &dictionary);
+
+        if (rc == 0)
+                rc = otlp_tables_init(&r->tables, dictionary);
+        if (rc == 0)
+                rc = taker_array(r->take, request, "resourceProfiles", &list);
+        for (size_t i = 0; rc == 0 && i < taker_length(list); i++) {
+                struct json_object *object;
+
+                rc = taker_object_at(r->take, list, i, &object);
+                if (rc == 0)
+                        rc = read_resource_profiles(r, object);
+        }
+        return rc;
+}
+
+/* Whether json-c can be trusted with it: counts what may begin a value, in strings too. */
+static bool is_small_enough(const char *json, size_t len)
+{
+        size_t containers = 0, values = 0;
+
+        for (size_t i = 0; i < len; i++) {
+                containers += json[i] == '{' || json[i] == '[';
+                values += json[i] == ',';
+        }
+        return containers <= FORMAT_OTLP_MAX_CONTAINERS && values <= FORMAT_OTLP_MAX_VALUES;
+}
+
+static int parse(struct reader *r, const char *json, size_t len, struct json_object **ret)
+{
+        struct json_object *request;
+        struct json_tokener *tokener;
+        int rc = 0;
+
+        if (len > FORMAT_OTLP_MAX_BYTES || !is_small_enough(json, len))
+                return taker_refuse(r->take, "the body is too large");
+        tokener = json_tokener_new_ex(FORMAT_OTLP_MAX_DEPTH);
+        if (!tokener)
+                return -ENOMEM;
+        json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+        request = json_tokener_parse_ex(tokener, json, (int)len);
+        if (json_tokener_get_error(tokener) == json_tokener_error_depth)
+                rc = taker_refuse(r->take, "the body is nested too deeply");
+        else if (json_tokener_get_error(tokener) != json_tokener_success)
+                rc = taker_refuse(r->take, "the body is not JSON, or not all of it");
+        else if (!json_object_is_type(request, json_type_object))
+                rc = taker_refuse(r->take, "the body is not a JSON object");
+        json_tokener_free(tokener);
+        if (rc)
+                json_object_put(request);
+        else
+                *ret = request;
+        return rc;
+}
+
+int format_read_otlp(const char *json, size_t len, struct profile_set *ret, const char **ret_error)
+{
+        struct profile_set set = { 0 };
+        struct reader r = { .set = &set };
+        struct json_object *request = NULL;
+        int rc;
+
+        r.take = &r.tables.take;
+        rc = parse(&r, json, len, &request);
+        if (rc == 0)
+                rc = read_request(&r, request);
+        if (rc == 0)
+                *ret = set;
+        else
+                profile_set_deinit(&set);
+        if (rc == -EINVAL && ret_error)
+                *ret_error = r.tables.take.error;
+        otlp_tables_deinit(&r.tables);
+        json_object_put(request);
+        return rc;
+}

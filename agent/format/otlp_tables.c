@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The dictionary of an OTLP request, from strangers. Nothing of it is decoded
+ * before a sample leads there; every index is checked where it is followed.
+ *
+ * A dictionary is shared by all profiles of the request, and each profile gets
+ * copies of what it uses: a hundred thousand small profiles that name one large
+ * stack would fill the memory. Copies are therefore counted against a bound
+ * before they are made.
+ */
+#include "otlp_tables.h"
+
+#include "format.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* About what one of these takes in a profile besides its strings. */
+#define FUNCTION_COST 64
+#define STACK_COST    64
+#define FRAME_COST    32
+
+#define UNKNOWN "(unknown)" /* the name of what has none */
+
+static const char *const table_keys[OTLP_TABLES] = {
+        [OTLP_STRINGS] = "stringTable", [OTLP_FUNCTIONS] = "functionTable",   [OTLP_LOCATIONS] = "locationTable",
+        [OTLP_STACKS] = "stackTable",   [OTLP_ATTRIBUTES] = "attributeTable",
+};
+
+int otlp_tables_init(struct otlp_tables *t, struct json_object *dictionary)
+{
+        *t = (struct otlp_tables){ 0 };
+        for (size_t i = 0; i < OTLP_TABLES; i++) {
+                int r = taker_array(&t->take, dictionary, table_keys[i], &t->table[i]);
+
+                if (r)
+                        return r;
+                t->n[i] = taker_length(t->table[i]);
+        }
+        t->functions = calloc(t->n[OTLP_FUNCTIONS] + 1, sizeof(*t->functions));
+        t->stacks = calloc(t->n[OTLP_STACKS] + 1, sizeof(*t->stacks));
+        t->frames = calloc(FORMAT_OTLP_MAX_FRAMES, sizeof(*t->frames));
+        return t->functions && t->stacks && t->frames ? 0 : -ENOMEM;
+}
+
+void otlp_tables_deinit(struct otlp_tables *t)
+{
+        free(t->functions);
+        free(t->stacks);
+        free(t->frames);
+        *t = (struct otlp_tables){ 0 };
+}
+
+int otlp_tables_charge(struct otlp_tables *t, size_t bytes)
+{
+        if (bytes > FORMAT_OTLP_MAX_COST - t->cost)
+                return taker_refuse(&t->take, "the profiles would take too much memory");
+        t->cost += bytes;
+        return 0;
+}
+
+void otlp_tables_next(struct otlp_tables *t)
+{
+        t->profile++;
+}
+
+static int entry_at(struct otlp_tables *t, enum otlp_table table, size_t i, struct json_object **ret)
+{
+        if (i >= t->n[table]) {
+                *ret = NULL;
+                return 0;
+        }
+        return taker_object_at(&t->take, t->table[table], i, ret);
+}
+
+int otlp_tables_string(struct otlp_tables *t, struct json_object *object, const char *key, const char **ret)
+{
+        size_t i;
+        int r = taker_index(&t->take, object, key, t->n[OTLP_STRINGS], &i);
+
+        if (r)
+                return r;
+        struct json_object *text = i < t->n[OTLP_STRINGS] ? json_object_array_get_idx(t->table[OTLP_STRINGS], i) : NULL;
+        if (text && !json_object_is_type(text, json_type_string))
+                return taker_refuse(&t->take, "an entry of the string table is no string");
+        *ret = text ? json_object_get_string(text) : "";
+        return 0;
+}
+
+/* ---- functions and stacks -------------------------------------------------- */
+
+static int make_function(struct otlp_tables *t, struct profile *p, size_t index, profile_id *ret)
+{
+        struct json_object *entry;
+        const char *name, *file;
+        uint64_t line;
+        int r = entry_at(t, OTLP_FUNCTIONS, index, &entry);
+
+        if (r == 0)
+                r = otlp_tables_string(t, entry, "nameStrindex", &name);
+        if (r == 0)
+                r = otlp_tables_string(t, entry, "filenameStrindex", &file);
+        if (r == 0)
+                r = taker_u64(&t->take, entry, "startLine", &line);
+        if (r == 0 && line > UINT32_MAX)
+                r = taker_refuse(&t->take, "a line number is too large");
+        if (r == 0)
+                r = otlp_tables_charge(t, strlen(name) + strlen(file) + FUNCTION_COST);
+        if (r)
+                return r;
+        *ret = profile_intern_function(p, *name ? name : UNKNOWN, file, (uint32_t)line);
+        return *ret ? 0 : -ENOMEM;
+}
+
+static int find_function(struct otlp_tables *t, struct profile *p, size_t index, profile_id *ret)
+{
+        struct otlp_known *known = &t->functions[index];
+        profile_id id;
+
+        if (known->profile != t->profile) {
+                int r = make_function(t, p, index, &id);
+
+                if (r)
+                        return r;
+                *known = (struct otlp_known){ .profile = t->profile, .id = id };
+        }
+        *ret = known->id;
+        return 0;
+}
+
+static int push_frame(struct otlp_tables *t, struct profile *p, size_t function, uint64_t line, size_t *n)
+{
+        profile_id id;
+        int r = *n < FORMAT_OTLP_MAX_FRAMES ? 0 : taker_refuse(&t->take, "a stack has too many frames");
+
+        if (r == 0 && line > UINT32_MAX)
+                r = taker_refuse(&t->take, "a line number is too large");
+        if (r == 0)
+                r = find_function(t, p, function, &id);
+        if (r)
+                return r;
+        id = profile_intern_frame(p, id, (uint32_t)line);
+        if (!id)
+                return -ENOMEM;
+        t->frames[(*n)++] = id;
+        return 0;
+}
+
+/* Inlined functions come first, their caller last: leaf first, as frames are. */
+static int push_location(struct otlp_tables *t, struct profile *p, size_t index, size_t *n)
+{
+        struct json_object *location, *lines;
+        int r = entry_at(t, OTLP_LOCATIONS, index, &location);
+
+        if (r == 0)
+                r = taker_array(&t->take, location, "lines", &lines);
+        if (r == 0 && taker_length(lines) == 0)
+                return push_frame(t, p, 0, 0, n);
+        for (size_t i = 0; r == 0 && i < taker_length(lines); i++) {
+                struct json_object *line;
+                size_t function;
+                uint64_t number;
+
+                r = taker_object_at(&t->take, lines, i, &line);
+                if (r == 0)
+                        r = taker_index(&t->take, line, "functionIndex", t->n[OTLP_FUNCTIONS], &function);
+                if (r == 0)
+                        r = taker_u64(&t->take, line, "line", &number);
+                if (r == 0)
+                        r = push_frame(t, p, function, number, n);
+        }
+        return r;
+}
+
+static int make_stack(struct otlp_tables *t, struct profile *p, size_t index, profile_id *ret)
+{
+        struct json_object *stack, *locations;
+        size_t n = 0;
+        int r = entry_at(t, OTLP_STACKS, index, &stack);
+
+        if (r == 0)
+                r = taker_array(&t->take, stack, "locationIndices", &locations);
+        if (r == 0 && taker_length(locations) == 0)
+                r = push_frame(t, p, 0, 0, &n);
+        for (size_t i = 0; r == 0 && i < taker_length(locations); i++) {
+                size_t location;
+
+                r = taker_index_at(&t->take, locations, i, t->n[OTLP_LOCATIONS], &location);
+                if (r == 0)
+                        r = push_location(t, p, location, &n);
+        }
+        if (r == 0)
+                r = otlp_tables_charge(t, STACK_COST + n * FRAME_COST);
+        if (r)
+                return r;
+        *ret = profile_intern_stack(p, t->frames, n);
+        return *ret ? 0 : -ENOMEM;
+}
+
+int otlp_tables_stack(struct otlp_tables *t, struct profile *p, size_t index, profile_id *ret)
+{
+        struct otlp_known *known = &t->stacks[index];
+        profile_id id;
+
+        if (known->profile != t->profile) {
+                int r = make_stack(t, p, index, &id);
+
+                if (r)
+                        return r;
+                *known = (struct otlp_known){ .profile = t->profile, .id = id };
+        }
+        *ret = known->id;
+        return 0;
+}
+
+/* ---- attributes ------------------------------------------------------------ */
+
+static int int_value(struct otlp_tables *t, struct json_object *value, struct otlp_attribute *ret)
+{
+        const char *text = json_object_get_string(value);
+        char *end;
+
+        errno = 0;
+        long long number = strtoll(text, &end, 10);
+        if (errno || end == text || *end)
+                return taker_refuse(&t->take, "an integer attribute is no integer");
+        snprintf(ret->number, sizeof(ret->number), "%lld", number);
+        ret->value = ret->number;
+        return 0;
+}
+
+int otlp_tables_value(struct otlp_tables *t, struct json_object *any, struct otlp_attribute *ret)
+{
+        struct json_object *value;
+
+        ret->value = NULL;
+        if (taker_member(any, "stringValue"))
+                return taker_text(&t->take, any, "stringValue", &ret->value);
+        if (taker_member(any, "stringValueStrindex"))
+                return otlp_tables_string(t, any, "stringValueStrindex", &ret->value);
+        value = taker_member(any, "intValue");
+        if (value)
+                return int_value(t, value, ret);
+        value = taker_member(any, "boolValue");
+        if (json_object_is_type(value, json_type_boolean))
+                ret->value = json_object_get_boolean(value) ? "true" : "false";
+        value = taker_member(any, "doubleValue");
+        if (json_object_is_type(value, json_type_double)) {
+                snprintf(ret->number, sizeof(ret->number), "%.15g", json_object_get_double(value));
+                ret->value = ret->number;
+        }
+        return 0;
+}
+
+int otlp_tables_attribute(struct otlp_tables *t, size_t index, struct otlp_attribute *ret)
+{
+        struct json_object *entry, *value;
+        int r = entry_at(t, OTLP_ATTRIBUTES, index, &entry);
+
+        if (r == 0)
+                r = otlp_tables_string(t, entry, "keyStrindex", &ret->key);
+        if (r == 0)
+                r = taker_object(&t->take, entry, "value", &value);
+        return r ? r : otlp_tables_value(t, value, ret);
+}

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pprof's format: a gzipped protobuf, by protobuf-c. One profile holds the whole
+ * set; process and container become labels when there are several, the thread
+ * when it was told apart.
+ *
+ * Rules that its readers have: string 0 is "", ids run from 1 without gaps, a
+ * sample has one value per type, a label has a text or a number and not the one
+ * here and the other there. There is no mapping of addresses, but one mapping
+ * says that names are complete: else pprof looks for the binary.
+ */
+#include "arena.h"
+#include "dictionary.h"
+#include "escape.h"
+#include "formats.h"
+#include "pprof.pb-c.h"
+#include "summary.h"
+#include "texts.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LABELS_MAX 5    /* thread, tid, pid, container, state */
+#define COMMENTS_MAX 64 /* the rest of a resource's attributes is left out */
+#define VALUES 2        /* count, nanoseconds */
+
+static const Pprof__ValueType value_type_init = PPROF__VALUE_TYPE__INIT;
+static const Pprof__Sample sample_init = PPROF__SAMPLE__INIT;
+static const Pprof__Label label_init = PPROF__LABEL__INIT;
+static const Pprof__Mapping mapping_init = PPROF__MAPPING__INIT;
+static const Pprof__Location location_init = PPROF__LOCATION__INIT;
+static const Pprof__Line line_init = PPROF__LINE__INIT;
+static const Pprof__Function function_init = PPROF__FUNCTION__INIT;
+
+struct writer {
+        const struct profile_set *set;
+        struct summary summary;
+        struct dictionary dictionary;
+        struct texts texts;
+        struct arena arena;
+        Pprof__Profile profile;
+};
+
+static int64_t text(struct writer *w, const char *s)
+{
+        return texts_index(&w->texts, s);
+}
+
+/*
+ * A list as protobuf-c wants it: an array of pointers to @n messages, each a copy
+ * of @init. NULL: out of memory.
+ */
+static void *messages(struct writer *w, size_t n, size_t size, const void *init)
+{
+        char *items = arena_alloc(&w->arena, n, size);
+        char *list = arena_alloc(&w->arena, n, sizeof(void *));
+
+        if (!items || !list)
+                return NULL;
+        for (size_t i = 0; i < n; i++) {
+                void *item = memcpy(items + i * size, init, size);
+
+                memcpy(list + i * sizeof(item), &item, sizeof(item));
+        }
+        return list;
+}
+
+static int add_types(struct writer *w)
+{
+        Pprof__Profile *p = &w->profile;
+        const char *time = summary_period_type(w->summary.settings.mode);
+
+        p->sample_type = messages(w, VALUES + 1, sizeof(**p->sample_type), &value_type_init);
+        if (!p->sample_type)
+                return -ENOMEM;
+        p->n_sample_type = VALUES;
+        p->sample_type[0]->type = text(w, "samples");
+        p->sample_type[0]->unit = text(w, "count");
+        p->sample_type[1]->type = text(w, time);
+        p->sample_type[1]->unit = text(w, "nanoseconds");
+        p->period_type = p->sample_type[VALUES];
+        *p->period_type = *p->sample_type[1];
+        p->default_sample_type = text(w, time);
+        p->period = (int64_t)w->summary.settings.period_ns;
+        p->time_nanos = (int64_t)w->summary.settings.start_ns;
+        p->duration_nanos = (int64_t)w->summary.settings.duration_ns;
+        return 0;
+}
+
+static int add_mapping(struct writer *w)
+{
+        Pprof__Profile *p = &w->profile;
+        const char *name = w->set->n > 0 ? profile_attribute(w->set->items[0], "process.executable.name") : NULL;
+
+        p->mapping = messages(w, 1, sizeof(**p->mapping), &mapping_init);
+        if (!p->mapping)
+                return -ENOMEM;
+        p->n_mapping = 1;
+        p->mapping[0]->id = 1;
+        p->mapping[0]->filename = text(w, name ? name : "python");
+        p->mapping[0]->has_functions = true;
+        p->mapping[0]->has_filenames = true;
+        p->mapping[0]->has_line_numbers = true;
+        return 0;
+}
+
+static int add_functions(struct writer *w)
+{
+        Pprof__Profile *p = &w->profile;
+        size_t n = profile_functions(w->dictionary.all);
+
+        p->function = messages(w, n, sizeof(**p->function), &function_init);
+        if (!p->function)
+                return -ENOMEM;
+        p->n_function = n;
+        for (size_t i = 0; i < n; i++) {
+                const struct profile_function *f = profile_function(w->dictionary.all, (profile_id)(i + 1));
+
+                p->function[i]->id = i + 1;
+                p->function[i]->name = text(w, f->name);
+                p->function[i]->filename = text(w, f->file);
+                p->function[i]->start_line = f->first_line;
+        }
+        return 0;
+}
+
+static int add_locations(struct writer *w)
+{
+        Pprof__Profile *p = &w->profile;
+        size_t n = profile_frames(w->dictionary.all);
+        Pprof__Line **lines = messages(w, n, sizeof(**lines), &line_init);
+
+        p->location = messages(w, n, sizeof(**p->location), &location_init);
+        if (!lines || !p->location)
+                return -ENOMEM;
+        p->n_location = n;
+        for (size_t i = 0; i < n; i++) {
+                const struct profile_frame *frame = profile_frame(w->dictionary.all, (profile_id)(i + 1));
+
+                lines[i]->function_id = frame->function;
+                lines[i]->line = frame->line;
+                p->location[i]->id = i + 1;
+                p->location[i]->mapping_id = 1;
+                p->location[i]->n_line = 1;
+                p->location[i]->line = &lines[i];
+        }
+        return 0;
+}
+
+/* A label with the text if there is one, else with the number if that is not 0, else none. */
+static void add_label(struct writer *w, Pprof__Sample *sample, const char *key, const char *str, int64_t num)
+{
+        if (!(str && *str) && !num)
+                return;
+        Pprof__Label *label = sample->label[sample->n_label++];
+        label->key = text(w, key);
+        if (str && *str)
+                label->str = text(w, str);
+        else
+                label->num = num;
+}
+
+static void add_labels(struct writer *w, Pprof__Sample *out, const struct profile *from,
+                       const struct profile_sample *sample)
+{
+        if (sample->thread) {
+                const char *name;
+                uint64_t tid;
+
+                profile_thread(from, sample->thread, &tid, &name);
+                add_label(w, out, "thread", name, 0);
+                add_label(w, out, "tid", NULL, (int64_t)tid);
+        }
+        if (w->set->n > 1) {
+                const char *pid = profile_attribute(from, "process.pid");
+
+                add_label(w, out, "pid", NULL, pid ? strtoll(pid, NULL, 10) : 0);
+                add_label(w, out, "container", profile_attribute(from, "container.name"), 0);
+        }
+        if (sample->state == PROFILE_IDLE)
+                add_label(w, out, "state", "idle", 0);
+}
+
+static int add_stack(struct writer *w, Pprof__Sample *out, profile_id id)
+{
+        size_t n;
+        const profile_id *stack = profile_stack(w->dictionary.all, id, &n);
+
+        out->location_id = arena_alloc(&w->arena, n, sizeof(*out->location_id));
+        if (!out->location_id)
+                return -ENOMEM;
+        for (size_t i = 0; i < n; i++)
+                out->location_id[i] = stack[i];
+        out->n_location_id = n;
+        return 0;
+}
+
+static int add_sample(struct writer *w, Pprof__Sample *out, size_t item, const struct profile_sample *sample)
+{
+        out->label = messages(w, LABELS_MAX, sizeof(**out->label), &label_init);
+        out->value = arena_alloc(&w->arena, VALUES, sizeof(*out->value));
+        if (!out->label || !out->value)
+                return -ENOMEM;
+        out->n_value = VALUES;
+        out->value[0] = (int64_t)sample->count;
+        out->value[1] = (int64_t)sample->nanoseconds;
+        add_labels(w, out, w->set->items[item], sample);
+        return add_stack(w, out, w->dictionary.stacks[item][sample->stack]);
+}
+
+static int add_samples(struct writer *w)
+{
+        Pprof__Profile *p = &w->profile;
+        size_t n = 0;
+        int r = 0;
+
+        for (size_t i = 0; i < w->set->n; i++)
+                n += profile_samples(w->set->items[i]);
+        p->sample = messages(w, n, sizeof(**p->sample), &sample_init);
+        if (!p->sample)
+                return -ENOMEM;
+        for (size_t i = 0; i < w->set->n; i++) {
+                for (size_t k = 0; r == 0 && k < profile_samples(w->set->items[i]); k++)
+                        r = add_sample(w, p->sample[p->n_sample++], i, profile_sample(w->set->items[i], k));
+        }
+        return r;
+}
+
+static void add_comment(struct writer *w, const char *key, const char *value)
+{
+        char *comment;
+
+        if (w->profile.n_comment == COMMENTS_MAX)
+                return;
+        if (asprintf(&comment, "%s: %s", key, value) < 0) {
+                w->arena.error = -ENOMEM;
+                return;
+        }
+        w->profile.comment[w->profile.n_comment++] = text(w, comment);
+        free(comment);
+}
+
+static void comment_on_counters(struct writer *w)
+{
+        char number[sizeof("18446744073709551615")];
+
+        for (size_t i = 0; i < SUMMARY_COUNTERS; i++) {
+                snprintf(number, sizeof(number), "%" PRIu64, summary_counter_get(&w->summary.counters, i));
+                add_comment(w, summary_counters[i].name, number);
+        }
+}
+
+static int add_comments(struct writer *w)
+{
+        const struct profile_settings *settings = &w->summary.settings;
+
+        w->profile.comment = arena_alloc(&w->arena, COMMENTS_MAX, sizeof(*w->profile.comment));
+        if (!w->profile.comment)
+                return -ENOMEM;
+        add_comment(w, "podflame", PODFLAME_VERSION);
+        add_comment(w, "mode", profile_mode_name(settings->mode));
+        if (settings->engine)
+                add_comment(w, "engine", settings->engine);
+        comment_on_counters(w);
+        for (size_t i = 0; w->set->n == 1 && i < profile_attributes(w->set->items[0]); i++) {
+                const char *key, *value;
+
+                profile_attribute_at(w->set->items[0], i, &key, &value);
+                add_comment(w, key, value);
+        }
+        return 0;
+}
+
+static int (*const parts[])(struct writer *w) = {
+        add_types, add_mapping, add_functions, add_locations, add_samples, add_comments,
+};
+
+static int build(struct writer *w)
+{
+        int r = texts_init(&w->texts);
+
+        if (r == 0)
+                r = dictionary_init(&w->dictionary, w->set);
+        for (size_t i = 0; r == 0 && i < sizeof(parts) / sizeof(parts[0]); i++)
+                r = parts[i](w);
+        if (r)
+                return r;
+        w->profile.string_table = w->texts.items;
+        w->profile.n_string_table = w->texts.n;
+        return w->texts.error ? w->texts.error : w->arena.error;
+}
+
+static int pack(const struct writer *w, FILE *out)
+{
+        size_t len = pprof__profile__get_packed_size(&w->profile), zipped_len;
+        uint8_t *bytes = malloc(len);
+        void *zipped;
+        int r = bytes ? 0 : -ENOMEM;
+
+        if (r == 0) {
+                pprof__profile__pack(&w->profile, bytes);
+                r = format_gzip(bytes, len, &zipped, &zipped_len);
+        }
+        if (r == 0) {
+                fwrite(zipped, 1, zipped_len, out);
+                free(zipped);
+                r = escape_finish(out);
+        }
+        free(bytes);
+        return r;
+}
+
+static int pprof_write(const struct profile_set *set, FILE *out)
+{
+        struct writer w = { .set = set, .profile = PPROF__PROFILE__INIT };
+
+        summary_of(set, &w.summary);
+        int r = build(&w);
+        if (r == 0)
+                r = pack(&w, out);
+        arena_deinit(&w.arena);
+        dictionary_deinit(&w.dictionary);
+        texts_deinit(&w.texts);
+        return r;
+}
+
+const struct format format_pprof = {
+        .name = "pprof",
+        .extension = ".pb.gz",
+        .summary = "gzipped protobuf, for go tool pprof and continuous profilers",
+        .binary = true,
+        .write = pprof_write,
+};

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A set of profiles as a whole: its time span, the sums of its counters. The
+ * counters are a table here, so that no format forgets one.
+ */
+#include "summary.h"
+
+#include <string.h>
+
+#define COUNTER(field) { .name = #field, .offset = offsetof(struct profile_counters, field) }
+
+const struct summary_counter summary_counters[SUMMARY_COUNTERS] = {
+        COUNTER(ticks), COUNTER(ok), COUNTER(retried), COUNTER(torn), COUNTER(late), COUNTER(gone), COUNTER(failed),
+};
+
+_Static_assert(sizeof(struct profile_counters) == SUMMARY_COUNTERS * sizeof(uint64_t), "every counter is in the table");
+
+uint64_t summary_counter_get(const struct profile_counters *counters, size_t i)
+{
+        uint64_t value;
+
+        memcpy(&value, (const char *)counters + summary_counters[i].offset, sizeof(value));
+        return value;
+}
+
+void summary_counter_set(struct profile_counters *counters, size_t i, uint64_t value)
+{
+        memcpy((char *)counters + summary_counters[i].offset, &value, sizeof(value));
+}
+
+const char *summary_period_type(enum profile_mode mode)
+{
+        return mode == PROFILE_MODE_CPU ? "cpu" : "wall";
+}
+
+/* A profile that does not know when it began has no part in it. */
+static void unite_span(struct profile_settings *all, const struct profile_settings *one)
+{
+        if (one->start_ns == 0)
+                return;
+        if (all->start_ns == 0) {
+                all->start_ns = one->start_ns;
+                all->duration_ns = one->duration_ns;
+                return;
+        }
+        uint64_t end = all->start_ns + all->duration_ns;
+        uint64_t other_end = one->start_ns + one->duration_ns;
+
+        if (one->start_ns < all->start_ns)
+                all->start_ns = one->start_ns;
+        all->duration_ns = (other_end > end ? other_end : end) - all->start_ns;
+}
+
+void summary_of(const struct profile_set *set, struct summary *ret)
+{
+        struct summary s = { 0 };
+
+        for (size_t i = 0; i < set->n; i++) {
+                const struct profile *p = set->items[i];
+
+                if (i == 0)
+                        s.settings = *profile_settings(p);
+                else
+                        unite_span(&s.settings, profile_settings(p));
+                s.samples += profile_total(p);
+                for (size_t k = 0; k < SUMMARY_COUNTERS; k++) {
+                        uint64_t value = summary_counter_get(profile_counters_of(p), k);
+
+                        summary_counter_set(&s.counters, k, summary_counter_get(&s.counters, k) + value);
+                }
+        }
+        *ret = s;
+}

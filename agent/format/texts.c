@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A string table: an array for the order, uthash for the lookup. Lookups are by
+ * the clean text, so that names that clean to the same text share an entry.
+ */
+#include "texts.h"
+
+#include "escape.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HASH_NONFATAL_OOM 1
+#define uthash_nonfatal_oom(entry) ((entry)->index = 0)
+#include <uthash.h>
+
+#define FIRST_CAPACITY 64
+
+struct text_entry {
+        UT_hash_handle hh;
+        uint32_t index; /* 0: could not be hashed */
+        char text[];
+};
+
+static int make_room(struct texts *texts)
+{
+        if (texts->n < texts->capacity)
+                return 0;
+        if (texts->n >= UINT32_MAX / 2)
+                return -ENOMEM;
+        size_t capacity = texts->capacity ? texts->capacity * 2 : FIRST_CAPACITY;
+        char **items = reallocarray(texts->items, capacity, sizeof(*items));
+        if (!items)
+                return -ENOMEM;
+        texts->items = items;
+        texts->capacity = capacity;
+        return 0;
+}
+
+static uint32_t append(struct texts *texts, const char *clean, size_t len)
+{
+        if (make_room(texts))
+                return 0;
+        struct text_entry *entry = malloc(sizeof(*entry) + len + 1);
+        if (!entry)
+                return 0;
+        memcpy(entry->text, clean, len + 1);
+        entry->index = (uint32_t)texts->n;
+        HASH_ADD_KEYPTR(hh, texts->index, entry->text, len, entry);
+        if (entry->index != texts->n) {
+                free(entry);
+                return 0;
+        }
+        texts->items[texts->n++] = entry->text;
+        return entry->index;
+}
+
+uint32_t texts_index(struct texts *texts, const char *text)
+{
+        if (!text || !*text)
+                return 0;
+        char *clean = escape_clean(text);
+        struct text_entry *entry = NULL;
+        uint32_t index = 0;
+
+        if (clean) {
+                size_t len = strlen(clean);
+
+                HASH_FIND(hh, texts->index, clean, len, entry);
+                index = entry ? entry->index : append(texts, clean, len);
+        }
+        if (index == 0)
+                texts->error = -ENOMEM;
+        free(clean);
+        return index;
+}
+
+static char empty[] = "";
+
+int texts_init(struct texts *texts)
+{
+        *texts = (struct texts){ 0 };
+        if (make_room(texts))
+                return -ENOMEM;
+        texts->items[texts->n++] = empty;
+        return 0;
+}
+
+void texts_deinit(struct texts *texts)
+{
+        struct text_entry *entry, *next;
+
+        HASH_ITER(hh, texts->index, entry, next) {
+                HASH_DEL(texts->index, entry);
+                free(entry);
+        }
+        free(texts->items);
+        *texts = (struct texts){ 0 };
+}

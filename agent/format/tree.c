@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * All stacks as one tree. Nodes are functions: frames of one function at
+ * different lines are one node, whose line is the function's first.
+ *
+ * The tree is never built: stacks are sorted as paths of function ranks, and the
+ * JSON follows from comparing each path with the one before it. A node's value
+ * is known when it closes, so "value" comes last. Depth costs an array, not the
+ * C stack.
+ */
+#include "escape.h"
+#include "format.h"
+#include "walk.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_CAPACITY 256
+
+struct path {
+        size_t start, n; /* in struct tree's steps: root first */
+        uint64_t count;
+};
+
+struct tree {
+        struct profile *functions; /* interns (name, file, first line) */
+        uint32_t *steps;           /* of all paths: function ids, later ranks */
+        size_t steps_n, steps_capacity;
+        struct path *paths;
+        size_t paths_n, paths_capacity;
+        profile_id *by_rank;
+};
+
+/* @array with room for @wanted items; NULL: out of memory, @array is as it was. */
+static void *room_for(void *array, size_t size, size_t wanted, size_t *capacity)
+{
+        size_t n = *capacity ? *capacity : FIRST_CAPACITY;
+
+        while (n < wanted)
+                n *= 2;
+        if (n == *capacity)
+                return array;
+        void *grown = reallocarray(array, n, size);
+        if (grown)
+                *capacity = n;
+        return grown;
+}
+
+static int make_room(struct tree *tree, size_t steps)
+{
+        uint32_t *all_steps = room_for(tree->steps, sizeof(*all_steps), tree->steps_n + steps, &tree->steps_capacity);
+
+        if (!all_steps)
+                return -ENOMEM;
+        tree->steps = all_steps;
+        struct path *paths = room_for(tree->paths, sizeof(*paths), tree->paths_n + 1, &tree->paths_capacity);
+        if (!paths)
+                return -ENOMEM;
+        tree->paths = paths;
+        return 0;
+}
+
+static int add_path(void *ctx, const struct walk_frame *frames, size_t n, uint64_t count)
+{
+        struct tree *tree = ctx;
+
+        if (make_room(tree, n))
+                return -ENOMEM;
+        tree->paths[tree->paths_n++] = (struct path){ .start = tree->steps_n, .n = n, .count = count };
+        for (size_t i = 0; i < n; i++) {
+                profile_id id = profile_intern_function(tree->functions, frames[i].name, frames[i].file,
+                                                        frames[i].first_line);
+
+                if (!id)
+                        return -ENOMEM;
+                tree->steps[tree->steps_n++] = id;
+        }
+        return 0;
+}
+
+static int by_name(const void *a, const void *b, void *ctx)
+{
+        const struct profile_function *x = profile_function(ctx, *(const profile_id *)a);
+        const struct profile_function *y = profile_function(ctx, *(const profile_id *)b);
+        int r = strcmp(x->name, y->name);
+
+        if (r == 0)
+                r = strcmp(x->file, y->file);
+        return r ? r : (x->first_line > y->first_line) - (x->first_line < y->first_line);
+}
+
+static int rank_functions(struct tree *tree)
+{
+        size_t n = profile_functions(tree->functions);
+        uint32_t *ranks = calloc(n + 1, sizeof(*ranks));
+
+        tree->by_rank = calloc(n + 1, sizeof(*tree->by_rank));
+        if (!ranks || !tree->by_rank) {
+                free(ranks);
+                return -ENOMEM;
+        }
+        for (size_t i = 0; i < n; i++)
+                tree->by_rank[i] = (profile_id)(i + 1);
+        qsort_r(tree->by_rank, n, sizeof(*tree->by_rank), by_name, tree->functions);
+        for (size_t i = 0; i < n; i++)
+                ranks[tree->by_rank[i]] = (uint32_t)i;
+        for (size_t i = 0; i < tree->steps_n; i++)
+                tree->steps[i] = ranks[tree->steps[i]];
+        free(ranks);
+        return 0;
+}
+
+static size_t common_prefix(const uint32_t *steps, const struct path *a, const struct path *b)
+{
+        size_t i = 0;
+
+        while (i < a->n && i < b->n && steps[a->start + i] == steps[b->start + i])
+                i++;
+        return i;
+}
+
+/* A path comes before those that it begins. */
+static int by_steps(const void *a, const void *b, void *ctx)
+{
+        const struct path *x = a, *y = b;
+        const uint32_t *steps = ctx;
+        size_t i = common_prefix(steps, x, y);
+
+        if (i == x->n || i == y->n)
+                return (x->n > y->n) - (x->n < y->n);
+        return steps[x->start + i] > steps[y->start + i] ? 1 : -1;
+}
+
+static void open_node(const struct tree *tree, uint32_t rank, bool first, FILE *out)
+{
+        const struct profile_function *f = profile_function(tree->functions, tree->by_rank[rank]);
+
+        fputs(first ? ",\"children\":[{\"name\":" : ",{\"name\":", out);
+        escape_json(f->name, out);
+        if (*f->file) {
+                fputs(",\"file\":", out);
+                escape_json(f->file, out);
+        }
+        if (f->first_line)
+                fprintf(out, ",\"line\":%" PRIu32, f->first_line);
+}
+
+static void close_node(uint64_t value, bool has_children, FILE *out)
+{
+        fprintf(out, "%s,\"value\":%" PRIu64 "}", has_children ? "]" : "", value);
+}
+
+/* A node on the way from the root to where the writing is. */
+struct level {
+        uint64_t value;
+        bool has_children;
+};
+
+static void close_levels(struct level *levels, size_t *depth, size_t keep, FILE *out)
+{
+        for (; *depth > keep; (*depth)--) {
+                close_node(levels[*depth].value, levels[*depth].has_children, out);
+                levels[*depth - 1].value += levels[*depth].value;
+        }
+}
+
+static void open_levels(const struct tree *tree, struct level *levels, size_t *depth, const struct path *path,
+                        FILE *out)
+{
+        for (; *depth < path->n; (*depth)++) {
+                open_node(tree, tree->steps[path->start + *depth], !levels[*depth].has_children, out);
+                levels[*depth].has_children = true;
+                levels[*depth + 1] = (struct level){ 0 };
+        }
+        levels[*depth].value += path->count;
+}
+
+/* levels[0] is the root, which is no function. */
+static void write_nodes(const struct tree *tree, struct level *levels, FILE *out)
+{
+        size_t depth = 0;
+
+        fputs("{\"name\":\"all\"", out);
+        for (size_t i = 0; i < tree->paths_n; i++) {
+                const struct path *path = &tree->paths[i];
+
+                if (i > 0)
+                        close_levels(levels, &depth, common_prefix(tree->steps, &path[-1], path), out);
+                open_levels(tree, levels, &depth, path, out);
+        }
+        close_levels(levels, &depth, 0, out);
+        close_node(levels[0].value, levels[0].has_children, out);
+}
+
+static int write_sorted(struct tree *tree, FILE *out)
+{
+        size_t deepest = 0;
+        int r = rank_functions(tree);
+
+        if (r)
+                return r;
+        for (size_t i = 0; i < tree->paths_n; i++)
+                deepest = tree->paths[i].n > deepest ? tree->paths[i].n : deepest;
+        struct level *levels = calloc(deepest + 1, sizeof(*levels));
+        if (!levels)
+                return -ENOMEM;
+        if (tree->paths_n > 0)
+                qsort_r(tree->paths, tree->paths_n, sizeof(*tree->paths), by_steps, tree->steps);
+        write_nodes(tree, levels, out);
+        free(levels);
+        return 0;
+}
+
+int format_write_tree(const struct profile_set *set, FILE *out)
+{
+        struct tree tree = { .functions = profile_new() };
+        int r = tree.functions ? walk_samples(set, add_path, &tree) : -ENOMEM;
+
+        if (r == 0)
+                r = write_sorted(&tree, out);
+        profile_free(tree.functions);
+        free(tree.steps);
+        free(tree.paths);
+        free(tree.by_rank);
+        return r ? r : escape_finish(out);
+}

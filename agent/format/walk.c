@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every stack of a set, with what is known of it besides its functions turned
+ * into frames. One array of frames is reused for all stacks.
+ */
+#include "walk.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CONTEXT_MAX 2       /* container, process */
+#define AROUND_STACK_MAX 4  /* these, thread, idle */
+#define CONTAINER_ID_SHOWN 12 /* as the tools of containers show it */
+
+struct walk {
+        const struct profile *profile;
+        char *context[CONTEXT_MAX];
+        size_t context_n;
+        char **threads; /* label by thread id */
+        struct walk_frame *frames;
+        size_t capacity;
+};
+
+static const char *filled(const char *text)
+{
+        return text ? text : "";
+}
+
+static int add_context(struct walk *walk, char *label)
+{
+        if (!label)
+                return -ENOMEM;
+        walk->context[walk->context_n++] = label;
+        return 0;
+}
+
+static int add_container(struct walk *walk)
+{
+        const char *name = profile_attribute(walk->profile, "container.name");
+        const char *id = profile_attribute(walk->profile, "container.id");
+
+        if (name)
+                return add_context(walk, strdup(name));
+        if (id)
+                return add_context(walk, strndup(id, CONTAINER_ID_SHOWN));
+        return 0;
+}
+
+static int add_process(struct walk *walk)
+{
+        const char *name = profile_attribute(walk->profile, "process.executable.name");
+        const char *pid = profile_attribute(walk->profile, "process.pid");
+        char *label;
+
+        if (!name)
+                name = profile_attribute(walk->profile, "service.name");
+        if (!pid && walk->context_n > 0)
+                return 0;
+        if (!name)
+                name = "process";
+        if (!pid)
+                return add_context(walk, strdup(name));
+        if (asprintf(&label, "%s (pid %s)", name, pid) < 0)
+                return -ENOMEM;
+        return add_context(walk, label);
+}
+
+static int label_threads(struct walk *walk)
+{
+        size_t n = profile_threads(walk->profile);
+
+        walk->threads = calloc(n + 1, sizeof(*walk->threads));
+        if (!walk->threads)
+                return -ENOMEM;
+        for (size_t i = 1; i <= n; i++) {
+                const char *name;
+                uint64_t tid;
+
+                profile_thread(walk->profile, (profile_id)i, &tid, &name);
+                if (!name || !*name)
+                        name = "thread";
+                if (asprintf(&walk->threads[i], "%s (tid %" PRIu64 ")", name, tid) < 0) {
+                        walk->threads[i] = NULL;
+                        return -ENOMEM;
+                }
+        }
+        return 0;
+}
+
+static void unlabel(struct walk *walk)
+{
+        for (size_t i = 0; i < walk->context_n; i++)
+                free(walk->context[i]);
+        walk->context_n = 0;
+        for (size_t i = 1; walk->threads && i <= profile_threads(walk->profile); i++)
+                free(walk->threads[i]);
+        free(walk->threads);
+        walk->threads = NULL;
+}
+
+static int make_room(struct walk *walk, size_t n)
+{
+        if (n <= walk->capacity)
+                return 0;
+        struct walk_frame *frames = reallocarray(walk->frames, n, sizeof(*frames));
+        if (!frames)
+                return -ENOMEM;
+        walk->frames = frames;
+        walk->capacity = n;
+        return 0;
+}
+
+static void push(struct walk *walk, size_t *n, const char *name)
+{
+        walk->frames[(*n)++] = (struct walk_frame){ .name = name, .file = "" };
+}
+
+/* A sampler that knows only that nothing ran reports "(idle)" as the function itself. */
+static bool wants_idle(const struct walk *walk, size_t n, enum profile_state state)
+{
+        return state == PROFILE_IDLE && (n == 0 || strcmp(walk->frames[n - 1].name, WALK_IDLE) != 0);
+}
+
+static int build(struct walk *walk, const struct profile_sample *sample, size_t *ret_n)
+{
+        size_t depth, n = 0;
+        const profile_id *stack = profile_stack(walk->profile, sample->stack, &depth);
+        int r = make_room(walk, depth + AROUND_STACK_MAX);
+
+        if (r)
+                return r;
+        for (size_t i = 0; i < walk->context_n; i++)
+                push(walk, &n, walk->context[i]);
+        if (sample->thread)
+                push(walk, &n, walk->threads[sample->thread]);
+        for (size_t i = depth; i-- > 0;) {
+                const struct profile_frame *frame = profile_frame(walk->profile, stack[i]);
+                const struct profile_function *function = profile_function(walk->profile, frame->function);
+
+                walk->frames[n++] = (struct walk_frame){
+                        .name = filled(function->name),
+                        .file = filled(function->file),
+                        .line = frame->line,
+                        .first_line = function->first_line,
+                };
+        }
+        if (wants_idle(walk, n, sample->state))
+                push(walk, &n, WALK_IDLE);
+        *ret_n = n;
+        return 0;
+}
+
+static int walk_profile(struct walk *walk,
+                        int (*each)(void *ctx, const struct walk_frame *frames, size_t n, uint64_t count), void *ctx)
+{
+        int r = label_threads(walk);
+
+        for (size_t i = 0; r == 0 && i < profile_samples(walk->profile); i++) {
+                const struct profile_sample *sample = profile_sample(walk->profile, i);
+                size_t n;
+
+                r = build(walk, sample, &n);
+                if (r == 0)
+                        r = each(ctx, walk->frames, n, sample->count);
+        }
+        return r;
+}
+
+int walk_samples(const struct profile_set *set,
+                 int (*each)(void *ctx, const struct walk_frame *frames, size_t n, uint64_t count), void *ctx)
+{
+        struct walk walk = { 0 };
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < set->n; i++) {
+                walk.profile = set->items[i];
+                if (set->n > 1)
+                        r = add_container(&walk);
+                if (r == 0 && set->n > 1)
+                        r = add_process(&walk);
+                if (r == 0)
+                        r = walk_profile(&walk, each, ctx);
+                unlabel(&walk);
+        }
+        free(walk.frames);
+        return r;
+}
