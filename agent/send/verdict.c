@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Statuses to verdicts. OTLP retries 429, 502, 503 and 504 only. Three deviations:
+ *
+ *   401, 403, 404 and redirects say that the address or the credentials are wrong,
+ *   not the data: batches wait (the queue is bounded) until someone repairs it;
+ *   500 is tried thrice: Pyroscope answers it for outages too;
+ *   429 is given up after ten attempts: Pyroscope answers it, for ever, to a
+ *   profile larger than its burst size.
+ */
+#include "agent/send/verdict.h"
+
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+
+/* {"partialSuccess":{"rejectedProfiles":"1"}} */
+#define ANSWER_MAX_DEPTH 8
+
+/* How much of a refusal's body is worth repeating to people. */
+#define QUOTED_MAX 200
+
+static const struct {
+        long first, last; /* inclusive */
+        struct send_verdict verdict;
+} verdicts[] = {
+        { SEND_HTTP_STOPPED, SEND_HTTP_STOPPED, { .fate = SEND_AGAIN, .gate = true } },
+        { SEND_HTTP_UNTRUSTED,
+          SEND_HTTP_UNTRUSTED,
+          { .fate = SEND_AGAIN, .gate = true, .down = true, .misused = true } },
+        { SEND_HTTP_UNREACHABLE, SEND_HTTP_UNREACHABLE, { .fate = SEND_AGAIN, .gate = true, .down = true } },
+        { 200, 299, { .fate = SEND_TAKEN } },
+        { 300, 399, { .fate = SEND_AGAIN, .gate = true, .down = true, .misused = true } },
+        { 401, 401, { .fate = SEND_AGAIN, .gate = true, .down = true, .misused = true } },
+        { 403, 404, { .fate = SEND_AGAIN, .gate = true, .down = true, .misused = true } },
+        { 408, 408, { .fate = SEND_AGAIN } },
+        { 429, 429, { .fate = SEND_AGAIN, .gate = true, .tries = 10 } },
+        { 500, 500, { .fate = SEND_AGAIN, .tries = 3 } },
+        { 502, 504, { .fate = SEND_AGAIN, .gate = true, .down = true } },
+};
+
+static struct send_verdict verdict_of(long status)
+{
+        for (size_t i = 0; i < sizeof(verdicts) / sizeof(verdicts[0]); i++) {
+                if (status >= verdicts[i].first && status <= verdicts[i].last)
+                        return verdicts[i].verdict;
+        }
+        return (struct send_verdict){ .fate = SEND_REFUSED };
+}
+
+/* Whether profiles were rejected. Pyroscope answers protobuf to JSON: what is not JSON means success. */
+static bool is_partial(const char *body, size_t len, char *reason, size_t reason_size)
+{
+        struct json_tokener *tokener = json_tokener_new_ex(ANSWER_MAX_DEPTH);
+        struct json_object *root, *partial, *field;
+        int64_t rejected = 0;
+
+        if (!tokener)
+                return false;
+        root = json_tokener_parse_ex(tokener, body, (int)len);
+        if (json_object_object_get_ex(root, "partialSuccess", &partial) &&
+            json_object_object_get_ex(partial, "rejectedProfiles", &field))
+                rejected = json_object_get_int64(field);
+        if (rejected > 0) {
+                const char *message = json_object_object_get_ex(partial, "errorMessage", &field)
+                                              ? json_object_get_string(field)
+                                              : NULL;
+                snprintf(reason, reason_size, "%lld profiles rejected: %.*s", (long long)rejected, QUOTED_MAX,
+                         message ? message : "no reason given");
+        }
+        json_object_put(root);
+        json_tokener_free(tokener);
+        return rejected > 0;
+}
+
+/* Bodies come from anywhere and go to terminals and logs. */
+static void quote(const struct send_answer *answer, char *reason, size_t reason_size)
+{
+        char quoted[QUOTED_MAX + 1];
+        size_t n = answer->len < QUOTED_MAX ? answer->len : QUOTED_MAX;
+
+        for (size_t i = 0; i < n; i++) {
+                unsigned char c = (unsigned char)answer->body[i];
+                quoted[i] = c < 0x20 || c == 0x7f ? ' ' : (char)c;
+        }
+        quoted[n] = '\0';
+        snprintf(reason, reason_size, n > 0 ? "HTTP status %ld: %s" : "HTTP status %ld", answer->status, quoted);
+}
+
+struct send_verdict send_judge(const struct send_answer *answer, char *reason, size_t reason_size)
+{
+        struct send_verdict verdict = verdict_of(answer->status);
+
+        reason[0] = '\0';
+        if (verdict.fate == SEND_TAKEN) {
+                if (is_partial(answer->body, answer->len, reason, reason_size))
+                        verdict.fate = SEND_REFUSED;
+        } else if (answer->status > 0) {
+                quote(answer, reason, reason_size);
+        } else {
+                snprintf(reason, reason_size, "%s", answer->error);
+        }
+        return verdict;
+}
