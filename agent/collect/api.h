@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef COLLECT_API_H
+#define COLLECT_API_H
+
+#include "agent/collect/http.h"
+#include "agent/collect/store.h"
+
+#include <pthread.h>
+
+/* What the routes' ctx points to. */
+struct collect_api {
+        struct store *store;
+        uint64_t retain_s;      /* as in collect_config */
+        pthread_mutex_t ingest; /* one body is unpacked at a time */
+};
+
+extern const struct collect_route collect_routes[];
+extern const size_t collect_routes_n;
+
+#endif

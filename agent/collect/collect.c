@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The door: store, server, and the thread that removes what is not kept any longer. */
+#include "agent/collect/collect.h"
+#include "agent/collect/api.h"
+#include "agent/collect/http.h"
+#include "agent/collect/listen.h"
+#include "agent/collect/store.h"
+#include "agent/collect/token.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define SECOND_NS INT64_C(1000000000)
+
+/* Between two rounds of retention. */
+#define RETAIN_EVERY_S 10
+
+/* For how long a batch may come again: as long as senders keep theirs. */
+#define REMEMBER_S 86400
+
+struct collect {
+        struct collect_config config; /* its strings are not kept */
+        struct collect_api api;
+        struct collect_http *http;
+        char *token;
+        uint16_t port;
+
+        pthread_t thread;
+        bool has_thread;
+        pthread_mutex_t lock;
+        pthread_cond_t stop;
+        bool stopping;
+};
+
+/* ---- retention ------------------------------------------------------------ */
+
+static void retain(struct collect *collect)
+{
+        int64_t now_s = time(NULL), before_s = 0;
+
+        if (collect->config.retain_s > 0 && (int64_t)collect->config.retain_s < now_s)
+                before_s = now_s - (int64_t)collect->config.retain_s;
+        /* What cannot be removed now is tried again in the next round. */
+        store_retain(collect->api.store, before_s * SECOND_NS, collect->config.max_bytes,
+                     (now_s - REMEMBER_S) * SECOND_NS);
+}
+
+static void *run(void *ctx)
+{
+        struct collect *collect = ctx;
+
+        pthread_mutex_lock(&collect->lock);
+        while (!collect->stopping) {
+                struct timespec next;
+
+                pthread_mutex_unlock(&collect->lock);
+                retain(collect);
+                pthread_mutex_lock(&collect->lock);
+                clock_gettime(CLOCK_MONOTONIC, &next);
+                next.tv_sec += RETAIN_EVERY_S;
+                if (!collect->stopping)
+                        pthread_cond_timedwait(&collect->stop, &collect->lock, &next);
+        }
+        pthread_mutex_unlock(&collect->lock);
+        return NULL;
+}
+
+static int start_retention(struct collect *collect)
+{
+        int r = pthread_create(&collect->thread, NULL, run, collect);
+
+        collect->has_thread = r == 0;
+        return -r;
+}
+
+static void stop_retention(struct collect *collect)
+{
+        if (!collect->has_thread)
+                return;
+        pthread_mutex_lock(&collect->lock);
+        collect->stopping = true;
+        pthread_cond_signal(&collect->stop);
+        pthread_mutex_unlock(&collect->lock);
+        pthread_join(collect->thread, NULL);
+}
+
+/* ---- opening and closing -------------------------------------------------- */
+
+static struct collect *collect_new(const struct collect_config *config)
+{
+        struct collect *collect = calloc(1, sizeof(*collect));
+        pthread_condattr_t attributes;
+
+        if (!collect)
+                return NULL;
+        collect->config = (struct collect_config){ .retain_s = config->retain_s, .max_bytes = config->max_bytes };
+        collect->api.retain_s = config->retain_s;
+        pthread_mutex_init(&collect->api.ingest, NULL);
+        pthread_mutex_init(&collect->lock, NULL);
+        pthread_condattr_init(&attributes);
+        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+        pthread_cond_init(&collect->stop, &attributes);
+        pthread_condattr_destroy(&attributes);
+        return collect;
+}
+
+static int start_threads(struct collect *collect, int listen_fd)
+{
+        struct collect_http_config config = {
+                .listen_fd = listen_fd,
+                .token = collect->token,
+                .routes = collect_routes,
+                .routes_n = collect_routes_n,
+                .ctx = &collect->api,
+        };
+        sigset_t all, old;
+        int r;
+
+        /* Signals are for the main thread. */
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &old);
+        r = collect_http_open(&config, &collect->http);
+        if (r == 0)
+                r = start_retention(collect);
+        pthread_sigmask(SIG_SETMASK, &old, NULL);
+        return r;
+}
+
+int collect_open(const struct collect_config *config, struct collect **ret, char *reason, size_t reason_size)
+{
+        struct collect *collect = collect_new(config);
+        int fd, r = 0;
+
+        if (reason_size > 0)
+                snprintf(reason, reason_size, "out of memory");
+        if (!collect)
+                return -ENOMEM;
+        if (config->token_file)
+                r = collect_token_read(config->token_file, &collect->token, reason, reason_size);
+        if (r == 0)
+                r = store_open(config->data, &collect->api.store, reason, reason_size);
+        if (r == 0)
+                r = collect_listen(config->listen, &fd, &collect->port, reason, reason_size);
+        if (r == 0) {
+                r = start_threads(collect, fd);
+                if (r < 0)
+                        snprintf(reason, reason_size, "cannot start serving: %s", strerror(-r));
+        }
+        if (r != 0) {
+                collect_close(collect);
+                return r;
+        }
+        *ret = collect;
+        return 0;
+}
+
+uint16_t collect_port(const struct collect *collect)
+{
+        return collect->port;
+}
+
+void collect_close(struct collect *collect)
+{
+        if (!collect)
+                return;
+        collect_http_close(collect->http);
+        stop_retention(collect);
+        store_close(collect->api.store);
+        pthread_cond_destroy(&collect->stop);
+        pthread_mutex_destroy(&collect->lock);
+        pthread_mutex_destroy(&collect->api.ingest);
+        free(collect->token);
+        free(collect);
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Answers as JSON. json-c reports a failed allocation by NULL, which its other
+ * functions then take for a JSON null: what would be incomplete is found out at
+ * the one place where text is made, by way of struct maker.
+ */
+#include "agent/collect/json.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MODES 3
+
+struct maker {
+        struct json_object *object;
+        bool failed;
+};
+
+static struct maker make(void)
+{
+        struct json_object *object = json_object_new_object();
+
+        return (struct maker){ .object = object, .failed = !object };
+}
+
+static void put(struct maker *maker, const char *key, struct json_object *value)
+{
+        if (maker->failed || !value || json_object_object_add(maker->object, key, value) != 0) {
+                json_object_put(value);
+                maker->failed = true;
+        }
+}
+
+static void put_text(struct maker *maker, const char *key, const char *value)
+{
+        put(maker, key, json_object_new_string(value));
+}
+
+static void put_number(struct maker *maker, const char *key, uint64_t value)
+{
+        put(maker, key, json_object_new_uint64(value));
+}
+
+static void put_seconds(struct maker *maker, const char *key, int64_t ns)
+{
+        put(maker, key, json_object_new_double((double)ns / 1e9));
+}
+
+static void put_modes(struct maker *maker, unsigned modes)
+{
+        struct json_object *names = json_object_new_array();
+
+        for (unsigned mode = 0; names && mode < MODES; mode++) {
+                if (modes & 1u << mode)
+                        json_object_array_add(names, json_object_new_string(profile_mode_name(mode)));
+        }
+        put(maker, "modes", names);
+}
+
+/* Consumes @object. */
+static char *text_of(struct json_object *object)
+{
+        int flags = JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE;
+        const char *text = json_object_to_json_string_ext(object, flags);
+        char *copy = text ? strdup(text) : NULL;
+
+        json_object_put(object);
+        return copy;
+}
+
+static char *finish(struct maker *maker)
+{
+        if (!maker->failed)
+                return text_of(maker->object);
+        json_object_put(maker->object);
+        return NULL;
+}
+
+/* ---- attributes ---------------------------------------------------------- */
+
+char *collect_json_attributes(const struct profile *profile)
+{
+        struct maker maker = make();
+
+        for (size_t i = 0; i < profile_attributes(profile); i++) {
+                const char *key, *value;
+
+                profile_attribute_at(profile, i, &key, &value);
+                if (strcmp(key, "process.pid") != 0)
+                        put_text(&maker, key, value);
+        }
+        return finish(&maker);
+}
+
+int collect_json_restore(const char *attributes, struct profile *profile)
+{
+        struct json_object *object = json_tokener_parse(attributes);
+        int r = 0;
+
+        if (!json_object_is_type(object, json_type_object)) {
+                json_object_put(object);
+                return 0;
+        }
+        json_object_object_foreach(object, key, value) {
+                if (r == 0 && json_object_is_type(value, json_type_string))
+                        r = profile_set_attribute(profile, key, json_object_get_string(value));
+        }
+        json_object_put(object);
+        return r;
+}
+
+/* ---- answers ------------------------------------------------------------- */
+
+/* https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto */
+static int rpc_code(unsigned http_status)
+{
+        static const struct {
+                unsigned status;
+                int code;
+        } codes[] = {
+                { 400, 3 }, { 401, 16 }, { 404, 5 }, { 405, 12 }, { 413, 3 }, { 415, 3 }, { 500, 13 }, { 503, 14 },
+        };
+
+        for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+                if (codes[i].status == http_status)
+                        return codes[i].code;
+        }
+        return 2; /* UNKNOWN */
+}
+
+char *collect_json_error(unsigned http_status, const char *sentence)
+{
+        struct maker maker = make();
+
+        put(&maker, "code", json_object_new_int(rpc_code(http_status)));
+        put_text(&maker, "message", sentence);
+        return finish(&maker);
+}
+
+char *collect_json_export(uint64_t rejected, const char *sentence)
+{
+        struct maker maker = make(), partial = make();
+
+        if (rejected == 0) {
+                json_object_put(partial.object);
+                return finish(&maker);
+        }
+        /* 64-bit numbers are text in protobuf's JSON, which is json-c's too if it is made so. */
+        char digits[24];
+        snprintf(digits, sizeof(digits), "%llu", (unsigned long long)rejected);
+        put_text(&partial, "rejectedProfiles", digits);
+        put_text(&partial, "errorMessage", sentence);
+        maker.failed |= partial.failed;
+        put(&maker, "partialSuccess", partial.object);
+        return finish(&maker);
+}
+
+struct json_object *collect_json_list(void)
+{
+        return json_object_new_array();
+}
+
+static void put_attributes(struct maker *maker, const char *attributes)
+{
+        static const char *const names[][2] = {
+                { "service", "service.name" },
+                { "container_id", "container.id" },
+                { "container_name", "container.name" },
+                { "image", "container.image.name" },
+                { "executable", "process.executable.name" },
+                { "host", "host.name" },
+                { "runtime_version", "process.runtime.version" },
+        };
+        struct json_object *object = json_tokener_parse(attributes), *value;
+
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+                if (json_object_object_get_ex(object, names[i][1], &value))
+                        put_text(maker, names[i][0], json_object_get_string(value));
+        }
+        json_object_put(object);
+}
+
+int collect_json_list_add(struct json_object *list, const struct store_found *found)
+{
+        struct maker maker = make();
+
+        put_number(&maker, "id", (uint64_t)found->id);
+        put_attributes(&maker, found->attributes);
+        put_number(&maker, "samples", found->samples);
+        put_seconds(&maker, "cpu_seconds", (int64_t)found->cpu_ns);
+        put_modes(&maker, found->modes);
+        put_seconds(&maker, "first_seen", found->first_seen_ns);
+        put_seconds(&maker, "last_seen", found->last_seen_ns);
+        if (maker.failed || json_object_array_add(list, maker.object) != 0) {
+                json_object_put(maker.object);
+                return -ENOMEM;
+        }
+        return 0;
+}
+
+char *collect_json_list_text(struct json_object *list)
+{
+        return text_of(list);
+}
+
+void collect_json_list_free(struct json_object *list)
+{
+        json_object_put(list);
+}
+
+char *collect_json_meta(const struct collect_meta *meta)
+{
+        struct maker maker = make();
+
+        if (meta->series)
+                put_number(&maker, "series", (uint64_t)meta->series);
+        else
+                put_text(&maker, "series", "all");
+        put_seconds(&maker, "from", meta->from_ns);
+        put_seconds(&maker, "to", meta->to_ns);
+        put_text(&maker, "mode", profile_mode_name(meta->mode));
+        put_modes(&maker, meta->modes);
+        put_number(&maker, "profiles", meta->slices);
+        put_number(&maker, "samples", meta->samples);
+        put_seconds(&maker, "seconds", (int64_t)meta->ns);
+        return finish(&maker);
+}
+
+static struct json_object *function_object(const struct profile_top *top, uint64_t total)
+{
+        double whole = total > 0 ? (double)total : 1;
+        struct maker maker = make();
+
+        put_text(&maker, "name", top->name);
+        put_text(&maker, "file", top->file);
+        put_number(&maker, "self", top->self);
+        put_number(&maker, "total", top->total);
+        put(&maker, "self_share", json_object_new_double((double)top->self / whole));
+        put(&maker, "total_share", json_object_new_double((double)top->total / whole));
+        if (!maker.failed)
+                return maker.object;
+        json_object_put(maker.object);
+        return NULL;
+}
+
+char *collect_json_top(const struct profile_top *tops, size_t n, uint64_t total)
+{
+        struct json_object *functions = json_object_new_array();
+        struct maker maker = make();
+
+        for (size_t i = 0; functions && !maker.failed && i < n; i++) {
+                struct json_object *function = function_object(&tops[i], total);
+                maker.failed = !function || json_object_array_add(functions, function) != 0;
+        }
+        put_number(&maker, "total", total);
+        put(&maker, "functions", functions);
+        return finish(&maker);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Samples and frames are stored packed: a row of SQLite for every sample would
+ * be ten times as large and as slow to add up. What is read back is checked all
+ * the same: a file can be damaged.
+ */
+#include "agent/collect/pack.h"
+
+#include <stdlib.h>
+
+#define NUMBER_MAX 10 /* bytes of the longest 64-bit number */
+
+static bool make_room(struct pack *pack)
+{
+        size_t size = pack->size > 0 ? pack->size * 2 : 256;
+        uint8_t *data;
+
+        if (pack->size - pack->len >= NUMBER_MAX)
+                return true;
+        data = realloc(pack->data, size);
+        if (!data)
+                return false;
+        pack->data = data;
+        pack->size = size;
+        return true;
+}
+
+void collect_pack(struct pack *pack, uint64_t value)
+{
+        if (pack->failed || !make_room(pack)) {
+                pack->failed = true;
+                return;
+        }
+        for (; value >= 0x80; value >>= 7)
+                pack->data[pack->len++] = (uint8_t)(value | 0x80);
+        pack->data[pack->len++] = (uint8_t)value;
+}
+
+uint64_t collect_unpack(struct unpack *unpack)
+{
+        uint64_t value = 0;
+
+        for (unsigned shift = 0; shift < 64 && unpack->at < unpack->end && !unpack->failed; shift += 7) {
+                uint8_t byte = *unpack->at++;
+                value |= (uint64_t)(byte & 0x7f) << shift;
+                if (!(byte & 0x80))
+                        return value;
+        }
+        unpack->failed = true;
+        return 0;
+}

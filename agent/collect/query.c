@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An answer is made in two passes: slices are added up by stack id (sums.c), then
+ * each distinct stack is read once and becomes part of a profile.
+ *
+ * What refers to nothing (a damaged database) is left out rather than failing
+ * the whole page.
+ */
+#include "agent/collect/query.h"
+#include "agent/collect/pack.h"
+#include "agent/collect/sums.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* Deeper than any interpreter's recursion limit that is seen in practice. */
+#define STACK_MAX 65536
+
+#define MODES 3
+
+/* A function's id in the profile that is being made. */
+struct local {
+        int64_t id;
+        profile_id function;
+        bool lost;
+        UT_hash_handle hh;
+};
+
+struct making {
+        struct store *store;
+        const struct collect_query *query;
+        struct sums sums;
+        uint64_t threshold; /* sums below it are cut off */
+        enum profile_mode mode;
+
+        struct profile *profile; /* of the part under way */
+        struct local *locals;
+        profile_id *frames; /* STACK_MAX */
+};
+
+/* ---- stacks --------------------------------------------------------------- */
+
+static struct local *add_local(struct making *making, int64_t id, const struct profile_function *function)
+{
+        struct local *local = calloc(1, sizeof(*local));
+
+        if (!local)
+                return NULL;
+        local->id = id;
+        local->function = profile_intern_function(making->profile, function->name, function->file,
+                                                  function->first_line);
+        if (local->function)
+                HASH_ADD(hh, making->locals, id, sizeof(local->id), local);
+        if (local->function && !local->lost)
+                return local;
+        free(local);
+        return NULL;
+}
+
+/* -ENOENT: there is none. */
+static int local_function(struct making *making, int64_t id, profile_id *ret)
+{
+        struct profile_function function;
+        struct local *local;
+
+        HASH_FIND(hh, making->locals, &id, sizeof(id), local);
+        if (!local) {
+                int r = store_read_function(making->store, id, &function);
+
+                if (r < 0)
+                        return r;
+                local = add_local(making, id, &function);
+                if (!local)
+                        return -ENOMEM;
+        }
+        *ret = local->function;
+        return 0;
+}
+
+static void forget_locals(struct making *making)
+{
+        struct local *local, *next;
+
+        HASH_ITER(hh, making->locals, local, next) {
+                HASH_DEL(making->locals, local);
+                free(local);
+        }
+}
+
+static int read_frames(struct making *making, int64_t stack, size_t *ret_n)
+{
+        const void *packed;
+        size_t len, n = 0;
+        int r = store_read_stack(making->store, stack, &packed, &len);
+
+        if (r < 0)
+                return r;
+        struct unpack in = { .at = packed, .end = (const uint8_t *)packed + len };
+        while (in.at < in.end && n < STACK_MAX) {
+                int64_t id = (int64_t)collect_unpack(&in);
+                uint32_t line = (uint32_t)collect_unpack(&in);
+                profile_id function;
+
+                r = in.failed ? -ENOENT : local_function(making, id, &function);
+                if (r < 0)
+                        return r;
+                making->frames[n] = profile_intern_frame(making->profile, function, line);
+                if (!making->frames[n++])
+                        return -ENOMEM;
+        }
+        *ret_n = n;
+        return n > 0 ? 0 : -ENOENT;
+}
+
+static int rest_frames(struct making *making, size_t *ret_n)
+{
+        profile_id function = profile_intern_function(making->profile, COLLECT_REST, "", 0);
+
+        making->frames[0] = function ? profile_intern_frame(making->profile, function, 0) : 0;
+        *ret_n = 1;
+        return making->frames[0] ? 0 : -ENOMEM;
+}
+
+static int add_sum(struct making *making, const struct sum *sum)
+{
+        profile_id stack;
+        size_t n;
+        int r = sum->count < making->threshold ? rest_frames(making, &n) : read_frames(making, sum_stack(sum), &n);
+
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        stack = profile_intern_stack(making->profile, making->frames, n);
+        return stack ? profile_add(making->profile, stack, 0, sum_state(sum), sum->count, sum->ns) : -ENOMEM;
+}
+
+/* ---- profiles ------------------------------------------------------------- */
+
+static int describe(struct making *making, int64_t series)
+{
+        const struct store_range *range = &making->query->range;
+        struct profile_settings settings = {
+                .mode = making->mode,
+                .start_ns = (uint64_t)range->from_ns,
+                .duration_ns = (uint64_t)(range->to_ns - range->from_ns),
+        };
+        const char *attributes;
+        int r;
+
+        profile_set_settings(making->profile, &settings);
+        if (!series)
+                return 0;
+        r = store_read_series(making->store, series, &attributes);
+        return r < 0 ? r : collect_json_restore(attributes, making->profile);
+}
+
+static int make_profile(struct making *making, const struct part *part, struct profile_set *set)
+{
+        const struct sum *sum, *next;
+        int r;
+
+        making->profile = profile_new();
+        if (!making->profile)
+                return -ENOMEM;
+        r = describe(making, part->series);
+        HASH_ITER(hh, part->sums, sum, next) {
+                if (r == 0)
+                        r = add_sum(making, sum);
+        }
+        forget_locals(making);
+        if (r == 0)
+                r = profile_set_add(set, making->profile);
+        if (r < 0)
+                profile_free(making->profile);
+        return r;
+}
+
+static int make_profiles(struct making *making, struct profile_set *set)
+{
+        const struct part *part, *next;
+        int r = 0;
+
+        if (making->query->stacks_max > 0)
+                r = collect_sums_threshold(&making->sums, making->query->stacks_max, &making->threshold);
+        HASH_ITER(hh, making->sums.parts, part, next) {
+                if (r == 0)
+                        r = make_profile(making, part, set);
+        }
+        return r;
+}
+
+/* ---- a query ------------------------------------------------------------- */
+
+static int add_slice(void *ctx, const struct store_slice *slice)
+{
+        return collect_sums_add(ctx, slice);
+}
+
+static int add_modes(void *ctx, const struct store_found *found)
+{
+        unsigned *modes = ctx;
+
+        *modes |= found->modes;
+        return 0;
+}
+
+static enum profile_mode choose_mode(const struct collect_query *query, unsigned modes)
+{
+        if (query->mode)
+                return *query->mode;
+        for (unsigned mode = 0; mode < MODES; mode++) {
+                if (modes & 1u << mode)
+                        return mode;
+        }
+        return PROFILE_MODE_CPU;
+}
+
+static void total(const struct profile_set *set, struct collect_meta *meta)
+{
+        for (size_t i = 0; i < set->n; i++) {
+                for (size_t j = 0; j < profile_samples(set->items[i]); j++) {
+                        const struct profile_sample *sample = profile_sample(set->items[i], j);
+                        meta->samples += sample->count;
+                        meta->ns += sample->nanoseconds;
+                }
+        }
+}
+
+static int answer(struct making *making, struct profile_set *set, struct collect_meta *meta)
+{
+        const struct store_range *range = &making->query->range;
+        const char *attributes;
+        int r = range->series ? store_read_series(making->store, range->series, &attributes) : 0;
+
+        if (r < 0)
+                return r;
+        r = store_list(making->store, range, add_modes, &meta->modes);
+        making->mode = meta->mode = choose_mode(making->query, meta->modes);
+        if (r == 0)
+                r = store_each_slice(making->store, range, making->mode, add_slice, &making->sums);
+        if (r == 0)
+                r = make_profiles(making, set);
+        meta->slices = making->sums.slices;
+        return r;
+}
+
+int collect_query(struct store *store, const struct collect_query *query, struct profile_set *ret,
+                  struct collect_meta *ret_meta)
+{
+        struct making making = { .store = store, .query = query, .sums.apart = query->apart };
+        struct collect_meta meta = {
+                .from_ns = query->range.from_ns,
+                .to_ns = query->range.to_ns,
+                .series = query->range.series,
+        };
+        struct profile_set set = { 0 };
+        int r = store_read_begin(store);
+
+        if (r < 0)
+                return r;
+        making.frames = calloc(STACK_MAX, sizeof(*making.frames));
+        r = making.frames ? answer(&making, &set, &meta) : -ENOMEM;
+        store_read_end(store);
+        collect_sums_deinit(&making.sums);
+        free(making.frames);
+        if (r < 0) {
+                profile_set_deinit(&set);
+                return r;
+        }
+        total(&set, &meta);
+        *ret = set;
+        *ret_meta = meta;
+        return 0;
+}

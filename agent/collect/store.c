@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The SQLite database: opening, closing, transactions. Two connections, so that
+ * a page that reads for long does not keep agents waiting (WAL allows it). A
+ * database in memory has but one.
+ *
+ * synchronous=NORMAL: a crash of the program loses nothing that was answered
+ * 200; a crash of the machine may lose the last seconds.
+ */
+#include "agent/collect/store_inside.h"
+#include "agent/collect/collect.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define FILE_NAME "podflame.db"
+#define SCHEMA_VERSION 1
+
+/* Waiting for a lock of another process, e.g. someone's sqlite3 shell. */
+#define BUSY_MS 5000
+
+static const char settings[] = "PRAGMA auto_vacuum = INCREMENTAL;"
+                               "PRAGMA journal_mode = WAL;"
+                               "PRAGMA synchronous = NORMAL;"
+                               "PRAGMA foreign_keys = ON;"
+                               "PRAGMA trusted_schema = OFF;"
+                               "PRAGMA temp_store = MEMORY;"
+                               "PRAGMA cache_size = -16384;"
+                               "PRAGMA journal_size_limit = 16777216;";
+
+int store_errno(int sqlite)
+{
+        switch (sqlite & 0xff) {
+        case SQLITE_OK:
+        case SQLITE_ROW:
+        case SQLITE_DONE:
+                return 0;
+        case SQLITE_NOMEM:
+                return -ENOMEM;
+        case SQLITE_FULL:
+                return -ENOSPC;
+        default:
+                return -EIO;
+        }
+}
+
+sqlite3_stmt *store_statement(struct store_lane *lane, enum store_statement which)
+{
+        sqlite3_stmt *statement = lane->statements[which];
+
+        sqlite3_reset(statement);
+        sqlite3_clear_bindings(statement);
+        return statement;
+}
+
+int store_run(struct store_lane *lane, sqlite3_stmt *statement)
+{
+        int code;
+
+        (void)lane;
+        do
+                code = sqlite3_step(statement);
+        while (code == SQLITE_ROW);
+        sqlite3_reset(statement);
+        return store_errno(code);
+}
+
+/* ---- opening ------------------------------------------------------------- */
+
+static int version_of(sqlite3 *db, int *ret)
+{
+        sqlite3_stmt *statement;
+        int code = sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &statement, NULL);
+
+        if (code == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW)
+                *ret = sqlite3_column_int(statement, 0);
+        sqlite3_finalize(statement);
+        return code;
+}
+
+/* Makes the tables in a new file; a file of a version that is not known is left alone. */
+static int prepare_schema(sqlite3 *db, char *reason, size_t reason_size)
+{
+        int version = 0, code = version_of(db, &version);
+
+        if (code == SQLITE_OK && version == 0) {
+                code = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+                if (code == SQLITE_OK)
+                        code = sqlite3_exec(db, store_schema, NULL, NULL, NULL);
+                if (code == SQLITE_OK)
+                        code = sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
+        } else if (code == SQLITE_OK && version != SCHEMA_VERSION) {
+                snprintf(reason, reason_size, "its version is %d, this program knows version %d", version,
+                         SCHEMA_VERSION);
+                return COLLECT_E_STORE;
+        }
+        if (code != SQLITE_OK) {
+                snprintf(reason, reason_size, "%s", sqlite3_errmsg(db));
+                return COLLECT_E_STORE;
+        }
+        return 0;
+}
+
+static int prepare_statements(struct store_lane *lane)
+{
+        for (size_t i = 0; i < STORE_STATEMENTS; i++) {
+                int code = sqlite3_prepare_v3(lane->db, store_sql[i], -1, SQLITE_PREPARE_PERSISTENT,
+                                              &lane->statements[i], NULL);
+                if (code != SQLITE_OK)
+                        return code;
+        }
+        return SQLITE_OK;
+}
+
+static int open_lane(struct store_lane *lane, const char *path, char *reason, size_t reason_size)
+{
+        int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+        int code = sqlite3_open_v2(path, &lane->db, flags, NULL), r;
+
+        if (code == SQLITE_OK) {
+                sqlite3_busy_timeout(lane->db, BUSY_MS);
+                code = sqlite3_exec(lane->db, settings, NULL, NULL, NULL);
+        }
+        if (code == SQLITE_OK) {
+                r = prepare_schema(lane->db, reason, reason_size);
+                if (r != 0)
+                        return r;
+                code = prepare_statements(lane);
+        }
+        if (code == SQLITE_OK)
+                return 0;
+        snprintf(reason, reason_size, "%s", lane->db ? sqlite3_errmsg(lane->db) : "out of memory");
+        return COLLECT_E_STORE;
+}
+
+static void close_lane(struct store_lane *lane)
+{
+        for (size_t i = 0; i < STORE_STATEMENTS; i++)
+                sqlite3_finalize(lane->statements[i]);
+        sqlite3_close(lane->db);
+        pthread_mutex_destroy(&lane->lock);
+}
+
+static int open_lanes(struct store *store, const char *path, char *reason, size_t reason_size)
+{
+        int r = open_lane(&store->writer, path ? path : ":memory:", reason, reason_size);
+
+        if (r != 0 || !path)
+                return r;
+        store->reader = &store->reading;
+        return open_lane(&store->reading, path, reason, reason_size);
+}
+
+int store_open(const char *dir, struct store **ret, char *reason, size_t reason_size)
+{
+        struct store *store = calloc(1, sizeof(*store));
+        char *path = NULL, why[256] = "";
+        int r = -ENOMEM;
+
+        if (!store)
+                return r;
+        pthread_mutex_init(&store->writer.lock, NULL);
+        pthread_mutex_init(&store->reading.lock, NULL);
+        store->reader = &store->writer;
+        if (dir) {
+                /* What cannot be made cannot be opened either, which is then reported. */
+                mkdir(dir, 0700);
+                if (asprintf(&path, "%s/" FILE_NAME, dir) < 0) {
+                        path = NULL;
+                        goto out;
+                }
+        }
+        r = open_lanes(store, path, why, sizeof(why));
+        if (r == COLLECT_E_STORE)
+                snprintf(reason, reason_size, "cannot open the database %s: %s", path ? path : "in memory", why);
+out:
+        free(path);
+        if (r == 0)
+                *ret = store;
+        else
+                store_close(store);
+        return r;
+}
+
+void store_close(struct store *store)
+{
+        if (!store)
+                return;
+        close_lane(&store->reading);
+        close_lane(&store->writer);
+        free(store);
+}
+
+/* ---- transactions -------------------------------------------------------- */
+
+static int begin(struct store_lane *lane, enum store_statement how)
+{
+        int r;
+
+        pthread_mutex_lock(&lane->lock);
+        r = store_run(lane, store_statement(lane, how));
+        if (r < 0)
+                pthread_mutex_unlock(&lane->lock);
+        return r;
+}
+
+static int end(struct store_lane *lane, bool keep)
+{
+        int r = keep ? store_run(lane, store_statement(lane, SQL_COMMIT)) : 0;
+
+        /* Some errors end the transaction by themselves. */
+        if (!sqlite3_get_autocommit(lane->db))
+                store_run(lane, store_statement(lane, SQL_ROLLBACK));
+        pthread_mutex_unlock(&lane->lock);
+        return r;
+}
+
+int store_begin(struct store *store)
+{
+        return begin(&store->writer, SQL_BEGIN_WRITE);
+}
+
+int store_end(struct store *store, bool keep)
+{
+        return end(&store->writer, keep);
+}
+
+int store_read_begin(struct store *store)
+{
+        return begin(store->reader, SQL_BEGIN);
+}
+
+void store_read_end(struct store *store)
+{
+        /* These were left at their row, which would hold on to what they read. */
+        sqlite3_reset(store->reader->statements[SQL_READ_SERIES]);
+        sqlite3_reset(store->reader->statements[SQL_READ_STACK]);
+        sqlite3_reset(store->reader->statements[SQL_READ_FUNCTION]);
+        end(store->reader, false);
+}

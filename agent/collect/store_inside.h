@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef COLLECT_STORE_INSIDE_H
+#define COLLECT_STORE_INSIDE_H
+
+/* What the store's files share. */
+
+#include "agent/collect/store.h"
+
+#include <pthread.h>
+#include <sqlite3.h>
+
+enum store_statement {
+        SQL_BEGIN,
+        SQL_BEGIN_WRITE,
+        SQL_COMMIT,
+        SQL_ROLLBACK,
+        SQL_REMEMBER,
+        SQL_FIND_SERIES,
+        SQL_ADD_SERIES,
+        SQL_TOUCH_SERIES,
+        SQL_FIND_FUNCTION,
+        SQL_ADD_FUNCTION,
+        SQL_TOUCH_FUNCTION,
+        SQL_FIND_STACK,
+        SQL_ADD_STACK,
+        SQL_TOUCH_STACK,
+        SQL_ADD_SLICE,
+        SQL_LIST,
+        SQL_READ_SERIES,
+        SQL_SLICES_OF_ALL,
+        SQL_SLICES_OF_ONE,
+        SQL_READ_STACK,
+        SQL_READ_FUNCTION,
+        SQL_OLDEST,
+        SQL_USED_BYTES,
+        SQL_DROP_BEFORE,
+        SQL_DROP_OLDEST,
+        SQL_DROP_STACKS,
+        SQL_DROP_FUNCTIONS,
+        SQL_DROP_SERIES,
+        SQL_FORGET,
+        SQL_SHRINK,
+        STORE_STATEMENTS,
+};
+
+extern const char store_schema[];
+extern const char *const store_sql[STORE_STATEMENTS];
+
+/* A connection and its statements; one thread at a time. */
+struct store_lane {
+        sqlite3 *db;
+        pthread_mutex_t lock;
+        sqlite3_stmt *statements[STORE_STATEMENTS];
+};
+
+struct store {
+        struct store_lane writer, reading; /* in memory there is only the writer */
+        struct store_lane *reader;
+};
+
+/* 0, or the errno that fits. */
+int store_errno(int sqlite);
+
+/* The statement, reset and without values. */
+sqlite3_stmt *store_statement(struct store_lane *lane, enum store_statement which);
+
+/* Steps one that returns no rows. */
+int store_run(struct store_lane *lane, sqlite3_stmt *statement);
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the pages' questions read. Callers hold the reader (store_read_begin). */
+#include "agent/collect/store_inside.h"
+
+#include <errno.h>
+
+/* SQLite's columns are NULL when memory ran out, or in a damaged file. */
+static const char *text(sqlite3_stmt *s, int column)
+{
+        const char *value = (const char *)sqlite3_column_text(s, column);
+
+        return value ? value : "";
+}
+
+static void bind_range(sqlite3_stmt *s, const struct store_range *range)
+{
+        sqlite3_bind_int64(s, 1, range->from_ns);
+        sqlite3_bind_int64(s, 2, range->to_ns);
+}
+
+int store_list(struct store *store, const struct store_range *range,
+               int (*visit)(void *ctx, const struct store_found *found), void *ctx)
+{
+        sqlite3_stmt *s = store_statement(store->reader, SQL_LIST);
+        int code, r = 0;
+
+        bind_range(s, range);
+        sqlite3_bind_int64(s, 3, range->series);
+        sqlite3_bind_int64(s, 4, STORE_SERIES_MAX);
+        while (r == 0 && (code = sqlite3_step(s)) != SQLITE_DONE) {
+                struct store_found found = {
+                        .id = sqlite3_column_int64(s, 0),
+                        .attributes = text(s, 1),
+                        .first_seen_ns = sqlite3_column_int64(s, 2),
+                        .last_seen_ns = sqlite3_column_int64(s, 3),
+                        .samples = (uint64_t)sqlite3_column_int64(s, 4),
+                        .cpu_ns = (uint64_t)sqlite3_column_int64(s, 5),
+                        .modes = (unsigned)sqlite3_column_int(s, 6),
+                };
+                r = code == SQLITE_ROW ? visit(ctx, &found) : store_errno(code);
+        }
+        sqlite3_reset(s);
+        return r;
+}
+
+int store_each_slice(struct store *store, const struct store_range *range, enum profile_mode mode,
+                     int (*visit)(void *ctx, const struct store_slice *slice), void *ctx)
+{
+        sqlite3_stmt *s = store_statement(store->reader, range->series ? SQL_SLICES_OF_ONE : SQL_SLICES_OF_ALL);
+        int code, r = 0;
+
+        bind_range(s, range);
+        sqlite3_bind_int64(s, 3, mode);
+        if (range->series)
+                sqlite3_bind_int64(s, 4, range->series);
+        while (r == 0 && (code = sqlite3_step(s)) != SQLITE_DONE) {
+                struct store_slice slice = {
+                        .series = sqlite3_column_int64(s, 0),
+                        .mode = mode,
+                        .start_ns = sqlite3_column_int64(s, 1),
+                        .duration_ns = sqlite3_column_int64(s, 2),
+                        .samples = sqlite3_column_blob(s, 3),
+                        .len = (size_t)sqlite3_column_bytes(s, 3),
+                };
+                r = code == SQLITE_ROW ? visit(ctx, &slice) : store_errno(code);
+        }
+        sqlite3_reset(s);
+        return r;
+}
+
+/* Leaves the statement at its row: what it returned lives until it is used again. NULL: @ret_error says why. */
+static sqlite3_stmt *read_one(struct store *store, enum store_statement which, int64_t id, int *ret_error)
+{
+        sqlite3_stmt *s = store_statement(store->reader, which);
+        int code;
+
+        sqlite3_bind_int64(s, 1, id);
+        code = sqlite3_step(s);
+        if (code == SQLITE_ROW)
+                return s;
+        *ret_error = code == SQLITE_DONE ? -ENOENT : store_errno(code);
+        return NULL;
+}
+
+int store_read_series(struct store *store, int64_t id, const char **ret_attributes)
+{
+        int r = 0;
+        sqlite3_stmt *s = read_one(store, SQL_READ_SERIES, id, &r);
+
+        if (!s)
+                return r;
+        *ret_attributes = text(s, 0);
+        return 0;
+}
+
+int store_read_stack(struct store *store, int64_t id, const void **ret_frames, size_t *ret_len)
+{
+        int r = 0;
+        sqlite3_stmt *s = read_one(store, SQL_READ_STACK, id, &r);
+
+        if (!s)
+                return r;
+        *ret_frames = sqlite3_column_blob(s, 0);
+        *ret_len = (size_t)sqlite3_column_bytes(s, 0);
+        return 0;
+}
+
+int store_read_function(struct store *store, int64_t id, struct profile_function *ret)
+{
+        int r = 0;
+        sqlite3_stmt *s = read_one(store, SQL_READ_FUNCTION, id, &r);
+
+        if (!s)
+                return r;
+        *ret = (struct profile_function){
+                .name = text(s, 0),
+                .file = text(s, 1),
+                .first_line = (uint32_t)sqlite3_column_int64(s, 2),
+        };
+        return 0;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Removing what is too old or too much. Each step is a transaction of its own
+ * of at most STEP rows, some milliseconds long: agents deliver in between.
+ */
+#include "agent/collect/store_inside.h"
+
+#include <errno.h>
+
+#define STEP 500
+
+#define HOUR_NS (INT64_C(3600) * 1000000000)
+
+/* Runs @which once in a transaction; @ret_rows: how many rows it removed. */
+static int step(struct store *store, enum store_statement which, const int64_t *values, size_t n, int *ret_rows)
+{
+        int r = store_begin(store), ended;
+        sqlite3_stmt *s;
+
+        if (r < 0)
+                return r;
+        s = store_statement(&store->writer, which);
+        for (size_t i = 0; i < n; i++)
+                sqlite3_bind_int64(s, (int)i + 1, values[i]);
+        r = store_run(&store->writer, s);
+        *ret_rows = sqlite3_changes(store->writer.db);
+        ended = store_end(store, r == 0);
+        return r < 0 ? r : ended;
+}
+
+static int drop_all(struct store *store, enum store_statement which, int64_t before)
+{
+        int rows, r;
+
+        do
+                r = step(store, which, (int64_t[]){ before, STEP }, 2, &rows);
+        while (r == 0 && rows == STEP);
+        return r;
+}
+
+/* A single number; @none if there is none. */
+static int64_t ask(struct store *store, enum store_statement which, int64_t none)
+{
+        struct store_lane *lane = &store->writer;
+        int64_t number = none;
+        sqlite3_stmt *s;
+
+        pthread_mutex_lock(&lane->lock);
+        s = store_statement(lane, which);
+        if (sqlite3_step(s) == SQLITE_ROW && sqlite3_column_type(s, 0) != SQLITE_NULL)
+                number = sqlite3_column_int64(s, 0);
+        sqlite3_reset(s);
+        pthread_mutex_unlock(&lane->lock);
+        return number;
+}
+
+/* What no slice refers to any more. */
+static int drop_unneeded(struct store *store)
+{
+        int64_t oldest = ask(store, SQL_OLDEST, INT64_MAX), before = oldest / HOUR_NS * HOUR_NS;
+        int rows, r = drop_all(store, SQL_DROP_STACKS, before);
+
+        if (r == 0)
+                r = drop_all(store, SQL_DROP_FUNCTIONS, before);
+        return r == 0 ? step(store, SQL_DROP_SERIES, NULL, 0, &rows) : r;
+}
+
+static int drop_beyond(struct store *store, int64_t max_bytes)
+{
+        int rows = STEP, r = 0;
+
+        while (r == 0 && rows > 0 && ask(store, SQL_USED_BYTES, 0) > max_bytes) {
+                r = step(store, SQL_DROP_OLDEST, (int64_t[]){ STEP }, 1, &rows);
+                if (r == 0)
+                        r = drop_unneeded(store);
+        }
+        return r;
+}
+
+/* Gives free pages back to the file system, a thousand at a time. */
+static int shrink(struct store *store)
+{
+        struct store_lane *lane = &store->writer;
+        int r;
+
+        pthread_mutex_lock(&lane->lock);
+        r = store_run(lane, store_statement(lane, SQL_SHRINK));
+        pthread_mutex_unlock(&lane->lock);
+        return r;
+}
+
+int store_retain(struct store *store, int64_t before_ns, uint64_t max_bytes, int64_t forget_ns)
+{
+        int rows, r = step(store, SQL_FORGET, (int64_t[]){ forget_ns }, 1, &rows);
+
+        if (r == 0 && before_ns > 0)
+                r = drop_all(store, SQL_DROP_BEFORE, before_ns);
+        if (r == 0)
+                r = drop_unneeded(store);
+        if (r == 0 && max_bytes > 0)
+                r = drop_beyond(store, max_bytes > INT64_MAX ? INT64_MAX : (int64_t)max_bytes);
+        return r == 0 ? shrink(store) : r;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tables and statements, as data.
+ *
+ * A slice is one profile as it came: its samples are one packed value that
+ * refers to stacks by id, and a stack is one packed value that refers to
+ * functions. A page that shows an hour thus reads some thousand rows instead
+ * of millions, and adds up the rest by itself.
+ *
+ * Stacks and functions note the latest hour in which a slice wanted them
+ * ("seen"): those whose hour lies before the oldest slice's are not needed by
+ * any slice any more, which no foreign key could tell for packed values.
+ */
+#include "agent/collect/store_inside.h"
+
+/* auto_vacuum works only if it is set before the first table is made. */
+const char store_schema[] =
+        "CREATE TABLE series ("
+        "  id INTEGER PRIMARY KEY,"
+        "  key TEXT NOT NULL UNIQUE,"
+        "  attributes TEXT NOT NULL,"
+        "  first_seen INTEGER NOT NULL,"
+        "  last_seen INTEGER NOT NULL"
+        ") STRICT;"
+        "CREATE TABLE function ("
+        "  id INTEGER PRIMARY KEY,"
+        "  name TEXT NOT NULL,"
+        "  file TEXT NOT NULL,"
+        "  first_line INTEGER NOT NULL,"
+        "  seen INTEGER NOT NULL,"
+        "  UNIQUE (name, file, first_line)"
+        ") STRICT;"
+        "CREATE INDEX function_seen ON function (seen);"
+        "CREATE TABLE stack ("
+        "  id INTEGER PRIMARY KEY,"
+        "  hash INTEGER NOT NULL,"
+        "  frames BLOB NOT NULL,"
+        "  seen INTEGER NOT NULL"
+        ") STRICT;"
+        "CREATE INDEX stack_hash ON stack (hash);"
+        "CREATE INDEX stack_seen ON stack (seen);"
+        "CREATE TABLE slice ("
+        "  id INTEGER PRIMARY KEY,"
+        "  series INTEGER NOT NULL REFERENCES series (id),"
+        "  mode INTEGER NOT NULL,"
+        "  start INTEGER NOT NULL,"
+        "  duration INTEGER NOT NULL,"
+        "  count INTEGER NOT NULL,"
+        "  running INTEGER NOT NULL,"
+        "  samples BLOB NOT NULL"
+        ") STRICT;"
+        /* Covers the list of series. */
+        "CREATE INDEX slice_start ON slice (start, series, mode, count, running);"
+        "CREATE INDEX slice_series ON slice (series, mode, start);"
+        "CREATE TABLE batch ("
+        "  key TEXT PRIMARY KEY,"
+        "  received INTEGER NOT NULL"
+        ") STRICT, WITHOUT ROWID;"
+        "PRAGMA user_version = 1;";
+
+const char *const store_sql[STORE_STATEMENTS] = {
+        [SQL_BEGIN] = "BEGIN",
+        [SQL_BEGIN_WRITE] = "BEGIN IMMEDIATE",
+        [SQL_COMMIT] = "COMMIT",
+        [SQL_ROLLBACK] = "ROLLBACK",
+        [SQL_REMEMBER] = "INSERT OR IGNORE INTO batch (key, received) VALUES (?1, ?2)",
+        [SQL_FIND_SERIES] = "SELECT id FROM series WHERE key = ?1",
+        [SQL_ADD_SERIES] = "INSERT INTO series (key, attributes, first_seen, last_seen) VALUES (?1, ?2, ?3, ?3)",
+        [SQL_TOUCH_SERIES] = "UPDATE series SET attributes = iif(?3 >= last_seen, ?2, attributes),"
+                             " first_seen = min(first_seen, ?3), last_seen = max(last_seen, ?3) WHERE id = ?1",
+        [SQL_FIND_FUNCTION] = "SELECT id, seen FROM function WHERE name = ?1 AND file = ?2 AND first_line = ?3",
+        [SQL_ADD_FUNCTION] = "INSERT INTO function (name, file, first_line, seen) VALUES (?1, ?2, ?3, ?4)",
+        [SQL_TOUCH_FUNCTION] = "UPDATE function SET seen = ?2 WHERE id = ?1",
+        [SQL_FIND_STACK] = "SELECT id, seen FROM stack WHERE hash = ?1 AND frames = ?2",
+        [SQL_ADD_STACK] = "INSERT INTO stack (hash, frames, seen) VALUES (?1, ?2, ?3)",
+        [SQL_TOUCH_STACK] = "UPDATE stack SET seen = ?2 WHERE id = ?1",
+        [SQL_ADD_SLICE] = "INSERT INTO slice (series, mode, start, duration, count, running, samples)"
+                          " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        /*
+         * Samples and time on a CPU are those of one mode: what different modes count
+         * does not add up. total() rather than sum(), which refuses to overflow.
+         */
+        [SQL_LIST] = "SELECT series.id, attributes, first_seen, last_seen, total(count) AS samples, total(running),"
+                     " modes"
+                     " FROM (SELECT series AS id, min(mode) AS mode,"
+                     "         max(mode = 0) + 2 * max(mode = 1) + 4 * max(mode = 2) AS modes"
+                     "       FROM slice WHERE start >= ?1 AND start < ?2 AND (?3 = 0 OR series = ?3)"
+                     "       GROUP BY series) AS found"
+                     " JOIN series ON series.id = found.id"
+                     " JOIN slice ON slice.series = found.id AND slice.mode = found.mode AND start >= ?1 AND start < ?2"
+                     " GROUP BY found.id ORDER BY samples DESC, found.id LIMIT ?4",
+        [SQL_READ_SERIES] = "SELECT attributes FROM series WHERE id = ?1",
+        [SQL_SLICES_OF_ALL] = "SELECT series, start, duration, samples FROM slice INDEXED BY slice_start"
+                              " WHERE start >= ?1 AND start < ?2 AND mode = ?3",
+        [SQL_SLICES_OF_ONE] = "SELECT series, start, duration, samples FROM slice INDEXED BY slice_series"
+                              " WHERE start >= ?1 AND start < ?2 AND mode = ?3 AND series = ?4",
+        [SQL_READ_STACK] = "SELECT frames FROM stack WHERE id = ?1",
+        [SQL_READ_FUNCTION] = "SELECT name, file, first_line FROM function WHERE id = ?1",
+        [SQL_OLDEST] = "SELECT min(start) FROM slice",
+        [SQL_USED_BYTES] = "SELECT (page_count - freelist_count) * page_size"
+                           " FROM pragma_page_count, pragma_freelist_count, pragma_page_size",
+        [SQL_DROP_BEFORE] = "DELETE FROM slice WHERE id IN"
+                            " (SELECT id FROM slice WHERE start < ?1 ORDER BY start LIMIT ?2)",
+        [SQL_DROP_OLDEST] = "DELETE FROM slice WHERE id IN (SELECT id FROM slice ORDER BY start LIMIT ?1)",
+        [SQL_DROP_STACKS] = "DELETE FROM stack WHERE id IN (SELECT id FROM stack WHERE seen < ?1 LIMIT ?2)",
+        [SQL_DROP_FUNCTIONS] = "DELETE FROM function WHERE id IN (SELECT id FROM function WHERE seen < ?1 LIMIT ?2)",
+        [SQL_DROP_SERIES] = "DELETE FROM series WHERE NOT EXISTS (SELECT 1 FROM slice WHERE slice.series = series.id)",
+        [SQL_FORGET] = "DELETE FROM batch WHERE received < ?1",
+        [SQL_SHRINK] = "PRAGMA incremental_vacuum(1000)",
+};
