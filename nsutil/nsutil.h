@@ -100,11 +100,16 @@ int nsutil_threads_read(pid_t pid, struct nsutil_thread **ret, size_t *ret_n);
 /* One thread of @pid, by its TID in our namespace. */
 int nsutil_thread_read(pid_t pid, pid_t tid, struct nsutil_thread *ret);
 
-/*
- * Nanoseconds that a thread has spent on a CPU so far (first field of
- * /proc/PID/task/TID/schedstat; needs CONFIG_SCHED_INFO, as all distributions have).
- */
-int nsutil_thread_cpu_ns(pid_t pid, pid_t tid, uint64_t *ret);
+/* What the scheduler says of a thread (/proc/PID/task/TID/schedstat; CONFIG_SCHED_INFO, as all distributions have). */
+struct nsutil_times {
+        uint64_t cpu_ns;  /* spent on a CPU; brought up to date at scheduler ticks and switches */
+        uint64_t wait_ns; /* spent waiting for one */
+        uint64_t slices;  /* times it was put on one; up to date at once */
+};
+
+/* Opens it for reading again and again; @ret_fd is the caller's. Reading fails with NSUTIL_E_GONE in the end. */
+int nsutil_times_open(pid_t pid, pid_t tid, int *ret_fd);
+int nsutil_times_read(int fd, struct nsutil_times *ret);
 
 /* Target of /proc/PID/exe, " (deleted)" taken off. @size >= 2; longer paths are cut. */
 int nsutil_exe(pid_t pid, char *buf, size_t size);
@@ -181,8 +186,18 @@ int nsutil_open_map(pid_t pid, const struct nsutil_map *map, int *ret_fd);
  */
 int nsutil_cgroup_container_id(const char *text, size_t len, char ret[static NSUTIL_CONTAINER_ID_SIZE]);
 
+/* A UUID, or the 32 hex digits that the kubelet gives to a pod from a file. */
+#define NSUTIL_POD_UID_SIZE 37
+
 /*
- * The same from the text of /proc/PID/mountinfo, for targets whose cgroup path
+ * Finds the uid of the innermost Kubernetes pod in the text of /proc/PID/cgroup,
+ * "pod<uid>" as the kubelet names cgroups with either driver; dashes restored.
+ * NSUTIL_E_NOT_FOUND if none.
+ */
+int nsutil_cgroup_pod_uid(const char *text, size_t len, char ret[static NSUTIL_POD_UID_SIZE]);
+
+/*
+ * The id from the text of /proc/PID/mountinfo, for targets whose cgroup path
  * is hidden ("0::/"): runtimes bind-mount …/containers/ID/hostname and the like.
  */
 int nsutil_mountinfo_container_id(const char *text, size_t len, char ret[static NSUTIL_CONTAINER_ID_SIZE]);

@@ -9,9 +9,11 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A name and a newline. */
 #define COMM_MAX ((size_t)NSUTIL_COMM_SIZE + 1)
@@ -141,17 +143,33 @@ int nsutil_threads_read(pid_t pid, struct nsutil_thread **ret, size_t *ret_n)
         return 0;
 }
 
-int nsutil_thread_cpu_ns(pid_t pid, pid_t tid, uint64_t *ret)
+int nsutil_times_open(pid_t pid, pid_t tid, int *ret_fd)
 {
-        char *text;
-        size_t len;
-        int r = read_task(pid, tid, "schedstat", SCHEDSTAT_MAX, &text, &len);
+        char path[NSUTIL_PROC_PATH_SIZE];
 
-        if (r)
-                return r;
+        snprintf(path, sizeof(path), "/proc/%d/task/%d/schedstat", pid, tid);
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+                return nsutil_proc_error(errno);
+        *ret_fd = fd;
+        return 0;
+}
+
+int nsutil_times_read(int fd, struct nsutil_times *ret)
+{
+        struct nsutil_times times;
+        char text[SCHEDSTAT_MAX];
+        ssize_t len = pread(fd, text, sizeof(text), 0);
+
+        if (len < 0)
+                return nsutil_proc_error(errno);
         struct nsutil_text rest = { text, text + len };
-        if (!nsutil_text_u64(&rest, 10, ret))
-                r = NSUTIL_E_MALFORMED;
-        free(text);
-        return r;
+        uint64_t *const fields[] = { &times.cpu_ns, &times.wait_ns, &times.slices };
+        for (size_t i = 0; i < 3; i++) {
+                nsutil_text_blanks(&rest);
+                if (!nsutil_text_u64(&rest, 10, fields[i]))
+                        return NSUTIL_E_MALFORMED;
+        }
+        *ret = times;
+        return 0;
 }

@@ -13,6 +13,7 @@ static const struct {
         { "auto", SAMPLE_ENGINE_AUTO },
         { "perf", SAMPLE_ENGINE_PERF },
         { "timer", SAMPLE_ENGINE_TIMER },
+        { "blocking", SAMPLE_ENGINE_BLOCKING },
 };
 
 int sampling_config(const struct sampling_options *options, const struct usage *usage, struct sample_config *ret)
@@ -34,8 +35,8 @@ int sampling_config(const struct sampling_options *options, const struct usage *
         while (i < sizeof engines / sizeof *engines && strcmp(engines[i].name, options->engine) != 0)
                 i++;
         if (i == sizeof engines / sizeof *engines)
-                return options_wrong(usage, "--engine: '%s' is none of auto, perf, timer", options->engine);
-        config.engine = engines[i].engine;
+                return options_wrong(usage, "--engine: '%s' is none of auto, perf, timer, blocking", options->engine);
+        config.engine = options->blocking ? SAMPLE_ENGINE_BLOCKING : engines[i].engine;
         *ret = config;
         return -1;
 }

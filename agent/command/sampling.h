@@ -14,6 +14,7 @@ struct sampling_options {
         bool threads;
         bool idle;
         bool gil;
+        bool blocking;
 };
 
 #define SAMPLING_DEFAULTS { .rate = 99, .mode = "cpu", .engine = "auto" }
@@ -31,7 +32,9 @@ struct sampling_options {
         { .name = "threads", .letter = 't', .kind = OPTION_FLAG, .field = offsetof(type, member.threads),          \
           .help = "tell threads apart" },                                                                         \
         { .name = "engine", .kind = OPTION_TEXT, .field = offsetof(type, member.engine),                           \
-          .argument = "ENGINE", .help = "perf or timer; auto: the best that works here (auto)" }
+          .argument = "ENGINE", .help = "perf, timer, blocking; auto: the best that works here (auto)" },      \
+        { .name = "blocking", .kind = OPTION_FLAG, .field = offsetof(type, member.blocking),                      \
+          .help = "stop threads by ptrace while they are read: the same as --engine blocking" }
 
 /* Checks the options: -1 and @ret filled, or an exit status after a word about it. */
 int sampling_config(const struct sampling_options *options, const struct usage *usage, struct sample_config *ret);

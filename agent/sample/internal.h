@@ -7,8 +7,18 @@
 #include "sample.h"
 #include "stacks.h"
 
+#include "nsutil/nsutil.h"
+
 #include <pthread.h>
 #include <uthash.h>
+
+/* What the timer tick knows of a thread's doings. */
+struct member_clock {
+        int fd; /* of nsutil_times_open(), -1: none */
+        struct nsutil_times times;
+        uint64_t still_since_ns; /* when @times were first seen as they are, CLOCK_MONOTONIC */
+        profile_id stack;        /* the stack found since then, 0: none */
+};
 
 /* A thread of a target, by its TID in our namespace. */
 struct member {
@@ -17,7 +27,8 @@ struct member {
         profile_id id;                 /* in the target's present profile; 0: not yet there */
         char name[16];
         uint64_t retry_ns;   /* thread NULL: when to look again (CLOCK_MONOTONIC) */
-        uint64_t cpu_ns;     /* timer tick: time spent on a CPU when last looked at */
+        uint64_t listed_ns;  /* when it was last found in the process's list */
+        struct member_clock clock; /* timer tick */
         UT_hash_handle hh;
 };
 
@@ -31,7 +42,7 @@ struct target {
         struct stacks stacks; /* which stack of the profile a raw one is */
         uint64_t since_ns;    /* CLOCK_REALTIME at which the profile began */
         uint64_t since_mono_ns;
-        uint64_t members_ns; /* timer tick: when the members were last listed */
+        uint64_t list_at_ns; /* timer tick: when the members are to be listed again */
         int *events;         /* perf tick: descriptors of its own events */
         size_t n_events;
         UT_hash_handle hh;
@@ -50,6 +61,7 @@ struct tick {
 
 extern const struct tick tick_perf;
 extern const struct tick tick_timer;
+extern const struct tick tick_blocking;
 
 struct sampler {
         struct sample_config config;
@@ -64,7 +76,8 @@ struct sampler {
 /* That a thread is to be read. */
 struct tick_event {
         pid_t pid, tid;
-        uint64_t ticks; /* that this reading stands for */
+        uint64_t ticks; /* that this reading stands for, and ... */
+        uint64_t ns;    /* ... the time */
         bool late;
         int cpu; /* on which the caller is pinned, and on which the thread was running */
 };
@@ -76,12 +89,29 @@ int target_new(pid_t pid, struct pystack *py, struct target **ret);
 void target_free(struct target *target); /* accepts NULL */
 
 /* All of these expect target->lock to be held. */
-void target_read(struct target *target, const struct sampler *sampler, const struct tick_event *event,
-                 enum profile_state state);
-void target_add_pseudo(struct target *target, const struct sampler *sampler, const char *name, uint64_t ticks,
+/* Reads a thread and counts its stack, whose id it returns: 0 if there is none, and then the member may be gone. */
+profile_id target_read(struct target *target, const struct sampler *sampler, const struct tick_event *event,
                        enum profile_state state);
+/* Counts a stack that is known without reading: of the profile, or no Python's. */
+void target_add_known(struct target *target, const struct sampler *sampler, const struct tick_event *event,
+                      struct member *member, profile_id stack, enum profile_state state);
+void target_add_pseudo(struct target *target, const struct sampler *sampler, const struct tick_event *event,
+                       const char *name, enum profile_state state);
+/* Brings all members up to date: new threads, ended ones, those that have begun to run Python. */
+void target_list_members(struct target *target);
 int target_take(struct target *target, const struct sampler *sampler, struct profile **ret);
 struct member *target_member(struct target *target, pid_t tid);
+
+/*
+ * Stops thread @tid by ptrace, and lets it go on. What signals it got meanwhile
+ * is delivered. If the caller dies in between, the kernel lets the thread go.
+ */
+struct stopped {
+        pid_t tid;
+        int signal; /* to be delivered when it goes on */
+};
+bool thread_stop(pid_t tid, struct stopped *ret);
+void thread_release(const struct stopped *stopped);
 
 /* Pins the calling thread to @cpu and asks for SCHED_FIFO: whether each was granted. */
 bool reader_pin(int cpu);

@@ -30,6 +30,7 @@ enum sample_engine {
         SAMPLE_ENGINE_AUTO, /* the best that works here */
         SAMPLE_ENGINE_PERF,
         SAMPLE_ENGINE_TIMER,
+        SAMPLE_ENGINE_BLOCKING, /* stops threads by ptrace; never chosen by itself */
 };
 
 /* Whom the kernel's clock is to watch. */

@@ -11,25 +11,34 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The engines worth trying for each mode, best first. The kernel's clock knows only running threads. */
-static const struct tick *const choices[][3] = {
-        [PROFILE_MODE_CPU] = { &tick_perf, &tick_timer, NULL },
-        [PROFILE_MODE_WALL] = { &tick_timer, NULL },
-        [PROFILE_MODE_GIL] = { &tick_timer, NULL },
+/* The engines, best first. The kernel's clock knows only running threads; stopping threads has to be asked for. */
+static const struct {
+        const struct tick *tick;
+        bool asleep_too;
+        bool on_demand;
+} engines[] = {
+        { .tick = &tick_perf },
+        { .tick = &tick_timer, .asleep_too = true },
+        { .tick = &tick_blocking, .asleep_too = true, .on_demand = true },
 };
+
+static bool eligible(const struct sample_config *config, size_t i)
+{
+        if (config->engine == SAMPLE_ENGINE_AUTO)
+                return !engines[i].on_demand && (engines[i].asleep_too || config->mode == PROFILE_MODE_CPU);
+        return engines[i].tick->engine == config->engine && (engines[i].asleep_too || config->mode == PROFILE_MODE_CPU);
+}
 
 static int start_tick(struct sampler *s, char *reason, size_t reason_size)
 {
         int r = SAMPLE_E_ENGINE;
 
-        snprintf(reason, reason_size, "mode %s has no such engine", profile_mode_name(s->config.mode));
-        for (const struct tick *const *tick = choices[s->config.mode]; *tick; tick++) {
-                if (s->config.engine != SAMPLE_ENGINE_AUTO && (*tick)->engine != s->config.engine)
+        snprintf(reason, reason_size, "this engine does not serve mode %s", profile_mode_name(s->config.mode));
+        for (size_t i = 0; r == SAMPLE_E_ENGINE && i < sizeof engines / sizeof *engines; i++) {
+                if (!eligible(&s->config, i))
                         continue;
-                s->tick = *tick;
-                r = (*tick)->start(s, &s->tick_state, reason, reason_size);
-                if (r != SAMPLE_E_ENGINE)
-                        break;
+                s->tick = engines[i].tick;
+                r = s->tick->start(s, &s->tick_state, reason, reason_size);
         }
         return r;
 }

@@ -38,7 +38,7 @@ static int begin_profile(struct target *t)
         t->since_mono_ns = clock_ns(CLOCK_MONOTONIC);
         stacks_clear(&t->stacks);
         for (struct member *m = t->members; m; m = m->hh.next)
-                m->id = 0;
+                m->id = m->clock.stack = 0;
         return 0;
 }
 
@@ -64,6 +64,8 @@ static void member_free(struct target *t, struct member *m)
 {
         HASH_DEL(t->members, m);
         pystack_thread_close(m->thread);
+        if (m->clock.fd >= 0)
+                close(m->clock.fd);
         free(m);
 }
 
@@ -100,32 +102,36 @@ static int open_thread(struct target *t, pid_t inner_tid, struct pystack_thread 
         return r;
 }
 
-static struct member *member_new(struct target *t, pid_t tid)
+static struct member *member_new(struct target *t, const struct nsutil_thread *thread)
 {
-        struct nsutil_thread thread;
-        struct member *m = NULL;
+        struct member *m = calloc(1, sizeof *m);
 
-        if (nsutil_thread_read(t->pid, tid, &thread) != 0 || !(m = calloc(1, sizeof *m)))
+        if (!m)
                 return NULL;
-        m->tid = tid;
-        memcpy(m->name, thread.name, sizeof m->name);
+        m->tid = thread->tid;
+        m->clock.fd = -1;
+        memcpy(m->name, thread->name, sizeof m->name);
         HASH_ADD_INT(t->members, tid, m);
         return m;
 }
 
-static void member_look(struct target *t, struct member *m)
+/* Finds out whether the thread runs Python by now, if it is time for that. */
+static struct member *member_look(struct target *t, struct member *m, pid_t tid)
 {
         struct nsutil_thread thread;
         uint64_t now = clock_ns(CLOCK_MONOTONIC);
 
-        if (now < m->retry_ns)
-                return;
+        if ((m && now < m->retry_ns) || nsutil_thread_read(t->pid, tid, &thread) != 0)
+                return m;
+        if (!m)
+                m = member_new(t, &thread);
+        if (!m)
+                return NULL;
         m->retry_ns = now + RETRY_NS;
-        if (nsutil_thread_read(t->pid, m->tid, &thread) != 0)
-                return;
         memcpy(m->name, thread.name, sizeof m->name);
         m->id = 0;
         open_thread(t, thread.inner_tid, &m->thread);
+        return m;
 }
 
 struct member *target_member(struct target *t, pid_t tid)
@@ -133,11 +139,64 @@ struct member *target_member(struct target *t, pid_t tid)
         struct member *m;
 
         HASH_FIND_INT(t->members, &tid, m);
-        if (!m)
-                m = member_new(t, tid);
-        if (m && !m->thread)
-                member_look(t, m);
-        return m;
+        return m && m->thread ? m : member_look(t, m, tid);
+}
+
+static int by_inner_tid(const void *a, const void *b)
+{
+        pid_t left = ((const struct pystack_thread_ref *)a)->inner_tid;
+        pid_t right = ((const struct pystack_thread_ref *)b)->inner_tid;
+
+        return (left > right) - (left < right);
+}
+
+/* Sorted by TID; a copy, since opening threads may overwrite the list. */
+static struct pystack_thread_ref *list_refs(struct target *t, size_t *ret_n)
+{
+        const struct pystack_thread_ref *refs;
+
+        if (pystack_threads(t->py, &refs, ret_n) != 0 || *ret_n == 0)
+                return NULL;
+        struct pystack_thread_ref *copy = malloc(*ret_n * sizeof *copy);
+        if (copy) {
+                memcpy(copy, refs, *ret_n * sizeof *copy);
+                qsort(copy, *ret_n, sizeof *copy, by_inner_tid);
+        }
+        return copy;
+}
+
+static void list_thread(struct target *t, const struct nsutil_thread *thread, const struct pystack_thread_ref *refs,
+                        size_t n, uint64_t now)
+{
+        const struct pystack_thread_ref key = { .inner_tid = thread->inner_tid };
+        struct member *m;
+
+        HASH_FIND_INT(t->members, &thread->tid, m);
+        if (!m && !(m = member_new(t, thread)))
+                return;
+        m->listed_ns = now;
+        const struct pystack_thread_ref *ref = m->thread || !refs ? NULL : bsearch(&key, refs, n, sizeof *refs, by_inner_tid);
+        if (ref)
+                pystack_thread_open(t->py, ref, &m->thread);
+}
+
+void target_list_members(struct target *t)
+{
+        struct nsutil_thread *threads;
+        struct member *m, *next;
+        size_t n, n_refs = 0;
+        uint64_t now = clock_ns(CLOCK_MONOTONIC);
+
+        if (nsutil_threads_read(t->pid, &threads, &n) != 0)
+                return;
+        struct pystack_thread_ref *refs = list_refs(t, &n_refs);
+        for (size_t i = 0; i < n; i++)
+                list_thread(t, &threads[i], refs, n_refs, now);
+        HASH_ITER(hh, t->members, m, next)
+                if (m->listed_ns != now)
+                        member_free(t, m);
+        free(refs);
+        free(threads);
 }
 
 /* ---- samples ------------------------------------------------------------------- */
@@ -149,18 +208,20 @@ static profile_id thread_id(struct target *t, const struct sampler *s, struct me
         return m->id;
 }
 
-static void count_stack(struct target *t, const struct sampler *s, struct member *m,
-                        const struct pystack_stack *stack, uint64_t ticks, enum profile_state state)
+static profile_id count_stack(struct target *t, const struct sampler *s, struct member *m,
+                              const struct pystack_stack *stack, const struct tick_event *event,
+                              enum profile_state state)
 {
         struct profile_counters *counters = profile_counters(t->profile);
         profile_id id = stacks_find(&t->stacks, t->profile, t->py, stack);
 
-        if (!id || profile_add(t->profile, id, thread_id(t, s, m), state, ticks, ticks * s->period_ns) != 0) {
-                counters->failed += ticks;
-                return;
+        if (!id || profile_add(t->profile, id, thread_id(t, s, m), state, event->ticks, event->ns) != 0) {
+                counters->failed += event->ticks;
+                return 0;
         }
-        counters->ok += ticks;
-        counters->retried += stack->retries > 0 ? ticks : 0;
+        counters->ok += event->ticks;
+        counters->retried += stack->retries > 0 ? event->ticks : 0;
+        return id;
 }
 
 /*
@@ -180,42 +241,49 @@ static int read_thread(struct target *t, struct member *m, const struct tick_eve
         return e;
 }
 
-void target_read(struct target *t, const struct sampler *s, const struct tick_event *event, enum profile_state state)
+profile_id target_read(struct target *t, const struct sampler *s, const struct tick_event *event,
+                       enum profile_state state)
 {
         struct profile_counters *counters = profile_counters(t->profile);
         struct pystack_stack stack;
         struct member *m = target_member(t, event->tid);
 
         if (!m || !m->thread)
-                return;
+                return 0;
         counters->ticks += event->ticks;
         switch (read_thread(t, m, event, &stack)) {
         case 0:
-                count_stack(t, s, m, &stack, event->ticks, state);
-                break;
+                return count_stack(t, s, m, &stack, event, state);
         case PYSTACK_E_GONE:
                 counters->gone += event->ticks;
                 member_free(t, m);
-                break;
+                return 0;
         case PYSTACK_E_TORN:
                 counters->torn += event->ticks;
-                break;
+                return 0;
         default:
                 counters->failed += event->ticks;
+                return 0;
         }
 }
 
-void target_add_pseudo(struct target *t, const struct sampler *s, const char *name, uint64_t ticks,
-                       enum profile_state state)
+void target_add_known(struct target *t, const struct sampler *s, const struct tick_event *event, struct member *m,
+                      profile_id stack, enum profile_state state)
 {
         struct profile_counters *counters = profile_counters(t->profile);
-        profile_id id = stacks_pseudo(t->profile, name);
+        profile_id thread = m ? thread_id(t, s, m) : 0;
 
-        counters->ticks += ticks;
-        if (id && profile_add(t->profile, id, 0, state, ticks, ticks * s->period_ns) == 0)
-                counters->ok += ticks;
+        counters->ticks += event->ticks;
+        if (stack && profile_add(t->profile, stack, thread, state, event->ticks, event->ns) == 0)
+                counters->ok += event->ticks;
         else
-                counters->failed += ticks;
+                counters->failed += event->ticks;
+}
+
+void target_add_pseudo(struct target *t, const struct sampler *s, const struct tick_event *event, const char *name,
+                       enum profile_state state)
+{
+        target_add_known(t, s, event, NULL, stacks_pseudo(t->profile, name), state);
 }
 
 int target_take(struct target *t, const struct sampler *s, struct profile **ret)

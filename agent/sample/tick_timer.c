@@ -4,12 +4,10 @@
  * missed ones are skipped and counted. Serves the modes that want threads off
  * the CPU as well (wall, gil), and cpu where perf events are refused.
  *
- * A sleeping thread holds still by itself. For one that runs, the reader moves
- * to that thread's CPU before it reads, so that the thread is preempted.
+ * A sleeping thread holds still by itself. One that runs is held: by moving to
+ * its CPU, where it is preempted, or, for the blocking engine, by ptrace.
  */
 #include "internal.h"
-
-#include "nsutil/nsutil.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -18,20 +16,35 @@
 #include <string.h>
 #include <time.h>
 
-/* How often a target's threads are listed anew. */
+/* Threads are listed this often, and never for more than a fiftieth of the time. */
 #define LIST_NS 100000000ull
+#define LIST_SHARE 50
 
 /* Each deadline is moved by up to a quarter of a period, evenly to both sides. */
 #define JITTER_DIVISOR 4
 
+/*
+ * A thread whose scheduler times have not moved for longer than the slowest
+ * scheduler tick (CONFIG_HZ=100) has slept all along: its stack is what it was.
+ */
+#define STILL_NS 12000000ull
+
 struct timer_tick {
         struct sampler *sampler;
+        bool blocking;
         pthread_t thread;
         _Atomic bool stop;
         _Atomic int realtime; /* -1: not known yet */
         uint64_t random;
         uint64_t last_ns; /* when the last tick was served */
         int cpu;          /* where this thread is pinned, -1: nowhere */
+};
+
+/* What one tick stands for. */
+struct moment {
+        uint64_t now;
+        uint64_t elapsed; /* ns since the last one */
+        uint64_t ticks;   /* 1, and those missed */
 };
 
 /* xorshift64*: enough for jitter. */
@@ -43,35 +56,38 @@ static uint64_t next_random(struct timer_tick *tick)
         return tick->random * 0x2545f4914f6cdd1du;
 }
 
-/* ---- threads of a target ------------------------------------------------------------ */
+/* ---- threads ---------------------------------------------------------------------- */
 
 static void list_members(struct target *t, uint64_t now)
 {
-        struct nsutil_thread *threads;
-        size_t n;
-
-        if (now - t->members_ns < LIST_NS && t->members_ns != 0)
+        if (now < t->list_at_ns)
                 return;
-        t->members_ns = now;
-        if (nsutil_threads_read(t->pid, &threads, &n) != 0)
-                return;
-        for (size_t i = 0; i < n; i++)
-                target_member(t, threads[i].tid);
-        free(threads);
+        target_list_members(t);
+        uint64_t cost = (clock_ns(CLOCK_MONOTONIC) - now) * LIST_SHARE;
+        t->list_at_ns = now + (cost > LIST_NS ? cost : LIST_NS);
 }
 
-/*
- * Whether the thread has spent most of the time since the last look on a CPU.
- * The kernel brings schedstat up to date at its own ticks and at every switch.
- */
-static bool has_run(struct target *t, struct member *m, uint64_t elapsed)
+/* Whether the thread has spent most of the time since the last look on a CPU. */
+static bool has_run(const struct target *t, struct member *m, const struct moment *at)
 {
-        uint64_t cpu_ns, before = m->cpu_ns;
+        struct nsutil_times before = m->clock.times, now;
 
-        if (nsutil_thread_cpu_ns(t->pid, m->tid, &cpu_ns) != 0)
+        if (m->clock.fd < 0 && nsutil_times_open(t->pid, m->tid, &m->clock.fd) != 0)
                 return false;
-        m->cpu_ns = cpu_ns;
-        return before != 0 && (cpu_ns - before) * 2 >= elapsed;
+        if (nsutil_times_read(m->clock.fd, &now) != 0)
+                return false;
+        m->clock.times = now;
+        if (now.cpu_ns != before.cpu_ns || now.slices != before.slices) {
+                m->clock.still_since_ns = at->now;
+                m->clock.stack = 0;
+        }
+        return before.slices != 0 && (now.cpu_ns - before.cpu_ns) * 2 >= at->elapsed;
+}
+
+static struct tick_event event_of(const struct timer_tick *tick, const struct target *t, pid_t tid,
+                                  const struct moment *at)
+{
+        return (struct tick_event){ .pid = t->pid, .tid = tid, .ticks = at->ticks, .ns = at->elapsed, .cpu = tick->cpu };
 }
 
 /* Goes to the CPU that the thread is on, so that it holds still. */
@@ -83,28 +99,50 @@ static void move_to(struct timer_tick *tick, pid_t tid)
                 tick->cpu = reader_pin(stat.cpu) ? stat.cpu : -1;
 }
 
-static void read_member(struct timer_tick *tick, struct target *t, const struct member *m, uint64_t ticks,
-                        enum profile_state state)
+static profile_id read_running(struct timer_tick *tick, struct target *t, pid_t tid, const struct moment *at)
 {
-        struct tick_event event = { .pid = t->pid, .tid = m->tid, .ticks = ticks, .cpu = tick->cpu };
+        struct stopped stopped;
+        bool held = tick->blocking && thread_stop(tid, &stopped);
 
-        target_read(t, tick->sampler, &event, state);
+        if (!tick->blocking)
+                move_to(tick, tid);
+        struct tick_event event = event_of(tick, t, tid, at);
+        profile_id stack = target_read(t, tick->sampler, &event, PROFILE_RUNNING);
+        if (held)
+                thread_release(&stopped);
+        return stack;
+}
+
+static void read_idle(struct timer_tick *tick, struct target *t, struct member *m, const struct moment *at)
+{
+        struct tick_event event = event_of(tick, t, m->tid, at);
+        bool still = at->now - m->clock.still_since_ns > STILL_NS;
+        pid_t tid = m->tid;
+
+        if (still && m->clock.stack) {
+                target_add_known(t, tick->sampler, &event, m, m->clock.stack, PROFILE_IDLE);
+                return;
+        }
+        profile_id stack = target_read(t, tick->sampler, &event, PROFILE_IDLE);
+        HASH_FIND_INT(t->members, &tid, m);
+        if (m && still)
+                m->clock.stack = stack;
 }
 
 /* ---- the modes ---------------------------------------------------------------------- */
 
-static void tick_threads(struct timer_tick *tick, struct target *t, uint64_t ticks, uint64_t elapsed)
+static void tick_threads(struct timer_tick *tick, struct target *t, const struct moment *at)
 {
-        struct sampler *s = tick->sampler;
+        bool wall = tick->sampler->config.mode == PROFILE_MODE_WALL;
         struct member *m, *next;
 
         HASH_ITER(hh, t->members, m, next) {
-                bool running = has_run(t, m, elapsed);
-                if (!m->thread || (!running && s->config.mode == PROFILE_MODE_CPU))
+                if (!m->thread)
                         continue;
-                if (running)
-                        move_to(tick, m->tid);
-                read_member(tick, t, m, ticks, running ? PROFILE_RUNNING : PROFILE_IDLE);
+                if (has_run(t, m, at))
+                        read_running(tick, t, m->tid, at);
+                else if (wall)
+                        read_idle(tick, t, m, at);
         }
 }
 
@@ -121,38 +159,38 @@ static struct member *find_holder(struct target *t)
 }
 
 /* The holder may let go while the reader is on its way: then the tick is the next holder's, or nobody's. */
-static void tick_gil(struct timer_tick *tick, struct target *t, uint64_t ticks)
+static void tick_gil(struct timer_tick *tick, struct target *t, const struct moment *at)
 {
-        struct sampler *s = tick->sampler;
         struct member *m = find_holder(t);
 
-        if (m) {
+        if (m && !tick->blocking) {
                 move_to(tick, m->tid);
                 m = find_holder(t);
         }
+        struct tick_event event = event_of(tick, t, m ? m->tid : 0, at);
         if (m)
-                read_member(tick, t, m, ticks, PROFILE_RUNNING);
+                read_running(tick, t, m->tid, at);
         else
-                target_add_pseudo(t, s, "(idle)", ticks, PROFILE_IDLE);
+                target_add_pseudo(t, tick->sampler, &event, "(idle)", PROFILE_IDLE);
 }
 
 static void tick_targets(struct timer_tick *tick, uint64_t missed)
 {
         struct sampler *s = tick->sampler;
-        uint64_t now = clock_ns(CLOCK_MONOTONIC);
-        uint64_t elapsed = now - tick->last_ns, ticks = 1 + missed;
+        struct moment at = { .now = clock_ns(CLOCK_MONOTONIC), .ticks = 1 + missed };
         struct target *t, *next;
 
-        tick->last_ns = now;
+        at.elapsed = at.now - tick->last_ns;
+        tick->last_ns = at.now;
         pthread_rwlock_rdlock(&s->lock);
         HASH_ITER(hh, s->targets, t, next) {
                 pthread_mutex_lock(&t->lock);
                 profile_counters(t->profile)->late += missed;
-                list_members(t, now);
+                list_members(t, at.now);
                 if (s->config.mode == PROFILE_MODE_GIL)
-                        tick_gil(tick, t, ticks);
+                        tick_gil(tick, t, &at);
                 else
-                        tick_threads(tick, t, ticks, elapsed);
+                        tick_threads(tick, t, &at);
                 pthread_mutex_unlock(&t->lock);
         }
         pthread_rwlock_unlock(&s->lock);
@@ -188,13 +226,14 @@ static void *run(void *arg)
         return NULL;
 }
 
-static int start(struct sampler *s, void **ret, char *reason, size_t reason_size)
+static int start_clock(struct sampler *s, bool blocking, void **ret, char *reason, size_t reason_size)
 {
         struct timer_tick *tick = calloc(1, sizeof *tick);
 
         if (!tick)
                 return -ENOMEM;
-        *tick = (struct timer_tick){ .sampler = s, .realtime = -1, .cpu = -1, .random = clock_ns(CLOCK_MONOTONIC) | 1 };
+        *tick = (struct timer_tick){ .sampler = s, .blocking = blocking, .realtime = -1, .cpu = -1,
+                                     .random = clock_ns(CLOCK_MONOTONIC) | 1 };
         int e = pthread_create(&tick->thread, NULL, run, tick);
         if (e != 0) {
                 snprintf(reason, reason_size, "a thread cannot be started: %s", strerror(e));
@@ -203,10 +242,21 @@ static int start(struct sampler *s, void **ret, char *reason, size_t reason_size
         }
         while (atomic_load(&tick->realtime) < 0)
                 sched_yield();
-        snprintf(s->description, sizeof s->description, "timer tick%s",
+        snprintf(s->description, sizeof s->description, "%s%s",
+                 blocking ? "timer tick, threads stopped by ptrace" : "timer tick",
                  atomic_load(&tick->realtime) ? ", SCHED_FIFO" : ", no SCHED_FIFO (CAP_SYS_NICE)");
         *ret = tick;
         return 0;
+}
+
+static int start(struct sampler *s, void **ret, char *reason, size_t reason_size)
+{
+        return start_clock(s, false, ret, reason, reason_size);
+}
+
+static int start_blocking(struct sampler *s, void **ret, char *reason, size_t reason_size)
+{
+        return start_clock(s, true, ret, reason, reason_size);
 }
 
 static void stop(void *state)
@@ -222,5 +272,12 @@ const struct tick tick_timer = {
         .name = "timer",
         .engine = SAMPLE_ENGINE_TIMER,
         .start = start,
+        .stop = stop,
+};
+
+const struct tick tick_blocking = {
+        .name = "blocking",
+        .engine = SAMPLE_ENGINE_BLOCKING,
+        .start = start_blocking,
         .stop = stop,
 };

@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
+#include <signal.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 SUITE(nsutil_threads);
@@ -68,28 +71,52 @@ Test(nsutil_threads, every_thread_is_listed)
         cr_expect_eq(ended.tid, -7);
 }
 
-Test(nsutil_threads, cpu_time_grows_with_work)
+Test(nsutil_threads, cpu_time_grows_with_work_and_slices_with_sleep)
 {
-        uint64_t before, after;
-        pid_t tid = gettid();
+        struct nsutil_times before, after;
         volatile unsigned work = 0;
+        int fd;
 
-        cr_assert_eq(nsutil_thread_cpu_ns(getpid(), tid, &before), 0);
+        cr_assert_eq(nsutil_times_open(getpid(), gettid(), &fd), 0);
+        cr_assert_eq(nsutil_times_read(fd, &before), 0);
         while (work < 30000000)
                 work++;
-        cr_assert_eq(nsutil_thread_cpu_ns(getpid(), tid, &after), 0);
-        cr_expect_gt(after, before + 1000000);
+        usleep(1000);
+        cr_assert_eq(nsutil_times_read(fd, &after), 0);
+        cr_expect_gt(after.cpu_ns, before.cpu_ns + 1000000);
+        cr_expect_gt(after.slices, before.slices);
+        close(fd);
+}
+
+Test(nsutil_threads, times_of_a_thread_that_ends)
+{
+        struct nsutil_times times = { .slices = 7 };
+        pid_t child = fork();
+        int fd;
+
+        if (child == 0) {
+                prctl(PR_SET_PDEATHSIG, SIGKILL);
+                pause();
+                _exit(0);
+        }
+        cr_assert_eq(nsutil_times_open(child, child, &fd), 0);
+        cr_assert_eq(nsutil_times_read(fd, &times), 0);
+        kill(child, SIGKILL);
+        waitpid(child, NULL, 0);
+        cr_expect_eq(nsutil_times_read(fd, &times), NSUTIL_E_GONE);
+        close(fd);
 }
 
 Test(nsutil_threads, of_a_process_that_has_ended)
 {
         struct nsutil_thread *list = NULL;
         size_t n = 77;
-        uint64_t ns;
         pid_t pid = gone_pid();
+        int fd = 77;
 
         cr_expect_eq(nsutil_threads_read(pid, &list, &n), NSUTIL_E_GONE);
-        cr_expect_eq(nsutil_thread_cpu_ns(pid, pid, &ns), NSUTIL_E_GONE);
+        cr_expect_eq(nsutil_times_open(pid, pid, &fd), NSUTIL_E_GONE);
         cr_expect_null(list);
         cr_expect_eq(n, 77);
+        cr_expect_eq(fd, 77);
 }
