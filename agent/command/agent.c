@@ -13,9 +13,13 @@
 
 #include "agent/send/send.h"
 
+#include "nsutil/nsutil.h"
+
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,12 +32,15 @@
 struct agent_config {
         struct sampling_options sampling;
         const char *collector;
+        const char *token_file;
         double window; /* seconds */
 };
 
 static const struct option_spec specs[] = {
         { .name = "collector", .letter = 'c', .kind = OPTION_TEXT, .field = offsetof(struct agent_config, collector),
           .argument = "URL", .help = "where profiles go (http://127.0.0.1:4318)" },
+        { .name = "token-file", .kind = OPTION_TEXT, .field = offsetof(struct agent_config, token_file),
+          .argument = "FILE", .help = "a bearer token for the collector is in this file" },
         { .name = "window", .letter = 'w', .kind = OPTION_SECONDS, .field = offsetof(struct agent_config, window),
           .argument = "TIME", .help = "how much time one profile covers (10s)", .min = 1, .max = 3600 },
         SAMPLING_OPTIONS(struct agent_config, sampling),
@@ -54,6 +61,7 @@ struct agent {
         struct sampler *sampler;
         struct fleet *fleet;
         struct send *send;
+        char *token;
 };
 
 static uint64_t now_ms(void)
@@ -115,27 +123,68 @@ static int run(struct agent *agent)
         return EXIT_OK;
 }
 
+/* A token is a line of text. */
+#define TOKEN_MAX ((size_t)16 << 10)
+
 /* -1, or an exit status after a word about it. */
-static int start(struct agent *agent)
+static int read_token(struct agent *agent)
 {
-        const struct send_config send_config = {
+        size_t len;
+        int r = agent->config.token_file
+                        ? nsutil_read_file_at(AT_FDCWD, agent->config.token_file, TOKEN_MAX, &agent->token, &len)
+                        : 0;
+
+        if (r != 0)
+                return say_error("--token-file %s cannot be read: %s", agent->config.token_file, nsutil_strerror(r));
+        if (agent->token)
+                agent->token[strcspn(agent->token, "\r\n")] = '\0';
+        return -1;
+}
+
+/* Each process takes a descriptor or two. */
+static void raise_descriptors(void)
+{
+        struct rlimit limit;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+                limit.rlim_cur = limit.rlim_max;
+                setrlimit(RLIMIT_NOFILE, &limit);
+        }
+}
+
+/* -1, or an exit status after a word about it. */
+static int start_sending(struct agent *agent)
+{
+        const struct send_config config = {
                 .url = agent->config.collector,
+                .token = agent->token,
                 .on_state = on_state,
                 .on_rejected = on_rejected,
                 .ctx = agent,
         };
+        int r = send_open(&config, &agent->send);
+
+        if (r == SEND_E_URL)
+                return options_wrong(&usage, "--collector: '%s' is not an http:// or https:// URL",
+                                     agent->config.collector);
+        return r == 0 ? -1 : say_error("the sending thread cannot start: %s", strerror(-r));
+}
+
+/* -1, or an exit status after a word about it. */
+static int start(struct agent *agent)
+{
         struct sample_config sample_config;
         int r = sampling_config(&agent->config.sampling, &usage, &sample_config);
 
         if (r >= 0)
                 return r;
+        raise_descriptors();
         agent->signals = signals_open();
-        r = send_open(&send_config, &agent->send);
-        if (r == SEND_E_URL)
-                return options_wrong(&usage, "--collector: '%s' is not an http:// or https:// URL",
-                                     agent->config.collector);
-        if (r != 0)
-                return say_error("the sending thread cannot start: %s", strerror(-r));
+        r = read_token(agent);
+        if (r < 0)
+                r = start_sending(agent);
+        if (r >= 0)
+                return r;
         r = sampling_open(&sample_config, &agent->sampler);
         if (r >= 0)
                 return r;
@@ -166,6 +215,7 @@ int agent_run(int argc, char **argv)
         fleet_free(agent.fleet);
         send_close(agent.send, FLUSH_MS);
         find_close(agent.find);
+        free(agent.token);
         if (agent.signals >= 0)
                 close(agent.signals);
         return r;
