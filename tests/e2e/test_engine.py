@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The engines: no wrong stack and no lost sample, whatever the target does meanwhile."""
+
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+
+import truth
+from interpreters import ON_HOST, VERSIONS, Case
+from program import Background, eventually, podflame
+from testbed import PROJECT
+
+# One case a minor version from 3.9 on.
+MINORS = list({case.interpreter.version: case for case in VERSIONS if case.interpreter.version >= (3, 9)}.values())
+HOST = Case(ON_HOST[0], "host")
+
+GRAMMAR_SAMPLES = 200000
+GRAMMAR_SECONDS = 60  # until so many must have been taken, on a crowded machine too
+TORN_MAX = 0.001
+
+SUMMARY = re.compile(r"(\d+) samples of .*; torn (\d+), retried (\d+), late (\d+), lost (\d+)")
+
+
+def case_id(case):
+    return str(case)
+
+
+def sample(*arguments, seconds, rate):
+    """Stacks and the summary's (samples, torn, retried, late, lost)."""
+    done = podflame("record", *arguments, "-d", seconds, "-r", rate, timeout=seconds + 60)
+    assert done.returncode == 0, done.stderr
+    counters = tuple(int(number) for number in SUMMARY.search(done.stderr).groups())
+    return truth.parse_folded(done.stdout), counters
+
+
+def impossible(stacks):
+    """Samples whose chain of calls the grammar (tests/targets/grammar.py) does not have."""
+    wrong = 0
+    for frames, count in stacks:
+        chain = [int(f.name[1:]) for f in frames if re.fullmatch(r"f\d+", f.name)]
+        if any(callee not in ((3 * caller + 1) % 16, (7 * caller + 2) % 16) for caller, callee in zip(chain, chain[1:])):
+            wrong += count
+    return wrong
+
+
+# ---- wrong and lost stacks ------------------------------------------------------
+
+
+@pytest.mark.parametrize("case", MINORS, ids=case_id)
+def test_no_impossible_stack_in_200000(start, case):
+    target = start(case, "grammar.py")
+    taken = torn = lost = 0
+    begin = time.monotonic()
+    while taken < GRAMMAR_SAMPLES:
+        assert time.monotonic() - begin < GRAMMAR_SECONDS, "only %d samples" % taken
+        stacks, counters = sample("-p", target.pid, seconds=4, rate=20000)
+        assert impossible(stacks) == 0
+        taken, torn, lost = taken + counters[0], torn + counters[1], lost + counters[4]
+    assert torn + lost < TORN_MAX * taken, "torn %d, lost %d of %d" % (torn, lost, taken)
+
+
+@pytest.mark.parametrize("options", ["--engine timer", "--engine blocking", "-m wall", "-m gil", "-m gil --blocking"])
+@pytest.mark.parametrize("case", MINORS, ids=case_id)
+def test_no_impossible_stack_by_other_engines(start, case, options):
+    target = start(case, "grammar.py")
+    stacks, counters = sample("-p", target.pid, *options.split(), seconds=1, rate=1000)
+    assert truth.total(stacks) > 50
+    assert impossible(stacks) == 0
+
+
+@pytest.mark.parametrize("case", MINORS, ids=case_id)
+def test_a_target_that_is_moved_about(start, case):
+    """The scheduler is made to move the target every millisecond."""
+    target = start(case, "grammar.py")
+    cpus = sorted(os.sched_getaffinity(0))
+    done = threading.Event()
+
+    def move():
+        while not done.wait(0.001):
+            os.sched_setaffinity(target.pid, {cpus[int(time.monotonic() * 1000) % len(cpus)]})
+
+    mover = threading.Thread(target=move)
+    mover.start()
+    try:
+        stacks, counters = sample("-p", target.pid, seconds=2, rate=5000)
+    finally:
+        done.set()
+        mover.join()
+    assert impossible(stacks) == 0
+    assert counters[1] <= 0.005 * counters[0], "torn %d of %d" % (counters[1], counters[0])
+
+
+@pytest.mark.parametrize("case", MINORS, ids=case_id)
+def test_no_stale_name(start, case):
+    target = start(case, "churn_code.py")
+    stacks, _ = sample("-p", target.pid, seconds=2, rate=2000)
+    seen = 0
+    for frames, count in stacks:
+        for frame in frames:
+            made = re.fullmatch(r"made_(\d+)", frame.name)
+            if made:
+                assert frame.file == "made_%s.py" % made[1]
+                seen += count
+    assert seen > 0.5 * truth.total(stacks)
+
+
+# ---- shares ----------------------------------------------------------------------
+
+
+def away(counts, length):
+    """How many sigmas the three leaves of a length are off 9:3:1, at most."""
+    parts = {part: counts["leaf_%s_%d" % (length, part)] for part in (9, 3, 1)}
+    n = sum(parts.values())
+    assert n > 500, "%s: %s" % (length, parts)
+    return max(abs(k - n * p / 13) / (n * p / 13 * (1 - p / 13)) ** 0.5 for p, k in parts.items())
+
+
+@pytest.mark.parametrize("case", MINORS, ids=case_id)
+def test_short_and_long_leaves_get_their_shares(start, case):
+    """Within 3 sigmas; chance breaks that in 1 of 30 runs, so a break must be repeatable with new samples."""
+    target = start(case, "leaves.py")
+    lengths = ["2us", "20us", "200us", "2ms"]
+    for attempt in (1, 2):
+        stacks, _ = sample("-p", target.pid, seconds=3 * attempt, rate=4999)
+        counts = truth.leaves(stacks)
+        lengths = [length for length in lengths if away(counts, length) > 3]
+        if not lengths:
+            return
+    pytest.fail("off 9:3:1 twice: %s" % {length: round(away(counts, length), 1) for length in lengths})
+
+
+# ---- no harm ---------------------------------------------------------------------
+
+
+def state_of(pid):
+    with open("/proc/%d/stat" % pid) as stat:
+        return stat.read().rpartition(")")[2].split()[0]
+
+
+def test_killed_while_it_stops_threads(start, tmp_path):
+    """kill -9 while threads are being stopped leaves nobody stopped."""
+    target = start(HOST, "split.py")
+    for attempt in range(10):
+        with Background(tmp_path / str(attempt), "record", "-p", target.pid, "--blocking", "-r", "10000", "-d", "60") as run:
+            time.sleep(0.3 + 0.01 * attempt)
+            run.process.send_signal(signal.SIGKILL)
+            run.process.wait()
+        eventually(lambda: state_of(target.pid) == "R", 2, "the target runs on")
+    before = target.cpu_seconds()
+    time.sleep(0.5)
+    assert target.cpu_seconds() > before
+
+
+def is_pending(pid):
+    with open("/proc/%d/status" % pid) as status:
+        return any(int(line.split()[1], 16) for line in status if line.startswith(("SigPnd", "ShdPnd")))
+
+
+@pytest.mark.parametrize("options", ["", "--engine timer", "--blocking"])
+def test_signals_arrive(tmp_path, options):
+    """Signals sent while the target is sampled are all delivered, each before the next is sent."""
+    command = [*HOST.interpreter.command, str(PROJECT / "tests/targets/signals.py")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as target:
+        assert target.stdout.readline() == "ready\n"
+        with Background(tmp_path / "record", "record", "-p", target.pid, "-d", 60, "-r", 1000, *options.split()):
+            time.sleep(0.2)
+            for _ in range(50):
+                os.kill(target.pid, signal.SIGUSR1)
+                eventually(lambda: not is_pending(target.pid), 2, "the signal is delivered")
+                time.sleep(0.01)
+            target.terminate()
+            assert target.wait(10) == 50
+
+
+# ---- what can be missing ------------------------------------------------------------
+
+WITHOUT = {
+    "perf": ["-perfmon,-sys_admin", "user space only"],
+    "realtime": ["-sys_nice", "no SCHED_FIFO"],
+    "both": ["-perfmon,-sys_admin,-sys_nice", "no SCHED_FIFO"],
+}
+
+
+@pytest.mark.parametrize("missing", WITHOUT)
+def test_a_missing_privilege_costs_no_correctness(start, missing):
+    bounding, said = WITHOUT[missing]
+    target = start(HOST, "grammar.py")
+    done = podflame("record", "-p", target.pid, "-d", 2, "-r", 1000,
+                    wrap=("setpriv", "--bounding-set", bounding, "--inh-caps", bounding))
+    assert done.returncode == 0, done.stderr
+    assert said in done.stderr
+    stacks = truth.parse_folded(done.stdout)
+    assert truth.total(stacks) > 200
+    assert impossible(stacks) == 0
+
+
+@pytest.mark.parametrize("rate", ["0", "20001", "-1", "nan", "1e9"])
+def test_rates_out_of_range_are_refused_with_the_range(rate):
+    done = podflame("record", "-p", os.getpid(), "-r", rate)
+    assert done.returncode == 2
+    assert "1 to 20000" in done.stderr
+
+
+def test_thousands_of_threads(start):
+    target = start(HOST, "threads.py", 0, 0, 2000)
+    stacks, _ = sample("-p", target.pid, "-m", "wall", seconds=2, rate=20)
+    assert truth.total(stacks) >= 2000
+    done = podflame("dump", "-p", target.pid, "--json", timeout=60)
+    assert done.returncode == 0 and done.stdout.count('"tid"') >= 2000
