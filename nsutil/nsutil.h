@@ -71,6 +71,10 @@ struct nsutil_stat {
 int nsutil_stat_parse(const char *text, size_t len, struct nsutil_stat *ret);
 int nsutil_stat_read(pid_t pid, struct nsutil_stat *ret);
 
+/* For a process or thread that is looked at often: @ret_fd is the caller's; reading takes one system call. */
+int nsutil_stat_open(pid_t pid, int *ret_fd);
+int nsutil_stat_reread(int fd, struct nsutil_stat *ret);
+
 struct nsutil_status {
         uid_t uid;         /* effective */
         uint64_t cap_eff;  /* CapEff, a bit per capability */

@@ -6,8 +6,12 @@
 #include "nsutil/internal.h"
 #include "nsutil/nsutil.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* 52 numbers of up to 20 digits, and a name. */
 #define STAT_MAX ((size_t)4096)
@@ -91,4 +95,24 @@ int nsutil_stat_read(pid_t pid, struct nsutil_stat *ret)
         r = nsutil_stat_parse(text, len, ret);
         free(text);
         return r;
+}
+
+int nsutil_stat_open(pid_t pid, int *ret_fd)
+{
+        char path[NSUTIL_PROC_PATH_SIZE];
+
+        snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+                return nsutil_proc_error(errno);
+        *ret_fd = fd;
+        return 0;
+}
+
+int nsutil_stat_reread(int fd, struct nsutil_stat *ret)
+{
+        char text[STAT_MAX];
+        ssize_t len = pread(fd, text, sizeof(text), 0);
+
+        return len < 0 ? nsutil_proc_error(errno) : nsutil_stat_parse(text, (size_t)len, ret);
 }

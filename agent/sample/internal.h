@@ -14,7 +14,8 @@
 
 /* What the timer tick knows of a thread's doings. */
 struct member_clock {
-        int fd; /* of nsutil_times_open(), -1: none */
+        int fd;      /* of nsutil_times_open(), -1: none */
+        int stat_fd; /* of nsutil_stat_open(), -1: none; only of threads that run */
         struct nsutil_times times;
         uint64_t still_since_ns; /* when @times were first seen as they are, CLOCK_MONOTONIC */
         profile_id stack;        /* the stack found since then, 0: none */

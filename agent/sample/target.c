@@ -66,6 +66,8 @@ static void member_free(struct target *t, struct member *m)
         pystack_thread_close(m->thread);
         if (m->clock.fd >= 0)
                 close(m->clock.fd);
+        if (m->clock.stat_fd >= 0)
+                close(m->clock.stat_fd);
         free(m);
 }
 
@@ -109,7 +111,7 @@ static struct member *member_new(struct target *t, const struct nsutil_thread *t
         if (!m)
                 return NULL;
         m->tid = thread->tid;
-        m->clock.fd = -1;
+        m->clock.fd = m->clock.stat_fd = -1;
         memcpy(m->name, thread->name, sizeof m->name);
         HASH_ADD_INT(t->members, tid, m);
         return m;

@@ -16,7 +16,7 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdatomic.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +36,7 @@ struct perf_tick {
         struct reader *readers;
         size_t n_readers;
         int stop_fd;
+        sem_t ready; /* posted by each reader */
         bool user_only; /* ticks in the kernel are refused */
 };
 
@@ -46,8 +47,7 @@ struct reader {
         int cpu;
         int fd; /* of the event that has the ring */
         struct perf_ring ring;
-        bool pinned, realtime;
-        _Atomic bool ready;
+        bool pinned, realtime; /* known once it is ready */
 };
 
 static bool machine_scope(const struct perf_tick *tick)
@@ -84,7 +84,7 @@ static void *run_reader(void *arg)
         r->realtime = reader_realtime();
         if (machine_scope(r->tick))
                 perf_enable(r->fd, true);
-        atomic_store(&r->ready, true);
+        sem_post(&r->tick->ready);
         for (;;) {
                 if (poll(fds, 2, -1) < 0 && errno != EINTR)
                         break;
@@ -129,6 +129,7 @@ static void stop(void *state)
                 close(r->fd);
         }
         close(tick->stop_fd);
+        sem_destroy(&tick->ready);
         free(tick->readers);
         free(tick);
 }
@@ -208,8 +209,10 @@ static void describe(struct perf_tick *tick)
         bool pinned = true, realtime = true;
 
         for (size_t i = 0; i < tick->n_readers; i++) {
-                while (!atomic_load(&tick->readers[i].ready))
-                        sched_yield();
+                while (sem_wait(&tick->ready) < 0)
+                        ;
+        }
+        for (size_t i = 0; i < tick->n_readers; i++) {
                 pinned = pinned && tick->readers[i].pinned;
                 realtime = realtime && tick->readers[i].realtime;
         }
@@ -249,6 +252,7 @@ static struct perf_tick *new_tick(struct sampler *s)
         if (!tick)
                 return NULL;
         tick->sampler = s;
+        sem_init(&tick->ready, 0, 0);
         tick->readers = calloc((size_t)get_nprocs_conf(), sizeof *tick->readers);
         tick->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         if (tick->readers && tick->stop_fd >= 0)

@@ -10,6 +10,7 @@
 #include "internal.h"
 
 #include <errno.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +35,8 @@ struct timer_tick {
         bool blocking;
         pthread_t thread;
         _Atomic bool stop;
-        _Atomic int realtime; /* -1: not known yet */
+        sem_t ready;
+        bool realtime; /* known once it is ready */
         uint64_t random;
         uint64_t last_ns; /* when the last tick was served */
         int cpu;          /* where this thread is pinned, -1: nowhere */
@@ -67,8 +69,11 @@ static void list_members(struct target *t, uint64_t now)
         t->list_at_ns = now + (cost > LIST_NS ? cost : LIST_NS);
 }
 
-/* Whether the thread has spent most of the time since the last look on a CPU. */
-static bool has_run(const struct target *t, struct member *m, const struct moment *at)
+/*
+ * Whether the thread has spent most of the time since the last look on a CPU; for
+ * mode wall also waiting for one, since a thread that is ready to run does not idle.
+ */
+static bool has_run(const struct target *t, struct member *m, const struct moment *at, bool ready_counts)
 {
         struct nsutil_times before = m->clock.times, now;
 
@@ -81,7 +86,8 @@ static bool has_run(const struct target *t, struct member *m, const struct momen
                 m->clock.still_since_ns = at->now;
                 m->clock.stack = 0;
         }
-        return before.slices != 0 && (now.cpu_ns - before.cpu_ns) * 2 >= at->elapsed;
+        uint64_t ran = now.cpu_ns - before.cpu_ns + (ready_counts ? now.wait_ns - before.wait_ns : 0);
+        return before.slices != 0 && ran * 2 >= at->elapsed;
 }
 
 static struct tick_event event_of(const struct timer_tick *tick, const struct target *t, pid_t tid,
@@ -91,26 +97,27 @@ static struct tick_event event_of(const struct timer_tick *tick, const struct ta
 }
 
 /* Goes to the CPU that the thread is on, so that it holds still. */
-static void move_to(struct timer_tick *tick, pid_t tid)
+static void move_to(struct timer_tick *tick, struct member *m)
 {
         struct nsutil_stat stat;
 
-        if (nsutil_stat_read(tid, &stat) == 0 && stat.state == 'R' && stat.cpu != tick->cpu)
+        if (m->clock.stat_fd < 0 && nsutil_stat_open(m->tid, &m->clock.stat_fd) != 0)
+                return;
+        if (nsutil_stat_reread(m->clock.stat_fd, &stat) == 0 && stat.state == 'R' && stat.cpu != tick->cpu)
                 tick->cpu = reader_pin(stat.cpu) ? stat.cpu : -1;
 }
 
-static profile_id read_running(struct timer_tick *tick, struct target *t, pid_t tid, const struct moment *at)
+static void read_running(struct timer_tick *tick, struct target *t, struct member *m, const struct moment *at)
 {
         struct stopped stopped;
-        bool held = tick->blocking && thread_stop(tid, &stopped);
+        bool held = tick->blocking && thread_stop(m->tid, &stopped);
 
         if (!tick->blocking)
-                move_to(tick, tid);
-        struct tick_event event = event_of(tick, t, tid, at);
-        profile_id stack = target_read(t, tick->sampler, &event, PROFILE_RUNNING);
+                move_to(tick, m);
+        struct tick_event event = event_of(tick, t, m->tid, at);
+        target_read(t, tick->sampler, &event, PROFILE_RUNNING);
         if (held)
                 thread_release(&stopped);
-        return stack;
 }
 
 static void read_idle(struct timer_tick *tick, struct target *t, struct member *m, const struct moment *at)
@@ -139,8 +146,8 @@ static void tick_threads(struct timer_tick *tick, struct target *t, const struct
         HASH_ITER(hh, t->members, m, next) {
                 if (!m->thread)
                         continue;
-                if (has_run(t, m, at))
-                        read_running(tick, t, m->tid, at);
+                if (has_run(t, m, at, wall))
+                        read_running(tick, t, m, at);
                 else if (wall)
                         read_idle(tick, t, m, at);
         }
@@ -164,12 +171,12 @@ static void tick_gil(struct timer_tick *tick, struct target *t, const struct mom
         struct member *m = find_holder(t);
 
         if (m && !tick->blocking) {
-                move_to(tick, m->tid);
+                move_to(tick, m);
                 m = find_holder(t);
         }
         struct tick_event event = event_of(tick, t, m ? m->tid : 0, at);
         if (m)
-                read_running(tick, t, m->tid, at);
+                read_running(tick, t, m, at);
         else
                 target_add_pseudo(t, tick->sampler, &event, "(idle)", PROFILE_IDLE);
 }
@@ -212,7 +219,8 @@ static void *run(void *arg)
         uint64_t period = tick->sampler->period_ns;
         uint64_t due = clock_ns(CLOCK_MONOTONIC);
 
-        atomic_store(&tick->realtime, reader_realtime());
+        tick->realtime = reader_realtime();
+        sem_post(&tick->ready);
         tick->last_ns = due;
         while (!atomic_load(&tick->stop)) {
                 uint64_t jitter = next_random(tick) % (period / JITTER_DIVISOR + 1);
@@ -232,19 +240,20 @@ static int start_clock(struct sampler *s, bool blocking, void **ret, char *reaso
 
         if (!tick)
                 return -ENOMEM;
-        *tick = (struct timer_tick){ .sampler = s, .blocking = blocking, .realtime = -1, .cpu = -1,
+        *tick = (struct timer_tick){ .sampler = s, .blocking = blocking, .cpu = -1,
                                      .random = clock_ns(CLOCK_MONOTONIC) | 1 };
+        sem_init(&tick->ready, 0, 0);
         int e = pthread_create(&tick->thread, NULL, run, tick);
         if (e != 0) {
                 snprintf(reason, reason_size, "a thread cannot be started: %s", strerror(e));
                 free(tick);
                 return -e;
         }
-        while (atomic_load(&tick->realtime) < 0)
-                sched_yield();
+        while (sem_wait(&tick->ready) < 0)
+                ;
         snprintf(s->description, sizeof s->description, "%s%s",
                  blocking ? "timer tick, threads stopped by ptrace" : "timer tick",
-                 atomic_load(&tick->realtime) ? ", SCHED_FIFO" : ", no SCHED_FIFO (CAP_SYS_NICE)");
+                 tick->realtime ? ", SCHED_FIFO" : ", no SCHED_FIFO (CAP_SYS_NICE)");
         *ret = tick;
         return 0;
 }
@@ -265,6 +274,7 @@ static void stop(void *state)
 
         atomic_store(&tick->stop, true);
         pthread_join(tick->thread, NULL);
+        sem_destroy(&tick->ready);
         free(tick);
 }
 
