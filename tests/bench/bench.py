@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""podflame side by side with its peers: `make bench`, or bench.py [--quick] [PODFLAME].
+
+Prints a table, and writes it to RESULTS.md beside this file (not with --quick).
+Fifteen minutes on two cores, three with --quick. Needs root for CPython 3.15's own
+profiler and to see other processes.
+"""
+
+import argparse
+import dataclasses
+import os
+import pathlib
+import subprocess
+import sys
+import time
+from collections import defaultdict
+
+PROJECT = pathlib.Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(PROJECT / "docker"), str(PROJECT / "tests/e2e")]
+
+import figures  # noqa: E402
+import interpreters  # noqa: E402
+import peers  # noqa: E402
+import places  # noqa: E402
+import report  # noqa: E402
+import workloads  # noqa: E402
+from testbed import Unavailable  # noqa: E402
+
+SUITE, NEWEST = "forky", "python3.15"
+MAIN = (3, 13)  # the interpreter of the first table, if it is there
+OLDEST = (3, 9)  # call churn is judged on every interpreter from this one on
+ROUNDS = {False: 3, True: 1}
+
+
+@dataclasses.dataclass
+class Group:
+    """An interpreter, the place of its targets, and the profilers that are tried on it."""
+
+    title: str
+    place: object
+    tools: list
+    cases: list
+    values: dict = dataclasses.field(default_factory=lambda: defaultdict(list))  # (row, tool): one a round
+    reasons: dict = dataclasses.field(default_factory=dict)  # (row, tool): why there are none
+    notes: dict = dataclasses.field(default_factory=lambda: defaultdict(dict))
+    balance: tuple = ()  # bounds of the true time of leaf_2us_* over leaf_2ms_*
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def attempt(make, *arguments):
+    """What @make returns, or nothing, with a word on why."""
+    try:
+        return make(*arguments)
+    except Unavailable as error:
+        say("left out: %s: %s" % (arguments[0] if arguments else "the peers", error))
+        return None
+
+
+def present(things):
+    return [thing for thing in things if thing is not None]
+
+
+def groups(arguments, scratch, tools, rootfs):
+    host = places.Host(sys.executable, scratch)
+    cpu = peers.Podflame("podflame", host, arguments.podflame, "cpu")
+    wall = peers.Podflame("podflame wall", host, arguments.podflame, "wall")
+    loader = rootfs.loader() if rootfs else ()
+    austin = attempt(peers.Austin, "Austin", host, tools / "austin", loader) if tools else None
+    pyspy = attempt(peers.PySpy, "py-spy", host, tools) if tools else None
+    own = attempt(peers.Sampling, "profiling.sampling", rootfs) if rootfs else None
+    inside = attempt(peers.Austin, "Austin", rootfs, "/srv/austin") if rootfs and tools else None
+    everywhere = {False: present([cpu, wall, austin, pyspy]), True: present([cpu, wall, inside, pyspy])}
+    found = {i.version: (i.name.split("-")[1], places.Host(i.command[0], scratch))
+             for i in interpreters.SUPPORTED_ON_HOST}
+    if rootfs:
+        found[3, 14] = ("3.14, Debian " + SUITE, rootfs.with_python("python3.14"))
+        found[3, 15] = ("3.15, Debian " + SUITE, rootfs)
+    main = MAIN if MAIN in found else max(found)
+
+    def group(version, cases, tools=None):
+        title, place = found[version]
+        return Group("CPython " + title, place, tools or everywhere[isinstance(place, places.Rootfs)], list(cases))
+
+    made = [group(main, figures.CASES)] + ([group((3, 15), figures.CASES, [cpu, own])] if own else [])
+    if arguments.quick:
+        return made
+    churn = [dataclasses.replace(case, rounds=1) for case in figures.CASES if case.workload is workloads.CHURN]
+    return made + [group(version, churn) for version in sorted(found) if version >= OLDEST and version != main]
+
+
+def measure_once(group, case, tool, target, seconds):
+    try:
+        for row, value in case.run(tool, target, seconds, group.notes[tool.name]).items():
+            group.values[row, tool.name].append(value)
+        return True
+    except Unavailable as error:
+        rows = [row.key for row in figures.ROWS] if case.run is figures.start else case.rows
+        for row in rows:
+            group.reasons[row, tool.name] = str(error)
+        return False
+
+
+def run_case(group, case, seconds, turn):
+    """All tools in turn, on the same running target; in every round another one is first."""
+    first = turn % len(group.tools)
+    with workloads.Target(case.workload, group.place) as target:
+        for tool in group.tools[first:] + group.tools[:first]:
+            if (case.rows[0], tool.name) not in group.reasons:
+                began = time.monotonic()
+                done = measure_once(group, case, tool, target, seconds)
+                took = time.monotonic() - began
+                say("  %-20s %-18s %4.1f s%s" % (case.name, tool.name, took, "" if done else ": no"))
+            if not os.path.exists("/proc/%d" % target.pid) or target.process.poll() is not None:
+                say("  %s: the target has ended under %s" % (case.name, tool.name))
+                return
+
+
+def calibrate(place):
+    """Bounds of the true time of leaf_2us_* over leaf_2ms_*."""
+    command = place.command(place.python + [place.target(workloads.LEAVES.script), "truth"])
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=place.environment, cwd="/")
+    return tuple(float(word) for word in done.stdout.split())
+
+
+def bench(arguments, scratch, tools, rootfs):
+    load = "%.1f" % os.getloadavg()[0]
+    rounds = arguments.rounds or ROUNDS[arguments.quick]
+    everything = groups(arguments, scratch, tools, rootfs)
+    for group in everything:
+        group.balance = calibrate(group.place)
+    for turn in range(rounds):
+        for group in everything:
+            cases = [case for case in group.cases if (case.headline or not arguments.quick) and
+                     arguments.only in ("", case.name) and turn < (case.rounds or rounds)]
+            if cases:
+                say("round %d of %d: %s" % (turn + 1, rounds, group.title))
+            for case in cases:
+                run_case(group, case, max(1, case.seconds // 2) if arguments.quick else case.seconds, turn)
+    command = "make bench" if not arguments.quick else "bench.py --quick"
+    return report.markdown(everything, command, rounds, 1 if arguments.quick else 2, load)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("podflame", nargs="?", default=str(PROJECT / "build/podflame"), help="the program to measure")
+    parser.add_argument("--quick", action="store_true", help="three minutes: one round, headline figures only")
+    parser.add_argument("--rounds", type=int, default=0)
+    parser.add_argument("--only", default="", metavar="CASE", help="this case only, such as \"call churn\"")
+    parser.add_argument("--output", help="where to write the table too (RESULTS.md beside this file; none if --quick)")
+    arguments = parser.parse_args()
+    partial = arguments.quick or arguments.only
+    output = arguments.output or (None if partial else pathlib.Path(__file__).with_name("RESULTS.md"))
+    with places.scratch() as scratch:
+        tools = attempt(places.tools)
+        rootfs = attempt(places.Rootfs, SUITE, NEWEST, scratch, tools)
+        try:
+            text = bench(arguments, scratch, tools, rootfs)
+        finally:
+            if rootfs:
+                rootfs.close()
+    print(text)
+    if output:
+        pathlib.Path(output).write_text(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The profilers: how each is called, and what each leaves behind.
+
+All take whole seconds, a rate in Hz, and write their leanest format: stacks only.
+Each runs in the mode that it has by default. Adding one here adds a column.
+"""
+
+import dataclasses
+import pathlib
+import re
+import subprocess
+from collections import Counter
+
+import mojo
+from testbed import Unavailable
+from truth import parse_folded
+
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@dataclasses.dataclass
+class Output:
+    stacks: Counter  # of tuples of (name, file, line), outermost first
+    lost: int  # samples that the profiler itself says it could not read, or read wrong
+    delivered: int = 0  # samples in stacks
+
+    def __post_init__(self):
+        self.delivered = sum(self.stacks.values())
+
+
+def number(pattern, text, default=0):
+    found = re.search(pattern, text)
+    return float(found[1]) if found else default
+
+
+def folded(text):
+    counts = Counter()
+    for frames, count in parse_folded(text):
+        counts[tuple((frame.name, frame.file, frame.line) for frame in frames)] += count
+    return counts
+
+
+class Tool:
+    """@place: where it runs. @mode: "cpu" if it samples running threads only, "wall" if by the clock."""
+
+    most = None  # the highest rate that it takes, if it has one
+    counts = False  # whether it ends after a number of samples, however long these take
+
+    def __init__(self, name, place, mode="wall"):
+        self.name = name
+        self.place = place
+        self.mode = mode
+
+    def command(self, target, seconds, rate, output, threads=False, children=False):
+        raise NotImplementedError
+
+    def read(self, path, log):
+        """@path: what it wrote; @log: what it printed."""
+        raise NotImplementedError
+
+    def check(self, words):
+        """Words of its command line that print its version; Unavailable if it does not run at all."""
+        done = subprocess.run(self.place.command(words), capture_output=True, text=True, env=self.place.environment,
+                              cwd="/")
+        if done.returncode != 0:
+            raise Unavailable(ANSI.sub("", done.stderr).strip().splitlines()[-1])
+        return done.stdout.strip().replace("Python ", "CPython ")
+
+
+class Podflame(Tool):
+    most = 20000
+    SUMMARY = r"torn (\d+), retried \d+, late \d+, lost (\d+)"
+
+    def __init__(self, name, place, program, mode):
+        super().__init__(name, place, mode)
+        self.program = str(program)
+        self.version = self.check([self.program, "--version"])
+
+    def command(self, target, seconds, rate, output, threads=False, children=False):
+        pids = [word for pid in (target.pids() if children else [target.pid]) for word in ("-p", str(pid))]
+        idle = ["-i"] if self.mode == "wall" else []
+        return [self.program, "record", *pids, "-d", str(seconds), "-r", str(rate), "-m", self.mode, *idle,
+                "-f", "folded", "-o", output]
+
+    def read(self, path, log):
+        lost = re.search(self.SUMMARY, log)
+        return Output(folded(path.read_text()), int(lost[1]) + int(lost[2]) if lost else 0)
+
+
+class PySpy(Tool):
+    counts = True
+
+    def __init__(self, name, place, tools):
+        super().__init__(name, place)
+        self.program = str(tools / "py-spy")
+        self.version = self.check([self.program, "--version"])
+
+    def command(self, target, seconds, rate, output, threads=False, children=False):
+        return [self.program, "record", "-p", str(target.pid), "-d", str(seconds), "-r", str(rate), "-f", "raw",
+                "-o", output] + (["--subprocesses"] if children else [])
+
+    def read(self, path, log):
+        return Output(folded(path.read_text()), int(number(r"Errors: (\d+)", log)))
+
+
+class Austin(Tool):
+    """Runs where the target runs: it does not look into other mount namespaces.
+
+    Its binary wants a newer C library than some hosts have: there it runs by the rootfs's.
+    """
+
+    def __init__(self, name, place, program, loader=()):
+        super().__init__(name, place)
+        self.words = [str(program)]
+        try:
+            self.version = self.check(self.words + ["--version"])
+        except Unavailable:
+            if not loader:
+                raise
+            self.words = [*loader, str(program)]
+            self.version = self.check(self.words + ["--version"])
+
+    def command(self, target, seconds, rate, output, threads=False, children=False):
+        interval = "%dus" % max(1, round(1e6 / rate))
+        return self.place.command([*self.words, "-p", str(target.pid), "-x", str(seconds), "-i", interval, "-o", output,
+                                   *(["--children"] if children else [])])
+
+    def read(self, path, log):
+        data = path.read_bytes()
+        if len(data) <= 4:
+            raise Unavailable(complaint(log))
+        stacks, invalid = mojo.stacks(data)
+        return Output(stacks, max(invalid, int(number(r"Error rate[ .]*(\d+)/", ANSI.sub("", log)))))
+
+
+class Sampling(Tool):
+    """CPython's own; it must be the target's version, and runs where the target runs."""
+
+    def __init__(self, name, place):
+        super().__init__(name, place)
+        self.version = self.check(place.python + ["--version"])
+
+    def command(self, target, seconds, rate, output, threads=False, children=False):
+        return self.place.command(self.place.python + [
+            "-m", "profiling.sampling", "attach", "-d", str(seconds), "-r", str(rate), "--collapsed", "-o", output,
+            *(["--all-threads"] if threads else []), *(["--subprocesses"] if children else []), str(target.pid)])
+
+    def read(self, path, log):
+        stacks = Counter()
+        for file in [path] if path.exists() else path.parent.glob(path.name + "*"):
+            stacks.update(collapsed(file.read_text()))
+        captured = sum(int(word) for word in re.findall(r"Captured (\d+) samples", log))
+        return Output(stacks, round(captured * number(r"Error rate: ([\d.]+)", log) / 100))
+
+
+def collapsed(text):
+    """tid:N;file:function:line;… COUNT"""
+    counts = Counter()
+    for row in text.splitlines():
+        frames, _, count = row.rpartition(" ")
+        stack = []
+        for frame in frames.split(";"):
+            if frame.startswith("tid:"):
+                continue
+            file, function, line = frame.rsplit(":", 2) if frame.count(":") >= 2 else ("", frame, "0")
+            stack.append((function, pathlib.PurePath(file).name, int(line)))
+        counts[tuple(stack)] += int(count)
+    return counts
+
+
+def complaint(log):
+    """The sentence of a program's output that says why it did nothing."""
+    text = ANSI.sub("", log)
+    rows = [row.strip() for row in text.splitlines() if re.search(r"[a-z]{3}.* .*[a-z]{3}", row)]
+    for row in rows:
+        if re.search(r"rror|annot|ailed|not |nsupported|nable", row):
+            return short(row)
+    return short(rows[-1]) if rows else "no output"
+
+
+def short(sentence):
+    return re.sub(r"^[^A-Za-z]+", "", sentence).split(". ")[0][:70]

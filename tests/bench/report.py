@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The result as Markdown: the machine, a table for each interpreter, what the words mean, the commands."""
+
+import os
+import pathlib
+import platform
+import re
+import time
+from types import SimpleNamespace
+
+import figures
+
+NOTES = """\
+Cells are the median of {rounds} rounds, with the lowest and the highest in brackets; counts are those of all rounds
+together. In every round the profilers take turns on the same running target. Where there is no figure,
+a number in brackets leads to the reason below the table.
+
+* **CPU per sample** is the whole process's, user and system, children included, over the samples delivered in stacks;
+  *without the start* leaves out what the leanest run of 1 s at 10 Hz took ({seconds} s at 5 kHz are {samples} samples).
+  The interrupts of a kernel's clock event are the target's time: they show in *throughput kept*.
+* **Lost or invalid** is each profiler's own count. A profiler that does not notice has 0 here, and impossible stacks
+  instead: stacks that the program cannot have had, by the rules of who calls whom. One that reads from another CPU
+  tears stacks, one that happens to be scheduled on the target's own does not: hence the range from round to round.
+* **Delivered** is of what rate and time ask for; for podflame in mode cpu, of rate and the target's CPU time.
+* **Highest rate kept**: at least 90 % delivered; tried are 1, 5, 10, 20, 50, 100 and 200 kHz until less than half is.
+  podflame takes no more than 20 kHz (`-r 1` to `20000`): its row ends there, and *by its CPU per sample* says where
+  one core would be full (an upper limit, for all of them).
+* **9:3:1 shares**: twelve functions, of 2 µs, 20 µs, 200 µs and 2 ms, called in proportion. An unbiased profiler has
+  1.0 or less r.m.s., and a worst one of 2 to 3. The time of those of 2 µs over
+  that of those of 2 ms shows a bias between lengths; the truth is measured by the target itself, without a profiler.
+* **Throughput kept** is the target's own count of its work with the profiler, over that just before and after.
+* **Start to first sample** is from the execution of the program, to 3 ms, by a target whose stack tells the time.
+* Profilers run in their default mode: podflame samples the threads that run, the others all that are not idle by their
+  own definition. "podflame wall" is `-m wall -i`: every thread, running or not. profiling.sampling gets
+  `--all-threads` where the target has several.
+"""
+
+
+def machine():
+    info = pathlib.Path("/proc/cpuinfo").read_text()
+    model = re.search(r"model name\s*: (.*)", info)
+    memory = int(re.search(r"MemTotal:\s*(\d+)", pathlib.Path("/proc/meminfo").read_text())[1]) / 2**20
+    virtual = ", virtual" if re.search(r"^flags.*\bhypervisor\b", info, re.M) else ""
+    return "%s, %d cores%s, %.0f GiB, Linux %s" % (model[1] if model else platform.machine(), os.cpu_count(), virtual,
+                                                   memory, platform.release())
+
+
+def cell(group, row, tool, reasons):
+    """@reasons: those given in this table so far; a cell names one by its number."""
+    values = group.values.get((row.key, tool.name))
+    if values:
+        return row.cell(values)
+    reason = group.reasons.get((row.key, tool.name))
+    if not reason:
+        return ""
+    reason = "%s: %s" % (tool.name, reason)
+    if reason not in reasons:
+        reasons.append(reason)
+    return "– (%d)" % (reasons.index(reason) + 1)
+
+
+def numbered(reasons):
+    return "".join("\n\n"[i > 0:] + "%d. %s" % (i + 1, reason) for i, reason in enumerate(reasons))
+
+
+def padded(rows):
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    rows.insert(1, ["-" * width for width in widths])
+    return "\n".join("| " + " | ".join(text.ljust(width) for text, width in zip(row, widths)) + " |" for row in rows)
+
+
+def table(group):
+    """Padded, so that it reads as plain text too; below it why cells are empty."""
+    rows, reasons = [[group.title] + [tool.name for tool in group.tools]], []
+    for row in figures.ROWS:
+        if any((row.key, tool.name) in group.values for tool in group.tools):
+            cells = [cell(group, row, tool, reasons) for tool in group.tools]
+            rows.append([row.text.format(*group.balance)] + [text or "–" for text in cells])
+    return padded(rows) + numbered(reasons)
+
+
+def across(groups, key):
+    """One row for all interpreters."""
+    row = next(row for row in figures.ROWS if row.key == key)
+    names = list({tool.name: None for group in groups for tool in group.tools})
+    cells, reasons = {}, []
+    for group in groups:
+        cells.setdefault(group.title, {}).update(
+            {tool.name: cell(group, row, tool, reasons) for tool in group.tools})
+    rows = [[row.text] + names]
+    for title, found in sorted(cells.items(), key=age):
+        rows.append([title] + [found.get(name) or "–" for name in names])
+    return padded(rows) + numbered(reasons)
+
+
+def age(item):
+    return [int(word) for word in re.findall(r"\d+", item[0])]
+
+
+def shown(tool):
+    """Its command line for a reader: without the folders of this machine."""
+    target = SimpleNamespace(pid="PID", pids=lambda: ["PID"])
+    words = [os.path.basename(word) for word in tool.command(target, 2, 5000, "OUT")]
+    first = next(i for i, word in enumerate(words) if re.fullmatch(r"podflame|pf|py-spy|austin|python[\d.]+", word))
+    return "* %s: %s: `%s`" % (tool.name, tool.version, " ".join(words[first:]))
+
+
+def markdown(groups, command, rounds, seconds, load):
+    parts = ["# podflame and its peers, measured", "Made by `%s` on %s.\n\n%s. Load average %s before, %s after." % (
+        command, time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()), machine(), load, "%.1f" % os.getloadavg()[0])]
+    parts += [table(group) for group in groups if len(group.cases) > 1]
+    if len(groups) > 2:
+        parts.append(across(groups, "wrong churn"))
+    parts.append(NOTES.format(rounds=rounds, seconds=seconds, samples=5000 * seconds))
+    tools = {shown(tool): None for group in groups for tool in group.tools}
+    parts.append("Versions and commands:\n\n" + "\n".join(tools))
+    return "\n\n".join(parts) + "\n"
