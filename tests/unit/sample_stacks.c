@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From raw stacks to a profile's: equal ones are found again, different ones told apart. */
+#include "tests/unit/support/suite.h"
+
+#include "agent/sample/stacks.h"
+#include "pystack/code.h"
+#include "pystack/internal.h"
+
+#include <string.h>
+
+SUITE(sample_stacks);
+
+/* Code objects as pystack hands them out; without a line table every line is unknown. */
+static struct code_entry entries[300];
+
+static void make_entries(void)
+{
+        for (uint32_t i = 0; i < 300; i++)
+                entries[i].code = (struct pystack_code){ .serial = i + 1, .first_line = i, .name = "f", .file = "f.py" };
+        entries[1].code.name = "g";
+}
+
+static struct pystack_stack make_stack(struct pystack_frame *frames, size_t n, const uint32_t *codes,
+                                       const int32_t *instructions)
+{
+        for (size_t i = 0; i < n; i++)
+                frames[i] = (struct pystack_frame){ .code = &entries[codes[i]].code, .instruction = instructions[i] };
+        return (struct pystack_stack){ .frames = frames, .n = n };
+}
+
+Test(sample_stacks, equal_stacks_have_one_id)
+{
+        struct stacks stacks = { 0 };
+        struct pystack py = { .layout = *layout_find(0x030b0000) };
+        struct profile *p = profile_new();
+        struct pystack_frame a[3], b[3];
+
+        make_entries();
+        struct pystack_stack first = make_stack(a, 3, (uint32_t[]){ 0, 1, 2 }, (int32_t[]){ -1, -1, -1 });
+        struct pystack_stack same = make_stack(b, 3, (uint32_t[]){ 0, 1, 2 }, (int32_t[]){ -1, -1, -1 });
+        profile_id id = stacks_find(&stacks, p, &py, &first);
+        cr_assert_neq(id, 0);
+        cr_expect_eq(stacks_find(&stacks, p, &py, &same), id);
+        size_t n;
+        const profile_id *frames = profile_stack(p, id, &n);
+        cr_expect_eq(n, 3);
+        cr_expect_str_eq(profile_function(p, profile_frame(p, frames[1])->function)->name, "g");
+
+        struct pystack_stack shorter = { .frames = a, .n = 2 };
+        cr_expect_neq(stacks_find(&stacks, p, &py, &shorter), id);
+        struct pystack_stack cut = { .frames = a, .n = 3, .truncated = true };
+        profile_id cut_id = stacks_find(&stacks, p, &py, &cut);
+        cr_expect_neq(cut_id, id);
+        frames = profile_stack(p, cut_id, &n);
+        cr_expect_eq(n, 4);
+        cr_expect_str_eq(profile_function(p, profile_frame(p, frames[3])->function)->name, "(truncated)");
+        stacks_deinit(&stacks);
+        profile_free(p);
+}
+
+Test(sample_stacks, many_stacks_stay_apart_and_a_new_profile_begins_anew)
+{
+        struct stacks stacks = { 0 };
+        struct pystack py = { .layout = *layout_find(0x030b0000) };
+        struct profile *p = profile_new();
+        profile_id ids[300];
+
+        make_entries();
+        for (uint32_t i = 0; i < 300; i++) {
+                struct pystack_frame frame;
+                struct pystack_stack stack = make_stack(&frame, 1, &i, (int32_t[]){ -1 });
+                ids[i] = stacks_find(&stacks, p, &py, &stack);
+                for (uint32_t j = 0; j < i; j++)
+                        cr_assert_neq(ids[i], ids[j]);
+        }
+        profile_free(p);
+        p = profile_new();
+        stacks_clear(&stacks);
+        struct pystack_frame frame;
+        struct pystack_stack stack = make_stack(&frame, 1, (uint32_t[]){ 7 }, (int32_t[]){ -1 });
+        cr_expect_eq(stacks_find(&stacks, p, &py, &stack), 1);
+        struct pystack_stack none = { .n = 0 };
+        profile_id id = stacks_find(&stacks, p, &py, &none);
+        size_t n;
+        const profile_id *frames = profile_stack(p, id, &n);
+        cr_expect_str_eq(profile_function(p, profile_frame(p, frames[0])->function)->name, "(no Python frame)");
+        stacks_deinit(&stacks);
+        profile_free(p);
+}
