@@ -16,6 +16,7 @@
 
 #define LONG_ID 64
 #define TASK_ID 32
+#define STATIC_POD_UID 32
 
 /* systemd's driver: PREFIX-ID.scope; cgroupfs: ID or PREFIX-ID; with a colon: SLICE:PREFIX:ID. */
 static const char *const prefixes[] = {
@@ -134,6 +135,61 @@ int nsutil_cgroup_container_id(const char *text, size_t len, char ret[static NSU
                 if (nsutil_text_until(&line, ':', &skipped) && nsutil_text_until(&line, ':', &skipped) &&
                     path_id(line, ret))
                         return 0;
+        return NSUTIL_E_NOT_FOUND;
+}
+
+/* UUIDs are written in five groups; slices, where '-' means a parent, have '_' in its place. */
+static bool copy_pod_uid(struct nsutil_text text, char *ret)
+{
+        static const char shape[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+        size_t len = (size_t)(text.end - text.at);
+
+        if (len != sizeof(shape) - 1 && !(len == STATIC_POD_UID && count_hex(text) == len))
+                return false;
+        for (size_t i = 0; len == sizeof(shape) - 1 && i < len; i++) {
+                struct nsutil_text rest = { text.at + i, text.at + i + 1 };
+
+                if (shape[i] == '-' ? text.at[i] != '-' && text.at[i] != '_' : count_hex(rest) == 0)
+                        return false;
+        }
+        for (size_t i = 0; i < len; i++)
+                ret[i] = text.at[i] == '_' ? '-' : text.at[i];
+        ret[len] = '\0';
+        return true;
+}
+
+/* "podUID", or "kubepods-QOS-podUID.slice", to which cgroup v1 may append ":cri-containerd:ID". */
+static bool segment_pod_uid(struct nsutil_text segment, char *ret)
+{
+        static const char infix[] = "-pod";
+        struct nsutil_text slice, name;
+
+        if (!nsutil_text_until(&segment, ':', &slice))
+                slice = segment;
+        if (!nsutil_text_suffix(&slice, ".slice"))
+                return nsutil_text_prefix(&slice, "pod") && copy_pod_uid(slice, ret);
+        name = slice;
+        nsutil_text_prefix(&name, "kubelet-");
+        if (!nsutil_text_prefix(&name, "kubepods"))
+                return false;
+        const char *pod = memmem(name.at, (size_t)(name.end - name.at), infix, sizeof(infix) - 1);
+        if (!pod)
+                return false;
+        name.at = pod + sizeof(infix) - 1;
+        return copy_pod_uid(name, ret);
+}
+
+int nsutil_cgroup_pod_uid(const char *text, size_t len, char ret[static NSUTIL_POD_UID_SIZE])
+{
+        struct nsutil_text rest = { text, text + len }, line, segment;
+
+        while (nsutil_text_line(&rest, &line)) {
+                if (!nsutil_text_until(&line, ':', &segment) || !nsutil_text_until(&line, ':', &segment))
+                        continue;
+                while (take_leaf(&line, &segment))
+                        if (segment_pod_uid(segment, ret))
+                                return 0;
+        }
         return NSUTIL_E_NOT_FOUND;
 }
 

@@ -57,30 +57,17 @@ static bool has_ended(int pidfd)
         return pidfd >= 0 && poll(&poll_fd, 1, 0) == 1;
 }
 
-/*
- * @py and @pidfd are consumed. As long as the pidfd is quiet, everything that was
- * read by PID since it was opened was read of this process.
- */
-static void report(struct find *find, struct find_entry *entry, const struct find_events *events, int pidfd,
-                   int status, const struct pystack_info *info, struct pystack *py)
+/* The kubelet may be about to write down what the pod is called. */
+static bool is_nameless_yet(const struct find_process *process, bool young)
 {
-        struct find_process process;
-        int r = find_identify(find, entry->pid, &process);
+        return process->pod_uid[0] && !process->pod[0] && young;
+}
 
-        if (r || process.start_time != entry->start_time || has_ended(pidfd)) {
-                find->ops->close(py);
-                if (pidfd >= 0)
-                        close(pidfd);
-                return;
-        }
+static void forget_report(struct find *find, struct find_entry *entry, const struct find_events *events)
+{
         if (find_entry_is_reported(entry))
                 events->ended(events->ctx, entry->pid, entry->start_time);
         find_table_unwatch(find, entry);
-        find_table_watch(find, entry, pidfd);
-        entry->kind = status ? FIND_UNREADABLE : FIND_PYTHON;
-        entry->status = process.status = status;
-        process.info = *info;
-        events->born(events->ctx, &process, py);
 }
 
 static void set_kind(struct find_entry *entry, enum find_kind kind, uint64_t now)
@@ -91,35 +78,113 @@ static void set_kind(struct find_entry *entry, enum find_kind kind, uint64_t now
         entry->kind = kind;
 }
 
+struct finding {
+        int status;
+        struct pystack_info info;
+        struct pystack *py;
+        int pidfd; /* -1: none */
+};
+
+/*
+ * What was found is consumed. As long as the pidfd is quiet, everything that was
+ * read by PID since it was opened was read of this process.
+ */
+static void report(struct find *find, struct find_entry *entry, const struct find_events *events, uint64_t now,
+                   struct finding *found)
+{
+        struct find_process process;
+        int r = find_identify(find, entry->pid, &process);
+        bool young = now < entry->since + YOUNG_NS;
+        bool other = r || process.start_time != entry->start_time || has_ended(found->pidfd);
+        bool nameless = !other && !find_entry_is_reported(entry) && is_nameless_yet(&process, young);
+
+        if (other || nameless || (found->py && !process.selected)) {
+                find->ops->close(found->py);
+                if (found->pidfd >= 0)
+                        close(found->pidfd);
+                if (nameless)
+                        entry->kind = FIND_STARTING;
+                return;
+        }
+        forget_report(find, entry, events);
+        find_table_watch(find, entry, found->pidfd);
+        entry->kind = found->py ? FIND_PYTHON : FIND_UNREADABLE;
+        entry->status = process.status = found->status;
+        entry->selected = process.selected;
+        entry->rules = find->rules_generation;
+        process.info = found->info;
+        events->born(events->ctx, &process, found->py);
+}
+
 static void open_and_report(struct find *find, struct find_entry *entry, const struct find_events *events, uint64_t now)
 {
-        struct pystack_info info = { 0 };
-        struct pystack *py = NULL;
-        int pidfd = -1;
+        struct finding found = { .pidfd = -1 };
 
-        if (nsutil_pidfd_open(entry->pid, &pidfd) == NSUTIL_E_GONE)
+        if (nsutil_pidfd_open(entry->pid, &found.pidfd) == NSUTIL_E_GONE)
                 return;
-        int status = find->ops->open(entry->pid, &py, &info);
-        enum find_kind kind = kind_of(status, entry->pid, now < entry->since + YOUNG_NS);
+        found.status = find->ops->open(entry->pid, &found.py, &found.info);
+        enum find_kind kind = kind_of(found.status, entry->pid, now < entry->since + YOUNG_NS);
 
-        if (kind == FIND_PYTHON || (kind == FIND_UNREADABLE && (entry->kind != kind || entry->status != status))) {
-                report(find, entry, events, pidfd, status, &info, py);
+        if (kind == FIND_PYTHON || (kind == FIND_UNREADABLE && (entry->kind != kind || entry->status != found.status))) {
+                report(find, entry, events, now, &found);
                 return;
         }
         if (!find_entry_is_reported(entry))
                 set_kind(entry, kind, now);
-        if (pidfd >= 0)
-                close(pidfd);
+        if (found.pidfd >= 0)
+                close(found.pidfd);
+}
+
+/* Once, and without a look into its memory: only its name says that it is Python. */
+static void report_unselected(struct find *find, struct find_entry *entry, const struct find_events *events,
+                              uint64_t now)
+{
+        struct finding found = { .pidfd = -1 };
+
+        if (!find->show_unselected || find_entry_is_reported(entry) || !looks_like_python(entry->pid) ||
+            nsutil_pidfd_open(entry->pid, &found.pidfd) == NSUTIL_E_GONE)
+                return;
+        report(find, entry, events, now, &found);
+}
+
+/* Where there are rules, they are asked before anything of the process is opened. */
+static void select_and_open(struct find *find, struct find_entry *entry, const struct find_events *events, uint64_t now)
+{
+        struct find_process process;
+
+        if (find->rules && find_identify(find, entry->pid, &process))
+                return;
+        if (!find->rules || process.selected)
+                open_and_report(find, entry, events, now);
+        else
+                report_unselected(find, entry, events, now);
+}
+
+static void set_next_look(const struct find *find, struct find_entry *entry, uint64_t now)
+{
+        bool young = find->watch && find_is_young(entry->since, now);
+
+        if (entry->kind == FIND_HOPELESS || !young) {
+                entry->open_at = find_next_open(entry->pid, entry->since, now);
+                entry->look_at = entry->kind == FIND_HOPELESS ? entry->open_at
+                                                              : find_next_look(entry->pid, entry->since, now);
+                return;
+        }
+        entry->open_at = entry->look_at = find_next_young(entry->kind == FIND_STARTING, entry->since, now);
 }
 
 void find_classify(struct find *find, struct find_entry *entry, const struct find_events *events, uint64_t now)
 {
+        bool reported = find_entry_is_reported(entry);
         char exe[2];
 
-        if (!find_entry_is_reported(entry) && nsutil_exe(entry->pid, exe, sizeof(exe)) == NSUTIL_E_NOT_FOUND)
+        if (!reported && nsutil_exe(entry->pid, exe, sizeof(exe)) == NSUTIL_E_NOT_FOUND) {
                 entry->kind = FIND_HOPELESS;
-        else
-                open_and_report(find, entry, events, now);
-        entry->open_at = find_next_open(entry->pid, entry->since, now);
-        entry->look_at = entry->kind == FIND_HOPELESS ? entry->open_at : find_next_look(entry->pid, entry->since, now);
+        } else if (!reported && now < entry->since + find->min_age) {
+                entry->open_at = entry->look_at = entry->since + find->min_age;
+                return;
+        } else {
+                select_and_open(find, entry, events, now);
+        }
+        set_next_look(find, entry, now);
 }

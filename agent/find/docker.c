@@ -2,90 +2,59 @@
 /*
  * Names from Docker without its socket, which would be root's power over the
  * machine: it keeps each container's settings in containers/ID/config.v2.json.
- * If podflame runs in a container of its own, that file is looked for below the
- * root of PID 1 as well, which is the host's with --pid=host.
+ *
+ * Under Kubernetes its labels name the pod as well. But labels may also come
+ * from whoever made the image: they are believed only of the pod that the kernel
+ * says the process is in.
  */
 #include "agent/find/internal.h"
 
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#include <json-c/json.h>
-
-#define DEFAULT_ROOT "/var/lib/docker"
 
 /* Some kilobytes; a container's environment, up to 128 KiB for each variable, is in there. */
 #define CONFIG_MAX ((size_t)1 << 20)
 
-/* Docker nests three levels. json-c recurses, so this also bounds the stack. */
-#define MAX_DEPTH 16
-
-#define ID_LENGTH 64
-
-static void copy_string(struct json_object *parent, const char *key, char *ret)
+static void set_pod(struct json_object *labels, const struct find_place *place, struct find_names *names)
 {
-        struct json_object *value;
+        size_t len;
+        const char *uid = find_json_text(find_json_get(labels, "io.kubernetes.pod.uid"), &len);
 
-        if (!json_object_object_get_ex(parent, key, &value) || !json_object_is_type(value, json_type_string))
+        if (!uid || !place->pod_uid[0] || strcmp(uid, place->pod_uid))
                 return;
-        const char *text = json_object_get_string(value);
-        size_t len = (size_t)json_object_get_string_len(value);
+        find_names_set_json(names->pod, sizeof(names->pod), find_json_get(labels, "io.kubernetes.pod.name"));
+        find_names_set_json(names->pod_namespace, sizeof(names->pod_namespace),
+                            find_json_get(labels, "io.kubernetes.pod.namespace"));
+        find_names_set_json(names->k8s_container, sizeof(names->k8s_container),
+                            find_json_get(labels, "io.kubernetes.container.name"));
+}
+
+void find_docker_parse(const char *text, size_t len, const struct find_place *place, struct find_names *names)
+{
+        struct json_object *root = find_json_parse(text, len), *config = find_json_get(root, "Config");
+        size_t name_len;
+        const char *name = find_json_text(find_json_get(root, "Name"), &name_len);
+
         /* Docker's names begin with a slash, from the days of links between containers. */
-        size_t skip = len > 0 && text[0] == '/';
-        find_clean(text + skip, len - skip, ret, FIND_NAME_SIZE);
+        if (name)
+                find_names_set(names->name, sizeof(names->name), name + (name[0] == '/'), name_len - (name[0] == '/'));
+        find_names_set_json(names->image, sizeof(names->image), find_json_get(config, "Image"));
+        set_pod(find_json_get(config, "Labels"), place, names);
+        find_json_free(root);
 }
 
-bool find_docker_parse(const char *text, size_t len, struct find_names *ret)
+void find_docker_names(struct find *find, const struct find_place *place, struct find_names *names)
 {
-        struct json_tokener *tokener = json_tokener_new_ex(MAX_DEPTH);
-        struct json_object *root = NULL, *config;
-
-        if (tokener && len <= CONFIG_MAX)
-                root = json_tokener_parse_ex(tokener, text, (int)len);
-        json_tokener_free(tokener);
-        if (!root)
-                return false;
-        copy_string(root, "Name", ret->name);
-        if (json_object_object_get_ex(root, "Config", &config))
-                copy_string(config, "Image", ret->image);
-        json_object_put(root);
-        return ret->name[0] || ret->image[0];
-}
-
-static int read_below_init(const char *path, char **ret_text, size_t *ret_len)
-{
-        int fd, r = nsutil_open_in_root(1, path, &fd);
-
-        if (r)
-                return r;
-        r = nsutil_read_fd(fd, CONFIG_MAX, ret_text, ret_len);
-        close(fd);
-        return r;
-}
-
-/* LXC's ids are names, and ".." is a name: only an id of Docker's own kind becomes part of a path. */
-static bool is_docker_id(const char *id)
-{
-        return strlen(id) == ID_LENGTH && strspn(id, "0123456789abcdef") == ID_LENGTH;
-}
-
-bool find_docker_names(const struct find *find, const char *id, struct find_names *ret)
-{
-        const char *root = find->docker_root ? find->docker_root : DEFAULT_ROOT;
         char path[PATH_MAX], *text;
         size_t len;
 
-        if (!is_docker_id(id))
-                return false;
-        if (snprintf(path, sizeof(path), "%s/containers/%s/config.v2.json", root, id) >= (int)sizeof(path))
-                return false;
-        if (nsutil_read_file_at(AT_FDCWD, path, CONFIG_MAX, &text, &len) && read_below_init(path, &text, &len))
-                return false;
-        bool found = find_docker_parse(text, len, ret);
+        if (!find_is_long_id(place->id) ||
+            snprintf(path, sizeof(path), "%s/containers/%s/config.v2.json", find->roots.docker, place->id) >=
+                    (int)sizeof(path) ||
+            find_read_file(&find->roots, path, CONFIG_MAX, &text, &len))
+                return;
+        find_docker_parse(text, len, place, names);
         free(text);
-        return found;
 }

@@ -6,31 +6,83 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+static int open_roots(const struct find_config *config, struct find_roots *roots)
+{
+        struct stat ours, inits;
+
+        roots->docker = strdup(config->docker_root ? config->docker_root : "/var/lib/docker");
+        roots->podman = strdup(config->podman_root ? config->podman_root : "/var/lib/containers/storage");
+        roots->log = strdup(config->log_root ? config->log_root : "/var/log");
+        roots->run = strdup(config->run_root ? config->run_root : "/run");
+        if (!roots->docker || !roots->podman || !roots->log || !roots->run)
+                return -ENOMEM;
+        roots->below_init = stat("/", &ours) == 0 && stat("/proc/1/root/", &inits) == 0 &&
+                            (ours.st_dev != inits.st_dev || ours.st_ino != inits.st_ino);
+        return 0;
+}
+
+static void close_roots(struct find_roots *roots)
+{
+        free(roots->docker);
+        free(roots->podman);
+        free(roots->log);
+        free(roots->run);
+}
+
+/* A manifest passes spec.nodeName in the environment; the host's name is usually the same. */
+static void set_node(const char *node, char ret[static FIND_NAME_SIZE])
+{
+        char host[FIND_NAME_SIZE] = "";
+        const char *ours = getenv("PODFLAME_NODE_NAME"), *usual = getenv("NODE_NAME");
+
+        gethostname(host, sizeof(host) - 1);
+        if (!node || !*node)
+                node = ours && *ours ? ours : usual && *usual ? usual : host;
+        find_clean(node, strlen(node), ret, FIND_NAME_SIZE);
+}
+
+static int open_fds(struct find *find, bool follow)
+{
+        struct epoll_event event = { .events = EPOLLIN };
+
+        find->ends_fd = epoll_create1(EPOLL_CLOEXEC);
+        find->fd = epoll_create1(EPOLL_CLOEXEC);
+        if (find->ends_fd < 0 || find->fd < 0 || epoll_ctl(find->fd, EPOLL_CTL_ADD, find->ends_fd, &event) < 0)
+                return -errno;
+        /* Where the kernel does not tell, find_scan() looks. */
+        if (!follow || find_watch_open(&find->watch))
+                return 0;
+        return epoll_ctl(find->fd, EPOLL_CTL_ADD, find_watch_fd(find->watch), &event) < 0 ? -errno : 0;
+}
 
 int find_open_with(const struct find_config *config, const struct find_ops *ops, struct find **ret)
 {
+        static const struct find_config usual;
         struct find *find = calloc(1, sizeof(*find));
         int r = -ENOMEM;
 
         if (!find)
                 return r;
+        if (!config)
+                config = &usual;
         find->ops = ops;
-        find->epoll_fd = -1;
-        if (config && config->docker_root) {
-                find->docker_root = strdup(config->docker_root);
-                if (!find->docker_root)
-                        goto out;
+        find->ends_fd = find->fd = -1;
+        find->rules = config->rules;
+        find->min_age = config->min_age_ms * UINT64_C(1000000);
+        find->show_unselected = config->show_unselected;
+        set_node(config->node, find->node);
+        r = open_roots(config, &find->roots);
+        if (!r)
+                r = find_names_open(find);
+        if (!r)
+                r = open_fds(find, config->follow);
+        if (!r) {
+                *ret = find;
+                find = NULL;
         }
-        find->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-        if (find->epoll_fd < 0) {
-                r = -errno;
-                goto out;
-        }
-        *ret = find;
-        find = NULL;
-        r = 0;
-out:
         find_close(find);
         return r;
 }
@@ -43,8 +95,12 @@ void find_close(struct find *find)
                 return;
         HASH_ITER(hh, find->entries, entry, next)
                 find_table_remove(find, entry);
-        if (find->epoll_fd >= 0)
-                close(find->epoll_fd);
-        free(find->docker_root);
+        find_watch_close(find->watch);
+        if (find->ends_fd >= 0)
+                close(find->ends_fd);
+        if (find->fd >= 0)
+                close(find->fd);
+        find_names_close(find);
+        close_roots(&find->roots);
         free(find);
 }

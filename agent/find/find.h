@@ -5,7 +5,8 @@
 /*
  * find: who on this machine is Python, and whose is it? Follows births, execs
  * and deaths, and gives each process its identity: (pid, start time), the
- * container it is in, that container's name and image, a service name.
+ * container and the pod it is in, their names, a service name; and says by the
+ * user's rules whether it is to be profiled.
  *
  * Errors: negative -errno, positive find_error. A struct find is for one thread.
  */
@@ -13,6 +14,7 @@
 #include "nsutil/nsutil.h"
 #include "pystack/pystack.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -21,9 +23,17 @@
 enum find_error {
         FIND_E_UNKNOWN = 1, /* no container of that name or id */
         FIND_E_AMBIGUOUS,   /* several: see the candidates */
+        FIND_E_RULE,        /* not a rule: see the message */
 };
 
+/* Pods' names have up to 253 characters. */
 #define FIND_NAME_SIZE 256
+
+/* What Kubernetes makes DNS labels: namespaces and containers, up to 63 characters. */
+#define FIND_LABEL_SIZE 64
+
+#define FIND_RESOURCE_SIZE 1024
+#define FIND_RULE_SIZE 256
 
 struct find_process {
         pid_t pid;
@@ -33,27 +43,78 @@ struct find_process {
         char container_id[NSUTIL_CONTAINER_ID_SIZE]; /* "": of the host */
         char container_name[FIND_NAME_SIZE];         /* "": not known */
         char image[FIND_NAME_SIZE];                  /* "": not known */
-        char service[FIND_NAME_SIZE];                /* never empty */
+        char pod[FIND_NAME_SIZE];                    /* these four "": not of Kubernetes, or not known */
+        char pod_namespace[FIND_LABEL_SIZE];
+        char k8s_container[FIND_LABEL_SIZE];
+        char pod_uid[NSUTIL_POD_UID_SIZE];
+        char node[FIND_NAME_SIZE];
+        char service[FIND_NAME_SIZE];        /* never empty */
+        char resource[FIND_RESOURCE_SIZE];   /* what else it says of itself: find_resource_next() */
+        bool selected;                       /* by the rules; true where there are none */
+        char rule[FIND_RULE_SIZE];           /* the rule that decided, "": none did */
         int status;               /* 0, or why pystack_open() failed */
         struct pystack_info info; /* version, file; detail when status is not 0 */
 };
 
+/*
+ * Goes through the attributes that a process claims in OTEL_RESOURCE_ATTRIBUTES,
+ * service.name and all that podflame says itself left out. *@ret_value is NULL
+ * before the first; both point into @process. False after the last.
+ */
+bool find_resource_next(const struct find_process *process, const char **ret_key, const char **ret_value);
+
+/* ---- rules ---------------------------------------------------------------- */
+
+/*
+ * KEY=GLOB[,KEY=GLOB]...: a rule matches if all of its globs do, "*" a slash too,
+ * an empty one only what is not known; "\\," is a comma. The last rule that
+ * matches decides. Where none does, a process is selected unless there are rules
+ * that select.
+ */
+struct find_rules;
+
+#define FIND_RULE_ERROR_SIZE 512
+
+int find_rules_new(struct find_rules **ret);
+void find_rules_free(struct find_rules *rules); /* accepts NULL */
+
+/* FIND_E_RULE: @error says what is wrong with @text, and where. */
+int find_rules_add(struct find_rules *rules, bool select, const char *text, char error[static FIND_RULE_ERROR_SIZE]);
+
+/* ---- finding -------------------------------------------------------------- */
+
 struct find;
 
 struct find_config {
-        const char *docker_root; /* NULL: /var/lib/docker, also seen through PID 1's root */
+        /* Folders of the host, NULL for where they usually are; also looked for below PID 1's root. */
+        const char *docker_root; /* /var/lib/docker */
+        const char *podman_root; /* /var/lib/containers/storage */
+        const char *log_root;    /* /var/log, with the kubelet's containers/ and pods/ */
+        const char *run_root;    /* /run, with the bundles of containerd and CRI-O */
+        const char *node;        /* NULL: $PODFLAME_NODE_NAME, $NODE_NAME, or the host's name */
+        const struct find_rules *rules; /* borrowed; NULL: everything is selected */
+        unsigned min_age_ms;            /* processes are left alone until so long after birth or exec */
+        bool show_unselected; /* also report, unread, those that are Python by name and not selected */
+        bool follow;          /* learn of births and execs from the kernel, if it lets us */
 };
 
 /* @config may be NULL. Holds a descriptor for each process that is reported born, where there are enough. */
 int find_open(const struct find_config *config, struct find **ret);
 void find_close(struct find *find); /* accepts NULL */
 
+/* Other rules (borrowed, NULL for none) from the next scan on, which reports those that change sides. */
+void find_set_rules(struct find *find, const struct find_rules *rules);
+
+/* Whether births and execs are told by the kernel; if not, processes are found by looking. */
+bool find_follows(const struct find *find);
+
 struct find_events {
         void *ctx;
         /*
          * A Python process has appeared: by birth, by exec, or because its
          * interpreter has started by now. @py is consumed; it is NULL where the
-         * process is Python but cannot be read (@process->status says why).
+         * process is Python but cannot be read (@process->status says why), or
+         * is not selected.
          */
         void (*born)(void *ctx, const struct find_process *process, struct pystack *py);
         /* One that was reported born has ended, or has become another by exec. */
@@ -61,14 +122,19 @@ struct find_events {
 };
 
 /*
- * Looks at the machine once and reports what has changed since the last time.
- * A process that was not Python is looked at again while it is young, since it
- * may exec, and now and then afterwards.
+ * Looks at the machine and reports what has changed since the last time. A
+ * process that was not Python is looked at again while it is young, since it
+ * may exec, and now and then afterwards. Where the kernel tells, only those are
+ * looked at that are new or young, and everything every few seconds.
  */
 int find_scan(struct find *find, const struct find_events *events);
 
-/* A descriptor that becomes readable when a process that was reported born has ended: time to scan. */
+/*
+ * When to scan: as soon as the descriptor is readable (a process that was
+ * reported born has ended; births, execs), or after so many milliseconds.
+ */
 int find_fd(const struct find *find);
+int find_timeout_ms(const struct find *find);
 
 /*
  * Makes the next scan look at @pid anew, since it may have become another program

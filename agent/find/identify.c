@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who a process is. Of its environment one variable is taken, by which its
+ * Who a process is. Of its environment two variables are taken, by which its
  * owner says under which name it is to be known; the rest is never looked at.
+ * Where it runs, only the kernel and the runtimes say.
  */
 #include "agent/find/internal.h"
 
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* The kernel limits one string to 128 KiB, all to a quarter of the stack's limit: 2 MiB by default. */
 #define ENVIRON_MAX ((size_t)2 << 20)
+#define CMDLINE_MAX ENVIRON_MAX
+
+/* As in nsutil: a dozen hierarchies with a path of up to 4096 bytes each, several times over. */
+#define CGROUP_MAX ((size_t)256 << 10)
+
+/* Of a cgroup's path, what rules are compared with. */
+#define CGROUP_PATH_SIZE 1024
 
 static void set_exe(struct find_process *process)
 {
@@ -29,18 +36,58 @@ static void set_cmdline(struct find_process *process)
         find_clean(cmdline, strlen(cmdline), process->cmdline, sizeof(process->cmdline));
 }
 
-static void set_container(const struct find *find, struct find_process *process)
+/* The longest path of all hierarchies says most; on cgroup v2 there is one. */
+static void longest_path(const char *text, char *ret, size_t size)
 {
-        struct find_names names;
+        size_t longest = 0;
 
-        if (nsutil_container_id(process->pid, process->container_id))
-                return;
-        find_names_get(find, process->container_id, &names);
-        memcpy(process->container_name, names.name, sizeof(names.name));
-        memcpy(process->image, names.image, sizeof(names.image));
+        for (const char *line = text; *line;) {
+                size_t len = strcspn(line, "\n");
+                const char *colon = memchr(line, ':', len);
+                const char *path = colon ? memchr(colon + 1, ':', len - (size_t)(colon + 1 - line)) : NULL;
+
+                if (path && len - (size_t)(path + 1 - line) > longest) {
+                        longest = len - (size_t)(path + 1 - line);
+                        find_clean(path + 1, longest, ret, size);
+                }
+                line += len + (line[len] == '\n');
+        }
 }
 
-static void set_service_from_environ(struct find_process *process)
+static void set_cgroup(struct find_process *process, char cgroup[static CGROUP_PATH_SIZE])
+{
+        char *text;
+        size_t len;
+
+        if (nsutil_read_proc(process->pid, "cgroup", CGROUP_MAX, &text, &len))
+                return;
+        nsutil_cgroup_pod_uid(text, len, process->pod_uid);
+        longest_path(text, cgroup, CGROUP_PATH_SIZE);
+        free(text);
+}
+
+static void set_container(struct find *find, struct find_process *process, const char *cgroup)
+{
+        const struct find_place place = {
+                .pid = process->pid,
+                .id = process->container_id,
+                .pod_uid = process->pod_uid,
+                .hidden = !strcmp(cgroup, "/"),
+        };
+        struct find_names names;
+
+        nsutil_container_id(process->pid, process->container_id);
+        find_names_get(find, &place, &names);
+        memcpy(process->container_name, names.name, sizeof(names.name));
+        memcpy(process->image, names.image, sizeof(names.image));
+        memcpy(process->pod, names.pod, sizeof(names.pod));
+        memcpy(process->pod_namespace, names.pod_namespace, sizeof(names.pod_namespace));
+        memcpy(process->k8s_container, names.k8s_container, sizeof(names.k8s_container));
+        memcpy(process->pod_uid, names.pod_uid, sizeof(names.pod_uid));
+        memcpy(process->node, find->node, sizeof(process->node));
+}
+
+static void set_claims(struct find_process *process)
 {
         char *text;
         size_t len, value_len;
@@ -50,14 +97,32 @@ static void set_service_from_environ(struct find_process *process)
         const char *value = find_environ_get(text, len, "OTEL_SERVICE_NAME", &value_len);
         if (value)
                 find_clean(value, value_len, process->service, sizeof(process->service));
+        value = find_environ_get(text, len, "OTEL_RESOURCE_ATTRIBUTES", &value_len);
+        if (value)
+                find_resource_parse(value, value_len, process);
+        free(text);
+}
+
+static void set_program(const struct find_process *process, char program[static FIND_NAME_SIZE])
+{
+        char *text;
+        size_t len;
+
+        program[0] = '\0';
+        if (nsutil_read_proc(process->pid, "cmdline", CMDLINE_MAX, &text, &len))
+                return;
+        find_program_name(process->exe, text, len, program, FIND_NAME_SIZE);
         free(text);
 }
 
 static void set_service(struct find_process *process, const char *comm)
 {
-        const char *const choices[] = { process->container_name, find_basename(process->exe), comm, "unknown" };
+        char program[FIND_NAME_SIZE];
+        const char *const choices[] = { process->k8s_container, process->container_name, program,
+                                        find_basename(process->exe), comm, "unknown" };
 
-        set_service_from_environ(process);
+        set_claims(process);
+        set_program(process, program);
         for (size_t i = 0; !process->service[0] && i < sizeof(choices) / sizeof(*choices); i++)
                 find_clean(choices[i], strlen(choices[i]), process->service, sizeof(process->service));
 }
@@ -65,6 +130,7 @@ static void set_service(struct find_process *process, const char *comm)
 int find_identify(struct find *find, pid_t pid, struct find_process *ret)
 {
         struct find_process process = { .pid = pid };
+        char cgroup[CGROUP_PATH_SIZE] = "";
         struct nsutil_stat stat, again;
         int r = nsutil_stat_read(pid, &stat);
 
@@ -73,8 +139,10 @@ int find_identify(struct find *find, pid_t pid, struct find_process *ret)
         process.start_time = stat.start_time;
         set_exe(&process);
         set_cmdline(&process);
-        set_container(find, &process);
+        set_cgroup(&process, cgroup);
+        set_container(find, &process, cgroup);
         set_service(&process, stat.comm);
+        find_rules_apply(find->rules, cgroup, &process);
         /* All of that was said of one and the same process only if it is still there. */
         r = nsutil_stat_read(pid, &again);
         if (!r && again.start_time != stat.start_time)

@@ -6,6 +6,7 @@
 
 #include "agent/find/find.h"
 
+#include <dirent.h>
 #include <stdbool.h>
 
 /* Out of memory is the caller's to handle, not uthash's to exit on. */
@@ -19,7 +20,7 @@ enum find_kind {
         FIND_HOPELESS,   /* a thread of the kernel or a zombie: will never be Python */
         FIND_STARTING,   /* Python whose interpreter is not up yet */
         FIND_PYTHON,     /* reported born, with a struct pystack */
-        FIND_UNREADABLE, /* reported born, without */
+        FIND_UNREADABLE, /* reported born, without: refused, or not selected */
 };
 
 struct find_entry {
@@ -29,11 +30,15 @@ struct find_entry {
         int pidfd;            /* of one that was reported, if descriptors suffice; else -1 */
         enum find_kind kind;
         int status;       /* why it is unreadable */
+        bool selected;    /* as it was reported */
+        unsigned rules;   /* the generation of rules that decided */
         uint64_t since;   /* ns since boot: when it was born, last executed a program, or was seen starting */
         uint64_t look_at; /* ns since boot: see whether it has executed a program */
         uint64_t open_at; /* ns since boot: try pystack again */
         uint64_t scan;    /* the last one that saw it */
         UT_hash_handle hh;
+        bool is_young;    /* in the list of those to be looked at between scans of everything */
+        struct find_entry *prev, *next;
 };
 
 /* How processes are opened: by pystack, or by a test. */
@@ -42,12 +47,36 @@ struct find_ops {
         void (*close)(struct pystack *py);
 };
 
+/* Below which the files of runtimes are looked for. */
+struct find_roots {
+        char *docker, *podman, *log, *run;
+        bool below_init; /* PID 1 has another root than we */
+};
+
+struct find_watch;
+struct find_links;
+struct find_names_cache;
+
 struct find {
         const struct find_ops *ops;
-        char *docker_root;
+        struct find_roots roots;
+        char node[FIND_NAME_SIZE];
+        struct find_links *links;
+        struct find_names_cache *names; /* NULL: nothing is remembered */
+
+        const struct find_rules *rules;
+        unsigned rules_generation;
+        uint64_t min_age; /* ns */
+        bool show_unselected;
+
         struct find_entry *entries;
-        int epoll_fd; /* the pidfds of those reported */
+        struct find_entry *young;
+        int ends_fd; /* epoll of the pidfds of those reported */
+        int fd;      /* epoll of that one and the watch's */
+        struct find_watch *watch; /* NULL: births and execs are not told */
+        uint64_t muted_until;     /* ns since boot; 0: the watch may wake us */
         uint64_t scan;
+        uint64_t full_at; /* ns since boot: look at everything */
 };
 
 int find_open_with(const struct find_config *config, const struct find_ops *ops, struct find **ret);
@@ -69,10 +98,28 @@ void find_table_unwatch(struct find *find, struct find_entry *entry);
 
 bool find_entry_is_reported(const struct find_entry *entry);
 
+/* Puts @entry among the young, or takes it out. */
+void find_table_set_young(struct find *find, struct find_entry *entry, bool young);
+
 /* ---- is it Python? (classify.c) ------------------------------------------ */
 
 /* Tries to open @entry's process, and reports it if it is Python. Says when to look again. */
 void find_classify(struct find *find, struct find_entry *entry, const struct find_events *events, uint64_t now);
+
+/* ---- births and execs as the kernel tells them (watch.c) ----------------- */
+
+/* -errno where it may not be had. */
+int find_watch_open(struct find_watch **ret);
+void find_watch_close(struct find_watch *watch); /* accepts NULL */
+
+/* Becomes readable when there is something to hear. */
+int find_watch_fd(const struct find_watch *watch);
+
+/*
+ * Calls @each for every process that was born or has executed a program since
+ * the last time; returns how many that were, and whether more were lost.
+ */
+size_t find_watch_hear(struct find_watch *watch, void (*each)(pid_t pid, void *ctx), void *ctx, bool *ret_lost);
 
 /* ---- when to look again (schedule.c) ------------------------------------- */
 
@@ -83,6 +130,13 @@ uint64_t find_ticks_to_ns(uint64_t ticks);
 /* When to see whether a process has executed a program, and when to open it again. */
 uint64_t find_next_look(pid_t pid, uint64_t since, uint64_t now);
 uint64_t find_next_open(pid_t pid, uint64_t since, uint64_t now);
+
+/* A process that was just born or has just executed a program is given so long before it is looked at. */
+#define FIND_FIRST_LOOK_NS UINT64_C(5000000)
+
+/* The same for both while it is young; interpreters that start are looked at more often. */
+bool find_is_young(uint64_t since, uint64_t now);
+uint64_t find_next_young(bool starting, uint64_t since, uint64_t now);
 
 /* ---- text (clean.c) ------------------------------------------------------ */
 
@@ -98,21 +152,100 @@ const char *find_basename(const char *path);
 /* The value of @name in the text of /proc/PID/environ, NULL if it is not set or empty. */
 const char *find_environ_get(const char *text, size_t len, const char *name, size_t *ret_len);
 
+/* ---- files of the host (files.c) ------------------------------------------ */
+
+/* In our root, else in PID 1's, where that is another. Regular files only. */
+int find_read_file(const struct find_roots *roots, const char *path, size_t max, char **ret_text, size_t *ret_len);
+
+/* The same for a directory; NULL if there is none. */
+DIR *find_open_dir(const struct find_roots *roots, const char *path);
+
+/* Docker's, containerd's, CRI-O's and podman's kind of id: it may become part of a path. */
+bool find_is_long_id(const char *id);
+
+/* ---- JSON (json.c) -------------------------------------------------------- */
+
+struct json_object;
+
+/* NULL if it is not JSON. */
+struct json_object *find_json_parse(const char *text, size_t len);
+void find_json_free(struct json_object *json); /* accepts NULL */
+
+/* Members of objects and items of arrays; NULL if there is none. Borrowed from @json, which may be NULL. */
+struct json_object *find_json_get(struct json_object *json, const char *key);
+struct json_object *find_json_at(struct json_object *json, size_t i);
+
+/* NULL if @json is not a string. */
+const char *find_json_text(struct json_object *json, size_t *ret_len);
+
 /* ---- names of containers (names.c and its sources) ----------------------- */
+
+/* What the kernel says of where a process is. */
+struct find_place {
+        pid_t pid;           /* 0: any process of the container */
+        const char *id;      /* the container's; "": not known */
+        const char *pod_uid; /* "": not known */
+        bool hidden;         /* its cgroup tells nothing: "0::/" */
+};
 
 struct find_names {
         char name[FIND_NAME_SIZE];
         char image[FIND_NAME_SIZE];
+        char pod[FIND_NAME_SIZE];
+        char pod_namespace[FIND_LABEL_SIZE];
+        char k8s_container[FIND_LABEL_SIZE];
+        char pod_uid[NSUTIL_POD_UID_SIZE];
 };
 
 /* Asks every source; what none of them knows is "". */
-void find_names_get(const struct find *find, const char *id, struct find_names *ret);
+void find_names_get(struct find *find, const struct find_place *place, struct find_names *ret);
 
-/* Sources return whether they know the container; they find @ret empty. */
-bool find_docker_names(const struct find *find, const char *id, struct find_names *ret);
+int find_names_open(struct find *find);
+void find_names_close(struct find *find);
 
-/* The text of Docker's config.v2.json of a container. */
-bool find_docker_parse(const char *text, size_t len, struct find_names *ret);
+/* Cleans @text into a field that is still empty. */
+void find_names_set(char *field, size_t size, const char *text, size_t len);
+
+/* The same with the string @json; nothing if it is none. */
+void find_names_set_json(char *field, size_t size, struct json_object *json);
+
+/* Sources add what they know and nobody knew before them. */
+void find_link_names(struct find *find, const struct find_place *place, struct find_names *names);
+void find_mount_names(struct find *find, const struct find_place *place, struct find_names *names);
+void find_pod_log_names(struct find *find, const struct find_place *place, struct find_names *names);
+void find_docker_names(struct find *find, const struct find_place *place, struct find_names *names);
+void find_podman_names(struct find *find, const struct find_place *place, struct find_names *names);
+void find_bundle_names(struct find *find, const struct find_place *place, struct find_names *names);
+
+void find_links_free(struct find_links *links); /* accepts NULL */
+
+/* Their parsers. The text of Docker's config.v2.json of a container. */
+void find_docker_parse(const char *text, size_t len, const struct find_place *place, struct find_names *names);
+
+/* The text of podman's and CRI-O's containers.json. */
+void find_podman_parse(const char *text, size_t len, const struct find_place *place, struct find_names *names);
+
+/* The text of /proc/PID/mountinfo in a pod. */
+void find_mount_parse(const char *text, size_t len, const struct find_place *place, struct find_names *names);
+
+/* POD_NAMESPACE_CONTAINER-ID.log; @ret_id is untouched if it is not of that form. */
+bool find_link_parse(const char *link, char ret_id[static NSUTIL_CONTAINER_ID_SIZE], struct find_names *ret);
+
+/* ---- names of services (service.c, resource.c) --------------------------- */
+
+/*
+ * What a program is called: Python by its script or module. @args is the text of
+ * /proc/PID/cmdline.
+ */
+void find_program_name(const char *exe, const char *args, size_t len, char *ret, size_t size);
+
+/* Reads OTEL_RESOURCE_ATTRIBUTES into process->resource, and service.name into process->service if that is empty. */
+void find_resource_parse(const char *text, size_t len, struct find_process *process);
+
+/* ---- rules (select.c) ---------------------------------------------------- */
+
+/* Sets process->selected and rule. @cgroup: the path of its cgroup. @rules may be NULL. */
+void find_rules_apply(const struct find_rules *rules, const char *cgroup, struct find_process *process);
 
 /* ---- containers by name (match.c) ---------------------------------------- */
 

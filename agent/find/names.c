@@ -1,20 +1,99 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a container is called. Its id comes from the kernel, its name only from
- * what its runtime leaves lying about: each runtime's file is one source. Nothing
- * is cached: containers can be renamed, and one file per new process is cheap.
+ * What a container is called. Its id comes from the kernel, its names only from
+ * what its runtime leaves lying about: each kind of file is one source. Answers
+ * are remembered for some seconds: containers can be renamed, but the processes
+ * of a container often come in swarms.
  */
 #include "agent/find/internal.h"
 
-/* In this order; the first that knows the container is believed. */
-static bool (*const sources[])(const struct find *find, const char *id, struct find_names *ret) = {
-        find_docker_names,
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define N_REMEMBERED 64
+#define REMEMBER_NS UINT64_C(10000000000)
+
+struct find_names_cache {
+        struct {
+                char id[NSUTIL_CONTAINER_ID_SIZE];
+                uint64_t until; /* ns since boot */
+                struct find_names names;
+        } slots[N_REMEMBERED];
+        size_t next;
 };
 
-void find_names_get(const struct find *find, const char *id, struct find_names *ret)
+/* In this order, until nothing is missing. What the kubelet says comes first. */
+static void (*const sources[])(struct find *find, const struct find_place *place, struct find_names *names) = {
+        find_link_names,   find_mount_names,  find_pod_log_names,
+        find_docker_names, find_podman_names, find_bundle_names,
+};
+
+void find_names_set(char *field, size_t size, const char *text, size_t len)
 {
+        if (!field[0])
+                find_clean(text, len, field, size);
+}
+
+void find_names_set_json(char *field, size_t size, struct json_object *json)
+{
+        size_t len;
+        const char *text = find_json_text(json, &len);
+
+        if (text)
+                find_names_set(field, size, text, len);
+}
+
+static bool is_complete(const struct find_names *names)
+{
+        return names->image[0] && (names->name[0] || (names->k8s_container[0] && names->pod[0]));
+}
+
+static const struct find_names *recall(const struct find_names_cache *cache, const char *id)
+{
+        uint64_t now = find_now();
+
+        for (size_t i = 0; i < N_REMEMBERED; i++)
+                if (cache->slots[i].until > now && !strcmp(cache->slots[i].id, id))
+                        return &cache->slots[i].names;
+        return NULL;
+}
+
+static void remember(struct find_names_cache *cache, const char *id, const struct find_names *names)
+{
+        size_t i = cache->next++ % N_REMEMBERED;
+
+        snprintf(cache->slots[i].id, sizeof(cache->slots[i].id), "%s", id);
+        cache->slots[i].names = *names;
+        cache->slots[i].until = find_now() + REMEMBER_NS;
+}
+
+void find_names_get(struct find *find, const struct find_place *place, struct find_names *ret)
+{
+        const struct find_names *known = find->names && place->id[0] ? recall(find->names, place->id) : NULL;
+
+        if (known) {
+                *ret = *known;
+                return;
+        }
         *ret = (struct find_names){ 0 };
-        for (size_t i = 0; i < sizeof(sources) / sizeof(*sources); i++)
-                if (sources[i](find, id, ret))
-                        return;
+        for (size_t i = 0; i < sizeof(sources) / sizeof(*sources) && !is_complete(ret); i++)
+                sources[i](find, place, ret);
+        if (place->pod_uid[0])
+                find_clean(place->pod_uid, strlen(place->pod_uid), ret->pod_uid, sizeof(ret->pod_uid));
+        if (find->names && place->id[0] && is_complete(ret))
+                remember(find->names, place->id, ret);
+}
+
+int find_names_open(struct find *find)
+{
+        find->names = calloc(1, sizeof(*find->names));
+        return find->names ? 0 : -ENOMEM;
+}
+
+void find_names_close(struct find *find)
+{
+        find_links_free(find->links);
+        free(find->names);
 }

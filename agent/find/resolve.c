@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* As in nsutil: a dozen hierarchies with a path of up to 4096 bytes each, several times over. */
+#define CGROUP_MAX ((size_t)256 << 10)
+
 struct member {
         char id[NSUTIL_CONTAINER_ID_SIZE];
         pid_t pid;
@@ -51,7 +54,28 @@ static int compare_members(const void *a, const void *b)
         return r ? r : (left->pid > right->pid) - (left->pid < right->pid);
 }
 
-static int list_containers(const struct find *find, const struct members *members, struct find_candidate **ret,
+/* By its own name, or as Kubernetes addresses it: NAMESPACE/POD/CONTAINER. */
+static void name_candidate(struct find *find, const struct member *member, struct find_candidate *candidate)
+{
+        char uid[NSUTIL_POD_UID_SIZE] = "", *text;
+        struct find_place place = { .pid = member->pid, .id = member->id, .pod_uid = uid };
+        struct find_names names;
+        size_t len;
+
+        if (nsutil_read_proc(member->pid, "cgroup", CGROUP_MAX, &text, &len) == 0) {
+                nsutil_cgroup_pod_uid(text, len, uid);
+                free(text);
+        }
+        find_names_get(find, &place, &names);
+        memcpy(candidate->id, member->id, sizeof(candidate->id));
+        if (names.name[0] || !names.pod[0])
+                memcpy(candidate->name, names.name, sizeof(candidate->name));
+        else
+                snprintf(candidate->name, sizeof(candidate->name), "%s/%.126s/%s", names.pod_namespace, names.pod,
+                         names.k8s_container);
+}
+
+static int list_containers(struct find *find, const struct members *members, struct find_candidate **ret,
                            size_t *ret_n)
 {
         struct find_candidate *containers = calloc(members->n + 1, sizeof(*containers));
@@ -60,14 +84,9 @@ static int list_containers(const struct find *find, const struct members *member
         if (!containers)
                 return -ENOMEM;
         for (size_t i = 0; i < members->n; i++) {
-                struct find_names names;
-
                 if (n > 0 && !strcmp(containers[n - 1].id, members->all[i].id))
                         continue;
-                find_names_get(find, members->all[i].id, &names);
-                memcpy(containers[n].id, members->all[i].id, sizeof(containers[n].id));
-                memcpy(containers[n].name, names.name, sizeof(containers[n].name));
-                n++;
+                name_candidate(find, &members->all[i], &containers[n++]);
         }
         *ret = containers;
         *ret_n = n;

@@ -1,15 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One look at the machine: who has ended, who is new, who has become another.
+ * Who has ended, who is new, who has become another.
  *
- * A known process costs a directory entry and a hash lookup; only those that are
- * due are read. An exec shows in the address of the stack, which the kernel draws
- * anew for each program (not where address space randomisation is switched off).
+ * Either by one look at the whole machine: a known process costs a directory
+ * entry and a hash lookup; only those that are due are read. Or, where the kernel
+ * tells of births and execs, by looks at the young alone, and at everything only
+ * every few seconds, for what was not told.
+ *
+ * An exec shows in the address of the stack, which the kernel draws anew for each
+ * program (not where address space randomisation is switched off).
  */
 #include "agent/find/internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
+
+#include <utlist.h>
+
+#define NS_PER_MS UINT64_C(1000000)
+
+/* Between looks at everything, without and with the kernel's news. */
+#define SCAN_NS (300 * NS_PER_MS)
+#define FOLLOWED_SCAN_NS (5000 * NS_PER_MS)
+
+/* Threads are news, too: a machine that starts thousands a second wakes us no more often than this. */
+#define MUTE_NS FIND_FIRST_LOOK_NS
 
 struct visit {
         struct find *find;
@@ -29,16 +45,28 @@ static void forget(struct find *find, struct find_entry *entry, const struct fin
         find_table_remove(find, entry);
 }
 
-static int meet(const struct visit *visit, pid_t pid)
+/* Those that are reported or hopeless need no more looks than scans of everything give them. */
+static void settle(const struct visit *visit, struct find_entry *entry)
+{
+        bool open = entry->kind == FIND_OTHER || entry->kind == FIND_STARTING;
+        bool young = find_is_young(entry->since + visit->find->min_age, visit->now);
+
+        find_table_set_young(visit->find, entry, visit->find->watch && open && young);
+}
+
+/* Adds a process to the table; NULL if it has ended already, or memory is short (*@ret is -ENOMEM then). */
+static struct find_entry *add(const struct visit *visit, pid_t pid, int *ret)
 {
         struct nsutil_stat stat;
         int r = nsutil_stat_read(pid, &stat);
 
+        *ret = r == -ENOMEM ? r : 0;
         if (r)
-                return r == -ENOMEM ? r : 0; /* it has ended already */
+                return NULL;
         struct find_entry *entry = calloc(1, sizeof(*entry));
+        *ret = -ENOMEM;
         if (!entry)
-                return -ENOMEM;
+                return NULL;
         *entry = (struct find_entry){
                 .pid = pid,
                 .pidfd = -1,
@@ -47,11 +75,23 @@ static int meet(const struct visit *visit, pid_t pid)
                 .since = find_ticks_to_ns(stat.start_time),
                 .scan = visit->find->scan,
         };
-        r = find_table_add(visit->find, entry);
-        if (r)
+        if (find_table_add(visit->find, entry)) {
                 free(entry);
-        else
+                return NULL;
+        }
+        *ret = 0;
+        return entry;
+}
+
+static int meet(const struct visit *visit, pid_t pid)
+{
+        int r;
+        struct find_entry *entry = add(visit, pid, &r);
+
+        if (entry) {
                 find_classify(visit->find, entry, visit->events, visit->now);
+                settle(visit, entry);
+        }
         return r;
 }
 
@@ -82,28 +122,64 @@ static bool has_executed(struct find_entry *entry, const struct nsutil_stat *sta
         return before && entry->start_stack != before;
 }
 
+/* Under new rules a process that was reported may change sides: then it is looked at as if for the first time. */
+static void apply_new_rules(const struct visit *visit, struct find_entry *entry)
+{
+        struct find_process process;
+
+        if (!find_entry_is_reported(entry) || entry->rules == visit->find->rules_generation)
+                return;
+        if (find_identify(visit->find, entry->pid, &process))
+                return;
+        entry->rules = visit->find->rules_generation;
+        if (process.selected == entry->selected)
+                return;
+        report_end(entry, visit->events);
+        find_table_unwatch(visit->find, entry);
+        entry->kind = FIND_OTHER;
+        entry->open_at = 0;
+}
+
+static void look(const struct visit *visit, struct find_entry *entry, const struct nsutil_stat *stat)
+{
+        if (is_executing(entry, stat)) {
+                entry->look_at = visit->now + FIND_FIRST_LOOK_NS;
+                return;
+        }
+        if (has_executed(entry, stat)) {
+                become_another(visit, entry);
+        } else {
+                entry->look_at = find_next_look(entry->pid, entry->since, visit->now);
+                apply_new_rules(visit, entry);
+                if (entry->kind != FIND_PYTHON && visit->now >= entry->open_at)
+                        find_classify(visit->find, entry, visit->events, visit->now);
+        }
+        settle(visit, entry);
+}
+
 static int look_again(const struct visit *visit, struct find_entry *entry)
 {
         struct nsutil_stat stat;
         pid_t pid = entry->pid;
+        int r = nsutil_stat_read(pid, &stat);
 
-        if (nsutil_stat_read(pid, &stat))
+        if (r == NSUTIL_E_GONE) {
+                forget(visit->find, entry, visit->events);
                 return 0;
+        }
+        if (r) {
+                entry->look_at = visit->now + FIND_FIRST_LOOK_NS;
+                return 0;
+        }
         if (stat.start_time != entry->start_time) {
                 forget(visit->find, entry, visit->events);
                 return meet(visit, pid);
         }
-        if (is_executing(entry, &stat))
-                return 0; /* still due at the next scan */
-        if (has_executed(entry, &stat)) {
-                become_another(visit, entry);
-                return 0;
-        }
-        entry->look_at = find_next_look(pid, entry->since, visit->now);
-        if (entry->kind != FIND_PYTHON && visit->now >= entry->open_at)
-                find_classify(visit->find, entry, visit->events, visit->now);
+        look(visit, entry, &stat);
         return 0;
 }
+
+/* ---- everything ------------------------------------------------------------ */
 
 static bool is_due(const struct find_entry *entry, uint64_t now)
 {
@@ -121,32 +197,153 @@ static int visit_pid(pid_t pid, void *ctx)
         return is_due(entry, visit->now) ? look_again(visit, entry) : 0;
 }
 
-int find_scan(struct find *find, const struct find_events *events)
+static int look_at_all(struct visit *visit)
 {
-        struct visit visit = { .find = find, .events = events, .now = find_now() };
+        struct find *find = visit->find;
         struct find_entry *entry, *next;
 
         find->scan++;
-        while ((entry = find_table_ended(find)))
-                forget(find, entry, events);
-        int r = nsutil_each_pid(visit_pid, &visit);
+        find->full_at = visit->now + (find->watch ? FOLLOWED_SCAN_NS : SCAN_NS);
+        int r = nsutil_each_pid(visit_pid, visit);
         if (r)
                 return r;
         HASH_ITER(hh, find->entries, entry, next)
                 if (entry->scan != find->scan)
-                        forget(find, entry, events);
+                        forget(find, entry, visit->events);
         return 0;
 }
 
+/* ---- the young ------------------------------------------------------------- */
+
+struct hearing {
+        const struct visit *visit;
+        int r;
+};
+
+/*
+ * One that was reported is looked at now, since it may be it no more. Anybody else
+ * is given a moment: who is born will most often execute a program, and who has
+ * executed one has nothing in its memory yet.
+ */
+static void hear(pid_t pid, void *ctx)
+{
+        struct hearing *hearing = ctx;
+        const struct visit *visit = hearing->visit;
+        struct find_entry *entry = find_table_get(visit->find, pid);
+
+        if (!entry) {
+                int r;
+
+                entry = add(visit, pid, &r);
+                if (r)
+                        hearing->r = r;
+                if (!entry)
+                        return;
+                entry->since = visit->now;
+        }
+        entry->look_at = visit->now + (find_entry_is_reported(entry) ? 0 : FIND_FIRST_LOOK_NS);
+        if (!find_entry_is_reported(entry))
+                entry->open_at = entry->look_at;
+        find_table_set_young(visit->find, entry, true);
+}
+
+/* While the watch is muted, the time-out makes the caller come back. */
+static void mute(struct find *find, bool muted, uint64_t now)
+{
+        struct epoll_event event = { .events = muted ? 0 : EPOLLIN };
+
+        if (muted == (find->muted_until != 0)) {
+                if (muted)
+                        find->muted_until = now + MUTE_NS;
+                return;
+        }
+        find->muted_until = muted ? now + MUTE_NS : 0;
+        epoll_ctl(find->fd, EPOLL_CTL_MOD, find_watch_fd(find->watch), &event);
+}
+
+static int listen_to_kernel(const struct visit *visit)
+{
+        struct hearing hearing = { .visit = visit };
+        bool lost = false;
+        size_t n = find_watch_hear(visit->find->watch, hear, &hearing, &lost);
+
+        if (lost)
+                visit->find->full_at = 0;
+        if (n > 0 || visit->now >= visit->find->muted_until)
+                mute(visit->find, n > 0, visit->now);
+        return hearing.r;
+}
+
+static int look_at_young(const struct visit *visit)
+{
+        struct find_entry *entry, *next;
+        int r = 0;
+
+        DL_FOREACH_SAFE(visit->find->young, entry, next)
+        {
+                if (visit->now >= entry->look_at && !r)
+                        r = look_again(visit, entry);
+        }
+        return r;
+}
+
+int find_scan(struct find *find, const struct find_events *events)
+{
+        struct visit visit = { .find = find, .events = events, .now = find_now() };
+        struct find_entry *entry;
+        int r = 0;
+
+        while ((entry = find_table_ended(find)))
+                forget(find, entry, events);
+        if (find->watch)
+                r = listen_to_kernel(&visit);
+        if (r)
+                return r;
+        return !find->watch || visit.now >= find->full_at ? look_at_all(&visit) : look_at_young(&visit);
+}
+
+/* ---- what the caller asks and tells ---------------------------------------- */
+
 int find_fd(const struct find *find)
 {
-        return find->epoll_fd;
+        return find->fd;
+}
+
+bool find_follows(const struct find *find)
+{
+        return find->watch != NULL;
+}
+
+int find_timeout_ms(const struct find *find)
+{
+        uint64_t now = find_now(), at = find->full_at;
+        const struct find_entry *entry;
+
+        if (find->muted_until && find->muted_until < at)
+                at = find->muted_until;
+        DL_FOREACH(find->young, entry)
+                if (entry->look_at < at)
+                        at = entry->look_at;
+        return at > now ? (int)((at - now + NS_PER_MS - 1) / NS_PER_MS) : 0;
 }
 
 void find_recheck(struct find *find, pid_t pid)
 {
         struct find_entry *entry = find_table_get(find, pid);
 
-        if (entry)
+        if (!entry)
+                return;
+        entry->look_at = entry->open_at = 0;
+        find_table_set_young(find, entry, find->watch);
+}
+
+void find_set_rules(struct find *find, const struct find_rules *rules)
+{
+        struct find_entry *entry, *next;
+
+        find->rules = rules;
+        find->rules_generation++;
+        find->full_at = 0;
+        HASH_ITER(hh, find->entries, entry, next)
                 entry->look_at = entry->open_at = 0;
 }

@@ -13,6 +13,8 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include <utlist.h>
+
 bool find_entry_is_reported(const struct find_entry *entry)
 {
         return entry->kind == FIND_PYTHON || entry->kind == FIND_UNREADABLE;
@@ -35,6 +37,7 @@ int find_table_add(struct find *find, struct find_entry *entry)
 void find_table_remove(struct find *find, struct find_entry *entry)
 {
         find_table_unwatch(find, entry);
+        find_table_set_young(find, entry, false);
         HASH_DEL(find->entries, entry);
         free(entry);
 }
@@ -43,7 +46,7 @@ struct find_entry *find_table_ended(const struct find *find)
 {
         struct epoll_event event;
 
-        return epoll_wait(find->epoll_fd, &event, 1, 0) == 1 ? event.data.ptr : NULL;
+        return epoll_wait(find->ends_fd, &event, 1, 0) == 1 ? event.data.ptr : NULL;
 }
 
 /* A pidfd that cannot be watched is as good as none. */
@@ -51,7 +54,7 @@ void find_table_watch(struct find *find, struct find_entry *entry, int pidfd)
 {
         struct epoll_event event = { .events = EPOLLIN, .data.ptr = entry };
 
-        if (pidfd >= 0 && epoll_ctl(find->epoll_fd, EPOLL_CTL_ADD, pidfd, &event) < 0) {
+        if (pidfd >= 0 && epoll_ctl(find->ends_fd, EPOLL_CTL_ADD, pidfd, &event) < 0) {
                 close(pidfd);
                 pidfd = -1;
         }
@@ -63,7 +66,18 @@ void find_table_unwatch(struct find *find, struct find_entry *entry)
 {
         if (entry->pidfd < 0)
                 return;
-        epoll_ctl(find->epoll_fd, EPOLL_CTL_DEL, entry->pidfd, NULL);
+        epoll_ctl(find->ends_fd, EPOLL_CTL_DEL, entry->pidfd, NULL);
         close(entry->pidfd);
         entry->pidfd = -1;
+}
+
+void find_table_set_young(struct find *find, struct find_entry *entry, bool young)
+{
+        if (young == entry->is_young)
+                return;
+        if (young)
+                DL_APPEND(find->young, entry);
+        else
+                DL_DELETE(find->young, entry);
+        entry->is_young = young;
 }

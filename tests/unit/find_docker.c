@@ -13,11 +13,15 @@
 SUITE(find_docker);
 
 #define ID "b4d6d161c62525d726fa394b27df30e14f8ea5646313ada576b390de70cfc8cc"
+#define POD "f6f2d169-f2ae-4afa-95ed-06ff2ed6b288"
 
 static bool parse(const char *text, struct find_names *ret)
 {
+        static const struct find_place place = { .id = ID, .pod_uid = POD };
+
         *ret = (struct find_names){ 0 };
-        return find_docker_parse(guard_copy(text, strlen(text)), strlen(text), ret);
+        find_docker_parse(guard_copy(text, strlen(text)), strlen(text), &place, ret);
+        return ret->name[0] || ret->image[0];
 }
 
 Test(find_docker, known_answers)
@@ -90,24 +94,51 @@ static void make_root(char *root, size_t size, char *containers, char *container
 Test(find_docker, files)
 {
         char root[64], containers[PATH_MAX], container[PATH_MAX];
-        struct find find = { .docker_root = root };
+        struct find find = { .roots = { .docker = root, .podman = root, .log = root, .run = root } };
+        struct find_place place = { .id = ID, .pod_uid = "" };
         struct find_names names;
 
         make_root(root, sizeof(root), containers, container, "{\"Name\":\"/web\",\"Config\":{\"Image\":\"shop\"}}");
-        find_names_get(&find, ID, &names);
+        find_names_get(&find, &place, &names);
         cr_expect_str_eq(names.name, "web");
         cr_expect_str_eq(names.image, "shop");
 
         /* Only an id of Docker's becomes a path; this one would lead to the same file. */
         static const char *const others[] = { "../containers/" ID, "..", "", "web1", "B" ID };
         for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
-                find_names_get(&find, others[i], &names);
+                place.id = others[i];
+                find_names_get(&find, &place, &names);
                 cr_expect_str_eq(names.name, "", "%s", others[i]);
         }
 
+        place.id = ID;
         temp_remove(container);
-        find_names_get(&find, ID, &names);
+        find_names_get(&find, &place, &names);
         cr_expect_str_eq(names.name, "");
         temp_remove(containers);
         temp_remove(root);
+        find_links_free(find.links);
+}
+
+/* Labels may come from the image: they count only in the pod that they speak of. */
+Test(find_docker, labels_of_a_pod)
+{
+        static const char text[] =
+                "{\"Name\":\"/k8s_web\",\"Config\":{\"Image\":\"shop\",\"Labels\":{"
+                "\"io.kubernetes.pod.name\":\"web-0\",\"io.kubernetes.pod.namespace\":\"shop\","
+                "\"io.kubernetes.container.name\":\"web\",\"io.kubernetes.pod.uid\":\"" POD "\"}}}";
+        static const struct {
+                const char *uid, *pod;
+        } cases[] = { { POD, "web-0" }, { "", "" }, { "f6f2d169-0000-4afa-95ed-06ff2ed6b288", "" } };
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+                struct find_place place = { .id = ID, .pod_uid = cases[i].uid };
+                struct find_names names = { 0 };
+
+                find_docker_parse(text, sizeof(text) - 1, &place, &names);
+                cr_expect_str_eq(names.name, "k8s_web");
+                cr_expect_str_eq(names.pod, cases[i].pod);
+                cr_expect_str_eq(names.pod_namespace, cases[i].pod[0] ? "shop" : "");
+                cr_expect_str_eq(names.k8s_container, cases[i].pod[0] ? "web" : "");
+        }
 }

@@ -4,9 +4,11 @@
 #include "tests/unit/nsutil_helper.h"
 #include "tests/unit/support/suite.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* Others may run Python on this machine: only what happens to one process is counted. */
@@ -65,6 +67,39 @@ static void scan_until(struct find *find, const struct find_events *events, cons
                 usleep(10000);
         }
         cr_assert_eq(*counter, n);
+}
+
+/* Those that live 200 ms are seen, if the kernel tells of births or the machine is looked at often enough. */
+Test(find_python, the_short_lived_are_seen)
+{
+        const struct find_config config = { .follow = true };
+        struct log log = { 0 };
+        const struct find_events events = { .ctx = &log, .born = on_born, .ended = on_ended };
+        struct find *find;
+        size_t n_seen = 0;
+
+        cr_assert_eq(find_open(&config, &find), 0);
+        cr_assert_eq(find_scan(find, &events), 0);
+        for (int i = 0; i < 5; i++) {
+                uint64_t end = find_now() + UINT64_C(2000000000);
+                size_t n_born = log.n_born;
+
+                log.pid = fork();
+                if (log.pid == 0) {
+                        execlp("python3", "python3", "-c", "import time; time.sleep(0.2)", (char *)NULL);
+                        _exit(1);
+                }
+                while (waitpid(log.pid, NULL, WNOHANG) == 0 && find_now() < end) {
+                        struct pollfd poll_fd = { .fd = find_fd(find), .events = POLLIN };
+                        int timeout = find_timeout_ms(find);
+
+                        poll(&poll_fd, 1, find_follows(find) && timeout < 50 ? timeout : 50);
+                        cr_assert_eq(find_scan(find, &events), 0);
+                }
+                n_seen += log.n_born > n_born;
+        }
+        cr_expect_eq(n_seen, 5);
+        find_close(find);
 }
 
 Test(find_python, born_once_again_by_exec_and_ended)

@@ -24,6 +24,26 @@ Test(find_schedule, the_young_are_looked_at_often)
         }
 }
 
+Test(find_schedule, where_births_are_told)
+{
+        const uint64_t ms = SECOND / 1000, born = 5000 * SECOND;
+        uint64_t at = born, n = 0;
+
+        for (; at < born + 200 * ms; n++)
+                at = find_next_young(false, born, at);
+        cr_expect_eq(n, 3, "few looks at who is not Python");
+        cr_expect_eq(find_next_young(false, born, born), born + 5 * ms);
+        cr_expect_eq(find_next_young(false, born, born - SECOND), born - SECOND + 5 * ms, "born in the future");
+        for (at = born; at < born + 200 * ms;) {
+                uint64_t next = find_next_young(true, born, at);
+
+                cr_assert(next >= at + 5 * ms && next <= at + 5 * ms + (at - born) / 2);
+                at = next;
+        }
+        cr_expect(find_is_young(born, born + SECOND));
+        cr_expect(!find_is_young(born, born + 2 * SECOND));
+}
+
 /* Processes that are first seen together come due one after another. */
 Test(find_schedule, the_old_do_not_come_due_together)
 {

@@ -127,3 +127,60 @@ Test(nsutil_cgroup, spoiled_lines_give_nothing_that_is_not_there)
                         cr_expect_gt(found, 0u);
         }
 }
+
+#define POD "f6f2d169-f2ae-4afa-95ed-06ff2ed6b288"
+#define POD_ "f6f2d169_f2ae_4afa_95ed_06ff2ed6b288"
+#define HASH "34dc0b5e626f2c5c4c5170e34b10e765"
+
+static void expect_pod(const char *text, const char *expected)
+{
+        char uid[NSUTIL_POD_UID_SIZE] = "untouched";
+        int r = nsutil_cgroup_pod_uid(guard_copy(text, strlen(text)), strlen(text), uid);
+
+        cr_expect_eq(r, expected ? 0 : NSUTIL_E_NOT_FOUND, "%s: %d", text, r);
+        cr_expect_str_eq(uid, expected ? expected : "untouched", "%s", text);
+}
+
+Test(nsutil_cgroup, pods)
+{
+        static const struct {
+                const char *text, *uid;
+        } cases[] = {
+                { "0::/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" POD_ ".slice/cri-containerd-" B
+                  ".scope\n", POD },
+                { "0::/kubepods.slice/kubepods-pod" POD_ ".slice/crio-" B ".scope/container\n", POD },
+                { "0::/kubepods/besteffort/pod" POD "/" B "\n", POD },
+                { "0::/kubepods/pod" HASH "/" B, HASH },
+                { "0::/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod" POD_ ".slice/x", POD },
+                { "1:cpu:/system.slice/containerd.service/kubepods-besteffort-pod" POD_ ".slice:cri-containerd:" B, POD },
+                { "9:name=systemd:/\n4:memory:/kubepods/pod" POD "/" B "\n", POD },
+                { "0::/kubepods/pod" HASH "/" A "/kubepods/pod" POD "/" B, POD },
+                /* no pods */
+                { "0::/machine.slice/machine-libpod_pod_" A ".slice/libpod-" B ".scope\n", NULL },
+                { "0::/docker/" B "\n", NULL },
+                { "0::/user.slice/app-pod" POD_ ".slice\n", NULL },
+                { "0::/kubepods/pod" POD "0/" B, NULL },
+                { "0::/kubepods/podf6f2d169-f2ae-4afa-95ed-06ff2ed6b28g/" B, NULL },
+                { "0::/kubepods/podf6f2d169.f2ae.4afa.95ed.06ff2ed6b288/" B, NULL },
+                { "0::/kubepods/pod" POD_ "_/" B, NULL },
+                { "0::/kubepods/pod/" B, NULL },
+                { "0::pod" POD, NULL },
+                { "", NULL },
+                { ":::/-pod/pod/.slice/kubepods-pod.slice", NULL },
+        };
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+                expect_pod(cases[i].text, cases[i].uid);
+}
+
+Test(nsutil_cgroup, a_pod_cut_anywhere)
+{
+        static const char line[] = "0::/kubepods.slice/kubepods-pod" POD_ ".slice:cri-containerd:" B "\n";
+
+        for (size_t len = 0; len < sizeof(line) - 1; len++) {
+                char uid[NSUTIL_POD_UID_SIZE];
+
+                if (nsutil_cgroup_pod_uid(guard_copy(line, len), len, uid) == 0)
+                        cr_expect_str_eq(uid, POD);
+        }
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The little of JSON that runtimes' files need, by json-c. */
+#include "agent/find/internal.h"
+
+#include <limits.h>
+
+#include <json-c/json.h>
+
+/* Docker nests three levels, an OCI bundle seven. json-c recurses, so this also bounds the stack. */
+#define MAX_DEPTH 16
+
+struct json_object *find_json_parse(const char *text, size_t len)
+{
+        struct json_tokener *tokener = json_tokener_new_ex(MAX_DEPTH);
+        struct json_object *json = NULL;
+
+        if (tokener && len <= INT_MAX)
+                json = json_tokener_parse_ex(tokener, text, (int)len);
+        if (tokener)
+                json_tokener_free(tokener);
+        return json;
+}
+
+void find_json_free(struct json_object *json)
+{
+        json_object_put(json);
+}
+
+struct json_object *find_json_get(struct json_object *json, const char *key)
+{
+        struct json_object *value = NULL;
+
+        if (json_object_is_type(json, json_type_object))
+                json_object_object_get_ex(json, key, &value);
+        return value;
+}
+
+struct json_object *find_json_at(struct json_object *json, size_t i)
+{
+        if (!json_object_is_type(json, json_type_array) || i >= json_object_array_length(json))
+                return NULL;
+        return json_object_array_get_idx(json, i);
+}
+
+const char *find_json_text(struct json_object *json, size_t *ret_len)
+{
+        if (!json_object_is_type(json, json_type_string))
+                return NULL;
+        *ret_len = (size_t)json_object_get_string_len(json);
+        return json_object_get_string(json);
+}

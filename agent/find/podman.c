@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Names from the storage that podman and CRI-O share: one file lists all
+ * containers, with a "metadata" that is JSON in a string.
+ *
+ * Limit: the storage of users who run podman without root is not looked at; it
+ * is theirs to write.
+ */
+#include "agent/find/internal.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* About a kilobyte for each container that exists, running or not. */
+#define LIST_MAX ((size_t)16 << 20)
+
+static void set_image(struct json_object *metadata, struct find_names *names)
+{
+        size_t len;
+        const char *text = find_json_text(metadata, &len);
+        struct json_object *json = text ? find_json_parse(text, len) : NULL;
+
+        find_names_set_json(names->image, sizeof(names->image), find_json_get(json, "image-name"));
+        find_json_free(json);
+}
+
+void find_podman_parse(const char *text, size_t len, const struct find_place *place, struct find_names *names)
+{
+        struct json_object *list, *item;
+        size_t id_len;
+
+        if (!memmem(text, len, place->id, strlen(place->id)))
+                return;
+        list = find_json_parse(text, len);
+        for (size_t i = 0; (item = find_json_at(list, i)); i++) {
+                const char *id = find_json_text(find_json_get(item, "id"), &id_len);
+
+                if (!id || strcmp(id, place->id))
+                        continue;
+                find_names_set_json(names->name, sizeof(names->name), find_json_at(find_json_get(item, "names"), 0));
+                set_image(find_json_get(item, "metadata"), names);
+                break;
+        }
+        find_json_free(list);
+}
+
+void find_podman_names(struct find *find, const struct find_place *place, struct find_names *names)
+{
+        char path[PATH_MAX], *text;
+        size_t len;
+
+        if (!find_is_long_id(place->id) ||
+            snprintf(path, sizeof(path), "%s/overlay-containers/containers.json", find->roots.podman) >=
+                    (int)sizeof(path) ||
+            find_read_file(&find->roots, path, LIST_MAX, &text, &len))
+                return;
+        find_podman_parse(text, len, place, names);
+        free(text);
+}

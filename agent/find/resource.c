@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * OTEL_RESOURCE_ATTRIBUTES, "KEY=VALUE,KEY=VALUE" with percent-encoded values: by
+ * it a process says what it wants to be known by. It may name its service and add
+ * to its description, but never say where it runs: that is for the kernel, and
+ * whoever else is described there must not be impersonated.
+ */
+#include "agent/find/internal.h"
+
+#include <string.h>
+
+#define MAX_ATTRIBUTES 16
+#define MAX_KEY 64
+#define MAX_VALUE 256
+
+/* What podflame says itself. */
+static const char *const reserved[] = {
+        "container.", "host.", "k8s.", "podflame.", "process.", "profile.", "service.name", "telemetry.", "thread.",
+};
+
+static int digit(char c)
+{
+        if (c >= '0' && c <= '9')
+                return c - '0';
+        c = (char)(c | 0x20);
+        return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Into MAX_VALUE bytes, cut; what is no valid escape stays as it is. */
+static size_t percent_decode(const char *text, size_t len, char *ret)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < len && n < MAX_VALUE; i++) {
+                bool escape = text[i] == '%' && i + 2 < len && digit(text[i + 1]) >= 0 && digit(text[i + 2]) >= 0;
+
+                ret[n++] = escape ? (char)(digit(text[i + 1]) << 4 | digit(text[i + 2])) : text[i];
+                i += escape ? 2 : 0;
+        }
+        return n;
+}
+
+static void trim(const char **text, size_t *len)
+{
+        while (*len > 0 && **text == ' ') {
+                (*text)++;
+                (*len)--;
+        }
+        while (*len > 0 && (*text)[*len - 1] == ' ')
+                (*len)--;
+}
+
+static bool is_key(const char *key, size_t len)
+{
+        for (size_t i = 0; i < len; i++) {
+                char lower = (char)(key[i] | 0x20);
+
+                if (!(lower >= 'a' && lower <= 'z') && !(key[i] >= '0' && key[i] <= '9') &&
+                    !(key[i] && strchr("._-/", key[i])))
+                        return false;
+        }
+        return len > 0 && len <= MAX_KEY;
+}
+
+static bool is_reserved(const char *key, size_t len)
+{
+        for (size_t i = 0; i < sizeof(reserved) / sizeof(*reserved); i++)
+                if (len >= strlen(reserved[i]) && !strncasecmp(key, reserved[i], strlen(reserved[i])))
+                        return true;
+        return false;
+}
+
+static bool has(const struct find_process *process, const char *wanted, size_t len)
+{
+        const char *key, *value = NULL;
+
+        while (find_resource_next(process, &key, &value))
+                if (strlen(key) == len && !memcmp(key, wanted, len))
+                        return true;
+        return false;
+}
+
+/* Appends "KEY NUL VALUE NUL"; behind the last there is one more NUL. Returns the new length. */
+static size_t append(struct find_process *process, size_t at, const char *key, size_t len, const char *value)
+{
+        size_t value_len = strlen(value);
+
+        if (at + len + value_len + 3 > sizeof(process->resource) || !value_len || has(process, key, len))
+                return at;
+        memcpy(process->resource + at, key, len);
+        memcpy(process->resource + at + len + 1, value, value_len + 1);
+        return at + len + value_len + 2;
+}
+
+void find_resource_parse(const char *text, size_t len, struct find_process *process)
+{
+        const char *end = text + len, *stop;
+        size_t at = 0;
+
+        memset(process->resource, 0, sizeof(process->resource));
+        for (unsigned n = 0; text < end && n < MAX_ATTRIBUTES; text = stop + 1, n++) {
+                char decoded[MAX_VALUE], value[MAX_VALUE];
+
+                stop = memchr(text, ',', (size_t)(end - text));
+                stop = stop ? stop : end;
+                const char *equals = memchr(text, '=', (size_t)(stop - text)), *key = text;
+                if (!equals)
+                        continue;
+                size_t key_len = (size_t)(equals - key), raw_len = (size_t)(stop - equals - 1);
+                const char *raw = equals + 1;
+                trim(&key, &key_len);
+                trim(&raw, &raw_len);
+                find_clean(decoded, percent_decode(raw, raw_len, decoded), value, sizeof(value));
+                if (key_len == strlen("service.name") && !memcmp(key, "service.name", key_len))
+                        find_names_set(process->service, sizeof(process->service), value, strlen(value));
+                else if (is_key(key, key_len) && !is_reserved(key, key_len))
+                        at = append(process, at, key, key_len, value);
+        }
+}
+
+bool find_resource_next(const struct find_process *process, const char **ret_key, const char **ret_value)
+{
+        const char *key = *ret_value ? *ret_value + strlen(*ret_value) + 1 : process->resource;
+
+        if (!*key)
+                return false;
+        *ret_key = key;
+        *ret_value = key + strlen(key) + 1;
+        return true;
+}

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Rules that say which processes are profiled. They are decided on what the
+ * kernel and the runtimes say of a process, before its memory is read.
+ */
+#include "agent/find/internal.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_TERMS 10
+
+/* What the globs of a key are compared with; any one may match. */
+enum value {
+        NAMESPACE,
+        POD,
+        POD_UID,
+        CONTAINER_NAME,
+        K8S_CONTAINER,
+        CONTAINER_ID,
+        IMAGE,
+        SERVICE,
+        EXE,
+        EXE_NAME,
+        CMDLINE,
+        CGROUP,
+        PID,
+        N_VALUES,
+};
+
+#define MAX_KEY_VALUES 3
+
+static const struct key {
+        const char *name;
+        enum value values[MAX_KEY_VALUES];
+        unsigned n;
+} keys[] = {
+        { .name = "namespace", .values = { NAMESPACE }, .n = 1 },
+        { .name = "pod", .values = { POD, POD_UID }, .n = 2 },
+        { .name = "container", .values = { CONTAINER_NAME, K8S_CONTAINER, CONTAINER_ID }, .n = 3 },
+        { .name = "image", .values = { IMAGE }, .n = 1 },
+        { .name = "service", .values = { SERVICE }, .n = 1 },
+        { .name = "exe", .values = { EXE, EXE_NAME }, .n = 2 },
+        { .name = "cmdline", .values = { CMDLINE }, .n = 1 },
+        { .name = "cgroup", .values = { CGROUP }, .n = 1 },
+        { .name = "pid", .values = { PID }, .n = 1 },
+};
+
+#define N_KEYS (sizeof(keys) / sizeof(*keys))
+
+struct term {
+        const struct key *key;
+        char glob[FIND_RULE_SIZE];
+};
+
+struct rule {
+        bool select;
+        char text[FIND_RULE_SIZE]; /* "select …" or "drop …" */
+        struct term terms[MAX_TERMS];
+        unsigned n;
+};
+
+struct find_rules {
+        struct rule *all;
+        size_t n;
+        bool some_select;
+};
+
+int find_rules_new(struct find_rules **ret)
+{
+        struct find_rules *rules = calloc(1, sizeof(*rules));
+
+        if (!rules)
+                return -ENOMEM;
+        *ret = rules;
+        return 0;
+}
+
+void find_rules_free(struct find_rules *rules)
+{
+        if (!rules)
+                return;
+        free(rules->all);
+        free(rules);
+}
+
+/* ---- reading a rule ------------------------------------------------------- */
+
+struct parse {
+        const char *text, *at;
+        char *error;
+};
+
+__attribute__((format(printf, 2, 3))) static int wrong(const struct parse *parse, const char *format, ...)
+{
+        char what[FIND_RULE_ERROR_SIZE / 2];
+        va_list args;
+
+        va_start(args, format);
+        vsnprintf(what, sizeof(what), format, args);
+        va_end(args);
+        snprintf(parse->error, FIND_RULE_ERROR_SIZE, "'%.200s': at character %zu, %s", parse->text,
+                 (size_t)(parse->at - parse->text) + 1, what);
+        return FIND_E_RULE;
+}
+
+static int unknown_key(const struct parse *parse, size_t len)
+{
+        char known[128] = "";
+        size_t at = 0;
+
+        for (size_t i = 0; i < N_KEYS; i++)
+                at += (size_t)snprintf(known + at, sizeof(known) - at, "%s%s", i ? ", " : "", keys[i].name);
+        return wrong(parse, "'%.*s' is not a key; there are %s", (int)len, parse->at, known);
+}
+
+static int parse_key(struct parse *parse, struct term *term)
+{
+        size_t len = strcspn(parse->at, "=,");
+
+        if (parse->at[len] != '=')
+                return wrong(parse, "KEY=GLOB is expected");
+        for (size_t i = 0; i < N_KEYS; i++)
+                if (strlen(keys[i].name) == len && !memcmp(keys[i].name, parse->at, len)) {
+                        term->key = &keys[i];
+                        parse->at += len + 1;
+                        return 0;
+                }
+        return unknown_key(parse, len);
+}
+
+/* The end of a bracket expression, of which a ']' right at its beginning is part; NULL if it has none. */
+static const char *skip_brackets(const char *at)
+{
+        at++;
+        if (*at == '!' || *at == '^')
+                at++;
+        if (*at == ']')
+                at++;
+        for (; *at && *at != ']'; at++)
+                if (*at == '\\' && at[1])
+                        at++;
+        return *at ? at + 1 : NULL;
+}
+
+static int parse_glob(struct parse *parse, struct term *term)
+{
+        const char *start = parse->at;
+
+        while (*parse->at && *parse->at != ',') {
+                const char *next = parse->at + 1;
+
+                if (*parse->at == '[')
+                        next = skip_brackets(parse->at);
+                else if (*parse->at == '\\')
+                        next = *next ? next + 1 : NULL;
+                if (!next && *parse->at == '[')
+                        return wrong(parse, "this '[' has no ']'; a '[' itself is \"\\[\"");
+                if (!next)
+                        return wrong(parse, "nothing follows the '\\'");
+                parse->at = next;
+        }
+        size_t len = (size_t)(parse->at - start);
+        memcpy(term->glob, start, len);
+        term->glob[len] = '\0';
+        return 0;
+}
+
+static int parse_rule(struct parse *parse, struct rule *rule)
+{
+        int r = 0;
+
+        do {
+                if (*parse->at == ',')
+                        parse->at++;
+                if (rule->n == MAX_TERMS)
+                        return wrong(parse, "a rule has %d globs at most", MAX_TERMS);
+                r = parse_key(parse, &rule->terms[rule->n]);
+                if (!r)
+                        r = parse_glob(parse, &rule->terms[rule->n++]);
+        } while (!r && *parse->at);
+        return r;
+}
+
+int find_rules_add(struct find_rules *rules, bool select, const char *text, char error[static FIND_RULE_ERROR_SIZE])
+{
+        struct parse parse = { .text = text, .at = text, .error = error };
+        struct rule *all = reallocarray(rules->all, rules->n + 1, sizeof(*all));
+
+        if (!all)
+                return -ENOMEM;
+        rules->all = all;
+        struct rule *rule = &all[rules->n];
+        *rule = (struct rule){ .select = select };
+        if (snprintf(rule->text, sizeof(rule->text), "%s %s", select ? "select" : "drop", text) >=
+            (int)sizeof(rule->text))
+                return wrong(&parse, "a rule has %d characters at most", FIND_RULE_SIZE - (int)sizeof("select "));
+        int r = parse_rule(&parse, rule);
+        if (r)
+                return r;
+        rules->n++;
+        rules->some_select |= select;
+        return 0;
+}
+
+/* ---- applying the rules ---------------------------------------------------- */
+
+/* What is not known is compared only where nothing of its kind is known. */
+static bool term_matches(const struct term *term, const char *const values[static N_VALUES])
+{
+        bool known = false;
+
+        for (unsigned i = 0; i < term->key->n; i++) {
+                const char *value = values[term->key->values[i]];
+
+                if (!value[0])
+                        continue;
+                known = true;
+                if (fnmatch(term->glob, value, 0) == 0)
+                        return true;
+        }
+        return !known && fnmatch(term->glob, "", 0) == 0;
+}
+
+static bool rule_matches(const struct rule *rule, const char *const values[static N_VALUES])
+{
+        for (unsigned i = 0; i < rule->n; i++)
+                if (!term_matches(&rule->terms[i], values))
+                        return false;
+        return true;
+}
+
+void find_rules_apply(const struct find_rules *rules, const char *cgroup, struct find_process *process)
+{
+        char pid[16];
+        const char *const values[N_VALUES] = {
+                [NAMESPACE] = process->pod_namespace, [POD] = process->pod,
+                [POD_UID] = process->pod_uid,         [CONTAINER_NAME] = process->container_name,
+                [K8S_CONTAINER] = process->k8s_container, [CONTAINER_ID] = process->container_id,
+                [IMAGE] = process->image,             [SERVICE] = process->service,
+                [EXE] = process->exe,                 [EXE_NAME] = find_basename(process->exe),
+                [CMDLINE] = process->cmdline,         [CGROUP] = cgroup,
+                [PID] = pid,
+        };
+
+        snprintf(pid, sizeof(pid), "%d", process->pid);
+        process->selected = !rules || !rules->some_select;
+        process->rule[0] = '\0';
+        for (size_t i = rules ? rules->n : 0; i-- > 0;)
+                if (rule_matches(&rules->all[i], values)) {
+                        process->selected = rules->all[i].select;
+                        memcpy(process->rule, rules->all[i].text, sizeof(process->rule));
+                        return;
+                }
+}

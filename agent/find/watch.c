@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Births and execs at once: perf's side-band records, for which a software event
+ * that counts nothing is opened on each CPU. That takes CAP_PERFMON (Linux 5.8),
+ * CAP_SYS_ADMIN or kernel.perf_event_paranoid <= 0, as the perf tick does.
+ *
+ * The netlink process connector tells the same, but takes CAP_NET_ADMIN and the
+ * host's network namespace, which a pod does not have.
+ *
+ * Limit: a CPU that comes online later is not heard; the scan of everything
+ * finds what is born there.
+ */
+#include "agent/find/internal.h"
+
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Of 4 KiB: 800 records, of which a birth with an exec and an end makes three. */
+#define DATA_PAGES 8
+
+struct ring {
+        int fd;
+        struct perf_event_mmap_page *page; /* NULL: not mapped */
+};
+
+struct find_watch {
+        int epoll_fd;
+        size_t page_size;
+        size_t n;
+        struct ring rings[];
+};
+
+/* The beginning of each record that matters; 0 where a record is shorter. */
+struct record {
+        struct perf_event_header header;
+        uint32_t pid;
+        uint32_t ppid; /* in a record of a birth; the same as pid for a thread */
+};
+
+static int open_event(int cpu)
+{
+        struct perf_event_attr attr = {
+                .type = PERF_TYPE_SOFTWARE,
+                .size = sizeof(attr),
+                .config = PERF_COUNT_SW_DUMMY,
+                .exclude_kernel = 1,
+                .task = 1,
+                .comm = 1,
+                .comm_exec = 1,
+                .watermark = 1,
+                .wakeup_watermark = 1,
+        };
+        int fd = (int)syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+
+        return fd < 0 ? -errno : fd;
+}
+
+static int add_ring(struct find_watch *watch, int cpu)
+{
+        struct epoll_event event = { .events = EPOLLIN };
+        size_t size = (1 + DATA_PAGES) * watch->page_size;
+        int fd = open_event(cpu);
+
+        if (fd < 0)
+                return fd;
+        void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        if (page == MAP_FAILED || epoll_ctl(watch->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
+                int r = -errno;
+
+                if (page != MAP_FAILED)
+                        munmap(page, size);
+                close(fd);
+                return r;
+        }
+        watch->rings[watch->n++] = (struct ring){ .fd = fd, .page = page };
+        return 0;
+}
+
+int find_watch_open(struct find_watch **ret)
+{
+        long n_cpus = sysconf(_SC_NPROCESSORS_CONF);
+        struct find_watch *watch = calloc(1, sizeof(*watch) + (size_t)(n_cpus > 0 ? n_cpus : 1) * sizeof(struct ring));
+        int r = 0;
+
+        if (!watch)
+                return -ENOMEM;
+        watch->page_size = (size_t)sysconf(_SC_PAGESIZE);
+        watch->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+        if (watch->epoll_fd < 0)
+                r = -errno;
+        for (int cpu = 0; !r && cpu < n_cpus; cpu++) {
+                r = add_ring(watch, cpu);
+                if (r == -ENODEV || r == -EINVAL) /* offline, or not possible */
+                        r = 0;
+        }
+        if (!r && watch->n == 0)
+                r = -ENODEV;
+        if (r) {
+                find_watch_close(watch);
+                return r;
+        }
+        *ret = watch;
+        return 0;
+}
+
+void find_watch_close(struct find_watch *watch)
+{
+        if (!watch)
+                return;
+        for (size_t i = 0; i < watch->n; i++) {
+                munmap(watch->rings[i].page, (1 + DATA_PAGES) * watch->page_size);
+                close(watch->rings[i].fd);
+        }
+        if (watch->epoll_fd >= 0)
+                close(watch->epoll_fd);
+        free(watch);
+}
+
+int find_watch_fd(const struct find_watch *watch)
+{
+        return watch->epoll_fd;
+}
+
+/* Records are aligned to 8 bytes, the size of their header, and may go round the end of the ring. */
+static void copy_record(const struct find_watch *watch, const struct ring *ring, uint64_t at, struct record *ret)
+{
+        const char *data = (const char *)ring->page + watch->page_size;
+        size_t mask = DATA_PAGES * watch->page_size - 1;
+
+        *ret = (struct record){ 0 };
+        memcpy(&ret->header, data + (at & mask), sizeof(ret->header));
+        if (ret->header.size >= sizeof(*ret))
+                memcpy(&ret->pid, data + ((at + sizeof(ret->header)) & mask), sizeof(ret->pid) + sizeof(ret->ppid));
+}
+
+/* PIDs are of our namespace; 0 and -1 stand for processes outside of it. */
+static bool is_news(const struct record *record)
+{
+        bool born = record->header.type == PERF_RECORD_FORK && record->pid != record->ppid;
+        bool executed = record->header.type == PERF_RECORD_COMM && record->header.misc & PERF_RECORD_MISC_COMM_EXEC;
+
+        return (born || executed) && (pid_t)record->pid > 0;
+}
+
+size_t find_watch_hear(struct find_watch *watch, void (*each)(pid_t pid, void *ctx), void *ctx, bool *ret_lost)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < watch->n; i++) {
+                struct ring *ring = &watch->rings[i];
+                uint64_t head = __atomic_load_n(&ring->page->data_head, __ATOMIC_ACQUIRE);
+                uint64_t at = ring->page->data_tail;
+                struct record record;
+
+                for (; at < head; at += record.header.size) {
+                        copy_record(watch, ring, at, &record);
+                        if (record.header.size == 0)
+                                break;
+                        *ret_lost |= record.header.type == PERF_RECORD_LOST;
+                        n++;
+                        if (is_news(&record))
+                                each((pid_t)record.pid, ctx);
+                }
+                __atomic_store_n(&ring->page->data_tail, head, __ATOMIC_RELEASE);
+        }
+        return n;
+}

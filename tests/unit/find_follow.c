@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Births and execs told by the kernel; rules and ages, on processes that are not really Python. */
+#include "agent/find/internal.h"
+#include "tests/unit/nsutil_helper.h"
+#include "tests/unit/support/suite.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+SUITE(find_follow);
+
+/* Only what happens to processes of this name, and children of ours, counts. */
+static const char *python = "pf-follow";
+
+static size_t n_opened, n_born, n_ended;
+static struct find_process born;
+
+static bool is_ours(pid_t pid)
+{
+        struct nsutil_stat stat;
+
+        return nsutil_stat_read(pid, &stat) == 0 && stat.ppid == getpid() && !strcmp(stat.comm, python);
+}
+
+static int open_ours(pid_t pid, struct pystack **ret, struct pystack_info *ret_info)
+{
+        (void)ret_info;
+        if (!is_ours(pid))
+                return PYSTACK_E_NOT_PYTHON;
+        n_opened++;
+        *ret = malloc(1);
+        return 0;
+}
+
+static void close_it(struct pystack *py)
+{
+        free(py);
+}
+
+static const struct find_ops ops = { .open = open_ours, .close = close_it };
+
+static void on_born(void *ctx, const struct find_process *process, struct pystack *py)
+{
+        (void)ctx;
+        if (is_ours(process->pid)) {
+                n_born++;
+                born = *process;
+                cr_expect_eq(py != NULL, process->selected);
+        }
+        free(py);
+}
+
+static void on_ended(void *ctx, pid_t pid, uint64_t start_time)
+{
+        (void)ctx;
+        n_ended += pid == born.pid && start_time == born.start_time;
+}
+
+static const struct find_events events = { .born = on_born, .ended = on_ended };
+
+static int set_name(void *ctx)
+{
+        return prctl(PR_SET_NAME, ctx);
+}
+
+static pid_t start(const char *name)
+{
+        static char copy[NSUTIL_COMM_SIZE];
+
+        snprintf(copy, sizeof(copy), "%s", name);
+        return child_start(set_name, copy);
+}
+
+static struct find *open_following(void)
+{
+        const struct find_config config = { .follow = true };
+        struct find *find;
+
+        cr_assert_eq(find_open_with(&config, &ops, &find), 0);
+        require(find_follows(find), "needs perf events of the whole machine");
+        cr_assert_eq(find_scan(find, &events), 0);
+        return find;
+}
+
+/* As the agent does; ends at the first news after @ms. */
+static void follow(struct find *find, int ms, const size_t *counter, size_t n)
+{
+        uint64_t end = find_now() + (uint64_t)ms * 1000000;
+
+        while (*counter < n && find_now() < end) {
+                struct pollfd poll_fd = { .fd = find_fd(find), .events = POLLIN };
+                int timeout = find_timeout_ms(find);
+
+                poll(&poll_fd, 1, timeout < ms ? timeout : ms);
+                cr_assert_eq(find_scan(find, &events), 0);
+        }
+}
+
+/* Much sooner than the next scan of everything. */
+Test(find_follow, a_birth_wakes_and_is_found)
+{
+        struct find *find = open_following();
+
+        follow(find, 50, &n_born, 1);
+        uint64_t before = find_now();
+        pid_t pid = start(python);
+        follow(find, 3000, &n_born, 1);
+        cr_expect_eq(n_born, 1);
+        cr_expect_eq(born.pid, pid);
+        cr_expect_lt(find_now() - before, 500000000u);
+        child_end(pid);
+        follow(find, 1000, &n_ended, 1);
+        cr_expect_eq(n_ended, 1);
+        find_close(find);
+}
+
+static char program[128];
+
+Test(find_follow, an_exec_is_found_and_ends_what_was)
+{
+        char dir[64], *const args[] = { program, (char[]){ "60" }, NULL };
+        struct find *find = open_following();
+
+        temp_make(dir, sizeof(dir));
+        snprintf(program, sizeof(program), "%s/%s", dir, python);
+        cr_assert_eq(symlink("/bin/sleep", program), 0);
+        pid_t pid = fork();
+        if (pid == 0) {
+                prctl(PR_SET_PDEATHSIG, SIGKILL);
+                usleep(100000);
+                execv(program, args);
+                _exit(1);
+        }
+        follow(find, 2000, &n_born, 1);
+        cr_expect_eq(n_born, 1);
+        cr_expect_eq(born.pid, pid);
+        cr_expect_not_null(strstr(born.cmdline, "pf-follow 60"));
+        child_end(pid);
+        follow(find, 1000, &n_ended, 1);
+        cr_expect_eq(n_ended, 1);
+        temp_remove(dir);
+        find_close(find);
+}
+
+Test(find_follow, known_processes_are_not_looked_at_all_the_time)
+{
+        struct find *find = open_following();
+        pid_t pid = start(python);
+
+        follow(find, 1000, &n_born, 1);
+        size_t before = n_opened;
+        follow(find, 300, &n_born, 2);
+        cr_expect_eq(n_opened, before);
+        child_end(pid);
+        find_close(find);
+}
+
+static struct find_rules *drop_everything(void)
+{
+        char error[FIND_RULE_ERROR_SIZE];
+        struct find_rules *rules;
+
+        cr_assert_eq(find_rules_new(&rules), 0);
+        cr_assert_eq(find_rules_add(rules, true, "pid=*", error), 0);
+        cr_assert_eq(find_rules_add(rules, false, "cmdline=**", error), 0);
+        return rules;
+}
+
+Test(find_follow, who_is_not_selected_is_never_opened)
+{
+        struct find_rules *rules = drop_everything();
+        const struct find_config config = { .rules = rules };
+        struct find *find;
+        pid_t pid = start(python);
+
+        cr_assert_eq(find_open_with(&config, &ops, &find), 0);
+        for (int i = 0; i < 5; i++)
+                cr_assert_eq(find_scan(find, &events), 0);
+        cr_expect_eq(n_opened, 0);
+        cr_expect_eq(n_born, 0);
+
+        find_set_rules(find, NULL);
+        cr_assert_eq(find_scan(find, &events), 0);
+        cr_expect_eq(n_opened, 1);
+        cr_expect_eq(n_born, 1);
+        cr_expect(born.selected);
+        cr_expect_eq(n_ended, 0);
+
+        find_set_rules(find, rules);
+        cr_assert_eq(find_scan(find, &events), 0);
+        cr_expect_eq(n_ended, 1);
+        cr_expect_eq(n_opened, 1);
+        child_end(pid);
+        cr_assert_eq(find_scan(find, &events), 0);
+        cr_expect_eq(n_ended, 1);
+        find_close(find);
+        find_rules_free(rules);
+}
+
+Test(find_follow, who_is_not_selected_is_shown_by_its_name)
+{
+        char dir[64], *const args[] = { program, (char[]){ "60" }, NULL };
+        struct find_rules *rules = drop_everything();
+        const struct find_config config = { .rules = rules, .show_unselected = true };
+        struct find *find;
+
+        python = "python-pf";
+        temp_make(dir, sizeof(dir));
+        snprintf(program, sizeof(program), "%s/%s", dir, python);
+        cr_assert_eq(symlink("/bin/sleep", program), 0);
+        pid_t pid = fork();
+        if (pid == 0) {
+                prctl(PR_SET_PDEATHSIG, SIGKILL);
+                execv(program, args);
+                _exit(1);
+        }
+        for (int i = 0; i < 1000 && !is_ours(pid); i++)
+                usleep(10000);
+        cr_assert_eq(find_open_with(&config, &ops, &find), 0);
+        for (int i = 0; i < 3; i++)
+                cr_assert_eq(find_scan(find, &events), 0);
+        cr_expect_eq(n_opened, 0);
+        cr_expect_eq(n_born, 1);
+        cr_expect_eq(born.status, 0);
+        cr_expect_not(born.selected);
+        cr_expect_str_eq(born.rule, "drop cmdline=**");
+
+        find_set_rules(find, NULL);
+        cr_assert_eq(find_scan(find, &events), 0);
+        cr_expect_eq(n_ended, 1);
+        cr_expect_eq(n_born, 2);
+        cr_expect(born.selected);
+        child_end(pid);
+        temp_remove(dir);
+        find_close(find);
+        find_rules_free(rules);
+}
+
+Test(find_follow, the_young_are_left_alone_if_so_wished)
+{
+        const struct find_config config = { .min_age_ms = 400 };
+        struct find *find;
+        pid_t pid = start(python);
+
+        cr_assert_eq(find_open_with(&config, &ops, &find), 0);
+        cr_assert_eq(find_scan(find, &events), 0);
+        cr_assert_eq(find_scan(find, &events), 0);
+        cr_expect_eq(n_opened, 0);
+        usleep(450000);
+        cr_assert_eq(find_scan(find, &events), 0);
+        cr_expect_eq(n_born, 1);
+        child_end(pid);
+        find_close(find);
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/find/internal.h"
+#include "tests/unit/support/suite.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+SUITE(find_select);
+
+#define ID "b4d6d161c62525d726fa394b27df30e14f8ea5646313ada576b390de70cfc8cc"
+
+static const struct find_process web = {
+        .pid = 77,
+        .exe = "/usr/bin/python3.11",
+        .cmdline = "python3 a,b.py [x]",
+        .container_id = ID,
+        .image = "quay.io/shop:2",
+        .pod = "web-0",
+        .pod_namespace = "shop",
+        .k8s_container = "app",
+        .pod_uid = "f6f2d169-f2ae-4afa-95ed-06ff2ed6b288",
+        .service = "shop",
+};
+
+static const struct find_process of_host = { .pid = 78, .exe = "/usr/bin/python3.11", .service = "tool" };
+
+/* Rules are given as "+RULE" to select and "-RULE" to drop. */
+static struct find_rules *rules_of(const char *const *texts)
+{
+        char error[FIND_RULE_ERROR_SIZE] = "";
+        struct find_rules *rules;
+
+        cr_assert_eq(find_rules_new(&rules), 0);
+        for (; *texts; texts++)
+                cr_assert_eq(find_rules_add(rules, **texts == '+', *texts + 1, error), 0, "%s", error);
+        return rules;
+}
+
+static bool applies(const struct find_process *process, const char *const *texts, const char *expected_rule)
+{
+        struct find_rules *rules = rules_of(texts);
+        struct find_process copy = *process;
+
+        find_rules_apply(rules, "/kubepods/pod1/x", &copy);
+        cr_expect_str_eq(copy.rule, expected_rule);
+        find_rules_free(rules);
+        return copy.selected;
+}
+
+Test(find_select, globs)
+{
+        static const struct {
+                const char *rule;
+                bool web, host;
+        } cases[] = {
+                { "+namespace=shop", true, false },
+                { "+namespace=sh?p", true, false },
+                { "+namespace=sho", false, false },
+                { "+namespace=", false, true },
+                { "+namespace=*", true, true },
+                { "+namespace=?*", true, false },
+                { "+pod=web-[0-9]", true, false },
+                { "+pod=f6f2d169-*", true, false },
+                { "+container=app", true, false },
+                { "+container=" ID, true, false },
+                { "+container=b4d6*", true, false },
+                { "+container=", false, true },
+                { "+image=*shop*", true, false },
+                { "+image=quay.io/*", true, false },
+                { "+service=tool", false, true },
+                { "+exe=python3*", true, true },
+                { "+exe=/usr/bin/*", true, true },
+                { "+cmdline=*a\\,b.py*", true, false },
+                { "+cmdline=*[,]b.py*", true, false },
+                { "+cmdline=* \\[x]", true, false },
+                { "+cmdline=*[]x]", true, false },
+                { "+cgroup=/kubepods/*", true, true },
+                { "+pid=77", true, false },
+                { "+namespace=shop,pod=web-*", true, false },
+                { "+namespace=shop,pod=db-*", false, false },
+                { "-namespace=shop", false, true },
+        };
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+                const char *const texts[] = { cases[i].rule, NULL };
+                struct find_rules *rules = rules_of(texts);
+                struct find_process in_pod = web, plain = of_host;
+
+                find_rules_apply(rules, "/kubepods/pod1/x", &in_pod);
+                find_rules_apply(rules, "/kubepods/pod1/x", &plain);
+                cr_expect_eq(in_pod.selected, cases[i].web, "%s", cases[i].rule);
+                cr_expect_eq(plain.selected, cases[i].host, "%s", cases[i].rule);
+                find_rules_free(rules);
+        }
+}
+
+#define RULES(...) (const char *const[]){ __VA_ARGS__, NULL }
+
+Test(find_select, the_last_match_decides)
+{
+        cr_expect(applies(&web, RULES("+namespace=shop"), "select namespace=shop"));
+        cr_expect(!applies(&of_host, RULES("+namespace=shop"), ""));
+        cr_expect(applies(&of_host, RULES("-namespace=shop"), ""));
+        cr_expect(!applies(&web, RULES("+namespace=*", "-pod=web-*"), "drop pod=web-*"));
+        cr_expect(applies(&web, RULES("-pod=web-*", "+namespace=shop"), "select namespace=shop"));
+        cr_expect(applies(&web, RULES("-pod=*", "+pod=web-*", "-pod=db-*"), "select pod=web-*"));
+        cr_expect(!applies(&of_host, RULES("-pod=db-*", "+pod=web-*"), ""));
+}
+
+Test(find_select, without_rules_everything)
+{
+        struct find_process process = of_host;
+
+        find_rules_apply(NULL, "", &process);
+        cr_expect(process.selected);
+        cr_expect_str_eq(process.rule, "");
+        find_rules_free(NULL);
+}
+
+Test(find_select, what_is_no_rule)
+{
+        static const struct {
+                const char *rule, *message;
+        } cases[] = {
+                { "", "at character 1" },
+                { "pod", "KEY=GLOB is expected" },
+                { "pod,image=x", "KEY=GLOB is expected" },
+                { "pods=web", "'pods' is not a key; there are namespace, pod, container, image, service, exe, cmdline, cgroup, pid" },
+                { "=x", "'' is not a key" },
+                { "pod=web,imag=x", "at character 9" },
+                { "pod=web,", "at character 9" },
+                { "pod=web,,image=x", "at character 9" },
+                { "pod=[a", "at character 5, this '[' has no ']'" },
+                { "pod=[]", "has no ']'" },
+                { "pod=a[!", "at character 6" },
+                { "pod=x\\", "at character 6, nothing follows the '\\'" },
+        };
+        struct find_rules *rules;
+        char error[FIND_RULE_ERROR_SIZE];
+
+        cr_assert_eq(find_rules_new(&rules), 0);
+        for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+                cr_expect_eq(find_rules_add(rules, true, cases[i].rule, error), FIND_E_RULE, "%s", cases[i].rule);
+                cr_expect_not_null(strstr(error, cases[i].message), "%s", error);
+                cr_expect_not_null(strstr(error, cases[i].rule), "%s", error);
+        }
+        /* None of them has been added. */
+        struct find_process process = web;
+        find_rules_apply(rules, "", &process);
+        cr_expect(process.selected);
+        find_rules_free(rules);
+}
+
+Test(find_select, bounds)
+{
+        char text[1024] = "pid=1", error[FIND_RULE_ERROR_SIZE];
+        struct find_rules *rules;
+
+        cr_assert_eq(find_rules_new(&rules), 0);
+        for (int i = 0; i < 9; i++)
+                strcat(text, ",pid=1");
+        cr_expect_eq(find_rules_add(rules, true, text, error), 0);
+        strcat(text, ",pid=1");
+        cr_expect_eq(find_rules_add(rules, true, text, error), FIND_E_RULE);
+        snprintf(text, sizeof(text), "pod=%0*d", FIND_RULE_SIZE, 0);
+        cr_expect_eq(find_rules_add(rules, true, text, error), FIND_E_RULE);
+        cr_expect_not_null(strstr(error, "at most"));
+        find_rules_free(rules);
+}
