@@ -5,6 +5,7 @@
  */
 #include "command.h"
 #include "commands.h"
+#include "finding.h"
 #include "fleet.h"
 #include "options.h"
 #include "sampling.h"
@@ -17,14 +18,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
-
-/* How often the machine is looked at for new processes. */
-#define SCAN_MS 300
 
 /* After a signal, the collector is given this long to take what waits. */
 #define FLUSH_MS 3000
@@ -101,6 +100,19 @@ static void end_window(struct agent *agent)
         profile_set_deinit(&set);
 }
 
+/* Until there is something to look at, or the window's end: true if a signal came. */
+static bool wait_for_news(const struct agent *agent, uint64_t end)
+{
+        struct pollfd fds[] = { { .fd = agent->signals, .events = POLLIN },
+                                { .fd = find_fd(agent->find), .events = POLLIN } };
+        int timeout = find_timeout_ms(agent->find);
+        uint64_t now = now_ms(), left = end > now ? end - now : 0;
+
+        if (timeout < 0 || left < (uint64_t)timeout)
+                timeout = (int)left;
+        return poll(fds, 2, timeout) > 0 && fds[0].revents;
+}
+
 static int run(struct agent *agent)
 {
         struct find_events events = fleet_events(agent->fleet);
@@ -115,8 +127,7 @@ static int run(struct agent *agent)
                         end_window(agent);
                         end += window * (1 + (now_ms() - end) / window);
                 }
-                uint64_t left = end - now_ms();
-                if (signals_wait(agent->signals, left < SCAN_MS ? (int)left : SCAN_MS))
+                if (wait_for_news(agent, end))
                         break;
         }
         end_window(agent);
@@ -189,8 +200,8 @@ static int start(struct agent *agent)
         if (r >= 0)
                 return r;
         agent->fleet = fleet_new(agent->sampler, sample_config.threads);
-        if (!agent->fleet || find_open(NULL, &agent->find) != 0)
-                return say_error("out of memory");
+        if (!agent->fleet || finding_open(true, &agent->find) != 0)
+                return say_error("/proc cannot be read");
         say("agent: mode %s, %u Hz, %s; to %s every %g s", profile_mode_name(sample_config.mode), sample_config.rate,
             sampler_describe(agent->sampler), agent->config.collector, agent->config.window);
         return -1;

@@ -2,6 +2,7 @@
 /* podflame dump: every Python thread's stack, once, as text or JSON. */
 #include "command.h"
 #include "commands.h"
+#include "finding.h"
 #include "json.h"
 #include "options.h"
 #include "say.h"
@@ -174,7 +175,7 @@ int dump_run(int argc, char **argv)
 
         if (e < 0 && rest < argc)
                 e = options_wrong(&usage, "'%s' is not an option", argv[rest]);
-        if (e < 0 && find_open(NULL, &find) != 0)
+        if (e < 0 && finding_open(false, &find) != 0)
                 e = say_error("/proc cannot be read");
         if (e < 0)
                 e = target_choose(find, &config.target, &usage, &choice);

@@ -70,7 +70,9 @@ static bool same(const struct profile *profile, const char *key, const char *val
 
 static bool belongs(const struct profile *group, const struct find_process *p)
 {
-        return same(group, "container.id", p->container_id) && (*p->container_id || same(group, "service.name", p->service));
+        return same(group, "container.id", p->container_id) && same(group, "k8s.pod.uid", p->pod_uid) &&
+               same(group, "k8s.container.name", p->k8s_container) &&
+               (*p->container_id || same(group, "service.name", p->service));
 }
 
 static int group_for(struct fleet *f, const struct find_process *p, struct profile **ret)

@@ -2,6 +2,7 @@
 /* podflame ps: the Python processes of this machine, whose they are, and whether they can be profiled. */
 #include "command.h"
 #include "commands.h"
+#include "finding.h"
 #include "json.h"
 #include "options.h"
 #include "say.h"
@@ -113,7 +114,7 @@ int ps_run(int argc, char **argv)
                 return e;
         if (rest < argc)
                 return options_wrong(&usage, "'%s' is not an option", argv[rest]);
-        if (find_open(NULL, &find) != 0 || (e = find_scan(find, &events)) != 0) {
+        if (finding_open(false, &find) != 0 || (e = find_scan(find, &events)) != 0) {
                 find_close(find);
                 return say_error("/proc cannot be read");
         }
