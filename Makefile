@@ -121,7 +121,7 @@ npm   := build/npm/node_modules/.package-lock.json
 
 $(npm): $(flame)/package.json $(flame)/package-lock.json
 	$(say) NPM $(flame)
-	$(Q)mkdir -p build/npm && cp $^ build/npm/ && npm --prefix build/npm ci --silent --no-audit --no-fund && touch $@
+	$(Q)mkdir -p build/npm && cp $^ build/npm/ && npm --prefix build/npm ci --include=dev --silent --no-audit --no-fund && touch $@
 
 $(GEN)/%.html: $(npm) $(wildcard $(flame)/* agent/collect/page/*)
 	$(say) BUNDLE $@
@@ -170,6 +170,10 @@ test: test-deps ## all tests: units, then end to end with real interpreters, con
 e2e: all ## end-to-end tests only: pytest's options in PYTEST
 	$(Q)$(PYTHON) -m pytest -q tests/e2e $(PYTEST)
 
+.PHONY: bench
+bench: all ## podflame side by side with its peers: 15 minutes, as root
+	$(Q)$(PYTHON) tests/bench/bench.py
+
 # ---- the demo ----------------------------------------------------------------
 
 .PHONY: demo
@@ -212,6 +216,7 @@ deps: ## install what the build needs (Debian, as root)
 .PHONY: install
 install: all ## install under PREFIX (DESTDIR is honoured)
 	install -D -m 755 $(B)/podflame $(DESTDIR)$(BINDIR)/podflame
+	ln -sf podflame $(DESTDIR)$(BINDIR)/pyflame
 
 .PHONY: clean
 clean: ## remove what was built

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* podflame: finds the subcommand and runs it. */
+/* podflame: finds the subcommand and runs it, or answers to Pyflame's name. */
 #include "agent/command/command.h"
 
 #include <stdio.h>
@@ -18,6 +18,10 @@ static void print_usage(FILE *out)
 
 int main(int argc, char **argv)
 {
+        const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
+
+        if (argc > 0 && strcmp(slash ? slash + 1 : argv[0], "pyflame") == 0)
+                return pyflame_run(argc, argv);
         if (argc < 2) {
                 print_usage(stderr);
                 return EXIT_USAGE;

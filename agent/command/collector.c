@@ -54,6 +54,10 @@ static int serve(const struct collector_config *config)
         int signals = signals_open();
         int r = collect_open(&collect_config, &collect, reason, sizeof reason);
 
+        if (r == COLLECT_E_ADDRESS)
+                return options_wrong(&usage, "--listen: %s", reason);
+        if (r == COLLECT_E_IN_USE)
+                return say_error("the collector cannot start: %s; --listen takes another port", reason);
         if (r != 0)
                 return say_error("the collector cannot start: %s", *reason ? reason : strerror(-r));
         const char *colon = strrchr(config->listen, ':');

@@ -22,4 +22,7 @@ struct command {
 extern const struct command command_table[];
 extern const size_t command_table_n;
 
+/* The program's name is pyflame: then it is called like that one. */
+int pyflame_run(int argc, char **argv);
+
 #endif

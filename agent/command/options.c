@@ -189,10 +189,10 @@ int options_parse(const struct usage *usage, int argc, char **argv, void *config
         int r = parse_environment(usage, config);
 
         make_getopt(usage, longs, shorts);
-        optind = 1;
+        optind = 0; /* glibc: begin anew, nothing kept of another line */
         opterr = 0;
         while (r < 0) {
-                int at = optind;
+                int at = optind > 0 ? optind : 1;
                 int c = getopt_long(argc, argv, shorts, longs, NULL);
                 if (c < 0)
                         break;

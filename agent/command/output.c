@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 int output_choose(const struct usage *usage, const char *format, const char *path, struct output *ret)
@@ -53,7 +54,12 @@ int output_write(struct output *output, const struct profile_set *set)
 
 void output_close(struct output *output)
 {
-        if (output->fd >= 0)
-                close(output->fd);
+        struct stat stat;
+
+        if (output->fd < 0)
+                return;
+        if (output->path && fstat(output->fd, &stat) == 0 && S_ISREG(stat.st_mode) && stat.st_size == 0)
+                unlink(output->path);
+        close(output->fd);
         output->fd = -1;
 }

@@ -25,6 +25,7 @@ int output_open(struct output *output);
 /* 0 or negative errno. */
 int output_write(struct output *output, const struct profile_set *set);
 
+/* Without output_write() before it, leaves no empty file behind. */
 void output_close(struct output *output);
 
 #endif

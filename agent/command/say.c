@@ -2,6 +2,7 @@
 /* Sentences: what failed, on what, why, and what to do. */
 #include "say.h"
 
+#include "abi.h"
 #include "command.h"
 
 #include "nsutil/nsutil.h"
@@ -9,7 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static void put_line(const char *prefix, const char *format, va_list args)
+static __attribute__((format(printf, 2, 0))) void put_line(const char *prefix, const char *format, va_list args)
 {
         char line[2048];
         int n = vsnprintf(line, sizeof line, format, args);
@@ -45,7 +46,8 @@ static const char *const denials[] = {
                                  "with --cap-add SYS_PTRACE",
         [NSUTIL_DENIAL_USER_NAMESPACE] = "it is in a user namespace that is not below ours: run podflame on the host",
         [NSUTIL_DENIAL_SECURITY_MODULE] = "AppArmor or SELinux confines podflame: run it unconfined "
-                                          "(--security-opt apparmor=unconfined)",
+                                          "(--security-opt apparmor=unconfined; of SELinux, `getsebool deny_ptrace` "
+                                          "tells whether it forbids ptrace, `setsebool deny_ptrace 0` allows it)",
 };
 
 void explain_denial(pid_t pid, char *ret, size_t size)
@@ -71,11 +73,12 @@ int say_not_profilable(pid_t pid, int error, const struct pystack_info *info)
                 explain_denial(pid, why, sizeof why);
                 return say_error("process %d: permission refused: %s", pid, why);
         case PYSTACK_E_NOT_PYTHON:
-                return say_error("process %d: it is not a CPython process: neither its executable nor a library that it "
-                                 "has loaded holds a Python runtime%s%s", pid, info->detail[0] ? "; " : "",
+                return say_error("process %d: it is not a CPython process: neither its executable nor a library that "
+                                 "it has loaded holds a Python runtime%s%s", pid, info->detail[0] ? "; " : "",
                                  info->detail);
         case PYSTACK_E_UNSUPPORTED:
-                return say_error("process %d: %s (3.8 to 3.15 are supported)", pid, info->detail);
+                abi_list(why, sizeof why);
+                return say_error("process %d: %s (supported are %s)", pid, info->detail, why);
         default:
                 return say_error("process %d: %s", pid, pystack_strerror(error));
         }

@@ -2,6 +2,7 @@
 /* From what was typed to opened processes, with a clear word where that fails. */
 #include "target.h"
 
+#include "abi.h"
 #include "command.h"
 #include "say.h"
 
@@ -22,20 +23,20 @@ static void sleep_ms(unsigned ms)
         nanosleep(&time, NULL);
 }
 
-static int open_patiently(pid_t pid, struct pystack **ret, struct pystack_info *info)
+static int open_patiently(pid_t pid, uint32_t abi, struct pystack **ret, struct pystack_info *info)
 {
         int r = PYSTACK_E_NOT_READY;
 
         for (unsigned waited = 0; r == PYSTACK_E_NOT_READY && waited <= START_WAIT_MS; waited += START_STEP_MS) {
                 if (waited > 0)
                         sleep_ms(START_STEP_MS);
-                r = pystack_open(pid, ret, info);
+                r = pystack_open_abi(pid, abi, ret, info);
         }
         return r;
 }
 
 /* Adds process @pid. Returns the error of pystack_open(), or of finding out who it is. */
-static int add(struct choice *choice, struct find *find, pid_t pid, struct pystack_info *info)
+static int add(struct choice *choice, struct find *find, pid_t pid, uint32_t abi, struct pystack_info *info)
 {
         struct chosen chosen = { 0 };
         struct chosen *items = realloc(choice->items, (choice->n + 1) * sizeof *items);
@@ -46,19 +47,19 @@ static int add(struct choice *choice, struct find *find, pid_t pid, struct pysta
         choice->items = items;
         if (find_identify(find, pid, &chosen.process) != 0)
                 return PYSTACK_E_GONE;
-        int r = open_patiently(pid, &chosen.py, info);
+        int r = open_patiently(pid, abi, &chosen.py, info);
         chosen.process.info = *info;
         if (r == 0)
                 choice->items[choice->n++] = chosen;
         return r;
 }
 
-static int choose_pids(struct find *find, const struct pid_list *pids, struct choice *choice)
+static int choose_pids(struct find *find, const struct pid_list *pids, uint32_t abi, struct choice *choice)
 {
         struct pystack_info info;
 
         for (size_t i = 0; i < pids->n; i++) {
-                int r = add(choice, find, pids->pids[i], &info);
+                int r = add(choice, find, pids->pids[i], abi, &info);
                 if (r != 0)
                         return say_not_profilable(pids->pids[i], r, &info);
         }
@@ -81,7 +82,7 @@ static int say_no_container(int error, const char *name, const struct find_candi
 }
 
 /* Of a container without a readable Python, the most telling error is reported. */
-static int choose_container(struct find *find, const char *name, struct choice *choice)
+static int choose_container(struct find *find, const char *name, uint32_t abi, struct choice *choice)
 {
         struct find_candidate *candidates = NULL;
         pid_t *pids = NULL;
@@ -96,7 +97,7 @@ static int choose_container(struct find *find, const char *name, struct choice *
                 goto out;
         }
         for (size_t i = 0; i < n_pids; i++) {
-                int e = add(choice, find, pids[i], &info);
+                int e = add(choice, find, pids[i], abi, &info);
                 if (e != 0 && e != PYSTACK_E_NOT_PYTHON && e != PYSTACK_E_GONE) {
                         worst = e;
                         worst_info = info;
@@ -114,17 +115,31 @@ out:
         return r;
 }
 
+int target_abi(const struct target_options *target, const struct usage *usage, uint32_t *ret)
+{
+        char known[256];
+
+        *ret = 0;
+        if (!target->abi || abi_parse(target->abi, ret))
+                return -1;
+        abi_list(known, sizeof known);
+        return options_wrong(usage, "--abi: '%s' is none of %s", target->abi, known);
+}
+
 int target_choose(struct find *find, const struct target_options *target, const struct usage *usage,
                   struct choice *ret)
 {
-        int r = -1;
+        uint32_t abi;
+        int r = target_abi(target, usage, &abi);
 
+        if (r >= 0)
+                return r;
         if (target->pids.n == 0 && !target->container)
                 return options_wrong(usage, "name what to profile: -p PID or -c CONTAINER");
         if (target->container)
-                r = choose_container(find, target->container, ret);
+                r = choose_container(find, target->container, abi, ret);
         if (r < 0)
-                r = choose_pids(find, &target->pids, ret);
+                r = choose_pids(find, &target->pids, abi, ret);
         if (r >= 0)
                 choice_deinit(ret);
         return r;

@@ -10,6 +10,7 @@
 struct target_options {
         struct pid_list pids;
         const char *container;
+        const char *abi; /* NULL: what the processes seem to be */
 };
 
 /* The rows of an option table for a configuration whose member @member is a struct target_options. */
@@ -17,7 +18,9 @@ struct target_options {
         { .name = "pid", .letter = 'p', .kind = OPTION_PIDS, .field = offsetof(type, member.pids),           \
           .argument = "PID", .help = "a process, by its PID on this machine; may be given several times" }, \
         { .name = "container", .letter = 'c', .kind = OPTION_TEXT, .field = offsetof(type, member.container), \
-          .argument = "CONTAINER", .help = "a container's processes: its name, id, or the beginning of its id" }
+          .argument = "CONTAINER", .help = "a container's processes: its name, id, or the beginning of its id" }, \
+        { .name = "abi", .kind = OPTION_TEXT, .field = offsetof(type, member.abi),                           \
+          .argument = "VERSION", .help = "take what was named for this Python, as 3.11, where that is mistaken" }
 
 /* A process named by a TARGET, opened. */
 struct chosen {
@@ -29,6 +32,9 @@ struct choice {
         struct chosen *items;
         size_t n;
 };
+
+/* What --abi means to pystack_open_abi(): -1, or an exit status after a word about it. */
+int target_abi(const struct target_options *target, const struct usage *usage, uint32_t *ret);
 
 /*
  * Opens the processes that @target names. Says what is wrong and returns an exit

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A program that has just been executed is looked at every millisecond, an older
+ * one less often, but at least every 10 ms for whether it has executed another:
+ * that shows in the address of its stack, which the kernel draws anew for each
+ * program (not where address space randomisation is switched off).
+ */
+#include "appear.h"
+
+#include "nsutil/nsutil.h"
+
+#include <time.h>
+
+#define NS_PER_MS 1000000u
+
+/* Between two looks at what program it is, and between two attempts to open it. */
+#define LOOK_MAX_NS (10 * NS_PER_MS)
+#define OPEN_MAX_NS (100 * NS_PER_MS)
+
+/* Threads whose TIDs are not known by then are those of a C library that pystack does not know. */
+#define NAMELESS_NS (500 * NS_PER_MS)
+
+/* Opening costs some 100 us to a few ms: at most a third of the time is spent on it. */
+#define OPEN_COST_FACTOR 2
+
+static uint64_t now_ns(void)
+{
+        struct timespec time;
+
+        clock_gettime(CLOCK_MONOTONIC, &time);
+        return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+/* An eighth of the program's age, within bounds: how long what was seen of it will do. */
+static uint64_t pause_for(const struct appear *a, uint64_t now, uint64_t max)
+{
+        uint64_t pause = (now - a->since_ns) / 8;
+
+        return pause < NS_PER_MS ? NS_PER_MS : pause > max ? max : pause;
+}
+
+void appear_begin(struct appear *a, pid_t pid, uint32_t abi)
+{
+        *a = (struct appear){ .pid = pid, .abi = abi, .since_ns = now_ns(), .error = PYSTACK_E_NOT_PYTHON };
+}
+
+/* A process in the midst of an exec has no stack: then nothing is known. */
+static bool has_executed(struct appear *a)
+{
+        struct nsutil_stat stat;
+        uint64_t before = a->start_stack;
+
+        if (nsutil_stat_read(a->pid, &stat) != 0 || stat.start_stack == 0)
+                return false;
+        a->start_stack = stat.start_stack;
+        return before != 0 && a->start_stack != before;
+}
+
+/* An interpreter's first thread state stands in its list before it is anybody's. */
+static bool has_thread(struct pystack *py)
+{
+        const struct pystack_thread_ref *refs;
+        size_t n;
+
+        if (pystack_threads(py, &refs, &n) != 0)
+                return false;
+        for (size_t i = 0; i < n; i++)
+                if (refs[i].inner_tid != 0)
+                        return true;
+        return false;
+}
+
+static bool open_now(struct appear *a, struct pystack **ret)
+{
+        uint64_t begin = now_ns(), end;
+
+        a->error = pystack_open_abi(a->pid, a->abi, ret, &a->info);
+        if (a->error == 0 && begin - a->since_ns < NAMELESS_NS && !has_thread(*ret)) {
+                pystack_close(*ret);
+                a->error = PYSTACK_E_NOT_READY;
+        }
+        end = now_ns();
+        a->open_ns = end + pause_for(a, end, OPEN_MAX_NS) + OPEN_COST_FACTOR * (end - begin);
+        return a->error == 0;
+}
+
+enum appear_event appear_look(struct appear *a, struct pystack **ret)
+{
+        uint64_t now = now_ns();
+
+        if (has_executed(a)) {
+                bool had = a->found;
+                a->found = false;
+                a->since_ns = now;
+                a->open_ns = 0;
+                if (had)
+                        return APPEAR_REPLACED;
+        }
+        if (a->found || now < a->open_ns)
+                return APPEAR_NOTHING;
+        a->found = open_now(a, ret);
+        return a->found ? APPEAR_FOUND : APPEAR_NOTHING;
+}
+
+int appear_delay_ms(const struct appear *a)
+{
+        return (int)(pause_for(a, now_ns(), LOOK_MAX_NS) / NS_PER_MS);
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reading stacks one after the other, in order of time, as flame charts need
+ * them: the sampler counts, this one tells. Threads are kept open from one sample
+ * to the next, by their thread state.
+ */
+#include "pyflame.h"
+
+#include "agent/sample/sample.h"
+
+#include "nsutil/nsutil.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+struct known {
+        uint64_t tstate;
+        pid_t inner_tid;
+        struct pystack_thread *thread;
+        pid_t tid; /* in our namespace */
+        UT_hash_handle hh;
+};
+
+struct pyflame_reader {
+        pid_t pid;
+        struct pystack *py;
+        struct known *threads;
+};
+
+struct pyflame_reader *pyflame_reader_new(pid_t pid, struct pystack *py)
+{
+        struct pyflame_reader *r = calloc(1, sizeof *r);
+
+        if (r)
+                *r = (struct pyflame_reader){ .pid = pid, .py = py };
+        return r;
+}
+
+static void forget(struct pyflame_reader *r, struct known *known)
+{
+        HASH_DEL(r->threads, known);
+        pystack_thread_close(known->thread);
+        free(known);
+}
+
+void pyflame_reader_free(struct pyflame_reader *r)
+{
+        struct known *known, *next;
+
+        if (!r)
+                return;
+        HASH_ITER(hh, r->threads, known, next)
+                forget(r, known);
+        free(r);
+}
+
+/* ---- threads ------------------------------------------------------------------------------ */
+
+static int host_tid(const struct pyflame_reader *r, pid_t inner_tid, pid_t *ret)
+{
+        struct nsutil_thread *threads;
+        size_t n;
+        int e = nsutil_threads_read(r->pid, &threads, &n);
+
+        if (e != 0)
+                return e < 0 ? e : PYSTACK_E_GONE;
+        e = PYSTACK_E_GONE;
+        for (size_t i = 0; i < n && e != 0; i++)
+                if (threads[i].inner_tid == inner_tid) {
+                        *ret = threads[i].tid;
+                        e = 0;
+                }
+        free(threads);
+        return e;
+}
+
+static int meet(struct pyflame_reader *r, const struct pystack_thread_ref *ref, struct known **ret)
+{
+        struct known *known = calloc(1, sizeof *known);
+
+        if (!known)
+                return -ENOMEM;
+        *known = (struct known){ .tstate = ref->tstate, .inner_tid = ref->inner_tid };
+        int e = host_tid(r, ref->inner_tid, &known->tid);
+        if (e == 0)
+                e = pystack_thread_open(r->py, ref, &known->thread);
+        if (e != 0) {
+                free(known);
+                return e;
+        }
+        HASH_ADD(hh, r->threads, tstate, sizeof known->tstate, known);
+        *ret = known;
+        return 0;
+}
+
+/* The thread of @ref, opened; another one may have got the thread state of one that ended. */
+static int get(struct pyflame_reader *r, const struct pystack_thread_ref *ref, struct known **ret)
+{
+        struct known *known;
+
+        HASH_FIND(hh, r->threads, &ref->tstate, sizeof ref->tstate, known);
+        if (known && known->inner_tid != ref->inner_tid) {
+                forget(r, known);
+                known = NULL;
+        }
+        if (!known)
+                return meet(r, ref, ret);
+        *ret = known;
+        return 0;
+}
+
+static int find_holder(struct pyflame_reader *r, uint64_t tstate, struct known **ret)
+{
+        const struct pystack_thread_ref *refs;
+        struct known *known;
+        size_t n;
+
+        HASH_FIND(hh, r->threads, &tstate, sizeof tstate, known);
+        if (known) {
+                *ret = known;
+                return 0;
+        }
+        int e = pystack_threads(r->py, &refs, &n);
+        for (size_t i = 0; e == 0 && i < n; i++)
+                if (refs[i].tstate == tstate)
+                        return get(r, &refs[i], ret);
+        return e == 0 ? PYSTACK_E_TORN : e; /* it has ended since */
+}
+
+static int read_thread(struct pyflame_reader *r, struct known *known, struct pystack_stack *ret)
+{
+        int e = sample_now(r->py, known->thread, known->tid, ret);
+
+        if (e == PYSTACK_E_GONE)
+                forget(r, known);
+        return e;
+}
+
+/* ---- samples ------------------------------------------------------------------------------ */
+
+/* The holder may change while it is read: then the tick is the next holder's, this often. */
+#define HOLDERS_MAX 4
+
+int pyflame_read_holder(struct pyflame_reader *r, pyflame_take_fn take, void *ctx, bool *ret_idle)
+{
+        struct pyflame_reading reading = { .error = PYSTACK_E_TORN };
+        uint64_t holder, after = 0;
+        struct known *known;
+        int e = pystack_gil_holder(r->py, &holder);
+
+        for (unsigned i = 0; e == 0 && holder != 0 && i < HOLDERS_MAX; i++) {
+                reading.error = find_holder(r, holder, &known);
+                if (reading.error == 0)
+                        reading.error = read_thread(r, known, &reading.stack);
+                e = pystack_gil_holder(r->py, &after);
+                if (reading.error == 0 && after == holder)
+                        break;
+                holder = after;
+        }
+        if (e != 0)
+                return e;
+        *ret_idle = holder == 0;
+        if (holder != 0)
+                take(ctx, r->py, &reading);
+        return 0;
+}
+
+int pyflame_read_threads(struct pyflame_reader *r, pyflame_take_fn take, void *ctx)
+{
+        const struct pystack_thread_ref *listed;
+        struct pystack_thread_ref *refs;
+        uint64_t holder = 0;
+        size_t n;
+        int e = pystack_threads(r->py, &listed, &n);
+
+        if (e != 0)
+                return e;
+        refs = calloc(n + 1, sizeof *refs);
+        if (!refs)
+                return -ENOMEM;
+        if (n > 0)
+                memcpy(refs, listed, n * sizeof *refs);
+        pystack_gil_holder(r->py, &holder);
+        for (size_t i = 0; i < n; i++) {
+                struct pyflame_reading reading = { .thread = &refs[i], .holds_gil = refs[i].tstate == holder };
+                struct known *known;
+                reading.error = get(r, &refs[i], &known);
+                if (reading.error == 0)
+                        reading.error = read_thread(r, known, &reading.stack);
+                take(ctx, r->py, &reading);
+        }
+        free(refs);
+        return 0;
+}
