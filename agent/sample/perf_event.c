@@ -39,10 +39,14 @@ int perf_open_cpu(int cpu, uint64_t period_ns)
 int perf_open_thread(pid_t tid, int cpu, uint64_t period_ns, bool user_only)
 {
         struct perf_event_attr attr = {
-                .config = PERF_COUNT_SW_CPU_CLOCK, .sample_period = period_ns, .inherit = 1,
+                .config = PERF_COUNT_SW_CPU_CLOCK, .sample_period = period_ns, .inherit = 1, .inherit_thread = 1,
                 .exclude_kernel = user_only,
         };
+        int fd = open_event(&attr, tid, cpu);
 
+        if (fd != -EINVAL)
+                return fd;
+        attr.inherit_thread = 0; /* before Linux 5.13: processes that it starts tick as well, in vain */
         return open_event(&attr, tid, cpu);
 }
 

@@ -17,8 +17,8 @@
 int perf_open_cpu(int cpu, uint64_t period_ns);
 
 /*
- * A tick for every @period_ns that thread @tid spends on @cpu, and threads and
- * processes that it starts from now on. Starts enabled.
+ * A tick for every @period_ns that thread @tid spends on @cpu, and threads that
+ * it starts from now on. Starts enabled.
  * @user_only: not while it is in the kernel; all that one may have without
  * CAP_PERFMON where kernel.perf_event_paranoid is 2.
  */

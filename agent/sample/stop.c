@@ -10,11 +10,35 @@
 #include <errno.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
+#include <unistd.h>
+
+static bool is_our_child(pid_t pid)
+{
+        struct nsutil_stat stat;
+
+        return nsutil_stat_read(pid, &stat) == 0 && stat.ppid == getpid();
+}
+
+/*
+ * Waits until the thread stops. If it ends instead, it has to be waited for, or
+ * its parent would not hear of it; unless we are that parent, who wants to know.
+ */
+static bool wait_for_stop(pid_t tid, int *ret_status)
+{
+        siginfo_t info = { 0 };
+        int r;
+
+        while ((r = waitid(P_PID, (id_t)tid, &info, WSTOPPED | WEXITED | WNOWAIT | __WALL)) < 0 && errno == EINTR)
+                ;
+        bool ended = info.si_code != CLD_TRAPPED && info.si_code != CLD_STOPPED;
+        if (r < 0 || (ended && is_our_child(tid)))
+                return false;
+        return waitpid(tid, ret_status, __WALL) == tid && WIFSTOPPED(*ret_status);
+}
 
 bool thread_stop(pid_t tid, struct stopped *ret)
 {
         int status;
-        pid_t r;
 
         if (ptrace(PTRACE_SEIZE, tid, 0, 0) < 0)
                 return false;
@@ -22,10 +46,8 @@ bool thread_stop(pid_t tid, struct stopped *ret)
                 ptrace(PTRACE_DETACH, tid, 0, 0);
                 return false;
         }
-        while ((r = waitpid(tid, &status, __WALL)) < 0 && errno == EINTR)
-                ;
-        if (r != tid || !WIFSTOPPED(status))
-                return false; /* it has ended */
+        if (!wait_for_stop(tid, &status))
+                return false;
         /* PTRACE_EVENT_STOP is ours, or a job control stop; anything else is a signal on its way. */
         *ret = (struct stopped){ .tid = tid, .signal = status >> 16 ? 0 : WSTOPSIG(status) };
         return true;

@@ -111,6 +111,22 @@ Test(sample_stop, a_stopped_job_stays_stopped)
         end_child(child);
 }
 
+Test(sample_stop, the_exit_status_of_our_own_child_is_left_to_its_waiter)
+{
+        for (int i = 0; i < 30; i++) {
+                pid_t child = fork();
+                struct stopped stopped;
+                int status;
+                if (child == 0)
+                        _exit(7);
+                usleep((useconds_t)i * 30);
+                if (thread_stop(child, &stopped))
+                        thread_release(&stopped);
+                cr_assert_eq(waitpid(child, &status, 0), child);
+                cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+        }
+}
+
 Test(sample_stop, a_thread_that_is_not_there_is_no_harm)
 {
         struct stopped stopped;
