@@ -26,8 +26,6 @@
  */
 #define ENTRIES_MAX 65536
 
-#define PYOBJECT_TYPE 8 /* ob_type, behind ob_refcnt */
-
 static void entry_free(struct code_entry *entry)
 {
         if (!entry)
@@ -37,6 +35,7 @@ static void entry_free(struct code_entry *entry)
         free((void *)(uintptr_t)entry->code.name);
         free((void *)(uintptr_t)entry->code.file);
         free(entry->lines);
+        free(entry->bytecodes);
         free(entry);
 }
 
@@ -160,7 +159,7 @@ static int read_header(struct reading *r, uint64_t type)
 
         if (e != 0)
                 return e;
-        if (type && header_word(r, PYOBJECT_TYPE) != type)
+        if (type && header_word(r, r->layout->object_type) != type)
                 return PYSTACK_E_CORRUPT;
         return 0;
 }
@@ -225,9 +224,18 @@ static int add_text_proof(struct code_entry *entry, const struct text_ref *text,
         return add_proof(entry, text->data, data, len < PROOF_TEXT_MAX ? len : PROOF_TEXT_MAX);
 }
 
+/* Before them come reference count and counters, which change. */
+static uint32_t first_of_constants(const struct layout *layout)
+{
+        uint32_t first = layout->code.first_line;
+
+        first = layout->code.name < first ? layout->code.name : first;
+        return layout->code.file < first ? layout->code.file : first;
+}
+
 static int add_proofs(struct code_entry *entry, const struct reading *r)
 {
-        uint32_t from = r->layout->code.first_line;
+        uint32_t from = first_of_constants(r->layout);
         size_t lines_len = r->lines_len + 1;
         uint32_t version = 0;
         int e = add_proof(entry, r->addr + from, r->header + from, r->layout->code.size - from);

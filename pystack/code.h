@@ -23,6 +23,14 @@ struct code_proof {
         uint8_t *bytes;
 };
 
+/* A line that has been looked up: a stack shows the same few places of a function again and again. */
+struct line_memo {
+        bool known;
+        int32_t instruction;
+        uint32_t line;
+};
+#define LINE_MEMOS 4
+
 struct code_entry {
         struct pystack_code code; /* what the caller sees of it */
         uint64_t addr;
@@ -32,6 +40,11 @@ struct code_entry {
         uint32_t n_proofs;
         uint8_t *lines;
         size_t lines_len;
+        struct line_memo memo[LINE_MEMOS];
+
+        uint64_t *bytecodes; /* addresses of its per-thread bytecodes by index, 0: not known; 3.14t on */
+        uint32_t n_bytecodes;
+        uint32_t bytecodes_generation; /* under which they were read */
 
         /* Numbers of snapshots: the last one that ... */
         uint64_t planned;  /* ... was to read its proofs, to be found ... */

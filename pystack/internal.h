@@ -38,15 +38,28 @@ struct pystack_thread {
 struct raw_frame {
         uint64_t code;
         int64_t position; /* as kept: see enum layout_position */
+        uint32_t tlbc_index; /* 0 where threads share the bytecode */
 };
+
+/* What is read of a process, and how. */
+struct runtime {
+        struct layout layout;
+        uint64_t interpreters;   /* address of the pointer to the first interpreter */
+        uint64_t tstate_current; /* address of the pointer to the holder of the GIL; 0: see layout.gil */
+        uint64_t code_type;      /* address of PyCode_Type, 0: not known */
+};
+
+struct replay; /* a recording that is being read */
 
 struct pystack {
         struct pystack_reader reader;
         struct pystack_info info;
         struct layout layout;
-        uint64_t code_type; /* address of PyCode_Type, 0: not known */
-        pid_t inner_pid;    /* in the target's own */
-        uint32_t tid_offset; /* of the TID in struct pthread, 0: not known yet */
+        uint64_t interpreters, tstate_current, code_type; /* as in struct runtime */
+        pid_t pid;                                        /* 0: not of a live process */
+        pid_t inner_pid;                                  /* in the target's own namespace */
+        uint32_t tid_offset;                              /* of the TID in struct pthread, 0: not known yet */
+        struct replay *replay;                            /* what the reader reads from, if that is a recording */
 
         struct code_cache codes;
         uint64_t snapshots; /* taken so far: the newest one's number */
@@ -62,9 +75,28 @@ struct pystack {
         struct pystack_frame *frames; /* most processes of a machine are never on a CPU */
 };
 
-/* Prepares to read @runtime of a known layout. The files of thread.c and snapshot.c need no more. */
+/* Prepares to read @runtime. The files of thread.c and snapshot.c need no more. */
 int pystack_open_reader(const struct pystack_reader *reader, const struct pystack_info *info,
-                        const struct layout *layout, uint64_t code_type, struct pystack **ret);
+                        const struct runtime *runtime, struct pystack **ret);
+
+struct location;
+
+/* Who is read: @pid is 0 for what is not a live process. */
+struct subject {
+        pid_t pid, inner_pid;
+        struct pystack_reader reader;
+        uint32_t abi; /* 0: to be found out */
+};
+
+/* Finds the runtime of @subject's process, and fills in its inner_pid. Errors and @info as of pystack_open(). */
+int pystack_find(struct subject *subject, struct pystack_info *info, struct location *ret);
+
+/* Opens what was found at @location. Errors and @info as of pystack_open(). */
+int pystack_open_location(const struct subject *subject, const struct location *location, struct pystack_info *info,
+                          struct pystack **ret);
+
+/* Accepts NULL. */
+void replay_free(struct replay *replay);
 
 static inline uint64_t word_at(const uint8_t *bytes, uint32_t offset)
 {

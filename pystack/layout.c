@@ -1,13 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The layouts of the CPythons that do not describe themselves (up to 3.12).
+ * The layouts of the CPythons that do not describe themselves (up to 3.12), for
+ * 64-bit little-endian targets.
  *
- * Within one minor version these fields never moved between releases. The
- * values are offsetof() on the headers of 3.8.18, 3.9.18, 3.10.13, 3.11.7 and
- * 3.12.0/.10 for 64-bit little-endian targets, confirmed on running processes.
+ * Within one minor version these fields never moved between releases, but once:
+ * 3.7.4 aligned the garbage collector's head anew (bpo-27987), which moved all
+ * that follows it in _PyRuntime.
+ *
+ * Where the values come from: offsetof() on the headers of 2.6.9, 2.7.18, 3.4.10,
+ * 3.5.9, 3.6.15, 3.7.3, 3.7.16, 3.8.18, 3.9.18, 3.10.13, 3.11.7, 3.12.0 and .10,
+ * each but 3.7.3 confirmed on running processes.
  */
 #include "layout.h"
 
+#define STRINGS_2                                                                                          \
+        {                                                                                                  \
+                .length = 16, .ascii_data = 36,                                                            \
+        }
 #define STRINGS_UP_TO_3_11                                                                                 \
         {                                                                                                  \
                 .length = 16, .state = 32, .ascii_data = 48, .compact_data = 72, .data_pointer = 72,       \
@@ -24,93 +33,130 @@
         }
 #define NO_GIL_STRUCT                                                                                      \
         {                                                                                                  \
-                .holder = LAYOUT_NONE, .locked = LAYOUT_NONE,                                              \
+                .holder = LAYOUT_NONE, .locked = LAYOUT_NONE, .enabled = LAYOUT_NONE,                      \
         }
-/* The thread state of 3.8 to 3.10: frames are heap objects, TIDs are not kept. */
-#define TSTATE_3_8                                                                                         \
+#define INTERP(head, gil_pointer)                                                                          \
         {                                                                                                  \
-                .size = 184, .next = 8, .interp = 16, .frame = 24, .cframe = LAYOUT_NONE,                  \
-                .cframe_frame = LAYOUT_NONE, .thread_id = 176, .native_thread_id = LAYOUT_NONE,            \
-                .chunk = LAYOUT_NONE, .chunk_top = LAYOUT_NONE,                                            \
+                .next = 0, .threads_head = head, .gil = gil_pointer, .code_generation = LAYOUT_NONE,       \
+                .tlbc_generation = LAYOUT_NONE,                                                            \
         }
-#define FRAME_3_8                                                                                          \
+#define NO_RUNTIME                                                                                         \
         {                                                                                                  \
-                .size = 112, .previous = 24, .code = 32, .position = 104, .owner = LAYOUT_NONE,            \
+                .interpreters_head = LAYOUT_NONE, .tstate_current = LAYOUT_NONE,                           \
         }
-#define CODE_3_8                                                                                           \
+/* Up to 3.10 frames are heap objects, and TIDs are not kept. */
+#define TSTATE_OF_OBJECTS(before, thread)                                                                  \
         {                                                                                                  \
-                .file = 104, .name = 112, .first_line = 40, .lines = 120, .version = LAYOUT_NONE,          \
-                .bytecode = LAYOUT_NONE, .size = 128,                                                      \
+                .size = thread + 8, .next = before, .interp = before + 8, .frame = before + 16,            \
+                .cframe = LAYOUT_NONE, .cframe_frame = LAYOUT_NONE, .thread_id = thread,                   \
+                .native_thread_id = LAYOUT_NONE, .chunk = LAYOUT_NONE, .chunk_top = LAYOUT_NONE,           \
         }
+#define FRAME_OBJECT(lasti)                                                                                \
+        {                                                                                                  \
+                .size = lasti + 8, .previous = 24, .code = 32, .position = lasti, .owner = LAYOUT_NONE,    \
+                .tlbc_index = LAYOUT_NONE,                                                                 \
+        }
+#define CODE_OF_OBJECTS(file_at, first_line_at, lines_at)                                                  \
+        {                                                                                                  \
+                .file = file_at, .name = file_at + 8, .first_line = first_line_at, .lines = lines_at,      \
+                .version = LAYOUT_NONE, .bytecode = LAYOUT_NONE, .tlbc = LAYOUT_NONE,                      \
+                .size = lines_at + 8,                                                                      \
+        }
+/* 2.6 and 2.7 are alike. */
+#define PYTHON_2                                                                                           \
+        .object_type = 8, .runtime = NO_RUNTIME, .interp = INTERP(8, LAYOUT_NONE), .gil = NO_GIL_STRUCT,   \
+        .tstate = TSTATE_OF_OBJECTS(0, 144), .frame = FRAME_OBJECT(120), .position = POSITION_LASTI_BYTES, \
+        .code = CODE_OF_OBJECTS(80, 96, 104), .lines = LINES_LNOTAB_UNSIGNED, .text = TEXT_BYTES,          \
+        .string = STRINGS_2, .bytes = { .size = 16, .data = 36 }
+/* What 3.4 to 3.10 have in common. */
+#define PYTHON_3                                                                                           \
+        .object_type = 8, .interp = INTERP(8, LAYOUT_NONE), .gil = NO_GIL_STRUCT, .text = TEXT_FLEXIBLE,   \
+        .string = STRINGS_UP_TO_3_11, .bytes = BYTES
+/* So are 3.4 and 3.5. */
+#define PYTHON_3_4                                                                                         \
+        PYTHON_3, .runtime = NO_RUNTIME, .tstate = TSTATE_OF_OBJECTS(8, 152), .frame = FRAME_OBJECT(120),  \
+        .position = POSITION_LASTI_BYTES, .code = CODE_OF_OBJECTS(96, 112, 120),                           \
+        .lines = LINES_LNOTAB_UNSIGNED
+#define PYTHON_3_7                                                                                         \
+        PYTHON_3, .tstate = TSTATE_OF_OBJECTS(8, 176), .frame = FRAME_OBJECT(104),                         \
+        .position = POSITION_LASTI_BYTES, .code = CODE_OF_OBJECTS(96, 36, 112), .lines = LINES_LNOTAB_SIGNED
 
+/* Of several of one minor version the later one comes first. */
 static const struct layout table[] = {
+        { .version = 0x0206, PYTHON_2 },
+        { .version = 0x0207, PYTHON_2 },
+        { .version = 0x0304, PYTHON_3_4 },
+        { .version = 0x0305, PYTHON_3_4 },
         {
-                .version = 0x0308,
+                .version = 0x0306, PYTHON_3,
+                .runtime = NO_RUNTIME,
+                .tstate = TSTATE_OF_OBJECTS(8, 152),
+                .frame = FRAME_OBJECT(120),
+                .position = POSITION_LASTI_BYTES,
+                .code = CODE_OF_OBJECTS(96, 36, 112),
+                .lines = LINES_LNOTAB_SIGNED,
+        },
+        { .version = 0x0307, .micro = 4, PYTHON_3_7, .runtime = { .interpreters_head = 24, .tstate_current = 1480 } },
+        { .version = 0x0307, .micro = 0, PYTHON_3_7, .runtime = { .interpreters_head = 24, .tstate_current = 1392 } },
+        {
+                .version = 0x0308, PYTHON_3,
                 .runtime = { .interpreters_head = 32, .tstate_current = 1368 },
-                .interp = { .next = 0, .threads_head = 8, .gil = LAYOUT_NONE, .code_generation = LAYOUT_NONE },
-                .gil = NO_GIL_STRUCT,
-                .tstate = TSTATE_3_8,
-                .frame = FRAME_3_8,
+                .tstate = TSTATE_OF_OBJECTS(8, 176),
+                .frame = FRAME_OBJECT(104),
                 .position = POSITION_LASTI_BYTES,
-                .code = CODE_3_8,
+                .code = CODE_OF_OBJECTS(104, 40, 120),
                 .lines = LINES_LNOTAB_SIGNED,
-                .string = STRINGS_UP_TO_3_11,
-                .bytes = BYTES,
         },
         {
-                .version = 0x0309,
+                .version = 0x0309, PYTHON_3,
                 .runtime = { .interpreters_head = 32, .tstate_current = 568 },
-                .interp = { .next = 0, .threads_head = 8, .gil = LAYOUT_NONE, .code_generation = LAYOUT_NONE },
-                .gil = NO_GIL_STRUCT,
-                .tstate = TSTATE_3_8,
-                .frame = FRAME_3_8,
+                .tstate = TSTATE_OF_OBJECTS(8, 176),
+                .frame = FRAME_OBJECT(104),
                 .position = POSITION_LASTI_BYTES,
-                .code = CODE_3_8,
+                .code = CODE_OF_OBJECTS(104, 40, 120),
                 .lines = LINES_LNOTAB_SIGNED,
-                .string = STRINGS_UP_TO_3_11,
-                .bytes = BYTES,
         },
         {
-                .version = 0x030a,
+                .version = 0x030a, PYTHON_3,
                 .runtime = { .interpreters_head = 32, .tstate_current = 568 },
-                .interp = { .next = 0, .threads_head = 8, .gil = LAYOUT_NONE, .code_generation = LAYOUT_NONE },
-                .gil = NO_GIL_STRUCT,
-                .tstate = TSTATE_3_8,
-                .frame = { .size = 104, .previous = 24, .code = 32, .position = 96, .owner = LAYOUT_NONE },
+                .tstate = TSTATE_OF_OBJECTS(8, 176),
+                .frame = FRAME_OBJECT(96),
                 .position = POSITION_LASTI_UNITS,
-                .code = CODE_3_8,
+                .code = CODE_OF_OBJECTS(104, 40, 120),
                 .lines = LINES_RANGES,
-                .string = STRINGS_UP_TO_3_11,
-                .bytes = BYTES,
         },
         {
                 .version = 0x030b,
+                .object_type = 8,
                 .runtime = { .interpreters_head = 40, .tstate_current = 576 },
-                .interp = { .next = 0, .threads_head = 16, .gil = LAYOUT_NONE, .code_generation = LAYOUT_NONE },
+                .interp = INTERP(16, LAYOUT_NONE),
                 .gil = NO_GIL_STRUCT,
                 .tstate = { .size = 320, .next = 8, .interp = 16, .frame = LAYOUT_NONE, .cframe = 56,
                             .cframe_frame = 8, .thread_id = 152, .native_thread_id = 160, .chunk = 296,
                             .chunk_top = 304 },
-                .frame = { .size = 72, .previous = 48, .code = 32, .position = 56, .owner = LAYOUT_NONE },
+                .frame = { .size = 72, .previous = 48, .code = 32, .position = 56, .owner = LAYOUT_NONE,
+                           .tlbc_index = LAYOUT_NONE },
                 .position = POSITION_PREV_INSTR,
                 .code = { .file = 112, .name = 128, .first_line = 72, .lines = 136, .version = LAYOUT_NONE,
-                          .bytecode = 184, .size = 144 },
+                          .bytecode = 184, .tlbc = LAYOUT_NONE, .size = 144 },
                 .lines = LINES_LOCATIONS,
                 .string = STRINGS_UP_TO_3_11,
                 .bytes = BYTES,
         },
         {
                 .version = 0x030c,
+                .object_type = 8,
                 .runtime = { .interpreters_head = 40, .tstate_current = LAYOUT_NONE },
-                .interp = { .next = 0, .threads_head = 72, .gil = 384, .code_generation = LAYOUT_NONE },
-                .gil = { .holder = 8, .locked = 16 },
+                .interp = INTERP(72, 384),
+                .gil = { .holder = 8, .locked = 16, .enabled = LAYOUT_NONE },
                 .tstate = { .size = 256, .next = 8, .interp = 16, .frame = LAYOUT_NONE, .cframe = 56,
                             .cframe_frame = 0, .thread_id = 136, .native_thread_id = 144, .chunk = 232,
                             .chunk_top = 240 },
-                .frame = { .size = 72, .previous = 8, .code = 0, .position = 56, .owner = 70 },
+                .frame = { .size = 72, .previous = 8, .code = 0, .position = 56, .owner = 70,
+                           .tlbc_index = LAYOUT_NONE },
                 .position = POSITION_PREV_INSTR,
                 .code = { .file = 112, .name = 128, .first_line = 68, .lines = 136, .version = 92,
-                          .bytecode = 192, .size = 144 },
+                          .bytecode = 192, .tlbc = LAYOUT_NONE, .size = 144 },
                 .lines = LINES_LOCATIONS,
                 .string = STRINGS_3_12,
                 .bytes = BYTES,
@@ -120,7 +166,43 @@ static const struct layout table[] = {
 const struct layout *layout_find(uint32_t version)
 {
         for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-                if (table[i].version == version >> 16)
+                if (table[i].version == version >> 16 && table[i].micro <= (version >> 8 & 0xff))
                         return &table[i];
         return NULL;
+}
+
+static void widen(uint32_t *offset, uint32_t by)
+{
+        if (*offset != LAYOUT_NONE)
+                *offset += by;
+}
+
+void layout_widen_objects(struct layout *l, uint32_t by)
+{
+        uint32_t *const offsets[] = {
+                &l->object_type,  &l->code.file,     &l->code.name,      &l->code.first_line,  &l->code.lines,
+                &l->code.version, &l->code.bytecode, &l->code.size,      &l->string.length,    &l->string.state,
+                &l->bytes.size,   &l->bytes.data,    &l->string.ascii_data, &l->string.compact_data,
+                &l->string.data_pointer,
+        };
+        uint32_t *const of_frame[] = { &l->frame.size, &l->frame.previous, &l->frame.code, &l->frame.position };
+
+        for (size_t i = 0; i < sizeof offsets / sizeof *offsets; i++)
+                widen(offsets[i], by);
+        /* From 3.11 on frames are no objects. */
+        for (size_t i = 0; i < sizeof of_frame / sizeof *of_frame && l->tstate.chunk == LAYOUT_NONE; i++)
+                widen(of_frame[i], by);
+}
+
+/* Major and minor digits, as Pyflame's --abi has them. */
+const uint32_t layout_abis[] = { 26, 27, 34, 35, 36, 37, 38, 39, 310, 311, 312, 313, 314, 315, 0 };
+
+uint32_t layout_abi_version(uint32_t abi)
+{
+        for (size_t i = 0; layout_abis[i]; i++) {
+                uint32_t scale = abi < 100 ? 10 : 100;
+                if (layout_abis[i] == abi)
+                        return (abi / scale) << 24 | (abi % scale) << 16 | LAYOUT_MICRO_UNKNOWN;
+        }
+        return 0;
 }

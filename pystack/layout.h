@@ -29,10 +29,18 @@ enum layout_lines {
         LINES_LOCATIONS,       /* variable-length entries, 3.11 on */
 };
 
-struct layout {
-        uint16_t version; /* major << 8 | minor */
+/* What names and file names are. */
+enum layout_text {
+        TEXT_FLEXIBLE, /* PEP 393's str */
+        TEXT_BYTES,    /* str of 2.x: bytes, UTF-8 as a rule */
+};
 
-        struct {
+struct layout {
+        uint16_t version;     /* major << 8 | minor */
+        uint8_t micro;        /* of the first release of that minor version that is laid out so */
+        uint32_t object_type; /* ob_type */
+
+        struct { /* LAYOUT_NONE up to 3.6, where both are variables of their own */
                 uint32_t interpreters_head;
                 uint32_t tstate_current; /* holder of the GIL, up to 3.11 */
         } runtime;
@@ -42,11 +50,13 @@ struct layout {
                 uint32_t threads_head;
                 uint32_t gil;             /* pointer to the GIL's state, 3.12 on */
                 uint32_t code_generation; /* changes when a code object is freed, 3.14 on */
+                uint32_t tlbc_generation; /* uint32: changes when bytecode of a thread is freed, 3.14t on */
         } interp;
 
         struct { /* relative to what interp.gil points to */
                 uint32_t holder;
-                uint32_t locked; /* int */
+                uint32_t locked;  /* int */
+                uint32_t enabled; /* int; LAYOUT_NONE where the GIL cannot be off */
         } gil;
 
         struct {
@@ -67,8 +77,9 @@ struct layout {
                 uint32_t previous;
                 uint32_t code;
                 uint32_t position;
-                uint32_t owner;    /* char; LAYOUT_NONE up to 3.11, where no frame is a shim */
-                uint64_t tag_mask; /* bits of the code pointer that are a tag, 3.14 on */
+                uint32_t owner;      /* char; LAYOUT_NONE up to 3.11, where no frame is a shim */
+                uint32_t tlbc_index; /* int32: which of the code's bytecodes it runs, 3.14t on */
+                uint64_t tag_mask;   /* bits of the code pointer that are a tag, 3.14 on */
         } frame;
         enum layout_position position;
 
@@ -79,11 +90,13 @@ struct layout {
                 uint32_t lines;
                 uint32_t version;  /* co_version: unique in the process unless 0, 3.12 on */
                 uint32_t bytecode; /* of the inline code array, 3.11 on */
+                uint32_t tlbc;     /* pointer to the array of per-thread bytecodes, 3.14t on */
                 uint32_t size;     /* bytes from its start that hold all but the bytecode */
         } code;
         enum layout_lines lines;
 
-        struct { /* PEP 393 strings */
+        enum layout_text text;
+        struct { /* PEP 393 strings; of those of 2.x length and ascii_data */
                 uint32_t length;
                 uint32_t state;
                 uint32_t ascii_data;
@@ -109,10 +122,25 @@ struct layout {
 #define LAYOUT_MAX_CODE 320
 
 /*
- * The layout of a CPython up to 3.12, by PY_VERSION_HEX and whether it was built
- * with --disable-gil. NULL if there is none.
+ * The layout of a CPython up to 3.12, by PY_VERSION_HEX. NULL if there is none.
+ * Where the micro version matters and is not known, the newest is best asked for.
  */
 const struct layout *layout_find(uint32_t version);
+
+/* Of a micro version that is not known; stands before every release level. */
+#define LAYOUT_MICRO_UNKNOWN 0xff00
+
+/*
+ * Builds with Py_TRACE_REFS (debug builds up to 3.7 have it) put two pointers before
+ * every object's head: moves everything that lies in objects by @by bytes.
+ */
+void layout_widen_objects(struct layout *layout, uint32_t by);
+
+/* The versions that can be read, as major and minor digits: 27, 311; ends with 0. */
+extern const uint32_t layout_abis[];
+
+/* PY_VERSION_HEX, of an unknown micro version, of one of them; 0: not one of them. */
+uint32_t layout_abi_version(uint32_t abi);
 
 /* The bytes that layout_from_debug_offsets() may want. 3.15's table has 888. */
 #define LAYOUT_DEBUG_OFFSETS_MAX 1024
@@ -120,6 +148,7 @@ const struct layout *layout_find(uint32_t version);
 struct layout_debug_info {
         uint32_t version; /* PY_VERSION_HEX */
         bool free_threaded;
+        bool known; /* a release of a version whose table is known: others are tried */
 };
 
 /*
@@ -128,9 +157,11 @@ struct layout_debug_info {
 bool layout_debug_probe(const void *table, size_t len, struct layout_debug_info *ret);
 
 /*
- * Makes a layout of a _Py_DebugOffsets table (3.13 on): 0, PYSTACK_E_UNSUPPORTED
- * if its version's table is not known, PYSTACK_E_CORRUPT if a value is absurd.
+ * Makes a layout of a _Py_DebugOffsets table (3.13 on) in the order of words of
+ * @version, or of the newest version that is known if @version is newer than that.
+ * PYSTACK_E_UNSUPPORTED if the version has no such table, PYSTACK_E_CORRUPT if a
+ * value is absurd or the table is not in that order.
  */
-int layout_from_debug_offsets(const void *table, size_t len, struct layout *ret);
+int layout_from_debug_offsets(const void *table, size_t len, uint32_t version, struct layout *ret);
 
 #endif

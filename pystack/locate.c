@@ -1,18 +1,50 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Finding _PyRuntime: in the executable, or in a libpython, whichever file of
- * the process's maps defines the symbol. It is exported even by stripped builds,
- * since extension modules need it.
+ * Finding the runtime among the files that a process has mapped. They are looked
+ * at where they lie in its memory, not opened: that takes a few microseconds a
+ * file, needs no access to its file systems, and is right for files that have
+ * been deleted or replaced. Neither the executable nor a name tells for certain
+ * (an interpreter can be embedded in anything, and started through ld.so), so
+ * all are looked at, likely ones first.
+ *
+ * Only a program that exports nothing has to be opened: its .symtab, and the
+ * section .PyRuntime, are not loaded.
  */
 #include "locate.h"
+#include "remote.h"
 
-#include "elfsym/elfsym.h"
-#include "nsutil/nsutil.h"
-
+#include <elf.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
+
+/* A large process maps some 500 libraries; 10 us each. */
+#define FILES_MAX 1024
+
+/* Which files are looked at first. */
+enum rank {
+        RANK_PYTHON, /* named like Python */
+        RANK_EXE,
+        RANK_OTHER,
+        RANKS,
+};
+
+/* What has been found so far over a process's maps. */
+struct search {
+        pid_t pid;
+        const struct pystack_reader *reader;
+        const struct nsutil_maps *maps;
+        const char *exe;
+        bool (*in_use)(void *ctx, const struct location *);
+        void *ctx;
+        struct location *ret;
+        bool found;
+        const char *foreign; /* what the executable is if it is not of this machine, else NULL */
+        unsigned looked_at;
+        int error; /* ends the search: the process has ended or refuses */
+};
 
 static const char *base_name(const char *path)
 {
@@ -21,57 +53,144 @@ static const char *base_name(const char *path)
         return slash ? slash + 1 : path;
 }
 
-/* The first symbol that each version brought, newest first. */
-static const struct {
-        uint32_t version;
-        const char *symbol;
-} ladder[] = {
-        { 0x030f0000, "PyBytesWriter_Create" }, { 0x030e0000, "PyUnicodeWriter_Create" },
-        { 0x030d0000, "PyTime_Time" },          { 0x030c0000, "PyType_FromMetaclass" },
-        { 0x030b0000, "Py_Version" },           { 0x030a0000, "PyGC_Enable" },
-        { 0x03090000, "PyFrame_GetBack" },      { 0x03080000, "PyConfig_InitPythonConfig" },
-        { 0x03070000, "PyContext_New" },        { 0x03060000, "PyOS_FSPath" },
-        { 0x03050000, "PyCoro_New" },           { 0x03040000, "PyMem_RawMalloc" },
-        { 0x03000000, "PyBytes_FromString" },
-};
-
-static uint32_t climb_ladder(struct elfsym *elf)
+static bool is_named_python(const struct nsutil_map *map)
 {
-        struct elfsym_symbol symbol;
-
-        if (elfsym_symbol(elf, "PyString_FromString", &symbol) == 0)
-                return elfsym_symbol(elf, "PyCapsule_New", &symbol) == 0 ? 0x02070000 : 0x02060000;
-        for (size_t i = 0; i < sizeof ladder / sizeof *ladder; i++)
-                if (elfsym_symbol(elf, ladder[i].symbol, &symbol) == 0)
-                        return ladder[i].version;
-        return 0;
+        return strcasestr(base_name(map->path), "python") || strcasestr(base_name(map->path), "wsgi");
 }
 
-static uint64_t address_of(struct elfsym *elf, const char *name, uint64_t bias)
+static enum rank rank_of(const struct search *search, const struct nsutil_map *map)
 {
-        struct elfsym_symbol symbol;
-
-        return elfsym_symbol(elf, name, &symbol) == 0 ? symbol.value + bias : 0;
+        if (is_named_python(map))
+                return RANK_PYTHON;
+        return strcmp(map->path, search->exe) == 0 ? RANK_EXE : RANK_OTHER;
 }
 
-/* 0 and @ret if the file defines a runtime; PYSTACK_E_NOT_PYTHON if not. */
-static int look_into(struct elfsym *elf, const struct nsutil_map *map, struct location *ret)
+static bool same_file(const struct nsutil_map *a, const struct nsutil_map *b)
 {
-        uint64_t bias = elfsym_load_bias(elf, map->start);
-        struct elfsym_symbol runtime;
-        bool modern = elfsym_symbol(elf, "_PyRuntime", &runtime) == 0;
+        return a->inode == b->inode && a->dev == b->dev;
+}
 
-        if (!modern && address_of(elf, "_PyThreadState_Current", bias) == 0)
-                return PYSTACK_E_NOT_PYTHON;
-        *ret = (struct location){
-                .runtime = modern ? runtime.value + bias : 0,
-                .runtime_size = modern ? runtime.size : 0,
-                .code_type = address_of(elf, "PyCode_Type", bias),
-                .version_at = address_of(elf, "Py_Version", bias),
-                .ladder = climb_ladder(elf),
-        };
-        snprintf(ret->file, sizeof ret->file, "%s", map->path);
-        return 0;
+/* Whether a program or a library begins at map @i: the mapping of its header, and one of its code. */
+static bool begins_program(const struct nsutil_maps *maps, size_t i)
+{
+        const struct nsutil_map *map = &maps->maps[i];
+
+        if (map->inode == 0 || map->offset != 0 || !(map->prot & PROT_READ) || (i > 0 && same_file(map - 1, map)))
+                return false;
+        for (size_t j = i; j < maps->n && same_file(&maps->maps[j], map); j++)
+                if (maps->maps[j].prot & PROT_EXEC)
+                        return true;
+        return false;
+}
+
+/* True if the search is over. */
+static bool take(struct search *search, struct location *location, const struct nsutil_map *map)
+{
+        snprintf(location->file, sizeof location->file, "%s", map->path);
+        if (!search->found)
+                *search->ret = *location;
+        search->found = true;
+        if (!search->in_use(search->ctx, location))
+                return false;
+        *search->ret = *location;
+        return true;
+}
+
+static int read_image(void *ctx, uint64_t addr, void *buf, size_t len)
+{
+        int e = remote_read(ctx, addr, buf, len);
+
+        return e > 0 ? (e == PYSTACK_E_GONE ? -ESRCH : e == PYSTACK_E_DENIED ? -EPERM : -EFAULT) : e;
+}
+
+/* Before 3.7: what code that cannot be decoded does not tell, .symtab may. */
+static void complete_from_file(struct search *search, const struct nsutil_map *map, struct location *location)
+{
+        struct elfsym_symbol symbol;
+        struct elfsym *elf = NULL;
+        int fd = -1;
+
+        if (location->runtime || location->interp_head || nsutil_open_map(search->pid, map, &fd) != 0)
+                return;
+        if (elfsym_open_fd(fd, &elf) == 0 && elfsym_symbol(elf, "interp_head", &symbol) == 0)
+                location->interp_head = symbol.value + elfsym_load_bias(elf, map->start);
+        elfsym_close(elf);
+        close(fd);
+}
+
+static const char *name_foreign(const struct pystack_reader *reader, const struct nsutil_map *map)
+{
+        uint8_t class = ELFCLASSNONE;
+
+        remote_read(reader, map->start + EI_CLASS, &class, sizeof class);
+        return class == ELFCLASS32 ? "a 32-bit program" : "a program for another kind of machine";
+}
+
+static bool look_into_memory(struct search *search, const struct nsutil_map *map)
+{
+        struct pystack_reader reader = *search->reader;
+        struct elfsym *elf = NULL;
+        struct location location;
+        int e = elfsym_open_image(read_image, &reader, map->start, &elf);
+        bool over = false;
+
+        if (e == 0 && locate_in_elf(elf, elfsym_load_bias(elf, map->start), &reader, &location) == 0) {
+                complete_from_file(search, map, &location);
+                over = take(search, &location, map);
+        }
+        if (e == ELFSYM_E_FOREIGN && rank_of(search, map) != RANK_OTHER)
+                search->foreign = name_foreign(&reader, map);
+        if (e == -ESRCH || e == -EPERM)
+                search->error = remote_error(e);
+        elfsym_close(elf);
+        return over || search->error != 0;
+}
+
+/*
+ * Reading a full symbol table takes milliseconds, too much for the programs of a
+ * whole machine: only where the name or a section suggests it.
+ */
+static bool look_into_file(struct search *search, const struct nsutil_map *map)
+{
+        struct elfsym *elf = NULL;
+        struct elfsym_section section;
+        struct location location;
+        bool over = false;
+        int fd = -1;
+
+        if (nsutil_open_map(search->pid, map, &fd) != 0)
+                return false;
+        if (elfsym_open_fd(fd, &elf) == 0 &&
+            (is_named_python(map) || elfsym_section(elf, ".PyRuntime", &section) == 0) &&
+            locate_in_elf(elf, elfsym_load_bias(elf, map->start), search->reader, &location) == 0)
+                over = take(search, &location, map);
+        elfsym_close(elf);
+        close(fd);
+        return over;
+}
+
+/* True if the search is over. */
+static bool look(struct search *search, enum rank rank, bool (*look_into)(struct search *, const struct nsutil_map *))
+{
+        for (size_t i = 0; i < search->maps->n && search->looked_at < FILES_MAX; i++) {
+                const struct nsutil_map *map = &search->maps->maps[i];
+                if (!begins_program(search->maps, i) || rank_of(search, map) != rank)
+                        continue;
+                search->looked_at++;
+                if (look_into(search, map))
+                        return true;
+        }
+        return false;
+}
+
+static void run(struct search *search)
+{
+        for (unsigned rank = 0; rank < RANKS; rank++)
+                if (look(search, (enum rank)rank, look_into_memory))
+                        return;
+        for (unsigned rank = 0; rank <= RANK_EXE && !search->found; rank++)
+                if (look(search, (enum rank)rank, look_into_file))
+                        return;
 }
 
 static int from_nsutil(int r)
@@ -86,81 +205,25 @@ static int from_nsutil(int r)
         }
 }
 
-static int look_into_map(pid_t pid, const struct nsutil_map *map, struct location *ret)
+int locate_runtime(pid_t pid, const struct pystack_reader *reader,
+                   bool (*in_use)(void *ctx, const struct location *), void *ctx, struct location *ret,
+                   char ret_detail[static PYSTACK_DETAIL_SIZE])
 {
-        struct elfsym *elf = NULL;
-        int fd = -1;
-        int r = nsutil_open_map(pid, map, &fd);
-
-        if (r != 0)
-                return from_nsutil(r);
-        r = elfsym_open_fd(fd, &elf);
-        if (r == 0)
-                r = look_into(elf, map, ret);
-        else if (r > 0)
-                r = PYSTACK_E_NOT_PYTHON;
-        elfsym_close(elf);
-        close(fd);
-        return r;
-}
-
-/* A file's first mapping has its offset 0; only that one is looked at. */
-static bool worth_looking(const struct nsutil_map *map, const char *exe)
-{
-        return map->inode != 0 && map->offset == 0 &&
-               (strstr(base_name(map->path), "python") || strcmp(map->path, exe) == 0);
-}
-
-/* What has been found so far over a process's maps. */
-struct search {
-        pid_t pid;
-        bool (*in_use)(void *ctx, const struct location *);
-        void *ctx;
-        struct location *ret;
-        bool found;
-        int error; /* the first real one, PYSTACK_E_NOT_PYTHON before */
-};
-
-/* True if the search is over. */
-static bool consider(struct search *search, const struct nsutil_map *map)
-{
-        struct location location;
-        int r = look_into_map(search->pid, map, &location);
-
-        if (r != 0) {
-                if (r != PYSTACK_E_NOT_PYTHON && search->error == PYSTACK_E_NOT_PYTHON)
-                        search->error = r;
-                return r == PYSTACK_E_GONE;
-        }
-        if (!search->found)
-                *search->ret = location;
-        search->found = true;
-        if (!search->in_use(search->ctx, &location))
-                return false;
-        *search->ret = location;
-        return true;
-}
-
-int locate_runtime(pid_t pid, bool (*in_use)(void *ctx, const struct location *), void *ctx, struct location *ret)
-{
-        struct search search = { .pid = pid, .in_use = in_use, .ctx = ctx, .ret = ret, .error = PYSTACK_E_NOT_PYTHON };
         struct nsutil_maps maps = { 0 };
         char exe[sizeof ret->file] = "";
+        struct search search = { .pid = pid, .reader = reader, .maps = &maps, .exe = exe, .in_use = in_use,
+                                 .ctx = ctx, .ret = ret };
         int r = nsutil_maps_read(pid, &maps);
 
-        if (r != 0)
-                return from_nsutil(r);
-        r = nsutil_exe(pid, exe, sizeof exe);
-        const char *last = "";
-        for (size_t i = 0; r == 0 && i < maps.n; i++) {
-                if (!worth_looking(&maps.maps[i], exe) || strcmp(maps.maps[i].path, last) == 0)
-                        continue;
-                last = maps.maps[i].path;
-                if (consider(&search, &maps.maps[i]))
-                        break;
+        if (r == 0)
+                r = nsutil_exe(pid, exe, sizeof exe);
+        r = r == 0 ? 0 : from_nsutil(r);
+        if (r == 0) {
+                run(&search);
+                r = search.error;
         }
+        if (r == 0 && !search.found)
+                r = locate_name_other(pid, &maps, search.foreign, ret_detail);
         nsutil_maps_deinit(&maps);
-        if (r != 0)
-                return from_nsutil(r);
-        return search.found ? 0 : search.error;
+        return r;
 }

@@ -4,22 +4,51 @@
 
 /* Where a process keeps its CPython runtime, by the symbols of the files it has mapped. */
 
+#include "elfsym/elfsym.h"
+#include "nsutil/nsutil.h"
 #include "pystack.h"
 
 struct location {
-        uint64_t runtime;      /* address of _PyRuntime; 0: a CPython before 3.7 */
-        uint64_t runtime_size; /* st_size of the symbol: tells layouts apart before 3.11 */
-        uint64_t code_type;    /* address of PyCode_Type, 0: not found */
-        uint64_t version_at;   /* address of Py_Version, 0: not found (before 3.11) */
-        uint32_t ladder;       /* version by which symbols exist, micro 0 */
-        char file[256];        /* as the target sees it */
+        uint64_t runtime;        /* address of _PyRuntime; 0: a CPython before 3.7 */
+        uint64_t runtime_size;   /* st_size of the symbol: tells layouts apart before 3.11 */
+        uint64_t tstate_current; /* before 3.7: address of _PyThreadState_Current */
+        uint64_t interp_head;    /* before 3.7: address of the list of interpreters, 0: not found */
+        uint64_t code_type;      /* address of PyCode_Type, 0: not found */
+        uint64_t type_type;      /* address of PyType_Type, 0: not found */
+        uint64_t version_at;     /* address of Py_Version, 0: not found (before 3.11) */
+        uint32_t ladder;         /* version by which symbols exist, micro 0; 0: not known */
+        char file[256];          /* as the target sees it */
 };
 
 /*
- * Looks through the executable and the mapped files called like Python. Of
+ * Looks through the mapped files of process @pid, whose memory @reader reads. Of
  * several runtimes the one that @in_use approves of wins, else the first one.
- * PYSTACK_E_NOT_PYTHON, PYSTACK_E_GONE, PYSTACK_E_DENIED, or a negative errno.
+ * PYSTACK_E_NOT_PYTHON, PYSTACK_E_UNSUPPORTED (another Python than CPython, or one
+ * of another machine: both say in @ret_detail what it is, a sentence fragment),
+ * PYSTACK_E_GONE, PYSTACK_E_DENIED, or a negative errno.
  */
-int locate_runtime(pid_t pid, bool (*in_use)(void *ctx, const struct location *), void *ctx, struct location *ret);
+int locate_runtime(pid_t pid, const struct pystack_reader *reader,
+                   bool (*in_use)(void *ctx, const struct location *), void *ctx, struct location *ret,
+                   char ret_detail[static PYSTACK_DETAIL_SIZE]);
+
+/*
+ * What process @pid is, since no CPython was found in @maps: PYSTACK_E_NOT_PYTHON or
+ * PYSTACK_E_UNSUPPORTED. @foreign: what its executable is if it is not of this
+ * machine, else NULL.
+ */
+int locate_name_other(pid_t pid, const struct nsutil_maps *maps, const char *foreign,
+                      char ret_detail[static PYSTACK_DETAIL_SIZE]);
+
+/*
+ * What the ELF file @elf, loaded with @bias, defines: 0, or PYSTACK_E_NOT_PYTHON if
+ * that is no runtime. @reader reads the process it is loaded in. All but @ret->file.
+ */
+int locate_in_elf(struct elfsym *elf, uint64_t bias, const struct pystack_reader *reader, struct location *ret);
+
+/*
+ * The address of the variable that the code of PyInterpreterState_Head() returns:
+ * @code are the bytes at @address. 0 if they are not such code.
+ */
+uint64_t locate_decode_head(const uint8_t code[static 16], uint64_t address);
 
 #endif

@@ -3,92 +3,15 @@
  * Opening a process: locate its runtime, find out its version, choose or make
  * the layout, and see that the interpreter is up.
  */
-#include "internal.h"
-#include "locate.h"
-
-#include "nsutil/nsutil.h"
+#include "choose.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* sizeof(_PyRuntime) before Py_Version existed: one layout each. */
-static const struct {
-        uint64_t size;
-        uint32_t version;
-} fingerprints[] = {
-        { 1424, 0x03070000 }, { 1520, 0x03070400 }, { 1464, 0x03080000 }, { 656, 0x03090000 }, { 672, 0x030a0000 },
-};
-
-static uint32_t guess_version(const struct location *location)
-{
-        for (size_t i = 0; i < sizeof fingerprints / sizeof *fingerprints; i++)
-                if (fingerprints[i].size == location->runtime_size)
-                        return fingerprints[i].version;
-        return location->ladder;
-}
-
-static int unsupported(struct pystack_info *info)
-{
-        snprintf(info->detail, sizeof info->detail, "it is CPython %u.%u%s, which this podflame cannot read",
-                 info->version >> 24, info->version >> 16 & 255, info->free_threaded ? " without the GIL" : "");
-        return PYSTACK_E_UNSUPPORTED;
-}
-
-/*
- * Py_Version and _Py_DebugOffsets are constants, but in writable memory the
- * target may have put anything: what they say is checked where it is used.
- */
-static int find_layout(const struct pystack_reader *reader, const struct location *location,
-                       struct pystack_info *info, struct layout *ret)
-{
-        uint8_t table[LAYOUT_DEBUG_OFFSETS_MAX];
-        struct layout_debug_info self;
-        uint64_t version;
-
-        info->version = guess_version(location);
-        if (location->version_at && remote_read_word(reader, location->version_at, &version) == 0)
-                info->version = (uint32_t)version;
-        if (!location->runtime)
-                return unsupported(info);
-        int e = remote_read(reader, location->runtime, table, sizeof table);
-        if (e != 0)
-                return e;
-        if (layout_debug_probe(table, sizeof table, &self)) {
-                info->version = self.version;
-                info->free_threaded = self.free_threaded;
-                e = layout_from_debug_offsets(table, sizeof table, ret);
-                return e == PYSTACK_E_UNSUPPORTED ? unsupported(info) : e;
-        }
-        const struct layout *layout = layout_find(info->version);
-        if (!layout)
-                return unsupported(info);
-        *ret = *layout;
-        return 0;
-}
-
-static bool has_interpreter(const struct pystack_reader *reader, uint64_t runtime, const struct layout *layout)
-{
-        uint64_t interp, tstate;
-
-        return remote_read_word(reader, runtime + layout->runtime.interpreters_head, &interp) == 0 && interp &&
-               remote_read_word(reader, interp + layout->interp.threads_head, &tstate) == 0 && tstate;
-}
-
-/* Of several runtimes in a process, the one that has an interpreter is meant. */
-static bool in_use(void *ctx, const struct location *location)
-{
-        const struct pystack_reader *reader = ctx;
-        struct pystack_info info = { 0 };
-        struct layout layout;
-
-        return find_layout(reader, location, &info, &layout) == 0 &&
-               has_interpreter(reader, location->runtime, &layout);
-}
-
 int pystack_open_reader(const struct pystack_reader *reader, const struct pystack_info *info,
-                        const struct layout *layout, uint64_t code_type, struct pystack **ret)
+                        const struct runtime *runtime, struct pystack **ret)
 {
         struct pystack *py = calloc(1, sizeof *py);
 
@@ -96,45 +19,122 @@ int pystack_open_reader(const struct pystack_reader *reader, const struct pystac
                 return -ENOMEM;
         py->reader = *reader;
         py->info = *info;
-        py->layout = *layout;
-        py->code_type = code_type;
+        py->layout = runtime->layout;
+        py->interpreters = runtime->interpreters;
+        py->tstate_current = runtime->tstate_current;
+        py->code_type = runtime->code_type;
         *ret = py;
         return 0;
 }
 
-static int open_located(pid_t pid, const struct pystack_reader *reader, const struct location *location,
-                        struct pystack_info *info, struct pystack **ret)
+/* ---- versions that are newer than what is known --------------------------------- */
+
+/* So many threads are tried. */
+#define TRIAL_THREADS 16
+#define TRIAL_TRIES 20
+
+/* 0 if the thread's stack makes sense, *@frames counts it. */
+static int try_thread(struct pystack *py, const struct pystack_thread_ref *ref, size_t *frames)
 {
-        struct nsutil_status status;
-        struct layout layout;
+        struct pystack_thread *thread;
+        struct pystack_stack stack = { 0 };
+        int e = pystack_thread_open(py, ref, &thread);
+
+        if (e == 0)
+                e = pystack_sample(py, thread, TRIAL_TRIES, &stack);
+        pystack_thread_close(thread);
+        *frames += stack.n;
+        return e;
+}
+
+/* Whether @py's layout, which is a guess, yields the main thread and stacks of code objects. */
+static bool passes_trial(struct pystack *py)
+{
+        const struct pystack_thread_ref *refs;
+        size_t n = 0, frames = 0;
+        bool main = false;
+
+        if (pystack_threads(py, &refs, &n) != 0)
+                return false;
+        for (size_t i = 0; i < n && i < TRIAL_THREADS; i++) {
+                main = main || refs[i].main;
+                if (try_thread(py, &refs[i], &frames) != 0)
+                        return false;
+        }
+        return main && frames > 0 && py->code_type != 0;
+}
+
+/* ---- opening ---------------------------------------------------------------------- */
+
+int pystack_open_location(const struct subject *subject, const struct location *location, struct pystack_info *info,
+                          struct pystack **ret)
+{
+        struct choice choice;
+        struct pystack *py = NULL;
         int e;
 
         snprintf(info->file, sizeof info->file, "%s", location->file);
-        info->runtime = location->runtime;
-        e = find_layout(reader, location, info, &layout);
-        if (e != 0)
+        info->runtime = location->runtime ? location->runtime : location->tstate_current;
+        e = choose_layout(&subject->reader, location, subject->abi, info, &choice);
+        if (e != 0 || (e = choose_check(&subject->reader, &choice.runtime)) != 0 ||
+            (e = pystack_open_reader(&subject->reader, info, &choice.runtime, &py)) != 0)
                 return e;
-        if (!has_interpreter(reader, location->runtime, &layout))
-                return PYSTACK_E_NOT_READY;
-        if (nsutil_status_read(pid, &status) != 0)
+        py->pid = subject->pid;
+        py->inner_pid = subject->inner_pid;
+        if (choice.on_trial && !passes_trial(py)) {
+                snprintf(info->detail, sizeof info->detail, "it is CPython %u.%u%s, which this podflame cannot read",
+                         info->version >> 24, info->version >> 16 & 255, info->free_threaded ? " without the GIL" : "");
+                pystack_close(py);
+                return PYSTACK_E_UNSUPPORTED;
+        }
+        *ret = py;
+        return 0;
+}
+
+/* Of several runtimes in a process, the one that has an interpreter is meant. */
+static bool in_use(void *ctx, const struct location *location)
+{
+        const struct subject *subject = ctx;
+        struct pystack_info info = { 0 };
+        struct choice choice;
+
+        return choose_layout(&subject->reader, location, subject->abi, &info, &choice) == 0 &&
+               choose_check(&subject->reader, &choice.runtime) == 0;
+}
+
+int pystack_find(struct subject *subject, struct pystack_info *info, struct location *ret)
+{
+        struct nsutil_status status;
+
+        if (subject->abi && !layout_abi_version(subject->abi))
+                return -EINVAL;
+        if (nsutil_status_read(subject->pid, &status) != 0)
                 return PYSTACK_E_GONE;
-        e = pystack_open_reader(reader, info, &layout, location->code_type, ret);
+        subject->inner_pid = status.ns_pid[status.ns_depth - 1];
+        return locate_runtime(subject->pid, &subject->reader, in_use, subject, ret, info->detail);
+}
+
+int pystack_open_abi(pid_t pid, uint32_t abi, struct pystack **ret, struct pystack_info *ret_info)
+{
+        struct subject subject = { .pid = pid, .reader = pystack_process_reader(pid), .abi = abi };
+        struct location location;
+        struct pystack_info info = { 0 };
+        int e = pystack_find(&subject, &info, &location);
+
         if (e == 0)
-                (*ret)->inner_pid = status.ns_pid[status.ns_depth - 1];
+                e = pystack_open_location(&subject, &location, &info, ret);
+        *ret_info = info;
         return e;
 }
 
 int pystack_open(pid_t pid, struct pystack **ret, struct pystack_info *ret_info)
 {
-        struct pystack_reader reader = pystack_process_reader(pid);
-        struct location location;
-        struct pystack_info info = { 0 };
-        int e = locate_runtime(pid, in_use, &reader, &location);
+        return pystack_open_abi(pid, 0, ret, ret_info);
+}
 
-        if (e == 0)
-                e = open_located(pid, &reader, &location, &info, ret);
-        *ret_info = info;
-        return e;
+const uint32_t *pystack_abis(void)
+{
+        return layout_abis;
 }
 
 void pystack_close(struct pystack *py)
@@ -147,6 +147,7 @@ void pystack_close(struct pystack *py)
         free(py->iov);
         free(py->raw);
         free(py->frames);
+        replay_free(py->replay);
         free(py);
 }
 

@@ -5,12 +5,14 @@
 /*
  * pystack: from an interpreter's memory to Python stacks.
  *
- *   locate    where the runtime lies in the target, and which CPython it is
+ *   locate    where the runtime lies in the target
+ *   choose    which CPython it is, 2.6, 2.7, or 3.4 and later
  *   layout    the offsets of that CPython, as data
  *   thread    its interpreters and thread states
  *   snapshot  one thread's state and stack, copied and verified
  *   decode    a snapshot and a layout in, frames out
  *   code      code objects: names, files, line tables, cached and validated
+ *   record    what was read of a process, kept to be read again
  *
  * The target is hostile: its memory can hold anything and change at any moment.
  * Every remote length is bounded, nothing recurses over remote data, and a stack
@@ -23,6 +25,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
@@ -30,7 +33,7 @@ enum pystack_error {
         PYSTACK_E_GONE = 1,    /* the process or the thread has ended */
         PYSTACK_E_DENIED,      /* the kernel refuses to read its memory */
         PYSTACK_E_NOT_PYTHON,  /* no CPython runtime in this process */
-        PYSTACK_E_UNSUPPORTED, /* a CPython that podflame does not know: see the info */
+        PYSTACK_E_UNSUPPORTED, /* a Python that podflame cannot read: see the info */
         PYSTACK_E_NOT_READY,   /* the interpreter is still starting, or is ending */
         PYSTACK_E_TORN,        /* the thread kept running while it was read */
         PYSTACK_E_CORRUPT,     /* the memory is not what this CPython would hold */
@@ -58,22 +61,34 @@ struct pystack_reader pystack_process_reader(pid_t pid);
 
 /* ---- opening ------------------------------------------------------------- */
 
+#define PYSTACK_DETAIL_SIZE 160
+
 struct pystack_info {
-        uint32_t version;   /* PY_VERSION_HEX, e.g. 0x030d00f0; 0: not known; micro may be 0 */
+        uint32_t version;   /* PY_VERSION_HEX, e.g. 0x030d00f0; 0: not known; micro and level may be 0 */
         bool free_threaded; /* built without the GIL */
-        uint64_t runtime;   /* address of _PyRuntime */
+        uint64_t runtime;   /* address of _PyRuntime; before 3.7, of _PyThreadState_Current */
         char file[256];     /* the file that holds the runtime, as the target sees it */
-        char detail[128];   /* after a failure: what was found, a sentence fragment */
+        char detail[PYSTACK_DETAIL_SIZE]; /* after a failure: what was found, a sentence fragment, or "" */
 };
 
 struct pystack;
 
 /*
  * Finds the runtime of process @pid and prepares to read it. @ret_info is filled
- * with what became known, also on failure. Takes some 100 us to a few ms; files
- * are opened through nsutil, never executed.
+ * with what became known, also on failure. Takes some 100 us to a few ms; its
+ * files are looked at in its memory, or opened through nsutil, never executed.
  */
 int pystack_open(pid_t pid, struct pystack **ret, struct pystack_info *ret_info);
+
+/*
+ * The same for a process that is to be taken for the version @abi, major and
+ * minor digits as in 27 or 311, whatever it seems to be; 0: as it seems to be.
+ * -EINVAL if it is not one of pystack_abis().
+ */
+int pystack_open_abi(pid_t pid, uint32_t abi, struct pystack **ret, struct pystack_info *ret_info);
+
+/* The versions that can be read, ascending, ended by 0. */
+const uint32_t *pystack_abis(void);
 
 /* Accepts NULL. */
 void pystack_close(struct pystack *py);
@@ -149,5 +164,34 @@ int pystack_sample(struct pystack *py, struct pystack_thread *thread, unsigned m
 
 /* The line that @frame is executing, 0 if its code has no line there. */
 uint32_t pystack_line(struct pystack *py, const struct pystack_frame *frame);
+
+/* ---- recordings ---------------------------------------------------------- */
+
+/*
+ * A recording is what was read of a process, so that its stacks can be read again
+ * elsewhere: a text file, see tests/fixtures/recordings/README.md. It holds pieces
+ * of the process's memory: names and line numbers, but also values beside them.
+ */
+struct pystack_recorder;
+
+/*
+ * Opens @pid as pystack_open_abi() does; from then on everything that is read
+ * through @ret is kept. The recorder must live until after pystack_close(). The
+ * process should hold still meanwhile: of what changes, the first reading is kept.
+ */
+int pystack_recorder_open(pid_t pid, uint32_t abi, struct pystack_recorder **ret_recorder, struct pystack **ret,
+                          struct pystack_info *ret_info);
+
+/* Writes what has been read so far. 0, or -errno of @file. */
+int pystack_recorder_write(const struct pystack_recorder *recorder, FILE *file);
+
+/* Accepts NULL. */
+void pystack_recorder_close(struct pystack_recorder *recorder);
+
+/*
+ * Opens a recording, all of which is read; @file is not consumed. Memory that is
+ * not in it cannot be read. Errors as of pystack_open(); -EBADMSG if it is none.
+ */
+int pystack_open_recording(FILE *file, struct pystack **ret, struct pystack_info *ret_info);
 
 #endif

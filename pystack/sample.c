@@ -3,7 +3,7 @@
  * A thread's stack: snapshots until one is whole, agrees with itself, and proves
  * all its code objects. A steady thread needs one.
  */
-#include "internal.h"
+#include "bytecode.h"
 #include "lines.h"
 #include "snapshot.h"
 #include "walk.h"
@@ -128,7 +128,7 @@ static int name_frames(struct pystack_thread *t, const struct snapshot *s, size_
 {
         struct pystack *py = t->py;
         struct code_entry *entry = NULL;
-        bool all = true, certain = false;
+        bool all = true, certain = false, shared = py->layout.code.tlbc == LAYOUT_NONE;
 
         t->n_codes = 0;
         for (size_t i = 0; i < n; i++) {
@@ -143,10 +143,15 @@ static int name_frames(struct pystack_thread *t, const struct snapshot *s, size_
                         if ((e = list_code(t, entry)) != 0)
                                 return e;
                 }
-                all = all && certain;
+                uint64_t bytecode = py->raw[i].code + py->layout.code.bytecode;
+                bool found = true;
+                int e = shared ? 0 : bytecode_find(py, s, entry, &py->raw[i], &bytecode, &found);
+                if (e != 0)
+                        return e;
+                all = all && certain && found;
                 py->frames[i] = (struct pystack_frame){
                         .code = &entry->code,
-                        .instruction = walk_instruction(&py->layout, &py->raw[i]),
+                        .instruction = walk_instruction(&py->layout, &py->raw[i], bytecode),
                 };
         }
         *ret_proved = all;
@@ -232,8 +237,15 @@ int pystack_sample(struct pystack *py, struct pystack_thread *t, unsigned max_tr
 
 uint32_t pystack_line(struct pystack *py, const struct pystack_frame *frame)
 {
-        const struct code_entry *entry = (const struct code_entry *)(const void *)frame->code;
+        struct code_entry *entry = (struct code_entry *)(uintptr_t)frame->code;
+        struct line_memo *memo = &entry->memo[(uint32_t)frame->instruction / 2 % LINE_MEMOS];
 
-        return lines_find(py->layout.lines, entry->lines, entry->lines_len, frame->code->first_line,
-                          frame->instruction);
+        if (!memo->known || memo->instruction != frame->instruction)
+                *memo = (struct line_memo){
+                        .known = true,
+                        .instruction = frame->instruction,
+                        .line = lines_find(py->layout.lines, entry->lines, entry->lines_len, frame->code->first_line,
+                                           frame->instruction),
+                };
+        return memo->line;
 }

@@ -87,6 +87,10 @@ static size_t plan_proofs(const struct pystack_thread *t, struct iovec *iov, siz
                 iov[n++] = remote_span(t->interp + layout->interp.code_generation, 8);
                 *size += 8;
         }
+        if (layout->interp.tlbc_generation != LAYOUT_NONE) {
+                iov[n++] = remote_span(t->interp + layout->interp.tlbc_generation, 4);
+                *size += 4;
+        }
         for (uint32_t i = 0; i < t->n_codes; i++) {
                 struct code_entry *entry = code_cache_find(&t->py->codes, t->codes[i]);
                 if (!entry || !wants_proof(t, entry))
@@ -165,7 +169,7 @@ int snapshot_take(struct pystack_thread *t, struct snapshot *ret)
         for (unsigned i = 0; i < SHORT_READS_MAX; i++) {
                 struct snapshot s = { 0 };
                 size_t proofs_size;
-                size_t iov_max = 2 * (3 + (size_t)t->n_spans) + 1 + (size_t)t->n_codes * CODE_PROOFS_MAX;
+                size_t iov_max = 2 * (3 + (size_t)t->n_spans) + 2 + (size_t)t->n_codes * CODE_PROOFS_MAX;
                 int e = reserve(py, iov_max, 0);
                 if (e != 0)
                         return e;
@@ -185,6 +189,7 @@ int snapshot_take(struct pystack_thread *t, struct snapshot *ret)
                         s.proofs = py->buf + s.size;
                         s.second = s.proofs + proofs_size;
                         s.generation = py->layout.interp.code_generation != LAYOUT_NONE ? word_at(s.proofs, 0) : 0;
+                        s.tlbc_generation = py->layout.interp.tlbc_generation != LAYOUT_NONE ? half_at(s.proofs, 8) : 0;
                         *ret = s;
                         return same_thread(t, s.second) ? 0 : PYSTACK_E_GONE;
                 }

@@ -20,6 +20,7 @@ struct snapshot {
         size_t size;                   /* bytes of each */
         const uint8_t *proofs;
         uint64_t generation; /* code_object_generation, 0 where there is none */
+        uint32_t tlbc_generation;
         uint32_t cframe_at, chunk_at, spans_at; /* where in a reading these begin */
 };
 

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Python strings (PEP 393) to UTF-8. What a target calls its functions ends up
- * on terminals and in other people's tools, so nothing unprintable passes.
+ * Python strings (PEP 393; the byte strings of 2.x) to UTF-8. What a target calls
+ * its functions ends up on terminals and in other people's tools, so nothing
+ * unprintable passes.
+ *
+ * In 2.x names and file names are byte strings always (PyCode_New() refuses others).
  */
 #include "text.h"
 
@@ -12,7 +15,21 @@
 
 size_t text_header_size(const struct layout *layout)
 {
-        return layout->string.compact_data;
+        return layout->text == TEXT_BYTES ? layout->string.ascii_data : layout->string.compact_data;
+}
+
+static int locate_bytes(const struct layout *layout, uint64_t addr, uint64_t length, struct text_ref *ret)
+{
+        if (length > INT64_MAX)
+                return PYSTACK_E_CORRUPT;
+        *ret = (struct text_ref){
+                .data = addr + layout->string.ascii_data,
+                .chars = length > TEXT_MAX_CHARS ? TEXT_MAX_CHARS : (uint32_t)length,
+                .width = 1,
+                .utf8 = true,
+                .cut = length > TEXT_MAX_CHARS,
+        };
+        return 0;
 }
 
 int text_locate(const struct layout *layout, uint64_t addr, const uint8_t *header, struct text_ref *ret)
@@ -21,6 +38,8 @@ int text_locate(const struct layout *layout, uint64_t addr, const uint8_t *heade
         uint32_t state;
 
         memcpy(&length, header + layout->string.length, sizeof length);
+        if (layout->text == TEXT_BYTES)
+                return locate_bytes(layout, addr, length, ret);
         memcpy(&state, header + layout->string.state, sizeof state);
         uint32_t kind = (state >> layout->string.kind_shift) & 7;
         if ((kind != 1 && kind != 2 && kind != 4) || length > INT64_MAX / 8)
@@ -82,6 +101,44 @@ static char *put_char(char *out, uint32_t c)
         return out;
 }
 
+/* Smallest character of each length: a longer encoding than needed is none. */
+static const uint32_t utf8_least[] = { [1] = 0x80, [2] = 0x800, [3] = 0x10000 };
+
+/* Decodes the character at @data: returns its bytes, 0 if they are no UTF-8. */
+static size_t get_utf8(const uint8_t *data, size_t len, uint32_t *ret)
+{
+        uint32_t c = data[0];
+        size_t more = c < 0x80 ? 0 : (c & 0xe0) == 0xc0 ? 1 : (c & 0xf0) == 0xe0 ? 2 : (c & 0xf8) == 0xf0 ? 3 : len;
+
+        if (more >= len)
+                return 0;
+        if (more > 0)
+                c &= 0x3fu >> more;
+        for (size_t i = 1; i <= more; i++) {
+                if ((data[i] & 0xc0) != 0x80)
+                        return 0;
+                c = c << 6 | (data[i] & 0x3f);
+        }
+        if (more > 0 && (c < utf8_least[more] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff)))
+                return 0;
+        *ret = c;
+        return 1 + more;
+}
+
+static char *put_utf8(char *out, const uint8_t *data, size_t len)
+{
+        uint32_t c;
+
+        while (len > 0) {
+                size_t n = get_utf8(data, len, &c);
+                out = n > 0 ? put_char(out, c) : put_escape(out, *data);
+                n = n > 0 ? n : 1;
+                data += n;
+                len -= n;
+        }
+        return out;
+}
+
 /* The longest that a character can become: \U0010ffff. */
 #define ESCAPE_MAX 10
 #define ELLIPSIS "\xe2\x80\xa6"
@@ -93,7 +150,9 @@ int text_encode(const struct text_ref *ref, const uint8_t *data, char **ret)
 
         if (!text)
                 return -ENOMEM;
-        for (size_t i = 0; i < ref->chars; i++)
+        if (ref->utf8)
+                out = put_utf8(out, data, ref->chars);
+        for (size_t i = 0; !ref->utf8 && i < ref->chars; i++)
                 out = put_char(out, char_at(data, ref->width, i));
         if (ref->cut)
                 out = stpcpy(out, ELLIPSIS);

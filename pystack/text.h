@@ -20,6 +20,7 @@ struct text_ref {
         uint64_t pointer; /* address of the data pointer of a string that is not compact */
         uint32_t chars;   /* cut to TEXT_MAX_CHARS */
         uint32_t width;   /* 1, 2 or 4 bytes */
+        bool utf8;        /* the characters are bytes of UTF-8, or of what the source file was in */
         bool cut;
 };
 
@@ -31,7 +32,8 @@ int text_locate(const struct layout *layout, uint64_t addr, const uint8_t *heade
 
 /*
  * Encodes characters as UTF-8. Control characters, lone surrogates and what is
- * beyond Unicode are written as \xNN, \uNNNN, \UNNNNNNNN. @ret is allocated.
+ * beyond Unicode are written as \xNN, \uNNNN, \UNNNNNNNN, bytes that are no UTF-8
+ * as \xNN. @ret is allocated.
  */
 int text_encode(const struct text_ref *ref, const uint8_t *data, char **ret);
 

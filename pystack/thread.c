@@ -6,27 +6,61 @@
  */
 #include "internal.h"
 
+#include "nsutil/nsutil.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
 /* Interpreters of one process; more is forged (each takes about 10 MiB). */
 #define INTERPRETERS_MAX 256
 
-/* Where struct pthread has the TID: glibc 2.36 to 2.43, musl 1.2 (both x86-64 and aarch64-independent probes). */
-static const uint32_t tid_offsets[] = { 720, 48 };
+/*
+ * Where struct pthread has the TID: musl 1.2 and glibc 2.36 to 2.43 on x86-64. In
+ * glibc's, what stands at 48 is a random number, so musl's is tried first.
+ */
+static const uint32_t tid_offsets[] = { 48, 720 };
 
 /*
- * Finds out where struct pthread keeps the TID: in the main thread's it must be
- * the process's own PID, as the target sees it.
+ * Tries an offset: in some thread's struct pthread it must be where one of the
+ * process's @known TIDs stands, as the target sees them.
  */
-static void calibrate(struct pystack *py, uint64_t pthread)
+static bool has_tid_at(const struct pystack *py, uint32_t offset, const pid_t *known, size_t n)
 {
-        uint32_t tid;
+        for (size_t i = py->n_threads; i-- > 0;) {
+                uint32_t tid;
+                if (remote_read(&py->reader, py->threads[i].pthread + offset, &tid, sizeof tid) != 0)
+                        continue;
+                for (size_t j = 0; j < n; j++)
+                        if (tid == (uint32_t)known[j])
+                                return true;
+        }
+        return false;
+}
 
-        for (size_t i = 0; i < sizeof tid_offsets / sizeof *tid_offsets; i++)
-                if (remote_read(&py->reader, pthread + tid_offsets[i], &tid, sizeof tid) == 0 &&
-                    tid == (uint32_t)py->inner_pid)
+static void calibrate(struct pystack *py, const pid_t *known, size_t n)
+{
+        for (size_t i = 0; i < sizeof tid_offsets / sizeof *tid_offsets && !py->tid_offset; i++)
+                if (has_tid_at(py, tid_offsets[i], known, n))
                         py->tid_offset = tid_offsets[i];
+}
+
+/* So many of a process's threads serve as known ones. */
+#define KNOWN_MAX 64
+
+/* Where Python runs in other threads than the main one: an embedded interpreter. */
+static void calibrate_without_main(struct pystack *py)
+{
+        struct nsutil_thread *threads = NULL;
+        pid_t known[KNOWN_MAX];
+        size_t n = 0;
+
+        if (py->pid == 0 || py->n_threads == 0 || nsutil_threads_read(py->pid, &threads, &n) != 0)
+                return;
+        n = n < KNOWN_MAX ? n : KNOWN_MAX;
+        for (size_t i = 0; i < n; i++)
+                known[i] = threads[i].inner_tid;
+        free(threads);
+        calibrate(py, known, n);
 }
 
 static int add_thread(struct pystack *py, uint64_t tstate, uint64_t interp, const uint8_t *bytes)
@@ -69,11 +103,28 @@ static int list_interpreter(struct pystack *py, uint64_t interp)
         return e;
 }
 
-/* Up to 3.10: fills in the TIDs. Lists are newest first, so the main thread is the last. */
+/* Marks the main thread; false if there is none. */
+static bool mark_main(struct pystack *py)
+{
+        bool found = false;
+
+        for (size_t i = 0; i < py->n_threads; i++) {
+                py->threads[i].main = py->threads[i].inner_tid == py->inner_pid;
+                found = found || py->threads[i].main;
+        }
+        return found;
+}
+
+/*
+ * Fills in the TIDs by what libc knows. Needed up to 3.10, and where an embedder
+ * (uWSGI) has forked without telling Python: then the parent's are still noted.
+ */
 static void find_tids(struct pystack *py)
 {
-        for (size_t i = py->n_threads; i-- > 0 && !py->tid_offset;)
-                calibrate(py, py->threads[i].pthread);
+        if (!py->tid_offset)
+                calibrate(py, &py->inner_pid, 1);
+        if (!py->tid_offset)
+                calibrate_without_main(py);
         for (size_t i = 0; i < py->n_threads && py->tid_offset; i++) {
                 uint32_t tid;
                 if (remote_read(&py->reader, py->threads[i].pthread + py->tid_offset, &tid, sizeof tid) == 0)
@@ -83,7 +134,7 @@ static void find_tids(struct pystack *py)
 
 static int first_interpreter(struct pystack *py, uint64_t *ret)
 {
-        return remote_read_word(&py->reader, py->info.runtime + py->layout.runtime.interpreters_head, ret);
+        return remote_read_word(&py->reader, py->interpreters, ret);
 }
 
 int pystack_threads(struct pystack *py, const struct pystack_thread_ref **ret, size_t *ret_n)
@@ -99,10 +150,10 @@ int pystack_threads(struct pystack *py, const struct pystack_thread_ref **ret, s
         }
         if (e != 0)
                 return e;
-        if (py->layout.tstate.native_thread_id == LAYOUT_NONE)
+        if (!mark_main(py)) {
                 find_tids(py);
-        for (size_t i = 0; i < py->n_threads; i++)
-                py->threads[i].main = py->threads[i].inner_tid == py->inner_pid;
+                mark_main(py);
+        }
         *ret = py->threads;
         *ret_n = py->n_threads;
         return 0;
@@ -112,13 +163,15 @@ int pystack_threads(struct pystack *py, const struct pystack_thread_ref **ret, s
 static int holder_of(struct pystack *py, uint64_t interp, uint64_t *ret)
 {
         uint64_t gil, holder;
-        uint32_t locked;
+        uint32_t locked, enabled = 1;
         int e = remote_read_word(&py->reader, interp + py->layout.interp.gil, &gil);
 
+        if (e == 0 && py->layout.gil.enabled != LAYOUT_NONE)
+                e = remote_read(&py->reader, gil + py->layout.gil.enabled, &enabled, sizeof enabled);
         if (e != 0 || (e = remote_read(&py->reader, gil + py->layout.gil.locked, &locked, sizeof locked)) != 0 ||
             (e = remote_read_word(&py->reader, gil + py->layout.gil.holder, &holder)) != 0)
                 return e;
-        *ret = locked == 1 ? holder : 0;
+        *ret = enabled && locked == 1 ? holder : 0;
         return 0;
 }
 
@@ -127,8 +180,8 @@ int pystack_gil_holder(struct pystack *py, uint64_t *ret_tstate)
         uint64_t interp, holder = 0;
         int e;
 
-        if (py->layout.runtime.tstate_current != LAYOUT_NONE)
-                return remote_read_word(&py->reader, py->info.runtime + py->layout.runtime.tstate_current, ret_tstate);
+        if (py->tstate_current)
+                return remote_read_word(&py->reader, py->tstate_current, ret_tstate);
         if (py->layout.interp.gil == LAYOUT_NONE)
                 return PYSTACK_E_UNSUPPORTED;
         e = first_interpreter(py, &interp);

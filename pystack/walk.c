@@ -49,6 +49,7 @@ enum walk_result walk_frames(struct pystack_thread *t, const struct snapshot *s,
 {
         const struct layout *layout = &t->py->layout;
         struct raw_frame *raw = t->py->raw;
+        bool shared = layout->frame.tlbc_index == LAYOUT_NONE;
         unsigned shims = 0;
         uint64_t frame;
 
@@ -74,6 +75,7 @@ enum walk_result walk_frames(struct pystack_thread *t, const struct snapshot *s,
                         raw[ret->n++] = (struct raw_frame){
                                 .code = word_at(a, layout->frame.code) & ~layout->frame.tag_mask,
                                 .position = (int64_t)position_at(layout, a),
+                                .tlbc_index = shared ? 0 : half_at(a, layout->frame.tlbc_index),
                         };
                 frame = word_at(a, layout->frame.previous);
         }
@@ -83,7 +85,7 @@ enum walk_result walk_frames(struct pystack_thread *t, const struct snapshot *s,
 /* A pointer outside the bytecode of any possible function: not started, or forged. */
 #define BYTECODE_MAX ((int64_t)1 << 28)
 
-int32_t walk_instruction(const struct layout *layout, const struct raw_frame *frame)
+int32_t walk_instruction(const struct layout *layout, const struct raw_frame *frame, uint64_t bytecode)
 {
         int64_t at;
 
@@ -95,7 +97,7 @@ int32_t walk_instruction(const struct layout *layout, const struct raw_frame *fr
                 at = 2 * (int64_t)(int32_t)frame->position;
                 break;
         default:
-                at = frame->position - (int64_t)(frame->code + layout->code.bytecode);
+                at = frame->position - (int64_t)bytecode;
         }
         return at < 0 || at > BYTECODE_MAX ? -1 : (int32_t)at;
 }

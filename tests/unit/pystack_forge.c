@@ -4,37 +4,82 @@
 #include "tests/unit/support/suite.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PTHREAD 0x5150
 #define CHUNK_BYTES (1u << 20)
 
-/* _Py_DebugOffsets of 3.14.10, the words that a layout is made of (see pystack/debug_offsets.c). */
-static const struct {
-        uint8_t word;
-        uint64_t value;
-} offsets_3_14[] = {
-        { 5, 808 },  { 8, 7272 }, { 9, 7344 }, { 15, 16 },  { 16, 7784 }, { 17, 0 },   { 18, 7800 }, { 19, 7792 },
-        { 20, 7992 }, { 24, 8 },  { 25, 16 },  { 26, 72 },  { 27, 152 },  { 28, 160 }, { 29, 232 },  { 31, 88 },
-        { 32, 8 },   { 33, 0 },   { 34, 56 },  { 36, 74 },  { 40, 112 },  { 41, 120 }, { 42, 128 },  { 43, 136 },
-        { 44, 68 },  { 48, 208 }, { 75, 16 },  { 76, 32 },  { 78, 32 },   { 79, 16 },  { 80, 40 },
+#define FIXTURES "tests/fixtures/debug-offsets/"
+
+const struct forge_version forge_versions[] = {
+        { "2.6", 0x020609f0, NULL, 0 },
+        { "2.7", 0x020712f0, NULL, 0 },
+        { "2.7 debug", 0x020712f0, NULL, 16 },
+        { "3.4", 0x03040af0, NULL, 0 },
+        { "3.5", 0x030509f0, NULL, 0 },
+        { "3.6", 0x03060ff0, NULL, 0 },
+        { "3.6 debug", 0x03060ff0, NULL, 16 },
+        { "3.7.3", 0x030703f0, NULL, 0 },
+        { "3.7.16", 0x030710f0, NULL, 0 },
+        { "3.7 debug", 0x030710f0, NULL, 16 },
+        { "3.8", 0x030812f0, NULL, 0 },
+        { "3.9", 0x030912f0, NULL, 0 },
+        { "3.10", 0x030a0df0, NULL, 0 },
+        { "3.11", 0x030b07f0, NULL, 0 },
+        { "3.12", 0x030c01f0, NULL, 0 },
+        { "3.13", 0x030d12f0, "3.13.18", 0 },
+        { "3.13t", 0x030d0ff0, "3.13.15t", 0 },
+        { "3.14", 0x030e0af0, "3.14.10", 0 },
+        { "3.14t", 0x030e07f0, "3.14.7t", 0 },
+        { "3.15", 0x030f02f0, "3.15.2", 0 },
+        { "3.15t", 0x030f02f0, "3.15.2t", 0 },
+        { NULL, 0, NULL, 0 },
 };
 
-static void make_layout(uint32_t version, struct layout *ret)
+const struct forge_version *forge_version(const char *name)
 {
-        uint64_t words[LAYOUT_DEBUG_OFFSETS_MAX / 8] = { 0 };
-        const struct layout *layout = layout_find(version);
+        EACH_VERSION(v)
+                if (strcmp(v->name, name) == 0)
+                        return v;
+        cr_assert_fail("no version %s", name);
+        return NULL;
+}
 
-        if (layout) {
-                *ret = *layout;
-                return;
-        }
+size_t forge_read_table(const char *name, uint64_t words[static 128])
+{
+        char path[256], line[256];
+        size_t len = 8;
+
+        snprintf(path, sizeof path, FIXTURES "%s.txt", name);
+        FILE *file = fopen(path, "r");
+        cr_assert(file, "%s", path);
         memcpy(words, "xdebugpy", 8);
-        words[1] = version;
-        for (size_t i = 0; i < sizeof offsets_3_14 / sizeof *offsets_3_14; i++)
-                words[offsets_3_14[i].word] = offsets_3_14[i].value;
-        cr_assert_eq(layout_from_debug_offsets(words, sizeof words, ret), 0);
+        while (fgets(line, sizeof line, file)) {
+                unsigned offset;
+                char value[64];
+                if (sscanf(line, "%u %*s %63s", &offset, value) == 2 && offset >= 8 && offset < 1024) {
+                        words[offset / 8] = strtoull(value, NULL, 0);
+                        len = offset + 8;
+                }
+        }
+        fclose(file);
+        return len;
+}
+
+static void make_layout(struct forge *forge)
+{
+        uint64_t words[128] = { 0 };
+
+        if (forge->version->table) {
+                forge_read_table(forge->version->table, words);
+                memcpy(forge_at(forge, forge->runtime), words, sizeof words);
+                int e = layout_from_debug_offsets(words, sizeof words, forge->version->version, &forge->layout);
+                cr_assert_eq(e, 0, "%s", forge->version->name);
+        } else {
+                forge->layout = *layout_find(forge->version->version);
+                layout_widen_objects(&forge->layout, forge->version->widened);
+        }
 }
 
 static ssize_t read_forged(void *ctx, void *buf, const struct iovec *remote, size_t n)
@@ -75,19 +120,64 @@ void forge_word(struct forge *forge, uint64_t addr, uint64_t value)
         memcpy(forge_at(forge, addr), &value, sizeof value);
 }
 
-void forge_init(struct forge *forge, uint32_t version)
+void forge_half(struct forge *forge, uint64_t addr, uint32_t value)
 {
-        *forge = (struct forge){ .memory = calloc(1, FORGE_SIZE) };
-        make_layout(version, &forge->layout);
+        memcpy(forge_at(forge, addr), &value, sizeof value);
+}
+
+/* Two type objects, of types and of code objects. */
+static void forge_types(struct forge *forge)
+{
+        forge->type_type = forge_alloc(forge, 512);
+        forge->code_type = forge_alloc(forge, 512);
+        forge_word(forge, forge->type_type + forge->layout.object_type, forge->type_type);
+        forge_word(forge, forge->code_type + forge->layout.object_type, forge->type_type);
+}
+
+struct runtime forge_runtime(const struct forge *forge)
+{
+        const struct layout *l = &forge->layout;
+        bool modern = l->runtime.interpreters_head != LAYOUT_NONE;
+        uint32_t current = modern ? l->runtime.tstate_current : 0;
+
+        return (struct runtime){
+                .layout = *l,
+                .interpreters = forge->runtime + (modern ? l->runtime.interpreters_head : 8),
+                .tstate_current = current == LAYOUT_NONE ? 0 : forge->runtime + current,
+                .code_type = forge->code_type,
+        };
+}
+
+struct location forge_location(const struct forge *forge)
+{
+        struct location location = {
+                .code_type = forge->code_type,
+                .type_type = forge->type_type,
+                .ladder = forge->version->version & 0xffff0000,
+                .file = "/forged/libpython.so",
+        };
+
+        if (forge->layout.runtime.interpreters_head == LAYOUT_NONE) {
+                location.tstate_current = forge->runtime;
+                location.interp_head = forge->runtime + 8;
+        } else {
+                location.runtime = forge->runtime;
+                location.runtime_size = forge->version->version < 0x03070400 ? 1424 : 0;
+        }
+        return location;
+}
+
+void forge_init(struct forge *forge, const struct forge_version *version)
+{
+        *forge = (struct forge){ .version = version, .memory = calloc(1, FORGE_SIZE) };
         const struct layout *l = &forge->layout;
 
         forge->runtime = forge_alloc(forge, 4096);
-        forge->interp = forge_alloc(forge, 16384);
-        forge->tstate = forge_alloc(forge, LAYOUT_MAX_TSTATE);
-        forge_word(forge, forge->runtime + l->runtime.interpreters_head, forge->interp);
-        forge_word(forge, forge->interp + l->interp.threads_head, forge->tstate);
-        forge_word(forge, forge->tstate + l->tstate.interp, forge->interp);
-        forge_word(forge, forge->tstate + l->tstate.thread_id, PTHREAD);
+        make_layout(forge);
+        forge_types(forge);
+        forge->interp = forge_alloc(forge, 32768);
+        forge_word(forge, forge_runtime(forge).interpreters, forge->interp);
+        forge->tstate = forge_add_thread(forge, FORGE_PTHREAD);
         if (l->interp.code_generation != LAYOUT_NONE)
                 forge_word(forge, forge->interp + l->interp.code_generation, 1);
         if (l->tstate.cframe != LAYOUT_NONE) {
@@ -109,19 +199,42 @@ void forge_deinit(struct forge *forge)
         free(forge->memory);
 }
 
+uint64_t forge_add_thread(struct forge *forge, uint64_t id)
+{
+        const struct layout *l = &forge->layout;
+        uint64_t head = forge->interp + l->interp.threads_head, newest;
+        uint64_t tstate = forge_alloc(forge, LAYOUT_MAX_TSTATE);
+
+        memcpy(&newest, forge_at(forge, head), sizeof newest);
+        forge_word(forge, tstate + l->tstate.next, newest);
+        forge_word(forge, tstate + l->tstate.interp, forge->interp);
+        forge_word(forge, tstate + l->tstate.thread_id, id);
+        if (l->tstate.native_thread_id != LAYOUT_NONE)
+                forge_word(forge, tstate + l->tstate.native_thread_id, id);
+        forge_word(forge, head, tstate);
+        return tstate;
+}
+
+struct pystack_reader forge_reader(struct forge *forge)
+{
+        return (struct pystack_reader){ .read = read_forged, .ctx = forge };
+}
+
 struct pystack *forge_open(struct forge *forge)
 {
-        struct pystack_reader reader = { .read = read_forged, .ctx = forge };
+        struct pystack_reader reader = forge_reader(forge);
         struct pystack_info info = { .runtime = forge->runtime };
+        struct runtime runtime = forge_runtime(forge);
         struct pystack *py;
 
-        cr_assert_eq(pystack_open_reader(&reader, &info, &forge->layout, 0, &py), 0);
+        cr_assert_eq(pystack_open_reader(&reader, &info, &runtime, &py), 0);
+        py->inner_pid = FORGE_PTHREAD;
         return py;
 }
 
 struct pystack_thread *forge_thread(struct forge *forge, struct pystack *py)
 {
-        struct pystack_thread_ref ref = { .tstate = forge->tstate, .interp = forge->interp, .pthread = PTHREAD };
+        struct pystack_thread_ref ref = { .tstate = forge->tstate, .interp = forge->interp, .pthread = FORGE_PTHREAD };
         struct pystack_thread *thread;
 
         cr_assert_eq(pystack_thread_open(py, &ref, &thread), 0);
@@ -135,10 +248,11 @@ uint64_t forge_string(struct forge *forge, const char *ascii)
         const struct layout *l = &forge->layout;
         size_t len = strlen(ascii);
         uint64_t addr = forge_alloc(forge, 96 + len + 1);
-        uint32_t state = 1u << l->string.kind_shift | l->string.compact_bit | l->string.ascii_bit;
 
         forge_word(forge, addr + l->string.length, len);
-        memcpy(forge_at(forge, addr + l->string.state), &state, sizeof state);
+        if (l->text == TEXT_FLEXIBLE)
+                forge_half(forge, addr + l->string.state,
+                           1u << l->string.kind_shift | l->string.compact_bit | l->string.ascii_bit);
         memcpy(forge_at(forge, addr + l->string.ascii_data), ascii, len + 1);
         return addr;
 }
@@ -153,6 +267,11 @@ static uint64_t forge_bytes(struct forge *forge, const void *bytes, size_t len)
         return addr;
 }
 
+void forge_lines(struct forge *forge, uint64_t code, const void *table, size_t len)
+{
+        forge_word(forge, code + forge->layout.code.lines, forge_bytes(forge, table, len));
+}
+
 void forge_recode(struct forge *forge, uint64_t code, const char *name, const char *file, uint32_t first_line)
 {
         const struct layout *l = &forge->layout;
@@ -160,7 +279,7 @@ void forge_recode(struct forge *forge, uint64_t code, const char *name, const ch
 
         forge_word(forge, code + l->code.name, forge_string(forge, name));
         forge_word(forge, code + l->code.file, forge_string(forge, file));
-        forge_word(forge, code + l->code.lines, forge_bytes(forge, "", 0));
+        forge_lines(forge, code, "", 0);
         memcpy(forge_at(forge, code + l->code.first_line), &first_line, sizeof first_line);
         version++;
         if (l->code.version != LAYOUT_NONE)
@@ -171,6 +290,7 @@ uint64_t forge_code(struct forge *forge, const char *name, const char *file, uin
 {
         uint64_t code = forge_alloc(forge, LAYOUT_MAX_CODE);
 
+        forge_word(forge, code + forge->layout.object_type, forge->code_type);
         forge_recode(forge, code, name, file, first_line);
         return code;
 }
@@ -215,7 +335,7 @@ void forge_run(struct forge *forge, uint64_t frame)
 {
         const struct layout *l = &forge->layout;
 
-        if (forge->chunk)
+        if (l->tstate.chunk != LAYOUT_NONE)
                 forge_word(forge, forge->tstate + l->tstate.chunk_top, forge->chunk_top);
         if (forge->cframe)
                 forge_word(forge, forge->cframe + l->tstate.cframe_frame, frame);

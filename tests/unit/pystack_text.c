@@ -85,3 +85,70 @@ Test(pystack_text, refuses_what_is_no_string_and_cuts_what_is_too_long)
         cr_expect_eq(ref.chars, TEXT_MAX_CHARS);
         cr_expect(ref.cut);
 }
+
+/* ---- 2.x ------------------------------------------------------------------------ */
+
+static void check_bytes(const char *bytes, const char *expected)
+{
+        struct text_ref ref = { .chars = (uint32_t)strlen(bytes), .width = 1, .utf8 = true };
+        char *text;
+
+        cr_assert_eq(text_encode(&ref, (const uint8_t *)guard_copy(bytes, ref.chars), &text), 0);
+        cr_expect_str_eq(text, expected, "%s", text);
+        free(text);
+}
+
+Test(pystack_text, bytes_are_taken_for_utf8_if_they_are)
+{
+        check_bytes("plain", "plain");
+        check_bytes("caf\xc3\xa9 \xe6\xbc\xa2 \xf0\x9f\x92\xa9", "caf\xc3\xa9 \xe6\xbc\xa2 \xf0\x9f\x92\xa9");
+        check_bytes("", "");
+}
+
+Test(pystack_text, bytes_that_are_no_utf8_are_spelled_out)
+{
+        check_bytes("caf\xe9", "caf\\xe9");
+        check_bytes("\xe6\xbc", "\\xe6\\xbc");          /* cut short */
+        check_bytes("\xc0\x80", "\\xc0\\x80");          /* longer than needed */
+        check_bytes("\xed\xa0\x80", "\\xed\\xa0\\x80"); /* a surrogate */
+        check_bytes("\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80");
+        check_bytes("\xff\x80x", "\\xff\\x80x");
+        check_bytes("a\n\xc2\x85", "a\\x0a\\x85"); /* control characters, of one byte and of two */
+}
+
+Test(pystack_text, any_bytes_are_survived)
+{
+        unsigned seed = 5;
+
+        for (int round = 0; round < 2000; round++) {
+                char bytes[12];
+                size_t len = (size_t)rand_r(&seed) % sizeof bytes;
+                for (size_t i = 0; i < len; i++)
+                        bytes[i] = (char)(rand_r(&seed) % 2 ? 0xc0 + rand_r(&seed) % 64 : 1 + rand_r(&seed) % 255);
+                struct text_ref ref = { .chars = (uint32_t)len, .width = 1, .utf8 = true };
+                static char *page;
+                char *text;
+                if (!page)
+                        page = guard_copy(bytes, sizeof bytes) + sizeof bytes;
+                memcpy(page - len, bytes, len);
+                cr_assert_eq(text_encode(&ref, (const uint8_t *)page - len, &text), 0);
+                for (const char *c = text; *c; c++)
+                        cr_expect_geq((unsigned char)*c, 0x20);
+                free(text);
+        }
+}
+
+Test(pystack_text, locates_bytes)
+{
+        const struct layout *layout = layout_find(0x020712f0);
+        uint8_t header[64] = { [16] = 9 };
+        struct text_ref ref;
+
+        cr_expect_leq(text_header_size(layout), 40);
+        cr_assert_eq(text_locate(layout, 0x1000, header, &ref), 0);
+        cr_expect_eq(ref.data, 0x1000 + 36);
+        cr_expect_eq(ref.chars, 9);
+        cr_expect(ref.utf8);
+        memset(header + 16, 0xff, 8);
+        cr_expect_eq(text_locate(layout, 0x1000, header, &ref), PYSTACK_E_CORRUPT);
+}

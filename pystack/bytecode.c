@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * In free-threaded builds from 3.14 on each thread runs a copy of the bytecode of
+ * its own, since it specialises while it runs. co_tlbc points to their addresses
+ * (struct _PyCodeArray: a count, then pointers); the first is the code object's
+ * own. Copies are only added, but for a stop of the world that frees unused ones
+ * and then counts interp.tlbc_generation up.
+ *
+ * Limit: no such interpreter was at hand; tested on forged memory.
+ */
+#include "bytecode.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Indices are given to threads, and taken back when they end. */
+#define INDEX_MAX PYSTACK_MAX_THREADS
+
+static int read_address(const struct pystack *py, uint64_t code, uint32_t index, uint64_t *ret)
+{
+        uint64_t array, size, address = 0;
+        int e = remote_read_word(&py->reader, code + py->layout.code.tlbc, &array);
+
+        if (e == 0)
+                e = remote_read_word(&py->reader, array, &size);
+        if (e == 0 && index >= size)
+                e = PYSTACK_E_CORRUPT;
+        if (e == 0)
+                e = remote_read_word(&py->reader, array + 8 + 8 * (uint64_t)index, &address);
+        if (e == 0 && !address)
+                e = PYSTACK_E_CORRUPT;
+        if (e == 0)
+                *ret = address;
+        return e;
+}
+
+static int make_room(struct code_entry *entry, uint32_t index)
+{
+        if (index < entry->n_bytecodes)
+                return 0;
+        uint32_t n = 2 * index + 8;
+        uint64_t *bytecodes = realloc(entry->bytecodes, n * sizeof *bytecodes);
+        if (!bytecodes)
+                return -ENOMEM;
+        memset(bytecodes + entry->n_bytecodes, 0, (n - entry->n_bytecodes) * sizeof *bytecodes);
+        entry->bytecodes = bytecodes;
+        entry->n_bytecodes = n;
+        return 0;
+}
+
+static void forget_freed(struct code_entry *entry, uint32_t generation)
+{
+        if (entry->bytecodes_generation == generation)
+                return;
+        if (entry->n_bytecodes > 0)
+                memset(entry->bytecodes, 0, entry->n_bytecodes * sizeof *entry->bytecodes);
+        entry->bytecodes_generation = generation;
+}
+
+int bytecode_find(struct pystack *py, const struct snapshot *s, struct code_entry *entry,
+                  const struct raw_frame *frame, uint64_t *ret, bool *ret_certain)
+{
+        uint32_t index = frame->tlbc_index;
+        int e = 0;
+
+        *ret_certain = true;
+        *ret = frame->code + py->layout.code.bytecode;
+        if (index == 0)
+                return 0;
+        if (index >= INDEX_MAX)
+                return PYSTACK_E_CORRUPT;
+        forget_freed(entry, s->tlbc_generation);
+        if (index >= entry->n_bytecodes || !entry->bytecodes[index]) {
+                *ret_certain = false;
+                if ((e = make_room(entry, index)) == 0)
+                        e = read_address(py, frame->code, index, &entry->bytecodes[index]);
+        }
+        if (e == 0)
+                *ret = entry->bytecodes[index];
+        return e;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a process is that is no CPython: named for whoever asked for its stacks.
+ * Other Pythons are told by the names of what they have mapped.
+ */
+#include "locate.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Of the command line, a program's name and class path; the rest does not matter. */
+#define CMDLINE_MAX 4096
+
+/* Part of a mapped file's name, lower case, and what it gives away. */
+static const struct {
+        const char *part;
+        const char *detail;
+} others[] = {
+        { "pypy", "it is PyPy, not CPython: its stacks are laid out otherwise" },
+        { "graalpy", "it is GraalPy, which keeps its stacks in a Java virtual machine" },
+        { "libpythonvm", "it is GraalPy, which keeps its stacks in a Java virtual machine" },
+        { "micropython", "it is MicroPython, not CPython" },
+        { "rustpython", "it is RustPython, not CPython" },
+};
+
+static const char *find_other(const struct nsutil_maps *maps)
+{
+        for (size_t i = 0; i < maps->n; i++) {
+                const char *slash = strrchr(maps->maps[i].path, '/');
+                for (size_t j = 0; slash && j < sizeof others / sizeof *others; j++)
+                        if (strstr(slash, others[j].part))
+                                return others[j].detail;
+        }
+        return NULL;
+}
+
+static bool has_mapped(const struct nsutil_maps *maps, const char *name)
+{
+        for (size_t i = 0; i < maps->n; i++) {
+                const char *slash = strrchr(maps->maps[i].path, '/');
+                if (slash && strcmp(slash + 1, name) == 0)
+                        return true;
+        }
+        return false;
+}
+
+static bool is_jython(pid_t pid)
+{
+        char cmdline[CMDLINE_MAX] = "";
+
+        nsutil_cmdline(pid, cmdline, sizeof cmdline);
+        return strstr(cmdline, "jython") || strstr(cmdline, "org.python.util");
+}
+
+/* The last part of the executable's path, as far as it is fit to be shown. */
+static void name_program(pid_t pid, char *ret, size_t size)
+{
+        char exe[256] = "";
+
+        nsutil_exe(pid, exe, sizeof exe);
+        const char *slash = strrchr(exe, '/');
+        snprintf(ret, size, "%s", slash ? slash + 1 : exe);
+        for (char *c = ret; *c; c++)
+                if (*c < 0x20 || *c >= 0x7f)
+                        *c = '?';
+        if (!*ret)
+                snprintf(ret, size, "a program without a name");
+}
+
+int locate_name_other(pid_t pid, const struct nsutil_maps *maps, const char *foreign,
+                      char ret_detail[static PYSTACK_DETAIL_SIZE])
+{
+        const char *other = find_other(maps);
+        char name[64];
+        int e = PYSTACK_E_UNSUPPORTED;
+
+        name_program(pid, name, sizeof name);
+        if (other) {
+                snprintf(ret_detail, PYSTACK_DETAIL_SIZE, "%s", other);
+        } else if (foreign) {
+                snprintf(ret_detail, PYSTACK_DETAIL_SIZE, "it is %s, %s", name, foreign);
+                e = strstr(name, "python") ? PYSTACK_E_UNSUPPORTED : PYSTACK_E_NOT_PYTHON;
+        } else if (has_mapped(maps, "libjvm.so") && is_jython(pid)) {
+                snprintf(ret_detail, PYSTACK_DETAIL_SIZE, "it is Jython, whose stacks a profiler for Java reads");
+        } else {
+                snprintf(ret_detail, PYSTACK_DETAIL_SIZE, "it is %s", name);
+                e = PYSTACK_E_NOT_PYTHON;
+        }
+        return e;
+}

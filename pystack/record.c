@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Recorder and replay: two readers, one that keeps all it reads of a process, and
+ * one that answers from that. A recording begins where the runtime was located;
+ * everything after that is read again by whoever opens it.
+ */
+#include "record.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- memory ------------------------------------------------------------------ */
+
+void record_deinit(struct record *record)
+{
+        free(record->blocks);
+        record->blocks = NULL;
+        record->n = record->cap = 0;
+}
+
+/* Index of the first block at or behind @addr. */
+static size_t lower_bound(const struct record *record, uint64_t addr)
+{
+        size_t low = 0, high = record->n;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+                if (record->blocks[middle].addr < addr)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return low;
+}
+
+const struct record_block *record_find(const struct record *record, uint64_t addr)
+{
+        size_t i = lower_bound(record, addr);
+
+        return i < record->n && record->blocks[i].addr == addr ? &record->blocks[i] : NULL;
+}
+
+int record_add(struct record *record, const struct record_block *block)
+{
+        size_t i = lower_bound(record, block->addr);
+
+        if (record->n == RECORD_BLOCKS_MAX)
+                return -ENOSPC;
+        if (record->n == record->cap) {
+                size_t cap = record->cap ? 2 * record->cap : 64;
+                struct record_block *blocks = realloc(record->blocks, cap * sizeof *blocks);
+                if (!blocks)
+                        return -ENOMEM;
+                record->blocks = blocks;
+                record->cap = cap;
+        }
+        memmove(record->blocks + i + 1, record->blocks + i, (record->n - i) * sizeof *record->blocks);
+        record->blocks[i] = *block;
+        record->n++;
+        return 0;
+}
+
+static const struct record_block *find_or_fetch(struct record *record, uint64_t addr,
+                                                int (*fetch)(void *ctx, struct record_block *block), void *ctx)
+{
+        const struct record_block *block = record_find(record, addr);
+        struct record_block fetched = { .addr = addr };
+
+        if (block || !fetch || fetch(ctx, &fetched) != 0 || record_add(record, &fetched) != 0)
+                return block;
+        return record_find(record, addr);
+}
+
+ssize_t record_copy(struct record *record, void *buf, const struct iovec *remote, size_t n,
+                    int (*fetch)(void *ctx, struct record_block *block), void *ctx)
+{
+        size_t done = 0;
+
+        for (size_t i = 0; i < n; i++) {
+                uint64_t addr = (uint64_t)(uintptr_t)remote[i].iov_base;
+                size_t left = remote[i].iov_len;
+                while (left > 0) {
+                        size_t offset = addr % RECORD_BLOCK;
+                        size_t part = left < RECORD_BLOCK - offset ? left : RECORD_BLOCK - offset;
+                        const struct record_block *block = find_or_fetch(record, addr - offset, fetch, ctx);
+                        if (!block)
+                                return done > 0 ? (ssize_t)done : -EFAULT;
+                        memcpy((char *)buf + done, block->bytes + offset, part);
+                        done += part;
+                        addr += part;
+                        left -= part;
+                }
+        }
+        return (ssize_t)done;
+}
+
+/* ---- the recorder ---------------------------------------------------------------- */
+
+struct pystack_recorder {
+        struct record record;
+        struct pystack_reader process;
+};
+
+static int fetch_of_process(void *ctx, struct record_block *block)
+{
+        struct pystack_recorder *recorder = ctx;
+
+        return remote_read(&recorder->process, block->addr, block->bytes, sizeof block->bytes);
+}
+
+static ssize_t read_recording(void *ctx, void *buf, const struct iovec *remote, size_t n)
+{
+        struct pystack_recorder *recorder = ctx;
+
+        return record_copy(&recorder->record, buf, remote, n, fetch_of_process, recorder);
+}
+
+int pystack_recorder_open(pid_t pid, uint32_t abi, struct pystack_recorder **ret_recorder, struct pystack **ret,
+                          struct pystack_info *ret_info)
+{
+        struct subject subject = { .pid = pid, .reader = pystack_process_reader(pid), .abi = abi };
+        struct pystack_recorder *recorder = calloc(1, sizeof *recorder);
+        struct pystack_info info = { 0 };
+
+        if (!recorder)
+                return -ENOMEM;
+        recorder->process = subject.reader;
+        int e = pystack_find(&subject, &info, &recorder->record.location);
+        if (e == 0) {
+                recorder->record.inner_pid = (uint64_t)subject.inner_pid;
+                recorder->record.abi = abi;
+                subject.reader = (struct pystack_reader){ .read = read_recording, .ctx = recorder };
+                e = pystack_open_location(&subject, &recorder->record.location, &info, ret);
+        }
+        *ret_info = info;
+        if (e == 0)
+                *ret_recorder = recorder;
+        else
+                pystack_recorder_close(recorder);
+        return e;
+}
+
+void pystack_recorder_close(struct pystack_recorder *recorder)
+{
+        if (!recorder)
+                return;
+        record_deinit(&recorder->record);
+        free(recorder);
+}
+
+int pystack_recorder_write(const struct pystack_recorder *recorder, FILE *file)
+{
+        return record_write(&recorder->record, file);
+}
+
+/* ---- replay ------------------------------------------------------------------------ */
+
+struct replay {
+        struct record record;
+};
+
+static ssize_t read_replay(void *ctx, void *buf, const struct iovec *remote, size_t n)
+{
+        struct replay *replay = ctx;
+
+        return record_copy(&replay->record, buf, remote, n, NULL, NULL);
+}
+
+void replay_free(struct replay *replay)
+{
+        if (!replay)
+                return;
+        record_deinit(&replay->record);
+        free(replay);
+}
+
+int pystack_open_recording(FILE *file, struct pystack **ret, struct pystack_info *ret_info)
+{
+        struct replay *replay = calloc(1, sizeof *replay);
+        struct pystack_info info = { 0 };
+
+        if (!replay)
+                return -ENOMEM;
+        int e = record_parse(file, &replay->record);
+        if (e == 0) {
+                struct subject subject = {
+                        .inner_pid = (pid_t)replay->record.inner_pid,
+                        .reader = { .read = read_replay, .ctx = replay },
+                        .abi = (uint32_t)replay->record.abi,
+                };
+                e = pystack_open_location(&subject, &replay->record.location, &info, ret);
+        }
+        *ret_info = info;
+        if (e == 0)
+                (*ret)->replay = replay;
+        else
+                replay_free(replay);
+        return e;
+}
