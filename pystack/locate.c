@@ -205,6 +205,14 @@ static int from_nsutil(int r)
         }
 }
 
+/* A process that has ended and not been waited for: it has no memory any more. */
+static bool is_zombie(pid_t pid)
+{
+        struct nsutil_stat stat;
+
+        return nsutil_stat_read(pid, &stat) != 0 || stat.state == 'Z' || stat.state == 'X';
+}
+
 int locate_runtime(pid_t pid, const struct pystack_reader *reader,
                    bool (*in_use)(void *ctx, const struct location *), void *ctx, struct location *ret,
                    char ret_detail[static PYSTACK_DETAIL_SIZE])
@@ -218,6 +226,8 @@ int locate_runtime(pid_t pid, const struct pystack_reader *reader,
         if (r == 0)
                 r = nsutil_exe(pid, exe, sizeof exe);
         r = r == 0 ? 0 : from_nsutil(r);
+        if (r == 0 && maps.n == 0 && is_zombie(pid))
+                r = PYSTACK_E_GONE;
         if (r == 0) {
                 run(&search);
                 r = search.error;

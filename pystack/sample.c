@@ -187,6 +187,10 @@ static int try_once(struct pystack_thread *t, struct walk *walk, enum outcome *r
         switch (walk_frames(t, &s, walk)) {
         case WALK_MISSING:
                 e = snapshot_learn(t, walk->missing);
+                if (e == -ENOSPC && walk->n > 0) {
+                        walk->truncated = true; /* frames further out lie too far apart */
+                        break;
+                }
                 if (e == PYSTACK_E_TORN)
                         *ret = OUTCOME_TORN;
                 return e == PYSTACK_E_TORN ? 0 : e;

@@ -78,6 +78,8 @@ int say_not_profilable(pid_t pid, int error, const struct pystack_info *info)
                                  info->detail);
         case PYSTACK_E_UNSUPPORTED:
                 abi_list(why, sizeof why);
+                if (info->version == 0)
+                        return say_error("process %d: %s", pid, info->detail);
                 return say_error("process %d: %s (supported are %s)", pid, info->detail, why);
         default:
                 return say_error("process %d: %s", pid, pystack_strerror(error));

@@ -91,6 +91,14 @@ def test_status(run, way, status):
     assert samples_in(stacks, "work") > 10
 
 
+def test_status_where_threads_are_stopped(tmp_path):
+    """The blocking engine traces the command, whose exit it must not swallow."""
+    for attempt in range(5):
+        done = podflame("record", "--blocking", "-r", 1000, "-o", tmp_path / "out", "--", *FAST, "-c",
+                        busy("work", 0.2) + "import os; os._exit(9)")
+        assert done.returncode == 9, done.stderr
+
+
 @pytest.mark.parametrize("command, status, word", [
     (["/no/such/command"], 127, "No such file"), (["no-such-command"], 127, "No such file"),
     (["/etc/passwd"], 126, "Permission denied"), (["/"], 126, "Permission denied"),
@@ -277,8 +285,6 @@ def test_no_python_leaves_an_older_result_alone(tmp_path):
     (["-c", "web", "-o", "x", "--", "true"], ["either"]),
     (["-o", "x", "true"], ["'true'", "--"]),
     (["-o", "x", "--"], ["-p", "-c"]),
-    (["--blocking", "-o", "x", "--", "true"], ["blocking", "exit status"]),
-    (["--engine", "blocking", "-o", "x", "--", "true"], ["blocking", "exit status"]),
     (["--abi", "29", "-o", "x", "--", "true"], ["--abi", "'29'", "311"]),
 ], ids=" ".join)
 def test_wrong_usage(arguments, words, tmp_path):

@@ -115,6 +115,27 @@ Test(pystack_sample, deep_stacks_lose_their_outermost_frames_and_say_so)
         }
 }
 
+/* Up to 3.10 frames are heap objects; hostile or unlucky ones each lie in a page of their own. */
+Test(pystack_sample, frames_too_far_apart_are_truncated)
+{
+        struct world w;
+        struct pystack_stack stack;
+
+        begin(&w, 0x030a0000);
+        uint64_t code = forge_code(&w.forge, "far", "away.py", 1), f = 0;
+        for (int i = 0; i < 1000; i++) {
+                f = forge_frame(&w.forge, code, f);
+                forge_alloc(&w.forge, 4096);
+        }
+        forge_run(&w.forge, f);
+        for (int i = 0; i < 2; i++) {
+                cr_assert_eq(pystack_sample(w.py, w.thread, 1, &stack), 0);
+                cr_expect(stack.truncated);
+                cr_expect_gt(stack.n, 100);
+        }
+        end(&w);
+}
+
 Test(pystack_sample, a_circle_of_frames_ends)
 {
         EACH_VERSION(v) {
