@@ -121,7 +121,7 @@ Test(pystack_sample, frames_too_far_apart_are_truncated)
         struct world w;
         struct pystack_stack stack;
 
-        begin(&w, 0x030a0000);
+        begin(&w, forge_version("3.10"));
         uint64_t code = forge_code(&w.forge, "far", "away.py", 1), f = 0;
         for (int i = 0; i < 1000; i++) {
                 f = forge_frame(&w.forge, code, f);
