@@ -191,6 +191,8 @@ static int try_once(struct pystack_thread *t, struct walk *walk, enum outcome *r
                         walk->truncated = true; /* frames further out lie too far apart */
                         break;
                 }
+                if (e == -ENOSPC)
+                        return 0; /* the plan is full of frames to begin with */
                 if (e == PYSTACK_E_TORN)
                         *ret = OUTCOME_TORN;
                 return e == PYSTACK_E_TORN ? 0 : e;
