@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Root file systems of Debian suites with their Pythons, as tarballs and directories.
+
+Made by mmdebstrap from the mirror that this host's apt uses. They lie in .cache/,
+under a name that changes with the recipe. Needs root.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+
+from . import CACHE, Unavailable
+
+# Debian's Pythons from 3.9 to 3.15, and a 2.7.
+PACKAGES = {
+    "bullseye": ["python3", "python2"],
+    "bookworm": ["python3"],
+    "trixie": ["python3"],
+    "forky": ["python3.14", "python3.15"],
+}
+
+OPTIONS = [
+    "--variant=essential",
+    # A testing suite's Release file may be older than its Valid-Until on a mirror.
+    '--aptopt=Acquire::Check-Valid-Until "false"',
+    "--dpkgopt=path-exclude=/usr/share/doc/*",
+    "--dpkgopt=path-exclude=/usr/share/man/*",
+    "--dpkgopt=path-exclude=/usr/share/locale/*",
+    # Programs are mounted there: the directory must not be a change in the container.
+    "--customize-hook=mkdir $1/app",
+]
+
+
+def recipe(suite):
+    words = [suite] + OPTIONS + PACKAGES[suite]
+    return hashlib.sha256("\n".join(words).encode()).hexdigest()[:8]
+
+
+def mirror():
+    """Where this host's apt gets Debian from; nothing, thus mmdebstrap's default, elsewhere."""
+    try:
+        sites = subprocess.run(["apt-get", "indextargets", "--format", "$(SITE)", "Label: Debian"],
+                               capture_output=True, text=True, check=True).stdout.split()
+    except (OSError, subprocess.CalledProcessError):
+        return []
+    return sites[:1]
+
+
+def bootstrap(suite, tarball):
+    if os.geteuid() != 0:
+        raise Unavailable("making Debian images needs root")
+    if not shutil.which("mmdebstrap"):
+        raise Unavailable("mmdebstrap is missing: apt-get install mmdebstrap")
+    partial = tarball.with_name("partial-" + tarball.name)
+    command = ["mmdebstrap", "--quiet"] + OPTIONS + ["--include=" + ",".join(PACKAGES[suite])]
+    done = subprocess.run(command + [suite, str(partial)] + mirror(), capture_output=True, text=True)
+    if done.returncode != 0:
+        partial.unlink(missing_ok=True)
+        raise Unavailable("mmdebstrap could not make %s:\n%s" % (suite, done.stderr[-2000:]))
+    partial.rename(tarball)
+
+
+def locked(path, make):
+    """Makes @path by calling make() unless it is there; one process at a time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path.with_name(path.name + ".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            make()
+    return path
+
+
+def tarball(suite):
+    path = CACHE / "rootfs" / ("%s-%s.tar" % (suite, recipe(suite)))
+    return locked(path, lambda: bootstrap(suite, path))
+
+
+def directory(suite):
+    """The same, unpacked."""
+    source = tarball(suite)
+    path = source.with_suffix("")
+
+    def unpack():
+        partial = path.with_name("partial-" + path.name)
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+        subprocess.run(["tar", "-C", str(partial), "-xf", str(source)], check=True)
+        partial.rename(path)
+
+    return locked(path, unpack)
+
+
+def docker(daemon, suite, name=None):
+    """Imports it into @daemon, if it is not there, and returns the image's name."""
+    name = name or "podflame-test-%s:%s" % (suite, recipe(suite))
+    if not daemon.call("images", "--quiet", name):
+        daemon.call("import", str(tarball(suite)), name)
+    return name

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures: the Docker daemon, and programs to profile that end with the test."""
+
+import contextlib
+import os
+import pathlib
+import signal
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "docker"))
+
+from testbed import PROJECT, Unavailable, containers, daemon, images  # noqa: E402
+
+import interpreters  # noqa: E402
+from program import PODFLAME  # noqa: E402
+from skips import must_skip  # noqa: E402
+
+TARGETS = PROJECT / "tests/targets"
+
+
+def pytest_configure():
+    # Ended by SIGTERM, a run takes its containers with it as by Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+
+
+def pytest_sessionstart():
+    if not os.access(PODFLAME, os.X_OK):
+        pytest.exit("%s is missing: run make first" % PODFLAME, 1)
+    if os.geteuid() != 0:
+        pytest.exit("the end-to-end tests make containers: run them as root", 1)
+
+
+@pytest.fixture(scope="session")
+def docker():
+    with contextlib.ExitStack() as stack:
+        try:
+            docker = stack.enter_context(daemon.open_docker())
+        except Unavailable as e:
+            must_skip(str(e))
+        # Where podflame learns the names of containers from.
+        os.environ["PODFLAME_DOCKER_ROOT"] = docker.root
+        yield docker
+
+
+@pytest.fixture
+def start(request):
+    """start(case, script, arguments…): a target that runs until the test ends."""
+    with contextlib.ExitStack() as stack:
+        def start(case, script, *arguments, **options):
+            try:
+                return stack.enter_context(make(request, case, script, arguments, options))
+            except Unavailable as e:
+                must_skip(str(e))
+        yield start
+
+
+@pytest.fixture
+def python_3_3(tmp_path):
+    """A case whose version podflame does not support."""
+    return interpreters.disguised(tmp_path, (3, 3))
+
+
+def make(request, case, script, arguments, options):
+    command = [*case.interpreter.command, script, *map(str, arguments)]
+    if case.kind == "docker":
+        docker = request.getfixturevalue("docker")
+        return containers.Docker(docker, images.docker(docker, case.interpreter.suite), command, TARGETS, **options)
+    if case.kind == "bare":
+        return containers.Bare(case.interpreter.suite, command, TARGETS, **options)
+    return containers.Host(command, TARGETS)

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Running podflame: to its end, or in the background."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+from testbed import PROJECT
+
+PODFLAME = os.environ.get("PODFLAME_PROGRAM", str(PROJECT / "build/podflame"))
+MARGIN_SECONDS = 30
+
+
+def podflame(*arguments, timeout=MARGIN_SECONDS, wrap=(), **options):
+    """Runs it to its end; the result has returncode, stdout, stderr and seconds."""
+    begin = time.monotonic()
+    command = [str(word) for word in (*wrap, PODFLAME, *arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=timeout, **options)
+    done.seconds = time.monotonic() - begin
+    return done
+
+
+def record(*arguments, seconds=2, rate=1000):
+    """A recording that must succeed; returns what it wrote to stdout."""
+    done = podflame("record", *arguments, "-d", seconds, "-r", rate, timeout=seconds + MARGIN_SECONDS)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+class Background:
+    """podflame running beside the test; its output goes to files, to be read at any time."""
+
+    def __init__(self, folder, *arguments, **options):
+        self.folder = pathlib.Path(folder)
+        self.folder.mkdir(exist_ok=True)
+        with open(self.folder / "out", "wb") as out, open(self.folder / "err", "wb") as err:
+            self.process = subprocess.Popen([PODFLAME, *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=out,
+                                            stderr=err, **options)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+    @property
+    def stdout(self):
+        return (self.folder / "out").read_text()
+
+    @property
+    def stderr(self):
+        return (self.folder / "err").read_text()
+
+    def interrupt(self, timeout=MARGIN_SECONDS):
+        """SIGINT, as Ctrl-C sends it; returns the exit status."""
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(timeout)
+
+
+def eventually(condition, seconds, what):
+    """Waits until condition() is true and returns it."""
+    deadline = time.monotonic() + seconds
+    while True:
+        result = condition()
+        if result:
+            return result
+        assert time.monotonic() < deadline, "not within %g s: %s" % (seconds, what() if callable(what) else what)
+        time.sleep(0.05)
