@@ -16,6 +16,7 @@
 #include "sampling.h"
 #include "say.h"
 #include "signals.h"
+#include "summary.h"
 #include "target.h"
 
 #include "agent/format/format.h"
@@ -40,6 +41,7 @@ struct record_config {
         const char *format;
         const char *output;
         bool quiet;
+        bool verbose;
 };
 
 #define DURATION_DEFAULT 10
@@ -59,6 +61,8 @@ static const struct option_spec specs[] = {
           .argument = "FILE", .help = "where to write it (standard output; needed with COMMAND, whose that is)" },
         { .name = "quiet", .letter = 'q', .kind = OPTION_FLAG, .field = offsetof(struct record_config, quiet),
           .help = "no progress, no summary" },
+        { .name = "verbose", .letter = 'v', .kind = OPTION_FLAG, .field = offsetof(struct record_config, verbose),
+          .help = "say how is sampled, and why not otherwise" },
 };
 
 static const struct usage usage = {
@@ -222,31 +226,6 @@ static int wait_for_end(struct recording *r)
 
 /* ---- the result --------------------------------------------------------------------- */
 
-static void summarise(const struct recording *r)
-{
-        struct profile_counters sum = { 0 };
-        double seconds = 0;
-
-        for (size_t i = 0; i < r->done.n; i++) {
-                const struct profile_counters *c = profile_counters_of(r->done.items[i]);
-                double d = (double)profile_settings(r->done.items[i])->duration_ns / 1e9;
-                sum.ok += c->ok;
-                sum.retried += c->retried;
-                sum.torn += c->torn;
-                sum.late += c->late;
-                sum.gone += c->gone + c->failed;
-                seconds = d > seconds ? d : seconds;
-        }
-        if (!r->config.quiet)
-                say("%llu samples of %zu process%s in %.1f s (%s); torn %llu, retried %llu, late %llu, lost %llu",
-                    (unsigned long long)sum.ok, r->done.n, r->done.n == 1 ? "" : "es", seconds,
-                    sampler_describe(r->sampler), (unsigned long long)sum.torn, (unsigned long long)sum.retried,
-                    (unsigned long long)sum.late, (unsigned long long)sum.gone);
-        if (sum.ok == 0 && !r->config.quiet)
-                say("nothing ran: mode %s counts no sleeping threads%s", r->config.sampling.mode,
-                    strcmp(r->config.sampling.mode, "cpu") == 0 ? "; --idle does" : "");
-}
-
 static int say_nothing_recorded(const struct recording *r)
 {
         return say_error("nothing was recorded: no Python interpreter was running in '%s' (process %d)%s", *r->command,
@@ -263,7 +242,8 @@ static int conclude(struct recording *r, int e)
                 e = output_write(&r->output, &r->done);
         if (e < 0)
                 return say_error("%s: %s", r->output.name, strerror(-e));
-        summarise(r);
+        if (!r->config.quiet)
+                summary_say(&r->done, r->sampler);
         return EXIT_OK;
 }
 
@@ -300,7 +280,11 @@ static int open_sampler(struct recording *r)
         r->signals = r->command ? r->launch.signals : signals_open();
         e = sampling_config(&r->config.sampling, &usage, &config);
         config.scope = choose_scope(r);
-        return e < 0 ? sampling_open(&config, &r->sampler) : e;
+        if (e < 0)
+                e = sampling_open(&config, &r->sampler);
+        if (e < 0 && r->config.verbose)
+                summary_say_engine(r->sampler);
+        return e;
 }
 
 static int open_follow(struct recording *r)

@@ -72,6 +72,7 @@ struct sampler {
         const struct tick *tick;
         void *tick_state;
         char description[160];
+        char refused[160];
 };
 
 /* That a thread is to be read. */

@@ -67,6 +67,9 @@ void sampler_close(struct sampler *sampler);
 
 /* What was chosen and what was refused, in one line, e.g. "perf tick, 2 CPUs, SCHED_FIFO". */
 const char *sampler_describe(const struct sampler *sampler);
+/* Why an engine that is better was not taken, "" if none is. */
+const char *sampler_refused(const struct sampler *sampler);
+
 enum sample_engine sampler_engine(const struct sampler *sampler);
 
 /*

@@ -39,6 +39,8 @@ static int start_tick(struct sampler *s, char *reason, size_t reason_size)
                         continue;
                 s->tick = engines[i].tick;
                 r = s->tick->start(s, &s->tick_state, reason, reason_size);
+                if (r == SAMPLE_E_ENGINE)
+                        snprintf(s->refused, sizeof s->refused, "%s", reason);
         }
         return r;
 }
@@ -80,6 +82,11 @@ void sampler_close(struct sampler *s)
 const char *sampler_describe(const struct sampler *s)
 {
         return s->description;
+}
+
+const char *sampler_refused(const struct sampler *s)
+{
+        return s->refused;
 }
 
 enum sample_engine sampler_engine(const struct sampler *s)

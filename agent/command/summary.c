@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Counters of a recording, in a sentence. */
+#include "summary.h"
+
+#include "say.h"
+
+#include <inttypes.h>
+
+static void add_counters(struct profile_counters *sum, const struct profile_counters *c)
+{
+        sum->ok += c->ok;
+        sum->retried += c->retried;
+        sum->torn += c->torn;
+        sum->late += c->late;
+        sum->gone += c->gone + c->failed;
+}
+
+void summary_say(const struct profile_set *set, const struct sampler *sampler)
+{
+        struct profile_counters sum = { 0 };
+        uint64_t longest = 0;
+        bool cpu = false;
+
+        for (size_t i = 0; i < set->n; i++) {
+                const struct profile_settings *settings = profile_settings(set->items[i]);
+                add_counters(&sum, profile_counters_of(set->items[i]));
+                longest = settings->duration_ns > longest ? settings->duration_ns : longest;
+                cpu = settings->mode == PROFILE_MODE_CPU;
+        }
+        say("%" PRIu64 " samples of %zu process%s in %.1f s (%s); torn %" PRIu64 ", retried %" PRIu64 ", late %" PRIu64
+            ", lost %" PRIu64, sum.ok, set->n, set->n == 1 ? "" : "es", (double)longest / 1e9,
+            sampler_describe(sampler), sum.torn, sum.retried, sum.late, sum.gone);
+        if (sum.ok == 0)
+                say("nothing ran%s", cpu ? ": mode cpu counts no sleeping threads; --idle does" : "");
+}
+
+void summary_say_engine(const struct sampler *sampler)
+{
+        const char *refused = sampler_refused(sampler);
+
+        say("engine: %s%s%s", sampler_describe(sampler), *refused ? "; not perf: " : "", refused);
+}

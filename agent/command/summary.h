@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef COMMAND_SUMMARY_H
+#define COMMAND_SUMMARY_H
+
+/* The line on stderr that says what a recording is worth. */
+
+#include "agent/profile/profile.h"
+#include "agent/sample/sample.h"
+
+/* How many samples, by which engine, and what became of the others. */
+void summary_say(const struct profile_set *set, const struct sampler *sampler);
+
+/* Which engine was chosen, and why no better one. */
+void summary_say_engine(const struct sampler *sampler);
+
+#endif
