@@ -226,7 +226,7 @@ int locate_runtime(pid_t pid, const struct pystack_reader *reader,
         if (r == 0)
                 r = nsutil_exe(pid, exe, sizeof exe);
         r = r == 0 ? 0 : from_nsutil(r);
-        if (r == 0 && maps.n == 0 && is_zombie(pid))
+        if ((r == 0 || r == PYSTACK_E_NOT_PYTHON) && maps.n == 0 && is_zombie(pid))
                 r = PYSTACK_E_GONE;
         if (r == 0) {
                 run(&search);

@@ -111,9 +111,11 @@ def test_collector_that_comes_later(start, tmp_path):
         complaints = [row for row in pusher.stderr.splitlines() if ":%d " % port in row and "does not take" in row]
         assert len(complaints) == 1, pusher.stderr
         with Collector(tmp_path / "collector", port) as collector:
-            # Retries are seconds apart; the whole backlog comes with the first success.
-            series = eventually(lambda: collector.series_of(target), 20, "what waited arrives")
-            assert series["samples"] > 2 * WINDOW * RATE * 0.5
+            # Retries are seconds apart; then the whole backlog comes, oldest first.
+            def arrived():
+                series = collector.series_of(target)
+                return series and series["samples"] > 3 * WINDOW * RATE * 0.5
+            eventually(arrived, 20, "what waited arrives")
             assert pusher.interrupt() == 0, pusher.stderr
             truth.assert_shares(collector.top(collector.series_of(target)), truth.SPLIT)
 

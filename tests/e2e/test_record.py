@@ -4,6 +4,7 @@
 import gzip
 import importlib.util
 import re
+import signal
 import subprocess
 import time
 
@@ -223,6 +224,18 @@ def test_interrupt_ends_early_and_writes(start, tmp_path):
         assert time.monotonic() - begin < 2
         truth.assert_shares(truth.leaves(truth.parse_folded(recording.stdout)), truth.SPLIT)
     assert target.alive()
+
+
+def test_late_ticks_do_not_distort_the_shares(start, tmp_path):
+    """What piled up while podflame itself was held up must not all count for the stack found afterwards."""
+    target = start(BOOKWORM, "split.py")
+    with Background(tmp_path, "record", "-p", target.pid, "-d", 4, "-r", 500) as recording:
+        time.sleep(1.5)
+        recording.process.send_signal(signal.SIGSTOP)
+        time.sleep(0.8)
+        recording.process.send_signal(signal.SIGCONT)
+        assert recording.process.wait(30) == 0, recording.stderr
+        truth.assert_shares(truth.leaves(truth.parse_folded(recording.stdout)), truth.SPLIT)
 
 
 @pytest.mark.parametrize("way", ["return", "exit", "abort", "kill"])

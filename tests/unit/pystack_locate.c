@@ -183,8 +183,12 @@ Test(pystack_locate, a_process_that_has_ended_is_gone)
         struct pystack *py;
         pid_t pid = fork();
 
+        siginfo_t ended;
+
         if (pid == 0)
                 _exit(0);
+        waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOWAIT);
+        cr_expect_eq(pystack_open(pid, &py, &info), PYSTACK_E_GONE, "ended, not waited for");
         waitpid(pid, NULL, 0);
         cr_expect_eq(pystack_open(pid, &py, &info), PYSTACK_E_GONE);
         cr_expect_eq(pystack_open(-1, &py, &info), PYSTACK_E_GONE);
