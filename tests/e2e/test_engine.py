@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The engines: no wrong stack and no lost sample, whatever the target does meanwhile."""
 
+import contextlib
 import os
+import pathlib
 import re
 import signal
 import subprocess
@@ -194,6 +196,37 @@ def test_a_missing_privilege_costs_no_correctness(start, missing):
                     wrap=("setpriv", "--bounding-set", bounding, "--inh-caps", bounding))
     assert done.returncode == 0, done.stderr
     assert said in done.stderr
+    stacks = truth.parse_folded(done.stdout)
+    assert truth.total(stacks) > 200
+    assert impossible(stacks) == 0
+
+
+@contextlib.contextmanager
+def cpuset_of_one_cpu(cpu):
+    """A cpuset (cgroup v1) of one CPU; yields the file that takes processes into it."""
+    root = pathlib.Path("/sys/fs/cgroup/cpuset")
+    if not (root / "cpuset.cpus").exists():
+        pytest.skip("this machine has no cpuset hierarchy of cgroup v1")
+    folder = root / ("podflame-test-%d" % os.getpid())
+    folder.mkdir()
+    try:
+        (folder / "cpuset.cpus").write_text(str(cpu))
+        (folder / "cpuset.mems").write_text("0")
+        yield folder / "cgroup.procs"
+    finally:
+        folder.rmdir()
+
+
+def test_a_cpu_outside_of_our_cpuset(start):
+    """Where the reader may not go, stacks are read from afar: fewer, and none of them wrong."""
+    ours, theirs = sorted(os.sched_getaffinity(0))[:2]
+    target = start(HOST, "grammar.py")
+    os.sched_setaffinity(target.pid, {theirs})
+    with cpuset_of_one_cpu(ours) as procs:
+        done = podflame("record", "-p", target.pid, "-d", 2, "-r", 1000,
+                        wrap=("sh", "-c", 'echo $$ > %s && exec "$@"' % procs, "sh"))
+    assert done.returncode == 0, done.stderr
+    assert "not pinned" in done.stderr
     stacks = truth.parse_folded(done.stdout)
     assert truth.total(stacks) > 200
     assert impossible(stacks) == 0
