@@ -2,7 +2,6 @@
 /* Sentences: what failed, on what, why, and what to do. */
 #include "say.h"
 
-#include "abi.h"
 #include "command.h"
 
 #include "nsutil/nsutil.h"
@@ -62,6 +61,19 @@ void explain_denial(pid_t pid, char *ret, size_t size)
                 snprintf(ret, size, "%s", why);
 }
 
+/* "2.6, 2.7, 3.4, …": an abi is a version without its dot. */
+static void list_versions(char *ret, size_t size)
+{
+        size_t len = 0;
+
+        *ret = '\0';
+        for (const uint32_t *abi = pystack_abis(); *abi && len < size; abi++) {
+                uint32_t digits = *abi < 100 ? 10 : 100;
+                len += (size_t)snprintf(ret + len, size - len, "%s%u.%u", len > 0 ? ", " : "", *abi / digits,
+                                        *abi % digits);
+        }
+}
+
 int say_not_profilable(pid_t pid, int error, const struct pystack_info *info)
 {
         char why[512];
@@ -77,9 +89,9 @@ int say_not_profilable(pid_t pid, int error, const struct pystack_info *info)
                                  "it has loaded holds a Python runtime%s%s", pid, info->detail[0] ? "; " : "",
                                  info->detail);
         case PYSTACK_E_UNSUPPORTED:
-                abi_list(why, sizeof why);
                 if (info->version == 0)
                         return say_error("process %d: %s", pid, info->detail);
+                list_versions(why, sizeof why);
                 return say_error("process %d: %s (supported are %s)", pid, info->detail, why);
         default:
                 return say_error("process %d: %s", pid, pystack_strerror(error));

@@ -78,9 +78,8 @@ struct sampler {
 /* That a thread is to be read. */
 struct tick_event {
         pid_t pid, tid;
-        uint64_t ticks; /* that this reading stands for, and ... */
-        uint64_t ns;    /* ... the time */
-        bool late;
+        uint64_t ns;   /* the time that this reading stands for */
+        uint64_t late; /* ticks that came too late or were missed, and so are not counted */
         int cpu; /* on which the caller is pinned, and on which the thread was running */
 };
 

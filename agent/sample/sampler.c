@@ -160,7 +160,7 @@ bool sampler_tick(struct sampler *s, const struct tick_event *event)
         HASH_FIND_INT(s->targets, &event->pid, t);
         if (t) {
                 pthread_mutex_lock(&t->lock);
-                profile_counters(t->profile)->late += event->late ? event->ticks : 0;
+                profile_counters(t->profile)->late += event->late;
                 target_read(t, s, event, PROFILE_RUNNING);
                 pthread_mutex_unlock(&t->lock);
         }

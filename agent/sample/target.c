@@ -217,12 +217,12 @@ static profile_id count_stack(struct target *t, const struct sampler *s, struct 
         struct profile_counters *counters = profile_counters(t->profile);
         profile_id id = stacks_find(&t->stacks, t->profile, t->py, stack);
 
-        if (!id || profile_add(t->profile, id, thread_id(t, s, m), state, event->ticks, event->ns) != 0) {
-                counters->failed += event->ticks;
+        if (!id || profile_add(t->profile, id, thread_id(t, s, m), state, 1, event->ns) != 0) {
+                counters->failed++;
                 return 0;
         }
-        counters->ok += event->ticks;
-        counters->retried += stack->retries > 0 ? event->ticks : 0;
+        counters->ok++;
+        counters->retried += stack->retries > 0;
         return id;
 }
 
@@ -252,19 +252,19 @@ profile_id target_read(struct target *t, const struct sampler *s, const struct t
 
         if (!m || !m->thread)
                 return 0;
-        counters->ticks += event->ticks;
+        counters->ticks++;
         switch (read_thread(t, m, event, &stack)) {
         case 0:
                 return count_stack(t, s, m, &stack, event, state);
         case PYSTACK_E_GONE:
-                counters->gone += event->ticks;
+                counters->gone++;
                 member_free(t, m);
                 return 0;
         case PYSTACK_E_TORN:
-                counters->torn += event->ticks;
+                counters->torn++;
                 return 0;
         default:
-                counters->failed += event->ticks;
+                counters->failed++;
                 return 0;
         }
 }
@@ -275,11 +275,11 @@ void target_add_known(struct target *t, const struct sampler *s, const struct ti
         struct profile_counters *counters = profile_counters(t->profile);
         profile_id thread = m ? thread_id(t, s, m) : 0;
 
-        counters->ticks += event->ticks;
-        if (stack && profile_add(t->profile, stack, thread, state, event->ticks, event->ns) == 0)
-                counters->ok += event->ticks;
+        counters->ticks++;
+        if (stack && profile_add(t->profile, stack, thread, state, 1, event->ns) == 0)
+                counters->ok++;
         else
-                counters->failed += event->ticks;
+                counters->failed++;
 }
 
 void target_add_pseudo(struct target *t, const struct sampler *s, const struct tick_event *event, const char *name,

@@ -66,9 +66,10 @@ static void read_batch(struct reader *r, const struct perf_batch *batch, size_t 
                 pid_t pid = (pid_t)batch[i].pid;
                 if (pid <= 0)
                         continue; /* outside our PID namespace, or ending */
-                struct tick_event event = { .pid = pid, .tid = (pid_t)batch[i].tid, .ticks = batch[i].ticks,
-                                            .ns = batch[i].ticks * s->period_ns,
-                                            .late = now > batch[i].time + LATE_NS, .cpu = r->cpu };
+                /* One stack for the newest tick: the older ones belonged to stacks that nobody has seen. */
+                struct tick_event event = { .pid = pid, .tid = (pid_t)batch[i].tid, .ns = s->period_ns,
+                                            .late = batch[i].ticks - 1 + (now > batch[i].time + LATE_NS),
+                                            .cpu = r->cpu };
                 if (!sampler_tick(s, &event) && s->config.on_stranger)
                         s->config.on_stranger(s->config.ctx, pid);
         }

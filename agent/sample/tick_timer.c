@@ -46,7 +46,6 @@ struct timer_tick {
 struct moment {
         uint64_t now;
         uint64_t elapsed; /* ns since the last one */
-        uint64_t ticks;   /* 1, and those missed */
 };
 
 /* xorshift64*: enough for jitter. */
@@ -90,10 +89,9 @@ static bool has_run(const struct target *t, struct member *m, const struct momen
         return before.slices != 0 && ran * 2 >= at->elapsed;
 }
 
-static struct tick_event event_of(const struct timer_tick *tick, const struct target *t, pid_t tid,
-                                  const struct moment *at)
+static struct tick_event event_of(const struct timer_tick *tick, const struct target *t, pid_t tid)
 {
-        return (struct tick_event){ .pid = t->pid, .tid = tid, .ticks = at->ticks, .ns = at->elapsed, .cpu = tick->cpu };
+        return (struct tick_event){ .pid = t->pid, .tid = tid, .ns = tick->sampler->period_ns, .cpu = tick->cpu };
 }
 
 /* Goes to the CPU that the thread is on, so that it holds still. */
@@ -107,14 +105,14 @@ static void move_to(struct timer_tick *tick, struct member *m)
                 tick->cpu = reader_pin(stat.cpu) ? stat.cpu : -1;
 }
 
-static void read_running(struct timer_tick *tick, struct target *t, struct member *m, const struct moment *at)
+static void read_running(struct timer_tick *tick, struct target *t, struct member *m)
 {
         struct stopped stopped;
         bool held = tick->blocking && thread_stop(m->tid, &stopped);
 
         if (!tick->blocking)
                 move_to(tick, m);
-        struct tick_event event = event_of(tick, t, m->tid, at);
+        struct tick_event event = event_of(tick, t, m->tid);
         target_read(t, tick->sampler, &event, PROFILE_RUNNING);
         if (held)
                 thread_release(&stopped);
@@ -122,7 +120,7 @@ static void read_running(struct timer_tick *tick, struct target *t, struct membe
 
 static void read_idle(struct timer_tick *tick, struct target *t, struct member *m, const struct moment *at)
 {
-        struct tick_event event = event_of(tick, t, m->tid, at);
+        struct tick_event event = event_of(tick, t, m->tid);
         bool still = at->now - m->clock.still_since_ns > STILL_NS;
         pid_t tid = m->tid;
 
@@ -147,7 +145,7 @@ static void tick_threads(struct timer_tick *tick, struct target *t, const struct
                 if (!m->thread)
                         continue;
                 if (has_run(t, m, at, wall))
-                        read_running(tick, t, m, at);
+                        read_running(tick, t, m);
                 else if (wall)
                         read_idle(tick, t, m, at);
         }
@@ -166,7 +164,7 @@ static struct member *find_holder(struct target *t)
 }
 
 /* The holder may let go while the reader is on its way: then the tick is the next holder's, or nobody's. */
-static void tick_gil(struct timer_tick *tick, struct target *t, const struct moment *at)
+static void tick_gil(struct timer_tick *tick, struct target *t)
 {
         struct member *m = find_holder(t);
 
@@ -174,9 +172,9 @@ static void tick_gil(struct timer_tick *tick, struct target *t, const struct mom
                 move_to(tick, m);
                 m = find_holder(t);
         }
-        struct tick_event event = event_of(tick, t, m ? m->tid : 0, at);
+        struct tick_event event = event_of(tick, t, m ? m->tid : 0);
         if (m)
-                read_running(tick, t, m, at);
+                read_running(tick, t, m);
         else
                 target_add_pseudo(t, tick->sampler, &event, "(idle)", PROFILE_IDLE);
 }
@@ -184,7 +182,7 @@ static void tick_gil(struct timer_tick *tick, struct target *t, const struct mom
 static void tick_targets(struct timer_tick *tick, uint64_t missed)
 {
         struct sampler *s = tick->sampler;
-        struct moment at = { .now = clock_ns(CLOCK_MONOTONIC), .ticks = 1 + missed };
+        struct moment at = { .now = clock_ns(CLOCK_MONOTONIC) };
         struct target *t, *next;
 
         at.elapsed = at.now - tick->last_ns;
@@ -195,7 +193,7 @@ static void tick_targets(struct timer_tick *tick, uint64_t missed)
                 profile_counters(t->profile)->late += missed;
                 list_members(t, at.now);
                 if (s->config.mode == PROFILE_MODE_GIL)
-                        tick_gil(tick, t, &at);
+                        tick_gil(tick, t);
                 else
                         tick_threads(tick, t, &at);
                 pthread_mutex_unlock(&t->lock);
