@@ -13,10 +13,11 @@ import subprocess
 
 from . import CACHE, Unavailable
 
-# Debian's Pythons from 3.9 to 3.15, and a 2.7.
+# Debian's Pythons from 3.9 to 3.15, and a 2.7. What follows a suite's name tells its images apart.
 PACKAGES = {
     "bullseye": ["python3", "python2"],
     "bookworm": ["python3"],
+    "bookworm-web": ["uwsgi-core", "uwsgi-plugin-python3", "gunicorn", "apache2", "libapache2-mod-wsgi-py3"],
     "trixie": ["python3"],
     "forky": ["python3.14", "python3.15"],
 }
@@ -55,7 +56,8 @@ def bootstrap(suite, tarball):
         raise Unavailable("mmdebstrap is missing: apt-get install mmdebstrap")
     partial = tarball.with_name("partial-" + tarball.name)
     command = ["mmdebstrap", "--quiet"] + OPTIONS + ["--include=" + ",".join(PACKAGES[suite])]
-    done = subprocess.run(command + [suite, str(partial)] + mirror(), capture_output=True, text=True)
+    release = suite.partition("-")[0]
+    done = subprocess.run(command + [release, str(partial)] + mirror(), capture_output=True, text=True)
     if done.returncode != 0:
         partial.unlink(missing_ok=True)
         raise Unavailable("mmdebstrap could not make %s:\n%s" % (suite, done.stderr[-2000:]))
