@@ -168,7 +168,7 @@ test: test-deps ## all tests: units, then end to end with real interpreters, con
 
 .PHONY: e2e
 e2e: all ## end-to-end tests only: pytest's options in PYTEST
-	$(Q)$(PYTHON) -m pytest -q tests/e2e $(PYTEST)
+	$(Q)$(PYTHON) -m pytest -q --durations=10 tests/e2e $(PYTEST)
 
 .PHONY: bench
 bench: all ## podflame side by side with its peers: 15 minutes, as root
