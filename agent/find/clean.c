@@ -101,3 +101,9 @@ const char *find_environ_get(const char *text, size_t len, const char *name, siz
         }
         return NULL;
 }
+
+void find_names_set(char *field, size_t size, const char *text, size_t len)
+{
+        if (!field[0])
+                find_clean(text, len, field, size);
+}

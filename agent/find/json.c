@@ -49,3 +49,12 @@ const char *find_json_text(struct json_object *json, size_t *ret_len)
         *ret_len = (size_t)json_object_get_string_len(json);
         return json_object_get_string(json);
 }
+
+void find_names_set_json(char *field, size_t size, struct json_object *json)
+{
+        size_t len;
+        const char *text = find_json_text(json, &len);
+
+        if (text)
+                find_names_set(field, size, text, len);
+}

@@ -30,21 +30,6 @@ static void (*const sources[])(struct find *find, const struct find_place *place
         find_docker_names, find_podman_names, find_bundle_names,
 };
 
-void find_names_set(char *field, size_t size, const char *text, size_t len)
-{
-        if (!field[0])
-                find_clean(text, len, field, size);
-}
-
-void find_names_set_json(char *field, size_t size, struct json_object *json)
-{
-        size_t len;
-        const char *text = find_json_text(json, &len);
-
-        if (text)
-                find_names_set(field, size, text, len);
-}
-
 static bool is_complete(const struct find_names *names)
 {
         return names->image[0] && (names->name[0] || (names->k8s_container[0] && names->pod[0]));
