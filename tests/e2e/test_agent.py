@@ -22,7 +22,7 @@ SLACK = 1  # for starting, sending and storing on a busy machine
 
 
 @pytest.fixture(scope="module")
-def watched(tmp_path_factory):
+def watched(tmp_path_factory, docker):  # the daemon first: the agent is told where its names are
     """A collector with an agent that pushes to it."""
     folder = tmp_path_factory.mktemp("agent")
     with Collector(folder / "collector") as collector, agent(folder / "agent", collector.url, *OPTIONS) as pusher:
