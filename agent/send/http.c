@@ -9,6 +9,8 @@
  */
 #include "agent/send/http.h"
 #include "agent/send/clock.h"
+#include "agent/send/headers.h"
+#include "agent/send/watch.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -19,17 +21,32 @@
 #include <sys/socket.h>
 
 #define CONNECT_TIMEOUT_MS 5000L
-#define TOTAL_TIMEOUT_MS   30000L
+#define TOTAL_TIMEOUT_MS   30000u
 
 /* Between two looks at the clock if nothing happens; a wake-up comes at once. */
 #define POLL_MS 1000
 
+enum {
+        PEM_CA,
+        PEM_CERT,
+        PEM_KEY,
+        PEMS,
+};
+
+static const CURLoption pem_options[PEMS] = {
+        [PEM_CA] = CURLOPT_CAINFO,
+        [PEM_CERT] = CURLOPT_SSLCERT,
+        [PEM_KEY] = CURLOPT_SSLKEY,
+};
+
 struct send_http {
         CURLM *multi;
         CURL *easy;
-        const struct send_endpoint *endpoint;
+        const struct send_protocol *protocol;
         char *url;
-        char *authorization; /* the header's value; NULL: none */
+        struct send_headers headers;
+        struct send_watch pems[PEMS];
+        bool fresh; /* the connection that is kept was made with other certificates */
         _Atomic int64_t stop_at_ms;
         char error[CURL_ERROR_SIZE];
         char body[SEND_BODY_KEPT];
@@ -57,24 +74,58 @@ static bool has(CURLU *parts, CURLUPart part)
         return there;
 }
 
-/* @url with @path appended; NULL: not a URL that can be posted to. */
-static char *join_url(const char *url, const char *path)
+/* NULL, or why @url is not one that can be posted to. */
+static const char *check_url(const char *url, bool whole)
 {
         CURLU *parts = curl_url();
-        size_t base = strlen(url);
-        char *joined = NULL;
+        const char *why = NULL;
 
-        if (!parts)
-                return NULL;
-        if (curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK && is_http(parts) && has(parts, CURLUPART_HOST) &&
-            !has(parts, CURLUPART_QUERY) && !has(parts, CURLUPART_FRAGMENT)) {
-                while (base > 0 && url[base - 1] == '/')
-                        base--;
-                if (asprintf(&joined, "%.*s%s", (int)base, url, path) < 0)
-                        joined = NULL;
-        }
+        if (!parts || curl_url_set(parts, CURLUPART_URL, url, 0) != CURLUE_OK || !is_http(parts) ||
+            !has(parts, CURLUPART_HOST))
+                why = "not an http:// or https:// URL";
+        else if (has(parts, CURLUPART_USER) || has(parts, CURLUPART_PASSWORD))
+                why = "the URL has a user or a password in it: they belong into a file";
+        else if (has(parts, CURLUPART_FRAGMENT) || (!whole && has(parts, CURLUPART_QUERY)))
+                why = "the URL has more than a path";
         curl_url_cleanup(parts);
-        return joined;
+        return why;
+}
+
+static int make_url(struct send_http *http, const struct send_config *config)
+{
+        const char *url = config->url ? config->url : "";
+        const char *why = check_url(url, config->url_is_whole);
+        size_t base = strlen(url);
+
+        if (why)
+                return send_refuse(config, SEND_E_URL, "%s", why);
+        while (!config->url_is_whole && base > 0 && url[base - 1] == '/')
+                base--;
+        if (asprintf(&http->url, "%.*s%s", (int)base, url, config->url_is_whole ? "" : http->protocol->path) < 0) {
+                http->url = NULL;
+                return -ENOMEM;
+        }
+        return 0;
+}
+
+const char *send_http_url(const struct send_http *http)
+{
+        return http->url;
+}
+
+/* libcurl would take any text, and every request would fail. */
+static int check_proxy(const struct send_config *config)
+{
+        CURLU *parts;
+        bool valid;
+
+        if (!config->proxy || !*config->proxy)
+                return 0;
+        parts = curl_url();
+        valid = parts && curl_url_set(parts, CURLUPART_URL, config->proxy,
+                                      CURLU_DEFAULT_SCHEME | CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK;
+        curl_url_cleanup(parts);
+        return valid ? 0 : send_refuse(config, SEND_E_PROXY, "the proxy is not a URL");
 }
 
 /* ---- callbacks ----------------------------------------------------------- */
@@ -100,7 +151,7 @@ static curl_socket_t on_socket(void *ctx, curlsocktype purpose, struct curl_sock
 
 /* ---- opening ------------------------------------------------------------- */
 
-static void set_options(struct send_http *http)
+static void set_options(struct send_http *http, const struct send_config *config)
 {
         CURL *easy = http->easy;
 
@@ -109,10 +160,18 @@ static void set_options(struct send_http *http)
         curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
         curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
         curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
-        curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, TOTAL_TIMEOUT_MS);
+        curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(config->timeout_ms ? config->timeout_ms : TOTAL_TIMEOUT_MS));
         /* A resolver thread that hangs is left behind rather than waited for. */
         curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
         curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+        /* libcurl would keep what it read from a CA file for a day. */
+        curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
+        for (size_t i = 0; i < PEMS; i++) {
+                if (http->pems[i].path)
+                        curl_easy_setopt(easy, pem_options[i], http->pems[i].path);
+        }
+        if (config->proxy)
+                curl_easy_setopt(easy, CURLOPT_PROXY, config->proxy);
         curl_easy_setopt(easy, CURLOPT_USERAGENT, "podflame/" PODFLAME_VERSION);
         curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, http->error);
         curl_easy_setopt(easy, CURLOPT_POST, 1L);
@@ -121,10 +180,29 @@ static void set_options(struct send_http *http)
         curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_socket);
 }
 
-int send_http_open(const char *url, const char *token, const struct send_endpoint *endpoint, struct send_http **ret)
+static int watch_pems(struct send_http *http, const struct send_config *config)
+{
+        const char *const paths[PEMS] = {
+                [PEM_CA] = config->ca_file,
+                [PEM_CERT] = config->cert_file,
+                [PEM_KEY] = config->key_file,
+        };
+
+        for (size_t i = 0; i < PEMS; i++) {
+                int r = send_watch_init(&http->pems[i], paths[i]);
+
+                if (r == -ENOMEM)
+                        return r;
+                if (r < 0)
+                        return send_refuse(config, SEND_E_FILE, "%s: %s", paths[i], strerror(-r));
+        }
+        return 0;
+}
+
+int send_http_open(const struct send_config *config, const struct send_protocol *protocol, struct send_http **ret)
 {
         struct send_http *http;
-        int r = -ENOMEM;
+        int r;
 
         if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
                 return -ENOMEM;
@@ -134,26 +212,24 @@ int send_http_open(const char *url, const char *token, const struct send_endpoin
                 return -ENOMEM;
         }
         atomic_init(&http->stop_at_ms, INT64_MAX);
-        http->endpoint = endpoint;
-        http->url = join_url(url, endpoint->path);
-        if (!http->url) {
-                r = SEND_E_URL;
-                goto fail;
-        }
-        if (token && asprintf(&http->authorization, "Bearer %s", token) < 0) {
-                http->authorization = NULL;
-                goto fail;
-        }
+        http->protocol = protocol;
         http->multi = curl_multi_init();
         http->easy = curl_easy_init();
-        if (!http->multi || !http->easy)
-                goto fail;
-        set_options(http);
+        r = http->multi && http->easy ? make_url(http, config) : -ENOMEM;
+        if (r == 0)
+                r = check_proxy(config);
+        if (r == 0)
+                r = send_headers_init(&http->headers, config);
+        if (r == 0)
+                r = watch_pems(http, config);
+        if (r != 0) {
+                send_http_close(http);
+                return r;
+        }
+        curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, 1L);
+        set_options(http, config);
         *ret = http;
         return 0;
-fail:
-        send_http_close(http);
-        return r;
 }
 
 void send_http_close(struct send_http *http)
@@ -163,7 +239,9 @@ void send_http_close(struct send_http *http)
         curl_easy_cleanup(http->easy);
         curl_multi_cleanup(http->multi);
         curl_global_cleanup();
-        free(http->authorization);
+        send_headers_deinit(&http->headers);
+        for (size_t i = 0; i < PEMS; i++)
+                send_watch_deinit(&http->pems[i]);
         free(http->url);
         free(http);
 }
@@ -176,40 +254,41 @@ void send_http_stop_at(struct send_http *http, int64_t when_ms)
 
 /* ---- a request ----------------------------------------------------------- */
 
-/* NULL: out of memory, and @headers are gone. */
-static struct curl_slist *append_header(struct curl_slist *headers, const char *name, const char *value)
+/* @ctx is a struct curl_slist *. */
+static bool add_header(void *ctx, const char *line)
 {
-        struct curl_slist *more = NULL;
-        char *line;
+        struct curl_slist **headers = ctx;
+        struct curl_slist *more = curl_slist_append(*headers, line);
 
-        if (asprintf(&line, "%s: %s", name, value) >= 0) {
-                more = curl_slist_append(headers, line);
-                free(line);
-        }
-        if (!more)
-                curl_slist_free_all(headers);
+        if (more)
+                *headers = more;
         return more;
 }
 
+/* NULL: out of memory. */
 static struct curl_slist *make_headers(const struct send_http *http, const struct send_batch *batch)
 {
-        const char *const lines[][2] = {
-                { "Content-Type", http->endpoint->content_type },
-                { "Content-Encoding", "gzip" },
-                { "Idempotency-Key", batch->key },
-                { "Authorization", http->authorization },
-                { "Expect", "" }, /* libcurl would ask for 100-continue above 1 MiB */
-        };
         struct curl_slist *headers = NULL;
+        char type[128], key[64];
 
-        for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
-                if (!lines[i][1])
-                        continue;
-                headers = append_header(headers, lines[i][0], lines[i][1]);
-                if (!headers)
-                        return NULL;
-        }
-        return headers;
+        snprintf(type, sizeof(type), "Content-Type: %s", http->protocol->content_type);
+        snprintf(key, sizeof(key), "Idempotency-Key: %s", batch->key);
+        /* Without the last one, libcurl would ask for 100-continue above 1 MiB. */
+        if (add_header(&headers, type) && add_header(&headers, key) &&
+            (!batch->gzip || add_header(&headers, "Content-Encoding: gzip")) && add_header(&headers, "Expect:") &&
+            send_headers_each(&http->headers, add_header, &headers))
+                return headers;
+        curl_slist_free_all(headers);
+        return NULL;
+}
+
+/* Certificates are read when a connection is made; what was made with others is not used again. */
+static void look_at_files(struct send_http *http)
+{
+        for (size_t i = 0; i < PEMS; i++)
+                http->fresh |= send_watch_changed(&http->pems[i]);
+        curl_easy_setopt(http->easy, CURLOPT_FRESH_CONNECT, (long)http->fresh);
+        send_headers_refresh(&http->headers);
 }
 
 static CURLcode result_of(CURLM *multi)
@@ -271,6 +350,7 @@ static long without_status(CURLcode code)
                 { CURLE_PEER_FAILED_VERIFICATION, SEND_HTTP_UNTRUSTED },
                 { CURLE_SSL_CACERT_BADFILE, SEND_HTTP_UNTRUSTED },
                 { CURLE_SSL_ISSUER_ERROR, SEND_HTTP_UNTRUSTED },
+                { CURLE_SSL_CERTPROBLEM, SEND_HTTP_UNTRUSTED },
         };
 
         for (size_t i = 0; i < sizeof(special) / sizeof(special[0]); i++) {
@@ -288,8 +368,10 @@ void send_http_post(struct send_http *http, const struct send_batch *batch, stru
 
         http->len = http->read = 0;
         http->error[0] = '\0';
+        look_at_files(http);
         code = perform(http, batch);
         curl_easy_getinfo(http->easy, CURLINFO_RESPONSE_CODE, &status);
+        http->fresh = http->fresh && status == 0;
         /* Before 8.12, libcurl calls a date that has passed negative. */
         curl_easy_getinfo(http->easy, CURLINFO_RETRY_AFTER, &retry_after);
 

@@ -4,18 +4,13 @@
 
 /* One destination, one request at a time; the connection is kept between them. */
 
+#include "agent/send/protocol.h"
 #include "agent/send/queue.h"
-
-/* What a protocol sends where. */
-struct send_endpoint {
-        const char *path;         /* below the collector's URL */
-        const char *content_type; /* sent exactly so */
-};
 
 /* In the place of a status when no final one came. */
 enum {
         SEND_HTTP_UNREACHABLE = 0, /* no connection, broken off, or too slow */
-        SEND_HTTP_UNTRUSTED = -1,  /* TLS: the peer could not be verified */
+        SEND_HTTP_UNTRUSTED = -1,  /* TLS: the peer could not be verified, or our certificate not be used */
         SEND_HTTP_STOPPED = -2,    /* send_http_stop_at() */
 };
 
@@ -33,10 +28,13 @@ struct send_answer {
 
 struct send_http;
 
-/* SEND_E_URL, -ENOMEM. @endpoint is to outlive it; @token may be NULL. */
-int send_http_open(const char *url, const char *token, const struct send_endpoint *endpoint, struct send_http **ret);
+/* A send_error, with @config->reason, or -ENOMEM. @protocol is to outlive it. */
+int send_http_open(const struct send_config *config, const struct send_protocol *protocol, struct send_http **ret);
 
-/* Sends @batch and waits for the answer. */
+/* Where it sends to. */
+const char *send_http_url(const struct send_http *http);
+
+/* Sends @batch, whose body is there, and waits for the answer. */
 void send_http_post(struct send_http *http, const struct send_batch *batch, struct send_answer *ret);
 
 /* Ends the request under way, and every later one, at @when_ms. From any thread. */

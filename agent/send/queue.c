@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Batches that wait to be sent. When the collector is away for long, memory is
- * what runs out first and old profiles are worth least: the oldest are dropped,
- * and counted. The one that is being sent stays: its body is in use.
+ * Batches that wait to be sent. When the collector is away for long, memory and
+ * disk run out and old profiles are worth least: the oldest are dropped, and
+ * counted. The one that is being sent stays: its body is in use.
  */
 #include "agent/send/queue.h"
+#include "agent/send/spool.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <time.h>
 #include <utlist.h>
+
+/* ---- batches ------------------------------------------------------------- */
 
 /* A random UUID (RFC 9562, version 4). */
 static int make_key(char key[static SEND_KEY_SIZE])
@@ -26,71 +30,124 @@ static int make_key(char key[static SEND_KEY_SIZE])
         return 0;
 }
 
-static int make_batch(void *body, size_t len, int64_t now_ms, struct send_batch **ret)
+int send_batch_new(void *body, size_t len, bool gzip, int64_t now_ms, struct send_batch **ret)
 {
         struct send_batch *batch = calloc(1, sizeof(*batch));
+        struct timespec now;
         int r;
 
-        if (!batch)
+        if (!batch) {
+                free(body);
                 return -ENOMEM;
-        r = make_key(batch->key);
-        if (r < 0) {
-                free(batch);
-                return r;
         }
         batch->body = body;
         batch->len = len;
+        batch->gzip = gzip;
         batch->created_ms = now_ms;
+        clock_gettime(CLOCK_REALTIME, &now);
+        batch->created_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+        r = make_key(batch->key);
+        if (r < 0) {
+                send_batch_free(batch);
+                return r;
+        }
         *ret = batch;
         return 0;
 }
 
-static void forget(struct send_queue *queue, struct send_batch *batch)
+void send_batch_free(struct send_batch *batch)
 {
-        DL_DELETE(queue->batches, batch);
-        queue->counters.waiting--;
-        queue->counters.waiting_bytes -= batch->len;
+        if (!batch)
+                return;
         free(batch->body);
         free(batch);
 }
 
-static void drop_oldest_beyond(struct send_queue *queue, size_t max_bytes)
+/* ---- the queue ----------------------------------------------------------- */
+
+/* What @batch takes of which bound. */
+static uint64_t *bytes_of(struct send_queue *queue, const struct send_batch *batch, size_t *ret_bytes)
 {
+        *ret_bytes = batch->file ? batch->file : batch->len;
+        return batch->file ? &queue->counters.spool_bytes : &queue->counters.waiting_bytes;
+}
+
+static void forget(struct send_queue *queue, struct send_batch *batch)
+{
+        size_t bytes;
+        uint64_t *all = bytes_of(queue, batch, &bytes);
+
+        *all -= bytes;
+        queue->counters.waiting--;
+        DL_DELETE(queue->batches, batch);
+        if (batch->file)
+                send_spool_remove(queue->spool, batch);
+        send_batch_free(batch);
+}
+
+void send_queue_lost(struct send_queue *queue, struct send_batch *batch, enum send_loss loss)
+{
+        queue->counters.lost[loss]++;
+        forget(queue, batch);
+}
+
+static void drop_oldest_beyond(struct send_queue *queue, size_t max_bytes, bool spooled)
+{
+        const uint64_t *bytes = spooled ? &queue->counters.spool_bytes : &queue->counters.waiting_bytes;
         struct send_batch *batch, *tmp;
 
         DL_FOREACH_SAFE(queue->batches, batch, tmp) {
-                if (queue->counters.waiting_bytes <= max_bytes)
+                if (*bytes <= max_bytes)
                         return;
-                if (batch->busy)
-                        continue;
-                forget(queue, batch);
-                queue->counters.dropped++;
+                if (!batch->busy && (batch->file > 0) == spooled)
+                        send_queue_lost(queue, batch, SEND_LOST_FULL);
         }
 }
 
-int send_queue_push(struct send_queue *queue, void *body, size_t len, int64_t now_ms)
+void send_queue_make_room(struct send_queue *queue, size_t bytes, bool spooled)
 {
-        struct send_batch *batch;
-        int r;
+        size_t max_bytes = spooled ? queue->max_spool_bytes : queue->max_bytes;
 
         /* One that would never fit is not worth the others. */
-        if (len > queue->max_bytes) {
-                queue->counters.queued++;
-                queue->counters.dropped++;
-                free(body);
-                return 0;
-        }
-        r = make_batch(body, len, now_ms, &batch);
-        if (r < 0) {
-                free(body);
-                return r;
-        }
-        drop_oldest_beyond(queue, queue->max_bytes - len);
-        DL_APPEND(queue->batches, batch);
+        if (bytes <= max_bytes)
+                drop_oldest_beyond(queue, max_bytes - bytes, spooled);
+}
+
+/* @before NULL: at the end. */
+static void insert(struct send_queue *queue, struct send_batch *before, struct send_batch *batch)
+{
+        size_t bytes;
+        uint64_t *all = bytes_of(queue, batch, &bytes);
+
+        send_queue_make_room(queue, bytes, batch->file > 0);
+        if (before)
+                DL_PREPEND_ELEM(queue->batches, before, batch);
+        else
+                DL_APPEND(queue->batches, batch);
+        *all += bytes;
         queue->counters.queued++;
         queue->counters.waiting++;
-        queue->counters.waiting_bytes += len;
-        return 0;
+        if (bytes > (batch->file ? queue->max_spool_bytes : queue->max_bytes))
+                send_queue_lost(queue, batch, SEND_LOST_FULL);
+}
+
+void send_queue_add(struct send_queue *queue, struct send_batch *batch)
+{
+        insert(queue, NULL, batch);
+}
+
+void send_queue_expire(struct send_queue *queue, int64_t now_ms)
+{
+        struct send_batch *batch, *tmp;
+
+        if (queue->max_age_ms == 0)
+                return;
+        DL_FOREACH_SAFE(queue->batches, batch, tmp) {
+                if (now_ms - batch->created_ms <= queue->max_age_ms)
+                        return;
+                if (!batch->busy)
+                        send_queue_lost(queue, batch, SEND_LOST_EXPIRED);
+        }
 }
 
 struct send_batch *send_queue_take(struct send_queue *queue, int64_t now_ms)
@@ -130,7 +187,12 @@ void send_queue_put_back(struct send_queue *queue, struct send_batch *batch, int
 {
         batch->busy = false;
         batch->next_attempt_ms = next_attempt_ms;
-        drop_oldest_beyond(queue, queue->max_bytes);
+        if (batch->file) {
+                free(batch->body);
+                batch->body = NULL;
+        }
+        drop_oldest_beyond(queue, queue->max_bytes, false);
+        drop_oldest_beyond(queue, queue->max_spool_bytes, true);
 }
 
 void send_queue_delivered(struct send_queue *queue, struct send_batch *batch)
@@ -140,9 +202,11 @@ void send_queue_delivered(struct send_queue *queue, struct send_batch *batch)
         forget(queue, batch);
 }
 
-void send_queue_rejected(struct send_queue *queue, struct send_batch *batch)
+void send_queue_halved(struct send_queue *queue, struct send_batch *batch, struct send_batch *halves[static 2])
 {
-        queue->counters.rejected++;
+        insert(queue, batch, halves[0]);
+        insert(queue, batch, halves[1]);
+        queue->counters.halved++;
         forget(queue, batch);
 }
 
@@ -150,6 +214,8 @@ void send_queue_deinit(struct send_queue *queue)
 {
         struct send_batch *batch, *tmp;
 
-        DL_FOREACH_SAFE(queue->batches, batch, tmp)
-                forget(queue, batch);
+        DL_FOREACH_SAFE(queue->batches, batch, tmp) {
+                DL_DELETE(queue->batches, batch);
+                send_batch_free(batch);
+        }
 }

@@ -4,34 +4,51 @@
 
 /*
  * The queue of one destination: batches in the order of their making, bounded
- * by bytes. Not locked: the owner does that.
+ * by bytes and age. Not locked: the owner does that.
  */
 
+#include "agent/send/record.h"
 #include "agent/send/send.h"
 
-/* 8-4-4-4-12 hex digits */
-#define SEND_KEY_SIZE sizeof("734fd599-6865-419e-9475-932762d8f469")
+struct send_spool;
 
 /* What is sent (body, key) never changes; when it is sent does. */
 struct send_batch {
         struct send_batch *prev, *next;
-        void *body;
-        size_t len;
-        char key[SEND_KEY_SIZE]; /* tells a batch that is sent again from a new one */
-        int64_t created_ms;
-        int64_t next_attempt_ms; /* not before this moment */
+        void *body;  /* NULL: in the spool only */
+        size_t len;  /* of the body */
+        size_t file; /* the size of its file in the spool; 0: it has none */
+        bool gzip;
+        char key[SEND_KEY_SIZE];  /* tells a batch that is sent again from a new one */
+        uint64_t created_ns;      /* CLOCK_REALTIME */
+        int64_t created_ms;       /* the same moment in CLOCK_MONOTONIC; may be before the machine's start */
+        int64_t next_attempt_ms;  /* not before this moment */
         unsigned attempts;
-        bool busy; /* taken with send_queue_take() and not settled yet */
+        unsigned halvings; /* how often what it was a part of was halved */
+        bool busy;         /* taken with send_queue_take() and not settled yet */
 };
+
+/* Consumes @body (malloc), also on failure: -ENOMEM, or negative errno of the random source. */
+int send_batch_new(void *body, size_t len, bool gzip, int64_t now_ms, struct send_batch **ret);
+void send_batch_free(struct send_batch *batch); /* accepts NULL; its file stays */
 
 struct send_queue {
         struct send_batch *batches; /* oldest first */
-        size_t max_bytes;
+        size_t max_bytes;           /* of batches in memory */
+        size_t max_spool_bytes;     /* of files */
+        int64_t max_age_ms;         /* 0: no bound */
+        struct send_spool *spool;   /* may be NULL */
         struct send_counters counters; /* without waiting_ms */
 };
 
-/* Consumes @body (malloc) whatever it returns. -ENOMEM, or negative errno of the random source. */
-int send_queue_push(struct send_queue *queue, void *body, size_t len, int64_t now_ms);
+/* Makes room for a batch of @bytes, in the spool or in memory, by dropping the oldest. */
+void send_queue_make_room(struct send_queue *queue, size_t bytes, bool spooled);
+
+/* Consumes @batch. One that would never fit is dropped itself. */
+void send_queue_add(struct send_queue *queue, struct send_batch *batch);
+
+/* Drops what is too old. */
+void send_queue_expire(struct send_queue *queue, int64_t now_ms);
 
 /* The oldest batch whose moment has come, now busy; NULL: none. */
 struct send_batch *send_queue_take(struct send_queue *queue, int64_t now_ms);
@@ -42,11 +59,14 @@ int64_t send_queue_next_ms(const struct send_queue *queue);
 /* Lets every batch be taken at once. */
 void send_queue_hurry(struct send_queue *queue);
 
-/* What becomes of a busy batch: it waits again, or it ends as delivered or rejected. */
+/* What becomes of a busy batch: it waits again, or it ends, and with it its file. */
 void send_queue_put_back(struct send_queue *queue, struct send_batch *batch, int64_t next_attempt_ms);
 void send_queue_delivered(struct send_queue *queue, struct send_batch *batch);
-void send_queue_rejected(struct send_queue *queue, struct send_batch *batch);
+void send_queue_lost(struct send_queue *queue, struct send_batch *batch, enum send_loss loss);
+/* Two others take its place; consumes them. */
+void send_queue_halved(struct send_queue *queue, struct send_batch *batch, struct send_batch *halves[static 2]);
 
+/* Files stay. */
 void send_queue_deinit(struct send_queue *queue);
 
 #endif

@@ -3,9 +3,17 @@
 #define SEND_H
 
 /*
- * send: batches of bytes to a collector over HTTP, in a thread of its own. The
- * caller never waits for the network: a batch is queued in memory and retried
- * until it is taken, refused for good, or pushed out by newer ones.
+ * send: profiles to a collector over HTTP, in a thread of its own. The caller
+ * never waits for the network: a batch waits in memory, or in files that survive
+ * the process, and is retried until it is taken, refused for good, too old, or
+ * pushed out by newer ones. Every one that is lost is counted, by reason.
+ *
+ * With a spool, delivery is at least once from the moment send_profiles() has
+ * returned; a batch that is sent again is the same, byte for byte, and has the
+ * same Idempotency-Key.
+ *
+ * One struct send is one destination; each has its own thread, queue and spool
+ * folder, so none holds up another.
  *
  * Errors: negative -errno, positive send_error.
  */
@@ -17,13 +25,53 @@
 #include <stdint.h>
 
 enum send_error {
-        SEND_E_URL = 1, /* not an http:// or https:// URL */
+        SEND_E_URL = 1,  /* not an http:// or https:// URL, or one with a password in it */
+        SEND_E_PROTOCOL, /* unknown */
+        SEND_E_HEADER,   /* malformed, or one that is not the caller's to set */
+        SEND_E_FILE,     /* of credentials or certificates: unreadable or malformed */
+        SEND_E_PROXY,    /* not a URL */
+        SEND_E_TIMEOUT,  /* not a number; only from the environment */
+        SEND_E_SPOOL,    /* unusable, or another process has it */
 };
 
+/* A protocol's name and a line about it, for usage texts; NULL after the last. The first is the default. */
+const char *send_protocol_name(size_t i, const char **ret_summary);
+
+/* Room that is enough for a reason. */
+#define SEND_REASON_SIZE 512
+
+/* Everything is copied; NULL, 0 and false are the defaults. */
 struct send_config {
-        const char *url;        /* of the collector, without a path or with a base path */
-        const char *token;      /* bearer token that the collector wants; NULL: none. Copied */
-        size_t queue_max_bytes; /* oldest batches are dropped beyond; 0: default (64 MiB) */
+        const char *url;      /* of the collector, without a path or with a base path */
+        bool url_is_whole;    /* the protocol's path is in it already */
+        const char *protocol; /* "otlp", "pyroscope" */
+
+        /*
+         * Credentials. Files are read again when they change; one that cannot
+         * be read then leaves what was read before.
+         */
+        const char *token;        /* bearer token */
+        const char *token_file;   /* … in the first line of a file */
+        const char *basic_file;   /* USER:PASSWORD in the first line of a file */
+        const char *headers;      /* lines of KEY: VALUE; empty ones and those that begin with # say nothing */
+        const char *headers_file; /* … in a file */
+
+        const char *ca_file;      /* PEM: whom to trust; NULL: the system's */
+        const char *cert_file;    /* PEM: the client's certificate */
+        const char *key_file;     /* PEM: its key; NULL: it is in cert_file */
+        const char *proxy;        /* URL; "": none; NULL: as http_proxy, HTTPS_PROXY and NO_PROXY say */
+        unsigned timeout_ms;      /* for one request; 0: 30 s */
+        bool uncompressed;        /* bodies are not gzipped */
+
+        size_t queue_max_bytes;   /* of batches in memory; the oldest are dropped beyond; 0: 64 MiB */
+        uint32_t max_age_s;       /* older ones are dropped; 0: what the protocol's servers take */
+        const char *spool;        /* existing directory; NULL: memory only */
+        uint64_t spool_max_bytes; /* of this destination's files; the oldest are dropped beyond; 0: 256 MiB */
+
+        /* Gets a sentence if send_open() returns a send_error. May be NULL. */
+        char *reason;
+        size_t reason_size;
+
         /*
          * Called from the sending thread when the collector stops answering
          * (@up false, with the reason) and when it answers again: once each.
@@ -31,33 +79,69 @@ struct send_config {
         void (*on_state)(void *ctx, bool up, const char *reason);
         /*
          * Called from the sending thread for each batch that the collector
-         * refused for good, wholly or in part. May be NULL, as on_state.
+         * refused for good, wholly or in part, or that could not be read back
+         * from the spool. May be NULL, as on_state.
          */
         void (*on_rejected)(void *ctx, const char *reason);
         void *ctx;
 };
 
+/*
+ * OpenTelemetry's variables as defaults for an otlp destination: of
+ * OTEL_EXPORTER_OTLP_{ENDPOINT,HEADERS,COMPRESSION,TIMEOUT,CERTIFICATE,CLIENT_KEY,CLIENT_CERTIFICATE}
+ * and OTEL_EXPORTER_OTLP_PROFILES_…, which win, sets the fields that are not set
+ * yet. The environment must not change until send_open() has returned; then
+ * @ret_storage is to be freed. A send_error, with @config->reason, or -ENOMEM.
+ */
+int send_config_from_environment(struct send_config *config, char **ret_storage);
+
 struct send;
 
-/* Checks the URL and starts the thread; the collector may be down. */
+/*
+ * Checks everything that can be checked without the collector, which may be
+ * down; takes over what an earlier process left in the spool; starts the thread.
+ */
 int send_open(const struct send_config *config, struct send **ret);
 
-/* Encodes @set (OTLP/JSON, gzip) and queues it; an empty one is not sent. @set stays the caller's. */
+/*
+ * Encodes @set and queues it, in as many batches as the protocol's servers want;
+ * an empty one is not sent. @set stays the caller's. With a spool it returns
+ * when the disk has it. From one thread at a time.
+ */
 int send_profiles(struct send *send, const struct profile_set *set);
 
-/* queued == delivered + rejected + dropped + waiting, at any time. */
+/* Likewise to @n destinations; encodes once for all that speak the same protocol. */
+int send_profiles_to_all(struct send *const *sends, size_t n, const struct profile_set *set);
+
+/* Why a batch was lost. */
+enum send_loss {
+        SEND_LOST_FULL,       /* pushed out by newer ones */
+        SEND_LOST_EXPIRED,    /* too old */
+        SEND_LOST_REJECTED,   /* refused by the collector for good, wholly or in part */
+        SEND_LOST_TOO_LARGE,  /* a single profile beyond the collector's limits */
+        SEND_LOST_UNREADABLE, /* its file in the spool is gone or damaged */
+        SEND_LOSSES,
+};
+const char *send_loss_name(enum send_loss loss); /* "full", "expired", … */
+
+/* queued == delivered + sum of lost + halved + waiting, at any time. */
 struct send_counters {
-        uint64_t queued, delivered;          /* batches */
-        uint64_t retried;                    /* attempts after a batch's first */
-        uint64_t rejected;                   /* refused by the collector for good, wholly or in part */
-        uint64_t dropped;                    /* pushed out of the full queue */
-        uint64_t waiting, waiting_bytes;     /* now */
-        uint64_t waiting_ms;                 /* for how long the oldest has */
-        uint64_t bytes;                      /* delivered, compressed */
+        uint64_t queued;                 /* batches, those that were found in the spool included */
+        uint64_t delivered;
+        uint64_t lost[SEND_LOSSES];
+        uint64_t halved;                 /* too large for the collector: two others were queued in its place */
+        uint64_t recovered;              /* found in the spool at the start */
+        uint64_t retried;                /* attempts after a batch's first */
+        uint64_t bytes;                  /* delivered, as sent */
+        uint64_t waiting, waiting_bytes; /* now; bytes are those in memory */
+        uint64_t waiting_ms;             /* for how long the oldest has */
+        uint64_t spool_bytes;            /* now, on disk */
+        uint64_t spool_failed;           /* batches that the disk did not take: they wait in memory */
+        uint64_t spool_set_aside;        /* files in it that are no batch: now *.bad */
 };
 void send_counters(struct send *send, struct send_counters *ret);
 
-/* Tries to deliver what waits for at most @deadline_ms, then stops. Accepts NULL. */
+/* Tries to deliver what waits for at most @deadline_ms, then stops; the spool keeps the rest. Accepts NULL. */
 void send_close(struct send *send, unsigned deadline_ms);
 
 #endif

@@ -7,6 +7,8 @@
  *   500 is tried thrice: Pyroscope answers it for outages too;
  *   429 is given up after ten attempts: Pyroscope answers it, for ever, to a
  *   profile larger than its burst size.
+ *
+ * 413 is for the batch as it is: its halves are other batches.
  */
 #include "agent/send/verdict.h"
 
@@ -34,6 +36,7 @@ static const struct {
         { 401, 401, { .fate = SEND_AGAIN, .gate = true, .down = true, .misused = true } },
         { 403, 404, { .fate = SEND_AGAIN, .gate = true, .down = true, .misused = true } },
         { 408, 408, { .fate = SEND_AGAIN } },
+        { 413, 413, { .fate = SEND_TOO_LARGE } },
         { 429, 429, { .fate = SEND_AGAIN, .gate = true, .tries = 10 } },
         { 500, 500, { .fate = SEND_AGAIN, .tries = 3 } },
         { 502, 504, { .fate = SEND_AGAIN, .gate = true, .down = true } },

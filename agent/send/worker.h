@@ -8,11 +8,17 @@
 
 struct send_worker;
 
-/* Consumes @http, also on failure. @config's callbacks are kept, its strings are not. */
-int send_worker_start(const struct send_config *config, struct send_http *http, struct send_worker **ret);
+/* Of @config, callbacks and bounds are kept, strings are not. A send_error, with @config->reason, or negative errno. */
+int send_worker_start(const struct send_config *config, struct send_worker **ret);
 
-/* Consumes @body (malloc). */
+const struct send_protocol *send_worker_protocol(const struct send_worker *worker);
+bool send_worker_gzip(const struct send_worker *worker); /* whether bodies are to be compressed */
+
+/* Consumes @body (malloc), packed. With a spool, waits for the disk; not from two threads at once. */
 int send_worker_push(struct send_worker *worker, void *body, size_t len);
+
+/* Counts what could not even be encoded. */
+void send_worker_too_large(struct send_worker *worker);
 
 void send_worker_counters(struct send_worker *worker, struct send_counters *ret);
 

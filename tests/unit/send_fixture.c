@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/send_fixture.h"
+#include "agent/format/format.h"
 
 #include <criterion/criterion.h>
+#include <ftw.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,21 +27,27 @@ static void on_rejected(void *ctx, const char *reason)
         __atomic_fetch_add(&said->rejections, 1, __ATOMIC_SEQ_CST);
 }
 
-struct send *open_at(uint16_t port, size_t max_bytes, struct said *said)
+struct send *open_with(struct send_config config, uint16_t port, struct said *said)
 {
-        struct send_config config = {
-                .queue_max_bytes = max_bytes,
-                .on_state = on_state,
-                .on_rejected = on_rejected,
-                .ctx = said,
-        };
+        char url[64], reason[SEND_REASON_SIZE] = "";
         struct send *send;
-        char url[64];
 
         snprintf(url, sizeof(url), "http://127.0.0.1:%u", port);
         config.url = url;
-        cr_assert_eq(send_open(&config, &send), 0);
+        config.reason = reason;
+        config.reason_size = sizeof(reason);
+        if (said) {
+                config.on_state = on_state;
+                config.on_rejected = on_rejected;
+                config.ctx = said;
+        }
+        cr_assert_eq(send_open(&config, &send), 0, "%s", reason);
         return send;
+}
+
+struct send *open_at(uint16_t port, size_t max_bytes, struct said *said)
+{
+        return open_with((struct send_config){ .queue_max_bytes = max_bytes }, port, said);
 }
 
 void make_set(struct profile_set *set, const char *function)
@@ -69,6 +79,15 @@ int64_t now_ms(void)
         return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+uint64_t lost(const struct send_counters *c)
+{
+        uint64_t sum = 0;
+
+        for (size_t i = 0; i < SEND_LOSSES; i++)
+                sum += c->lost[i];
+        return sum;
+}
+
 struct send_counters wait_for_end(struct send *send, uint64_t n)
 {
         int64_t until = now_ms() + 8000;
@@ -77,9 +96,9 @@ struct send_counters wait_for_end(struct send *send, uint64_t n)
         do {
                 usleep(2000);
                 send_counters(send, &c);
-        } while (c.delivered + c.rejected < n && now_ms() < until);
-        cr_assert_eq(c.delivered + c.rejected, n);
-        cr_assert_eq(c.queued, c.delivered + c.rejected + c.dropped + c.waiting);
+        } while (c.delivered + lost(&c) < n && now_ms() < until);
+        cr_assert_eq(c.delivered + lost(&c), n);
+        cr_assert_eq(c.queued, c.delivered + lost(&c) + c.halved + c.waiting);
         return c;
 }
 
@@ -88,4 +107,45 @@ void wait_until(const unsigned *flag)
         for (int i = 0; i < 2500 && __atomic_load_n(flag, __ATOMIC_SEQ_CST) == 0; i++)
                 usleep(2000);
         cr_assert_gt(__atomic_load_n(flag, __ATOMIC_SEQ_CST), 0);
+}
+
+void check_same(const struct request *a, const struct request *b)
+{
+        char key[64];
+
+        snprintf(key, sizeof(key), "%s", request_header(a, "Idempotency-Key"));
+        cr_assert_eq(strlen(key), 36);
+        cr_assert_str_eq(request_header(b, "Idempotency-Key"), key);
+        cr_assert_eq(a->len, b->len);
+        cr_assert_eq(memcmp(a->body, b->body, a->len), 0);
+}
+
+char *unpack(const struct request *request)
+{
+        void *text;
+        size_t len;
+
+        cr_assert_eq(format_gunzip(request->body, request->len, 64 << 20, &text, &len), 0);
+        text = realloc(text, len + 1);
+        ((char *)text)[len] = '\0';
+        return text;
+}
+
+void make_directory(char path[static 64])
+{
+        snprintf(path, 64, "/tmp/podflame-send-XXXXXX");
+        cr_assert(mkdtemp(path));
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+        (void)st;
+        (void)type;
+        (void)at;
+        return remove(path);
+}
+
+void remove_directory(const char *path)
+{
+        cr_assert_eq(nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
 }

@@ -16,16 +16,32 @@ struct said {
 /* A sender to @port of loopback; @said is to outlive it. */
 struct send *open_at(uint16_t port, size_t max_bytes, struct said *said);
 
+/* The same with more settings; url and callbacks are added to @config. @said may be NULL. */
+struct send *open_with(struct send_config config, uint16_t port, struct said *said);
+
 /* Adds a profile of one stack, of @function, to @set. */
 void make_set(struct profile_set *set, const char *function);
 void send_one(struct send *send, const char *function);
 
 int64_t now_ms(void);
 
-/* Waits until @n batches were delivered or rejected; fails the test if that does not happen. */
+/* The sum of all losses. */
+uint64_t lost(const struct send_counters *c);
+
+/* Waits until @n batches were delivered or lost; fails the test if that does not happen. */
 struct send_counters wait_for_end(struct send *send, uint64_t n);
 
 /* Waits until one of said's counters is not 0. */
 void wait_until(const unsigned *flag);
+
+/* That both have the same key and body. */
+void check_same(const struct request *a, const struct request *b);
+
+/* The unpacked body as text; to be freed. */
+char *unpack(const struct request *request);
+
+/* A new directory, and its end with all that is in it. */
+void make_directory(char path[static 64]);
+void remove_directory(const char *path);
 
 #endif

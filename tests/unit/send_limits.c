@@ -20,8 +20,8 @@ Test(send_limits, full_queue_drops_the_oldest)
         send_counters(send, &c);
         cr_assert_eq(c.queued, 21);
         cr_assert_leq(c.waiting_bytes, 2000);
-        cr_assert_gt(c.dropped, 10);
-        cr_assert_eq(c.dropped + c.waiting, 21);
+        cr_assert_gt(c.lost[SEND_LOST_FULL], 10);
+        cr_assert_eq(c.lost[SEND_LOST_FULL] + c.waiting, 21);
         send_close(send, 50);
         server_stop(server);
 }

@@ -8,7 +8,15 @@ SUITE(send_queue);
 
 static void push(struct send_queue *queue, const char *text, int64_t now)
 {
-        cr_assert_eq(send_queue_push(queue, strdup(text), strlen(text), now), 0);
+        struct send_batch *batch;
+
+        cr_assert_eq(send_batch_new(strdup(text), strlen(text), true, now, &batch), 0);
+        send_queue_add(queue, batch);
+}
+
+static void reject(struct send_queue *queue, struct send_batch *batch)
+{
+        send_queue_lost(queue, batch, SEND_LOST_REJECTED);
 }
 
 static void check_sums(const struct send_queue *queue)
@@ -21,7 +29,8 @@ static void check_sums(const struct send_queue *queue)
                 bytes += batch->len;
         cr_assert_eq(c->waiting, n);
         cr_assert_eq(c->waiting_bytes, bytes);
-        cr_assert_eq(c->queued, c->delivered + c->rejected + c->dropped + c->waiting);
+        cr_assert_eq(c->queued, c->delivered + c->lost[SEND_LOST_REJECTED] + c->lost[SEND_LOST_FULL] +
+                                        c->lost[SEND_LOST_EXPIRED] + c->halved + c->waiting);
 }
 
 Test(send_queue, oldest_first_and_each_with_a_key)
@@ -49,7 +58,7 @@ Test(send_queue, full_queue_drops_the_oldest)
         push(&queue, "aaaa", 1);
         push(&queue, "bbbb", 2);
         push(&queue, "cccc", 3);
-        cr_assert_eq(queue.counters.dropped, 1);
+        cr_assert_eq(queue.counters.lost[SEND_LOST_FULL], 1);
         cr_assert_eq(queue.counters.waiting_bytes, 8);
         cr_assert_eq(memcmp(send_queue_take(&queue, 5)->body, "bbbb", 4), 0);
         check_sums(&queue);
@@ -64,12 +73,12 @@ Test(send_queue, what_is_being_sent_is_not_dropped)
         push(&queue, "bbbb", 2);
         struct send_batch *busy = send_queue_take(&queue, 2);
         push(&queue, "cccccc", 3);
-        cr_assert_eq(queue.counters.dropped, 1);
+        cr_assert_eq(queue.counters.lost[SEND_LOST_FULL], 1);
         cr_assert_eq(queue.batches, busy);
         cr_assert_eq(memcmp(busy->next->body, "cccccc", 6), 0);
 
         push(&queue, "dddddd", 4);
-        cr_assert_eq(queue.counters.dropped, 2);
+        cr_assert_eq(queue.counters.lost[SEND_LOST_FULL], 2);
         send_queue_put_back(&queue, busy, 100);
         cr_assert_eq(queue.counters.waiting_bytes, 10);
         check_sums(&queue);
@@ -83,7 +92,7 @@ Test(send_queue, one_that_never_fits_costs_no_other)
         push(&queue, "aaaa", 1);
         push(&queue, "bbbbb", 2);
         cr_assert_eq(queue.counters.queued, 2);
-        cr_assert_eq(queue.counters.dropped, 1);
+        cr_assert_eq(queue.counters.lost[SEND_LOST_FULL], 1);
         cr_assert_eq(memcmp(send_queue_take(&queue, 3)->body, "aaaa", 4), 0);
         check_sums(&queue);
         send_queue_deinit(&queue);
@@ -109,7 +118,7 @@ Test(send_queue, a_failed_batch_waits_and_others_pass_it)
         send_queue_put_back(&queue, one, 1000);
         send_queue_hurry(&queue);
         cr_assert_eq(send_queue_take(&queue, 51), one);
-        send_queue_rejected(&queue, one);
+        send_queue_lost(&queue, one, SEND_LOST_REJECTED);
         cr_assert_eq(queue.counters.bytes, 3);
         check_sums(&queue);
         send_queue_deinit(&queue);
@@ -131,8 +140,7 @@ Test(send_queue, sums_agree_after_any_sequence)
                 } else if (!busy) {
                         busy = send_queue_take(&queue, i);
                 } else {
-                        void (*const ends[])(struct send_queue *, struct send_batch *) = { send_queue_delivered,
-                                                                                           send_queue_rejected };
+                        void (*const ends[])(struct send_queue *, struct send_batch *) = { send_queue_delivered, reject };
                         if (rand() % 3 == 0)
                                 send_queue_put_back(&queue, busy, i + rand() % 20);
                         else
@@ -142,7 +150,48 @@ Test(send_queue, sums_agree_after_any_sequence)
                 check_sums(&queue);
                 cr_assert_leq(queue.counters.waiting_bytes, 200 + (busy ? busy->len : 0));
         }
-        cr_assert_gt(queue.counters.dropped, 100);
+        cr_assert_gt(queue.counters.lost[SEND_LOST_FULL], 100);
         cr_assert_gt(queue.counters.delivered, 100);
+        send_queue_deinit(&queue);
+}
+
+Test(send_queue, too_old_is_dropped)
+{
+        struct send_queue queue = { .max_bytes = 100, .max_age_ms = 50 };
+
+        push(&queue, "one", -20);
+        push(&queue, "two", 0);
+        push(&queue, "three", 40);
+        struct send_batch *one = send_queue_take(&queue, 10);
+        send_queue_expire(&queue, 50);
+        cr_assert_eq(queue.counters.lost[SEND_LOST_EXPIRED], 0, "what is being sent stays");
+        send_queue_expire(&queue, 51);
+        cr_assert_eq(queue.counters.lost[SEND_LOST_EXPIRED], 1);
+        cr_assert_eq(queue.batches, one);
+        send_queue_put_back(&queue, one, 60);
+        send_queue_expire(&queue, 60);
+        cr_assert_eq(queue.counters.lost[SEND_LOST_EXPIRED], 2);
+        cr_assert_eq(memcmp(queue.batches->body, "three", 5), 0);
+        check_sums(&queue);
+        send_queue_deinit(&queue);
+}
+
+Test(send_queue, halves_take_the_place_of_the_whole)
+{
+        struct send_queue queue = { .max_bytes = 100 };
+        struct send_batch *halves[2];
+
+        push(&queue, "whole", 1);
+        push(&queue, "next", 2);
+        struct send_batch *whole = send_queue_take(&queue, 5);
+        cr_assert_eq(send_batch_new(strdup("who"), 3, true, 1, &halves[0]), 0);
+        cr_assert_eq(send_batch_new(strdup("le"), 2, true, 1, &halves[1]), 0);
+        send_queue_halved(&queue, whole, halves);
+        cr_assert_eq(queue.counters.halved, 1);
+        cr_assert_eq(queue.counters.queued, 4);
+        cr_assert_eq(send_queue_take(&queue, 5), halves[0]);
+        cr_assert_eq(send_queue_take(&queue, 5), halves[1]);
+        cr_assert_eq(memcmp(send_queue_take(&queue, 5)->body, "next", 4), 0);
+        check_sums(&queue);
         send_queue_deinit(&queue);
 }

@@ -31,7 +31,7 @@ Test(send_verdict, by_status)
                 { 404, { .fate = SEND_AGAIN, .gate = true, .down = true, .misused = true } },
                 { 405, { .fate = SEND_REFUSED } },
                 { 408, { .fate = SEND_AGAIN } },
-                { 413, { .fate = SEND_REFUSED } },
+                { 413, { .fate = SEND_TOO_LARGE } },
                 { 415, { .fate = SEND_REFUSED } },
                 { 422, { .fate = SEND_REFUSED } },
                 { 429, { .fate = SEND_AGAIN, .gate = true, .tries = 10 } },

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * OpenTelemetry's environment variables, each in a form for all signals and one
+ * for profiles that wins. An endpoint for profiles is a whole URL, one for all
+ * gets the protocol's path. Headers are NAME=VALUE,… with values in per cent
+ * encoding (W3C Baggage without properties).
+ */
+#include "agent/send/headers.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ALL      "OTEL_EXPORTER_OTLP_"
+#define PROFILES ALL "PROFILES_"
+
+/* OpenTelemetry says that an empty variable is as none. */
+static const char *look(const char *name)
+{
+        const char *value = getenv(name);
+
+        return value && *value ? value : NULL;
+}
+
+/* Room for the longest, …_CLIENT_CERTIFICATE. */
+#define NAME_SIZE 64
+
+/* @name gets the full name of the one that is set. */
+static const char *variable(const char *key, char name[static NAME_SIZE])
+{
+        snprintf(name, NAME_SIZE, PROFILES "%s", key);
+        if (!look(name))
+                snprintf(name, NAME_SIZE, ALL "%s", key);
+        return look(name);
+}
+
+static void set_text(const char **field, const char *key)
+{
+        char name[NAME_SIZE];
+
+        if (!*field)
+                *field = variable(key, name);
+}
+
+static int set_compression(struct send_config *config)
+{
+        char name[NAME_SIZE];
+        const char *value = variable("COMPRESSION", name);
+
+        if (!value || config->uncompressed || strcmp(value, "gzip") == 0)
+                return 0;
+        if (strcmp(value, "none") != 0)
+                return send_refuse(config, SEND_E_PROTOCOL, "%s: '%.64s' is neither gzip nor none", name, value);
+        config->uncompressed = true;
+        return 0;
+}
+
+/* Milliseconds, up to an hour. */
+static int set_timeout(struct send_config *config)
+{
+        char name[NAME_SIZE];
+        const char *value = variable("TIMEOUT", name);
+        char *end;
+        long ms;
+
+        if (!value || config->timeout_ms)
+                return 0;
+        errno = 0;
+        ms = strtol(value, &end, 10);
+        if (errno || *end || ms < 1 || ms > 3600000)
+                return send_refuse(config, SEND_E_TIMEOUT, "%s: '%.64s' is not a number of milliseconds", name, value);
+        config->timeout_ms = (unsigned)ms;
+        return 0;
+}
+
+static void set_endpoint(struct send_config *config)
+{
+        if (config->url)
+                return;
+        config->url = look(PROFILES "ENDPOINT");
+        config->url_is_whole = config->url;
+        if (!config->url)
+                config->url = look(ALL "ENDPOINT");
+}
+
+/* ---- headers ------------------------------------------------------------- */
+
+static int hex(char c)
+{
+        static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+        const char *at = c ? strchr(digits, c) : NULL;
+
+        return at ? (int)(at - digits) % 16 : -1;
+}
+
+/* Unescapes in place; a '%' that is no escape stays. False: a line end or a zero came out. */
+static bool unescape(char *text)
+{
+        char *out = text;
+
+        for (const char *in = text; *in; in++) {
+                char c = *in;
+
+                if (c == '%' && hex(in[1]) >= 0 && hex(in[2]) >= 0) {
+                        c = (char)(hex(in[1]) << 4 | hex(in[2]));
+                        in += 2;
+                }
+                if (c == '\0' || c == '\n' || c == '\r')
+                        return false;
+                *out++ = c;
+        }
+        *out = '\0';
+        return true;
+}
+
+/* One NAME=VALUE, @pair, as a line of send_config.headers. */
+static bool write_header(FILE *out, char *pair)
+{
+        char *equals = strchr(pair, '=');
+
+        if (!equals)
+                return pair[strspn(pair, " \t")] == '\0';
+        *equals = '\0';
+        pair += strspn(pair, " \t");
+        pair[strcspn(pair, " \t")] = '\0';
+        if (!unescape(equals + 1))
+                return false;
+        fprintf(out, "%s: %s\n", pair, equals + 1);
+        return true;
+}
+
+static int set_headers(struct send_config *config, char **ret_storage)
+{
+        char name[NAME_SIZE];
+        const char *value = variable("HEADERS", name);
+        char *copy, *text = NULL, *rest, *pair;
+        bool valid = true;
+        size_t len;
+        FILE *out;
+
+        if (!value || config->headers)
+                return 0;
+        copy = rest = strdup(value);
+        out = copy ? open_memstream(&text, &len) : NULL;
+        while (out && valid && (pair = strsep(&rest, ",")))
+                valid = write_header(out, pair);
+        free(copy);
+        if (!out || fclose(out) != 0) {
+                free(text);
+                return -ENOMEM;
+        }
+        if (!valid) {
+                free(text);
+                return send_refuse(config, SEND_E_HEADER, "%s: not of the form NAME=VALUE,NAME=VALUE", name);
+        }
+        config->headers = *ret_storage = text;
+        return 0;
+}
+
+int send_config_from_environment(struct send_config *config, char **ret_storage)
+{
+        struct send_config all = *config;
+        char *storage = NULL;
+        int r = set_compression(&all);
+
+        if (r == 0)
+                r = set_timeout(&all);
+        if (r == 0)
+                r = set_headers(&all, &storage);
+        if (r != 0)
+                return r;
+        set_endpoint(&all);
+        set_text(&all.ca_file, "CERTIFICATE");
+        set_text(&all.cert_file, "CLIENT_CERTIFICATE");
+        set_text(&all.key_file, "CLIENT_KEY");
+        *config = all;
+        *ret_storage = storage;
+        return 0;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * OTLP/HTTP profiles, JSON: what the built-in collector, the OpenTelemetry
+ * Collector and Pyroscope take. The Collector reads 20 MiB at most, unpacked.
+ *
+ * A body says all that its profiles say: it is halved by reading it back.
+ */
+#include "agent/format/format.h"
+#include "agent/send/protocol.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define BODY_MAX     ((size_t)16 << 20)
+#define PROFILES_MAX 8000
+
+static int encode(const struct profile_set *set, struct send_body *ret)
+{
+        struct send_body body = { 0 };
+        FILE *out = open_memstream(&body.text, &body.len);
+        int r;
+
+        if (!out)
+                return -ENOMEM;
+        r = format_write_otlp(set, out);
+        if (fclose(out) != 0 && r == 0)
+                r = -ENOMEM;
+        if (r == 0 && body.len > BODY_MAX)
+                r = -EFBIG;
+        if (r < 0) {
+                free(body.text);
+                return r;
+        }
+        *ret = body;
+        return 0;
+}
+
+static int halve(const struct send_body *body, struct send_body ret[static 2])
+{
+        struct profile_set all;
+        struct send_body halves[2] = { 0 };
+        int r = format_read_otlp(body->text, body->len, &all, NULL);
+
+        if (r < 0)
+                return r;
+        const struct profile_set first = { .items = all.items, .n = all.n / 2 };
+        const struct profile_set second = { .items = all.items + first.n, .n = all.n - first.n };
+        r = all.n > 1 ? encode(&first, &halves[0]) : -E2BIG;
+        if (r == 0)
+                r = encode(&second, &halves[1]);
+        profile_set_deinit(&all);
+        if (r < 0) {
+                free(halves[0].text);
+                return r;
+        }
+        ret[0] = halves[0];
+        ret[1] = halves[1];
+        return 0;
+}
+
+/* Pyroscope compares the content type as a string: no parameters. */
+const struct send_protocol send_otlp = {
+        .name = "otlp",
+        .summary = "OpenTelemetry profiles (OTLP/HTTP, JSON)",
+        .path = "/v1development/profiles",
+        .content_type = "application/json",
+        .max_age_s = 24 * 3600,
+        .max_profiles = PROFILES_MAX,
+        .encode = encode,
+        .halve = halve,
+};

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Pyroscope's push.v1.PusherService/Push, as Connect in JSON: a series of labels
+ * for each profile, with one gzipped pprof in base64.
+ *
+ * Its default limits: 16 000 samples a profile; 2 MiB of unpacked pprof at once,
+ * a larger profile gets 429 for ever; nothing that is older than an hour. Labels
+ * of samples become labels of the series, so threads are not told apart.
+ */
+#include "agent/format/format.h"
+#include "agent/send/base64.h"
+#include "agent/send/protocol.h"
+
+#include <errno.h>
+#include <iconv.h>
+#include <json-c/json.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PPROF_MAX    (((size_t)2 << 20) - 1) /* all of a body's, unpacked */
+#define SAMPLES_MAX  15999                   /* of a profile */
+#define PROFILES_MAX 1000                    /* of a body: a failed one may be stored in part */
+#define VALUE_MAX    2048                    /* bytes of a label's value */
+
+#define MAX_AGE_S (55 * 60)
+#define JSON_DEPTH 8 /* {"series":[{"labels":[{ needs 5 */
+
+/* ---- labels -------------------------------------------------------------- */
+
+static const struct {
+        const char *name;
+        const char *attributes[2]; /* the first that there is */
+} labels[] = {
+        { "service_name", { "service.name" } },
+        { "namespace", { "k8s.namespace.name" } },
+        { "pod", { "k8s.pod.name" } },
+        { "container", { "k8s.container.name", "container.name" } },
+        { "node", { "k8s.node.name", "host.name" } },
+};
+
+/*
+ * @value as Pyroscope takes it: valid UTF-8, of limited length, and without
+ * control characters, which only a forger puts into a name.
+ */
+static size_t clean(const char *value, char ret[static VALUE_MAX + 1])
+{
+        iconv_t checker = iconv_open("UTF-8", "UTF-8");
+        char *in = (char *)(uintptr_t)value, *out = ret;
+        size_t left = strlen(value), room = VALUE_MAX;
+
+        if (checker == (iconv_t)-1)
+                left = 0;
+        while (left > 0 && iconv(checker, &in, &left, &out, &room) == (size_t)-1 && errno != E2BIG && room > 0) {
+                *out++ = '?';
+                room--;
+                in++;
+                left--;
+        }
+        if (checker != (iconv_t)-1)
+                iconv_close(checker);
+        *out = '\0';
+        for (char *c = ret; c < out; c++) {
+                if ((unsigned char)*c < 0x20 || *c == 0x7f)
+                        *c = '_';
+        }
+        return (size_t)(out - ret);
+}
+
+/* json-c's functions take NULL where memory ran out; these say so. Both consume @value. */
+static bool put(struct json_object *object, const char *key, struct json_object *value)
+{
+        if (object && value && json_object_object_add(object, key, value) == 0)
+                return true;
+        json_object_put(value);
+        return false;
+}
+
+static bool append(struct json_object *array, struct json_object *value)
+{
+        if (array && value && json_object_array_add(array, value) == 0)
+                return true;
+        json_object_put(value);
+        return false;
+}
+
+static bool put_label(struct json_object *array, const char *name, const char *value)
+{
+        char text[VALUE_MAX + 1];
+        struct json_object *label;
+
+        if (!value || clean(value, text) == 0)
+                return true;
+        label = json_object_new_object();
+        if (put(label, "name", json_object_new_string(name)) && put(label, "value", json_object_new_string(text)))
+                return append(array, label);
+        json_object_put(label);
+        return false;
+}
+
+static struct json_object *make_labels(const struct profile *p)
+{
+        struct json_object *array = json_object_new_array();
+        const char *name = profile_settings(p)->mode == PROFILE_MODE_CPU ? "process_cpu" : "wall";
+        bool done = put_label(array, "__name__", name);
+
+        for (size_t i = 0; done && i < sizeof(labels) / sizeof(labels[0]); i++) {
+                const char *value = profile_attribute(p, labels[i].attributes[0]);
+
+                if (!value && labels[i].attributes[1])
+                        value = profile_attribute(p, labels[i].attributes[1]);
+                done = put_label(array, labels[i].name, value);
+        }
+        if (done)
+                return array;
+        json_object_put(array);
+        return NULL;
+}
+
+/* ---- profiles ------------------------------------------------------------ */
+
+static int write_pprof(struct profile *p, void **ret, size_t *ret_len)
+{
+        const struct format *format = format_by_name("pprof");
+        const struct profile_set one = { .items = &p, .n = 1 };
+        char *bytes = NULL;
+        FILE *out = open_memstream(&bytes, ret_len);
+        int r;
+
+        if (!out)
+                return -ENOMEM;
+        r = format ? format->write(&one, out) : -ENOTSUP;
+        if (fclose(out) != 0 && r == 0)
+                r = -ENOMEM;
+        if (r < 0) {
+                free(bytes);
+                return r;
+        }
+        *ret = bytes;
+        return 0;
+}
+
+static int without_threads(const struct profile *p, struct profile **ret)
+{
+        struct profile *merged = profile_new();
+        int r = merged ? profile_merge(merged, p, false) : -ENOMEM;
+
+        if (r == 0 && profile_samples(merged) > SAMPLES_MAX)
+                r = -EFBIG;
+        if (r < 0) {
+                profile_free(merged);
+                return r;
+        }
+        *ret = merged;
+        return 0;
+}
+
+/* Takes its unpacked size from @room. @ret is base64. */
+static int make_pprof(const struct profile *p, size_t *room, char **ret)
+{
+        size_t packed_len, unpacked_len;
+        void *packed, *unpacked;
+        struct profile *merged;
+        int r = without_threads(p, &merged);
+
+        if (r < 0)
+                return r;
+        r = write_pprof(merged, &packed, &packed_len);
+        profile_free(merged);
+        if (r < 0)
+                return r;
+        r = format_gunzip(packed, packed_len, *room, &unpacked, &unpacked_len);
+        if (r == 0) {
+                *room -= unpacked_len;
+                free(unpacked);
+                *ret = send_base64(packed, packed_len);
+                r = *ret ? 0 : -ENOMEM;
+        }
+        free(packed);
+        return r;
+}
+
+static int add_series(struct json_object *list, const struct profile *p, size_t *room)
+{
+        struct json_object *series, *samples, *sample;
+        char *pprof = NULL;
+        int r = make_pprof(p, room, &pprof);
+
+        if (r < 0)
+                return r;
+        series = json_object_new_object();
+        samples = json_object_new_array();
+        sample = json_object_new_object();
+        bool done = put(sample, "rawProfile", json_object_new_string(pprof));
+        free(pprof);
+        /* Each is given to the next one up, or freed where that failed. */
+        done = append(samples, sample) && done;
+        done = put(series, "samples", samples) && done;
+        done = put(series, "labels", make_labels(p)) && done;
+        done = append(list, series) && done;
+        return done ? 0 : -ENOMEM;
+}
+
+static int print(struct json_object *request, struct send_body *ret)
+{
+        size_t len;
+        const char *text = json_object_to_json_string_length(
+                request, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
+        char *copy = text ? strdup(text) : NULL;
+
+        if (!copy)
+                return -ENOMEM;
+        *ret = (struct send_body){ .text = copy, .len = len };
+        return 0;
+}
+
+/* ---- the protocol -------------------------------------------------------- */
+
+static int encode(const struct profile_set *set, struct send_body *ret)
+{
+        struct json_object *request = json_object_new_object(), *list = json_object_new_array();
+        size_t room = PPROF_MAX;
+        int r = put(request, "series", list) ? 0 : -ENOMEM;
+
+        for (size_t i = 0; r == 0 && i < set->n; i++) {
+                if (profile_samples(set->items[i]) > 0)
+                        r = add_series(list, set->items[i], &room);
+        }
+        if (r == 0 && json_object_array_length(list) == 0)
+                *ret = (struct send_body){ 0 };
+        else if (r == 0)
+                r = print(request, ret);
+        json_object_put(request);
+        return r;
+}
+
+/* Elements of @series from @first on, @n of them. */
+static int print_range(struct json_object *series, size_t first, size_t n, struct send_body *ret)
+{
+        struct json_object *request = json_object_new_object(), *list = json_object_new_array();
+        bool done = put(request, "series", list);
+        int r;
+
+        for (size_t i = first; done && i < first + n; i++)
+                done = append(list, json_object_get(json_object_array_get_idx(series, i)));
+        r = done ? print(request, ret) : -ENOMEM;
+        json_object_put(request);
+        return r;
+}
+
+static int halve(const struct send_body *body, struct send_body ret[static 2])
+{
+        struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH);
+        struct json_object *root, *series;
+        struct send_body first;
+        int r = -EINVAL;
+
+        if (!tokener)
+                return -ENOMEM;
+        root = json_tokener_parse_ex(tokener, body->text, (int)body->len);
+        json_tokener_free(tokener);
+        if (json_object_object_get_ex(root, "series", &series) && json_object_is_type(series, json_type_array)) {
+                size_t n = json_object_array_length(series);
+
+                r = n > 1 ? print_range(series, 0, n / 2, &first) : -E2BIG;
+                if (r == 0) {
+                        r = print_range(series, n / 2, n - n / 2, &ret[1]);
+                        if (r < 0)
+                                free(first.text);
+                        else
+                                ret[0] = first;
+                }
+        }
+        json_object_put(root);
+        return r;
+}
+
+const struct send_protocol send_pyroscope = {
+        .name = "pyroscope",
+        .summary = "Pyroscope's push API, pprof inside",
+        .path = "/push.v1.PusherService/Push",
+        .content_type = "application/json",
+        .max_age_s = MAX_AGE_S,
+        .max_profiles = PROFILES_MAX,
+        .encode = encode,
+        .halve = halve,
+};

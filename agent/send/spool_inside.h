@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SEND_SPOOL_INSIDE_H
+#define SEND_SPOOL_INSIDE_H
+
+/* What writing and reading a spool share. */
+
+#include "agent/send/spool.h"
+
+#define SPOOL_LOCK      "lock"
+#define SPOOL_SUFFIX    ".batch"
+#define SPOOL_TEMPORARY ".tmp"
+#define SPOOL_ASIDE     ".bad"
+
+/* Room for a destination: its protocol, its host, a hash of its URL. */
+#define SPOOL_DESTINATION_SIZE 128
+
+struct send_spool {
+        char destination[SPOOL_DESTINATION_SIZE]; /* also the folder's name */
+        const char *content_type;
+        int directory, lock;
+        unsigned aside; /* files that were set aside, now or earlier */
+};
+
+/* 16 hex digits of nanoseconds, then the key */
+#define SPOOL_NAME_SIZE (sizeof("0000000000000000-" SPOOL_SUFFIX) + SEND_KEY_SIZE)
+
+void send_spool_name(const struct send_batch *batch, const char *suffix, char name[static SPOOL_NAME_SIZE]);
+
+#endif

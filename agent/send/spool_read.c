@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reading a spool back. Whatever is found there was perhaps cut by a crash,
+ * damaged by a disk, or put there by people: it is checked whole, at the start
+ * and again before it is sent, and what is no batch of ours is set aside.
+ */
+#include "agent/send/spool_inside.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Files that are set aside are for people to look at; more of them say nothing new. */
+#define ASIDE_MAX 16
+
+/* A file that claims to be larger is not ours. */
+#define FILE_MAX (SEND_RECORD_PREFIX_MAX + SEND_RECORD_MAX_BODY)
+
+
+static int read_all(int fd, uint8_t *data, size_t len)
+{
+        while (len > 0) {
+                ssize_t n = read(fd, data, len);
+
+                if (n == 0)
+                        return -EINVAL;
+                if (n < 0 && errno != EINTR)
+                        return -errno;
+                if (n > 0) {
+                        data += n;
+                        len -= (size_t)n;
+                }
+        }
+        return 0;
+}
+
+static int read_file(const struct send_spool *spool, const char *name, uint8_t **ret, size_t *ret_len)
+{
+        int fd = openat(spool->directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        uint8_t *data = NULL;
+        struct stat st;
+        int r = -EINVAL;
+
+        if (fd < 0)
+                return -errno;
+        if (fstat(fd, &st) < 0)
+                r = -errno;
+        else if (S_ISREG(st.st_mode) && st.st_size > 0 && (uint64_t)st.st_size <= FILE_MAX) {
+                data = malloc((size_t)st.st_size);
+                r = data ? read_all(fd, data, (size_t)st.st_size) : -ENOMEM;
+        }
+        close(fd);
+        if (r < 0) {
+                free(data);
+                return r;
+        }
+        *ret = data;
+        *ret_len = (size_t)st.st_size;
+        return 0;
+}
+
+static bool is_text(const char *wanted, const char *text, size_t len)
+{
+        return strlen(wanted) == len && memcmp(wanted, text, len) == 0;
+}
+
+/* @ret_data is what @ret points into. */
+static int read_record(const struct send_spool *spool, const char *name, uint8_t **ret_data, struct send_record *ret)
+{
+        struct send_record record;
+        uint8_t *data = NULL;
+        size_t len = 0;
+        int r = read_file(spool, name, &data, &len);
+
+        if (r < 0)
+                return r;
+        r = send_record_parse(data, len, &record);
+        if (r == 0 && (!is_text(spool->destination, record.destination, record.destination_len) ||
+                       !is_text(spool->content_type, record.content_type, record.content_type_len)))
+                r = -EINVAL;
+        if (r < 0) {
+                free(data);
+                return r;
+        }
+        *ret_data = data;
+        *ret = record;
+        return 0;
+}
+
+static void set_aside(struct send_spool *spool, const char *name)
+{
+        char bad[NAME_MAX + sizeof(SPOOL_ASIDE)];
+
+        snprintf(bad, sizeof(bad), "%s" SPOOL_ASIDE, name);
+        if (spool->aside++ >= ASIDE_MAX || renameat(spool->directory, name, spool->directory, bad) < 0)
+                unlinkat(spool->directory, name, 0);
+}
+
+int send_spool_read(struct send_spool *spool, const struct send_batch *batch, void **ret)
+{
+        struct send_record record;
+        char name[SPOOL_NAME_SIZE];
+        uint8_t *data;
+        int r;
+
+        send_spool_name(batch, SPOOL_SUFFIX, name);
+        r = read_record(spool, name, &data, &record);
+        if (r == 0 && (strcmp(record.key, batch->key) != 0 || record.len != batch->len)) {
+                free(data);
+                r = -EINVAL;
+        }
+        if (r == -EINVAL)
+                set_aside(spool, name);
+        if (r < 0)
+                return r;
+        memmove(data, record.body, record.len);
+        *ret = data;
+        return 0;
+}
+
+/* ---- recovering ---------------------------------------------------------- */
+
+static bool ends_with(const char *name, const char *suffix)
+{
+        size_t len = strlen(name), n = strlen(suffix);
+
+        return len > n && strcmp(name + len - n, suffix) == 0;
+}
+
+/* A file from the future, by a clock that was wrong, is taken as new. */
+static int make_batch(const struct send_record *record, int64_t now_ms, struct send_batch **ret)
+{
+        struct send_batch *batch;
+        uint64_t now_ns;
+        int r = send_batch_new(NULL, record->len, record->gzip, now_ms, &batch);
+
+        if (r < 0)
+                return r;
+        now_ns = batch->created_ns;
+        memcpy(batch->key, record->key, sizeof(batch->key));
+        batch->created_ns = record->created_ns;
+        batch->file = send_record_size(record);
+        if (record->created_ns < now_ns)
+                batch->created_ms = now_ms - (int64_t)((now_ns - record->created_ns) / 1000000);
+        *ret = batch;
+        return 0;
+}
+
+static int recover_file(struct send_spool *spool, const char *name, struct send_queue *queue, int64_t now_ms)
+{
+        struct send_batch *batch = NULL;
+        struct send_record record;
+        char wanted[SPOOL_NAME_SIZE] = "";
+        uint8_t *data;
+        int r = read_record(spool, name, &data, &record);
+
+        if (r == 0) {
+                r = make_batch(&record, now_ms, &batch);
+                free(data);
+        }
+        if (r == -ENOMEM || r == -EMFILE || r == -ENFILE)
+                return r;
+        if (batch)
+                send_spool_name(batch, SPOOL_SUFFIX, wanted);
+        if (strcmp(wanted, name) != 0) {
+                send_batch_free(batch);
+                set_aside(spool, name);
+                queue->counters.spool_set_aside++;
+                return 0;
+        }
+        send_queue_add(queue, batch);
+        queue->counters.recovered++;
+        return 0;
+}
+
+static int recover_entry(struct send_spool *spool, const char *name, struct send_queue *queue, int64_t now_ms)
+{
+        if (strcmp(name, SPOOL_LOCK) == 0 || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+                return 0;
+        if (ends_with(name, SPOOL_TEMPORARY)) {
+                unlinkat(spool->directory, name, 0);
+                return 0;
+        }
+        if (ends_with(name, SPOOL_ASIDE)) {
+                spool->aside++;
+                return 0;
+        }
+        return recover_file(spool, name, queue, now_ms);
+}
+
+int send_spool_recover(struct send_spool *spool, struct send_queue *queue, int64_t now_ms)
+{
+        struct dirent **entries;
+        int n = scandirat(spool->directory, ".", &entries, NULL, alphasort), r = 0;
+
+        if (n < 0)
+                return -errno;
+        for (int i = 0; i < n; i++) {
+                if (r == 0)
+                        r = recover_entry(spool, entries[i]->d_name, queue, now_ms);
+                free(entries[i]);
+        }
+        free(entries);
+        return r;
+}

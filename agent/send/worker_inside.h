@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SEND_WORKER_INSIDE_H
+#define SEND_WORKER_INSIDE_H
+
+/* What the thread and those who start, feed and stop it share. */
+
+#include "agent/send/spool.h"
+#include "agent/send/worker.h"
+
+#include <pthread.h>
+
+struct send_worker {
+        pthread_t thread;
+        pthread_mutex_t lock; /* of all below */
+        pthread_cond_t wake;
+        struct send_queue queue;
+        int64_t gate_ms;    /* nothing is sent before */
+        unsigned failures;  /* of the destination, in a row */
+        int64_t stop_at_ms; /* INT64_MAX until it is closing */
+        bool closing;
+        bool hopeless; /* closing, and the destination failed */
+
+        const struct send_protocol *protocol;
+        struct send_http *http;
+        struct send_spool *spool; /* NULL: none */
+        struct send_config config; /* its strings are gone */
+        bool down; /* the thread's alone */
+};
+
+/* The thread; @ctx is the worker. */
+void *send_worker_run(void *ctx);
+
+/* Into the spool if there is one; what it cannot take stays in memory. Not locked. */
+void send_worker_commit(struct send_worker *worker, struct send_batch *batch);
+
+#endif
