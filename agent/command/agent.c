@@ -14,12 +14,8 @@
 
 #include "agent/send/send.h"
 
-#include "nsutil/nsutil.h"
-
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -31,13 +27,22 @@
 struct agent_config {
         struct sampling_options sampling;
         const char *collector;
+        const char *protocol;
         const char *token_file;
+        const char *spool;
+        uint64_t spool_max;
         double window; /* seconds */
 };
 
 static const struct option_spec specs[] = {
         { .name = "collector", .letter = 'c', .kind = OPTION_TEXT, .field = offsetof(struct agent_config, collector),
           .argument = "URL", .help = "where profiles go (http://127.0.0.1:4318)" },
+        { .name = "protocol", .kind = OPTION_TEXT, .field = offsetof(struct agent_config, protocol),
+          .argument = "PROTOCOL", .help = "otlp, or pyroscope's push (otlp)" },
+        { .name = "spool", .kind = OPTION_TEXT, .field = offsetof(struct agent_config, spool),
+          .argument = "DIR", .help = "keep what is not delivered yet in this directory (in memory)" },
+        { .name = "spool-max", .kind = OPTION_BYTES, .field = offsetof(struct agent_config, spool_max),
+          .argument = "BYTES", .help = "drop the oldest beyond: 64M, 1G (256M)", .min = 1 << 20, .max = 1e15 },
         { .name = "token-file", .kind = OPTION_TEXT, .field = offsetof(struct agent_config, token_file),
           .argument = "FILE", .help = "a bearer token for the collector is in this file" },
         { .name = "window", .letter = 'w', .kind = OPTION_SECONDS, .field = offsetof(struct agent_config, window),
@@ -60,7 +65,6 @@ struct agent {
         struct sampler *sampler;
         struct fleet *fleet;
         struct send *send;
-        char *token;
 };
 
 static uint64_t now_ms(void)
@@ -78,7 +82,8 @@ static void on_state(void *ctx, bool up, const char *reason)
         if (up)
                 say("collector %s answers again", agent->config.collector);
         else
-                say("collector %s does not take profiles: %s; they wait in memory", agent->config.collector, reason);
+                say("collector %s does not take profiles: %s; they wait %s", agent->config.collector, reason,
+                    agent->config.spool ? "on disk" : "in memory");
 }
 
 static void on_rejected(void *ctx, const char *reason)
@@ -134,24 +139,6 @@ static int run(struct agent *agent)
         return EXIT_OK;
 }
 
-/* A token is a line of text. */
-#define TOKEN_MAX ((size_t)16 << 10)
-
-/* -1, or an exit status after a word about it. */
-static int read_token(struct agent *agent)
-{
-        size_t len;
-        int r = agent->config.token_file
-                        ? nsutil_read_file_at(AT_FDCWD, agent->config.token_file, TOKEN_MAX, &agent->token, &len)
-                        : 0;
-
-        if (r != 0)
-                return say_error("--token-file %s cannot be read: %s", agent->config.token_file, nsutil_strerror(r));
-        if (agent->token)
-                agent->token[strcspn(agent->token, "\r\n")] = '\0';
-        return -1;
-}
-
 /* Each process takes a descriptor or two. */
 static void raise_descriptors(void)
 {
@@ -166,9 +153,15 @@ static void raise_descriptors(void)
 /* -1, or an exit status after a word about it. */
 static int start_sending(struct agent *agent)
 {
+        char reason[SEND_REASON_SIZE] = "";
         const struct send_config config = {
                 .url = agent->config.collector,
-                .token = agent->token,
+                .protocol = agent->config.protocol,
+                .token_file = agent->config.token_file,
+                .spool = agent->config.spool,
+                .spool_max_bytes = agent->config.spool_max,
+                .reason = reason,
+                .reason_size = sizeof reason,
                 .on_state = on_state,
                 .on_rejected = on_rejected,
                 .ctx = agent,
@@ -178,7 +171,9 @@ static int start_sending(struct agent *agent)
         if (r == SEND_E_URL)
                 return options_wrong(&usage, "--collector: '%s' is not an http:// or https:// URL",
                                      agent->config.collector);
-        return r == 0 ? -1 : say_error("the sending thread cannot start: %s", strerror(-r));
+        if (r == SEND_E_PROTOCOL)
+                return options_wrong(&usage, "--protocol: '%s' is none of otlp, pyroscope", agent->config.protocol);
+        return r == 0 ? -1 : say_error("nothing can be sent: %s", r > 0 ? reason : strerror(-r));
 }
 
 /* -1, or an exit status after a word about it. */
@@ -191,9 +186,7 @@ static int start(struct agent *agent)
                 return r;
         raise_descriptors();
         agent->signals = signals_open();
-        r = read_token(agent);
-        if (r < 0)
-                r = start_sending(agent);
+        r = start_sending(agent);
         if (r >= 0)
                 return r;
         r = sampling_open(&sample_config, &agent->sampler);
@@ -226,7 +219,6 @@ int agent_run(int argc, char **argv)
         fleet_free(agent.fleet);
         send_close(agent.send, FLUSH_MS);
         find_close(agent.find);
-        free(agent.token);
         if (agent.signals >= 0)
                 close(agent.signals);
         return r;

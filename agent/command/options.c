@@ -88,7 +88,7 @@ static int wrong_value(const struct usage *usage, const struct option_spec *o, c
         if (o->kind == OPTION_PIDS)
                 return options_wrong(usage, "--%s: '%s' is not a process id", o->name, text);
         if (o->max > 0)
-                return options_wrong(usage, "--%s: '%s' is not a %s from %g to %g", o->name, text,
+                return options_wrong(usage, "--%s: '%s' is not a %s from %.15g to %.15g", o->name, text,
                                      o->kind == OPTION_SECONDS ? "time (as in 0.5, 10s, 5m)" : "number", o->min,
                                      o->max);
         return options_wrong(usage, "--%s: '%s' cannot be understood", o->name, text);
