@@ -83,8 +83,8 @@ struct tick_event {
         int cpu; /* on which the caller is pinned, and on which the thread was running */
 };
 
-/* Reads the thread if its process is a target: false if not. Called from ticks. */
-bool sampler_tick(struct sampler *sampler, const struct tick_event *event);
+/* Reads the thread if its process is a target. Called from ticks. */
+void sampler_tick(struct sampler *sampler, const struct tick_event *event);
 
 int target_new(pid_t pid, struct pystack *py, struct target **ret);
 void target_free(struct target *target); /* accepts NULL */

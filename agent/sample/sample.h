@@ -49,12 +49,6 @@ struct sample_config {
         enum sample_scope scope;
         unsigned rate; /* per second */
         bool threads;  /* tell threads apart in the profiles */
-        /*
-         * A thread of a process that is no target was seen on a CPU: a hint for
-         * discovery. Called from readers: must be quick. May be NULL.
-         */
-        void (*on_stranger)(void *ctx, pid_t pid);
-        void *ctx;
 };
 
 struct sampler;
@@ -69,8 +63,6 @@ void sampler_close(struct sampler *sampler);
 const char *sampler_describe(const struct sampler *sampler);
 /* Why an engine that is better was not taken, "" if none is. */
 const char *sampler_refused(const struct sampler *sampler);
-
-enum sample_engine sampler_engine(const struct sampler *sampler);
 
 /*
  * Adds a process. @py is consumed on success. The target is named by its pid

@@ -89,11 +89,6 @@ const char *sampler_refused(const struct sampler *s)
         return s->refused;
 }
 
-enum sample_engine sampler_engine(const struct sampler *s)
-{
-        return s->tick->engine;
-}
-
 int sampler_add(struct sampler *s, pid_t pid, struct pystack *py)
 {
         struct target *t, *present;
@@ -152,7 +147,7 @@ int sampler_take(struct sampler *s, pid_t pid, struct profile **ret)
         return r;
 }
 
-bool sampler_tick(struct sampler *s, const struct tick_event *event)
+void sampler_tick(struct sampler *s, const struct tick_event *event)
 {
         struct target *t;
 
@@ -165,5 +160,4 @@ bool sampler_tick(struct sampler *s, const struct tick_event *event)
                 pthread_mutex_unlock(&t->lock);
         }
         pthread_rwlock_unlock(&s->lock);
-        return t != NULL;
 }

@@ -70,8 +70,7 @@ static void read_batch(struct reader *r, const struct perf_batch *batch, size_t 
                 struct tick_event event = { .pid = pid, .tid = (pid_t)batch[i].tid, .ns = s->period_ns,
                                             .late = batch[i].ticks - 1 + (now > batch[i].time + LATE_NS),
                                             .cpu = r->cpu };
-                if (!sampler_tick(s, &event) && s->config.on_stranger)
-                        s->config.on_stranger(s->config.ctx, pid);
+                sampler_tick(s, &event);
         }
 }
 
