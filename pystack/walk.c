@@ -42,6 +42,18 @@ static bool is_shim(const struct layout *layout, const uint8_t *frame)
         return layout->frame.owner != LAYOUT_NONE && frame[layout->frame.owner] >= LAYOUT_OWNER_SHIM;
 }
 
+/*
+ * From 3.12 on every chain ends in the shim of the innermost interpreter loop that
+ * was called from C without Python below it. One that ends elsewhere was cut: a
+ * generator that yields clears its link, and where the compiler has put that before
+ * the store that makes its caller the running frame, the thread can be met between
+ * the two, both readings alike.
+ */
+static bool is_whole(const struct layout *layout, const uint8_t *outermost)
+{
+        return !outermost || layout->frame.owner == LAYOUT_NONE || is_shim(layout, outermost);
+}
+
 /* Shims are not counted: as many as this between Python frames, then it is a forged chain. */
 #define SHIMS_MAX PYSTACK_MAX_FRAMES
 
@@ -50,6 +62,7 @@ enum walk_result walk_frames(struct pystack_thread *t, const struct snapshot *s,
         const struct layout *layout = &t->py->layout;
         struct raw_frame *raw = t->py->raw;
         bool shared = layout->frame.tlbc_index == LAYOUT_NONE;
+        const uint8_t *a = NULL, *b;
         unsigned shims = 0;
         uint64_t frame;
 
@@ -58,7 +71,6 @@ enum walk_result walk_frames(struct pystack_thread *t, const struct snapshot *s,
         if (!running_frame(t, s, &frame))
                 return WALK_CHANGED;
         while (frame) {
-                const uint8_t *a, *b;
                 if (!snapshot_at(t, s, frame, layout->frame.size, &a, &b)) {
                         ret->missing = frame;
                         return WALK_MISSING;
@@ -67,7 +79,7 @@ enum walk_result walk_frames(struct pystack_thread *t, const struct snapshot *s,
                         return WALK_CHANGED;
                 if (ret->n == PYSTACK_MAX_FRAMES || shims == SHIMS_MAX) {
                         ret->truncated = true;
-                        break;
+                        return WALK_DONE;
                 }
                 if (is_shim(layout, a))
                         shims++;
@@ -79,7 +91,7 @@ enum walk_result walk_frames(struct pystack_thread *t, const struct snapshot *s,
                         };
                 frame = word_at(a, layout->frame.previous);
         }
-        return WALK_DONE;
+        return is_whole(layout, a) ? WALK_DONE : WALK_CHANGED;
 }
 
 /* A pointer outside the bytecode of any possible function: not started, or forged. */

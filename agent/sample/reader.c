@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <time.h>
 
 bool reader_pin(int cpu)
 {
@@ -31,6 +32,17 @@ bool reader_realtime(void)
 #define PURSUITS_MAX 50
 #define TRIES_EACH 3
 
+/* A thread that was preempted while it changed the chain of its frames needs no more than this to finish that. */
+#define STEP_NS 20000
+
+/* Lets the thread whose CPU this is run for a moment. */
+static void step_aside(void)
+{
+        const struct timespec step = { .tv_nsec = STEP_NS };
+
+        clock_nanosleep(CLOCK_MONOTONIC, 0, &step, NULL);
+}
+
 bool reader_pursue(struct pystack *py, struct pystack_thread *thread, pid_t tid, int cpu, struct pystack_stack *ret,
                    int *ret_error)
 {
@@ -40,6 +52,8 @@ bool reader_pursue(struct pystack *py, struct pystack_thread *thread, pid_t tid,
                 struct nsutil_stat stat;
                 if (nsutil_stat_read(tid, &stat) == 0 && stat.state == 'R' && stat.cpu != at && reader_pin(stat.cpu))
                         at = stat.cpu;
+                else
+                        step_aside();
                 e = pystack_sample(py, thread, TRIES_EACH, ret);
         }
         *ret_error = e;

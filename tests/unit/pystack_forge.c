@@ -191,6 +191,8 @@ void forge_init(struct forge *forge, const struct forge_version *version)
                 forge_word(forge, forge->chunk + 8, CHUNK_BYTES);
                 forge_word(forge, forge->tstate + l->tstate.chunk, forge->chunk);
         }
+        if (l->frame.owner != LAYOUT_NONE)
+                forge->root = forge_frame_elsewhere(forge, 0, 0, LAYOUT_OWNER_SHIM);
         forge_run(forge, 0);
 }
 
@@ -316,6 +318,8 @@ uint64_t forge_frame_elsewhere(struct forge *forge, uint64_t code, uint64_t prev
 {
         uint64_t frame = forge_alloc(forge, LAYOUT_MAX_FRAME);
 
+        if (previous == 0)
+                previous = forge->root;
         fill_frame(forge, frame, code, previous, owner);
         return frame;
 }
@@ -327,7 +331,7 @@ uint64_t forge_frame(struct forge *forge, uint64_t code, uint64_t previous)
         if (!forge->chunk)
                 return forge_frame_elsewhere(forge, code, previous, 0);
         forge->chunk_top += 104;
-        fill_frame(forge, frame, code, previous, 0);
+        fill_frame(forge, frame, code, previous ? previous : forge->root, 0);
         return frame;
 }
 

@@ -42,6 +42,7 @@ struct forge {
         uint64_t interp, tstate, cframe;
         uint64_t code_type, type_type;
         uint64_t chunk, chunk_top;
+        uint64_t root; /* the shim that all chains end in, 3.12 on */
         unsigned reads; /* calls of the reader */
         /* Called before each of the @n spans of a read is copied; NULL: not. */
         void (*between)(struct forge *, size_t span, size_t n);
@@ -78,7 +79,10 @@ void forge_lines(struct forge *forge, uint64_t code, const void *table, size_t l
 /* Writes another code object over the one at @code. */
 void forge_recode(struct forge *forge, uint64_t code, const char *name, const char *file, uint32_t first_line);
 
-/* A frame on the data stack (or in the heap, up to 3.10), called by @previous. */
+/*
+ * A frame on the data stack (or in the heap, up to 3.10), called by @previous; 0:
+ * by no Python, thus by the root where there is one.
+ */
 uint64_t forge_frame(struct forge *forge, uint64_t code, uint64_t previous);
 /* The same outside the data stack: a generator's (owner 1) or a shim (owner 3). */
 uint64_t forge_frame_elsewhere(struct forge *forge, uint64_t code, uint64_t previous, int owner);

@@ -38,6 +38,28 @@ static bool named(const struct pystack_stack *stack, const char *const *names, s
         return same;
 }
 
+/* A generator that yields has cleared its link, and is still the running frame. */
+Test(pystack_sample, a_chain_that_was_cut_is_no_stack)
+{
+        EACH_VERSION(v) {
+                struct world w;
+                struct pystack_stack stack;
+                begin(&w, v);
+                uint64_t outer = forge_frame(&w.forge, forge_code(&w.forge, "outer", "a.py", 3), 0);
+                uint64_t inner = forge_frame_elsewhere(&w.forge, forge_code(&w.forge, "inner", "b.py", 7), outer, 1);
+                uint64_t link = inner + w.forge.layout.frame.previous;
+                forge_run(&w.forge, inner);
+                cr_assert_eq(pystack_sample(w.py, w.thread, 1, &stack), 0, "%s", v->name);
+                forge_word(&w.forge, link, 0);
+                if (w.forge.root)
+                        cr_expect_eq(pystack_sample(w.py, w.thread, 3, &stack), PYSTACK_E_TORN, "%s", v->name);
+                forge_word(&w.forge, link, outer);
+                cr_assert_eq(pystack_sample(w.py, w.thread, 1, &stack), 0, "%s", v->name);
+                cr_expect(named(&stack, (const char *[]){ "inner", "outer" }, 2));
+                end(&w);
+        }
+}
+
 Test(pystack_sample, a_stack_is_one_read_once_it_is_known)
 {
         EACH_VERSION(v) {
@@ -228,12 +250,12 @@ Test(pystack_sample, a_thread_that_never_holds_still_is_torn_never_wrong)
         }
 }
 
-/* Gives the frame another code object just before the end of the second reading, once. */
+/* Gives the frame another code object late in the second reading, once: before the frame, behind which a root may come. */
 static void rewrite(struct forge *forge, size_t span, size_t n)
 {
         struct chains *chains = forge->test;
 
-        if (span == n - 1 && chains->changes++ == 0)
+        if (span == n - 2 && chains->changes++ == 0)
                 forge_word(forge, chains->ab + forge->layout.frame.code, chains->cd);
 }
 
