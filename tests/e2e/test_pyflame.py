@@ -181,8 +181,14 @@ def test_threaded(pyflame, target, script, python):
 
 @ON_ALL
 def test_unthreaded(pyflame, target, python):
-    done = pyflame("-s", "0", "-p", target(python, TARGETS / "threads.py", 0, 2, 0).pid)
-    assert sum(clean(done).values()) == 1 and done.stdout.count("\n") == 1
+    """One stack, the GIL's holder's; while the GIL passes from thread to thread nobody is that."""
+    pid = target(python, TARGETS / "threads.py", 0, 2, 0).pid
+    for _ in range(20):
+        done = pyflame("-s", "0", "-p", pid)
+        assert done.stdout.count("\n") == 1
+        if not IDLE.fullmatch(done.stdout.rstrip("\n")):
+            break
+    assert sum(clean(done).values()) == 1
     assert "spin" in done.stdout
 
 
