@@ -154,7 +154,7 @@ $(foreach room,$(unit_rooms),$(eval $(call unit_rules,$(room))))
 unit: $(addprefix unit-,$(unit_rooms)) ## unit tests only
 
 # What the tests need beside the build. Every Python package comes from Debian.
-test_packages := libcriterion-dev docker.io mmdebstrap python3 python3-pytest python3-selenium python3-protobuf \
+test_packages := libcriterion-dev docker.io mmdebstrap python3 python3-pytest python3-pytest-xdist python3-selenium python3-protobuf \
                  protobuf-compiler chromium chromium-driver strace procps openssl util-linux
 
 .PHONY: test-deps
@@ -166,9 +166,12 @@ test: test-deps ## all tests: units, then end to end with real interpreters, con
 	$(Q)$(MAKE) --no-print-directory unit
 	$(Q)$(MAKE) --no-print-directory e2e
 
+# Most of a test's time is waiting for a recording to end, so a few can share the CPUs.
+E2E_JOBS ?= $(shell expr $$(nproc) + 1)
+
 .PHONY: e2e
-e2e: all ## end-to-end tests only: pytest's options in PYTEST
-	$(Q)$(PYTHON) -m pytest -q --durations=10 tests/e2e $(PYTEST)
+e2e: all ## end-to-end tests only: pytest's options in PYTEST, processes in E2E_JOBS
+	$(Q)$(PYTHON) -m pytest -q --durations=10 -n $(E2E_JOBS) --dist loadgroup tests/e2e $(PYTEST)
 
 .PHONY: bench
 bench: all ## podflame side by side with its peers: 15 minutes, as root

@@ -5,6 +5,7 @@ Made by mmdebstrap from the mirror that this host's apt uses. They lie in .cache
 under a name that changes with the recipe. Needs root.
 """
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -64,11 +65,18 @@ def bootstrap(suite, tarball):
     partial.rename(tarball)
 
 
-def locked(path, make):
-    """Makes @path by calling make() unless it is there; one process at a time."""
+@contextlib.contextmanager
+def alone(path):
+    """One process at a time is in here with @path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path.with_name(path.name + ".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def locked(path, make):
+    """Makes @path by calling make() unless it is there."""
+    with alone(path):
         if not path.exists():
             make()
     return path
@@ -97,6 +105,8 @@ def directory(suite):
 def docker(daemon, suite, name=None):
     """Imports it into @daemon, if it is not there, and returns the image's name."""
     name = name or "podflame-test-%s:%s" % (suite, recipe(suite))
-    if not daemon.call("images", "--quiet", name):
-        daemon.call("import", str(tarball(suite)), name)
+    source = tarball(suite)
+    with alone(source):
+        if not daemon.call("images", "--quiet", name):
+            daemon.call("import", str(source), name)
     return name

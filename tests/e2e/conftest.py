@@ -16,13 +16,34 @@ from testbed import PROJECT, Unavailable, containers, daemon, images  # noqa: E4
 import interpreters  # noqa: E402
 from program import PODFLAME  # noqa: E402
 from skips import must_skip  # noqa: E402
+from table import Table  # noqa: E402
 
 TARGETS = PROJECT / "tests/targets"
 
 
-def pytest_configure():
+def pytest_configure(config):
     # Ended by SIGTERM, a run takes its containers with it as by Ctrl-C.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    config.pluginmanager.register(Table())
+    if getattr(config.option, "numprocesses", None):
+        share_docker(config)
+
+
+def share_docker(config):
+    """One daemon for all processes of a parallel run, which find it in their environment."""
+    stack = contextlib.ExitStack()
+    with contextlib.suppress(Unavailable):
+        docker = stack.enter_context(daemon.open_docker())
+        if docker.host:
+            os.environ["DOCKER_HOST"] = docker.host
+    config.add_cleanup(stack.close)
+
+
+def pytest_collection_modifyitems(items):
+    """In a parallel run, tests that share a fixture of their module stay together."""
+    for item in items:
+        if "watched" in item.fixturenames:
+            item.add_marker(pytest.mark.xdist_group(item.module.__name__))
 
 
 def pytest_sessionstart():

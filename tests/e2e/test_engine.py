@@ -22,7 +22,7 @@ MINORS = list({case.interpreter.version: case for case in VERSIONS if case.inter
 HOST = Case(ON_HOST[0], "host")
 
 GRAMMAR_SAMPLES = 200000
-GRAMMAR_SECONDS = 60  # until so many must have been taken, on a crowded machine too
+GRAMMAR_SECONDS = 120  # until so many must have been taken, on a crowded machine too
 TORN_MAX = 0.001
 
 SUMMARY = re.compile(r"(\d+) samples of .*; torn (\d+), retried (\d+), late (\d+), lost (\d+)")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The same checks against every Python at hand; the table of them is printed at the end.
+"""The same checks against every Python at hand; table.py prints what became of them at the end.
 
 Of each interpreter all targets are started at once (tests/targets/several.py) and
 observed once: a recording of those that work, one in wall mode of those that sleep, a
@@ -237,51 +237,16 @@ CHECKS = {
 }
 
 
-# ---- the table ----------------------------------------------------------------------
+def grouped():
+    """All checks of a case in one process, which observes it once."""
+    return [pytest.param(case, check, marks=pytest.mark.xdist_group(str(case)), id="%s-%s" % (case, check))
+            for case in CASES for check in CHECKS]
 
 
-class Table:
-    """A plugin of pytest that prints what became of every check of every interpreter."""
-
-    def __init__(self):
-        self.cells = {(str(case), check): "not run" for case in CASES for check in CHECKS}
-
-    def pytest_terminal_summary(self, terminalreporter):
-        terminalreporter.section("versions x checks")
-        width = max(len(str(case)) for case in CASES)
-        reasons = []
-        terminalreporter.write_line(" " * width + "".join(" %-10s" % check for check in CHECKS))
-        for case in CASES:
-            row = [self.cells[str(case), check] for check in CHECKS]
-            for cell in row:
-                if cell.startswith("skipped: ") and cell not in reasons:
-                    reasons.append(cell)
-            short = ["skipped %d" % (reasons.index(cell) + 1) if cell in reasons else cell for cell in row]
-            terminalreporter.write_line(str(case).ljust(width) + "".join(" %-10s" % cell for cell in short))
-        for number, reason in enumerate(reasons, 1):
-            terminalreporter.write_line("skipped %d: %s" % (number, reason.partition(": ")[2]))
-        missing = ["%d.%d" % minor for minor in MINORS if minor not in {case.interpreter.version for case in CASES}]
-        terminalreporter.write_line("not at hand, judged by recordings or forged memory only: %s" % ", ".join(
-            missing + ["free-threaded and debug builds"]))
-
-
-@pytest.fixture(scope="session")
-def table(request):
-    table = Table()
-    request.config.pluginmanager.register(table)
-    return table
-
-
-@pytest.mark.parametrize("check", CHECKS)
-@pytest.mark.parametrize("case", CASES, ids=str)
-def test_matrix(look, table, case, check):
+@pytest.mark.parametrize("case, check", grouped())
+def test_matrix(look, record_property, case, check):
     judge, since, reason = CHECKS[check]
-    table.cells[str(case), check] = "FAILED"
-    try:
-        if case.interpreter.version < since:
-            pytest.skip(reason)
-        judge(look(case))
-    except pytest.skip.Exception as e:
-        table.cells[str(case), check] = "skipped: %s" % e.msg
-        raise
-    table.cells[str(case), check] = "ok"
+    record_property("cell", (str(case), check))
+    if case.interpreter.version < since:
+        pytest.skip(reason)
+    judge(look(case))
