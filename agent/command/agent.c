@@ -3,16 +3,13 @@
  * podflame agent: finds the Python processes of this machine as they come and
  * go, samples them all, and pushes a profile of each container every window.
  */
+#include "agent_options.h"
 #include "command.h"
 #include "commands.h"
 #include "finding.h"
 #include "fleet.h"
-#include "options.h"
-#include "sampling.h"
 #include "say.h"
 #include "signals.h"
-
-#include "agent/send/send.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -24,47 +21,13 @@
 /* After a signal, the collector is given this long to take what waits. */
 #define FLUSH_MS 3000
 
-struct agent_config {
-        struct sampling_options sampling;
-        const char *collector;
-        const char *protocol;
-        const char *token_file;
-        const char *spool;
-        uint64_t spool_max;
-        double window; /* seconds */
-};
-
-static const struct option_spec specs[] = {
-        { .name = "collector", .letter = 'c', .kind = OPTION_TEXT, .field = offsetof(struct agent_config, collector),
-          .argument = "URL", .help = "where profiles go (http://127.0.0.1:4318)" },
-        { .name = "protocol", .kind = OPTION_TEXT, .field = offsetof(struct agent_config, protocol),
-          .argument = "PROTOCOL", .help = "otlp, or pyroscope's push (otlp)" },
-        { .name = "spool", .kind = OPTION_TEXT, .field = offsetof(struct agent_config, spool),
-          .argument = "DIR", .help = "keep what is not delivered yet in this directory (in memory)" },
-        { .name = "spool-max", .kind = OPTION_BYTES, .field = offsetof(struct agent_config, spool_max),
-          .argument = "BYTES", .help = "drop the oldest beyond: 64M, 1G (256M)", .min = 1 << 20, .max = 1e15 },
-        { .name = "token-file", .kind = OPTION_TEXT, .field = offsetof(struct agent_config, token_file),
-          .argument = "FILE", .help = "a bearer token for the collector is in this file" },
-        { .name = "window", .letter = 'w', .kind = OPTION_SECONDS, .field = offsetof(struct agent_config, window),
-          .argument = "TIME", .help = "how much time one profile covers (10s)", .min = 1, .max = 3600 },
-        SAMPLING_OPTIONS(struct agent_config, sampling),
-};
-
-static const struct usage usage = {
-        .command = "agent",
-        .synopsis = "[OPTION]...",
-        .text = "Samples all Python processes of this machine and pushes their profiles to a collector.",
-        .options = specs,
-        .n = sizeof specs / sizeof *specs,
-};
-
 struct agent {
         struct agent_config config;
         int signals;
         struct find *find;
         struct sampler *sampler;
         struct fleet *fleet;
-        struct send *send;
+        struct destinations *destinations;
 };
 
 static uint64_t now_ms(void)
@@ -75,31 +38,13 @@ static uint64_t now_ms(void)
         return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
 }
 
-static void on_state(void *ctx, bool up, const char *reason)
-{
-        const struct agent *agent = ctx;
-
-        if (up)
-                say("collector %s answers again", agent->config.collector);
-        else
-                say("collector %s does not take profiles: %s; they wait %s", agent->config.collector, reason,
-                    agent->config.spool ? "on disk" : "in memory");
-}
-
-static void on_rejected(void *ctx, const char *reason)
-{
-        const struct agent *agent = ctx;
-
-        say("collector %s refused a batch for good: %s", agent->config.collector, reason);
-}
-
 static void end_window(struct agent *agent)
 {
         struct profile_set set = { 0 };
         int r = fleet_take(agent->fleet, &set);
 
         if (r == 0)
-                r = send_profiles(agent->send, &set);
+                r = destinations_send(agent->destinations, &set);
         if (r < 0)
                 say("a window is lost: %s", strerror(-r));
         profile_set_deinit(&set);
@@ -151,42 +96,16 @@ static void raise_descriptors(void)
 }
 
 /* -1, or an exit status after a word about it. */
-static int start_sending(struct agent *agent)
-{
-        char reason[SEND_REASON_SIZE] = "";
-        const struct send_config config = {
-                .url = agent->config.collector,
-                .protocol = agent->config.protocol,
-                .token_file = agent->config.token_file,
-                .spool = agent->config.spool,
-                .spool_max_bytes = agent->config.spool_max,
-                .reason = reason,
-                .reason_size = sizeof reason,
-                .on_state = on_state,
-                .on_rejected = on_rejected,
-                .ctx = agent,
-        };
-        int r = send_open(&config, &agent->send);
-
-        if (r == SEND_E_URL)
-                return options_wrong(&usage, "--collector: '%s' is not an http:// or https:// URL",
-                                     agent->config.collector);
-        if (r == SEND_E_PROTOCOL)
-                return options_wrong(&usage, "--protocol: '%s' is none of otlp, pyroscope", agent->config.protocol);
-        return r == 0 ? -1 : say_error("nothing can be sent: %s", r > 0 ? reason : strerror(-r));
-}
-
-/* -1, or an exit status after a word about it. */
 static int start(struct agent *agent)
 {
         struct sample_config sample_config;
-        int r = sampling_config(&agent->config.sampling, &usage, &sample_config);
+        int r = sampling_config(&agent->config.sampling, &agent_usage, &sample_config);
 
         if (r >= 0)
                 return r;
         raise_descriptors();
         agent->signals = signals_open();
-        r = start_sending(agent);
+        r = destinations_open(&agent->config.destinations, &agent_usage, &agent->destinations);
         if (r >= 0)
                 return r;
         r = sampling_open(&sample_config, &agent->sampler);
@@ -196,28 +115,28 @@ static int start(struct agent *agent)
         if (!agent->fleet || finding_open(true, &agent->find) != 0)
                 return say_error("/proc cannot be read");
         say("agent: mode %s, %u Hz, %s; to %s every %g s", profile_mode_name(sample_config.mode), sample_config.rate,
-            sampler_describe(agent->sampler), agent->config.collector, agent->config.window);
+            sampler_describe(agent->sampler), destinations_describe(agent->destinations), agent->config.window);
         return -1;
 }
 
 int agent_run(int argc, char **argv)
 {
         struct agent agent = {
-                .config = { .sampling = SAMPLING_DEFAULTS, .collector = "http://127.0.0.1:4318", .window = 10 },
+                .config = AGENT_DEFAULTS,
                 .signals = -1,
         };
         int rest;
-        int r = options_parse(&usage, argc, argv, &agent.config, &rest);
+        int r = options_parse(&agent_usage, argc, argv, &agent.config, &rest);
 
         if (r < 0 && rest < argc)
-                r = options_wrong(&usage, "'%s' is not an option", argv[rest]);
+                r = options_wrong(&agent_usage, "'%s' is not an option", argv[rest]);
         if (r < 0)
                 r = start(&agent);
         if (r < 0)
                 r = run(&agent);
         sampler_close(agent.sampler);
         fleet_free(agent.fleet);
-        send_close(agent.send, FLUSH_MS);
+        destinations_close(agent.destinations, FLUSH_MS);
         find_close(agent.find);
         if (agent.signals >= 0)
                 close(agent.signals);

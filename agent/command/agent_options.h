@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef COMMAND_AGENT_OPTIONS_H
+#define COMMAND_AGENT_OPTIONS_H
+
+/* What `podflame agent` can be told: the table of its options, and what they become. */
+
+#include "destinations.h"
+#include "options.h"
+#include "sampling.h"
+
+struct agent_config {
+        struct sampling_options sampling;
+        struct destination_options destinations;
+        double window; /* seconds */
+};
+
+#define AGENT_DEFAULTS { .sampling = SAMPLING_DEFAULTS, .destinations = DESTINATION_DEFAULTS, .window = 10 }
+
+/* Its table is for a struct agent_config. */
+extern const struct usage agent_usage;
+
+#endif
