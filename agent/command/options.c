@@ -12,7 +12,7 @@
 #include <string.h>
 
 /* A command's options at most. */
-#define OPTIONS_MAX 48
+#define OPTIONS_MAX 64
 
 int options_wrong(const struct usage *usage, const char *format, ...)
 {
@@ -83,6 +83,39 @@ static bool parse_pids(const char *text, struct pid_list *list)
         return list->n > 0;
 }
 
+void option_list_deinit(struct option_list *list)
+{
+        for (size_t i = 0; i < list->n; i++)
+                free(list->items[i].text);
+        list->n = 0;
+}
+
+/* What the environment says of @o is replaced by the command line. */
+static void forget_environment(const struct option_spec *o, struct option_list *list)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < list->n; i++) {
+                if (list->items[i].option == o && list->items[i].from_environment)
+                        free(list->items[i].text);
+                else
+                        list->items[n++] = list->items[i];
+        }
+        list->n = n;
+}
+
+/* Returns -1 if it was added, else the exit status. */
+static int add_item(const struct usage *usage, const struct option_spec *o, const char *text, size_t len,
+                    bool from_environment, struct option_list *list)
+{
+        char *copy = list->n < OPTION_LIST_MAX ? strndup(text, len) : NULL;
+
+        if (!copy)
+                return options_wrong(usage, "--%s: more than %d of them", o->name, OPTION_LIST_MAX);
+        list->items[list->n++] = (struct option_item){ o, copy, from_environment };
+        return -1;
+}
+
 static int wrong_value(const struct usage *usage, const struct option_spec *o, const char *text)
 {
         if (o->kind == OPTION_PIDS)
@@ -117,6 +150,9 @@ static int set_value(const struct usage *usage, const struct option_spec *o, con
                 return -1;
         case OPTION_PIDS:
                 return parse_pids(text, field) ? -1 : wrong_value(usage, o, text);
+        case OPTION_LIST:
+                forget_environment(o, field);
+                return add_item(usage, o, text, strlen(text), false, field);
         case OPTION_NUMBER:
         case OPTION_SECONDS:
         case OPTION_BYTES:
@@ -133,19 +169,42 @@ static int set_value(const struct usage *usage, const struct option_spec *o, con
 
 /* ---- environment and command line ---------------------------------------------------- */
 
+/* NULL if the variable is not set, or empty. */
+static const char *variable(const struct option_spec *o)
+{
+        char name[64] = "PODFLAME_";
+        size_t len = strlen(name);
+
+        for (const char *c = o->name; *c && len + 1 < sizeof name; c++)
+                name[len++] = *c == '-' ? '_' : (char)toupper((unsigned char)*c);
+        name[len] = '\0';
+        const char *text = getenv(name);
+        return text && *text ? text : NULL;
+}
+
+/* Returns -1 if all lines of @text were added, else the exit status. */
+static int add_lines(const struct usage *usage, const struct option_spec *o, const char *text, struct option_list *list)
+{
+        int r = -1;
+
+        for (size_t len; r < 0 && *text; text += len + (text[len] == '\n')) {
+                len = strcspn(text, "\n");
+                if (len > 0)
+                        r = add_item(usage, o, text, len, true, list);
+        }
+        return r;
+}
+
 static int parse_environment(const struct usage *usage, void *config)
 {
         for (size_t i = 0; i < usage->n; i++) {
                 const struct option_spec *o = &usage->options[i];
-                char name[64] = "PODFLAME_";
-                size_t len = strlen(name);
-                for (const char *c = o->name; *c && len + 1 < sizeof name; c++)
-                        name[len++] = *c == '-' ? '_' : (char)toupper((unsigned char)*c);
-                name[len] = '\0';
-                const char *text = getenv(name);
-                if (!text || !*text || (o->kind == OPTION_FLAG && strcmp(text, "0") == 0))
+                const char *text = variable(o);
+                if (!text || (o->kind == OPTION_FLAG && strcmp(text, "0") == 0))
                         continue;
-                int r = set_value(usage, o, text, config);
+                int r = o->kind == OPTION_LIST
+                                ? add_lines(usage, o, text, (struct option_list *)((char *)config + o->field))
+                                : set_value(usage, o, text, config);
                 if (r >= 0)
                         return r;
         }

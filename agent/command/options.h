@@ -19,12 +19,27 @@ enum option_kind {
         OPTION_SECONDS, /* double: 0.5, 10, 10s, 5m, 1h, 7d; within min and max */
         OPTION_BYTES,   /* uint64_t: 64M, 1G; within min and max */
         OPTION_PIDS,    /* struct pid_list: may be given several times, or as a list with commas */
+        OPTION_LIST,    /* struct option_list: may be given several times; in the environment, one a line */
 };
 
 struct pid_list {
         int pids[64];
         size_t n;
 };
+
+/* Of the agent's longest list, the rules, a file has room for more. */
+#define OPTION_LIST_MAX 64
+
+/* Several options may share a list, which keeps the order of all of them. */
+struct option_list {
+        struct option_item {
+                const struct option_spec *option;
+                char *text; /* the list's */
+                bool from_environment;
+        } items[OPTION_LIST_MAX];
+        size_t n;
+};
+void option_list_deinit(struct option_list *list); /* accepts {0} */
 
 struct option_spec {
         const char *name;     /* the long option, without the dashes */
@@ -46,7 +61,7 @@ struct usage {
 
 /*
  * Fills @config (defaults already in it) from the environment, then from the
- * command line. @ret_rest is the index of the first argument that is no option.
+ * command line, which replaces what the environment says of the same option. @ret_rest is the index of the first argument that is no option.
  * Returns -1 to go on, or the exit status: after -h, or after an error that has
  * been printed.
  */

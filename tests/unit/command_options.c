@@ -16,6 +16,7 @@ struct config {
         uint64_t number, bytes;
         double seconds;
         struct pid_list pids;
+        struct option_list list;
 };
 
 #define FIELD(name) offsetof(struct config, name)
@@ -32,6 +33,8 @@ static const struct option_spec specs[] = {
         { .name = "seconds", .letter = 's', .kind = OPTION_SECONDS, .field = FIELD(seconds), .argument = "TIME",
           .help = "time", .min = 0.001, .max = 86400 },
         { .name = "pid", .letter = 'p', .kind = OPTION_PIDS, .field = FIELD(pids), .argument = "PID", .help = "pids" },
+        { .name = "with", .letter = 'w', .kind = OPTION_LIST, .field = FIELD(list), .argument = "X", .help = "a list" },
+        { .name = "without", .kind = OPTION_LIST, .field = FIELD(list), .argument = "X", .help = "the same list" },
 };
 
 static const struct usage usage = {
@@ -273,4 +276,66 @@ Test(command_options, help_names_every_option)
                 cr_expect(strstr(text, specs[i].name), "%s is missing", specs[i].name);
                 cr_expect(strstr(text, specs[i].help), "%s is missing", specs[i].help);
         }
+}
+
+/* ---- lists ------------------------------------------------------------------------------ */
+
+/* Expects the items of the list to be "OPTION=TEXT OPTION=TEXT …", and frees them. */
+static void expect_list(struct option_list *list, const char *expected)
+{
+        char all[512] = "";
+        size_t len = 0;
+
+        for (size_t i = 0; i < list->n; i++)
+                len += (size_t)snprintf(all + len, sizeof all - len, "%s%s=%s", i > 0 ? " " : "",
+                                        list->items[i].option->name, list->items[i].text);
+        cr_expect_str_eq(all, expected);
+        option_list_deinit(list);
+        cr_expect_eq(list->n, 0);
+}
+
+Test(command_options, lists_keep_the_order_of_their_options)
+{
+        struct config config = { 0 };
+
+        cr_expect_eq(parse("--with a --without b,c -wd --with=", &config, NULL), -1);
+        expect_list(&config.list, "with=a without=b,c with=d with=");
+}
+
+Test(command_options, lists_from_the_environment_have_an_item_a_line)
+{
+        struct config config = { 0 };
+
+        setenv("PODFLAME_WITHOUT", "x y\n\nz\n", 1);
+        setenv("PODFLAME_WITH", "a", 1);
+        cr_expect_eq(parse("", &config, NULL), -1);
+        cr_expect(config.list.items[0].from_environment);
+        expect_list(&config.list, "with=a without=x y without=z");
+}
+
+Test(command_options, a_list_of_the_command_line_replaces_that_of_the_environment)
+{
+        struct config config = { 0 };
+
+        setenv("PODFLAME_WITH", "a\nb", 1);
+        setenv("PODFLAME_WITHOUT", "c", 1);
+        cr_expect_eq(parse("--with d --with e", &config, NULL), -1);
+        expect_list(&config.list, "without=c with=d with=e");
+}
+
+Test(command_options, lists_are_bounded)
+{
+        struct config config = { 0 };
+        char lines[2 * OPTION_LIST_MAX + 3] = "";
+
+        for (size_t i = 0; i < OPTION_LIST_MAX; i++)
+                strcat(lines, "x\n");
+        setenv("PODFLAME_WITH", lines, 1);
+        cr_expect_eq(parse("", &config, NULL), -1);
+        cr_expect_eq(config.list.n, OPTION_LIST_MAX);
+        option_list_deinit(&config.list);
+        strcat(lines, "x");
+        setenv("PODFLAME_WITH", lines, 1);
+        refused("", &config, "--with: more than 64");
+        option_list_deinit(&config.list);
 }
