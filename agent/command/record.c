@@ -7,6 +7,7 @@
 #include "appear.h"
 #include "command.h"
 #include "commands.h"
+#include "environment.h"
 #include "finding.h"
 #include "follow.h"
 #include "launch.h"
@@ -87,6 +88,7 @@ struct recording {
         struct choice choice;
         struct follow *follow;
         struct launch launch;
+        struct environment environment;
         uint32_t abi; /* of the command */
         struct appear appear; /* of the command's interpreter */
         int reported;         /* the error by which the command's process was said not to be profilable */
@@ -233,11 +235,22 @@ static int say_nothing_recorded(const struct recording *r)
                                                                : "; --subprocesses follows what it starts");
 }
 
+static int describe(struct recording *r)
+{
+        int e = 0;
+
+        for (size_t i = 0; e == 0 && i < r->done.n; i++)
+                e = environment_describe(&r->environment, 0, (unsigned)r->config.sampling.rate, r->done.items[i]);
+        return e;
+}
+
 /* Writes what was recorded; @e: the error by which it ended. Returns an exit status. */
 static int conclude(struct recording *r, int e)
 {
         if (e == 0 && r->command && r->done.n == 0)
                 return r->reported ? EXIT_FAILED : say_nothing_recorded(r);
+        if (e == 0)
+                e = describe(r);
         if (e == 0)
                 e = output_write(&r->output, &r->done);
         if (e < 0)
@@ -306,6 +319,7 @@ static int record(struct recording *r)
 {
         int e = open_sampler(r);
 
+        environment_read(&r->environment);
         if (e < 0)
                 e = open_follow(r);
         if (e < 0)

@@ -23,6 +23,8 @@
 
 /* Attributes of a resource. */
 #define OTLP_SERVICE "service.name"
-#define OTLP_PID     "process.pid" /* an integer */
+#define OTLP_PID     "process.pid"      /* these three are integers */
+#define OTLP_RUN     OTLP_PREFIX "run"  /* which of a recording's runs, from 0 */
+#define OTLP_RATE    OTLP_PREFIX "rate" /* samples a second that were asked for */
 
 #endif

@@ -165,12 +165,23 @@ static bool is_integer(const char *text)
         return errno == 0 && end != text && *end == '\0';
 }
 
+/* Attributes have values of text in a profile; of these, what reads as a number is one on the wire. */
+static bool is_number(const char *key, const char *value)
+{
+        static const char *const numbers[] = { OTLP_PID, OTLP_RUN, OTLP_RATE };
+
+        for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+                if (strcmp(key, numbers[i]) == 0)
+                        return is_integer(value);
+        return false;
+}
+
 static void put_resource_attribute(struct writer *w, struct json_object *attributes, const char *key, const char *value)
 {
         struct json_object *attribute = maker_append_object(&w->json, attributes);
 
         maker_put_text(&w->json, attribute, "key", key);
-        put_value(w, attribute, strcmp(key, OTLP_PID) == 0 && is_integer(value) ? VALUE_INT : VALUE_TEXT, value);
+        put_value(w, attribute, is_number(key, value) ? VALUE_INT : VALUE_TEXT, value);
 }
 
 /* The one attribute that OpenTelemetry requires, and what it prescribes in its absence. */

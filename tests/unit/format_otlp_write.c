@@ -132,6 +132,18 @@ Test(otlp_write, zero_entries)
         json_object_put(json);
 }
 
+Test(otlp_write, numbers_of_a_run_are_numbers)
+{
+        struct profile *p = helper_frame("f", "a.py", 1);
+
+        profile_set_attribute(p, "podflame.run", "4");
+        profile_set_attribute(p, "podflame.rate", "999");
+        struct json_object *json = written(helper_set(p));
+        expect_at(json, "/resourceProfiles/0/resource/attributes/0/value", "{\"intValue\":\"4\"}");
+        expect_at(json, "/resourceProfiles/0/resource/attributes/1/value", "{\"intValue\":\"999\"}");
+        json_object_put(json);
+}
+
 Test(otlp_write, a_pid_that_is_none_stays_text)
 {
         struct profile *p = helper_service();

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A repository's files are read here rather than git(1) run: that may be missing,
+ * refuses repositories of other users, as those of CI jobs in containers often are,
+ * and does what their configuration says. Described in gitrepository-layout(5).
+ *
+ * Limit: references in the newer "reftable" format are not read.
+ */
+#include "revision.h"
+
+#include "nsutil/nsutil.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* HEAD, .git of a further working tree, one reference: a line each. */
+#define LINE_MAX_SIZE ((size_t)PATH_MAX)
+
+/* Some 100 bytes a reference: for 600 000 of them. */
+#define PACKED_MAX_SIZE ((size_t)64 << 20)
+
+/* @name as seen from @folder; "", which is no file's, if it is too long. */
+static void join(const char *folder, const char *name, char ret[static PATH_MAX])
+{
+        bool absolute = *name == '/';
+
+        if (snprintf(ret, PATH_MAX, "%s%s%s", absolute ? "" : folder, absolute ? "" : "/", name) >= PATH_MAX)
+                *ret = '\0';
+}
+
+static int read_text(const char *folder, const char *name, size_t max, char **ret)
+{
+        char path[PATH_MAX];
+        size_t len;
+
+        join(folder, name, path);
+        return nsutil_read_file_at(AT_FDCWD, path, max, ret, &len);
+}
+
+/* The first line of @folder/@name behind @prefix. Allocated; NULL if it is none such. */
+static char *read_line(const char *folder, const char *name, const char *prefix)
+{
+        char *text, *rest = NULL;
+
+        if (read_text(folder, name, LINE_MAX_SIZE, &text) != 0)
+                return NULL;
+        text[strcspn(text, "\r\n")] = '\0';
+        if (strncmp(text, prefix, strlen(prefix)) == 0)
+                rest = strdup(text + strlen(prefix));
+        free(text);
+        return rest;
+}
+
+static bool take(const char *text, char ret[static REVISION_SIZE])
+{
+        size_t len = strspn(text, "0123456789abcdef");
+
+        if ((len != 40 && len != 64) || (text[len] != '\0' && text[len] != ' '))
+                return false;
+        memcpy(ret, text, len);
+        ret[len] = '\0';
+        return true;
+}
+
+/* Lines "COMMIT NAME" in the file packed-refs. */
+static bool find_packed(const char *git, const char *name, char ret[static REVISION_SIZE])
+{
+        char *text;
+        bool found = false;
+
+        if (read_text(git, "packed-refs", PACKED_MAX_SIZE, &text) != 0)
+                return false;
+        for (char *rest = text, *line; !found && (line = strsep(&rest, "\n"));) {
+                char *space = strchr(line, ' ');
+                found = space && strcmp(space + 1, name) == 0 && take(line, ret);
+        }
+        free(text);
+        return found;
+}
+
+/* The references of all working trees of a repository lie in one folder. */
+static bool find_reference(const char *git, const char *name, char ret[static REVISION_SIZE])
+{
+        char *common = read_line(git, "commondir", ""), shared[PATH_MAX];
+
+        join(git, common ? common : ".", shared);
+        free(common);
+        if (strncmp(name, "refs/", 5) != 0 || strstr(name, ".."))
+                return false;
+        char *commit = read_line(shared, name, "");
+        bool found = (commit && take(commit, ret)) || find_packed(shared, name, ret);
+        free(commit);
+        return found;
+}
+
+/* HEAD names a reference; where none is checked out, a commit. */
+static bool read_head(const char *git, char ret[static REVISION_SIZE])
+{
+        char *name = read_line(git, "HEAD", "ref: "), *commit = read_line(git, "HEAD", "");
+        bool found = name ? find_reference(git, name, ret) : commit && take(commit, ret);
+
+        free(name);
+        free(commit);
+        return found;
+}
+
+/* Of a further working tree and of a submodule, .git is a file that says where the repository is. */
+static bool read_tree(const char *folder, char ret[static REVISION_SIZE])
+{
+        char *elsewhere = read_line(folder, ".git", "gitdir: "), git[PATH_MAX];
+
+        join(folder, elsewhere ? elsewhere : ".git", git);
+        free(elsewhere);
+        return read_head(git, ret);
+}
+
+/* Takes the last name off an absolute path; false if that is the root. */
+static bool go_up(char *path)
+{
+        char *slash = strrchr(path, '/');
+
+        if (path[1] == '\0')
+                return false;
+        slash[slash == path] = '\0';
+        return true;
+}
+
+bool revision_read(const char *folder, char ret[static REVISION_SIZE])
+{
+        char path[PATH_MAX], git[PATH_MAX];
+
+        if (!realpath(folder, path))
+                return false;
+        do {
+                join(path, ".git", git);
+                if (access(git, F_OK) == 0)
+                        return read_tree(path, ret);
+        } while (go_up(path));
+        return false;
+}
