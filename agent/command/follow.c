@@ -196,7 +196,7 @@ int follow_reap(struct follow *f)
         return e;
 }
 
-int follow_finish(struct follow *f, struct profile_set *ret)
+int follow_finish(struct follow *f, struct profile_set *set)
 {
         struct followed *item, *next;
         int e = 0;
@@ -204,11 +204,13 @@ int follow_finish(struct follow *f, struct profile_set *ret)
         HASH_ITER(hh, f->items, item, next)
                 if (e == 0)
                         e = finish(f, item);
-        if (e != 0)
-                return e;
-        *ret = f->done;
-        f->done = (struct profile_set){ 0 };
-        return 0;
+        for (size_t i = 0; e == 0 && i < f->done.n; i++) {
+                e = profile_set_add(set, f->done.items[i]);
+                if (e == 0)
+                        f->done.items[i] = NULL;
+        }
+        profile_set_deinit(&f->done);
+        return e;
 }
 
 /* ---- descendants ----------------------------------------------------------------------- */

@@ -54,7 +54,7 @@ int follow_scan_delay_ms(const struct follow *follow);
 /* How many processes are being sampled now. */
 size_t follow_alive(const struct follow *follow);
 
-/* Finishes all that are left, and hands over every profile. 0 or negative errno. */
-int follow_finish(struct follow *follow, struct profile_set *ret);
+/* Finishes all that are left, and adds every profile since the last time to @set. 0 or negative errno. */
+int follow_finish(struct follow *follow, struct profile_set *set);
 
 #endif

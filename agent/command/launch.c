@@ -56,37 +56,46 @@ static int spawn(const struct launch *launch, char **argv, pid_t *ret)
         return e;
 }
 
-int launch_start(struct launch *launch, char **argv, bool adopt)
+static void close_ended(struct launch *launch)
 {
-        if (adopt)
-                prctl(PR_SET_CHILD_SUBREAPER, 1);
-        int e = spawn(launch, argv, &launch->pid);
-        if (e != 0)
-                return e;
-        e = nsutil_pidfd_open(launch->pid, &launch->ended_fd);
-        if (e < 0)
-                launch->ended_fd = -1; /* out of descriptors: its end shows when it is reaped */
-        return 0;
-}
-
-int launch_failure(int error)
-{
-        return error == ENOENT ? LAUNCH_NOT_FOUND : LAUNCH_NOT_RUNNABLE;
-}
-
-void launch_forward(struct launch *launch)
-{
-        struct signalfd_siginfo info;
-
-        while (read(launch->signals, &info, sizeof info) == sizeof info)
-                if (info.ssi_code <= 0 && launch->pid > 0 && !launch->ended) /* above 0: the kernel's */
-                        kill(launch->pid, (int)info.ssi_signo);
+        if (launch->ended_fd >= 0)
+                close(launch->ended_fd);
+        launch->ended_fd = -1;
 }
 
 static void set_ended(struct launch *launch, int status)
 {
         launch->ended = true;
         launch->status = status;
+}
+
+int launch_start(struct launch *launch, char **argv, bool adopt)
+{
+        if (adopt)
+                prctl(PR_SET_CHILD_SUBREAPER, 1);
+        close_ended(launch);
+        launch->pid = 0;
+        int e = spawn(launch, argv, &launch->pid);
+        if (e != 0) {
+                set_ended(launch, e == ENOENT ? LAUNCH_NOT_FOUND : LAUNCH_NOT_RUNNABLE);
+                return e;
+        }
+        launch->ended = false;
+        e = nsutil_pidfd_open(launch->pid, &launch->ended_fd);
+        if (e < 0)
+                launch->ended_fd = -1; /* out of descriptors: its end shows when it is reaped */
+        return 0;
+}
+
+void launch_forward(struct launch *launch)
+{
+        struct signalfd_siginfo info;
+
+        while (read(launch->signals, &info, sizeof info) == sizeof info) {
+                launch->told_to_stop |= info.ssi_signo != SIGUSR1 && info.ssi_signo != SIGUSR2;
+                if (info.ssi_code <= 0 && launch->pid > 0 && !launch->ended) /* above 0: the kernel's */
+                        kill(launch->pid, (int)info.ssi_signo);
+        }
 }
 
 /*
@@ -141,7 +150,6 @@ void launch_close(struct launch *launch)
 {
         if (launch->signals >= 0)
                 close(launch->signals);
-        if (launch->ended_fd >= 0)
-                close(launch->ended_fd);
-        launch->signals = launch->ended_fd = -1;
+        launch->signals = -1;
+        close_ended(launch);
 }

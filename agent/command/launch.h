@@ -24,6 +24,7 @@ struct launch {
         int signals;      /* signalfd of those that are passed on: readable when one has come */
         int ended_fd;     /* pidfd: readable once the command has ended */
         bool ended;
+        bool told_to_stop; /* it, or we, were sent a signal that means so */
         int status;       /* of an ended one, as a shell would say it */
         sigset_t mask;    /* ours before launch_open(): the command's */
         bool pipe_kills;  /* SIGPIPE was not ignored before: nor will the command ignore it */
@@ -35,14 +36,12 @@ struct launch {
 int launch_open(struct launch *ret);
 
 /*
- * Runs @argv, found in PATH. It has executed its program on return. @adopt: become
- * the parent of its orphans, so that they can still be told to be its descendants.
- * 0, or the errno of what prevented it, positive.
+ * Runs @argv, found in PATH; again, once the one before has ended. It has executed its
+ * program on return. @adopt: become the parent of its orphans, so that they can still
+ * be told to be its descendants. 0, or the errno of what prevented it, positive: then
+ * it counts as ended, with the status that shells give it.
  */
 int launch_start(struct launch *launch, char **argv, bool adopt);
-
-/* The status with which to end after launch_start() has failed with @error. */
-int launch_failure(int error);
 
 /* Passes on the signals that have come. One from the terminal has reached the command already. */
 void launch_forward(struct launch *launch);

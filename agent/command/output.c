@@ -6,9 +6,31 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* The length of @path without ".gz" at its end. */
+static size_t length_unpacked(const char *path)
+{
+        size_t len = strlen(path);
+
+        return len > 3 && strcasecmp(path + len - 3, ".gz") == 0 ? len - 3 : len;
+}
+
+/* The format that @path names, gzipped or not; NULL if it names none. */
+static const struct format *format_of(const char *path)
+{
+        const struct format *format = format_by_path(path);
+        char *unpacked = format ? NULL : strndup(path, length_unpacked(path));
+
+        if (unpacked)
+                format = format_by_path(unpacked);
+        free(unpacked);
+        return format;
+}
 
 int output_choose(const struct usage *usage, const char *format, const char *path, struct output *ret)
 {
@@ -16,13 +38,19 @@ int output_choose(const struct usage *usage, const char *format, const char *pat
 
         if (format)
                 chosen = format_by_name(format);
-        else if (path && format_by_path(path))
-                chosen = format_by_path(path);
+        else if (path && format_of(path))
+                chosen = format_of(path);
         if (!chosen)
                 return options_wrong(usage, "--format: there is no format '%s'", format);
         if (chosen->binary && !path && isatty(STDOUT_FILENO))
                 return options_wrong(usage, "%s is not for a terminal: name a file with -o FILE", chosen->name);
-        *ret = (struct output){ .name = path ? path : "standard output", .path = path, .format = chosen, .fd = -1 };
+        *ret = (struct output){
+                .name = path ? path : "standard output",
+                .path = path,
+                .format = chosen,
+                .gzip = path && !chosen->binary && path[length_unpacked(path)] != '\0',
+                .fd = -1,
+        };
         return -1;
 }
 
@@ -33,6 +61,25 @@ int output_open(struct output *output)
         if (output->fd < 0)
                 return say_error("%s cannot be written: %s", output->name, strerror(errno));
         return -1;
+}
+
+static int write_gzipped(const struct format *format, const struct profile_set *set, FILE *out)
+{
+        char *text = NULL;
+        void *packed = NULL;
+        size_t len, packed_len;
+        FILE *memory = open_memstream(&text, &len);
+        int r = memory ? format->write(set, memory) : -ENOMEM;
+
+        if (memory && fclose(memory) != 0 && r == 0)
+                r = -ENOMEM;
+        if (r == 0)
+                r = format_gzip(text, len, &packed, &packed_len);
+        if (r == 0 && fwrite(packed, 1, packed_len, out) != packed_len)
+                r = -errno;
+        free(packed);
+        free(text);
+        return r;
 }
 
 int output_write(struct output *output, const struct profile_set *set)
@@ -46,7 +93,7 @@ int output_write(struct output *output, const struct profile_set *set)
         if (!out)
                 return -errno;
         output->fd = -1;
-        r = output->format->write(set, out);
+        r = output->gzip ? write_gzipped(output->format, set, out) : output->format->write(set, out);
         if (fclose(out) != 0 && r == 0)
                 r = -errno;
         return r;

@@ -11,6 +11,7 @@ struct output {
         const char *name; /* for messages */
         const char *path; /* NULL: standard output */
         const struct format *format;
+        bool gzip; /* by its name it is to be gzipped, which its format is not of itself */
         int fd;
 };
 

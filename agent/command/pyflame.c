@@ -299,7 +299,7 @@ static int start_command(struct session *s)
         if (e == 0)
                 return -1;
         fprintf(stderr, "execvp() failed for: %s, err = %s\nChild process exited with status %d\n",
-                *s->options.command, strerror(e), launch_failure(e));
+                *s->options.command, strerror(e), s->launch.status);
         return EXIT_FAILED;
 }
 

@@ -5,6 +5,7 @@
 #include "say.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 static void add_counters(struct profile_counters *sum, const struct profile_counters *c)
 {
@@ -15,8 +16,9 @@ static void add_counters(struct profile_counters *sum, const struct profile_coun
         sum->gone += c->gone + c->failed;
 }
 
-void summary_say(const struct profile_set *set, const struct sampler *sampler)
+void summary_say(const struct profile_set *set, unsigned runs, const struct sampler *sampler)
 {
+        char runs_text[48] = "";
         struct profile_counters sum = { 0 };
         uint64_t longest = 0;
         bool cpu = false;
@@ -27,9 +29,11 @@ void summary_say(const struct profile_set *set, const struct sampler *sampler)
                 longest = settings->duration_ns > longest ? settings->duration_ns : longest;
                 cpu = settings->mode == PROFILE_MODE_CPU;
         }
-        say("%" PRIu64 " samples of %zu process%s in %.1f s (%s); torn %" PRIu64 ", retried %" PRIu64 ", late %" PRIu64
-            ", lost %" PRIu64, sum.ok, set->n, set->n == 1 ? "" : "es", (double)longest / 1e9,
-            sampler_describe(sampler), sum.torn, sum.retried, sum.late, sum.gone);
+        if (runs > 1)
+                snprintf(runs_text, sizeof runs_text, "%u runs of up to ", runs);
+        say("%" PRIu64 " samples of %zu process%s in %s%.1f s (%s); torn %" PRIu64 ", retried %" PRIu64
+            ", late %" PRIu64 ", lost %" PRIu64, sum.ok, set->n, set->n == 1 ? "" : "es", runs_text,
+            (double)longest / 1e9, sampler_describe(sampler), sum.torn, sum.retried, sum.late, sum.gone);
         if (sum.ok == 0)
                 say("nothing ran%s", cpu ? ": mode cpu counts no sleeping threads; --idle does" : "");
 }

@@ -7,8 +7,8 @@
 #include "agent/profile/profile.h"
 #include "agent/sample/sample.h"
 
-/* How many samples, by which engine, and what became of the others. */
-void summary_say(const struct profile_set *set, const struct sampler *sampler);
+/* How many samples, by which engine, and what became of the others. @runs: of a command; 0 or 1: no word about it. */
+void summary_say(const struct profile_set *set, unsigned runs, const struct sampler *sampler);
 
 /* Which engine was chosen, and why no better one. */
 void summary_say_engine(const struct sampler *sampler);

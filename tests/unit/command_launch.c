@@ -65,11 +65,44 @@ Test(command_launch, what_cannot_be_run)
         char *argv[] = { missing, NULL };
 
         cr_expect_eq(launch_start(&launch, argv, false), ENOENT);
+        cr_expect_eq(launch_wait(&launch), 127);
         argv[0] = folder;
         cr_expect_eq(launch_start(&launch, argv, false), EACCES);
-        cr_expect_eq(launch_failure(ENOENT), 127);
-        cr_expect_eq(launch_failure(EACCES), 126);
-        cr_expect_eq(launch_failure(ENOEXEC), 126);
+        cr_expect_eq(launch_wait(&launch), 126);
+        launch_close(&launch);
+}
+
+Test(command_launch, one_after_the_other)
+{
+        struct launch launch = open_launch();
+        char missing[] = "/no/such/command";
+        char *argv[] = { missing, NULL };
+
+        for (int status = 0; status < 3; status++) {
+                char script[32];
+                snprintf(script, sizeof script, "sleep 0.05; exit %d", status);
+                cr_assert_eq(start(&launch, script, false), 0);
+                cr_expect_not(launch_reap(&launch));
+                cr_expect_eq(launch_wait(&launch), status);
+        }
+        cr_expect_eq(launch_start(&launch, argv, false), ENOENT);
+        cr_expect_eq(launch_wait(&launch), 127, "that of the one before is no longer told");
+        launch_close(&launch);
+}
+
+Test(command_launch, being_told_to_stop_is_noted)
+{
+        struct launch launch = open_launch();
+
+        cr_assert_eq(start(&launch, "trap '' INT USR1; sleep 0.3", false), 0);
+        kill(getpid(), SIGUSR1);
+        launch_forward(&launch);
+        cr_expect_not(launch.told_to_stop);
+        kill(getpid(), SIGINT);
+        launch_forward(&launch);
+        cr_expect(launch.told_to_stop);
+        kill(launch.pid, SIGKILL);
+        launch_wait(&launch);
         launch_close(&launch);
 }
 

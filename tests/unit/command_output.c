@@ -66,6 +66,15 @@ Test(command_output, formats)
         cr_expect_str_eq(output.format->name, "folded");
         cr_expect_eq(output_choose(&usage, "folded", "x.html", &output), -1);
         cr_expect_str_eq(output.format->name, "folded", "what is said outright is the stronger");
+        cr_expect_not(output.gzip);
+        cr_expect_eq(output_choose(&usage, NULL, "x.otlp.json.GZ", &output), -1);
+        cr_expect_str_eq(output.format->name, "otlp");
+        cr_expect(output.gzip);
+        cr_expect_eq(output_choose(&usage, "otlp", "x.json.gz", &output), -1);
+        cr_expect(output.gzip);
+        cr_expect_eq(output_choose(&usage, NULL, "x.pb.gz", &output), -1);
+        cr_expect_str_eq(output.format->name, "pprof");
+        cr_expect_not(output.gzip, "it is of itself");
         capture_begin(STDERR_FILENO);
         int e = output_choose(&usage, "jpeg", NULL, &output);
         const char *said = capture_end();
@@ -84,6 +93,23 @@ Test(command_output_file, an_old_one_stays_until_it_is_replaced)
         cr_expect_eq(size_of(), 0);
         output_close(&output);
         cr_expect_eq(size_of(), 0, "what was written stays, be it nothing");
+}
+
+Test(command_output_file, gzipped_by_its_name)
+{
+        struct profile_set none = { 0 };
+        struct output output = OUTPUT_NONE;
+        unsigned char magic[2];
+
+        snprintf(path, sizeof path, "%s/out.gz", folder);
+        cr_assert_eq(output_choose(&usage, NULL, path, &output), -1);
+        cr_assert_eq(output_open(&output), -1);
+        cr_expect_eq(output_write(&output, &none), 0);
+        FILE *file = fopen(path, "r");
+        cr_assert_not_null(file);
+        cr_expect_eq(fread(magic, 1, 2, file), 2);
+        cr_expect_arr_eq(magic, "\x1f\x8b", 2);
+        fclose(file);
 }
 
 Test(command_output_file, nothing_written_leaves_nothing)

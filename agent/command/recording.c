@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From processes or a command to a file. The sampler is opened before a command is
+ * started, and serves all of its runs: each of them is sampled from its interpreter's
+ * first moments on, and its profiles say which run they are of.
+ */
+#include "recording.h"
+
+#include "command.h"
+#include "progress.h"
+#include "sampling.h"
+#include "say.h"
+#include "signals.h"
+#include "summary.h"
+
+#include "nsutil/nsutil.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/sysinfo.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- the processes ----------------------------------------------------------------- */
+
+static int start_processes(struct recording *r)
+{
+        for (size_t i = 0; i < r->choice.n; i++) {
+                struct chosen *chosen = &r->choice.items[i];
+                int e = follow_add(r->follow, &chosen->process, chosen->py);
+                chosen->py = NULL;
+                if (e != 0)
+                        return say_error("process %d: %s", chosen->process.pid, nsutil_strerror(e));
+        }
+        return -1;
+}
+
+static bool start_command(struct recording *r)
+{
+        struct nsutil_stat stat;
+        int e = launch_start(&r->launch, r->config.command, r->config.subprocesses);
+
+        if (e != 0) {
+                say("'%s' cannot be run: %s", *r->config.command, strerror(e));
+                return false;
+        }
+        r->reported = 0;
+        appear_begin(&r->appear, r->launch.pid, r->config.abi);
+        if (nsutil_stat_read(r->launch.pid, &stat) == 0)
+                follow_command(r->follow, r->launch.pid, stat.start_time);
+        return true;
+}
+
+static int add_command(struct recording *r, struct pystack *py)
+{
+        struct find_process process;
+
+        if (find_identify(r->find, r->launch.pid, &process) != 0) {
+                pystack_close(py);
+                return 0; /* it has ended: that shows elsewhere */
+        }
+        process.info = r->appear.info;
+        int e = follow_add(r->follow, &process, py);
+        if (e != 0)
+                say("process %d: %s", process.pid, nsutil_strerror(e));
+        return 0;
+}
+
+/* What the command has become by now. */
+static int look_at_command(struct recording *r)
+{
+        struct pystack *py;
+        enum appear_event event = appear_look(&r->appear, &py);
+        int e = r->appear.error;
+
+        if (event == APPEAR_FOUND)
+                return add_command(r, py);
+        if (event == APPEAR_REPLACED)
+                return follow_drop(r->follow, r->launch.pid);
+        if ((e == PYSTACK_E_DENIED || e == PYSTACK_E_UNSUPPORTED) && r->reported != e) {
+                r->reported = e;
+                say_not_profilable(r->launch.pid, e, &r->appear.info);
+        }
+        return 0;
+}
+
+/* ---- the time ----------------------------------------------------------------------- */
+
+static double now(void)
+{
+        struct timespec time;
+
+        clock_gettime(CLOCK_MONOTONIC, &time);
+        return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+/* How long nothing can be missed by waiting for events only. */
+#define STEP_MS 250
+
+static int choose_timeout(const struct recording *r, double left)
+{
+        int timeout = left < STEP_MS / 1000.0 ? (int)(left * 1000) + 1 : STEP_MS;
+        int scan = follow_scan_delay_ms(r->follow);
+        int look = r->config.command ? appear_delay_ms(&r->appear) : -1;
+
+        if (scan >= 0 && scan < timeout)
+                timeout = scan;
+        return look >= 0 && look < timeout ? look : timeout;
+}
+
+/* Waits for at most @left seconds, and sees to what has happened meanwhile. */
+static int step(struct recording *r, double left)
+{
+        struct pollfd fds[] = { { .fd = r->signals, .events = POLLIN },
+                                { .fd = follow_fd(r->follow), .events = POLLIN },
+                                { .fd = r->launch.ended_fd, .events = POLLIN } };
+        int e = 0;
+
+        if (poll(fds, 3, choose_timeout(r, left)) < 0 && errno != EINTR)
+                return -errno;
+        if (r->config.command)
+                launch_forward(&r->launch);
+        else
+                r->told_to_stop = fds[0].revents != 0;
+        e = follow_reap(r->follow);
+        if (e == 0 && r->config.command && !launch_reap(&r->launch))
+                e = look_at_command(r);
+        return e == 0 ? follow_scan(r->follow) : e;
+}
+
+static bool goes_on(const struct recording *r)
+{
+        return r->config.command ? !r->launch.ended : !r->told_to_stop && follow_alive(r->follow) > 0;
+}
+
+/* Takes the profiles of what was sampled. */
+static int finish(struct recording *r)
+{
+        size_t i = r->done.n;
+        int e = follow_finish(r->follow, &r->done);
+
+        for (; e == 0 && i < r->done.n; i++)
+                e = environment_describe(&r->environment, r->run, r->config.sampling.rate, r->done.items[i]);
+        return e;
+}
+
+/* Samples until the time is over, a signal comes, or no process is left. */
+static int wait_for_end(struct recording *r)
+{
+        bool shown = !r->config.quiet && !r->config.command; /* a command's terminal is not ours to draw on */
+        double start = now(), elapsed = 0;
+        int e = 0;
+
+        while (e == 0 && goes_on(r) && elapsed < r->config.duration) {
+                if (shown)
+                        progress_draw(elapsed, r->config.duration);
+                e = step(r, r->config.duration - elapsed);
+                elapsed = now() - start;
+        }
+        if (shown)
+                progress_clear();
+        return e == 0 ? finish(r) : e;
+}
+
+/* ---- the result --------------------------------------------------------------------- */
+
+static int say_nothing_recorded(const struct recording *r)
+{
+        return say_error("nothing was recorded: no Python interpreter was running in '%s' (process %d)%s", *r->config.command,
+                         r->launch.pid, r->config.subprocesses ? " or in what it started"
+                                                               : "; --subprocesses follows what it starts");
+}
+
+/* Writes what was recorded; @e: the error by which it ended. Returns an exit status. */
+static int conclude(struct recording *r, int e)
+{
+        int status = EXIT_OK;
+
+        if (e == 0 && r->config.command && !r->seen)
+                status = r->launch.pid == 0 || r->reported ? EXIT_FAILED : say_nothing_recorded(r);
+        if (e == 0 && r->done.n == 0)
+                return status;
+        if (e == 0)
+                e = output_write(&r->output, &r->done);
+        if (e < 0)
+                return say_error("%s: %s", r->output.name, strerror(-e));
+        if (!r->config.quiet)
+                summary_say(&r->done, r->run, r->sampler);
+        return status;
+}
+
+/* ---- from beginning to end ------------------------------------------------------------ */
+
+/*
+ * Events on the targets' own threads are not woken by other processes, but take a
+ * descriptor for each thread and CPU. A child inherits its parent's as well as
+ * having its own, so where children are followed the machine's are taken.
+ */
+#define THREAD_EVENTS_MAX 800
+
+static enum sample_scope choose_scope(const struct recording *r)
+{
+        size_t threads = 0;
+
+        for (size_t i = 0; i < r->choice.n; i++) {
+                struct nsutil_stat stat;
+                if (nsutil_stat_read(r->choice.items[i].process.pid, &stat) == 0)
+                        threads += (size_t)stat.threads;
+        }
+        return !r->config.subprocesses && threads * (size_t)get_nprocs() <= THREAD_EVENTS_MAX ? SAMPLE_SCOPE_TARGETS
+                                                                                             : SAMPLE_SCOPE_MACHINE;
+}
+
+/* Signals wait from here on, before the sampler's threads are started. -1, or an exit status. */
+static int open_sampler(struct recording *r)
+{
+        struct sample_config config = r->config.sampling;
+        int e = r->config.command ? launch_open(&r->launch) : 0;
+
+        if (e < 0)
+                return say_error("signals cannot be waited for: %s", strerror(-e));
+        r->signals = r->config.command ? r->launch.signals : signals_open();
+        config.scope = choose_scope(r);
+        e = sampling_open(&config, &r->sampler);
+        if (e < 0 && r->config.verbose)
+                summary_say_engine(r->sampler);
+        return e;
+}
+
+static int open_follow(struct recording *r)
+{
+        struct follow_config config = {
+                .sampler = r->sampler,
+                .find = r->find,
+                .subprocesses = r->config.subprocesses,
+                .adopted = r->config.command != NULL,
+        };
+
+        if (r->config.container)
+                config.container_id = r->choice.items[0].process.container_id;
+        int e = follow_open(&config, &r->follow);
+        return e < 0 ? say_error("the processes cannot be watched: %s", strerror(-e)) : -1;
+}
+
+/* One run of the command: whether there is to be another. @ret: the error by which it ended. */
+static bool run_command(struct recording *r, int *ret)
+{
+        size_t before = r->done.n;
+        bool started = start_command(r);
+
+        if (started)
+                *ret = wait_for_end(r);
+        r->run++;
+        r->seen = r->done.n > before;
+        return *ret == 0 && r->seen && r->run < r->config.repeat && launch_wait(&r->launch) == 0 &&
+               !r->launch.told_to_stop;
+}
+
+static int record_command(struct recording *r)
+{
+        int e = 0;
+
+        while (run_command(r, &e))
+                ;
+        e = conclude(r, e);
+        int status = launch_wait(&r->launch);
+        return status != 0 ? status : e;
+}
+
+int recording_run(struct recording *r)
+{
+        int e = open_sampler(r);
+
+        environment_read(&r->environment);
+        if (e < 0)
+                e = open_follow(r);
+        if (e < 0)
+                e = start_processes(r);
+        if (e < 0 && follow_scan(r->follow) < 0)
+                e = say_error("/proc cannot be read");
+        if (e >= 0)
+                return e;
+        return r->config.command ? record_command(r) : conclude(r, wait_for_end(r));
+}
+
+void recording_deinit(struct recording *r)
+{
+        follow_close(r->follow);
+        sampler_close(r->sampler);
+        choice_deinit(&r->choice);
+        profile_set_deinit(&r->done);
+        output_close(&r->output);
+        if (!r->config.command && r->signals >= 0)
+                close(r->signals);
+        launch_close(&r->launch);
+        find_close(r->find);
+}
