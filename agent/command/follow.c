@@ -3,8 +3,9 @@
  * Following processes. find tells of every Python process that appears on the
  * machine; those whose line of parents leads to one of ours are taken in. One
  * that has lost its parents before it was seen (a daemon within the time of one
- * scan) is not recognised, unless we have adopted it; one that lives for less
- * than that time may be missed.
+ * look) is not recognised, unless we have adopted it; one that lives for less
+ * than that time may be missed: some 5 ms after its birth, or after its interpreter
+ * has started, where the kernel tells of births, else up to a tenth of a second.
  */
 #include "follow.h"
 
@@ -20,7 +21,7 @@
 #include <unistd.h>
 #include <uthash.h>
 
-/* Scans take at most one hundredth of the time, as far as they can be put off. */
+/* Scans of a machine whose births are not told take a hundredth of the time, as far as they can be put off. */
 #define SCAN_COST_FACTOR 100
 #define SCAN_MIN_NS 10000000u
 #define SCAN_MAX_NS 100000000u
@@ -264,7 +265,7 @@ int follow_scan(struct follow *f)
         struct find_events events = { .ctx = f, .born = born, .ended = ended };
         uint64_t begin = now_ns();
 
-        if (!f->config.subprocesses || begin < f->scan_ns)
+        if (!f->config.subprocesses || (!find_follows(f->config.find) && begin < f->scan_ns))
                 return 0;
         f->error = 0;
         int e = find_scan(f->config.find, &events);
@@ -279,5 +280,7 @@ int follow_scan_delay_ms(const struct follow *f)
 
         if (!f->config.subprocesses)
                 return -1;
+        if (find_follows(f->config.find))
+                return find_timeout_ms(f->config.find);
         return f->scan_ns > now ? (int)((f->scan_ns - now) / 1000000u) + 1 : 0;
 }

@@ -48,7 +48,7 @@ int follow_reap(struct follow *follow); /* 0 or negative errno */
 /* Looks for descendants and newcomers if it is time to. 0 or negative errno. */
 int follow_scan(struct follow *follow);
 
-/* When to call it again, in ms; -1: never. */
+/* When to call it again, in ms; -1: never. Where find follows, also once find_fd() is readable. */
 int follow_scan_delay_ms(const struct follow *follow);
 
 /* How many processes are being sampled now. */

@@ -108,7 +108,7 @@ int record_run(int argc, char **argv)
         if (e < 0)
                 e = sampling_config(&config.sampling, &usage, &r.config.sampling);
         configure(&config, &r);
-        if (e < 0 && finding_open(false, &r.find) != 0)
+        if (e < 0 && finding_open(config.subprocesses, &r.find) != 0)
                 e = say_error("/proc cannot be read");
         if (e < 0 && !r.config.command)
                 e = target_choose(r.find, &config.target, &usage, &r.choice);

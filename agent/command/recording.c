@@ -115,10 +115,11 @@ static int step(struct recording *r, double left)
 {
         struct pollfd fds[] = { { .fd = r->signals, .events = POLLIN },
                                 { .fd = follow_fd(r->follow), .events = POLLIN },
-                                { .fd = r->launch.ended_fd, .events = POLLIN } };
+                                { .fd = r->launch.ended_fd, .events = POLLIN },
+                                { .fd = r->config.subprocesses ? find_fd(r->find) : -1, .events = POLLIN } };
         int e = 0;
 
-        if (poll(fds, 3, choose_timeout(r, left)) < 0 && errno != EINTR)
+        if (poll(fds, 4, choose_timeout(r, left)) < 0 && errno != EINTR)
                 return -errno;
         if (r->config.command)
                 launch_forward(&r->launch);

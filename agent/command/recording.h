@@ -28,7 +28,7 @@ struct recording_config {
 struct recording {
         struct recording_config config;
         struct output output;
-        struct find *find;
+        struct find *find; /* follows births if subprocesses are */
         struct choice choice;
         struct sampler *sampler;
         struct follow *follow;
