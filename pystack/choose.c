@@ -10,11 +10,14 @@
  */
 #include "choose.h"
 
+#include "machine.h"
+
 #include <stdio.h>
 
 /*
- * sizeof(_PyRuntime) on x86-64. That of 3.7.0 to 3.7.3 tells them from later
- * releases; the others are needed where no symbol exists.
+ * sizeof(_PyRuntime) on x86-64; elsewhere libc's mutexes may add to it. That of 3.7.0
+ * to 3.7.3 tells them from later releases; the others are needed where no symbol
+ * exists, and tell which libc it is.
  */
 static const struct {
         uint64_t least, most;
@@ -44,19 +47,42 @@ static int unsupported(struct pystack_info *info, const char *why)
         return PYSTACK_E_UNSUPPORTED;
 }
 
+/* 0: no version has that size, less @mutexes. */
+static uint32_t version_of_size(const struct location *location, uint32_t mutexes)
+{
+        uint64_t size = location->runtime_size - mutexes;
+
+        for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+                if (size >= sizes[i].least && size <= sizes[i].most &&
+                    (!location->ladder || location->ladder >> 16 == sizes[i].version >> 16))
+                        return sizes[i].version;
+        return 0;
+}
+
+/*
+ * By how much the mutexes move what stands behind them in the runtime of @version:
+ * by what its size says, else as in glibc.
+ */
+static uint32_t mutexes_of(const struct location *location, const struct machine *machine, uint32_t version)
+{
+        for (size_t libc = 0; libc < MACHINE_LIBCS; libc++)
+                if (version_of_size(location, machine->libcs[libc].mutexes) >> 16 == version >> 16)
+                        return machine->libcs[libc].mutexes;
+        return machine->libcs[MACHINE_GLIBC].mutexes;
+}
+
 /* PY_VERSION_HEX; with LAYOUT_MICRO_UNKNOWN where only the symbols tell. */
-static uint32_t find_version(const struct pystack_reader *reader, const struct location *location)
+static uint32_t find_version(const struct pystack_reader *reader, const struct location *location,
+                             const struct machine *machine)
 {
         uint64_t version;
 
         if (location->version_at && remote_read_word(reader, location->version_at, &version) == 0 && version)
                 return (uint32_t)version;
-        for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-                bool fits = location->runtime_size >= sizes[i].least && location->runtime_size <= sizes[i].most;
-                if (fits && (!location->ladder || location->ladder >> 16 == sizes[i].version >> 16))
-                        return sizes[i].version;
-        }
-        return location->ladder | LAYOUT_MICRO_UNKNOWN;
+        uint32_t by_size = 0;
+        for (size_t libc = 0; libc < MACHINE_LIBCS && !by_size; libc++)
+                by_size = version_of_size(location, machine->libcs[libc].mutexes);
+        return by_size ? by_size : location->ladder | LAYOUT_MICRO_UNKNOWN;
 }
 
 static void tell_version(struct pystack_info *info, uint32_t version)
@@ -79,7 +105,7 @@ static uint32_t extra_head(const struct pystack_reader *reader, const struct loc
 }
 
 static int choose_from_table(const struct pystack_reader *reader, const struct location *location, uint32_t version,
-                             struct pystack_info *info, struct choice *ret)
+                             const struct machine *machine, struct pystack_info *info, struct choice *ret)
 {
         const struct layout *layout = layout_find(version);
 
@@ -89,6 +115,8 @@ static int choose_from_table(const struct pystack_reader *reader, const struct l
                 return unsupported(info, "which this podflame cannot read");
         ret->runtime.layout = *layout;
         layout_widen_objects(&ret->runtime.layout, extra_head(reader, location));
+        if (layout->runtime.tstate_current != LAYOUT_NONE)
+                ret->runtime.layout.runtime.tstate_current += mutexes_of(location, machine, layout->version << 16);
         return 0;
 }
 
@@ -114,6 +142,7 @@ static int find_anchors(const struct location *location, struct pystack_info *in
         bool modern = layout->runtime.interpreters_head != LAYOUT_NONE;
 
         runtime->code_type = location->code_type;
+        runtime->machine = machine_get(location->machine);
         runtime->interpreters = location->interp_head;
         runtime->tstate_current = location->tstate_current;
         if (modern && location->runtime) {
@@ -141,7 +170,10 @@ int choose_layout(const struct pystack_reader *reader, const struct location *lo
         uint8_t table[LAYOUT_DEBUG_OFFSETS_MAX];
         struct layout_debug_info self;
         struct choice choice = { 0 };
-        uint32_t version = abi ? layout_abi_version(abi) : find_version(reader, location);
+        const struct machine *machine = machine_get(location->machine);
+        if (!machine)
+                return unsupported(info, "of a machine that this podflame does not know");
+        uint32_t version = abi ? layout_abi_version(abi) : find_version(reader, location, machine);
         int e = location->runtime ? remote_read(reader, location->runtime, table, sizeof table) : 0;
 
         tell_version(info, version);
@@ -155,7 +187,7 @@ int choose_layout(const struct pystack_reader *reader, const struct location *lo
                         version = info->version = self.version;
                 e = choose_from_offsets(table, sizeof table, location, version, &self, info, &choice);
         } else {
-                e = choose_from_table(reader, location, version, info, &choice);
+                e = choose_from_table(reader, location, version, machine, info, &choice);
         }
         if (e == 0)
                 e = find_anchors(location, info, &choice.runtime);

@@ -6,6 +6,7 @@
 
 #include "code.h"
 #include "layout.h"
+#include "machine.h"
 #include "pystack.h"
 #include "remote.h"
 
@@ -47,6 +48,7 @@ struct runtime {
         uint64_t interpreters;   /* address of the pointer to the first interpreter */
         uint64_t tstate_current; /* address of the pointer to the holder of the GIL; 0: see layout.gil */
         uint64_t code_type;      /* address of PyCode_Type, 0: not known */
+        const struct machine *machine;
 };
 
 struct replay; /* a recording that is being read */
@@ -56,6 +58,7 @@ struct pystack {
         struct pystack_info info;
         struct layout layout;
         uint64_t interpreters, tstate_current, code_type; /* as in struct runtime */
+        const struct machine *machine;                    /* likewise */
         pid_t pid;                                        /* 0: not of a live process */
         pid_t inner_pid;                                  /* in the target's own namespace */
         uint32_t tid_offset;                              /* of the TID in struct pthread, 0: not known yet */

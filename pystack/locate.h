@@ -17,6 +17,7 @@ struct location {
         uint64_t type_type;      /* address of PyType_Type, 0: not found */
         uint64_t version_at;     /* address of Py_Version, 0: not found (before 3.11) */
         uint32_t ladder;         /* version by which symbols exist, micro 0; 0: not known */
+        uint64_t machine;        /* an enum machine_kind */
         char file[256];          /* as the target sees it */
 };
 
@@ -44,11 +45,5 @@ int locate_name_other(pid_t pid, const struct nsutil_maps *maps, const char *for
  * that is no runtime. @reader reads the process it is loaded in. All but @ret->file.
  */
 int locate_in_elf(struct elfsym *elf, uint64_t bias, const struct pystack_reader *reader, struct location *ret);
-
-/*
- * The address of the variable that the code of PyInterpreterState_Head() returns:
- * @code are the bytes at @address. 0 if they are not such code.
- */
-uint64_t locate_decode_head(const uint8_t code[static 16], uint64_t address);
 
 #endif

@@ -23,6 +23,7 @@ int pystack_open_reader(const struct pystack_reader *reader, const struct pystac
         py->interpreters = runtime->interpreters;
         py->tstate_current = runtime->tstate_current;
         py->code_type = runtime->code_type;
+        py->machine = runtime->machine;
         *ret = py;
         return 0;
 }

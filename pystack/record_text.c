@@ -33,6 +33,7 @@ static const struct {
         { "version-at", offsetof(struct record, location.version_at) },
         { "inner-pid", offsetof(struct record, inner_pid) },
         { "abi", offsetof(struct record, abi) },
+        { "machine", offsetof(struct record, location.machine) }, /* not said: x86-64 */
 };
 #define FIELDS (sizeof fields / sizeof *fields)
 

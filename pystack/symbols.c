@@ -8,6 +8,7 @@
  * it: its few bytes of code are decoded, not executed.
  */
 #include "locate.h"
+#include "machine.h"
 #include "remote.h"
 
 #include <string.h>
@@ -56,37 +57,6 @@ static uint64_t address_of(struct elfsym *elf, const char *name, uint64_t bias)
         return elfsym_symbol(elf, name, &symbol) == 0 ? symbol.value + bias : 0;
 }
 
-/* The prologues that compilers put before it, with -fcf-protection and without optimisation. */
-static const struct {
-        uint8_t len;
-        uint8_t bytes[4];
-} prologues[] = {
-        { 4, { 0xf3, 0x0f, 0x1e, 0xfa } }, /* endbr64 */
-        { 4, { 0x55, 0x48, 0x89, 0xe5 } }, /* push %rbp; mov %rsp,%rbp */
-};
-
-/* mov DISTANCE(%rip),%rax: the distance counts from the next instruction. */
-static const uint8_t mov[3] = { 0x48, 0x8b, 0x05 };
-#define MOV_LEN 7
-
-uint64_t locate_decode_head(const uint8_t code[static 16], uint64_t address)
-{
-        int32_t distance;
-        size_t at = 0;
-
-        for (size_t i = 0; i < sizeof prologues / sizeof *prologues; i++)
-                if (memcmp(code + at, prologues[i].bytes, prologues[i].len) == 0)
-                        at += prologues[i].len;
-        if (memcmp(code + at, mov, sizeof mov) != 0)
-                return 0;
-        memcpy(&distance, code + at + sizeof mov, sizeof distance);
-        at += MOV_LEN;
-        /* ret, or pop %rbp; ret */
-        if (code[at] != 0xc3 && code[at] != 0x5d)
-                return 0;
-        return address + at + (uint64_t)(int64_t)distance;
-}
-
 static uint64_t find_interp_head(struct elfsym *elf, uint64_t bias, const struct pystack_reader *reader)
 {
         uint64_t function = address_of(elf, "PyInterpreterState_Head", bias);
@@ -94,7 +64,7 @@ static uint64_t find_interp_head(struct elfsym *elf, uint64_t bias, const struct
         uint8_t code[16];
 
         if (function && remote_read(reader, function, code, sizeof code) == 0)
-                head = locate_decode_head(code, function);
+                head = machine_get(machine_here())->decode_head(code, function);
         return head ? head : address_of(elf, "interp_head", bias);
 }
 
@@ -131,6 +101,7 @@ int locate_in_elf(struct elfsym *elf, uint64_t bias, const struct pystack_reader
                 .type_type = address_of(elf, "PyType_Type", bias),
                 .version_at = address_of(elf, "Py_Version", bias),
                 .ladder = climb_ladder(elf),
+                .machine = machine_here(),
         };
         return 0;
 }

@@ -15,12 +15,6 @@
 #define INTERPRETERS_MAX 256
 
 /*
- * Where struct pthread has the TID: musl 1.2 and glibc 2.36 to 2.43 on x86-64. In
- * glibc's, what stands at 48 is a random number, so musl's is tried first.
- */
-static const uint32_t tid_offsets[] = { 48, 720 };
-
-/*
  * Tries an offset: in some thread's struct pthread it must be where one of the
  * process's @known TIDs stands, as the target sees them.
  */
@@ -37,11 +31,14 @@ static bool has_tid_at(const struct pystack *py, uint32_t offset, const pid_t *k
         return false;
 }
 
+/* musl's struct is the smaller one: what lies behind it could be anything, so it is tried first. */
 static void calibrate(struct pystack *py, const pid_t *known, size_t n)
 {
-        for (size_t i = 0; i < sizeof tid_offsets / sizeof *tid_offsets && !py->tid_offset; i++)
-                if (has_tid_at(py, tid_offsets[i], known, n))
-                        py->tid_offset = tid_offsets[i];
+        for (size_t libc = MACHINE_LIBCS; libc-- > 0 && !py->tid_offset;) {
+                uint32_t offset = py->machine->libcs[libc].tid;
+                if (has_tid_at(py, offset, known, n))
+                        py->tid_offset = offset;
+        }
 }
 
 /* So many of a process's threads serve as known ones. */

@@ -11,6 +11,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 #define SECONDS_DEFAULT 1
 #define INTERVAL_DEFAULT 0.01
@@ -60,17 +61,12 @@ static int wrong_usage(const char *sentence, const char *word)
 
 static int print_version(void)
 {
-#if defined __x86_64__
-        const char *machine = "x86_64";
-#elif defined __aarch64__
-        const char *machine = "aarch64";
-#else
-        const char *machine = "unknown";
-#endif
+        struct utsname system = { 0 };
         char abis[256];
 
+        uname(&system);
         abi_list(abis, sizeof abis);
-        printf("pyflame " PODFLAME_VERSION " linux-gnu %s (ABI list: %s)\n", machine, abis);
+        printf("pyflame " PODFLAME_VERSION " linux-gnu %s (ABI list: %s)\n", system.machine, abis);
         return EXIT_OK;
 }
 

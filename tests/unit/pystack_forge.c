@@ -145,6 +145,7 @@ struct runtime forge_runtime(const struct forge *forge)
                 .interpreters = forge->runtime + (modern ? l->runtime.interpreters_head : 8),
                 .tstate_current = current == LAYOUT_NONE ? 0 : forge->runtime + current,
                 .code_type = forge->code_type,
+                .machine = machine_get(MACHINE_X86_64),
         };
 }
 

@@ -38,36 +38,6 @@ Test(pystack_threads, are_listed_newest_first)
         }
 }
 
-/*
- * Up to 3.10 the TID stands in libc's struct pthread only. From 3.11 on what Python
- * noted is wrong after a fork that it was not told of.
- */
-Test(pystack_threads, get_their_tids_from_either_libc)
-{
-        const uint32_t offsets[] = { 720, 48 }; /* glibc, musl */
-
-        for (size_t i = 0; i < 2; i++) {
-                EACH_VERSION(v) {
-                        struct forge forge;
-                        const struct pystack_thread_ref *refs;
-                        forge_init(&forge, v);
-                        uint64_t a = forge_alloc(&forge, 1024), b = forge_alloc(&forge, 1024);
-                        forge_half(&forge, a + offsets[i], 1);
-                        forge_half(&forge, b + offsets[i], 17);
-                        forge_word(&forge, forge.tstate + forge.layout.tstate.thread_id, a);
-                        forge_add_thread(&forge, b);
-                        struct pystack *py = forge_open(&forge);
-                        py->inner_pid = 1;
-                        cr_assert_eq(list(py, &refs), 2);
-                        cr_expect_eq(refs[0].inner_tid, 17, "%s: %d", v->name, refs[0].inner_tid);
-                        cr_expect_eq(refs[1].inner_tid, 1, "%s", v->name);
-                        cr_expect(refs[1].main && !refs[0].main);
-                        pystack_close(py);
-                        forge_deinit(&forge);
-                }
-        }
-}
-
 /* A thread state between its birth and its thread's, and one that has lost its stack. */
 Test(pystack_threads, without_frames_have_empty_stacks)
 {
