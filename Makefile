@@ -35,20 +35,22 @@ GEN     := build/gen
 # ---- what is built -----------------------------------------------------------
 
 # The rooms, and for each one the rooms below it that it may call.
-rooms := nsutil elfsym pystack find sample profile format send collect command
+rooms := nsutil elfsym pystack find sample profile format send serve collect health confine command
 
 path_nsutil  := nsutil
 path_elfsym  := elfsym
 path_pystack := pystack
-$(foreach r,find sample profile format send collect command,$(eval path_$(r) := agent/$(r)))
+$(foreach r,find sample profile format send serve collect health confine command,$(eval path_$(r) := agent/$(r)))
 
 below_pystack := nsutil elfsym
 below_find    := pystack nsutil elfsym
 below_sample  := pystack nsutil elfsym profile
 below_format  := profile
 below_send    := format profile
-below_collect := format profile
-below_command := find sample send collect format profile pystack nsutil elfsym
+below_serve   := format profile
+below_collect := serve format profile
+below_health  := serve send format profile
+below_command := find sample send collect health confine serve format profile pystack nsutil elfsym
 
 sources  = $(wildcard $(path_$(1))/*.c)
 archives = $(foreach room,$(1),$(B)/$(room).a)
@@ -56,7 +58,7 @@ objects  = $(patsubst %.c,$(B)/%.o,$(1))
 
 main := agent/main.c
 
-libs    := libelf libcap json-c libcurl zlib libmicrohttpd sqlite3 libprotobuf-c libxxhash
+libs    := libelf libcap json-c libcurl zlib libmicrohttpd sqlite3 libprotobuf-c libxxhash libseccomp
 LIBS     = $(shell $(PKG_CONFIG) --libs $(libs)) -lpthread -lm
 PKGFLAGS = $(shell $(PKG_CONFIG) --cflags $(libs))
 
@@ -210,7 +212,7 @@ check-includes: ## that includes run only downwards, and only through doors
 # ---- setting up, installing, cleaning ----------------------------------------
 
 build_packages := gcc make pkg-config libelf-dev libcap-dev libjson-c-dev libcurl4-openssl-dev zlib1g-dev \
-                  libmicrohttpd-dev libsqlite3-dev libprotobuf-c-dev protobuf-c-compiler libxxhash-dev uthash-dev nodejs npm
+                  libmicrohttpd-dev libsqlite3-dev libprotobuf-c-dev protobuf-c-compiler libxxhash-dev libseccomp-dev uthash-dev nodejs npm
 
 .PHONY: deps
 deps: ## install what the build needs (Debian, as root)

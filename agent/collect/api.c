@@ -44,17 +44,29 @@ static int64_t now_ns(void)
         return (int64_t)now.tv_sec * SECOND_NS + now.tv_nsec;
 }
 
+void collect_refuse(struct serve_answer *ret, unsigned status, const char *sentence)
+{
+        char *body = collect_json_error(status, sentence);
+
+        *ret = (struct serve_answer){
+                .status = status,
+                .type = "application/json",
+                .body = body,
+                .len = body ? strlen(body) : 0,
+        };
+}
+
 /* Consumes @body; NULL: out of memory. */
-static void answer_json(struct collect_answer *ret, char *body)
+static void answer_json(struct serve_answer *ret, char *body)
 {
         if (!body) {
                 collect_refuse(ret, 500, "out of memory");
                 return;
         }
-        *ret = (struct collect_answer){ .status = 200, .type = "application/json", .body = body, .len = strlen(body) };
+        *ret = (struct serve_answer){ .status = 200, .type = "application/json", .body = body, .len = strlen(body) };
 }
 
-static void answer_error(struct collect_answer *ret, int r)
+static void answer_error(struct serve_answer *ret, int r)
 {
         switch (r) {
         case -ENOENT:
@@ -81,11 +93,11 @@ static bool is_json(const char *type)
 }
 
 /* The body unpacked into @ret (malloc). False: @answer says why not. */
-static bool unpack(const struct collect_request *request, char **ret, size_t *ret_len, struct collect_answer *answer)
+static bool unpack(const struct serve_request *request, char **ret, size_t *ret_len, struct serve_answer *answer)
 {
-        const char *encoding = collect_request_header(request, "Content-Encoding");
+        const char *encoding = serve_request_header(request, "Content-Encoding");
         size_t len;
-        const void *body = collect_request_body(request, &len);
+        const void *body = serve_request_body(request, &len);
         void *json = NULL;
         int r;
 
@@ -111,7 +123,7 @@ static bool unpack(const struct collect_request *request, char **ret, size_t *re
         return r == 0;
 }
 
-static void ingest(struct collect_api *api, const char *json, size_t len, const char *key, struct collect_answer *ret)
+static void ingest(struct collect_api *api, const char *json, size_t len, const char *key, struct serve_answer *ret)
 {
         int64_t oldest = api->retain_s > 0 ? now_ns() / SECOND_NS - (int64_t)api->retain_s : 0;
         struct ingest_result result;
@@ -126,14 +138,14 @@ static void ingest(struct collect_api *api, const char *json, size_t len, const 
                 answer_json(ret, collect_json_export(result.rejected, result.sentence));
 }
 
-static void post_profiles(void *ctx, const struct collect_request *request, struct collect_answer *ret)
+static void post_profiles(void *ctx, const struct serve_request *request, struct serve_answer *ret)
 {
-        const char *key = collect_request_header(request, "Idempotency-Key");
+        const char *key = serve_request_header(request, "Idempotency-Key");
         struct collect_api *api = ctx;
         char *json;
         size_t len;
 
-        if (!is_json(collect_request_header(request, "Content-Type"))) {
+        if (!is_json(serve_request_header(request, "Content-Type"))) {
                 collect_refuse(ret, 415, "the content type must be application/json");
                 return;
         }
@@ -180,9 +192,9 @@ static bool parse_number(const char *text, int64_t max, int64_t *ret)
 }
 
 /* NULL: fine. */
-static const char *parse_range(const struct collect_request *request, struct store_range *ret)
+static const char *parse_range(const struct serve_request *request, struct store_range *ret)
 {
-        const char *from = collect_request_parameter(request, "from"), *to = collect_request_parameter(request, "to");
+        const char *from = serve_request_parameter(request, "from"), *to = serve_request_parameter(request, "to");
 
         ret->to_ns = now_ns();
         if (to && !parse_moment(to, &ret->to_ns))
@@ -195,9 +207,9 @@ static const char *parse_range(const struct collect_request *request, struct sto
         return NULL;
 }
 
-static const char *parse_series(const struct collect_request *request, int64_t *ret)
+static const char *parse_series(const struct serve_request *request, int64_t *ret)
 {
-        const char *series = collect_request_parameter(request, "series");
+        const char *series = serve_request_parameter(request, "series");
 
         if (series && strcmp(series, "all") != 0 && !parse_number(series, INT64_MAX, ret))
                 return "\"series\" is neither \"all\" nor a number";
@@ -205,10 +217,10 @@ static const char *parse_series(const struct collect_request *request, int64_t *
 }
 
 /* @mode is where query->mode may point to. */
-static const char *parse_query(const struct collect_request *request, enum profile_mode *mode,
+static const char *parse_query(const struct serve_request *request, enum profile_mode *mode,
                                struct collect_query *query)
 {
-        const char *name = collect_request_parameter(request, "mode");
+        const char *name = serve_request_parameter(request, "mode");
         const char *why = parse_range(request, &query->range);
 
         if (!why)
@@ -228,7 +240,7 @@ static int list_one(void *ctx, const struct store_found *found)
         return collect_json_list_add(ctx, found);
 }
 
-static void get_series(void *ctx, const struct collect_request *request, struct collect_answer *ret)
+static void get_series(void *ctx, const struct serve_request *request, struct serve_answer *ret)
 {
         struct collect_api *api = ctx;
         struct store_range range = { 0 };
@@ -257,8 +269,8 @@ static void get_series(void *ctx, const struct collect_request *request, struct 
 }
 
 /* @query says how, @request what. False: @ret says why not. */
-static bool ask(struct collect_api *api, const struct collect_request *request, struct collect_query query,
-                struct profile_set *ret_set, struct collect_meta *ret_meta, struct collect_answer *ret)
+static bool ask(struct collect_api *api, const struct serve_request *request, struct collect_query query,
+                struct profile_set *ret_set, struct collect_meta *ret_meta, struct serve_answer *ret)
 {
         enum profile_mode mode;
         const char *why = parse_query(request, &mode, &query);
@@ -291,7 +303,7 @@ static int write_tree(const struct profile_set *set, const struct collect_meta *
         return r;
 }
 
-static void get_tree(void *ctx, const struct collect_request *request, struct collect_answer *ret)
+static void get_tree(void *ctx, const struct serve_request *request, struct serve_answer *ret)
 {
         struct profile_set set = { 0 };
         struct collect_meta meta;
@@ -304,7 +316,7 @@ static void get_tree(void *ctx, const struct collect_request *request, struct co
         r = write_tree(&set, &meta, &body, &len);
         profile_set_deinit(&set);
         if (r == 0) {
-                *ret = (struct collect_answer){ .status = 200, .type = "application/json", .body = body, .len = len };
+                *ret = (struct serve_answer){ .status = 200, .type = "application/json", .body = body, .len = len };
         } else {
                 free(body);
                 answer_error(ret, r);
@@ -312,7 +324,7 @@ static void get_tree(void *ctx, const struct collect_request *request, struct co
 }
 
 static void answer_top(const struct profile_set *set, const struct collect_meta *meta, int64_t limit,
-                       struct collect_answer *ret)
+                       struct serve_answer *ret)
 {
         struct profile_top *tops = NULL;
         size_t n = 0;
@@ -326,9 +338,9 @@ static void answer_top(const struct profile_set *set, const struct collect_meta 
         free(tops);
 }
 
-static void get_top(void *ctx, const struct collect_request *request, struct collect_answer *ret)
+static void get_top(void *ctx, const struct serve_request *request, struct serve_answer *ret)
 {
-        const char *text = collect_request_parameter(request, "limit");
+        const char *text = serve_request_parameter(request, "limit");
         struct profile_set set = { 0 };
         struct collect_meta meta;
         int64_t limit = TOP_DEFAULT;
@@ -345,21 +357,21 @@ static void get_top(void *ctx, const struct collect_request *request, struct col
 
 /* ---- the rest ------------------------------------------------------------- */
 
-static void get_page(void *ctx, const struct collect_request *request, struct collect_answer *ret)
+static void get_page(void *ctx, const struct serve_request *request, struct serve_answer *ret)
 {
         (void)ctx;
         (void)request;
         collect_page(ret);
 }
 
-static void get_health(void *ctx, const struct collect_request *request, struct collect_answer *ret)
+static void get_health(void *ctx, const struct serve_request *request, struct serve_answer *ret)
 {
         (void)ctx;
         (void)request;
-        *ret = (struct collect_answer){ .status = 200, .type = "text/plain", .body = strdup("ok\n"), .len = 3 };
+        *ret = (struct serve_answer){ .status = 200, .type = "text/plain", .body = strdup("ok\n"), .len = 3 };
 }
 
-const struct collect_route collect_routes[] = {
+const struct serve_route collect_routes[] = {
         { .method = "GET", .path = "/", .open = true, .answer = get_page },
         { .method = "GET", .path = "/healthz", .open = true, .answer = get_health },
         { .method = "POST", .path = "/v1development/profiles", .answer = post_profiles },

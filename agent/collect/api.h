@@ -2,7 +2,7 @@
 #ifndef COLLECT_API_H
 #define COLLECT_API_H
 
-#include "agent/collect/http.h"
+#include "agent/serve/serve.h"
 #include "agent/collect/store.h"
 
 #include <pthread.h>
@@ -14,7 +14,10 @@ struct collect_api {
         pthread_mutex_t ingest; /* one body is unpacked at a time */
 };
 
-extern const struct collect_route collect_routes[];
+/* Fills @ret with a status and a sentence, as JSON. */
+void collect_refuse(struct serve_answer *ret, unsigned status, const char *sentence);
+
+extern const struct serve_route collect_routes[];
 extern const size_t collect_routes_n;
 
 #endif

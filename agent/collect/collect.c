@@ -2,10 +2,8 @@
 /* The door: store, server, and the thread that removes what is not kept any longer. */
 #include "agent/collect/collect.h"
 #include "agent/collect/api.h"
-#include "agent/collect/http.h"
-#include "agent/collect/listen.h"
+#include "agent/serve/serve.h"
 #include "agent/collect/store.h"
-#include "agent/collect/token.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -17,6 +15,9 @@
 
 #define SECOND_NS INT64_C(1000000000)
 
+#define THREADS        4
+#define BODY_MAX_BYTES ((size_t)16 << 20)
+
 /* Between two rounds of retention. */
 #define RETAIN_EVERY_S 10
 
@@ -26,7 +27,7 @@
 struct collect {
         struct collect_config config; /* its strings are not kept */
         struct collect_api api;
-        struct collect_http *http;
+        struct serve *serve;
         char *token;
         uint16_t port;
 
@@ -111,9 +112,12 @@ static struct collect *collect_new(const struct collect_config *config)
 
 static int start_threads(struct collect *collect, int listen_fd)
 {
-        struct collect_http_config config = {
+        struct serve_config config = {
                 .listen_fd = listen_fd,
                 .token = collect->token,
+                .threads = THREADS,
+                .body_max = BODY_MAX_BYTES,
+                .refuse = collect_refuse,
                 .routes = collect_routes,
                 .routes_n = collect_routes_n,
                 .ctx = &collect->api,
@@ -123,12 +127,20 @@ static int start_threads(struct collect *collect, int listen_fd)
 
         /* Signals are for the main thread. */
         sigfillset(&all);
+        sigdelset(&all, SIGSYS);
         pthread_sigmask(SIG_SETMASK, &all, &old);
-        r = collect_http_open(&config, &collect->http);
+        r = serve_open(&config, &collect->serve);
         if (r == 0)
                 r = start_retention(collect);
         pthread_sigmask(SIG_SETMASK, &old, NULL);
         return r;
+}
+
+static int listen_at(const char *address, int *ret_fd, uint16_t *ret_port, char *reason, size_t reason_size)
+{
+        int r = serve_listen(address, ret_fd, ret_port, reason, reason_size);
+
+        return r == SERVE_E_ADDRESS ? COLLECT_E_ADDRESS : r == SERVE_E_IN_USE ? COLLECT_E_IN_USE : r;
 }
 
 int collect_open(const struct collect_config *config, struct collect **ret, char *reason, size_t reason_size)
@@ -141,11 +153,11 @@ int collect_open(const struct collect_config *config, struct collect **ret, char
         if (!collect)
                 return -ENOMEM;
         if (config->token_file)
-                r = collect_token_read(config->token_file, &collect->token, reason, reason_size);
+                r = serve_token_read(config->token_file, &collect->token, reason, reason_size);
         if (r == 0)
                 r = store_open(config->data, &collect->api.store, reason, reason_size);
         if (r == 0)
-                r = collect_listen(config->listen, &fd, &collect->port, reason, reason_size);
+                r = listen_at(config->listen, &fd, &collect->port, reason, reason_size);
         if (r == 0) {
                 r = start_threads(collect, fd);
                 if (r < 0)
@@ -168,7 +180,7 @@ void collect_close(struct collect *collect)
 {
         if (!collect)
                 return;
-        collect_http_close(collect->http);
+        serve_close(collect->serve);
         stop_retention(collect);
         store_close(collect->api.store);
         pthread_cond_destroy(&collect->stop);

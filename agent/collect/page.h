@@ -2,8 +2,8 @@
 #ifndef COLLECT_PAGE_H
 #define COLLECT_PAGE_H
 
-#include "agent/collect/http.h"
+#include "agent/serve/serve.h"
 
-void collect_page(struct collect_answer *ret);
+void collect_page(struct serve_answer *ret);
 
 #endif

@@ -25,6 +25,7 @@ static int start_thread(struct send_worker *worker)
         int r;
 
         sigfillset(&all);
+        sigdelset(&all, SIGSYS); /* the kernel ends a thread that blocks it and makes a call it may not */
         pthread_sigmask(SIG_SETMASK, &all, &old);
         r = pthread_create(&worker->thread, NULL, send_worker_run, worker);
         pthread_sigmask(SIG_SETMASK, &old, NULL);

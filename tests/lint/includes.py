@@ -17,9 +17,10 @@ COMMON = {"agent/format/embed.h"}  # how any room embeds a file
 # A library's header, and the only files that may include it.
 CONFINED = {
     "curl/curl.h": r"agent/send/http\.c|tests/unit/.*",
-    "microhttpd.h": r"agent/collect/http\.c",
+    "microhttpd.h": r"agent/serve/http\.c",
     "sqlite3.h": r"agent/collect/store[a-z_]*\.[ch]|tests/unit/collect_.*",
-    "sys/capability.h": r"nsutil/privilege\.c|tests/unit/nsutil_.*",
+    "sys/capability.h": r"nsutil/privilege\.c|agent/confine/capabilities\.c|tests/unit/.*",
+    "seccomp.h": r"agent/confine/calls\.c",
     "libelf.h": r"elfsym/[a-z]*\.[ch]|tests/unit/elfsym_.*",
     "gelf.h": r"elfsym/[a-z]*\.[ch]|tests/unit/elfsym_.*",
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/collect/pack.h"
-#include "agent/collect/token.h"
 #include "tests/unit/support/guard.h"
 #include "tests/unit/support/suite.h"
 
@@ -57,25 +56,5 @@ Test(collect_pack, broken_numbers)
 
                 cr_expect_eq(collect_unpack(&in), 0, "row %zu", i);
                 cr_expect(in.failed, "row %zu", i);
-        }
-}
-
-Test(collect_pack, tokens)
-{
-        static const struct {
-                const char *header;
-                bool matches;
-        } rows[] = {
-                { NULL, false },           { "", false },
-                { "Bearer", false },       { "Bearer ", false },
-                { "Bearer abc", true },    { "bearer abc", true },
-                { "Bearer  abc", false },  { "Bearer ab", false },
-                { "Bearer abcd", false },  { "Bearer abcabc", false },
-                { "Bearer abd", false },   { "Basic abc", false },
-        };
-
-        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-                const char *header = rows[i].header ? guard_copy(rows[i].header, strlen(rows[i].header) + 1) : NULL;
-                cr_expect_eq(collect_token_matches(guard_copy("abc", 4), header), rows[i].matches, "row %zu", i);
         }
 }

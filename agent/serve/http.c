@@ -7,14 +7,14 @@
  *
  * All senders together may hold so much memory and no more.
  */
-#include "agent/collect/http.h"
-#include "agent/collect/json.h"
-#include "agent/collect/token.h"
+#include "agent/serve/serve.h"
 #include "agent/format/format.h"
+#include "agent/serve/token.h"
 
 #include <errno.h>
 #include <microhttpd.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,20 +22,18 @@
 #include <time.h>
 #include <unistd.h>
 
-#define THREADS             4
 #define CONNECTIONS_MAX     128
 #define IDLE_TIMEOUT_S      30
 #define HEADERS_MAX_BYTES   (32 << 10)
-#define BODY_MAX_BYTES      ((size_t)16 << 20) /* as it comes, compressed */
-#define BODIES_MAX_BYTES    ((size_t)64 << 20) /* of all requests under way */
+#define BODIES_UNDER_WAY    4 /* of the largest size, at the same time */
 #define CLOSING_MAX_S       3
 
 /* Answers from here on are worth compressing. */
 #define GZIP_MIN_BYTES 1024
 
-struct collect_http {
+struct serve {
         struct MHD_Daemon *daemon;
-        struct collect_http_config config;
+        struct serve_config config;
         _Atomic size_t held; /* bytes of bodies */
 
         pthread_mutex_t lock;
@@ -43,10 +41,10 @@ struct collect_http {
         unsigned active; /* requests under way */
 };
 
-struct collect_request {
-        struct collect_http *http;
+struct serve_request {
+        struct serve *serve;
         struct MHD_Connection *connection;
-        const struct collect_route *route;
+        const struct serve_route *route;
         unsigned refused; /* status; 0: not */
         const char *sentence;
         char *body;
@@ -55,38 +53,26 @@ struct collect_request {
 
 /* ---- what routes see ------------------------------------------------------ */
 
-const char *collect_request_parameter(const struct collect_request *request, const char *name)
+const char *serve_request_parameter(const struct serve_request *request, const char *name)
 {
         return MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, name);
 }
 
-const char *collect_request_header(const struct collect_request *request, const char *name)
+const char *serve_request_header(const struct serve_request *request, const char *name)
 {
         return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
 }
 
-const void *collect_request_body(const struct collect_request *request, size_t *ret_len)
+const void *serve_request_body(const struct serve_request *request, size_t *ret_len)
 {
         *ret_len = request->len;
         return request->body;
 }
 
-void collect_refuse(struct collect_answer *ret, unsigned status, const char *sentence)
-{
-        char *body = collect_json_error(status, sentence);
-
-        *ret = (struct collect_answer){
-                .status = status,
-                .type = "application/json",
-                .body = body,
-                .len = body ? strlen(body) : 0,
-        };
-}
-
 /* ---- answering ------------------------------------------------------------ */
 
 /* Compresses in place; an answer that cannot be is sent as it is. */
-static bool compress(struct collect_answer *answer)
+static bool compress(struct serve_answer *answer)
 {
         void *packed;
         size_t len;
@@ -99,7 +85,7 @@ static bool compress(struct collect_answer *answer)
         return true;
 }
 
-static void add_headers(struct MHD_Response *response, const struct collect_answer *answer)
+static void add_headers(struct MHD_Response *response, const struct serve_answer *answer)
 {
         const char *const headers[][2] = {
                 { "Content-Type", answer->type },
@@ -119,9 +105,9 @@ static void add_headers(struct MHD_Response *response, const struct collect_answ
 }
 
 /* Consumes what @answer holds. */
-static enum MHD_Result send_answer(const struct collect_request *request, struct collect_answer *answer)
+static enum MHD_Result send_answer(const struct serve_request *request, struct serve_answer *answer)
 {
-        const char *accepted = collect_request_header(request, "Accept-Encoding");
+        const char *accepted = serve_request_header(request, "Accept-Encoding");
         bool compressed = answer->body && answer->len >= GZIP_MIN_BYTES && accepted && strstr(accepted, "gzip") &&
                           compress(answer);
         enum MHD_Result result = MHD_NO;
@@ -144,21 +130,21 @@ static enum MHD_Result send_answer(const struct collect_request *request, struct
         return result;
 }
 
-static enum MHD_Result give_answer(const struct collect_request *request)
+static enum MHD_Result give_answer(const struct serve_request *request)
 {
-        struct collect_answer answer = { 0 };
+        struct serve_answer answer = { 0 };
 
         if (request->refused)
-                collect_refuse(&answer, request->refused, request->sentence);
+                request->serve->config.refuse(&answer, request->refused, request->sentence);
         else
-                request->route->answer(request->http->config.ctx, request, &answer);
+                request->route->answer(request->serve->config.ctx, request, &answer);
         return send_answer(request, &answer);
 }
 
 /* ---- reading -------------------------------------------------------------- */
 
 /* The first thing that is wrong is what is told. */
-static void refuse(struct collect_request *request, unsigned status, const char *sentence)
+static void refuse(struct serve_request *request, unsigned status, const char *sentence)
 {
         if (request->refused)
                 return;
@@ -172,9 +158,9 @@ static bool is_method(const char *method, const char *wanted)
         return strcmp(method, wanted) == 0 || (strcmp(method, "HEAD") == 0 && strcmp(wanted, "GET") == 0);
 }
 
-static void find_route(struct collect_request *request, const char *method, const char *path)
+static void find_route(struct serve_request *request, const char *method, const char *path)
 {
-        const struct collect_http_config *config = &request->http->config;
+        const struct serve_config *config = &request->serve->config;
 
         for (size_t i = 0; i < config->routes_n; i++) {
                 if (strcmp(config->routes[i].path, path) != 0)
@@ -189,22 +175,22 @@ static void find_route(struct collect_request *request, const char *method, cons
                 refuse(request, MHD_HTTP_NOT_FOUND, "there is nothing at this path");
 }
 
-static void check(struct collect_request *request, const char *method, const char *path)
+static void check(struct serve_request *request, const char *method, const char *path)
 {
-        const char *authorization = collect_request_header(request, "Authorization");
-        const char *length = collect_request_header(request, "Content-Length");
-        const char *token = request->http->config.token;
+        const char *authorization = serve_request_header(request, "Authorization");
+        const char *length = serve_request_header(request, "Content-Length");
+        const char *token = request->serve->config.token;
 
         find_route(request, method, path);
         if (request->refused)
                 return;
-        if (token && !request->route->open && !collect_token_matches(token, authorization))
+        if (token && !request->route->open && !serve_token_matches(token, authorization))
                 refuse(request, MHD_HTTP_UNAUTHORIZED, "the bearer token is missing or wrong");
-        if (length && strtoull(length, NULL, 10) > BODY_MAX_BYTES)
-                refuse(request, MHD_HTTP_CONTENT_TOO_LARGE, "the body is larger than 16 MiB");
+        if (length && strtoull(length, NULL, 10) > request->serve->config.body_max)
+                refuse(request, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large");
 }
 
-static bool make_room(struct collect_request *request, size_t more)
+static bool make_room(struct serve_request *request, size_t more)
 {
         size_t size = request->size > 0 ? request->size : 4096;
         char *body;
@@ -221,14 +207,14 @@ static bool make_room(struct collect_request *request, size_t more)
         return true;
 }
 
-static void take(struct collect_request *request, const char *data, size_t len)
+static void take(struct serve_request *request, const char *data, size_t len)
 {
-        struct collect_http *http = request->http;
+        struct serve *serve = request->serve;
 
-        if (len > BODY_MAX_BYTES - request->len) {
-                refuse(request, MHD_HTTP_CONTENT_TOO_LARGE, "the body is larger than 16 MiB");
-        } else if (atomic_fetch_add(&http->held, len) + len > BODIES_MAX_BYTES || !make_room(request, len)) {
-                atomic_fetch_sub(&http->held, len);
+        if (len > serve->config.body_max - request->len) {
+                refuse(request, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large");
+        } else if (atomic_fetch_add(&serve->held, len) + len > serve->config.body_max * BODIES_UNDER_WAY || !make_room(request, len)) {
+                atomic_fetch_sub(&serve->held, len);
                 refuse(request, MHD_HTTP_SERVICE_UNAVAILABLE, "too much is being sent at the moment");
         } else {
                 memcpy(request->body + request->len, data, len);
@@ -237,28 +223,28 @@ static void take(struct collect_request *request, const char *data, size_t len)
 }
 
 /* MHD_NO closes the connection: a refused body that goes on for ever. */
-static enum MHD_Result read_part(struct collect_request *request, const char *data, size_t len)
+static enum MHD_Result read_part(struct serve_request *request, const char *data, size_t len)
 {
         if (!request->refused)
                 take(request, data, len);
         if (request->refused)
                 request->thrown_away += len;
-        return request->thrown_away <= BODY_MAX_BYTES ? MHD_YES : MHD_NO;
+        return request->thrown_away <= request->serve->config.body_max ? MHD_YES : MHD_NO;
 }
 
 /* ---- MHD's callbacks ------------------------------------------------------ */
 
-static enum MHD_Result start_request(struct collect_http *http, struct MHD_Connection *connection, const char *method,
+static enum MHD_Result start_request(struct serve *serve, struct MHD_Connection *connection, const char *method,
                                      const char *path, void **ret)
 {
-        struct collect_request *request = calloc(1, sizeof(*request));
+        struct serve_request *request = calloc(1, sizeof(*request));
 
         if (!request)
                 return MHD_NO;
-        pthread_mutex_lock(&http->lock);
-        http->active++;
-        pthread_mutex_unlock(&http->lock);
-        request->http = http;
+        pthread_mutex_lock(&serve->lock);
+        serve->active++;
+        pthread_mutex_unlock(&serve->lock);
+        request->serve = serve;
         request->connection = connection;
         *ret = request;
         check(request, method, path);
@@ -282,80 +268,86 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
 
 static void on_end(void *ctx, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode why)
 {
-        struct collect_http *http = ctx;
-        struct collect_request *request = *state;
+        struct serve *serve = ctx;
+        struct serve_request *request = *state;
 
         (void)connection;
         (void)why;
         if (!request)
                 return;
-        atomic_fetch_sub(&http->held, request->len);
+        atomic_fetch_sub(&serve->held, request->len);
         free(request->body);
         free(request);
         *state = NULL;
-        pthread_mutex_lock(&http->lock);
-        if (--http->active == 0)
-                pthread_cond_signal(&http->idle);
-        pthread_mutex_unlock(&http->lock);
+        pthread_mutex_lock(&serve->lock);
+        if (--serve->active == 0)
+                pthread_cond_signal(&serve->idle);
+        pthread_mutex_unlock(&serve->lock);
 }
 
 /* ---- opening and closing -------------------------------------------------- */
 
-int collect_http_open(const struct collect_http_config *config, struct collect_http **ret)
+int serve_open(const struct serve_config *config, struct serve **ret)
 {
-        struct collect_http *http = calloc(1, sizeof(*http));
+        struct serve *serve = calloc(1, sizeof(*serve));
+        sigset_t all, old;
 
-        if (!http) {
+        if (!serve) {
                 close(config->listen_fd);
                 return -ENOMEM;
         }
-        http->config = *config;
-        pthread_mutex_init(&http->lock, NULL);
-        pthread_cond_init(&http->idle, NULL);
-        http->daemon = MHD_start_daemon(MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_ITC, 0, NULL, NULL,
-                                        on_request, http,
+        serve->config = *config;
+        pthread_mutex_init(&serve->lock, NULL);
+        pthread_cond_init(&serve->idle, NULL);
+        /* Signals are for the main thread, but for the one that says which system call was refused: see confine. */
+        sigfillset(&all);
+        sigdelset(&all, SIGSYS);
+        pthread_sigmask(SIG_SETMASK, &all, &old);
+        serve->daemon = MHD_start_daemon(MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_ITC, 0, NULL, NULL,
+                                        on_request, serve,
                                         MHD_OPTION_LISTEN_SOCKET, (MHD_socket)config->listen_fd,
-                                        MHD_OPTION_NOTIFY_COMPLETED, on_end, http,
-                                        MHD_OPTION_THREAD_POOL_SIZE, (unsigned)THREADS,
+                                        MHD_OPTION_NOTIFY_COMPLETED, on_end, serve,
+                                        MHD_OPTION_THREAD_POOL_SIZE, config->threads,
                                         MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
                                         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S,
                                         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADERS_MAX_BYTES,
                                         MHD_OPTION_END);
-        if (!http->daemon) {
+        pthread_sigmask(SIG_SETMASK, &old, NULL);
+        if (!serve->daemon) {
                 close(config->listen_fd);
-                collect_http_close(http);
+                serve_close(serve);
                 return -EIO;
         }
-        *ret = http;
+        *ret = serve;
         return 0;
 }
 
-static void wait_until_idle(struct collect_http *http)
+static void wait_until_idle(struct serve *serve)
 {
         struct timespec until;
         int r = 0;
 
         clock_gettime(CLOCK_REALTIME, &until);
         until.tv_sec += CLOSING_MAX_S;
-        pthread_mutex_lock(&http->lock);
-        while (http->active > 0 && r == 0)
-                r = pthread_cond_timedwait(&http->idle, &http->lock, &until);
-        pthread_mutex_unlock(&http->lock);
+        pthread_mutex_lock(&serve->lock);
+        while (serve->active > 0 && r == 0)
+                r = pthread_cond_timedwait(&serve->idle, &serve->lock, &until);
+        pthread_mutex_unlock(&serve->lock);
 }
 
-void collect_http_close(struct collect_http *http)
+void serve_close(struct serve *serve)
 {
-        if (!http)
+        if (!serve)
                 return;
-        if (http->daemon) {
-                MHD_socket fd = MHD_quiesce_daemon(http->daemon);
+        if (serve->daemon) {
+                MHD_socket fd = MHD_quiesce_daemon(serve->daemon);
 
-                wait_until_idle(http);
-                MHD_stop_daemon(http->daemon);
+                wait_until_idle(serve);
+                MHD_stop_daemon(serve->daemon);
                 if (fd != MHD_INVALID_SOCKET)
                         close(fd);
         }
-        pthread_cond_destroy(&http->idle);
-        pthread_mutex_destroy(&http->lock);
-        free(http);
+        pthread_cond_destroy(&serve->idle);
+        pthread_mutex_destroy(&serve->lock);
+        free(serve);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where the collector is reached: "127.0.0.1:7411", "[::1]:7411", "localhost:0". */
-#include "agent/collect/listen.h"
-#include "agent/collect/collect.h"
+/* Where the server is reached: "127.0.0.1:7411", "[::1]:7411", "localhost:0". */
+#include "agent/serve/serve.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -70,7 +69,7 @@ static uint16_t port_of(int fd)
         return (uint16_t)number;
 }
 
-int collect_listen(const char *address, int *ret_fd, uint16_t *ret_port, char *reason, size_t reason_size)
+int serve_listen(const char *address, int *ret_fd, uint16_t *ret_port, char *reason, size_t reason_size)
 {
         struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV }, *info;
         char host[HOST_SIZE], port[PORT_SIZE];
@@ -78,18 +77,18 @@ int collect_listen(const char *address, int *ret_fd, uint16_t *ret_port, char *r
 
         if (split(address, host, port) < 0) {
                 snprintf(reason, reason_size, "\"%s\" is not an address to listen on: expected ADDR:PORT", address);
-                return COLLECT_E_ADDRESS;
+                return SERVE_E_ADDRESS;
         }
         r = getaddrinfo(host, port, &hints, &info);
         if (r != 0) {
                 snprintf(reason, reason_size, "cannot listen on %s: %s", address, gai_strerror(r));
-                return COLLECT_E_ADDRESS;
+                return SERVE_E_ADDRESS;
         }
         fd = bind_and_listen(info);
         freeaddrinfo(info);
         if (fd < 0) {
                 snprintf(reason, reason_size, "cannot listen on %s: %s", address, strerror(-fd));
-                return fd == -EADDRINUSE ? COLLECT_E_IN_USE : fd;
+                return fd == -EADDRINUSE ? SERVE_E_IN_USE : fd;
         }
         *ret_port = port_of(fd);
         *ret_fd = fd;

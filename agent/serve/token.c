@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The bearer token (RFC 6750). How long comparing takes tells nothing about where two tokens differ. */
-#include "agent/collect/token.h"
+#include "agent/serve/serve.h"
+#include "agent/serve/token.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,7 +14,7 @@
 
 #define SCHEME "Bearer "
 
-int collect_token_read(const char *path, char **ret, char *reason, size_t reason_size)
+int serve_token_read(const char *path, char **ret, char *reason, size_t reason_size)
 {
         FILE *file = fopen(path, "re");
         char line[TOKEN_MAX + 2] = "", *token;
@@ -39,7 +40,7 @@ int collect_token_read(const char *path, char **ret, char *reason, size_t reason
         return 0;
 }
 
-bool collect_token_matches(const char *token, const char *authorization)
+bool serve_token_matches(const char *token, const char *authorization)
 {
         size_t wanted = strlen(token), len;
         unsigned char differ;
