@@ -132,6 +132,14 @@ void code_cache_deinit(struct code_cache *cache)
         *cache = (struct code_cache){ 0 };
 }
 
+void code_cache_clear(struct code_cache *cache)
+{
+        uint32_t serial = cache->next_serial;
+
+        code_cache_deinit(cache);
+        cache->next_serial = serial;
+}
+
 /* ---- resolving --------------------------------------------------------------- */
 
 /* What is being read of a code object. */

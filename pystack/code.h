@@ -77,6 +77,9 @@ struct code_entry *code_cache_find(const struct code_cache *cache, uint64_t addr
 int code_cache_resolve(struct code_cache *cache, const struct layout *layout, const struct pystack_reader *reader,
                        uint64_t type, uint64_t addr, struct code_entry **ret);
 
+/* Forgets all that is known; serials go on. */
+void code_cache_clear(struct code_cache *cache);
+
 /* Frees what was retired: called when the caller has seen the last of it. */
 void code_cache_sweep(struct code_cache *cache);
 

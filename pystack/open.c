@@ -138,16 +138,28 @@ const uint32_t *pystack_abis(void)
         return layout_abis;
 }
 
-void pystack_close(struct pystack *py)
+void pystack_trim(struct pystack *py)
 {
-        if (!py)
-                return;
-        code_cache_deinit(&py->codes);
+        code_cache_clear(&py->codes);
         free(py->threads);
         free(py->buf);
         free(py->iov);
         free(py->raw);
         free(py->frames);
+        py->threads = NULL;
+        py->buf = NULL;
+        py->iov = NULL;
+        py->raw = NULL;
+        py->frames = NULL;
+        py->n_threads = py->cap_threads = 0;
+        py->buf_size = py->iov_size = 0;
+}
+
+void pystack_close(struct pystack *py)
+{
+        if (!py)
+                return;
+        pystack_trim(py);
         replay_free(py->replay);
         free(py);
 }

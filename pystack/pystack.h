@@ -162,6 +162,9 @@ uint64_t pystack_thread_tstate(const struct pystack_thread *thread);
  */
 int pystack_sample(struct pystack *py, struct pystack_thread *thread, unsigned max_tries, struct pystack_stack *ret);
 
+/* Lets go of all memory that can be had again by reading, code objects and stacks that were returned included. */
+void pystack_trim(struct pystack *py);
+
 /* The line that @frame is executing, 0 if its code has no line there. */
 uint32_t pystack_line(struct pystack *py, const struct pystack_frame *frame);
 

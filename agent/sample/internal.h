@@ -56,6 +56,10 @@ struct tick {
         /* Starts its threads: 0, -errno, or SAMPLE_E_ENGINE with the reason. */
         int (*start)(struct sampler *sampler, void **ret, char *reason, size_t reason_size);
         void (*stop)(void *state);
+        /* Looks after the readers, see sampler_check(). */
+        void (*check)(void *state, struct sampler_health *ret);
+        /* The sampler's period has changed. NULL: it is looked up for every tick. */
+        void (*set_period)(void *state);
         /* Prepares for @target, which is in nobody's hands yet. NULL: nothing to prepare. */
         int (*add)(void *state, struct target *target);
 };
@@ -66,7 +70,8 @@ extern const struct tick tick_blocking;
 
 struct sampler {
         struct sample_config config;
-        uint64_t period_ns;
+        _Atomic uint64_t period_ns;
+        _Atomic uint64_t period_before_ns, period_since_ns; /* ticks before that moment (CLOCK_MONOTONIC) had that one */
         pthread_rwlock_t lock; /* guards the table, not the targets in it */
         struct target *targets;
         const struct tick *tick;
@@ -83,8 +88,11 @@ struct tick_event {
         int cpu; /* on which the caller is pinned, and on which the thread was running */
 };
 
-/* Reads the thread if its process is a target. Called from ticks. */
-void sampler_tick(struct sampler *sampler, const struct tick_event *event);
+/* The time that a tick at @at_ns stands for. */
+uint64_t sampler_period_ns(const struct sampler *sampler, uint64_t at_ns);
+
+/* Reads the thread if its process is a target, and says whether it is. Called from ticks. */
+bool sampler_tick(struct sampler *sampler, const struct tick_event *event);
 
 int target_new(pid_t pid, struct pystack *py, struct target **ret);
 void target_free(struct target *target); /* accepts NULL */
@@ -100,6 +108,8 @@ void target_add_pseudo(struct target *target, const struct sampler *sampler, con
                        const char *name, enum profile_state state);
 /* Brings all members up to date: new threads, ended ones, those that have begun to run Python. */
 void target_list_members(struct target *target);
+/* Empties what is only a cache. */
+void target_trim(struct target *target);
 int target_take(struct target *target, const struct sampler *sampler, struct profile **ret);
 struct member *target_member(struct target *target, pid_t tid);
 

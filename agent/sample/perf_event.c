@@ -67,6 +67,11 @@ int perf_enable(int fd, bool on)
         return ioctl(fd, on ? PERF_EVENT_IOC_ENABLE : PERF_EVENT_IOC_DISABLE, 0) < 0 ? -errno : 0;
 }
 
+int perf_set_period(int fd, uint64_t period_ns)
+{
+        return ioctl(fd, PERF_EVENT_IOC_PERIOD, &period_ns) < 0 ? -errno : 0;
+}
+
 /* ---- rings --------------------------------------------------------------------- */
 
 int perf_ring_open(int fd, struct perf_ring *ret)
@@ -85,6 +90,13 @@ void perf_ring_close(struct perf_ring *ring)
         if (ring->pages)
                 munmap(ring->pages, ring->size);
         *ring = (struct perf_ring){ 0 };
+}
+
+bool perf_ring_is_empty(const struct perf_ring *ring)
+{
+        const struct perf_event_mmap_page *page = ring->pages;
+
+        return __atomic_load_n(&page->data_head, __ATOMIC_ACQUIRE) == __atomic_load_n(&page->data_tail, __ATOMIC_RELAXED);
 }
 
 /* What PERF_SAMPLE_TID | PERF_SAMPLE_TIME puts into a record. */

@@ -32,6 +32,9 @@ int perf_redirect(int fd, int ring_fd);
 
 int perf_enable(int fd, bool on);
 
+/* Ticks of an event of perf_open_cpu() are so far apart from now on. */
+int perf_set_period(int fd, uint64_t period_ns);
+
 /* ---- rings --------------------------------------------------------------------- */
 
 struct perf_ring {
@@ -42,6 +45,8 @@ struct perf_ring {
 
 int perf_ring_open(int fd, struct perf_ring *ret);
 void perf_ring_close(struct perf_ring *ring); /* accepts {0} */
+
+bool perf_ring_is_empty(const struct perf_ring *ring);
 
 /* Ticks of one thread found in the ring together. */
 struct perf_batch {

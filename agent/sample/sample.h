@@ -65,6 +65,27 @@ const char *sampler_describe(const struct sampler *sampler);
 const char *sampler_refused(const struct sampler *sampler);
 
 /*
+ * Another rate from now on, of a sampler of the machine. Each sample stands for
+ * the time between ticks at the moment of its own.
+ */
+void sampler_set_rate(struct sampler *sampler, unsigned rate);
+
+/* Lets go of what is known of code objects and stacks; it is read again where it is met again. */
+void sampler_trim(struct sampler *sampler);
+
+/* How it goes, since it was opened. */
+struct sampler_health {
+        uint64_t lost;    /* ticks that the kernel had no room for */
+        unsigned stalled; /* checks in a row that have found ticks waiting for a reader that had not moved */
+};
+
+/*
+ * Looks after the readers: to be called every few seconds by the thread that has
+ * opened the sampler. CPUs that have come back since get a new one.
+ */
+void sampler_check(struct sampler *sampler, struct sampler_health *ret);
+
+/*
  * Adds a process. @py is consumed on success. The target is named by its pid
  * until it is removed; -EEXIST if there is one.
  */

@@ -7,6 +7,8 @@
 #include "internal.h"
 
 #include <errno.h>
+#include <malloc.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,7 +54,7 @@ int sampler_open(const struct sample_config *config, struct sampler **ret, char 
         if (!s)
                 return -ENOMEM;
         s->config = *config;
-        s->period_ns = 1000000000u / config->rate;
+        atomic_init(&s->period_ns, 1000000000u / config->rate);
         pthread_rwlock_init(&s->lock, NULL);
         int r = start_tick(s, reason, reason_size);
         if (r != 0) {
@@ -147,7 +149,7 @@ int sampler_take(struct sampler *s, pid_t pid, struct profile **ret)
         return r;
 }
 
-void sampler_tick(struct sampler *s, const struct tick_event *event)
+bool sampler_tick(struct sampler *s, const struct tick_event *event)
 {
         struct target *t;
 
@@ -160,4 +162,43 @@ void sampler_tick(struct sampler *s, const struct tick_event *event)
                 pthread_mutex_unlock(&t->lock);
         }
         pthread_rwlock_unlock(&s->lock);
+        return t != NULL;
+}
+
+/* ---- the whole -------------------------------------------------------------- */
+
+uint64_t sampler_period_ns(const struct sampler *s, uint64_t at_ns)
+{
+        return at_ns < atomic_load(&s->period_since_ns) ? atomic_load(&s->period_before_ns) : atomic_load(&s->period_ns);
+}
+
+void sampler_set_rate(struct sampler *s, unsigned rate)
+{
+        uint64_t period = 1000000000u / rate;
+
+        if (period == atomic_load(&s->period_ns))
+                return;
+        s->config.rate = rate;
+        atomic_store(&s->period_before_ns, atomic_load(&s->period_ns));
+        atomic_store(&s->period_ns, period);
+        atomic_store(&s->period_since_ns, clock_ns(CLOCK_MONOTONIC));
+        if (s->tick->set_period)
+                s->tick->set_period(s->tick_state);
+}
+
+void sampler_trim(struct sampler *s)
+{
+        pthread_rwlock_rdlock(&s->lock);
+        for (struct target *t = s->targets; t; t = t->hh.next) {
+                pthread_mutex_lock(&t->lock);
+                target_trim(t);
+                pthread_mutex_unlock(&t->lock);
+        }
+        pthread_rwlock_unlock(&s->lock);
+        malloc_trim(0);
+}
+
+void sampler_check(struct sampler *s, struct sampler_health *ret)
+{
+        s->tick->check(s->tick_state, ret);
 }

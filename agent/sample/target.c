@@ -8,6 +8,7 @@
 #include "nsutil/nsutil.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -288,12 +289,18 @@ void target_add_pseudo(struct target *t, const struct sampler *s, const struct t
         target_add_known(t, s, event, NULL, stacks_pseudo(t->profile, name), state);
 }
 
+void target_trim(struct target *t)
+{
+        pystack_trim(t->py);
+        stacks_deinit(&t->stacks);
+}
+
 int target_take(struct target *t, const struct sampler *s, struct profile **ret)
 {
         struct profile *done = t->profile;
         struct profile_settings settings = {
                 .mode = s->config.mode,
-                .period_ns = s->period_ns,
+                .period_ns = atomic_load(&s->period_ns),
                 .start_ns = t->since_ns,
                 .duration_ns = clock_ns(CLOCK_MONOTONIC) - t->since_mono_ns,
                 .engine = s->tick->name,

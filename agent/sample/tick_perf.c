@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <semaphore.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,9 +34,9 @@
 
 struct perf_tick {
         struct sampler *sampler;
-        struct reader *readers;
-        size_t n_readers;
-        int stop_fd;
+        struct reader *readers; /* by CPU */
+        size_t n_readers;       /* places for them */
+        uint64_t lost;          /* ticks, of readers that have ended */
         sem_t ready; /* posted by each reader */
         bool user_only; /* ticks in the kernel are refused */
 };
@@ -45,9 +46,17 @@ struct reader {
         struct perf_tick *tick;
         pthread_t thread;
         int cpu;
-        int fd; /* of the event that has the ring */
+        int fd;      /* of the event that has the ring */
+        int stop_fd; /* an eventfd: it is to end */
+        bool running;
         struct perf_ring ring;
-        bool pinned, realtime; /* known once it is ready */
+        uint64_t untold;        /* ticks lost since a target was last read */
+        bool pinned, realtime;  /* known once it is ready */
+
+        _Atomic uint64_t lost;  /* since it was started */
+        _Atomic uint64_t turns; /* how often it has emptied the ring */
+        uint64_t turns_seen, count_seen; /* at the last check */
+        unsigned stalled;
 };
 
 static bool machine_scope(const struct perf_tick *tick)
@@ -66,19 +75,35 @@ static void read_batch(struct reader *r, const struct perf_batch *batch, size_t 
                 pid_t pid = (pid_t)batch[i].pid;
                 if (pid <= 0)
                         continue; /* outside our PID namespace, or ending */
-                /* One stack for the newest tick: the older ones belonged to stacks that nobody has seen. */
-                struct tick_event event = { .pid = pid, .tid = (pid_t)batch[i].tid, .ns = s->period_ns,
-                                            .late = batch[i].ticks - 1 + (now > batch[i].time + LATE_NS),
+                /*
+                 * One stack for the newest tick: the older ones belonged to stacks that nobody has seen. Whose
+                 * ticks had no room in the ring is not known; most likely they were the next one's.
+                 */
+                struct tick_event event = { .pid = pid, .tid = (pid_t)batch[i].tid,
+                                            .ns = sampler_period_ns(s, batch[i].time),
+                                            .late = batch[i].ticks - 1 + (now > batch[i].time + LATE_NS) + r->untold,
                                             .cpu = r->cpu };
-                sampler_tick(s, &event);
+                if (sampler_tick(s, &event))
+                        r->untold = 0;
         }
+}
+
+static void empty_ring(struct reader *r)
+{
+        struct perf_batch batch[BATCH_MAX];
+        uint64_t before = r->ring.lost;
+        size_t n = perf_ring_drain(&r->ring, batch, BATCH_MAX);
+
+        r->untold += r->ring.lost - before;
+        atomic_store(&r->lost, r->ring.lost);
+        read_batch(r, batch, n);
+        atomic_fetch_add(&r->turns, 1);
 }
 
 static void *run_reader(void *arg)
 {
         struct reader *r = arg;
-        struct perf_batch batch[BATCH_MAX];
-        struct pollfd fds[] = { { .fd = r->fd, .events = POLLIN }, { .fd = r->tick->stop_fd, .events = POLLIN } };
+        struct pollfd fds[] = { { .fd = r->fd, .events = POLLIN }, { .fd = r->stop_fd, .events = POLLIN } };
 
         r->pinned = reader_pin(r->cpu);
         r->realtime = reader_realtime();
@@ -89,49 +114,109 @@ static void *run_reader(void *arg)
                 if (poll(fds, 2, -1) < 0 && errno != EINTR)
                         break;
                 if (fds[1].revents || (fds[0].revents & (POLLERR | POLLHUP | POLLNVAL)))
-                        break; /* told to stop, or the CPU has gone offline */
-                read_batch(r, batch, perf_ring_drain(&r->ring, batch, BATCH_MAX));
+                        break;
+                empty_ring(r);
         }
         return NULL;
 }
 
+static void release(struct reader *r)
+{
+        perf_ring_close(&r->ring);
+        close(r->fd);
+        if (r->stop_fd >= 0)
+                close(r->stop_fd);
+}
+
 static int open_reader(struct perf_tick *tick, int cpu)
 {
-        struct reader *r = &tick->readers[tick->n_readers];
-        int fd = machine_scope(tick) ? perf_open_cpu(cpu, tick->sampler->period_ns) : perf_open_ring_only(cpu);
+        struct reader *r = &tick->readers[cpu];
+        uint64_t period = atomic_load(&tick->sampler->period_ns);
+        int fd = machine_scope(tick) ? perf_open_cpu(cpu, period) : perf_open_ring_only(cpu);
 
         if (fd < 0)
                 return fd;
-        *r = (struct reader){ .tick = tick, .cpu = cpu, .fd = fd };
-        int e = perf_ring_open(fd, &r->ring);
+        *r = (struct reader){ .tick = tick, .cpu = cpu, .fd = fd, .stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
+        int e = r->stop_fd < 0 ? -errno : perf_ring_open(fd, &r->ring);
         if (e == 0)
                 e = -pthread_create(&r->thread, NULL, run_reader, r);
         if (e != 0) {
-                perf_ring_close(&r->ring);
-                close(fd);
+                release(r);
                 return e;
         }
-        tick->n_readers++;
+        r->running = true;
         return 0;
+}
+
+static void stop_reader(struct reader *r)
+{
+        uint64_t one = 1;
+
+        if (!r->running)
+                return;
+        if (write(r->stop_fd, &one, sizeof one) < 0)
+                abort(); /* an eventfd that was just made takes a write */
+        pthread_join(r->thread, NULL);
+        r->tick->lost += atomic_load(&r->lost);
+        r->running = false;
+        release(r);
 }
 
 static void stop(void *state)
 {
         struct perf_tick *tick = state;
-        uint64_t one = 1;
 
-        if (write(tick->stop_fd, &one, sizeof one) < 0)
-                abort(); /* an eventfd that was just made takes a write */
-        for (size_t i = 0; i < tick->n_readers; i++) {
-                struct reader *r = &tick->readers[i];
-                pthread_join(r->thread, NULL);
-                perf_ring_close(&r->ring);
-                close(r->fd);
-        }
-        close(tick->stop_fd);
+        for (size_t i = 0; i < tick->n_readers; i++)
+                stop_reader(&tick->readers[i]);
         sem_destroy(&tick->ready);
         free(tick->readers);
         free(tick);
+}
+
+/* ---- looking after them ------------------------------------------------------------ */
+
+/* The clock of a CPU that goes offline stops, and stays so when the CPU is back. */
+static bool has_stopped(struct reader *r)
+{
+        uint64_t before = r->count_seen;
+
+        return read(r->fd, &r->count_seen, sizeof r->count_seen) < 0 || r->count_seen == before;
+}
+
+static void check_reader(struct reader *r)
+{
+        uint64_t turns = atomic_load(&r->turns);
+        bool stands = turns == r->turns_seen && !perf_ring_is_empty(&r->ring);
+
+        r->stalled = stands ? r->stalled + 1 : 0;
+        r->turns_seen = turns;
+}
+
+static void check(void *state, struct sampler_health *ret)
+{
+        struct perf_tick *tick = state;
+
+        *ret = (struct sampler_health){ 0 };
+        for (size_t i = 0; i < tick->n_readers; i++) {
+                struct reader *r = &tick->readers[i];
+                if (r->running && machine_scope(tick) && has_stopped(r))
+                        stop_reader(r);
+                if (!r->running && open_reader(tick, (int)i) != 0)
+                        continue; /* offline, most likely */
+                check_reader(r);
+                ret->lost += atomic_load(&r->lost);
+                ret->stalled = r->stalled > ret->stalled ? r->stalled : ret->stalled;
+        }
+        ret->lost += tick->lost;
+}
+
+static void set_period(void *state)
+{
+        struct perf_tick *tick = state;
+
+        for (size_t i = 0; i < tick->n_readers; i++)
+                if (tick->readers[i].running)
+                        perf_set_period(tick->readers[i].fd, atomic_load(&tick->sampler->period_ns));
 }
 
 /* ---- a target's own events --------------------------------------------------------- */
@@ -139,14 +224,15 @@ static void stop(void *state)
 static int add_event(struct perf_tick *tick, struct target *t, pid_t tid, const struct reader *r)
 {
         int *fds = realloc(t->events, (t->n_events + 1) * sizeof *fds);
+        uint64_t period = atomic_load(&tick->sampler->period_ns);
 
         if (!fds)
                 return -ENOMEM;
         t->events = fds;
-        int fd = perf_open_thread(tid, r->cpu, tick->sampler->period_ns, tick->user_only);
+        int fd = perf_open_thread(tid, r->cpu, period, tick->user_only);
         if (fd == -EACCES && !tick->user_only) {
                 tick->user_only = true;
-                fd = perf_open_thread(tid, r->cpu, tick->sampler->period_ns, true);
+                fd = perf_open_thread(tid, r->cpu, period, true);
         }
         if (fd < 0)
                 return fd == -ESRCH ? 0 : fd; /* the thread has ended */
@@ -159,7 +245,8 @@ static int add_thread(struct perf_tick *tick, struct target *t, pid_t tid)
         int e = 0;
 
         for (size_t i = 0; e == 0 && i < tick->n_readers; i++)
-                e = add_event(tick, t, tid, &tick->readers[i]);
+                if (tick->readers[i].running)
+                        e = add_event(tick, t, tid, &tick->readers[i]);
         return e;
 }
 
@@ -207,17 +294,20 @@ static void describe(struct perf_tick *tick)
 {
         struct sampler *s = tick->sampler;
         bool pinned = true, realtime = true;
+        size_t n = 0;
 
         for (size_t i = 0; i < tick->n_readers; i++) {
-                while (sem_wait(&tick->ready) < 0)
+                while (tick->readers[i].running && sem_wait(&tick->ready) < 0)
                         ;
         }
         for (size_t i = 0; i < tick->n_readers; i++) {
+                if (!tick->readers[i].running)
+                        continue;
+                n++;
                 pinned = pinned && tick->readers[i].pinned;
                 realtime = realtime && tick->readers[i].realtime;
         }
-        snprintf(s->description, sizeof s->description, "perf tick on %zu CPU%s%s%s%s", tick->n_readers,
-                 tick->n_readers == 1 ? "" : "s", realtime ? ", SCHED_FIFO" : ", no SCHED_FIFO (CAP_SYS_NICE)",
+        snprintf(s->description, sizeof s->description, "perf tick on %zu CPU%s%s%s%s", n, n == 1 ? "" : "s", realtime ? ", SCHED_FIFO" : ", no SCHED_FIFO (CAP_SYS_NICE)",
                  pinned ? "" : ", some readers not pinned (cpuset)",
                  tick->user_only ? ", user space only (CAP_PERFMON)" : "");
 }
@@ -234,11 +324,11 @@ static int refuse(int error, char *reason, size_t reason_size)
 /* Whether ticks in the kernel may be had, tried on this very thread. */
 static int probe_own(struct perf_tick *tick)
 {
-        int fd = perf_open_thread(0, 0, tick->sampler->period_ns, false);
+        int fd = perf_open_thread(0, 0, atomic_load(&tick->sampler->period_ns), false);
 
         if (fd == -EACCES || fd == -EPERM) {
                 tick->user_only = true;
-                fd = perf_open_thread(0, 0, tick->sampler->period_ns, true);
+                fd = perf_open_thread(0, 0, atomic_load(&tick->sampler->period_ns), true);
         }
         if (fd >= 0)
                 close(fd);
@@ -253,13 +343,10 @@ static struct perf_tick *new_tick(struct sampler *s)
                 return NULL;
         tick->sampler = s;
         sem_init(&tick->ready, 0, 0);
-        tick->readers = calloc((size_t)get_nprocs_conf(), sizeof *tick->readers);
-        tick->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        if (tick->readers && tick->stop_fd >= 0)
+        tick->n_readers = (size_t)get_nprocs_conf();
+        tick->readers = calloc(tick->n_readers, sizeof *tick->readers);
+        if (tick->readers)
                 return tick;
-        if (tick->stop_fd >= 0)
-                close(tick->stop_fd);
-        free(tick->readers);
         free(tick);
         return NULL;
 }
@@ -272,7 +359,7 @@ static int start(struct sampler *s, void **ret, char *reason, size_t reason_size
         if (!tick)
                 return -ENOMEM;
         e = machine_scope(tick) ? 0 : probe_own(tick);
-        for (int cpu = 0; e == 0 && cpu < get_nprocs_conf(); cpu++) {
+        for (int cpu = 0; e == 0 && cpu < (int)tick->n_readers; cpu++) {
                 e = open_reader(tick, cpu);
                 if (e == -ENODEV)
                         e = 0; /* offline */
@@ -291,5 +378,7 @@ const struct tick tick_perf = {
         .engine = SAMPLE_ENGINE_PERF,
         .start = start,
         .stop = stop,
+        .check = check,
+        .set_period = set_period,
         .add = add,
 };

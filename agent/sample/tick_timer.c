@@ -39,6 +39,9 @@ struct timer_tick {
         bool realtime; /* known once it is ready */
         uint64_t random;
         uint64_t last_ns; /* when the last tick was served */
+        _Atomic uint64_t turns; /* ticks served */
+        uint64_t turns_seen;    /* at the last check */
+        unsigned stalled;
         int cpu;          /* where this thread is pinned, -1: nowhere */
 };
 
@@ -91,7 +94,7 @@ static bool has_run(const struct target *t, struct member *m, const struct momen
 
 static struct tick_event event_of(const struct timer_tick *tick, const struct target *t, pid_t tid)
 {
-        return (struct tick_event){ .pid = t->pid, .tid = tid, .ns = tick->sampler->period_ns, .cpu = tick->cpu };
+        return (struct tick_event){ .pid = t->pid, .tid = tid, .ns = atomic_load(&tick->sampler->period_ns), .cpu = tick->cpu };
 }
 
 /* Goes to the CPU that the thread is on, so that it holds still. */
@@ -214,13 +217,13 @@ static void sleep_until(uint64_t deadline)
 static void *run(void *arg)
 {
         struct timer_tick *tick = arg;
-        uint64_t period = tick->sampler->period_ns;
         uint64_t due = clock_ns(CLOCK_MONOTONIC);
 
         tick->realtime = reader_realtime();
         sem_post(&tick->ready);
         tick->last_ns = due;
         while (!atomic_load(&tick->stop)) {
+                uint64_t period = atomic_load(&tick->sampler->period_ns);
                 uint64_t jitter = next_random(tick) % (period / JITTER_DIVISOR + 1);
                 due += period;
                 sleep_until(due + jitter - period / JITTER_DIVISOR / 2);
@@ -228,8 +231,19 @@ static void *run(void *arg)
                 uint64_t missed = now > due + period ? (now - due) / period : 0;
                 due += missed * period;
                 tick_targets(tick, missed);
+                atomic_fetch_add(&tick->turns, 1);
         }
         return NULL;
+}
+
+static void check(void *state, struct sampler_health *ret)
+{
+        struct timer_tick *tick = state;
+        uint64_t turns = atomic_load(&tick->turns);
+
+        tick->stalled = turns == tick->turns_seen ? tick->stalled + 1 : 0;
+        tick->turns_seen = turns;
+        *ret = (struct sampler_health){ .stalled = tick->stalled };
 }
 
 static int start_clock(struct sampler *s, bool blocking, void **ret, char *reason, size_t reason_size)
@@ -281,6 +295,7 @@ const struct tick tick_timer = {
         .engine = SAMPLE_ENGINE_TIMER,
         .start = start,
         .stop = stop,
+        .check = check,
 };
 
 const struct tick tick_blocking = {
@@ -288,4 +303,5 @@ const struct tick tick_blocking = {
         .engine = SAMPLE_ENGINE_BLOCKING,
         .start = start_blocking,
         .stop = stop,
+        .check = check,
 };
