@@ -79,6 +79,7 @@ static void forget(struct send_queue *queue, struct send_batch *batch)
 
         *all -= bytes;
         queue->counters.waiting--;
+        queue->counters.spool_files -= batch->file > 0;
         DL_DELETE(queue->batches, batch);
         if (batch->file)
                 send_spool_remove(queue->spool, batch);
@@ -127,6 +128,7 @@ static void insert(struct send_queue *queue, struct send_batch *before, struct s
         *all += bytes;
         queue->counters.queued++;
         queue->counters.waiting++;
+        queue->counters.spool_files += batch->file > 0;
         if (bytes > (batch->file ? queue->max_spool_bytes : queue->max_bytes))
                 send_queue_lost(queue, batch, SEND_LOST_FULL);
 }

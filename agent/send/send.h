@@ -135,7 +135,7 @@ struct send_counters {
         uint64_t bytes;                  /* delivered, as sent */
         uint64_t waiting, waiting_bytes; /* now; bytes are those in memory */
         uint64_t waiting_ms;             /* for how long the oldest has */
-        uint64_t spool_bytes;            /* now, on disk */
+        uint64_t spool_bytes, spool_files; /* now, on disk */
         uint64_t spool_failed;           /* batches that the disk did not take: they wait in memory */
         uint64_t spool_set_aside;        /* files in it that are no batch: now *.bad */
 };

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Staying within bounds. What podflame takes is a part that does not depend on
+ * the rate (finding, sending) and one that is proportional to it; scaling the
+ * rate by what may be taken over what was taken comes close to the bound within
+ * a few windows whatever the first part is, if it fits at all.
+ */
+#include "agent/health/health.h"
+
+/* Aim below the bound, lest chance exceeds it; rise only where there is more room than that, and not by much. */
+#define AIM      0.85
+#define ROOM     0.7
+#define RISE_MAX 1.25
+
+static double scale_for_cpu(const struct health_budget *budget, double cpu)
+{
+        if (budget->max_cpu <= 0 || cpu <= 0)
+                return RISE_MAX;
+        double fits = AIM * budget->max_cpu / cpu;
+        if (cpu > budget->max_cpu)
+                return fits;
+        if (cpu > ROOM * budget->max_cpu)
+                return 1;
+        return fits < RISE_MAX ? fits : RISE_MAX;
+}
+
+/* Emptied caches come first; what is still too much after that is new stacks, and fewer samples find fewer of them. */
+static double scale_for_memory(struct health_budget *budget, uint64_t rss_bytes, bool *ret_trim)
+{
+        if (budget->max_memory == 0)
+                return RISE_MAX;
+        bool over = rss_bytes > budget->max_memory, again = over && budget->trimmed;
+
+        budget->trimmed = over;
+        *ret_trim = over;
+        if (over)
+                return again ? 0.5 : 1;
+        return (double)rss_bytes > ROOM * (double)budget->max_memory ? 1 : RISE_MAX;
+}
+
+static unsigned scaled(const struct health_budget *budget, double scale)
+{
+        double rate = budget->rate * scale;
+
+        /* Rising from a low rate takes at least a step. */
+        if (scale > 1 && rate < budget->rate + 1)
+                rate = budget->rate + 1;
+        if (rate < 1)
+                return 1;
+        return rate < budget->max_rate ? (unsigned)rate : budget->max_rate;
+}
+
+struct health_advice health_budget_look(struct health_budget *budget, double seconds, double cpu_s, uint64_t rss_bytes)
+{
+        struct health_advice advice = { .rate = budget->rate };
+
+        if (seconds <= 0)
+                return advice;
+        budget->cpu = cpu_s / seconds;
+        double for_cpu = scale_for_cpu(budget, budget->cpu);
+        double for_memory = scale_for_memory(budget, rss_bytes, &advice.trim);
+        advice.rate = scaled(budget, for_cpu < for_memory ? for_cpu : for_memory);
+        advice.hopeless = budget->rate == 1 && (for_cpu < 1 || for_memory < 1);
+        budget->rate = advice.rate;
+        return advice;
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The server and what it was last told. Probes and scrapes are answered from a
+ * copy, in threads of their own: they tell when the agent's own thread is stuck,
+ * and cannot hold it up.
+ */
+#include "agent/health/health.h"
+#include "agent/serve/serve.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Two: a scraper that is slow to read does not hold up a probe. */
+#define THREADS 2
+
+/* Nothing is asked with a body. */
+#define BODY_MAX_BYTES 1024
+
+/* What has not moved for so many windows, and so many seconds, does not move any more. */
+#define STUCK_WINDOWS 3
+#define STUCK_MIN_S   30
+
+struct health {
+        struct health_config config;
+        struct serve *serve;
+        pthread_mutex_t lock;
+        struct health_facts facts;
+        struct health_targets targets[HEALTH_TARGETS_MAX];
+        double told_s; /* when facts last came, CLOCK_MONOTONIC */
+};
+
+static double now_s(void)
+{
+        struct timespec now;
+
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+void health_publish(struct health *health, const struct health_facts *facts)
+{
+        if (!health)
+                return;
+        pthread_mutex_lock(&health->lock);
+        health->facts = *facts;
+        if (facts->n_targets > HEALTH_TARGETS_MAX)
+                health->facts.n_targets = HEALTH_TARGETS_MAX;
+        if (health->facts.n_targets > 0)
+                memcpy(health->targets, facts->targets, health->facts.n_targets * sizeof(*health->targets));
+        health->facts.targets = health->targets;
+        health->told_s = now_s();
+        pthread_mutex_unlock(&health->lock);
+}
+
+/* ---- routes --------------------------------------------------------------------- */
+
+static void answer_text(struct serve_answer *ret, unsigned status, const char *sentence)
+{
+        char *body = NULL;
+        int len = asprintf(&body, "%s\n", sentence);
+
+        *ret = (struct serve_answer){
+                .status = status,
+                .type = "text/plain; charset=utf-8",
+                .body = len < 0 ? NULL : body,
+                .len = len < 0 ? 0 : (size_t)len,
+        };
+}
+
+static void answer_metrics(void *ctx, const struct serve_request *request, struct serve_answer *ret)
+{
+        struct health *health = ctx;
+        struct health_usage usage;
+
+        (void)request;
+        health_usage_read(&usage);
+        *ret = (struct serve_answer){ .status = 200, .type = "text/plain; version=0.0.4; charset=utf-8" };
+        pthread_mutex_lock(&health->lock);
+        ret->body = health_metrics(&health->facts, &usage, health->config.destinations, health->config.n_destinations,
+                                   &ret->len);
+        pthread_mutex_unlock(&health->lock);
+}
+
+/* What does not move; NULL: all is well. */
+static const char *stuck(struct health *health, bool *ret_ready)
+{
+        double limit = STUCK_WINDOWS * health->config.window_s;
+        const char *what = NULL;
+
+        pthread_mutex_lock(&health->lock);
+        if (now_s() - health->told_s > (limit > STUCK_MIN_S ? limit : STUCK_MIN_S))
+                what = "the search for processes does not move";
+        else if (health->facts.stalled >= STUCK_WINDOWS)
+                what = "a reader has ticks to read and does not move";
+        *ret_ready = health->facts.ready;
+        pthread_mutex_unlock(&health->lock);
+        return what;
+}
+
+static void answer_health(void *ctx, const struct serve_request *request, struct serve_answer *ret)
+{
+        bool ready;
+        const char *what = stuck(ctx, &ready);
+
+        (void)request;
+        answer_text(ret, what ? 503 : 200, what ? what : "ok");
+}
+
+static void answer_ready(void *ctx, const struct serve_request *request, struct serve_answer *ret)
+{
+        bool ready;
+        const char *what = stuck(ctx, &ready);
+
+        (void)request;
+        if (!what && !ready)
+                what = "the machine has not been looked at yet";
+        answer_text(ret, what ? 503 : 200, what ? what : "ok");
+}
+
+static const struct serve_route routes[] = {
+        { .method = "GET", .path = "/metrics", .open = true, .answer = answer_metrics },
+        { .method = "GET", .path = "/healthz", .open = true, .answer = answer_health },
+        { .method = "GET", .path = "/readyz", .open = true, .answer = answer_ready },
+};
+
+/* ---- opening and closing ----------------------------------------------------------- */
+
+int health_open(const struct health_config *config, struct health **ret)
+{
+        struct health *health = calloc(1, sizeof(*health));
+        int r;
+
+        if (!health) {
+                close(config->listen_fd);
+                return -ENOMEM;
+        }
+        health->config = *config;
+        health->told_s = now_s();
+        health->facts.targets = health->targets;
+        pthread_mutex_init(&health->lock, NULL);
+        const struct serve_config serve = {
+                .listen_fd = config->listen_fd,
+                .threads = THREADS,
+                .body_max = BODY_MAX_BYTES,
+                .routes = routes,
+                .routes_n = sizeof(routes) / sizeof(*routes),
+                .ctx = health,
+                .refuse = answer_text,
+        };
+        r = serve_open(&serve, &health->serve);
+        if (r < 0) {
+                health_close(health);
+                return r;
+        }
+        *ret = health;
+        return 0;
+}
+
+void health_close(struct health *health)
+{
+        if (!health)
+                return;
+        serve_close(health->serve);
+        pthread_mutex_destroy(&health->lock);
+        free(health);
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The metrics, in Prometheus' text format: a table of families, each with a
+ * function that puts its samples. The text is made anew for each scrape.
+ */
+#include "agent/health/health.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What one scrape shows. */
+struct view {
+        const struct health_facts *facts;
+        const struct health_usage *usage;
+        const struct health_destination *destinations;
+        const struct send_counters *counters; /* of each of them */
+        size_t n_destinations;
+};
+
+struct family {
+        const char *name, *type, *help;
+        void (*put)(FILE *out, const struct family *family, const struct view *view);
+        size_t field; /* offset of a uint64_t or a double, in what @put says */
+};
+
+/* ---- samples ----------------------------------------------------------------- */
+
+/* A label's value (which ends in the caller's quote): what the format or a terminal could trip over is replaced. */
+static void put_value(FILE *out, const char *value)
+{
+        for (const char *c = value; *c; c++) {
+                if (*c == '\\' || *c == '"')
+                        fputc('\\', out);
+                fputc(*c >= ' ' && *c <= '~' ? *c : '?', out);
+        }
+}
+
+static void put_number(FILE *out, double value)
+{
+        fprintf(out, " %.15g\n", value);
+}
+
+/* A sample with up to two labels; @value NULL: the label is left out. */
+static void put(FILE *out, const struct family *family, const char *const labels[2], const char *const values[2],
+                double number)
+{
+        const char *before = "{";
+
+        fputs(family->name, out);
+        for (size_t i = 0; i < 2; i++) {
+                if (!values[i])
+                        continue;
+                fprintf(out, "%s%s=\"", before, labels[i]);
+                put_value(out, values[i]);
+                fputc('"', out);
+                before = ",";
+        }
+        fputs(*before == ',' ? "}" : "", out);
+        put_number(out, number);
+}
+
+static void put_plain(FILE *out, const struct family *family, double number)
+{
+        fputs(family->name, out);
+        put_number(out, number);
+}
+
+static double whole(const void *base, size_t field)
+{
+        uint64_t value;
+
+        memcpy(&value, (const char *)base + field, sizeof(value));
+        return (double)value;
+}
+
+static double real(const void *base, size_t field)
+{
+        double value;
+
+        memcpy(&value, (const char *)base + field, sizeof(value));
+        return value;
+}
+
+/* ---- families ------------------------------------------------------------------ */
+
+static void put_build(FILE *out, const struct family *family, const struct view *view)
+{
+        (void)view;
+        put(out, family, (const char *const[]){ "version", NULL }, (const char *const[]){ PODFLAME_VERSION, NULL }, 1);
+}
+
+static void put_targets(FILE *out, const struct family *family, const struct view *view)
+{
+        for (size_t i = 0; i < view->facts->n_targets; i++) {
+                const struct health_targets *kind = &view->facts->targets[i];
+
+                put(out, family, (const char *const[]){ "state", "reason" },
+                    (const char *const[]){ kind->state, kind->reason }, (double)kind->n);
+        }
+}
+
+static void put_samples(FILE *out, const struct family *family, const struct view *view)
+{
+        const struct profile_counters *c = &view->facts->samples;
+        const struct {
+                const char *outcome;
+                uint64_t n;
+        } rows[] = {
+                { "ok", c->ok },     { "retried", c->retried }, { "torn", c->torn },     { "late", c->late },
+                { "gone", c->gone }, { "failed", c->failed },   { "lost", view->facts->lost },
+        };
+
+        for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+                put(out, family, (const char *const[]){ "outcome", NULL },
+                    (const char *const[]){ rows[i].outcome, NULL }, (double)rows[i].n);
+}
+
+/* field: of struct health_facts */
+static void put_fact(FILE *out, const struct family *family, const struct view *view)
+{
+        put_plain(out, family, whole(view->facts, family->field));
+}
+
+static void put_rate(FILE *out, const struct family *family, const struct view *view)
+{
+        put_plain(out, family, view->facts->budget.rate);
+}
+
+static void put_max_rate(FILE *out, const struct family *family, const struct view *view)
+{
+        put_plain(out, family, view->facts->budget.max_rate);
+}
+
+/* field: of struct health_usage */
+static void put_usage(FILE *out, const struct family *family, const struct view *view)
+{
+        put_plain(out, family, whole(view->usage, family->field));
+}
+
+static void put_time(FILE *out, const struct family *family, const struct view *view)
+{
+        put_plain(out, family, real(view->usage, family->field));
+}
+
+static void put_max_cpu(FILE *out, const struct family *family, const struct view *view)
+{
+        put_plain(out, family, view->facts->budget.max_cpu);
+}
+
+/* field: of struct send_counters */
+static void put_sending(FILE *out, const struct family *family, const struct view *view)
+{
+        for (size_t i = 0; i < view->n_destinations; i++)
+                put(out, family, (const char *const[]){ "collector", NULL },
+                    (const char *const[]){ view->destinations[i].url, NULL },
+                    whole(&view->counters[i], family->field));
+}
+
+static uint64_t dropped(const struct send_counters *counters)
+{
+        uint64_t n = 0;
+
+        for (size_t i = 0; i < SEND_LOSSES; i++)
+                n += counters->lost[i];
+        return n;
+}
+
+static void put_batches(FILE *out, const struct family *family, const struct view *view)
+{
+        for (size_t i = 0; i < view->n_destinations; i++) {
+                const struct send_counters *c = &view->counters[i];
+                const struct {
+                        const char *outcome;
+                        uint64_t n;
+                } rows[] = { { "delivered", c->delivered }, { "dropped", dropped(c) }, { "halved", c->halved } };
+
+                for (size_t j = 0; j < sizeof(rows) / sizeof(*rows); j++)
+                        put(out, family, (const char *const[]){ "collector", "outcome" },
+                            (const char *const[]){ view->destinations[i].url, rows[j].outcome }, (double)rows[j].n);
+        }
+}
+
+static void put_dropped(FILE *out, const struct family *family, const struct view *view)
+{
+        for (size_t i = 0; i < view->n_destinations; i++)
+                for (enum send_loss loss = 0; loss < SEND_LOSSES; loss++)
+                        put(out, family, (const char *const[]){ "collector", "reason" },
+                            (const char *const[]){ view->destinations[i].url, send_loss_name(loss) },
+                            (double)view->counters[i].lost[loss]);
+}
+
+#define FACT(member)    .put = put_fact, .field = offsetof(struct health_facts, member)
+#define USAGE(member)   .put = put_usage, .field = offsetof(struct health_usage, member)
+#define TIME(member)    .put = put_time, .field = offsetof(struct health_usage, member)
+#define SENDING(member) .put = put_sending, .field = offsetof(struct send_counters, member)
+
+static const struct family families[] = {
+        { "podflame_build_info", "gauge", "1, with the version as label.", .put = put_build },
+        { "podflame_targets", "gauge", "Python processes, by whether they are sampled and why not.", .put = put_targets },
+        { "podflame_rate_hertz", "gauge", "Samples per second of each CPU, as the budget allows.", .put = put_rate },
+        { "podflame_rate_asked_hertz", "gauge", "Samples per second that were asked for.", .put = put_max_rate },
+        { "podflame_ticks_total", "counter", "Moments at which a Python thread was to be read.", FACT(samples.ticks) },
+        { "podflame_samples_total", "counter",
+          "What became of them: ok, of these retried, torn, gone, failed; late or lost ones are not in the ticks.",
+          .put = put_samples },
+        { "podflame_windows_total", "counter", "Windows whose profiles were made.", FACT(windows) },
+        { "podflame_failed_windows_total", "counter", "Windows whose profiles could not be made.",
+          FACT(failed_windows) },
+        { "podflame_log_suppressed_total", "counter", "Lines of the log that were one too many.",
+          FACT(log_suppressed) },
+        { "podflame_cpu_limit_ratio", "gauge", "CPUs that podflame may take (--max-cpu), 0: no bound.",
+          .put = put_max_cpu },
+        { "podflame_memory_limit_bytes", "gauge", "Memory that podflame may take (--max-memory), 0: no bound.",
+          FACT(budget.max_memory) },
+        { "podflame_trims_total", "counter", "Times that caches were emptied to stay below it.", FACT(trims) },
+        { "podflame_batches_total", "counter", "What became of the batches for a collector.", .put = put_batches },
+        { "podflame_sent_bytes_total", "counter", "Delivered, as sent.", SENDING(bytes) },
+        { "podflame_retries_total", "counter", "Attempts after a batch's first.", SENDING(retried) },
+        { "podflame_dropped_batches_total", "counter", "Batches that were lost.", .put = put_dropped },
+        { "podflame_waiting_batches", "gauge", "Batches that wait to be delivered.", SENDING(waiting) },
+        { "podflame_waiting_bytes", "gauge", "Their bytes in memory.", SENDING(waiting_bytes) },
+        { "podflame_spool_bytes", "gauge", "Their bytes on disk.", SENDING(spool_bytes) },
+        { "podflame_spool_files", "gauge", "Their files on disk.", SENDING(spool_files) },
+        { "podflame_spool_failures_total", "counter", "Batches that the disk did not take: they wait in memory.",
+          SENDING(spool_failed) },
+        { "podflame_threads", "gauge", "Threads of podflame.", USAGE(threads) },
+        { "process_cpu_seconds_total", "counter", "CPU time of podflame, user and system.", TIME(cpu_s) },
+        { "process_resident_memory_bytes", "gauge", "Memory of podflame.", USAGE(rss_bytes) },
+        { "process_open_fds", "gauge", "Open file descriptors of podflame.", USAGE(fds) },
+        { "process_start_time_seconds", "gauge", "When podflame was started, since the epoch.", TIME(start_time_s) },
+};
+
+/* ---- the text -------------------------------------------------------------------- */
+
+static void put_families(FILE *out, const struct view *view)
+{
+        for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++) {
+                const struct family *family = &families[i];
+
+                fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", family->name, family->help, family->name, family->type);
+                family->put(out, family, view);
+        }
+}
+
+char *health_metrics(const struct health_facts *facts, const struct health_usage *usage,
+                     const struct health_destination *destinations, size_t n_destinations, size_t *ret_len)
+{
+        struct send_counters *counters = calloc(n_destinations + 1, sizeof(*counters));
+        char *text = NULL;
+        size_t len = 0;
+        FILE *out = counters ? open_memstream(&text, &len) : NULL;
+
+        if (!out) {
+                free(counters);
+                return NULL;
+        }
+        for (size_t i = 0; i < n_destinations; i++)
+                send_counters(destinations[i].send, &counters[i]);
+        put_families(out, &(struct view){ facts, usage, destinations, counters, n_destinations });
+        free(counters);
+        if (fclose(out) != 0) {
+                free(text);
+                return NULL;
+        }
+        *ret_len = len;
+        return text;
+}
