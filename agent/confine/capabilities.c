@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Capabilities. What is kept is a table; everything else leaves the permitted
+ * and the bounding set. No program is ever executed after this, and no_new_privs
+ * (Linux 3.5) sees to it that executing one would not bring anything back.
+ */
+#include "agent/confine/confine.h"
+
+#include <errno.h>
+#include <sys/capability.h>
+#include <sys/prctl.h>
+
+/* Of Linux 5.8 and 5.9; libcap 2.66 knows them, older headers may not. */
+#ifndef CAP_PERFMON
+#define CAP_PERFMON 38
+#endif
+
+struct need {
+        const char *name;
+        cap_value_t cap;
+        cap_value_t instead; /* serves as well where @cap is not there; -1: none does */
+        const char *loss;
+};
+
+static const struct need agent_needs[] = {
+        { "CAP_SYS_PTRACE", CAP_SYS_PTRACE, -1, "the memory of other users' processes cannot be read" },
+        { "CAP_DAC_READ_SEARCH", CAP_DAC_READ_SEARCH, -1,
+          "other users' environments and closed folders cannot be read: services and containers may lack their names, "
+          "Pythons in home folders may not be recognised" },
+        /* Docker 20.10, which is Debian 12's, does not know PERFMON; before Linux 5.8 there was none. */
+        { "CAP_PERFMON", CAP_PERFMON, CAP_SYS_ADMIN,
+          "the kernel's clock events and its news of births are not to be had, unless kernel.perf_event_paranoid allows "
+          "them: the timer tick and looking around serve instead" },
+        { "CAP_SYS_NICE", CAP_SYS_NICE, -1, "readers are not SCHED_FIFO: on a busy machine some ticks come late" },
+};
+
+static const struct {
+        const struct need *needs;
+        size_t n;
+} roles[] = {
+        [CONFINE_AGENT] = { agent_needs, sizeof(agent_needs) / sizeof(*agent_needs) },
+        [CONFINE_AGENT_BLOCKING] = { agent_needs, sizeof(agent_needs) / sizeof(*agent_needs) },
+        [CONFINE_COLLECTOR] = { NULL, 0 },
+};
+
+static bool has(cap_t caps, cap_value_t cap)
+{
+        cap_flag_value_t value;
+
+        return cap >= 0 && cap_get_flag(caps, cap, CAP_PERMITTED, &value) == 0 && value == CAP_SET;
+}
+
+static int keep(cap_t caps, cap_value_t cap)
+{
+        if (cap_set_flag(caps, CAP_PERMITTED, 1, &cap, CAP_SET) < 0 ||
+            cap_set_flag(caps, CAP_EFFECTIVE, 1, &cap, CAP_SET) < 0)
+                return -errno;
+        return 0;
+}
+
+/* Fills @kept from what @had holds. */
+static int choose(cap_t had, cap_t kept, const struct need *needs, size_t n,
+                  void (*missing)(void *, const char *, const char *), void *ctx)
+{
+        int r = 0;
+
+        for (size_t i = 0; i < n && r == 0; i++) {
+                const struct need *need = &needs[i];
+
+                if (has(had, need->cap))
+                        r = keep(kept, need->cap);
+                else if (has(had, need->instead))
+                        r = keep(kept, need->instead);
+                else if (missing)
+                        missing(ctx, need->name, need->loss);
+        }
+        return r;
+}
+
+/* Takes CAP_SETPCAP, without which the bounding set stays, and matters no more than no_new_privs lets it. */
+static void drop_bounds(cap_t kept)
+{
+        for (cap_value_t cap = 0; cap < cap_max_bits(); cap++)
+                if (!has(kept, cap))
+                        cap_drop_bound(cap);
+}
+
+int confine_capabilities(enum confine_role role, void (*missing)(void *ctx, const char *name, const char *loss),
+                         void *ctx)
+{
+        cap_t had = cap_get_proc(), kept = cap_init();
+        int r = had && kept ? 0 : -ENOMEM;
+
+        if (r == 0)
+                r = choose(had, kept, roles[role].needs, roles[role].n, missing, ctx);
+        if (r == 0) {
+                drop_bounds(kept);
+                cap_reset_ambient(); /* before Linux 4.3 there is none */
+                if (cap_set_proc(kept) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+                        r = -errno;
+        }
+        cap_free(had);
+        cap_free(kept);
+        return r;
+}
