@@ -196,7 +196,7 @@ lint: ## static checks: cppcheck, shellcheck, pyflakes, lengths of files and fun
 	$(Q).ci/packages $(lint_packages)
 	$(Q)cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,portability \
 	        --include=/usr/include/uthash.h --include=/usr/include/utlist.h \
-	        --suppress='*:/usr/include/*' --suppress=missingIncludeSystem --suppress=uninitvar --suppress=comparePointers -D_GNU_SOURCE -DPODFLAME_VERSION='""' -DPODFLAME_GEN='""' -I. \
+	        --suppress='*:/usr/include/*' --suppress=missingIncludeSystem --suppress=uninitvar --suppress=comparePointers -D_GNU_SOURCE -D__x86_64__ -DPODFLAME_VERSION='""' -DPODFLAME_GEN='""' -I. \
 	        $(foreach room,$(rooms),$(path_$(room))) agent/main.c
 	$(Q)shellcheck $$(git ls-files -co --exclude-standard | xargs grep -lE '^#!.*(bash|sh)$$')
 	$(Q)$(PYTHON) -m pyflakes $$(git ls-files -co --exclude-standard '*.py')
