@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -24,6 +25,7 @@
 struct agent {
         struct agent_config config;
         int signals;
+        struct find_rules *rules; /* NULL: everything */
         struct find *find;
         struct sampler *sampler;
         struct fleet *fleet;
@@ -44,14 +46,33 @@ static void end_window(struct agent *agent)
         int r = fleet_take(agent->fleet, &set);
 
         if (r == 0)
+                r = labels_put(&agent->config.labels, &set);
+        if (r == 0)
                 r = destinations_send(agent->destinations, &set);
         if (r < 0)
                 say("a window is lost: %s", strerror(-r));
         profile_set_deinit(&set);
 }
 
-/* Until there is something to look at, or the window's end: true if a signal came. */
-static bool wait_for_news(const struct agent *agent, uint64_t end)
+static void reload(struct agent *agent)
+{
+        if (selection_reload(&agent->config.selection, agent->find, &agent->rules))
+                say("rules and secrets are read again");
+        destinations_reload(agent->destinations);
+}
+
+/* True: it is told to end. */
+static bool obey_signals(struct agent *agent)
+{
+        int signal;
+
+        while ((signal = signals_take(agent->signals)) == SIGHUP)
+                reload(agent);
+        return signal != 0;
+}
+
+/* Until there is something to look at, or the window's end: true if it is told to end. */
+static bool wait_for_news(struct agent *agent, uint64_t end)
 {
         struct pollfd fds[] = { { .fd = agent->signals, .events = POLLIN },
                                 { .fd = find_fd(agent->find), .events = POLLIN } };
@@ -60,7 +81,7 @@ static bool wait_for_news(const struct agent *agent, uint64_t end)
 
         if (timeout < 0 || left < (uint64_t)timeout)
                 timeout = (int)left;
-        return poll(fds, 2, timeout) > 0 && fds[0].revents;
+        return poll(fds, 2, timeout) > 0 && fds[0].revents && obey_signals(agent);
 }
 
 static int run(struct agent *agent)
@@ -95,11 +116,32 @@ static void raise_descriptors(void)
         }
 }
 
+static int start_finding(struct agent *agent)
+{
+        struct find_config config = finding_config();
+
+        config.follow = true;
+        config.rules = agent->rules;
+        config.min_age_ms = (unsigned)(agent->config.selection.min_age * 1000);
+        config.show_unselected = true;
+        return find_open(&config, &agent->find);
+}
+
+/* What can be checked without starting anything. */
+static int check(struct agent *agent, struct sample_config *ret)
+{
+        int r = sampling_config(&agent->config.sampling, &agent_usage, ret);
+
+        if (r < 0)
+                r = labels_check(&agent->config.labels, &agent_usage);
+        return r < 0 ? selection_rules(&agent->config.selection, &agent_usage, &agent->rules) : r;
+}
+
 /* -1, or an exit status after a word about it. */
 static int start(struct agent *agent)
 {
         struct sample_config sample_config;
-        int r = sampling_config(&agent->config.sampling, &agent_usage, &sample_config);
+        int r = check(agent, &sample_config);
 
         if (r >= 0)
                 return r;
@@ -112,7 +154,7 @@ static int start(struct agent *agent)
         if (r >= 0)
                 return r;
         agent->fleet = fleet_new(agent->sampler, sample_config.threads);
-        if (!agent->fleet || finding_open(true, &agent->find) != 0)
+        if (!agent->fleet || start_finding(agent) != 0)
                 return say_error("/proc cannot be read");
         say("agent: mode %s, %u Hz, %s; to %s every %g s", profile_mode_name(sample_config.mode), sample_config.rate,
             sampler_describe(agent->sampler), destinations_describe(agent->destinations), agent->config.window);
@@ -138,6 +180,8 @@ int agent_run(int argc, char **argv)
         fleet_free(agent.fleet);
         destinations_close(agent.destinations, FLUSH_MS);
         find_close(agent.find);
+        find_rules_free(agent.rules);
+        agent_config_deinit(&agent.config);
         if (agent.signals >= 0)
                 close(agent.signals);
         return r;

@@ -6,13 +6,23 @@ static const struct option_spec specs[] = {
         DESTINATION_OPTIONS(struct agent_config, destinations),
         { .name = "window", .letter = 'w', .kind = OPTION_SECONDS, .field = offsetof(struct agent_config, window),
           .argument = "TIME", .help = "how much time one profile covers (10s)", .min = 1, .max = 3600 },
+        LABEL_OPTION(struct agent_config, labels),
         SAMPLING_OPTIONS(struct agent_config, sampling),
+        SELECTION_OPTIONS(struct agent_config, selection),
 };
 
 const struct usage agent_usage = {
         .command = "agent",
         .synopsis = "[OPTION]...",
-        .text = "Samples all Python processes of this machine and pushes their profiles to a collector.",
+        .text = "Samples the Python processes of this machine and pushes their profiles to collectors.\n"
+                "SIGHUP makes it read its rules and secrets again.",
         .options = specs,
         .n = sizeof specs / sizeof *specs,
 };
+
+void agent_config_deinit(struct agent_config *config)
+{
+        selection_deinit(&config->selection);
+        destination_options_deinit(&config->destinations);
+        option_list_deinit(&config->labels);
+}

@@ -5,16 +5,22 @@
 /* What `podflame agent` can be told: the table of its options, and what they become. */
 
 #include "destinations.h"
+#include "labels.h"
 #include "options.h"
 #include "sampling.h"
+#include "selection.h"
 
 struct agent_config {
         struct sampling_options sampling;
+        struct selection_options selection;
         struct destination_options destinations;
+        struct option_list labels;
         double window; /* seconds */
 };
 
-#define AGENT_DEFAULTS { .sampling = SAMPLING_DEFAULTS, .destinations = DESTINATION_DEFAULTS, .window = 10 }
+#define AGENT_DEFAULTS { .sampling = SAMPLING_DEFAULTS, .window = 10 }
+
+void agent_config_deinit(struct agent_config *config);
 
 /* Its table is for a struct agent_config. */
 extern const struct usage agent_usage;

@@ -8,19 +8,47 @@
 #include <string.h>
 #include <unistd.h>
 
-struct attribute {
-        const char *key, *value;
+enum {
+        SERVICE,
+        CONTAINER_ID,
+        CONTAINER_NAME,
+        IMAGE,
+        POD,
+        NAMESPACE,
+        K8S_CONTAINER,
+        POD_UID,
+        NODE,
+        PROGRAM,
+        RUNTIME,
+        RUNTIME_VERSION,
+        HOST,
+        PID,
+        KEYS,
 };
 
-static int set_all(struct profile *profile, const struct attribute *attributes, size_t n)
+static const char *const keys[KEYS] = {
+        [SERVICE] = "service.name",
+        [CONTAINER_ID] = "container.id",
+        [CONTAINER_NAME] = "container.name",
+        [IMAGE] = "container.image.name",
+        [POD] = "k8s.pod.name",
+        [NAMESPACE] = "k8s.namespace.name",
+        [K8S_CONTAINER] = "k8s.container.name",
+        [POD_UID] = "k8s.pod.uid",
+        [NODE] = "k8s.node.name",
+        [PROGRAM] = "process.executable.name",
+        [RUNTIME] = "process.runtime.name",
+        [RUNTIME_VERSION] = "process.runtime.version",
+        [HOST] = "host.name",
+        [PID] = "process.pid",
+};
+
+bool describe_is_own(const char *key)
 {
-        for (size_t i = 0; i < n; i++) {
-                int r = *attributes[i].value ? profile_set_attribute(profile, attributes[i].key, attributes[i].value)
-                                             : 0;
-                if (r < 0)
-                        return r;
-        }
-        return 0;
+        for (size_t i = 0; i < KEYS; i++)
+                if (strcmp(keys[i], key) == 0)
+                        return true;
+        return false;
 }
 
 /* What the process says of itself beyond its name; what podflame knows better is left out by find. */
@@ -41,31 +69,35 @@ int describe_group(struct profile *profile, const struct find_process *process)
 
         gethostname(host, sizeof host - 1);
         format_version(process->info.version, version, sizeof version);
-        const struct attribute attributes[] = {
-                { "service.name", process->service },
-                { "container.id", process->container_id },
-                { "container.name", process->container_name },
-                { "container.image.name", process->image },
-                { "k8s.pod.name", process->pod },
-                { "k8s.namespace.name", process->pod_namespace },
-                { "k8s.container.name", process->k8s_container },
-                { "k8s.pod.uid", process->pod_uid },
-                { "k8s.node.name", *process->pod || *process->pod_uid ? process->node : "" },
-                { "process.executable.name", slash ? slash + 1 : process->exe },
-                { "process.runtime.name", "cpython" },
-                { "process.runtime.version", version },
-                { "host.name", host },
+        const char *const values[KEYS] = {
+                [SERVICE] = process->service,
+                [CONTAINER_ID] = process->container_id,
+                [CONTAINER_NAME] = process->container_name,
+                [IMAGE] = process->image,
+                [POD] = process->pod,
+                [NAMESPACE] = process->pod_namespace,
+                [K8S_CONTAINER] = process->k8s_container,
+                [POD_UID] = process->pod_uid,
+                [NODE] = *process->pod || *process->pod_uid ? process->node : "",
+                [PROGRAM] = slash ? slash + 1 : process->exe,
+                [RUNTIME] = "cpython",
+                [RUNTIME_VERSION] = version,
+                [HOST] = host,
+                [PID] = "",
         };
-        int r = set_all(profile, attributes, sizeof attributes / sizeof *attributes);
+        int r = 0;
+
+        for (size_t i = 0; i < KEYS && r == 0; i++)
+                if (*values[i])
+                        r = profile_set_attribute(profile, keys[i], values[i]);
         return r < 0 ? r : set_claimed(profile, process);
 }
 
 int describe_process(struct profile *profile, const struct find_process *process)
 {
         char pid[16];
-        const struct attribute attributes[] = { { "process.pid", pid } };
+        int r = describe_group(profile, process);
 
         snprintf(pid, sizeof pid, "%d", process->pid);
-        int r = describe_group(profile, process);
-        return r < 0 ? r : set_all(profile, attributes, 1);
+        return r < 0 ? r : profile_set_attribute(profile, keys[PID], pid);
 }

@@ -7,6 +7,9 @@
 #include "agent/find/find.h"
 #include "agent/profile/profile.h"
 
+/* Whether attribute @key is said by podflame itself, and not to be said by anybody else. */
+bool describe_is_own(const char *key);
+
 /* A process's profile. 0 or -ENOMEM. */
 int describe_process(struct profile *profile, const struct find_process *process);
 

@@ -9,39 +9,59 @@
 #include "agent/profile/profile.h"
 
 struct destination_options {
-        const char *collector;
-        const char *protocol;
-        const char *token_file;
+        struct option_list list; /* --collector and what belongs to one, in their order */
         const char *spool;
         uint64_t spool_max;
 };
 
-#define DESTINATION_DEFAULTS { .collector = "http://127.0.0.1:4318" }
+#define DESTINATION_OPTION(type, member, option, word, text)                                         \
+        { .name = option, .kind = OPTION_LIST, .field = offsetof(type, member.list), .argument = word, \
+          .help = text }
 
-/* The rows of an option table for a configuration whose member @member is a struct destination_options. */
-#define DESTINATION_OPTIONS(type, member)                                                                     \
-        { .name = "collector", .letter = 'c', .kind = OPTION_TEXT, .field = offsetof(type, member.collector), \
-          .argument = "URL", .help = "where profiles go (http://127.0.0.1:4318)" },                           \
-        { .name = "protocol", .kind = OPTION_TEXT, .field = offsetof(type, member.protocol),                  \
-          .argument = "PROTOCOL", .help = "otlp, or pyroscope's push (otlp)" },                               \
-        { .name = "token-file", .kind = OPTION_TEXT, .field = offsetof(type, member.token_file),              \
-          .argument = "FILE", .help = "a bearer token for the collector is in this file" },                   \
-        { .name = "spool", .kind = OPTION_TEXT, .field = offsetof(type, member.spool),                        \
-          .argument = "DIR", .help = "keep what is not delivered yet in this directory (in memory)" },        \
-        { .name = "spool-max", .kind = OPTION_BYTES, .field = offsetof(type, member.spool_max),               \
+/*
+ * The rows of an option table for a configuration whose member @member is a struct
+ * destination_options. Those between --collector and --spool are for the collector
+ * before them, and for all if there is none or they are from the environment.
+ */
+#define DESTINATION_OPTIONS(type, member)                                                                        \
+        { .name = "collector", .letter = 'c', .kind = OPTION_LIST, .field = offsetof(type, member.list),         \
+          .argument = "URL", .help = "where profiles go (http://127.0.0.1:4318); several: to each of them.\n"    \
+                                     "The next nine are for the collector that they follow; for all of them,\n" \
+                                     "if they come before the first" },                                          \
+        DESTINATION_OPTION(type, member, "protocol", "PROTOCOL", "otlp, or pyroscope's push (otlp)"),            \
+        DESTINATION_OPTION(type, member, "token-file", "FILE", "a bearer token is in this file"),                \
+        DESTINATION_OPTION(type, member, "basic-auth-file", "FILE", "USER:PASSWORD is in this file"),            \
+        DESTINATION_OPTION(type, member, "header", "'NAME: VALUE'", "add this header to each request"),          \
+        DESTINATION_OPTION(type, member, "headers-file", "FILE", "add the headers in this file, one a line"),    \
+        DESTINATION_OPTION(type, member, "ca-file", "FILE", "trust the certificates in this file (the system's)"), \
+        DESTINATION_OPTION(type, member, "cert-file", "FILE", "show the client certificate in this file"),       \
+        DESTINATION_OPTION(type, member, "key-file", "FILE", "its key, if that is not in the same file"),        \
+        DESTINATION_OPTION(type, member, "proxy", "URL", "go through this proxy; '': through none\n"             \
+                                                         "(as http_proxy, HTTPS_PROXY, NO_PROXY say)"),          \
+        { .name = "spool", .kind = OPTION_TEXT, .field = offsetof(type, member.spool),                           \
+          .argument = "DIR", .help = "keep what is not delivered yet in this directory (in memory)" },           \
+        { .name = "spool-max", .kind = OPTION_BYTES, .field = offsetof(type, member.spool_max),                  \
           .argument = "BYTES", .help = "drop the oldest beyond: 64M, 1G (256M)", .min = 1 << 20, .max = 1e15 }
+
+void destination_options_deinit(struct destination_options *options);
 
 struct destinations;
 
-/* -1, or an exit status after a word about what is wrong with @options. */
+/*
+ * -1, or an exit status after a word about what is wrong with @options, which have
+ * to live longer. OpenTelemetry's variables fill in what they leave open.
+ */
 int destinations_open(const struct destination_options *options, const struct usage *usage,
                       struct destinations **ret);
 
-/* Accepts NULL. Tries to deliver what waits for at most @deadline_ms. */
+/* Accepts NULL. Tries to deliver what waits for at most @deadline_ms, to all at once. */
 void destinations_close(struct destinations *destinations, unsigned deadline_ms);
 
 /* Hands on @set, which stays the caller's. 0 or negative errno. */
 int destinations_send(struct destinations *destinations, const struct profile_set *set);
+
+/* Credentials and certificates may be others by now: says which cannot be read, and tries what waits at once. */
+void destinations_reload(struct destinations *destinations);
 
 /* The collectors' URLs, for people. */
 const char *destinations_describe(const struct destinations *destinations);

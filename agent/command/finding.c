@@ -4,15 +4,20 @@
 
 #include <stdlib.h>
 
-int finding_open(bool follow, struct find **ret)
+struct find_config finding_config(void)
 {
-        const struct find_config config = {
+        return (struct find_config){
                 .docker_root = getenv("PODFLAME_DOCKER_ROOT"),
                 .podman_root = getenv("PODFLAME_PODMAN_ROOT"),
                 .log_root = getenv("PODFLAME_LOG_ROOT"),
                 .run_root = getenv("PODFLAME_RUN_ROOT"),
-                .follow = follow,
         };
+}
 
+int finding_open(bool follow, struct find **ret)
+{
+        struct find_config config = finding_config();
+
+        config.follow = follow;
         return find_open(&config, ret);
 }

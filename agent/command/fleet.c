@@ -155,6 +155,10 @@ static void announce(const struct find_process *p)
 {
         char version[32];
 
+        if (!p->selected) {
+                say("process %d: not selected: %s", p->pid, *p->rule ? p->rule : "no rule matches");
+                return;
+        }
         format_version(p->info.version, version, sizeof version);
         say("process %d: Python %s, %s%s%s%s", p->pid, version, p->service, *p->container_id ? ", container " : "",
             *p->container_name ? p->container_name : p->container_id, p->status == 0 ? "" : ": not profilable:");

@@ -67,6 +67,9 @@ struct json_object *json_of_process(const struct find_process *p)
         json_put_text(json, "container_id", p->container_id);
         json_put_text(json, "container_name", p->container_name);
         json_put_text(json, "image", p->image);
+        json_put_text(json, "namespace", p->pod_namespace);
+        json_put_text(json, "pod", p->pod);
+        json_put_text(json, "k8s_container", p->k8s_container);
         json_put_text(json, "service", p->service);
         return json;
 }

@@ -26,6 +26,15 @@ int options_wrong(const struct usage *usage, const char *format, ...)
         return EXIT_USAGE;
 }
 
+/* @help may have several lines. */
+static void print_row(const char *left, const char *help)
+{
+        for (size_t len; *help; help += len + (help[len] == '\n'), left = "") {
+                len = strcspn(help, "\n");
+                printf("  %-28s %.*s\n", left, (int)len, help);
+        }
+}
+
 static void print_usage(const struct usage *usage)
 {
         printf("Usage: podflame %s %s\n%s\n\n", usage->command, usage->synopsis, usage->text);
@@ -34,9 +43,9 @@ static void print_usage(const struct usage *usage)
                 char letter[] = { '-', o->letter, ',', ' ', '\0' }, left[64];
                 snprintf(left, sizeof left, "%s--%s%s%s", o->letter ? letter : "    ", o->name,
                          o->argument ? " " : "", o->argument ? o->argument : "");
-                printf("  %-28s %s\n", left, o->help);
+                print_row(left, o->help);
         }
-        printf("  %-28s %s\n", "-h, --help", "this text");
+        print_row("-h, --help", "this text");
         puts("\nEach option can also stand in the environment: --rate is PODFLAME_RATE.");
 }
 

@@ -6,26 +6,32 @@
 #include "json.h"
 #include "options.h"
 #include "say.h"
+#include "selection.h"
 
 #include "agent/find/find.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 struct ps_config {
+        struct selection_options selection;
         bool json;
 };
 
 static const struct option_spec specs[] = {
         { .name = "json", .letter = 'j', .kind = OPTION_FLAG, .field = offsetof(struct ps_config, json),
           .help = "as JSON" },
+        SELECTION_OPTIONS(struct ps_config, selection),
 };
 
 static const struct usage usage = {
         .command = "ps",
         .synopsis = "[OPTION]...",
-        .text = "Lists the Python processes of this machine, and why one cannot be profiled if so.",
+        .text = "Lists the Python processes of this machine, why one cannot be profiled if so, and which of\n"
+                "them `podflame agent` would take, given the same rules.",
         .options = specs,
         .n = sizeof specs / sizeof *specs,
 };
@@ -65,20 +71,42 @@ static void problem(const struct find_process *p, char *ret, size_t size)
                 snprintf(ret, size, "%s", p->info.detail[0] ? p->info.detail : pystack_strerror(p->status));
 }
 
+/* Which rule decided. */
+static const char *decision(const struct find_process *p)
+{
+        return *p->rule ? p->rule : p->selected ? "" : "no rule matches";
+}
+
+/* What people call its container: by Docker's name, or Kubernetes'. */
+static void name(const struct find_process *p, char *ret, size_t size)
+{
+        if (*p->container_name || !*p->pod)
+                snprintf(ret, size, "%s", *p->container_name ? p->container_name : "-");
+        else
+                snprintf(ret, size, "%s/%s/%s", p->pod_namespace, p->pod, p->k8s_container);
+}
+
+static void print_row(const struct find_process *p)
+{
+        char version[32], why[512], container[2 * FIND_NAME_SIZE];
+
+        format_version(p->info.version, version, sizeof version);
+        problem(p, why, sizeof why);
+        name(p, container, sizeof container);
+        printf("%7d  %-8s %-8s %-13.12s %-20s %-24s %s\n", p->pid, version, p->selected ? "yes" : "no",
+               *p->container_id ? p->container_id : "-", container, *p->image ? p->image : "-", p->cmdline);
+        if (*decision(p))
+                printf("%7s  %s: %s\n", "", p->selected ? "selected" : "not selected", decision(p));
+        if (*why)
+                printf("%7s  not profilable: %s\n", "", why);
+}
+
 static void print_table(const struct listing *listing)
 {
-        printf("%7s  %-8s %-13s %-20s %-24s %s\n", "PID", "PYTHON", "CONTAINER", "NAME", "IMAGE", "COMMAND");
-        for (size_t i = 0; i < listing->n; i++) {
-                const struct find_process *p = &listing->items[i];
-                char version[32], why[512];
-                format_version(p->info.version, version, sizeof version);
-                problem(p, why, sizeof why);
-                printf("%7d  %-8s %-13.12s %-20s %-24s %s\n", p->pid, version,
-                       *p->container_id ? p->container_id : "-", *p->container_name ? p->container_name : "-",
-                       *p->image ? p->image : "-", p->cmdline);
-                if (*why)
-                        printf("%7s  not profilable: %s\n", "", why);
-        }
+        printf("%7s  %-8s %-8s %-13s %-20s %-24s %s\n", "PID", "PYTHON", "SELECTED", "CONTAINER", "NAME", "IMAGE",
+               "COMMAND");
+        for (size_t i = 0; i < listing->n; i++)
+                print_row(&listing->items[i]);
 }
 
 static void print_json(const struct listing *listing)
@@ -91,6 +119,8 @@ static void print_json(const struct listing *listing)
                 problem(&listing->items[i], why, sizeof why);
                 json_put_flag(one, "profilable", !*why);
                 json_put_text(one, "reason", why);
+                json_put_flag(one, "selected", listing->items[i].selected);
+                json_put_text(one, "rule", listing->items[i].rule);
                 json_append(all, one);
         }
         json_print(all);
@@ -101,30 +131,69 @@ static int by_pid(const void *a, const void *b)
         return ((const struct find_process *)a)->pid - ((const struct find_process *)b)->pid;
 }
 
+/* One too young for the agent is not selected yet, whatever the rules say. */
+static void apply_min_age(struct listing *listing, double min_age)
+{
+        struct timespec now;
+
+        clock_gettime(CLOCK_BOOTTIME, &now);
+        for (size_t i = 0; i < listing->n; i++) {
+                struct find_process *p = &listing->items[i];
+                double started = (double)p->start_time / (double)sysconf(_SC_CLK_TCK);
+                if (!p->selected || (double)now.tv_sec + (double)now.tv_nsec / 1e9 - started >= min_age)
+                        continue;
+                p->selected = false;
+                snprintf(p->rule, sizeof p->rule, "min-age %g s", min_age);
+        }
+}
+
+/* -1, or an exit status after a word about it. */
+static int list(const struct find_rules *rules, struct listing *listing)
+{
+        const struct find_events events = { .ctx = listing, .born = born, .ended = ended };
+        struct find_config config = finding_config();
+        struct find *find = NULL;
+
+        config.rules = rules;
+        config.read_unselected = true;
+        int r = find_open(&config, &find);
+        if (r == 0)
+                r = find_scan(find, &events);
+        find_close(find);
+        return r == 0 ? -1 : say_error("/proc cannot be read: %s", strerror(-r));
+}
+
+static void print(const struct ps_config *config, struct listing *listing)
+{
+        apply_min_age(listing, config->selection.min_age);
+        if (listing->n > 0)
+                qsort(listing->items, listing->n, sizeof *listing->items, by_pid);
+        if (config->json)
+                print_json(listing);
+        else
+                print_table(listing);
+}
+
 int ps_run(int argc, char **argv)
 {
         struct ps_config config = { 0 };
+        struct find_rules *rules = NULL;
         struct listing listing = { 0 };
-        struct find_events events = { .ctx = &listing, .born = born, .ended = ended };
-        struct find *find = NULL;
         int rest;
         int e = options_parse(&usage, argc, argv, &config, &rest);
 
-        if (e >= 0)
-                return e;
-        if (rest < argc)
-                return options_wrong(&usage, "'%s' is not an option", argv[rest]);
-        if (finding_open(false, &find) != 0 || (e = find_scan(find, &events)) != 0) {
-                find_close(find);
-                return say_error("/proc cannot be read");
+        if (e < 0 && rest < argc)
+                e = options_wrong(&usage, "'%s' is not an option", argv[rest]);
+        if (e < 0)
+                e = selection_rules(&config.selection, &usage, &rules);
+        if (e < 0)
+                e = list(rules, &listing);
+        if (e < 0) {
+                print(&config, &listing);
+                e = EXIT_OK;
         }
-        if (listing.n > 0)
-                qsort(listing.items, listing.n, sizeof *listing.items, by_pid);
-        if (config.json)
-                print_json(&listing);
-        else
-                print_table(&listing);
         free(listing.items);
-        find_close(find);
-        return EXIT_OK;
+        find_rules_free(rules);
+        selection_deinit(&config.selection);
+        return e;
 }

@@ -9,6 +9,9 @@
  */
 int signals_open(void);
 
+/* The signal that has come, SIGINT, SIGTERM or SIGHUP; 0: none (any more). */
+int signals_take(int fd);
+
 /* Waits until @fd is readable: true, or until @timeout_ms has passed: false. */
 int signals_wait(int fd, int timeout_ms);
 

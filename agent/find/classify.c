@@ -98,7 +98,7 @@ static void report(struct find *find, struct find_entry *entry, const struct fin
         bool other = r || process.start_time != entry->start_time || has_ended(found->pidfd);
         bool nameless = !other && !find_entry_is_reported(entry) && is_nameless_yet(&process, young);
 
-        if (other || nameless || (found->py && !process.selected)) {
+        if (other || nameless || (found->py && !process.selected && !find->read_unselected)) {
                 find->ops->close(found->py);
                 if (found->pidfd >= 0)
                         close(found->pidfd);
@@ -154,7 +154,7 @@ static void select_and_open(struct find *find, struct find_entry *entry, const s
 
         if (find->rules && find_identify(find, entry->pid, &process))
                 return;
-        if (!find->rules || process.selected)
+        if (!find->rules || process.selected || find->read_unselected)
                 open_and_report(find, entry, events, now);
         else
                 report_unselected(find, entry, events, now);

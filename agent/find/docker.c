@@ -42,6 +42,8 @@ void find_docker_parse(const char *text, size_t len, const struct find_place *pl
                 find_names_set(names->name, sizeof(names->name), name + (name[0] == '/'), name_len - (name[0] == '/'));
         find_names_set_json(names->image, sizeof(names->image), find_json_get(config, "Image"));
         set_pod(find_json_get(config, "Labels"), place, names);
+        if (config)
+                find_names_set_labels(names, find_json_get(config, "Labels"));
         find_json_free(root);
 }
 

@@ -73,6 +73,7 @@ int find_open_with(const struct find_config *config, const struct find_ops *ops,
         find->rules = config->rules;
         find->min_age = config->min_age_ms * UINT64_C(1000000);
         find->show_unselected = config->show_unselected;
+        find->read_unselected = config->read_unselected;
         set_node(config->node, find->node);
         r = open_roots(config, &find->roots);
         if (!r)

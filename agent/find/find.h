@@ -67,7 +67,8 @@ bool find_resource_next(const struct find_process *process, const char **ret_key
 
 /*
  * KEY=GLOB[,KEY=GLOB]...: a rule matches if all of its globs do, "*" a slash too,
- * an empty one only what is not known; "\\," is a comma. The last rule that
+ * an empty one only what is not known; "\\," is a comma. A label is compared as
+ * NAME=VALUE, and one of a container that matches is enough. The last rule that
  * matches decides. Where none does, a process is selected unless there are rules
  * that select.
  */
@@ -95,6 +96,7 @@ struct find_config {
         const struct find_rules *rules; /* borrowed; NULL: everything is selected */
         unsigned min_age_ms;            /* processes are left alone until so long after birth or exec */
         bool show_unselected; /* also report, unread, those that are Python by name and not selected */
+        bool read_unselected; /* report everybody, read, with what the rules say of them */
         bool follow;          /* learn of births and execs from the kernel, if it lets us */
 };
 

@@ -66,7 +66,8 @@ static void set_cgroup(struct find_process *process, char cgroup[static CGROUP_P
         free(text);
 }
 
-static void set_container(struct find *find, struct find_process *process, const char *cgroup)
+static void set_container(struct find *find, struct find_process *process, const char *cgroup,
+                          struct find_names *names)
 {
         const struct find_place place = {
                 .pid = process->pid,
@@ -74,16 +75,15 @@ static void set_container(struct find *find, struct find_process *process, const
                 .pod_uid = process->pod_uid,
                 .hidden = !strcmp(cgroup, "/"),
         };
-        struct find_names names;
 
         nsutil_container_id(process->pid, process->container_id);
-        find_names_get(find, &place, &names);
-        memcpy(process->container_name, names.name, sizeof(names.name));
-        memcpy(process->image, names.image, sizeof(names.image));
-        memcpy(process->pod, names.pod, sizeof(names.pod));
-        memcpy(process->pod_namespace, names.pod_namespace, sizeof(names.pod_namespace));
-        memcpy(process->k8s_container, names.k8s_container, sizeof(names.k8s_container));
-        memcpy(process->pod_uid, names.pod_uid, sizeof(names.pod_uid));
+        find_names_get(find, &place, names);
+        memcpy(process->container_name, names->name, sizeof(names->name));
+        memcpy(process->image, names->image, sizeof(names->image));
+        memcpy(process->pod, names->pod, sizeof(names->pod));
+        memcpy(process->pod_namespace, names->pod_namespace, sizeof(names->pod_namespace));
+        memcpy(process->k8s_container, names->k8s_container, sizeof(names->k8s_container));
+        memcpy(process->pod_uid, names->pod_uid, sizeof(names->pod_uid));
         memcpy(process->node, find->node, sizeof(process->node));
 }
 
@@ -131,6 +131,8 @@ int find_identify(struct find *find, pid_t pid, struct find_process *ret)
 {
         struct find_process process = { .pid = pid };
         char cgroup[CGROUP_PATH_SIZE] = "";
+        struct find_names names;
+        const struct find_facts facts = { .cgroup = cgroup, .labels = names.labels };
         struct nsutil_stat stat, again;
         int r = nsutil_stat_read(pid, &stat);
 
@@ -140,9 +142,9 @@ int find_identify(struct find *find, pid_t pid, struct find_process *ret)
         set_exe(&process);
         set_cmdline(&process);
         set_cgroup(&process, cgroup);
-        set_container(find, &process, cgroup);
+        set_container(find, &process, cgroup, &names);
         set_service(&process, stat.comm);
-        find_rules_apply(find->rules, cgroup, &process);
+        find_rules_apply(find->rules, &facts, &process);
         /* All of that was said of one and the same process only if it is still there. */
         r = nsutil_stat_read(pid, &again);
         if (!r && again.start_time != stat.start_time)

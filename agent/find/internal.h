@@ -67,7 +67,7 @@ struct find {
         const struct find_rules *rules;
         unsigned rules_generation;
         uint64_t min_age; /* ns */
-        bool show_unselected;
+        bool show_unselected, read_unselected;
 
         struct find_entry *entries;
         struct find_entry *young;
@@ -178,6 +178,10 @@ struct json_object *find_json_at(struct json_object *json, size_t i);
 /* NULL if @json is not a string. */
 const char *find_json_text(struct json_object *json, size_t *ret_len);
 
+/* Each member of an object that is a string; nothing if @json is no object. */
+void find_json_each_text(struct json_object *json, void (*each)(void *ctx, const char *key, const char *text),
+                         void *ctx);
+
 /* ---- names of containers (names.c and its sources) ----------------------- */
 
 /* What the kernel says of where a process is. */
@@ -188,6 +192,9 @@ struct find_place {
         bool hidden;         /* its cgroup tells nothing: "0::/" */
 };
 
+/* Labels have up to 63 characters and a prefix of 253, their values in Kubernetes 63; images may have dozens. */
+#define FIND_LABELS_SIZE 4096
+
 struct find_names {
         char name[FIND_NAME_SIZE];
         char image[FIND_NAME_SIZE];
@@ -195,6 +202,8 @@ struct find_names {
         char pod_namespace[FIND_LABEL_SIZE];
         char k8s_container[FIND_LABEL_SIZE];
         char pod_uid[NSUTIL_POD_UID_SIZE];
+        char labels[FIND_LABELS_SIZE]; /* NAME=VALUE, each with its NUL; those that there is no room for are left out */
+        bool has_labels;               /* asked for; there may be none */
 };
 
 /* Asks every source; what none of them knows is "". */
@@ -208,6 +217,9 @@ void find_names_set(char *field, size_t size, const char *text, size_t len);
 
 /* The same with the string @json; nothing if it is none. */
 void find_names_set_json(char *field, size_t size, struct json_object *json);
+
+/* Adds the labels of an object {NAME: VALUE}, cleaned. */
+void find_names_set_labels(struct find_names *names, struct json_object *json);
 
 /* Sources add what they know and nobody knew before them. */
 void find_link_names(struct find *find, const struct find_place *place, struct find_names *names);
@@ -244,8 +256,17 @@ void find_resource_parse(const char *text, size_t len, struct find_process *proc
 
 /* ---- rules (select.c) ---------------------------------------------------- */
 
-/* Sets process->selected and rule. @cgroup: the path of its cgroup. @rules may be NULL. */
-void find_rules_apply(const struct find_rules *rules, const char *cgroup, struct find_process *process);
+/* Of a process, what rules ask for and nobody else. */
+struct find_facts {
+        const char *cgroup; /* its path */
+        const char *labels; /* as in struct find_names */
+};
+
+/* Sets process->selected and rule. @rules may be NULL. */
+void find_rules_apply(const struct find_rules *rules, const struct find_facts *facts, struct find_process *process);
+
+/* Whether a rule is about labels, which not every source knows. */
+bool find_rules_want_labels(const struct find_rules *rules);
 
 /* ---- containers by name (match.c) ---------------------------------------- */
 

@@ -50,6 +50,18 @@ const char *find_json_text(struct json_object *json, size_t *ret_len)
         return json_object_get_string(json);
 }
 
+void find_json_each_text(struct json_object *json, void (*each)(void *ctx, const char *key, const char *text),
+                         void *ctx)
+{
+        if (!json_object_is_type(json, json_type_object))
+                return;
+        json_object_object_foreach(json, key, value)
+        {
+                if (json_object_is_type(value, json_type_string))
+                        each(ctx, key, json_object_get_string(value));
+        }
+}
+
 void find_names_set_json(char *field, size_t size, struct json_object *json)
 {
         size_t len;

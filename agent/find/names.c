@@ -30,9 +30,10 @@ static void (*const sources[])(struct find *find, const struct find_place *place
         find_docker_names, find_podman_names, find_bundle_names,
 };
 
-static bool is_complete(const struct find_names *names)
+static bool is_complete(const struct find *find, const struct find_names *names)
 {
-        return names->image[0] && (names->name[0] || (names->k8s_container[0] && names->pod[0]));
+        return names->image[0] && (names->name[0] || (names->k8s_container[0] && names->pod[0])) &&
+               (names->has_labels || !find_rules_want_labels(find->rules));
 }
 
 static const struct find_names *recall(const struct find_names_cache *cache, const char *id)
@@ -58,17 +59,38 @@ void find_names_get(struct find *find, const struct find_place *place, struct fi
 {
         const struct find_names *known = find->names && place->id[0] ? recall(find->names, place->id) : NULL;
 
-        if (known) {
+        if (known && is_complete(find, known)) {
                 *ret = *known;
                 return;
         }
         *ret = (struct find_names){ 0 };
-        for (size_t i = 0; i < sizeof(sources) / sizeof(*sources) && !is_complete(ret); i++)
+        for (size_t i = 0; i < sizeof(sources) / sizeof(*sources) && !is_complete(find, ret); i++)
                 sources[i](find, place, ret);
         if (place->pod_uid[0])
                 find_clean(place->pod_uid, strlen(place->pod_uid), ret->pod_uid, sizeof(ret->pod_uid));
-        if (find->names && place->id[0] && is_complete(ret))
+        if (find->names && place->id[0] && is_complete(find, ret))
                 remember(find->names, place->id, ret);
+}
+
+static void add_label(void *ctx, const char *key, const char *text)
+{
+        struct find_names *names = ctx;
+        char label[2 * FIND_NAME_SIZE], name[FIND_NAME_SIZE + FIND_LABEL_SIZE], value[FIND_NAME_SIZE];
+        size_t at = 0, len;
+
+        find_clean(key, strlen(key), name, sizeof(name));
+        find_clean(text, strlen(text), value, sizeof(value));
+        while (names->labels[at])
+                at += strlen(names->labels + at) + 1;
+        len = (size_t)snprintf(label, sizeof(label), "%s=%s", name, value);
+        if (len < sizeof(label) && at + len + 2 <= sizeof(names->labels))
+                memcpy(names->labels + at, label, len + 1);
+}
+
+void find_names_set_labels(struct find_names *names, struct json_object *json)
+{
+        names->has_labels = true;
+        find_json_each_text(json, add_label, names);
 }
 
 int find_names_open(struct find *find)

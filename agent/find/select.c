@@ -28,6 +28,7 @@ enum value {
         EXE_NAME,
         CMDLINE,
         CGROUP,
+        LABELS,
         PID,
         N_VALUES,
 };
@@ -38,6 +39,7 @@ static const struct key {
         const char *name;
         enum value values[MAX_KEY_VALUES];
         unsigned n;
+        bool several; /* the value is a row of texts, each with its NUL, up to an empty one */
 } keys[] = {
         { .name = "namespace", .values = { NAMESPACE }, .n = 1 },
         { .name = "pod", .values = { POD, POD_UID }, .n = 2 },
@@ -47,6 +49,7 @@ static const struct key {
         { .name = "exe", .values = { EXE, EXE_NAME }, .n = 2 },
         { .name = "cmdline", .values = { CMDLINE }, .n = 1 },
         { .name = "cgroup", .values = { CGROUP }, .n = 1 },
+        { .name = "label", .values = { LABELS }, .n = 1, .several = true },
         { .name = "pid", .values = { PID }, .n = 1 },
 };
 
@@ -67,7 +70,7 @@ struct rule {
 struct find_rules {
         struct rule *all;
         size_t n;
-        bool some_select;
+        bool some_select, some_label;
 };
 
 int find_rules_new(struct find_rules **ret)
@@ -204,6 +207,8 @@ int find_rules_add(struct find_rules *rules, bool select, const char *text, char
                 return r;
         rules->n++;
         rules->some_select |= select;
+        for (unsigned i = 0; i < rule->n; i++)
+                rules->some_label |= rule->terms[i].key->values[0] == LABELS;
         return 0;
 }
 
@@ -217,11 +222,13 @@ static bool term_matches(const struct term *term, const char *const values[stati
         for (unsigned i = 0; i < term->key->n; i++) {
                 const char *value = values[term->key->values[i]];
 
-                if (!value[0])
-                        continue;
-                known = true;
-                if (fnmatch(term->glob, value, 0) == 0)
-                        return true;
+                for (; value[0]; value += strlen(value) + 1) {
+                        known = true;
+                        if (fnmatch(term->glob, value, 0) == 0)
+                                return true;
+                        if (!term->key->several)
+                                break;
+                }
         }
         return !known && fnmatch(term->glob, "", 0) == 0;
 }
@@ -234,7 +241,12 @@ static bool rule_matches(const struct rule *rule, const char *const values[stati
         return true;
 }
 
-void find_rules_apply(const struct find_rules *rules, const char *cgroup, struct find_process *process)
+bool find_rules_want_labels(const struct find_rules *rules)
+{
+        return rules && rules->some_label;
+}
+
+void find_rules_apply(const struct find_rules *rules, const struct find_facts *facts, struct find_process *process)
 {
         char pid[16];
         const char *const values[N_VALUES] = {
@@ -243,8 +255,8 @@ void find_rules_apply(const struct find_rules *rules, const char *cgroup, struct
                 [K8S_CONTAINER] = process->k8s_container, [CONTAINER_ID] = process->container_id,
                 [IMAGE] = process->image,             [SERVICE] = process->service,
                 [EXE] = process->exe,                 [EXE_NAME] = find_basename(process->exe),
-                [CMDLINE] = process->cmdline,         [CGROUP] = cgroup,
-                [PID] = pid,
+                [CMDLINE] = process->cmdline,         [CGROUP] = facts->cgroup,
+                [LABELS] = facts->labels,             [PID] = pid,
         };
 
         snprintf(pid, sizeof(pid), "%d", process->pid);

@@ -53,6 +53,11 @@ void send_close(struct send *send, unsigned deadline_ms)
         free(send);
 }
 
+void send_hurry(struct send *send)
+{
+        send_worker_hurry(send->worker);
+}
+
 void send_counters(struct send *send, struct send_counters *ret)
 {
         send_worker_counters(send->worker, ret);

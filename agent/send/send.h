@@ -141,6 +141,12 @@ struct send_counters {
 };
 void send_counters(struct send *send, struct send_counters *ret);
 
+/*
+ * Tries to deliver what waits now instead of after the pause that a failure has
+ * brought, since what made it fail may have been repaired.
+ */
+void send_hurry(struct send *send);
+
 /* Tries to deliver what waits for at most @deadline_ms, then stops; the spool keeps the rest. Accepts NULL. */
 void send_close(struct send *send, unsigned deadline_ms);
 

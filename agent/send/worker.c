@@ -110,6 +110,21 @@ int send_worker_start(const struct send_config *config, struct send_worker **ret
         return 0;
 }
 
+/* Locked. */
+static void hurry(struct send_worker *worker)
+{
+        worker->gate_ms = 0;
+        send_queue_hurry(&worker->queue);
+        pthread_cond_signal(&worker->wake);
+}
+
+void send_worker_hurry(struct send_worker *worker)
+{
+        pthread_mutex_lock(&worker->lock);
+        hurry(worker);
+        pthread_mutex_unlock(&worker->lock);
+}
+
 void send_worker_stop(struct send_worker *worker, unsigned deadline_ms)
 {
         int64_t stop_at = send_now_ms() + deadline_ms;
@@ -119,9 +134,7 @@ void send_worker_stop(struct send_worker *worker, unsigned deadline_ms)
         pthread_mutex_lock(&worker->lock);
         worker->closing = true;
         worker->stop_at_ms = stop_at;
-        worker->gate_ms = 0;
-        send_queue_hurry(&worker->queue);
-        pthread_cond_signal(&worker->wake);
+        hurry(worker);
         pthread_mutex_unlock(&worker->lock);
 
         send_http_stop_at(worker->http, stop_at);

@@ -22,6 +22,9 @@ void send_worker_too_large(struct send_worker *worker);
 
 void send_worker_counters(struct send_worker *worker, struct send_counters *ret);
 
+/* Nothing waits for its next attempt any longer. */
+void send_worker_hurry(struct send_worker *worker);
+
 /* Delivers what it can within @deadline_ms, then ends the thread. Accepts NULL. */
 void send_worker_stop(struct send_worker *worker, unsigned deadline_ms);
 

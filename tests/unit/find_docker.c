@@ -142,3 +142,43 @@ Test(find_docker, labels_of_a_pod)
                 cr_expect_str_eq(names.k8s_container, cases[i].pod[0] ? "web" : "");
         }
 }
+
+/* Labels are kept as a row of texts; @expected has '|' for each NUL. */
+static void expect_labels(const char *labels, const char *expected)
+{
+        char text[2048], row[FIND_LABELS_SIZE + 1] = "";
+        struct find_names names;
+        size_t n = 0;
+
+        snprintf(text, sizeof(text), "{\"Name\":\"/web\",\"Config\":{\"Labels\":%s}}", labels);
+        cr_assert(parse(text, &names));
+        cr_expect(names.has_labels);
+        for (size_t i = 0; names.labels[i] || names.labels[i + 1]; i++)
+                row[n++] = names.labels[i] ? names.labels[i] : '|';
+        cr_expect_str_eq(row, expected, "%s", labels);
+}
+
+Test(find_docker, labels)
+{
+        expect_labels("{\"app\":\"web\",\"a/b\":\"x=y,z\",\"empty\":\"\"}", "app=web|a/b=x=y,z|empty=");
+        expect_labels("{\"n\":7,\"app\":\"we\\u0000b\\u001b\",\"o\":{}}", "app=we");
+        expect_labels("{}", "");
+        expect_labels("null", "");
+        expect_labels("[\"app\"]", "");
+}
+
+Test(find_docker, labels_are_bounded)
+{
+        char text[64 << 10] = "{\"Config\":{\"Image\":\"i\",\"Labels\":{";
+        struct find_names names;
+        size_t len = strlen(text), total = 0, n = 0;
+
+        for (int i = 0; i < 100; i++)
+                len += (size_t)snprintf(text + len, sizeof(text) - len, "%s\"%d\":\"%0300d\"", i ? "," : "", i, i);
+        snprintf(text + len, sizeof(text) - len, "}}}");
+        cr_assert(parse(text, &names));
+        for (const char *label = names.labels; *label; label += strlen(label) + 1, n++)
+                total += strlen(label) + 1;
+        cr_expect_lt(total, sizeof(names.labels));
+        cr_expect_geq(n, 10);
+}

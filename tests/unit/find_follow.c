@@ -19,6 +19,7 @@ static const char *python = "pf-follow";
 
 static size_t n_opened, n_born, n_ended;
 static struct find_process born;
+static bool all_are_read;
 
 static bool is_ours(pid_t pid)
 {
@@ -50,7 +51,7 @@ static void on_born(void *ctx, const struct find_process *process, struct pystac
         if (is_ours(process->pid)) {
                 n_born++;
                 born = *process;
-                cr_expect_eq(py != NULL, process->selected);
+                cr_expect_eq(py != NULL, process->selected || all_are_read);
         }
         free(py);
 }
@@ -198,6 +199,25 @@ Test(find_follow, who_is_not_selected_is_never_opened)
         child_end(pid);
         cr_assert_eq(find_scan(find, &events), 0);
         cr_expect_eq(n_ended, 1);
+        find_close(find);
+        find_rules_free(rules);
+}
+
+Test(find_follow, who_is_not_selected_is_opened_all_the_same_if_so_wished)
+{
+        struct find_rules *rules = drop_everything();
+        const struct find_config config = { .rules = rules, .read_unselected = true };
+        struct find *find;
+        pid_t pid = start(python);
+
+        all_are_read = true;
+        cr_assert_eq(find_open_with(&config, &ops, &find), 0);
+        cr_assert_eq(find_scan(find, &events), 0);
+        cr_expect_eq(n_opened, 1);
+        cr_expect_eq(n_born, 1);
+        cr_expect_not(born.selected);
+        cr_expect_str_eq(born.rule, "drop cmdline=**");
+        child_end(pid);
         find_close(find);
         find_rules_free(rules);
 }

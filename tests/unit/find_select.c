@@ -8,6 +8,10 @@
 
 SUITE(find_select);
 
+static const struct find_facts facts = { .cgroup = "/kubepods/pod1/x", .labels = "app=web\0tier=front=1\0" };
+static const struct find_facts of_no_container = { .cgroup = "/kubepods/pod1/x", .labels = "" };
+static const struct find_facts no_facts = { .cgroup = "", .labels = "" };
+
 #define ID "b4d6d161c62525d726fa394b27df30e14f8ea5646313ada576b390de70cfc8cc"
 
 static const struct find_process web = {
@@ -42,7 +46,7 @@ static bool applies(const struct find_process *process, const char *const *texts
         struct find_rules *rules = rules_of(texts);
         struct find_process copy = *process;
 
-        find_rules_apply(rules, "/kubepods/pod1/x", &copy);
+        find_rules_apply(rules, &facts, &copy);
         cr_expect_str_eq(copy.rule, expected_rule);
         find_rules_free(rules);
         return copy.selected;
@@ -76,6 +80,14 @@ Test(find_select, globs)
                 { "+cmdline=* \\[x]", true, false },
                 { "+cmdline=*[]x]", true, false },
                 { "+cgroup=/kubepods/*", true, true },
+                { "+label=app=web", true, false },
+                { "+label=app=w*", true, false },
+                { "+label=tier=*", true, false },
+                { "+label=tier=front=1", true, false },
+                { "+label=web", false, false },
+                { "+label=", false, true },
+                { "+label=app=*,label=tier=*", true, false },
+                { "+label=app=*,label=tier=back", false, false },
                 { "+pid=77", true, false },
                 { "+namespace=shop,pod=web-*", true, false },
                 { "+namespace=shop,pod=db-*", false, false },
@@ -87,8 +99,8 @@ Test(find_select, globs)
                 struct find_rules *rules = rules_of(texts);
                 struct find_process in_pod = web, plain = of_host;
 
-                find_rules_apply(rules, "/kubepods/pod1/x", &in_pod);
-                find_rules_apply(rules, "/kubepods/pod1/x", &plain);
+                find_rules_apply(rules, &facts, &in_pod);
+                find_rules_apply(rules, &of_no_container, &plain);
                 cr_expect_eq(in_pod.selected, cases[i].web, "%s", cases[i].rule);
                 cr_expect_eq(plain.selected, cases[i].host, "%s", cases[i].rule);
                 find_rules_free(rules);
@@ -112,7 +124,7 @@ Test(find_select, without_rules_everything)
 {
         struct find_process process = of_host;
 
-        find_rules_apply(NULL, "", &process);
+        find_rules_apply(NULL, &no_facts, &process);
         cr_expect(process.selected);
         cr_expect_str_eq(process.rule, "");
         find_rules_free(NULL);
@@ -126,7 +138,7 @@ Test(find_select, what_is_no_rule)
                 { "", "at character 1" },
                 { "pod", "KEY=GLOB is expected" },
                 { "pod,image=x", "KEY=GLOB is expected" },
-                { "pods=web", "'pods' is not a key; there are namespace, pod, container, image, service, exe, cmdline, cgroup, pid" },
+                { "pods=web", "'pods' is not a key; there are namespace, pod, container, image, service, exe, cmdline, cgroup, label, pid" },
                 { "=x", "'' is not a key" },
                 { "pod=web,imag=x", "at character 9" },
                 { "pod=web,", "at character 9" },
@@ -147,7 +159,7 @@ Test(find_select, what_is_no_rule)
         }
         /* None of them has been added. */
         struct find_process process = web;
-        find_rules_apply(rules, "", &process);
+        find_rules_apply(rules, &no_facts, &process);
         cr_expect(process.selected);
         find_rules_free(rules);
 }
