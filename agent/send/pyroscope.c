@@ -21,6 +21,8 @@
 #define SAMPLES_MAX  15999                   /* of a profile */
 #define PROFILES_MAX 1000                    /* of a body: a failed one may be stored in part */
 #define VALUE_MAX    2048                    /* bytes of a label's value */
+#define LABEL_MAX    128                     /* of its name; it takes 1024 */
+#define OTHERS_MAX   20                      /* labels besides podflame's own; a series has 30 at most */
 
 #define MAX_AGE_S (55 * 60)
 #define JSON_DEPTH 8 /* {"series":[{"labels":[{ needs 5 */
@@ -36,6 +38,17 @@ static const struct {
         { "pod", { "k8s.pod.name" } },
         { "container", { "k8s.container.name", "container.name" } },
         { "node", { "k8s.node.name", "host.name" } },
+};
+
+/* What would only tell apart what belongs together. */
+static const char *const no_labels[] = {
+        "container.id",
+        "container.image.name",
+        "k8s.pod.uid",
+        "process.executable.name",
+        "process.pid",
+        "process.runtime.name",
+        "process.runtime.version",
 };
 
 /*
@@ -97,6 +110,75 @@ static bool put_label(struct json_object *array, const char *name, const char *v
         return false;
 }
 
+static bool is_mapped(const char *key)
+{
+        for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++) {
+                const char *const *a = labels[i].attributes;
+
+                if (strcmp(a[0], key) == 0 || (a[1] && strcmp(a[1], key) == 0))
+                        return true;
+        }
+        for (size_t i = 0; i < sizeof(no_labels) / sizeof(no_labels[0]); i++) {
+                if (strcmp(no_labels[i], key) == 0)
+                        return true;
+        }
+        return false;
+}
+
+static bool is_own_label(const char *name)
+{
+        for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++) {
+                if (strcmp(labels[i].name, name) == 0)
+                        return true;
+        }
+        return false;
+}
+
+/* Letters, digits and '_', not a digit first; what begins with two '_' is Pyroscope's own: false. */
+static bool name_label(const char *key, char name[static LABEL_MAX])
+{
+        size_t n = 0;
+
+        if (*key >= '0' && *key <= '9')
+                name[n++] = '_';
+        for (; *key && n + 1 < LABEL_MAX; key++) {
+                bool plain = (*key >= '0' && *key <= '9') || (*key >= 'a' && *key <= 'z') || (*key >= 'A' && *key <= 'Z');
+
+                name[n++] = plain ? *key : '_';
+        }
+        name[n] = '\0';
+        return !*key && strncmp(name, "__", 2) != 0;
+}
+
+static bool has_label(struct json_object *array, const char *name)
+{
+        for (size_t i = 0; i < json_object_array_length(array); i++) {
+                struct json_object *value = json_object_object_get(json_object_array_get_idx(array, i), "name");
+
+                if (strcmp(json_object_get_string(value), name) == 0)
+                        return true;
+        }
+        return false;
+}
+
+/* The other attributes, the last one first: it is who runs podflame that speaks last. None replaces one of ours. */
+static bool put_others(struct json_object *array, const struct profile *p)
+{
+        char name[LABEL_MAX];
+        const char *key, *value;
+        size_t left = OTHERS_MAX;
+        bool done = true;
+
+        for (size_t i = profile_attributes(p); done && left > 0 && i-- > 0;) {
+                profile_attribute_at(p, i, &key, &value);
+                if (is_mapped(key) || !name_label(key, name) || is_own_label(name) || has_label(array, name))
+                        continue;
+                done = put_label(array, name, value);
+                left--;
+        }
+        return done;
+}
+
 static struct json_object *make_labels(const struct profile *p)
 {
         struct json_object *array = json_object_new_array();
@@ -110,7 +192,7 @@ static struct json_object *make_labels(const struct profile *p)
                         value = profile_attribute(p, labels[i].attributes[1]);
                 done = put_label(array, labels[i].name, value);
         }
-        if (done)
+        if (done && put_others(array, p))
                 return array;
         json_object_put(array);
         return NULL;

@@ -235,6 +235,38 @@ Test(send_protocol, pyroscope_series)
         profile_set_deinit(&set);
 }
 
+/* What is said besides becomes labels, too, but none of ours; who speaks last is right. */
+Test(send_protocol, pyroscope_other_labels)
+{
+        static const char *const others[][2] = {
+                { "team", "a" },          { "Deployment.environment", "prod" }, { "9lives", "9" },
+                { "service_name", "lie" }, { "namespace", "lie" },              { "pod", "lie" },
+                { "__name__", "lie" },    { "__session_id__", "lie" },          { "x.y", "first" },
+                { "x_y", "last" },        { "container.id", "0123" },           { "process.pid", "7" },
+        };
+        struct profile_set set = { 0 };
+        struct profile *p = make_profile(3, "");
+        struct bodies bodies;
+
+        for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+                profile_set_attribute(p, others[i][0], others[i][1]);
+        profile_set_add(&set, p);
+        split(&send_pyroscope, &set, &bodies);
+
+        struct json_object *series = series_at(&bodies.items[0], 0, 1), *array = NULL;
+        cr_expect_str_eq(label(series, "team"), "a");
+        cr_expect_str_eq(label(series, "Deployment_environment"), "prod");
+        cr_expect_str_eq(label(series, "_9lives"), "9");
+        cr_expect_str_eq(label(series, "service_name"), "billing");
+        cr_expect_str_eq(label(series, "x_y"), "last");
+        cr_expect_str_eq(label(series, "__name__"), "process_cpu");
+        json_object_object_get_ex(series, "labels", &array);
+        cr_expect_eq(json_object_array_length(array), 6);
+        json_object_put(series);
+        bodies_deinit(&bodies);
+        profile_set_deinit(&set);
+}
+
 /* The pprof is what the format writes, without threads. */
 Test(send_protocol, pyroscope_profile_is_pprof)
 {
