@@ -29,7 +29,7 @@ static const struct option_spec specs[] = {
 
 static const struct usage usage = {
         .command = "dump",
-        .synopsis = "(-p PID | -c CONTAINER) [OPTION]...",
+        .synopsis = "(-p PID | -c CONTAINER | --pod POD) [OPTION]...",
         .text = "Prints every Python thread's stack, innermost frame first.",
         .options = specs,
         .n = sizeof specs / sizeof *specs,

@@ -230,6 +230,7 @@ static bool belongs(const struct follow *f, const struct find_process *process)
         const char *container = f->config.container_id;
 
         return (container && *container && strcmp(process->container_id, container) == 0) ||
+               (f->config.pod && find_is_in_pod(process, f->config.pod)) ||
                family_descends(process->pid, process->start_time, is_ours, f);
 }
 

@@ -4,7 +4,7 @@
 
 /*
  * The processes of a recording: those that were named, and, if they are to be
- * followed, their descendants and newcomers of their container. Each of them ends
+ * followed, their descendants and newcomers of their container or pod. Each of them ends
  * as a profile of its own.
  */
 
@@ -19,6 +19,7 @@ struct follow_config {
         struct find *find;
         bool subprocesses;
         const char *container_id; /* whose newcomers are followed with the subprocesses; NULL: none's */
+        const char *pod;          /* likewise, as find_pod() takes it */
         bool adopted;             /* our own children are orphans of descendants */
 };
 

@@ -18,12 +18,15 @@
 
 struct ps_config {
         struct selection_options selection;
+        const char *pod;
         bool json;
 };
 
 static const struct option_spec specs[] = {
         { .name = "json", .letter = 'j', .kind = OPTION_FLAG, .field = offsetof(struct ps_config, json),
           .help = "as JSON" },
+        { .name = "pod", .kind = OPTION_TEXT, .field = offsetof(struct ps_config, pod), .argument = "POD",
+          .help = "only those of this pod: [NAMESPACE/]POD[/CONTAINER]" },
         SELECTION_OPTIONS(struct ps_config, selection),
 };
 
@@ -163,8 +166,20 @@ static int list(const struct find_rules *rules, struct listing *listing)
         return r == 0 ? -1 : say_error("/proc cannot be read: %s", strerror(-r));
 }
 
+static void keep_pod(struct listing *listing, const char *pod)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < listing->n; i++)
+                if (find_is_in_pod(&listing->items[i], pod))
+                        listing->items[n++] = listing->items[i];
+        listing->n = n;
+}
+
 static void print(const struct ps_config *config, struct listing *listing)
 {
+        if (config->pod)
+                keep_pod(listing, config->pod);
         apply_min_age(listing, config->selection.min_age);
         if (listing->n > 0)
                 qsort(listing->items, listing->n, sizeof *listing->items, by_pid);

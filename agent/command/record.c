@@ -33,7 +33,7 @@ static const struct option_spec specs[] = {
         TARGET_OPTIONS(struct record_config, target),
         { .name = "subprocesses", .letter = 's', .kind = OPTION_FLAG,
           .field = offsetof(struct record_config, subprocesses),
-          .help = "follow child processes as well, and new ones of CONTAINER" },
+          .help = "follow child processes as well, and new ones of CONTAINER or POD" },
         { .name = "duration", .letter = 'd', .kind = OPTION_SECONDS, .field = offsetof(struct record_config, duration),
           .argument = "TIME", .help = "how long: 10, 90s, 5m (10; of COMMAND: until it ends)", .min = 0.001,
           .max = 30 * 86400.0 },
@@ -53,7 +53,7 @@ static const struct option_spec specs[] = {
 
 static const struct usage usage = {
         .command = "record",
-        .synopsis = "(-p PID | -c CONTAINER) [OPTION]...\n"
+        .synopsis = "(-p PID | -c CONTAINER | --pod POD) [OPTION]...\n"
                     "       podflame record -o FILE [OPTION]... -- COMMAND [ARGUMENT]...",
         .text = "Samples a process, a container's processes, or a command, and writes one profile.\n"
                 "A command is run and sampled until it ends; its exit status is podflame's (128 and the number\n"
@@ -67,9 +67,8 @@ static const struct usage usage = {
 static int check(const struct record_config *config, const char *word, struct recording *r)
 {
         char **command = r->config.command;
-        bool target = config->target.pids.n > 0 || config->target.container;
 
-        if (command && target)
+        if (command && target_is_named(&config->target))
                 return options_wrong(&usage, "either a process or container, or a command");
         if (word && !command)
                 return options_wrong(&usage, "'%s' is not an option; a command is told by -- before it", word);
@@ -90,6 +89,7 @@ static void configure(const struct record_config *config, struct recording *r)
                 r->config.duration = r->config.command ? INFINITY : DURATION_DEFAULT;
         r->config.subprocesses = config->subprocesses;
         r->config.container = config->target.container != NULL;
+        r->config.pod = config->target.pod;
         r->config.quiet = config->quiet;
         r->config.verbose = config->verbose;
 }

@@ -239,6 +239,7 @@ static int open_follow(struct recording *r)
                 .adopted = r->config.command != NULL,
         };
 
+        config.pod = r->config.pod;
         if (r->config.container)
                 config.container_id = r->choice.items[0].process.container_id;
         int e = follow_open(&config, &r->follow);

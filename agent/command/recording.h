@@ -20,8 +20,9 @@ struct recording_config {
         uint64_t repeat;   /* how often COMMAND is run */
         double duration;   /* seconds */
         uint32_t abi;      /* COMMAND's, of pystack_open_abi() */
-        bool subprocesses; /* follow children, and newcomers of the container */
+        bool subprocesses; /* follow children, and newcomers of the container or pod */
         bool container;    /* the processes are a container's */
+        const char *pod;   /* or this pod's; NULL: none's */
         bool quiet, verbose;
 };
 

@@ -66,37 +66,50 @@ static int choose_pids(struct find *find, const struct pid_list *pids, uint32_t 
         return -1;
 }
 
-static int say_no_container(int error, const char *name, const struct find_candidate *candidates, size_t n)
+/* What has several processes, and how it is found. */
+struct group {
+        const char *kind;
+        int (*find)(struct find *find, const char *name, pid_t **ret_pids, size_t *ret_n,
+                    struct find_candidate **ret_candidates, size_t *ret_n_candidates);
+        const char *unknown; /* there is none of that name */
+};
+
+static const struct group containers = { "container", find_container, "running container of that name or id" };
+static const struct group pods = { "pod", find_pod, "running pod or container of that name" };
+
+static void list_candidate(const struct group *group, const struct find_candidate *c)
+{
+        if (group == &pods)
+                fprintf(stderr, "  %s/%s/%s\n", c->pod_namespace, c->pod, c->k8s_container);
+        else
+                fprintf(stderr, "  %.12s  %s\n", c->id, c->name);
+}
+
+static int say_unknown(const struct group *group, int error, const char *name, const struct find_candidate *candidates,
+                       size_t n)
 {
         if (error == FIND_E_AMBIGUOUS)
-                say_error("container '%s': it could be any of these:", name);
+                say_error("%s '%s': it could be any of these:", group->kind, name);
         else if (error == FIND_E_UNKNOWN && n == 0)
-                return say_error("container '%s': no process of this machine is in a container", name);
+                return say_error("%s '%s': no process of this machine is in a %s", group->kind, name, group->kind);
         else if (error == FIND_E_UNKNOWN)
-                say_error("container '%s': there is no running container of that name or id; there are:", name);
+                say_error("%s '%s': there is no %s; there are:", group->kind, name, group->unknown);
         else
-                return say_error("container '%s': %s", name, strerror(-error));
+                return say_error("%s '%s': %s", group->kind, name, strerror(-error));
         for (size_t i = 0; i < n; i++)
-                fprintf(stderr, "  %.12s  %s\n", candidates[i].id, candidates[i].name);
+                list_candidate(group, &candidates[i]);
         return EXIT_FAILED;
 }
 
-/* Of a container without a readable Python, the most telling error is reported. */
-static int choose_container(struct find *find, const char *name, uint32_t abi, struct choice *choice)
+/* Of a group without a readable Python, the most telling error is reported. */
+static int choose_processes(struct find *find, const struct group *group, const char *name, const pid_t *pids, size_t n,
+                            uint32_t abi, struct choice *choice)
 {
-        struct find_candidate *candidates = NULL;
-        pid_t *pids = NULL;
-        size_t n_pids = 0, n_candidates = 0;
-        int r = find_container(find, name, &pids, &n_pids, &candidates, &n_candidates);
-        int worst = PYSTACK_E_NOT_PYTHON;
         struct pystack_info info, worst_info = { 0 };
+        int worst = PYSTACK_E_NOT_PYTHON;
         pid_t worst_pid = 0;
 
-        if (r != 0) {
-                r = say_no_container(r, name, candidates, n_candidates);
-                goto out;
-        }
-        for (size_t i = 0; i < n_pids; i++) {
+        for (size_t i = 0; i < n; i++) {
                 int e = add(choice, find, pids[i], abi, &info);
                 if (e != 0 && e != PYSTACK_E_NOT_PYTHON && e != PYSTACK_E_GONE) {
                         worst = e;
@@ -104,12 +117,25 @@ static int choose_container(struct find *find, const char *name, uint32_t abi, s
                         worst_pid = pids[i];
                 }
         }
-        r = -1;
-        if (choice->n == 0 && worst != PYSTACK_E_NOT_PYTHON)
-                r = say_not_profilable(worst_pid, worst, &worst_info);
-        else if (choice->n == 0)
-                r = say_error("container '%s': none of its %zu processes is a CPython process", name, n_pids);
-out:
+        if (choice->n > 0)
+                return -1;
+        if (worst != PYSTACK_E_NOT_PYTHON)
+                return say_not_profilable(worst_pid, worst, &worst_info);
+        return say_error("%s '%s': none of its %zu processes is a CPython process", group->kind, name, n);
+}
+
+static int choose_group(struct find *find, const struct group *group, const char *name, uint32_t abi,
+                        struct choice *choice)
+{
+        struct find_candidate *candidates = NULL;
+        size_t n_pids = 0, n_candidates = 0;
+        pid_t *pids = NULL;
+        int r = group->find(find, name, &pids, &n_pids, &candidates, &n_candidates);
+
+        if (r == 0)
+                r = choose_processes(find, group, name, pids, n_pids, abi, choice);
+        else
+                r = say_unknown(group, r, name, candidates, n_candidates);
         free(pids);
         free(candidates);
         return r;
@@ -126,6 +152,11 @@ int target_abi(const struct target_options *target, const struct usage *usage, u
         return options_wrong(usage, "--abi: '%s' is none of %s", target->abi, known);
 }
 
+bool target_is_named(const struct target_options *target)
+{
+        return target->pids.n > 0 || target->container || target->pod;
+}
+
 int target_choose(struct find *find, const struct target_options *target, const struct usage *usage,
                   struct choice *ret)
 {
@@ -134,10 +165,12 @@ int target_choose(struct find *find, const struct target_options *target, const 
 
         if (r >= 0)
                 return r;
-        if (target->pids.n == 0 && !target->container)
-                return options_wrong(usage, "name what to profile: -p PID or -c CONTAINER");
+        if (!target_is_named(target))
+                return options_wrong(usage, "name what to profile: -p PID, -c CONTAINER or --pod POD");
         if (target->container)
-                r = choose_container(find, target->container, abi, ret);
+                r = choose_group(find, &containers, target->container, abi, ret);
+        if (r < 0 && target->pod)
+                r = choose_group(find, &pods, target->pod, abi, ret);
         if (r < 0)
                 r = choose_pids(find, &target->pids, abi, ret);
         if (r >= 0)

@@ -2,7 +2,7 @@
 #ifndef COMMAND_TARGET_H
 #define COMMAND_TARGET_H
 
-/* TARGET on the command line: -p PID, -c CONTAINER. */
+/* TARGET on the command line: -p PID, -c CONTAINER, --pod [NAMESPACE/]POD[/CONTAINER]. */
 
 #include "agent/find/find.h"
 #include "options.h"
@@ -10,6 +10,7 @@
 struct target_options {
         struct pid_list pids;
         const char *container;
+        const char *pod;
         const char *abi; /* NULL: what the processes seem to be */
 };
 
@@ -19,6 +20,8 @@ struct target_options {
           .argument = "PID", .help = "a process, by its PID on this machine; may be given several times" }, \
         { .name = "container", .letter = 'c', .kind = OPTION_TEXT, .field = offsetof(type, member.container), \
           .argument = "CONTAINER", .help = "a container's processes: its name, id, or the beginning of its id" }, \
+        { .name = "pod", .kind = OPTION_TEXT, .field = offsetof(type, member.pod), .argument = "POD",        \
+          .help = "a pod's processes: [NAMESPACE/]POD[/CONTAINER]" },                                        \
         { .name = "abi", .kind = OPTION_TEXT, .field = offsetof(type, member.abi),                           \
           .argument = "VERSION", .help = "take what was named for this Python, as 3.11, where that is mistaken" }
 
@@ -36,10 +39,13 @@ struct choice {
 /* What --abi means to pystack_open_abi(): -1, or an exit status after a word about it. */
 int target_abi(const struct target_options *target, const struct usage *usage, uint32_t *ret);
 
+/* Whether it names anything. */
+bool target_is_named(const struct target_options *target);
+
 /*
  * Opens the processes that @target names. Says what is wrong and returns an exit
- * status, or -1 to go on with at least one process. Processes of a container that
- * are no Python are passed over; one named by -p must be Python.
+ * status, or -1 to go on with at least one process. Processes of a container or
+ * pod that are no Python are passed over; one named by -p must be Python.
  */
 int target_choose(struct find *find, const struct target_options *target, const struct usage *usage,
                   struct choice *ret);

@@ -152,7 +152,10 @@ int find_identify(struct find *find, pid_t pid, struct find_process *ret);
 
 struct find_candidate {
         char id[NSUTIL_CONTAINER_ID_SIZE];
-        char name[FIND_NAME_SIZE];
+        char name[FIND_NAME_SIZE]; /* its own; of one that has none, NAMESPACE/POD/CONTAINER */
+        char pod[FIND_NAME_SIZE];  /* these three "": not of Kubernetes, or not known */
+        char pod_namespace[FIND_LABEL_SIZE];
+        char k8s_container[FIND_LABEL_SIZE];
 };
 
 /*
@@ -163,5 +166,15 @@ struct find_candidate {
  */
 int find_container(struct find *find, const char *name, pid_t **ret_pids, size_t *ret_n,
                    struct find_candidate **ret_candidates, size_t *ret_n_candidates);
+
+/*
+ * Likewise the processes of the pod called [NAMESPACE/]POD[/CONTAINER]: of all its
+ * containers, or of one. On FIND_E_UNKNOWN the candidates are the containers of all pods.
+ */
+int find_pod(struct find *find, const char *name, pid_t **ret_pids, size_t *ret_n,
+             struct find_candidate **ret_candidates, size_t *ret_n_candidates);
+
+/* Whether a process is one of those that find_pod() means by @name, if that means one pod. */
+bool find_is_in_pod(const struct find_process *process, const char *name);
 
 #endif

@@ -277,4 +277,7 @@ bool find_rules_want_labels(const struct find_rules *rules);
  */
 int find_match(struct find_candidate *containers, size_t n, const char *name, size_t *ret_matches);
 
+/* The same by [NAMESPACE/]POD[/CONTAINER]: 0 if all that match are of one pod. */
+int find_match_pod(struct find_candidate *containers, size_t n, const char *name, size_t *ret_matches);
+
 #endif

@@ -2,14 +2,44 @@
 /*
  * Which container is meant by a name. A whole name or id is meant as such, even
  * if an id begins with it as well: so does Docker.
+ *
+ * Of a pod's name with one slash, either side may be the pod's: NAMESPACE/POD or
+ * POD/CONTAINER. Both are tried; if that finds two pods, it is ambiguous.
  */
 #include "agent/find/internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static bool is_called(const struct find_candidate *container, const char *name)
 {
         return !strcmp(container->name, name) || !strcmp(container->id, name);
+}
+
+/* Whether @text is @a/@b, or @a alone where @b is NULL. What is not known ("") is not meant by anything. */
+static bool is_path(const char *text, const char *a, const char *b)
+{
+        size_t len = strlen(a);
+
+        if (strncmp(text, a, len))
+                return false;
+        return b ? *b && text[len] == '/' && !strcmp(text + len + 1, b) : !text[len];
+}
+
+static bool is_pod(const struct find_candidate *c, const char *name)
+{
+        char pod[FIND_NAME_SIZE + FIND_LABEL_SIZE];
+
+        if (!c->pod[0])
+                return false;
+        snprintf(pod, sizeof(pod), "%s/%s", c->pod_namespace, c->pod);
+        return is_path(name, c->pod, NULL) || is_path(name, c->pod, c->k8s_container) || is_path(name, pod, NULL) ||
+               is_path(name, pod, c->k8s_container);
+}
+
+static bool is_same_pod(const struct find_candidate *a, const struct find_candidate *b)
+{
+        return !strcmp(a->pod, b->pod) && !strcmp(a->pod_namespace, b->pod_namespace);
 }
 
 static bool id_begins_with(const struct find_candidate *container, const char *name)
@@ -45,4 +75,25 @@ int find_match(struct find_candidate *containers, size_t n, const char *name, si
         if (found == 1)
                 return 0;
         return found ? FIND_E_AMBIGUOUS : FIND_E_UNKNOWN;
+}
+
+int find_match_pod(struct find_candidate *containers, size_t n, const char *name, size_t *ret_matches)
+{
+        size_t found = gather(containers, n, name, is_pod);
+
+        *ret_matches = found;
+        for (size_t i = 1; i < found; i++)
+                if (!is_same_pod(&containers[0], &containers[i]))
+                        return FIND_E_AMBIGUOUS;
+        return found ? 0 : FIND_E_UNKNOWN;
+}
+
+bool find_is_in_pod(const struct find_process *process, const char *name)
+{
+        struct find_candidate candidate = { 0 };
+
+        memcpy(candidate.pod, process->pod, sizeof(candidate.pod));
+        memcpy(candidate.pod_namespace, process->pod_namespace, sizeof(candidate.pod_namespace));
+        memcpy(candidate.k8s_container, process->k8s_container, sizeof(candidate.k8s_container));
+        return is_pod(&candidate, name);
 }

@@ -54,6 +54,11 @@ static int compare_members(const void *a, const void *b)
         return r ? r : (left->pid > right->pid) - (left->pid < right->pid);
 }
 
+static int compare_pids(const void *a, const void *b)
+{
+        return *(const pid_t *)a - *(const pid_t *)b;
+}
+
 /* By its own name, or as Kubernetes addresses it: NAMESPACE/POD/CONTAINER. */
 static void name_candidate(struct find *find, const struct member *member, struct find_candidate *candidate)
 {
@@ -68,6 +73,9 @@ static void name_candidate(struct find *find, const struct member *member, struc
         }
         find_names_get(find, &place, &names);
         memcpy(candidate->id, member->id, sizeof(candidate->id));
+        memcpy(candidate->pod, names.pod, sizeof(candidate->pod));
+        memcpy(candidate->pod_namespace, names.pod_namespace, sizeof(candidate->pod_namespace));
+        memcpy(candidate->k8s_container, names.k8s_container, sizeof(candidate->k8s_container));
         if (names.name[0] || !names.pod[0])
                 memcpy(candidate->name, names.name, sizeof(candidate->name));
         else
@@ -93,7 +101,9 @@ static int list_containers(struct find *find, const struct members *members, str
         return 0;
 }
 
-static int list_pids(const struct members *members, const char *id, pid_t **ret, size_t *ret_n)
+/* The processes of the first @n_containers. */
+static int list_pids(const struct members *members, const struct find_candidate *containers, size_t n_containers,
+                     pid_t **ret, size_t *ret_n)
 {
         pid_t *pids = calloc(members->n + 1, sizeof(*pids));
         size_t n = 0;
@@ -101,14 +111,19 @@ static int list_pids(const struct members *members, const char *id, pid_t **ret,
         if (!pids)
                 return -ENOMEM;
         for (size_t i = 0; i < members->n; i++)
-                if (!strcmp(members->all[i].id, id))
-                        pids[n++] = members->all[i].pid;
+                for (size_t j = 0; j < n_containers; j++)
+                        if (!strcmp(members->all[i].id, containers[j].id))
+                                pids[n++] = members->all[i].pid;
+        qsort(pids, n, sizeof(*pids), compare_pids);
         *ret = pids;
         *ret_n = n;
         return 0;
 }
 
-int find_container(struct find *find, const char *name, pid_t **ret_pids, size_t *ret_n,
+/* How those that are meant are chosen: find_match() or find_match_pod(). */
+typedef int (*match_fn)(struct find_candidate *containers, size_t n, const char *name, size_t *ret_matches);
+
+static int resolve(struct find *find, match_fn match, const char *name, pid_t **ret_pids, size_t *ret_n,
                    struct find_candidate **ret_candidates, size_t *ret_n_candidates)
 {
         struct find_candidate *containers = NULL;
@@ -123,9 +138,9 @@ int find_container(struct find *find, const char *name, pid_t **ret_pids, size_t
         r = list_containers(find, &members, &containers, &n);
         if (r)
                 goto out;
-        r = find_match(containers, n, name, &matches);
+        r = match(containers, n, name, &matches);
         if (r == 0) {
-                r = list_pids(&members, containers[0].id, ret_pids, ret_n);
+                r = list_pids(&members, containers, matches, ret_pids, ret_n);
         } else {
                 *ret_candidates = containers;
                 *ret_n_candidates = r == FIND_E_AMBIGUOUS ? matches : n;
@@ -134,5 +149,26 @@ int find_container(struct find *find, const char *name, pid_t **ret_pids, size_t
 out:
         free(containers);
         free(members.all);
+        return r;
+}
+
+int find_container(struct find *find, const char *name, pid_t **ret_pids, size_t *ret_n,
+                   struct find_candidate **ret_candidates, size_t *ret_n_candidates)
+{
+        return resolve(find, find_match, name, ret_pids, ret_n, ret_candidates, ret_n_candidates);
+}
+
+int find_pod(struct find *find, const char *name, pid_t **ret_pids, size_t *ret_n,
+             struct find_candidate **ret_candidates, size_t *ret_n_candidates)
+{
+        int r = resolve(find, find_match_pod, name, ret_pids, ret_n, ret_candidates, ret_n_candidates);
+        size_t n = 0;
+
+        if (r != FIND_E_UNKNOWN)
+                return r;
+        for (size_t i = 0; i < *ret_n_candidates; i++)
+                if ((*ret_candidates)[i].pod[0])
+                        (*ret_candidates)[n++] = (*ret_candidates)[i];
+        *ret_n_candidates = n;
         return r;
 }
