@@ -35,22 +35,22 @@ GEN     := build/gen
 # ---- what is built -----------------------------------------------------------
 
 # The rooms, and for each one the rooms below it that it may call.
-rooms := nsutil elfsym pystack find sample profile format send serve collect health confine command
+rooms := nsutil elfsym pystack client find sample profile format send serve collect health confine command
 
 path_nsutil  := nsutil
 path_elfsym  := elfsym
 path_pystack := pystack
-$(foreach r,find sample profile format send serve collect health confine command,$(eval path_$(r) := agent/$(r)))
+$(foreach r,client find sample profile format send serve collect health confine command,$(eval path_$(r) := agent/$(r)))
 
 below_pystack := nsutil elfsym
-below_find    := pystack nsutil elfsym
+below_find    := client pystack nsutil elfsym
 below_sample  := pystack nsutil elfsym profile
 below_format  := profile
-below_send    := format profile
+below_send    := client format profile
 below_serve   := format profile
 below_collect := serve format profile
-below_health  := serve send format profile
-below_command := find sample send collect health confine serve format profile pystack nsutil elfsym
+below_health  := serve send client format profile
+below_command := find sample send collect health confine serve client format profile pystack nsutil elfsym
 
 sources  = $(wildcard $(path_$(1))/*.c)
 archives = $(foreach room,$(1),$(B)/$(room).a)

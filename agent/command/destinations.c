@@ -42,10 +42,10 @@ static const struct {
         size_t field; /* a const char * */
         bool is_file;
 } texts[] = {
-        { "protocol", FIELD(protocol), false },       { "token-file", FIELD(token_file), true },
-        { "basic-auth-file", FIELD(basic_file), true }, { "headers-file", FIELD(headers_file), true },
-        { "ca-file", FIELD(ca_file), true },          { "cert-file", FIELD(cert_file), true },
-        { "key-file", FIELD(key_file), true },        { "proxy", FIELD(proxy), false },
+        { "protocol", FIELD(protocol), false },       { "token-file", FIELD(client.token_file), true },
+        { "basic-auth-file", FIELD(client.basic_file), true }, { "headers-file", FIELD(client.headers_file), true },
+        { "ca-file", FIELD(client.ca_file), true },          { "cert-file", FIELD(client.cert_file), true },
+        { "key-file", FIELD(client.key_file), true },        { "proxy", FIELD(client.proxy), false },
 };
 
 #define TEXTS (sizeof texts / sizeof *texts)
@@ -99,7 +99,7 @@ static int gather(struct destinations *d, const struct option_list *list, struct
                 if (d->n == DESTINATIONS_MAX)
                         return -E2BIG;
                 last = &d->items[d->n++];
-                last->config.url = item->text;
+                last->config.client.url = item->text;
                 last = item->from_environment ? common : last;
         }
         d->n += d->n == 0;
@@ -130,9 +130,9 @@ static void on_state(void *ctx, bool up, const char *reason)
         const struct destination *d = ctx;
 
         if (up)
-                say("collector %s answers again", d->config.url);
+                say("collector %s answers again", d->config.client.url);
         else
-                say("collector %s does not take profiles: %s; they wait %s", d->config.url, reason,
+                say("collector %s does not take profiles: %s; they wait %s", d->config.client.url, reason,
                     d->config.spool ? "on disk" : "in memory");
 }
 
@@ -140,7 +140,7 @@ static void on_rejected(void *ctx, const char *reason)
 {
         const struct destination *d = ctx;
 
-        say("collector %s refused a batch for good: %s", d->config.url, reason);
+        say("collector %s refused a batch for good: %s", d->config.client.url, reason);
 }
 
 /* ---- opening ---------------------------------------------------------------------------- */
@@ -148,44 +148,44 @@ static void on_rejected(void *ctx, const char *reason)
 /* Returns an exit status. */
 static int say_refused(const struct destination *d, const struct usage *usage, int error)
 {
-        const char *reason = d->config.reason;
+        const char *reason = d->config.client.reason;
 
         /* A URL with a password in it is not to be repeated. */
-        if (error == SEND_E_URL)
-                return options_wrong(usage, "%s: '%s': %s", d->named_by, strchr(d->config.url, '@') ? "…" : d->config.url,
+        if (error == CLIENT_E_URL)
+                return options_wrong(usage, "%s: '%s': %s", d->named_by, strchr(d->config.client.url, '@') ? "…" : d->config.client.url,
                                      reason);
         if (error == SEND_E_PROTOCOL && d->config.protocol && strcmp(d->config.protocol, "otlp") != 0)
                 return options_wrong(usage, "--protocol: '%s' is none of otlp, pyroscope", d->config.protocol);
-        if (error == SEND_E_HEADER || error == SEND_E_PROXY || error == SEND_E_TIMEOUT || error == SEND_E_PROTOCOL)
-                return options_wrong(usage, "collector %s: %s", d->config.url, reason);
-        return say_error("nothing can be sent to %s: %s", d->config.url, error > 0 ? reason : strerror(-error));
+        if (error == CLIENT_E_HEADER || error == CLIENT_E_PROXY || error == SEND_E_TIMEOUT || error == SEND_E_PROTOCOL)
+                return options_wrong(usage, "collector %s: %s", d->config.client.url, reason);
+        return say_error("nothing can be sent to %s: %s", d->config.client.url, error > 0 ? reason : strerror(-error));
 }
 
 /* -1, or an exit status after a word about it. */
 static int open_one(struct destination *d, const struct destination_options *options, const struct usage *usage)
 {
-        char reason[SEND_REASON_SIZE] = "";
+        char reason[CLIENT_REASON_SIZE] = "";
         bool otlp = !d->config.protocol || strcmp(d->config.protocol, "otlp") == 0;
 
-        d->config.headers = d->headers;
+        d->config.client.headers = d->headers;
         d->config.spool = options->spool;
         d->config.spool_max_bytes = options->spool_max;
         d->config.on_state = on_state;
         d->config.on_rejected = on_rejected;
         d->config.ctx = d;
-        d->config.reason = reason;
-        d->config.reason_size = sizeof reason;
-        d->named_by = d->config.url ? "--collector" : "OTEL_EXPORTER_OTLP_ENDPOINT";
+        d->config.client.reason = reason;
+        d->config.client.reason_size = sizeof reason;
+        d->named_by = d->config.client.url ? "--collector" : "OTEL_EXPORTER_OTLP_ENDPOINT";
         int r = otlp ? send_config_from_environment(&d->config, &d->from_environment) : 0;
-        if (!d->config.url)
-                d->config.url = URL_DEFAULT;
+        if (!d->config.client.url)
+                d->config.client.url = URL_DEFAULT;
         if (r == 0)
                 r = send_open(&d->config, &d->send);
         if (r != 0)
                 r = say_refused(d, usage, r);
         else
                 r = -1;
-        d->config.reason = NULL;
+        d->config.client.reason = NULL;
         return r;
 }
 
@@ -216,7 +216,7 @@ static char *describe(const struct destinations *d)
         FILE *out = open_memstream(&text, &len);
 
         for (size_t i = 0; out && i < d->n; i++)
-                fprintf(out, "%s%s", i > 0 ? " and " : "", d->items[i].config.url);
+                fprintf(out, "%s%s", i > 0 ? " and " : "", d->items[i].config.client.url);
         return out && fclose(out) == 0 ? text : NULL;
 }
 
@@ -294,7 +294,7 @@ static void check_files(struct destination *d)
         for (size_t i = 0; i < TEXTS; i++) {
                 const char *path = *text_of(d, i);
                 if (texts[i].is_file && path && access(path, R_OK) < 0)
-                        say("collector %s: --%s: %s: %s; what it held before is used on", d->config.url,
+                        say("collector %s: --%s: %s: %s; what it held before is used on", d->config.client.url,
                             texts[i].option, path, strerror(errno));
         }
 }

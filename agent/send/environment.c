@@ -5,7 +5,7 @@
  * gets the protocol's path. Headers are NAME=VALUE,… with values in per cent
  * encoding (W3C Baggage without properties).
  */
-#include "agent/send/headers.h"
+#include "agent/send/send.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -51,7 +51,7 @@ static int set_compression(struct send_config *config)
         if (!value || config->uncompressed || strcmp(value, "gzip") == 0)
                 return 0;
         if (strcmp(value, "none") != 0)
-                return send_refuse(config, SEND_E_PROTOCOL, "%s: '%.64s' is neither gzip nor none", name, value);
+                return client_refuse(&config->client, SEND_E_PROTOCOL, "%s: '%.64s' is neither gzip nor none", name, value);
         config->uncompressed = true;
         return 0;
 }
@@ -64,24 +64,24 @@ static int set_timeout(struct send_config *config)
         char *end;
         long ms;
 
-        if (!value || config->timeout_ms)
+        if (!value || config->client.timeout_ms)
                 return 0;
         errno = 0;
         ms = strtol(value, &end, 10);
         if (errno || *end || ms < 1 || ms > 3600000)
-                return send_refuse(config, SEND_E_TIMEOUT, "%s: '%.64s' is not a number of milliseconds", name, value);
-        config->timeout_ms = (unsigned)ms;
+                return client_refuse(&config->client, SEND_E_TIMEOUT, "%s: '%.64s' is not a number of milliseconds", name, value);
+        config->client.timeout_ms = (unsigned)ms;
         return 0;
 }
 
 static void set_endpoint(struct send_config *config)
 {
-        if (config->url)
+        if (config->client.url)
                 return;
-        config->url = look(PROFILES "ENDPOINT");
-        config->url_is_whole = config->url;
-        if (!config->url)
-                config->url = look(ALL "ENDPOINT");
+        config->client.url = look(PROFILES "ENDPOINT");
+        config->url_is_whole = config->client.url;
+        if (!config->client.url)
+                config->client.url = look(ALL "ENDPOINT");
 }
 
 /* ---- headers ------------------------------------------------------------- */
@@ -139,7 +139,7 @@ static int set_headers(struct send_config *config, char **ret_storage)
         size_t len;
         FILE *out;
 
-        if (!value || config->headers)
+        if (!value || config->client.headers)
                 return 0;
         copy = rest = strdup(value);
         out = copy ? open_memstream(&text, &len) : NULL;
@@ -152,9 +152,9 @@ static int set_headers(struct send_config *config, char **ret_storage)
         }
         if (!valid) {
                 free(text);
-                return send_refuse(config, SEND_E_HEADER, "%s: not of the form NAME=VALUE,NAME=VALUE", name);
+                return client_refuse(&config->client, CLIENT_E_HEADER, "%s: not of the form NAME=VALUE,NAME=VALUE", name);
         }
-        config->headers = *ret_storage = text;
+        config->client.headers = *ret_storage = text;
         return 0;
 }
 
@@ -171,9 +171,9 @@ int send_config_from_environment(struct send_config *config, char **ret_storage)
         if (r != 0)
                 return r;
         set_endpoint(&all);
-        set_text(&all.ca_file, "CERTIFICATE");
-        set_text(&all.cert_file, "CLIENT_CERTIFICATE");
-        set_text(&all.key_file, "CLIENT_KEY");
+        set_text(&all.client.ca_file, "CERTIFICATE");
+        set_text(&all.client.cert_file, "CLIENT_CERTIFICATE");
+        set_text(&all.client.key_file, "CLIENT_KEY");
         *config = all;
         *ret_storage = storage;
         return 0;

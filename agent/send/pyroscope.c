@@ -8,7 +8,7 @@
  * of samples become labels of the series, so threads are not told apart.
  */
 #include "agent/format/format.h"
-#include "agent/send/base64.h"
+#include "agent/client/client.h"
 #include "agent/send/protocol.h"
 
 #include <errno.h>
@@ -254,7 +254,7 @@ static int make_pprof(const struct profile *p, size_t *room, char **ret)
         if (r == 0) {
                 *room -= unpacked_len;
                 free(unpacked);
-                *ret = send_base64(packed, packed_len);
+                *ret = client_base64(packed, packed_len);
                 r = *ret ? 0 : -ENOMEM;
         }
         free(packed);

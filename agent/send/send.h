@@ -15,9 +15,10 @@
  * One struct send is one destination; each has its own thread, queue and spool
  * folder, so none holds up another.
  *
- * Errors: negative -errno, positive send_error.
+ * Errors: negative -errno, positive client_error or send_error.
  */
 
+#include "agent/client/client.h"
 #include "agent/profile/profile.h"
 
 #include <stdbool.h>
@@ -25,52 +26,25 @@
 #include <stdint.h>
 
 enum send_error {
-        SEND_E_URL = 1,  /* not an http:// or https:// URL, or one with a password in it */
-        SEND_E_PROTOCOL, /* unknown */
-        SEND_E_HEADER,   /* malformed, or one that is not the caller's to set */
-        SEND_E_FILE,     /* of credentials or certificates: unreadable or malformed */
-        SEND_E_PROXY,    /* not a URL */
-        SEND_E_TIMEOUT,  /* not a number; only from the environment */
-        SEND_E_SPOOL,    /* unusable, or another process has it */
+        SEND_E_PROTOCOL = CLIENT_ERRORS, /* unknown */
+        SEND_E_TIMEOUT,                  /* not a number; only from the environment */
+        SEND_E_SPOOL,                    /* unusable, or another process has it */
 };
 
 /* A protocol's name and a line about it, for usage texts; NULL after the last. The first is the default. */
 const char *send_protocol_name(size_t i, const char **ret_summary);
 
-/* Room that is enough for a reason. */
-#define SEND_REASON_SIZE 512
-
 /* Everything is copied; NULL, 0 and false are the defaults. */
 struct send_config {
-        const char *url;      /* of the collector, without a path or with a base path */
-        bool url_is_whole;    /* the protocol's path is in it already */
-        const char *protocol; /* "otlp", "pyroscope" */
-
-        /*
-         * Credentials. Files are read again when they change; one that cannot
-         * be read then leaves what was read before.
-         */
-        const char *token;        /* bearer token */
-        const char *token_file;   /* … in the first line of a file */
-        const char *basic_file;   /* USER:PASSWORD in the first line of a file */
-        const char *headers;      /* lines of KEY: VALUE; empty ones and those that begin with # say nothing */
-        const char *headers_file; /* … in a file */
-
-        const char *ca_file;      /* PEM: whom to trust; NULL: the system's */
-        const char *cert_file;    /* PEM: the client's certificate */
-        const char *key_file;     /* PEM: its key; NULL: it is in cert_file */
-        const char *proxy;        /* URL; "": none; NULL: as http_proxy, HTTPS_PROXY and NO_PROXY say */
-        unsigned timeout_ms;      /* for one request; 0: 30 s */
-        bool uncompressed;        /* bodies are not gzipped */
+        struct client_config client; /* its URL: without a path or with a base path; path is not the caller's */
+        bool url_is_whole;           /* the protocol's path is in it already */
+        const char *protocol;        /* "otlp", "pyroscope" */
+        bool uncompressed;           /* bodies are not gzipped */
 
         size_t queue_max_bytes;   /* of batches in memory; the oldest are dropped beyond; 0: 64 MiB */
         uint32_t max_age_s;       /* older ones are dropped; 0: what the protocol's servers take */
         const char *spool;        /* existing directory; NULL: memory only */
         uint64_t spool_max_bytes; /* of this destination's files; the oldest are dropped beyond; 0: 256 MiB */
-
-        /* Gets a sentence if send_open() returns a send_error. May be NULL. */
-        char *reason;
-        size_t reason_size;
 
         /*
          * Called from the sending thread when the collector stops answering
@@ -91,7 +65,7 @@ struct send_config {
  * OTEL_EXPORTER_OTLP_{ENDPOINT,HEADERS,COMPRESSION,TIMEOUT,CERTIFICATE,CLIENT_KEY,CLIENT_CERTIFICATE}
  * and OTEL_EXPORTER_OTLP_PROFILES_…, which win, sets the fields that are not set
  * yet. The environment must not change until send_open() has returned; then
- * @ret_storage is to be freed. A send_error, with @config->reason, or -ENOMEM.
+ * @ret_storage is to be freed. A send_error, with @config->client.reason, or -ENOMEM.
  */
 int send_config_from_environment(struct send_config *config, char **ret_storage);
 

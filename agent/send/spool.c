@@ -7,7 +7,6 @@
  * Stacks and names are of other people's processes: only the owner reads them.
  * Credentials are never written here.
  */
-#include "agent/send/headers.h"
 #include "agent/send/spool_inside.h"
 
 #include <errno.h>
@@ -98,7 +97,7 @@ int send_spool_open(const struct send_config *config, const struct send_protocol
         int r;
 
         if (parent < 0)
-                return send_refuse(config, SEND_E_SPOOL, "%s: %s", config->spool, strerror(errno));
+                return client_refuse(&config->client, SEND_E_SPOOL, "%s: %s", config->spool, strerror(errno));
         spool = calloc(1, sizeof(*spool));
         if (!spool) {
                 close(parent);
@@ -110,7 +109,7 @@ int send_spool_open(const struct send_config *config, const struct send_protocol
         why = open_folder(spool, parent);
         close(parent);
         if (why) {
-                r = send_refuse(config, SEND_E_SPOOL, "%s/%s: %s", config->spool, spool->destination, why);
+                r = client_refuse(&config->client, SEND_E_SPOOL, "%s/%s: %s", config->spool, spool->destination, why);
                 send_spool_close(spool);
                 return r;
         }

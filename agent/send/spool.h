@@ -15,7 +15,7 @@ struct send_spool;
 
 /*
  * The folder is made below @config->spool and named after @protocol and @url,
- * where the files are to go. SEND_E_SPOOL, with @config->reason; -ENOMEM.
+ * where the files are to go. SEND_E_SPOOL, with @config->client.reason; -ENOMEM.
  */
 int send_spool_open(const struct send_config *config, const struct send_protocol *protocol, const char *url,
                     struct send_spool **ret);

@@ -26,11 +26,11 @@ static const struct {
         long first, last; /* inclusive */
         struct send_verdict verdict;
 } verdicts[] = {
-        { SEND_HTTP_STOPPED, SEND_HTTP_STOPPED, { .fate = SEND_AGAIN, .gate = true } },
-        { SEND_HTTP_UNTRUSTED,
-          SEND_HTTP_UNTRUSTED,
+        { CLIENT_STOPPED, CLIENT_STOPPED, { .fate = SEND_AGAIN, .gate = true } },
+        { CLIENT_UNTRUSTED,
+          CLIENT_UNTRUSTED,
           { .fate = SEND_AGAIN, .gate = true, .down = true, .misused = true } },
-        { SEND_HTTP_UNREACHABLE, SEND_HTTP_UNREACHABLE, { .fate = SEND_AGAIN, .gate = true, .down = true } },
+        { CLIENT_UNREACHABLE, CLIENT_UNREACHABLE, { .fate = SEND_AGAIN, .gate = true, .down = true } },
         { 200, 299, { .fate = SEND_TAKEN } },
         { 300, 399, { .fate = SEND_AGAIN, .gate = true, .down = true, .misused = true } },
         { 401, 401, { .fate = SEND_AGAIN, .gate = true, .down = true, .misused = true } },
@@ -77,7 +77,7 @@ static bool is_partial(const char *body, size_t len, char *reason, size_t reason
 }
 
 /* Bodies come from anywhere and go to terminals and logs. */
-static void quote(const struct send_answer *answer, char *reason, size_t reason_size)
+static void quote(const struct client_answer *answer, char *reason, size_t reason_size)
 {
         char quoted[QUOTED_MAX + 1];
         size_t n = answer->len < QUOTED_MAX ? answer->len : QUOTED_MAX;
@@ -90,7 +90,7 @@ static void quote(const struct send_answer *answer, char *reason, size_t reason_
         snprintf(reason, reason_size, n > 0 ? "HTTP status %ld: %s" : "HTTP status %ld", answer->status, quoted);
 }
 
-struct send_verdict send_judge(const struct send_answer *answer, char *reason, size_t reason_size)
+struct send_verdict send_judge(const struct client_answer *answer, char *reason, size_t reason_size)
 {
         struct send_verdict verdict = verdict_of(answer->status);
 

@@ -4,7 +4,9 @@
 
 /* What an answer means for the batch and for the destination. */
 
-#include "agent/send/http.h"
+#include "agent/client/client.h"
+
+#include <stdbool.h>
 
 enum send_fate {
         SEND_TAKEN,
@@ -22,6 +24,6 @@ struct send_verdict {
 };
 
 /* @reason gets a sentence for everything but a plain success; then it is "". */
-struct send_verdict send_judge(const struct send_answer *answer, char *reason, size_t reason_size);
+struct send_verdict send_judge(const struct client_answer *answer, char *reason, size_t reason_size);
 
 #endif

@@ -5,7 +5,6 @@
  * the lock: a slow disk holds up the caller, not the sending.
  */
 #include "agent/send/clock.h"
-#include "agent/send/headers.h"
 #include "agent/send/worker_inside.h"
 
 #include <errno.h>
@@ -38,7 +37,7 @@ static void worker_free(struct send_worker *worker)
                 return;
         send_queue_deinit(&worker->queue);
         send_spool_close(worker->spool);
-        send_http_close(worker->http);
+        client_close(worker->client);
         pthread_cond_destroy(&worker->wake);
         pthread_mutex_destroy(&worker->lock);
         free(worker);
@@ -51,7 +50,7 @@ static int worker_new(const struct send_config *config, struct send_worker **ret
         pthread_condattr_t attributes;
 
         if (!protocol)
-                return send_refuse(config, SEND_E_PROTOCOL, "there is no protocol '%.64s'", config->protocol);
+                return client_refuse(&config->client, SEND_E_PROTOCOL, "there is no protocol '%.64s'", config->protocol);
         worker = calloc(1, sizeof(*worker));
         if (!worker)
                 return -ENOMEM;
@@ -75,19 +74,27 @@ static int worker_new(const struct send_config *config, struct send_worker **ret
         return 0;
 }
 
+static int open_client(struct send_worker *worker, const struct send_config *config)
+{
+        struct client_config client = config->client;
+
+        client.path = config->url_is_whole ? NULL : worker->protocol->path;
+        return client_open(&client, &worker->client);
+}
+
 static int open_spool(struct send_worker *worker, const struct send_config *config)
 {
         int r;
 
         if (!config->spool)
                 return 0;
-        r = send_spool_open(config, worker->protocol, send_http_url(worker->http), &worker->spool);
+        r = send_spool_open(config, worker->protocol, client_url(worker->client), &worker->spool);
         if (r != 0)
                 return r;
         worker->queue.spool = worker->spool;
         r = send_spool_recover(worker->spool, &worker->queue, send_now_ms());
         if (r < 0 && r != -ENOMEM)
-                return send_refuse(config, SEND_E_SPOOL, "%s: %s", config->spool, strerror(-r));
+                return client_refuse(&config->client, SEND_E_SPOOL, "%s: %s", config->spool, strerror(-r));
         return r;
 }
 
@@ -97,7 +104,7 @@ int send_worker_start(const struct send_config *config, struct send_worker **ret
         int r = worker_new(config, &worker);
 
         if (r == 0)
-                r = send_http_open(config, worker->protocol, &worker->http);
+                r = open_client(worker, config);
         if (r == 0)
                 r = open_spool(worker, config);
         if (r == 0)
@@ -137,7 +144,7 @@ void send_worker_stop(struct send_worker *worker, unsigned deadline_ms)
         hurry(worker);
         pthread_mutex_unlock(&worker->lock);
 
-        send_http_stop_at(worker->http, stop_at);
+        client_stop_at(worker->client, stop_at);
         pthread_join(worker->thread, NULL);
         worker_free(worker);
 }

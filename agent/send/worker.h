@@ -4,11 +4,12 @@
 
 /* The thread that empties a queue into a destination. */
 
-#include "agent/send/http.h"
+#include "agent/send/protocol.h"
+#include "agent/send/queue.h"
 
 struct send_worker;
 
-/* Of @config, callbacks and bounds are kept, strings are not. A send_error, with @config->reason, or negative errno. */
+/* Of @config, callbacks and bounds are kept, strings are not. A send_error, with @config->client.reason, or negative errno. */
 int send_worker_start(const struct send_config *config, struct send_worker **ret);
 
 const struct send_protocol *send_worker_protocol(const struct send_worker *worker);

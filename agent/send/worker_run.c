@@ -39,7 +39,7 @@ static int64_t backoff_ms(unsigned n)
         return random % (most + 1);
 }
 
-static int64_t pause_ms(const struct send_verdict *verdict, const struct send_answer *answer, unsigned failures)
+static int64_t pause_ms(const struct send_verdict *verdict, const struct client_answer *answer, unsigned failures)
 {
         int64_t pause = verdict->misused ? BACKOFF_MAX_MS : backoff_ms(failures);
         int64_t asked = answer->retry_after < RETRY_AFTER_MAX_S ? answer->retry_after : RETRY_AFTER_MAX_S;
@@ -78,7 +78,7 @@ static struct send_batch *wait_for_batch(struct send_worker *worker)
 /* ---- settling ------------------------------------------------------------ */
 
 static void put_back(struct send_worker *worker, struct send_batch *batch, const struct send_verdict *verdict,
-                     const struct send_answer *answer)
+                     const struct client_answer *answer)
 {
         unsigned failures = verdict->gate ? worker->failures++ : batch->attempts - 1;
         int64_t when = send_now_ms() + pause_ms(verdict, answer, failures);
@@ -142,7 +142,7 @@ static bool halve(struct send_worker *worker, const struct send_batch *batch, st
 
 /* What became of @batch; @halves are what to send in its place, or NULL. Whether it was lost. */
 static bool settle(struct send_worker *worker, struct send_batch *batch, const struct send_verdict *verdict,
-                   const struct send_answer *answer, struct send_batch *halves[2])
+                   const struct client_answer *answer, struct send_batch *halves[2])
 {
         bool again = verdict->fate == SEND_AGAIN && (verdict->tries == 0 || batch->attempts < verdict->tries);
         struct send_queue *queue = &worker->queue;
@@ -179,16 +179,28 @@ static void tell(struct send_worker *worker, const struct send_verdict *verdict,
 
 /* ---- sending ------------------------------------------------------------- */
 
+/* Sends @batch, whose body is there, and waits for the answer. */
+static void post(const struct send_worker *worker, const struct send_batch *batch, struct client_answer *ret)
+{
+        char type[128], key[64];
+        const char *const headers[] = { type, key, batch->gzip ? "Content-Encoding: gzip" : NULL, NULL };
+        const struct client_request request = { .headers = headers, .body = batch->body, .len = batch->len };
+
+        snprintf(type, sizeof(type), "Content-Type: %s", worker->protocol->content_type);
+        snprintf(key, sizeof(key), "Idempotency-Key: %s", batch->key);
+        client_request(worker->client, &request, ret);
+}
+
 /* Not locked. */
 static void deliver(struct send_worker *worker, struct send_batch *batch)
 {
         struct send_batch *halves[2];
         struct send_verdict verdict;
-        struct send_answer answer;
-        char reason[SEND_REASON_SIZE];
+        struct client_answer answer;
+        char reason[CLIENT_REASON_SIZE];
         bool halved, lost;
 
-        send_http_post(worker->http, batch, &answer);
+        post(worker, batch, &answer);
         verdict = send_judge(&answer, reason, sizeof(reason));
         halved = verdict.fate == SEND_TOO_LARGE && halve(worker, batch, halves);
 
@@ -202,7 +214,7 @@ static void deliver(struct send_worker *worker, struct send_batch *batch)
 static void give_up_reading(struct send_worker *worker, struct send_batch *batch, int error)
 {
         bool later = error == -ENOMEM || error == -EMFILE || error == -ENFILE;
-        char reason[SEND_REASON_SIZE];
+        char reason[CLIENT_REASON_SIZE];
 
         pthread_mutex_lock(&worker->lock);
         if (later) {

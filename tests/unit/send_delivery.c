@@ -241,23 +241,23 @@ Test(send_delivery, urls)
                 { "http://127.0.0.1:4318", 0 },
                 { "https://collector.example/base/", 0 },
                 { "http://[::1]:4318/", 0 },
-                { "", SEND_E_URL },
-                { "collector:4318", SEND_E_URL },
-                { "127.0.0.1:4318", SEND_E_URL },
-                { "ftp://collector", SEND_E_URL },
-                { "file:///etc/passwd", SEND_E_URL },
-                { "http://", SEND_E_URL },
-                { "http://a b/", SEND_E_URL },
-                { "http://collector:99999", SEND_E_URL },
-                { "http://collector/?tenant=a", SEND_E_URL },
-                { "http://collector/#a", SEND_E_URL },
-                { "http://user@collector", SEND_E_URL },
-                { "http://user:secret@collector", SEND_E_URL },
+                { "", CLIENT_E_URL },
+                { "collector:4318", CLIENT_E_URL },
+                { "127.0.0.1:4318", CLIENT_E_URL },
+                { "ftp://collector", CLIENT_E_URL },
+                { "file:///etc/passwd", CLIENT_E_URL },
+                { "http://", CLIENT_E_URL },
+                { "http://a b/", CLIENT_E_URL },
+                { "http://collector:99999", CLIENT_E_URL },
+                { "http://collector/?tenant=a", CLIENT_E_URL },
+                { "http://collector/#a", CLIENT_E_URL },
+                { "http://user@collector", CLIENT_E_URL },
+                { "http://user:secret@collector", CLIENT_E_URL },
         };
 
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-                char reason[SEND_REASON_SIZE] = "";
-                struct send_config config = { .url = rows[i].url, .reason = reason, .reason_size = sizeof(reason) };
+                char reason[CLIENT_REASON_SIZE] = "";
+                struct send_config config = { .client.url = rows[i].url, .client.reason = reason, .client.reason_size = sizeof(reason) };
                 struct send *send = NULL;
 
                 cr_expect_eq(send_open(&config, &send), rows[i].wanted, "%s", rows[i].url);
@@ -277,7 +277,7 @@ Test(send_delivery, base_path_token_and_empty_sets)
         char url[64];
 
         snprintf(url, sizeof(url), "http://127.0.0.1:%u/base//", server_port(server));
-        cr_assert_eq(send_open(&(struct send_config){ .url = url, .token = "sesame" }, &send), 0);
+        cr_assert_eq(send_open(&(struct send_config){ .client.url = url, .client.token = "sesame" }, &send), 0);
         cr_assert_eq(send_profiles(send, &empty), 0);
         send_one(send, "a");
         cr_assert_eq(strncmp(server_request(server, 0)->head, "POST /base/v1development/profiles ", 34), 0);

@@ -13,12 +13,12 @@ SUITE(send_environment);
 
 Test(send_environment, nothing_set)
 {
-        struct send_config config = { .url = "http://mine" };
+        struct send_config config = { .client.url = "http://mine" };
         char *storage;
 
         cr_assert_eq(send_config_from_environment(&config, &storage), 0);
-        cr_assert_str_eq(config.url, "http://mine");
-        cr_assert(!config.headers && !config.ca_file && !config.timeout_ms && !config.uncompressed && !storage);
+        cr_assert_str_eq(config.client.url, "http://mine");
+        cr_assert(!config.client.headers && !config.client.ca_file && !config.client.timeout_ms && !config.uncompressed && !storage);
 }
 
 Test(send_environment, all_signals)
@@ -35,20 +35,20 @@ Test(send_environment, all_signals)
         setenv(ALL("CLIENT_CERTIFICATE"), "/cert.pem", 1);
         setenv(PROFILES("ENDPOINT"), "", 1);
         cr_assert_eq(send_config_from_environment(&config, &storage), 0);
-        cr_assert_str_eq(config.url, "http://collector:4318/base");
+        cr_assert_str_eq(config.client.url, "http://collector:4318/base");
         cr_assert(!config.url_is_whole);
-        cr_assert_str_eq(config.headers, "api-key: a b=\nx-team:  core\n");
+        cr_assert_str_eq(config.client.headers, "api-key: a b=\nx-team:  core\n");
         cr_assert(config.uncompressed);
-        cr_assert_eq(config.timeout_ms, 1500);
-        cr_assert_str_eq(config.ca_file, "/ca.pem");
-        cr_assert_str_eq(config.key_file, "/key.pem");
-        cr_assert_str_eq(config.cert_file, "/cert.pem");
+        cr_assert_eq(config.client.timeout_ms, 1500);
+        cr_assert_str_eq(config.client.ca_file, "/ca.pem");
+        cr_assert_str_eq(config.client.key_file, "/key.pem");
+        cr_assert_str_eq(config.client.cert_file, "/cert.pem");
         free(storage);
 }
 
 Test(send_environment, profiles_win_and_settings_win_over_both)
 {
-        struct send_config config = { .ca_file = "/mine.pem" };
+        struct send_config config = { .client.ca_file = "/mine.pem" };
         char *storage;
 
         setenv(ALL("ENDPOINT"), "http://all", 1);
@@ -59,10 +59,10 @@ Test(send_environment, profiles_win_and_settings_win_over_both)
         setenv(ALL("COMPRESSION"), "none", 1);
         setenv(PROFILES("COMPRESSION"), "gzip", 1);
         cr_assert_eq(send_config_from_environment(&config, &storage), 0);
-        cr_assert_str_eq(config.url, "http://profiles/v1/custom");
+        cr_assert_str_eq(config.client.url, "http://profiles/v1/custom");
         cr_assert(config.url_is_whole);
-        cr_assert_eq(config.timeout_ms, 2500);
-        cr_assert_str_eq(config.ca_file, "/mine.pem");
+        cr_assert_eq(config.client.timeout_ms, 2500);
+        cr_assert_str_eq(config.client.ca_file, "/mine.pem");
         cr_assert(!config.uncompressed);
 }
 
@@ -77,15 +77,15 @@ Test(send_environment, bad_values)
                 { PROFILES("TIMEOUT"), "-5", SEND_E_TIMEOUT },
                 { ALL("TIMEOUT"), "99999999999999999999", SEND_E_TIMEOUT },
                 { ALL("COMPRESSION"), "brotli", SEND_E_PROTOCOL },
-                { ALL("HEADERS"), "secret", SEND_E_HEADER },
-                { ALL("HEADERS"), "a=secret%0d%0ab: c", SEND_E_HEADER },
-                { ALL("HEADERS"), "a=secret%00", SEND_E_HEADER },
+                { ALL("HEADERS"), "secret", CLIENT_E_HEADER },
+                { ALL("HEADERS"), "a=secret%0d%0ab: c", CLIENT_E_HEADER },
+                { ALL("HEADERS"), "a=secret%00", CLIENT_E_HEADER },
                 { ALL("HEADERS"), "a=%zz%4", 0 },
         };
 
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-                char reason[SEND_REASON_SIZE] = "";
-                struct send_config config = { .reason = reason, .reason_size = sizeof(reason) };
+                char reason[CLIENT_REASON_SIZE] = "";
+                struct send_config config = { .client.reason = reason, .client.reason_size = sizeof(reason) };
                 char *storage = NULL;
 
                 setenv(rows[i].name, rows[i].value, 1);
@@ -93,7 +93,7 @@ Test(send_environment, bad_values)
                 cr_expect(rows[i].wanted == 0 || strstr(reason, rows[i].name), "row %zu: %s", i, reason);
                 cr_expect_null(strstr(reason, "secret"));
                 if (rows[i].wanted == 0)
-                        cr_expect_str_eq(config.headers, "a: %zz%4\n");
+                        cr_expect_str_eq(config.client.headers, "a: %zz%4\n");
                 unsetenv(rows[i].name);
                 free(storage);
         }

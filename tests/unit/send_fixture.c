@@ -29,13 +29,13 @@ static void on_rejected(void *ctx, const char *reason)
 
 struct send *open_with(struct send_config config, uint16_t port, struct said *said)
 {
-        char url[64], reason[SEND_REASON_SIZE] = "";
+        char url[64], reason[CLIENT_REASON_SIZE] = "";
         struct send *send;
 
         snprintf(url, sizeof(url), "http://127.0.0.1:%u", port);
-        config.url = url;
-        config.reason = reason;
-        config.reason_size = sizeof(reason);
+        config.client.url = url;
+        config.client.reason = reason;
+        config.client.reason_size = sizeof(reason);
         if (said) {
                 config.on_state = on_state;
                 config.on_rejected = on_rejected;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/format/format.h"
-#include "agent/send/base64.h"
+#include "agent/client/client.h"
 #include "agent/send/protocol.h"
 #include "tests/unit/send_fixture.h"
 #include "tests/unit/support/suite.h"
@@ -282,7 +282,7 @@ Test(send_protocol, pyroscope_profile_is_pprof)
         FILE *out = open_memstream(&pprof, &len);
         cr_assert_eq(format_by_name("pprof")->write(&merged, out), 0);
         fclose(out);
-        char *wanted = send_base64(pprof, len);
+        char *wanted = client_base64(pprof, len);
 
         split(&send_pyroscope, &set, &bodies);
         struct json_object *series = series_at(&bodies.items[0], 0, 1);
@@ -390,20 +390,5 @@ Test(send_protocol, halves_of_a_body)
                         free(text);
                 }
                 profile_set_deinit(&set);
-        }
-}
-
-Test(send_protocol, base64)
-{
-        /* RFC 4648, section 10 */
-        static const char *const rows[][2] = {
-                { "", "" },         { "f", "Zg==" },         { "fo", "Zm8=" },         { "foo", "Zm9v" },
-                { "foob", "Zm9vYg==" }, { "fooba", "Zm9vYmE=" }, { "foobar", "Zm9vYmFy" }, { "\xff\xef\xbe", "/+++" },
-        };
-
-        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-                char *text = send_base64(rows[i][0], strlen(rows[i][0]));
-                cr_expect_str_eq(text, rows[i][1]);
-                free(text);
         }
 }

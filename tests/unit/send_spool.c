@@ -61,7 +61,7 @@ Test(send_spool, a_batch_is_a_private_file_until_it_is_taken)
         struct stat st;
 
         make_directory(spool);
-        struct send *send = open_with((struct send_config){ .spool = spool, .token = "sesame" }, server_port(server),
+        struct send *send = open_with((struct send_config){ .spool = spool, .client.token = "sesame" }, server_port(server),
                                       NULL);
         send_one(send, "work");
         cr_assert_eq(files(spool, "*.batch", path), 1);
@@ -344,9 +344,9 @@ Test(send_spool, a_full_disk_leaves_memory)
 
 Test(send_spool, refused_with_the_reason)
 {
-        char spool[64], path[256], reason[SEND_REASON_SIZE];
+        char spool[64], path[256], reason[CLIENT_REASON_SIZE];
         struct send_config config = {
-                .url = "http://127.0.0.1:1/", .reason = reason, .reason_size = sizeof(reason),
+                .client.url = "http://127.0.0.1:1/", .client.reason = reason, .client.reason_size = sizeof(reason),
         };
         struct send *first, *second = NULL;
 

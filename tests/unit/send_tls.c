@@ -155,7 +155,7 @@ static struct send *open_tls(struct send_config config, uint16_t port)
         struct send *send;
 
         snprintf(url, sizeof(url), "https://127.0.0.1:%u", port);
-        config.url = url;
+        config.client.url = url;
         cr_assert_eq(send_open(&config, &send), 0);
         return send;
 }
@@ -173,7 +173,7 @@ Test(send_tls, trusted_by_its_ca)
 {
         make_certificate("server");
         struct tls tls = serve("server.pem", NULL);
-        struct send *send = open_tls((struct send_config){ .ca_file = in_folder("server.pem") }, tls.port);
+        struct send *send = open_tls((struct send_config){ .client.ca_file = in_folder("server.pem") }, tls.port);
 
         send_one(send, "a");
         cr_assert(answer(&tls, 5000));
@@ -199,7 +199,7 @@ Test(send_tls, untrusted_gets_nothing_until_the_ca_file_says_so)
         make_certificate("server");
         make_certificate("other");
         struct tls tls = serve("server.pem", NULL);
-        struct send *send = open_tls((struct send_config){ .ca_file = in_folder("other.pem"), .on_state = on_state,
+        struct send *send = open_tls((struct send_config){ .client.ca_file = in_folder("other.pem"), .on_state = on_state,
                                                            .ctx = &said }, tls.port);
         send_one(send, "a");
         wait_until(&said.downs);
@@ -224,15 +224,15 @@ Test(send_tls, the_client_shows_its_certificate)
         make_certificate("server");
         make_certificate("client");
         struct tls tls = serve("server.pem", "client.pem");
-        struct send *send = open_tls((struct send_config){ .ca_file = in_folder("server.pem"), .on_state = on_state,
+        struct send *send = open_tls((struct send_config){ .client.ca_file = in_folder("server.pem"), .on_state = on_state,
                                                            .ctx = &said }, tls.port);
         send_one(send, "a");
         wait_until(&said.downs);
         cr_assert(!answer(&tls, 0));
         send_close(send, 0);
 
-        send = open_tls((struct send_config){ .ca_file = in_folder("server.pem"), .cert_file = in_folder("client.pem"),
-                                              .key_file = in_folder("client.key") }, tls.port);
+        send = open_tls((struct send_config){ .client.ca_file = in_folder("server.pem"), .client.cert_file = in_folder("client.pem"),
+                                              .client.key_file = in_folder("client.key") }, tls.port);
         send_one(send, "a");
         cr_assert(answer(&tls, 5000));
         cr_assert_eq(wait_for_end(send, 1).delivered, 1);
@@ -243,19 +243,19 @@ Test(send_tls, the_client_shows_its_certificate)
 Test(send_tls, files_that_are_not_there)
 {
         const struct send_config configs[] = {
-                { .ca_file = in_folder("none.pem") }, { .cert_file = in_folder("none.pem") },
-                { .key_file = in_folder("none.pem") },
+                { .client.ca_file = in_folder("none.pem") }, { .client.cert_file = in_folder("none.pem") },
+                { .client.key_file = in_folder("none.pem") },
         };
 
         for (size_t i = 0; i < sizeof(configs) / sizeof(configs[0]); i++) {
-                char reason[SEND_REASON_SIZE] = "";
+                char reason[CLIENT_REASON_SIZE] = "";
                 struct send_config config = configs[i];
                 struct send *send = NULL;
 
-                config.url = "https://127.0.0.1:1";
-                config.reason = reason;
-                config.reason_size = sizeof(reason);
-                cr_expect_eq(send_open(&config, &send), SEND_E_FILE);
+                config.client.url = "https://127.0.0.1:1";
+                config.client.reason = reason;
+                config.client.reason_size = sizeof(reason);
+                cr_expect_eq(send_open(&config, &send), CLIENT_E_FILE);
                 cr_expect(strstr(reason, "none.pem: No such file or directory"), "%s", reason);
         }
 }

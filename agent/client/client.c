@@ -7,10 +7,9 @@
  * A final status decides what becomes of a batch, even if the body after it
  * breaks off: the collector has said what it did.
  */
-#include "agent/send/http.h"
-#include "agent/send/clock.h"
-#include "agent/send/headers.h"
-#include "agent/send/watch.h"
+#include "agent/client/client.h"
+#include "agent/client/headers.h"
+#include "agent/client/watch.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -19,9 +18,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #define CONNECT_TIMEOUT_MS 5000L
 #define TOTAL_TIMEOUT_MS   30000u
+
+/* Of an answer's body, what is kept by default, and what is read beyond: a hostile server may send for ever. */
+#define BODY_MAX   ((size_t)64 << 10)
+#define BODY_EXTRA ((size_t)4 << 20)
 
 /* Between two looks at the clock if nothing happens; a wake-up comes at once. */
 #define POLL_MS 1000
@@ -39,19 +43,27 @@ static const CURLoption pem_options[PEMS] = {
         [PEM_KEY] = CURLOPT_SSLKEY,
 };
 
-struct send_http {
+struct client {
         CURLM *multi;
         CURL *easy;
-        const struct send_protocol *protocol;
         char *url;
-        struct send_headers headers;
-        struct send_watch pems[PEMS];
+        struct client_headers headers;
+        struct client_watch pems[PEMS];
         bool fresh; /* the connection that is kept was made with other certificates */
         _Atomic int64_t stop_at_ms;
         char error[CURL_ERROR_SIZE];
-        char body[SEND_BODY_KEPT];
-        size_t len, read;
+        char *body;
+        size_t len, size, body_max; /* kept, allocated, and what it may become */
+        size_t read;
 };
+
+static int64_t now_ms(void)
+{
+        struct timespec now;
+
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
 
 /* ---- the URL ------------------------------------------------------------- */
 
@@ -74,7 +86,7 @@ static bool has(CURLU *parts, CURLUPart part)
         return there;
 }
 
-/* NULL, or why @url is not one that can be posted to. */
+/* NULL, or why @url is not one that can be asked. */
 static const char *check_url(const char *url, bool whole)
 {
         CURLU *parts = curl_url();
@@ -91,30 +103,30 @@ static const char *check_url(const char *url, bool whole)
         return why;
 }
 
-static int make_url(struct send_http *http, const struct send_config *config)
+static int make_url(struct client *client, const struct client_config *config)
 {
         const char *url = config->url ? config->url : "";
-        const char *why = check_url(url, config->url_is_whole);
+        const char *why = check_url(url, !config->path);
         size_t base = strlen(url);
 
         if (why)
-                return send_refuse(config, SEND_E_URL, "%s", why);
-        while (!config->url_is_whole && base > 0 && url[base - 1] == '/')
+                return client_refuse(config, CLIENT_E_URL, "%s", why);
+        while (config->path && base > 0 && url[base - 1] == '/')
                 base--;
-        if (asprintf(&http->url, "%.*s%s", (int)base, url, config->url_is_whole ? "" : http->protocol->path) < 0) {
-                http->url = NULL;
+        if (asprintf(&client->url, "%.*s%s", (int)base, url, config->path ? config->path : "") < 0) {
+                client->url = NULL;
                 return -ENOMEM;
         }
         return 0;
 }
 
-const char *send_http_url(const struct send_http *http)
+const char *client_url(const struct client *client)
 {
-        return http->url;
+        return client->url;
 }
 
 /* libcurl would take any text, and every request would fail. */
-static int check_proxy(const struct send_config *config)
+static int check_proxy(const struct client_config *config)
 {
         CURLU *parts;
         bool valid;
@@ -125,20 +137,40 @@ static int check_proxy(const struct send_config *config)
         valid = parts && curl_url_set(parts, CURLUPART_URL, config->proxy,
                                       CURLU_DEFAULT_SCHEME | CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK;
         curl_url_cleanup(parts);
-        return valid ? 0 : send_refuse(config, SEND_E_PROXY, "the proxy is not a URL");
+        return valid ? 0 : client_refuse(config, CLIENT_E_PROXY, "the proxy is not a URL");
 }
 
 /* ---- callbacks ----------------------------------------------------------- */
 
+/* Room for @more bytes, up to body_max. */
+static void grow(struct client *client, size_t more)
+{
+        size_t wanted = client->len + more < client->body_max ? client->len + more : client->body_max;
+        size_t size = 2 * client->size > wanted ? 2 * client->size : wanted;
+        char *body;
+
+        if (wanted <= client->size)
+                return;
+        size = size < client->body_max ? size : client->body_max;
+        body = realloc(client->body, size);
+        if (!body)
+                return;
+        client->body = body;
+        client->size = size;
+}
+
 static size_t on_body(char *data, size_t size, size_t n, void *ctx)
 {
-        struct send_http *http = ctx;
-        size_t len = size * n, room = sizeof(http->body) - http->len, kept = len < room ? len : room;
+        struct client *client = ctx;
+        size_t len = size * n;
 
-        memcpy(http->body + http->len, data, kept);
-        http->len += kept;
-        http->read += len;
-        return http->read > SEND_BODY_READ ? 0 : len;
+        grow(client, len);
+        size_t room = client->size - client->len, kept = len < room ? len : room;
+        if (kept > 0)
+                memcpy(client->body + client->len, data, kept);
+        client->len += kept;
+        client->read += len;
+        return client->read > client->body_max + BODY_EXTRA ? 0 : len;
 }
 
 /* libcurl opens its sockets without close-on-exec. */
@@ -151,11 +183,11 @@ static curl_socket_t on_socket(void *ctx, curlsocktype purpose, struct curl_sock
 
 /* ---- opening ------------------------------------------------------------- */
 
-static void set_options(struct send_http *http, const struct send_config *config)
+static void set_options(struct client *client, const struct client_config *config)
 {
-        CURL *easy = http->easy;
+        CURL *easy = client->easy;
 
-        curl_easy_setopt(easy, CURLOPT_URL, http->url);
+        curl_easy_setopt(easy, CURLOPT_URL, client->url);
         curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
         curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
         curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -167,20 +199,21 @@ static void set_options(struct send_http *http, const struct send_config *config
         /* libcurl would keep what it read from a CA file for a day. */
         curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
         for (size_t i = 0; i < PEMS; i++) {
-                if (http->pems[i].path)
-                        curl_easy_setopt(easy, pem_options[i], http->pems[i].path);
+                if (client->pems[i].path)
+                        curl_easy_setopt(easy, pem_options[i], client->pems[i].path);
         }
         if (config->proxy)
                 curl_easy_setopt(easy, CURLOPT_PROXY, config->proxy);
+        if (config->unix_socket)
+                curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, config->unix_socket);
         curl_easy_setopt(easy, CURLOPT_USERAGENT, "podflame/" PODFLAME_VERSION);
-        curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, http->error);
-        curl_easy_setopt(easy, CURLOPT_POST, 1L);
+        curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, client->error);
         curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-        curl_easy_setopt(easy, CURLOPT_WRITEDATA, http);
+        curl_easy_setopt(easy, CURLOPT_WRITEDATA, client);
         curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_socket);
 }
 
-static int watch_pems(struct send_http *http, const struct send_config *config)
+static int watch_pems(struct client *client, const struct client_config *config)
 {
         const char *const paths[PEMS] = {
                 [PEM_CA] = config->ca_file,
@@ -189,67 +222,68 @@ static int watch_pems(struct send_http *http, const struct send_config *config)
         };
 
         for (size_t i = 0; i < PEMS; i++) {
-                int r = send_watch_init(&http->pems[i], paths[i]);
+                int r = client_watch_init(&client->pems[i], paths[i]);
 
                 if (r == -ENOMEM)
                         return r;
                 if (r < 0)
-                        return send_refuse(config, SEND_E_FILE, "%s: %s", paths[i], strerror(-r));
+                        return client_refuse(config, CLIENT_E_FILE, "%s: %s", paths[i], strerror(-r));
         }
         return 0;
 }
 
-int send_http_open(const struct send_config *config, const struct send_protocol *protocol, struct send_http **ret)
+int client_open(const struct client_config *config, struct client **ret)
 {
-        struct send_http *http;
+        struct client *client;
         int r;
 
         if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
                 return -ENOMEM;
-        http = calloc(1, sizeof(*http));
-        if (!http) {
+        client = calloc(1, sizeof(*client));
+        if (!client) {
                 curl_global_cleanup();
                 return -ENOMEM;
         }
-        atomic_init(&http->stop_at_ms, INT64_MAX);
-        http->protocol = protocol;
-        http->multi = curl_multi_init();
-        http->easy = curl_easy_init();
-        r = http->multi && http->easy ? make_url(http, config) : -ENOMEM;
+        atomic_init(&client->stop_at_ms, INT64_MAX);
+        client->body_max = config->body_max ? config->body_max : BODY_MAX;
+        client->multi = curl_multi_init();
+        client->easy = curl_easy_init();
+        r = client->multi && client->easy ? make_url(client, config) : -ENOMEM;
         if (r == 0)
                 r = check_proxy(config);
         if (r == 0)
-                r = send_headers_init(&http->headers, config);
+                r = client_headers_init(&client->headers, config);
         if (r == 0)
-                r = watch_pems(http, config);
+                r = watch_pems(client, config);
         if (r != 0) {
-                send_http_close(http);
+                client_close(client);
                 return r;
         }
-        curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, 1L);
-        set_options(http, config);
-        *ret = http;
+        curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, 1L);
+        set_options(client, config);
+        *ret = client;
         return 0;
 }
 
-void send_http_close(struct send_http *http)
+void client_close(struct client *client)
 {
-        if (!http)
+        if (!client)
                 return;
-        curl_easy_cleanup(http->easy);
-        curl_multi_cleanup(http->multi);
+        curl_easy_cleanup(client->easy);
+        curl_multi_cleanup(client->multi);
         curl_global_cleanup();
-        send_headers_deinit(&http->headers);
+        client_headers_deinit(&client->headers);
         for (size_t i = 0; i < PEMS; i++)
-                send_watch_deinit(&http->pems[i]);
-        free(http->url);
-        free(http);
+                client_watch_deinit(&client->pems[i]);
+        free(client->url);
+        free(client->body);
+        free(client);
 }
 
-void send_http_stop_at(struct send_http *http, int64_t when_ms)
+void client_stop_at(struct client *client, int64_t when_ms)
 {
-        atomic_store(&http->stop_at_ms, when_ms);
-        curl_multi_wakeup(http->multi);
+        atomic_store(&client->stop_at_ms, when_ms);
+        curl_multi_wakeup(client->multi);
 }
 
 /* ---- a request ----------------------------------------------------------- */
@@ -266,29 +300,28 @@ static bool add_header(void *ctx, const char *line)
 }
 
 /* NULL: out of memory. */
-static struct curl_slist *make_headers(const struct send_http *http, const struct send_batch *batch)
+static struct curl_slist *make_headers(const struct client *client, const struct client_request *request)
 {
         struct curl_slist *headers = NULL;
-        char type[128], key[64];
+        const char *const *line = request->headers;
+        /* libcurl would ask for 100-continue above 1 MiB. */
+        bool done = add_header(&headers, "Expect:");
 
-        snprintf(type, sizeof(type), "Content-Type: %s", http->protocol->content_type);
-        snprintf(key, sizeof(key), "Idempotency-Key: %s", batch->key);
-        /* Without the last one, libcurl would ask for 100-continue above 1 MiB. */
-        if (add_header(&headers, type) && add_header(&headers, key) &&
-            (!batch->gzip || add_header(&headers, "Content-Encoding: gzip")) && add_header(&headers, "Expect:") &&
-            send_headers_each(&http->headers, add_header, &headers))
+        for (; done && line && *line; line++)
+                done = add_header(&headers, *line);
+        if (done && client_headers_each(&client->headers, add_header, &headers))
                 return headers;
         curl_slist_free_all(headers);
         return NULL;
 }
 
 /* Certificates are read when a connection is made; what was made with others is not used again. */
-static void look_at_files(struct send_http *http)
+static void look_at_files(struct client *client)
 {
         for (size_t i = 0; i < PEMS; i++)
-                http->fresh |= send_watch_changed(&http->pems[i]);
-        curl_easy_setopt(http->easy, CURLOPT_FRESH_CONNECT, (long)http->fresh);
-        send_headers_refresh(&http->headers);
+                client->fresh |= client_watch_changed(&client->pems[i]);
+        curl_easy_setopt(client->easy, CURLOPT_FRESH_CONNECT, (long)client->fresh);
+        client_headers_refresh(&client->headers);
 }
 
 static CURLcode result_of(CURLM *multi)
@@ -304,38 +337,39 @@ static CURLcode result_of(CURLM *multi)
 }
 
 /* CURLE_ABORTED_BY_CALLBACK: its time to stop came first. */
-static CURLcode drive(struct send_http *http)
+static CURLcode drive(struct client *client)
 {
         int running;
 
         for (;;) {
-                if (curl_multi_perform(http->multi, &running) != CURLM_OK)
+                if (curl_multi_perform(client->multi, &running) != CURLM_OK)
                         return CURLE_OUT_OF_MEMORY;
                 if (running == 0)
-                        return result_of(http->multi);
+                        return result_of(client->multi);
 
-                int64_t left = atomic_load(&http->stop_at_ms) - send_now_ms();
+                int64_t left = atomic_load(&client->stop_at_ms) - now_ms();
                 if (left <= 0)
                         return CURLE_ABORTED_BY_CALLBACK;
-                curl_multi_poll(http->multi, NULL, 0, left < POLL_MS ? (int)left : POLL_MS, NULL);
+                curl_multi_poll(client->multi, NULL, 0, left < POLL_MS ? (int)left : POLL_MS, NULL);
         }
 }
 
-static CURLcode perform(struct send_http *http, const struct send_batch *batch)
+static CURLcode perform(struct client *client, const struct client_request *request)
 {
-        struct curl_slist *headers = make_headers(http, batch);
+        struct curl_slist *headers = make_headers(client, request);
         CURLcode code = CURLE_OUT_OF_MEMORY;
 
         if (!headers)
                 return code;
-        curl_easy_setopt(http->easy, CURLOPT_HTTPHEADER, headers);
-        curl_easy_setopt(http->easy, CURLOPT_POSTFIELDS, batch->body);
-        curl_easy_setopt(http->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)batch->len);
-        if (curl_multi_add_handle(http->multi, http->easy) == CURLM_OK) {
-                code = drive(http);
-                curl_multi_remove_handle(http->multi, http->easy);
+        curl_easy_setopt(client->easy, CURLOPT_HTTPHEADER, headers);
+        curl_easy_setopt(client->easy, request->body ? CURLOPT_POST : CURLOPT_HTTPGET, 1L);
+        curl_easy_setopt(client->easy, CURLOPT_POSTFIELDS, request->body);
+        curl_easy_setopt(client->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->len);
+        if (curl_multi_add_handle(client->multi, client->easy) == CURLM_OK) {
+                code = drive(client);
+                curl_multi_remove_handle(client->multi, client->easy);
         }
-        curl_easy_setopt(http->easy, CURLOPT_HTTPHEADER, NULL);
+        curl_easy_setopt(client->easy, CURLOPT_HTTPHEADER, NULL);
         curl_slist_free_all(headers);
         return code;
 }
@@ -346,40 +380,40 @@ static long without_status(CURLcode code)
                 CURLcode code;
                 long status;
         } special[] = {
-                { CURLE_ABORTED_BY_CALLBACK, SEND_HTTP_STOPPED },
-                { CURLE_PEER_FAILED_VERIFICATION, SEND_HTTP_UNTRUSTED },
-                { CURLE_SSL_CACERT_BADFILE, SEND_HTTP_UNTRUSTED },
-                { CURLE_SSL_ISSUER_ERROR, SEND_HTTP_UNTRUSTED },
-                { CURLE_SSL_CERTPROBLEM, SEND_HTTP_UNTRUSTED },
+                { CURLE_ABORTED_BY_CALLBACK, CLIENT_STOPPED },
+                { CURLE_PEER_FAILED_VERIFICATION, CLIENT_UNTRUSTED },
+                { CURLE_SSL_CACERT_BADFILE, CLIENT_UNTRUSTED },
+                { CURLE_SSL_ISSUER_ERROR, CLIENT_UNTRUSTED },
+                { CURLE_SSL_CERTPROBLEM, CLIENT_UNTRUSTED },
         };
 
         for (size_t i = 0; i < sizeof(special) / sizeof(special[0]); i++) {
                 if (special[i].code == code)
                         return special[i].status;
         }
-        return SEND_HTTP_UNREACHABLE;
+        return CLIENT_UNREACHABLE;
 }
 
-void send_http_post(struct send_http *http, const struct send_batch *batch, struct send_answer *ret)
+void client_request(struct client *client, const struct client_request *request, struct client_answer *ret)
 {
         curl_off_t retry_after = 0;
         long status = 0;
         CURLcode code;
 
-        http->len = http->read = 0;
-        http->error[0] = '\0';
-        look_at_files(http);
-        code = perform(http, batch);
-        curl_easy_getinfo(http->easy, CURLINFO_RESPONSE_CODE, &status);
-        http->fresh = http->fresh && status == 0;
+        client->len = client->read = 0;
+        client->error[0] = '\0';
+        look_at_files(client);
+        code = perform(client, request);
+        curl_easy_getinfo(client->easy, CURLINFO_RESPONSE_CODE, &status);
+        client->fresh = client->fresh && status == 0;
         /* Before 8.12, libcurl calls a date that has passed negative. */
-        curl_easy_getinfo(http->easy, CURLINFO_RETRY_AFTER, &retry_after);
+        curl_easy_getinfo(client->easy, CURLINFO_RETRY_AFTER, &retry_after);
 
-        *ret = (struct send_answer){
+        *ret = (struct client_answer){
                 .status = code == CURLE_ABORTED_BY_CALLBACK || status < 200 ? without_status(code) : status,
                 .retry_after = retry_after > 0 ? retry_after : 0,
-                .body = http->body,
-                .len = http->len,
+                .body = client->body ? client->body : "",
+                .len = client->len,
         };
-        snprintf(ret->error, sizeof(ret->error), "%s", http->error[0] ? http->error : curl_easy_strerror(code));
+        snprintf(ret->error, sizeof(ret->error), "%s", client->error[0] ? client->error : curl_easy_strerror(code));
 }

@@ -4,7 +4,7 @@
  * seconds apart. Kubernetes replaces secrets by turning a symbolic link: the
  * file behind it is then another one.
  */
-#include "agent/send/watch.h"
+#include "agent/client/watch.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@
 /* Tokens have at most a few KiB: HTTP servers refuse longer headers. */
 #define TEXT_MAX ((size_t)64 << 10)
 
-int send_watch_init(struct send_watch *watch, const char *path)
+int client_watch_init(struct client_watch *watch, const char *path)
 {
         FILE *file;
 
@@ -27,17 +27,17 @@ int send_watch_init(struct send_watch *watch, const char *path)
         watch->path = strdup(path);
         if (!watch->path)
                 return -ENOMEM;
-        send_watch_changed(watch);
+        client_watch_changed(watch);
         return 0;
 }
 
-void send_watch_deinit(struct send_watch *watch)
+void client_watch_deinit(struct client_watch *watch)
 {
         free(watch->path);
-        *watch = (struct send_watch){ 0 };
+        *watch = (struct client_watch){ 0 };
 }
 
-bool send_watch_changed(struct send_watch *watch)
+bool client_watch_changed(struct client_watch *watch)
 {
         const struct stat *seen = &watch->seen;
         struct stat now;
@@ -51,7 +51,7 @@ bool send_watch_changed(struct send_watch *watch)
         return true;
 }
 
-int send_watch_read(const struct send_watch *watch, char **ret)
+int client_watch_read(const struct client_watch *watch, char **ret)
 {
         FILE *file = fopen(watch->path, "re");
         char *text;

@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef SEND_WATCH_H
-#define SEND_WATCH_H
+#ifndef CLIENT_WATCH_H
+#define CLIENT_WATCH_H
 
 /* Small files that people replace under way: secrets, certificates. */
 
 #include <stdbool.h>
 #include <sys/stat.h>
 
-struct send_watch {
+struct client_watch {
         char *path; /* NULL: there is none, and it never changes */
         struct stat seen;
 };
 
 /* @path may be NULL. -ENOMEM, or why it cannot be opened. */
-int send_watch_init(struct send_watch *watch, const char *path);
-void send_watch_deinit(struct send_watch *watch); /* accepts {0} */
+int client_watch_init(struct client_watch *watch, const char *path);
+void client_watch_deinit(struct client_watch *watch); /* accepts {0} */
 
 /* Whether it is another file or was written since the last call. One that is gone has not changed. */
-bool send_watch_changed(struct send_watch *watch);
+bool client_watch_changed(struct client_watch *watch);
 
 /* All of it as text, allocated. -EFBIG: more than secrets have; -EINVAL: a zero byte in it. */
-int send_watch_read(const struct send_watch *watch, char **ret);
+int client_watch_read(const struct client_watch *watch, char **ret);
 
 #endif

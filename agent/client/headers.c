@@ -3,8 +3,7 @@
  * Headers from text and files, checked before they are sent: a line end in a
  * value would be another header. Values are secrets: no message repeats one.
  */
-#include "agent/send/headers.h"
-#include "agent/send/base64.h"
+#include "agent/client/headers.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -25,7 +24,7 @@ static const char *const reserved[] = {
         "idempotency-key", "transfer-encoding",
 };
 
-int send_refuse(const struct send_config *config, int error, const char *format, ...)
+int client_refuse(const struct client_config *config, int error, const char *format, ...)
 {
         va_list args;
 
@@ -39,16 +38,16 @@ int send_refuse(const struct send_config *config, int error, const char *format,
 
 /* ---- lines --------------------------------------------------------------- */
 
-static void lines_deinit(struct send_lines *lines)
+static void lines_deinit(struct client_lines *lines)
 {
         for (size_t i = 0; i < lines->n; i++)
                 free(lines->items[i]);
         free(lines->items);
-        *lines = (struct send_lines){ 0 };
+        *lines = (struct client_lines){ 0 };
 }
 
 /* Consumes @line. */
-static int add_line(struct send_lines *lines, char *line)
+static int add_line(struct client_lines *lines, char *line)
 {
         char **items = line ? reallocarray(lines->items, lines->n + 1, sizeof(*items)) : NULL;
 
@@ -92,8 +91,8 @@ static void trim(const char **text, size_t *len)
         }
 }
 
-/* SEND_E_HEADER, with *@ret_why; -ENOMEM. */
-static int parse_line(struct send_lines *lines, const char *line, size_t len, const char **ret_why)
+/* CLIENT_E_HEADER, with *@ret_why; -ENOMEM. */
+static int parse_line(struct client_lines *lines, const char *line, size_t len, const char **ret_why)
 {
         size_t name = strspn(line, TOKEN_CHARS);
         const char *value;
@@ -102,28 +101,28 @@ static int parse_line(struct send_lines *lines, const char *line, size_t len, co
 
         *ret_why = "not of the form KEY: VALUE";
         if (name == 0 || name >= len || line[name] != ':')
-                return SEND_E_HEADER;
+                return CLIENT_E_HEADER;
         value = line + name + 1;
         value_len = len - name - 1;
         trim(&value, &value_len);
         if (value_len == 0)
-                return SEND_E_HEADER;
+                return CLIENT_E_HEADER;
         *ret_why = "a control character in it";
         if (!is_value(value, value_len))
-                return SEND_E_HEADER;
+                return CLIENT_E_HEADER;
         *ret_why = "that header is podflame's own";
         if (is_reserved(line, name))
-                return SEND_E_HEADER;
+                return CLIENT_E_HEADER;
         *ret_why = "too many headers";
         if (lines->n == LINES_MAX)
-                return SEND_E_HEADER;
+                return CLIENT_E_HEADER;
         if (asprintf(&copy, "%.*s: %.*s", (int)name, line, (int)value_len, value) < 0)
                 return -ENOMEM;
         return add_line(lines, copy);
 }
 
 /* @ret_line counts from 1. */
-static int parse_headers(struct send_lines *lines, const char *text, size_t *ret_line, const char **ret_why)
+static int parse_headers(struct client_lines *lines, const char *text, size_t *ret_line, const char **ret_why)
 {
         int r = 0;
 
@@ -150,24 +149,24 @@ static int first_line(char *text, const char **ret_why)
         if (*text && is_value(text, strlen(text)))
                 return 0;
         *ret_why = *text ? "a control character in it" : "its first line is empty";
-        return SEND_E_FILE;
+        return CLIENT_E_FILE;
 }
 
-static int add_token(struct send_lines *lines, const char *token)
+static int add_token(struct client_lines *lines, const char *token)
 {
         char *line;
 
         return asprintf(&line, "Authorization: Bearer %s", token) < 0 ? -ENOMEM : add_line(lines, line);
 }
 
-static int parse_token(struct send_lines *lines, char *text, const char **ret_why)
+static int parse_token(struct client_lines *lines, char *text, const char **ret_why)
 {
         int r = first_line(text, ret_why);
 
         return r == 0 ? add_token(lines, text) : r;
 }
 
-static int parse_basic(struct send_lines *lines, char *text, const char **ret_why)
+static int parse_basic(struct client_lines *lines, char *text, const char **ret_why)
 {
         char *encoded, *line = NULL;
         int r = first_line(text, ret_why);
@@ -176,38 +175,38 @@ static int parse_basic(struct send_lines *lines, char *text, const char **ret_wh
                 return r;
         if (!strchr(text, ':')) {
                 *ret_why = "not of the form USER:PASSWORD";
-                return SEND_E_FILE;
+                return CLIENT_E_FILE;
         }
-        encoded = send_base64(text, strlen(text));
+        encoded = client_base64(text, strlen(text));
         if (!encoded || asprintf(&line, "Authorization: Basic %s", encoded) < 0)
                 line = NULL;
         free(encoded);
         return add_line(lines, line);
 }
 
-static int parse_file_headers(struct send_lines *lines, char *text, const char **ret_why)
+static int parse_file_headers(struct client_lines *lines, char *text, const char **ret_why)
 {
         size_t line;
 
         return parse_headers(lines, text, &line, ret_why);
 }
 
-static int (*const parsers[SEND_SECRETS])(struct send_lines *lines, char *text, const char **ret_why) = {
-        [SEND_SECRET_TOKEN] = parse_token,
-        [SEND_SECRET_BASIC] = parse_basic,
-        [SEND_SECRET_HEADERS] = parse_file_headers,
+static int (*const parsers[CLIENT_SECRETS])(struct client_lines *lines, char *text, const char **ret_why) = {
+        [CLIENT_SECRET_TOKEN] = parse_token,
+        [CLIENT_SECRET_BASIC] = parse_basic,
+        [CLIENT_SECRET_HEADERS] = parse_file_headers,
 };
 
 /* On failure @headers has what it had. */
-static int read_secret(struct send_headers *headers, size_t i, const char **ret_why)
+static int read_secret(struct client_headers *headers, size_t i, const char **ret_why)
 {
-        struct send_lines lines = { 0 };
+        struct client_lines lines = { 0 };
         char *text;
-        int r = send_watch_read(&headers->files[i], &text);
+        int r = client_watch_read(&headers->files[i], &text);
 
         if (r < 0) {
                 *ret_why = strerror(-r);
-                return r == -ENOMEM ? r : SEND_E_FILE;
+                return r == -ENOMEM ? r : CLIENT_E_FILE;
         }
         r = parsers[i](&lines, text, ret_why);
         explicit_bzero(text, strlen(text));
@@ -223,7 +222,7 @@ static int read_secret(struct send_headers *headers, size_t i, const char **ret_
 
 /* ---- the door ------------------------------------------------------------ */
 
-static int init_fixed(struct send_headers *headers, const struct send_config *config)
+static int init_fixed(struct client_headers *headers, const struct client_config *config)
 {
         const char *why = "";
         size_t line;
@@ -231,61 +230,61 @@ static int init_fixed(struct send_headers *headers, const struct send_config *co
 
         if (config->token) {
                 if (!is_value(config->token, strlen(config->token)))
-                        return send_refuse(config, SEND_E_HEADER, "the token has a control character in it");
+                        return client_refuse(config, CLIENT_E_HEADER, "the token has a control character in it");
                 r = add_token(&headers->fixed, config->token);
                 if (r < 0)
                         return r;
         }
         r = parse_headers(&headers->fixed, config->headers ? config->headers : "", &line, &why);
-        return r > 0 ? send_refuse(config, r, "header %zu: %s", line, why) : r;
+        return r > 0 ? client_refuse(config, r, "header %zu: %s", line, why) : r;
 }
 
-static int init_file(struct send_headers *headers, size_t i, const char *path, const struct send_config *config)
+static int init_file(struct client_headers *headers, size_t i, const char *path, const struct client_config *config)
 {
         const char *why = "";
-        int r = send_watch_init(&headers->files[i], path);
+        int r = client_watch_init(&headers->files[i], path);
 
         if (r == 0 && path)
                 r = read_secret(headers, i, &why);
         else if (r < 0)
                 why = strerror(-r);
-        return r == 0 || r == -ENOMEM ? r : send_refuse(config, SEND_E_FILE, "%s: %s", path, why);
+        return r == 0 || r == -ENOMEM ? r : client_refuse(config, CLIENT_E_FILE, "%s: %s", path, why);
 }
 
-int send_headers_init(struct send_headers *headers, const struct send_config *config)
+int client_headers_init(struct client_headers *headers, const struct client_config *config)
 {
-        const char *const paths[SEND_SECRETS] = {
-                [SEND_SECRET_TOKEN] = config->token_file,
-                [SEND_SECRET_BASIC] = config->basic_file,
-                [SEND_SECRET_HEADERS] = config->headers_file,
+        const char *const paths[CLIENT_SECRETS] = {
+                [CLIENT_SECRET_TOKEN] = config->token_file,
+                [CLIENT_SECRET_BASIC] = config->basic_file,
+                [CLIENT_SECRET_HEADERS] = config->headers_file,
         };
         int r = init_fixed(headers, config);
 
-        for (size_t i = 0; r == 0 && i < SEND_SECRETS; i++)
+        for (size_t i = 0; r == 0 && i < CLIENT_SECRETS; i++)
                 r = init_file(headers, i, paths[i], config);
         return r;
 }
 
-void send_headers_deinit(struct send_headers *headers)
+void client_headers_deinit(struct client_headers *headers)
 {
         lines_deinit(&headers->fixed);
-        for (size_t i = 0; i < SEND_SECRETS; i++) {
+        for (size_t i = 0; i < CLIENT_SECRETS; i++) {
                 lines_deinit(&headers->of[i]);
-                send_watch_deinit(&headers->files[i]);
+                client_watch_deinit(&headers->files[i]);
         }
 }
 
-void send_headers_refresh(struct send_headers *headers)
+void client_headers_refresh(struct client_headers *headers)
 {
         const char *why;
 
-        for (size_t i = 0; i < SEND_SECRETS; i++) {
-                if (send_watch_changed(&headers->files[i]))
+        for (size_t i = 0; i < CLIENT_SECRETS; i++) {
+                if (client_watch_changed(&headers->files[i]))
                         read_secret(headers, i, &why);
         }
 }
 
-static bool each(const struct send_lines *lines, bool (*add)(void *ctx, const char *line), void *ctx)
+static bool each(const struct client_lines *lines, bool (*add)(void *ctx, const char *line), void *ctx)
 {
         for (size_t i = 0; i < lines->n; i++) {
                 if (!add(ctx, lines->items[i]))
@@ -294,11 +293,11 @@ static bool each(const struct send_lines *lines, bool (*add)(void *ctx, const ch
         return true;
 }
 
-bool send_headers_each(const struct send_headers *headers, bool (*add)(void *ctx, const char *line), void *ctx)
+bool client_headers_each(const struct client_headers *headers, bool (*add)(void *ctx, const char *line), void *ctx)
 {
         bool all = each(&headers->fixed, add, ctx);
 
-        for (size_t i = 0; all && i < SEND_SECRETS; i++)
+        for (size_t i = 0; all && i < CLIENT_SECRETS; i++)
                 all = each(&headers->of[i], add, ctx);
         return all;
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Neither libcurl nor json-c lends theirs. */
-#include "agent/send/base64.h"
+/* What basic authentication is written in. */
+#include "agent/client/client.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 
-char *send_base64(const void *data, size_t len)
+char *client_base64(const void *data, size_t len)
 {
         static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
         const uint8_t *in = data;
