@@ -48,7 +48,7 @@ static const struct option_spec specs[] = {
         { .name = "quiet", .letter = 'q', .kind = OPTION_FLAG, .field = offsetof(struct record_config, quiet),
           .help = "no progress, no summary" },
         { .name = "verbose", .letter = 'v', .kind = OPTION_FLAG, .field = offsetof(struct record_config, verbose),
-          .help = "say how is sampled, and why not otherwise" },
+          .help = "say how is sampled, why not otherwise, and what it cost" },
 };
 
 static const struct usage usage = {

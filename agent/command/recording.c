@@ -189,6 +189,8 @@ static int conclude(struct recording *r, int e)
                 return say_error("%s: %s", r->output.name, strerror(-e));
         if (!r->config.quiet)
                 summary_say(&r->done, r->run, r->sampler);
+        if (r->config.verbose)
+                summary_say_cost();
         return status;
 }
 

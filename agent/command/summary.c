@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 static void add_counters(struct profile_counters *sum, const struct profile_counters *c)
 {
@@ -43,4 +44,15 @@ void summary_say_engine(const struct sampler *sampler)
         const char *refused = sampler_refused(sampler);
 
         say("engine: %s%s%s", sampler_describe(sampler), *refused ? "; not perf: " : "", refused);
+}
+
+void summary_say_cost(void)
+{
+        struct rusage usage;
+
+        if (getrusage(RUSAGE_SELF, &usage) == 0)
+                say("cost: %.2f s of CPU, %ld MiB of memory at most",
+                    (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+                            (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6,
+                    usage.ru_maxrss >> 10);
 }

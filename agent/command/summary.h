@@ -13,4 +13,7 @@ void summary_say(const struct profile_set *set, unsigned runs, const struct samp
 /* Which engine was chosen, and why no better one. */
 void summary_say_engine(const struct sampler *sampler);
 
+/* What the recording has cost so far: ours alone, not a command's. */
+void summary_say_cost(void);
+
 #endif
