@@ -250,7 +250,8 @@ static int add_proofs(struct code_entry *entry, const struct reading *r)
 
         if (r->layout->code.version != LAYOUT_NONE)
                 memcpy(&version, r->header + r->layout->code.version, sizeof version);
-        if (version != 0 || e != 0)
+        entry->unique = version != 0;
+        if (entry->unique || e != 0)
                 return e;
         if ((e = add_text_proof(entry, &r->name, r->name_data)) != 0 ||
             (e = add_text_proof(entry, &r->file, r->file_data)) != 0)

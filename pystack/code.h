@@ -38,6 +38,9 @@ struct code_entry {
         uint64_t generation; /* no code object has been freed since it was proved; 0: not known */
         struct code_proof proofs[CODE_PROOFS_MAX];
         uint32_t n_proofs;
+        bool unique;     /* no other code object of the process can ever have the same proofs */
+        bool owed;       /* a stack waits for its proof */
+        uint32_t steady; /* its proofs held so often in a row, and then were not counted any more */
         uint8_t *lines;
         size_t lines_len;
         struct line_memo memo[LINE_MEMOS];

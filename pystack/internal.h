@@ -22,6 +22,7 @@ struct pystack_thread {
         uint64_t tstate;
         uint64_t interp;
         uint64_t pthread; /* thread_id: with interp, what tells it from a successor at its address */
+        uint64_t on_cpu;  /* address of the number of the CPU it was last on, int32; 0: not known */
 
         /* Where its stack lay last time: the plan of the next snapshot. */
         uint64_t cframe;   /* 3.11, 3.12: address of the running cframe */
@@ -51,6 +52,12 @@ struct runtime {
         const struct machine *machine;
 };
 
+/* A code object whose proofs have been put off. */
+struct owed {
+        uint64_t addr;
+        uint32_t serial;
+};
+
 struct replay; /* a recording that is being read */
 
 struct pystack {
@@ -61,10 +68,15 @@ struct pystack {
         const struct machine *machine;                    /* likewise */
         pid_t pid;                                        /* 0: not of a live process */
         pid_t inner_pid;                                  /* in the target's own namespace */
+        int64_t rseq_offset;                              /* of struct rseq from a pthread_t; 0: not known */
         uint32_t tid_offset;                              /* of the TID in struct pthread, 0: not known yet */
         struct replay *replay;                            /* what the reader reads from, if that is a recording */
 
         struct code_cache codes;
+        struct owed *owed; /* the code objects whose proofs have been put off, each once */
+        size_t n_owed, cap_owed;
+        bool put_off;     /* it is allowed */
+        bool provisional; /* the stack being read has one of them */
         uint64_t snapshots; /* taken so far: the newest one's number */
         struct pystack_thread_ref *threads;
         size_t n_threads, cap_threads;
@@ -97,6 +109,9 @@ int pystack_find(struct subject *subject, struct pystack_info *info, struct loca
 /* Opens what was found at @location. Errors and @info as of pystack_open(). */
 int pystack_open_location(const struct subject *subject, const struct location *location, struct pystack_info *info,
                           struct pystack **ret);
+
+/* The offset of struct rseq from a thread's pthread_t; 0: not known. */
+int64_t rseq_find(pid_t pid, const struct pystack_reader *reader);
 
 /* Accepts NULL. */
 void replay_free(struct replay *replay);

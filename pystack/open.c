@@ -82,6 +82,7 @@ int pystack_open_location(const struct subject *subject, const struct location *
                 return e;
         py->pid = subject->pid;
         py->inner_pid = subject->inner_pid;
+        py->rseq_offset = subject->pid ? rseq_find(subject->pid, &subject->reader) : 0;
         if (choice.on_trial && !passes_trial(py)) {
                 snprintf(info->detail, sizeof info->detail, "it is CPython %u.%u%s, which this podflame cannot read",
                          info->version >> 24, info->version >> 16 & 255, info->free_threaded ? " without the GIL" : "");
@@ -160,6 +161,7 @@ void pystack_close(struct pystack *py)
         if (!py)
                 return;
         pystack_trim(py);
+        free(py->owed);
         replay_free(py->replay);
         free(py);
 }

@@ -11,7 +11,8 @@
  *   thread    its interpreters and thread states
  *   snapshot  one thread's state and stack, copied and verified
  *   decode    a snapshot and a layout in, frames out
- *   code      code objects: names, files, line tables, cached and validated
+ *   code      code objects: names, files, line tables, cached
+ *   proof     that a code object is still the one that is in the cache
  *   record    what was read of a process, kept to be read again
  *
  * The target is hostile: its memory can hold anything and change at any moment.
@@ -147,6 +148,7 @@ struct pystack_stack {
         size_t n;                           /* 0: the thread runs no Python at all */
         bool truncated;                     /* the outermost frames are missing */
         unsigned retries;                   /* readings thrown away before this one */
+        bool provisional;                   /* true if pystack_settle() says so */
 };
 
 struct pystack_thread; /* what was learned of a thread: where its stack lies */
@@ -164,6 +166,34 @@ int pystack_sample(struct pystack *py, struct pystack_thread *thread, unsigned m
 
 /* Lets go of all memory that can be had again by reading, code objects and stacks that were returned included. */
 void pystack_trim(struct pystack *py);
+/*
+ * That the caller keeps the thread from running: it runs on @cpu itself, and the
+ * thread was last there. Where the target's own memory says that it has not been on
+ * another CPU since (glibc 2.35 on), its stack is read once instead of twice.
+ */
+struct pystack_hold {
+        int cpu;
+        void (*begin)(void);
+        bool (*unbroken)(int cpu); /* whether the caller has run all the time since begin(), on @cpu */
+};
+
+/* The same, with the thread held; @hold may be NULL. If it turns out not to have been held, it is read twice. */
+int pystack_sample_held(struct pystack *py, struct pystack_thread *thread, const struct pystack_hold *hold,
+                        unsigned max_tries, struct pystack_stack *ret);
+
+/*
+ * Lets stacks be provisional: the names of some frames are still to be proved, for
+ * many stacks at once, by pystack_settle(). That saves most of the reading where
+ * every stack needs proofs otherwise (3.12 and 3.13; others are never provisional).
+ */
+void pystack_put_off(struct pystack *py, bool allowed);
+
+/*
+ * Whether all provisional stacks since the last call were true: 0, or for example
+ * PYSTACK_E_TORN if a code object was freed, and it cannot be told which of them
+ * had it, or PYSTACK_E_GONE. At most one system call.
+ */
+int pystack_settle(struct pystack *py);
 
 /* The line that @frame is executing, 0 if its code has no line there. */
 uint32_t pystack_line(struct pystack *py, const struct pystack_frame *frame);

@@ -5,6 +5,7 @@
  */
 #include "bytecode.h"
 #include "lines.h"
+#include "proof.h"
 #include "snapshot.h"
 #include "walk.h"
 
@@ -17,6 +18,9 @@
  * object) are not retries, but a target that keeps teaching is not read for ever.
  */
 #define LESSONS_MAX 40
+
+/* In struct rseq (linux/rseq.h). */
+#define RSEQ_CPU_ID 4
 
 /* What became of one snapshot. */
 enum outcome {
@@ -32,6 +36,8 @@ int pystack_thread_open(struct pystack *py, const struct pystack_thread_ref *ref
         if (!t)
                 return -ENOMEM;
         *t = (struct pystack_thread){ .py = py, .tstate = ref->tstate, .interp = ref->interp, .pthread = ref->pthread };
+        if (py->rseq_offset)
+                t->on_cpu = ref->pthread + (uint64_t)py->rseq_offset + RSEQ_CPU_ID;
         *ret = t;
         return 0;
 }
@@ -59,40 +65,7 @@ static int make_room(struct pystack *py)
         return py->raw && py->frames ? 0 : -ENOMEM;
 }
 
-/* ---- proving code objects ------------------------------------------------------ */
-
-static bool proofs_hold(const struct code_entry *entry, const uint8_t *proofs)
-{
-        const uint8_t *at = proofs + entry->proof_at;
-
-        for (uint32_t i = 0; i < entry->n_proofs; i++) {
-                if (memcmp(at, entry->proofs[i].bytes, entry->proofs[i].len) != 0)
-                        return false;
-                at += entry->proofs[i].len;
-        }
-        return true;
-}
-
-/* Whether @entry is what lay at its address when the snapshot's stack was true. */
-static bool proved(const struct pystack_thread *t, const struct snapshot *s, struct code_entry *entry)
-{
-        uint64_t number = t->py->snapshots;
-
-        if (entry->planned == number && entry->proved != number && entry->rejected != number) {
-                if (proofs_hold(entry, s->proofs))
-                        entry->proved = number;
-                else
-                        entry->rejected = number;
-        }
-        if (entry->rejected == number)
-                return false;
-        if (entry->proved != number &&
-            (s->generation == 0 || entry->generation != s->generation || entry->interp != t->interp))
-                return false;
-        entry->generation = s->generation;
-        entry->interp = t->interp;
-        return true;
-}
+/* ---- naming ------------------------------------------------------------------------ */
 
 /* Notes in the plan that this code object is on the stack. */
 static int list_code(struct pystack_thread *t, struct code_entry *entry)
@@ -136,7 +109,8 @@ static int name_frames(struct pystack_thread *t, const struct snapshot *s, size_
                         int e = find_or_resolve(py, py->raw[i].code, &entry);
                         if (e != 0)
                                 return e;
-                        certain = proved(t, s, entry);
+                        if ((e = proof_check(t, s, entry, &certain)) != 0)
+                                return e;
                         if (!certain && entry->rejected == py->snapshots &&
                             (e = find_or_resolve(py, py->raw[i].code, &entry)) != 0)
                                 return e;
@@ -173,12 +147,13 @@ static void note_generation(struct pystack_thread *t, const struct snapshot *s)
  * One snapshot. PYSTACK_E_CORRUPT from a code object that cannot be resolved is
  * what a running thread looks like as well: torn, unless it stays.
  */
-static int try_once(struct pystack_thread *t, struct walk *walk, enum outcome *ret)
+static int try_once(struct pystack_thread *t, const struct pystack_hold *hold, struct walk *walk, enum outcome *ret)
 {
         struct snapshot s;
         bool certain;
-        int e = snapshot_take(t, &s);
+        int e = snapshot_take(t, hold, &s);
 
+        t->py->provisional = false;
         if (e != 0)
                 return e;
         *ret = OUTCOME_LESSON;
@@ -214,7 +189,8 @@ static int try_once(struct pystack_thread *t, struct walk *walk, enum outcome *r
         return e;
 }
 
-int pystack_sample(struct pystack *py, struct pystack_thread *t, unsigned max_tries, struct pystack_stack *ret)
+int pystack_sample_held(struct pystack *py, struct pystack_thread *t, const struct pystack_hold *hold,
+                        unsigned max_tries, struct pystack_stack *ret)
 {
         unsigned lessons = 0, torn = 0;
         struct walk walk;
@@ -223,12 +199,13 @@ int pystack_sample(struct pystack *py, struct pystack_thread *t, unsigned max_tr
         code_cache_sweep(&py->codes);
         while (e == 0) {
                 enum outcome outcome;
-                e = try_once(t, &walk, &outcome);
+                e = try_once(t, hold, &walk, &outcome);
                 if (e != 0)
                         break;
                 if (outcome == OUTCOME_STACK) {
                         *ret = (struct pystack_stack){ .frames = py->frames, .n = walk.n,
-                                                       .truncated = walk.truncated, .retries = torn };
+                                                       .truncated = walk.truncated, .retries = torn,
+                                                       .provisional = py->provisional };
                         break;
                 }
                 if (outcome == OUTCOME_TORN)
@@ -239,6 +216,11 @@ int pystack_sample(struct pystack *py, struct pystack_thread *t, unsigned max_tr
                         e = PYSTACK_E_TORN;
         }
         return e;
+}
+
+int pystack_sample(struct pystack *py, struct pystack_thread *t, unsigned max_tries, struct pystack_stack *ret)
+{
+        return pystack_sample_held(py, t, NULL, max_tries, ret);
 }
 
 uint32_t pystack_line(struct pystack *py, const struct pystack_frame *frame)

@@ -25,10 +25,11 @@ struct snapshot {
 };
 
 /*
- * Takes one by the thread's plan. Spans that cannot be read any more leave the
+ * Takes one by the thread's plan. With @hold, and if it is unbroken, there is only
+ * one reading, and then the thread's CPU: both readings point to it. Spans that cannot be read any more leave the
  * plan. PYSTACK_E_GONE if the thread state is no longer this thread's.
  */
-int snapshot_take(struct pystack_thread *thread, struct snapshot *ret);
+int snapshot_take(struct pystack_thread *thread, const struct pystack_hold *hold, struct snapshot *ret);
 
 /*
  * Brings the plan up to date with the thread state just read: whether the cframe
@@ -50,7 +51,15 @@ bool snapshot_at(struct pystack_thread *thread, const struct snapshot *snapshot,
  */
 int snapshot_learn(struct pystack_thread *thread, uint64_t addr);
 
+/* Makes room for so many spans and bytes in the pystack's buffers: what is in them is lost. */
+int snapshot_reserve(struct pystack *py, size_t spans, size_t bytes);
+
 /* After a snapshot that was used: forgets what has not been of use for a while. */
 void snapshot_forget(struct pystack_thread *thread, const struct snapshot *snapshot);
+
+static inline bool snapshot_inside(uint64_t start, uint64_t size, uint64_t addr, size_t len)
+{
+        return addr >= start && len <= size && addr - start <= size - len;
+}
 
 #endif

@@ -33,6 +33,14 @@ struct member {
         UT_hash_handle hh;
 };
 
+/* A stack of a profile that is not counted yet. */
+struct pending {
+        profile_id stack, thread;
+        enum profile_state state;
+        uint64_t ns;
+        bool retried;
+};
+
 /* A process being sampled. */
 struct target {
         pid_t pid;
@@ -44,6 +52,9 @@ struct target {
         uint64_t since_ns;    /* CLOCK_REALTIME at which the profile began */
         uint64_t since_mono_ns;
         uint64_t list_at_ns; /* timer tick: when the members are to be listed again */
+        struct pending *pending; /* stacks that wait to be proved */
+        size_t n_pending;
+        uint64_t pending_ns; /* what they stand for */
         int *events;         /* perf tick: descriptors of its own events */
         size_t n_events;
         UT_hash_handle hh;
@@ -86,6 +97,7 @@ struct tick_event {
         uint64_t ns;   /* the time that this reading stands for */
         uint64_t late; /* ticks that came too late or were missed, and so are not counted */
         int cpu; /* on which the caller is pinned, and on which the thread was running */
+        const struct pystack_hold *hold; /* NULL: the caller cannot tell whether it is switched out */
 };
 
 /* The time that a tick at @at_ns stands for. */
@@ -110,8 +122,17 @@ void target_add_pseudo(struct target *target, const struct sampler *sampler, con
 void target_list_members(struct target *target);
 /* Empties what is only a cache. */
 void target_trim(struct target *target);
+/* Counts a stack in the target's profile. False on failure. */
+bool target_count(struct target *target, const struct pending *stack);
 int target_take(struct target *target, const struct sampler *sampler, struct profile **ret);
 struct member *target_member(struct target *target, pid_t tid);
+
+/* Before a thread is read: whether its stack, which stands for @ns, may wait to be proved. */
+void pending_allow(struct target *target, uint64_t ns, enum profile_state state);
+/* Keeps a stack that is provisional until it is proved. */
+void pending_add(struct target *target, const struct pending *stack);
+/* Counts those that wait, if they were true. */
+void pending_settle(struct target *target);
 
 /*
  * Stops thread @tid by ptrace, and lets it go on. What signals it got meanwhile
@@ -127,6 +148,9 @@ void thread_release(const struct stopped *stopped);
 /* Pins the calling thread to @cpu and asks for SCHED_FIFO: whether each was granted. */
 bool reader_pin(int cpu);
 bool reader_realtime(void);
+
+/* Prepares the calling thread, pinned to @cpu, to prove that it runs while it reads. False if it cannot. */
+bool hold_open(int cpu, struct pystack_hold *ret);
 
 /*
  * Reads a thread that may be running on another CPU: goes where it runs, so that

@@ -83,6 +83,7 @@ void target_free(struct target *t)
         for (size_t i = 0; i < t->n_events; i++)
                 close(t->events[i]);
         free(t->events);
+        free(t->pending);
         stacks_deinit(&t->stacks);
         profile_free(t->profile);
         pystack_close(t->py);
@@ -211,20 +212,35 @@ static profile_id thread_id(struct target *t, const struct sampler *s, struct me
         return m->id;
 }
 
+bool target_count(struct target *t, const struct pending *stack)
+{
+        struct profile_counters *counters = profile_counters(t->profile);
+        bool counted = stack->stack &&
+                       profile_add(t->profile, stack->stack, stack->thread, stack->state, 1, stack->ns) == 0;
+
+        counters->ok += counted;
+        counters->failed += !counted;
+        counters->retried += counted && stack->retried;
+        return counted;
+}
+
 static profile_id count_stack(struct target *t, const struct sampler *s, struct member *m,
                               const struct pystack_stack *stack, const struct tick_event *event,
                               enum profile_state state)
 {
-        struct profile_counters *counters = profile_counters(t->profile);
-        profile_id id = stacks_find(&t->stacks, t->profile, t->py, stack);
+        struct pending found = {
+                .stack = stacks_find(&t->stacks, t->profile, t->py, stack),
+                .thread = thread_id(t, s, m),
+                .state = state,
+                .ns = event->ns,
+                .retried = stack->retries > 0,
+        };
 
-        if (!id || profile_add(t->profile, id, thread_id(t, s, m), state, 1, event->ns) != 0) {
-                counters->failed++;
+        if (stack->provisional)
+                pending_add(t, &found);
+        else if (!target_count(t, &found))
                 return 0;
-        }
-        counters->ok++;
-        counters->retried += stack->retries > 0;
-        return id;
+        return found.stack;
 }
 
 /*
@@ -233,7 +249,7 @@ static profile_id count_stack(struct target *t, const struct sampler *s, struct 
  */
 static int read_thread(struct target *t, struct member *m, const struct tick_event *event, struct pystack_stack *ret)
 {
-        int e = pystack_sample(t->py, m->thread, TRIES_HERE, ret);
+        int e = pystack_sample_held(t->py, m->thread, event->hold, TRIES_HERE, ret);
 
         if (e != PYSTACK_E_TORN)
                 return e;
@@ -254,6 +270,7 @@ profile_id target_read(struct target *t, const struct sampler *s, const struct t
         if (!m || !m->thread)
                 return 0;
         counters->ticks++;
+        pending_allow(t, event->ns, state);
         switch (read_thread(t, m, event, &stack)) {
         case 0:
                 return count_stack(t, s, m, &stack, event, state);
@@ -273,14 +290,10 @@ profile_id target_read(struct target *t, const struct sampler *s, const struct t
 void target_add_known(struct target *t, const struct sampler *s, const struct tick_event *event, struct member *m,
                       profile_id stack, enum profile_state state)
 {
-        struct profile_counters *counters = profile_counters(t->profile);
-        profile_id thread = m ? thread_id(t, s, m) : 0;
+        struct pending known = { .stack = stack, .thread = m ? thread_id(t, s, m) : 0, .state = state, .ns = event->ns };
 
-        counters->ticks++;
-        if (stack && profile_add(t->profile, stack, thread, state, 1, event->ns) == 0)
-                counters->ok++;
-        else
-                counters->failed++;
+        profile_counters(t->profile)->ticks++;
+        target_count(t, &known);
 }
 
 void target_add_pseudo(struct target *t, const struct sampler *s, const struct tick_event *event, const char *name,
@@ -291,6 +304,7 @@ void target_add_pseudo(struct target *t, const struct sampler *s, const struct t
 
 void target_trim(struct target *t)
 {
+        pending_settle(t);
         pystack_trim(t->py);
         stacks_deinit(&t->stacks);
 }
@@ -305,6 +319,7 @@ int target_take(struct target *t, const struct sampler *s, struct profile **ret)
                 .duration_ns = clock_ns(CLOCK_MONOTONIC) - t->since_mono_ns,
                 .engine = s->tick->name,
         };
+        pending_settle(t);
         int r = begin_profile(t);
 
         if (r < 0)

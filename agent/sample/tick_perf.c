@@ -51,8 +51,9 @@ struct reader {
         int wait_fd; /* an epoll of both */
         bool running;
         struct perf_ring ring;
-        uint64_t untold;        /* ticks lost since a target was last read */
-        bool pinned, realtime;  /* known once it is ready */
+        struct pystack_hold hold;
+        uint64_t untold;               /* ticks lost since a target was last read */
+        bool pinned, realtime, holds;  /* known once it is ready */
 
         _Atomic uint64_t lost;  /* since it was started */
         _Atomic uint64_t turns; /* how often it has emptied the ring */
@@ -83,7 +84,7 @@ static void read_batch(struct reader *r, const struct perf_batch *batch, size_t 
                 struct tick_event event = { .pid = pid, .tid = (pid_t)batch[i].tid,
                                             .ns = sampler_period_ns(s, batch[i].time),
                                             .late = batch[i].ticks - 1 + (now > batch[i].time + LATE_NS) + r->untold,
-                                            .cpu = r->cpu };
+                                            .cpu = r->cpu, .hold = r->holds ? &r->hold : NULL };
                 if (sampler_tick(s, &event))
                         r->untold = 0;
         }
@@ -118,6 +119,7 @@ static void *run_reader(void *arg)
 
         r->pinned = reader_pin(r->cpu);
         r->realtime = reader_realtime();
+        r->holds = r->pinned && hold_open(r->cpu, &r->hold);
         if (machine_scope(r->tick))
                 perf_enable(r->fd, true);
         sem_post(&r->tick->ready);

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A reader's proof that it ran all the time while it read. The kernel clears
+ * rseq_cs when it has switched the thread out and the thread is not in that
+ * critical section (rseq(2), linux/rseq.h): so a section that is never entered
+ * tells whether there was a switch, without a system call. Newer kernels spare
+ * themselves that after a switch inside of a system call: what is done is tried.
+ */
+#include "internal.h"
+
+#include <sys/rseq.h>
+#include <time.h>
+
+#if defined __x86_64__ && defined RSEQ_SIG
+
+/* The kernel wants the signature before the address to go to when interrupted. */
+static const struct {
+        uint32_t signature;
+        uint32_t abort;
+} nowhere = { .signature = RSEQ_SIG };
+
+static struct rseq *own_rseq(void)
+{
+        return (struct rseq *)(void *)((char *)__builtin_thread_pointer() + __rseq_offset);
+}
+
+static void begin(void)
+{
+        static const struct rseq_cs never = {
+                .start_ip = (uintptr_t)&nowhere.signature, .post_commit_offset = 1, .abort_ip = (uintptr_t)&nowhere.abort,
+        };
+
+        own_rseq()->rseq_cs = (uintptr_t)&never;
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+static bool unbroken(int cpu)
+{
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
+        const volatile struct rseq *rseq = own_rseq();
+        return rseq->rseq_cs != 0 && rseq->cpu_id == (uint32_t)cpu;
+}
+
+/* Whether a sleep is noticed, and nothing where there was none. */
+static bool works(int cpu)
+{
+        struct timespec moment = { .tv_nsec = 100000 }; /* more than any timer is ahead of itself */
+
+        begin();
+        bool before = unbroken(cpu);
+        begin();
+        nanosleep(&moment, NULL);
+        return before && !unbroken(cpu);
+}
+
+/* The reader may be switched out while it tries. */
+#define TRIES 3
+
+bool hold_open(int cpu, struct pystack_hold *ret)
+{
+        *ret = (struct pystack_hold){ .cpu = cpu, .begin = begin, .unbroken = unbroken };
+        for (unsigned i = 0; __rseq_size != 0 && i < TRIES; i++)
+                if (works(cpu))
+                        return true;
+        return false;
+}
+
+#else
+
+bool hold_open(int cpu, struct pystack_hold *ret)
+{
+        return false;
+}
+
+#endif

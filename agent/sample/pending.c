@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Stacks that wait to be proved, many by one system call: see pystack_put_off().
+ * They are counted when they are proved; a code object that is freed in the
+ * meantime, or a process that ends, costs those of the last few milliseconds.
+ */
+#include "internal.h"
+
+#include <stdlib.h>
+
+/* So much of a target's time waits at most: at low rates the few that would share a proof are not worth it. */
+#define WAIT_NS 4000000u
+#define WORTH_IT 4
+
+/* The time of the highest rate is 50 us. */
+#define PENDING_MAX 80
+
+void pending_allow(struct target *t, uint64_t ns, enum profile_state state)
+{
+        /* The stack of a thread that sleeps is remembered, so it has to be true at once. */
+        bool allowed = state == PROFILE_RUNNING && ns * WORTH_IT <= WAIT_NS;
+
+        if (allowed && !t->pending)
+                t->pending = malloc(PENDING_MAX * sizeof *t->pending);
+        pystack_put_off(t->py, allowed && t->pending);
+}
+
+void pending_add(struct target *t, const struct pending *stack)
+{
+        t->pending[t->n_pending++] = *stack;
+        t->pending_ns += stack->ns;
+        if (t->n_pending == PENDING_MAX || t->pending_ns >= WAIT_NS)
+                pending_settle(t);
+}
+
+void pending_settle(struct target *t)
+{
+        struct profile_counters *counters = profile_counters(t->profile);
+        size_t n = t->n_pending;
+
+        t->n_pending = 0;
+        t->pending_ns = 0;
+        switch (n == 0 ? 0 : pystack_settle(t->py)) {
+        case 0:
+                for (size_t i = 0; i < n; i++)
+                        target_count(t, &t->pending[i]);
+                break;
+        case PYSTACK_E_GONE:
+                counters->gone += n;
+                break;
+        case PYSTACK_E_TORN:
+                counters->torn += n;
+                break;
+        default:
+                counters->failed += n;
+        }
+}

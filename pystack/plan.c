@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The plan of a thread's next snapshot: where its stack lay last time. A frame
+ * that it does not cover is learned and the snapshot taken again.
+ *
+ * Where frames are: from 3.11 on in the data stack's chunks, except generators'
+ * (in the heap) and shims (on the C stack); up to 3.10 each in the heap, which
+ * is read by pages, since frames come from a few size classes and lie together.
+ */
+#include "snapshot.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* The newest chunk is read from its end: this much holds over 2000 frames. */
+#define CHUNK_READ_MAX (256u << 10)
+
+/* Read beyond the top that was found, since the next stack may be a little deeper. */
+#define CHUNK_SLACK 768
+
+/* An older chunk or a page is read whole up to this. A chunk is 16 KiB unless a huge frame made it larger. */
+#define SPAN_MAX (64u << 10)
+
+/* 2048 frames of 3.10, of some 500 bytes each, fill 250 pages. */
+#define SPANS_MAX 320
+
+/* Older chunks of a stack: 2048 frames of 100 bytes fill 13; more are not looked at. */
+#define CHUNKS_MAX 64
+
+#define HEAP_PAGE 4096u
+
+/* A span that held no frame for so many samples leaves the plan. */
+#define SPAN_UNUSED_MAX 32
+
+/* _PyStackChunk: previous, size, top, data (pycore_frame.h; same in 3.11 to 3.15). */
+enum { CHUNK_PREVIOUS = 0, CHUNK_SIZE = 8, CHUNK_HEADER = 24 };
+
+/* ---- the thread state ---------------------------------------------------------------- */
+
+static bool replan_cframe(struct pystack_thread *t, const uint8_t *tstate)
+{
+        const struct layout *layout = &t->py->layout;
+
+        if (layout->tstate.cframe == LAYOUT_NONE)
+                return false;
+        uint64_t cframe = word_at(tstate, layout->tstate.cframe);
+        if (cframe == t->cframe)
+                return false;
+        t->cframe = cframe;
+        return true;
+}
+
+/* Chunks are page-aligned mappings of their own (_PyObject_VirtualAlloc). */
+static bool replan_chunk(struct pystack_thread *t, const uint8_t *tstate)
+{
+        const struct layout *layout = &t->py->layout;
+
+        if (layout->tstate.chunk == LAYOUT_NONE)
+                return false;
+        uint64_t chunk = word_at(tstate, layout->tstate.chunk);
+        uint64_t top = word_at(tstate, layout->tstate.chunk_top);
+        if (!chunk || top <= chunk || top - chunk > ((uint64_t)1 << 32)) {
+                t->chunk_len = 0;
+                return false;
+        }
+        uint64_t from = top - chunk > CHUNK_READ_MAX ? top - CHUNK_READ_MAX : chunk;
+        if (t->chunk_len && t->chunk <= from && t->chunk >= chunk && top <= t->chunk + t->chunk_len)
+                return false;
+        /* The page that holds the top is mapped whole, so the slack up to its end is. */
+        uint64_t page_end = (top + HEAP_PAGE) & ~(uint64_t)(HEAP_PAGE - 1);
+        uint64_t to = top + CHUNK_SLACK < page_end ? top + CHUNK_SLACK : page_end;
+        t->chunk = from;
+        t->chunk_len = (uint32_t)((to < top ? top : to) - from);
+        return true;
+}
+
+bool snapshot_replan(struct pystack_thread *t, const struct snapshot *s)
+{
+        bool cframe = replan_cframe(t, s->first);
+        bool chunk = replan_chunk(t, s->first);
+
+        return cframe || chunk;
+}
+
+/* ---- learning ---------------------------------------------------------------- */
+
+static bool covered(const struct pystack_thread *t, uint64_t addr, size_t len)
+{
+        if (snapshot_inside(t->chunk, t->chunk_len, addr, len))
+                return true;
+        for (uint32_t i = 0; i < t->n_spans; i++)
+                if (snapshot_inside(t->spans[i].addr, t->spans[i].len, addr, len))
+                        return true;
+        return false;
+}
+
+static int add_span(struct pystack_thread *t, uint64_t addr, uint32_t len)
+{
+        if (t->n_spans == SPANS_MAX)
+                return -ENOSPC;
+        if (t->n_spans == t->cap_spans) {
+                uint32_t cap = t->cap_spans ? 2 * t->cap_spans : 4;
+                struct span *spans = realloc(t->spans, cap * sizeof *spans);
+                if (!spans)
+                        return -ENOMEM;
+                t->spans = spans;
+                t->cap_spans = cap;
+        }
+        t->spans[t->n_spans++] = (struct span){ .addr = addr, .len = len };
+        return 0;
+}
+
+/* The older chunk that holds @addr, if one does. */
+static bool find_chunk(const struct pystack_thread *t, uint64_t addr, size_t len, uint64_t *ret, uint32_t *ret_len)
+{
+        const struct layout *layout = &t->py->layout;
+        uint64_t chunk;
+        uint8_t header[CHUNK_HEADER];
+
+        if (layout->tstate.chunk == LAYOUT_NONE ||
+            remote_read_word(&t->py->reader, t->tstate + layout->tstate.chunk, &chunk) != 0)
+                return false;
+        for (unsigned i = 0; chunk && i < CHUNKS_MAX; i++) {
+                if (remote_read(&t->py->reader, chunk, header, sizeof header) != 0)
+                        return false;
+                uint64_t size = word_at(header, CHUNK_SIZE);
+                if (snapshot_inside(chunk, size, addr, len)) {
+                        *ret = size > SPAN_MAX ? addr & ~(uint64_t)(HEAP_PAGE - 1) : chunk;
+                        *ret_len = size > SPAN_MAX ? HEAP_PAGE : (uint32_t)size;
+                        return snapshot_inside(*ret, *ret_len, addr, len);
+                }
+                chunk = word_at(header, CHUNK_PREVIOUS);
+        }
+        return false;
+}
+
+/* The span worth reading for a frame at @addr. */
+static void choose_span(const struct pystack_thread *t, uint64_t addr, uint64_t *ret, uint32_t *ret_len)
+{
+        uint32_t len = t->py->layout.frame.size;
+        uint64_t page = addr & ~(uint64_t)(HEAP_PAGE - 1);
+        bool in_page = snapshot_inside(page, HEAP_PAGE, addr, len);
+
+        *ret = addr;
+        *ret_len = len;
+        if (t->py->layout.tstate.chunk == LAYOUT_NONE && in_page) {
+                *ret = page;
+                *ret_len = HEAP_PAGE;
+        } else {
+                find_chunk(t, addr, len, ret, ret_len);
+        }
+}
+
+int snapshot_learn(struct pystack_thread *t, uint64_t addr)
+{
+        const struct layout *layout = &t->py->layout;
+        uint8_t frame[LAYOUT_MAX_FRAME];
+
+        for (unsigned i = 0; addr && i < PYSTACK_MAX_FRAMES; i++) {
+                uint64_t start;
+                uint32_t len;
+                int e = remote_read(&t->py->reader, addr, frame, layout->frame.size);
+                if (e != 0)
+                        return e == PYSTACK_E_CORRUPT ? PYSTACK_E_TORN : e;
+                if (!covered(t, addr, layout->frame.size)) {
+                        choose_span(t, addr, &start, &len);
+                        if ((e = add_span(t, start, len)) != 0)
+                                return e;
+                }
+                addr = word_at(frame, layout->frame.previous);
+                if (layout->tstate.chunk != LAYOUT_NONE && covered(t, addr, layout->frame.size))
+                        break; /* the rest is in chunks, which the next snapshot holds */
+        }
+        return 0;
+}
+
+void snapshot_forget(struct pystack_thread *t, const struct snapshot *s)
+{
+        const struct layout *layout = &t->py->layout;
+        uint32_t kept = 0;
+
+        for (uint32_t i = 0; i < t->n_spans; i++)
+                if (t->spans[i].unused++ < SPAN_UNUSED_MAX)
+                        t->spans[kept++] = t->spans[i];
+        t->n_spans = kept;
+        if (t->chunk_len > CHUNK_SLACK) {
+                uint64_t need = word_at(s->first, layout->tstate.chunk_top) + CHUNK_SLACK - t->chunk;
+                if (need < t->chunk_len)
+                        t->chunk_len -= (uint32_t)(t->chunk_len - need) / 16;
+        }
+}

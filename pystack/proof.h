@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PYSTACK_PROOF_H
+#define PYSTACK_PROOF_H
+
+/*
+ * That a code object on a stack is the one that is known by its address: its
+ * proofs are read with the stack, or no code object has been freed since they
+ * held, or they are put off: see pystack_put_off().
+ */
+
+#include "snapshot.h"
+
+/* Whether the next snapshot is to read the proofs of @entry. */
+bool proof_wanted(const struct pystack_thread *thread, const struct code_entry *entry);
+
+/*
+ * Whether @entry is what lay at its address when the snapshot's stack was true.
+ * If its proofs are put off, it is owed from now on.
+ */
+int proof_check(const struct pystack_thread *thread, const struct snapshot *snapshot, struct code_entry *entry,
+                bool *ret_certain);
+
+#endif
