@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/perf_event.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -70,6 +71,37 @@ int perf_enable(int fd, bool on)
 int perf_set_period(int fd, uint64_t period_ns)
 {
         return ioctl(fd, PERF_EVENT_IOC_PERIOD, &period_ns) < 0 ? -errno : 0;
+}
+
+/* ---- waiting ------------------------------------------------------------------- */
+
+enum { WAIT_TICKS, WAIT_STOP };
+
+/* Edge-triggered, so that a wait that ends costs no second look at the event. */
+int perf_wait_open(int fd, int stop_fd)
+{
+        struct epoll_event ticks = { .events = EPOLLIN | EPOLLET, .data.u32 = WAIT_TICKS };
+        struct epoll_event stop = { .events = EPOLLIN, .data.u32 = WAIT_STOP };
+        int wait_fd = epoll_create1(EPOLL_CLOEXEC);
+
+        if (wait_fd < 0)
+                return -errno;
+        if (epoll_ctl(wait_fd, EPOLL_CTL_ADD, fd, &ticks) == 0 &&
+            epoll_ctl(wait_fd, EPOLL_CTL_ADD, stop_fd, &stop) == 0)
+                return wait_fd;
+        int e = -errno;
+        close(wait_fd);
+        return e;
+}
+
+bool perf_wait(int wait_fd)
+{
+        struct epoll_event found;
+        int n;
+
+        while ((n = epoll_wait(wait_fd, &found, 1, -1)) < 0 && errno == EINTR)
+                ;
+        return n == 1 && found.data.u32 == WAIT_TICKS && !(found.events & (EPOLLERR | EPOLLHUP));
 }
 
 /* ---- rings --------------------------------------------------------------------- */

@@ -35,6 +35,12 @@ int perf_enable(int fd, bool on);
 /* Ticks of an event of perf_open_cpu() are so far apart from now on. */
 int perf_set_period(int fd, uint64_t period_ns);
 
+/* For perf_wait(): ticks of @fd, until @stop_fd, an eventfd, is written to. */
+int perf_wait_open(int fd, int stop_fd);
+
+/* Waits until there are ticks. False if there are to be no more: told to stop, or the CPU has gone offline. */
+bool perf_wait(int wait_fd);
+
 /* ---- rings --------------------------------------------------------------------- */
 
 struct perf_ring {

@@ -20,7 +20,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/sysinfo.h>
 #include <time.h>
@@ -48,7 +47,7 @@ struct reader {
         int cpu;
         int fd;      /* of the event that has the ring */
         int stop_fd; /* an eventfd: it is to end */
-        int wait_fd; /* an epoll of both */
+        int wait_fd; /* of perf_wait_open(), for both */
         bool running;
         struct perf_ring ring;
         struct pystack_hold hold;
@@ -102,17 +101,6 @@ static void empty_ring(struct reader *r)
         atomic_fetch_add(&r->turns, 1);
 }
 
-/* False if there are to be no more: told to stop, or the CPU has gone offline. */
-static bool wait_for_ticks(const struct reader *r)
-{
-        struct epoll_event found;
-        int n;
-
-        while ((n = epoll_wait(r->wait_fd, &found, 1, -1)) < 0 && errno == EINTR)
-                ;
-        return n == 1 && found.data.fd == r->fd && !(found.events & (EPOLLERR | EPOLLHUP));
-}
-
 static void *run_reader(void *arg)
 {
         struct reader *r = arg;
@@ -123,24 +111,9 @@ static void *run_reader(void *arg)
         if (machine_scope(r->tick))
                 perf_enable(r->fd, true);
         sem_post(&r->tick->ready);
-        while (wait_for_ticks(r))
+        while (perf_wait(r->wait_fd))
                 empty_ring(r);
         return NULL;
-}
-
-/* Edge-triggered, so that a wait that ends costs no second look at the event. */
-static int open_wait(struct reader *r)
-{
-        struct epoll_event ticks = { .events = EPOLLIN | EPOLLET, .data.fd = r->fd };
-        struct epoll_event end = { .events = EPOLLIN };
-
-        r->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        r->wait_fd = epoll_create1(EPOLL_CLOEXEC);
-        end.data.fd = r->stop_fd;
-        if (r->stop_fd < 0 || r->wait_fd < 0 || epoll_ctl(r->wait_fd, EPOLL_CTL_ADD, r->fd, &ticks) < 0 ||
-            epoll_ctl(r->wait_fd, EPOLL_CTL_ADD, r->stop_fd, &end) < 0)
-                return -errno;
-        return 0;
 }
 
 static void release(struct reader *r)
@@ -161,10 +134,9 @@ static int open_reader(struct perf_tick *tick, int cpu)
 
         if (fd < 0)
                 return fd;
-        *r = (struct reader){ .tick = tick, .cpu = cpu, .fd = fd, .stop_fd = -1, .wait_fd = -1 };
-        int e = open_wait(r);
-        if (e == 0)
-                e = perf_ring_open(fd, &r->ring);
+        *r = (struct reader){ .tick = tick, .cpu = cpu, .fd = fd, .stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
+        r->wait_fd = r->stop_fd < 0 ? -errno : perf_wait_open(fd, r->stop_fd);
+        int e = r->wait_fd < 0 ? r->wait_fd : perf_ring_open(fd, &r->ring);
         if (e == 0)
                 e = -pthread_create(&r->thread, NULL, run_reader, r);
         if (e != 0) {
