@@ -175,8 +175,13 @@ E2E_JOBS ?= $(shell expr $$(nproc) + 1)
 e2e: all ## end-to-end tests only: pytest's options in PYTEST, processes in E2E_JOBS
 	$(Q)$(PYTHON) -m pytest -q --durations=10 -n $(E2E_JOBS) --dist loadgroup tests/e2e $(PYTEST)
 
+# What the bench needs beside podflame itself.
+build/bench-driver: $(call objects,tests/bench/driver.c) $(call archives,sample $(below_sample))
+	$(say) LINK $@
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
 .PHONY: bench
-bench: all ## podflame side by side with its peers: 15 minutes, as root
+bench: all build/bench-driver ## podflame side by side with its peers: 15 minutes, as root
 	$(Q)$(PYTHON) tests/bench/bench.py
 
 # ---- the demo ----------------------------------------------------------------

@@ -205,22 +205,22 @@ int snapshot_take(struct pystack_thread *t, const struct pystack_hold *hold, str
 
 /* ---- looking into it ----------------------------------------------------------- */
 
-bool snapshot_at(struct pystack_thread *t, const struct snapshot *s, uint64_t addr, size_t len,
-                 const uint8_t **ret_first, const uint8_t **ret_second)
+bool snapshot_look(struct pystack_thread *t, struct snapshot *s, uint64_t addr, size_t len)
 {
-        size_t at = s->chunk_at + (addr - t->chunk);
+        size_t at = s->spans_at;
 
-        if (!snapshot_inside(t->chunk, t->chunk_len, addr, len)) {
-                size_t offset = s->spans_at;
-                uint32_t i = 0;
-                while (i < t->n_spans && !snapshot_inside(t->spans[i].addr, t->spans[i].len, addr, len))
-                        offset += t->spans[i++].len;
-                if (i == t->n_spans)
-                        return false;
-                t->spans[i].unused = 0;
-                at = offset + (addr - t->spans[i].addr);
+        if (snapshot_inside(t->chunk, t->chunk_len, addr, len)) {
+                s->window = (struct snapshot_window){ .addr = t->chunk, .len = t->chunk_len, .at = s->chunk_at };
+                return true;
         }
-        *ret_first = s->first + at;
-        *ret_second = s->second + at;
-        return true;
+        for (uint32_t i = 0; i < t->n_spans; i++) {
+                struct span *span = &t->spans[i];
+                if (snapshot_inside(span->addr, span->len, addr, len)) {
+                        span->unused = 0;
+                        s->window = (struct snapshot_window){ .addr = span->addr, .len = span->len, .at = at };
+                        return true;
+                }
+                at += span->len;
+        }
+        return false;
 }

@@ -14,6 +14,12 @@
 
 #include "internal.h"
 
+/* A part of the target's memory, and where in a reading it lies. */
+struct snapshot_window {
+        uint64_t addr;
+        size_t len, at;
+};
+
 /* A snapshot in the pystack's buffer; valid until the next one. */
 struct snapshot {
         const uint8_t *first, *second; /* the two readings, laid out alike */
@@ -22,6 +28,7 @@ struct snapshot {
         uint64_t generation; /* code_object_generation, 0 where there is none */
         uint32_t tlbc_generation;
         uint32_t cframe_at, chunk_at, spans_at; /* where in a reading these begin */
+        struct snapshot_window window; /* the one last looked into: neighbours lie in it, most likely */
 };
 
 /*
@@ -36,13 +43,6 @@ int snapshot_take(struct pystack_thread *thread, const struct pystack_hold *hold
  * and the data stack are covered. True if the plan had to change: take another.
  */
 bool snapshot_replan(struct pystack_thread *thread, const struct snapshot *snapshot);
-
-/*
- * The bytes at @addr in both readings. False if the snapshot does not hold them
- * all: see snapshot_learn().
- */
-bool snapshot_at(struct pystack_thread *thread, const struct snapshot *snapshot, uint64_t addr, size_t len,
-                 const uint8_t **ret_first, const uint8_t **ret_second);
 
 /*
  * Extends the plan by the frame at @addr, and those behind it that it does not
@@ -60,6 +60,25 @@ void snapshot_forget(struct pystack_thread *thread, const struct snapshot *snaps
 static inline bool snapshot_inside(uint64_t start, uint64_t size, uint64_t addr, size_t len)
 {
         return addr >= start && len <= size && addr - start <= size - len;
+}
+
+/* Makes the window the part of the snapshot that holds these bytes, if one does. */
+bool snapshot_look(struct pystack_thread *thread, struct snapshot *snapshot, uint64_t addr, size_t len);
+
+/*
+ * The bytes at @addr in both readings. False if the snapshot does not hold them
+ * all: see snapshot_learn().
+ */
+static inline bool snapshot_at(struct pystack_thread *thread, struct snapshot *snapshot, uint64_t addr, size_t len,
+                               const uint8_t **ret_first, const uint8_t **ret_second)
+{
+        const struct snapshot_window *window = &snapshot->window;
+
+        if (!snapshot_inside(window->addr, window->len, addr, len) && !snapshot_look(thread, snapshot, addr, len))
+                return false;
+        *ret_first = snapshot->first + window->at + (addr - window->addr);
+        *ret_second = snapshot->second + window->at + (addr - window->addr);
+        return true;
 }
 
 #endif

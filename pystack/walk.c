@@ -57,7 +57,7 @@ static bool is_whole(const struct layout *layout, const uint8_t *outermost)
 /* Shims are not counted: as many as this between Python frames, then it is a forged chain. */
 #define SHIMS_MAX PYSTACK_MAX_FRAMES
 
-enum walk_result walk_frames(struct pystack_thread *t, const struct snapshot *s, struct walk *ret)
+enum walk_result walk_frames(struct pystack_thread *t, struct snapshot *s, struct walk *ret)
 {
         const struct layout *layout = &t->py->layout;
         struct raw_frame *raw = t->py->raw;

@@ -19,7 +19,7 @@ struct walk {
 };
 
 /* Follows the frames from the running one outwards. */
-enum walk_result walk_frames(struct pystack_thread *thread, const struct snapshot *snapshot, struct walk *ret);
+enum walk_result walk_frames(struct pystack_thread *thread, struct snapshot *snapshot, struct walk *ret);
 
 /* The byte offset of a raw frame's position into its bytecode, which lies at @bytecode; -1: not started. */
 int32_t walk_instruction(const struct layout *layout, const struct raw_frame *frame, uint64_t bytecode);

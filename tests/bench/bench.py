@@ -67,6 +67,10 @@ def present(things):
 def groups(arguments, scratch, tools, rootfs):
     host = places.Host(sys.executable, scratch)
     cpu = peers.Podflame("podflame", host, arguments.podflame, "cpu")
+    if os.path.exists(arguments.driver):
+        cpu.floor, cpu.beyond = (peers.Driver(what, host, arguments.driver) for what in ("floor", "sample"))
+    else:
+        say("left out: the least that sampling costs here: there is no %s: run `make bench`" % arguments.driver)
     wall = peers.Podflame("podflame wall", host, arguments.podflame, "wall")
     loader = rootfs.loader() if rootfs else ()
     austin = attempt(peers.Austin, "Austin", host, tools / "austin", loader) if tools else None
@@ -147,6 +151,7 @@ def bench(arguments, scratch, tools, rootfs):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("podflame", nargs="?", default=str(PROJECT / "build/podflame"), help="the program to measure")
+    parser.add_argument("--driver", default=str(PROJECT / "build/bench-driver"), help="made by `make bench`")
     parser.add_argument("--quick", action="store_true", help="three minutes: one round, headline figures only")
     parser.add_argument("--rounds", type=int, default=0)
     parser.add_argument("--only", default="", metavar="CASE", help="this case only, such as \"call churn\"")

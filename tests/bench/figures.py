@@ -93,6 +93,10 @@ ROWS = [
     Row("net 10", "… depth 10, without the start: µs"),
     Row("net 100", "… depth 100, without the start: µs"),
     Row("net 1000", "… depth 1000, without the start: µs"),
+    Row("floor", "the least for one wake-up and one read: µs"),
+    Row("times 10", "… depth 10, without the start, times that"),
+    Row("times 100", "… depth 100, without the start, times that"),
+    Row("times 1000", "… depth 1000, without the start, times that"),
     Row("calls", "system calls per sample, depth 100, 1 kHz"),
     Row("kept 100", "delivered of 5 kHz, depth 100: %"),
     Row("kept 1000", "delivered of 5 kHz, depth 1000: %"),
@@ -167,8 +171,17 @@ def cost(depth):
         net = 1e6 * max(0, run.cpu - notes.get("start", 0)) / delivered
         notes["net %d" % depth] = net
         return {"cpu %d" % depth: 1e6 * run.cpu / delivered, "net %d" % depth: net, "wrong steady": wrong,
-                "lost all": lost, "kept %d" % depth: 100 * delivered / run.asked}
+                "lost all": lost, "kept %d" % depth: 100 * delivered / run.asked,
+                **above_floor(tool, target, seconds, depth, net)}
     return run
+
+
+def above_floor(tool, target, seconds, depth, net):
+    if not tool.floor:
+        return {}
+    run = measure.profile(tool.floor, target, seconds, 5000)
+    floor = 1e6 * run.cpu / run.output.delivered
+    return {"floor": floor, "times %d" % depth: net / floor}
 
 
 def calls(tool, target, seconds, notes):
@@ -187,9 +200,10 @@ def ramp(tool, target, seconds, notes):
     """Raises the rate until less than half of it is delivered."""
     honest = most = 0
     for rate in RATES:
-        if tool.most and rate > tool.most:
+        sampler = tool.beyond if tool.most and rate > tool.most else tool
+        if not sampler:
             break
-        run = measure.profile(tool, target, seconds, rate)
+        run = measure.profile(sampler, target, seconds, rate)
         delivered = run.output.delivered / run.seconds
         most = max(most, delivered)
         kept = run.output.delivered / run.asked

@@ -44,6 +44,7 @@ class Tool:
     """@place: where it runs. @mode: "cpu" if it samples running threads only, "wall" if by the clock."""
 
     most = None  # the highest rate that it takes, if it has one
+    floor = beyond = None  # Drivers: the least that its way of sampling costs here; itself at higher rates
     counts = False  # whether it ends after a number of samples, however long these take
 
     def __init__(self, name, place, mode="wall"):
@@ -85,6 +86,24 @@ class Podflame(Tool):
     def read(self, path, log):
         lost = re.search(self.SUMMARY, log)
         return Output(folded(path.read_text()), int(lost[1]) + int(lost[2]) if lost else 0)
+
+
+class Driver(Tool):
+    """driver.c: what podflame's commands do not do. @what: "floor" or "sample"."""
+
+    def __init__(self, what, place, program):
+        super().__init__(what, place, "cpu")
+        self.program = str(program)
+        self.what = what
+
+    def command(self, target, seconds, rate, output, threads=False, children=False):
+        return [self.program, self.what, str(target.pid), str(seconds), str(rate), output]
+
+    def read(self, path, log):
+        samples, lost = (int(word) for word in path.read_text().split())
+        output = Output(Counter(), lost)
+        output.delivered = samples
+        return output
 
 
 class PySpy(Tool):

@@ -23,8 +23,11 @@ a number in brackets leads to the reason below the table.
   tears stacks, one that happens to be scheduled on the target's own does not: hence the range from round to round.
 * **Delivered** is of what rate and time ask for; for podflame in mode cpu, of rate and the target's CPU time.
 * **Highest rate kept**: at least 90 % delivered; tried are 1, 5, 10, 20, 50, 100 and 200 kHz until less than half is.
-  podflame takes no more than 20 kHz (`-r 1` to `20000`): its row ends there, and *by its CPU per sample* says where
-  one core would be full (an upper limit, for all of them).
+  podflame's commands take no more than 20 kHz (`-r 1` to `20000`): beyond, its sampler is run by `driver.c`. *By its
+  CPU per sample* says where one core would be full (an upper limit, for all of them).
+* **The least for one wake-up and one read** is a program (`driver.c`) that is woken by the same clock event, at
+  priority SCHED_FIFO as well, reads 8 bytes of the target by one `process_vm_readv`, and does nothing else: what
+  this machine takes for a sample before any stack is read. Measured in turn with podflame.
 * **9:3:1 shares**: twelve functions, of 2 µs, 20 µs, 200 µs and 2 ms, called in proportion. An unbiased profiler has
   1.0 or less r.m.s., and a worst one of 2 to 3. The time of those of 2 µs over
   that of those of 2 ms shows a bias between lengths; the truth is measured by the target itself, without a profiler.

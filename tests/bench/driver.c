@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * For the bench, two things that no command of podflame's does:
+ *
+ *   driver floor  PID SECONDS RATE OUT   wakes at every tick as podflame does, and reads 8 bytes: what
+ *                                        any profiler that reads at the tick has to pay on this machine
+ *   driver sample PID SECONDS RATE OUT   podflame's own sampler, at rates that `record` does not take
+ *
+ * OUT gets the number of samples and of lost ones.
+ */
+#include "agent/sample/perf_event.h"
+#include "agent/sample/sample.h"
+#include "pystack/pystack.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/sysinfo.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define CPUS_MAX 1024
+#define BATCH_MAX 32
+
+static void give_up(const char *what)
+{
+        fprintf(stderr, "driver: %s\n", what);
+        exit(1);
+}
+
+/* ---- the floor ------------------------------------------------------------------- */
+
+struct floor_reader {
+        pthread_t thread;
+        pid_t pid;
+        uint64_t address;
+        int cpu, fd, wait_fd;
+        struct perf_ring ring;
+        unsigned long samples;
+};
+
+static void *read_floor(void *arg)
+{
+        struct floor_reader *r = arg;
+        struct sched_param lowest = { .sched_priority = sched_get_priority_min(SCHED_FIFO) };
+        struct perf_batch batch[BATCH_MAX];
+        uint64_t word;
+        struct iovec here = { &word, sizeof word }, there = { (void *)(uintptr_t)r->address, sizeof word };
+        cpu_set_t set;
+
+        CPU_ZERO(&set);
+        CPU_SET(r->cpu, &set);
+        pthread_setaffinity_np(pthread_self(), sizeof set, &set);
+        pthread_setschedparam(pthread_self(), SCHED_FIFO, &lowest);
+        while (perf_wait(r->wait_fd))
+                if (perf_ring_drain(&r->ring, batch, BATCH_MAX) > 0 &&
+                    process_vm_readv(r->pid, &here, 1, &there, 1, 0) == sizeof word)
+                        r->samples++;
+        return NULL;
+}
+
+/* The address of something that can be read: the first mapping of the executable. */
+static uint64_t find_address(pid_t pid)
+{
+        char path[32];
+        unsigned long address;
+
+        snprintf(path, sizeof path, "/proc/%d/maps", pid);
+        FILE *maps = fopen(path, "r");
+        if (!maps || fscanf(maps, "%lx-", &address) != 1)
+                give_up("the target has no memory");
+        fclose(maps);
+        return address;
+}
+
+static void open_floor(struct floor_reader *r, uint64_t period, int stop_fd)
+{
+        r->fd = perf_open_ring_only(r->cpu);
+        int event = perf_open_thread(r->pid, r->cpu, period, false);
+        if (r->fd < 0 || event < 0 || perf_ring_open(r->fd, &r->ring) != 0 || perf_redirect(event, r->fd) != 0)
+                give_up("perf events are refused");
+        r->wait_fd = perf_wait_open(r->fd, stop_fd);
+        if (r->wait_fd < 0 || pthread_create(&r->thread, NULL, read_floor, r) != 0)
+                give_up("no reader");
+}
+
+static unsigned long run_floor(pid_t pid, unsigned seconds, unsigned rate)
+{
+        static struct floor_reader readers[CPUS_MAX];
+        int n = get_nprocs(), stop_fd = eventfd(0, EFD_CLOEXEC);
+        uint64_t address = find_address(pid), one = 1;
+        unsigned long samples = 0;
+
+        for (int i = 0; i < n && i < CPUS_MAX; i++) {
+                readers[i] = (struct floor_reader){ .pid = pid, .address = address, .cpu = i };
+                open_floor(&readers[i], 1000000000u / rate, stop_fd);
+        }
+        sleep(seconds);
+        if (write(stop_fd, &one, sizeof one) < 0)
+                give_up("no end");
+        for (int i = 0; i < n && i < CPUS_MAX; i++) {
+                pthread_join(readers[i].thread, NULL);
+                samples += readers[i].samples;
+        }
+        return samples;
+}
+
+/* ---- the sampler ----------------------------------------------------------------- */
+
+static unsigned long run_sampler(pid_t pid, unsigned seconds, unsigned rate, unsigned long *ret_lost)
+{
+        struct sample_config config = { .mode = PROFILE_MODE_CPU, .engine = SAMPLE_ENGINE_PERF,
+                                        .scope = SAMPLE_SCOPE_TARGETS, .rate = rate };
+        struct pystack_info info;
+        struct pystack *py;
+        struct sampler *sampler;
+        struct profile *profile;
+        char reason[160];
+
+        if (pystack_open(pid, &py, &info) != 0)
+                give_up("the target cannot be read");
+        if (sampler_open(&config, &sampler, reason, sizeof reason) != 0)
+                give_up(reason);
+        if (sampler_add(sampler, pid, py) != 0)
+                give_up("the target has ended");
+        sleep(seconds);
+        if (sampler_remove(sampler, pid, &profile) != 0)
+                give_up("the target has ended");
+        const struct profile_counters *counters = profile_counters_of(profile);
+        unsigned long ok = counters->ok;
+        *ret_lost = counters->torn + counters->failed + counters->gone;
+        profile_free(profile);
+        sampler_close(sampler);
+        return ok;
+}
+
+int main(int argc, char **argv)
+{
+        unsigned long samples, lost = 0;
+
+        if (argc != 6)
+                give_up("floor|sample PID SECONDS RATE OUT");
+        pid_t pid = (pid_t)strtol(argv[2], NULL, 10);
+        unsigned seconds = (unsigned)strtoul(argv[3], NULL, 10), rate = (unsigned)strtoul(argv[4], NULL, 10);
+        if (pid <= 0 || seconds == 0 || rate == 0)
+                give_up("PID, SECONDS and RATE are numbers");
+        if (strcmp(argv[1], "floor") == 0)
+                samples = run_floor(pid, seconds, rate);
+        else
+                samples = run_sampler(pid, seconds, rate, &lost);
+        FILE *out = fopen(argv[5], "w");
+        if (!out || fprintf(out, "%lu %lu\n", samples, lost) < 0 || fclose(out) != 0)
+                give_up("the result cannot be written");
+        return 0;
+}
