@@ -362,9 +362,10 @@ static CURLcode perform(struct client *client, const struct client_request *requ
         if (!headers)
                 return code;
         curl_easy_setopt(client->easy, CURLOPT_HTTPHEADER, headers);
-        curl_easy_setopt(client->easy, request->body ? CURLOPT_POST : CURLOPT_HTTPGET, 1L);
         curl_easy_setopt(client->easy, CURLOPT_POSTFIELDS, request->body);
         curl_easy_setopt(client->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->len);
+        /* Setting a body, even none, has made it a POST. */
+        curl_easy_setopt(client->easy, request->body ? CURLOPT_POST : CURLOPT_HTTPGET, 1L);
         if (curl_multi_add_handle(client->multi, client->easy) == CURLM_OK) {
                 code = drive(client);
                 curl_multi_remove_handle(client->multi, client->easy);

@@ -6,7 +6,6 @@
 #include "agent_options.h"
 #include "command.h"
 #include "commands.h"
-#include "finding.h"
 #include "fleet.h"
 #include "say.h"
 #include "signals.h"
@@ -116,6 +115,7 @@ static void raise_descriptors(void)
         }
 }
 
+/* -1, or an exit status after a word about it. */
 static int start_finding(struct agent *agent)
 {
         struct find_config config = finding_config();
@@ -124,7 +124,7 @@ static int start_finding(struct agent *agent)
         config.rules = agent->rules;
         config.min_age_ms = (unsigned)(agent->config.selection.min_age * 1000);
         config.show_unselected = true;
-        return find_open(&config, &agent->find);
+        return finding_open_with(config, &agent->config.finding, &agent_usage, &agent->find);
 }
 
 /* What can be checked without starting anything. */
@@ -154,8 +154,11 @@ static int start(struct agent *agent)
         if (r >= 0)
                 return r;
         agent->fleet = fleet_new(agent->sampler, sample_config.threads);
-        if (!agent->fleet || start_finding(agent) != 0)
-                return say_error("/proc cannot be read");
+        if (!agent->fleet)
+                return say_error("out of memory");
+        r = start_finding(agent);
+        if (r >= 0)
+                return r;
         say("agent: mode %s, %u Hz, %s; to %s every %g s", profile_mode_name(sample_config.mode), sample_config.rate,
             sampler_describe(agent->sampler), destinations_describe(agent->destinations), agent->config.window);
         return -1;

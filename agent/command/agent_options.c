@@ -9,6 +9,7 @@ static const struct option_spec specs[] = {
         LABEL_OPTION(struct agent_config, labels),
         SAMPLING_OPTIONS(struct agent_config, sampling),
         SELECTION_OPTIONS(struct agent_config, selection),
+        FINDING_OPTIONS(struct agent_config, finding),
 };
 
 const struct usage agent_usage = {

@@ -5,6 +5,7 @@
 /* What `podflame agent` can be told: the table of its options, and what they become. */
 
 #include "destinations.h"
+#include "finding.h"
 #include "labels.h"
 #include "options.h"
 #include "sampling.h"
@@ -13,6 +14,7 @@
 struct agent_config {
         struct sampling_options sampling;
         struct selection_options selection;
+        struct finding_options finding;
         struct destination_options destinations;
         struct option_list labels;
         double window; /* seconds */

@@ -18,6 +18,7 @@
 
 struct ps_config {
         struct selection_options selection;
+        struct finding_options finding;
         const char *pod;
         bool json;
 };
@@ -28,6 +29,7 @@ static const struct option_spec specs[] = {
         { .name = "pod", .kind = OPTION_TEXT, .field = offsetof(struct ps_config, pod), .argument = "POD",
           .help = "only those of this pod: [NAMESPACE/]POD[/CONTAINER]" },
         SELECTION_OPTIONS(struct ps_config, selection),
+        FINDING_OPTIONS(struct ps_config, finding),
 };
 
 static const struct usage usage = {
@@ -151,7 +153,7 @@ static void apply_min_age(struct listing *listing, double min_age)
 }
 
 /* -1, or an exit status after a word about it. */
-static int list(const struct find_rules *rules, struct listing *listing)
+static int list(const struct ps_config *ps, const struct find_rules *rules, struct listing *listing)
 {
         const struct find_events events = { .ctx = listing, .born = born, .ended = ended };
         struct find_config config = finding_config();
@@ -159,9 +161,10 @@ static int list(const struct find_rules *rules, struct listing *listing)
 
         config.rules = rules;
         config.read_unselected = true;
-        int r = find_open(&config, &find);
-        if (r == 0)
-                r = find_scan(find, &events);
+        int e = finding_open_with(config, &ps->finding, &usage, &find);
+        if (e >= 0)
+                return e;
+        int r = find_scan(find, &events);
         find_close(find);
         return r == 0 ? -1 : say_error("/proc cannot be read: %s", strerror(-r));
 }
@@ -202,7 +205,7 @@ int ps_run(int argc, char **argv)
         if (e < 0)
                 e = selection_rules(&config.selection, &usage, &rules);
         if (e < 0)
-                e = list(rules, &listing);
+                e = list(&config, rules, &listing);
         if (e < 0) {
                 print(&config, &listing);
                 e = EXIT_OK;

@@ -44,6 +44,19 @@ static void set_node(const char *node, char ret[static FIND_NAME_SIZE])
         find_clean(node, strlen(node), ret, FIND_NAME_SIZE);
 }
 
+static int open_apis(const struct find_config *config, struct find *find)
+{
+        int r = 0;
+
+        find->on_api = config->on_api;
+        find->ctx = config->ctx;
+        if (config->docker_api)
+                r = find_api_open(&find_docker_api, config->docker_api, &find->apis[FIND_DOCKER_API]);
+        if (r == 0 && config->kubelet)
+                r = find_api_open(&find_kubelet, config->kubelet, &find->apis[FIND_KUBELET]);
+        return r;
+}
+
 static int open_fds(struct find *find, bool follow)
 {
         struct epoll_event event = { .events = EPOLLIN };
@@ -78,6 +91,8 @@ int find_open_with(const struct find_config *config, const struct find_ops *ops,
         r = open_roots(config, &find->roots);
         if (!r)
                 r = find_names_open(find);
+        if (!r)
+                r = open_apis(config, find);
         if (!r)
                 r = open_fds(find, config->follow);
         if (!r) {

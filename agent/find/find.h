@@ -11,6 +11,7 @@
  * Errors: negative -errno, positive find_error. A struct find is for one thread.
  */
 
+#include "agent/client/client.h"
 #include "nsutil/nsutil.h"
 #include "pystack/pystack.h"
 
@@ -93,6 +94,19 @@ struct find_config {
         const char *log_root;    /* /var/log, with the kubelet's containers/ and pods/ */
         const char *run_root;    /* /run, with the bundles of containerd and CRI-O */
         const char *node;        /* NULL: $PODFLAME_NODE_NAME, $NODE_NAME, or the host's name */
+
+        /*
+         * APIs that are asked for what those files do not tell; NULL: not at all.
+         * Their URLs are without a path, as unix_socket: that of Docker's API,
+         * https://127.0.0.1:10250: the kubelet's. One that does not answer holds
+         * up find_scan() for a second, twice a minute.
+         */
+        const struct client_config *docker_api;
+        const struct client_config *kubelet;
+        /* An API has stopped answering as it should, or does so again: @problem is NULL then. May be NULL. */
+        void (*on_api)(void *ctx, const char *api, const char *problem);
+        void *ctx;
+
         const struct find_rules *rules; /* borrowed; NULL: everything is selected */
         unsigned min_age_ms;            /* processes are left alone until so long after birth or exec */
         bool show_unselected; /* also report, unread, those that are Python by name and not selected */
@@ -100,7 +114,10 @@ struct find_config {
         bool follow;          /* learn of births and execs from the kernel, if it lets us */
 };
 
-/* @config may be NULL. Holds a descriptor for each process that is reported born, where there are enough. */
+/*
+ * @config may be NULL. Holds a descriptor for each process that is reported born,
+ * where there are enough. Errors are those of client_open(), too.
+ */
 int find_open(const struct find_config *config, struct find **ret);
 void find_close(struct find *find); /* accepts NULL */
 

@@ -53,6 +53,10 @@ struct find_roots {
         bool below_init; /* PID 1 has another root than we */
 };
 
+/* The APIs that may be asked, in this order. */
+enum { FIND_DOCKER_API, FIND_KUBELET, FIND_APIS };
+
+struct find_api;
 struct find_watch;
 struct find_links;
 struct find_names_cache;
@@ -62,6 +66,9 @@ struct find {
         struct find_roots roots;
         char node[FIND_NAME_SIZE];
         struct find_links *links;
+        struct find_api *apis[FIND_APIS]; /* NULL: not to be asked */
+        void (*on_api)(void *ctx, const char *api, const char *problem);
+        void *ctx;
         struct find_names_cache *names; /* NULL: nothing is remembered */
 
         const struct find_rules *rules;
@@ -202,8 +209,8 @@ struct find_names {
         char pod_namespace[FIND_LABEL_SIZE];
         char k8s_container[FIND_LABEL_SIZE];
         char pod_uid[NSUTIL_POD_UID_SIZE];
-        char labels[FIND_LABELS_SIZE]; /* NAME=VALUE, each with its NUL; those that there is no room for are left out */
         bool has_labels;               /* asked for; there may be none */
+        char labels[FIND_LABELS_SIZE]; /* NAME=VALUE, each with its NUL; those that there is no room for are left out */
 };
 
 /* Asks every source; what none of them knows is "". */
@@ -218,6 +225,9 @@ void find_names_set(char *field, size_t size, const char *text, size_t len);
 /* The same with the string @json; nothing if it is none. */
 void find_names_set_json(char *field, size_t size, struct json_object *json);
 
+/* Adds what @other knows. */
+void find_names_merge(struct find_names *names, const struct find_names *other);
+
 /* Adds the labels of an object {NAME: VALUE}, cleaned. */
 void find_names_set_labels(struct find_names *names, struct json_object *json);
 
@@ -229,10 +239,19 @@ void find_docker_names(struct find *find, const struct find_place *place, struct
 void find_podman_names(struct find *find, const struct find_place *place, struct find_names *names);
 void find_bundle_names(struct find *find, const struct find_place *place, struct find_names *names);
 
+/* These ask APIs, for all containers at once. */
+void find_docker_api_names(struct find *find, const struct find_place *place, struct find_names *names);
+void find_kubelet_names(struct find *find, const struct find_place *place, struct find_names *names);
+
 void find_links_free(struct find_links *links); /* accepts NULL */
 
 /* Their parsers. The text of Docker's config.v2.json of a container. */
 void find_docker_parse(const char *text, size_t len, const struct find_place *place, struct find_names *names);
+
+/* Docker's answer to GET /containers/json, and the kubelet's to GET /pods. @add is called for each container. */
+typedef void (*find_add_fn)(void *ctx, const char *id, const struct find_names *names);
+void find_docker_api_parse(struct json_object *root, find_add_fn add, void *ctx);
+void find_kubelet_parse(struct json_object *root, find_add_fn add, void *ctx);
 
 /* The text of podman's and CRI-O's containers.json. */
 void find_podman_parse(const char *text, size_t len, const struct find_place *place, struct find_names *names);
@@ -242,6 +261,22 @@ void find_mount_parse(const char *text, size_t len, const struct find_place *pla
 
 /* POD_NAMESPACE_CONTAINER-ID.log; @ret_id is untouched if it is not of that form. */
 bool find_link_parse(const char *link, char ret_id[static NSUTIL_CONTAINER_ID_SIZE], struct find_names *ret);
+
+/* ---- APIs (api.c) -------------------------------------------------------- */
+
+struct find_api_kind {
+        const char *name; /* for people */
+        const char *path;
+        void (*parse)(struct json_object *root, find_add_fn add, void *ctx);
+};
+extern const struct find_api_kind find_docker_api, find_kubelet;
+
+/* Errors of client_open(). */
+int find_api_open(const struct find_api_kind *kind, const struct client_config *config, struct find_api **ret);
+void find_api_close(struct find_api *api); /* accepts NULL */
+
+/* What is known of container @id by now, or has just been asked for; NULL: nothing. Borrowed until the next call. */
+const struct find_names *find_api_get(struct find *find, struct find_api *api, const char *id);
 
 /* ---- names of services (service.c, resource.c) --------------------------- */
 

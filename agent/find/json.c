@@ -6,8 +6,11 @@
 
 #include <json-c/json.h>
 
-/* Docker nests three levels, an OCI bundle seven. json-c recurses, so this also bounds the stack. */
-#define MAX_DEPTH 16
+/*
+ * Docker nests three levels, an OCI bundle seven, the kubelet's pods fifteen, in
+ * managedFields. json-c recurses, so this also bounds the stack.
+ */
+#define MAX_DEPTH 32
 
 struct json_object *find_json_parse(const char *text, size_t len)
 {

@@ -24,10 +24,11 @@ struct find_names_cache {
         size_t next;
 };
 
-/* In this order, until nothing is missing. What the kubelet says comes first. */
+/* In this order, until nothing is missing. What the kubelet says comes first; APIs last, since they may be slow. */
 static void (*const sources[])(struct find *find, const struct find_place *place, struct find_names *names) = {
         find_link_names,   find_mount_names,  find_pod_log_names,
         find_docker_names, find_podman_names, find_bundle_names,
+        find_docker_api_names, find_kubelet_names,
 };
 
 static bool is_complete(const struct find *find, const struct find_names *names)
@@ -87,6 +88,29 @@ static void add_label(void *ctx, const char *key, const char *text)
                 memcpy(names->labels + at, label, len + 1);
 }
 
+#define FIELD(member) { offsetof(struct find_names, member), sizeof(((struct find_names *)0)->member) }
+
+static const struct {
+        size_t at, size;
+} fields[] = { FIELD(name),          FIELD(image),         FIELD(pod),
+               FIELD(pod_namespace), FIELD(k8s_container), FIELD(pod_uid) };
+
+void find_names_merge(struct find_names *names, const struct find_names *other)
+{
+        for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
+                const char *text = (const char *)other + fields[i].at;
+
+                find_names_set((char *)names + fields[i].at, fields[i].size, text, strlen(text));
+        }
+        if (names->has_labels || !other->has_labels)
+                return;
+        names->has_labels = true;
+        for (size_t i = 0, len; other->labels[i]; i += len) {
+                len = strlen(other->labels + i) + 1;
+                memcpy(names->labels + i, other->labels + i, len);
+        }
+}
+
 void find_names_set_labels(struct find_names *names, struct json_object *json)
 {
         names->has_labels = true;
@@ -101,6 +125,8 @@ int find_names_open(struct find *find)
 
 void find_names_close(struct find *find)
 {
+        for (size_t i = 0; i < FIND_APIS; i++)
+                find_api_close(find->apis[i]);
         find_links_free(find->links);
         free(find->names);
 }
