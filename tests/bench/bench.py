@@ -68,7 +68,8 @@ def groups(arguments, scratch, tools, rootfs):
     host = places.Host(sys.executable, scratch)
     cpu = peers.Podflame("podflame", host, arguments.podflame, "cpu")
     if os.path.exists(arguments.driver):
-        cpu.floor, cpu.beyond = (peers.Driver(what, host, arguments.driver) for what in ("floor", "sample"))
+        cpu.floor, cpu.beyond, cpu.met = (peers.Driver(what, host, arguments.driver)
+                                          for what in ("floor", "sample", "met"))
     else:
         say("left out: the least that sampling costs here: there is no %s: run `make bench`" % arguments.driver)
     wall = peers.Podflame("podflame wall", host, arguments.podflame, "wall")

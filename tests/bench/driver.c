@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * For the bench, two things that no command of podflame's does:
+ * For the bench, three things that no command of podflame's does:
  *
  *   driver floor  PID SECONDS RATE OUT   wakes at every tick as podflame does, and reads 8 bytes: what
  *                                        any profiler that reads at the tick has to pay on this machine
  *   driver sample PID SECONDS RATE OUT   podflame's own sampler, at rates that `record` does not take
+ *   driver met    PID SECONDS RATE OUT   from meeting a process to its first stack, SECONDS times anew
  *
- * OUT gets the number of samples and of lost ones.
+ * OUT gets the number of samples and of lost ones; for met, the microseconds of the first and of the fastest time.
  */
 #include "agent/sample/perf_event.h"
 #include "agent/sample/sample.h"
@@ -20,6 +21,7 @@
 #include <sys/eventfd.h>
 #include <sys/sysinfo.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #define CPUS_MAX 1024
@@ -137,18 +139,62 @@ static unsigned long run_sampler(pid_t pid, unsigned seconds, unsigned rate, uns
         return ok;
 }
 
+/* ---- meeting a process ------------------------------------------------------------- */
+
+static unsigned long now_us(void)
+{
+        struct timespec now;
+
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        return (unsigned long)now.tv_sec * 1000000u + (unsigned long)now.tv_nsec / 1000u;
+}
+
+/* Microseconds until the first stack of its first thread. */
+static unsigned long meet(pid_t pid)
+{
+        unsigned long begin = now_us();
+        const struct pystack_thread_ref *refs;
+        struct pystack_thread *thread;
+        struct pystack_stack stack;
+        struct pystack_info info;
+        struct pystack *py;
+        size_t n;
+
+        if (pystack_open(pid, &py, &info) != 0 || pystack_threads(py, &refs, &n) != 0 || n == 0 ||
+            pystack_thread_open(py, &refs[n - 1], &thread) != 0 || sample_now(py, thread, pid, &stack) != 0)
+                give_up("the target cannot be read");
+        unsigned long took = now_us() - begin;
+        pystack_thread_close(thread);
+        pystack_close(py);
+        return took;
+}
+
+static unsigned long run_meetings(pid_t pid, unsigned times, unsigned long *ret_fastest)
+{
+        unsigned long first = meet(pid);
+
+        *ret_fastest = first;
+        for (unsigned i = 1; i < times; i++) {
+                unsigned long took = meet(pid);
+                *ret_fastest = took < *ret_fastest ? took : *ret_fastest;
+        }
+        return first;
+}
+
 int main(int argc, char **argv)
 {
         unsigned long samples, lost = 0;
 
         if (argc != 6)
-                give_up("floor|sample PID SECONDS RATE OUT");
+                give_up("floor|sample|met PID SECONDS RATE OUT");
         pid_t pid = (pid_t)strtol(argv[2], NULL, 10);
         unsigned seconds = (unsigned)strtoul(argv[3], NULL, 10), rate = (unsigned)strtoul(argv[4], NULL, 10);
         if (pid <= 0 || seconds == 0 || rate == 0)
                 give_up("PID, SECONDS and RATE are numbers");
         if (strcmp(argv[1], "floor") == 0)
                 samples = run_floor(pid, seconds, rate);
+        else if (strcmp(argv[1], "met") == 0)
+                samples = run_meetings(pid, seconds, &lost);
         else
                 samples = run_sampler(pid, seconds, rate, &lost);
         FILE *out = fopen(argv[5], "w");

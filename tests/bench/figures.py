@@ -123,6 +123,7 @@ ROWS = [
     Row("processes cpu", "16 processes at 100 Hz: CPU, % of a core"),
     Row("processes rate", "16 processes at 100 Hz: stacks per second"),
     Row("first", "start to first sample: ms"),
+    Row("met", "running, meets a process: to its first stack, ms"),
     Row("start cpu", "CPU of the start: ms"),
     Row("memory", "resident memory, call churn: MB"),
 ]
@@ -160,7 +161,8 @@ def start(tool, target, seconds, notes):
     count, length = workloads.PHASE_COUNT, workloads.PHASE_SECONDS
     gaps = [((phase - seen[i - 1]) % count, phase) for i, phase in enumerate(seen)]
     first = (max(gaps)[1] * length - run.began) % (count * length)
-    return {"first": 1000 * first, "start cpu": 1000 * sum(cpu) / len(cpu)}
+    return {"first": 1000 * first, "start cpu": 1000 * sum(cpu) / len(cpu),
+            **({"met": measure.profile(tool.met, target, 1, 1).output.delivered / 1000} if tool.met else {})}
 
 
 def cost(depth):

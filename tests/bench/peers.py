@@ -44,7 +44,8 @@ class Tool:
     """@place: where it runs. @mode: "cpu" if it samples running threads only, "wall" if by the clock."""
 
     most = None  # the highest rate that it takes, if it has one
-    floor = beyond = None  # Drivers: the least that its way of sampling costs here; itself at higher rates
+    # Drivers: the least that its way of sampling costs here; itself at higher rates; itself meeting another process.
+    floor = beyond = met = None
     counts = False  # whether it ends after a number of samples, however long these take
 
     def __init__(self, name, place, mode="wall"):
@@ -89,7 +90,7 @@ class Podflame(Tool):
 
 
 class Driver(Tool):
-    """driver.c: what podflame's commands do not do. @what: "floor" or "sample"."""
+    """driver.c: what podflame's commands do not do. @what: "floor", "sample" or "met"."""
 
     def __init__(self, what, place, program):
         super().__init__(what, place, "cpu")

@@ -33,6 +33,8 @@ a number in brackets leads to the reason below the table.
   that of those of 2 ms shows a bias between lengths; the truth is measured by the target itself, without a profiler.
 * **Throughput kept** is the target's own count of its work with the profiler, over that just before and after.
 * **Start to first sample** is from the execution of the program, to 3 ms, by a target whose stack tells the time.
+  *Meets a process* is of a profiler that runs already, like the agent: to find the interpreter in it, open it and
+  read its first stack, once, in a fresh process of `driver.c` (nothing is cached from one process to the next).
 * Profilers run in their default mode: podflame samples the threads that run, the others all that are not idle by their
   own definition. "podflame wall" is `-m wall -i`: every thread, running or not. profiling.sampling gets
   `--all-threads` where the target has several.
