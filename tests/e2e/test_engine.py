@@ -99,10 +99,12 @@ def test_a_target_that_is_moved_about(start, case):
     assert counters[1] <= 0.005 * counters[0], "torn %d of %d" % (counters[1], counters[0])
 
 
+# Turns of a code object before it is freed: some 60 us, and 30 ms, for which proofs of it begin to wait for others.
+@pytest.mark.parametrize("turns", [2000, 1000000])
 @pytest.mark.parametrize("case", MINORS, ids=case_id)
-def test_no_stale_name(start, case):
-    target = start(case, "churn_code.py")
-    stacks, _ = sample("-p", target.pid, seconds=2, rate=2000)
+def test_no_stale_name(start, case, turns):
+    target = start(case, "churn_code.py", 0, turns)
+    stacks, _ = sample("-p", target.pid, seconds=2, rate=10000)
     seen = 0
     for frames, count in stacks:
         for frame in frames:
@@ -110,7 +112,7 @@ def test_no_stale_name(start, case):
             if made:
                 assert frame.file == "made_%s.py" % made[1]
                 seen += count
-    assert seen > 0.5 * truth.total(stacks)
+    assert seen > 0.25 * truth.total(stacks)
 
 
 # ---- shares ----------------------------------------------------------------------

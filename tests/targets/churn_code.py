@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes and frees code objects in a loop, so that their addresses are used again.
+"""Makes and frees code objects in a loop, so that their addresses are used again: churn_code.py 0 TURNS.
+
+Each is called once, and turns so often.
 
 Truth: every function is made_N of the file made_N.py, with the same N. A name that
 goes with another file is a stale one.
@@ -9,24 +11,25 @@ import target
 MADE = """
 def made_{0}():
     x = 0
-    for _ in range(2000):
+    for _ in range({1}):
         x = (x * 5 + 1) & 1023
     return x
 """
 
 
-def make(n):
+def make(n, turns):
     names = {}
-    exec(compile(MADE.format(n), "made_%d.py" % n, "exec"), names)
+    exec(compile(MADE.format(n, turns), "made_%d.py" % n, "exec"), names)
     return names["made_%d" % n]
 
 
 def main():
+    turns = target.argument(2, 2000)
     running = target.start()
     n = 0
     while running():
         n += 1
-        function = make(n)
+        function = make(n, turns)
         function()
         del function
 
