@@ -219,9 +219,12 @@ check-includes: ## that includes run only downwards, and only through doors
 build_packages := gcc make pkg-config libelf-dev libcap-dev libjson-c-dev libcurl4-openssl-dev zlib1g-dev \
                   libmicrohttpd-dev libsqlite3-dev libprotobuf-c-dev protobuf-c-compiler libxxhash-dev libseccomp-dev uthash-dev nodejs npm
 
-.PHONY: deps
+.PHONY: deps deps-program
 deps: ## install what the build needs (Debian, as root)
 	$(Q).ci/packages $(build_packages)
+
+deps-program: # where the bundled pages are there already
+	$(Q).ci/packages $(filter-out nodejs npm,$(build_packages))
 
 .PHONY: install
 install: all ## install under PREFIX (DESTDIR is honoured)
