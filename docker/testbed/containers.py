@@ -64,15 +64,16 @@ class Program:
 
 
 class Docker(Program):
-    def __init__(self, docker, image, command, folder, name=None, label="podflame-test", labels=(), environment=()):
+    def __init__(self, docker, image, command, folder, name=None, label="podflame-test", labels=(), environment=(),
+                 user="root"):
         self.docker = docker
         self.image = image
         self.name = name or "podflame-" + secrets.token_hex(4)
         environment = [word for item in {**ENVIRONMENT, **dict(environment)}.items() for word in ("--env", "%s=%s" % item)]
         labels = [word for text in (label, *labels) for word in ("--label", text)]
         try:
-            self.id = docker.call("run", "--detach", "--name", self.name, *labels, "--network=none", *environment,
-                                  "--volume", "%s:/app:ro" % folder, "--workdir", "/app", image, *command)
+            self.id = docker.call("run", "--detach", "--name", self.name, *labels, "--user", user, "--network=none",
+                                  *environment, "--volume", "%s:/app:ro" % folder, "--workdir", "/app", image, *command)
             self.pid = int(docker.call("inspect", "--format", "{{.State.Pid}}", self.id))
         except BaseException:
             self.stop()
