@@ -157,7 +157,8 @@ unit: $(addprefix unit-,$(unit_rooms)) ## unit tests only
 
 # What the tests need beside the build. Every Python package comes from Debian.
 test_packages := libcriterion-dev docker.io mmdebstrap python3 python3-pytest python3-pytest-xdist python3-selenium python3-protobuf \
-                 protobuf-compiler chromium chromium-driver strace procps openssl util-linux
+                 protobuf-compiler chromium chromium-driver strace procps openssl util-linux \
+                 docker-compose python3-yaml python3-jsonschema python3-pip
 
 .PHONY: test-deps
 test-deps: deps
@@ -191,6 +192,23 @@ demo: deps ## collector, agent and a sample workload in a container; DEMO_SECOND
 	$(Q).ci/packages docker.io mmdebstrap python3
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)$(PYTHON) docker/demo/demo.py
+
+# ---- deploying -------------------------------------------------------------
+
+# What understands manifests and charts: Go programs, of which Debian has no packages. The newest that its Go builds.
+GO     ?= /usr/bin/go
+tools  := .cache/tools
+module_kubeconform := github.com/yannh/kubeconform/cmd/kubeconform@v0.6.3
+module_kustomize   := sigs.k8s.io/kustomize/kustomize/v5@v5.0.3
+module_helm        := helm.sh/helm/v3/cmd/helm@v3.11.3
+
+$(tools)/%:
+	$(say) GO $@
+	$(Q).ci/packages golang-go
+	$(Q)mkdir -p $(tools) && GOBIN=$(abspath $(tools)) CGO_ENABLED=0 $(GO) install -ldflags='-s -w' $(module_$*)
+
+.PHONY: deploy-tools
+deploy-tools: $(addprefix $(tools)/,kubeconform kustomize helm) ## build the tools that check manifests and chart: minutes, once
 
 # ---- checks ------------------------------------------------------------------
 

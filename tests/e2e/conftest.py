@@ -42,7 +42,7 @@ def share_docker(config):
 def pytest_collection_modifyitems(items):
     """In a parallel run, tests that share a fixture of their module stay together."""
     for item in items:
-        if "watched" in item.fixturenames:
+        if {"watched", "built"} & set(item.fixturenames):
             item.add_marker(pytest.mark.xdist_group(item.module.__name__))
 
 

@@ -5,7 +5,6 @@ The tools are Go programs, which `make deploy-tools` builds into .cache/; the sc
 of Kubernetes come from a package of PyPI, with all versions in it.
 """
 
-import io
 import json
 import re
 import subprocess
@@ -15,14 +14,14 @@ import zipfile
 import yaml
 
 from skips import must_skip
-from testbed import CACHE, PROJECT
+from testbed import CACHE, PROJECT, images
 
 KUBERNETES = PROJECT / "deploy/kubernetes"
 CHART = PROJECT / "deploy/helm/podflame"
 RENDERED = ["base", "overlays/privileged", "overlays/openshift"]
 NAMESPACE = "podflame"
 
-SCHEMAS = "kubernetes-validate==1.37.0"
+SCHEMAS = "kubernetes_validate-1.37.0-py3-none-any.whl"
 VERSIONS = ["1.30.0", "1.37.0"]  # the first with a field for AppArmor, and the newest of that package
 
 
@@ -70,19 +69,24 @@ def kustomize(folder):
 
 
 def helm(*arguments, fails=False):
-    return run("helm", "template", "podflame", CHART, "--namespace", NAMESPACE, *arguments, fails=fails)
+    return run("helm", "template", "podflame", CHART, "--namespace", NAMESPACE, "--kube-version", VERSIONS[-1],
+               *arguments, fails=fails)
 
 
 # ---- Kubernetes' own schemas ------------------------------------------------------
 
 
-def fetch_package(folder):
-    done = subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), SCHEMAS],
-                          capture_output=True, text=True)
-    found = list(folder.glob("*.whl"))
-    if not found:
-        must_skip("the schemas of Kubernetes cannot be had: " + done.stderr.strip()[-300:], debian=False)
-    return found[0]
+def package():
+    """The file with all schemas, from PyPI."""
+    path = CACHE / "schemas" / SCHEMAS
+
+    def fetch():
+        done = subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(path.parent),
+                               "kubernetes-validate==" + SCHEMAS.split("-")[1]], capture_output=True, text=True)
+        if done.returncode != 0:
+            must_skip("the schemas of Kubernetes cannot be had: " + done.stderr.strip()[-300:], debian=False)
+
+    return images.locked(path, fetch)
 
 
 def local(text):
@@ -100,14 +104,13 @@ def needed(schema, definitions):
     return {name: definitions[name] for name in names}
 
 
-def unpack(package, version, kinds, folder):
+def unpack(version, path):
     inside = "kubernetes_validate/kubernetes-json-schema/v%s-local-strict/" % version
-    with zipfile.ZipFile(io.BytesIO(package.read_bytes())) as archive:
+    with zipfile.ZipFile(package()) as archive:
         definitions = local(archive.read(inside + "_definitions.json").decode())["$defs"]
-        for kind in kinds:
-            schema = local(archive.read(inside + kind).decode())
-            schema["$defs"] = needed(schema, definitions)
-            (folder / kind).write_text(json.dumps(schema))
+        schema = local(archive.read(inside + path.name).decode())
+    schema["$defs"] = needed(schema, definitions)
+    path.write_text(json.dumps(schema))
 
 
 def schema_name(item):
@@ -118,8 +121,6 @@ def schema_name(item):
 def schemas(version, objects):
     """A folder with the strict schemas of @version for the kinds of @objects."""
     folder = CACHE / "schemas" / version
-    folder.mkdir(parents=True, exist_ok=True)
-    missing = {schema_name(item) for item in objects if not (folder / schema_name(item)).exists()}
-    if missing:
-        unpack(fetch_package(CACHE / "schemas"), version, missing, folder)
+    for name in sorted({schema_name(item) for item in objects}):
+        images.locked(folder / name, lambda: unpack(version, folder / name))
     return folder
