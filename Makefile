@@ -208,7 +208,7 @@ $(tools)/%:
 	$(Q)mkdir -p $(tools) && GOBIN=$(abspath $(tools)) CGO_ENABLED=0 $(GO) install -ldflags='-s -w' $(module_$*)
 
 .PHONY: deploy-tools
-deploy-tools: $(addprefix $(tools)/,kubeconform kustomize helm) ## build the tools that check manifests and chart: minutes, once
+deploy-tools: $(addprefix $(tools)/,kubeconform kustomize helm) ## build what checks manifests and chart: minutes, once
 
 # ---- checks ------------------------------------------------------------------
 

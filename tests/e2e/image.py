@@ -64,7 +64,7 @@ def arguments(collector):
 
 
 def names_of_containers(docker):
-    """Where Docker keeps them; podflame reads that through /proc/1/root, unless even root may not, as in some sandboxes."""
+    """Where Docker keeps them; podflame reads that through /proc/1/root, which some sandboxes close even to root."""
     return [] if os.access("/proc/1/root/", os.R_OK) else [os.path.join(docker.root, "containers")]
 
 
@@ -124,8 +124,8 @@ class Collector(InDocker):
 def agent_in_docker(docker, image, collector, capabilities):
     mounts = ["--volume=%s:%s:ro" % (path, path) for path in names_of_containers(docker)]
     return InDocker(docker, image, arguments("http://127.0.0.1:4318"), *["--cap-add=" + c for c in capabilities],
-                    "--user=0", "--pid=host", "--security-opt=apparmor=unconfined", "--network=container:" + collector.id,
-                    "--tmpfs=" + SPOOL, "--env=PODFLAME_DOCKER_ROOT=" + docker.root, *mounts)
+                    "--user=0", "--pid=host", "--security-opt=apparmor=unconfined", "--tmpfs=" + SPOOL,
+                    "--network=container:" + collector.id, "--env=PODFLAME_DOCKER_ROOT=" + docker.root, *mounts)
 
 
 def knows(docker, image, capability):

@@ -81,8 +81,9 @@ def package():
     path = CACHE / "schemas" / SCHEMAS
 
     def fetch():
-        done = subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(path.parent),
-                               "kubernetes-validate==" + SCHEMAS.split("-")[1]], capture_output=True, text=True)
+        wanted = "kubernetes-validate==" + SCHEMAS.split("-")[1]
+        done = subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps",
+                               "--dest", str(path.parent), wanted], capture_output=True, text=True)
         if done.returncode != 0:
             must_skip("the schemas of Kubernetes cannot be had: " + done.stderr.strip()[-300:], debian=False)
 
