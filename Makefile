@@ -157,12 +157,11 @@ unit: $(addprefix unit-,$(unit_rooms)) ## unit tests only
 
 # What the tests need beside the build. Every Python package comes from Debian.
 test_packages := libcriterion-dev docker.io mmdebstrap python3 python3-pytest python3-pytest-xdist python3-selenium python3-protobuf \
-                 protobuf-compiler chromium chromium-driver strace procps openssl util-linux \
-                 docker-compose python3-yaml python3-jsonschema python3-pip
+                 protobuf-compiler chromium chromium-driver strace procps openssl util-linux
 
 .PHONY: test-deps
 test-deps: deps
-	$(Q).ci/packages $(test_packages)
+	$(Q).ci/packages $(test_packages) $(deploy_packages)
 
 .PHONY: test
 test: test-deps ## all tests: units, then end to end with real interpreters, containers and a browser
@@ -194,6 +193,8 @@ demo: deps ## collector, agent and a sample workload in a container; DEMO_SECOND
 	$(Q)$(PYTHON) docker/demo/demo.py
 
 # ---- deploying -------------------------------------------------------------
+
+deploy_packages := docker-compose python3-yaml python3-jsonschema python3-pip
 
 # What understands manifests and charts: Go programs, of which Debian has no packages. The newest that its Go builds.
 GO     ?= /usr/bin/go
