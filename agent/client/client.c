@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The only file that knows libcurl. A request is driven through the multi
+ * With url.c, the only file that knows libcurl. A request is driven through the multi
  * interface, although there is only ever one: curl_multi_wakeup() is what lets
  * another thread end it at once, however the server stalls.
  *
@@ -9,6 +9,7 @@
  */
 #include "agent/client/client.h"
 #include "agent/client/headers.h"
+#include "agent/client/url.h"
 #include "agent/client/watch.h"
 
 #include <curl/curl.h>
@@ -67,46 +68,10 @@ static int64_t now_ms(void)
 
 /* ---- the URL ------------------------------------------------------------- */
 
-static bool is_http(CURLU *parts)
-{
-        char *scheme = NULL;
-        bool http = curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-                    (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
-
-        curl_free(scheme);
-        return http;
-}
-
-static bool has(CURLU *parts, CURLUPart part)
-{
-        char *text = NULL;
-        bool there = curl_url_get(parts, part, &text, 0) == CURLUE_OK;
-
-        curl_free(text);
-        return there;
-}
-
-/* NULL, or why @url is not one that can be asked. */
-static const char *check_url(const char *url, bool whole)
-{
-        CURLU *parts = curl_url();
-        const char *why = NULL;
-
-        if (!parts || curl_url_set(parts, CURLUPART_URL, url, 0) != CURLUE_OK || !is_http(parts) ||
-            !has(parts, CURLUPART_HOST))
-                why = "not an http:// or https:// URL";
-        else if (has(parts, CURLUPART_USER) || has(parts, CURLUPART_PASSWORD))
-                why = "the URL has a user or a password in it: they belong into a file";
-        else if (has(parts, CURLUPART_FRAGMENT) || (!whole && has(parts, CURLUPART_QUERY)))
-                why = "the URL has more than a path";
-        curl_url_cleanup(parts);
-        return why;
-}
-
 static int make_url(struct client *client, const struct client_config *config)
 {
         const char *url = config->url ? config->url : "";
-        const char *why = check_url(url, !config->path);
+        const char *why = client_url_check(url, config->path);
         size_t base = strlen(url);
 
         if (why)
@@ -125,19 +90,11 @@ const char *client_url(const struct client *client)
         return client->url;
 }
 
-/* libcurl would take any text, and every request would fail. */
 static int check_proxy(const struct client_config *config)
 {
-        CURLU *parts;
-        bool valid;
-
-        if (!config->proxy || !*config->proxy)
+        if (!config->proxy || !*config->proxy || client_url_is_proxy(config->proxy))
                 return 0;
-        parts = curl_url();
-        valid = parts && curl_url_set(parts, CURLUPART_URL, config->proxy,
-                                      CURLU_DEFAULT_SCHEME | CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK;
-        curl_url_cleanup(parts);
-        return valid ? 0 : client_refuse(config, CLIENT_E_PROXY, "the proxy is not a URL");
+        return client_refuse(config, CLIENT_E_PROXY, "the proxy is not a URL");
 }
 
 /* ---- callbacks ----------------------------------------------------------- */
