@@ -26,7 +26,7 @@ struct words {
         uint16_t n; /* words in the whole table */
         uint8_t interp_next, threads_head, ceval_gil, gil_state, gil_enabled, gil_locked, gil_holder;
         uint8_t code_generation, tlbc_generation, fr_tlbc_index, co_tlbc; /* 0: none */
-        uint8_t ts_next, ts_interp, ts_frame, ts_thread_id, ts_native_id, ts_chunk;
+        uint8_t ts_next, ts_interp, ts_frame, ts_thread_id, ts_native_id, ts_chunk, ts_status;
         uint8_t fr_size, fr_previous, fr_code, fr_instr, fr_owner;
         uint8_t co_size, co_file, co_qualname, co_lines, co_first_line, co_adaptive;
         uint8_t ob_size, ob_type;
@@ -51,7 +51,7 @@ static const struct words words[] = {
                 .interp_next = 8, .threads_head = 9, .ceval_gil = 14, .gil_state = 15,
                 .gil_enabled = 16, .gil_locked = 17, .gil_holder = 18,
                 .ts_next = 21, .ts_interp = 22, .ts_frame = 23, .ts_thread_id = 24, .ts_native_id = 25,
-                .ts_chunk = 26,
+                .ts_chunk = 26, .ts_status = 27,
                 .fr_size = 28, .fr_previous = 29, .fr_code = 30, .fr_instr = 31, .fr_owner = 33,
                 .ob_size = 44, .ob_type = 45,
                 .co_size = 34, .co_file = 35, .co_qualname = 37, .co_lines = 38, .co_first_line = 39, .co_adaptive = 43,
@@ -64,7 +64,7 @@ static const struct words words[] = {
                 .gil_enabled = 17, .gil_locked = 18, .gil_holder = 19,
                 .code_generation = 20, .tlbc_generation = 21,
                 .ts_next = 24, .ts_interp = 25, .ts_frame = 26, .ts_thread_id = 27, .ts_native_id = 28,
-                .ts_chunk = 29,
+                .ts_chunk = 29, .ts_status = 30,
                 .fr_size = 31, .fr_previous = 32, .fr_code = 33, .fr_instr = 34, .fr_owner = 36,
                 .ob_size = 50, .ob_type = 51, .fr_tlbc_index = 38, .co_tlbc = 49,
                 .co_size = 39, .co_file = 40, .co_qualname = 42, .co_lines = 43, .co_first_line = 44, .co_adaptive = 48,
@@ -77,7 +77,7 @@ static const struct words words[] = {
                 .gil_enabled = 17, .gil_locked = 18, .gil_holder = 19,
                 .code_generation = 20, .tlbc_generation = 21,
                 .ts_next = 24, .ts_interp = 25, .ts_frame = 26, .ts_thread_id = 30, .ts_native_id = 31,
-                .ts_chunk = 32,
+                .ts_chunk = 32, .ts_status = 33,
                 .fr_size = 39, .fr_previous = 40, .fr_code = 41, .fr_instr = 42, .fr_owner = 44,
                 .ob_size = 58, .ob_type = 59, .fr_tlbc_index = 46, .co_tlbc = 57,
                 .co_size = 47, .co_file = 48, .co_qualname = 50, .co_lines = 51, .co_first_line = 52, .co_adaptive = 56,
@@ -155,6 +155,7 @@ static void fill_tstate(struct layout *l, const void *t, const struct words *w)
         l->tstate.native_thread_id = (uint32_t)word(t, w->ts_native_id);
         l->tstate.chunk = (uint32_t)word(t, w->ts_chunk);
         l->tstate.chunk_top = l->tstate.chunk + 8;
+        l->tstate.status = (uint32_t)word(t, w->ts_status);
         l->tstate.size = l->tstate.chunk_top + 8;
 }
 
@@ -205,7 +206,7 @@ static void fill_objects(struct layout *l, const void *t, const struct words *w,
 static bool consistent(const struct layout *l)
 {
         const uint32_t ts[] = { l->tstate.next, l->tstate.interp, l->tstate.frame, l->tstate.thread_id,
-                                l->tstate.native_thread_id };
+                                l->tstate.native_thread_id, l->tstate.status };
         const uint32_t fr[] = { l->frame.previous, l->frame.code, l->frame.position };
         const uint32_t co[] = { l->code.file, l->code.name, l->code.first_line, l->code.version, l->object_type };
         bool ok = l->tstate.size <= LAYOUT_MAX_TSTATE && l->frame.size <= LAYOUT_MAX_FRAME &&

@@ -23,6 +23,8 @@ struct pystack_thread {
         uint64_t interp;
         uint64_t pthread; /* thread_id: with interp, what tells it from a successor at its address */
         uint64_t on_cpu;  /* address of the number of the CPU it was last on, int32; 0: not known */
+        pid_t inner_tid;
+        bool unentered; /* 3.12 on: its state does not bear the flag, but no other of its states does */
 
         /* Where its stack lay last time: the plan of the next snapshot. */
         uint64_t cframe;   /* 3.11, 3.12: address of the running cframe */
@@ -80,6 +82,7 @@ struct pystack {
         uint64_t snapshots; /* taken so far: the newest one's number */
         struct pystack_thread_ref *threads;
         size_t n_threads, cap_threads;
+        bool several; /* interpreters, when their threads were last listed */
 
         /* One snapshot's memory and the frames in it, reused by the next. */
         uint8_t *buf;

@@ -50,6 +50,7 @@
                 .size = thread + 8, .next = before, .interp = before + 8, .frame = before + 16,            \
                 .cframe = LAYOUT_NONE, .cframe_frame = LAYOUT_NONE, .thread_id = thread,                   \
                 .native_thread_id = LAYOUT_NONE, .chunk = LAYOUT_NONE, .chunk_top = LAYOUT_NONE,           \
+                .status = LAYOUT_NONE,                                                                     \
         }
 #define FRAME_OBJECT(lasti)                                                                                \
         {                                                                                                  \
@@ -133,7 +134,7 @@ static const struct layout table[] = {
                 .gil = NO_GIL_STRUCT,
                 .tstate = { .size = 320, .next = 8, .interp = 16, .frame = LAYOUT_NONE, .cframe = 56,
                             .cframe_frame = 8, .thread_id = 152, .native_thread_id = 160, .chunk = 296,
-                            .chunk_top = 304 },
+                            .chunk_top = 304, .status = LAYOUT_NONE },
                 .frame = { .size = 72, .previous = 48, .code = 32, .position = 56, .owner = LAYOUT_NONE,
                            .tlbc_index = LAYOUT_NONE },
                 .position = POSITION_PREV_INSTR,
@@ -151,7 +152,7 @@ static const struct layout table[] = {
                 .gil = { .holder = 8, .locked = 16, .enabled = LAYOUT_NONE },
                 .tstate = { .size = 256, .next = 8, .interp = 16, .frame = LAYOUT_NONE, .cframe = 56,
                             .cframe_frame = 0, .thread_id = 136, .native_thread_id = 144, .chunk = 232,
-                            .chunk_top = 240 },
+                            .chunk_top = 240, .status = 24 },
                 .frame = { .size = 72, .previous = 8, .code = 0, .position = 56, .owner = 70,
                            .tlbc_index = LAYOUT_NONE },
                 .position = POSITION_PREV_INSTR,

@@ -70,6 +70,7 @@ struct layout {
                 uint32_t native_thread_id; /* TID in the target's namespace, 3.11 on */
                 uint32_t chunk;            /* newest data stack chunk, 3.11 on */
                 uint32_t chunk_top;        /* address of the first free word in it */
+                uint32_t status;           /* uint32: the bits of _status, 3.12 on */
         } tstate;
 
         struct {

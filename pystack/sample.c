@@ -4,6 +4,7 @@
  * all its code objects. A steady thread needs one.
  */
 #include "bytecode.h"
+#include "current.h"
 #include "lines.h"
 #include "proof.h"
 #include "snapshot.h"
@@ -35,7 +36,8 @@ int pystack_thread_open(struct pystack *py, const struct pystack_thread_ref *ref
 
         if (!t)
                 return -ENOMEM;
-        *t = (struct pystack_thread){ .py = py, .tstate = ref->tstate, .interp = ref->interp, .pthread = ref->pthread };
+        *t = (struct pystack_thread){ .py = py, .tstate = ref->tstate, .interp = ref->interp, .pthread = ref->pthread,
+                                      .inner_tid = ref->inner_tid };
         if (py->rseq_offset)
                 t->on_cpu = ref->pthread + (uint64_t)py->rseq_offset + RSEQ_CPU_ID;
         *ret = t;
@@ -154,9 +156,11 @@ static int try_once(struct pystack_thread *t, const struct pystack_hold *hold, s
         int e = snapshot_take(t, hold, &s);
 
         t->py->provisional = false;
+        *ret = OUTCOME_LESSON;
+        if (e == PYSTACK_E_GONE)
+                return current_follow(t);
         if (e != 0)
                 return e;
-        *ret = OUTCOME_LESSON;
         if (snapshot_replan(t, &s))
                 return 0;
         switch (walk_frames(t, &s, walk)) {
@@ -196,6 +200,8 @@ int pystack_sample_held(struct pystack *py, struct pystack_thread *t, const stru
         struct walk walk;
         int e = make_room(py);
 
+        if (e == 0)
+                e = current_choose(t);
         code_cache_sweep(&py->codes);
         while (e == 0) {
                 enum outcome outcome;

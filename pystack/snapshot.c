@@ -3,6 +3,7 @@
  * Taking a snapshot by the plan of where things lay last time. In the steady state
  * the plan is right and one system call reads all.
  */
+#include "current.h"
 #include "snapshot.h"
 #include "proof.h"
 
@@ -124,7 +125,8 @@ static bool same_thread(const struct pystack_thread *t, const uint8_t *tstate)
         const struct layout *layout = &t->py->layout;
 
         return word_at(tstate, layout->tstate.interp) == t->interp &&
-               word_at(tstate, layout->tstate.thread_id) == t->pthread;
+               word_at(tstate, layout->tstate.thread_id) == t->pthread &&
+               (t->unentered || current_is_entered(layout, tstate));
 }
 
 /* Spans can leave the plan this often before a snapshot is given up. */

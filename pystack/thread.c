@@ -4,7 +4,8 @@
  * link by link, each with a bound. Up to 3.10 a thread state knows only its
  * pthread_t, which points to libc's struct pthread; the TID stands in there.
  */
-#include "internal.h"
+#include "current.h"
+#include "thread.h"
 
 #include "nsutil/nsutil.h"
 
@@ -60,8 +61,9 @@ static void calibrate_without_main(struct pystack *py)
         calibrate(py, known, n);
 }
 
-static int add_thread(struct pystack *py, uint64_t tstate, uint64_t interp, const uint8_t *bytes)
+static int add_thread(void *ctx, uint64_t tstate, uint64_t interp, const uint8_t *bytes)
 {
+        struct pystack *py = ctx;
         const struct layout *layout = &py->layout;
 
         if (py->n_threads == py->cap_threads) {
@@ -83,21 +85,53 @@ static int add_thread(struct pystack *py, uint64_t tstate, uint64_t interp, cons
         return 0;
 }
 
-static int list_interpreter(struct pystack *py, uint64_t interp)
+/* @n counts the states that have been met, of all interpreters. */
+static int walk_interpreter(struct pystack *py, uint64_t interp, thread_each_fn each, void *ctx, size_t *n)
 {
         uint8_t bytes[LAYOUT_MAX_TSTATE];
         uint64_t tstate;
         int e = remote_read_word(&py->reader, interp + py->layout.interp.threads_head, &tstate);
 
-        while (e == 0 && tstate && py->n_threads < PYSTACK_MAX_THREADS) {
+        while (e == 0 && tstate && *n < PYSTACK_MAX_THREADS) {
                 e = remote_read(&py->reader, tstate, bytes, py->layout.tstate.size);
                 /* A thread that ends while the list is walked ends the walk as well. */
                 if (e != 0 || word_at(bytes, py->layout.tstate.interp) != interp)
                         return e == PYSTACK_E_CORRUPT ? 0 : e;
-                e = add_thread(py, tstate, interp, bytes);
+                e = each(ctx, tstate, interp, bytes);
                 tstate = word_at(bytes, py->layout.tstate.next);
+                ++*n;
         }
         return e;
+}
+
+static int first_interpreter(struct pystack *py, uint64_t *ret)
+{
+        return remote_read_word(&py->reader, py->interpreters, ret);
+}
+
+int thread_walk(struct pystack *py, thread_each_fn each, void *ctx)
+{
+        uint64_t interp;
+        size_t n = 0;
+        int e = first_interpreter(py, &interp);
+
+        py->several = false;
+        for (unsigned i = 0; e == 0 && interp && i < INTERPRETERS_MAX; i++) {
+                py->several = i > 0;
+                e = walk_interpreter(py, interp, each, ctx, &n);
+                if (e == 0)
+                        e = remote_read_word(&py->reader, interp + py->layout.interp.next, &interp);
+        }
+        return e;
+}
+
+void thread_count_interpreters(struct pystack *py)
+{
+        uint64_t interp, next = 0;
+
+        if (first_interpreter(py, &interp) == 0 && interp &&
+            remote_read_word(&py->reader, interp + py->layout.interp.next, &next) == 0)
+                py->several = next != 0;
 }
 
 /* Marks the main thread; false if there is none. */
@@ -129,22 +163,12 @@ static void find_tids(struct pystack *py)
         }
 }
 
-static int first_interpreter(struct pystack *py, uint64_t *ret)
-{
-        return remote_read_word(&py->reader, py->interpreters, ret);
-}
-
 int pystack_threads(struct pystack *py, const struct pystack_thread_ref **ret, size_t *ret_n)
 {
-        uint64_t interp;
-        int e = first_interpreter(py, &interp);
-
         py->n_threads = 0;
-        for (unsigned i = 0; e == 0 && interp && i < INTERPRETERS_MAX; i++) {
-                e = list_interpreter(py, interp);
-                if (e == 0)
-                        e = remote_read_word(&py->reader, interp + py->layout.interp.next, &interp);
-        }
+        int e = thread_walk(py, add_thread, py);
+        if (e == 0)
+                e = current_filter(py);
         if (e != 0)
                 return e;
         if (!mark_main(py)) {

@@ -214,6 +214,8 @@ uint64_t forge_add_thread(struct forge *forge, uint64_t id)
         forge_word(forge, tstate + l->tstate.thread_id, id);
         if (l->tstate.native_thread_id != LAYOUT_NONE)
                 forge_word(forge, tstate + l->tstate.native_thread_id, id);
+        if (l->tstate.status != LAYOUT_NONE)
+                forge_half(forge, tstate + l->tstate.status, FORGE_ENTERED);
         forge_word(forge, head, tstate);
         return tstate;
 }

@@ -18,6 +18,9 @@
 /* The first thread's pthread_t, and its TID. */
 #define FORGE_PTHREAD 0x5150
 
+/* The _status of a thread state that its thread has entered: initialized, bound, bound_gilstate. */
+#define FORGE_ENTERED 0xb
+
 /* A version, as tests loop over them. */
 struct forge_version {
         const char *name;
