@@ -110,7 +110,8 @@ struct pystack_thread_ref {
 #define PYSTACK_MAX_THREADS 16384
 
 /*
- * Lists the thread states of all interpreters. @ret points into @py and is valid
+ * Lists the threads of all interpreters: of one that has entered several, the state
+ * that it is in now. @ret points into @py and is valid
  * until the next call. @ret_n is 0 for an interpreter without threads.
  */
 int pystack_threads(struct pystack *py, const struct pystack_thread_ref **ret, size_t *ret_n);
@@ -151,7 +152,7 @@ struct pystack_stack {
         bool provisional;                   /* true if pystack_settle() says so */
 };
 
-struct pystack_thread; /* what was learned of a thread: where its stack lies */
+struct pystack_thread; /* what was learned of a thread: where its stack lies, and in which interpreter it is */
 
 int pystack_thread_open(struct pystack *py, const struct pystack_thread_ref *ref, struct pystack_thread **ret);
 void pystack_thread_close(struct pystack_thread *thread);
@@ -159,8 +160,8 @@ uint64_t pystack_thread_tstate(const struct pystack_thread *thread);
 
 /*
  * Reads the thread's stack, verified: 0 and a true stack, PYSTACK_E_TORN after
- * @max_tries readings that disagreed, PYSTACK_E_GONE if the thread state is no
- * longer this thread's. In the steady state this is one system call.
+ * @max_tries readings that disagreed, PYSTACK_E_GONE if the thread has no state
+ * any more. In the steady state this is one system call.
  */
 int pystack_sample(struct pystack *py, struct pystack_thread *thread, unsigned max_tries, struct pystack_stack *ret);
 

@@ -88,9 +88,10 @@ Test(pystack_threads, in_a_circle_are_listed_up_to_a_bound)
                 const struct pystack_thread_ref *refs;
                 forge_init(&forge, v);
                 forge_word(&forge, forge.tstate + forge.layout.tstate.next, forge.tstate);
-                forge_word(&forge, forge.interp + forge.layout.interp.next, forge.interp);
                 struct pystack *py = forge_open(&forge);
                 cr_expect_eq(list(py, &refs), PYSTACK_MAX_THREADS, "%s", v->name);
+                forge_word(&forge, forge.interp + forge.layout.interp.next, forge.interp);
+                cr_expect_eq(list(py, &refs), 1, "%s: one thread, whatever its states", v->name);
                 pystack_close(py);
                 forge_deinit(&forge);
         }
@@ -163,35 +164,179 @@ Test(pystack_threads, without_the_gil_nobody_holds_it)
         cr_expect_eq(builds, 3);
 }
 
+/* ---- subinterpreters ---------------------------------------------------------------- */
+
+/* A second interpreter, newer than the first, in which the first one's thread has a state as well. */
+struct sub {
+        uint64_t interp, main_interp, tstate, main_tstate, cframe;
+};
+
+static struct sub forge_sub(struct forge *forge)
+{
+        const struct layout *l = &forge->layout;
+        struct sub sub = { .main_interp = forge->interp, .main_tstate = forge->tstate };
+
+        sub.interp = forge_alloc(forge, 32768);
+        forge_word(forge, forge_runtime(forge).interpreters, sub.interp);
+        forge_word(forge, sub.interp + l->interp.next, sub.main_interp);
+        if (l->interp.code_generation != LAYOUT_NONE)
+                forge_word(forge, sub.interp + l->interp.code_generation, 1);
+        forge->interp = sub.interp;
+        sub.tstate = forge_add_thread(forge, FORGE_PTHREAD);
+        forge->interp = sub.main_interp;
+        if (l->tstate.cframe != LAYOUT_NONE) {
+                sub.cframe = forge_alloc(forge, 64);
+                forge_word(forge, sub.tstate + l->tstate.cframe, sub.cframe);
+        }
+        return sub;
+}
+
+/* The thread runs @frame in the second interpreter; 0: nothing. */
+static void run_in_sub(struct forge *forge, const struct sub *sub, uint64_t frame)
+{
+        const struct layout *l = &forge->layout;
+
+        if (sub->cframe)
+                forge_word(forge, sub->cframe + l->tstate.cframe_frame, frame);
+        else
+                forge_word(forge, sub->tstate + l->tstate.frame, frame);
+}
+
+/* The thread enters one of the two, as its version shows it. */
+static void enter(struct forge *forge, const struct sub *sub, bool into_sub)
+{
+        const struct layout *l = &forge->layout;
+        uint32_t at = l->tstate.status;
+
+        if (at == LAYOUT_NONE) {
+                forge_word(forge, forge_runtime(forge).tstate_current, into_sub ? sub->tstate : sub->main_tstate);
+                return;
+        }
+        forge_half(forge, sub->tstate + at, into_sub ? FORGE_ENTERED : FORGE_ENTERED & ~8u);
+        forge_half(forge, sub->main_tstate + at, into_sub ? FORGE_ENTERED & ~8u : FORGE_ENTERED);
+}
+
 /* The list is newest first; a subinterpreter has a GIL of its own or shares the main one's. */
 Test(pystack_threads, of_a_subinterpreter_can_hold_its_own_gil)
 {
         EACH_VERSION(v) {
                 struct forge forge;
-                const struct pystack_thread_ref *refs;
                 forge_init(&forge, v);
                 const struct layout *l = &forge.layout;
                 if (l->interp.gil == LAYOUT_NONE) {
                         forge_deinit(&forge);
                         continue;
                 }
-                uint64_t main_interp = forge.interp, sub = forge_alloc(&forge, 32768);
-                uint64_t gil = forge_gil(&forge, main_interp, 0);
+                uint64_t gil = forge_gil(&forge, forge.interp, 0);
                 forge_half(&forge, gil + l->gil.locked, 0);
-                forge_word(&forge, forge_runtime(&forge).interpreters, sub);
-                forge_word(&forge, sub + l->interp.next, main_interp);
-                forge.interp = sub;
-                uint64_t tstate = forge_add_thread(&forge, FORGE_PTHREAD);
+                struct sub sub = forge_sub(&forge);
                 struct pystack *py = forge_open(&forge);
 
-                forge_word(&forge, sub + l->interp.gil, gil);
+                forge_word(&forge, sub.interp + l->interp.gil, gil);
                 cr_expect_eq(holder_of(py), 0);
-                forge_gil(&forge, sub, tstate);
-                cr_expect_eq(holder_of(py), tstate, "%s", v->name);
-                cr_expect_eq(list(py, &refs), 2);
-                cr_expect_eq(refs[0].interp, sub);
-                cr_expect_eq(refs[1].interp, main_interp);
+                forge_gil(&forge, sub.interp, sub.tstate);
+                cr_expect_eq(holder_of(py), sub.tstate, "%s", v->name);
                 pystack_close(py);
+                forge_deinit(&forge);
+        }
+}
+
+Test(pystack_threads, in_two_interpreters_are_listed_where_they_are)
+{
+        EACH_VERSION(v) {
+                struct forge forge;
+                const struct pystack_thread_ref *refs;
+                forge_init(&forge, v);
+                struct sub sub = forge_sub(&forge);
+                uint64_t other = forge_add_thread(&forge, 0x6160);
+                struct pystack *py = forge_open(&forge);
+                for (unsigned i = 0; i < 4; i++) {
+                        enter(&forge, &sub, i % 2);
+                        cr_assert_eq(list(py, &refs), 2, "%s", v->name);
+                        cr_expect_eq(refs[i % 2].tstate, other, "%s", v->name);
+                        cr_expect_eq(refs[1 - i % 2].tstate, i % 2 ? sub.tstate : sub.main_tstate, "%s", v->name);
+                        cr_expect_eq(refs[1 - i % 2].interp, i % 2 ? sub.interp : sub.main_interp);
+                }
+                pystack_close(py);
+                forge_deinit(&forge);
+        }
+}
+
+/* Up to 3.11, without the GIL: in the newest interpreter in which it has a frame. */
+Test(pystack_threads, that_wait_are_where_they_have_frames)
+{
+        EACH_VERSION(v) {
+                struct forge forge;
+                const struct pystack_thread_ref *refs;
+                forge_init(&forge, v);
+                if (forge.layout.tstate.status == LAYOUT_NONE) {
+                        struct sub sub = forge_sub(&forge);
+                        uint64_t frame = forge_frame(&forge, forge_code(&forge, "f", "a.py", 1), 0);
+                        struct pystack *py = forge_open(&forge);
+                        forge_run(&forge, frame);
+                        cr_assert_eq(list(py, &refs), 1);
+                        cr_expect_eq(refs[0].tstate, sub.main_tstate, "%s", v->name);
+                        run_in_sub(&forge, &sub, frame);
+                        cr_assert_eq(list(py, &refs), 1);
+                        cr_expect_eq(refs[0].tstate, sub.tstate, "%s", v->name);
+                        pystack_close(py);
+                }
+                forge_deinit(&forge);
+        }
+}
+
+static const char *leaf(struct pystack *py, struct pystack_thread *thread, const char *version)
+{
+        struct pystack_stack stack;
+
+        cr_assert_eq(pystack_sample(py, thread, 1, &stack), 0, "%s", version);
+        return stack.n > 0 ? stack.frames[0].code->name : "";
+}
+
+Test(pystack_threads, are_followed_from_one_interpreter_to_another)
+{
+        EACH_VERSION(v) {
+                struct forge forge;
+                forge_init(&forge, v);
+                forge_run(&forge, forge_frame(&forge, forge_code(&forge, "outer", "a.py", 1), 0));
+                struct sub sub = forge_sub(&forge);
+                run_in_sub(&forge, &sub,
+                           forge_frame_elsewhere(&forge, forge_code(&forge, "inner", "a.py", 9), 0, 0));
+                struct pystack *py = forge_open(&forge);
+                struct pystack_thread *thread = forge_thread(&forge, py);
+                thread->inner_tid = FORGE_PTHREAD;
+                for (unsigned i = 0; i < 6; i++) {
+                        enter(&forge, &sub, i % 2);
+                        const char *name = leaf(py, thread, v->name);
+                        cr_expect_str_eq(name, i % 2 ? "inner" : "outer", "%s: %s", v->name, name);
+                }
+                pystack_thread_close(thread);
+                pystack_close(py);
+                forge_deinit(&forge);
+        }
+}
+
+/* 3.12 on: all of a thread's states were left, for one that bears another's name: it is read where it went there. */
+Test(pystack_threads, without_the_flag_are_read_until_it_is_back)
+{
+        EACH_VERSION(v) {
+                struct forge forge;
+                struct pystack_stack stack;
+                forge_init(&forge, v);
+                uint32_t at = forge.layout.tstate.status;
+                if (at != LAYOUT_NONE) {
+                        struct pystack *py = forge_open(&forge);
+                        struct pystack_thread *thread = forge_thread(&forge, py);
+                        thread->inner_tid = FORGE_PTHREAD;
+                        forge_half(&forge, forge.tstate + at, FORGE_ENTERED & ~8u);
+                        cr_expect_eq(pystack_sample(py, thread, 1, &stack), 0, "%s", v->name);
+                        cr_expect(thread->unentered);
+                        forge_half(&forge, forge.tstate + at, FORGE_ENTERED);
+                        cr_expect_eq(pystack_sample(py, thread, 1, &stack), 0, "%s", v->name);
+                        cr_expect_not(thread->unentered);
+                        pystack_thread_close(thread);
+                        pystack_close(py);
+                }
                 forge_deinit(&forge);
         }
 }
