@@ -21,6 +21,9 @@
 /* After a signal, the collector is given this long to take what waits. */
 #define FLUSH_MS 3000
 
+/* Of --max-memory, the part that batches may take while they wait for a collector. */
+#define QUEUE_SHARE 4
+
 struct agent {
         struct agent_config config;
         int signals;
@@ -29,6 +32,7 @@ struct agent {
         struct sampler *sampler;
         struct fleet *fleet;
         struct destinations *destinations;
+        struct vitals *vitals;
 };
 
 static uint64_t now_ms(void)
@@ -51,6 +55,7 @@ static void end_window(struct agent *agent)
         if (r < 0)
                 say("a window is lost: %s", strerror(-r));
         profile_set_deinit(&set);
+        vitals_end_window(agent->vitals, r >= 0);
 }
 
 static void reload(struct agent *agent)
@@ -93,6 +98,7 @@ static int run(struct agent *agent)
                 int r = find_scan(agent->find, &events);
                 if (r < 0)
                         return say_error("/proc cannot be read: %s", strerror(-r));
+                vitals_beat(agent->vitals);
                 if (now_ms() >= end) {
                         end_window(agent);
                         end += window * (1 + (now_ms() - end) / window);
@@ -137,16 +143,47 @@ static int check(struct agent *agent, struct sample_config *ret)
         return r < 0 ? selection_rules(&agent->config.selection, &agent_usage, &agent->rules) : r;
 }
 
-/* -1, or an exit status after a word about it. */
-static int start(struct agent *agent)
+/* What takes privileges, then without them: -1, or an exit status after a word about it. */
+static int prepare(struct agent *agent, struct sample_config *ret)
 {
-        struct sample_config sample_config;
-        int r = check(agent, &sample_config);
+        struct agent_config *config = &agent->config;
+        int r = check(agent, ret);
 
+        if (r < 0)
+                r = log_setup(&config->log, &agent_usage);
+        if (r < 0)
+                r = vitals_listen(&config->vitals, &agent_usage, &agent->vitals);
         if (r >= 0)
                 return r;
         raise_descriptors();
         agent->signals = signals_open();
+        /* What waits for a collector that is away gets a part of it. */
+        config->destinations.queue_max = config->vitals.max_memory / QUEUE_SHARE;
+        return confine(&config->confinement, &agent_usage,
+                       ret->engine == SAMPLE_ENGINE_BLOCKING ? CONFINE_AGENT_BLOCKING : CONFINE_AGENT);
+}
+
+static int start_vitals(struct agent *agent, const struct sample_config *config)
+{
+        const struct vitals_subject subject = {
+                .sampler = agent->sampler,
+                .fleet = agent->fleet,
+                .destinations = agent->destinations,
+                .rate = config->rate,
+                .window_s = agent->config.window,
+        };
+
+        return vitals_open(agent->vitals, &subject);
+}
+
+/* -1, or an exit status after a word about it. */
+static int start(struct agent *agent)
+{
+        struct sample_config sample_config;
+        int r = prepare(agent, &sample_config);
+
+        if (r >= 0)
+                return r;
         r = destinations_open(&agent->config.destinations, &agent_usage, &agent->destinations);
         if (r >= 0)
                 return r;
@@ -161,7 +198,7 @@ static int start(struct agent *agent)
                 return r;
         say("agent: mode %s, %u Hz, %s; to %s every %g s", profile_mode_name(sample_config.mode), sample_config.rate,
             sampler_describe(agent->sampler), destinations_describe(agent->destinations), agent->config.window);
-        return -1;
+        return start_vitals(agent, &sample_config);
 }
 
 int agent_run(int argc, char **argv)
@@ -179,6 +216,7 @@ int agent_run(int argc, char **argv)
                 r = start(&agent);
         if (r < 0)
                 r = run(&agent);
+        vitals_close(agent.vitals);
         sampler_close(agent.sampler);
         fleet_free(agent.fleet);
         destinations_close(agent.destinations, FLUSH_MS);
@@ -187,5 +225,6 @@ int agent_run(int argc, char **argv)
         agent_config_deinit(&agent.config);
         if (agent.signals >= 0)
                 close(agent.signals);
+        log_flush(true);
         return r;
 }

@@ -10,6 +10,9 @@ static const struct option_spec specs[] = {
         SAMPLING_OPTIONS(struct agent_config, sampling),
         SELECTION_OPTIONS(struct agent_config, selection),
         FINDING_OPTIONS(struct agent_config, finding),
+        VITALS_OPTIONS(struct agent_config, vitals),
+        LOG_OPTIONS(struct agent_config, log),
+        CONFINEMENT_OPTIONS(struct agent_config, confinement),
 };
 
 const struct usage agent_usage = {

@@ -4,12 +4,15 @@
 
 /* What `podflame agent` can be told: the table of its options, and what they become. */
 
+#include "confinement.h"
 #include "destinations.h"
 #include "finding.h"
 #include "labels.h"
+#include "log.h"
 #include "options.h"
 #include "sampling.h"
 #include "selection.h"
+#include "vitals.h"
 
 struct agent_config {
         struct sampling_options sampling;
@@ -18,6 +21,9 @@ struct agent_config {
         struct destination_options destinations;
         struct option_list labels;
         double window; /* seconds */
+        struct vitals_options vitals;
+        struct log_options log;
+        struct confinement_options confinement;
 };
 
 #define AGENT_DEFAULTS { .sampling = SAMPLING_DEFAULTS, .window = 10 }

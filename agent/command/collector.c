@@ -2,6 +2,8 @@
 /* podflame collector: the built-in collector, until it is told to stop. */
 #include "command.h"
 #include "commands.h"
+#include "confinement.h"
+#include "log.h"
 #include "options.h"
 #include "say.h"
 #include "signals.h"
@@ -17,6 +19,8 @@ struct collector_config {
         double retain; /* seconds */
         uint64_t max_size;
         const char *token_file;
+        struct log_options log;
+        struct confinement_options confinement;
 };
 
 static const struct option_spec specs[] = {
@@ -30,6 +34,8 @@ static const struct option_spec specs[] = {
           .argument = "BYTES", .help = "remove the oldest samples beyond: 500M, 2G (2G)", .min = 1 << 20, .max = 1e15 },
         { .name = "token-file", .kind = OPTION_TEXT, .field = offsetof(struct collector_config, token_file),
           .argument = "FILE", .help = "ask everybody for the bearer token in this file" },
+        LOG_OPTIONS(struct collector_config, log),
+        CONFINEMENT_OPTIONS(struct collector_config, confinement),
 };
 
 static const struct usage usage = {
@@ -52,7 +58,11 @@ static int serve(const struct collector_config *config)
         struct collect *collect;
         char reason[512] = "";
         int signals = signals_open();
-        int r = collect_open(&collect_config, &collect, reason, sizeof reason);
+        int r = confine(&config->confinement, &usage, CONFINE_COLLECTOR);
+
+        if (r >= 0)
+                return r;
+        r = collect_open(&collect_config, &collect, reason, sizeof reason);
 
         if (r == COLLECT_E_ADDRESS)
                 return options_wrong(&usage, "--listen: %s", reason);
@@ -78,5 +88,6 @@ int collector_run(int argc, char **argv)
                 return e;
         if (rest < argc)
                 return options_wrong(&usage, "'%s' is not an option", argv[rest]);
-        return serve(&config);
+        e = log_setup(&config.log, &usage);
+        return e >= 0 ? e : serve(&config);
 }

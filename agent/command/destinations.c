@@ -202,6 +202,7 @@ static int open_all(struct destinations *d, const struct destination_options *op
                                    : say_error("nothing can be sent: %s", strerror(-r));
         r = -1;
         for (size_t i = 0; i < d->n && r < 0; i++) {
+                d->items[i].config.queue_max_bytes = options->queue_max / d->n;
                 r = open_one(&d->items[i], options, usage);
                 d->sends[i] = d->items[i].send;
         }
@@ -305,6 +306,17 @@ void destinations_reload(struct destinations *d)
                 check_files(&d->items[i]);
                 send_hurry(d->items[i].send);
         }
+}
+
+size_t destinations_count(const struct destinations *d)
+{
+        return d->n;
+}
+
+struct send *destinations_at(const struct destinations *d, size_t i, const char **ret_url)
+{
+        *ret_url = d->items[i].config.client.url;
+        return d->sends[i];
 }
 
 const char *destinations_describe(const struct destinations *d)

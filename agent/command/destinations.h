@@ -12,6 +12,7 @@ struct destination_options {
         struct option_list list; /* --collector and what belongs to one, in their order */
         const char *spool;
         uint64_t spool_max;
+        uint64_t queue_max; /* bytes in memory, of all together; 0: send's default for each */
 };
 
 #define DESTINATION_OPTION(type, member, option, word, text)                                         \
@@ -46,6 +47,7 @@ struct destination_options {
 void destination_options_deinit(struct destination_options *options);
 
 struct destinations;
+struct send;
 
 /*
  * -1, or an exit status after a word about what is wrong with @options, which have
@@ -62,6 +64,10 @@ int destinations_send(struct destinations *destinations, const struct profile_se
 
 /* Credentials and certificates may be others by now: says which cannot be read, and tries what waits at once. */
 void destinations_reload(struct destinations *destinations);
+
+/* One by one: @ret_url is whose. Both live as long as @destinations. */
+size_t destinations_count(const struct destinations *destinations);
+struct send *destinations_at(const struct destinations *destinations, size_t i, const char **ret_url);
 
 /* The collectors' URLs, for people. */
 const char *destinations_describe(const struct destinations *destinations);

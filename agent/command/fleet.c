@@ -13,10 +13,26 @@
 #include <string.h>
 #include <uthash.h>
 
+/* The first ones are pystack's errors by number, 0 for none. */
+static const struct fleet_kind kinds[] = {
+        [0] = { "sampled", "", 0 },
+        [PYSTACK_E_GONE] = { "unreadable", "gone", 0 },
+        [PYSTACK_E_DENIED] = { "unreadable", "denied", 0 },
+        [PYSTACK_E_NOT_PYTHON] = { "unreadable", "not_python", 0 },
+        [PYSTACK_E_UNSUPPORTED] = { "unreadable", "unsupported", 0 },
+        [PYSTACK_E_NOT_READY] = { "unreadable", "not_ready", 0 },
+        [PYSTACK_E_TORN] = { "unreadable", "torn", 0 },
+        [PYSTACK_E_CORRUPT] = { "unreadable", "corrupt", 0 },
+        { "unreadable", "other", 0 },
+        { "unselected", "rules", 0 },
+};
+#define N_KINDS (sizeof kinds / sizeof *kinds)
+
 struct watched {
         pid_t pid;
         struct find_process process;
         bool sampled;
+        struct fleet_kind *kind; /* that it is counted as */
         UT_hash_handle hh;
 };
 
@@ -24,7 +40,8 @@ struct fleet {
         struct sampler *sampler;
         bool keep_threads;
         struct watched *watched;
-        size_t n_sampled;
+        struct fleet_kind kinds[N_KINDS];
+        struct profile_counters counters;
         struct profile_set window; /* groups with samples so far */
 };
 
@@ -35,6 +52,7 @@ struct fleet *fleet_new(struct sampler *sampler, bool keep_threads)
         if (f) {
                 f->sampler = sampler;
                 f->keep_threads = keep_threads;
+                memcpy(f->kinds, kinds, sizeof kinds);
         }
         return f;
 }
@@ -53,10 +71,15 @@ void fleet_free(struct fleet *f)
         free(f);
 }
 
-void fleet_count(const struct fleet *f, size_t *ret_watched, size_t *ret_unreadable)
+const struct fleet_kind *fleet_kinds(const struct fleet *f, size_t *ret_n)
 {
-        *ret_watched = f->n_sampled;
-        *ret_unreadable = HASH_COUNT(f->watched) - f->n_sampled;
+        *ret_n = N_KINDS;
+        return f->kinds;
+}
+
+const struct profile_counters *fleet_counters(const struct fleet *f)
+{
+        return &f->counters;
 }
 
 /* ---- windows ------------------------------------------------------------------------ */
@@ -99,6 +122,7 @@ static int add_to_window(struct fleet *f, const struct find_process *p, struct p
         struct profile *group;
         int r = 0;
 
+        profile_counters_add(&f->counters, profile_counters_of(profile));
         if (profile_counters_of(profile)->ticks > 0) {
                 r = group_for(f, p, &group);
                 if (r == 0)
@@ -132,11 +156,10 @@ static void forget(struct fleet *f, struct watched *w)
 {
         struct profile *profile;
 
-        if (w->sampled) {
-                f->n_sampled--;
-                if (sampler_remove(f->sampler, w->pid, &profile) == 0 && add_to_window(f, &w->process, profile) != 0)
-                        say("process %d: its last samples are lost: out of memory", w->pid);
-        }
+        if (w->sampled && sampler_remove(f->sampler, w->pid, &profile) == 0 &&
+            add_to_window(f, &w->process, profile) != 0)
+                say("process %d: its last samples are lost: out of memory", w->pid);
+        w->kind->n--;
         HASH_DEL(f->watched, w);
         free(w);
 }
@@ -153,17 +176,33 @@ static void ended(void *ctx, pid_t pid, uint64_t start_time)
 
 static void announce(const struct find_process *p)
 {
-        char version[32];
+        char version[32], why[EXPLANATION_SIZE];
+        const char *of = *p->container_id ? ", container " : "";
+        const char *container = *p->container_name ? p->container_name : p->container_id;
 
         if (!p->selected) {
                 say("process %d: not selected: %s", p->pid, *p->rule ? p->rule : "no rule matches");
                 return;
         }
         format_version(p->info.version, version, sizeof version);
-        say("process %d: Python %s, %s%s%s%s", p->pid, version, p->service, *p->container_id ? ", container " : "",
-            *p->container_name ? p->container_name : p->container_id, p->status == 0 ? "" : ": not profilable:");
-        if (p->status != 0)
-                say_not_profilable(p->pid, p->status, &p->info);
+        if (p->status == 0) {
+                say("process %d: Python %s, %s%s%s", p->pid, version, p->service, of, container);
+        } else {
+                explain_not_profilable(p->pid, p->status, &p->info, why, sizeof why);
+                say("process %d: not profilable: Python %s, %s%s%s: %s", p->pid, version, p->service, of, container,
+                    why);
+        }
+}
+
+static struct fleet_kind *kind_of(struct fleet *f, const struct watched *w)
+{
+        size_t status = (size_t)w->process.status;
+
+        if (!w->process.selected)
+                return &f->kinds[N_KINDS - 1];
+        if (!w->sampled && (status == 0 || status > PYSTACK_E_CORRUPT))
+                return &f->kinds[N_KINDS - 2];
+        return &f->kinds[status];
 }
 
 static void born(void *ctx, const struct find_process *p, struct pystack *py)
@@ -185,7 +224,8 @@ static void born(void *ctx, const struct find_process *p, struct pystack *py)
                 w->sampled = true;
         else
                 pystack_close(py);
-        f->n_sampled += w->sampled;
+        w->kind = kind_of(f, w);
+        w->kind->n++;
         HASH_ADD_INT(f->watched, pid, w);
         announce(p);
 }

@@ -17,8 +17,15 @@ void fleet_free(struct fleet *fleet); /* accepts NULL */
 /* The events to be handed to find_scan(). */
 struct find_events fleet_events(struct fleet *fleet);
 
-/* How many processes are watched, and how many cannot be read. */
-void fleet_count(const struct fleet *fleet, size_t *ret_watched, size_t *ret_unreadable);
+/* Processes by state, and those that are not sampled by the reason. Strings are static. */
+struct fleet_kind {
+        const char *state, *reason;
+        uint64_t n;
+};
+const struct fleet_kind *fleet_kinds(const struct fleet *fleet, size_t *ret_n);
+
+/* What became of all ticks so far, ended windows only. */
+const struct profile_counters *fleet_counters(const struct fleet *fleet);
 
 /*
  * Ends the window: one profile for each container, and for each service outside

@@ -60,6 +60,7 @@ static const struct unit time_units[] = { { "", 1 },    { "ms", 1e-3 },  { "s", 
                                           { "m", 60 },  { "h", 3600 },   { "d", 86400 }, { NULL, 0 } };
 static const struct unit byte_units[] = { { "", 1 },          { "K", 1024.0 },          { "M", 1048576.0 },
                                           { "G", 1073741824.0 }, { "T", 1099511627776.0 }, { NULL, 0 } };
+static const struct unit per_cent[] = { { "", 1 }, { "%", 1 }, { NULL, 0 } };
 static const struct unit no_units[] = { { "", 1 }, { NULL, 0 } };
 
 static bool parse_number(const char *text, const struct unit *units, double *ret)
@@ -147,6 +148,7 @@ static int set_value(const struct usage *usage, const struct option_spec *o, con
         void *field = (char *)config + o->field;
         const struct unit *units = o->kind == OPTION_SECONDS ? time_units
                                    : o->kind == OPTION_BYTES ? byte_units
+                                   : o->kind == OPTION_PERCENT ? per_cent
                                                              : no_units;
         double value;
 
@@ -164,12 +166,13 @@ static int set_value(const struct usage *usage, const struct option_spec *o, con
                 return add_item(usage, o, text, strlen(text), false, field);
         case OPTION_NUMBER:
         case OPTION_SECONDS:
+        case OPTION_PERCENT:
         case OPTION_BYTES:
                 break;
         }
         if (!parse_number(text, units, &value) || !in_bounds(o, value))
                 return wrong_value(usage, o, text);
-        if (o->kind == OPTION_SECONDS)
+        if (o->kind == OPTION_SECONDS || o->kind == OPTION_PERCENT)
                 *(double *)field = value;
         else
                 *(uint64_t *)field = (uint64_t)value;

@@ -17,6 +17,7 @@ enum option_kind {
         OPTION_TEXT,    /* const char * */
         OPTION_NUMBER,  /* uint64_t, within min and max */
         OPTION_SECONDS, /* double: 0.5, 10, 10s, 5m, 1h, 7d; within min and max */
+        OPTION_PERCENT, /* double: 2, 0.5, 1.5%; within min and max */
         OPTION_BYTES,   /* uint64_t: 64M, 1G; within min and max */
         OPTION_PIDS,    /* struct pid_list: may be given several times, or as a list with commas */
         OPTION_LIST,    /* struct option_list: may be given several times; in the environment, one a line */

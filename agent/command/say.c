@@ -3,19 +3,22 @@
 #include "say.h"
 
 #include "command.h"
+#include "log.h"
 
 #include "nsutil/nsutil.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
-static __attribute__((format(printf, 2, 0))) void put_line(const char *prefix, const char *format, va_list args)
+static __attribute__((format(printf, 2, 0))) void put_line(const char *level, const char *format, va_list args)
 {
         char line[2048];
         int n = vsnprintf(line, sizeof line, format, args);
 
-        /* One write a line, so that lines of several threads do not mix. */
-        fprintf(stderr, "%s%s%s\n", prefix, line, n >= (int)sizeof line ? "…" : "");
+        if (n >= (int)sizeof line)
+                strcpy(line + sizeof line - sizeof "…", "…");
+        log_line(level, format, line);
 }
 
 int say_error(const char *format, ...)
@@ -23,7 +26,7 @@ int say_error(const char *format, ...)
         va_list args;
 
         va_start(args, format);
-        put_line("podflame: ", format, args);
+        put_line("error", format, args);
         va_end(args);
         return EXIT_FAILED;
 }
@@ -33,7 +36,7 @@ void say(const char *format, ...)
         va_list args;
 
         va_start(args, format);
-        put_line("podflame: ", format, args);
+        put_line("info", format, args);
         va_end(args);
 }
 
@@ -74,28 +77,40 @@ static void list_versions(char *ret, size_t size)
         }
 }
 
-int say_not_profilable(pid_t pid, int error, const struct pystack_info *info)
+void explain_not_profilable(pid_t pid, int error, const struct pystack_info *info, char *ret, size_t size)
 {
-        char why[512];
+        char more[512];
 
         switch (error) {
         case PYSTACK_E_GONE:
-                return say_error("process %d: there is no such process (any more)", pid);
+                snprintf(ret, size, "there is no such process (any more)");
+                break;
         case PYSTACK_E_DENIED:
-                explain_denial(pid, why, sizeof why);
-                return say_error("process %d: permission refused: %s", pid, why);
+                explain_denial(pid, more, sizeof more);
+                snprintf(ret, size, "permission refused: %s", more);
+                break;
         case PYSTACK_E_NOT_PYTHON:
-                return say_error("process %d: it is not a CPython process: neither its executable nor a library that "
-                                 "it has loaded holds a Python runtime%s%s", pid, info->detail[0] ? "; " : "",
-                                 info->detail);
+                snprintf(ret, size, "it is not a CPython process: neither its executable nor a library that it has "
+                                    "loaded holds a Python runtime%s%s", info->detail[0] ? "; " : "", info->detail);
+                break;
         case PYSTACK_E_UNSUPPORTED:
+                list_versions(more, sizeof more);
                 if (info->version == 0)
-                        return say_error("process %d: %s", pid, info->detail);
-                list_versions(why, sizeof why);
-                return say_error("process %d: %s (supported are %s)", pid, info->detail, why);
+                        snprintf(ret, size, "%s", info->detail);
+                else
+                        snprintf(ret, size, "%s (supported are %s)", info->detail, more);
+                break;
         default:
-                return say_error("process %d: %s", pid, pystack_strerror(error));
+                snprintf(ret, size, "%s", pystack_strerror(error));
         }
+}
+
+int say_not_profilable(pid_t pid, int error, const struct pystack_info *info)
+{
+        char why[EXPLANATION_SIZE];
+
+        explain_not_profilable(pid, error, info, why, sizeof why);
+        return say_error("process %d: %s", pid, why);
 }
 
 void format_version(uint32_t version, char *ret, size_t size)

@@ -13,6 +13,12 @@
 int say_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Room that is enough for an explanation. */
+#define EXPLANATION_SIZE 768
+
+/* Why process @pid cannot be profiled, by the error of pystack_open(), and what to do about it. */
+void explain_not_profilable(pid_t pid, int error, const struct pystack_info *info, char *ret, size_t size);
+
 /* Says why process @pid cannot be profiled, by the error of pystack_open(), and what to do about it. */
 int say_not_profilable(pid_t pid, int error, const struct pystack_info *info);
 

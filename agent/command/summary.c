@@ -8,15 +8,6 @@
 #include <stdio.h>
 #include <sys/resource.h>
 
-static void add_counters(struct profile_counters *sum, const struct profile_counters *c)
-{
-        sum->ok += c->ok;
-        sum->retried += c->retried;
-        sum->torn += c->torn;
-        sum->late += c->late;
-        sum->gone += c->gone + c->failed;
-}
-
 void summary_say(const struct profile_set *set, unsigned runs, const struct sampler *sampler)
 {
         char runs_text[48] = "";
@@ -26,7 +17,7 @@ void summary_say(const struct profile_set *set, unsigned runs, const struct samp
 
         for (size_t i = 0; i < set->n; i++) {
                 const struct profile_settings *settings = profile_settings(set->items[i]);
-                add_counters(&sum, profile_counters_of(set->items[i]));
+                profile_counters_add(&sum, profile_counters_of(set->items[i]));
                 longest = settings->duration_ns > longest ? settings->duration_ns : longest;
                 cpu = settings->mode == PROFILE_MODE_CPU;
         }
@@ -34,7 +25,7 @@ void summary_say(const struct profile_set *set, unsigned runs, const struct samp
                 snprintf(runs_text, sizeof runs_text, "%u runs of up to ", runs);
         say("%" PRIu64 " samples of %zu process%s in %s%.1f s (%s); torn %" PRIu64 ", retried %" PRIu64
             ", late %" PRIu64 ", lost %" PRIu64, sum.ok, set->n, set->n == 1 ? "" : "es", runs_text,
-            (double)longest / 1e9, sampler_describe(sampler), sum.torn, sum.retried, sum.late, sum.gone);
+            (double)longest / 1e9, sampler_describe(sampler), sum.torn, sum.retried, sum.late, sum.gone + sum.failed);
         if (sum.ok == 0)
                 say("nothing ran%s", cpu ? ": mode cpu counts no sleeping threads; --idle does" : "");
 }

@@ -48,8 +48,8 @@ static const char *const network[] = {
 };
 
 static const char *const looking[] = {
-        "capget", "kcmp", "openat2", "perf_event_open", "pidfd_open", "process_vm_readv", "sched_setaffinity",
-        "sched_setparam", "sched_setscheduler", NULL,
+        "capget", "kcmp", "openat2", "perf_event_open", "pidfd_open", "process_vm_readv", "sched_get_priority_max",
+        "sched_get_priority_min", "sched_setaffinity", "sched_setparam", "sched_setscheduler", NULL,
 };
 
 static const char *const stopping[] = { "ptrace", "wait4", "waitid", NULL };

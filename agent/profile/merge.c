@@ -146,17 +146,6 @@ static int add_attributes(struct profile *to, const struct profile *from)
         return 0;
 }
 
-static void add_counters(struct profile_counters *to, const struct profile_counters *from)
-{
-        to->ticks += from->ticks;
-        to->ok += from->ok;
-        to->retried += from->retried;
-        to->torn += from->torn;
-        to->late += from->late;
-        to->gone += from->gone;
-        to->failed += from->failed;
-}
-
 /* The span that covers both; a start of 0 is none. */
 static void unite_spans(struct profile_settings *to, const struct profile_settings *from)
 {
@@ -204,7 +193,7 @@ int profile_merge(struct profile *to, const struct profile *from, bool keep_thre
         if (r == 0)
                 r = add_attributes(to, from);
         if (r == 0) {
-                add_counters(&to->counters, &from->counters);
+                profile_counters_add(&to->counters, &from->counters);
                 add_settings(to, from);
         }
         free(maps.functions);

@@ -108,6 +108,7 @@ struct profile_counters {
 };
 struct profile_counters *profile_counters(struct profile *p);
 const struct profile_counters *profile_counters_of(const struct profile *p);
+void profile_counters_add(struct profile_counters *to, const struct profile_counters *from);
 
 /* ---- reading ------------------------------------------------------------- */
 

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Lines, in two formats, and not too many: a node with a thousand processes, or a
+ * collector that refuses everything, would fill the log with the same event. What
+ * is left out is counted and said.
+ */
+#include "log.h"
+
+#include "json.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* Of one kind, so many lines in so many seconds. */
+#define LINES_MAX 20
+#define SPAN_S    10
+
+/* Kinds there are some dozens of: what is beyond shares the last place. */
+#define KINDS_MAX 64
+
+struct kind {
+        const char *name; /* an address, of a format string */
+        time_t since;
+        unsigned lines;
+        uint64_t left_out;
+        char example[96]; /* the last one that was left out */
+};
+
+static struct {
+        pthread_mutex_t lock;
+        bool json, limited;
+        struct kind kinds[KINDS_MAX];
+        size_t n;
+        uint64_t suppressed;
+} state = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static time_t now_s(void)
+{
+        struct timespec now;
+
+        clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+        return now.tv_sec;
+}
+
+/* One write a line, so that lines of several threads do not mix. */
+static void write_line(const char *level, const char *text)
+{
+        char *json = state.json ? json_log_line(level, text) : NULL;
+
+        if (json)
+                fprintf(stderr, "%s\n", json);
+        else
+                fprintf(stderr, "podflame: %s\n", text);
+        free(json);
+}
+
+/* ---- not too many ---------------------------------------------------------------- */
+
+static void begin_span(struct kind *kind, time_t now)
+{
+        char line[160];
+
+        if (kind->left_out > 0) {
+                snprintf(line, sizeof line, "%llu more like this were left out: %s", (unsigned long long)kind->left_out,
+                         kind->example);
+                write_line("info", line);
+        }
+        kind->since = now;
+        kind->lines = 0;
+        kind->left_out = 0;
+}
+
+static struct kind *find_kind(const char *name)
+{
+        for (size_t i = 0; i < state.n; i++)
+                if (state.kinds[i].name == name)
+                        return &state.kinds[i];
+        if (state.n < KINDS_MAX)
+                state.kinds[state.n++] = (struct kind){ .name = name, .since = now_s() };
+        return &state.kinds[state.n - 1];
+}
+
+static bool is_one_too_many(const char *name, const char *text)
+{
+        struct kind *kind = find_kind(name);
+        time_t now = now_s();
+
+        if (now - kind->since >= SPAN_S)
+                begin_span(kind, now);
+        if (++kind->lines <= LINES_MAX)
+                return false;
+        kind->left_out++;
+        state.suppressed++;
+        snprintf(kind->example, sizeof kind->example, "%s", text);
+        return true;
+}
+
+/* ---- the door ----------------------------------------------------------------------- */
+
+int log_setup(const struct log_options *options, const struct usage *usage)
+{
+        bool json = options->format && strcmp(options->format, "json") == 0;
+
+        if (options->format && !json && strcmp(options->format, "text") != 0)
+                return options_wrong(usage, "--log-format: '%s' is neither text nor json", options->format);
+        state.json = json;
+        state.limited = true;
+        return -1;
+}
+
+void log_line(const char *level, const char *kind, const char *text)
+{
+        pthread_mutex_lock(&state.lock);
+        if (!state.limited || !is_one_too_many(kind, text))
+                write_line(level, text);
+        pthread_mutex_unlock(&state.lock);
+}
+
+void log_flush(bool all)
+{
+        time_t now = now_s();
+
+        pthread_mutex_lock(&state.lock);
+        for (size_t i = 0; i < state.n; i++)
+                if (all || now - state.kinds[i].since >= SPAN_S)
+                        begin_span(&state.kinds[i], now);
+        pthread_mutex_unlock(&state.lock);
+}
+
+uint64_t log_suppressed(void)
+{
+        pthread_mutex_lock(&state.lock);
+        uint64_t n = state.suppressed;
+        pthread_mutex_unlock(&state.lock);
+        return n;
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The agent's account of itself. Facts are told at every turn of its loop, so
+ * silence means that it is stuck; the budget is looked at at the end of a window,
+ * so that all samples of one stand for the same time.
+ */
+#include "vitals.h"
+
+#include "command.h"
+#include "log.h"
+#include "say.h"
+
+#include "agent/health/health.h"
+#include "agent/serve/serve.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+struct vitals {
+        struct vitals_options options;
+        struct vitals_subject subject;
+        int listen_fd; /* -1: none, or the server's by now */
+        uint16_t port;
+        struct health *health;
+        struct health_destination *destinations;
+        struct health_facts facts;
+
+        double cpu_s, at_s; /* when the present window began; at_s 0: not yet */
+        bool hopeless;      /* has been said */
+};
+
+static double now_s(clockid_t clock)
+{
+        struct timespec now;
+
+        clock_gettime(clock, &now);
+        return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* ---- opening and closing -------------------------------------------------------- */
+
+int vitals_listen(const struct vitals_options *options, const struct usage *usage, struct vitals **ret)
+{
+        struct vitals *v = calloc(1, sizeof *v);
+        char reason[512] = "";
+        int r = 0;
+
+        if (!v)
+                return say_error("out of memory");
+        v->options = *options;
+        v->listen_fd = -1;
+        *ret = v;
+        if (options->listen)
+                r = serve_listen(options->listen, &v->listen_fd, &v->port, reason, sizeof reason);
+        if (r == SERVE_E_ADDRESS)
+                return options_wrong(usage, "--listen: %s", reason);
+        return r == 0 ? -1 : say_error("%s; --listen takes another port", reason);
+}
+
+static int serve_health(struct vitals *v)
+{
+        size_t n = destinations_count(v->subject.destinations);
+        struct health_config config = { .listen_fd = v->listen_fd, .window_s = v->subject.window_s,
+                                        .n_destinations = n };
+
+        if (v->listen_fd < 0)
+                return -1;
+        v->destinations = calloc(n, sizeof *v->destinations);
+        if (!v->destinations)
+                return say_error("out of memory");
+        for (size_t i = 0; i < n; i++)
+                v->destinations[i].send = destinations_at(v->subject.destinations, i, &v->destinations[i].url);
+        config.destinations = v->destinations;
+        v->listen_fd = -1;
+        int r = health_open(&config, &v->health);
+        if (r < 0)
+                return say_error("metrics cannot be served: %s", strerror(-r));
+        const char *colon = strrchr(v->options.listen, ':');
+        say("metrics: http://%.*s:%u/metrics", (int)(colon - v->options.listen), v->options.listen, v->port);
+        return -1;
+}
+
+int vitals_open(struct vitals *v, const struct vitals_subject *subject)
+{
+        v->subject = *subject;
+        v->facts.budget = (struct health_budget){
+                .max_cpu = v->options.max_cpu / 100,
+                .max_memory = v->options.max_memory,
+                .max_rate = subject->rate,
+                .rate = subject->rate,
+        };
+        return serve_health(v);
+}
+
+void vitals_close(struct vitals *v)
+{
+        if (!v)
+                return;
+        health_close(v->health);
+        if (v->listen_fd >= 0)
+                close(v->listen_fd);
+        free(v->destinations);
+        free(v);
+}
+
+/* ---- telling ---------------------------------------------------------------------- */
+
+static void tell(struct vitals *v)
+{
+        struct health_targets targets[HEALTH_TARGETS_MAX];
+        size_t n;
+        const struct fleet_kind *kinds = fleet_kinds(v->subject.fleet, &n);
+
+        for (size_t i = 0; i < n && i < HEALTH_TARGETS_MAX; i++)
+                targets[i] = (struct health_targets){ kinds[i].state, kinds[i].reason, kinds[i].n };
+        v->facts.targets = targets;
+        v->facts.n_targets = n;
+        v->facts.samples = *fleet_counters(v->subject.fleet);
+        v->facts.log_suppressed = log_suppressed();
+        health_publish(v->health, &v->facts);
+}
+
+/* What finding and opening the processes that were there from the start has cost is not what a window costs. */
+static void begin_window(struct vitals *v)
+{
+        v->cpu_s = now_s(CLOCK_PROCESS_CPUTIME_ID);
+        v->at_s = now_s(CLOCK_MONOTONIC);
+}
+
+void vitals_beat(struct vitals *v)
+{
+        if (!v->facts.ready)
+                begin_window(v);
+        v->facts.ready = true;
+        tell(v);
+        log_flush(false);
+}
+
+/* ---- the budget ----------------------------------------------------------------------- */
+
+static void say_rate(const struct vitals *v, unsigned before, uint64_t rss)
+{
+        const struct health_budget *b = &v->facts.budget;
+
+        say("budget: the last window took %.2f %% of a CPU, %.1f MB are in memory: %u Hz instead of %u", b->cpu * 100,
+            (double)rss / 1e6, b->rate, before);
+}
+
+static void say_hopeless(struct vitals *v, bool hopeless, uint64_t rss)
+{
+        if (hopeless && !v->hopeless)
+                say("budget: at 1 Hz podflame still takes %.2f %% of a CPU and %.1f MB: --max-cpu or --max-memory is less "
+                    "than finding processes and sending profiles takes here", v->facts.budget.cpu * 100,
+                    (double)rss / 1e6);
+        v->hopeless = hopeless;
+}
+
+static void keep_to_budget(struct vitals *v)
+{
+        struct health_budget *budget = &v->facts.budget;
+        struct health_usage usage;
+        unsigned before = budget->rate;
+
+        health_usage_read(&usage);
+        struct health_advice advice = health_budget_look(budget, now_s(CLOCK_MONOTONIC) - v->at_s,
+                                                         now_s(CLOCK_PROCESS_CPUTIME_ID) - v->cpu_s, usage.rss_bytes);
+        if (advice.trim) {
+                sampler_trim(v->subject.sampler);
+                v->facts.trims++;
+                say("budget: %.1f MB are in memory: caches have been emptied", (double)usage.rss_bytes / 1e6);
+        }
+        if (advice.rate != before) {
+                sampler_set_rate(v->subject.sampler, advice.rate);
+                say_rate(v, before, usage.rss_bytes);
+        }
+        say_hopeless(v, advice.hopeless, usage.rss_bytes);
+}
+
+void vitals_end_window(struct vitals *v, bool sent)
+{
+        struct sampler_health health;
+
+        sampler_check(v->subject.sampler, &health);
+        v->facts.lost = health.lost;
+        v->facts.stalled = health.stalled;
+        v->facts.windows += sent;
+        v->facts.failed_windows += !sent;
+        keep_to_budget(v);
+        begin_window(v);
+        tell(v);
+}
