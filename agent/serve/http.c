@@ -49,6 +49,7 @@ struct serve_request {
         const char *sentence;
         char *body;
         size_t len, size, thrown_away;
+        bool too_large; /* by what its headers say of it */
 };
 
 /* ---- what routes see ------------------------------------------------------ */
@@ -181,12 +182,13 @@ static void check(struct serve_request *request, const char *method, const char 
         const char *length = serve_request_header(request, "Content-Length");
         const char *token = request->serve->config.token;
 
+        request->too_large = length && strtoull(length, NULL, 10) > request->serve->config.body_max;
         find_route(request, method, path);
         if (request->refused)
                 return;
         if (token && !request->route->open && !serve_token_matches(token, authorization))
                 refuse(request, MHD_HTTP_UNAUTHORIZED, "the bearer token is missing or wrong");
-        if (length && strtoull(length, NULL, 10) > request->serve->config.body_max)
+        if (request->too_large)
                 refuse(request, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large");
 }
 
@@ -249,7 +251,7 @@ static enum MHD_Result start_request(struct serve *serve, struct MHD_Connection 
         *ret = request;
         check(request, method, path);
         /* Such a body is not waited for; libmicrohttpd closes the connection after the answer. */
-        return request->refused == MHD_HTTP_CONTENT_TOO_LARGE ? give_answer(request) : MHD_YES;
+        return request->too_large ? give_answer(request) : MHD_YES;
 }
 
 static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, const char *path, const char *method,

@@ -14,7 +14,7 @@ struct config {
         bool flag, wide_flag;
         const char *text;
         uint64_t number, bytes;
-        double seconds;
+        double seconds, share;
         struct pid_list pids;
         struct option_list list;
 };
@@ -32,6 +32,8 @@ static const struct option_spec specs[] = {
           .max = 1e15 },
         { .name = "seconds", .letter = 's', .kind = OPTION_SECONDS, .field = FIELD(seconds), .argument = "TIME",
           .help = "time", .min = 0.001, .max = 86400 },
+        { .name = "share", .kind = OPTION_PERCENT, .field = FIELD(share), .argument = "PERCENT", .help = "a share",
+          .min = 0.1, .max = 100 },
         { .name = "pid", .letter = 'p', .kind = OPTION_PIDS, .field = FIELD(pids), .argument = "PID", .help = "pids" },
         { .name = "with", .letter = 'w', .kind = OPTION_LIST, .field = FIELD(list), .argument = "X", .help = "a list" },
         { .name = "without", .kind = OPTION_LIST, .field = FIELD(list), .argument = "X", .help = "the same list" },
@@ -95,6 +97,19 @@ Test(command_options, times)
                 cr_expect_eq(parse(times[i].line, &config, NULL), -1, "%s", times[i].line);
                 cr_expect(fabs(config.seconds - times[i].expected) < 1e-9, "%s: %g", times[i].line, config.seconds);
         }
+}
+
+Test(command_options, percents)
+{
+        struct config config = { 0 };
+
+        cr_expect_eq(parse("--share 0.5", &config, NULL), -1);
+        cr_expect(fabs(config.share - 0.5) < 1e-9, "%g", config.share);
+        cr_expect_eq(parse("--share 12%", &config, NULL), -1);
+        cr_expect(fabs(config.share - 12) < 1e-9, "%g", config.share);
+        refused("--share 0", &config, "--share: '0' is not a number from 0.1 to 100");
+        refused("--share 101%", &config, "--share");
+        refused("--share 5s", &config, "--share");
 }
 
 static const struct {

@@ -258,6 +258,7 @@ Test(send_spool, bounded_by_bytes_oldest_dropped_first)
         cr_assert_eq(c.waiting + c.lost[SEND_LOST_FULL], 20);
         cr_assert_leq(c.spool_bytes, 4000);
         cr_assert_eq(files(spool, "*.batch", path), c.waiting);
+        cr_assert_eq(c.spool_files, c.waiting);
         cr_assert_eq(stat(path, &st), 0);
         send_close(send, 0);
 
