@@ -157,7 +157,7 @@ unit: $(addprefix unit-,$(unit_rooms)) ## unit tests only
 
 # What the tests need beside the build. Every Python package comes from Debian.
 test_packages := libcriterion-dev docker.io mmdebstrap python3 python3-pytest python3-pytest-xdist python3-selenium python3-protobuf \
-                 protobuf-compiler chromium chromium-driver strace procps openssl util-linux
+                 python3-prometheus-client protobuf-compiler chromium chromium-driver strace procps openssl util-linux
 
 .PHONY: test-deps
 test-deps: deps
