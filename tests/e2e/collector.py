@@ -52,8 +52,8 @@ class Collector(Background):
         return Counter({f["name"]: f["self"] for f in self.json("top", series=series["id"], limit=1000)["functions"]})
 
 
-def agent(folder, collector_url, *options):
-    return Background(folder, "agent", "--collector", collector_url, *options)
+def agent(folder, collector_url, *options, wrap=()):
+    return Background(folder, "agent", "--collector", collector_url, *options, wrap=wrap)
 
 
 def flatten(node, path=()):

@@ -32,11 +32,11 @@ def record(*arguments, seconds=2, rate=1000):
 class Background:
     """podflame running beside the test; its output goes to files, to be read at any time."""
 
-    def __init__(self, folder, *arguments, **options):
+    def __init__(self, folder, *arguments, wrap=(), **options):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(exist_ok=True)
         with open(self.folder / "out", "wb") as out, open(self.folder / "err", "wb") as err:
-            self.process = subprocess.Popen([PODFLAME, *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=out,
+            self.process = subprocess.Popen([*wrap, PODFLAME, *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=out,
                                             stderr=err, **options)
 
     def __enter__(self):

@@ -23,10 +23,10 @@ WINDOW = 1
 class Asked:
     """An agent that answers: its metrics, as Prometheus' own parser reads them."""
 
-    def __init__(self, folder, collector_url, *options):
+    def __init__(self, folder, collector_url, *options, wrap=()):
         self.port = free_port()
         self.running = agent(folder, collector_url, "--window", "%ds" % WINDOW, "--listen",
-                             "127.0.0.1:%d" % self.port, *options)
+                             "127.0.0.1:%d" % self.port, *options, wrap=wrap)
         self.pid = self.running.process.pid
 
     def __enter__(self):
