@@ -165,9 +165,8 @@ Test(health_server, what_is_not_asked_politely_is_refused)
 
 Test(health_server, a_collector_s_url_cannot_forge_a_metric)
 {
-        char reason[SEND_REASON_SIZE];
         const char *url = "http://127.0.0.1:1/a\\b";
-        struct send_config config = { .url = url, .reason = reason, .reason_size = sizeof(reason) };
+        struct send_config config = { .client.url = url };
         struct health_destination destination = { .url = "http://x/\"} 1\nforged{a=\"\\\x01\xff" };
         struct health_facts facts = { 0 };
         struct health_usage usage;
