@@ -159,7 +159,7 @@ def main():
     arguments = parser.parse_args()
     unshared()
     resource.setrlimit(resource.RLIMIT_NOFILE, (4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
-    seconds = 10 if arguments.quick else 60
+    seconds = 10 if arguments.quick else 30
     rows = [["processes", "CPU: %", "RSS: MB", "RSS at most: MB", "descriptors", "samples/s", "all known: s",
              "CPU of the start: s"]]
     rows += [measure(n, seconds, arguments.options) for n in arguments.processes]
