@@ -173,7 +173,7 @@ static char *series_key(const struct profile *profile)
         int r;
 
         if (*container)
-                r = asprintf(&key, "container %s", container);
+                r = asprintf(&key, "container %s\n%s", container, attribute(profile, "service.name"));
         else
                 r = asprintf(&key, "service %s\n%s\n%s", attribute(profile, "service.name"),
                              attribute(profile, "process.executable.name"), attribute(profile, "host.name"));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The agent's processes. Profiles are taken by process and merged by what they
- * belong to: a container, or a service of the host.
+ * belong to: a service, and the container that it is in, if any. Most containers
+ * have one service; but processes may say that they are of another.
  */
 #include "fleet.h"
 
@@ -94,8 +95,7 @@ static bool same(const struct profile *profile, const char *key, const char *val
 static bool belongs(const struct profile *group, const struct find_process *p)
 {
         return same(group, "container.id", p->container_id) && same(group, "k8s.pod.uid", p->pod_uid) &&
-               same(group, "k8s.container.name", p->k8s_container) &&
-               (*p->container_id || same(group, "service.name", p->service));
+               same(group, "k8s.container.name", p->k8s_container) && same(group, "service.name", p->service);
 }
 
 static int group_for(struct fleet *f, const struct find_process *p, struct profile **ret)

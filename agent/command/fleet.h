@@ -28,8 +28,8 @@ const struct fleet_kind *fleet_kinds(const struct fleet *fleet, size_t *ret_n);
 const struct profile_counters *fleet_counters(const struct fleet *fleet);
 
 /*
- * Ends the window: one profile for each container, and for each service outside
- * of containers, that had samples; those of processes that ended meanwhile
+ * Ends the window: one profile for each service of each container, and for each
+ * service outside of containers, that had samples; those of processes that ended meanwhile
  * included. Appends to @ret. 0 or negative errno.
  */
 int fleet_take(struct fleet *fleet, struct profile_set *ret);

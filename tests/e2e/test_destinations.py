@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from collector import free_port
+from collector import Collector, free_port
 from interpreters import BARE_BOOKWORM, BOOKWORM
 from program import Background, eventually, podflame
 from receiver import Receiver
@@ -113,6 +113,20 @@ def test_claims_are_never_anothers_identity(start, tmp_path):
     assert told["deployment.environment"] == "test" and "k8s.pod.name" not in told
     assert by_id(huge)["service.name"] == "é" * 127
     assert not any(r.get("container.id") == "0" * 64 for r in receiver.resources())
+
+
+def test_services_of_one_container_are_told_apart(start, docker, tmp_path):
+    target = start(BOOKWORM, "split.py", environment={"OTEL_SERVICE_NAME": "first"})
+    docker.call("exec", "--detach", "--env", "OTEL_SERVICE_NAME=second", target.id, "python3", "split.py")
+    docker.call("exec", "--detach", "--env", "OTEL_SERVICE_NAME=second", target.id, "python3", "split.py")
+    with Receiver() as receiver, Collector(tmp_path / "collector") as collector, \
+            agent(tmp_path, "--collector", receiver.url, "--collector", collector.url) as pusher:
+        def services(told):
+            return sorted({r["service.name"] for r in told if r.get("container.id") == target.id})
+        eventually(lambda: services(receiver.resources()) == ["first", "second"], SECONDS, lambda: pusher.stderr)
+        eventually(lambda: sorted(s["service"] for s in collector.json("series") if s["container_id"] == target.id)
+                   == ["first", "second"], SECONDS, "the collector's series")
+        assert pusher.interrupt() == 0, pusher.stderr
 
 
 @pytest.mark.parametrize("options, status, words", [
