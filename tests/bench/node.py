@@ -35,8 +35,9 @@ NOTES = """
 Made by `node.py` on {date}: {machine}. Load average {load}.
 
 `podflame agent --rate {rate}`, its window and all else as they are by default, to the built-in collector; {busy} of the
-processes run Python without a pause, {depth} frames deep, the others sleep. The same on a node of none: the row of 0.
-**CPU** is the agent's, user and system, of one CPU, over {seconds} s, beginning two windows after the start;
+processes run Python without a pause, {depth} frames deep, the others sleep. The row of 0 is a node of none: what
+the machine's own busy CPUs, whose ticks wake podflame as well, and births take.
+**CPU** is the agent's, user and system, of one CPU, over {seconds} s, beginning two windows after all are known;
 **all known** is from the agent's start until every process is sampled, **CPU of the start** what that took.
 """
 
@@ -127,7 +128,7 @@ def measure(n, seconds, options):
     with tempfile.TemporaryDirectory() as scratch, cgroups() as make, crowd(n, make):
         folder = pathlib.Path(scratch)
         with Collector(folder / "collector") as collector, Agent(folder / "agent", collector.url, *options) as agent:
-            eventually(lambda: agent.knows(n), 60, lambda: "all are known: " + agent.stderr)
+            eventually(lambda: agent.knows(n), 300, lambda: "all are known: " + agent.stderr[-500:])
             known, start = time.monotonic() - agent.began, agent.cpu_seconds()
             time.sleep(20)
             before, ok, began = agent.cpu_seconds(), samples(agent), time.monotonic()
