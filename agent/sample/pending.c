@@ -9,11 +9,11 @@
 #include <stdlib.h>
 
 /* So much of a target's time waits at most: at low rates the few that would share a proof are not worth it. */
-#define WAIT_NS 4000000u
-#define WORTH_IT 4
+#define WAIT_NS 8000000u
+#define WORTH_IT 8
 
 /* The time of the highest rate is 50 us. */
-#define PENDING_MAX 80
+#define PENDING_MAX 160
 
 void pending_allow(struct target *t, uint64_t ns, enum profile_state state)
 {

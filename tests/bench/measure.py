@@ -12,6 +12,7 @@ import subprocess
 import time
 
 import peers
+import places
 from testbed import Unavailable
 
 GRACE_SECONDS = 4  # to start and to write, before it is interrupted; and once more before it is killed
@@ -38,6 +39,7 @@ class Process:
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",
                                             env=tool.place.environment, start_new_session=True)
+        places.started(self.process)
         self.memory = 0
 
     def look(self):

@@ -20,6 +20,17 @@ PACKAGES = {"py-spy": "0.4.3", "austin-dist": "4.0.0"}
 TESTS = PROJECT / "tests"
 DIE_WITH_US = ["setpriv", "--pdeathsig", "KILL"]
 
+autogroup = 0  # nice value of every session that the bench starts, see sched(7); set by --crowded
+
+
+def started(process):
+    """To be told of every target and every profiler, which lead sessions of their own."""
+    if autogroup:
+        with contextlib.suppress(OSError):
+            pathlib.Path("/proc/%d/autogroup" % process.pid).write_text(str(autogroup))
+
+
+
 
 def tools():
     """The folder of the peers' programs, installed on first use."""

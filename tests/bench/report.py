@@ -35,6 +35,8 @@ a number in brackets leads to the reason below the table.
 * **Start to first sample** is from the execution of the program, to 3 ms, by a target whose stack tells the time.
   *Meets a process* is of a profiler that runs already, like the agent: to find the interpreter in it, open it and
   read its first stack, once, in a fresh process of `driver.c` (nothing is cached from one process to the next).
+* `--crowded` gives targets and profilers, all the same, a larger share of the CPUs than what else runs there (autogroup
+  -15, see sched(7)). Caches are as cold as others leave them: compare within a run only.
 * Profilers run in their default mode: podflame samples the threads that run, the others all that are not idle by their
   own definition. "podflame wall" is `-m wall -i`: every thread, running or not. profiling.sampling gets
   `--all-threads` where the target has several.

@@ -17,7 +17,7 @@ import signal
 import subprocess
 import time
 
-from places import DIE_WITH_US
+from places import DIE_WITH_US, started
 
 READY_SECONDS = 20
 COUNTER_BYTES = 8 * 512
@@ -112,6 +112,7 @@ class Target:
         self.process = subprocess.Popen(
             DIE_WITH_US + self.place.command(python), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, cwd="/",
             env=dict(self.place.environment, BENCH_COUNTER=self.place.output(name)), start_new_session=True)
+        started(self.process)
         self.pid = self.process.pid
         os.set_blocking(self.process.stdout.fileno(), False)
         deadline = time.monotonic() + READY_SECONDS
