@@ -60,8 +60,6 @@ struct owed {
         uint32_t serial;
 };
 
-struct replay; /* a recording that is being read */
-
 struct pystack {
         struct pystack_reader reader;
         struct pystack_info info;
@@ -72,7 +70,7 @@ struct pystack {
         pid_t inner_pid;                                  /* in the target's own namespace */
         int64_t rseq_offset;                              /* of struct rseq from a pthread_t; 0: not known */
         uint32_t tid_offset;                              /* of the TID in struct pthread, 0: not known yet */
-        struct replay *replay;                            /* what the reader reads from, if that is a recording */
+        void (*release)(void *ctx);                       /* the reader's context goes with us; NULL: it is another's */
 
         struct code_cache codes;
         struct owed *owed; /* the code objects whose proofs have been put off, each once */
@@ -115,9 +113,6 @@ int pystack_open_location(const struct subject *subject, const struct location *
 
 /* The offset of struct rseq from a thread's pthread_t; 0: not known. */
 int64_t rseq_find(pid_t pid, const struct pystack_reader *reader);
-
-/* Accepts NULL. */
-void replay_free(struct replay *replay);
 
 static inline uint64_t word_at(const uint8_t *bytes, uint32_t offset)
 {

@@ -162,7 +162,8 @@ void pystack_close(struct pystack *py)
                 return;
         pystack_trim(py);
         free(py->owed);
-        replay_free(py->replay);
+        if (py->release)
+                py->release(py->reader.ctx);
         free(py);
 }
 

@@ -156,45 +156,37 @@ int pystack_recorder_write(const struct pystack_recorder *recorder, FILE *file)
 
 /* ---- replay ------------------------------------------------------------------------ */
 
-struct replay {
-        struct record record;
-};
-
 static ssize_t read_replay(void *ctx, void *buf, const struct iovec *remote, size_t n)
 {
-        struct replay *replay = ctx;
-
-        return record_copy(&replay->record, buf, remote, n, NULL, NULL);
+        return record_copy(ctx, buf, remote, n, NULL, NULL);
 }
 
-void replay_free(struct replay *replay)
+static void replay_free(void *ctx)
 {
-        if (!replay)
-                return;
-        record_deinit(&replay->record);
-        free(replay);
+        record_deinit(ctx);
+        free(ctx);
 }
 
 int pystack_open_recording(FILE *file, struct pystack **ret, struct pystack_info *ret_info)
 {
-        struct replay *replay = calloc(1, sizeof *replay);
+        struct record *record = calloc(1, sizeof *record);
         struct pystack_info info = { 0 };
 
-        if (!replay)
+        if (!record)
                 return -ENOMEM;
-        int e = record_parse(file, &replay->record);
+        int e = record_parse(file, record);
         if (e == 0) {
                 struct subject subject = {
-                        .inner_pid = (pid_t)replay->record.inner_pid,
-                        .reader = { .read = read_replay, .ctx = replay },
-                        .abi = (uint32_t)replay->record.abi,
+                        .inner_pid = (pid_t)record->inner_pid,
+                        .reader = { .read = read_replay, .ctx = record },
+                        .abi = (uint32_t)record->abi,
                 };
-                e = pystack_open_location(&subject, &replay->record.location, &info, ret);
+                e = pystack_open_location(&subject, &record->location, &info, ret);
         }
         *ret_info = info;
         if (e == 0)
-                (*ret)->replay = replay;
+                (*ret)->release = replay_free;
         else
-                replay_free(replay);
+                replay_free(record);
         return e;
 }
