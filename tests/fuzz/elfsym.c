@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Fuzzes elfsym with a file's bytes, as a file and as an image in memory:
- * clang -std=gnu17 -D_GNU_SOURCE -I. -g -O1 -fsanitize=fuzzer,address,undefined
- * tests/fuzz/elfsym.c elfsym/[a-z]*.c -lelf
- */
+/* Fuzzes elfsym with a file's bytes, as a file and as an image in memory. */
 #include "tests/fuzz/elfsym.h"
 
 #include <errno.h>
