@@ -103,6 +103,12 @@ static const struct find_events events = { .ctx = &seen, .born = on_born, .ended
 
 static struct find *find;
 
+/* Until it is time to look again. */
+static void await_turn(void)
+{
+        usleep(1000 * (useconds_t)find_timeout_ms(find) + 1000);
+}
+
 static void set_up(void)
 {
         cr_assert_eq(find_open_with(NULL, &by_name, &find), 0);
@@ -231,7 +237,7 @@ Test(find_scan, an_interpreter_that_starts)
         scan(0, 0);
         scan(0, 0);
         starting = 0;
-        usleep(20000);
+        await_turn();
         scan(1, 0);
         cr_expect_eq(seen.born[0].pid, pid);
         child_end(pid);
@@ -299,7 +305,7 @@ Test(find_scan, python_by_exec)
 
         scan(0, 0);
         exec_as(pid, "py-good");
-        usleep(20000);
+        await_turn();
         scan(1, 0);
         cr_expect_eq(seen.born[0].pid, pid);
         child_end(pid);
