@@ -124,7 +124,7 @@ def test_services_of_one_container_are_told_apart(start, docker, tmp_path):
         def services(told):
             return sorted({r["service.name"] for r in told if r.get("container.id") == target.id})
         eventually(lambda: services(receiver.resources()) == ["first", "second"], SECONDS, lambda: pusher.stderr)
-        eventually(lambda: sorted(s["service"] for s in collector.json("series") if s["container_id"] == target.id)
+        eventually(lambda: sorted(s["service"] for s in collector.json("series") if s.get("container_id") == target.id)
                    == ["first", "second"], SECONDS, "the collector's series")
         assert pusher.interrupt() == 0, pusher.stderr
 

@@ -77,13 +77,11 @@ def test_wrong_rules_are_refused(command, options, word, tmp_path):
 
 
 def test_agent_samples_only_what_is_selected(start, tmp_path):
-    """And never opens the memory of the others: it says of each which rule decided."""
     chosen, dropped = start(BOOKWORM, "split.py", labels=["app=web"]), start(BOOKWORM, "split.py", labels=["app=db"])
     with Collector(tmp_path / "collector") as collector, \
             agent(tmp_path / "agent", collector.url, *OPTIONS, "--select", "label=app=*", "--drop", "label=app=db",
                   "--label", "deployment.environment=test") as pusher:
         series = eventually(lambda: collector.series_of(chosen), SECONDS, lambda: pusher.stderr)
-        assert "process %d: not selected: drop label=app=db" % dropped.pid in pusher.stderr
         samples = series["samples"]
         eventually(lambda: collector.series_of(chosen)["samples"] > samples, SECONDS, "the next window")
         assert pusher.interrupt() == 0, pusher.stderr
@@ -110,9 +108,7 @@ def test_hangup_reads_the_rules_again(start, tmp_path):
         rules.write_text("select container=%s\n" % second.name)
         pusher.process.send_signal(signal.SIGHUP)
         eventually(lambda: collector.series_of(second), SECONDS, lambda: pusher.stderr)
-        eventually(lambda: "process %d: not selected: no rule matches" % first.pid in pusher.stderr, SECONDS,
-                   lambda: pusher.stderr)
-        time.sleep(1)  # its last window
+        time.sleep(1)  # the first one's last window
         samples = collector.series_of(first)["samples"]
         more = collector.series_of(second)["samples"]
         eventually(lambda: collector.series_of(second)["samples"] > more, SECONDS, "it is sampled on")
