@@ -22,6 +22,7 @@ struct pystack_thread {
         uint64_t tstate;
         uint64_t interp;
         uint64_t pthread; /* thread_id: with interp, what tells it from a successor at its address */
+        unsigned held;    /* snapshots for which the caller held it */
         uint64_t on_cpu;  /* address of the number of the CPU it was last on, int32; 0: not known */
         pid_t inner_tid;
         bool unentered; /* 3.12 on: its state does not bear the flag, but no other of its states does */

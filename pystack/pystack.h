@@ -17,7 +17,8 @@
  *
  * The target is hostile: its memory can hold anything and change at any moment.
  * Every remote length is bounded, nothing recurses over remote data, and a stack
- * is reported only if it was read twice and both readings agree.
+ * is reported only if it was read twice and both readings agree, or once with the
+ * proof that the thread could not run meanwhile (see struct pystack_hold).
  *
  * Errors: 0 success, negative -errno, positive pystack_error. A struct pystack
  * is for one thread at a time; several are independent of each other.

@@ -176,6 +176,11 @@ static int try_once(struct pystack_thread *t, const struct pystack_hold *hold, s
                         *ret = OUTCOME_TORN;
                 return e == PYSTACK_E_TORN ? 0 : e;
         case WALK_CHANGED:
+                if (s.held)
+                        t->on_cpu = 0; /* who changed it was not the thread that is held: never again */
+                *ret = OUTCOME_TORN;
+                return 0;
+        case WALK_CUT:
                 *ret = OUTCOME_TORN;
                 return 0;
         case WALK_DONE:

@@ -146,28 +146,43 @@ static bool was_held(const struct pystack_hold *hold, const uint8_t *on_cpu)
         return half_at(on_cpu, 0) == (uint32_t)hold->cpu && hold->unbroken(hold->cpu);
 }
 
-/* Appends what shows that the first reading is whole: the CPU of a thread that is held, or all again. */
-static size_t plan_check(const struct pystack_thread *t, bool held, size_t n, size_t reading)
+/* Appends what shows that the first reading is whole: all again, or the CPU of a thread that is held, or both. */
+static size_t plan_check(const struct pystack_thread *t, const struct snapshot *s, size_t n, size_t reading)
 {
         struct iovec *iov = t->py->iov;
 
-        if (held) {
-                iov[n] = remote_span(t->on_cpu, 4);
-                return n + 1;
+        if (s->twice) {
+                memcpy(iov + n, iov, reading * sizeof *iov);
+                n += reading;
         }
-        memcpy(iov + n, iov, reading * sizeof *iov);
-        return n + reading;
+        if (s->held)
+                iov[n++] = remote_span(t->on_cpu, 4);
+        return n;
 }
 
-static void tell_parts(const struct pystack *py, size_t proofs_size, bool held, struct snapshot *s)
+static void tell_parts(const struct pystack *py, size_t proofs_size, struct snapshot *s)
 {
         const struct layout *layout = &py->layout;
 
         s->first = py->buf;
         s->proofs = py->buf + s->size;
-        s->second = held ? s->first : s->proofs + proofs_size;
+        s->second = s->twice ? s->proofs + proofs_size : s->first;
         s->generation = layout->interp.code_generation != LAYOUT_NONE ? word_at(s->proofs, 0) : 0;
         s->tlbc_generation = layout->interp.tlbc_generation != LAYOUT_NONE ? half_at(s->proofs, 8) : 0;
+}
+
+/*
+ * A thread that is held is read twice all the same at first, and then from time to
+ * time: an embedder can let a thread run with the state of another one.
+ */
+#define AUDITS_AT_FIRST 16
+#define AUDIT_EVERY 16
+
+static bool is_audit(struct pystack_thread *t)
+{
+        unsigned n = t->held++;
+
+        return n < AUDITS_AT_FIRST || n % AUDIT_EVERY == 0;
 }
 
 int snapshot_take(struct pystack_thread *t, const struct pystack_hold *hold, struct snapshot *ret)
@@ -175,9 +190,8 @@ int snapshot_take(struct pystack_thread *t, const struct pystack_hold *hold, str
         struct pystack *py = t->py;
 
         for (unsigned i = 0; i < SHORT_READS_MAX; i++) {
-                struct snapshot s = { 0 };
+                struct snapshot s = { .held = hold && t->on_cpu };
                 size_t proofs_size;
-                bool held = hold && t->on_cpu;
                 size_t iov_max = 2 * (3 + (size_t)t->n_spans) + 2 + (size_t)t->n_codes * CODE_PROOFS_MAX;
                 int e = snapshot_reserve(py, iov_max, 0);
                 if (e != 0)
@@ -185,17 +199,18 @@ int snapshot_take(struct pystack_thread *t, const struct pystack_hold *hold, str
                 py->snapshots++;
                 size_t reading = plan_reading(t, py->iov, &s);
                 size_t n = reading + plan_proofs(t, py->iov + reading, &proofs_size);
-                n = plan_check(t, held, n, reading);
-                size_t want = s.size + proofs_size + (held ? 4 : s.size);
+                s.twice = !s.held || is_audit(t);
+                n = plan_check(t, &s, n, reading);
+                size_t want = s.size + proofs_size + (s.twice ? s.size : 0) + (s.held ? 4 : 0);
                 if ((e = snapshot_reserve(py, 0, want)) != 0)
                         return e;
-                ssize_t got = read_plan(py, held ? hold : NULL, n);
+                ssize_t got = read_plan(py, s.held ? hold : NULL, n);
                 if (got < 0 && got != -EFAULT)
                         return remote_error(got);
-                if ((size_t)got == want && held && !was_held(hold, py->buf + want - 4)) {
+                if ((size_t)got == want && s.held && !was_held(hold, py->buf + want - 4)) {
                         hold = NULL;
                 } else if ((size_t)got == want) {
-                        tell_parts(py, proofs_size, held, &s);
+                        tell_parts(py, proofs_size, &s);
                         *ret = s;
                         return same_thread(t, s.second) ? 0 : PYSTACK_E_GONE;
                 } else if ((e = drop_unreadable(t, py->iov, n, got < 0 ? 0 : (size_t)got)) != 0) {

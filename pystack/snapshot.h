@@ -28,6 +28,8 @@ struct snapshot {
         uint64_t generation; /* code_object_generation, 0 where there is none */
         uint32_t tlbc_generation;
         uint32_t cframe_at, chunk_at, spans_at; /* where in a reading these begin */
+        bool held;  /* the thread stood still, as far as its rseq tells */
+        bool twice; /* read twice; else both readings are the one */
         struct snapshot_window window; /* the one last looked into: neighbours lie in it, most likely */
 };
 

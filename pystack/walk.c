@@ -91,7 +91,7 @@ enum walk_result walk_frames(struct pystack_thread *t, struct snapshot *s, struc
                         };
                 frame = word_at(a, layout->frame.previous);
         }
-        return is_whole(layout, a) ? WALK_DONE : WALK_CHANGED;
+        return is_whole(layout, a) ? WALK_DONE : WALK_CUT;
 }
 
 /* A pointer outside the bytecode of any possible function: not started, or forged. */

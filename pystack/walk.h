@@ -9,7 +9,8 @@
 enum walk_result {
         WALK_DONE,
         WALK_MISSING, /* the snapshot does not hold the frame at @missing */
-        WALK_CHANGED, /* the two readings differ, or the chain was being changed: read it again a little later */
+        WALK_CHANGED, /* the two readings differ: the thread was running */
+        WALK_CUT,     /* the chain does not end where all do: the thread is at work on it */
 };
 
 struct walk {

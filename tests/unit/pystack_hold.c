@@ -10,6 +10,9 @@ SUITE(pystack_hold);
 
 #define HERE 3
 
+/* A thread is read twice at first, even if it is held: more than that, and not the one that is again. */
+#define AUDITED 20
+
 struct world {
         struct forge forge;
         struct pystack *py;
@@ -17,21 +20,24 @@ struct world {
         struct pystack_stack stack;
         uint64_t ab, cd;  /* frames of two chains that share no function */
         size_t last;      /* spans of the last read */
+        uint64_t cpu;     /* the address of the thread's */
         unsigned changes;
 };
 
 static bool is_unbroken;
+static bool came_back; /* the thread, to the reader's CPU, which was thus not running */
 
-static void nothing(void)
+static void start(void)
 {
+        came_back = false;
 }
 
 static bool unbroken(int cpu)
 {
-        return is_unbroken && cpu == HERE;
+        return is_unbroken && !came_back && cpu == HERE;
 }
 
-static const struct pystack_hold hold = { .cpu = HERE, .begin = nothing, .unbroken = unbroken };
+static const struct pystack_hold hold = { .cpu = HERE, .begin = start, .unbroken = unbroken };
 
 static void count(struct forge *forge, size_t span, size_t n)
 {
@@ -52,8 +58,8 @@ static void begin(struct world *w, const struct forge_version *version)
         uint64_t c = forge_frame(&w->forge, forge_code(&w->forge, "c", "x.py", 3), 0);
         w->cd = forge_frame(&w->forge, forge_code(&w->forge, "d", "x.py", 4), c);
         forge_run(&w->forge, w->ab);
-        w->thread->on_cpu = forge_alloc(&w->forge, 8);
-        forge_half(&w->forge, w->thread->on_cpu, HERE);
+        w->cpu = w->thread->on_cpu = forge_alloc(&w->forge, 8);
+        forge_half(&w->forge, w->cpu, HERE);
         w->forge.test = w;
         w->forge.between = count;
         is_unbroken = true;
@@ -68,7 +74,8 @@ static void end(struct world *w)
 
 static size_t spans(struct world *w, const struct pystack_hold *by)
 {
-        cr_assert_eq(pystack_sample_held(w->py, w->thread, by, 1, &w->stack), 0);
+        for (int i = 0; i < AUDITED; i++)
+                cr_assert_eq(pystack_sample_held(w->py, w->thread, by, 1, &w->stack), 0);
         w->forge.reads = 0;
         cr_assert_eq(pystack_sample_held(w->py, w->thread, by, 1, &w->stack), 0);
         cr_expect_str_eq(w->stack.frames[0].code->name, "b");
@@ -116,13 +123,15 @@ static void migrate(struct forge *forge, size_t span, size_t n)
 {
         struct world *w = forge->test;
 
-        if (w->changes++ % 5 != 1)
-                return;
-        forge_half(forge, w->thread->on_cpu, HERE + w->changes % 2);
-        if (w->changes % 2)
-                forge_run(forge, w->changes % 4 == 1 ? w->ab : w->cd);
         (void)span;
         (void)n;
+        if (w->changes++ % 5 != 1)
+                return;
+        bool away = w->changes % 2;
+        forge_half(forge, w->cpu, away ? HERE + 1 : HERE);
+        came_back = came_back || !away;
+        if (away)
+                forge_run(forge, w->changes % 4 == 1 ? w->ab : w->cd);
 }
 
 Test(pystack_hold, a_thread_that_is_taken_away_meanwhile_is_never_wrong)
@@ -138,6 +147,35 @@ Test(pystack_hold, a_thread_that_is_taken_away_meanwhile_is_never_wrong)
                         if (e == 0)
                                 cr_assert(w.stack.n == 2 && f[0].code->name[0] == f[1].code->name[0] + 1, "%s", v->name);
                 }
+                end(&w);
+        }
+}
+
+/* Another thread runs with this one's state: the one that is held stands still, but its stack does not. */
+static void jump(struct forge *forge, size_t span, size_t n)
+{
+        struct world *w = forge->test;
+
+        (void)span;
+        (void)n;
+        w->changes = w->changes * 1103515245u + 12345u;
+        forge_run(forge, w->changes >> 16 & 1 ? w->ab : w->cd);
+}
+
+Test(pystack_hold, a_hold_that_does_not_hold_is_not_believed_any_more)
+{
+        EACH_VERSION(v) {
+                struct world w;
+                begin(&w, v);
+                cr_assert_eq(pystack_sample_held(w.py, w.thread, &hold, 1, &w.stack), 0);
+                w.forge.between = jump;
+                for (int i = 0; i < 200; i++) {
+                        int e = pystack_sample_held(w.py, w.thread, &hold, 2, &w.stack);
+                        const struct pystack_frame *f = w.stack.frames;
+                        cr_assert(e == 0 || e == PYSTACK_E_TORN);
+                        cr_assert(e != 0 || f[0].code->name[0] == f[1].code->name[0] + 1, "%s", v->name);
+                }
+                cr_expect_eq(w.thread->on_cpu, 0, "%s", v->name);
                 end(&w);
         }
 }
