@@ -248,6 +248,7 @@ struct closing {
         pthread_t thread;
         bool started;
         struct send *send;
+        const struct send_config *config;
         unsigned deadline_ms;
 };
 
@@ -255,7 +256,10 @@ static void *close_one(void *ctx)
 {
         const struct closing *closing = ctx;
 
-        send_close(closing->send, closing->deadline_ms);
+        uint64_t lost = send_close(closing->send, closing->deadline_ms);
+        if (lost > 0)
+                say("collector %s did not take %llu batches in time: they are lost%s", closing->config->client.url,
+                    (unsigned long long)lost, closing->config->spool ? ", the disk did not take them" : "");
         return NULL;
 }
 
@@ -268,7 +272,8 @@ void destinations_close(struct destinations *d, unsigned deadline_ms)
                 return;
         for (size_t i = 0; i < d->n; i++) {
                 struct closing *c = &closings[i];
-                *c = (struct closing){ .send = d->items[i].send, .deadline_ms = deadline_ms };
+                *c = (struct closing){ .send = d->items[i].send, .config = &d->items[i].config,
+                                        .deadline_ms = deadline_ms };
                 c->started = c->send && pthread_create(&c->thread, NULL, close_one, c) == 0;
                 if (!c->started)
                         close_one(c);

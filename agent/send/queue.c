@@ -152,17 +152,22 @@ void send_queue_expire(struct send_queue *queue, int64_t now_ms)
         }
 }
 
+/*
+ * After an outage people want to see what happens now, so the newest comes first.
+ * One that breaks the connection whenever it is sent is no better tested for being
+ * tried again: others come before it.
+ */
 struct send_batch *send_queue_take(struct send_queue *queue, int64_t now_ms)
 {
-        struct send_batch *batch;
+        struct send_batch *batch, *next = NULL;
 
         DL_FOREACH(queue->batches, batch) {
-                if (!batch->busy && batch->next_attempt_ms <= now_ms) {
-                        batch->busy = true;
-                        return batch;
-                }
+                if (!batch->busy && batch->next_attempt_ms <= now_ms && (!next || batch->attempts <= next->attempts))
+                        next = batch;
         }
-        return NULL;
+        if (next)
+                next->busy = true;
+        return next;
 }
 
 int64_t send_queue_next_ms(const struct send_queue *queue)

@@ -3,8 +3,9 @@
 #define SEND_QUEUE_H
 
 /*
- * The queue of one destination: batches in the order of their making, bounded
- * by bytes and age. Not locked: the owner does that.
+ * The queue of one destination: batches in the order of their making, bounded by
+ * bytes and age. What has failed least goes first, and of that the newest. Not
+ * locked: the owner does that.
  */
 
 #include "agent/send/record.h"
@@ -24,6 +25,8 @@ struct send_batch {
         int64_t created_ms;       /* the same moment in CLOCK_MONOTONIC; may be before the machine's start */
         int64_t next_attempt_ms;  /* not before this moment */
         unsigned attempts;
+        long status;      /* the last answer that may come only so often */
+        unsigned answers; /* … how often it came in a row */
         unsigned halvings; /* how often what it was a part of was halved */
         bool busy;         /* taken with send_queue_take() and not settled yet */
 };
@@ -50,7 +53,7 @@ void send_queue_add(struct send_queue *queue, struct send_batch *batch);
 /* Drops what is too old. */
 void send_queue_expire(struct send_queue *queue, int64_t now_ms);
 
-/* The oldest batch whose moment has come, now busy; NULL: none. */
+/* Of the batches whose moment has come the next one, now busy; NULL: none. */
 struct send_batch *send_queue_take(struct send_queue *queue, int64_t now_ms);
 
 /* The moment at which send_queue_take() will have one; INT64_MAX: it is empty. */

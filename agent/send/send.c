@@ -45,12 +45,15 @@ int send_open(const struct send_config *config, struct send **ret)
         return 0;
 }
 
-void send_close(struct send *send, unsigned deadline_ms)
+uint64_t send_close(struct send *send, unsigned deadline_ms)
 {
+        uint64_t lost;
+
         if (!send)
-                return;
-        send_worker_stop(send->worker, deadline_ms);
+                return 0;
+        lost = send_worker_stop(send->worker, deadline_ms);
         free(send);
+        return lost;
 }
 
 void send_hurry(struct send *send)

@@ -121,7 +121,11 @@ void send_counters(struct send *send, struct send_counters *ret);
  */
 void send_hurry(struct send *send);
 
-/* Tries to deliver what waits for at most @deadline_ms, then stops; the spool keeps the rest. Accepts NULL. */
-void send_close(struct send *send, unsigned deadline_ms);
+/*
+ * Tries to deliver what waits for at most @deadline_ms, then stops; the spool
+ * keeps the rest. Returns how many batches are lost, because no disk has them.
+ * Accepts NULL.
+ */
+uint64_t send_close(struct send *send, unsigned deadline_ms);
 
 #endif

@@ -81,6 +81,8 @@ static const char *open_folder(struct send_spool *spool, int parent)
 
         if (mkdirat(parent, name, 0700) < 0 && errno != EEXIST)
                 return strerror(errno);
+        if (fsync(parent) < 0)
+                return strerror(errno);
         spool->directory = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
         if (spool->directory < 0)
                 return strerror(errno);

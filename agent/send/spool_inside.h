@@ -19,6 +19,7 @@ struct send_spool {
         const char *content_type;
         int directory, lock;
         unsigned aside; /* files that were set aside, now or earlier */
+        uint64_t aside_bytes;
 };
 
 /* 16 hex digits of nanoseconds, then the key */

@@ -15,12 +15,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Files that are set aside are for people to look at; more of them say nothing new. */
-#define ASIDE_MAX 16
+/* Files that are set aside are for people to look at; more of them say nothing new, and fill the disk. */
+#define ASIDE_MAX       16
+#define ASIDE_MAX_BYTES ((uint64_t)16 << 20)
 
 /* A file that claims to be larger is not ours. */
 #define FILE_MAX (SEND_RECORD_PREFIX_MAX + SEND_RECORD_MAX_BODY)
-
 
 static int read_all(int fd, uint8_t *data, size_t len)
 {
@@ -92,12 +92,25 @@ static int read_record(const struct send_spool *spool, const char *name, uint8_t
         return 0;
 }
 
+/* Whether there is room for it among those that are set aside. */
+static bool count_aside(struct send_spool *spool, const char *name)
+{
+        struct stat st = { 0 };
+
+        fstatat(spool->directory, name, &st, AT_SYMLINK_NOFOLLOW);
+        if (spool->aside >= ASIDE_MAX || (uint64_t)st.st_size > ASIDE_MAX_BYTES - spool->aside_bytes)
+                return false;
+        spool->aside++;
+        spool->aside_bytes += (uint64_t)st.st_size;
+        return true;
+}
+
 static void set_aside(struct send_spool *spool, const char *name)
 {
         char bad[NAME_MAX + sizeof(SPOOL_ASIDE)];
 
         snprintf(bad, sizeof(bad), "%s" SPOOL_ASIDE, name);
-        if (spool->aside++ >= ASIDE_MAX || renameat(spool->directory, name, spool->directory, bad) < 0)
+        if (!count_aside(spool, name) || renameat(spool->directory, name, spool->directory, bad) < 0)
                 unlinkat(spool->directory, name, 0);
 }
 
@@ -187,7 +200,8 @@ static int recover_entry(struct send_spool *spool, const char *name, struct send
                 return 0;
         }
         if (ends_with(name, SPOOL_ASIDE)) {
-                spool->aside++;
+                if (!count_aside(spool, name))
+                        unlinkat(spool->directory, name, 0);
                 return 0;
         }
         return recover_file(spool, name, queue, now_ms);

@@ -5,7 +5,7 @@
  *   401, 403, 404 and redirects say that the address or the credentials are wrong,
  *   not the data: batches wait (the queue is bounded) until someone repairs it;
  *   500 is tried thrice: Pyroscope answers it for outages too;
- *   429 is given up after ten attempts: Pyroscope answers it, for ever, to a
+ *   429 is given up after ten of them: Pyroscope answers it, for ever, to a
  *   profile larger than its burst size.
  *
  * 413 is for the batch as it is: its halves are other batches.
@@ -76,18 +76,26 @@ static bool is_partial(const char *body, size_t len, char *reason, size_t reason
         return rejected > 0;
 }
 
-/* Bodies come from anywhere and go to terminals and logs. */
 static void quote(const struct client_answer *answer, char *reason, size_t reason_size)
 {
         char quoted[QUOTED_MAX + 1];
         size_t n = answer->len < QUOTED_MAX ? answer->len : QUOTED_MAX;
 
-        for (size_t i = 0; i < n; i++) {
-                unsigned char c = (unsigned char)answer->body[i];
-                quoted[i] = c < 0x20 || c == 0x7f ? ' ' : (char)c;
-        }
+        for (size_t i = 0; i < n; i++)
+                quoted[i] = answer->body[i] ? answer->body[i] : ' ';
         quoted[n] = '\0';
         snprintf(reason, reason_size, n > 0 ? "HTTP status %ld: %s" : "HTTP status %ld", answer->status, quoted);
+}
+
+/* Answers come from anywhere and go to terminals and logs; a cut character is none either. */
+static void make_harmless(char *reason)
+{
+        for (; *reason; reason++) {
+                unsigned char c = (unsigned char)*reason;
+
+                if (c < 0x20 || c >= 0x7f)
+                        *reason = c < 0x80 ? ' ' : '?';
+        }
 }
 
 struct send_verdict send_judge(const struct client_answer *answer, char *reason, size_t reason_size)
@@ -103,5 +111,6 @@ struct send_verdict send_judge(const struct client_answer *answer, char *reason,
         } else {
                 snprintf(reason, reason_size, "%s", answer->error);
         }
+        make_harmless(reason);
         return verdict;
 }

@@ -17,7 +17,7 @@ enum send_fate {
 
 struct send_verdict {
         enum send_fate fate;
-        unsigned tries; /* SEND_AGAIN: refused for good after so many attempts; 0: no bound */
+        unsigned tries; /* SEND_AGAIN: refused for good after so many such answers; 0: no bound */
         bool gate;      /* it is the destination that cannot: nothing is sent to it meanwhile */
         bool down;      /* … and people should know */
         bool misused;   /* … who have to repair something first: no use in trying often */

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 #define QUEUE_DEFAULT_BYTES ((size_t)64 << 20)
 #define SPOOL_DEFAULT_BYTES ((size_t)256 << 20)
@@ -132,12 +133,30 @@ void send_worker_hurry(struct send_worker *worker)
         pthread_mutex_unlock(&worker->lock);
 }
 
-void send_worker_stop(struct send_worker *worker, unsigned deadline_ms)
+/* A disk that was full may have room again. Returns how many batches it does not take; there is no other thread. */
+static uint64_t commit_rest(struct send_worker *worker)
+{
+        struct send_batch *batch;
+        uint64_t lost = 0;
+
+        DL_FOREACH(worker->queue.batches, batch) {
+                if (batch->file)
+                        continue;
+                if (worker->spool) {
+                        send_queue_make_room(&worker->queue, send_spool_size(worker->spool, batch), true);
+                        send_worker_commit(worker, batch);
+                }
+                worker->queue.counters.spool_bytes += batch->file;
+                lost += !batch->file;
+        }
+        return lost;
+}
+
+uint64_t send_worker_stop(struct send_worker *worker, unsigned deadline_ms)
 {
         int64_t stop_at = send_now_ms() + deadline_ms;
+        uint64_t lost;
 
-        if (!worker)
-                return;
         pthread_mutex_lock(&worker->lock);
         worker->closing = true;
         worker->stop_at_ms = stop_at;
@@ -146,7 +165,9 @@ void send_worker_stop(struct send_worker *worker, unsigned deadline_ms)
 
         client_stop_at(worker->client, stop_at);
         pthread_join(worker->thread, NULL);
+        lost = commit_rest(worker);
         worker_free(worker);
+        return lost;
 }
 
 /* ---- feeding ------------------------------------------------------------- */

@@ -26,7 +26,7 @@ void send_worker_counters(struct send_worker *worker, struct send_counters *ret)
 /* Nothing waits for its next attempt any longer. */
 void send_worker_hurry(struct send_worker *worker);
 
-/* Delivers what it can within @deadline_ms, then ends the thread. Accepts NULL. */
-void send_worker_stop(struct send_worker *worker, unsigned deadline_ms);
+/* Delivers what it can within @deadline_ms, then ends the thread. Returns how many batches are lost. */
+uint64_t send_worker_stop(struct send_worker *worker, unsigned deadline_ms);
 
 #endif

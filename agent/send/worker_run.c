@@ -4,8 +4,8 @@
  * its own while later ones pass it. When it is the destination that failed,
  * nothing at all is sent until that moment (the gate), then one batch probes it.
  *
- * Waiting times have full jitter, so that the agents of a cluster do not come
- * back all at once after an outage.
+ * Waiting times have full jitter, also on top of those that a server asks for, so
+ * that the agents of a cluster do not come back all at once after an outage.
  */
 #include "agent/send/clock.h"
 #include "agent/send/verdict.h"
@@ -41,10 +41,11 @@ static int64_t backoff_ms(unsigned n)
 
 static int64_t pause_ms(const struct send_verdict *verdict, const struct client_answer *answer, unsigned failures)
 {
-        int64_t pause = verdict->misused ? BACKOFF_MAX_MS : backoff_ms(failures);
         int64_t asked = answer->retry_after < RETRY_AFTER_MAX_S ? answer->retry_after : RETRY_AFTER_MAX_S;
 
-        return pause > asked * 1000 ? pause : asked * 1000;
+        if (verdict->misused)
+                return asked * 1000 > BACKOFF_MAX_MS ? asked * 1000 : BACKOFF_MAX_MS;
+        return asked * 1000 + backoff_ms(failures);
 }
 
 static void sleep_until(struct send_worker *worker, int64_t when_ms)
@@ -140,11 +141,22 @@ static bool halve(struct send_worker *worker, const struct send_batch *batch, st
         return false;
 }
 
+/* Whether @batch has had this answer as often as makes sense. Others in between, as of an outage, do not count. */
+static bool is_worn_out(struct send_batch *batch, const struct send_verdict *verdict, long status)
+{
+        if (verdict->tries == 0)
+                return false;
+        if (batch->status != status)
+                batch->answers = 0;
+        batch->status = status;
+        return ++batch->answers >= verdict->tries;
+}
+
 /* What became of @batch; @halves are what to send in its place, or NULL. Whether it was lost. */
 static bool settle(struct send_worker *worker, struct send_batch *batch, const struct send_verdict *verdict,
                    const struct client_answer *answer, struct send_batch *halves[2])
 {
-        bool again = verdict->fate == SEND_AGAIN && (verdict->tries == 0 || batch->attempts < verdict->tries);
+        bool again = verdict->fate == SEND_AGAIN && !is_worn_out(batch, verdict, answer->status);
         struct send_queue *queue = &worker->queue;
 
         if (!verdict->gate)

@@ -137,12 +137,13 @@ Test(send_delivery, retry_after_is_respected)
         int64_t start = now_ms();
 
         send_one(send, "a");
+        server_request(server, 0);
         send_one(send, "b");
         struct send_counters c = wait_for_end(send, 2);
         cr_assert_geq(now_ms() - start, 1000);
         cr_assert_eq(c.delivered, 2);
         cr_assert_eq(c.retried, 1);
-        check_same(server_request(server, 0), server_request(server, 1));
+        check_same(server_request(server, 0), server_request(server, 2));
         send_close(send, 1000);
         cr_assert_eq(said.downs, 0);
         server_stop(server);
@@ -204,6 +205,30 @@ Test(send_delivery, endless_500_is_given_up)
         cr_assert_eq(server_requests(server), 3);
         cr_assert_eq(said.rejections, 1);
         cr_assert_eq(said.downs, 0);
+        server_stop(server);
+}
+
+/* How often it failed while the collector was away does not count when that is back and wants a moment more. */
+Test(send_delivery, an_outage_does_not_use_up_the_tries)
+{
+        static const struct step steps[] = {
+                { .status = "503 Service Unavailable" },
+                { .status = "503 Service Unavailable" },
+                { .status = "500 Internal Server Error" },
+                OK,
+        };
+        struct server *server = server_start(0, steps, 4);
+        struct said said = { 0 };
+        struct send *send = open_at(server_port(server), 0, &said);
+
+        send_one(send, "a");
+        for (size_t i = 0; i < 4; i++)
+                server_request(server, i);
+        struct send_counters c = wait_for_end(send, 1);
+        cr_assert_eq(c.delivered, 1);
+        cr_assert_eq(c.retried, 3);
+        cr_assert_eq(send_close(send, 1000), 0);
+        cr_assert_eq(said.rejections, 0);
         server_stop(server);
 }
 

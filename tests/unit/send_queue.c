@@ -33,13 +33,13 @@ static void check_sums(const struct send_queue *queue)
                                         c->lost[SEND_LOST_EXPIRED] + c->halved + c->waiting);
 }
 
-Test(send_queue, oldest_first_and_each_with_a_key)
+Test(send_queue, newest_first_and_each_with_a_key)
 {
         struct send_queue queue = { .max_bytes = 100 };
 
         push(&queue, "one", 1);
         push(&queue, "two", 2);
-        struct send_batch *one = send_queue_take(&queue, 5), *two = send_queue_take(&queue, 5);
+        struct send_batch *two = send_queue_take(&queue, 5), *one = send_queue_take(&queue, 5);
         cr_assert_eq(memcmp(one->body, "one", 3), 0);
         cr_assert_eq(memcmp(two->body, "two", 3), 0);
         cr_assert_null(send_queue_take(&queue, 5));
@@ -60,7 +60,7 @@ Test(send_queue, full_queue_drops_the_oldest)
         push(&queue, "cccc", 3);
         cr_assert_eq(queue.counters.lost[SEND_LOST_FULL], 1);
         cr_assert_eq(queue.counters.waiting_bytes, 8);
-        cr_assert_eq(memcmp(send_queue_take(&queue, 5)->body, "bbbb", 4), 0);
+        cr_assert_eq(memcmp(queue.batches->body, "bbbb", 4), 0);
         check_sums(&queue);
         send_queue_deinit(&queue);
 }
@@ -70,8 +70,8 @@ Test(send_queue, what_is_being_sent_is_not_dropped)
         struct send_queue queue = { .max_bytes = 10 };
 
         push(&queue, "aaaa", 1);
-        push(&queue, "bbbb", 2);
         struct send_batch *busy = send_queue_take(&queue, 2);
+        push(&queue, "bbbb", 2);
         push(&queue, "cccccc", 3);
         cr_assert_eq(queue.counters.lost[SEND_LOST_FULL], 1);
         cr_assert_eq(queue.batches, busy);
@@ -124,6 +124,27 @@ Test(send_queue, a_failed_batch_waits_and_others_pass_it)
         send_queue_deinit(&queue);
 }
 
+/* One that fails whenever it is tried is no obstacle, though it is the destination that seems to fail. */
+Test(send_queue, what_has_failed_least_goes_first)
+{
+        struct send_queue queue = { .max_bytes = 100 };
+
+        push(&queue, "old", 1);
+        push(&queue, "bad", 2);
+        struct send_batch *bad = send_queue_take(&queue, 5);
+        bad->attempts++;
+        send_queue_put_back(&queue, bad, 10);
+        struct send_batch *old = send_queue_take(&queue, 10);
+        cr_assert_neq(old, bad);
+        send_queue_delivered(&queue, old);
+        push(&queue, "new", 20);
+        struct send_batch *new = send_queue_take(&queue, 20);
+        cr_assert_neq(new, bad);
+        send_queue_delivered(&queue, new);
+        cr_assert_eq(send_queue_take(&queue, 20), bad);
+        send_queue_deinit(&queue);
+}
+
 /* Whatever happens, the sums agree and the bound holds except for what is busy. */
 Test(send_queue, sums_agree_after_any_sequence)
 {
@@ -160,9 +181,9 @@ Test(send_queue, too_old_is_dropped)
         struct send_queue queue = { .max_bytes = 100, .max_age_ms = 50 };
 
         push(&queue, "one", -20);
+        struct send_batch *one = send_queue_take(&queue, 10);
         push(&queue, "two", 0);
         push(&queue, "three", 40);
-        struct send_batch *one = send_queue_take(&queue, 10);
         send_queue_expire(&queue, 50);
         cr_assert_eq(queue.counters.lost[SEND_LOST_EXPIRED], 0, "what is being sent stays");
         send_queue_expire(&queue, 51);
@@ -182,16 +203,16 @@ Test(send_queue, halves_take_the_place_of_the_whole)
         struct send_batch *halves[2];
 
         push(&queue, "whole", 1);
-        push(&queue, "next", 2);
         struct send_batch *whole = send_queue_take(&queue, 5);
+        push(&queue, "next", 2);
         cr_assert_eq(send_batch_new(strdup("who"), 3, true, 1, &halves[0]), 0);
         cr_assert_eq(send_batch_new(strdup("le"), 2, true, 1, &halves[1]), 0);
         send_queue_halved(&queue, whole, halves);
         cr_assert_eq(queue.counters.halved, 1);
         cr_assert_eq(queue.counters.queued, 4);
-        cr_assert_eq(send_queue_take(&queue, 5), halves[0]);
-        cr_assert_eq(send_queue_take(&queue, 5), halves[1]);
-        cr_assert_eq(memcmp(send_queue_take(&queue, 5)->body, "next", 4), 0);
+        cr_assert_eq(queue.batches, halves[0]);
+        cr_assert_eq(halves[0]->next, halves[1]);
+        cr_assert_eq(memcmp(halves[1]->next->body, "next", 4), 0);
         check_sums(&queue);
         send_queue_deinit(&queue);
 }

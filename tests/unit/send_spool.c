@@ -212,6 +212,37 @@ Test(send_spool, what_is_no_batch_is_set_aside)
         remove_directory(spool);
 }
 
+/* However large and many they are, what is set aside does not fill the disk. */
+Test(send_spool, what_is_set_aside_is_bounded)
+{
+        struct server *server = server_start(0, away, 1);
+        char spool[64], path[256], other[512];
+        struct send_counters c;
+        struct stat st;
+
+        make_directory(spool);
+        leave(spool, server, 1);
+        cr_assert_eq(files(spool, "*.batch", path), 1);
+        *strrchr(path, '/') = '\0';
+        for (int i = 0; i < 40; i++) {
+                snprintf(other, sizeof(other), "%s/%02d.batch", path, i);
+                write_text(other, "no batch");
+                cr_assert_eq(truncate(other, i < 3 ? 10 << 20 : 100), 0);
+        }
+        struct send *send = open_spool(spool, server_port(server), NULL);
+        send_counters(send, &c);
+        cr_assert_eq(c.spool_set_aside, 40);
+        send_close(send, 0);
+        cr_assert_eq(files(spool, "*.bad", path), 16);
+        *strrchr(path, '/') = '\0';
+        snprintf(other, sizeof(other), "%s/00.batch.bad", path);
+        cr_assert_eq(stat(other, &st), 0, "the first large one is kept");
+        snprintf(other, sizeof(other), "%s/01.batch.bad", path);
+        cr_assert_lt(stat(other, &st), 0);
+        server_stop(server);
+        remove_directory(spool);
+}
+
 /* A file that is damaged or gone while its batch waits. */
 Test(send_spool, damaged_under_way)
 {
@@ -338,6 +369,42 @@ Test(send_spool, a_full_disk_leaves_memory)
         server = server_start(port, ok, 1);
         send_close(send, 5000);
         cr_assert_eq(server_requests(server), 20, "memory and disk alike");
+        server_stop(server);
+        umount(spool);
+        remove_directory(spool);
+}
+
+/* What a full disk did not take is offered to it again at the end. */
+Test(send_spool, room_at_the_end_is_used)
+{
+        struct server *server = server_start(0, away, 1);
+        char spool[64], path[256];
+        struct send_counters c;
+
+        make_directory(spool);
+        if (!mount_small(spool)) {
+                server_stop(server);
+                remove_directory(spool);
+                cr_skip("no privilege to mount a small disk");
+        }
+        struct send *send = open_spool(spool, server_port(server), NULL);
+        for (int i = 0; i < 20; i++)
+                send_one(send, "work");
+        send_counters(send, &c);
+        cr_assert_gt(c.spool_failed, 5);
+        cr_assert_eq(send_close(send, 100), c.spool_failed, "these are lost");
+
+        send = open_spool(spool, server_port(server), NULL);
+        for (int i = 0; i < 5; i++)
+                send_one(send, "work");
+        snprintf(path, sizeof(path), "%s/big", spool);
+        cr_assert_eq(unlink(path), 0);
+        cr_assert_eq(send_close(send, 100), 0);
+        send = open_spool(spool, server_port(server), NULL);
+        send_counters(send, &c);
+        cr_assert_geq(c.recovered, 5);
+        cr_assert_eq(c.recovered, c.waiting);
+        send_close(send, 0);
         server_stop(server);
         umount(spool);
         remove_directory(spool);

@@ -106,4 +106,10 @@ Test(send_verdict, reasons_are_short_and_printable)
         cr_assert_eq(strlen(reason), strlen("HTTP status 422: ") + 200);
         judge(200, "{\"partialSuccess\":{\"rejectedProfiles\":\"3\",\"errorMessage\":\"too old\"}}", 68, reason);
         cr_assert_str_eq(reason, "3 profiles rejected: too old");
+        static const char forged[] = "{\"partialSuccess\":{\"rejectedProfiles\":1,\"errorMessage\":"
+                                     "\"a\\u001b[2Jb\\u009bc\\nd\\u202ee\"}}";
+        judge(200, forged, sizeof(forged) - 1, reason);
+        cr_assert_str_eq(reason, "1 profiles rejected: a [2Jb??c d???e");
+        judge(400, "\xff\x9b" "2J", 4, reason);
+        cr_assert_str_eq(reason, "HTTP status 400: ??2J");
 }
