@@ -18,6 +18,15 @@ def free_port():
         return probe.getsockname()[1]
 
 
+@contextlib.contextmanager
+def silent_port():
+    """A port on which nobody listens, until the caller does: no other program gets it meanwhile."""
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]
+
+
 class Collector(Background):
     def __init__(self, folder, port=None):
         self.port = port or free_port()

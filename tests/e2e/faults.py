@@ -113,6 +113,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
 class Listener(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.connections = []
+
+    def process_request(self, connection, address):
+        self.connections.append(connection)
+        super().process_request(connection, address)
+
+    def break_off(self):
+        """Ends the connections that clients keep, too."""
+        for connection in self.connections:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
     def handle_error(self, *_):
         pass  # an agent that is killed breaks off its requests
 
@@ -153,6 +167,7 @@ class Server:
         self.released.set()
         self.http.shutdown()
         self.http.server_close()
+        self.http.break_off()
 
 
 def script(*answers):

@@ -10,7 +10,7 @@ import time
 import pytest
 
 import faults
-from collector import agent, free_port
+from collector import agent, silent_port
 from faults import CLOSING, CUT, HOLD, OK, PARTIAL, RESET, TRUNCATED, Server, busy_for, busy_until, refusal, script
 from interpreters import BARE_BOOKWORM
 from program import eventually
@@ -149,9 +149,10 @@ def test_killed_at_any_moment(target, tmp_path):
 def test_collector_away_under_load(start, tmp_path):
     """Nobody listens for a while; then every window arrives, the newest first."""
     targets = [start(BARE_BOOKWORM, "split.py") for _ in range(3)]
-    port, spool = free_port(), tmp_path / "spool"
+    spool = tmp_path / "spool"
     spool.mkdir()
-    with agent(tmp_path / "agent", "http://127.0.0.1:%d" % port, *OPTIONS, "--spool", spool) as pusher:
+    with silent_port() as port, \
+            agent(tmp_path / "agent", "http://127.0.0.1:%d" % port, *OPTIONS, "--spool", spool) as pusher:
         eventually(lambda: len(batches_in(spool)) >= 6, 60, lambda: "batches wait on disk: " + pusher.stderr)
         waiting = batches_in(spool)
         with Server(script(OK), port) as server:
