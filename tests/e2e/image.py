@@ -55,12 +55,13 @@ def granted():
     return capabilities["add"]
 
 
-def arguments(collector):
-    """The agent's arguments in the manifest, but for the collector, and made for tests that are short."""
+def arguments(collector, targets):
+    """The agent's arguments in the manifest, with another collector, made for short tests of @targets only."""
     words = manifests.container(manifests.daemonset())["args"]
+    more = ["--window=1s", "--rate=499", *["--select=container=" + target.id for target in targets]]
     changed = {"--collector": collector, "--listen": "127.0.0.1:9464", "--max-cpu": "50"}
     return ["%s=%s" % (name, changed[name]) if (name := word.partition("=")[0]) in changed else word
-            for word in words] + ["--window=1s", "--rate=499"]
+            for word in words] + more
 
 
 def names_of_containers(docker):
@@ -121,10 +122,10 @@ class Collector(InDocker):
         return found[0] if found else None
 
 
-def agent_in_docker(docker, image, collector, capabilities):
+def agent_in_docker(docker, image, collector, capabilities, targets):
     mounts = ["--volume=%s:%s:ro" % (path, path) for path in names_of_containers(docker)]
-    return InDocker(docker, image, arguments("http://127.0.0.1:4318"), *["--cap-add=" + c for c in capabilities],
-                    "--user=0", "--pid=host", "--security-opt=apparmor=unconfined", "--tmpfs=" + SPOOL,
+    return InDocker(docker, image, arguments("http://127.0.0.1:4318", targets),
+                    *["--cap-add=" + c for c in capabilities], "--user=0", "--pid=host", "--security-opt=apparmor=unconfined", "--tmpfs=" + SPOOL,
                     "--network=container:" + collector.id, "--env=PODFLAME_DOCKER_ROOT=" + docker.root, *mounts)
 
 
@@ -170,7 +171,7 @@ def realtime_group(name):
 class Containerd:
     """The agent as containerd runs it for Kubernetes: exactly these capabilities, its default seccomp profile."""
 
-    def __init__(self, docker, root, collector, capabilities):
+    def __init__(self, docker, root, collector, capabilities, targets):
         socket = containerd_of(docker)
         if not socket or not shutil.which("ctr"):
             must_skip("no containerd: apt-get install containerd")
@@ -180,7 +181,8 @@ class Containerd:
         self.log = self.stack.enter_context(tempfile.TemporaryFile())
         spool = self.stack.enter_context(tempfile.TemporaryDirectory(prefix="podflame-spool-"))
         group = self.stack.enter_context(realtime_group(self.name))
-        mounts = [(path, path, "rbind:ro") for path in names_of_containers(docker)] + [(spool, SPOOL, "rbind")]
+        mounts = [(path, path, "rbind:ro") for path in names_of_containers(docker)]
+        mounts.append((spool, SPOOL, "rbind"))
         options = ["--rm", "--read-only", "--seccomp", "--rootfs", "--cgroup=" + group,
                    "--with-ns=pid:/proc/self/ns/pid", "--with-ns=network:/proc/%d/ns/net" % collector.pid,
                    "--env=PODFLAME_DOCKER_ROOT=" + docker.root]
@@ -188,7 +190,7 @@ class Containerd:
         options += ["--cap-drop=CAP_" + c for c in USUAL if c not in capabilities]
         options += ["--mount=type=bind,src=%s,dst=%s,options=%s" % mount for mount in mounts]
         self.process = subprocess.Popen([*self.ctr, "run", *options, str(root), self.name, "/usr/bin/podflame",
-                                         *arguments("http://127.0.0.1:4318")],
+                                         *arguments("http://127.0.0.1:4318", targets)],
                                         stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
 
     def __enter__(self):
