@@ -25,7 +25,9 @@ def {name}(seconds):
         for _ in range(200):
             pass
 """
-exec(HERE.format(name="outer"))
+space = {}
+exec(HERE.format(name="outer"), space)
+outer = space["outer"]
 
 
 def create(gil):
