@@ -160,4 +160,7 @@ struct profile_set {
 int profile_set_add(struct profile_set *set, struct profile *profile); /* takes ownership on success */
 void profile_set_deinit(struct profile_set *set);                      /* accepts {0} */
 
+/* Two sets against each other. */
+#include "compare.h"
+
 #endif

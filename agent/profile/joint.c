@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Like a merge, but functions lose their lines and the folder of their checkout, so
+ * that those of one name in one file are one; and what is idle is left out. Stacks
+ * are walked once a run.
+ */
+#include "joint.h"
+
+#include "inside.h"
+#include "paths.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What samplers report that know only that nothing ran. */
+#define IDLE "(idle)"
+
+#define NS_PER_S 1e9
+
+struct adding {
+        struct joint *joint;
+        const struct paths *paths;
+        enum profile_side side;
+        size_t run; /* in the joint's order */
+        const struct profile *from;
+        profile_id *frames; /* by frame id of the source */
+        profile_id *path;   /* of the stack that is being translated */
+};
+
+static int translate_frames(struct adding *a)
+{
+        size_t deepest = 0;
+
+        a->frames = calloc(profile_frames(a->from) + 1, sizeof(*a->frames));
+        for (uint32_t id = 1; a->frames && id <= profile_frames(a->from); id++) {
+                struct profile_function key = *profile_function(a->from, profile_frame(a->from, id)->function);
+                profile_id function;
+
+                key.file = profile_paths_relative(a->paths, a->side, key.file);
+                key.first_line = 0;
+
+                int r = profile_try_function(a->joint->stacks, &key, &function);
+
+                if (r == 0)
+                        r = profile_try_frame(a->joint->stacks, function, 0, &a->frames[id]);
+                if (r < 0)
+                        return r;
+        }
+        for (uint32_t id = 1; id <= profile_stacks(a->from); id++) {
+                size_t n;
+
+                profile_stack(a->from, id, &n);
+                deepest = n > deepest ? n : deepest;
+        }
+        a->path = calloc(deepest + 1, sizeof(*a->path));
+        return a->frames && a->path ? 0 : -ENOMEM;
+}
+
+static bool is_active(const struct adding *a, const struct profile_sample *sample)
+{
+        size_t n;
+        const profile_id *frames = profile_stack(a->from, sample->stack, &n);
+        profile_id leaf = profile_frame(a->from, frames[0])->function;
+
+        return sample->state == PROFILE_RUNNING && strcmp(profile_function(a->from, leaf)->name, IDLE) != 0;
+}
+
+static int translate_stack(struct adding *a, profile_id stack, profile_id *ret)
+{
+        size_t n;
+        const profile_id *frames = profile_stack(a->from, stack, &n);
+
+        for (size_t i = 0; i < n; i++)
+                a->path[i] = a->frames[frames[i]];
+        return profile_try_stack(a->joint->stacks, a->path, n, ret);
+}
+
+/* The time of a sample: its own, or that of the period. */
+static double seconds_of(const struct profile *p, const struct profile_sample *sample)
+{
+        if (sample->nanoseconds > 0)
+                return (double)sample->nanoseconds / NS_PER_S;
+        return (double)sample->count * (double)profile_settings(p)->period_ns / NS_PER_S;
+}
+
+static int add_run(struct adding *a, uint64_t **ret_counts)
+{
+        uint64_t *counts = calloc(profile_stacks(a->from) + profile_stacks(a->joint->stacks) + 1, sizeof(*counts));
+        int r = counts ? translate_frames(a) : -ENOMEM;
+
+        for (size_t i = 0; r == 0 && i < profile_samples(a->from); i++) {
+                const struct profile_sample *sample = profile_sample(a->from, i);
+                profile_id stack;
+
+                if (!is_active(a, sample))
+                        continue;
+                r = translate_stack(a, sample->stack, &stack);
+                if (r < 0)
+                        break;
+                counts[stack] += sample->count;
+                a->joint->samples[a->run] += sample->count;
+                a->joint->seconds[a->run] += seconds_of(a->from, sample);
+        }
+        free(a->frames);
+        free(a->path);
+        *ret_counts = counts;
+        return r;
+}
+
+/* ---- hits ------------------------------------------------------------------- */
+
+/* A run's counts by stack id, as long as the joint was when it had been added. */
+struct run_counts {
+        uint64_t *counts;
+        size_t n;
+        enum profile_side side;
+};
+
+static void count_stack(struct joint *joint, size_t run, profile_id stack, uint64_t count, profile_id *seen)
+{
+        size_t n;
+        const profile_id *frames = profile_stack(joint->stacks, stack, &n);
+
+        joint_hits(joint, profile_frame(joint->stacks, frames[0])->function, PROFILE_SELF)[run] += count;
+        for (size_t i = 0; i < n; i++) {
+                profile_id function = profile_frame(joint->stacks, frames[i])->function;
+
+                if (seen[function - 1] == stack)
+                        continue;
+                seen[function - 1] = stack;
+                joint_hits(joint, function, PROFILE_TOTAL)[run] += count;
+        }
+}
+
+static int count_hits(struct joint *joint, const struct run_counts *runs, size_t n)
+{
+        size_t functions = profile_functions(joint->stacks);
+        profile_id *seen = calloc(functions + 1, sizeof(*seen));
+
+        joint->hits = calloc((functions + 1) * PROFILE_MEASURES * n, sizeof(*joint->hits));
+        joint->counts = calloc(profile_stacks(joint->stacks) + 1, sizeof(*joint->counts));
+        if (!seen || !joint->hits || !joint->counts) {
+                free(seen);
+                return -ENOMEM;
+        }
+        for (size_t run = 0; run < n; run++) {
+                memset(seen, 0, (functions + 1) * sizeof(*seen));
+                for (uint32_t id = 1; id <= runs[run].n; id++) {
+                        uint64_t count = runs[run].counts[id];
+
+                        if (count == 0)
+                                continue;
+                        joint->counts[id][runs[run].side] += count;
+                        count_stack(joint, run, id, count, seen);
+                }
+        }
+        free(seen);
+        return 0;
+}
+
+/* ---- from beginning to end ------------------------------------------------------ */
+
+static int add_side(struct joint *joint, const struct profile_set *set, enum profile_side side,
+                    const struct paths *paths, struct run_counts *runs)
+{
+        size_t first = side == PROFILE_BASE ? 0 : joint->runs[PROFILE_BASE];
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < set->n; i++) {
+                struct adding adding = {
+                        .joint = joint,
+                        .paths = paths,
+                        .side = side,
+                        .run = first + i,
+                        .from = set->items[i],
+                };
+
+                r = add_run(&adding, &runs[first + i].counts);
+                runs[first + i].n = profile_stacks(joint->stacks);
+                runs[first + i].side = side;
+        }
+        return r;
+}
+
+int profile_joint_make(const struct profile_set sides[static PROFILE_SIDES], struct joint *ret)
+{
+        struct joint joint = {.runs = {sides[PROFILE_BASE].n, sides[PROFILE_NEW].n}, .stacks = profile_new()};
+        size_t n = joint.runs[PROFILE_BASE] + joint.runs[PROFILE_NEW];
+        struct run_counts *runs = calloc(n + 1, sizeof(*runs));
+        struct paths paths;
+        int r = profile_paths_learn(sides, &paths);
+
+        joint.samples = calloc(n + 1, sizeof(*joint.samples));
+        joint.seconds = calloc(n + 1, sizeof(*joint.seconds));
+        if (!joint.stacks || !runs || !joint.samples || !joint.seconds)
+                r = -ENOMEM;
+        for (int side = 0; r == 0 && side < PROFILE_SIDES; side++)
+                r = add_side(&joint, &sides[side], (enum profile_side)side, &paths, runs);
+        if (r == 0)
+                r = count_hits(&joint, runs, n);
+        for (size_t i = 0; runs && i < n; i++)
+                free(runs[i].counts);
+        free(runs);
+        if (r == 0)
+                *ret = joint;
+        else
+                profile_joint_deinit(&joint);
+        return r;
+}
+
+void profile_joint_deinit(struct joint *joint)
+{
+        profile_free(joint->stacks);
+        free(joint->counts);
+        free(joint->samples);
+        free(joint->hits);
+        free(joint->seconds);
+        *joint = (struct joint){0};
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A comparison to a verdict. A regression that was found is one, however little was
+ * sampled; but that none was found means something only if it would have been.
+ */
+#include "inside.h"
+#include "statistics.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Regressions whose causes are looked for: people read fewer. */
+#define CAUSES_MAX 64
+
+static const char *const names[] = {
+        [PROFILE_PASS] = "pass",
+        [PROFILE_REGRESSION] = "regression",
+        [PROFILE_INVALID] = "invalid",
+        [PROFILE_INCONCLUSIVE] = "inconclusive",
+};
+
+const char *profile_verdict_name(enum profile_verdict verdict)
+{
+        return names[verdict];
+}
+
+/* ---- causes ------------------------------------------------------------------- */
+
+static bool leads_through(const struct profile_cause *cause, profile_id function)
+{
+        for (size_t i = 0; i < cause->path_n; i++)
+                if (cause->path[i] == function)
+                        return true;
+        return false;
+}
+
+/* A function whose callers share its growth has it as the end of its path. */
+static int find_cause(const struct profile_comparison *c, const struct profile_compared *row,
+                      enum profile_measure measure, struct profile_cause *ret)
+{
+        struct profile_cause cause = {.function = row, .measure = measure, .regressions = 1};
+        int r = profile_growth_path(c, row->function, measure, &cause.path, &cause.path_n);
+
+        if (r == 0 && !leads_through(&cause, row->function)) {
+                profile_id *longer = reallocarray(cause.path, cause.path_n + 1, sizeof(*longer));
+
+                if (longer) {
+                        longer[cause.path_n++] = row->function;
+                        cause.path = longer;
+                } else {
+                        free(cause.path);
+                        r = -ENOMEM;
+                }
+        }
+        if (r == 0)
+                *ret = cause;
+        return r;
+}
+
+static bool same_path(const struct profile_cause *a, const struct profile_cause *b)
+{
+        return a->path_n == b->path_n && memcmp(a->path, b->path, a->path_n * sizeof(*a->path)) == 0;
+}
+
+/* The function that is named is the innermost regression on the path. */
+static void join(struct profile_cause *known, const struct profile_cause *cause)
+{
+        size_t at = 0, known_at = 0;
+
+        for (size_t i = 0; i < known->path_n; i++) {
+                at = known->path[i] == cause->function->function ? i : at;
+                known_at = known->path[i] == known->function->function ? i : known_at;
+        }
+        if (at > known_at) {
+                known->function = cause->function;
+                known->measure = cause->measure;
+        }
+        known->regressions++;
+}
+
+static int add_cause(const struct profile_comparison *c, const struct profile_compared *row,
+                     enum profile_measure measure, struct profile_judgement *judgement)
+{
+        struct profile_cause cause;
+        int r = find_cause(c, row, measure, &cause);
+
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < judgement->causes_n; i++) {
+                if (!same_path(&judgement->causes[i], &cause))
+                        continue;
+                join(&judgement->causes[i], &cause);
+                free(cause.path);
+                return 0;
+        }
+        judgement->causes[judgement->causes_n++] = cause;
+        return 0;
+}
+
+/* ---- what would have been found ---------------------------------------------------- */
+
+/* How many times as many samples would be needed to keep the promise of @change. */
+static double samples_wanted(const struct profile_criteria *criteria, const struct profile_change *change)
+{
+        double promised = criteria->sensitivity * change->threshold;
+
+        if (change->share[PROFILE_BASE] + promised >= 1)
+                return 1; /* there is no such growth */
+        return pow(change->detectable / promised, 2);
+}
+
+static void look_for_weakness(const struct profile_criteria *criteria, const struct profile_compared *row,
+                              struct profile_judgement *judgement)
+{
+        bool blind = false;
+
+        for (int measure = 0; measure < PROFILE_MEASURES; measure++) {
+                double wanted = row->by[measure].tested ? samples_wanted(criteria, &row->by[measure]) : 1;
+
+                blind |= wanted > 1;
+                if (wanted <= judgement->more)
+                        continue;
+                judgement->more = wanted;
+                judgement->weakest = row;
+                judgement->weakest_measure = (enum profile_measure)measure;
+        }
+        judgement->blind += blind;
+}
+
+/* ---- the verdict --------------------------------------------------------------------- */
+
+static enum profile_verdict decide(const struct profile_comparison *c, const struct profile_judgement *judgement)
+{
+        if (judgement->regressions > 0)
+                return PROFILE_REGRESSION;
+        if (judgement->blind > 0 || c->tested[PROFILE_SELF] + c->tested[PROFILE_TOTAL] == 0)
+                return PROFILE_INCONCLUSIVE;
+        return PROFILE_PASS;
+}
+
+int profile_judge(const struct profile_comparison *comparison, struct profile_judgement *ret)
+{
+        struct profile_judgement judgement = {.more = 1};
+        int r = 0;
+
+        judgement.causes = calloc(CAUSES_MAX, sizeof(*judgement.causes));
+        if (!judgement.causes)
+                return -ENOMEM;
+        for (size_t i = 0; r == 0 && i < comparison->n; i++) {
+                const struct profile_compared *row = &comparison->functions[i];
+
+                if (row->allowed)
+                        continue;
+                look_for_weakness(&comparison->criteria, row, &judgement);
+                judgement.regressions += row->by[PROFILE_SELF].regression || row->by[PROFILE_TOTAL].regression;
+                for (int measure = 0; r == 0 && measure < PROFILE_MEASURES; measure++)
+                        if (row->by[measure].regression && judgement.causes_n < CAUSES_MAX)
+                                r = add_cause(comparison, row, (enum profile_measure)measure, &judgement);
+        }
+        if (r < 0) {
+                profile_judgement_deinit(&judgement);
+                return r;
+        }
+        judgement.verdict = decide(comparison, &judgement);
+        *ret = judgement;
+        return 0;
+}
+
+void profile_judgement_deinit(struct profile_judgement *judgement)
+{
+        for (size_t i = 0; i < judgement->causes_n; i++)
+                free(judgement->causes[i].path);
+        free(judgement->causes);
+        *judgement = (struct profile_judgement){0};
+}
+
+/* ---- cost ------------------------------------------------------------------------------- */
+
+bool profile_cost_of(const struct profile_comparison *comparison, double units, struct profile_cost *ret)
+{
+        const double *const seconds[PROFILE_SIDES] = {comparison->seconds[PROFILE_BASE],
+                                                      comparison->seconds[PROFILE_NEW]};
+        struct statistics_means means;
+
+        if (comparison->runs[PROFILE_BASE] < 2 || comparison->runs[PROFILE_NEW] < 2)
+                return false;
+        profile_welch(seconds, comparison->runs, &means);
+
+        double base = means.mean[PROFILE_BASE];
+
+        if (base <= 0 || means.mean[PROFILE_NEW] <= 0)
+                return false;
+        *ret = (struct profile_cost){
+                .mean = {base / units, means.mean[PROFILE_NEW] / units},
+                .change = means.change / base,
+                .low = means.low / base,
+                .high = means.high / base,
+                .p = means.p,
+        };
+        return true;
+}
