@@ -129,7 +129,7 @@ $(GEN)/%.html: $(npm) $(wildcard $(flame)/* agent/collect/page/*)
 	$(say) BUNDLE $@
 	$(Q)mkdir -p $(GEN) && NODE_PATH=build/npm/node_modules node $(flame)/bundle.cjs $(filter %/$*.html,$^) $@
 
-$(B)/agent/format/pprof.o $(B)/tests/unit/format_pprof.o: $(GEN)/pprof.pb-c.h
+$(B)/agent/format/pprof.o $(B)/agent/format/pprof_read.o $(B)/tests/unit/format_pprof.o: $(GEN)/pprof.pb-c.h
 $(B)/agent/format/html.o: $(GEN)/flame.html
 $(B)/agent/collect/page.o: $(GEN)/page.html
 

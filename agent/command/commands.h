@@ -7,6 +7,8 @@
 int record_run(int argc, char **argv);
 int dump_run(int argc, char **argv);
 int ps_run(int argc, char **argv);
+int diff_run(int argc, char **argv);
+int check_run(int argc, char **argv);
 int agent_run(int argc, char **argv);
 int collector_run(int argc, char **argv);
 

@@ -63,6 +63,14 @@ static const struct unit byte_units[] = { { "", 1 },          { "K", 1024.0 },  
 static const struct unit per_cent[] = { { "", 1 }, { "%", 1 }, { NULL, 0 } };
 static const struct unit no_units[] = { { "", 1 }, { NULL, 0 } };
 
+static const struct unit *const units_of[] = {
+        [OPTION_NUMBER] = no_units,
+        [OPTION_SECONDS] = time_units,
+        [OPTION_PERCENT] = per_cent,
+        [OPTION_BYTES] = byte_units,
+        [OPTION_REAL] = no_units,
+};
+
 static bool parse_number(const char *text, const struct unit *units, double *ret)
 {
         char *end;
@@ -146,10 +154,6 @@ static bool in_bounds(const struct option_spec *o, double value)
 static int set_value(const struct usage *usage, const struct option_spec *o, const char *text, void *config)
 {
         void *field = (char *)config + o->field;
-        const struct unit *units = o->kind == OPTION_SECONDS ? time_units
-                                   : o->kind == OPTION_BYTES ? byte_units
-                                   : o->kind == OPTION_PERCENT ? per_cent
-                                                             : no_units;
         double value;
 
         switch (o->kind) {
@@ -162,17 +166,19 @@ static int set_value(const struct usage *usage, const struct option_spec *o, con
         case OPTION_PIDS:
                 return parse_pids(text, field) ? -1 : wrong_value(usage, o, text);
         case OPTION_LIST:
+        case OPTION_WORDS:
                 forget_environment(o, field);
                 return add_item(usage, o, text, strlen(text), false, field);
         case OPTION_NUMBER:
         case OPTION_SECONDS:
         case OPTION_PERCENT:
         case OPTION_BYTES:
+        case OPTION_REAL:
                 break;
         }
-        if (!parse_number(text, units, &value) || !in_bounds(o, value))
+        if (!parse_number(text, units_of[o->kind], &value) || !in_bounds(o, value))
                 return wrong_value(usage, o, text);
-        if (o->kind == OPTION_SECONDS || o->kind == OPTION_PERCENT)
+        if (o->kind == OPTION_SECONDS || o->kind == OPTION_PERCENT || o->kind == OPTION_REAL)
                 *(double *)field = value;
         else
                 *(uint64_t *)field = (uint64_t)value;
@@ -214,7 +220,7 @@ static int parse_environment(const struct usage *usage, void *config)
                 const char *text = variable(o);
                 if (!text || (o->kind == OPTION_FLAG && strcmp(text, "0") == 0))
                         continue;
-                int r = o->kind == OPTION_LIST
+                int r = o->kind == OPTION_LIST || o->kind == OPTION_WORDS
                                 ? add_lines(usage, o, text, (struct option_list *)((char *)config + o->field))
                                 : set_value(usage, o, text, config);
                 if (r >= 0)
@@ -225,7 +231,8 @@ static int parse_environment(const struct usage *usage, void *config)
 
 static void make_getopt(const struct usage *usage, struct option *longs, char *shorts)
 {
-        *shorts++ = '+'; /* options end at the first argument: it may be a command to run */
+        if (!usage->anywhere)
+                *shorts++ = '+'; /* options end at the first argument: it may be a command to run */
         *shorts++ = ':';
         *shorts++ = 'h';
         for (size_t i = 0; i < usage->n; i++) {
@@ -253,6 +260,16 @@ static const struct option_spec *find_spec(const struct usage *usage, int c)
         return NULL;
 }
 
+/* The words behind the first one, up to the next option. */
+static int take_words(const struct usage *usage, const struct option_spec *o, int argc, char **argv, void *config)
+{
+        int r = -1;
+
+        while (r < 0 && o->kind == OPTION_WORDS && optind < argc && argv[optind][0] != '-')
+                r = set_value(usage, o, argv[optind++], config);
+        return r;
+}
+
 int options_parse(const struct usage *usage, int argc, char **argv, void *config, int *ret_rest)
 {
         struct option longs[OPTIONS_MAX + 2];
@@ -276,6 +293,8 @@ int options_parse(const struct usage *usage, int argc, char **argv, void *config
                         return options_wrong(usage, c == '?' ? "there is no option '%s'" : "'%s' needs a value",
                                              argv[optind > at ? optind - 1 : at]);
                 r = set_value(usage, o, optarg, config);
+                if (r < 0)
+                        r = take_words(usage, o, argc, argv, config);
         }
         *ret_rest = optind;
         return r;

@@ -21,6 +21,8 @@ enum option_kind {
         OPTION_BYTES,   /* uint64_t: 64M, 1G; within min and max */
         OPTION_PIDS,    /* struct pid_list: may be given several times, or as a list with commas */
         OPTION_LIST,    /* struct option_list: may be given several times; in the environment, one a line */
+        OPTION_WORDS,   /* the same, and each time it takes all words up to the next option */
+        OPTION_REAL,    /* double, within min and max */
 };
 
 struct pid_list {
@@ -28,8 +30,8 @@ struct pid_list {
         size_t n;
 };
 
-/* Of the agent's longest list, the rules, a file has room for more. */
-#define OPTION_LIST_MAX 64
+/* Of the agent's longest list, the rules, a file has room for more; of profiles, 200 runs are many. */
+#define OPTION_LIST_MAX 256
 
 /* Several options may share a list, which keeps the order of all of them. */
 struct option_list {
@@ -58,11 +60,13 @@ struct usage {
         const char *text;     /* what it does */
         const struct option_spec *options;
         size_t n;
+        bool anywhere; /* options may stand behind arguments, too */
 };
 
 /*
  * Fills @config (defaults already in it) from the environment, then from the
- * command line, which replaces what the environment says of the same option. @ret_rest is the index of the first argument that is no option.
+ * command line, which replaces what the environment says of the same option.
+ * @ret_rest is the index of the first argument that is no option.
  * Returns -1 to go on, or the exit status: after -h, or after an error that has
  * been printed.
  */

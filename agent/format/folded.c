@@ -6,9 +6,10 @@
  * the count, and digits before that for a second count: a leaf therefore never
  * ends in a space and digits, and a lone name that does is put in parentheses.
  */
+#include "folded.h"
+
 #include "escape.h"
 #include "formats.h"
-#include "walk.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -23,7 +24,7 @@ static bool ends_like_a_count(const char *name)
         return k < len && (k == 0 || name[k - 1] == ' ');
 }
 
-static void write_frame(const struct walk_frame *frame, FILE *out)
+void folded_frame(const struct walk_frame *frame, FILE *out)
 {
         const char *name = *frame->name ? frame->name : "?";
         bool bare = !*frame->file && !frame->line;
@@ -50,7 +51,7 @@ static int write_line(void *ctx, const struct walk_frame *frames, size_t n, uint
         for (size_t i = 0; i < n; i++) {
                 if (i > 0)
                         putc(';', out);
-                write_frame(&frames[i], out);
+                folded_frame(&frames[i], out);
         }
         fprintf(out, " %" PRIu64 "\n", count);
         return 0;

@@ -4,6 +4,8 @@
  * either. The page comes from flame/ by way of esbuild and is embedded here; the
  * profile goes where its placeholder stands, as {"meta", "tree"}.
  */
+#include "html.h"
+
 #include "embed.h"
 #include "escape.h"
 #include "formats.h"
@@ -18,7 +20,7 @@
 
 EMBED(format_html_page, "/flame.html");
 
-static void write_member(const char *key, const char *value, FILE *out)
+void html_write_member(const char *key, const char *value, FILE *out)
 {
         escape_json(key, out);
         putc(':', out);
@@ -34,7 +36,7 @@ static void write_resource(const struct profile *p, FILE *out)
                 profile_attribute_at(p, i, &key, &value);
                 if (i > 0)
                         putc(',', out);
-                write_member(key, value, out);
+                html_write_member(key, value, out);
         }
         putc('}', out);
 }
@@ -42,10 +44,10 @@ static void write_resource(const struct profile *p, FILE *out)
 /* Times in milliseconds: in nanoseconds they would not fit JavaScript's numbers. */
 static void write_settings(const struct profile_settings *settings, FILE *out)
 {
-        write_member("mode", profile_mode_name(settings->mode), out);
+        html_write_member("mode", profile_mode_name(settings->mode), out);
         if (settings->engine) {
                 putc(',', out);
-                write_member("engine", settings->engine, out);
+                html_write_member("engine", settings->engine, out);
         }
         fprintf(out, ",\"period_ns\":%" PRIu64 ",\"start_ms\":%" PRIu64 ",\"duration_ms\":%" PRIu64,
                 settings->period_ns, settings->start_ns / NS_PER_MS, settings->duration_ns / NS_PER_MS);
@@ -57,7 +59,7 @@ static void write_meta(const struct profile_set *set, FILE *out)
 
         summary_of(set, &summary);
         putc('{', out);
-        write_member("version", PODFLAME_VERSION, out);
+        html_write_member("version", PODFLAME_VERSION, out);
         putc(',', out);
         write_settings(&summary.settings, out);
         fprintf(out, ",\"samples\":%" PRIu64 ",\"counters\":{", summary.samples);
@@ -73,7 +75,7 @@ static void write_meta(const struct profile_set *set, FILE *out)
         fputs("]}", out);
 }
 
-static int html_write(const struct profile_set *set, FILE *out)
+int html_write_page(int (*write)(const void *what, FILE *out), const void *what, FILE *out)
 {
         size_t len = (size_t)(format_html_page_end - format_html_page);
         const char *place = memmem(format_html_page, len, PLACEHOLDER, strlen(PLACEHOLDER));
@@ -81,16 +83,29 @@ static int html_write(const struct profile_set *set, FILE *out)
         if (!place)
                 return -EINVAL;
         fwrite(format_html_page, 1, (size_t)(place - format_html_page), out);
+        int r = write(what, out);
+        if (r)
+                return r;
+        place += strlen(PLACEHOLDER);
+        fwrite(place, 1, (size_t)(format_html_page_end - place), out);
+        return escape_finish(out);
+}
+
+static int write_profile(const void *what, FILE *out)
+{
+        const struct profile_set *set = what;
+
         fputs("{\"meta\":", out);
         write_meta(set, out);
         fputs(",\"tree\":", out);
         int r = format_write_tree(set, out);
-        if (r)
-                return r;
         putc('}', out);
-        place += strlen(PLACEHOLDER);
-        fwrite(place, 1, (size_t)(format_html_page_end - place), out);
-        return escape_finish(out);
+        return r;
+}
+
+static int html_write(const struct profile_set *set, FILE *out)
+{
+        return html_write_page(write_profile, set, out);
 }
 
 const struct format format_html = {

@@ -8,6 +8,8 @@
  * is known when it closes, so "value" comes last. Depth costs an array, not the
  * C stack.
  */
+#include "tree.h"
+
 #include "escape.h"
 #include "format.h"
 #include "walk.h"
@@ -22,6 +24,7 @@
 struct path {
         size_t start, n; /* in struct tree's steps: root first */
         uint64_t count;
+        uint64_t base; /* the other side's, in a comparison */
 };
 
 struct tree {
@@ -31,6 +34,7 @@ struct tree {
         struct path *paths;
         size_t paths_n, paths_capacity;
         profile_id *by_rank;
+        bool compared; /* nodes have a base */
 };
 
 /* @array with room for @wanted items; NULL: out of memory, @array is as it was. */
@@ -77,6 +81,25 @@ static int add_path(void *ctx, const struct walk_frame *frames, size_t n, uint64
                         return -ENOMEM;
                 tree->steps[tree->steps_n++] = id;
         }
+        return 0;
+}
+
+/* Its functions are the comparison's own. */
+static int add_compared(struct tree *tree, const struct profile_comparison *c, profile_id stack)
+{
+        size_t n;
+        const profile_id *frames = profile_stack(c->stacks, stack, &n);
+
+        if (make_room(tree, n))
+                return -ENOMEM;
+        tree->paths[tree->paths_n++] = (struct path){
+                .start = tree->steps_n,
+                .n = n,
+                .count = c->counts[stack][PROFILE_NEW],
+                .base = c->counts[stack][PROFILE_BASE],
+        };
+        while (n-- > 0)
+                tree->steps[tree->steps_n++] = profile_frame(c->stacks, frames[n])->function;
         return 0;
 }
 
@@ -147,22 +170,27 @@ static void open_node(const struct tree *tree, uint32_t rank, bool first, FILE *
                 fprintf(out, ",\"line\":%" PRIu32, f->first_line);
 }
 
-static void close_node(uint64_t value, bool has_children, FILE *out)
-{
-        fprintf(out, "%s,\"value\":%" PRIu64 "}", has_children ? "]" : "", value);
-}
-
 /* A node on the way from the root to where the writing is. */
 struct level {
-        uint64_t value;
+        uint64_t value, base;
         bool has_children;
 };
 
-static void close_levels(struct level *levels, size_t *depth, size_t keep, FILE *out)
+static void close_node(const struct tree *tree, const struct level *level, FILE *out)
+{
+        if (level->has_children)
+                putc(']', out);
+        if (tree->compared)
+                fprintf(out, ",\"base\":%" PRIu64, level->base);
+        fprintf(out, ",\"value\":%" PRIu64 "}", level->value);
+}
+
+static void close_levels(const struct tree *tree, struct level *levels, size_t *depth, size_t keep, FILE *out)
 {
         for (; *depth > keep; (*depth)--) {
-                close_node(levels[*depth].value, levels[*depth].has_children, out);
+                close_node(tree, &levels[*depth], out);
                 levels[*depth - 1].value += levels[*depth].value;
+                levels[*depth - 1].base += levels[*depth].base;
         }
 }
 
@@ -175,6 +203,7 @@ static void open_levels(const struct tree *tree, struct level *levels, size_t *d
                 levels[*depth + 1] = (struct level){ 0 };
         }
         levels[*depth].value += path->count;
+        levels[*depth].base += path->base;
 }
 
 /* levels[0] is the root, which is no function. */
@@ -187,11 +216,11 @@ static void write_nodes(const struct tree *tree, struct level *levels, FILE *out
                 const struct path *path = &tree->paths[i];
 
                 if (i > 0)
-                        close_levels(levels, &depth, common_prefix(tree->steps, &path[-1], path), out);
+                        close_levels(tree, levels, &depth, common_prefix(tree->steps, &path[-1], path), out);
                 open_levels(tree, levels, &depth, path, out);
         }
-        close_levels(levels, &depth, 0, out);
-        close_node(levels[0].value, levels[0].has_children, out);
+        close_levels(tree, levels, &depth, 0, out);
+        close_node(tree, &levels[0], out);
 }
 
 static int write_sorted(struct tree *tree, FILE *out)
@@ -213,6 +242,13 @@ static int write_sorted(struct tree *tree, FILE *out)
         return 0;
 }
 
+static void deinit(struct tree *tree)
+{
+        free(tree->steps);
+        free(tree->paths);
+        free(tree->by_rank);
+}
+
 int format_write_tree(const struct profile_set *set, FILE *out)
 {
         struct tree tree = { .functions = profile_new() };
@@ -221,8 +257,19 @@ int format_write_tree(const struct profile_set *set, FILE *out)
         if (r == 0)
                 r = write_sorted(&tree, out);
         profile_free(tree.functions);
-        free(tree.steps);
-        free(tree.paths);
-        free(tree.by_rank);
+        deinit(&tree);
+        return r ? r : escape_finish(out);
+}
+
+int tree_write_compared(const struct profile_comparison *c, FILE *out)
+{
+        struct tree tree = { .functions = c->stacks, .compared = true };
+        int r = 0;
+
+        for (uint32_t id = 1; r == 0 && id <= profile_stacks(c->stacks); id++)
+                r = add_compared(&tree, c, id);
+        if (r == 0)
+                r = write_sorted(&tree, out);
+        deinit(&tree);
         return r ? r : escape_finish(out);
 }

@@ -73,6 +73,16 @@ struct estimates {
         struct statistics_proportions by[PROFILE_MEASURES];
 };
 
+/* How many times as many samples would be needed to keep the promise. */
+static double samples_wanted(const struct profile_criteria *criteria, const struct profile_change *change)
+{
+        double promised = criteria->sensitivity * change->threshold;
+
+        if (change->share[PROFILE_BASE] + promised >= 1)
+                return 1; /* there is no such growth */
+        return fmax(1, pow(change->detectable / promised, 2));
+}
+
 static int correct(struct profile_comparison *c, const struct estimates *estimates, enum profile_measure which)
 {
         double **p = calloc(c->n + 1, sizeof(*p));
@@ -100,6 +110,7 @@ static int correct(struct profile_comparison *c, const struct estimates *estimat
                 change->regression = change->p < alpha && change->change >= change->threshold;
                 change->detectable = profile_detectable(&estimates[i].by[which], half_way, alpha / (double)n,
                                                         c->criteria.power);
+                change->more = samples_wanted(&c->criteria, change);
         }
         return r;
 }

@@ -50,6 +50,7 @@ struct profile_change {
         double p;          /* of this growth by chance, corrected for the number of tests (Holm) */
         double threshold;  /* the least growth that matters */
         double detectable; /* the least growth that would be detected with the wanted power */
+        double more;       /* times as many samples that would keep the promise of a pass; 1: these do */
         bool regression;   /* significant, and not below the threshold */
 };
 

@@ -7,7 +7,6 @@
 #include "statistics.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,28 +100,17 @@ static int add_cause(const struct profile_comparison *c, const struct profile_co
 
 /* ---- what would have been found ---------------------------------------------------- */
 
-/* How many times as many samples would be needed to keep the promise of @change. */
-static double samples_wanted(const struct profile_criteria *criteria, const struct profile_change *change)
-{
-        double promised = criteria->sensitivity * change->threshold;
-
-        if (change->share[PROFILE_BASE] + promised >= 1)
-                return 1; /* there is no such growth */
-        return pow(change->detectable / promised, 2);
-}
-
-static void look_for_weakness(const struct profile_criteria *criteria, const struct profile_compared *row,
-                              struct profile_judgement *judgement)
+static void look_for_weakness(const struct profile_compared *row, struct profile_judgement *judgement)
 {
         bool blind = false;
 
         for (int measure = 0; measure < PROFILE_MEASURES; measure++) {
-                double wanted = row->by[measure].tested ? samples_wanted(criteria, &row->by[measure]) : 1;
+                double more = row->by[measure].more;
 
-                blind |= wanted > 1;
-                if (wanted <= judgement->more)
+                blind |= more > 1;
+                if (more <= judgement->more)
                         continue;
-                judgement->more = wanted;
+                judgement->more = more;
                 judgement->weakest = row;
                 judgement->weakest_measure = (enum profile_measure)measure;
         }
@@ -153,7 +141,7 @@ int profile_judge(const struct profile_comparison *comparison, struct profile_ju
 
                 if (row->allowed)
                         continue;
-                look_for_weakness(&comparison->criteria, row, &judgement);
+                look_for_weakness(row, &judgement);
                 judgement.regressions += row->by[PROFILE_SELF].regression || row->by[PROFILE_TOTAL].regression;
                 for (int measure = 0; r == 0 && measure < PROFILE_MEASURES; measure++)
                         if (row->by[measure].regression && judgement.causes_n < CAUSES_MAX)

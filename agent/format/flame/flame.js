@@ -7,10 +7,13 @@
 //   const graph = flame(element, tree, { noun: "sample" });
 //   graph.update(otherTree);  // keeps the search and, as far as it goes, the zoom
 //   graph.destroy();
+//
+// A tree of two profiles has been prepared by difference.js.
 
 import flamegraph from "d3-flame-graph";
 import { select } from "d3-selection";
 import { colour, dimmed, matched } from "./colours.js";
+import * as difference from "./difference.js";
 import { element } from "./dom.js";
 import { counted, percent } from "./numbers.js";
 
@@ -56,16 +59,20 @@ function self(node) {
   return node.data.value - (node.data.children || []).reduce((sum, child) => sum + child.value, 0);
 }
 
-function describe(node, noun) {
-  const { name, file, line, value } = node.data;
+function rows(node, noun) {
   const all = node.ancestors().at(-1).data.value;
   const cell = (text) => element("td", {}, text);
   const row = (label, n) =>
     element("tr", {}, element("th", {}, label), cell(percent(n, all)), cell(counted(n, noun)));
+  return [row("Total", node.data.value), row("Self", self(node))];
+}
+
+function describe(node, noun) {
+  const { name, file, line, shares } = node.data;
   return [
     element("strong", {}, name),
     file ? element("span", { class: "flame-place" }, place(file, line)) : null,
-    element("table", {}, element("tbody", {}, row("Total", value), row("Self", self(node)))),
+    element("table", {}, element("tbody", {}, ...(shares ? difference.rows(node.data) : rows(node, noun)))),
   ].filter(Boolean);
 }
 
@@ -162,9 +169,10 @@ export function flame(parent, tree, { noun = "sample" } = {}) {
   let zoomed = [];
 
   function paint(node) {
-    const { name, file } = node.data;
+    const { name, file, shares } = node.data;
     if (node.highlight) return matched(darkQuery.matches);
-    return root.hasAttribute("data-searching") ? dimmed(darkQuery.matches) : colour(name, file, darkQuery.matches);
+    if (root.hasAttribute("data-searching")) return dimmed(darkQuery.matches);
+    return shares ? difference.paint(node.data, darkQuery.matches) : colour(name, file, darkQuery.matches);
   }
 
   function draw(data) {
@@ -206,7 +214,8 @@ export function flame(parent, tree, { noun = "sample" } = {}) {
     const all = select(canvas).datum();
     const sum = mark(all, term && pattern(term));
     root.toggleAttribute("data-searching", Boolean(term));
-    bar.matched.textContent = term ? `${percent(sum, all.data.value)} matched, ${counted(sum, noun)}` : "";
+    const samples = all.data.shares ? "" : `, ${counted(sum, noun)}`;
+    bar.matched.textContent = term ? `${percent(sum, all.data.value)} matched${samples}` : "";
     redraw();
   }
 

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The page of the html format: what was profiled and how well, then the graph.
-// The profile stands in the page as {meta, tree}; see html.c for what meta holds.
+// The profile stands in the page as {meta, tree}; see html.c for what meta holds, and
+// report_html.c for what it holds of two profiles.
 
 import { colour } from "./colours.js";
+import { prepare, swatch } from "./difference.js";
 import { element } from "./dom.js";
 import { flame } from "./flame.js";
 import { count, duration, percent } from "./numbers.js";
@@ -63,30 +65,46 @@ function facts(meta) {
   ].filter(([, value]) => value);
 }
 
-function showHeader(parent, meta) {
-  const list = facts(meta).map(([label, value, detail]) =>
+// What was judged, or only compared.
+function comparedFacts({ sides, verdict }) {
+  const of = ({ samples, runs }) => `${count(samples)} in ${count(runs)} run${runs === 1 ? "" : "s"}`;
+  const both = (text) => sides.map(text).join(" → ");
+  return [
+    ["Verdict", verdict],
+    ["Samples", sides[0].runs && both(of)],
+    ["Lost", both(({ lost }) => percent(lost, 1))],
+  ].filter(([, value]) => value);
+}
+
+function showHeader(parent, heading, text, facts) {
+  const list = facts.map(([label, value, detail]) =>
     element("div", { title: detail }, element("dt", {}, label), element("dd", {}, value)),
   );
   parent.append(
     element("div", { class: "brand" }, "podflame"),
-    element("h1", {}, title(meta.resources)),
-    element("p", { class: "about" }, about(meta.resources)),
+    element("h1", {}, heading),
+    element("p", { class: "about" }, text),
     element("dl", { class: "facts" }, ...list),
   );
-  document.title = `${title(meta.resources)} · podflame`;
+  document.title = `${heading} · podflame`;
 }
 
-function key(text, file) {
-  const swatch = () => `--swatch: ${colour("", file, window.matchMedia("(prefers-color-scheme: dark)").matches)}`;
+function key(text, paint) {
   const node = element("span", { class: "key" }, text);
-  node.style.cssText = swatch();
+  node.style.cssText = `--swatch: ${paint(window.matchMedia("(prefers-color-scheme: dark)").matches)}`;
   return node;
 }
 
 function showFooter(parent, meta) {
+  const keys = meta.sides
+    ? ["grown", "shrunk", "same"].map((direction) => key(direction, (dark) => swatch(direction, dark)))
+    : [
+        key("the program", (dark) => colour("", "main.py", dark)),
+        key("libraries", (dark) => colour("", "/usr/lib/python3/os.py", dark)),
+      ];
   parent.append(
-    key("the program", "main.py"),
-    key("libraries", "/usr/lib/python3/os.py"),
+    ...keys,
+    meta.sides ? element("span", {}, "Width: the mean of both shares") : "",
     element("span", {}, "Click a frame to zoom"),
     element("span", {}, element("kbd", {}, "Ctrl F"), " search, ", element("kbd", {}, "Esc"), " back"),
     element("span", {}, `podflame ${meta.version}`),
@@ -94,6 +112,12 @@ function showFooter(parent, meta) {
 }
 
 const { meta, tree } = JSON.parse(document.getElementById("profile").textContent);
-showHeader(document.getElementById("header"), meta);
+const header = document.getElementById("header");
+if (meta.sides) {
+  showHeader(header, meta.sides.map(({ name }) => name).join(" → "), meta.sentence, comparedFacts(meta));
+  prepare(tree, meta.sides);
+} else {
+  showHeader(header, title(meta.resources), about(meta.resources), facts(meta));
+}
 flame(document.getElementById("flame"), tree);
 showFooter(document.getElementById("footer"), meta);

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The list of allowances: small, read once, looked through for each function. */
+#include "allow.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* Lines that allow something: a list of more is no list of exceptions. */
+#define ALLOWANCES_MAX 1000
+
+int allow_day(long long time)
+{
+        time_t seconds = (time_t)time;
+        struct tm day;
+
+        if (!gmtime_r(&seconds, &day))
+                return 0;
+        return (day.tm_year + 1900) * 10000 + (day.tm_mon + 1) * 100 + day.tm_mday;
+}
+
+/* "YYYY-MM-DD" of the calendar; 0 if it is none. */
+static int parse_day(const char *text, size_t len)
+{
+        struct tm day = { 0 };
+        int year, month, mday, end = 0;
+        char copy[sizeof "2026-12-31"];
+
+        if (len != sizeof copy - 1)
+                return 0;
+        memcpy(copy, text, len);
+        copy[len] = '\0';
+        if (strspn(copy, "0123456789-") != len || sscanf(copy, "%4d-%2d-%2d%n", &year, &month, &mday, &end) != 3 ||
+            (size_t)end != len)
+                return 0;
+        day.tm_year = year - 1900;
+        day.tm_mon = month - 1;
+        day.tm_mday = mday;
+        timegm(&day); /* carries what is too much over: then it was no day */
+        return day.tm_mon == month - 1 && day.tm_mday == mday ? year * 10000 + month * 100 + mday : 0;
+}
+
+static int wrong(char *reason, size_t line, const char *why)
+{
+        snprintf(reason, ALLOW_REASON_SIZE, "line %zu: %s", line, why);
+        return -1;
+}
+
+static int add(struct allow *allow, const char *function, size_t len, int day, size_t line, char *reason)
+{
+        struct allowance *items;
+        char *copy;
+
+        if (allow->n == ALLOWANCES_MAX)
+                return wrong(reason, line, "too many lines");
+        items = reallocarray(allow->items, allow->n + 1, sizeof *items);
+        if (!items)
+                return wrong(reason, line, strerror(ENOMEM));
+        allow->items = items;
+        copy = strndup(function, len);
+        if (!copy)
+                return wrong(reason, line, strerror(ENOMEM));
+        allow->items[allow->n++] = (struct allowance){ .function = copy, .last_day = day };
+        return 0;
+}
+
+/* The line without its comment and the space around it. */
+static size_t strip(const char **line, size_t len)
+{
+        const char *text = *line;
+
+        for (size_t i = 0; i < len; i++)
+                if (text[i] == '#' && (i == 0 || isspace((unsigned char)text[i - 1])))
+                        len = i;
+        while (len > 0 && isspace((unsigned char)*text)) {
+                text++;
+                len--;
+        }
+        while (len > 0 && isspace((unsigned char)text[len - 1]))
+                len--;
+        *line = text;
+        return len;
+}
+
+static int parse_line(struct allow *allow, const char *line, size_t len, size_t number, char *reason)
+{
+        len = strip(&line, len);
+        if (len == 0)
+                return 0;
+
+        size_t date = 0, name;
+
+        while (date < len && !isspace((unsigned char)line[date]))
+                date++;
+        for (name = date; name < len && isspace((unsigned char)line[name]);)
+                name++;
+
+        int day = parse_day(line, date);
+
+        if (day == 0)
+                return wrong(reason, number, "it does not begin with a day of the form 2026-12-31");
+        if (name == len)
+                return wrong(reason, number, "it names no function: 2026-12-31 file.py:function");
+        return add(allow, line + name, len - name, day, number, reason);
+}
+
+int allow_parse(const char *text, struct allow *ret, char reason[static ALLOW_REASON_SIZE])
+{
+        struct allow allow = { 0 };
+        size_t number = 1;
+        int r = 0;
+
+        for (const char *line = text; r == 0 && *line; number++) {
+                size_t len = strcspn(line, "\n");
+
+                r = parse_line(&allow, line, len, number, reason);
+                line += len + (line[len] == '\n');
+        }
+        if (r == 0)
+                *ret = allow;
+        else
+                allow_deinit(&allow);
+        return r;
+}
+
+void allow_deinit(struct allow *allow)
+{
+        for (size_t i = 0; i < allow->n; i++)
+                free(allow->items[i].function);
+        free(allow->items);
+        *allow = (struct allow){ 0 };
+}
+
+/* Equal, or @key has folders before it. */
+static bool names(const char *function, const char *key)
+{
+        size_t n = strlen(function), len = strlen(key);
+
+        return len >= n && strcmp(key + len - n, function) == 0 && (len == n || key[len - n - 1] == '/');
+}
+
+void allow_apply(struct allow *allow, int today, struct profile_comparison *comparison)
+{
+        for (size_t i = 0; i < allow->n; i++)
+                for (size_t k = 0; k < comparison->n; k++) {
+                        struct profile_compared *row = &comparison->functions[k];
+
+                        if (!names(allow->items[i].function, row->key))
+                                continue;
+                        allow->items[i].used = true;
+                        row->allowed |= today <= allow->items[i].last_day;
+                }
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * podflame check: new profiles against a base, for CI. Its exit status is its verdict;
+ * whatever keeps it from judging is "invalid", never a pass.
+ */
+#include "allow.h"
+#include "baseline.h"
+#include "commands.h"
+#include "judging.h"
+#include "options.h"
+#include "reports.h"
+#include "say.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* The exit status by verdict. */
+static const int statuses[] = {
+        [PROFILE_PASS] = 0,
+        [PROFILE_REGRESSION] = 1,
+        [PROFILE_INVALID] = 2,
+        [PROFILE_INCONCLUSIVE] = 3,
+};
+
+struct check_config {
+        struct judging_options judging;
+        struct report_options reports;
+        bool save;
+        const char *inconclusive;
+};
+
+#define JUDGING(name) offsetof(struct check_config, judging.name)
+
+static const struct option_spec specs[] = {
+        { .name = "base", .letter = 'b', .kind = OPTION_WORDS, .field = JUDGING(base), .argument = "FILE...",
+          .help = "profiles to judge by: several runs, in one file or several" },
+        { .name = "new", .letter = 'n', .kind = OPTION_WORDS, .field = JUDGING(new), .argument = "FILE...",
+          .help = "profiles to be judged" },
+        { .name = "baseline-dir", .letter = 'd', .kind = OPTION_TEXT, .field = JUDGING(baseline_dir),
+          .argument = "DIR", .help = "judge by the good profiles that are kept here" },
+        { .name = "branch", .kind = OPTION_TEXT, .field = JUDGING(branch), .argument = "NAME",
+          .help = "of this branch (main)" },
+        { .name = "keep", .kind = OPTION_NUMBER, .field = JUDGING(keep), .argument = "N",
+          .help = "how many of them: 1 to 100 (5)", .min = 1, .max = 100 },
+        { .name = "save", .kind = OPTION_FLAG, .field = offsetof(struct check_config, save),
+          .help = "keep the new profiles there if they pass, or if there are none yet" },
+        { .name = "relative", .kind = OPTION_PERCENT, .field = JUDGING(relative), .argument = "PERCENT",
+          .help = "growth of a function that matters: of its share (10)", .min = 0, .max = 1000 },
+        { .name = "points", .kind = OPTION_PERCENT, .field = JUDGING(points), .argument = "POINTS",
+          .help = "and in percentage points of all samples (0.5)", .min = 0, .max = 100 },
+        { .name = "alpha", .kind = OPTION_REAL, .field = JUDGING(alpha), .argument = "P",
+          .help = "probability of a false alarm (0.01)", .min = 1e-6, .max = 0.5 },
+        { .name = "sensitivity", .kind = OPTION_REAL, .field = JUDGING(sensitivity), .argument = "TIMES",
+          .help = "a pass promises that so many times what matters would be found (2)", .min = 1, .max = 100 },
+        { .name = "inconclusive", .kind = OPTION_TEXT, .field = offsetof(struct check_config, inconclusive),
+          .argument = "pass|fail", .help = "exit with 0 or 1 if it cannot tell (3)" },
+        { .name = "allow", .letter = 'a', .kind = OPTION_TEXT, .field = JUDGING(allow), .argument = "FILE",
+          .help = "functions that may grow: lines of \"2026-12-31 file.py:function\", the last day first" },
+        { .name = "work", .letter = 'w', .kind = OPTION_REAL, .field = JUDGING(work), .argument = "N",
+          .help = "units of work of each run: compare the CPU time of one, too (advisory)", .min = 1e-9,
+          .max = 1e18 },
+        REPORT_OPTIONS(struct check_config, reports, "text, json, markdown, html, folded, junit, github (text)"),
+};
+
+static const struct usage usage = {
+        .command = "check",
+        .synopsis = "(--base FILE... | --baseline-dir DIR) --new FILE... [OPTION]...",
+        .text = "Tells whether a function takes a larger share of the active samples than before: a test of\n"
+                "two proportions, by the noise between runs, corrected for the number of functions. Exit status:\n"
+                "0 pass; 1 regression; 2 not comparable, or called wrongly; 3 inconclusive: too few samples.",
+        .options = specs,
+        .n = sizeof specs / sizeof *specs,
+};
+
+static int check_options(const struct check_config *config)
+{
+        const char *inconclusive = config->inconclusive;
+        bool files = config->judging.base.n > 0;
+
+        if (config->judging.new.n == 0)
+                return options_wrong(&usage, "--new names no profiles");
+        if (files == (config->judging.baseline_dir != NULL))
+                return options_wrong(&usage, "the base is either --base FILE... or --baseline-dir DIR");
+        if (config->save && files)
+                return options_wrong(&usage, "--save keeps profiles in a --baseline-dir");
+        if (inconclusive && strcmp(inconclusive, "pass") != 0 && strcmp(inconclusive, "fail") != 0)
+                return options_wrong(&usage, "--inconclusive is pass or fail, not '%s'", inconclusive);
+        return -1;
+}
+
+static int status_of(const struct check_config *config, enum profile_verdict verdict)
+{
+        if (verdict == PROFILE_INCONCLUSIVE && config->inconclusive)
+                return strcmp(config->inconclusive, "pass") == 0 ? statuses[PROFILE_PASS]
+                                                                 : statuses[PROFILE_REGRESSION];
+        return statuses[verdict];
+}
+
+/* What may be saved: good profiles, or the first ones. */
+static int save(const struct check_config *config, const struct judging *judging)
+{
+        const struct side *side = &judging->sides[PROFILE_NEW];
+        char reason[BASELINE_REASON_SIZE];
+
+        if (!config->save || (judging->verdict != PROFILE_PASS && !judging->no_baseline))
+                return -1;
+        if (baseline_add(config->judging.baseline_dir, config->judging.branch, &side->profiles, side->run_of,
+                         config->judging.keep, reason) < 0) {
+                say_error("the new profiles cannot be kept: %s", reason);
+                return statuses[PROFILE_INVALID];
+        }
+        say("the new profiles are kept as the newest of branch %s", config->judging.branch);
+        return -1;
+}
+
+static int check(const struct check_config *config, const struct reports *reports)
+{
+        struct judging judging;
+        struct format_comparison report;
+
+        judging_run(&config->judging, &judging);
+        judging_report(&judging, &report);
+        if (judging.verdict == PROFILE_INVALID)
+                say_error("invalid: %s", judging.reason);
+
+        /* Its failure is no regression: the status must not say so. */
+        int e = reports_write(reports, &report) < 0 ? save(config, &judging) : statuses[PROFILE_INVALID];
+
+        if (e < 0)
+                e = status_of(config, judging.verdict);
+        judging_deinit(&judging);
+        return e;
+}
+
+int check_run(int argc, char **argv)
+{
+        struct check_config config = { .judging = JUDGING_DEFAULTS };
+        struct reports reports;
+        int rest;
+        int e = options_parse(&usage, argc, argv, &config, &rest);
+
+        if (e < 0 && rest < argc)
+                e = options_wrong(&usage, "'%s' is not an option", argv[rest]);
+        if (e < 0)
+                e = check_options(&config);
+        if (e < 0)
+                e = reports_choose(&config.reports, &usage, true, false, &reports);
+        if (e < 0)
+                e = check(&config, &reports);
+        option_list_deinit(&config.judging.base);
+        option_list_deinit(&config.judging.new);
+        report_options_deinit(&config.reports);
+        return e;
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The way from files to a verdict. Each step may end it with a reason; then the verdict
+ * is that the two sides cannot be compared.
+ */
+#include "judging.h"
+
+#include "allow.h"
+#include "baseline.h"
+
+#include "nsutil/nsutil.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* Without two runs there is no telling what changes between them by itself. */
+#define RUNS_MIN 2
+#define RUNS_ADVISED 5
+
+#define ALLOW_MAX_BYTES ((size_t)1 << 20)
+
+static const char *const side_names[] = { [PROFILE_BASE] = "the base", [PROFILE_NEW] = "the new side" };
+
+static __attribute__((format(printf, 2, 3))) int invalid(struct judging *j, const char *format, ...)
+{
+        va_list args;
+
+        va_start(args, format);
+        vsnprintf(j->reason, sizeof j->reason, format, args);
+        va_end(args);
+        return -1;
+}
+
+static __attribute__((format(printf, 2, 3))) void note(struct judging *j, const char *format, ...)
+{
+        va_list args;
+
+        if (j->notes_n == JUDGING_NOTES_MAX)
+                return;
+        va_start(args, format);
+        if (vasprintf(&j->notes[j->notes_n], format, args) >= 0)
+                j->notes_n++;
+        va_end(args);
+}
+
+/* ---- the profiles ---------------------------------------------------------------- */
+
+static int load(struct judging *j, enum profile_side side, const char *const *files, size_t n)
+{
+        if (n > 1)
+                snprintf(j->names[side], sizeof j->names[side], "%s and %zu more", files[0], n - 1);
+        else
+                snprintf(j->names[side], sizeof j->names[side], "%s", files[0]);
+        return side_load(&j->sides[side], files, n, j->reason);
+}
+
+static int load_baseline(struct judging *j, const struct judging_options *options)
+{
+        struct baseline baseline = { 0 };
+        int r = baseline_list(options->baseline_dir, options->branch, options->keep, &baseline, j->reason);
+
+        if (r == 0 && baseline.n == 0) {
+                j->no_baseline = true;
+                r = invalid(j, "%s has no baseline of branch %s; --save makes the new profiles its first one",
+                            options->baseline_dir, options->branch);
+        }
+        if (r == 0)
+                r = load(j, PROFILE_BASE, (const char *const *)baseline.files, baseline.n);
+        baseline_deinit(&baseline);
+        snprintf(j->names[PROFILE_BASE], sizeof j->names[PROFILE_BASE], "branch %s of %s", options->branch,
+                 options->baseline_dir);
+        return r;
+}
+
+static int load_listed(struct judging *j, enum profile_side side, const struct option_list *list)
+{
+        const char *files[OPTION_LIST_MAX];
+
+        for (size_t i = 0; i < list->n; i++)
+                files[i] = list->items[i].text;
+        return load(j, side, files, list->n);
+}
+
+/* The new side is read even if there is no baseline: it may become the first. */
+static int load_sides(struct judging *j, const struct judging_options *options)
+{
+        int r = load_listed(j, PROFILE_NEW, &options->new);
+
+        if (r == 0)
+                r = options->baseline_dir ? load_baseline(j, options)
+                                          : load_listed(j, PROFILE_BASE, &options->base);
+        return r;
+}
+
+static int check_runs(struct judging *j, const struct judging_options *options)
+{
+        (void)options;
+        for (int side = 0; side < PROFILE_SIDES; side++)
+                if (j->sides[side].runs.n < RUNS_MIN)
+                        return invalid(j, "%s (%s) has one run only: what changes between runs by itself takes at "
+                                          "least %d to tell, better %d (podflame record --repeat %d)",
+                                       side_names[side], j->names[side], RUNS_MIN, RUNS_ADVISED, RUNS_ADVISED);
+        return 0;
+}
+
+/* ---- the circumstances -------------------------------------------------------------- */
+
+static int check_circumstance(struct judging *j, const struct profile_circumstance *c)
+{
+        for (int side = 0; side < PROFILE_SIDES; side++) {
+                if (c->varies[side])
+                        return invalid(j, "the %s differs between the runs of %s: %s and others", c->name,
+                                       side_names[side], c->values[side]);
+                /* Only recordings of today tell the architecture. */
+                if (!*c->values[side] && strcmp(c->name, "architecture") != 0)
+                        return invalid(j, "%s (%s) does not tell its %s; podflame record -f otlp does",
+                                       side_names[side], j->names[side], c->name);
+        }
+        if (c->differs)
+                return invalid(j, "the %s differs: %s in the base, %s on the new side", c->name,
+                               c->values[PROFILE_BASE], c->values[PROFILE_NEW]);
+        return 0;
+}
+
+static int check_circumstances(struct judging *j, const struct judging_options *options)
+{
+        const struct profile_set sets[] = { j->sides[PROFILE_BASE].profiles, j->sides[PROFILE_NEW].profiles };
+        int r = 0;
+
+        (void)options;
+        profile_circumstances(sets, j->circumstances);
+        j->have_circumstances = true;
+        for (size_t i = 0; r == 0 && i < PROFILE_CIRCUMSTANCES; i++)
+                if (j->circumstances[i].must_agree)
+                        r = check_circumstance(j, &j->circumstances[i]);
+        return r;
+}
+
+/* ---- the verdict ---------------------------------------------------------------------- */
+
+static int compare(struct judging *j, const struct judging_options *options)
+{
+        const struct profile_set runs[] = { j->sides[PROFILE_BASE].runs, j->sides[PROFILE_NEW].runs };
+        struct profile_criteria criteria = PROFILE_CRITERIA_DEFAULT;
+
+        criteria.relative = options->relative / 100;
+        criteria.points = options->points / 100;
+        criteria.alpha = options->alpha;
+        criteria.sensitivity = options->sensitivity;
+
+        int r = profile_compare(runs, &criteria, &j->comparison);
+
+        if (r < 0)
+                return invalid(j, "%s", strerror(-r));
+        for (int side = 0; side < PROFILE_SIDES; side++)
+                if (j->comparison->samples[side] == 0)
+                        return invalid(j, "%s (%s) has no active samples", side_names[side], j->names[side]);
+        return 0;
+}
+
+static void note_allowances(struct judging *j, const struct allow *allow, int today)
+{
+        for (size_t i = 0; i < allow->n; i++) {
+                const struct allowance *a = &allow->items[i];
+
+                if (!a->used)
+                        note(j, "%s is allowed to grow, but is in neither side", a->function);
+                else if (a->last_day < today)
+                        note(j, "%s was allowed to grow until %04d-%02d-%02d", a->function, a->last_day / 10000,
+                             a->last_day / 100 % 100, a->last_day % 100);
+        }
+}
+
+static int apply_allowances(struct judging *j, const struct judging_options *options)
+{
+        char reason[ALLOW_REASON_SIZE], *text;
+        struct allow allow = { 0 };
+        int today = allow_day(time(NULL));
+        size_t len;
+
+        if (!options->allow)
+                return 0;
+
+        int r = nsutil_read_file_at(AT_FDCWD, options->allow, ALLOW_MAX_BYTES, &text, &len);
+
+        if (r != 0)
+                return invalid(j, "%s: %s", options->allow, nsutil_strerror(r));
+        r = strlen(text) == len ? allow_parse(text, &allow, reason)
+                                : (snprintf(reason, sizeof reason, "it is no text"), -1);
+        free(text);
+        if (r < 0)
+                return invalid(j, "%s: %s", options->allow, reason);
+        allow_apply(&allow, today, j->comparison);
+        note_allowances(j, &allow, today);
+        allow_deinit(&allow);
+        return 0;
+}
+
+static int judge(struct judging *j, const struct judging_options *options)
+{
+        int r = profile_judge(j->comparison, &j->judgement);
+
+        if (r < 0)
+                return invalid(j, "%s", strerror(-r));
+        if (options->work > 0) {
+                j->have_cost = profile_cost_of(j->comparison, options->work, &j->cost);
+                if (!j->have_cost)
+                        note(j, "the CPU time of a unit of work cannot be told: the profiles have no period");
+        }
+        j->verdict = j->judgement.verdict;
+        return 0;
+}
+
+static int (*const steps[])(struct judging *j, const struct judging_options *options) = {
+        load_sides, check_runs, check_circumstances, compare, apply_allowances, judge,
+};
+
+void judging_run(const struct judging_options *options, struct judging *ret)
+{
+        int r = 0;
+
+        *ret = (struct judging){ .verdict = PROFILE_INVALID };
+        for (size_t i = 0; r == 0 && i < sizeof steps / sizeof *steps; i++)
+                r = steps[i](ret, options);
+}
+
+void judging_report(const struct judging *j, struct format_comparison *ret)
+{
+        bool valid = j->verdict != PROFILE_INVALID;
+
+        *ret = (struct format_comparison){
+                .names = { j->names[PROFILE_BASE], j->names[PROFILE_NEW] },
+                .circumstances = j->have_circumstances ? j->circumstances : NULL,
+                .comparison = valid ? j->comparison : NULL,
+                .judgement = valid ? &j->judgement : NULL,
+                .invalid = valid ? NULL : j->reason,
+                .cost = j->have_cost ? &j->cost : NULL,
+                .counters = { j->sides[PROFILE_BASE].counters, j->sides[PROFILE_NEW].counters },
+                .notes = (const char *const *)j->notes,
+                .notes_n = j->notes_n,
+        };
+}
+
+void judging_deinit(struct judging *j)
+{
+        profile_judgement_deinit(&j->judgement);
+        profile_comparison_free(j->comparison);
+        for (int side = 0; side < PROFILE_SIDES; side++)
+                side_deinit(&j->sides[side]);
+        for (size_t i = 0; i < j->notes_n; i++)
+                free(j->notes[i]);
+}

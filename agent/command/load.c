@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Files to runs: read whole, parsed by what they are, grouped by the number of their run. */
+#include "load.h"
+
+#include "agent/format/format.h"
+
+#include "nsutil/nsutil.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* More runs than anybody makes. Each takes a row of numbers for every function. */
+#define RUNS_MAX 1000
+
+static int fail(char *reason, const char *file, const char *why)
+{
+        snprintf(reason, LOAD_REASON_SIZE, "%s: %s", file, why);
+        return -1;
+}
+
+static void add_counters(struct profile_counters *to, const struct profile_counters *from)
+{
+        to->ticks += from->ticks;
+        to->ok += from->ok;
+        to->retried += from->retried;
+        to->torn += from->torn;
+        to->late += from->late;
+        to->gone += from->gone;
+        to->failed += from->failed;
+}
+
+static bool same_run(const struct profile *a, const struct profile *b)
+{
+        const char *x = profile_attribute(a, "podflame.run");
+        const char *y = profile_attribute(b, "podflame.run");
+
+        return x && y ? strcmp(x, y) == 0 : x == y;
+}
+
+/* The run of this file that @profile is of, among those from @first on; a new one if there is none yet. */
+static int find_run(struct side *side, size_t first, const struct profile *profile, size_t *ret)
+{
+        for (size_t i = first; i < side->runs.n; i++)
+                if (same_run(side->runs.items[i], profile)) {
+                        *ret = i;
+                        return 0;
+                }
+        if (side->runs.n == RUNS_MAX)
+                return -ENOSPC;
+
+        struct profile *run = profile_new();
+        int r = run ? profile_set_add(&side->runs, run) : -ENOMEM;
+
+        if (r < 0) {
+                profile_free(run);
+                return r;
+        }
+        *ret = side->runs.n - 1;
+        return 0;
+}
+
+/* Takes @profile in any case. */
+static int add_profile(struct side *side, size_t first, struct profile *profile)
+{
+        size_t *run_of = reallocarray(side->run_of, side->profiles.n + 1, sizeof *run_of);
+        int r = run_of ? profile_set_add(&side->profiles, profile) : -ENOMEM;
+
+        if (run_of)
+                side->run_of = run_of;
+        if (r < 0) {
+                profile_free(profile);
+                return r;
+        }
+        add_counters(&side->counters, profile_counters_of(profile));
+        r = find_run(side, first, profile, &side->run_of[side->profiles.n - 1]);
+        return r < 0 ? r : profile_merge(side->runs.items[side->run_of[side->profiles.n - 1]], profile, false);
+}
+
+static int add_file(struct side *side, const char *file, const void *data, size_t len, char *reason)
+{
+        struct profile_set set = { 0 };
+        const char *why = "";
+        size_t first = side->runs.n;
+        uint64_t samples = 0;
+        int r = format_read(data, len, &set, &why);
+
+        if (r == -EINVAL)
+                return fail(reason, file, why);
+        for (size_t i = 0; i < set.n; i++) {
+                samples += profile_total(set.items[i]);
+                if (r == 0)
+                        r = add_profile(side, first, set.items[i]);
+                else
+                        profile_free(set.items[i]);
+        }
+        free(set.items);
+        if (r == -ENOSPC)
+                return fail(reason, file, "it has too many runs, or stacks");
+        if (r < 0)
+                return fail(reason, file, strerror(-r));
+        return samples > 0 ? 0 : fail(reason, file, "it has no samples");
+}
+
+int side_load(struct side *side, const char *const *files, size_t n, char reason[static LOAD_REASON_SIZE])
+{
+        for (size_t i = 0; i < n; i++) {
+                char *data;
+                size_t len;
+                int r = nsutil_read_file_at(AT_FDCWD, files[i], FORMAT_OTLP_MAX_BYTES, &data, &len);
+
+                if (r != 0)
+                        return fail(reason, files[i], nsutil_strerror(r));
+                r = add_file(side, files[i], data, len, reason);
+                free(data);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+void side_deinit(struct side *side)
+{
+        profile_set_deinit(&side->profiles);
+        profile_set_deinit(&side->runs);
+        free(side->run_of);
+        *side = (struct side){ 0 };
+}

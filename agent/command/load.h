@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef COMMAND_LOAD_H
+#define COMMAND_LOAD_H
+
+/* Profile files as one side of a comparison. */
+
+#include "agent/profile/profile.h"
+
+#include <stddef.h>
+
+#define LOAD_REASON_SIZE 512
+
+struct side {
+        struct profile_set profiles; /* all of the files; those of a run are several if it had several processes */
+        struct profile_set runs;     /* one for each run */
+        size_t *run_of;              /* by profile */
+        struct profile_counters counters; /* of all */
+};
+
+/*
+ * Reads profile files and adds their runs to @side: podflame.run tells the runs of a
+ * file apart; without it a file is one run. 0; or -1 with @reason: the file and what is
+ * wrong with it.
+ */
+int side_load(struct side *side, const char *const *files, size_t n, char reason[static LOAD_REASON_SIZE]);
+void side_deinit(struct side *side); /* accepts {0} */
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where reports of comparisons go, and how they are written. */
+#include "reports.h"
+
+#include "command.h"
+#include "say.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+void report_options_deinit(struct report_options *options)
+{
+        option_list_deinit(&options->formats);
+        option_list_deinit(&options->files);
+}
+
+static int add(struct reports *reports, const struct usage *usage, const struct format_report *format,
+               const char *path, bool judged)
+{
+        if (format->judged && !judged)
+                return options_wrong(usage, "%s is for judgements: podflame check writes it", format->name);
+        if (reports->n == sizeof reports->items / sizeof *reports->items)
+                return options_wrong(usage, "that is more than one can want of --format and --output");
+        reports->items[reports->n++] = (struct report_target){ .format = format, .path = path };
+        return -1;
+}
+
+/* "html:FILE" */
+static const struct format_report *by_prefix(const char **path)
+{
+        for (size_t i = 0; i < format_reports_n; i++) {
+                size_t n = strlen(format_reports[i]->name);
+
+                if (strncmp(*path, format_reports[i]->name, n) == 0 && (*path)[n] == ':' && (*path)[n + 1]) {
+                        *path += n + 1;
+                        return format_reports[i];
+                }
+        }
+        return NULL;
+}
+
+static int add_file(struct reports *reports, const struct usage *usage, const char *path, bool judged)
+{
+        const struct format_report *format = by_prefix(&path);
+
+        if (!format)
+                format = format_report_by_path(path);
+        if (!format)
+                return options_wrong(usage, "--output: the ending of '%s' tells no format; text:FILE does", path);
+        return add(reports, usage, format, path, judged);
+}
+
+int reports_choose(const struct report_options *options, const struct usage *usage, bool judged, bool quiet,
+                   struct reports *ret)
+{
+        int e = -1;
+
+        *ret = (struct reports){ .n = 0 };
+        for (size_t i = 0; e < 0 && i < options->formats.n; i++) {
+                const struct format_report *format = format_report_by_name(options->formats.items[i].text);
+
+                e = format ? add(ret, usage, format, NULL, judged)
+                           : options_wrong(usage, "--format: there is no format '%s'", options->formats.items[i].text);
+        }
+        if (e < 0 && options->formats.n == 0 && !(quiet && options->files.n > 0))
+                e = add(ret, usage, format_reports[0], NULL, judged);
+        for (size_t i = 0; e < 0 && i < options->files.n; i++)
+                e = add_file(ret, usage, options->files.items[i].text, judged);
+        return e;
+}
+
+static int write_one(const struct report_target *target, const struct format_comparison *c)
+{
+        FILE *out = target->path ? fopen(target->path, "we") : stdout;
+        int r;
+
+        if (!out)
+                return -errno;
+        r = target->format->write(c, out);
+        if (target->path && fclose(out) != 0 && r == 0)
+                r = -errno;
+        return r;
+}
+
+int reports_write(const struct reports *reports, const struct format_comparison *c)
+{
+        for (size_t i = 0; i < reports->n; i++) {
+                const char *path = reports->items[i].path;
+                int r = write_one(&reports->items[i], c);
+
+                if (r < 0)
+                        return say_error("%s cannot be written: %s", path ? path : "standard output", strerror(-r));
+        }
+        return -1;
+}

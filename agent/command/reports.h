@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef COMMAND_REPORTS_H
+#define COMMAND_REPORTS_H
+
+/* -f FORMAT and -o FILE of comparisons: several at once. */
+
+#include "agent/format/format.h"
+#include "options.h"
+
+struct report_options {
+        struct option_list formats;
+        struct option_list files;
+};
+
+#define REPORT_OPTIONS(type, member, formats_text)                                                                 \
+        { .name = "format", .letter = 'f', .kind = OPTION_LIST, .field = offsetof(type, member.formats),           \
+          .argument = "FORMAT", .help = formats_text },                                                            \
+        { .name = "output", .letter = 'o', .kind = OPTION_LIST, .field = offsetof(type, member.files),             \
+          .argument = "FILE", .help = "write to FILE, too, as its ending says, or as in html:FILE; repeatable" }
+
+void report_options_deinit(struct report_options *options); /* accepts {0} */
+
+struct report_target {
+        const struct format_report *format;
+        const char *path; /* NULL: standard output */
+};
+
+struct reports {
+        struct report_target items[32];
+        size_t n;
+};
+
+/*
+ * Decides on formats. @judged: formats of judgements are there, too. What goes to
+ * standard output if no format is named is text; nothing if files are and @quiet.
+ * -1, or an exit status after a word about it.
+ */
+int reports_choose(const struct report_options *options, const struct usage *usage, bool judged, bool quiet,
+                   struct reports *ret);
+
+/* Writes all of them: -1, or an exit status after a word about it. */
+int reports_write(const struct reports *reports, const struct format_comparison *c);
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Folded stacks: "root;…;leaf COUNT", frames as folded.c and py-spy write them,
+ * "function (file:line)", or names alone. Nothing else is in such a file: neither
+ * rate nor mode nor interpreter.
+ */
+#include "read.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Lines and frames are changed in place in a copy that ends with a NUL. */
+struct lines {
+        struct profile *profile;
+        profile_id frames[FORMAT_OTLP_MAX_FRAMES];
+};
+
+/* "name (file:line)" to its parts; @text is cut. */
+static profile_id read_frame(struct profile *p, char *text)
+{
+        size_t len = strlen(text);
+        char *open = NULL, *colon = NULL;
+        unsigned long line = 0;
+
+        for (char *at = strstr(text, " ("); at && len > 0 && text[len - 1] == ')'; at = strstr(at + 1, " ("))
+                open = at;
+        if (open) {
+                text[len - 1] = '\0';
+                colon = strrchr(open, ':');
+        }
+        if (colon && isdigit((unsigned char)colon[1]) && strspn(colon + 1, "0123456789") == strlen(colon + 1)) {
+                line = strtoul(colon + 1, NULL, 10);
+                *colon = '\0';
+        }
+        if (open)
+                *open = '\0';
+
+        profile_id function = profile_intern_function(p, text, open ? open + 2 : "", 0);
+
+        return function ? profile_intern_frame(p, function, line <= UINT32_MAX ? (uint32_t)line : 0) : 0;
+}
+
+static int add_stack(struct lines *lines, size_t n, uint64_t count)
+{
+        for (size_t i = 0; i < n / 2; i++) {
+                profile_id leaf = lines->frames[n - 1 - i];
+
+                lines->frames[n - 1 - i] = lines->frames[i];
+                lines->frames[i] = leaf;
+        }
+
+        profile_id stack = profile_intern_stack(lines->profile, lines->frames, n);
+
+        return stack ? profile_add(lines->profile, stack, 0, PROFILE_RUNNING, count, 0) : -ENOSPC;
+}
+
+static int read_line(struct lines *lines, char *line, const char **ret_error)
+{
+        char *space = strrchr(line, ' '), *end, *next;
+        size_t n = 0;
+
+        *ret_error = "it is no profile: neither OTLP nor pprof, and a line is not \"stack COUNT\"";
+        if (!space || space == line || !isdigit((unsigned char)space[1]))
+                return -EINVAL;
+        errno = 0;
+        uint64_t count = strtoull(space + 1, &end, 10);
+        if (*end || errno || count == 0)
+                return -EINVAL;
+        *space = '\0';
+        for (char *frame = line; frame; frame = next) {
+                next = strchr(frame, ';');
+                if (next)
+                        *next++ = '\0';
+                *ret_error = "a stack has too many frames";
+                if (n == FORMAT_OTLP_MAX_FRAMES)
+                        return -EINVAL;
+                lines->frames[n] = read_frame(lines->profile, frame);
+                if (!lines->frames[n++])
+                        return -ENOSPC;
+        }
+        return add_stack(lines, n, count);
+}
+
+static int read_lines(struct lines *lines, char *text, const char **ret_error)
+{
+        int r = 0;
+
+        for (char *line = text, *next; r == 0 && line && *line; line = next) {
+                next = strchr(line, '\n');
+                if (next)
+                        *next++ = '\0';
+                size_t len = strlen(line);
+                if (len > 0 && line[len - 1] == '\r')
+                        line[--len] = '\0';
+                if (len > 0)
+                        r = read_line(lines, line, ret_error);
+        }
+        return r;
+}
+
+int read_folded(const char *text, size_t len, struct profile_set *ret, const char **ret_error)
+{
+        struct lines *lines = calloc(1, sizeof(*lines));
+        struct profile *p = profile_new();
+        struct profile_set set = { 0 };
+        char *copy = strndup(text, len);
+        int r = -ENOMEM;
+
+        if (lines && p && copy) {
+                lines->profile = p;
+                r = read_lines(lines, copy, ret_error);
+        }
+        if (r == 0)
+                r = profile_set_add(&set, p);
+        if (r == 0)
+                *ret = set;
+        else
+                profile_free(p);
+        free(copy);
+        free(lines);
+        return r;
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pprof profiles of Python programs, with podflame's comments if it wrote them. Of
+ * several values of a sample the one that is a count is taken; time is divided by the
+ * period. Labels are passed over, but for the state.
+ */
+#include "read.h"
+#include "summary.h"
+
+#include "pprof.pb-c.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* protobuf-c makes some 30 bytes of one: half a gigabyte at most. */
+#define PPROF_MAX_BYTES ((size_t)16 << 20)
+
+struct reader {
+        Pprof__Profile *in;
+        struct profile *out;
+        struct profile_settings settings;
+        size_t value;      /* which one of a sample */
+        bool nanoseconds;  /* it is time */
+        const char *error;
+        profile_id frames[FORMAT_OTLP_MAX_FRAMES];
+};
+
+static int refuse(struct reader *r, const char *sentence)
+{
+        r->error = sentence;
+        return -EINVAL;
+}
+
+static const char *text(const struct reader *r, int64_t index)
+{
+        return index >= 0 && (uint64_t)index < r->in->n_string_table ? r->in->string_table[index] : "";
+}
+
+/* ---- frames -------------------------------------------------------------------- */
+
+static int by_location(const void *a, const void *b)
+{
+        const Pprof__Location *x = *(Pprof__Location *const *)a, *y = *(Pprof__Location *const *)b;
+
+        return (x->id > y->id) - (x->id < y->id);
+}
+
+static int by_function(const void *a, const void *b)
+{
+        const Pprof__Function *x = *(Pprof__Function *const *)a, *y = *(Pprof__Function *const *)b;
+
+        return (x->id > y->id) - (x->id < y->id);
+}
+
+static int push_line(struct reader *r, const Pprof__Line *line, size_t *n)
+{
+        Pprof__Function key = { .id = line->function_id }, *wanted = &key, **found;
+
+        found = bsearch(&wanted, r->in->function, r->in->n_function, sizeof(*found), by_function);
+        if (!found)
+                return refuse(r, "a line leads to no function");
+        if (*n == FORMAT_OTLP_MAX_FRAMES)
+                return refuse(r, "a stack has too many frames");
+
+        uint32_t first = (*found)->start_line > 0 ? (uint32_t)(*found)->start_line : 0;
+        profile_id function = profile_intern_function(r->out, text(r, (*found)->name), text(r, (*found)->filename),
+                                                      first);
+
+        r->frames[*n] = function ? profile_intern_frame(r->out, function, line->line > 0 ? (uint32_t)line->line : 0) : 0;
+        return r->frames[(*n)++] ? 0 : -ENOSPC;
+}
+
+static int push_location(struct reader *r, uint64_t id, size_t *n)
+{
+        Pprof__Location key = { .id = id }, *wanted = &key, **found;
+        int rc = 0;
+
+        found = bsearch(&wanted, r->in->location, r->in->n_location, sizeof(*found), by_location);
+        if (!found)
+                return refuse(r, "a stack leads to no location");
+        for (size_t i = 0; rc == 0 && i < (*found)->n_line; i++)
+                rc = push_line(r, (*found)->line[i], n);
+        return rc;
+}
+
+/* ---- samples -------------------------------------------------------------------- */
+
+static enum profile_state state_of(const struct reader *r, const Pprof__Sample *sample)
+{
+        for (size_t i = 0; i < sample->n_label; i++)
+                if (strcmp(text(r, sample->label[i]->key), "state") == 0 &&
+                    strcmp(text(r, sample->label[i]->str), "idle") == 0)
+                        return PROFILE_IDLE;
+        return PROFILE_RUNNING;
+}
+
+static int read_sample(struct reader *r, const Pprof__Sample *sample)
+{
+        uint64_t period = r->settings.period_ns, count;
+        size_t n = 0;
+        int rc = 0;
+
+        if (sample->n_value <= r->value || sample->value[r->value] < 0)
+                return refuse(r, "a sample has no value, or a negative one");
+        count = (uint64_t)sample->value[r->value];
+        if (r->nanoseconds && period > 0)
+                count = count / period + (count > 0 && count < period);
+        for (size_t i = 0; rc == 0 && i < sample->n_location_id; i++)
+                rc = push_location(r, sample->location_id[i], &n);
+        if (rc || n == 0 || count == 0)
+                return rc;
+
+        profile_id stack = profile_intern_stack(r->out, r->frames, n);
+
+        return stack ? profile_add(r->out, stack, 0, state_of(r, sample), count, 0) : -ENOSPC;
+}
+
+/* ---- what it is of ----------------------------------------------------------------- */
+
+static void read_counter(struct reader *r, const char *key, const char *value)
+{
+        for (size_t i = 0; i < SUMMARY_COUNTERS; i++)
+                if (strcmp(summary_counters[i].name, key) == 0)
+                        summary_counter_set(profile_counters(r->out), i, strtoull(value, NULL, 10));
+}
+
+/* podflame's comments are "key: value"; attributes have a dot in their names. */
+static int read_comment(struct reader *r, const char *comment)
+{
+        const char *colon = strstr(comment, ": ");
+        char key[128];
+
+        if (!colon || (size_t)(colon - comment) >= sizeof(key))
+                return 0;
+        memcpy(key, comment, (size_t)(colon - comment));
+        key[colon - comment] = '\0';
+        if (strcmp(key, "mode") == 0)
+                profile_mode_parse(colon + 2, &r->settings.mode);
+        else
+                read_counter(r, key, colon + 2);
+        return strchr(key, '.') ? profile_set_attribute(r->out, key, colon + 2) : 0;
+}
+
+static int read_settings(struct reader *r)
+{
+        const Pprof__Profile *in = r->in;
+        int rc = 0;
+
+        for (size_t i = in->n_sample_type; i-- > 0;)
+                if (i == 0 || strcmp(text(r, in->sample_type[i]->unit), "count") == 0)
+                        r->value = i;
+        r->nanoseconds = in->n_sample_type > 0 &&
+                         strcmp(text(r, in->sample_type[r->value]->unit), "nanoseconds") == 0;
+        r->settings.period_ns = in->period > 0 ? (uint64_t)in->period : 0;
+        r->settings.start_ns = in->time_nanos > 0 ? (uint64_t)in->time_nanos : 0;
+        r->settings.duration_ns = in->duration_nanos > 0 ? (uint64_t)in->duration_nanos : 0;
+        r->settings.mode = in->period_type && strcmp(text(r, in->period_type->type), "wall") == 0 ? PROFILE_MODE_WALL
+                                                                                               : PROFILE_MODE_CPU;
+        for (size_t i = 0; rc == 0 && i < in->n_comment; i++)
+                rc = read_comment(r, text(r, in->comment[i]));
+        profile_set_settings(r->out, &r->settings);
+        return rc;
+}
+
+static int read_all(struct reader *r)
+{
+        int rc = read_settings(r);
+
+        if (r->in->n_location > 0)
+                qsort(r->in->location, r->in->n_location, sizeof(*r->in->location), by_location);
+        if (r->in->n_function > 0)
+                qsort(r->in->function, r->in->n_function, sizeof(*r->in->function), by_function);
+        for (size_t i = 0; rc == 0 && i < r->in->n_sample; i++)
+                rc = read_sample(r, r->in->sample[i]);
+        return rc;
+}
+
+int read_pprof(const void *bytes, size_t len, struct profile_set *ret, const char **ret_error)
+{
+        struct reader *r = calloc(1, sizeof(*r));
+        struct profile_set set = { 0 };
+        int rc = r ? 0 : -ENOMEM;
+
+        if (rc == 0) {
+                r->error = "it is no profile: neither OTLP nor pprof nor folded stacks";
+                r->out = profile_new();
+                r->in = len <= PPROF_MAX_BYTES ? pprof__profile__unpack(NULL, len, bytes) : NULL;
+                rc = !r->out ? -ENOMEM : r->in && r->in->n_string_table > 0 ? read_all(r) : -EINVAL;
+        }
+        if (rc == 0)
+                rc = profile_set_add(&set, r->out);
+        if (rc == 0)
+                *ret = set;
+        else if (r)
+                profile_free(r->out);
+        if (rc == -EINVAL)
+                *ret_error = r->error;
+        if (r && r->in)
+                pprof__profile__free_unpacked(r->in, NULL);
+        free(r);
+        return rc;
+}

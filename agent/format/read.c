@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Profile files of any format that can be read. What a file is, is told by how it
+ * begins: gzip by its mark, JSON by its brace, pprof by the tag of its first field,
+ * which no text has.
+ */
+#include "read.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_gzip(const unsigned char *data, size_t len)
+{
+        return len >= 2 && data[0] == 0x1f && data[1] == 0x8b;
+}
+
+static bool is_json(const char *text, size_t len)
+{
+        size_t i = 0;
+
+        while (i < len && isspace((unsigned char)text[i]))
+                i++;
+        return i < len && text[i] == '{';
+}
+
+/* Folded stacks have no zero byte, and control characters are not how they begin. */
+static bool is_text(const char *text, size_t len)
+{
+        return !memchr(text, '\0', len) && (unsigned char)text[0] >= ' ';
+}
+
+static int read_plain(const char *data, size_t len, struct profile_set *ret, const char **ret_error)
+{
+        if (len == 0) {
+                *ret_error = "it is empty";
+                return -EINVAL;
+        }
+        if (is_json(data, len))
+                return format_read_otlp(data, len, ret, ret_error);
+        if (is_text(data, len))
+                return read_folded(data, len, ret, ret_error);
+        return read_pprof(data, len, ret, ret_error);
+}
+
+int format_read(const void *data, size_t len, struct profile_set *ret, const char **ret_error)
+{
+        const char *error = "it cannot be read";
+        void *unpacked = NULL;
+        int r = 0;
+
+        if (is_gzip(data, len)) {
+                r = format_gunzip(data, len, FORMAT_OTLP_MAX_BYTES, &unpacked, &len);
+                if (r == -EINVAL)
+                        error = "its gzip is damaged or cut off";
+        }
+        if (r == 0)
+                r = read_plain(unpacked ? unpacked : data, len, ret, &error);
+        free(unpacked);
+        if (r == -EINVAL && ret_error)
+                *ret_error = error;
+        return r;
+}

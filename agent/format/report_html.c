@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A differential flame graph: the page of the html format, whose nodes have two counts. */
+#include "report.h"
+
+#include "escape.h"
+#include "html.h"
+#include "tree.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+static void write_side(const struct format_comparison *c, enum profile_side side, FILE *out)
+{
+        putc('{', out);
+        html_write_member("name", c->names[side], out);
+        if (c->comparison)
+                fprintf(out, ",\"samples\":%" PRIu64 ",\"runs\":%zu", c->comparison->samples[side],
+                        c->comparison->runs[side]);
+        fprintf(out, ",\"lost\":%.6f}", report_lost(&c->counters[side]));
+}
+
+static int write_verdict(const struct format_comparison *c, FILE *out)
+{
+        char *sentence = report_sentence(c);
+
+        if (!sentence)
+                return -ENOMEM;
+        putc(',', out);
+        html_write_member("verdict", profile_verdict_name(format_verdict(c)), out);
+        putc(',', out);
+        html_write_member("sentence", sentence, out);
+        free(sentence);
+        return 0;
+}
+
+static int write_compared(const void *what, FILE *out)
+{
+        const struct format_comparison *c = what;
+        int r = 0;
+
+        fputs("{\"meta\":{", out);
+        html_write_member("version", PODFLAME_VERSION, out);
+        fputs(",\"sides\":[", out);
+        write_side(c, PROFILE_BASE, out);
+        putc(',', out);
+        write_side(c, PROFILE_NEW, out);
+        putc(']', out);
+        if (c->judgement || c->invalid)
+                r = write_verdict(c, out);
+        fputs("},\"tree\":", out);
+        if (r == 0 && c->comparison)
+                r = tree_write_compared(c->comparison, out);
+        else
+                fputs("{\"name\":\"all\",\"base\":0,\"value\":0}", out);
+        putc('}', out);
+        return r;
+}
+
+static int html_write(const struct format_comparison *c, FILE *out)
+{
+        return html_write_page(write_compared, c, out);
+}
+
+const struct format_report report_html = {
+        .name = "html",
+        .extension = ".html",
+        .summary = "a differential flame graph in one file, for any browser",
+        .write = html_write,
+};

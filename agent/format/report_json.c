@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A comparison for programs: everything that was computed, shares from 0 to 1. */
+#include "report.h"
+
+#include "escape.h"
+#include "maker.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+
+static void put_number(struct maker *m, struct json_object *object, const char *key, double value)
+{
+        maker_put(m, object, key, isfinite(value) ? json_object_new_double(value) : json_object_new_int(0));
+}
+
+static void put_count(struct maker *m, struct json_object *object, const char *key, uint64_t value)
+{
+        maker_put(m, object, key, json_object_new_uint64(value));
+}
+
+static void put_owned(struct maker *m, struct json_object *object, const char *key, char *text)
+{
+        maker_put(m, object, key, text ? json_object_new_string(text) : NULL);
+        free(text);
+}
+
+static void put_flag(struct maker *m, struct json_object *object, const char *key, bool flag)
+{
+        maker_put(m, object, key, json_object_new_boolean(flag));
+}
+
+static void put_pair(struct maker *m, struct json_object *object, const char *key, const double values[PROFILE_SIDES])
+{
+        struct json_object *pair = maker_put_object(m, object, key);
+
+        put_number(m, pair, "base", values[PROFILE_BASE]);
+        put_number(m, pair, "new", values[PROFILE_NEW]);
+}
+
+/* ---- parts -------------------------------------------------------------------- */
+
+static void put_side(struct maker *m, struct json_object *root, const struct format_comparison *c,
+                     enum profile_side side)
+{
+        struct json_object *object = maker_put_object(m, root, side == PROFILE_BASE ? "base" : "new");
+
+        maker_put_text(m, object, "name", c->names[side]);
+        put_number(m, object, "lost", report_lost(&c->counters[side]));
+        if (!c->comparison)
+                return;
+        put_count(m, object, "runs", c->comparison->runs[side]);
+        put_count(m, object, "samples", c->comparison->samples[side]);
+}
+
+static void put_circumstances(struct maker *m, struct json_object *root, const struct format_comparison *c)
+{
+        struct json_object *all = maker_put_object(m, root, "circumstances");
+
+        for (size_t i = 0; c->circumstances && i < PROFILE_CIRCUMSTANCES; i++) {
+                const struct profile_circumstance *one = &c->circumstances[i];
+                struct json_object *object = maker_put_object(m, all, one->name);
+
+                maker_put_text(m, object, "base", one->values[PROFILE_BASE]);
+                maker_put_text(m, object, "new", one->values[PROFILE_NEW]);
+                put_flag(m, object, "differs", one->differs);
+        }
+}
+
+static void put_criteria(struct maker *m, struct json_object *root, const struct profile_criteria *criteria)
+{
+        struct json_object *object = maker_put_object(m, root, "criteria");
+
+        put_number(m, object, "relative", criteria->relative);
+        put_number(m, object, "points", criteria->points);
+        put_number(m, object, "alpha", criteria->alpha);
+        put_number(m, object, "power", criteria->power);
+        put_number(m, object, "least_share", criteria->least_share);
+        put_number(m, object, "sensitivity", criteria->sensitivity);
+}
+
+static void put_change(struct maker *m, struct json_object *row, enum profile_measure measure,
+                       const struct profile_change *change)
+{
+        struct json_object *object = maker_put_object(m, row, profile_measure_name(measure));
+        struct json_object *samples = maker_put_object(m, object, "samples");
+
+        put_count(m, samples, "base", change->hits[PROFILE_BASE]);
+        put_count(m, samples, "new", change->hits[PROFILE_NEW]);
+        put_pair(m, object, "share", change->share);
+        put_number(m, object, "change", change->change);
+        put_number(m, object, "low", change->low);
+        put_number(m, object, "high", change->high);
+        put_number(m, object, "phi", change->phi);
+        put_flag(m, object, "tested", change->tested);
+        if (!change->tested)
+                return;
+        put_number(m, object, "p", change->p);
+        put_number(m, object, "threshold", change->threshold);
+        put_number(m, object, "detectable", change->detectable);
+        put_number(m, object, "more", change->more);
+        put_flag(m, object, "regression", change->regression);
+}
+
+static void put_functions(struct maker *m, struct json_object *root, const struct profile_comparison *c)
+{
+        struct json_object *list = maker_put_array(m, root, "functions");
+
+        for (size_t i = 0; i < c->n && !m->failed; i++) {
+                const struct profile_compared *row = &c->functions[i];
+                struct json_object *object = maker_append_object(m, list);
+
+                maker_put_text(m, object, "name", row->name);
+                maker_put_text(m, object, "file", row->file);
+                put_flag(m, object, "allowed", row->allowed);
+                put_flag(m, object, "new", row->by[PROFILE_TOTAL].hits[PROFILE_BASE] == 0);
+                put_flag(m, object, "gone", row->by[PROFILE_TOTAL].hits[PROFILE_NEW] == 0);
+                for (int measure = 0; measure < PROFILE_MEASURES; measure++)
+                        put_change(m, object, (enum profile_measure)measure, &row->by[measure]);
+        }
+}
+
+static void put_cause(struct maker *m, struct json_object *list, const struct profile_comparison *c,
+                      const struct profile_cause *cause)
+{
+        struct json_object *object = maker_append_object(m, list);
+        struct json_object *path = maker_put_array(m, object, "path");
+
+        maker_put_text(m, object, "function", cause->function->key);
+        maker_put_text(m, object, "measure", profile_measure_name(cause->measure));
+        put_number(m, object, "change", cause->function->by[cause->measure].change);
+        put_count(m, object, "regressions", cause->regressions);
+        for (size_t i = 0; i < cause->path_n; i++) {
+                char *name = escape_clean(profile_function(c->stacks, cause->path[i])->name);
+
+                maker_append(m, path, name ? json_object_new_string(name) : NULL);
+                free(name);
+        }
+}
+
+static void put_judgement(struct maker *m, struct json_object *root, const struct format_comparison *c)
+{
+        const struct profile_judgement *j = c->judgement;
+        struct json_object *causes = maker_put_array(m, root, "causes");
+
+        for (size_t i = 0; i < j->causes_n; i++)
+                put_cause(m, causes, c->comparison, &j->causes[i]);
+        put_count(m, root, "regressions", j->regressions);
+        put_count(m, root, "blind", j->blind);
+        put_number(m, root, "more", j->more);
+        if (j->weakest) {
+                struct json_object *weakest = maker_put_object(m, root, "weakest");
+
+                maker_put_text(m, weakest, "function", j->weakest->key);
+                maker_put_text(m, weakest, "measure", profile_measure_name(j->weakest_measure));
+                put_number(m, weakest, "detectable", j->weakest->by[j->weakest_measure].detectable);
+        }
+}
+
+static void put_cost(struct maker *m, struct json_object *root, const struct profile_cost *cost)
+{
+        struct json_object *object = maker_put_object(m, root, "cost");
+
+        put_pair(m, object, "seconds", cost->mean);
+        put_number(m, object, "change", cost->change);
+        put_number(m, object, "low", cost->low);
+        put_number(m, object, "high", cost->high);
+        put_number(m, object, "p", cost->p);
+}
+
+static void put_all(struct maker *m, struct json_object *root, const struct format_comparison *c)
+{
+        struct json_object *notes = maker_put_array(m, root, "notes");
+
+        if (c->judgement || c->invalid) {
+                maker_put_text(m, root, "verdict", profile_verdict_name(format_verdict(c)));
+                put_owned(m, root, "sentence", report_sentence(c));
+        }
+        for (int side = 0; side < PROFILE_SIDES; side++)
+                put_side(m, root, c, (enum profile_side)side);
+        put_circumstances(m, root, c);
+        for (size_t i = 0; i < c->notes_n; i++) {
+                char *note = escape_clean(c->notes[i]);
+
+                maker_append(m, notes, note ? json_object_new_string(note) : NULL);
+                free(note);
+        }
+        if (c->judgement)
+                put_judgement(m, root, c);
+        if (c->cost)
+                put_cost(m, root, c->cost);
+        if (!c->comparison)
+                return;
+        put_criteria(m, root, &c->comparison->criteria);
+        put_functions(m, root, c->comparison);
+}
+
+static int json_write(const struct format_comparison *c, FILE *out)
+{
+        struct json_object *root = json_object_new_object();
+        struct maker m = { .failed = !root };
+        const char *text;
+
+        put_all(&m, root, c);
+        text = m.failed ? NULL : json_object_to_json_string_ext(root, JSON_C_TO_STRING_PRETTY |
+                                                                              JSON_C_TO_STRING_NOSLASHESCAPE);
+        if (text)
+                fprintf(out, "%s\n", text);
+        json_object_put(root);
+        return text ? escape_finish(out) : -ENOMEM;
+}
+
+const struct format_report report_json = {
+        .name = "json",
+        .extension = ".json",
+        .summary = "for programs",
+        .write = json_write,
+};

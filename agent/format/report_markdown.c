@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A comparison as Markdown (GitHub's, which GitLab's understands), for a comment on a
+ * pull request. Names stand in code spans, where nothing but a backtick is special,
+ * and in tables the bar.
+ */
+#include "report.h"
+
+#include "escape.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const signs[] = {
+        [PROFILE_PASS] = "✅",
+        [PROFILE_REGRESSION] = "❌",
+        [PROFILE_INVALID] = "⚠️",
+        [PROFILE_INCONCLUSIVE] = "❔",
+};
+
+static int write_code(const char *text, FILE *out)
+{
+        char *clean = escape_clean(text);
+
+        if (!clean)
+                return -ENOMEM;
+        putc('`', out);
+        for (const char *c = clean; *c; c++) {
+                if (*c == '|')
+                        putc('\\', out);
+                putc(*c == '`' ? '\'' : *c, out);
+        }
+        putc('`', out);
+        free(clean);
+        return 0;
+}
+
+/* Of sentences that are clean but may quote files' names. */
+static void write_plain(const char *text, FILE *out)
+{
+        for (const char *c = text; *c; c++) {
+                if (strchr("\\`*_[]<>#|", *c))
+                        putc('\\', out);
+                putc(*c, out);
+        }
+}
+
+static int write_owned(char *text, FILE *out)
+{
+        if (!text)
+                return -ENOMEM;
+        write_plain(text, out);
+        free(text);
+        return 0;
+}
+
+static int write_cause(const struct format_comparison *c, const struct profile_cause *cause, FILE *out)
+{
+        char *path = report_path(c->comparison, cause);
+        int r = path ? 0 : -ENOMEM;
+
+        fputs("- ", out);
+        if (r == 0)
+                r = write_code(cause->function->key, out);
+        fputs(": ", out);
+        if (r == 0)
+                r = write_owned(report_growth(&cause->function->by[cause->measure], cause->measure), out);
+        fputs("  \n  in ", out);
+        if (r == 0)
+                r = write_code(path, out);
+        putc('\n', out);
+        free(path);
+        return r;
+}
+
+static int write_table(const struct profile_comparison *c, enum profile_measure measure, FILE *out)
+{
+        struct report_row *rows;
+        size_t n;
+        int r = report_rows(c, measure, &rows, &n);
+
+        if (r)
+                return r;
+        fprintf(out, "\n| function (%s) | base | new | change | 95 %% confidence | samples | |\n"
+                     "|---|--:|--:|--:|--:|--:|---|\n", profile_measure_name(measure));
+        for (size_t i = 0; r == 0 && i < n; i++) {
+                const struct profile_change *change = rows[i].change;
+
+                fputs("| ", out);
+                r = write_code(rows[i].function->key, out);
+                fprintf(out, " | %.2f %% | %.2f %% | %+.2f | %+.2f to %+.2f | %" PRIu64 " / %" PRIu64 " | %s |\n",
+                        100 * change->share[PROFILE_BASE], 100 * change->share[PROFILE_NEW], 100 * change->change,
+                        100 * change->low, 100 * change->high, change->hits[PROFILE_BASE], change->hits[PROFILE_NEW],
+                        report_remark(&rows[i]));
+        }
+        free(rows);
+        return r;
+}
+
+static void write_remarks(const struct format_comparison *c, FILE *out)
+{
+        for (size_t i = 0; c->circumstances && i < PROFILE_CIRCUMSTANCES; i++) {
+                const struct profile_circumstance *one = &c->circumstances[i];
+
+                if (!one->differs)
+                        continue;
+                fprintf(out, "- %s differs: ", one->name);
+                write_code(one->values[PROFILE_BASE], out);
+                fputs(" and ", out);
+                write_code(one->values[PROFILE_NEW], out);
+                putc('\n', out);
+        }
+        for (size_t i = 0; i < c->notes_n; i++) {
+                fputs("- ", out);
+                write_owned(escape_clean(c->notes[i]), out);
+                putc('\n', out);
+        }
+}
+
+static int write_details(const struct format_comparison *c, FILE *out)
+{
+        const struct profile_comparison *comparison = c->comparison;
+        int r = 0;
+
+        fprintf(out, "\n<details><summary>%" PRIu64 " samples of %zu runs against %" PRIu64 " of %zu</summary>\n",
+                comparison->samples[PROFILE_NEW], comparison->runs[PROFILE_NEW], comparison->samples[PROFILE_BASE],
+                comparison->runs[PROFILE_BASE]);
+        for (int measure = PROFILE_MEASURES; r == 0 && measure-- > 0;)
+                r = write_table(comparison, (enum profile_measure)measure, out);
+        fputs("\n</details>\n", out);
+        return r;
+}
+
+static int markdown_write(const struct format_comparison *c, FILE *out)
+{
+        enum profile_verdict verdict = format_verdict(c);
+        bool judged = c->judgement || c->invalid;
+        int r = 0;
+
+        if (judged) {
+                fprintf(out, "### %s podflame: %s\n\n", signs[verdict], profile_verdict_name(verdict));
+                r = write_owned(report_sentence(c), out);
+                fputs(".\n\n", out);
+        } else {
+                fputs("### podflame: what changed\n\n", out);
+        }
+        for (size_t i = 0; r == 0 && c->judgement && i < c->judgement->causes_n; i++)
+                r = write_cause(c, &c->judgement->causes[i], out);
+        write_remarks(c, out);
+        if (r == 0 && c->cost) {
+                fputs("- ", out);
+                r = write_owned(report_cost(c->cost), out);
+                putc('\n', out);
+        }
+        if (r == 0 && c->comparison)
+                r = write_details(c, out);
+        return r ? r : escape_finish(out);
+}
+
+const struct format_report report_markdown = {
+        .name = "markdown",
+        .extension = ".md",
+        .summary = "for a comment on a pull request",
+        .write = markdown_write,
+};

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A comparison for people: the verdict, why, and what changed. */
+#include "report.h"
+
+#include "escape.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int write_text(char *text, FILE *out)
+{
+        if (!text)
+                return -ENOMEM;
+        fputs(text, out);
+        free(text);
+        return 0;
+}
+
+static int write_cause(const struct format_comparison *c, const struct profile_cause *cause, FILE *out)
+{
+        const struct profile_change *change = &cause->function->by[cause->measure];
+
+        fputs("\n  ", out);
+        escape_text(cause->function->key, out);
+        fputs("\n    ", out);
+        int r = write_text(report_growth(change, cause->measure), out);
+        fputs("\n    in ", out);
+        if (r == 0)
+                r = write_text(report_path(c->comparison, cause), out);
+        if (cause->regressions > 1)
+                fprintf(out, "\n    (%zu regressions are this one)", cause->regressions);
+        return r;
+}
+
+static int write_verdict(const struct format_comparison *c, FILE *out)
+{
+        if (!c->judgement && !c->invalid)
+                return 0;
+        fprintf(out, "%s: ", profile_verdict_name(format_verdict(c)));
+        int r = write_text(report_sentence(c), out);
+        for (size_t i = 0; r == 0 && c->judgement && i < c->judgement->causes_n; i++)
+                r = write_cause(c, &c->judgement->causes[i], out);
+        fputs("\n\n", out);
+        return r;
+}
+
+static void write_side(const struct format_comparison *c, enum profile_side side, FILE *out)
+{
+        const struct profile_comparison *comparison = c->comparison;
+
+        fprintf(out, "%-6s ", side == PROFILE_BASE ? "Base" : "New");
+        escape_text(c->names[side], out);
+        fprintf(out, ": %zu run%s, %" PRIu64 " active samples, %.2f %% of the ticks lost\n", comparison->runs[side],
+                comparison->runs[side] == 1 ? "" : "s", comparison->samples[side],
+                100 * report_lost(&c->counters[side]));
+}
+
+static void write_circumstances(const struct format_comparison *c, FILE *out)
+{
+        for (size_t i = 0; c->circumstances && i < PROFILE_CIRCUMSTANCES; i++) {
+                const struct profile_circumstance *one = &c->circumstances[i];
+
+                if (!one->differs)
+                        continue;
+                fprintf(out, "Differs: %s ", one->name);
+                escape_text(one->values[PROFILE_BASE], out);
+                fputs(" -> ", out);
+                escape_text(one->values[PROFILE_NEW], out);
+                putc('\n', out);
+        }
+        for (size_t i = 0; i < c->notes_n; i++) {
+                fputs("Note: ", out);
+                escape_text(c->notes[i], out);
+                putc('\n', out);
+        }
+}
+
+static void write_row(const struct report_row *row, FILE *out)
+{
+        const struct profile_change *change = row->change;
+        char p[REPORT_P_SIZE], samples[48];
+
+        snprintf(samples, sizeof(samples), "%" PRIu64 "/%" PRIu64, change->hits[PROFILE_BASE],
+                 change->hits[PROFILE_NEW]);
+        fprintf(out, "%6.2f %% %6.2f %% %+7.2f  %+6.2f to %+6.2f %15s  %8s  %-10s  ", 100 * change->share[PROFILE_BASE],
+                100 * change->share[PROFILE_NEW], 100 * change->change, 100 * change->low, 100 * change->high, samples,
+                change->tested ? report_p(change->p, p) : "", report_remark(row));
+        escape_text(row->function->key, out);
+        putc('\n', out);
+}
+
+static int write_table(const struct profile_comparison *c, enum profile_measure measure, FILE *out)
+{
+        static const char *const titles[] = { [PROFILE_SELF] = "SELF", [PROFILE_TOTAL] = "TOTAL" };
+        struct report_row *rows;
+        size_t n;
+        int r = report_rows(c, measure, &rows, &n);
+
+        if (r)
+                return r;
+        fprintf(out, "\n%5s BASE      NEW  CHANGE  95 %% CONFIDENCE         SAMPLES         P  %-10s  FUNCTION\n",
+                titles[measure], "");
+        for (size_t i = 0; i < n; i++)
+                write_row(&rows[i], out);
+        free(rows);
+        return 0;
+}
+
+static int text_write(const struct format_comparison *c, FILE *out)
+{
+        int r = write_verdict(c, out);
+
+        for (int side = 0; c->comparison && side < PROFILE_SIDES; side++)
+                write_side(c, (enum profile_side)side, out);
+        write_circumstances(c, out);
+        if (r == 0 && c->cost)
+                r = write_text(report_cost(c->cost), out);
+        if (c->cost)
+                putc('\n', out);
+        for (int measure = PROFILE_MEASURES; r == 0 && c->comparison && measure-- > 0;)
+                r = write_table(c->comparison, (enum profile_measure)measure, out);
+        return r ? r : escape_finish(out);
+}
+
+const struct format_report report_text = {
+        .name = "text",
+        .extension = ".txt",
+        .summary = "for people",
+        .write = text_write,
+};
