@@ -74,15 +74,17 @@ int report_rows(const struct profile_comparison *c, enum profile_measure measure
         return 0;
 }
 
-const char *report_remark(const struct report_row *row)
+const char *report_remark(const struct format_comparison *c, const struct report_row *row)
 {
         const struct profile_change *total = &row->function->by[PROFILE_TOTAL];
 
-        if (row->change->regression)
+        if (row->change->regression && c->judgement)
                 return row->function->allowed ? "allowed" : "regression";
         if (total->hits[PROFILE_BASE] == 0)
                 return "new";
-        return total->hits[PROFILE_NEW] == 0 ? "gone" : "";
+        if (total->hits[PROFILE_NEW] == 0)
+                return "gone";
+        return row->change->regression ? "grew" : "";
 }
 
 /* ---- sentences ------------------------------------------------------------------ */
@@ -91,6 +93,9 @@ static char *said(char *text, int printed)
 {
         return printed < 0 ? NULL : text;
 }
+
+/* On both sides: below, it is the noise between runs that is not known well. */
+#define RUNS_FEW 10
 
 static char *say_inconclusive(const struct profile_comparison *c, const struct profile_judgement *j)
 {
@@ -101,6 +106,7 @@ static char *say_inconclusive(const struct profile_comparison *c, const struct p
 
         const struct profile_change *weak = &j->weakest->by[j->weakest_measure];
         double more = j->more - 1, seconds = 0;
+        bool few = c->runs[PROFILE_BASE] + c->runs[PROFILE_NEW] < RUNS_FEW;
 
         for (size_t i = 0; i < c->runs[PROFILE_NEW]; i++)
                 seconds += c->seconds[PROFILE_NEW][i];
@@ -108,10 +114,11 @@ static char *say_inconclusive(const struct profile_comparison *c, const struct p
                                    "no regression was found, but of %zu function%s growth could have been missed that "
                                    "ought to be found; at worst, of one with %.1f %%, up to %.1f points. It takes %.1f "
                                    "times as many samples: %.0f more for the base, %.0f for the new side (%.0f s of "
-                                   "CPU time)",
+                                   "CPU time)%s",
                                    j->blind, j->blind == 1 ? "" : "s", 100 * weak->share[PROFILE_BASE],
-                                   100 * weak->detectable, j->more, ceil(more * (double)c->samples[PROFILE_BASE]),
-                                   ceil(more * (double)c->samples[PROFILE_NEW]), ceil(more * seconds)));
+                                   100 * fmin(1, weak->detectable), j->more, ceil(more * (double)c->samples[PROFILE_BASE]),
+                                   ceil(more * (double)c->samples[PROFILE_NEW]), ceil(more * seconds),
+                                   few ? "; of so few runs, more runs tell more than longer ones" : ""));
 }
 
 char *report_sentence(const struct format_comparison *c)
@@ -163,7 +170,7 @@ char *report_path(const struct profile_comparison *c, const struct profile_cause
                 fputs("... > ", out);
         for (size_t i = first; i < cause->path_n; i++) {
                 if (i > first)
-                        fputs(" > ", out);
+                        fputs(cause->scattered && i + 1 == cause->path_n ? " > ... > " : " > ", out);
                 escape_text(profile_function(c->stacks, cause->path[i])->name, out);
         }
         if (fclose(out) == 0)

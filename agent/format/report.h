@@ -25,8 +25,8 @@ struct report_row {
 int report_rows(const struct profile_comparison *c, enum profile_measure measure, struct report_row **ret,
                 size_t *ret_n);
 
-/* "regression", "allowed", "new", "gone", "" */
-const char *report_remark(const struct report_row *row);
+/* "regression", "allowed", "new", "gone", ""; where nothing is judged, "grew" for a regression that is not new. */
+const char *report_remark(const struct format_comparison *c, const struct report_row *row);
 
 /* The verdict in a sentence or two, plain text without names in it that need cleaning; allocated. */
 char *report_sentence(const struct format_comparison *c);

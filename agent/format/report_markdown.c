@@ -75,11 +75,11 @@ static int write_cause(const struct format_comparison *c, const struct profile_c
         return r;
 }
 
-static int write_table(const struct profile_comparison *c, enum profile_measure measure, FILE *out)
+static int write_table(const struct format_comparison *c, enum profile_measure measure, FILE *out)
 {
         struct report_row *rows;
         size_t n;
-        int r = report_rows(c, measure, &rows, &n);
+        int r = report_rows(c->comparison, measure, &rows, &n);
 
         if (r)
                 return r;
@@ -93,7 +93,7 @@ static int write_table(const struct profile_comparison *c, enum profile_measure 
                 fprintf(out, " | %.2f %% | %.2f %% | %+.2f | %+.2f to %+.2f | %" PRIu64 " / %" PRIu64 " | %s |\n",
                         100 * change->share[PROFILE_BASE], 100 * change->share[PROFILE_NEW], 100 * change->change,
                         100 * change->low, 100 * change->high, change->hits[PROFILE_BASE], change->hits[PROFILE_NEW],
-                        report_remark(&rows[i]));
+                        report_remark(c, &rows[i]));
         }
         free(rows);
         return r;
@@ -128,7 +128,7 @@ static int write_details(const struct format_comparison *c, FILE *out)
                 comparison->samples[PROFILE_NEW], comparison->runs[PROFILE_NEW], comparison->samples[PROFILE_BASE],
                 comparison->runs[PROFILE_BASE]);
         for (int measure = PROFILE_MEASURES; r == 0 && measure-- > 0;)
-                r = write_table(comparison, (enum profile_measure)measure, out);
+                r = write_table(c, (enum profile_measure)measure, out);
         fputs("\n</details>\n", out);
         return r;
 }

@@ -77,7 +77,7 @@ static void write_circumstances(const struct format_comparison *c, FILE *out)
         }
 }
 
-static void write_row(const struct report_row *row, FILE *out)
+static void write_row(const struct format_comparison *c, const struct report_row *row, FILE *out)
 {
         const struct profile_change *change = row->change;
         char p[REPORT_P_SIZE], samples[48];
@@ -86,24 +86,24 @@ static void write_row(const struct report_row *row, FILE *out)
                  change->hits[PROFILE_NEW]);
         fprintf(out, "%6.2f %% %6.2f %% %+7.2f  %+6.2f to %+6.2f %15s  %8s  %-10s  ", 100 * change->share[PROFILE_BASE],
                 100 * change->share[PROFILE_NEW], 100 * change->change, 100 * change->low, 100 * change->high, samples,
-                change->tested ? report_p(change->p, p) : "", report_remark(row));
+                change->tested ? report_p(change->p, p) : "", report_remark(c, row));
         escape_text(row->function->key, out);
         putc('\n', out);
 }
 
-static int write_table(const struct profile_comparison *c, enum profile_measure measure, FILE *out)
+static int write_table(const struct format_comparison *c, enum profile_measure measure, FILE *out)
 {
         static const char *const titles[] = { [PROFILE_SELF] = "SELF", [PROFILE_TOTAL] = "TOTAL" };
         struct report_row *rows;
         size_t n;
-        int r = report_rows(c, measure, &rows, &n);
+        int r = report_rows(c->comparison, measure, &rows, &n);
 
         if (r)
                 return r;
         fprintf(out, "\n%5s BASE      NEW  CHANGE  95 %% CONFIDENCE         SAMPLES         P  %-10s  FUNCTION\n",
                 titles[measure], "");
         for (size_t i = 0; i < n; i++)
-                write_row(&rows[i], out);
+                write_row(c, &rows[i], out);
         free(rows);
         return 0;
 }
@@ -120,7 +120,7 @@ static int text_write(const struct format_comparison *c, FILE *out)
         if (c->cost)
                 putc('\n', out);
         for (int measure = PROFILE_MEASURES; r == 0 && c->comparison && measure-- > 0;)
-                r = write_table(c->comparison, (enum profile_measure)measure, out);
+                r = write_table(c, (enum profile_measure)measure, out);
         return r ? r : escape_finish(out);
 }
 

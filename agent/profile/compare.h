@@ -102,6 +102,7 @@ const char *profile_verdict_name(enum profile_verdict verdict); /* "pass", "regr
 struct profile_cause {
         profile_id *path; /* see profile_growth_path() */
         size_t path_n;
+        bool scattered; /* several ways lead from the path to its last function */
         const struct profile_compared *function; /* the one that grew most */
         enum profile_measure measure;
         size_t regressions; /* that have this cause */

@@ -48,6 +48,7 @@ static int find_cause(const struct profile_comparison *c, const struct profile_c
                 if (longer) {
                         longer[cause.path_n++] = row->function;
                         cause.path = longer;
+                        cause.scattered = true;
                 } else {
                         free(cause.path);
                         r = -ENOMEM;

@@ -5,7 +5,9 @@
  * library that is what follows site-packages or lib/pythonX.Y. Of other files it is
  * found by a vote: each file of one side looks for the file of the other whose name
  * ends most like its own, and what is left of the two names is a pair of roots. The
- * pair with the most votes is it; files outside of it keep their names.
+ * pair with the most votes is it; files outside of it keep their names. A package may
+ * be installed on one side and in a checkout on the other; one that is installed on
+ * both has no vote.
  */
 #include "paths.h"
 
@@ -61,6 +63,7 @@ static bool is_file(const char *file)
 struct voter {
         const char *file;
         const char *base; /* its last part */
+        bool library;
 };
 
 struct voters {
@@ -92,7 +95,11 @@ static void add_voters(struct voters *voters, const struct profile *p)
 
                 const char *slash = strrchr(file, '/');
 
-                voters->items[voters->n++] = (struct voter){.file = file, .base = slash ? slash + 1 : file};
+                voters->items[voters->n++] = (struct voter){
+                        .file = file,
+                        .base = slash ? slash + 1 : file,
+                        .library = inside != NULL,
+                };
         }
 }
 
@@ -147,7 +154,7 @@ static size_t first_namesake(const struct voters *voters, const char *base)
 static bool vote(const struct voter *voter, const struct voters *others, struct vote *ret)
 {
         size_t first = first_namesake(others, voter->base), best = 0;
-        const char *found = NULL;
+        const struct voter *found = NULL;
 
         for (size_t i = first; i < others->n && i < first + NAMESAKES_MAX; i++) {
                 if (strcmp(others->items[i].base, voter->base) != 0)
@@ -157,13 +164,13 @@ static bool vote(const struct voter *voter, const struct voters *others, struct 
 
                 if (end > best) {
                         best = end;
-                        found = others->items[i].file;
+                        found = &others->items[i];
                 }
         }
-        if (!found)
+        if (!found || (voter->library && found->library))
                 return false;
         ret->roots[PROFILE_BASE] = (struct paths_root){.text = voter->file, .len = strlen(voter->file) - best};
-        ret->roots[PROFILE_NEW] = (struct paths_root){.text = found, .len = strlen(found) - best};
+        ret->roots[PROFILE_NEW] = (struct paths_root){.text = found->file, .len = strlen(found->file) - best};
         return true;
 }
 
