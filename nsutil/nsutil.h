@@ -217,6 +217,24 @@ int nsutil_container_id(pid_t pid, char ret[static NSUTIL_CONTAINER_ID_SIZE]);
 /* Whether this process has capability @cap (CAP_SYS_PTRACE, …) in effect. */
 bool nsutil_has_cap(int cap);
 
+/* Whether we are in the namespaces that the machine was started with. */
+bool nsutil_in_initial_user_namespace(void);
+bool nsutil_in_initial_pid_namespace(void);
+
+/*
+ * What AppArmor or SELinux call us: "unconfined", "docker-default (enforce)",
+ * "system_u:system_r:spc_t:s0"; "" where neither is there. @size >= 1; longer ones
+ * are cut. Whether that confines us.
+ */
+bool nsutil_label(char *ret, size_t size);
+
+/*
+ * Tries whether the memory of @pid may be read, without reading any: 0,
+ * NSUTIL_E_DENIED, NSUTIL_E_GONE (also of threads of the kernel, which have none),
+ * or -ENOSYS and the like.
+ */
+int nsutil_may_read(pid_t pid);
+
 /* kernel.yama.ptrace_scope: 0 to 3, or -1 where Yama is not there. */
 int nsutil_yama_scope(void);
 

@@ -7,11 +7,13 @@
 #include "nsutil/internal.h"
 #include "nsutil/nsutil.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/capability.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define YAMA_LOCKED 3
@@ -51,7 +53,7 @@ int nsutil_yama_scope(void)
 }
 
 /* The initial user namespace, and only that one, maps all ids to themselves. */
-static bool in_initial_user_namespace(void)
+bool nsutil_in_initial_user_namespace(void)
 {
         uint64_t inner = 1, outer = 1, count = 0;
         char *text;
@@ -68,6 +70,16 @@ static bool in_initial_user_namespace(void)
         ok = ok && nsutil_text_u64(&rest, 10, &count);
         free(text);
         return ok && inner == 0 && outer == 0 && count == UINT32_MAX;
+}
+
+/* PROC_PID_INIT_INO: the kernel has numbered it so since Linux 3.8. */
+bool nsutil_in_initial_pid_namespace(void)
+{
+        char link[64];
+        ssize_t n = readlink("/proc/self/ns/pid", link, sizeof(link));
+        static const char initial[] = "pid:[4026531836]";
+
+        return n == (ssize_t)strlen(initial) && !memcmp(link, initial, (size_t)n);
 }
 
 /* Whether @pid's user namespace is known to be ours: without access its link cannot be read. */
@@ -100,28 +112,43 @@ bool nsutil_label_confines(const char *text, size_t len)
         return true;
 }
 
-static bool confined(void)
+bool nsutil_label(char *ret, size_t size)
 {
         char *text;
         size_t len;
 
+        *ret = '\0';
         /* EINVAL where no security module keeps labels. */
         if (nsutil_read_file_at(AT_FDCWD, "/proc/self/attr/current", LABEL_MAX, &text, &len))
                 return false;
         bool r = nsutil_label_confines(text, len);
+        snprintf(ret, size, "%.*s", (int)strcspn(text, "\n"), text);
         free(text);
         return r;
 }
 
+/* The access is checked before the address, where nothing can be mapped. */
+int nsutil_may_read(pid_t pid)
+{
+        char byte;
+        struct iovec local = { .iov_base = &byte, .iov_len = 1 }, remote = { .iov_base = NULL, .iov_len = 1 };
+
+        if (process_vm_readv(pid, &local, 1, &remote, 1, 0) >= 0 || errno == EFAULT)
+                return 0;
+        return errno == ESRCH ? NSUTIL_E_GONE : errno == EPERM || errno == EACCES ? NSUTIL_E_DENIED : -errno;
+}
+
 enum nsutil_denial nsutil_denial(pid_t pid)
 {
+        char label[64];
+
         if (nsutil_yama_scope() == YAMA_LOCKED)
                 return NSUTIL_DENIAL_YAMA_LOCKED;
         if (!nsutil_has_cap(CAP_SYS_PTRACE))
                 return NSUTIL_DENIAL_NO_CAP;
-        if (!in_initial_user_namespace() && !shares_user_namespace(pid))
+        if (!nsutil_in_initial_user_namespace() && !shares_user_namespace(pid))
                 return NSUTIL_DENIAL_USER_NAMESPACE;
-        if (confined())
+        if (nsutil_label(label, sizeof(label)))
                 return NSUTIL_DENIAL_SECURITY_MODULE;
         return NSUTIL_DENIAL_UNKNOWN;
 }

@@ -11,5 +11,6 @@ int diff_run(int argc, char **argv);
 int check_run(int argc, char **argv);
 int agent_run(int argc, char **argv);
 int collector_run(int argc, char **argv);
+int doctor_run(int argc, char **argv);
 
 #endif

@@ -34,6 +34,11 @@ void json_put_flag(struct json_object *object, const char *key, bool flag)
         set(object, key, made(json_object_new_boolean(flag)));
 }
 
+struct json_object *json_map(void)
+{
+        return made(json_object_new_object());
+}
+
 struct json_object *json_list(void)
 {
         return made(json_object_new_array());
@@ -57,7 +62,7 @@ void json_add(struct json_object *object, const char *key, struct json_object *i
 
 struct json_object *json_of_process(const struct find_process *p)
 {
-        struct json_object *json = made(json_object_new_object());
+        struct json_object *json = json_map();
         char version[32];
 
         format_version(p->info.version, version, sizeof version);
@@ -81,7 +86,7 @@ static struct json_object *frames_of(struct pystack *py, const struct pystack_st
         struct json_object *frames = json_list();
 
         for (size_t i = 0; i < stack->n; i++) {
-                struct json_object *frame = made(json_object_new_object());
+                struct json_object *frame = json_map();
                 set(frame, "function", made(json_object_new_string(stack->frames[i].code->name)));
                 set(frame, "file", made(json_object_new_string(stack->frames[i].code->file)));
                 set(frame, "line", made(json_object_new_int64(pystack_line(py, &stack->frames[i]))));
@@ -93,7 +98,7 @@ static struct json_object *frames_of(struct pystack *py, const struct pystack_st
 struct json_object *json_of_thread(pid_t tid, const char *name, const char *state, bool gil, struct pystack *py,
                                    const struct pystack_stack *stack)
 {
-        struct json_object *json = made(json_object_new_object());
+        struct json_object *json = json_map();
 
         set(json, "tid", made(json_object_new_int(tid)));
         json_put_text(json, "name", name);

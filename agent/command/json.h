@@ -11,6 +11,7 @@
 
 struct json_object;
 
+struct json_object *json_map(void);
 struct json_object *json_list(void);
 void json_append(struct json_object *list, struct json_object *item);
 /* Appends @item to the list @key of @object, which is made if need be. */

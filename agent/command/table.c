@@ -11,6 +11,7 @@ const struct command command_table[] = {
         { "check", "judge new profiles against a base, for CI", check_run },
         { "agent", "sample all Python processes continuously and push profiles to a collector", agent_run },
         { "collector", "the built-in collector and its page", collector_run },
+        { "doctor", "say what this machine and a target allow, and how to grant what is missing", doctor_run },
 };
 
 const size_t command_table_n = sizeof command_table / sizeof *command_table;

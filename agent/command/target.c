@@ -23,7 +23,7 @@ static void sleep_ms(unsigned ms)
         nanosleep(&time, NULL);
 }
 
-static int open_patiently(pid_t pid, uint32_t abi, struct pystack **ret, struct pystack_info *info)
+int target_open(pid_t pid, uint32_t abi, struct pystack **ret, struct pystack_info *info)
 {
         int r = PYSTACK_E_NOT_READY;
 
@@ -47,7 +47,7 @@ static int add(struct choice *choice, struct find *find, pid_t pid, uint32_t abi
         choice->items = items;
         if (find_identify(find, pid, &chosen.process) != 0)
                 return PYSTACK_E_GONE;
-        int r = open_patiently(pid, abi, &chosen.py, info);
+        int r = target_open(pid, abi, &chosen.py, info);
         chosen.process.info = *info;
         if (r == 0)
                 choice->items[choice->n++] = chosen;
@@ -124,20 +124,50 @@ static int choose_processes(struct find *find, const struct group *group, const 
         return say_error("%s '%s': none of its %zu processes is a CPython process", group->kind, name, n);
 }
 
+/* -1, or an exit status after a word about it. */
+static int find_group(struct find *find, const struct group *group, const char *name, pid_t **ret_pids, size_t *ret_n)
+{
+        struct find_candidate *candidates = NULL;
+        size_t n_candidates = 0;
+        int r = group->find(find, name, ret_pids, ret_n, &candidates, &n_candidates);
+
+        r = r == 0 ? -1 : say_unknown(group, r, name, candidates, n_candidates);
+        free(candidates);
+        return r;
+}
+
 static int choose_group(struct find *find, const struct group *group, const char *name, uint32_t abi,
                         struct choice *choice)
 {
-        struct find_candidate *candidates = NULL;
-        size_t n_pids = 0, n_candidates = 0;
         pid_t *pids = NULL;
-        int r = group->find(find, name, &pids, &n_pids, &candidates, &n_candidates);
+        size_t n = 0;
+        int r = find_group(find, group, name, &pids, &n);
 
-        if (r == 0)
-                r = choose_processes(find, group, name, pids, n_pids, abi, choice);
-        else
-                r = say_unknown(group, r, name, candidates, n_candidates);
+        if (r < 0)
+                r = choose_processes(find, group, name, pids, n, abi, choice);
         free(pids);
-        free(candidates);
+        return r;
+}
+
+int target_find_groups(struct find *find, const struct target_options *target,
+                       int (*each)(void *ctx, const pid_t *pids, size_t n), void *ctx)
+{
+        const struct {
+                const struct group *group;
+                const char *name;
+        } named[] = { { &containers, target->container }, { &pods, target->pod } };
+        int r = -1;
+
+        for (size_t i = 0; r < 0 && i < sizeof named / sizeof *named; i++) {
+                pid_t *pids = NULL;
+                size_t n = 0;
+                if (!named[i].name)
+                        continue;
+                r = find_group(find, named[i].group, named[i].name, &pids, &n);
+                if (r < 0)
+                        r = each(ctx, pids, n);
+                free(pids);
+        }
         return r;
 }
 

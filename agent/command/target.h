@@ -42,6 +42,17 @@ int target_abi(const struct target_options *target, const struct usage *usage, u
 /* Whether it names anything. */
 bool target_is_named(const struct target_options *target);
 
+/* Like pystack_open_abi(), but waits a second for an interpreter that is still starting. */
+int target_open(pid_t pid, uint32_t abi, struct pystack **ret, struct pystack_info *info);
+
+/*
+ * Calls @each with the processes of the container, and of the pod, that @target names,
+ * Python or not: -1 to go on, or an exit status, which ends it. An exit status of its
+ * own after a word about what is not there.
+ */
+int target_find_groups(struct find *find, const struct target_options *target,
+                       int (*each)(void *ctx, const pid_t *pids, size_t n), void *ctx);
+
 /*
  * Opens the processes that @target names. Says what is wrong and returns an exit
  * status, or -1 to go on with at least one process. Processes of a container or

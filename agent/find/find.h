@@ -194,4 +194,14 @@ int find_pod(struct find *find, const char *name, pid_t **ret_pids, size_t *ret_
 /* Whether a process is one of those that find_pod() means by @name, if that means one pod. */
 bool find_is_in_pod(const struct find_process *process, const char *name);
 
+/* A place where a runtime leaves the names of its containers. */
+struct find_source {
+        const char *name; /* whose it is */
+        char path[512];
+        int error; /* 0: it is here and can be read; -ENOENT: it is not here; else why it cannot be read */
+};
+
+/* The @i'th one; false after the last. */
+bool find_source(const struct find *find, size_t i, struct find_source *ret);
+
 #endif

@@ -107,4 +107,17 @@ int sampler_take(struct sampler *sampler, pid_t pid, struct profile **ret);
  */
 int sample_now(struct pystack *py, struct pystack_thread *thread, pid_t tid, struct pystack_stack *ret);
 
+/* What engines can be had here. Errors of the kernel's clock are negative errnos. */
+struct sample_probe {
+        unsigned cpus;     /* that are online */
+        unsigned pinned;   /* of these, those that a reader can go to */
+        bool realtime;     /* SCHED_FIFO */
+        int perf_machine;  /* for all processes of a CPU */
+        int perf_own;      /* for a process of one's own */
+        int perf_own_user; /* likewise, without the time it spends in the kernel */
+};
+
+/* Tries it out. -errno if not even a thread can be made. */
+int sample_probe(struct sample_probe *ret);
+
 #endif

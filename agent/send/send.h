@@ -29,6 +29,7 @@ enum send_error {
         SEND_E_PROTOCOL = CLIENT_ERRORS, /* unknown */
         SEND_E_TIMEOUT,                  /* not a number; only from the environment */
         SEND_E_SPOOL,                    /* unusable, or another process has it */
+        SEND_E_REFUSED,                  /* the collector does not answer, or not as one: only of send_probe() */
 };
 
 /* A protocol's name and a line about it, for usage texts; NULL after the last. The first is the default. */
@@ -76,6 +77,12 @@ struct send;
  * down; takes over what an earlier process left in the spool; starts the thread.
  */
 int send_open(const struct send_config *config, struct send **ret);
+
+/*
+ * Asks the collector whether it takes profiles, by a request without any; waits 5 s
+ * at most. 0 if it does; else a send_error or -errno, and @config->client.reason says why.
+ */
+int send_probe(const struct send_config *config);
 
 /*
  * Encodes @set and queues it, in as many batches as the protocol's servers want;

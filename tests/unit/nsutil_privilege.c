@@ -5,8 +5,11 @@
 #include "tests/unit/support/guard.h"
 #include "tests/unit/support/suite.h"
 
+#include <sched.h>
 #include <string.h>
 #include <sys/capability.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 SUITE(nsutil_privilege);
@@ -37,6 +40,54 @@ Test(nsutil_privilege, yama_is_a_scope_or_absent)
 
         cr_expect_eq(scope >= 0, there);
         cr_expect(scope >= -1 && scope <= 3);
+}
+
+Test(nsutil_privilege, namespaces_are_where_the_kernel_numbers_them)
+{
+        struct stat pid, user;
+
+        cr_assert_eq(stat("/proc/self/ns/pid", &pid), 0);
+        cr_assert_eq(stat("/proc/self/ns/user", &user), 0);
+        cr_expect_eq(nsutil_in_initial_pid_namespace(), pid.st_ino == 4026531836u);
+        cr_expect_eq(nsutil_in_initial_user_namespace(), user.st_ino == 4026531837u);
+}
+
+Test(nsutil_privilege, in_namespaces_of_its_own_it_is_not_in_the_initial_ones)
+{
+        int status;
+
+        require_root();
+        pid_t pid = fork(); /* of one thread, as unshare(2) wants it */
+        if (pid == 0)
+                _exit(unshare(CLONE_NEWUSER) == 0 ? nsutil_in_initial_user_namespace() : 99);
+        cr_assert_eq(waitpid(pid, &status, 0), pid);
+        cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%x", status);
+}
+
+/* In a child that has given up all capabilities, and one that may. */
+Test(nsutil_privilege, reading_is_tried)
+{
+        int status;
+
+        require_root();
+        cr_expect_eq(nsutil_may_read(getpid()), 0);
+        cr_expect_eq(nsutil_may_read(2), NSUTIL_E_GONE); /* kthreadd, or nobody */
+        pid_t pid = fork();
+        if (pid == 0)
+                _exit(setresuid(65534, 65534, 65534) == 0 ? nsutil_may_read(getppid()) : 99);
+        cr_assert_eq(waitpid(pid, &status, 0), pid);
+        cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == NSUTIL_E_DENIED, "%x", status);
+        cr_expect_eq(nsutil_may_read(pid), NSUTIL_E_GONE);
+}
+
+Test(nsutil_privilege, a_label_is_cut_to_its_room)
+{
+        char label[256] = "x", two[2] = "x";
+
+        bool confined = nsutil_label(label, sizeof(label));
+        cr_expect_eq(nsutil_label(two, sizeof(two)), confined);
+        cr_expect_eq(strncmp(two, label, strlen(two)), 0);
+        cr_expect(*label || !confined);
 }
 
 Test(nsutil_privilege, labels)

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whether a collector takes profiles: it is sent one request that holds none. That
+ * finds what a mere connection does not: a wrong path, a token that is refused, a
+ * certificate that cannot be verified.
+ */
+#include "agent/send/protocol.h"
+#include "agent/send/send.h"
+#include "agent/send/verdict.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* What anybody is willing to wait for a diagnosis. */
+#define PROBE_MS 5000
+
+static int empty_body(const struct send_protocol *protocol, bool gzip, void **ret, size_t *ret_len)
+{
+        static const struct profile_set none;
+        struct send_body body = { 0 };
+        int r = protocol->encode(&none, &body);
+
+        if (r == 0 && !body.text)
+                r = -ENODATA;
+        if (r == 0)
+                r = send_body_pack(&body, gzip, ret, ret_len);
+        free(body.text);
+        return r;
+}
+
+static int ask(struct client *client, const struct send_protocol *protocol, bool gzip, char *reason, size_t reason_size)
+{
+        char type[128];
+        const char *const headers[] = { type, gzip ? "Content-Encoding: gzip" : NULL, NULL };
+        struct client_answer answer;
+        void *bytes = NULL;
+        size_t len = 0;
+        int r = empty_body(protocol, gzip, &bytes, &len);
+
+        if (r < 0) {
+                snprintf(reason, reason_size, "a request cannot be made");
+                return r;
+        }
+        snprintf(type, sizeof(type), "Content-Type: %s", protocol->content_type);
+        const struct client_request request = { .headers = headers, .body = bytes, .len = len };
+        client_request(client, &request, &answer);
+        struct send_verdict verdict = send_judge(&answer, reason, reason_size);
+        free(bytes);
+        return verdict.fate == SEND_TAKEN ? 0 : SEND_E_REFUSED;
+}
+
+int send_probe(const struct send_config *config)
+{
+        const struct send_protocol *protocol = send_protocol_by_name(config->protocol);
+        struct client_config ours = config->client;
+        struct client *client = NULL;
+
+        if (!protocol)
+                return client_refuse(&ours, SEND_E_PROTOCOL, "there is no protocol '%s'", config->protocol);
+        ours.timeout_ms = PROBE_MS;
+        ours.path = config->url_is_whole ? NULL : protocol->path;
+        int r = client_open(&ours, &client);
+        if (r == 0)
+                r = ask(client, protocol, !config->uncompressed, ours.reason, ours.reason_size);
+        client_close(client);
+        return r;
+}
