@@ -14,6 +14,9 @@ VERSION := 0.1.0
 PREFIX  ?= /usr/local
 DESTDIR ?=
 BINDIR  ?= $(PREFIX)/bin
+MANDIR  ?= $(PREFIX)/share/man
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+SYSCONFDIR ?= /etc
 
 CC        ?= cc
 ifeq ($(origin CC),default)
@@ -281,10 +284,57 @@ deps: ## install what the build needs (Debian, as root)
 deps-program: # where the bundled pages are there already
 	$(Q).ci/packages $(filter-out nodejs npm,$(build_packages))
 
+.PHONY: man
+man: all ## write the options that the commands have by now into the man page
+	$(Q)deploy/man/options.py build/podflame deploy/man/podflame.1
+
+units := podflame-agent podflame-collector
+
+# What goes where: SOURCE:TARGET.
+installed := $(B)/podflame:$(BINDIR)/podflame \
+             deploy/man/podflame.1:$(MANDIR)/man1/podflame.1 \
+             deploy/completions/podflame.bash:$(PREFIX)/share/bash-completion/completions/podflame \
+             deploy/completions/_podflame:$(PREFIX)/share/zsh/site-functions/_podflame \
+             deploy/completions/podflame.fish:$(PREFIX)/share/fish/vendor_completions.d/podflame.fish \
+             $(foreach u,$(units),build/$(u).service:$(UNITDIR)/$(u).service)
+links     := podflame:$(BINDIR)/pyflame podflame.1:$(MANDIR)/man1/pyflame.1
+
+source_of = $(firstword $(subst :, ,$(1)))
+target_of = $(DESTDIR)$(lastword $(subst :, ,$(1)))
+
+build/%.service: deploy/systemd/%.service FORCE
+	$(Q)mkdir -p $(@D) && sed 's|@BINDIR@|$(BINDIR)|' $< > $@
+
+# Settings belong to the machine's owner: they are not overwritten, nor removed once changed.
 .PHONY: install
-install: all ## install under PREFIX (DESTDIR is honoured)
-	install -D -m 755 $(B)/podflame $(DESTDIR)$(BINDIR)/podflame
-	ln -sf podflame $(DESTDIR)$(BINDIR)/pyflame
+install: all $(units:%=build/%.service) ## install under PREFIX (DESTDIR is honoured)
+	$(foreach i,$(installed),install -D -m $(if $(filter $(B)/%,$(i)),755,644) $(call source_of,$(i)) $(call target_of,$(i)) &&) true
+	$(foreach l,$(links),ln -sf $(call source_of,$(l)) $(call target_of,$(l)) &&) true
+	mkdir -p $(DESTDIR)$(SYSCONFDIR)/default
+	$(foreach u,$(units),cp -n deploy/systemd/$(u).default $(DESTDIR)$(SYSCONFDIR)/default/$(u) &&) true
+
+.PHONY: uninstall
+uninstall: ## remove what install has installed
+	rm -f $(foreach i,$(installed) $(links),$(call target_of,$(i)))
+	$(foreach u,$(units),if cmp -s deploy/systemd/$(u).default $(DESTDIR)$(SYSCONFDIR)/default/$(u); then \
+	        rm -f $(DESTDIR)$(SYSCONFDIR)/default/$(u); fi;)
+
+# deploy/debian is debian/ in a copy of the tree: it does not stand at the top of ours.
+staged := build/deb/podflame-$(VERSION)
+
+.PHONY: deb
+deb: ## a Debian package of the program, its units, man page and completions: build/podflame_*.deb
+	$(Q).ci/packages $(build_packages) debhelper dpkg-dev
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)dpkg-parsechangelog -l deploy/debian/changelog -S Version | grep -qx '$(VERSION)' || \
+	        { echo "deploy/debian/changelog is not of version $(VERSION)" >&2; exit 1; }
+	$(say) DEB $(staged)
+	$(Q)rm -rf build/deb && mkdir -p $(staged)/build
+	$(Q)tar --exclude=./build --exclude=./.cache --exclude=./.git -cf - . | tar -C $(staged) -xf -
+	$(Q)cp -a build/npm build/gen $(staged)/build/ && cp -a deploy/debian $(staged)/debian
+	$(Q)cd $(staged) && env -u MAKEFLAGS -u MAKELEVEL dpkg-buildpackage --build=binary --no-sign -d > ../log 2>&1 || \
+	        { tail -n 40 ../log >&2; exit 1; }
+	$(Q)cp build/deb/*.deb build/
 
 .PHONY: clean
 clean: ## remove what was built
