@@ -6,6 +6,7 @@
 # Lines of "SHORT LONG ARGUMENT HELP" of a command, "-" for what there is not.
 _podflame_options() {
         "$1" "$2" -h 2>/dev/null | sed -nE \
+                -e "s/^(.*--[a-z-]+) '[^']*' /\1 TEXT /" -e 't next' -e ':next' \
                 -e 's/^  (-.), (--[a-z-]+) ([A-Z][A-Z:=]*) +(.*)/\1 \2 \3 \4/p' -e 't' \
                 -e 's/^  (-.), (--[a-z-]+) +(.*)/\1 \2 - \3/p' -e 't' \
                 -e 's/^      (--[a-z-]+) ([A-Z][A-Z:=]*) +(.*)/- \1 \2 \3/p' -e 't' \
@@ -15,13 +16,15 @@ _podflame_options() {
 # What an option's argument may be, by what it is called in the usage text.
 _podflame_argument() {
         local program=$1 argument=$2 help=$3 cur=$4
+        local containers='NR == 1 { for (i = 1; i <= NF; i++) if ($i == "CONTAINER") at = i }
+                $at ~ /^[0-9a-f]+$/ { print $at, $(at + 1) }'
         case $argument in
         FILE) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
         DIR) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
         PID) mapfile -t COMPREPLY < <(compgen -W "$("$program" ps 2>/dev/null | awk '$1 ~ /^[0-9]+$/ { print $1 }')" -- "$cur") ;;
-        CONTAINER) mapfile -t COMPREPLY < <(compgen -W "$("$program" ps 2>/dev/null | awk '$3 ~ /^[0-9a-f]+$/ { print $3, $4 }')" -- "$cur") ;;
+        CONTAINER) mapfile -t COMPREPLY < <(compgen -W "$("$program" ps 2>/dev/null | awk "$containers")" -- "$cur") ;;
         # "cpu: threads on a CPU; wall: every thread (cpu)", "folded, html (folded)"
-        MODE | FORMAT | ENGINE) mapfile -t COMPREPLY < <(compgen -W "$(tr ';,' '\n\n' <<<"${help%%(*}" | sed -E 's/^ *([a-z]*).*/\1/')" -- "$cur") ;;
+        MODE | FORMAT | ENGINE) mapfile -t COMPREPLY < <(compgen -W "$(tr ';,' '\n' <<<"${help%%(*}" | sed -E 's/^ *([a-z]*).*/\1/')" -- "$cur") ;;
         esac
 }
 

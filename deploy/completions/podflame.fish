@@ -9,7 +9,7 @@ end
 
 function __podflame_options
     podflame (commandline -opc)[2] -h 2>/dev/null |
-        string replace -rf '^(?:      |  -., )(--[a-z-]+)(?: [A-Z][A-Z:=]*)? +(.*)$' '$1\t$2'
+        string replace -rf '^(?:      |  -., )(--[a-z-]+)(?: [A-Z][A-Z:=]*| \'[^\']*\')? +(.*)$' '$1\t$2'
 end
 
 complete -c podflame -f -n __fish_use_subcommand -a '(__podflame_commands)'

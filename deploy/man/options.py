@@ -15,7 +15,8 @@ BEGIN = '.\\" BEGIN OPTIONS: written by `make man`\n'
 END = '.\\" END OPTIONS\n'
 
 COMMAND = re.compile(r"^  ([a-z]+) +\S")
-OPTION = re.compile(r"^  (?:-(\S), |    )--([a-z-]+)(?: ([A-Z][A-Z:=]*))? +(\S.*)$")
+OPTION = re.compile(r"^  (?:-(\S), |    )--([a-z-]+)(?: ([A-Z][A-Z:=]*|'[^']*'))? +(\S.*)$")
+MORE = re.compile(r"^ {20,}(\S.*)$")
 # mdoc wants each sentence to begin a line.
 SENTENCE = re.compile(r"([a-z]{2}\.) +")
 
@@ -30,12 +31,27 @@ def commands(program):
 
 
 def options(lines):
-    """(letter or None, name, argument or None, help) of each."""
-    return [match.groups() for match in map(OPTION.match, lines) if match]
+    """[letter or None, name, argument or None, help] of each, whose help may go on in lines of its own."""
+    found = []
+    for line in lines:
+        option, more = OPTION.match(line), MORE.match(line)
+        if option:
+            found.append(list(option.groups()))
+        elif more and found:
+            found[-1][3] += " " + more[1]
+    return found
 
 
 def roff(text):
     return text.replace("\\", "\\e").replace("-", "\\-")
+
+
+def quoted(argument):
+    return '"%s"' % argument if " " in argument else argument
+
+
+def sentences(text):
+    return roff(SENTENCE.sub(r"\1\n", text))
 
 
 def section(title, lines):
@@ -48,11 +64,12 @@ def section(title, lines):
     for form in forms:
         yield ".Dl " + roff(form.removeprefix("Usage: "))
     yield ".Pp"
-    yield roff(SENTENCE.sub(r"\1\n", "\n".join(text)))
+    yield sentences("\n".join(text))
     yield ".Bl -tag -width Ds"
     for letter, name, argument, what in options(lines):
-        yield ".It %sFl Fl %s%s" % ("Fl %s , " % letter if letter else "", roff(name), " Ar " + argument if argument else "")
-        yield roff(what)
+        yield ".It %sFl Fl %s%s" % ("Fl %s , " % letter if letter else "", roff(name),
+                                    " Ar " + quoted(argument) if argument else "")
+        yield sentences(what)
     yield ".El"
 
 
