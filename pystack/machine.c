@@ -91,6 +91,7 @@ static uint64_t decode_aarch64(const uint8_t code[static 16], uint64_t address)
 static const struct machine machines[] = {
         [MACHINE_X86_64] = {
                 .name = "x86_64",
+                .rseq = true,
                 .libcs = { [MACHINE_GLIBC] = { .tid = 720 }, [MACHINE_MUSL] = { .tid = 48 } },
                 .decode_head = decode_x86_64,
         },

@@ -8,6 +8,7 @@
  * bits and bytes are little-endian.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,7 @@ enum { MACHINE_GLIBC, MACHINE_MUSL, MACHINE_LIBCS };
 
 struct machine {
         const char *name; /* as `uname -m` has it */
+        bool rseq;        /* a pthread_t is a thread pointer, and loads are not reordered: see rseq.c */
         struct {
                 uint32_t tid; /* where struct pthread has the TID */
                 /*

@@ -48,13 +48,11 @@ int64_t rseq_find(pid_t pid, const struct pystack_reader *reader)
         struct nsutil_maps maps = { 0 };
         int64_t offset = 0;
 
-#ifdef __x86_64__ /* a pthread_t is a thread pointer, and loads are not reordered */
-        if (nsutil_maps_read(pid, &maps) != 0)
+        if (!machine_get(machine_here())->rseq || nsutil_maps_read(pid, &maps) != 0)
                 return 0;
         for (size_t i = 0; offset == 0 && i < maps.n; i++)
                 if (is_dynamic_loader(&maps.maps[i]))
                         offset = look(&copy, maps.maps[i].start);
         nsutil_maps_deinit(&maps);
-#endif
         return offset;
 }

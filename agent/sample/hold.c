@@ -69,6 +69,8 @@ bool hold_open(int cpu, struct pystack_hold *ret)
 
 bool hold_open(int cpu, struct pystack_hold *ret)
 {
+        (void)cpu;
+        (void)ret;
         return false;
 }
 
