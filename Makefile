@@ -158,10 +158,42 @@ $(foreach room,$(unit_rooms),$(eval $(call unit_rules,$(room))))
 .PHONY: unit
 unit: $(addprefix unit-,$(unit_rooms)) ## unit tests only
 
+# The other architecture: built against its own packages; what qemu can run of the
+# unit tests is run, in a runner of ours.
+CROSS       ?= aarch64
+cross_cc    := $(CROSS)-linux-gnu-gcc
+cross_arch  := $(if $(filter aarch64,$(CROSS)),arm64,amd64)
+cross_rooms := elfsym pystack profile
+# What reads this machine's own files and processes, or takes the emulator minutes.
+not_emulated := tests/unit/elfsym_real.c $(foreach t,hold sample recordings record lines_real,tests/unit/pystack_$(t).c)
+
+define emulated_rules
+$(B)/emulated/$(1): $(call objects,$(filter-out $(not_emulated),$(wildcard tests/unit/$(1)_*.c)) $(support) tests/cross/runner.c) \
+                    $(call archives,$(1) $(below_$(1)))
+	$$(say) LINK $$@
+	$$(Q)mkdir -p $$(@D) && $$(CC) $$(LDFLAGS) -o $$@ $$^ $$(LIBS) -lcriterion
+endef
+$(foreach room,$(cross_rooms),$(eval $(call emulated_rules,$(room))))
+
+.PHONY: cross-programs
+cross-programs: $(B)/podflame $(cross_rooms:%=$(B)/emulated/%)
+
+.PHONY: cross
+cross: ## build for aarch64, and run there what an emulator can of the unit tests
+	$(Q).ci/packages $(build_packages) mmdebstrap python3 qemu-user-static gcc-$(CROSS)-linux-gnu
+	$(Q)root=$$(tests/cross/sysroot.py $(cross_arch) libc6-dev libcriterion-dev $(filter %-dev,$(build_packages))) && \
+	pkg=$$root/usr/lib/$(CROSS)-linux-gnu/pkgconfig:$$root/usr/share/pkgconfig && \
+	PKG_CONFIG_SYSROOT_DIR=$$root PKG_CONFIG_LIBDIR=$$pkg \
+	        $(MAKE) --no-print-directory cross-programs CC="$(cross_cc) --sysroot=$$root" && \
+	run="qemu-$(CROSS)-static -L $$root" && $$run build/$(cross_cc)/podflame --version && \
+	for room in $(cross_rooms); do \
+	        echo "$$room on $(CROSS):" && $$run build/$(cross_cc)/emulated/$$room || exit 1; done
+
 # What the tests need beside the build. Every Python package comes from Debian.
 test_packages := libcriterion-dev docker.io mmdebstrap python3 python3-pytest python3-pytest-xdist python3-selenium python3-protobuf \
                  python3-prometheus-client protobuf-compiler chromium chromium-driver strace procps openssl util-linux \
-                 gdb libpython3.11 python3-yaml python3-docutils git
+                 gdb libpython3.11 python3-yaml python3-docutils git \
+                 mandoc zsh fish systemd debhelper dpkg-dev
 
 .PHONY: test-deps
 test-deps: deps
@@ -306,6 +338,11 @@ build/%.service: deploy/systemd/%.service FORCE
 	$(Q)mkdir -p $(@D) && sed 's|@BINDIR@|$(BINDIR)|' $< > $@
 
 # Settings belong to the machine's owner: they are not overwritten, nor removed once changed.
+.PHONY: install-program
+install-program: all
+	install -D -m 755 $(B)/podflame $(DESTDIR)$(BINDIR)/podflame
+	ln -sf podflame $(DESTDIR)$(BINDIR)/pyflame
+
 .PHONY: install
 install: all $(units:%=build/%.service) ## install under PREFIX (DESTDIR is honoured)
 	$(foreach i,$(installed),install -D -m $(if $(filter $(B)/%,$(i)),755,644) $(call source_of,$(i)) $(call target_of,$(i)) &&) true
@@ -325,16 +362,18 @@ staged := build/deb/podflame-$(VERSION)
 .PHONY: deb
 deb: ## a Debian package of the program, its units, man page and completions: build/podflame_*.deb
 	$(Q).ci/packages $(build_packages) debhelper dpkg-dev
-	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(MAKE) --no-print-directory build/deb/stamp
+
+build/deb/stamp: $(B)/podflame Makefile $(shell find deploy -type f)
+	$(say) DEB $(staged)
 	$(Q)dpkg-parsechangelog -l deploy/debian/changelog -S Version | grep -qx '$(VERSION)' || \
 	        { echo "deploy/debian/changelog is not of version $(VERSION)" >&2; exit 1; }
-	$(say) DEB $(staged)
-	$(Q)rm -rf build/deb && mkdir -p $(staged)/build
+	$(Q)rm -rf build/deb build/*.deb && mkdir -p $(staged)/build
 	$(Q)tar --exclude=./build --exclude=./.cache --exclude=./.git -cf - . | tar -C $(staged) -xf -
 	$(Q)cp -a build/npm build/gen $(staged)/build/ && cp -a deploy/debian $(staged)/debian
 	$(Q)cd $(staged) && env -u MAKEFLAGS -u MAKELEVEL dpkg-buildpackage --build=binary --no-sign -d > ../log 2>&1 || \
 	        { tail -n 40 ../log >&2; exit 1; }
-	$(Q)cp build/deb/*.deb build/
+	$(Q)mv build/deb/*.deb build/ && rm -rf $(staged) && touch $@
 
 .PHONY: clean
 clean: ## remove what was built
