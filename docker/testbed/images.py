@@ -19,7 +19,6 @@ PACKAGES = {
     "bullseye": ["python3", "python2"],
     "bookworm": ["python3"],
     "bookworm-slim": ["apt"],  # what podflame's own image is built on, where no registry can be reached
-    "bookworm-apt": ["apt"],
     "bookworm-web": ["uwsgi-core", "uwsgi-plugin-python3", "gunicorn", "apache2", "libapache2-mod-wsgi-py3"],
     "trixie": ["python3"],
     "forky": ["python3.14", "python3.15"],

@@ -58,7 +58,7 @@ def root(tmp_path_factory):
     path = tmp_path_factory.mktemp("deb") / "root"
     path.mkdir()
     try:
-        subprocess.run(["tar", "-C", path, "-xf", images.tarball("bookworm-apt")], check=True)
+        subprocess.run(["tar", "-C", path, "-xf", images.tarball("bookworm-slim")], check=True)
     except Unavailable as e:
         must_skip(str(e))
     shutil.copy("/etc/resolv.conf", path / "etc/resolv.conf")
