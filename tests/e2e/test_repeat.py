@@ -23,8 +23,8 @@ PROGRAM = """
 import os, sys, time
 with open("runs", "a") as file:
     file.write("run\\n")
-end = time.time() + 0.3
-while time.time() < end:
+end = time.process_time() + 0.3
+while time.process_time() < end:
     pass
 """
 
@@ -128,7 +128,7 @@ def test_told_to_stop_it_runs_nothing_more(tmp_path, number):
     """The command itself takes the signal and ends well."""
     (tmp_path / "program.py").write_text(
         "import signal\nstop = []\nsignal.signal(%d, lambda *_: stop.append(1))\nprint('ready', flush=True)\n" % number +
-        PROGRAM.replace("+ 0.3", "+ 20").replace("time.time() < end", "time.time() < end and not stop"))
+        PROGRAM.replace("+ 0.3", "+ 20").replace("time.process_time() < end", "time.process_time() < end and not stop"))
     out = tmp_path / "out.json"
     with Background(tmp_path / "run", "record", "--repeat", 3, "-f", "otlp", "-o", out, "--", *FAST, "program.py",
                     cwd=tmp_path) as recording:
