@@ -125,8 +125,9 @@ class Collector(InDocker):
 def agent_in_docker(docker, image, collector, capabilities, targets):
     mounts = ["--volume=%s:%s:ro" % (path, path) for path in names_of_containers(docker)]
     return InDocker(docker, image, arguments("http://127.0.0.1:4318", targets),
-                    *["--cap-add=" + c for c in capabilities], "--user=0", "--pid=host", "--security-opt=apparmor=unconfined", "--tmpfs=" + SPOOL,
-                    "--network=container:" + collector.id, "--env=PODFLAME_DOCKER_ROOT=" + docker.root, *mounts)
+                    *["--cap-add=" + c for c in capabilities], "--user=0", "--pid=host",
+                    "--security-opt=apparmor=unconfined", "--tmpfs=" + SPOOL, "--network=container:" + collector.id,
+                    "--env=PODFLAME_DOCKER_ROOT=" + docker.root, *mounts)
 
 
 def knows(docker, image, capability):
@@ -155,7 +156,7 @@ def containerd_of(docker):
 
 @contextlib.contextmanager
 def realtime_group(name):
-    """A control group by this name that may run SCHED_FIFO threads, where groups need a budget for that (version 1)."""
+    """A control group that may run SCHED_FIFO threads, where groups need a budget for that (version 1)."""
     parent = next((path.parent for path in pathlib.Path("/sys/fs/cgroup").glob("cpu*/cpu.rt_runtime_us")), None)
     group = parent / name if parent else None
     if group:
