@@ -15,6 +15,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -89,8 +90,11 @@ int vitals_open(struct vitals *v, const struct vitals_subject *subject)
                 .max_cpu = v->options.max_cpu / 100,
                 .max_memory = v->options.max_memory,
                 .max_rate = subject->rate,
-                .rate = subject->rate,
         };
+        unsigned rate = health_budget_begin(&v->facts.budget, (unsigned)get_nprocs());
+        if (rate < subject->rate)
+                say("budget: sampling begins with %u Hz instead of %u", rate, subject->rate);
+        sampler_set_rate(subject->sampler, rate);
         return serve_health(v);
 }
 
@@ -151,8 +155,8 @@ static void say_rate(const struct vitals *v, unsigned before, uint64_t rss)
 static void say_hopeless(struct vitals *v, bool hopeless, uint64_t rss)
 {
         if (hopeless && !v->hopeless)
-                say("budget: at 1 Hz podflame still takes %.2f %% of a CPU and %.1f MB: --max-cpu or --max-memory is less "
-                    "than finding processes and sending profiles takes here", v->facts.budget.cpu * 100,
+                say("budget: at 1 Hz podflame still takes %.2f %% of a CPU and %.1f MB: --max-cpu or --max-memory is "
+                    "less than finding processes and sending profiles takes here", v->facts.budget.cpu * 100,
                     (double)rss / 1e6);
         v->hopeless = hopeless;
 }

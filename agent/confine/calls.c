@@ -34,7 +34,8 @@ static const char *const plain[] = {
 
 /* Files and descriptors; what a spool and SQLite do to their own included. */
 static const char *const files[] = {
-        "access", "close", "close_range", "dup", "dup2", "dup3", "epoll_create1", "epoll_ctl", "epoll_pwait", "epoll_wait",
+        "access", "close", "close_range", "dup", "dup2", "dup3", "epoll_create1", "epoll_ctl", "epoll_pwait",
+        "epoll_wait",
         "eventfd2", "faccessat", "faccessat2", "fallocate", "fchmod", "fchown", "fcntl", "fdatasync", "flock", "fstat",
         "fstatfs", "fsync", "ftruncate", "getcwd", "getdents64", "link", "linkat", "lseek", "lstat", "mkdir", "mkdirat",
         "newfstatat", "open", "openat", "pipe2", "poll", "ppoll", "pread64", "pselect6", "pwrite64", "read", "readlink",
@@ -44,7 +45,8 @@ static const char *const files[] = {
 
 static const char *const network[] = {
         "accept", "accept4", "bind", "connect", "getpeername", "getsockname", "getsockopt", "listen", "recvfrom",
-        "recvmmsg", "recvmsg", "sendfile", "sendmmsg", "sendmsg", "sendto", "setsockopt", "shutdown", "socketpair", NULL,
+        "recvmmsg", "recvmsg", "sendfile", "sendmmsg", "sendmsg", "sendto", "setsockopt", "shutdown", "socketpair",
+        NULL,
 };
 
 static const char *const looking[] = {

@@ -29,8 +29,8 @@ static const struct need agent_needs[] = {
           "Pythons in home folders may not be recognised" },
         /* Docker 20.10, which is Debian 12's, does not know PERFMON; before Linux 5.8 there was none. */
         { "CAP_PERFMON", CAP_PERFMON, CAP_SYS_ADMIN,
-          "the kernel's clock events and its news of births are not to be had, unless kernel.perf_event_paranoid allows "
-          "them: the timer tick and looking around serve instead" },
+          "the kernel's clock events and its news of births are not to be had, unless kernel.perf_event_paranoid "
+          "allows them: the timer tick and looking around serve instead" },
         { "CAP_SYS_NICE", CAP_SYS_NICE, -1, "readers are not SCHED_FIFO: on a busy machine some ticks come late" },
 };
 

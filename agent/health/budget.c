@@ -10,7 +10,10 @@
 /* Aim below the bound, lest chance exceeds it; rise only where there is more room than that, and not by much. */
 #define AIM      0.85
 #define ROOM     0.7
-#define RISE_MAX 1.25
+#define RISE_MAX 2.0
+
+/* What a sample takes of a CPU at most, on crowded machines and with deep stacks. */
+#define SAMPLE_S 50e-6
 
 static double scale_for_cpu(const struct health_budget *budget, double cpu)
 {
@@ -48,6 +51,16 @@ static unsigned scaled(const struct health_budget *budget, double scale)
         if (rate < 1)
                 return 1;
         return rate < budget->max_rate ? (unsigned)rate : budget->max_rate;
+}
+
+unsigned health_budget_begin(struct health_budget *budget, unsigned cpus)
+{
+        double fits = budget->max_cpu / SAMPLE_S / (cpus > 0 ? cpus : 1);
+
+        budget->rate = budget->max_rate;
+        if (budget->max_cpu > 0 && fits < budget->max_rate)
+                budget->rate = fits < 1 ? 1 : (unsigned)fits;
+        return budget->rate;
 }
 
 struct health_advice health_budget_look(struct health_budget *budget, double seconds, double cpu_s, uint64_t rss_bytes)

@@ -47,6 +47,12 @@ struct health_budget {
         bool trimmed;        /* after the last window: that was not enough if it still takes too much */
 };
 
+/*
+ * The rate to begin with on @cpus CPUs: what is sure to fit, since an agent that
+ * takes too much from the start may not get to look at its budget for long.
+ */
+unsigned health_budget_begin(struct health_budget *budget, unsigned cpus);
+
 /* What is to be done for the next window. */
 struct health_advice {
         unsigned rate;
@@ -57,7 +63,7 @@ struct health_advice {
 /*
  * Looks at a window of @seconds in which @cpu_s of CPU time were spent and after
  * which @rss_bytes are in memory. The rate falls at once as far as it must, and
- * rises slowly when there is room.
+ * rises by steps when there is room.
  */
 struct health_advice health_budget_look(struct health_budget *budget, double seconds, double cpu_s, uint64_t rss_bytes);
 

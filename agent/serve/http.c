@@ -212,10 +212,11 @@ static bool make_room(struct serve_request *request, size_t more)
 static void take(struct serve_request *request, const char *data, size_t len)
 {
         struct serve *serve = request->serve;
+        size_t most = serve->config.body_max * BODIES_UNDER_WAY;
 
         if (len > serve->config.body_max - request->len) {
                 refuse(request, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large");
-        } else if (atomic_fetch_add(&serve->held, len) + len > serve->config.body_max * BODIES_UNDER_WAY || !make_room(request, len)) {
+        } else if (atomic_fetch_add(&serve->held, len) + len > most || !make_room(request, len)) {
                 atomic_fetch_sub(&serve->held, len);
                 refuse(request, MHD_HTTP_SERVICE_UNAVAILABLE, "too much is being sent at the moment");
         } else {

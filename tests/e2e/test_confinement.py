@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the agent and the collector may still do, and the agent with exactly the privileges that it asks for, or fewer."""
+"""What the agent and the collector may still do; the agent with exactly the privileges that it asks for, or fewer."""
 
 import contextlib
 import os
@@ -84,8 +84,9 @@ def agent_in_container(docker, image, options, arguments):
     """This machine's own program and libraries in a container without anything else."""
     name = "podflame-health-" + secrets.token_hex(4)
     program = pathlib.Path(PODFLAME).resolve()
-    command = ["run", "--detach", "--name", name, "--label", "podflame-test", "--network=host", "--volume", "/usr:/usr:ro",
-               "--volume", "%s:/app:ro" % program.parent, *options, image, "/app/" + program.name, "agent", *arguments]
+    command = ["run", "--detach", "--name", name, "--label", "podflame-test", "--network=host",
+               "--volume", "/usr:/usr:ro", "--volume", "%s:/app:ro" % program.parent, *options,
+               image, "/app/" + program.name, "agent", *arguments]
     try:
         docker.call(*command)
         yield name
@@ -94,10 +95,10 @@ def agent_in_container(docker, image, options, arguments):
 
 
 def test_docker_with_a_read_only_root(docker, start, collector):
-    """As a manifest would have it: all capabilities dropped but these, the default seccomp profile, no writable file."""
+    """As a manifest would have it: all capabilities dropped but these, the default seccomp profile, read-only root."""
     target = start(BOOKWORM, "split.py")
-    options = ["--cap-drop=ALL", "--cap-add=SYS_PTRACE", "--cap-add=DAC_READ_SEARCH", "--cap-add=SYS_NICE", "--read-only",
-               "--pid=host", "--security-opt=no-new-privileges"]
+    options = ["--cap-drop=ALL", "--cap-add=SYS_PTRACE", "--cap-add=DAC_READ_SEARCH", "--cap-add=SYS_NICE",
+               "--read-only", "--pid=host", "--security-opt=no-new-privileges"]
     arguments = ["--collector", collector.url, "--window", "1s", "--rate", "200", "--confine", "kill"]
     with agent_in_container(docker, images.docker(docker, "bookworm"), options, arguments) as name:
         def logs():

@@ -106,7 +106,7 @@ def test_the_budget_is_kept_and_the_weights_stay_true(start, collector, tmp_path
     limit = 4  # per cent; the births of a crowded machine alone may take one
     target = start(BOOKWORM, "split.py")
     with Asked(tmp_path / "agent", collector.url, "--rate", 20000, "--max-cpu", limit) as asked:
-        eventually(lambda: collector.series_of(target), 20, "the container is known")
+        eventually(lambda: collector.series_of(target), 40, "the container is known")
 
         def share(seconds=3):
             before, began = asked.cpu_seconds(), time.monotonic()
@@ -116,7 +116,7 @@ def test_the_budget_is_kept_and_the_weights_stay_true(start, collector, tmp_path
         assert asked.value("podflame_rate_hertz") < 10000
         assert asked.value("podflame_rate_asked_hertz") == 20000
         assert asked.value("podflame_cpu_limit_ratio") == pytest.approx(limit / 100)
-        assert "Hz instead of 20000" in asked.running.stderr
+        assert "budget: sampling begins with" in asked.running.stderr
         seconds = {"profile": collector.series_of(target)["cpu_seconds"], "target": target.cpu_seconds()}
         time.sleep(12)
         sampled = collector.series_of(target)["cpu_seconds"] - seconds["profile"]
@@ -154,7 +154,8 @@ def test_ticks_that_find_no_room_are_counted(start, collector, tmp_path):
         os.kill(asked.pid, signal.SIGSTOP)
         time.sleep(2)
         os.kill(asked.pid, signal.SIGCONT)
-        eventually(lambda: asked.value("podflame_samples_total", outcome="lost") > lost + 5000, 30, "the loss is counted")
+        eventually(lambda: asked.value("podflame_samples_total", outcome="lost") > lost + 5000, 30,
+                   "the loss is counted")
         lost = asked.value("podflame_samples_total", outcome="lost") - lost
         eventually(lambda: asked.value("podflame_samples_total", outcome="late") - late > 0.4 * lost, 10,
                    "profiles have it too")
@@ -165,7 +166,8 @@ def test_log_lines_are_json_and_few(start, tmp_path):
     target = start(BOOKWORM, "several.py", *["sleeper.py"] * 25)
     url = "http://127.0.0.1:%d" % free_port()
     with Asked(tmp_path / "agent", url, "--log-format", "json") as asked:
-        eventually(lambda: asked.value("podflame_targets", state="sampled") >= len(target.host_pids()), 15, "all are known")
+        eventually(lambda: asked.value("podflame_targets", state="sampled") >= len(target.host_pids()), 15,
+                   "all are known")
         eventually(lambda: "does not take" in asked.running.stderr, 15, "the collector is missed")
         assert asked.running.interrupt() == 0
         rows = [json.loads(row) for row in asked.running.stderr.splitlines()]

@@ -91,7 +91,24 @@ Test(health_budget, memory_empties_caches_first)
         cr_expect_not(advice.trim);
         cr_expect_eq(advice.rate, 500, "near the bound it stays");
         advice = health_budget_look(&budget, WINDOW_S, 0, 30 * MB);
-        cr_expect_eq(advice.rate, 625);
+        cr_expect_eq(advice.rate, 1000);
+}
+
+Test(health_budget, begins_with_what_is_sure_to_fit)
+{
+        static const struct {
+                double max_cpu;
+                unsigned max_rate, cpus, expected;
+        } rows[] = {
+                { 0, 20000, 2, 20000 }, { 0.01, 99, 2, 99 }, { 0.01, 20000, 2, 100 }, { 0.01, 20000, 0, 200 },
+                { 0.001, 99, 64, 1 },   { 4, 20000, 2, 20000 },
+        };
+
+        for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+                struct health_budget budget = { .max_cpu = rows[i].max_cpu, .max_rate = rows[i].max_rate };
+                cr_expect_eq(health_budget_begin(&budget, rows[i].cpus), rows[i].expected, "row %zu", i);
+                cr_expect_eq(budget.rate, rows[i].expected);
+        }
 }
 
 Test(health_budget, a_window_without_length_says_nothing)
