@@ -190,7 +190,7 @@ cross: ## build for aarch64, and run there what an emulator can of the unit test
 	        echo "$$room on $(CROSS):" && $$run build/$(cross_cc)/emulated/$$room || exit 1; done
 
 # What the tests need beside the build. Every Python package comes from Debian.
-test_packages := libcriterion-dev docker.io mmdebstrap python3 python3-pytest python3-pytest-xdist python3-selenium python3-protobuf \
+test_packages := libcriterion-dev docker.io containerd runc mmdebstrap python3 python3-pytest python3-pytest-xdist python3-selenium python3-protobuf \
                  python3-prometheus-client protobuf-compiler chromium chromium-driver strace procps openssl util-linux \
                  gdb libpython3.11 python3-yaml python3-docutils git \
                  mandoc zsh fish systemd debhelper dpkg-dev
@@ -254,6 +254,10 @@ $(foreach name,$(fuzz_names),$(eval $(call fuzz_rules,$(name))))
 fuzz: ## every fuzz harness for FUZZ_SECONDS=60 each; what they find is in build/fuzz/
 	$(Q).ci/packages $(fuzz_packages)
 	$(Q)$(MAKE) --no-print-directory CC=clang SANITIZE=$(fuzz_sanitize) $(addprefix fuzz-,$(fuzz_names))
+
+.PHONY: soak
+soak: all ## the agent under churn, its collector away for ten minutes: 15 minutes, as root
+	$(Q)$(PYTHON) tests/bench/soak.py
 
 # ---- the demo ----------------------------------------------------------------
 
