@@ -26,16 +26,17 @@ int allow_day(long long time)
 static int parse_day(const char *text, size_t len)
 {
         struct tm day = { 0 };
-        int year, month, mday, end = 0;
-        char copy[sizeof "2026-12-31"];
+        static const char form[] = "dddd-dd-dd";
+        int year, month, mday;
 
-        if (len != sizeof copy - 1)
+        if (len != strlen(form))
                 return 0;
-        memcpy(copy, text, len);
-        copy[len] = '\0';
-        if (strspn(copy, "0123456789-") != len || sscanf(copy, "%4d-%2d-%2d%n", &year, &month, &mday, &end) != 3 ||
-            (size_t)end != len)
-                return 0;
+        for (size_t i = 0; i < len; i++)
+                if (form[i] == 'd' ? !isdigit((unsigned char)text[i]) : text[i] != form[i])
+                        return 0;
+        year = atoi(text);
+        month = atoi(text + 5);
+        mday = atoi(text + 8);
         day.tm_year = year - 1900;
         day.tm_mon = month - 1;
         day.tm_mday = mday;

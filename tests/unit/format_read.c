@@ -99,7 +99,7 @@ static const struct {
         { "\x7f" "ELF\x02\x01\x01", 7, "no profile" },
         { "\0", 1, "no profile" },
         /* A sample whose location is not there: strings "", sample_type, sample {1}. */
-        { "\x32\x00\x12\x05\x0a\x01\x07\x12\x01\x01", 10, "a stack leads to no location" },
+        { "\x32\x00\x12\x06\x0a\x01\x07\x12\x01\x01", 10, "a stack leads to no location" },
         { "\x0a\x00\x32\x00\x12\x03\x0a\x01\x07", 9, "a sample has no value" },
 };
 
