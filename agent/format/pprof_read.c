@@ -53,18 +53,26 @@ static int by_function(const void *a, const void *b)
         return (x->id > y->id) - (x->id < y->id);
 }
 
+/* As bsearch(), which takes no empty table. */
+static void *find(const void *wanted, void *table, size_t n, int (*compare)(const void *a, const void *b))
+{
+        void **found = n > 0 ? bsearch(&wanted, table, n, sizeof(void *), compare) : NULL;
+
+        return found ? *found : NULL;
+}
+
 static int push_line(struct reader *r, const Pprof__Line *line, size_t *n)
 {
-        Pprof__Function key = { .id = line->function_id }, *wanted = &key, **found;
+        const Pprof__Function key = { .id = line->function_id };
+        const Pprof__Function *found = find(&key, r->in->function, r->in->n_function, by_function);
 
-        found = bsearch(&wanted, r->in->function, r->in->n_function, sizeof(*found), by_function);
         if (!found)
                 return refuse(r, "a line leads to no function");
         if (*n == FORMAT_OTLP_MAX_FRAMES)
                 return refuse(r, "a stack has too many frames");
 
-        uint32_t first = (*found)->start_line > 0 ? (uint32_t)(*found)->start_line : 0;
-        profile_id function = profile_intern_function(r->out, text(r, (*found)->name), text(r, (*found)->filename),
+        uint32_t first = found->start_line > 0 ? (uint32_t)found->start_line : 0;
+        profile_id function = profile_intern_function(r->out, text(r, found->name), text(r, found->filename),
                                                       first);
 
         r->frames[*n] = function ? profile_intern_frame(r->out, function, line->line > 0 ? (uint32_t)line->line : 0) : 0;
@@ -73,14 +81,14 @@ static int push_line(struct reader *r, const Pprof__Line *line, size_t *n)
 
 static int push_location(struct reader *r, uint64_t id, size_t *n)
 {
-        Pprof__Location key = { .id = id }, *wanted = &key, **found;
+        const Pprof__Location key = { .id = id };
+        const Pprof__Location *found = find(&key, r->in->location, r->in->n_location, by_location);
         int rc = 0;
 
-        found = bsearch(&wanted, r->in->location, r->in->n_location, sizeof(*found), by_location);
         if (!found)
                 return refuse(r, "a stack leads to no location");
-        for (size_t i = 0; rc == 0 && i < (*found)->n_line; i++)
-                rc = push_line(r, (*found)->line[i], n);
+        for (size_t i = 0; rc == 0 && i < found->n_line; i++)
+                rc = push_line(r, found->line[i], n);
         return rc;
 }
 
