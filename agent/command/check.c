@@ -32,9 +32,9 @@ struct check_config {
 #define JUDGING(name) offsetof(struct check_config, judging.name)
 
 static const struct option_spec specs[] = {
-        { .name = "base", .letter = 'b', .kind = OPTION_WORDS, .field = JUDGING(base), .argument = "FILE...",
+        { .name = "base", .letter = 'b', .kind = OPTION_WORDS, .field = JUDGING(base), .argument = "FILE",
           .help = "profiles to judge by: several runs, in one file or several" },
-        { .name = "new", .letter = 'n', .kind = OPTION_WORDS, .field = JUDGING(new), .argument = "FILE...",
+        { .name = "new", .letter = 'n', .kind = OPTION_WORDS, .field = JUDGING(new), .argument = "FILE",
           .help = "profiles to be judged" },
         { .name = "baseline-dir", .letter = 'd', .kind = OPTION_TEXT, .field = JUDGING(baseline_dir),
           .argument = "DIR", .help = "judge by the good profiles that are kept here" },
@@ -53,7 +53,7 @@ static const struct option_spec specs[] = {
         { .name = "sensitivity", .kind = OPTION_REAL, .field = JUDGING(sensitivity), .argument = "TIMES",
           .help = "a pass promises that so many times what matters would be found (2)", .min = 1, .max = 100 },
         { .name = "inconclusive", .kind = OPTION_TEXT, .field = offsetof(struct check_config, inconclusive),
-          .argument = "pass|fail", .help = "exit with 0 or 1 if it cannot tell (3)" },
+          .argument = "VERDICT", .help = "pass or fail: exit with 0 or 1 if it cannot tell (3)" },
         { .name = "allow", .letter = 'a', .kind = OPTION_TEXT, .field = JUDGING(allow), .argument = "FILE",
           .help = "functions that may grow: lines of \"2026-12-31 file.py:function\", the last day first" },
         { .name = "work", .letter = 'w', .kind = OPTION_REAL, .field = JUDGING(work), .argument = "N",
