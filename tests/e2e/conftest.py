@@ -42,9 +42,10 @@ def share_docker(config):
 
 
 def pytest_collection_modifyitems(items):
-    """In a parallel run, tests that share a fixture of their module stay together."""
+    """In a parallel run, tests that share a fixture of their module stay together, unless they say with whom."""
     for item in items:
-        if {"watched", "built"} & set(item.fixturenames):
+        fixtures = item._fixtureinfo.name2fixturedefs.values()
+        if not item.get_closest_marker("xdist_group") and any(f[-1].scope == "module" for f in fixtures):
             item.add_marker(pytest.mark.xdist_group(item.module.__name__))
 
 

@@ -128,10 +128,12 @@ def test_killed_at_any_moment(target, tmp_path):
     """What the disk had at the kill arrives, and nothing more than once but what was under way."""
     spool, left = tmp_path / "spool", set()
     with Server(lambda request, n: OK if n % 3 else refusal(503)) as server:
-        for i in range(4):
+        for i in range(20):  # four times, or until the disk has held something
+            if i >= 4 and left:
+                break
             with spooling(tmp_path / "agent", server, spool) as pusher:
                 eventually(lambda: "every 1 s" in pusher.stderr, 20, "it runs")
-                time.sleep(1 + 0.2 * i)
+                time.sleep(1 + 0.2 * (i % 5))
                 pusher.process.kill()
                 pusher.process.wait()
                 left |= batches_in(spool)
