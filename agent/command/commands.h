@@ -7,6 +7,7 @@
 int record_run(int argc, char **argv);
 int dump_run(int argc, char **argv);
 int ps_run(int argc, char **argv);
+int convert_run(int argc, char **argv);
 int diff_run(int argc, char **argv);
 int check_run(int argc, char **argv);
 int agent_run(int argc, char **argv);

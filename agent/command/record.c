@@ -42,7 +42,7 @@ static const struct option_spec specs[] = {
           .max = 1000 },
         SAMPLING_OPTIONS(struct record_config, sampling),
         { .name = "format", .letter = 'f', .kind = OPTION_TEXT, .field = offsetof(struct record_config, format),
-          .argument = "FORMAT", .help = "folded, html, pprof, otlp, text (by FILE's ending, else folded)" },
+          .argument = "FORMAT", .help = "folded, html, speedscope, pprof, otlp, text (by FILE's ending, else folded)" },
         { .name = "output", .letter = 'o', .kind = OPTION_TEXT, .field = offsetof(struct record_config, output),
           .argument = "FILE", .help = "where to write it (standard output; needed with COMMAND, whose that is)" },
         { .name = "quiet", .letter = 'q', .kind = OPTION_FLAG, .field = offsetof(struct record_config, quiet),

@@ -7,6 +7,7 @@ const struct command command_table[] = {
         { "record", "sample a process or a container, write one profile", record_run },
         { "dump", "print every thread's stack, now", dump_run },
         { "ps", "list the Python processes of this machine", ps_run },
+        { "convert", "write profiles in another format, several as one", convert_run },
         { "diff", "compare two profiles function by function", diff_run },
         { "check", "judge new profiles against a base, for CI", check_run },
         { "agent", "sample all Python processes continuously and push profiles to a collector", agent_run },

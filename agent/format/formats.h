@@ -9,6 +9,7 @@ extern const struct format format_folded;
 extern const struct format format_html;
 extern const struct format format_otlp;
 extern const struct format format_pprof;
+extern const struct format format_speedscope;
 extern const struct format format_text;
 
 #endif

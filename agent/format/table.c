@@ -11,6 +11,7 @@
 const struct format *const format_table[] = {
         &format_folded,
         &format_html,
+        &format_speedscope,
         &format_pprof,
         &format_otlp,
         &format_text,

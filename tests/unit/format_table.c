@@ -28,6 +28,7 @@ Test(table, paths)
         } rows[] = {
                 { "a.html", "html" },  { "a.HTML", "html" },          { "dir.html/a.txt", "text" },
                 { "a.pb.gz", "pprof" }, { "a.otlp.json", "otlp" },    { "a.folded", "folded" },
+                { "a.speedscope.json", "speedscope" },
                 { ".html", NULL },      { "a.gz", NULL },             { "html", NULL },
                 { "", NULL },           { "a.html.bak", NULL },
         };
