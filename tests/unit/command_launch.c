@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -49,6 +50,7 @@ static const struct {
 
 Test(command_launch, status)
 {
+        signal(SIGINT, SIG_DFL); /* a shell that runs the tests in the background ignores it, and so would they */
         for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
                 struct launch launch = open_launch();
                 cr_assert_eq(start(&launch, ends[i].script, false), 0);

@@ -62,7 +62,7 @@ Test(command_log, json_has_an_object_a_line)
         capture_begin(2);
         say("a \"quoted\"\nline/\x01");
         say_error("wrong: %s", "\\");
-        char *rest = strdup(capture_end());
+        char *text = strdup(capture_end()), *rest = text;
         static const struct {
                 const char *level, *message;
         } rows[] = { { "info", "a \"quoted\"\nline/\x01" }, { "error", "wrong: \\" } };
@@ -79,6 +79,7 @@ Test(command_log, json_has_an_object_a_line)
                 json_object_put(json);
         }
         cr_expect_str_eq(rest, "");
+        free(text);
 }
 
 Test(command_log, long_lines_are_cut)

@@ -341,7 +341,7 @@ Test(command_options, a_list_of_the_command_line_replaces_that_of_the_environmen
 Test(command_options, lists_are_bounded)
 {
         struct config config = { 0 };
-        char lines[2 * OPTION_LIST_MAX + 3] = "";
+        char lines[2 * OPTION_LIST_MAX + 3] = "", bound[32];
 
         for (size_t i = 0; i < OPTION_LIST_MAX; i++)
                 strcat(lines, "x\n");
@@ -351,6 +351,7 @@ Test(command_options, lists_are_bounded)
         option_list_deinit(&config.list);
         strcat(lines, "x");
         setenv("PODFLAME_WITH", lines, 1);
-        refused("", &config, "--with: more than 64");
+        snprintf(bound, sizeof bound, "--with: more than %d", OPTION_LIST_MAX);
+        refused("", &config, bound);
         option_list_deinit(&config.list);
 }
