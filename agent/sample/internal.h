@@ -148,6 +148,8 @@ void thread_release(const struct stopped *stopped);
 /* Pins the calling thread to @cpu and asks for SCHED_FIFO: whether each was granted. */
 bool reader_pin(int cpu);
 bool reader_realtime(void);
+/* What to say of it: whether, and if not what is missing. */
+const char *reader_realtime_text(bool realtime);
 
 /* Prepares the calling thread, pinned to @cpu, to prove that it runs while it reads. False if it cannot. */
 bool hold_open(int cpu, struct pystack_hold *ret);

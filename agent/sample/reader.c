@@ -8,6 +8,7 @@
 
 #include "nsutil/nsutil.h"
 
+#include <linux/capability.h>
 #include <pthread.h>
 #include <sched.h>
 #include <time.h>
@@ -26,6 +27,14 @@ bool reader_realtime(void)
         struct sched_param lowest = { .sched_priority = sched_get_priority_min(SCHED_FIFO) };
 
         return pthread_setschedparam(pthread_self(), SCHED_FIFO, &lowest) == 0;
+}
+
+const char *reader_realtime_text(bool realtime)
+{
+        if (realtime)
+                return "SCHED_FIFO";
+        return nsutil_has_cap(CAP_SYS_NICE) ? "no SCHED_FIFO (the cgroup has no real-time budget)"
+                                                   : "no SCHED_FIFO (CAP_SYS_NICE)";
 }
 
 /* How often a thread that gets away is followed, and how often it is read at each place. */

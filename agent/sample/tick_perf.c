@@ -306,8 +306,8 @@ static void describe(struct perf_tick *tick)
                 pinned = pinned && tick->readers[i].pinned;
                 realtime = realtime && tick->readers[i].realtime;
         }
-        snprintf(s->description, sizeof s->description, "perf tick on %zu CPU%s%s%s%s", n, n == 1 ? "" : "s", realtime ? ", SCHED_FIFO" : ", no SCHED_FIFO (CAP_SYS_NICE)",
-                 pinned ? "" : ", some readers not pinned (cpuset)",
+        snprintf(s->description, sizeof s->description, "perf tick on %zu CPU%s, %s%s%s", n, n == 1 ? "" : "s",
+                 reader_realtime_text(realtime), pinned ? "" : ", some readers not pinned (cpuset)",
                  tick->user_only ? ", user space only (CAP_PERFMON)" : "");
 }
 

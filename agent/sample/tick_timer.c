@@ -263,9 +263,9 @@ static int start_clock(struct sampler *s, bool blocking, void **ret, char *reaso
         }
         while (sem_wait(&tick->ready) < 0)
                 ;
-        snprintf(s->description, sizeof s->description, "%s%s",
+        snprintf(s->description, sizeof s->description, "%s, %s",
                  blocking ? "timer tick, threads stopped by ptrace" : "timer tick",
-                 tick->realtime ? ", SCHED_FIFO" : ", no SCHED_FIFO (CAP_SYS_NICE)");
+                 reader_realtime_text(tick->realtime));
         *ret = tick;
         return 0;
 }
