@@ -55,7 +55,8 @@ below_collect := serve format profile
 below_health  := serve send client format profile
 below_command := find sample send collect health confine serve client format profile pystack nsutil elfsym
 
-sources  = $(wildcard $(path_$(1))/*.c)
+# A room's files, and those of its folders.
+sources  = $(wildcard $(path_$(1))/*.c $(path_$(1))/*/*.c)
 archives = $(foreach room,$(1),$(B)/$(room).a)
 objects  = $(patsubst %.c,$(B)/%.o,$(1))
 

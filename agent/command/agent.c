@@ -3,12 +3,13 @@
  * podflame agent: finds the Python processes of this machine as they come and
  * go, samples them all, and pushes a profile of each container every window.
  */
-#include "agent_options.h"
 #include "command.h"
 #include "commands.h"
-#include "fleet.h"
 #include "say.h"
 #include "signals.h"
+
+#include "agent/command/node/agent_options.h"
+#include "agent/command/node/fleet.h"
 
 #include <errno.h>
 #include <poll.h>

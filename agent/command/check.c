@@ -3,13 +3,14 @@
  * podflame check: new profiles against a base, for CI. Its exit status is its verdict;
  * whatever keeps it from judging is "invalid", never a pass.
  */
-#include "allow.h"
-#include "baseline.h"
 #include "commands.h"
-#include "judging.h"
 #include "options.h"
-#include "reports.h"
 #include "say.h"
+
+#include "agent/command/gate/allow.h"
+#include "agent/command/gate/baseline.h"
+#include "agent/command/gate/judging.h"
+#include "agent/command/gate/reports.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -4,8 +4,9 @@
 #include "commands.h"
 #include "load.h"
 #include "options.h"
-#include "reports.h"
 #include "say.h"
+
+#include "agent/command/gate/reports.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -2,13 +2,14 @@
 /* podflame doctor: what this machine and a target allow, what is missing, what that costs, and how to grant it. */
 #include "command.h"
 #include "commands.h"
-#include "doctor_checks.h"
-#include "doctor_target.h"
 #include "finding.h"
 #include "json.h"
 #include "options.h"
 #include "say.h"
 #include "target.h"
+
+#include "agent/command/doctor/doctor_checks.h"
+#include "agent/command/doctor/doctor_target.h"
 
 #include <stdio.h>
 #include <string.h>

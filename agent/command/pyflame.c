@@ -6,13 +6,13 @@
  * never stopped, its signals stay its own, and a slow reader of our output holds
  * up nobody. What was sampled is printed whatever ends it.
  */
-#include "pyflame.h"
-
-#include "appear.h"
 #include "command.h"
-#include "launch.h"
 #include "say.h"
 #include "signals.h"
+
+#include "agent/command/pyflame/pyflame.h"
+#include "agent/command/recording/appear.h"
+#include "agent/command/recording/launch.h"
 
 #include "nsutil/nsutil.h"
 

@@ -8,9 +8,10 @@
 #include "commands.h"
 #include "finding.h"
 #include "options.h"
-#include "recording.h"
 #include "sampling.h"
 #include "say.h"
+
+#include "agent/command/recording/recording.h"
 
 #include <math.h>
 #include <string.h>

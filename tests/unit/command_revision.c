@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/command/revision.h"
+#include "agent/command/recording/revision.h"
 #include "tests/unit/support/suite.h"
 
 #include <stdio.h>

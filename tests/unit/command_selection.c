@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rules from a file and from options; labels. */
 #include "agent/command/command.h"
-#include "agent/command/labels.h"
+#include "agent/command/node/labels.h"
 #include "agent/command/selection.h"
 #include "command_capture.h"
 #include "tests/unit/support/suite.h"

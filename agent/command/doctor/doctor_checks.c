@@ -6,8 +6,7 @@
  */
 #include "doctor_checks.h"
 
-#include "say.h"
-
+#include "agent/command/say.h"
 #include "agent/send/send.h"
 
 #include "nsutil/nsutil.h"

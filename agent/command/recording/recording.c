@@ -6,12 +6,13 @@
  */
 #include "recording.h"
 
-#include "command.h"
 #include "progress.h"
-#include "sampling.h"
-#include "say.h"
-#include "signals.h"
 #include "summary.h"
+
+#include "agent/command/command.h"
+#include "agent/command/sampling.h"
+#include "agent/command/say.h"
+#include "agent/command/signals.h"
 
 #include "nsutil/nsutil.h"
 

@@ -4,8 +4,7 @@
 
 /* Where the agent's profiles go: the options that say it, and the collectors that they name. */
 
-#include "options.h"
-
+#include "agent/command/options.h"
 #include "agent/profile/profile.h"
 
 struct destination_options {

@@ -2,8 +2,8 @@
 /* Where reports of comparisons go, and how they are written. */
 #include "reports.h"
 
-#include "command.h"
-#include "say.h"
+#include "agent/command/command.h"
+#include "agent/command/say.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -6,10 +6,9 @@
  */
 #include "vitals.h"
 
-#include "command.h"
-#include "log.h"
-#include "say.h"
-
+#include "agent/command/command.h"
+#include "agent/command/log.h"
+#include "agent/command/say.h"
 #include "agent/health/health.h"
 #include "agent/serve/serve.h"
 

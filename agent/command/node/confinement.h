@@ -4,8 +4,7 @@
 
 /* Giving up privileges, as the options say. */
 
-#include "options.h"
-
+#include "agent/command/options.h"
 #include "agent/confine/confine.h"
 
 struct confinement_options {

@@ -6,8 +6,8 @@
 
 #include "destinations.h"
 #include "fleet.h"
-#include "options.h"
 
+#include "agent/command/options.h"
 #include "agent/sample/sample.h"
 
 #include <stdbool.h>

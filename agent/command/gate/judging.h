@@ -4,9 +4,9 @@
 
 /* Profile files to a verdict, with the reason if they cannot be judged. */
 
+#include "agent/command/load.h"
+#include "agent/command/options.h"
 #include "agent/format/format.h"
-#include "load.h"
-#include "options.h"
 
 struct judging_options {
         struct option_list base;

@@ -4,8 +4,7 @@
 
 /* --label KEY=VALUE: what whoever runs the agent says of all its profiles. */
 
-#include "options.h"
-
+#include "agent/command/options.h"
 #include "agent/profile/profile.h"
 
 #define LABELS_MAX 16

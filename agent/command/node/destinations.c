@@ -7,8 +7,7 @@
  */
 #include "destinations.h"
 
-#include "say.h"
-
+#include "agent/command/say.h"
 #include "agent/send/send.h"
 
 #include <errno.h>

@@ -4,8 +4,8 @@
 
 /* -f FORMAT and -o FILE of comparisons: several at once. */
 
+#include "agent/command/options.h"
 #include "agent/format/format.h"
-#include "options.h"
 
 struct report_options {
         struct option_list formats;

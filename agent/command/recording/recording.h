@@ -11,8 +11,9 @@
 #include "environment.h"
 #include "follow.h"
 #include "launch.h"
-#include "output.h"
-#include "target.h"
+
+#include "agent/command/output.h"
+#include "agent/command/target.h"
 
 struct recording_config {
         struct sample_config sampling; /* its scope is chosen by the recording */

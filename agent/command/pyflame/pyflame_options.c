@@ -3,9 +3,10 @@
  * Pyflame's command line. What it let pass without sense (an unknown option, junk
  * behind a number) is refused; every call that made sense means the same.
  */
-#include "abi.h"
-#include "command.h"
 #include "pyflame.h"
+
+#include "agent/command/abi.h"
+#include "agent/command/command.h"
 
 #include <getopt.h>
 #include <math.h>

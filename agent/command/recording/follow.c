@@ -9,9 +9,10 @@
  */
 #include "follow.h"
 
-#include "describe.h"
 #include "family.h"
-#include "say.h"
+
+#include "agent/command/describe.h"
+#include "agent/command/say.h"
 
 #include <errno.h>
 #include <stdlib.h>

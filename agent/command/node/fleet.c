@@ -6,8 +6,8 @@
  */
 #include "fleet.h"
 
-#include "describe.h"
-#include "say.h"
+#include "agent/command/describe.h"
+#include "agent/command/say.h"
 
 #include <errno.h>
 #include <stdlib.h>

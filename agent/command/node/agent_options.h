@@ -6,13 +6,14 @@
 
 #include "confinement.h"
 #include "destinations.h"
-#include "finding.h"
 #include "labels.h"
-#include "log.h"
-#include "options.h"
-#include "sampling.h"
-#include "selection.h"
 #include "vitals.h"
+
+#include "agent/command/finding.h"
+#include "agent/command/log.h"
+#include "agent/command/options.h"
+#include "agent/command/sampling.h"
+#include "agent/command/selection.h"
 
 struct agent_config {
         struct sampling_options sampling;

@@ -2,7 +2,7 @@
 /* Labels are attributes of the resource: what podflame finds out itself cannot be said by one. */
 #include "labels.h"
 
-#include "describe.h"
+#include "agent/command/describe.h"
 
 #include <string.h>
 

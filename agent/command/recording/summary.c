@@ -2,7 +2,7 @@
 /* Counters of a recording, in a sentence. */
 #include "summary.h"
 
-#include "say.h"
+#include "agent/command/say.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -5,9 +5,8 @@
  */
 #include "doctor_target.h"
 
-#include "command.h"
-#include "say.h"
-
+#include "agent/command/command.h"
+#include "agent/command/say.h"
 #include "agent/sample/sample.h"
 
 #include <stdio.h>

@@ -4,7 +4,7 @@
 
 /* What a target is, whether it can be profiled, and how it would be. */
 
-#include "target.h"
+#include "agent/command/target.h"
 
 struct doctor_patient {
         struct find_process process;

@@ -2,7 +2,7 @@
 /* From the option to a process that may do less, and a word about each privilege that is missing. */
 #include "confinement.h"
 
-#include "say.h"
+#include "agent/command/say.h"
 
 #include <string.h>
 
