@@ -41,6 +41,7 @@ def share_docker(config):
     config.add_cleanup(stack.close)
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(items):
     """In a parallel run, tests that share a fixture of their module stay together, unless they say with whom."""
     for item in items:
