@@ -74,9 +74,26 @@ static char *put_escape(char *out, uint32_t c)
         return out + sprintf(out, "\\U%08x", c);
 }
 
+/* Ranges, both ends included. */
+static const struct {
+        uint32_t first, last;
+} unprintable[] = {
+        { 0x00, 0x1f },           /* C0 controls */
+        { 0x7f, 0x9f },           /* DEL, C1 */
+        { 0x200b, 0x200f },       /* zero width, direction marks */
+        { 0x2028, 0x202e },       /* line and paragraph separators, direction */
+        { 0x2060, 0x2069 },       /* word joiner, direction */
+        { 0xd800, 0xdfff },       /* surrogates */
+        { 0xfeff, 0xfeff },       /* byte order mark */
+        { 0x110000, UINT32_MAX }, /* no characters */
+};
+
 static bool printable(uint32_t c)
 {
-        return c >= 0x20 && !(c >= 0x7f && c <= 0x9f) && !(c >= 0xd800 && c <= 0xdfff) && c <= 0x10ffff;
+        for (size_t i = 0; i < sizeof unprintable / sizeof *unprintable; i++)
+                if (c >= unprintable[i].first && c <= unprintable[i].last)
+                        return false;
+        return true;
 }
 
 static char *put_char(char *out, uint32_t c)

@@ -96,11 +96,13 @@ static const struct nsutil_thread *find_thread(const struct nsutil_thread *threa
 static void dump_thread(struct pystack *py, const struct pystack_thread_ref *ref, const struct nsutil_thread *os,
                         uint64_t holder, struct json_object *json)
 {
-        struct view v = { .tid = os->tid, .name = os->name, .holds_gil = ref->tstate == holder, .py = py };
+        char name[NSUTIL_COMM_SIZE];
+        struct view v = { .tid = os->tid, .name = name, .holds_gil = ref->tstate == holder, .py = py };
         struct pystack_thread *thread = NULL;
         struct pystack_stack stack = { 0 };
         struct nsutil_stat stat = { .state = 'S' };
 
+        find_clean(os->name, strlen(os->name), name, sizeof name);
         v.error = pystack_thread_open(py, ref, &thread);
         if (nsutil_stat_read(os->tid, &stat) != 0)
                 v.error = PYSTACK_E_GONE;

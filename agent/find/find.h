@@ -194,6 +194,12 @@ int find_pod(struct find *find, const char *name, pid_t **ret_pids, size_t *ret_
 /* Whether a process is one of those that find_pod() means by @name, if that means one pod. */
 bool find_is_in_pod(const struct find_process *process, const char *name);
 
+/*
+ * Copies hostile text: whatever could confuse a terminal or a page (control and
+ * direction characters, invalid UTF-8) becomes '?'. Cut to @size between characters.
+ */
+void find_clean(const char *text, size_t len, char *ret, size_t size);
+
 /* A place where a runtime leaves the names of its containers. */
 struct find_source {
         const char *name; /* whose it is */

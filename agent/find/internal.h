@@ -147,12 +147,6 @@ uint64_t find_next_young(bool starting, uint64_t since, uint64_t now);
 
 /* ---- text (clean.c) ------------------------------------------------------ */
 
-/*
- * Copies hostile text: whatever could confuse a terminal or a page (control and
- * direction characters, invalid UTF-8) becomes '?'. Cut to @size between characters.
- */
-void find_clean(const char *text, size_t len, char *ret, size_t size);
-
 /* The part of @path after its last slash. */
 const char *find_basename(const char *path);
 

@@ -36,7 +36,8 @@ def spin(running):
 
 
 def renamed(function, name, file):
-    return type(function)(function.__code__.replace(co_name=name, co_filename=file), globals())
+    named = {field: name for field in ("co_name", "co_qualname") if hasattr(function.__code__, field)}
+    return type(function)(function.__code__.replace(co_filename=file, **named), globals())
 
 
 def main():

@@ -33,6 +33,7 @@ Test(pystack_text, what_is_not_printable_is_spelled_out)
 {
         check("a\n\x1b[31m\x7f\x80", 9, 1, "a\\x0a\\x1b[31m\\x7f\\x80");
         check((const uint16_t[]){ 0xdc80, 0xd800 }, 2, 2, "\\udc80\\ud800");
+        check((const uint16_t[]){ 0x202e, 0x2028, 0x200b, 0xfeff }, 4, 2, "\\u202e\\u2028\\u200b\\ufeff");
         check((const uint32_t[]){ 0x110000, 0xffffffff }, 2, 4, "\\U00110000\\Uffffffff");
         check("\0", 1, 1, "\\x00");
 }
