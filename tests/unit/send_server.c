@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define REQUESTS_MAX 64
+#define REQUESTS_MAX 512
 
 struct server {
         pthread_t thread;
