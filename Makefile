@@ -212,6 +212,16 @@ E2E_JOBS ?= $(shell expr $$(nproc) + 1)
 e2e: all ## end-to-end tests only: pytest's options in PYTEST, processes in E2E_JOBS
 	$(Q)$(PYTHON) -m pytest -q --durations=10 -n $(E2E_JOBS) --dist loadgroup tests/e2e $(PYTEST)
 
+# Against programs that Go builds, once, in minutes; without them these tests are skipped.
+.PHONY: test-collectors test-pods
+test-collectors: all ## what the OpenTelemetry Collector and Pyroscope's code make of what is sent (needs Go 1.26)
+	$(Q)docker/testbed/tools.py otelcol pyroscope
+	$(Q)$(PYTHON) -m pytest -q tests/e2e/test_collectors.py $(PYTEST)
+
+test-pods: all ## names of pods that containerd's CRI plug-in makes (needs Go 1.24)
+	$(Q)docker/testbed/tools.py crictl
+	$(Q)$(PYTHON) -m pytest -q tests/e2e/test_pods.py $(PYTEST)
+
 # What the bench needs beside podflame itself.
 build/bench-driver: $(call objects,tests/bench/driver.c) $(call archives,sample $(below_sample))
 	$(say) LINK $@

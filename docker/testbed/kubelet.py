@@ -127,7 +127,7 @@ class Node:
         self.home = home
         for folder in ("run/containerd", "var/log/pods", "var/log/containers", "cni"):
             (home / folder).mkdir(parents=True)
-        self.client = tools.crictl()
+        self.client = tools.program("crictl")
         (home / "config.toml").write_text(CONFIG.format(home=home, pause=PAUSE))
 
     def write(self, name, content):

@@ -21,7 +21,7 @@ def node():
     try:
         node = manager.__enter__()
         node.add_image(SUITE, kubelet.PAUSE, IMAGE)
-    except tools.NoGo as e:
+    except tools.NotBuilt as e:
         must_skip(str(e), debian=False)
     except Unavailable as e:
         must_skip(str(e))

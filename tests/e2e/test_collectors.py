@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What others' own code makes of what the agent sends: the OpenTelemetry Collector's, Pyroscope's.
+
+`make test-collectors` builds both; see docker/testbed/tools.py.
+"""
+
+import contextlib
+import json
+import subprocess
+from collections import Counter
+
+import otlp
+import truth
+from collector import agent, free_port
+from faults import OK, Server, script
+from interpreters import BARE_BOOKWORM
+from program import eventually
+from skips import must_skip
+from testbed import tools
+
+OPTIONS = ("--window", "1s", "--rate", 500)
+SECONDS = 30
+SHARES = {"hot": 0.7, "warm": 0.2, "cold": 0.1}
+
+CONFIG = """
+receivers: {otlp: {protocols: {http: {endpoint: "127.0.0.1:%d"}}}}
+exporters: {file: {path: %s}}
+service:
+  telemetry: {metrics: {level: none}}
+  pipelines: {profiles: {receivers: [otlp], exporters: [file]}}
+"""
+
+
+@contextlib.contextmanager
+def running(name, folder, ready, *arguments):
+    """One of tools.PROGRAMS that runs until the context ends; gives the file of what it prints."""
+    try:
+        command = [str(tools.program(name)), *map(str, arguments)]
+    except tools.NotBuilt as e:
+        must_skip(str(e), debian=False)
+    out, err = folder / (name + ".out"), folder / (name + ".err")
+    with open(out, "wb") as output, open(err, "wb") as errors:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=errors)
+    try:
+        eventually(lambda: ready in err.read_text(), SECONDS, lambda: "%s is ready: %s" % (name, err.read_text()))
+        yield out
+        assert process.poll() is None, err.read_text()
+    finally:
+        process.terminate()
+        process.wait(SECONDS)
+
+
+def only(target):
+    return *OPTIONS, "--select", "container=" + target.id
+
+
+def messages(path):
+    """Those that are there; the last row may not be whole yet."""
+    return [json.loads(row) for row in path.read_text().splitlines(True) if row.endswith("\n")]
+
+
+def test_the_opentelemetry_collector_writes_what_it_was_sent(start, tmp_path):
+    """Everything, by its meaning: functions, lines, values, times, attributes of profiles and of resources."""
+    target = start(BARE_BOOKWORM, "split.py")
+    port, file, config = free_port(), tmp_path / "profiles.json", tmp_path / "config.yaml"
+    config.write_text(CONFIG % (port, file))
+    with Server(script(OK)) as server:
+        with running("otelcol", tmp_path, "Everything is ready", "--config", config,
+                     "--feature-gates=service.profilesSupport"), \
+                agent(tmp_path / "agent", "http://127.0.0.1:%d" % port, "--collector", server.url, *only(target)) as pusher:
+            eventually(lambda: len(server.requests) >= 3, SECONDS, lambda: "three windows are sent: " + pusher.stderr)
+            assert pusher.interrupt() == 0, pusher.stderr
+        sent = [profile for request in server.requests for profile in otlp.profiles(request.json)]
+    written = [profile for message in messages(file) for profile in otlp.profiles(message)]
+    assert "does not take profiles" not in pusher.stderr
+    assert sorted(written) == sorted(sent)
+    assert {dict(profile.resource)["container.id"] for profile in written} == {target.id}
+    leaves = Counter()
+    for profile in written:
+        for stack, _, values in profile.samples:
+            leaves[stack[0][0]] += sum(values)
+    truth.assert_shares(leaves, SHARES)
+
+
+def test_pyroscope_understands_what_it_is_pushed(start, tmp_path):
+    target = start(BARE_BOOKWORM, "split.py")
+    port = free_port()
+    with running("pyroscope", tmp_path, "ready", "127.0.0.1:%d" % port) as printed, \
+            agent(tmp_path / "agent", "http://127.0.0.1:%d" % port, "--protocol", "pyroscope", *only(target)) as pusher:
+        eventually(lambda: len(messages(printed)) >= 3, SECONDS, lambda: "three windows came: " + pusher.stderr)
+        assert pusher.interrupt() == 0, pusher.stderr
+        assert "does not take profiles" not in pusher.stderr and "refused" not in pusher.stderr
+        leaves = Counter()
+        for one in messages(printed):
+            assert one["labels"]["__name__"] == "process_cpu" and one["labels"]["service_name"] == "split.py"
+            assert one["types"][0] == "samples/count"
+            for sample in one["samples"]:
+                leaves[sample["stack"][0]["function"]] += sample["values"][0]
+                assert all(frame["line"] > 0 for frame in sample["stack"] if frame["file"]), sample
+        truth.assert_shares(leaves, SHARES)
