@@ -191,7 +191,7 @@ cross: ## build for aarch64, and run there what an emulator can of the unit test
 	        echo "$$room on $(CROSS):" && $$run build/$(cross_cc)/emulated/$$room || exit 1; done
 
 # What the tests need beside the build. Every Python package comes from Debian.
-test_packages := libcriterion-dev docker.io containerd runc mmdebstrap python3 python3-pytest python3-pytest-xdist python3-selenium python3-protobuf \
+test_packages := libcriterion-dev docker.io containerd podman runc mmdebstrap python3 python3-pytest python3-pytest-xdist python3-selenium python3-protobuf \
                  python3-prometheus-client protobuf-compiler chromium chromium-driver strace procps openssl util-linux \
                  gdb libpython3.11 python3-yaml python3-docutils git \
                  mandoc zsh fish systemd debhelper dpkg-dev

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Names from the storage that podman and CRI-O share: one file lists all
- * containers, with a "metadata" that is JSON in a string.
+ * containers of a storage driver, with a "metadata" that is JSON in a string.
  *
  * Limit: the storage of users who run podman without root is not looked at; it
  * is theirs to write.
@@ -46,16 +46,24 @@ void find_podman_parse(const char *text, size_t len, const struct find_place *pl
         find_json_free(list);
 }
 
-void find_podman_names(struct find *find, const struct find_place *place, struct find_names *names)
+/* Each storage driver has a list of its own; vfs is what works in containers. */
+static const char *const drivers[] = { "overlay", "vfs", "btrfs", "zfs" };
+
+static void read_list(struct find *find, const char *driver, const struct find_place *place, struct find_names *names)
 {
         char path[PATH_MAX], *text;
         size_t len;
 
-        if (!find_is_long_id(place->id) ||
-            snprintf(path, sizeof(path), "%s/overlay-containers/containers.json", find->roots.podman) >=
+        if (snprintf(path, sizeof(path), "%s/%s-containers/containers.json", find->roots.podman, driver) >=
                     (int)sizeof(path) ||
             find_read_file(&find->roots, path, LIST_MAX, &text, &len))
                 return;
         find_podman_parse(text, len, place, names);
         free(text);
+}
+
+void find_podman_names(struct find *find, const struct find_place *place, struct find_names *names)
+{
+        for (size_t i = 0; i < sizeof(drivers) / sizeof(*drivers) && find_is_long_id(place->id); i++)
+                read_list(find, drivers[i], place, names);
 }

@@ -229,6 +229,14 @@ Test(find_names, podman)
         cr_expect_str_eq(names.image, "");
 }
 
+Test(find_names, podman_with_another_storage_driver)
+{
+        put("vfs-containers/containers.json", LIST);
+        struct find_names names = ask(ID, "");
+        cr_expect_str_eq(names.name, "web");
+        cr_expect_str_eq(names.image, "docker.io/library/shop:1");
+}
+
 Test(find_names, podman_spoiled)
 {
         static const char *const texts[] = {
