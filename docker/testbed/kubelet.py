@@ -143,15 +143,18 @@ class Node:
 
     def crictl(self, *arguments):
         address = "unix://%s/socket" % self.home
-        return self.run(self.client, "--runtime-endpoint", address, "--image-endpoint", address, "--timeout", "60s",
-                        *arguments)
+        try:
+            return self.run(self.client, "--runtime-endpoint", address, "--image-endpoint", address, "--timeout", "60s",
+                            *arguments)
+        except RuntimeError as e:
+            raise RuntimeError("%s\ncontainerd: %s" % (e, (self.home / "log").read_text()[-2000:])) from None
 
     def add_image(self, suite, *names):
         self.run("ctr", "--address", self.home / "socket", "--namespace", "k8s.io", "images", "import",
                  image_archive(suite, names))
 
     def answers(self):
-        with contextlib.suppress(RuntimeError):
+        with contextlib.suppress(RuntimeError, FileNotFoundError):
             return json.loads(self.crictl("info"))["status"]["conditions"][0]["status"]
 
     def wrap(self):

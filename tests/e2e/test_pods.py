@@ -17,16 +17,14 @@ SUITE = "bookworm"
 
 @pytest.fixture(scope="module")
 def node():
-    manager = kubelet.open_node()
     try:
-        node = manager.__enter__()
-        node.add_image(SUITE, kubelet.PAUSE, IMAGE)
+        with kubelet.open_node() as node:
+            node.add_image(SUITE, kubelet.PAUSE, IMAGE)
+            yield node
     except tools.NotBuilt as e:
         must_skip(str(e), debian=False)
     except Unavailable as e:
         must_skip(str(e))
-    yield node
-    manager.__exit__(None, None, None)
 
 
 def start(node, namespace, pod, container):
