@@ -15,6 +15,7 @@ count. Needs root.
 import contextlib
 import os
 import pathlib
+import re
 import statistics
 import subprocess
 import sys
@@ -157,6 +158,11 @@ def judge_looks(looks):
     assert max(row.spool for row in looks) <= SPOOL_BYTES
 
 
+def count_born(log):
+    """Those that a line tells of, and those that lines say were left out."""
+    return log.count(": Python ") + sum(map(int, re.findall(r"(\d+) more like this were left out: process", log)))
+
+
 def table(looks):
     print("%7s %9s %12s %8s %7s %8s %9s" % ("second", "RSS KiB", "descriptors", "threads", "CPU s", "waiting", "spool KiB"))
     for row in looks[::max(1, len(looks) // 16)] + looks[-1:]:
@@ -176,7 +182,7 @@ def main(seconds):
         pusher = stack.enter_context(agent(folder / "agent", "http://127.0.0.1:%d" % port, "--spool", spool,
                                            "--spool-max", SPOOL_BYTES, "--window", "%ds" % WINDOW_SECONDS))
         looks, requests = watch(pusher, steady, spool, seconds, port)
-        born = pusher.stderr.count(": Python ")
+        born = count_born(pusher.stderr)
     print("%d processes seen, %d containers, collector away for %.0f s" % (born, churn.count, seconds * 2 / 3))
     table(looks)
     judge_looks(looks)
