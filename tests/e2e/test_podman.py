@@ -17,8 +17,8 @@ IMAGE = "registry.test/team/billing:1.2"
 @pytest.fixture
 def container():
     try:
-        with podman.open_podman("bookworm", IMAGE) as manager, \
-                podman.Container(manager, IMAGE, ["python3", "split.py"], TARGETS) as container:
+        with podman.open_podman(IMAGE) as manager, \
+                podman.Container(manager, "bookworm", IMAGE, ["python3", "split.py"], TARGETS) as container:
             yield container
     except Unavailable as e:
         must_skip(str(e))
