@@ -228,16 +228,12 @@ static int read_resource(struct reader *r, struct json_object *resource)
         int rc = taker_array(r->take, resource, "attributes", &attributes);
 
         for (size_t i = 0; rc == 0 && i < taker_length(attributes); i++) {
-                struct json_object *entry, *value = NULL;
+                struct json_object *entry;
                 struct otlp_attribute attribute;
 
                 rc = taker_object_at(r->take, attributes, i, &entry);
                 if (rc == 0)
-                        rc = taker_text(r->take, entry, "key", &attribute.key);
-                if (rc == 0)
-                        rc = taker_object(r->take, entry, "value", &value);
-                if (rc == 0)
-                        rc = otlp_tables_value(&r->tables, value, &attribute);
+                        rc = otlp_tables_key_value(&r->tables, entry, &attribute);
                 if (rc || !attribute.value)
                         continue;
                 rc = otlp_tables_charge(&r->tables, strlen(attribute.key) + strlen(attribute.value) + ATTRIBUTE_COST);

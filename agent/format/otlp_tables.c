@@ -231,7 +231,7 @@ static int int_value(struct otlp_tables *t, struct json_object *value, struct ot
         return 0;
 }
 
-int otlp_tables_value(struct otlp_tables *t, struct json_object *any, struct otlp_attribute *ret)
+static int any_value(struct otlp_tables *t, struct json_object *any, struct otlp_attribute *ret)
 {
         struct json_object *value;
 
@@ -254,14 +254,21 @@ int otlp_tables_value(struct otlp_tables *t, struct json_object *any, struct otl
         return 0;
 }
 
-int otlp_tables_attribute(struct otlp_tables *t, size_t index, struct otlp_attribute *ret)
+int otlp_tables_key_value(struct otlp_tables *t, struct json_object *entry, struct otlp_attribute *ret)
 {
-        struct json_object *entry, *value;
-        int r = entry_at(t, OTLP_ATTRIBUTES, index, &entry);
+        struct json_object *value;
+        int r = taker_member(entry, "key") ? taker_text(&t->take, entry, "key", &ret->key)
+                                           : otlp_tables_string(t, entry, "keyStrindex", &ret->key);
 
         if (r == 0)
-                r = otlp_tables_string(t, entry, "keyStrindex", &ret->key);
-        if (r == 0)
                 r = taker_object(&t->take, entry, "value", &value);
-        return r ? r : otlp_tables_value(t, value, ret);
+        return r ? r : any_value(t, value, ret);
+}
+
+int otlp_tables_attribute(struct otlp_tables *t, size_t index, struct otlp_attribute *ret)
+{
+        struct json_object *entry;
+        int r = entry_at(t, OTLP_ATTRIBUTES, index, &entry);
+
+        return r ? r : otlp_tables_key_value(t, entry, ret);
 }

@@ -58,7 +58,7 @@ int otlp_tables_string(struct otlp_tables *t, struct json_object *object, const 
 int otlp_tables_stack(struct otlp_tables *t, struct profile *p, size_t index, profile_id *ret);
 /* An attribute by its index; key "" for the zero one. Points into @ret and the request. */
 int otlp_tables_attribute(struct otlp_tables *t, size_t index, struct otlp_attribute *ret);
-/* An AnyValue. */
-int otlp_tables_value(struct otlp_tables *t, struct json_object *any, struct otlp_attribute *ret);
+/* Likewise a KeyValue: its texts are in itself, or in the table if somebody passed it on. */
+int otlp_tables_key_value(struct otlp_tables *t, struct json_object *entry, struct otlp_attribute *ret);
 
 #endif

@@ -7,12 +7,13 @@
 import contextlib
 import json
 import subprocess
+import urllib.request
 from collections import Counter
 
 import otlp
 import truth
-from collector import agent, free_port
-from faults import OK, Server, script
+from collector import Collector, agent, free_port
+from faults import OK, PATH, Server, script
 from interpreters import BARE_BOOKWORM
 from program import eventually
 from skips import must_skip
@@ -54,6 +55,16 @@ def only(target):
     return *OPTIONS, "--select", "container=" + target.id
 
 
+def passed_on(target, folder, message):
+    """What it writes, our own collector takes for the same container's."""
+    with Collector(folder / "collector") as collector:
+        request = urllib.request.Request(collector.url + PATH, json.dumps(message).encode(),
+                                         {"Content-Type": "application/json"})
+        urllib.request.urlopen(request, timeout=10).close()
+        series = collector.series_of(target)
+        assert series["service"] == "split.py" and collector.top(series)["hot"] > 0
+
+
 def messages(path):
     """Those that are there; the last row may not be whole yet."""
     return [json.loads(row) for row in path.read_text().splitlines(True) if row.endswith("\n")]
@@ -75,6 +86,7 @@ def test_the_opentelemetry_collector_writes_what_it_was_sent(start, tmp_path):
     assert "does not take profiles" not in pusher.stderr
     assert sorted(written) == sorted(sent)
     assert {dict(profile.resource)["container.id"] for profile in written} == {target.id}
+    passed_on(target, tmp_path, messages(file)[0])
     leaves = Counter()
     for profile in written:
         for stack, _, values in profile.samples:

@@ -168,6 +168,21 @@ Test(otlp_read, accepted)
         }
 }
 
+/* As the OpenTelemetry Collector writes what it was sent. */
+Test(otlp_read, resources_whose_texts_are_in_the_table)
+{
+        static const char json[] =
+                "{\"resourceProfiles\":[{\"resource\":{\"attributes\":["
+                "{\"keyStrindex\":5,\"value\":{\"stringValueStrindex\":6}},{\"keyStrindex\":7,\"value\":{\"intValue\":\"9\"}}]},"
+                "\"scopeProfiles\":[{\"profiles\":[{}]}]}],\"dictionary\":{" STRINGS "}}";
+        struct profile_set set = { 0 };
+
+        cr_assert_eq(read_back(json, strlen(json), &set, NULL), 0);
+        cr_expect_str_eq(profile_attribute(set.items[0], "thread.name"), "w");
+        cr_expect_str_eq(profile_attribute(set.items[0], "thread.id"), "9");
+        profile_set_deinit(&set);
+}
+
 /* ---- hostile input --------------------------------------------------------- */
 
 #define ONE_STACK(stack, location, function, string)                                                                  \
@@ -191,6 +206,7 @@ static const char *const refused[] = {
         "{\"dictionary\":[]}",
         "{\"dictionary\":{\"stringTable\":{}}}",
         "{\"resourceProfiles\":[{\"resource\":[]}]}",
+        RESOURCE("{\"keyStrindex\":1,\"value\":{\"stringValue\":\"x\"}}"),
         "{\"resourceProfiles\":[{\"scopeProfiles\":[{\"profiles\":[{\"samples\":7}]}]}]}",
         SAMPLES("{\"stackIndex\":4,\"values\":[1]}"),
         SAMPLES("{\"stackIndex\":-1,\"values\":[1]}"),
