@@ -76,7 +76,7 @@ def test_target_that_ends_is_not_lost(watched, start):
 
 def test_containers_are_told_apart(watched, start):
     targets = [start(BOOKWORM, "path.py"), start(BOOKWORM, "generators.py")]
-    first, second = [eventually(lambda: watched.series_of(target), KNOWN_WITHIN + SLACK, "the container is known")
+    first, second = [eventually(lambda: enough(watched.series_of(target)), 60, "there are enough samples")
                      for target in targets]
     assert "leaf" in watched.top(first) and "spin" not in watched.top(first)
     assert "spin" in watched.top(second) and "leaf" not in watched.top(second)
