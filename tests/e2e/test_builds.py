@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 import truth
-from program import podflame, record
+from program import folded, podflame
 from testbed import PROJECT
 
 PYTHON = os.path.realpath("/usr/bin/python3")
@@ -57,7 +57,7 @@ def test_found_by_symbols(tmp_path, prepare, afterwards):
         try:
             assert target.stdout.readline() == "ready\n"
             afterwards(app)
-            truth.assert_shares(truth.leaves(truth.parse_folded(record("-p", target.pid, seconds=1))), truth.SPLIT)
+            truth.assert_shares(truth.leaves(truth.parse_folded(folded("-p", target.pid, seconds=1))), truth.SPLIT)
             assert "split.py" in podflame("dump", "-p", target.pid).stdout
         finally:
             target.kill()

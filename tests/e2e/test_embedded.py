@@ -17,7 +17,7 @@ from typing import NamedTuple
 import pytest
 
 import truth
-from program import eventually, podflame, record
+from program import eventually, folded, podflame
 from skips import must_skip
 from testbed import PROJECT, Unavailable, containers, images
 
@@ -26,8 +26,6 @@ IMAGE = "bookworm-web"
 UWSGI = ("uwsgi", "--plugin", "python3", "--http-socket", "127.0.0.1:8000", "--wsgi-file", "/app/wsgi_app.py",
          "--disable-logging")
 APACHE = ("/usr/sbin/apache2", "-f", "/app/wsgi_apache.conf", "-D", "FOREGROUND")
-SAMPLES_MIN = 300
-RECORDINGS_MAX = 8  # until there are so many, on a busy machine
 # What the servers say goes to the container's standard output, which is waited upon.
 ONE_OUTPUT = ("sh", "-c", 'exec "$@" 2>&1', "sh")
 
@@ -140,11 +138,7 @@ def test_application_has_its_shares_and_every_worker_is_followed(serve, load, na
     container, workers = serve(name), SERVERS[name].workers
     client = load(container)
     serving = until_serving(container, "pid", workers)
-    stacks = []
-    for _ in range(RECORDINGS_MAX):
-        stacks += truth.parse_folded(record("-c", container.name, seconds=3))
-        if truth.total(stacks) > SAMPLES_MIN:
-            break
+    stacks = truth.parse_folded(folded("-c", container.name, seconds=3))
     assert client.poll() is None, "the load has failed"
     counts = of_application(stacks)
     assert sum(counts.values()) >= 0.7 * truth.total(stacks), stacks

@@ -122,21 +122,29 @@ def test_no_stale_name(start, case, turns):
 # ---- shares ----------------------------------------------------------------------
 
 
+LEAVES_RATE = 4999
+LENGTHS = {"2us": 2e-6, "20us": 20e-6, "200us": 200e-6, "2ms": 2e-3}
+
+
 def away(counts, length):
-    """How many sigmas the three leaves of a length are off 9:3:1, at most."""
+    """How many sigmas the three leaves of a length are off 9:3:1, at most.
+
+    The samples that fall into one call are no more than one draw.
+    """
+    draws = max(1, LENGTHS[length] * LEAVES_RATE) ** 0.5
     parts = {part: counts["leaf_%s_%d" % (length, part)] for part in (9, 3, 1)}
     n = sum(parts.values())
     assert n > 500, "%s: %s" % (length, parts)
-    return max(abs(k - n * p / 13) / (n * p / 13 * (1 - p / 13)) ** 0.5 for p, k in parts.items())
+    return max(abs(k - n * p / 13) / (n * p / 13 * (1 - p / 13)) ** 0.5 for p, k in parts.items()) / draws
 
 
 @pytest.mark.parametrize("case", MINORS, ids=case_id)
 def test_short_and_long_leaves_get_their_shares(start, case):
     """Within 3 sigmas; chance breaks that in 1 of 30 runs, so a break must be repeatable with new samples."""
     target = start(case, "leaves.py")
-    lengths = ["2us", "20us", "200us", "2ms"]
+    lengths = list(LENGTHS)
     for attempt in (1, 2):
-        stacks, _ = sample("-p", target.pid, seconds=3 * attempt, rate=4999)
+        stacks, _ = sample("-p", target.pid, seconds=3 * attempt, rate=LEAVES_RATE)
         counts = truth.leaves(stacks)
         lengths = [length for length in lengths if away(counts, length) > 3]
         if not lengths:

@@ -11,7 +11,7 @@ import pytest
 
 import truth
 from interpreters import VERSIONS
-from program import eventually, podflame, record
+from program import eventually, folded, podflame, record
 
 NEWEST = {case.interpreter.version: case for case in VERSIONS}
 ALL = pytest.mark.parametrize("case", NEWEST.values(), ids=str)
@@ -32,7 +32,7 @@ def by_function(text, names):
 def test_thread_that_goes_to_and_fro(start, case, gil):
     """For a while without a sample: the first finds it in either of the two."""
     target = start(case, "interpreters.py", gil, "turns")
-    counts = by_function(record("-p", target.pid, seconds=1.5), ("outer", "inner"))
+    counts = by_function(folded("-p", target.pid, seconds=1.5), ("outer", "inner"))
     truth.assert_shares({name: counts[name] for name in ("outer", "inner")}, {"outer": 0.25, "inner": 0.75})
     assert counts[None] <= 0.05 * sum(counts.values()), counts
 

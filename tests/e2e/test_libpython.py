@@ -12,7 +12,7 @@ import pytest
 
 import truth
 from interpreters import pyenv
-from program import eventually, podflame, record
+from program import eventually, folded, podflame, record
 from skips import must_skip
 from testbed import PROJECT
 
@@ -87,7 +87,7 @@ def go_on(process):
 
 def assert_runs_script(process, *options):
     """Its functions have their shares, and stand where they are called from."""
-    stacks = truth.parse_folded(record("-p", process.pid, *options, seconds=0.7))
+    stacks = truth.parse_folded(folded("-p", process.pid, *options, seconds=0.7, samples=100))
     counts = truth.leaves(stacks)
     assert sum(counts.values()) > 10
     truth.assert_share(counts["left"], counts["left"] + counts["right"], 0.75, "left")

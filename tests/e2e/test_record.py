@@ -11,6 +11,7 @@ import time
 import pytest
 
 import browser
+import program
 import truth
 from interpreters import BARE_BOOKWORM, BOOKWORM, CONTAINED, EVERYWHERE, VERSIONS
 from program import Background, eventually, podflame, record
@@ -19,8 +20,8 @@ from testbed import PROJECT
 PATH = ["<module>", "main", "a", "b", "c", "d", "leaf"]
 
 
-def folded(*arguments, **options):
-    return truth.parse_folded(record(*arguments, **options))
+def folded(*arguments, samples=0, **options):
+    return truth.parse_folded(program.folded(*arguments, samples=samples, **options))
 
 
 def case_id(case):
@@ -45,13 +46,13 @@ def test_shares_by_pid(start, case):
 @pytest.mark.parametrize("case", CONTAINED, ids=case_id)
 def test_shares_by_container(start, case):
     target = start(case, "split.py")
-    truth.assert_shares(truth.leaves(folded("-c", target.name)), truth.SPLIT)
+    truth.assert_shares(truth.leaves(folded("-c", target.name, samples=400)), truth.SPLIT)
 
 
 @pytest.mark.parametrize("case", EVERYWHERE, ids=case_id)
 def test_fixed_path_is_exact(start, case):
     target = start(case, "path.py")
-    stacks = folded("-p", target.pid, seconds=1)
+    stacks = folded("-p", target.pid, seconds=1, samples=400)
     assert truth.total(stacks) > 100
     lines = [""] + (PROJECT / "tests/targets/path.py").read_text().splitlines()
     for frames, _ in stacks:
@@ -68,7 +69,7 @@ def test_fixed_path_is_exact(start, case):
 @pytest.mark.parametrize("case", VERSIONS, ids=case_id)
 def test_no_impossible_stack(start, case):
     target = start(case, "grammar.py")
-    stacks = folded("-p", target.pid, seconds=2, rate=5000)
+    stacks = folded("-p", target.pid, seconds=2, rate=5000, samples=1001)
     assert truth.total(stacks) > 1000
     for frames, _ in stacks:
         path = [frame.name for frame in frames]
@@ -82,7 +83,7 @@ def test_no_impossible_stack(start, case):
 @pytest.mark.parametrize("case", VERSIONS, ids=case_id)
 def test_generators_stay_in_order(start, case):
     target = start(case, "generators.py")
-    stacks = folded("-p", target.pid, seconds=1)
+    stacks = folded("-p", target.pid, seconds=1, samples=400)
     chain = ["<module>", "main", "outer", "middle", "inner", "spin"]
     spinning = 0
     for frames, count in stacks:
@@ -97,7 +98,7 @@ def test_generators_stay_in_order(start, case):
 def test_code_objects_that_come_and_go(start, case):
     target = start(case, "churn_code.py")
     made = 0
-    stacks = folded("-p", target.pid, seconds=1, rate=2000)
+    stacks = folded("-p", target.pid, seconds=1, rate=2000, samples=400)
     for frames, count in stacks:
         leaf = frames[-1]
         if leaf.name.startswith("made_"):
@@ -109,7 +110,7 @@ def test_code_objects_that_come_and_go(start, case):
 @pytest.mark.parametrize("case", VERSIONS, ids=case_id)
 def test_names_beyond_ascii(start, case):
     target = start(case, "unicode_names.py")
-    stacks = folded("-p", target.pid, seconds=1)
+    stacks = folded("-p", target.pid, seconds=1, samples=400)
     assert {tuple(truth.names(frames)) for frames, _ in stacks} == {
         ("<module>", "main", "größe", "вес", "𐍅𐌰𐌹𐌷𐍄")}
 
@@ -117,7 +118,7 @@ def test_names_beyond_ascii(start, case):
 @pytest.mark.parametrize("case", VERSIONS, ids=case_id)
 def test_deep_stack_is_whole(start, case):
     target = start(case, "deep.py", 0, 900)
-    stacks = folded("-p", target.pid, seconds=1)
+    stacks = folded("-p", target.pid, seconds=1, samples=400)
     assert {tuple(truth.names(frames)) for frames, _ in stacks} == {
         ("<module>", "main") + 900 * ("down",) + ("leaf",)}
 
@@ -139,7 +140,7 @@ def test_wall_counts_every_thread(start):
 
 def test_cpu_ignores_threads_that_sleep(start):
     target = start(BOOKWORM, "threads.py", 0, 1, 2)
-    stacks = folded("-p", target.pid, seconds=1)
+    stacks = folded("-p", target.pid, seconds=1, samples=400)
     spinning = sum(count for frames, count in stacks if "spin" in truth.names(frames))
     assert spinning >= 0.99 * truth.total(stacks) > 100
 
@@ -253,7 +254,7 @@ def test_target_that_ends_meanwhile(start, tmp_path, way):
 
 def test_several_processes_at_once(start):
     split, path = start(BOOKWORM, "split.py"), start(BARE_BOOKWORM, "path.py")
-    stacks = folded("-p", split.pid, "-p", path.pid)
+    stacks = folded("-p", split.pid, "-p", path.pid, samples=1000)
     on_path = sum(count for frames, count in stacks if frames[-1].file == "path.py")
     leaves = truth.leaves([(frames, count) for frames, count in stacks if frames[-1].file != "path.py"])
     truth.assert_shares(leaves, truth.SPLIT)
