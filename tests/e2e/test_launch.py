@@ -137,7 +137,7 @@ def test_signal_state_is_the_commands(tmp_path):
     plain = subprocess.run(command, capture_output=True, text=True)
     done = subprocess.run([PODFLAME, "record", "-o", str(tmp_path / "x"), "--", *command], capture_output=True,
                           text=True, timeout=MARGIN_SECONDS)
-    assert signal_state(done.stdout) == signal_state(plain.stdout) == {"SigBlk": 0, "SigIgn": 0}
+    assert signal_state(done.stdout) == signal_state(plain.stdout)  # whatever the tests themselves were started with
 
 
 COUNTER = BUSY.format(name="work") + """

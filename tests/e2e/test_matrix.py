@@ -170,7 +170,9 @@ def threads(seen):
     assert len(seen.threads("threads.py")) == 4
     for name, place in {"busy-0": "spin", "idle-0": "rest", "idle-1": "rest"}.items():
         state, path = found.pop(name)
-        assert place in path and (state == "sleeping" or place == "spin"), (name, state, path)
+        # Python 2 waits by looking again and again.
+        rests = state == "sleeping" or place == "spin" or seen.version < (3, 0)
+        assert place in path and rests, (name, state, path)
     [(state, path)] = found.values()
     assert path == ["<module>", "main", "wait"]
     counts = truth.Counter()
