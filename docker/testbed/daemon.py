@@ -44,7 +44,7 @@ class Docker:
 def open_docker():
     if not shutil.which("docker"):
         raise Unavailable("docker is missing: apt-get install docker.io")
-    docker = Docker()
+    docker = Docker(os.environ.get("DOCKER_HOST"))
     if docker.answers():
         docker.root = docker.call("info", "--format", "{{.DockerRootDir}}")
         yield docker
