@@ -21,17 +21,6 @@ static int fail(char *reason, const char *file, const char *why)
         return -1;
 }
 
-static void add_counters(struct profile_counters *to, const struct profile_counters *from)
-{
-        to->ticks += from->ticks;
-        to->ok += from->ok;
-        to->retried += from->retried;
-        to->torn += from->torn;
-        to->late += from->late;
-        to->gone += from->gone;
-        to->failed += from->failed;
-}
-
 static bool same_run(const struct profile *a, const struct profile *b)
 {
         const char *x = profile_attribute(a, "podflame.run");
@@ -74,7 +63,7 @@ static int add_profile(struct side *side, size_t first, struct profile *profile)
                 profile_free(profile);
                 return r;
         }
-        add_counters(&side->counters, profile_counters_of(profile));
+        profile_counters_add(&side->counters, profile_counters_of(profile));
         r = find_run(side, first, profile, &side->run_of[side->profiles.n - 1]);
         return r < 0 ? r : profile_merge(side->runs.items[side->run_of[side->profiles.n - 1]], profile, false);
 }
