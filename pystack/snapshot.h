@@ -35,8 +35,8 @@ struct snapshot {
 
 /*
  * Takes one by the thread's plan. With @hold, and if it is unbroken, there is only
- * one reading, and then the thread's CPU: both readings point to it. Spans that cannot be read any more leave the
- * plan. PYSTACK_E_GONE if the thread state is no longer this thread's.
+ * one reading, and then the thread's CPU: both readings point to it. Spans that
+ * cannot be read any more leave the plan. PYSTACK_E_GONE if the thread state is no longer this thread's.
  */
 int snapshot_take(struct pystack_thread *thread, const struct pystack_hold *hold, struct snapshot *ret);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * podflame agent: finds the Python processes of this machine as they come and
- * go, samples them all, and pushes a profile of each container every window.
+ * go, samples them all, and pushes a profile of each service of each container
+ * every window.
  */
 #include "command.h"
 #include "commands.h"
