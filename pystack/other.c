@@ -59,7 +59,7 @@ static void name_program(pid_t pid, char *ret, size_t size)
 
         nsutil_exe(pid, exe, sizeof exe);
         const char *slash = strrchr(exe, '/');
-        snprintf(ret, size, "%s", slash ? slash + 1 : exe);
+        snprintf(ret, size, "%.*s", (int)size - 1, slash ? slash + 1 : exe);
         for (char *c = ret; *c; c++)
                 if (*c < 0x20 || *c >= 0x7f)
                         *c = '?';

@@ -150,7 +150,7 @@ Test(collect_store, retention_by_size_drops_the_oldest)
 
         for (int i = 0; i < 3000; i++) {
                 memset(name, 'n', sizeof(name));
-                snprintf(name, 10, "%09d", i);
+                snprintf(name, sizeof(name), "%09d", i);
                 name[9] = 'x';
                 name[sizeof(name) - 1] = '\0';
                 add(store, lone(name, (int64_t)HOUR * i));
