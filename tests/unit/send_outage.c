@@ -29,7 +29,9 @@ static void check_tries(struct server *server)
 /* One answer ends the outage for all that wait, those that were tried in it included, whatever new ones come first. */
 static void drain(const char *spool)
 {
-        static const struct step steps[TRIES + 1] = { { .status = "503 Service Unavailable" },
+        /* By the second try there has to be more than the one batch, on the slowest of disks. */
+        static const struct step steps[TRIES + 1] = { { .status = "503 Service Unavailable",
+                                                        .headers = "Retry-After: 1\r\n" },
                                                       { .status = "503 Service Unavailable" }, OK };
         struct server *server = server_start(0, steps, TRIES + 1);
         struct said said = { 0 };
