@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A program that has just been executed is looked at every millisecond, an older
- * one less often, but at least every 10 ms for whether it has executed another:
+ * one less often, but at least every 50 ms for whether it has executed another:
  * that shows in the address of its stack, which the kernel draws anew for each
  * program (not where address space randomisation is switched off).
  */
@@ -13,8 +13,9 @@
 
 #define NS_PER_MS 1000000u
 
-/* Between two looks at what program it is, and between two attempts to open it. */
-#define LOOK_MAX_NS (10 * NS_PER_MS)
+/* Between two looks at what program it is, before and after it is found; and between two attempts to open it. */
+#define LOOK_MAX_NS  (10 * NS_PER_MS)
+#define FOUND_MAX_NS (50 * NS_PER_MS)
 #define OPEN_MAX_NS (100 * NS_PER_MS)
 
 /* Threads whose TIDs are not known by then are those of a C library that pystack does not know. */
@@ -104,5 +105,5 @@ enum appear_event appear_look(struct appear *a, struct pystack **ret)
 
 int appear_delay_ms(const struct appear *a)
 {
-        return (int)(pause_for(a, now_ns(), LOOK_MAX_NS) / NS_PER_MS);
+        return (int)(pause_for(a, now_ns(), a->found ? FOUND_MAX_NS : LOOK_MAX_NS) / NS_PER_MS);
 }
