@@ -17,6 +17,7 @@
 void stacks_deinit(struct stacks *stacks)
 {
         free(stacks->slots);
+        free(stacks->last);
         *stacks = (struct stacks){ 0 };
 }
 
@@ -24,7 +25,7 @@ void stacks_clear(struct stacks *stacks)
 {
         if (stacks->slots)
                 memset(stacks->slots, 0, (stacks->mask + 1) * sizeof *stacks->slots);
-        stacks->used = 0;
+        stacks->used = stacks->n_last = 0;
 }
 
 static struct stacks_slot *slot_for(struct stacks_slot *slots, size_t mask, const uint64_t hash[2])
@@ -58,12 +59,17 @@ static bool make_room(struct stacks *stacks)
         return true;
 }
 
+static uint64_t key_of(const struct pystack_frame *frame)
+{
+        return (uint64_t)frame->code->serial << 32 | (uint32_t)frame->instruction;
+}
+
 static void hash_stack(const struct pystack_stack *stack, uint64_t ret[2])
 {
         uint64_t keys[PYSTACK_MAX_FRAMES + 1];
 
         for (size_t i = 0; i < stack->n; i++)
-                keys[i] = (uint64_t)stack->frames[i].code->serial << 32 | (uint32_t)stack->frames[i].instruction;
+                keys[i] = key_of(&stack->frames[i]);
         keys[stack->n] = stack->truncated;
         XXH128_hash_t hash = XXH3_128bits(keys, (stack->n + 1) * sizeof *keys);
         ret[0] = hash.low64;
@@ -75,17 +81,50 @@ static profile_id intern(struct profile *p, const char *name, const char *file, 
         return profile_intern_frame(p, profile_intern_function(p, name, file, first_line), line);
 }
 
-static profile_id intern_stack(struct profile *p, struct pystack *py, const struct pystack_stack *stack)
+/* Room to remember @n frames; without it they are interned all the same. */
+static size_t remember(struct stacks *stacks, size_t n)
+{
+        if (n > stacks->cap_last) {
+                struct stacks_frame *last = realloc(stacks->last, 2 * n * sizeof *last);
+                if (!last)
+                        return stacks->cap_last;
+                stacks->last = last;
+                stacks->cap_last = 2 * n;
+        }
+        return n;
+}
+
+/* Most frames of a new stack stand where they stood in the one before it: the outer ones. */
+static void intern_frames(struct stacks *stacks, struct profile *p, struct pystack *py,
+                          const struct pystack_stack *stack, profile_id *ids)
+{
+        size_t room = remember(stacks, stack->n);
+
+        for (size_t i = 0; i < stack->n; i++) {
+                size_t at = stack->n - 1 - i;
+                const struct pystack_frame *frame = &stack->frames[at];
+                struct stacks_frame known = { .key = key_of(frame) };
+                if (i < stacks->n_last && stacks->last[i].key == known.key && stacks->last[i].id)
+                        known.id = stacks->last[i].id;
+                else
+                        known.id = intern(p, frame->code->name, frame->code->file, frame->code->first_line,
+                                          pystack_line(py, frame));
+                ids[at] = known.id;
+                if (i < room)
+                        stacks->last[i] = known;
+        }
+        stacks->n_last = stack->n < room ? stack->n : room;
+}
+
+static profile_id intern_stack(struct stacks *stacks, struct profile *p, struct pystack *py,
+                               const struct pystack_stack *stack)
 {
         profile_id ids[PYSTACK_MAX_FRAMES + 1];
-        size_t n = 0;
+        size_t n = stack->n;
 
-        if (stack->n == 0)
+        if (n == 0)
                 return stacks_pseudo(p, "(no Python frame)");
-        for (; n < stack->n; n++) {
-                const struct pystack_code *code = stack->frames[n].code;
-                ids[n] = intern(p, code->name, code->file, code->first_line, pystack_line(py, &stack->frames[n]));
-        }
+        intern_frames(stacks, p, py, stack, ids);
         if (stack->truncated)
                 ids[n++] = intern(p, "(truncated)", "", 0, 0);
         return profile_intern_stack(p, ids, n);
@@ -101,7 +140,7 @@ profile_id stacks_find(struct stacks *stacks, struct profile *profile, struct py
         hash_stack(stack, hash);
         struct stacks_slot *slot = slot_for(stacks->slots, stacks->mask, hash);
         if (!slot->id) {
-                slot->id = intern_stack(profile, py, stack);
+                slot->id = intern_stack(stacks, profile, py, stack);
                 slot->hash[0] = hash[0];
                 slot->hash[1] = hash[1];
                 stacks->used += slot->id != 0;

@@ -15,10 +15,19 @@ struct stacks_slot {
         profile_id id;    /* 0: free */
 };
 
+/* A frame that is known. */
+struct stacks_frame {
+        uint64_t key; /* serial of the code object, and position */
+        profile_id id;
+};
+
 struct stacks {
         struct stacks_slot *slots;
         size_t mask; /* slots - 1 */
         size_t used;
+
+        struct stacks_frame *last; /* the frames of the last stack that was added, outermost first */
+        size_t n_last, cap_last;
 };
 
 void stacks_deinit(struct stacks *stacks);

@@ -87,3 +87,33 @@ Test(sample_stacks, many_stacks_stay_apart_and_a_new_profile_begins_anew)
         stacks_deinit(&stacks);
         profile_free(p);
 }
+
+/* New stacks share most frames with the one before them, and those are not looked up again. */
+Test(sample_stacks, every_stack_has_its_own_frames)
+{
+        struct stacks stacks = { 0 };
+        struct pystack py = { .layout = *layout_find(0x030b0000) };
+        struct profile *p = profile_new();
+        uint32_t random = 1;
+
+        make_entries();
+        for (int i = 0; i < 500; i++) {
+                struct pystack_frame frames[20];
+                uint32_t codes[20];
+                int32_t instructions[20];
+                size_t n, depth = 1 + (random >> 8) % 20;
+                for (size_t k = 0; k < depth; k++) {
+                        random = random * 1103515245u + 12345u;
+                        codes[k] = k + 3 < depth ? (random >> 16) % 300 : (random >> 16) % 2;
+                        instructions[k] = 2 * (int32_t)(random >> 28);
+                }
+                struct pystack_stack stack = make_stack(frames, depth, codes, instructions);
+                const profile_id *ids = profile_stack(p, stacks_find(&stacks, p, &py, &stack), &n);
+                cr_assert_eq(n, depth);
+                for (size_t k = 0; k < n; k++)
+                        cr_expect_eq(profile_function(p, profile_frame(p, ids[k])->function)->first_line,
+                                     entries[codes[k]].code.first_line);
+        }
+        stacks_deinit(&stacks);
+        profile_free(p);
+}
