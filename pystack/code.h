@@ -12,12 +12,15 @@
  */
 
 #include "layout.h"
+#include "proof_page.h"
 #include "pystack.h"
 #include "remote.h"
 
-#define CODE_PROOFS_MAX 4
+/* The code object, its name, its file's name, its line table; each can lie across the end of a page. */
+#define CODE_PROOFS_MAX 8
 
 struct code_proof {
+        struct proof_page *page; /* in which all of it lies */
         uint64_t addr;
         uint32_t len;
         uint8_t *bytes;
@@ -39,6 +42,7 @@ struct code_entry {
         struct code_proof proofs[CODE_PROOFS_MAX];
         uint32_t n_proofs;
         bool unique;     /* no other code object of the process can ever have the same proofs */
+        bool run_once;   /* a module's: it is freed when it has been run */
         bool owed;       /* a stack waits for its proof */
         uint32_t steady; /* its proofs held so often in a row, and then were not counted any more */
         uint8_t *lines;
@@ -50,11 +54,10 @@ struct code_entry {
         uint32_t bytecodes_generation; /* under which they were read */
 
         /* Numbers of snapshots: the last one that ... */
-        uint64_t planned;  /* ... was to read its proofs, to be found ... */
-        uint32_t proof_at; /* ... so far into them */
+        uint64_t planned;  /* ... was to read its proofs */
         uint64_t proved;   /* ... found them as they are */
         uint64_t rejected; /* ... found them different */
-        uint64_t listed;   /* ... had it on the stack */
+        uint64_t listed;   /* number of the list of a stack's code objects that it was put on last */
 
         struct code_entry *next_retired;
 };
@@ -64,10 +67,18 @@ struct code_cache {
         size_t mask;               /* slots - 1; 0: no table yet */
         size_t used;
         uint32_t next_serial;
+        uint64_t changes; /* entries have been replaced or dropped so often: until then pointers to them hold */
         struct code_entry *retired; /* dropped, but the caller may still look at them */
+        struct proof_pages pages;
 };
 
 void code_cache_deinit(struct code_cache *cache);
+
+/* Accepts NULL. */
+void code_entry_free(struct code_cache *cache, struct code_entry *entry);
+
+/* Takes @entry over, in place of what was known at its address. 0 or -ENOMEM: then it is still the caller's. */
+int code_cache_put(struct code_cache *cache, struct code_entry *entry);
 
 /* NULL if @addr is not known. */
 struct code_entry *code_cache_find(const struct code_cache *cache, uint64_t addr);

@@ -17,6 +17,12 @@ struct span {
         uint32_t unused; /* samples since a frame was last found in it */
 };
 
+/* A code object and what is known of it. */
+struct named {
+        uint64_t addr;
+        struct code_entry *entry;
+};
+
 struct pystack_thread {
         struct pystack *py;
         uint64_t tstate;
@@ -33,8 +39,11 @@ struct pystack_thread {
         uint32_t chunk_len; /* 0: nothing known */
         struct span *spans; /* older chunks, shims, generators' frames, pages of heap frames */
         uint32_t n_spans, cap_spans;
-        uint64_t *codes; /* addresses of the code objects of its last stack */
-        uint32_t n_codes, cap_codes;
+        struct named *named; /* the frames of its last stack, outermost first */
+        uint32_t n_named, cap_named;
+        uint64_t named_changes; /* of the code cache, when they were named */
+        struct named *codes; /* the code objects of that stack, each once */
+        uint32_t n_codes;
         uint64_t generation;
         uint32_t generation_changes; /* > 0: lately code objects have been freed between samples */
 };
@@ -76,9 +85,12 @@ struct pystack {
         struct code_cache codes;
         struct owed *owed; /* the code objects whose proofs have been put off, each once */
         size_t n_owed, cap_owed;
+        uint32_t steady_min; /* a code object's proofs wait after having held so often; 0: never yet */
         bool put_off;     /* it is allowed */
         bool provisional; /* the stack being read has one of them */
         uint64_t snapshots; /* taken so far: the newest one's number */
+        uint64_t batches;   /* of proofs, read so far: likewise */
+        uint64_t lists;     /* of a stack's code objects, made so far: likewise */
         struct pystack_thread_ref *threads;
         size_t n_threads, cap_threads;
         bool several; /* interpreters, when their threads were last listed */
@@ -88,6 +100,8 @@ struct pystack {
         size_t buf_size;
         struct iovec *iov;
         size_t iov_size;
+        struct snapshot_window *windows;
+        size_t n_windows, cap_windows;
         struct raw_frame *raw;        /* PYSTACK_MAX_FRAMES of each, made for the first sample: */
         struct pystack_frame *frames; /* most processes of a machine are never on a CPU */
 };

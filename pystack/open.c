@@ -145,15 +145,17 @@ void pystack_trim(struct pystack *py)
         free(py->threads);
         free(py->buf);
         free(py->iov);
+        free(py->windows);
         free(py->raw);
         free(py->frames);
         py->threads = NULL;
         py->buf = NULL;
         py->iov = NULL;
+        py->windows = NULL;
         py->raw = NULL;
         py->frames = NULL;
         py->n_threads = py->cap_threads = 0;
-        py->buf_size = py->iov_size = 0;
+        py->buf_size = py->iov_size = py->n_windows = py->cap_windows = 0;
 }
 
 void pystack_close(struct pystack *py)

@@ -4,13 +4,14 @@
  * that it does not cover is learned and the snapshot taken again.
  *
  * Where frames are: from 3.11 on in the data stack's chunks, except generators'
- * (in the heap) and shims (on the C stack); up to 3.10 each in the heap, which
- * is read by pages, since frames come from a few size classes and lie together.
+ * (in the heap) and shims (on the C stack); up to 3.10 each in the heap. Heap and
+ * C stack are read by pages: frames come from a few size classes and lie together.
  */
 #include "snapshot.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* The newest chunk is read from its end: this much holds over 2000 frames. */
 #define CHUNK_READ_MAX (256u << 10)
@@ -110,18 +111,29 @@ static int add_span(struct pystack_thread *t, uint64_t addr, uint32_t len)
         return 0;
 }
 
+/* The newest chunk's is in the snapshot, most often, and there are no others. */
+static bool read_chunk_header(struct pystack_thread *t, struct snapshot *s, uint64_t chunk, uint8_t *ret)
+{
+        const uint8_t *first, *second;
+
+        if (!snapshot_at(t, s, chunk, CHUNK_HEADER, &first, &second))
+                return remote_read(&t->py->reader, chunk, ret, CHUNK_HEADER) == 0;
+        memcpy(ret, first, CHUNK_HEADER);
+        return true;
+}
+
 /* The older chunk that holds @addr, if one does. */
-static bool find_chunk(const struct pystack_thread *t, uint64_t addr, size_t len, uint64_t *ret, uint32_t *ret_len)
+static bool find_chunk(struct pystack_thread *t, struct snapshot *s, uint64_t addr, size_t len, uint64_t *ret,
+                       uint32_t *ret_len)
 {
         const struct layout *layout = &t->py->layout;
-        uint64_t chunk;
         uint8_t header[CHUNK_HEADER];
 
-        if (layout->tstate.chunk == LAYOUT_NONE ||
-            remote_read_word(&t->py->reader, t->tstate + layout->tstate.chunk, &chunk) != 0)
+        if (layout->tstate.chunk == LAYOUT_NONE)
                 return false;
+        uint64_t chunk = word_at(s->first, layout->tstate.chunk);
         for (unsigned i = 0; chunk && i < CHUNKS_MAX; i++) {
-                if (remote_read(&t->py->reader, chunk, header, sizeof header) != 0)
+                if (!read_chunk_header(t, s, chunk, header))
                         return false;
                 uint64_t size = word_at(header, CHUNK_SIZE);
                 if (snapshot_inside(chunk, size, addr, len)) {
@@ -134,24 +146,20 @@ static bool find_chunk(const struct pystack_thread *t, uint64_t addr, size_t len
         return false;
 }
 
-/* The span worth reading for a frame at @addr. */
-static void choose_span(const struct pystack_thread *t, uint64_t addr, uint64_t *ret, uint32_t *ret_len)
+/* The span worth reading for a frame at @addr: the next one is not far, and a page costs hardly more than a frame. */
+static void choose_span(struct pystack_thread *t, struct snapshot *s, uint64_t addr, uint64_t *ret, uint32_t *ret_len)
 {
         uint32_t len = t->py->layout.frame.size;
         uint64_t page = addr & ~(uint64_t)(HEAP_PAGE - 1);
         bool in_page = snapshot_inside(page, HEAP_PAGE, addr, len);
 
-        *ret = addr;
-        *ret_len = len;
-        if (t->py->layout.tstate.chunk == LAYOUT_NONE && in_page) {
-                *ret = page;
-                *ret_len = HEAP_PAGE;
-        } else {
-                find_chunk(t, addr, len, ret, ret_len);
-        }
+        if (find_chunk(t, s, addr, len, ret, ret_len))
+                return;
+        *ret = in_page ? page : addr;
+        *ret_len = in_page ? HEAP_PAGE : len;
 }
 
-int snapshot_learn(struct pystack_thread *t, uint64_t addr)
+int snapshot_learn(struct pystack_thread *t, struct snapshot *s, uint64_t addr)
 {
         const struct layout *layout = &t->py->layout;
         uint8_t frame[LAYOUT_MAX_FRAME];
@@ -163,7 +171,7 @@ int snapshot_learn(struct pystack_thread *t, uint64_t addr)
                 if (e != 0)
                         return e == PYSTACK_E_CORRUPT ? PYSTACK_E_TORN : e;
                 if (!covered(t, addr, layout->frame.size)) {
-                        choose_span(t, addr, &start, &len);
+                        choose_span(t, s, addr, &start, &len);
                         if ((e = add_span(t, start, len)) != 0)
                                 return e;
                 }

@@ -14,42 +14,111 @@
 #include <string.h>
 
 /*
- * Proofs of a code object wait only after they have held so often: one that is soon
- * freed would take with it the stacks that wait for its proof.
+ * Proofs of a code object wait only after they have held so often, since one that is
+ * freed takes with it the stacks that wait for its proof. Most programs free none
+ * but those of modules that have been run; one that does has to wait longer, each time.
  */
-#define STEADY_MIN 64
+#define STEADY_FIRST 16u
+#define STEADY_MAX   8192u
 
-static bool proofs_hold(const struct code_entry *entry, const uint8_t *proofs)
+/* The pages of a batch that is being planned: what of each is wanted, then where it goes. */
+struct pages {
+        uint64_t batch;
+        struct proof_page *first;
+};
+
+static void want_entry(struct pages *pages, const struct code_entry *entry)
 {
         for (uint32_t i = 0; i < entry->n_proofs; i++) {
-                if (memcmp(proofs, entry->proofs[i].bytes, entry->proofs[i].len) != 0)
+                struct proof_page *page = entry->proofs[i].page;
+                uint32_t from = (uint32_t)(entry->proofs[i].addr - page->addr), to = from + entry->proofs[i].len;
+                if (page->batch != pages->batch) {
+                        page->batch = pages->batch;
+                        page->from = from;
+                        page->to = to;
+                        page->next = pages->first;
+                        pages->first = page;
+                }
+                page->from = from < page->from ? from : page->from;
+                page->to = to > page->to ? to : page->to;
+        }
+}
+
+static void add_pages(const struct pages *pages, struct remote_batch *batch)
+{
+        for (struct proof_page *page = pages->first; page; page = page->next)
+                page->at = remote_add(batch, page->addr + page->from, page->to - page->from);
+}
+
+/* What the newest reading of its page, among the first @got bytes of the buffer, has in its place; NULL: nothing. */
+static const uint8_t *find_read(const struct pystack *py, const struct code_proof *proof, size_t got)
+{
+        const struct proof_page *page = proof->page;
+        uint64_t from = proof->addr - page->addr;
+
+        if (from < page->from || from + proof->len > page->to || page->at + (page->to - page->from) > got)
+                return NULL;
+        return py->buf + page->at + (from - page->from);
+}
+
+/* @got: bytes in the buffer. */
+static bool proofs_hold(const struct pystack *py, const struct code_entry *entry, size_t got)
+{
+        for (uint32_t i = 0; i < entry->n_proofs; i++) {
+                const struct code_proof *proof = &entry->proofs[i];
+                const uint8_t *read = find_read(py, proof, got);
+                if (!read || memcmp(read, proof->bytes, proof->len) != 0)
                         return false;
-                proofs += entry->proofs[i].len;
         }
         return true;
 }
 
 static bool may_wait(const struct pystack *py, const struct code_entry *entry)
 {
-        return py->put_off && entry->unique && entry->steady >= STEADY_MIN;
+        return py->put_off && entry->unique && !entry->run_once && entry->steady >= py->steady_min;
 }
 
-bool proof_wanted(const struct pystack_thread *t, const struct code_entry *entry)
+static bool is_wanted(const struct pystack_thread *t, const struct code_entry *entry)
 {
+        uint64_t number = t->py->snapshots;
+
+        if (entry->planned == number || entry->proved == number)
+                return false;
         if (t->generation == 0)
                 return !may_wait(t->py, entry);
         return entry->interp != t->interp || entry->generation != t->generation || t->generation_changes > 0;
+}
+
+void proof_plan(const struct pystack_thread *t, struct remote_batch *batch)
+{
+        struct pystack *py = t->py;
+        struct pages pages = { .batch = ++py->batches };
+        bool hold = t->named_changes == py->codes.changes;
+
+        for (uint32_t i = 0; i < t->n_codes; i++) {
+                struct code_entry *entry = hold ? t->codes[i].entry : code_cache_find(&py->codes, t->codes[i].addr);
+                if (!entry || !is_wanted(t, entry))
+                        continue;
+                entry->planned = py->snapshots;
+                want_entry(&pages, entry);
+        }
+        add_pages(&pages, batch);
 }
 
 static void note(struct code_entry *entry, uint64_t number, bool holds)
 {
         if (holds) {
                 entry->proved = number;
-                entry->steady += entry->steady < STEADY_MIN;
+                entry->steady += entry->steady < STEADY_MAX;
         } else {
                 entry->rejected = number;
                 entry->steady = 0;
         }
+}
+
+void proof_grant(const struct pystack *py, struct code_entry *entry)
+{
+        note(entry, py->snapshots, true);
 }
 
 /* ---- putting off ------------------------------------------------------------------- */
@@ -79,7 +148,7 @@ int proof_check(const struct pystack_thread *t, const struct snapshot *s, struct
 
         *ret_certain = false;
         if (planned && entry->proved != number && entry->rejected != number)
-                note(entry, number, proofs_hold(entry, s->proofs + entry->proof_at));
+                note(entry, number, proofs_hold(t->py, entry, t->py->buf_size));
         if (entry->rejected == number)
                 return 0;
         if (entry->proved != number && s->generation == 0) {
@@ -96,6 +165,8 @@ int proof_check(const struct pystack_thread *t, const struct snapshot *s, struct
 
 void pystack_put_off(struct pystack *py, bool allowed)
 {
+        if (py->steady_min == 0)
+                py->steady_min = STEADY_FIRST;
         py->put_off = allowed;
 }
 
@@ -108,19 +179,18 @@ static struct code_entry *find_owed(const struct pystack *py, const struct owed 
 }
 
 /* Plans the reading of all that is owed. False if something is not known any more. */
-static bool plan_owed(const struct pystack *py, struct iovec *iov, size_t *ret_n, size_t *ret_size)
+static bool plan_owed(struct pystack *py, struct remote_batch *batch)
 {
+        struct pages pages = { .batch = ++py->batches };
         bool all = true;
 
-        *ret_n = *ret_size = 0;
         for (size_t i = 0; i < py->n_owed; i++) {
                 const struct code_entry *entry = find_owed(py, &py->owed[i]);
-                for (uint32_t j = 0; entry && j < entry->n_proofs; j++) {
-                        iov[(*ret_n)++] = remote_span(entry->proofs[j].addr, entry->proofs[j].len);
-                        *ret_size += entry->proofs[j].len;
-                }
+                if (entry)
+                        want_entry(&pages, entry);
                 all = all && entry;
         }
+        add_pages(&pages, batch);
         return all;
 }
 
@@ -128,27 +198,21 @@ static bool plan_owed(const struct pystack *py, struct iovec *iov, size_t *ret_n
 static bool owed_hold(struct pystack *py, size_t got)
 {
         bool all = true;
-        size_t at = 0;
 
         for (size_t i = 0; i < py->n_owed; i++) {
                 struct code_entry *entry = find_owed(py, &py->owed[i]);
                 if (!entry)
                         continue;
-                size_t len = 0;
-                for (uint32_t j = 0; j < entry->n_proofs; j++)
-                        len += entry->proofs[j].len;
-                bool holds = at + len <= got && proofs_hold(entry, py->buf + at);
+                bool holds = proofs_hold(py, entry, got);
                 note(entry, py->snapshots, holds);
                 entry->owed = false;
                 all = all && holds;
-                at += len;
         }
         return all;
 }
 
 int pystack_settle(struct pystack *py)
 {
-        size_t n, size;
         ssize_t got;
 
         if (py->n_owed == 0)
@@ -156,14 +220,17 @@ int pystack_settle(struct pystack *py)
         int e = snapshot_reserve(py, py->n_owed * CODE_PROOFS_MAX, 0);
         if (e != 0)
                 return e;
-        bool all = plan_owed(py, py->iov, &n, &size);
-        if ((e = snapshot_reserve(py, 0, size)) != 0)
+        struct remote_batch batch = { .iov = py->iov };
+        bool all = plan_owed(py, &batch);
+        if ((e = snapshot_reserve(py, 0, batch.end)) != 0)
                 return e;
         py->snapshots++;
-        got = n == 0 ? 0 : py->reader.read(py->reader.ctx, py->buf, py->iov, n);
+        got = batch.n == 0 ? 0 : py->reader.read(py->reader.ctx, py->buf, py->iov, batch.n);
         all = owed_hold(py, got < 0 ? 0 : (size_t)got) && all;
         py->n_owed = 0;
         if (got < 0 && got != -EFAULT)
                 return remote_error(got);
+        if (!all && py->steady_min < STEADY_MAX)
+                py->steady_min *= 2;
         return all ? 0 : PYSTACK_E_TORN;
 }

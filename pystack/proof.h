@@ -10,8 +10,14 @@
 
 #include "snapshot.h"
 
-/* Whether the next snapshot is to read the proofs of @entry. */
-bool proof_wanted(const struct pystack_thread *thread, const struct code_entry *entry);
+/*
+ * Appends to @batch the pages that hold the proofs which the thread's newest
+ * snapshot wants and does not have yet.
+ */
+void proof_plan(const struct pystack_thread *thread, struct remote_batch *batch);
+
+/* Takes @entry, resolved while the thread was held, for proved: what was read is what is on the stack. */
+void proof_grant(const struct pystack *py, struct code_entry *entry);
 
 /*
  * Whether @entry is what lay at its address when the snapshot's stack was true.

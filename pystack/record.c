@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PAGE 4096u
+
 /* ---- memory ------------------------------------------------------------------ */
 
 void record_deinit(struct record *record)
@@ -61,6 +63,15 @@ int record_add(struct record *record, const struct record_block *block)
         return 0;
 }
 
+/* Pages are there whole, so what was not read of one that was has some value. */
+static bool is_in_known_page(const struct record *record, uint64_t addr)
+{
+        uint64_t page = addr & ~(uint64_t)(PAGE - 1);
+        size_t i = lower_bound(record, page);
+
+        return i < record->n && record->blocks[i].addr - page < PAGE;
+}
+
 static const struct record_block *find_or_fetch(struct record *record, uint64_t addr,
                                                 int (*fetch)(void *ctx, struct record_block *block), void *ctx)
 {
@@ -84,9 +95,12 @@ ssize_t record_copy(struct record *record, void *buf, const struct iovec *remote
                         size_t offset = addr % RECORD_BLOCK;
                         size_t part = left < RECORD_BLOCK - offset ? left : RECORD_BLOCK - offset;
                         const struct record_block *block = find_or_fetch(record, addr - offset, fetch, ctx);
-                        if (!block)
+                        if (!block && (fetch || !is_in_known_page(record, addr)))
                                 return done > 0 ? (ssize_t)done : -EFAULT;
-                        memcpy((char *)buf + done, block->bytes + offset, part);
+                        if (block)
+                                memcpy((char *)buf + done, block->bytes + offset, part);
+                        else
+                                memset((char *)buf + done, 0, part);
                         done += part;
                         addr += part;
                         left -= part;

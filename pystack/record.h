@@ -39,7 +39,8 @@ int record_add(struct record *record, const struct record_block *block);
 
 /*
  * Copies the spans out of the blocks. Where one is missing, @fetch is asked for it;
- * NULL or an error ends the copying. Returns as a pystack_read_fn does.
+ * an error ends the copying. If @fetch is NULL, what is missing of a page reads as
+ * zeros, and a page without a block ends it. Returns as a pystack_read_fn does.
  */
 ssize_t record_copy(struct record *record, void *buf, const struct iovec *remote, size_t n,
                     int (*fetch)(void *ctx, struct record_block *block), void *ctx);

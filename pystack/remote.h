@@ -20,9 +20,25 @@ int remote_read_word(const struct pystack_reader *reader, uint64_t addr, uint64_
 /* Turns a reader's negative errno into a pystack_error where there is one. */
 int remote_error(ssize_t negative_errno);
 
+/* Spans to be read by one system call, one behind the other. */
+struct remote_batch {
+        struct iovec *iov;
+        size_t n, end; /* spans so far; where in the buffer the next one goes */
+};
+
 static inline struct iovec remote_span(uint64_t addr, size_t len)
 {
         return (struct iovec){ .iov_base = (void *)(uintptr_t)addr, .iov_len = len };
+}
+
+/* Appends a span, for which there must be room. Where in the buffer it goes. */
+static inline size_t remote_add(struct remote_batch *batch, uint64_t addr, size_t len)
+{
+        size_t at = batch->end;
+
+        batch->iov[batch->n++] = remote_span(addr, len);
+        batch->end += len;
+        return at;
 }
 
 #endif

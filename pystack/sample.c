@@ -3,10 +3,9 @@
  * A thread's stack: snapshots until one is whole, agrees with itself, and proves
  * all its code objects. A steady thread needs one.
  */
-#include "bytecode.h"
 #include "current.h"
 #include "lines.h"
-#include "proof.h"
+#include "name.h"
 #include "snapshot.h"
 #include "walk.h"
 
@@ -49,6 +48,7 @@ void pystack_thread_close(struct pystack_thread *t)
         if (!t)
                 return;
         free(t->spans);
+        free(t->named);
         free(t->codes);
         free(t);
 }
@@ -67,72 +67,7 @@ static int make_room(struct pystack *py)
         return py->raw && py->frames ? 0 : -ENOMEM;
 }
 
-/* ---- naming ------------------------------------------------------------------------ */
-
-/* Notes in the plan that this code object is on the stack. */
-static int list_code(struct pystack_thread *t, struct code_entry *entry)
-{
-        if (entry->listed == t->py->snapshots)
-                return 0;
-        if (t->n_codes == t->cap_codes) {
-                uint32_t cap = t->cap_codes ? 2 * t->cap_codes : 8;
-                uint64_t *codes = realloc(t->codes, cap * sizeof *codes);
-                if (!codes)
-                        return -ENOMEM;
-                t->codes = codes;
-                t->cap_codes = cap;
-        }
-        entry->listed = t->py->snapshots;
-        t->codes[t->n_codes++] = entry->addr;
-        return 0;
-}
-
-static int find_or_resolve(struct pystack *py, uint64_t addr, struct code_entry **ret)
-{
-        struct code_entry *entry = code_cache_find(&py->codes, addr);
-
-        if (entry && entry->rejected != py->snapshots) {
-                *ret = entry;
-                return 0;
-        }
-        return code_cache_resolve(&py->codes, &py->layout, &py->reader, py->code_type, addr, ret);
-}
-
-/* Names the frames of the walk. @ret_proved: whether all of them are certain. */
-static int name_frames(struct pystack_thread *t, const struct snapshot *s, size_t n, bool *ret_proved)
-{
-        struct pystack *py = t->py;
-        struct code_entry *entry = NULL;
-        bool all = true, certain = false, shared = py->layout.code.tlbc == LAYOUT_NONE;
-
-        t->n_codes = 0;
-        for (size_t i = 0; i < n; i++) {
-                if (!entry || entry->addr != py->raw[i].code) {
-                        int e = find_or_resolve(py, py->raw[i].code, &entry);
-                        if (e != 0)
-                                return e;
-                        if ((e = proof_check(t, s, entry, &certain)) != 0)
-                                return e;
-                        if (!certain && entry->rejected == py->snapshots &&
-                            (e = find_or_resolve(py, py->raw[i].code, &entry)) != 0)
-                                return e;
-                        if ((e = list_code(t, entry)) != 0)
-                                return e;
-                }
-                uint64_t bytecode = py->raw[i].code + py->layout.code.bytecode;
-                bool found = true;
-                int e = shared ? 0 : bytecode_find(py, s, entry, &py->raw[i], &bytecode, &found);
-                if (e != 0)
-                        return e;
-                all = all && certain && found;
-                py->frames[i] = (struct pystack_frame){
-                        .code = &entry->code,
-                        .instruction = walk_instruction(&py->layout, &py->raw[i], bytecode),
-                };
-        }
-        *ret_proved = all;
-        return 0;
-}
+/* ---- sampling ------------------------------------------------------------------ */
 
 static void note_generation(struct pystack_thread *t, const struct snapshot *s)
 {
@@ -143,40 +78,29 @@ static void note_generation(struct pystack_thread *t, const struct snapshot *s)
         t->generation = s->generation;
 }
 
-/* ---- sampling ------------------------------------------------------------------ */
-
-/*
- * One snapshot. PYSTACK_E_CORRUPT from a code object that cannot be resolved is
- * what a running thread looks like as well: torn, unless it stays.
- */
-static int try_once(struct pystack_thread *t, const struct pystack_hold *hold, struct walk *walk, enum outcome *ret)
+/* The frame that is missing is planned for. */
+static int learn(struct pystack_thread *t, struct snapshot *s, struct walk *walk, enum outcome *ret)
 {
-        struct snapshot s;
-        bool certain;
-        int e = snapshot_take(t, hold, &s);
+        uint32_t before = t->n_spans;
+        int e = snapshot_learn(t, s, walk->missing);
 
-        t->py->provisional = false;
-        *ret = OUTCOME_LESSON;
-        if (e == PYSTACK_E_GONE)
-                return current_follow(t);
-        if (e != 0)
-                return e;
-        if (snapshot_replan(t, &s))
-                return 0;
-        switch (walk_frames(t, &s, walk)) {
+        *ret = e == PYSTACK_E_TORN ? OUTCOME_TORN : OUTCOME_LESSON;
+        if (e == -ENOSPC && walk->n > 0) {
+                walk->truncated = true; /* frames further out lie too far apart */
+                *ret = OUTCOME_STACK;
+        } else if (e == -ENOSPC && t->n_spans == before) {
+                t->n_spans = 0; /* full of another stack's */
+        }
+        return e == -ENOSPC || e == PYSTACK_E_TORN ? 0 : e;
+}
+
+static int follow(struct pystack_thread *t, struct snapshot *s, struct walk *walk, enum outcome *ret)
+{
+        switch (walk_frames(t, s, walk)) {
         case WALK_MISSING:
-                e = snapshot_learn(t, walk->missing);
-                if (e == -ENOSPC && walk->n > 0) {
-                        walk->truncated = true; /* frames further out lie too far apart */
-                        break;
-                }
-                if (e == -ENOSPC)
-                        return 0; /* the plan is full of frames to begin with */
-                if (e == PYSTACK_E_TORN)
-                        *ret = OUTCOME_TORN;
-                return e == PYSTACK_E_TORN ? 0 : e;
+                return learn(t, s, walk, ret);
         case WALK_CHANGED:
-                if (s.held)
+                if (s->held)
                         t->on_cpu = 0; /* who changed it was not the thread that is held: never again */
                 *ret = OUTCOME_TORN;
                 return 0;
@@ -186,16 +110,49 @@ static int try_once(struct pystack_thread *t, const struct pystack_hold *hold, s
         case WALK_DONE:
                 break;
         }
-        note_generation(t, &s);
-        e = name_frames(t, &s, walk->n, &certain);
-        if (e == 0 && certain) {
-                *ret = OUTCOME_STACK;
-                snapshot_forget(t, &s);
-        } else if (e == PYSTACK_E_CORRUPT) {
-                *ret = OUTCOME_TORN;
-                e = 0;
+        *ret = OUTCOME_STACK;
+        return 0;
+}
+
+/*
+ * What the snapshot shows. PYSTACK_E_CORRUPT from a code object that cannot be
+ * resolved is what a running thread looks like as well: torn, unless it stays.
+ */
+static int understand(struct pystack_thread *t, struct snapshot *s, struct walk *walk, enum outcome *ret)
+{
+        bool certain = false;
+
+        *ret = OUTCOME_LESSON;
+        if (snapshot_replan(t, s))
+                return 0;
+        int e = follow(t, s, walk, ret);
+        if (e != 0 || *ret != OUTCOME_STACK)
+                return e;
+        note_generation(t, s);
+        e = name_frames(t, s, walk->n, &certain);
+        *ret = e == PYSTACK_E_CORRUPT ? OUTCOME_TORN : certain ? OUTCOME_STACK : OUTCOME_LESSON;
+        return e == PYSTACK_E_CORRUPT ? 0 : e;
+}
+
+/* One snapshot, and what it turns out to lack, if that can be read afterwards. */
+static int try_once(struct pystack_thread *t, const struct pystack_hold *hold, struct walk *walk, enum outcome *ret)
+{
+        struct snapshot s;
+        int e = snapshot_take(t, hold, &s);
+
+        t->py->provisional = false;
+        *ret = OUTCOME_LESSON;
+        if (e != 0)
+                return e == PYSTACK_E_GONE ? current_follow(t) : e;
+        for (unsigned i = 0; e == 0 && i < LESSONS_MAX; i++) {
+                e = understand(t, &s, walk, ret);
+                if (e != 0 || *ret != OUTCOME_LESSON || !snapshot_is_open(&s))
+                        break;
+                e = snapshot_extend(t, hold, &s);
         }
-        return e;
+        if (e == 0 && *ret == OUTCOME_STACK)
+                snapshot_forget(t, &s);
+        return e == PYSTACK_E_TORN ? 0 : e;
 }
 
 int pystack_sample_held(struct pystack *py, struct pystack_thread *t, const struct pystack_hold *hold,

@@ -18,58 +18,44 @@ static uint32_t cframe_size(const struct layout *layout)
 
 /* ---- taking ------------------------------------------------------------------ */
 
-/* Appends one reading's spans. */
-static size_t plan_reading(const struct pystack_thread *t, struct iovec *iov, struct snapshot *ret)
+static void plan_window(struct pystack *py, struct remote_batch *batch, uint64_t addr, size_t len, int32_t span)
 {
-        const struct layout *layout = &t->py->layout;
-        size_t n = 0, size = layout->tstate.size;
+        size_t at = remote_add(batch, addr, len);
 
-        iov[n++] = remote_span(t->tstate, layout->tstate.size);
-        ret->cframe_at = (uint32_t)size;
-        if (t->cframe) {
-                iov[n++] = remote_span(t->cframe, cframe_size(layout));
-                size += cframe_size(layout);
-        }
-        ret->chunk_at = (uint32_t)size;
-        if (t->chunk_len) {
-                iov[n++] = remote_span(t->chunk, t->chunk_len);
-                size += t->chunk_len;
-        }
-        ret->spans_at = (uint32_t)size;
-        for (uint32_t i = 0; i < t->n_spans; i++) {
-                iov[n++] = remote_span(t->spans[i].addr, t->spans[i].len);
-                size += t->spans[i].len;
-        }
-        ret->size = size;
-        return n;
+        py->windows[py->n_windows++] = (struct snapshot_window){ .addr = addr, .len = len, .at = at, .span = span };
 }
 
-static size_t plan_proofs(const struct pystack_thread *t, struct iovec *iov, size_t *size)
+/* All of it, or what has been added to its end; with an overlap, so that each frame lies in one window. */
+static void plan_chunk(const struct pystack_thread *t, struct remote_batch *batch, const struct snapshot *s)
+{
+        uint32_t known = t->chunk == s->chunk && s->chunk_len > LAYOUT_MAX_FRAME ? s->chunk_len - LAYOUT_MAX_FRAME : 0;
+
+        plan_window(t->py, batch, t->chunk + known, t->chunk_len - known, -1);
+}
+
+/* Appends what @s lacks of the thread's stack. */
+static void plan_stack(const struct pystack_thread *t, struct remote_batch *batch, struct snapshot *s)
+{
+        if (t->cframe && t->cframe != s->cframe)
+                s->cframe_at = remote_add(batch, t->cframe, cframe_size(&t->py->layout));
+        if (t->chunk_len && (t->chunk != s->chunk || t->chunk_len > s->chunk_len))
+                plan_chunk(t, batch, s);
+        for (uint32_t i = s->n_spans; i < t->n_spans; i++)
+                plan_window(t->py, batch, t->spans[i].addr, t->spans[i].len, (int32_t)i);
+        s->cframe = t->cframe;
+        s->chunk = t->chunk;
+        s->chunk_len = t->chunk_len;
+        s->n_spans = t->n_spans;
+}
+
+static void plan_generations(const struct pystack_thread *t, struct remote_batch *batch)
 {
         const struct layout *layout = &t->py->layout;
-        size_t n = 0;
 
-        *size = 0;
-        if (layout->interp.code_generation != LAYOUT_NONE) {
-                iov[n++] = remote_span(t->interp + layout->interp.code_generation, 8);
-                *size += 8;
-        }
-        if (layout->interp.tlbc_generation != LAYOUT_NONE) {
-                iov[n++] = remote_span(t->interp + layout->interp.tlbc_generation, 4);
-                *size += 4;
-        }
-        for (uint32_t i = 0; i < t->n_codes; i++) {
-                struct code_entry *entry = code_cache_find(&t->py->codes, t->codes[i]);
-                if (!entry || !proof_wanted(t, entry))
-                        continue;
-                entry->planned = t->py->snapshots;
-                entry->proof_at = (uint32_t)*size;
-                for (uint32_t j = 0; j < entry->n_proofs; j++) {
-                        iov[n++] = remote_span(entry->proofs[j].addr, entry->proofs[j].len);
-                        *size += entry->proofs[j].len;
-                }
-        }
-        return n;
+        if (layout->interp.code_generation != LAYOUT_NONE)
+                remote_add(batch, t->interp + layout->interp.code_generation, 8);
+        if (layout->interp.tlbc_generation != LAYOUT_NONE)
+                remote_add(batch, t->interp + layout->interp.tlbc_generation, 4);
 }
 
 int snapshot_reserve(struct pystack *py, size_t iov_n, size_t bytes)
@@ -82,14 +68,29 @@ int snapshot_reserve(struct pystack *py, size_t iov_n, size_t bytes)
                 py->iov_size = 2 * iov_n;
         }
         if (py->buf_size < bytes) {
-                free(py->buf);
-                py->buf_size = 0;
-                py->buf = malloc(2 * bytes);
-                if (!py->buf)
+                uint8_t *buf = realloc(py->buf, 2 * bytes);
+                if (!buf)
                         return -ENOMEM;
+                py->buf = buf;
                 py->buf_size = 2 * bytes;
         }
         return 0;
+}
+
+/* For all that the plan can hold: state, cframe, chunk, spans and generations, the stack twice, proofs, the CPU. */
+static int reserve_plan(const struct pystack_thread *t)
+{
+        struct pystack *py = t->py;
+        size_t windows = py->n_windows + 1 + t->n_spans;
+
+        if (py->cap_windows < windows) {
+                struct snapshot_window *grown = realloc(py->windows, 2 * windows * sizeof *grown);
+                if (!grown)
+                        return -ENOMEM;
+                py->windows = grown;
+                py->cap_windows = 2 * windows;
+        }
+        return snapshot_reserve(py, 2 * (3 + (size_t)t->n_spans) + 3 + (size_t)t->n_codes * CODE_PROOFS_MAX, 0);
 }
 
 /* Removes from the plan the span that ended a short read. */
@@ -132,43 +133,43 @@ static bool same_thread(const struct pystack_thread *t, const uint8_t *tstate)
 /* Spans can leave the plan this often before a snapshot is given up. */
 #define SHORT_READS_MAX 64
 
-/* Reads the planned spans and tells the parts of the snapshot apart. The bytes read, or negative errno. */
-static ssize_t read_plan(struct pystack *py, const struct pystack_hold *hold, size_t n)
-{
-        if (hold)
-                hold->begin();
-        return py->reader.read(py->reader.ctx, py->buf, py->iov, n);
-}
-
 /* Whether the thread stood still while the one reading was made, behind which @on_cpu lies. */
 static bool was_held(const struct pystack_hold *hold, const uint8_t *on_cpu)
 {
         return half_at(on_cpu, 0) == (uint32_t)hold->cpu && hold->unbroken(hold->cpu);
 }
 
-/* Appends what shows that the first reading is whole: all again, or the CPU of a thread that is held, or both. */
-static size_t plan_check(const struct pystack_thread *t, const struct snapshot *s, size_t n, size_t reading)
-{
-        struct iovec *iov = t->py->iov;
+/* Where the parts of a reading lie in the buffer. */
+struct parts {
+        size_t generations, second, on_cpu;
+        size_t reading; /* spans of the first */
+};
 
+/* Appends what shows that the first reading is whole: all again, or the CPU of a thread that is held, or both. */
+static void plan_check(const struct pystack_thread *t, struct remote_batch *batch, const struct snapshot *s,
+                       struct parts *parts)
+{
+        parts->second = 0;
         if (s->twice) {
-                memcpy(iov + n, iov, reading * sizeof *iov);
-                n += reading;
+                memcpy(batch->iov + batch->n, batch->iov, parts->reading * sizeof *batch->iov);
+                parts->second = batch->end;
+                batch->n += parts->reading;
+                batch->end += s->size;
         }
+        parts->on_cpu = batch->end;
         if (s->held)
-                iov[n++] = remote_span(t->on_cpu, 4);
-        return n;
+                remote_add(batch, t->on_cpu, 4);
 }
 
-static void tell_parts(const struct pystack *py, size_t proofs_size, struct snapshot *s)
+static void tell_parts(const struct pystack *py, const struct parts *parts, struct snapshot *s)
 {
         const struct layout *layout = &py->layout;
+        const uint8_t *generations = py->buf + parts->generations;
 
         s->first = py->buf;
-        s->proofs = py->buf + s->size;
-        s->second = s->twice ? s->proofs + proofs_size : s->first;
-        s->generation = layout->interp.code_generation != LAYOUT_NONE ? word_at(s->proofs, 0) : 0;
-        s->tlbc_generation = layout->interp.tlbc_generation != LAYOUT_NONE ? half_at(s->proofs, 8) : 0;
+        s->second = py->buf + parts->second;
+        s->generation = layout->interp.code_generation != LAYOUT_NONE ? word_at(generations, 0) : 0;
+        s->tlbc_generation = layout->interp.tlbc_generation != LAYOUT_NONE ? half_at(generations, 8) : 0;
 }
 
 /*
@@ -185,59 +186,94 @@ static bool is_audit(struct pystack_thread *t)
         return n < AUDITS_AT_FIRST || n % AUDIT_EVERY == 0;
 }
 
+static int plan(struct pystack_thread *t, struct remote_batch *batch, struct snapshot *s, struct parts *parts)
+{
+        struct pystack *py = t->py;
+
+        py->n_windows = 0;
+        int e = reserve_plan(t);
+        if (e != 0)
+                return e;
+        py->snapshots++;
+        *batch = (struct remote_batch){ .iov = py->iov };
+        remote_add(batch, t->tstate, py->layout.tstate.size);
+        plan_stack(t, batch, s);
+        s->size = batch->end;
+        parts->reading = batch->n;
+        parts->generations = batch->end;
+        plan_generations(t, batch);
+        proof_plan(t, batch);
+        s->twice = !s->held || is_audit(t);
+        plan_check(t, batch, s, parts);
+        return snapshot_reserve(py, 0, batch->end);
+}
+
 int snapshot_take(struct pystack_thread *t, const struct pystack_hold *hold, struct snapshot *ret)
 {
         struct pystack *py = t->py;
 
         for (unsigned i = 0; i < SHORT_READS_MAX; i++) {
                 struct snapshot s = { .held = hold && t->on_cpu };
-                size_t proofs_size;
-                size_t iov_max = 2 * (3 + (size_t)t->n_spans) + 2 + (size_t)t->n_codes * CODE_PROOFS_MAX;
-                int e = snapshot_reserve(py, iov_max, 0);
+                struct remote_batch batch;
+                struct parts parts;
+                int e = plan(t, &batch, &s, &parts);
                 if (e != 0)
                         return e;
-                py->snapshots++;
-                size_t reading = plan_reading(t, py->iov, &s);
-                size_t n = reading + plan_proofs(t, py->iov + reading, &proofs_size);
-                s.twice = !s.held || is_audit(t);
-                n = plan_check(t, &s, n, reading);
-                size_t want = s.size + proofs_size + (s.twice ? s.size : 0) + (s.held ? 4 : 0);
-                if ((e = snapshot_reserve(py, 0, want)) != 0)
-                        return e;
-                ssize_t got = read_plan(py, s.held ? hold : NULL, n);
+                if (s.held)
+                        hold->begin();
+                ssize_t got = py->reader.read(py->reader.ctx, py->buf, py->iov, batch.n);
                 if (got < 0 && got != -EFAULT)
                         return remote_error(got);
-                if ((size_t)got == want && s.held && !was_held(hold, py->buf + want - 4)) {
+                if ((size_t)got == batch.end && s.held && !was_held(hold, py->buf + parts.on_cpu)) {
                         hold = NULL;
-                } else if ((size_t)got == want) {
-                        tell_parts(py, proofs_size, &s);
+                } else if ((size_t)got == batch.end) {
+                        tell_parts(py, &parts, &s);
+                        s.size = s.twice ? s.size : batch.end;
                         *ret = s;
                         return same_thread(t, s.second) ? 0 : PYSTACK_E_GONE;
-                } else if ((e = drop_unreadable(t, py->iov, n, got < 0 ? 0 : (size_t)got)) != 0) {
+                } else if ((e = drop_unreadable(t, py->iov, batch.n, got < 0 ? 0 : (size_t)got)) != 0) {
                         return e;
                 }
         }
         return PYSTACK_E_TORN;
 }
 
+int snapshot_extend(struct pystack_thread *t, const struct pystack_hold *hold, struct snapshot *s)
+{
+        struct pystack *py = t->py;
+        size_t from = s->size;
+        int e = reserve_plan(t);
+
+        if (e != 0)
+                return e;
+        struct remote_batch batch = { .iov = py->iov, .end = from };
+        plan_stack(t, &batch, s);
+        proof_plan(t, &batch);
+        size_t on_cpu = remote_add(&batch, t->on_cpu, 4);
+        if ((e = snapshot_reserve(py, 0, batch.end)) != 0)
+                return e;
+        s->first = s->second = py->buf;
+        s->size = batch.end;
+        ssize_t got = py->reader.read(py->reader.ctx, py->buf + from, py->iov, batch.n);
+        if (got < 0 && got != -EFAULT)
+                return remote_error(got);
+        return got >= 0 && (size_t)got == batch.end - from && was_held(hold, py->buf + on_cpu) ? 0 : PYSTACK_E_TORN;
+}
+
 /* ---- looking into it ----------------------------------------------------------- */
 
 bool snapshot_look(struct pystack_thread *t, struct snapshot *s, uint64_t addr, size_t len)
 {
-        size_t at = s->spans_at;
+        const struct pystack *py = t->py;
 
-        if (snapshot_inside(t->chunk, t->chunk_len, addr, len)) {
-                s->window = (struct snapshot_window){ .addr = t->chunk, .len = t->chunk_len, .at = s->chunk_at };
+        for (size_t i = 0; i < py->n_windows; i++) {
+                const struct snapshot_window *window = &py->windows[i];
+                if (!snapshot_inside(window->addr, window->len, addr, len))
+                        continue;
+                if (window->span >= 0)
+                        t->spans[window->span].unused = 0;
+                s->window = *window;
                 return true;
-        }
-        for (uint32_t i = 0; i < t->n_spans; i++) {
-                struct span *span = &t->spans[i];
-                if (snapshot_inside(span->addr, span->len, addr, len)) {
-                        span->unused = 0;
-                        s->window = (struct snapshot_window){ .addr = span->addr, .len = span->len, .at = at };
-                        return true;
-                }
-                at += span->len;
         }
         return false;
 }

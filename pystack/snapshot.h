@@ -10,6 +10,9 @@
  * What is equal in the first and the last part was so at a moment between them;
  * the code objects on that stack were alive at that moment, so the proofs in the
  * middle are theirs.
+ *
+ * Of a thread that is held one copy is enough, and what the plan did not foresee
+ * is read afterwards, on its own, as long as the thread is held.
  */
 
 #include "internal.h"
@@ -18,18 +21,23 @@
 struct snapshot_window {
         uint64_t addr;
         size_t len, at;
+        int32_t span; /* of the thread's, -1: none */
 };
 
 /* A snapshot in the pystack's buffer; valid until the next one. */
 struct snapshot {
         const uint8_t *first, *second; /* the two readings, laid out alike */
-        size_t size;                   /* bytes of each */
-        const uint8_t *proofs;
+        size_t size;                   /* bytes of each, and then of all that was read */
         uint64_t generation; /* code_object_generation, 0 where there is none */
         uint32_t tlbc_generation;
-        uint32_t cframe_at, chunk_at, spans_at; /* where in a reading these begin */
+        size_t cframe_at; /* where in a reading the cframe is */
         bool held;  /* the thread stood still, as far as its rseq tells */
         bool twice; /* read twice; else both readings are the one */
+
+        /* What it has of the plan. */
+        uint64_t cframe, chunk;
+        uint32_t chunk_len, n_spans;
+
         struct snapshot_window window; /* the one last looked into: neighbours lie in it, most likely */
 };
 
@@ -39,6 +47,20 @@ struct snapshot {
  * cannot be read any more leave the plan. PYSTACK_E_GONE if the thread state is no longer this thread's.
  */
 int snapshot_take(struct pystack_thread *thread, const struct pystack_hold *hold, struct snapshot *ret);
+
+/* Whether what it lacks may be read on its own. */
+static inline bool snapshot_is_open(const struct snapshot *snapshot)
+{
+        return snapshot->held && !snapshot->twice;
+}
+
+/*
+ * Reads what an open snapshot lacks of the plan, and proofs that have come to be
+ * wanted. All that was read of the thread so far, by whatever means, was true then.
+ * PYSTACK_E_TORN if the thread has not been held, or something cannot be read:
+ * take another.
+ */
+int snapshot_extend(struct pystack_thread *thread, const struct pystack_hold *hold, struct snapshot *snapshot);
 
 /*
  * Brings the plan up to date with the thread state just read: whether the cframe
@@ -51,9 +73,9 @@ bool snapshot_replan(struct pystack_thread *thread, const struct snapshot *snaps
  * cover either. PYSTACK_E_TORN if that memory cannot be read; -ENOSPC if the
  * plan is as large as it may be.
  */
-int snapshot_learn(struct pystack_thread *thread, uint64_t addr);
+int snapshot_learn(struct pystack_thread *thread, struct snapshot *snapshot, uint64_t addr);
 
-/* Makes room for so many spans and bytes in the pystack's buffers: what is in them is lost. */
+/* Makes room for so many spans and bytes in the pystack's buffers, which may move. */
 int snapshot_reserve(struct pystack *py, size_t spans, size_t bytes);
 
 /* After a snapshot that was used: forgets what has not been of use for a while. */

@@ -113,15 +113,40 @@ static void look_at(struct pystack *py, const struct pystack_stack *stack)
                 abort();
 }
 
-static void sample(struct pystack *py, const struct pystack_thread_ref *ref, struct memory *memory)
+static void begin(void)
+{
+}
+
+static bool unbroken(int cpu)
+{
+        (void)cpu;
+        return true;
+}
+
+/* As a thread that is held, past the time in which such a one is read twice all the same; its CPU is any number. */
+static void let_hold(struct pystack_thread *thread, const struct memory *memory, struct pystack_hold *ret)
+{
+        const struct record_block *block = &memory->record->blocks[0];
+        int32_t cpu;
+
+        memcpy(&cpu, block->bytes, sizeof cpu);
+        *ret = (struct pystack_hold){ .cpu = cpu, .begin = begin, .unbroken = unbroken };
+        thread->on_cpu = block->addr;
+        thread->held = 17;
+}
+
+static void sample(struct pystack *py, const struct pystack_thread_ref *ref, struct memory *memory, bool held)
 {
         struct pystack_thread *thread;
         struct pystack_stack stack;
+        struct pystack_hold hold;
 
         if (pystack_thread_open(py, ref, &thread) != 0)
                 return;
+        if (held)
+                let_hold(thread, memory, &hold);
         for (unsigned i = 0; i < SAMPLES; i++) {
-                if (pystack_sample(py, thread, 2, &stack) == 0)
+                if (pystack_sample_held(py, thread, held ? &hold : NULL, 2, &stack) == 0)
                         look_at(py, &stack);
                 if (i == 0 && memory->n_done < memory->n)
                         damage_all(memory, true);
@@ -142,7 +167,8 @@ static void read_all(struct pystack *py, struct memory *memory)
         n = n < THREADS_MAX ? n : THREADS_MAX;
         memcpy(copy, refs, n * sizeof *copy);
         for (size_t i = 0; i < n; i++)
-                sample(py, &copy[i], memory);
+                for (int held = 0; held < 2; held++)
+                        sample(py, &copy[i], memory, held);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)

@@ -124,6 +124,55 @@ Test(pystack_proof, a_code_object_that_came_back_is_not_the_same)
         }
 }
 
+/* How many samples it takes until the leaf's proofs wait. */
+static unsigned until_provisional(struct world *w)
+{
+        unsigned n = 0;
+
+        do
+                sample(w);
+        while (++n < 4 * LONG && !w->stack.provisional);
+        cr_assert(w->stack.provisional);
+        return n;
+}
+
+Test(pystack_proof, where_code_objects_are_freed_they_wait_later_and_later)
+{
+        EACH_VERSION(v) {
+                if (!waits(v))
+                        continue;
+                struct world w;
+                unsigned last = 0;
+                begin(&w, v);
+                for (int i = 0; i < 4; i++) {
+                        uint64_t code = forge_code(&w.forge, "short", "lived.py", 1);
+                        forge_run(&w.forge, forge_frame(&w.forge, code, 0));
+                        unsigned n = until_provisional(&w);
+                        cr_expect(n > last + last / 2, "%s: %u after %u", v->name, n, last);
+                        last = n;
+                        forge_recode(&w.forge, code, "next", "one.py", 1);
+                        cr_expect_eq(pystack_settle(w.py), PYSTACK_E_TORN);
+                }
+                end(&w);
+        }
+}
+
+/* It is freed when it has been run, and always in use until then. */
+Test(pystack_proof, a_module_never_waits)
+{
+        EACH_VERSION(v) {
+                struct world w;
+                begin(&w, v);
+                pystack_settle(w.py);
+                forge_run(&w.forge, forge_frame(&w.forge, forge_code(&w.forge, "<module>", "m.py", 1), 0));
+                for (int i = 0; i < LONG; i++) {
+                        sample(&w);
+                        cr_assert_not(w.stack.provisional, "%s", v->name);
+                }
+                end(&w);
+        }
+}
+
 /* Noticed by a sample that read the proof, since the code object was on a stack where it did not wait. */
 Test(pystack_proof, what_is_noticed_before_settling_fails_too)
 {
