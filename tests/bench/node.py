@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The agent on a node of 10, 100 and 1000 Python processes, 2 of them busy: `make bench-node`, or
-node.py [--quick] [PODFLAME].
+node.py [--quick] [-- OPTION of the agent...].
 
 Each process is an interpreter of its own in a cgroup of its own, named as Docker names them, in a PID namespace
 of the bench: what else runs on this machine is no target. Prints a table, and puts it into RESULTS.md beside this
