@@ -4,7 +4,7 @@
 node.py [--quick] [-- OPTION of the agent...].
 
 Each process is an interpreter of its own in a cgroup of its own, named as Docker names them, in a PID namespace
-of the bench: what else runs on this machine is no target. Prints a table, and puts it into RESULTS.md beside this
+of the bench: what else runs on this machine is no target. Prints a table, and writes it to NODE.md beside this
 file (not with --quick). Five minutes, as root.
 """
 
@@ -30,7 +30,7 @@ from program import Background, eventually  # noqa: E402
 
 TARGETS = PROJECT / "tests/targets"
 BUSY, RATE, DEPTH = 2, 99, 20
-HEADING = "## A node of idle processes"
+HEADING = "# The agent on a node of idle processes"
 NOTES = """
 Made by `node.py` on {date}: {machine}. Load average {load}.
 
@@ -146,15 +146,9 @@ def samples(agent):
     return agent.metrics()['podflame_samples_total{outcome="ok"}']
 
 
-def write_section(text):
-    """Into RESULTS.md, in place of what it said of this."""
-    path = pathlib.Path(__file__).with_name("RESULTS.md")
-    path.write_text(path.read_text().split("\n" + HEADING)[0].rstrip("\n") + "\n\n" + text)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="10 s each, and RESULTS.md stays as it is")
+    parser.add_argument("--quick", action="store_true", help="10 s each, and NODE.md stays as it is")
     parser.add_argument("--processes", type=int, nargs="+", default=[0, 10, 100, 1000])
     parser.add_argument("options", nargs="*", help="more options for the agent")
     arguments = parser.parse_args()
@@ -169,7 +163,7 @@ def main():
     text = "%s\n\n%s\n\n%s\n" % (HEADING, report.padded(rows), notes)
     print(text)
     if not arguments.quick:
-        write_section(text)
+        pathlib.Path(__file__).with_name("NODE.md").write_text(text)
 
 
 main()
