@@ -13,7 +13,7 @@
  * there; with frames, but without those inside.
  */
 #include "current.h"
-#include "thread.h"
+#include "interpreter.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -175,7 +175,7 @@ static int look(void *ctx, uint64_t tstate, uint64_t interp, const uint8_t *byte
 static int move(struct pystack_thread *t, uint64_t holder)
 {
         struct search search = { .t = t, .holder = holder };
-        int e = thread_walk(t->py, look, &search);
+        int e = interpreter_walk(t->py, look, &search);
 
         if (e != 0 || !search.found)
                 return e != 0 ? e : PYSTACK_E_GONE;
@@ -213,7 +213,7 @@ int current_choose(struct pystack_thread *t)
                 return 0;
         }
         if (!py->several && py->snapshots % LOOK_INTERVAL == 0)
-                thread_count_interpreters(py);
+                interpreter_count(py);
         int e = py->several ? find_holder(py, &holder) : 0;
         if (!py->several || e != 0 || holder == t->tstate)
                 return e;

@@ -96,10 +96,7 @@ struct pystack {
         bool several; /* interpreters, when their threads were last listed */
 
         /* One snapshot's memory and the frames in it, reused by the next. */
-        uint8_t *buf;
-        size_t buf_size;
-        struct iovec *iov;
-        size_t iov_size;
+        struct remote_room room;
         struct snapshot_window *windows;
         size_t n_windows, cap_windows;
         struct raw_frame *raw;        /* PYSTACK_MAX_FRAMES of each, made for the first sample: */

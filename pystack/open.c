@@ -143,19 +143,16 @@ void pystack_trim(struct pystack *py)
 {
         code_cache_clear(&py->codes);
         free(py->threads);
-        free(py->buf);
-        free(py->iov);
+        remote_release(&py->room);
         free(py->windows);
         free(py->raw);
         free(py->frames);
         py->threads = NULL;
-        py->buf = NULL;
-        py->iov = NULL;
         py->windows = NULL;
         py->raw = NULL;
         py->frames = NULL;
         py->n_threads = py->cap_threads = 0;
-        py->buf_size = py->iov_size = py->n_windows = py->cap_windows = 0;
+        py->n_windows = py->cap_windows = 0;
 }
 
 void pystack_close(struct pystack *py)

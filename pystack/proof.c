@@ -58,7 +58,7 @@ static const uint8_t *find_read(const struct pystack *py, const struct code_proo
 
         if (from < page->from || from + proof->len > page->to || page->at + (page->to - page->from) > got)
                 return NULL;
-        return py->buf + page->at + (from - page->from);
+        return py->room.buf + page->at + (from - page->from);
 }
 
 /* @got: bytes in the buffer. */
@@ -141,23 +141,23 @@ static int owe(struct pystack *py, struct code_entry *entry)
         return 0;
 }
 
-int proof_check(const struct pystack_thread *t, const struct snapshot *s, struct code_entry *entry, bool *ret_certain)
+int proof_check(const struct pystack_thread *t, uint64_t generation, struct code_entry *entry, bool *ret_certain)
 {
         uint64_t number = t->py->snapshots;
         bool planned = entry->planned == number;
 
         *ret_certain = false;
         if (planned && entry->proved != number && entry->rejected != number)
-                note(entry, number, proofs_hold(t->py, entry, t->py->buf_size));
+                note(entry, number, proofs_hold(t->py, entry, t->py->room.size));
         if (entry->rejected == number)
                 return 0;
-        if (entry->proved != number && s->generation == 0) {
+        if (entry->proved != number && generation == 0) {
                 *ret_certain = may_wait(t->py, entry);
                 return *ret_certain ? owe(t->py, entry) : 0;
         }
-        if (entry->proved != number && (entry->generation != s->generation || entry->interp != t->interp))
+        if (entry->proved != number && (entry->generation != generation || entry->interp != t->interp))
                 return 0;
-        entry->generation = s->generation;
+        entry->generation = generation;
         entry->interp = t->interp;
         *ret_certain = true;
         return 0;
@@ -217,15 +217,15 @@ int pystack_settle(struct pystack *py)
 
         if (py->n_owed == 0)
                 return 0;
-        int e = snapshot_reserve(py, py->n_owed * CODE_PROOFS_MAX, 0);
+        int e = remote_reserve(&py->room, py->n_owed * CODE_PROOFS_MAX, 0);
         if (e != 0)
                 return e;
-        struct remote_batch batch = { .iov = py->iov };
+        struct remote_batch batch = { .iov = py->room.iov };
         bool all = plan_owed(py, &batch);
-        if ((e = snapshot_reserve(py, 0, batch.end)) != 0)
+        if ((e = remote_reserve(&py->room, 0, batch.end)) != 0)
                 return e;
         py->snapshots++;
-        got = batch.n == 0 ? 0 : py->reader.read(py->reader.ctx, py->buf, py->iov, batch.n);
+        got = batch.n == 0 ? 0 : py->reader.read(py->reader.ctx, py->room.buf, py->room.iov, batch.n);
         all = owed_hold(py, got < 0 ? 0 : (size_t)got) && all;
         py->n_owed = 0;
         if (got < 0 && got != -EFAULT)

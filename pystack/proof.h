@@ -8,7 +8,7 @@
  * held, or they are put off: see pystack_put_off().
  */
 
-#include "snapshot.h"
+#include "internal.h"
 
 /*
  * Appends to @batch the pages that hold the proofs which the thread's newest
@@ -23,7 +23,6 @@ void proof_grant(const struct pystack *py, struct code_entry *entry);
  * Whether @entry is what lay at its address when the snapshot's stack was true.
  * If its proofs are put off, it is owed from now on.
  */
-int proof_check(const struct pystack_thread *thread, const struct snapshot *snapshot, struct code_entry *entry,
-                bool *ret_certain);
+int proof_check(const struct pystack_thread *thread, uint64_t generation, struct code_entry *entry, bool *ret_certain);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <sys/uio.h>
 
 static ssize_t read_process(void *ctx, void *buf, const struct iovec *remote, size_t n)
@@ -79,4 +80,30 @@ int remote_read_word(const struct pystack_reader *reader, uint64_t addr, uint64_
         if (r == 0)
                 *ret = value;
         return r;
+}
+
+int remote_reserve(struct remote_room *room, size_t spans, size_t bytes)
+{
+        if (room->n_iov < spans) {
+                struct iovec *iov = realloc(room->iov, 2 * spans * sizeof *iov);
+                if (!iov)
+                        return -ENOMEM;
+                room->iov = iov;
+                room->n_iov = 2 * spans;
+        }
+        if (room->size < bytes) {
+                uint8_t *buf = realloc(room->buf, 2 * bytes);
+                if (!buf)
+                        return -ENOMEM;
+                room->buf = buf;
+                room->size = 2 * bytes;
+        }
+        return 0;
+}
+
+void remote_release(struct remote_room *room)
+{
+        free(room->iov);
+        free(room->buf);
+        *room = (struct remote_room){ 0 };
 }

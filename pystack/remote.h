@@ -20,6 +20,17 @@ int remote_read_word(const struct pystack_reader *reader, uint64_t addr, uint64_
 /* Turns a reader's negative errno into a pystack_error where there is one. */
 int remote_error(ssize_t negative_errno);
 
+/* Room for the spans and the bytes of a read; kept for the next one. */
+struct remote_room {
+        struct iovec *iov;
+        uint8_t *buf;
+        size_t n_iov, size;
+};
+
+/* Makes room for as many, which may move both. 0 or -ENOMEM. */
+int remote_reserve(struct remote_room *room, size_t spans, size_t bytes);
+void remote_release(struct remote_room *room);
+
 /* Spans to be read by one system call, one behind the other. */
 struct remote_batch {
         struct iovec *iov;

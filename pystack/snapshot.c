@@ -58,25 +58,6 @@ static void plan_generations(const struct pystack_thread *t, struct remote_batch
                 remote_add(batch, t->interp + layout->interp.tlbc_generation, 4);
 }
 
-int snapshot_reserve(struct pystack *py, size_t iov_n, size_t bytes)
-{
-        if (py->iov_size < iov_n) {
-                struct iovec *iov = realloc(py->iov, 2 * iov_n * sizeof *iov);
-                if (!iov)
-                        return -ENOMEM;
-                py->iov = iov;
-                py->iov_size = 2 * iov_n;
-        }
-        if (py->buf_size < bytes) {
-                uint8_t *buf = realloc(py->buf, 2 * bytes);
-                if (!buf)
-                        return -ENOMEM;
-                py->buf = buf;
-                py->buf_size = 2 * bytes;
-        }
-        return 0;
-}
-
 /* For all that the plan can hold: state, cframe, chunk, spans and generations, the stack twice, proofs, the CPU. */
 static int reserve_plan(const struct pystack_thread *t)
 {
@@ -90,7 +71,7 @@ static int reserve_plan(const struct pystack_thread *t)
                 py->windows = grown;
                 py->cap_windows = 2 * windows;
         }
-        return snapshot_reserve(py, 2 * (3 + (size_t)t->n_spans) + 3 + (size_t)t->n_codes * CODE_PROOFS_MAX, 0);
+        return remote_reserve(&py->room, 2 * (3 + (size_t)t->n_spans) + 3 + (size_t)t->n_codes * CODE_PROOFS_MAX, 0);
 }
 
 /* Removes from the plan the span that ended a short read. */
@@ -164,10 +145,10 @@ static void plan_check(const struct pystack_thread *t, struct remote_batch *batc
 static void tell_parts(const struct pystack *py, const struct parts *parts, struct snapshot *s)
 {
         const struct layout *layout = &py->layout;
-        const uint8_t *generations = py->buf + parts->generations;
+        const uint8_t *generations = py->room.buf + parts->generations;
 
-        s->first = py->buf;
-        s->second = py->buf + parts->second;
+        s->first = py->room.buf;
+        s->second = py->room.buf + parts->second;
         s->generation = layout->interp.code_generation != LAYOUT_NONE ? word_at(generations, 0) : 0;
         s->tlbc_generation = layout->interp.tlbc_generation != LAYOUT_NONE ? half_at(generations, 8) : 0;
 }
@@ -195,7 +176,7 @@ static int plan(struct pystack_thread *t, struct remote_batch *batch, struct sna
         if (e != 0)
                 return e;
         py->snapshots++;
-        *batch = (struct remote_batch){ .iov = py->iov };
+        *batch = (struct remote_batch){ .iov = py->room.iov };
         remote_add(batch, t->tstate, py->layout.tstate.size);
         plan_stack(t, batch, s);
         s->size = batch->end;
@@ -205,7 +186,7 @@ static int plan(struct pystack_thread *t, struct remote_batch *batch, struct sna
         proof_plan(t, batch);
         s->twice = !s->held || is_audit(t);
         plan_check(t, batch, s, parts);
-        return snapshot_reserve(py, 0, batch->end);
+        return remote_reserve(&py->room, 0, batch->end);
 }
 
 int snapshot_take(struct pystack_thread *t, const struct pystack_hold *hold, struct snapshot *ret)
@@ -221,17 +202,17 @@ int snapshot_take(struct pystack_thread *t, const struct pystack_hold *hold, str
                         return e;
                 if (s.held)
                         hold->begin();
-                ssize_t got = py->reader.read(py->reader.ctx, py->buf, py->iov, batch.n);
+                ssize_t got = py->reader.read(py->reader.ctx, py->room.buf, py->room.iov, batch.n);
                 if (got < 0 && got != -EFAULT)
                         return remote_error(got);
-                if ((size_t)got == batch.end && s.held && !was_held(hold, py->buf + parts.on_cpu)) {
+                if ((size_t)got == batch.end && s.held && !was_held(hold, py->room.buf + parts.on_cpu)) {
                         hold = NULL;
                 } else if ((size_t)got == batch.end) {
                         tell_parts(py, &parts, &s);
                         s.size = s.twice ? s.size : batch.end;
                         *ret = s;
                         return same_thread(t, s.second) ? 0 : PYSTACK_E_GONE;
-                } else if ((e = drop_unreadable(t, py->iov, batch.n, got < 0 ? 0 : (size_t)got)) != 0) {
+                } else if ((e = drop_unreadable(t, py->room.iov, batch.n, got < 0 ? 0 : (size_t)got)) != 0) {
                         return e;
                 }
         }
@@ -246,18 +227,18 @@ int snapshot_extend(struct pystack_thread *t, const struct pystack_hold *hold, s
 
         if (e != 0)
                 return e;
-        struct remote_batch batch = { .iov = py->iov, .end = from };
+        struct remote_batch batch = { .iov = py->room.iov, .end = from };
         plan_stack(t, &batch, s);
         proof_plan(t, &batch);
         size_t on_cpu = remote_add(&batch, t->on_cpu, 4);
-        if ((e = snapshot_reserve(py, 0, batch.end)) != 0)
+        if ((e = remote_reserve(&py->room, 0, batch.end)) != 0)
                 return e;
-        s->first = s->second = py->buf;
+        s->first = s->second = py->room.buf;
         s->size = batch.end;
-        ssize_t got = py->reader.read(py->reader.ctx, py->buf + from, py->iov, batch.n);
+        ssize_t got = py->reader.read(py->reader.ctx, py->room.buf + from, py->room.iov, batch.n);
         if (got < 0 && got != -EFAULT)
                 return remote_error(got);
-        return got >= 0 && (size_t)got == batch.end - from && was_held(hold, py->buf + on_cpu) ? 0 : PYSTACK_E_TORN;
+        return got >= 0 && (size_t)got == batch.end - from && was_held(hold, py->room.buf + on_cpu) ? 0 : PYSTACK_E_TORN;
 }
 
 /* ---- looking into it ----------------------------------------------------------- */

@@ -75,9 +75,6 @@ bool snapshot_replan(struct pystack_thread *thread, const struct snapshot *snaps
  */
 int snapshot_learn(struct pystack_thread *thread, struct snapshot *snapshot, uint64_t addr);
 
-/* Makes room for so many spans and bytes in the pystack's buffers, which may move. */
-int snapshot_reserve(struct pystack *py, size_t spans, size_t bytes);
-
 /* After a snapshot that was used: forgets what has not been of use for a while. */
 void snapshot_forget(struct pystack_thread *thread, const struct snapshot *snapshot);
 

@@ -7,6 +7,7 @@
  * someone happens to visit can post to a collector on loopback.
  */
 #include "agent/collect/api.h"
+#include "agent/collect/answer.h"
 #include "agent/collect/ingest.h"
 #include "agent/collect/json.h"
 #include "agent/collect/page.h"
@@ -42,18 +43,6 @@ static int64_t now_ns(void)
 
         clock_gettime(CLOCK_REALTIME, &now);
         return (int64_t)now.tv_sec * SECOND_NS + now.tv_nsec;
-}
-
-void collect_refuse(struct serve_answer *ret, unsigned status, const char *sentence)
-{
-        char *body = collect_json_error(status, sentence);
-
-        *ret = (struct serve_answer){
-                .status = status,
-                .type = "application/json",
-                .body = body,
-                .len = body ? strlen(body) : 0,
-        };
 }
 
 /* Consumes @body; NULL: out of memory. */

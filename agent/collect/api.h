@@ -14,9 +14,6 @@ struct collect_api {
         pthread_mutex_t ingest; /* one body is unpacked at a time */
 };
 
-/* Fills @ret with a status and a sentence, as JSON. */
-void collect_refuse(struct serve_answer *ret, unsigned status, const char *sentence);
-
 extern const struct serve_route collect_routes[];
 extern const size_t collect_routes_n;
 

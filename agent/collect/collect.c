@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The door: store, server, and the thread that removes what is not kept any longer. */
 #include "agent/collect/collect.h"
+#include "agent/collect/answer.h"
 #include "agent/collect/api.h"
 #include "agent/serve/serve.h"
 #include "agent/collect/store.h"

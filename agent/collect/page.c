@@ -5,7 +5,7 @@
  * to where it came from; whatever else should find its way into it does not run.
  */
 #include "agent/collect/page.h"
-#include "agent/collect/api.h"
+#include "agent/collect/answer.h"
 #include "agent/format/embed.h"
 
 #include <stdio.h>

@@ -6,8 +6,6 @@
 
 #include <json.h>
 #include <stdio.h>
-#include <string.h>
-#include <time.h>
 #include <stdlib.h>
 
 static struct json_object *made(struct json_object *json)
@@ -107,24 +105,6 @@ struct json_object *json_of_thread(pid_t tid, const char *name, const char *stat
         set(json, "frames", stack ? frames_of(py, stack) : NULL);
         json_put_flag(json, "truncated", stack && stack->truncated);
         return json;
-}
-
-char *json_log_line(const char *level, const char *message)
-{
-        char stamp[40];
-        struct timespec now;
-        struct tm utc;
-        struct json_object *json = made(json_object_new_object());
-
-        clock_gettime(CLOCK_REALTIME, &now);
-        size_t len = strftime(stamp, sizeof stamp, "%FT%T", gmtime_r(&now.tv_sec, &utc));
-        snprintf(stamp + len, sizeof stamp - len, ".%03ldZ", now.tv_nsec / 1000000);
-        set(json, "time", made(json_object_new_string(stamp)));
-        set(json, "level", made(json_object_new_string(level)));
-        set(json, "message", made(json_object_new_string(message)));
-        char *text = strdup(json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
-        json_object_put(json);
-        return text;
 }
 
 void json_print(struct json_object *json)

@@ -28,9 +28,6 @@ struct json_object *json_of_thread(pid_t tid, const char *name, const char *stat
 void json_put_text(struct json_object *object, const char *key, const char *text);
 void json_put_flag(struct json_object *object, const char *key, bool flag);
 
-/* {"time", "level", "message"} in one line; malloc, NULL: out of memory. */
-char *json_log_line(const char *level, const char *message);
-
 /* Prints and frees it. */
 void json_print(struct json_object *json);
 

@@ -6,7 +6,7 @@
  */
 #include "log.h"
 
-#include "json.h"
+#include "log_json.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -48,7 +48,7 @@ static time_t now_s(void)
 /* One write a line, so that lines of several threads do not mix. */
 static void write_line(const char *level, const char *text)
 {
-        char *json = state.json ? json_log_line(level, text) : NULL;
+        char *json = state.json ? log_json(level, text) : NULL;
 
         if (json)
                 fprintf(stderr, "%s\n", json);

@@ -122,8 +122,6 @@ void target_add_pseudo(struct target *target, const struct sampler *sampler, con
 void target_list_members(struct target *target);
 /* Empties what is only a cache. */
 void target_trim(struct target *target);
-/* Counts a stack in the target's profile. False on failure. */
-bool target_count(struct target *target, const struct pending *stack);
 int target_take(struct target *target, const struct sampler *sampler, struct profile **ret);
 struct member *target_member(struct target *target, pid_t tid);
 
@@ -131,6 +129,8 @@ struct member *target_member(struct target *target, pid_t tid);
 void pending_allow(struct target *target, uint64_t ns, enum profile_state state);
 /* Keeps a stack that is provisional until it is proved. */
 void pending_add(struct target *target, const struct pending *stack);
+/* Counts a stack that is proved, in the target's profile. False on failure. */
+bool pending_count(struct target *target, const struct pending *stack);
 /* Counts those that wait, if they were true. */
 void pending_settle(struct target *target);
 

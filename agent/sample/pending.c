@@ -25,6 +25,18 @@ void pending_allow(struct target *t, uint64_t ns, enum profile_state state)
         pystack_put_off(t->py, allowed && t->pending);
 }
 
+bool pending_count(struct target *t, const struct pending *stack)
+{
+        struct profile_counters *counters = profile_counters(t->profile);
+        bool counted = stack->stack &&
+                       profile_add(t->profile, stack->stack, stack->thread, stack->state, 1, stack->ns) == 0;
+
+        counters->ok += counted;
+        counters->failed += !counted;
+        counters->retried += counted && stack->retried;
+        return counted;
+}
+
 void pending_add(struct target *t, const struct pending *stack)
 {
         t->pending[t->n_pending++] = *stack;
@@ -43,7 +55,7 @@ void pending_settle(struct target *t)
         switch (n == 0 ? 0 : pystack_settle(t->py)) {
         case 0:
                 for (size_t i = 0; i < n; i++)
-                        target_count(t, &t->pending[i]);
+                        pending_count(t, &t->pending[i]);
                 break;
         case PYSTACK_E_GONE:
                 counters->gone += n;

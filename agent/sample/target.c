@@ -212,18 +212,6 @@ static profile_id thread_id(struct target *t, const struct sampler *s, struct me
         return m->id;
 }
 
-bool target_count(struct target *t, const struct pending *stack)
-{
-        struct profile_counters *counters = profile_counters(t->profile);
-        bool counted = stack->stack &&
-                       profile_add(t->profile, stack->stack, stack->thread, stack->state, 1, stack->ns) == 0;
-
-        counters->ok += counted;
-        counters->failed += !counted;
-        counters->retried += counted && stack->retried;
-        return counted;
-}
-
 static profile_id count_stack(struct target *t, const struct sampler *s, struct member *m,
                               const struct pystack_stack *stack, const struct tick_event *event,
                               enum profile_state state)
@@ -238,7 +226,7 @@ static profile_id count_stack(struct target *t, const struct sampler *s, struct 
 
         if (stack->provisional)
                 pending_add(t, &found);
-        else if (!target_count(t, &found))
+        else if (!pending_count(t, &found))
                 return 0;
         return found.stack;
 }
@@ -293,7 +281,7 @@ void target_add_known(struct target *t, const struct sampler *s, const struct ti
         struct pending known = { .stack = stack, .thread = m ? thread_id(t, s, m) : 0, .state = state, .ns = event->ns };
 
         profile_counters(t->profile)->ticks++;
-        target_count(t, &known);
+        pending_count(t, &known);
 }
 
 void target_add_pseudo(struct target *t, const struct sampler *s, const struct tick_event *event, const char *name,

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef PYSTACK_THREAD_H
-#define PYSTACK_THREAD_H
+#ifndef PYSTACK_INTERPRETER_H
+#define PYSTACK_INTERPRETER_H
 
 #include "internal.h"
 
 /* What is to be done with a thread state, of which @bytes are the first. Anything but 0 ends the walk. */
-typedef int (*thread_each_fn)(void *ctx, uint64_t tstate, uint64_t interp, const uint8_t *bytes);
+typedef int (*interpreter_each_fn)(void *ctx, uint64_t tstate, uint64_t interp, const uint8_t *bytes);
 
 /*
  * Goes through the thread states of all interpreters, and notes in @py whether these
  * are several. 0, what @each returned, or an error of reading.
  */
-int thread_walk(struct pystack *py, thread_each_fn each, void *ctx);
+int interpreter_walk(struct pystack *py, interpreter_each_fn each, void *ctx);
 
 /* Notes whether there are several interpreters. */
-void thread_count_interpreters(struct pystack *py);
+void interpreter_count(struct pystack *py);
 
 #endif

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef COLLECT_ANSWER_H
+#define COLLECT_ANSWER_H
+
+#include "agent/serve/serve.h"
+
+/* Fills @ret with a status and a sentence, as JSON. */
+void collect_refuse(struct serve_answer *ret, unsigned status, const char *sentence);
+
+#endif

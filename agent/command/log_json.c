@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A line of the log as an object. What it says is said as text where memory has run out: nothing ends here. */
+#include "log_json.h"
+
+#include <json.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static bool put(struct json_object *json, const char *key, const char *text)
+{
+        struct json_object *value = json_object_new_string(text);
+
+        if (value && json_object_object_add(json, key, value) == 0)
+                return true;
+        json_object_put(value);
+        return false;
+}
+
+static void stamp_now(char *ret, size_t size)
+{
+        struct timespec now;
+        struct tm utc;
+
+        clock_gettime(CLOCK_REALTIME, &now);
+        size_t len = strftime(ret, size, "%FT%T", gmtime_r(&now.tv_sec, &utc));
+        snprintf(ret + len, size - len, ".%03ldZ", now.tv_nsec / 1000000);
+}
+
+char *log_json(const char *level, const char *message)
+{
+        struct json_object *json = json_object_new_object();
+        char stamp[40], *line = NULL;
+
+        stamp_now(stamp, sizeof stamp);
+        if (json && put(json, "time", stamp) && put(json, "level", level) && put(json, "message", message)) {
+                const char *text = json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN |
+                                                                                JSON_C_TO_STRING_NOSLASHESCAPE);
+                line = text ? strdup(text) : NULL;
+        }
+        json_object_put(json);
+        return line;
+}
