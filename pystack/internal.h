@@ -66,7 +66,7 @@ struct runtime {
 
 /* A code object whose proofs have been put off. */
 struct owed {
-        uint64_t addr;
+        struct named code;
         uint32_t serial;
 };
 
@@ -85,6 +85,7 @@ struct pystack {
         struct code_cache codes;
         struct owed *owed; /* the code objects whose proofs have been put off, each once */
         size_t n_owed, cap_owed;
+        uint64_t owed_changes; /* of the code cache, when the first of them was */
         uint32_t steady_min; /* a code object's proofs wait after having held so often; 0: never yet */
         bool put_off;     /* it is allowed */
         bool provisional; /* the stack being read has one of them */

@@ -136,7 +136,9 @@ static int owe(struct pystack *py, struct code_entry *entry)
                 py->owed = owed;
                 py->cap_owed = cap;
         }
-        py->owed[py->n_owed++] = (struct owed){ .addr = entry->addr, .serial = entry->code.serial };
+        if (py->n_owed == 0)
+                py->owed_changes = py->codes.changes;
+        py->owed[py->n_owed++] = (struct owed){ .code = { entry->addr, entry }, .serial = entry->code.serial };
         entry->owed = true;
         return 0;
 }
@@ -173,7 +175,9 @@ void pystack_put_off(struct pystack *py, bool allowed)
 /* The entry that is meant, NULL if it is not known any more. */
 static struct code_entry *find_owed(const struct pystack *py, const struct owed *owed)
 {
-        struct code_entry *entry = code_cache_find(&py->codes, owed->addr);
+        if (py->owed_changes == py->codes.changes)
+                return owed->code.entry;
+        struct code_entry *entry = code_cache_find(&py->codes, owed->code.addr);
 
         return entry && entry->code.serial == owed->serial ? entry : NULL;
 }
