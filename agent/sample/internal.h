@@ -55,6 +55,7 @@ struct target {
         struct pending *pending; /* stacks that wait to be proved */
         size_t n_pending;
         uint64_t pending_ns; /* what they stand for */
+        uint64_t counted_ns; /* what all those stand for that were counted, in all profiles */
         int *events;         /* perf tick: descriptors of its own events */
         size_t n_events;
         UT_hash_handle hh;

@@ -8,17 +8,28 @@
 
 #include <stdlib.h>
 
-/* So much of a target's time waits at most: at low rates the few that would share a proof are not worth it. */
+/*
+ * So much of a target's time waits at most, and such a part of what was sampled of it:
+ * that is lost when it ends. The few that would share a proof at low rates are not worth it.
+ */
 #define WAIT_NS 8000000u
+#define WAIT_PART 256
 #define WORTH_IT 8
 
 /* The time of the highest rate is 50 us. */
 #define PENDING_MAX 160
 
+static uint64_t longest_wait(const struct target *t)
+{
+        uint64_t part = t->counted_ns / WAIT_PART;
+
+        return part < WAIT_NS ? part : WAIT_NS;
+}
+
 void pending_allow(struct target *t, uint64_t ns, enum profile_state state)
 {
         /* The stack of a thread that sleeps is remembered, so it has to be true at once. */
-        bool allowed = state == PROFILE_RUNNING && ns * WORTH_IT <= WAIT_NS;
+        bool allowed = state == PROFILE_RUNNING && ns * WORTH_IT <= longest_wait(t);
 
         if (allowed && !t->pending)
                 t->pending = malloc(PENDING_MAX * sizeof *t->pending);
@@ -31,6 +42,7 @@ bool pending_count(struct target *t, const struct pending *stack)
         bool counted = stack->stack &&
                        profile_add(t->profile, stack->stack, stack->thread, stack->state, 1, stack->ns) == 0;
 
+        t->counted_ns += stack->ns;
         counters->ok += counted;
         counters->failed += !counted;
         counters->retried += counted && stack->retried;
@@ -41,7 +53,7 @@ void pending_add(struct target *t, const struct pending *stack)
 {
         t->pending[t->n_pending++] = *stack;
         t->pending_ns += stack->ns;
-        if (t->n_pending == PENDING_MAX || t->pending_ns >= WAIT_NS)
+        if (t->n_pending == PENDING_MAX || t->pending_ns >= longest_wait(t))
                 pending_settle(t);
 }
 

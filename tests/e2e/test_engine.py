@@ -66,6 +66,15 @@ def test_no_impossible_stack_in_200000(start, case):
     assert torn + lost < TORN_MAX * taken, "torn %d, lost %d of %d" % (torn, lost, taken)
 
 
+@pytest.mark.parametrize("case", MINORS, ids=case_id)
+def test_the_end_of_a_short_process_is_not_lost(start, case):
+    """At this rate stacks of 3.12 and 3.13 wait to be proved, but not those of a process that may soon end."""
+    target = start(case, "exits.py", 0.7)
+    stacks, counters = sample("-p", target.pid, seconds=10, rate=2000)
+    assert truth.total(stacks) > 200
+    assert counters[4] <= 2
+
+
 @pytest.mark.parametrize("options", ["--engine timer", "--engine blocking", "-m wall", "-m gil", "-m gil --blocking"])
 @pytest.mark.parametrize("case", MINORS, ids=case_id)
 def test_no_impossible_stack_by_other_engines(start, case, options):
