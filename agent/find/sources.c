@@ -15,6 +15,9 @@ static const struct {
 } places[] = {
         { "Docker", offsetof(struct find_roots, docker), "containers" },
         { "podman, CRI-O", offsetof(struct find_roots, podman), "overlay-containers" },
+        { "podman with vfs", offsetof(struct find_roots, podman), "vfs-containers" },
+        { "podman with btrfs", offsetof(struct find_roots, podman), "btrfs-containers" },
+        { "podman with zfs", offsetof(struct find_roots, podman), "zfs-containers" },
         { "kubelet's logs", offsetof(struct find_roots, log), "pods" },
         { "containerd", offsetof(struct find_roots, run), "containerd/io.containerd.runtime.v2.task" },
         { "k3s", offsetof(struct find_roots, run), "k3s/containerd/io.containerd.runtime.v2.task" },

@@ -5,6 +5,7 @@
 #include "tests/unit/support/guard.h"
 #include "tests/unit/support/suite.h"
 
+#include <errno.h>
 #include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
@@ -235,6 +236,25 @@ Test(find_names, podman_with_another_storage_driver)
         struct find_names names = ask(ID, "");
         cr_expect_str_eq(names.name, "web");
         cr_expect_str_eq(names.image, "docker.io/library/shop:1");
+}
+
+Test(find_names, the_sources_that_are_here_are_told)
+{
+        static const char *const here[] = { "containers", "vfs-containers", "k3s/containerd/io.containerd.runtime.v2.task" };
+        struct find_source source;
+        size_t n = 0;
+
+        for (size_t i = 0; i < sizeof(here) / sizeof(*here); i++)
+                put(here[i], NULL);
+        for (size_t i = 0; find_source(&find, i, &source); i++) {
+                if (source.error != 0) {
+                        cr_expect_eq(source.error, -ENOENT);
+                        continue;
+                }
+                cr_assert_lt(n, sizeof(here) / sizeof(*here));
+                cr_expect_str_eq(source.path + strlen(root) + 1, here[n++]);
+        }
+        cr_expect_eq(n, sizeof(here) / sizeof(*here));
 }
 
 Test(find_names, podman_spoiled)
