@@ -232,7 +232,7 @@ bench-node: all ## the agent on a node of 10, 100 and 1000 processes: 5 minutes,
 	$(Q)$(PYTHON) tests/bench/node.py
 
 .PHONY: bench
-bench: all build/bench-driver ## podflame side by side with its peers: 15 minutes, as root
+bench: all build/bench-driver ## podflame side by side with its peers: 20 minutes, as root
 	$(Q)$(PYTHON) tests/bench/bench.py
 
 # tests/fuzz/NAME.c: a harness of libFuzzer, linked with the room that it is for and those below.

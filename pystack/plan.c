@@ -28,8 +28,6 @@
 /* Older chunks of a stack: 2048 frames of 100 bytes fill 13; more are not looked at. */
 #define CHUNKS_MAX 64
 
-#define HEAP_PAGE 4096u
-
 /* A span that held no frame for so many samples leaves the plan. */
 #define SPAN_UNUSED_MAX 32
 
@@ -68,7 +66,7 @@ static bool replan_chunk(struct pystack_thread *t, const uint8_t *tstate)
         if (t->chunk_len && t->chunk <= from && t->chunk >= chunk && top <= t->chunk + t->chunk_len)
                 return false;
         /* The page that holds the top is mapped whole, so the slack up to its end is. */
-        uint64_t page_end = (top + HEAP_PAGE) & ~(uint64_t)(HEAP_PAGE - 1);
+        uint64_t page_end = remote_page(top + REMOTE_PAGE);
         uint64_t to = top + CHUNK_SLACK < page_end ? top + CHUNK_SLACK : page_end;
         t->chunk = from;
         t->chunk_len = (uint32_t)((to < top ? top : to) - from);
@@ -137,8 +135,8 @@ static bool find_chunk(struct pystack_thread *t, struct snapshot *s, uint64_t ad
                         return false;
                 uint64_t size = word_at(header, CHUNK_SIZE);
                 if (snapshot_inside(chunk, size, addr, len)) {
-                        *ret = size > SPAN_MAX ? addr & ~(uint64_t)(HEAP_PAGE - 1) : chunk;
-                        *ret_len = size > SPAN_MAX ? HEAP_PAGE : (uint32_t)size;
+                        *ret = size > SPAN_MAX ? remote_page(addr) : chunk;
+                        *ret_len = size > SPAN_MAX ? REMOTE_PAGE : (uint32_t)size;
                         return snapshot_inside(*ret, *ret_len, addr, len);
                 }
                 chunk = word_at(header, CHUNK_PREVIOUS);
@@ -150,13 +148,13 @@ static bool find_chunk(struct pystack_thread *t, struct snapshot *s, uint64_t ad
 static void choose_span(struct pystack_thread *t, struct snapshot *s, uint64_t addr, uint64_t *ret, uint32_t *ret_len)
 {
         uint32_t len = t->py->layout.frame.size;
-        uint64_t page = addr & ~(uint64_t)(HEAP_PAGE - 1);
-        bool in_page = snapshot_inside(page, HEAP_PAGE, addr, len);
+        uint64_t page = remote_page(addr);
+        bool in_page = snapshot_inside(page, REMOTE_PAGE, addr, len);
 
         if (find_chunk(t, s, addr, len, ret, ret_len))
                 return;
         *ret = in_page ? page : addr;
-        *ret_len = in_page ? HEAP_PAGE : len;
+        *ret_len = in_page ? REMOTE_PAGE : len;
 }
 
 int snapshot_learn(struct pystack_thread *t, struct snapshot *s, uint64_t addr)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proof_page.h"
+#include "remote.h"
 
 #include <search.h>
 #include <stdlib.h>
@@ -35,11 +36,10 @@ static struct proof_page *add(struct proof_pages *pages, uint64_t addr)
 
 struct proof_page *proof_page_get(struct proof_pages *pages, uint64_t addr)
 {
-        uint64_t start = addr & ~(uint64_t)(PROOF_PAGE_SIZE - 1);
-        struct proof_page *page = find(pages, start);
+        struct proof_page *page = find(pages, remote_page(addr));
 
         if (!page)
-                page = add(pages, start);
+                page = add(pages, remote_page(addr));
         if (page)
                 page->users++;
         return page;

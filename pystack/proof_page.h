@@ -11,8 +11,6 @@
 #include <stdint.h>
 #include <stddef.h>
 
-#define PROOF_PAGE_SIZE 4096u
-
 struct proof_page {
         uint64_t addr;
         uint32_t users;

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAGE 4096u
-
 void record_deinit(struct record *record)
 {
         free(record->blocks);
@@ -60,10 +58,10 @@ int record_add(struct record *record, const struct record_block *block)
 /* Pages are there whole, so what was not read of one that was has some value. */
 static bool is_in_known_page(const struct record *record, uint64_t addr)
 {
-        uint64_t page = addr & ~(uint64_t)(PAGE - 1);
+        uint64_t page = remote_page(addr);
         size_t i = lower_bound(record, page);
 
-        return i < record->n && record->blocks[i].addr - page < PAGE;
+        return i < record->n && record->blocks[i].addr - page < REMOTE_PAGE;
 }
 
 static const struct record_block *find_or_fetch(struct record *record, uint64_t addr,

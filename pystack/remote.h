@@ -20,6 +20,15 @@ int remote_read_word(const struct pystack_reader *reader, uint64_t addr, uint64_
 /* Turns a reader's negative errno into a pystack_error where there is one. */
 int remote_error(ssize_t negative_errno);
 
+/* Memory is there or is not by pages; larger ones, of other machines, are multiples of this. */
+#define REMOTE_PAGE 4096u
+
+/* The start of the page that holds @addr. */
+static inline uint64_t remote_page(uint64_t addr)
+{
+        return addr & ~(uint64_t)(REMOTE_PAGE - 1);
+}
+
 /* Room for the spans and the bytes of a read; kept for the next one. */
 struct remote_room {
         struct iovec *iov;

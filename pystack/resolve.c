@@ -111,7 +111,7 @@ static int add_proof(struct code_cache *cache, struct code_entry *entry, uint64_
         int e = 0;
 
         while (e == 0 && len > 0) {
-                size_t left = PROOF_PAGE_SIZE - addr % PROOF_PAGE_SIZE;
+                size_t left = remote_page(addr) + REMOTE_PAGE - addr;
                 size_t n = len < left ? len : left;
                 e = add_proof_in_page(cache, entry, addr, bytes, (uint32_t)n);
                 addr += n;

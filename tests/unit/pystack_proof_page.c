@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Pages that hold proofs: one for all in it; and proofs that lie in two. */
 #include "pystack/proof_page.h"
+#include "pystack/remote.h"
 #include "tests/unit/pystack_forge.h"
 #include "tests/unit/support/suite.h"
 
@@ -44,8 +45,8 @@ static void begin(struct world *w, const struct forge_version *v, uint64_t befor
         w->py = forge_open(&w->forge);
         w->thread = forge_thread(&w->forge, w->py);
         uint64_t code = forge_code(&w->forge, "f", "a.py", 1);
-        uint64_t used = forge_alloc(&w->forge, 8) % PROOF_PAGE_SIZE + 8;
-        forge_alloc(&w->forge, 2 * PROOF_PAGE_SIZE - used - before);
+        uint64_t used = forge_alloc(&w->forge, 8) % REMOTE_PAGE + 8;
+        forge_alloc(&w->forge, 2 * REMOTE_PAGE - used - before);
         forge_word(&w->forge, code + w->forge.layout.code.name, forge_string(&w->forge, LONG_NAME));
         forge_run(&w->forge, forge_frame(&w->forge, code, 0));
         w->code = code;
