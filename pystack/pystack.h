@@ -168,6 +168,7 @@ int pystack_sample(struct pystack *py, struct pystack_thread *thread, unsigned m
 
 /* Lets go of all memory that can be had again by reading, code objects and stacks that were returned included. */
 void pystack_trim(struct pystack *py);
+
 /*
  * That the caller keeps the thread from running: it runs on @cpu itself, and the
  * thread was last there. Where the target's own memory says that it has not been on
