@@ -18,7 +18,7 @@ import pytest
 
 from interpreters import BARE_BOOKWORM, BOOKWORM, SUPPORTED_ON_HOST
 from program import MARGIN_SECONDS, PODFLAME, eventually
-from testbed import PROJECT
+from testbed import PROJECT, images
 
 TARGETS = PROJECT / "tests/targets"
 PYTHON = [i for i in SUPPORTED_ON_HOST if i.version >= (3,)][-1]
@@ -418,11 +418,10 @@ def test_container_from_outside_as_root(start, pyflame, case):
     assert all("/app/path.py:main:" in stack for stack in stacks)
 
 
-def test_container_from_outside_as_the_same_user(start, docker, pyflame, program, tmp_path):
+def test_container_from_outside_as_the_same_user(docker, pyflame, program):
     """Without any capability, for a program in a container that runs as the same user."""
     name = "podflame-same-user-%d" % os.getpid()
-    start(BOOKWORM, "sleeper.py")  # makes the image
-    image = docker.call("ps", "--latest", "--format", "{{.Image}}")
+    image = images.docker(docker, "bookworm")
     docker.call("run", "--detach", "--name", name, "--user", "65534:65534", "--network=none", "--env",
                 "PYTHONDONTWRITEBYTECODE=1", "--volume", "%s:/app:ro" % TARGETS, image, "python3", "/app/path.py")
     try:
