@@ -142,6 +142,7 @@ struct profile_top {
         const char *file;
         uint64_t self;  /* samples with it as leaf */
         uint64_t total; /* samples with it anywhere, recursion counted once */
+        uint64_t self_ns, total_ns; /* the time that these stand for */
 };
 
 /*

@@ -9,33 +9,42 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Samples per stack, threads and states taken together: deep stacks are walked once. */
-static uint64_t *count_stacks(const struct profile *p)
-{
-        uint64_t *counts = calloc(p->stacks.n + 1, sizeof(*counts));
+struct weight {
+        uint64_t count;
+        uint64_t nanoseconds;
+};
 
-        for (size_t i = 0; counts && i < p->samples.n; i++) {
+/* What each stack weighs, threads and states taken together: deep stacks are walked once. */
+static struct weight *weigh_stacks(const struct profile *p)
+{
+        struct weight *weights = calloc(p->stacks.n + 1, sizeof(*weights));
+
+        for (size_t i = 0; weights && i < p->samples.n; i++) {
                 const struct profile_sample *sample = profile_sample(p, i);
 
-                counts[sample->stack] += sample->count;
+                weights[sample->stack].count += sample->count;
+                weights[sample->stack].nanoseconds += sample->nanoseconds;
         }
-        return counts;
+        return weights;
 }
 
-static void count_stack(const struct profile *p, profile_id stack, uint64_t count, struct profile_top *tops,
+static void count_stack(const struct profile *p, profile_id stack, struct weight weight, struct profile_top *tops,
                         profile_id *seen)
 {
         size_t n;
         const profile_id *frames = profile_stack(p, stack, &n);
+        struct profile_top *leaf = &tops[profile_frame(p, frames[0])->function - 1];
 
-        tops[profile_frame(p, frames[0])->function - 1].self += count;
+        leaf->self += weight.count;
+        leaf->self_ns += weight.nanoseconds;
         for (size_t i = 0; i < n; i++) {
                 profile_id function = profile_frame(p, frames[i])->function;
 
                 if (seen[function - 1] == stack)
                         continue;
                 seen[function - 1] = stack;
-                tops[function - 1].total += count;
+                tops[function - 1].total += weight.count;
+                tops[function - 1].total_ns += weight.nanoseconds;
         }
 }
 
@@ -79,14 +88,14 @@ int profile_top(const struct profile *p, size_t max, struct profile_top **ret, s
 {
         struct profile_top *tops = calloc(p->functions.n + 1, sizeof(*tops));
         profile_id *seen = calloc(p->functions.n + 1, sizeof(*seen));
-        uint64_t *counts = count_stacks(p);
+        struct weight *weights = weigh_stacks(p);
         int r = -ENOMEM;
 
-        if (!tops || !seen || !counts)
+        if (!tops || !seen || !weights)
                 goto out;
         for (uint32_t id = 1; id <= p->stacks.n; id++)
-                if (counts[id] > 0)
-                        count_stack(p, id, counts[id], tops, seen);
+                if (weights[id].count > 0)
+                        count_stack(p, id, weights[id], tops, seen);
 
         size_t n = name_and_compact(p, tops);
 
@@ -96,7 +105,7 @@ int profile_top(const struct profile *p, size_t max, struct profile_top **ret, s
         tops = NULL;
         r = 0;
 out:
-        free(counts);
+        free(weights);
         free(seen);
         free(tops);
         return r;

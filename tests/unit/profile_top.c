@@ -7,6 +7,9 @@
 
 SUITE(profile_top);
 
+/* Of each sample. */
+#define NANOSECONDS 3
+
 static void count(struct profile *p, const char *names, profile_id thread, uint64_t times)
 {
         profile_id frames[16];
@@ -17,7 +20,8 @@ static void count(struct profile *p, const char *names, profile_id thread, uint6
 
                 frames[i] = profile_intern_frame(p, profile_intern_function(p, name, "m.py", 1), (uint32_t)i);
         }
-        cr_assert_eq(profile_add(p, profile_intern_stack(p, frames, n), thread, PROFILE_RUNNING, times, 0), 0);
+        cr_assert_eq(profile_add(p, profile_intern_stack(p, frames, n), thread, PROFILE_RUNNING, times,
+                                 times * NANOSECONDS), 0);
 }
 
 /* Leaf first. */
@@ -56,6 +60,8 @@ Test(profile_top, by_self_then_total_recursion_once)
                 cr_expect_str_eq(top[i].file, "m.py");
                 cr_expect_eq(top[i].self, expected[i].self, "%s", expected[i].name);
                 cr_expect_eq(top[i].total, expected[i].total, "%s", expected[i].name);
+                cr_expect_eq(top[i].self_ns, expected[i].self * NANOSECONDS);
+                cr_expect_eq(top[i].total_ns, expected[i].total * NANOSECONDS);
         }
         free(top);
         profile_free(p);
