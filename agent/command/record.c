@@ -42,6 +42,7 @@ static const struct option_spec specs[] = {
           .help = "run COMMAND so often, while it succeeds: each run is a profile of its own (1)", .min = 1,
           .max = 1000 },
         SAMPLING_OPTIONS(struct record_config, sampling),
+        SAMPLING_THREADS_OPTION(struct record_config, sampling),
         { .name = "format", .letter = 'f', .kind = OPTION_TEXT, .field = offsetof(struct record_config, format),
           .argument = "FORMAT", .help = "folded, html, speedscope, pprof, otlp, text (by FILE's ending, else folded)" },
         { .name = "output", .letter = 'o', .kind = OPTION_TEXT, .field = offsetof(struct record_config, output),

@@ -4,7 +4,10 @@
 
 #include "say.h"
 
+#include "nsutil/nsutil.h"
+
 #include <string.h>
+#include <sys/sysinfo.h>
 
 static const struct {
         const char *name;
@@ -39,6 +42,26 @@ int sampling_config(const struct sampling_options *options, const struct usage *
         config.engine = options->blocking ? SAMPLE_ENGINE_BLOCKING : engines[i].engine;
         *ret = config;
         return -1;
+}
+
+/*
+ * Events on the targets' own threads are not woken by other processes, but take a
+ * descriptor for each thread and CPU. A child inherits its parent's as well as
+ * having its own, so where children are followed the machine's are taken.
+ */
+#define THREAD_EVENTS_MAX 800
+
+enum sample_scope sampling_scope(const struct choice *choice, bool subprocesses)
+{
+        size_t threads = 0;
+
+        for (size_t i = 0; i < choice->n; i++) {
+                struct nsutil_stat stat;
+                if (nsutil_stat_read(choice->items[i].process.pid, &stat) == 0)
+                        threads += (size_t)stat.threads;
+        }
+        return !subprocesses && threads * (size_t)get_nprocs() <= THREAD_EVENTS_MAX ? SAMPLE_SCOPE_TARGETS
+                                                                                     : SAMPLE_SCOPE_MACHINE;
 }
 
 int sampling_open(const struct sample_config *config, struct sampler **ret)

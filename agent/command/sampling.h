@@ -2,10 +2,11 @@
 #ifndef COMMAND_SAMPLING_H
 #define COMMAND_SAMPLING_H
 
-/* How to sample, on the command line: the options that record and agent share. */
+/* How to sample, on the command line: the options that record, top and agent share. */
 
 #include "agent/sample/sample.h"
 #include "options.h"
+#include "target.h"
 
 struct sampling_options {
         uint64_t rate;
@@ -29,15 +30,21 @@ struct sampling_options {
           .help = "count sleeping threads too: the same as --mode wall" },                                                      \
         { .name = "gil", .letter = 'g', .kind = OPTION_FLAG, .field = offsetof(type, member.gil),                 \
           .help = "only the GIL's holder: the same as --mode gil" },                                              \
-        { .name = "threads", .letter = 't', .kind = OPTION_FLAG, .field = offsetof(type, member.threads),          \
-          .help = "tell threads apart" },                                                                         \
         { .name = "engine", .kind = OPTION_TEXT, .field = offsetof(type, member.engine),                           \
           .argument = "ENGINE", .help = "perf, timer, blocking; auto: the best that works here (auto)" },      \
         { .name = "blocking", .kind = OPTION_FLAG, .field = offsetof(type, member.blocking),                      \
           .help = "stop threads by ptrace while they are read: the same as --engine blocking" }
 
+/* For those whose results have threads. */
+#define SAMPLING_THREADS_OPTION(type, member)                                                             \
+        { .name = "threads", .letter = 't', .kind = OPTION_FLAG, .field = offsetof(type, member.threads), \
+          .help = "tell threads apart" }
+
 /* Checks the options: -1 and @ret filled, or an exit status after a word about it. */
 int sampling_config(const struct sampling_options *options, const struct usage *usage, struct sample_config *ret);
+
+/* Whom the kernel's clock is best to watch for these processes, and for their children if they are followed. */
+enum sample_scope sampling_scope(const struct choice *choice, bool subprocesses);
 
 /* Opens a sampler, or says why not: -1, or an exit status. */
 int sampling_open(const struct sample_config *config, struct sampler **ret);

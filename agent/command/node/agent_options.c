@@ -8,6 +8,7 @@ static const struct option_spec specs[] = {
           .argument = "TIME", .help = "how much time one profile covers (10s)", .min = 1, .max = 3600 },
         LABEL_OPTION(struct agent_config, labels),
         SAMPLING_OPTIONS(struct agent_config, sampling),
+        SAMPLING_THREADS_OPTION(struct agent_config, sampling),
         SELECTION_OPTIONS(struct agent_config, selection),
         FINDING_OPTIONS(struct agent_config, finding),
         VITALS_OPTIONS(struct agent_config, vitals),

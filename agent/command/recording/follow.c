@@ -160,6 +160,18 @@ int follow_add(struct follow *f, const struct find_process *process, struct pyst
         return e == -EEXIST || e == NSUTIL_E_GONE ? 0 : e;
 }
 
+int follow_choice(struct follow *f, struct choice *choice)
+{
+        for (size_t i = 0; i < choice->n; i++) {
+                struct chosen *chosen = &choice->items[i];
+                int e = follow_add(f, &chosen->process, chosen->py);
+                chosen->py = NULL;
+                if (e != 0)
+                        return say_error("process %d: %s", chosen->process.pid, nsutil_strerror(e));
+        }
+        return -1;
+}
+
 /* Takes the process's profile out of the sampler, with its name on it. */
 static int finish(struct follow *f, struct followed *item)
 {
@@ -198,6 +210,35 @@ int follow_reap(struct follow *f)
         return e;
 }
 
+/* ---- what was sampled ------------------------------------------------------------------ */
+
+static int hand_over(struct follow *f, struct profile_set *set)
+{
+        int e = 0;
+
+        for (size_t i = 0; e == 0 && i < f->done.n; i++) {
+                e = profile_set_add(set, f->done.items[i]);
+                if (e == 0)
+                        f->done.items[i] = NULL;
+        }
+        profile_set_deinit(&f->done);
+        return e;
+}
+
+int follow_take(struct follow *f, struct profile_set *set)
+{
+        struct followed *item, *next;
+        int e = 0;
+
+        HASH_ITER(hh, f->items, item, next) {
+                struct profile *profile = NULL;
+                if (e == 0 && (e = sampler_take(f->config.sampler, item->pid, &profile)) == 0 &&
+                    (e = profile_set_add(&f->done, profile)) < 0)
+                        profile_free(profile);
+        }
+        return e < 0 ? e : hand_over(f, set);
+}
+
 int follow_finish(struct follow *f, struct profile_set *set)
 {
         struct followed *item, *next;
@@ -206,13 +247,7 @@ int follow_finish(struct follow *f, struct profile_set *set)
         HASH_ITER(hh, f->items, item, next)
                 if (e == 0)
                         e = finish(f, item);
-        for (size_t i = 0; e == 0 && i < f->done.n; i++) {
-                e = profile_set_add(set, f->done.items[i]);
-                if (e == 0)
-                        f->done.items[i] = NULL;
-        }
-        profile_set_deinit(&f->done);
-        return e;
+        return e < 0 ? e : hand_over(f, set);
 }
 
 /* ---- descendants ----------------------------------------------------------------------- */

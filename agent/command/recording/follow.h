@@ -8,7 +8,7 @@
  * as a profile of its own.
  */
 
-#include "agent/find/find.h"
+#include "agent/command/target.h"
 #include "agent/profile/profile.h"
 #include "agent/sample/sample.h"
 
@@ -39,6 +39,9 @@ void follow_command(struct follow *follow, pid_t pid, uint64_t start_time);
  */
 int follow_add(struct follow *follow, const struct find_process *process, struct pystack *py);
 
+/* Adds all of them, or says why not: -1, or an exit status. Their interpreters are consumed as far as it got. */
+int follow_choice(struct follow *follow, struct choice *choice);
+
 /* The process has ended, or has become another program: its profile is finished. 0 or negative errno. */
 int follow_drop(struct follow *follow, pid_t pid);
 
@@ -54,6 +57,9 @@ int follow_scan_delay_ms(const struct follow *follow);
 
 /* How many processes are being sampled now. */
 size_t follow_alive(const struct follow *follow);
+
+/* Adds what was sampled since the last time to @set; the processes are followed on. 0 or negative errno. */
+int follow_take(struct follow *follow, struct profile_set *set);
 
 /* Finishes all that are left, and adds every profile since the last time to @set. 0 or negative errno. */
 int follow_finish(struct follow *follow, struct profile_set *set);

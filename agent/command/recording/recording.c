@@ -20,23 +20,10 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/sysinfo.h>
 #include <time.h>
 #include <unistd.h>
 
-/* ---- the processes ----------------------------------------------------------------- */
-
-static int start_processes(struct recording *r)
-{
-        for (size_t i = 0; i < r->choice.n; i++) {
-                struct chosen *chosen = &r->choice.items[i];
-                int e = follow_add(r->follow, &chosen->process, chosen->py);
-                chosen->py = NULL;
-                if (e != 0)
-                        return say_error("process %d: %s", chosen->process.pid, nsutil_strerror(e));
-        }
-        return -1;
-}
+/* ---- the command ------------------------------------------------------------------- */
 
 static bool start_command(struct recording *r)
 {
@@ -197,26 +184,6 @@ static int conclude(struct recording *r, int e)
 
 /* ---- from beginning to end ------------------------------------------------------------ */
 
-/*
- * Events on the targets' own threads are not woken by other processes, but take a
- * descriptor for each thread and CPU. A child inherits its parent's as well as
- * having its own, so where children are followed the machine's are taken.
- */
-#define THREAD_EVENTS_MAX 800
-
-static enum sample_scope choose_scope(const struct recording *r)
-{
-        size_t threads = 0;
-
-        for (size_t i = 0; i < r->choice.n; i++) {
-                struct nsutil_stat stat;
-                if (nsutil_stat_read(r->choice.items[i].process.pid, &stat) == 0)
-                        threads += (size_t)stat.threads;
-        }
-        return !r->config.subprocesses && threads * (size_t)get_nprocs() <= THREAD_EVENTS_MAX ? SAMPLE_SCOPE_TARGETS
-                                                                                             : SAMPLE_SCOPE_MACHINE;
-}
-
 /* Signals wait from here on, before the sampler's threads are started. -1, or an exit status. */
 static int open_sampler(struct recording *r)
 {
@@ -226,7 +193,7 @@ static int open_sampler(struct recording *r)
         if (e < 0)
                 return say_error("signals cannot be waited for: %s", strerror(-e));
         r->signals = r->config.command ? r->launch.signals : signals_open();
-        config.scope = choose_scope(r);
+        config.scope = sampling_scope(&r->choice, r->config.subprocesses);
         e = sampling_open(&config, &r->sampler);
         if (e < 0 && r->config.verbose)
                 summary_say_engine(r->sampler);
@@ -282,7 +249,7 @@ int recording_run(struct recording *r)
         if (e < 0)
                 e = open_follow(r);
         if (e < 0)
-                e = start_processes(r);
+                e = follow_choice(r->follow, &r->choice);
         if (e < 0 && follow_scan(r->follow) < 0)
                 e = say_error("/proc cannot be read");
         if (e >= 0)
