@@ -62,7 +62,7 @@ objects  = $(patsubst %.c,$(B)/%.o,$(1))
 
 main := agent/main.c
 
-libs    := libelf libcap json-c libcurl zlib libmicrohttpd sqlite3 libprotobuf-c libxxhash libseccomp
+libs    := libelf libcap json-c libcurl zlib libmicrohttpd sqlite3 libprotobuf-c libxxhash libseccomp ncursesw
 LIBS     = $(shell $(PKG_CONFIG) --libs $(libs)) -lpthread -lm
 PKGFLAGS = $(shell $(PKG_CONFIG) --cflags $(libs))
 
@@ -191,7 +191,7 @@ cross: ## build for aarch64, and run there what an emulator can of the unit test
 	        echo "$$room on $(CROSS):" && $$run build/$(cross_cc)/emulated/$$room || exit 1; done
 
 # What the tests need beside the build. Every Python package comes from Debian.
-test_packages := libcriterion-dev docker.io containerd podman runc mmdebstrap python3 python3-pytest python3-pytest-xdist python3-selenium python3-protobuf \
+test_packages := libcriterion-dev docker.io containerd podman runc mmdebstrap python3 python3-pytest python3-pytest-xdist python3-pyte python3-selenium python3-protobuf \
                  python3-prometheus-client protobuf-compiler chromium chromium-driver strace procps openssl util-linux \
                  gdb libpython3.11 python3-yaml python3-docutils git \
                  mandoc zsh fish systemd debhelper dpkg-dev
@@ -322,7 +322,7 @@ check-includes: ## that includes run only downwards, and only through doors
 # ---- setting up, installing, cleaning ----------------------------------------
 
 build_packages := gcc make pkg-config libelf-dev libcap-dev libjson-c-dev libcurl4-openssl-dev zlib1g-dev \
-                  libmicrohttpd-dev libsqlite3-dev libprotobuf-c-dev protobuf-c-compiler libxxhash-dev libseccomp-dev uthash-dev nodejs npm
+                  libmicrohttpd-dev libsqlite3-dev libprotobuf-c-dev protobuf-c-compiler libxxhash-dev libseccomp-dev libncurses-dev uthash-dev nodejs npm
 
 .PHONY: deps deps-program
 deps: ## install what the build needs (Debian, as root)

@@ -5,6 +5,7 @@
 /* The subcommands, each in the file of its name. */
 
 int record_run(int argc, char **argv);
+int top_run(int argc, char **argv);
 int dump_run(int argc, char **argv);
 int ps_run(int argc, char **argv);
 int convert_run(int argc, char **argv);

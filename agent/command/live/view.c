@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shares are of one CPU (in mode wall: of one thread's time), so several make more than 100 %. */
+#include "view.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#define NS_PER_S 1e9
+
+static const char *const columns[BOARD_ORDERS] = {
+        [BOARD_SELF] = "SELF%",
+        [BOARD_TOTAL] = "TOTAL%",
+        [BOARD_SELF_TIME] = "SELF s",
+        [BOARD_TOTAL_TIME] = "TOTAL s",
+};
+
+static double percent(uint64_t part, uint64_t whole)
+{
+        return whole ? 100.0 * (double)part / (double)whole : 0;
+}
+
+static void write_head(const struct view *v, FILE *out)
+{
+        const struct profile_counters *c = &v->counters;
+
+        fprintf(out, "%.0f %% running, %.0f s%s, %s\n", percent(v->running_ns, v->interval_ns),
+                (double)v->elapsed_ns / NS_PER_S, v->held ? ", held" : "", v->subject);
+        fprintf(out, "%zu process%s, %" PRIu64 " samples (%s); torn %" PRIu64 ", late %" PRIu64 ", lost %" PRIu64 "\n",
+                v->processes, v->processes == 1 ? "" : "es", c->ok, v->engine, c->torn, c->late, c->gone + c->failed);
+        for (size_t i = 0; i < BOARD_ORDERS; i++)
+                fprintf(out, "%*s%s", i < BOARD_SELF_TIME ? 8 : 10, columns[i], i == v->order ? "*" : " ");
+        fputs(" FUNCTION\n", out);
+}
+
+static void write_row(const struct board_row *row, uint64_t interval_ns, FILE *out)
+{
+        fprintf(out, "%8.1f %8.1f %10.2f %10.2f   %s", percent(row->figures[BOARD_SELF], interval_ns),
+                percent(row->figures[BOARD_TOTAL], interval_ns), (double)row->figures[BOARD_SELF_TIME] / NS_PER_S,
+                (double)row->figures[BOARD_TOTAL_TIME] / NS_PER_S, row->name);
+        fprintf(out, *row->file ? "  %s\n" : "\n", row->file);
+}
+
+void view_write(const struct view *v, size_t rows, FILE *out)
+{
+        struct board_row shown[VIEW_ROWS_MAX];
+        size_t n = board_rows(v->board, v->order, rows < VIEW_ROWS_MAX ? rows : VIEW_ROWS_MAX, shown);
+
+        write_head(v, out);
+        for (size_t i = 0; i < n; i++)
+                write_row(&shown[i], v->interval_ns, out);
+}
