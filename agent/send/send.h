@@ -79,6 +79,14 @@ struct send;
 int send_open(const struct send_config *config, struct send **ret);
 
 /*
+ * Tidies a spool directory of the collectors that nobody sends to any more, once all
+ * that are wanted are open: batches that their servers would not take for their age
+ * are deleted, then empty folders. @left hears of those that have batches yet, which
+ * are sent if their collector is named again. 0 or negative errno.
+ */
+int send_spool_tidy(const char *spool, void (*left)(void *ctx, const char *folder, uint64_t batches), void *ctx);
+
+/*
  * Asks the collector whether it takes profiles, by a request without any; waits 5 s
  * at most. 0 if it does; else a send_error or -errno, and @config->client.reason says why.
  */

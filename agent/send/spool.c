@@ -75,19 +75,22 @@ static const char *lock_folder(struct send_spool *spool)
         return NULL;
 }
 
+const char *send_spool_take(struct send_spool *spool, int parent)
+{
+        spool->directory = openat(parent, spool->destination, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        if (spool->directory < 0)
+                return strerror(errno);
+        const char *why = check_folder(spool->directory);
+        return why ? why : lock_folder(spool);
+}
+
 static const char *open_folder(struct send_spool *spool, int parent)
 {
-        const char *name = spool->destination, *why;
-
-        if (mkdirat(parent, name, 0700) < 0 && errno != EEXIST)
+        if (mkdirat(parent, spool->destination, 0700) < 0 && errno != EEXIST)
                 return strerror(errno);
         if (fsync(parent) < 0)
                 return strerror(errno);
-        spool->directory = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-        if (spool->directory < 0)
-                return strerror(errno);
-        why = check_folder(spool->directory);
-        return why ? why : lock_folder(spool);
+        return send_spool_take(spool, parent);
 }
 
 int send_spool_open(const struct send_config *config, const struct send_protocol *protocol, const char *url,

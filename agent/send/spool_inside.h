@@ -2,7 +2,7 @@
 #ifndef SEND_SPOOL_INSIDE_H
 #define SEND_SPOOL_INSIDE_H
 
-/* What writing and reading a spool share. */
+/* What writing, reading and tidying a spool share. */
 
 #include "agent/send/spool.h"
 
@@ -26,5 +26,10 @@ struct send_spool {
 #define SPOOL_NAME_SIZE (sizeof("0000000000000000-" SPOOL_SUFFIX) + SEND_KEY_SIZE)
 
 void send_spool_name(const struct send_batch *batch, const char *suffix, char name[static SPOOL_NAME_SIZE]);
+
+bool send_spool_ends_with(const char *name, const char *suffix);
+
+/* Opens and locks the folder of @spool's destination, which is there: NULL, or why not. */
+const char *send_spool_take(struct send_spool *spool, int parent);
 
 #endif

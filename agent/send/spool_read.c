@@ -138,7 +138,7 @@ int send_spool_read(struct send_spool *spool, const struct send_batch *batch, vo
 
 /* ---- recovering ---------------------------------------------------------- */
 
-static bool ends_with(const char *name, const char *suffix)
+bool send_spool_ends_with(const char *name, const char *suffix)
 {
         size_t len = strlen(name), n = strlen(suffix);
 
@@ -195,11 +195,11 @@ static int recover_entry(struct send_spool *spool, const char *name, struct send
 {
         if (strcmp(name, SPOOL_LOCK) == 0 || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
                 return 0;
-        if (ends_with(name, SPOOL_TEMPORARY)) {
+        if (send_spool_ends_with(name, SPOOL_TEMPORARY)) {
                 unlinkat(spool->directory, name, 0);
                 return 0;
         }
-        if (ends_with(name, SPOOL_ASIDE)) {
+        if (send_spool_ends_with(name, SPOOL_ASIDE)) {
                 if (!count_aside(spool, name))
                         unlinkat(spool->directory, name, 0);
                 return 0;

@@ -208,6 +208,14 @@ static int open_all(struct destinations *d, const struct destination_options *op
         return r;
 }
 
+static void on_left(void *ctx, const char *folder, uint64_t batches)
+{
+        const char *const *spool = ctx;
+
+        say("%s/%s: %llu batch%s for a collector that is not named any more; they are deleted when too old for it", *spool,
+            folder, (unsigned long long)batches, batches == 1 ? "" : "es");
+}
+
 /* "A and B" */
 static char *describe(const struct destinations *d)
 {
@@ -226,6 +234,9 @@ int destinations_open(const struct destination_options *options, const struct us
         int r = d ? open_all(d, options, usage) : say_error("out of memory");
 
         if (r < 0) {
+                const char *spool = options->spool;
+                if (spool)
+                        send_spool_tidy(spool, on_left, &spool);
                 d->described = describe(d);
                 r = d->described ? -1 : say_error("out of memory");
         }
