@@ -16,7 +16,7 @@ import time
 
 from . import Unavailable, images
 
-START_SECONDS = 20
+START_SECONDS = 90
 ENVIRONMENT = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1", "PATH": "/usr/local/bin:/usr/bin:/bin"}
 ENTER = pathlib.Path(__file__).with_name("enter.py")
 

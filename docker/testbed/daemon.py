@@ -16,8 +16,8 @@ import time
 
 from . import Unavailable
 
-START_SECONDS = 30
-STOP_SECONDS = 20
+START_SECONDS = 120
+STOP_SECONDS = 60
 
 
 class Docker:

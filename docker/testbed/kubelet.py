@@ -24,7 +24,7 @@ from . import Unavailable, images, tools
 from .containers import ENVIRONMENT
 from .daemon import stop
 
-START_SECONDS = 30
+START_SECONDS = 120
 PAUSE = "podflame.test/pause:1"
 
 NEEDED = r"\./(bin|sbin|lib|lib64|usr/(s?bin/(python3[.0-9]*|sh|dash|sleep)|lib/python3.*|lib/[^/]*-linux-gnu/[^/]*|lib64/.*))$"

@@ -17,7 +17,7 @@ import sys
 import tempfile
 
 import manifests
-from program import eventually
+from program import MARGIN_SECONDS, eventually
 from skips import must_skip
 from testbed import PROJECT, images
 
@@ -208,7 +208,7 @@ class Containerd:
     def __exit__(self, *_):
         subprocess.run([*self.ctr, "task", "kill", "--signal", "KILL", self.name], capture_output=True)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(20)
+            self.process.wait(MARGIN_SECONDS)
         self.process.kill()
         self.process.wait()
         self.stack.close()

@@ -13,7 +13,7 @@ import pytest
 
 import interpreters
 from interpreters import BARE_BOOKWORM, BOOKWORM
-from program import PODFLAME, podflame
+from program import MARGIN_SECONDS, PODFLAME, podflame
 
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 WITHOUT_PTRACE = ["setpriv", "--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace"]
@@ -186,4 +186,4 @@ def test_broken_pipe_is_no_crash(start):
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stdout.close()
         time.sleep(0.1)
-        assert process.wait(30) in (1, -signal.SIGPIPE), process.stderr.read()
+        assert process.wait(MARGIN_SECONDS) in (1, -signal.SIGPIPE), process.stderr.read()

@@ -14,7 +14,7 @@ import pytest
 
 import browser
 import profiles
-from program import PODFLAME, podflame
+from program import MARGIN_SECONDS, PODFLAME, podflame
 from skips import must_skip
 
 PASS, REGRESSION, INVALID, INCONCLUSIVE = 0, 1, 2, 3
@@ -292,7 +292,7 @@ def test_jobs_may_save_at_once(tmp_path, same):
     command = [PODFLAME, "check", "--baseline-dir", tmp_path / "d", "--new", same, "--save", "--keep", "100"]
     jobs = [subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(8)]
     for job in jobs:
-        assert job.wait(30) in (PASS, INVALID)
+        assert job.wait(MARGIN_SECONDS) in (PASS, INVALID)
     assert stored(tmp_path / "d", "main") == ["%08d.otlp.json.gz" % i for i in range(1, 9)]
 
 

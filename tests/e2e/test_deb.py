@@ -11,7 +11,7 @@ import pytest
 
 from collector import Collector
 from interpreters import BARE_BOOKWORM
-from program import eventually
+from program import MARGIN_SECONDS, eventually
 from skips import must_skip
 from testbed import PROJECT, Unavailable, images
 
@@ -131,5 +131,5 @@ def check_agent(root, target, tmp_path):
             eventually(lambda: collector.series_of(target), 60, "the agent's profiles arrive")
         finally:
             process.terminate()
-            output = process.communicate(timeout=20)[0]
+            output = process.communicate(timeout=MARGIN_SECONDS)[0]
     assert process.returncode == 0, output

@@ -13,7 +13,7 @@ import faults
 from collector import agent, silent_port
 from faults import CLOSING, CUT, HOLD, OK, PARTIAL, RESET, TRUNCATED, Server, busy_for, busy_until, refusal, script
 from interpreters import BARE_BOOKWORM
-from program import eventually
+from program import MARGIN_SECONDS, eventually
 
 # All threads, so that every window has samples however crowded the machine is.
 OPTIONS = ("--window", "1s", "--rate", 20, "--mode", "wall")
@@ -107,7 +107,7 @@ def test_killed_before_the_answer(target, tmp_path):
             first = len(server.requests)
             server.policy = lambda request, n: OK if n <= first + i else HOLD
             with spooling(tmp_path / "agent", server, tmp_path / "spool") as pusher:
-                assert server.held.wait(30), pusher.stderr
+                assert server.held.wait(MARGIN_SECONDS), pusher.stderr
                 pusher.process.kill()
                 pusher.process.wait()
         held = [request.key for request in server.requests if request.answer is HOLD]
@@ -195,7 +195,7 @@ def test_wrong_credentials_wait_on_disk(target, tmp_path):
 def test_stalling_collector_holds_nothing_up(target, tmp_path):
     spool = tmp_path / "spool"
     with Server(script(HOLD)) as server, spooling(tmp_path / "agent", server, spool) as pusher:
-        assert server.held.wait(30), pusher.stderr
+        assert server.held.wait(MARGIN_SECONDS), pusher.stderr
         eventually(lambda: len(batches_in(spool)) >= 4, 30, "it goes on sampling")
         begin = time.monotonic()
         assert pusher.interrupt() == 0, pusher.stderr
@@ -228,7 +228,7 @@ def test_full_disk_leaves_memory(target, tmp_path):
             server.policy = script(OK)
             eventually(lambda: not batches_in(spool) & on_disk, 2 * BACKOFF_SECONDS, "all is sent")
             server.policy = script(HOLD)
-            assert server.held.wait(10)
+            assert server.held.wait(MARGIN_SECONDS)
             (spool / "more").write_bytes(b"")
             with open(spool / "more", "wb", buffering=0) as more, contextlib.suppress(OSError):
                 while more.write(b"x" * 4096):
@@ -249,7 +249,7 @@ def test_full_disk_leaves_memory(target, tmp_path):
 def test_spool_that_cannot_be_used_is_refused(tmp_path):
     def refused(spool, *reasons):
         with agent(tmp_path / "second", server.url, *OPTIONS, "--spool", spool) as pusher:
-            assert pusher.process.wait(20) == 1
+            assert pusher.process.wait(MARGIN_SECONDS) == 1
             assert all(reason in pusher.stderr for reason in reasons), pusher.stderr
 
     (tmp_path / "file").write_text("")

@@ -14,7 +14,7 @@ import pytest
 
 import truth
 from interpreters import ON_HOST, VERSIONS, Case
-from program import Background, eventually, podflame
+from program import MARGIN_SECONDS, Background, eventually, podflame
 from testbed import PROJECT
 
 # One case a minor version from 3.9 on.
@@ -201,7 +201,7 @@ def test_signals_arrive(tmp_path, options):
                 eventually(lambda: not is_pending(target.pid), 2, "the signal is delivered")
                 time.sleep(0.01)
             target.terminate()
-            assert target.wait(10) == 50
+            assert target.wait(MARGIN_SECONDS) == 50
 
 
 # ---- what can be missing ------------------------------------------------------------

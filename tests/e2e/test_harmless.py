@@ -63,4 +63,4 @@ def test_killed_recorder_leaves_the_target_running(start, tmp_path):
     before = target.cpu_seconds()
     truth.assert_shares(truth.leaves(truth.parse_folded(podflame(
         "record", "-p", target.pid, "-d", 1, "-r", 1000).stdout)), truth.SPLIT)
-    assert target.cpu_seconds() - before > 0.2
+    assert target.cpu_seconds() > before + 0.05

@@ -86,9 +86,12 @@ def ready():
     sys.stdout.write("ready\\n")
     sys.stdout.flush()
 """
+# Seconds of CPU time: on a crowded machine a program waits for its turn as long as whoever looks at it.
 BUSY = """
-def work(end):
-    while time.time() < end:
+clock = getattr(time, "process_time", None) or time.clock
+def work(seconds):
+    end = clock() + seconds
+    while clock() < end:
         for i in range(1000):
             pass
 """
@@ -215,7 +218,7 @@ def test_unsupported_abi(pyflame):
 @ON_ONE
 @pytest.mark.parametrize("option", ["-x", "--exclude-idle"])
 def test_exclude_idle(pyflame, target, script, python, option):
-    halves = script(READY + BUSY + "ready()\nwhile True:\n    work(time.time() + 0.02)\n    time.sleep(0.02)\n")
+    halves = script(READY + BUSY + "ready()\nwhile True:\n    work(0.02)\n    time.sleep(0.02)\n")
     pid = target(python, halves).pid
     idle = pyflame("-p", pid)
     assert 20 < int(IDLE.match(idle.stdout)[1]) < 80
@@ -243,7 +246,7 @@ def test_utf8_output(pyflame, target, script, python):
 def test_exit_early(pyflame, target, python):
     done = pyflame("-s", "10", "-p", target(python, TARGETS / "exits.py", "1.2").pid)
     clean(done, idle=True)
-    assert done.seconds < 5
+    assert done.seconds < 8
 
 
 def test_sample_not_python(pyflame):
@@ -258,7 +261,7 @@ def test_sample_not_python(pyflame):
 def test_trace(pyflame, script, python, force_abi, threads):
     options = ["--abi", "%d%d" % python.version] if force_abi else []
     options += ["--threads"] if threads else []
-    done = pyflame(*options, "-t", *python.command, script(BUSY + "work(time.time() + 0.4)\n"))
+    done = pyflame(*options, "-t", *python.command, script(BUSY + "work(1)\n"))
     stacks = clean(done, idle=True)
     assert sum(count for stack, count in stacks.items() if ":work:" in stack) > 10
 
@@ -319,7 +322,7 @@ def test_include_ts(pyflame, target, python):
 
 @ON_ONE
 def test_include_ts_exclude_idle(pyflame, target, script, python):
-    halves = script(READY + BUSY + "ready()\nwhile True:\n    work(time.time() + 0.02)\n    time.sleep(0.02)\n")
+    halves = script(READY + BUSY + "ready()\nwhile True:\n    work(0.02)\n    time.sleep(0.02)\n")
     seen = moments(pyflame("--flamechart", "-x", "-s", "0.5", "-p", target(python, halves).pid))
     assert all(MOMENT.fullmatch(stack) for _, stack in seen)
 
@@ -333,7 +336,7 @@ def test_version(pyflame, flag):
 
 FORKER = BUSY + """
 depth = int(sys.argv[1])
-work(time.time() + 0.15)
+work(0.15)
 if depth > 0:
     pid = os.fork()
     if pid == 0:
@@ -447,14 +450,14 @@ def test_container_from_outside_as_the_same_user(docker, pyflame, program):
 @ON_ONE
 @pytest.mark.parametrize("code, status", [("sys.exit(3)", 3), ("os.kill(os.getpid(), 9)", 137), ("pass", 0)])
 def test_status_of_the_command(pyflame, script, python, code, status):
-    done = pyflame("-t", *python.command, script(BUSY + "work(time.time() + 0.2)\n" + code + "\n"))
+    done = pyflame("-t", *python.command, script(BUSY + "work(1)\n" + code + "\n"))
     assert done.returncode == status
     assert ":work:" in done.stdout
 
 
 @ON_ONE
 def test_seconds_do_not_limit_a_command(pyflame, script, python):
-    done = pyflame("-s", "0", "-t", *python.command, script(BUSY + "work(time.time() + 0.5)\n"))
+    done = pyflame("-s", "0", "-t", *python.command, script(BUSY + "work(0.5)\n"))
     assert sum(clean(done, idle=True).values()) > 20
 
 
@@ -495,8 +498,8 @@ def test_signals_reach_the_target(pyflame, target, script, program, python):
         for _ in range(20):
             process.send_signal(signal.SIGUSR1)
             time.sleep(0.05)
-        assert process.wait(10) == 20
-        out, err = profiler.communicate(timeout=10)
+        assert process.wait(MARGIN_SECONDS) == 20
+        out, err = profiler.communicate(timeout=MARGIN_SECONDS)
     assert (profiler.returncode, err) == (0, b"") and out
 
 
@@ -505,9 +508,9 @@ def test_signals_reach_the_target(pyflame, target, script, program, python):
 def test_told_to_stop_it_prints(target, program, python, number):
     process = target(python, TARGETS / "path.py")
     with subprocess.Popen([program, "-p", str(process.pid), "-s", "60"], stdout=subprocess.PIPE) as profiler:
-        time.sleep(0.5)
+        time.sleep(1.5)  # it samples by now
         profiler.send_signal(number)
-        out, _ = profiler.communicate(timeout=5)
+        out, _ = profiler.communicate(timeout=MARGIN_SECONDS)
     assert profiler.returncode == 0
     assert b"path.py:main:" in out
     assert process.poll() is None
@@ -528,10 +531,10 @@ def test_killed_target(target, program, python):
     process = target(python, TARGETS / "path.py")
     with subprocess.Popen([program, "-p", str(process.pid), "-s", "60"], stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE) as profiler:
-        time.sleep(0.4)
+        time.sleep(1.5)  # it samples by now
         process.kill()
         process.wait()
-        out, err = profiler.communicate(timeout=5)
+        out, err = profiler.communicate(timeout=MARGIN_SECONDS)
     assert (profiler.returncode, err) == (0, b"") and b"path.py:main:" in out
 
 

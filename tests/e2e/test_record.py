@@ -14,7 +14,7 @@ import browser
 import program
 import truth
 from interpreters import BARE_BOOKWORM, BOOKWORM, CONTAINED, EVERYWHERE, VERSIONS
-from program import Background, eventually, podflame, record
+from program import MARGIN_SECONDS, Background, eventually, podflame, record
 from testbed import PROJECT
 
 PATH = ["<module>", "main", "a", "b", "c", "d", "leaf"]
@@ -236,7 +236,7 @@ def test_late_ticks_do_not_distort_the_shares(start, tmp_path):
         recording.process.send_signal(signal.SIGSTOP)
         time.sleep(0.8)
         recording.process.send_signal(signal.SIGCONT)
-        assert recording.process.wait(30) == 0, recording.stderr
+        assert recording.process.wait(MARGIN_SECONDS) == 0, recording.stderr
         truth.assert_shares(truth.leaves(truth.parse_folded(recording.stdout)), truth.SPLIT)
 
 
@@ -245,10 +245,10 @@ def test_target_that_ends_meanwhile(start, tmp_path, way):
     target = start(BARE_BOOKWORM, "exits.py", 1.5, way)
     done = podflame("record", "-p", target.pid, "-d", 20, "-r", 1000)
     assert done.returncode == 0, done.stderr
-    assert done.seconds < 5
+    assert done.seconds < 15
     stacks = truth.parse_folded(done.stdout)
     working = sum(count for frames, count in stacks if "work" in truth.names(frames))
-    assert working > 0.95 * truth.total(stacks) > 200
+    assert working > 0.95 * truth.total(stacks) > 100
     eventually(lambda: not target.alive(), 5, "the target ends")
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import truth
 from interpreters import BARE_BOOKWORM, BOOKWORM, ON_HOST, Case
-from program import PODFLAME, Background, eventually, podflame
+from program import MARGIN_SECONDS, PODFLAME, Background, eventually, podflame
 from terminal import Terminal
 from test_bad_input import refused
 
@@ -129,7 +129,7 @@ def test_reader_that_goes_away(start):
                           stderr=subprocess.PIPE, text=True) as process:
         process.stdout.readline()
         process.stdout.close()
-        assert process.wait(10) == 1
+        assert process.wait(MARGIN_SECONDS) == 1
         assert "Broken pipe" in process.stderr.read()
 
 

@@ -67,15 +67,18 @@ static struct profile *make_profile(size_t stacks, const char *padding)
 
 /* ---- OTLP ---------------------------------------------------------------- */
 
-/* How often all bodies together say @text; none is beyond the bound. */
+/*
+ * How often all bodies together say @text; none is beyond the bound. No strstr():
+ * the address sanitizer's looks at all of the body in every call.
+ */
 static size_t occurrences(const struct bodies *bodies, const char *text)
 {
         size_t n = 0;
 
         for (size_t i = 0; i < bodies->n; i++) {
                 cr_assert_leq(bodies->items[i].len, 16 << 20);
-                for (const char *at = bodies->items[i].text; (at = strstr(at, text)); at++)
-                        n++;
+                for (const char *at = bodies->items[i].text; *at; at++)
+                        n += *at == *text && strncmp(at, text, strlen(text)) == 0;
         }
         return n;
 }
