@@ -236,14 +236,16 @@ bench: all build/bench-driver ## podflame side by side with its peers: 20 minute
 	$(Q)$(PYTHON) tests/bench/bench.py
 
 # tests/fuzz/NAME.c: a harness of libFuzzer, linked with the room that it is for and those below.
-fuzz_elfsym    := elfsym
-fuzz_otlp_read := format
-fuzz_pystack   := pystack
-fuzz_recording := pystack
-seeds_elfsym    = $(B)/tests/fuzz/elfsym.o
-seeds_otlp_read = tests/fuzz/otlp_read.json
-seeds_pystack   = tests/fuzz/pystack.c
-seeds_recording = tests/fixtures/recordings/debian-3.13.txt
+fuzz_elfsym      := elfsym
+fuzz_format_read := format
+fuzz_otlp_read   := format
+fuzz_pystack     := pystack
+fuzz_recording   := pystack
+seeds_elfsym      = $(B)/tests/fuzz/elfsym.o
+seeds_format_read = tests/fuzz/format_read.folded tests/fuzz/format_read.pb
+seeds_otlp_read   = tests/fuzz/otlp_read.json
+seeds_pystack     = tests/fuzz/pystack.c
+seeds_recording   = tests/fixtures/recordings/debian-3.13.txt
 fuzz_names     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
 fuzz_packages  := clang libclang-rt-14-dev
 fuzz_sanitize  := fuzzer-no-link,address,undefined
