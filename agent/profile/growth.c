@@ -2,7 +2,7 @@
 /*
  * Where growth went through. Of all stacks with the function, those that begin alike
  * are followed from the root: as long as one next function has nearly all of the
- * growth, it is on the path.
+ * growth, it is on the path. And whose self time it is: that of the leaves.
  */
 #include "inside.h"
 
@@ -19,6 +19,29 @@ struct way {
         size_t n;
         double *gains; /* by function: the growth that it would lead through */
 };
+
+static int way_init(struct way *way, const struct profile_comparison *comparison)
+{
+        *way = (struct way){
+                .comparison = comparison,
+                .stacks = calloc(profile_stacks(comparison->stacks) + 1, sizeof(*way->stacks)),
+                .gains = calloc(profile_functions(comparison->stacks) + 1, sizeof(*way->gains)),
+        };
+        return way->stacks && way->gains ? 0 : -ENOMEM;
+}
+
+static void way_deinit(struct way *way)
+{
+        free(way->stacks);
+        free(way->gains);
+}
+
+static profile_id leaf_of(const struct way *way, profile_id stack)
+{
+        size_t n;
+
+        return profile_frame(way->comparison->stacks, profile_stack(way->comparison->stacks, stack, &n)[0])->function;
+}
 
 /* At @depth from the root; 0: the stack ends before. */
 static profile_id function_at(const struct way *way, profile_id stack, size_t depth)
@@ -121,17 +144,45 @@ static int follow(struct way *way, double growth, profile_id **ret, size_t *ret_
 int profile_growth_path(const struct profile_comparison *comparison, profile_id function,
                         enum profile_measure measure, profile_id **ret, size_t *ret_n)
 {
-        struct way way = {.comparison = comparison};
-        int r = -ENOMEM;
+        struct way way;
+        int r = way_init(&way, comparison);
 
-        way.stacks = calloc(profile_stacks(comparison->stacks) + 1, sizeof(*way.stacks));
-        way.gains = calloc(profile_functions(comparison->stacks) + 1, sizeof(*way.gains));
-        if (way.stacks && way.gains) {
+        if (r == 0) {
                 double growth = begin(&way, function, measure);
 
                 r = follow(&way, growth, ret, ret_n);
         }
-        free(way.stacks);
-        free(way.gains);
+        way_deinit(&way);
+        return r;
+}
+
+/* The one of @leaves with the largest gain, if all of them together have most of @growth. */
+static profile_id choose_leaf(const struct way *way, double growth, const profile_id *leaves, size_t n)
+{
+        profile_id best = 0;
+        double sum = 0;
+
+        for (size_t i = 0; i < n; i++) {
+                sum += way->gains[leaves[i]];
+                if (best == 0 || way->gains[leaves[i]] > way->gains[best])
+                        best = leaves[i];
+        }
+        return growth > 0 && sum >= MOST * growth ? best : 0;
+}
+
+int profile_growth_leaf(const struct profile_comparison *comparison, profile_id function, const profile_id *leaves,
+                        size_t n, profile_id *ret)
+{
+        struct way way;
+        int r = way_init(&way, comparison);
+
+        if (r == 0) {
+                double growth = begin(&way, function, PROFILE_TOTAL);
+
+                for (size_t i = 0; i < way.n; i++)
+                        way.gains[leaf_of(&way, way.stacks[i])] += gain_of(&way, way.stacks[i]);
+                *ret = choose_leaf(&way, growth, leaves, n);
+        }
+        way_deinit(&way);
         return r;
 }

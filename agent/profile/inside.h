@@ -78,4 +78,14 @@ int profile_try_thread(struct profile *p, uint64_t tid, const char *name, profil
 
 void profile_attributes_deinit(struct profile *p);
 
+/*
+ * Which of @leaves has most of what @function grew in all, if they together have
+ * nearly all of it; 0: they have not.
+ */
+int profile_growth_leaf(const struct profile_comparison *comparison, profile_id function, const profile_id *leaves,
+                        size_t n, profile_id *ret);
+
+/* Fills the causes of what @comparison calls a regression, those that grew most first. -ENOMEM. */
+int profile_find_causes(const struct profile_comparison *comparison, struct profile_judgement *judgement);
+
 #endif

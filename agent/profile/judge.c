@@ -10,9 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Regressions whose causes are looked for: people read fewer. */
-#define CAUSES_MAX 64
-
 static const char *const names[] = {
         [PROFILE_PASS] = "pass",
         [PROFILE_REGRESSION] = "regression",
@@ -23,80 +20,6 @@ static const char *const names[] = {
 const char *profile_verdict_name(enum profile_verdict verdict)
 {
         return names[verdict];
-}
-
-/* ---- causes ------------------------------------------------------------------- */
-
-static bool leads_through(const struct profile_cause *cause, profile_id function)
-{
-        for (size_t i = 0; i < cause->path_n; i++)
-                if (cause->path[i] == function)
-                        return true;
-        return false;
-}
-
-/* A function whose callers share its growth has it as the end of its path. */
-static int find_cause(const struct profile_comparison *c, const struct profile_compared *row,
-                      enum profile_measure measure, struct profile_cause *ret)
-{
-        struct profile_cause cause = {.function = row, .measure = measure, .regressions = 1};
-        int r = profile_growth_path(c, row->function, measure, &cause.path, &cause.path_n);
-
-        if (r == 0 && !leads_through(&cause, row->function)) {
-                profile_id *longer = reallocarray(cause.path, cause.path_n + 1, sizeof(*longer));
-
-                if (longer) {
-                        longer[cause.path_n++] = row->function;
-                        cause.path = longer;
-                        cause.scattered = true;
-                } else {
-                        free(cause.path);
-                        r = -ENOMEM;
-                }
-        }
-        if (r == 0)
-                *ret = cause;
-        return r;
-}
-
-static bool same_path(const struct profile_cause *a, const struct profile_cause *b)
-{
-        return a->path_n == b->path_n && memcmp(a->path, b->path, a->path_n * sizeof(*a->path)) == 0;
-}
-
-/* The function that is named is the innermost regression on the path. */
-static void join(struct profile_cause *known, const struct profile_cause *cause)
-{
-        size_t at = 0, known_at = 0;
-
-        for (size_t i = 0; i < known->path_n; i++) {
-                at = known->path[i] == cause->function->function ? i : at;
-                known_at = known->path[i] == known->function->function ? i : known_at;
-        }
-        if (at > known_at) {
-                known->function = cause->function;
-                known->measure = cause->measure;
-        }
-        known->regressions++;
-}
-
-static int add_cause(const struct profile_comparison *c, const struct profile_compared *row,
-                     enum profile_measure measure, struct profile_judgement *judgement)
-{
-        struct profile_cause cause;
-        int r = find_cause(c, row, measure, &cause);
-
-        if (r < 0)
-                return r;
-        for (size_t i = 0; i < judgement->causes_n; i++) {
-                if (!same_path(&judgement->causes[i], &cause))
-                        continue;
-                join(&judgement->causes[i], &cause);
-                free(cause.path);
-                return 0;
-        }
-        judgement->causes[judgement->causes_n++] = cause;
-        return 0;
 }
 
 /* ---- what would have been found ---------------------------------------------------- */
@@ -132,22 +55,18 @@ static enum profile_verdict decide(const struct profile_comparison *c, const str
 int profile_judge(const struct profile_comparison *comparison, struct profile_judgement *ret)
 {
         struct profile_judgement judgement = {.more = 1};
-        int r = 0;
 
-        judgement.causes = calloc(CAUSES_MAX, sizeof(*judgement.causes));
-        if (!judgement.causes)
-                return -ENOMEM;
-        for (size_t i = 0; r == 0 && i < comparison->n; i++) {
+        for (size_t i = 0; i < comparison->n; i++) {
                 const struct profile_compared *row = &comparison->functions[i];
 
                 if (row->allowed)
                         continue;
                 look_for_weakness(row, &judgement);
                 judgement.regressions += row->by[PROFILE_SELF].regression || row->by[PROFILE_TOTAL].regression;
-                for (int measure = 0; r == 0 && measure < PROFILE_MEASURES; measure++)
-                        if (row->by[measure].regression && judgement.causes_n < CAUSES_MAX)
-                                r = add_cause(comparison, row, (enum profile_measure)measure, &judgement);
         }
+
+        int r = profile_find_causes(comparison, &judgement);
+
         if (r < 0) {
                 profile_judgement_deinit(&judgement);
                 return r;

@@ -432,7 +432,7 @@ def test_docutils_made_slower_is_named(tmp_path):
     states.write_text(source.replace(SLOWED, WASTE % 20000))
     subprocess.run(build(changed), check=True, stdout=subprocess.DEVNULL)  # compiles it
     files = {"base": [], "new": []}
-    for i in range(3):
+    for i in range(4):
         files["base"].append(record_docutils(tmp_path / ("base%d" % i), tmp_path))
         files["new"].append(record_docutils(tmp_path / ("new%d" % i), changed))
     done = podflame("check", "-f", "json", "--base", *files["base"], "--new", *files["new"])
