@@ -7,6 +7,7 @@ comparison by chance once in 16 000 (for the n in use here); the suite makes abo
 150, so about one run in a hundred raises a false alarm.
 """
 
+import functools
 import math
 from collections import Counter
 from typing import NamedTuple
@@ -21,6 +22,7 @@ class Frame(NamedTuple):
     line: int
 
 
+@functools.lru_cache(maxsize=None)  # a profile has many stacks, of few frames
 def parse_frame(text):
     """function (file.py:LINE); anything else, such as (idle), is a name alone."""
     name, found, place = text.rpartition(" (")
