@@ -59,6 +59,7 @@ struct nsutil_stat {
         pid_t ppid;
         char comm[NSUTIL_COMM_SIZE]; /* may hold any byte but NUL */
         char state;                  /* R S D Z T t X I */
+        bool ending;                 /* it has begun to exit (PF_EXITING), or has: its memory may be gone already */
         uint64_t user_ticks;         /* utime, in clock ticks */
         uint64_t system_ticks;       /* stime, in clock ticks */
         uint64_t start_time;         /* since boot, in clock ticks: with the pid, a process's identity */

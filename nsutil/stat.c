@@ -19,6 +19,7 @@
 /* Fields as proc(5) numbers them, from 1. */
 enum {
         FIELD_PPID = 4,
+        FIELD_FLAGS = 9,
         FIELD_UTIME = 14,
         FIELD_STIME = 15,
         FIELD_THREADS = 20,
@@ -27,6 +28,9 @@ enum {
         FIELD_CPU = 39,
         FIELD_N,
 };
+
+/* Of the flags, by linux/sched.h. */
+#define PF_EXITING 0x4u
 
 /* Some are negative: they come out as two's complement. */
 static bool parse_number(struct nsutil_text *text, uint64_t *ret)
@@ -74,6 +78,7 @@ int nsutil_stat_parse(const char *text, size_t len, struct nsutil_stat *ret)
 
         copy_name(name, stat.comm);
         stat.ppid = (pid_t)field[FIELD_PPID];
+        stat.ending = (field[FIELD_FLAGS] & PF_EXITING) || stat.state == 'Z' || stat.state == 'X';
         stat.user_ticks = field[FIELD_UTIME];
         stat.system_ticks = field[FIELD_STIME];
         stat.threads = (int)field[FIELD_THREADS];

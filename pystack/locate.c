@@ -205,12 +205,12 @@ static int from_nsutil(int r)
         }
 }
 
-/* A process that has ended and not been waited for: it has no memory any more. */
-static bool is_zombie(pid_t pid)
+/* It was there a moment ago: what has no memory any more must not be called no Python. */
+static bool is_ending(pid_t pid)
 {
         struct nsutil_stat stat;
 
-        return nsutil_stat_read(pid, &stat) != 0 || stat.state == 'Z' || stat.state == 'X';
+        return nsutil_stat_read(pid, &stat) != 0 || stat.ending;
 }
 
 int locate_runtime(pid_t pid, const struct pystack_reader *reader,
@@ -226,14 +226,14 @@ int locate_runtime(pid_t pid, const struct pystack_reader *reader,
         if (r == 0)
                 r = nsutil_exe(pid, exe, sizeof exe);
         r = r == 0 ? 0 : from_nsutil(r);
-        if ((r == 0 || r == PYSTACK_E_NOT_PYTHON) && maps.n == 0 && is_zombie(pid))
-                r = PYSTACK_E_GONE;
         if (r == 0) {
                 run(&search);
                 r = search.error;
         }
         if (r == 0 && !search.found)
                 r = locate_name_other(pid, &maps, search.foreign, ret_detail);
+        if (r == PYSTACK_E_NOT_PYTHON && is_ending(pid))
+                r = PYSTACK_E_GONE;
         nsutil_maps_deinit(&maps);
         return r;
 }

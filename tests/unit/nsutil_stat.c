@@ -4,6 +4,7 @@
 #include "tests/unit/support/guard.h"
 #include "tests/unit/support/suite.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -45,6 +46,24 @@ Test(nsutil_stat, known_answers)
                 cr_expect_eq(stat.start_time, 987654321);
                 cr_expect_eq(stat.start_stack, 140000000000000);
                 cr_expect_eq(stat.cpu, 3);
+        }
+}
+
+Test(nsutil_stat, one_that_ends)
+{
+        static const struct {
+                const char *state_and_flags;
+                bool ending;
+        } cases[] = { { "S 7 8 9 -1 -1 4194304", false }, { "R 7 8 9 -1 -1 4194308", true },
+                      { "Z 7 8 9 -1 -1 4227084", true }, { "Z 7 8 9 -1 -1 4194304", true } };
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+                char text[512];
+                struct nsutil_stat stat;
+
+                snprintf(text, sizeof(text), "42 (a) %s%s", cases[i].state_and_flags, strstr(NUMBERS, " 5 6 7 8 "));
+                cr_assert_eq(parse(text, strlen(text), &stat), 0);
+                cr_expect_eq(stat.ending, cases[i].ending, "%s", cases[i].state_and_flags);
         }
 }
 
