@@ -9,7 +9,7 @@ import urllib.parse
 import urllib.request
 from collections import Counter
 
-from program import Background, eventually
+from program import MARGIN_SECONDS, Background, eventually
 
 
 def free_port():
@@ -44,7 +44,7 @@ class Collector(Background):
 
     def get(self, path, **query):
         url = self.url + path + ("?" + urllib.parse.urlencode(query) if query else "")
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        with urllib.request.urlopen(url, timeout=MARGIN_SECONDS) as answer:
             return answer.read()
 
     def json(self, path, **query):

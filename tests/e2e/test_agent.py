@@ -12,7 +12,7 @@ import browser
 import truth
 from collector import Collector, agent, flatten, free_port
 from interpreters import BARE_BOOKWORM, BOOKWORM, IN_IMAGES, Case
-from program import eventually
+from program import MARGIN_SECONDS, eventually
 
 WINDOW, RATE = 1, 500
 OPTIONS = ("--window", "%ds" % WINDOW, "--rate", RATE)
@@ -100,7 +100,7 @@ def test_bad_requests_are_refused(watched):
                                ("/api/v1/tree?series=nonsense", None, 400), ("/api/v1/top?series=999999", None, 404)]:
         request = urllib.request.Request(watched.url + path, data=body, headers={"Content-Type": "application/json"})
         with pytest.raises(urllib.error.HTTPError) as refused:
-            urllib.request.urlopen(request, timeout=10)
+            urllib.request.urlopen(request, timeout=MARGIN_SECONDS)
         assert refused.value.code == status, path
     assert watched.healthy()
 

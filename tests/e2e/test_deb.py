@@ -93,7 +93,7 @@ def test_a_package_from_its_installation_to_its_purge(package, root, start, tmp_
     root.run("apt-get", "install", "-y", "--no-install-recommends", "/root/" + package.name)
     check_programs(root)
     check_doctor(root)
-    check_agent(root, start(BARE_BOOKWORM, "sleeper.py", 1), tmp_path)
+    check_agent(root, start(BARE_BOOKWORM, "sleeper.py"), tmp_path)
     leftovers = root.path / "var/lib/private/podflame-agent"
     leftovers.mkdir(parents=True)
     (leftovers / "batch").write_text("x")
@@ -126,10 +126,12 @@ def check_agent(root, target, tmp_path):
     with Collector(tmp_path) as collector:
         command = as_unit(root, "podflame-agent", "PODFLAME_COLLECTOR=" + collector.url, "PODFLAME_WINDOW=1",
                           "PODFLAME_MODE=wall")
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        said = tmp_path / "said"
+        with open(said, "wb") as out:
+            process = subprocess.Popen(command, stdout=out, stderr=out)
         try:
-            eventually(lambda: collector.series_of(target), 60, "the agent's profiles arrive")
+            eventually(lambda: collector.series_of(target), 60, said.read_text)
         finally:
             process.terminate()
-            output = process.communicate(timeout=MARGIN_SECONDS)[0]
-    assert process.returncode == 0, output
+            status = process.wait(MARGIN_SECONDS)
+    assert status == 0, said.read_text()

@@ -80,7 +80,7 @@ def test_no_impossible_stack_in_200000(start, case):
 @pytest.mark.parametrize("case", MINORS, ids=case_id)
 def test_the_end_of_a_short_process_is_not_lost(start, case):
     """At this rate stacks of 3.12 and 3.13 wait to be proved, but not those of a process that may soon end."""
-    target = start(case, "exits.py", 1.5)
+    target = start(case, "exits.py", 2)
     stacks, counters = sample("-p", target.pid, seconds=20, rate=2000)
     assert truth.total(stacks) > 50
     assert counters[4] <= 2

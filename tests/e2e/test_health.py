@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 import truth
 from collector import Collector, agent, free_port
 from interpreters import BOOKWORM
-from program import eventually, podflame
+from program import MARGIN_SECONDS, eventually, podflame
 
 WINDOW = 1
 
@@ -38,7 +38,7 @@ class Asked:
         self.running.__exit__()
 
     def get(self, path):
-        with urllib.request.urlopen("http://127.0.0.1:%d%s" % (self.port, path), timeout=10) as answer:
+        with urllib.request.urlopen("http://127.0.0.1:%d%s" % (self.port, path), timeout=MARGIN_SECONDS) as answer:
             return answer.read().decode()
 
     def status(self, path):

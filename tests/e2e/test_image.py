@@ -18,7 +18,7 @@ import truth
 from collector import free_port
 from image import BITS, Collector, Containerd, agent_in_docker, granted, knows, policies, status
 from interpreters import BOOKWORM
-from program import eventually
+from program import MARGIN_SECONDS, eventually
 from skips import must_skip
 from testbed import PROJECT, containers, images
 
@@ -197,6 +197,6 @@ def test_compose_brings_up_all_three(docker, built, tmp_path):
 def functions_at(port):
     """The functions of all series of the collector there, if it answers."""
     url = "http://127.0.0.1:%d/api/v1/top?series=all&limit=1000" % port
-    with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=10) as answer:
+    with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=MARGIN_SECONDS) as answer:
         return {f["name"] for f in json.load(answer)["functions"]}
     return set()

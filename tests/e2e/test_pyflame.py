@@ -256,7 +256,7 @@ def test_utf8_output(pyflame, target, script, python):
 
 @ON_ALL
 def test_exit_early(pyflame, target, python):
-    done = pyflame("-s", "10", "-p", target(python, TARGETS / "exits.py", "1.2").pid)
+    done = pyflame("-s", "10", "-p", target(python, TARGETS / "exits.py", "2.5").pid)
     clean(done, idle=True)
     assert done.seconds < 8
 

@@ -243,7 +243,7 @@ def test_late_ticks_do_not_distort_the_shares(start, tmp_path):
 
 @pytest.mark.parametrize("way", ["return", "exit", "abort", "kill"])
 def test_target_that_ends_meanwhile(start, tmp_path, way):
-    target = start(BARE_BOOKWORM, "exits.py", 1.5, way)
+    target = start(BARE_BOOKWORM, "exits.py", 2.5, way)
     done = podflame("record", "-p", target.pid, "-d", 20, "-r", 1000)
     assert done.returncode == 0, done.stderr
     assert done.seconds < 15

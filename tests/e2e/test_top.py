@@ -97,11 +97,11 @@ def test_signals_give_the_terminal_back(start, number):
 
 
 def test_end_of_the_process_is_said(start):
-    target = start(HOST, "exits.py", 1.0)
+    target = start(HOST, "exits.py", 3.0)
     with Terminal([PODFLAME, "top", "-p", str(target.pid), "-n", "0.2"]) as terminal:
         assert terminal.wait() == 0
         assert any("has ended" in row for row in terminal.rows()), terminal.rows()
-    done = podflame("top", "-p", start(HOST, "exits.py", 1.0).pid)
+    done = podflame("top", "-p", start(HOST, "exits.py", 3.0).pid)
     assert done.returncode == 0 and "has ended" in done.stderr
     assert tables(done.stdout)
 

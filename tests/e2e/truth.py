@@ -74,7 +74,8 @@ def assert_shares(counts, truth, of_all=0.93):
     driving loop (1.5 % measured for split.py).
     """
     counts = Counter(counts)
-    n = sum(counts[name] for name in truth)
-    assert n >= of_all * sum(counts.values()), "%s make up only %d of %s" % (list(truth), n, dict(counts))
+    n, everything = sum(counts[name] for name in truth), sum(counts.values())
+    least = of_all * everything - SIGMAS * math.sqrt(everything * of_all * (1 - of_all))
+    assert n > max(0, least), "%s make up only %d of %s" % (list(truth), n, dict(counts))
     for name, share in truth.items():
         assert_share(counts[name], n, share, name)
