@@ -30,7 +30,7 @@ static int write_cause(const struct format_comparison *c, const struct profile_c
         if (r == 0)
                 r = write_text(report_path(c->comparison, cause), out);
         if (cause->regressions > 1)
-                fprintf(out, "\n    (%zu regressions are this one)", cause->regressions);
+                fprintf(out, "\n    (%zu functions grew by this)", cause->regressions);
         return r;
 }
 

@@ -45,6 +45,12 @@ static int find_cause(const struct profile_comparison *c, const struct profile_c
         return r;
 }
 
+/* A function is counted once: one whose self time grew has been, before its total. */
+static bool counts(const struct profile_compared *row, enum profile_measure measure)
+{
+        return measure == PROFILE_SELF || !row->by[PROFILE_SELF].regression;
+}
+
 static bool same_path(const struct profile_cause *a, const struct profile_cause *b)
 {
         return a->path_n == b->path_n && memcmp(a->path, b->path, a->path_n * sizeof(*a->path)) == 0;
@@ -63,7 +69,7 @@ static void join(struct profile_cause *known, const struct profile_cause *cause)
                 known->function = cause->function;
                 known->measure = cause->measure;
         }
-        known->regressions++;
+        known->regressions += counts(cause->function, cause->measure);
 }
 
 static int add_cause(const struct profile_comparison *c, const struct profile_compared *row,
@@ -109,7 +115,7 @@ static int is_explained(const struct profile_comparison *c, const struct profile
         *ret = r == 0 && leaf != 0;
         for (size_t i = 0; *ret && i < judgement->causes_n; i++)
                 if (judgement->causes[i].measure == PROFILE_SELF && judgement->causes[i].function->function == leaf)
-                        judgement->causes[i].regressions++;
+                        judgement->causes[i].regressions += counts(row, PROFILE_TOTAL);
         return r;
 }
 

@@ -105,7 +105,7 @@ struct profile_cause {
         bool scattered; /* several ways lead from the path to its last function */
         const struct profile_compared *function; /* the one that grew most */
         enum profile_measure measure;
-        size_t regressions; /* that have this cause */
+        size_t regressions; /* functions that have this cause */
 };
 
 /* Seconds a unit of work, run by run: for a fixed number of units a run. */
