@@ -206,7 +206,7 @@ test: test-deps ## all tests: units, then end to end with real interpreters, con
 	$(Q)$(MAKE) --no-print-directory e2e
 
 # Most of a test's time is waiting for a recording to end, so several share a CPU.
-E2E_JOBS ?= $(shell expr $$(nproc) \* 2 + 1)
+E2E_JOBS ?= $(shell expr $$(nproc) \* 2)
 
 .PHONY: e2e
 e2e: all ## end-to-end tests only: pytest's options in PYTEST, processes in E2E_JOBS

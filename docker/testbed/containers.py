@@ -31,13 +31,19 @@ class Program:
     def host_pids(self):
         return [self.pid]
 
+    def state(self):
+        """The letter of its main thread; X if it is not there."""
+        try:
+            return pathlib.Path("/proc/%d/stat" % self.pid).read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            return "X"
+
     def alive(self):
         """Whether the program is there and is no zombie."""
-        try:
-            stat = pathlib.Path("/proc/%d/stat" % self.pid).read_text()
-        except OSError:
-            return False
-        return stat.rpartition(")")[2].split()[0] not in "ZX"
+        return self.state() not in "ZX"
+
+    def sleeps(self):
+        return self.state() == "S"
 
     def cpu_seconds(self):
         """CPU time of the program's process so far."""

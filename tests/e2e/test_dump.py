@@ -51,7 +51,7 @@ def test_all_threads_with_names(start, case):
     assert len(threads) == 5
     for name, place in places.items():
         expected = {"busy": "spin", "idle": "rest"}.get(name.partition("-")[0], "wait")
-        assert expected in place, places
+        assert expected in place, (name, place)
     assert {"busy-0", "busy-1", "idle-0", "idle-1"} < set(places)
 
 

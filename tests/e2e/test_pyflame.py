@@ -383,7 +383,7 @@ HEADER = re.compile(r"\d+(\*?):")
 @ON_ALL
 def test_thread_dump(pyflame, target, python):
     pid = target(python, TARGETS / "threads.py", 0, 1, 3).pid
-    time.sleep(0.1)  # until the main thread, which has just said that it is ready, sleeps
+    time.sleep(0.5)  # until the main thread, which has just said that it is ready, sleeps
     done = pyflame("-d", "-p", pid)
     assert done.returncode == 0 and done.stderr == ""
     parts = [part.splitlines() for part in done.stdout.split("\n\n")]

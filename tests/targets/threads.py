@@ -13,6 +13,8 @@ import target
 
 PR_SET_NAME = 15
 
+begun = []
+
 
 def name_thread():
     name = threading.current_thread().name.encode("ascii")
@@ -31,10 +33,12 @@ def rest():
 
 def work(function):
     name_thread()
+    begun.append(function)
     function()
 
 
-def wait(running):
+def wait():
+    running = target.start()
     while running():
         time.sleep(0.2)
 
@@ -46,7 +50,10 @@ def main():
             thread = threading.Thread(target=work, args=(function,), name="%s-%d" % (kind, i))
             thread.daemon = True
             thread.start()
-    wait(target.start())
+    while len(begun) < sum(count for _, _, count in kinds):
+        time.sleep(0.01)
+    time.sleep(0.1)  # from there to where they stay it is a step
+    wait()
 
 
 main()
