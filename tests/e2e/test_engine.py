@@ -79,11 +79,12 @@ def test_no_impossible_stack_in_200000(start, case):
 
 @pytest.mark.parametrize("case", MINORS, ids=case_id)
 def test_the_end_of_a_short_process_is_not_lost(start, case):
-    """At this rate stacks of 3.12 and 3.13 wait to be proved, but not those of a process that may soon end."""
+    """At this rate stacks of 3.12 and 3.13 wait to be proved: 8 ms at most, and a 256th of what was sampled."""
     target = start(case, "exits.py", 2)
-    stacks, counters = sample("-p", target.pid, seconds=20, rate=2000)
+    rate = 2000
+    stacks, counters = sample("-p", target.pid, seconds=20, rate=rate)
     assert truth.total(stacks) > 50
-    assert counters[4] <= 2
+    assert counters[4] <= 2 + min(0.008 * rate, truth.total(stacks) / 256)
 
 
 @pytest.mark.parametrize("options", ["--engine timer", "--engine blocking", "-m wall", "-m gil", "-m gil --blocking"])
