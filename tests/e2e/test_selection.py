@@ -2,6 +2,7 @@
 """Which processes: --select, --drop, --rules and --min-age, in ps and in the agent."""
 
 import json
+import secrets
 import signal
 import time
 
@@ -77,10 +78,11 @@ def test_wrong_rules_are_refused(command, options, word, tmp_path):
 
 
 def test_agent_samples_only_what_is_selected(start, tmp_path):
-    chosen, dropped = start(BOOKWORM, "split.py", labels=["app=web"]), start(BOOKWORM, "split.py", labels=["app=db"])
+    key = "app-" + secrets.token_hex(4)  # other tests' containers have labels, too
+    chosen, dropped = [start(BOOKWORM, "split.py", labels=["%s=%s" % (key, value)]) for value in ("web", "db")]
     with Collector(tmp_path / "collector") as collector, \
-            agent(tmp_path / "agent", collector.url, *OPTIONS, "--select", "label=app=*", "--drop", "label=app=db",
-                  "--label", "deployment.environment=test") as pusher:
+            agent(tmp_path / "agent", collector.url, *OPTIONS, "--select", "label=%s=*" % key,
+                  "--drop", "label=%s=db" % key, "--label", "deployment.environment=test") as pusher:
         series = eventually(lambda: collector.series_of(chosen), SECONDS, lambda: pusher.stderr)
         samples = series["samples"]
         eventually(lambda: collector.series_of(chosen)["samples"] > samples, SECONDS, "the next window")
