@@ -4,6 +4,7 @@
  * go, samples them all, and pushes a profile of each service of each container
  * every window.
  */
+#include "clock.h"
 #include "command.h"
 #include "commands.h"
 #include "say.h"
@@ -17,7 +18,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 /* After a signal, the collector is given this long to take what waits. */
@@ -39,10 +39,7 @@ struct agent {
 
 static uint64_t now_ms(void)
 {
-        struct timespec time;
-
-        clock_gettime(CLOCK_MONOTONIC, &time);
-        return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
+        return clock_ns(CLOCK_MONOTONIC) / 1000000;
 }
 
 static void end_window(struct agent *agent)

@@ -6,6 +6,7 @@
  * never stopped, its signals stay its own, and a slow reader of our output holds
  * up nobody. What was sampled is printed whatever ends it.
  */
+#include "clock.h"
 #include "command.h"
 #include "say.h"
 #include "signals.h"
@@ -48,14 +49,6 @@ struct session {
         bool printed;     /* a thread's dump */
         bool over;
 };
-
-static uint64_t clock_ns(clockid_t clock)
-{
-        struct timespec time;
-
-        clock_gettime(clock, &time);
-        return (uint64_t)time.tv_sec * NS_PER_S + (uint64_t)time.tv_nsec;
-}
 
 /* ---- what can go wrong ------------------------------------------------------------------ */
 

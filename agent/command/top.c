@@ -3,6 +3,7 @@
  * podflame top: the functions that take the time of a TARGET's processes, now and
  * since the beginning: on the whole terminal, or as one table after another.
  */
+#include "clock.h"
 #include "command.h"
 #include "commands.h"
 #include "finding.h"
@@ -19,7 +20,6 @@
 #include <math.h>
 #include <poll.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 struct top_config {
@@ -82,14 +82,6 @@ struct top {
         bool ending;
 };
 
-static uint64_t now_ns(void)
-{
-        struct timespec time;
-
-        clock_gettime(CLOCK_MONOTONIC, &time);
-        return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
-
 static uint64_t to_ns(double seconds)
 {
         return (uint64_t)(seconds * 1e9);
@@ -124,7 +116,7 @@ static int count(struct top *t, const struct profile *profile)
 static int turn(struct top *t)
 {
         struct profile_set set = { 0 };
-        uint64_t now = now_ns();
+        uint64_t now = clock_ns(CLOCK_MONOTONIC);
         int e = follow_take(t->follow, &set);
 
         board_turn(t->board);
@@ -146,7 +138,7 @@ static void reset(struct top *t)
         board_reset(t->board);
         t->view.counters = (struct profile_counters){ 0 };
         t->view.elapsed_ns = 0;
-        t->begin_ns = now_ns();
+        t->begin_ns = clock_ns(CLOCK_MONOTONIC);
 }
 
 static int obey(struct top *t, enum screen_key key)
@@ -177,7 +169,7 @@ static int obey_all(struct top *t)
 /* Until the interval's end, or until there is something to look for. */
 static int choose_timeout(const struct top *t)
 {
-        uint64_t now = now_ns(), end = t->turned_ns + to_ns(t->config.interval);
+        uint64_t now = clock_ns(CLOCK_MONOTONIC), end = t->turned_ns + to_ns(t->config.interval);
         int scan = follow_scan_delay_ms(t->follow);
 
         end = end < t->end_ns ? end : t->end_ns;
@@ -200,7 +192,7 @@ static int step(struct top *t)
                 e = follow_scan(t->follow);
         if (e == 0)
                 e = obey_all(t);
-        uint64_t now = now_ns();
+        uint64_t now = clock_ns(CLOCK_MONOTONIC);
         t->ending = t->ending || fds[0].revents || (fds[3].revents & POLLHUP) || follow_alive(t->follow) == 0 ||
                     now >= t->end_ns;
         return e == 0 && (t->ending || now - t->turned_ns >= to_ns(t->config.interval)) ? turn(t) : e;
@@ -210,7 +202,7 @@ static int watch(struct top *t)
 {
         int e = 0;
 
-        t->begin_ns = t->turned_ns = now_ns();
+        t->begin_ns = t->turned_ns = clock_ns(CLOCK_MONOTONIC);
         t->end_ns = t->config.duration > 0 ? t->begin_ns + to_ns(t->config.duration) : UINT64_MAX;
         t->whole = !t->config.plain && screen_open() == 0;
         while (e == 0 && !t->ending)

@@ -6,6 +6,7 @@
  */
 #include "vitals.h"
 
+#include "agent/command/clock.h"
 #include "agent/command/command.h"
 #include "agent/command/log.h"
 #include "agent/command/say.h"
@@ -15,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysinfo.h>
-#include <time.h>
 #include <unistd.h>
 
 struct vitals {
@@ -33,10 +33,7 @@ struct vitals {
 
 static double now_s(clockid_t clock)
 {
-        struct timespec now;
-
-        clock_gettime(clock, &now);
-        return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+        return (double)clock_ns(clock) / 1e9;
 }
 
 /* ---- opening and closing -------------------------------------------------------- */

@@ -7,9 +7,10 @@
  */
 #include "appear.h"
 
+#include "agent/command/clock.h"
+
 #include "nsutil/nsutil.h"
 
-#include <time.h>
 
 #define NS_PER_MS 1000000u
 
@@ -24,14 +25,6 @@
 /* Opening costs some 100 us to a few ms: at most a third of the time is spent on it. */
 #define OPEN_COST_FACTOR 2
 
-static uint64_t now_ns(void)
-{
-        struct timespec time;
-
-        clock_gettime(CLOCK_MONOTONIC, &time);
-        return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
-
 /* An eighth of the program's age, within bounds: how long what was seen of it will do. */
 static uint64_t pause_for(const struct appear *a, uint64_t now, uint64_t max)
 {
@@ -42,7 +35,7 @@ static uint64_t pause_for(const struct appear *a, uint64_t now, uint64_t max)
 
 void appear_begin(struct appear *a, pid_t pid, uint32_t abi)
 {
-        *a = (struct appear){ .pid = pid, .abi = abi, .since_ns = now_ns(), .error = PYSTACK_E_NOT_PYTHON };
+        *a = (struct appear){ .pid = pid, .abi = abi, .since_ns = clock_ns(CLOCK_MONOTONIC), .error = PYSTACK_E_NOT_PYTHON };
 }
 
 /* A process in the midst of an exec has no stack: then nothing is known. */
@@ -73,21 +66,21 @@ static bool has_thread(struct pystack *py)
 
 static bool open_now(struct appear *a, struct pystack **ret)
 {
-        uint64_t begin = now_ns(), end;
+        uint64_t begin = clock_ns(CLOCK_MONOTONIC), end;
 
         a->error = pystack_open_abi(a->pid, a->abi, ret, &a->info);
         if (a->error == 0 && begin - a->since_ns < NAMELESS_NS && !has_thread(*ret)) {
                 pystack_close(*ret);
                 a->error = PYSTACK_E_NOT_READY;
         }
-        end = now_ns();
+        end = clock_ns(CLOCK_MONOTONIC);
         a->open_ns = end + pause_for(a, end, OPEN_MAX_NS) + OPEN_COST_FACTOR * (end - begin);
         return a->error == 0;
 }
 
 enum appear_event appear_look(struct appear *a, struct pystack **ret)
 {
-        uint64_t now = now_ns();
+        uint64_t now = clock_ns(CLOCK_MONOTONIC);
 
         if (has_executed(a)) {
                 bool had = a->found;
@@ -105,5 +98,5 @@ enum appear_event appear_look(struct appear *a, struct pystack **ret)
 
 int appear_delay_ms(const struct appear *a)
 {
-        return (int)(pause_for(a, now_ns(), a->found ? FOUND_MAX_NS : LOOK_MAX_NS) / NS_PER_MS);
+        return (int)(pause_for(a, clock_ns(CLOCK_MONOTONIC), a->found ? FOUND_MAX_NS : LOOK_MAX_NS) / NS_PER_MS);
 }

@@ -11,6 +11,7 @@
 
 #include "family.h"
 
+#include "agent/command/clock.h"
 #include "agent/command/describe.h"
 #include "agent/command/say.h"
 
@@ -18,7 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
 #include <uthash.h>
 
@@ -44,14 +44,6 @@ struct follow {
         uint64_t scan_ns; /* when to scan next */
         int error;        /* of handling what a scan has found */
 };
-
-static uint64_t now_ns(void)
-{
-        struct timespec time;
-
-        clock_gettime(CLOCK_MONOTONIC, &time);
-        return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
 
 int follow_open(const struct follow_config *config, struct follow **ret)
 {
@@ -300,20 +292,20 @@ static void ended(void *ctx, pid_t pid, uint64_t start_time)
 int follow_scan(struct follow *f)
 {
         struct find_events events = { .ctx = f, .born = born, .ended = ended };
-        uint64_t begin = now_ns();
+        uint64_t begin = clock_ns(CLOCK_MONOTONIC);
 
         if (!f->config.subprocesses || (!find_follows(f->config.find) && begin < f->scan_ns))
                 return 0;
         f->error = 0;
         int e = find_scan(f->config.find, &events);
-        uint64_t end = now_ns(), pause = (end - begin) * SCAN_COST_FACTOR;
+        uint64_t end = clock_ns(CLOCK_MONOTONIC), pause = (end - begin) * SCAN_COST_FACTOR;
         f->scan_ns = end + (pause < SCAN_MIN_NS ? SCAN_MIN_NS : pause > SCAN_MAX_NS ? SCAN_MAX_NS : pause);
         return e < 0 ? e : f->error < 0 ? f->error : 0;
 }
 
 int follow_scan_delay_ms(const struct follow *f)
 {
-        uint64_t now = now_ns();
+        uint64_t now = clock_ns(CLOCK_MONOTONIC);
 
         if (!f->config.subprocesses)
                 return -1;

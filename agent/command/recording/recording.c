@@ -9,6 +9,7 @@
 #include "progress.h"
 #include "summary.h"
 
+#include "agent/command/clock.h"
 #include "agent/command/command.h"
 #include "agent/command/sampling.h"
 #include "agent/command/say.h"
@@ -20,7 +21,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 /* ---- the command ------------------------------------------------------------------- */
@@ -78,10 +78,7 @@ static int look_at_command(struct recording *r)
 
 static double now(void)
 {
-        struct timespec time;
-
-        clock_gettime(CLOCK_MONOTONIC, &time);
-        return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+        return (double)clock_ns(CLOCK_MONOTONIC) / 1e9;
 }
 
 /* How long nothing can be missed by waiting for events only. */
