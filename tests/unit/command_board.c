@@ -92,9 +92,11 @@ Test(command_board, any_number_of_names_is_bounded)
                 snprintf(name, sizeof name, "made_%zu", i);
                 add(b, name, "root", 10);
         }
+        add(b, "beyond", "a caller beyond", 10);
         cr_assert_eq(board_rows(b, BOARD_SELF, 1, &row), 1);
         cr_assert_str_eq(row.name, BOARD_OTHERS);
-        cr_assert_eq(row.figures[BOARD_SELF], 101 * 10, "one entry was root's");
+        cr_assert_eq(row.figures[BOARD_SELF], 102 * 10, "one entry was root's");
+        cr_assert_eq(row.figures[BOARD_TOTAL], 102 * 10, "a stack counts once");
         struct board_row *rows = calloc(2 * BOARD_MAX, sizeof *rows);
         cr_assert_eq(board_rows(b, BOARD_SELF, 2 * BOARD_MAX, rows), BOARD_MAX + 1);
         free(rows);

@@ -86,6 +86,17 @@ static struct entry *get(struct board *b, const char *name, const char *file)
         return entry ? entry : insert(b, others, sizeof others);
 }
 
+/* Others may call each other: what they take in all cannot be summed, what they take themselves can. */
+static void count(struct board_row *row, const struct profile_top *top)
+{
+        uint64_t total_ns = strcmp(row->name, BOARD_OTHERS) == 0 ? top->self_ns : top->total_ns;
+
+        row->figures[BOARD_SELF] += top->self_ns;
+        row->figures[BOARD_TOTAL] += total_ns;
+        row->figures[BOARD_SELF_TIME] += top->self_ns;
+        row->figures[BOARD_TOTAL_TIME] += total_ns;
+}
+
 int board_add(struct board *b, const struct profile *profile)
 {
         struct profile_top *tops;
@@ -100,10 +111,7 @@ int board_add(struct board *b, const struct profile *profile)
                         e = -ENOMEM;
                         break;
                 }
-                entry->row.figures[BOARD_SELF] += tops[i].self_ns;
-                entry->row.figures[BOARD_TOTAL] += tops[i].total_ns;
-                entry->row.figures[BOARD_SELF_TIME] += tops[i].self_ns;
-                entry->row.figures[BOARD_TOTAL_TIME] += tops[i].total_ns;
+                count(&entry->row, &tops[i]);
         }
         free(tops);
         return e;
