@@ -232,7 +232,7 @@ int locate_runtime(pid_t pid, const struct pystack_reader *reader,
         }
         if (r == 0 && !search.found)
                 r = locate_name_other(pid, &maps, search.foreign, ret_detail);
-        if (r == PYSTACK_E_NOT_PYTHON && is_ending(pid))
+        if (r == PYSTACK_E_NOT_PYTHON && !*exe && is_ending(pid))
                 r = PYSTACK_E_GONE;
         nsutil_maps_deinit(&maps);
         return r;
