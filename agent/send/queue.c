@@ -5,13 +5,13 @@
  * counted. The one that is being sent stays: its body is in use.
  */
 #include "agent/send/queue.h"
+#include "agent/send/clock.h"
 #include "agent/send/spool.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
-#include <time.h>
 #include <utlist.h>
 
 /* ---- batches ------------------------------------------------------------- */
@@ -33,7 +33,6 @@ static int make_key(char key[static SEND_KEY_SIZE])
 int send_batch_new(void *body, size_t len, bool gzip, int64_t now_ms, struct send_batch **ret)
 {
         struct send_batch *batch = calloc(1, sizeof(*batch));
-        struct timespec now;
         int r;
 
         if (!batch) {
@@ -44,8 +43,7 @@ int send_batch_new(void *body, size_t len, bool gzip, int64_t now_ms, struct sen
         batch->len = len;
         batch->gzip = gzip;
         batch->created_ms = now_ms;
-        clock_gettime(CLOCK_REALTIME, &now);
-        batch->created_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+        batch->created_ns = send_wall_ns();
         r = make_key(batch->key);
         if (r < 0) {
                 send_batch_free(batch);

@@ -6,6 +6,7 @@
  * Only what looks in every respect like ours is touched: the folder's name, owner
  * and mode, and the files' names. A folder that a process has is locked by it.
  */
+#include "agent/send/clock.h"
 #include "agent/send/send.h"
 #include "agent/send/spool_inside.h"
 
@@ -16,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 /* What the protocol's servers take of what was made in a folder of this name; 0: it is none of ours. */
@@ -94,18 +94,10 @@ static int walk(struct folder *f, bool last)
 
 /* ---- folders ------------------------------------------------------------- */
 
-static uint64_t now_ns(void)
-{
-        struct timespec now;
-
-        clock_gettime(CLOCK_REALTIME, &now);
-        return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 /* Deletes what is too old in the folder @name below @parent, and it, if nothing is left. Returns the batches left. */
 static uint64_t tidy_folder(int parent, const char *name, uint32_t max_age_s)
 {
-        struct folder f = { .oldest_ns = now_ns() - max_age_s * 1000000000ull };
+        struct folder f = { .oldest_ns = send_wall_ns() - max_age_s * 1000000000ull };
 
         f.spool.directory = f.spool.lock = -1;
         snprintf(f.spool.destination, sizeof(f.spool.destination), "%.*s",
