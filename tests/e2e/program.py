@@ -43,15 +43,8 @@ def record(*arguments, seconds=2, rate=1000):
     return done.stdout
 
 
-class Background:
-    """podflame running beside the test; its output goes to files, to be read at any time."""
-
-    def __init__(self, folder, *arguments, wrap=(), **options):
-        self.folder = pathlib.Path(folder)
-        self.folder.mkdir(exist_ok=True)
-        with open(self.folder / "out", "wb") as out, open(self.folder / "err", "wb") as err:
-            self.process = subprocess.Popen([*wrap, PODFLAME, *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=out,
-                                            stderr=err, **options)
+class Running:
+    """A process beside the test, which ends with it."""
 
     def __enter__(self):
         return self
@@ -60,6 +53,17 @@ class Background:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
+
+
+class Background(Running):
+    """podflame running beside the test; its output goes to files, to be read at any time."""
+
+    def __init__(self, folder, *arguments, wrap=(), **options):
+        self.folder = pathlib.Path(folder)
+        self.folder.mkdir(exist_ok=True)
+        with open(self.folder / "out", "wb") as out, open(self.folder / "err", "wb") as err:
+            self.process = subprocess.Popen([*wrap, PODFLAME, *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=out,
+                                            stderr=err, **options)
 
     @property
     def stdout(self):

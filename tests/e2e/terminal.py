@@ -12,12 +12,12 @@ import termios
 
 import pyte
 
-from program import MARGIN_SECONDS
+from program import MARGIN_SECONDS, Running
 
 COLUMNS, LINES = 100, 24
 
 
-class Terminal:
+class Terminal(Running):
     def __init__(self, command, columns=COLUMNS, lines=LINES, **environment):
         self.screen = pyte.Screen(columns, lines)
         self.stream = pyte.ByteStream(self.screen)
@@ -28,13 +28,8 @@ class Terminal:
                                         env={**os.environ, "TERM": "linux", "LC_ALL": "C.UTF-8", **environment})
         os.close(inner)
 
-    def __enter__(self):
-        return self
-
     def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
+        super().__exit__()
         os.close(self.fd)
 
     def set_size(self, columns, lines):

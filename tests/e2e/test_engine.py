@@ -183,11 +183,6 @@ def test_short_and_long_leaves_get_their_shares(start, case):
 # ---- no harm ---------------------------------------------------------------------
 
 
-def state_of(pid):
-    with open("/proc/%d/stat" % pid) as stat:
-        return stat.read().rpartition(")")[2].split()[0]
-
-
 def test_killed_while_it_stops_threads(start, tmp_path):
     """kill -9 while threads are being stopped leaves nobody stopped."""
     target = start(HOST, "split.py")
@@ -196,7 +191,7 @@ def test_killed_while_it_stops_threads(start, tmp_path):
             time.sleep(0.3 + 0.01 * attempt)
             run.process.send_signal(signal.SIGKILL)
             run.process.wait()
-        eventually(lambda: state_of(target.pid) == "R", 2, "the target runs on")
+        eventually(lambda: target.state() == "R", 2, "the target runs on")
     before = target.cpu_seconds()
     time.sleep(0.5)
     assert target.cpu_seconds() > before

@@ -4,6 +4,7 @@
 
 #include <criterion/criterion.h>
 #include <ftw.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -148,4 +149,34 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 void remove_directory(const char *path)
 {
         cr_assert_eq(nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+}
+
+size_t files(const char *spool, const char *pattern, char first[static 256])
+{
+        char path[256];
+        glob_t found;
+        size_t n;
+
+        snprintf(path, sizeof(path), "%s/*/%s", spool, pattern);
+        n = glob(path, 0, NULL, &found) == 0 ? found.gl_pathc : 0;
+        if (n > 0)
+                snprintf(first, 256, "%s", found.gl_pathv[0]);
+        globfree(&found);
+        return n;
+}
+
+struct send *open_spool(const char *spool, uint16_t port, struct said *said)
+{
+        return open_with((struct send_config){ .spool = spool }, port, said);
+}
+
+void leave(const char *spool, struct server *server, size_t n)
+{
+        struct said said = { 0 };
+        struct send *send = open_spool(spool, server_port(server), &said);
+
+        for (size_t i = 0; i < n; i++)
+                send_one(send, "left");
+        wait_until(&said.downs);
+        send_close(send, 0);
 }

@@ -44,4 +44,12 @@ char *unpack(const struct request *request);
 void make_directory(char path[static 64]);
 void remove_directory(const char *path);
 
+/* How many files there are in the folders of @spool with such a name; the first one's path. */
+size_t files(const char *spool, const char *pattern, char first[static 256]);
+
+struct send *open_spool(const char *spool, uint16_t port, struct said *said);
+
+/* Leaves @n batches in the spool of a destination that does not take them. */
+void leave(const char *spool, struct server *server, size_t n);
+
 #endif
