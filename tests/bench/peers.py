@@ -81,7 +81,7 @@ class Podflame(Tool):
     def command(self, target, seconds, rate, output, threads=False, children=False):
         pids = [word for pid in (target.pids() if children else [target.pid]) for word in ("-p", str(pid))]
         idle = ["-i"] if self.mode == "wall" else []
-        return [self.program, "record", *pids, "-d", str(seconds), "-r", str(rate), "-m", self.mode, *idle,
+        return [self.program, "record", "-v", *pids, "-d", str(seconds), "-r", str(rate), "-m", self.mode, *idle,
                 "-f", "folded", "-o", output]
 
     def read(self, path, log):

@@ -36,7 +36,7 @@ def case_id(case):
 
 def sample(*arguments, seconds, rate):
     """Stacks and the summary's (samples, torn, retried, late, lost)."""
-    done = podflame("record", *arguments, "-d", seconds, "-r", rate, timeout=seconds + 60)
+    done = podflame("record", "-v", *arguments, "-d", seconds, "-r", rate, timeout=seconds + 60)
     assert done.returncode == 0, done.stderr
     counters = tuple(int(number) for number in SUMMARY.search(done.stderr).groups())
     return truth.parse_folded(done.stdout), counters
@@ -231,7 +231,7 @@ WITHOUT = {
 def test_a_missing_privilege_costs_no_correctness(start, missing):
     bounding, said = WITHOUT[missing]
     target = start(HOST, "grammar.py")
-    done = podflame("record", "-p", target.pid, "-d", 2, "-r", 1000,
+    done = podflame("record", "-v", "-p", target.pid, "-d", 2, "-r", 1000,
                     wrap=("setpriv", "--bounding-set", bounding, "--inh-caps", bounding))
     assert done.returncode == 0, done.stderr
     assert said in done.stderr
@@ -262,7 +262,7 @@ def test_a_cpu_outside_of_our_cpuset(start):
     target = start(HOST, "grammar.py")
     os.sched_setaffinity(target.pid, {theirs})
     with cpuset_of_one_cpu(ours) as procs:
-        done = podflame("record", "-p", target.pid, "-d", 2, "-r", 1000,
+        done = podflame("record", "-v", "-p", target.pid, "-d", 2, "-r", 1000,
                         wrap=("sh", "-c", 'echo $$ > %s && exec "$@"' % procs, "sh"))
     assert done.returncode == 0, done.stderr
     assert "not pinned" in done.stderr

@@ -352,7 +352,7 @@ for _ in range(20):
         os._exit(0)
     os.wait()
 """
-    done, stacks = run(*FAST, script(code), options=["-s"])
+    done, stacks = run(*FAST, script(code), options=["-s", "-v"])
     if "perf tick" not in done.stderr:
         must_skip("the kernel tells nobody of births here: " + done.stderr)
     found = processes([(frames, count) for frames, count in stacks if "child" in (frame.name for frame in frames)])

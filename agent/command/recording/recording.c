@@ -173,7 +173,7 @@ static int conclude(struct recording *r, int e)
         if (e < 0)
                 return say_error("%s: %s", r->output.name, strerror(-e));
         if (!r->config.quiet)
-                summary_say(&r->done, r->run, r->sampler);
+                summary_say(&r->done, r->run, r->config.verbose ? sampler_describe(r->sampler) : NULL);
         if (r->config.verbose)
                 summary_say_cost();
         return status;

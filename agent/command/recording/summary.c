@@ -8,9 +8,26 @@
 #include <stdio.h>
 #include <sys/resource.h>
 
-void summary_say(const struct profile_set *set, unsigned runs, const struct sampler *sampler)
+/* What became of the ticks that are no samples, those that there were; @all: the others as well. */
+static void list_counters(const struct profile_counters *sum, bool all, char *ret, size_t size)
 {
-        char runs_text[48] = "";
+        const struct {
+                const char *name;
+                uint64_t n;
+        } counters[] = { { "torn", sum->torn }, { "retried", sum->retried }, { "late", sum->late },
+                         { "lost", sum->gone + sum->failed } };
+        size_t len = 0;
+
+        *ret = '\0';
+        for (size_t i = 0; i < sizeof counters / sizeof *counters && len < size; i++)
+                if (all || counters[i].n > 0)
+                        len += (size_t)snprintf(ret + len, size - len, "%s%s %" PRIu64, len > 0 ? ", " : "; ",
+                                                counters[i].name, counters[i].n);
+}
+
+void summary_say(const struct profile_set *set, unsigned runs, const char *engine)
+{
+        char runs_text[48] = "", counters[160];
         struct profile_counters sum = { 0 };
         uint64_t longest = 0;
         bool cpu = false;
@@ -23,9 +40,10 @@ void summary_say(const struct profile_set *set, unsigned runs, const struct samp
         }
         if (runs > 1)
                 snprintf(runs_text, sizeof runs_text, "%u runs of up to ", runs);
-        say("%" PRIu64 " samples of %zu process%s in %s%.1f s (%s); torn %" PRIu64 ", retried %" PRIu64
-            ", late %" PRIu64 ", lost %" PRIu64, sum.ok, set->n, set->n == 1 ? "" : "es", runs_text,
-            (double)longest / 1e9, sampler_describe(sampler), sum.torn, sum.retried, sum.late, sum.gone + sum.failed);
+        list_counters(&sum, engine != NULL, counters, sizeof counters);
+        say("%" PRIu64 " sample%s of %zu process%s in %s%.1f s%s%s%s%s", sum.ok, sum.ok == 1 ? "" : "s", set->n,
+            set->n == 1 ? "" : "es", runs_text, (double)longest / 1e9, engine ? " (" : "", engine ? engine : "",
+            engine ? ")" : "", counters);
         if (sum.ok == 0)
                 say("nothing ran%s", cpu ? ": mode cpu counts no sleeping threads; --idle does" : "");
 }
