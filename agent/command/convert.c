@@ -16,9 +16,9 @@ struct convert_config {
 
 static const struct option_spec specs[] = {
         { .name = "format", .letter = 'f', .kind = OPTION_TEXT, .field = offsetof(struct convert_config, format),
-          .argument = "FORMAT", .help = "folded, html, speedscope, pprof, otlp, text (by the ending of -o, else folded)" },
+          .argument = "FORMAT", .help = OUTPUT_FORMATS },
         { .name = "output", .letter = 'o', .kind = OPTION_TEXT, .field = offsetof(struct convert_config, output),
-          .argument = "FILE", .help = "where to write it (standard output)" },
+          .argument = "FILE", .help = "where to write it (standard output);\n" OUTPUT_ENDINGS },
 };
 
 static const struct usage usage = {

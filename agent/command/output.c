@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -32,6 +33,53 @@ static const struct format *format_of(const char *path)
         return format;
 }
 
+/* The ending of @path, with its dot and without ".gz"; "" if it has none, as /dev/null, "out.gz" or ".hidden". */
+static char *ending_of(const char *path)
+{
+        const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+        char *unpacked = strndup(name, length_unpacked(name));
+        char *dot = unpacked ? strrchr(unpacked, '.') : NULL;
+        char *ending = strdup(dot && dot > unpacked ? dot : "");
+
+        free(unpacked);
+        return ending;
+}
+
+/* What people want to look at and other profilers write. */
+static const char *const pictures[] = { ".svg", ".png" };
+
+int output_wrong_ending(const struct usage *usage, const char *path, const char *known, const char *remedy)
+{
+        char *ending = ending_of(path);
+        int e = -1;
+
+        for (size_t i = 0; ending && e < 0 && i < sizeof pictures / sizeof *pictures; i++)
+                if (strcasecmp(ending, pictures[i]) == 0)
+                        e = options_wrong(usage, "--output: %s is not a format of podflame; .html is the picture", ending);
+        free(ending);
+        return e >= 0 ? e : options_wrong(usage, "--output: '%s' ends in none of%s; %s", path, known, remedy);
+}
+
+static int refuse_ending(const struct usage *usage, const char *path)
+{
+        char known[256] = "";
+        size_t len = 0;
+
+        for (size_t i = 0; i < format_table_n; i++)
+                for (const char *const *ending = format_table[i]->endings; *ending && len < sizeof known; ending++)
+                        len += (size_t)snprintf(known + len, sizeof known - len, " %s", *ending);
+        return output_wrong_ending(usage, path, known, "-f FORMAT names the format");
+}
+
+static bool has_ending(const char *path)
+{
+        char *ending = ending_of(path);
+        bool has = !ending || *ending;
+
+        free(ending);
+        return has;
+}
+
 int output_choose(const struct usage *usage, const char *format, const char *path, struct output *ret)
 {
         const struct format *chosen = format_table[0];
@@ -40,6 +88,8 @@ int output_choose(const struct usage *usage, const char *format, const char *pat
                 chosen = format_by_name(format);
         else if (path && format_of(path))
                 chosen = format_of(path);
+        else if (path && has_ending(path))
+                return refuse_ending(usage, path);
         if (!chosen)
                 return options_wrong(usage, "--format: there is no format '%s'", format);
         if (chosen->binary && !path && isatty(STDOUT_FILENO))

@@ -17,8 +17,19 @@ struct output {
 
 #define OUTPUT_NONE { .fd = -1 }
 
-/* Decides on the format. -1, or an exit status after a word about it. */
+/* What the rows of -f and -o say in an option table. The endings are those of the formats' table. */
+#define OUTPUT_FORMATS "folded, html, speedscope, pprof, otlp, text (by FILE's ending; folded if it has none)"
+#define OUTPUT_ENDINGS "its ending tells the format: .folded, .html, .speedscope.json, .pb.gz (pprof),\n" \
+                       ".otlp.json or .json (otlp), .txt (text); behind that .gz, which packs it"
+
+/*
+ * Decides on the format: @format if there is one, else what @path ends in, which must be known then; a name without
+ * an ending is for folded stacks. -1, or an exit status after a word about it.
+ */
 int output_choose(const struct usage *usage, const char *format, const char *path, struct output *ret);
+
+/* Says that @path ends in none of @known (each with a blank before it), and what to do. Returns EXIT_USAGE. */
+int output_wrong_ending(const struct usage *usage, const char *path, const char *known, const char *remedy);
 
 /* Opens the file, before any work is done for it; an old one keeps its content until output_write(). */
 int output_open(struct output *output);

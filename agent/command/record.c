@@ -14,6 +14,7 @@
 #include "agent/command/recording/recording.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 struct record_config {
@@ -44,9 +45,9 @@ static const struct option_spec specs[] = {
         SAMPLING_OPTIONS(struct record_config, sampling),
         SAMPLING_THREADS_OPTION(struct record_config, sampling),
         { .name = "format", .letter = 'f', .kind = OPTION_TEXT, .field = offsetof(struct record_config, format),
-          .argument = "FORMAT", .help = "folded, html, speedscope, pprof, otlp, text (by FILE's ending, else folded)" },
+          .argument = "FORMAT", .help = OUTPUT_FORMATS },
         { .name = "output", .letter = 'o', .kind = OPTION_TEXT, .field = offsetof(struct record_config, output),
-          .argument = "FILE", .help = "where to write it (standard output; needed with COMMAND, whose that is)" },
+          .argument = "FILE", .help = "where to write it (standard output; needed with COMMAND, whose that is);\n" OUTPUT_ENDINGS },
         { .name = "quiet", .letter = 'q', .kind = OPTION_FLAG, .field = offsetof(struct record_config, quiet),
           .help = "no progress, no summary" },
         { .name = "verbose", .letter = 'v', .kind = OPTION_FLAG, .field = offsetof(struct record_config, verbose),
@@ -65,6 +66,20 @@ static const struct usage usage = {
         .n = sizeof specs / sizeof *specs,
 };
 
+/* Minutes of runs are not to be lost at their end. */
+static int check_runs(const struct format *format)
+{
+        char able[128] = "";
+
+        if (format->runs)
+                return -1;
+        for (size_t i = 0, len = 0; i < format_table_n && len < sizeof able; i++)
+                if (format_table[i]->runs)
+                        len += (size_t)snprintf(able + len, sizeof able - len, "%s%s (-o FILE%s)", len > 0 ? ", " : "",
+                                                format_table[i]->name, *format_table[i]->endings);
+        return options_wrong(&usage, "--repeat: %s does not keep runs apart; what does: %s", format->name, able);
+}
+
 /* Checks how the options go together: -1, or an exit status after a word about it. */
 static int check(const struct record_config *config, const char *word, struct recording *r)
 {
@@ -79,7 +94,9 @@ static int check(const struct record_config *config, const char *word, struct re
         if (config->repeat > 1 && !command)
                 return options_wrong(&usage, "--repeat: only a command can be run again");
         int e = target_abi(&config->target, &usage, &r->config.abi);
-        return e < 0 ? output_choose(&usage, config->format, config->output, &r->output) : e;
+        if (e < 0)
+                e = output_choose(&usage, config->format, config->output, &r->output);
+        return e < 0 && config->repeat > 1 ? check_runs(r->output.format) : e;
 }
 
 /* Carries the options over, once they are known to go together. */

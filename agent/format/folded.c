@@ -66,7 +66,7 @@ static int folded_write(const struct profile_set *set, FILE *out)
 
 const struct format format_folded = {
         .name = "folded",
-        .extension = ".folded",
+        .endings = { ".folded" },
         .summary = "one line a stack, for flamegraph.pl and speedscope",
         .write = folded_write,
 };

@@ -14,10 +14,11 @@
 #include <stdio.h>
 
 struct format {
-        const char *name;      /* as in -f NAME */
-        const char *extension; /* with the dot; what -o FILE implies; NULL: none */
-        const char *summary;   /* a line for the usage text */
-        bool binary;           /* not to be written to a terminal */
+        const char *name;       /* as in -f NAME */
+        const char *endings[3]; /* of files, with the dot, the one to be advised first; NULL behind the last */
+        const char *summary;    /* a line for the usage text */
+        bool binary;            /* not to be written to a terminal */
+        bool runs;              /* runs of a command stay apart in it, and can be told apart when it is read */
         /* Writes all of @set. 0, or negative errno (write errors included). */
         int (*write)(const struct profile_set *set, FILE *out);
 };
@@ -26,7 +27,7 @@ struct format {
 extern const struct format *const format_table[];
 extern const size_t format_table_n;
 
-/* NULL if unknown. */
+/* NULL if unknown. Of the endings that fit a path, the longest counts, whatever the case. */
 const struct format *format_by_name(const char *name);
 const struct format *format_by_path(const char *path);
 

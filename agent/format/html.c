@@ -110,7 +110,7 @@ static int html_write(const struct profile_set *set, FILE *out)
 
 const struct format format_html = {
         .name = "html",
-        .extension = ".html",
+        .endings = { ".html" },
         .summary = "a flame graph in one file, for any browser",
         .write = html_write,
 };

@@ -345,7 +345,8 @@ int format_write_otlp(const struct profile_set *set, FILE *out)
 
 const struct format format_otlp = {
         .name = "otlp",
-        .extension = ".otlp.json",
+        .endings = { ".otlp.json", ".json" },
+        .runs = true,
         .summary = "OpenTelemetry profiles as JSON, as sent to collectors",
         .write = format_write_otlp,
 };

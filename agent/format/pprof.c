@@ -328,7 +328,7 @@ static int pprof_write(const struct profile_set *set, FILE *out)
 
 const struct format format_pprof = {
         .name = "pprof",
-        .extension = ".pb.gz",
+        .endings = { ".pb.gz" },
         .summary = "gzipped protobuf, for go tool pprof and continuous profilers",
         .binary = true,
         .write = pprof_write,

@@ -145,7 +145,7 @@ static int speedscope_write(const struct profile_set *set, FILE *out)
 
 const struct format format_speedscope = {
         .name = "speedscope",
-        .extension = ".speedscope.json",
+        .endings = { ".speedscope.json" },
         .summary = "speedscope's own, which keeps files and lines",
         .write = speedscope_write,
 };

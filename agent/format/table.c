@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The formats, the default first. A path names a format by its ending, whatever
- * the case; no ending is the end of another.
+ * the case.
  */
 #include "formats.h"
 
@@ -27,18 +27,32 @@ const struct format *format_by_name(const char *name)
         return NULL;
 }
 
+/* The length of the longest ending of @format that @path has; 0: none. An ending alone is a name. */
+static size_t match_ending(const struct format *format, const char *path)
+{
+        size_t len = strlen(path), longest = 0;
+
+        for (const char *const *ending = format->endings; *ending; ending++) {
+                size_t n = strlen(*ending);
+
+                if (len > n && n > longest && strcasecmp(path + len - n, *ending) == 0)
+                        longest = n;
+        }
+        return longest;
+}
+
 const struct format *format_by_path(const char *path)
 {
-        size_t len = strlen(path);
+        const struct format *format = NULL;
+        size_t longest = 0;
 
         for (size_t i = 0; i < format_table_n; i++) {
-                const char *extension = format_table[i]->extension;
+                size_t n = match_ending(format_table[i], path);
 
-                if (!extension)
-                        continue;
-                size_t n = strlen(extension);
-                if (len > n && strcasecmp(path + len - n, extension) == 0)
-                        return format_table[i];
+                if (n > longest) {
+                        longest = n;
+                        format = format_table[i];
+                }
         }
-        return NULL;
+        return format;
 }

@@ -136,7 +136,7 @@ static int text_write(const struct profile_set *set, FILE *out)
 
 const struct format format_text = {
         .name = "text",
-        .extension = ".txt",
+        .endings = { ".txt" },
         .summary = "a table of the functions that took the most samples",
         .write = text_write,
 };

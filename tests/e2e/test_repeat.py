@@ -61,7 +61,7 @@ def repeat(tmp_path):
     """repeat(times, code, options…): what podflame returned, and the profiles that it wrote."""
     def repeat(times, code, *options, output="out.json"):
         (tmp_path / "program.py").write_text(code)
-        done = podflame("record", "--repeat", times, "-f", "otlp", "-o", output, "-r", 1000, *options, "--", *FAST,
+        done = podflame("record", "--repeat", times, "-o", output, "-r", 1000, *options, "--", *FAST,
                         "program.py", cwd=tmp_path)
         return done, runs_of(tmp_path / output)
     return repeat
@@ -137,6 +137,13 @@ def test_told_to_stop_it_runs_nothing_more(tmp_path, number):
         recording.process.send_signal(number)
         assert recording.process.wait(MARGIN_SECONDS) == 0, recording.stderr
     assert times_run(tmp_path) == 1 and len(runs_of(out)) == 1
+
+
+@pytest.mark.parametrize("output", ["out", "out.folded", "out.pb.gz", "out.html", "out.txt", "out.speedscope.json"])
+def test_a_format_without_runs_is_refused_before_any_is_made(tmp_path, output):
+    done = podflame("record", "--repeat", 3, "-o", output, "--", "touch", "ran", cwd=tmp_path)
+    assert done.returncode == 2 and "--repeat" in done.stderr and "otlp (-o FILE.otlp.json)" in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_only_a_command_can_be_repeated(tmp_path):

@@ -62,16 +62,16 @@ Test(command_output, formats)
 
         cr_expect_eq(output_choose(&usage, NULL, "x.html", &output), -1);
         cr_expect_str_eq(output.format->name, "html");
-        cr_expect_eq(output_choose(&usage, NULL, "x.unknown", &output), -1);
-        cr_expect_str_eq(output.format->name, "folded");
         cr_expect_eq(output_choose(&usage, "folded", "x.html", &output), -1);
         cr_expect_str_eq(output.format->name, "folded", "what is said outright is the stronger");
         cr_expect_not(output.gzip);
         cr_expect_eq(output_choose(&usage, NULL, "x.otlp.json.GZ", &output), -1);
         cr_expect_str_eq(output.format->name, "otlp");
         cr_expect(output.gzip);
-        cr_expect_eq(output_choose(&usage, "otlp", "x.json.gz", &output), -1);
+        cr_expect_eq(output_choose(&usage, NULL, "x.json.gz", &output), -1);
+        cr_expect_str_eq(output.format->name, "otlp");
         cr_expect(output.gzip);
+        cr_expect_eq(output_choose(&usage, "otlp", "x.unknown", &output), -1, "what is said outright needs no ending");
         cr_expect_eq(output_choose(&usage, NULL, "x.pb.gz", &output), -1);
         cr_expect_str_eq(output.format->name, "pprof");
         cr_expect_not(output.gzip, "it is of itself");
@@ -80,6 +80,47 @@ Test(command_output, formats)
         const char *said = capture_end();
         cr_expect_eq(e, EXIT_USAGE);
         cr_expect(strstr(said, "'jpeg'"), "%s", said);
+}
+
+Test(command_output, names_without_an_ending_are_for_folded_stacks)
+{
+        static const char *const paths[] = { "out", "/dev/null", "some.folder/out", "./out", ".hidden", "out.gz" };
+
+        for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+                struct output output = OUTPUT_NONE;
+                cr_expect_eq(output_choose(&usage, NULL, paths[i], &output), -1, "%s", paths[i]);
+                cr_expect_str_eq(output.format->name, "folded", "%s", paths[i]);
+        }
+}
+
+Test(command_output, an_unknown_ending_is_refused)
+{
+        static const struct {
+                const char *path, *needle;
+        } rows[] = {
+                { "x.unknown", "'x.unknown' ends in none of .folded .html" }, { "x.pprof", ".otlp.json .json .txt; -f" },
+                { "x.unknown.gz", "x.unknown.gz" },                           { "run-1.2", "'run-1.2'" },
+                { "x.svg", ".svg is not a format of podflame; .html is the picture" },
+                { "a/x.PNG", ".PNG is not a format of podflame; .html is the picture" },
+        };
+
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+                struct output output = OUTPUT_NONE;
+                capture_begin(STDERR_FILENO);
+                int e = output_choose(&usage, NULL, rows[i].path, &output);
+                const char *said = capture_end();
+                cr_expect_eq(e, EXIT_USAGE, "%s", rows[i].path);
+                cr_expect(strstr(said, rows[i].needle), "%s: %s", rows[i].path, said);
+        }
+}
+
+Test(command_output, the_usage_text_has_every_format_and_ending)
+{
+        for (size_t i = 0; i < format_table_n; i++) {
+                cr_expect(strstr(OUTPUT_FORMATS, format_table[i]->name), "%s", format_table[i]->name);
+                for (const char *const *ending = format_table[i]->endings; *ending; ending++)
+                        cr_expect(strstr(OUTPUT_ENDINGS, *ending), "%s", *ending);
+        }
 }
 
 Test(command_output_file, an_old_one_stays_until_it_is_replaced)

@@ -13,11 +13,13 @@ Test(table, first_is_folded)
 Test(table, names_and_endings_are_found_and_unique)
 {
         for (size_t i = 0; i < format_table_n; i++) {
-                char path[64];
-
                 cr_expect_eq(format_by_name(format_table[i]->name), format_table[i]);
-                snprintf(path, sizeof(path), "/tmp/x%s", format_table[i]->extension);
-                cr_expect_eq(format_by_path(path), format_table[i], "%s", path);
+                for (const char *const *ending = format_table[i]->endings; *ending; ending++) {
+                        char path[64];
+
+                        snprintf(path, sizeof(path), "/tmp/x%s", *ending);
+                        cr_expect_eq(format_by_path(path), format_table[i], "%s", path);
+                }
         }
 }
 
@@ -28,7 +30,7 @@ Test(table, paths)
         } rows[] = {
                 { "a.html", "html" },  { "a.HTML", "html" },          { "dir.html/a.txt", "text" },
                 { "a.pb.gz", "pprof" }, { "a.otlp.json", "otlp" },    { "a.folded", "folded" },
-                { "a.speedscope.json", "speedscope" },
+                { "a.speedscope.json", "speedscope" }, { "a.json", "otlp" }, { "speedscope.json", "otlp" },
                 { ".html", NULL },      { "a.gz", NULL },             { "html", NULL },
                 { "", NULL },           { "a.html.bak", NULL },
         };

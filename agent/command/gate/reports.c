@@ -3,6 +3,7 @@
 #include "reports.h"
 
 #include "agent/command/command.h"
+#include "agent/command/output.h"
 #include "agent/command/say.h"
 
 #include <errno.h>
@@ -40,6 +41,17 @@ static const struct format_report *by_prefix(const char **path)
         return NULL;
 }
 
+static int refuse_ending(const struct usage *usage, const char *path)
+{
+        char known[256] = "";
+        size_t len = 0;
+
+        for (size_t i = 0; i < format_reports_n && len < sizeof known; i++)
+                if (format_reports[i]->extension)
+                        len += (size_t)snprintf(known + len, sizeof known - len, " %s", format_reports[i]->extension);
+        return output_wrong_ending(usage, path, known, "text:FILE names the format");
+}
+
 static int add_file(struct reports *reports, const struct usage *usage, const char *path, bool judged)
 {
         const struct format_report *format = by_prefix(&path);
@@ -47,7 +59,7 @@ static int add_file(struct reports *reports, const struct usage *usage, const ch
         if (!format)
                 format = format_report_by_path(path);
         if (!format)
-                return options_wrong(usage, "--output: the ending of '%s' tells no format; text:FILE does", path);
+                return refuse_ending(usage, path);
         return add(reports, usage, format, path, judged);
 }
 

@@ -16,7 +16,8 @@ struct report_options {
         { .name = "format", .letter = 'f', .kind = OPTION_LIST, .field = offsetof(type, member.formats),           \
           .argument = "FORMAT", .help = formats_text },                                                            \
         { .name = "output", .letter = 'o', .kind = OPTION_LIST, .field = offsetof(type, member.files),             \
-          .argument = "FILE", .help = "write to FILE, too, as its ending says, or as in html:FILE; repeatable" }
+          .argument = "FILE", .help = "write to FILE, too, as in html:FILE, or as its ending says: .txt, .json,\n" \
+                             ".md, .html, .folded, .xml (junit); repeatable" }
 
 void report_options_deinit(struct report_options *options); /* accepts {0} */
 
