@@ -3,6 +3,7 @@
 #include "agent/client/url.h"
 
 #include <curl/curl.h>
+#include <stdlib.h>
 #include <string.h>
 
 static bool is_http(CURLU *parts)
@@ -24,13 +25,25 @@ static bool has(CURLU *parts, CURLUPart part)
         return there;
 }
 
+/* Nobody listens on port 0. */
+static bool has_port_0(CURLU *parts)
+{
+        char *text = NULL;
+        bool is_0 = curl_url_get(parts, CURLUPART_PORT, &text, 0) == CURLUE_OK && strtoul(text, NULL, 10) == 0;
+
+        curl_free(text);
+        return is_0;
+}
+
 const char *client_url_check(const char *url, bool path_follows)
 {
         CURLU *parts = curl_url();
+        CURLUcode r = parts ? curl_url_set(parts, CURLUPART_URL, url, 0) : CURLUE_OUT_OF_MEMORY;
         const char *why = NULL;
 
-        if (!parts || curl_url_set(parts, CURLUPART_URL, url, 0) != CURLUE_OK || !is_http(parts) ||
-            !has(parts, CURLUPART_HOST))
+        if (r == CURLUE_BAD_PORT_NUMBER || (r == CURLUE_OK && has_port_0(parts)))
+                why = "its port is no number from 1 to 65535";
+        else if (r != CURLUE_OK || !is_http(parts) || !has(parts, CURLUPART_HOST))
                 why = "not an http:// or https:// URL";
         else if (has(parts, CURLUPART_USER) || has(parts, CURLUPART_PASSWORD))
                 why = "the URL has a user or a password in it: they belong into a file";
@@ -43,8 +56,9 @@ const char *client_url_check(const char *url, bool path_follows)
 bool client_url_is_proxy(const char *url)
 {
         CURLU *parts = curl_url();
-        bool valid = parts && curl_url_set(parts, CURLUPART_URL, url, CURLU_DEFAULT_SCHEME | CURLU_NON_SUPPORT_SCHEME) ==
-                                      CURLUE_OK;
+        bool valid = parts &&
+                     curl_url_set(parts, CURLUPART_URL, url, CURLU_DEFAULT_SCHEME | CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
+                     !has_port_0(parts);
 
         curl_url_cleanup(parts);
         return valid;

@@ -6,6 +6,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -38,6 +39,11 @@ static int split(const char *address, char host[static HOST_SIZE], char port[sta
         snprintf(host, HOST_SIZE, "%.*s", (int)len, address);
         snprintf(port, PORT_SIZE, "%s", colon + 1);
         return 0;
+}
+
+static bool is_port(const char *port)
+{
+        return strtoul(port, NULL, 10) <= UINT16_MAX;
 }
 
 /* A file descriptor, or -errno. */
@@ -77,6 +83,12 @@ int serve_listen(const char *address, int *ret_fd, uint16_t *ret_port, char *rea
 
         if (split(address, host, port) < 0) {
                 snprintf(reason, reason_size, "\"%s\" is not an address to listen on: expected ADDR:PORT", address);
+                return SERVE_E_ADDRESS;
+        }
+        /* getaddrinfo() would take it modulo 65536. */
+        if (!is_port(port)) {
+                snprintf(reason, reason_size, "\"%s\": there is no port %s; ports are 1 to 65535, or 0 for a free one",
+                         address, port);
                 return SERVE_E_ADDRESS;
         }
         r = getaddrinfo(host, port, &hints, &info);

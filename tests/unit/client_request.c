@@ -163,7 +163,8 @@ Test(client_request, urls)
                 { "http://a/b?c=d", true, CLIENT_E_URL }, { "a:4318", true, CLIENT_E_URL },  { "", false, CLIENT_E_URL },
                 { "ftp://a", true, CLIENT_E_URL }, { "http://", true, CLIENT_E_URL },      { "http://u@a", true, CLIENT_E_URL },
                 { "http://u:p@a", true, CLIENT_E_URL }, { "http://a/#b", false, CLIENT_E_URL }, { "//a", true, CLIENT_E_URL },
-                { "http://a b", true, CLIENT_E_URL },
+                { "http://a b", true, CLIENT_E_URL }, { "http://a:65535", true, 0 },   { "http://a:65536", true, CLIENT_E_URL },
+                { "http://a:99999/", true, CLIENT_E_URL }, { "http://a:0", true, CLIENT_E_URL },
         };
 
         for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {

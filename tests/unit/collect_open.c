@@ -39,6 +39,8 @@ Test(collect_open, addresses)
                 { "127.0.0.1:x", COLLECT_E_ADDRESS },
                 { "127.0.0.1:-1", COLLECT_E_ADDRESS },
                 { "127.0.0.1:123456", COLLECT_E_ADDRESS },
+                { "127.0.0.1:65536", COLLECT_E_ADDRESS },
+                { "127.0.0.1:99999", COLLECT_E_ADDRESS },
                 { "::1:8080", COLLECT_E_ADDRESS },
                 { "[::1:8080", COLLECT_E_ADDRESS },
                 { "[]:8080", COLLECT_E_ADDRESS },
