@@ -2,6 +2,7 @@
 /* podflame: finds the subcommand and runs it, or answers to Pyflame's name. */
 #include "agent/command/command.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,7 +14,54 @@ static void print_usage(FILE *out)
               out);
         for (size_t i = 0; i < command_table_n; i++)
                 fprintf(out, "  %-11s %s\n", command_table[i].name, command_table[i].summary);
-        fputs("\n`podflame COMMAND -h` tells more of each one.\n", out);
+        fputs("\n`podflame COMMAND -h` or `podflame help COMMAND` tells more of each one; `podflame -V` the version.\n", out);
+}
+
+/* NULL, after a word about it: there is none of that name. */
+static const struct command *find_command(const char *name)
+{
+        for (size_t i = 0; i < command_table_n; i++)
+                if (strcmp(name, command_table[i].name) == 0)
+                        return &command_table[i];
+        fprintf(stderr, "podflame: there is no command '%s'; `podflame -h` lists them\n", name);
+        return NULL;
+}
+
+static bool is_one_of(const char *word, const char *const *words)
+{
+        while (*words && strcmp(word, *words) != 0)
+                words++;
+        return *words;
+}
+
+static int print_all(void)
+{
+        print_usage(stdout);
+        return EXIT_OK;
+}
+
+static int print_version(void)
+{
+        puts("podflame " PODFLAME_VERSION);
+        return EXIT_OK;
+}
+
+/* What is asked of podflame itself. */
+static const struct {
+        const char *words[4];
+        int (*answer)(void);
+} questions[] = {
+        { { "-h", "--help", "help" }, print_all },
+        { { "-V", "-v", "--version" }, print_version },
+};
+
+/* podflame help COMMAND: what the command says of itself. */
+static int help(char *name)
+{
+        const struct command *command = find_command(name);
+        char option[] = "-h", *words[] = { name, option, NULL };
+
+        return command ? command->run(2, words) : EXIT_USAGE;
 }
 
 int main(int argc, char **argv)
@@ -26,17 +74,11 @@ int main(int argc, char **argv)
                 print_usage(stderr);
                 return EXIT_USAGE;
         }
-        if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0) {
-                print_usage(stdout);
-                return EXIT_OK;
-        }
-        if (strcmp(argv[1], "-V") == 0 || strcmp(argv[1], "--version") == 0) {
-                puts("podflame " PODFLAME_VERSION);
-                return EXIT_OK;
-        }
-        for (size_t i = 0; i < command_table_n; i++)
-                if (strcmp(argv[1], command_table[i].name) == 0)
-                        return command_table[i].run(argc - 1, argv + 1);
-        fprintf(stderr, "podflame: there is no command '%s'; `podflame -h` lists them\n", argv[1]);
-        return EXIT_USAGE;
+        if (argc > 2 && strcmp(argv[1], "help") == 0)
+                return help(argv[2]);
+        for (size_t i = 0; i < sizeof questions / sizeof *questions; i++)
+                if (is_one_of(argv[1], questions[i].words))
+                        return questions[i].answer();
+        const struct command *command = find_command(argv[1]);
+        return command ? command->run(argc - 1, argv + 1) : EXIT_USAGE;
 }

@@ -210,7 +210,7 @@ int agent_run(int argc, char **argv)
         int r = options_parse(&agent_usage, argc, argv, &agent.config, &rest);
 
         if (r < 0 && rest < argc)
-                r = options_wrong(&agent_usage, "'%s' is not an option", argv[rest]);
+                r = options_wrong_word(&agent_usage, argv[rest], NULL);
         if (r < 0)
                 r = start(&agent);
         if (r < 0)

@@ -141,7 +141,7 @@ int check_run(int argc, char **argv)
         int e = options_parse(&usage, argc, argv, &config, &rest);
 
         if (e < 0 && rest < argc)
-                e = options_wrong(&usage, "'%s' is not an option", argv[rest]);
+                e = options_wrong_word(&usage, argv[rest], NULL);
         if (e < 0)
                 e = check_options(&config);
         if (e < 0)

@@ -87,7 +87,7 @@ int collector_run(int argc, char **argv)
         if (e >= 0)
                 return e;
         if (rest < argc)
-                return options_wrong(&usage, "'%s' is not an option", argv[rest]);
+                return options_wrong_word(&usage, argv[rest], NULL);
         e = log_setup(&config.log, &usage);
         return e >= 0 ? e : serve(&config);
 }

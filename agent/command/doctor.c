@@ -198,7 +198,7 @@ int doctor_run(int argc, char **argv)
         int r = options_parse(&usage, argc, argv, &config, &rest);
 
         if (r < 0 && rest < argc)
-                r = options_wrong(&usage, "'%s' is not an option", argv[rest]);
+                r = options_wrong_word(&usage, argv[rest], NULL);
         if (r < 0 && finding_open(false, &find) != 0)
                 r = say_error("/proc cannot be read");
         if (r < 0)

@@ -176,7 +176,7 @@ int dump_run(int argc, char **argv)
         int e = options_parse(&usage, argc, argv, &config, &rest);
 
         if (e < 0 && rest < argc)
-                e = options_wrong(&usage, "'%s' is not an option", argv[rest]);
+                e = options_wrong_word(&usage, argv[rest], NULL);
         if (e < 0 && finding_open(false, &find) != 0)
                 e = say_error("/proc cannot be read");
         if (e < 0)

@@ -26,6 +26,17 @@ int options_wrong(const struct usage *usage, const char *format, ...)
         return EXIT_USAGE;
 }
 
+int options_wrong_word(const struct usage *usage, const char *word, const char *hint)
+{
+        bool digits = *word && word[strspn(word, "0123456789")] == '\0';
+
+        for (size_t i = 0; digits && i < usage->n; i++)
+                if (usage->options[i].kind == OPTION_PIDS)
+                        return options_wrong(usage, "'%s' is not an option; did you mean -%c %s?", word,
+                                             usage->options[i].letter, word);
+        return options_wrong(usage, "'%s' is not an option%s%s", word, hint ? "; " : "", hint ? hint : "");
+}
+
 /* @help may have several lines. */
 static void print_row(const char *left, const char *help)
 {

@@ -72,6 +72,9 @@ struct usage {
  */
 int options_parse(const struct usage *usage, int argc, char **argv, void *config, int *ret_rest);
 
+/* Refuses an argument that is no option, with what may have been meant: @hint, or NULL; of digits, -p. EXIT_USAGE. */
+int options_wrong_word(const struct usage *usage, const char *word, const char *hint);
+
 /* Prints how the command is called wrongly, and returns EXIT_USAGE. */
 int options_wrong(const struct usage *usage, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -201,7 +201,7 @@ int ps_run(int argc, char **argv)
         int e = options_parse(&usage, argc, argv, &config, &rest);
 
         if (e < 0 && rest < argc)
-                e = options_wrong(&usage, "'%s' is not an option", argv[rest]);
+                e = options_wrong_word(&usage, argv[rest], NULL);
         if (e < 0)
                 e = selection_rules(&config.selection, &usage, &rules);
         if (e < 0)

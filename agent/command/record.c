@@ -88,7 +88,7 @@ static int check(const struct record_config *config, const char *word, struct re
         if (command && target_is_named(&config->target))
                 return options_wrong(&usage, "either a process or container, or a command");
         if (word && !command)
-                return options_wrong(&usage, "'%s' is not an option; a command is told by -- before it", word);
+                return options_wrong_word(&usage, word, "a command is told by -- before it");
         if (command && !config->output)
                 return options_wrong(&usage, "standard output is the command's: name a file with -o FILE");
         if (config->repeat > 1 && !command)

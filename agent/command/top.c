@@ -286,7 +286,7 @@ int top_run(int argc, char **argv)
         int e = options_parse(&usage, argc, argv, &top.config, &rest);
 
         if (e < 0 && rest < argc)
-                e = options_wrong(&usage, "'%s' is not an option", argv[rest]);
+                e = options_wrong_word(&usage, argv[rest], NULL);
         if (e < 0)
                 e = check(&top);
         if (e < 0 && finding_open(top.config.subprocesses, &top.find) != 0)

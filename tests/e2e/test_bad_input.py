@@ -162,6 +162,18 @@ def test_collector_data_cannot_be_kept(tmp_path):
     (["agent", "--window", "0s", "--collector", "http://127.0.0.1:1"], ["--window"]),
     (["agent", "--collector", "gopher://127.0.0.1"], ["gopher", "http"]),
     (["collector", "--listen", "nonsense"], ["nonsense"]),
+    (["collector", "-l", "127.0.0.1:99999"], ["--listen", "99999", "65535"]),
+    (["agent", "-l", "127.0.0.1:65536"], ["--listen", "65536", "65535"]),
+    (["agent", "--collector", "http://127.0.0.1:99999"], ["--collector", "99999", "65535"]),
+    (["agent", "--collector", "http://127.0.0.1:0"], ["--collector", "127.0.0.1:0", "65535"]),
+    (["agent", "--kubelet", "https://127.0.0.1:99999"], ["--kubelet", "99999", "65535"]),
+    (["agent", "--proxy", "http://127.0.0.1:0"], ["the proxy is not a URL"]),
+    (["record", "23490"], ["did you mean -p 23490?"]),
+    (["top", "23490"], ["did you mean -p 23490?"]),
+    (["dump", "23490"], ["did you mean -p 23490?"]),
+    (["doctor", "23490"], ["did you mean -p 23490?"]),
+    (["record", "python3"], ["python3", "--"]),
+    (["help", "no-such-command"], ["no-such-command", "podflame -h"]),
 ], ids=lambda value: " ".join(value) if isinstance(value, list) else None)
 def test_wrong_usage(arguments, words):
     refused(podflame(*arguments), *words, status=2)
@@ -178,6 +190,21 @@ def test_help(command):
     done = podflame(command, "-h")
     assert done.returncode == 0 and done.stderr == ""
     assert "podflame " + command in done.stdout
+
+
+def test_help_is_a_word_too():
+    assert podflame("help").stdout == podflame("-h").stdout != ""
+    for command in ("record", "collector"):
+        done = podflame("help", command)
+        assert done.returncode == 0 and done.stderr == "" and done.stdout == podflame(command, "-h").stdout
+
+
+def test_version():
+    wanted = podflame("--version")
+    assert wanted.returncode == 0 and wanted.stdout.startswith("podflame ")
+    for word in ("-V", "-v"):
+        done = podflame(word)
+        assert done.returncode == 0 and done.stdout == wanted.stdout
 
 
 def test_broken_pipe_is_no_crash(start):
