@@ -3,6 +3,7 @@
  * podflame check: new profiles against a base, for CI. Its exit status is its verdict;
  * whatever keeps it from judging is "invalid", never a pass.
  */
+#include "command.h"
 #include "commands.h"
 #include "options.h"
 #include "say.h"
@@ -44,7 +45,7 @@ static const struct option_spec specs[] = {
         { .name = "keep", .kind = OPTION_NUMBER, .field = JUDGING(keep), .argument = "N",
           .help = "how many of them: 1 to 100 (5)", .min = 1, .max = 100 },
         { .name = "save", .kind = OPTION_FLAG, .field = offsetof(struct check_config, save),
-          .help = "keep the new profiles there if they pass, or if there are none yet" },
+          .help = "keep the new profiles there if they pass, or, unjudged, if there are none yet" },
         { .name = "relative", .kind = OPTION_PERCENT, .field = JUDGING(relative), .argument = "PERCENT",
           .help = "growth of a function that matters: of its share (10)", .min = 0, .max = 1000 },
         { .name = "points", .kind = OPTION_PERCENT, .field = JUDGING(points), .argument = "POINTS",
@@ -97,38 +98,50 @@ static int status_of(const struct check_config *config, enum profile_verdict ver
         return statuses[verdict];
 }
 
-/* What may be saved: good profiles, or the first ones. */
-static int save(const struct check_config *config, const struct judging *judging)
+static int keep(const struct check_config *config, const struct judging *judging, const char *as)
 {
         const struct side *side = &judging->sides[PROFILE_NEW];
         char reason[BASELINE_REASON_SIZE];
 
-        if (!config->save || (judging->verdict != PROFILE_PASS && !judging->no_baseline))
-                return -1;
         if (baseline_add(config->judging.baseline_dir, config->judging.branch, &side->profiles, side->run_of,
                          config->judging.keep, reason) < 0) {
                 say_error("the new profiles cannot be kept: %s", reason);
                 return statuses[PROFILE_INVALID];
         }
-        say("the new profiles are kept as the newest of branch %s", config->judging.branch);
+        say("the new profiles are kept as the %s of branch %s", as, config->judging.branch);
         return -1;
+}
+
+/* Nothing to judge by yet, and nothing to report: the first profiles are kept, as was asked for. */
+static int keep_first(const struct check_config *config, const struct judging *judging)
+{
+        int e = keep(config, judging, "first");
+
+        return e < 0 ? EXIT_OK : e;
+}
+
+/* Reports it. Exit statuses: the verdict's; or, as a report's failure is no regression, that of what is invalid. */
+static int report(const struct check_config *config, const struct judging *judging, const struct reports *reports)
+{
+        struct format_comparison comparison;
+        int e = -1;
+
+        judging_report(judging, &comparison);
+        if (judging->verdict == PROFILE_INVALID && !reports_print_text(reports))
+                say_error("invalid: %s", judging->reason);
+        if (reports_write(reports, &comparison) >= 0)
+                return statuses[PROFILE_INVALID];
+        if (config->save && judging->verdict == PROFILE_PASS)
+                e = keep(config, judging, "newest");
+        return e < 0 ? status_of(config, judging->verdict) : e;
 }
 
 static int check(const struct check_config *config, const struct reports *reports)
 {
         struct judging judging;
-        struct format_comparison report;
 
         judging_run(&config->judging, &judging);
-        judging_report(&judging, &report);
-        if (judging.verdict == PROFILE_INVALID)
-                say_error("invalid: %s", judging.reason);
-
-        /* Its failure is no regression: the status must not say so. */
-        int e = reports_write(reports, &report) < 0 ? save(config, &judging) : statuses[PROFILE_INVALID];
-
-        if (e < 0)
-                e = status_of(config, judging.verdict);
+        int e = config->save && judging.no_baseline ? keep_first(config, &judging) : report(config, &judging, reports);
         judging_deinit(&judging);
         return e;
 }

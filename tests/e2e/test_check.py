@@ -187,7 +187,7 @@ def test_allow_list_that_does_not_parse(tmp_path, base, worse, same, text):
     for new in (worse, same):
         done = check(base, new, "--allow", allow)
         assert done.returncode == INVALID
-        assert str(allow) in done.stderr and ("line 2" in done.stderr or "no text" in done.stderr)
+        assert str(allow) in done.stdout and ("line 2" in done.stdout or "no text" in done.stdout)
 
 
 # ---- what cannot be compared ----------------------------------------------------------
@@ -200,10 +200,10 @@ def test_other_circumstances_are_invalid(tmp_path, base, same, field, more):
     new = profiles.write(tmp_path / "new.json", *runs(**more))
     done = check(base, new)
     assert done.returncode == INVALID
-    assert "the %s differs" % field in done.stderr
+    assert "the %s differs" % field in done.stdout
     mixed = profiles.write(tmp_path / "mixed.json", *runs()[:3], *runs(**more)[3:])
     done = check(base, mixed)
-    assert done.returncode == INVALID and "the %s differs between the runs of the new side" % field in done.stderr
+    assert done.returncode == INVALID and "the %s differs between the runs of the new side" % field in done.stdout
 
 
 def test_patch_releases_may_differ(tmp_path, base):
@@ -221,24 +221,32 @@ def test_foreign_profiles_are_invalid(tmp_path, base, content, reason):
     for sides in ((base, foreign), (foreign, base)):
         done = check(*sides)
         assert done.returncode == INVALID
-        assert str(foreign) in done.stderr and reason in done.stderr, done.stderr
+        assert str(foreign) in done.stdout and reason in done.stdout, done.stdout
 
 
 def test_folded_stacks_tell_too_little(tmp_path, base):
     for name in "ab":
         (tmp_path / name).write_text("main;f (app.py:3) 1000\nmain;g 500\n")
     done = podflame("check", "--base", base, "--new", tmp_path / "a", tmp_path / "b")
-    assert done.returncode == INVALID and "does not tell its interpreter" in done.stderr
+    assert done.returncode == INVALID and "does not tell its interpreter" in done.stdout
 
 
 def test_one_run_only_is_invalid(tmp_path, base):
     done = check(base, profiles.write(tmp_path / "new.json", *runs(n=1)))
-    assert done.returncode == INVALID and "one run only" in done.stderr and "--repeat" in done.stderr
+    assert done.returncode == INVALID and "one run only" in done.stdout and "--repeat" in done.stdout
 
 
 def test_missing_file_is_invalid(tmp_path, base):
     done = check(base, tmp_path / "none.json")
-    assert done.returncode == INVALID and "No such file" in done.stderr
+    assert done.returncode == INVALID and "No such file" in done.stdout
+
+
+def test_a_verdict_is_told_once(tmp_path, base):
+    for options in ([], ["-f", "json"], ["-f", "github"]):
+        done = check(base, tmp_path / "none.json", *options)
+        assert done.returncode == INVALID
+        assert bool(done.stderr) == bool(options), "a person is told, whatever a program reads"
+        assert (done.stdout if not options else done.stderr).count("No such file") == 1
 
 
 def test_report_that_cannot_be_written_is_no_regression(tmp_path, base, same):
@@ -266,9 +274,10 @@ def test_baseline_of_good_profiles(tmp_path, same, worse):
     folder = tmp_path / "baselines"
     with_baseline = ["check", "--baseline-dir", folder, "--branch", "feature/x", "--keep", 2]
     done = podflame(*with_baseline, "--new", same)
-    assert done.returncode == INVALID and "no baseline" in done.stderr and not folder.exists()
+    assert done.returncode == INVALID and "no baseline" in done.stdout and not folder.exists()
     done = podflame(*with_baseline, "--new", same, "--save")
-    assert done.returncode == INVALID and "no baseline" in done.stderr
+    assert done.returncode == PASS and done.stdout == ""
+    assert done.stderr == "podflame: the new profiles are kept as the first of branch feature/x\n"
     assert stored(folder, "feature%2Fx") == ["00000001.otlp.json.gz"]
     assert podflame(*with_baseline, "--new", worse, "--save").returncode == REGRESSION
     assert len(stored(folder, "feature%2Fx")) == 1

@@ -90,9 +90,19 @@ static int write_one(const struct report_target *target, const struct format_com
         if (!out)
                 return -errno;
         r = target->format->write(c, out);
+        if (r < 0)
+                clearerr(out); /* it is told here: the command has an exit status for it */
         if (target->path && fclose(out) != 0 && r == 0)
                 r = -errno;
         return r;
+}
+
+bool reports_print_text(const struct reports *reports)
+{
+        for (size_t i = 0; i < reports->n; i++)
+                if (!reports->items[i].path && strcmp(reports->items[i].format->name, "text") == 0)
+                        return true;
+        return false;
 }
 
 int reports_write(const struct reports *reports, const struct format_comparison *c)

@@ -39,6 +39,9 @@ struct reports {
 int reports_choose(const struct report_options *options, const struct usage *usage, bool judged, bool quiet,
                    struct reports *ret);
 
+/* Whether the text for people is among what goes to standard output. */
+bool reports_print_text(const struct reports *reports);
+
 /* Writes all of them: -1, or an exit status after a word about it. */
 int reports_write(const struct reports *reports, const struct format_comparison *c);
 
