@@ -64,12 +64,8 @@ static int help(char *name)
         return command ? command->run(2, words) : EXIT_USAGE;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
-        const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
-
-        if (argc > 0 && strcmp(slash ? slash + 1 : argv[0], "pyflame") == 0)
-                return pyflame_run(argc, argv);
         if (argc < 2) {
                 print_usage(stderr);
                 return EXIT_USAGE;
@@ -81,4 +77,13 @@ int main(int argc, char **argv)
                         return questions[i].answer();
         const struct command *command = find_command(argv[1]);
         return command ? command->run(argc - 1, argv + 1) : EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+        const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
+
+        if (argc > 0 && strcmp(slash ? slash + 1 : argv[0], "pyflame") == 0)
+                return pyflame_run(argc, argv);
+        return command_end(run(argc, argv));
 }

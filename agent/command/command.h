@@ -22,6 +22,12 @@ struct command {
 extern const struct command command_table[];
 extern const size_t command_table_n;
 
+/*
+ * What the program returns after a command returned @status: a result that could not be written is a failure, after a
+ * word about it. If its reader has closed the pipe, the program ends by SIGPIPE, as others do.
+ */
+int command_end(int status);
+
 /* The program's name is pyflame: then it is called like that one. */
 int pyflame_run(int argc, char **argv);
 

@@ -167,8 +167,6 @@ static int report(const struct doctor_host *host, const struct doctor_patients *
         } else {
                 printf("\n%s\n", possible ? "Profiling is possible." : "Profiling is not possible: see what says \"no\".");
         }
-        if (fflush(stdout) != 0)
-                return say_error("standard output cannot be written");
         return possible ? EXIT_OK : EXIT_FAILED;
 }
 

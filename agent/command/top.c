@@ -8,6 +8,7 @@
 #include "commands.h"
 #include "finding.h"
 #include "options.h"
+#include "results.h"
 #include "sampling.h"
 #include "say.h"
 #include "signals.h"
@@ -97,7 +98,7 @@ static int draw(struct top *t)
                 return screen_draw(&t->view);
         view_write(&t->view, PLAIN_ROWS, stdout);
         putchar('\n');
-        return fflush(stdout) == 0 ? 0 : -errno;
+        return results_flush();
 }
 
 /* Adds a profile of the interval to what is shown. */
@@ -210,6 +211,8 @@ static int watch(struct top *t)
         screen_close();
         if (e == 0 && follow_alive(t->follow) == 0)
                 say("%s: all of it has ended", t->view.subject);
+        if (results_flush() != 0)
+                return EXIT_FAILED; /* the processes are not to blame */
         return e == 0 ? EXIT_OK : say_error("%s: %s", t->view.subject, strerror(-e));
 }
 

@@ -4,13 +4,12 @@
 import os
 import re
 import signal
-import subprocess
 
 import pytest
 
 import truth
 from interpreters import BARE_BOOKWORM, BOOKWORM, ON_HOST, Case
-from program import MARGIN_SECONDS, PODFLAME, Background, eventually, podflame
+from program import PODFLAME, Background, eventually, podflame
 from terminal import Terminal
 from test_bad_input import refused
 
@@ -121,16 +120,6 @@ def test_terminal_that_cannot_be_drawn_on(start):
     with Terminal([PODFLAME, "top", "-p", str(target.pid), "-d", "1"], TERM="none-of-that-name") as terminal:
         assert terminal.wait() == 0
         assert functions(terminal.rows())[:1] == ["hot"], terminal.rows()
-
-
-def test_reader_that_goes_away(start):
-    target = start(HOST, "split.py")
-    with subprocess.Popen([PODFLAME, "top", "-p", str(target.pid), "-n", "0.1", "-d", "20"], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, text=True) as process:
-        process.stdout.readline()
-        process.stdout.close()
-        assert process.wait(MARGIN_SECONDS) == 1
-        assert "Broken pipe" in process.stderr.read()
 
 
 @pytest.mark.parametrize("arguments, words", [

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A result that did not arrive is a failure; nobody there to read it any more is none to talk about. */
+#include "results.h"
+
+#include "command.h"
+#include "say.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+int results_flush(void)
+{
+        static int failure;
+
+        errno = 0;
+        if ((fflush(stdout) != 0 || ferror(stdout)) && failure == 0)
+                failure = errno != 0 ? -errno : -EIO;
+        return failure;
+}
+
+int command_end(int status)
+{
+        int failure = results_flush();
+
+        if (failure == -EPIPE) {
+                signal(SIGPIPE, SIG_DFL);
+                raise(SIGPIPE);
+        }
+        return failure == 0 ? status : say_error("standard output cannot be written: %s", strerror(-failure));
+}
