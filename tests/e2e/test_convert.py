@@ -52,6 +52,13 @@ def test_what_is_no_profile_is_refused(tmp_path, content, reason):
     assert not (tmp_path / "b.html").exists()
 
 
+def test_speedscope_is_only_written(tmp_path):
+    (tmp_path / "a.folded").write_text("main;a 3\n")
+    converted(tmp_path / "a.folded", "-o", tmp_path / "a.speedscope.json")
+    done = podflame("convert", tmp_path / "a.speedscope.json")
+    assert done.returncode == 1 and "speedscope's format" in done.stderr and "pprof and folded stacks" in done.stderr
+
+
 @pytest.mark.parametrize("arguments", [(), ("-f", "svg", "a"), ("/no/such/file",)])
 def test_wrong_calls(arguments):
     done = podflame("convert", *arguments)

@@ -80,13 +80,18 @@ Test(format_read, gzip_and_otlp)
         profile_set_deinit(&back);
 }
 
+#define SPEEDSCOPE "{\"$schema\": \"https://www.speedscope.app/file-format-schema.json\", \"shared\": {\"frames\": []}}"
+
 static const struct {
         const char *data;
         size_t len;
         const char *error;
 } refused[] = {
         { "", 0, "it is empty" },
-        { "{", 1, "not JSON" },
+        { "{", 1, "no resourceProfiles" },
+        { "{}", 2, "OTLP/JSON, pprof and folded stacks can be read" },
+        { "{\"resourceProfiles\"", 19, "not JSON" },
+        { SPEEDSCOPE, sizeof SPEEDSCOPE - 1, "speedscope's format, which is only written; OTLP/JSON, pprof and folded" },
         { " [", 2, "no profile" },
         { "main;f", 6, "no profile" },
         { "main;f x", 8, "no profile" },
