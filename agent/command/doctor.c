@@ -38,12 +38,14 @@ static const struct usage usage = {
         .command = "doctor",
         .synopsis = "[-p PID | -c CONTAINER | --pod POD] [OPTION]...",
         .text = "Tries out what this machine, and a process, container or pod of it, allow; says what is missing,\n"
-                "what is lost without it, and how to grant it. Fails if nothing can be profiled.",
+                "what is lost without it, and how to grant it. Fails if nothing can be profiled, or if a collector\n"
+                "that was named does not take profiles.",
         .options = specs,
         .n = sizeof specs / sizeof *specs,
 };
 
-static const char *const marks[] = { [DOCTOR_FINE] = "ok", [DOCTOR_LESS] = "less", [DOCTOR_BLOCKED] = "no" };
+static const char *const marks[] = { [DOCTOR_FINE] = "ok", [DOCTOR_LESS] = "less", [DOCTOR_BLOCKED] = "no",
+                                      [DOCTOR_FAILED] = "no" };
 
 struct finding {
         enum doctor_verdict verdict;
@@ -118,15 +120,21 @@ static struct json_object *json_of_patient(const struct doctor_patient *patient)
 
 /* ---- the report ------------------------------------------------------------------------ */
 
-/* Whether anything can be profiled. @json: NULL for text. */
-static bool report_host(const struct doctor_host *host, struct json_object *json)
+struct outcome {
+        bool possible; /* to profile */
+        bool arrives;  /* at the collector, if one was named */
+};
+
+/* @json: NULL for text. */
+static struct outcome report_host(const struct doctor_host *host, struct json_object *json)
 {
-        bool possible = true;
+        struct outcome outcome = { true, true };
 
         for (size_t i = 0; i < doctor_checks_n; i++) {
                 struct finding finding;
                 judge(&doctor_checks[i], host, &finding);
-                possible = possible && finding.verdict != DOCTOR_BLOCKED;
+                outcome.possible = outcome.possible && finding.verdict != DOCTOR_BLOCKED;
+                outcome.arrives = outcome.arrives && finding.verdict != DOCTOR_FAILED;
                 if (finding.verdict == DOCTOR_UNASKED)
                         continue;
                 if (json)
@@ -134,7 +142,7 @@ static bool report_host(const struct doctor_host *host, struct json_object *json
                 else
                         print_check(&doctor_checks[i], &finding);
         }
-        return possible;
+        return outcome;
 }
 
 static bool report_patients(const struct doctor_patients *patients, struct json_object *json)
@@ -157,17 +165,20 @@ static bool report_patients(const struct doctor_patients *patients, struct json_
 static int report(const struct doctor_host *host, const struct doctor_patients *patients, bool as_json)
 {
         struct json_object *json = as_json ? json_map() : NULL;
-        bool possible = report_host(host, json);
+        struct outcome outcome = report_host(host, json);
 
         if (patients)
-                possible = report_patients(patients, json) && possible;
+                outcome.possible = report_patients(patients, json) && outcome.possible;
         if (json) {
-                json_put_flag(json, "possible", possible);
+                json_put_flag(json, "possible", outcome.possible);
                 json_print(json);
         } else {
-                printf("\n%s\n", possible ? "Profiling is possible." : "Profiling is not possible: see what says \"no\".");
+                printf("\n%s%s\n", outcome.possible ? "Profiling is possible" : "Profiling is not possible",
+                       !outcome.possible ? ": see what says \"no\"."
+                       : outcome.arrives ? "."
+                                         : ", but the collector does not take profiles: see what says \"no\".");
         }
-        return possible ? EXIT_OK : EXIT_FAILED;
+        return outcome.possible && outcome.arrives ? EXIT_OK : EXIT_FAILED;
 }
 
 static int examine(const struct doctor_config *config, struct find *find)

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 static __attribute__((format(printf, 2, 0))) void put_line(const char *level, const char *format, va_list args)
 {
@@ -41,7 +42,7 @@ void say(const char *format, ...)
 }
 
 static const char *const denials[] = {
-        [NSUTIL_DENIAL_UNKNOWN] = "the kernel does not say why; a container's seccomp profile may forbid it",
+        [NSUTIL_DENIAL_UNKNOWN] = "the kernel does not say why",
         [NSUTIL_DENIAL_YAMA_LOCKED] = "kernel.yama.ptrace_scope is 3, which forbids it to everybody, until it is set "
                                       "lower in /etc/sysctl.d and the machine is started anew",
         [NSUTIL_DENIAL_NO_CAP] = "CAP_SYS_PTRACE is missing: run as root (sudo podflame …), or start the container "
@@ -55,9 +56,13 @@ static const char *const denials[] = {
 void explain_denial(pid_t pid, char *ret, size_t size)
 {
         int scope = nsutil_yama_scope();
-        const char *why = denials[nsutil_denial(pid)];
+        enum nsutil_denial denial = nsutil_denial(pid);
+        const char *why = denials[denial];
 
-        if (scope > 0 && scope < 3)
+        if (denial == NSUTIL_DENIAL_UNKNOWN && prctl(PR_GET_SECCOMP, 0, 0, 0, 0) > 0)
+                snprintf(ret, size, "%s; podflame is under a seccomp filter: `podflame doctor` tries whether that lets "
+                                    "reading through", why);
+        else if (scope > 0 && scope < 3)
                 snprintf(ret, size, "%s (kernel.yama.ptrace_scope is %d: `sysctl kernel.yama.ptrace_scope=0` "
                                     "lets a user profile their own processes)", why, scope);
         else

@@ -22,7 +22,8 @@ BEYOND = "-sys_admin"
 def doctor(*arguments, **options):
     done = podflame("doctor", "--json", *arguments, **options)
     report = json.loads(done.stdout)
-    assert report["possible"] == (done.returncode == 0), done.stderr
+    arrives = checks(report).get("collector", {"verdict": "ok"})["verdict"] == "ok"
+    assert (report["possible"] and arrives) == (done.returncode == 0), done.stderr
     return report
 
 
@@ -40,6 +41,7 @@ def test_root_may_do_everything():
     assert "collector" not in seen
     for name in CAPABILITIES:
         assert seen[name]["state"].startswith("granted"), seen[name]
+    assert "may" not in seen["CAP_SYS_PTRACE"]["state"], "what is known, no guesses"
     assert [seen[name]["verdict"] for name in ("CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH", "CAP_PERFMON")] == ["ok"] * 3
 
 
@@ -112,10 +114,14 @@ def test_collector(tmp_path, monkeypatch):
         monkeypatch.delenv("PODFLAME_TOKEN_FILE")
         assert checks(doctor("--collector", collector.url, "--token-file", token))["collector"]["verdict"] == "ok"
         refused = checks(doctor(env={**os.environ, "PODFLAME_COLLECTOR": collector.url}))["collector"]
-        assert refused["verdict"] == "less" and "401" in refused["state"]
+        assert refused["verdict"] == "no" and "401" in refused["state"]
         url = collector.url
-    gone = checks(doctor("--collector", url))["collector"]
-    assert gone["verdict"] == "less" and "does not take profiles" in gone["state"]
+    gone = doctor("--collector", url)
+    assert gone["possible"], "profiling is another matter"
+    assert checks(gone)["collector"]["verdict"] == "no" and "does not take profiles" in checks(gone)["collector"]["state"]
+    done = podflame("doctor", "--collector", url)
+    assert done.returncode == 1
+    assert done.stdout.endswith("Profiling is possible, but the collector does not take profiles: see what says \"no\".\n")
     assert "URL" in checks(doctor("--collector", "ftp://127.0.0.1"))["collector"]["state"]
 
 

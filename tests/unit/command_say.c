@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/command/abi.h"
 #include "agent/command/say.h"
+#include "nsutil/nsutil.h"
 #include "tests/unit/support/suite.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 SUITE(command_say);
 
@@ -77,4 +81,29 @@ Test(command_say, abi_list_is_cut_to_size)
 
         abi_list(list, sizeof list);
         cr_expect_eq(strlen(list), sizeof list - 1);
+}
+
+Test(command_say, a_denial_without_a_known_cause_is_no_guess)
+{
+        char why[512];
+
+        if (nsutil_denial(1) != NSUTIL_DENIAL_UNKNOWN)
+                cr_skip_test("the kernel says why here");
+        explain_denial(1, why, sizeof why);
+        cr_expect_eq(strstr(why, "seccomp") != NULL, prctl(PR_GET_SECCOMP, 0, 0, 0, 0) > 0, "%s", why);
+        cr_expect_eq(strstr(why, " may "), NULL, "%s", why);
+}
+
+Test(command_say, a_filter_that_is_there_is_named)
+{
+        struct sock_filter allow = { BPF_RET, 0, 0, SECCOMP_RET_ALLOW };
+        struct sock_fprog program = { 1, &allow };
+        char why[512];
+
+        if (nsutil_denial(1) != NSUTIL_DENIAL_UNKNOWN)
+                cr_skip_test("the kernel says why here");
+        cr_assert_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+        cr_assert_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0), 0);
+        explain_denial(1, why, sizeof why);
+        cr_expect(strstr(why, "podflame is under a seccomp filter"), "%s", why);
 }

@@ -51,9 +51,13 @@ static enum doctor_verdict check_ptrace(const struct doctor_host *host, char *st
         }
         put(state, "%s: %zu of %zu processes can be read", has(CAP_SYS_PTRACE), host->readable, host->processes);
         if (there && host->refused) {
-                explain_denial(host->refused, why, sizeof why);
+                /* Whether a seccomp filter is the cause has been tried by now: it has a row of its own. */
+                bool unknown = nsutil_denial(host->refused) == NSUTIL_DENIAL_UNKNOWN;
+                if (!unknown)
+                        explain_denial(host->refused, why, sizeof why);
                 size_t len = strlen(state);
-                snprintf(state + len, DOCTOR_STATE_SIZE - len, "; not process %d: %s", host->refused, why);
+                snprintf(state + len, DOCTOR_STATE_SIZE - len, "; process %d is refused%s%s", host->refused,
+                         unknown ? ", and the kernel does not say why" : ": ", unknown ? "" : why);
         }
         /* Where some can be read although it is there, what keeps it from the others has a row of its own. */
         if (there && host->readable > 0)
@@ -232,7 +236,7 @@ static enum doctor_verdict check_collector(const struct doctor_host *host, char 
         int r = send_probe(&config);
         put(state, "%s %s%s", host->collector, r == 0 ? "takes profiles" : "does not take profiles: ",
             r == 0 ? "" : *reason ? reason : strerror(r < 0 ? -r : EINVAL));
-        return r == 0 ? DOCTOR_FINE : DOCTOR_LESS;
+        return r == 0 ? DOCTOR_FINE : DOCTOR_FAILED;
 }
 
 /* ---- the table ------------------------------------------------------------------------- */

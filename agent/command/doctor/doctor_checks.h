@@ -34,6 +34,7 @@ enum doctor_verdict {
         DOCTOR_FINE,
         DOCTOR_LESS,    /* something is lost */
         DOCTOR_BLOCKED, /* nothing can be profiled */
+        DOCTOR_FAILED,  /* profiles do not arrive: what was asked for does not work, profiling does */
         DOCTOR_UNASKED, /* not to be shown */
 };
 
