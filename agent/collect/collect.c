@@ -31,6 +31,7 @@ struct collect {
         struct serve *serve;
         char *token;
         uint16_t port;
+        bool is_open;
 
         pthread_t thread;
         bool has_thread;
@@ -160,6 +161,7 @@ int collect_open(const struct collect_config *config, struct collect **ret, char
         if (r == 0)
                 r = listen_at(config->listen, &fd, &collect->port, reason, reason_size);
         if (r == 0) {
+                collect->is_open = !collect->token && !serve_is_local(fd);
                 r = start_threads(collect, fd);
                 if (r < 0)
                         snprintf(reason, reason_size, "cannot start serving: %s", strerror(-r));
@@ -175,6 +177,11 @@ int collect_open(const struct collect_config *config, struct collect **ret, char
 uint16_t collect_port(const struct collect *collect)
 {
         return collect->port;
+}
+
+bool collect_is_open(const struct collect *collect)
+{
+        return collect->is_open;
 }
 
 void collect_close(struct collect *collect)

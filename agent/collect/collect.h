@@ -17,6 +17,7 @@
  */
 
 #include <stddef.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 enum collect_error {
@@ -43,6 +44,9 @@ int collect_open(const struct collect_config *config, struct collect **ret, char
 
 /* The port that is served. */
 uint16_t collect_port(const struct collect *collect);
+
+/* Whether anybody beyond this machine can read and send: no token is asked for, and the address is not loopback. */
+bool collect_is_open(const struct collect *collect);
 
 /* Finishes requests under way, then stops. Accepts NULL. */
 void collect_close(struct collect *collect);

@@ -72,6 +72,9 @@ static int serve(const struct collector_config *config)
                 return say_error("the collector cannot start: %s", *reason ? reason : strerror(-r));
         const char *colon = strrchr(config->listen, ':');
         say("collector: http://%.*s:%u/", (int)(colon - config->listen), config->listen, collect_port(collect));
+        if (collect_is_open(collect))
+                say("anybody on the network can read these profiles and send more: --token-file FILE asks for a token, "
+                    "--listen 127.0.0.1:%u serves this machine alone", collect_port(collect));
         signals_wait(signals, -1);
         collect_close(collect);
         close(signals);

@@ -75,6 +75,22 @@ static uint16_t port_of(int fd)
         return (uint16_t)number;
 }
 
+bool serve_is_local(int fd)
+{
+        union {
+                struct sockaddr any;
+                struct sockaddr_in v4;
+                struct sockaddr_in6 v6;
+        } address = { .any.sa_family = AF_UNSPEC };
+        socklen_t len = sizeof(address);
+
+        if (getsockname(fd, &address.any, &len) < 0)
+                return false;
+        return address.any.sa_family == AF_INET
+                       ? ntohl(address.v4.sin_addr.s_addr) >> IN_CLASSA_NSHIFT == IN_LOOPBACKNET
+                       : address.any.sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&address.v6.sin6_addr);
+}
+
 int serve_listen(const char *address, int *ret_fd, uint16_t *ret_port, char *reason, size_t reason_size)
 {
         struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV }, *info;

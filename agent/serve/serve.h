@@ -22,6 +22,9 @@ enum serve_error {
 /* A listening socket at "ADDR:PORT", "[v6]:PORT"; port 0 picks one. Each error with a sentence in @reason. */
 int serve_listen(const char *address, int *ret_fd, uint16_t *ret_port, char *reason, size_t reason_size);
 
+/* Whether a listening socket can be reached from this machine only. */
+bool serve_is_local(int fd);
+
 /* The bearer token in the one line of a file; malloc. -errno with a @reason. */
 int serve_token_read(const char *path, char **ret, char *reason, size_t reason_size);
 

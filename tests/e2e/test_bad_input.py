@@ -13,7 +13,7 @@ import pytest
 
 import interpreters
 from interpreters import BARE_BOOKWORM, BOOKWORM
-from program import MARGIN_SECONDS, PODFLAME, podflame
+from program import MARGIN_SECONDS, PODFLAME, Background, eventually, podflame
 
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 WITHOUT_PTRACE = ["setpriv", "--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace"]
@@ -137,6 +137,17 @@ def test_collector_port_taken(tmp_path):
         taken.listen()
         address = "127.0.0.1:%d" % taken.getsockname()[1]
         refused(podflame("collector", "--listen", address, "--data", tmp_path), address, "--listen")
+
+
+@pytest.mark.parametrize("address, token, warned", [("0.0.0.0", False, True), ("0.0.0.0", True, False),
+                                                    ("127.0.0.1", False, False)])
+def test_collector_that_is_open_to_all(tmp_path, address, token, warned):
+    (tmp_path / "token").write_text("secret\n")
+    options = ["--token-file", tmp_path / "token"] if token else []
+    with Background(tmp_path / "run", "collector", "-l", address + ":0", *options) as collector:
+        eventually(lambda: "collector: http://" in collector.stderr, 10, lambda: collector.stderr)
+        assert collector.interrupt() == 0
+        assert collector.stderr.count("anybody on the network") == warned == collector.stderr.count("--token-file")
 
 
 def test_collector_data_cannot_be_kept(tmp_path):

@@ -98,6 +98,36 @@ Test(collect_open, data_that_cannot_be_used)
         remove_dir(config.data);
 }
 
+Test(collect_open, who_can_reach_it)
+{
+        char path[] = "/tmp/podflame-unit-XXXXXX", reason[512] = "";
+        int fd = mkstemp(path);
+        const struct {
+                const char *listen, *token_file;
+                bool wanted;
+        } rows[] = {
+                { "127.0.0.1:0", NULL, false }, { "127.7.7.7:0", NULL, false }, { "localhost:0", NULL, false },
+                { "[::1]:0", NULL, false },     { "0.0.0.0:0", NULL, true },    { "[::]:0", NULL, true },
+                { "0.0.0.0:0", path, false },
+        };
+
+        cr_assert_eq(write(fd, "secret\n", 7), 7);
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                struct collect_config config = { .listen = rows[i].listen, .token_file = rows[i].token_file };
+                struct collect *collect = NULL;
+                int r = collect_open(&config, &collect, reason, sizeof(reason));
+
+                /* Without IPv6 there is no ::1. */
+                if (r < 0 && rows[i].listen[0] == '[')
+                        continue;
+                cr_assert_eq(r, 0, "%s: %s", rows[i].listen, reason);
+                cr_expect_eq(collect_is_open(collect), rows[i].wanted, "%s", rows[i].listen);
+                collect_close(collect);
+        }
+        close(fd);
+        unlink(path);
+}
+
 Test(collect_open, token_files)
 {
         char path[] = "/tmp/podflame-unit-XXXXXX", reason[512];
