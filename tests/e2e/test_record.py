@@ -13,7 +13,7 @@ import pytest
 import browser
 import program
 import truth
-from interpreters import BARE_BOOKWORM, BOOKWORM, CONTAINED, EVERYWHERE, VERSIONS
+from interpreters import BARE_BOOKWORM, BOOKWORM, CONTAINED, EVERYWHERE, ON_HOST, VERSIONS, Case
 from program import MARGIN_SECONDS, Background, eventually, podflame, record
 from testbed import PROJECT
 
@@ -170,6 +170,15 @@ def test_html_opens_offline_and_shows_the_shares(start, tmp_path):
     together = sum(widths.values())
     for name, share in truth.SPLIT.items():
         truth.assert_share(samples * widths[name] / together, samples, share, name)
+
+
+def test_html_without_samples_says_why(start, tmp_path):
+    target = start(Case(ON_HOST[0], "host"), "sleeper.py")
+    file = tmp_path / "idle.html"
+    record("-p", target.pid, "-o", file, seconds=0.3)
+    with browser.open_page(file.as_uri()) as page:
+        assert "No samples: no Python thread ran on a CPU in this time." in page.execute_script("return document.body.innerText")
+        assert not browser.errors(page)
 
 
 @pytest.fixture(scope="session")

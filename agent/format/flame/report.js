@@ -50,6 +50,18 @@ function lostTicks({ counters }) {
   return { sum, title: parts.join(", ") || "every tick gave a stack" };
 }
 
+// What it means that there are no samples, by mode.
+const nothing = {
+  cpu: "no Python thread ran on a CPU in this time. Mode cpu counts no sleeping or waiting threads; -m wall does",
+  wall: "there was no Python thread to be seen in this time",
+  gil: "nobody held the GIL in this time. -m wall counts sleeping and waiting threads, too",
+};
+
+function whyEmpty(meta) {
+  const { sum, title: detail } = lostTicks(meta);
+  return `No samples: ${sum ? `no tick gave a stack (${detail})` : nothing[meta.mode] || "nothing was counted"}.`;
+}
+
 function facts(meta) {
   const { sum, title: detail } = lostTicks(meta);
   const format = { dateStyle: "medium", timeStyle: "medium" };
@@ -119,5 +131,7 @@ if (meta.sides) {
 } else {
   showHeader(header, title(meta.resources), about(meta.resources), facts(meta));
 }
-flame(document.getElementById("flame"), tree);
+const main = document.getElementById("flame");
+if (meta.samples === 0) main.append(element("p", { class: "empty" }, whyEmpty(meta)));
+else flame(main, tree);
 showFooter(document.getElementById("footer"), meta);
