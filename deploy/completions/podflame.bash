@@ -17,7 +17,7 @@ _podflame_options() {
 _podflame_argument() {
         local program=$1 argument=$2 help=$3 cur=$4
         local containers='NR == 1 { for (i = 1; i <= NF; i++) if ($i == "CONTAINER") at = i }
-                $at ~ /^[0-9a-f]+$/ { print $at, $(at + 1) }'
+                $1 ~ /^[0-9]+$/ && $at ~ /^[0-9a-f]+$/ && !seen[$at]++ { print $at, $(at + 1) == "-" ? "" : $(at + 1) }'
         case $argument in
         FILE) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
         DIR) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;

@@ -97,12 +97,21 @@ def test_bash(path, start):
     assert "engine" not in bash(path, "record", "-o", "")
 
 
-def test_bash_knows_processes_and_containers(path, start):
+def test_bash_knows_processes_and_containers(docker, path, start):
     from interpreters import BOOKWORM
     target = start(BOOKWORM, "sleeper.py")
     assert str(target.pid) in bash(path, "dump", "-p", "")
     assert bash(path, "dump", "-c", target.name[:-1]) == [target.name]
     assert bash(path, "dump", "--container", target.id[:10]) == [target.id[:12]]
+
+
+def test_bash_names_a_container_once(docker, path, start):
+    """Of several processes, and of one whose name is not known."""
+    from interpreters import BARE_BOOKWORM, BOOKWORM
+    several, unnamed = start(BOOKWORM, "several.py", "sleeper.py", "sleeper.py"), start(BARE_BOOKWORM, "sleeper.py")
+    found = bash(path, "dump", "-c", "")
+    assert found.count(several.id[:12]) == found.count(several.name) == found.count(unnamed.id[:12]) == 1
+    assert "-" not in found
 
 
 def test_fish(path):
