@@ -91,27 +91,56 @@ static void name(const struct find_process *p, char *ret, size_t size)
                 snprintf(ret, size, "%s/%s/%s", p->pod_namespace, p->pod, p->k8s_container);
 }
 
-static void print_row(const struct find_process *p)
+/* Remedies for what is refused, each once: most have the same. */
+struct remedies {
+        char texts[4][512];
+        size_t n;
+};
+
+static void add_remedy(struct remedies *remedies, const struct find_process *p)
+{
+        char text[sizeof *remedies->texts];
+
+        explain_denial(p->pid, text, sizeof text);
+        for (size_t i = 0; i < remedies->n; i++)
+                if (strcmp(remedies->texts[i], text) == 0)
+                        return;
+        if (remedies->n < sizeof remedies->texts / sizeof *remedies->texts)
+                strcpy(remedies->texts[remedies->n++], text);
+}
+
+static void print_row(const struct find_process *p, bool rules)
 {
         char version[32], why[512], container[2 * FIND_NAME_SIZE];
+        bool denied = p->status == PYSTACK_E_DENIED;
 
         format_version(p->info.version, version, sizeof version);
         problem(p, why, sizeof why);
         name(p, container, sizeof container);
-        printf("%7d  %-8s %-8s %-13.12s %-20s %-24s %s\n", p->pid, version, p->selected ? "yes" : "no",
-               *p->container_id ? p->container_id : "-", container, *p->image ? p->image : "-", p->cmdline);
+        printf("%7d  %-9s ", p->pid, version);
+        if (rules)
+                printf("%-8s ", p->selected ? "yes" : "no");
+        printf("%-13.12s %-20s %-24s ", *p->container_id ? p->container_id : "-", container, *p->image ? p->image : "-");
+        if (*why)
+                printf("not profilable (%s): ", denied ? "permission refused" : why);
+        puts(p->cmdline);
         if (*decision(p))
                 printf("%7s  %s: %s\n", "", p->selected ? "selected" : "not selected", decision(p));
-        if (*why)
-                printf("%7s  not profilable: %s\n", "", why);
 }
 
-static void print_table(const struct listing *listing)
+static void print_table(const struct listing *listing, bool rules)
 {
-        printf("%7s  %-8s %-8s %-13s %-20s %-24s %s\n", "PID", "PYTHON", "SELECTED", "CONTAINER", "NAME", "IMAGE",
-               "COMMAND");
-        for (size_t i = 0; i < listing->n; i++)
-                print_row(&listing->items[i]);
+        struct remedies remedies = { .n = 0 };
+
+        printf("%7s  %-9s %s%-13s %-20s %-24s %s\n", "PID", "PYTHON", rules ? "SELECTED " : "", "CONTAINER", "NAME",
+               "IMAGE", "COMMAND");
+        for (size_t i = 0; i < listing->n; i++) {
+                print_row(&listing->items[i], rules);
+                if (listing->items[i].status == PYSTACK_E_DENIED)
+                        add_remedy(&remedies, &listing->items[i]);
+        }
+        for (size_t i = 0; i < remedies.n; i++)
+                printf("%spermission refused: %s\n", i == 0 ? "\n" : "", remedies.texts[i]);
 }
 
 static void print_json(const struct listing *listing)
@@ -179,7 +208,8 @@ static void keep_pod(struct listing *listing, const char *pod)
         listing->n = n;
 }
 
-static void print(const struct ps_config *config, struct listing *listing)
+/* @rules: there are some, so that some may be left out. */
+static void print(const struct ps_config *config, bool rules, struct listing *listing)
 {
         if (config->pod)
                 keep_pod(listing, config->pod);
@@ -189,7 +219,7 @@ static void print(const struct ps_config *config, struct listing *listing)
         if (config->json)
                 print_json(listing);
         else
-                print_table(listing);
+                print_table(listing, rules || config->selection.min_age > 0);
 }
 
 int ps_run(int argc, char **argv)
@@ -207,7 +237,7 @@ int ps_run(int argc, char **argv)
         if (e < 0)
                 e = list(&config, rules, &listing);
         if (e < 0) {
-                print(&config, &listing);
+                print(&config, rules != NULL, &listing);
                 e = EXIT_OK;
         }
         free(listing.items);
