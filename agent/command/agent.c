@@ -12,8 +12,10 @@
 
 #include "agent/command/node/agent_options.h"
 #include "agent/command/node/fleet.h"
+#include "agent/command/node/reach.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -35,6 +37,7 @@ struct agent {
         struct fleet *fleet;
         struct destinations *destinations;
         struct vitals *vitals;
+        bool reaches; /* there is a process that can be read: known once one is refused */
 };
 
 static uint64_t now_ms(void)
@@ -87,6 +90,21 @@ static bool wait_for_news(struct agent *agent, uint64_t end)
         return poll(fds, 2, timeout) > 0 && fds[0].revents && obey_signals(agent);
 }
 
+/* -1; or an exit status, after a word about it: there is nothing to wait for. */
+static int check_reach(struct agent *agent)
+{
+        uint64_t refused = agent->reaches ? 0 : fleet_refused(agent->fleet);
+
+        if (refused == 0)
+                return -1;
+        agent->reaches = !reach_is_nothing();
+        if (agent->reaches)
+                return -1;
+        log_flush(true); /* this is to be the last word */
+        return say_error("nothing can be profiled; see podflame doctor: %" PRIu64 " Python process%s refused to this user, "
+                         "and no other process can be read either", refused, refused == 1 ? " is" : "es are");
+}
+
 static int run(struct agent *agent)
 {
         struct find_events events = fleet_events(agent->fleet);
@@ -97,7 +115,11 @@ static int run(struct agent *agent)
                 int r = find_scan(agent->find, &events);
                 if (r < 0)
                         return say_error("/proc cannot be read: %s", strerror(-r));
+                fleet_end_scan(agent->fleet);
                 vitals_beat(agent->vitals);
+                r = check_reach(agent);
+                if (r >= 0)
+                        return r;
                 if (now_ms() >= end) {
                         end_window(agent);
                         end += window * (1 + (now_ms() - end) / window);

@@ -44,6 +44,8 @@ struct fleet {
         struct fleet_kind kinds[N_KINDS];
         struct profile_counters counters;
         struct profile_set window; /* groups with samples so far */
+        size_t unselected;         /* that the present scan has found */
+        struct find_process unselected_last;
 };
 
 struct fleet *fleet_new(struct sampler *sampler, bool keep_threads)
@@ -76,6 +78,11 @@ const struct fleet_kind *fleet_kinds(const struct fleet *f, size_t *ret_n)
 {
         *ret_n = N_KINDS;
         return f->kinds;
+}
+
+uint64_t fleet_refused(const struct fleet *f)
+{
+        return f->kinds[0].n == 0 ? f->kinds[PYSTACK_E_DENIED].n : 0;
 }
 
 const struct profile_counters *fleet_counters(const struct fleet *f)
@@ -174,14 +181,32 @@ static void ended(void *ctx, pid_t pid, uint64_t start_time)
                 forget(f, w);
 }
 
-static void announce(const struct find_process *p)
+/* Of a machine's processes all but a few may be nobody's concern: they are counted. */
+static void note_unselected(struct fleet *f, const struct find_process *p)
+{
+        f->unselected++;
+        f->unselected_last = *p;
+}
+
+void fleet_end_scan(struct fleet *f)
+{
+        const struct find_process *last = &f->unselected_last;
+
+        if (f->unselected == 1)
+                say("process %d: not selected: %s", last->pid, *last->rule ? last->rule : "no rule matches");
+        else if (f->unselected > 1)
+                say("%zu processes are not selected; `podflame ps` with the same rules tells which, and why", f->unselected);
+        f->unselected = 0;
+}
+
+static void announce(struct fleet *f, const struct find_process *p)
 {
         char version[32], why[EXPLANATION_SIZE];
         const char *of = *p->container_id ? ", container " : "";
         const char *container = *p->container_name ? p->container_name : p->container_id;
 
         if (!p->selected) {
-                say("process %d: not selected: %s", p->pid, *p->rule ? p->rule : "no rule matches");
+                note_unselected(f, p);
                 return;
         }
         format_version(p->info.version, version, sizeof version);
@@ -227,7 +252,7 @@ static void born(void *ctx, const struct find_process *p, struct pystack *py)
         w->kind = kind_of(f, w);
         w->kind->n++;
         HASH_ADD_INT(f->watched, pid, w);
-        announce(p);
+        announce(f, p);
 }
 
 struct find_events fleet_events(struct fleet *f)

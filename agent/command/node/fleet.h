@@ -17,6 +17,12 @@ void fleet_free(struct fleet *fleet); /* accepts NULL */
 /* The events to be handed to find_scan(). */
 struct find_events fleet_events(struct fleet *fleet);
 
+/* To be called after each find_scan(): says how many processes it has found that are not selected. */
+void fleet_end_scan(struct fleet *fleet);
+
+/* How many processes are refused to us while none is sampled; 0 if one is. */
+uint64_t fleet_refused(const struct fleet *fleet);
+
 /* Processes by state, and those that are not sampled by the reason. Strings are static. */
 struct fleet_kind {
         const char *state, *reason;
