@@ -10,13 +10,16 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Something earlier could not be written, and stdio does not keep why. */
+#define UNKNOWN (-EIO)
+
 int results_flush(void)
 {
         static int failure;
 
         errno = 0;
         if ((fflush(stdout) != 0 || ferror(stdout)) && failure == 0)
-                failure = errno != 0 ? -errno : -EIO;
+                failure = errno != 0 ? -errno : UNKNOWN;
         return failure;
 }
 
@@ -28,5 +31,8 @@ int command_end(int status)
                 signal(SIGPIPE, SIG_DFL);
                 raise(SIGPIPE);
         }
-        return failure == 0 ? status : say_error("standard output cannot be written: %s", strerror(-failure));
+        if (failure == 0)
+                return status;
+        return failure == UNKNOWN ? say_error("standard output cannot be written")
+                                  : say_error("standard output cannot be written: %s", strerror(-failure));
 }
