@@ -1,0 +1,18 @@
+# What podflame costs, beside its peers and over time.
+
+# What the bench needs beside podflame itself.
+build/bench-driver: $(call objects,tests/bench/driver.c) $(call archives,sample $(below_sample))
+	$(say) LINK $@
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+.PHONY: bench-node
+bench-node: all ## the agent on a node of 10, 100 and 1000 processes: 5 minutes, as root
+	$(Q)$(PYTHON) tests/bench/node.py
+
+.PHONY: bench
+bench: all build/bench-driver ## podflame side by side with its peers: 20 minutes, as root
+	$(Q)$(PYTHON) tests/bench/bench.py
+
+.PHONY: soak
+soak: all ## the agent under churn, its collector away for ten minutes: 15 minutes, as root
+	$(Q)$(PYTHON) tests/bench/soak.py

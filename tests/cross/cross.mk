@@ -1,0 +1,30 @@
+# The other architecture: built against its own packages; what qemu can run of the
+# unit tests is run, in a runner of ours.
+CROSS       ?= aarch64
+cross_cc    := $(CROSS)-linux-gnu-gcc
+cross_arch  := $(if $(filter aarch64,$(CROSS)),arm64,amd64)
+cross_rooms := elfsym pystack profile
+# What reads this machine's own files and processes, or takes the emulator minutes.
+not_emulated := tests/unit/elfsym_real.c $(foreach t,hold sample recordings record lines_real,tests/unit/pystack_$(t).c)
+
+define emulated_rules
+$(B)/emulated/$(1): $(call objects,$(filter-out $(not_emulated),$(wildcard tests/unit/$(1)_*.c)) $(support) tests/cross/runner.c) \
+                    $(call archives,$(1) $(below_$(1)))
+	$$(say) LINK $$@
+	$$(Q)mkdir -p $$(@D) && $$(CC) $$(LDFLAGS) -o $$@ $$^ $$(LIBS) -lcriterion
+endef
+$(foreach room,$(cross_rooms),$(eval $(call emulated_rules,$(room))))
+
+.PHONY: cross-programs
+cross-programs: $(B)/podflame $(cross_rooms:%=$(B)/emulated/%)
+
+.PHONY: cross
+cross: ## build for aarch64, and run there what an emulator can of the unit tests
+	$(Q).ci/packages $(build_packages) mmdebstrap python3 qemu-user-static gcc-$(CROSS)-linux-gnu
+	$(Q)root=$$(tests/cross/sysroot.py $(cross_arch) libc6-dev libcriterion-dev $(filter %-dev,$(build_packages))) && \
+	pkg=$$root/usr/lib/$(CROSS)-linux-gnu/pkgconfig:$$root/usr/share/pkgconfig && \
+	PKG_CONFIG_SYSROOT_DIR=$$root PKG_CONFIG_LIBDIR=$$pkg \
+	        $(MAKE) --no-print-directory cross-programs CC="$(cross_cc) --sysroot=$$root" && \
+	run="qemu-$(CROSS)-static -L $$root" && $$run build/$(cross_cc)/podflame --version && \
+	for room in $(cross_rooms); do \
+	        echo "$$room on $(CROSS):" && $$run build/$(cross_cc)/emulated/$$room || exit 1; done

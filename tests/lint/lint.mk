@@ -1,0 +1,18 @@
+# Static checks, and the check of includes.
+
+lint_packages := cppcheck shellcheck python3-pyflakes
+
+.PHONY: lint
+lint: ## static checks: cppcheck, shellcheck, pyflakes, lengths of files and functions
+	$(Q).ci/packages $(lint_packages)
+	$(Q)cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,portability \
+	        --include=/usr/include/uthash.h --include=/usr/include/utlist.h \
+	        --suppress='*:/usr/include/*' --suppress=missingIncludeSystem --suppress=uninitvar --suppress=comparePointers -D_GNU_SOURCE -D__x86_64__ -DPODFLAME_VERSION='""' -DPODFLAME_GEN='""' -I. \
+	        $(foreach room,$(rooms),$(path_$(room))) agent/main.c
+	$(Q)shellcheck $$(git ls-files -co --exclude-standard | xargs grep -lE '^#!.*(bash|sh)$$')
+	$(Q)$(PYTHON) -m pyflakes $$(git ls-files -co --exclude-standard '*.py')
+	$(Q)tests/lint/lengths.py
+
+.PHONY: check-includes
+check-includes: ## that includes run only downwards, and only through doors
+	$(Q)tests/lint/includes.py $(foreach r,$(rooms),$(r):$(path_$(r)):$(subst $(space),$(comma),$(below_$(r))))

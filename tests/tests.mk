@@ -1,0 +1,51 @@
+# Unit tests, end-to-end tests, and what they need.
+
+# tests/unit/ROOM_UNIT.c: one Criterion program a room, linked with nothing above it.
+unit_rooms := $(sort $(foreach f,$(wildcard tests/unit/*_*.c),$(firstword $(subst _, ,$(notdir $(f))))))
+support    := $(wildcard tests/unit/support/*.c)
+
+define unit_rules
+$(B)/unit/$(1): $(call objects,$(wildcard tests/unit/$(1)_*.c) $(support)) $(call archives,$(1) $(below_$(1)))
+	$$(say) LINK $$@
+	$$(Q)mkdir -p $$(@D) && $$(CC) $$(LDFLAGS) -o $$@ $$^ $$(LIBS) -lcriterion
+
+.PHONY: unit-$(1)
+unit-$(1): $(B)/unit/$(1)
+	$$(Q)$$<
+endef
+$(foreach room,$(unit_rooms),$(eval $(call unit_rules,$(room))))
+
+.PHONY: unit
+unit: $(addprefix unit-,$(unit_rooms)) ## unit tests only
+
+# What the tests need beside the build. Every Python package comes from Debian.
+test_packages := libcriterion-dev docker.io containerd podman runc mmdebstrap python3 python3-pytest python3-pytest-xdist python3-pyte python3-selenium python3-protobuf \
+                 python3-prometheus-client protobuf-compiler chromium chromium-driver strace procps openssl util-linux \
+                 gdb libpython3.11 python3-yaml python3-docutils git \
+                 mandoc zsh fish systemd debhelper dpkg-dev
+
+.PHONY: test-deps
+test-deps: deps
+	$(Q).ci/packages $(test_packages) $(deploy_packages)
+
+.PHONY: test
+test: test-deps ## all tests: units, then end to end with real interpreters, containers and a browser
+	$(Q)$(MAKE) --no-print-directory unit
+	$(Q)$(MAKE) --no-print-directory e2e
+
+# Most of a test's time is waiting for a recording to end, so several share a CPU.
+E2E_JOBS ?= $(shell expr $$(nproc) \* 2)
+
+.PHONY: e2e
+e2e: all ## end-to-end tests only: pytest's options in PYTEST, processes in E2E_JOBS
+	$(Q)$(PYTHON) -m pytest -q --durations=10 -n $(E2E_JOBS) --dist loadgroup tests/e2e $(PYTEST)
+
+# Against programs that Go builds, once, in minutes; without them these tests are skipped.
+.PHONY: test-collectors test-pods
+test-collectors: all ## what the OpenTelemetry Collector and Pyroscope's code make of what is sent (needs Go 1.26)
+	$(Q)docker/testbed/tools.py otelcol pyroscope
+	$(Q)$(PYTHON) -m pytest -q tests/e2e/test_collectors.py $(PYTEST)
+
+test-pods: all ## names of pods that containerd's CRI plug-in makes (needs Go 1.24)
+	$(Q)docker/testbed/tools.py crictl
+	$(Q)$(PYTHON) -m pytest -q tests/e2e/test_pods.py $(PYTEST)
