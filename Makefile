@@ -14,16 +14,10 @@
 #   CC=clang                      likewise
 
 SHELL := /bin/bash
+MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := all
 
 VERSION := 0.1.0
-
-PREFIX  ?= /usr/local
-DESTDIR ?=
-BINDIR  ?= $(PREFIX)/bin
-MANDIR  ?= $(PREFIX)/share/man
-UNITDIR ?= $(PREFIX)/lib/systemd/system
-SYSCONFDIR ?= /etc
 
 CC        ?= cc
 ifeq ($(origin CC),default)
@@ -69,9 +63,14 @@ objects  = $(patsubst %.c,$(B)/%.o,$(1))
 
 main := agent/main.c
 
-libs    := libelf libcap json-c libcurl zlib libmicrohttpd sqlite3 libprotobuf-c libxxhash libseccomp ncursesw
-LIBS     = $(shell $(PKG_CONFIG) --libs $(libs)) -lpthread -lm
-PKGFLAGS = $(shell $(PKG_CONFIG) --cflags $(libs))
+# ---- how it is compiled and linked -------------------------------------------
+
+# NAME = $(call once,NAME,COMMAND) is what the command prints. The command runs once, when the name is first used.
+once = $(eval $(1) := $$(shell $(2)))$(if $(filter-out 0,$(.SHELLSTATUS)),$(error cannot run: $(2). Is all there? make deps))$($(1))
+
+packages := libelf libcap json-c libcurl zlib libmicrohttpd sqlite3 libprotobuf-c libxxhash libseccomp ncursesw
+package_flags = $(call once,package_flags,$(PKG_CONFIG) --cflags --libs $(packages))
+LIBS = $(package_flags) -lpthread -lm
 
 warnings := -Wall -Wextra -Wshadow -Wvla -Wmissing-prototypes -Wstrict-prototypes -Wpointer-arith \
             -Wwrite-strings -Wundef -Wformat=2 -Wcast-qual -fno-common
@@ -79,12 +78,25 @@ ifdef DEVELOPER
 warnings += -Werror
 endif
 
-ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -DPODFLAME_VERSION='"$(VERSION)"' -DPODFLAME_GEN='"$(GEN)"' \
-             -I. -I$(GEN) $(warnings) -fstack-protector-strong -MMD -MP $(PKGFLAGS) $(CFLAGS)
-ifneq ($(SANITIZE),)
-ALL_CFLAGS += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
-LDFLAGS    += -fsanitize=$(SANITIZE)
-endif
+sanitize  = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all)
+
+ALL_CFLAGS  = -std=gnu17 -D_GNU_SOURCE -DPODFLAME_GEN='"$(GEN)"' -I. -I$(GEN) $(warnings) -MMD -MP \
+              -fstack-protector-strong $(filter-out -l% -L% -Wl%,$(package_flags)) $(CFLAGS) \
+              $(sanitize) $(if $(SANITIZE),-fno-omit-frame-pointer)
+ALL_LDFLAGS = $(LDFLAGS) $(sanitize)
+
+# What is made depends on files that hold how it is made. One is written when it does not hold that.
+compiler    = $(call once,compiler,$(CC) --version)
+how_compile = $(compiler): $(CC) $(ALL_CFLAGS)
+how_link    = $(compiler): $(CC) $(ALL_LDFLAGS) $(LIBS)
+how_version = $(VERSION)
+same        = $(and $(findstring $(1),$(2)),$(findstring $(2),$(1)))
+
+# A pattern: make 4.3 expands the prerequisites of other rules even where they are not asked for, as in `make deps`.
+.SECONDEXPANSION:
+.PRECIOUS: $(B)/how_compile $(B)/how_link $(B)/how_version
+$(B)/how_%: $$(if $$(call same,$$(file <$$@),$$(how_$$*)),,FORCE)
+	$(Q)mkdir -p $(@D) && printf '%s\n' '$(subst ','\'',$(how_$*))' >$@
 
 ifeq ($(V),1)
 Q :=
@@ -97,9 +109,14 @@ endif
 .PHONY: all
 all: $(B)/podflame build/podflame ## build the program: build/podflame
 
-$(B)/podflame: $(call objects,$(main)) $(call archives,command $(below_command))
+# In a recipe: links a program from the objects and archives that it depends on. It has to depend on $(B)/how_link.
+define link
 	$(say) LINK $@
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS) $(1)
+endef
+
+$(B)/podflame: $(call objects,$(main)) $(call archives,command $(below_command)) $(B)/how_link
+	$(call link)
 
 define room_rules
 $(B)/$(1).a: $(call objects,$(call sources,$(1))) $(call objects,$(generated_$(1)))
@@ -108,16 +125,21 @@ $(B)/$(1).a: $(call objects,$(call sources,$(1))) $(call objects,$(generated_$(1
 endef
 
 # The last built variant is the one that people and tests call.
-build/podflame: $(B)/podflame FORCE
+build/podflame: $(B)/podflame $$(if $$(filter $$(abspath $(B)/podflame),$$(realpath build/podflame)),,FORCE)
 	$(Q)ln -sf $(variant)/podflame $@
 
 .PHONY: FORCE
 FORCE:
 
-$(B)/%.o: %.c
+$(B)/%.o: %.c $(B)/how_compile
 	$(say) CC $<
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	$(Q)$(CC) $(ALL_CFLAGS) $(version_flag) -c -o $@ $<
+
+# Only these are compiled again for another version.
+versioned := $(call objects,$(shell grep -rlw --include='*.c' PODFLAME_VERSION agent tests/unit 2>/dev/null))
+$(versioned): $(B)/how_version
+$(versioned): version_flag = -DPODFLAME_VERSION='"$(VERSION)"'
 
 # ---- generated sources -------------------------------------------------------
 
@@ -177,7 +199,7 @@ clean: ## remove what was built
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(filter-out %.d,$(MAKEFILE_LIST))
 
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,4 +1,11 @@
-# What is installed beside the program, and where.
+# What is installed, and where.
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+BINDIR  ?= $(PREFIX)/bin
+MANDIR  ?= $(PREFIX)/share/man
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+SYSCONFDIR ?= /etc
 
 .PHONY: man
 man: all ## write the options that the commands have by now into the man page

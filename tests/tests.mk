@@ -5,9 +5,8 @@ unit_rooms := $(sort $(foreach f,$(wildcard tests/unit/*_*.c),$(firstword $(subs
 support    := $(wildcard tests/unit/support/*.c)
 
 define unit_rules
-$(B)/unit/$(1): $(call objects,$(wildcard tests/unit/$(1)_*.c) $(support)) $(call archives,$(1) $(below_$(1)))
-	$$(say) LINK $$@
-	$$(Q)mkdir -p $$(@D) && $$(CC) $$(LDFLAGS) -o $$@ $$^ $$(LIBS) -lcriterion
+$(B)/unit/$(1): $(call objects,$(wildcard tests/unit/$(1)_*.c) $(support)) $(call archives,$(1) $(below_$(1))) $(B)/how_link
+	$$(call link,-lcriterion)
 
 .PHONY: unit-$(1)
 unit-$(1): $(B)/unit/$(1)

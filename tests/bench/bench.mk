@@ -1,9 +1,8 @@
 # What podflame costs, beside its peers and over time.
 
 # What the bench needs beside podflame itself.
-build/bench-driver: $(call objects,tests/bench/driver.c) $(call archives,sample $(below_sample))
-	$(say) LINK $@
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+build/bench-driver: $(call objects,tests/bench/driver.c) $(call archives,sample $(below_sample)) $(B)/how_link
+	$(call link)
 
 .PHONY: bench-node
 bench-node: all ## the agent on a node of 10, 100 and 1000 processes: 5 minutes, as root

@@ -9,9 +9,8 @@ not_emulated := tests/unit/elfsym_real.c $(foreach t,hold sample recordings reco
 
 define emulated_rules
 $(B)/emulated/$(1): $(call objects,$(filter-out $(not_emulated),$(wildcard tests/unit/$(1)_*.c)) $(support) tests/cross/runner.c) \
-                    $(call archives,$(1) $(below_$(1)))
-	$$(say) LINK $$@
-	$$(Q)mkdir -p $$(@D) && $$(CC) $$(LDFLAGS) -o $$@ $$^ $$(LIBS) -lcriterion
+                    $(call archives,$(1) $(below_$(1))) $(B)/how_link
+	$$(call link,-lcriterion)
 endef
 $(foreach room,$(cross_rooms),$(eval $(call emulated_rules,$(room))))
 

@@ -15,9 +15,8 @@ fuzz_sanitize  := fuzzer-no-link,address,undefined
 FUZZ_SECONDS   ?= 60
 
 define fuzz_rules
-$(B)/fuzz/$(1): $(B)/tests/fuzz/$(1).o $(call archives,$(fuzz_$(1)) $(below_$(fuzz_$(1))))
-	$$(say) LINK $$@
-	$$(Q)mkdir -p $$(@D) && $$(CC) $$(LDFLAGS) -fsanitize=fuzzer -o $$@ $$^ $$(LIBS)
+$(B)/fuzz/$(1): $(B)/tests/fuzz/$(1).o $(call archives,$(fuzz_$(1)) $(below_$(fuzz_$(1)))) $(B)/how_link
+	$$(call link,-fsanitize=fuzzer)
 
 .PHONY: fuzz-$(1)
 fuzz-$(1): $(B)/fuzz/$(1)
