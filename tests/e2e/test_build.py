@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`make`: what it builds again for other settings, and what not."""
+"""`make`: what it builds is hardened; what it builds again for other settings, and what not."""
 
 import re
 import shutil
@@ -7,7 +7,26 @@ import subprocess
 
 import pytest
 
+from hardening import missing
+from program import PODFLAME
 from testbed import PROJECT
+
+# What a packager's settings are like: they know nothing of hardening.
+PLAIN = ["CFLAGS=-O1", "LDFLAGS=-Wl,-O1"]
+
+
+def test_what_make_builds_is_hardened():
+    assert missing(PODFLAME) == set()
+
+
+def test_this_would_show_what_is_not_hardened(tmp_path):
+    source, program = tmp_path / "plain.c", tmp_path / "plain"
+    source.write_text("#include <stdio.h>\nint main(void) { char s[9]; return !fgets(s, sizeof(s), stdin); }\n")
+    subprocess.run(["gcc", "-no-pie", "-fno-stack-protector", "-fcf-protection=none", "-Wl,-z,norelro,-z,lazy,-z,execstack",
+                    "-o", program, source], check=True)
+    assert missing(program) == {"PIE", "RELRO", "BIND_NOW", "stack that is not executable", "stack protector",
+                                "_FORTIFY_SOURCE", "landings of indirect jumps"}
+
 
 # ---- built again ---------------------------------------------------------------------
 
@@ -75,6 +94,21 @@ def test_another_version_is_compiled_into_what_tells_it(tree, sources):
 
 def test_other_flags_of_the_linker_only_link(tree):
     assert tree.planned("LDFLAGS=-Wl,-O1") == (set(), {"build/gcc/podflame"})
+
+
+def test_hardening_does_not_hang_on_the_flags_given(tree):
+    output = tree.make("--dry-run", *PLAIN).stdout
+    compiling = [line for line in output.splitlines() if " -c -o " in line]
+    [linking] = [line for line in output.splitlines() if " -o build/gcc/podflame " in line]
+    for flag in ("-fPIE", "-fstack-protector-strong", "-fstack-clash-protection", "-D_FORTIFY_SOURCE=3"):
+        assert compiling and all(flag in line for line in compiling), flag
+    assert " -pie " in linking and "-Wl,-z,relro,-z,now" in linking
+
+
+def test_checks_that_need_an_optimiser_are_left_out_without(tree):
+    """glibc would warn for every file."""
+    assert "_FORTIFY_SOURCE" not in tree.make("--dry-run", "CFLAGS=-O2 -O0").stdout
+    assert "_FORTIFY_SOURCE" not in tree.make("--dry-run", "SANITIZE=address").stdout
 
 
 # ---- what make starts -----------------------------------------------------------------------

@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 from collector import Collector
+from hardening import missing
 from interpreters import BARE_BOOKWORM
 from program import MARGIN_SECONDS, eventually
 from skips import must_skip
@@ -104,6 +105,7 @@ def test_a_package_from_its_installation_to_its_purge(package, root, start, tmp_
 
 
 def check_programs(root):
+    assert missing(root.path / "usr/bin/podflame") == set()
     assert root.run("podflame", "--version").stdout.startswith("podflame ")
     assert root.run("pyflame", "--version").stdout.startswith("pyflame ")
     for name in ("podflame-agent", "podflame-collector"):

@@ -16,6 +16,7 @@ import yaml
 import image
 import truth
 from collector import free_port
+from hardening import missing
 from image import BITS, Collector, Containerd, agent_in_docker, granted, knows, policies, status
 from interpreters import BOOKWORM
 from program import MARGIN_SECONDS, eventually
@@ -81,6 +82,10 @@ def test_nobody_but_root_can_change_it(root):
                 found.add(os.path.relpath(path, root))
     assert found == {"var/lib/podflame"}
     assert not (root / "usr/bin/gcc").exists() and not (root / "src").exists()
+
+
+def test_its_program_is_hardened(root):
+    assert missing(root / "usr/bin/podflame") == set()
 
 
 def test_healthcheck_tells_well_from_not_well(docker, built, collector):
