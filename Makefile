@@ -17,6 +17,15 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := all
 
+ifeq ($(MAKELEVEL),0)
+# What people call: goals one after the other, as in `make clean all`, each with all CPUs unless -j says how many.
+goals := $(or $(MAKECMDGOALS),all)
+.NOTPARALLEL:
+.PHONY: $(goals)
+$(goals):
+	@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(nproc)) $@
+else
+
 VERSION := 0.1.0
 
 CC        ?= cc
@@ -210,3 +219,4 @@ help: ## this list
 
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
+endif

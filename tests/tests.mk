@@ -14,6 +14,11 @@ unit-$(1): $(B)/unit/$(1)
 endef
 $(foreach room,$(unit_rooms),$(eval $(call unit_rules,$(room))))
 
+# What several programs say at the same time is not mixed.
+ifneq ($(filter unit fuzz-%,$(MAKECMDGOALS)),)
+MAKEFLAGS += --output-sync
+endif
+
 .PHONY: unit
 unit: $(addprefix unit-,$(unit_rooms)) ## unit tests only
 

@@ -24,6 +24,9 @@ TARGETS = PROJECT / "tests/targets"
 def pytest_configure(config):
     # A system call that an agent or a collector should not need ends it, and so the test.
     os.environ.setdefault("PODFLAME_CONFINE", "kill")
+    # A test's own make is nobody's part: the jobs and the settings of the make that runs the tests are not for it.
+    for name in ("MAKEFLAGS", "MAKELEVEL"):
+        os.environ.pop(name, None)
     # Ended by SIGTERM, a run takes its containers with it as by Ctrl-C.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     config.pluginmanager.register(Table())

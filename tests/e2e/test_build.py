@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`make`: what it builds is hardened; what it builds again for other settings, and what not."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -134,6 +135,14 @@ def test_pkg_config_does_not_run_where_nothing_is_compiled(tree, asked):
     tree.make("help", asked.word)
     tree.make("--dry-run", "deps", "clean", asked.word)
     assert asked() == []
+
+
+def test_all_cpus_unless_told(tree, asked):
+    tree.make("--dry-run", asked.word)
+    tree.make("--dry-run", "-j1", asked.word)
+    tree.make("--dry-run", "-kj3", asked.word)
+    jobs = [re.search(r"-j(\d+)", flags)[1] for flags in asked()]
+    assert jobs == [str(len(os.sched_getaffinity(0))), "1", "3"]
 
 
 def test_what_pkg_config_does_not_know_is_told_once(tree):
