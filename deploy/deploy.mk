@@ -8,14 +8,16 @@ deb: ## a Debian package of the program, its units, man page and completions: bu
 	$(Q).ci/packages $(build_packages) debhelper dpkg-dev
 	$(Q)$(MAKE) --no-print-directory build/deb/stamp
 
-build/deb/stamp: $(B)/podflame Makefile $(shell find deploy -type f)
+# The program is built there, from what is generated here.
+build/deb/stamp: Makefile $(npm) $(GEN)/flame.html $(GEN)/page.html $(GEN)/pprof.pb-c.c \
+                 $(shell find $(foreach room,$(rooms),$(path_$(room))) $(main) deploy LICENSE -type f)
 	$(say) DEB $(staged)
 	$(Q)dpkg-parsechangelog -l deploy/debian/changelog -S Version | grep -qx '$(VERSION)' || \
 	        { echo "deploy/debian/changelog is not of version $(VERSION)" >&2; exit 1; }
 	$(Q)rm -rf build/deb build/*.deb && mkdir -p $(staged)/build
 	$(Q)tar --exclude=./build --exclude=./.cache --exclude=./.git -cf - . | tar -C $(staged) -xf -
 	$(Q)cp -a build/npm build/gen $(staged)/build/ && cp -a deploy/debian $(staged)/debian
-	$(Q)cd $(staged) && env -u MAKEFLAGS -u MAKELEVEL dpkg-buildpackage --build=binary --no-sign -d > ../log 2>&1 || \
+	$(Q)cd $(staged) && env -u MAKEFLAGS -u MAKELEVEL dpkg-buildpackage $(filter -j%,$(MAKEFLAGS)) --build=binary --no-sign -d > ../log 2>&1 || \
 	        { tail -n 40 ../log >&2; exit 1; }
 	$(Q)mv build/deb/*.deb build/ && rm -rf $(staged) && touch $@
 
