@@ -75,7 +75,8 @@ main := agent/main.c
 # ---- how it is compiled and linked -------------------------------------------
 
 # NAME = $(call once,NAME,COMMAND) is what the command prints. The command runs once, when the name is first used.
-once = $(eval $(1) := $$(shell $(2)))$(if $(filter-out 0,$(.SHELLSTATUS)),$(error cannot run: $(2). Is all there? make deps))$($(1))
+once   = $(eval $(1) := $$(shell $(2)))$(if $(filter-out 0,$(.SHELLSTATUS)),$(failed))$($(1))
+failed = $(error this failed: $(2). `make deps` installs what it needs)
 
 packages := libelf libcap json-c libcurl zlib libmicrohttpd sqlite3 libprotobuf-c libxxhash libseccomp ncursesw
 package_flags = $(call once,package_flags,$(PKG_CONFIG) --cflags --libs $(packages))
@@ -90,7 +91,8 @@ endif
 # Hardening does not hang on CFLAGS and LDFLAGS, which packagers replace. Some flags are of one machine, or of some
 # compilers: those are used which this compiler takes.
 offered  := -fstack-clash-protection -fcf-protection -mbranch-protection=standard
-accepted  = $(call once,accepted,$(foreach f,$(offered),$(CC) -Werror $(f) -S -x c /dev/null -o - >/dev/null 2>&1 && echo $(f);) true)
+accepted  = $(call once,accepted,$(foreach flag,$(offered),\
+                $(CC) -Werror $(flag) -S -x c /dev/null -o - >/dev/null 2>&1 && echo $(flag);) true)
 optimised = $(filter-out -O0,$(lastword $(filter -O%,$(CFLAGS))))
 # glibc's checks need an optimiser, and sanitizers have better ones. The last word on a level that CFLAGS may bring.
 fortify   = $(if $(SANITIZE),,$(if $(optimised),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3))

@@ -17,8 +17,8 @@ build/deb/stamp: Makefile $(npm) $(GEN)/flame.html $(GEN)/page.html $(GEN)/pprof
 	$(Q)rm -rf build/deb build/*.deb && mkdir -p $(staged)/build
 	$(Q)tar --exclude=./build --exclude=./.cache --exclude=./.git -cf - . | tar -C $(staged) -xf -
 	$(Q)cp -a build/npm build/gen $(staged)/build/ && cp -a deploy/debian $(staged)/debian
-	$(Q)cd $(staged) && env -u MAKEFLAGS -u MAKELEVEL dpkg-buildpackage $(filter -j%,$(MAKEFLAGS)) --build=binary --no-sign -d > ../log 2>&1 || \
-	        { tail -n 40 ../log >&2; exit 1; }
+	$(Q)cd $(staged) && env -u MAKEFLAGS -u MAKELEVEL \
+	        dpkg-buildpackage $(filter -j%,$(MAKEFLAGS)) --build=binary --no-sign -d > ../log 2>&1 || { tail -n 40 ../log >&2; exit 1; }
 	$(Q)mv build/deb/*.deb build/ && rm -rf $(staged) && touch $@
 
 deploy_packages := docker-compose python3-yaml python3-jsonschema python3-pip

@@ -26,13 +26,13 @@ target_of = $(DESTDIR)$(lastword $(subst :, ,$(1)))
 build/%.service: deploy/systemd/%.service FORCE
 	$(Q)mkdir -p $(@D) && sed 's|@BINDIR@|$(BINDIR)|' $< > $@
 
-# Settings belong to the machine's owner: they are not overwritten, nor removed once changed.
 # All that an image needs.
 .PHONY: install-program
 install-program: all
 	install -D -m 755 $(B)/podflame $(DESTDIR)$(BINDIR)/podflame
 	ln -sf podflame $(DESTDIR)$(BINDIR)/pyflame
 
+# Settings belong to the machine's owner: they are not overwritten, nor removed once changed.
 .PHONY: install
 install: install-program $(units:%=build/%.service) ## install under PREFIX (DESTDIR is honoured)
 	$(foreach i,$(installed),install -D -m 644 $(call source_of,$(i)) $(call target_of,$(i)) &&) true
