@@ -1,18 +1,28 @@
+#!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Root file systems of Debian suites with their Pythons, as tarballs and directories.
 
 Made by mmdebstrap from the mirror that this host's apt uses. They lie in .cache/,
 under a name that changes with the recipe. Needs root.
+
+    images.py [SUITE...]    makes those that are not there, or all
 """
 
 import contextlib
 import fcntl
 import hashlib
 import os
+import pathlib
 import shutil
+import signal
 import subprocess
+import sys
+import tempfile
 
-from . import CACHE, Unavailable
+if __name__ == "__main__":
+    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from testbed import CACHE, Unavailable  # noqa: E402
 
 # Debian's Pythons from 3.9 to 3.15, and a 2.7. What follows a suite's name tells its images apart.
 PACKAGES = {
@@ -41,14 +51,13 @@ def recipe(suite):
     return hashlib.sha256("\n".join(words).encode()).hexdigest()[:8]
 
 
-def mirror():
-    """Where this host's apt gets Debian from; nothing, thus mmdebstrap's default, elsewhere."""
+def sites(label):
+    """Where this host's apt gets what has that label from; nothing elsewhere than on a Debian."""
     try:
-        sites = subprocess.run(["apt-get", "indextargets", "--format", "$(SITE)", "Label: Debian"],
-                               capture_output=True, text=True, check=True).stdout.split()
+        return subprocess.run(["apt-get", "indextargets", "--format", "$(SITE)", "Label: " + label],
+                              capture_output=True, text=True, check=True).stdout.split()
     except (OSError, subprocess.CalledProcessError):
         return []
-    return sites[:1]
 
 
 def bootstrap(suite, tarball):
@@ -56,14 +65,28 @@ def bootstrap(suite, tarball):
         raise Unavailable("making Debian images needs root")
     if not shutil.which("mmdebstrap"):
         raise Unavailable("mmdebstrap is missing: apt-get install mmdebstrap")
-    partial = tarball.with_name("partial-" + tarball.name)
     command = ["mmdebstrap", "--quiet"] + OPTIONS + ["--include=" + ",".join(PACKAGES[suite])]
     release = suite.partition("-")[0]
-    done = subprocess.run(command + [release, str(partial)] + mirror(), capture_output=True, text=True)
-    if done.returncode != 0:
-        partial.unlink(missing_ok=True)
-        raise Unavailable("mmdebstrap could not make %s:\n%s" % (suite, done.stderr[-2000:]))
-    partial.rename(tarball)
+    with tempfile.TemporaryDirectory(prefix="partial-", dir=tarball.parent) as folder:
+        os.chmod(folder, 0o755)  # apt gives up its rights
+        partial = pathlib.Path(folder, tarball.name)
+        status, words = run_to_end(command + [release, str(partial)] + sites("Debian")[:1], TMPDIR=folder)
+        if status != 0:
+            raise Unavailable("mmdebstrap could not make %s: %s" % (suite, words.strip()[-2000:]))
+        partial.rename(tarball)
+
+
+def run_to_end(command, **environment):
+    """Its status and what it said. If we are interrupted, it may clean up first."""
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                               env={**os.environ, **environment}, start_new_session=True)
+    try:
+        words = process.communicate()[1]
+    except BaseException:
+        process.terminate()
+        process.communicate()
+        raise
+    return process.returncode, words
 
 
 @contextlib.contextmanager
@@ -111,3 +134,12 @@ def docker(daemon, suite, name=None):
         if not daemon.call("images", "--quiet", name):
             daemon.call("import", str(source), name)
     return name
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what it has begun is removed
+    try:
+        for wanted in sys.argv[1:] or PACKAGES:
+            tarball(wanted)
+    except Unavailable as reason:
+        sys.exit("%s: %s" % (sys.argv[0], reason))
