@@ -3,8 +3,8 @@
 """podflame in a minute: a collector, an agent, and a small shop in a container.
 
 Prints the page's address and, every few seconds, what the collector answers over
-HTTP. Runs until Ctrl-C, or for DEMO_SECONDS; then nothing of it is left. With
-DEMO_SECONDS it fails if the shop's hot function was never seen.
+HTTP. Runs until Ctrl-C, until its terminal is closed, or for DEMO_SECONDS; then nothing
+of it is left. With DEMO_SECONDS it fails if the shop's hot function was never seen.
 
 The shop runs in Docker, if need be with a daemon of the demo's own; where Docker is
 not to be had, in namespaces around a Debian root directory (DEMO_CONTAINER=bare
@@ -20,6 +20,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -32,7 +33,9 @@ from testbed import PROJECT, Unavailable, containers, daemon, images  # noqa: E4
 PODFLAME = os.environ.get("PODFLAME_PROGRAM", str(PROJECT / "build/podflame"))
 PORT = 4318
 EVERY_SECONDS = 3
+PATIENCE_SECONDS = 10
 START_SECONDS = 10
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SHOWN_SERIES, SHOWN_FUNCTIONS, BAR_CELLS = 4, 4, 28
 HOT, HOT_SHARE = "price_basket", 70
 
@@ -48,8 +51,33 @@ def say(text=""):
     print(text, flush=True)
 
 
+def quietly(text):
+    """The terminal may be gone."""
+    with contextlib.suppress(OSError):
+        say(text)
+
+
 def said(label, text):
     say("  %s%-10s%s %s" % (DIM, label, PLAIN, text))
+
+
+@contextlib.contextmanager
+def step(text):
+    """Says what is being done, every ten seconds that it goes on, and how long it took."""
+    begin, ended = time.monotonic(), threading.Event()
+
+    def tick():
+        while not ended.wait(PATIENCE_SECONDS):
+            said("", "%s: %.0f s so far" % (text, time.monotonic() - begin))
+
+    ticker = threading.Thread(target=tick, daemon=True)
+    ticker.start()
+    try:
+        yield
+        said("", "%s: %.1f s" % (text, time.monotonic() - begin))
+    finally:
+        ended.set()
+        ticker.join()
 
 
 # ---- what runs -----------------------------------------------------------------
@@ -90,9 +118,11 @@ def free_port():
 
 
 def docker_shop(stack):
-    docker = stack.enter_context(daemon.open_docker())
+    with step("a Docker daemon that answers"):
+        docker = stack.enter_context(daemon.open_docker())
     os.environ["PODFLAME_DOCKER_ROOT"] = docker.root  # where podflame learns the names of containers from
-    image = images.docker(docker, "bookworm", "shop:demo-%d" % os.getpid())
+    with step("its image of the shop"):
+        image = images.docker(docker, "bookworm", "shop:demo-%d" % os.getpid())
     stack.callback(docker.call, "rmi", "--force", image)
     return stack.enter_context(containers.Docker(docker, image, ["python3", "app.py"], HERE,
                                                  name="shop-%d" % os.getpid(), label="podflame-demo")), "Docker"
@@ -189,8 +219,8 @@ def watch(url, shop, agent, seconds):
 
 def demo(stack, seconds):
     say("%spodflame demo%s\n" % (BOLD, PLAIN))
-    if not any(images.CACHE.glob("rootfs/bookworm-*.tar")):
-        said("first", "making a Debian image for the shop: about half a minute, this once")
+    with step("a Debian image, made once"):
+        images.tarball("bookworm")
     folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="podflame-demo-")))
     shop, where = start_shop(stack)
     url = "http://127.0.0.1:%d/" % free_port()
@@ -214,18 +244,19 @@ def interrupted(*_):
 
 
 def main():
-    signal.signal(signal.SIGINT, interrupted)  # a shell may have it ignored
-    signal.signal(signal.SIGTERM, interrupted)
+    for number in ENDING:  # a shell may have them ignored
+        signal.signal(number, interrupted)
     try:
         with contextlib.ExitStack() as stack:
             try:
                 demo(stack, float(os.environ.get("DEMO_SECONDS") or 0))
             finally:  # a second Ctrl-C must not cut the end short
-                signal.signal(signal.SIGINT, signal.SIG_IGN)
-                signal.signal(signal.SIGTERM, signal.SIG_IGN)
+                for number in ENDING:
+                    signal.signal(number, signal.SIG_IGN)
+                quietly("\nending; a daemon of ours takes some seconds")
     except KeyboardInterrupt:
-        say("\nended; nothing is left running")
-    except (Failure, OSError, RuntimeError) as e:
+        quietly("ended; nothing is left")
+    except (Failure, Unavailable, OSError, RuntimeError) as e:
         sys.exit("demo: %s" % e)
 
 

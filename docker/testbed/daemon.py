@@ -2,7 +2,8 @@
 """The Docker daemon: the one that answers, or one of our own for the time being.
 
 Our own leaves the host's network alone (no bridge, no iptables), keeps everything
-in a directory of its own, and is stopped by its pid at the end.
+in a directory of its own, and is stopped by its pid at the end. What it mounts is in a
+mount namespace of its own: where / is a private mount, dockerd leaves its data root mounted.
 """
 
 import contextlib
@@ -61,7 +62,9 @@ def private_docker():
     docker = Docker("unix://%s/socket" % home, str(home / "data"))
     with open(home / "log", "wb") as log:
         process = subprocess.Popen(
-            ["dockerd", "--iptables=false", "--bridge=none", "--host", docker.host, "--data-root", docker.root,
+            # It ends with us, however we end.
+            ["setpriv", "--pdeathsig", "TERM", "unshare", "--mount", "--propagation", "slave",
+             "dockerd", "--iptables=false", "--bridge=none", "--host", docker.host, "--data-root", docker.root,
              "--exec-root", str(home / "exec"), "--pidfile", str(home / "pid")],
             stdout=log, stderr=log, start_new_session=True)
     try:
@@ -69,7 +72,7 @@ def private_docker():
         yield docker
     finally:
         stop(process)
-        shutil.rmtree(home, ignore_errors=True)
+        shutil.rmtree(home)
 
 
 def wait_until_up(docker, process, log):
