@@ -11,7 +11,7 @@ import pytest
 import browser
 import truth
 from collector import Collector, agent, flatten, free_port
-from interpreters import BARE_BOOKWORM, BOOKWORM, IN_IMAGES, Case
+from interpreters import BARE_BOOKWORM, BOOKWORM, IN_IMAGES, ON_HOST, Case
 from program import MARGIN_SECONDS, eventually
 
 WINDOW, RATE = 1, 500
@@ -89,7 +89,7 @@ def test_page_shows_the_hot_function(watched, start):
     eventually(lambda: watched.series_of(target), KNOWN_WITHIN + SLACK, "the container is known")
     time.sleep(2 * WINDOW)
     with browser.open_page(watched.url + "/") as page:
-        assert target.name in eventually(lambda: page.find_element("tag name", "body").text, 10, "the page has text")
+        eventually(lambda: target.name in page.find_element("tag name", "body").text, 10, "the page names the container")
         widths = browser.widths(page, ["hot"])
         assert widths["hot"] > 0
         assert not browser.errors(page)
@@ -131,3 +131,15 @@ def test_store_survives_a_restart(start, tmp_path):
         assert collector.interrupt() == 0, collector.stderr
     with Collector(tmp_path / "collector") as collector:
         assert collector.top(collector.series_of(target)) == before
+
+
+def test_program_of_the_host(start, tmp_path):
+    with Collector(tmp_path / "collector") as collector, agent(tmp_path / "agent", collector.url, *OPTIONS) as pusher:
+        start(Case(ON_HOST[0], "host"), "split.py")
+
+        def found():
+            return [s for s in collector.json("series") if s["service"] == "split.py" and s["samples"] > WINDOW * RATE / 10]
+
+        [series] = eventually(found, KNOWN_WITHIN + SLACK + 10, lambda: "it is known: " + pusher.stderr)
+        assert {"hot", "warm"} <= set(collector.top(series))
+        assert pusher.interrupt() == 0, pusher.stderr

@@ -8,7 +8,7 @@ import pytest
 
 import truth
 from interpreters import BOOKWORM
-from program import podflame, record
+from program import RECORDINGS_MAX, podflame, record
 
 
 def converted(*arguments):
@@ -20,9 +20,12 @@ def converted(*arguments):
 def test_every_format_holds_the_same(start, tmp_path):
     target = start(BOOKWORM, "path.py")
     otlp, pprof, speedscope = tmp_path / "a.otlp.json", tmp_path / "a.pb.gz", tmp_path / "a.speedscope.json"
-    record("-p", target.pid, "-o", otlp, seconds=1)
-    folded = converted(otlp)
-    stacks = truth.parse_folded(folded)
+    for _ in range(RECORDINGS_MAX):  # CPUs may be shared with many
+        record("-p", target.pid, "-o", otlp, seconds=1)
+        folded = converted(otlp)
+        stacks = truth.parse_folded(folded)
+        if truth.total(stacks) > 20:
+            break
     assert truth.total(stacks) > 20
     assert all(truth.names(frames)[:3] == ["<module>", "main", "a"] for frames, _ in stacks)
 
