@@ -2,16 +2,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Programs that Debian does not have, built by Go from their modules and kept in .cache/go/.
 
-    tools.py NAME...
+    tools.py [NAME...]
 
-builds some of: crictl, otelcol, pyroscope. That takes minutes and needs a newer Go
-than Debian 12's; a test whose program is not there is skipped.
+builds some of PROGRAMS, or all. That takes minutes, with a Go that any Go, such as Debian's, fetches as a
+module. A test whose program is not there builds it if PODFLAME_TOOLS=build says so (make test), else it is skipped.
 """
 
 import hashlib
+import json
 import os
 import pathlib
+import platform
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -23,7 +26,10 @@ from testbed import CACHE, PROJECT, Unavailable  # noqa: E402
 from testbed.images import locked  # noqa: E402
 
 COLLECTORS = PROJECT / "tests/collectors"
+GO = "go1.26.0"
+GO_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 CRICTL = "v1.34.0"
+HELM, KUSTOMIZE, KUBECONFORM = "v3.11.3", "v5.0.3", "v0.6.3"
 BUILDER = "v0.161.0"
 
 
@@ -31,15 +37,38 @@ class NotBuilt(Unavailable):
     """It is not there, and Debian's packages are no help: no one's fault."""
 
 
-def go(*arguments, folder, **environment):
-    done = subprocess.run(["go", *arguments], cwd=folder, capture_output=True, text=True, env={**os.environ, **environment})
+def run_go(program, *arguments, folder, **environment):
+    environment = {**os.environ, "GOTOOLCHAIN": "local", "CGO_ENABLED": "0", **environment}
+    done = subprocess.run([str(program), *arguments], cwd=folder, capture_output=True, text=True, env=environment)
     if done.returncode != 0:
-        raise Unavailable("go %s:\n%s" % (" ".join(arguments), done.stderr[-2000:]))
+        raise NotBuilt("go %s: %s" % (" ".join(arguments), done.stderr.strip()[-1000:]))
+    return done.stdout
 
 
-def build_crictl(folder):
-    go("install", "sigs.k8s.io/cri-tools/cmd/crictl@" + CRICTL, folder=folder, GOBIN=str(folder))
-    return folder / "crictl"
+def fetch_go(link):
+    """As a module it comes without the permission to run."""
+    if not shutil.which("go"):
+        raise NotBuilt("Go is missing, which builds it: apt-get install golang-go")
+    module = "golang.org/toolchain@v0.0.1-%s.linux-%s" % (GO, GO_ARCHITECTURES[platform.machine()])
+    folder = pathlib.Path(json.loads(run_go("go", "mod", "download", "-json", module, folder=link.parent))["Dir"])
+    for program in (*folder.glob("bin/*"), *folder.glob("pkg/tool/*/*")):
+        program.chmod(0o755)
+    link.unlink(missing_ok=True)
+    link.symlink_to(folder)
+
+
+def go(*arguments, folder, **environment):
+    program = locked(CACHE / "go" / GO, lambda: fetch_go(CACHE / "go" / GO)) / "bin/go"
+    path = "%s:%s" % (program.parent, os.environ["PATH"])  # one Go calls another
+    run_go(program, *arguments, folder=folder, PATH=path, **environment)
+
+
+def install(name, package):
+    """What builds a program that is a package of a module."""
+    def build_in(folder):
+        go("install", "-ldflags=-s -w", package, folder=folder, GOBIN=str(folder))
+        return folder / name
+    return build_in
 
 
 def build_otelcol(folder):
@@ -59,7 +88,10 @@ def version_of(*sources):
 
 # By name: what tells one build from another, and what builds it, given an empty folder.
 PROGRAMS = {
-    "crictl": (CRICTL, build_crictl),
+    "kubeconform": (KUBECONFORM, install("kubeconform", "github.com/yannh/kubeconform/cmd/kubeconform@" + KUBECONFORM)),
+    "kustomize": (KUSTOMIZE, install("kustomize", "sigs.k8s.io/kustomize/kustomize/v5@" + KUSTOMIZE)),
+    "helm": (HELM, install("helm", "helm.sh/helm/v3/cmd/helm@" + HELM)),
+    "crictl": (CRICTL, install("crictl", "sigs.k8s.io/cri-tools/cmd/crictl@" + CRICTL)),
     "otelcol": (version_of(COLLECTORS / "otelcol.yaml"), build_otelcol),
     "pyroscope": (version_of(*(COLLECTORS / "pyroscope" / name for name in ("main.go", "go.mod"))), build_pyroscope),
 }
@@ -71,17 +103,17 @@ def path_of(name):
 
 def program(name):
     path = path_of(name)
-    if not path.exists():
+    if path.exists():
+        return path
+    if os.environ.get("PODFLAME_TOOLS") != "build":
         raise NotBuilt("%s is not built: docker/testbed/tools.py %s" % (name, name))
-    return path
+    return build(name)
 
 
 def build(name):
     path = path_of(name)
 
     def make():
-        if not shutil.which("go"):
-            raise NotBuilt("Go is missing, which builds " + name)
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:
             PROGRAMS[name][1](pathlib.Path(folder)).rename(path)
 
@@ -89,8 +121,9 @@ def build(name):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what it has begun is removed
     try:
-        for wanted in sys.argv[1:]:
-            print(build(wanted))
+        for wanted in sys.argv[1:] or PROGRAMS:
+            print(build(wanted), flush=True)
     except Unavailable as reason:
         sys.exit("%s: %s" % (sys.argv[0], reason))

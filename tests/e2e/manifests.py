@@ -14,7 +14,7 @@ import zipfile
 import yaml
 
 from skips import must_skip
-from testbed import CACHE, PROJECT, images
+from testbed import CACHE, PROJECT, images, tools
 
 KUBERNETES = PROJECT / "deploy/kubernetes"
 CHART = PROJECT / "deploy/helm/podflame"
@@ -50,10 +50,10 @@ def daemonset():
 
 
 def tool(name):
-    path = CACHE / "tools" / name
-    if not path.exists():
-        must_skip("%s is not built: make deploy-tools" % name)
-    return path
+    try:
+        return tools.program(name)
+    except tools.NotBuilt as e:
+        must_skip(str(e), debian=False)
 
 
 def run(name, *arguments, fails=False, **options):
