@@ -15,9 +15,11 @@ from testbed import PROJECT, Unavailable, containers, daemon, images  # noqa: E4
 
 import interpreters  # noqa: E402
 from program import PODFLAME  # noqa: E402
-from skips import must_skip  # noqa: E402
+from quick import is_quick  # noqa: E402
+from skips import Skips, must_skip  # noqa: E402
 from table import Table  # noqa: E402
 
+WITH_TOOLS = ("test_manifests", "test_collectors", "test_pods")
 TARGETS = PROJECT / "tests/targets"
 
 
@@ -30,7 +32,11 @@ def pytest_configure(config):
     # Ended by SIGTERM, a run takes its containers with it as by Ctrl-C.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     config.pluginmanager.register(Table())
-    if getattr(config.option, "numprocesses", None):
+    config.pluginmanager.register(Skips())
+    config.addinivalue_line("markers", "pyenv: needs the further Pythons of a machine that has pyenv")
+    config.addinivalue_line("markers", "tools: needs a program of docker/testbed/tools.py")
+    config.addinivalue_line("markers", "quick: one of those that make check runs")
+    if getattr(config.option, "numprocesses", None) and config.option.markexpr != "quick":
         share_docker(config)
 
 
@@ -51,6 +57,14 @@ def pytest_collection_modifyitems(items):
         fixtures = item._fixtureinfo.name2fixturedefs.values()
         if not item.get_closest_marker("xdist_group") and any(f[-1].scope == "module" for f in fixtures):
             item.add_marker(pytest.mark.xdist_group(item.module.__name__))
+        if "pyenv" in item.name:
+            item.add_marker("pyenv")
+        if is_quick(item):
+            item.add_marker("quick")
+        if item.module.__name__ in WITH_TOOLS:
+            item.add_marker("tools")
+    # What takes minutes to build is built meanwhile.
+    items.sort(key=lambda item: item.get_closest_marker("tools") is not None)
 
 
 def pytest_sessionstart():

@@ -96,7 +96,7 @@ def assert_runs_script(process, *options):
 
 
 def needs(version):
-    return LIBRARIES.get(version) or must_skip("no libpython%d.%d here" % version)
+    return LIBRARIES.get(version) or must_skip("no libpython%d.%d here; pyenv builds it" % version, debian=False)
 
 
 def test_linked(build, run):
@@ -144,6 +144,7 @@ def test_unpacked_and_deleted(build, run, tmp_path):
     assert_runs_script(process)
 
 
+@pytest.mark.pyenv
 @pytest.mark.parametrize("others, runs", [
     (["-3.9"], "3.11"), (["-3.11"], "3.9"), (["-2.7", "-3.13"], "3.11"), (["-3.11"], "2.7")],
     ids=lambda value: "".join(value))
@@ -162,6 +163,7 @@ def test_several_of_which_one_is_started(build, run, others, runs):
     assert re.search(r"^Python %s\b" % re.escape(runs), podflame("dump", "-p", process.pid).stdout, re.M)
 
 
+@pytest.mark.pyenv
 def test_several_started(build, run):
     """Two interpreters, one of them at work: --abi names it, and without it no stack is wrong."""
     process = run(build(), SCRIPT, needs((3, 9)), needs((3, 11)))
