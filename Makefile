@@ -170,15 +170,22 @@ $(GEN)/pprof.pb-c.c $(GEN)/pprof.pb-c.h &: agent/format/pprof.proto
 	$(Q)mkdir -p $(GEN) && protoc-c --proto_path=agent/format --c_out=$(GEN) $<
 
 flame := agent/format/flame
+# In the tarball of `make dist` they are bundled already.
+bundled := $(wildcard $(flame)/bundled)
+ifneq ($(bundled),)
+$(GEN)/%.html: $(bundled)/%.html
+	$(Q)mkdir -p $(GEN) && cp $< $@
+else
 npm   := build/npm/node_modules/.package-lock.json
 
 $(npm): $(flame)/package.json $(flame)/package-lock.json
 	$(say) NPM $(flame)
-	$(Q)mkdir -p build/npm && cp $^ build/npm/ && npm --prefix build/npm ci --include=dev --silent --no-audit --no-fund && touch $@
+	$(Q)mkdir -p build/npm && cp $^ build/npm/ && npm --prefix build/npm ci --include=dev --silent --no-progress --no-audit --no-fund && touch $@
 
 $(GEN)/%.html: $(npm) $(wildcard $(flame)/* agent/collect/page/*)
 	$(say) BUNDLE $@
 	$(Q)mkdir -p $(GEN) && NODE_PATH=build/npm/node_modules node $(flame)/bundle.cjs $(filter %/$*.html,$^) $@
+endif
 
 $(B)/agent/format/pprof.o $(B)/agent/format/pprof_read.o $(B)/tests/unit/format_pprof.o: $(GEN)/pprof.pb-c.h
 $(B)/agent/format/html.o: $(GEN)/flame.html
@@ -193,16 +200,23 @@ include $(wildcard deploy/*.mk tests/*.mk tests/*/*.mk)
 
 # ---- the demo ----------------------------------------------------------------
 
+demo_packages := docker.io mmdebstrap python3
+
+# Beside the build: both are minutes on a slow machine.
+.PHONY: demo-image
+demo-image:
+	$(Q)$(PYTHON) docker/testbed/images.py bookworm
+
 .PHONY: demo
-demo: deps ## collector, agent and a sample workload in a container; DEMO_SECONDS=20 ends it
-	$(Q).ci/packages docker.io mmdebstrap python3
-	$(Q)$(MAKE) --no-print-directory all
+demo: ## collector, agent and a sample workload in a container; DEMO_SECONDS=20 ends it
+	$(Q).ci/packages $(build_packages) $(demo_packages)
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all demo-image
 	$(Q)$(PYTHON) docker/demo/demo.py
 
 # ---- setting up, cleaning ----------------------------------------------------
 
 build_packages := gcc make pkg-config libelf-dev libcap-dev libjson-c-dev libcurl4-openssl-dev zlib1g-dev \
-                  libmicrohttpd-dev libsqlite3-dev libprotobuf-c-dev protobuf-c-compiler libxxhash-dev libseccomp-dev libncurses-dev uthash-dev nodejs npm
+                  libmicrohttpd-dev libsqlite3-dev libprotobuf-c-dev protobuf-c-compiler libxxhash-dev libseccomp-dev libncurses-dev uthash-dev $(if $(bundled),,nodejs npm)
 
 .PHONY: deps deps-program
 deps: ## install what the build needs (Debian, as root)

@@ -16,24 +16,26 @@ build/deb/stamp: Makefile $(npm) $(GEN)/flame.html $(GEN)/page.html $(GEN)/pprof
 	        { echo "deploy/debian/changelog is not of version $(VERSION)" >&2; exit 1; }
 	$(Q)rm -rf build/deb build/*.deb && mkdir -p $(staged)/build
 	$(Q)tar --exclude=./build --exclude=./.cache --exclude=./.git -cf - . | tar -C $(staged) -xf -
-	$(Q)cp -a build/npm build/gen $(staged)/build/ && cp -a deploy/debian $(staged)/debian
+	$(Q)cp -a $(wildcard build/npm) build/gen $(staged)/build/ && cp -a deploy/debian $(staged)/debian
 	$(Q)cd $(staged) && env -u MAKEFLAGS -u MAKELEVEL \
 	        dpkg-buildpackage $(filter -j%,$(MAKEFLAGS)) --build=binary --no-sign -d > ../log 2>&1 || { tail -n 40 ../log >&2; exit 1; }
 	$(Q)mv build/deb/*.deb build/ && rm -rf $(staged) && touch $@
 
-deploy_packages := docker-compose python3-yaml python3-jsonschema python3-pip
+# What is in git, and the two bundled pages: it builds without npm.
+release := podflame-$(VERSION)
 
-# What understands manifests and charts: Go programs, of which Debian has no packages. The newest that its Go builds.
-GO     ?= /usr/bin/go
-tools  := .cache/tools
-module_kubeconform := github.com/yannh/kubeconform/cmd/kubeconform@v0.6.3
-module_kustomize   := sigs.k8s.io/kustomize/kustomize/v5@v5.0.3
-module_helm        := helm.sh/helm/v3/cmd/helm@v3.11.3
+.PHONY: dist
+dist: $(GEN)/flame.html $(GEN)/page.html ## a tarball that builds without Node.js and npm: build/podflame-VERSION.tar.gz
+	$(say) DIST build/$(release).tar.gz
+	$(Q)rm -rf build/dist && mkdir -p build/dist/$(release)
+	$(Q)git ls-files -z | tar --null -T - -cf - | tar -C build/dist/$(release) -xf -
+	$(Q)mkdir -p build/dist/$(release)/$(flame)/bundled && cp $^ build/dist/$(release)/$(flame)/bundled/
+	$(Q)tar -C build/dist --sort=name --owner=0 --group=0 --numeric-owner --mtime=@$$(git log -1 --format=%ct) \
+	        -cf - $(release) | gzip -9n > build/$(release).tar.gz && rm -rf build/dist
 
-$(tools)/%:
-	$(say) GO $@
-	$(Q).ci/packages golang-go
-	$(Q)mkdir -p $(tools) && GOBIN=$(abspath $(tools)) CGO_ENABLED=0 $(GO) install -ldflags='-s -w' $(module_$*)
+deploy_packages := docker-compose python3-yaml python3-jsonschema python3-pip golang-go
 
 .PHONY: deploy-tools
-deploy-tools: $(addprefix $(tools)/,kubeconform kustomize helm) ## build what checks manifests and chart: minutes, once
+deploy-tools: ## build what checks manifests and chart: minutes, once
+	$(Q).ci/packages golang-go
+	$(Q)$(PYTHON) docker/testbed/tools.py kubeconform kustomize helm

@@ -29,13 +29,15 @@ test_packages := libcriterion-dev docker.io containerd podman runc mmdebstrap py
                  mandoc zsh fish systemd debhelper dpkg-dev
 
 .PHONY: test-deps
-test-deps: deps
-	$(Q).ci/packages $(test_packages) $(deploy_packages)
+test-deps:
+	$(Q).ci/packages $(build_packages) $(test_packages) $(deploy_packages)
 
+# Debian images and the Go programs of some tests are made meanwhile; what needs one waits for it.
 .PHONY: test
 test: test-deps ## all tests: units, then end to end with real interpreters, containers and a browser
-	$(Q)$(MAKE) --no-print-directory unit
-	$(Q)$(MAKE) --no-print-directory e2e
+	$(Q)set -m; nice sh -c '$(PYTHON) docker/testbed/images.py; exec $(PYTHON) docker/testbed/tools.py' >/dev/null 2>&1 & \
+	ahead=$$!; trap 'kill -- -$$ahead 2>/dev/null' EXIT; export PODFLAME_TOOLS=build; \
+	$(MAKE) --no-print-directory -j$$(nproc) unit && $(MAKE) --no-print-directory -j$$(nproc) e2e
 
 # Most of a test's time is waiting for a recording to end, so several share a CPU.
 E2E_JOBS ?= $(shell expr $$(nproc) \* 2)
@@ -44,12 +46,21 @@ E2E_JOBS ?= $(shell expr $$(nproc) \* 2)
 e2e: all ## end-to-end tests only: pytest's options in PYTEST, processes in E2E_JOBS
 	$(Q)$(PYTHON) -m pytest -q --durations=10 -n $(E2E_JOBS) --dist loadgroup tests/e2e $(PYTEST)
 
-# Against programs that Go builds, once, in minutes; without them these tests are skipped.
+.PHONY: check
+check: all unit ## a minute before a commit: units, and of the end-to-end tests those that are quick
+	$(Q)$(PYTHON) -m pytest -q -n $(E2E_JOBS) -m quick --dist loadgroup tests/e2e $(PYTEST)
+
+.PHONY: fresh
+fresh: ## both commands of the README in a new Debian, which is removed afterwards: half an hour, as root
+	$(Q).ci/packages mmdebstrap python3 git
+	$(Q)$(PYTHON) tests/fresh/root.py 'make demo DEMO_SECONDS=20' 'make test'
+
+# Against programs that Go builds, once, in minutes; elsewhere than in `make test` these tests are skipped without them.
 .PHONY: test-collectors test-pods
-test-collectors: all ## what the OpenTelemetry Collector and Pyroscope's code make of what is sent (needs Go 1.26)
+test-collectors: all ## what the OpenTelemetry Collector and Pyroscope's code make of what is sent
 	$(Q)docker/testbed/tools.py otelcol pyroscope
 	$(Q)$(PYTHON) -m pytest -q tests/e2e/test_collectors.py $(PYTEST)
 
-test-pods: all ## names of pods that containerd's CRI plug-in makes (needs Go 1.24)
+test-pods: all ## names of pods that containerd's CRI plug-in makes
 	$(Q)docker/testbed/tools.py crictl
 	$(Q)$(PYTHON) -m pytest -q tests/e2e/test_pods.py $(PYTEST)
