@@ -26,7 +26,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 PROJECT = HERE.parents[1]
 sys.path.insert(0, str(PROJECT / "docker"))
 
-from testbed.images import sites  # noqa: E402
+from testbed.images import run_to_end, sites  # noqa: E402
 
 # Where the copy of the checkout lies in the root.
 INSIDE = "root/podflame"
@@ -64,10 +64,10 @@ def sources():
 
 
 def bootstrap(root):
-    done = subprocess.run(["mmdebstrap", "--quiet", "--variant=apt", "--include=" + PACKAGES, RELEASE, str(root), *sources()],
-                          capture_output=True, text=True)
-    if done.returncode != 0:
-        sys.exit("mmdebstrap could not make a Debian %s: %s" % (RELEASE, done.stderr.strip()[-2000:]))
+    status, words = run_to_end(["mmdebstrap", "--quiet", "--variant=apt", "--include=" + PACKAGES, RELEASE, str(root),
+                                *sources()])
+    if status != 0:
+        sys.exit("mmdebstrap could not make a Debian %s: %s" % (RELEASE, words.strip()[-2000:]))
 
 
 def copy_way(root):
