@@ -178,9 +178,9 @@ $(GEN)/%.html: $(bundled)/%.html
 else
 npm   := build/npm/node_modules/.package-lock.json
 
-$(npm): $(flame)/package.json $(flame)/package-lock.json
+$(npm): $(flame)/package.json $(flame)/package-lock.json | $(before_npm)
 	$(say) NPM $(flame)
-	$(Q)mkdir -p build/npm && cp $^ build/npm/ && npm --prefix build/npm ci --include=dev --silent --no-progress --no-audit --no-fund && touch $@
+	$(Q)mkdir -p build/npm && cp $(filter $(flame)/%,$^) build/npm/ && npm --prefix build/npm ci --include=dev --silent --no-progress --no-audit --no-fund && touch $@
 
 $(GEN)/%.html: $(npm) $(wildcard $(flame)/* agent/collect/page/*)
 	$(say) BUNDLE $@
@@ -202,28 +202,33 @@ include $(wildcard deploy/*.mk tests/*.mk tests/*/*.mk)
 
 demo_packages := docker.io mmdebstrap python3
 
-# Beside the build: both are minutes on a slow machine.
-.PHONY: demo-image
+# Beside the build. npm is most of the packages, and only the two pages need it.
+.PHONY: demo-image node-deps
 demo-image:
 	$(Q)$(PYTHON) docker/testbed/images.py bookworm
 
+node-deps:
+	$(Q).ci/packages $(node_packages)
+
 .PHONY: demo
 demo: ## collector, agent and a sample workload in a container; DEMO_SECONDS=20 ends it
-	$(Q).ci/packages $(build_packages) $(demo_packages)
-	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all demo-image
+	$(Q).ci/packages $(filter-out $(node_packages),$(build_packages)) $(demo_packages)
+	$(Q)MAKEFLAGS= $(MAKE) $(MAKEOVERRIDES) --no-print-directory -j$$(($$(nproc) + 1)) demo-image $(node_deps) all before_npm='$(node_deps)'
 	$(Q)$(PYTHON) docker/demo/demo.py
 
 # ---- setting up, cleaning ----------------------------------------------------
 
+node_packages := nodejs npm
+node_deps     := $(if $(bundled),,node-deps)
 build_packages := gcc make pkg-config libelf-dev libcap-dev libjson-c-dev libcurl4-openssl-dev zlib1g-dev \
-                  libmicrohttpd-dev libsqlite3-dev libprotobuf-c-dev protobuf-c-compiler libxxhash-dev libseccomp-dev libncurses-dev uthash-dev $(if $(bundled),,nodejs npm)
+                  libmicrohttpd-dev libsqlite3-dev libprotobuf-c-dev protobuf-c-compiler libxxhash-dev libseccomp-dev libncurses-dev uthash-dev $(if $(bundled),,$(node_packages))
 
 .PHONY: deps deps-program
 deps: ## install what the build needs (Debian, as root)
 	$(Q).ci/packages $(build_packages)
 
 deps-program: # where the bundled pages are there already
-	$(Q).ci/packages $(filter-out nodejs npm,$(build_packages))
+	$(Q).ci/packages $(filter-out $(node_packages),$(build_packages))
 
 .PHONY: clean
 clean: ## remove what was built

@@ -37,7 +37,7 @@ test-deps:
 test: test-deps ## all tests: units, then end to end with real interpreters, containers and a browser
 	$(Q)set -m; nice sh -c '$(PYTHON) docker/testbed/images.py; exec $(PYTHON) docker/testbed/tools.py' >/dev/null 2>&1 & \
 	ahead=$$!; trap 'kill -- -$$ahead 2>/dev/null' EXIT; export PODFLAME_TOOLS=build; \
-	$(MAKE) --no-print-directory -j$$(nproc) unit && $(MAKE) --no-print-directory -j$$(nproc) e2e
+	$(MAKE) --no-print-directory unit && $(MAKE) --no-print-directory e2e
 
 # Most of a test's time is waiting for a recording to end, so several share a CPU.
 E2E_JOBS ?= $(shell expr $$(nproc) \* 2)
