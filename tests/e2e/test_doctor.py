@@ -97,7 +97,7 @@ def test_targets_that_cannot_be_read(start, python_3_3):
     target = start(python_3_3, "sleeper.py")
     [patient] = doctor("-p", target.pid)["targets"]
     assert not patient["profilable"] and "3.3" in patient["reason"]
-    [patient] = doctor("-p", os.getppid(), wrap=without("-sys_ptrace"))["targets"]
+    [patient] = doctor("-p", os.getpid(), wrap=without("-sys_ptrace"))["targets"]
     assert not patient["profilable"] and "CAP_SYS_PTRACE is missing" in patient["reason"]
 
 
