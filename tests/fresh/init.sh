@@ -34,8 +34,7 @@ for command in "$@"; do
         wait $!
         status=$?
         echo "fresh: $command: status $status, $(dpkg-query -W | wc -l) Debian packages," \
-                "$(du -sxm / | cut -f1) MB, $(find .cache -xdev 2>/dev/null | wc -l) files in .cache;" \
-                "load $(cut -d' ' -f1-3 /proc/loadavg)"
+                "$(du -sxm / | cut -f1) MB; load $(cut -d' ' -f1-3 /proc/loadavg)"
         say_what_is_left
         [ "$status$left" = 00 ] || break
 done

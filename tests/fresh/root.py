@@ -26,7 +26,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 PROJECT = HERE.parents[1]
 sys.path.insert(0, str(PROJECT / "docker"))
 
-from testbed.images import run_to_end, sites  # noqa: E402
+from testbed.images import alone, run_to_end, sites  # noqa: E402
 
 # Where the copy of the checkout lies in the root.
 INSIDE = "root/podflame"
@@ -166,12 +166,13 @@ def main(arguments):
     if not empty:
         caches["rootfs"] = PROJECT / ".cache/rootfs"
     try:
-        begin = time.monotonic()
-        bootstrap(folder / "root")
-        copy_way(folder / "root")
-        copy_checkout(folder / "root")
-        say("a new Debian in %.0f s" % (time.monotonic() - begin))
-        return run(folder / "root", caches, commands)
+        with alone(store / "one"):  # apt takes a cache for itself alone
+            begin = time.monotonic()
+            bootstrap(folder / "root")
+            copy_way(folder / "root")
+            copy_checkout(folder / "root")
+            say("a new Debian in %.0f s" % (time.monotonic() - begin))
+            return run(folder / "root", caches, commands)
     finally:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
