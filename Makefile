@@ -88,18 +88,19 @@ ifdef DEVELOPER
 warnings += -Werror
 endif
 
-# Hardening does not hang on CFLAGS and LDFLAGS, which packagers replace. Some flags are of one machine, or of some
-# compilers: those are used which this compiler takes.
-offered  := -fstack-clash-protection -fcf-protection -mbranch-protection=standard
-accepted  = $(call once,accepted,$(foreach flag,$(offered),\
-                $(CC) -Werror $(flag) -S -x c /dev/null -o - >/dev/null 2>&1 && echo $(flag);) true)
+# Hardening does not hang on CFLAGS and LDFLAGS, which packagers replace. By machine, and not by trying what the
+# compiler takes: a compiler that once fails on a crowded machine would leave a flag out unnoticed.
+harden_x86_64  := -fstack-clash-protection -fcf-protection
+harden_aarch64 := -fstack-clash-protection -mbranch-protection=standard
+machine   = $(call once,machine,$(CC) -dumpmachine)
+harden    = $(harden_$(firstword $(subst -, ,$(machine))))
 optimised = $(filter-out -O0,$(lastword $(filter -O%,$(CFLAGS))))
 # glibc's checks need an optimiser, and sanitizers have better ones. The last word on a level that CFLAGS may bring.
 fortify   = $(if $(SANITIZE),,$(if $(optimised),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3))
 sanitize  = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all)
 
 ALL_CFLAGS  = -std=gnu17 -D_GNU_SOURCE -DPODFLAME_GEN='"$(GEN)"' -I. -I$(GEN) $(warnings) -MMD -MP \
-              -fPIE -fstack-protector-strong $(accepted) $(filter-out -l% -L% -Wl%,$(package_flags)) $(CFLAGS) \
+              -fPIE -fstack-protector-strong $(harden) $(filter-out -l% -L% -Wl%,$(package_flags)) $(CFLAGS) \
               $(fortify) $(sanitize) $(if $(SANITIZE),-fno-omit-frame-pointer)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LDFLAGS) $(sanitize)
 
