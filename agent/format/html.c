@@ -64,8 +64,9 @@ static void write_meta(const struct profile_set *set, FILE *out)
         write_settings(&summary.settings, out);
         fprintf(out, ",\"samples\":%" PRIu64 ",\"counters\":{", summary.samples);
         for (size_t i = 0; i < SUMMARY_COUNTERS; i++)
-                fprintf(out, "%s\"%s\":%" PRIu64, i > 0 ? "," : "", summary_counters[i].name,
-                        summary_counter_get(&summary.counters, i));
+                if (summary_counter_is_told(&summary.counters, i))
+                        fprintf(out, "%s\"%s\":%" PRIu64, i > 0 ? "," : "", summary_counters[i].name,
+                                summary_counter_get(&summary.counters, i));
         fputs("},\"resources\":[", out);
         for (size_t i = 0; i < set->n; i++) {
                 if (i > 0)

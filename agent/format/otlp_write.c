@@ -134,6 +134,8 @@ static void put_profile_attributes(struct writer *w, struct json_object *out, co
         for (size_t i = 0; i < SUMMARY_COUNTERS; i++) {
                 char key[64];
 
+                if (!summary_counter_is_told(profile_counters_of(p), i))
+                        continue;
                 snprintf(key, sizeof(key), OTLP_PREFIX "%s", summary_counters[i].name);
                 add_number(w, indices, key, summary_counter_get(profile_counters_of(p), i));
         }

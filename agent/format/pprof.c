@@ -247,6 +247,8 @@ static void comment_on_counters(struct writer *w)
         char number[sizeof("18446744073709551615")];
 
         for (size_t i = 0; i < SUMMARY_COUNTERS; i++) {
+                if (!summary_counter_is_told(&w->summary.counters, i))
+                        continue;
                 snprintf(number, sizeof(number), "%" PRIu64, summary_counter_get(&w->summary.counters, i));
                 add_comment(w, summary_counters[i].name, number);
         }

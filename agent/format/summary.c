@@ -8,9 +8,12 @@
 #include <string.h>
 
 #define COUNTER(field) { .name = #field, .offset = offsetof(struct profile_counters, field) }
+#define TIME(field) { .name = #field, .offset = offsetof(struct profile_counters, field), .is_time = true }
 
 const struct summary_counter summary_counters[SUMMARY_COUNTERS] = {
         COUNTER(ticks), COUNTER(ok), COUNTER(retried), COUNTER(torn), COUNTER(late), COUNTER(gone), COUNTER(failed),
+        TIME(accounted_ns), TIME(sampled_ns), TIME(native_ns), TIME(left_out_ns), TIME(unopened_ns),
+        TIME(torn_ns), TIME(late_ns), TIME(gone_ns), TIME(failed_ns),
 };
 
 _Static_assert(sizeof(struct profile_counters) == SUMMARY_COUNTERS * sizeof(uint64_t), "every counter is in the table");
@@ -21,6 +24,11 @@ uint64_t summary_counter_get(const struct profile_counters *counters, size_t i)
 
         memcpy(&value, (const char *)counters + summary_counters[i].offset, sizeof(value));
         return value;
+}
+
+bool summary_counter_is_told(const struct profile_counters *counters, size_t i)
+{
+        return !summary_counters[i].is_time || summary_counter_get(counters, i) > 0;
 }
 
 void summary_counter_set(struct profile_counters *counters, size_t i, uint64_t value)

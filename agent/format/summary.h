@@ -13,12 +13,16 @@ struct summary {
 
 void summary_of(const struct profile_set *set, struct summary *ret);
 
-/* The counters by name, in the order in which they are told. */
-#define SUMMARY_COUNTERS 7
+/* The counters by name, in the order in which they are told: first numbers of ticks, then times. */
+#define SUMMARY_COUNTERS 16
 extern const struct summary_counter {
         const char *name;
         size_t offset; /* in struct profile_counters */
+        bool is_time;  /* in nanoseconds */
 } summary_counters[SUMMARY_COUNTERS];
+
+/* Whether files tell it: numbers always, times only where the time was accounted and there was some. */
+bool summary_counter_is_told(const struct profile_counters *counters, size_t i);
 
 uint64_t summary_counter_get(const struct profile_counters *counters, size_t i);
 void summary_counter_set(struct profile_counters *counters, size_t i, uint64_t value);

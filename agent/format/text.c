@@ -80,6 +80,8 @@ static void write_counters(const struct summary *summary, FILE *out)
         for (size_t i = 0; i < SUMMARY_COUNTERS; i++) {
                 uint64_t value = summary_counter_get(&summary->counters, i);
 
+                if (summary_counters[i].is_time)
+                        continue;
                 if (i == 0)
                         fprintf(out, "%" PRIu64, value);
                 else if (value)

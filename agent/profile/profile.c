@@ -112,17 +112,6 @@ struct profile_counters *profile_counters(struct profile *p)
         return &p->counters;
 }
 
-void profile_counters_add(struct profile_counters *to, const struct profile_counters *from)
-{
-        to->ticks += from->ticks;
-        to->ok += from->ok;
-        to->retried += from->retried;
-        to->torn += from->torn;
-        to->late += from->late;
-        to->gone += from->gone;
-        to->failed += from->failed;
-}
-
 const struct profile_counters *profile_counters_of(const struct profile *p)
 {
         return &p->counters;

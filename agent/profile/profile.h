@@ -96,7 +96,16 @@ struct profile_settings {
 void profile_set_settings(struct profile *p, const struct profile_settings *settings);
 const struct profile_settings *profile_settings(const struct profile *p);
 
-/* What became of the ticks: ok + torn + gone + failed == ticks that were this target's. */
+/*
+ * What became of the ticks, and of the time.
+ *
+ * ok + torn + gone + failed == ticks that were this target's. The times are the
+ * books of the profile: accounted_ns is the time that there was, every other one
+ * a part of it, and what is left over was not seen (see profile_losses()). Which
+ * time that is depends on the mode: the process's CPU time as the kernel accounts
+ * it (cpu), the time that its threads existed (wall), the time that the process
+ * existed (gil).
+ */
 struct profile_counters {
         uint64_t ticks;   /* moments at which a thread was to be read */
         uint64_t ok;      /* stacks reported */
@@ -105,10 +114,46 @@ struct profile_counters {
         uint64_t late;    /* ticks that came too late or were missed */
         uint64_t gone;    /* the thread ended first */
         uint64_t failed;  /* unreadable for another reason */
+
+        uint64_t accounted_ns; /* ended threads included; 0: not accounted */
+        uint64_t sampled_ns;   /* that the samples stand for */
+        uint64_t native_ns;    /* of sampled_ns: threads that run no Python */
+        uint64_t left_out_ns;  /* of threads that run no Python, where these are not wanted */
+        uint64_t unopened_ns;  /* before the process was opened */
+        uint64_t torn_ns;      /* of the ticks counted above, like the next three */
+        uint64_t late_ns;
+        uint64_t gone_ns;
+        uint64_t failed_ns;
 };
 struct profile_counters *profile_counters(struct profile *p);
 const struct profile_counters *profile_counters_of(const struct profile *p);
 void profile_counters_add(struct profile_counters *to, const struct profile_counters *from);
+
+/* ---- the books ------------------------------------------------------------- */
+
+/*
+ * The share of the accounted time that samples stand for, or would stand for if
+ * threads without Python had been wanted. Chance makes it a little more than 1 at
+ * times. Negative: the time was not accounted.
+ */
+double profile_coverage(const struct profile_counters *counters);
+
+/*
+ * Whether the coverage is below PROFILE_COVERAGE_WANTED for a reason other than chance:
+ * by losses that were counted, or by more than three standard errors of so few
+ * samples, @period_ns apart. False where the time was not accounted.
+ */
+#define PROFILE_COVERAGE_WANTED 0.98
+bool profile_coverage_is_low(const struct profile_counters *counters, uint64_t period_ns);
+
+/* Accounted time without a sample, by reason, in an order fit for print. The last one is what no reason is known for. */
+enum { PROFILE_LOSSES = 6 };
+struct profile_loss {
+        const char *name;   /* for machines: "unopened", "late", "torn", "gone", "failed", "unseen" */
+        const char *reason; /* for people: "before it was opened", ... */
+        uint64_t ns;
+};
+void profile_losses(const struct profile_counters *counters, struct profile_loss ret[PROFILE_LOSSES]);
 
 /* ---- reading ------------------------------------------------------------- */
 

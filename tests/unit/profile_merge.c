@@ -123,11 +123,11 @@ Test(profile_merge, counters_are_added)
         struct profile *a = profile_new();
         struct profile *b = profile_new();
 
-        *profile_counters(a) = (struct profile_counters){1, 2, 3, 4, 5, 6, 7};
-        *profile_counters(b) = (struct profile_counters){10, 20, 30, 40, 50, 60, 70};
+        *profile_counters(a) = (struct profile_counters){.ticks = 1, .ok = 2, .torn = 4, .late_ns = 7};
+        *profile_counters(b) = (struct profile_counters){.ticks = 10, .ok = 20, .torn = 40, .late_ns = 70};
         cr_assert_eq(profile_merge(a, b, true), 0);
 
-        const struct profile_counters sum = {11, 22, 33, 44, 55, 66, 77};
+        const struct profile_counters sum = {.ticks = 11, .ok = 22, .torn = 44, .late_ns = 77};
 
         cr_assert_arr_eq(profile_counters_of(a), &sum, sizeof(sum));
         profile_free(a);
