@@ -102,6 +102,9 @@ struct nsutil_thread {
  */
 int nsutil_threads_read(pid_t pid, struct nsutil_thread **ret, size_t *ret_n);
 
+/* The TIDs of the threads of @pid only: a hundredth of the work. Likewise. */
+int nsutil_tids_read(pid_t pid, pid_t **ret, size_t *ret_n);
+
 /* One thread of @pid, by its TID in our namespace. */
 int nsutil_thread_read(pid_t pid, pid_t tid, struct nsutil_thread *ret);
 
@@ -115,6 +118,12 @@ struct nsutil_times {
 /* Opens it for reading again and again; @ret_fd is the caller's. Reading fails with NSUTIL_E_GONE in the end. */
 int nsutil_times_open(pid_t pid, pid_t tid, int *ret_fd);
 int nsutil_times_read(int fd, struct nsutil_times *ret);
+
+/*
+ * CPU time that process @pid has used, in nanoseconds: of all its threads, those that
+ * have ended included, up to this moment. NSUTIL_E_GONE once its parent has waited for it.
+ */
+int nsutil_cpu_ns(pid_t pid, uint64_t *ret);
 
 /* Target of /proc/PID/exe, " (deleted)" taken off. @size >= 2; longer paths are cut. */
 int nsutil_exe(pid_t pid, char *buf, size_t size);

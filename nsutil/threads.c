@@ -76,70 +76,95 @@ int nsutil_thread_read(pid_t pid, pid_t tid, struct nsutil_thread *ret)
         return read_thread(pid, tid, false, ret);
 }
 
-struct list {
-        struct nsutil_thread *threads;
-        size_t n, size;
-};
-
-static int append(struct list *list, const struct nsutil_thread *thread)
+static int append(pid_t **tids, size_t *n, size_t *size, pid_t tid)
 {
-        if (list->n == list->size) {
-                size_t size = list->size ? list->size * 2 : 16;
-                struct nsutil_thread *threads = reallocarray(list->threads, size, sizeof(*threads));
+        if (*n == *size) {
+                size_t larger = *size ? *size * 2 : 16;
+                pid_t *grown = reallocarray(*tids, larger, sizeof(*grown));
 
-                if (!threads)
+                if (!grown)
                         return -ENOMEM;
-                list->threads = threads;
-                list->size = size;
+                *tids = grown;
+                *size = larger;
         }
-        list->threads[list->n++] = *thread;
+        (*tids)[(*n)++] = tid;
         return 0;
 }
 
-static int list_threads(DIR *dir, pid_t pid, bool ours, struct list *list)
+static int list_tids(DIR *dir, pid_t **tids, size_t *n)
 {
         struct dirent *entry;
+        size_t size = 0;
         int r = 0;
 
-        while (!r && list->n < NSUTIL_MAX_THREADS && (entry = readdir(dir))) {
+        while (!r && *n < NSUTIL_MAX_THREADS && (entry = readdir(dir))) {
                 struct nsutil_text name = { entry->d_name, entry->d_name + strlen(entry->d_name) };
-                struct nsutil_thread thread;
                 pid_t tid;
 
-                if (!nsutil_text_pid(&name, &tid))
-                        continue;
-                r = read_thread(pid, tid, ours, &thread);
-                if (r == NSUTIL_E_GONE)
-                        r = 0;
-                else if (!r)
-                        r = append(list, &thread);
+                if (nsutil_text_pid(&name, &tid))
+                        r = append(tids, n, &size, tid);
         }
         return r;
 }
 
-int nsutil_threads_read(pid_t pid, struct nsutil_thread **ret, size_t *ret_n)
+int nsutil_tids_read(pid_t pid, pid_t **ret, size_t *ret_n)
 {
         char path[NSUTIL_PROC_PATH_SIZE];
-        struct nsutil_status status;
-        struct list list = { 0 };
-        int r = nsutil_status_read(pid, &status);
+        pid_t *tids = NULL;
+        size_t n = 0;
 
-        if (r)
-                return r;
         snprintf(path, sizeof(path), "/proc/%d/task", pid);
         DIR *dir = opendir(path);
         if (!dir)
                 return nsutil_proc_error(errno);
-        r = list_threads(dir, pid, status.ns_depth == 1, &list);
+        int r = list_tids(dir, &tids, &n);
         closedir(dir);
-        if (!r && list.n == 0)
+        if (!r && n == 0)
                 r = NSUTIL_E_GONE;
         if (r) {
-                free(list.threads);
+                free(tids);
                 return r;
         }
-        *ret = list.threads;
-        *ret_n = list.n;
+        *ret = tids;
+        *ret_n = n;
+        return 0;
+}
+
+/* Reads those that have not ended meanwhile into @ret, which has room for all. */
+static int read_all(pid_t pid, const pid_t *tids, size_t n, bool ours, struct nsutil_thread *ret, size_t *ret_n)
+{
+        int r = 0;
+
+        for (size_t i = 0; !r && i < n; i++) {
+                r = read_thread(pid, tids[i], ours, &ret[*ret_n]);
+                if (!r)
+                        (*ret_n)++;
+                else if (r == NSUTIL_E_GONE)
+                        r = 0;
+        }
+        return !r && *ret_n == 0 ? NSUTIL_E_GONE : r;
+}
+
+int nsutil_threads_read(pid_t pid, struct nsutil_thread **ret, size_t *ret_n)
+{
+        struct nsutil_status status;
+        pid_t *tids;
+        size_t n, n_read = 0;
+        int r = nsutil_status_read(pid, &status);
+
+        if (!r)
+                r = nsutil_tids_read(pid, &tids, &n);
+        if (r)
+                return r;
+        struct nsutil_thread *threads = calloc(n, sizeof(*threads));
+        r = threads ? read_all(pid, tids, n, status.ns_depth == 1, threads, &n_read) : -ENOMEM;
+        free(tids);
+        if (r) {
+                free(threads);
+                return r;
+        }
+        *ret = threads;
+        *ret_n = n_read;
         return 0;
 }
 
