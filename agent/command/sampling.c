@@ -45,9 +45,9 @@ int sampling_config(const struct sampling_options *options, const struct usage *
 }
 
 /*
- * Events on the targets' own threads are not woken by other processes, but take a
- * descriptor for each thread and CPU. A child inherits its parent's as well as
- * having its own, so where children are followed the machine's are taken.
+ * Where the machine's events are refused, a target's own take a descriptor for each
+ * thread and CPU. A child inherits its parent's as well as having its own, so where
+ * children are followed they are of no use.
  */
 #define THREAD_EVENTS_MAX 800
 
@@ -60,7 +60,7 @@ enum sample_scope sampling_scope(const struct choice *choice, bool subprocesses)
                 if (nsutil_stat_read(choice->items[i].process.pid, &stat) == 0)
                         threads += (size_t)stat.threads;
         }
-        return !subprocesses && threads * (size_t)get_nprocs() <= THREAD_EVENTS_MAX ? SAMPLE_SCOPE_TARGETS
+        return !subprocesses && threads * (size_t)get_nprocs() <= THREAD_EVENTS_MAX ? SAMPLE_SCOPE_BEST
                                                                                      : SAMPLE_SCOPE_MACHINE;
 }
 

@@ -4,6 +4,7 @@
 
 /* What the files of sample/ share: the sampler, its targets, its ticks. */
 
+#include "account.h"
 #include "sample.h"
 #include "stacks.h"
 
@@ -28,6 +29,10 @@ struct member {
         profile_id id;                 /* in the target's present profile; 0: not yet there */
         char name[16];
         uint64_t retry_ns;   /* thread NULL: when to look again (CLOCK_MONOTONIC) */
+        bool looked_now;     /* thread NULL: it was looked at for this very tick */
+        bool native_now;     /* and it surely runs no Python */
+        uint64_t unsure, unsure_ns; /* ticks since that look, and what they stand for: the next look decides on them */
+        profile_id native;   /* its stack while it runs no Python, in the present profile; 0: not yet there */
         uint64_t listed_ns;  /* when it was last found in the process's list */
         struct member_clock clock; /* timer tick */
         UT_hash_handle hh;
@@ -37,7 +42,8 @@ struct member {
 struct pending {
         profile_id stack, thread;
         enum profile_state state;
-        uint64_t ns;
+        uint64_t count; /* samples */
+        uint64_t ns;    /* that they stand for */
         bool retried;
 };
 
@@ -56,10 +62,18 @@ struct target {
         size_t n_pending;
         uint64_t pending_ns; /* what they stand for */
         uint64_t counted_ns; /* what all those stand for that were counted, in all profiles */
-        int *events;         /* perf tick: descriptors of its own events */
+        struct account account;
+        uint64_t opened_cpu_ns; /* of account_read() when it was opened */
+        uint64_t ticked_ns;     /* what all ticks that met it stand for, late ones included */
+        int64_t correction;     /* ticks that it has met too rarely (or, negative, too often): balance_steer() */
+        uint64_t owed_ns;     /* timer tick: CPU time that no sample stands for yet */
+        uint64_t owed_cpu_ns; /* of account_read(), up to which @owed_ns goes */
+        struct own_event *events; /* perf tick: events of its own */
         size_t n_events;
         UT_hash_handle hh;
 };
+
+struct tick_event;
 
 /* An engine: says when and whom. */
 struct tick {
@@ -74,11 +88,23 @@ struct tick {
         void (*set_period)(void *state);
         /* Prepares for @target, which is in nobody's hands yet. NULL: nothing to prepare. */
         int (*add)(void *state, struct target *target);
+        /* A target was read for @event; its lock is held. NULL: nothing to do. */
+        void (*was_read)(void *state, struct target *target, const struct tick_event *event);
 };
 
 extern const struct tick tick_perf;
 extern const struct tick tick_timer;
 extern const struct tick tick_blocking;
+
+/*
+ * A process that was removed while it lived: it may come back as another program. What
+ * it has used meanwhile is then known. The oldest is forgotten for the newest.
+ */
+#define DEPARTED_MAX 64
+struct departed {
+        pid_t pid;
+        uint64_t start_time, cpu_ns;
+};
 
 struct sampler {
         struct sample_config config;
@@ -86,6 +112,9 @@ struct sampler {
         _Atomic uint64_t period_before_ns, period_since_ns; /* ticks before that moment (CLOCK_MONOTONIC) had that one */
         pthread_rwlock_t lock; /* guards the table, not the targets in it */
         struct target *targets;
+        uint64_t opened_ticks;        /* when it was opened, in clock ticks since boot */
+        struct departed departed[DEPARTED_MAX];
+        size_t next_departed;
         const struct tick *tick;
         void *tick_state;
         char description[160];
@@ -95,9 +124,12 @@ struct sampler {
 /* That a thread is to be read. */
 struct tick_event {
         pid_t pid, tid;
-        uint64_t ns;   /* the time that this reading stands for */
+        uint64_t count; /* samples that this reading counts as */
+        uint64_t ns;    /* the time that they stand for */
         uint64_t late; /* ticks that came too late or were missed, and so are not counted */
         int cpu; /* on which the caller is pinned, and on which the thread was running */
+        uint64_t event_id, at_ns; /* perf tick: which event ticked, and when (CLOCK_MONOTONIC) */
+        bool meets_all; /* such ticks meet every thread alike, so that the kernel's account can correct their number */
         const struct pystack_hold *hold; /* NULL: the caller cannot tell whether it is switched out */
 };
 
@@ -107,7 +139,7 @@ uint64_t sampler_period_ns(const struct sampler *sampler, uint64_t at_ns);
 /* Reads the thread if its process is a target, and says whether it is. Called from ticks. */
 bool sampler_tick(struct sampler *sampler, const struct tick_event *event);
 
-int target_new(pid_t pid, struct pystack *py, struct target **ret);
+int target_new(pid_t pid, struct pystack *py, const struct sampler *sampler, struct target **ret);
 void target_free(struct target *target); /* accepts NULL */
 
 /* All of these expect target->lock to be held. */
@@ -119,12 +151,33 @@ void target_add_known(struct target *target, const struct sampler *sampler, cons
                       struct member *member, profile_id stack, enum profile_state state);
 void target_add_pseudo(struct target *target, const struct sampler *sampler, const struct tick_event *event,
                        const char *name, enum profile_state state);
-/* Brings all members up to date: new threads, ended ones, those that have begun to run Python. */
-void target_list_members(struct target *target);
+/* Adds ticks that came too late, or were missed, to the counters. */
+void target_add_late(struct target *target, uint64_t ticks, uint64_t period_ns);
 /* Empties what is only a cache. */
 void target_trim(struct target *target);
 int target_take(struct target *target, const struct sampler *sampler, struct profile **ret);
-struct member *target_member(struct target *target, pid_t tid);
+
+/* The thread, found out about if it is time to. NULL: it has ended. */
+struct member *member_get(struct target *target, const struct sampler *sampler, pid_t tid);
+void member_free(struct target *target, struct member *member);
+/* Its Python thread has ended: the next member_get() looks whether there is another one. */
+void member_leave_python(struct member *member);
+/* What the profile calls the thread; 0 where threads are not told apart. */
+profile_id member_id(struct target *target, const struct sampler *sampler, struct member *member);
+/* Counts a tick of a thread that runs no Python, as far as that is known now. */
+void member_read_native(struct target *target, const struct sampler *sampler, struct member *member,
+                        const struct tick_event *event);
+/* Brings all members up to date: new threads, ended ones, those that have begun to run Python. */
+void members_list(struct target *target, const struct sampler *sampler);
+/* Decides on all ticks of which it is not known yet whether their thread ran Python. */
+void members_settle(struct target *target, const struct sampler *sampler);
+
+/* Begins the books of a new target. */
+void balance_open(struct target *target, const struct sampler *sampler);
+/* Before a tick is served: how often it is to be counted, so that all of them agree with the kernel's account. */
+uint64_t balance_steer(struct target *target, const struct tick_event *event);
+/* Books the CPU time used since the last time, in mode cpu: other modes account for time with each tick. */
+void balance_book(struct target *target, const struct sampler *sampler);
 
 /* Before a thread is read: whether its stack, which stands for @ns, may wait to be proved. */
 void pending_allow(struct target *target, uint64_t ns, enum profile_state state);
@@ -132,6 +185,8 @@ void pending_allow(struct target *target, uint64_t ns, enum profile_state state)
 void pending_add(struct target *target, const struct pending *stack);
 /* Counts a stack that is proved, in the target's profile. False on failure. */
 bool pending_count(struct target *target, const struct pending *stack);
+/* Counts @count ticks, which stand for @ns, that gave no stack, for the reason of pystack's error. */
+void pending_lose(struct profile_counters *counters, int error, uint64_t count, uint64_t ns);
 /* Counts those that wait, if they were true. */
 void pending_settle(struct target *target);
 

@@ -36,17 +36,32 @@ void pending_allow(struct target *t, uint64_t ns, enum profile_state state)
         pystack_put_off(t->py, allowed && t->pending);
 }
 
+void pending_lose(struct profile_counters *counters, int error, uint64_t count, uint64_t ns)
+{
+        uint64_t *number = error == PYSTACK_E_TORN ? &counters->torn : error == PYSTACK_E_GONE ? &counters->gone
+                                                                                                  : &counters->failed;
+        uint64_t *time = error == PYSTACK_E_TORN ? &counters->torn_ns : error == PYSTACK_E_GONE ? &counters->gone_ns
+                                                                                                  : &counters->failed_ns;
+
+        *number += count;
+        *time += ns;
+}
+
 bool pending_count(struct target *t, const struct pending *stack)
 {
         struct profile_counters *counters = profile_counters(t->profile);
         bool counted = stack->stack &&
-                       profile_add(t->profile, stack->stack, stack->thread, stack->state, 1, stack->ns) == 0;
+                       profile_add(t->profile, stack->stack, stack->thread, stack->state, stack->count, stack->ns) == 0;
 
         t->counted_ns += stack->ns;
-        counters->ok += counted;
-        counters->failed += !counted;
-        counters->retried += counted && stack->retried;
-        return counted;
+        if (!counted) {
+                pending_lose(counters, PYSTACK_E_CORRUPT, stack->count, stack->ns);
+                return false;
+        }
+        counters->ok += stack->count;
+        counters->sampled_ns += stack->ns;
+        counters->retried += stack->retried;
+        return true;
 }
 
 void pending_add(struct target *t, const struct pending *stack)
@@ -61,21 +76,14 @@ void pending_settle(struct target *t)
 {
         struct profile_counters *counters = profile_counters(t->profile);
         size_t n = t->n_pending;
+        int e = n == 0 ? 0 : pystack_settle(t->py);
 
         t->n_pending = 0;
         t->pending_ns = 0;
-        switch (n == 0 ? 0 : pystack_settle(t->py)) {
-        case 0:
-                for (size_t i = 0; i < n; i++)
+        for (size_t i = 0; i < n; i++) {
+                if (e == 0)
                         pending_count(t, &t->pending[i]);
-                break;
-        case PYSTACK_E_GONE:
-                counters->gone += n;
-                break;
-        case PYSTACK_E_TORN:
-                counters->torn += n;
-                break;
-        default:
-                counters->failed += n;
+                else
+                        pending_lose(counters, e, t->pending[i].count, t->pending[i].ns);
         }
 }

@@ -19,7 +19,7 @@ static int open_event(struct perf_event_attr *attr, pid_t tid, int cpu)
 {
         attr->type = PERF_TYPE_SOFTWARE;
         attr->size = sizeof *attr;
-        attr->sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_TIME;
+        attr->sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_TIME | PERF_SAMPLE_ID;
         attr->wakeup_events = 1;
         attr->exclude_hv = 1;
         attr->use_clockid = 1;
@@ -51,6 +51,15 @@ int perf_open_thread(pid_t tid, int cpu, uint64_t period_ns, bool user_only)
         return open_event(&attr, tid, cpu);
 }
 
+int perf_open_count(pid_t pid)
+{
+        struct perf_event_attr attr = {
+                .config = PERF_COUNT_SW_TASK_CLOCK, .inherit = 1, .inherit_thread = 1,
+        };
+
+        return open_event(&attr, pid, -1);
+}
+
 int perf_open_ring_only(int cpu)
 {
         struct perf_event_attr attr = { .config = PERF_COUNT_SW_DUMMY, .exclude_kernel = 1 };
@@ -61,6 +70,11 @@ int perf_open_ring_only(int cpu)
 int perf_redirect(int fd, int ring_fd)
 {
         return ioctl(fd, PERF_EVENT_IOC_SET_OUTPUT, ring_fd) < 0 ? -errno : 0;
+}
+
+int perf_event_id(int fd, uint64_t *ret)
+{
+        return ioctl(fd, PERF_EVENT_IOC_ID, ret) < 0 ? -errno : 0;
 }
 
 int perf_enable(int fd, bool on)
@@ -94,14 +108,16 @@ int perf_wait_open(int fd, int stop_fd)
         return e;
 }
 
-bool perf_wait(int wait_fd)
+enum perf_woken perf_wait(int wait_fd, int timeout_ms)
 {
         struct epoll_event found;
         int n;
 
-        while ((n = epoll_wait(wait_fd, &found, 1, -1)) < 0 && errno == EINTR)
+        while ((n = epoll_wait(wait_fd, &found, 1, timeout_ms)) < 0 && errno == EINTR)
                 ;
-        return n == 1 && found.data.u32 == WAIT_TICKS && !(found.events & (EPOLLERR | EPOLLHUP));
+        if (n == 0)
+                return PERF_NOTHING;
+        return n == 1 && found.data.u32 == WAIT_TICKS && !(found.events & (EPOLLERR | EPOLLHUP)) ? PERF_TICKS : PERF_END;
 }
 
 /* ---- rings --------------------------------------------------------------------- */
@@ -131,11 +147,12 @@ bool perf_ring_is_empty(const struct perf_ring *ring)
         return __atomic_load_n(&page->data_head, __ATOMIC_ACQUIRE) == __atomic_load_n(&page->data_tail, __ATOMIC_RELAXED);
 }
 
-/* What PERF_SAMPLE_TID | PERF_SAMPLE_TIME puts into a record. */
+/* What PERF_SAMPLE_TID | PERF_SAMPLE_TIME | PERF_SAMPLE_ID puts into a record. */
 struct record {
         struct perf_event_header header;
         uint32_t pid, tid;
         uint64_t time;
+        uint64_t id;
 };
 
 static void copy_out(const struct perf_ring *ring, uint64_t at, void *to, size_t len)
@@ -164,6 +181,7 @@ static size_t add_to_batch(struct perf_ring *ring, struct perf_batch *batch, siz
                 batch[n++] = (struct perf_batch){ .pid = record->pid, .tid = record->tid };
         batch[i].ticks++;
         batch[i].time = record->time;
+        batch[i].id = record->id;
         return n;
 }
 

@@ -24,22 +24,36 @@ int perf_open_cpu(int cpu, uint64_t period_ns);
  */
 int perf_open_thread(pid_t tid, int cpu, uint64_t period_ns, bool user_only);
 
+/*
+ * Counts the nanoseconds that thread @pid and all threads that it starts spend on CPUs:
+ * read(2) tells them, also once they have ended. Not its child processes. -EINVAL before Linux 5.13.
+ */
+int perf_open_count(pid_t pid);
+
 /* An event without ticks, to which a ring for other events of @cpu can be attached. */
 int perf_open_ring_only(int cpu);
 
 /* Lets the events of @fd go to the ring of @ring_fd, which is of the same CPU. */
 int perf_redirect(int fd, int ring_fd);
 
+/* What ticks of the event of @fd, and of those inherited from it, call it. 0 or negative errno. */
+int perf_event_id(int fd, uint64_t *ret);
+
 int perf_enable(int fd, bool on);
 
-/* Ticks of an event of perf_open_cpu() are so far apart from now on. */
+/* The event's ticks are @period_ns apart from now on; the next one comes a whole period from now. */
 int perf_set_period(int fd, uint64_t period_ns);
 
 /* For perf_wait(): ticks of @fd, until @stop_fd, an eventfd, is written to. */
 int perf_wait_open(int fd, int stop_fd);
 
-/* Waits until there are ticks. False if there are to be no more: told to stop, or the CPU has gone offline. */
-bool perf_wait(int wait_fd);
+/* What perf_wait() has seen. */
+enum perf_woken {
+        PERF_TICKS,
+        PERF_NOTHING, /* for @timeout_ms */
+        PERF_END,     /* there are to be no more ticks: told to stop, or the CPU has gone offline */
+};
+enum perf_woken perf_wait(int wait_fd, int timeout_ms);
 
 /* ---- rings --------------------------------------------------------------------- */
 
@@ -59,6 +73,7 @@ struct perf_batch {
         uint32_t pid, tid; /* in our PID namespace; pid 0: outside of it */
         uint64_t ticks;
         uint64_t time; /* of the newest: CLOCK_MONOTONIC, ns */
+        uint64_t id;   /* of the event that it came from: perf_event_id() */
 };
 
 /*

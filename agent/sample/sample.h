@@ -33,10 +33,15 @@ enum sample_engine {
         SAMPLE_ENGINE_BLOCKING, /* stops threads by ptrace; never chosen by itself */
 };
 
-/* Whom the kernel's clock is to watch. */
+/*
+ * What the kernel's clock events are to watch. Only those of every CPU meet threads
+ * of any length without bias: an event of a thread's own begins with a whole period
+ * for each thread that is started, and is opened too late for a short one.
+ */
 enum sample_scope {
-        SAMPLE_SCOPE_MACHINE, /* every CPU: for many targets that come and go */
-        SAMPLE_SCOPE_TARGETS, /* the targets' threads only: for a few */
+        SAMPLE_SCOPE_MACHINE, /* every CPU */
+        SAMPLE_SCOPE_BEST,    /* every CPU; the targets' threads only, where that is refused */
+        SAMPLE_SCOPE_TARGETS, /* the targets' threads only */
 };
 
 /* Rates outside are refused. */
@@ -49,6 +54,7 @@ struct sample_config {
         enum sample_scope scope;
         unsigned rate; /* per second */
         bool threads;  /* tell threads apart in the profiles */
+        bool no_native; /* leave out the stacks of threads that run no Python; their time is accounted */
 };
 
 struct sampler;

@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 /* The engines, best first. The kernel's clock knows only running threads; stopping threads has to be asked for. */
 static const struct {
@@ -54,6 +56,7 @@ int sampler_open(const struct sample_config *config, struct sampler **ret, char 
         if (!s)
                 return -ENOMEM;
         s->config = *config;
+        s->opened_ticks = clock_ns(CLOCK_BOOTTIME) / (1000000000u / (uint64_t)sysconf(_SC_CLK_TCK));
         atomic_init(&s->period_ns, 1000000000u / config->rate);
         pthread_rwlock_init(&s->lock, NULL);
         int r = start_tick(s, reason, reason_size);
@@ -94,7 +97,7 @@ const char *sampler_refused(const struct sampler *s)
 int sampler_add(struct sampler *s, pid_t pid, struct pystack *py)
 {
         struct target *t, *present;
-        int r = target_new(pid, py, &t);
+        int r = target_new(pid, py, s, &t);
 
         if (r < 0)
                 return r;
@@ -115,6 +118,13 @@ int sampler_add(struct sampler *s, pid_t pid, struct pystack *py)
         return -EEXIST;
 }
 
+static void remember_departed(struct sampler *s, const struct account *account)
+{
+        s->departed[s->next_departed] = (struct departed){ .pid = account->pid, .start_time = account->start_time,
+                                                           .cpu_ns = account->booked_ns };
+        s->next_departed = (s->next_departed + 1) % DEPARTED_MAX;
+}
+
 int sampler_remove(struct sampler *s, pid_t pid, struct profile **ret)
 {
         struct target *t;
@@ -129,6 +139,7 @@ int sampler_remove(struct sampler *s, pid_t pid, struct profile **ret)
                 return SAMPLE_E_GONE;
         /* Readers hold the table's lock while they use a target: nobody has this one any more. */
         r = target_take(t, s, ret);
+        remember_departed(s, &t->account);
         target_free(t);
         return r;
 }
@@ -149,6 +160,20 @@ int sampler_take(struct sampler *s, pid_t pid, struct profile **ret)
         return r;
 }
 
+static void serve_tick(struct sampler *s, struct target *t, const struct tick_event *event)
+{
+        struct tick_event counted = *event;
+
+        counted.count = balance_steer(t, event);
+        counted.ns = counted.count * event->ns;
+        t->ticked_ns += counted.ns + event->late * event->ns;
+        target_add_late(t, event->late, event->ns);
+        if (counted.count > 0)
+                target_read(t, s, &counted, PROFILE_RUNNING);
+        if (s->tick->was_read)
+                s->tick->was_read(s->tick_state, t, event);
+}
+
 bool sampler_tick(struct sampler *s, const struct tick_event *event)
 {
         struct target *t;
@@ -157,8 +182,7 @@ bool sampler_tick(struct sampler *s, const struct tick_event *event)
         HASH_FIND_INT(s->targets, &event->pid, t);
         if (t) {
                 pthread_mutex_lock(&t->lock);
-                profile_counters(t->profile)->late += event->late;
-                target_read(t, s, event, PROFILE_RUNNING);
+                serve_tick(s, t, event);
                 pthread_mutex_unlock(&t->lock);
         }
         pthread_rwlock_unlock(&s->lock);

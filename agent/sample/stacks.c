@@ -154,3 +154,10 @@ profile_id stacks_pseudo(struct profile *profile, const char *name)
 
         return profile_intern_stack(profile, &frame, 1);
 }
+
+profile_id stacks_native(struct profile *profile, const char *name)
+{
+        profile_id frames[] = { intern(profile, "(native)", "", 0, 0), intern(profile, name, "", 0, 0) };
+
+        return profile_intern_stack(profile, frames, 2);
+}

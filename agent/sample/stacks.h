@@ -42,4 +42,7 @@ profile_id stacks_find(struct stacks *stacks, struct profile *profile, struct py
 /* The id of a stack that is no Python's, of one frame called @name. */
 profile_id stacks_pseudo(struct profile *profile, const char *name);
 
+/* The id of the stack of a thread called @name that runs no Python: "(native)" below its name. 0 on failure. */
+profile_id stacks_native(struct profile *profile, const char *name);
+
 #endif

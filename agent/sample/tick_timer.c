@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The timer tick: absolute deadlines with a little jitter against lockstep;
- * missed ones are skipped and counted. Serves the modes that want threads off
+ * The timer tick: absolute deadlines, each drawn anew against lockstep; missed
+ * ones are skipped and counted. Serves the modes that want threads off
  * the CPU as well (wall, gil), and cpu where perf events are refused.
  *
  * A sleeping thread holds still by itself. One that runs is held: by moving to
  * its CPU, where it is preempted, or, for the blocking engine, by ptrace.
  */
 #include "internal.h"
+#include "jitter.h"
 
 #include <errno.h>
 #include <semaphore.h>
@@ -17,12 +18,8 @@
 #include <string.h>
 #include <time.h>
 
-/* Threads are listed this often, and never for more than a fiftieth of the time. */
-#define LIST_NS 100000000ull
+/* Threads are listed with every tick that has to know them, but for no more than a fiftieth of the time. */
 #define LIST_SHARE 50
-
-/* Each deadline is moved by up to a quarter of a period, evenly to both sides. */
-#define JITTER_DIVISOR 4
 
 /*
  * A thread whose scheduler times have not moved for longer than the slowest
@@ -37,7 +34,7 @@ struct timer_tick {
         _Atomic bool stop;
         sem_t ready;
         bool realtime; /* known once it is ready */
-        uint64_t random;
+        struct jitter jitter;
         uint64_t last_ns; /* when the last tick was served */
         _Atomic uint64_t turns; /* ticks served */
         uint64_t turns_seen;    /* at the last check */
@@ -49,52 +46,33 @@ struct timer_tick {
 struct moment {
         uint64_t now;
         uint64_t elapsed; /* ns since the last one */
+        uint64_t missed;  /* of it, ns of ticks that were missed */
 };
-
-/* xorshift64*: enough for jitter. */
-static uint64_t next_random(struct timer_tick *tick)
-{
-        tick->random ^= tick->random >> 12;
-        tick->random ^= tick->random << 25;
-        tick->random ^= tick->random >> 27;
-        return tick->random * 0x2545f4914f6cdd1du;
-}
 
 /* ---- threads ---------------------------------------------------------------------- */
 
-static void list_members(struct target *t, uint64_t now)
+static void list_members(struct timer_tick *tick, struct target *t, uint64_t now)
 {
         if (now < t->list_at_ns)
                 return;
-        target_list_members(t);
-        uint64_t cost = (clock_ns(CLOCK_MONOTONIC) - now) * LIST_SHARE;
-        t->list_at_ns = now + (cost > LIST_NS ? cost : LIST_NS);
+        members_list(t, tick->sampler);
+        t->list_at_ns = now + (clock_ns(CLOCK_MONOTONIC) - now) * LIST_SHARE;
 }
 
-/*
- * Whether the thread has spent most of the time since the last look on a CPU; for
- * mode wall also waiting for one, since a thread that is ready to run does not idle.
- */
-static bool has_run(const struct target *t, struct member *m, const struct moment *at, bool ready_counts)
+static struct tick_event event_of(const struct timer_tick *tick, const struct target *t, pid_t tid, uint64_t count,
+                                  const struct moment *at)
 {
-        struct nsutil_times before = m->clock.times, now;
-
-        if (m->clock.fd < 0 && nsutil_times_open(t->pid, m->tid, &m->clock.fd) != 0)
-                return false;
-        if (nsutil_times_read(m->clock.fd, &now) != 0)
-                return false;
-        m->clock.times = now;
-        if (now.cpu_ns != before.cpu_ns || now.slices != before.slices) {
-                m->clock.still_since_ns = at->now;
-                m->clock.stack = 0;
-        }
-        uint64_t ran = now.cpu_ns - before.cpu_ns + (ready_counts ? now.wait_ns - before.wait_ns : 0);
-        return before.slices != 0 && ran * 2 >= at->elapsed;
+        return (struct tick_event){ .pid = t->pid, .tid = tid, .count = count,
+                                    .ns = count * atomic_load(&tick->sampler->period_ns), .cpu = tick->cpu,
+                                    .at_ns = at->now };
 }
 
-static struct tick_event event_of(const struct timer_tick *tick, const struct target *t, pid_t tid)
+/* What the kernel says of the thread now. False if it has ended. */
+static bool read_state(struct member *m, struct nsutil_stat *ret)
 {
-        return (struct tick_event){ .pid = t->pid, .tid = tid, .ns = atomic_load(&tick->sampler->period_ns), .cpu = tick->cpu };
+        if (m->clock.stat_fd < 0 && nsutil_stat_open(m->tid, &m->clock.stat_fd) != 0)
+                return false;
+        return nsutil_stat_reread(m->clock.stat_fd, ret) == 0;
 }
 
 /* Goes to the CPU that the thread is on, so that it holds still. */
@@ -102,57 +80,171 @@ static void move_to(struct timer_tick *tick, struct member *m)
 {
         struct nsutil_stat stat;
 
-        if (m->clock.stat_fd < 0 && nsutil_stat_open(m->tid, &m->clock.stat_fd) != 0)
-                return;
-        if (nsutil_stat_reread(m->clock.stat_fd, &stat) == 0 && stat.state == 'R' && stat.cpu != tick->cpu)
+        if (read_state(m, &stat) && stat.state == 'R' && stat.cpu != tick->cpu)
                 tick->cpu = reader_pin(stat.cpu) ? stat.cpu : -1;
 }
 
-static void read_running(struct timer_tick *tick, struct target *t, struct member *m)
+/* Reads a thread that runs, as @count samples. The member may be gone afterwards. */
+static void read_running(struct timer_tick *tick, struct target *t, struct member *m, uint64_t count,
+                         const struct moment *at)
 {
         struct stopped stopped;
         bool held = tick->blocking && thread_stop(m->tid, &stopped);
 
         if (!tick->blocking)
                 move_to(tick, m);
-        struct tick_event event = event_of(tick, t, m->tid);
+        struct tick_event event = event_of(tick, t, m->tid, count, at);
         target_read(t, tick->sampler, &event, PROFILE_RUNNING);
         if (held)
                 thread_release(&stopped);
 }
 
-static void read_idle(struct timer_tick *tick, struct target *t, struct member *m, const struct moment *at)
-{
-        struct tick_event event = event_of(tick, t, m->tid);
-        bool still = at->now - m->clock.still_since_ns > STILL_NS;
-        pid_t tid = m->tid;
+/* ---- mode cpu ----------------------------------------------------------------------- */
 
-        if (still && m->clock.stack) {
-                target_add_known(t, tick->sampler, &event, m, m->clock.stack, PROFILE_IDLE);
-                return;
+/* Threads that run at one moment: more than the CPUs of any machine. */
+#define RUNNING_MAX 1024
+
+static size_t find_running(struct target *t, pid_t ret[RUNNING_MAX])
+{
+        struct nsutil_stat stat;
+        size_t n = 0;
+
+        for (struct member *m = t->members; m && n < RUNNING_MAX; m = m->hh.next)
+                if (read_state(m, &stat) && stat.state == 'R')
+                        ret[n++] = m->tid;
+        return n;
+}
+
+/* @samples among @n threads, evenly; the first one to get the rest is drawn. */
+static void share_samples(struct timer_tick *tick, struct target *t, const pid_t *running, size_t n, uint64_t samples,
+                          const struct moment *at)
+{
+        size_t first = jitter_phase(&tick->jitter, n) - 1;
+
+        for (size_t i = 0; i < n; i++) {
+                uint64_t count = samples / n + (i < samples % n);
+                struct member *m;
+                HASH_FIND_INT(t->members, &running[(first + i) % n], m);
+                if (m && count > 0)
+                        read_running(tick, t, m, count, at);
         }
+}
+
+/* The time of a thread that ended before it could be read is owed still. */
+static uint64_t take_back_gone(struct profile_counters *counters, const struct profile_counters *before)
+{
+        uint64_t gone = counters->gone - before->gone, gone_ns = counters->gone_ns - before->gone_ns;
+
+        counters->ticks -= gone;
+        counters->gone -= gone;
+        counters->gone_ns -= gone_ns;
+        return gone_ns;
+}
+
+/*
+ * What the process has used is owed until a tick finds a thread of it running, and
+ * then counted as that thread's. A tick meets a function as often as it runs, so the
+ * shares are right; and the sum is the kernel's, however short the bursts are.
+ */
+static void tick_cpu(struct timer_tick *tick, struct target *t, const struct moment *at)
+{
+        uint64_t period = atomic_load(&tick->sampler->period_ns), cpu_ns = account_read(&t->account);
+        pid_t running[RUNNING_MAX];
+        size_t n;
+
+        t->owed_ns += cpu_ns - t->owed_cpu_ns;
+        t->owed_cpu_ns = cpu_ns;
+        if (t->owed_ns < period)
+                return;
+        list_members(tick, t, at->now);
+        n = find_running(t, running);
+        if (n == 0)
+                return;
+        const struct profile_counters before = *profile_counters(t->profile);
+        share_samples(tick, t, running, n, t->owed_ns / period, at);
+        t->owed_ns = t->owed_ns % period + take_back_gone(profile_counters(t->profile), &before);
+}
+
+/* For the modes in which time passes whether anything runs or not. In mode cpu the time of a missed tick is still owed. */
+static void account_elapsed(struct target *t, const struct moment *at)
+{
+        profile_counters(t->profile)->accounted_ns += at->elapsed;
+        profile_counters(t->profile)->late_ns += at->missed;
+}
+
+/* ---- mode wall ---------------------------------------------------------------------- */
+
+/* Notes whether the thread has been on a CPU since the last look. */
+static void look_whether_still(const struct target *t, struct member *m, const struct moment *at)
+{
+        struct nsutil_times before = m->clock.times, now;
+
+        if (m->clock.fd < 0 && nsutil_times_open(t->pid, m->tid, &m->clock.fd) != 0)
+                return;
+        if (nsutil_times_read(m->clock.fd, &now) != 0)
+                return;
+        m->clock.times = now;
+        if (now.cpu_ns != before.cpu_ns || now.slices != before.slices) {
+                m->clock.still_since_ns = at->now;
+                m->clock.stack = 0;
+        }
+}
+
+static void read_idle(struct timer_tick *tick, struct target *t, struct member *m, bool still, const struct moment *at)
+{
+        struct tick_event event = event_of(tick, t, m->tid, 1, at);
+        pid_t tid = m->tid;
         profile_id stack = target_read(t, tick->sampler, &event, PROFILE_IDLE);
+
         HASH_FIND_INT(t->members, &tid, m);
         if (m && still)
                 m->clock.stack = stack;
 }
 
-/* ---- the modes ---------------------------------------------------------------------- */
-
-static void tick_threads(struct timer_tick *tick, struct target *t, const struct moment *at)
+/* A thread that is ready to run does not idle, whether it has a CPU or not. */
+static void tick_thread(struct timer_tick *tick, struct target *t, struct member *m, const struct moment *at)
 {
-        bool wall = tick->sampler->config.mode == PROFILE_MODE_WALL;
-        struct member *m, *next;
+        struct nsutil_stat stat;
 
-        HASH_ITER(hh, t->members, m, next) {
-                if (!m->thread)
-                        continue;
-                if (has_run(t, m, at, wall))
-                        read_running(tick, t, m);
-                else if (wall)
-                        read_idle(tick, t, m, at);
+        look_whether_still(t, m, at);
+        bool still = at->now - m->clock.still_since_ns > STILL_NS;
+        if (still && m->clock.stack) {
+                struct tick_event event = event_of(tick, t, m->tid, 1, at);
+                target_add_known(t, tick->sampler, &event, m, m->clock.stack, PROFILE_IDLE);
+        } else if (read_state(m, &stat) && stat.state == 'R') {
+                read_running(tick, t, m, 1, at);
+        } else {
+                read_idle(tick, t, m, still, at);
         }
 }
+
+/* A thread without Python counts while it runs: where it sleeps, nobody wants to know. */
+static void tick_native(struct timer_tick *tick, struct target *t, struct member *m, const struct moment *at)
+{
+        struct nsutil_stat stat;
+
+        if (!read_state(m, &stat) || stat.state != 'R')
+                return;
+        profile_counters(t->profile)->accounted_ns += at->elapsed;
+        read_running(tick, t, m, 1, at);
+}
+
+static void tick_wall(struct timer_tick *tick, struct target *t, const struct moment *at)
+{
+        struct member *m, *next;
+
+        list_members(tick, t, at->now);
+        HASH_ITER(hh, t->members, m, next) {
+                if (!m->thread) {
+                        tick_native(tick, t, m, at);
+                        continue;
+                }
+                account_elapsed(t, at);
+                tick_thread(tick, t, m, at);
+        }
+}
+
+/* ---- mode gil ----------------------------------------------------------------------- */
 
 static struct member *find_holder(struct target *t)
 {
@@ -167,25 +259,35 @@ static struct member *find_holder(struct target *t)
 }
 
 /* The holder may let go while the reader is on its way: then the tick is the next holder's, or nobody's. */
-static void tick_gil(struct timer_tick *tick, struct target *t)
+static void tick_gil(struct timer_tick *tick, struct target *t, const struct moment *at)
 {
+        list_members(tick, t, at->now);
         struct member *m = find_holder(t);
 
         if (m && !tick->blocking) {
                 move_to(tick, m);
                 m = find_holder(t);
         }
-        struct tick_event event = event_of(tick, t, m ? m->tid : 0);
+        account_elapsed(t, at);
+        struct tick_event event = event_of(tick, t, m ? m->tid : 0, 1, at);
         if (m)
-                read_running(tick, t, m);
+                read_running(tick, t, m, 1, at);
         else
                 target_add_pseudo(t, tick->sampler, &event, "(idle)", PROFILE_IDLE);
 }
 
+/* ---- targets ------------------------------------------------------------------------ */
+
+static void (*const tick_mode[])(struct timer_tick *tick, struct target *t, const struct moment *at) = {
+        [PROFILE_MODE_CPU] = tick_cpu,
+        [PROFILE_MODE_WALL] = tick_wall,
+        [PROFILE_MODE_GIL] = tick_gil,
+};
+
 static void tick_targets(struct timer_tick *tick, uint64_t missed)
 {
         struct sampler *s = tick->sampler;
-        struct moment at = { .now = clock_ns(CLOCK_MONOTONIC) };
+        struct moment at = { .now = clock_ns(CLOCK_MONOTONIC), .missed = missed * atomic_load(&s->period_ns) };
         struct target *t, *next;
 
         at.elapsed = at.now - tick->last_ns;
@@ -194,11 +296,7 @@ static void tick_targets(struct timer_tick *tick, uint64_t missed)
         HASH_ITER(hh, s->targets, t, next) {
                 pthread_mutex_lock(&t->lock);
                 profile_counters(t->profile)->late += missed;
-                list_members(t, at.now);
-                if (s->config.mode == PROFILE_MODE_GIL)
-                        tick_gil(tick, t);
-                else
-                        tick_threads(tick, t, &at);
+                tick_mode[s->config.mode](tick, t, &at);
                 pthread_mutex_unlock(&t->lock);
         }
         pthread_rwlock_unlock(&s->lock);
@@ -224,9 +322,8 @@ static void *run(void *arg)
         tick->last_ns = due;
         while (!atomic_load(&tick->stop)) {
                 uint64_t period = atomic_load(&tick->sampler->period_ns);
-                uint64_t jitter = next_random(tick) % (period / JITTER_DIVISOR + 1);
-                due += period;
-                sleep_until(due + jitter - period / JITTER_DIVISOR / 2);
+                due += jitter_interval(&tick->jitter, period);
+                sleep_until(due);
                 uint64_t now = clock_ns(CLOCK_MONOTONIC);
                 uint64_t missed = now > due + period ? (now - due) / period : 0;
                 due += missed * period;
@@ -252,8 +349,8 @@ static int start_clock(struct sampler *s, bool blocking, void **ret, char *reaso
 
         if (!tick)
                 return -ENOMEM;
-        *tick = (struct timer_tick){ .sampler = s, .blocking = blocking, .cpu = -1,
-                                     .random = clock_ns(CLOCK_MONOTONIC) | 1 };
+        *tick = (struct timer_tick){ .sampler = s, .blocking = blocking, .cpu = -1 };
+        jitter_init(&tick->jitter);
         sem_init(&tick->ready, 0, 0);
         int e = pthread_create(&tick->thread, NULL, run, tick);
         if (e != 0) {

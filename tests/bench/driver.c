@@ -57,7 +57,7 @@ static void *read_floor(void *arg)
         CPU_SET(r->cpu, &set);
         pthread_setaffinity_np(pthread_self(), sizeof set, &set);
         pthread_setschedparam(pthread_self(), SCHED_FIFO, &lowest);
-        while (perf_wait(r->wait_fd))
+        while (perf_wait(r->wait_fd, -1) == PERF_TICKS)
                 if (perf_ring_drain(&r->ring, batch, BATCH_MAX) > 0 &&
                     process_vm_readv(r->pid, &here, 1, &there, 1, 0) == sizeof word)
                         r->samples++;
@@ -115,7 +115,7 @@ static unsigned long run_floor(pid_t pid, unsigned seconds, unsigned rate)
 static unsigned long run_sampler(pid_t pid, unsigned seconds, unsigned rate, unsigned long *ret_lost)
 {
         struct sample_config config = { .mode = PROFILE_MODE_CPU, .engine = SAMPLE_ENGINE_PERF,
-                                        .scope = SAMPLE_SCOPE_TARGETS, .rate = rate };
+                                        .scope = SAMPLE_SCOPE_BEST, .rate = rate };
         struct pystack_info info;
         struct pystack *py;
         struct sampler *sampler;

@@ -43,8 +43,8 @@ static void put_tick(struct forged *f, uint32_t pid, uint32_t tid, uint64_t time
         struct {
                 struct perf_event_header header;
                 uint32_t pid, tid;
-                uint64_t time;
-        } record = { { PERF_RECORD_SAMPLE, 0, sizeof record }, pid, tid, time };
+                uint64_t time, id;
+        } record = { { PERF_RECORD_SAMPLE, 0, sizeof record }, pid, tid, time, 7 };
 
         put(f, &record, sizeof record);
 }

@@ -17,7 +17,7 @@
 
 static void try_engine(struct doctor_patient *patient, struct pystack *py)
 {
-        const struct sample_config config = { .rate = RATE, .scope = SAMPLE_SCOPE_TARGETS };
+        const struct sample_config config = { .rate = RATE, .scope = SAMPLE_SCOPE_BEST };
         struct sampler *sampler = NULL;
         int r = sampler_open(&config, &sampler, patient->reason, sizeof patient->reason);
 

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "jitter.h"
+
+#include "internal.h"
+
+/* An interval differs from the period by up to this part of it. */
+#define SPREAD_DIVISOR 8
+
+void jitter_init(struct jitter *ret)
+{
+        ret->state = (clock_ns(CLOCK_MONOTONIC) ^ (uintptr_t)ret) | 1;
+}
+
+/* xorshift64*: enough for this. */
+static uint64_t draw(struct jitter *jitter)
+{
+        jitter->state ^= jitter->state >> 12;
+        jitter->state ^= jitter->state << 25;
+        jitter->state ^= jitter->state >> 27;
+        return jitter->state * 0x2545f4914f6cdd1du;
+}
+
+uint64_t jitter_interval(struct jitter *jitter, uint64_t period_ns)
+{
+        uint64_t spread = period_ns / SPREAD_DIVISOR;
+
+        return period_ns - spread + draw(jitter) % (2 * spread + 1);
+}
+
+uint64_t jitter_phase(struct jitter *jitter, uint64_t period_ns)
+{
+        return 1 + draw(jitter) % period_ns;
+}

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The threads of a target as they were met: which of them run Python, and the ticks
+ * of those that do not.
+ */
+#include "internal.h"
+
+#include "nsutil/nsutil.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/*
+ * A thread without Python may run some later (a thread that is just starting, a pool
+ * of C++): it is looked at again with the next tick, but looking takes no more than
+ * this part of the time, and the pause between two looks is no longer than that.
+ */
+#define LOOK_PART 50
+#define LOOK_PAUSE_MAX_NS 1000000000ull
+
+static struct member *member_new(struct target *t, pid_t tid)
+{
+        struct member *m = calloc(1, sizeof *m);
+
+        if (!m)
+                return NULL;
+        m->tid = tid;
+        m->clock.fd = m->clock.stat_fd = -1;
+        HASH_ADD_INT(t->members, tid, m);
+        return m;
+}
+
+/* Ticks of a thread that has ended before anybody knew what it ran. */
+static void count_gone(struct target *t, uint64_t count, uint64_t ns)
+{
+        struct profile_counters *counters = profile_counters(t->profile);
+
+        counters->ticks += count;
+        counters->gone += count;
+        counters->gone_ns += ns;
+}
+
+void member_free(struct target *t, struct member *m)
+{
+        count_gone(t, m->unsure, m->unsure_ns);
+        HASH_DEL(t->members, m);
+        pystack_thread_close(m->thread);
+        if (m->clock.fd >= 0)
+                close(m->clock.fd);
+        if (m->clock.stat_fd >= 0)
+                close(m->clock.stat_fd);
+        free(m);
+}
+
+void member_leave_python(struct member *m)
+{
+        pystack_thread_close(m->thread);
+        m->thread = NULL;
+        m->retry_ns = 0;
+}
+
+profile_id member_id(struct target *t, const struct sampler *s, struct member *m)
+{
+        if (s->config.threads && !m->id)
+                m->id = profile_intern_thread(t->profile, (uint64_t)m->tid, m->name);
+        return m->id;
+}
+
+/* ---- threads without Python ------------------------------------------------------ */
+
+/* A stack of the thread's name and what it is. What comes from a target is made harmless where it enters. */
+static profile_id intern_native(struct target *t, struct member *m)
+{
+        char name[sizeof m->name];
+
+        for (size_t i = 0; i < sizeof name; i++)
+                name[i] = m->name[i] == 0 || (m->name[i] >= ' ' && m->name[i] <= '~') ? m->name[i] : '?';
+        name[sizeof name - 1] = 0;
+        if (!m->native)
+                m->native = stacks_native(t->profile, name);
+        return m->native;
+}
+
+static void count_native(struct target *t, const struct sampler *s, struct member *m, uint64_t count, uint64_t ns)
+{
+        struct profile_counters *counters = profile_counters(t->profile);
+
+        if (s->config.no_native) {
+                counters->left_out_ns += ns;
+                return;
+        }
+        struct pending found = { .stack = intern_native(t, m), .thread = member_id(t, s, m),
+                                 .state = PROFILE_RUNNING, .count = count, .ns = ns };
+        counters->ticks += count;
+        if (pending_count(t, &found))
+                counters->native_ns += ns;
+}
+
+/* Decides on the ticks since the look before: without Python now as then, or nobody knows. */
+static void settle_unsure(struct target *t, const struct sampler *s, struct member *m, bool native)
+{
+        struct profile_counters *counters = profile_counters(t->profile);
+
+        if (native && m->unsure > 0) {
+                count_native(t, s, m, m->unsure, m->unsure_ns);
+        } else {
+                counters->ticks += m->unsure;
+                counters->failed += m->unsure;
+                counters->failed_ns += m->unsure_ns;
+        }
+        m->unsure = m->unsure_ns = 0;
+}
+
+void member_read_native(struct target *t, const struct sampler *s, struct member *m, const struct tick_event *event)
+{
+        if (m->looked_now && m->native_now) {
+                count_native(t, s, m, event->count, event->ns);
+                return;
+        }
+        m->unsure += event->count;
+        m->unsure_ns += event->ns;
+}
+
+/* ---- looking ----------------------------------------------------------------------- */
+
+/* Finds the Python thread that the target itself calls @inner_tid. 0 and *@ret NULL: there is none. */
+static int open_thread(struct target *t, pid_t inner_tid, struct pystack_thread **ret)
+{
+        const struct pystack_thread_ref *refs;
+        size_t n;
+        int r = pystack_threads(t->py, &refs, &n);
+
+        for (size_t i = 0; r == 0 && i < n; i++)
+                if (refs[i].inner_tid == inner_tid)
+                        return pystack_thread_open(t->py, &refs[i], ret);
+        return r;
+}
+
+/* Finds out whether the thread runs Python by now. False if it has ended. */
+static bool member_look(struct target *t, const struct sampler *s, struct member *m)
+{
+        struct nsutil_thread thread;
+        uint64_t begin = clock_ns(CLOCK_MONOTONIC);
+
+        if (nsutil_thread_read(t->pid, m->tid, &thread) != 0)
+                return false;
+        memcpy(m->name, thread.name, sizeof m->name);
+        m->id = m->native = 0;
+        int r = open_thread(t, thread.inner_tid, &m->thread);
+        m->looked_now = true;
+        m->native_now = r == 0 && !m->thread;
+        settle_unsure(t, s, m, m->native_now);
+        uint64_t end = clock_ns(CLOCK_MONOTONIC), pause = (end - begin) * LOOK_PART;
+        m->retry_ns = end + (pause < LOOK_PAUSE_MAX_NS ? pause : LOOK_PAUSE_MAX_NS);
+        return true;
+}
+
+struct member *member_get(struct target *t, const struct sampler *s, pid_t tid)
+{
+        struct member *m;
+
+        HASH_FIND_INT(t->members, &tid, m);
+        if (m && m->thread)
+                return m;
+        if (!m && !(m = member_new(t, tid)))
+                return NULL;
+        m->looked_now = false;
+        if (clock_ns(CLOCK_MONOTONIC) < m->retry_ns || member_look(t, s, m))
+                return m;
+        member_free(t, m);
+        return NULL;
+}
+
+void members_settle(struct target *t, const struct sampler *s)
+{
+        struct member *m, *next;
+
+        HASH_ITER(hh, t->members, m, next)
+                if (m->unsure > 0 && !member_look(t, s, m))
+                        member_free(t, m);
+}
+
+/* ---- listing ----------------------------------------------------------------------- */
+
+static int by_inner_tid(const void *a, const void *b)
+{
+        pid_t left = ((const struct pystack_thread_ref *)a)->inner_tid;
+        pid_t right = ((const struct pystack_thread_ref *)b)->inner_tid;
+
+        return (left > right) - (left < right);
+}
+
+/* Sorted by TID; a copy, since opening threads may overwrite the list. False if it can't be read now. */
+static bool list_refs(struct target *t, struct pystack_thread_ref **ret, size_t *ret_n)
+{
+        const struct pystack_thread_ref *refs;
+
+        *ret = NULL;
+        if (pystack_threads(t->py, &refs, ret_n) != 0)
+                return false;
+        *ret = malloc((*ret_n + 1) * sizeof **ret);
+        if (!*ret)
+                return false;
+        memcpy(*ret, refs, *ret_n * sizeof **ret);
+        qsort(*ret, *ret_n, sizeof **ret, by_inner_tid);
+        return true;
+}
+
+/* A thread that is new: who it is, and its Python thread, if @refs are known and have one. */
+static void introduce(struct target *t, const struct sampler *s, struct member *m,
+                      const struct pystack_thread_ref *refs, size_t n)
+{
+        struct nsutil_thread thread;
+
+        if (nsutil_thread_read(t->pid, m->tid, &thread) != 0 || !refs)
+                return;
+        const struct pystack_thread_ref key = { .inner_tid = thread.inner_tid };
+        const struct pystack_thread_ref *ref = bsearch(&key, refs, n, sizeof *refs, by_inner_tid);
+        memcpy(m->name, thread.name, sizeof m->name);
+        m->id = m->native = 0;
+        if (ref)
+                pystack_thread_open(t->py, ref, &m->thread);
+        settle_unsure(t, s, m, !ref);
+}
+
+/* Adds those of @tids that are new. Returns how many of all run no Python, as far as is known. */
+static size_t add_members(struct target *t, const pid_t *tids, size_t n, uint64_t now)
+{
+        size_t unknown = 0;
+
+        for (size_t i = 0; i < n; i++) {
+                struct member *m;
+                HASH_FIND_INT(t->members, &tids[i], m);
+                if (!m && !(m = member_new(t, tids[i])))
+                        continue;
+                m->listed_ns = now;
+                unknown += !m->thread && now >= m->retry_ns;
+        }
+        return unknown;
+}
+
+/* Threads without Python are looked at together: their process's list of Python threads is read once. */
+static void look_at_unknown(struct target *t, const struct sampler *s)
+{
+        struct pystack_thread_ref *refs;
+        uint64_t begin = clock_ns(CLOCK_MONOTONIC), pause;
+        size_t n = 0;
+
+        bool known = list_refs(t, &refs, &n);
+        for (struct member *m = t->members; m; m = m->hh.next)
+                if (!m->thread && begin >= m->retry_ns)
+                        introduce(t, s, m, known ? refs : NULL, n);
+        free(refs);
+        pause = (clock_ns(CLOCK_MONOTONIC) - begin) * LOOK_PART;
+        for (struct member *m = t->members; m; m = m->hh.next)
+                if (!m->thread && begin >= m->retry_ns)
+                        m->retry_ns = begin + (pause < LOOK_PAUSE_MAX_NS ? pause : LOOK_PAUSE_MAX_NS);
+}
+
+void members_list(struct target *t, const struct sampler *s)
+{
+        struct member *m, *next;
+        uint64_t now = clock_ns(CLOCK_MONOTONIC);
+        pid_t *tids;
+        size_t n;
+
+        if (nsutil_tids_read(t->pid, &tids, &n) != 0)
+                return;
+        if (add_members(t, tids, n, now) > 0)
+                look_at_unknown(t, s);
+        HASH_ITER(hh, t->members, m, next)
+                if (m->listed_ns != now)
+                        member_free(t, m);
+        free(tids);
+}

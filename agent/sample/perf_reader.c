@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A CPU's reader: pinned there, woken by its clock, it reads the thread that the clock has interrupted. */
+#include "perf_reader.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Threads that one wake-up may find ticks of. A reader is hardly ever more than one behind. */
+#define BATCH_MAX 32
+
+#define NS_PER_MS 1000000u
+
+/* The period is drawn anew no more often than this: it costs a system call. */
+#define VARY_NS 4000000u
+
+/* A tick read later than this after its interrupt is counted as late. */
+#define LATE_NS 1000000u
+
+static void read_batch(struct perf_reader *r, const struct perf_batch *batch, size_t n)
+{
+        struct sampler *s = r->sampler;
+        uint64_t now = clock_ns(CLOCK_MONOTONIC);
+
+        for (size_t i = 0; i < n; i++) {
+                pid_t pid = (pid_t)batch[i].pid;
+                if (pid <= 0)
+                        continue; /* outside our PID namespace, or ending */
+                /*
+                 * One stack for the newest tick: the older ones belonged to stacks that nobody has seen. Whose
+                 * ticks had no room in the ring is not known; most likely they were the next one's.
+                 */
+                struct tick_event event = { .pid = pid, .tid = (pid_t)batch[i].tid, .count = 1,
+                                            .meets_all = r->machine,
+                                            .ns = sampler_period_ns(s, batch[i].time),
+                                            .event_id = batch[i].id, .at_ns = batch[i].time,
+                                            .late = batch[i].ticks - 1 + (now > batch[i].time + LATE_NS) + r->untold,
+                                            .cpu = r->cpu, .hold = r->holds ? &r->hold : NULL };
+                if (sampler_tick(s, &event))
+                        r->untold = 0;
+        }
+}
+
+/*
+ * Draws the CPU's next interval. It is counted from the tick, not from now, so that
+ * the mean stays the nominal period. At high rates that is done for some of the ticks
+ * only, and then the time since the tick is too small a part of VARY_NS to matter.
+ */
+static void vary_period(struct perf_reader *r, uint64_t tick_ns)
+{
+        uint64_t period = atomic_load(&r->sampler->period_ns), interval, since;
+
+        if (tick_ns < r->vary_at_ns)
+                return;
+        interval = jitter_interval(&r->jitter, period);
+        since = clock_ns(CLOCK_MONOTONIC) - tick_ns;
+        perf_set_period(r->fd, period >= VARY_NS && since < interval / 2 ? interval - since : interval);
+        r->vary_at_ns = tick_ns + VARY_NS;
+}
+
+static uint64_t newest_tick(const struct perf_batch *batch, size_t n)
+{
+        uint64_t newest = 0;
+
+        for (size_t i = 0; i < n; i++)
+                newest = batch[i].time > newest ? batch[i].time : newest;
+        return newest;
+}
+
+static void empty_ring(struct perf_reader *r)
+{
+        struct perf_batch batch[BATCH_MAX];
+        uint64_t before = r->ring.lost;
+        size_t n = perf_ring_drain(&r->ring, batch, BATCH_MAX);
+
+        r->untold += r->ring.lost - before;
+        atomic_store(&r->lost, r->ring.lost);
+        read_batch(r, batch, n);
+        if (r->machine && n > 0)
+                vary_period(r, newest_tick(batch, n));
+        atomic_fetch_add(&r->turns, 1);
+}
+
+/* Starts the CPU's clock at a moment that nobody knows. False if the reader is to end. */
+static bool begin_clock(struct perf_reader *r)
+{
+        uint64_t period = atomic_load(&r->sampler->period_ns);
+        uint64_t phase = jitter_phase(&r->jitter, period);
+        const struct timespec rest = { .tv_nsec = (long)(phase % NS_PER_MS) };
+
+        if (perf_wait(r->wait_fd, (int)(phase / NS_PER_MS)) == PERF_END)
+                return false;
+        clock_nanosleep(CLOCK_MONOTONIC, 0, &rest, NULL);
+        perf_set_period(r->fd, jitter_interval(&r->jitter, period));
+        perf_enable(r->fd, true);
+        return true;
+}
+
+/*
+ * How long a CPU may be without a tick before its period is drawn anew, since the
+ * clock of a CPU that idles goes on unchanged: a program that wakes for a moment might
+ * be in step with it.
+ */
+static int patience_ms(const struct perf_reader *r)
+{
+        uint64_t periods_ms = 16 * atomic_load(&r->sampler->period_ns) / NS_PER_MS;
+
+        return !r->machine ? -1 : periods_ms > 2000 ? (int)periods_ms : 2000;
+}
+
+static void serve_ticks(struct perf_reader *r)
+{
+        enum perf_woken woken;
+
+        while ((woken = perf_wait(r->wait_fd, patience_ms(r))) != PERF_END) {
+                if (woken == PERF_TICKS)
+                        empty_ring(r);
+                else
+                        perf_set_period(r->fd, jitter_interval(&r->jitter, atomic_load(&r->sampler->period_ns)));
+        }
+}
+
+static void *run_reader(void *arg)
+{
+        struct perf_reader *r = arg;
+
+        r->pinned = reader_pin(r->cpu);
+        r->realtime = reader_realtime();
+        r->holds = r->pinned && hold_open(r->cpu, &r->hold);
+        sem_post(r->ready);
+        if (!r->machine || begin_clock(r))
+                serve_ticks(r);
+        return NULL;
+}
+
+static void release(struct perf_reader *r)
+{
+        perf_ring_close(&r->ring);
+        close(r->fd);
+        if (r->stop_fd >= 0)
+                close(r->stop_fd);
+        if (r->wait_fd >= 0)
+                close(r->wait_fd);
+}
+
+int perf_reader_open(struct perf_reader *r, int cpu)
+{
+        uint64_t period = atomic_load(&r->sampler->period_ns);
+        int fd = r->machine ? perf_open_cpu(cpu, period) : perf_open_ring_only(cpu);
+
+        if (fd < 0)
+                return fd;
+        *r = (struct perf_reader){ .sampler = r->sampler, .machine = r->machine, .ready = r->ready, .cpu = cpu, .fd = fd, .stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
+        jitter_init(&r->jitter);
+        r->wait_fd = r->stop_fd < 0 ? -errno : perf_wait_open(fd, r->stop_fd);
+        int e = r->wait_fd < 0 ? r->wait_fd : perf_ring_open(fd, &r->ring);
+        if (e == 0)
+                e = -pthread_create(&r->thread, NULL, run_reader, r);
+        if (e != 0) {
+                release(r);
+                return e;
+        }
+        r->running = true;
+        return 0;
+}
+
+uint64_t perf_reader_close(struct perf_reader *r)
+{
+        uint64_t one = 1;
+
+        if (!r->running)
+                return 0;
+        if (write(r->stop_fd, &one, sizeof one) < 0)
+                abort(); /* an eventfd that was just made takes a write */
+        pthread_join(r->thread, NULL);
+        r->running = false;
+        release(r);
+        return atomic_load(&r->lost);
+}
+
+/* The clock of a CPU that goes offline stays stopped when the CPU is back. */
+bool perf_reader_has_stopped(struct perf_reader *r)
+{
+        uint64_t before = r->count_seen;
+
+        return read(r->fd, &r->count_seen, sizeof r->count_seen) < 0 || r->count_seen == before;
+}
+
+void perf_reader_check(struct perf_reader *r)
+{
+        uint64_t turns = atomic_load(&r->turns);
+        bool stands = turns == r->turns_seen && !perf_ring_is_empty(&r->ring);
+
+        r->stalled = stands ? r->stalled + 1 : 0;
+        r->turns_seen = turns;
+}
