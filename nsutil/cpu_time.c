@@ -13,12 +13,15 @@
 #define PID_SHIFT 3
 #define CPUCLOCK_SCHED 2u
 
+/* PID_MAX_LIMIT, include/linux/threads.h. */
+#define PID_LIMIT (4 * 1024 * 1024)
+
 int nsutil_cpu_ns(pid_t pid, uint64_t *ret)
 {
         clockid_t clock = (clockid_t)((~(unsigned)pid << PID_SHIFT) | CPUCLOCK_SCHED);
         struct timespec now;
 
-        if (pid <= 0 || clock_gettime(clock, &now) < 0)
+        if (pid <= 0 || pid >= PID_LIMIT || clock_gettime(clock, &now) < 0)
                 return NSUTIL_E_GONE;
         *ret = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
         return 0;

@@ -73,7 +73,7 @@ Test(sample_hold, a_preemption_is_noticed_every_time)
         struct pystack_hold hold;
         _Atomic bool stop = false;
         pthread_t thread;
-        int cpu = pin(), preempted = 0;
+        int cpu = pin(), preempted = 0, whole = 0, false_alarms = 0;
 
         if (!hold_open(cpu, &hold))
                 cr_skip_test("this kernel does not tell of switches inside of system calls");
@@ -86,10 +86,12 @@ Test(sample_hold, a_preemption_is_noticed_every_time)
                 bool unbroken = hold.unbroken(cpu);
                 uint64_t after = switches();
                 preempted += !unbroken;
-                if (after == before)
-                        cr_assert(unbroken);
+                whole += after == before;
+                false_alarms += after == before && !unbroken;
         }
         atomic_store(&stop, true);
         pthread_join(thread, NULL);
         cr_expect_geq(preempted, 100);
+        /* The kernel also aborts the section for what is no switch; that costs a second reading, so it has to be rare. */
+        cr_expect(false_alarms <= 3 + whole / 100, "%d of %d", false_alarms, whole);
 }
