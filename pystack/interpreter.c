@@ -55,14 +55,24 @@ void interpreter_count(struct pystack *py)
 }
 
 /* 3.12 on: each interpreter points to a GIL, which several may share. */
+static int find_gil(struct pystack *py, uint64_t interp, uint64_t *ret_gil, bool *ret_enabled)
+{
+        uint32_t enabled = 1;
+        int e = remote_read_word(&py->reader, interp + py->layout.interp.gil, ret_gil);
+
+        if (e == 0 && py->layout.gil.enabled != LAYOUT_NONE)
+                e = remote_read(&py->reader, *ret_gil + py->layout.gil.enabled, &enabled, sizeof enabled);
+        *ret_enabled = enabled != 0;
+        return e;
+}
+
 static int holder_of(struct pystack *py, uint64_t interp, uint64_t *ret)
 {
         uint64_t gil, holder;
-        uint32_t locked, enabled = 1;
-        int e = remote_read_word(&py->reader, interp + py->layout.interp.gil, &gil);
+        uint32_t locked;
+        bool enabled;
+        int e = find_gil(py, interp, &gil, &enabled);
 
-        if (e == 0 && py->layout.gil.enabled != LAYOUT_NONE)
-                e = remote_read(&py->reader, gil + py->layout.gil.enabled, &enabled, sizeof enabled);
         if (e != 0 || (e = remote_read(&py->reader, gil + py->layout.gil.locked, &locked, sizeof locked)) != 0 ||
             (e = remote_read_word(&py->reader, gil + py->layout.gil.holder, &holder)) != 0)
                 return e;
@@ -88,4 +98,20 @@ int pystack_gil_holder(struct pystack *py, uint64_t *ret_tstate)
         if (e == 0)
                 *ret_tstate = holder;
         return e;
+}
+
+bool pystack_has_gil(struct pystack *py)
+{
+        uint64_t interp, gil;
+        bool enabled = true;
+
+        if (py->layout.gil.enabled == LAYOUT_NONE)
+                return true;
+        int e = first_interpreter(py, &interp);
+        for (unsigned i = 0; e == 0 && interp && enabled && i < INTERPRETERS_MAX; i++) {
+                e = find_gil(py, interp, &gil, &enabled);
+                if (e == 0)
+                        e = remote_read_word(&py->reader, interp + py->layout.interp.next, &interp);
+        }
+        return e != 0 || enabled;
 }

@@ -123,6 +123,13 @@ int pystack_threads(struct pystack *py, const struct pystack_thread_ref **ret, s
  */
 int pystack_gil_holder(struct pystack *py, uint64_t *ret_tstate);
 
+/*
+ * Whether threads take turns by a GIL, at this moment: false if an interpreter of the process runs without.
+ * Free-threaded builds do (PEP 703), unless PYTHON_GIL=1 is set or a module is imported, or was, that needs
+ * the GIL. True where it cannot be read, as it is before an interpreter has been set up.
+ */
+bool pystack_has_gil(struct pystack *py);
+
 /* ---- stacks -------------------------------------------------------------- */
 
 /*

@@ -154,14 +154,32 @@ Test(pystack_threads, without_the_gil_nobody_holds_it)
                         struct pystack *py = forge_open(&forge);
                         uint64_t gil = forge_gil(&forge, forge.interp, forge.tstate);
                         cr_expect_eq(holder_of(py), forge.tstate, "PYTHON_GIL=1");
+                        cr_expect(pystack_has_gil(py), "PYTHON_GIL=1");
                         forge_half(&forge, gil + forge.layout.gil.enabled, 0);
                         cr_expect_eq(holder_of(py), 0, "%s", v->name);
+                        cr_expect_not(pystack_has_gil(py), "%s", v->name);
                         pystack_close(py);
                         builds++;
                 }
                 forge_deinit(&forge);
         }
         cr_expect_eq(builds, 3);
+}
+
+/* The GIL is there in every other build, whoever holds it, and where an interpreter has none yet. */
+Test(pystack_threads, have_a_gil_unless_it_is_seen_to_be_off)
+{
+        EACH_VERSION(v) {
+                struct forge forge;
+                forge_init(&forge, v);
+                struct pystack *py = forge_open(&forge);
+                cr_expect(pystack_has_gil(py), "%s: not set up", v->name);
+                if (forge.layout.interp.gil != LAYOUT_NONE)
+                        forge_gil(&forge, forge.interp, 0);
+                cr_expect(pystack_has_gil(py), "%s: nobody holds it", v->name);
+                pystack_close(py);
+                forge_deinit(&forge);
+        }
 }
 
 /* ---- subinterpreters ---------------------------------------------------------------- */
@@ -237,6 +255,30 @@ Test(pystack_threads, of_a_subinterpreter_can_hold_its_own_gil)
                 forge_gil(&forge, sub.interp, sub.tstate);
                 cr_expect_eq(holder_of(py), sub.tstate, "%s", v->name);
                 pystack_close(py);
+                forge_deinit(&forge);
+        }
+}
+
+/* One interpreter without a GIL is enough for threads to run at the same time, whichever of the two it is. */
+Test(pystack_threads, have_no_gil_if_one_interpreter_has_none)
+{
+        EACH_VERSION(v) {
+                struct forge forge;
+                forge_init(&forge, v);
+                const struct layout *l = &forge.layout;
+                if (l->gil.enabled != LAYOUT_NONE) {
+                        struct pystack *py = forge_open(&forge);
+                        uint64_t gil = forge_gil(&forge, forge.interp, 0);
+                        struct sub sub = forge_sub(&forge);
+                        uint64_t own = forge_gil(&forge, sub.interp, 0);
+                        cr_expect(pystack_has_gil(py), "%s", v->name);
+                        forge_half(&forge, gil + l->gil.enabled, 0);
+                        cr_expect_not(pystack_has_gil(py), "%s: the main one", v->name);
+                        forge_half(&forge, gil + l->gil.enabled, 1);
+                        forge_half(&forge, own + l->gil.enabled, 0);
+                        cr_expect_not(pystack_has_gil(py), "%s: the other", v->name);
+                        pystack_close(py);
+                }
                 forge_deinit(&forge);
         }
 }
