@@ -107,6 +107,12 @@ int sampler_remove(struct sampler *sampler, pid_t pid, struct profile **ret);
 int sampler_take(struct sampler *sampler, pid_t pid, struct profile **ret);
 
 /*
+ * Whether mode gil finds no GIL in the process, and so samples every thread of it that
+ * runs. It can change: see pystack_has_gil(). False in the other modes, or without such a target.
+ */
+bool sampler_lacks_gil(struct sampler *sampler, pid_t pid);
+
+/*
  * One stack, now, without a sampler: for a running thread the caller is moved to
  * that thread's CPU while it reads. @tid is the thread's TID in our namespace.
  * 0, or pystack's errors.

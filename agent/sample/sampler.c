@@ -125,6 +125,24 @@ static void remember_departed(struct sampler *s, const struct account *account)
         s->next_departed = (s->next_departed + 1) % DEPARTED_MAX;
 }
 
+bool sampler_lacks_gil(struct sampler *s, pid_t pid)
+{
+        struct target *t;
+        bool lacks = false;
+
+        if (s->config.mode != PROFILE_MODE_GIL)
+                return false;
+        pthread_rwlock_rdlock(&s->lock);
+        HASH_FIND_INT(s->targets, &pid, t);
+        if (t) {
+                pthread_mutex_lock(&t->lock);
+                lacks = !pystack_has_gil(t->py);
+                pthread_mutex_unlock(&t->lock);
+        }
+        pthread_rwlock_unlock(&s->lock);
+        return lacks;
+}
+
 int sampler_remove(struct sampler *s, pid_t pid, struct profile **ret)
 {
         struct target *t;

@@ -225,10 +225,30 @@ static struct member *find_holder(struct target *t)
         return NULL;
 }
 
+/* Without a GIL every thread that runs has what the mode asks for. */
+static void tick_without_gil(struct timer_tick *tick, struct target *t, const struct moment *at)
+{
+        pid_t running[RUNNING_MAX];
+        size_t n = find_running(t, running);
+
+        for (size_t i = 0; i < n; i++) {
+                struct member *m;
+                HASH_FIND_INT(t->members, &running[i], m);
+                if (!m)
+                        continue;
+                account_elapsed(t, at);
+                read_running(tick, t, m, 1, at);
+        }
+}
+
 /* The holder may let go while the reader is on its way: then the tick is the next holder's, or nobody's. */
 static void tick_gil(struct timer_tick *tick, struct target *t, const struct moment *at)
 {
         list_members(tick, t, at->now);
+        if (!pystack_has_gil(t->py)) {
+                tick_without_gil(tick, t, at);
+                return;
+        }
         struct member *m = find_holder(t);
 
         if (m && !tick->blocking) {
