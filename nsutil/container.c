@@ -5,17 +5,11 @@
 
 #include <stdlib.h>
 
-/* A dozen hierarchies with a path of up to 4096 bytes (PATH_MAX) each, several times over. */
-#define CGROUP_MAX ((size_t)256 << 10)
-
-/* Containers have some dozens of mounts of about 200 bytes; hosts of containers, thousands. */
-#define MOUNTINFO_MAX ((size_t)2 << 20)
-
 static int from_cgroup(pid_t pid, char *ret, bool *ret_hidden)
 {
         char *text;
         size_t len;
-        int r = nsutil_read_proc(pid, "cgroup", CGROUP_MAX, &text, &len);
+        int r = nsutil_read_proc(pid, "cgroup", NSUTIL_CGROUP_MAX, &text, &len);
 
         if (r)
                 return r;
@@ -29,7 +23,7 @@ static int from_mountinfo(pid_t pid, char *ret)
 {
         char *text;
         size_t len;
-        int r = nsutil_read_proc(pid, "mountinfo", MOUNTINFO_MAX, &text, &len);
+        int r = nsutil_read_proc(pid, "mountinfo", NSUTIL_MOUNTINFO_MAX, &text, &len);
 
         if (r)
                 return r;

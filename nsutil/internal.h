@@ -64,6 +64,17 @@ bool nsutil_cgroup_is_hidden(const char *text, size_t len);
 /* Copies an id; false if it is empty or too long. */
 bool nsutil_copy_id(struct nsutil_text id, char *ret);
 
+/* A dozen hierarchies with a path of up to 4096 bytes (PATH_MAX) each, several times over. */
+#define NSUTIL_CGROUP_MAX ((size_t)256 << 10)
+
+/* ---- mountinfo.c --------------------------------------------------------- */
+
+/* Containers have some dozens of mounts of about 200 bytes; hosts of containers, thousands. */
+#define NSUTIL_MOUNTINFO_MAX ((size_t)2 << 20)
+
+/* Of a line of mountinfo: what of its file system is mounted, and where. */
+bool nsutil_mountinfo_line(struct nsutil_text line, struct nsutil_text *ret_root, struct nsutil_text *ret_point);
+
 /* ---- privilege.c --------------------------------------------------------- */
 
 /* Whether a security label (/proc/self/attr/current) is one that restricts its process. */

@@ -31,7 +31,7 @@ static bool id_in_path(struct nsutil_text path, struct nsutil_text *ret)
         return false;
 }
 
-static bool parse_line(struct nsutil_text line, struct nsutil_text *ret_root, struct nsutil_text *ret_point)
+bool nsutil_mountinfo_line(struct nsutil_text line, struct nsutil_text *ret_root, struct nsutil_text *ret_point)
 {
         struct nsutil_text skipped;
 
@@ -47,7 +47,7 @@ int nsutil_mountinfo_container_id(const char *text, size_t len, char ret[static 
         bool found = false;
 
         while (nsutil_text_line(&rest, &line)) {
-                if (!parse_line(line, &root, &point))
+                if (!nsutil_mountinfo_line(line, &root, &point))
                         continue;
                 if (nsutil_text_is(point, "/etc/hosts") && nsutil_text_suffix(&root, "/etc-hosts"))
                         return NSUTIL_E_NOT_FOUND;

@@ -222,6 +222,47 @@ int nsutil_mountinfo_container_id(const char *text, size_t len, char ret[static 
  */
 int nsutil_container_id(pid_t pid, char ret[static NSUTIL_CONTAINER_ID_SIZE]);
 
+/* ---- cgroup hierarchies and their freezers -------------------------------- */
+
+/* Longer paths of cgroups are not looked at. */
+#define NSUTIL_CGROUP_PATH_SIZE 4096
+
+/* Where a hierarchy of cgroups can be seen. */
+struct nsutil_hierarchy {
+        char controller[16]; /* that it has, of cgroup v1; "": it is cgroup v2's */
+        char root[NSUTIL_CGROUP_PATH_SIZE];  /* the cgroup that is mounted, as /proc/PID/cgroup would call it */
+        char point[NSUTIL_CGROUP_PATH_SIZE]; /* where it is mounted */
+};
+
+/*
+ * Finds the hierarchy with @controller ("freezer", "cpu"; "": cgroup v2's) in the text of
+ * /proc/self/mountinfo. NSUTIL_E_NOT_FOUND if it is not mounted.
+ */
+int nsutil_hierarchy_parse(const char *text, size_t len, const char *controller, struct nsutil_hierarchy *ret);
+int nsutil_hierarchy_find(const char *controller, struct nsutil_hierarchy *ret);
+
+/*
+ * The directory in @hierarchy of the cgroup that the text of a /proc/PID/cgroup names.
+ * NSUTIL_E_NOT_FOUND if it is outside of what is mounted or seen from here.
+ */
+int nsutil_hierarchy_path(const struct nsutil_hierarchy *hierarchy, const char *text, size_t len,
+                          char ret[static NSUTIL_CGROUP_PATH_SIZE]);
+
+/* The two hierarchies that can freeze processes, as far as they are mounted here. */
+struct nsutil_freezers {
+        struct nsutil_hierarchy items[2];
+        size_t n;
+};
+
+/* 0, or an error of reading /proc/self/mountinfo. */
+int nsutil_freezers_find(struct nsutil_freezers *ret);
+
+/*
+ * Whether the thread's cgroup is frozen by now, itself or with one above it: by freezer.state
+ * (v1) or by cgroup.events (v2, Linux 5.2). NSUTIL_E_NOT_FOUND where neither can be seen.
+ */
+int nsutil_frozen(const struct nsutil_freezers *freezers, pid_t pid, pid_t tid, bool *ret);
+
 /* ---- privileges --------------------------------------------------------- */
 
 /* Whether this process has capability @cap (CAP_SYS_PTRACE, …) in effect. */

@@ -7,6 +7,7 @@
 #include "options.h"
 #include "say.h"
 #include "target.h"
+#include "thread_state.h"
 
 #include "agent/sample/sample.h"
 
@@ -39,19 +40,23 @@ static const struct usage usage = {
 struct view {
         pid_t tid;
         const char *name;
-        char state; /* of /proc/PID/stat */
+        const char *state;
         bool holds_gil;
         int error; /* of sample_now() */
         const struct pystack_stack *stack;
         struct pystack *py;
 };
 
-/* ---- text --------------------------------------------------------------------------- */
+/* A process whose threads are printed. */
+struct subject {
+        pid_t pid;
+        struct pystack *py;
+        uint64_t holder; /* of the GIL */
+        const struct nsutil_freezers *freezers;
+        struct json_object *json; /* NULL: text */
+};
 
-static const char *state_name(char state)
-{
-        return state == 'R' ? "running" : state == 'D' ? "waiting for a device" : state == 'T' ? "stopped" : "sleeping";
-}
+/* ---- text --------------------------------------------------------------------------- */
 
 static void print_process(const struct find_process *p)
 {
@@ -66,7 +71,7 @@ static void print_process(const struct find_process *p)
 
 static void print_thread(const struct view *v)
 {
-        printf("\nThread %d \"%s\" (%s%s)\n", v->tid, v->name, state_name(v->state), v->holds_gil ? ", GIL" : "");
+        printf("\nThread %d \"%s\" (%s%s)\n", v->tid, v->name, v->state, v->holds_gil ? ", GIL" : "");
         if (v->error != 0) {
                 printf("    (no stack: %s)\n", pystack_strerror(v->error));
                 return;
@@ -92,39 +97,38 @@ static const struct nsutil_thread *find_thread(const struct nsutil_thread *threa
         return NULL;
 }
 
-/* Reads one thread and hands it to the text or to @json. */
-static void dump_thread(struct pystack *py, const struct pystack_thread_ref *ref, const struct nsutil_thread *os,
-                        uint64_t holder, struct json_object *json)
+/* Reads one thread and prints it. */
+static void dump_thread(const struct subject *s, const struct pystack_thread_ref *ref, const struct nsutil_thread *os)
 {
         char name[NSUTIL_COMM_SIZE];
-        struct view v = { .tid = os->tid, .name = name, .holds_gil = ref->tstate == holder, .py = py };
+        struct view v = { .tid = os->tid, .name = name, .holds_gil = ref->tstate == s->holder, .py = s->py };
         struct pystack_thread *thread = NULL;
         struct pystack_stack stack = { 0 };
-        struct nsutil_stat stat = { .state = 'S' };
+        struct nsutil_stat stat = { .state = 0 };
 
         find_clean(os->name, strlen(os->name), name, sizeof name);
-        v.error = pystack_thread_open(py, ref, &thread);
+        v.error = pystack_thread_open(s->py, ref, &thread);
         if (nsutil_stat_read(os->tid, &stat) != 0)
                 v.error = PYSTACK_E_GONE;
-        v.state = stat.state;
+        v.state = thread_state(s->freezers, s->pid, os->tid, stat.state);
         if (v.error == 0)
-                v.error = sample_now(py, thread, os->tid, &stack);
+                v.error = sample_now(s->py, thread, os->tid, &stack);
         v.stack = &stack;
-        if (json)
-                json_add(json, "threads", json_of_thread(v.tid, v.name, state_name(v.state), v.holds_gil, py,
-                                                         v.error == 0 ? &stack : NULL));
+        if (s->json)
+                json_add(s->json, "threads", json_of_thread(v.tid, v.name, v.state, v.holds_gil, s->py,
+                                                            v.error == 0 ? &stack : NULL));
         else
                 print_thread(&v);
         pystack_thread_close(thread);
 }
 
-static int dump_process(const struct chosen *chosen, struct json_object *json)
+static int dump_process(const struct chosen *chosen, const struct nsutil_freezers *freezers, struct json_object *json)
 {
+        struct subject subject = { .pid = chosen->process.pid, .py = chosen->py, .freezers = freezers, .json = json };
         const struct pystack_thread_ref *listed;
         struct pystack_thread_ref *refs = NULL;
         struct nsutil_thread *os = NULL;
         size_t n = 0, n_os = 0;
-        uint64_t holder = 0;
         int e = pystack_threads(chosen->py, &listed, &n);
 
         if (e == 0 && n > 0) {
@@ -136,13 +140,13 @@ static int dump_process(const struct chosen *chosen, struct json_object *json)
                 free(refs);
                 return say_not_profilable(chosen->process.pid, PYSTACK_E_GONE, &chosen->process.info);
         }
-        pystack_gil_holder(chosen->py, &holder);
+        pystack_gil_holder(chosen->py, &subject.holder);
         if (!json)
                 print_process(&chosen->process);
         for (size_t i = 0; i < n; i++) {
                 const struct nsutil_thread *thread = find_thread(os, n_os, refs[i].inner_tid);
                 if (thread)
-                        dump_thread(chosen->py, &refs[i], thread, holder, json);
+                        dump_thread(&subject, &refs[i], thread);
         }
         free(refs);
         free(os);
@@ -152,13 +156,15 @@ static int dump_process(const struct chosen *chosen, struct json_object *json)
 static int dump_all(const struct choice *choice, bool as_json)
 {
         struct json_object *all = as_json ? json_list() : NULL;
+        struct nsutil_freezers freezers = { 0 };
         int e = EXIT_OK;
 
+        nsutil_freezers_find(&freezers); /* what cannot be seen is not told */
         for (size_t i = 0; i < choice->n && e == EXIT_OK; i++) {
                 struct json_object *one = as_json ? json_of_process(&choice->items[i].process) : NULL;
                 if (i > 0 && !as_json)
                         puts("");
-                e = dump_process(&choice->items[i], one);
+                e = dump_process(&choice->items[i], &freezers, one);
                 if (as_json)
                         json_append(all, one);
         }

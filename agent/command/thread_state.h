@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef COMMAND_THREAD_STATE_H
+#define COMMAND_THREAD_STATE_H
+
+/* What a thread was doing, in a word. */
+
+#include "nsutil/nsutil.h"
+
+/*
+ * The name of @letter, a thread's state in /proc/PID/stat: "running", "sleeping", "stopped", …;
+ * "frozen" for one that its cgroup keeps from running, as far as that can be seen from here;
+ * "unknown" for a letter that is none. Static.
+ */
+const char *thread_state(const struct nsutil_freezers *freezers, pid_t pid, pid_t tid, char letter);
+
+#endif
