@@ -108,6 +108,10 @@ static int take_sample(struct session *s)
 
         if (s->lost_us && (e = pyflame_tally_failed(&s->tally, s->lost_us)) != 0)
                 return e;
+        if (!s->options.threads && !pystack_has_gil(s->py)) {
+                fputs("This Python has no GIL: every thread is sampled, as with --threads.\n", stderr);
+                s->options.threads = true;
+        }
         s->lost_us = 0;
         s->time_us = clock_ns(CLOCK_REALTIME) / 1000;
         if (s->options.threads)
@@ -148,10 +152,6 @@ static int take_interpreter(struct session *s, struct pystack *py)
         s->reader = pyflame_reader_new(s->appear.pid, py);
         s->next_ns = clock_ns(CLOCK_MONOTONIC);
         s->seen = true;
-        if (pystack_info(py)->free_threaded && !s->options.threads) {
-                fputs("This Python has no GIL: every thread is sampled, as with --threads.\n", stderr);
-                s->options.threads = true;
-        }
         return s->reader ? 0 : -ENOMEM;
 }
 

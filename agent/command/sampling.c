@@ -73,3 +73,11 @@ int sampling_open(const struct sample_config *config, struct sampler **ret)
                 return -1;
         return say_error("sampling cannot start: %s", r < 0 ? strerror(-r) : reason);
 }
+
+void sampling_say_gil(struct sampler *sampler, pid_t pid, bool *said)
+{
+        if (*said || !sampler_lacks_gil(sampler, pid))
+                return;
+        say("process %d: this Python has no GIL: every thread that runs is sampled", pid);
+        *said = true;
+}

@@ -5,6 +5,7 @@ A case is an interpreter and where it runs: those of the images in Docker and in
 bare namespaces, the host's own on the host.
 """
 
+import os
 import pathlib
 import re
 import struct
@@ -54,6 +55,13 @@ def pyenv():
             version = (int(match[1]), int(match[2]))
             found.append(Interpreter("pyenv-" + folder.name, version, (str(folder / "bin/python"),)))
     return sorted(found, key=lambda interpreter: interpreter.version)
+
+
+def free_threaded():
+    """One without the GIL: the one that PODFLAME_FREE_THREADED names, or pyenv's newest; None: there is none."""
+    found = sorted(pathlib.Path(os.environ.get("PYENV_ROOT", "/root/.pyenv"), "versions").glob("*t/bin/python"))
+    path = os.environ.get("PODFLAME_FREE_THREADED", str(found[-1]) if found else None)
+    return Interpreter("free-threaded", NEWEST, (path,)) if path else None
 
 
 def on_host():

@@ -7,6 +7,7 @@
 #include "fleet.h"
 
 #include "agent/command/describe.h"
+#include "agent/command/sampling.h"
 #include "agent/command/say.h"
 
 #include <errno.h>
@@ -33,6 +34,7 @@ struct watched {
         pid_t pid;
         struct find_process process;
         bool sampled;
+        bool gil_said; /* see sampling_say_gil() */
         struct fleet_kind *kind; /* that it is counted as */
         UT_hash_handle hh;
 };
@@ -144,9 +146,11 @@ int fleet_take(struct fleet *f, struct profile_set *ret)
         struct profile *profile;
         int r = 0;
 
-        for (struct watched *w = f->watched; w && r >= 0; w = w->hh.next)
+        for (struct watched *w = f->watched; w && r >= 0; w = w->hh.next) {
+                sampling_say_gil(f->sampler, w->pid, &w->gil_said);
                 if (w->sampled && sampler_take(f->sampler, w->pid, &profile) == 0)
                         r = add_to_window(f, &w->process, profile);
+        }
         for (size_t i = 0; i < f->window.n && r >= 0; i++) {
                 r = profile_set_add(ret, f->window.items[i]);
                 if (r >= 0)
@@ -253,6 +257,7 @@ static void born(void *ctx, const struct find_process *p, struct pystack *py)
         w->kind->n++;
         HASH_ADD_INT(f->watched, pid, w);
         announce(f, p);
+        sampling_say_gil(f->sampler, w->pid, &w->gil_said);
 }
 
 struct find_events fleet_events(struct fleet *f)

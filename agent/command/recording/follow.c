@@ -13,6 +13,7 @@
 
 #include "agent/command/clock.h"
 #include "agent/command/describe.h"
+#include "agent/command/sampling.h"
 #include "agent/command/say.h"
 
 #include <errno.h>
@@ -31,6 +32,7 @@ struct followed {
         pid_t pid;
         struct find_process process;
         int pidfd;
+        bool gil_said; /* see sampling_say_gil() */
         UT_hash_handle hh;
 };
 
@@ -139,6 +141,7 @@ static int start(struct follow *f, const struct find_process *process, struct py
                 free(item);
                 return e;
         }
+        sampling_say_gil(f->config.sampler, item->pid, &item->gil_said);
         HASH_ADD_INT(f->items, pid, item);
         return 0;
 }
@@ -197,6 +200,8 @@ int follow_reap(struct follow *f)
         struct epoll_event event;
         int e = 0;
 
+        for (struct followed *item = f->items; item; item = item->hh.next)
+                sampling_say_gil(f->config.sampler, item->pid, &item->gil_said);
         while (e == 0 && epoll_wait(f->epoll_fd, &event, 1, 0) == 1)
                 e = follow_drop(f, event.data.fd);
         return e;

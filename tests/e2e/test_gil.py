@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Mode gil, where there is a GIL and where there is none.
+
+A free-threaded interpreter (PEP 703) is pyenv's, "3.13.5t" for example, or the one that
+PODFLAME_FREE_THREADED names: Debian has none.
+"""
+
+import os
+
+import pytest
+
+import truth
+from collector import Collector, agent
+from interpreters import ON_HOST, Case, free_threaded
+from program import Background, eventually, podflame
+from skips import must_skip
+
+HOST = Case(ON_HOST[0], "host")
+SAID = "process %d: this Python has no GIL: every thread that runs is sampled"
+
+
+@pytest.fixture
+def without():
+    """A case of an interpreter that has no GIL unless it is told to."""
+    interpreter = free_threaded()
+    if not interpreter:
+        must_skip("no free-threaded Python here: PODFLAME_FREE_THREADED=/path/to/python", debian=False)
+    return Case(interpreter, "host")
+
+
+def with_gil(case):
+    return case._replace(interpreter=case.interpreter._replace(command=("env", "PYTHON_GIL=1", *case.interpreter.command)))
+
+
+def shares(text):
+    """Samples by the function that threads of burners.py are in, "(idle)" for none."""
+    counts = truth.Counter()
+    for frames, count in truth.parse_folded(text):
+        counts[next((f.name for f in frames if f.name in ("burn", "wait", "(idle)")), None)] += count
+    return counts
+
+
+def record(*pids):
+    """(counts, stderr) of a recording in mode gil that has seen something run."""
+    def attempt():
+        done = podflame("record", "-m", "gil", *(word for pid in pids for word in ("-p", pid)), "-d", 2, "-r", 200)
+        assert done.returncode == 0, done.stderr
+        return (shares(done.stdout), done.stderr) if shares(done.stdout)["burn"] > 20 else None
+    return eventually(attempt, 20, "burners are sampled")
+
+
+def test_burners_without_a_gil_are_sampled_and_it_is_said(start, without):
+    target = start(without, "burners.py")
+    counts, stderr = record(target.pid)
+    assert counts["(idle)"] == 0 and counts["burn"] > 0.95 * sum(counts.values()), counts
+    assert stderr.count(SAID % target.pid) == 1, stderr
+
+
+def test_holder_alone_where_the_gil_is_switched_on(start, without):
+    target = start(with_gil(without), "burners.py")
+    counts, stderr = record(target.pid)
+    assert counts["burn"] > 0.8 * sum(counts.values()), counts
+    assert "no GIL" not in stderr
+    pyflame = podflame("pyflame", "-s", 0.5, "-p", target.pid)
+    assert pyflame.returncode == 0 and "no GIL" not in pyflame.stderr
+
+
+def test_each_process_for_itself(start, without):
+    """One with a GIL that nobody wants is idle, beside one that has none and burns."""
+    burning, idle = start(without, "burners.py"), start(HOST, "sleeper.py")
+    counts, stderr = record(burning.pid, idle.pid)
+    assert counts["(idle)"] > 0 and counts["burn"] > 0, counts
+    assert SAID % burning.pid in stderr and SAID % idle.pid not in stderr
+
+
+def test_command_is_told_of_once_it_has_decided(without, tmp_path):
+    """Heard of at its birth, before the interpreter has a GIL or none."""
+    done = podflame("record", "-m", "gil", "-o", tmp_path / "out", "--", *without.interpreter.command, "burners.py", 2,
+                    cwd=os.path.join(os.path.dirname(__file__), "../targets"))
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("this Python has no GIL") == 1, done.stderr
+    assert shares((tmp_path / "out").read_text())["burn"] > 0
+
+
+def test_top_and_agent_say_it_too(start, without, tmp_path):
+    target = start(without, "burners.py")
+    done = podflame("top", "-m", "gil", "-n", 1, "-d", 3, "-p", target.pid)
+    assert done.returncode == 0 and "burn" in done.stdout, done.stderr
+    assert SAID % target.pid in done.stderr
+    options = ("-m", "gil", "--window", "1s", "--min-age", "0s", "--select", "pid=%d" % target.pid)
+    with Collector(tmp_path / "collector") as collector, agent(tmp_path / "agent", collector.url, *options) as pusher:
+        def burners():
+            return any("burn" in collector.top(series) for series in collector.json("series"))
+        eventually(burners, 20, lambda: "the burners arrive: " + pusher.stderr)
+        assert pusher.stderr.count(SAID % target.pid) == 1, pusher.stderr
