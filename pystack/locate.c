@@ -86,7 +86,7 @@ static bool begins_program(const struct nsutil_maps *maps, size_t i)
 /* True if the search is over. */
 static bool take(struct search *search, struct location *location, const struct nsutil_map *map)
 {
-        snprintf(location->file, sizeof location->file, "%s", map->path);
+        pystack_escape(map->path, strlen(map->path), location->file, sizeof location->file);
         if (!search->found)
                 *search->ret = *location;
         search->found = true;

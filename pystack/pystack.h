@@ -69,7 +69,7 @@ struct pystack_info {
         uint32_t version;   /* PY_VERSION_HEX, e.g. 0x030d00f0; 0: not known; micro and level may be 0 */
         bool free_threaded; /* built without the GIL */
         uint64_t runtime;   /* address of _PyRuntime; before 3.7, of _PyThreadState_Current */
-        char file[256];     /* the file that holds the runtime, as the target sees it */
+        char file[256];     /* the file that holds the runtime, as the target sees it, escaped */
         char detail[PYSTACK_DETAIL_SIZE]; /* after a failure: what was found, a sentence fragment, or "" */
 };
 
@@ -140,7 +140,7 @@ bool pystack_has_gil(struct pystack *py);
 struct pystack_code {
         uint32_t serial;
         uint32_t first_line;
-        const char *name; /* qualified from 3.11 on; UTF-8, control characters escaped */
+        const char *name; /* qualified from 3.11 on; escaped: see pystack_escape() */
         const char *file; /* the same */
 };
 
@@ -207,6 +207,15 @@ int pystack_settle(struct pystack *py);
 
 /* The line that @frame is executing, 0 if its code has no line there. */
 uint32_t pystack_line(struct pystack *py, const struct pystack_frame *frame);
+
+/* ---- names ---------------------------------------------------------------- */
+
+/*
+ * The form of all names here, which can be printed anywhere and turned back: UTF-8 in which a
+ * control character or one that cannot be seen is \xNN (up to 0x7f) or \uNNNN, a byte that is
+ * no UTF-8 is \xNN (from 0x80 on), and a backslash is two. @ret is cut between characters.
+ */
+void pystack_escape(const char *bytes, size_t len, char *ret, size_t size);
 
 /* ---- recordings ---------------------------------------------------------- */
 

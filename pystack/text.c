@@ -2,7 +2,9 @@
 /*
  * Python strings (PEP 393; the byte strings of 2.x) to UTF-8. What a target calls
  * its functions ends up on terminals and in other people's tools, so nothing
- * unprintable passes.
+ * unprintable passes. Different names stay different: what is written as an escape
+ * begins with a backslash, and a backslash that is in the name is doubled. \xNN is a
+ * character up to 0x7f, and a byte above, where the bytes are no UTF-8.
  *
  * In 2.x names and file names are byte strings always (PyCode_New() refuses others).
  */
@@ -65,10 +67,15 @@ static uint32_t char_at(const uint8_t *data, uint32_t width, size_t i)
         return c;
 }
 
+static char *put_byte(char *out, uint32_t byte)
+{
+        return out + sprintf(out, "\\x%02x", byte);
+}
+
 static char *put_escape(char *out, uint32_t c)
 {
-        if (c <= 0xff)
-                return out + sprintf(out, "\\x%02x", c);
+        if (c < 0x80)
+                return put_byte(out, c);
         if (c <= 0xffff)
                 return out + sprintf(out, "\\u%04x", c);
         return out + sprintf(out, "\\U%08x", c);
@@ -100,6 +107,8 @@ static char *put_char(char *out, uint32_t c)
 {
         if (!printable(c))
                 return put_escape(out, c);
+        if (c == '\\')
+                *out++ = '\\';
         if (c < 0x80) {
                 *out++ = (char)c;
         } else if (c < 0x800) {
@@ -142,22 +151,45 @@ static size_t get_utf8(const uint8_t *data, size_t len, uint32_t *ret)
         return 1 + more;
 }
 
-static char *put_utf8(char *out, const uint8_t *data, size_t len)
+/* The longest that a character can become: \U0010ffff. */
+#define ESCAPE_MAX 10
+
+/* Takes the next character of @data, or byte that is none. */
+static char *put_next(char *out, const uint8_t **data, size_t *len)
 {
         uint32_t c;
+        size_t n = get_utf8(*data, *len, &c);
 
-        while (len > 0) {
-                size_t n = get_utf8(data, len, &c);
-                out = n > 0 ? put_char(out, c) : put_escape(out, *data);
-                n = n > 0 ? n : 1;
-                data += n;
-                len -= n;
-        }
+        out = n > 0 ? put_char(out, c) : put_byte(out, **data);
+        n = n > 0 ? n : 1;
+        *data += n;
+        *len -= n;
         return out;
 }
 
-/* The longest that a character can become: \U0010ffff. */
-#define ESCAPE_MAX 10
+static char *put_utf8(char *out, const uint8_t *data, size_t len)
+{
+        while (len > 0)
+                out = put_next(out, &data, &len);
+        return out;
+}
+
+void pystack_escape(const char *bytes, size_t len, char *ret, size_t size)
+{
+        const uint8_t *data = (const uint8_t *)bytes;
+        char unit[ESCAPE_MAX + 1];
+        size_t used = 0;
+
+        while (len > 0) {
+                size_t n = (size_t)(put_next(unit, &data, &len) - unit);
+                if (used + n >= size)
+                        break;
+                memcpy(ret + used, unit, n);
+                used += n;
+        }
+        ret[used] = '\0';
+}
+
 #define ELLIPSIS "\xe2\x80\xa6"
 
 int text_encode(const struct text_ref *ref, const uint8_t *data, char **ret)

@@ -31,9 +31,8 @@ size_t text_header_size(const struct layout *layout);
 int text_locate(const struct layout *layout, uint64_t addr, const uint8_t *header, struct text_ref *ret);
 
 /*
- * Encodes characters as UTF-8. Control characters, lone surrogates and what is
- * beyond Unicode are written as \xNN, \uNNNN, \UNNNNNNNN, bytes that are no UTF-8
- * as \xNN. @ret is allocated.
+ * Encodes characters as UTF-8, escaped as pystack_escape() does it; lone surrogates and
+ * what is beyond Unicode as \uNNNN and \UNNNNNNNN. @ret is allocated.
  */
 int text_encode(const struct text_ref *ref, const uint8_t *data, char **ret);
 

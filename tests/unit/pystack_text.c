@@ -31,7 +31,7 @@ Test(pystack_text, every_width)
 
 Test(pystack_text, what_is_not_printable_is_spelled_out)
 {
-        check("a\n\x1b[31m\x7f\x80", 9, 1, "a\\x0a\\x1b[31m\\x7f\\x80");
+        check("a\n\x1b[31m\x7f\x80", 9, 1, "a\\x0a\\x1b[31m\\x7f\\u0080");
         check((const uint16_t[]){ 0xdc80, 0xd800 }, 2, 2, "\\udc80\\ud800");
         check((const uint16_t[]){ 0x202e, 0x2028, 0x200b, 0xfeff }, 4, 2, "\\u202e\\u2028\\u200b\\ufeff");
         check((const uint32_t[]){ 0x110000, 0xffffffff }, 2, 4, "\\U00110000\\Uffffffff");
@@ -114,7 +114,31 @@ Test(pystack_text, bytes_that_are_no_utf8_are_spelled_out)
         check_bytes("\xed\xa0\x80", "\\xed\\xa0\\x80"); /* a surrogate */
         check_bytes("\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80");
         check_bytes("\xff\x80x", "\\xff\\x80x");
-        check_bytes("a\n\xc2\x85", "a\\x0a\\x85"); /* control characters, of one byte and of two */
+        check_bytes("a\n\xc2\x85", "a\\x0a\\u0085"); /* control characters, of one byte and of two */
+}
+
+/* Each pair would be the same if a backslash in a name, or a byte, were written like an escape. */
+Test(pystack_text, different_names_stay_different)
+{
+        check("new\\x0aline.py", 14, 1, "new\\\\x0aline.py");
+        check("new\nline.py", 11, 1, "new\\x0aline.py");
+        check((const uint16_t[]){ '\\', 'u', 'd', 'c', '8', '0' }, 6, 2, "\\\\udc80");
+        check((const uint16_t[]){ 0xdc80 }, 1, 2, "\\udc80");
+        check_bytes("\x85", "\\x85");
+        check_bytes("\xc2\x85", "\\u0085");
+        check_bytes("a\\b", "a\\\\b");
+}
+
+Test(pystack_text, is_cut_between_escapes)
+{
+        char room[8];
+
+        pystack_escape("ab\ncd", 5, room, 6);
+        cr_expect_str_eq(room, "ab");
+        pystack_escape("ab\ncd", 5, room, 8);
+        cr_expect_str_eq(room, "ab\\x0ac");
+        pystack_escape("\\", 1, room, 2);
+        cr_expect_str_eq(room, "");
 }
 
 Test(pystack_text, any_bytes_are_survived)
