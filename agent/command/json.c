@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* json-c, for the commands that print JSON. Texts of targets are made valid UTF-8 by those who read them. */
+/*
+ * json-c, for the commands that print JSON. Texts of targets are made valid UTF-8 by those who
+ * read them; names that are escaped so that they can be turned back are, as JSON can hold the true ones.
+ */
 #include "json.h"
 
 #include "say.h"
+
+#include "agent/format/format.h"
 
 #include <json.h>
 #include <stdio.h>
@@ -25,6 +30,23 @@ static void set(struct json_object *object, const char *key, struct json_object 
 void json_put_text(struct json_object *object, const char *key, const char *text)
 {
         set(object, key, *text ? made(json_object_new_string(text)) : NULL);
+}
+
+static void put_name(struct json_object *object, const char *key, const char *escaped)
+{
+        char *name = format_true_name(escaped);
+
+        set(object, key, made(name ? json_object_new_string(name) : NULL));
+        free(name);
+}
+
+/* "" becomes null. */
+static void put_known(struct json_object *object, const char *key, const char *escaped)
+{
+        if (*escaped)
+                put_name(object, key, escaped);
+        else
+                set(object, key, NULL);
 }
 
 void json_put_flag(struct json_object *object, const char *key, bool flag)
@@ -67,8 +89,8 @@ struct json_object *json_of_process(const struct find_process *p)
         set(json, "pid", made(json_object_new_int(p->pid)));
         set(json, "start_time", made(json_object_new_int64((int64_t)p->start_time)));
         json_put_text(json, "python", version);
-        json_put_text(json, "executable", p->exe);
-        json_put_text(json, "command", p->cmdline);
+        put_known(json, "executable", p->exe);
+        put_known(json, "command", p->cmdline);
         json_put_text(json, "container_id", p->container_id);
         json_put_text(json, "container_name", p->container_name);
         json_put_text(json, "image", p->image);
@@ -85,8 +107,8 @@ static struct json_object *frames_of(struct pystack *py, const struct pystack_st
 
         for (size_t i = 0; i < stack->n; i++) {
                 struct json_object *frame = json_map();
-                set(frame, "function", made(json_object_new_string(stack->frames[i].code->name)));
-                set(frame, "file", made(json_object_new_string(stack->frames[i].code->file)));
+                put_name(frame, "function", stack->frames[i].code->name);
+                put_name(frame, "file", stack->frames[i].code->file);
                 set(frame, "line", made(json_object_new_int64(pystack_line(py, &stack->frames[i]))));
                 json_append(frames, frame);
         }
@@ -99,7 +121,7 @@ struct json_object *json_of_thread(pid_t tid, const char *name, const char *stat
         struct json_object *json = json_map();
 
         set(json, "tid", made(json_object_new_int(tid)));
-        json_put_text(json, "name", name);
+        put_known(json, "name", name);
         json_put_text(json, "state", state);
         json_put_flag(json, "gil", gil);
         set(json, "frames", stack ? frames_of(py, stack) : NULL);

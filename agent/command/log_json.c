@@ -1,17 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A line of the log as an object. What it says is said as text where memory has run out: nothing ends here. */
+/*
+ * A line of the log as an object, valid UTF-8 whatever the line holds. What it says is said as text
+ * where memory has run out: nothing ends here.
+ */
 #include "log_json.h"
+
+#include "agent/format/format.h"
 
 #include <json.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 static bool put(struct json_object *json, const char *key, const char *text)
 {
-        struct json_object *value = json_object_new_string(text);
+        char *valid = format_true_name(text);
+        struct json_object *value = valid ? json_object_new_string(valid) : NULL;
 
+        free(valid);
         if (value && json_object_object_add(json, key, value) == 0)
                 return true;
         json_object_put(value);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Clean text from hostile names: bytes that are not UTF-8 become U+FFFD, one
- * each; control characters, line separators and what turns the direction of
- * writing become \xNN or \uNNNN. Backslashes that are in the name stay single:
- * the result is for reading, not for turning back.
+ * Clean text from hostile names: bytes that are not UTF-8 become \xNN, one each;
+ * control characters, line separators and what turns the direction of writing
+ * become \xNN (up to 0x7f) or \uNNNN. Backslashes stay as they are: names that
+ * podflame has read itself are escaped already, theirs are doubled.
  */
 #include "escape.h"
 
@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define REPLACEMENT 0xfffd
+#define NO_CHARACTER UINT32_MAX
 
 /* By number of continuation bytes: the lead byte, and the least code point it may stand for. */
 static const struct {
@@ -60,15 +60,15 @@ static uint32_t decode(const char **s)
         while (more < FORMS && (lead & forms[more].mask) != forms[more].lead)
                 more++;
         if (more == FORMS)
-                return REPLACEMENT;
+                return NO_CHARACTER;
         uint32_t c = lead & (uint8_t)~forms[more].mask;
         for (size_t i = 1; i <= more; i++) {
                 if ((p[i] & 0xc0) != 0x80)
-                        return REPLACEMENT;
+                        return NO_CHARACTER;
                 c = c << 6 | (p[i] & 0x3f);
         }
         if (c < forms[more].least || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
-                return REPLACEMENT;
+                return NO_CHARACTER;
         *s = p + 1 + more;
         return c;
 }
@@ -78,12 +78,10 @@ size_t escape_next(const char **s, char ret[static ESCAPE_MAX])
         const char *start = *s;
         uint32_t c = decode(s);
 
-        if (c == REPLACEMENT) {
-                memcpy(ret, "\xef\xbf\xbd", 3);
-                return 3;
-        }
+        if (c == NO_CHARACTER)
+                return (size_t)snprintf(ret, ESCAPE_MAX, "\\x%02x", (unsigned char)*start);
         if (is_unwanted(c))
-                return (size_t)snprintf(ret, ESCAPE_MAX, c <= 0xff ? "\\x%02x" : "\\u%04x", (unsigned)c);
+                return (size_t)snprintf(ret, ESCAPE_MAX, c < 0x80 ? "\\x%02x" : "\\u%04x", (unsigned)c);
         memcpy(ret, start, (size_t)(*s - start));
         return (size_t)(*s - start);
 }
@@ -105,6 +103,26 @@ char *escape_clean(const char *s)
         }
         *end = '\0';
         return clean;
+}
+
+void escape_unfold(char *s)
+{
+        char *out = s;
+
+        for (const char *at = s; *at;) {
+                size_t run = strspn(at, "\\");
+
+                memmove(out, at, run);
+                out += run;
+                at += run;
+                if (run % 2 != 0 && strncmp(at, "x3b", 3) == 0) {
+                        out[-1] = ';';
+                        at += 3;
+                } else if (*at) {
+                        *out++ = *at++;
+                }
+        }
+        *out = '\0';
 }
 
 void escape_text(const char *s, FILE *out)

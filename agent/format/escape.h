@@ -17,6 +17,9 @@ size_t escape_next(const char **s, char ret[static ESCAPE_MAX]);
 /* All of @s as clean text, allocated; NULL: out of memory. NULL is read as "". */
 char *escape_clean(const char *s);
 
+/* Takes back in place what escape_folded() adds: \x3b becomes ';'. */
+void escape_unfold(char *s);
+
 /* Writes clean text; errors stay in ferror(). */
 void escape_text(const char *s, FILE *out);
 /* Likewise, for a frame of a folded stack: no ';'. */

@@ -6,6 +6,8 @@
  */
 #include "read.h"
 
+#include "escape.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -37,6 +39,9 @@ static profile_id read_frame(struct profile *p, char *text)
         if (open)
                 *open = '\0';
 
+        escape_unfold(text);
+        if (open)
+                escape_unfold(open + 2);
         profile_id function = profile_intern_function(p, text, open ? open + 2 : "", 0);
 
         return function ? profile_intern_frame(p, function, line <= UINT32_MAX ? (uint32_t)line : 0) : 0;

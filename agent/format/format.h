@@ -41,6 +41,13 @@ int format_write_tree(const struct profile_set *set, FILE *out);
 /* An OTLP ExportProfilesServiceRequest as JSON, uncompressed. */
 int format_write_otlp(const struct profile_set *set, FILE *out);
 
+/*
+ * The name itself of one that is escaped as pystack_escape() does it: valid UTF-8, for JSON. A NUL,
+ * and what UTF-8 cannot hold, stays an escape, which no true name is mistaken for. A name that is not
+ * escaped so, from another program's profile, is only made valid. Allocated; NULL: out of memory.
+ */
+char *format_true_name(const char *name);
+
 /* What an OTLP body may hold: bounds against hostile senders. */
 #define FORMAT_OTLP_MAX_BYTES ((size_t)64 << 20) /* the specification's cap */
 #define FORMAT_OTLP_MAX_DEPTH 32                 /* JSON nesting; the schema needs 12 */

@@ -110,8 +110,8 @@ static void put_functions(struct maker *m, struct json_object *root, const struc
                 const struct profile_compared *row = &c->functions[i];
                 struct json_object *object = maker_append_object(m, list);
 
-                maker_put_text(m, object, "name", row->name);
-                maker_put_text(m, object, "file", row->file);
+                put_owned(m, object, "name", format_true_name(row->name));
+                put_owned(m, object, "file", format_true_name(row->file));
                 put_flag(m, object, "allowed", row->allowed);
                 put_flag(m, object, "new", row->by[PROFILE_TOTAL].hits[PROFILE_BASE] == 0);
                 put_flag(m, object, "gone", row->by[PROFILE_TOTAL].hits[PROFILE_NEW] == 0);
@@ -126,12 +126,12 @@ static void put_cause(struct maker *m, struct json_object *list, const struct pr
         struct json_object *object = maker_append_object(m, list);
         struct json_object *path = maker_put_array(m, object, "path");
 
-        maker_put_text(m, object, "function", cause->function->key);
+        put_owned(m, object, "function", format_true_name(cause->function->key));
         maker_put_text(m, object, "measure", profile_measure_name(cause->measure));
         put_number(m, object, "change", cause->function->by[cause->measure].change);
         put_count(m, object, "regressions", cause->regressions);
         for (size_t i = 0; i < cause->path_n; i++) {
-                char *name = escape_clean(profile_function(c->stacks, cause->path[i])->name);
+                char *name = format_true_name(profile_function(c->stacks, cause->path[i])->name);
 
                 maker_append(m, path, name ? json_object_new_string(name) : NULL);
                 free(name);
@@ -151,7 +151,7 @@ static void put_judgement(struct maker *m, struct json_object *root, const struc
         if (j->weakest) {
                 struct json_object *weakest = maker_put_object(m, root, "weakest");
 
-                maker_put_text(m, weakest, "function", j->weakest->key);
+                put_owned(m, weakest, "function", format_true_name(j->weakest->key));
                 maker_put_text(m, weakest, "measure", profile_measure_name(j->weakest_measure));
                 put_number(m, weakest, "detectable", j->weakest->by[j->weakest_measure].detectable);
         }

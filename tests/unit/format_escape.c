@@ -9,8 +9,6 @@
 
 SUITE(escape);
 
-#define REPLACED "\xef\xbf\xbd"
-
 static const struct {
         const char *in, *out;
 } texts[] = {
@@ -18,17 +16,19 @@ static const struct {
         { "handle", "handle" },
         { "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x94\xa5", "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x94\xa5" },
         { "a\nb\tc\x1b[31m\x7f", "a\\x0ab\\x09c\\x1b[31m\\x7f" },
-        { "\xc2\x9b" "31m", "\\x9b31m" },                           /* C1's CSI */
+        { "\xc2\x9b" "31m", "\\u009b31m" },                         /* C1's CSI */
+        { "\x9b" "31m", "\\x9b31m" },                             /* a byte that is no character */
         { "x\xe2\x80\xae" "y", "x\\u202ey" },                       /* right to left */
-        { "\xff\xfe", REPLACED REPLACED },                         /* no lead bytes */
-        { "\x80", REPLACED },                                      /* a lone continuation */
-        { "\xc3", REPLACED },                                      /* cut off by the end */
-        { "\xe2\x82", REPLACED REPLACED },                         /* likewise */
-        { "\xc3(", REPLACED "(" },                                 /* cut off by another character */
-        { "\xc0\xaf", REPLACED REPLACED },                         /* '/' in two bytes */
-        { "\xe0\x80\xaf", REPLACED REPLACED REPLACED },            /* in three */
-        { "\xed\xa0\x80", REPLACED REPLACED REPLACED },            /* a surrogate */
-        { "\xf4\x90\x80\x80", REPLACED REPLACED REPLACED REPLACED }, /* beyond Unicode */
+        { "\xff\xfe", "\\xff\\xfe" },                            /* no lead bytes */
+        { "\x80", "\\x80" },                                      /* a lone continuation */
+        { "\xc3", "\\xc3" },                                      /* cut off by the end */
+        { "\xe2\x82", "\\xe2\\x82" },                            /* likewise */
+        { "\xc3(", "\\xc3(" },                                    /* cut off by another character */
+        { "\xc0\xaf", "\\xc0\\xaf" },                            /* '/' in two bytes */
+        { "\xe0\x80\xaf", "\\xe0\\x80\\xaf" },                  /* in three */
+        { "\xed\xa0\x80", "\\xed\\xa0\\x80" },                  /* a surrogate */
+        { "\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80" },        /* beyond Unicode */
+        { "\xef\xbf\xbd", "\xef\xbf\xbd" },                       /* somebody's replacement character */
 };
 
 Test(escape, clean)
@@ -81,6 +81,24 @@ Test(escape, forms)
 
                 cr_expect_str_eq(text, forms[i].out, "row %zu: %s", i, text);
                 free(text);
+        }
+}
+
+Test(escape, folded_is_taken_back)
+{
+        static const struct {
+                const char *in, *out;
+        } rows[] = {
+                { "a\\x3bb", "a;b" },       { "\\x3b\\x3b", ";;" },   { "a\\\\x3bb", "a\\\\x3bb" },
+                { "a\\\\\\x3b", "a\\\\;" }, { "a\\x0ab\\", "a\\x0ab\\" }, { "", "" },
+        };
+
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                char text[32];
+
+                strcpy(text, rows[i].in);
+                escape_unfold(text);
+                cr_expect_str_eq(text, rows[i].out, "row %zu: %s", i, text);
         }
 }
 

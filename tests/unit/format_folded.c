@@ -30,7 +30,7 @@ Test(folded, frames)
                 { "12", "", 0, "(12) 1\n" },
                 { "job 12", "a.py", 3, "job 12 (a.py:3) 1\n" },
                 { "a;b\nc", "x;y.py", 3, "a\\x3bb\\x0ac (x\\x3by.py:3) 1\n" },
-                { "\xff", "a.py", 3, "\xef\xbf\xbd (a.py:3) 1\n" },
+                { "\xff", "a.py", 3, "\\xff (a.py:3) 1\n" },
         };
 
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
