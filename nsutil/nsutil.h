@@ -129,8 +129,8 @@ int nsutil_cpu_ns(pid_t pid, uint64_t *ret);
 int nsutil_exe(pid_t pid, char *buf, size_t size);
 
 /*
- * The command line, arguments joined by spaces, control characters replaced by
- * '?', cut to @size. Empty for kernel threads.
+ * The command line as the target has it, arguments joined by spaces, cut to @size.
+ * Empty for kernel threads.
  */
 int nsutil_cmdline(pid_t pid, char *buf, size_t size);
 

@@ -48,13 +48,6 @@ int nsutil_exe(pid_t pid, char *buf, size_t size)
         return 0;
 }
 
-static char printable(char c)
-{
-        if (c == '\0')
-                return ' ';
-        return (unsigned char)c < ' ' || c == 0x7f ? '?' : c;
-}
-
 int nsutil_cmdline(pid_t pid, char *buf, size_t size)
 {
         char path[NSUTIL_PROC_PATH_SIZE];
@@ -72,7 +65,8 @@ int nsutil_cmdline(pid_t pid, char *buf, size_t size)
                 n--;
         buf[n] = '\0';
         for (ssize_t i = 0; i < n; i++)
-                buf[i] = printable(buf[i]);
+                if (buf[i] == '\0')
+                        buf[i] = ' ';
         return 0;
 }
 

@@ -52,17 +52,15 @@ static bool is_jython(pid_t pid)
         return strstr(cmdline, "jython") || strstr(cmdline, "org.python.util");
 }
 
-/* The last part of the executable's path, as far as it is fit to be shown. */
+/* The last part of the executable's path, escaped. */
 static void name_program(pid_t pid, char *ret, size_t size)
 {
         char exe[256] = "";
 
         nsutil_exe(pid, exe, sizeof exe);
         const char *slash = strrchr(exe, '/');
-        snprintf(ret, size, "%.*s", (int)size - 1, slash ? slash + 1 : exe);
-        for (char *c = ret; *c; c++)
-                if (*c < 0x20 || *c >= 0x7f)
-                        *c = '?';
+        slash = slash ? slash + 1 : exe;
+        pystack_escape(slash, strlen(slash), ret, size);
         if (!*ret)
                 snprintf(ret, size, "a program without a name");
 }

@@ -100,13 +100,13 @@ static const struct nsutil_thread *find_thread(const struct nsutil_thread *threa
 /* Reads one thread and prints it. */
 static void dump_thread(const struct subject *s, const struct pystack_thread_ref *ref, const struct nsutil_thread *os)
 {
-        char name[NSUTIL_COMM_SIZE];
+        char name[4 * NSUTIL_COMM_SIZE]; /* each byte may become \xNN */
         struct view v = { .tid = os->tid, .name = name, .holds_gil = ref->tstate == s->holder, .py = s->py };
         struct pystack_thread *thread = NULL;
         struct pystack_stack stack = { 0 };
         struct nsutil_stat stat = { .state = 0 };
 
-        find_clean(os->name, strlen(os->name), name, sizeof name);
+        pystack_escape(os->name, strlen(os->name), name, sizeof name);
         v.error = pystack_thread_open(s->py, ref, &thread);
         if (nsutil_stat_read(os->tid, &stat) != 0)
                 v.error = PYSTACK_E_GONE;

@@ -39,7 +39,7 @@ enum find_error {
 struct find_process {
         pid_t pid;
         uint64_t start_time; /* clock ticks since boot; with pid, the identity */
-        char exe[FIND_NAME_SIZE];
+        char exe[FIND_NAME_SIZE];     /* these two escaped: see pystack_escape() */
         char cmdline[FIND_NAME_SIZE];
         char container_id[NSUTIL_CONTAINER_ID_SIZE]; /* "": of the host */
         char container_name[FIND_NAME_SIZE];         /* "": not known */

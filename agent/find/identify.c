@@ -25,7 +25,7 @@ static void set_exe(struct find_process *process)
         char exe[PATH_MAX] = "";
 
         nsutil_exe(process->pid, exe, sizeof(exe));
-        find_clean(exe, strlen(exe), process->exe, sizeof(process->exe));
+        pystack_escape(exe, strlen(exe), process->exe, sizeof(process->exe));
 }
 
 static void set_cmdline(struct find_process *process)
@@ -33,7 +33,7 @@ static void set_cmdline(struct find_process *process)
         char cmdline[FIND_NAME_SIZE] = "";
 
         nsutil_cmdline(process->pid, cmdline, sizeof(cmdline));
-        find_clean(cmdline, strlen(cmdline), process->cmdline, sizeof(process->cmdline));
+        pystack_escape(cmdline, strlen(cmdline), process->cmdline, sizeof(process->cmdline));
 }
 
 /* The longest path of all hierarchies says most; on cgroup v2 there is one. */

@@ -60,10 +60,17 @@ void member_leave_python(struct member *m)
         m->retry_ns = 0;
 }
 
+/* Each byte of a name may become \xNN. */
+#define ESCAPED_SIZE (4 * NSUTIL_COMM_SIZE)
+
 profile_id member_id(struct target *t, const struct sampler *s, struct member *m)
 {
-        if (s->config.threads && !m->id)
-                m->id = profile_intern_thread(t->profile, (uint64_t)m->tid, m->name);
+        char name[ESCAPED_SIZE];
+
+        if (s->config.threads && !m->id) {
+                pystack_escape(m->name, strlen(m->name), name, sizeof name);
+                m->id = profile_intern_thread(t->profile, (uint64_t)m->tid, name);
+        }
         return m->id;
 }
 
@@ -72,13 +79,12 @@ profile_id member_id(struct target *t, const struct sampler *s, struct member *m
 /* A stack of the thread's name and what it is. What comes from a target is made harmless where it enters. */
 static profile_id intern_native(struct target *t, struct member *m)
 {
-        char name[sizeof m->name];
+        char name[ESCAPED_SIZE];
 
-        for (size_t i = 0; i < sizeof name; i++)
-                name[i] = m->name[i] == 0 || (m->name[i] >= ' ' && m->name[i] <= '~') ? m->name[i] : '?';
-        name[sizeof name - 1] = 0;
-        if (!m->native)
+        if (!m->native) {
+                pystack_escape(m->name, strlen(m->name), name, sizeof name);
                 m->native = stacks_native(t->profile, name);
+        }
         return m->native;
 }
 
