@@ -286,6 +286,21 @@ bool nsutil_label(char *ret, size_t size);
  */
 int nsutil_may_read(pid_t pid);
 
+/* What /proc hides of other users' processes, by its mount options hidepid= and gid=. */
+struct nsutil_hidepid {
+        unsigned level; /* 0: nothing; 1: what is in them; 2: that they are there; 4: all that cannot be traced */
+        gid_t gid;      /* whose members are let off, up to level 2 */
+};
+
+/* Of the mount on /proc, from the text of /proc/self/mountinfo. NSUTIL_E_NOT_FOUND without one. */
+int nsutil_hidepid_parse(const char *text, size_t len, struct nsutil_hidepid *ret);
+
+/* The level that holds for this process, 0 for one that is let off. */
+unsigned nsutil_hiding(void);
+
+/* Whether @pid is there, as kill(2) tells everybody, and /proc hides it. */
+bool nsutil_is_hidden(pid_t pid);
+
 /* kernel.yama.ptrace_scope: 0 to 3, or -1 where Yama is not there. */
 int nsutil_yama_scope(void);
 

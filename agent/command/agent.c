@@ -217,6 +217,7 @@ static int start(struct agent *agent)
         r = start_finding(agent);
         if (r >= 0)
                 return r;
+        say_hiding();
         say("agent: mode %s, %u Hz, %s; to %s every %g s", profile_mode_name(sample_config.mode), sample_config.rate,
             sampler_describe(agent->sampler), destinations_describe(agent->destinations), agent->config.window);
         return start_vitals(agent, &sample_config);

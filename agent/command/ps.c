@@ -237,6 +237,7 @@ int ps_run(int argc, char **argv)
         if (e < 0)
                 e = list(&config, rules, &listing);
         if (e < 0) {
+                say_hiding();
                 print(&config, rules != NULL, &listing);
                 e = EXIT_OK;
         }

@@ -68,7 +68,8 @@ static int refuse(pid_t pid, int error, const struct pystack_info *info)
 
         switch (error) {
         case PYSTACK_E_GONE:
-                fprintf(stderr, "Failed to seize PID %d: there is no such process (any more)\n", pid);
+                explain_absence(pid, why, sizeof why);
+                fprintf(stderr, "Failed to seize PID %d: %s\n", pid, why);
                 return EXIT_FAILED;
         case PYSTACK_E_DENIED:
                 explain_denial(pid, why, sizeof why);

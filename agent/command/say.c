@@ -69,6 +69,25 @@ void explain_denial(pid_t pid, char *ret, size_t size)
                 snprintf(ret, size, "%s", why);
 }
 
+#define HIDDEN "/proc is mounted with hidepid=%u, which hides other users' processes"
+#define UNHIDE "run podflame as root (sudo podflame …), or as a member of the group that the mount option gid= names"
+
+void explain_absence(pid_t pid, char *ret, size_t size)
+{
+        if (nsutil_is_hidden(pid))
+                snprintf(ret, size, "it is there, but " HIDDEN ": " UNHIDE, nsutil_hiding());
+        else
+                snprintf(ret, size, "there is no such process (any more)");
+}
+
+void say_hiding(void)
+{
+        unsigned level = nsutil_hiding();
+
+        if (level > 0)
+                say("other users' processes are not seen: " HIDDEN ": " UNHIDE, level);
+}
+
 /* "2.6, 2.7, 3.4, …": an abi is a version without its dot. */
 static void list_versions(char *ret, size_t size)
 {
@@ -88,7 +107,7 @@ void explain_not_profilable(pid_t pid, int error, const struct pystack_info *inf
 
         switch (error) {
         case PYSTACK_E_GONE:
-                snprintf(ret, size, "there is no such process (any more)");
+                explain_absence(pid, ret, size);
                 break;
         case PYSTACK_E_DENIED:
                 explain_denial(pid, more, sizeof more);

@@ -25,6 +25,12 @@ int say_not_profilable(pid_t pid, int error, const struct pystack_info *info);
 /* The remedy for @pid's memory being refused: names the capability or Yama's scope. */
 void explain_denial(pid_t pid, char *ret, size_t size);
 
+/* Why process @pid is not found: it has ended, or /proc hides it. */
+void explain_absence(pid_t pid, char *ret, size_t size);
+
+/* Says that /proc hides other users' processes, if it does: before a list without them is taken for the whole. */
+void say_hiding(void);
+
 /* "3.13.0", "3.9", "3.14.0rc2", "?" */
 void format_version(uint32_t version, char *ret, size_t size);
 

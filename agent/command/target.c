@@ -88,6 +88,7 @@ static void list_candidate(const struct group *group, const struct find_candidat
 static int say_unknown(const struct group *group, int error, const char *name, const struct find_candidate *candidates,
                        size_t n)
 {
+        say_hiding();
         if (error == FIND_E_AMBIGUOUS)
                 say_error("%s '%s': it could be any of these:", group->kind, name);
         else if (error == FIND_E_UNKNOWN && n == 0)

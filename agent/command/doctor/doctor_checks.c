@@ -125,6 +125,21 @@ static enum doctor_verdict check_pid_namespace(const struct doctor_host *host, c
         return initial ? DOCTOR_FINE : DOCTOR_LESS;
 }
 
+static enum doctor_verdict check_hidepid(const struct doctor_host *host, char *state)
+{
+        static const char *const hidden[] = { [0] = "hides nothing from us", [1] = "hides what is in other users' processes",
+                                              [2] = "hides other users' processes",
+                                              [4] = "hides the processes that we may not trace" };
+        unsigned level = nsutil_hiding();
+
+        (void)host;
+        if (level > 0)
+                put(state, "%s (hidepid=%u)", hidden[level], level);
+        else
+                put(state, "%s", hidden[level]);
+        return level > 0 ? DOCTOR_LESS : DOCTOR_FINE;
+}
+
 static enum doctor_verdict check_user_namespace(const struct doctor_host *host, char *state)
 {
         bool initial = nsutil_in_initial_user_namespace();
@@ -253,6 +268,9 @@ const struct doctor_check doctor_checks[] = {
         { "CAP_SYS_NICE", "SCHED_FIFO readers", "ordinary readers; the same correctness", NULL, NULL, check_nice },
         { "PID namespace", "seeing the machine's processes", "only the processes of this container are seen",
           "run podflame outside of it", "docker run --pid=host; Kubernetes: hostPID: true", check_pid_namespace },
+        { "/proc", "seeing other users' processes", "they are not found: there is no such process, it seems",
+          "run as root: sudo podflame …; or as a member of the group that /proc's mount option gid= names",
+          "docker run --user root --cap-add SYS_PTRACE; Kubernetes: capabilities: {add: [SYS_PTRACE]}", check_hidepid },
         { "user namespace", "having the capabilities outside of this one", "processes outside of it stay closed",
           "run podflame outside of it",
           "docker run --userns=host; podman: as root; Kubernetes: hostUsers: true", check_user_namespace },
