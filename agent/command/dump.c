@@ -13,6 +13,7 @@
 
 #include "nsutil/nsutil.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,7 +79,11 @@ static void print_thread(const struct view *v)
         }
         for (size_t i = 0; i < v->stack->n; i++) {
                 const struct pystack_frame *f = &v->stack->frames[i];
-                printf("    %s (%s:%u)\n", f->code->name, f->code->file, pystack_line(v->py, f));
+                uint32_t line = pystack_line(v->py, f);
+                printf("    %s (%s", f->code->name, f->code->file);
+                if (line > 0)
+                        printf(":%" PRIu32, line);
+                puts(")");
         }
         if (v->stack->n == 0)
                 puts("    (no Python frame)");

@@ -109,7 +109,8 @@ static struct json_object *frames_of(struct pystack *py, const struct pystack_st
                 struct json_object *frame = json_map();
                 put_name(frame, "function", stack->frames[i].code->name);
                 put_name(frame, "file", stack->frames[i].code->file);
-                set(frame, "line", made(json_object_new_int64(pystack_line(py, &stack->frames[i]))));
+                uint32_t line = pystack_line(py, &stack->frames[i]);
+                set(frame, "line", line > 0 ? made(json_object_new_int64(line)) : NULL);
                 json_append(frames, frame);
         }
         return frames;

@@ -22,7 +22,7 @@ struct json_object *json_of_process(const struct find_process *process);
 
 /*
  * {tid, name, state, gil, frames: [{function, file, line}], truncated}; @stack NULL: frames is null.
- * @name is escaped, see pystack_escape(); the object has the true one.
+ * A line that is not known is null. @name is escaped, see pystack_escape(); the object has the true one.
  */
 struct json_object *json_of_thread(pid_t tid, const char *name, const char *state, bool gil, struct pystack *py,
                                    const struct pystack_stack *stack);

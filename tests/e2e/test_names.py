@@ -6,12 +6,13 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 
 import pytest
 
 from interpreters import ON_HOST, Case, Interpreter
-from program import eventually, podflame, record
+from program import PODFLAME, eventually, podflame, record
 from testbed import PROJECT
 
 sys.path.insert(0, str(PROJECT / "tests/targets"))
@@ -101,3 +102,15 @@ def test_processes_keep_their_names(start, tmp_path):
     for target, path in started:
         assert listed[target.pid]["executable"] == path
         assert listed[target.pid]["command"] == path + " sleeper.py"
+
+
+def test_lines_that_are_not_known_are_none(start, tmp_path):
+    target = start(HOST, "no_lines.py")
+    [process] = json.loads(podflame("dump", "--json", "-p", target.pid).stdout)
+    assert [frame["line"] for frame in process["threads"][0]["frames"] if frame["function"] == "nap"] == [None]
+    pyflame = tmp_path / "pyflame"
+    pyflame.symlink_to(PODFLAME)
+    texts = [podflame("dump", "-p", target.pid).stdout, record("-m", "wall", "-p", target.pid, seconds=1, rate=50),
+             subprocess.run([pyflame, "-d", "-p", str(target.pid)], capture_output=True, text=True).stdout]
+    for text in texts:
+        assert "nap" in text and ":0" not in text.replace(":0.", ""), text

@@ -96,7 +96,7 @@ static void put_frame(const char *file, const char *name, uint32_t line, bool no
         put_name(*file ? file : "?", out);
         putc(':', out);
         put_name(*name ? name : "?", out);
-        if (!no_lines)
+        if (!no_lines && line > 0)
                 fprintf(out, ":%" PRIu32, line);
 }
 
