@@ -57,6 +57,7 @@ int nsutil_read_proc(pid_t pid, const char *name, size_t max, char **ret_text, s
 struct nsutil_stat {
         pid_t pid;
         pid_t ppid;
+        pid_t session;               /* the PID of who has begun it, which stays taken as long as it has a member */
         char comm[NSUTIL_COMM_SIZE]; /* may hold any byte but NUL */
         char state;                  /* R S D Z T t X I */
         bool ending;                 /* it has begun to exit (PF_EXITING), or has: its memory may be gone already */
@@ -77,6 +78,7 @@ int nsutil_stat_open(pid_t pid, int *ret_fd);
 int nsutil_stat_reread(int fd, struct nsutil_stat *ret);
 
 struct nsutil_status {
+        pid_t process;     /* Tgid: of a thread's TID the process that it is one of */
         uid_t uid;         /* effective */
         uint64_t cap_eff;  /* CapEff, a bit per capability */
         unsigned ns_depth; /* levels in ns_pid, at least 1 */
@@ -86,6 +88,9 @@ struct nsutil_status {
 /* Parses the text of /proc/PID/status. A kernel without NSpid gives depth 1. */
 int nsutil_status_parse(const char *text, size_t len, struct nsutil_status *ret);
 int nsutil_status_read(pid_t pid, struct nsutil_status *ret);
+
+/* The process that has thread @tid: people copy TIDs from `top -H` and `ps -L`. A PID is its own. */
+int nsutil_process_of(pid_t tid, pid_t *ret);
 
 struct nsutil_thread {
         pid_t tid;       /* in our PID namespace */

@@ -19,6 +19,7 @@
 /* Fields as proc(5) numbers them, from 1. */
 enum {
         FIELD_PPID = 4,
+        FIELD_SESSION = 6,
         FIELD_FLAGS = 9,
         FIELD_UTIME = 14,
         FIELD_STIME = 15,
@@ -78,6 +79,7 @@ int nsutil_stat_parse(const char *text, size_t len, struct nsutil_stat *ret)
 
         copy_name(name, stat.comm);
         stat.ppid = (pid_t)field[FIELD_PPID];
+        stat.session = (pid_t)field[FIELD_SESSION];
         stat.ending = (field[FIELD_FLAGS] & PF_EXITING) || stat.state == 'Z' || stat.state == 'X';
         stat.user_ticks = field[FIELD_UTIME];
         stat.system_ticks = field[FIELD_STIME];

@@ -23,6 +23,11 @@ static bool parse_pid(struct nsutil_text value, struct fields *fields)
         return fields->has_pid;
 }
 
+static bool parse_process(struct nsutil_text value, struct fields *fields)
+{
+        return nsutil_text_pid(&value, &fields->status.process);
+}
+
 /* Real, effective, saved, of the file system. */
 static bool parse_uid(struct nsutil_text value, struct fields *fields)
 {
@@ -61,6 +66,7 @@ static const struct {
         const char *key;
         bool (*parse)(struct nsutil_text value, struct fields *fields);
 } keys[] = {
+        { "Tgid:", parse_process },
         { "Pid:", parse_pid },
         { "Uid:", parse_uid },
         { "NSpid:", parse_ns_pid },
@@ -91,6 +97,8 @@ int nsutil_status_parse(const char *text, size_t len, struct nsutil_status *ret)
                 fields.status.ns_depth = 1;
                 fields.status.ns_pid[0] = fields.pid;
         }
+        if (fields.status.process == 0)
+                fields.status.process = fields.pid;
         *ret = fields.status;
         return 0;
 }
@@ -111,4 +119,14 @@ int nsutil_status_read_at(pid_t pid, const char *name, struct nsutil_status *ret
 int nsutil_status_read(pid_t pid, struct nsutil_status *ret)
 {
         return nsutil_status_read_at(pid, "status", ret);
+}
+
+int nsutil_process_of(pid_t tid, pid_t *ret)
+{
+        struct nsutil_status status;
+        int r = nsutil_status_read(tid, &status);
+
+        if (!r)
+                *ret = status.process;
+        return r;
 }

@@ -102,6 +102,7 @@ Test(nsutil_stat, ourselves_and_a_child)
         cr_assert_eq(nsutil_stat_read(pid, &childs), 0);
         cr_expect_eq(ours.pid, getpid());
         cr_expect_eq(ours.ppid, getppid());
+        cr_expect_eq(ours.session, getsid(0));
         cr_expect_eq(ours.state, 'R');
         cr_expect_str_eq(ours.comm, "a) R 1 (b");
         cr_expect_eq(childs.ppid, getpid());

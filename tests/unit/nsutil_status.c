@@ -43,6 +43,16 @@ Test(nsutil_status, a_kernel_without_nspid)
         cr_expect_eq(status.ns_pid[0], 42);
 }
 
+Test(nsutil_status, a_thread_tells_its_process)
+{
+        struct nsutil_status status;
+
+        cr_assert_eq(parse("Tgid:\t41\nPid:\t42\nUid:\t0 0 0 0\n" TAIL, &status), 0);
+        cr_expect_eq(status.process, 41);
+        cr_assert_eq(parse("Pid:\t42\nUid:\t0 0 0 0\n" TAIL, &status), 0);
+        cr_expect_eq(status.process, 42);
+}
+
 Test(nsutil_status, malformed_texts_change_nothing)
 {
         static const char *const texts[] = {

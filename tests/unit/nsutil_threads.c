@@ -41,6 +41,26 @@ static bool is_listed(const struct nsutil_thread *threads, size_t n, pid_t tid)
         return false;
 }
 
+Test(nsutil_threads, a_tid_leads_to_its_process)
+{
+        pthread_barrier_t started, end;
+        struct thread thread = { .started = &started, .end = &end };
+        pid_t process = 0;
+
+        pthread_barrier_init(&started, NULL, 2);
+        pthread_barrier_init(&end, NULL, 2);
+        cr_assert_eq(pthread_create(&thread.thread, NULL, thread_main, &thread), 0);
+        pthread_barrier_wait(&started);
+        cr_expect_neq(thread.tid, getpid());
+        cr_expect_eq(nsutil_process_of(thread.tid, &process), 0);
+        cr_expect_eq(process, getpid());
+        pthread_barrier_wait(&end);
+        pthread_join(thread.thread, NULL);
+        cr_expect_eq(nsutil_process_of(getpid(), &process), 0);
+        cr_expect_eq(process, getpid());
+        cr_expect_eq(nsutil_process_of(gone_pid(), &process), NSUTIL_E_GONE);
+}
+
 Test(nsutil_threads, every_thread_is_listed)
 {
         pthread_barrier_t started, end;
