@@ -124,6 +124,8 @@ static void open_and_report(struct find *find, struct find_entry *entry, const s
                 return;
         found.status = find->ops->open(entry->pid, &found.py, &found.info);
         enum find_kind kind = kind_of(found.status, entry->pid, now < entry->since + YOUNG_NS);
+        if (found.status == PYSTACK_E_GONE && !has_ended(found.pidfd))
+                kind = FIND_STARTING; /* its memory was not there: it is in an exec, or about to end */
 
         if (kind == FIND_PYTHON || (kind == FIND_UNREADABLE && (entry->kind != kind || entry->status != found.status))) {
                 report(find, entry, events, now, &found);
@@ -164,6 +166,10 @@ static void set_next_look(const struct find *find, struct find_entry *entry, uin
 {
         bool young = find->watch && find_is_young(entry->since, now);
 
+        if (entry->kind == FIND_STARTING && !young) {
+                entry->open_at = entry->look_at = find_next_starting(entry->pid, entry->since, now);
+                return;
+        }
         if (entry->kind == FIND_HOPELESS || !young) {
                 entry->open_at = find_next_open(entry->pid, entry->since, now);
                 entry->look_at = entry->kind == FIND_HOPELESS ? entry->open_at

@@ -127,6 +127,14 @@ void find_set_rules(struct find *find, const struct find_rules *rules);
 /* Whether births and execs are told by the kernel; if not, processes are found by looking. */
 bool find_follows(const struct find *find);
 
+/* Somebody's birth, Python or not, as the kernel has told it; or somebody who is met for the first time. */
+struct find_birth {
+        pid_t pid;     /* it may have ended by now */
+        pid_t parent;  /* who has forked; of one that is met, its parent of now: init, if that one has ended */
+        pid_t session; /* of one that is met; 0: not known */
+        uint64_t at;   /* when, in ns of a clock of the kernel's; 0: not known */
+};
+
 struct find_events {
         void *ctx;
         /*
@@ -138,6 +146,11 @@ struct find_events {
         void (*born)(void *ctx, const struct find_process *process, struct pystack *py);
         /* One that was reported born has ended, or has become another by exec. */
         void (*ended)(void *ctx, pid_t pid, uint64_t start_time);
+        /*
+         * Every process, before it is reported in any other way. In the order of time if
+         * sorted by @birth->at, and if those that the next scan tells are added. May be NULL.
+         */
+        void (*appeared)(void *ctx, const struct find_birth *birth);
 };
 
 /*

@@ -122,11 +122,15 @@ void find_watch_close(struct find_watch *watch); /* accepts NULL */
 /* Becomes readable when there is something to hear. */
 int find_watch_fd(const struct find_watch *watch);
 
+/* A birth, or an exec: then the parent is 0. */
+typedef void (*find_news_fn)(const struct find_birth *news, void *ctx);
+
 /*
  * Calls @each for every process that was born or has executed a program since
- * the last time; returns how many that were, and whether more were lost.
+ * the last time; returns how many that were, and whether more were lost. Of each
+ * CPU they come in their order, but one CPU after the other.
  */
-size_t find_watch_hear(struct find_watch *watch, void (*each)(pid_t pid, void *ctx), void *ctx, bool *ret_lost);
+size_t find_watch_hear(struct find_watch *watch, find_news_fn each, void *ctx, bool *ret_lost);
 
 /* ---- when to look again (schedule.c) ------------------------------------- */
 
@@ -137,6 +141,9 @@ uint64_t find_ticks_to_ns(uint64_t ticks);
 /* When to see whether a process has executed a program, and when to open it again. */
 uint64_t find_next_look(pid_t pid, uint64_t since, uint64_t now);
 uint64_t find_next_open(pid_t pid, uint64_t since, uint64_t now);
+
+/* When to try an interpreter again that has been starting for long. */
+uint64_t find_next_starting(pid_t pid, uint64_t since, uint64_t now);
 
 /* A process that was just born or has just executed a program is given so long before it is looked at. */
 #define FIND_FIRST_LOOK_NS UINT64_C(5000000)

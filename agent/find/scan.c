@@ -48,14 +48,14 @@ static void forget(struct find *find, struct find_entry *entry, const struct fin
 /* Those that are reported or hopeless need no more looks than scans of everything give them. */
 static void settle(const struct visit *visit, struct find_entry *entry)
 {
-        bool open = entry->kind == FIND_OTHER || entry->kind == FIND_STARTING;
         bool young = find_is_young(entry->since + visit->find->min_age, visit->now);
+        bool open = entry->kind == FIND_STARTING || (entry->kind == FIND_OTHER && young);
 
-        find_table_set_young(visit->find, entry, visit->find->watch && open && young);
+        find_table_set_young(visit->find, entry, visit->find->watch && open);
 }
 
 /* Adds a process to the table; NULL if it has ended already, or memory is short (*@ret is -ENOMEM then). */
-static struct find_entry *add(const struct visit *visit, pid_t pid, int *ret)
+static struct find_entry *add(const struct visit *visit, pid_t pid, struct find_birth *ret_birth, int *ret)
 {
         struct nsutil_stat stat;
         int r = nsutil_stat_read(pid, &stat);
@@ -80,15 +80,24 @@ static struct find_entry *add(const struct visit *visit, pid_t pid, int *ret)
                 return NULL;
         }
         *ret = 0;
+        *ret_birth = (struct find_birth){ .pid = pid, .parent = stat.ppid, .session = stat.session };
         return entry;
+}
+
+static void tell(const struct visit *visit, const struct find_birth *birth)
+{
+        if (visit->events->appeared)
+                visit->events->appeared(visit->events->ctx, birth);
 }
 
 static int meet(const struct visit *visit, pid_t pid)
 {
+        struct find_birth birth;
         int r;
-        struct find_entry *entry = add(visit, pid, &r);
+        struct find_entry *entry = add(visit, pid, &birth, &r);
 
         if (entry) {
+                tell(visit, &birth);
                 find_classify(visit->find, entry, visit->events, visit->now);
                 settle(visit, entry);
         }
@@ -225,20 +234,25 @@ struct hearing {
  * is given a moment: who is born will most often execute a program, and who has
  * executed one has nothing in its memory yet.
  */
-static void hear(pid_t pid, void *ctx)
+static void hear(const struct find_birth *news, void *ctx)
 {
         struct hearing *hearing = ctx;
         const struct visit *visit = hearing->visit;
-        struct find_entry *entry = find_table_get(visit->find, pid);
+        struct find_entry *entry = find_table_get(visit->find, news->pid);
 
+        if (news->parent)
+                tell(visit, news);
         if (!entry) {
+                struct find_birth met;
                 int r;
 
-                entry = add(visit, pid, &r);
+                entry = add(visit, news->pid, &met, &r);
                 if (r)
                         hearing->r = r;
                 if (!entry)
                         return;
+                if (!news->parent)
+                        tell(visit, &met); /* its birth was not told */
                 entry->since = visit->now;
         }
         entry->look_at = visit->now + (find_entry_is_reported(entry) ? 0 : FIND_FIRST_LOOK_NS);

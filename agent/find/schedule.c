@@ -10,6 +10,9 @@
  * it costs up to milliseconds: the latter, needed for programs that load an
  * interpreter late, gets rarer still.
  *
+ * An interpreter that starts may be stopped or throttled, for however long: it is
+ * tried every 2 s at least as long as it lives.
+ *
  * Where the kernel tells of births and execs, a process is young since the last
  * of them, and opened early: at 5, 40, 320 ms; an interpreter that starts, which
  * takes it 10 to 30 ms, after 5, 10, 15, 22, 33 ms and so on.
@@ -22,6 +25,7 @@
 #define NS_PER_S UINT64_C(1000000000)
 #define MAX_LOOK_INTERVAL (30 * NS_PER_S)
 #define MAX_OPEN_INTERVAL (600 * NS_PER_S)
+#define MAX_STARTING_INTERVAL (2 * NS_PER_S)
 
 /* Whoever is not Python by then has probably become what it was started for. */
 #define YOUNG_NS (2 * NS_PER_S)
@@ -57,6 +61,11 @@ uint64_t find_next_look(pid_t pid, uint64_t since, uint64_t now)
 uint64_t find_next_open(pid_t pid, uint64_t since, uint64_t now)
 {
         return next(pid, since, now, MAX_OPEN_INTERVAL);
+}
+
+uint64_t find_next_starting(pid_t pid, uint64_t since, uint64_t now)
+{
+        return next(pid, since, now, MAX_STARTING_INTERVAL);
 }
 
 bool find_is_young(uint64_t since, uint64_t now)

@@ -40,7 +40,9 @@ struct find_watch {
 struct record {
         struct perf_event_header header;
         uint32_t pid;
-        uint32_t ppid; /* in a record of a birth; the same as pid for a thread */
+        uint32_t ppid; /* in a record of a birth: of who has forked; the same as pid for a thread */
+        uint32_t tid, ptid;
+        uint64_t time; /* likewise */
 };
 
 static int open_event(int cpu)
@@ -131,24 +133,29 @@ int find_watch_fd(const struct find_watch *watch)
 static void copy_record(const struct find_watch *watch, const struct ring *ring, uint64_t at, struct record *ret)
 {
         const char *data = (const char *)ring->page + watch->page_size;
-        size_t mask = DATA_PAGES * watch->page_size - 1;
+        size_t mask = DATA_PAGES * watch->page_size - 1, step = sizeof(ret->header);
 
         *ret = (struct record){ 0 };
-        memcpy(&ret->header, data + (at & mask), sizeof(ret->header));
-        if (ret->header.size >= sizeof(*ret))
-                memcpy(&ret->pid, data + ((at + sizeof(ret->header)) & mask), sizeof(ret->pid) + sizeof(ret->ppid));
+        memcpy(&ret->header, data + (at & mask), step);
+        for (size_t i = step; i + step <= sizeof(*ret) && i + step <= ret->header.size; i += step)
+                memcpy((char *)ret + i, data + ((at + i) & mask), step);
 }
 
 /* PIDs are of our namespace; 0 and -1 stand for processes outside of it. */
-static bool is_news(const struct record *record)
+static bool is_news(const struct record *record, struct find_birth *ret)
 {
         bool born = record->header.type == PERF_RECORD_FORK && record->pid != record->ppid;
         bool executed = record->header.type == PERF_RECORD_COMM && record->header.misc & PERF_RECORD_MISC_COMM_EXEC;
 
-        return (born || executed) && (pid_t)record->pid > 0;
+        *ret = (struct find_birth){ .pid = (pid_t)record->pid };
+        if (born) {
+                ret->parent = (pid_t)record->ppid;
+                ret->at = record->time;
+        }
+        return (born || executed) && ret->pid > 0;
 }
 
-size_t find_watch_hear(struct find_watch *watch, void (*each)(pid_t pid, void *ctx), void *ctx, bool *ret_lost)
+size_t find_watch_hear(struct find_watch *watch, find_news_fn each, void *ctx, bool *ret_lost)
 {
         size_t n = 0;
 
@@ -157,6 +164,7 @@ size_t find_watch_hear(struct find_watch *watch, void (*each)(pid_t pid, void *c
                 uint64_t head = __atomic_load_n(&ring->page->data_head, __ATOMIC_ACQUIRE);
                 uint64_t at = ring->page->data_tail;
                 struct record record;
+                struct find_birth news;
 
                 for (; at < head; at += record.header.size) {
                         copy_record(watch, ring, at, &record);
@@ -164,8 +172,8 @@ size_t find_watch_hear(struct find_watch *watch, void (*each)(pid_t pid, void *c
                                 break;
                         *ret_lost |= record.header.type == PERF_RECORD_LOST;
                         n++;
-                        if (is_news(&record))
-                                each((pid_t)record.pid, ctx);
+                        if (is_news(&record, &news))
+                                each(&news, ctx);
                 }
                 __atomic_store_n(&ring->page->data_tail, head, __ATOMIC_RELEASE);
         }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 SUITE(find_follow);
@@ -117,6 +118,67 @@ Test(find_follow, a_birth_wakes_and_is_found)
         child_end(pid);
         follow(find, 1000, &n_ended, 1);
         cr_expect_eq(n_ended, 1);
+        find_close(find);
+}
+
+/* Births as they are told, of children and grandchildren of ours. */
+static struct find_birth births[64];
+static size_t n_births;
+
+static void on_appeared(void *ctx, const struct find_birth *birth)
+{
+        (void)ctx;
+        if (birth->at != 0 && n_births < 64)
+                births[n_births++] = *birth;
+}
+
+static const struct find_birth *birth_of(pid_t pid)
+{
+        for (size_t i = 0; i < n_births; i++)
+                if (births[i].pid == pid)
+                        return &births[i];
+        return NULL;
+}
+
+/* A child that forks, is waited for, and leaves an orphan, whose PID is told. */
+static pid_t leave_orphan(pid_t *ret_orphan)
+{
+        int fds[2], status;
+
+        cr_assert_eq(pipe(fds), 0);
+        pid_t child = fork();
+        if (child == 0) {
+                pid_t orphan = fork();
+                if (orphan == 0) {
+                        sleep(20);
+                        _exit(0);
+                }
+                _exit(write(fds[1], &orphan, sizeof orphan) < 0);
+        }
+        cr_assert_eq(read(fds[0], ret_orphan, sizeof *ret_orphan), sizeof *ret_orphan);
+        close(fds[0]);
+        close(fds[1]);
+        cr_assert_eq(waitpid(child, &status, 0), child);
+        return child;
+}
+
+/* By the time that anybody can look at it, the orphan is init's child, and its parent is gone. */
+Test(find_follow, a_birth_names_the_parent_that_is_gone)
+{
+        const struct find_events told = { .born = on_born, .ended = on_ended, .appeared = on_appeared };
+        struct find *find = open_following();
+        pid_t orphan = 0, child = leave_orphan(&orphan);
+
+        for (int i = 0; i < 100 && !(birth_of(child) && birth_of(orphan)); i++) {
+                cr_assert_eq(find_scan(find, &told), 0);
+                usleep(10000);
+        }
+        cr_assert_not_null(birth_of(child));
+        cr_assert_not_null(birth_of(orphan));
+        cr_expect_eq(birth_of(child)->parent, getpid());
+        cr_expect_eq(birth_of(orphan)->parent, child);
+        cr_expect_lt(birth_of(child)->at, birth_of(orphan)->at);
+        kill(orphan, SIGKILL);
         find_close(find);
 }
 

@@ -247,6 +247,20 @@ Test(find_scan, an_interpreter_that_starts)
         scan(1, 1);
 }
 
+/* Somebody whose memory was not there at the moment has not ended as long as there is such a process. */
+Test(find_scan, gone_is_no_verdict)
+{
+        pid_t pid = start("py-starting");
+
+        starting = PYSTACK_E_GONE;
+        scan(0, 0);
+        cr_expect_eq(find_table_get(find, pid)->kind, FIND_STARTING);
+        starting = 0;
+        scan_until_born();
+        scan(1, 0);
+        child_end(pid);
+}
+
 Test(find_scan, one_that_becomes_readable_is_born_again)
 {
         pid_t pid = start("py-starting");

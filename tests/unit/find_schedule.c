@@ -44,6 +44,17 @@ Test(find_schedule, where_births_are_told)
         cr_expect(!find_is_young(born, born + 2 * SECOND));
 }
 
+Test(find_schedule, who_starts_is_not_given_up)
+{
+        uint64_t born = 5000 * SECOND;
+
+        cr_expect_leq(find_next_starting(1, born, born + SECOND / 10), born + SECOND / 10 + SECOND / 20);
+        for (pid_t pid = 1; pid < 500; pid += 7) {
+                uint64_t next = find_next_starting(pid, 0, born) - born;
+                cr_assert(next > SECOND && next <= 2 * SECOND);
+        }
+}
+
 /* Processes that are first seen together come due one after another. */
 Test(find_schedule, the_old_do_not_come_due_together)
 {
