@@ -162,14 +162,15 @@ static int dump_all(const struct choice *choice, bool as_json)
 {
         struct json_object *all = as_json ? json_list() : NULL;
         struct nsutil_freezers freezers = { 0 };
-        int e = EXIT_OK;
+        int e = choice->refused > 0 ? EXIT_FAILED : EXIT_OK;
 
         nsutil_freezers_find(&freezers); /* what cannot be seen is not told */
-        for (size_t i = 0; i < choice->n && e == EXIT_OK; i++) {
+        for (size_t i = 0; i < choice->n; i++) {
                 struct json_object *one = as_json ? json_of_process(&choice->items[i].process) : NULL;
                 if (i > 0 && !as_json)
                         puts("");
-                e = dump_process(&choice->items[i], &freezers, one);
+                if (dump_process(&choice->items[i], &freezers, one) != EXIT_OK)
+                        e = EXIT_FAILED; /* the others are none the worse */
                 if (as_json)
                         json_append(all, one);
         }
@@ -191,7 +192,7 @@ int dump_run(int argc, char **argv)
         if (e < 0 && finding_open(false, &find) != 0)
                 e = say_error("/proc cannot be read");
         if (e < 0)
-                e = target_choose(find, &config.target, &usage, &choice);
+                e = target_choose(find, &config.target, &usage, TARGET_NOW, &choice);
         if (e < 0)
                 e = dump_all(&choice, config.json);
         choice_deinit(&choice);

@@ -10,6 +10,7 @@
 #include "command.h"
 #include "say.h"
 #include "signals.h"
+#include "target.h"
 
 #include "agent/command/pyflame/pyflame.h"
 #include "agent/command/recording/appear.h"
@@ -253,11 +254,12 @@ static int attach(struct session *s)
         uint64_t give_up = clock_ns(CLOCK_MONOTONIC) + START_WAIT_NS;
         struct pystack *py;
 
+        s->options.pid = target_process(s->options.pid);
         if (nsutil_pidfd_open(s->options.pid, &s->ended_fd) != 0)
                 return refuse(s->options.pid, PYSTACK_E_GONE, NULL);
         appear_begin(&s->appear, s->options.pid, s->options.abi);
         while (appear_look(&s->appear, &py) != APPEAR_FOUND) {
-                if (s->appear.error != PYSTACK_E_NOT_READY || clock_ns(CLOCK_MONOTONIC) > give_up)
+                if (!appear_may_come(s->options.pid, s->appear.error) || clock_ns(CLOCK_MONOTONIC) > give_up)
                         return refuse(s->options.pid, s->appear.error, &s->appear.info);
                 signals_wait(s->signals, appear_delay_ms(&s->appear));
         }

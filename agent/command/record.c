@@ -130,7 +130,8 @@ int record_run(int argc, char **argv)
         if (e < 0 && finding_open(config.subprocesses, &r.find) != 0)
                 e = say_error("/proc cannot be read");
         if (e < 0 && !r.config.command)
-                e = target_choose(r.find, &config.target, &usage, &r.choice);
+                e = target_choose(r.find, &config.target, &usage,
+                                  config.subprocesses ? TARGET_FOLLOWED : TARGET_WAITED_FOR, &r.choice);
         if (e < 0)
                 e = output_open(&r.output);
         if (e < 0)

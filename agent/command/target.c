@@ -6,6 +6,8 @@
 #include "command.h"
 #include "say.h"
 
+#include "agent/command/recording/appear.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,45 +27,103 @@ static void sleep_ms(unsigned ms)
 
 int target_open(pid_t pid, uint32_t abi, struct pystack **ret, struct pystack_info *info)
 {
-        int r = PYSTACK_E_NOT_READY;
+        int r = pystack_open_abi(pid, abi, ret, info);
 
-        for (unsigned waited = 0; r == PYSTACK_E_NOT_READY && waited <= START_WAIT_MS; waited += START_STEP_MS) {
-                if (waited > 0)
-                        sleep_ms(START_STEP_MS);
+        for (unsigned waited = 0; appear_may_come(pid, r) && waited < START_WAIT_MS; waited += START_STEP_MS) {
+                sleep_ms(START_STEP_MS);
                 r = pystack_open_abi(pid, abi, ret, info);
         }
         return r;
 }
 
-/* Adds process @pid. Returns the error of pystack_open(), or of finding out who it is. */
-static int add(struct choice *choice, struct find *find, pid_t pid, uint32_t abi, struct pystack_info *info)
+pid_t target_process(pid_t pid)
 {
-        struct chosen chosen = { 0 };
-        struct chosen *items = realloc(choice->items, (choice->n + 1) * sizeof *items);
+        pid_t process;
+
+        return nsutil_process_of(pid, &process) == 0 ? process : pid;
+}
+
+/* ---- choosing ------------------------------------------------------------------------------- */
+
+/* Says why a named process cannot be profiled. */
+static void explain_target(pid_t pid, int error, const struct pystack_info *info, enum target_patience patience)
+{
+        char why[EXPLANATION_SIZE];
+
+        explain_not_profilable(pid, error, info, why, sizeof why);
+        say_error("process %d: %s%s", pid, why, error == PYSTACK_E_NOT_PYTHON && patience == TARGET_WAITED_FOR
+                                                        ? "; --subprocesses follows its children" : "");
+}
+
+struct choosing {
+        struct find *find;
+        uint32_t abi;
+        enum target_patience patience;
+        struct choice *choice;
+};
+
+static struct chosen *get(const struct choice *choice, pid_t pid)
+{
+        for (size_t i = 0; i < choice->n; i++)
+                if (choice->items[i].process.pid == pid)
+                        return &choice->items[i];
+        return NULL;
+}
+
+/* Whether one that cannot be opened now is worth keeping; a group's members are if they are Python. */
+static bool keeps(const struct choosing *c, pid_t pid, int error, bool asked)
+{
+        bool other = error == PYSTACK_E_NOT_PYTHON || (asked && error == PYSTACK_E_UNSUPPORTED);
+
+        return c->patience != TARGET_NOW && (appear_may_come(pid, error) || (other && c->patience == TARGET_FOLLOWED) ||
+                                             (!asked && !other && error > 0 && error != PYSTACK_E_GONE));
+}
+
+/*
+ * Adds process @pid, named by itself (@asked) or of a group. Returns the error of pystack_open(), or of finding
+ * out who it is; it may have been added all the same. What its stack's address was before tells whether it has
+ * executed another program since.
+ */
+static int add(struct choosing *c, pid_t pid, bool asked, struct pystack_info *info)
+{
+        struct chosen chosen = { .asked = asked }, *known = get(c->choice, pid);
+        struct chosen *items = reallocarray(c->choice->items, c->choice->n + 1, sizeof *items);
+        struct nsutil_stat stat;
 
         *info = (struct pystack_info){ 0 };
         if (!items)
                 return -ENOMEM;
-        choice->items = items;
-        if (find_identify(find, pid, &chosen.process) != 0)
+        c->choice->items = items;
+        if (known) {
+                known = get(c->choice, pid);
+                known->asked |= asked;
+                return known->status;
+        }
+        if (nsutil_stat_read(pid, &stat) != 0 || find_identify(c->find, pid, &chosen.process) != 0)
                 return PYSTACK_E_GONE;
-        int r = target_open(pid, abi, &chosen.py, info);
+        chosen.start_stack = stat.start_stack;
+        chosen.status = c->patience == TARGET_NOW ? target_open(pid, c->abi, &chosen.py, info)
+                                                  : pystack_open_abi(pid, c->abi, &chosen.py, info);
         chosen.process.info = *info;
-        if (r == 0)
-                choice->items[choice->n++] = chosen;
-        return r;
+        if (chosen.status == 0 || keeps(c, pid, chosen.status, asked))
+                c->choice->items[c->choice->n++] = chosen;
+        return chosen.status;
 }
 
-static int choose_pids(struct find *find, const struct pid_list *pids, uint32_t abi, struct choice *choice)
+/* One that cannot be had does not keep the others from being profiled. */
+static int choose_pids(struct choosing *c, const struct pid_list *pids)
 {
         struct pystack_info info;
 
         for (size_t i = 0; i < pids->n; i++) {
-                int r = add(choice, find, pids->pids[i], abi, &info);
-                if (r != 0)
-                        return say_not_profilable(pids->pids[i], r, &info);
+                pid_t pid = target_process(pids->pids[i]);
+                int r = add(c, pid, true, &info);
+                if (r == 0 || get(c->choice, pid))
+                        continue;
+                explain_target(pids->pids[i], r, &info, c->patience);
+                c->choice->refused++;
         }
-        return -1;
+        return c->choice->n > 0 ? -1 : EXIT_FAILED;
 }
 
 /* What has several processes, and how it is found. */
@@ -102,27 +162,30 @@ static int say_unknown(const struct group *group, int error, const char *name, c
         return EXIT_FAILED;
 }
 
-/* Of a group without a readable Python, the most telling error is reported. */
-static int choose_processes(struct find *find, const struct group *group, const char *name, const pid_t *pids, size_t n,
-                            uint32_t abi, struct choice *choice)
+/* Of a group without a readable Python, the most telling error is reported; of others each, where none is tried again. */
+static int choose_processes(struct choosing *c, const struct group *group, const char *name, const pid_t *pids, size_t n)
 {
         struct pystack_info info, worst_info = { 0 };
         int worst = PYSTACK_E_NOT_PYTHON;
         pid_t worst_pid = 0;
+        size_t good = 0;
 
         for (size_t i = 0; i < n; i++) {
-                int e = add(choice, find, pids[i], abi, &info);
+                int e = add(c, pids[i], false, &info);
+                good += e == 0 || appear_may_come(pids[i], e);
                 if (e != 0 && e != PYSTACK_E_NOT_PYTHON && e != PYSTACK_E_GONE) {
                         worst = e;
                         worst_info = info;
                         worst_pid = pids[i];
                 }
         }
-        if (choice->n > 0)
+        if (worst != PYSTACK_E_NOT_PYTHON && (good == 0 || c->patience == TARGET_NOW))
+                say_not_profilable(worst_pid, worst, &worst_info);
+        if (good > 0 || (worst == PYSTACK_E_NOT_PYTHON && c->choice->n > 0))
                 return -1;
-        if (worst != PYSTACK_E_NOT_PYTHON)
-                return say_not_profilable(worst_pid, worst, &worst_info);
-        return say_error("%s '%s': none of its %zu processes is a CPython process", group->kind, name, n);
+        return worst != PYSTACK_E_NOT_PYTHON ? EXIT_FAILED
+                                             : say_error("%s '%s': none of its %zu processes is a CPython process",
+                                                         group->kind, name, n);
 }
 
 /* -1, or an exit status after a word about it. */
@@ -137,15 +200,14 @@ static int find_group(struct find *find, const struct group *group, const char *
         return r;
 }
 
-static int choose_group(struct find *find, const struct group *group, const char *name, uint32_t abi,
-                        struct choice *choice)
+static int choose_group(struct choosing *c, const struct group *group, const char *name)
 {
         pid_t *pids = NULL;
         size_t n = 0;
-        int r = find_group(find, group, name, &pids, &n);
+        int r = find_group(c->find, group, name, &pids, &n);
 
         if (r < 0)
-                r = choose_processes(find, group, name, pids, n, abi, choice);
+                r = choose_processes(c, group, name, pids, n);
         free(pids);
         return r;
 }
@@ -189,21 +251,21 @@ bool target_is_named(const struct target_options *target)
 }
 
 int target_choose(struct find *find, const struct target_options *target, const struct usage *usage,
-                  struct choice *ret)
+                  enum target_patience patience, struct choice *ret)
 {
-        uint32_t abi;
-        int r = target_abi(target, usage, &abi);
+        struct choosing c = { .find = find, .patience = patience, .choice = ret };
+        int r = target_abi(target, usage, &c.abi);
 
         if (r >= 0)
                 return r;
         if (!target_is_named(target))
                 return options_wrong(usage, "name what to profile: -p PID, -c CONTAINER or --pod POD");
         if (target->container)
-                r = choose_group(find, &containers, target->container, abi, ret);
+                r = choose_group(&c, &containers, target->container);
         if (r < 0 && target->pod)
-                r = choose_group(find, &pods, target->pod, abi, ret);
+                r = choose_group(&c, &pods, target->pod);
         if (r < 0)
-                r = choose_pids(find, &target->pids, abi, ret);
+                r = choose_pids(&c, &target->pids);
         if (r >= 0)
                 choice_deinit(ret);
         return r;

@@ -25,15 +25,26 @@ struct target_options {
         { .name = "abi", .kind = OPTION_TEXT, .field = offsetof(type, member.abi),                           \
           .argument = "VERSION", .help = "take what was named for this Python, as 3.11, where that is mistaken" }
 
-/* A process named by a TARGET, opened. */
+/* A process named by a TARGET, opened, or to be opened later. */
 struct chosen {
         struct find_process process;
-        struct pystack *py; /* NULL once it was handed on */
+        struct pystack *py;   /* NULL: not opened, or handed on */
+        int status;           /* 0, or why it was not opened: an error of pystack_open() */
+        uint64_t start_stack; /* of nsutil_stat, before it was opened */
+        bool asked;           /* named by -p, not only its container or pod */
 };
 
 struct choice {
         struct chosen *items;
         size_t n;
+        size_t refused; /* named by -p and left out, after a word about it */
+};
+
+/* What is to be done with processes that cannot be opened now. */
+enum target_patience {
+        TARGET_NOW,        /* an interpreter that is starting is waited for, a second */
+        TARGET_WAITED_FOR, /* those that may be opened later are chosen as well */
+        TARGET_FOLLOWED,   /* and those that are no Python, since their children are meant */
 };
 
 /* What --abi means to pystack_open_abi(): -1, or an exit status after a word about it. */
@@ -41,6 +52,9 @@ int target_abi(const struct target_options *target, const struct usage *usage, u
 
 /* Whether it names anything. */
 bool target_is_named(const struct target_options *target);
+
+/* The process that @pid is a thread of; @pid itself if it is a process, or nothing. */
+pid_t target_process(pid_t pid);
 
 /* Like pystack_open_abi(), but waits a second for an interpreter that is still starting. */
 int target_open(pid_t pid, uint32_t abi, struct pystack **ret, struct pystack_info *info);
@@ -54,12 +68,13 @@ int target_find_groups(struct find *find, const struct target_options *target,
                        int (*each)(void *ctx, const pid_t *pids, size_t n), void *ctx);
 
 /*
- * Opens the processes that @target names. Says what is wrong and returns an exit
- * status, or -1 to go on with at least one process. Processes of a container or
- * pod that are no Python are passed over; one named by -p must be Python.
+ * Opens the processes that @target names, each once. Says what is wrong and returns an
+ * exit status, or -1 to go on with at least one process. Processes of a container or
+ * pod that are no Python are passed over; one named by -p must be Python, unless its
+ * children are followed, and is counted as refused if it is not.
  */
 int target_choose(struct find *find, const struct target_options *target, const struct usage *usage,
-                  struct choice *ret);
+                  enum target_patience patience, struct choice *ret);
 void choice_deinit(struct choice *choice);
 
 #endif

@@ -79,6 +79,7 @@ struct top {
         uint64_t turned_ns; /* when the interval began */
         uint64_t end_ns;    /* when to end; UINT64_MAX: never */
         int signals;
+        bool sampled; /* anybody was */
         bool whole; /* the terminal is drawn on */
         bool ending;
 };
@@ -122,10 +123,11 @@ static int turn(struct top *t)
 
         board_turn(t->board);
         t->view.running_ns = 0;
+        t->sampled = t->sampled || set.n > 0;
         for (size_t i = 0; e == 0 && i < set.n; i++)
                 e = count(t, set.items[i]);
         profile_set_deinit(&set);
-        t->view.processes = follow_alive(t->follow);
+        t->view.processes = follow_sampled(t->follow);
         t->view.interval_ns = now - t->turned_ns;
         t->view.elapsed_ns = now - t->begin_ns;
         t->turned_ns = now;
@@ -171,11 +173,11 @@ static int obey_all(struct top *t)
 static int choose_timeout(const struct top *t)
 {
         uint64_t now = clock_ns(CLOCK_MONOTONIC), end = t->turned_ns + to_ns(t->config.interval);
-        int scan = follow_scan_delay_ms(t->follow);
+        int delay = follow_delay_ms(t->follow);
 
         end = end < t->end_ns ? end : t->end_ns;
         int timeout = end > now ? (int)((end - now) / 1000000) + 1 : 0;
-        return scan >= 0 && scan < timeout ? scan : timeout;
+        return delay >= 0 && delay < timeout ? delay : timeout;
 }
 
 /* Waits for what comes first, and sees to it. */
@@ -188,15 +190,28 @@ static int step(struct top *t)
 
         if (poll(fds, sizeof fds / sizeof *fds, choose_timeout(t)) < 0 && errno != EINTR)
                 return -errno;
-        int e = follow_reap(t->follow);
-        if (e == 0)
-                e = follow_scan(t->follow);
+        int e = follow_step(t->follow);
         if (e == 0)
                 e = obey_all(t);
         uint64_t now = clock_ns(CLOCK_MONOTONIC);
-        t->ending = t->ending || fds[0].revents || (fds[3].revents & POLLHUP) || follow_alive(t->follow) == 0 ||
+        t->ending = t->ending || fds[0].revents || (fds[3].revents & POLLHUP) || !follow_lives(t->follow) ||
                     now >= t->end_ns;
         return e == 0 && (t->ending || now - t->turned_ns >= to_ns(t->config.interval)) ? turn(t) : e;
+}
+
+/* What was left out is named once the screen is the terminal again. */
+static int conclude(struct top *t)
+{
+        struct profile_set rest = { 0 };
+        bool ended = !follow_lives(t->follow);
+        int e = follow_finish(t->follow, &rest);
+
+        profile_set_deinit(&rest); /* what came after the last table */
+        if (e < 0)
+                return say_error("%s: %s", t->view.subject, strerror(-e));
+        if (ended)
+                say("%s: all of it has ended", t->view.subject);
+        return follow_say_missed(t->follow, t->sampled) + t->choice.refused > 0 ? EXIT_FAILED : EXIT_OK;
 }
 
 static int watch(struct top *t)
@@ -209,11 +224,9 @@ static int watch(struct top *t)
         while (e == 0 && !t->ending)
                 e = step(t);
         screen_close();
-        if (e == 0 && follow_alive(t->follow) == 0)
-                say("%s: all of it has ended", t->view.subject);
         if (results_flush() != 0)
                 return EXIT_FAILED; /* the processes are not to blame */
-        return e == 0 ? EXIT_OK : say_error("%s: %s", t->view.subject, strerror(-e));
+        return e == 0 ? conclude(t) : say_error("%s: %s", t->view.subject, strerror(-e));
 }
 
 /* ---- from the options on ---------------------------------------------------------------- */
@@ -253,10 +266,13 @@ static int open_all(struct top *t)
         struct follow_config config = { .find = t->find, .subprocesses = t->config.subprocesses,
                                         .pod = t->config.target.pod };
 
+        int e = target_abi(&t->config.target, &usage, &config.abi);
+        if (e >= 0)
+                return e;
         t->signals = signals_open();
         t->board = board_new();
         t->sampling.scope = sampling_scope(&t->choice, t->config.subprocesses);
-        int e = t->board ? sampling_open(&t->sampling, &t->sampler) : say_error("out of memory");
+        e = t->board ? sampling_open(&t->sampling, &t->sampler) : say_error("out of memory");
         if (e >= 0)
                 return e;
         config.sampler = t->sampler;
@@ -295,7 +311,8 @@ int top_run(int argc, char **argv)
         if (e < 0 && finding_open(top.config.subprocesses, &top.find) != 0)
                 e = say_error("/proc cannot be read");
         if (e < 0)
-                e = target_choose(top.find, &top.config.target, &usage, &top.choice);
+                e = target_choose(top.find, &top.config.target, &usage,
+                                  top.config.subprocesses ? TARGET_FOLLOWED : TARGET_WAITED_FOR, &top.choice);
         if (e < 0)
                 e = open_all(&top);
         if (e < 0)

@@ -94,7 +94,7 @@ int doctor_examine_targets(struct find *find, const struct target_options *targe
         if (r < 0)
                 r = target_find_groups(find, target, examine_group, &examination);
         for (size_t i = 0; r < 0 && i < target->pids.n; i++)
-                r = add(&examination, target->pids.pids[i], false);
+                r = add(&examination, target_process(target->pids.pids[i]), false);
         return r;
 }
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A program that has just been executed is looked at every millisecond, an older
- * one less often, but at least every 50 ms for whether it has executed another:
- * that shows in the address of its stack, which the kernel draws anew for each
- * program (not where address space randomisation is switched off).
+ * one less often, but at least every 50 ms for whether it has executed another, and
+ * every half second for whether it has loaded an interpreter, be it what it may:
+ * it is looked at as long as it lives. An exec shows in the address of its stack, which the
+ * kernel draws anew for each program (not where address space randomisation is
+ * switched off).
  */
 #include "appear.h"
 
@@ -11,6 +13,7 @@
 
 #include "nsutil/nsutil.h"
 
+#include <string.h>
 
 #define NS_PER_MS 1000000u
 
@@ -18,6 +21,7 @@
 #define LOOK_MAX_NS  (10 * NS_PER_MS)
 #define FOUND_MAX_NS (50 * NS_PER_MS)
 #define OPEN_MAX_NS (100 * NS_PER_MS)
+#define OTHER_MAX_NS (500 * NS_PER_MS) /* of one that is no Python so far */
 
 /* Threads whose TIDs are not known by then are those of a C library that pystack does not know. */
 #define NAMELESS_NS (500 * NS_PER_MS)
@@ -36,6 +40,14 @@ static uint64_t pause_for(const struct appear *a, uint64_t now, uint64_t max)
 void appear_begin(struct appear *a, pid_t pid, uint32_t abi)
 {
         *a = (struct appear){ .pid = pid, .abi = abi, .since_ns = clock_ns(CLOCK_MONOTONIC), .error = PYSTACK_E_NOT_PYTHON };
+}
+
+void appear_resume(struct appear *a, pid_t pid, uint32_t abi, uint64_t start_stack, bool found, int error)
+{
+        appear_begin(a, pid, abi);
+        a->start_stack = start_stack;
+        a->found = a->tried = found;
+        a->error = error;
 }
 
 /* A process in the midst of an exec has no stack: then nothing is known. */
@@ -74,17 +86,18 @@ static bool open_now(struct appear *a, struct pystack **ret)
                 a->error = PYSTACK_E_NOT_READY;
         }
         end = clock_ns(CLOCK_MONOTONIC);
-        a->open_ns = end + pause_for(a, end, OPEN_MAX_NS) + OPEN_COST_FACTOR * (end - begin);
+        a->tried = true;
+        a->open_ns = end + pause_for(a, end, a->error == PYSTACK_E_NOT_PYTHON ? OTHER_MAX_NS : OPEN_MAX_NS) +
+                     OPEN_COST_FACTOR * (end - begin);
         return a->error == 0;
 }
 
-enum appear_event appear_look(struct appear *a, struct pystack **ret)
+static enum appear_event look(struct appear *a, uint64_t now, struct pystack **ret)
 {
-        uint64_t now = clock_ns(CLOCK_MONOTONIC);
-
         if (has_executed(a)) {
                 bool had = a->found;
-                a->found = false;
+                a->found = a->tried = false;
+                a->error = PYSTACK_E_NOT_PYTHON;
                 a->since_ns = now;
                 a->open_ns = 0;
                 if (had)
@@ -96,7 +109,29 @@ enum appear_event appear_look(struct appear *a, struct pystack **ret)
         return a->found ? APPEAR_FOUND : APPEAR_NOTHING;
 }
 
+enum appear_event appear_look(struct appear *a, struct pystack **ret)
+{
+        uint64_t now = clock_ns(CLOCK_MONOTONIC);
+
+        if (now < a->look_ns)
+                return APPEAR_NOTHING;
+        enum appear_event event = look(a, now, ret);
+        a->look_ns = now + pause_for(a, now, a->found ? FOUND_MAX_NS : LOOK_MAX_NS);
+        return event;
+}
+
 int appear_delay_ms(const struct appear *a)
 {
-        return (int)(pause_for(a, clock_ns(CLOCK_MONOTONIC), a->found ? FOUND_MAX_NS : LOOK_MAX_NS) / NS_PER_MS);
+        uint64_t now = clock_ns(CLOCK_MONOTONIC);
+
+        return a->look_ns > now ? (int)((a->look_ns - now - 1) / NS_PER_MS) + 1 : 0;
+}
+
+bool appear_may_come(pid_t pid, int error)
+{
+        struct nsutil_stat stat;
+
+        if (error != PYSTACK_E_NOT_READY && error != PYSTACK_E_TORN && error != PYSTACK_E_GONE)
+                return false;
+        return nsutil_stat_read(pid, &stat) == 0 && (!strchr("ZX", stat.state) || stat.threads > 1);
 }

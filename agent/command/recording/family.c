@@ -1,28 +1,258 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Parents are known by PID and start time, and no child is older than its parent:
- * a PID that has been given to another process leads nowhere. A process whose
- * parent has ended is the child of init, or of whoever adopts orphans.
+ * A process is known by its PID and its start time. One that ended before it could be
+ * looked at has none: it only links its children to the family.
+ *
+ * Births come one CPU after the other, so a child's may be heard before its parent's:
+ * they are gone through in the order of time, and those that lead nowhere are kept
+ * until the next scan. Where the kernel does not tell of births, what find meets by
+ * looking is heard: then the parent is that of the moment, which is init where a
+ * daemon's has ended. Its session betrays that one, if who began it was seen: nobody
+ * else can begin a session of that PID, nor join one, and no process gets the PID of a
+ * session that has a member.
+ *
+ * Parents of now are known by start time as well, and no child is older than its
+ * parent: a PID that has been given to another process leads nowhere.
  */
 #include "family.h"
 
 #include "nsutil/nsutil.h"
 
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
 /* Between a descendant and one of ours; a longer line is the work of a fork bomb. */
 #define GENERATIONS_MAX 256
 
-bool family_descends(pid_t pid, uint64_t start_time, family_is_ours_fn is_ours, const void *ctx)
-{
-        struct nsutil_stat child, parent;
+/* With more members than this, those that have ended are forgotten. */
+#define MEMBERS_MIN 4096
 
-        if (nsutil_stat_read(pid, &child) != 0 || child.start_time != start_time)
+struct member {
+        pid_t pid;
+        uint64_t start_time; /* 0: it had ended before it was looked at */
+        UT_hash_handle hh;
+};
+
+struct heard {
+        struct find_birth birth;
+        size_t order; /* among those without a time */
+        bool old;     /* of a scan before */
+};
+
+struct family {
+        struct member *members;
+        size_t members_max;
+        struct heard *heard;
+        size_t n_heard, cap_heard;
+        bool fresh; /* there are some that were not gone through */
+};
+
+struct family *family_new(void)
+{
+        struct family *f = calloc(1, sizeof *f);
+
+        if (f)
+                f->members_max = MEMBERS_MIN;
+        return f;
+}
+
+static void forget(struct family *f, struct member *member)
+{
+        HASH_DEL(f->members, member);
+        free(member);
+}
+
+void family_free(struct family *f)
+{
+        struct member *member, *next;
+
+        if (!f)
+                return;
+        HASH_ITER(hh, f->members, member, next)
+                forget(f, member);
+        free(f->heard);
+        free(f);
+}
+
+/* ---- members --------------------------------------------------------------------------- */
+
+static struct member *get(const struct family *f, pid_t pid)
+{
+        struct member *member;
+
+        HASH_FIND_INT(f->members, &pid, member);
+        return member;
+}
+
+int family_add(struct family *f, pid_t pid, uint64_t start_time)
+{
+        struct member *member = get(f, pid);
+
+        if (!member) {
+                member = calloc(1, sizeof *member);
+                if (!member)
+                        return -ENOMEM;
+                member->pid = pid;
+                HASH_ADD_INT(f->members, pid, member);
+                if (!member->hh.tbl) {
+                        free(member);
+                        return -ENOMEM;
+                }
+        }
+        member->start_time = start_time;
+        return 0;
+}
+
+static bool is_alive(const struct member *member)
+{
+        struct nsutil_stat stat;
+
+        if (member->start_time == 0 || nsutil_stat_read(member->pid, &stat) != 0)
                 return false;
-        for (unsigned i = 0; i < GENERATIONS_MAX && child.ppid > 0; i++) {
-                if (nsutil_stat_read(child.ppid, &parent) != 0 || parent.start_time > child.start_time)
-                        return false;
-                if (is_ours(ctx, parent.pid, parent.start_time))
+        /* A process whose main thread has ended lives as long as it has others. */
+        return stat.start_time == member->start_time && (!strchr("ZX", stat.state) || stat.threads > 1);
+}
+
+static void forget_ended(struct family *f)
+{
+        struct member *member, *next;
+
+        if (HASH_COUNT(f->members) <= f->members_max)
+                return;
+        HASH_ITER(hh, f->members, member, next)
+                if (!is_alive(member))
+                        forget(f, member);
+        f->members_max = 2 * HASH_COUNT(f->members) > MEMBERS_MIN ? 2 * HASH_COUNT(f->members) : MEMBERS_MIN;
+}
+
+bool family_lives(const struct family *f)
+{
+        for (const struct member *member = f->members; member; member = member->hh.next)
+                if (member->pid != getpid() && is_alive(member))
                         return true;
+        return false;
+}
+
+/* ---- births ---------------------------------------------------------------------------- */
+
+int family_hear(struct family *f, const struct find_birth *birth)
+{
+        if (f->n_heard == f->cap_heard) {
+                size_t cap = f->cap_heard ? 2 * f->cap_heard : 64;
+                struct heard *heard = reallocarray(f->heard, cap, sizeof *heard);
+                if (!heard)
+                        return -ENOMEM;
+                f->heard = heard;
+                f->cap_heard = cap;
+        }
+        f->heard[f->n_heard] = (struct heard){ .birth = *birth, .order = f->n_heard };
+        f->n_heard++;
+        f->fresh = true;
+        return 0;
+}
+
+static int by_time(const void *a, const void *b)
+{
+        const struct heard *left = a, *right = b;
+
+        if (left->birth.at != right->birth.at)
+                return left->birth.at > right->birth.at ? 1 : -1;
+        return (left->order > right->order) - (left->order < right->order);
+}
+
+static bool is_born_here(const struct family *f, const struct find_birth *birth)
+{
+        return get(f, birth->parent) || (birth->session > 0 && birth->session != birth->pid && get(f, birth->session));
+}
+
+/* Whether a birth is done with: its child is of the family. A stranger may have got the PID of one that was. */
+static bool take_birth(struct family *f, const struct find_birth *birth)
+{
+        struct member *namesake = get(f, birth->pid);
+        struct nsutil_stat stat = { 0 };
+        bool there = nsutil_stat_read(birth->pid, &stat) == 0;
+
+        if (is_born_here(f, birth))
+                return family_add(f, birth->pid, stat.start_time) == 0;
+        if (namesake && there && namesake->start_time != stat.start_time)
+                forget(f, namesake);
+        return false;
+}
+
+/* Goes through all that was heard, and keeps what leads nowhere yet. */
+static void go_through(struct family *f)
+{
+        size_t kept = 0;
+
+        if (!f->fresh)
+                return;
+        qsort(f->heard, f->n_heard, sizeof *f->heard, by_time);
+        for (size_t i = 0; i < f->n_heard; i++)
+                if (!take_birth(f, &f->heard[i].birth))
+                        f->heard[kept++] = f->heard[i];
+        f->n_heard = kept;
+        f->fresh = false;
+}
+
+void family_settle(struct family *f)
+{
+        size_t kept = 0;
+
+        go_through(f);
+        for (size_t i = 0; i < f->n_heard; i++)
+                if (!f->heard[i].old) {
+                        f->heard[kept] = f->heard[i];
+                        f->heard[kept].order = kept;
+                        f->heard[kept++].old = true;
+                }
+        f->n_heard = kept;
+        forget_ended(f);
+}
+
+/* ---- questions ------------------------------------------------------------------------- */
+
+static bool is_member(const struct family *f, const struct nsutil_stat *stat)
+{
+        const struct member *member = get(f, stat->pid);
+
+        return member && member->start_time == stat->start_time;
+}
+
+/* Of the one who began the session a process of another start time may be there, but not in this session. */
+static bool is_in_session(const struct family *f, const struct nsutil_stat *stat)
+{
+        const struct member *leader = stat->session != stat->pid ? get(f, stat->session) : NULL;
+        struct nsutil_stat now;
+
+        return leader && (nsutil_stat_read(leader->pid, &now) != 0 || now.start_time == leader->start_time);
+}
+
+static bool descends(const struct family *f, struct nsutil_stat child)
+{
+        struct nsutil_stat parent;
+
+        for (unsigned i = 0; i < GENERATIONS_MAX; i++) {
+                if (is_member(f, &child) || is_in_session(f, &child))
+                        return true;
+                if (child.ppid <= 0 || nsutil_stat_read(child.ppid, &parent) != 0 || parent.start_time > child.start_time)
+                        return false;
                 child = parent;
         }
         return false;
+}
+
+bool family_has(struct family *f, pid_t pid, uint64_t start_time)
+{
+        struct nsutil_stat stat;
+
+        go_through(f);
+        if (nsutil_stat_read(pid, &stat) != 0 || stat.start_time != start_time || !descends(f, stat))
+                return false;
+        family_add(f, pid, start_time); /* out of memory, it may be asked for again */
+        return true;
 }

@@ -2,19 +2,39 @@
 #ifndef COMMAND_FAMILY_H
 #define COMMAND_FAMILY_H
 
-/* Who descends from whom, by /proc. */
+/*
+ * Who descends from whom: those that a recording began with, and all that they and
+ * theirs have forked since. Births are told by find; whoever is born into the family
+ * stays of it, whosever child it is later.
+ */
+
+#include "agent/find/find.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Whether a process, known by PID and start time, is one whose descendants are looked for. */
-typedef bool (*family_is_ours_fn)(const void *ctx, pid_t pid, uint64_t start_time);
+struct family;
+
+struct family *family_new(void); /* NULL: out of memory */
+void family_free(struct family *family); /* accepts NULL */
+
+/* One whose descendants are looked for, known by PID and start time. 0 or -ENOMEM. */
+int family_add(struct family *family, pid_t pid, uint64_t start_time);
+
+/* Somebody's birth, as find_events.appeared tells it. 0 or -ENOMEM. */
+int family_hear(struct family *family, const struct find_birth *birth);
+
+/* To be called after each find_scan(): births whose parents were told by none of two scans are forgotten. */
+void family_settle(struct family *family);
 
 /*
- * Whether the line of parents of process @pid that began at @start_time leads to
- * one of ours. @pid itself does not count.
+ * Whether the process is of the family: it was added, or born into it; or its line of
+ * parents leads there now; or the session that it is in was begun by one of it.
  */
-bool family_descends(pid_t pid, uint64_t start_time, family_is_ours_fn is_ours, const void *ctx);
+bool family_has(struct family *family, pid_t pid, uint64_t start_time);
+
+/* Whether any process of it lives, ourselves left out. */
+bool family_lives(const struct family *family);
 
 #endif

@@ -1,63 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Following processes. find tells of every Python process that appears on the
- * machine; those whose line of parents leads to one of ours are taken in. One
- * that has lost its parents before it was seen (a daemon within the time of one
- * look) is not recognised, unless we have adopted it; one that lives for less
- * than that time may be missed: some 5 ms after its birth, or after its interpreter
- * has started, where the kernel tells of births, else up to a tenth of a second.
+ * Following processes, each by a pidfd, which tells its end before its PID can be
+ * another's. Whom the user has named is looked at by ourselves (named.c); descendants
+ * and newcomers are told by find (newcomers.c).
  */
-#include "follow.h"
+#include "follow_internal.h"
 
-#include "family.h"
-
-#include "agent/command/clock.h"
 #include "agent/command/describe.h"
 #include "agent/command/sampling.h"
 #include "agent/command/say.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
-#include <uthash.h>
-
-/* Scans of a machine whose births are not told take a hundredth of the time, as far as they can be put off. */
-#define SCAN_COST_FACTOR 100
-#define SCAN_MIN_NS 10000000u
-#define SCAN_MAX_NS 100000000u
-
-struct followed {
-        pid_t pid;
-        struct find_process process;
-        int pidfd;
-        bool gil_said; /* see sampling_say_gil() */
-        UT_hash_handle hh;
-};
-
-struct follow {
-        struct follow_config config;
-        struct followed *items;
-        pid_t command;
-        uint64_t command_start_time;
-        int epoll_fd;
-        struct profile_set done;
-        uint64_t scan_ns; /* when to scan next */
-        int error;        /* of handling what a scan has found */
-};
 
 int follow_open(const struct follow_config *config, struct follow **ret)
 {
+        struct nsutil_stat own;
         struct follow *f = calloc(1, sizeof *f);
 
         if (!f)
                 return -ENOMEM;
         f->config = *config;
         f->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-        if (f->epoll_fd < 0) {
-                int e = -errno;
-                free(f);
+        int e = f->epoll_fd < 0 ? -errno : 0;
+        f->family = family_new();
+        if (e == 0 && !f->family)
+                e = -ENOMEM;
+        if (e == 0 && config->adopted && nsutil_stat_read(getpid(), &own) == 0)
+                e = family_add(f->family, own.pid, own.start_time);
+        if (e != 0) {
+                follow_close(f);
                 return e;
         }
         *ret = f;
@@ -79,25 +55,60 @@ void follow_close(struct follow *f)
                 return;
         HASH_ITER(hh, f->items, item, next)
                 forget(f, item);
+        family_free(f->family);
+        missed_deinit(&f->missed);
         profile_set_deinit(&f->done);
-        close(f->epoll_fd);
+        if (f->epoll_fd >= 0)
+                close(f->epoll_fd);
         free(f);
 }
 
-void follow_command(struct follow *f, pid_t pid, uint64_t start_time)
+size_t follow_sampled(const struct follow *f)
 {
-        f->command = pid;
-        f->command_start_time = start_time;
+        return f->n_sampled;
 }
 
-size_t follow_alive(const struct follow *f)
+bool follow_lives(const struct follow *f)
 {
-        return HASH_COUNT(f->items);
+        return f->items || (f->config.subprocesses && family_lives(f->family));
 }
 
-/* ---- one process ---------------------------------------------------------------------- */
+/* ---- who gives no profile ----------------------------------------------------------------- */
 
-static struct followed *get(const struct follow *f, pid_t pid)
+/* @error: of pystack_open(), the last one. */
+static void note_missed(struct follow *f, const struct followed *item, int error)
+{
+        bool other = error == PYSTACK_E_NOT_PYTHON || error == PYSTACK_E_UNSUPPORTED;
+        struct missed missed = { .pid = item->pid, .start_time = item->process.start_time, .asked = item->asked,
+                                 .said = item->reported == error && error != 0,
+                                 .parent = other && f->config.subprocesses };
+        struct nsutil_stat stat = { 0 };
+        const char *state = "";
+        char why[EXPLANATION_SIZE];
+
+        explain_not_profilable(item->pid, error, &item->process.info, why, sizeof why);
+        if (nsutil_stat_read(item->pid, &stat) != 0 || strchr("ZX", stat.state))
+                state = error == PYSTACK_E_GONE ? "" : "it has ended; until then ";
+        else if (strchr("Tt", stat.state))
+                state = "it is stopped (SIGCONT lets it go on); ";
+        snprintf(missed.why, sizeof missed.why, "%s%.700s", state, why);
+        strcpy(missed.program, item->process.cmdline);
+        missed_add(&f->missed, &missed);
+}
+
+size_t follow_say_missed(struct follow *f, bool profiled)
+{
+        return missed_say(&f->missed, profiled, f->config.quiet);
+}
+
+uint64_t follow_unsampled_ms(const struct follow *f)
+{
+        return f->unsampled_ticks * 1000 / (uint64_t)sysconf(_SC_CLK_TCK);
+}
+
+/* ---- one process -------------------------------------------------------------------------- */
+
+struct followed *follow_get(const struct follow *f, pid_t pid)
 {
         struct followed *item;
 
@@ -106,96 +117,117 @@ static struct followed *get(const struct follow *f, pid_t pid)
 }
 
 /* Once the pidfd is open, the PID stays this process's until it is reaped: then it is seen to have ended. */
-static int watch(struct follow *f, const struct find_process *process, int *ret_pidfd)
+static int watch(struct follow *f, struct followed *item)
 {
-        struct epoll_event event = { .events = EPOLLIN, .data.fd = process->pid };
+        struct epoll_event event = { .events = EPOLLIN, .data.fd = item->pid };
         struct nsutil_stat stat;
-        int fd;
-        int e = nsutil_pidfd_open(process->pid, &fd);
+        int e = nsutil_pidfd_open(item->pid, &item->pidfd);
 
         if (e != 0)
                 return e;
-        e = nsutil_stat_read(process->pid, &stat);
-        if (e == 0 && stat.start_time != process->start_time)
+        e = nsutil_stat_read(item->pid, &stat);
+        if (e == 0 && stat.start_time != item->process.start_time)
                 e = NSUTIL_E_GONE;
-        if (e == 0 && epoll_ctl(f->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
+        if (e == 0 && epoll_ctl(f->epoll_fd, EPOLL_CTL_ADD, item->pidfd, &event) < 0)
                 e = -errno;
         if (e != 0)
-                close(fd);
-        else
-                *ret_pidfd = fd;
+                close(item->pidfd);
         return e;
 }
 
-static int start(struct follow *f, const struct find_process *process, struct pystack *py)
+int follow_begin(struct follow *f, const struct find_process *process, const struct followed *how, int error,
+                 struct followed **ret)
 {
         struct followed *item = calloc(1, sizeof *item);
 
+        *ret = NULL;
         if (!item)
                 return -ENOMEM;
-        *item = (struct followed){ .pid = process->pid, .process = *process };
-        int e = watch(f, process, &item->pidfd);
-        if (e == 0 && (e = sampler_add(f->config.sampler, process->pid, py)) != 0)
-                close(item->pidfd);
+        *item = *how;
+        item->pid = process->pid;
+        item->process = *process;
+        int e = watch(f, item);
+        if (e == 0)
+                e = family_add(f->family, item->pid, process->start_time);
+        if (e == 0) {
+                HASH_ADD_INT(f->items, pid, item);
+                *ret = item;
+                return 0;
+        }
+        if (e == NSUTIL_E_GONE)
+                note_missed(f, item, error ? error : PYSTACK_E_GONE);
+        free(item);
+        return e == NSUTIL_E_GONE ? 0 : e;
+}
+
+static uint64_t ticks_of(pid_t pid)
+{
+        struct nsutil_stat stat;
+
+        return nsutil_stat_read(pid, &stat) == 0 ? stat.user_ticks + stat.system_ticks : 0;
+}
+
+int follow_sample(struct follow *f, struct followed *item, struct pystack *py)
+{
+        uint64_t ticks = ticks_of(item->pid);
+        int e = sampler_add(f->config.sampler, item->pid, py);
+
         if (e != 0) {
-                free(item);
+                pystack_close(py);
                 return e;
         }
         sampling_say_gil(f->config.sampler, item->pid, &item->gil_said);
-        HASH_ADD_INT(f->items, pid, item);
+        missed_remove(&f->missed, item->pid, item->process.start_time);
+        item->ticks = ticks;
+        item->sampled = item->profiled = true;
+        item->foreign = false;
+        item->reported = 0;
+        f->n_sampled++;
         return 0;
 }
 
-int follow_add(struct follow *f, const struct find_process *process, struct pystack *py)
-{
-        int e = get(f, process->pid) ? -EEXIST : start(f, process, py);
-
-        if (e != 0)
-                pystack_close(py);
-        return e == -EEXIST || e == NSUTIL_E_GONE ? 0 : e;
-}
-
-int follow_choice(struct follow *f, struct choice *choice)
-{
-        for (size_t i = 0; i < choice->n; i++) {
-                struct chosen *chosen = &choice->items[i];
-                int e = follow_add(f, &chosen->process, chosen->py);
-                chosen->py = NULL;
-                if (e != 0)
-                        return say_error("process %d: %s", chosen->process.pid, nsutil_strerror(e));
-        }
-        return -1;
-}
-
 /* Takes the process's profile out of the sampler, with its name on it. */
-static int finish(struct follow *f, struct followed *item)
+int follow_stop(struct follow *f, struct followed *item)
 {
         struct profile *profile = NULL;
-        int e = sampler_remove(f->config.sampler, item->pid, &profile);
+        uint64_t ticks = ticks_of(item->pid);
 
+        if (!item->sampled)
+                return 0;
+        item->sampled = false;
+        f->n_sampled--;
+        int e = sampler_remove(f->config.sampler, item->pid, &profile);
+        if (e == 0 && profile_counters_of(profile)->ok == 0 && ticks > item->ticks)
+                f->unsampled_ticks += ticks - item->ticks;
         if (e == 0)
                 e = describe_process(profile, &item->process);
         if (e == 0)
                 e = profile_set_add(&f->done, profile);
         if (e != 0)
                 profile_free(profile);
-        forget(f, item);
         return e < 0 ? e : 0;
 }
 
-int follow_drop(struct follow *f, pid_t pid)
+int follow_end(struct follow *f, struct followed *item)
 {
-        struct followed *item = get(f, pid);
+        int e = follow_stop(f, item);
 
-        return item ? finish(f, item) : 0;
+        if (item->named)
+                named_end(f, item);
+        if (!item->profiled && (!item->command || item->reported))
+                note_missed(f, item, item->appear.error);
+        forget(f, item);
+        return e;
 }
+
+/* ---- all of them --------------------------------------------------------------------------- */
 
 int follow_fd(const struct follow *f)
 {
         return f->epoll_fd;
 }
 
-int follow_reap(struct follow *f)
+static int reap(struct follow *f)
 {
         struct epoll_event event;
         int e = 0;
@@ -203,11 +235,34 @@ int follow_reap(struct follow *f)
         for (struct followed *item = f->items; item; item = item->hh.next)
                 sampling_say_gil(f->config.sampler, item->pid, &item->gil_said);
         while (e == 0 && epoll_wait(f->epoll_fd, &event, 1, 0) == 1)
-                e = follow_drop(f, event.data.fd);
+                e = follow_end(f, follow_get(f, event.data.fd));
         return e;
 }
 
-/* ---- what was sampled ------------------------------------------------------------------ */
+int follow_step(struct follow *f)
+{
+        struct followed *item, *next;
+        int e = reap(f);
+
+        HASH_ITER(hh, f->items, item, next)
+                if (e == 0 && item->named)
+                        e = named_look(f, item);
+        return e == 0 ? newcomers_scan(f) : e;
+}
+
+int follow_delay_ms(const struct follow *f)
+{
+        int delay = newcomers_delay_ms(f);
+
+        for (const struct followed *item = f->items; item; item = item->hh.next) {
+                int look = item->named ? appear_delay_ms(&item->appear) : -1;
+                if (look >= 0 && (delay < 0 || look < delay))
+                        delay = look;
+        }
+        return delay;
+}
+
+/* ---- what was sampled ---------------------------------------------------------------------- */
 
 static int hand_over(struct follow *f, struct profile_set *set)
 {
@@ -229,7 +284,7 @@ int follow_take(struct follow *f, struct profile_set *set)
 
         HASH_ITER(hh, f->items, item, next) {
                 struct profile *profile = NULL;
-                if (e == 0 && (e = sampler_take(f->config.sampler, item->pid, &profile)) == 0 &&
+                if (e == 0 && item->sampled && (e = sampler_take(f->config.sampler, item->pid, &profile)) == 0 &&
                     (e = profile_set_add(&f->done, profile)) < 0)
                         profile_free(profile);
         }
@@ -243,78 +298,6 @@ int follow_finish(struct follow *f, struct profile_set *set)
 
         HASH_ITER(hh, f->items, item, next)
                 if (e == 0)
-                        e = finish(f, item);
+                        e = follow_end(f, item);
         return e < 0 ? e : hand_over(f, set);
-}
-
-/* ---- descendants ----------------------------------------------------------------------- */
-
-static bool is_ours(const void *ctx, pid_t pid, uint64_t start_time)
-{
-        const struct follow *f = ctx;
-        const struct followed *item = get(f, pid);
-
-        return (item && item->process.start_time == start_time) ||
-               (pid == f->command && start_time == f->command_start_time) || (f->config.adopted && pid == getpid());
-}
-
-static bool belongs(const struct follow *f, const struct find_process *process)
-{
-        const char *container = f->config.container_id;
-
-        return (container && *container && strcmp(process->container_id, container) == 0) ||
-               (f->config.pod && find_is_in_pod(process, f->config.pod)) ||
-               family_descends(process->pid, process->start_time, is_ours, f);
-}
-
-static void born(void *ctx, const struct find_process *process, struct pystack *py)
-{
-        struct follow *f = ctx;
-        bool mine = process->pid != f->command && !get(f, process->pid) && belongs(f, process);
-
-        if (!mine) {
-                pystack_close(py);
-        } else if (!py) {
-                say_not_profilable(process->pid, process->status, &process->info);
-        } else {
-                int e = follow_add(f, process, py);
-                if (e != 0)
-                        say("process %d cannot be followed: %s", process->pid, nsutil_strerror(e));
-        }
-}
-
-static void ended(void *ctx, pid_t pid, uint64_t start_time)
-{
-        struct follow *f = ctx;
-        const struct followed *item = get(f, pid);
-
-        if (item && item->process.start_time == start_time && pid != f->command) {
-                int e = follow_drop(f, pid);
-                f->error = f->error ? f->error : e;
-        }
-}
-
-int follow_scan(struct follow *f)
-{
-        struct find_events events = { .ctx = f, .born = born, .ended = ended };
-        uint64_t begin = clock_ns(CLOCK_MONOTONIC);
-
-        if (!f->config.subprocesses || (!find_follows(f->config.find) && begin < f->scan_ns))
-                return 0;
-        f->error = 0;
-        int e = find_scan(f->config.find, &events);
-        uint64_t end = clock_ns(CLOCK_MONOTONIC), pause = (end - begin) * SCAN_COST_FACTOR;
-        f->scan_ns = end + (pause < SCAN_MIN_NS ? SCAN_MIN_NS : pause > SCAN_MAX_NS ? SCAN_MAX_NS : pause);
-        return e < 0 ? e : f->error < 0 ? f->error : 0;
-}
-
-int follow_scan_delay_ms(const struct follow *f)
-{
-        uint64_t now = clock_ns(CLOCK_MONOTONIC);
-
-        if (!f->config.subprocesses)
-                return -1;
-        if (find_follows(f->config.find))
-                return find_timeout_ms(f->config.find);
-        return f->scan_ns > now ? (int)((f->scan_ns - now) / 1000000u) + 1 : 0;
 }

@@ -4,8 +4,9 @@
 
 /*
  * The processes of a recording: those that were named, and, if they are to be
- * followed, their descendants and newcomers of their container or pod. Each of them ends
- * as a profile of its own.
+ * followed, their descendants and newcomers of their container or pod. One that was
+ * named is followed as long as it lives, whatever programs it executes; each program
+ * of a process that is Python ends as a profile of its own.
  */
 
 #include "agent/command/target.h"
@@ -17,51 +18,50 @@ struct follow;
 struct follow_config {
         struct sampler *sampler; /* must live longer, like find */
         struct find *find;
+        uint32_t abi;             /* of pystack_open_abi(), for those that are named */
         bool subprocesses;
         const char *container_id; /* whose newcomers are followed with the subprocesses; NULL: none's */
         const char *pod;          /* likewise, as find_pod() takes it */
         bool adopted;             /* our own children are orphans of descendants */
+        bool quiet;               /* a word about what fails only */
 };
 
 /* 0 or negative errno. */
 int follow_open(const struct follow_config *config, struct follow **ret);
 void follow_close(struct follow *follow); /* accepts NULL */
 
-/*
- * Names a process whose descendants are to be followed, while it is not Python
- * itself. What find says of it is not listened to: it is added by hand.
- */
-void follow_command(struct follow *follow, pid_t pid, uint64_t start_time);
-
-/*
- * Adds a process. @py is consumed in any case. One that is there already, or has
- * ended by now, is passed over. 0, or the error of nsutil_strerror().
- */
-int follow_add(struct follow *follow, const struct find_process *process, struct pystack *py);
-
-/* Adds all of them, or says why not: -1, or an exit status. Their interpreters are consumed as far as it got. */
+/* Follows the processes of @choice, or says why not: -1, or an exit status. Their interpreters are consumed. */
 int follow_choice(struct follow *follow, struct choice *choice);
 
-/* The process has ended, or has become another program: its profile is finished. 0 or negative errno. */
-int follow_drop(struct follow *follow, pid_t pid);
+/* Follows a command that has just been started, whose interpreter is yet to appear. 0 or negative errno. */
+int follow_command(struct follow *follow, pid_t pid);
 
-/* Readable when a process has ended: call follow_reap(). */
+/* Sees to what has happened: who has ended, who has become another program, who was born. 0 or negative errno. */
+int follow_step(struct follow *follow);
+
+/* When to call it again, in ms; -1: never. Also once follow_fd(), or, with subprocesses, find_fd() is readable. */
+int follow_delay_ms(const struct follow *follow);
 int follow_fd(const struct follow *follow);
-int follow_reap(struct follow *follow); /* 0 or negative errno */
-
-/* Looks for descendants and newcomers if it is time to. 0 or negative errno. */
-int follow_scan(struct follow *follow);
-
-/* When to call it again, in ms; -1: never. Where find follows, also once find_fd() is readable. */
-int follow_scan_delay_ms(const struct follow *follow);
 
 /* How many processes are being sampled now. */
-size_t follow_alive(const struct follow *follow);
+size_t follow_sampled(const struct follow *follow);
+
+/* Whether anybody lives who may be sampled: those that were named; with subprocesses any of theirs. */
+bool follow_lives(const struct follow *follow);
 
 /* Adds what was sampled since the last time to @set; the processes are followed on. 0 or negative errno. */
 int follow_take(struct follow *follow, struct profile_set *set);
 
 /* Finishes all that are left, and adds every profile since the last time to @set. 0 or negative errno. */
 int follow_finish(struct follow *follow, struct profile_set *set);
+
+/*
+ * Once it is finished: names each process that gave no profile, with the reason. @profiled: others gave one.
+ * Returns how many of these the user had named.
+ */
+size_t follow_say_missed(struct follow *follow, bool profiled);
+
+/* What CPU time the processes used while they were followed that gave no sample, as far as is known, in ms. */
+uint64_t follow_unsampled_ms(const struct follow *follow);
 
 #endif

@@ -18,6 +18,7 @@
 #include "nsutil/nsutil.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,51 +28,16 @@
 
 static bool start_command(struct recording *r)
 {
-        struct nsutil_stat stat;
         int e = launch_start(&r->launch, r->config.command, r->config.subprocesses);
 
         if (e != 0) {
                 say("'%s' cannot be run: %s", *r->config.command, strerror(e));
                 return false;
         }
-        r->reported = 0;
-        appear_begin(&r->appear, r->launch.pid, r->config.abi);
-        if (nsutil_stat_read(r->launch.pid, &stat) == 0)
-                follow_command(r->follow, r->launch.pid, stat.start_time);
+        e = follow_command(r->follow, r->launch.pid);
+        if (e < 0)
+                say("'%s' cannot be followed: %s", *r->config.command, strerror(-e));
         return true;
-}
-
-static int add_command(struct recording *r, struct pystack *py)
-{
-        struct find_process process;
-
-        if (find_identify(r->find, r->launch.pid, &process) != 0) {
-                pystack_close(py);
-                return 0; /* it has ended: that shows elsewhere */
-        }
-        process.info = r->appear.info;
-        int e = follow_add(r->follow, &process, py);
-        if (e != 0)
-                say("process %d: %s", process.pid, nsutil_strerror(e));
-        return 0;
-}
-
-/* What the command has become by now. */
-static int look_at_command(struct recording *r)
-{
-        struct pystack *py;
-        enum appear_event event = appear_look(&r->appear, &py);
-        int e = r->appear.error;
-
-        if (event == APPEAR_FOUND)
-                return add_command(r, py);
-        if (event == APPEAR_REPLACED)
-                return follow_drop(r->follow, r->launch.pid);
-        if ((e == PYSTACK_E_DENIED || e == PYSTACK_E_UNSUPPORTED) && r->reported != e) {
-                r->reported = e;
-                say_not_profilable(r->launch.pid, e, &r->appear.info);
-        }
-        return 0;
 }
 
 /* ---- the time ----------------------------------------------------------------------- */
@@ -87,12 +53,9 @@ static double now(void)
 static int choose_timeout(const struct recording *r, double left)
 {
         int timeout = left < STEP_MS / 1000.0 ? (int)(left * 1000) + 1 : STEP_MS;
-        int scan = follow_scan_delay_ms(r->follow);
-        int look = r->config.command ? appear_delay_ms(&r->appear) : -1;
+        int delay = follow_delay_ms(r->follow);
 
-        if (scan >= 0 && scan < timeout)
-                timeout = scan;
-        return look >= 0 && look < timeout ? look : timeout;
+        return delay >= 0 && delay < timeout ? delay : timeout;
 }
 
 /* Waits for at most @left seconds, and sees to what has happened meanwhile. */
@@ -102,7 +65,6 @@ static int step(struct recording *r, double left)
                                 { .fd = follow_fd(r->follow), .events = POLLIN },
                                 { .fd = r->launch.ended_fd, .events = POLLIN },
                                 { .fd = r->config.subprocesses ? find_fd(r->find) : -1, .events = POLLIN } };
-        int e = 0;
 
         if (poll(fds, 4, choose_timeout(r, left)) < 0 && errno != EINTR)
                 return -errno;
@@ -110,15 +72,14 @@ static int step(struct recording *r, double left)
                 launch_forward(&r->launch);
         else
                 r->told_to_stop = fds[0].revents != 0;
-        e = follow_reap(r->follow);
-        if (e == 0 && r->config.command && !launch_reap(&r->launch))
-                e = look_at_command(r);
-        return e == 0 ? follow_scan(r->follow) : e;
+        if (r->config.command)
+                launch_reap(&r->launch);
+        return follow_step(r->follow);
 }
 
 static bool goes_on(const struct recording *r)
 {
-        return r->config.command ? !r->launch.ended : !r->told_to_stop && follow_alive(r->follow) > 0;
+        return r->config.command ? !r->launch.ended : !r->told_to_stop && follow_lives(r->follow);
 }
 
 /* Takes the profiles of what was sampled. */
@@ -159,15 +120,40 @@ static int say_nothing_recorded(const struct recording *r)
                                                                : "; --subprocesses follows what it starts");
 }
 
+/* Whether any sample was taken; if not, a word about it, which is true. */
+static bool has_samples(const struct recording *r)
+{
+        struct profile_counters sum = { 0 };
+        uint64_t used_ms = follow_unsampled_ms(r->follow);
+
+        for (size_t i = 0; i < r->done.n; i++)
+                profile_counters_add(&sum, profile_counters_of(r->done.items[i]));
+        if (sum.ok > 0)
+                return true;
+        if (sum.ticks > 0)
+                say_error("no samples: of %" PRIu64 " none could be read (torn %" PRIu64 ", lost %" PRIu64 ")", sum.ticks,
+                          sum.torn, sum.gone + sum.failed);
+        else if (used_ms > 0)
+                say_error("no samples, although %.2f s of CPU time were used: none was taken by chance; record for longer, "
+                          "or at a higher --rate", (double)used_ms / 1000);
+        else
+                say_error("no samples: nothing ran%s", r->config.sampling.mode == PROFILE_MODE_CPU
+                                                               ? ", and mode cpu counts no sleeping threads; --idle does"
+                                                               : "");
+        return false;
+}
+
 /* Writes what was recorded; @e: the error by which it ended. Returns an exit status. */
 static int conclude(struct recording *r, int e)
 {
-        int status = EXIT_OK;
+        bool command = r->config.command != NULL;
+        size_t missed = e == 0 ? follow_say_missed(r->follow, r->done.n > 0) + r->choice.refused : 0;
+        int status = missed > 0 && !(command && r->seen) ? EXIT_FAILED : EXIT_OK;
 
-        if (e == 0 && r->config.command && !r->seen)
-                status = r->launch.pid == 0 || r->reported ? EXIT_FAILED : say_nothing_recorded(r);
+        if (e == 0 && command && !r->seen && status == EXIT_OK)
+                status = r->launch.pid == 0 ? EXIT_FAILED : say_nothing_recorded(r);
         if (e == 0 && r->done.n == 0)
-                return status;
+                return status == EXIT_OK ? say_error("nothing was recorded: no process of it was Python") : status;
         if (e == 0)
                 e = output_write(&r->output, &r->done);
         if (e < 0)
@@ -176,7 +162,7 @@ static int conclude(struct recording *r, int e)
                 summary_say(&r->done, r->run, r->config.verbose ? sampler_describe(r->sampler) : NULL);
         if (r->config.verbose)
                 summary_say_cost();
-        return status;
+        return has_samples(r) ? status : EXIT_FAILED;
 }
 
 /* ---- from beginning to end ------------------------------------------------------------ */
@@ -202,7 +188,9 @@ static int open_follow(struct recording *r)
         struct follow_config config = {
                 .sampler = r->sampler,
                 .find = r->find,
+                .abi = r->config.abi,
                 .subprocesses = r->config.subprocesses,
+                .quiet = r->config.quiet,
                 .adopted = r->config.command != NULL,
         };
 
@@ -247,7 +235,7 @@ int recording_run(struct recording *r)
                 e = open_follow(r);
         if (e < 0)
                 e = follow_choice(r->follow, &r->choice);
-        if (e < 0 && follow_scan(r->follow) < 0)
+        if (e < 0 && follow_step(r->follow) < 0)
                 e = say_error("/proc cannot be read");
         if (e >= 0)
                 return e;

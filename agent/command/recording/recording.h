@@ -7,7 +7,6 @@
  * its first moments to its end, once or several times; and the file that it becomes.
  */
 
-#include "appear.h"
 #include "environment.h"
 #include "follow.h"
 #include "launch.h"
@@ -20,7 +19,7 @@ struct recording_config {
         char **command;    /* NULL: the processes chosen */
         uint64_t repeat;   /* how often COMMAND is run */
         double duration;   /* seconds */
-        uint32_t abi;      /* COMMAND's, of pystack_open_abi() */
+        uint32_t abi;      /* of pystack_open_abi() */
         bool subprocesses; /* follow children, and newcomers of the container or pod */
         bool container;    /* the processes are a container's */
         const char *pod;   /* or this pod's; NULL: none's */
@@ -36,8 +35,6 @@ struct recording {
         struct follow *follow;
         struct environment environment;
         struct launch launch;
-        struct appear appear; /* of the command's interpreter */
-        int reported;         /* the error by which the command's process was said not to be profilable */
         unsigned run;         /* how many times the command has been run before */
         bool seen;            /* Python was in its last run */
         int signals;

@@ -30,13 +30,11 @@ void summary_say(const struct profile_set *set, unsigned runs, const char *engin
         char runs_text[48] = "", counters[160];
         struct profile_counters sum = { 0 };
         uint64_t longest = 0;
-        bool cpu = false;
 
         for (size_t i = 0; i < set->n; i++) {
                 const struct profile_settings *settings = profile_settings(set->items[i]);
                 profile_counters_add(&sum, profile_counters_of(set->items[i]));
                 longest = settings->duration_ns > longest ? settings->duration_ns : longest;
-                cpu = settings->mode == PROFILE_MODE_CPU;
         }
         if (runs > 1)
                 snprintf(runs_text, sizeof runs_text, "%u runs of up to ", runs);
@@ -44,8 +42,6 @@ void summary_say(const struct profile_set *set, unsigned runs, const char *engin
         say("%" PRIu64 " sample%s of %zu process%s in %s%.1f s%s%s%s%s", sum.ok, sum.ok == 1 ? "" : "s", set->n,
             set->n == 1 ? "" : "es", runs_text, (double)longest / 1e9, engine ? " (" : "", engine ? engine : "",
             engine ? ")" : "", counters);
-        if (sum.ok == 0)
-                say("nothing ran%s", cpu ? ": mode cpu counts no sleeping threads; --idle does" : "");
 }
 
 void summary_say_engine(const struct sampler *sampler)

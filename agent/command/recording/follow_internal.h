@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef COMMAND_FOLLOW_INTERNAL_H
+#define COMMAND_FOLLOW_INTERNAL_H
+
+/* What the files of follow share. */
+
+#include "appear.h"
+#include "family.h"
+#include "follow.h"
+#include "missed.h"
+
+#include <uthash.h>
+
+struct followed {
+        pid_t pid;
+        struct find_process process;
+        int pidfd;
+        bool gil_said; /* see sampling_say_gil() */
+        bool named;    /* we look at it ourselves, and do not listen to what find says of it */
+        bool asked;    /* by -p: that it gives no profile is a failure */
+        bool command;  /* podflame has started it */
+        bool sampled;  /* it is in the sampler */
+        bool profiled; /* it has been, ever */
+        bool foreign;  /* that its program is no Python was said */
+        int reported;  /* the error that was said of it */
+        uint64_t ticks; /* CPU time before it was sampled, in clock ticks */
+        struct appear appear; /* of one that is named */
+        UT_hash_handle hh;
+};
+
+struct follow {
+        struct follow_config config;
+        struct followed *items;
+        size_t n_sampled;
+        struct family *family;
+        int epoll_fd; /* of their pidfds */
+        struct profile_set done;
+        struct missed_list missed;
+        uint64_t unsampled_ticks;
+        uint64_t scan_ns; /* when to scan next */
+        int error;        /* of handling what a scan has found */
+};
+
+struct followed *follow_get(const struct follow *follow, pid_t pid);
+
+/*
+ * Begins to follow @process. *@ret is NULL if it has ended, which is noted: @error is why it could not be opened until
+ * then. 0, or the error of nsutil_strerror().
+ */
+int follow_begin(struct follow *follow, const struct find_process *process, const struct followed *how, int error,
+                 struct followed **ret);
+
+/* Samples it from now on. @py is consumed. What prevents it is noted, and 0. */
+int follow_sample(struct follow *follow, struct followed *item, struct pystack *py);
+
+/* Its program is replaced, or it has ended: the profile is finished, and has its name. 0 or negative errno. */
+int follow_stop(struct follow *follow, struct followed *item);
+
+/* It has ended, or the recording: @item is freed. 0 or negative errno. */
+int follow_end(struct follow *follow, struct followed *item);
+
+/* ---- those that were named (named.c) -------------------------------------------------------- */
+
+/* Looks at one if it is time to: what it has become by now. 0 or negative errno. */
+int named_look(struct follow *follow, struct followed *item);
+
+/* A last word about one that ends. */
+void named_end(struct follow *follow, struct followed *item);
+
+/* ---- descendants and newcomers (newcomers.c) ------------------------------------------------ */
+
+/* Looks for them if it is time to. 0 or negative errno. */
+int newcomers_scan(struct follow *follow);
+int newcomers_delay_ms(const struct follow *follow); /* -1: never */
+
+#endif
