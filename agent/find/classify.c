@@ -179,6 +179,12 @@ static void set_next_look(const struct find *find, struct find_entry *entry, uin
         entry->open_at = entry->look_at = find_next_young(entry->kind == FIND_STARTING, entry->since, now);
 }
 
+static bool is_wanted(const struct find_entry *entry, const struct find_events *events)
+{
+        return find_entry_is_reported(entry) || !events->wanted ||
+               events->wanted(events->ctx, entry->pid, entry->start_time);
+}
+
 void find_classify(struct find *find, struct find_entry *entry, const struct find_events *events, uint64_t now)
 {
         bool reported = find_entry_is_reported(entry);
@@ -189,8 +195,10 @@ void find_classify(struct find *find, struct find_entry *entry, const struct fin
         } else if (!reported && now < entry->since + find->min_age) {
                 entry->open_at = entry->look_at = entry->since + find->min_age;
                 return;
-        } else {
+        } else if (is_wanted(entry, events)) {
                 select_and_open(find, entry, events, now);
+        } else {
+                entry->kind = FIND_OTHER;
         }
         set_next_look(find, entry, now);
 }

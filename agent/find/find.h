@@ -151,6 +151,11 @@ struct find_events {
          * sorted by @birth->at, and if those that the next scan tells are added. May be NULL.
          */
         void (*appeared)(void *ctx, const struct find_birth *birth);
+        /*
+         * Whether a process is of interest: others are never opened, which takes
+         * milliseconds, nor reported. Asked again as often as it would be opened. NULL: all are.
+         */
+        bool (*wanted)(void *ctx, pid_t pid, uint64_t start_time);
 };
 
 /*

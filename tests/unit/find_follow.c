@@ -323,6 +323,31 @@ Test(find_follow, who_is_not_selected_is_shown_by_its_name)
         find_rules_free(rules);
 }
 
+static bool nobody_is_wanted(void *ctx, pid_t pid, uint64_t start_time)
+{
+        (void)ctx;
+        (void)pid;
+        return start_time == 0;
+}
+
+Test(find_follow, who_is_not_wanted_is_never_opened)
+{
+        const struct find_events choosy = { .born = on_born, .ended = on_ended, .wanted = nobody_is_wanted };
+        struct find *find;
+        pid_t pid = start(python);
+
+        cr_assert_eq(find_open_with(NULL, &ops, &find), 0);
+        for (int i = 0; i < 3; i++)
+                cr_assert_eq(find_scan(find, &choosy), 0);
+        cr_expect_eq(n_opened, 0);
+        cr_expect_eq(n_born, 0);
+        find_recheck(find, pid);
+        cr_assert_eq(find_scan(find, &events), 0);
+        cr_expect_eq(n_born, 1);
+        child_end(pid);
+        find_close(find);
+}
+
 Test(find_follow, the_young_are_left_alone_if_so_wished)
 {
         const struct find_config config = { .min_age_ms = 400 };

@@ -18,13 +18,21 @@
 #define SCAN_MIN_NS 10000000u
 #define SCAN_MAX_NS 100000000u
 
-static bool belongs(struct follow *f, const struct find_process *process)
+/* Whether it is of the family, or of the container or pod; those that are named we look at ourselves. */
+static bool belongs(void *ctx, pid_t pid, uint64_t start_time)
 {
+        struct follow *f = ctx;
         const char *container = f->config.container_id;
+        struct find_process process;
 
-        return (container && *container && strcmp(process->container_id, container) == 0) ||
-               (f->config.pod && find_is_in_pod(process, f->config.pod)) ||
-               family_has(f->family, process->pid, process->start_time);
+        if (follow_get(f, pid))
+                return false;
+        if (family_has(f->family, pid, start_time))
+                return true;
+        if ((!container && !f->config.pod) || find_identify(f->config.find, pid, &process) != 0)
+                return false;
+        return (container && *container && strcmp(process.container_id, container) == 0) ||
+               (f->config.pod && find_is_in_pod(&process, f->config.pod));
 }
 
 static void appeared(void *ctx, const struct find_birth *birth)
@@ -50,7 +58,7 @@ static void born(void *ctx, const struct find_process *process, struct pystack *
         struct follow *f = ctx;
         struct followed *item = NULL;
 
-        if (follow_get(f, process->pid) || !belongs(f, process)) {
+        if (follow_get(f, process->pid)) {
                 pystack_close(py);
                 return;
         }
@@ -80,7 +88,8 @@ static void ended(void *ctx, pid_t pid, uint64_t start_time)
 
 int newcomers_scan(struct follow *f)
 {
-        struct find_events events = { .ctx = f, .born = born, .ended = ended, .appeared = appeared };
+        struct find_events events = { .ctx = f, .born = born, .ended = ended, .appeared = appeared,
+                                      .wanted = belongs };
         uint64_t begin = clock_ns(CLOCK_MONOTONIC);
 
         if (!f->config.subprocesses || (!find_follows(f->config.find) && begin < f->scan_ns))

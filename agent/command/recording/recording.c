@@ -120,6 +120,20 @@ static int say_nothing_recorded(const struct recording *r)
                                                                : "; --subprocesses follows what it starts");
 }
 
+/* Children of what was named by -p: people name the parent of a prefork server, who only waits. */
+static void say_children(const struct recording *r)
+{
+        struct children after;
+        size_t n = children_read(&after) == 0 ? children_that_ran(&r->choice, &r->before, &after) : 0;
+
+        if (n > 0 && r->choice.n == 1)
+                say("process %d has %zu child%s that ran meanwhile and %s not recorded: --subprocesses follows children",
+                    r->choice.items[0].process.pid, n, n == 1 ? "" : "ren", n == 1 ? "was" : "were");
+        else if (n > 0)
+                say("%zu children of the processes ran meanwhile and were not recorded: --subprocesses follows children", n);
+        children_deinit(&after);
+}
+
 /* Whether any sample was taken; if not, a word about it, which is true. */
 static bool has_samples(const struct recording *r)
 {
@@ -160,6 +174,8 @@ static int conclude(struct recording *r, int e)
                 return say_error("%s: %s", r->output.name, strerror(-e));
         if (!r->config.quiet)
                 summary_say(&r->done, r->run, r->config.verbose ? sampler_describe(r->sampler) : NULL);
+        if (!r->config.quiet && r->before.n > 0)
+                say_children(r);
         if (r->config.verbose)
                 summary_say_cost();
         return has_samples(r) ? status : EXIT_FAILED;
@@ -239,11 +255,14 @@ int recording_run(struct recording *r)
                 e = say_error("/proc cannot be read");
         if (e >= 0)
                 return e;
+        if (!r->config.subprocesses && r->choice.n > 0 && r->choice.items[0].asked)
+                children_read(&r->before); /* if it fails, nothing is said of them */
         return r->config.command ? record_command(r) : conclude(r, wait_for_end(r));
 }
 
 void recording_deinit(struct recording *r)
 {
+        children_deinit(&r->before);
         follow_close(r->follow);
         sampler_close(r->sampler);
         choice_deinit(&r->choice);

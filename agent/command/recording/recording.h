@@ -7,6 +7,7 @@
  * its first moments to its end, once or several times; and the file that it becomes.
  */
 
+#include "children.h"
 #include "environment.h"
 #include "follow.h"
 #include "launch.h"
@@ -39,6 +40,7 @@ struct recording {
         bool seen;            /* Python was in its last run */
         int signals;
         bool told_to_stop;
+        struct children before; /* when it began, where children are not followed */
         struct profile_set done;
 };
 
