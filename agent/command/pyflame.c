@@ -248,6 +248,14 @@ static int fail(int error)
         return EXIT_FAILED;
 }
 
+/* It was Python, and then executed something else. */
+static void say_foreign(const struct session *s)
+{
+        if (s->seen && !s->py && s->appear.tried && s->appear.error == PYSTACK_E_NOT_PYTHON)
+                fprintf(stderr, "PID %d has become another program, which is not Python; %s.\n", s->appear.pid,
+                        s->appear.info.detail);
+}
+
 /* Opens the process, which may be starting. -1, or an exit status. */
 static int attach(struct session *s)
 {
@@ -280,6 +288,7 @@ static int profile_process(struct session *s)
         e = s->options.dump ? pyflame_read_threads(s->reader, dump_thread, s) : sample_until_over(s);
         if (e != 0)
                 return s->options.dump && e > 0 ? refuse(s->options.pid, e, &s->appear.info) : fail(e);
+        say_foreign(s);
         pyflame_print(&s->tally, s->out);
         return finish_output(s);
 }

@@ -160,11 +160,29 @@ int follow_begin(struct follow *f, const struct find_process *process, const str
         return e == NSUTIL_E_GONE ? 0 : e;
 }
 
+pid_t follow_stopped(const struct follow *f)
+{
+        return f->stopped;
+}
+
 static uint64_t ticks_of(pid_t pid)
 {
         struct nsutil_stat stat;
 
         return nsutil_stat_read(pid, &stat) == 0 ? stat.user_ticks + stat.system_ticks : 0;
+}
+
+/* Why a profile has no sample, as far as the kernel can tell. */
+static void note_unsampled(struct follow *f, const struct followed *item)
+{
+        struct nsutil_stat stat;
+
+        if (nsutil_stat_read(item->pid, &stat) != 0)
+                return;
+        if (stat.user_ticks + stat.system_ticks > item->ticks)
+                f->unsampled_ticks += stat.user_ticks + stat.system_ticks - item->ticks;
+        if (strchr("Tt", stat.state))
+                f->stopped = item->pid;
 }
 
 int follow_sample(struct follow *f, struct followed *item, struct pystack *py)
@@ -190,15 +208,14 @@ int follow_sample(struct follow *f, struct followed *item, struct pystack *py)
 int follow_stop(struct follow *f, struct followed *item)
 {
         struct profile *profile = NULL;
-        uint64_t ticks = ticks_of(item->pid);
 
         if (!item->sampled)
                 return 0;
         item->sampled = false;
         f->n_sampled--;
         int e = sampler_remove(f->config.sampler, item->pid, &profile);
-        if (e == 0 && profile_counters_of(profile)->ok == 0 && ticks > item->ticks)
-                f->unsampled_ticks += ticks - item->ticks;
+        if (e == 0 && profile_counters_of(profile)->ok == 0)
+                note_unsampled(f, item);
         if (e == 0)
                 e = describe_process(profile, &item->process);
         if (e == 0)

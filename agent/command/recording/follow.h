@@ -64,4 +64,7 @@ size_t follow_say_missed(struct follow *follow, bool profiled);
 /* What CPU time the processes used while they were followed that gave no sample, as far as is known, in ms. */
 uint64_t follow_unsampled_ms(const struct follow *follow);
 
+/* A process that was stopped (SIGSTOP, ^Z, a debugger) when it was finished without a sample; 0: none was. */
+pid_t follow_stopped(const struct follow *follow);
+
 #endif

@@ -37,6 +37,7 @@ struct follow {
         struct profile_set done;
         struct missed_list missed;
         uint64_t unsampled_ticks;
+        pid_t stopped;    /* of those without a sample */
         uint64_t scan_ns; /* when to scan next */
         int error;        /* of handling what a scan has found */
 };

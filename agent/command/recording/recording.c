@@ -150,6 +150,8 @@ static bool has_samples(const struct recording *r)
         else if (used_ms > 0)
                 say_error("no samples, although %.2f s of CPU time were used: none was taken by chance; record for longer, "
                           "or at a higher --rate", (double)used_ms / 1000);
+        else if (follow_stopped(r->follow) != 0)
+                say_error("no samples: process %d is stopped; SIGCONT lets it go on", follow_stopped(r->follow));
         else
                 say_error("no samples: nothing ran%s", r->config.sampling.mode == PROFILE_MODE_CPU
                                                                ? ", and mode cpu counts no sleeping threads; --idle does"
@@ -213,6 +215,9 @@ static int open_follow(struct recording *r)
         config.pod = r->config.pod;
         if (r->config.container)
                 config.container_id = r->choice.items[0].process.container_id;
+        if (r->config.subprocesses && !find_follows(r->find) && !r->config.quiet)
+                say("the kernel does not tell of births here (CAP_PERFMON is missing): children are looked for every "
+                    "10 to 100 ms, one that lives for less may be missed");
         int e = follow_open(&config, &r->follow);
         return e < 0 ? say_error("the processes cannot be watched: %s", strerror(-e)) : -1;
 }
