@@ -6,8 +6,8 @@
  * Births come one CPU after the other, so a child's may be heard before its parent's:
  * they are gone through in the order of time, and those that lead nowhere are kept
  * until the next scan. Where the kernel does not tell of births, what find meets by
- * looking is heard: then the parent is that of the moment, which is init where a
- * daemon's has ended. Its session betrays that one, if who began it was seen: nobody
+ * looking is heard, and has no time: then the parent is that of the moment, which is
+ * init where a daemon's has ended. Its session betrays that one, if who began it was seen: nobody
  * else can begin a session of that PID, nor join one, and no process gets the PID of a
  * session that has a member.
  *
@@ -40,7 +40,7 @@ struct member {
 
 struct heard {
         struct find_birth birth;
-        size_t order; /* among those without a time */
+        size_t order; /* among those of one time */
         bool old;     /* of a scan before */
 };
 
@@ -140,22 +140,6 @@ bool family_lives(const struct family *f)
 
 /* ---- births ---------------------------------------------------------------------------- */
 
-int family_hear(struct family *f, const struct find_birth *birth)
-{
-        if (f->n_heard == f->cap_heard) {
-                size_t cap = f->cap_heard ? 2 * f->cap_heard : 64;
-                struct heard *heard = reallocarray(f->heard, cap, sizeof *heard);
-                if (!heard)
-                        return -ENOMEM;
-                f->heard = heard;
-                f->cap_heard = cap;
-        }
-        f->heard[f->n_heard] = (struct heard){ .birth = *birth, .order = f->n_heard };
-        f->n_heard++;
-        f->fresh = true;
-        return 0;
-}
-
 static int by_time(const void *a, const void *b)
 {
         const struct heard *left = a, *right = b;
@@ -175,13 +159,33 @@ static bool take_birth(struct family *f, const struct find_birth *birth)
 {
         struct member *namesake = get(f, birth->pid);
         struct nsutil_stat stat = { 0 };
-        bool there = nsutil_stat_read(birth->pid, &stat) == 0;
+        bool here = is_born_here(f, birth), there = (here || namesake) && nsutil_stat_read(birth->pid, &stat) == 0;
 
-        if (is_born_here(f, birth))
+        if (here)
                 return family_add(f, birth->pid, stat.start_time) == 0;
-        if (namesake && there && namesake->start_time != stat.start_time)
+        if (there && namesake->start_time != stat.start_time)
                 forget(f, namesake);
         return false;
+}
+
+int family_hear(struct family *f, const struct find_birth *birth)
+{
+        if (birth->at == 0) {
+                take_birth(f, birth);
+                return 0;
+        }
+        if (f->n_heard == f->cap_heard) {
+                size_t cap = f->cap_heard ? 2 * f->cap_heard : 64;
+                struct heard *heard = reallocarray(f->heard, cap, sizeof *heard);
+                if (!heard)
+                        return -ENOMEM;
+                f->heard = heard;
+                f->cap_heard = cap;
+        }
+        f->heard[f->n_heard] = (struct heard){ .birth = *birth, .order = f->n_heard };
+        f->n_heard++;
+        f->fresh = true;
+        return 0;
 }
 
 /* Goes through all that was heard, and keeps what leads nowhere yet. */
