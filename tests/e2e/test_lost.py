@@ -339,7 +339,7 @@ def test_stopped_process(begin, script, options):  # noqa: F811
 def test_unreadable_child_is_named_in_the_end(python_3_3, script, tmp_path):  # noqa: F811
     file = tmp_path / "out.folded"
     old, work = python_3_3.interpreter.command[0], script(BUSY.format(name="work") + "work(1)")
-    done = podflame("record", "-o", file, "-s", "--", "sh", "-c", "%s -c 'import time; time.sleep(2)' & %s; wait" % (
+    done = podflame("record", "-o", file, "-s", "--", "sh", "-c", "%s -c 'import time; time.sleep(8)' & %s; wait" % (
         old, " ".join([*FAST, work])))
     assert done.returncode == 0, done.stderr
     assert samples_in(truth.parse_folded(file.read_text()), "work") > 10
