@@ -6,6 +6,7 @@ import os
 import pathlib
 import signal
 import sys
+import textwrap
 
 import pytest
 
@@ -99,6 +100,18 @@ def start(request):
                 target.wait_until(target.sleeps, "sleep")
             return target
         yield start
+
+
+@pytest.fixture
+def script(tmp_path):
+    """script(text): a Python program; returns its path."""
+    made = []
+
+    def script(text):
+        made.append(tmp_path / ("program%d.py" % len(made)))
+        made[-1].write_text(textwrap.dedent(text))
+        return str(made[-1])
+    return script
 
 
 @pytest.fixture

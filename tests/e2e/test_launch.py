@@ -10,7 +10,6 @@ import re
 import shutil
 import signal
 import subprocess
-import textwrap
 import time
 
 import pytest
@@ -34,18 +33,6 @@ def {name}(seconds):
         for _ in range(1000):
             pass
 """
-
-
-@pytest.fixture
-def script(tmp_path):
-    """script(text): a Python program; returns its path."""
-    made = []
-
-    def script(text):
-        made.append(tmp_path / ("program%d.py" % len(made)))
-        made[-1].write_text(textwrap.dedent(text))
-        return str(made[-1])
-    return script
 
 
 @pytest.fixture

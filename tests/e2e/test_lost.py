@@ -6,7 +6,6 @@ import os
 import pathlib
 import random
 import re
-import shutil
 import signal
 import subprocess
 import time
@@ -17,7 +16,7 @@ import truth
 from interpreters import BARE_BOOKWORM, SUPPORTED_ON_HOST
 from program import MARGIN_SECONDS, PODFLAME, Background, eventually, podflame
 from skips import must_skip
-from test_launch import BUSY, FAST, PYTHON, processes, samples_in, script  # noqa: F401: a fixture
+from test_launch import BUSY, FAST, PYTHON, processes, samples_in
 
 OTHER = SUPPORTED_ON_HOST[-1].command[0]
 # What the kernel's records of births take.
@@ -94,7 +93,7 @@ EXECS = {
 
 @pytest.mark.parametrize("way", EXECS)
 @pytest.mark.parametrize("options", [[], ["-s"]], ids=["alone", "subprocesses"])
-def test_exec(begin, recorded, script, way, options):  # noqa: F811
+def test_exec(begin, recorded, script, way, options):
     words = {"other": OTHER, "after": script(AFTER)}
     process = begin(*FAST, script(TOLD + EXECS[way] % words + "\n"))
     status, stacks, said = recorded(process, "-p", process.pid, *options)
@@ -112,13 +111,13 @@ def test_exec_in_a_container(start, options):
     assert min(both(truth.parse_folded(done.stdout))) > 100, done.stderr
 
 
-def test_exec_without_the_kernels_word(begin, recorded, script):  # noqa: F811
+def test_exec_without_the_kernels_word(begin, recorded, script):
     process = begin(*FAST, script(TOLD + EXECS["another-python"] % {"other": OTHER, "after": script(AFTER)}))
     status, stacks, said = recorded(process, "-p", process.pid, "-s", "--engine", "timer", wrap=WITHOUT_PERF)
     assert status == 0 and "2 processes" in said, said
 
 
-def test_top_goes_on_across_an_exec(begin, tmp_path, script):  # noqa: F811
+def test_top_goes_on_across_an_exec(begin, tmp_path, script):
     process = begin(*FAST, script(TOLD + "before(0.4); os.execv(%r, [%r, %r])" % (
         OTHER, OTHER, script(AFTER.replace("0.4", "60")))))
     with Background(tmp_path / "run", "top", "-p", process.pid, "-n", 0.3, "--plain") as top:
@@ -130,7 +129,7 @@ def test_top_goes_on_across_an_exec(begin, tmp_path, script):  # noqa: F811
         assert top.interrupt() == 0
 
 
-def test_another_program_is_told_of(begin, recorded, script):  # noqa: F811
+def test_another_program_is_told_of(begin, recorded, script):
     """It becomes something that is not Python: what was sampled is written, and that is said."""
     process = begin(*FAST, script(TOLD + "before(0.4); os.execv('/bin/sleep', ['sleep', '0.2'])"))
     status, stacks, said = recorded(process, "-p", process.pid)
@@ -146,7 +145,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_change_of_nature(begin, recorded, script, change):  # noqa: F811
+def test_change_of_nature(begin, recorded, script, change):
     process = begin(*FAST, script(TOLD + "before(0.2); %s; after(0.4)" % CHANGES[change]))
     status, stacks, said = recorded(process, "-p", process.pid)
     assert status == 0 and min(both(stacks)) > 50, said
@@ -166,7 +165,7 @@ time.sleep(100)
 
 
 @pytest.fixture
-def threads(begin, script):  # noqa: F811
+def threads(begin, script):
     """(pid, TID of a Python thread, TID of one that knows no Python)"""
     process = begin(*FAST, script(THREADS))
     folder = "/proc/%d/task" % process.pid
@@ -197,7 +196,7 @@ def test_a_process_and_its_threads_are_one(threads):
     assert podflame("dump", *words).stdout.count("Process ") == 1
 
 
-def test_a_thread_beside_another_process(threads, begin, script):  # noqa: F811
+def test_a_thread_beside_another_process(threads, begin, script):
     other = begin(*FAST, script("print('ready', flush=True)\n" + BUSY.format(name="other") + "other(100)"))
     done = podflame("record", "-p", other.pid, "-p", threads[1], "-d", 2, "-r", 1000)
     assert done.returncode == 0, done.stderr
@@ -215,21 +214,21 @@ WRAPPERS = {
 }
 
 
-def wrapper(begin, script, way):  # noqa: F811
+def wrapper(begin, script, way):
     words = {name: " ".join([*FAST, script(BUSY.format(name=name) + "%s(%g)" % (name, seconds))])
              for name, seconds in (("before", 3 if way != "later" else 0.4), ("after", 0.4))}
     return begin("sh", "-c", WRAPPERS[way] % words)
 
 
 @pytest.mark.parametrize("way", WRAPPERS)
-def test_children_of_a_wrapper(begin, recorded, script, way):  # noqa: F811
+def test_children_of_a_wrapper(begin, recorded, script, way):
     process = wrapper(begin, script, way)
     status, stacks, said = recorded(process, "-p", process.pid, "-s")
     assert status == 0 and min(both(stacks)) > 100, said
     assert "not profiled" not in said
 
 
-def test_wrapper_alone_is_refused_with_the_remedy(begin, script):  # noqa: F811
+def test_wrapper_alone_is_refused_with_the_remedy(begin, script):
     process = wrapper(begin, script, "now")
     for command in ("record", "top"):
         done = podflame(command, "-p", process.pid, "-d", 1)
@@ -237,7 +236,7 @@ def test_wrapper_alone_is_refused_with_the_remedy(begin, script):  # noqa: F811
         assert "not a CPython process" in done.stderr and "--subprocesses" in done.stderr
 
 
-def test_top_of_a_wrapper(begin, tmp_path, script):  # noqa: F811
+def test_top_of_a_wrapper(begin, tmp_path, script):
     process = wrapper(begin, script, "later")
     with Background(tmp_path / "run", "top", "-p", process.pid, "-s", "-n", 0.3, "--plain") as top:
         eventually(lambda: "FUNCTION" in top.stdout, 10, "it begins")
@@ -269,7 +268,7 @@ DAEMONS = {
 
 
 @pytest.mark.parametrize("way", DAEMONS)
-def test_daemon_stays_in_its_family(begin, recorded, script, way):  # noqa: F811
+def test_daemon_stays_in_its_family(begin, recorded, script, way):
     after = script(AFTER)
     words = {"fast": FAST, "after": after, "command": " ".join([*FAST, after])}
     process = begin(*FAST, script(TOLD + DAEMONS[way] % words))
@@ -280,7 +279,7 @@ def test_daemon_stays_in_its_family(begin, recorded, script, way):  # noqa: F811
     assert len(processes(stacks)) >= 2
 
 
-def test_daemon_whose_parent_was_seen(begin, recorded, script):  # noqa: F811
+def test_daemon_whose_parent_was_seen(begin, recorded, script):
     """Without the kernel's word of births, the session that it is in leads to who began it."""
     code = "if os.fork() == 0:\n    os.setsid(); time.sleep(2)\n    os.fork() and os._exit(0)\n    after(0.4)\n" \
            "    os._exit(0)\nos.wait(); before(0.4)"
@@ -289,7 +288,7 @@ def test_daemon_whose_parent_was_seen(begin, recorded, script):  # noqa: F811
     assert status == 0 and min(both(stacks)) > 20, said
 
 
-def test_strangers_stay_out(begin, recorded, script):  # noqa: F811
+def test_strangers_stay_out(begin, recorded, script):
     stranger = begin(*FAST, script("print('ready', flush=True)\n" + BUSY.format(name="stranger") + "stranger(100)"))
     process = begin(*FAST, script(TOLD + DAEMONS["double-fork"]))
     status, stacks, said = recorded(process, "-p", process.pid, "-s")
@@ -299,7 +298,7 @@ def test_strangers_stay_out(begin, recorded, script):  # noqa: F811
 # ---- who gives no profile is named -------------------------------------------------------------------
 
 
-def test_prefork_parent(begin, recorded, script):  # noqa: F811
+def test_prefork_parent(begin, recorded, script):
     """People name the parent, whose children do the work."""
     process = begin(*FAST, script(TOLD + "[os.fork() or (before(100), os._exit(0)) for _ in range(3)]; time.sleep(100)"))
     status, stacks, said = recorded(process, "-p", process.pid, seconds=4)
@@ -307,7 +306,7 @@ def test_prefork_parent(begin, recorded, script):  # noqa: F811
     process.kill()
 
 
-def test_one_of_two_that_cannot_be_had(begin, script, tmp_path):  # noqa: F811
+def test_one_of_two_that_cannot_be_had(begin, script, tmp_path):
     """The other is none the worse."""
     good = begin(*FAST, script("print('ready', flush=True)\n" + BUSY.format(name="work") + "work(100)"))
     bad = begin("sleep", 60, ready=None)
@@ -319,7 +318,7 @@ def test_one_of_two_that_cannot_be_had(begin, script, tmp_path):  # noqa: F811
     assert done.returncode == 1 and "Process %d:" % good.pid in done.stdout and str(bad.pid) in done.stderr
 
 
-def test_no_sample_is_a_failure_with_its_reason(begin, script):  # noqa: F811
+def test_no_sample_is_a_failure_with_its_reason(begin, script):
     process = begin(*FAST, script("print('ready', flush=True)\nimport time; time.sleep(100)"))
     time.sleep(0.5)
     done = podflame("record", "-p", process.pid, "-d", 0.5)
@@ -327,7 +326,7 @@ def test_no_sample_is_a_failure_with_its_reason(begin, script):  # noqa: F811
 
 
 @pytest.mark.parametrize("options", [[], ["-s"]], ids=["alone", "subprocesses"])
-def test_stopped_process(begin, script, options):  # noqa: F811
+def test_stopped_process(begin, script, options):
     process = begin(*FAST, script("print('ready', flush=True)\n" + BUSY.format(name="work") + "work(100)"))
     process.send_signal(signal.SIGSTOP)
     eventually(lambda: " T " in pathlib.Path("/proc/%d/stat" % process.pid).read_text(), 5, "it stops")
@@ -336,7 +335,7 @@ def test_stopped_process(begin, script, options):  # noqa: F811
     assert "stopped" in done.stderr
 
 
-def test_unreadable_child_is_named_in_the_end(python_3_3, script, tmp_path):  # noqa: F811
+def test_unreadable_child_is_named_in_the_end(python_3_3, script, tmp_path):
     file = tmp_path / "out.folded"
     old, work = python_3_3.interpreter.command[0], script(BUSY.format(name="work") + "work(1)")
     done = podflame("record", "-o", file, "-s", "--", "sh", "-c", "%s -c 'import time; time.sleep(8)' & %s; wait" % (
@@ -346,7 +345,7 @@ def test_unreadable_child_is_named_in_the_end(python_3_3, script, tmp_path):  # 
     assert re.search(r"process \d+ was not profiled: it is CPython 3\.3", done.stderr), done.stderr
 
 
-def test_ends_while_it_is_opened(script, tmp_path):  # noqa: F811
+def test_ends_while_it_is_opened(script, tmp_path):
     """Whatever the moment: a profile, or a sentence and status 1."""
     code = script("import time, sys\nend = time.time() + float(sys.argv[1])\nwhile time.time() < end: pass")
     seen = set()
@@ -362,7 +361,7 @@ def test_ends_while_it_is_opened(script, tmp_path):  # noqa: F811
 
 
 @pytest.mark.parametrize("command", ["record", "top"])
-def test_interpreter_that_is_not_up_yet(command, script, tmp_path):  # noqa: F811
+def test_interpreter_that_is_not_up_yet(command, script, tmp_path):
     """One that starts is waited for as long as it lives: here it is stopped in the midst of that, for two seconds."""
     code = script(BUSY.format(name="work") + "work(1)")
     process = subprocess.Popen([PYTHON, code], start_new_session=True)
