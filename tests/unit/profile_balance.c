@@ -83,3 +83,38 @@ Test(balance, sums_take_every_field)
         for (size_t i = 0; i < sizeof sum / sizeof(uint64_t); i++)
                 cr_assert_eq(((uint64_t *)&sum)[i], 2 * (i + 1));
 }
+
+static const char *told(struct profile_counters c, enum profile_mode mode)
+{
+        static char text[PROFILE_COVERAGE_SIZE];
+
+        profile_coverage_tell(&c, mode, text, sizeof text);
+        return text;
+}
+
+Test(balance, a_sentence_tells_the_greatest_losses_first)
+{
+        cr_expect_str_eq(told((struct profile_counters){ .accounted_ns = 603 * PERIOD, .sampled_ns = 369 * PERIOD,
+                                                         .unopened_ns = 14 * PERIOD, .gone_ns = 1000 }, PROFILE_MODE_CPU),
+                         "61.2 %: of 6.03 s of CPU time, samples stand for 3.69 s; not seen by any tick 2.20 s, "
+                         "before it was opened 0.14 s");
+        cr_expect_str_eq(told((struct profile_counters){ .accounted_ns = SECOND, .sampled_ns = SECOND }, PROFILE_MODE_WALL),
+                         "100.0 %: of 1.00 s of the threads' time, samples stand for 1.00 s");
+        cr_expect_str_eq(told((struct profile_counters){ .accounted_ns = 4 * SECOND, .sampled_ns = SECOND,
+                                                         .left_out_ns = 3 * SECOND }, PROFILE_MODE_CPU),
+                         "100.0 %: of 4.00 s of CPU time, samples stand for 1.00 s, 3.00 s of threads without "
+                         "Python are left out");
+        cr_expect_str_eq(told((struct profile_counters){ .sampled_ns = SECOND }, PROFILE_MODE_CPU), "");
+}
+
+Test(balance, a_sentence_fits_into_what_there_is)
+{
+        struct profile_counters c = { .accounted_ns = UINT64_MAX, .sampled_ns = 1, .left_out_ns = SECOND,
+                                      .unopened_ns = UINT64_MAX, .torn_ns = UINT64_MAX, .late_ns = UINT64_MAX,
+                                      .gone_ns = UINT64_MAX, .failed_ns = UINT64_MAX };
+        char text[32];
+
+        cr_expect_lt(strlen(told(c, PROFILE_MODE_WALL)), PROFILE_COVERAGE_SIZE - 1, "all of it");
+        profile_coverage_tell(&c, PROFILE_MODE_CPU, text, sizeof text);
+        cr_expect_lt(strlen(text), sizeof text);
+}
