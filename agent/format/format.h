@@ -38,6 +38,14 @@ const struct format *format_by_path(const char *path);
  */
 int format_write_tree(const struct profile_set *set, FILE *out);
 
+/*
+ * The coverage as an object of json-c, for who takes part in its JSON: {"share": 0.6, "low": true, "sentence",
+ * "accounted", "sampled", "native", "left_out", "losses": [{"name", "reason", "seconds"}, …]}, times in seconds, losses
+ * from the greatest down. For counters whose time was accounted only. The caller owns it; NULL: out of memory.
+ */
+struct json_object;
+struct json_object *format_coverage(const struct profile_counters *counters, enum profile_mode mode, uint64_t period_ns);
+
 /* An OTLP ExportProfilesServiceRequest as JSON, uncompressed. */
 int format_write_otlp(const struct profile_set *set, FILE *out);
 

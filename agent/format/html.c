@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <json-c/json.h>
 #include <string.h>
 
 #define PLACEHOLDER "@PODFLAME_PROFILE@"
@@ -53,7 +54,21 @@ static void write_settings(const struct profile_settings *settings, FILE *out)
                 settings->period_ns, settings->start_ns / NS_PER_MS, settings->duration_ns / NS_PER_MS);
 }
 
-static void write_meta(const struct profile_set *set, FILE *out)
+int html_write_coverage(const struct profile_counters *counters, const struct profile_settings *settings, FILE *out)
+{
+        if (profile_coverage(counters) < 0)
+                return 0;
+
+        struct json_object *coverage = format_coverage(counters, settings->mode, settings->period_ns);
+        const char *text = coverage ? json_object_to_json_string_ext(coverage, JSON_C_TO_STRING_PLAIN) : NULL;
+
+        if (text)
+                fprintf(out, ",\"coverage\":%s", text);
+        json_object_put(coverage);
+        return text ? 0 : -ENOMEM;
+}
+
+static int write_meta(const struct profile_set *set, FILE *out)
 {
         struct summary summary;
 
@@ -67,13 +82,16 @@ static void write_meta(const struct profile_set *set, FILE *out)
                 if (summary_counter_is_told(&summary.counters, i))
                         fprintf(out, "%s\"%s\":%" PRIu64, i > 0 ? "," : "", summary_counters[i].name,
                                 summary_counter_get(&summary.counters, i));
-        fputs("},\"resources\":[", out);
+        putc('}', out);
+        int r = html_write_coverage(&summary.counters, &summary.settings, out);
+        fputs(",\"resources\":[", out);
         for (size_t i = 0; i < set->n; i++) {
                 if (i > 0)
                         putc(',', out);
                 write_resource(set->items[i], out);
         }
         fputs("]}", out);
+        return r;
 }
 
 int html_write_page(int (*write)(const void *what, FILE *out), const void *what, FILE *out)
@@ -97,9 +115,10 @@ static int write_profile(const void *what, FILE *out)
         const struct profile_set *set = what;
 
         fputs("{\"meta\":", out);
-        write_meta(set, out);
+        int r = write_meta(set, out);
         fputs(",\"tree\":", out);
-        int r = format_write_tree(set, out);
+        if (r == 0)
+                r = format_write_tree(set, out);
         putc('}', out);
         return r;
 }

@@ -10,6 +10,7 @@
 #define OTLP_PREFIX "podflame."
 #define OTLP_MODE   OTLP_PREFIX "mode"
 #define OTLP_ENGINE OTLP_PREFIX "engine"
+#define OTLP_COVERAGE OTLP_PREFIX "coverage" /* for who looks; it follows from the counters, where time was accounted */
 
 /* Attributes of a sample. */
 #define OTLP_THREAD_NAME  "thread.name"

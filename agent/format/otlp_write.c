@@ -40,13 +40,20 @@ static void put_strindex(struct writer *w, struct json_object *object, const cha
 enum value_kind {
         VALUE_TEXT,
         VALUE_INT,
+        VALUE_REAL,
 };
 
 static void put_value(struct writer *w, struct json_object *object, enum value_kind kind, const char *value)
 {
-        static const char *const keys[] = { [VALUE_TEXT] = "stringValue", [VALUE_INT] = "intValue" };
+        static const char *const keys[] = { [VALUE_TEXT] = "stringValue", [VALUE_INT] = "intValue",
+                                            [VALUE_REAL] = "doubleValue" };
+        struct json_object *out = maker_put_object(&w->json, object, "value");
 
-        maker_put_text(&w->json, maker_put_object(&w->json, object, "value"), keys[kind], value);
+        /* proto3's JSON has integers of 64 bits as strings, but real numbers as numbers. */
+        if (kind == VALUE_REAL)
+                maker_put(&w->json, out, keys[kind], json_object_new_double_s(strtod(value, NULL), value));
+        else
+                maker_put_text(&w->json, out, keys[kind], value);
 }
 
 /* Appends the index of an attribute in the table to @indices. */
@@ -123,6 +130,16 @@ static void put_samples(struct writer *w, struct json_object *profile, size_t it
         }
 }
 
+static void add_coverage(struct writer *w, struct json_object *indices, double coverage)
+{
+        char digits[32];
+
+        if (coverage < 0)
+                return;
+        snprintf(digits, sizeof(digits), "%.4f", coverage);
+        add_attribute(w, indices, OTLP_COVERAGE, VALUE_REAL, digits);
+}
+
 static void put_profile_attributes(struct writer *w, struct json_object *out, const struct profile *p)
 {
         const struct profile_settings *settings = profile_settings(p);
@@ -139,6 +156,7 @@ static void put_profile_attributes(struct writer *w, struct json_object *out, co
                 snprintf(key, sizeof(key), OTLP_PREFIX "%s", summary_counters[i].name);
                 add_number(w, indices, key, summary_counter_get(profile_counters_of(p), i));
         }
+        add_coverage(w, indices, profile_coverage(profile_counters_of(p)));
 }
 
 static void put_profile(struct writer *w, struct json_object *profiles, size_t item)

@@ -252,6 +252,10 @@ static void comment_on_counters(struct writer *w)
                 snprintf(number, sizeof(number), "%" PRIu64, summary_counter_get(&w->summary.counters, i));
                 add_comment(w, summary_counters[i].name, number);
         }
+        if (profile_coverage(&w->summary.counters) < 0)
+                return;
+        snprintf(number, sizeof(number), "%.4f", profile_coverage(&w->summary.counters));
+        add_comment(w, "coverage", number);
 }
 
 static int add_comments(struct writer *w)

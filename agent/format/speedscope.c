@@ -6,6 +6,7 @@
  */
 #include "escape.h"
 #include "formats.h"
+#include "summary.h"
 #include "walk.h"
 
 #include <errno.h>
@@ -106,13 +107,26 @@ static void forget(struct speedscope *s)
         }
 }
 
-static int finish(FILE *out, const char *frames, const char *samples, const char *weights, uint64_t total)
+/* The profile's name is the one place that speedscope shows. */
+static void name_profile(const struct profile_set *set, char *ret, size_t size)
+{
+        struct summary summary;
+
+        summary_of(set, &summary);
+        double coverage = profile_coverage(&summary.counters);
+        if (coverage < 0)
+                snprintf(ret, size, "podflame");
+        else
+                snprintf(ret, size, "podflame, coverage %.1f %%", 100 * coverage);
+}
+
+static int finish(FILE *out, const struct speedscope *s, const char *name, char *const texts[3])
 {
         fprintf(out,
                 "{\"$schema\":\"https://www.speedscope.app/file-format-schema.json\",\"exporter\":\"podflame %s\","
-                "\"shared\":{\"frames\":[%s]},\"profiles\":[{\"type\":\"sampled\",\"name\":\"podflame\",\"unit\":\"none\","
+                "\"shared\":{\"frames\":[%s]},\"profiles\":[{\"type\":\"sampled\",\"name\":\"%s\",\"unit\":\"none\","
                 "\"startValue\":0,\"endValue\":%" PRIu64 ",\"samples\":[%s],\"weights\":[%s]}]}\n",
-                PODFLAME_VERSION, frames, total, samples, weights);
+                PODFLAME_VERSION, texts[0], name, s->total, texts[1], texts[2]);
         return escape_finish(out);
 }
 
@@ -123,7 +137,7 @@ static int close_stream(FILE *stream, int r)
 
 static int speedscope_write(const struct profile_set *set, FILE *out)
 {
-        char *texts[3] = { NULL };
+        char *texts[3] = { NULL }, name[64];
         size_t lens[3];
         struct speedscope s = {
                 .frames = open_memstream(&texts[0], &lens[0]),
@@ -135,8 +149,9 @@ static int speedscope_write(const struct profile_set *set, FILE *out)
         r = close_stream(s.frames, r);
         r = close_stream(s.samples, r);
         r = close_stream(s.weights, r);
+        name_profile(set, name, sizeof name);
         if (r == 0)
-                r = finish(out, texts[0], texts[1], texts[2], s.total);
+                r = finish(out, &s, name, texts);
         for (size_t i = 0; i < 3; i++)
                 free(texts[i]);
         forget(&s);

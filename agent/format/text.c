@@ -90,6 +90,17 @@ static void write_counters(const struct summary *summary, FILE *out)
         putc('\n', out);
 }
 
+static void write_coverage(const struct summary *summary, FILE *out)
+{
+        char sentence[PROFILE_COVERAGE_SIZE];
+
+        profile_coverage_tell(&summary->counters, summary->settings.mode, sentence, sizeof(sentence));
+        if (!*sentence)
+                return;
+        write_label("Coverage", out);
+        fprintf(out, "%s\n", sentence);
+}
+
 static void write_row(const struct profile_top *top, uint64_t samples, FILE *out)
 {
         fprintf(out, "%8" PRIu64 " %5.1f%% %8" PRIu64 " %5.1f%%  ", top->self, percent(top->self, samples), top->total,
@@ -130,6 +141,7 @@ static int text_write(const struct profile_set *set, FILE *out)
                 write_resource(set, out);
                 write_settings(&summary.settings, out);
                 write_counters(&summary, out);
+                write_coverage(&summary, out);
                 r = write_top(all, out);
         }
         profile_free(all);

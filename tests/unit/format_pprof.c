@@ -134,6 +134,21 @@ Test(pprof, comments)
         profile_set_deinit(&set);
 }
 
+Test(pprof, comments_tell_the_books)
+{
+        struct profile *service = helper_service();
+
+        profile_counters(service)->accounted_ns = 200000000;
+        profile_counters(service)->sampled_ns = 100000000;
+        struct profile_set set = helper_set(service);
+        Pprof__Profile *p = decoded(&set);
+
+        cr_expect(has_comment(p, "accounted_ns: 200000000"));
+        cr_expect(has_comment(p, "coverage: 0.5000"));
+        pprof__profile__free_unpacked(p, NULL);
+        profile_set_deinit(&set);
+}
+
 /* "key=text" or "key=number" of all labels. */
 static void expect_labels(const Pprof__Profile *p, size_t sample, const char *expected)
 {
