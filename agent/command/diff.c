@@ -35,7 +35,9 @@ static int compare(const char *const *files, const struct reports *reports)
         struct side sides[PROFILE_SIDES] = { { .run_of = NULL } };
         struct profile_circumstance circumstances[PROFILE_CIRCUMSTANCES];
         struct profile_comparison *comparison = NULL;
-        char reason[LOAD_REASON_SIZE];
+        char reason[LOAD_REASON_SIZE], low[PROFILE_SIDES][LOAD_REASON_SIZE];
+        const char *notes[PROFILE_SIDES];
+        size_t notes_n = 0;
         int e = -1;
 
         for (int side = 0; e < 0 && side < PROFILE_SIDES; side++)
@@ -46,6 +48,9 @@ static int compare(const char *const *files, const struct reports *reports)
                 int r = profile_compare(runs, &criteria, &comparison);
 
                 profile_circumstances(runs, circumstances);
+                for (int side = 0; side < PROFILE_SIDES; side++)
+                        if (side_coverage_is_low(&sides[side], files[side], low[side]))
+                                notes[notes_n++] = low[side];
                 e = r < 0 ? say_error("%s and %s: %s", files[0], files[1], strerror(-r)) : -1;
         }
         if (e < 0)
@@ -54,6 +59,9 @@ static int compare(const char *const *files, const struct reports *reports)
                         .circumstances = circumstances,
                         .comparison = comparison,
                         .counters = { sides[PROFILE_BASE].counters, sides[PROFILE_NEW].counters },
+                        .settings = { side_settings(&sides[PROFILE_BASE]), side_settings(&sides[PROFILE_NEW]) },
+                        .notes = notes,
+                        .notes_n = notes_n,
                 });
         profile_comparison_free(comparison);
         for (int side = 0; side < PROFILE_SIDES; side++)

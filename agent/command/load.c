@@ -110,6 +110,29 @@ int side_load(struct side *side, const char *const *files, size_t n, char reason
         return 0;
 }
 
+struct profile_settings side_settings(const struct side *side)
+{
+        return side->runs.n > 0 ? *profile_settings(side->runs.items[0]) : (struct profile_settings){ 0 };
+}
+
+bool side_coverage_is_low(const struct side *side, const char *name, char reason[static LOAD_REASON_SIZE])
+{
+        char sentence[PROFILE_COVERAGE_SIZE];
+
+        for (size_t i = 0; i < side->runs.n; i++) {
+                const struct profile_counters *counters = profile_counters_of(side->runs.items[i]);
+                const struct profile_settings *settings = profile_settings(side->runs.items[i]);
+
+                if (!profile_coverage_is_low(counters, settings->period_ns))
+                        continue;
+                profile_coverage_tell(counters, settings->mode, sentence, sizeof sentence);
+                snprintf(reason, LOAD_REASON_SIZE, "%.100s: run %zu of %zu: coverage %.330s", name, i + 1, side->runs.n,
+                         sentence);
+                return true;
+        }
+        return false;
+}
+
 void side_deinit(struct side *side)
 {
         profile_set_deinit(&side->profiles);

@@ -23,6 +23,16 @@ struct side {
  * wrong with it.
  */
 int side_load(struct side *side, const char *const *files, size_t n, char reason[static LOAD_REASON_SIZE]);
+
+/* Of the first run; all of it 0 if there is none. */
+struct profile_settings side_settings(const struct side *side);
+
+/*
+ * Why @side's coverage is too low to be believed: "new.json: run 2 of 5: coverage 61.2 %: of …", of its first such run.
+ * False if there is no such run.
+ */
+bool side_coverage_is_low(const struct side *side, const char *name, char reason[static LOAD_REASON_SIZE]);
+
 void side_deinit(struct side *side); /* accepts {0} */
 
 #endif

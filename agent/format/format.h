@@ -92,6 +92,7 @@ struct format_comparison {
         const char *invalid;                              /* why not; NULL: they can be */
         const struct profile_cost *cost;                  /* NULL: not asked for */
         struct profile_counters counters[PROFILE_SIDES];
+        struct profile_settings settings[PROFILE_SIDES];  /* of the first run */
         const char *const *notes;                         /* sentences */
         size_t notes_n;
 };

@@ -10,14 +10,17 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-static void write_side(const struct format_comparison *c, enum profile_side side, FILE *out)
+static int write_side(const struct format_comparison *c, enum profile_side side, FILE *out)
 {
         putc('{', out);
         html_write_member("name", c->names[side], out);
         if (c->comparison)
                 fprintf(out, ",\"samples\":%" PRIu64 ",\"runs\":%zu", c->comparison->samples[side],
                         c->comparison->runs[side]);
-        fprintf(out, ",\"lost\":%.6f}", report_lost(&c->counters[side]));
+        fprintf(out, ",\"lost\":%.6f", report_lost(&c->counters[side]));
+        int r = html_write_coverage(&c->counters[side], &c->settings[side], out);
+        putc('}', out);
+        return r;
 }
 
 static int write_verdict(const struct format_comparison *c, FILE *out)
@@ -37,16 +40,16 @@ static int write_verdict(const struct format_comparison *c, FILE *out)
 static int write_compared(const void *what, FILE *out)
 {
         const struct format_comparison *c = what;
-        int r = 0;
 
         fputs("{\"meta\":{", out);
         html_write_member("version", PODFLAME_VERSION, out);
         fputs(",\"sides\":[", out);
-        write_side(c, PROFILE_BASE, out);
+        int r = write_side(c, PROFILE_BASE, out);
         putc(',', out);
-        write_side(c, PROFILE_NEW, out);
+        if (r == 0)
+                r = write_side(c, PROFILE_NEW, out);
         putc(']', out);
-        if (c->judgement || c->invalid)
+        if (r == 0 && (c->judgement || c->invalid))
                 r = write_verdict(c, out);
         fputs("},\"tree\":", out);
         if (r == 0 && c->comparison)

@@ -47,6 +47,9 @@ static void put_side(struct maker *m, struct json_object *root, const struct for
 
         maker_put_text(m, object, "name", c->names[side]);
         put_number(m, object, "lost", report_lost(&c->counters[side]));
+        if (profile_coverage(&c->counters[side]) >= 0)
+                maker_put(m, object, "coverage", format_coverage(&c->counters[side], c->settings[side].mode,
+                                                                 c->settings[side].period_ns));
         if (!c->comparison)
                 return;
         put_count(m, object, "runs", c->comparison->runs[side]);

@@ -119,6 +119,14 @@ static void write_remarks(const struct format_comparison *c, FILE *out)
         }
 }
 
+static void write_coverage(const struct format_comparison *c, FILE *out)
+{
+        double base = profile_coverage(&c->counters[PROFILE_BASE]), new = profile_coverage(&c->counters[PROFILE_NEW]);
+
+        if (base >= 0 && new >= 0)
+                fprintf(out, "\nCoverage: %.1f %% of the base, %.1f %% of the new side.\n", 100 * base, 100 * new);
+}
+
 static int write_details(const struct format_comparison *c, FILE *out)
 {
         const struct profile_comparison *comparison = c->comparison;
@@ -127,6 +135,7 @@ static int write_details(const struct format_comparison *c, FILE *out)
         fprintf(out, "\n<details><summary>%" PRIu64 " samples of %zu runs against %" PRIu64 " of %zu</summary>\n",
                 comparison->samples[PROFILE_NEW], comparison->runs[PROFILE_NEW], comparison->samples[PROFILE_BASE],
                 comparison->runs[PROFILE_BASE]);
+        write_coverage(c, out);
         for (int measure = PROFILE_MEASURES; r == 0 && measure-- > 0;)
                 r = write_table(c, (enum profile_measure)measure, out);
         fputs("\n</details>\n", out);

@@ -49,12 +49,16 @@ static int write_verdict(const struct format_comparison *c, FILE *out)
 static void write_side(const struct format_comparison *c, enum profile_side side, FILE *out)
 {
         const struct profile_comparison *comparison = c->comparison;
+        double coverage = profile_coverage(&c->counters[side]);
 
         fprintf(out, "%-6s ", side == PROFILE_BASE ? "Base" : "New");
         escape_text(c->names[side], out);
-        fprintf(out, ": %zu run%s, %" PRIu64 " active samples, %.2f %% of the ticks lost\n", comparison->runs[side],
+        fprintf(out, ": %zu run%s, %" PRIu64 " active samples, %.2f %% of the ticks lost", comparison->runs[side],
                 comparison->runs[side] == 1 ? "" : "s", comparison->samples[side],
                 100 * report_lost(&c->counters[side]));
+        if (coverage >= 0)
+                fprintf(out, ", coverage %.1f %%", 100 * coverage);
+        putc('\n', out);
 }
 
 static void write_circumstances(const struct format_comparison *c, FILE *out)

@@ -7,9 +7,17 @@ DEFAULTS = {"process.runtime.version": "3.11.2", "host.arch": "amd64", "podflame
 PERIOD_NS = 1000000
 
 
-def run(stacks, number=0, mode="cpu", **attributes):
-    """One run. @stacks: {("main", "f"): count}, root first; a function is "name" or "file.py:name"."""
-    return {"stacks": stacks, "mode": mode, "attributes": {**DEFAULTS, "podflame.run": number, **attributes}}
+def run(stacks, number=0, mode="cpu", counters=None, **attributes):
+    """One run. @stacks: {("main", "f"): count}, root first; a function is "name" or "file.py:name".
+    @counters: of the profile, by name, such as {"accounted_ns": 5}."""
+    return {"stacks": stacks, "mode": mode, "counters": counters or {},
+            "attributes": {**DEFAULTS, "podflame.run": number, **attributes}}
+
+
+def books(seconds, seen, **losses):
+    """The counters of a run of @seconds of which samples stand for the share @seen; @losses in seconds, by name."""
+    times = {"accounted": seconds, "sampled": seconds * seen, **losses}
+    return {name + "_ns": round(1e9 * time) for name, time in times.items()}
 
 
 class Tables:
@@ -46,11 +54,14 @@ def attribute(key, value):
 
 
 def profile(tables, one, attributes):
+    first = len(attributes)
     attributes.append({"keyStrindex": tables.string("podflame.mode"), "value": {"stringValue": one["mode"]}})
+    for name, value in one["counters"].items():
+        attributes.append({"keyStrindex": tables.string("podflame." + name), "value": {"intValue": str(value)}})
     samples = [{"stackIndex": tables.stack(frames), "values": [str(count)]}
                for frames, count in one["stacks"].items() if count]
     body = {"sampleType": {"typeStrindex": tables.string("samples"), "unitStrindex": tables.string("count")},
-            "period": str(PERIOD_NS), "attributeIndices": [len(attributes) - 1], "samples": samples}
+            "period": str(PERIOD_NS), "attributeIndices": list(range(first, len(attributes))), "samples": samples}
     return {"resource": {"attributes": [attribute(k, v) for k, v in one["attributes"].items() if v is not None]},
             "scopeProfiles": [{"profiles": [body]}]}
 

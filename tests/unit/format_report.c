@@ -167,3 +167,22 @@ Test(format_report, a_pass_and_what_cannot_be_compared)
         }
         judged_deinit(&j);
 }
+
+/* Half of the new side's time was met; the base's was not accounted. */
+Test(format_report, coverage_is_told_of_the_side_that_knows_it)
+{
+        struct judged j;
+
+        judge(&j, 0);
+        j.report.counters[PROFILE_NEW] = (struct profile_counters){ .accounted_ns = 2000000000, .sampled_ns = 1000000000 };
+        char *text = written("text", &j.report), *json = written("json", &j.report), *html = written("html", &j.report);
+
+        cr_expect_not_null(strstr(text, "Base   base: 5 runs, 25000 active samples, 0.00 % of the ticks lost\n"), "%s", text);
+        cr_expect_not_null(strstr(text, "of the ticks lost, coverage 50.0 %\n"), "%s", text);
+        cr_expect_not_null(strstr(json, "\"share\":0.5,"), "%s", json);
+        cr_expect_not_null(strstr(html, ",\"coverage\":{\"share\":0.5,\"low\":true,"));
+        free(text);
+        free(json);
+        free(html);
+        judged_deinit(&j);
+}

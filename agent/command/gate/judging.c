@@ -141,6 +141,18 @@ static int check_circumstances(struct judging *j, const struct judging_options *
         return r;
 }
 
+/* A function that no sample could meet cannot be seen to grow either. Other tools' profiles tell no time. */
+static int check_coverage(struct judging *j, const struct judging_options *options)
+{
+        char reason[LOAD_REASON_SIZE];
+
+        (void)options;
+        for (int side = 0; side < PROFILE_SIDES; side++)
+                if (side_coverage_is_low(&j->sides[side], j->names[side], reason))
+                        return invalid(j, "%s", reason);
+        return 0;
+}
+
 /* ---- the verdict ---------------------------------------------------------------------- */
 
 static int compare(struct judging *j, const struct judging_options *options)
@@ -217,7 +229,7 @@ static int judge(struct judging *j, const struct judging_options *options)
 }
 
 static int (*const steps[])(struct judging *j, const struct judging_options *options) = {
-        load_sides, check_runs, check_circumstances, compare, apply_allowances, judge,
+        load_sides, check_runs, check_circumstances, check_coverage, compare, apply_allowances, judge,
 };
 
 void judging_run(const struct judging_options *options, struct judging *ret)
@@ -241,6 +253,7 @@ void judging_report(const struct judging *j, struct format_comparison *ret)
                 .invalid = valid ? NULL : j->reason,
                 .cost = j->have_cost ? &j->cost : NULL,
                 .counters = { j->sides[PROFILE_BASE].counters, j->sides[PROFILE_NEW].counters },
+                .settings = { side_settings(&j->sides[PROFILE_BASE]), side_settings(&j->sides[PROFILE_NEW]) },
                 .notes = (const char *const *)j->notes,
                 .notes_n = j->notes_n,
         };

@@ -5,6 +5,7 @@
 // report_html.c for what it holds of two profiles.
 
 import { colour } from "./colours.js";
+import { coverageFact, coverageWarning } from "./coverage.js";
 import { prepare, swatch } from "./difference.js";
 import { element } from "./dom.js";
 import { flame } from "./flame.js";
@@ -73,8 +74,20 @@ function facts(meta) {
     ["Measured", modes[meta.mode] || meta.mode],
     ["Ticks", meta.engine],
     ["Lost", meta.counters.ticks && percent(sum, meta.counters.ticks), detail],
+    coverageFact(meta.coverage),
     ["Started", started],
   ].filter(([, value]) => value);
+}
+
+// Of both sides, as far as they are known.
+function comparedCoverage(sides) {
+  const known = sides.map(({ coverage }) => coverageFact(coverage));
+  return [
+    "Coverage",
+    known.some(([, value]) => value) && known.map(([, value]) => value || "unknown").join(" → "),
+    known.map(([, , detail], i) => detail && `${sides[i].name}:\n${detail}`).filter(Boolean).join("\n"),
+    known.some(([, , , low]) => low),
+  ];
 }
 
 // What was judged, or only compared.
@@ -85,20 +98,26 @@ function comparedFacts({ sides, verdict }) {
     ["Verdict", verdict],
     ["Samples", sides[0].runs && both(of)],
     ["Lost", both(({ lost }) => percent(lost, 1))],
+    comparedCoverage(sides),
   ].filter(([, value]) => value);
 }
 
-function showHeader(parent, heading, text, facts) {
-  const list = facts.map(([label, value, detail]) =>
-    element("div", { title: detail }, element("dt", {}, label), element("dd", {}, value)),
+function showHeader(parent, heading, text, facts, warnings) {
+  const list = facts.map(([label, value, detail, low]) =>
+    element("div", { title: detail }, element("dt", {}, label), element("dd", { class: low && "low" }, value)),
   );
   parent.append(
     element("div", { class: "brand" }, "podflame"),
     element("h1", {}, heading),
     element("p", { class: "about" }, text),
     element("dl", { class: "facts" }, ...list),
+    ...warnings.filter(Boolean).map((warning) => element("p", { class: "about low" }, warning)),
   );
   document.title = `${heading} · podflame`;
+}
+
+function warnings(sides) {
+  return sides.map(({ coverage, name }) => coverage?.low && `${name}: ${coverageWarning(coverage)}`);
 }
 
 function key(text, paint) {
@@ -126,10 +145,10 @@ function showFooter(parent, meta) {
 const { meta, tree } = JSON.parse(document.getElementById("profile").textContent);
 const header = document.getElementById("header");
 if (meta.sides) {
-  showHeader(header, meta.sides.map(({ name }) => name).join(" → "), meta.sentence, comparedFacts(meta));
+  showHeader(header, meta.sides.map(({ name }) => name).join(" → "), meta.sentence, comparedFacts(meta), warnings(meta.sides));
   prepare(tree, meta.sides);
 } else {
-  showHeader(header, title(meta.resources), about(meta.resources), facts(meta));
+  showHeader(header, title(meta.resources), about(meta.resources), facts(meta), [coverageWarning(meta.coverage)]);
 }
 const main = document.getElementById("flame");
 if (meta.samples === 0) main.append(element("p", { class: "empty" }, whyEmpty(meta)));
