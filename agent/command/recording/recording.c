@@ -147,15 +147,13 @@ static bool has_samples(const struct recording *r)
         if (sum.ticks > 0)
                 say_error("no samples: of %" PRIu64 " none could be read (torn %" PRIu64 ", lost %" PRIu64 ")", sum.ticks,
                           sum.torn, sum.gone + sum.failed);
-        else if (used_ms > 0)
+        else if (used_ms > 0 && sum.accounted_ns == 0)
                 say_error("no samples, although %.2f s of CPU time were used: none was taken by chance; record for longer, "
                           "or at a higher --rate", (double)used_ms / 1000);
         else if (follow_stopped(r->follow) != 0)
                 say_error("no samples: process %d is stopped; SIGCONT lets it go on", follow_stopped(r->follow));
         else
-                say_error("no samples: nothing ran%s", r->config.sampling.mode == PROFILE_MODE_CPU
-                                                               ? ", and mode cpu counts no sleeping threads; --idle does"
-                                                               : "");
+                coverage_say_no_samples(&r->done);
         return false;
 }
 

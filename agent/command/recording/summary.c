@@ -2,6 +2,8 @@
 /* Counters of a recording, in a sentence. */
 #include "summary.h"
 
+#include "coverage.h"
+
 #include "agent/command/say.h"
 
 #include <inttypes.h>
@@ -42,6 +44,8 @@ void summary_say(const struct profile_set *set, unsigned runs, const char *engin
         say("%" PRIu64 " sample%s of %zu process%s in %s%.1f s%s%s%s%s", sum.ok, sum.ok == 1 ? "" : "s", set->n,
             set->n == 1 ? "" : "es", runs_text, (double)longest / 1e9, engine ? " (" : "", engine ? engine : "",
             engine ? ")" : "", counters);
+        if (sum.ok > 0)
+                coverage_say(set, engine != NULL);
 }
 
 void summary_say_engine(const struct sampler *sampler)
