@@ -111,6 +111,7 @@ static int count(struct top *t, const struct profile *profile)
                         t->view.running_ns += sample->nanoseconds;
         }
         profile_counters_add(&t->view.counters, profile_counters_of(profile));
+        t->view.period_ns = profile_settings(profile)->period_ns;
         return board_add(t->board, profile);
 }
 

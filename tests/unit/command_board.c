@@ -131,6 +131,26 @@ Test(command_board, a_view_is_a_line_for_each_function)
         board_free(b);
 }
 
+/* The second line of the head, of a process of which so many of 100 periods were seen. */
+static void expect_coverage(uint64_t accounted, uint64_t seen, const char *line)
+{
+        struct board *b = board_new();
+        struct view view = { .subject = "x", .engine = "timer", .board = b, .processes = 1, .period_ns = 10000000,
+                             .counters = { .ok = seen, .accounted_ns = 10000000 * accounted, .sampled_ns = 10000000 * seen } };
+        char *text = view_text(&view, 0);
+
+        cr_expect_not_null(strstr(text, line), "%s", text);
+        free(text);
+        board_free(b);
+}
+
+Test(command_board, the_head_tells_the_coverage_where_time_is_accounted)
+{
+        expect_coverage(100, 99, "1 process, 99 samples (timer), coverage 99.0 %; torn 0,");
+        expect_coverage(100, 40, "1 process, 40 samples (timer), coverage 40.0 % (not seen by any tick 0.60 s); torn 0,");
+        expect_coverage(0, 40, "1 process, 40 samples (timer); torn 0,");
+}
+
 Test(command_board, names_cannot_steer_a_terminal)
 {
         struct board *b = board_new();

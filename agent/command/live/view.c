@@ -19,14 +19,29 @@ static double percent(uint64_t part, uint64_t whole)
         return whole ? 100.0 * (double)part / (double)whole : 0;
 }
 
+/* A low one with where most of the rest went. */
+static void write_coverage(const struct view *v, FILE *out)
+{
+        struct profile_loss losses[PROFILE_LOSSES];
+        double coverage = profile_coverage(&v->counters);
+
+        if (coverage < 0)
+                return;
+        fprintf(out, ", coverage %.1f %%", 100 * coverage);
+        if (profile_coverage_is_low(&v->counters, v->period_ns) && profile_losses_by_size(&v->counters, losses) > 0)
+                fprintf(out, " (%s %.2f s)", losses[0].reason, (double)losses[0].ns / NS_PER_S);
+}
+
 static void write_head(const struct view *v, FILE *out)
 {
         const struct profile_counters *c = &v->counters;
 
         fprintf(out, "%.0f %% running, %.0f s%s, %s\n", percent(v->running_ns, v->interval_ns),
                 (double)v->elapsed_ns / NS_PER_S, v->held ? ", held" : "", v->subject);
-        fprintf(out, "%zu process%s, %" PRIu64 " samples (%s); torn %" PRIu64 ", late %" PRIu64 ", lost %" PRIu64 "\n",
-                v->processes, v->processes == 1 ? "" : "es", c->ok, v->engine, c->torn, c->late, c->gone + c->failed);
+        fprintf(out, "%zu process%s, %" PRIu64 " samples (%s)", v->processes, v->processes == 1 ? "" : "es", c->ok,
+                v->engine);
+        write_coverage(v, out);
+        fprintf(out, "; torn %" PRIu64 ", late %" PRIu64 ", lost %" PRIu64 "\n", c->torn, c->late, c->gone + c->failed);
         for (size_t i = 0; i < BOARD_ORDERS; i++)
                 fprintf(out, "%*s%s", i < BOARD_SELF_TIME ? 8 : 10, columns[i], i == v->order ? "*" : " ");
         fputs(" FUNCTION\n", out);

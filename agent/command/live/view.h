@@ -21,6 +21,7 @@ struct view {
         uint64_t elapsed_ns;
         uint64_t running_ns;  /* of the last interval: what threads ran, all taken together */
         struct profile_counters counters; /* since the beginning */
+        uint64_t period_ns;               /* of the samples */
         bool held; /* it stands still at the user's wish */
 };
 
