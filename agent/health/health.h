@@ -78,6 +78,8 @@ struct health_targets {
 /* What only the agent's own thread knows. */
 struct health_facts {
         struct profile_counters samples; /* of all windows so far */
+        struct profile_counters window;  /* the books of the last one: accounted_ns, sampled_ns, left_out_ns */
+        uint64_t unseen_ns; /* the most that profile_losses() has told of @samples: chance makes it fall at times */
         uint64_t lost;                   /* ticks that the kernel had no room for */
         const struct health_targets *targets; /* copied */
         size_t n_targets;

@@ -123,6 +123,38 @@ static void put_fact(FILE *out, const struct family *family, const struct view *
         put_plain(out, family, whole(view->facts, family->field));
 }
 
+/* field: of struct health_facts, in nanoseconds */
+static void put_seconds(FILE *out, const struct family *family, const struct view *view)
+{
+        put_plain(out, family, whole(view->facts, family->field) / 1e9);
+}
+
+static void put_reason(FILE *out, const struct family *family, const char *reason, uint64_t ns)
+{
+        put(out, family, (const char *const[]){ "reason", NULL }, (const char *const[]){ reason, NULL }, (double)ns / 1e9);
+}
+
+/* A counter must not fall: of what no reason is known for, its highest value is told. */
+static void put_unsampled(FILE *out, const struct family *family, const struct view *view)
+{
+        struct profile_loss losses[PROFILE_LOSSES];
+
+        profile_losses(&view->facts->samples, losses);
+        losses[PROFILE_LOSSES - 1].ns = view->facts->unseen_ns;
+        for (size_t i = 0; i < PROFILE_LOSSES; i++)
+                put_reason(out, family, losses[i].name, losses[i].ns);
+        put_reason(out, family, "left_out", view->facts->samples.left_out_ns);
+}
+
+/* Nothing where nothing ran. */
+static void put_coverage(FILE *out, const struct family *family, const struct view *view)
+{
+        double coverage = profile_coverage(&view->facts->window);
+
+        if (coverage >= 0)
+                put_plain(out, family, coverage);
+}
+
 static void put_rate(FILE *out, const struct family *family, const struct view *view)
 {
         put_plain(out, family, view->facts->budget.rate);
@@ -192,6 +224,7 @@ static void put_dropped(FILE *out, const struct family *family, const struct vie
 }
 
 #define FACT(member)    .put = put_fact, .field = offsetof(struct health_facts, member)
+#define SECONDS(member) .put = put_seconds, .field = offsetof(struct health_facts, member)
 #define USAGE(member)   .put = put_usage, .field = offsetof(struct health_usage, member)
 #define TIME(member)    .put = put_time, .field = offsetof(struct health_usage, member)
 #define SENDING(member) .put = put_sending, .field = offsetof(struct send_counters, member)
@@ -206,6 +239,16 @@ static const struct family families[] = {
         { "podflame_samples_total", "counter",
           "What became of them: ok, of these retried, torn, gone, failed; late or lost ones are not in the ticks.",
           .put = put_samples },
+        { "podflame_cpu_accounted_seconds_total", "counter",
+          "CPU time of the targets as the kernel accounts it (mode wall: time of threads; gil: of processes).",
+          SECONDS(samples.accounted_ns) },
+        { "podflame_cpu_sampled_seconds_total", "counter", "Time that samples stand for.", SECONDS(samples.sampled_ns) },
+        { "podflame_cpu_unsampled_seconds_total", "counter",
+          "Accounted time without a sample, by reason; left_out: threads without Python, by --no-native.",
+          .put = put_unsampled },
+        { "podflame_coverage_ratio", "gauge",
+          "Part of the accounted time that samples stand for, in the last window in which anything ran.",
+          .put = put_coverage },
         { "podflame_windows_total", "counter", "Windows whose profiles were made.", FACT(windows) },
         { "podflame_failed_windows_total", "counter", "Windows whose profiles could not be made.",
           FACT(failed_windows) },

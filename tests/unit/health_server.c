@@ -128,6 +128,49 @@ Test(health_server, metrics_are_text_of_what_was_told)
         health_close(health);
 }
 
+static char *metrics(const struct health_facts *facts)
+{
+        struct health_usage usage = { 0 };
+        size_t len;
+        char *text = health_metrics(facts, &usage, NULL, 0, &len);
+
+        cr_assert_not_null(text);
+        return text;
+}
+
+Test(health_server, metrics_balance)
+{
+        const struct health_facts facts = {
+                .samples = { .accounted_ns = 10000000000, .sampled_ns = 6000000000, .left_out_ns = 1000000000,
+                             .unopened_ns = 500000000, .late_ns = 250000000 },
+                .window = { .accounted_ns = 4000000000, .sampled_ns = 1000000000, .left_out_ns = 1000000000 },
+                .unseen_ns = 2300000000, /* more than the 2.25 s of now */
+        };
+        static const char *const rows[] = {
+                "# TYPE podflame_cpu_accounted_seconds_total counter\npodflame_cpu_accounted_seconds_total 10\n",
+                "podflame_cpu_sampled_seconds_total 6\n",
+                "podflame_cpu_unsampled_seconds_total{reason=\"unopened\"} 0.5\n",
+                "podflame_cpu_unsampled_seconds_total{reason=\"late\"} 0.25\n",
+                "podflame_cpu_unsampled_seconds_total{reason=\"torn\"} 0\n",
+                "podflame_cpu_unsampled_seconds_total{reason=\"unseen\"} 2.3\n",
+                "podflame_cpu_unsampled_seconds_total{reason=\"left_out\"} 1\n",
+                "# TYPE podflame_coverage_ratio gauge\npodflame_coverage_ratio 0.5\n",
+        };
+        char *text = metrics(&facts);
+
+        for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+                cr_expect(strstr(text, rows[i]), "%s is not in:\n%s", rows[i], text);
+        free(text);
+}
+
+Test(health_server, without_an_account_there_is_no_ratio)
+{
+        char *text = metrics(&(struct health_facts){ .samples = { .ticks = 3 } });
+
+        cr_expect_null(strstr(text, "\npodflame_coverage_ratio"), "%s", text);
+        free(text);
+}
+
 Test(health_server, more_kinds_than_there_is_room_for_are_left_out)
 {
         struct health_targets targets[HEALTH_TARGETS_MAX + 4];

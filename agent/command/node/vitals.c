@@ -26,6 +26,7 @@ struct vitals {
         struct health *health;
         struct health_destination *destinations;
         struct health_facts facts;
+        struct profile_counters before; /* at the end of the window before */
 
         double cpu_s, at_s; /* when the present window began; at_s 0: not yet */
         bool hopeless;      /* has been said */
@@ -107,6 +108,29 @@ void vitals_close(struct vitals *v)
 
 /* ---- telling ---------------------------------------------------------------------- */
 
+/* A window in which nothing ran has no coverage: the one before is still the last one. */
+static void end_books(struct vitals *v)
+{
+        const struct profile_counters *all = fleet_counters(v->subject.fleet);
+        const struct profile_counters window = {
+                .accounted_ns = all->accounted_ns - v->before.accounted_ns,
+                .sampled_ns = all->sampled_ns - v->before.sampled_ns,
+                .left_out_ns = all->left_out_ns - v->before.left_out_ns,
+        };
+
+        if (window.accounted_ns > 0)
+                v->facts.window = window;
+        v->before = *all;
+}
+
+static uint64_t unseen_ns(const struct profile_counters *counters)
+{
+        struct profile_loss losses[PROFILE_LOSSES];
+
+        profile_losses(counters, losses);
+        return losses[PROFILE_LOSSES - 1].ns;
+}
+
 static void tell(struct vitals *v)
 {
         struct health_targets targets[HEALTH_TARGETS_MAX];
@@ -118,6 +142,8 @@ static void tell(struct vitals *v)
         v->facts.targets = targets;
         v->facts.n_targets = n;
         v->facts.samples = *fleet_counters(v->subject.fleet);
+        if (unseen_ns(&v->facts.samples) > v->facts.unseen_ns)
+                v->facts.unseen_ns = unseen_ns(&v->facts.samples);
         v->facts.log_suppressed = log_suppressed();
         health_publish(v->health, &v->facts);
 }
@@ -187,6 +213,7 @@ void vitals_end_window(struct vitals *v, bool sent)
         v->facts.stalled = health.stalled;
         v->facts.windows += sent;
         v->facts.failed_windows += !sent;
+        end_books(v);
         keep_to_budget(v);
         begin_window(v);
         tell(v);
