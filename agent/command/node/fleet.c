@@ -36,6 +36,7 @@ struct watched {
         bool sampled;
         bool gil_said; /* see sampling_say_gil() */
         struct fleet_kind *kind; /* that it is counted as */
+        struct profile_counters owed; /* books of windows without a tick, which are not in any profile yet */
         UT_hash_handle hh;
 };
 
@@ -45,7 +46,7 @@ struct fleet {
         struct watched *watched;
         struct fleet_kind kinds[N_KINDS];
         struct profile_counters counters;
-        struct profile_set window; /* groups with samples so far */
+        struct profile_set window; /* groups with something to tell so far */
         size_t unselected;         /* that the present scan has found */
         struct find_process unselected_last;
 };
@@ -125,17 +126,35 @@ static int group_for(struct fleet *f, const struct find_process *p, struct profi
         return r;
 }
 
-/* Adds a process's profile to the group that it belongs to. @profile is consumed. */
-static int add_to_window(struct fleet *f, const struct find_process *p, struct profile *profile)
+/*
+ * Whether a profile says what cannot wait. Hardly any process sleeps for a whole
+ * window: a profile for each of them that ran for a moment between two ticks would
+ * be most of what is sent. Its books wait for a window with a tick.
+ */
+static bool is_worth_sending(const struct profile *profile, bool last)
 {
+        const struct profile_counters *c = profile_counters_of(profile);
+
+        return c->ticks > 0 || (last && c->accounted_ns > 0) ||
+               profile_coverage_is_low(c, profile_settings(profile)->period_ns);
+}
+
+/* Adds a process's profile to the group that it belongs to. @last: it has ended. @profile is consumed. */
+static int add_to_window(struct fleet *f, struct watched *w, struct profile *profile, bool last)
+{
+        struct profile_counters *counters = profile_counters(profile);
         struct profile *group;
         int r = 0;
 
-        profile_counters_add(&f->counters, profile_counters_of(profile));
-        if (profile_counters_of(profile)->ticks > 0) {
-                r = group_for(f, p, &group);
+        profile_counters_add(&f->counters, counters);
+        profile_counters_add(counters, &w->owed);
+        w->owed = (struct profile_counters){ 0 };
+        if (is_worth_sending(profile, last)) {
+                r = group_for(f, &w->process, &group);
                 if (r == 0)
                         r = profile_merge(group, profile, f->keep_threads);
+        } else {
+                w->owed = *counters;
         }
         profile_free(profile);
         return r;
@@ -149,7 +168,7 @@ int fleet_take(struct fleet *f, struct profile_set *ret)
         for (struct watched *w = f->watched; w && r >= 0; w = w->hh.next) {
                 sampling_say_gil(f->sampler, w->pid, &w->gil_said);
                 if (w->sampled && sampler_take(f->sampler, w->pid, &profile) == 0)
-                        r = add_to_window(f, &w->process, profile);
+                        r = add_to_window(f, w, profile, false);
         }
         for (size_t i = 0; i < f->window.n && r >= 0; i++) {
                 r = profile_set_add(ret, f->window.items[i]);
@@ -168,7 +187,7 @@ static void forget(struct fleet *f, struct watched *w)
         struct profile *profile;
 
         if (w->sampled && sampler_remove(f->sampler, w->pid, &profile) == 0 &&
-            add_to_window(f, &w->process, profile) != 0)
+            add_to_window(f, w, profile, true) != 0)
                 say("process %d: its last samples are lost: out of memory", w->pid);
         w->kind->n--;
         HASH_DEL(f->watched, w);

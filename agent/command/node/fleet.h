@@ -35,8 +35,8 @@ const struct profile_counters *fleet_counters(const struct fleet *fleet);
 
 /*
  * Ends the window: one profile for each service of each container, and for each
- * service outside of containers, that had samples; those of processes that ended meanwhile
- * included. Appends to @ret. 0 or negative errno.
+ * service outside of containers, that had samples, or that ran without one for so
+ * long that it is no chance; those of processes that ended meanwhile included. Appends to @ret. 0 or negative errno.
  */
 int fleet_take(struct fleet *fleet, struct profile_set *ret);
 

@@ -6,6 +6,7 @@
  */
 #include "recording.h"
 
+#include "coverage.h"
 #include "progress.h"
 #include "summary.h"
 
