@@ -213,6 +213,8 @@ static int add_slice(struct store *store, const struct profile *profile, int64_t
                 .duration_ns = settings->duration_ns < INT64_MAX ? (int64_t)settings->duration_ns : INT64_MAX,
                 .count = profile_total(profile),
                 .running_ns = running_ns(profile),
+                .counters = profile_counters_of(profile),
+                .period_ns = settings->period_ns < INT64_MAX ? settings->period_ns : INT64_MAX,
         };
         struct pack pack = { 0 };
         int r = find_series(store, profile, start_ns, &slice.series);
@@ -240,7 +242,7 @@ static bool adds_up(const struct profile *profile)
                 count += sample->count;
                 ns += sample->nanoseconds;
         }
-        return true;
+        return store_books_fit(profile_counters_of(profile), TOTAL_MAX);
 }
 
 static size_t attribute_bytes(const struct profile *profile)
@@ -293,8 +295,8 @@ static int add_set(struct store *store, const struct profile_set *set, int64_t o
                         result->sentence = why;
                         continue;
                 }
-                /* An idle window says nothing that its absence does not. */
-                if (profile_samples(profile) > 0)
+                /* An idle window says nothing that its absence does not; one that no tick met does. */
+                if (profile_samples(profile) > 0 || profile_counters_of(profile)->accounted_ns > 0)
                         r = add_slice(store, profile, start_ns);
                 if (r < 0)
                         return r;

@@ -5,6 +5,7 @@
  * the one place where text is made, by way of struct maker.
  */
 #include "agent/collect/json.h"
+#include "agent/format/format.h"
 
 #include <errno.h>
 #include <json-c/json.h>
@@ -183,6 +184,17 @@ static void put_attributes(struct maker *maker, const char *attributes)
         json_object_put(object);
 }
 
+/* Of each series in short; collect_json_meta() has all of it. */
+static void put_coverage(struct maker *maker, const struct store_books *books)
+{
+        double coverage = profile_coverage(&books->counters);
+
+        if (coverage < 0)
+                return;
+        put(maker, "coverage", json_object_new_double(coverage));
+        put(maker, "coverage_low", json_object_new_boolean(profile_coverage_is_low(&books->counters, books->period_ns)));
+}
+
 int collect_json_list_add(struct json_object *list, const struct store_found *found)
 {
         struct maker maker = make();
@@ -194,6 +206,7 @@ int collect_json_list_add(struct json_object *list, const struct store_found *fo
         put_modes(&maker, found->modes);
         put_seconds(&maker, "first_seen", found->first_seen_ns);
         put_seconds(&maker, "last_seen", found->last_seen_ns);
+        put_coverage(&maker, &found->books);
         if (maker.failed || json_object_array_add(list, maker.object) != 0) {
                 json_object_put(maker.object);
                 return -ENOMEM;
@@ -226,6 +239,8 @@ char *collect_json_meta(const struct collect_meta *meta)
         put_number(&maker, "profiles", meta->slices);
         put_number(&maker, "samples", meta->samples);
         put_seconds(&maker, "seconds", (int64_t)meta->ns);
+        if (profile_coverage(&meta->books.counters) >= 0)
+                put(&maker, "coverage", format_coverage(&meta->books.counters, meta->mode, meta->books.period_ns));
         return finish(&maker);
 }
 

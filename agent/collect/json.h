@@ -33,6 +33,7 @@ struct collect_meta {
         enum profile_mode mode;
         unsigned modes; /* as in store_found: what there is in the range */
         uint64_t slices, samples, ns;
+        struct store_books books;
 };
 char *collect_json_meta(const struct collect_meta *meta);
 

@@ -238,6 +238,8 @@ static int answer(struct making *making, struct profile_set *set, struct collect
         if (r == 0)
                 r = store_each_slice(making->store, range, making->mode, add_slice, &making->sums);
         if (r == 0)
+                r = store_read_books(making->store, range, making->mode, &meta->books);
+        if (r == 0)
                 r = make_profiles(making, set);
         meta->slices = making->sums.slices;
         return r;

@@ -17,7 +17,6 @@
 #include <sys/stat.h>
 
 #define FILE_NAME "podflame.db"
-#define SCHEMA_VERSION 1
 
 /* Waiting for a lock of another process, e.g. someone's sqlite3 shell. */
 #define BUSY_MS 5000
@@ -81,22 +80,27 @@ static int version_of(sqlite3 *db, int *ret)
         return code;
 }
 
-/* Makes the tables in a new file; a file of a version that is not known is left alone. */
+static int upgrade(sqlite3 *db, int version)
+{
+        int code = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+
+        for (; code == SQLITE_OK && version < STORE_VERSION; version++)
+                code = sqlite3_exec(db, store_schema[version], NULL, NULL, NULL);
+        return code == SQLITE_OK ? sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) : code;
+}
+
+/* Makes the tables in a new file, or those that an older one lacks; a file of a version that is not known is left alone. */
 static int prepare_schema(sqlite3 *db, char *reason, size_t reason_size)
 {
         int version = 0, code = version_of(db, &version);
 
-        if (code == SQLITE_OK && version == 0) {
-                code = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
-                if (code == SQLITE_OK)
-                        code = sqlite3_exec(db, store_schema, NULL, NULL, NULL);
-                if (code == SQLITE_OK)
-                        code = sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
-        } else if (code == SQLITE_OK && version != SCHEMA_VERSION) {
+        if (code == SQLITE_OK && (version < 0 || version > STORE_VERSION)) {
                 snprintf(reason, reason_size, "its version is %d, this program knows version %d", version,
-                         SCHEMA_VERSION);
+                         STORE_VERSION);
                 return COLLECT_E_STORE;
         }
+        if (code == SQLITE_OK && version < STORE_VERSION)
+                code = upgrade(db, version);
         if (code != SQLITE_OK) {
                 snprintf(reason, reason_size, "%s", sqlite3_errmsg(db));
                 return COLLECT_E_STORE;

@@ -40,10 +40,15 @@ struct store_slice {
         enum profile_mode mode;
         int64_t start_ns, duration_ns;
         uint64_t count, running_ns; /* of all samples */
+        const struct profile_counters *counters; /* the books; NULL: none */
+        uint64_t period_ns;
         const void *samples;        /* (stack id, less the one before; state; count; nanoseconds), packed */
         size_t len;
 };
 int store_slice(struct store *store, const struct store_slice *slice);
+
+/* Whether none of the times is more than @max. */
+bool store_books_fit(const struct profile_counters *counters, uint64_t max);
 
 /* ---- reading ------------------------------------------------------------- */
 
@@ -56,12 +61,19 @@ struct store_range {
         int64_t series;         /* 0: all */
 };
 
+/* Sums of the slices whose time was accounted: of their counters the times. */
+struct store_books {
+        struct profile_counters counters;
+        uint64_t period_ns; /* the mean of the accounted time */
+};
+
 struct store_found {
         int64_t id;
         const char *attributes; /* JSON object; lives until the callback returns */
         int64_t first_seen_ns, last_seen_ns;
         uint64_t samples, cpu_ns; /* in cpu mode, or else in the first that there is */
         unsigned modes;           /* bit n: enum profile_mode n */
+        struct store_books books; /* of the mode that samples and cpu_ns are of */
 };
 
 /* The busiest series first; at most STORE_SERIES_MAX, as many as a page can show. */
@@ -69,7 +81,10 @@ struct store_found {
 int store_list(struct store *store, const struct store_range *range,
                int (*visit)(void *ctx, const struct store_found *found), void *ctx);
 
-/* Slices of @mode; count and running_ns are not set. */
+int store_read_books(struct store *store, const struct store_range *range, enum profile_mode mode,
+                     struct store_books *ret);
+
+/* Slices of @mode; count, running_ns, and the books are not set. */
 int store_each_slice(struct store *store, const struct store_range *range, enum profile_mode mode,
                      int (*visit)(void *ctx, const struct store_slice *slice), void *ctx);
 

@@ -25,10 +25,13 @@ enum store_statement {
         SQL_ADD_STACK,
         SQL_TOUCH_STACK,
         SQL_ADD_SLICE,
+        SQL_ADD_BOOKS,
         SQL_LIST,
         SQL_READ_SERIES,
         SQL_SLICES_OF_ALL,
         SQL_SLICES_OF_ONE,
+        SQL_BOOKS_OF_ALL,
+        SQL_BOOKS_OF_ONE,
         SQL_READ_STACK,
         SQL_READ_FUNCTION,
         SQL_OLDEST,
@@ -43,7 +46,9 @@ enum store_statement {
         STORE_STATEMENTS,
 };
 
-extern const char store_schema[];
+/* What makes a database of version n of one of version n - 1: [n - 1]. A new one has version 0. */
+#define STORE_VERSION 2
+extern const char *const store_schema[STORE_VERSION];
 extern const char *const store_sql[STORE_STATEMENTS];
 
 /* A connection and its statements; one thread at a time. */
@@ -63,6 +68,19 @@ int store_errno(int sqlite);
 
 /* The statement, reset and without values. */
 sqlite3_stmt *store_statement(struct store_lane *lane, enum store_statement which);
+
+/* The times of struct profile_counters, as the table has them: offsets. */
+#define STORE_TIMES 9
+extern const size_t store_times[STORE_TIMES];
+
+/* Binds the moments of @range to ?1 and ?2. */
+void store_bind_range(sqlite3_stmt *statement, const struct store_range *range);
+
+/* Adds the books of the slice @id, if it has any. */
+int store_add_books(struct store_lane *lane, const struct store_slice *slice, int64_t id);
+
+/* The books at the row that @statement is at, in its columns from @column on. */
+void store_get_books(sqlite3_stmt *statement, int column, struct store_books *ret);
 
 /* Steps one that returns no rows. */
 int store_run(struct store_lane *lane, sqlite3_stmt *statement);

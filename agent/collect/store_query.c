@@ -12,7 +12,7 @@ static const char *text(sqlite3_stmt *s, int column)
         return value ? value : "";
 }
 
-static void bind_range(sqlite3_stmt *s, const struct store_range *range)
+void store_bind_range(sqlite3_stmt *s, const struct store_range *range)
 {
         sqlite3_bind_int64(s, 1, range->from_ns);
         sqlite3_bind_int64(s, 2, range->to_ns);
@@ -24,7 +24,7 @@ int store_list(struct store *store, const struct store_range *range,
         sqlite3_stmt *s = store_statement(store->reader, SQL_LIST);
         int code, r = 0;
 
-        bind_range(s, range);
+        store_bind_range(s, range);
         sqlite3_bind_int64(s, 3, range->series);
         sqlite3_bind_int64(s, 4, STORE_SERIES_MAX);
         while (r == 0 && (code = sqlite3_step(s)) != SQLITE_DONE) {
@@ -37,6 +37,7 @@ int store_list(struct store *store, const struct store_range *range,
                         .cpu_ns = (uint64_t)sqlite3_column_int64(s, 5),
                         .modes = (unsigned)sqlite3_column_int(s, 6),
                 };
+                store_get_books(s, 7, &found.books);
                 r = code == SQLITE_ROW ? visit(ctx, &found) : store_errno(code);
         }
         sqlite3_reset(s);
@@ -49,7 +50,7 @@ int store_each_slice(struct store *store, const struct store_range *range, enum 
         sqlite3_stmt *s = store_statement(store->reader, range->series ? SQL_SLICES_OF_ONE : SQL_SLICES_OF_ALL);
         int code, r = 0;
 
-        bind_range(s, range);
+        store_bind_range(s, range);
         sqlite3_bind_int64(s, 3, mode);
         if (range->series)
                 sqlite3_bind_int64(s, 4, range->series);

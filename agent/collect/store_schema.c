@@ -14,7 +14,7 @@
 #include "agent/collect/store_inside.h"
 
 /* auto_vacuum works only if it is set before the first table is made. */
-const char store_schema[] =
+static const char slices[] =
         "CREATE TABLE series ("
         "  id INTEGER PRIMARY KEY,"
         "  key TEXT NOT NULL UNIQUE,"
@@ -58,6 +58,48 @@ const char store_schema[] =
         ") STRICT, WITHOUT ROWID;"
         "PRAGMA user_version = 1;";
 
+/*
+ * The books are a table of their own: most questions do not want them, and in a
+ * database of before they would stand behind the slices' long values.
+ */
+static const char books[] =
+        "CREATE TABLE books ("
+        "  slice INTEGER PRIMARY KEY REFERENCES slice (id) ON DELETE CASCADE,"
+        "  series INTEGER NOT NULL,"
+        "  mode INTEGER NOT NULL,"
+        "  start INTEGER NOT NULL,"
+        "  period INTEGER NOT NULL,"
+        "  accounted INTEGER NOT NULL,"
+        "  sampled INTEGER NOT NULL,"
+        "  native INTEGER NOT NULL,"
+        "  left_out INTEGER NOT NULL,"
+        "  unopened INTEGER NOT NULL,"
+        "  torn INTEGER NOT NULL,"
+        "  late INTEGER NOT NULL,"
+        "  gone INTEGER NOT NULL,"
+        "  failed INTEGER NOT NULL"
+        ") STRICT;"
+        "CREATE INDEX books_start ON books (start, mode);"
+        "CREATE INDEX books_series ON books (series, mode, start);"
+        "PRAGMA user_version = 2;";
+
+const char *const store_schema[STORE_VERSION] = { slices, books };
+
+const size_t store_times[STORE_TIMES] = {
+        offsetof(struct profile_counters, accounted_ns), offsetof(struct profile_counters, sampled_ns),
+        offsetof(struct profile_counters, native_ns),    offsetof(struct profile_counters, left_out_ns),
+        offsetof(struct profile_counters, unopened_ns),  offsetof(struct profile_counters, torn_ns),
+        offsetof(struct profile_counters, late_ns),      offsetof(struct profile_counters, gone_ns),
+        offsetof(struct profile_counters, failed_ns),
+};
+
+/* total() rather than sum(), which refuses to overflow. */
+#define TIMES_SUMMED                                                                                                 \
+        "total(accounted) AS accounted, total(sampled) AS sampled, total(native) AS native,"                         \
+        " total(left_out) AS left_out, total(unopened) AS unopened, total(torn) AS torn, total(late) AS late,"        \
+        " total(gone) AS gone, total(failed) AS failed, total(1.0 * period * accounted) / total(accounted) AS period"
+#define TIMES "accounted, sampled, native, left_out, unopened, torn, late, gone, failed, period"
+
 const char *const store_sql[STORE_STATEMENTS] = {
         [SQL_BEGIN] = "BEGIN",
         [SQL_BEGIN_WRITE] = "BEGIN IMMEDIATE",
@@ -76,24 +118,33 @@ const char *const store_sql[STORE_STATEMENTS] = {
         [SQL_TOUCH_STACK] = "UPDATE stack SET seen = ?2 WHERE id = ?1",
         [SQL_ADD_SLICE] = "INSERT INTO slice (series, mode, start, duration, count, running, samples)"
                           " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        [SQL_ADD_BOOKS] = "INSERT INTO books (" TIMES ", slice, series, mode, start)"
+                          " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         /*
          * Samples and time on a CPU are those of one mode: what different modes count
-         * does not add up. total() rather than sum(), which refuses to overflow.
+         * does not add up.
          */
         [SQL_LIST] = "SELECT series.id, attributes, first_seen, last_seen, total(count) AS samples, total(running),"
-                     " modes"
+                     " modes, " TIMES
                      " FROM (SELECT series AS id, min(mode) AS mode,"
                      "         max(mode = 0) + 2 * max(mode = 1) + 4 * max(mode = 2) AS modes"
                      "       FROM slice WHERE start >= ?1 AND start < ?2 AND (?3 = 0 OR series = ?3)"
                      "       GROUP BY series) AS found"
                      " JOIN series ON series.id = found.id"
                      " JOIN slice ON slice.series = found.id AND slice.mode = found.mode AND start >= ?1 AND start < ?2"
+                     " LEFT JOIN (SELECT series, mode, " TIMES_SUMMED " FROM books WHERE start >= ?1 AND start < ?2"
+                     "            GROUP BY series, mode) AS books"
+                     "   ON books.series = found.id AND books.mode = found.mode"
                      " GROUP BY found.id ORDER BY samples DESC, found.id LIMIT ?4",
         [SQL_READ_SERIES] = "SELECT attributes FROM series WHERE id = ?1",
         [SQL_SLICES_OF_ALL] = "SELECT series, start, duration, samples FROM slice INDEXED BY slice_start"
                               " WHERE start >= ?1 AND start < ?2 AND mode = ?3",
         [SQL_SLICES_OF_ONE] = "SELECT series, start, duration, samples FROM slice INDEXED BY slice_series"
                               " WHERE start >= ?1 AND start < ?2 AND mode = ?3 AND series = ?4",
+        [SQL_BOOKS_OF_ALL] = "SELECT " TIMES_SUMMED " FROM books INDEXED BY books_start"
+                             " WHERE start >= ?1 AND start < ?2 AND mode = ?3",
+        [SQL_BOOKS_OF_ONE] = "SELECT " TIMES_SUMMED " FROM books INDEXED BY books_series"
+                             " WHERE start >= ?1 AND start < ?2 AND mode = ?3 AND series = ?4",
         [SQL_READ_STACK] = "SELECT frames FROM stack WHERE id = ?1",
         [SQL_READ_FUNCTION] = "SELECT name, file, first_line FROM function WHERE id = ?1",
         [SQL_OLDEST] = "SELECT min(start) FROM slice",

@@ -157,6 +157,9 @@ int store_slice(struct store *store, const struct store_slice *slice)
         sqlite3_bind_int64(s, 4, slice->duration_ns);
         sqlite3_bind_int64(s, 5, (int64_t)slice->count);
         sqlite3_bind_int64(s, 6, (int64_t)slice->running_ns);
-        sqlite3_bind_blob64(s, 7, slice->samples, slice->len, SQLITE_STATIC);
-        return store_run(lane, s);
+        /* SQLite takes a null pointer for NULL, not for nothing. */
+        sqlite3_bind_blob64(s, 7, slice->len > 0 ? slice->samples : "", slice->len, SQLITE_STATIC);
+        int64_t id = 0;
+        int r = add(lane, s, &id);
+        return r < 0 ? r : store_add_books(lane, slice, id);
 }

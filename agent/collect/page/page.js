@@ -4,6 +4,7 @@
 //
 // Names come from other people's processes: they are set as text, never as html.
 
+import { coverageFact, coverageWarning } from "../../format/flame/coverage.js";
 import { element } from "../../format/flame/dom.js";
 import { flame } from "../../format/flame/flame.js";
 import { count } from "../../format/flame/numbers.js";
@@ -52,6 +53,15 @@ function showNothingYet() {
   );
 }
 
+// Nothing to draw is not nothing that ran.
+function showUnseen(series, coverage) {
+  message(
+    "No samples in this time range",
+    text(`${series ? nameOf(series) : "What you chose"} ran, but no sample was taken of it.`),
+    text(`Coverage ${coverage.sentence}.`),
+  );
+}
+
 function showNothingInRange(series) {
   message(
     "Nothing in this time range",
@@ -78,21 +88,23 @@ function makeView() {
   const title = element("h1");
   const detail = element("p", { class: "about" });
   const facts = element("dl", { class: "facts" });
+  const warning = element("p", { class: "about low" });
   const modes = element("div", { class: "switch", role: "group", "aria-label": "What is measured" });
   const graph = element("div");
   const functions = element("div");
   place(
     element("div", { class: "head" }, element("div", {}, title, detail), modes),
     facts,
+    warning,
     graph,
     element("h2", {}, "Functions"),
     functions,
   );
-  return { title, detail, facts, modes, functions, parent: graph, graph: null };
+  return { title, detail, facts, warning, modes, functions, parent: graph, graph: null };
 }
 
-function fact(label, value) {
-  return element("div", {}, element("dt", {}, label), element("dd", {}, value));
+function fact(label, value, detail, low) {
+  return element("div", { title: detail }, element("dt", {}, label), element("dd", { class: low && "low" }, value));
 }
 
 // Over the time in which there was something to see.
@@ -104,10 +116,13 @@ function average(meta, shown) {
 
 function showFacts(meta, shown) {
   const last = Math.max(...shown.map(({ last_seen }) => last_seen));
+  const covered = meta.coverage ? [fact(...coverageFact(meta.coverage))] : [];
+  view.warning.textContent = coverageWarning(meta.coverage);
   view.facts.replaceChildren(
     fact("Samples", count(meta.samples)),
     fact(modeNames[meta.mode], seconds(meta.seconds)),
     fact("On average", average(meta, shown)),
+    ...covered,
     fact("Last seen", new Date(last * 1000).toLocaleString([], { dateStyle: "medium", timeStyle: "medium" })),
   );
 }
@@ -177,7 +192,8 @@ async function load(signal, again) {
     ask("tree", question, signal),
     ask("top", { ...question, limit: topLimit }, signal),
   ]);
-  if (tree.meta.samples === 0) return showNothingInRange(found);
+  if (tree.meta.samples === 0)
+    return tree.meta.coverage ? showUnseen(found, tree.meta.coverage) : showNothingInRange(found);
   top.functions = top.functions.map(readable);
   showProfile(tree, top, found ? [found] : series, found, again);
 }

@@ -42,14 +42,14 @@ function bar(share) {
   return element("span", { class: "bar" }, fill);
 }
 
-function row(title, detail, share, numbers) {
+function row(title, detail, share, numbers, low) {
   return element(
     "button",
     { type: "button", class: "entry" },
     element("span", { class: "name" }, title),
     element("span", { class: "share" }, percent(share, 1)),
     element("span", { class: "detail" }, detail),
-    element("span", { class: "detail number" }, numbers),
+    element("span", { class: low ? "detail number low" : "detail number" }, numbers),
     bar(share),
   );
 }
@@ -85,8 +85,11 @@ export function makeSeries(parent, onChoose) {
       add(null, row("Everything", `${all.length} series`, 1, `${count(samples)} samples`));
     for (const series of shown) {
       const share = series.cpu_seconds / whole;
-      const entry = row(nameOf(series), brief(series), share, `${count(series.samples)} samples`);
-      entry.title = `${nameOf(series)}\n${about(series)}\n${seconds(series.cpu_seconds)} of CPU time`;
+      const samples = `${count(series.samples)} samples`;
+      const coverage = series.coverage == null ? "" : `coverage ${percent(series.coverage, 1)}`;
+      const entry = row(nameOf(series), brief(series), share, series.coverage_low ? coverage : samples, series.coverage_low);
+      const time = `${seconds(series.cpu_seconds)} of CPU time, ${samples}`;
+      entry.title = [nameOf(series), about(series), time, coverage].filter(Boolean).join("\n");
       add(series.id, entry);
     }
     if (!shown.length) list.append(element("p", { class: "quiet" }, all.length ? "None matches." : "None yet."));

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The books of slices: how much time there was, against what samples stand for. */
+#include "agent/collect/store_inside.h"
+
+#include <string.h>
+
+int store_add_books(struct store_lane *lane, const struct store_slice *slice, int64_t id)
+{
+        if (!slice->counters || slice->counters->accounted_ns == 0)
+                return 0;
+
+        sqlite3_stmt *s = store_statement(lane, SQL_ADD_BOOKS);
+        const int64_t others[] = { (int64_t)slice->period_ns, id, slice->series, slice->mode, slice->start_ns };
+
+        for (int i = 0; i < STORE_TIMES; i++) {
+                int64_t ns;
+
+                memcpy(&ns, (const char *)slice->counters + store_times[i], sizeof(ns));
+                sqlite3_bind_int64(s, i + 1, ns);
+        }
+        for (int i = 0; i < (int)(sizeof(others) / sizeof(*others)); i++)
+                sqlite3_bind_int64(s, STORE_TIMES + i + 1, others[i]);
+        return store_run(lane, s);
+}
+
+bool store_books_fit(const struct profile_counters *counters, uint64_t max)
+{
+        for (int i = 0; i < STORE_TIMES; i++) {
+                uint64_t ns;
+
+                memcpy(&ns, (const char *)counters + store_times[i], sizeof(ns));
+                if (ns > max)
+                        return false;
+        }
+        return true;
+}
+
+void store_get_books(sqlite3_stmt *s, int column, struct store_books *ret)
+{
+        *ret = (struct store_books){ .period_ns = (uint64_t)sqlite3_column_int64(s, column + STORE_TIMES) };
+        for (int i = 0; i < STORE_TIMES; i++) {
+                int64_t ns = sqlite3_column_int64(s, column + i);
+
+                memcpy((char *)&ret->counters + store_times[i], &ns, sizeof(ns));
+        }
+}
+
+int store_read_books(struct store *store, const struct store_range *range, enum profile_mode mode,
+                     struct store_books *ret)
+{
+        sqlite3_stmt *s = store_statement(store->reader, range->series ? SQL_BOOKS_OF_ONE : SQL_BOOKS_OF_ALL);
+        int code;
+
+        store_bind_range(s, range);
+        sqlite3_bind_int64(s, 3, mode);
+        if (range->series)
+                sqlite3_bind_int64(s, 4, range->series);
+        code = sqlite3_step(s);
+        if (code == SQLITE_ROW)
+                store_get_books(s, 0, ret);
+        sqlite3_reset(s);
+        return store_errno(code);
+}
