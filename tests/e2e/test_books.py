@@ -2,10 +2,12 @@
 """The coverage in what people and programs read: of profiles made by hand, whose books are known."""
 
 import json
+import urllib.request
 
 import browser
 import profiles
-from program import podflame
+from collector import Collector
+from program import MARGIN_SECONDS, eventually, podflame
 
 PASS, INVALID = 0, 2
 STACKS = {("main", "work"): 5000, ("main", "rest"): 5000}
@@ -113,3 +115,32 @@ def test_convert_keeps_and_adds_the_books(tmp_path):
         assert podflame("convert", one, two, "-o", tmp_path / name).returncode == 0
         text = podflame("convert", tmp_path / name, "-f", "text").stdout
         assert "\nCoverage   80.0 %: of 20.00 s of CPU time, samples stand for 16.00 s; not seen by any tick 3.00 s" in text
+
+
+# ---- the collector ----------------------------------------------------------------
+
+
+def post(served, path):
+    request = urllib.request.Request(served.url + "/v1development/profiles", data=path.read_bytes(),
+                                     headers={"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=MARGIN_SECONDS) as answer:
+        assert json.load(answer) == {}
+
+
+def test_collector_and_its_page_show_who_is_not_covered(tmp_path):
+    with Collector(tmp_path) as served:
+        for name, share in (("good", 1), ("low", 0.6)):
+            counters = profiles.books(SECONDS, share, unopened=(1 - share) / 4 * SECONDS)
+            post(served, profiles.write(tmp_path / (name + ".json"), profiles.run(
+                STACKS, counters=counters, **{"container.id": name * 8, "container.name": name})))
+        series = {one["container_name"]: one for one in served.json("series")}
+        assert not series["good"]["coverage_low"] and series["low"]["coverage_low"]
+        assert served.json("tree", series=series["low"]["id"])["meta"]["coverage"]["sentence"] == LOW.partition(" ")[2]
+        with browser.open_page("%s/#series=%d&last=900" % (served.url, series["low"]["id"])) as page:
+            shown = eventually(lambda: facts(page), 20, "the page shows what it knows")
+            entries = page.execute_script("return Array.from(document.querySelectorAll('.entry .low'), e => e.textContent)")
+            warning = page.execute_script("return document.querySelector('p.low').textContent")
+            assert not browser.errors(page)
+    assert shown["Coverage"]["text"] == "60.0 %" and shown["Coverage"]["low"]
+    assert entries == ["coverage 60.0 %"]
+    assert warning.lower() == LOW.lower()
