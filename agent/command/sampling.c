@@ -24,6 +24,7 @@ int sampling_config(const struct sampling_options *options, const struct usage *
         struct sample_config config = {
                 .rate = (unsigned)options->rate,
                 .threads = options->threads,
+                .no_native = options->no_native,
         };
         size_t i = 0;
 

@@ -16,6 +16,7 @@ struct sampling_options {
         bool idle;
         bool gil;
         bool blocking;
+        bool no_native;
 };
 
 #define SAMPLING_DEFAULTS { .rate = 99, .mode = "cpu", .engine = "auto" }
@@ -33,7 +34,9 @@ struct sampling_options {
         { .name = "engine", .kind = OPTION_TEXT, .field = offsetof(type, member.engine),                           \
           .argument = "ENGINE", .help = "perf, timer, blocking; auto: the best that works here (auto)" },      \
         { .name = "blocking", .kind = OPTION_FLAG, .field = offsetof(type, member.blocking),                      \
-          .help = "stop threads by ptrace while they are read: the same as --engine blocking" }
+          .help = "stop threads by ptrace while they are read: the same as --engine blocking" },                   \
+        { .name = "no-native", .kind = OPTION_FLAG, .field = offsetof(type, member.no_native),                    \
+          .help = "leave out threads that run no Python; the coverage still knows their time" }
 
 /* For those whose results have threads. */
 #define SAMPLING_THREADS_OPTION(type, member)                                                             \

@@ -132,6 +132,7 @@ function showFooter(parent, meta) {
     : [
         key("the program", (dark) => colour("", "main.py", dark)),
         key("libraries", (dark) => colour("", "/usr/lib/python3/os.py", dark)),
+        ...(meta.coverage?.native ? [key("no Python", (dark) => colour("", "", dark))] : []),
       ];
   parent.append(
     ...keys,
