@@ -424,9 +424,16 @@ def build(folder):
     return ["env", "-u", "PYTHONDONTWRITEBYTECODE", "PYTHONPATH=%s" % folder, "/usr/bin/python3", "-c", BUILD]
 
 
+RECORDINGS_MAX = 20
+
+
 def record_docutils(file, folder):
-    done = podflame("record", "-q", "-r", 5000, "-f", "otlp", "-o", file, "--", *build(folder), timeout=120)
-    assert done.returncode == 0, done.stderr
+    """A run that the rest of the machine spoiled is made again: check refuses its low coverage."""
+    for _ in range(RECORDINGS_MAX):
+        done = podflame("record", "-r", 5000, "-f", "otlp", "-o", file, "--", *build(folder), timeout=120)
+        assert done.returncode == 0, done.stderr
+        if "coverage" not in done.stderr:
+            break
     return file
 
 

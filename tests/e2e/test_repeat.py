@@ -32,7 +32,7 @@ while time.process_time() < end:
 def value(holder):
     """An attribute's value, as what it is in OTLP's JSON: text or a number."""
     [(kind, text)] = holder["value"].items()
-    return {"stringValue": str, "intValue": int}[kind](text)
+    return {"stringValue": str, "intValue": int, "doubleValue": float}[kind](text)
 
 
 class Run:
