@@ -4,14 +4,14 @@
 import gzip
 import json
 import re
+import urllib.request
 
+import browser
 import otlp
 from collector import Collector, agent, free_port
 from interpreters import SUPPORTED_ON_HOST, Case
 from prometheus_client.parser import text_string_to_metric_families
-from program import eventually, podflame
-
-import urllib.request
+from program import MARGIN_SECONDS, eventually, podflame
 
 PYTHON = SUPPORTED_ON_HOST[0]
 HOST = Case(PYTHON, "host")
@@ -51,16 +51,21 @@ def test_a_busy_loop_is_covered_in_every_output(tmp_path):
 
 def test_what_ran_without_a_sample_is_not_said_to_have_slept(tmp_path):
     """At one tick a second, hardly any meets a program of some milliseconds."""
+    page_file = tmp_path / "short.html"
     for _ in range(20):
-        done = podflame("record", "-r", 1, "-o", tmp_path / "short.folded", "--", PYTHON.command[0], "-I", "-S", "-c", "")
+        done = podflame("record", "-r", 1, "-o", page_file, "--", PYTHON.command[0], "-I", "-S", "-c", "")
         if "no samples" in done.stderr:
             break
     assert re.search(r"no samples: \d+\.\d ms of time were accounted, and ticks come every 1000.0 ms", done.stderr), done.stderr
     assert "nothing ran" not in done.stderr
+    with browser.open_page(page_file.as_uri()) as page:
+        empty = page.execute_script("return document.querySelector('.empty').textContent")
+        assert not browser.errors(page)
+    assert empty.startswith("No samples, although it ran. Coverage 0.0 %: of "), empty
 
 
 def metric(port, name):
-    with urllib.request.urlopen("http://127.0.0.1:%d/metrics" % port) as answer:
+    with urllib.request.urlopen("http://127.0.0.1:%d/metrics" % port, timeout=MARGIN_SECONDS) as answer:
         families = text_string_to_metric_families(answer.read().decode())
     return sum(sample.value for family in families for sample in family.samples if sample.name == name)
 

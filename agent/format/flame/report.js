@@ -59,6 +59,7 @@ const nothing = {
 };
 
 function whyEmpty(meta) {
+  if (meta.coverage) return `No samples, although it ran. Coverage ${meta.coverage.sentence}.`;
   const { sum, title: detail } = lostTicks(meta);
   return `No samples: ${sum ? `no tick gave a stack (${detail})` : nothing[meta.mode] || "nothing was counted"}.`;
 }
