@@ -102,7 +102,7 @@ static const char *said_of_nothing(uint64_t accounted_ms)
 
 Test(command_coverage, only_what_did_not_run_is_said_not_to_have_run)
 {
-        cr_expect_str_eq(said_of_nothing(0), "podflame: nothing ran: mode cpu counts no sleeping threads; --idle does\n");
+        cr_expect_str_eq(said_of_nothing(0), "podflame: no samples: nothing ran, and mode cpu counts no sleeping threads; --idle does\n");
         cr_expect_str_eq(said_of_nothing(4), "podflame: no samples: 4.0 ms of time were accounted, and ticks come every 10.0 ms; "
                                              "record for longer, or at a higher --rate\n");
         cr_expect_str_eq(said_of_nothing(500), "podflame: no samples; coverage 0.0 %: of 0.50 s of CPU time, samples "
