@@ -13,6 +13,7 @@ import time
 
 import peers
 import places
+import readers
 from testbed import Unavailable
 
 GRACE_SECONDS = 4  # to start and to write, before it is interrupted; and once more before it is killed
@@ -82,8 +83,8 @@ def profile(tool, target, seconds, rate, during=lambda: None, **options):
     busy = min(1, (target.cpu() - cpu) / wall) if tool.mode == "cpu" else 1
     log = process.log.read_text(errors="replace")
     try:
-        output = tool.read(scratch / "out", log)
-    except (OSError, ValueError, AssertionError) as error:
+        output = tool.read(scratch / "out", log, rate)
+    except (OSError, ValueError, readers.Unreadable) as error:
         raise Unavailable(peers.complaint(log) if log.strip() else HUNG) from error
     if not output.delivered:
         raise Unavailable(peers.complaint(log))
@@ -112,6 +113,6 @@ def system_calls(tool, target, seconds, rate):
         process.wait(seconds)
         counted = re.search(total, (scratch / "calls").read_text(), re.M)
         if counted:
-            output = tool.read(scratch / "out", process.log.read_text(errors="replace"))
+            output = tool.read(scratch / "out", process.log.read_text(errors="replace"), rate)
             return int(counted[1]), output.delivered
     raise Unavailable("neither perf nor strace counts here")

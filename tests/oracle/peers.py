@@ -6,38 +6,38 @@ Each runs in the mode that it has by default. Adding one here adds a column.
 """
 
 import dataclasses
-import pathlib
 import re
 import subprocess
 from collections import Counter
 
 import mojo
+import readers
 from testbed import Unavailable
-from truth import parse_folded
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclasses.dataclass
 class Output:
-    stacks: Counter  # of tuples of (name, file, line), outermost first
+    profile: readers.Profile
     lost: int  # samples that the profiler itself says it could not read, or read wrong
     delivered: int = 0  # samples in stacks
 
     def __post_init__(self):
-        self.delivered = sum(self.stacks.values())
+        self.delivered = round(sum(sample.count for sample in self.profile.samples))
+
+    @property
+    def stacks(self):
+        """Counts of stacks: tuples of readers.Frame, outermost first."""
+        counts = Counter()
+        for sample in self.profile.samples:
+            counts[sample.stack] += sample.count
+        return counts
 
 
 def number(pattern, text, default=0):
     found = re.search(pattern, text)
     return float(found[1]) if found else default
-
-
-def folded(text):
-    counts = Counter()
-    for frames, count in parse_folded(text):
-        counts[tuple((frame.name, frame.file, frame.line) for frame in frames)] += count
-    return counts
 
 
 class Tool:
@@ -56,8 +56,8 @@ class Tool:
     def command(self, target, seconds, rate, output, threads=False, children=False):
         raise NotImplementedError
 
-    def read(self, path, log):
-        """@path: what it wrote; @log: what it printed."""
+    def read(self, path, log, rate=0):
+        """@path: what it wrote; @log: what it printed; @rate: what it was asked for."""
         raise NotImplementedError
 
     def check(self, words):
@@ -84,9 +84,9 @@ class Podflame(Tool):
         return [self.program, "record", "-v", *pids, "-d", str(seconds), "-r", str(rate), "-m", self.mode, *idle,
                 "-f", "folded", "-o", output]
 
-    def read(self, path, log):
+    def read(self, path, log, rate=0):
         lost = re.search(self.SUMMARY, log)
-        return Output(folded(path.read_text()), int(lost[1]) + int(lost[2]) if lost else 0)
+        return Output(readers.read(path, rate), int(lost[1]) + int(lost[2]) if lost else 0)
 
 
 class Driver(Tool):
@@ -100,9 +100,9 @@ class Driver(Tool):
     def command(self, target, seconds, rate, output, threads=False, children=False):
         return [self.program, self.what, str(target.pid), str(seconds), str(rate), output]
 
-    def read(self, path, log):
+    def read(self, path, log, rate=0):
         samples, lost = (int(word) for word in path.read_text().split())
-        output = Output(Counter(), lost)
+        output = Output(readers.Profile([], "none"), lost)
         output.delivered = samples
         return output
 
@@ -119,8 +119,8 @@ class PySpy(Tool):
         return [self.program, "record", "-p", str(target.pid), "-d", str(seconds), "-r", str(rate), "-f", "raw",
                 "-o", output] + (["--subprocesses"] if children else [])
 
-    def read(self, path, log):
-        return Output(folded(path.read_text()), int(number(r"Errors: (\d+)", log)))
+    def read(self, path, log, rate=0):
+        return Output(readers.read(path, rate), int(number(r"Errors: (\d+)", log)))
 
 
 class Austin(Tool):
@@ -145,12 +145,12 @@ class Austin(Tool):
         return self.place.command([*self.words, "-p", str(target.pid), "-x", str(seconds), "-i", interval, "-o", output,
                                    *(["--children"] if children else [])])
 
-    def read(self, path, log):
+    def read(self, path, log, rate=0):
         data = path.read_bytes()
         if len(data) <= 4:
             raise Unavailable(complaint(log))
-        stacks, invalid = mojo.stacks(data)
-        return Output(stacks, max(invalid, int(number(r"Error rate[ .]*(\d+)/", ANSI.sub("", log)))))
+        _, invalid = mojo.stacks(data)
+        return Output(readers.read(path), max(invalid, int(number(r"Error rate[ .]*(\d+)/", ANSI.sub("", log)))))
 
 
 class Sampling(Tool):
@@ -165,27 +165,12 @@ class Sampling(Tool):
             "-m", "profiling.sampling", "attach", "-d", str(seconds), "-r", str(rate), "--collapsed", "-o", output,
             *(["--all-threads"] if threads else []), *(["--subprocesses"] if children else []), str(target.pid)])
 
-    def read(self, path, log):
-        stacks = Counter()
+    def read(self, path, log, rate=0):
+        samples = []
         for file in [path] if path.exists() else path.parent.glob(path.name + "*"):
-            stacks.update(collapsed(file.read_text()))
+            samples += readers.read(file, rate).samples
         captured = sum(int(word) for word in re.findall(r"Captured (\d+) samples", log))
-        return Output(stacks, round(captured * number(r"Error rate: ([\d.]+)", log) / 100))
-
-
-def collapsed(text):
-    """tid:N;file:function:line;… COUNT"""
-    counts = Counter()
-    for row in text.splitlines():
-        frames, _, count = row.rpartition(" ")
-        stack = []
-        for frame in frames.split(";"):
-            if frame.startswith("tid:"):
-                continue
-            file, function, line = frame.rsplit(":", 2) if frame.count(":") >= 2 else ("", frame, "0")
-            stack.append((function, pathlib.PurePath(file).name, int(line)))
-        counts[tuple(stack)] += int(count)
-    return counts
+        return Output(readers.Profile(samples, "folded"), round(captured * number(r"Error rate: ([\d.]+)", log) / 100))
 
 
 def complaint(log):

@@ -8,7 +8,6 @@ A sample is a stack event, frames outermost first, and a time at last.
 """
 
 import os
-from collections import Counter
 
 METADATA, STACK, FRAME, INVALID, REFERENCE, KERNEL, GC, IDLE, TIME, MEMORY, STRING, STRING_REFERENCE = range(1, 13)
 FIELDS = {METADATA: "ss", STACK: "nns", FRAME: "nnnnnnn", INVALID: "", REFERENCE: "n", KERNEL: "s", GC: "", IDLE: "",
@@ -50,12 +49,12 @@ def events(data):
 
 
 def stacks(data):
-    """(Counter of stacks, number of samples marked invalid).
+    """({stack: (samples, their time in ns)}, number of samples marked invalid).
 
     A stack is a tuple of (name, file, line), outermost first.
     """
     names, frames = {1: "<unknown>"}, {}
-    counts, invalid = Counter(), 0
+    counts, invalid = {}, 0
     pid, stack, spoilt = 0, [], False
     for event, fields in events(data):
         if event == STACK:
@@ -72,5 +71,6 @@ def stacks(data):
         elif event == TIME and spoilt:
             invalid += 1
         elif event == TIME and stack:
-            counts[tuple(stack)] += 1
+            samples, ns = counts.get(tuple(stack), (0, 0))
+            counts[tuple(stack)] = (samples + 1, ns + 1000 * fields[0])  # microseconds
     return counts, invalid
