@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The books balance: all the time that the kernel accounts to a program is in its profile, in true shares.
+
+The programs and their judge are the oracle's (tests/oracle): a program knows its own CPU time
+and that of its functions, waits until it is recorded, and waits again when it is done. A
+right profile is called wrong by chance once in 10 000 tests at most.
+"""
+
+import pathlib
+import sys
+import time
+
+import pytest
+
+from program import MARGIN_SECONDS, Background, eventually
+from testbed import PROJECT, Unavailable
+
+sys.path.insert(0, str(PROJECT / "tests/oracle"))
+
+import judge  # noqa: E402
+import launch  # noqa: E402
+import places  # noqa: E402
+import readers  # noqa: E402
+from skips import must_skip  # noqa: E402
+
+ENGINES = ["perf", "timer", "blocking"]
+SECONDS, RATE = 1, 2000
+CPU_SECONDS = 1.0  # that a program has at least, if it gets them in five times SECONDS
+LEAST_SECONDS = 0.05  # for its profile to be judged
+ALARM = 1e-4 / 3  # a test judges time, shares and stacks
+
+# What ran: all CPU time, whatever the pattern in which it is used.
+CPU = [launch.BY_NAME[name] for name in (
+    "bursts of 1 ms, pauses of 2", "bursts of 1 ms, pauses of 19", "bursts of 0.1 ms, pauses of 0.2",
+    "bias of 1 and 30 ms", "threads of 1 ms", "threads of 5 ms", "20 threads of 5 ms at a time", "16 busy threads",
+    "4 threads without a GIL", "children of 20 ms", "30 % of a CPU", "ThreadingHTTPServer",
+    "pool of 150, 50 at a lock", "native code and a native thread")]
+# All threads by the clock: what sleeps or waits as well.
+WALL = [launch.BY_NAME[name] for name in (
+    "bursts of 1 ms, pauses of 2", "bias of 1 and 30 ms", "threads of 5 ms", "16 busy threads",
+    "ThreadingHTTPServer")]
+
+
+def name_of(workload):
+    return workload.name.replace(" ", "-")
+
+
+@pytest.fixture
+def place(tmp_path):
+    return places.Host("/usr/bin/python3", tmp_path)
+
+
+def at_rest(profiler):
+    """Its main thread opens the target, and then waits for the end."""
+    stat = pathlib.Path("/proc/%d/stat" % profiler.process.pid)
+    states = set()
+    for _ in range(5):
+        states.add(stat.read_text().rpartition(")")[2].split()[0])
+        time.sleep(0.05)
+    return states == {"S"}
+
+
+def recorded(place, workload, *options):
+    """(the truth, the profile, what podflame said) of a workload's run."""
+    out = pathlib.Path(place.output("profile.pb.gz"))
+    options = ["-p", "PID", "-d", 600, "-r", RATE, "-v", "-o", out, *(["-s"] if workload.family else []), *options]
+    try:
+        target = launch.Target(workload, place, SECONDS, CPU_SECONDS)
+    except Unavailable as error:
+        must_skip(str(error))
+    with target:
+        options[1] = target.pid
+        with Background(place.scratch / "podflame", "record", *options) as profiler:
+            eventually(lambda: "engine:" in profiler.stderr, MARGIN_SECONDS, lambda: profiler.stderr)
+            eventually(lambda: at_rest(profiler), MARGIN_SECONDS, "its main thread waits")
+            target.begin()
+            target.wait()
+            assert profiler.interrupt() == 0, profiler.stderr
+            return target.truth(), readers.read(out), profiler.stderr
+
+
+def judged(place, workload, engine, mode):
+    truth, profile, said = recorded(place, workload, "--engine", engine, "-m", mode)
+    verdict = judge.judge(truth, profile, "%s, %s" % (workload.name, engine), mode, alarm=ALARM)
+    assert verdict.truth > LEAST_SECONDS, "too little was done to judge it"
+    assert verdict.right, "%s\n%s" % (judge.describe(verdict), said)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("workload", CPU, ids=name_of)
+def test_all_cpu_time_is_in_the_profile(place, workload, engine):
+    judged(place, workload, engine, "cpu")
+
+
+@pytest.mark.parametrize("engine", ["timer", "blocking"])  # the kernel's clock sees only what runs
+@pytest.mark.parametrize("workload", WALL, ids=name_of)
+def test_all_time_of_all_threads_is_in_the_profile(place, workload, engine):
+    judged(place, workload, engine, "wall")
