@@ -150,6 +150,16 @@ class Weights:
         return self.ns ** 2 / self.squares if self.squares else self.count
 
 
+def pooled(verdicts):
+    """[(function, bias, its standard error)] of several profiles of the same program."""
+    found = {}
+    for verdict in verdicts:
+        for one in verdict.shares:
+            found.setdefault(one.function, []).append(one)
+    return [(function, sum(one.bias for one in shares) / len(shares),
+             math.sqrt(sum(one.sigma ** 2 for one in shares)) / len(shares)) for function, shares in found.items()]
+
+
 def quantile(alarm, comparisons):
     """So many sigmas are surpassed once in 1/@alarm by any of so many right comparisons."""
     return NormalDist().inv_cdf(1 - alarm / (2 * max(1, comparisons)))
@@ -158,7 +168,7 @@ def quantile(alarm, comparisons):
 def groups(truth, mode):
     """Functions whose shares of each other are known: {name: (share, how far it may be off)} each."""
     found = [{name: (part / sum(group.values()), 0.0) for name, part in group.items()}
-             for group in truth.get("proportions", []) if mode == "cpu"]
+             for group in truth.get("proportions", [])]
     books = {name: (book[mode + "_ns"], book["calls"]) for name, book in truth.get("functions", {}).items()}
     total = sum(ns for ns, _ in books.values())
     calls = sum(calls for _, calls in books.values())
@@ -258,11 +268,11 @@ def judge(truth, profile, name="", mode="cpu", tolerance=TOLERANCE, alarm=ALARM)
     functions = {name for group in known for name in group} | set(truth.get("functions", {}))
     weights = weigh(samples, functions)
     if mode == "cpu":
-        judge_time(verdict, together(samples), truth["cpu_ns"], tolerance, alarm)
+        judge_time(verdict, together(samples), truth.get("cpu_ns", 0), tolerance, alarm)
     else:
-        booked = [one for one in samples if any(simple(frame.name) in truth["functions"] for frame in one.stack)]
-        judge_time(verdict, together(booked), sum(book["wall_ns"] for book in truth["functions"].values()), tolerance,
-                   alarm)
+        books = truth.get("functions", {})
+        booked = [one for one in samples if any(simple(frame.name) in books for frame in one.stack)]
+        judge_time(verdict, together(booked), sum(book["wall_ns"] for book in books.values()), tolerance, alarm)
     judge_shares(verdict, known, weights, alarm)
     judge_stacks(verdict, stacks, Grammar(truth.get("grammar", {})))
     if not verdict.samples:

@@ -10,10 +10,10 @@ import subprocess
 import time
 from typing import NamedTuple
 
+from places import DIE_WITH_US, started
 from testbed import Unavailable
 
 END_SECONDS = 60
-DIE_WITH_US = ["setpriv", "--pdeathsig", "KILL"]
 JOIN = 'echo $$ >"$0/cgroup.procs" && exec "$@"'
 QUOTA_PERIOD_US = 100000
 
@@ -69,6 +69,17 @@ CATALOGUE = [
 BY_NAME = {workload.name: workload for workload in CATALOGUE}
 
 
+def script(workload, place):
+    return place.target("oracle/workloads/" + workload.script)
+
+
+def describe(workload, place):
+    """What is known of a workload without its run: see ledger.py."""
+    command = place.command(workload.command(place.python, script(workload, place), "--describe"))
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=place.environment, cwd="/")
+    return json.loads(done.stdout)
+
+
 @contextlib.contextmanager
 def limited(quota):
     """A cgroup that may take @quota per cent of one CPU."""
@@ -116,13 +127,14 @@ class Target:
         with contextlib.ExitStack() as stack:
             self.name = "truth-%d.json" % time.monotonic_ns()
             command = self.place.command(self.workload.command(
-                self.place.python, self.place.target("oracle/workloads/" + self.workload.script), "--gate",
-                "--seconds", str(self.seconds), "--cpu", str(self.cpu), "--truth", self.place.output(self.name)))
+                self.place.python, script(self.workload, self.place), "--gate", "--seconds",
+                str(self.seconds), "--cpu", str(self.cpu), "--truth", self.place.output(self.name)))
             if self.workload.quota:
                 command = ["sh", "-c", JOIN, str(stack.enter_context(limited(self.workload.quota))), *command]
             self.process = subprocess.Popen(DIE_WITH_US + command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/",
                                             env=self.place.environment, start_new_session=True)
             stack.callback(self.stop)
+            started(self.process)
             self.pid = self.process.pid
             self.expect("ready")
             self.stack = stack.pop_all()

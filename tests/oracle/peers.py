@@ -2,7 +2,7 @@
 """The profilers: how each is called, and what each leaves behind.
 
 All take whole seconds, a rate in Hz, and write their leanest format: stacks only.
-Each runs in the mode that it has by default. Adding one here adds a column.
+Each runs in the mode that it has by default, unless options say otherwise.
 """
 
 import dataclasses
@@ -41,17 +41,21 @@ def number(pattern, text, default=0):
 
 
 class Tool:
-    """@place: where it runs. @mode: "cpu" if it samples running threads only, "wall" if by the clock."""
+    """@place: where it runs. @mode: "cpu" if it samples running threads only, "wall" if by the clock.
+
+    @options: more words for its command line.
+    """
 
     most = None  # the highest rate that it takes, if it has one
     # Drivers: the least that its way of sampling costs here; itself at higher rates; itself meeting another process.
     floor = beyond = met = None
     counts = False  # whether it ends after a number of samples, however long these take
 
-    def __init__(self, name, place, mode="wall"):
+    def __init__(self, name, place, mode="wall", options=()):
         self.name = name
         self.place = place
         self.mode = mode
+        self.options = list(options)
 
     def command(self, target, seconds, rate, output, threads=False, children=False):
         raise NotImplementedError
@@ -73,16 +77,14 @@ class Podflame(Tool):
     most = 20000
     SUMMARY = r"torn (\d+), retried \d+, late \d+, lost (\d+)"
 
-    def __init__(self, name, place, program, mode):
-        super().__init__(name, place, mode)
+    def __init__(self, name, place, program, mode, options=()):
+        super().__init__(name, place, mode, options)
         self.program = str(program)
         self.version = self.check([self.program, "--version"])
 
     def command(self, target, seconds, rate, output, threads=False, children=False):
-        pids = [word for pid in (target.pids() if children else [target.pid]) for word in ("-p", str(pid))]
-        idle = ["-i"] if self.mode == "wall" else []
-        return [self.program, "record", "-v", *pids, "-d", str(seconds), "-r", str(rate), "-m", self.mode, *idle,
-                "-f", "folded", "-o", output]
+        return [self.program, "record", "-v", "-p", str(target.pid), *(["-s"] if children else []), "-d",
+                str(seconds), "-r", str(rate), "-m", self.mode, *self.options, "-f", "folded", "-o", output]
 
     def read(self, path, log, rate=0):
         lost = re.search(self.SUMMARY, log)
@@ -110,14 +112,14 @@ class Driver(Tool):
 class PySpy(Tool):
     counts = True
 
-    def __init__(self, name, place, tools):
-        super().__init__(name, place)
+    def __init__(self, name, place, tools, mode="wall", options=()):
+        super().__init__(name, place, mode, options)
         self.program = str(tools / "py-spy")
         self.version = self.check([self.program, "--version"])
 
     def command(self, target, seconds, rate, output, threads=False, children=False):
         return [self.program, "record", "-p", str(target.pid), "-d", str(seconds), "-r", str(rate), "-f", "raw",
-                "-o", output] + (["--subprocesses"] if children else [])
+                *self.options, "-o", output] + (["--subprocesses"] if children else [])
 
     def read(self, path, log, rate=0):
         return Output(readers.read(path, rate), int(number(r"Errors: (\d+)", log)))
@@ -129,8 +131,8 @@ class Austin(Tool):
     Its binary wants a newer C library than some hosts have: there it runs by the rootfs's.
     """
 
-    def __init__(self, name, place, program, loader=()):
-        super().__init__(name, place)
+    def __init__(self, name, place, program, loader=(), mode="wall", options=()):
+        super().__init__(name, place, mode, options)
         self.words = [str(program)]
         try:
             self.version = self.check(self.words + ["--version"])
@@ -143,7 +145,7 @@ class Austin(Tool):
     def command(self, target, seconds, rate, output, threads=False, children=False):
         interval = "%dus" % max(1, round(1e6 / rate))
         return self.place.command([*self.words, "-p", str(target.pid), "-x", str(seconds), "-i", interval, "-o", output,
-                                   *(["--children"] if children else [])])
+                                   *self.options, *(["--children"] if children else [])])
 
     def read(self, path, log, rate=0):
         data = path.read_bytes()
@@ -156,14 +158,14 @@ class Austin(Tool):
 class Sampling(Tool):
     """CPython's own; it must be the target's version, and runs where the target runs."""
 
-    def __init__(self, name, place):
-        super().__init__(name, place)
+    def __init__(self, name, place, mode="wall", options=()):
+        super().__init__(name, place, mode, options)
         self.version = self.check(place.python + ["--version"])
 
     def command(self, target, seconds, rate, output, threads=False, children=False):
         return self.place.command(self.place.python + [
             "-m", "profiling.sampling", "attach", "-d", str(seconds), "-r", str(rate), "--collapsed", "-o", output,
-            *(["--all-threads"] if threads else []), *(["--subprocesses"] if children else []), str(target.pid)])
+            *self.options, *(["--all-threads"] if threads else []), *(["--subprocesses"] if children else []), str(target.pid)])
 
     def read(self, path, log, rate=0):
         samples = []

@@ -31,6 +31,18 @@ def started(process):
 
 
 
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def attempt(make, *arguments):
+    """What @make returns, or nothing, with a word on why."""
+    try:
+        return make(*arguments)
+    except Unavailable as error:
+        say("left out: %s: %s" % (arguments[0] if arguments else "the peers", error))
+        return None
+
 
 def tools():
     """The folder of the peers' programs, installed on first use."""

@@ -95,15 +95,18 @@ def sample(frames, count, ns, idle=False, thread=""):
 
 
 def parse_folded(text):
-    """[(frames outermost first, number)] of folded stacks; any line out of form is an error."""
+    """[(frames outermost first, number)] of folded stacks; any line out of form is an error.
+
+    A stack may be empty: py-spy writes that of a thread that is ending.
+    """
     stacks = []
     for row in text.splitlines():
-        frames, _, number = row.rpartition(" ")
+        frames, space, number = row.rpartition(" ")
         if row.startswith("#"):  # Austin's remarks
             continue
-        if not frames or not number.isdigit() or int(number) == 0:
+        if not space or not number.isdigit() or int(number) == 0:
             raise Unreadable("not a folded stack: %r" % row[:100])
-        stacks.append((tuple(parse_frame(frame) for frame in frames.split(";")), int(number)))
+        stacks.append((tuple(parse_frame(frame) for frame in frames.split(";") if frame), int(number)))
     return stacks
 
 
@@ -246,7 +249,7 @@ def understand(data):
             if key in body:
                 return reader.__name__.replace("_", "/"), reader, body
         raise Unreadable("JSON, but neither OTLP, gecko nor speedscope")
-    if re.match(rb"[^\0\n]+ \d+(\n|$)|#", data):
+    if re.match(rb"[^\0\n]* \d+(\n|$)|#", data):
         return "folded", folded, data
     return "pprof", pprof, data
 

@@ -202,13 +202,13 @@ def work_and_count(work):
             "processes": {str(os.getpid()): total - theirs}}
 
 
-def main(work, callers, roots=("<module>",), proportions=(), depths=None, native=lambda: 0):
+def main(work, callers, roots=("<module>",), proportions=(), depths=None, native=lambda: 0, more=dict):
     """Runs work() between the word to begin and the end.
 
     @callers: the names of the workload's functions, and of those above that it calls, each
     with those of its callers. @roots: where stacks can begin. @depths: functions that always
     stand at the same depth, 1 being the outermost. @native: CPU time of threads without
-    Python, in ns.
+    Python, in ns. @more: what else --describe finds out, by working a little.
     """
     callers = dict(CALLERS, work=["work_and_count"], **callers)
     truth = {"workload": WORKLOAD, "arguments": sys.argv[1:], "python": "%d.%d.%d" % sys.version_info[:3],
@@ -216,7 +216,7 @@ def main(work, callers, roots=("<module>",), proportions=(), depths=None, native
              "grammar": {"callers": callers, "files": ["ledger.py", os.path.basename(sys.argv[0])],
                          "roots": list(roots), "depths": depths or {}}}
     if options.describe:
-        return write(truth)
+        return write(dict(truth, **more()))
     say("ready")
     if options.gate:
         os.read(0, 1)
