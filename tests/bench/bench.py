@@ -11,7 +11,6 @@ import argparse
 import dataclasses
 import os
 import pathlib
-import subprocess
 import sys
 import time
 from collections import defaultdict
@@ -21,9 +20,11 @@ sys.path[:0] = [str(PROJECT / "docker"), str(PROJECT / "tests/oracle"), str(PROJ
 
 import figures  # noqa: E402
 import interpreters  # noqa: E402
+import launch  # noqa: E402
 import peers  # noqa: E402
 import places  # noqa: E402
 import report  # noqa: E402
+import run  # noqa: E402
 import workloads  # noqa: E402
 from testbed import Unavailable  # noqa: E402
 
@@ -47,19 +48,6 @@ class Group:
     balance: tuple = ()  # bounds of the true time of leaf_2us_* over leaf_2ms_*
 
 
-def say(text):
-    print(text, file=sys.stderr, flush=True)
-
-
-def attempt(make, *arguments):
-    """What @make returns, or nothing, with a word on why."""
-    try:
-        return make(*arguments)
-    except Unavailable as error:
-        say("left out: %s: %s" % (arguments[0] if arguments else "the peers", error))
-        return None
-
-
 def present(things):
     return [thing for thing in things if thing is not None]
 
@@ -71,13 +59,13 @@ def groups(arguments, scratch, tools, rootfs):
         cpu.floor, cpu.beyond, cpu.met = (peers.Driver(what, host, arguments.driver)
                                           for what in ("floor", "sample", "met"))
     else:
-        say("left out: the least that sampling costs here: there is no %s: run `make bench`" % arguments.driver)
+        places.say("left out: the least that sampling costs here: there is no %s: run `make bench`" % arguments.driver)
     wall = peers.Podflame("podflame wall", host, arguments.podflame, "wall")
     loader = rootfs.loader() if rootfs else ()
-    austin = attempt(peers.Austin, "Austin", host, tools / "austin", loader) if tools else None
-    pyspy = attempt(peers.PySpy, "py-spy", host, tools) if tools else None
-    own = attempt(peers.Sampling, "profiling.sampling", rootfs) if rootfs else None
-    inside = attempt(peers.Austin, "Austin", rootfs, "/srv/austin") if rootfs and tools else None
+    austin = places.attempt(peers.Austin, "Austin", host, tools / "austin", loader) if tools else None
+    pyspy = places.attempt(peers.PySpy, "py-spy", host, tools) if tools else None
+    own = places.attempt(peers.Sampling, "profiling.sampling", rootfs) if rootfs else None
+    inside = places.attempt(peers.Austin, "Austin", rootfs, "/srv/austin") if rootfs and tools else None
     everywhere = {False: present([cpu, wall, austin, pyspy]), True: present([cpu, wall, inside, pyspy])}
     found = {i.version: (i.name.split("-")[1], places.Host(i.command[0], scratch))
              for i in interpreters.SUPPORTED_ON_HOST}
@@ -118,17 +106,25 @@ def run_case(group, case, seconds, turn):
                 began = time.monotonic()
                 done = measure_once(group, case, tool, target, seconds)
                 took = time.monotonic() - began
-                say("  %-20s %-18s %4.1f s%s" % (case.name, tool.name, took, "" if done else ": no"))
+                places.say("  %-20s %-18s %4.1f s%s" % (case.name, tool.name, took, "" if done else ": no"))
             if not os.path.exists("/proc/%d" % target.pid) or target.process.poll() is not None:
-                say("  %s: the target has ended under %s" % (case.name, tool.name))
+                places.say("  %s: the target has ended under %s" % (case.name, tool.name))
                 return
 
 
-def calibrate(place):
-    """Bounds of the true time of leaf_2us_* over leaf_2ms_*."""
-    command = place.command(place.python + [place.target(workloads.LEAVES.script), "truth"])
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=place.environment, cwd="/")
-    return tuple(float(word) for word in done.stdout.split())
+BOOKS = "books"  # the name of that part for --only
+BOOKS_SECONDS, BOOKS_RATE = 3, 1000
+
+
+def books(arguments, scratch, tools, rootfs, rounds):
+    """The oracle's table: how much of the time each profiler accounts for, and how truly."""
+    found = {i.version: i for i in interpreters.SUPPORTED_ON_HOST}
+    interpreter = found[MAIN if MAIN in found else max(found)]
+    columns = run.columns(run.NAMES, interpreter.command[0], arguments.podflame, scratch, tools, rootfs)
+    pools = run.measure(columns, run.chosen(run.SHORT), rounds, BOOKS_SECONDS, BOOKS_RATE)
+    version = "CPython %s" % ".".join(map(str, interpreter.version))
+    return "## What is accounted for\n\n%s\n\n%s" % (
+        run.table(columns, run.chosen(run.SHORT), pools), run.notes(rounds, BOOKS_SECONDS, BOOKS_RATE, version))
 
 
 def bench(arguments, scratch, tools, rootfs):
@@ -136,17 +132,19 @@ def bench(arguments, scratch, tools, rootfs):
     rounds = arguments.rounds or ROUNDS[arguments.quick]
     everything = groups(arguments, scratch, tools, rootfs)
     for group in everything:
-        group.balance = calibrate(group.place)
+        group.balance = launch.describe(workloads.LEAVES.known, group.place)["balance"]
     for turn in range(rounds):
         for group in everything:
             cases = [case for case in group.cases if (case.headline or not arguments.quick) and
                      arguments.only in ("", case.name) and turn < (case.rounds or rounds)]
             if cases:
-                say("round %d of %d: %s" % (turn + 1, rounds, group.title))
+                places.say("round %d of %d: %s" % (turn + 1, rounds, group.title))
             for case in cases:
                 run_case(group, case, max(1, case.seconds // 2) if arguments.quick else case.seconds, turn)
     command = "make bench" if not arguments.quick else "bench.py --quick" + " --crowded" * arguments.crowded
-    return report.markdown(everything, command, rounds, 1 if arguments.quick else 2, load)
+    part = not arguments.quick and arguments.only in ("", BOOKS)
+    accounts = books(arguments, scratch, tools, rootfs, rounds) if part else ""
+    return report.markdown(everything, accounts, command, rounds, 1 if arguments.quick else 2, load)
 
 
 def main():
@@ -157,15 +155,15 @@ def main():
     parser.add_argument("--crowded", action="store_true",
                         help="of a machine that has other work, give targets and profilers a larger share, all the same")
     parser.add_argument("--rounds", type=int, default=0)
-    parser.add_argument("--only", default="", metavar="CASE", help="this case only, such as \"call churn\"")
+    parser.add_argument("--only", default="", metavar="CASE", help="this case only, such as \"call churn\"; \"%s\" is what is accounted for" % BOOKS)
     parser.add_argument("--output", help="where to write the table too (RESULTS.md beside this file; none if --quick)")
     arguments = parser.parse_args()
     places.autogroup = -15 if arguments.crowded else 0
     partial = arguments.quick or arguments.only
     output = arguments.output or (None if partial else pathlib.Path(__file__).with_name("RESULTS.md"))
     with places.scratch() as scratch:
-        tools = attempt(places.tools)
-        rootfs = attempt(places.Rootfs, SUITE, NEWEST, scratch, tools)
+        tools = places.attempt(places.tools)
+        rootfs = places.attempt(places.Rootfs, SUITE, NEWEST, scratch, tools)
         try:
             text = bench(arguments, scratch, tools, rootfs)
         finally:

@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from typing import Callable
 
+import judge
 import measure
 import workloads
 from testbed import Unavailable
@@ -56,17 +57,11 @@ def pooled(values):
 
 
 def sigmas(values):
-    """@values: counts by leaf function; how far the 9:3:1 shares within each length are from the truth."""
-    counts = sum(values, Counter())
-    away = []
-    for length in workloads.LENGTHS:
-        n = sum(counts["leaf_%s_%d" % (length, part)] for part in workloads.PARTS)
-        for part in workloads.PARTS:
-            p = part / sum(workloads.PARTS)
-            k = counts["leaf_%s_%d" % (length, part)]
-            away.append((k - n * p) / math.sqrt(n * p * (1 - p)) if n else math.inf)
-    rms = math.sqrt(sum(z * z for z in away) / len(away))
-    return "%.1f, worst %+.1f (n = %s)" % (rms, max(away, key=abs), digits(sum(counts.values())))
+    """@values: the judge's verdicts; how far the 9:3:1 shares within each length are from the truth."""
+    away = [bias / sigma for _, bias, sigma in judge.pooled(values)]
+    rms = math.sqrt(sum(z * z for z in away) / len(away)) if away else math.inf
+    return "%.1f, worst %+.1f (n = %s)" % (rms, max(away, key=abs, default=math.inf),
+                                           digits(sum(verdict.samples for verdict in values)))
 
 
 def balance(values):
@@ -143,9 +138,13 @@ class Case:
     headline: bool = True  # also in a quick run
 
 
-def judged(run, workload):
+def verdict(run, tool, target):
+    return judge.judge(target.truth, run.output.profile, tool.name, tool.mode)
+
+
+def judged(run, tool, target):
     """The rows that every judged run fills: (impossible stacks, of how many), (lost, of how many)."""
-    wrong = sum(count for stack, count in run.output.stacks.items() if not workload.possible(stack))
+    wrong = round(verdict(run, tool, target).impossible)
     return (wrong, run.output.delivered), (run.output.lost, run.output.delivered + run.output.lost)
 
 
@@ -168,7 +167,7 @@ def start(tool, target, seconds, notes):
 def cost(depth):
     def run(tool, target, seconds, notes):
         run = measure.profile(tool, target, seconds, 5000)
-        wrong, lost = judged(run, target.workload)
+        wrong, lost = judged(run, tool, target)
         delivered = run.output.delivered
         net = 1e6 * max(0, run.cpu - notes.get("start", 0)) / delivered
         notes["net %d" % depth] = net
@@ -221,24 +220,23 @@ def ramp(tool, target, seconds, notes):
 
 def churn(tool, target, seconds, notes):
     run = measure.profile(tool, target, seconds, 5000)
-    wrong, lost = judged(run, target.workload)
+    wrong, lost = judged(run, tool, target)
     return {"wrong churn": wrong, "lost churn": lost, "lost all": lost, "memory": run.memory / 1e6,
             "kept churn": 100 * run.output.delivered / run.asked}
 
 
-def judge(tool, target, seconds, notes):
-    wrong, lost = judged(measure.profile(tool, target, seconds, 5000), target.workload)
+def stacks(tool, target, seconds, notes):
+    wrong, lost = judged(measure.profile(tool, target, seconds, 5000), tool, target)
     return {"wrong " + target.workload.name: wrong, "lost all": lost}
 
 
 def shares(tool, target, seconds, notes):
     run = measure.profile(tool, target, seconds, 1000)
-    counts = Counter()
+    leaves = Counter()
     for stack, count in run.output.stacks.items():
-        leaf = [name for name, _, _ in stack if name not in workloads.MARKERS][-1]
-        counts[leaf.rpartition(".")[2]] += count
-    leaves = Counter({name: count for name, count in counts.items() if name.startswith("leaf_")})
-    return {"shares": leaves, "balance": leaves}
+        name = next((frame.name for frame in stack if frame.name.startswith("leaf_")), None)
+        leaves.update({name: count} if name else {})
+    return {"shares": verdict(run, tool, target), "balance": leaves}
 
 
 def pace(target, seconds):
@@ -276,7 +274,7 @@ CASES = [
     *(Case("cost at depth %d" % depth, workloads.STEADY[depth], cost(depth), ("cpu %d" % depth, "net %d" % depth))
       for depth in workloads.STEADY),
     Case("call churn", workloads.CHURN, churn, ("lost churn", "wrong churn", "memory", "kept churn"), seconds=3),
-    *(Case(workload.name, workload, judge, ("wrong " + workload.name,), rounds=2, headline=False)
+    *(Case(workload.name, workload, stacks, ("wrong " + workload.name,), rounds=2, headline=False)
       for workload in JUDGED),
     Case("shares", workloads.LEAVES, shares, ("shares", "balance"), seconds=4),
     Case("1 thread", ONE, throughput("1 thread", 1000), ("left 1 thread",)),

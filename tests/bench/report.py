@@ -106,18 +106,20 @@ def age(item):
 
 def shown(tool):
     """Its command line for a reader: without the folders of this machine."""
-    target = SimpleNamespace(pid="PID", pids=lambda: ["PID"])
+    target = SimpleNamespace(pid="PID")
     words = [os.path.basename(word) for word in tool.command(target, 2, 5000, "OUT")]
     first = next(i for i, word in enumerate(words) if re.fullmatch(r"podflame|pf|py-spy|austin|python[\d.]+", word))
     return "* %s: %s: `%s`" % (tool.name, tool.version, " ".join(words[first:]))
 
 
-def markdown(groups, command, rounds, seconds, load):
+def markdown(groups, accounts, command, rounds, seconds, load):
+    """@accounts: the part on what is accounted for, or nothing."""
     parts = ["# podflame and its peers, measured", "Made by `%s` on %s.\n\n%s. Load average %s before, %s after." % (
         command, time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()), machine(), load, "%.1f" % os.getloadavg()[0])]
     parts += [table(group) for group in groups if len(group.cases) > 1]
     if len(groups) > 2:
         parts.append(across(groups, "wrong churn"))
+    parts += [accounts] if accounts else []
     parts.append(NOTES.format(rounds=rounds, seconds=seconds, samples=5000 * seconds))
     tools = {shown(tool): None for group in groups for tool in group.tools}
     parts.append("Versions and commands:\n\n" + "\n".join(tools))
