@@ -251,6 +251,7 @@ def main():
     parser.add_argument("--crowded", action="store_true", help="as of bench.py: a larger share of a machine with other work")
     parser.add_argument("-o", "--output", help="where to write the table too")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it, and their children too
     if arguments.list:
         print("\n".join(["Workloads:", *("  " + one.name for one in launch.CATALOGUE), "Profilers:",
                          *("  " + name for name in NAMES)]))
