@@ -22,9 +22,10 @@ import time
 import urllib.request
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(PROJECT / "docker"), str(PROJECT / "tests/e2e")]
+sys.path[:0] = [str(PROJECT / "docker"), str(PROJECT / "tests/oracle"), str(PROJECT / "tests/e2e")]
 
 import report  # noqa: E402
+from grid import padded  # noqa: E402
 from collector import Collector, free_port  # noqa: E402
 from program import Background, eventually  # noqa: E402
 
@@ -160,7 +161,7 @@ def main():
     rows += [measure(n, seconds, arguments.options) for n in arguments.processes]
     notes = NOTES.strip().format(date=time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()), machine=report.machine(),
                                  load="%.1f" % os.getloadavg()[0], rate=RATE, busy=BUSY, depth=DEPTH, seconds=seconds)
-    text = "%s\n\n%s\n\n%s\n" % (HEADING, report.padded(rows), notes)
+    text = "%s\n\n%s\n\n%s\n" % (HEADING, padded(rows), notes)
     print(text)
     if not arguments.quick:
         pathlib.Path(__file__).with_name("NODE.md").write_text(text)

@@ -9,6 +9,7 @@ import time
 from types import SimpleNamespace
 
 import figures
+from grid import padded
 
 NOTES = """\
 Cells are the median of {rounds} rounds, with the lowest and the highest in brackets; counts are those of all rounds
@@ -68,12 +69,6 @@ def cell(group, row, tool, reasons):
 
 def numbered(reasons):
     return "".join("\n\n"[i > 0:] + "%d. %s" % (i + 1, reason) for i, reason in enumerate(reasons))
-
-
-def padded(rows):
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    rows.insert(1, ["-" * width for width in widths])
-    return "\n".join("| " + " | ".join(text.ljust(width) for text, width in zip(row, widths)) + " |" for row in rows)
 
 
 def table(group):

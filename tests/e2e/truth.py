@@ -7,38 +7,24 @@ comparison by chance once in 16 000 (for the n in use here); the suite makes abo
 150, so about one run in a hundred raises a false alarm.
 """
 
-import functools
 import math
+import pathlib
+import sys
 from collections import Counter
-from typing import NamedTuple
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "oracle"))
+
+import readers  # noqa: E402
+
+Frame = readers.Frame
 SIGMAS = 4
 SPLIT = {"hot": 0.7, "warm": 0.2, "cold": 0.1}
 
 
-class Frame(NamedTuple):
-    name: str
-    file: str  # without folders
-    line: int
-
-
-@functools.lru_cache(maxsize=None)  # a profile has many stacks, of few frames
-def parse_frame(text):
-    """function (file.py:LINE); anything else, such as (idle), is a name alone."""
-    name, found, place = text.rpartition(" (")
-    file, colon, line = place.rstrip(")").rpartition(":")
-    if not found or not colon:
-        return Frame(text, "", 0)
-    return Frame(name, file.rpartition("/")[2], int(line))
-
-
 def parse_folded(text):
     """[(frames root first, count)] of folded stacks; any line out of form is an error."""
-    stacks = []
-    for row in text.splitlines():
-        frames, _, count = row.rpartition(" ")
-        assert frames and int(count) > 0, "not a folded stack: %r" % row
-        stacks.append((tuple(parse_frame(frame) for frame in frames.split(";")), int(count)))
+    stacks = readers.parse_folded(text)
+    assert all(frames for frames, _ in stacks), "an empty stack"
     return stacks
 
 

@@ -29,6 +29,7 @@ import launch  # noqa: E402
 import peers  # noqa: E402
 import places  # noqa: E402
 import readers  # noqa: E402
+from grid import padded  # noqa: E402
 from testbed import Unavailable  # noqa: E402
 
 SUITE, NEWEST = "forky", "python3.15"
@@ -212,10 +213,7 @@ def table(found, workloads, pools):
             rows[-1].append(pool.cell())
             if not pool.verdicts:
                 reasons.append("* %s, %s: %s" % (workload.name, column.name, pool.reason))
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    rows.insert(1, ["-" * width for width in widths])
-    lines = ["| " + " | ".join(text.ljust(width) for text, width in zip(row, widths)) + " |" for row in rows]
-    return "\n".join(lines + ([""] + reasons if reasons else []))
+    return "\n".join([padded(rows)] + ([""] + reasons if reasons else []))
 
 
 def notes(rounds, seconds, rate, python):
