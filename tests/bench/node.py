@@ -25,8 +25,8 @@ PROJECT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(PROJECT / "docker"), str(PROJECT / "tests/oracle"), str(PROJECT / "tests/e2e")]
 
 import report  # noqa: E402
-from grid import padded  # noqa: E402
 from collector import Collector, free_port  # noqa: E402
+from grid import padded  # noqa: E402
 from program import Background, eventually  # noqa: E402
 
 TARGETS = PROJECT / "tests/targets"
