@@ -15,6 +15,7 @@ sys.path.insert(0, str(PROJECT / "tests/oracle"))
 
 import judge  # noqa: E402
 import readers  # noqa: E402
+import run  # noqa: E402
 
 JUDGE = PROJECT / "tests/oracle/judge.py"
 RATE = 1000
@@ -323,10 +324,25 @@ def test_false_alarms_are_as_rare_as_was_asked_for():
     assert wrong["sigmas"] <= 50, wrong
 
 
+def test_rounds_are_pooled_by_their_time():
+    def one(counts):
+        samples = [readers.Sample(tuple(readers.Frame(name, "example.py", 1) for name in stack), n, n * PERIOD_NS)
+                   for stack, n in counts.items()]
+        return judge.judge(TRUTH, readers.Profile(samples, "hand"))
+
+    pool = run.Pool([one(RIGHT), one({F: 600, G: 400}), one({F: 1200, G: 800, ("<module>", "f"): 20})])
+    coverage, sigma = pool.coverage()
+    assert coverage == pytest.approx((2 + 1 + 2.02) / 6)
+    assert sigma == pytest.approx((1 / 6000) ** 0.5)
+    assert pool.impossible() == (20, 5020)
+    assert "83.7 ± 1.3 %" in pool.cell() and "**3984/M impossible**" in pool.cell()
+    assert run.Pool(reason="it is not there").cell() == "–"
+
+
 # ---- the command ---------------------------------------------------------------
 
 
-def run(*arguments):
+def run_judge(*arguments):
     return subprocess.run([sys.executable, JUDGE, *map(str, arguments)], capture_output=True, text=True)
 
 
@@ -334,10 +350,10 @@ def test_the_command_says_what_is_wrong(tmp_path):
     (tmp_path / "truth").write_text(json.dumps(TRUTH))
     (tmp_path / "right").write_text(folded(RIGHT))
     (tmp_path / "wrong").write_text(folded({F: 600, G: 400}))
-    right = run("--truth", tmp_path / "truth", "--rate", RATE, tmp_path / "right")
+    right = run_judge("--truth", tmp_path / "truth", "--rate", RATE, tmp_path / "right")
     assert right.returncode == 0, right
-    wrong = run("--truth", tmp_path / "truth", "--rate", RATE, tmp_path / "right", tmp_path / "wrong", "--json")
+    wrong = run_judge("--truth", tmp_path / "truth", "--rate", RATE, tmp_path / "right", tmp_path / "wrong", "--json")
     assert wrong.returncode == 1
     assert [one["right"] for one in json.loads(wrong.stdout)] == [True, False]
-    unusable = run("--truth", tmp_path / "truth", tmp_path / "missing")
+    unusable = run_judge("--truth", tmp_path / "truth", tmp_path / "missing")
     assert unusable.returncode == 2 and "missing" in unusable.stderr

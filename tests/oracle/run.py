@@ -158,11 +158,11 @@ class Pool:
     reason: str = ""  # why there is none
 
     def coverage(self):
-        """(share of the time, its standard error)"""
+        """(share of the time, its standard error); nothing if no verdict has it."""
         timed = [verdict for verdict in self.verdicts if verdict.coverage is not None]
         truth = sum(verdict.truth for verdict in timed)
         error = math.sqrt(sum((verdict.coverage_sigma * verdict.truth) ** 2 for verdict in timed))
-        return (sum(verdict.seconds for verdict in timed) / truth, error / truth) if truth else (0.0, 0.0)
+        return (sum(verdict.seconds for verdict in timed) / truth, error / truth) if truth else None
 
     def bias(self):
         """(function, measured minus true share, standard error) of the one that is farthest off, or nothing."""
@@ -175,14 +175,14 @@ class Pool:
     def cell(self):
         if not self.verdicts:
             return "–"
-        parts = ["%.1f ± %.1f %%" % tuple(100 * value for value in self.coverage())]
-        bias = self.bias()
+        coverage, bias = self.coverage(), self.bias()
+        parts = ["%.1f ± %.1f %%" % tuple(100 * value for value in coverage)] if coverage else []
         if bias:
             parts.append("%s %+.1f ± %.1f" % (bias[0], 100 * bias[1], 100 * bias[2]))
         wrong, samples = self.impossible()
         if wrong:
             parts.append("**%.0f/M impossible**" % (1e6 * wrong / samples))
-        return ", ".join(parts)
+        return ", ".join(parts) or "0 impossible"
 
 
 def measure(found, workloads, rounds, seconds, rate):
