@@ -1,7 +1,7 @@
 # What podflame costs, beside its peers and over time.
 
 # What the bench needs beside podflame itself.
-build/bench-driver: $(call objects,tests/bench/driver.c) $(call archives,sample $(below_sample)) $(B)/how_link
+build/bench-driver: $(call objects,tests/bench/driver.c) $(call archives,sample format $(below_sample)) $(B)/how_link
 	$(call link)
 
 .PHONY: bench-node

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * For the bench, three things that no command of podflame's does:
+ * For the bench, four things that no command of podflame's does:
  *
  *   driver floor  PID SECONDS RATE OUT   wakes at every tick as podflame does, and reads 8 bytes: what
  *                                        any profiler that reads at the tick has to pay on this machine
  *   driver sample PID SECONDS RATE OUT   podflame's own sampler, at rates that `record` does not take
+ *   driver stacks PID SECONDS RATE OUT   the same, and writes them to stdout, folded
  *   driver met    PID SECONDS RATE OUT   from meeting a process to its first stack, SECONDS times anew
  *
  * OUT gets the number of samples and of lost ones; for met, the microseconds of the first and of the fastest time.
  */
+#include "agent/format/format.h"
 #include "agent/sample/perf_event.h"
 #include "agent/sample/sample.h"
 #include "pystack/pystack.h"
@@ -112,7 +114,16 @@ static unsigned long run_floor(pid_t pid, unsigned seconds, unsigned rate)
 
 /* ---- the sampler ----------------------------------------------------------------- */
 
-static unsigned long run_sampler(pid_t pid, unsigned seconds, unsigned rate, unsigned long *ret_lost)
+static void write_folded(struct profile *profile)
+{
+        struct profile_set set = { 0 };
+
+        if (profile_set_add(&set, profile) != 0 || format_by_name("folded")->write(&set, stdout) != 0)
+                give_up("the stacks cannot be written");
+        profile_set_deinit(&set);
+}
+
+static unsigned long run_sampler(pid_t pid, unsigned seconds, unsigned rate, bool write, unsigned long *ret_lost)
 {
         struct sample_config config = { .mode = PROFILE_MODE_CPU, .engine = SAMPLE_ENGINE_PERF,
                                         .scope = SAMPLE_SCOPE_BEST, .rate = rate };
@@ -134,7 +145,10 @@ static unsigned long run_sampler(pid_t pid, unsigned seconds, unsigned rate, uns
         const struct profile_counters *counters = profile_counters_of(profile);
         unsigned long ok = counters->ok;
         *ret_lost = counters->torn + counters->failed + counters->gone;
-        profile_free(profile);
+        if (write)
+                write_folded(profile);
+        else
+                profile_free(profile);
         sampler_close(sampler);
         return ok;
 }
@@ -186,7 +200,7 @@ int main(int argc, char **argv)
         unsigned long samples, lost = 0;
 
         if (argc != 6)
-                give_up("floor|sample|met PID SECONDS RATE OUT");
+                give_up("floor|sample|stacks|met PID SECONDS RATE OUT");
         pid_t pid = (pid_t)strtol(argv[2], NULL, 10);
         unsigned seconds = (unsigned)strtoul(argv[3], NULL, 10), rate = (unsigned)strtoul(argv[4], NULL, 10);
         if (pid <= 0 || seconds == 0 || rate == 0)
@@ -196,7 +210,7 @@ int main(int argc, char **argv)
         else if (strcmp(argv[1], "met") == 0)
                 samples = run_meetings(pid, seconds, &lost);
         else
-                samples = run_sampler(pid, seconds, rate, &lost);
+                samples = run_sampler(pid, seconds, rate, strcmp(argv[1], "stacks") == 0, &lost);
         FILE *out = fopen(argv[5], "w");
         if (!out || fprintf(out, "%lu %lu\n", samples, lost) < 0 || fclose(out) != 0)
                 give_up("the result cannot be written");
