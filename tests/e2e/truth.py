@@ -17,6 +17,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "oracle"))
 import readers  # noqa: E402
 
 Frame = readers.Frame
+parse_frame = readers.parse_frame
 SIGMAS = 4
 SPLIT = {"hot": 0.7, "warm": 0.2, "cold": 0.1}
 

@@ -70,6 +70,9 @@ def parse_frame(text):
     found = re.fullmatch(r"(.*) \((.*):(\d+)\)", text, re.S)
     if found:
         return Frame(found[1], base(found[2]), int(found[3]))
+    found = re.fullmatch(r"(.*) \((.*\.py)\)", text, re.S)
+    if found:  # before its first line
+        return Frame(found[1], base(found[2]), 0)
     found = re.fullmatch(r"(.+):([^:]+):(\d+)", text, re.S)
     if found:
         return Frame(found[2], base(found[1]), int(found[3]))
