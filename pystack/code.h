@@ -41,6 +41,7 @@ struct code_entry {
         uint64_t generation; /* no code object has been freed since it was proved; 0: not known */
         struct code_proof proofs[CODE_PROOFS_MAX];
         uint32_t n_proofs;
+        uint32_t frame_size; /* bytes of its frames on the data stack; 0: not known */
         bool unique;     /* no other code object of the process can ever have the same proofs */
         bool run_once;   /* a module's: it is freed when it has been run */
         bool owed;       /* a stack waits for its proof */

@@ -151,6 +151,10 @@ static void fill_tstate(struct layout *l, const void *t, const struct words *w)
         l->tstate.frame = (uint32_t)word(t, w->ts_frame);
         l->tstate.cframe = LAYOUT_NONE;
         l->tstate.cframe_frame = LAYOUT_NONE;
+        l->tstate.cframe_previous = LAYOUT_NONE;
+        l->tstate.cframe_root = LAYOUT_NONE;
+        l->tstate.exc_info = LAYOUT_NONE;
+        l->tstate.exc_state = LAYOUT_NONE;
         l->tstate.thread_id = (uint32_t)word(t, w->ts_thread_id);
         l->tstate.native_thread_id = (uint32_t)word(t, w->ts_native_id);
         l->tstate.chunk = (uint32_t)word(t, w->ts_chunk);
@@ -166,6 +170,8 @@ static void fill_frame(struct layout *l, const void *t, const struct words *w, b
         l->frame.code = (uint32_t)word(t, w->fr_code);
         l->frame.position = (uint32_t)word(t, w->fr_instr);
         l->frame.owner = (uint32_t)word(t, w->fr_owner);
+        l->frame.entry = LAYOUT_NONE;
+        l->frame.stack_top = LAYOUT_NONE;
         l->frame.tlbc_index = free_threaded ? optional(t, w->fr_tlbc_index) : LAYOUT_NONE;
         l->frame.tag_mask = w->tag_bits;
         l->position = POSITION_INSTR_PTR;
@@ -180,6 +186,8 @@ static void fill_code(struct layout *l, const void *t, const struct words *w, bo
         l->code.version = l->code.first_line + CO_VERSION_AFTER_FIRST_LINE;
         l->code.bytecode = (uint32_t)word(t, w->co_adaptive);
         l->code.tlbc = free_threaded ? optional(t, w->co_tlbc) : LAYOUT_NONE;
+        l->code.words[0] = LAYOUT_NONE;
+        l->code.words[1] = LAYOUT_NONE;
         l->code.size = l->code.lines + 8;
         l->lines = LINES_LOCATIONS;
 }

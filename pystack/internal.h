@@ -53,6 +53,10 @@ struct raw_frame {
         uint64_t code;
         int64_t position; /* as kept: see enum layout_position */
         uint32_t tlbc_index; /* 0 where threads share the bytecode */
+        uint64_t addr;
+        bool on_data_stack; /* of 3.11 and 3.12, as the rest */
+        bool from_c;        /* C has called it */
+        bool at_rest;       /* it neither runs nor waits for C: not begun, returning, or waiting for Python */
 };
 
 /* What is read of a process, and how. */

@@ -44,23 +44,27 @@
         {                                                                                                  \
                 .interpreters_head = LAYOUT_NONE, .tstate_current = LAYOUT_NONE,                           \
         }
+#define NO_LOOPS                                                                                           \
+        .cframe = LAYOUT_NONE, .cframe_frame = LAYOUT_NONE, .cframe_previous = LAYOUT_NONE,                \
+        .cframe_root = LAYOUT_NONE, .exc_info = LAYOUT_NONE, .exc_state = LAYOUT_NONE
 /* Up to 3.10 frames are heap objects, and TIDs are not kept. */
 #define TSTATE_OF_OBJECTS(before, thread)                                                                  \
         {                                                                                                  \
                 .size = thread + 8, .next = before, .interp = before + 8, .frame = before + 16,            \
-                .cframe = LAYOUT_NONE, .cframe_frame = LAYOUT_NONE, .thread_id = thread,                   \
+                NO_LOOPS, .thread_id = thread,                                                             \
                 .native_thread_id = LAYOUT_NONE, .chunk = LAYOUT_NONE, .chunk_top = LAYOUT_NONE,           \
                 .status = LAYOUT_NONE,                                                                     \
         }
 #define FRAME_OBJECT(lasti)                                                                                \
         {                                                                                                  \
                 .size = lasti + 8, .previous = 24, .code = 32, .position = lasti, .owner = LAYOUT_NONE,    \
-                .tlbc_index = LAYOUT_NONE,                                                                 \
+                .entry = LAYOUT_NONE, .stack_top = LAYOUT_NONE, .tlbc_index = LAYOUT_NONE,                 \
         }
 #define CODE_OF_OBJECTS(file_at, first_line_at, lines_at)                                                  \
         {                                                                                                  \
                 .file = file_at, .name = file_at + 8, .first_line = first_line_at, .lines = lines_at,      \
                 .version = LAYOUT_NONE, .bytecode = LAYOUT_NONE, .tlbc = LAYOUT_NONE,                      \
+                .words = { LAYOUT_NONE, LAYOUT_NONE },                                                     \
                 .size = lines_at + 8,                                                                      \
         }
 /* 2.6 and 2.7 are alike. */
@@ -133,13 +137,14 @@ static const struct layout table[] = {
                 .interp = INTERP(16, LAYOUT_NONE),
                 .gil = NO_GIL_STRUCT,
                 .tstate = { .size = 320, .next = 8, .interp = 16, .frame = LAYOUT_NONE, .cframe = 56,
-                            .cframe_frame = 8, .thread_id = 152, .native_thread_id = 160, .chunk = 296,
+                            .cframe_frame = 8, .cframe_previous = 16, .cframe_root = 336, .exc_info = 120,
+                            .exc_state = 320, .thread_id = 152, .native_thread_id = 160, .chunk = 296,
                             .chunk_top = 304, .status = LAYOUT_NONE },
-                .frame = { .size = 72, .previous = 48, .code = 32, .position = 56, .owner = LAYOUT_NONE,
-                           .tlbc_index = LAYOUT_NONE },
+                .frame = { .size = 72, .previous = 48, .code = 32, .position = 56, .owner = 69, .entry = 68,
+                           .stack_top = 64, .tlbc_index = LAYOUT_NONE },
                 .position = POSITION_PREV_INSTR,
                 .code = { .file = 112, .name = 128, .first_line = 72, .lines = 136, .version = LAYOUT_NONE,
-                          .bytecode = 184, .tlbc = LAYOUT_NONE, .size = 144 },
+                          .bytecode = 184, .tlbc = LAYOUT_NONE, .words = { 68, 76 }, .extra_words = 9, .size = 144 },
                 .lines = LINES_LOCATIONS,
                 .string = STRINGS_UP_TO_3_11,
                 .bytes = BYTES,
@@ -151,13 +156,14 @@ static const struct layout table[] = {
                 .interp = INTERP(72, 384),
                 .gil = { .holder = 8, .locked = 16, .enabled = LAYOUT_NONE },
                 .tstate = { .size = 256, .next = 8, .interp = 16, .frame = LAYOUT_NONE, .cframe = 56,
-                            .cframe_frame = 0, .thread_id = 136, .native_thread_id = 144, .chunk = 232,
+                            .cframe_frame = 0, .cframe_previous = 8, .cframe_root = 272, .exc_info = 104,
+                            .exc_state = 256, .thread_id = 136, .native_thread_id = 144, .chunk = 232,
                             .chunk_top = 240, .status = 24 },
-                .frame = { .size = 72, .previous = 8, .code = 0, .position = 56, .owner = 70,
-                           .tlbc_index = LAYOUT_NONE },
+                .frame = { .size = 72, .previous = 8, .code = 0, .position = 56, .owner = 70, .entry = LAYOUT_NONE,
+                           .stack_top = 64, .tlbc_index = LAYOUT_NONE },
                 .position = POSITION_PREV_INSTR,
                 .code = { .file = 112, .name = 128, .first_line = 68, .lines = 136, .version = 92,
-                          .bytecode = 192, .tlbc = LAYOUT_NONE, .size = 144 },
+                          .bytecode = 192, .tlbc = LAYOUT_NONE, .words = { 76, LAYOUT_NONE }, .size = 144 },
                 .lines = LINES_LOCATIONS,
                 .string = STRINGS_3_12,
                 .bytes = BYTES,
@@ -182,7 +188,7 @@ void layout_widen_objects(struct layout *l, uint32_t by)
 {
         uint32_t *const offsets[] = {
                 &l->object_type,  &l->code.file,     &l->code.name,      &l->code.first_line,  &l->code.lines,
-                &l->code.version, &l->code.bytecode, &l->code.size,      &l->string.length,    &l->string.state,
+                &l->code.version, &l->code.bytecode, &l->code.size, &l->code.words[0], &l->code.words[1],     &l->string.length,    &l->string.state,
                 &l->bytes.size,   &l->bytes.data,    &l->string.ascii_data, &l->string.compact_data,
                 &l->string.data_pointer,
         };

@@ -66,6 +66,10 @@ struct layout {
                 uint32_t frame;            /* the running frame; in the cframe if there is one */
                 uint32_t cframe;           /* pointer to it, 3.11 and 3.12 */
                 uint32_t cframe_frame;     /* relative to the cframe */
+                uint32_t cframe_previous;  /* likewise; pointer to the cframe of the loop outside */
+                uint32_t cframe_root;      /* the cframe outside all loops, in which nothing runs */
+                uint32_t exc_info;         /* pointer to the innermost generator's gi_exc_state, 3.11 and 3.12 */
+                uint32_t exc_state;        /* or to this, where no generator runs */
                 uint32_t thread_id;        /* pthread_t */
                 uint32_t native_thread_id; /* TID in the target's namespace, 3.11 on */
                 uint32_t chunk;            /* newest data stack chunk, 3.11 on */
@@ -78,7 +82,9 @@ struct layout {
                 uint32_t previous;
                 uint32_t code;
                 uint32_t position;
-                uint32_t owner;      /* char; LAYOUT_NONE up to 3.11, where no frame is a shim */
+                uint32_t owner;      /* char; LAYOUT_NONE up to 3.10 */
+                uint32_t entry;      /* bool: C has called it; 3.11, where no frame is a shim */
+                uint32_t stack_top;  /* int: -1 while it runs or waits for C, 3.11 and 3.12 */
                 uint32_t tlbc_index; /* int32: which of the code's bytecodes it runs, 3.14t on */
                 uint64_t tag_mask;   /* bits of the code pointer that are a tag, 3.14 on */
         } frame;
@@ -92,6 +98,8 @@ struct layout {
                 uint32_t version;  /* co_version: unique in the process unless 0, 3.12 on */
                 uint32_t bytecode; /* of the inline code array, 3.11 on */
                 uint32_t tlbc;     /* pointer to the array of per-thread bytecodes, 3.14t on */
+                uint32_t words[2]; /* ints whose sum, with extra_words, is the size of its frames; 3.11 and 3.12 */
+                uint32_t extra_words;
                 uint32_t size;     /* bytes from its start that hold all but the bytecode */
         } code;
         enum layout_lines lines;
@@ -113,6 +121,12 @@ struct layout {
                 uint32_t data;
         } bytes;
 };
+
+/* frame.owner of a frame that lies in its generator, not on the data stack. */
+#define LAYOUT_OWNER_GENERATOR 1
+
+/* gi_exc_state lies so far before the frame, in the generators of 3.11 to 3.13. */
+#define LAYOUT_EXC_STATE_BEFORE 32
 
 /* frame.owner from this value on: a shim on the C stack, not a Python frame (3.12 on). */
 #define LAYOUT_OWNER_SHIM 3

@@ -145,9 +145,9 @@ static bool find_chunk(struct pystack_thread *t, struct snapshot *s, uint64_t ad
 }
 
 /* The span worth reading for a frame at @addr: the next one is not far, and a page costs hardly more than a frame. */
-static void choose_span(struct pystack_thread *t, struct snapshot *s, uint64_t addr, uint64_t *ret, uint32_t *ret_len)
+static void choose_span(struct pystack_thread *t, struct snapshot *s, uint64_t addr, uint32_t len, uint64_t *ret,
+                        uint32_t *ret_len)
 {
-        uint32_t len = t->py->layout.frame.size;
         uint64_t page = remote_page(addr);
         bool in_page = snapshot_inside(page, REMOTE_PAGE, addr, len);
 
@@ -169,7 +169,7 @@ int snapshot_learn(struct pystack_thread *t, struct snapshot *s, uint64_t addr)
                 if (e != 0)
                         return e == PYSTACK_E_CORRUPT ? PYSTACK_E_TORN : e;
                 if (!covered(t, addr, layout->frame.size)) {
-                        choose_span(t, s, addr, &start, &len);
+                        choose_span(t, s, addr, layout->frame.size, &start, &len);
                         if ((e = add_span(t, start, len)) != 0)
                                 return e;
                 }
@@ -178,6 +178,19 @@ int snapshot_learn(struct pystack_thread *t, struct snapshot *s, uint64_t addr)
                         break; /* the rest is in chunks, which the next snapshot holds */
         }
         return 0;
+}
+
+int snapshot_cover(struct pystack_thread *t, struct snapshot *s, uint64_t addr, uint32_t len)
+{
+        uint8_t bytes[LAYOUT_MAX_FRAME];
+        uint64_t start;
+        uint32_t size;
+        int e = remote_read(&t->py->reader, addr, bytes, len);
+
+        if (e != 0)
+                return e == PYSTACK_E_CORRUPT ? PYSTACK_E_TORN : e;
+        choose_span(t, s, addr, len, &start, &size);
+        return add_span(t, start, size);
 }
 
 void snapshot_forget(struct pystack_thread *t, const struct snapshot *s)

@@ -39,6 +39,14 @@ static uint64_t header_word(const struct reading *r, uint32_t offset)
         return value;
 }
 
+static uint32_t header_half(const struct reading *r, uint32_t offset)
+{
+        uint32_t value;
+
+        memcpy(&value, r->header + offset, sizeof value);
+        return value;
+}
+
 static int read_header(struct reading *r, uint64_t type)
 {
         int e = remote_read(r->reader, r->addr, r->header, r->layout->code.size);
@@ -135,6 +143,7 @@ static uint32_t first_of_constants(const struct layout *layout)
         uint32_t first = layout->code.first_line;
 
         first = layout->code.name < first ? layout->code.name : first;
+        first = layout->code.words[0] < first ? layout->code.words[0] : first;
         return layout->code.file < first ? layout->code.file : first;
 }
 
@@ -156,6 +165,17 @@ static int add_proofs(struct code_cache *cache, struct code_entry *entry, const 
         return add_proof(cache, entry, r->lines_addr, r->lines_data, lines_len < PROOF_TEXT_MAX ? lines_len : PROOF_TEXT_MAX);
 }
 
+/* Of a frame on the data stack, 0 where the layout does not tell. */
+static uint32_t frame_size(const struct reading *r)
+{
+        const struct layout *layout = r->layout;
+        uint32_t words = layout->code.extra_words;
+
+        for (size_t i = 0; i < 2 && layout->code.words[i] != LAYOUT_NONE; i++)
+                words += header_half(r, layout->code.words[i]);
+        return layout->code.words[0] == LAYOUT_NONE ? 0 : 8 * words;
+}
+
 static int fill_entry(struct code_cache *cache, struct code_entry *entry, const struct reading *r)
 {
         char *name = NULL, *file = NULL;
@@ -167,7 +187,8 @@ static int fill_entry(struct code_cache *cache, struct code_entry *entry, const 
         entry->code.file = file;
         entry->run_once = strcmp(name, "<module>") == 0;
         entry->addr = r->addr;
-        memcpy(&entry->code.first_line, r->header + r->layout->code.first_line, sizeof entry->code.first_line);
+        entry->code.first_line = header_half(r, r->layout->code.first_line);
+        entry->frame_size = frame_size(r);
         entry->lines = malloc(r->lines_len + 1);
         if (!entry->lines)
                 return -ENOMEM;

@@ -4,6 +4,7 @@
  * all its code objects. A steady thread needs one.
  */
 #include "current.h"
+#include "fit.h"
 #include "lines.h"
 #include "name.h"
 #include "snapshot.h"
@@ -82,7 +83,8 @@ static void note_generation(struct pystack_thread *t, const struct snapshot *s)
 static int learn(struct pystack_thread *t, struct snapshot *s, struct walk *walk, enum outcome *ret)
 {
         uint32_t before = t->n_spans;
-        int e = snapshot_learn(t, s, walk->missing);
+        int e = walk->missing_len ? snapshot_cover(t, s, walk->missing, walk->missing_len)
+                                  : snapshot_learn(t, s, walk->missing);
 
         *ret = e == PYSTACK_E_TORN ? OUTCOME_TORN : OUTCOME_LESSON;
         if (e == -ENOSPC && walk->n > 0) {
@@ -131,6 +133,8 @@ static int understand(struct pystack_thread *t, struct snapshot *s, struct walk 
         note_generation(t, s);
         e = name_frames(t, s, walk->n, &certain);
         *ret = e == PYSTACK_E_CORRUPT ? OUTCOME_TORN : certain ? OUTCOME_STACK : OUTCOME_LESSON;
+        if (e == 0 && certain && t->py->layout.code.words[0] != LAYOUT_NONE && !fit_frames(t, s, walk->n))
+                *ret = OUTCOME_TORN;
         return e == PYSTACK_E_CORRUPT ? 0 : e;
 }
 

@@ -11,11 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint32_t cframe_size(const struct layout *layout)
-{
-        return layout->tstate.cframe == LAYOUT_NONE ? 0 : layout->tstate.cframe_frame + 8;
-}
-
 /* ---- taking ------------------------------------------------------------------ */
 
 static void plan_window(struct pystack *py, struct remote_batch *batch, uint64_t addr, size_t len, int32_t span)
@@ -37,7 +32,7 @@ static void plan_chunk(const struct pystack_thread *t, struct remote_batch *batc
 static void plan_stack(const struct pystack_thread *t, struct remote_batch *batch, struct snapshot *s)
 {
         if (t->cframe && t->cframe != s->cframe)
-                s->cframe_at = remote_add(batch, t->cframe, cframe_size(&t->py->layout));
+                plan_window(t->py, batch, t->cframe, snapshot_cframe_size(&t->py->layout), -1);
         if (t->chunk_len && (t->chunk != s->chunk || t->chunk_len > s->chunk_len))
                 plan_chunk(t, batch, s);
         for (uint32_t i = s->n_spans; i < t->n_spans; i++)
@@ -62,7 +57,7 @@ static void plan_generations(const struct pystack_thread *t, struct remote_batch
 static int reserve_plan(const struct pystack_thread *t)
 {
         struct pystack *py = t->py;
-        size_t windows = py->n_windows + 1 + t->n_spans;
+        size_t windows = py->n_windows + 2 + t->n_spans;
 
         if (py->cap_windows < windows) {
                 struct snapshot_window *grown = realloc(py->windows, 2 * windows * sizeof *grown);

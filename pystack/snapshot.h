@@ -30,7 +30,6 @@ struct snapshot {
         size_t size;                   /* bytes of each, and then of all that was read */
         uint64_t generation; /* code_object_generation, 0 where there is none */
         uint32_t tlbc_generation;
-        size_t cframe_at; /* where in a reading the cframe is */
         bool held;  /* the thread stood still, as far as its rseq tells */
         bool twice; /* read twice; else both readings are the one */
 
@@ -47,6 +46,12 @@ struct snapshot {
  * cannot be read any more leave the plan. PYSTACK_E_GONE if the thread state is no longer this thread's.
  */
 int snapshot_take(struct pystack_thread *thread, const struct pystack_hold *hold, struct snapshot *ret);
+
+/* Of a cframe; only where there are any. */
+static inline uint32_t snapshot_cframe_size(const struct layout *layout)
+{
+        return layout->tstate.cframe_previous + 8;
+}
 
 /* Whether what it lacks may be read on its own. */
 static inline bool snapshot_is_open(const struct snapshot *snapshot)
@@ -74,6 +79,12 @@ bool snapshot_replan(struct pystack_thread *thread, const struct snapshot *snaps
  * plan is as large as it may be.
  */
 int snapshot_learn(struct pystack_thread *thread, struct snapshot *snapshot, uint64_t addr);
+
+/*
+ * Extends the plan by @len bytes at @addr, and what lies beside them. PYSTACK_E_TORN
+ * if they cannot be read, -ENOSPC as above.
+ */
+int snapshot_cover(struct pystack_thread *thread, struct snapshot *snapshot, uint64_t addr, uint32_t len);
 
 /* After a snapshot that was used: forgets what has not been of use for a while. */
 void snapshot_forget(struct pystack_thread *thread, const struct snapshot *snapshot);

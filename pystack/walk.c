@@ -3,26 +3,8 @@
  * Following the frames of a snapshot. A frame counts only if its link, its code
  * and its position are the same in both readings.
  */
+#include "loops.h"
 #include "walk.h"
-
-/* Where the running frame is to be read: in the thread state, or in its cframe (3.11, 3.12). */
-static bool running_frame(const struct pystack_thread *t, const struct snapshot *s, uint64_t *ret)
-{
-        const struct layout *layout = &t->py->layout;
-        uint32_t at = layout->tstate.frame;
-
-        if (layout->tstate.cframe != LAYOUT_NONE) {
-                if (word_at(s->first, layout->tstate.cframe) != word_at(s->second, layout->tstate.cframe))
-                        return false;
-                if (!t->cframe) {
-                        *ret = 0;
-                        return true;
-                }
-                at = s->cframe_at + layout->tstate.cframe_frame;
-        }
-        *ret = word_at(s->first, at);
-        return *ret == word_at(s->second, at);
-}
 
 static uint64_t position_at(const struct layout *layout, const uint8_t *frame)
 {
@@ -42,6 +24,12 @@ static bool is_shim(const struct layout *layout, const uint8_t *frame)
         return layout->frame.owner != LAYOUT_NONE && frame[layout->frame.owner] >= LAYOUT_OWNER_SHIM;
 }
 
+/* In 3.11 the frame that C has called says so itself. */
+static bool is_entry(const struct layout *layout, const uint8_t *frame)
+{
+        return layout->frame.entry != LAYOUT_NONE && frame[layout->frame.entry];
+}
+
 /*
  * From 3.12 on every chain ends in the shim of the innermost interpreter loop that
  * was called from C without Python below it. One that ends elsewhere was cut: a
@@ -51,26 +39,49 @@ static bool is_shim(const struct layout *layout, const uint8_t *frame)
  */
 static bool is_whole(const struct layout *layout, const uint8_t *outermost)
 {
-        return !outermost || layout->frame.owner == LAYOUT_NONE || is_shim(layout, outermost);
+        bool ends = layout->frame.owner != LAYOUT_NONE;
+
+        return !outermost || !ends || is_shim(layout, outermost) || is_entry(layout, outermost);
 }
 
 /* Shims are not counted: as many as this between Python frames, then it is a forged chain. */
 #define SHIMS_MAX PYSTACK_MAX_FRAMES
 
+static struct raw_frame raw_frame(const struct layout *layout, uint64_t addr, const uint8_t *frame)
+{
+        bool shared = layout->frame.tlbc_index == LAYOUT_NONE;
+
+        return (struct raw_frame){
+                .code = word_at(frame, layout->frame.code) & ~layout->frame.tag_mask,
+                .position = (int64_t)position_at(layout, frame),
+                .tlbc_index = shared ? 0 : half_at(frame, layout->frame.tlbc_index),
+                .addr = addr,
+                .on_data_stack = layout->frame.owner != LAYOUT_NONE && frame[layout->frame.owner] == 0,
+                .from_c = is_entry(layout, frame),
+                .at_rest = layout->frame.stack_top != LAYOUT_NONE && half_at(frame, layout->frame.stack_top) != UINT32_MAX,
+        };
+}
+
+/* Takes the frame at @addr, which is @frame, for the next one outside. */
+static void add_frame(struct pystack *py, uint64_t addr, const uint8_t *frame, struct walk *ret)
+{
+        if (!is_shim(&py->layout, frame))
+                py->raw[ret->n++] = raw_frame(&py->layout, addr, frame);
+        else if (ret->n > 0)
+                py->raw[ret->n - 1].from_c = true;
+}
+
 enum walk_result walk_frames(struct pystack_thread *t, struct snapshot *s, struct walk *ret)
 {
         const struct layout *layout = &t->py->layout;
-        struct raw_frame *raw = t->py->raw;
-        bool shared = layout->frame.tlbc_index == LAYOUT_NONE;
         const uint8_t *a = NULL, *b;
         unsigned shims = 0;
         uint64_t frame;
+        struct loops loops;
 
-        ret->n = 0;
-        ret->truncated = false;
-        if (!running_frame(t, s, &frame))
-                return WALK_CHANGED;
-        while (frame) {
+        *ret = (struct walk){ 0 };
+        enum walk_result result = loops_begin(&loops, t, s, &frame, ret);
+        while (result == WALK_DONE && frame) {
                 if (!snapshot_at(t, s, frame, layout->frame.size, &a, &b)) {
                         ret->missing = frame;
                         return WALK_MISSING;
@@ -81,17 +92,13 @@ enum walk_result walk_frames(struct pystack_thread *t, struct snapshot *s, struc
                         ret->truncated = true;
                         return WALK_DONE;
                 }
-                if (is_shim(layout, a))
-                        shims++;
-                else
-                        raw[ret->n++] = (struct raw_frame){
-                                .code = word_at(a, layout->frame.code) & ~layout->frame.tag_mask,
-                                .position = (int64_t)position_at(layout, a),
-                                .tlbc_index = shared ? 0 : half_at(a, layout->frame.tlbc_index),
-                        };
+                shims += is_shim(layout, a);
+                add_frame(t->py, frame, a, ret);
+                if (is_shim(layout, a) || is_entry(layout, a))
+                        result = loops_leave(&loops, t, s, frame, word_at(a, layout->frame.previous), ret);
                 frame = word_at(a, layout->frame.previous);
         }
-        return is_whole(layout, a) ? WALK_DONE : WALK_CUT;
+        return result == WALK_DONE && !is_whole(layout, a) ? WALK_CUT : result;
 }
 
 /* A pointer outside the bytecode of any possible function: not started, or forged. */

@@ -8,15 +8,16 @@
 
 enum walk_result {
         WALK_DONE,
-        WALK_MISSING, /* the snapshot does not hold the frame at @missing */
+        WALK_MISSING, /* the snapshot does not hold what lies at @missing */
         WALK_CHANGED, /* the two readings differ: the thread was running */
-        WALK_CUT,     /* the chain does not end where all do: the thread is at work on it */
+        WALK_CUT,     /* the chain does not hold together: the thread is at work on it */
 };
 
 struct walk {
         size_t n;         /* frames found, leaf first, in the pystack's raw[] */
         bool truncated;   /* PYSTACK_MAX_FRAMES reached */
         uint64_t missing;
+        uint32_t missing_len; /* 0: of a frame, behind which others may be missing */
 };
 
 /* Follows the frames from the running one outwards. */

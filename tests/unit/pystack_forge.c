@@ -10,6 +10,9 @@
 
 #define CHUNK_BYTES (1u << 20)
 
+/* Of each frame on the data stack. */
+#define FRAME_WORDS 13
+
 #define FIXTURES "tests/fixtures/debug-offsets/"
 
 const struct forge_version forge_versions[] = {
@@ -181,10 +184,10 @@ void forge_init(struct forge *forge, const struct forge_version *version)
         forge->tstate = forge_add_thread(forge, FORGE_PTHREAD);
         if (l->interp.code_generation != LAYOUT_NONE)
                 forge_word(forge, forge->interp + l->interp.code_generation, 1);
-        if (l->tstate.cframe != LAYOUT_NONE) {
+        if (l->frame.entry == LAYOUT_NONE && l->frame.owner != LAYOUT_NONE)
+                forge->root = forge_frame_elsewhere(forge, 0, 0, LAYOUT_OWNER_SHIM);
+        if (l->frame.entry != LAYOUT_NONE)
                 forge->cframe = forge_alloc(forge, 64);
-                forge_word(forge, forge->tstate + l->tstate.cframe, forge->cframe);
-        }
         if (l->tstate.chunk != LAYOUT_NONE) {
                 forge->used = (forge->used + 4095) & ~4095ull;
                 forge->chunk = forge_alloc(forge, CHUNK_BYTES);
@@ -192,8 +195,6 @@ void forge_init(struct forge *forge, const struct forge_version *version)
                 forge_word(forge, forge->chunk + 8, CHUNK_BYTES);
                 forge_word(forge, forge->tstate + l->tstate.chunk, forge->chunk);
         }
-        if (l->frame.owner != LAYOUT_NONE)
-                forge->root = forge_frame_elsewhere(forge, 0, 0, LAYOUT_OWNER_SHIM);
         forge_run(forge, 0);
 }
 
@@ -294,13 +295,19 @@ void forge_recode(struct forge *forge, uint64_t code, const char *name, const ch
 uint64_t forge_code(struct forge *forge, const char *name, const char *file, uint32_t first_line)
 {
         uint64_t code = forge_alloc(forge, LAYOUT_MAX_CODE);
+        const uint32_t *words = forge->layout.code.words;
 
+        for (size_t i = 0; i < 2 && words[i] != LAYOUT_NONE; i++)
+                forge_half(forge, code + words[i], i == 0 ? FRAME_WORDS - forge->layout.code.extra_words : 0);
         forge_word(forge, code + forge->layout.object_type, forge->code_type);
         forge_recode(forge, code, name, file, first_line);
         return code;
 }
 
 /* ---- frames ------------------------------------------------------------------ */
+
+/* A loop's cframe, of 3.12, lies so far behind its shim. */
+#define CFRAME_AFTER_SHIM LAYOUT_MAX_FRAME
 
 static void fill_frame(struct forge *forge, uint64_t frame, uint64_t code, uint64_t previous, int owner)
 {
@@ -315,11 +322,15 @@ static void fill_frame(struct forge *forge, uint64_t frame, uint64_t code, uint6
                 forge_word(forge, frame + l->frame.position, code);
         if (l->frame.owner != LAYOUT_NONE)
                 *forge_at(forge, frame + l->frame.owner) = (uint8_t)owner;
+        if (l->frame.entry != LAYOUT_NONE)
+                *forge_at(forge, frame + l->frame.entry) = previous == 0;
+        if (l->frame.stack_top != LAYOUT_NONE)
+                forge_half(forge, frame + l->frame.stack_top, UINT32_MAX);
 }
 
 uint64_t forge_frame_elsewhere(struct forge *forge, uint64_t code, uint64_t previous, int owner)
 {
-        uint64_t frame = forge_alloc(forge, LAYOUT_MAX_FRAME);
+        uint64_t frame = forge_alloc(forge, CFRAME_AFTER_SHIM + 16);
 
         if (previous == 0)
                 previous = forge->root;
@@ -333,19 +344,83 @@ uint64_t forge_frame(struct forge *forge, uint64_t code, uint64_t previous)
 
         if (!forge->chunk)
                 return forge_frame_elsewhere(forge, code, previous, 0);
-        forge->chunk_top += 104;
+        forge->chunk_top += 8 * FRAME_WORDS;
         fill_frame(forge, frame, code, previous ? previous : forge->root, 0);
         return frame;
 }
 
-void forge_run(struct forge *forge, uint64_t frame)
+/* Whether @frame can be followed: tests forge wild ones as well. */
+static bool is_forged(uint64_t frame)
+{
+        return frame >= FORGE_BASE && frame < FORGE_BASE + FORGE_SIZE - LAYOUT_MAX_FRAME;
+}
+
+/* More frames in a chain, and it is a circle. */
+#define FOLLOWED_MAX 20000
+
+/* The innermost frame, from @frame on, of that owner; 0: none. */
+static uint64_t find_owned_by(const struct forge *forge, uint64_t frame, int owner)
+{
+        const struct layout *l = &forge->layout;
+
+        for (unsigned i = 0; i < FOLLOWED_MAX && is_forged(frame); i++) {
+                const uint8_t *bytes = forge->memory + (frame - FORGE_BASE);
+                if (bytes[l->frame.owner] == owner)
+                        return frame;
+                frame = word_at(bytes, l->frame.previous);
+        }
+        return 0;
+}
+
+/*
+ * The cframes of the loops in which the frames from @frame on run, of 3.12: each beside its
+ * shim. In 3.11 there is one loop. Returns the innermost one's.
+ */
+static uint64_t forge_loops(struct forge *forge, uint64_t tstate, uint64_t frame)
+{
+        const struct layout *l = &forge->layout;
+        uint64_t shim = forge->cframe ? 0 : find_owned_by(forge, frame, LAYOUT_OWNER_SHIM);
+        uint64_t outer = shim ? word_at(forge_at(forge, shim), l->frame.previous) : 0;
+        uint64_t cframe = shim ? shim + CFRAME_AFTER_SHIM : forge->cframe ? forge->cframe : forge_alloc(forge, 64);
+
+        if (frame == 0)
+                return tstate + l->tstate.cframe_root;
+        forge_word(forge, cframe + l->tstate.cframe_frame, frame);
+        forge_word(forge, cframe + l->tstate.cframe_previous, forge_loops(forge, tstate, outer));
+        return cframe;
+}
+
+/* Where the state of exceptions of the innermost generator from @frame on is kept, or the thread's own. */
+static uint64_t forge_exc_state(struct forge *forge, uint64_t tstate, uint64_t frame)
+{
+        uint64_t generator = find_owned_by(forge, frame, LAYOUT_OWNER_GENERATOR);
+
+        return generator ? generator - LAYOUT_EXC_STATE_BEFORE : tstate + forge->layout.tstate.exc_state;
+}
+
+/* The data stack's top is where the innermost frame on it ends. */
+static uint64_t forge_top(struct forge *forge, uint64_t frame)
+{
+        uint64_t innermost = forge->layout.frame.owner == LAYOUT_NONE ? 0 : find_owned_by(forge, frame, 0);
+
+        return innermost ? innermost + 8 * FRAME_WORDS : forge->chunk_top;
+}
+
+void forge_run_in(struct forge *forge, uint64_t tstate, uint64_t frame)
 {
         const struct layout *l = &forge->layout;
 
         if (l->tstate.chunk != LAYOUT_NONE)
-                forge_word(forge, forge->tstate + l->tstate.chunk_top, forge->chunk_top);
-        if (forge->cframe)
-                forge_word(forge, forge->cframe + l->tstate.cframe_frame, frame);
+                forge_word(forge, tstate + l->tstate.chunk_top, forge_top(forge, frame));
+        if (l->tstate.exc_info != LAYOUT_NONE)
+                forge_word(forge, tstate + l->tstate.exc_info, forge_exc_state(forge, tstate, frame));
+        if (l->tstate.cframe != LAYOUT_NONE)
+                forge_word(forge, tstate + l->tstate.cframe, forge_loops(forge, tstate, frame));
         else
-                forge_word(forge, forge->tstate + l->tstate.frame, frame);
+                forge_word(forge, tstate + l->tstate.frame, frame);
+}
+
+void forge_run(struct forge *forge, uint64_t frame)
+{
+        forge_run_in(forge, forge->tstate, frame);
 }

@@ -42,7 +42,8 @@ struct forge {
         uint8_t *memory;
         uint64_t used;
         uint64_t runtime; /* up to 3.6: of the two variables, the current thread state first */
-        uint64_t interp, tstate, cframe;
+        uint64_t interp, tstate;
+        uint64_t cframe; /* of the loop that all frames are in, 3.11 */
         uint64_t code_type, type_type;
         uint64_t chunk, chunk_top;
         uint64_t root; /* the shim that all chains end in, 3.12 on */
@@ -90,7 +91,8 @@ uint64_t forge_frame(struct forge *forge, uint64_t code, uint64_t previous);
 /* The same outside the data stack: a generator's (owner 1) or a shim (owner 3). */
 uint64_t forge_frame_elsewhere(struct forge *forge, uint64_t code, uint64_t previous, int owner);
 
-/* Makes @frame the running one. */
+/* Makes @frame the running one, of the first thread or of another one; 0: nothing runs. */
 void forge_run(struct forge *forge, uint64_t frame);
+void forge_run_in(struct forge *forge, uint64_t tstate, uint64_t frame);
 
 #endif

@@ -169,8 +169,8 @@ Test(pystack_sample, a_circle_of_frames_ends)
                 uint64_t b = forge_frame(&w.forge, code, a);
                 forge_word(&w.forge, a + w.forge.layout.frame.previous, b);
                 forge_run(&w.forge, b);
-                cr_assert_eq(pystack_sample(w.py, w.thread, 2, &stack), 0);
-                cr_expect(stack.truncated);
+                int e = pystack_sample(w.py, w.thread, 2, &stack);
+                cr_expect(e == PYSTACK_E_TORN || (e == 0 && stack.truncated), "%s", v->name);
                 end(&w);
         }
 }

@@ -186,7 +186,7 @@ Test(pystack_threads, have_a_gil_unless_it_is_seen_to_be_off)
 
 /* A second interpreter, newer than the first, in which the first one's thread has a state as well. */
 struct sub {
-        uint64_t interp, main_interp, tstate, main_tstate, cframe;
+        uint64_t interp, main_interp, tstate, main_tstate;
 };
 
 static struct sub forge_sub(struct forge *forge)
@@ -202,9 +202,9 @@ static struct sub forge_sub(struct forge *forge)
         forge->interp = sub.interp;
         sub.tstate = forge_add_thread(forge, FORGE_PTHREAD);
         forge->interp = sub.main_interp;
-        if (l->tstate.cframe != LAYOUT_NONE) {
-                sub.cframe = forge_alloc(forge, 64);
-                forge_word(forge, sub.tstate + l->tstate.cframe, sub.cframe);
+        if (forge->root) {
+                forge->root = 0;
+                forge->root = forge_frame_elsewhere(forge, 0, 0, LAYOUT_OWNER_SHIM);
         }
         return sub;
 }
@@ -212,12 +212,12 @@ static struct sub forge_sub(struct forge *forge)
 /* The thread runs @frame in the second interpreter; 0: nothing. */
 static void run_in_sub(struct forge *forge, const struct sub *sub, uint64_t frame)
 {
-        const struct layout *l = &forge->layout;
+        uint64_t main_cframe = forge->cframe;
 
-        if (sub->cframe)
-                forge_word(forge, sub->cframe + l->tstate.cframe_frame, frame);
-        else
-                forge_word(forge, sub->tstate + l->tstate.frame, frame);
+        if (main_cframe)
+                forge->cframe = forge_alloc(forge, 64);
+        forge_run_in(forge, sub->tstate, frame);
+        forge->cframe = main_cframe;
 }
 
 /* The thread enters one of the two, as its version shows it. */
@@ -343,7 +343,7 @@ Test(pystack_threads, are_followed_from_one_interpreter_to_another)
                 forge_run(&forge, forge_frame(&forge, forge_code(&forge, "outer", "a.py", 1), 0));
                 struct sub sub = forge_sub(&forge);
                 run_in_sub(&forge, &sub,
-                           forge_frame_elsewhere(&forge, forge_code(&forge, "inner", "a.py", 9), 0, 0));
+                           forge_frame_elsewhere(&forge, forge_code(&forge, "inner", "a.py", 9), 0, 1));
                 struct pystack *py = forge_open(&forge);
                 struct pystack_thread *thread = forge_thread(&forge, py);
                 thread->inner_tid = FORGE_PTHREAD;
