@@ -14,6 +14,7 @@ from collections import Counter
 
 import pytest
 
+import steps
 import truth
 from interpreters import ON_HOST, VERSIONS, Case
 from program import MARGIN_SECONDS, Background, eventually, podflame
@@ -24,6 +25,7 @@ MINORS = list({case.interpreter.version: case for case in VERSIONS if case.inter
 HOST = Case(ON_HOST[0], "host")
 
 GRAMMAR_SAMPLES = 200000
+LABYRINTH_SAMPLES = 5000
 GRAMMAR_SECONDS = 600  # until so many must have been taken, on a crowded machine too
 TORN_MAX = 0.001
 
@@ -75,6 +77,22 @@ def test_no_impossible_stack_in_200000(start, case):
         assert impossible(stacks) == 0
         taken, torn, lost = taken + counters[0], torn + counters[1], lost + counters[4]
     assert torn + lost < TORN_MAX * taken, "torn %d, lost %d of %d" % (torn, lost, taken)
+
+
+@pytest.mark.xdist_group("grammar")
+@pytest.mark.parametrize("options, rate", [("-m cpu", 20000), ("-m wall", 5000)])
+@pytest.mark.parametrize("case", MINORS, ids=case_id)
+def test_no_impossible_stack_in_a_labyrinth(start, case, options, rate):
+    """Every way into a function and out of it, threads that begin and end. tests/bench/labyrinth.py takes millions."""
+    target = start(case, "labyrinth.py", 0, 2)
+    judge = steps.Judge(case.interpreter.version, threads=True)
+    taken = 0
+    begin = time.monotonic()
+    while taken < LABYRINTH_SAMPLES:
+        assert time.monotonic() - begin < GRAMMAR_SECONDS, "only %d samples" % taken
+        stacks, counters = sample("-p", target.pid, *options.split(), seconds=2, rate=rate)
+        assert not steps.impossible(stacks, judge)
+        taken += counters[0]
 
 
 @pytest.mark.parametrize("case", MINORS, ids=case_id)
