@@ -93,6 +93,7 @@ struct pystack {
         uint32_t steady_min; /* a code object's proofs wait after having held so often; 0: never yet */
         bool put_off;     /* it is allowed */
         bool provisional; /* the stack being read has one of them */
+        unsigned senseless; /* readings for the last sample that agreed and led to no code objects or no memory */
         uint64_t snapshots; /* taken so far: the newest one's number */
         uint64_t batches;   /* of proofs, read so far: likewise */
         uint64_t lists;     /* of a stack's code objects, made so far: likewise */

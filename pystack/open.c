@@ -4,6 +4,7 @@
  * the layout, and see that the interpreter is up.
  */
 #include "choose.h"
+#include "trial.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -28,43 +29,6 @@ int pystack_open_reader(const struct pystack_reader *reader, const struct pystac
         return 0;
 }
 
-/* ---- versions that are newer than what is known --------------------------------- */
-
-/* So many threads are tried. */
-#define TRIAL_THREADS 16
-#define TRIAL_TRIES 20
-
-/* 0 if the thread's stack makes sense, *@frames counts it. */
-static int try_thread(struct pystack *py, const struct pystack_thread_ref *ref, size_t *frames)
-{
-        struct pystack_thread *thread;
-        struct pystack_stack stack = { 0 };
-        int e = pystack_thread_open(py, ref, &thread);
-
-        if (e == 0)
-                e = pystack_sample(py, thread, TRIAL_TRIES, &stack);
-        pystack_thread_close(thread);
-        *frames += stack.n;
-        return e;
-}
-
-/* Whether @py's layout, which is a guess, yields the main thread and stacks of code objects. */
-static bool passes_trial(struct pystack *py)
-{
-        const struct pystack_thread_ref *refs;
-        size_t n = 0, frames = 0;
-        bool main = false;
-
-        if (pystack_threads(py, &refs, &n) != 0)
-                return false;
-        for (size_t i = 0; i < n && i < TRIAL_THREADS; i++) {
-                main = main || refs[i].main;
-                if (try_thread(py, &refs[i], &frames) != 0)
-                        return false;
-        }
-        return main && frames > 0 && py->code_type != 0;
-}
-
 /* ---- opening ---------------------------------------------------------------------- */
 
 int pystack_open_location(const struct subject *subject, const struct location *location, struct pystack_info *info,
@@ -83,11 +47,12 @@ int pystack_open_location(const struct subject *subject, const struct location *
         py->pid = subject->pid;
         py->inner_pid = subject->inner_pid;
         py->rseq_offset = subject->pid ? rseq_find(subject->pid, &subject->reader) : 0;
-        if (choice.on_trial && !passes_trial(py)) {
-                snprintf(info->detail, sizeof info->detail, "it is CPython %u.%u%s, which this podflame cannot read",
-                         info->version >> 24, info->version >> 16 & 255, info->free_threaded ? " without the GIL" : "");
+        if (choice.on_trial && (e = trial_run(py)) != 0) {
+                snprintf(info->detail, sizeof info->detail, "it is CPython %u.%u%s, which this podflame %s",
+                         info->version >> 24, info->version >> 16 & 255, info->free_threaded ? " without the GIL" : "",
+                         e == PYSTACK_E_TORN ? "does not know, and no thread held still to be tried: try again" : "cannot read");
                 pystack_close(py);
-                return PYSTACK_E_UNSUPPORTED;
+                return e;
         }
         *ret = py;
         return 0;

@@ -87,6 +87,7 @@ static int learn(struct pystack_thread *t, struct snapshot *s, struct walk *walk
                                   : snapshot_learn(t, s, walk->missing);
 
         *ret = e == PYSTACK_E_TORN ? OUTCOME_TORN : OUTCOME_LESSON;
+        t->py->senseless += e == PYSTACK_E_TORN;
         if (e == -ENOSPC && walk->n > 0) {
                 walk->truncated = true; /* frames further out lie too far apart */
                 *ret = OUTCOME_STACK;
@@ -132,6 +133,7 @@ static int understand(struct pystack_thread *t, struct snapshot *s, struct walk 
                 return e;
         note_generation(t, s);
         e = name_frames(t, s, walk->n, &certain);
+        t->py->senseless += e == PYSTACK_E_CORRUPT;
         *ret = e == PYSTACK_E_CORRUPT ? OUTCOME_TORN : certain ? OUTCOME_STACK : OUTCOME_LESSON;
         if (e == 0 && certain && t->py->layout.code.words[0] != LAYOUT_NONE && !fit_frames(t, s, walk->n))
                 *ret = OUTCOME_TORN;
@@ -169,6 +171,7 @@ int pystack_sample_held(struct pystack *py, struct pystack_thread *t, const stru
         if (e == 0)
                 e = current_choose(t);
         code_cache_sweep(&py->codes);
+        py->senseless = 0;
         while (e == 0) {
                 enum outcome outcome;
                 e = try_once(t, hold, &walk, &outcome);

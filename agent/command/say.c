@@ -125,7 +125,7 @@ void explain_not_profilable(pid_t pid, int error, const struct pystack_info *inf
                         snprintf(ret, size, "%s (supported are %s)", info->detail, more);
                 break;
         default:
-                snprintf(ret, size, "%s", pystack_strerror(error));
+                snprintf(ret, size, "%s", info->detail[0] ? info->detail : pystack_strerror(error));
         }
 }
 

@@ -4,6 +4,7 @@
 #include "tests/unit/support/suite.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -220,6 +221,49 @@ Test(pystack_open, a_newer_version_in_doubt_is_refused_with_its_number)
                 damages[i](&o);
                 cr_expect_eq(open(&o), PYSTACK_E_UNSUPPORTED, "damage %zu", i);
                 cr_expect(strstr(o.info.detail, "3.16"), "damage %zu: %s", i, o.info.detail);
+                end(&o);
+        }
+}
+
+/* Two stacks by turns, a hundred readings long at most: what the test's own use is. */
+struct busy {
+        uint64_t stacks[2];
+        unsigned turns, rest_after;
+};
+
+static void take_turns(struct forge *forge, size_t span, size_t n)
+{
+        struct busy *busy = forge->test;
+
+        (void)span;
+        (void)n;
+        if (busy->turns < busy->rest_after)
+                forge_run(forge, busy->stacks[busy->turns++ % 2]);
+}
+
+static void keep_busy(struct opening *o, struct busy *busy, unsigned rest_after)
+{
+        *busy = (struct busy){ .rest_after = rest_after };
+        for (unsigned i = 0; i < 2; i++)
+                busy->stacks[i] = forge_frame(&o->forge, forge_code(&o->forge, i ? "g" : "f", "t.py", 1), 0);
+        o->forge.test = busy;
+        o->forge.between = take_turns;
+}
+
+Test(pystack_open, a_newer_version_whose_threads_run_is_neither_refused_nor_believed)
+{
+        EACH_VERSION(v) {
+                struct opening o;
+                struct busy busy;
+                if (!v->table)
+                        continue;
+                begin(&o, v);
+                forge_word(&o.forge, o.forge.runtime + 8, (v->version & ~0xffu) | 0xa1);
+                keep_busy(&o, &busy, UINT_MAX);
+                cr_expect_eq(open(&o), PYSTACK_E_TORN, "%s", v->name);
+                cr_expect(strstr(o.info.detail, "try again"), "%s", o.info.detail);
+                keep_busy(&o, &busy, 1000);
+                cr_expect_eq(open(&o), 0, "%s: %s", v->name, o.info.detail);
                 end(&o);
         }
 }

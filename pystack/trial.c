@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Versions that are newer than what is known, and pre-releases: their own offsets are
+ * tried on their threads. Only what was read alike twice and makes no sense speaks
+ * against them. A thread that keeps running, or ends, says nothing, and what makes no
+ * sense once may be a thread at work on its frames: so there are several rounds.
+ */
+#include "trial.h"
+
+#include <time.h>
+
+/* So many threads are tried in a round, and each so often. */
+#define THREADS 16
+#define TRIES   20
+
+#define ROUNDS   10
+#define PAUSE_NS 8000000
+
+enum verdict {
+        VERDICT_NONE,
+        VERDICT_SENSE,
+        VERDICT_NONSENSE,
+};
+
+/* *@frames counts the thread's. */
+static int try_thread(struct pystack *py, const struct pystack_thread_ref *ref, size_t *frames, enum verdict *ret)
+{
+        struct pystack_thread *thread;
+        struct pystack_stack stack = { 0 };
+        int e = pystack_thread_open(py, ref, &thread);
+
+        if (e == 0)
+                e = pystack_sample(py, thread, TRIES, &stack);
+        pystack_thread_close(thread);
+        *frames += stack.n;
+        *ret = VERDICT_NONE;
+        if (e == 0)
+                *ret = VERDICT_SENSE;
+        else if (e == PYSTACK_E_CORRUPT || (e == PYSTACK_E_TORN && py->senseless >= TRIES))
+                *ret = VERDICT_NONSENSE;
+        return e < 0 || e == PYSTACK_E_DENIED ? e : 0;
+}
+
+static int run_round(struct pystack *py, enum verdict *ret)
+{
+        const struct pystack_thread_ref *refs;
+        size_t n = 0, frames = 0;
+        bool main = false, torn = false, nonsense = false;
+        int e = pystack_threads(py, &refs, &n);
+
+        for (size_t i = 0; e == 0 && i < n && i < THREADS; i++) {
+                enum verdict verdict;
+                main = main || refs[i].main;
+                e = try_thread(py, &refs[i], &frames, &verdict);
+                torn = torn || verdict == VERDICT_NONE;
+                nonsense = nonsense || verdict == VERDICT_NONSENSE;
+        }
+        *ret = VERDICT_NONSENSE;
+        if (!nonsense && main && frames > 0)
+                *ret = VERDICT_SENSE;
+        else if (!nonsense && torn)
+                *ret = VERDICT_NONE;
+        return e == PYSTACK_E_CORRUPT ? 0 : e;
+}
+
+int trial_run(struct pystack *py)
+{
+        const struct timespec pause = { .tv_nsec = PAUSE_NS };
+        bool torn = false;
+
+        for (unsigned i = 0; py->code_type && i < ROUNDS; i++) {
+                enum verdict verdict;
+                if (i > 0)
+                        nanosleep(&pause, NULL);
+                int e = run_round(py, &verdict);
+                if (e != 0 || verdict == VERDICT_SENSE)
+                        return e;
+                torn = torn || verdict == VERDICT_NONE;
+        }
+        return torn ? PYSTACK_E_TORN : PYSTACK_E_UNSUPPORTED;
+}
