@@ -18,7 +18,14 @@ int nsutil_proc_error(int error);
 /* Reads up to @size bytes of @fd; fewer means that it has ended. Returns how many, or -errno. */
 ssize_t nsutil_read_up_to(int fd, char *buf, size_t size);
 
+struct nsutil_stat;
 struct nsutil_status;
+
+/* nsutil_stat_read() for /proc/@pid/@name, as it stands there. */
+int nsutil_stat_read_at(pid_t pid, const char *name, struct nsutil_stat *ret);
+
+/* Whether it is of a first thread that has ended before others. */
+bool nsutil_is_survived(const struct nsutil_stat *stat);
 
 /* nsutil_status_read() for /proc/@pid/@name, a thread's "task/TID/status" perhaps. */
 int nsutil_status_read_at(pid_t pid, const char *name, struct nsutil_status *ret);

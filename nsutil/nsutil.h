@@ -43,10 +43,20 @@ int nsutil_read_file_at(int dirfd, const char *path, size_t max, char **ret_text
 /* The same for an open file, from its offset on. @fd is not consumed. */
 int nsutil_read_fd(int fd, size_t max, char **ret_text, size_t *ret_len);
 
-/* The same for /proc/@pid/@name; ENOENT and ESRCH become NSUTIL_E_GONE. */
+/*
+ * The same for /proc/@pid/@name; ENOENT and ESRCH become NSUTIL_E_GONE. Where the first
+ * thread has ended and has nothing there, another one's: see nsutil_task().
+ */
 int nsutil_read_proc(pid_t pid, const char *name, size_t max, char **ret_text, size_t *ret_len);
 
 /* ---- processes and threads ---------------------------------------------- */
+
+/*
+ * The thread by which a process's memory and files can be seen: @pid itself, unless that
+ * thread has ended before others. For those who name it to the kernel themselves; what
+ * takes a process's PID here uses it.
+ */
+pid_t nsutil_task(pid_t pid);
 
 /* Linux limits PID namespaces to 32 levels (MAX_PID_NS_LEVEL, since 3.7). */
 #define NSUTIL_MAX_NS_DEPTH 33
@@ -71,6 +81,7 @@ struct nsutil_stat {
 
 /* Parses the text of /proc/PID/stat; comm may contain ')' and spaces. */
 int nsutil_stat_parse(const char *text, size_t len, struct nsutil_stat *ret);
+/* Where the first thread has ended before others, state, ending, start_stack and cpu are those of another one. */
 int nsutil_stat_read(pid_t pid, struct nsutil_stat *ret);
 
 /* For a process or thread that is looked at often: @ret_fd is the caller's; reading takes one system call. */
@@ -103,7 +114,7 @@ struct nsutil_thread {
 
 /*
  * Lists the threads of @pid. @ret is allocated, owned by the caller.
- * A thread that ends while the list is made is left out.
+ * A thread that ends while the list is made is left out, as is the first one if it has ended.
  */
 int nsutil_threads_read(pid_t pid, struct nsutil_thread **ret, size_t *ret_n);
 

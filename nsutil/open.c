@@ -84,7 +84,7 @@ int nsutil_open_in_root(pid_t pid, const char *path, int *ret_fd)
         char root[NSUTIL_PROC_PATH_SIZE];
         int path_fd = -1, r;
 
-        snprintf(root, sizeof(root), "/proc/%d/root", pid);
+        snprintf(root, sizeof(root), "/proc/%d/root", nsutil_task(pid));
         int root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (root_fd < 0)
                 return nsutil_proc_error(errno);
@@ -172,9 +172,11 @@ static int open_by_path(pid_t pid, const struct nsutil_map *map, int *ret_fd)
 
 int nsutil_open_map(pid_t pid, const struct nsutil_map *map, int *ret_fd)
 {
+        pid_t task = nsutil_task(pid);
+
         if (map->inode == 0 || map->path[0] != '/')
                 return NSUTIL_E_NOT_FOUND;
-        if (open_map_file(pid, map, ret_fd) == 0)
+        if (open_map_file(task, map, ret_fd) == 0)
                 return 0;
-        return open_by_path(pid, map, ret_fd);
+        return open_by_path(task, map, ret_fd);
 }

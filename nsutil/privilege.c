@@ -87,7 +87,7 @@ static bool shares_user_namespace(pid_t pid)
 {
         char path[NSUTIL_PROC_PATH_SIZE], ours[64], theirs[64];
 
-        snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
+        snprintf(path, sizeof(path), "/proc/%d/ns/user", nsutil_task(pid));
         ssize_t n = readlink("/proc/self/ns/user", ours, sizeof(ours));
         return n > 0 && readlink(path, theirs, sizeof(theirs)) == n && !memcmp(ours, theirs, (size_t)n);
 }
@@ -133,7 +133,7 @@ int nsutil_may_read(pid_t pid)
         char byte;
         struct iovec local = { .iov_base = &byte, .iov_len = 1 }, remote = { .iov_base = NULL, .iov_len = 1 };
 
-        if (process_vm_readv(pid, &local, 1, &remote, 1, 0) >= 0 || errno == EFAULT)
+        if (process_vm_readv(nsutil_task(pid), &local, 1, &remote, 1, 0) >= 0 || errno == EFAULT)
                 return 0;
         return errno == ESRCH ? NSUTIL_E_GONE : errno == EPERM || errno == EACCES ? NSUTIL_E_DENIED : -errno;
 }

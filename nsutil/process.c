@@ -35,6 +35,11 @@ int nsutil_exe(pid_t pid, char *buf, size_t size)
 
         proc_path(pid, "exe", path);
         ssize_t n = readlink(path, target, sizeof(target));
+        pid_t task = n < 0 ? nsutil_task(pid) : pid;
+        if (task != pid) {
+                proc_path(task, "exe", path);
+                n = readlink(path, target, sizeof(target));
+        }
         if (n < 0)
                 return exe_error(pid, errno);
 
@@ -52,7 +57,7 @@ int nsutil_cmdline(pid_t pid, char *buf, size_t size)
 {
         char path[NSUTIL_PROC_PATH_SIZE];
 
-        proc_path(pid, "cmdline", path);
+        proc_path(nsutil_task(pid), "cmdline", path);
         int fd = open(path, O_RDONLY | O_CLOEXEC);
         if (fd < 0)
                 return nsutil_proc_error(errno);

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -98,7 +99,7 @@ int nsutil_read_file_at(int dirfd, const char *path, size_t max, char **ret_text
         return r;
 }
 
-int nsutil_read_proc(pid_t pid, const char *name, size_t max, char **ret_text, size_t *ret_len)
+static int read_of(pid_t pid, const char *name, size_t max, char **ret_text, size_t *ret_len)
 {
         char path[NSUTIL_PROC_PATH_SIZE];
 
@@ -106,4 +107,26 @@ int nsutil_read_proc(pid_t pid, const char *name, size_t max, char **ret_text, s
                 return -ENAMETOOLONG;
         int r = nsutil_read_file_at(AT_FDCWD, path, max, ret_text, ret_len);
         return r < 0 ? nsutil_proc_error(-r) : r;
+}
+
+int nsutil_read_proc(pid_t pid, const char *name, size_t max, char **ret_text, size_t *ret_len)
+{
+        char *text, *other;
+        size_t len = 0, other_len;
+        int r = read_of(pid, name, max, &text, &len);
+
+        /* No thread that has ended has an empty stat, which nsutil_task() reads. */
+        pid_t task = len == 0 && r != NSUTIL_E_TOO_BIG && strcmp(name, "stat") != 0 ? nsutil_task(pid) : pid;
+        if (task != pid && read_of(task, name, max, &other, &other_len) == 0) {
+                if (!r)
+                        free(text);
+                text = other;
+                len = other_len;
+                r = 0;
+        }
+        if (!r) {
+                *ret_text = text;
+                *ret_len = len;
+        }
+        return r;
 }

@@ -91,17 +91,35 @@ int nsutil_stat_parse(const char *text, size_t len, struct nsutil_stat *ret)
         return 0;
 }
 
-int nsutil_stat_read(pid_t pid, struct nsutil_stat *ret)
+int nsutil_stat_read_at(pid_t pid, const char *name, struct nsutil_stat *ret)
 {
         char *text;
         size_t len;
-        int r = nsutil_read_proc(pid, "stat", STAT_MAX, &text, &len);
+        int r = nsutil_read_proc(pid, name, STAT_MAX, &text, &len);
 
         if (r)
                 return r;
         r = nsutil_stat_parse(text, len, ret);
         free(text);
         return r;
+}
+
+int nsutil_stat_read(pid_t pid, struct nsutil_stat *ret)
+{
+        struct nsutil_stat stat, living;
+        int r = nsutil_stat_read_at(pid, "stat", &stat);
+
+        if (r)
+                return r;
+        pid_t task = nsutil_is_survived(&stat) ? nsutil_task(pid) : pid;
+        if (task != pid && nsutil_stat_read_at(task, "stat", &living) == 0) {
+                stat.state = living.state;
+                stat.ending = living.ending;
+                stat.start_stack = living.start_stack;
+                stat.cpu = living.cpu;
+        }
+        *ret = stat;
+        return 0;
 }
 
 int nsutil_stat_open(pid_t pid, int *ret_fd)

@@ -91,9 +91,10 @@ static int append(pid_t **tids, size_t *n, size_t *size, pid_t tid)
         return 0;
 }
 
-static int list_tids(DIR *dir, pid_t **tids, size_t *n)
+static int list_tids(DIR *dir, pid_t pid, pid_t **tids, size_t *n)
 {
         struct dirent *entry;
+        bool first_has_ended = nsutil_task(pid) != pid;
         size_t size = 0;
         int r = 0;
 
@@ -101,7 +102,7 @@ static int list_tids(DIR *dir, pid_t **tids, size_t *n)
                 struct nsutil_text name = { entry->d_name, entry->d_name + strlen(entry->d_name) };
                 pid_t tid;
 
-                if (nsutil_text_pid(&name, &tid))
+                if (nsutil_text_pid(&name, &tid) && !(tid == pid && first_has_ended))
                         r = append(tids, n, &size, tid);
         }
         return r;
@@ -117,7 +118,7 @@ int nsutil_tids_read(pid_t pid, pid_t **ret, size_t *ret_n)
         DIR *dir = opendir(path);
         if (!dir)
                 return nsutil_proc_error(errno);
-        int r = list_tids(dir, &tids, &n);
+        int r = list_tids(dir, pid, &tids, &n);
         closedir(dir);
         if (!r && n == 0)
                 r = NSUTIL_E_GONE;

@@ -6,14 +6,15 @@
  */
 #include "remote.h"
 
+#include "nsutil/nsutil.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <sys/uio.h>
 
-static ssize_t read_process(void *ctx, void *buf, const struct iovec *remote, size_t n)
+static ssize_t read_task(pid_t pid, void *buf, const struct iovec *remote, size_t n)
 {
-        pid_t pid = (pid_t)(intptr_t)ctx;
         size_t done = 0;
 
         while (n > 0) {
@@ -31,6 +32,16 @@ static ssize_t read_process(void *ctx, void *buf, const struct iovec *remote, si
                 n -= part;
         }
         return (ssize_t)done;
+}
+
+/* Of a process whose first thread has ended before others, through one of these. */
+static ssize_t read_process(void *ctx, void *buf, const struct iovec *remote, size_t n)
+{
+        pid_t pid = (pid_t)(intptr_t)ctx;
+        ssize_t got = read_task(pid, buf, remote, n);
+        pid_t task = got == -ESRCH ? nsutil_task(pid) : pid;
+
+        return task != pid ? read_task(task, buf, remote, n) : got;
 }
 
 struct pystack_reader pystack_process_reader(pid_t pid)

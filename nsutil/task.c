@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A process whose first thread has ended before others (pthread_exit(3) in main()) lives
+ * on, but /proc/PID shows what is left of that thread: a zombie without memory, files and
+ * root. Any other thread shows them, since threads share them: /proc/TID of one is as
+ * good as /proc/PID, though not listed.
+ */
+#include "nsutil/internal.h"
+#include "nsutil/nsutil.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool is_alive(pid_t tid)
+{
+        struct nsutil_stat stat;
+
+        return nsutil_stat_read_at(tid, "stat", &stat) == 0 && !stat.ending;
+}
+
+static pid_t find_living(pid_t pid)
+{
+        char path[NSUTIL_PROC_PATH_SIZE];
+        struct dirent *entry;
+        pid_t tid = pid;
+
+        snprintf(path, sizeof(path), "/proc/%d/task", pid);
+        DIR *dir = opendir(path);
+        if (!dir)
+                return pid;
+        while (tid == pid && (entry = readdir(dir))) {
+                struct nsutil_text name = { entry->d_name, entry->d_name + strlen(entry->d_name) };
+                pid_t other;
+
+                if (nsutil_text_pid(&name, &other) && other != pid && is_alive(other))
+                        tid = other;
+        }
+        closedir(dir);
+        return tid;
+}
+
+bool nsutil_is_survived(const struct nsutil_stat *stat)
+{
+        return stat->state == 'Z' && stat->threads > 1;
+}
+
+pid_t nsutil_task(pid_t pid)
+{
+        struct nsutil_stat stat;
+
+        return nsutil_stat_read_at(pid, "stat", &stat) == 0 && nsutil_is_survived(&stat) ? find_living(pid) : pid;
+}
