@@ -44,6 +44,17 @@ static bool has_mapped(const struct nsutil_maps *maps, const char *name)
         return false;
 }
 
+/* Whether no dynamic loader has been mapped, glibc's or musl's: the kernel maps it before the program begins. */
+static bool is_static(const struct nsutil_maps *maps)
+{
+        for (size_t i = 0; i < maps->n; i++) {
+                const char *slash = strrchr(maps->maps[i].path, '/');
+                if (slash && strncmp(slash + 1, "ld-", 3) == 0)
+                        return false;
+        }
+        return true;
+}
+
 static bool is_jython(pid_t pid)
 {
         char cmdline[CMDLINE_MAX] = "";
@@ -80,6 +91,10 @@ int locate_name_other(pid_t pid, const struct nsutil_maps *maps, const char *for
                 e = strstr(name, "python") ? PYSTACK_E_UNSUPPORTED : PYSTACK_E_NOT_PYTHON;
         } else if (has_mapped(maps, "libjvm.so") && is_jython(pid)) {
                 snprintf(ret_detail, PYSTACK_DETAIL_SIZE, "it is Jython, whose stacks a profiler for Java reads");
+        } else if (strncmp(name, "python", 6) == 0 && is_static(maps)) {
+                snprintf(ret_detail, PYSTACK_DETAIL_SIZE,
+                         "it is %s, static and stripped: before 3.13 nothing in it tells where its runtime is", name);
+                e = PYSTACK_E_UNSUPPORTED;
         } else {
                 snprintf(ret_detail, PYSTACK_DETAIL_SIZE, "it is %s", name);
                 e = PYSTACK_E_NOT_PYTHON;

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 import truth
-from program import folded, podflame
+from program import eventually, folded, podflame
 from testbed import PROJECT
 
 PYTHON = os.path.realpath("/usr/bin/python3")
@@ -61,3 +61,19 @@ def test_found_by_symbols(tmp_path, prepare, afterwards):
             assert "split.py" in podflame("dump", "-p", target.pid).stdout
         finally:
             target.kill()
+
+
+def test_a_static_and_stripped_one_is_refused_by_name(tmp_path):
+    """Before 3.13 its runtime is in no section of its own. What is static and not called Python is no Python."""
+    source = tmp_path / "wait.c"
+    source.write_text("#include <unistd.h>\nint main(void) { return pause(); }\n")
+    for name, said in (("python3.5", "it is python3.5, static and stripped"), ("other", "not a CPython process")):
+        program = str(tmp_path / name)
+        subprocess.run(["cc", "-static", "-s", "-o", program, str(source)], check=True)
+        with subprocess.Popen([program]) as process:
+            try:
+                eventually(lambda: os.readlink("/proc/%d/exe" % process.pid) == program, 5, "the program runs")
+                done = podflame("dump", "-p", process.pid)
+            finally:
+                process.kill()
+        assert done.returncode == 1 and said in done.stderr
