@@ -37,7 +37,7 @@ def by_driver(pid, seconds, rate):
 
 
 def by_record(pid, seconds, rate, *options):
-    done = subprocess.run([str(PROJECT / "build/podflame"), "record", "-p", str(pid), "-d", str(seconds),
+    done = subprocess.run([str(PROJECT / "build/podflame"), "record", "-v", "-p", str(pid), "-d", str(seconds),
                            "-r", str(rate), *options], capture_output=True, text=True, check=True)
     taken, torn, lost = (int(word) for word in SUMMARY.search(done.stderr).groups())
     return done.stdout, taken, torn + lost

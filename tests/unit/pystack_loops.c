@@ -206,3 +206,22 @@ Test(pystack_loops, only_below_what_c_has_called_there_may_be_others)
                 end(&w);
         }
 }
+
+/* In 3.11 an old cframe points to the frame that returned last in it; in the gap it would have been called from. */
+Test(pystack_loops, a_frame_that_has_returned_is_not_believed_in_a_gap)
+{
+        EACH_VERSION_WITH_LOOPS(v) {
+                struct world w;
+                begin(&w, v);
+                const struct layout *l = &w.forge.layout;
+                uint64_t words = word(&w, w.main + l->frame.code) + l->code.words[0];
+                forge_word(&w.forge, w.cframe + l->tstate.cframe_frame, w.key);
+                forge_half(&w.forge, w.key + l->frame.stack_top, 1);
+                EXPECT_STACK(&w, v, "key main");
+                forge_half(&w.forge, words, half_at(forge_at(&w.forge, words), 0) - 2);
+                EXPECT_STACK(&w, v, "torn");
+                forge_half(&w.forge, w.key + l->frame.stack_top, UINT32_MAX);
+                EXPECT_STACK(&w, v, "key main");
+                end(&w);
+        }
+}
