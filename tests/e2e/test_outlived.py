@@ -12,6 +12,7 @@ import pytest
 import truth
 from interpreters import ON_HOST, SUPPORTED_ON_HOST, Case
 from program import Background, eventually, podflame
+from skips import must_skip
 from test_libpython import HOST, SCRIPT
 from testbed import PROJECT
 
@@ -89,7 +90,7 @@ def cpu_of(pid):
 def test_an_embedder_whose_main_ends(tmp_path):
     """Python never knew that thread."""
     if not HOST:
-        pytest.skip("no libpython")
+        must_skip("no libpython is here")
     program = tmp_path / "worker"
     subprocess.run(["cc", "-o", str(program), str(PROJECT / "tests/targets/outlived.c"), HOST,
                     "-Wl,-rpath," + str(pathlib.Path(HOST).parent), "-lpthread"], check=True)
