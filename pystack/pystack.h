@@ -10,7 +10,10 @@
  *   layout    the offsets of that CPython, as data
  *   thread    its interpreters and thread states
  *   snapshot  one thread's state and stack, copied and verified
- *   decode    a snapshot and a layout in, frames out
+ *   walk      a snapshot and a layout in, frames out
+ *   loops     3.11 and 3.12: that the loops in which they run are one inside of the other
+ *   fit       the same: that they lie where frames lie that have called one another
+ *   trial     whether a version that is not known can be read
  *   code      code objects: names, files, line tables, cached
  *   proof     that a code object is still the one that is in the cache
  *   record    what was read of a process, kept to be read again
@@ -18,7 +21,8 @@
  * The target is hostile: its memory can hold anything and change at any moment.
  * Every remote length is bounded, nothing recurses over remote data, and a stack
  * is reported only if it was read twice and both readings agree, or once with the
- * proof that the thread could not run meanwhile (see struct pystack_hold).
+ * proof that the thread could not run meanwhile (see struct pystack_hold), and if
+ * its parts fit together: README.md has the moments at which memory lies.
  *
  * Errors: 0 success, negative -errno, positive pystack_error. A struct pystack
  * is for one thread at a time; several are independent of each other.
