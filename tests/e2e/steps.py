@@ -16,8 +16,8 @@ LABYRINTH = pathlib.Path(__file__).resolve().parents[1] / "targets" / "labyrinth
 
 # Where a stack can begin, the functions before the first floor included.
 ROOTS = {"<module>", "main", "walk", "worker"}
-# A thread that begins or ends.
-IDLE = truth.parse_frame("(no Python frame)")
+# What stands for a thread that begins or ends: it has no Python frame.
+WITHOUT_PYTHON = {"(no Python frame)", "(native)"}
 # Behind the stack of a thread that sleeps.
 SLEEPS = truth.parse_frame("(idle)")
 # What 3.12 and later put between a class that is called and its __init__().
@@ -125,7 +125,7 @@ class Judge:
     def judge(self, frames):
         """None, or what is wrong with a stack: a sentence."""
         frames = [frame for frame in frames if frame not in (INTERNAL, SLEEPS)]
-        if frames == [IDLE] and self.threads:
+        if self.threads and frames and frames[-1].name in WITHOUT_PYTHON and all(not frame.file for frame in frames):
             return None
         if not frames or plain_name(frames[0]) not in ROOTS:
             return "begins with %s" % (show(frames[0]) if frames else "nothing")
