@@ -53,6 +53,6 @@ int finding_open(bool follow, struct find **ret)
 {
         struct find_config config = finding_config();
 
-        config.follow = follow;
+        config.follow = config.at_once = follow;
         return find_open(&config, ret);
 }

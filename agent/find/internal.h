@@ -75,6 +75,7 @@ struct find {
         unsigned rules_generation;
         uint64_t min_age; /* ns */
         bool show_unselected, read_unselected;
+        uint64_t first_look; /* ns from birth or exec to the first look */
 
         struct find_entry *entries;
         struct find_entry *young;
@@ -147,6 +148,9 @@ uint64_t find_next_starting(pid_t pid, uint64_t since, uint64_t now);
 
 /* A process that was just born or has just executed a program is given so long before it is looked at. */
 #define FIND_FIRST_LOOK_NS UINT64_C(5000000)
+
+/* Where that is too late, since children of 20 ms are to be seen whole. */
+#define FIND_LOOK_AT_ONCE_NS UINT64_C(300000)
 
 /* The same for both while it is young; interpreters that start are looked at more often. */
 bool find_is_young(uint64_t since, uint64_t now);

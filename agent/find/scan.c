@@ -24,9 +24,6 @@
 #define SCAN_NS (300 * NS_PER_MS)
 #define FOLLOWED_SCAN_NS (5000 * NS_PER_MS)
 
-/* Threads are news, too: a machine that starts thousands a second wakes us no more often than this. */
-#define MUTE_NS FIND_FIRST_LOOK_NS
-
 struct visit {
         struct find *find;
         const struct find_events *events;
@@ -255,23 +252,26 @@ static void hear(const struct find_birth *news, void *ctx)
                         tell(visit, &met); /* its birth was not told */
                 entry->since = visit->now;
         }
-        entry->look_at = visit->now + (find_entry_is_reported(entry) ? 0 : FIND_FIRST_LOOK_NS);
+        entry->look_at = visit->now + (find_entry_is_reported(entry) ? 0 : visit->find->first_look);
         if (!find_entry_is_reported(entry))
                 entry->open_at = entry->look_at;
         find_table_set_young(visit->find, entry, true);
 }
 
-/* While the watch is muted, the time-out makes the caller come back. */
+/*
+ * Threads are news, too: a machine that starts thousands a second wakes us no more often
+ * than a first look is due. While the watch is muted, the time-out makes the caller come back.
+ */
 static void mute(struct find *find, bool muted, uint64_t now)
 {
         struct epoll_event event = { .events = muted ? 0 : EPOLLIN };
 
         if (muted == (find->muted_until != 0)) {
                 if (muted)
-                        find->muted_until = now + MUTE_NS;
+                        find->muted_until = now + find->first_look;
                 return;
         }
-        find->muted_until = muted ? now + MUTE_NS : 0;
+        find->muted_until = muted ? now + find->first_look : 0;
         epoll_ctl(find->fd, EPOLL_CTL_MOD, find_watch_fd(find->watch), &event);
 }
 

@@ -66,7 +66,9 @@ struct target {
         uint64_t opened_cpu_ns; /* of account_read() when it was opened */
         uint64_t ticked_ns;     /* what all ticks that met it stand for, late ones included */
         int64_t correction;     /* ticks that it has met too rarely (or, negative, too often): balance_steer() */
-        uint64_t owed_ns;     /* timer tick: CPU time that no sample stands for yet */
+        int64_t owed_ns;      /* timer tick: time that no sample stands for yet */
+        uint64_t samples;     /* timer tick, in modes that count elapsed time: as which this tick counts */
+        bool due;             /* timer tick: it is owed samples by this tick */
         uint64_t owed_cpu_ns; /* of account_read(), up to which @owed_ns goes */
         struct own_event *events; /* perf tick: events of its own */
         size_t n_events;
@@ -167,8 +169,13 @@ profile_id member_id(struct target *target, const struct sampler *sampler, struc
 /* Counts a tick of a thread that runs no Python, as far as that is known now. */
 void member_read_native(struct target *target, const struct sampler *sampler, struct member *member,
                         const struct tick_event *event);
-/* Brings all members up to date: new threads, ended ones, those that have begun to run Python. */
-void members_list(struct target *target, const struct sampler *sampler);
+/* Brings the list of all members up to date: new threads, ended ones. Who they are is left to member_get(). */
+void members_list(struct target *target);
+/* Finds out about all that are new, or run no Python as far as is known: cheaper than one by one. */
+void members_introduce(struct target *target, const struct sampler *sampler);
+/* The thread that was met last; the one met before @member. NULL: none. Those of a moment are found first so. */
+struct member *member_newest(const struct target *target);
+struct member *member_before(const struct member *member);
 /* Decides on all ticks of which it is not known yet whether their thread ran Python. */
 void members_settle(struct target *target, const struct sampler *sampler);
 

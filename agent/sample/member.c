@@ -230,41 +230,17 @@ static void introduce(struct target *t, const struct sampler *s, struct member *
         settle_unsure(t, s, m, !ref);
 }
 
-/* Adds those of @tids that are new. Returns how many of all run no Python, as far as is known. */
-static size_t add_members(struct target *t, const pid_t *tids, size_t n, uint64_t now)
+static void add_members(struct target *t, const pid_t *tids, size_t n, uint64_t now)
 {
-        size_t unknown = 0;
-
         for (size_t i = 0; i < n; i++) {
                 struct member *m;
                 HASH_FIND_INT(t->members, &tids[i], m);
-                if (!m && !(m = member_new(t, tids[i])))
-                        continue;
-                m->listed_ns = now;
-                unknown += !m->thread && now >= m->retry_ns;
+                if (m || (m = member_new(t, tids[i])))
+                        m->listed_ns = now;
         }
-        return unknown;
 }
 
-/* Threads without Python are looked at together: their process's list of Python threads is read once. */
-static void look_at_unknown(struct target *t, const struct sampler *s)
-{
-        struct pystack_thread_ref *refs;
-        uint64_t begin = clock_ns(CLOCK_MONOTONIC), pause;
-        size_t n = 0;
-
-        bool known = list_refs(t, &refs, &n);
-        for (struct member *m = t->members; m; m = m->hh.next)
-                if (!m->thread && begin >= m->retry_ns)
-                        introduce(t, s, m, known ? refs : NULL, n);
-        free(refs);
-        pause = (clock_ns(CLOCK_MONOTONIC) - begin) * LOOK_PART;
-        for (struct member *m = t->members; m; m = m->hh.next)
-                if (!m->thread && begin >= m->retry_ns)
-                        m->retry_ns = begin + (pause < LOOK_PAUSE_MAX_NS ? pause : LOOK_PAUSE_MAX_NS);
-}
-
-void members_list(struct target *t, const struct sampler *s)
+void members_list(struct target *t)
 {
         struct member *m, *next;
         uint64_t now = clock_ns(CLOCK_MONOTONIC);
@@ -273,10 +249,41 @@ void members_list(struct target *t, const struct sampler *s)
 
         if (nsutil_tids_read(t->pid, &tids, &n) != 0)
                 return;
-        if (add_members(t, tids, n, now) > 0)
-                look_at_unknown(t, s);
+        add_members(t, tids, n, now);
         HASH_ITER(hh, t->members, m, next)
                 if (m->listed_ns != now)
                         member_free(t, m);
         free(tids);
+}
+
+void members_introduce(struct target *t, const struct sampler *s)
+{
+        struct pystack_thread_ref *refs;
+        uint64_t begin = clock_ns(CLOCK_MONOTONIC), pause;
+        size_t n = 0;
+        struct member *m = t->members;
+
+        while (m && (m->thread || begin < m->retry_ns))
+                m = m->hh.next;
+        if (!m)
+                return;
+        bool known = list_refs(t, &refs, &n);
+        for (m = t->members; m; m = m->hh.next)
+                if (!m->thread && begin >= m->retry_ns)
+                        introduce(t, s, m, known ? refs : NULL, n);
+        free(refs);
+        pause = (clock_ns(CLOCK_MONOTONIC) - begin) * LOOK_PART;
+        for (m = t->members; m; m = m->hh.next)
+                if (!m->thread && begin >= m->retry_ns)
+                        m->retry_ns = begin + (pause < LOOK_PAUSE_MAX_NS ? pause : LOOK_PAUSE_MAX_NS);
+}
+
+struct member *member_newest(const struct target *t)
+{
+        return t->members ? ELMT_FROM_HH(t->members->hh.tbl, t->members->hh.tbl->tail) : NULL;
+}
+
+struct member *member_before(const struct member *m)
+{
+        return m->hh.prev;
 }

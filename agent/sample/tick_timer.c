@@ -14,26 +14,6 @@
 #include <string.h>
 #include <time.h>
 
-static void tick_targets(struct timer_tick *tick, uint64_t missed)
-{
-        struct sampler *s = tick->sampler;
-        struct moment at = { .now = clock_ns(CLOCK_MONOTONIC), .missed = missed * atomic_load(&s->period_ns) };
-        struct target *t, *next;
-
-        at.elapsed = at.now - tick->last_ns;
-        tick->last_ns = at.now;
-        pthread_rwlock_rdlock(&s->lock);
-        HASH_ITER(hh, s->targets, t, next) {
-                pthread_mutex_lock(&t->lock);
-                profile_counters(t->profile)->late += missed;
-                timer_modes[s->config.mode](tick, t, &at);
-                pthread_mutex_unlock(&t->lock);
-        }
-        pthread_rwlock_unlock(&s->lock);
-}
-
-/* ---- the clock ---------------------------------------------------------------------- */
-
 static void sleep_until(uint64_t deadline)
 {
         struct timespec at = { .tv_sec = (time_t)(deadline / 1000000000u), .tv_nsec = (long)(deadline % 1000000000u) };
@@ -41,6 +21,55 @@ static void sleep_until(uint64_t deadline)
         while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) == EINTR)
                 ;
 }
+
+/* Notes which targets are owed samples. Returns whether any is. */
+static bool find_due(struct timer_tick *tick, uint64_t missed, const struct moment *at)
+{
+        struct sampler *s = tick->sampler;
+        bool any = false;
+
+        pthread_rwlock_rdlock(&s->lock);
+        for (struct target *t = s->targets; t; t = t->hh.next) {
+                pthread_mutex_lock(&t->lock);
+                profile_counters(t->profile)->late += missed;
+                t->due = timer_modes[s->config.mode].is_due(tick, t, at);
+                any = any || t->due;
+                pthread_mutex_unlock(&t->lock);
+        }
+        pthread_rwlock_unlock(&s->lock);
+        return any;
+}
+
+static void serve_due(struct timer_tick *tick, const struct moment *at)
+{
+        struct sampler *s = tick->sampler;
+
+        pthread_rwlock_rdlock(&s->lock);
+        for (struct target *t = s->targets; t; t = t->hh.next) {
+                pthread_mutex_lock(&t->lock);
+                if (t->due)
+                        timer_modes[s->config.mode].serve(tick, t, at);
+                t->due = false;
+                pthread_mutex_unlock(&t->lock);
+        }
+        pthread_rwlock_unlock(&s->lock);
+}
+
+static void tick_targets(struct timer_tick *tick, uint64_t missed)
+{
+        struct moment at = { .now = clock_ns(CLOCK_MONOTONIC) };
+        uint64_t look_ns = timer_modes[tick->sampler->config.mode].look_ns;
+
+        at.elapsed = at.now - tick->last_ns;
+        tick->last_ns = at.now;
+        if (!find_due(tick, missed, &at))
+                return;
+        if (look_ns > 0)
+                sleep_until(clock_ns(CLOCK_MONOTONIC) + look_ns);
+        serve_due(tick, &at);
+}
+
+/* ---- the clock ---------------------------------------------------------------------- */
 
 static void *run(void *arg)
 {

@@ -7,6 +7,9 @@
 
 #include <stdatomic.h>
 
+/* Long enough to tell whether a process runs, short enough that it does hardly anything else meanwhile. */
+#define LOOK_NS 50000u
+
 /* Threads are listed with every tick that has to know them, but for no more than a fiftieth of the time. */
 #define LIST_SHARE 50
 
@@ -18,11 +21,11 @@
 
 /* ---- threads ---------------------------------------------------------------------- */
 
-static void list_members(struct timer_tick *tick, struct target *t, uint64_t now)
+static void list_members(struct target *t, uint64_t now)
 {
         if (now < t->list_at_ns)
                 return;
-        members_list(t, tick->sampler);
+        members_list(t);
         t->list_at_ns = now + (clock_ns(CLOCK_MONOTONIC) - now) * LIST_SHARE;
 }
 
@@ -76,7 +79,7 @@ static size_t find_running(struct target *t, pid_t ret[RUNNING_MAX])
         struct nsutil_stat stat;
         size_t n = 0;
 
-        for (struct member *m = t->members; m && n < RUNNING_MAX; m = m->hh.next)
+        for (struct member *m = member_newest(t); m && n < RUNNING_MAX; m = member_before(m))
                 if (read_state(m, &stat) && stat.state == 'R')
                         ret[n++] = m->tid;
         return n;
@@ -109,34 +112,64 @@ static uint64_t take_back_gone(struct profile_counters *counters, const struct p
 }
 
 /*
+ * A thread that is ready to run has state R as well as one that runs, but only what
+ * runs moves the process's clock. So that is read twice, LOOK_NS apart.
+ */
+static bool has_run(struct target *t)
+{
+        uint64_t before = t->account.cpu_ns;
+
+        return (account_read(&t->account) - before) * 2 >= LOOK_NS;
+}
+
+/*
  * What the process has used is owed until a tick finds a thread of it running, and
  * then counted as that thread's. A tick meets a function as often as it runs, so the
  * shares are right; and the sum is the kernel's, however short the bursts are.
  */
+static bool cpu_is_due(struct timer_tick *tick, struct target *t, const struct moment *at)
+{
+        (void)at;
+        t->owed_ns += (int64_t)(account_read(&t->account) - t->owed_cpu_ns);
+        t->owed_cpu_ns = t->account.cpu_ns;
+        return t->owed_ns >= (int64_t)atomic_load(&tick->sampler->period_ns);
+}
+
 static void tick_cpu(struct timer_tick *tick, struct target *t, const struct moment *at)
 {
-        uint64_t period = atomic_load(&tick->sampler->period_ns), cpu_ns = account_read(&t->account);
+        int64_t period = (int64_t)atomic_load(&tick->sampler->period_ns);
         pid_t running[RUNNING_MAX];
         size_t n;
 
-        t->owed_ns += cpu_ns - t->owed_cpu_ns;
-        t->owed_cpu_ns = cpu_ns;
-        if (t->owed_ns < period)
+        if (!has_run(t))
                 return;
-        list_members(tick, t, at->now);
+        list_members(t, at->now);
         n = find_running(t, running);
         if (n == 0)
                 return;
         const struct profile_counters before = *profile_counters(t->profile);
-        share_samples(tick, t, running, n, t->owed_ns / period, at);
-        t->owed_ns = t->owed_ns % period + take_back_gone(profile_counters(t->profile), &before);
+        share_samples(tick, t, running, n, (uint64_t)(t->owed_ns / period), at);
+        t->owed_ns = t->owed_ns % period + (int64_t)take_back_gone(profile_counters(t->profile), &before);
 }
 
-/* For the modes in which time passes whether anything runs or not. In mode cpu the time of a missed tick is still owed. */
-static void account_elapsed(struct target *t, const struct moment *at)
+/*
+ * For the modes in which time passes whether anything runs or not: each tick stands
+ * for the time since the last one, in whole samples; the rest is owed, and may be
+ * negative. So a tick that was missed costs no time, only its stack.
+ */
+static bool elapsed_is_due(struct timer_tick *tick, struct target *t, const struct moment *at)
 {
-        profile_counters(t->profile)->accounted_ns += at->elapsed;
-        profile_counters(t->profile)->late_ns += at->missed;
+        int64_t period = (int64_t)atomic_load(&tick->sampler->period_ns);
+
+        t->owed_ns += (int64_t)at->elapsed;
+        t->samples = t->owed_ns > 0 ? (uint64_t)((t->owed_ns + period / 2) / period) : 0;
+        t->owed_ns -= (int64_t)t->samples * period;
+        return t->samples > 0;
+}
+
+static void account_samples(const struct timer_tick *tick, struct target *t)
+{
+        profile_counters(t->profile)->accounted_ns += t->samples * atomic_load(&tick->sampler->period_ns);
 }
 
 /* ---- mode wall ---------------------------------------------------------------------- */
@@ -159,7 +192,7 @@ static void look_whether_still(const struct target *t, struct member *m, const s
 
 static void read_idle(struct timer_tick *tick, struct target *t, struct member *m, bool still, const struct moment *at)
 {
-        struct tick_event event = event_of(tick, t, m->tid, 1, at);
+        struct tick_event event = event_of(tick, t, m->tid, t->samples, at);
         pid_t tid = m->tid;
         profile_id stack = target_read(t, tick->sampler, &event, PROFILE_IDLE);
 
@@ -176,10 +209,10 @@ static void tick_thread(struct timer_tick *tick, struct target *t, struct member
         look_whether_still(t, m, at);
         bool still = at->now - m->clock.still_since_ns > STILL_NS;
         if (still && m->clock.stack) {
-                struct tick_event event = event_of(tick, t, m->tid, 1, at);
+                struct tick_event event = event_of(tick, t, m->tid, t->samples, at);
                 target_add_known(t, tick->sampler, &event, m, m->clock.stack, PROFILE_IDLE);
         } else if (read_state(m, &stat) && stat.state == 'R') {
-                read_running(tick, t, m, 1, at);
+                read_running(tick, t, m, t->samples, at);
         } else {
                 read_idle(tick, t, m, still, at);
         }
@@ -192,21 +225,23 @@ static void tick_native(struct timer_tick *tick, struct target *t, struct member
 
         if (!read_state(m, &stat) || stat.state != 'R')
                 return;
-        profile_counters(t->profile)->accounted_ns += at->elapsed;
-        read_running(tick, t, m, 1, at);
+        account_samples(tick, t);
+        read_running(tick, t, m, t->samples, at);
 }
 
 static void tick_wall(struct timer_tick *tick, struct target *t, const struct moment *at)
 {
-        struct member *m, *next;
+        struct member *before;
 
-        list_members(tick, t, at->now);
-        HASH_ITER(hh, t->members, m, next) {
+        list_members(t, at->now);
+        members_introduce(t, tick->sampler);
+        for (struct member *m = member_newest(t); m; m = before) {
+                before = member_before(m);
                 if (!m->thread) {
                         tick_native(tick, t, m, at);
                         continue;
                 }
-                account_elapsed(t, at);
+                account_samples(tick, t);
                 tick_thread(tick, t, m, at);
         }
 }
@@ -236,15 +271,16 @@ static void tick_without_gil(struct timer_tick *tick, struct target *t, const st
                 HASH_FIND_INT(t->members, &running[i], m);
                 if (!m)
                         continue;
-                account_elapsed(t, at);
-                read_running(tick, t, m, 1, at);
+                account_samples(tick, t);
+                read_running(tick, t, m, t->samples, at);
         }
 }
 
 /* The holder may let go while the reader is on its way: then the tick is the next holder's, or nobody's. */
 static void tick_gil(struct timer_tick *tick, struct target *t, const struct moment *at)
 {
-        list_members(tick, t, at->now);
+        list_members(t, at->now);
+        members_introduce(t, tick->sampler);
         if (!pystack_has_gil(t->py)) {
                 tick_without_gil(tick, t, at);
                 return;
@@ -255,16 +291,16 @@ static void tick_gil(struct timer_tick *tick, struct target *t, const struct mom
                 move_to(tick, m);
                 m = find_holder(t);
         }
-        account_elapsed(t, at);
-        struct tick_event event = event_of(tick, t, m ? m->tid : 0, 1, at);
+        account_samples(tick, t);
+        struct tick_event event = event_of(tick, t, m ? m->tid : 0, t->samples, at);
         if (m)
-                read_running(tick, t, m, 1, at);
+                read_running(tick, t, m, t->samples, at);
         else
                 target_add_pseudo(t, tick->sampler, &event, "(idle)", PROFILE_IDLE);
 }
 
-const timer_mode_fn timer_modes[] = {
-        [PROFILE_MODE_CPU] = tick_cpu,
-        [PROFILE_MODE_WALL] = tick_wall,
-        [PROFILE_MODE_GIL] = tick_gil,
+const struct timer_mode timer_modes[] = {
+        [PROFILE_MODE_CPU] = { .is_due = cpu_is_due, .serve = tick_cpu, .look_ns = LOOK_NS },
+        [PROFILE_MODE_WALL] = { .is_due = elapsed_is_due, .serve = tick_wall },
+        [PROFILE_MODE_GIL] = { .is_due = elapsed_is_due, .serve = tick_gil },
 };

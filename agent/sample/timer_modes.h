@@ -24,15 +24,20 @@ struct timer_tick {
         int cpu;          /* where this thread is pinned, -1: nowhere */
 };
 
-/* What one tick stands for. */
+/* A tick. */
 struct moment {
-        uint64_t now;
+        uint64_t now;     /* CLOCK_MONOTONIC */
         uint64_t elapsed; /* ns since the last one */
-        uint64_t missed;  /* of it, ns of ticks that were missed */
 };
 
-/* Serves one tick of a target, whose lock is held: a function for each profile_mode. */
-typedef void (*timer_mode_fn)(struct timer_tick *tick, struct target *target, const struct moment *at);
-extern const timer_mode_fn timer_modes[];
+/* What a tick does to a target, whose lock is held, in a mode. */
+struct timer_mode {
+        /* Whether the target is owed samples. */
+        bool (*is_due)(struct timer_tick *tick, struct target *target, const struct moment *at);
+        /* Gives them to those who run, or to all: at least @look_ns after is_due() has been asked. */
+        void (*serve)(struct timer_tick *tick, struct target *target, const struct moment *at);
+        uint64_t look_ns;
+};
+extern const struct timer_mode timer_modes[]; /* by profile_mode */
 
 #endif

@@ -24,6 +24,7 @@ import readers  # noqa: E402
 
 # What profilers put between frames, or instead of them.
 MARKER = re.compile(r"<(GC|native|shim|trampolines)>|\(.*\)|\[.*\]")
+WITHOUT_PYTHON = "(native)"  # podflame, below the name of a thread that runs no Python
 TOLERANCE = 0.02  # of the time
 ALARM = 1e-4  # how often a right profile may be called wrong
 BOOKING_NS = 2000  # of a function's call, at most, that its books may lack
@@ -51,6 +52,8 @@ class Grammar:
 
     def impossible(self, stack):
         """Why the workload cannot have had this stack; "" if it can."""
+        if stack and stack[-1].name == WITHOUT_PYTHON and len(stack) == 2:
+            return ""
         frames = [frame._replace(name=simple(frame.name)) for frame in stack
                   if frame.file or not MARKER.fullmatch(frame.name)]
         if not frames:
@@ -228,12 +231,12 @@ def judge_stacks(verdict, samples, grammar):
             verdict.outside, verdict.stranger))
 
 
-def judge_shares(verdict, known, weights, alarm):
+def judge_shares(verdict, known, weights, alarm, points):
     for group in known:
         verdict.shares += filter(None, (share(function, group, weights) for function in group))
     most = quantile(alarm, len(verdict.shares))
     for one in verdict.shares:
-        if abs(one.sigmas) > most:
+        if abs(one.sigmas) > most and abs(one.bias) > points:
             verdict.faults.append("%s has %.2f %%, truth %.2f %%: %+.1f sigmas, more than %.1f" % (
                 one.function, 100 * one.measured, 100 * one.truth, one.sigmas, most))
 
@@ -256,10 +259,11 @@ def judge_time(verdict, weights, truth_ns, tolerance, alarm):
             verdict.seconds, verdict.truth, 100 * verdict.coverage, 100 * most))
 
 
-def judge(truth, profile, name="", mode="cpu", tolerance=TOLERANCE, alarm=ALARM):
+def judge(truth, profile, name="", mode="cpu", tolerance=TOLERANCE, alarm=ALARM, points=0):
     """The Verdict on a readers.Profile. @mode: cpu: what ran; wall: all threads, that slept too.
 
-    In mode wall time and shares are those of the functions that keep books.
+    In mode wall time and shares are those of the functions that keep books. A share may be @points
+    off (0.01: one point) whatever the laws of chance say.
     """
     samples = [sample for sample in profile.samples if mode == "wall" or not sample.idle]
     stacks = [sample for sample in samples if sample.stack]
@@ -273,7 +277,7 @@ def judge(truth, profile, name="", mode="cpu", tolerance=TOLERANCE, alarm=ALARM)
         books = truth.get("functions", {})
         booked = [one for one in samples if any(simple(frame.name) in books for frame in one.stack)]
         judge_time(verdict, together(booked), sum(book["wall_ns"] for book in books.values()), tolerance, alarm)
-    judge_shares(verdict, known, weights, alarm)
+    judge_shares(verdict, known, weights, alarm, points)
     judge_stacks(verdict, stacks, Grammar(truth.get("grammar", {})))
     if not verdict.samples:
         verdict.faults.append("there is no sample")
