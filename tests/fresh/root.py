@@ -31,7 +31,6 @@ from testbed.images import alone, run_to_end, sites  # noqa: E402
 # Where the copy of the checkout lies in the root.
 INSIDE = "root/podflame"
 RELEASE, PACKAGES = "bookworm", "ca-certificates,git,make,mount"
-SECURITY = ""
 STOP_SECONDS = 20
 
 # Folders of the cache, and where they are seen in the root.
@@ -56,11 +55,10 @@ def say(text):
 
 
 def sources():
-    """Lines for apt: Debian's sites that this machine uses, else Debian's own."""
+    """Lines for apt, of the sites that this machine's apt uses; none where it has others than Debian's: mmdebstrap knows one."""
     debian, security = (sites(label) for label in ("Debian", "Debian-Security"))
-    site = debian[0] if debian else ""
-    return ["deb %s %s main" % (site, RELEASE), "deb %s %s-updates main" % (site, RELEASE),
-            "deb %s %s-security main" % (security[0] if security else SECURITY, RELEASE)]
+    lines = ["deb %s %s main" % (site, suite) for site in debian[:1] for suite in (RELEASE, RELEASE + "-updates")]
+    return lines + ["deb %s %s-security main" % (site, RELEASE) for site in security[:1]]
 
 
 def bootstrap(root):
