@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -99,9 +98,20 @@ unsigned nsutil_hiding(void)
         return hidepid.level < LEVEL_PTRACEABLE && is_member(hidepid.gid) ? 0 : hidepid.level;
 }
 
+/* A pidfd is had of any process that is there, whatever /proc hides; and an agent that has given up kill(2) may ask for it. */
+static bool is_there(pid_t pid)
+{
+        int fd;
+
+        if (nsutil_pidfd_open(pid, &fd))
+                return false;
+        close(fd);
+        return true;
+}
+
 bool nsutil_is_hidden(pid_t pid)
 {
         struct nsutil_stat stat;
 
-        return nsutil_hiding() > 0 && nsutil_stat_read(pid, &stat) != 0 && (kill(pid, 0) == 0 || errno == EPERM);
+        return nsutil_hiding() > 0 && nsutil_stat_read(pid, &stat) != 0 && is_there(pid);
 }

@@ -55,6 +55,23 @@ static bool is_static(const struct nsutil_maps *maps)
         return true;
 }
 
+/*
+ * A process in the middle of an exec has no loader yet either. Its command line is empty
+ * until all is mapped (fs/binfmt_elf.c, create_elf_tables()), so what is mapped after that counts.
+ */
+static bool is_static_for_certain(pid_t pid)
+{
+        char cmdline[64] = "";
+        struct nsutil_maps maps;
+        bool sure;
+
+        if (nsutil_cmdline(pid, cmdline, sizeof cmdline) != 0 || !*cmdline || nsutil_maps_read(pid, &maps) != 0)
+                return false;
+        sure = maps.n > 0 && is_static(&maps);
+        nsutil_maps_deinit(&maps);
+        return sure;
+}
+
 static bool is_jython(pid_t pid)
 {
         char cmdline[CMDLINE_MAX] = "";
@@ -94,7 +111,7 @@ int locate_name_other(pid_t pid, const struct nsutil_maps *maps, const char *for
         } else if (strncmp(name, "python", 6) == 0 && is_static(maps)) {
                 snprintf(ret_detail, PYSTACK_DETAIL_SIZE,
                          "it is %s, static and stripped: before 3.13 nothing in it tells where its runtime is", name);
-                e = PYSTACK_E_UNSUPPORTED;
+                e = is_static_for_certain(pid) ? PYSTACK_E_UNSUPPORTED : PYSTACK_E_NOT_READY;
         } else {
                 snprintf(ret_detail, PYSTACK_DETAIL_SIZE, "it is %s", name);
                 e = PYSTACK_E_NOT_PYTHON;

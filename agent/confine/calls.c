@@ -25,8 +25,8 @@
 /* What every C program of several threads does. */
 static const char *const plain[] = {
         "brk", "clock_getres", "clock_gettime", "clock_nanosleep", "exit", "exit_group", "futex", "getegid", "geteuid",
-        "getgid", "getpid", "getppid", "getrandom", "getrusage", "gettid", "gettimeofday", "getuid", "madvise",
-        "membarrier", "mmap", "mprotect", "mremap", "munmap", "nanosleep", "prlimit64", "restart_syscall", "rseq",
+        "getgid", "getgroups", "getpid", "getppid", "getrandom", "getrusage", "gettid", "gettimeofday", "getuid",
+        "madvise", "membarrier", "mmap", "mprotect", "mremap", "munmap", "nanosleep", "prlimit64", "restart_syscall", "rseq",
         "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigtimedwait", "sched_getaffinity", "sched_getparam",
         "sched_getscheduler", "sched_yield", "set_robust_list", "sigaltstack", "sysinfo", "tgkill", "time", "uname",
         NULL,

@@ -59,5 +59,5 @@ bool profile_coverage_is_low(const struct profile_counters *c, uint64_t period_n
         /* The number of ticks that meet a thread varies like a Poisson variable at most. */
         double chance = SIGMAS * sqrt(accounted * (double)period_ns);
 
-        return c->accounted_ns > 0 && (counted > allowed || accounted - seen_ns(c) > allowed + chance);
+        return c->accounted_ns > 0 && (counted > allowed + chance || accounted - seen_ns(c) > allowed + chance);
 }

@@ -140,8 +140,8 @@ double profile_coverage(const struct profile_counters *counters);
 
 /*
  * Whether the coverage is below PROFILE_COVERAGE_WANTED for a reason other than chance:
- * by losses that were counted, or by more than three standard errors of so few
- * samples, @period_ns apart. False where the time was not accounted.
+ * the losses that were counted, or all that is missing, are more than three standard
+ * errors of so few samples, @period_ns apart, beyond it. False where the time was not accounted.
  */
 #define PROFILE_COVERAGE_WANTED 0.98
 bool profile_coverage_is_low(const struct profile_counters *counters, uint64_t period_ns);

@@ -138,7 +138,8 @@ def test_program_of_the_host(start, tmp_path):
         start(Case(ON_HOST[0], "host"), "split.py")
 
         def found():
-            return [s for s in collector.json("series") if s["service"] == "split.py" and s["samples"] > WINDOW * RATE / 10]
+            return [s for s in collector.json("series") if s["service"] == "split.py" and not s.get("container_id")
+                    and s["samples"] > WINDOW * RATE / 10]
 
         [series] = eventually(found, KNOWN_WITHIN + SLACK + 10, lambda: "it is known: " + pusher.stderr)
         assert {"hot", "warm"} <= set(collector.top(series))

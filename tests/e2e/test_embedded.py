@@ -185,9 +185,9 @@ def test_idle_workers_have_no_frame_and_say_so(serve, name):
     assert len({pid for pid, *_ in threads}) >= SERVERS[name].workers
     text = podflame("dump", "-c", container.name).stdout
     assert text.count("(no Python frame)") == len(threads), text
-    # Nothing runs: nothing is sampled, and that is no failure.
+    # Nothing runs: nothing is sampled, and that is said.
     done = podflame("record", "-c", container.name, "-d", 0.5)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 1 and "no samples: " in done.stderr, done.stderr
     assert of_application(truth.parse_folded(done.stdout)) == {}
 
 

@@ -43,7 +43,7 @@ Test(balance, chance_is_no_low_coverage)
 
 Test(balance, losses_that_were_counted_are_no_chance)
 {
-        struct profile_counters c = { .accounted_ns = 49 * PERIOD, .sampled_ns = 47 * PERIOD, .torn_ns = 2 * PERIOD };
+        struct profile_counters c = { .accounted_ns = 4900 * PERIOD, .sampled_ns = 4900 * PERIOD, .torn_ns = 400 * PERIOD };
 
         cr_assert(profile_coverage_is_low(&c, PERIOD));
 }

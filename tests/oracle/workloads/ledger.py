@@ -170,7 +170,7 @@ def collect():
     """Takes over what children have left."""
     books.seek(0)
     for line in books:
-        entries.extend(tuple(entry) for entry in json.loads(line))
+        entries.extend(map(tuple, json.loads(line)))
 
 
 def by_name(pairs):
