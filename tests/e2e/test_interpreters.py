@@ -34,7 +34,8 @@ def test_thread_that_goes_to_and_fro(start, case, gil):
     target = start(case, "interpreters.py", gil, "turns")
     counts = by_function(folded("-p", target.pid, seconds=1.5), ("outer", "inner"))
     truth.assert_shares({name: counts[name] for name in ("outer", "inner")}, {"outer": 0.25, "inner": 0.75})
-    assert counts[None] <= 0.05 * sum(counts.values()), counts
+    # To go from one to the other runs no Python; that takes a tenth of the time where it is slow.
+    assert counts[None] <= 0.15 * sum(counts.values()), counts
 
 
 @ALL
