@@ -175,7 +175,7 @@ def test_html_opens_offline_and_shows_the_shares(start, tmp_path):
 def test_html_without_samples_says_why(start, tmp_path):
     target = start(Case(ON_HOST[0], "host"), "sleeper.py")
     file = tmp_path / "idle.html"
-    record("-p", target.pid, "-o", file, seconds=0.3)
+    assert podflame("record", "-p", target.pid, "-o", file, "-d", 0.3).returncode == 1
     with browser.open_page(file.as_uri()) as page:
         assert "No samples: no Python thread ran on a CPU in this time." in page.execute_script("return document.body.innerText")
         assert not browser.errors(page)
