@@ -31,7 +31,7 @@ static const struct {
         const char *format, *part;
 } parts[] = {
         { "text", "\nCoverage   " SENTENCE "\n" },
-        { "html", ",\"coverage\":{\"share\":0.5,\"low\":true,\"sentence\":\"" SENTENCE "\"," },
+        { "html", ",\"coverage\":{\"share\":0.5,\"low\":false,\"sentence\":\"" SENTENCE "\"," },
         { "html", "\"losses\":[{\"name\":\"unseen\",\"reason\":\"not seen by any tick\",\"seconds\":0.07}," },
         { "html", "\"accounted_ns\":200000000," },
         { "otlp", "\"value\":{\"doubleValue\":0.5000}" },

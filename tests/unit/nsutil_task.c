@@ -31,6 +31,7 @@ static pid_t begin_survived(void)
         cr_assert_geq(pid, 0);
         if (pid == 0) {
                 pthread_t thread;
+                alarm(60); /* whatever becomes of the test */
                 if (pthread_create(&thread, NULL, outlive, NULL) != 0)
                         _exit(1);
                 syscall(SYS_exit, 0);
@@ -105,7 +106,11 @@ Test(nsutil_task, shows_what_the_first_thread_shows_no_more)
         cr_expect_eq(nsutil_cmdline(pid, cmdline, sizeof cmdline), 0);
         cr_expect_gt(strlen(cmdline), 0);
         cr_expect_eq(nsutil_may_read(pid), 0);
-        cr_assert_eq(nsutil_open_map(pid, &maps.maps[0], &fd), 0);
+        size_t file = 0; /* the sanitizers' own memory may lie before it */
+        while (file < maps.n && maps.maps[file].path[0] != '/')
+                file++;
+        cr_assert_lt(file, maps.n);
+        cr_assert_eq(nsutil_open_map(pid, &maps.maps[file], &fd), 0);
         close(fd);
         cr_assert_eq(nsutil_open_in_root(pid, "/proc/version", &fd), 0);
         close(fd);
