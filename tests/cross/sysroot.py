@@ -30,7 +30,7 @@ def main(architecture, packages):
         partial = path.with_name("partial-" + name)
         shutil.rmtree(partial, ignore_errors=True)
         subprocess.run(["mmdebstrap", "--quiet", "--variant=extract", "--architectures=" + architecture,
-                        "--include=" + ",".join(packages), RELEASE, str(partial), *images.mirror()],
+                        "--include=" + ",".join(packages), RELEASE, str(partial), *images.sites("Debian")[:1]],
                        check=True, stdout=sys.stderr)
         partial.rename(path)
 
