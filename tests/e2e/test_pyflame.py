@@ -29,9 +29,10 @@ SOME = sorted({SUPPORTED_ON_HOST[0], SUPPORTED_ON_HOST[len(SUPPORTED_ON_HOST) //
 ON_ALL = pytest.mark.parametrize("python", SOME, ids=str)
 ON_ONE = pytest.mark.parametrize("python", [PYTHON], ids=str)
 
-STACK = re.compile(r"((?:[^:;]+:[^:;]+:\d+)(?:;[^:;]+:[^:;]+:\d+)*) (\d+)")
+# What the compiler adds, such as an import's clean-up, has no line.
+STACK = re.compile(r"((?:[^:;]+:[^:;]+(?::\d+)?)(?:;[^:;]+:[^:;]+(?::\d+)?)*) (\d+)")
 WITHOUT_LINES = re.compile(r"((?:[^:;]+:[^:;]+)(?:;[^:;]+:[^:;]+)*) (\d+)")
-MOMENT = re.compile(r"(?:[^:;]+:[^:;]+:\d+;)+")
+MOMENT = re.compile(r"(?:[^:;]+:[^:;]+(?::\d+)?;)+")
 IDLE = re.compile(r"\(idle\) (\d+)")
 
 
