@@ -32,12 +32,15 @@ void balance_open(struct target *t, const struct sampler *s)
         counters->accounted_ns = counters->unopened_ns;
 }
 
+/* Corrections are spread: many in a row would all meet the same call of a function. */
+#define CORRECT_EVERY 4
+
 /*
  * Reading a thread is not without effect: when the reader has ended, the scheduler
  * chooses anew. On a crowded CPU, at high rates, threads that run for long are then
  * met too often and short ones too rarely (a busy loop among 12 others, at 1000 Hz:
  * a quarter too often). Chance alone leaves a difference of sqrt(n) ticks; what goes
- * beyond is corrected by the next ticks, which count twice or not at all. Which
+ * beyond is corrected by every fourth tick, which counts twice or not at all. Which
  * function they meet has no part in that, so shares stay true.
  */
 uint64_t balance_steer(struct target *t, const struct tick_event *event)
@@ -50,6 +53,9 @@ uint64_t balance_steer(struct target *t, const struct tick_event *event)
                 double behind = used - (double)t->ticked_ns / period, chance = sqrt(used) + 1;
                 t->correction = (int64_t)(behind > chance ? behind - chance : behind < -chance ? behind + chance : 0);
         }
+        if (++t->uncorrected < CORRECT_EVERY)
+                return 1;
+        t->uncorrected = 0;
         uint64_t times = t->correction > 0 ? 2 : t->correction < 0 ? 0 : 1;
         t->correction += t->correction > 0 ? -1 : t->correction < 0;
         return times;

@@ -69,6 +69,7 @@ struct target {
         int64_t owed_ns;      /* timer tick: time that no sample stands for yet */
         uint64_t samples;     /* timer tick, in modes that count elapsed time: as which this tick counts */
         bool due;             /* timer tick: it is owed samples by this tick */
+        unsigned uncorrected;   /* ticks since one was corrected */
         uint64_t owed_cpu_ns; /* of account_read(), up to which @owed_ns goes */
         struct own_event *events; /* perf tick: events of its own */
         size_t n_events;

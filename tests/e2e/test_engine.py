@@ -102,7 +102,8 @@ def test_the_end_of_a_short_process_is_not_lost(start, case):
     rate = 2000
     stacks, counters = sample("-p", target.pid, seconds=20, rate=rate)
     assert truth.total(stacks) > 50
-    assert counters[4] <= 2 + min(0.008 * rate, truth.total(stacks) / 256)
+    ending = 0.01 * rate  # in which the kernel takes its memory away, and there is nothing to read
+    assert counters[4] <= 2 + ending + min(0.008 * rate, truth.total(stacks) / 256)
 
 
 @pytest.mark.parametrize("options", ["--engine timer", "--engine blocking", "-m wall", "-m gil", "-m gil --blocking"])

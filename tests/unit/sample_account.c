@@ -142,10 +142,10 @@ Test(sample_account, chance_is_not_corrected)
 Test(sample_account, too_many_ticks_are_left_out_and_missing_ones_made_up)
 {
         burn(1100 * MS, CLOCK_PROCESS_CPUTIME_ID);
-        cr_expect_eq(steer(100, 200, 5), 0);
-        cr_expect_eq(steer(100, 50, 5), 10);
-        cr_expect_eq(steer(100, 115, 6), 3, "4 beyond chance are corrected, no more: %lu",
-                     (unsigned long)steer(100, 115, 6));
+        cr_expect_eq(steer(100, 200, 20), 15, "every fourth one");
+        cr_expect_eq(steer(100, 50, 20), 25);
+        cr_expect_eq(steer(100, 115, 40), 37, "4 beyond chance are corrected, no more: %lu",
+                     (unsigned long)steer(100, 115, 40));
 }
 
 Test(sample_account, ticks_of_a_targets_own_events_are_taken_as_they_are)
