@@ -163,6 +163,7 @@ def folder():
 @pytest.fixture
 def port_is_taken():
     with socket.socket() as holder, contextlib.suppress(OSError):  # by another, as well
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # one that was closed a minute ago is free
         holder.bind(("127.0.0.1", DEMO_PORT))
         holder.listen()
         yield
