@@ -24,7 +24,7 @@ from testbed import PROJECT
 MINORS = list({case.interpreter.version: case for case in VERSIONS if case.interpreter.version >= (3, 9)}.values())
 HOST = Case(ON_HOST[0], "host")
 
-GRAMMAR_SAMPLES = 200000
+GRAMMAR_SAMPLES = 50000  # the labyrinth below is harder; tests/bench takes millions
 LABYRINTH_SAMPLES = 5000
 GRAMMAR_SECONDS = 600  # until so many must have been taken, on a crowded machine too
 TORN_MAX = 0.001
@@ -67,7 +67,7 @@ def impossible(stacks):
 
 @pytest.mark.xdist_group("grammar")  # they take whole CPUs: one after another
 @pytest.mark.parametrize("case", MINORS, ids=case_id)
-def test_no_impossible_stack_in_200000(start, case):
+def test_no_impossible_stack_in_the_grammar(start, case):
     target = start(case, "grammar.py")
     taken = torn = lost = 0
     begin = time.monotonic()
