@@ -9,6 +9,7 @@ import time
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
+from program import MARGIN_SECONDS
 from skips import must_skip
 
 FLAGS = [
@@ -40,7 +41,7 @@ def open_page(url):
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         driver = webdriver.Chrome(service=Service(driver_path), options=options)
         try:
-            driver.set_page_load_timeout(30)
+            driver.set_page_load_timeout(MARGIN_SECONDS)
             driver.get(url)
             yield driver
         finally:

@@ -131,7 +131,7 @@ def test_top_goes_on_across_an_exec(begin, tmp_path, script):
 
 def test_another_program_is_told_of(begin, recorded, script):
     """It becomes something that is not Python: what was sampled is written, and that is said."""
-    process = begin(*FAST, script(TOLD + "before(0.4); os.execv('/bin/sleep', ['sleep', '0.2'])"))
+    process = begin(*FAST, script(TOLD + "before(0.4); os.execv('/bin/sleep', ['sleep', '2'])"))
     status, stacks, said = recorded(process, "-p", process.pid)
     assert status == 0 and samples_in(stacks, "before") > 100
     assert "process %d has become another program, which is not Python" % process.pid in said and "sleep" in said
