@@ -14,7 +14,8 @@
 #include <string.h>
 
 #define DYNAMIC_MAX 1024  /* entries: some 30, and one for each needed library */
-#define CHAIN_MAX   4096  /* symbols that share a bucket: some 10 at most */
+#define CHAIN_MAX   64    /* symbols that share a bucket: 12 at most in all libraries of a Debian */
+#define HASHES_MAX  8     /* of a chain that are read at a time */
 #define NEEDED_MAX  256   /* length of a library's name: NAME_MAX, and a NUL */
 
 /* ---- the table ----------------------------------------------------------- */
@@ -193,22 +194,38 @@ static int check_bloom(const struct lookup *l, uint64_t at, uint32_t hash, uint3
         return (word >> (hash % bits)) & (word >> ((hash >> (shift % 32)) % bits)) & 1 ? 0 : ELFSYM_E_NOT_FOUND;
 }
 
+/* Hashes of a chain from @at on, fewer where their segment or their memory ends. Most chains end within them. */
+static int read_hashes(const struct lookup *l, uint64_t at, uint32_t hashes[static HASHES_MAX], unsigned *ret_n)
+{
+        int r = ELFSYM_E_RANGE;
+
+        for (unsigned n = HASHES_MAX; r != 0 && n > 0; n /= 2) {
+                r = elfsym_read(l->elf, at, hashes, n * sizeof(*hashes));
+                *ret_n = n;
+        }
+        return r;
+}
+
 /* From symbol @i on; the lowest bit of a hash marks the last of its bucket. */
 static int walk_gnu_chain(const struct lookup *l, uint64_t at, uint32_t i, uint32_t hash, struct elfsym_symbol *ret)
 {
-        for (unsigned steps = 0; steps < CHAIN_MAX; steps++, i++, at += sizeof(uint32_t)) {
-                uint32_t other;
-                int r = read_u32(l, at, &other);
+        uint32_t hashes[HASHES_MAX];
+        unsigned n = 0;
+
+        for (unsigned steps = 0; steps < CHAIN_MAX; steps += n) {
+                int r = read_hashes(l, at + steps * sizeof(*hashes), hashes, &n);
 
                 if (r != 0)
                         return r;
-                if ((other | 1) == (hash | 1)) {
-                        r = try_symbol(l, i, ret);
-                        if (r != ELFSYM_E_NOT_FOUND)
-                                return r;
+                for (unsigned k = 0; k < n; k++) {
+                        if ((hashes[k] | 1) == (hash | 1)) {
+                                r = try_symbol(l, i + steps + k, ret);
+                                if (r != ELFSYM_E_NOT_FOUND)
+                                        return r;
+                        }
+                        if (hashes[k] & 1)
+                                return ELFSYM_E_NOT_FOUND;
                 }
-                if (other & 1)
-                        break;
         }
         return ELFSYM_E_NOT_FOUND;
 }

@@ -114,11 +114,13 @@ int pystack_open_reader(const struct pystack_reader *reader, const struct pystac
                         const struct runtime *runtime, struct pystack **ret);
 
 struct location;
+struct effort;
 
 /* Who is read: @pid is 0 for what is not a live process. */
 struct subject {
         pid_t pid, inner_pid;
         struct pystack_reader reader;
+        struct effort *effort; /* in which the opening by @reader is counted; NULL: it is not */
         uint32_t abi; /* 0: to be found out */
 };
 

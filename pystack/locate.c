@@ -11,7 +11,9 @@
  * section .PyRuntime, are not loaded.
  */
 #include "locate.h"
-#include "remote.h"
+
+#include "effort.h"
+#include "internal.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -20,7 +22,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* A large process maps some 500 libraries; 10 us each. */
+/* A large process maps some 500 libraries; 10 us each. A power of two. */
 #define FILES_MAX 1024
 
 /* Which files are looked at first. */
@@ -31,15 +33,21 @@ enum rank {
         RANKS,
 };
 
+/* Files in which there is no runtime: what is mapped again and again is looked at once. Open addressing. */
+struct barren {
+        struct {
+                uint64_t dev, inode; /* 0: a free slot */
+        } slots[2 * FILES_MAX];
+};
+
 /* What has been found so far over a process's maps. */
 struct search {
-        pid_t pid;
-        const struct pystack_reader *reader;
+        const struct subject *subject;
         const struct nsutil_maps *maps;
         const char *exe;
-        bool (*in_use)(void *ctx, const struct location *);
-        void *ctx;
+        bool (*in_use)(const struct subject *subject, const struct location *);
         struct location *ret;
+        struct barren barren;
         bool found;
         const char *foreign; /* what the executable is if it is not of this machine, else NULL */
         unsigned looked_at;
@@ -63,6 +71,30 @@ static enum rank rank_of(const struct search *search, const struct nsutil_map *m
         if (is_named_python(map))
                 return RANK_PYTHON;
         return strcmp(map->path, search->exe) == 0 ? RANK_EXE : RANK_OTHER;
+}
+
+/* Where @map's file is, or belongs. There is always a free slot: no more than FILES_MAX files are looked at. */
+static size_t find_slot(const struct barren *barren, const struct nsutil_map *map)
+{
+        uint64_t hash = (map->inode ^ (uint64_t)map->dev << 32) * 0x9e3779b97f4a7c15u;
+        size_t mask = sizeof barren->slots / sizeof *barren->slots - 1, i = hash >> 32 & mask;
+
+        while (barren->slots[i].inode && (barren->slots[i].inode != map->inode || barren->slots[i].dev != map->dev))
+                i = (i + 1) & mask;
+        return i;
+}
+
+static bool is_barren(const struct barren *barren, const struct nsutil_map *map)
+{
+        return barren->slots[find_slot(barren, map)].inode != 0;
+}
+
+static void note_barren(struct barren *barren, const struct nsutil_map *map)
+{
+        size_t i = find_slot(barren, map);
+
+        barren->slots[i].inode = map->inode;
+        barren->slots[i].dev = map->dev;
 }
 
 static bool same_file(const struct nsutil_map *a, const struct nsutil_map *b)
@@ -90,7 +122,7 @@ static bool take(struct search *search, struct location *location, const struct 
         if (!search->found)
                 *search->ret = *location;
         search->found = true;
-        if (!search->in_use(search->ctx, location))
+        if (!search->in_use(search->subject, location))
                 return false;
         *search->ret = *location;
         return true;
@@ -110,7 +142,8 @@ static void complete_from_file(struct search *search, const struct nsutil_map *m
         struct elfsym *elf = NULL;
         int fd = -1;
 
-        if (location->runtime || location->interp_head || nsutil_open_map(search->pid, map, &fd) != 0)
+        if (location->runtime || location->interp_head || effort_is_spent(search->subject->effort) ||
+            nsutil_open_map(search->subject->pid, map, &fd) != 0)
                 return;
         if (elfsym_open_fd(fd, &elf) == 0 && elfsym_symbol(elf, "interp_head", &symbol) == 0)
                 location->interp_head = symbol.value + elfsym_load_bias(elf, map->start);
@@ -128,7 +161,7 @@ static const char *name_foreign(const struct pystack_reader *reader, const struc
 
 static bool look_into_memory(struct search *search, const struct nsutil_map *map)
 {
-        struct pystack_reader reader = *search->reader;
+        struct pystack_reader reader = search->subject->reader;
         struct elfsym *elf = NULL;
         struct location location;
         int e = elfsym_open_image(read_image, &reader, map->start, &elf);
@@ -137,6 +170,8 @@ static bool look_into_memory(struct search *search, const struct nsutil_map *map
         if (e == 0 && locate_in_elf(elf, elfsym_load_bias(elf, map->start), &reader, &location) == 0) {
                 complete_from_file(search, map, &location);
                 over = take(search, &location, map);
+        } else {
+                note_barren(&search->barren, map);
         }
         if (e == ELFSYM_E_FOREIGN && rank_of(search, map) != RANK_OTHER)
                 search->foreign = name_foreign(&reader, map);
@@ -158,12 +193,14 @@ static bool look_into_file(struct search *search, const struct nsutil_map *map)
         bool over = false;
         int fd = -1;
 
-        if (nsutil_open_map(search->pid, map, &fd) != 0)
+        if (nsutil_open_map(search->subject->pid, map, &fd) != 0)
                 return false;
         if (elfsym_open_fd(fd, &elf) == 0 &&
             (is_named_python(map) || elfsym_section(elf, ".PyRuntime", &section) == 0) &&
-            locate_in_elf(elf, elfsym_load_bias(elf, map->start), search->reader, &location) == 0)
+            locate_in_elf(elf, elfsym_load_bias(elf, map->start), &search->subject->reader, &location) == 0)
                 over = take(search, &location, map);
+        else
+                note_barren(&search->barren, map);
         elfsym_close(elf);
         close(fd);
         return over;
@@ -174,8 +211,13 @@ static bool look(struct search *search, enum rank rank, bool (*look_into)(struct
 {
         for (size_t i = 0; i < search->maps->n && search->looked_at < FILES_MAX; i++) {
                 const struct nsutil_map *map = &search->maps->maps[i];
-                if (!begins_program(search->maps, i) || rank_of(search, map) != rank)
+                if (!begins_program(search->maps, i) || rank_of(search, map) != rank ||
+                    is_barren(&search->barren, map))
                         continue;
+                if (effort_is_spent(search->subject->effort)) {
+                        search->error = PYSTACK_E_COSTLY;
+                        return true;
+                }
                 search->looked_at++;
                 if (look_into(search, map))
                         return true;
@@ -188,6 +230,7 @@ static void run(struct search *search)
         for (unsigned rank = 0; rank < RANKS; rank++)
                 if (look(search, (enum rank)rank, look_into_memory))
                         return;
+        search->barren = (struct barren){ 0 }; /* a file holds more than what of it is in memory */
         for (unsigned rank = 0; rank <= RANK_EXE && !search->found; rank++)
                 if (look(search, (enum rank)rank, look_into_file))
                         return;
@@ -213,14 +256,14 @@ static bool is_ending(pid_t pid)
         return nsutil_stat_read(pid, &stat) != 0 || stat.ending;
 }
 
-int locate_runtime(pid_t pid, const struct pystack_reader *reader,
-                   bool (*in_use)(void *ctx, const struct location *), void *ctx, struct location *ret,
+int locate_runtime(const struct subject *subject,
+                   bool (*in_use)(const struct subject *subject, const struct location *), struct location *ret,
                    char ret_detail[static PYSTACK_DETAIL_SIZE])
 {
         struct nsutil_maps maps = { 0 };
         char exe[sizeof ret->file] = "";
-        struct search search = { .pid = pid, .reader = reader, .maps = &maps, .exe = exe, .in_use = in_use,
-                                 .ctx = ctx, .ret = ret };
+        struct search search = { .subject = subject, .maps = &maps, .exe = exe, .in_use = in_use, .ret = ret };
+        pid_t pid = subject->pid;
         int r = nsutil_maps_read(pid, &maps);
 
         if (r == 0)

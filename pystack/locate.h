@@ -21,15 +21,17 @@ struct location {
         char file[256];          /* as the target sees it */
 };
 
+struct subject;
+
 /*
- * Looks through the mapped files of process @pid, whose memory @reader reads. Of
- * several runtimes the one that @in_use approves of wins, else the first one.
+ * Looks through the mapped files of the live process @subject, within its effort. If there
+ * are several runtimes, the one that @in_use approves of wins, else the first one.
  * PYSTACK_E_NOT_PYTHON, PYSTACK_E_UNSUPPORTED (another Python than CPython, or one
  * of another machine: both say in @ret_detail what it is, a sentence fragment),
- * PYSTACK_E_GONE, PYSTACK_E_DENIED, or a negative errno.
+ * PYSTACK_E_GONE, PYSTACK_E_DENIED, PYSTACK_E_COSTLY, or a negative errno.
  */
-int locate_runtime(pid_t pid, const struct pystack_reader *reader,
-                   bool (*in_use)(void *ctx, const struct location *), void *ctx, struct location *ret,
+int locate_runtime(const struct subject *subject,
+                   bool (*in_use)(const struct subject *subject, const struct location *), struct location *ret,
                    char ret_detail[static PYSTACK_DETAIL_SIZE]);
 
 /*

@@ -4,6 +4,7 @@
  * the layout, and see that the interpreter is up.
  */
 #include "choose.h"
+#include "effort.h"
 #include "trial.h"
 
 #include <errno.h>
@@ -31,6 +32,15 @@ int pystack_open_reader(const struct pystack_reader *reader, const struct pystac
 
 /* ---- opening ---------------------------------------------------------------------- */
 
+static void tell_trial(struct pystack_info *info, int error)
+{
+        if (error == PYSTACK_E_COSTLY)
+                return;
+        snprintf(info->detail, sizeof info->detail, "it is CPython %u.%u%s, which this podflame %s",
+                 info->version >> 24, info->version >> 16 & 255, info->free_threaded ? " without the GIL" : "",
+                 error == PYSTACK_E_TORN ? "does not know, and no thread held still to be tried: try again" : "cannot read");
+}
+
 int pystack_open_location(const struct subject *subject, const struct location *location, struct pystack_info *info,
                           struct pystack **ret)
 {
@@ -48,20 +58,19 @@ int pystack_open_location(const struct subject *subject, const struct location *
         py->inner_pid = subject->inner_pid;
         py->rseq_offset = subject->pid ? rseq_find(subject->pid, &subject->reader) : 0;
         if (choice.on_trial && (e = trial_run(py)) != 0) {
-                snprintf(info->detail, sizeof info->detail, "it is CPython %u.%u%s, which this podflame %s",
-                         info->version >> 24, info->version >> 16 & 255, info->free_threaded ? " without the GIL" : "",
-                         e == PYSTACK_E_TORN ? "does not know, and no thread held still to be tried: try again" : "cannot read");
+                tell_trial(info, e);
                 pystack_close(py);
                 return e;
         }
+        if (subject->effort)
+                py->reader = subject->effort->process;
         *ret = py;
         return 0;
 }
 
 /* Of several runtimes in a process, the one that has an interpreter is meant. */
-static bool in_use(void *ctx, const struct location *location)
+static bool in_use(const struct subject *subject, const struct location *location)
 {
-        const struct subject *subject = ctx;
         struct pystack_info info = { 0 };
         struct choice choice;
 
@@ -78,12 +87,14 @@ int pystack_find(struct subject *subject, struct pystack_info *info, struct loca
         if (nsutil_status_read(subject->pid, &status) != 0)
                 return PYSTACK_E_GONE;
         subject->inner_pid = status.ns_pid[status.ns_depth - 1];
-        return locate_runtime(subject->pid, &subject->reader, in_use, subject, ret, info->detail);
+        return locate_runtime(subject, in_use, ret, info->detail);
 }
 
 int pystack_open_abi(pid_t pid, uint32_t abi, struct pystack **ret, struct pystack_info *ret_info)
 {
-        struct subject subject = { .pid = pid, .reader = pystack_process_reader(pid), .abi = abi };
+        struct pystack_reader process = pystack_process_reader(pid);
+        struct effort effort;
+        struct subject subject = { .pid = pid, .reader = effort_begin(&effort, &process), .abi = abi, .effort = &effort };
         struct location location;
         struct pystack_info info = { 0 };
         int e = pystack_find(&subject, &info, &location);
@@ -145,6 +156,7 @@ static const char *const sentences[] = {
         [PYSTACK_E_NOT_READY] = "its interpreter is still starting, or is ending",
         [PYSTACK_E_TORN] = "it kept running while it was read",
         [PYSTACK_E_CORRUPT] = "its memory is not what this CPython would hold",
+        [PYSTACK_E_COSTLY] = "finding out whether it is Python takes too much work",
 };
 
 const char *pystack_strerror(int error)

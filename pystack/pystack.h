@@ -43,6 +43,7 @@ enum pystack_error {
         PYSTACK_E_NOT_READY,   /* the interpreter is still starting, or is ending */
         PYSTACK_E_TORN,        /* the thread kept running while it was read */
         PYSTACK_E_CORRUPT,     /* the memory is not what this CPython would hold */
+        PYSTACK_E_COSTLY,      /* finding out what it is would take too much work */
 };
 
 const char *pystack_strerror(int error);
@@ -83,6 +84,8 @@ struct pystack;
  * Finds the runtime of process @pid and prepares to read it. @ret_info is filled
  * with what became known, also on failure. Takes some 100 us to a few ms; its
  * files are looked at in its memory, or opened through nsutil, never executed.
+ * What would take more than 20 ms of CPU time or 5000 readings is PYSTACK_E_COSTLY:
+ * no honest process is near that, and it is not worth trying again soon.
  */
 int pystack_open(pid_t pid, struct pystack **ret, struct pystack_info *ret_info);
 

@@ -4,6 +4,7 @@
  * one that answers from that. A recording begins where the runtime was located;
  * everything after that is read again by whoever opens it.
  */
+#include "effort.h"
 #include "record.h"
 
 #include <errno.h>
@@ -31,18 +32,21 @@ static ssize_t read_recording(void *ctx, void *buf, const struct iovec *remote, 
 int pystack_recorder_open(pid_t pid, uint32_t abi, struct pystack_recorder **ret_recorder, struct pystack **ret,
                           struct pystack_info *ret_info)
 {
-        struct subject subject = { .pid = pid, .reader = pystack_process_reader(pid), .abi = abi };
+        struct pystack_reader process = pystack_process_reader(pid);
+        struct effort effort;
+        struct subject subject = { .pid = pid, .reader = effort_begin(&effort, &process), .abi = abi, .effort = &effort };
         struct pystack_recorder *recorder = calloc(1, sizeof *recorder);
         struct pystack_info info = { 0 };
 
         if (!recorder)
                 return -ENOMEM;
-        recorder->process = subject.reader;
+        recorder->process = process;
         int e = pystack_find(&subject, &info, &recorder->record.location);
         if (e == 0) {
                 recorder->record.inner_pid = (uint64_t)subject.inner_pid;
                 recorder->record.abi = abi;
                 subject.reader = (struct pystack_reader){ .read = read_recording, .ctx = recorder };
+                subject.effort = NULL; /* its owner has asked for all of it */
                 e = pystack_open_location(&subject, &recorder->record.location, &info, ret);
         }
         *ret_info = info;

@@ -59,6 +59,8 @@ int remote_error(ssize_t negative_errno)
                 return PYSTACK_E_DENIED;
         case -EFAULT:
                 return PYSTACK_E_CORRUPT;
+        case -ETIME:
+                return PYSTACK_E_COSTLY;
         default:
                 return (int)negative_errno;
         }

@@ -8,7 +8,7 @@
 
 /*
  * Reads all spans or fails: PYSTACK_E_GONE, PYSTACK_E_DENIED, PYSTACK_E_CORRUPT
- * (an address that is not there), or a negative errno.
+ * (an address that is not there), PYSTACK_E_COSTLY (see effort.h), or a negative errno.
  */
 int remote_read_spans(const struct pystack_reader *reader, void *buf, const struct iovec *spans, size_t n);
 

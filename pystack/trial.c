@@ -38,7 +38,7 @@ static int try_thread(struct pystack *py, const struct pystack_thread_ref *ref, 
                 *ret = VERDICT_SENSE;
         else if (e == PYSTACK_E_CORRUPT || (e == PYSTACK_E_TORN && py->senseless >= TRIES))
                 *ret = VERDICT_NONSENSE;
-        return e < 0 || e == PYSTACK_E_DENIED ? e : 0;
+        return e < 0 || e == PYSTACK_E_DENIED || e == PYSTACK_E_COSTLY ? e : 0;
 }
 
 static int run_round(struct pystack *py, enum verdict *ret)

@@ -44,6 +44,7 @@ static enum find_kind kind_of(int status, pid_t pid, bool young)
         case PYSTACK_E_CORRUPT:
                 return young ? FIND_STARTING : FIND_UNREADABLE;
         case PYSTACK_E_UNSUPPORTED:
+        case PYSTACK_E_COSTLY:
                 return FIND_UNREADABLE;
         default:
                 return looks_like_python(pid) ? FIND_UNREADABLE : FIND_OTHER;
@@ -165,6 +166,12 @@ static void select_and_open(struct find *find, struct find_entry *entry, const s
 static void set_next_look(const struct find *find, struct find_entry *entry, uint64_t now)
 {
         bool young = find->watch && find_is_young(entry->since, now);
+
+        if (entry->kind == FIND_UNREADABLE && entry->status == PYSTACK_E_COSTLY) {
+                entry->open_at = now + FIND_COSTLY_NS;
+                entry->look_at = find_next_look(entry->pid, entry->since, now);
+                return;
+        }
 
         if (entry->kind == FIND_STARTING && !young) {
                 entry->open_at = entry->look_at = find_next_starting(entry->pid, entry->since, now);

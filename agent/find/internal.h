@@ -143,6 +143,9 @@ uint64_t find_ticks_to_ns(uint64_t ticks);
 uint64_t find_next_look(pid_t pid, uint64_t since, uint64_t now);
 uint64_t find_next_open(pid_t pid, uint64_t since, uint64_t now);
 
+/* A process that took too much work is left alone for so long, unless it executes another program. */
+#define FIND_COSTLY_NS UINT64_C(600000000000)
+
 /* When to try an interpreter again that has been starting for long. */
 uint64_t find_next_starting(pid_t pid, uint64_t since, uint64_t now);
 

@@ -25,6 +25,7 @@ static const struct fleet_kind kinds[] = {
         [PYSTACK_E_NOT_READY] = { "unreadable", "not_ready", 0 },
         [PYSTACK_E_TORN] = { "unreadable", "torn", 0 },
         [PYSTACK_E_CORRUPT] = { "unreadable", "corrupt", 0 },
+        [PYSTACK_E_COSTLY] = { "unreadable", "costly", 0 },
         { "unreadable", "other", 0 },
         { "unselected", "rules", 0 },
 };
@@ -248,7 +249,7 @@ static struct fleet_kind *kind_of(struct fleet *f, const struct watched *w)
 
         if (!w->process.selected)
                 return &f->kinds[N_KINDS - 1];
-        if (!w->sampled && (status == 0 || status > PYSTACK_E_CORRUPT))
+        if (!w->sampled && (status == 0 || status > PYSTACK_E_COSTLY))
                 return &f->kinds[N_KINDS - 2];
         return &f->kinds[status];
 }

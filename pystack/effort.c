@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "effort.h"
+
+#include <errno.h>
+#include <time.h>
+
+/* Reading the clock of a thread is a system call, as the reading of memory is: every so many reads are enough. */
+#define READS_PER_CLOCK 32
+
+static uint64_t read_cpu_clock(void)
+{
+        struct timespec now;
+
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+        return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+bool effort_is_spent(struct effort *effort)
+{
+        effort->spent = effort->spent || effort->reads >= EFFORT_READS || read_cpu_clock() >= effort->end_ns;
+        return effort->spent;
+}
+
+static ssize_t read_counted(void *ctx, void *buf, const struct iovec *remote, size_t n)
+{
+        struct effort *effort = ctx;
+
+        if (effort->spent || effort->reads >= EFFORT_READS ||
+            (effort->reads % READS_PER_CLOCK == 0 && effort_is_spent(effort)))
+                return -ETIME;
+        effort->reads++;
+        return effort->process.read(effort->process.ctx, buf, remote, n);
+}
+
+struct pystack_reader effort_begin(struct effort *effort, const struct pystack_reader *process)
+{
+        *effort = (struct effort){ .process = *process, .end_ns = read_cpu_clock() + EFFORT_CPU_NS };
+        return (struct pystack_reader){ .read = read_counted, .ctx = effort };
+}

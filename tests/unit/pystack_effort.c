@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What opening a process may cost: readings and CPU time, and then no more. */
+#include "tests/unit/support/suite.h"
+
+#include "pystack/effort.h"
+
+#include <string.h>
+#include <time.h>
+
+SUITE(pystack_effort);
+
+static ssize_t read_zeros(void *ctx, void *buf, const struct iovec *remote, size_t n)
+{
+        unsigned *calls = ctx;
+
+        cr_assert_eq(n, 1);
+        ++*calls;
+        memset(buf, 0, remote->iov_len);
+        return (ssize_t)remote->iov_len;
+}
+
+static uint64_t cpu_ns(void)
+{
+        struct timespec now;
+
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+        return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static void burn(uint64_t ns)
+{
+        uint64_t end = cpu_ns() + ns;
+
+        while (cpu_ns() < end)
+                continue;
+}
+
+Test(pystack_effort, what_an_honest_process_takes_is_read)
+{
+        unsigned calls = 0;
+        struct pystack_reader process = { .read = read_zeros, .ctx = &calls };
+        struct effort effort;
+        struct pystack_reader reader = effort_begin(&effort, &process);
+        uint64_t value = 1;
+
+        for (unsigned i = 0; i < 100; i++)
+                cr_assert_eq(remote_read_word(&reader, i, &value), 0);
+        cr_expect_eq(value, 0);
+        cr_expect_eq(calls, 100);
+        cr_expect(!effort_is_spent(&effort));
+}
+
+Test(pystack_effort, readings_end)
+{
+        unsigned calls = 0;
+        struct pystack_reader process = { .read = read_zeros, .ctx = &calls };
+        struct effort effort;
+        struct pystack_reader reader = effort_begin(&effort, &process);
+        uint64_t value;
+
+        effort.end_ns = UINT64_MAX; /* a sanitizer makes each of them long */
+        for (unsigned i = 0; i < EFFORT_READS; i++)
+                cr_assert_eq(remote_read_word(&reader, i, &value), 0);
+        cr_expect_eq(remote_read_word(&reader, 0, &value), PYSTACK_E_COSTLY);
+        cr_expect_eq(remote_read_word(&reader, 0, &value), PYSTACK_E_COSTLY);
+        cr_expect_eq(calls, EFFORT_READS);
+        cr_expect(effort_is_spent(&effort));
+}
+
+Test(pystack_effort, cpu_time_ends)
+{
+        unsigned calls = 0;
+        struct pystack_reader process = { .read = read_zeros, .ctx = &calls };
+        struct effort effort;
+        struct pystack_reader reader = effort_begin(&effort, &process);
+        uint64_t value;
+        int e = 0;
+
+        burn(EFFORT_CPU_NS);
+        for (unsigned i = 0; e == 0 && i < EFFORT_READS / 2; i++)
+                e = remote_read_word(&reader, i, &value);
+        cr_expect_eq(e, PYSTACK_E_COSTLY);
+        cr_expect_lt(calls, 100);
+}
