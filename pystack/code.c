@@ -20,6 +20,7 @@ void code_entry_free(struct code_cache *cache, struct code_entry *entry)
                 proof_page_put(&cache->pages, entry->proofs[i].page);
                 free(entry->proofs[i].bytes);
         }
+        cache->bytes -= entry->bytes;
         free((void *)(uintptr_t)entry->code.name);
         free((void *)(uintptr_t)entry->code.file);
         free(entry->lines);
@@ -78,6 +79,18 @@ static int grow(struct code_cache *cache)
         free(cache->slots);
         cache->slots = bigger.slots;
         cache->mask = bigger.mask;
+        return 0;
+}
+
+int code_cache_charge(struct code_cache *cache, struct code_entry *entry, size_t bytes)
+{
+        if (bytes > CODE_CACHE_BYTES - cache->bytes) {
+                if (cache->slots)
+                        retire_all(cache);
+                return PYSTACK_E_COSTLY;
+        }
+        cache->bytes += bytes;
+        entry->bytes += bytes;
         return 0;
 }
 

@@ -48,6 +48,8 @@ struct code_entry {
         uint32_t steady; /* its proofs held so often in a row, and then were not counted any more */
         uint8_t *lines;
         size_t lines_len;
+        bool without_lines; /* its table is larger than any is believed to be, and was not read */
+        size_t bytes;     /* that it is charged with */
         struct line_memo memo[LINE_MEMOS];
 
         uint64_t *bytecodes; /* addresses of its per-thread bytecodes by index, 0: not known; 3.14t on */
@@ -63,12 +65,19 @@ struct code_entry {
         struct code_entry *next_retired;
 };
 
+/*
+ * What the entries of a process take at most, those included that are retired. A large application has some 5000 code
+ * objects that ever run, of 900 bytes each.
+ */
+#define CODE_CACHE_BYTES ((size_t)8 << 20)
+
 struct code_cache {
         struct code_entry **slots; /* open addressing, linear probing; NULL: free */
         size_t mask;               /* slots - 1; 0: no table yet */
         size_t used;
         uint32_t next_serial;
         uint64_t changes; /* entries have been replaced or dropped so often: until then pointers to them hold */
+        size_t bytes;    /* that entries are charged with */
         struct code_entry *retired; /* dropped, but the caller may still look at them */
         struct proof_pages pages;
 };
@@ -81,13 +90,19 @@ void code_entry_free(struct code_cache *cache, struct code_entry *entry);
 /* Takes @entry over, in place of what was known at its address. 0 or -ENOMEM: then it is still the caller's. */
 int code_cache_put(struct code_cache *cache, struct code_entry *entry);
 
+/*
+ * Charges @entry with @bytes that are about to be allocated for it. PYSTACK_E_COSTLY if the process has no more: the
+ * cache starts anew then, when the caller has seen the last of what is in it.
+ */
+int code_cache_charge(struct code_cache *cache, struct code_entry *entry, size_t bytes);
+
 /* NULL if @addr is not known. */
 struct code_entry *code_cache_find(const struct code_cache *cache, uint64_t addr);
 
 /*
  * Reads the code object at @addr and remembers it in place of what was known
  * there. @type is the address of PyCode_Type, 0: not known.
- * PYSTACK_E_CORRUPT if there is no code object.
+ * PYSTACK_E_CORRUPT if there is no code object, PYSTACK_E_COSTLY as above.
  */
 int code_cache_resolve(struct code_cache *cache, const struct layout *layout, const struct pystack_reader *reader,
                        uint64_t type, uint64_t addr, struct code_entry **ret);

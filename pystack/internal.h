@@ -99,7 +99,16 @@ struct pystack {
         uint64_t lists;     /* of a stack's code objects, made so far: likewise */
         struct pystack_thread_ref *threads;
         size_t n_threads, cap_threads;
+        struct {
+                uint64_t *slots; /* open addressing; 0: free */
+                size_t mask, n;
+        } met; /* thread states, in the walk through the list of them that is under way */
         bool several; /* interpreters, when their threads were last listed */
+
+        uint64_t cpu_ns_max;      /* of a sample: see pystack_limit(); 0: no limit */
+        uint64_t resolve_begin;   /* by the thread's CPU clock, when the first code object of this sample was resolved */
+        unsigned resolved;        /* code objects for this sample */
+        size_t line_bytes;        /* of line tables that were searched for this sample's lines */
 
         /* One snapshot's memory and the frames in it, reused by the next. */
         struct remote_room room;

@@ -2,24 +2,80 @@
 /* Interpreters and their thread states: two linked lists in the target, read link by link, each with a bound. */
 #include "interpreter.h"
 
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
 /* Interpreters of one process; more is forged (each takes about 10 MiB). */
 #define INTERPRETERS_MAX 256
 
-/* @n counts the states that have been met, of all interpreters. */
-static int walk_interpreter(struct pystack *py, uint64_t interp, interpreter_each_fn each, void *ctx, size_t *n)
+/* ---- states that have been met ------------------------------------------------------ */
+
+static size_t find_met(const struct pystack *py, uint64_t tstate)
+{
+        size_t i = (tstate >> 4) * 0x9e3779b97f4a7c15u >> 32 & py->met.mask;
+
+        while (py->met.slots[i] && py->met.slots[i] != tstate)
+                i = (i + 1) & py->met.mask;
+        return i;
+}
+
+/* Keeps at least half of the slots free. */
+static int grow_met(struct pystack *py)
+{
+        size_t before = py->met.slots ? py->met.mask + 1 : 0, size = before ? 2 * before : 64;
+        uint64_t *slots = py->met.slots, *bigger = calloc(size, sizeof *bigger);
+
+        if (!bigger)
+                return -ENOMEM;
+        py->met.slots = bigger;
+        py->met.mask = size - 1;
+        for (size_t i = 0; i < before; i++)
+                if (slots[i])
+                        bigger[find_met(py, slots[i])] = slots[i];
+        free(slots);
+        return 0;
+}
+
+static void forget_met(struct pystack *py)
+{
+        if (py->met.n > 0)
+                memset(py->met.slots, 0, (py->met.mask + 1) * sizeof *py->met.slots);
+        py->met.n = 0;
+}
+
+/* *@ret_again: it has been met before, so the list goes in a circle. 0 or -ENOMEM. */
+static int meet(struct pystack *py, uint64_t tstate, bool *ret_again)
+{
+        int e = py->met.slots && 2 * py->met.n <= py->met.mask ? 0 : grow_met(py);
+
+        if (e != 0)
+                return e;
+        size_t i = find_met(py, tstate);
+        *ret_again = py->met.slots[i] != 0;
+        py->met.slots[i] = tstate;
+        py->met.n += !*ret_again;
+        return 0;
+}
+
+/* ---- walking ------------------------------------------------------------------------- */
+
+static int walk_interpreter(struct pystack *py, uint64_t interp, interpreter_each_fn each, void *ctx)
 {
         uint8_t bytes[LAYOUT_MAX_TSTATE];
         uint64_t tstate;
         int e = remote_read_word(&py->reader, interp + py->layout.interp.threads_head, &tstate);
 
-        while (e == 0 && tstate && *n < PYSTACK_MAX_THREADS) {
+        while (e == 0 && tstate && py->met.n < PYSTACK_MAX_THREADS) {
+                bool again;
+                if ((e = meet(py, tstate, &again)) != 0 || again)
+                        return e;
                 e = remote_read(&py->reader, tstate, bytes, py->layout.tstate.size);
                 /* A thread that ends while the list is walked ends the walk as well. */
                 if (e != 0 || word_at(bytes, py->layout.tstate.interp) != interp)
                         return e == PYSTACK_E_CORRUPT ? 0 : e;
                 e = each(ctx, tstate, interp, bytes);
                 tstate = word_at(bytes, py->layout.tstate.next);
-                ++*n;
         }
         return e;
 }
@@ -32,13 +88,13 @@ static int first_interpreter(struct pystack *py, uint64_t *ret)
 int interpreter_walk(struct pystack *py, interpreter_each_fn each, void *ctx)
 {
         uint64_t interp;
-        size_t n = 0;
         int e = first_interpreter(py, &interp);
 
+        forget_met(py);
         py->several = false;
         for (unsigned i = 0; e == 0 && interp && i < INTERPRETERS_MAX; i++) {
                 py->several = i > 0;
-                e = walk_interpreter(py, interp, each, ctx, &n);
+                e = walk_interpreter(py, interp, each, ctx);
                 if (e == 0)
                         e = remote_read_word(&py->reader, interp + py->layout.interp.next, &interp);
         }

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <time.h>
 
 static int make_room(struct pystack_thread *t, size_t n)
 {
@@ -37,6 +38,23 @@ static void list_code(struct pystack_thread *t, struct code_entry *entry)
         t->codes[t->n_codes++] = (struct named){ entry->addr, entry };
 }
 
+/* So many code objects are resolved between two looks at the clock, which is a system call as their readings are. */
+#define RESOLVED_PER_CLOCK 8
+
+/* Whether another code object may be resolved for this sample: 0 or PYSTACK_E_COSTLY. */
+static int check_limit(struct pystack *py)
+{
+        struct timespec now;
+
+        if (py->cpu_ns_max == 0 || py->resolved++ % RESOLVED_PER_CLOCK != 0)
+                return 0;
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+        uint64_t ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+        if (py->resolved == 1)
+                py->resolve_begin = ns;
+        return ns - py->resolve_begin > py->cpu_ns_max ? PYSTACK_E_COSTLY : 0;
+}
+
 /* @known: the entry there, as far as is known without a search. @ret_fresh is set if it had to be resolved. */
 static int find_or_resolve(struct pystack *py, const struct snapshot *s, uint64_t addr, struct code_entry *known,
                            struct code_entry **ret, bool *ret_fresh)
@@ -47,7 +65,9 @@ static int find_or_resolve(struct pystack *py, const struct snapshot *s, uint64_
                 *ret = entry;
                 return 0;
         }
-        int e = code_cache_resolve(&py->codes, &py->layout, &py->reader, py->code_type, addr, ret);
+        int e = check_limit(py);
+        if (e == 0)
+                e = code_cache_resolve(&py->codes, &py->layout, &py->reader, py->code_type, addr, ret);
         if (e != 0)
                 return e;
         if (snapshot_is_open(s))

@@ -119,11 +119,14 @@ void pystack_trim(struct pystack *py)
 {
         code_cache_clear(&py->codes);
         free(py->threads);
+        free(py->met.slots);
         remote_release(&py->room);
         free(py->windows);
         free(py->raw);
         free(py->frames);
         py->threads = NULL;
+        py->met.slots = NULL;
+        py->met.mask = 0;
         py->windows = NULL;
         py->raw = NULL;
         py->frames = NULL;

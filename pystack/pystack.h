@@ -180,6 +180,14 @@ uint64_t pystack_thread_tstate(const struct pystack_thread *thread);
  */
 int pystack_sample(struct pystack *py, struct pystack_thread *thread, unsigned max_tries, struct pystack_stack *ret);
 
+/*
+ * Lets a sample take so much CPU time for code objects that are new to it: what takes more fails with
+ * PYSTACK_E_COSTLY. What was learned until then is kept, so that a stack of many new functions succeeds some samples
+ * later. 0, as after opening: no limit. In any case a process's code objects take 8 MiB at most, and a sample whose
+ * own take more is PYSTACK_E_COSTLY.
+ */
+void pystack_limit(struct pystack *py, uint64_t cpu_ns);
+
 /* Lets go of all memory that can be had again by reading, code objects and stacks that were returned included. */
 void pystack_trim(struct pystack *py);
 
@@ -212,7 +220,10 @@ void pystack_put_off(struct pystack *py, bool allowed);
  */
 int pystack_settle(struct pystack *py);
 
-/* The line that @frame is executing, 0 if its code has no line there. */
+/*
+ * The line that @frame is executing. 0 if its code has no line there, a line table of more than 512 KiB, or if 4 MiB of
+ * line tables have been searched for this stack: no honest program has such.
+ */
 uint32_t pystack_line(struct pystack *py, const struct pystack_frame *frame);
 
 /* ---- names ---------------------------------------------------------------- */

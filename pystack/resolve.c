@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The largest line table believed: a function of 60 000 lines has about 300 KiB. */
-#define LINES_MAX ((uint64_t)4 << 20)
+/* Larger line tables are not read, and their code objects have no lines: a function of 60 000 lines has 300 KiB. */
+#define LINES_MAX ((uint64_t)512 << 10)
 
 /* Of texts and tables, this many bytes are proved: more would cost every sample. */
 #define PROOF_TEXT_MAX 256
@@ -28,6 +28,7 @@ struct reading {
         uint8_t header[LAYOUT_MAX_CODE];
         struct text_ref name, file;
         uint64_t lines_addr, lines_len;
+        bool without_lines;
         uint8_t *name_data, *file_data, *lines_data;
 };
 
@@ -78,17 +79,24 @@ static int read_object_headers(struct reading *r)
                 return e;
         memcpy(&r->lines_len, buf + 2 * text_size, 8);
         r->lines_addr = lines + r->layout->bytes.data;
-        if (r->lines_len > LINES_MAX)
+        if (r->lines_len > INT64_MAX)
                 return PYSTACK_E_CORRUPT;
+        r->without_lines = r->lines_len > LINES_MAX;
+        if (r->without_lines)
+                r->lines_len = 0;
         e = follow_data_pointer(r, &r->name);
         return e != 0 ? e : follow_data_pointer(r, &r->file);
+}
+
+static size_t data_len(const struct text_ref *text)
+{
+        return ((size_t)text->chars + 1) * text->width;
 }
 
 /* All data in one read; each part with the terminating NUL that CPython puts behind it. */
 static int read_data(struct reading *r)
 {
-        size_t name_len = ((size_t)r->name.chars + 1) * r->name.width;
-        size_t file_len = ((size_t)r->file.chars + 1) * r->file.width;
+        size_t name_len = data_len(&r->name), file_len = data_len(&r->file);
         struct iovec spans[] = { remote_span(r->name.data, name_len), remote_span(r->file.data, file_len),
                                  remote_span(r->lines_addr, r->lines_len + 1) };
 
@@ -132,7 +140,7 @@ static int add_proof(struct code_cache *cache, struct code_entry *entry, uint64_
 static int add_text_proof(struct code_cache *cache, struct code_entry *entry, const struct text_ref *text,
                           const uint8_t *data)
 {
-        size_t len = ((size_t)text->chars + 1) * text->width;
+        size_t len = data_len(text);
 
         return add_proof(cache, entry, text->data, data, len < PROOF_TEXT_MAX ? len : PROOF_TEXT_MAX);
 }
@@ -176,16 +184,29 @@ static uint32_t frame_size(const struct reading *r)
         return layout->code.words[0] == LAYOUT_NONE ? 0 : 8 * words;
 }
 
+/* What an entry takes beside its names. */
+static size_t fixed_bytes(const struct reading *r)
+{
+        return sizeof(struct code_entry) + r->lines_len + r->layout->code.size + 3 * PROOF_TEXT_MAX;
+}
+
+static int encode(struct code_cache *cache, struct code_entry *entry, const struct text_ref *ref, const uint8_t *data,
+                  const char **ret)
+{
+        char *text = NULL;
+        int e = text_encode(ref, data, &text);
+
+        *ret = text;
+        return e != 0 ? e : code_cache_charge(cache, entry, strlen(text) + 1);
+}
+
 static int fill_entry(struct code_cache *cache, struct code_entry *entry, const struct reading *r)
 {
-        char *name = NULL, *file = NULL;
-        int e = text_encode(&r->name, r->name_data, &name);
+        int e = encode(cache, entry, &r->name, r->name_data, &entry->code.name);
 
-        entry->code.name = name;
-        if (e != 0 || (e = text_encode(&r->file, r->file_data, &file)) != 0)
+        if (e != 0 || (e = encode(cache, entry, &r->file, r->file_data, &entry->code.file)) != 0)
                 return e;
-        entry->code.file = file;
-        entry->run_once = strcmp(name, "<module>") == 0;
+        entry->run_once = strcmp(entry->code.name, "<module>") == 0;
         entry->addr = r->addr;
         entry->code.first_line = header_half(r, r->layout->code.first_line);
         entry->frame_size = frame_size(r);
@@ -194,6 +215,7 @@ static int fill_entry(struct code_cache *cache, struct code_entry *entry, const 
                 return -ENOMEM;
         memcpy(entry->lines, r->lines_data, r->lines_len);
         entry->lines_len = r->lines_len;
+        entry->without_lines = r->without_lines;
         return add_proofs(cache, entry, r);
 }
 
@@ -204,15 +226,13 @@ int code_cache_resolve(struct code_cache *cache, const struct layout *layout, co
         struct code_entry *entry = NULL;
         int e;
 
-        if ((e = read_header(&reading, type)) != 0 || (e = read_object_headers(&reading)) != 0 ||
-            (e = read_data(&reading)) != 0)
-                goto out;
+        if ((e = read_header(&reading, type)) != 0 || (e = read_object_headers(&reading)) != 0)
+                return e;
         entry = calloc(1, sizeof *entry);
-        if (!entry) {
-                e = -ENOMEM;
-                goto out;
-        }
-        if ((e = fill_entry(cache, entry, &reading)) != 0 || (e = code_cache_put(cache, entry)) != 0)
+        if (!entry)
+                return -ENOMEM;
+        if ((e = code_cache_charge(cache, entry, fixed_bytes(&reading))) != 0 || (e = read_data(&reading)) != 0 ||
+            (e = fill_entry(cache, entry, &reading)) != 0 || (e = code_cache_put(cache, entry)) != 0)
                 goto out;
         entry->code.serial = ++cache->next_serial;
         *ret = entry;

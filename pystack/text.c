@@ -11,7 +11,6 @@
 #include "text.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,18 +66,26 @@ static uint32_t char_at(const uint8_t *data, uint32_t width, size_t i)
         return c;
 }
 
+/* Not by printf(): a target can have names of nothing else, and they are read in the middle of a tick. */
+static char *put_hex(char *out, char letter, unsigned digits, uint32_t value)
+{
+        *out++ = '\\';
+        *out++ = letter;
+        while (digits-- > 0)
+                *out++ = "0123456789abcdef"[value >> 4 * digits & 15];
+        return out;
+}
+
 static char *put_byte(char *out, uint32_t byte)
 {
-        return out + sprintf(out, "\\x%02x", byte);
+        return put_hex(out, 'x', 2, byte);
 }
 
 static char *put_escape(char *out, uint32_t c)
 {
         if (c < 0x80)
                 return put_byte(out, c);
-        if (c <= 0xffff)
-                return out + sprintf(out, "\\u%04x", c);
-        return out + sprintf(out, "\\U%08x", c);
+        return c <= 0xffff ? put_hex(out, 'u', 4, c) : put_hex(out, 'U', 8, c);
 }
 
 /* Ranges, both ends included. */

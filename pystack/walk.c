@@ -116,7 +116,7 @@ int32_t walk_instruction(const struct layout *layout, const struct raw_frame *fr
                 at = 2 * (int64_t)(int32_t)frame->position;
                 break;
         default:
-                at = frame->position - (int64_t)bytecode;
+                at = (int64_t)((uint64_t)frame->position - bytecode);
         }
         return at < 0 || at > BYTECODE_MAX ? -1 : (int32_t)at;
 }
