@@ -75,10 +75,15 @@ int sampling_open(const struct sample_config *config, struct sampler **ret)
         return say_error("sampling cannot start: %s", r < 0 ? strerror(-r) : reason);
 }
 
-void sampling_say_gil(struct sampler *sampler, pid_t pid, bool *said)
+void sampling_say_exceptions(struct sampler *sampler, pid_t pid, struct sampling_said *said)
 {
-        if (*said || !sampler_lacks_gil(sampler, pid))
-                return;
-        say("process %d: this Python has no GIL: every thread that runs is sampled", pid);
-        *said = true;
+        if (!said->gil && sampler_lacks_gil(sampler, pid)) {
+                say("process %d: this Python has no GIL: every thread that runs is sampled", pid);
+                said->gil = true;
+        }
+        if (!said->restraint && sampler_is_restrained(sampler, pid)) {
+                say("process %d: its stacks take too long to read (new functions in every one, or very long names): it is "
+                    "sampled less, and the ticks that are missing are counted as failed", pid);
+                said->restraint = true;
+        }
 }

@@ -49,11 +49,16 @@ int sampling_config(const struct sampling_options *options, const struct usage *
 /* Whom the kernel's clock is best to watch for these processes, and for their children if they are followed. */
 enum sample_scope sampling_scope(const struct choice *choice, bool subprocesses);
 
+/* What has been said of a process. */
+struct sampling_said {
+        bool gil, restraint;
+};
+
 /*
- * In mode gil, says of a process without a GIL how it is sampled; @said: it has been. To be called
- * from time to time: a young interpreter has not decided yet, and an import can change it.
+ * Says, once each, that a process has no GIL in mode gil, and that its stacks take too long to be read as often as others.
+ * To be called from time to time: a young interpreter has not decided yet, and an import can change it.
  */
-void sampling_say_gil(struct sampler *sampler, pid_t pid, bool *said);
+void sampling_say_exceptions(struct sampler *sampler, pid_t pid, struct sampling_said *said);
 
 /* Opens a sampler, or says why not: -1, or an exit status. */
 int sampling_open(const struct sample_config *config, struct sampler **ret);

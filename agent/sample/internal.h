@@ -47,6 +47,14 @@ struct pending {
         bool retried;
 };
 
+/* How much of itself a process lets be read: see restraint.c. */
+struct restraint {
+        unsigned costly;    /* samples in a row that took too long */
+        uint64_t rest_ns;   /* that the last one was followed by */
+        uint64_t until_ns;  /* CLOCK_MONOTONIC: it is not read before; 0: it may be */
+        bool restrained;    /* it has been, at some time */
+};
+
 /* A process being sampled. */
 struct target {
         pid_t pid;
@@ -62,6 +70,7 @@ struct target {
         size_t n_pending;
         uint64_t pending_ns; /* what they stand for */
         uint64_t counted_ns; /* what all those stand for that were counted, in all profiles */
+        struct restraint restraint;
         struct account account;
         uint64_t opened_cpu_ns; /* of account_read() when it was opened */
         uint64_t ticked_ns;     /* what all ticks that met it stand for, late ones included */
@@ -179,6 +188,13 @@ struct member *member_newest(const struct target *target);
 struct member *member_before(const struct member *member);
 /* Decides on all ticks of which it is not known yet whether their thread ran Python. */
 void members_settle(struct target *target, const struct sampler *sampler);
+
+/* Bounds what each sample of a new target may take. */
+void restraint_open(struct target *target);
+/* Whether the target is not to be read now. */
+bool restraint_rests(const struct target *target);
+/* Notes how a reading has ended: 0 or pystack's error. */
+void restraint_note(struct target *target, int error);
 
 /* Begins the books of a new target. */
 void balance_open(struct target *target, const struct sampler *sampler);

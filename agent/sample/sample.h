@@ -113,6 +113,12 @@ int sampler_take(struct sampler *sampler, pid_t pid, struct profile **ret);
 bool sampler_lacks_gil(struct sampler *sampler, pid_t pid);
 
 /*
+ * Whether the process has been sampled less than others, since its stacks kept taking more than 2 ms of CPU time to
+ * read: then ticks that met it are lost to it. False without such a target.
+ */
+bool sampler_is_restrained(struct sampler *sampler, pid_t pid);
+
+/*
  * One stack, now, without a sampler: for a running thread the caller is moved to
  * that thread's CPU while it reads. @tid is the thread's TID in our namespace.
  * 0, or pystack's errors.

@@ -125,22 +125,41 @@ static void remember_departed(struct sampler *s, const struct account *account)
         s->next_departed = (s->next_departed + 1) % DEPARTED_MAX;
 }
 
-bool sampler_lacks_gil(struct sampler *s, pid_t pid)
+/* What @fact says of a target; false if there is none. */
+static bool ask_target(struct sampler *s, pid_t pid, bool (*fact)(const struct target *))
 {
         struct target *t;
-        bool lacks = false;
+        bool answer = false;
 
-        if (s->config.mode != PROFILE_MODE_GIL)
-                return false;
         pthread_rwlock_rdlock(&s->lock);
         HASH_FIND_INT(s->targets, &pid, t);
         if (t) {
                 pthread_mutex_lock(&t->lock);
-                lacks = !pystack_has_gil(t->py);
+                answer = fact(t);
                 pthread_mutex_unlock(&t->lock);
         }
         pthread_rwlock_unlock(&s->lock);
-        return lacks;
+        return answer;
+}
+
+static bool lacks_gil(const struct target *t)
+{
+        return !pystack_has_gil(t->py);
+}
+
+static bool is_restrained(const struct target *t)
+{
+        return t->restraint.restrained;
+}
+
+bool sampler_lacks_gil(struct sampler *s, pid_t pid)
+{
+        return s->config.mode == PROFILE_MODE_GIL && ask_target(s, pid, lacks_gil);
+}
+
+bool sampler_is_restrained(struct sampler *s, pid_t pid)
+{
+        return ask_target(s, pid, is_restrained);
 }
 
 int sampler_remove(struct sampler *s, pid_t pid, struct profile **ret)

@@ -68,6 +68,7 @@ int target_new(pid_t pid, struct pystack *py, const struct sampler *s, struct ta
         init_lock(&t->lock);
         balance_open(t, s);
         t->py = py;
+        restraint_open(t);
         *ret = t;
         return 0;
 }
@@ -153,16 +154,25 @@ static int read_once(struct target *t, const struct sampler *s, const struct tic
         return 0;
 }
 
+static int read_and_note(struct target *t, const struct sampler *s, const struct tick_event *event,
+                         enum profile_state state, profile_id *ret)
+{
+        int e = read_once(t, s, event, state, ret);
+
+        /* A thread whose Python has ended runs on for a while: then it is one without. */
+        if (e == PYSTACK_E_GONE)
+                e = read_once(t, s, event, state, ret);
+        restraint_note(t, e);
+        return e;
+}
+
 profile_id target_read(struct target *t, const struct sampler *s, const struct tick_event *event,
                        enum profile_state state)
 {
         struct profile_counters *counters = profile_counters(t->profile);
         profile_id stack = 0;
-        int e = read_once(t, s, event, state, &stack);
+        int e = restraint_rests(t) ? PYSTACK_E_COSTLY : read_and_note(t, s, event, state, &stack);
 
-        /* A thread whose Python has ended runs on for a while: then it is one without. */
-        if (e == PYSTACK_E_GONE)
-                e = read_once(t, s, event, state, &stack);
         if (e != 0) {
                 counters->ticks += event->count;
                 pending_lose(counters, e, event->count, event->ns);

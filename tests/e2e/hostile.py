@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Programs that do what harms a profiler, run as an ordinary user, and what podflame spends on them."""
 
+import collections
 import contextlib
 import os
+import pathlib
+import re
 import resource
 import shutil
 import subprocess
 import sys
 import tempfile
 
-from program import MARGIN_SECONDS, podflame
+from program import MARGIN_SECONDS, Running, podflame
 from testbed import PROJECT
 
 FOLDER = PROJECT / "tests/hostile"
@@ -54,8 +57,36 @@ sys.exit(status)
 """
 
 
-def cpu_seconds(pid):
-    """What process @pid has used so far, by the kernel."""
-    with open("/proc/%d/stat" % pid) as file:
-        words = file.read().rpartition(")")[2].split()
-    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+def peak_megabytes(pid):
+    """Of memory that process @pid has had so far."""
+    status = (pathlib.Path("/proc") / str(pid) / "status").read_text()
+    return int(re.search(r"^VmHWM:\s*(\d+) kB", status, re.M)[1]) / 1024
+
+
+Share = collections.namedtuple("Share", "cpu longest_pause")
+
+# Its own CPU seconds, and the longest time between two looks at the clock, of every line that it is sent.
+VICTIM = """
+import sys, time
+for line in sys.stdin:
+    begin = last = time.monotonic()
+    cpu, longest = time.process_time(), 0
+    while last < begin + float(line):
+        now = time.monotonic()
+        longest, last = max(longest, now - last), now
+    print((time.process_time() - cpu) / (last - begin), longest, flush=True)
+"""
+
+
+class Victim(Running):
+    """A program that is nobody's target, on some CPUs."""
+
+    def __init__(self, cpus):
+        self.process = subprocess.Popen([sys.executable, "-c", VICTIM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        os.sched_setaffinity(self.process.pid, cpus)
+
+    def share(self, seconds):
+        """Which part of a CPU it got for so long, and its longest pause in seconds."""
+        self.process.stdin.write("%g\n" % seconds)
+        self.process.stdin.flush()
+        return Share(*map(float, self.process.stdout.readline().split()))

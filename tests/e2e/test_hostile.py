@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """No process can cost podflame, or through it the machine, more than its share."""
 
+import json
+import os
+
+import pytest
+
 import hostile
+from program import MARGIN_SECONDS, Background
 
 # Of an interpreter that starts to run the program, and of podflame's own beginning, on a slow machine.
 BEGINNING_SECONDS = 0.5
@@ -13,3 +19,34 @@ def test_opening_is_given_up_where_every_step_is_long():
         done, cpu, peak = hostile.spent("dump", "-p", target.pid)
         assert done.returncode == 1 and "takes too much work" in done.stderr, done.stderr
         assert cpu < BEGINNING_SECONDS and peak < 32
+
+
+@pytest.mark.parametrize("functions, megabytes", [(500, 4), (500, 1), (2000, 0.5)])
+def test_line_tables_take_no_memory(functions, megabytes, tmp_path):
+    """Nothing of it is forged; the target has one table. A copy for each function was 4 MB each."""
+    with hostile.running("line_tables.py", functions, megabytes) as target:
+        done, _, peak = hostile.spent("record", "-p", target.pid, "-d", 1, "-o", tmp_path / "out.folded")
+        assert peak < 64, done.stderr
+
+
+def test_names_take_neither_memory_nor_the_cpu_of_others(tmp_path):
+    """A victim on the same CPU keeps its half; with 400 functions it lacked two thirds, and 0.56 s at a time."""
+    with hostile.running("names.py", 400) as target:
+        os.sched_setaffinity(target.pid, {0})
+        with hostile.Victim({0}) as victim:
+            alone = victim.share(2)
+            with Background(tmp_path, "record", "-p", target.pid, "-d", 6, "-o", tmp_path / "out.folded") as recording:
+                beside = victim.share(4)
+                peak = hostile.peak_megabytes(recording.process.pid)
+                assert recording.process.wait(MARGIN_SECONDS) in (0, 1), recording.stderr
+        assert "take too long to read" in recording.stderr
+        assert beside.cpu > 0.8 * alone.cpu and beside.longest_pause < alone.longest_pause + 0.1, (alone, beside)
+        assert peak < 64
+
+
+def test_a_list_of_threads_in_a_circle_ends():
+    with hostile.running("circle.py", 2) as target:
+        done, cpu, _ = hostile.spent("dump", "--json", "-p", target.pid)
+        assert done.returncode == 0, done.stderr
+        assert len(json.loads(done.stdout)[0]["threads"]) <= 3
+        assert cpu < BEGINNING_SECONDS

@@ -35,7 +35,7 @@ struct watched {
         pid_t pid;
         struct find_process process;
         bool sampled;
-        bool gil_said; /* see sampling_say_gil() */
+        struct sampling_said said;
         struct fleet_kind *kind; /* that it is counted as */
         struct profile_counters owed; /* books of windows without a tick, which are not in any profile yet */
         UT_hash_handle hh;
@@ -167,7 +167,7 @@ int fleet_take(struct fleet *f, struct profile_set *ret)
         int r = 0;
 
         for (struct watched *w = f->watched; w && r >= 0; w = w->hh.next) {
-                sampling_say_gil(f->sampler, w->pid, &w->gil_said);
+                sampling_say_exceptions(f->sampler, w->pid, &w->said);
                 if (w->sampled && sampler_take(f->sampler, w->pid, &profile) == 0)
                         r = add_to_window(f, w, profile, false);
         }
@@ -277,7 +277,7 @@ static void born(void *ctx, const struct find_process *p, struct pystack *py)
         w->kind->n++;
         HASH_ADD_INT(f->watched, pid, w);
         announce(f, p);
-        sampling_say_gil(f->sampler, w->pid, &w->gil_said);
+        sampling_say_exceptions(f->sampler, w->pid, &w->said);
 }
 
 struct find_events fleet_events(struct fleet *f)

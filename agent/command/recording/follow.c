@@ -194,7 +194,7 @@ int follow_sample(struct follow *f, struct followed *item, struct pystack *py)
                 pystack_close(py);
                 return e;
         }
-        sampling_say_gil(f->config.sampler, item->pid, &item->gil_said);
+        sampling_say_exceptions(f->config.sampler, item->pid, &item->said);
         missed_remove(&f->missed, item->pid, item->process.start_time);
         item->ticks = ticks;
         item->sampled = item->profiled = true;
@@ -211,6 +211,7 @@ int follow_stop(struct follow *f, struct followed *item)
 
         if (!item->sampled)
                 return 0;
+        sampling_say_exceptions(f->config.sampler, item->pid, &item->said);
         item->sampled = false;
         f->n_sampled--;
         int e = sampler_remove(f->config.sampler, item->pid, &profile);
@@ -250,7 +251,7 @@ static int reap(struct follow *f)
         int e = 0;
 
         for (struct followed *item = f->items; item; item = item->hh.next)
-                sampling_say_gil(f->config.sampler, item->pid, &item->gil_said);
+                sampling_say_exceptions(f->config.sampler, item->pid, &item->said);
         while (e == 0 && epoll_wait(f->epoll_fd, &event, 1, 0) == 1)
                 e = follow_end(f, follow_get(f, event.data.fd));
         return e;

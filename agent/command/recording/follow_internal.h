@@ -9,13 +9,15 @@
 #include "follow.h"
 #include "missed.h"
 
+#include "agent/command/sampling.h"
+
 #include <uthash.h>
 
 struct followed {
         pid_t pid;
         struct find_process process;
         int pidfd;
-        bool gil_said; /* see sampling_say_gil() */
+        struct sampling_said said;
         bool named;    /* we look at it ourselves, and do not listen to what find says of it */
         bool asked;    /* by -p: that it gives no profile is a failure */
         bool command;  /* podflame has started it */

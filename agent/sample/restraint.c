@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Processes whose stacks take too long to read. A reader runs before all else on its CPU, so what a sample takes of it
+ * others lack. An honest stack of many functions that are new takes some samples until it is known; a process whose
+ * samples keep being too long is read more and more rarely, and no other one is.
+ */
+#include "internal.h"
+
+/* Of CPU time: 1000 code objects. What the kernel gives ordinary programs between two switches is more. */
+#define SAMPLE_CPU_NS 2000000ull
+
+/* A stack of 2048 functions, the deepest that is read, has been learned by then. */
+#define COSTLY_MAX 8
+
+#define REST_MIN_NS 4000000ull
+#define REST_MAX_NS 1000000000ull
+
+void restraint_open(struct target *t)
+{
+        pystack_limit(t->py, SAMPLE_CPU_NS);
+}
+
+bool restraint_rests(const struct target *t)
+{
+        return t->restraint.until_ns != 0 && clock_ns(CLOCK_MONOTONIC) < t->restraint.until_ns;
+}
+
+void restraint_note(struct target *t, int error)
+{
+        struct restraint *r = &t->restraint;
+
+        if (error != PYSTACK_E_COSTLY) {
+                *r = (struct restraint){ .restrained = r->restrained };
+                return;
+        }
+        if (++r->costly <= COSTLY_MAX)
+                return;
+        r->restrained = true;
+        r->rest_ns = r->rest_ns == 0 ? REST_MIN_NS : 2 * r->rest_ns;
+        if (r->rest_ns > REST_MAX_NS)
+                r->rest_ns = REST_MAX_NS;
+        r->until_ns = clock_ns(CLOCK_MONOTONIC) + r->rest_ns;
+}
