@@ -25,6 +25,9 @@
 /* After a signal, the collector is given this long to take what waits. */
 #define FLUSH_MS 3000
 
+/* The search shares a thread with windows and heartbeat: processes that are slow to open do not hold these up. */
+#define SEARCH_SLICE_MS 100
+
 /* Of --max-memory, the part that batches may take while they wait for a collector. */
 #define QUEUE_SHARE 4
 
@@ -148,6 +151,7 @@ static int start_finding(struct agent *agent)
         struct find_config config = finding_config();
 
         config.follow = true;
+        config.slice_ms = SEARCH_SLICE_MS;
         config.rules = agent->rules;
         config.min_age_ms = (unsigned)(agent->config.selection.min_age * 1000);
         config.show_unselected = true;

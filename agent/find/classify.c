@@ -125,6 +125,8 @@ static void open_and_report(struct find *find, struct find_entry *entry, const s
                 return;
         found.status = find->ops->open(entry->pid, &found.py, &found.info);
         enum find_kind kind = kind_of(found.status, entry->pid, now < entry->since + YOUNG_NS);
+        if (found.status == PYSTACK_E_COSTLY)
+                find_penalty_add(find, entry->pid, now);
         if (found.status == PYSTACK_E_GONE && !has_ended(found.pidfd))
                 kind = FIND_STARTING; /* its memory was not there: it is in an exec, or about to end */
 
@@ -195,12 +197,16 @@ static bool is_wanted(const struct find_entry *entry, const struct find_events *
 void find_classify(struct find *find, struct find_entry *entry, const struct find_events *events, uint64_t now)
 {
         bool reported = find_entry_is_reported(entry);
+        uint64_t until;
         char exe[2];
 
         if (!reported && nsutil_exe(entry->pid, exe, sizeof(exe)) == NSUTIL_E_NOT_FOUND) {
                 entry->kind = FIND_HOPELESS;
         } else if (!reported && now < entry->since + find->min_age) {
                 entry->open_at = entry->look_at = entry->since + find->min_age;
+                return;
+        } else if ((until = find_penalty_until(find, entry->pid, now)) != 0) {
+                entry->open_at = entry->look_at = until;
                 return;
         } else if (is_wanted(entry, events)) {
                 select_and_open(find, entry, events, now);

@@ -85,6 +85,7 @@ int find_open_with(const struct find_config *config, const struct find_ops *ops,
         find->ends_fd = find->fd = -1;
         find->rules = config->rules;
         find->min_age = config->min_age_ms * UINT64_C(1000000);
+        find->slice = config->slice_ms * UINT64_C(1000000);
         find->first_look = config->at_once ? FIND_LOOK_AT_ONCE_NS : FIND_FIRST_LOOK_NS;
         find->show_unselected = config->show_unselected;
         find->read_unselected = config->read_unselected;
@@ -112,6 +113,7 @@ void find_close(struct find *find)
                 return;
         HASH_ITER(hh, find->entries, entry, next)
                 find_table_remove(find, entry);
+        find_penalties_clear(find);
         find_watch_close(find->watch);
         if (find->ends_fd >= 0)
                 close(find->ends_fd);

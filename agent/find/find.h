@@ -112,6 +112,7 @@ struct find_config {
         bool show_unselected; /* also report, unread, those that are Python by name and not selected */
         bool read_unselected; /* report everybody, read, with what the rules say of them */
         bool follow;          /* learn of births and execs from the kernel, if it lets us */
+        unsigned slice_ms;    /* find_scan() returns after so long, and the next one goes on at once; 0: when it is done */
         bool at_once;         /* look at who is born or executes a program at once, not 5 ms later: it costs a look more */
 };
 

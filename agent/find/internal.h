@@ -57,6 +57,7 @@ struct find_roots {
 enum { FIND_DOCKER_API, FIND_KUBELET, FIND_APIS };
 
 struct find_api;
+struct find_penalty;
 struct find_watch;
 struct find_links;
 struct find_names_cache;
@@ -78,6 +79,7 @@ struct find {
         uint64_t first_look; /* ns from birth or exec to the first look */
 
         struct find_entry *entries;
+        struct find_penalty *penalties;
         struct find_entry *young;
         int ends_fd; /* epoll of the pidfds of those reported */
         int fd;      /* epoll of that one and the watch's */
@@ -85,6 +87,7 @@ struct find {
         uint64_t muted_until;     /* ns since boot; 0: the watch may wake us */
         uint64_t scan;
         uint64_t full_at; /* ns since boot: look at everything */
+        uint64_t slice;   /* ns that a scan takes at most; 0: as long as there is something to look at */
 };
 
 int find_open_with(const struct find_config *config, const struct find_ops *ops, struct find **ret);
@@ -113,6 +116,16 @@ void find_table_set_young(struct find *find, struct find_entry *entry, bool youn
 
 /* Tries to open @entry's process, and reports it if it is Python. Says when to look again. */
 void find_classify(struct find *find, struct find_entry *entry, const struct find_events *events, uint64_t now);
+
+/* ---- who takes too much work to open (penalty.c) --------------------------- */
+
+/* When @pid may be opened, ns since boot, since its container has made the search slow; 0: now. */
+uint64_t find_penalty_until(struct find *find, pid_t pid, uint64_t now);
+
+/* Opening @pid took too much work. */
+void find_penalty_add(struct find *find, pid_t pid, uint64_t now);
+
+void find_penalties_clear(struct find *find);
 
 /* ---- births and execs as the kernel tells them (watch.c) ----------------- */
 

@@ -28,7 +28,15 @@ struct visit {
         struct find *find;
         const struct find_events *events;
         uint64_t now;
+        bool cut; /* the slice is over */
 };
+
+/* Whether the caller is to have its turn before anybody else is looked at. */
+static bool is_cut(struct visit *visit)
+{
+        visit->cut = visit->cut || (visit->find->slice && find_now() - visit->now > visit->find->slice);
+        return visit->cut;
+}
 
 static void report_end(const struct find_entry *entry, const struct find_events *events)
 {
@@ -194,13 +202,14 @@ static bool is_due(const struct find_entry *entry, uint64_t now)
 
 static int visit_pid(pid_t pid, void *ctx)
 {
-        const struct visit *visit = ctx;
+        struct visit *visit = ctx;
         struct find_entry *entry = find_table_get(visit->find, pid);
 
-        if (!entry)
-                return meet(visit, pid);
-        entry->scan = visit->find->scan;
-        return is_due(entry, visit->now) ? look_again(visit, entry) : 0;
+        if (entry)
+                entry->scan = visit->find->scan;
+        if ((entry && !is_due(entry, visit->now)) || is_cut(visit))
+                return 0;
+        return entry ? look_again(visit, entry) : meet(visit, pid);
 }
 
 static int look_at_all(struct visit *visit)
@@ -216,6 +225,8 @@ static int look_at_all(struct visit *visit)
         HASH_ITER(hh, find->entries, entry, next)
                 if (entry->scan != find->scan)
                         forget(find, entry, visit->events);
+        if (visit->cut)
+                find->full_at = 0;
         return 0;
 }
 
@@ -288,14 +299,14 @@ static int listen_to_kernel(const struct visit *visit)
         return hearing.r;
 }
 
-static int look_at_young(const struct visit *visit)
+static int look_at_young(struct visit *visit)
 {
         struct find_entry *entry, *next;
         int r = 0;
 
         DL_FOREACH_SAFE(visit->find->young, entry, next)
         {
-                if (visit->now >= entry->look_at && !r)
+                if (visit->now >= entry->look_at && !r && !is_cut(visit))
                         r = look_again(visit, entry);
         }
         return r;

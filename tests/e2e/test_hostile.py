@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """No process can cost podflame, or through it the machine, more than its share."""
 
+import contextlib
 import json
 import os
+import re
+import urllib.request
 
 import pytest
 
+import collector
 import hostile
-from program import MARGIN_SECONDS, Background
+from program import MARGIN_SECONDS, Background, eventually
+from testbed import PROJECT, containers
 
 # Of an interpreter that starts to run the program, and of podflame's own beginning, on a slow machine.
 BEGINNING_SECONDS = 0.5
@@ -19,6 +24,34 @@ def test_opening_is_given_up_where_every_step_is_long():
         done, cpu, peak = hostile.spent("dump", "-p", target.pid)
         assert done.returncode == 1 and "takes too much work" in done.stderr, done.stderr
         assert cpu < BEGINNING_SECONDS and peak < 32
+
+
+def test_the_agent_goes_on_beside_slow_files(tmp_path):
+    """20 processes, each of which had stopped the search for minutes: a new Python is found, and windows go on."""
+    port = collector.free_port()
+    with collector.Collector(tmp_path / "collector") as store, contextlib.ExitStack() as stack:
+        agent = stack.enter_context(collector.agent(tmp_path / "agent", store.url, "--window", 1, "-r", 1,
+                                                   "--listen", "127.0.0.1:%d" % port))
+
+        def get(path):
+            with urllib.request.urlopen("http://127.0.0.1:%d%s" % (port, path), timeout=MARGIN_SECONDS) as answer:
+                return answer.read().decode()
+
+        def windows():
+            return int(re.search(r"^podflame_windows_total (\d+)", get("/metrics"), re.M)[1])
+
+        eventually(lambda: "agent:" in agent.stderr and "metrics:" in agent.stderr, 10, lambda: agent.stderr)
+        before = hostile.cpu_seconds(agent.process.pid)
+        for _ in range(20):
+            stack.enter_context(hostile.running("slow_elf.c", ".", 1024))
+        late = stack.enter_context(containers.Host(["/usr/bin/python3", "split.py"], PROJECT / "tests/targets"))
+        eventually(lambda: "process %d: Python" % late.pid in agent.stderr, 10, lambda: agent.stderr)
+        seen = windows()
+        eventually(lambda: windows() >= seen + 3, 10, "windows go on")
+        assert get("/healthz").strip() == "ok"
+        assert "takes too much work" in agent.stderr
+        assert 'reason="costly"' in get("/metrics")
+        assert hostile.cpu_seconds(agent.process.pid) - before < 20 * 0.05 + 1
 
 
 @pytest.mark.parametrize("functions, megabytes", [(500, 4), (500, 1), (2000, 0.5)])

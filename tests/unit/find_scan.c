@@ -30,6 +30,7 @@ struct log {
 
 static struct log seen;
 static size_t n_opened, n_open;
+static useconds_t open_us; /* that each opening takes */
 
 /* Whether a child of ours has that name, and has finished its exec. */
 static bool has_name(pid_t pid, const char *name)
@@ -49,6 +50,7 @@ static const struct {
         { "python-denied", PYSTACK_E_DENIED },
         { "py-old", PYSTACK_E_UNSUPPORTED },
         { "py-failing", -EIO },
+        { "py-costly", PYSTACK_E_COSTLY },
 };
 
 /* What is said of "py-starting". */
@@ -67,6 +69,7 @@ static int open_by_name(pid_t pid, struct pystack **ret, struct pystack_info *re
         int status = status_of(pid);
 
         n_opened++;
+        usleep(open_us);
         ret_info->version = 0x030d00f0;
         if (status == 0) {
                 *ret = malloc(1);
@@ -166,6 +169,64 @@ Test(find_scan, born_once_and_ended_once)
         cr_expect_eq(seen.ended[0].pid, pid);
         cr_expect_eq(seen.ended[0].start_time, seen.born[0].start_time);
         cr_expect_gt(seen.ended[0].start_time, 0u);
+}
+
+/* As if each of them were as slow to open as it can be. */
+Test(find_scan, slow_openings_leave_the_caller_its_turn)
+{
+        const struct find_config config = { .slice_ms = 50 };
+        pid_t pids[12];
+        size_t scans = 0, before = 0;
+
+        find_close(find);
+        cr_assert_eq(find_open_with(&config, &by_name, &find), 0);
+        for (size_t i = 0; i < 12; i++)
+                pids[i] = start("py-good");
+        open_us = 20000;
+        do {
+                before = n_opened;
+                cr_assert_eq(find_scan(find, &events), 0);
+                cr_expect_leq(n_opened - before, 4, "%zu at a time", n_opened - before);
+                cr_expect_eq(seen.n_ended, 0);
+        } while (++scans < 1000 && (seen.n_born < 12 || find_timeout_ms(find) == 0));
+        cr_expect_eq(seen.n_born, 12);
+        cr_expect_geq(scans, 4);
+        for (size_t i = 0; i < 12; i++)
+                child_end(pids[i]);
+}
+
+static int become_nobody(void *ctx)
+{
+        (void)ctx;
+        return setuid(65534);
+}
+
+/* All of our children are of one user in one cgroup. */
+Test(find_scan, a_container_that_is_slow_to_open_waits_for_its_others)
+{
+        pid_t pids[4], good = start("py-good");
+        uint64_t begin = find_now();
+
+        for (size_t i = 0; i < 4; i++)
+                pids[i] = start("py-costly");
+        cr_assert_eq(find_scan(find, &events), 0);
+        size_t costly = 0;
+        for (size_t i = 0; i < seen.n_born; i++)
+                costly += seen.born[i].status == PYSTACK_E_COSTLY;
+        cr_expect_eq(costly, 1, "the others wait");
+        cr_expect_gt(find_penalty_until(find, good, find_now()), begin);
+        if (geteuid() == 0) {
+                pid_t other = child_start(become_nobody, NULL);
+                cr_expect_eq(find_penalty_until(find, other, find_now()), 0, "another user");
+                child_end(other);
+        }
+        find_penalty_add(find, pids[0], find_now());
+        cr_expect_gt(find_penalty_until(find, pids[1], find_now()), find_now() + 500000000, "longer each time");
+        cr_expect_eq(find_penalty_until(find, pids[1], find_now() + UINT64_C(700000000000)), 0, "and then forgiven");
+        cr_expect_null(find->penalties);
+        for (size_t i = 0; i < 4; i++)
+                child_end(pids[i]);
+        child_end(good);
 }
 
 Test(find_scan, the_end_wakes_and_a_zombie_has_ended)
