@@ -126,7 +126,7 @@ void pystack_trim(struct pystack *py)
         free(py->frames);
         py->threads = NULL;
         py->met.slots = NULL;
-        py->met.mask = 0;
+        py->met.mask = py->met.n = 0;
         py->windows = NULL;
         py->raw = NULL;
         py->frames = NULL;
