@@ -28,6 +28,9 @@
 /* The search shares a thread with windows and heartbeat: processes that are slow to open do not hold these up. */
 #define SEARCH_SLICE_MS 100
 
+/* What one process may add to a window: the largest applications take 2 MB in 10 s. */
+#define PROFILE_BYTES ((size_t)8 << 20)
+
 /* Of --max-memory, the part that batches may take while they wait for a collector. */
 #define QUEUE_SHARE 4
 
@@ -85,11 +88,13 @@ static bool wait_for_news(struct agent *agent, uint64_t end)
 {
         struct pollfd fds[] = { { .fd = agent->signals, .events = POLLIN },
                                 { .fd = find_fd(agent->find), .events = POLLIN } };
-        int timeout = find_timeout_ms(agent->find);
+        int timeout = find_timeout_ms(agent->find), pause = vitals_pause_ms(agent->vitals);
         uint64_t now = now_ms(), left = end > now ? end - now : 0;
 
         if (timeout < 0 || left < (uint64_t)timeout)
                 timeout = (int)left;
+        if (pause >= 0 && pause < timeout)
+                timeout = pause;
         return poll(fds, 2, timeout) > 0 && fds[0].revents && obey_signals(agent);
 }
 
@@ -123,9 +128,10 @@ static int run(struct agent *agent)
                 r = check_reach(agent);
                 if (r >= 0)
                         return r;
-                if (now_ms() >= end) {
+                if (now_ms() >= end || vitals_is_too_large(agent->vitals)) {
                         end_window(agent);
-                        end += window * (1 + (now_ms() - end) / window);
+                        if (now_ms() >= end)
+                                end += window * (1 + (now_ms() - end) / window);
                 }
                 if (wait_for_news(agent, end))
                         break;
@@ -212,6 +218,7 @@ static int start(struct agent *agent)
         r = destinations_open(&agent->config.destinations, &agent_usage, &agent->destinations);
         if (r >= 0)
                 return r;
+        sample_config.profile_bytes = PROFILE_BYTES;
         r = sampling_open(&sample_config, &agent->sampler);
         if (r >= 0)
                 return r;

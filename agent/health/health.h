@@ -34,6 +34,7 @@ struct health_usage {
 
 /* What cannot be read is 0. */
 void health_usage_read(struct health_usage *ret);
+uint64_t health_resident_bytes(void); /* of that, what is cheap to read */
 
 /* ---- budget ---------------------------------------------------------------- */
 

@@ -18,7 +18,7 @@ static double seconds(clockid_t clock)
 }
 
 /* The second number of /proc/self/statm: resident pages. */
-static uint64_t resident(void)
+uint64_t health_resident_bytes(void)
 {
         unsigned long long size, pages = 0;
         FILE *file = fopen("/proc/self/statm", "re");
@@ -72,7 +72,7 @@ void health_usage_read(struct health_usage *ret)
         *ret = (struct health_usage){
                 .cpu_s = seconds(CLOCK_PROCESS_CPUTIME_ID),
                 .start_time_s = started(),
-                .rss_bytes = resident(),
+                .rss_bytes = health_resident_bytes(),
                 .fds = fds ? fds - 1 : 0, /* without the one that it was listed with */
                 .threads = entries("/proc/self/task"),
         };

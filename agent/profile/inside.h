@@ -33,6 +33,9 @@ struct strings {
 
 /* NULL: out of memory, or full. Equal strings have equal addresses. */
 const char *profile_strings_intern(struct strings *strings, const char *text, uint64_t seed);
+
+/* The string as it was interned; NULL: it was not. */
+const char *profile_strings_find(const struct strings *strings, const char *text, uint64_t seed);
 void profile_strings_deinit(struct strings *strings);
 
 struct stack {
@@ -62,6 +65,7 @@ struct profile {
         size_t stack_frames_n;
         size_t stack_frames_capacity;
         uint64_t total;
+        size_t bytes_max; /* see profile_limit(); 0: no bound */
 
         struct attribute *attributes;
         size_t attributes_n;

@@ -12,6 +12,30 @@
 
 #define STACK_FRAMES_FIRST 256
 
+/* ---- bytes --------------------------------------------------------------- */
+
+/* A row's share of its table: the item, and two slots of the index. */
+static size_t row_bytes(const struct rows *rows, size_t size)
+{
+        return rows->n * (size + 16);
+}
+
+/* Samples and threads are not among them: each takes a stack, or a thread of the process. */
+static bool is_full(const struct profile *p)
+{
+        return p->bytes_max && p->strings.bytes + p->stack_frames_n * sizeof(profile_id) +
+                                               row_bytes(&p->strings.rows, 16) +
+                                               row_bytes(&p->functions, sizeof(struct profile_function)) +
+                                               row_bytes(&p->frames, sizeof(struct profile_frame)) +
+                                               row_bytes(&p->stacks, sizeof(struct stack)) >=
+                                       p->bytes_max;
+}
+
+void profile_limit(struct profile *p, size_t bytes)
+{
+        p->bytes_max = bytes;
+}
+
 /* ---- functions ----------------------------------------------------------- */
 
 static bool function_equal(const void *item, const void *key)
@@ -30,7 +54,9 @@ static const struct rows_kind function_kind = {
 
 static const char *intern_text(struct profile *p, const char *text)
 {
-        return profile_strings_intern(&p->strings, text ? text : "", p->seed);
+        text = text ? text : "";
+        return is_full(p) ? profile_strings_find(&p->strings, text, p->seed)
+                          : profile_strings_intern(&p->strings, text, p->seed);
 }
 
 int profile_try_function(struct profile *p, const struct profile_function *function, profile_id *ret)
@@ -49,7 +75,7 @@ int profile_try_function(struct profile *p, const struct profile_function *funct
         profile_id id = profile_rows_find(&p->functions, &function_kind, hash, &key);
 
         if (id == 0)
-                return profile_rows_add(&p->functions, &function_kind, hash, &key, ret);
+                return is_full(p) ? -ENOSPC : profile_rows_add(&p->functions, &function_kind, hash, &key, ret);
         *ret = id;
         return 0;
 }
@@ -82,6 +108,8 @@ int profile_try_frame(struct profile *p, profile_id function, uint32_t line, pro
         }
         if (function == 0 || function > p->functions.n)
                 return -EINVAL;
+        if (is_full(p))
+                return -ENOSPC;
         return profile_rows_add(&p->frames, &frame_kind, hash, &key, ret);
 }
 
@@ -133,7 +161,7 @@ static int add_stack(struct profile *p, const profile_id *frames, size_t n, uint
                 if (frames[i] == 0 || frames[i] > p->frames.n)
                         return -EINVAL;
 
-        int r = reserve_stack_frames(p, n);
+        int r = is_full(p) ? -ENOSPC : reserve_stack_frames(p, n);
 
         if (r < 0)
                 return r;

@@ -26,6 +26,12 @@ typedef uint32_t profile_id;
 struct profile *profile_new(void); /* NULL: out of memory */
 void profile_free(struct profile *profile); /* accepts NULL */
 
+/*
+ * Bounds the bytes of what is interned: beyond, what is new is refused as in a full profile. 0, as at first: only by
+ * what any profile may hold. Up to an eighth more is taken, by the growth of a table.
+ */
+void profile_limit(struct profile *profile, size_t bytes);
+
 struct profile_function {
         const char *name;
         const char *file;

@@ -90,6 +90,16 @@ const char *profile_strings_intern(struct strings *strings, const char *text, ui
         return known->bytes;
 }
 
+const char *profile_strings_find(const struct strings *strings, const char *text, uint64_t seed)
+{
+        struct text key = {.bytes = text, .len = strlen(text)};
+        uint64_t hash = profile_rows_hash(text, key.len, seed);
+        uint32_t id = profile_rows_find(&strings->rows, &text_kind, hash, &key);
+        const struct text *known = id ? profile_rows_item(&strings->rows, sizeof(*known), id) : NULL;
+
+        return known ? known->bytes : NULL;
+}
+
 void profile_strings_deinit(struct strings *strings)
 {
         while (strings->chunks) {

@@ -55,6 +55,7 @@ struct sample_config {
         unsigned rate; /* per second */
         bool threads;  /* tell threads apart in the profiles */
         bool no_native; /* leave out the stacks of threads that run no Python; their time is accounted */
+        size_t profile_bytes; /* that a process's profile may take; samples that need more fail. 0: no bound but the format's */
 };
 
 struct sampler;

@@ -24,12 +24,13 @@ uint64_t clock_ns(clockid_t clock)
         return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static int begin_profile(struct target *t)
+static int begin_profile(struct target *t, const struct sampler *s)
 {
         struct profile *profile = profile_new();
 
         if (!profile)
                 return -ENOMEM;
+        profile_limit(profile, s->config.profile_bytes);
         t->profile = profile;
         t->since_ns = clock_ns(CLOCK_REALTIME);
         t->since_mono_ns = clock_ns(CLOCK_MONOTONIC);
@@ -60,7 +61,7 @@ int target_new(pid_t pid, struct pystack *py, const struct sampler *s, struct ta
         if (!t)
                 return -ENOMEM;
         t->pid = pid;
-        int r = begin_profile(t);
+        int r = begin_profile(t, s);
         if (r < 0) {
                 free(t);
                 return r;
@@ -224,7 +225,7 @@ int target_take(struct target *t, const struct sampler *s, struct profile **ret)
         members_settle(t, s);
         pending_settle(t);
         balance_book(t, s);
-        int r = begin_profile(t);
+        int r = begin_profile(t, s);
 
         if (r < 0)
                 return r;

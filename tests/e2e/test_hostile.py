@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import re
+import time
 import urllib.request
 
 import pytest
@@ -83,3 +84,16 @@ def test_a_list_of_threads_in_a_circle_ends():
         assert done.returncode == 0, done.stderr
         assert len(json.loads(done.stdout)[0]["threads"]) <= 3
         assert cpu < BEGINNING_SECONDS
+
+
+def test_the_agent_keeps_to_its_memory_within_a_window(tmp_path):
+    """Three processes that each make it grow as fast as they can, and a window that would end too late."""
+    with contextlib.ExitStack() as stack:
+        store = stack.enter_context(collector.Collector(tmp_path / "collector"))
+        for _ in range(3):
+            stack.enter_context(hostile.running("names.py", 400))
+        agent = stack.enter_context(collector.agent(tmp_path / "agent", store.url, "--window", 300, "--max-memory", "32M"))
+        eventually(lambda: "agent:" in agent.stderr, 10, lambda: agent.stderr)
+        time.sleep(10)
+        assert hostile.peak_megabytes(agent.process.pid) < 48, agent.stderr
+        assert agent.process.poll() is None

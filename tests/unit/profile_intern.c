@@ -193,6 +193,35 @@ Test(profile_intern, many_stacks_keep_their_ids)
 }
 
 /* A target that makes up endless stacks fills its profile, and the profile stays usable. */
+/* What is known is found all the same. */
+Test(profile_intern, a_profile_that_is_limited_refuses_what_is_new)
+{
+        struct profile *p = profile_new();
+        profile_id first = 0, id = 1;
+        size_t n = 0;
+
+        profile_limit(p, 1 << 20);
+        for (; id != 0 && n < 100000; n++) {
+                char name[1024];
+                snprintf(name, sizeof(name), "%0900zu", n);
+                id = profile_intern_frame(p, profile_intern_function(p, name, "a.py", 1), 1);
+                id = id ? profile_intern_stack(p, &id, 1) : 0;
+                first = first ? first : id;
+        }
+        cr_expect_gt(n, 900);
+        cr_expect_lt(n, 1300);
+        id = profile_intern_frame(p, profile_intern_function(p, "x", "a.py", 1), 1);
+        cr_expect_eq(id, 0, "a new name");
+        char name[1024];
+        snprintf(name, sizeof(name), "%0900zu", (size_t)0);
+        id = profile_intern_frame(p, profile_intern_function(p, name, "a.py", 1), 1);
+        cr_expect_neq(id, 0);
+        cr_expect_eq(profile_intern_stack(p, &id, 1), first);
+        profile_limit(p, 0);
+        cr_expect_neq(profile_intern_function(p, "x", "a.py", 1), 0, "without the limit");
+        profile_free(p);
+}
+
 Test(profile_intern, a_full_profile_refuses_more)
 {
         enum { DEPTH = 1 << 16 };

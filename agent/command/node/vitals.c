@@ -30,7 +30,18 @@ struct vitals {
 
         double cpu_s, at_s; /* when the present window began; at_s 0: not yet */
         bool hopeless;      /* has been said */
+
+        double memory_looked_s; /* when, as the following by CLOCK_MONOTONIC */
+        double early_end_s;     /* a window may end early again */
+        uint64_t early_rss;     /* what was in memory when one did; 0: none has since the last look */
 };
+
+/* Between two looks at the memory within a window. */
+#define MEMORY_PAUSE_MS 200
+
+/* Between two ends that were early, and after one that did not help: then it is not the profiles that are large. */
+#define EARLY_PAUSE_S   1
+#define EARLY_USELESS_S 60
 
 static double now_s(clockid_t clock)
 {
@@ -183,6 +194,50 @@ static void say_hopeless(struct vitals *v, bool hopeless, uint64_t rss)
         v->hopeless = hopeless;
 }
 
+static void trim(struct vitals *v, uint64_t rss)
+{
+        sampler_trim(v->subject.sampler);
+        v->facts.trims++;
+        say("budget: %.1f MB are in memory: caches have been emptied", (double)rss / 1e6);
+}
+
+int vitals_pause_ms(const struct vitals *v)
+{
+        return v->options.max_memory > 0 ? MEMORY_PAUSE_MS : -1;
+}
+
+/* Whether the end of a window that was early has let go of enough to try that again. */
+static bool has_helped(struct vitals *v, uint64_t rss)
+{
+        bool helped = v->early_rss == 0 || rss + v->options.max_memory / 10 < v->early_rss;
+
+        v->early_rss = 0;
+        return helped;
+}
+
+bool vitals_is_too_large(struct vitals *v)
+{
+        double now = now_s(CLOCK_MONOTONIC);
+        uint64_t max = v->options.max_memory, rss;
+
+        if (max == 0 || now < v->memory_looked_s + MEMORY_PAUSE_MS / 1e3)
+                return false;
+        v->memory_looked_s = now;
+        rss = health_resident_bytes();
+        if (!has_helped(v, rss))
+                v->early_end_s = now + EARLY_USELESS_S;
+        if (rss <= max || now < v->early_end_s)
+                return false;
+        trim(v, rss);
+        rss = health_resident_bytes();
+        v->early_end_s = now + EARLY_PAUSE_S;
+        if (rss <= max)
+                return false;
+        say("budget: %.1f MB are in memory all the same: this window ends early", (double)rss / 1e6);
+        v->early_rss = rss;
+        return true;
+}
+
 static void keep_to_budget(struct vitals *v)
 {
         struct health_budget *budget = &v->facts.budget;
@@ -192,11 +247,8 @@ static void keep_to_budget(struct vitals *v)
         health_usage_read(&usage);
         struct health_advice advice = health_budget_look(budget, now_s(CLOCK_MONOTONIC) - v->at_s,
                                                          now_s(CLOCK_PROCESS_CPUTIME_ID) - v->cpu_s, usage.rss_bytes);
-        if (advice.trim) {
-                sampler_trim(v->subject.sampler);
-                v->facts.trims++;
-                say("budget: %.1f MB are in memory: caches have been emptied", (double)usage.rss_bytes / 1e6);
-        }
+        if (advice.trim)
+                trim(v, usage.rss_bytes);
         if (advice.rate != before) {
                 sampler_set_rate(v->subject.sampler, advice.rate);
                 say_rate(v, before, usage.rss_bytes);

@@ -50,6 +50,13 @@ void vitals_close(struct vitals *vitals); /* accepts NULL */
 /* The machine has been looked at once more. */
 void vitals_beat(struct vitals *vitals);
 
+/*
+ * Whether the window is to end early, since it has more in memory than --max-memory allows and emptied caches
+ * were not enough. To be asked at every turn of the loop, and at least every vitals_pause_ms(); -1: no need to ask.
+ */
+bool vitals_is_too_large(struct vitals *vitals);
+int vitals_pause_ms(const struct vitals *vitals);
+
 /* A window has ended, and its profiles are on their way if @sent: sees to the budget for the next one. */
 void vitals_end_window(struct vitals *vitals, bool sent);
 
