@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SERVE_HEAD_H
+#define SERVE_HEAD_H
+
+#include <stddef.h>
+
+/* A longer head is refused: the longest token takes 4 KiB of it. */
+#define SERVE_HEAD_MAX (16 << 10)
+
+enum serve_head_state {
+        SERVE_HEAD_PARTIAL, /* so far it may become one */
+        SERVE_HEAD_WHOLE,
+        SERVE_HEAD_WRONG, /* it is no request that this server answers */
+};
+
+/* Points into the head. Not terminated. */
+struct serve_head {
+        const char *method, *path; /* the path as it is written, up to its query */
+        size_t method_len, path_len;
+};
+
+/*
+ * Looks at the first @len bytes of a connection. The request line is all that is
+ * understood of them: it tells who is to answer. @ret is set for a whole head only.
+ * A NUL is wrong wherever it stands, also as %00 in the path or the query: it would
+ * end the strings that others see.
+ */
+enum serve_head_state serve_head_read(const char *bytes, size_t len, struct serve_head *ret);
+
+#endif
