@@ -361,9 +361,9 @@ static void get_health(void *ctx, const struct serve_request *request, struct se
 }
 
 const struct serve_route collect_routes[] = {
-        { .method = "GET", .path = "/", .open = true, .answer = get_page },
-        { .method = "GET", .path = "/healthz", .open = true, .answer = get_health },
-        { .method = "POST", .path = "/v1development/profiles", .answer = post_profiles },
+        { .method = "GET", .path = "/", .open = true, .linked = true, .answer = get_page },
+        { .method = "GET", .path = "/healthz", .lane = SERVE_PROBES, .open = true, .answer = get_health },
+        { .method = "POST", .path = "/v1development/profiles", .lane = SERVE_WRITES, .answer = post_profiles },
         { .method = "GET", .path = "/api/v1/series", .answer = get_series },
         { .method = "GET", .path = "/api/v1/tree", .answer = get_tree },
         { .method = "GET", .path = "/api/v1/top", .answer = get_top },

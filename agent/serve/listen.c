@@ -62,7 +62,7 @@ static int bind_and_listen(const struct addrinfo *info)
         return fd;
 }
 
-static uint16_t port_of(int fd)
+uint16_t serve_port(int fd)
 {
         struct sockaddr_storage address = { 0 };
         socklen_t len = sizeof(address);
@@ -118,7 +118,7 @@ int serve_listen(const char *address, int *ret_fd, uint16_t *ret_port, char *rea
                 snprintf(reason, reason_size, "cannot listen on %s: %s", address, strerror(-fd));
                 return fd == -EADDRINUSE ? SERVE_E_IN_USE : fd;
         }
-        *ret_port = port_of(fd);
+        *ret_port = serve_port(fd);
         *ret_fd = fd;
         return 0;
 }

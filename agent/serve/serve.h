@@ -22,6 +22,9 @@ enum serve_error {
 /* A listening socket at "ADDR:PORT", "[v6]:PORT"; port 0 picks one. Each error with a sentence in @reason. */
 int serve_listen(const char *address, int *ret_fd, uint16_t *ret_port, char *reason, size_t reason_size);
 
+/* The port of a listening socket; 0: it has none. */
+uint16_t serve_port(int fd);
+
 /* Whether a listening socket can be reached from this machine only. */
 bool serve_is_local(int fd);
 
@@ -45,26 +48,48 @@ struct serve_answer {
         size_t len;
 };
 
+/* Each has threads and places of its own: what goes on in one does not keep the others waiting. */
+enum serve_lane {
+        SERVE_READS,
+        SERVE_WRITES, /* one thread: one request at a time */
+        SERVE_PROBES, /* one thread, for what is answered at once; a body is not waited for */
+        SERVE_LANES,
+};
+
 struct serve_route {
-        const char *method, *path;
-        bool open; /* without a token */
+        const char *method, *path; /* a path belongs to one lane */
+        enum serve_lane lane;
+        bool open;   /* without a token */
+        bool linked; /* a link on another site may lead here: the answer is the same for everybody */
         void (*answer)(void *ctx, const struct serve_request *request, struct serve_answer *ret);
 };
 
 struct serve_config {
         int listen_fd;     /* consumed, also on failure */
         const char *token; /* NULL: none is wanted; to outlive the server */
-        unsigned threads;
+        unsigned threads;  /* that answer SERVE_READS: 1 to 6 */
         size_t body_max;   /* bytes, as it comes, compressed; of all requests under way four times as many */
         const struct serve_route *routes;
         size_t routes_n;
         void *ctx; /* of the routes, which are called from several threads at once */
         /* Fills @ret with a status and a sentence, in the form that the routes have for errors. */
         void (*refuse)(struct serve_answer *ret, unsigned status, const char *sentence);
+        /* Is told what whoever runs the server should know, from any thread; NULL: nobody is. */
+        void (*note)(const char *sentence);
 };
 
 /* ---- the server ----------------------------------------------------------- */
 
+/*
+ * What is asked of it, and by how many, is bounded:
+ *   - A connection is for one request. Its head has 5 s, its body 30 s, taking the answer 60 s, whatever trickles.
+ *   - 128 connections may wait for their head, 32 of one address (of IPv6: of one /64); the oldest make place for new
+ *     ones. Each lane takes 64 requests, 16 of one address; others get 503.
+ *   - A head may have 16 KiB, bodies see body_max, answers that wait to be taken 32 MiB all in all.
+ *   - On loopback without a token it is only asked by this machine's own names (421: a name that leads here is not one
+ *     of them). A page of another site or origin may not ask at all (403).
+ *   - A wrong token is answered after a second.
+ */
 struct serve;
 
 /* Its threads take no signals but SIGSYS, which is never another's. */

@@ -17,7 +17,7 @@ COMMON = {"agent/format/embed.h"}  # how any room embeds a file
 # A library's header, and the only files that may include it.
 CONFINED = {
     "curl/curl.h": r"agent/client/(client|url)\.c|tests/unit/.*",
-    "microhttpd.h": r"agent/serve/http\.c",
+    "microhttpd.h": r"agent/serve/(http|reply|check)\.c",
     "sqlite3.h": r"agent/collect/store[a-z_]*\.[ch]|tests/unit/collect_.*",
     "sys/capability.h": r"nsutil/privilege\.c|agent/confine/capabilities\.c|tests/unit/.*",
     "seccomp.h": r"agent/confine/calls\.c",
