@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * OTLP profiles from strangers, as JSON: see otlp_write.c for what they are.
- * Bodies are bounded in bytes, in nesting, in what json-c will make of them and
- * in what the profiles will take; every table and field may be missing; fields
+ * Bodies are bounded in bytes, in nesting, in their number of values and in what
+ * the profiles will take; every table and field may be missing; fields
  * that are not known are passed over.
  *
  * Besides podflame's own shape (one value a sample, counted in samples), values
@@ -34,10 +34,10 @@ struct reader {
 };
 
 /* Calls @each for the attributes that @object lists by their indices, if they have text. */
-static int each_attribute(struct reader *r, struct json_object *object,
+static int each_attribute(struct reader *r, const struct value *object,
                           void (*each)(const struct otlp_attribute *attribute, void *ctx), void *ctx)
 {
-        struct json_object *indices;
+        const struct value *indices;
         int rc = taker_array(r->take, object, "attributeIndices", &indices);
 
         for (size_t i = 0; rc == 0 && i < taker_length(indices); i++) {
@@ -75,9 +75,9 @@ static void read_sample_attribute(const struct otlp_attribute *attribute, void *
                 sample->state = PROFILE_IDLE;
 }
 
-static int sum_values(struct reader *r, struct json_object *object, uint64_t *ret)
+static int sum_values(struct reader *r, const struct value *object, uint64_t *ret)
 {
-        struct json_object *values, *timestamps;
+        const struct value *values, *timestamps;
         uint64_t sum = 0;
         int rc = taker_array(r->take, object, "values", &values);
 
@@ -133,7 +133,7 @@ static int add_sample(struct reader *r, size_t stack, const struct sample *sampl
         return profile_add(r->profile, stack_id, thread_id, sample->state, sample->count, sample->nanoseconds);
 }
 
-static int read_sample(struct reader *r, struct json_object *object)
+static int read_sample(struct reader *r, const struct value *object)
 {
         struct sample sample = { .state = PROFILE_RUNNING };
         size_t stack;
@@ -184,9 +184,9 @@ static void read_profile_attribute(const struct otlp_attribute *attribute, void 
                 read_counter(r, attribute->key + strlen(OTLP_PREFIX), attribute->value);
 }
 
-static int read_types(struct reader *r, struct json_object *object)
+static int read_types(struct reader *r, const struct value *object)
 {
-        struct json_object *type;
+        const struct value *type;
         const char *name = "", *unit = "";
         int rc = taker_object(r->take, object, "periodType", &type);
 
@@ -203,7 +203,7 @@ static int read_types(struct reader *r, struct json_object *object)
         return 0;
 }
 
-static int read_settings(struct reader *r, struct json_object *object)
+static int read_settings(struct reader *r, const struct value *object)
 {
         int rc;
 
@@ -222,13 +222,13 @@ static int read_settings(struct reader *r, struct json_object *object)
         return rc;
 }
 
-static int read_resource(struct reader *r, struct json_object *resource)
+static int read_resource(struct reader *r, const struct value *resource)
 {
-        struct json_object *attributes;
+        const struct value *attributes;
         int rc = taker_array(r->take, resource, "attributes", &attributes);
 
         for (size_t i = 0; rc == 0 && i < taker_length(attributes); i++) {
-                struct json_object *entry;
+                const struct value *entry;
                 struct otlp_attribute attribute;
 
                 rc = taker_object_at(r->take, attributes, i, &entry);
@@ -245,9 +245,9 @@ static int read_resource(struct reader *r, struct json_object *resource)
         return rc;
 }
 
-static int fill_profile(struct reader *r, struct json_object *resource, struct json_object *object)
+static int fill_profile(struct reader *r, const struct value *resource, const struct value *object)
 {
-        struct json_object *samples;
+        const struct value *samples;
         int rc = read_resource(r, resource);
 
         if (rc == 0)
@@ -255,7 +255,7 @@ static int fill_profile(struct reader *r, struct json_object *resource, struct j
         if (rc == 0)
                 rc = taker_array(r->take, object, "samples", &samples);
         for (size_t i = 0; rc == 0 && i < taker_length(samples); i++) {
-                struct json_object *sample;
+                const struct value *sample;
 
                 rc = taker_object_at(r->take, samples, i, &sample);
                 if (rc == 0)
@@ -264,7 +264,7 @@ static int fill_profile(struct reader *r, struct json_object *resource, struct j
         return rc;
 }
 
-static int read_profile(struct reader *r, struct json_object *resource, struct json_object *object)
+static int read_profile(struct reader *r, const struct value *resource, const struct value *object)
 {
         int rc = otlp_tables_charge(&r->tables, PROFILE_COST);
 
@@ -282,13 +282,13 @@ static int read_profile(struct reader *r, struct json_object *resource, struct j
 
 /* ---- the request ----------------------------------------------------------- */
 
-static int read_scope(struct reader *r, struct json_object *resource, struct json_object *scope)
+static int read_scope(struct reader *r, const struct value *resource, const struct value *scope)
 {
-        struct json_object *profiles;
+        const struct value *profiles;
         int rc = taker_array(r->take, scope, "profiles", &profiles);
 
         for (size_t i = 0; rc == 0 && i < taker_length(profiles); i++) {
-                struct json_object *profile;
+                const struct value *profile;
 
                 rc = taker_object_at(r->take, profiles, i, &profile);
                 if (rc == 0)
@@ -297,15 +297,15 @@ static int read_scope(struct reader *r, struct json_object *resource, struct jso
         return rc;
 }
 
-static int read_resource_profiles(struct reader *r, struct json_object *object)
+static int read_resource_profiles(struct reader *r, const struct value *object)
 {
-        struct json_object *resource, *scopes;
+        const struct value *resource, *scopes;
         int rc = taker_object(r->take, object, "resource", &resource);
 
         if (rc == 0)
                 rc = taker_array(r->take, object, "scopeProfiles", &scopes);
         for (size_t i = 0; rc == 0 && i < taker_length(scopes); i++) {
-                struct json_object *scope;
+                const struct value *scope;
 
                 rc = taker_object_at(r->take, scopes, i, &scope);
                 if (rc == 0)
@@ -314,9 +314,9 @@ static int read_resource_profiles(struct reader *r, struct json_object *object)
         return rc;
 }
 
-static int read_request(struct reader *r, struct json_object *request)
+static int read_request(struct reader *r, const struct value *request)
 {
-        struct json_object *dictionary, *list;
+        const struct value *dictionary, *list;
         int rc = taker_object(r->take, request, "dictionary", &dictionary);
 
         if (rc == 0)
@@ -324,7 +324,7 @@ static int read_request(struct reader *r, struct json_object *request)
         if (rc == 0)
                 rc = taker_array(r->take, request, "resourceProfiles", &list);
         for (size_t i = 0; rc == 0 && i < taker_length(list); i++) {
-                struct json_object *object;
+                const struct value *object;
 
                 rc = taker_object_at(r->take, list, i, &object);
                 if (rc == 0)
@@ -333,54 +333,33 @@ static int read_request(struct reader *r, struct json_object *request)
         return rc;
 }
 
-/* Whether json-c can be trusted with it: counts what may begin a value, in strings too. */
-static bool is_small_enough(const char *json, size_t len)
+static const char *const errors[] = {
+        [VALUE_E_WRONG] = "the body is not JSON, or not all of it",
+        [VALUE_E_DEEP] = "the body is nested too deeply",
+        [VALUE_E_MANY] = "the body is too large",
+};
+
+static int parse(struct reader *r, char *json, size_t len, struct value **ret_all, const struct value **ret)
 {
-        size_t containers = 0, values = 0;
+        int rc = len > FORMAT_OTLP_MAX_BYTES ? VALUE_E_MANY : value_read(json, len, FORMAT_OTLP_MAX_VALUES, ret_all, ret);
 
-        for (size_t i = 0; i < len; i++) {
-                containers += json[i] == '{' || json[i] == '[';
-                values += json[i] == ',';
-        }
-        return containers <= FORMAT_OTLP_MAX_CONTAINERS && values <= FORMAT_OTLP_MAX_VALUES;
-}
-
-static int parse(struct reader *r, const char *json, size_t len, struct json_object **ret)
-{
-        struct json_object *request;
-        struct json_tokener *tokener;
-        int rc = 0;
-
-        if (len > FORMAT_OTLP_MAX_BYTES || !is_small_enough(json, len))
-                return taker_refuse(r->take, "the body is too large");
-        tokener = json_tokener_new_ex(FORMAT_OTLP_MAX_DEPTH);
-        if (!tokener)
-                return -ENOMEM;
-        json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-        request = json_tokener_parse_ex(tokener, json, (int)len);
-        if (json_tokener_get_error(tokener) == json_tokener_error_depth)
-                rc = taker_refuse(r->take, "the body is nested too deeply");
-        else if (json_tokener_get_error(tokener) != json_tokener_success)
-                rc = taker_refuse(r->take, "the body is not JSON, or not all of it");
-        else if (!json_object_is_type(request, json_type_object))
-                rc = taker_refuse(r->take, "the body is not a JSON object");
-        json_tokener_free(tokener);
-        if (rc)
-                json_object_put(request);
-        else
-                *ret = request;
+        if (rc > 0)
+                return taker_refuse(r->take, errors[rc]);
+        if (rc == 0 && (*ret)->type != VALUE_OBJECT)
+                return taker_refuse(r->take, "the body is not a JSON object");
         return rc;
 }
 
-int format_read_otlp(const char *json, size_t len, struct profile_set *ret, const char **ret_error)
+int format_take_otlp(char *json, size_t len, struct profile_set *ret, const char **ret_error)
 {
         struct profile_set set = { 0 };
         struct reader r = { .set = &set };
-        struct json_object *request = NULL;
+        const struct value *request;
+        struct value *all = NULL;
         int rc;
 
         r.take = &r.tables.take;
-        rc = parse(&r, json, len, &request);
+        rc = parse(&r, json, len, &all, &request);
         if (rc == 0)
                 rc = read_request(&r, request);
         if (rc == 0)
@@ -390,6 +369,19 @@ int format_read_otlp(const char *json, size_t len, struct profile_set *ret, cons
         if (rc == -EINVAL && ret_error)
                 *ret_error = r.tables.take.error;
         otlp_tables_deinit(&r.tables);
-        json_object_put(request);
+        free(all);
+        return rc;
+}
+
+int format_read_otlp(const char *json, size_t len, struct profile_set *ret, const char **ret_error)
+{
+        char *copy = malloc(len + 1);
+        int rc;
+
+        if (!copy)
+                return -ENOMEM;
+        memcpy(copy, json, len);
+        rc = format_take_otlp(copy, len, ret, ret_error);
+        free(copy);
         return rc;
 }

@@ -29,7 +29,7 @@ static const char *const table_keys[OTLP_TABLES] = {
         [OTLP_STACKS] = "stackTable",   [OTLP_ATTRIBUTES] = "attributeTable",
 };
 
-int otlp_tables_init(struct otlp_tables *t, struct json_object *dictionary)
+int otlp_tables_init(struct otlp_tables *t, const struct value *dictionary)
 {
         *t = (struct otlp_tables){ 0 };
         for (size_t i = 0; i < OTLP_TABLES; i++) {
@@ -66,7 +66,7 @@ void otlp_tables_next(struct otlp_tables *t)
         t->profile++;
 }
 
-static int entry_at(struct otlp_tables *t, enum otlp_table table, size_t i, struct json_object **ret)
+static int entry_at(struct otlp_tables *t, enum otlp_table table, size_t i, const struct value **ret)
 {
         if (i >= t->n[table]) {
                 *ret = NULL;
@@ -75,17 +75,17 @@ static int entry_at(struct otlp_tables *t, enum otlp_table table, size_t i, stru
         return taker_object_at(&t->take, t->table[table], i, ret);
 }
 
-int otlp_tables_string(struct otlp_tables *t, struct json_object *object, const char *key, const char **ret)
+int otlp_tables_string(struct otlp_tables *t, const struct value *object, const char *key, const char **ret)
 {
         size_t i;
         int r = taker_index(&t->take, object, key, t->n[OTLP_STRINGS], &i);
 
         if (r)
                 return r;
-        struct json_object *text = i < t->n[OTLP_STRINGS] ? json_object_array_get_idx(t->table[OTLP_STRINGS], i) : NULL;
-        if (text && !json_object_is_type(text, json_type_string))
+        const struct value *text = i < t->n[OTLP_STRINGS] ? &t->table[OTLP_STRINGS]->items[i] : NULL;
+        if (text && text->type != VALUE_STRING && text->type != VALUE_NULL)
                 return taker_refuse(&t->take, "an entry of the string table is no string");
-        *ret = text ? json_object_get_string(text) : "";
+        *ret = text && text->type == VALUE_STRING ? text->text : "";
         return 0;
 }
 
@@ -93,7 +93,7 @@ int otlp_tables_string(struct otlp_tables *t, struct json_object *object, const 
 
 static int make_function(struct otlp_tables *t, struct profile *p, size_t index, profile_id *ret)
 {
-        struct json_object *entry;
+        const struct value *entry;
         const char *name, *file;
         uint64_t line;
         int r = entry_at(t, OTLP_FUNCTIONS, index, &entry);
@@ -151,7 +151,7 @@ static int push_frame(struct otlp_tables *t, struct profile *p, size_t function,
 /* Inlined functions come first, their caller last: leaf first, as frames are. */
 static int push_location(struct otlp_tables *t, struct profile *p, size_t index, size_t *n)
 {
-        struct json_object *location, *lines;
+        const struct value *location, *lines;
         int r = entry_at(t, OTLP_LOCATIONS, index, &location);
 
         if (r == 0)
@@ -159,7 +159,7 @@ static int push_location(struct otlp_tables *t, struct profile *p, size_t index,
         if (r == 0 && taker_length(lines) == 0)
                 return push_frame(t, p, 0, 0, n);
         for (size_t i = 0; r == 0 && i < taker_length(lines); i++) {
-                struct json_object *line;
+                const struct value *line;
                 size_t function;
                 uint64_t number;
 
@@ -176,7 +176,7 @@ static int push_location(struct otlp_tables *t, struct profile *p, size_t index,
 
 static int make_stack(struct otlp_tables *t, struct profile *p, size_t index, profile_id *ret)
 {
-        struct json_object *stack, *locations;
+        const struct value *stack, *locations;
         size_t n = 0;
         int r = entry_at(t, OTLP_STACKS, index, &stack);
 
@@ -217,23 +217,29 @@ int otlp_tables_stack(struct otlp_tables *t, struct profile *p, size_t index, pr
 
 /* ---- attributes ------------------------------------------------------------ */
 
-static int int_value(struct otlp_tables *t, struct json_object *value, struct otlp_attribute *ret)
+/* Behind the digits of a number. */
+static bool is_fraction(const char *end)
 {
-        const char *text = json_object_get_string(value);
-        char *end;
+        return *end == '.' || *end == 'e' || *end == 'E';
+}
+
+static int int_value(struct otlp_tables *t, const struct value *value, struct otlp_attribute *ret)
+{
+        bool fits = value->type == VALUE_STRING || value->type == VALUE_NUMBER;
+        char *end = NULL;
 
         errno = 0;
-        long long number = strtoll(text, &end, 10);
-        if (errno || end == text || *end)
+        long long number = fits ? strtoll(value->text, &end, 10) : 0;
+        if (!fits || errno || end == value->text || (value->type == VALUE_STRING ? *end != '\0' : is_fraction(end)))
                 return taker_refuse(&t->take, "an integer attribute is no integer");
         snprintf(ret->number, sizeof(ret->number), "%lld", number);
         ret->value = ret->number;
         return 0;
 }
 
-static int any_value(struct otlp_tables *t, struct json_object *any, struct otlp_attribute *ret)
+static int any_value(struct otlp_tables *t, const struct value *any, struct otlp_attribute *ret)
 {
-        struct json_object *value;
+        const struct value *value;
 
         ret->value = NULL;
         if (taker_member(any, "stringValue"))
@@ -244,19 +250,19 @@ static int any_value(struct otlp_tables *t, struct json_object *any, struct otlp
         if (value)
                 return int_value(t, value, ret);
         value = taker_member(any, "boolValue");
-        if (json_object_is_type(value, json_type_boolean))
-                ret->value = json_object_get_boolean(value) ? "true" : "false";
+        if (value && (value->type == VALUE_TRUE || value->type == VALUE_FALSE))
+                ret->value = value->type == VALUE_TRUE ? "true" : "false";
         value = taker_member(any, "doubleValue");
-        if (json_object_is_type(value, json_type_double)) {
-                snprintf(ret->number, sizeof(ret->number), "%.15g", json_object_get_double(value));
+        if (value && value->type == VALUE_NUMBER) {
+                snprintf(ret->number, sizeof(ret->number), "%.15g", strtod(value->text, NULL));
                 ret->value = ret->number;
         }
         return 0;
 }
 
-int otlp_tables_key_value(struct otlp_tables *t, struct json_object *entry, struct otlp_attribute *ret)
+int otlp_tables_key_value(struct otlp_tables *t, const struct value *entry, struct otlp_attribute *ret)
 {
-        struct json_object *value;
+        const struct value *value;
         int r = taker_member(entry, "key") ? taker_text(&t->take, entry, "key", &ret->key)
                                            : otlp_tables_string(t, entry, "keyStrindex", &ret->key);
 
@@ -267,7 +273,7 @@ int otlp_tables_key_value(struct otlp_tables *t, struct json_object *entry, stru
 
 int otlp_tables_attribute(struct otlp_tables *t, size_t index, struct otlp_attribute *ret)
 {
-        struct json_object *entry;
+        const struct value *entry;
         int r = entry_at(t, OTLP_ATTRIBUTES, index, &entry);
 
         return r ? r : otlp_tables_key_value(t, entry, ret);

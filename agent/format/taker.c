@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * json-c converts whatever it is asked for to the type it is asked for: "x" is 0,
- * 2^70 is 2^64 - 1. Here a value has the right type and range, or it is refused.
- * No number that is read here may be negative.
- */
+/* A value has the right type and range, or it is refused. No number that is read here may be negative. */
 #include "taker.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 int taker_refuse(struct taker *t, const char *sentence)
 {
@@ -16,78 +13,74 @@ int taker_refuse(struct taker *t, const char *sentence)
         return -EINVAL;
 }
 
-struct json_object *taker_member(struct json_object *object, const char *key)
+const struct value *taker_member(const struct value *object, const char *key)
 {
-        struct json_object *value = NULL;
+        const struct value *value = value_member(object, key);
 
-        if (json_object_is_type(object, json_type_object))
-                json_object_object_get_ex(object, key, &value);
-        return value;
+        return value && value->type != VALUE_NULL ? value : NULL;
 }
 
-static int take(struct taker *t, struct json_object *object, const char *key, enum json_type type, const char *sentence,
-                struct json_object **ret)
+static int take(struct taker *t, const struct value *object, const char *key, enum value_type type, const char *sentence,
+                const struct value **ret)
 {
-        struct json_object *value = taker_member(object, key);
+        const struct value *value = taker_member(object, key);
 
-        if (value && !json_object_is_type(value, type))
+        if (value && value->type != type)
                 return taker_refuse(t, sentence);
         *ret = value;
         return 0;
 }
 
-int taker_object(struct taker *t, struct json_object *object, const char *key, struct json_object **ret)
+int taker_object(struct taker *t, const struct value *object, const char *key, const struct value **ret)
 {
-        return take(t, object, key, json_type_object, "a field that should be an object is none", ret);
+        return take(t, object, key, VALUE_OBJECT, "a field that should be an object is none", ret);
 }
 
-int taker_array(struct taker *t, struct json_object *object, const char *key, struct json_object **ret)
+int taker_array(struct taker *t, const struct value *object, const char *key, const struct value **ret)
 {
-        return take(t, object, key, json_type_array, "a field that should be an array is none", ret);
+        return take(t, object, key, VALUE_ARRAY, "a field that should be an array is none", ret);
 }
 
-int taker_text(struct taker *t, struct json_object *object, const char *key, const char **ret)
+int taker_text(struct taker *t, const struct value *object, const char *key, const char **ret)
 {
-        struct json_object *value;
-        int r = take(t, object, key, json_type_string, "a field that should be a string is none", &value);
+        const struct value *value;
+        int r = take(t, object, key, VALUE_STRING, "a field that should be a string is none", &value);
 
         if (r)
                 return r;
-        *ret = value ? json_object_get_string(value) : "";
+        *ret = value ? value->text : "";
         return 0;
 }
 
-static int parse_digits(struct taker *t, const char *digits, uint64_t *ret)
+/* Behind the digits is the end of the string, or what is no part of a number. */
+static int parse_digits(struct taker *t, const char *digits, const char *sentence, uint64_t *ret)
 {
         char *end;
 
         if (!isdigit((unsigned char)*digits))
-                return taker_refuse(t, "a number in a string is none");
+                return taker_refuse(t, sentence);
         errno = 0;
         unsigned long long value = strtoull(digits, &end, 10);
-        if (errno || *end)
-                return taker_refuse(t, "a number in a string is none, or too large");
+        if (errno || *end == '.' || *end == 'e' || *end == 'E')
+                return taker_refuse(t, sentence);
         *ret = value;
         return 0;
 }
 
-static int to_u64(struct taker *t, struct json_object *value, uint64_t *ret)
+static int to_u64(struct taker *t, const struct value *value, uint64_t *ret)
 {
-        switch (json_object_get_type(value)) {
-        case json_type_null:
+        static const char in_string[] = "a number in a string is none, or too large";
+
+        if (!value || value->type == VALUE_NULL) {
                 *ret = 0;
                 return 0;
-        case json_type_string:
-                return parse_digits(t, json_object_get_string(value), ret);
-        case json_type_int:
-                /* What does not fit reads as the largest number: see the header of json_object_get_uint64(). */
-                if (json_object_get_int64(value) < 0 || json_object_get_uint64(value) == UINT64_MAX)
-                        return taker_refuse(t, "a number is negative or too large");
-                *ret = json_object_get_uint64(value);
-                return 0;
-        default:
-                return taker_refuse(t, "a field that should be a whole number is none");
         }
+        if (value->type == VALUE_STRING)
+                return value->text[strspn(value->text, "0123456789")] ? taker_refuse(t, in_string)
+                                                                      : parse_digits(t, value->text, in_string, ret);
+        if (value->type != VALUE_NUMBER)
+                return taker_refuse(t, "a field that should be a whole number is none");
+        return parse_digits(t, value->text, "a number is negative, no whole one, or too large", ret);
 }
 
 static int below(struct taker *t, uint64_t value, size_t limit, size_t *ret)
@@ -98,13 +91,13 @@ static int below(struct taker *t, uint64_t value, size_t limit, size_t *ret)
         return 0;
 }
 
-int taker_u64(struct taker *t, struct json_object *object, const char *key, uint64_t *ret)
+int taker_u64(struct taker *t, const struct value *object, const char *key, uint64_t *ret)
 {
         return to_u64(t, taker_member(object, key), ret);
 }
 
 /* Index 0 is allowed to an empty table: it means none. */
-int taker_index(struct taker *t, struct json_object *object, const char *key, size_t limit, size_t *ret)
+int taker_index(struct taker *t, const struct value *object, const char *key, size_t limit, size_t *ret)
 {
         uint64_t value;
         int r = taker_u64(t, object, key, &value);
@@ -112,17 +105,22 @@ int taker_index(struct taker *t, struct json_object *object, const char *key, si
         return r ? r : below(t, value, limit ? limit : 1, ret);
 }
 
-size_t taker_length(const struct json_object *array)
+size_t taker_length(const struct value *array)
 {
-        return array ? json_object_array_length(array) : 0;
+        return array ? array->n : 0;
 }
 
-int taker_u64_at(struct taker *t, struct json_object *array, size_t i, uint64_t *ret)
+static const struct value *at(const struct value *array, size_t i)
 {
-        return to_u64(t, json_object_array_get_idx(array, i), ret);
+        return array && i < array->n ? &array->items[i] : NULL;
 }
 
-int taker_index_at(struct taker *t, struct json_object *array, size_t i, size_t limit, size_t *ret)
+int taker_u64_at(struct taker *t, const struct value *array, size_t i, uint64_t *ret)
+{
+        return to_u64(t, at(array, i), ret);
+}
+
+int taker_index_at(struct taker *t, const struct value *array, size_t i, size_t limit, size_t *ret)
 {
         uint64_t value;
         int r = taker_u64_at(t, array, i, &value);
@@ -130,12 +128,12 @@ int taker_index_at(struct taker *t, struct json_object *array, size_t i, size_t 
         return r ? r : below(t, value, limit ? limit : 1, ret);
 }
 
-int taker_object_at(struct taker *t, struct json_object *array, size_t i, struct json_object **ret)
+int taker_object_at(struct taker *t, const struct value *array, size_t i, const struct value **ret)
 {
-        struct json_object *value = json_object_array_get_idx(array, i);
+        const struct value *value = at(array, i);
 
-        if (value && !json_object_is_type(value, json_type_object))
+        if (value && value->type != VALUE_OBJECT && value->type != VALUE_NULL)
                 return taker_refuse(t, "an element that should be an object is none");
-        *ret = value;
+        *ret = value && value->type == VALUE_OBJECT ? value : NULL;
         return 0;
 }

@@ -2,7 +2,8 @@
 #ifndef FORMAT_TAKER_H
 #define FORMAT_TAKER_H
 
-#include <json-c/json.h>
+#include "value.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,19 +19,19 @@ struct taker {
 int taker_refuse(struct taker *t, const char *sentence);
 
 /* NULL: absent or null. */
-struct json_object *taker_member(struct json_object *object, const char *key);
+const struct value *taker_member(const struct value *object, const char *key);
 
-int taker_object(struct taker *t, struct json_object *object, const char *key, struct json_object **ret);
-int taker_array(struct taker *t, struct json_object *object, const char *key, struct json_object **ret);
-int taker_u64(struct taker *t, struct json_object *object, const char *key, uint64_t *ret);
+int taker_object(struct taker *t, const struct value *object, const char *key, const struct value **ret);
+int taker_array(struct taker *t, const struct value *object, const char *key, const struct value **ret);
+int taker_u64(struct taker *t, const struct value *object, const char *key, uint64_t *ret);
 /* A number below @limit. */
-int taker_index(struct taker *t, struct json_object *object, const char *key, size_t limit, size_t *ret);
-int taker_text(struct taker *t, struct json_object *object, const char *key, const char **ret);
+int taker_index(struct taker *t, const struct value *object, const char *key, size_t limit, size_t *ret);
+int taker_text(struct taker *t, const struct value *object, const char *key, const char **ret);
 
 /* The length and elements of what taker_array() gave; NULL is empty. */
-size_t taker_length(const struct json_object *array);
-int taker_u64_at(struct taker *t, struct json_object *array, size_t i, uint64_t *ret);
-int taker_index_at(struct taker *t, struct json_object *array, size_t i, size_t limit, size_t *ret);
-int taker_object_at(struct taker *t, struct json_object *array, size_t i, struct json_object **ret);
+size_t taker_length(const struct value *array);
+int taker_u64_at(struct taker *t, const struct value *array, size_t i, uint64_t *ret);
+int taker_index_at(struct taker *t, const struct value *array, size_t i, size_t limit, size_t *ret);
+int taker_object_at(struct taker *t, const struct value *array, size_t i, const struct value **ret);
 
 #endif

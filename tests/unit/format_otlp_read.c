@@ -327,14 +327,6 @@ Test(otlp_read, nested_too_deeply)
         expect_refused(json, len, "the body is nested too deeply");
 }
 
-Test(otlp_read, too_many_containers)
-{
-        size_t len;
-        char *json = repeat("{\"x\":[", "[],", FORMAT_OTLP_MAX_CONTAINERS, "[]]}", &len);
-
-        expect_refused(json, len, "the body is too large");
-}
-
 Test(otlp_read, too_many_values)
 {
         size_t len;
