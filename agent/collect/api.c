@@ -15,6 +15,7 @@
 #include "agent/format/format.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,12 @@
 
 /* Stacks of a tree: what a browser draws at ease, some megabytes. */
 #define TREE_MAX 10000
+
+/* Twice what podflame sends at a time. */
+#define UNPACKED_MAX_BYTES ((size_t)32 << 20)
+
+/* What a larger body took is given back to the system at once: glibc would keep it for the next one. */
+#define TRIM_FROM_BYTES ((size_t)1 << 20)
 
 /* A UUID has 36; someone else's key may be longer. */
 #define KEY_MAX 128
@@ -91,7 +98,7 @@ static bool unpack(const struct serve_request *request, char **ret, size_t *ret_
         int r;
 
         if (encoding && strcasecmp(encoding, "gzip") == 0) {
-                r = format_gunzip(body, len, FORMAT_OTLP_MAX_BYTES, &json, ret_len);
+                r = format_gunzip(body, len, UNPACKED_MAX_BYTES, &json, ret_len);
         } else if (!encoding || strcasecmp(encoding, "identity") == 0) {
                 json = malloc(len + 1);
                 r = json ? 0 : -ENOMEM;
@@ -104,7 +111,7 @@ static bool unpack(const struct serve_request *request, char **ret, size_t *ret_
         }
         *ret = json;
         if (r == -EFBIG)
-                collect_refuse(answer, 413, "the body is larger than 64 MiB when unpacked");
+                collect_refuse(answer, 413, "the body is larger than 32 MiB when unpacked");
         else if (r == -ENOMEM)
                 answer_error(answer, r);
         else if (r < 0)
@@ -112,7 +119,7 @@ static bool unpack(const struct serve_request *request, char **ret, size_t *ret_
         return r == 0;
 }
 
-static void ingest(struct collect_api *api, const char *json, size_t len, const char *key, struct serve_answer *ret)
+static void ingest(struct collect_api *api, char *json, size_t len, const char *key, struct serve_answer *ret)
 {
         int64_t oldest = api->retain_s > 0 ? now_ns() / SECOND_NS - (int64_t)api->retain_s : 0;
         struct ingest_result result;
@@ -142,12 +149,12 @@ static void post_profiles(void *ctx, const struct serve_request *request, struct
                 collect_refuse(ret, 400, "the Idempotency-Key is longer than 128 bytes");
                 return;
         }
-        pthread_mutex_lock(&api->ingest);
         if (unpack(request, &json, &len, ret)) {
                 ingest(api, json, len, key, ret);
                 free(json);
+                if (len > TRIM_FROM_BYTES)
+                        malloc_trim(0);
         }
-        pthread_mutex_unlock(&api->ingest);
 }
 
 /* ---- parameters ----------------------------------------------------------- */

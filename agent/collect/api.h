@@ -5,13 +5,10 @@
 #include "agent/serve/serve.h"
 #include "agent/collect/store.h"
 
-#include <pthread.h>
-
 /* What the routes' ctx points to. */
 struct collect_api {
         struct store *store;
-        uint64_t retain_s;      /* as in collect_config */
-        pthread_mutex_t ingest; /* one body is unpacked at a time */
+        uint64_t retain_s; /* as in collect_config */
 };
 
 extern const struct serve_route collect_routes[];

@@ -17,7 +17,7 @@
 #define SECOND_NS INT64_C(1000000000)
 
 #define THREADS        4
-#define BODY_MAX_BYTES ((size_t)16 << 20)
+#define BODY_MAX_BYTES ((size_t)8 << 20)
 
 /* Between two rounds of retention. */
 #define RETAIN_EVERY_S 10
@@ -103,7 +103,6 @@ static struct collect *collect_new(const struct collect_config *config)
                 return NULL;
         collect->config = (struct collect_config){ .retain_s = config->retain_s, .max_bytes = config->max_bytes };
         collect->api.retain_s = config->retain_s;
-        pthread_mutex_init(&collect->api.ingest, NULL);
         pthread_mutex_init(&collect->lock, NULL);
         pthread_condattr_init(&attributes);
         pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -193,7 +192,6 @@ void collect_close(struct collect *collect)
         store_close(collect->api.store);
         pthread_cond_destroy(&collect->stop);
         pthread_mutex_destroy(&collect->lock);
-        pthread_mutex_destroy(&collect->api.ingest);
         free(collect->token);
         free(collect);
 }

@@ -327,12 +327,12 @@ static int store_set(struct store *store, const struct profile_set *set, const c
         return r < 0 ? r : ended;
 }
 
-int collect_ingest(struct store *store, const char *json, size_t len, const char *key, int64_t oldest_ns,
+int collect_ingest(struct store *store, char *json, size_t len, const char *key, int64_t oldest_ns,
                    struct ingest_result *ret, const char **ret_error)
 {
         struct ingest_result result = { 0 };
         struct profile_set set = { 0 };
-        int r = format_read_otlp(json, len, &set, ret_error);
+        int r = format_take_otlp(json, len, &set, ret_error);
 
         if (r < 0)
                 return r;

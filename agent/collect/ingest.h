@@ -12,10 +12,10 @@ struct ingest_result {
 
 /*
  * Stores the profiles of an OTLP body, all in one transaction. @key, if not NULL,
- * tells a body that is sent again. Profiles that start before @oldest_ns are
+ * tells a body that is sent again. @json is written over. Profiles that start before @oldest_ns are
  * rejected. -EINVAL: not such a body, @ret_error says why; or an error of the store.
  */
-int collect_ingest(struct store *store, const char *json, size_t len, const char *key, int64_t oldest_ns,
+int collect_ingest(struct store *store, char *json, size_t len, const char *key, int64_t oldest_ns,
                    struct ingest_result *ret, const char **ret_error);
 
 #endif

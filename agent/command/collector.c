@@ -10,6 +10,7 @@
 #include "agent/command/node/confinement.h"
 #include "agent/collect/collect.h"
 
+#include <malloc.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -58,6 +59,9 @@ static int serve(const struct collector_config *config)
         struct collect *collect;
         char reason[512] = "";
         int signals = signals_open();
+
+        /* Each further heap of glibc would keep what its threads have freed. */
+        mallopt(M_ARENA_MAX, 1);
         int r = confine(&config->confinement, &usage, CONFINE_COLLECTOR);
 
         if (r >= 0)

@@ -257,16 +257,16 @@ Test(collect_api, too_large)
         cr_assert_eq(format_gzip(zeros, big, &bomb, &packed_len), 0);
         struct reply reply = request(collect, POST, gzip_headers, bomb, packed_len);
         cr_assert_eq(reply.status, 413);
-        cr_assert(strstr(reply.body, "64 MiB when unpacked"));
+        cr_assert(strstr(reply.body, "32 MiB when unpacked"));
         reply_free(&reply);
         free(bomb);
 
-        reply = request(collect, POST, json_headers, zeros, (16 << 20) + 1);
+        reply = request(collect, POST, json_headers, zeros, (8 << 20) + 1);
         cr_assert_eq(reply.status, 413);
         reply_free(&reply);
 
         static const char *const chunked[] = { "Content-Type: application/json", "Transfer-Encoding: chunked", NULL };
-        reply = request(collect, POST, chunked, zeros, (16 << 20) + 1);
+        reply = request(collect, POST, chunked, zeros, (8 << 20) + 1);
         cr_assert_eq(reply.status, 413);
         reply_free(&reply);
         free(zeros);
