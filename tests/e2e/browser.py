@@ -15,9 +15,9 @@ from skips import must_skip
 FLAGS = [
     "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--window-size=1400,900",
-    # Offline but for this machine: a page that needs the network shows itself.
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
+# Offline but for this machine: a page that needs the network shows itself.
+OFFLINE = "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 
 # Every frame of the flame graph: its label and how wide it is drawn.
 FRAMES = """
@@ -28,15 +28,15 @@ return Array.from(document.querySelectorAll("g.frame")).map(g => [
 
 
 @contextlib.contextmanager
-def open_page(url):
-    """A page in a fresh browser. Its errors are to be empty: see errors()."""
+def open_page(url, names=OFFLINE):
+    """A page in a fresh browser. Its errors are to be empty: see errors(). @names are Chromium's rules in place of DNS."""
     driver_path = shutil.which("chromedriver")
     if not driver_path or not shutil.which("chromium"):
         must_skip("chromium or its driver is missing: apt-get install chromium chromium-driver")
     with tempfile.TemporaryDirectory(prefix="podflame-browser-") as profile:
         options = webdriver.ChromeOptions()
         options.binary_location = shutil.which("chromium")
-        for flag in FLAGS + ["--user-data-dir=" + profile]:
+        for flag in FLAGS + ["--user-data-dir=" + profile, "--host-resolver-rules=" + names]:
             options.add_argument(flag)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         driver = webdriver.Chrome(service=Service(driver_path), options=options)
