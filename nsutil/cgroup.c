@@ -1,13 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From the text of /proc/PID/cgroup to the id of the innermost container.
+ * From the text of /proc/PID/cgroup to the container and the pod of a process.
  *
  * A line is "HIERARCHY:CONTROLLERS:PATH", several of them on cgroup v1. The path
  * is relative to the reader's cgroup namespace, and anything may follow below
  * the container (systemd inside it, a "container" leaf), so its segments are
- * looked at one by one, from the leaf to the root. Only a whole segment counts,
+ * looked at one by one, from the root to the leaf. Only a whole segment counts,
  * and only with a prefix that a runtime is known to put before a container's id:
  * pods, slices and conmon, podman's and CRI-O's monitor, carry ids as well.
+ *
+ * Whoever has a cgroup of his own gives those below it any name:
+ *   - a container, so the outermost one counts. A reader that is inside of one as
+ *     well (a node of kind) looks on from where their paths part;
+ *   - a user, below user.slice (systemd): what a user calls a container there has
+ *     the user's number behind its id, and is none of root's runtimes;
+ *   - a service that systemd gives its cgroup to (Delegate=): but for runtimes, and
+ *     podman's --cgroups=split, there are no containers below one.
  */
 #include "nsutil/internal.h"
 #include "nsutil/nsutil.h"
@@ -100,44 +108,6 @@ static bool hex_id(struct nsutil_text segment, struct nsutil_text parent, char *
         return false;
 }
 
-/* Takes the last segment off a path; false when nothing is left. */
-static bool take_leaf(struct nsutil_text *path, struct nsutil_text *ret)
-{
-        const char *slash = path->at < path->end ? memrchr(path->at, '/', (size_t)(path->end - path->at)) : NULL;
-
-        if (!slash)
-                return false;
-        *ret = (struct nsutil_text){ slash + 1, path->end };
-        path->end = slash;
-        return true;
-}
-
-static bool path_id(struct nsutil_text path, char *ret)
-{
-        struct nsutil_text segment, parent, rest;
-
-        nsutil_text_suffix(&path, " (deleted)");
-        while (take_leaf(&path, &segment)) {
-                rest = path;
-                if (!take_leaf(&rest, &parent))
-                        parent = (struct nsutil_text){ path.end, path.end };
-                if (hex_id(segment, parent, ret) || lxc_id(segment, parent, ret))
-                        return true;
-        }
-        return false;
-}
-
-int nsutil_cgroup_container_id(const char *text, size_t len, char ret[static NSUTIL_CONTAINER_ID_SIZE])
-{
-        struct nsutil_text rest = { text, text + len }, line, skipped;
-
-        while (nsutil_text_line(&rest, &line))
-                if (nsutil_text_until(&line, ':', &skipped) && nsutil_text_until(&line, ':', &skipped) &&
-                    path_id(line, ret))
-                        return 0;
-        return NSUTIL_E_NOT_FOUND;
-}
-
 /* UUIDs are written in five groups; slices, where '-' means a parent, have '_' in its place. */
 static bool copy_pod_uid(struct nsutil_text text, char *ret)
 {
@@ -179,18 +149,183 @@ static bool segment_pod_uid(struct nsutil_text segment, char *ret)
         return copy_pod_uid(name, ret);
 }
 
-int nsutil_cgroup_pod_uid(const char *text, size_t len, char ret[static NSUTIL_POD_UID_SIZE])
-{
-        struct nsutil_text rest = { text, text + len }, line, segment;
+/* ---- whose part of the tree it is -------------------------------------------- */
 
-        while (nsutil_text_line(&rest, &line)) {
-                if (!nsutil_text_until(&line, ':', &segment) || !nsutil_text_until(&line, ':', &segment))
-                        continue;
-                while (take_leaf(&line, &segment))
-                        if (segment_pod_uid(segment, ret))
-                                return 0;
+static bool contains(struct nsutil_text text, const char *word)
+{
+        return text.at < text.end && memmem(text.at, (size_t)(text.end - text.at), word, strlen(word));
+}
+
+/* "user-1000.slice", "user@1000.service": @ret is the number, as long as it is one. */
+static bool is_of_user(struct nsutil_text segment, struct nsutil_text *ret)
+{
+        struct nsutil_text number = segment, rest;
+        uint64_t uid;
+
+        if (nsutil_text_is(segment, "user.slice"))
+                return true;
+        if (!(nsutil_text_prefix(&number, "user-") && nsutil_text_suffix(&number, ".slice")) &&
+            !((number = segment, nsutil_text_prefix(&number, "user@")) && nsutil_text_suffix(&number, ".service")))
+                return false;
+        rest = number;
+        if (nsutil_text_u64(&rest, 10, &uid) && rest.at == rest.end)
+                *ret = number;
+        return true;
+}
+
+/* Services that are runtimes, or run one. */
+static const char *const runtimes[] = { "containerd", "docker", "crio", "k3s", "rke2", "k0s", "kubelet" };
+
+static bool is_of_service(struct nsutil_text segment)
+{
+        if (!nsutil_text_suffix(&segment, ".service"))
+                return false;
+        for (size_t i = 0; i < sizeof(runtimes) / sizeof(*runtimes); i++)
+                if (contains(segment, runtimes[i]))
+                        return false;
+        return true;
+}
+
+static bool may_be_below_a_service(struct nsutil_text segment)
+{
+        return contains(segment, ":") || contains(segment, "libpod-payload-");
+}
+
+/* ---- a path -------------------------------------------------------------------- */
+
+struct walk {
+        struct nsutil_place *place;
+        struct nsutil_text user; /* its number; empty: not known */
+        bool of_user, of_service;
+};
+
+/* "ID@UID": no id of root's runtimes has such a shape. */
+static bool add_user(const struct walk *walk, char *id)
+{
+        size_t len = strlen(id), uid_len = (size_t)(walk->user.end - walk->user.at);
+
+        if (len + 1 + uid_len >= NSUTIL_CONTAINER_ID_SIZE)
+                return false;
+        id[len] = '@';
+        if (uid_len > 0)
+                memcpy(id + len + 1, walk->user.at, uid_len);
+        id[len + 1 + uid_len] = '\0';
+        return true;
+}
+
+static bool take_container(struct walk *walk, struct nsutil_text segment, struct nsutil_text parent)
+{
+        char id[NSUTIL_CONTAINER_ID_SIZE];
+
+        if (walk->of_service && !walk->of_user && !may_be_below_a_service(segment))
+                return false;
+        if (!hex_id(segment, parent, id) && !lxc_id(segment, parent, id))
+                return false;
+        if (walk->of_user && !add_user(walk, id))
+                return false;
+        memcpy(walk->place->container_id, id, sizeof(id));
+        return true;
+}
+
+/* Takes the next segment, which may be the last; false when nothing is left. */
+static bool take_segment(struct nsutil_text *path, struct nsutil_text *ret)
+{
+        if (path->at >= path->end)
+                return false;
+        if (!nsutil_text_until(path, '/', ret)) {
+                *ret = *path;
+                path->at = path->end;
         }
-        return NSUTIL_E_NOT_FOUND;
+        return true;
+}
+
+/* Takes the same segment off the reader's path; false where they part. */
+static bool is_shared(struct nsutil_text *own, struct nsutil_text segment)
+{
+        struct nsutil_text other;
+        size_t len = (size_t)(segment.end - segment.at);
+
+        return take_segment(own, &other) && (size_t)(other.end - other.at) == len &&
+               memcmp(other.at, segment.at, len) == 0;
+}
+
+/* The first container where the paths have parted, else the last one before. */
+static void walk_path(struct nsutil_text path, struct nsutil_text own, struct nsutil_place *place)
+{
+        struct walk walk = { .place = place };
+        struct nsutil_text segment, parent = { path.at, path.at };
+        bool shared = true;
+
+        nsutil_text_suffix(&path, " (deleted)");
+        if (!nsutil_text_prefix(&path, "/"))
+                return;
+        nsutil_text_prefix(&own, "/");
+        while (take_segment(&path, &segment)) {
+                char uid[NSUTIL_POD_UID_SIZE];
+
+                shared = shared && is_shared(&own, segment);
+                walk.of_user |= is_of_user(segment, &walk.user);
+                walk.of_service |= is_of_service(segment);
+                if (!walk.of_user && !walk.of_service && segment_pod_uid(segment, uid))
+                        memcpy(place->pod_uid, uid, sizeof(uid));
+                if (take_container(&walk, segment, parent) && !shared)
+                        return;
+                parent = segment;
+        }
+}
+
+/* ---- the text -------------------------------------------------------------------- */
+
+/* Splits a line; false: it is none of the kernel's. */
+static bool split_line(struct nsutil_text line, struct nsutil_text *ret_hierarchy, struct nsutil_text *ret_path)
+{
+        struct nsutil_text skipped;
+        const char *begin = line.at;
+
+        if (!nsutil_text_until(&line, ':', &skipped) || !nsutil_text_until(&line, ':', &skipped))
+                return false;
+        *ret_hierarchy = (struct nsutil_text){ begin, line.at };
+        *ret_path = line;
+        return true;
+}
+
+/* The reader's own path in the same hierarchy; empty: not known. */
+static struct nsutil_text own_path(struct nsutil_text own, struct nsutil_text hierarchy)
+{
+        struct nsutil_text line, name, path;
+        size_t len = (size_t)(hierarchy.end - hierarchy.at);
+
+        while (nsutil_text_line(&own, &line))
+                if (split_line(line, &name, &path) && (size_t)(name.end - name.at) == len &&
+                    memcmp(name.at, hierarchy.at, len) == 0)
+                        return path;
+        return (struct nsutil_text){ own.end, own.end };
+}
+
+void nsutil_cgroup_place(const char *text, size_t len, const char *own, size_t own_len, struct nsutil_place *ret)
+{
+        struct nsutil_text rest = { text, text + len }, line, hierarchy, path;
+        struct nsutil_place users = { 0 };
+
+        *ret = (struct nsutil_place){ 0 };
+        while (nsutil_text_line(&rest, &line)) {
+                struct nsutil_place place = { 0 };
+
+                if (!split_line(line, &hierarchy, &path))
+                        continue;
+                walk_path(path, own_path((struct nsutil_text){ own, own + own_len }, hierarchy), &place);
+                /* What users call a container counts where no hierarchy knows another. */
+                if (strchr(place.container_id, '@')) {
+                        users = users.container_id[0] ? users : place;
+                        continue;
+                }
+                if (!ret->container_id[0])
+                        memcpy(ret->container_id, place.container_id, sizeof(ret->container_id));
+                if (!ret->pod_uid[0])
+                        memcpy(ret->pod_uid, place.pod_uid, sizeof(ret->pod_uid));
+        }
+        if (!ret->container_id[0])
+                memcpy(ret->container_id, users.container_id, sizeof(ret->container_id));
 }
 
 bool nsutil_cgroup_is_hidden(const char *text, size_t len)

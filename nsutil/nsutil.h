@@ -205,26 +205,26 @@ int nsutil_open_map(pid_t pid, const struct nsutil_map *map, int *ret_fd);
 
 /* ---- containers --------------------------------------------------------- */
 
-/* 64 hex digits, Fargate's "32hex-digits", or an LXC name. */
+/* 64 hex digits, Fargate's "32hex-digits", or an LXC name; behind those of users' own runtimes "@UID". */
 #define NSUTIL_CONTAINER_ID_SIZE 128
-
-/*
- * Finds the innermost container's id in the text of /proc/PID/cgroup: segments
- * are read from leaf to root, the first container token wins. Knows Docker,
- * containerd, CRI-O, podman, nerdctl, LXC, ECS and Fargate, systemd and
- * cgroupfs drivers, cgroup v1 and v2, nesting. NSUTIL_E_NOT_FOUND if none.
- */
-int nsutil_cgroup_container_id(const char *text, size_t len, char ret[static NSUTIL_CONTAINER_ID_SIZE]);
 
 /* A UUID, or the 32 hex digits that the kubelet gives to a pod from a file. */
 #define NSUTIL_POD_UID_SIZE 37
 
+/* Where a process is; "": in none. */
+struct nsutil_place {
+        char container_id[NSUTIL_CONTAINER_ID_SIZE];
+        char pod_uid[NSUTIL_POD_UID_SIZE]; /* of Kubernetes; dashes restored */
+};
+
 /*
- * Finds the uid of the innermost Kubernetes pod in the text of /proc/PID/cgroup,
- * "pod<uid>" as the kubelet names cgroups with either driver; dashes restored.
- * NSUTIL_E_NOT_FOUND if none.
+ * Finds the outermost container, and the pod that it is in, in the text of /proc/PID/cgroup; @own is that of
+ * /proc/self/cgroup: a container that the reader is in as well counts only if there is no other. Knows Docker,
+ * containerd, CRI-O, podman, nerdctl, LXC, ECS, Fargate and the kubelet, systemd and cgroupfs drivers, cgroup v1 and
+ * v2. Below user.slice, where every user may make cgroups of any name, a container has "@UID" behind its id (UID is
+ * empty where it is not known), and there are no pods.
  */
-int nsutil_cgroup_pod_uid(const char *text, size_t len, char ret[static NSUTIL_POD_UID_SIZE]);
+void nsutil_cgroup_place(const char *text, size_t len, const char *own, size_t own_len, struct nsutil_place *ret);
 
 /*
  * The id from the text of /proc/PID/mountinfo, for targets whose cgroup path
@@ -234,9 +234,9 @@ int nsutil_mountinfo_container_id(const char *text, size_t len, char ret[static 
 
 /*
  * Both, in that order, for a process; the second only where the cgroup path is
- * hidden. NSUTIL_E_NOT_FOUND for a process of the host.
+ * hidden. NSUTIL_E_NOT_FOUND for a process of the host: @ret then has at most a pod.
  */
-int nsutil_container_id(pid_t pid, char ret[static NSUTIL_CONTAINER_ID_SIZE]);
+int nsutil_place(pid_t pid, struct nsutil_place *ret);
 
 /* ---- cgroup hierarchies and their freezers -------------------------------- */
 

@@ -61,7 +61,6 @@ static void set_cgroup(struct find_process *process, char cgroup[static CGROUP_P
 
         if (nsutil_read_proc(process->pid, "cgroup", CGROUP_MAX, &text, &len))
                 return;
-        nsutil_cgroup_pod_uid(text, len, process->pod_uid);
         longest_path(text, cgroup, CGROUP_PATH_SIZE);
         free(text);
 }
@@ -75,8 +74,12 @@ static void set_container(struct find *find, struct find_process *process, const
                 .pod_uid = process->pod_uid,
                 .hidden = !strcmp(cgroup, "/"),
         };
+        struct nsutil_place at;
 
-        nsutil_container_id(process->pid, process->container_id);
+        if (nsutil_place(process->pid, &at) != NSUTIL_E_GONE) {
+                memcpy(process->container_id, at.container_id, sizeof(process->container_id));
+                memcpy(process->pod_uid, at.pod_uid, sizeof(process->pod_uid));
+        }
         find_names_get(find, &place, names);
         memcpy(process->container_name, names->name, sizeof(names->name));
         memcpy(process->image, names->image, sizeof(names->image));

@@ -10,9 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* As in nsutil: a dozen hierarchies with a path of up to 4096 bytes each, several times over. */
-#define CGROUP_MAX ((size_t)256 << 10)
-
 struct member {
         char id[NSUTIL_CONTAINER_ID_SIZE];
         pid_t pid;
@@ -27,11 +24,13 @@ static int add_member(pid_t pid, void *ctx)
 {
         struct members *members = ctx;
         struct member member = { .pid = pid };
+        struct nsutil_place place;
         char exe[2];
 
         /* Threads of the kernel have no program and are in no container. */
-        if (nsutil_exe(pid, exe, sizeof(exe)) == NSUTIL_E_NOT_FOUND || nsutil_container_id(pid, member.id))
+        if (nsutil_exe(pid, exe, sizeof(exe)) == NSUTIL_E_NOT_FOUND || nsutil_place(pid, &place))
                 return 0;
+        memcpy(member.id, place.container_id, sizeof(member.id));
         if (members->n == members->size) {
                 size_t size = members->size ? members->size * 2 : 64;
                 struct member *all = reallocarray(members->all, size, sizeof(*all));
@@ -62,15 +61,11 @@ static int compare_pids(const void *a, const void *b)
 /* By its own name, or as Kubernetes addresses it: NAMESPACE/POD/CONTAINER. */
 static void name_candidate(struct find *find, const struct member *member, struct find_candidate *candidate)
 {
-        char uid[NSUTIL_POD_UID_SIZE] = "", *text;
-        struct find_place place = { .pid = member->pid, .id = member->id, .pod_uid = uid };
+        struct nsutil_place at = { 0 };
+        struct find_place place = { .pid = member->pid, .id = member->id, .pod_uid = at.pod_uid };
         struct find_names names;
-        size_t len;
 
-        if (nsutil_read_proc(member->pid, "cgroup", CGROUP_MAX, &text, &len) == 0) {
-                nsutil_cgroup_pod_uid(text, len, uid);
-                free(text);
-        }
+        nsutil_place(member->pid, &at);
         find_names_get(find, &place, &names);
         memcpy(candidate->id, member->id, sizeof(candidate->id));
         memcpy(candidate->pod, names.pod, sizeof(candidate->pod));

@@ -63,7 +63,8 @@ static pid_t start(const char *id, const char *config)
 
 static void require_hidden_cgroup(void)
 {
-        char *text, id[NSUTIL_CONTAINER_ID_SIZE];
+        struct nsutil_place place;
+        char *text;
         size_t len;
 
         require_root();
@@ -71,7 +72,7 @@ static void require_hidden_cgroup(void)
         bool hidden = strstr(text, "0::/\n") != NULL;
         free(text);
         require(hidden, "needs a hidden cgroup");
-        require(nsutil_container_id(getpid(), id) == NSUTIL_E_NOT_FOUND, "must not run in a container");
+        require(nsutil_place(getpid(), &place) == NSUTIL_E_NOT_FOUND, "must not run in a container");
 }
 
 struct answer {

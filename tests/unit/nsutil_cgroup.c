@@ -12,18 +12,18 @@ SUITE(nsutil_cgroup);
 #define A "aad6d161c62525d726fa394b27df30e14f8ea5646313ada576b390de70cfc8cc"
 #define B "b4d6d161c62525d726fa394b27df30e14f8ea5646313ada576b390de70cfc8cc"
 
-static int parse(const char *text, char id[static NSUTIL_CONTAINER_ID_SIZE])
+static struct nsutil_place place_of(const char *text, const char *own)
 {
-        return nsutil_cgroup_container_id(guard_copy(text, strlen(text)), strlen(text), id);
+        struct nsutil_place place;
+
+        nsutil_cgroup_place(guard_copy(text, strlen(text)), strlen(text), guard_copy(own, strlen(own)), strlen(own), &place);
+        return place;
 }
 
+/* "-": none. */
 static void expect(const char *text, const char *expected)
 {
-        char id[NSUTIL_CONTAINER_ID_SIZE] = "untouched";
-        int r = parse(text, id);
-
-        cr_expect_eq(r, strcmp(expected, "-") ? 0 : NSUTIL_E_NOT_FOUND, "%s: %d", text, r);
-        cr_expect_str_eq(id, strcmp(expected, "-") ? expected : "untouched", "%s", text);
+        cr_expect_str_eq(place_of(text, "").container_id, strcmp(expected, "-") ? expected : "", "%s", text);
 }
 
 Test(nsutil_cgroup, every_known_shape_gives_its_id)
@@ -56,7 +56,7 @@ Test(nsutil_cgroup, more_shapes)
                 /* cgroup v1: the first line that names a container */
                 { "9:name=systemd:/\n4:memory:/docker/" B "\n0::/docker/" A "\n", B },
                 { "1:name=systemd:/\n0::/docker/" B, B },
-                { "0::/docker/" A "/docker/" B "\n", B },
+                { "0::/docker/" A "/docker/" B "\n", A },
                 /* a container whose cgroup has been removed */
                 { "0::/docker/" B " (deleted)\n", B },
                 /* pods and monitors are no containers */
@@ -70,7 +70,7 @@ Test(nsutil_cgroup, more_shapes)
                 /* LXC of all ages; a name is checked */
                 { "4:memory:/lxc/web-2\n", "web-2" },
                 { "4:memory:/lxc.payload/web_3/init.scope\n", "web_3" },
-                { "0::/lxc.payload.web1/docker/" B "\n", B },
+                { "0::/lxc.payload.web1/docker/" B "\n", "web1" },
                 { "0::/lxc.payload.we\033b\n", "-" },
                 { "0::/lxc.payload.\n", "-" },
                 /* nearly an id */
@@ -99,16 +99,16 @@ Test(nsutil_cgroup, a_long_lxc_name_is_not_cut)
         char text[256];
 
         snprintf(text, sizeof(text), "0::/lxc.payload.%0*d\n", NSUTIL_CONTAINER_ID_SIZE - 1, 0);
-        cr_expect_eq(parse(text, (char[NSUTIL_CONTAINER_ID_SIZE]){ 0 }), 0);
+        cr_expect_eq(strlen(place_of(text, "").container_id), NSUTIL_CONTAINER_ID_SIZE - 1);
         snprintf(text, sizeof(text), "0::/lxc.payload.%0*d\n", NSUTIL_CONTAINER_ID_SIZE, 0);
-        cr_expect_eq(parse(text, (char[NSUTIL_CONTAINER_ID_SIZE]){ 0 }), NSUTIL_E_NOT_FOUND);
+        expect(text, "-");
 }
 
 /* However a line is cut or spoiled, what is found is an id that stands in it. */
 Test(nsutil_cgroup, spoiled_lines_give_nothing_that_is_not_there)
 {
         static const char line[] = "0::/docker-" A ".scope/kubepods/pod1:cri-containerd:" B "/lxc/x\n";
-        char spoiled[sizeof(line)], id[NSUTIL_CONTAINER_ID_SIZE];
+        char spoiled[sizeof(line)];
         unsigned found = 0;
 
         srand(1);
@@ -119,10 +119,11 @@ Test(nsutil_cgroup, spoiled_lines_give_nothing_that_is_not_there)
                 for (int j = 0; j < 3; j++)
                         spoiled[(size_t)rand() % sizeof(line)] = "/:\n.-x"[rand() % 6];
                 char *text = guard_copy(spoiled, len);
-                if (nsutil_cgroup_container_id(text, len, id) == 0) {
-                        found++;
-                        cr_assert_not_null(memmem(text, len, id, strlen(id)), "%s", id);
-                }
+                struct nsutil_place place;
+                nsutil_cgroup_place(text, len, "", 0, &place);
+                found += place.container_id[0] != '\0';
+                cr_assert_not_null(memmem(text, len, place.container_id, strlen(place.container_id)), "%s",
+                                   place.container_id);
                 if (i % 1000 == 999)
                         cr_expect_gt(found, 0u);
         }
@@ -134,11 +135,7 @@ Test(nsutil_cgroup, spoiled_lines_give_nothing_that_is_not_there)
 
 static void expect_pod(const char *text, const char *expected)
 {
-        char uid[NSUTIL_POD_UID_SIZE] = "untouched";
-        int r = nsutil_cgroup_pod_uid(guard_copy(text, strlen(text)), strlen(text), uid);
-
-        cr_expect_eq(r, expected ? 0 : NSUTIL_E_NOT_FOUND, "%s: %d", text, r);
-        cr_expect_str_eq(uid, expected ? expected : "untouched", "%s", text);
+        cr_expect_str_eq(place_of(text, "").pod_uid, expected ? expected : "", "%s", text);
 }
 
 Test(nsutil_cgroup, pods)
@@ -154,7 +151,7 @@ Test(nsutil_cgroup, pods)
                 { "0::/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod" POD_ ".slice/x", POD },
                 { "1:cpu:/system.slice/containerd.service/kubepods-besteffort-pod" POD_ ".slice:cri-containerd:" B, POD },
                 { "9:name=systemd:/\n4:memory:/kubepods/pod" POD "/" B "\n", POD },
-                { "0::/kubepods/pod" HASH "/" A "/kubepods/pod" POD "/" B, POD },
+                { "0::/kubepods/pod" HASH "/" A "/kubepods/pod" POD "/" B, HASH },
                 /* no pods */
                 { "0::/machine.slice/machine-libpod_pod_" A ".slice/libpod-" B ".scope\n", NULL },
                 { "0::/docker/" B "\n", NULL },
@@ -178,9 +175,78 @@ Test(nsutil_cgroup, a_pod_cut_anywhere)
         static const char line[] = "0::/kubepods.slice/kubepods-pod" POD_ ".slice:cri-containerd:" B "\n";
 
         for (size_t len = 0; len < sizeof(line) - 1; len++) {
-                char uid[NSUTIL_POD_UID_SIZE];
+                struct nsutil_place place;
 
-                if (nsutil_cgroup_pod_uid(guard_copy(line, len), len, uid) == 0)
-                        cr_expect_str_eq(uid, POD);
+                nsutil_cgroup_place(guard_copy(line, len), len, "", 0, &place);
+                cr_expect(place.pod_uid[0] == '\0' || strcmp(place.pod_uid, POD) == 0);
+        }
+}
+
+/* ---- whose part of the tree it is ------------------------------------------------ */
+
+#define USER "/user.slice/user-1000.slice/user@1000.service"
+
+Test(nsutil_cgroup, who_has_cgroups_of_his_own_is_no_other_container)
+{
+        static const struct {
+                const char *text, *id, *pod;
+        } rows[] = {
+                { "0::" USER "/app.slice/docker-" B ".scope\n", B "@1000", "" },
+                { "0::" USER "/app.slice/kubepods-pod" POD_ ".slice/cri-containerd-" B ".scope\n", B "@1000", "" },
+                { "0::" USER "/kubepods/besteffort/pod" POD "/" B "\n", B "@1000", "" },
+                { "0::" USER "/x.slice/a:cri-containerd:" B "\n", B "@1000", "" },
+                { "0::" USER "/lxc.payload.web1\n", "web1@1000", "" },
+                { "0::" USER "/system.slice/docker.service/docker/" B "\n", B "@1000", "" },
+                { "0::/user.slice/user-7.slice/session-3.scope/docker-" B ".scope\n", B "@7", "" },
+                { "0::/user.slice/docker-" B ".scope\n", B "@", "" },
+                { "0::/user.slice/user-x.slice/docker-" B ".scope\n", B "@", "" },
+                { "0::/../../user.slice/user-1000.slice/docker-" B ".scope\n", B "@1000", "" },
+                { "0::" USER "/libpod-" A ".scope/libpod-" B ".scope\n", A "@1000", "" },
+                { "0::" USER "/user.slice/user-0.slice/docker-" B ".scope\n", B "@0", "" },
+                /* one hierarchy is the user's, others are not */
+                { "1:name=systemd:" USER "/docker-" B ".scope\n4:memory:/docker/" A "\n", A, "" },
+                { "1:name=systemd:" USER "/docker-" B ".scope\n4:memory:/user.slice\n", B "@1000", "" },
+                /* a service with a cgroup of its own */
+                { "0::/system.slice/shop.service/docker-" B ".scope\n", "", "" },
+                { "0::/system.slice/shop.service/kubepods/pod" POD "/" B "\n", "", "" },
+                { "0::/system.slice/containerd.service/" B "\n", B, "" },
+                /* a container with a cgroup of its own */
+                { "0::/system.slice/docker-" A ".scope/docker-" B ".scope\n", A, "" },
+                { "0::/docker/" A "/user.slice/user-1000.slice/docker-" B ".scope\n", A, "" },
+                { "0::/kubepods/pod" POD "/" A "/kubepods/pod" HASH "/" B "\n", A, POD },
+                { "0::/kubepods/pod" POD "/" A "/pod" HASH "\n", A, POD },
+        };
+
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                struct nsutil_place place = place_of(rows[i].text, "");
+
+                cr_expect_str_eq(place.container_id, rows[i].id, "%s", rows[i].text);
+                cr_expect_str_eq(place.pod_uid, rows[i].pod, "%s", rows[i].text);
+        }
+}
+
+/* A node of kind is a container; on it, what counts is which pod a process is in. */
+Test(nsutil_cgroup, a_reader_in_a_container_looks_on_from_there)
+{
+        static const char own[] = "3:cpu:/x\n0::/docker/" A "/kubepods/pod" HASH "/" A "\n";
+        static const struct {
+                const char *text, *own, *id, *pod;
+        } rows[] = {
+                { "0::/docker/" A "/kubepods/pod" POD "/" B "\n", own, B, POD },
+                { "0::/docker/" A "/kubepods/pod" HASH "/" B "\n", own, B, HASH },
+                { "0::/docker/" A "/kubepods/pod" HASH "/" A "\n", own, A, HASH },
+                { "0::/docker/" A "/kubelet\n", own, A, "" },
+                { "0::/docker/" B "/kubepods/pod" POD "/" A "\n", own, B, "" },
+                { "0::/docker/" A "/docker/" B "\n", "0::/docker/" A "\n", B, "" },
+                { "0::/docker/" A "/docker/" B "/docker/" A "\n", "0::/docker/" A "\n", B, "" },
+                { "1:name=systemd:/docker/" A "/docker/" B "\n", own, A, "" },
+                { "0::/\n", own, "", "" },
+        };
+
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                struct nsutil_place place = place_of(rows[i].text, rows[i].own);
+
+                cr_expect_str_eq(place.container_id, rows[i].id, "row %zu", i);
+                cr_expect_str_eq(place.pod_uid, rows[i].pod, "row %zu", i);
         }
 }

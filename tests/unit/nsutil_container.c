@@ -26,7 +26,8 @@ static int mount_hosts(void *ctx)
 
 Test(nsutil_container, a_hidden_cgroup_is_made_up_for_by_mounts)
 {
-        char dir[64], containers[96], container[192], hosts[256], id[NSUTIL_CONTAINER_ID_SIZE] = "";
+        struct nsutil_place place;
+        char dir[64], containers[96], container[192], hosts[256];
         char *text;
         size_t len;
 
@@ -35,7 +36,7 @@ Test(nsutil_container, a_hidden_cgroup_is_made_up_for_by_mounts)
         bool hidden = nsutil_cgroup_is_hidden(text, len);
         free(text);
         require(hidden, "needs a hidden cgroup");
-        require(nsutil_container_id(getpid(), id) == NSUTIL_E_NOT_FOUND, "must not run in a container");
+        require(nsutil_place(getpid(), &place) == NSUTIL_E_NOT_FOUND, "must not run in a container");
         temp_make(dir, sizeof(dir));
         snprintf(containers, sizeof(containers), "%s/containers", dir);
         snprintf(container, sizeof(container), "%s/" ID, containers);
@@ -45,8 +46,8 @@ Test(nsutil_container, a_hidden_cgroup_is_made_up_for_by_mounts)
         temp_write(container, "hosts", "", 0);
         pid_t pid = child_start(mount_hosts, hosts);
         cr_assert_gt(pid, 0);
-        cr_expect_eq(nsutil_container_id(pid, id), 0);
-        cr_expect_str_eq(id, ID);
+        cr_expect_eq(nsutil_place(pid, &place), 0);
+        cr_expect_str_eq(place.container_id, ID);
         child_end(pid);
         temp_remove(container);
         temp_remove(containers);
@@ -78,8 +79,8 @@ Test(nsutil_container, hidden_is_what_the_reader_shares)
 
 Test(nsutil_container, of_a_process_that_has_ended)
 {
-        char id[NSUTIL_CONTAINER_ID_SIZE] = "untouched";
+        struct nsutil_place place = { .container_id = "x" };
 
-        cr_expect_eq(nsutil_container_id(gone_pid(), id), NSUTIL_E_GONE);
-        cr_expect_str_eq(id, "untouched");
+        cr_expect_eq(nsutil_place(gone_pid(), &place), NSUTIL_E_GONE);
+        cr_expect_str_eq(place.container_id, "");
 }

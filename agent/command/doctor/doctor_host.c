@@ -66,13 +66,13 @@ static int try_process(pid_t pid, void *ctx)
 
 int doctor_examine_host(struct doctor_host *host)
 {
-        char id[NSUTIL_CONTAINER_ID_SIZE];
+        struct nsutil_place place;
         int r = sample_probe(&host->sample);
 
         if (r < 0)
                 return r;
         host->own = try_child();
-        host->contained = nsutil_container_id(getpid(), id) == 0 || !nsutil_in_initial_pid_namespace();
+        host->contained = nsutil_place(getpid(), &place) == 0 || !nsutil_in_initial_pid_namespace();
         r = nsutil_each_pid(try_process, host);
         return r < 0 ? r : 0;
 }
