@@ -11,10 +11,12 @@
 #include "agent/collect/collect.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define FILE_NAME "podflame.db"
 
@@ -69,10 +71,10 @@ int store_run(struct store_lane *lane, sqlite3_stmt *statement)
 
 /* ---- opening ------------------------------------------------------------- */
 
-static int version_of(sqlite3 *db, int *ret)
+static int number_of(sqlite3 *db, const char *question, int *ret)
 {
         sqlite3_stmt *statement;
-        int code = sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &statement, NULL);
+        int code = sqlite3_prepare_v2(db, question, -1, &statement, NULL);
 
         if (code == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW)
                 *ret = sqlite3_column_int(statement, 0);
@@ -92,8 +94,14 @@ static int upgrade(sqlite3 *db, int version)
 /* Makes the tables in a new file, or those that an older one lacks; a file of a version that is not known is left alone. */
 static int prepare_schema(sqlite3 *db, char *reason, size_t reason_size)
 {
-        int version = 0, code = version_of(db, &version);
+        int version = 0, tables = 0, code = number_of(db, "PRAGMA user_version", &version);
 
+        if (code == SQLITE_OK && version == 0)
+                code = number_of(db, "SELECT count(*) FROM sqlite_schema", &tables);
+        if (code == SQLITE_OK && tables > 0) {
+                snprintf(reason, reason_size, "it is somebody else's: it holds tables that podflame has not made");
+                return COLLECT_E_STORE;
+        }
         if (code == SQLITE_OK && (version < 0 || version > STORE_VERSION)) {
                 snprintf(reason, reason_size, "its version is %d, this program knows version %d", version,
                          STORE_VERSION);
@@ -105,6 +113,31 @@ static int prepare_schema(sqlite3 *db, char *reason, size_t reason_size)
                 snprintf(reason, reason_size, "%s", sqlite3_errmsg(db));
                 return COLLECT_E_STORE;
         }
+        return 0;
+}
+
+/*
+ * Makes the file for its owner alone, whatever the folder and the umask allow; SQLite gives the files beside it the
+ * same mode. A link would lead to a file that somebody else has chosen.
+ */
+static int make_file(const char *path, char *reason, size_t reason_size)
+{
+        int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
+        struct stat st;
+
+        if (fd < 0) {
+                snprintf(reason, reason_size, "%s", errno == ELOOP ? "it is a symbolic link, which is not followed"
+                                                                   : strerror(errno));
+                return COLLECT_E_STORE;
+        }
+        if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+                close(fd);
+                snprintf(reason, reason_size, "it is not a regular file");
+                return COLLECT_E_STORE;
+        }
+        if (st.st_uid == geteuid() && (st.st_mode & 077))
+                fchmod(fd, 0600);
+        close(fd);
         return 0;
 }
 
@@ -177,7 +210,9 @@ int store_open(const char *dir, struct store **ret, char *reason, size_t reason_
                         goto out;
                 }
         }
-        r = open_lanes(store, path, why, sizeof(why));
+        r = path ? make_file(path, why, sizeof(why)) : 0;
+        if (r == 0)
+                r = open_lanes(store, path, why, sizeof(why));
         if (r == COLLECT_E_STORE)
                 snprintf(reason, reason_size, "cannot open the database %s: %s", path ? path : "in memory", why);
 out:

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -187,5 +188,62 @@ Test(collect_open, retention_by_age)
         cr_assert_eq(number_at(series, "0/samples"), 10);
         json_object_put(series);
         collect_close(collect);
+        remove_dir(dir);
+}
+
+static mode_t mode_of(const char *dir, const char *name)
+{
+        struct stat st;
+        char path[256];
+
+        snprintf(path, sizeof(path), "%s/%s", dir, name);
+        cr_assert_eq(lstat(path, &st), 0, "%s", path);
+        return st.st_mode & 0777;
+}
+
+Test(collect_open, the_database_is_its_owners_alone)
+{
+        const char *dir = make_dir();
+        char path[256];
+
+        umask(0);
+        cr_assert_eq(chmod(dir, 0755), 0);
+        struct collect *collect = collect_start(dir, 0, NULL);
+        cr_assert_eq(post_profile(collect, make_profile("aaaa", PROFILE_MODE_CPU, time(NULL), 1), NULL), 200);
+        cr_expect_eq(mode_of(dir, "podflame.db"), 0600);
+        cr_expect_eq(mode_of(dir, "podflame.db-wal"), 0600);
+        collect_close(collect);
+        /* one of before */
+        snprintf(path, sizeof(path), "%s/podflame.db", dir);
+        cr_assert_eq(chmod(path, 0644), 0);
+        collect_close(collect_start(dir, 0, NULL));
+        cr_expect_eq(mode_of(dir, "podflame.db"), 0600);
+        remove_dir(dir);
+}
+
+Test(collect_open, what_is_somebody_elses_is_left_alone)
+{
+        const char *dir = make_dir();
+        struct collect_config config = { .listen = "127.0.0.1:0", .data = dir };
+        char path[256], other[256], reason[512];
+        sqlite3 *db;
+
+        snprintf(path, sizeof(path), "%s/podflame.db", dir);
+        snprintf(other, sizeof(other), "%s/other.db", dir);
+        cr_assert_eq(sqlite3_open(other, &db), SQLITE_OK);
+        cr_assert_eq(sqlite3_exec(db, "CREATE TABLE people (name)", NULL, NULL, NULL), SQLITE_OK);
+        sqlite3_close(db);
+        cr_assert_eq(symlink(other, path), 0);
+        cr_expect_eq(try(&config, reason), COLLECT_E_STORE);
+        cr_expect(strstr(reason, "symbolic link"), "%s", reason);
+        cr_assert_eq(rename(other, path), 0);
+        cr_expect_eq(try(&config, reason), COLLECT_E_STORE);
+        cr_expect(strstr(reason, "somebody else's"), "%s", reason);
+        cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
+        cr_expect_eq(sqlite3_exec(db, "CREATE TABLE series (name)", NULL, NULL, NULL), SQLITE_OK, "no table was added");
+        sqlite3_close(db);
+        cr_assert_eq(unlink(path), 0);
+        cr_assert_eq(mkfifo(path, 0600), 0);
+        cr_expect_eq(try(&config, reason), COLLECT_E_STORE);
         remove_dir(dir);
 }
