@@ -188,6 +188,17 @@ def test_another_collector_may_be_reached(tmp_path):
     assert {"ports": [{"port": 4040, "protocol": "TCP"}]} in policy["spec"]["egress"]
 
 
+@pytest.mark.parametrize("by", ["kustomize", "helm"])
+def test_only_the_scraper_reaches_the_agent(by):
+    """Not the pods of all namespaces: whoever is let in can take the agent's places and descriptors."""
+    base = manifests.PROJECT / "deploy/kubernetes/base/networkpolicy.yaml"
+    text = base.read_text() if by == "kustomize" else helm()
+    policy = pick(yaml.safe_load_all(text), "NetworkPolicy", "podflame-agent")
+    assert [rule["ports"] for rule in policy["spec"]["ingress"]] == [[{"port": "metrics"}]]
+    for peer in policy["spec"]["ingress"][0]["from"]:
+        assert peer["podSelector"]["matchLabels"] and peer["namespaceSelector"]["matchLabels"]
+
+
 # ---- values that make no sense ------------------------------------------------------------
 
 WRONG = {
@@ -203,6 +214,7 @@ WRONG = {
     "the same rule twice": ({"agent": {"drop": ["pod=a", "pod=a"]}}, "drop"),
     "a token in the open": ({"agent": {"headers": {"Authorization": "Bearer x"}}}, "headers"),
     "two priority classes": ({"agent": {"priorityClass": {"create": True, "name": "mine"}}}, "priorityClass"),
+    "metrics for everybody": ({"networkPolicy": {"scrapers": [{}]}}, "scrapers"),
     "memory without a number": ({"agent": {"maxMemory": "lots"}}, "maxMemory"),
 }
 
