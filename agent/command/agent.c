@@ -124,7 +124,7 @@ static int run(struct agent *agent)
                 if (r < 0)
                         return say_error("/proc cannot be read: %s", strerror(-r));
                 fleet_end_scan(agent->fleet);
-                vitals_beat(agent->vitals);
+                vitals_beat(agent->vitals, find_starved(agent->find));
                 r = check_reach(agent);
                 if (r >= 0)
                         return r;

@@ -120,8 +120,10 @@ static void report(struct find *find, struct find_entry *entry, const struct fin
 static void open_and_report(struct find *find, struct find_entry *entry, const struct find_events *events, uint64_t now)
 {
         struct finding found = { .pidfd = -1 };
+        bool starved = !find_entry_is_reported(entry) && !find_has_descriptors();
 
-        if (nsutil_pidfd_open(entry->pid, &found.pidfd) == NSUTIL_E_GONE)
+        find_set_starved(find, entry, starved && looks_like_python(entry->pid));
+        if (starved || nsutil_pidfd_open(entry->pid, &found.pidfd) == NSUTIL_E_GONE)
                 return;
         found.status = find->ops->open(entry->pid, &found.py, &found.info);
         enum find_kind kind = kind_of(found.status, entry->pid, now < entry->since + YOUNG_NS);
@@ -202,6 +204,7 @@ void find_classify(struct find *find, struct find_entry *entry, const struct fin
 
         if (!reported && nsutil_exe(entry->pid, exe, sizeof(exe)) == NSUTIL_E_NOT_FOUND) {
                 entry->kind = FIND_HOPELESS;
+                find_set_starved(find, entry, false);
         } else if (!reported && now < entry->since + find->min_age) {
                 entry->open_at = entry->look_at = entry->since + find->min_age;
                 return;

@@ -175,6 +175,9 @@ int find_scan(struct find *find, const struct find_events *events);
 int find_fd(const struct find *find);
 int find_timeout_ms(const struct find *find);
 
+/* How many processes, Python by their names, are not looked at because nearly all file descriptors are taken. */
+size_t find_starved(const struct find *find);
+
 /*
  * Makes the next scan look at @pid anew, since it may have become another program
  * by exec: otherwise that of an old process is noticed within half a minute.

@@ -37,6 +37,7 @@ struct find_entry {
         uint64_t open_at; /* ns since boot: try pystack again */
         uint64_t scan;    /* the last one that saw it */
         UT_hash_handle hh;
+        bool starved;     /* not looked at for want of descriptors */
         bool is_young;    /* in the list of those to be looked at between scans of everything */
         struct find_entry *prev, *next;
 };
@@ -88,7 +89,12 @@ struct find {
         uint64_t scan;
         uint64_t full_at; /* ns since boot: look at everything */
         uint64_t slice;   /* ns that a scan takes at most; 0: as long as there is something to look at */
+        size_t starved;   /* entries that are */
 };
+
+/* Whether one more process may take descriptors. */
+bool find_has_descriptors(void);
+void find_set_starved(struct find *find, struct find_entry *entry, bool starved);
 
 int find_open_with(const struct find_config *config, const struct find_ops *ops, struct find **ret);
 

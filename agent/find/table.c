@@ -38,6 +38,7 @@ void find_table_remove(struct find *find, struct find_entry *entry)
 {
         find_table_unwatch(find, entry);
         find_table_set_young(find, entry, false);
+        find_set_starved(find, entry, false);
         HASH_DEL(find->entries, entry);
         free(entry);
 }

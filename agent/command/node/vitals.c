@@ -13,8 +13,10 @@
 #include "agent/health/health.h"
 #include "agent/serve/serve.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
@@ -82,10 +84,14 @@ static int serve_health(struct vitals *v)
         for (size_t i = 0; i < n; i++)
                 v->destinations[i].send = destinations_at(v->subject.destinations, i, &v->destinations[i].url);
         config.destinations = v->destinations;
+        bool open = !serve_is_local(v->listen_fd);
         v->listen_fd = -1;
         int r = health_open(&config, &v->health);
         if (r < 0)
                 return say_error("metrics cannot be served: %s", strerror(-r));
+        if (open)
+                say("anybody on the network can read these metrics: --listen 127.0.0.1:%u serves this machine alone; they name "
+                    "no process, no container and no function", v->port);
         const char *colon = strrchr(v->options.listen, ':');
         say("metrics: http://%.*s:%u/metrics", (int)(colon - v->options.listen), v->options.listen, v->port);
         return -1;
@@ -166,8 +172,22 @@ static void begin_window(struct vitals *v)
         v->at_s = now_s(CLOCK_MONOTONIC);
 }
 
-void vitals_beat(struct vitals *v)
+/* Once, until all of them have been looked at. */
+static void say_starved(struct vitals *v, uint64_t starved)
 {
+        struct rlimit limit = { 0 };
+
+        getrlimit(RLIMIT_NOFILE, &limit);
+        if (starved > 0 && v->facts.starved == 0)
+                say("%" PRIu64 " Python process%s not sampled, and others that come: nearly all of the %llu file descriptors "
+                    "are taken; raise `ulimit -n` (LimitNOFILE= of a systemd unit)", starved,
+                    starved == 1 ? " is" : "es are", (unsigned long long)limit.rlim_cur);
+        v->facts.starved = starved;
+}
+
+void vitals_beat(struct vitals *v, uint64_t starved)
+{
+        say_starved(v, starved);
         if (!v->facts.ready)
                 begin_window(v);
         v->facts.ready = true;

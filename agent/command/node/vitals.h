@@ -47,8 +47,8 @@ struct vitals_subject {
 int vitals_open(struct vitals *vitals, const struct vitals_subject *subject);
 void vitals_close(struct vitals *vitals); /* accepts NULL */
 
-/* The machine has been looked at once more. */
-void vitals_beat(struct vitals *vitals);
+/* The machine has been looked at once more; @starved processes were not, for want of file descriptors. */
+void vitals_beat(struct vitals *vitals, uint64_t starved);
 
 /*
  * Whether the window is to end early, since it has more in memory than --max-memory allows and emptied caches
