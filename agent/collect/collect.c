@@ -101,7 +101,8 @@ static struct collect *collect_new(const struct collect_config *config)
 
         if (!collect)
                 return NULL;
-        collect->config = (struct collect_config){ .retain_s = config->retain_s, .max_bytes = config->max_bytes };
+        collect->config = (struct collect_config){ .retain_s = config->retain_s, .max_bytes = config->max_bytes,
+                                                   .note = config->note };
         collect->api.retain_s = config->retain_s;
         pthread_mutex_init(&collect->lock, NULL);
         pthread_condattr_init(&attributes);
@@ -119,6 +120,7 @@ static int start_threads(struct collect *collect, int listen_fd)
                 .threads = THREADS,
                 .body_max = BODY_MAX_BYTES,
                 .refuse = collect_refuse,
+                .note = collect->config.note,
                 .routes = collect_routes,
                 .routes_n = collect_routes_n,
                 .ctx = &collect->api,

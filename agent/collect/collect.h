@@ -31,6 +31,7 @@ struct collect_config {
         const char *data;       /* directory of the database; NULL: in memory */
         uint64_t retain_s;      /* older samples are removed; 0: kept */
         uint64_t max_bytes;     /* oldest samples are removed beyond; 0: no bound */
+        void (*note)(const char *sentence); /* is told what whoever runs it should know, from any thread; may be NULL */
         const char *token_file; /* bearer token wanted from senders and readers; NULL: none */
 };
 

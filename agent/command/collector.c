@@ -47,6 +47,11 @@ static const struct usage usage = {
         .n = sizeof specs / sizeof *specs,
 };
 
+static void note(const char *sentence)
+{
+        say("%s", sentence);
+}
+
 static int serve(const struct collector_config *config)
 {
         const struct collect_config collect_config = {
@@ -55,6 +60,7 @@ static int serve(const struct collector_config *config)
                 .retain_s = (uint64_t)config->retain,
                 .max_bytes = config->max_size,
                 .token_file = config->token_file,
+                .note = note,
         };
         struct collect *collect;
         char reason[512] = "";

@@ -2,13 +2,16 @@
 """What clients that mean harm can do to the agent's and the collector's server: not keep others waiting."""
 
 import concurrent.futures
+import re
 import socket
+import subprocess
+import time
 
 import pytest
 
 from collector import Collector, agent, free_port
 from clients import PROFILES, exchange, get, many_stacks, post, slow_clients, status, trickle_until_closed
-from program import eventually
+from program import Background, eventually
 
 SLOW_HEAD = "GET /healthz HTTP/1.1@Host: x@X: "
 SLOW_BODY = "POST %s HTTP/1.1@Host: 127.0.0.1:%d@Content-Type: application/json@Content-Length: 100000@@"
@@ -117,3 +120,65 @@ def test_odd_bytes(port):
     assert request(port, "GET /healthz HTTP/1.1", "X: " + "a" * 8000) == 200
     assert request(port, "nonsense") == 400
     assert request(port, "GET /healthz HTTP/1.1") == 200
+
+
+# ---- tokens -------------------------------------------------------------------------------------
+
+
+def test_wrong_tokens_wait_and_are_told_once(tmp_path):
+    """A right one does not wait for them."""
+    port, token, wrong = free_port(), tmp_path / "token", 24
+    token.write_text("sesame\n")
+    with Background(tmp_path / "collector", "collector", "--listen", "127.0.0.1:%d" % port, "--token-file",
+                    token) as running:
+        eventually(lambda: ready(port), 20, lambda: running.stderr)
+
+        def ask(word):
+            begin = time.monotonic()
+            return get(port, "/api/v1/series", "Authorization: Bearer " + word), time.monotonic() - begin
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            asked = [pool.submit(ask, "open") for _ in range(wrong)]
+            assert ask("sesame")[0] == 200
+            answers = [one.result() for one in asked]
+        assert {status for status, _ in answers} == {401}
+        assert min(seconds for _, seconds in answers) > 0.9
+        assert get(port, "/api/v1/series") == 401
+        assert running.stderr.count("wrong token") == 1 and "127.0.0.1" in running.stderr
+        assert "open" not in running.stderr.replace("opened", "")
+
+
+def test_who_can_be_asked_by_everybody_says_so(tmp_path):
+    for address, says in (("0.0.0.0", True), ("127.0.0.1", False)):
+        port = free_port()
+        with agent(tmp_path / address, "http://127.0.0.1:%d" % free_port(), "--listen", "%s:%d" % (address, port)) as running:
+            eventually(lambda: ready(port), 20, lambda: running.stderr)
+            assert ("anybody on the network can read" in running.stderr) == says
+
+
+# ---- descriptors --------------------------------------------------------------------------------
+
+
+def metric(port, name):
+    answer = exchange(port, b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n" % port).decode()
+    return float(re.search(r"^%s (\S+)$" % name, answer, re.M)[1])
+
+
+def test_without_descriptors_it_says_whom_it_misses(tmp_path):
+    """And it answers still."""
+    many, port = 60, free_port()
+    sleepers = [subprocess.Popen(["/usr/bin/python3", "-c", "import time; time.sleep(600)"]) for _ in range(many)]
+    try:
+        with agent(tmp_path / "agent", "http://127.0.0.1:%d" % free_port(), "--listen", "127.0.0.1:%d" % port,
+                   "--select", "cmdline=*time.sleep(600)*", wrap=["prlimit", "--nofile=64:64"]) as running:
+            eventually(lambda: ready(port), 20, lambda: running.stderr)
+            eventually(lambda: metric(port, "podflame_starved_processes") > many / 4, 30, lambda: running.stderr)
+            assert re.search(r"\d+ Python processes are not sampled.*descriptors", running.stderr), running.stderr
+            assert running.stderr.count("are not sampled") == 1
+            for sleeper in sleepers:
+                sleeper.kill()
+                sleeper.wait()
+            eventually(lambda: metric(port, "podflame_starved_processes") == 0, 30, lambda: running.stderr)
+    finally:
+        for sleeper in sleepers:
+            sleeper.kill()
+            sleeper.wait()
