@@ -12,6 +12,7 @@ lint: ## static checks: cppcheck, shellcheck, pyflakes, lengths of files and fun
 	$(Q)shellcheck $$(git ls-files -co --exclude-standard | xargs grep -lE '^#!.*(bash|sh)$$')
 	$(Q)$(PYTHON) -m pyflakes $$(git ls-files -co --exclude-standard '*.py')
 	$(Q)tests/lint/lengths.py
+	$(Q)tests/lint/claims.py
 
 .PHONY: check-includes
 check-includes: ## that includes run only downwards, and only through doors
