@@ -226,7 +226,7 @@ int value_read(char *text, size_t len, size_t max, struct value **ret_all, const
                 return r.error;
         }
         *ret_all = r.all;
-        *ret = &r.all[r.top];
+        *ret = r.all + r.top;
         return 0;
 }
 
