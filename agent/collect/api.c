@@ -38,9 +38,6 @@
 /* Twice what podflame sends at a time. */
 #define UNPACKED_MAX_BYTES ((size_t)32 << 20)
 
-/* What a larger body took is given back to the system at once: glibc would keep it for the next one. */
-#define TRIM_FROM_BYTES ((size_t)1 << 20)
-
 /* A UUID has 36; someone else's key may be longer. */
 #define KEY_MAX 128
 
@@ -152,8 +149,8 @@ static void post_profiles(void *ctx, const struct serve_request *request, struct
         if (unpack(request, &json, &len, ret)) {
                 ingest(api, json, len, key, ret);
                 free(json);
-                if (len > TRIM_FROM_BYTES)
-                        malloc_trim(0);
+                /* What a body took, which may be much more than it has, glibc would keep for the next one. */
+                malloc_trim(0);
         }
 }
 

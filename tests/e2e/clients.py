@@ -97,6 +97,14 @@ def large_bodies():
                    b",".join([b'"aaaaaaa"'] * ((1 << 22) - 2 * half - 100)) + b"]}")
     yield "depth", b'{"x":[' + b",".join([b"[" * 29 + b"]" * 29] * 60000) + b"]}"
     yield "members", b'{"x":{' + b",".join([b'"k%d":{}' % i for i in range(900000)]) + b"}}"
+    # One large stack of functions with long names, in as many profiles as there may be: each has its own copy.
+    table = b",".join([b'{"nameStrindex":1,"startLine":%d}' % i for i in range(4000)])
+    places = b",".join([b'{"lines":[{"functionIndex":%d}]}' % i for i in range(4000)])
+    frames = b",".join([b"%d" % i for i in range(4000)])
+    profile = b'{"samples":[{"stackIndex":1,"values":[1]}]}'
+    yield "profiles", (b'{"dictionary":{"stringTable":["","%s"],"functionTable":[%s],"locationTable":[%s],"stackTable":[{},'
+                       b'{"locationIndices":[%s]}]},"resourceProfiles":[{"scopeProfiles":[{"profiles":[%s]}]}]}'
+                       % (b"f" * 100, table, places, frames, b",".join([profile] * 150)))
     yield "one string", b'{"x":"' + b"a" * (60 << 20) + b'"}'
     yield "spaces", b'{"x":' + b" " * (60 << 20) + b"1}"
 

@@ -12,7 +12,7 @@ from program import eventually
 from testbed import PROJECT
 
 LIMIT = 512 << 20  # of the Kubernetes manifests; systemd's is twice that
-AT_REST = 100 << 20
+AT_REST = 40 << 20
 SENDERS = 4
 
 
