@@ -73,6 +73,7 @@ struct nsutil_stat {
         bool ending;                 /* it has begun to exit (PF_EXITING), or has: its memory may be gone already */
         uint64_t user_ticks;         /* utime, in clock ticks */
         uint64_t system_ticks;       /* stime, in clock ticks */
+        uint64_t children_ticks;     /* cutime and cstime: of children that it has waited for, and theirs */
         uint64_t start_time;         /* since boot, in clock ticks: with the pid, a process's identity */
         uint64_t start_stack;        /* address, new with every exec; 0 where access is refused */
         int threads;

@@ -23,6 +23,8 @@ enum {
         FIELD_FLAGS = 9,
         FIELD_UTIME = 14,
         FIELD_STIME = 15,
+        FIELD_CUTIME = 16,
+        FIELD_CSTIME = 17,
         FIELD_THREADS = 20,
         FIELD_START_TIME = 22,
         FIELD_START_STACK = 28,
@@ -83,6 +85,7 @@ int nsutil_stat_parse(const char *text, size_t len, struct nsutil_stat *ret)
         stat.ending = (field[FIELD_FLAGS] & PF_EXITING) || stat.state == 'Z' || stat.state == 'X';
         stat.user_ticks = field[FIELD_UTIME];
         stat.system_ticks = field[FIELD_STIME];
+        stat.children_ticks = field[FIELD_CUTIME] + field[FIELD_CSTIME];
         stat.threads = (int)field[FIELD_THREADS];
         stat.start_time = field[FIELD_START_TIME];
         stat.start_stack = field[FIELD_START_STACK];
