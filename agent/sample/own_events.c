@@ -7,6 +7,7 @@
  */
 #include "own_events.h"
 
+#include "each_thread.h"
 #include "perf_event.h"
 
 #include <errno.h>
@@ -46,43 +47,32 @@ static int add_event(struct target *t, pid_t tid, const struct own_ring *ring, u
         return perf_redirect(event.fd, ring->fd);
 }
 
-static bool is_listed(const struct nsutil_thread *threads, size_t n, pid_t tid)
+struct opening {
+        struct target *target;
+        const struct own_ring *rings;
+        size_t n;
+        uint64_t period_ns;
+        struct jitter *jitter;
+        bool *user_only;
+};
+
+static int add_thread(pid_t tid, void *ctx)
 {
-        for (size_t i = 0; i < n; i++)
-                if (threads[i].tid == tid)
-                        return true;
-        return false;
+        const struct opening *o = ctx;
+        int e = 0;
+
+        for (size_t i = 0; e == 0 && i < o->n; i++)
+                e = add_event(o->target, tid, &o->rings[i], jitter_phase(o->jitter, o->period_ns), o->user_only);
+        return e;
 }
 
-/*
- * A thread that was started while the list was made may have been missed, so the
- * list is made until it holds nothing new.
- */
 int own_events_open(struct target *t, const struct own_ring *rings, size_t n_rings, uint64_t period_ns,
                     struct jitter *jitter, bool *user_only)
 {
-        struct nsutil_thread *before = NULL, *threads;
-        size_t n_before = 0, n, added = 1;
-        int e = 0;
+        struct opening opening = { t, rings, n_rings, period_ns, jitter, user_only };
+        unsigned n;
 
-        while (e == 0 && added > 0) {
-                added = 0;
-                e = nsutil_threads_read(t->pid, &threads, &n);
-                if (e != 0)
-                        break;
-                for (size_t i = 0; i < n; i++) {
-                        if (is_listed(before, n_before, threads[i].tid))
-                                continue;
-                        for (size_t k = 0; e == 0 && k < n_rings; k++)
-                                e = add_event(t, threads[i].tid, &rings[k], jitter_phase(jitter, period_ns), user_only);
-                        added++;
-                }
-                free(before);
-                before = threads;
-                n_before = n;
-        }
-        free(before);
-        return e;
+        return each_thread(t->pid, add_thread, &opening, &n);
 }
 
 void own_events_close(struct target *t)

@@ -12,18 +12,17 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Pages of a ring, a power of two: 16 KiB hold 500 ticks, at 20 kHz 25 ms without a reader. */
-#define RING_PAGES 4
-
 static int open_event(struct perf_event_attr *attr, pid_t tid, int cpu)
 {
         attr->type = PERF_TYPE_SOFTWARE;
         attr->size = sizeof *attr;
-        attr->sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_TIME | PERF_SAMPLE_ID;
-        attr->wakeup_events = 1;
         attr->exclude_hv = 1;
         attr->use_clockid = 1;
         attr->clockid = CLOCK_MONOTONIC;
+        if (!attr->sample_id_all) {
+                attr->sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_TIME | PERF_SAMPLE_ID;
+                attr->wakeup_events = 1;
+        }
         int fd = (int)syscall(SYS_perf_event_open, attr, tid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
         return fd < 0 ? -errno : fd;
 }
@@ -58,6 +57,24 @@ int perf_open_count(pid_t pid)
         };
 
         return open_event(&attr, pid, -1);
+}
+
+int perf_open_lineage(pid_t tid, int cpu)
+{
+        struct perf_event_attr attr = {
+                .config = PERF_COUNT_SW_TASK_CLOCK, .inherit = 1, .inherit_stat = 1, .exclude_kernel = 1,
+                .task = 1, .comm = 1, .comm_exec = 1, .mmap = 1, .mmap2 = 1,
+                .sample_id_all = 1, .sample_type = PERF_SAMPLE_TIME, .watermark = 1, .wakeup_watermark = UINT32_MAX,
+        };
+
+        return open_event(&attr, tid, cpu);
+}
+
+int perf_open_anchor(pid_t tid)
+{
+        struct perf_event_attr attr = { .config = PERF_COUNT_SW_DUMMY, .exclude_kernel = 1 };
+
+        return open_event(&attr, tid, -1);
 }
 
 int perf_open_ring_only(int cpu)
@@ -122,9 +139,9 @@ enum perf_woken perf_wait(int wait_fd, int timeout_ms)
 
 /* ---- rings --------------------------------------------------------------------- */
 
-int perf_ring_open(int fd, struct perf_ring *ret)
+int perf_ring_open(int fd, unsigned n_pages, struct perf_ring *ret)
 {
-        size_t size = (size_t)(1 + RING_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
+        size_t size = (size_t)(1 + n_pages) * (size_t)sysconf(_SC_PAGESIZE);
         void *pages = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
         if (pages == MAP_FAILED)
@@ -185,26 +202,48 @@ static size_t add_to_batch(struct perf_ring *ring, struct perf_batch *batch, siz
         return n;
 }
 
-size_t perf_ring_drain(struct perf_ring *ring, struct perf_batch *batch, size_t max)
+void perf_ring_each(struct perf_ring *ring, perf_record_fn each, void *ctx)
 {
         struct perf_event_mmap_page *page = ring->pages;
         uint64_t head = __atomic_load_n(&page->data_head, __ATOMIC_ACQUIRE);
         uint64_t tail = page->data_tail;
-        size_t n = 0;
+        _Alignas(uint64_t) char record[PERF_RECORD_MAX];
+        const struct perf_event_header *header = (const void *)record;
 
         while (tail < head) {
-                struct record record;
-                copy_out(ring, tail, &record.header, sizeof record.header);
-                if (record.header.type == PERF_RECORD_SAMPLE && record.header.size == sizeof record) {
-                        copy_out(ring, tail, &record, sizeof record);
-                        n = add_to_batch(ring, batch, n, max, &record);
-                } else if (record.header.type == PERF_RECORD_LOST) {
-                        uint64_t lost[3]; /* header, id, lost */
-                        copy_out(ring, tail, lost, sizeof lost);
-                        ring->lost += lost[2];
-                }
-                tail += record.header.size;
+                copy_out(ring, tail, record, sizeof *header);
+                if (header->size < sizeof *header)
+                        break;
+                size_t size = header->size < sizeof record ? header->size : sizeof record;
+                copy_out(ring, tail, record, size);
+                tail += header->size;
+                each(header, ctx);
         }
-        __atomic_store_n(&page->data_tail, tail, __ATOMIC_RELEASE);
-        return n;
+        __atomic_store_n(&page->data_tail, head, __ATOMIC_RELEASE);
+}
+
+struct drain {
+        struct perf_ring *ring;
+        struct perf_batch *batch;
+        size_t n, max;
+};
+
+static void drain_one(const struct perf_event_header *header, void *ctx)
+{
+        struct drain *drain = ctx;
+
+        if (header->type == PERF_RECORD_SAMPLE && header->size == sizeof(struct record)) {
+                drain->n = add_to_batch(drain->ring, drain->batch, drain->n, drain->max, (const struct record *)header);
+        } else if (header->type == PERF_RECORD_LOST) {
+                const uint64_t *lost = (const uint64_t *)header; /* header, id, lost */
+                drain->ring->lost += lost[2];
+        }
+}
+
+size_t perf_ring_drain(struct perf_ring *ring, struct perf_batch *batch, size_t max)
+{
+        struct drain drain = { .ring = ring, .batch = batch, .max = max };
+
+        perf_ring_each(ring, drain_one, &drain);
+        return drain.n;
 }

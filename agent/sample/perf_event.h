@@ -8,6 +8,7 @@
  * caller, close-on-exec) return a negative errno on failure.
  */
 
+#include <linux/perf_event.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -29,6 +30,16 @@ int perf_open_thread(pid_t tid, int cpu, uint64_t period_ns, bool user_only);
  * read(2) tells them, also once they have ended. Not its child processes. -EINVAL before Linux 5.13.
  */
 int perf_open_count(pid_t pid);
+
+/*
+ * Tells of thread @tid, and of all threads and processes that descend from it: their births, ends, programs and the
+ * files that they map to execute, and at each thread's end the nanoseconds that it has spent on @cpu. What comes
+ * after the kernel has taken the event off an ending thread is missing: the teardown of its memory, 0.1 to 1 ms.
+ * A child that shares its parent's set of events may get them exchanged with its parent's, and then no record
+ * tells its time: perf_open_anchor() on the same thread, which is not inherited, makes the sets differ.
+ */
+int perf_open_lineage(pid_t tid, int cpu);
+int perf_open_anchor(pid_t tid);
 
 /* An event without ticks, to which a ring for other events of @cpu can be attached. */
 int perf_open_ring_only(int cpu);
@@ -63,10 +74,18 @@ struct perf_ring {
         uint64_t lost; /* ticks that did not fit in */
 };
 
-int perf_ring_open(int fd, struct perf_ring *ret);
+/* @n_pages, a power of two, hold the records. */
+int perf_ring_open(int fd, unsigned n_pages, struct perf_ring *ret);
 void perf_ring_close(struct perf_ring *ring); /* accepts {0} */
 
 bool perf_ring_is_empty(const struct perf_ring *ring);
+
+/* A record with the longest name of a file in it. Longer ones are cut. */
+#define PERF_RECORD_MAX 4352
+
+/* Takes all records from the ring. Each is valid during its call only. */
+typedef void (*perf_record_fn)(const struct perf_event_header *record, void *ctx);
+void perf_ring_each(struct perf_ring *ring, perf_record_fn each, void *ctx);
 
 /* Ticks of one thread found in the ring together. */
 struct perf_batch {

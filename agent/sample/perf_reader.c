@@ -10,6 +10,9 @@
 #include <time.h>
 #include <unistd.h>
 
+/* 16 KiB hold 500 ticks, at 20 kHz 25 ms without a reader. */
+#define RING_PAGES 4
+
 /* Threads that one wake-up may find ticks of. A reader is hardly ever more than one behind. */
 #define BATCH_MAX 32
 
@@ -157,7 +160,7 @@ int perf_reader_open(struct perf_reader *r, int cpu)
         *r = (struct perf_reader){ .sampler = r->sampler, .machine = r->machine, .ready = r->ready, .cpu = cpu, .fd = fd, .stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
         jitter_init(&r->jitter);
         r->wait_fd = r->stop_fd < 0 ? -errno : perf_wait_open(fd, r->stop_fd);
-        int e = r->wait_fd < 0 ? r->wait_fd : perf_ring_open(fd, &r->ring);
+        int e = r->wait_fd < 0 ? r->wait_fd : perf_ring_open(fd, RING_PAGES, &r->ring);
         if (e == 0)
                 e = -pthread_create(&r->thread, NULL, run_reader, r);
         if (e != 0) {

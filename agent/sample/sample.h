@@ -139,4 +139,7 @@ struct sample_probe {
 /* Tries it out. -errno if not even a thread can be made. */
 int sample_probe(struct sample_probe *ret);
 
+/* What descends from a process. */
+#include "lineage.h"
+
 #endif
