@@ -265,7 +265,7 @@ static int check(struct top *t)
 static int open_all(struct top *t)
 {
         struct follow_config config = { .find = t->find, .subprocesses = t->config.subprocesses,
-                                        .pod = t->config.target.pod };
+                                        .pod = t->config.target.pod, .mode = t->sampling.mode };
 
         int e = target_abi(&t->config.target, &usage, &config.abi);
         if (e >= 0)

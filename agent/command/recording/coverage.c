@@ -27,9 +27,10 @@ static struct profile_counters sum_of(const struct profile_set *set)
         return sum;
 }
 
-static bool is_low(const struct profile *p)
+/* The time of descendants that ended before they were opened is of no process; the sum of all tells it. */
+static bool is_low_process(const struct profile *p)
 {
-        return profile_coverage_is_low(profile_counters_of(p), profile_settings(p)->period_ns);
+        return profile_attribute(p, "process.pid") && profile_coverage_is_low(profile_counters_of(p), profile_settings(p)->period_ns);
 }
 
 /* ---- processes ----------------------------------------------------------------------- */
@@ -65,7 +66,7 @@ static void say_low_processes(const struct profile_set *set)
         if (!low)
                 return;
         for (size_t i = 0; i < set->n; i++)
-                if (is_low(set->items[i]))
+                if (is_low_process(set->items[i]))
                         low[n++] = set->items[i];
         qsort(low, n, sizeof *low, by_loss);
         for (size_t i = 0; i < n && i < PROCESSES_TOLD; i++)

@@ -32,6 +32,8 @@ int follow_open(const struct follow_config *config, struct follow **ret)
                 e = -ENOMEM;
         if (e == 0 && config->adopted && nsutil_stat_read(getpid(), &own) == 0)
                 e = family_add(f->family, own.pid, own.start_time);
+        if (e == 0)
+                e = kinship_open(f, &f->kinship);
         if (e != 0) {
                 follow_close(f);
                 return e;
@@ -56,6 +58,7 @@ void follow_close(struct follow *f)
         HASH_ITER(hh, f->items, item, next)
                 forget(f, item);
         family_free(f->family);
+        kinship_close(f->kinship);
         missed_deinit(&f->missed);
         profile_set_deinit(&f->done);
         if (f->epoll_fd >= 0)
@@ -150,6 +153,7 @@ int follow_begin(struct follow *f, const struct find_process *process, const str
         if (e == 0)
                 e = family_add(f->family, item->pid, process->start_time);
         if (e == 0) {
+                kinship_meet(f->kinship, item->pid, 0);
                 HASH_ADD_INT(f->items, pid, item);
                 *ret = item;
                 return 0;
@@ -163,6 +167,11 @@ int follow_begin(struct follow *f, const struct find_process *process, const str
 pid_t follow_stopped(const struct follow *f)
 {
         return f->stopped;
+}
+
+uint64_t follow_foreign_ns(const struct follow *f)
+{
+        return f->foreign_ns;
 }
 
 static uint64_t ticks_of(pid_t pid)
@@ -196,6 +205,7 @@ int follow_sample(struct follow *f, struct followed *item, struct pystack *py)
         }
         sampling_say_exceptions(f->config.sampler, item->pid, &item->said);
         missed_remove(&f->missed, item->pid, item->process.start_time);
+        kinship_opened(f->kinship, item->pid);
         item->ticks = ticks;
         item->sampled = item->profiled = true;
         item->foreign = false;
@@ -215,6 +225,9 @@ int follow_stop(struct follow *f, struct followed *item)
         item->sampled = false;
         f->n_sampled--;
         int e = sampler_remove(f->config.sampler, item->pid, &profile);
+        if (e == 0)
+                kinship_booked(f->kinship, item->pid, profile);
+        kinship_stopped(f->kinship, item->pid);
         if (e == 0 && profile_counters_of(profile)->ok == 0)
                 note_unsampled(f, item);
         if (e == 0)
@@ -262,6 +275,7 @@ int follow_step(struct follow *f)
         struct followed *item, *next;
         int e = reap(f);
 
+        kinship_step(f->kinship);
         HASH_ITER(hh, f->items, item, next)
                 if (e == 0 && item->named)
                         e = named_look(f, item);
@@ -282,9 +296,10 @@ int follow_delay_ms(const struct follow *f)
 
 /* ---- what was sampled ---------------------------------------------------------------------- */
 
-static int hand_over(struct follow *f, struct profile_set *set)
+/* @all: the processes that live are followed no more. */
+static int hand_over(struct follow *f, bool all, struct profile_set *set)
 {
-        int e = 0;
+        int e = kinship_take(f->kinship, all, &f->done, &f->foreign_ns);
 
         for (size_t i = 0; e == 0 && i < f->done.n; i++) {
                 e = profile_set_add(set, f->done.items[i]);
@@ -302,11 +317,13 @@ int follow_take(struct follow *f, struct profile_set *set)
 
         HASH_ITER(hh, f->items, item, next) {
                 struct profile *profile = NULL;
-                if (e == 0 && item->sampled && (e = sampler_take(f->config.sampler, item->pid, &profile)) == 0 &&
-                    (e = profile_set_add(&f->done, profile)) < 0)
+                if (e != 0 || !item->sampled || (e = sampler_take(f->config.sampler, item->pid, &profile)) != 0)
+                        continue;
+                kinship_booked(f->kinship, item->pid, profile);
+                if ((e = profile_set_add(&f->done, profile)) < 0)
                         profile_free(profile);
         }
-        return e < 0 ? e : hand_over(f, set);
+        return e < 0 ? e : hand_over(f, false, set);
 }
 
 int follow_finish(struct follow *f, struct profile_set *set)
@@ -317,5 +334,5 @@ int follow_finish(struct follow *f, struct profile_set *set)
         HASH_ITER(hh, f->items, item, next)
                 if (e == 0)
                         e = follow_end(f, item);
-        return e < 0 ? e : hand_over(f, set);
+        return e < 0 ? e : hand_over(f, true, set);
 }

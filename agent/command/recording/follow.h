@@ -22,6 +22,7 @@ struct follow_config {
         bool subprocesses;
         const char *container_id; /* whose newcomers are followed with the subprocesses; NULL: none's */
         const char *pod;          /* likewise, as find_pod() takes it */
+        enum profile_mode mode;   /* of the sampler */
         bool adopted;             /* our own children are orphans of descendants */
         bool quiet;               /* a word about what fails only */
 };
@@ -49,7 +50,10 @@ size_t follow_sampled(const struct follow *follow);
 /* Whether anybody lives who may be sampled: those that were named; with subprocesses any of theirs. */
 bool follow_lives(const struct follow *follow);
 
-/* Adds what was sampled since the last time to @set; the processes are followed on. 0 or negative errno. */
+/*
+ * Adds what was sampled since the last time to @set; the processes are followed on. The time of
+ * descendants that ended before they were opened is in a profile of its own, without a PID. 0 or negative errno.
+ */
 int follow_take(struct follow *follow, struct profile_set *set);
 
 /* Finishes all that are left, and adds every profile since the last time to @set. 0 or negative errno. */
@@ -63,6 +67,9 @@ size_t follow_say_missed(struct follow *follow, bool profiled);
 
 /* What CPU time the processes used while they were followed that gave no sample, as far as is known, in ms. */
 uint64_t follow_unsampled_ms(const struct follow *follow);
+
+/* What CPU time children used that are not Python, as far as is known, in ns. */
+uint64_t follow_foreign_ns(const struct follow *follow);
 
 /* A process that was stopped (SIGSTOP, ^Z, a debugger) when it was finished without a sample; 0: none was. */
 pid_t follow_stopped(const struct follow *follow);

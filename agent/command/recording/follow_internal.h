@@ -30,11 +30,15 @@ struct followed {
         UT_hash_handle hh;
 };
 
+struct kinship;
+
 struct follow {
         struct follow_config config;
         struct followed *items;
         size_t n_sampled;
         struct family *family;
+        struct kinship *kinship; /* NULL: nobody is followed but those that were named, or time is not accounted */
+        uint64_t foreign_ns;
         int epoll_fd; /* of their pidfds */
         struct profile_set done;
         struct missed_list missed;
@@ -75,5 +79,32 @@ void named_end(struct follow *follow, struct followed *item);
 /* Looks for them if it is time to. 0 or negative errno. */
 int newcomers_scan(struct follow *follow);
 int newcomers_delay_ms(const struct follow *follow); /* -1: never */
+
+/* ---- the time of descendants (kinship.c) ------------------------------------------------------ */
+
+/* These do nothing where @kinship is NULL. */
+
+/* @follow has its configuration. 0 or negative errno. */
+int kinship_open(const struct follow *follow, struct kinship **ret);
+void kinship_close(struct kinship *kinship); /* accepts NULL */
+
+/* A process of the family is there; @parent of now. */
+void kinship_meet(struct kinship *kinship, pid_t pid, pid_t parent);
+void kinship_complete(struct kinship *kinship); /* all that were there at the beginning have been met */
+bool kinship_has(const struct kinship *kinship, pid_t pid);
+
+/* It is sampled; a part of its time is in @profile; it is sampled no more. */
+void kinship_opened(struct kinship *kinship, pid_t pid);
+void kinship_booked(struct kinship *kinship, pid_t pid, const struct profile *profile);
+void kinship_stopped(struct kinship *kinship, pid_t pid);
+
+/* To be called now and then: hears what the kernel tells. */
+void kinship_step(struct kinship *kinship);
+
+/*
+ * Adds a profile of the time that is in no other to @set, if there is such, and what foreign programs used to
+ * @ret_foreign. @all: also of those that live. 0 or negative errno.
+ */
+int kinship_take(struct kinship *kinship, bool all, struct profile_set *set, uint64_t *ret_foreign);
 
 #endif

@@ -40,6 +40,8 @@ static void appeared(void *ctx, const struct find_birth *birth)
         struct follow *f = ctx;
         int e = family_hear(f->family, birth);
 
+        if (birth->at == 0 && kinship_has(f->kinship, birth->parent))
+                kinship_meet(f->kinship, birth->pid, birth->parent);
         f->error = f->error ? f->error : e;
 }
 
@@ -97,6 +99,7 @@ int newcomers_scan(struct follow *f)
         f->error = 0;
         int e = find_scan(f->config.find, &events);
         family_settle(f->family);
+        kinship_complete(f->kinship);
         uint64_t end = clock_ns(CLOCK_MONOTONIC), pause = (end - begin) * SCAN_COST_FACTOR;
         f->scan_ns = end + (pause < SCAN_MIN_NS ? SCAN_MIN_NS : pause > SCAN_MAX_NS ? SCAN_MAX_NS : pause);
         return e < 0 ? e : f->error < 0 ? f->error : 0;

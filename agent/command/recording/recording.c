@@ -135,6 +135,20 @@ static void say_children(const struct recording *r)
         children_deinit(&after);
 }
 
+/* Less than this part of a recording's time is told only to those who want to know all. */
+#define FOREIGN_PART 100
+
+/* Programs that are not Python are in nobody's books. */
+static void say_foreign(const struct recording *r)
+{
+        uint64_t ns = follow_foreign_ns(r->follow), accounted = 0;
+
+        for (size_t i = 0; i < r->done.n; i++)
+                accounted += profile_counters_of(r->done.items[i])->accounted_ns;
+        if (ns > 0 && (r->config.verbose || ns > accounted / FOREIGN_PART))
+                say("%.2f s of CPU time were used by descendants that are not Python", (double)ns / 1e9);
+}
+
 /* Whether any sample was taken; if not, a word about it, which is true. */
 static bool has_samples(const struct recording *r)
 {
@@ -175,6 +189,8 @@ static int conclude(struct recording *r, int e)
                 return say_error("%s: %s", r->output.name, strerror(-e));
         if (!r->config.quiet)
                 summary_say(&r->done, r->run, r->config.verbose ? sampler_describe(r->sampler) : NULL);
+        if (!r->config.quiet)
+                say_foreign(r);
         if (!r->config.quiet && r->before.n > 0)
                 say_children(r);
         if (r->config.verbose)
@@ -208,6 +224,7 @@ static int open_follow(struct recording *r)
                 .abi = r->config.abi,
                 .subprocesses = r->config.subprocesses,
                 .quiet = r->config.quiet,
+                .mode = r->config.sampling.mode,
                 .adopted = r->config.command != NULL,
         };
 

@@ -27,11 +27,22 @@ static void list_counters(const struct profile_counters *sum, bool all, char *re
                                                 counters[i].name, counters[i].n);
 }
 
+/* That of descendants who ended before they were opened is of no process. */
+static size_t count_processes(const struct profile_set *set)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < set->n; i++)
+                n += profile_attribute(set->items[i], "process.pid") != NULL;
+        return n;
+}
+
 void summary_say(const struct profile_set *set, unsigned runs, const char *engine)
 {
         char runs_text[48] = "", counters[160];
         struct profile_counters sum = { 0 };
         uint64_t longest = 0;
+        size_t processes = count_processes(set);
 
         for (size_t i = 0; i < set->n; i++) {
                 const struct profile_settings *settings = profile_settings(set->items[i]);
@@ -41,8 +52,8 @@ void summary_say(const struct profile_set *set, unsigned runs, const char *engin
         if (runs > 1)
                 snprintf(runs_text, sizeof runs_text, "%u runs of up to ", runs);
         list_counters(&sum, engine != NULL, counters, sizeof counters);
-        say("%" PRIu64 " sample%s of %zu process%s in %s%.1f s%s%s%s%s", sum.ok, sum.ok == 1 ? "" : "s", set->n,
-            set->n == 1 ? "" : "es", runs_text, (double)longest / 1e9, engine ? " (" : "", engine ? engine : "",
+        say("%" PRIu64 " sample%s of %zu process%s in %s%.1f s%s%s%s%s", sum.ok, sum.ok == 1 ? "" : "s", processes,
+            processes == 1 ? "" : "es", runs_text, (double)longest / 1e9, engine ? " (" : "", engine ? engine : "",
             engine ? ")" : "", counters);
         if (sum.ok > 0)
                 coverage_say(set, engine != NULL);

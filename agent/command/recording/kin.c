@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The kernel's records tell what each thread has used but for its last moments, when
+ * its memory is taken down. The account of a parent for the children that it has waited
+ * for has those, too, and nothing else: it has no children that were not waited for, and
+ * is in units of 10 ms. So records say whose time it is, and accounts how much it is:
+ * what is known of children that a living parent has waited for (below_ns) is held
+ * against the account, and the difference is shared among all that have ended.
+ *
+ * Whether a program that nobody has looked at was Python, the files say that it has mapped.
+ */
+#include "kin.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+struct relative {
+        pid_t pid, parent;
+        int threads; /* that live; an end may be told before a birth */
+        unsigned due; /* records of use to come for ends that were told */
+        uint64_t used_ns, booked_ns, below_ns;
+        uint64_t own_from_ns, children_from_ns; /* the kernel's accounts when it began */
+        uint64_t executed_at, python_at; /* when it became a program, and Python; 0: since its birth, never */
+        unsigned missed; /* how often it was looked for in vain */
+        bool was_python; /* at its birth: its parent was, as far as is known */
+        bool sampled; /* now */
+        bool opened;  /* it was sampled, ever */
+        bool adopts;
+        UT_hash_handle hh;
+};
+
+struct kin {
+        struct relative *items;
+        unsigned parts;
+        pid_t adopter;   /* 0: none */
+        bool incomplete; /* something was not told */
+        uint64_t ended_opened, ended_unopened, ended_foreign; /* how many */
+        struct kin_sum sum;   /* since the last time */
+        uint64_t excess_told; /* beyond what is known of children, so far */
+};
+
+struct kin *kin_new(unsigned parts)
+{
+        struct kin *kin = calloc(1, sizeof *kin);
+
+        if (kin)
+                kin->parts = parts;
+        return kin;
+}
+
+static void forget(struct kin *kin, struct relative *item)
+{
+        HASH_DEL(kin->items, item);
+        free(item);
+}
+
+void kin_free(struct kin *kin)
+{
+        struct relative *item, *next;
+
+        if (!kin)
+                return;
+        HASH_ITER(hh, kin->items, item, next)
+                forget(kin, item);
+        free(kin);
+}
+
+static struct relative *get(const struct kin *kin, pid_t pid)
+{
+        struct relative *item;
+
+        HASH_FIND_INT(kin->items, &pid, item);
+        return item;
+}
+
+/* NULL: out of memory. */
+static struct relative *get_or_add(struct kin *kin, pid_t pid)
+{
+        struct relative *item = get(kin, pid);
+
+        if (item || !(item = calloc(1, sizeof *item)))
+                return item;
+        item->pid = pid;
+        item->was_python = true;
+        HASH_ADD_INT(kin->items, pid, item);
+        if (item->hh.tbl)
+                return item;
+        free(item);
+        return NULL;
+}
+
+bool kin_knows(const struct kin *kin, pid_t pid)
+{
+        return get(kin, pid) != NULL;
+}
+
+static bool is_python(const struct relative *item)
+{
+        return item->python_at > item->executed_at || (item->executed_at == 0 && item->was_python);
+}
+
+/* ---- ends ------------------------------------------------------------------------------ */
+
+/* Who has ended is waited for by its parent, if that lives, else by whom adopts it. */
+static struct relative *waits_for(const struct kin *kin, const struct relative *item)
+{
+        struct relative *parent = item->parent > 0 ? get(kin, item->parent) : NULL;
+
+        return parent && parent->threads > 0 ? parent : kin->adopter > 0 && kin->adopter != item->pid ? get(kin, kin->adopter) : NULL;
+}
+
+static void end(struct kin *kin, struct relative *item)
+{
+        uint64_t rest = item->used_ns > item->booked_ns ? item->used_ns - item->booked_ns : 0;
+        struct relative *parent = waits_for(kin, item);
+
+        if (!is_python(item)) {
+                kin->sum.foreign += rest;
+                kin->ended_foreign++;
+        } else if (item->opened) {
+                kin->sum.unseen += rest;
+                kin->ended_opened++;
+        } else {
+                kin->sum.unopened += rest;
+                kin->ended_unopened++;
+        }
+        if (parent)
+                parent->below_ns += item->booked_ns + rest + item->below_ns + item->own_from_ns + item->children_from_ns;
+        forget(kin, item);
+}
+
+/* ---- what is told ------------------------------------------------------------------------ */
+
+static const char *basename_of(const char *path)
+{
+        const char *slash = strrchr(path, '/');
+
+        return slash ? slash + 1 : path;
+}
+
+bool kin_is_interpreter(const char *file)
+{
+        const char *name = basename_of(file);
+
+        return strncmp(name, "python", strlen("python")) == 0 || strncmp(name, "libpython", strlen("libpython")) == 0;
+}
+
+static void be_born(struct kin *kin, struct relative *item, const struct lineage_event *event)
+{
+        const struct relative *parent = get(kin, event->parent);
+
+        item->parent = event->parent;
+        item->threads++;
+        item->was_python = !parent || is_python(parent);
+}
+
+void kin_hear(struct kin *kin, const struct lineage_event *event)
+{
+        struct relative *item = event->pid > 0 ? get_or_add(kin, event->pid) : NULL;
+
+        kin->incomplete |= event->kind == LINEAGE_LOST;
+        if (!item)
+                return;
+        switch (event->kind) {
+        case LINEAGE_BORN:
+                be_born(kin, item, event);
+                break;
+        case LINEAGE_THREAD:
+                item->threads++;
+                break;
+        case LINEAGE_EXECUTED:
+                item->executed_at = event->at > item->executed_at ? event->at : item->executed_at;
+                break;
+        case LINEAGE_MAPPED:
+                if (kin_is_interpreter(event->file) && event->at > item->python_at)
+                        item->python_at = event->at;
+                break;
+        case LINEAGE_ENDED:
+                item->threads--;
+                item->due += kin->parts;
+                break;
+        case LINEAGE_USED:
+                item->due--;
+                item->used_ns += event->ns;
+                break;
+        case LINEAGE_LOST:
+                break;
+        }
+}
+
+void kin_begin(struct kin *kin, const struct kin_begin *begin)
+{
+        struct relative *item = get_or_add(kin, begin->pid);
+
+        if (!item)
+                return;
+        item->parent = begin->parent;
+        item->threads += (int)begin->threads;
+        item->own_from_ns = begin->own_ns;
+        item->children_from_ns = begin->children_ns;
+        item->was_python = begin->python;
+        item->adopts = begin->adopts;
+        if (begin->adopts)
+                kin->adopter = begin->pid;
+}
+
+void kin_complete(struct kin *kin, const struct kin_clocks *clocks)
+{
+        uint64_t now;
+
+        for (struct relative *item = kin->items; item; item = item->hh.next)
+                if (clocks->children(item->pid, &now) && now > item->below_ns)
+                        item->children_from_ns = now - item->below_ns;
+}
+
+void kin_opened(struct kin *kin, pid_t pid, uint64_t at)
+{
+        struct relative *item = get(kin, pid);
+
+        if (!item)
+                return;
+        item->opened = item->sampled = true;
+        if (at > item->python_at)
+                item->python_at = at;
+}
+
+void kin_booked(struct kin *kin, pid_t pid, uint64_t ns)
+{
+        struct relative *item = get(kin, pid);
+
+        if (item)
+                item->booked_ns += ns;
+}
+
+void kin_stopped(struct kin *kin, pid_t pid)
+{
+        struct relative *item = get(kin, pid);
+
+        if (item)
+                item->sampled = false;
+}
+
+/* ---- what is found ----------------------------------------------------------------------- */
+
+/* Of one that had ended before the kernel was asked to tell, no end is told. */
+#define MISSED_MAX 25
+
+static bool is_gone(struct relative *item, const struct kin_clocks *clocks)
+{
+        uint64_t ns;
+
+        if (clocks->own(item->pid, &ns))
+                return false;
+        item->missed++;
+        return true;
+}
+
+static bool has_ended(const struct kin *kin, struct relative *item, const struct kin_clocks *clocks)
+{
+        if (item->adopts || item->sampled)
+                return false;
+        if (kin->parts > 0 && item->threads <= 0 && item->due == 0)
+                return true;
+        return is_gone(item, clocks) && (kin->parts == 0 || kin->incomplete || item->missed > MISSED_MAX);
+}
+
+static void end_those_that_have(struct kin *kin, const struct kin_clocks *clocks)
+{
+        struct relative *item, *next;
+
+        HASH_ITER(hh, kin->items, item, next)
+                if (has_ended(kin, item, clocks))
+                        end(kin, item);
+}
+
+void kin_look(struct kin *kin, const struct kin_clocks *clocks)
+{
+        uint64_t now;
+
+        if (kin->parts > 0)
+                return;
+        for (struct relative *item = kin->items; item; item = item->hh.next)
+                if (!item->adopts && !item->sampled && clocks->own(item->pid, &now) && now > item->own_from_ns)
+                        item->used_ns = now - item->own_from_ns;
+        end_those_that_have(kin, clocks);
+}
+
+/* What parents that live were accounted for their children beyond what is known of these. */
+static uint64_t excess(const struct kin *kin, const struct kin_clocks *clocks)
+{
+        uint64_t sum = 0, now;
+
+        for (const struct relative *item = kin->items; item; item = item->hh.next)
+                if (clocks->children(item->pid, &now) && now > item->children_from_ns + item->below_ns)
+                        sum += now - item->children_from_ns - item->below_ns;
+        return sum;
+}
+
+static void share(struct kin *kin, uint64_t ns)
+{
+        uint64_t n = kin->ended_opened + kin->ended_unopened + kin->ended_foreign;
+
+        if (kin->parts == 0 || kin->incomplete || n == 0) {
+                kin->sum.unopened += ns;
+                return;
+        }
+        uint64_t unopened = ns / n * kin->ended_unopened, foreign = ns / n * kin->ended_foreign;
+        kin->sum.unopened += unopened;
+        kin->sum.foreign += foreign;
+        kin->sum.unseen += ns - unopened - foreign;
+}
+
+/* Of those that live and were not opened. */
+static void add_living(struct kin *kin, const struct kin_clocks *clocks)
+{
+        uint64_t now;
+
+        for (struct relative *item = kin->items; item; item = item->hh.next) {
+                uint64_t known = item->own_from_ns + item->booked_ns;
+                if (item->opened || item->adopts || !clocks->own(item->pid, &now) || now < known)
+                        continue;
+                uint64_t *sum = is_python(item) ? &kin->sum.unopened : &kin->sum.foreign;
+                *sum += now - known;
+                item->booked_ns += now - known;
+        }
+}
+
+struct kin_sum kin_take(struct kin *kin, const struct kin_clocks *clocks, bool all)
+{
+        end_those_that_have(kin, clocks);
+        uint64_t beyond = excess(kin, clocks);
+
+        if (beyond > kin->excess_told) {
+                share(kin, beyond - kin->excess_told);
+                kin->excess_told = beyond;
+        }
+        if (all)
+                add_living(kin, clocks);
+        struct kin_sum sum = kin->sum;
+        kin->sum = (struct kin_sum){ 0 };
+        return sum;
+}
+
+bool kin_waits(struct kin *kin, const struct kin_clocks *clocks)
+{
+        uint64_t ns;
+
+        end_those_that_have(kin, clocks);
+        for (const struct relative *item = kin->items; item; item = item->hh.next)
+                if (!item->adopts && kin->parts > 0 && (item->threads <= 0 || !clocks->own(item->pid, &ns)))
+                        return true;
+        return false;
+}
