@@ -105,6 +105,34 @@ int pystack_open_abi(pid_t pid, uint32_t abi, struct pystack **ret, struct pysta
         return e;
 }
 
+int pystack_fork(const struct pystack *parent, pid_t pid, struct pystack **ret)
+{
+        struct pystack_reader reader = pystack_process_reader(pid);
+        struct runtime runtime = {
+                .layout = parent->layout,
+                .interpreters = parent->interpreters,
+                .tstate_current = parent->tstate_current,
+                .code_type = parent->code_type,
+                .machine = parent->machine,
+        };
+        struct nsutil_status status;
+        struct pystack *py;
+        int e = choose_check(&reader, &runtime);
+
+        if (e == 0 && nsutil_status_read(pid, &status) != 0)
+                e = PYSTACK_E_GONE;
+        if (e == 0)
+                e = pystack_open_reader(&reader, &parent->info, &runtime, &py);
+        if (e != 0)
+                return e;
+        py->pid = pid;
+        py->inner_pid = status.ns_pid[status.ns_depth - 1];
+        py->rseq_offset = parent->rseq_offset;
+        py->tid_offset = parent->tid_offset;
+        *ret = py;
+        return 0;
+}
+
 int pystack_open(pid_t pid, struct pystack **ret, struct pystack_info *ret_info)
 {
         return pystack_open_abi(pid, 0, ret, ret_info);
