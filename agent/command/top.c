@@ -273,6 +273,7 @@ static int open_all(struct top *t)
         t->signals = signals_open();
         t->board = board_new();
         t->sampling.scope = sampling_scope(&t->choice, t->config.subprocesses);
+        t->sampling.adopts = t->config.subprocesses;
         e = t->board ? sampling_open(&t->sampling, &t->sampler) : say_error("out of memory");
         if (e >= 0)
                 return e;

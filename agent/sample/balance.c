@@ -16,20 +16,24 @@ static const struct departed *find_departed(const struct sampler *s, const struc
         return NULL;
 }
 
-void balance_open(struct target *t, const struct sampler *s)
+void balance_open(struct target *t, struct sampler *s)
 {
         struct profile_counters *counters = profile_counters(t->profile);
         struct nsutil_stat stat;
         bool born = nsutil_stat_read(t->pid, &stat) == 0 && stat.start_time >= s->opened_ticks;
 
         account_open(&t->account, t->pid, born);
+        t->start_stack = stat.start_stack;
         t->opened_cpu_ns = t->owed_cpu_ns = t->account.cpu_ns;
         if (s->config.mode != PROFILE_MODE_CPU)
                 return;
         const struct departed *departed = find_departed(s, &t->account);
         uint64_t from = departed ? departed->cpu_ns : born ? 0 : t->account.cpu_ns;
-        counters->unopened_ns = t->account.cpu_ns - from;
-        counters->accounted_ns = counters->unopened_ns;
+        counters->accounted_ns = t->account.cpu_ns - from;
+        if (born && !departed && adoptions_is_copy(s, &stat))
+                t->opened_cpu_ns = 0; /* a tick that had met it before would have added it */
+        else
+                counters->unopened_ns = counters->accounted_ns;
 }
 
 /* Corrections are spread: many in a row would all meet the same call of a function. */

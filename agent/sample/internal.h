@@ -11,6 +11,7 @@
 #include "nsutil/nsutil.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <uthash.h>
 
 /* What the timer tick knows of a thread's doings. */
@@ -58,6 +59,7 @@ struct restraint {
 /* A process being sampled. */
 struct target {
         pid_t pid;
+        uint64_t start_stack; /* of nsutil_stat: the same in copies, new in another program; 0: not known */
         pthread_mutex_t lock; /* guards all below */
         struct pystack *py;
         struct member *members;
@@ -118,8 +120,20 @@ struct departed {
         uint64_t start_time, cpu_ns;
 };
 
+/* PIDs that are no copies of targets, for some ticks: most of a machine's processes are none. */
+#define STRANGERS 256
+
+/* Those that were added without the caller's doing. */
+struct adoptions {
+        pthread_mutex_t lock;
+        pid_t *pids;
+        size_t n, cap;
+        _Atomic uint64_t strangers[STRANGERS]; /* a PID, and above it the time until which it is one, in ms */
+};
+
 struct sampler {
         struct sample_config config;
+        struct adoptions adoptions;
         _Atomic uint64_t period_ns;
         _Atomic uint64_t period_before_ns, period_since_ns; /* ticks before that moment (CLOCK_MONOTONIC) had that one */
         pthread_rwlock_t lock; /* guards the table, not the targets in it */
@@ -151,7 +165,7 @@ uint64_t sampler_period_ns(const struct sampler *sampler, uint64_t at_ns);
 /* Reads the thread if its process is a target, and says whether it is. Called from ticks. */
 bool sampler_tick(struct sampler *sampler, const struct tick_event *event);
 
-int target_new(pid_t pid, struct pystack *py, const struct sampler *sampler, struct target **ret);
+int target_new(pid_t pid, struct pystack *py, struct sampler *sampler, struct target **ret);
 void target_free(struct target *target); /* accepts NULL */
 
 /* All of these expect target->lock to be held. */
@@ -196,8 +210,18 @@ bool restraint_rests(const struct target *target);
 /* Notes how a reading has ended: 0 or pystack's error. */
 void restraint_note(struct target *target, int error);
 
+/* Before any reader runs; after the last one. */
+void adoptions_init(struct adoptions *adoptions);
+void adoptions_deinit(struct adoptions *adoptions);
+/* Whether a process is a copy of a target, and has been from its birth on. Takes the table's lock. */
+bool adoptions_is_copy(struct sampler *sampler, const struct nsutil_stat *stat);
+/* Adds the process that a tick has met if it is a copy of a target. Whether it did. */
+bool adoptions_take(struct sampler *sampler, const struct tick_event *event);
+/* Puts a target into the table, unless it is there (-EEXIST) or, if @now, the table is in use (-EBUSY). */
+int sampler_insert(struct sampler *sampler, struct target *target, bool now);
+
 /* Begins the books of a new target. */
-void balance_open(struct target *target, const struct sampler *sampler);
+void balance_open(struct target *target, struct sampler *sampler);
 /* Before a tick is served: how often it is to be counted, so that all of them agree with the kernel's account. */
 uint64_t balance_steer(struct target *target, const struct tick_event *event);
 /* Books the CPU time used since the last time, in mode cpu: other modes account for time with each tick. */

@@ -54,6 +54,7 @@ struct sample_config {
         enum sample_scope scope;
         unsigned rate; /* per second */
         bool threads;  /* tell threads apart in the profiles */
+        bool adopts;    /* add copies of targets by itself: see sampler_adopted() */
         bool no_native; /* leave out the stacks of threads that run no Python; their time is accounted */
         size_t profile_bytes; /* that a process's profile may take; samples that need more fail. 0: no bound but the format's */
 };
@@ -97,6 +98,14 @@ void sampler_check(struct sampler *sampler, struct sampler_health *ret);
  * until it is removed; -EEXIST if there is one.
  */
 int sampler_add(struct sampler *sampler, pid_t pid, struct pystack *py);
+
+/*
+ * A process that was forked by a target, and has executed no other program, is a copy of it: where the
+ * configuration says so, and ticks meet every thread of the machine, it is added by the first tick that meets it.
+ * Then all of its time is met alike, and none of it is from before it was opened. Returns the PID of one that was added
+ * since the last call, or 0. It may have ended, or executed a program, by now: it is the caller's to remove.
+ */
+pid_t sampler_adopted(struct sampler *sampler);
 
 /* Removes it; its unfinished profile is handed over like sampler_take()'s. */
 int sampler_remove(struct sampler *sampler, pid_t pid, struct profile **ret);

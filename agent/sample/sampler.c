@@ -59,8 +59,10 @@ int sampler_open(const struct sample_config *config, struct sampler **ret, char 
         s->opened_ticks = clock_ns(CLOCK_BOOTTIME) / (1000000000u / (uint64_t)sysconf(_SC_CLK_TCK));
         atomic_init(&s->period_ns, 1000000000u / config->rate);
         pthread_rwlock_init(&s->lock, NULL);
+        adoptions_init(&s->adoptions);
         int r = start_tick(s, reason, reason_size);
         if (r != 0) {
+                adoptions_deinit(&s->adoptions);
                 pthread_rwlock_destroy(&s->lock);
                 free(s);
                 return r;
@@ -80,6 +82,7 @@ void sampler_close(struct sampler *s)
                 HASH_DEL(s->targets, t);
                 target_free(t);
         }
+        adoptions_deinit(&s->adoptions);
         pthread_rwlock_destroy(&s->lock);
         free(s);
 }
@@ -94,28 +97,36 @@ const char *sampler_refused(const struct sampler *s)
         return s->refused;
 }
 
+int sampler_insert(struct sampler *s, struct target *t, bool now)
+{
+        struct target *present;
+        int busy = now ? pthread_rwlock_trywrlock(&s->lock) : pthread_rwlock_wrlock(&s->lock);
+
+        if (busy)
+                return -EBUSY;
+        HASH_FIND_INT(s->targets, &t->pid, present);
+        if (!present)
+                HASH_ADD_INT(s->targets, pid, t);
+        pthread_rwlock_unlock(&s->lock);
+        return present ? -EEXIST : 0;
+}
+
 int sampler_add(struct sampler *s, pid_t pid, struct pystack *py)
 {
-        struct target *t, *present;
+        struct target *t;
         int r = target_new(pid, py, s, &t);
 
         if (r < 0)
                 return r;
-        if (s->tick->add && (r = s->tick->add(s->tick_state, t)) != 0) {
-                t->py = NULL;
-                target_free(t);
-                return r;
-        }
-        pthread_rwlock_wrlock(&s->lock);
-        HASH_FIND_INT(s->targets, &pid, present);
-        if (!present)
-                HASH_ADD_INT(s->targets, pid, t);
-        pthread_rwlock_unlock(&s->lock);
-        if (!present)
+        if (s->tick->add)
+                r = s->tick->add(s->tick_state, t);
+        if (r == 0)
+                r = sampler_insert(s, t, false);
+        if (r == 0)
                 return 0;
         t->py = NULL;
         target_free(t);
-        return -EEXIST;
+        return r;
 }
 
 static void remember_departed(struct sampler *s, const struct account *account)
@@ -211,7 +222,7 @@ static void serve_tick(struct sampler *s, struct target *t, const struct tick_ev
                 s->tick->was_read(s->tick_state, t, event);
 }
 
-bool sampler_tick(struct sampler *s, const struct tick_event *event)
+static bool serve_if_target(struct sampler *s, const struct tick_event *event)
 {
         struct target *t;
 
@@ -224,6 +235,13 @@ bool sampler_tick(struct sampler *s, const struct tick_event *event)
         }
         pthread_rwlock_unlock(&s->lock);
         return t != NULL;
+}
+
+bool sampler_tick(struct sampler *s, const struct tick_event *event)
+{
+        if (serve_if_target(s, event))
+                return true;
+        return s->config.adopts && event->meets_all && adoptions_take(s, event) && serve_if_target(s, event);
 }
 
 /* ---- the whole -------------------------------------------------------------- */

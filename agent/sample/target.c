@@ -54,7 +54,7 @@ static void init_lock(pthread_mutex_t *lock)
         pthread_mutexattr_destroy(&attributes);
 }
 
-int target_new(pid_t pid, struct pystack *py, const struct sampler *s, struct target **ret)
+int target_new(pid_t pid, struct pystack *py, struct sampler *s, struct target **ret)
 {
         struct target *t = calloc(1, sizeof *t);
 

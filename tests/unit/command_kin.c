@@ -25,7 +25,7 @@ static const struct kin_clocks clocks = { own, children };
 
 static struct kin *family(unsigned parts)
 {
-        struct kin *kin = kin_new(parts);
+        struct kin *kin = kin_new(parts, false);
         const struct kin_begin root = { .pid = ROOT, .threads = 1, .python = true };
 
         memset(own_ns, 0, sizeof own_ns);
@@ -192,6 +192,35 @@ Test(command_kin, what_was_before_does_not_count)
         use(kin, CHILD, 0);
         children_ns[ROOT] = 40 + 510;
         EXPECT(kin, 0, 0, 3);
+        kin_free(kin);
+}
+
+Test(command_kin, a_copy_that_no_tick_has_met_was_not_seen)
+{
+        struct kin *kin = kin_new(PARTS, true);
+        const struct kin_begin root = { .pid = ROOT, .threads = 1, .python = true };
+
+        memset(own_ns, 0, sizeof own_ns);
+        kin_begin(kin, &root);
+        kin_opened(kin, ROOT, 1);
+        hear(kin, LINEAGE_BORN, CHILD, ROOT, 2);
+        live_and_end(kin, GRANDCHILD, CHILD, 100);
+        EXPECT(kin, 0, 100, 0);
+        kin_free(kin);
+}
+
+Test(command_kin, a_copy_that_executes_another_interpreter_is_to_be_opened)
+{
+        struct kin *kin = kin_new(PARTS, true);
+        const struct kin_begin root = { .pid = ROOT, .threads = 1, .python = true };
+
+        memset(own_ns, 0, sizeof own_ns);
+        kin_begin(kin, &root);
+        kin_opened(kin, ROOT, 1);
+        hear(kin, LINEAGE_EXECUTED, CHILD, 0, 3);
+        map(kin, CHILD, "/usr/bin/python3.11", 4);
+        live_and_end(kin, CHILD, ROOT, 100);
+        EXPECT(kin, 100, 0, 0);
         kin_free(kin);
 }
 

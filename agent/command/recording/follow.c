@@ -194,24 +194,40 @@ static void note_unsampled(struct follow *f, const struct followed *item)
                 f->stopped = item->pid;
 }
 
+void follow_note_sampled(struct follow *f, struct followed *item)
+{
+        sampling_say_exceptions(f->config.sampler, item->pid, &item->said);
+        missed_remove(&f->missed, item->pid, item->process.start_time);
+        kinship_opened(f->kinship, item->pid);
+        item->sampled = item->profiled = true;
+        item->foreign = false;
+        item->reported = 0;
+        f->n_sampled++;
+}
+
 int follow_sample(struct follow *f, struct followed *item, struct pystack *py)
 {
         uint64_t ticks = ticks_of(item->pid);
         int e = sampler_add(f->config.sampler, item->pid, py);
 
-        if (e != 0) {
+        if (e != 0)
                 pystack_close(py);
+        if (e != 0 && e != -EEXIST) /* the sampler has adopted it a moment ago */
                 return e;
-        }
-        sampling_say_exceptions(f->config.sampler, item->pid, &item->said);
-        missed_remove(&f->missed, item->pid, item->process.start_time);
-        kinship_opened(f->kinship, item->pid);
         item->ticks = ticks;
-        item->sampled = item->profiled = true;
-        item->foreign = false;
-        item->reported = 0;
-        f->n_sampled++;
+        follow_note_sampled(f, item);
         return 0;
+}
+
+int follow_keep(struct follow *f, const struct find_process *process, struct profile *profile)
+{
+        int e = describe_process(profile, process);
+
+        if (e == 0)
+                e = profile_set_add(&f->done, profile);
+        if (e != 0)
+                profile_free(profile);
+        return e;
 }
 
 /* Takes the process's profile out of the sampler, with its name on it. */
@@ -231,11 +247,7 @@ int follow_stop(struct follow *f, struct followed *item)
         if (e == 0 && profile_counters_of(profile)->ok == 0)
                 note_unsampled(f, item);
         if (e == 0)
-                e = describe_process(profile, &item->process);
-        if (e == 0)
-                e = profile_set_add(&f->done, profile);
-        if (e != 0)
-                profile_free(profile);
+                e = follow_keep(f, &item->process, profile);
         return e < 0 ? e : 0;
 }
 
@@ -273,8 +285,10 @@ static int reap(struct follow *f)
 int follow_step(struct follow *f)
 {
         struct followed *item, *next;
-        int e = reap(f);
+        int e = adopted_take(f);
 
+        if (e == 0)
+                e = reap(f);
         kinship_step(f->kinship);
         HASH_ITER(hh, f->items, item, next)
                 if (e == 0 && item->named)
@@ -329,7 +343,7 @@ int follow_take(struct follow *f, struct profile_set *set)
 int follow_finish(struct follow *f, struct profile_set *set)
 {
         struct followed *item, *next;
-        int e = 0;
+        int e = adopted_take(f);
 
         HASH_ITER(hh, f->items, item, next)
                 if (e == 0)

@@ -22,6 +22,7 @@ struct followed {
         bool asked;    /* by -p: that it gives no profile is a failure */
         bool command;  /* podflame has started it */
         bool sampled;  /* it is in the sampler */
+        bool adopted;  /* the sampler has added it, and find has not told of it yet */
         bool profiled; /* it has been, ever */
         bool foreign;  /* that its program is no Python was said */
         int reported;  /* the error that was said of it */
@@ -60,6 +61,18 @@ int follow_begin(struct follow *follow, const struct find_process *process, cons
 /* Samples it from now on. @py is consumed. What prevents it is noted, and 0. */
 int follow_sample(struct follow *follow, struct followed *item, struct pystack *py);
 
+/* It is in the sampler from now on. */
+void follow_note_sampled(struct follow *follow, struct followed *item);
+
+/* Puts a profile that is finished, of @process, to those that are done. 0 or negative errno; @profile is consumed. */
+int follow_keep(struct follow *follow, const struct find_process *process, struct profile *profile);
+
+/* Takes in those whom the sampler has added by itself (adopted.c). 0 or negative errno. */
+int adopted_take(struct follow *follow);
+
+/* The process has executed another program: if it was adopted, it is followed no more, until find tells of it. */
+void adopted_executed(struct follow *follow, pid_t pid);
+
 /* Its program is replaced, or it has ended: the profile is finished, and has its name. 0 or negative errno. */
 int follow_stop(struct follow *follow, struct followed *item);
 
@@ -85,13 +98,14 @@ int newcomers_delay_ms(const struct follow *follow); /* -1: never */
 /* These do nothing where @kinship is NULL. */
 
 /* @follow has its configuration. 0 or negative errno. */
-int kinship_open(const struct follow *follow, struct kinship **ret);
+int kinship_open(struct follow *follow, struct kinship **ret);
 void kinship_close(struct kinship *kinship); /* accepts NULL */
 
 /* A process of the family is there; @parent of now. */
 void kinship_meet(struct kinship *kinship, pid_t pid, pid_t parent);
 void kinship_complete(struct kinship *kinship); /* all that were there at the beginning have been met */
 bool kinship_has(const struct kinship *kinship, pid_t pid);
+pid_t kinship_parent(const struct kinship *kinship, pid_t pid); /* who has forked it; 0: not known */
 
 /* It is sampled; a part of its time is in @profile; it is sampled no more. */
 void kinship_opened(struct kinship *kinship, pid_t pid);

@@ -25,6 +25,7 @@ struct relative {
         uint64_t own_from_ns, children_from_ns; /* the kernel's accounts when it began */
         uint64_t executed_at, python_at; /* when it became a program, and Python; 0: since its birth, never */
         unsigned missed; /* how often it was looked for in vain */
+        bool is_copy;    /* of one that was sampled at its birth */
         bool was_python; /* at its birth: its parent was, as far as is known */
         bool sampled; /* now */
         bool opened;  /* it was sampled, ever */
@@ -35,6 +36,7 @@ struct relative {
 struct kin {
         struct relative *items;
         unsigned parts;
+        bool adopts;
         pid_t adopter;   /* 0: none */
         bool incomplete; /* something was not told */
         uint64_t ended_opened, ended_unopened, ended_foreign; /* how many */
@@ -42,12 +44,14 @@ struct kin {
         uint64_t excess_told; /* beyond what is known of children, so far */
 };
 
-struct kin *kin_new(unsigned parts)
+struct kin *kin_new(unsigned parts, bool adopts)
 {
         struct kin *kin = calloc(1, sizeof *kin);
 
-        if (kin)
-                kin->parts = parts;
+        if (!kin)
+                return NULL;
+        kin->parts = parts;
+        kin->adopts = adopts;
         return kin;
 }
 
@@ -97,9 +101,22 @@ bool kin_knows(const struct kin *kin, pid_t pid)
         return get(kin, pid) != NULL;
 }
 
+pid_t kin_parent(const struct kin *kin, pid_t pid)
+{
+        const struct relative *item = get(kin, pid);
+
+        return item ? item->parent : 0;
+}
+
 static bool is_python(const struct relative *item)
 {
         return item->python_at > item->executed_at || (item->executed_at == 0 && item->was_python);
+}
+
+/* Whether it was sampled, or would have been if a tick had met it. */
+static bool was_within_reach(const struct relative *item)
+{
+        return item->opened || (item->is_copy && item->executed_at == 0);
 }
 
 /* ---- ends ------------------------------------------------------------------------------ */
@@ -120,7 +137,7 @@ static void end(struct kin *kin, struct relative *item)
         if (!is_python(item)) {
                 kin->sum.foreign += rest;
                 kin->ended_foreign++;
-        } else if (item->opened) {
+        } else if (was_within_reach(item)) {
                 kin->sum.unseen += rest;
                 kin->ended_opened++;
         } else {
@@ -155,6 +172,7 @@ static void be_born(struct kin *kin, struct relative *item, const struct lineage
         item->parent = event->parent;
         item->threads++;
         item->was_python = !parent || is_python(parent);
+        item->is_copy = kin->adopts && parent && (parent->sampled || (parent->is_copy && parent->executed_at == 0));
 }
 
 void kin_hear(struct kin *kin, const struct lineage_event *event)
@@ -322,7 +340,9 @@ static void add_living(struct kin *kin, const struct kin_clocks *clocks)
                 uint64_t known = item->own_from_ns + item->booked_ns;
                 if (item->opened || item->adopts || !clocks->own(item->pid, &now) || now < known)
                         continue;
-                uint64_t *sum = is_python(item) ? &kin->sum.unopened : &kin->sum.foreign;
+                uint64_t *sum = !is_python(item)         ? &kin->sum.foreign
+                                : was_within_reach(item) ? &kin->sum.unseen
+                                                         : &kin->sum.unopened;
                 *sum += now - known;
                 item->booked_ns += now - known;
         }

@@ -17,8 +17,11 @@
 struct kin;
 struct kin_clocks;
 
-/* @parts: of lineage_parts(); 0: nothing is told by the kernel. NULL: out of memory. */
-struct kin *kin_new(unsigned parts);
+/*
+ * @parts: of lineage_parts(); 0: nothing is told by the kernel. @adopts: ticks that meet a copy of a process that is
+ * sampled open it, so that its time is met like that of others (see sampler_adopted()). NULL: out of memory.
+ */
+struct kin *kin_new(unsigned parts, bool adopts);
 void kin_free(struct kin *kin); /* accepts NULL */
 
 /* What the kernel tells. */
@@ -28,6 +31,7 @@ void kin_hear(struct kin *kin, const struct lineage_event *event);
 bool kin_is_interpreter(const char *file);
 
 bool kin_knows(const struct kin *kin, pid_t pid);
+pid_t kin_parent(const struct kin *kin, pid_t pid); /* who has forked it; 0: not known */
 
 /* A process that is there already, or whose birth the kernel does not tell. */
 struct kin_begin {
@@ -55,7 +59,7 @@ void kin_stopped(struct kin *kin, pid_t pid);
 /* Time that is in no profile, in ns. */
 struct kin_sum {
         uint64_t unopened; /* of Python processes that ended before they were opened */
-        uint64_t unseen;   /* of those that were opened: after the last look */
+        uint64_t unseen;   /* of those that were opened, after the last look; or that any tick would have opened */
         uint64_t foreign;  /* of programs that are not Python */
 };
 

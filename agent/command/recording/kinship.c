@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 struct kinship {
+        struct follow *follow;
         struct kin *kin;
         struct lineage *lineage; /* NULL: perf events are refused */
         uint64_t since_ticks;    /* since boot */
@@ -76,7 +77,7 @@ static int listen_to_ours(struct kinship *k)
         return k->lineage ? lineage_add(k->lineage, 0, &own.threads) : 0;
 }
 
-int kinship_open(const struct follow *f, struct kinship **ret)
+int kinship_open(struct follow *f, struct kinship **ret)
 {
         struct kinship *k;
         unsigned n;
@@ -87,11 +88,12 @@ int kinship_open(const struct follow *f, struct kinship **ret)
         k = calloc(1, sizeof *k);
         if (!k)
                 return -ENOMEM;
+        k->follow = f;
         k->since_ticks = clock_ns(CLOCK_BOOTTIME) / tick_ns();
         if (lineage_open(&k->lineage) != 0)
                 k->lineage = NULL;
         n = k->lineage ? lineage_parts(k->lineage) : 0;
-        k->kin = kin_new(n);
+        k->kin = kin_new(n, n > 0);
         e = k->kin ? 0 : -ENOMEM;
         if (e == 0 && f->config.adopted)
                 e = listen_to_ours(k);
@@ -118,8 +120,11 @@ static void hear(const struct lineage_event *event, void *ctx)
 {
         struct kinship *k = ctx;
 
-        if (event->pid != getpid())
-                kin_hear(k->kin, event);
+        if (event->pid == getpid())
+                return;
+        kin_hear(k->kin, event);
+        if (event->kind == LINEAGE_EXECUTED)
+                adopted_executed(k->follow, event->pid);
 }
 
 static void hear_all(struct kinship *k)
@@ -138,6 +143,11 @@ static bool has_interpreters_name(pid_t pid)
 bool kinship_has(const struct kinship *k, pid_t pid)
 {
         return k && kin_knows(k->kin, pid);
+}
+
+pid_t kinship_parent(const struct kinship *k, pid_t pid)
+{
+        return k ? kin_parent(k->kin, pid) : 0;
 }
 
 void kinship_meet(struct kinship *k, pid_t pid, pid_t parent)

@@ -58,9 +58,10 @@ static void born(void *ctx, const struct find_process *process, struct pystack *
 {
         const struct followed how = { 0 };
         struct follow *f = ctx;
-        struct followed *item = NULL;
+        struct followed *item = follow_get(f, process->pid);
 
-        if (follow_get(f, process->pid)) {
+        if (item) {
+                item->adopted = false;
                 pystack_close(py);
                 return;
         }

@@ -210,6 +210,7 @@ static int open_sampler(struct recording *r)
                 return say_error("signals cannot be waited for: %s", strerror(-e));
         r->signals = r->config.command ? r->launch.signals : signals_open();
         config.scope = sampling_scope(&r->choice, r->config.subprocesses);
+        config.adopts = r->config.subprocesses;
         e = sampling_open(&config, &r->sampler);
         if (e < 0 && r->config.verbose)
                 summary_say_engine(r->sampler);

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Copies of targets, added by the reader that a tick has made meet them. Whoever watches
+ * births needs a CPU for that, and on a crowded machine gets it when a child of 20 ms has
+ * ended; a reader has one, at once. What it takes is 200 us, once for a process.
+ *
+ * An exec shows in the address of the stack, which the kernel draws anew for each program
+ * (where address space randomisation is switched off, pystack finds no interpreter in another
+ * program, or the same one).
+ */
+#include "internal.h"
+
+#include <errno.h>
+#include <linux/kcmp.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Between a copy and a target, processes that no tick has met. */
+#define GENERATIONS_MAX 8
+
+/* A stranger may become a copy by nothing but its PID; but its parent may become a target. */
+#define STRANGER_MS 50
+
+/* With nobody to take them; more would be the work of a fork bomb. */
+#define ADOPTED_MAX 65536
+
+void adoptions_init(struct adoptions *a)
+{
+        pthread_mutexattr_t attributes;
+
+        pthread_mutexattr_init(&attributes);
+        pthread_mutexattr_setprotocol(&attributes, PTHREAD_PRIO_INHERIT);
+        pthread_mutex_init(&a->lock, &attributes);
+        pthread_mutexattr_destroy(&attributes);
+}
+
+void adoptions_deinit(struct adoptions *a)
+{
+        pthread_mutex_destroy(&a->lock);
+        free(a->pids);
+}
+
+/* ---- strangers ----------------------------------------------------------------------------- */
+
+static uint64_t now_ms(void)
+{
+        return clock_ns(CLOCK_MONOTONIC) / 1000000u;
+}
+
+static bool is_stranger(struct adoptions *a, pid_t pid)
+{
+        uint64_t known = atomic_load(&a->strangers[(unsigned)pid % STRANGERS]);
+
+        return (pid_t)(known & UINT32_MAX) == pid && now_ms() < known >> 32;
+}
+
+static void note_stranger(struct adoptions *a, pid_t pid)
+{
+        atomic_store(&a->strangers[(unsigned)pid % STRANGERS], (now_ms() + STRANGER_MS) << 32 | (uint32_t)pid);
+}
+
+/* ---- copies ---------------------------------------------------------------------------------- */
+
+/* The target that the process is a copy of, or NULL. The table's lock is held. */
+static struct target *find_original(const struct sampler *s, const struct nsutil_stat *stat)
+{
+        struct nsutil_stat at = *stat;
+        struct target *t = NULL;
+
+        for (unsigned i = 0; !t && i < GENERATIONS_MAX; i++) {
+                pid_t parent = at.ppid;
+                HASH_FIND_INT(s->targets, &parent, t);
+                if (!t && (parent <= 1 || nsutil_stat_read(parent, &at) != 0 || at.start_stack != stat->start_stack))
+                        return NULL;
+        }
+        return t && stat->start_stack != 0 && t->start_stack == stat->start_stack ? t : NULL;
+}
+
+bool adoptions_is_copy(struct sampler *s, const struct nsutil_stat *stat)
+{
+        if (!s->config.adopts)
+                return false;
+        pthread_rwlock_rdlock(&s->lock);
+        bool found = find_original(s, stat) != NULL;
+        pthread_rwlock_unlock(&s->lock);
+        return found;
+}
+
+/* A child of vfork(2) has its parent's memory, and is about to execute a program. */
+static bool has_memory_of(pid_t child, pid_t parent)
+{
+        return syscall(SYS_kcmp, parent, child, KCMP_VM, 0, 0) == 0;
+}
+
+/* Opens the process if it is a copy. NULL: it is none, or cannot be read now: then the next tick may. */
+static struct pystack *open_copy(struct sampler *s, const struct nsutil_stat *stat)
+{
+        struct pystack *py = NULL;
+
+        pthread_rwlock_rdlock(&s->lock);
+        struct target *t = find_original(s, stat);
+        if (t) {
+                pthread_mutex_lock(&t->lock);
+                if (has_memory_of(stat->pid, t->pid) || pystack_fork(t->py, stat->pid, &py) != 0)
+                        py = NULL;
+                pthread_mutex_unlock(&t->lock);
+        }
+        pthread_rwlock_unlock(&s->lock);
+        if (!t)
+                note_stranger(&s->adoptions, stat->pid);
+        return py;
+}
+
+static bool tell(struct adoptions *a, pid_t pid)
+{
+        pthread_mutex_lock(&a->lock);
+        if (a->n == a->cap && a->cap < ADOPTED_MAX) {
+                size_t cap = a->cap ? 2 * a->cap : 64;
+                pid_t *pids = reallocarray(a->pids, cap, sizeof *pids);
+                if (pids) {
+                        a->pids = pids;
+                        a->cap = cap;
+                }
+        }
+        bool told = a->n < a->cap;
+        if (told)
+                a->pids[a->n++] = pid;
+        pthread_mutex_unlock(&a->lock);
+        return told;
+}
+
+pid_t sampler_adopted(struct sampler *s)
+{
+        struct adoptions *a = &s->adoptions;
+
+        pthread_mutex_lock(&a->lock);
+        pid_t pid = a->n > 0 ? a->pids[--a->n] : 0;
+        pthread_mutex_unlock(&a->lock);
+        return pid;
+}
+
+bool adoptions_take(struct sampler *s, const struct tick_event *event)
+{
+        struct nsutil_stat stat;
+        struct target *t;
+
+        if (is_stranger(&s->adoptions, event->pid))
+                return false;
+        struct pystack *py = nsutil_stat_read(event->pid, &stat) == 0 ? open_copy(s, &stat) : NULL;
+        if (!py)
+                return false;
+        if (target_new(event->pid, py, s, &t) < 0) {
+                pystack_close(py);
+                return false;
+        }
+        int e = sampler_insert(s, t, true);
+        if (e != 0)
+                target_free(t); /* added by somebody else meanwhile, or the table is in use */
+        return e == -EEXIST || (e == 0 && tell(&s->adoptions, event->pid));
+}
