@@ -36,14 +36,15 @@ POINTS = {"perf": 0, "timer": 0.025, "blocking": 0.025}
 # A tick that comes while the kernel puts a thread to sleep, or wakes it, is served when that is done. Where this is
 # an eighth of the time, the function that sleeps lacks up to 5 of 12 points.
 SLEEPS_SHORT = {"bursts of 0.1 ms, pauses of 0.2": 0.07}
-# Of the CPU time of children of 20 ms: what samples stand for at least, and what is known at least.
-LEAST_OF_CHILDREN, KNOWN_OF_CHILDREN = 0.3, 0.8
+# Of the CPU time of children of 20 ms: what samples stand for at least, and what is known at least. What the kernel's
+# clock meets is opened at once; where the timer looks for children, they have to be told of first.
+LEAST_OF_CHILDREN, KNOWN_OF_CHILDREN = {"perf": 0.9, "timer": 0.5, "blocking": 0.5}, 0.98
 
 # What ran: all CPU time, whatever the pattern in which it is used.
 CPU = [launch.BY_NAME[name] for name in (
-    "bursts of 1 ms, pauses of 2", "bursts of 1 ms, pauses of 19", "bursts of 0.1 ms, pauses of 0.2",
-    "bias of 1 and 30 ms", "threads of 1 ms", "threads of 5 ms", "20 threads of 5 ms at a time", "16 busy threads",
-    "4 threads without a GIL", "children of 20 ms", "30 % of a CPU", "ThreadingHTTPServer",
+    "bursts of 1 ms, pauses of 2", "bursts of 2 ms, pauses of 6", "bursts of 1 ms, pauses of 19",
+    "bursts of 0.1 ms, pauses of 0.2", "bias of 1 and 30 ms", "bias of 2 and 60 ms", "threads of 1 ms", "threads of 5 ms", "20 threads of 5 ms at a time", "4 busy threads", "16 busy threads",
+    "6 busy threads, 1 that naps", "4 threads without a GIL", "children of 20 ms", "30 % of a CPU", "ThreadingHTTPServer",
     "pool of 150, 50 at a lock", "native code and a native thread")]
 # What the timer has no true shares of (tests/oracle/README.md, "What the timer does not see").
 PERF_ONLY = {"bursts of 0.1 ms, pauses of 0.2", "pool of 150, 50 at a lock", "ThreadingHTTPServer"}
@@ -98,14 +99,14 @@ def accounted_seconds(said):
 
 def judged(place, workload, engine, mode):
     truth, profile, said = recorded(place, workload, "--engine", engine, "-m", mode)
-    # A child is opened some time after its birth, later where others have the CPU: that time is told, not sampled.
+    # For the timer a child is opened some time after its birth, later where others have the CPU: that is told, not sampled.
     tolerance = 1 if workload.family else judge.TOLERANCE
     points = SLEEPS_SHORT.get(workload.name, POINTS[engine])
     verdict = judge.judge(truth, profile, "%s, %s" % (workload.name, engine), mode, tolerance, ALARM, points)
     assert verdict.truth > LEAST_SECONDS, "too little was done to judge it"
     assert verdict.right, "%s\n%s" % (judge.describe(verdict), said)
     if workload.family:
-        assert verdict.seconds > LEAST_OF_CHILDREN * verdict.truth, said
+        assert verdict.seconds > LEAST_OF_CHILDREN[engine] * verdict.truth, said
         assert accounted_seconds(said) > KNOWN_OF_CHILDREN * verdict.truth, said
 
 

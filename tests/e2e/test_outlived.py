@@ -11,7 +11,7 @@ import pytest
 
 import truth
 from interpreters import ON_HOST, SUPPORTED_ON_HOST, Case
-from program import Background, eventually, podflame
+from program import MARGIN_SECONDS, PODFLAME, Background, eventually, podflame
 from skips import must_skip
 from test_libpython import HOST, SCRIPT
 from testbed import PROJECT
@@ -79,6 +79,20 @@ def test_a_main_thread_that_ends_in_the_middle(tmp_path, engine):
             assert run.interrupt() == 0
             spun = sum(count for frames, count in truth.parse_folded(run.stdout) if "work" in truth.names(frames))
     assert spun > 50
+
+
+@pytest.mark.parametrize("face", ["podflame", "pyflame"])
+def test_a_command_whose_main_thread_ends(tmp_path, face):
+    """It is recorded until its last thread ends."""
+    out, program = tmp_path / "out", tmp_path / face
+    program.symlink_to(PODFLAME)
+    options = {"podflame": ["record", "-r", "500", "-f", "folded", "-o", out, "--"],
+               "pyflame": ["-s", "60", "-r", "0.002", "-o", out, "-t"]}[face]
+    words = [program, *options, *ON_HOST[0].command, PROJECT / "tests/targets/outlived.py", "2.5", "300"]
+    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, timeout=MARGIN_SECONDS)
+    assert done.returncode == 0, done.stderr
+    stacks = [line.rpartition(" ") for line in out.read_text().splitlines()]
+    assert sum(int(count) for stack, _, count in stacks if "work" in stack) > 50, done.stderr
 
 
 def cpu_of(pid):

@@ -92,8 +92,8 @@ if options.kind == "unwaited":
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 for i in range(options.children):
     KINDS[options.kind]()
-    if i % options.together == options.together - 1:
-        for _ in range(options.together):
+    if i % options.together == options.together - 1 or i == options.children - 1:
+        for _ in range(i % options.together + 1):
             wait()
 os.close(told_write)
 told = 0

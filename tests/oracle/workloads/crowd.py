@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Threads that live from the beginning to the end: crowd.py --busy N --idle N [--free].
+"""Threads that live from the beginning to the end: crowd.py --busy N --idle N --napping N [--free].
 
 N busy ones are in crunch all the time, and fight for the GIL if there is one; N idle
-ones wait. With --free crunch hashes large blocks, for which the GIL is let go: then as
+ones wait; N napping ones sleep for 10 ms again and again, and want the GIL in between. With --free crunch hashes large blocks, for which the GIL is let go: then as
 many run at a time as there are CPUs.
 """
 import hashlib
@@ -13,7 +13,7 @@ from itertools import repeat
 
 import ledger
 
-options = ledger.parse(busy=16, idle=0, free=False)
+options = ledger.parse(busy=16, idle=0, napping=0, free=False)
 BLOCK = bytes(1 << 20)
 finished = threading.Event()
 
@@ -37,6 +37,12 @@ def be_idle():
     finished.wait()
 
 
+def nap():
+    while ledger.running():
+        time.sleep(0.01)
+    ledger.leave()
+
+
 def be_busy():
     hash_blocks() if options.free else crunch()
     ledger.leave()
@@ -45,6 +51,7 @@ def be_busy():
 def work():
     threads = [threading.Thread(target=be_busy, name="busy-%d" % i) for i in range(options.busy)]
     threads += [threading.Thread(target=be_idle, name="idle-%d" % i) for i in range(options.idle)]
+    threads += [threading.Thread(target=nap, name="napping-%d" % i) for i in range(options.napping)]
     for thread in threads:
         thread.start()
     time.sleep(ledger.options.seconds)
@@ -55,7 +62,7 @@ def work():
         thread.join()
 
 
-ledger.main(work, {"<listcomp>": ["work"], "be_busy": ["run"], "be_idle": ["run"],
+ledger.main(work, {"<listcomp>": ["work"], "be_busy": ["run"], "be_idle": ["run"], "nap": ["run"],
                    "crunch": ["be_busy"], "hash_blocks": ["be_busy"], "open_book": ["crunch", "hash_blocks"],
-                   "book": ["crunch", "hash_blocks"], "leave": ["be_busy"],
-                   "running": ["work", "crunch", "hash_blocks"]}, roots=("<module>", "_bootstrap"))
+                   "book": ["crunch", "hash_blocks"], "leave": ["be_busy", "nap"],
+                   "running": ["work", "crunch", "hash_blocks", "nap"]}, roots=("<module>", "_bootstrap"))
