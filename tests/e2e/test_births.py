@@ -18,7 +18,7 @@ BIRTHS = [sys.executable, "-I", "-S", str(PROJECT / "tests/targets/births.py")]
 WITHOUT_EVENTS = [sys.executable, str(pathlib.Path(__file__).with_name("without_perf.py"))]
 KNOWN = 0.02  # of the kernel's account may be missing, or too much
 SECONDS = re.compile(r"coverage [\d.]+ %: of ([\d.]+) s of CPU time")
-FOREIGN = re.compile(r"([\d.]+) s of CPU time were used by descendants that are not Python")
+FOREIGN = re.compile(r"([\d.]+) s of CPU time were used by descendants that run no Python")
 
 
 def arguments(children, life, kind, together=1):

@@ -137,6 +137,7 @@ static void say_children(const struct recording *r)
 
 /* Less than this part of a recording's time is told only to those who want to know all. */
 #define FOREIGN_PART 100
+#define FOREIGN_MIN_NS 5000000u /* less would be told as 0.00 s */
 
 /* Programs that are not Python are in nobody's books. */
 static void say_foreign(const struct recording *r)
@@ -145,8 +146,8 @@ static void say_foreign(const struct recording *r)
 
         for (size_t i = 0; i < r->done.n; i++)
                 accounted += profile_counters_of(r->done.items[i])->accounted_ns;
-        if (ns > 0 && (r->config.verbose || ns > accounted / FOREIGN_PART))
-                say("%.2f s of CPU time were used by descendants that are not Python", (double)ns / 1e9);
+        if (ns >= FOREIGN_MIN_NS && (r->config.verbose || ns > accounted / FOREIGN_PART))
+                say("%.2f s of CPU time were used by descendants that run no Python", (double)ns / 1e9);
 }
 
 /* Whether any sample was taken; if not, a word about it, which is true. */
