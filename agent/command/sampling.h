@@ -30,7 +30,7 @@ struct sampling_options {
         { .name = "idle", .letter = 'i', .kind = OPTION_FLAG, .field = offsetof(type, member.idle),                \
           .help = "count sleeping threads too: the same as --mode wall" },                                                      \
         { .name = "gil", .letter = 'g', .kind = OPTION_FLAG, .field = offsetof(type, member.gil),                 \
-          .help = "only the GIL's holder: the same as --mode gil" },                                              \
+          .help = "only the GIL's holder, (idle) while nobody is: the same as --mode gil" },                      \
         { .name = "engine", .kind = OPTION_TEXT, .field = offsetof(type, member.engine),                           \
           .argument = "ENGINE", .help = "perf, timer, blocking; auto: the best that works here (auto)" },      \
         { .name = "blocking", .kind = OPTION_FLAG, .field = offsetof(type, member.blocking),                      \
@@ -41,7 +41,7 @@ struct sampling_options {
 /* For those whose results have threads. */
 #define SAMPLING_THREADS_OPTION(type, member)                                                             \
         { .name = "threads", .letter = 't', .kind = OPTION_FLAG, .field = offsetof(type, member.threads), \
-          .help = "tell threads apart" }
+          .help = "tell threads apart; their names are threading's from 3.14 on, else the kernel's" }
 
 /* Checks the options: -1 and @ret filled, or an exit status after a word about it. */
 int sampling_config(const struct sampling_options *options, const struct usage *usage, struct sample_config *ret);
