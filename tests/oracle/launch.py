@@ -62,7 +62,7 @@ CATALOGUE = [
     Workload("pool of 150, 50 at a lock", "pool.py", ("--workers 150", "--lockers 50")),
     Workload("call churn", "calls.py"),
     Workload("coroutines", "async_chains.py"),
-    Workload("generators", "generators.py"),
+    Workload("generators", "generator_turns.py"),
     Workload("exceptions", "exceptions.py"),
     Workload("code made and freed", "codes.py"),
     Workload("lengths of 2 us to 2 ms", "lengths.py"),

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes and frees code objects in a loop, so that their addresses are used again: churn_code.py 0 TURNS.
 
-Each is called once, and turns so often.
+Each is called once, and turns so often. tests/oracle has it as a workload, too.
 
 Truth: every function is made_N of the file made_N.py, with the same N. A name that
 goes with another file is a stale one.
@@ -23,9 +23,7 @@ def make(n, turns):
     return names["made_%d" % n]
 
 
-def main():
-    turns = target.argument(2, 2000)
-    running = target.start()
+def churn(running, turns):
     n = 0
     while running():
         n += 1
@@ -34,4 +32,5 @@ def main():
         del function
 
 
-main()
+if __name__ == "__main__":
+    churn(target.start(), target.argument(2, 2000))

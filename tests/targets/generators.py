@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Generators that pull from one another, entered and left all the time.
+"""Generators that pull from one another. tests/oracle has them work in turns.
 
 Truth: spin is called by inner only, inner resumed by middle only, middle by outer
 only, outer by main only; most of the time is spin's.
@@ -14,26 +14,27 @@ def spin():
     return x
 
 
-def inner():
+def inner(parts):
     while True:
-        yield spin()
+        for part in parts:
+            yield part()
 
 
-def middle():
-    for value in inner():
+def middle(parts):
+    for value in inner(parts):
         yield value
 
 
-def outer():
-    for value in middle():
+def outer(parts):
+    for value in middle(parts):
         yield value
 
 
-def main():
-    running = target.start()
-    for _ in outer():
+def main(running, parts):
+    for _ in outer(parts):
         if not running():
             break
 
 
-main()
+if __name__ == "__main__":
+    main(target.start(), [spin])

@@ -36,6 +36,9 @@ import threading
 import time
 from itertools import repeat
 
+# What workloads have in common with the targets of other tests.
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../targets"))
+
 WORKLOAD = os.path.basename(sys.argv[0])[:-3]
 entries = []  # (function, CPU ns, wall ns): one for each call; append is atomic
 ended = []  # (name of a thread, CPU ns)
@@ -204,18 +207,18 @@ def work_and_count(work):
             "processes": {str(os.getpid()): total - theirs}}
 
 
-def main(work, callers, roots=("<module>",), proportions=(), depths=None, native=lambda: 0, more=dict):
+def main(work, callers, roots=("<module>",), proportions=(), depths=None, native=lambda: 0, more=dict, files=()):
     """Runs work() between the word to begin and the end.
 
     @callers: the names of the workload's functions, and of those above that it calls, each
     with those of its callers. @roots: where stacks can begin. @depths: functions that always
     stand at the same depth, 1 being the outermost. @native: CPU time of threads without
-    Python, in ns. @more: what else --describe finds out, by working a little.
+    Python, in ns. @more: what else --describe finds out, by working a little. @files: others that have functions of it.
     """
     callers = dict(CALLERS, work=["work_and_count"], **callers)
     truth = {"workload": WORKLOAD, "arguments": sys.argv[1:], "python": "%d.%d.%d" % sys.version_info[:3],
              "proportions": list(proportions),
-             "grammar": {"callers": callers, "files": ["ledger.py", os.path.basename(sys.argv[0])],
+             "grammar": {"callers": callers, "files": ["ledger.py", os.path.basename(sys.argv[0]), *files],
                          "roots": list(roots), "depths": depths or {}}}
     if options.describe:
         return write(dict(truth, **more()))
