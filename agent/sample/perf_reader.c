@@ -21,27 +21,24 @@
 /* The period is drawn anew no more often than this: it costs a system call. */
 #define VARY_NS 4000000u
 
-/* A tick read later than this after its interrupt is counted as late. */
-#define LATE_NS 1000000u
-
 static void read_batch(struct perf_reader *r, const struct perf_batch *batch, size_t n)
 {
         struct sampler *s = r->sampler;
-        uint64_t now = clock_ns(CLOCK_MONOTONIC);
 
         for (size_t i = 0; i < n; i++) {
                 pid_t pid = (pid_t)batch[i].pid;
                 if (pid <= 0)
                         continue; /* outside our PID namespace, or ending */
                 /*
-                 * One stack for the newest tick: the older ones belonged to stacks that nobody has seen. Whose
-                 * ticks had no room in the ring is not known; most likely they were the next one's.
+                 * One stack for the newest tick: the older ones belonged to stacks that nobody has seen. If the
+                 * reader had no CPU for a while, the thread had none, or its stack of now is as good as any.
+                 * Whose ticks had no room in the ring is not known; most likely they were the next one's.
                  */
                 struct tick_event event = { .pid = pid, .tid = (pid_t)batch[i].tid, .count = 1,
                                             .meets_all = r->machine,
                                             .ns = sampler_period_ns(s, batch[i].time),
                                             .event_id = batch[i].id, .at_ns = batch[i].time,
-                                            .late = batch[i].ticks - 1 + (now > batch[i].time + LATE_NS) + r->untold,
+                                            .late = batch[i].ticks - 1 + r->untold,
                                             .cpu = r->cpu, .hold = r->holds ? &r->hold : NULL };
                 if (sampler_tick(s, &event))
                         r->untold = 0;

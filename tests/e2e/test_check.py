@@ -424,7 +424,7 @@ def build(folder):
     return ["env", "-u", "PYTHONDONTWRITEBYTECODE", "PYTHONPATH=%s" % folder, "/usr/bin/python3", "-c", BUILD]
 
 
-RECORDINGS_MAX = 20
+RECORDINGS_MAX = 3
 
 
 def record_docutils(file, folder):

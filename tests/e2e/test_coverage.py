@@ -8,6 +8,7 @@ right profile is called wrong by chance once in 10 000 tests at most.
 
 import pathlib
 import re
+import signal
 import sys
 import time
 
@@ -115,6 +116,20 @@ def judged(place, workload, engine, mode):
     for workload in CPU for engine in ENGINES if engine == "perf" or workload.name not in PERF_ONLY])
 def test_all_cpu_time_is_in_the_profile(place, workload, engine):
     judged(place, workload, engine, "cpu")
+
+
+def test_a_tick_that_is_read_late_is_a_sample(tmp_path):
+    """podflame has no CPU for 4 ms out of 8: what it reads then counts once, as a sample."""
+    code = "import time\nwhile time.process_time() < 3: pass"
+    with Background(tmp_path / "run", "record", "-v", "-r", 100, "-o", tmp_path / "out.folded", "--", "/usr/bin/python3",
+                    "-c", code) as profiler:
+        while profiler.process.poll() is None:
+            for word in (signal.SIGSTOP, signal.SIGCONT):
+                profiler.process.send_signal(word)
+                time.sleep(0.004)
+        assert profiler.process.returncode == 0, profiler.stderr
+    share = float(re.search(r"coverage ([\d.]+) %", profiler.stderr)[1]) / 100
+    assert share > 0.85, profiler.stderr
 
 
 @pytest.mark.parametrize("engine", ["timer", "blocking"])  # the kernel's clock sees only what runs
