@@ -77,9 +77,14 @@ static struct target *find_original(const struct sampler *s, const struct nsutil
         return t && stat->start_stack != 0 && t->start_stack == stat->start_stack ? t : NULL;
 }
 
+bool sampler_adopts(const struct sampler *s)
+{
+        return s->config.adopts && s->meets_all;
+}
+
 bool adoptions_is_copy(struct sampler *s, const struct nsutil_stat *stat)
 {
-        if (!s->config.adopts)
+        if (!sampler_adopts(s))
                 return false;
         pthread_rwlock_rdlock(&s->lock);
         bool found = find_original(s, stat) != NULL;

@@ -143,6 +143,7 @@ struct sampler {
         size_t next_departed;
         const struct tick *tick;
         void *tick_state;
+        bool meets_all; /* its ticks do: see struct tick_event */
         char description[160];
         char refused[160];
 };

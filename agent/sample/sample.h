@@ -107,6 +107,9 @@ int sampler_add(struct sampler *sampler, pid_t pid, struct pystack *py);
  */
 pid_t sampler_adopted(struct sampler *sampler);
 
+/* Whether it does that here. */
+bool sampler_adopts(const struct sampler *sampler);
+
 /* Removes it; its unfinished profile is handed over like sampler_take()'s. */
 int sampler_remove(struct sampler *sampler, pid_t pid, struct profile **ret);
 

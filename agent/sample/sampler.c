@@ -241,7 +241,7 @@ bool sampler_tick(struct sampler *s, const struct tick_event *event)
 {
         if (serve_if_target(s, event))
                 return true;
-        return s->config.adopts && event->meets_all && adoptions_take(s, event) && serve_if_target(s, event);
+        return sampler_adopts(s) && adoptions_take(s, event) && serve_if_target(s, event);
 }
 
 /* ---- the whole -------------------------------------------------------------- */

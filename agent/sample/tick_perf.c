@@ -196,6 +196,7 @@ static int start(struct sampler *s, void **ret, char *reason, size_t reason_size
                 return refuse(e, reason, reason_size);
         }
         describe(tick);
+        s->meets_all = tick->machine;
         *ret = tick;
         return 0;
 }

@@ -5,6 +5,7 @@
 stack with its count.
 """
 
+import functools
 import os
 import pathlib
 import re
@@ -29,7 +30,7 @@ SOME = sorted({SUPPORTED_ON_HOST[0], SUPPORTED_ON_HOST[len(SUPPORTED_ON_HOST) //
 ON_ALL = pytest.mark.parametrize("python", SOME, ids=str)
 ON_ONE = pytest.mark.parametrize("python", [PYTHON], ids=str)
 
-# What the compiler adds, such as an import's clean-up, has no line.
+# What the compiler adds, such as the making of cells or a clean-up, has no line: see lacks_a_line().
 STACK = re.compile(r"((?:[^:;]+:[^:;]+(?::\d+)?)(?:;[^:;]+:[^:;]+(?::\d+)?)*) (\d+)")
 WITHOUT_LINES = re.compile(r"((?:[^:;]+:[^:;]+)(?:;[^:;]+:[^:;]+)*) (\d+)")
 MOMENT = re.compile(r"(?:[^:;]+:[^:;]+(?::\d+)?;)+")
@@ -99,6 +100,38 @@ def work(seconds):
 """
 
 
+# Whether code of a name in a file has instructions that the compiler gives no line.
+WITHOUT_A_LINE = """
+import os, sys, types
+file, name = sys.argv[1:]
+if file.startswith("<frozen "):
+    file = os.path.join(os.path.dirname(os.__file__), *file[len("<frozen "):-1].split(".")) + ".py"
+def all_of(code):
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from all_of(constant)
+with open(file, "rb") as source:
+    whole = compile(source.read(), file, "exec")
+named = [code for code in all_of(whole) if name in (code.co_name, getattr(code, "co_qualname", None))]
+sys.exit(not any(not line for code in named for _, _, line in code.co_lines()))
+"""
+
+
+@functools.cache
+def lacks_a_line(frame):
+    """Whether an interpreter of these tests compiles FILE:FUNCTION so. Before 3.10 every instruction has a line; from 3.11
+    on the first one of a module has line 0."""
+    file, _, name = frame.rpartition(":")
+    return name == "<module>" or any(subprocess.run([*python.command, "-I", "-c", WITHOUT_A_LINE, file, name], capture_output=True).returncode == 0
+               for python in SOME if python.version >= (3, 10))
+
+
+def check_lines(stack):
+    for frame in stack.split(";"):
+        assert re.search(r":\d+$", frame) or lacks_a_line(frame), "%s has a line: %s" % (frame, stack)
+
+
 def clean(done, idle=False, shape=STACK):
     """Checks a clean run; returns {stack: count}."""
     assert done.returncode == 0, done.stderr
@@ -112,6 +145,8 @@ def clean(done, idle=False, shape=STACK):
         match = shape.fullmatch(line)
         assert match, "not a stack: %r" % line
         assert match[1] not in stacks, "twice: %r" % line
+        if shape is STACK:
+            check_lines(match[1])
         stacks[match[1]] = int(match[2])
         assert stacks[match[1]] >= 1
     return stacks
@@ -130,6 +165,14 @@ def moments(done):
     lines = done.stdout.splitlines()
     assert len(lines) % 2 == 0 and lines
     return [(int(lines[i]), lines[i + 1]) for i in range(0, len(lines), 2)]
+
+
+@ON_ONE
+def test_what_may_lack_a_line(python, script):
+    file = script("def plain():\n    return 1\ndef outer():\n    x = plain()\n    return lambda: x\n")
+    assert not lacks_a_line("%s:plain" % file)
+    assert lacks_a_line("%s:outer" % file) == (python.version >= (3, 11))  # it makes a cell
+    assert not lacks_a_line("%s:nothing" % file) and lacks_a_line("%s:<module>" % file)
 
 
 # ---- Pyflame's tests -------------------------------------------------------------------------

@@ -93,7 +93,7 @@ int kinship_open(struct follow *f, struct kinship **ret)
         if (lineage_open(&k->lineage) != 0)
                 k->lineage = NULL;
         n = k->lineage ? lineage_parts(k->lineage) : 0;
-        k->kin = kin_new(n, n > 0);
+        k->kin = kin_new(n, n > 0 && sampler_adopts(f->config.sampler));
         e = k->kin ? 0 : -ENOMEM;
         if (e == 0 && f->config.adopted)
                 e = listen_to_ours(k);
