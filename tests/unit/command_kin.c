@@ -99,6 +99,18 @@ Test(command_kin, it_has_not_ended_before_all_is_told)
         kin_free(kin);
 }
 
+Test(command_kin, who_has_ended_is_forgotten_but_not_its_time)
+{
+        struct kin *kin = family(PARTS);
+
+        live_and_end(kin, CHILD, ROOT, 100);
+        cr_expect(kin_knows(kin, CHILD));
+        kin_look(kin, &clocks);
+        cr_expect(!kin_knows(kin, CHILD));
+        EXPECT(kin, 100, 0, 0);
+        kin_free(kin);
+}
+
 Test(command_kin, what_is_booked_is_not_counted_twice)
 {
         struct kin *kin = family(PARTS);

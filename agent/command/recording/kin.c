@@ -298,9 +298,7 @@ void kin_look(struct kin *kin, const struct kin_clocks *clocks)
 {
         uint64_t now;
 
-        if (kin->parts > 0)
-                return;
-        for (struct relative *item = kin->items; item; item = item->hh.next)
+        for (struct relative *item = kin->items; kin->parts == 0 && item; item = item->hh.next)
                 if (!item->adopts && !item->sampled && clocks->own(item->pid, &now) && now > item->own_from_ns)
                         item->used_ns = now - item->own_from_ns;
         end_those_that_have(kin, clocks);

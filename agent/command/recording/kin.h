@@ -63,7 +63,10 @@ struct kin_sum {
         uint64_t foreign;  /* of programs that are not Python */
 };
 
-/* Where the kernel tells nothing: looks at those that live and are not sampled. */
+/*
+ * To be called now and then: forgets those that have ended, but for what they have used. Where the kernel tells
+ * nothing, looks at the clocks of those that live and are not sampled.
+ */
 void kin_look(struct kin *kin, const struct kin_clocks *clocks);
 
 /* How the clocks of a living process are read. False: it is gone. */
