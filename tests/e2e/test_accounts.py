@@ -38,7 +38,7 @@ def test_a_busy_loop_is_covered_in_every_output(tmp_path):
     [profile] = otlp.profiles(json.loads(recorded.read_text()))
     own = dict(profile.attributes)
     assert float(own["podflame.accounted_ns"]) >= 0.95e9 * CPU_SECONDS
-    assert round(100 * float(own["podflame.coverage"]), 1) == told[0]
+    assert abs(100 * float(own["podflame.coverage"]) - told[0]) < 0.06  # both are rounded
 
     page, pprof = tmp_path / "busy.html", tmp_path / "busy.pb.gz"
     assert podflame("convert", recorded, "-o", page).returncode == 0
