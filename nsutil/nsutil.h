@@ -137,6 +137,24 @@ int nsutil_times_open(pid_t pid, pid_t tid, int *ret_fd);
 int nsutil_times_read(int fd, struct nsutil_times *ret);
 
 /*
+ * When thread @tid of @pid was last seen on a CPU by the scheduler, in nanoseconds of that CPU's own
+ * clock (se.exec_start of /proc/PID/task/TID/sched). A thread that is switched out has the moment of
+ * that, and the one that follows it on the CPU begins with the very same. It goes on at scheduler ticks.
+ * Opening is for reading again and again; @ret_fd is the caller's. NSUTIL_E_GONE also where a kernel has none.
+ */
+int nsutil_last_ran_open(pid_t pid, pid_t tid, int *ret_fd);
+int nsutil_last_ran_read(int fd, uint64_t *ret);
+int nsutil_last_ran_parse(const char *text, size_t len, uint64_t *ret);
+
+/*
+ * The PID or TID that was given away last in the PID namespace of /proc: where it is what it was, no thread
+ * has been born since. @ret_fd is the caller's.
+ */
+int nsutil_newest_open(int *ret_fd);
+int nsutil_newest_read(int fd, pid_t *ret);
+int nsutil_newest_parse(const char *text, size_t len, pid_t *ret);
+
+/*
  * CPU time that process @pid has used, in nanoseconds: of all its threads, those that
  * have ended included, up to this moment. NSUTIL_E_GONE once its parent has waited for it.
  */
