@@ -3,6 +3,8 @@
 
 #include "internal.h"
 
+#include <math.h>
+
 /* An interval differs from the period by up to this part of it. */
 #define SPREAD_DIVISOR 8
 
@@ -30,4 +32,11 @@ uint64_t jitter_interval(struct jitter *jitter, uint64_t period_ns)
 uint64_t jitter_phase(struct jitter *jitter, uint64_t period_ns)
 {
         return 1 + draw(jitter) % period_ns;
+}
+
+uint64_t jitter_memoryless(struct jitter *jitter, uint64_t mean_ns)
+{
+        double part = ((double)(draw(jitter) >> 11) + 1) * 0x1p-53; /* above 0, up to 1 */
+
+        return (uint64_t)(-log(part) * (double)mean_ns);
 }

@@ -24,4 +24,7 @@ uint64_t jitter_interval(struct jitter *jitter, uint64_t period_ns);
 /* How long until the first tick of a clock that nobody has started: between 1 and @period_ns. */
 uint64_t jitter_phase(struct jitter *jitter, uint64_t period_ns);
 
+/* A time of that mean that tells nothing of how long to wait still, however long one has waited (exponential). */
+uint64_t jitter_memoryless(struct jitter *jitter, uint64_t mean_ns);
+
 #endif

@@ -59,6 +59,25 @@ Test(sample_jitter, clocks_of_one_period_do_not_stay_in_step)
         cr_assert(close < DRAWS / 20, "%u", close);
 }
 
+/* Whoever has waited for a period waits for another one on average: of exponential times a part of 1/e is longer. */
+Test(sample_jitter, memoryless_times_do_not_tell_how_long_to_wait_still)
+{
+        struct jitter jitter;
+        double sum = 0, left = 0;
+        unsigned longer = 0;
+
+        jitter_init(&jitter);
+        for (unsigned i = 0; i < DRAWS; i++) {
+                double time = (double)jitter_memoryless(&jitter, PERIOD);
+                sum += time;
+                longer += time > PERIOD;
+                left += time > PERIOD ? time - PERIOD : 0;
+        }
+        cr_expect_float_eq(sum / DRAWS, PERIOD, 6 * PERIOD / sqrt(DRAWS));
+        cr_expect_float_eq(longer, DRAWS * exp(-1), 6 * sqrt(DRAWS * exp(-1)));
+        cr_expect_float_eq(left / longer, PERIOD, 6 * PERIOD / sqrt(longer));
+}
+
 Test(sample_jitter, periods_of_any_length_can_be_varied)
 {
         struct jitter jitter;
