@@ -24,7 +24,7 @@ void balance_open(struct target *t, struct sampler *s)
 
         account_open(&t->account, t->pid, born);
         t->start_stack = stat.start_stack;
-        t->opened_cpu_ns = t->owed_cpu_ns = t->account.cpu_ns;
+        t->opened_cpu_ns = t->account.cpu_ns;
         if (s->config.mode != PROFILE_MODE_CPU)
                 return;
         const struct departed *departed = find_departed(s, &t->account);
@@ -39,13 +39,20 @@ void balance_open(struct target *t, struct sampler *s)
 /* Corrections are spread: many in a row would all meet the same call of a function. */
 #define CORRECT_EVERY 4
 
+/* Where ticks are lost by the dozen, a correction makes up for more than one. */
+#define FAR_BEHIND 16
+
+/* Chance leaves a difference of sqrt(n) ticks. This part of it may stay. */
+#define CHANCE_DIVISOR 4
+
 /*
  * Reading a thread is not without effect: when the reader has ended, the scheduler
  * chooses anew. On a crowded CPU, at high rates, threads that run for long are then
  * met too often and short ones too rarely (a busy loop among 12 others, at 1000 Hz:
- * a quarter too often). Chance alone leaves a difference of sqrt(n) ticks; what goes
- * beyond is corrected by every fourth tick, which counts twice or not at all. Which
- * function they meet has no part in that, so shares stay true.
+ * a quarter too often). And the engine that stops threads loses the ticks that come
+ * while it waits for a stop. What goes beyond a part of chance is corrected by every
+ * fourth tick, which counts more than once or not at all. Which function they meet
+ * has no part in that, so shares stay true.
  */
 uint64_t balance_steer(struct target *t, const struct tick_event *event)
 {
@@ -54,15 +61,15 @@ uint64_t balance_steer(struct target *t, const struct tick_event *event)
         if (account_read_at_tick(&t->account, event->at_ns)) {
                 double period = (double)event->ns;
                 double used = (double)(t->account.cpu_ns - t->opened_cpu_ns) / period;
-                double behind = used - (double)t->ticked_ns / period, chance = sqrt(used) + 1;
+                double behind = used - (double)t->ticked_ns / period, chance = sqrt(used) / CHANCE_DIVISOR + 1;
                 t->correction = (int64_t)(behind > chance ? behind - chance : behind < -chance ? behind + chance : 0);
         }
         if (++t->uncorrected < CORRECT_EVERY)
                 return 1;
         t->uncorrected = 0;
-        uint64_t times = t->correction > 0 ? 2 : t->correction < 0 ? 0 : 1;
-        t->correction += t->correction > 0 ? -1 : t->correction < 0;
-        return times;
+        int64_t add = t->correction > 0 ? 1 + t->correction / FAR_BEHIND : t->correction < 0 ? -1 : 0;
+        t->correction -= add;
+        return (uint64_t)(1 + add);
 }
 
 void balance_book(struct target *t, const struct sampler *s)

@@ -134,8 +134,8 @@ Test(sample_account, chance_is_not_corrected)
 {
         burn(1100 * MS, CLOCK_PROCESS_CPUTIME_ID); /* the tests below reach back 100 periods of CPU time */
         cr_expect_eq(steer(100, 100, 5), 5);
-        cr_expect_eq(steer(100, 91, 5), 5);
-        cr_expect_eq(steer(100, 109, 5), 5);
+        cr_expect_eq(steer(100, 97, 5), 5);
+        cr_expect_eq(steer(100, 103, 5), 5);
         cr_expect_eq(steer(0, 1, 5), 5);
 }
 
@@ -143,9 +143,10 @@ Test(sample_account, too_many_ticks_are_left_out_and_missing_ones_made_up)
 {
         burn(1100 * MS, CLOCK_PROCESS_CPUTIME_ID);
         cr_expect_eq(steer(100, 200, 20), 15, "every fourth one");
-        cr_expect_eq(steer(100, 50, 20), 25);
-        cr_expect_eq(steer(100, 115, 40), 37, "4 beyond chance are corrected, no more: %lu",
-                     (unsigned long)steer(100, 115, 40));
+        cr_expect_eq(steer(100, 90, 20), 25);
+        cr_expect_eq(steer(100, 50, 20), 35, "the more is missing, the more a tick makes up");
+        cr_expect_eq(steer(100, 110, 40), 34, "6 beyond chance are corrected, no more: %lu",
+                     (unsigned long)steer(100, 110, 40));
 }
 
 Test(sample_account, ticks_of_a_targets_own_events_are_taken_as_they_are)
