@@ -18,7 +18,9 @@
 struct member_clock {
         int fd;      /* of nsutil_times_open(), -1: none */
         int stat_fd; /* of nsutil_stat_open(), -1: none; only of threads that run */
+        int last_ran_fd; /* of nsutil_last_ran_open(), -1: none; only of threads that run */
         struct nsutil_times times;
+        uint64_t moved_ns;       /* mode cpu: when @times were last seen to have changed, CLOCK_MONOTONIC */
         uint64_t still_since_ns; /* when @times were first seen as they are, CLOCK_MONOTONIC */
         profile_id stack;        /* the stack found since then, 0: none */
 };
@@ -29,6 +31,7 @@ struct member {
         struct pystack_thread *thread; /* NULL: no Python thread, or not yet */
         profile_id id;                 /* in the target's present profile; 0: not yet there */
         char name[16];
+        uint64_t met_ns;     /* when it was first met (CLOCK_MONOTONIC) */
         uint64_t retry_ns;   /* thread NULL: when to look again (CLOCK_MONOTONIC) */
         bool looked_now;     /* thread NULL: it was looked at for this very tick */
         bool native_now;     /* and it surely runs no Python */
@@ -77,11 +80,11 @@ struct target {
         uint64_t opened_cpu_ns; /* of account_read() when it was opened */
         uint64_t ticked_ns;     /* what all ticks that met it stand for, late ones included */
         int64_t correction;     /* ticks that it has met too rarely (or, negative, too often): balance_steer() */
-        int64_t owed_ns;      /* timer tick: time that no sample stands for yet */
-        uint64_t samples;     /* timer tick, in modes that count elapsed time: as which this tick counts */
-        bool due;             /* timer tick: it is owed samples by this tick */
+        int64_t owed_ns;      /* timer tick, in modes that count elapsed time: what no sample stands for yet */
+        uint64_t samples;     /* likewise: as which this tick counts */
+        uint64_t seen_cpu_ns, moved_ns; /* timer tick, mode cpu: its account at the last look, and when that had changed */
+        pid_t newest;         /* timer tick: of nsutil_newest_read(), when the members were listed */
         unsigned uncorrected;   /* ticks since one was corrected */
-        uint64_t owed_cpu_ns; /* of account_read(), up to which @owed_ns goes */
         struct own_event *events; /* perf tick: events of its own */
         size_t n_events;
         UT_hash_handle hh;
@@ -165,6 +168,9 @@ uint64_t sampler_period_ns(const struct sampler *sampler, uint64_t at_ns);
 
 /* Reads the thread if its process is a target, and says whether it is. Called from ticks. */
 bool sampler_tick(struct sampler *sampler, const struct tick_event *event);
+
+/* The same for a target whose lock is held. */
+void target_tick(struct target *target, const struct sampler *sampler, const struct tick_event *event);
 
 int target_new(pid_t pid, struct pystack *py, struct sampler *sampler, struct target **ret);
 void target_free(struct target *target); /* accepts NULL */

@@ -14,7 +14,8 @@
 /*
  * A thread without Python may run some later (a thread that is just starting, a pool
  * of C++): it is looked at again with the next tick, but looking takes no more than
- * this part of the time, and the pause between two looks is no longer than that.
+ * this part of the time, and the pause between two looks is no longer than that. One that is
+ * just starting comes to Python soon or never: there the pause is no longer than it is known.
  */
 #define LOOK_PART 50
 #define LOOK_PAUSE_MAX_NS 1000000000ull
@@ -26,9 +27,19 @@ static struct member *member_new(struct target *t, pid_t tid)
         if (!m)
                 return NULL;
         m->tid = tid;
-        m->clock.fd = m->clock.stat_fd = -1;
+        m->met_ns = clock_ns(CLOCK_MONOTONIC);
+        m->clock.fd = m->clock.stat_fd = m->clock.last_ran_fd = -1;
         HASH_ADD_INT(t->members, tid, m);
         return m;
+}
+
+/* When to look again at a thread that has no Python, after a look that took until @end. */
+static void set_retry(struct member *m, uint64_t begin, uint64_t end)
+{
+        uint64_t pause = (end - begin) * LOOK_PART, known = end - m->met_ns;
+
+        pause = pause < LOOK_PAUSE_MAX_NS ? pause : LOOK_PAUSE_MAX_NS;
+        m->retry_ns = end + (pause < known ? pause : known);
 }
 
 /* Ticks of a thread that has ended before anybody knew what it ran. */
@@ -50,6 +61,8 @@ void member_free(struct target *t, struct member *m)
                 close(m->clock.fd);
         if (m->clock.stat_fd >= 0)
                 close(m->clock.stat_fd);
+        if (m->clock.last_ran_fd >= 0)
+                close(m->clock.last_ran_fd);
         free(m);
 }
 
@@ -157,8 +170,7 @@ static bool member_look(struct target *t, const struct sampler *s, struct member
         m->looked_now = true;
         m->native_now = r == 0 && !m->thread;
         settle_unsure(t, s, m, m->native_now);
-        uint64_t end = clock_ns(CLOCK_MONOTONIC), pause = (end - begin) * LOOK_PART;
-        m->retry_ns = end + (pause < LOOK_PAUSE_MAX_NS ? pause : LOOK_PAUSE_MAX_NS);
+        set_retry(m, begin, clock_ns(CLOCK_MONOTONIC));
         return true;
 }
 
@@ -259,7 +271,7 @@ void members_list(struct target *t)
 void members_introduce(struct target *t, const struct sampler *s)
 {
         struct pystack_thread_ref *refs;
-        uint64_t begin = clock_ns(CLOCK_MONOTONIC), pause;
+        uint64_t begin = clock_ns(CLOCK_MONOTONIC), end;
         size_t n = 0;
         struct member *m = t->members;
 
@@ -272,10 +284,10 @@ void members_introduce(struct target *t, const struct sampler *s)
                 if (!m->thread && begin >= m->retry_ns)
                         introduce(t, s, m, known ? refs : NULL, n);
         free(refs);
-        pause = (clock_ns(CLOCK_MONOTONIC) - begin) * LOOK_PART;
+        end = clock_ns(CLOCK_MONOTONIC);
         for (m = t->members; m; m = m->hh.next)
                 if (!m->thread && begin >= m->retry_ns)
-                        m->retry_ns = begin + (pause < LOOK_PAUSE_MAX_NS ? pause : LOOK_PAUSE_MAX_NS);
+                        set_retry(m, begin, end);
 }
 
 struct member *member_newest(const struct target *t)

@@ -208,7 +208,7 @@ int sampler_take(struct sampler *s, pid_t pid, struct profile **ret)
         return r;
 }
 
-static void serve_tick(struct sampler *s, struct target *t, const struct tick_event *event)
+void target_tick(struct target *t, const struct sampler *s, const struct tick_event *event)
 {
         struct tick_event counted = *event;
 
@@ -230,7 +230,7 @@ static bool serve_if_target(struct sampler *s, const struct tick_event *event)
         HASH_FIND_INT(s->targets, &event->pid, t);
         if (t) {
                 pthread_mutex_lock(&t->lock);
-                serve_tick(s, t, event);
+                target_tick(t, s, event);
                 pthread_mutex_unlock(&t->lock);
         }
         pthread_rwlock_unlock(&s->lock);

@@ -12,7 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/sysinfo.h>
 #include <time.h>
+#include <unistd.h>
+
+/* So long a lock is waited for without giving up the CPU: most stacks are read in less. */
+#define LOCK_NS 300000u
 
 static void sleep_until(uint64_t deadline)
 {
@@ -22,128 +28,183 @@ static void sleep_until(uint64_t deadline)
                 ;
 }
 
-/* Notes which targets are owed samples. Returns whether any is. */
-static bool find_due(struct timer_tick *tick, uint64_t missed, const struct moment *at)
+long timer_switches(void)
 {
-        struct sampler *s = tick->sampler;
-        bool any = false;
+        struct rusage usage;
 
-        pthread_rwlock_rdlock(&s->lock);
-        for (struct target *t = s->targets; t; t = t->hh.next) {
-                pthread_mutex_lock(&t->lock);
-                profile_counters(t->profile)->late += missed;
-                t->due = timer_modes[s->config.mode].is_due(tick, t, at);
-                any = any || t->due;
-                pthread_mutex_unlock(&t->lock);
-        }
-        pthread_rwlock_unlock(&s->lock);
-        return any;
+        return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nvcsw + usage.ru_nivcsw : -1;
 }
 
-static void serve_due(struct timer_tick *tick, const struct moment *at)
+/* A tick that is overdue interrupts nobody: it was this thread that had the CPU. */
+static void await_tick(struct timer_tick *tick, uint64_t due)
 {
-        struct sampler *s = tick->sampler;
+        long before = timer_switches();
 
-        pthread_rwlock_rdlock(&s->lock);
-        for (struct target *t = s->targets; t; t = t->hh.next) {
-                pthread_mutex_lock(&t->lock);
-                if (t->due)
-                        timer_modes[s->config.mode].serve(tick, t, at);
-                t->due = false;
-                pthread_mutex_unlock(&t->lock);
-        }
-        pthread_rwlock_unlock(&s->lock);
+        sleep_until(due);
+        tick->switches = timer_switches();
+        tick->asks = tick->switches != before;
+        tick->on_cpu_since = 0;
 }
 
-static void tick_targets(struct timer_tick *tick, uint64_t missed)
+/*
+ * Whoever has the lock lets it go soon. While this thread waits for that on its CPU, the thread that it has
+ * interrupted stays where it was.
+ */
+static void lock_target(struct target *t)
 {
-        struct moment at = { .now = clock_ns(CLOCK_MONOTONIC) };
-        uint64_t look_ns = timer_modes[tick->sampler->config.mode].look_ns;
+        for (uint64_t begin = clock_ns(CLOCK_MONOTONIC); pthread_mutex_trylock(&t->lock) != 0;)
+                if (clock_ns(CLOCK_MONOTONIC) - begin > LOCK_NS) {
+                        pthread_mutex_lock(&t->lock);
+                        return;
+                }
+}
+
+static void tick_targets(struct timer_tick *tick, uint64_t due, uint64_t missed)
+{
+        const struct timer_mode *mode = &timer_modes[tick->sampler->config.mode];
+        struct sampler *s = tick->sampler;
+        struct moment at = { .due = due, .now = clock_ns(CLOCK_MONOTONIC) };
 
         at.elapsed = at.now - tick->last_ns;
         tick->last_ns = at.now;
-        if (!find_due(tick, missed, &at))
-                return;
-        if (look_ns > 0)
-                sleep_until(clock_ns(CLOCK_MONOTONIC) + look_ns);
-        serve_due(tick, &at);
+        pthread_rwlock_rdlock(&s->lock);
+        for (struct target *t = s->targets; t; t = t->hh.next) {
+                lock_target(t);
+                profile_counters(t->profile)->late += missed;
+                if (mode->is_due(tick, t, &at))
+                        mode->serve(tick, t, &at);
+                pthread_mutex_unlock(&t->lock);
+        }
+        pthread_rwlock_unlock(&s->lock);
 }
 
-/* ---- the clock ---------------------------------------------------------------------- */
+/* ---- the clocks --------------------------------------------------------------------- */
+
+/*
+ * While this thread has its CPU, nobody else runs there: a CPU's clock stands still. If it did not, a thread
+ * would be met too soon after the last time, and too often for what it has used.
+ */
+static void serve_clock(struct timer_tick *tick)
+{
+        bool stands = timer_modes[tick->sampler->config.mode].each_cpu;
+        uint64_t due = tick->last_ns = clock_ns(CLOCK_MONOTONIC);
+
+        while (!atomic_load(&tick->stop)) {
+                uint64_t period = atomic_load(&tick->sampler->period_ns);
+                due += tick->blocking && stands ? jitter_memoryless(&tick->jitter, period)
+                                                : jitter_interval(&tick->jitter, period);
+                await_tick(tick, due);
+                uint64_t now = clock_ns(CLOCK_MONOTONIC);
+                uint64_t missed = now > due + period ? (now - due) / period : 0;
+                due += missed * period;
+                tick_targets(tick, due, missed);
+                due += stands ? clock_ns(CLOCK_MONOTONIC) - now : 0;
+                atomic_fetch_add(&tick->turns, 1);
+        }
+}
 
 static void *run(void *arg)
 {
         struct timer_tick *tick = arg;
-        uint64_t due = clock_ns(CLOCK_MONOTONIC);
 
         tick->realtime = reader_realtime();
-        sem_post(&tick->ready);
-        tick->last_ns = due;
-        while (!atomic_load(&tick->stop)) {
-                uint64_t period = atomic_load(&tick->sampler->period_ns);
-                due += jitter_interval(&tick->jitter, period);
-                sleep_until(due);
-                uint64_t now = clock_ns(CLOCK_MONOTONIC);
-                uint64_t missed = now > due + period ? (now - due) / period : 0;
-                due += missed * period;
-                tick_targets(tick, missed);
-                atomic_fetch_add(&tick->turns, 1);
-        }
+        tick->newest_fd = -1;
+        nsutil_newest_open(&tick->newest_fd);
+        timer_cpu_begin(tick);
+        sem_post(tick->ready);
+        serve_clock(tick);
+        timer_cpu_end(tick);
+        if (tick->newest_fd >= 0)
+                close(tick->newest_fd);
         return NULL;
 }
 
+struct timer_engine {
+        sem_t ready;
+        size_t n;
+        struct timer_tick ticks[];
+};
+
 static void check(void *state, struct sampler_health *ret)
 {
-        struct timer_tick *tick = state;
-        uint64_t turns = atomic_load(&tick->turns);
+        struct timer_engine *engine = state;
 
-        tick->stalled = turns == tick->turns_seen ? tick->stalled + 1 : 0;
-        tick->turns_seen = turns;
-        *ret = (struct sampler_health){ .stalled = tick->stalled };
+        *ret = (struct sampler_health){ 0 };
+        for (size_t i = 0; i < engine->n; i++) {
+                struct timer_tick *tick = &engine->ticks[i];
+                uint64_t turns = atomic_load(&tick->turns);
+                tick->stalled = turns == tick->turns_seen ? tick->stalled + 1 : 0;
+                tick->turns_seen = turns;
+                ret->stalled = tick->stalled > ret->stalled ? tick->stalled : ret->stalled;
+        }
 }
 
-static int start_clock(struct sampler *s, bool blocking, void **ret, char *reason, size_t reason_size)
+static void stop(void *state)
 {
-        struct timer_tick *tick = calloc(1, sizeof *tick);
+        struct timer_engine *engine = state;
 
-        if (!tick)
-                return -ENOMEM;
-        *tick = (struct timer_tick){ .sampler = s, .blocking = blocking, .cpu = -1 };
-        jitter_init(&tick->jitter);
-        sem_init(&tick->ready, 0, 0);
-        int e = pthread_create(&tick->thread, NULL, run, tick);
-        if (e != 0) {
-                snprintf(reason, reason_size, "a thread cannot be started: %s", strerror(e));
-                free(tick);
-                return -e;
+        for (size_t i = 0; i < engine->n; i++)
+                atomic_store(&engine->ticks[i].stop, true);
+        for (size_t i = 0; i < engine->n; i++)
+                if (engine->ticks[i].running)
+                        pthread_join(engine->ticks[i].thread, NULL);
+        sem_destroy(&engine->ready);
+        free(engine);
+}
+
+static struct timer_engine *new_engine(struct sampler *s, bool blocking)
+{
+        bool each_cpu = timer_modes[s->config.mode].each_cpu;
+        size_t n = each_cpu ? (size_t)get_nprocs_conf() : 1;
+        struct timer_engine *engine = calloc(1, sizeof *engine + n * sizeof *engine->ticks);
+
+        if (!engine)
+                return NULL;
+        engine->n = n;
+        sem_init(&engine->ready, 0, 0);
+        for (size_t i = 0; i < n; i++) {
+                struct timer_tick *tick = &engine->ticks[i];
+                *tick = (struct timer_tick){ .sampler = s, .blocking = blocking, .home = each_cpu ? (int)i : -1,
+                                             .cpu = -1, .ready = &engine->ready };
+                jitter_init(&tick->jitter);
         }
-        while (sem_wait(&tick->ready) < 0)
-                ;
+        return engine;
+}
+
+static int start_clocks(struct sampler *s, bool blocking, void **ret, char *reason, size_t reason_size)
+{
+        struct timer_engine *engine = new_engine(s, blocking);
+        bool realtime = true;
+
+        if (!engine)
+                return -ENOMEM;
+        for (size_t i = 0; i < engine->n; i++) {
+                struct timer_tick *tick = &engine->ticks[i];
+                int e = pthread_create(&tick->thread, NULL, run, tick);
+                if (e != 0) {
+                        snprintf(reason, reason_size, "a thread cannot be started: %s", strerror(e));
+                        stop(engine);
+                        return -e;
+                }
+                tick->running = true;
+                while (sem_wait(&engine->ready) < 0)
+                        ;
+                realtime = realtime && tick->realtime;
+        }
         snprintf(s->description, sizeof s->description, "%s, %s",
-                 blocking ? "timer tick, threads stopped by ptrace" : "timer tick",
-                 reader_realtime_text(tick->realtime));
-        *ret = tick;
+                 blocking ? "timer tick, threads stopped by ptrace" : "timer tick", reader_realtime_text(realtime));
+        *ret = engine;
         return 0;
 }
 
 static int start(struct sampler *s, void **ret, char *reason, size_t reason_size)
 {
-        return start_clock(s, false, ret, reason, reason_size);
+        return start_clocks(s, false, ret, reason, reason_size);
 }
 
 static int start_blocking(struct sampler *s, void **ret, char *reason, size_t reason_size)
 {
-        return start_clock(s, true, ret, reason, reason_size);
-}
-
-static void stop(void *state)
-{
-        struct timer_tick *tick = state;
-
-        atomic_store(&tick->stop, true);
-        pthread_join(tick->thread, NULL);
-        sem_destroy(&tick->ready);
-        free(tick);
+        return start_clocks(s, true, ret, reason, reason_size);
 }
 
 const struct tick tick_timer = {

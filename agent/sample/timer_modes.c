@@ -7,11 +7,8 @@
 
 #include <stdatomic.h>
 
-/* Long enough to tell whether a process runs, short enough that it does hardly anything else meanwhile. */
-#define LOOK_NS 50000u
-
-/* Threads are listed with every tick that has to know them, but for no more than a fiftieth of the time. */
-#define LIST_SHARE 50
+/* Threads are listed where one was born since, but for no more than a tenth of the time. */
+#define LIST_SHARE 10
 
 /*
  * A thread whose scheduler times have not moved for longer than the slowest
@@ -21,12 +18,20 @@
 
 /* ---- threads ---------------------------------------------------------------------- */
 
-static void list_members(struct target *t, uint64_t now)
+bool timer_list_members(const struct timer_tick *tick, struct target *t)
 {
-        if (now < t->list_at_ns)
-                return;
+        uint64_t begin = clock_ns(CLOCK_MONOTONIC);
+        pid_t newest = 0;
+
+        if (begin < t->list_at_ns)
+                return false;
+        if (tick->newest_fd >= 0 && nsutil_newest_read(tick->newest_fd, &newest) == 0 && newest == t->newest)
+                return false;
+        t->newest = newest;
         members_list(t);
-        t->list_at_ns = now + (clock_ns(CLOCK_MONOTONIC) - now) * LIST_SHARE;
+        uint64_t end = clock_ns(CLOCK_MONOTONIC);
+        t->list_at_ns = end + (end - begin) * LIST_SHARE;
+        return true;
 }
 
 static struct tick_event event_of(const struct timer_tick *tick, const struct target *t, pid_t tid, uint64_t count,
@@ -69,88 +74,7 @@ static void read_running(struct timer_tick *tick, struct target *t, struct membe
                 thread_release(&stopped);
 }
 
-/* ---- mode cpu ----------------------------------------------------------------------- */
-
-/* Threads that run at one moment: more than the CPUs of any machine. */
-#define RUNNING_MAX 1024
-
-static size_t find_running(struct target *t, pid_t ret[RUNNING_MAX])
-{
-        struct nsutil_stat stat;
-        size_t n = 0;
-
-        for (struct member *m = member_newest(t); m && n < RUNNING_MAX; m = member_before(m))
-                if (read_state(m, &stat) && stat.state == 'R')
-                        ret[n++] = m->tid;
-        return n;
-}
-
-/* @samples among @n threads, evenly; the first one to get the rest is drawn. */
-static void share_samples(struct timer_tick *tick, struct target *t, const pid_t *running, size_t n, uint64_t samples,
-                          const struct moment *at)
-{
-        size_t first = jitter_phase(&tick->jitter, n) - 1;
-
-        for (size_t i = 0; i < n; i++) {
-                uint64_t count = samples / n + (i < samples % n);
-                struct member *m;
-                HASH_FIND_INT(t->members, &running[(first + i) % n], m);
-                if (m && count > 0)
-                        read_running(tick, t, m, count, at);
-        }
-}
-
-/* The time of a thread that ended before it could be read is owed still. */
-static uint64_t take_back_gone(struct profile_counters *counters, const struct profile_counters *before)
-{
-        uint64_t gone = counters->gone - before->gone, gone_ns = counters->gone_ns - before->gone_ns;
-
-        counters->ticks -= gone;
-        counters->gone -= gone;
-        counters->gone_ns -= gone_ns;
-        return gone_ns;
-}
-
-/*
- * A thread that is ready to run has state R as well as one that runs, but only what
- * runs moves the process's clock. So that is read twice, LOOK_NS apart.
- */
-static bool has_run(struct target *t)
-{
-        uint64_t before = t->account.cpu_ns;
-
-        return (account_read(&t->account) - before) * 2 >= LOOK_NS;
-}
-
-/*
- * What the process has used is owed until a tick finds a thread of it running, and
- * then counted as that thread's. A tick meets a function as often as it runs, so the
- * shares are right; and the sum is the kernel's, however short the bursts are.
- */
-static bool cpu_is_due(struct timer_tick *tick, struct target *t, const struct moment *at)
-{
-        (void)at;
-        t->owed_ns += (int64_t)(account_read(&t->account) - t->owed_cpu_ns);
-        t->owed_cpu_ns = t->account.cpu_ns;
-        return t->owed_ns >= (int64_t)atomic_load(&tick->sampler->period_ns);
-}
-
-static void tick_cpu(struct timer_tick *tick, struct target *t, const struct moment *at)
-{
-        int64_t period = (int64_t)atomic_load(&tick->sampler->period_ns);
-        pid_t running[RUNNING_MAX];
-        size_t n;
-
-        if (!has_run(t))
-                return;
-        list_members(t, at->now);
-        n = find_running(t, running);
-        if (n == 0)
-                return;
-        const struct profile_counters before = *profile_counters(t->profile);
-        share_samples(tick, t, running, n, (uint64_t)(t->owed_ns / period), at);
-        t->owed_ns = t->owed_ns % period + (int64_t)take_back_gone(profile_counters(t->profile), &before);
-}
+/* ---- modes that count elapsed time ----------------------------------------------------- */
 
 /*
  * For the modes in which time passes whether anything runs or not: each tick stands
@@ -233,7 +157,7 @@ static void tick_wall(struct timer_tick *tick, struct target *t, const struct mo
 {
         struct member *before;
 
-        list_members(t, at->now);
+        timer_list_members(tick, t);
         members_introduce(t, tick->sampler);
         for (struct member *m = member_newest(t); m; m = before) {
                 before = member_before(m);
@@ -260,6 +184,20 @@ static struct member *find_holder(struct target *t)
         return NULL;
 }
 
+/* Threads that run at one moment: more than the CPUs of any machine. */
+#define RUNNING_MAX 1024
+
+static size_t find_running(struct target *t, pid_t ret[RUNNING_MAX])
+{
+        struct nsutil_stat stat;
+        size_t n = 0;
+
+        for (struct member *m = member_newest(t); m && n < RUNNING_MAX; m = member_before(m))
+                if (read_state(m, &stat) && stat.state == 'R')
+                        ret[n++] = m->tid;
+        return n;
+}
+
 /* Without a GIL every thread that runs has what the mode asks for. */
 static void tick_without_gil(struct timer_tick *tick, struct target *t, const struct moment *at)
 {
@@ -279,7 +217,7 @@ static void tick_without_gil(struct timer_tick *tick, struct target *t, const st
 /* The holder may let go while the reader is on its way: then the tick is the next holder's, or nobody's. */
 static void tick_gil(struct timer_tick *tick, struct target *t, const struct moment *at)
 {
-        list_members(t, at->now);
+        timer_list_members(tick, t);
         members_introduce(t, tick->sampler);
         if (!pystack_has_gil(t->py)) {
                 tick_without_gil(tick, t, at);
@@ -300,7 +238,7 @@ static void tick_gil(struct timer_tick *tick, struct target *t, const struct mom
 }
 
 const struct timer_mode timer_modes[] = {
-        [PROFILE_MODE_CPU] = { .is_due = cpu_is_due, .serve = tick_cpu, .look_ns = LOOK_NS },
+        [PROFILE_MODE_CPU] = { .is_due = timer_cpu_is_due, .serve = timer_cpu_serve, .each_cpu = true },
         [PROFILE_MODE_WALL] = { .is_due = elapsed_is_due, .serve = tick_wall },
         [PROFILE_MODE_GIL] = { .is_due = elapsed_is_due, .serve = tick_gil },
 };

@@ -9,23 +9,36 @@
 
 #include <semaphore.h>
 
+/* A clock, and the thread that serves it: of the machine, or of a CPU. */
 struct timer_tick {
         struct sampler *sampler;
         bool blocking;
+        int home; /* the CPU whose clock it is, -1: the machine's */
         pthread_t thread;
+        bool running;
         _Atomic bool stop;
-        sem_t ready;
-        bool realtime; /* known once it is ready */
+        sem_t *ready;  /* posted once @realtime is known */
+        bool realtime;
         struct jitter jitter;
         uint64_t last_ns; /* when the last tick was served */
         _Atomic uint64_t turns; /* ticks served */
         uint64_t turns_seen;    /* at the last check */
         unsigned stalled;
         int cpu;          /* where this thread is pinned, -1: nowhere */
+        int newest_fd;    /* of nsutil_newest_open(), -1: none */
+
+        /* Of a CPU's clock. */
+        struct pystack_hold hold;
+        bool holds;
+        int own_fd;            /* of nsutil_last_ran_open() for this thread, -1: it cannot tell whom it interrupts */
+        uint64_t on_cpu_since; /* when this tick put this thread on its CPU, as nsutil_last_ran_read() says; 0: not read */
+        bool asks;             /* this tick has interrupted somebody, and it is not known yet whom */
+        long switches;         /* timer_switches() when this tick woke it */
 };
 
 /* A tick. */
 struct moment {
+        uint64_t due;     /* CLOCK_MONOTONIC */
         uint64_t now;     /* CLOCK_MONOTONIC */
         uint64_t elapsed; /* ns since the last one */
 };
@@ -34,10 +47,22 @@ struct moment {
 struct timer_mode {
         /* Whether the target is owed samples. */
         bool (*is_due)(struct timer_tick *tick, struct target *target, const struct moment *at);
-        /* Gives them to those who run, or to all: at least @look_ns after is_due() has been asked. */
+        /* Gives them to those who run, or to all. */
         void (*serve)(struct timer_tick *tick, struct target *target, const struct moment *at);
-        uint64_t look_ns;
+        bool each_cpu; /* each CPU has a clock */
 };
 extern const struct timer_mode timer_modes[]; /* by profile_mode */
+
+/* Finds new threads of the target, and those that have ended, where it is time to and there can be any. Whether it looked. */
+bool timer_list_members(const struct timer_tick *tick, struct target *target);
+
+/* How often the calling thread has left its CPU, willingly or not. -1: not known. */
+long timer_switches(void);
+
+/* Mode cpu, in timer_cpu.c. Begin and end are called by the clock's thread. */
+void timer_cpu_begin(struct timer_tick *tick);
+void timer_cpu_end(struct timer_tick *tick);
+bool timer_cpu_is_due(struct timer_tick *tick, struct target *target, const struct moment *at);
+void timer_cpu_serve(struct timer_tick *tick, struct target *target, const struct moment *at);
 
 #endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Mode cpu without the kernel's clock events. Each CPU has a thread of ours, pinned there, with a clock
+ * of its own: when it wakes, it interrupts whoever runs on that CPU. Who that was nobody says. But the
+ * scheduler notes of each thread when it was last on a CPU, in time of that CPU, and at a switch one and
+ * the same moment is noted for the thread that goes and the one that comes (kernel/sched: put_prev_task()
+ * and set_next_task() of one schedule()). So the thread that has our own moment is the one that we have
+ * interrupted. It is known whether it had to wait or was about to run; and whether it has just gone to
+ * sleep, since a tick that comes while the kernel puts it to sleep wakes us when that is done.
+ *
+ * A tick meets a function as often as it runs, so the shares are right. The number of ticks is corrected
+ * by the kernel's account: see balance_steer().
+ */
+#include "timer_modes.h"
+
+#include <stdatomic.h>
+#include <unistd.h>
+
+/* What the kernel itself takes to stop a thread, in 98 of 100 cases. */
+#define STOP_NS 20000u
+
+/* ---- the reader ------------------------------------------------------------------------- */
+
+void timer_cpu_begin(struct timer_tick *tick)
+{
+        tick->own_fd = -1;
+        tick->cpu = tick->home >= 0 && reader_pin(tick->home) ? tick->home : -1;
+        tick->holds = tick->cpu >= 0 && hold_open(tick->cpu, &tick->hold);
+        if (tick->cpu >= 0)
+                nsutil_last_ran_open(getpid(), gettid(), &tick->own_fd);
+}
+
+void timer_cpu_end(struct timer_tick *tick)
+{
+        if (tick->own_fd >= 0)
+                close(tick->own_fd);
+}
+
+/*
+ * Whether the thread that the tick has interrupted is still where it was. If this thread had to wait for
+ * a target's lock, that thread has run on. Whom it would interrupt now is no answer: a thread that another
+ * reader has just let go is met too often then.
+ */
+static bool holds_still(struct timer_tick *tick)
+{
+        tick->asks = tick->asks && timer_switches() == tick->switches;
+        if (tick->asks && tick->own_fd >= 0 && !tick->on_cpu_since) /* at once, since scheduler ticks move it on */
+                tick->asks = nsutil_last_ran_read(tick->own_fd, &tick->on_cpu_since) == 0;
+        return tick->asks;
+}
+
+/* ---- whom it has interrupted -------------------------------------------------------------- */
+
+/*
+ * Whether the thread may have run until @since. Other CPUs' readers look too: what one of
+ * them has seen after that moment counts as well.
+ */
+static bool has_run(const struct target *t, struct member *m, uint64_t since)
+{
+        struct nsutil_times before = m->clock.times;
+
+        if (m->clock.fd < 0 && nsutil_times_open(t->pid, m->tid, &m->clock.fd) != 0)
+                return false;
+        if (nsutil_times_read(m->clock.fd, &m->clock.times) != 0)
+                return false;
+        if (m->clock.times.cpu_ns != before.cpu_ns || m->clock.times.slices != before.slices)
+                m->clock.moved_ns = clock_ns(CLOCK_MONOTONIC);
+        return m->clock.moved_ns >= since;
+}
+
+static bool was_interrupted(const struct timer_tick *tick, const struct target *t, struct member *m)
+{
+        uint64_t last;
+
+        if (m->clock.last_ran_fd < 0 && nsutil_last_ran_open(t->pid, m->tid, &m->clock.last_ran_fd) != 0)
+                return false;
+        return nsutil_last_ran_read(m->clock.last_ran_fd, &last) == 0 && last == tick->on_cpu_since;
+}
+
+/*
+ * A reader that may not go to its CPU (a cpuset), or whose kernel has no such file, interrupts nobody that it
+ * knows. Then a thread that is ready to run on that CPU is taken for one that runs.
+ */
+static bool is_ready_here(const struct timer_tick *tick, struct member *m)
+{
+        struct nsutil_stat stat;
+
+        if (m->clock.stat_fd < 0 && nsutil_stat_open(m->tid, &m->clock.stat_fd) != 0)
+                return false;
+        return nsutil_stat_reread(m->clock.stat_fd, &stat) == 0 && stat.state == 'R' && stat.cpu == tick->home;
+}
+
+/* Of threads that are only ready, one is drawn. */
+static struct member *draw_ready(struct timer_tick *tick, struct target *t)
+{
+        struct member *drawn = NULL;
+        uint64_t n = 0;
+
+        for (struct member *m = member_newest(t); m; m = member_before(m))
+                if (is_ready_here(tick, m)) {
+                        n++;
+                        drawn = jitter_phase(&tick->jitter, n) == n ? m : drawn;
+                }
+        return drawn;
+}
+
+static struct member *find_known(struct timer_tick *tick, struct target *t, const struct moment *at)
+{
+        if (tick->own_fd < 0)
+                return draw_ready(tick, t);
+        for (struct member *m = member_newest(t); m; m = member_before(m))
+                if (has_run(t, m, at->due) && was_interrupted(tick, t, m))
+                        return m;
+        return NULL;
+}
+
+/* NULL: none of this process's. */
+static struct member *find_interrupted(struct timer_tick *tick, struct target *t, const struct moment *at)
+{
+        if (!holds_still(tick))
+                return NULL;
+        struct member *m = find_known(tick, t, at);
+        return m || !timer_list_members(tick, t) ? m : find_known(tick, t, at);
+}
+
+/* ---- a tick ------------------------------------------------------------------------------- */
+
+bool timer_cpu_is_due(struct timer_tick *tick, struct target *t, const struct moment *at)
+{
+        uint64_t used = account_read(&t->account);
+
+        (void)tick;
+        if (used != t->seen_cpu_ns)
+                t->moved_ns = clock_ns(CLOCK_MONOTONIC);
+        t->seen_cpu_ns = used;
+        return t->moved_ns >= at->due;
+}
+
+/*
+ * To be stopped a thread needs a CPU once more. Another CPU may have taken it over before it was told to stop:
+ * then it is somewhere else by now, and the tick is lost.
+ */
+static bool has_gone_on(const struct member *m)
+{
+        struct nsutil_times now;
+
+        return nsutil_times_read(m->clock.fd, &now) == 0 && now.cpu_ns > m->clock.times.cpu_ns + STOP_NS;
+}
+
+void timer_cpu_serve(struct timer_tick *tick, struct target *t, const struct moment *at)
+{
+        struct member *m = find_interrupted(tick, t, at);
+        struct stopped stopped;
+
+        if (!m)
+                return;
+        tick->asks = false; /* a CPU runs one thread */
+        struct tick_event event = { .pid = t->pid, .tid = m->tid, .count = 1, .meets_all = true, .at_ns = at->now,
+                                    .ns = atomic_load(&tick->sampler->period_ns), .cpu = tick->cpu,
+                                    .hold = tick->holds ? &tick->hold : NULL };
+        bool held = tick->blocking && thread_stop(m->tid, &stopped);
+        if (!held || !has_gone_on(m))
+                target_tick(t, tick->sampler, &event);
+        if (held)
+                thread_release(&stopped);
+}
