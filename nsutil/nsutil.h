@@ -298,6 +298,29 @@ int nsutil_freezers_find(struct nsutil_freezers *ret);
  */
 int nsutil_frozen(const struct nsutil_freezers *freezers, pid_t pid, pid_t tid, bool *ret);
 
+/* ---- CPU quotas of cgroups ------------------------------------------------ */
+
+/* Of nested cgroups that have one, the innermost so many count. */
+#define NSUTIL_QUOTAS_MAX 8
+
+/* The cgroups of a process that have a quota, its own and those above it. */
+struct nsutil_quota {
+        int fds[NSUTIL_QUOTAS_MAX]; /* of their cpu.stat */
+        size_t n;
+};
+
+/* NSUTIL_E_NOT_FOUND where none has a quota that can be seen. @ret is the caller's, to be closed. */
+int nsutil_quota_open(pid_t pid, struct nsutil_quota *ret);
+void nsutil_quota_close(struct nsutil_quota *quota); /* accepts {0} */
+
+/* In how many periods they were kept from running, by now. It grows at the end of such a period. */
+uint64_t nsutil_quota_throttles(const struct nsutil_quota *quota);
+
+/* Whether the text of cpu.cfs_quota_us or cpu.max says that there is a quota. */
+bool nsutil_quota_is_set(const char *text, size_t len);
+/* Parses the text of cpu.stat. */
+int nsutil_throttles_parse(const char *text, size_t len, uint64_t *ret);
+
 /* ---- privileges --------------------------------------------------------- */
 
 /* Whether this process has capability @cap (CAP_SYS_PTRACE, …) in effect. */

@@ -54,6 +54,7 @@ struct subject {
         struct pystack *py;
         uint64_t holder; /* of the GIL */
         const struct nsutil_freezers *freezers;
+        bool asked, throttled; /* whether it was asked if the CPU quota of its cgroup keeps it from running, and the answer */
         struct json_object *json; /* NULL: text */
 };
 
@@ -102,8 +103,18 @@ static const struct nsutil_thread *find_thread(const struct nsutil_thread *threa
         return NULL;
 }
 
+/* A thread that its cgroup's CPU quota keeps from running has state R. It is asked once: that takes a while. */
+static const char *state_of(struct subject *s, pid_t tid, char letter)
+{
+        if (letter == 'R' && !s->asked) {
+                s->throttled = is_throttled(s->pid);
+                s->asked = true;
+        }
+        return letter == 'R' && s->throttled ? "throttled" : thread_state(s->freezers, s->pid, tid, letter);
+}
+
 /* Reads one thread and prints it. */
-static void dump_thread(const struct subject *s, const struct pystack_thread_ref *ref, const struct nsutil_thread *os)
+static void dump_thread(struct subject *s, const struct pystack_thread_ref *ref, const struct nsutil_thread *os)
 {
         char name[4 * NSUTIL_COMM_SIZE]; /* each byte may become \xNN */
         struct view v = { .tid = os->tid, .name = name, .holds_gil = ref->tstate == s->holder, .py = s->py };
@@ -115,7 +126,7 @@ static void dump_thread(const struct subject *s, const struct pystack_thread_ref
         v.error = pystack_thread_open(s->py, ref, &thread);
         if (nsutil_stat_read(os->tid, &stat) != 0)
                 v.error = PYSTACK_E_GONE;
-        v.state = thread_state(s->freezers, s->pid, os->tid, stat.state);
+        v.state = state_of(s, os->tid, stat.state);
         if (v.error == 0)
                 v.error = sample_now(s->py, thread, os->tid, &stack);
         v.stack = &stack;

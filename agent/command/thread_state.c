@@ -2,6 +2,12 @@
 /* The states of proc_pid_stat(5), and the one that it does not show. */
 #include "thread_state.h"
 
+#include <time.h>
+
+/* A period is 100 ms unless somebody has set another one; its end may be late. */
+#define PERIOD_NS 200000000u
+#define LOOK_NS 2000000u
+
 static const struct {
         char letter;
         bool may_be_frozen; /* a thread in a frozen cgroup is seen in this state */
@@ -28,4 +34,36 @@ const char *thread_state(const struct nsutil_freezers *freezers, pid_t pid, pid_
                 return states[i].name;
         }
         return "unknown";
+}
+
+/* Whether @pid uses no CPU time until cpu.stat has grown. */
+static bool waits_for_period(pid_t pid, const struct nsutil_quota *quota)
+{
+        const struct timespec pause = { .tv_nsec = LOOK_NS };
+        uint64_t throttles = nsutil_quota_throttles(quota), before, now;
+
+        if (nsutil_cpu_ns(pid, &before) != 0)
+                return false;
+        for (unsigned i = 0; i < PERIOD_NS / LOOK_NS; i++) {
+                clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
+                bool grown = nsutil_quota_throttles(quota) > throttles; /* first: then it may run again */
+                if (nsutil_cpu_ns(pid, &now) != 0)
+                        return false;
+                if (grown)
+                        return now - before < LOOK_NS;
+                if (now != before)
+                        return false;
+        }
+        return false;
+}
+
+bool is_throttled(pid_t pid)
+{
+        struct nsutil_quota quota;
+
+        if (nsutil_quota_open(pid, &quota) != 0)
+                return false;
+        bool throttled = waits_for_period(pid, &quota);
+        nsutil_quota_close(&quota);
+        return throttled;
 }

@@ -13,4 +13,10 @@
  */
 const char *thread_state(const struct nsutil_freezers *freezers, pid_t pid, pid_t tid, char letter);
 
+/*
+ * Whether the process is kept from running by the CPU quota of its cgroup: no thread of it runs up to the end of a period
+ * in which that was so. Where there is a quota it waits for that, up to 0.2 s; it ends as soon as a thread runs.
+ */
+bool is_throttled(pid_t pid);
+
 #endif

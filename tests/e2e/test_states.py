@@ -5,12 +5,19 @@ import ctypes
 import json
 import os
 import signal
+import sys
 
 import pytest
 
 import freezers
 from interpreters import BOOKWORM, ON_HOST, Case
 from program import eventually, podflame
+from skips import must_skip
+from testbed import PROJECT, Unavailable
+
+sys.path.insert(0, str(PROJECT / "tests/oracle"))
+
+import launch  # noqa: E402
 
 HOST = Case(ON_HOST[0], "host")
 PTRACE_ATTACH, PTRACE_DETACH = 16, 17
@@ -61,3 +68,23 @@ def test_traced(start):
         assert states(target.pid) == {"traced"}
     finally:
         assert libc.ptrace(PTRACE_DETACH, target.pid, None, None) == 0
+
+
+def test_throttled(start):
+    """A busy thread in a cgroup with 5 % of a CPU waits for 19 of 20 parts of the time, and is told from one that runs."""
+    target = start(HOST, "burners.py")
+    try:
+        with launch.limited(5) as group:
+            (group / "cgroup.procs").write_text(str(target.pid))
+            eventually(lambda: "nr_throttled 0\n" not in (group / "cpu.stat").read_text(), 20, "it is throttled")
+            seen = [state for _ in range(10) for state in dumped(target.pid)]
+            assert seen.count("throttled") >= 5, seen
+            launch.leave(group, target.pid)
+    except Unavailable as error:
+        must_skip(str(error))
+    assert "throttled" not in [state for _ in range(5) for state in dumped(target.pid)]
+
+
+def dumped(pid):
+    [process] = json.loads(podflame("dump", "--json", "-p", pid).stdout)
+    return [thread["state"] for thread in process["threads"]]

@@ -105,6 +105,11 @@ def limited(quota):
     raise Unavailable("no cgroup hierarchy for CPU quotas is writable here")
 
 
+def leave(group, pid):
+    """Puts a process back into the cgroup above."""
+    (group.parent / "cgroup.procs").write_text(str(pid))
+
+
 def remove(group):
     """Its processes may take a moment to leave it."""
     for _ in range(200):
