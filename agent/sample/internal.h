@@ -42,6 +42,14 @@ struct member {
         UT_hash_handle hh;
 };
 
+/* What is known of the CPU quotas that a process is under. */
+struct throttle {
+        struct nsutil_quota quota;
+        uint64_t open_at_ns; /* when to look anew which cgroups have one */
+        uint64_t count;      /* of nsutil_quota_throttles() */
+        uint64_t until_ns;   /* so long the process is taken for kept from running where it does not run */
+};
+
 /* A stack of a profile that is not counted yet. */
 struct pending {
         profile_id stack, thread;
@@ -82,7 +90,8 @@ struct target {
         int64_t correction;     /* ticks that it has met too rarely (or, negative, too often): balance_steer() */
         int64_t owed_ns;      /* timer tick, in modes that count elapsed time: what no sample stands for yet */
         uint64_t samples;     /* likewise: as which this tick counts */
-        uint64_t seen_cpu_ns, moved_ns; /* timer tick, mode cpu: its account at the last look, and when that had changed */
+        uint64_t seen_cpu_ns, moved_ns; /* timer tick: its account at the last look, and when that had changed */
+        struct throttle throttle; /* timer tick, mode wall */
         pid_t newest;         /* timer tick: of nsutil_newest_read(), when the members were listed */
         unsigned uncorrected;   /* ticks since one was corrected */
         struct own_event *events; /* perf tick: events of its own */
@@ -244,6 +253,10 @@ bool pending_count(struct target *target, const struct pending *stack);
 void pending_lose(struct profile_counters *counters, int error, uint64_t count, uint64_t ns);
 /* Counts those that wait, if they were true. */
 void pending_settle(struct target *target);
+
+/* Whether a process that has not run since the last tick, and wants to, is kept from it by a CPU quota. */
+bool throttle_holds(struct throttle *throttle, pid_t pid, uint64_t now);
+void throttle_close(struct throttle *throttle); /* accepts {0} */
 
 /*
  * Stops thread @tid by ptrace, and lets it go on. What signals it got meanwhile

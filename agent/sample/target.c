@@ -84,6 +84,7 @@ void target_free(struct target *t)
                 member_free(t, m);
         own_events_close(t);
         account_close(&t->account);
+        throttle_close(&t->throttle);
         free(t->pending);
         stacks_deinit(&t->stacks);
         profile_free(t->profile);

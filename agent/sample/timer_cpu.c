@@ -127,12 +127,8 @@ static struct member *find_interrupted(struct timer_tick *tick, struct target *t
 
 bool timer_cpu_is_due(struct timer_tick *tick, struct target *t, const struct moment *at)
 {
-        uint64_t used = account_read(&t->account);
-
         (void)tick;
-        if (used != t->seen_cpu_ns)
-                t->moved_ns = clock_ns(CLOCK_MONOTONIC);
-        t->seen_cpu_ns = used;
+        timer_look_at_clock(t);
         return t->moved_ns >= at->due;
 }
 

@@ -34,6 +34,15 @@ bool timer_list_members(const struct timer_tick *tick, struct target *t)
         return true;
 }
 
+void timer_look_at_clock(struct target *t)
+{
+        uint64_t used = account_read(&t->account);
+
+        if (used != t->seen_cpu_ns)
+                t->moved_ns = clock_ns(CLOCK_MONOTONIC);
+        t->seen_cpu_ns = used;
+}
+
 static struct tick_event event_of(const struct timer_tick *tick, const struct target *t, pid_t tid, uint64_t count,
                                   const struct moment *at)
 {
@@ -125,17 +134,25 @@ static void read_idle(struct timer_tick *tick, struct target *t, struct member *
                 m->clock.stack = stack;
 }
 
-/* A thread that is ready to run does not idle, whether it has a CPU or not. */
-static void tick_thread(struct timer_tick *tick, struct target *t, struct member *m, const struct moment *at)
+/* Whether the thread, whose process a quota may keep from running, is ready to run and may. */
+static bool is_active(struct target *t, struct member *m, const struct moment *at)
 {
         struct nsutil_stat stat;
 
+        if (!read_state(m, &stat) || stat.state != 'R')
+                return false;
+        return t->moved_ns >= at->now || !throttle_holds(&t->throttle, t->pid, at->now);
+}
+
+/* A thread that is ready to run does not idle, whether it has a CPU or not; unless it may not have one. */
+static void tick_thread(struct timer_tick *tick, struct target *t, struct member *m, const struct moment *at)
+{
         look_whether_still(t, m, at);
         bool still = at->now - m->clock.still_since_ns > STILL_NS;
         if (still && m->clock.stack) {
                 struct tick_event event = event_of(tick, t, m->tid, t->samples, at);
                 target_add_known(t, tick->sampler, &event, m, m->clock.stack, PROFILE_IDLE);
-        } else if (read_state(m, &stat) && stat.state == 'R') {
+        } else if (is_active(t, m, at)) {
                 read_running(tick, t, m, t->samples, at);
         } else {
                 read_idle(tick, t, m, still, at);
@@ -145,9 +162,7 @@ static void tick_thread(struct timer_tick *tick, struct target *t, struct member
 /* A thread without Python counts while it runs: where it sleeps, nobody wants to know. */
 static void tick_native(struct timer_tick *tick, struct target *t, struct member *m, const struct moment *at)
 {
-        struct nsutil_stat stat;
-
-        if (!read_state(m, &stat) || stat.state != 'R')
+        if (!is_active(t, m, at))
                 return;
         account_samples(tick, t);
         read_running(tick, t, m, t->samples, at);
@@ -157,6 +172,7 @@ static void tick_wall(struct timer_tick *tick, struct target *t, const struct mo
 {
         struct member *before;
 
+        timer_look_at_clock(t);
         timer_list_members(tick, t);
         members_introduce(t, tick->sampler);
         for (struct member *m = member_newest(t); m; m = before) {

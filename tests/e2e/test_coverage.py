@@ -130,3 +130,13 @@ def test_a_tick_that_is_read_late_is_a_sample(tmp_path):
 @pytest.mark.parametrize("workload", WALL, ids=name_of)
 def test_all_time_of_all_threads_is_in_the_profile(place, workload, engine):
     judged(place, workload, engine, "wall")
+
+
+def test_a_thread_that_may_not_run_is_not_active(place):
+    """In mode wall: a busy thread whose cgroup has 10 % of a CPU, and none for nine tenths of the time."""
+    workload = launch.Workload("10 % of a CPU", "bursts.py", ("--busy 100", "--pause 0"), quota=10)
+    truth, profile, said = recorded(place, workload, "-m", "wall")
+    busy = [sample for sample in profile.samples if any("handle" in frame.name for frame in sample.stack)]
+    active = sum(sample.ns for sample in busy if not sample.idle)
+    assert active < 0.5 * sum(sample.ns for sample in busy), said
+    assert active > 0.5 * truth["cpu_ns"], said

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whether the CPU quota of its cgroup keeps a process from running, as far as a tick can tell: no thread of it has
+ * run since the tick before, some want to, and in one of the last periods it was kept so. The kernel counts a period
+ * at its end, so the first one of many is not known.
+ */
+#include "internal.h"
+
+/* Two periods of the usual 100 ms, and one more. */
+#define RECENT_NS 300000000u
+
+/* A process may come into another cgroup, or get a quota. */
+#define OPEN_EVERY_NS 1000000000u
+
+static void know_quota(struct throttle *throttle, pid_t pid, uint64_t now)
+{
+        if (now < throttle->open_at_ns)
+                return;
+        throttle->open_at_ns = now + OPEN_EVERY_NS;
+        size_t before = throttle->quota.n;
+        nsutil_quota_close(&throttle->quota);
+        if (nsutil_quota_open(pid, &throttle->quota) == 0 && before == 0)
+                throttle->count = nsutil_quota_throttles(&throttle->quota);
+}
+
+bool throttle_holds(struct throttle *throttle, pid_t pid, uint64_t now)
+{
+        know_quota(throttle, pid, now);
+        if (throttle->quota.n == 0)
+                return false;
+        uint64_t count = nsutil_quota_throttles(&throttle->quota);
+        if (count != throttle->count)
+                throttle->until_ns = now + RECENT_NS;
+        throttle->count = count;
+        return now < throttle->until_ns;
+}
+
+void throttle_close(struct throttle *throttle)
+{
+        nsutil_quota_close(&throttle->quota);
+}
