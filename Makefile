@@ -74,8 +74,10 @@ main := agent/main.c
 
 # ---- how it is compiled and linked -------------------------------------------
 
-# NAME = $(call once,NAME,COMMAND) is what the command prints. The command runs once, when the name is first used.
-once   = $(eval $(1) := $$(shell $(2)))$(if $(filter-out 0,$(.SHELLSTATUS)),$(failed))$($(1))
+# NAME = $(call once,NAME,COMMAND) is what the command prints. The command runs once, when the name is first used. What it
+# printed is kept under another name: make frees the value of a variable that is set while it is expanded, and goes on.
+once   = $(if $(filter undefined,$(origin said_$(1))),$(call run,$(1),$(2)))$(said_$(1))
+run    = $(eval said_$(1) := $$(shell $(2)))$(if $(filter-out 0,$(.SHELLSTATUS)),$(failed))
 failed = $(error this failed: $(2). `make deps` installs what it needs)
 
 packages := libelf libcap json-c libcurl zlib libmicrohttpd sqlite3 libprotobuf-c libxxhash libseccomp ncursesw
@@ -111,10 +113,11 @@ how_link    = $(compiler): $(CC) $(ALL_LDFLAGS) $(LIBS)
 how_version = $(VERSION)
 same        = $(and $(findstring $(1),$(2)),$(findstring $(2),$(1)))
 
-# A pattern: make 4.3 expands the prerequisites of other rules even where they are not asked for, as in `make deps`.
+# make 4.3 does not always take the newline off a file's end, hence strip. A pattern: it expands the
+# prerequisites of other rules even where they are not asked for, as in `make deps`.
 .SECONDEXPANSION:
 .PRECIOUS: $(B)/how_compile $(B)/how_link $(B)/how_version
-$(B)/how_%: $$(if $$(call same,$$(file <$$@),$$(how_$$*)),,FORCE)
+$(B)/how_%: $$(if $$(call same,$$(strip $$(file <$$@)),$$(strip $$(how_$$*))),,FORCE)
 	$(Q)mkdir -p $(@D) && printf '%s\n' '$(subst ','\'',$(how_$*))' >$@
 
 ifeq ($(V),1)
