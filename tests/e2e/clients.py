@@ -20,7 +20,9 @@ PROFILES = "/v1development/profiles"
 @contextlib.contextmanager
 def slow_clients(port, n, beginning, address="127.0.0.1"):
     """@n connections that trickle, until the block ends."""
-    command = ["/usr/bin/python3", PROJECT / "tests/targets/slow_client.py", port, address, n, beginning]
+    # Its text, since that user may not be able to read this folder.
+    program = (PROJECT / "tests/targets/slow_client.py").read_text()
+    command = ["/usr/bin/python3", "-c", program, port, address, n, beginning]
     process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, text=True, **AS_NOBODY)
     try:
         assert process.stdout.readline() == "ready\n"

@@ -165,6 +165,7 @@ def test_log_lines_are_json_and_few(start, tmp_path):
     """A collector that is away is one line; a crowd of processes is 20, and how many more."""
     target = start(BOOKWORM, "several.py", *["sleeper.py"] * 25)
     url = "http://127.0.0.1:%d" % free_port()
+    begin = time.monotonic()
     with Asked(tmp_path / "agent", url, "--log-format", "json") as asked:
         eventually(lambda: asked.value("podflame_targets", state="sampled") >= len(target.host_pids()), 15,
                    "all are known")
@@ -173,7 +174,8 @@ def test_log_lines_are_json_and_few(start, tmp_path):
         rows = [json.loads(row) for row in asked.running.stderr.splitlines()]
         assert all(row.keys() == {"time", "level", "message"} for row in rows)
         assert len([row for row in rows if "does not take profiles" in row["message"]]) == 1
-        assert len([row for row in rows if ": Python " in row["message"]]) <= 21
+        spans = 1 + (time.monotonic() - begin) // 10
+        assert len([row for row in rows if ": Python " in row["message"]]) <= 21 * spans
 
 
 @pytest.mark.parametrize("options, sentence", [
