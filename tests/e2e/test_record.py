@@ -224,6 +224,14 @@ def test_output_name_implies_the_format(start, tmp_path):
     assert "split.py" in {frame.file for frames, _ in stacks for frame in frames}
 
 
+def test_cost_is_its_own(start):
+    """And not that of the program that has started it."""
+    target = start(Case(ON_HOST[0], "host"), "split.py")
+    large = b"x" * (300 << 20)
+    done = podflame("record", "-v", "-p", target.pid, "-d", 1)
+    assert 1 <= int(re.search(r"cost: .* (\d+) MiB of memory", done.stderr)[1]) < 200 < len(large) >> 20
+
+
 # ---- ends ---------------------------------------------------------------------------
 
 

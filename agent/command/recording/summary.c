@@ -66,6 +66,20 @@ void summary_say_engine(const struct sampler *sampler)
         say("engine: %s%s%s", sampler_describe(sampler), *refused ? "; not perf: " : "", refused);
 }
 
+/* getrusage() has the peak of whoever has started this program as well: exec keeps it. */
+static long peak_mib(void)
+{
+        FILE *file = fopen("/proc/self/status", "re");
+        char line[256];
+        long kib = 0;
+
+        while (file && kib == 0 && fgets(line, sizeof line, file))
+                sscanf(line, "VmHWM: %ld", &kib);
+        if (file)
+                fclose(file);
+        return kib >> 10;
+}
+
 void summary_say_cost(void)
 {
         struct rusage usage;
@@ -74,5 +88,5 @@ void summary_say_cost(void)
                 say("cost: %.2f s of CPU, %ld MiB of memory at most",
                     (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
                             (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6,
-                    usage.ru_maxrss >> 10);
+                    peak_mib());
 }
