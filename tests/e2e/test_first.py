@@ -80,7 +80,8 @@ WAYS = {
 def test_what_a_command_runs_before_is_known(tmp_path, script, way):
     """The kernel's account begins at the birth of the process; what no sample stands for has a reason."""
     told, accounted, sampled, unopened, said = recorded(tmp_path, *WAYS[way](script(TOLD % str(tmp_path / "told"))))
-    assert accounted == pytest.approx(told, rel=0.02, abs=0.03), said  # and its end, which it cannot tell
+    # More by its end, which it cannot tell and which takes tens of ms on a crowded machine.
+    assert 0.98 * told - 0.012 < accounted < 1.02 * told + 0.1, said
     assert sampled + unopened == pytest.approx(accounted, rel=0.08), said
     assert sampled > 0.45, said  # work's time, and chance
 
