@@ -26,6 +26,9 @@
 #include <time.h>
 #include <unistd.h>
 
+/* As many as the program gives each CPU. */
+#define RING_PAGES 4
+
 #define CPUS_MAX 1024
 #define BATCH_MAX 32
 
@@ -84,7 +87,7 @@ static void open_floor(struct floor_reader *r, uint64_t period, int stop_fd)
 {
         r->fd = perf_open_ring_only(r->cpu);
         int event = perf_open_thread(r->pid, r->cpu, period, false);
-        if (r->fd < 0 || event < 0 || perf_ring_open(r->fd, &r->ring) != 0 || perf_redirect(event, r->fd) != 0)
+        if (r->fd < 0 || event < 0 || perf_ring_open(r->fd, RING_PAGES, &r->ring) != 0 || perf_redirect(event, r->fd) != 0)
                 give_up("perf events are refused");
         r->wait_fd = perf_wait_open(r->fd, stop_fd);
         if (r->wait_fd < 0 || pthread_create(&r->thread, NULL, read_floor, r) != 0)

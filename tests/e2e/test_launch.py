@@ -106,7 +106,7 @@ def test_command_that_cannot_be_run(run, command, status, word):
 
 
 def test_streams_are_the_commands(tmp_path):
-    code = "import sys; sys.stdout.write(sys.stdin.read().upper()); sys.stderr.write('aside')"
+    code = "import sys; sys.stdout.write(sys.stdin.read().upper()); sys.stderr.write('aside'); sum(range(10 ** 7))"
     done = subprocess.run([PODFLAME, "record", "-q", "-o", str(tmp_path / "x"), "--", *FAST, "-c", code],
                           input="through", capture_output=True, text=True, timeout=MARGIN_SECONDS)
     assert (done.returncode, done.stdout) == (0, "THROUGH")
