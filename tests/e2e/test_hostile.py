@@ -63,19 +63,32 @@ def test_line_tables_take_no_memory(functions, megabytes, tmp_path):
         assert peak < 64, done.stderr
 
 
+def shares_beside_names(folder, target, victim):
+    """(the victim's share alone, beside a recording of @target, what that took of a CPU, its peak in MB, what it said)"""
+    alone = victim.share(2)
+    with Background(folder, "record", "-p", target.pid, "-d", 6, "-o", folder / "out.folded") as recording:
+        beside = victim.share(4)
+        taken = hostile.cpu_seconds(recording.process.pid) / 4
+        peak = hostile.peak_megabytes(recording.process.pid)
+        assert recording.process.wait(MARGIN_SECONDS) in (0, 1), recording.stderr
+    return alone, beside, taken, peak, recording.stderr
+
+
 def test_names_take_neither_memory_nor_the_cpu_of_others(tmp_path):
-    """A victim on the same CPU keeps its half; with 400 functions it lacked two thirds, and 0.56 s at a time."""
-    with hostile.running("names.py", 400) as target:
+    """A victim on the same CPU keeps its part; with 400 functions it lacked two thirds, and 0.56 s at a time, and podflame
+    took 88 % of a CPU. Others run on that CPU as well: once in three times they leave both parts alike."""
+    with hostile.running("names.py", 400) as target, hostile.Victim({0}) as victim:
         os.sched_setaffinity(target.pid, {0})
-        with hostile.Victim({0}) as victim:
-            alone = victim.share(2)
-            with Background(tmp_path, "record", "-p", target.pid, "-d", 6, "-o", tmp_path / "out.folded") as recording:
-                beside = victim.share(4)
-                peak = hostile.peak_megabytes(recording.process.pid)
-                assert recording.process.wait(MARGIN_SECONDS) in (0, 1), recording.stderr
-        assert "take too long to read" in recording.stderr
-        assert beside.cpu > 0.8 * alone.cpu and beside.longest_pause < alone.longest_pause + 0.1, (alone, beside)
-        assert peak < 64
+        kept = []
+        for turn in range(3):
+            alone, beside, taken, peak, said = shares_beside_names(tmp_path / str(turn), target, victim)
+            assert taken < 0.3 and peak < 64, said
+            kept.append((alone, beside, said))
+            if beside.cpu > 0.8 * alone.cpu and beside.longest_pause < alone.longest_pause + 0.1:
+                break
+        else:
+            assert False, kept
+        assert "take too long to read" in said
 
 
 def test_a_list_of_threads_in_a_circle_ends():
