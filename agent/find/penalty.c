@@ -3,6 +3,8 @@
  * A container whose processes take too much work to open waits for its others to be opened, longer each time, and
  * nobody else does. Who starts a hundred such processes a second gets no more of the search than who starts one.
  * Processes of one user in one cgroup count as a container, since on a host there are others.
+ *
+ * Only a search that goes on, by slices, has others to look at later: one that looks once, as that of ps, looks at all.
  */
 #include "agent/find/internal.h"
 
@@ -70,6 +72,8 @@ void find_penalty_add(struct find *find, pid_t pid, uint64_t now)
         uint64_t group = group_of(pid);
         struct find_penalty *penalty = get(find, group);
 
+        if (find->slice == 0)
+                return;
         if (!penalty) {
                 if (HASH_COUNT(find->penalties) >= PENALTIES_MAX)
                         find_penalties_clear(find);

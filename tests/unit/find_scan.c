@@ -195,6 +195,19 @@ Test(find_scan, slow_openings_leave_the_caller_its_turn)
                 child_end(pids[i]);
 }
 
+/* As that of ps. */
+Test(find_scan, a_search_that_looks_once_looks_at_all)
+{
+        pid_t pids[4];
+
+        for (size_t i = 0; i < 4; i++)
+                pids[i] = start(i == 3 ? "py-good" : "py-costly");
+        cr_assert_eq(find_scan(find, &events), 0);
+        cr_expect_eq(seen.n_born, 4);
+        for (size_t i = 0; i < 4; i++)
+                child_end(pids[i]);
+}
+
 static int become_nobody(void *ctx)
 {
         (void)ctx;
@@ -204,9 +217,12 @@ static int become_nobody(void *ctx)
 /* All of our children are of one user in one cgroup. */
 Test(find_scan, a_container_that_is_slow_to_open_waits_for_its_others)
 {
+        const struct find_config config = { .slice_ms = 60000 };
         pid_t pids[4], good = start("py-good");
         uint64_t begin = find_now();
 
+        find_close(find);
+        cr_assert_eq(find_open_with(&config, &by_name, &find), 0);
         for (size_t i = 0; i < 4; i++)
                 pids[i] = start("py-costly");
         cr_assert_eq(find_scan(find, &events), 0);
