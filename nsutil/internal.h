@@ -15,6 +15,9 @@
 /* An errno of an access to /proc/PID: E_GONE, E_DENIED, or -@error. */
 int nsutil_proc_error(int error);
 
+/* Opens a file of /proc that is to be read again and again: 0, or as above. */
+int nsutil_proc_open(const char *path, int *ret_fd);
+
 /* Reads up to @size bytes of @fd; fewer means that it has ended. Returns how many, or -errno. */
 ssize_t nsutil_read_up_to(int fd, char *buf, size_t size);
 

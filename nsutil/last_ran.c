@@ -8,7 +8,6 @@
 #include "nsutil/nsutil.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -50,11 +49,7 @@ int nsutil_last_ran_open(pid_t pid, pid_t tid, int *ret_fd)
         char path[NSUTIL_PROC_PATH_SIZE];
 
         snprintf(path, sizeof(path), "/proc/%d/task/%d/sched", pid, tid);
-        int fd = open(path, O_RDONLY | O_CLOEXEC);
-        if (fd < 0)
-                return nsutil_proc_error(errno);
-        *ret_fd = fd;
-        return 0;
+        return nsutil_proc_open(path, ret_fd);
 }
 
 int nsutil_last_ran_read(int fd, uint64_t *ret)

@@ -4,7 +4,6 @@
 #include "nsutil/nsutil.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -21,12 +20,7 @@ int nsutil_newest_parse(const char *text, size_t len, pid_t *ret)
 
 int nsutil_newest_open(int *ret_fd)
 {
-        int fd = open("/proc/loadavg", O_RDONLY | O_CLOEXEC);
-
-        if (fd < 0)
-                return nsutil_proc_error(errno);
-        *ret_fd = fd;
-        return 0;
+        return nsutil_proc_open("/proc/loadavg", ret_fd);
 }
 
 int nsutil_newest_read(int fd, pid_t *ret)

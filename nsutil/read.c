@@ -18,6 +18,16 @@
 /* Holds most of what procfs says of a process in one piece. */
 #define FIRST_SIZE ((size_t)4096)
 
+int nsutil_proc_open(const char *path, int *ret_fd)
+{
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+        if (fd < 0)
+                return nsutil_proc_error(errno);
+        *ret_fd = fd;
+        return 0;
+}
+
 ssize_t nsutil_read_up_to(int fd, char *buf, size_t size)
 {
         size_t len = 0;

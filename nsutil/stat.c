@@ -7,7 +7,6 @@
 #include "nsutil/nsutil.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,11 +129,7 @@ int nsutil_stat_open(pid_t pid, int *ret_fd)
         char path[NSUTIL_PROC_PATH_SIZE];
 
         snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-        int fd = open(path, O_RDONLY | O_CLOEXEC);
-        if (fd < 0)
-                return nsutil_proc_error(errno);
-        *ret_fd = fd;
-        return 0;
+        return nsutil_proc_open(path, ret_fd);
 }
 
 int nsutil_stat_reread(int fd, struct nsutil_stat *ret)

@@ -9,7 +9,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -174,11 +173,7 @@ int nsutil_times_open(pid_t pid, pid_t tid, int *ret_fd)
         char path[NSUTIL_PROC_PATH_SIZE];
 
         snprintf(path, sizeof(path), "/proc/%d/task/%d/schedstat", pid, tid);
-        int fd = open(path, O_RDONLY | O_CLOEXEC);
-        if (fd < 0)
-                return nsutil_proc_error(errno);
-        *ret_fd = fd;
-        return 0;
+        return nsutil_proc_open(path, ret_fd);
 }
 
 int nsutil_times_read(int fd, struct nsutil_times *ret)
