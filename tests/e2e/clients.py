@@ -6,9 +6,9 @@ import gzip
 import json
 import re
 import socket
-import subprocess
 import time
 
+import hostile
 from program import MARGIN_SECONDS
 from testbed import PROJECT
 
@@ -17,20 +17,11 @@ AS_NOBODY = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
 PROFILES = "/v1development/profiles"
 
 
-@contextlib.contextmanager
 def slow_clients(port, n, beginning, address="127.0.0.1"):
     """@n connections that trickle, until the block ends."""
     # Its text, since that user may not be able to read this folder.
     program = (PROJECT / "tests/targets/slow_client.py").read_text()
-    command = ["/usr/bin/python3", "-c", program, port, address, n, beginning]
-    process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, text=True, **AS_NOBODY)
-    try:
-        assert process.stdout.readline() == "ready\n"
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+    return hostile.ready(["/usr/bin/python3", "-c", program, port, address, n, beginning])
 
 
 def exchange(port, request, address="127.0.0.1", timeout=MARGIN_SECONDS):

@@ -20,6 +20,19 @@ ORDINARY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 
 
 @contextlib.contextmanager
+def ready(command, **options):
+    """A command as nobody, which has said "ready" and ends with the block."""
+    process = subprocess.Popen([*ORDINARY, *map(str, command)], stdout=subprocess.PIPE, text=True, **options)
+    try:
+        assert process.stdout.readline() == "ready\n"
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+@contextlib.contextmanager
 def running(name, *arguments, python="/usr/bin/python3"):
     """tests/hostile/@name, a C or a Python program, as nobody in a folder that is its own; it has said "ready"."""
     with tempfile.TemporaryDirectory(prefix="podflame-hostile-") as folder:  # pytest's are root's alone
@@ -29,14 +42,8 @@ def running(name, *arguments, python="/usr/bin/python3"):
             subprocess.run(["cc", "-O1", "-o", program[0], FOLDER / name], check=True)
         else:
             program = [python, shutil.copy(FOLDER / name, folder)]
-        process = subprocess.Popen([*ORDINARY, *program, *map(str, arguments)], stdout=subprocess.PIPE, text=True, cwd=folder)
-        try:
-            assert process.stdout.readline() == "ready\n"
+        with ready([*program, *arguments], cwd=folder) as process:
             yield process
-        finally:
-            process.kill()
-            process.wait()
-            process.stdout.close()
 
 
 def spent(*arguments, timeout=MARGIN_SECONDS):
