@@ -7,7 +7,7 @@
 /* Reading the clock of a thread is a system call, as the reading of memory is: every so many reads are enough. */
 #define READS_PER_CLOCK 32
 
-static uint64_t read_cpu_clock(void)
+uint64_t effort_cpu_ns(void)
 {
         struct timespec now;
 
@@ -17,7 +17,7 @@ static uint64_t read_cpu_clock(void)
 
 bool effort_is_spent(struct effort *effort)
 {
-        effort->spent = effort->spent || effort->reads >= EFFORT_READS || read_cpu_clock() >= effort->end_ns;
+        effort->spent = effort->spent || effort->reads >= EFFORT_READS || effort_cpu_ns() >= effort->end_ns;
         return effort->spent;
 }
 
@@ -34,6 +34,6 @@ static ssize_t read_counted(void *ctx, void *buf, const struct iovec *remote, si
 
 struct pystack_reader effort_begin(struct effort *effort, const struct pystack_reader *process)
 {
-        *effort = (struct effort){ .process = *process, .end_ns = read_cpu_clock() + EFFORT_CPU_NS };
+        *effort = (struct effort){ .process = *process, .end_ns = effort_cpu_ns() + EFFORT_CPU_NS };
         return (struct pystack_reader){ .read = read_counted, .ctx = effort };
 }

@@ -29,6 +29,9 @@ struct effort {
  */
 struct pystack_reader effort_begin(struct effort *effort, const struct pystack_reader *process);
 
+/* CPU time that the calling thread has used, in ns. A system call. */
+uint64_t effort_cpu_ns(void);
+
 /* Whether no more may be done. To be asked before work that reads nothing through the reader. */
 bool effort_is_spent(struct effort *effort);
 

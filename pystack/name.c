@@ -6,12 +6,12 @@
 #include "name.h"
 
 #include "bytecode.h"
+#include "effort.h"
 #include "proof.h"
 #include "walk.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
 static int make_room(struct pystack_thread *t, size_t n)
 {
@@ -44,12 +44,9 @@ static void list_code(struct pystack_thread *t, struct code_entry *entry)
 /* Whether another code object may be resolved for this sample: 0 or PYSTACK_E_COSTLY. */
 static int check_limit(struct pystack *py)
 {
-        struct timespec now;
-
         if (py->cpu_ns_max == 0 || py->resolved++ % RESOLVED_PER_CLOCK != 0)
                 return 0;
-        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-        uint64_t ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+        uint64_t ns = effort_cpu_ns();
         if (py->resolved == 1)
                 py->resolve_begin = ns;
         return ns - py->resolve_begin > py->cpu_ns_max ? PYSTACK_E_COSTLY : 0;

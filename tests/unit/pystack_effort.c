@@ -5,7 +5,6 @@
 #include "pystack/effort.h"
 
 #include <string.h>
-#include <time.h>
 
 SUITE(pystack_effort);
 
@@ -19,19 +18,11 @@ static ssize_t read_zeros(void *ctx, void *buf, const struct iovec *remote, size
         return (ssize_t)remote->iov_len;
 }
 
-static uint64_t cpu_ns(void)
-{
-        struct timespec now;
-
-        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-        return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 static void burn(uint64_t ns)
 {
-        uint64_t end = cpu_ns() + ns;
+        uint64_t end = effort_cpu_ns() + ns;
 
-        while (cpu_ns() < end)
+        while (effort_cpu_ns() < end)
                 continue;
 }
 
