@@ -28,7 +28,7 @@ void profile_free(struct profile *profile); /* accepts NULL */
 
 /*
  * Bounds the bytes of what is interned: beyond, what is new is refused as in a full profile. 0, as at first: only by
- * what any profile may hold. Up to an eighth more is taken, by the growth of a table.
+ * what any profile may hold. Tables double when they grow, so up to twice as much can be allocated.
  */
 void profile_limit(struct profile *profile, size_t bytes);
 

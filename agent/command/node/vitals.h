@@ -26,7 +26,7 @@ struct vitals_options {
           .argument = "PERCENT", .help = "sample less often than asked for to stay below, of one CPU (no bound)", \
           .min = 0.1, .max = 10000 },                                                                             \
         { .name = "max-memory", .kind = OPTION_BYTES, .field = offsetof(type, member.max_memory),                 \
-          .argument = "BYTES", .help = "empty caches, then sample less often, to stay below (no bound)",          \
+          .argument = "BYTES", .help = "empty caches, end a window early, sample less often, to stay below (no bound)", \
           .min = 16 << 20, .max = 1e15 }
 
 struct vitals;
