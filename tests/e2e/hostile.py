@@ -70,12 +70,6 @@ def peak_megabytes(pid):
     return int(re.search(r"^VmHWM:\s*(\d+) kB", status, re.M)[1]) / 1024
 
 
-def cpu_seconds(pid):
-    """What process @pid has used so far, by the kernel."""
-    words = (pathlib.Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()
-    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
-
-
 Share = collections.namedtuple("Share", "cpu longest_pause")
 
 # Its own CPU seconds, and the longest time between two looks at the clock, of every line that it is sent.

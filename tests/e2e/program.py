@@ -82,6 +82,18 @@ class Background(Running):
 PATIENCE = 4
 
 
+def cpu_seconds(pid):
+    """What process @pid has used so far, by the kernel."""
+    words = (pathlib.Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def keeps_the_gil(pid):
+    """Waits until program @pid, which only counts, runs: it lets go of the GIL once more to say that it is ready."""
+    before = cpu_seconds(pid)
+    eventually(lambda: cpu_seconds(pid) > before + 0.02, MARGIN_SECONDS, "%d runs" % pid)
+
+
 def share_of_a_cpu():
     """What one that wants to run gets of a CPU, at most 1."""
     running = int(pathlib.Path("/proc/loadavg").read_text().split()[3].partition("/")[0])

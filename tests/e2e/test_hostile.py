@@ -12,7 +12,7 @@ import pytest
 
 import collector
 import hostile
-from program import MARGIN_SECONDS, Background, eventually
+from program import MARGIN_SECONDS, Background, cpu_seconds, eventually
 from testbed import PROJECT, containers
 
 # Of an interpreter that starts to run the program, and of podflame's own beginning, on a slow machine.
@@ -42,7 +42,7 @@ def test_the_agent_goes_on_beside_slow_files(tmp_path):
             return int(re.search(r"^podflame_windows_total (\d+)", get("/metrics"), re.M)[1])
 
         eventually(lambda: "agent:" in agent.stderr and "metrics:" in agent.stderr, 10, lambda: agent.stderr)
-        before = hostile.cpu_seconds(agent.process.pid)
+        before = cpu_seconds(agent.process.pid)
         for _ in range(20):
             stack.enter_context(hostile.running("slow_elf.c", ".", 1024))
         late = stack.enter_context(containers.Host(["/usr/bin/python3", "split.py"], PROJECT / "tests/targets"))
@@ -52,7 +52,7 @@ def test_the_agent_goes_on_beside_slow_files(tmp_path):
         assert get("/healthz").strip() == "ok"
         assert "takes too much work" in agent.stderr
         assert 'reason="costly"' in get("/metrics")
-        assert hostile.cpu_seconds(agent.process.pid) - before < 20 * 0.05 + 1
+        assert cpu_seconds(agent.process.pid) - before < 20 * 0.05 + 1
 
 
 @pytest.mark.parametrize("functions, megabytes", [(500, 4), (500, 1), (2000, 0.5)])
@@ -68,7 +68,7 @@ def shares_beside_names(folder, target, victim):
     alone = victim.share(2)
     with Background(folder, "record", "-p", target.pid, "-d", 6, "-o", folder / "out.folded") as recording:
         beside = victim.share(4)
-        taken = hostile.cpu_seconds(recording.process.pid) / 4
+        taken = cpu_seconds(recording.process.pid) / 4
         peak = hostile.peak_megabytes(recording.process.pid)
         assert recording.process.wait(MARGIN_SECONDS) in (0, 1), recording.stderr
     return alone, beside, taken, peak, recording.stderr

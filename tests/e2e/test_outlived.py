@@ -11,7 +11,7 @@ import pytest
 
 import truth
 from interpreters import ON_HOST, SUPPORTED_ON_HOST, Case
-from program import MARGIN_SECONDS, PODFLAME, Background, eventually, podflame
+from program import MARGIN_SECONDS, PODFLAME, Background, cpu_seconds, eventually, podflame
 from skips import must_skip
 from test_libpython import HOST, SCRIPT
 from testbed import PROJECT
@@ -73,8 +73,8 @@ def test_a_main_thread_that_ends_in_the_middle(tmp_path, engine):
         with Background(tmp_path / "record", "record", "-p", process.pid, "-d", 300, "-r", 500,
                         "--engine", engine) as run:
             eventually(lambda: state(process.pid) == "Z", 10, "the main thread ends")
-            before = cpu_of(process.pid)
-            eventually(lambda: cpu_of(process.pid) > before + 1, 30, "the thread that is left works for a second")
+            before = cpu_seconds(process.pid)
+            eventually(lambda: cpu_seconds(process.pid) > before + 1, 30, "the thread that is left works for a second")
             assert run.process.poll() is None
             assert run.interrupt() == 0
             spun = sum(count for frames, count in truth.parse_folded(run.stdout) if "work" in truth.names(frames))
@@ -93,12 +93,6 @@ def test_a_command_whose_main_thread_ends(tmp_path, face):
     assert done.returncode == 0, done.stderr
     stacks = [line.rpartition(" ") for line in out.read_text().splitlines()]
     assert sum(int(count) for stack, _, count in stacks if "work" in stack) > 50, done.stderr
-
-
-def cpu_of(pid):
-    """Seconds on a CPU, of all threads."""
-    fields = pathlib.Path("/proc/%d/stat" % pid).read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_an_embedder_whose_main_ends(tmp_path):

@@ -18,7 +18,7 @@ from collections import Counter
 import pytest
 
 from interpreters import BARE_BOOKWORM, BOOKWORM, SUPPORTED_ON_HOST
-from program import MARGIN_SECONDS, PODFLAME, eventually
+from program import MARGIN_SECONDS, PODFLAME, eventually, keeps_the_gil
 from test_engine import is_pending
 from testbed import PROJECT, images
 
@@ -120,11 +120,12 @@ sys.exit(not any(not line for code in named for _, _, line in code.co_lines()))
 
 @functools.cache
 def lacks_a_line(frame):
-    """Whether an interpreter of these tests compiles FILE:FUNCTION so. Before 3.10 every instruction has a line; from 3.11
-    on the first one of a module has line 0."""
+    """Whether an interpreter of these tests compiles FILE:FUNCTION so. Before 3.10 every instruction has a line; from
+    3.11 on the first one of a module has line 0."""
     file, _, name = frame.rpartition(":")
-    return name == "<module>" or any(subprocess.run([*python.command, "-I", "-c", WITHOUT_A_LINE, file, name], capture_output=True).returncode == 0
-               for python in SOME if python.version >= (3, 10))
+    asked = ["-I", "-c", WITHOUT_A_LINE, file, name]
+    return name == "<module>" or any(subprocess.run([*python.command, *asked], capture_output=True).returncode == 0
+                                     for python in SOME if python.version >= (3, 10))
 
 
 def check_lines(stack):
@@ -189,6 +190,7 @@ def test_build_environment(python):
 @ON_ALL
 def test_monitor(pyflame, target, python):
     busy = target(python, TARGETS / "path.py")
+    keeps_the_gil(busy.pid)
     stacks = clean(pyflame("-p", busy.pid))
     assert sum(stacks.values()) > 50
     assert all("main:" in stack for stack in stacks)
@@ -242,7 +244,9 @@ def test_unthreaded(pyflame, target, python):
 
 @ON_ONE
 def test_legacy_pid_handling(pyflame, target, python):
-    done = pyflame("-s", "0", target(python, TARGETS / "path.py").pid)
+    pid = target(python, TARGETS / "path.py").pid
+    keeps_the_gil(pid)
+    done = pyflame("-s", "0", pid)
     assert done.returncode == 0
     assert done.stderr.startswith("WARNING: ")
     assert STACK.fullmatch(done.stdout.rstrip("\n"))
@@ -293,7 +297,9 @@ def test_utf8_output(pyflame, target, script, python):
     calls = "".join("def %s():\n    %s()\n" % pair for pair in zip(NAMES, NAMES[1:] + ["last"]))
     text = READY + "def last():\n    while True:\n        pass\n" + calls + "ready()\n%s()\n" % NAMES[0]
     path = script(text, "ユニコード.py")
-    stacks = clean(pyflame("-s", "0.3", "-p", target(python, path).pid))
+    pid = target(python, path).pid
+    keeps_the_gil(pid)
+    stacks = clean(pyflame("-s", "0.3", "-p", pid))
     for stack in stacks:
         assert all("ユニコード.py:%s:" % name in stack for name in NAMES)
 
@@ -464,6 +470,7 @@ def test_snapshot_of_every_thread(pyflame, target, python):
 def test_abi_that_is_wrong_is_no_guess(pyflame, target, python):
     other = "38" if python.version != (3, 8) else "39"
     pid = target(python, TARGETS / "path.py").pid
+    keeps_the_gil(pid)
     clean(pyflame("--abi", "%d%d" % python.version, "-s", "0.2", "-p", pid))
     done = pyflame("--abi", other, "-s", "0.2", "-p", pid)
     assert done.returncode == 1 or "path.py" not in done.stdout
@@ -473,6 +480,7 @@ def test_abi_that_is_wrong_is_no_guess(pyflame, target, python):
 @pytest.mark.parametrize("case", [BOOKWORM, BARE_BOOKWORM], ids=str)
 def test_container_from_outside_as_root(start, pyflame, case):
     inside = start(case, "path.py")
+    keeps_the_gil(inside.pid)
     stacks = clean(pyflame("-s", "0.3", "-p", inside.pid))
     assert all("/app/path.py:main:" in stack for stack in stacks)
 
@@ -486,6 +494,7 @@ def test_container_from_outside_as_the_same_user(docker, pyflame, program):
     try:
         eventually(lambda: "ready" in docker.call("logs", name), 20, "the program starts")
         pid = int(docker.call("inspect", "--format", "{{.State.Pid}}", name))
+        keeps_the_gil(pid)
         copy = pathlib.Path("/var/tmp") / name / "pyflame"
         copy.parent.mkdir(mode=0o755)
         copy.write_bytes(pathlib.Path(program).read_bytes())
@@ -583,7 +592,7 @@ def test_told_to_stop_it_prints(target, program, python, number):
 @ON_ONE
 def test_stopped_target(pyflame, target, python):
     process = target(python, TARGETS / "path.py")
-    time.sleep(0.2)  # it has let go of the GIL to say that it is ready
+    keeps_the_gil(process.pid)
     process.send_signal(signal.SIGSTOP)
     done = pyflame("-s", "0.2", "-p", process.pid)
     assert sum(clean(done).values()) > 5
@@ -605,6 +614,7 @@ def test_killed_target(target, program, python):
 def test_output_file_is_ours(start, pyflame, tmp_path):
     """A relative one, of a target with another root; what stood there is replaced."""
     inside = start(BARE_BOOKWORM, "path.py")
+    keeps_the_gil(inside.pid)
     (tmp_path / "out").write_text("old\n" * 10000)
     done = pyflame("-s", "0.2", "-p", inside.pid, "-o", "out", cwd=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
