@@ -124,11 +124,11 @@ int nsutil_stat_read(pid_t pid, struct nsutil_stat *ret)
         return 0;
 }
 
-int nsutil_stat_open(pid_t pid, int *ret_fd)
+int nsutil_stat_open(pid_t pid, pid_t tid, int *ret_fd)
 {
         char path[NSUTIL_PROC_PATH_SIZE];
 
-        snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+        snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", pid, tid);
         return nsutil_proc_open(path, ret_fd);
 }
 

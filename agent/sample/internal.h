@@ -21,6 +21,7 @@ struct member_clock {
         int last_ran_fd; /* of nsutil_last_ran_open(), -1: none; only of threads that run */
         struct nsutil_times times;
         uint64_t moved_ns;       /* mode cpu: when @times were last seen to have changed, CLOCK_MONOTONIC */
+        bool active;             /* mode wall: the last tick found it ready to run */
         uint64_t still_since_ns; /* when @times were first seen as they are, CLOCK_MONOTONIC */
         profile_id stack;        /* the stack found since then, 0: none */
 };
@@ -254,6 +255,8 @@ void pending_lose(struct profile_counters *counters, int error, uint64_t count, 
 /* Counts those that wait, if they were true. */
 void pending_settle(struct target *target);
 
+/* Whether the process is under a CPU quota at all. */
+bool throttle_is_possible(struct throttle *throttle, pid_t pid, uint64_t now);
 /* Whether a process that has not run since the last tick, and wants to, is kept from it by a CPU quota. */
 bool throttle_holds(struct throttle *throttle, pid_t pid, uint64_t now);
 void throttle_close(struct throttle *throttle); /* accepts {0} */

@@ -23,10 +23,15 @@ static void know_quota(struct throttle *throttle, pid_t pid, uint64_t now)
                 throttle->count = nsutil_quota_throttles(&throttle->quota);
 }
 
-bool throttle_holds(struct throttle *throttle, pid_t pid, uint64_t now)
+bool throttle_is_possible(struct throttle *throttle, pid_t pid, uint64_t now)
 {
         know_quota(throttle, pid, now);
-        if (throttle->quota.n == 0)
+        return throttle->quota.n > 0;
+}
+
+bool throttle_holds(struct throttle *throttle, pid_t pid, uint64_t now)
+{
+        if (!throttle_is_possible(throttle, pid, now))
                 return false;
         uint64_t count = nsutil_quota_throttles(&throttle->quota);
         if (count != throttle->count)

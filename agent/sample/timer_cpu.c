@@ -81,11 +81,11 @@ static bool was_interrupted(const struct timer_tick *tick, const struct target *
  * A reader that may not go to its CPU (a cpuset), or whose kernel has no such file, interrupts nobody that it
  * knows. Then a thread that is ready to run on that CPU is taken for one that runs.
  */
-static bool is_ready_here(const struct timer_tick *tick, struct member *m)
+static bool is_ready_here(const struct timer_tick *tick, const struct target *t, struct member *m)
 {
         struct nsutil_stat stat;
 
-        if (m->clock.stat_fd < 0 && nsutil_stat_open(m->tid, &m->clock.stat_fd) != 0)
+        if (m->clock.stat_fd < 0 && nsutil_stat_open(t->pid, m->tid, &m->clock.stat_fd) != 0)
                 return false;
         return nsutil_stat_reread(m->clock.stat_fd, &stat) == 0 && stat.state == 'R' && stat.cpu == tick->home;
 }
@@ -97,7 +97,7 @@ static struct member *draw_ready(struct timer_tick *tick, struct target *t)
         uint64_t n = 0;
 
         for (struct member *m = member_newest(t); m; m = member_before(m))
-                if (is_ready_here(tick, m)) {
+                if (is_ready_here(tick, t, m)) {
                         n++;
                         drawn = jitter_phase(&tick->jitter, n) == n ? m : drawn;
                 }

@@ -52,31 +52,37 @@ static struct tick_event event_of(const struct timer_tick *tick, const struct ta
 }
 
 /* What the kernel says of the thread now. False if it has ended. */
-static bool read_state(struct member *m, struct nsutil_stat *ret)
+static bool read_state(const struct target *t, struct member *m, struct nsutil_stat *ret)
 {
-        if (m->clock.stat_fd < 0 && nsutil_stat_open(m->tid, &m->clock.stat_fd) != 0)
+        if (m->clock.stat_fd < 0 && nsutil_stat_open(t->pid, m->tid, &m->clock.stat_fd) != 0)
                 return false;
         return nsutil_stat_reread(m->clock.stat_fd, ret) == 0;
 }
 
-/* Goes to the CPU that the thread is on, so that it holds still. */
-static void move_to(struct timer_tick *tick, struct member *m)
+/* Goes to @cpu, where a thread runs, so that it holds still. */
+static void move_to(struct timer_tick *tick, int cpu)
+{
+        if (cpu != tick->cpu)
+                tick->cpu = reader_pin(cpu) ? cpu : -1;
+}
+
+static void find_and_move_to(struct timer_tick *tick, const struct target *t, struct member *m)
 {
         struct nsutil_stat stat;
 
-        if (read_state(m, &stat) && stat.state == 'R' && stat.cpu != tick->cpu)
-                tick->cpu = reader_pin(stat.cpu) ? stat.cpu : -1;
+        if (read_state(t, m, &stat) && stat.state == 'R')
+                move_to(tick, stat.cpu);
 }
 
-/* Reads a thread that runs, as @count samples. The member may be gone afterwards. */
-static void read_running(struct timer_tick *tick, struct target *t, struct member *m, uint64_t count,
+/* Reads a thread that runs on @cpu, as @count samples. The member may be gone afterwards. */
+static void read_running(struct timer_tick *tick, struct target *t, struct member *m, int cpu, uint64_t count,
                          const struct moment *at)
 {
         struct stopped stopped;
         bool held = tick->blocking && thread_stop(m->tid, &stopped);
 
         if (!tick->blocking)
-                move_to(tick, m);
+                move_to(tick, cpu);
         struct tick_event event = event_of(tick, t, m->tid, count, at);
         target_read(t, tick->sampler, &event, PROFILE_RUNNING);
         if (held)
@@ -134,26 +140,40 @@ static void read_idle(struct timer_tick *tick, struct target *t, struct member *
                 m->clock.stack = stack;
 }
 
-/* Whether the thread, whose process a quota may keep from running, is ready to run and may. */
-static bool is_active(struct target *t, struct member *m, const struct moment *at)
+/* Whether the thread, whose process a quota may keep from running, is ready to run and may; and on which CPU. */
+static bool is_active(struct target *t, struct member *m, const struct moment *at, int *ret_cpu)
 {
         struct nsutil_stat stat;
 
-        if (!read_state(m, &stat) || stat.state != 'R')
+        if (!read_state(t, m, &stat) || stat.state != 'R')
                 return false;
+        *ret_cpu = stat.cpu;
         return t->moved_ns >= at->now || !throttle_holds(&t->throttle, t->pid, at->now);
 }
 
-/* A thread that is ready to run does not idle, whether it has a CPU or not; unless it may not have one. */
+/*
+ * A thread that is ready to run does not idle, whether it has a CPU or not; unless it may not have one.
+ * One that was found so by the last tick most likely is so now, and one that was not, is not: the reading
+ * that most likely decides comes first, since each takes microseconds.
+ */
 static void tick_thread(struct timer_tick *tick, struct target *t, struct member *m, const struct moment *at)
 {
-        look_whether_still(t, m, at);
-        bool still = at->now - m->clock.still_since_ns > STILL_NS;
+        bool was_active = m->clock.active;
+        int cpu;
+
+        if (!was_active)
+                look_whether_still(t, m, at);
+        bool still = !was_active && at->now - m->clock.still_since_ns > STILL_NS;
         if (still && m->clock.stack) {
                 struct tick_event event = event_of(tick, t, m->tid, t->samples, at);
                 target_add_known(t, tick->sampler, &event, m, m->clock.stack, PROFILE_IDLE);
-        } else if (is_active(t, m, at)) {
-                read_running(tick, t, m, t->samples, at);
+                return;
+        }
+        m->clock.active = is_active(t, m, at, &cpu);
+        if (m->clock.active) {
+                m->clock.still_since_ns = at->now;
+                m->clock.stack = 0;
+                read_running(tick, t, m, cpu, t->samples, at);
         } else {
                 read_idle(tick, t, m, still, at);
         }
@@ -162,17 +182,20 @@ static void tick_thread(struct timer_tick *tick, struct target *t, struct member
 /* A thread without Python counts while it runs: where it sleeps, nobody wants to know. */
 static void tick_native(struct timer_tick *tick, struct target *t, struct member *m, const struct moment *at)
 {
-        if (!is_active(t, m, at))
+        int cpu;
+
+        if (!is_active(t, m, at, &cpu))
                 return;
         account_samples(tick, t);
-        read_running(tick, t, m, t->samples, at);
+        read_running(tick, t, m, cpu, t->samples, at);
 }
 
 static void tick_wall(struct timer_tick *tick, struct target *t, const struct moment *at)
 {
         struct member *before;
 
-        timer_look_at_clock(t);
+        if (throttle_is_possible(&t->throttle, t->pid, at->now))
+                timer_look_at_clock(t);
         timer_list_members(tick, t);
         members_introduce(t, tick->sampler);
         for (struct member *m = member_newest(t); m; m = before) {
@@ -200,37 +223,59 @@ static struct member *find_holder(struct target *t)
         return NULL;
 }
 
+/* The holder may let go while the reader is on its way: then the tick is the next holder's, or nobody's. */
+#define HOLDERS_MAX 2
+
 /* Threads that run at one moment: more than the CPUs of any machine. */
 #define RUNNING_MAX 1024
 
-static size_t find_running(struct target *t, pid_t ret[RUNNING_MAX])
+struct running {
+        pid_t tid;
+        int cpu;
+};
+
+static size_t find_running(struct target *t, struct running ret[RUNNING_MAX])
 {
         struct nsutil_stat stat;
         size_t n = 0;
 
         for (struct member *m = member_newest(t); m && n < RUNNING_MAX; m = member_before(m))
-                if (read_state(m, &stat) && stat.state == 'R')
-                        ret[n++] = m->tid;
+                if (read_state(t, m, &stat) && stat.state == 'R')
+                        ret[n++] = (struct running){ m->tid, stat.cpu };
         return n;
 }
 
 /* Without a GIL every thread that runs has what the mode asks for. */
 static void tick_without_gil(struct timer_tick *tick, struct target *t, const struct moment *at)
 {
-        pid_t running[RUNNING_MAX];
+        struct running running[RUNNING_MAX];
         size_t n = find_running(t, running);
 
         for (size_t i = 0; i < n; i++) {
                 struct member *m;
-                HASH_FIND_INT(t->members, &running[i], m);
+                HASH_FIND_INT(t->members, &running[i].tid, m);
                 if (!m)
                         continue;
                 account_samples(tick, t);
-                read_running(tick, t, m, t->samples, at);
+                read_running(tick, t, m, running[i].cpu, t->samples, at);
         }
 }
 
-/* The holder may let go while the reader is on its way: then the tick is the next holder's, or nobody's. */
+/* Whom to read, from the CPU that it is on. NULL: nobody has the GIL. */
+static struct member *follow_holder(struct timer_tick *tick, struct target *t)
+{
+        struct member *before = NULL, *m = find_holder(t);
+
+        if (tick->blocking)
+                return m;
+        for (int i = 0; m && m != before && i < HOLDERS_MAX; i++) {
+                find_and_move_to(tick, t, m);
+                before = m;
+                m = find_holder(t);
+        }
+        return m;
+}
+
 static void tick_gil(struct timer_tick *tick, struct target *t, const struct moment *at)
 {
         timer_list_members(tick, t);
@@ -239,16 +284,11 @@ static void tick_gil(struct timer_tick *tick, struct target *t, const struct mom
                 tick_without_gil(tick, t, at);
                 return;
         }
-        struct member *m = find_holder(t);
-
-        if (m && !tick->blocking) {
-                move_to(tick, m);
-                m = find_holder(t);
-        }
+        struct member *m = follow_holder(tick, t);
         account_samples(tick, t);
         struct tick_event event = event_of(tick, t, m ? m->tid : 0, t->samples, at);
         if (m)
-                read_running(tick, t, m, t->samples, at);
+                read_running(tick, t, m, tick->cpu, t->samples, at);
         else
                 target_add_pseudo(t, tick->sampler, &event, "(idle)", PROFILE_IDLE);
 }
