@@ -32,7 +32,7 @@ struct member {
         struct pystack_thread *thread; /* NULL: no Python thread, or not yet */
         profile_id id;                 /* in the target's present profile; 0: not yet there */
         char name[16];
-        uint64_t met_ns;     /* when it was first met (CLOCK_MONOTONIC) */
+        uint64_t since_ns;   /* thread NULL: since when, as far as is known (CLOCK_MONOTONIC) */
         uint64_t retry_ns;   /* thread NULL: when to look again (CLOCK_MONOTONIC) */
         bool looked_now;     /* thread NULL: it was looked at for this very tick */
         bool native_now;     /* and it surely runs no Python */
@@ -169,6 +169,9 @@ struct tick_event {
         uint64_t late; /* ticks that came too late or were missed, and so are not counted */
         int cpu; /* on which the caller is pinned, and on which the thread was running */
         uint64_t event_id, at_ns; /* perf tick: which event ticked, and when (CLOCK_MONOTONIC) */
+        bool in_kernel;    /* perf tick: it met the thread in the kernel */
+        uint64_t woken_ns; /* and the reader that it has woken began at this moment (CLOCK_MONOTONIC) */
+        bool left;         /* and has left its CPU since, so that the thread may have run on */
         bool meets_all; /* such ticks meet every thread alike, so that the kernel's account can correct their number */
         const struct pystack_hold *hold; /* NULL: the caller cannot tell whether it is switched out */
 };
@@ -181,6 +184,12 @@ bool sampler_tick(struct sampler *sampler, const struct tick_event *event);
 
 /* The same for a target whose lock is held. */
 void target_tick(struct target *target, const struct sampler *sampler, const struct tick_event *event);
+
+/*
+ * Takes target->lock at a tick. Whoever has it lets it go soon: while the caller waits for that on its CPU, the thread
+ * that it has interrupted stays where it was. False if it had to give up its CPU.
+ */
+bool target_lock(struct target *target);
 
 int target_new(pid_t pid, struct pystack *py, struct sampler *sampler, struct target **ret);
 void target_free(struct target *target); /* accepts NULL */
@@ -210,6 +219,11 @@ profile_id member_id(struct target *target, const struct sampler *sampler, struc
 /* Counts a tick of a thread that runs no Python, as far as that is known now. */
 void member_read_native(struct target *target, const struct sampler *sampler, struct member *member,
                         const struct tick_event *event);
+/*
+ * Counts a tick of a thread that is gone by now, and forgets the thread, if the kernel was about to end it when the
+ * tick met it: then it ran no Python. False if it is not gone, or may have run on since.
+ */
+bool member_end(struct target *target, const struct sampler *sampler, const struct tick_event *event);
 /* Brings the list of all members up to date: new threads, ended ones. Who they are is left to member_get(). */
 void members_list(struct target *target);
 /* Finds out about all that are new, or run no Python as far as is known: cheaper than one by one. */

@@ -15,10 +15,12 @@
  * A thread without Python may run some later (a thread that is just starting, a pool
  * of C++): it is looked at again with the next tick, but looking takes no more than
  * this part of the time, and the pause between two looks is no longer than that. One that is
- * just starting comes to Python soon or never: there the pause is no longer than it is known.
+ * just starting comes to Python soon or never, and one that has left Python ends soon or never: there is no
+ * pause at first, and then it is no longer than the thread runs no Python.
  */
 #define LOOK_PART 50
 #define LOOK_PAUSE_MAX_NS 1000000000ull
+#define YOUNG_NS 1000000u
 
 static struct member *member_new(struct target *t, pid_t tid)
 {
@@ -27,7 +29,7 @@ static struct member *member_new(struct target *t, pid_t tid)
         if (!m)
                 return NULL;
         m->tid = tid;
-        m->met_ns = clock_ns(CLOCK_MONOTONIC);
+        m->since_ns = clock_ns(CLOCK_MONOTONIC);
         m->clock.fd = m->clock.stat_fd = m->clock.last_ran_fd = -1;
         HASH_ADD_INT(t->members, tid, m);
         return m;
@@ -36,10 +38,10 @@ static struct member *member_new(struct target *t, pid_t tid)
 /* When to look again at a thread that has no Python, after a look that took until @end. */
 static void set_retry(struct member *m, uint64_t begin, uint64_t end)
 {
-        uint64_t pause = (end - begin) * LOOK_PART, known = end - m->met_ns;
+        uint64_t pause = (end - begin) * LOOK_PART, known = end - m->since_ns;
 
         pause = pause < LOOK_PAUSE_MAX_NS ? pause : LOOK_PAUSE_MAX_NS;
-        m->retry_ns = end + (pause < known ? pause : known);
+        m->retry_ns = known < YOUNG_NS ? end : end + (pause < known ? pause : known);
 }
 
 /* Ticks of a thread that has ended before anybody knew what it ran. */
@@ -70,6 +72,7 @@ void member_leave_python(struct member *m)
 {
         pystack_thread_close(m->thread);
         m->thread = NULL;
+        m->since_ns = clock_ns(CLOCK_MONOTONIC);
         m->retry_ns = 0;
 }
 
@@ -88,6 +91,9 @@ profile_id member_id(struct target *t, const struct sampler *s, struct member *m
 }
 
 /* ---- threads without Python ------------------------------------------------------ */
+
+/* Threads that ended before anybody could ask for their names. */
+#define ENDED "(ended threads)"
 
 /* A stack of the thread's name and what it is. What comes from a target is made harmless where it enters. */
 static profile_id intern_native(struct target *t, struct member *m)
@@ -109,11 +115,43 @@ static void count_native(struct target *t, const struct sampler *s, struct membe
                 counters->left_out_ns += ns;
                 return;
         }
-        struct pending found = { .stack = intern_native(t, m), .thread = member_id(t, s, m),
+        struct pending found = { .stack = m ? intern_native(t, m) : stacks_native(t->profile, ENDED),
+                                 .thread = m ? member_id(t, s, m) : 0,
                                  .state = PROFILE_RUNNING, .count = count, .ns = ns };
         counters->ticks += count;
         if (pending_count(t, &found))
                 counters->native_ns += ns;
+}
+
+/*
+ * A thread that the tick has met in the kernel runs no code of its own before the reader, which has that CPU next;
+ * unless another CPU takes it over. So close to its end it has no Python frame any more all the same: to give up its
+ * thread state and the GIL, to wake who joins it and to end takes longer.
+ */
+#define PROMPT_NS 150000u
+
+static bool was_ending(const struct tick_event *event)
+{
+        return event->in_kernel && !event->left && clock_ns(CLOCK_MONOTONIC) - event->woken_ns < PROMPT_NS;
+}
+
+bool member_end(struct target *t, const struct sampler *s, const struct tick_event *event)
+{
+        struct member *m;
+        pid_t tid = event->tid;
+        int fd;
+
+        if (!was_ending(event))
+                return false;
+        if (nsutil_stat_open(t->pid, tid, &fd) == 0) {
+                close(fd);
+                return false;
+        }
+        HASH_FIND_INT(t->members, &tid, m);
+        count_native(t, s, m, event->count, event->ns);
+        if (m)
+                member_free(t, m);
+        return true;
 }
 
 /* Decides on the ticks since the look before: without Python now as then, or nobody knows. */
@@ -131,9 +169,21 @@ static void settle_unsure(struct target *t, const struct sampler *s, struct memb
         m->unsure = m->unsure_ns = 0;
 }
 
+/* Whether the kernel ends the thread: then it runs no Python any more. */
+static bool is_ending(const struct target *t, struct member *m, const struct tick_event *event)
+{
+        struct nsutil_stat stat;
+
+        if (!event->in_kernel)
+                return false;
+        if (m->clock.stat_fd < 0 && nsutil_stat_open(t->pid, m->tid, &m->clock.stat_fd) != 0)
+                return was_ending(event);
+        return nsutil_stat_reread(m->clock.stat_fd, &stat) == 0 ? stat.ending : was_ending(event);
+}
+
 void member_read_native(struct target *t, const struct sampler *s, struct member *m, const struct tick_event *event)
 {
-        if (m->looked_now && m->native_now) {
+        if ((m->looked_now && m->native_now) || is_ending(t, m, event)) {
                 count_native(t, s, m, event->count, event->ns);
                 return;
         }

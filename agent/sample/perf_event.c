@@ -199,6 +199,7 @@ static size_t add_to_batch(struct perf_ring *ring, struct perf_batch *batch, siz
         batch[i].ticks++;
         batch[i].time = record->time;
         batch[i].id = record->id;
+        batch[i].in_kernel = (record->header.misc & PERF_RECORD_MISC_CPUMODE_MASK) == PERF_RECORD_MISC_KERNEL;
         return n;
 }
 

@@ -93,6 +93,7 @@ struct perf_batch {
         uint64_t ticks;
         uint64_t time; /* of the newest: CLOCK_MONOTONIC, ns */
         uint64_t id;   /* of the event that it came from: perf_event_id() */
+        bool in_kernel; /* the newest: it met the thread in the kernel, not in its own code */
 };
 
 /*

@@ -24,6 +24,7 @@
 static void read_batch(struct perf_reader *r, const struct perf_batch *batch, size_t n)
 {
         struct sampler *s = r->sampler;
+        uint64_t woken = clock_ns(CLOCK_MONOTONIC);
 
         for (size_t i = 0; i < n; i++) {
                 pid_t pid = (pid_t)batch[i].pid;
@@ -38,6 +39,7 @@ static void read_batch(struct perf_reader *r, const struct perf_batch *batch, si
                                             .meets_all = r->machine,
                                             .ns = sampler_period_ns(s, batch[i].time),
                                             .event_id = batch[i].id, .at_ns = batch[i].time,
+                                            .in_kernel = batch[i].in_kernel, .woken_ns = woken,
                                             .late = batch[i].ticks - 1 + r->untold,
                                             .cpu = r->cpu, .hold = r->holds ? &r->hold : NULL };
                 if (sampler_tick(s, &event))

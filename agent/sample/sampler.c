@@ -229,8 +229,9 @@ static bool serve_if_target(struct sampler *s, const struct tick_event *event)
         pthread_rwlock_rdlock(&s->lock);
         HASH_FIND_INT(s->targets, &event->pid, t);
         if (t) {
-                pthread_mutex_lock(&t->lock);
-                target_tick(t, s, event);
+                struct tick_event had = *event;
+                had.left = !target_lock(t);
+                target_tick(t, s, &had);
                 pthread_mutex_unlock(&t->lock);
         }
         pthread_rwlock_unlock(&s->lock);

@@ -24,6 +24,19 @@ uint64_t clock_ns(clockid_t clock)
         return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+/* So long a lock is waited for without giving up the CPU: most stacks are read in less. */
+#define LOCK_NS 300000u
+
+bool target_lock(struct target *t)
+{
+        for (uint64_t begin = clock_ns(CLOCK_MONOTONIC); pthread_mutex_trylock(&t->lock) != 0;)
+                if (clock_ns(CLOCK_MONOTONIC) - begin > LOCK_NS) {
+                        pthread_mutex_lock(&t->lock);
+                        return false;
+                }
+        return true;
+}
+
 static int begin_profile(struct target *t, const struct sampler *s)
 {
         struct profile *profile = profile_new();
@@ -162,8 +175,10 @@ static int read_and_note(struct target *t, const struct sampler *s, const struct
         int e = read_once(t, s, event, state, ret);
 
         /* A thread whose Python has ended runs on for a while: then it is one without. */
-        if (e == PYSTACK_E_GONE)
+        if (e == PYSTACK_E_GONE && !member_end(t, s, event))
                 e = read_once(t, s, event, state, ret);
+        else if (e == PYSTACK_E_GONE)
+                e = 0;
         restraint_note(t, e);
         return e;
 }

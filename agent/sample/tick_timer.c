@@ -17,9 +17,6 @@
 #include <time.h>
 #include <unistd.h>
 
-/* So long a lock is waited for without giving up the CPU: most stacks are read in less. */
-#define LOCK_NS 300000u
-
 static void sleep_until(uint64_t deadline)
 {
         struct timespec at = { .tv_sec = (time_t)(deadline / 1000000000u), .tv_nsec = (long)(deadline % 1000000000u) };
@@ -50,19 +47,6 @@ static void await_tick(struct timer_tick *tick, uint64_t due)
         tick->on_cpu_since = 0;
 }
 
-/*
- * Whoever has the lock lets it go soon. While this thread waits for that on its CPU, the thread that it has
- * interrupted stays where it was.
- */
-static void lock_target(struct target *t)
-{
-        for (uint64_t begin = clock_ns(CLOCK_MONOTONIC); pthread_mutex_trylock(&t->lock) != 0;)
-                if (clock_ns(CLOCK_MONOTONIC) - begin > LOCK_NS) {
-                        pthread_mutex_lock(&t->lock);
-                        return;
-                }
-}
-
 static void tick_targets(struct timer_tick *tick, uint64_t due, uint64_t missed)
 {
         const struct timer_mode *mode = &timer_modes[tick->sampler->config.mode];
@@ -73,7 +57,7 @@ static void tick_targets(struct timer_tick *tick, uint64_t due, uint64_t missed)
         tick->last_ns = at.now;
         pthread_rwlock_rdlock(&s->lock);
         for (struct target *t = s->targets; t; t = t->hh.next) {
-                lock_target(t);
+                target_lock(t);
                 profile_counters(t->profile)->late += missed;
                 if (mode->is_due(tick, t, &at))
                         mode->serve(tick, t, &at);

@@ -28,6 +28,7 @@ GRAMMAR_SAMPLES = 50000  # the labyrinth below is harder; tests/bench takes mill
 LABYRINTH_SAMPLES = 5000
 GRAMMAR_SECONDS = 600  # until so many must have been taken, on a crowded machine too
 TORN_MAX = 0.001
+ENDING_TORN_MAX = 0.006  # 300 threads end in a second: their last 100 us are a hundredth of what they use
 
 SUMMARY = re.compile(r"(\d+) samples of .*; torn (\d+), retried (\d+), late (\d+), lost (\d+)")
 
@@ -86,13 +87,15 @@ def test_no_impossible_stack_in_a_labyrinth(start, case, options, rate):
     """Every way into a function and out of it, threads that begin and end. tests/bench/labyrinth.py takes millions."""
     target = start(case, "labyrinth.py", 0, 2)
     judge = steps.Judge(case.interpreter.version, threads=True)
-    taken = 0
+    taken = without = 0
     begin = time.monotonic()
     while taken < LABYRINTH_SAMPLES:
         assert time.monotonic() - begin < GRAMMAR_SECONDS, "only %d samples" % taken
         stacks, counters = sample("-p", target.pid, *options.split(), seconds=2, rate=rate)
         assert not steps.impossible(stacks, judge)
-        taken += counters[0]
+        taken, without = taken + counters[0], without + counters[1] + counters[4]
+    if "cpu" in options:
+        assert without < ENDING_TORN_MAX * taken, "%d torn or lost of %d" % (without, taken)
 
 
 @pytest.mark.parametrize("case", MINORS, ids=case_id)

@@ -38,15 +38,20 @@ static void put(struct forged *f, const void *record, size_t len)
         f->control.page.data_head += len;
 }
 
-static void put_tick(struct forged *f, uint32_t pid, uint32_t tid, uint64_t time)
+static void put_tick_of(struct forged *f, uint16_t misc, uint32_t pid, uint32_t tid, uint64_t time)
 {
         struct {
                 struct perf_event_header header;
                 uint32_t pid, tid;
                 uint64_t time, id;
-        } record = { { PERF_RECORD_SAMPLE, 0, sizeof record }, pid, tid, time, 7 };
+        } record = { { PERF_RECORD_SAMPLE, misc, sizeof record }, pid, tid, time, 7 };
 
         put(f, &record, sizeof record);
+}
+
+static void put_tick(struct forged *f, uint32_t pid, uint32_t tid, uint64_t time)
+{
+        put_tick_of(f, PERF_RECORD_MISC_USER, pid, tid, time);
 }
 
 Test(sample_ring, ticks_of_one_thread_are_one_entry)
@@ -62,6 +67,23 @@ Test(sample_ring, ticks_of_one_thread_are_one_entry)
         cr_expect(batch[0].pid == 10 && batch[0].tid == 11 && batch[0].ticks == 2 && batch[0].time == 200);
         cr_expect(batch[1].pid == 20 && batch[1].tid == 21 && batch[1].ticks == 1 && batch[1].time == 150);
         cr_expect_eq(perf_ring_drain(&ring, batch, 4), 0);
+        free(f);
+}
+
+Test(sample_ring, the_newest_tick_tells_whether_the_thread_was_in_the_kernel)
+{
+        struct perf_ring ring;
+        struct perf_batch batch[4];
+        struct forged *f = new_ring(&ring);
+
+        put_tick_of(f, PERF_RECORD_MISC_KERNEL, 10, 11, 100);
+        put_tick_of(f, PERF_RECORD_MISC_USER, 20, 21, 150);
+        cr_assert_eq(perf_ring_drain(&ring, batch, 4), 2);
+        cr_expect(batch[0].in_kernel && !batch[1].in_kernel);
+        put_tick_of(f, PERF_RECORD_MISC_KERNEL, 10, 11, 200);
+        put_tick_of(f, PERF_RECORD_MISC_USER, 10, 11, 300);
+        cr_assert_eq(perf_ring_drain(&ring, batch, 4), 1);
+        cr_expect(!batch[0].in_kernel);
         free(f);
 }
 
