@@ -91,7 +91,8 @@ struct target {
         int64_t correction;     /* ticks that it has met too rarely (or, negative, too often): balance_steer() */
         int64_t owed_ns;      /* timer tick, in modes that count elapsed time: what no sample stands for yet */
         uint64_t samples;     /* likewise: as which this tick counts */
-        uint64_t seen_cpu_ns, moved_ns; /* timer tick: its account at the last look, and when that had changed */
+        uint64_t seen_cpu_ns;      /* timer tick: its account at the last look */
+        _Atomic uint64_t moved_ns; /* and when that had changed (CLOCK_MONOTONIC); read without the lock */
         struct throttle throttle; /* timer tick, mode wall */
         pid_t newest;         /* timer tick: of nsutil_newest_read(), when the members were listed */
         unsigned uncorrected;   /* ticks since one was corrected */

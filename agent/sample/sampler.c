@@ -212,7 +212,7 @@ void target_tick(struct target *t, const struct sampler *s, const struct tick_ev
 {
         struct tick_event counted = *event;
 
-        counted.count = balance_steer(t, event);
+        counted.count = balance_steer(t, event) * event->count;
         counted.ns = counted.count * event->ns;
         t->ticked_ns += counted.ns + event->late * event->ns;
         target_add_late(t, event->late, event->ns);

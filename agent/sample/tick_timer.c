@@ -51,15 +51,20 @@ static void tick_targets(struct timer_tick *tick, uint64_t due, uint64_t missed)
 {
         const struct timer_mode *mode = &timer_modes[tick->sampler->config.mode];
         struct sampler *s = tick->sampler;
-        struct moment at = { .due = due, .now = clock_ns(CLOCK_MONOTONIC) };
+        struct moment at = { .due = due, .now = clock_ns(CLOCK_MONOTONIC), .weight = 1 };
 
         at.elapsed = at.now - tick->last_ns;
         tick->last_ns = at.now;
         pthread_rwlock_rdlock(&s->lock);
+        at.n_targets = HASH_COUNT(s->targets);
         for (struct target *t = s->targets; t; t = t->hh.next) {
+                if (mode->weigh)
+                        at.weight = mode->weigh(tick, t, &at);
+                if (at.weight == 0 && missed == 0)
+                        continue;
                 target_lock(t);
                 profile_counters(t->profile)->late += missed;
-                if (mode->is_due(tick, t, &at))
+                if (at.weight > 0 && mode->is_due(tick, t, &at))
                         mode->serve(tick, t, &at);
                 pthread_mutex_unlock(&t->lock);
         }

@@ -125,6 +125,23 @@ static struct member *find_interrupted(struct timer_tick *tick, struct target *t
 
 /* ---- a tick ------------------------------------------------------------------------------- */
 
+/*
+ * A look at a process's clock takes a microsecond, on each CPU with each tick. Of processes that have not run
+ * lately only about so many are looked at, drawn anew by each tick; a tick that meets one of those counts for
+ * all that it may have been passed over by. Those that run are few.
+ */
+#define IDLE_LOOKS 64
+#define LATELY_NS 200000000u
+
+uint64_t timer_cpu_weigh(struct timer_tick *tick, const struct target *t, const struct moment *at)
+{
+        uint64_t one_of = at->n_targets / IDLE_LOOKS + 1;
+
+        if (one_of == 1 || at->now < atomic_load(&t->moved_ns) + LATELY_NS)
+                return 1;
+        return jitter_phase(&tick->jitter, one_of) == one_of ? one_of : 0;
+}
+
 bool timer_cpu_is_due(struct timer_tick *tick, struct target *t, const struct moment *at)
 {
         (void)tick;
@@ -151,7 +168,7 @@ void timer_cpu_serve(struct timer_tick *tick, struct target *t, const struct mom
         if (!m)
                 return;
         tick->asks = false; /* a CPU runs one thread */
-        struct tick_event event = { .pid = t->pid, .tid = m->tid, .count = 1, .meets_all = true, .at_ns = at->now,
+        struct tick_event event = { .pid = t->pid, .tid = m->tid, .count = at->weight, .meets_all = true, .at_ns = at->now,
                                     .ns = atomic_load(&tick->sampler->period_ns), .cpu = tick->cpu,
                                     .hold = tick->holds ? &tick->hold : NULL };
         bool held = tick->blocking && thread_stop(m->tid, &stopped);

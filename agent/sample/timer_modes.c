@@ -39,7 +39,7 @@ void timer_look_at_clock(struct target *t)
         uint64_t used = account_read(&t->account);
 
         if (used != t->seen_cpu_ns)
-                t->moved_ns = clock_ns(CLOCK_MONOTONIC);
+                atomic_store(&t->moved_ns, clock_ns(CLOCK_MONOTONIC));
         t->seen_cpu_ns = used;
 }
 
@@ -294,7 +294,7 @@ static void tick_gil(struct timer_tick *tick, struct target *t, const struct mom
 }
 
 const struct timer_mode timer_modes[] = {
-        [PROFILE_MODE_CPU] = { .is_due = timer_cpu_is_due, .serve = timer_cpu_serve, .each_cpu = true },
+        [PROFILE_MODE_CPU] = { .weigh = timer_cpu_weigh, .is_due = timer_cpu_is_due, .serve = timer_cpu_serve, .each_cpu = true },
         [PROFILE_MODE_WALL] = { .is_due = elapsed_is_due, .serve = tick_wall },
         [PROFILE_MODE_GIL] = { .is_due = elapsed_is_due, .serve = tick_gil },
 };

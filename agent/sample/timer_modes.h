@@ -41,10 +41,17 @@ struct moment {
         uint64_t due;     /* CLOCK_MONOTONIC */
         uint64_t now;     /* CLOCK_MONOTONIC */
         uint64_t elapsed; /* ns since the last one */
+        size_t n_targets; /* that there are */
+        uint64_t weight;  /* as how many samples this tick counts for the target that it is at */
 };
 
 /* What a tick does to a target, whose lock is held, in a mode. */
 struct timer_mode {
+        /*
+         * As how many samples this tick counts if it meets the target, whose lock is not held. 0: it is passed over.
+         * On average 1. NULL: always 1.
+         */
+        uint64_t (*weigh)(struct timer_tick *tick, const struct target *target, const struct moment *at);
         /* Whether the target is owed samples. */
         bool (*is_due)(struct timer_tick *tick, struct target *target, const struct moment *at);
         /* Gives them to those who run, or to all. */
@@ -65,6 +72,7 @@ long timer_switches(void);
 /* Mode cpu, in timer_cpu.c. Begin and end are called by the clock's thread. */
 void timer_cpu_begin(struct timer_tick *tick);
 void timer_cpu_end(struct timer_tick *tick);
+uint64_t timer_cpu_weigh(struct timer_tick *tick, const struct target *target, const struct moment *at);
 bool timer_cpu_is_due(struct timer_tick *tick, struct target *target, const struct moment *at);
 void timer_cpu_serve(struct timer_tick *tick, struct target *target, const struct moment *at);
 

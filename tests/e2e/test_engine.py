@@ -293,6 +293,21 @@ def test_a_cpu_outside_of_our_cpuset(start):
     assert impossible(stacks) == 0
 
 
+def test_processes_that_seldom_run_among_many(tmp_path):
+    """Of 130 that sleep not all are looked at with each tick: what first has is as much as second, all the same."""
+    out = tmp_path / "out"
+    done = podflame("record", "-v", "-s", "--engine", "timer", "-r", 1000, "-o", out, "--", *HOST.interpreter.command,
+                    PROJECT / "tests/targets/rarely.py", 0, 130, 15, timeout=120)
+    assert done.returncode == 0, done.stderr
+    stacks = truth.parse_folded(out.read_text())
+    first, second = (truth.total([stack for stack in stacks if any(frame.name == name for frame in stack[0])])
+                     for name in ("first", "second"))
+    # A sample may stand for 3 ticks: half of those is chance.
+    chance = (3 * (first + second)) ** 0.5 / (first + second)
+    assert abs(first / (first + second) - 0.5) < 3 * chance / 2, (first, second)
+    assert first + second > 1000
+
+
 @pytest.mark.parametrize("rate", ["0", "20001", "-1", "nan", "1e9"])
 def test_rates_out_of_range_are_refused_with_the_range(rate):
     done = podflame("record", "-p", os.getpid(), "-r", rate)
