@@ -85,6 +85,11 @@ bool nsutil_copy_id(struct nsutil_text id, char *ret);
 /* Of a line of mountinfo: what of its file system is mounted, and where. */
 bool nsutil_mountinfo_line(struct nsutil_text line, struct nsutil_text *ret_root, struct nsutil_text *ret_point);
 
+/* ---- hang.c --------------------------------------------------------------- */
+
+/* Whether a process sees a mount of a file system that may never answer. */
+bool nsutil_has_mount_that_may_hang(pid_t pid);
+
 /* ---- privilege.c --------------------------------------------------------- */
 
 /* Whether a security label (/proc/self/attr/current) is one that restricts its process. */

@@ -26,6 +26,7 @@ enum nsutil_error {
         NSUTIL_E_NOT_FOUND, /* no such thing in what was searched */
         NSUTIL_E_MALFORMED, /* the text is not what the kernel writes */
         NSUTIL_E_TOO_BIG,   /* more bytes than the stated bound */
+        NSUTIL_E_HANGS,     /* whoever asks may wait for ever: see nsutil_may_hang() */
 };
 
 /* A sentence fragment for @error, an nsutil_error or a negative errno. */
@@ -222,9 +223,24 @@ int nsutil_open_in_root(pid_t pid, const char *path, int *ret_fd);
  * Opens the very file behind @map: /proc/PID/map_files where it may be used
  * (CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN: also finds deleted and replaced
  * files), else by its path in the target's root if device and inode agree there.
- * NSUTIL_E_NOT_FOUND if that path holds another file by now.
+ * NSUTIL_E_NOT_FOUND if that path holds another file by now, NSUTIL_E_HANGS if its file system may never answer.
  */
 int nsutil_open_map(pid_t pid, const struct nsutil_map *map, int *ret_fd);
+
+/*
+ * Whether a process has mapped a file of a file system that may never answer: one that a program or another machine
+ * serves (FUSE, NFS). Reading a page of it that is not in memory could then take for ever, and nothing ends that.
+ */
+bool nsutil_may_hang(pid_t pid);
+bool nsutil_map_may_hang(pid_t pid, const struct nsutil_map *map);
+/* Whether that may happen to who reads these bytes now. Pages that are in memory are harmless. */
+bool nsutil_span_may_hang(pid_t pid, uint64_t addr, size_t len);
+/* By the text of /proc/PID/mountinfo: whether there is such a mount; of device @dev, unless that is NULL. */
+bool nsutil_mounts_may_hang(const char *text, size_t len, const dev_t *dev);
+
+/* nsutil_read_proc() for "cmdline" and "environ", which are read from the process's memory. NSUTIL_E_HANGS. */
+bool nsutil_arguments_may_hang(pid_t pid);
+int nsutil_read_arguments(pid_t pid, const char *name, size_t max, char **ret_text, size_t *ret_len);
 
 /* ---- containers --------------------------------------------------------- */
 

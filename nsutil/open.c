@@ -62,11 +62,16 @@ static int resolve_error(int error)
         }
 }
 
-static int resolve_in(int root_fd, const char *path, int *ret_path_fd)
+/* Since Linux 5.12: by what the kernel remembers, without asking a file system. */
+#ifndef RESOLVE_CACHED
+#define RESOLVE_CACHED 0x20
+#endif
+
+static int resolve_in(int root_fd, const char *path, uint64_t flags, int *ret_path_fd)
 {
         struct open_how how = {
                 .flags = O_PATH | O_CLOEXEC,
-                .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+                .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | flags,
         };
         int tries = 0, fd;
 
@@ -79,7 +84,7 @@ static int resolve_in(int root_fd, const char *path, int *ret_path_fd)
         return 0;
 }
 
-int nsutil_open_in_root(pid_t pid, const char *path, int *ret_fd)
+static int open_in_root(pid_t pid, const char *path, uint64_t flags, int *ret_fd)
 {
         char root[NSUTIL_PROC_PATH_SIZE];
         int path_fd = -1, r;
@@ -88,13 +93,27 @@ int nsutil_open_in_root(pid_t pid, const char *path, int *ret_fd)
         int root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (root_fd < 0)
                 return nsutil_proc_error(errno);
-        r = resolve_in(root_fd, path, &path_fd);
+        r = resolve_in(root_fd, path, flags, &path_fd);
         if (!r)
                 r = reopen(path_fd, ret_fd);
         if (path_fd >= 0)
                 close(path_fd);
         close(root_fd);
         return r;
+}
+
+int nsutil_open_in_root(pid_t pid, const char *path, int *ret_fd)
+{
+        return open_in_root(pid, path, 0, ret_fd);
+}
+
+/* What a target gives for a path may lead anywhere by now. */
+static int open_without_hanging(pid_t pid, const char *path, int *ret_fd)
+{
+        if (!nsutil_has_mount_that_may_hang(pid))
+                return nsutil_open_in_root(pid, path, ret_fd);
+        int r = open_in_root(pid, path, RESOLVE_CACHED, ret_fd);
+        return r == -EAGAIN || r == -EINVAL ? NSUTIL_E_HANGS : r;
 }
 
 static int open_map_file(pid_t pid, const struct nsutil_map *map, int *ret_fd)
@@ -155,7 +174,7 @@ static int open_by_path(pid_t pid, const struct nsutil_map *map, int *ret_fd)
 {
         struct stat st;
         int fd;
-        int r = nsutil_open_in_root(pid, path_in_root(pid, map->path), &fd);
+        int r = open_without_hanging(pid, path_in_root(pid, map->path), &fd);
 
         if (r)
                 return r;
@@ -176,6 +195,8 @@ int nsutil_open_map(pid_t pid, const struct nsutil_map *map, int *ret_fd)
 
         if (map->inode == 0 || map->path[0] != '/')
                 return NSUTIL_E_NOT_FOUND;
+        if (nsutil_map_may_hang(task, map))
+                return NSUTIL_E_HANGS;
         if (open_map_file(task, map, ret_fd) == 0)
                 return 0;
         return open_by_path(task, map, ret_fd);

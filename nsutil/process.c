@@ -57,6 +57,8 @@ int nsutil_cmdline(pid_t pid, char *buf, size_t size)
 {
         char path[NSUTIL_PROC_PATH_SIZE];
 
+        if (nsutil_arguments_may_hang(pid))
+                return NSUTIL_E_HANGS;
         proc_path(nsutil_task(pid), "cmdline", path);
         int fd = open(path, O_RDONLY | O_CLOEXEC);
         if (fd < 0)

@@ -107,7 +107,7 @@ int pystack_open_abi(pid_t pid, uint32_t abi, struct pystack **ret, struct pysta
 
 int pystack_fork(const struct pystack *parent, pid_t pid, struct pystack **ret)
 {
-        struct pystack_reader reader = pystack_process_reader(pid);
+        struct pystack_reader reader = remote_reader_of_copy(&parent->reader, pid);
         struct runtime runtime = {
                 .layout = parent->layout,
                 .interpreters = parent->interpreters,

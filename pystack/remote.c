@@ -44,9 +44,26 @@ static ssize_t read_process(void *ctx, void *buf, const struct iovec *remote, si
         return task != pid ? read_task(task, buf, remote, n) : got;
 }
 
+/* The same, of what is in memory or lies where it will come from soon. */
+static ssize_t read_carefully(void *ctx, void *buf, const struct iovec *remote, size_t n)
+{
+        pid_t pid = nsutil_task((pid_t)(intptr_t)ctx);
+
+        for (size_t i = 0; i < n; i++)
+                if (nsutil_span_may_hang(pid, (uintptr_t)remote[i].iov_base, remote[i].iov_len))
+                        return -EFAULT;
+        return read_process(ctx, buf, remote, n);
+}
+
 struct pystack_reader pystack_process_reader(pid_t pid)
 {
-        return (struct pystack_reader){ .read = read_process, .ctx = (void *)(intptr_t)pid };
+        return (struct pystack_reader){ .read = nsutil_may_hang(nsutil_task(pid)) ? read_carefully : read_process,
+                                        .ctx = (void *)(intptr_t)pid };
+}
+
+struct pystack_reader remote_reader_of_copy(const struct pystack_reader *parent, pid_t pid)
+{
+        return (struct pystack_reader){ .read = parent->read, .ctx = (void *)(intptr_t)pid };
 }
 
 int remote_error(ssize_t negative_errno)

@@ -12,6 +12,9 @@
  */
 int remote_read_spans(const struct pystack_reader *reader, void *buf, const struct iovec *spans, size_t n);
 
+/* The reader of a process that is a copy of one whose reader is @parent, of pystack_process_reader(). */
+struct pystack_reader remote_reader_of_copy(const struct pystack_reader *parent, pid_t pid);
+
 int remote_read(const struct pystack_reader *reader, uint64_t addr, void *buf, size_t len);
 
 /* Eight bytes, the size of a pointer and of Py_ssize_t. */

@@ -95,7 +95,7 @@ static void set_claims(struct find_process *process)
         char *text;
         size_t len, value_len;
 
-        if (nsutil_read_proc(process->pid, "environ", ENVIRON_MAX, &text, &len))
+        if (nsutil_read_arguments(process->pid, "environ", ENVIRON_MAX, &text, &len))
                 return;
         const char *value = find_environ_get(text, len, "OTEL_SERVICE_NAME", &value_len);
         if (value)
@@ -112,7 +112,7 @@ static void set_program(const struct find_process *process, char program[static 
         size_t len;
 
         program[0] = '\0';
-        if (nsutil_read_proc(process->pid, "cmdline", CMDLINE_MAX, &text, &len))
+        if (nsutil_read_arguments(process->pid, "cmdline", CMDLINE_MAX, &text, &len))
                 return;
         find_program_name(process->exe, text, len, program, FIND_NAME_SIZE);
         free(text);

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Pages that may never come. A page of a mapped file that is not in memory has to be fetched by its file system. One
+ * that is served by a program or over a network may never answer, and who waits for that can't even be killed
+ * (request_wait_answer() in fs/fuse/dev.c). A target can make such a file system, and map a file of it.
+ *
+ * What is known without asking that file system: the type of each mount (/proc/PID/mountinfo), the device of each
+ * mapping (/proc/PID/maps), and whether a page is in the process's page table (/proc/PID/pagemap, see
+ * Documentation/admin-guide/mm/pagemap.rst).
+ */
+#include "nsutil/internal.h"
+#include "nsutil/nsutil.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+/* File systems that nobody but this kernel and its disks answers for, or whose files cannot be mapped. */
+static const char *const local_types[] = {
+        "aufs", "autofs", "bcachefs", "bdev", "binfmt_misc", "bpf", "btrfs", "cgroup", "cgroup2", "configfs", "cpuset",
+        "cramfs", "debugfs", "devpts", "devtmpfs", "ecryptfs", "efivarfs", "erofs", "exfat", "ext2", "ext3", "ext4",
+        "f2fs", "fusectl", "hfsplus", "hugetlbfs", "iso9660", "jfs", "minix", "mqueue", "msdos", "nilfs2", "nsfs",
+        "ntfs3", "overlay", "proc", "pstore", "ramfs", "reiserfs", "resctrl", "romfs", "rootfs", "rpc_pipefs",
+        "securityfs", "selinuxfs", "smackfs", "squashfs", "sysfs", "tmpfs", "tracefs", "ubifs", "udf", "ufs", "vfat",
+        "xfs", "zfs",
+};
+
+/* Where the kernel lists all FUSE file systems by the minor number of their device. */
+#define FUSE_CONNECTIONS "/sys/fs/fuse/connections"
+
+static int compare_types(const void *type, const void *local)
+{
+        return strcmp(type, *(const char *const *)local);
+}
+
+static bool is_local(struct nsutil_text type)
+{
+        char name[16]; /* longer than the longest of the table */
+        size_t len = (size_t)(type.end - type.at);
+
+        if (len >= sizeof name)
+                return false;
+        memcpy(name, type.at, len);
+        name[len] = '\0';
+        return bsearch(name, local_types, sizeof local_types / sizeof *local_types, sizeof *local_types, compare_types);
+}
+
+/* ---- mounts -------------------------------------------------------------------------- */
+
+/* Field 3, and the first one behind the lone hyphen. What a target may choose has its blanks escaped. */
+static bool parse_mount(struct nsutil_text line, dev_t *ret_dev, struct nsutil_text *ret_type)
+{
+        struct nsutil_text field;
+        uint64_t major, minor;
+
+        if (!nsutil_text_until(&line, ' ', &field) || !nsutil_text_until(&line, ' ', &field) ||
+            !nsutil_text_u64(&line, 10, &major) || !nsutil_text_prefix(&line, ":") ||
+            !nsutil_text_u64(&line, 10, &minor))
+                return false;
+        *ret_dev = makedev((unsigned)major, (unsigned)minor);
+        while (nsutil_text_until(&line, ' ', &field))
+                if (nsutil_text_is(field, "-"))
+                        return nsutil_text_until(&line, ' ', ret_type);
+        return false;
+}
+
+bool nsutil_mounts_may_hang(const char *text, size_t len, const dev_t *dev)
+{
+        struct nsutil_text rest = { text, text + len }, line, type;
+        dev_t of;
+
+        while (nsutil_text_line(&rest, &line))
+                if (parse_mount(line, &of, &type) && !is_local(type) && (!dev || of == *dev))
+                        return true;
+        return false;
+}
+
+/* A mount of another namespace, whose file came as a descriptor, is in no list of mounts of ours. */
+static bool is_fuse(dev_t dev)
+{
+        char path[NSUTIL_PROC_PATH_SIZE];
+
+        snprintf(path, sizeof path, FUSE_CONNECTIONS "/%u", minor(dev));
+        return major(dev) == 0 && access(path, F_OK) == 0;
+}
+
+static bool has_fuse(void)
+{
+        struct stat st;
+
+        return stat(FUSE_CONNECTIONS, &st) == 0 && st.st_nlink > 2;
+}
+
+/* A process's mounts, or {0} if they cannot be read. */
+struct mounts {
+        char *text;
+        size_t len;
+};
+
+static struct mounts read_mounts(pid_t pid)
+{
+        struct mounts mounts = { 0 };
+
+        nsutil_read_proc(pid, "mountinfo", NSUTIL_MOUNTINFO_MAX, &mounts.text, &mounts.len);
+        return mounts;
+}
+
+bool nsutil_has_mount_that_may_hang(pid_t pid)
+{
+        struct mounts mounts = read_mounts(pid);
+        bool has = mounts.text && nsutil_mounts_may_hang(mounts.text, mounts.len, NULL);
+
+        free(mounts.text);
+        return has;
+}
+
+static bool map_may_hang(const struct mounts *mounts, const struct nsutil_map *map)
+{
+        return map->inode != 0 &&
+               (is_fuse(map->dev) || (mounts->text && nsutil_mounts_may_hang(mounts->text, mounts->len, &map->dev)));
+}
+
+bool nsutil_map_may_hang(pid_t pid, const struct nsutil_map *map)
+{
+        struct mounts mounts = read_mounts(pid);
+        bool may = map_may_hang(&mounts, map);
+
+        free(mounts.text);
+        return may;
+}
+
+/* Whether a mapping may hang that has addresses of @from to @to (exclusive). */
+static bool span_may_hang(pid_t pid, const struct mounts *mounts, uint64_t from, uint64_t to)
+{
+        struct nsutil_maps maps;
+        bool may = false;
+        int r = nsutil_maps_read(pid, &maps);
+
+        if (r != 0)
+                return r == NSUTIL_E_TOO_BIG; /* else it has ended or refuses: no page of it can be read */
+        for (size_t i = 0; i < maps.n && !may; i++)
+                may = maps.maps[i].start < to && maps.maps[i].end > from && map_may_hang(mounts, &maps.maps[i]);
+        nsutil_maps_deinit(&maps);
+        return may;
+}
+
+bool nsutil_may_hang(pid_t pid)
+{
+        struct mounts mounts = read_mounts(pid);
+        bool may = (has_fuse() || (mounts.text && nsutil_mounts_may_hang(mounts.text, mounts.len, NULL))) &&
+                   span_may_hang(pid, &mounts, 0, UINT64_MAX);
+
+        free(mounts.text);
+        return may;
+}
+
+/* ---- pages --------------------------------------------------------------------------- */
+
+#define PAGEMAP_SWAPPED (1ull << 62)
+#define PAGEMAP_PRESENT (1ull << 63)
+
+/* Pages that are asked for at a time. */
+#define PAGES 64
+
+static bool are_present(const uint64_t *entries, size_t n)
+{
+        for (size_t i = 0; i < n; i++)
+                if (!(entries[i] & (PAGEMAP_PRESENT | PAGEMAP_SWAPPED)))
+                        return false;
+        return true;
+}
+
+static bool span_is_present(pid_t pid, uint64_t from, uint64_t to)
+{
+        uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), entries[PAGES];
+        uint64_t at = from / page, end = (to - 1) / page + 1;
+        char path[NSUTIL_PROC_PATH_SIZE];
+        int fd;
+
+        snprintf(path, sizeof path, "/proc/%d/pagemap", pid);
+        if (nsutil_proc_open(path, &fd) != 0)
+                return false;
+        bool present = true;
+        while (present && at < end) {
+                size_t n = end - at < PAGES ? end - at : PAGES;
+                ssize_t want = (ssize_t)(n * sizeof *entries);
+                present = pread(fd, entries, (size_t)want, (off_t)(at * sizeof *entries)) == want && are_present(entries, n);
+                at += n;
+        }
+        close(fd);
+        return present;
+}
+
+bool nsutil_span_may_hang(pid_t pid, uint64_t addr, size_t len)
+{
+        if (len == 0 || addr + len < addr || span_is_present(pid, addr, addr + len))
+                return false;
+        struct mounts mounts = read_mounts(pid);
+        bool may = span_may_hang(pid, &mounts, addr, addr + len);
+
+        free(mounts.text);
+        return may;
+}
+
+/* ---- the command line and the environment ------------------------------------------------- */
+
+/* Fields of /proc/PID/stat, as proc(5) numbers them. A process may put both anywhere (PR_SET_MM_MAP). */
+enum { FIELD_STATE = 3, FIELD_ARG_START = 48, FIELD_ARG_END, FIELD_ENV_START, FIELD_ENV_END };
+
+#define STAT_MAX ((size_t)4096)
+
+static bool parse_arguments(const char *text, size_t len, uint64_t ret[static 4])
+{
+        const char *close = memrchr(text, ')', len);
+        struct nsutil_text rest = { close ? close + 1 : text, text + len }, field;
+
+        if (!close || !nsutil_text_prefix(&rest, " "))
+                return false;
+        for (int i = FIELD_STATE; i < FIELD_ARG_START; i++)
+                if (!nsutil_text_until(&rest, ' ', &field))
+                        return false;
+        for (int i = FIELD_ARG_START; i <= FIELD_ENV_END; i++)
+                if (!nsutil_text_u64(&rest, 10, &ret[i - FIELD_ARG_START]) || !nsutil_text_prefix(&rest, " "))
+                        return false;
+        return true;
+}
+
+static bool ordered_span_may_hang(pid_t pid, uint64_t from, uint64_t to)
+{
+        return from < to && nsutil_span_may_hang(pid, from, to - from);
+}
+
+bool nsutil_arguments_may_hang(pid_t pid)
+{
+        char *text;
+        uint64_t at[4];
+        size_t len;
+
+        if (nsutil_read_proc(pid, "stat", STAT_MAX, &text, &len) != 0)
+                return false;
+        bool known = parse_arguments(text, len, at);
+        free(text);
+        return known && (ordered_span_may_hang(pid, at[0], at[1]) || ordered_span_may_hang(pid, at[2], at[3]));
+}
+
+int nsutil_read_arguments(pid_t pid, const char *name, size_t max, char **ret_text, size_t *ret_len)
+{
+        return nsutil_arguments_may_hang(pid) ? NSUTIL_E_HANGS : nsutil_read_proc(pid, name, max, ret_text, ret_len);
+}
