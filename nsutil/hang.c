@@ -11,12 +11,10 @@
 #include "nsutil/internal.h"
 #include "nsutil/nsutil.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -89,13 +87,6 @@ static bool is_fuse(dev_t dev)
         return major(dev) == 0 && access(path, F_OK) == 0;
 }
 
-static bool has_fuse(void)
-{
-        struct stat st;
-
-        return stat(FUSE_CONNECTIONS, &st) == 0 && st.st_nlink > 2;
-}
-
 /* A process's mounts, or {0} if they cannot be read. */
 struct mounts {
         char *text;
@@ -119,44 +110,86 @@ bool nsutil_has_mount_that_may_hang(pid_t pid)
         return has;
 }
 
-static bool map_may_hang(const struct mounts *mounts, const struct nsutil_map *map)
+static bool device_may_hang(const struct mounts *mounts, dev_t dev)
 {
-        return map->inode != 0 &&
-               (is_fuse(map->dev) || (mounts->text && nsutil_mounts_may_hang(mounts->text, mounts->len, &map->dev)));
+        return is_fuse(dev) || (mounts->text && nsutil_mounts_may_hang(mounts->text, mounts->len, &dev));
 }
 
 bool nsutil_map_may_hang(pid_t pid, const struct nsutil_map *map)
 {
         struct mounts mounts = read_mounts(pid);
-        bool may = map_may_hang(&mounts, map);
+        bool may = map->inode != 0 && device_may_hang(&mounts, map->dev);
 
         free(mounts.text);
         return may;
 }
 
-/* Whether a mapping may hang that has addresses of @from to @to (exclusive). */
-static bool span_may_hang(pid_t pid, const struct mounts *mounts, uint64_t from, uint64_t to)
+/* Devices of a process's mappings that can be those of such a file system: it has no disk of its own (major 0). */
+struct devices {
+        dev_t items[16];
+        size_t n;
+        bool full; /* there are more */
+};
+
+static void add_device(struct devices *devices, dev_t dev)
 {
+        for (size_t i = 0; i < devices->n; i++)
+                if (devices->items[i] == dev)
+                        return;
+        devices->full = devices->n == sizeof devices->items / sizeof *devices->items;
+        if (!devices->full)
+                devices->items[devices->n++] = dev;
+}
+
+/* Those of mappings that have addresses of @from to @to (exclusive). */
+static void find_devices(const struct nsutil_maps *maps, uint64_t from, uint64_t to, struct devices *ret)
+{
+        *ret = (struct devices){ 0 };
+        for (size_t i = 0; i < maps->n && !ret->full; i++) {
+                const struct nsutil_map *map = &maps->maps[i];
+                if (map->inode != 0 && major(map->dev) == 0 && map->start < to && map->end > from)
+                        add_device(ret, map->dev);
+        }
+}
+
+/* The more is read, the longer it takes. Beyond these bounds the answer is that it may hang. */
+struct bounds {
+        size_t maps, mounts;
+};
+
+static bool span_may_hang(pid_t pid, uint64_t from, uint64_t to, const struct bounds *bounds)
+{
+        struct devices devices;
         struct nsutil_maps maps;
-        bool may = false;
-        int r = nsutil_maps_read(pid, &maps);
+        struct mounts mounts = { 0 };
+        char *text;
+        size_t len;
+        int r = nsutil_read_proc(pid, "maps", bounds->maps, &text, &len);
 
         if (r != 0)
                 return r == NSUTIL_E_TOO_BIG; /* else it has ended or refuses: no page of it can be read */
-        for (size_t i = 0; i < maps.n && !may; i++)
-                may = maps.maps[i].start < to && maps.maps[i].end > from && map_may_hang(mounts, &maps.maps[i]);
+        if (nsutil_maps_parse(text, len, &maps) != 0) {
+                free(text);
+                return true;
+        }
+        find_devices(&maps, from, to, &devices);
         nsutil_maps_deinit(&maps);
+        bool may = devices.full;
+        if (devices.n > 0)
+                r = nsutil_read_proc(pid, "mountinfo", bounds->mounts, &mounts.text, &mounts.len);
+        may = may || r == NSUTIL_E_TOO_BIG;
+        for (size_t i = 0; i < devices.n && !may; i++)
+                may = device_may_hang(&mounts, devices.items[i]);
+        free(mounts.text);
         return may;
 }
 
+/* Once for a process: as much as any has. */
 bool nsutil_may_hang(pid_t pid)
 {
-        struct mounts mounts = read_mounts(pid);
-        bool may = (has_fuse() || (mounts.text && nsutil_mounts_may_hang(mounts.text, mounts.len, NULL))) &&
-                   span_may_hang(pid, &mounts, 0, UINT64_MAX);
+        static const struct bounds all = { NSUTIL_MAPS_MAX, NSUTIL_MOUNTINFO_MAX };
 
-        free(mounts.text);
-        return may;
+        return span_may_hang(pid, 0, UINT64_MAX, &all);
 }
 
 /* ---- pages --------------------------------------------------------------------------- */
@@ -196,15 +229,14 @@ static bool span_is_present(pid_t pid, uint64_t from, uint64_t to)
         return present;
 }
 
+/* For a single reading: 2000 mappings and 300 mounts, which takes 1 ms. */
+static const struct bounds few = { (size_t)256 << 10, (size_t)64 << 10 };
+
 bool nsutil_span_may_hang(pid_t pid, uint64_t addr, size_t len)
 {
         if (len == 0 || addr + len < addr || span_is_present(pid, addr, addr + len))
                 return false;
-        struct mounts mounts = read_mounts(pid);
-        bool may = span_may_hang(pid, &mounts, addr, addr + len);
-
-        free(mounts.text);
-        return may;
+        return span_may_hang(pid, addr, addr + len, &few);
 }
 
 /* ---- the command line and the environment ------------------------------------------------- */
