@@ -107,8 +107,9 @@ int sampler_insert(struct sampler *s, struct target *t, bool now)
         HASH_FIND_INT(s->targets, &t->pid, present);
         if (!present)
                 HASH_ADD_INT(s->targets, pid, t);
+        int r = present ? -EEXIST : t->hh.tbl ? 0 : -ENOMEM;
         pthread_rwlock_unlock(&s->lock);
-        return present ? -EEXIST : 0;
+        return r;
 }
 
 int sampler_add(struct sampler *s, pid_t pid, struct pystack *py)
@@ -129,11 +130,21 @@ int sampler_add(struct sampler *s, pid_t pid, struct pystack *py)
         return r;
 }
 
+/* Where a process departs again and again, the last time counts. */
+static struct departed *place_for_departed(struct sampler *s, const struct account *account)
+{
+        for (size_t i = 0; i < DEPARTED_MAX; i++)
+                if (s->departed[i].pid == account->pid && s->departed[i].start_time == account->start_time)
+                        return &s->departed[i];
+        struct departed *oldest = &s->departed[s->next_departed];
+        s->next_departed = (s->next_departed + 1) % DEPARTED_MAX;
+        return oldest;
+}
+
 static void remember_departed(struct sampler *s, const struct account *account)
 {
-        s->departed[s->next_departed] = (struct departed){ .pid = account->pid, .start_time = account->start_time,
-                                                           .cpu_ns = account->booked_ns };
-        s->next_departed = (s->next_departed + 1) % DEPARTED_MAX;
+        *place_for_departed(s, account) = (struct departed){ .pid = account->pid, .start_time = account->start_time,
+                                                             .cpu_ns = account->booked_ns };
 }
 
 /* What @fact says of a target; false if there is none. */

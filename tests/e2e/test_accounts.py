@@ -4,6 +4,7 @@
 import gzip
 import json
 import re
+import subprocess
 import urllib.request
 
 import browser
@@ -91,3 +92,30 @@ def covered_for(served, seconds):
     """What the collector has, once it is of so much CPU time."""
     meta = served.json("tree")["meta"]
     return meta if meta.get("coverage", {"accounted": 0})["accounted"] >= seconds else None
+
+
+# Opened, and removed by its exec, a dozen times.
+CIRCLE = """
+import os, sys, time
+if len(sys.argv) == 1:
+    print("ready", flush=True)
+start = time.process_time()
+while time.process_time() < start + 0.1:
+    pass
+if time.process_time() > 1.5:
+    open(%r, "w").write(str(time.process_time()))
+    sys.exit()
+os.execv(sys.executable, [sys.executable, "-S", sys.argv[0], "again"])
+"""
+
+
+def test_a_program_that_executes_itself_is_accounted_for_once(tmp_path, script):
+    """It was, at each exec, for all that it had used since the first."""
+    told = tmp_path / "told"
+    with subprocess.Popen([PYTHON.command[0], "-S", script(CIRCLE % str(told))], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "ready\n"
+        done = podflame("record", "-p", process.pid, "-d", 60, "-f", "otlp", "-o", tmp_path / "out.otlp")
+    assert done.returncode == 0, done.stderr
+    accounted = sum(float(dict(profile.attributes)["podflame.accounted_ns"])
+                    for profile in otlp.profiles(json.loads((tmp_path / "out.otlp").read_text())))
+    assert accounted <= 1e9 * (float(told.read_text()) + 0.1)
