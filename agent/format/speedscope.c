@@ -13,6 +13,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 /* What tells frames apart, as one key: no name or file holds a NUL. */
@@ -70,8 +71,12 @@ static int find_frame(struct speedscope *s, const struct walk_frame *frame, size
                 free(key);
         } else {
                 known = key;
-                known->index = s->n++;
                 HASH_ADD_KEYPTR(hh, s->known, known->key, known->len, known);
+                if (!known->hh.tbl) {
+                        free(known);
+                        return -ENOMEM;
+                }
+                known->index = s->n++;
                 write_frame(frame, known->index == 0, s->frames);
         }
         *ret = known->index;

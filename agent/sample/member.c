@@ -32,7 +32,10 @@ static struct member *member_new(struct target *t, pid_t tid)
         m->since_ns = clock_ns(CLOCK_MONOTONIC);
         m->clock.fd = m->clock.stat_fd = m->clock.last_ran_fd = -1;
         HASH_ADD_INT(t->members, tid, m);
-        return m;
+        if (m->hh.tbl)
+                return m;
+        free(m);
+        return NULL;
 }
 
 /* When to look again at a thread that has no Python, after a look that took until @end. */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 /* Of a name or a path, what a screen has room for. */
@@ -63,7 +64,10 @@ static struct entry *insert(struct board *b, const char *key, size_t size)
         entry->row.name = entry->key;
         entry->row.file = entry->key + strlen(entry->key) + 1;
         HASH_ADD_KEYPTR(hh, b->entries, entry->key, size, entry);
-        return entry;
+        if (entry->hh.tbl)
+                return entry;
+        free(entry);
+        return NULL;
 }
 
 /* The function's entry, made if there is room; the others' if not. NULL: out of memory. */

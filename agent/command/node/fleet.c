@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 /* The first ones are pystack's errors by number, 0 for none. */
@@ -254,6 +255,22 @@ static struct fleet_kind *kind_of(struct fleet *f, const struct watched *w)
         return &f->kinds[status];
 }
 
+/* NULL: out of memory. */
+static struct watched *watch(struct fleet *f, const struct find_process *p)
+{
+        struct watched *w = calloc(1, sizeof *w);
+
+        if (!w)
+                return NULL;
+        w->pid = p->pid;
+        w->process = *p;
+        HASH_ADD_INT(f->watched, pid, w);
+        if (w->hh.tbl)
+                return w;
+        free(w);
+        return NULL;
+}
+
 static void born(void *ctx, const struct find_process *p, struct pystack *py)
 {
         struct fleet *f = ctx;
@@ -262,20 +279,18 @@ static void born(void *ctx, const struct find_process *p, struct pystack *py)
         HASH_FIND_INT(f->watched, &p->pid, w);
         if (w)
                 forget(f, w);
-        w = calloc(1, sizeof *w);
+        w = watch(f, p);
         if (!w) {
+                say("process %d is not sampled: out of memory", p->pid);
                 pystack_close(py);
                 return;
         }
-        w->pid = p->pid;
-        w->process = *p;
         if (py && sampler_add(f->sampler, p->pid, py) == 0)
                 w->sampled = true;
         else
                 pystack_close(py);
         w->kind = kind_of(f, w);
         w->kind->n++;
-        HASH_ADD_INT(f->watched, pid, w);
         announce(f, p);
         sampling_say_exceptions(f->sampler, w->pid, &w->said);
 }

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 struct known {
@@ -91,6 +92,11 @@ static int meet(struct pyflame_reader *r, const struct pystack_thread_ref *ref, 
                 return e;
         }
         HASH_ADD(hh, r->threads, tstate, sizeof known->tstate, known);
+        if (!known->hh.tbl) {
+                pystack_thread_close(known->thread);
+                free(known);
+                return -ENOMEM;
+        }
         *ret = known;
         return 0;
 }

@@ -138,6 +138,16 @@ static int watch(struct follow *f, struct followed *item)
         return e;
 }
 
+/* On failure nobody holds its pidfd any more. */
+static int insert(struct follow *f, struct followed *item)
+{
+        HASH_ADD_INT(f->items, pid, item);
+        if (item->hh.tbl)
+                return 0;
+        close(item->pidfd);
+        return -ENOMEM;
+}
+
 int follow_begin(struct follow *f, const struct find_process *process, const struct followed *how, int error,
                  struct followed **ret)
 {
@@ -152,9 +162,10 @@ int follow_begin(struct follow *f, const struct find_process *process, const str
         int e = watch(f, item);
         if (e == 0)
                 e = family_add(f->family, item->pid, process->start_time);
+        if (e == 0)
+                e = insert(f, item);
         if (e == 0) {
                 kinship_meet(f->kinship, item->pid, 0);
-                HASH_ADD_INT(f->items, pid, item);
                 *ret = item;
                 return 0;
         }

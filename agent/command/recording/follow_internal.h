@@ -11,6 +11,7 @@
 
 #include "agent/command/sampling.h"
 
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 struct followed {
