@@ -175,7 +175,7 @@ static bool look_into_memory(struct search *search, const struct nsutil_map *map
         }
         if (e == ELFSYM_E_FOREIGN && rank_of(search, map) != RANK_OTHER)
                 search->foreign = name_foreign(&reader, map);
-        if (e == -ESRCH || e == -EPERM)
+        if (e == -ESRCH || e == -EPERM || e == -ENOMEM)
                 search->error = remote_error(e);
         elfsym_close(elf);
         return over || search->error != 0;

@@ -84,8 +84,9 @@ int pystack_find(struct subject *subject, struct pystack_info *info, struct loca
 
         if (subject->abi && !layout_abi_version(subject->abi))
                 return -EINVAL;
-        if (nsutil_status_read(subject->pid, &status) != 0)
-                return PYSTACK_E_GONE;
+        int r = nsutil_status_read(subject->pid, &status);
+        if (r != 0)
+                return r < 0 ? r : PYSTACK_E_GONE;
         subject->inner_pid = status.ns_pid[status.ns_depth - 1];
         return locate_runtime(subject, in_use, ret, info->detail);
 }
@@ -119,7 +120,7 @@ int pystack_fork(const struct pystack *parent, pid_t pid, struct pystack **ret)
         struct pystack *py;
         int e = choose_check(&reader, &runtime);
 
-        if (e == 0 && nsutil_status_read(pid, &status) != 0)
+        if (e == 0 && (e = nsutil_status_read(pid, &status)) > 0)
                 e = PYSTACK_E_GONE;
         if (e == 0)
                 e = pystack_open_reader(&reader, &parent->info, &runtime, &py);

@@ -13,6 +13,7 @@
 
 #include "nsutil/nsutil.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -138,6 +139,14 @@ static void dump_thread(struct subject *s, const struct pystack_thread_ref *ref,
         pystack_thread_close(thread);
 }
 
+/* As nsutil_threads_read(), with pystack's errors. */
+static int list_threads(pid_t pid, struct nsutil_thread **ret, size_t *ret_n)
+{
+        int e = nsutil_threads_read(pid, ret, ret_n);
+
+        return e > 0 ? PYSTACK_E_GONE : e;
+}
+
 static int dump_process(const struct chosen *chosen, const struct nsutil_freezers *freezers, struct json_object *json)
 {
         struct subject subject = { .pid = chosen->process.pid, .py = chosen->py, .freezers = freezers, .json = json };
@@ -152,9 +161,13 @@ static int dump_process(const struct chosen *chosen, const struct nsutil_freezer
                 if (refs)
                         memcpy(refs, listed, n * sizeof *refs);
         }
-        if (e != 0 || (e = nsutil_threads_read(chosen->process.pid, &os, &n_os)) != 0 || (n > 0 && !refs)) {
+        if (e == 0 && n > 0 && !refs)
+                e = -ENOMEM;
+        if (e == 0)
+                e = list_threads(chosen->process.pid, &os, &n_os);
+        if (e != 0) {
                 free(refs);
-                return say_not_profilable(chosen->process.pid, PYSTACK_E_GONE, &chosen->process.info);
+                return say_not_profilable(chosen->process.pid, e, &chosen->process.info);
         }
         pystack_gil_holder(chosen->py, &subject.holder);
         if (!json)

@@ -99,8 +99,11 @@ static int add(struct choosing *c, pid_t pid, bool asked, struct pystack_info *i
                 known->asked |= asked;
                 return known->status;
         }
-        if (nsutil_stat_read(pid, &stat) != 0 || find_identify(c->find, pid, &chosen.process) != 0)
-                return PYSTACK_E_GONE;
+        int r = nsutil_stat_read(pid, &stat);
+        if (r == 0)
+                r = find_identify(c->find, pid, &chosen.process);
+        if (r != 0)
+                return r < 0 ? r : PYSTACK_E_GONE;
         chosen.start_stack = stat.start_stack;
         chosen.status = c->patience == TARGET_NOW ? target_open(pid, c->abi, &chosen.py, info)
                                                   : pystack_open_abi(pid, c->abi, &chosen.py, info);
