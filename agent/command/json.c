@@ -13,18 +13,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Half an answer would look like a whole one. */
+static void need(bool had_memory)
+{
+        if (!had_memory)
+                exit(say_error("out of memory"));
+}
+
 static struct json_object *made(struct json_object *json)
 {
-        if (!json) {
-                say_error("out of memory");
-                abort();
-        }
+        need(json);
         return json;
 }
 
 static void set(struct json_object *object, const char *key, struct json_object *value)
 {
-        json_object_object_add(object, key, value);
+        need(json_object_object_add(object, key, value) == 0);
 }
 
 void json_put_text(struct json_object *object, const char *key, const char *text)
@@ -66,7 +70,7 @@ struct json_object *json_list(void)
 
 void json_append(struct json_object *list, struct json_object *item)
 {
-        json_object_array_add(list, item);
+        need(json_object_array_add(list, item) == 0);
 }
 
 void json_add(struct json_object *object, const char *key, struct json_object *item)
@@ -132,6 +136,9 @@ struct json_object *json_of_thread(pid_t tid, const char *name, const char *stat
 
 void json_print(struct json_object *json)
 {
-        puts(json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+        const char *text = json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE);
+
+        need(text);
+        puts(text);
         json_object_put(json);
 }
