@@ -20,9 +20,9 @@ ORDINARY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 
 
 @contextlib.contextmanager
-def ready(command, **options):
-    """A command as nobody, which has said "ready" and ends with the block."""
-    process = subprocess.Popen([*ORDINARY, *map(str, command)], stdout=subprocess.PIPE, text=True, **options)
+def ready(command, before=(), **options):
+    """A command as nobody, which has said "ready" and ends with the block. @before: what root does in the same process."""
+    process = subprocess.Popen([*before, *ORDINARY, *map(str, command)], stdout=subprocess.PIPE, text=True, **options)
     try:
         assert process.stdout.readline() == "ready\n"
         yield process
@@ -33,17 +33,27 @@ def ready(command, **options):
 
 
 @contextlib.contextmanager
-def running(name, *arguments, python="/usr/bin/python3"):
-    """tests/hostile/@name, a C or a Python program, as nobody in a folder that is its own; it has said "ready"."""
+def running(name, *arguments, python="/usr/bin/python3", before=(), **options):
+    """tests/hostile/@name, a C or a Python program, as nobody in a folder that is its own; it has said "ready".
+    A C file that is called like a Python program is a library that it finds in that folder."""
     with tempfile.TemporaryDirectory(prefix="podflame-hostile-") as folder:  # pytest's are root's alone
         os.chmod(folder, 0o777)
+        source, made = (FOLDER / name).with_suffix(".c"), os.path.join(folder, name.partition(".")[0])
         if name.endswith(".c"):
-            program = [os.path.join(folder, name[:-2])]
-            subprocess.run(["cc", "-O1", "-o", program[0], FOLDER / name], check=True)
+            subprocess.run(["cc", "-O1", "-o", made, source], check=True)
+            program = [made]
         else:
+            if source.exists():
+                subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-o", made + ".so", source], check=True)
             program = [python, shutil.copy(FOLDER / name, folder)]
-        with ready([*program, *arguments], cwd=folder) as process:
+        with ready([*program, *arguments], before, cwd=folder, **options) as process:
             yield process
+
+
+def installed(folder):
+    """An installation of Python that lies where only root may look, for running(): what nobody sees it as."""
+    show = ["unshare", "-m", "sh", "-c", 'mount --bind "$1" /mnt && shift && exec "$@"', "sh", str(folder)]
+    return {"python": "/mnt/bin/python", "before": [*show, "env", "LD_LIBRARY_PATH=/mnt/lib", "PYTHONHOME=/mnt"]}
 
 
 def spent(*arguments, timeout=MARGIN_SECONDS):
