@@ -44,6 +44,8 @@ static const struct usage usage = {
 struct listing {
         struct find_process *items;
         size_t n;
+        size_t starved; /* Python by their names, but not looked at for want of file descriptors */
+        bool lost;      /* there was no memory for one */
 };
 
 static void born(void *ctx, const struct find_process *process, struct pystack *py)
@@ -52,6 +54,7 @@ static void born(void *ctx, const struct find_process *process, struct pystack *
         struct find_process *items = realloc(listing->items, (listing->n + 1) * sizeof *items);
 
         pystack_close(py);
+        listing->lost |= !items;
         if (!items)
                 return;
         listing->items = items;
@@ -194,8 +197,18 @@ static int list(const struct ps_config *ps, const struct find_rules *rules, stru
         if (e >= 0)
                 return e;
         int r = find_scan(find, &events);
+        listing->starved = find_starved(find);
         find_close(find);
+        if (r == 0 && listing->lost)
+                return say_error("out of memory");
         return r == 0 ? -1 : say_error("/proc cannot be read: %s", strerror(-r));
+}
+
+/* What is listed is true all the same. */
+static int say_starved(size_t n)
+{
+        return say_error("%zu Python process%s not listed: nearly all file descriptors are taken; raise `ulimit -n`", n,
+                         n == 1 ? " is" : "es are");
 }
 
 static void keep_pod(struct listing *listing, const char *pod)
@@ -239,7 +252,7 @@ int ps_run(int argc, char **argv)
         if (e < 0) {
                 say_hiding();
                 print(&config, rules != NULL, &listing);
-                e = EXIT_OK;
+                e = listing.starved > 0 ? say_starved(listing.starved) : EXIT_OK;
         }
         free(listing.items);
         find_rules_free(rules);
