@@ -338,8 +338,8 @@ static int print(struct json_object *request, FILE *out)
 
         if (!text)
                 return -ENOMEM;
-        fwrite(text, 1, len, out);
-        return escape_finish(out);
+        errno = 0;
+        return fwrite(text, 1, len, out) == len ? escape_finish(out) : errno ? -errno : -EIO;
 }
 
 int format_write_otlp(const struct profile_set *set, FILE *out)
