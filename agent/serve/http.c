@@ -285,6 +285,7 @@ void serve_worker_resume(struct MHD_Connection *connection)
 static struct serve *serve_new(const struct serve_config *config)
 {
         struct serve *serve = calloc(1, sizeof(*serve));
+        pthread_condattr_t attributes;
 
         if (!serve)
                 return NULL;
@@ -293,7 +294,10 @@ static struct serve *serve_new(const struct serve_config *config)
         serve->local = !config->token && serve_is_local(config->listen_fd);
         serve->epoll_fd = serve->wake_fd = -1;
         pthread_mutex_init(&serve->lock, NULL);
-        pthread_cond_init(&serve->idle, NULL);
+        pthread_condattr_init(&attributes);
+        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+        pthread_cond_init(&serve->idle, &attributes);
+        pthread_condattr_destroy(&attributes);
         return serve;
 }
 
@@ -328,7 +332,7 @@ static void wait_until_idle(struct serve *serve)
         struct timespec until;
         int r = 0;
 
-        clock_gettime(CLOCK_REALTIME, &until);
+        clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_sec += CLOSING_MAX_S;
         pthread_mutex_lock(&serve->lock);
         while (serve->guests.inside > 0 && r == 0)
