@@ -3,6 +3,7 @@
 #include "options.h"
 
 #include "command.h"
+#include "say.h"
 
 #include <ctype.h>
 #include <getopt.h>
@@ -137,10 +138,11 @@ static void forget_environment(const struct option_spec *o, struct option_list *
 static int add_item(const struct usage *usage, const struct option_spec *o, const char *text, size_t len,
                     bool from_environment, struct option_list *list)
 {
-        char *copy = list->n < OPTION_LIST_MAX ? strndup(text, len) : NULL;
-
-        if (!copy)
+        if (list->n == OPTION_LIST_MAX)
                 return options_wrong(usage, "--%s: more than %d of them", o->name, OPTION_LIST_MAX);
+        char *copy = strndup(text, len);
+        if (!copy)
+                return say_error("out of memory");
         list->items[list->n++] = (struct option_item){ o, copy, from_environment };
         return -1;
 }

@@ -78,3 +78,9 @@ def test_memory_is_refused(target, tmp_path, name, for_good):
         check(done, (name, call, settings))
         now = fields(target.pid)
         assert now["State"][0] in "RS" and now["TracerPid"] == "0", (call, now["State"])
+
+
+def test_an_option_without_memory_is_not_one_too_many(tmp_path):
+    library = shims.build("allocations", tmp_path)
+    done = podflame("agent", "--collector", "http://127.0.0.1:9", env=shims.environment(library, FAULTS_AT=1))
+    assert done.returncode == 1 and "out of memory" in done.stderr, done.stderr
