@@ -39,6 +39,8 @@ int record_add(struct record *record, const struct record_block *block)
 {
         size_t i = lower_bound(record, block->addr);
 
+        if (i < record->n && record->blocks[i].addr == block->addr)
+                return -EEXIST;
         if (record->n == RECORD_BLOCKS_MAX)
                 return -ENOSPC;
         if (record->n == record->cap) {

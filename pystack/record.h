@@ -34,7 +34,7 @@ void record_deinit(struct record *record);
 /* The block that begins at @addr, NULL if there is none. */
 const struct record_block *record_find(const struct record *record, uint64_t addr);
 
-/* Adds a block; -ENOSPC if there are too many. */
+/* Adds a block; -EEXIST if its address has one, -ENOSPC if there are too many. */
 int record_add(struct record *record, const struct record_block *block);
 
 /*

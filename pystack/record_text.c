@@ -124,7 +124,7 @@ static int finish_block(struct record *record, struct record_block *block, bool 
         int e = *begun ? record_add(record, block) : 0;
 
         *begun = false;
-        return e;
+        return e == -EEXIST ? -EBADMSG : e;
 }
 
 static int parse_line(char *line, struct record *record, struct record_block *block, bool *begun)

@@ -94,6 +94,7 @@ Test(pystack_record, what_is_no_recording_is_refused)
                 "podflame recording 1\n@7f0000000000\n"
                 "00 zz00000000000000000000000000000000000000000000000000000000000000\n",
                 "podflame recording 1\nruntime 1234",
+                "podflame recording 1\n@7f0000000000\n@7f0000000100\n@7f0000000000\n",
         };
 
         for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
