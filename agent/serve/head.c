@@ -43,6 +43,8 @@ static bool read_line(struct span line, struct serve_head *ret)
                 return false;
         if (contains(target, encoded_nul))
                 return false;
+        if (target.at[0] == '?')
+                return false;
         query = memchr(target.at, '?', target.len);
         *ret = (struct serve_head){ .method = method.at, .method_len = method.len, .path = target.at,
                                     .path_len = query ? (size_t)(query - target.at) : target.len };

@@ -22,8 +22,8 @@ struct serve_head {
 /*
  * Looks at the first @len bytes of a connection. The request line is all that is
  * understood of them: it tells who is to answer. @ret is set for a whole head only.
- * A NUL is wrong wherever it stands, also as %00 in the path or the query: it would
- * end the strings that others see.
+ * A target without a path is wrong. A NUL is wrong wherever it stands, also as %00 in
+ * the path or the query: it would end the strings that others see.
  */
 enum serve_head_state serve_head_read(const char *bytes, size_t len, struct serve_head *ret);
 

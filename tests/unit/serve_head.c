@@ -39,6 +39,7 @@ Test(serve_head, heads)
                 ROW("GET /\r\n\r\n", SERVE_HEAD_WRONG),
                 ROW("GET  / HTTP/1.1\r\n\r\n", SERVE_HEAD_WRONG),
                 ROW(" / HTTP/1.1\r\n\r\n", SERVE_HEAD_WRONG),
+                ROW("GET ?a=b HTTP/1.1\r\n\r\n", SERVE_HEAD_WRONG),
                 ROW("\r\n\r\n", SERVE_HEAD_WRONG),
         };
         struct serve_head head;
