@@ -1,28 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Forged memory: a recording of a real interpreter, in which words are replaced by
- * others and by addresses of other blocks, before it is opened and while it is read.
- * Any error will do, but one must come, and soon; names and lines have to be sound.
+ * Forged memory, see forgery.h, opened and read in every way. Any error will do, but one must come, and soon; names
+ * and lines have to be sound.
  */
-#include "pystack/internal.h"
-#include "pystack/record.h"
+#include "tests/fuzz/forgery.h"
 
 #include <glob.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #define RECORDINGS "tests/fixtures/recordings/*.txt"
-#define RECORDS_MAX 64
-#define DAMAGES_MAX 64
+#define FORGERIES_MAX 64
 #define SAMPLES 3
-#define THREADS_MAX 8
+#define SAMPLES_MANY 70 /* what changes rarely is looked at every 64th time */
+#define THREADS_MAX 4
+#define LIMIT_NS 20000
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-static struct record records[RECORDS_MAX];
-static size_t n_records;
+static struct forgery forgeries[FORGERIES_MAX];
+static size_t n_forgeries;
+
+/* How an input begins; damages are behind. */
+struct plan {
+        uint8_t forgery;
+        uint8_t abi; /* which of pystack_abis(), with ABI_ASKED */
+        uint8_t how; /* enum how */
+} __attribute__((packed));
+
+enum how {
+        TWIN = 1,      /* there are two interpreters */
+        ABI_ASKED = 2, /* the version is not left to be found out */
+        PUT_OFF = 4,
+        LIMITED = 8,
+        MANY = 16,
+        TRIMMED = 32,
+        COPIES = 64, /* the first thread runs another code object each time */
+};
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
@@ -32,72 +46,15 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
         (void)argv;
         if (glob(RECORDINGS, 0, NULL, &found) != 0)
                 abort();
-        for (size_t i = 0; i < found.gl_pathc && n_records < RECORDS_MAX; i++) {
+        for (size_t i = 0; i < found.gl_pathc && n_forgeries < FORGERIES_MAX; i++) {
                 FILE *file = fopen(found.gl_pathv[i], "r");
-                if (!file || record_parse(file, &records[n_records++]) != 0)
+                if (!file)
                         abort();
+                forgery_init(&forgeries[n_forgeries++], file);
                 fclose(file);
         }
         globfree(&found);
         return 0;
-}
-
-/* ---- damages --------------------------------------------------------------------- */
-
-/* As it stands in the input. */
-struct damage {
-        uint16_t block;
-        uint8_t offset;
-        uint8_t how; /* bit 7: an address; bit 6: only after the first sample; bits 0 to 2: bytes less one */
-        uint64_t value;
-} __attribute__((packed));
-
-/* What stood there before. */
-struct damaged {
-        uint8_t *at;
-        uint8_t bytes[8];
-        size_t len;
-};
-
-static void damage(struct record *record, const struct damage *d, struct damaged *ret)
-{
-        struct record_block *block = &record->blocks[d->block % record->n];
-        size_t len = d->how & 0x80 ? 8 : (size_t)(d->how & 7) + 1;
-        size_t offset = d->offset < RECORD_BLOCK - len ? d->offset : RECORD_BLOCK - len;
-        uint64_t value = d->how & 0x80 ? record->blocks[d->value % record->n].addr + (d->value >> 32) % RECORD_BLOCK
-                                       : d->value;
-
-        ret->at = block->bytes + offset;
-        ret->len = len;
-        memcpy(ret->bytes, ret->at, len);
-        memcpy(ret->at, &value, len);
-}
-
-/* ---- reading it -------------------------------------------------------------------- */
-
-struct memory {
-        struct record *record;
-        struct damage damages[DAMAGES_MAX];
-        struct damaged undo[DAMAGES_MAX];
-        size_t n, n_done;
-};
-
-static void damage_all(struct memory *memory, bool late)
-{
-        for (size_t i = 0; i < memory->n; i++)
-                if (((memory->damages[i].how & 0x40) != 0) == late)
-                        damage(memory->record, &memory->damages[i], &memory->undo[memory->n_done++]);
-}
-
-static void restore(struct memory *memory)
-{
-        while (memory->n_done-- > 0)
-                memcpy(memory->undo[memory->n_done].at, memory->undo[memory->n_done].bytes, memory->undo[memory->n_done].len);
-}
-
-static ssize_t read_memory(void *ctx, void *buf, const struct iovec *remote, size_t n)
-{
-        return record_copy(ctx, buf, remote, n, NULL, NULL);
 }
 
 static void look_at(struct pystack *py, const struct pystack_stack *stack)
@@ -124,9 +81,9 @@ static bool unbroken(int cpu)
 }
 
 /* As a thread that is held, past the time in which such a one is read twice all the same; its CPU is any number. */
-static void let_hold(struct pystack_thread *thread, const struct memory *memory, struct pystack_hold *ret)
+static void let_hold(struct pystack_thread *thread, const struct forgery *f, struct pystack_hold *ret)
 {
-        const struct record_block *block = &memory->record->blocks[0];
+        const struct record_block *block = &f->record.blocks[0];
         int32_t cpu;
 
         memcpy(&cpu, block->bytes, sizeof cpu);
@@ -135,7 +92,7 @@ static void let_hold(struct pystack_thread *thread, const struct memory *memory,
         thread->held = 17;
 }
 
-static void sample(struct pystack *py, const struct pystack_thread_ref *ref, struct memory *memory, bool held)
+static void sample(struct pystack *py, const struct pystack_thread_ref *ref, struct forgery *f, uint8_t how, bool held)
 {
         struct pystack_thread *thread;
         struct pystack_stack stack;
@@ -144,52 +101,87 @@ static void sample(struct pystack *py, const struct pystack_thread_ref *ref, str
         if (pystack_thread_open(py, ref, &thread) != 0)
                 return;
         if (held)
-                let_hold(thread, memory, &hold);
-        for (unsigned i = 0; i < SAMPLES; i++) {
+                let_hold(thread, f, &hold);
+        for (unsigned i = 0; i < (how & MANY ? SAMPLES_MANY : SAMPLES); i++) {
                 if (pystack_sample_held(py, thread, held ? &hold : NULL, 2, &stack) == 0)
                         look_at(py, &stack);
-                if (i == 0 && memory->n_done < memory->n)
-                        damage_all(memory, true);
+                if (i == 0)
+                        damage_all(f, true);
+                if (how & COPIES)
+                        run_copy(f, i);
+                if (how & PUT_OFF && i % 2)
+                        (void)pystack_settle(py);
+                if (how & TRIMMED)
+                        pystack_trim(py);
         }
         pystack_thread_close(thread);
 }
 
-static void read_all(struct pystack *py, struct memory *memory)
+static void read_all(struct pystack *py, struct forgery *f, uint8_t how)
 {
         const struct pystack_thread_ref *refs;
         struct pystack_thread_ref copy[THREADS_MAX];
         uint64_t holder;
-        size_t n;
+        size_t n, late = f->n_done;
 
         (void)pystack_gil_holder(py, &holder);
+        (void)pystack_has_gil(py);
+        pystack_put_off(py, how & PUT_OFF);
+        pystack_limit(py, how & LIMITED ? LIMIT_NS : 0);
         if (pystack_threads(py, &refs, &n) != 0)
                 return;
-        n = n < THREADS_MAX ? n : THREADS_MAX;
+        size_t max = how & MANY ? 1 : THREADS_MAX;
+        n = n < max ? n : max;
         memcpy(copy, refs, n * sizeof *copy);
         for (size_t i = 0; i < n; i++)
-                for (int held = 0; held < 2; held++)
-                        sample(py, &copy[i], memory, held);
+                for (int held = 0; held < 2; held++) {
+                        sample(py, &copy[i], f, how, held);
+                        forgery_restore(f, late);
+                }
+}
+
+/* One of the versions that can be asked for. */
+static uint32_t choose_abi(uint8_t i)
+{
+        size_t n = 0;
+
+        while (pystack_abis()[n])
+                n++;
+        return pystack_abis()[i % n];
+}
+
+static void escape(const uint8_t *data, size_t len)
+{
+        char name[64];
+
+        pystack_escape((const char *)data, len, name, sizeof name);
+        if (strlen(name) >= sizeof name)
+                abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-        if (len == 0)
+        struct plan plan;
+
+        if (len < sizeof plan)
                 return 0;
-        struct memory memory = { .record = &records[*data % n_records] };
-        struct subject subject = { .inner_pid = (pid_t)memory.record->inner_pid,
-                                   .reader = { .read = read_memory, .ctx = memory.record },
-                                   .abi = (uint32_t)memory.record->abi };
+        memcpy(&plan, data, sizeof plan);
+        struct forgery *f = &forgeries[plan.forgery % n_forgeries];
+        struct subject subject = forgery_subject(f);
         struct pystack_info info = { 0 };
         struct pystack *py;
 
-        memory.n = (len - 1) / sizeof(struct damage);
-        memory.n = memory.n < DAMAGES_MAX ? memory.n : DAMAGES_MAX;
-        memcpy(memory.damages, data + 1, memory.n * sizeof(struct damage));
-        damage_all(&memory, false);
-        if (pystack_open_location(&subject, &memory.record->location, &info, &py) == 0) {
-                read_all(py, &memory);
+        if (plan.how & ABI_ASKED)
+                subject.abi = choose_abi(plan.abi);
+        forgery_begin(f, data + sizeof plan, len - sizeof plan, plan.how & TWIN);
+        int e = pystack_open_location(&subject, &f->record.location, &info, &py);
+        if (e == 0) {
+                read_all(py, f, plan.how);
                 pystack_close(py);
         }
-        restore(&memory);
+        if (!*pystack_strerror(e))
+                abort();
+        forgery_restore(f, 0);
+        escape(data, len);
         return 0;
 }
