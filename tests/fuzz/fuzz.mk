@@ -1,31 +1,65 @@
-# tests/fuzz/NAME.c: a harness of libFuzzer, linked with the room that it is for and those below.
-fuzz_elfsym      := elfsym
-fuzz_format_read := format
-fuzz_otlp_read   := format
-fuzz_pystack     := pystack
-fuzz_recording   := pystack
-seeds_elfsym      = $(B)/tests/fuzz/elfsym.o
-seeds_format_read = tests/fuzz/format_read.folded tests/fuzz/format_read.pb
-seeds_otlp_read   = tests/fuzz/otlp_read.json
-seeds_pystack     = tests/fuzz/pystack.c
-seeds_recording   = tests/fixtures/recordings/debian-3.13.txt
-fuzz_names     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
-fuzz_packages  := clang libclang-rt-14-dev
-fuzz_sanitize  := fuzzer-no-link,address,undefined
-FUZZ_SECONDS   ?= 60
+# tests/fuzz/NAME.c: a harness of libFuzzer. For each one: the room that it is linked with, together with those below,
+# and the files whose lines its corpus has to reach. Its first inputs are made by seeds.py. NAME.dict has words that
+# its inputs are made of, where there are such.
+fuzz_room_collect     := collect
+fuzz_files_collect    := agent/collect/api.c agent/collect/ingest.c agent/collect/json.c agent/collect/query.c
+fuzz_room_elfsym      := elfsym
+fuzz_files_elfsym     := $(filter-out elfsym/error.c,$(wildcard elfsym/*.c))
+fuzz_room_format_read := format
+fuzz_files_format_read := agent/format/folded_read.c agent/format/pprof_read.c agent/format/read.c agent/format/gzip.c
+fuzz_room_head        := serve
+fuzz_files_head       := agent/serve/head.c agent/serve/origin.c
+fuzz_room_locate      := pystack
+fuzz_files_locate     := $(addprefix pystack/,locate.c symbols.c machine.c rseq.c)
+fuzz_room_names       := find
+fuzz_files_names      := $(addprefix agent/find/,bundle.c clean.c docker.c docker_api.c json.c kubelet.c links.c mounts.c podman.c resource.c service.c)
+fuzz_room_options     := command
+fuzz_files_options    := $(addprefix agent/command/,options.c selection.c abi.c gate/allow.c node/labels.c pyflame/pyflame_options.c) agent/find/select.c
+fuzz_room_otlp_read   := format
+fuzz_files_otlp_read  := $(addprefix agent/format/,otlp_read.c otlp_tables.c taker.c value.c value_text.c)
+fuzz_room_proc        := nsutil
+fuzz_files_proc       := $(addprefix nsutil/,cgroup.c maps.c mountinfo.c text.c)
+fuzz_room_pystack     := pystack
+fuzz_files_pystack    := $(filter-out $(addprefix pystack/,locate.c symbols.c machine.c rseq.c other.c effort.c open.c remote.c \
+                           record.c record_text.c recorder.c),$(wildcard pystack/*.c))
+fuzz_room_recording   := pystack
+fuzz_files_recording  := pystack/record_text.c
+fuzz_flags_options    := -close_fd_mask=3
+fuzz_room_spool       := send
+fuzz_files_spool      := agent/send/record.c agent/send/spool_read.c agent/send/otlp.c
+fuzz_names    := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
+fuzz_packages := clang libclang-rt-14-dev llvm-14
+FUZZ_SECONDS  ?= 60
+
+# The same sources are built twice: to find faults, and to count the lines that a corpus reaches.
+fuzz_find  := SANITIZE=fuzzer-no-link,address,undefined
+fuzz_count := SANITIZE=fuzzer-no-link CFLAGS='-O1 -g1 -fprofile-instr-generate -fcoverage-mapping' LDFLAGS=-fprofile-instr-generate
+fuzz_limits = -timeout=20 -rss_limit_mb=1024 -max_len=65536 -artifact_prefix=build/fuzz/$(1)- -verbosity=0 \
+              $(fuzz_flags_$(1)) $(addprefix -dict=,$(wildcard tests/fuzz/$(1).dict))
 
 define fuzz_rules
-$(B)/fuzz/$(1): $(B)/tests/fuzz/$(1).o $(call archives,$(fuzz_$(1)) $(below_$(fuzz_$(1)))) $(B)/how_link
+$(B)/fuzz/$(1): $(B)/tests/fuzz/$(1).o $(call archives,$(fuzz_room_$(1)) $(below_$(fuzz_room_$(1)))) $(B)/how_link
 	$$(call link,-fsanitize=fuzzer)
 
-.PHONY: fuzz-$(1)
-fuzz-$(1): $(B)/fuzz/$(1)
-	$$(Q)mkdir -p build/fuzz/$(1) && cp -n $$(seeds_$(1)) build/fuzz/$(1)/
-	$$(Q)$$< -max_total_time=$(FUZZ_SECONDS) -timeout=20 -print_final_stats=1 -verbosity=0 -artifact_prefix=build/fuzz/$(1)- build/fuzz/$(1)
+.PHONY: fuzz-seeds-$(1) fuzz-$(1) fuzz-count-$(1)
+fuzz-seeds-$(1):
+	$$(Q)$(PYTHON) tests/fuzz/seeds.py $(1) build/fuzz/$(1)
+
+fuzz-$(1): $(B)/fuzz/$(1) fuzz-seeds-$(1)
+	$$(Q)$$< $$(call fuzz_limits,$(1)) -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 build/fuzz/$(1)
+
+fuzz-count-$(1): $(B)/fuzz/$(1) fuzz-seeds-$(1)
+	$$(Q)LLVM_PROFILE_FILE=build/fuzz/$(1).profraw $$< $$(call fuzz_limits,$(1)) -runs=0 build/fuzz/$(1) 2>build/fuzz/$(1).log || { cat build/fuzz/$(1).log; exit 1; }
 endef
 $(foreach name,$(fuzz_names),$(eval $(call fuzz_rules,$(name))))
 
-.PHONY: fuzz
+.PHONY: fuzz fuzz-coverage
 fuzz: ## every fuzz harness for FUZZ_SECONDS=60 each; what they find is in build/fuzz/
 	$(Q).ci/packages $(fuzz_packages)
-	$(Q)$(MAKE) --no-print-directory CC=clang SANITIZE=$(fuzz_sanitize) $(addprefix fuzz-,$(fuzz_names))
+	$(Q)$(MAKE) --no-print-directory CC=clang $(fuzz_find) $(addprefix fuzz-,$(fuzz_names))
+
+fuzz-coverage: ## the lines that the corpora of the harnesses reach: a table, and a failure below 85 %
+	$(Q).ci/packages $(fuzz_packages)
+	$(Q)$(MAKE) --no-print-directory CC=clang $(fuzz_count) $(addprefix fuzz-count-,$(fuzz_names))
+	$(Q)$(PYTHON) tests/fuzz/coverage.py build/clang-fuzzer-no-link/fuzz \
+	        $(foreach name,$(fuzz_names),$(name)=$(subst $(space),$(comma),$(strip $(fuzz_files_$(name)))))
