@@ -253,7 +253,7 @@ def option_values():
     """(option, a right value, a wrong one), of all commands."""
     return [("--rate", "50", "0"), ("--mode", "wall", "x"), ("--engine", "perf", ""), ("--select", "pod=web-*,pid=1", "x"),
             ("--drop", "label=a=b,image=\\,", "pod"), ("--min-age", "5m", "-1"), ("--window", "10s", "0"),
-            ("--label", "a=b", "a"), ("--max-memory", "64M", "64Q"), ("--max-cpu", "2%", "nan"), ("--pid", "1,2", "0"),
+            ("--label", "a=b", "a"), ("--label", "service.name=x", "k k=v"), ("--label", "a=b\tc", "a="), ("--max-memory", "64M", "64Q"), ("--max-cpu", "2%", "nan"), ("--pid", "1,2", "0"),
             ("--abi", "3.11", "9"), ("--format", "pprof", "x"), ("--duration", "1.5", "inf"), ("--work", "1e3", "0x1"),
             ("--retain", "7d", ""), ("--max-bytes", "1G", "1e99"), ("--repeat", "3", "1e30"), ("--base", "a", "")]
 
@@ -274,7 +274,8 @@ def options():
                  "x\n-t\na", "-L\n-p1", "--abi=9"]:
         yield b"\1" + line.encode()
     yield b"\2" + b"# rules\nselect pod=web-*\n\n  drop label=a=b ,image=\\, \nselect exe=/usr/bin/*\\ \n"
-    for line in ["select", "drop pod", "take pod=x", "select x=y", "select pid=1,pid=x", "drop namespace=,cmdline=*a*b"]:
+    for line in ["select", "drop pod", "take pod=x", "select x=y", "select pid=1,pid=x", "drop namespace=,cmdline=*a*b", "select pod=[a-c]*,pod=[!]x]", "select pod=[a",
+                 "select pod=" + "a" * 900, "drop " + ",".join(["pod=a"] * 20), "select pod=a\\"]:
         yield b"\2" + line.encode()
     for line in ["2026-12-31 app/nodes.py:f # why\n\n# x\n", "2026-02-30 f", "2026-12-31", "x f", "2026-12-31 a b",
                  "311", "3.11", "3.x"]:
