@@ -40,8 +40,9 @@ struct forgery {
         uint64_t link, twin; /* where the address of the second interpreter belongs, and which it is; 0: none */
         uint64_t code; /* of the first thread's running frame; 0: not known. There are CODES copies of it. */
         uint64_t code_at; /* where the frame says so */
+        uint64_t position_at, before_first; /* where it says how far it is, and that it has not begun; 0: in another way */
         struct damage damages[DAMAGES_MAX];
-        struct damaged undo[DAMAGES_MAX + 2];
+        struct damaged undo[DAMAGES_MAX + 3];
         size_t n, n_done;
 };
 
@@ -166,6 +167,9 @@ static inline void make_codes(struct forgery *f, const struct pystack *py)
 
         f->code = py->raw[0].code;
         f->code_at = py->raw[0].addr + l->frame.code;
+        if (l->position == POSITION_PREV_INSTR || l->position == POSITION_INSTR_PTR)
+                f->position_at = py->raw[0].addr + l->frame.position;
+        f->before_first = f->code + l->code.bytecode - (l->position == POSITION_PREV_INSTR ? 2 : 0);
         for (size_t i = 0; i < CODES; i++)
                 for (uint64_t at = 0; at < LAYOUT_MAX_CODE + RECORD_BLOCK; at += RECORD_BLOCK)
                         copy_block(&f->record, f->code + at, code_copy(f, i) + at);
@@ -185,6 +189,15 @@ static inline void run_copy(struct forgery *f, size_t i)
                 replace(f, at, &word, sizeof word);
         else
                 memcpy(at, &word, sizeof word);
+}
+
+/* The first thread's running frame has not begun. */
+static inline void unbegin(struct forgery *f)
+{
+        uint8_t *at = f->position_at ? byte_at(&f->record, f->position_at) : NULL;
+
+        if (at)
+                replace(f, at, &f->before_first, sizeof f->before_first);
 }
 
 /* ---- making one -------------------------------------------------------------------- */

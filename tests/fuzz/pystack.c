@@ -36,6 +36,7 @@ enum how {
         MANY = 16,
         TRIMMED = 32,
         COPIES = 64, /* the first thread runs another code object each time */
+        UNBEGUN = 128, /* … in a frame that has not begun */
 };
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -174,6 +175,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         if (plan.how & ABI_ASKED)
                 subject.abi = choose_abi(plan.abi);
         forgery_begin(f, data + sizeof plan, len - sizeof plan, plan.how & TWIN);
+        if (plan.how & UNBEGUN)
+                unbegin(f);
         int e = pystack_open_location(&subject, &f->record.location, &info, &py);
         if (e == 0) {
                 read_all(py, f, plan.how);

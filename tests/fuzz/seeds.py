@@ -110,16 +110,31 @@ def damages(generator):
         yield struct.pack("<HBBQ", generator.getrandbits(16), generator.getrandbits(8), how, value)
 
 
+# Where 3.11 and 3.12 have datastack_top in a thread's state: what a frame's end is compared with.
+STACK_TOPS = {"3.11": 304, "3.12": 240}
+
+
+def moved_tops(path):
+    """Damages that move the end of the data stack: into its page's beginning, or elsewhere."""
+    for version, at in STACK_TOPS.items():
+        for value in [0x18, 0x20, 0xa8] if version in path else []:
+            yield struct.pack("<HBBQ", 2, at // 4, 0x20, value)
+            yield struct.pack("<HBBQ", 2, at // 4, 0x21, value)
+
+
 def pystack():
     """A recording, a version that is asked for, and how it is read; then damages."""
     generator = random.Random(1)
     for i in range(len(recordings())):
-        for how in [0, 1, 4 | 8, 16 | 1, 32, 64 | 16 | 4]:
+        for how in [0, 1, 8, 16 | 1, 16 | 4, 32, 64 | 16, 128]:
             yield bytes([i, 0, how])
         for abi in range(14):
             yield bytes([i, abi, 2])
+        for damage in moved_tops(recordings()[i]):
+            yield bytes([i, 0, 0]) + damage
+            yield bytes([i, 0, 128]) + damage
         for _ in range(4):
-            yield bytes([i, generator.randrange(14), generator.getrandbits(7)]) + b"".join(damages(generator))
+            yield bytes([i, generator.randrange(14), generator.getrandbits(8) & ~16]) + b"".join(damages(generator))
 
 
 def recording():
