@@ -18,7 +18,7 @@ fuzz_files_options    := $(addprefix agent/command/,options.c selection.c abi.c 
 fuzz_room_otlp_read   := format
 fuzz_files_otlp_read  := $(addprefix agent/format/,otlp_read.c otlp_tables.c taker.c value.c value_text.c)
 fuzz_room_proc        := nsutil
-fuzz_files_proc       := $(addprefix nsutil/,cgroup.c maps.c mountinfo.c text.c)
+fuzz_files_proc       := $(addprefix nsutil/,cgroup.c hierarchy.c last_ran.c maps.c mountinfo.c stat.c status.c text.c)
 fuzz_room_pystack     := pystack
 fuzz_files_pystack    := $(filter-out $(addprefix pystack/,locate.c symbols.c machine.c rseq.c other.c effort.c open.c remote.c \
                            record.c record_text.c recorder.c),$(wildcard pystack/*.c))

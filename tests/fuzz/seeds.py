@@ -186,7 +186,7 @@ def proc():
               "24 23 0:22 / /proc rw - proc proc rw,hidepid=invisible\n"
               "605 600 8:1 /var/lib/docker/containers/%s/hostname /etc/hostname rw - ext4 /dev/sda1 rw\n" % ID)
     yield b"\x04" + mounts.encode() + b"\0" + b"0::/a/b\n5:cpu,cpuacct:/c\n6:freezer:/a b/d\n"
-    yield b"\x05" + b"se.exec_start                                :      12345.678901\n"
+    yield b"\x05" + b"odd) name (12, #threads: 1)\n----------------\nse.exec_start                                :      12345.678901\n"
     yield b"\x05" + b"0.00 0.01 0.05 1/389 32167\n"
     yield b"\x05" + b"usage_usec 1\nnr_periods 2\nnr_throttled 3\nthrottled_usec 4\n"
     yield b"\x05" + b"max 100000\n"
