@@ -35,20 +35,16 @@ static int encode(const struct profile_set *set, struct send_body *ret)
         return 0;
 }
 
-static int halve(const struct send_body *body, struct send_body ret[static 2])
+/* Of two profiles or more. */
+static int encode_halves(const struct profile_set *all, struct send_body ret[static 2])
 {
-        struct profile_set all;
+        const struct profile_set first = { .items = all->items, .n = all->n / 2 };
+        const struct profile_set second = { .items = all->items + first.n, .n = all->n - first.n };
         struct send_body halves[2] = { 0 };
-        int r = format_read_otlp(body->text, body->len, &all, NULL);
+        int r = encode(&first, &halves[0]);
 
-        if (r < 0)
-                return r;
-        const struct profile_set first = { .items = all.items, .n = all.n / 2 };
-        const struct profile_set second = { .items = all.items + first.n, .n = all.n - first.n };
-        r = all.n > 1 ? encode(&first, &halves[0]) : -E2BIG;
         if (r == 0)
                 r = encode(&second, &halves[1]);
-        profile_set_deinit(&all);
         if (r < 0) {
                 free(halves[0].text);
                 return r;
@@ -56,6 +52,18 @@ static int halve(const struct send_body *body, struct send_body ret[static 2])
         ret[0] = halves[0];
         ret[1] = halves[1];
         return 0;
+}
+
+static int halve(const struct send_body *body, struct send_body ret[static 2])
+{
+        struct profile_set all;
+        int r = format_read_otlp(body->text, body->len, &all, NULL);
+
+        if (r < 0)
+                return r;
+        r = all.n > 1 ? encode_halves(&all, ret) : -E2BIG;
+        profile_set_deinit(&all);
+        return r;
 }
 
 /* Pyroscope compares the content type as a string: no parameters. */

@@ -361,7 +361,8 @@ Test(send_protocol, pyroscope_limits)
 Test(send_protocol, halves_of_a_body)
 {
         static const struct send_protocol *const protocols[] = { &send_otlp, &send_pyroscope };
-        static const char *const junk[] = { "", "{}", "[]", "7", "null", "{\"series\":7}", "{\"series\":[", "\xff" };
+        static const char *const junk[] = { "", "{}", "[]", "7", "null", "{\"series\":7}", "{\"series\":[", "\xff",
+                                            "{\"resourceProfiles\":[]}", "{\"series\":[]}" };
 
         for (size_t i = 0; i < 2; i++) {
                 struct send_body halves[2], whole;
