@@ -3,7 +3,8 @@
 """How many lines of its files each harness's corpus reaches: coverage.py FOLDER NAME=FILE,FILE...
 
 FOLDER has the programs NAME; build/fuzz/NAME.profraw is what one counted. Lines that no input can reach are in
-unreachable.txt, each with the reason: by their own text, or by the first line of their function. --missed prints the lines that were not reached.
+unreachable.txt, each with the reason: by their own text, or by the first line of their function.
+--missed prints the lines that were not reached.
 """
 import os
 import re

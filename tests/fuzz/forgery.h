@@ -21,7 +21,7 @@
 struct damage {
         uint16_t block;
         uint8_t offset;
-        uint8_t how; /* bit 7: an address; 6: only after the first sample; 5, 4: enum damage_place; 2 to 0: bytes less one */
+        uint8_t how; /* bit 7: an address; 6: after the first sample; 5, 4: enum damage_place; 2 to 0: bytes less one */
         uint64_t value;
 } __attribute__((packed));
 
@@ -40,7 +40,7 @@ struct forgery {
         uint64_t link, twin; /* where the address of the second interpreter belongs, and which it is; 0: none */
         uint64_t code; /* of the first thread's running frame; 0: not known. There are CODES copies of it. */
         uint64_t code_at; /* where the frame says so */
-        uint64_t position_at, before_first; /* where it says how far it is, and that it has not begun; 0: in another way */
+        uint64_t position_at, before_first; /* where it says how far it is, and that it has not begun; 0: otherwise */
         struct damage damages[DAMAGES_MAX];
         struct damaged undo[DAMAGES_MAX + 3];
         size_t n, n_done;

@@ -12,16 +12,18 @@ fuzz_files_head       := agent/serve/head.c agent/serve/origin.c
 fuzz_room_locate      := pystack
 fuzz_files_locate     := $(addprefix pystack/,locate.c symbols.c machine.c rseq.c)
 fuzz_room_names       := find
-fuzz_files_names      := $(addprefix agent/find/,bundle.c clean.c docker.c docker_api.c json.c kubelet.c links.c mounts.c podman.c resource.c service.c)
+fuzz_files_names      := $(addprefix agent/find/,bundle.c clean.c docker.c docker_api.c json.c kubelet.c \
+                           links.c mounts.c podman.c resource.c service.c)
 fuzz_room_options     := command
-fuzz_files_options    := $(addprefix agent/command/,options.c selection.c abi.c gate/allow.c node/labels.c pyflame/pyflame_options.c) agent/find/select.c
+fuzz_files_options    := $(addprefix agent/command/,options.c selection.c abi.c \
+                           gate/allow.c node/labels.c pyflame/pyflame_options.c) agent/find/select.c
 fuzz_room_otlp_read   := format
 fuzz_files_otlp_read  := $(addprefix agent/format/,otlp_read.c otlp_tables.c taker.c value.c value_text.c)
 fuzz_room_proc        := nsutil
 fuzz_files_proc       := $(addprefix nsutil/,cgroup.c hierarchy.c last_ran.c maps.c mountinfo.c stat.c status.c text.c)
 fuzz_room_pystack     := pystack
-fuzz_files_pystack    := $(filter-out $(addprefix pystack/,locate.c symbols.c machine.c rseq.c other.c effort.c open.c remote.c \
-                           record.c record_text.c recorder.c),$(wildcard pystack/*.c))
+fuzz_files_pystack    := $(filter-out $(addprefix pystack/,locate.c symbols.c machine.c rseq.c other.c effort.c \
+                           open.c remote.c record.c record_text.c recorder.c),$(wildcard pystack/*.c))
 fuzz_room_recording   := pystack
 fuzz_files_recording  := pystack/record_text.c
 fuzz_flags_options    := -close_fd_mask=3
@@ -33,7 +35,8 @@ FUZZ_SECONDS  ?= 60
 
 # The same sources are built twice: to find faults, and to count the lines that a corpus reaches.
 fuzz_find  := SANITIZE=fuzzer-no-link,address,undefined
-fuzz_count := SANITIZE=fuzzer-no-link CFLAGS='-O1 -g1 -fprofile-instr-generate -fcoverage-mapping' LDFLAGS=-fprofile-instr-generate
+fuzz_count := SANITIZE=fuzzer-no-link CFLAGS='-O1 -g1 -fprofile-instr-generate -fcoverage-mapping' \
+              LDFLAGS=-fprofile-instr-generate
 fuzz_limits = -timeout=20 -rss_limit_mb=1024 -max_len=65536 -artifact_prefix=build/fuzz/$(1)- -verbosity=0 \
               $(fuzz_flags_$(1)) $(addprefix -dict=,$(wildcard tests/fuzz/$(1).dict))
 
@@ -49,7 +52,8 @@ fuzz-$(1): $(B)/fuzz/$(1) fuzz-seeds-$(1)
 	$$(Q)$$< $$(call fuzz_limits,$(1)) -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 build/fuzz/$(1)
 
 fuzz-count-$(1): $(B)/fuzz/$(1) fuzz-seeds-$(1)
-	$$(Q)LLVM_PROFILE_FILE=build/fuzz/$(1).profraw $$< $$(call fuzz_limits,$(1)) -runs=0 build/fuzz/$(1) 2>build/fuzz/$(1).log || { cat build/fuzz/$(1).log; exit 1; }
+	$$(Q)LLVM_PROFILE_FILE=build/fuzz/$(1).profraw $$< $$(call fuzz_limits,$(1)) -runs=0 build/fuzz/$(1) \
+	        2>build/fuzz/$(1).log || { cat build/fuzz/$(1).log; exit 1; }
 endef
 $(foreach name,$(fuzz_names),$(eval $(call fuzz_rules,$(name))))
 

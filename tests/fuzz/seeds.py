@@ -27,8 +27,8 @@ def read(path):
 
 # What an interpreter exports, newest version first, as far as podflame looks for it.
 LADDER = ["PyBytesWriter_Create", "PyUnicodeWriter_Create", "PyTime_Time", "PyType_FromMetaclass", "PyGC_Enable",
-          "PyFrame_GetBack", "PyConfig_InitPythonConfig", "PyContext_New", "PyOS_FSPath", "PyCoro_New", "PyMem_RawMalloc",
-          "PyUnicode_New", "PyBytes_FromString"]
+          "PyFrame_GetBack", "PyConfig_InitPythonConfig", "PyContext_New", "PyOS_FSPath", "PyCoro_New",
+          "PyMem_RawMalloc", "PyUnicode_New", "PyBytes_FromString"]
 LADDER_OF_2 = ["PyCapsule_New", "PyByteArray_FromObject", "PyString_FromString"]
 
 HEAD = """
@@ -60,8 +60,9 @@ def link(text, flags):
         path = os.path.join(folder, "python")
         with open(path + ".c", "w", encoding="ascii") as file:
             file.write(text)
-        subprocess.run([os.environ.get("CC", "cc"), "-Os", "-shared", "-nostdlib", "-fPIC", "-fno-asynchronous-unwind-tables",
-                        "-Wl,-z,noseparate-code", "-Wl,-z,max-page-size=16", *flags, "-o", path, path + ".c"], check=True)
+        subprocess.run([os.environ.get("CC", "cc"), "-Os", "-shared", "-nostdlib", "-fPIC",
+                        "-fno-asynchronous-unwind-tables", "-Wl,-z,noseparate-code", "-Wl,-z,max-page-size=16",
+                        *flags, "-o", path, path + ".c"], check=True)
         return read(path)
 
 
@@ -105,7 +106,8 @@ def recordings():
 def damages(generator):
     """As tests/fuzz/forgery.h has them: block, offset, how, value."""
     for _ in range(generator.randrange(0, 5)):
-        how = generator.choice([0x80, 0x00, 0x10, 0x20, 0xa0]) | generator.choice([0, 0x40]) | generator.choice([7, 3, 0])
+        how = generator.choice([0x80, 0x00, 0x10, 0x20, 0xa0]) | generator.choice([0, 0x40])
+        how |= generator.choice([7, 3, 0])
         value = generator.choice([generator.getrandbits(64), generator.randrange(16), 2**63 - 1, 2**64 - 1])
         yield struct.pack("<HBBQ", generator.getrandbits(16), generator.getrandbits(8), how, value)
 
@@ -186,7 +188,7 @@ def proc():
               "24 23 0:22 / /proc rw - proc proc rw,hidepid=invisible\n"
               "605 600 8:1 /var/lib/docker/containers/%s/hostname /etc/hostname rw - ext4 /dev/sda1 rw\n" % ID)
     yield b"\x04" + mounts.encode() + b"\0" + b"0::/a/b\n5:cpu,cpuacct:/c\n6:freezer:/a b/d\n"
-    yield b"\x05" + b"odd) name (12, #threads: 1)\n----------------\nse.exec_start                                :      12345.678901\n"
+    yield b"\x05" + b"odd) name (12, #threads: 1)\n----------------\nse.exec_start              :      12345.678901\n"
     yield b"\x05" + b"0.00 0.01 0.05 1/389 32167\n"
     yield b"\x05" + b"usage_usec 1\nnr_periods 2\nnr_throttled 3\nthrottled_usec 4\n"
     yield b"\x05" + b"max 100000\n"
@@ -216,8 +218,10 @@ def names():
     yield b"\x08" + ("web-0_shop_app-%s.log" % ID).encode()
     yield b"\x08" + ("shop_web-0_%s" % POD).encode()
     yield b"\x09" + b"service.name=web,team=a%20b,k8s.pod.name=x, c.d-e/f = %zz%41"
-    for words in [["python3", "-m", "shop.web", "x"], ["python3", "-X", "dev", "-uc", "print()"], ["python3", "/srv/app.py"],
-                  ["uwsgi", "--ini", "x"], ["python3", "-W", "error", "--", "/a/__main__.py"], ["python3", "-"]]:
+    for words in [["python3", "-m", "shop.web", "x"], ["python3", "-X", "dev", "-uc", "print()"],
+                  ["python3", "/srv/app.py"], ["uwsgi", "--ini", "x"],
+                  ["python3", "-W", "error", "--", "/a/__main__.py"],
+                  ["python3", "-"]]:
         yield b"\x09" + "\0".join(words).encode() + b"\0"
     yield b"\x09" + b"A=b\0OTEL_SERVICE_NAME=web\0"
 
@@ -225,11 +229,14 @@ def names():
 # ---- HTTP -------------------------------------------------------------------------
 
 def head():
-    for text in ["GET / HTTP/1.1\r\nHost: 127.0.0.1:4318\r\n\r\n", "POST /v1development/profiles?a=%00 HTTP/1.1\r\n\r\n",
-                 "GET /api/v1/tree?series=1&from=2 HTTP/1.0\r\nA: b\r\n\r\nrest", "GET  / HTTP/1.1\r\n", "GET / HTTP/2\r\n\r\n",
+    for text in ["GET / HTTP/1.1\r\nHost: 127.0.0.1:4318\r\n\r\n",
+                 "POST /v1development/profiles?a=%00 HTTP/1.1\r\n\r\n",
+                 "GET /api/v1/tree?series=1&from=2 HTTP/1.0\r\nA: b\r\n\r\nrest", "GET  / HTTP/1.1\r\n",
+                 "GET / HTTP/2\r\n\r\n",
                  "\0" * 4 + "\1", "localhost:4318\0http://localhost:4318\0same-origin\0navigate\0\1",
                  "[::1]\0https://[::1]\0cross-site\0navigate\0\7", "127.1.2.3:80\0\0none\0\0\5",
-                 "evil:99999\0\0\0\0\1", "[::1:4318\0\0\0\0\1", "evil\0http://other\0\0\0\0", "a\0\0cross-site\0cors\0\2"]:
+                 "evil:99999\0\0\0\0\1", "[::1:4318\0\0\0\0\1", "evil\0http://other\0\0\0\0",
+                 "a\0\0cross-site\0cors\0\2"]:
         yield text.encode("latin-1")
 
 
@@ -240,7 +247,8 @@ def collect():
     queries = [b"GET /api/v1/" + what for what in [
         b"series?from=1&to=9000000000", b"tree" + range_ + b"all", b"tree" + range_ + b"1&mode=cpu",
         b"top" + range_ + b"1&limit=3", b"top" + range_ + b"7&mode=wall", b"tree" + range_ + b"all&mode=gil",
-        b"series?from=2&to=1", b"series?to=x", b"series?from=", b"top?limit=0", b"top?limit=x", b"series?to=1.2.3", b"top?series=", b"tree?mode=none", b"tree?series=-1"]]
+        b"series?from=2&to=1", b"series?to=x", b"series?from=", b"top?limit=0", b"top?limit=x",
+        b"series?to=1.2.3", b"top?series=", b"tree?mode=none", b"tree?series=-1"]]
     for encoding in [b"", b"Content-Encoding: gzip\n", b"Content-Encoding: identity\n", b"Content-Encoding: br\n"]:
         yield b"\x1e".join([post + encoding + b"Idempotency-Key: a\n\n" + body] * 2 + queries)
     yield b"POST /v1development/profiles\nContent-Type: text/plain\n\n{}"
@@ -266,9 +274,11 @@ def spool():
 
 def option_values():
     """(option, a right value, a wrong one), of all commands."""
-    return [("--rate", "50", "0"), ("--mode", "wall", "x"), ("--engine", "perf", ""), ("--select", "pod=web-*,pid=1", "x"),
+    return [("--rate", "50", "0"), ("--mode", "wall", "x"), ("--engine", "perf", ""),
+            ("--select", "pod=web-*,pid=1", "x"),
             ("--drop", "label=a=b,image=\\,", "pod"), ("--min-age", "5m", "-1"), ("--window", "10s", "0"),
-            ("--label", "a=b", "a"), ("--label", "service.name=x", "k k=v"), ("--label", "a=b\tc", "a="), ("--max-memory", "64M", "64Q"), ("--max-cpu", "2%", "nan"), ("--pid", "1,2", "0"),
+            ("--label", "a=b", "a"), ("--label", "service.name=x", "k k=v"), ("--label", "a=b\tc", "a="),
+            ("--max-memory", "64M", "64Q"), ("--max-cpu", "2%", "nan"), ("--pid", "1,2", "0"),
             ("--abi", "3.11", "9"), ("--format", "pprof", "x"), ("--duration", "1.5", "inf"), ("--work", "1e3", "0x1"),
             ("--retain", "7d", ""), ("--max-bytes", "1G", "1e99"), ("--repeat", "3", "1e30"), ("--base", "a", "")]
 
@@ -279,17 +289,21 @@ def options():
         for option, right, wrong in option_values():
             for value in [right, wrong]:
                 yield bytes([which]) + ("%s=%s" % (option, value)).encode()
-        variables = ["PODFLAME_%s=%s" % (option[2:].upper().replace("-", "_"), right) for option, right, _ in option_values()]
+        variables = ["PODFLAME_%s=%s" % (option[2:].upper().replace("-", "_"), right)
+                     for option, right, _ in option_values()]
         yield bytes([which]) + "\n".join(variables[:12]).encode()
         yield bytes([which]) + b"PODFLAME_SELECT=pod=a\rpod=b\n--select=pod=c\n-h"
-    for line in ["--idle\n--gil", "--idle", "--gil\n--blocking", "--rate", "--none", "-Z", "x", "--select\na=b\n--drop\nc=d"]:
+    for line in ["--idle\n--gil", "--idle", "--gil\n--blocking", "--rate", "--none", "-Z", "x",
+                 "--select\na=b\n--drop\nc=d"]:
         yield b"\0" + line.encode()
     for line in ["-p\n12\n-s\n2.5\n-r\n0.01\n-x\n-n", "-d\n-p12", "--threads\n--flamechart\n-p\n1", "-t\npython3\nx.py",
-                 "-o\nf\n12", "--abi\n311\n-p1", "-t", "-t\npyflame", "-d\n-t\nx", "-p\nx", "-v", "-h", "-Z", "-s\nx", "-r", "1\n2",
+                 "-o\nf\n12", "--abi\n311\n-p1", "-t", "-t\npyflame", "-d\n-t\nx", "-p\nx", "-v", "-h", "-Z",
+                 "-s\nx", "-r", "1\n2",
                  "x\n-t\na", "-L\n-p1", "--abi=9"]:
         yield b"\1" + line.encode()
     yield b"\2" + b"# rules\nselect pod=web-*\n\n  drop label=a=b ,image=\\, \nselect exe=/usr/bin/*\\ \n"
-    for line in ["select", "drop pod", "take pod=x", "select x=y", "select pid=1,pid=x", "drop namespace=,cmdline=*a*b", "select pod=[a-c]*,pod=[!]x]", "select pod=[a",
+    for line in ["select", "drop pod", "take pod=x", "select x=y", "select pid=1,pid=x", "drop namespace=,cmdline=*a*b",
+                 "select pod=[a-c]*,pod=[!]x]", "select pod=[a",
                  "select pod=" + "a" * 900, "drop " + ",".join(["pod=a"] * 20), "select pod=a\\"]:
         yield b"\2" + line.encode()
     for line in ["2026-12-31 app/nodes.py:f # why\n\n# x\n", "2026-02-30 f", "2026-12-31", "x f", "2026-12-31 a b",
