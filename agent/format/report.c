@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -89,8 +91,15 @@ const char *report_remark(const struct format_comparison *c, const struct report
 
 /* ---- sentences ------------------------------------------------------------------ */
 
-static char *said(char *text, int printed)
+/* As printf() says it; NULL: out of memory. */
+__attribute__((format(printf, 1, 2))) static char *said(const char *format, ...)
 {
+        char *text;
+        va_list args;
+
+        va_start(args, format);
+        int printed = vasprintf(&text, format, args);
+        va_end(args);
         return printed < 0 ? NULL : text;
 }
 
@@ -99,8 +108,6 @@ static char *said(char *text, int printed)
 
 static char *say_inconclusive(const struct profile_comparison *c, const struct profile_judgement *j)
 {
-        char *text = NULL;
-
         if (!j->weakest)
                 return strdup("no function has a share that could grow: there is nothing to judge");
 
@@ -110,49 +117,42 @@ static char *say_inconclusive(const struct profile_comparison *c, const struct p
 
         for (size_t i = 0; i < c->runs[PROFILE_NEW]; i++)
                 seconds += c->seconds[PROFILE_NEW][i];
-        return said(text, asprintf(&text,
-                                   "no regression was found, but of %zu function%s growth could have been missed that "
-                                   "ought to be found; at worst, of one with %.1f %%, up to %.1f points. It takes %.1f "
-                                   "times as many samples: %.0f more for the base, %.0f for the new side (%.0f s of "
-                                   "CPU time)%s",
-                                   j->blind, j->blind == 1 ? "" : "s", 100 * weak->share[PROFILE_BASE],
-                                   100 * fmin(1, weak->detectable), j->more, ceil(more * (double)c->samples[PROFILE_BASE]),
-                                   ceil(more * (double)c->samples[PROFILE_NEW]), ceil(more * seconds),
-                                   few ? "; of so few runs, more runs tell more than longer ones" : ""));
+        return said("no regression was found, but of %zu function%s growth could have been missed that "
+                    "ought to be found; at worst, of one with %.1f %%, up to %.1f points. It takes %.1f "
+                    "times as many samples: %.0f more for the base, %.0f for the new side (%.0f s of "
+                    "CPU time)%s",
+                    j->blind, j->blind == 1 ? "" : "s", 100 * weak->share[PROFILE_BASE],
+                    100 * fmin(1, weak->detectable), j->more, ceil(more * (double)c->samples[PROFILE_BASE]),
+                    ceil(more * (double)c->samples[PROFILE_NEW]), ceil(more * seconds),
+                    few ? "; of so few runs, more runs tell more than longer ones" : "");
 }
 
 char *report_sentence(const struct format_comparison *c)
 {
         const struct profile_judgement *j = c->judgement;
-        char *text = NULL;
 
         if (c->invalid)
                 return escape_clean(c->invalid);
         if (!j)
                 return strdup("");
         if (j->verdict == PROFILE_REGRESSION)
-                return said(text, asprintf(&text, "%zu function%s grew", j->regressions,
-                                           j->regressions == 1 ? "" : "s"));
+                return said("%zu function%s grew", j->regressions, j->regressions == 1 ? "" : "s");
         if (j->verdict == PROFILE_INCONCLUSIVE)
                 return say_inconclusive(c->comparison, j);
 
         const struct profile_criteria *criteria = &c->comparison->criteria;
 
-        return said(text, asprintf(&text,
-                                   "no function grew by %g %% and %g points or more; %g times that would have been "
-                                   "found with a probability of %g %%", 100 * criteria->relative,
-                                   100 * criteria->points, criteria->sensitivity, 100 * criteria->power));
+        return said("no function grew by %g %% and %g points or more; %g times that would have been "
+                    "found with a probability of %g %%", 100 * criteria->relative,
+                    100 * criteria->points, criteria->sensitivity, 100 * criteria->power);
 }
 
 char *report_growth(const struct profile_change *change, enum profile_measure measure)
 {
-        char *text = NULL;
-
-        return said(text, asprintf(&text,
-                                   "%s %.1f %% -> %.1f %%, %+.1f points (%+.1f to %+.1f), %" PRIu64 " -> %" PRIu64
-                                   " samples", profile_measure_name(measure), 100 * change->share[PROFILE_BASE],
-                                   100 * change->share[PROFILE_NEW], 100 * change->change, 100 * change->low,
-                                   100 * change->high, change->hits[PROFILE_BASE], change->hits[PROFILE_NEW]));
+        return said("%s %.1f %% -> %.1f %%, %+.1f points (%+.1f to %+.1f), %" PRIu64 " -> %" PRIu64
+                    " samples", profile_measure_name(measure), 100 * change->share[PROFILE_BASE],
+                    100 * change->share[PROFILE_NEW], 100 * change->change, 100 * change->low,
+                    100 * change->high, change->hits[PROFILE_BASE], change->hits[PROFILE_NEW]);
 }
 
 /* The last ones: where the growth is. */
@@ -181,13 +181,12 @@ char *report_path(const struct profile_comparison *c, const struct profile_cause
 
 char *report_cost(const struct profile_cost *cost)
 {
-        char *text = NULL, p[REPORT_P_SIZE];
+        char p[REPORT_P_SIZE];
 
-        return said(text, asprintf(&text,
-                                   "CPU time a unit of work: %.4g ms -> %.4g ms, %+.1f %% (%+.1f to %+.1f), p %s; "
-                                   "advisory: it depends on the machine's other load",
-                                   1000 * cost->mean[PROFILE_BASE], 1000 * cost->mean[PROFILE_NEW],
-                                   100 * cost->change, 100 * cost->low, 100 * cost->high, report_p(cost->p, p)));
+        return said("CPU time a unit of work: %.4g ms -> %.4g ms, %+.1f %% (%+.1f to %+.1f), p %s; "
+                    "advisory: it depends on the machine's other load",
+                    1000 * cost->mean[PROFILE_BASE], 1000 * cost->mean[PROFILE_NEW],
+                    100 * cost->change, 100 * cost->low, 100 * cost->high, report_p(cost->p, p));
 }
 
 const char *report_p(double p, char ret[static REPORT_P_SIZE])
