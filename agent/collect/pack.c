@@ -36,6 +36,13 @@ void collect_pack(struct pack *pack, uint64_t value)
         pack->data[pack->len++] = (uint8_t)value;
 }
 
+struct unpack collect_unpack_begin(const void *data, size_t len)
+{
+        const uint8_t *at = data;
+
+        return (struct unpack){ .at = at, .end = at ? at + len : NULL };
+}
+
 uint64_t collect_unpack(struct unpack *unpack)
 {
         uint64_t value = 0;

@@ -21,6 +21,9 @@ struct unpack {
         bool failed; /* the bytes end within a number, or it is too long */
 };
 
+/* Of @len bytes at @data, which may be NULL for none: SQLite gives that for an empty blob. */
+struct unpack collect_unpack_begin(const void *data, size_t len);
+
 /* 0 after a failure. */
 uint64_t collect_unpack(struct unpack *unpack);
 

@@ -95,7 +95,7 @@ static int read_frames(struct making *making, int64_t stack, size_t *ret_n)
 
         if (r < 0)
                 return r;
-        struct unpack in = { .at = packed, .end = (const uint8_t *)packed + len };
+        struct unpack in = collect_unpack_begin(packed, len);
         while (in.at < in.end && n < STACK_MAX) {
                 int64_t id = (int64_t)collect_unpack(&in);
                 uint32_t line = (uint32_t)collect_unpack(&in);

@@ -53,7 +53,7 @@ static struct sum *sum_of(struct sums *sums, struct part *part, uint64_t key)
 
 int collect_sums_add(struct sums *sums, const struct store_slice *slice)
 {
-        struct unpack in = { .at = slice->samples, .end = (const uint8_t *)slice->samples + slice->len };
+        struct unpack in = collect_unpack_begin(slice->samples, slice->len);
         struct part *part = part_of(sums, sums->apart ? slice->series : 0);
         uint64_t stack = 0;
 
