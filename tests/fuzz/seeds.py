@@ -251,6 +251,10 @@ def collect():
         b"series?to=1.2.3", b"top?series=", b"tree?mode=none", b"tree?series=-1"]]
     for encoding in [b"", b"Content-Encoding: gzip\n", b"Content-Encoding: identity\n", b"Content-Encoding: br\n"]:
         yield b"\x1e".join([post + encoding + b"Idempotency-Key: a\n\n" + body] * 2 + queries)
+    empty = json.loads(body)
+    for profile in empty["resourceProfiles"][0]["scopeProfiles"][0]["profiles"]:
+        profile["samples"] = []
+    yield b"\x1e".join([post + b"\n" + json.dumps(empty).encode()] + queries)
     yield b"POST /v1development/profiles\nContent-Type: text/plain\n\n{}"
     yield post + b"\n{}" + b"\x1e" + post + b"Idempotency-Key: " + b"k" * 129 + b"\n\n{}"
     yield post + b"Content-Encoding: gzip\n\n\x1f\x8bx"
