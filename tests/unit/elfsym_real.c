@@ -52,7 +52,7 @@ Test(elfsym_real, this_program)
 
         cr_assert_eq(elfsym_symbol(elf, "hidden_constant", &symbol), 0);
         cr_expect_eq(bias + symbol.value, (uintptr_t)hidden_constant);
-        cr_expect_eq(symbol.size, sizeof(hidden_constant));
+        cr_expect_geq(symbol.size, sizeof(hidden_constant)); /* clang's sanitizer puts a guard behind it */
         cr_assert_eq(elfsym_read(elf, symbol.value, buf, sizeof(buf)), 0);
         cr_expect_str_eq(buf, hidden_constant);
         cr_assert_eq(elfsym_section(elf, ".rodata", &section), 0);
@@ -66,11 +66,11 @@ Test(elfsym_real, this_program)
 Test(elfsym_real, a_library_in_memory)
 {
         static const char *const names[] = {"puts", "malloc", "getpid", "strtoul"};
-        void *puts_at = dlsym(RTLD_DEFAULT, "puts");
+        void *getpid_at = dlsym(RTLD_DEFAULT, "getpid"); /* sanitizers have a puts of their own */
         struct elfsym *elf;
         Dl_info info;
 
-        cr_assert_neq(dladdr(puts_at, &info), 0);
+        cr_assert_neq(dladdr(getpid_at, &info), 0);
         cr_assert_eq(elfsym_open_image(read_self, NULL, (uintptr_t)info.dli_fbase, &elf), 0);
         for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
                 struct elfsym_symbol symbol;
@@ -145,11 +145,11 @@ static void check_table(Elf *elf, Elf_Scn *scn, const GElf_Shdr *header, struct 
 
 Test(elfsym_real, every_dynamic_symbol_of_the_c_library)
 {
-        void *puts_at = dlsym(RTLD_DEFAULT, "puts");
+        void *getpid_at = dlsym(RTLD_DEFAULT, "getpid"); /* sanitizers have a puts of their own */
         Dl_info info;
         int fd;
 
-        cr_assert_neq(dladdr(puts_at, &info), 0);
+        cr_assert_neq(dladdr(getpid_at, &info), 0);
 
         struct elfsym *ours = open_path(info.dli_fname, &fd);
         Elf *elf;
