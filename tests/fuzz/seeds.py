@@ -74,7 +74,7 @@ def elf_files():
         yield link(source(kind, LADDER_OF_2 if kind == "head" else []), ["-Wl,--hash-style=gnu"])
     for i in range(len(LADDER)):
         yield link(source("modern", LADDER[i:]), ["-Wl,--hash-style=gnu", "-s"])
-    yield link(source("head", LADDER[-3:]), ["-Wl,--hash-style=sysv", "-fcf-protection=none", "-fno-stack-protector"])
+    yield link(source("head", LADDER[-3:]), ["-Wl,--hash-style=sysv", "-fno-stack-protector"])
     yield link(source("head", []), ["-O0", "-fno-stack-protector"])
     yield link(VEILED, [])
     with tempfile.TemporaryDirectory() as folder:  # one that needs another: a DT_NEEDED of libpython
