@@ -15,7 +15,7 @@
 #include <string.h>
 
 #define DAMAGES_MAX 64
-#define ANCHORS 3
+#define ANCHORS 4
 
 /* As it stands in an input. */
 struct damage {
@@ -36,7 +36,7 @@ struct damaged {
 
 struct forgery {
         struct record record;
-        uint64_t anchors[ANCHORS]; /* of the runtime, its first interpreter and that one's first thread */
+        uint64_t anchors[ANCHORS]; /* of the runtime, its first interpreter, that one's first thread, its code */
         uint64_t link, twin; /* where the address of the second interpreter belongs, and which it is; 0: none */
         uint64_t code; /* of the first thread's running frame; 0: not known. There are CODES copies of it. */
         uint64_t code_at; /* where the frame says so */
@@ -165,7 +165,7 @@ static inline void make_codes(struct forgery *f, const struct pystack *py)
 {
         const struct layout *l = &py->layout;
 
-        f->code = py->raw[0].code;
+        f->code = f->anchors[3] = py->raw[0].code;
         f->code_at = py->raw[0].addr + l->frame.code;
         if (l->position == POSITION_PREV_INSTR || l->position == POSITION_INSTR_PTR)
                 f->position_at = py->raw[0].addr + l->frame.position;

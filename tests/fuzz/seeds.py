@@ -132,6 +132,8 @@ def pystack():
             yield bytes([i, 0, how])
         for abi in range(14):
             yield bytes([i, abi, 2])
+        for at in [0x28, 0x30, 0x38, 0x40, 0x44, 0x48, 0x60, 0x70, 0x78]:  # the running code object becomes another
+            yield bytes([i, 0, 0]) + struct.pack("<HBBQ", 3, at // 4, 0x60, 77)
         for damage in moved_tops(recordings()[i]):
             yield bytes([i, 0, 0]) + damage
             yield bytes([i, 0, 128]) + damage
