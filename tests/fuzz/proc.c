@@ -88,6 +88,7 @@ static void parse_mountinfo(const char *text, size_t len)
         if (nsutil_mountinfo_container_id(text, text_len, id) == 0)
                 check_text(id, sizeof id);
         (void)nsutil_hidepid_parse(text, text_len, &hidepid);
+        (void)nsutil_mounts_may_hang(text, text_len, NULL);
         for (size_t i = 0; i < sizeof controllers / sizeof *controllers; i++) {
                 if (nsutil_hierarchy_parse(text, text_len, controllers[i], &hierarchy) != 0)
                         continue;
