@@ -9,6 +9,7 @@
 #include "agent/confine/confine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/perf_event.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -16,74 +17,144 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 /* Set by glibc from 2.39 on for names of its own mappings. */
 #ifndef PR_SET_VMA
 #define PR_SET_VMA 0x53564d41
 #endif
 
-/* What every C program of several threads does. */
-static const char *const plain[] = {
-        "brk", "clock_getres", "clock_gettime", "clock_nanosleep", "exit", "exit_group", "futex", "getegid", "geteuid",
-        "getgid", "getgroups", "getpid", "getppid", "getrandom", "getrusage", "gettid", "gettimeofday", "getuid",
-        "madvise", "membarrier", "mmap", "mprotect", "mremap", "munmap", "nanosleep", "prlimit64", "restart_syscall", "rseq",
-        "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigtimedwait", "sched_getaffinity", "sched_getparam",
-        "sched_getscheduler", "sched_yield", "set_robust_list", "sigaltstack", "sysinfo", "tgkill", "time", "uname",
-        NULL,
-};
+/* TCGETS2, by which isatty(3) asks since glibc 2.42; <asm/termbits.h>, which has its struct, cannot be had with libc's. */
+#define GETS2 _IOR('T', 0x2A, char[44])
 
-/* Files and descriptors; what a spool and SQLite do to their own included. */
-static const char *const files[] = {
-        "access", "close", "close_range", "dup", "dup2", "dup3", "epoll_create1", "epoll_ctl", "epoll_pwait",
-        "epoll_wait",
-        "eventfd2", "faccessat", "faccessat2", "fallocate", "fchmod", "fchown", "fcntl", "fdatasync", "flock", "fstat",
-        "fstatfs", "fsync", "ftruncate", "getcwd", "getdents64", "link", "linkat", "lseek", "lstat", "mkdir", "mkdirat",
-        "newfstatat", "open", "openat", "pipe2", "poll", "ppoll", "pread64", "pselect6", "pwrite64", "read", "readlink",
-        "readlinkat", "readv", "rename", "renameat", "renameat2", "rmdir", "select", "signalfd4", "stat", "statfs",
-        "statx", "umask", "unlink", "unlinkat", "utimensat", "write", "writev", NULL,
-};
-
-static const char *const network[] = {
-        "accept", "accept4", "bind", "connect", "getpeername", "getsockname", "getsockopt", "listen", "recvfrom",
-        "recvmmsg", "recvmsg", "sendfile", "sendmmsg", "sendmsg", "sendto", "setsockopt", "shutdown", "socketpair",
-        NULL,
-};
-
-static const char *const looking[] = {
-        "capget", "kcmp", "openat2", "perf_event_open", "pidfd_open", "process_vm_readv", "sched_get_priority_max",
-        "sched_get_priority_min", "sched_setaffinity", "sched_setparam", "sched_setscheduler", NULL,
-};
-
-static const char *const stopping[] = { "ptrace", "wait4", "waitid", NULL };
-
-#define LISTS_MAX 5
-
-static const char *const *const roles[][LISTS_MAX + 1] = {
-        [CONFINE_AGENT] = { plain, files, network, looking },
-        [CONFINE_AGENT_BLOCKING] = { plain, files, network, looking, stopping },
-        [CONFINE_COLLECTOR] = { plain, files, network },
-};
-
-/* Calls that are allowed with certain values only. */
-static const struct {
+/* A call that is allowed with one value of an argument only, or, masked, with some. */
+struct limited {
         const char *name;
         unsigned argument;
         scmp_datum_t mask, value;
-} limited[] = {
-        { "clone", 0, CLONE_THREAD, CLONE_THREAD },
-        { "socket", 0, UINT32_MAX, AF_UNIX },
-        { "socket", 0, UINT32_MAX, AF_INET },
-        { "socket", 0, UINT32_MAX, AF_INET6 },
-        { "socket", 0, UINT32_MAX, AF_NETLINK }, /* the resolver asks which addresses this machine has */
-        { "prctl", 0, UINT32_MAX, PR_SET_NAME },
-        { "prctl", 0, UINT32_MAX, PR_SET_VMA },
-        { "ioctl", 1, UINT32_MAX, TCGETS }, /* whether stderr is a terminal */
-        { "ioctl", 1, UINT32_MAX, FIONBIO },
-        { "ioctl", 1, UINT32_MAX, FIONREAD },
-        { "ioctl", 1, UINT32_MAX, PERF_EVENT_IOC_ENABLE },
-        { "ioctl", 1, UINT32_MAX, PERF_EVENT_IOC_DISABLE },
-        { "ioctl", 1, UINT32_MAX, PERF_EVENT_IOC_PERIOD },
-        { "ioctl", 1, UINT32_MAX, PERF_EVENT_IOC_SET_OUTPUT },
+};
+
+/* Each ends with a NULL, which may be all of it. */
+struct list {
+        const char *const *names;
+        const struct limited *limited;
+};
+
+static const char *const no_names[] = { NULL };
+static const struct limited no_limited[] = { { .name = NULL } };
+
+/* What every C program of several threads does. */
+static const struct list plain = {
+        (const char *const[]){
+                "brk", "clock_getres", "clock_gettime", "clock_nanosleep", "exit", "exit_group", "futex", "getegid",
+                "geteuid", "getgid", "getgroups", "getpid", "getppid", "getrandom", "getrusage", "gettid", "gettimeofday",
+                "getuid", "madvise", "membarrier", "mmap", "mprotect", "mremap", "munmap", "nanosleep", "prlimit64",
+                "restart_syscall", "rseq", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigtimedwait",
+                "sched_getaffinity", "sched_getparam", "sched_getscheduler", "sched_yield", "set_robust_list",
+                "sigaltstack", "sysinfo", "tgkill", "time", "uname", NULL },
+        (const struct limited[]){
+                { "clone", 0, CLONE_THREAD, CLONE_THREAD },
+                { "prctl", 0, UINT32_MAX, PR_SET_NAME },
+                { "prctl", 0, UINT32_MAX, PR_SET_VMA },
+                { .name = NULL } },
+};
+
+/* Descriptors, whatever they are of. */
+static const struct list streams = {
+        (const char *const[]){
+                "close", "close_range", "dup", "dup2", "dup3", "epoll_create1", "epoll_ctl", "epoll_pwait", "epoll_wait",
+                "eventfd2", "fcntl", "fdatasync", "fstat", "fsync", "ftruncate", "lseek", "pipe2", "poll", "ppoll",
+                "pread64", "pselect6", "pwrite64", "read", "readv", "select", "signalfd4", "write", "writev", NULL },
+        (const struct limited[]){
+                { "ioctl", 1, UINT32_MAX, TCGETS }, /* whether it is a terminal */
+                { "ioctl", 1, UINT32_MAX, GETS2 },
+                { "newfstatat", 3, AT_EMPTY_PATH, AT_EMPTY_PATH }, /* fstat(3) of glibc 2.33 to 2.38 */
+                { .name = NULL } },
+};
+
+/* Files by name: what there is, and what is in it. */
+static const struct list naming = {
+        (const char *const[]){
+                "access", "faccessat", "faccessat2", "fstatfs", "getcwd", "getdents64", "lstat", "newfstatat", "readlink",
+                "readlinkat", "stat", "statfs", "statx", NULL },
+        no_limited,
+};
+
+#define O_CHANGING (O_ACCMODE | O_CREAT | O_TRUNC) /* O_RDONLY is 0 */
+
+static const struct list reading = {
+        no_names,
+        (const struct limited[]){
+                { "open", 1, O_CHANGING, O_RDONLY },
+                { "openat", 2, O_CHANGING, O_RDONLY },
+                { .name = NULL } },
+};
+
+/* Making and changing files; what a spool and SQLite do to their own included. */
+static const struct list writing = {
+        (const char *const[]){
+                "fallocate", "fchmod", "fchown", "flock", "link", "linkat", "mkdir", "mkdirat", "open", "openat",
+                "rename", "renameat", "renameat2", "rmdir", "umask", "unlink", "unlinkat", "utimensat", NULL },
+        no_limited,
+};
+
+static const struct list network = {
+        (const char *const[]){
+                "accept", "accept4", "bind", "connect", "getpeername", "getsockname", "getsockopt", "listen", "recvfrom",
+                "recvmmsg", "recvmsg", "sendfile", "sendmmsg", "sendmsg", "sendto", "setsockopt", "shutdown", "socketpair",
+                NULL },
+        (const struct limited[]){
+                { "socket", 0, UINT32_MAX, AF_UNIX },
+                { "socket", 0, UINT32_MAX, AF_INET },
+                { "socket", 0, UINT32_MAX, AF_INET6 },
+                { "socket", 0, UINT32_MAX, AF_NETLINK }, /* the resolver asks which addresses this machine has */
+                { "ioctl", 1, UINT32_MAX, FIONBIO },
+                { "ioctl", 1, UINT32_MAX, FIONREAD },
+                { .name = NULL } },
+};
+
+/* At other processes. openat2 keeps its flags in memory, where no filter sees them. */
+static const struct list looking = {
+        (const char *const[]){
+                "capget", "kcmp", "openat2", "perf_event_open", "pidfd_open", "process_vm_readv",
+                "sched_get_priority_max", "sched_get_priority_min", "sched_setaffinity", "sched_setparam",
+                "sched_setscheduler", NULL },
+        (const struct limited[]){
+                { "ioctl", 1, UINT32_MAX, PERF_EVENT_IOC_ENABLE },
+                { "ioctl", 1, UINT32_MAX, PERF_EVENT_IOC_DISABLE },
+                { "ioctl", 1, UINT32_MAX, PERF_EVENT_IOC_ID },
+                { "ioctl", 1, UINT32_MAX, PERF_EVENT_IOC_PERIOD },
+                { "ioctl", 1, UINT32_MAX, PERF_EVENT_IOC_SET_OUTPUT },
+                { .name = NULL } },
+};
+
+/* For children, and for threads that are stopped. */
+static const struct list waiting = { (const char *const[]){ "wait4", "waitid", NULL }, no_limited };
+static const struct list stopping = { (const char *const[]){ "ptrace", NULL }, no_limited };
+
+/* A terminal that is drawn on; what is said meanwhile is kept in memory. */
+static const struct list terminal = {
+        (const char *const[]){ "getpgrp", "memfd_create", NULL },
+        (const struct limited[]){
+                { "ioctl", 1, UINT32_MAX, TCSETS },
+                { "ioctl", 1, UINT32_MAX, TCSETSF },
+                { "ioctl", 1, UINT32_MAX, TCSETSW },
+                { "ioctl", 1, UINT32_MAX, TCFLSH },
+                { "ioctl", 1, UINT32_MAX, TIOCGPGRP },
+                { "ioctl", 1, UINT32_MAX, TIOCGWINSZ },
+                { .name = NULL } },
+};
+
+#define LISTS_MAX 8
+
+static const struct list *const roles[][LISTS_MAX + 1] = {
+        [CONFINE_AGENT] = { &plain, &streams, &naming, &writing, &network, &looking },
+        [CONFINE_AGENT_BLOCKING] = { &plain, &streams, &naming, &writing, &network, &looking, &waiting, &stopping },
+        [CONFINE_COLLECTOR] = { &plain, &streams, &naming, &writing, &network },
+        [CONFINE_RECORDER] = { &plain, &streams, &naming, &reading, &looking, &waiting, &terminal },
+        [CONFINE_RECORDER_BLOCKING] = { &plain, &streams, &naming, &reading, &looking, &waiting, &terminal, &stopping },
+        [CONFINE_VIEWER] = { &plain, &streams, &naming, &reading, &network, &looking },
+        [CONFINE_CONVERTER] = { &plain, &streams },
 };
 
 /* A call that this libseccomp does not know is none that this libc makes. */
@@ -94,17 +165,40 @@ static int allow(scmp_filter_ctx filter, const char *name)
         return call == __NR_SCMP_ERROR ? 0 : seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0);
 }
 
+static int allow_with(scmp_filter_ctx filter, const struct limited *l)
+{
+        int call = seccomp_syscall_resolve_name(l->name);
+
+        return call == __NR_SCMP_ERROR ? 0 : seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1,
+                                                              SCMP_CMP(l->argument, SCMP_CMP_MASKED_EQ, l->mask, l->value));
+}
+
+static int add_list(scmp_filter_ctx filter, const struct list *list)
+{
+        int r = 0;
+
+        for (const char *const *name = list->names; *name && r == 0; name++)
+                r = allow(filter, *name);
+        for (const struct limited *l = list->limited; l->name && r == 0; l++)
+                r = allow_with(filter, l);
+        return r;
+}
+
+static bool is_in(const struct list *wanted, const struct list *const *lists)
+{
+        while (*lists && *lists != wanted)
+                lists++;
+        return *lists;
+}
+
 static int add_rules(scmp_filter_ctx filter, enum confine_role role)
 {
         int r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 
-        for (const char *const *const *list = roles[role]; *list && r == 0; list++)
-                for (const char *const *name = *list; *name && r == 0; name++)
-                        r = allow(filter, *name);
-        for (size_t i = 0; i < sizeof(limited) / sizeof(*limited) && r == 0; i++)
-                r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, seccomp_syscall_resolve_name(limited[i].name), 1,
-                                     SCMP_CMP(limited[i].argument, SCMP_CMP_MASKED_EQ, limited[i].mask,
-                                              limited[i].value));
+        for (const struct list *const *list = roles[role]; *list && r == 0; list++)
+                r = add_list(filter, *list);
+        if (r == 0 && is_in(&terminal, roles[role]))
+                r = allow_with(filter, &(struct limited){ "kill", 0, UINT32_MAX, (scmp_datum_t)getpid() });
         return r;
 }
 

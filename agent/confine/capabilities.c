@@ -14,12 +14,15 @@
 #ifndef CAP_PERFMON
 #define CAP_PERFMON 38
 #endif
+#ifndef CAP_CHECKPOINT_RESTORE
+#define CAP_CHECKPOINT_RESTORE 40
+#endif
 
 struct need {
         const char *name;
         cap_value_t cap;
         cap_value_t instead; /* serves as well where @cap is not there; -1: none does */
-        const char *loss;
+        const char *loss; /* NULL: not told, the command tells it in its own way */
 };
 
 static const struct need agent_needs[] = {
@@ -34,13 +37,40 @@ static const struct need agent_needs[] = {
         { "CAP_SYS_NICE", CAP_SYS_NICE, -1, "readers are not SCHED_FIFO: on a busy machine some ticks come late" },
 };
 
+/*
+ * Two more keep the commands as good as they were: map_files, which alone leads to files that are deleted, takes
+ * CAP_CHECKPOINT_RESTORE (Linux 5.9), and rings of events beyond perf_event_mlock_kb, which all podflames of root
+ * share, take CAP_IPC_LOCK.
+ */
+static const struct need viewer_needs[] = {
+        { "CAP_SYS_PTRACE", CAP_SYS_PTRACE, -1, NULL },
+        { "CAP_DAC_READ_SEARCH", CAP_DAC_READ_SEARCH, -1, NULL },
+        { "CAP_PERFMON", CAP_PERFMON, CAP_SYS_ADMIN, NULL },
+        { "CAP_SYS_NICE", CAP_SYS_NICE, -1, NULL },
+        { "CAP_CHECKPOINT_RESTORE", CAP_CHECKPOINT_RESTORE, -1, NULL },
+        { "CAP_IPC_LOCK", CAP_IPC_LOCK, -1, NULL },
+};
+
+#define AGENT  { agent_needs, sizeof(agent_needs) / sizeof(*agent_needs), false }
+#define VIEWER { viewer_needs, sizeof(viewer_needs) / sizeof(*viewer_needs), true }
+
+/*
+ * Without CAP_SYS_PTRACE a process reads another if it holds all that the other holds (__ptrace_may_access() asks
+ * cap_ptrace_access_check(), Linux 6.12). So root of a container that lacks it reads its neighbours, and its own
+ * children, only if it gives up nothing: @by_superset.
+ */
 static const struct {
         const struct need *needs;
         size_t n;
+        bool by_superset;
 } roles[] = {
-        [CONFINE_AGENT] = { agent_needs, sizeof(agent_needs) / sizeof(*agent_needs) },
-        [CONFINE_AGENT_BLOCKING] = { agent_needs, sizeof(agent_needs) / sizeof(*agent_needs) },
-        [CONFINE_COLLECTOR] = { NULL, 0 },
+        [CONFINE_AGENT] = AGENT,
+        [CONFINE_AGENT_BLOCKING] = AGENT,
+        [CONFINE_COLLECTOR] = { NULL, 0, false },
+        [CONFINE_RECORDER] = VIEWER,
+        [CONFINE_RECORDER_BLOCKING] = VIEWER,
+        [CONFINE_VIEWER] = VIEWER,
+        [CONFINE_CONVERTER] = { NULL, 0, false },
 };
 
 static bool has(cap_t caps, cap_value_t cap)
@@ -71,7 +101,7 @@ static int choose(cap_t had, cap_t kept, const struct need *needs, size_t n,
                         r = keep(kept, need->cap);
                 else if (has(had, need->instead))
                         r = keep(kept, need->instead);
-                else if (missing)
+                else if (missing && need->loss)
                         missing(ctx, need->name, need->loss);
         }
         return r;
@@ -85,6 +115,14 @@ static void drop_bounds(cap_t kept)
                         cap_drop_bound(cap);
 }
 
+/* Gives up all but @kept. */
+static int keep_only(cap_t kept)
+{
+        drop_bounds(kept);
+        cap_reset_ambient(); /* before Linux 4.3 there is none */
+        return cap_set_proc(kept) < 0 ? -errno : 0;
+}
+
 int confine_capabilities(enum confine_role role, void (*missing)(void *ctx, const char *name, const char *loss),
                          void *ctx)
 {
@@ -93,12 +131,10 @@ int confine_capabilities(enum confine_role role, void (*missing)(void *ctx, cons
 
         if (r == 0)
                 r = choose(had, kept, roles[role].needs, roles[role].n, missing, ctx);
-        if (r == 0) {
-                drop_bounds(kept);
-                cap_reset_ambient(); /* before Linux 4.3 there is none */
-                if (cap_set_proc(kept) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-                        r = -errno;
-        }
+        if (r == 0 && !(roles[role].by_superset && !has(had, CAP_SYS_PTRACE)))
+                r = keep_only(kept);
+        if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+                r = -errno;
         cap_free(had);
         cap_free(kept);
         return r;

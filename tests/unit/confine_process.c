@@ -15,10 +15,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/capability.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -126,23 +128,82 @@ static int try_socket(void)
         return fd < 0 ? errno : close(fd);
 }
 
+static int try_writing_a_file(void)
+{
+        int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+        return fd < 0 ? errno : close(fd);
+}
+
+static int try_removing(void)
+{
+        return unlink("/no/such/file") < 0 && errno != ENOENT ? errno : 0;
+}
+
+static int try_killing_another(void)
+{
+        return kill(getppid(), 0) < 0 ? errno : 0;
+}
+
+static int try_waiting(void)
+{
+        return waitpid(-1, NULL, WNOHANG) < 0 && errno != ECHILD ? errno : 0;
+}
+
+static int try_drawing(void)
+{
+        struct winsize size;
+
+        return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) < 0 && errno != ENOTTY ? errno : 0;
+}
+
+/* A byte that a shell would read as if it had been typed. */
+static int try_typing(void)
+{
+        return ioctl(STDERR_FILENO, TIOCSTI, "x") < 0 && errno != ENOTTY ? errno : 0;
+}
+
+static int try_stream(void)
+{
+        struct stat st;
+
+        return isatty(STDERR_FILENO) || errno == EPERM || fstat(STDERR_FILENO, &st) < 0 ? errno : 0;
+}
+
+#define AGENT (1u << CONFINE_AGENT)
+#define COLLECTOR (1u << CONFINE_COLLECTOR)
+#define RECORDER (1u << CONFINE_RECORDER)
+#define VIEWER (1u << CONFINE_VIEWER)
+#define CONVERTER (1u << CONFINE_CONVERTER)
+#define ALL (AGENT | COLLECTOR | RECORDER | VIEWER | CONVERTER)
+
+static const enum confine_role roles[] = { CONFINE_AGENT, CONFINE_COLLECTOR, CONFINE_RECORDER, CONFINE_VIEWER,
+                                           CONFINE_CONVERTER };
+
 static const struct attempt {
         const char *name;
         int (*body)(void); /* 0 or errno */
-        bool agent, collector; /* whether each may */
+        unsigned may;      /* who */
 } attempts[] = {
-        { "fork", try_fork, false, false },
-        { "exec", try_exec, false, false },
-        { "write to memory", try_writing, false, false },
-        { "ptrace", try_ptrace, false, false },
-        { "packet socket", try_packets, false, false },
-        { "namespace", try_namespace, false, false },
-        { "kill", try_kill, false, false },
-        { "mount", try_mount, false, false },
-        { "read memory", try_reading, true, false },
-        { "thread", try_thread, true, true },
-        { "file", try_file, true, true },
-        { "socket", try_socket, true, true },
+        { "fork", try_fork, 0 },
+        { "exec", try_exec, 0 },
+        { "write to memory", try_writing, 0 },
+        { "ptrace", try_ptrace, 0 },
+        { "packet socket", try_packets, 0 },
+        { "namespace", try_namespace, 0 },
+        { "kill another", try_killing_another, 0 },
+        { "kill", try_kill, RECORDER },
+        { "mount", try_mount, 0 },
+        { "type", try_typing, 0 },
+        { "read memory", try_reading, AGENT | RECORDER | VIEWER },
+        { "thread", try_thread, ALL },
+        { "stream", try_stream, ALL },
+        { "file", try_file, ALL & ~CONVERTER },
+        { "write a file", try_writing_a_file, AGENT | COLLECTOR },
+        { "remove a file", try_removing, AGENT | COLLECTOR },
+        { "socket", try_socket, AGENT | COLLECTOR | VIEWER },
+        { "wait", try_waiting, RECORDER },
+        { "draw", try_drawing, RECORDER },
 };
 
 struct trial {
@@ -175,10 +236,9 @@ static void expect(const struct attempt *attempt, enum confine_role role, bool a
 
 Test(confine_process, calls)
 {
-        for (size_t i = 0; i < sizeof(attempts) / sizeof(*attempts); i++) {
-                expect(&attempts[i], CONFINE_AGENT, attempts[i].agent);
-                expect(&attempts[i], CONFINE_COLLECTOR, attempts[i].collector);
-        }
+        for (size_t i = 0; i < sizeof(attempts) / sizeof(*attempts); i++)
+                for (size_t k = 0; k < sizeof(roles) / sizeof(*roles); k++)
+                        expect(&attempts[i], roles[k], attempts[i].may & 1u << roles[k]);
 }
 
 /* ---- capabilities --------------------------------------------------------------- */
