@@ -2,12 +2,12 @@
 /* podflame collector: the built-in collector, until it is told to stop. */
 #include "command.h"
 #include "commands.h"
+#include "confinement.h"
 #include "log.h"
 #include "options.h"
 #include "say.h"
 #include "signals.h"
 
-#include "agent/command/node/confinement.h"
 #include "agent/collect/collect.h"
 
 #include <malloc.h>

@@ -2,6 +2,7 @@
 /* podflame doctor: what this machine and a target allow, what is missing, what that costs, and how to grant it. */
 #include "command.h"
 #include "commands.h"
+#include "confinement.h"
 #include "finding.h"
 #include "json.h"
 #include "options.h"
@@ -19,6 +20,7 @@ struct doctor_config {
         const char *collector;
         const char *protocol;
         const char *token_file;
+        struct confinement_options confinement;
         bool json;
 };
 
@@ -32,6 +34,7 @@ static const struct option_spec specs[] = {
           .argument = "FILE", .help = "a bearer token for the collector is in this file" },
         { .name = "json", .letter = 'j', .kind = OPTION_FLAG, .field = offsetof(struct doctor_config, json),
           .help = "as JSON" },
+        CONFINEMENT_OPTIONS(struct doctor_config, confinement),
 };
 
 static const struct usage usage = {
@@ -181,20 +184,21 @@ static int report(const struct doctor_host *host, const struct doctor_patients *
         return outcome.possible && outcome.arrives ? EXIT_OK : EXIT_FAILED;
 }
 
-static int examine(const struct doctor_config *config, struct find *find)
+static int examine(const struct doctor_config *config, struct doctor_host *host)
 {
-        struct doctor_host host = { .find = find, .collector = config->collector, .protocol = config->protocol,
-                                    .token_file = config->token_file };
         struct doctor_patients patients = { 0 };
         bool targeted = target_is_named(&config->target);
         int r = -1;
 
-        if (doctor_examine_host(&host) < 0)
+        host->collector = config->collector;
+        host->protocol = config->protocol;
+        host->token_file = config->token_file;
+        if (doctor_examine_host(host) < 0)
                 return say_error("/proc cannot be read");
         if (targeted)
-                r = doctor_examine_targets(find, &config->target, &usage, &patients);
+                r = doctor_examine_targets(host->find, &config->target, &usage, &patients);
         if (r < 0)
-                r = report(&host, targeted ? &patients : NULL, config->json);
+                r = report(host, targeted ? &patients : NULL, config->json);
         doctor_patients_deinit(&patients);
         return r;
 }
@@ -202,16 +206,20 @@ static int examine(const struct doctor_config *config, struct find *find)
 int doctor_run(int argc, char **argv)
 {
         struct doctor_config config = { 0 };
-        struct find *find = NULL;
+        struct doctor_host host = { .find = NULL };
         int rest;
         int r = options_parse(&usage, argc, argv, &config, &rest);
 
         if (r < 0 && rest < argc)
                 r = options_wrong_word(&usage, argv[rest], NULL);
-        if (r < 0 && finding_open(false, &find) != 0)
+        if (r < 0) {
+                host.own = doctor_try_child();
+                r = confine(&config.confinement, &usage, CONFINE_VIEWER);
+        }
+        if (r < 0 && finding_open(false, &host.find) != 0)
                 r = say_error("/proc cannot be read");
         if (r < 0)
-                r = examine(&config, find);
-        find_close(find);
+                r = examine(&config, &host);
+        find_close(host.find);
         return r;
 }

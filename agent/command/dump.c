@@ -2,6 +2,7 @@
 /* podflame dump: every Python thread's stack, once, as text or JSON. */
 #include "command.h"
 #include "commands.h"
+#include "confinement.h"
 #include "finding.h"
 #include "json.h"
 #include "options.h"
@@ -21,6 +22,7 @@
 
 struct dump_config {
         struct target_options target;
+        struct confinement_options confinement;
         bool json;
 };
 
@@ -28,6 +30,7 @@ static const struct option_spec specs[] = {
         TARGET_OPTIONS(struct dump_config, target),
         { .name = "json", .letter = 'j', .kind = OPTION_FLAG, .field = offsetof(struct dump_config, json),
           .help = "as JSON" },
+        CONFINEMENT_OPTIONS(struct dump_config, confinement),
 };
 
 static const struct usage usage = {
@@ -213,6 +216,8 @@ int dump_run(int argc, char **argv)
 
         if (e < 0 && rest < argc)
                 e = options_wrong_word(&usage, argv[rest], NULL);
+        if (e < 0)
+                e = confine(&config.confinement, &usage, CONFINE_VIEWER);
         if (e < 0 && finding_open(false, &find) != 0)
                 e = say_error("/proc cannot be read");
         if (e < 0)

@@ -2,6 +2,7 @@
 /* podflame ps: the Python processes of this machine, whose they are, and whether they can be profiled. */
 #include "command.h"
 #include "commands.h"
+#include "confinement.h"
 #include "finding.h"
 #include "json.h"
 #include "options.h"
@@ -19,6 +20,7 @@
 struct ps_config {
         struct selection_options selection;
         struct finding_options finding;
+        struct confinement_options confinement;
         const char *pod;
         bool json;
 };
@@ -30,6 +32,7 @@ static const struct option_spec specs[] = {
           .help = "only those of this pod: [NAMESPACE/]POD[/CONTAINER]" },
         SELECTION_OPTIONS(struct ps_config, selection),
         FINDING_OPTIONS(struct ps_config, finding),
+        CONFINEMENT_OPTIONS(struct ps_config, confinement),
 };
 
 static const struct usage usage = {
@@ -247,6 +250,8 @@ int ps_run(int argc, char **argv)
                 e = options_wrong_word(&usage, argv[rest], NULL);
         if (e < 0)
                 e = selection_rules(&config.selection, &usage, &rules);
+        if (e < 0)
+                e = confine(&config.confinement, &usage, CONFINE_VIEWER);
         if (e < 0)
                 e = list(&config, rules, &listing);
         if (e < 0) {

@@ -45,6 +45,11 @@ int sampling_config(const struct sampling_options *options, const struct usage *
         return -1;
 }
 
+enum confine_role sampling_role(const struct sample_config *config)
+{
+        return config->engine == SAMPLE_ENGINE_BLOCKING ? CONFINE_RECORDER_BLOCKING : CONFINE_RECORDER;
+}
+
 /*
  * Where the machine's events are refused, a target's own take a descriptor for each
  * thread and CPU. A child inherits its parent's as well as having its own, so where

@@ -4,6 +4,7 @@
 
 /* How to sample, on the command line: the options that record, top and agent share. */
 
+#include "agent/confine/confine.h"
 #include "agent/sample/sample.h"
 #include "options.h"
 #include "target.h"
@@ -45,6 +46,9 @@ struct sampling_options {
 
 /* Checks the options: -1 and @ret filled, or an exit status after a word about it. */
 int sampling_config(const struct sampling_options *options, const struct usage *usage, struct sample_config *ret);
+
+/* What a command that samples so has to be allowed. */
+enum confine_role sampling_role(const struct sample_config *config);
 
 /* Whom the kernel's clock is best to watch for these processes, and for their children if they are followed. */
 enum sample_scope sampling_scope(const struct choice *choice, bool subprocesses);

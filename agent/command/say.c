@@ -3,6 +3,7 @@
 #include "say.h"
 
 #include "command.h"
+#include "confinement.h"
 #include "log.h"
 
 #include "nsutil/nsutil.h"
@@ -10,7 +11,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 
 static __attribute__((format(printf, 2, 0))) void put_line(const char *level, const char *format, va_list args)
 {
@@ -59,7 +59,7 @@ void explain_denial(pid_t pid, char *ret, size_t size)
         enum nsutil_denial denial = nsutil_denial(pid);
         const char *why = denials[denial];
 
-        if (denial == NSUTIL_DENIAL_UNKNOWN && prctl(PR_GET_SECCOMP, 0, 0, 0, 0) > 0)
+        if (denial == NSUTIL_DENIAL_UNKNOWN && confinement_found_filter())
                 snprintf(ret, size, "%s; podflame is under a seccomp filter: `podflame doctor` tries whether that lets "
                                     "reading through", why);
         else if (scope > 0 && scope < 3)

@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "command.h"
 #include "commands.h"
+#include "confinement.h"
 #include "finding.h"
 #include "options.h"
 #include "results.h"
@@ -26,6 +27,7 @@
 struct top_config {
         struct target_options target;
         struct sampling_options sampling;
+        struct confinement_options confinement;
         bool subprocesses;
         double duration; /* seconds; 0: until it is told to end */
         double interval;
@@ -46,6 +48,7 @@ static const struct option_spec specs[] = {
         { .name = "plain", .kind = OPTION_FLAG, .field = offsetof(struct top_config, plain),
           .help = "one table after another, as where standard output is no terminal" },
         SAMPLING_OPTIONS(struct top_config, sampling),
+        CONFINEMENT_OPTIONS(struct top_config, confinement),
 };
 
 static const struct usage usage = {
@@ -310,6 +313,8 @@ int top_run(int argc, char **argv)
                 e = options_wrong_word(&usage, argv[rest], NULL);
         if (e < 0)
                 e = check(&top);
+        if (e < 0)
+                e = confine(&top.config.confinement, &usage, sampling_role(&top.sampling));
         if (e < 0 && finding_open(top.config.subprocesses, &top.find) != 0)
                 e = say_error("/proc cannot be read");
         if (e < 0)

@@ -6,6 +6,7 @@
  */
 #include "doctor_checks.h"
 
+#include "agent/command/confinement.h"
 #include "agent/command/say.h"
 #include "agent/send/send.h"
 
@@ -18,7 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -176,15 +176,15 @@ static enum doctor_verdict check_label(const struct doctor_host *host, char *sta
 
 static enum doctor_verdict check_seccomp(const struct doctor_host *host, char *state)
 {
-        int mode = prctl(PR_GET_SECCOMP, 0, 0, 0, 0);
+        bool filtered = confinement_found_filter();
 
-        if (mode == 0)
+        if (!filtered)
                 put(state, "no filter");
         else if (host->own == 0)
                 put(state, "a filter, which lets process_vm_readv through");
         else
                 put(state, "a filter, and process_vm_readv fails even on a child of ours: %s", nsutil_strerror(host->own));
-        return mode != 0 && host->own != 0 ? DOCTOR_BLOCKED : DOCTOR_FINE;
+        return filtered && host->own != 0 ? DOCTOR_BLOCKED : DOCTOR_FINE;
 }
 
 /* ---- the machine --------------------------------------------------------------------- */

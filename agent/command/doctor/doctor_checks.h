@@ -27,7 +27,10 @@ struct doctor_host {
         const char *token_file;
 };
 
-/* Fills all but find and the collector, which are the caller's. -errno. */
+/* nsutil_may_read() of a child of ours, which is started for it: nobody who is confined can. */
+int doctor_try_child(void);
+
+/* Fills all but find, own and the collector, which are the caller's. -errno. */
 int doctor_examine_host(struct doctor_host *host);
 
 enum doctor_verdict {

@@ -13,7 +13,7 @@
 #define ENVIRON_MAX 1
 
 /* Memory of the user's own: what record -- COMMAND is about. The child waits until it has been tried. */
-static int try_child(void)
+int doctor_try_child(void)
 {
         int pipes[2];
 
@@ -71,7 +71,6 @@ int doctor_examine_host(struct doctor_host *host)
 
         if (r < 0)
                 return r;
-        host->own = try_child();
         host->contained = nsutil_place(getpid(), &place) == 0 || !nsutil_in_initial_pid_namespace();
         r = nsutil_each_pid(try_process, host);
         return r < 0 ? r : 0;

@@ -4,11 +4,11 @@
 
 /* What `podflame agent` can be told: the table of its options, and what they become. */
 
-#include "confinement.h"
 #include "destinations.h"
 #include "labels.h"
 #include "vitals.h"
 
+#include "agent/command/confinement.h"
 #include "agent/command/finding.h"
 #include "agent/command/log.h"
 #include "agent/command/options.h"

@@ -4,7 +4,8 @@
 
 /* Giving up privileges, as the options say. */
 
-#include "agent/command/options.h"
+#include "options.h"
+
 #include "agent/confine/confine.h"
 
 struct confinement_options {
@@ -18,9 +19,12 @@ struct confinement_options {
                                      "capabilities (deny)" }
 
 /*
- * Gives up what @role does not need, and says what it needs and does not have. To
+ * Gives up what @role does not need, and says what an agent needs and does not have. To
  * be called before there are threads. -1, or an exit status after a word about it.
  */
 int confine(const struct confinement_options *options, const struct usage *usage, enum confine_role role);
+
+/* Whether podflame was started under a seccomp filter: somebody else's. */
+bool confinement_found_filter(void);
 
 #endif
