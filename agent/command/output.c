@@ -104,13 +104,35 @@ int output_choose(const struct usage *usage, const char *format, const char *pat
         return -1;
 }
 
+static int open_file(struct output *output)
+{
+        struct stat stat;
+        int fd = open(output->path, O_WRONLY | O_CLOEXEC);
+
+        if (fd >= 0 || errno != ENOENT)
+                return fd;
+        fd = open(output->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (fd < 0 && errno == EEXIST) /* a link that leads to none */
+                return open(output->path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+        if (fd >= 0 && fstat(fd, &stat) == 0) {
+                output->made = true;
+                output->device = stat.st_dev;
+                output->inode = stat.st_ino;
+        }
+        return fd;
+}
+
+int output_make(struct output *output)
+{
+        output->fd = output->path ? open_file(output) : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
+        return output->fd < 0 ? -errno : 0;
+}
+
 int output_open(struct output *output)
 {
-        output->fd = output->path ? open(output->path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666)
-                                  : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
-        if (output->fd < 0)
-                return say_error("%s cannot be written: %s", output->name, strerror(errno));
-        return -1;
+        int r = output_make(output);
+
+        return r < 0 ? say_error("%s cannot be written: %s", output->name, strerror(-r)) : -1;
 }
 
 static int write_gzipped(const struct format *format, const struct profile_set *set, FILE *out)
@@ -132,31 +154,59 @@ static int write_gzipped(const struct format *format, const struct profile_set *
         return r;
 }
 
+int output_stream(struct output *output, FILE **ret)
+{
+        if (output->path && ftruncate(output->fd, 0) < 0 && errno != EINVAL)
+                return -errno; /* EINVAL: a device or a pipe, which has no length */
+        *ret = fdopen(output->fd, "w");
+        if (!*ret)
+                return -errno;
+        output->fd = -1;
+        return 0;
+}
+
 int output_write(struct output *output, const struct profile_set *set)
 {
         FILE *out;
-        int r;
+        int r = output_stream(output, &out);
 
-        if (output->path && ftruncate(output->fd, 0) < 0 && errno != EINVAL)
-                return -errno; /* EINVAL: a device or a pipe, which has no length */
-        out = fdopen(output->fd, "w");
-        if (!out)
-                return -errno;
-        output->fd = -1;
+        if (r < 0)
+                return r;
         r = output->gzip ? write_gzipped(output->format, set, out) : output->format->write(set, out);
         if (fclose(out) != 0 && r == 0)
                 r = -errno;
         return r;
 }
 
-void output_close(struct output *output)
+void output_remove(const struct output *output)
 {
         struct stat stat;
 
+        if (output->made && lstat(output->path, &stat) == 0 && stat.st_dev == output->device &&
+            stat.st_ino == output->inode && stat.st_size == 0)
+                unlink(output->path);
+}
+
+static int remove_made(void *ctx, int argument)
+{
+        (void)argument; /* there is one */
+        output_remove(ctx);
+        return 0;
+}
+
+void output_duties(struct output *output, struct outside_duty duties[static OUTSIDE_DEEDS])
+{
+        duties[OUTSIDE_REMOVE] = (struct outside_duty){ remove_made, output };
+}
+
+void output_close(struct output *output)
+{
         if (output->fd < 0)
                 return;
-        if (output->path && fstat(output->fd, &stat) == 0 && S_ISREG(stat.st_mode) && stat.st_size == 0)
-                unlink(output->path);
         close(output->fd);
         output->fd = -1;
+        if (output->made && output->outside)
+                outside_ask(output->outside, OUTSIDE_REMOVE, output->index);
+        else
+                output_remove(output);
 }

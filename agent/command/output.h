@@ -6,11 +6,20 @@
 
 #include "agent/format/format.h"
 #include "options.h"
+#include "outside.h"
+
+#include <stdio.h>
+#include <sys/types.h>
 
 struct output {
         const char *name; /* for messages */
         const char *path; /* NULL: standard output */
         const struct format *format;
+        const struct outside *outside; /* who removes it if it was made for nothing; the caller's. NULL: we can */
+        int index; /* what @outside knows it by */
+        bool made; /* by output_open(): it was not there */
+        dev_t device; /* of one that was made, and its inode */
+        ino_t inode;
         bool gzip; /* by its name it is to be gzipped, which its format is not of itself */
         int fd;
 };
@@ -31,13 +40,28 @@ int output_choose(const struct usage *usage, const char *format, const char *pat
 /* Says that @path ends in none of @known (each with a blank before it), and what to do. Returns EXIT_USAGE. */
 int output_wrong_ending(const struct usage *usage, const char *path, const char *known, const char *remedy);
 
-/* Opens the file, before any work is done for it; an old one keeps its content until output_write(). */
+/*
+ * Opens the file, before any work is done for it; an old one keeps its content until output_write(). -1, or an exit
+ * status after a word about it.
+ */
 int output_open(struct output *output);
+
+/* The same without a word: 0 or negative errno. */
+int output_make(struct output *output);
 
 /* 0 or negative errno. */
 int output_write(struct output *output, const struct profile_set *set);
 
-/* Without output_write() before it, leaves no empty file behind. */
+/* The same for somebody else's writing: empties the file, and is no longer responsible for it. 0 or negative errno. */
+int output_stream(struct output *output, FILE **ret);
+
+/* Removes the file if it was made by output_open() and is empty. */
+void output_remove(const struct output *output);
+
+/* What is done for it outside of the confinement, by whom @output->outside is to be set to then. */
+void output_duties(struct output *output, struct outside_duty duties[static OUTSIDE_DEEDS]);
+
+/* Without output_write() before it, leaves no file behind that was not there. */
 void output_close(struct output *output);
 
 #endif

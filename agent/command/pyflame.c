@@ -8,6 +8,7 @@
  */
 #include "clock.h"
 #include "command.h"
+#include "output.h"
 #include "say.h"
 #include "signals.h"
 #include "target.h"
@@ -33,7 +34,9 @@
 
 struct session {
         struct pyflame_options options;
-        FILE *out;
+        struct output output;
+        struct outside outside; /* what starts the command, and removes an output that was made for nothing */
+        FILE *out;              /* NULL: not begun */
         struct launch launch;
         int signals;
         int ended_fd; /* pidfd of the process */
@@ -224,13 +227,22 @@ static void dump_thread(void *ctx, struct pystack *py, const struct pyflame_read
                 s->printed = true;
 }
 
-static int open_output(struct session *s)
+static int refuse_output(const struct session *s, int error)
 {
-        s->out = s->options.output ? fopen(s->options.output, "we") : stdout;
-        if (s->out)
-                return -1;
-        fprintf(stderr, "cannot open file \"%s\" as output: %s\n", s->options.output, strerror(errno));
+        fprintf(stderr, "cannot open file \"%s\" as output: %s\n", s->options.output, strerror(-error));
         return EXIT_FAILED;
+}
+
+/* -1, or an exit status. */
+static int begin_output(struct session *s)
+{
+        int e = 0;
+
+        if (s->options.output)
+                e = output_stream(&s->output, &s->out);
+        else
+                s->out = stdout;
+        return e < 0 ? refuse_output(s, e) : -1;
 }
 
 static int finish_output(struct session *s)
@@ -281,7 +293,7 @@ static int profile_process(struct session *s)
         int e = attach(s);
 
         if (e < 0)
-                e = open_output(s);
+                e = begin_output(s);
         if (e >= 0)
                 return e;
         s->end_ns = s->next_ns + (uint64_t)(s->options.seconds * NS_PER_S);
@@ -295,12 +307,9 @@ static int profile_process(struct session *s)
 
 static int start_command(struct session *s)
 {
-        int e = launch_open(&s->launch);
+        int e = launch_start(&s->launch);
 
-        if (e < 0)
-                return fail(e);
         s->signals = s->launch.signals;
-        e = launch_start(&s->launch, s->options.command, false);
         if (e == 0)
                 return -1;
         fprintf(stderr, "execvp() failed for: %s, err = %s\nChild process exited with status %d\n",
@@ -310,10 +319,10 @@ static int start_command(struct session *s)
 
 static int profile_command(struct session *s)
 {
-        int e = open_output(s);
+        int e = start_command(s);
 
         if (e < 0)
-                e = start_command(s);
+                e = begin_output(s);
         if (e >= 0)
                 return e;
         s->ended_fd = s->launch.ended_fd;
@@ -333,22 +342,45 @@ static int profile_command(struct session *s)
         return status != 0 ? status : e;
 }
 
+/* As record does it. -1, or an exit status. */
+static int open_all(struct session *s)
+{
+        struct outside_duty duties[OUTSIDE_DEEDS] = { { NULL, NULL } };
+        int e = 0;
+
+        s->output.path = s->options.output;
+        if (s->output.path && (e = output_make(&s->output)) < 0)
+                return refuse_output(s, e);
+        output_duties(&s->output, duties);
+        if (s->options.command) {
+                e = launch_open(&s->launch, s->options.command, false);
+                launch_duties(&s->launch, duties);
+        }
+        if (e == 0 && (s->options.command || s->output.made))
+                e = outside_open(duties, &s->outside);
+        if (e < 0)
+                return fail(e);
+        s->launch.outside = s->output.outside = &s->outside;
+        return -1;
+}
+
 int pyflame_run(int argc, char **argv)
 {
-        struct session s = { .launch = LAUNCH_NONE, .signals = -1, .ended_fd = -1 };
+        struct session s = { .output = OUTPUT_NONE, .outside = OUTSIDE_NONE, .launch = LAUNCH_NONE, .signals = -1,
+                             .ended_fd = -1 };
         int e = pyflame_parse(argc, argv, &s.options);
 
         if (e >= 0)
                 return e;
         e = pyflame_tally_init(&s.tally, &s.options);
-        if (e != 0)
-                e = fail(e);
-        else
+        e = e != 0 ? fail(e) : open_all(&s);
+        if (e < 0)
                 e = s.options.command ? profile_command(&s) : profile_process(&s);
         close_interpreter(&s);
         pyflame_tally_deinit(&s.tally);
         if (s.out && s.out != stdout)
                 fclose(s.out);
+        output_close(&s.output);
         if (!s.options.command) {
                 if (s.ended_fd >= 0)
                         close(s.ended_fd);
@@ -356,5 +388,6 @@ int pyflame_run(int argc, char **argv)
                         close(s.signals);
         }
         launch_close(&s.launch);
+        outside_close(&s.outside);
         return e;
 }

@@ -113,6 +113,29 @@ static void configure(const struct record_config *config, struct recording *r)
         r->config.verbose = config->verbose;
 }
 
+/* Opens what takes privileges, before anything hostile is looked at. -1, or an exit status. */
+static int open_all(struct recording *r)
+{
+        struct outside_duty duties[OUTSIDE_DEEDS] = { { NULL, NULL } };
+        int status = output_open(&r->output), e = 0;
+
+        if (status >= 0)
+                return status;
+        if (r->config.command) {
+                e = launch_open(&r->launch, r->config.command, r->config.subprocesses);
+                launch_duties(&r->launch, duties);
+        }
+        if (e < 0)
+                return say_error("signals cannot be waited for: %s", strerror(-e));
+        output_duties(&r->output, duties);
+        if (r->config.command || r->output.made)
+                e = outside_open(duties, &r->outside);
+        if (e < 0)
+                return say_error("no process can be started: %s", strerror(-e));
+        r->launch.outside = r->output.outside = &r->outside;
+        return -1;
+}
+
 int record_run(int argc, char **argv)
 {
         struct record_config config = { .sampling = SAMPLING_DEFAULTS, .repeat = 1 };
@@ -127,13 +150,13 @@ int record_run(int argc, char **argv)
         if (e < 0)
                 e = sampling_config(&config.sampling, &usage, &r.config.sampling);
         configure(&config, &r);
+        if (e < 0)
+                e = open_all(&r);
         if (e < 0 && finding_open(config.subprocesses, &r.find) != 0)
                 e = say_error("/proc cannot be read");
         if (e < 0 && !r.config.command)
                 e = target_choose(r.find, &config.target, &usage,
                                   config.subprocesses ? TARGET_FOLLOWED : TARGET_WAITED_FOR, &r.choice);
-        if (e < 0)
-                e = output_open(&r.output);
         if (e < 0)
                 e = recording_run(&r);
         recording_deinit(&r);

@@ -128,6 +128,9 @@ static const struct list looking = {
                 { .name = NULL } },
 };
 
+/* An order to the child that is not confined: no other socket can be had. */
+static const struct list ordering = { (const char *const[]){ "sendto", NULL }, no_limited };
+
 /* For children, and for threads that are stopped. */
 static const struct list waiting = { (const char *const[]){ "wait4", "waitid", NULL }, no_limited };
 static const struct list stopping = { (const char *const[]){ "ptrace", NULL }, no_limited };
@@ -145,16 +148,17 @@ static const struct list terminal = {
                 { .name = NULL } },
 };
 
-#define LISTS_MAX 8
+#define LISTS_MAX 9
 
 static const struct list *const roles[][LISTS_MAX + 1] = {
         [CONFINE_AGENT] = { &plain, &streams, &naming, &writing, &network, &looking },
         [CONFINE_AGENT_BLOCKING] = { &plain, &streams, &naming, &writing, &network, &looking, &waiting, &stopping },
         [CONFINE_COLLECTOR] = { &plain, &streams, &naming, &writing, &network },
-        [CONFINE_RECORDER] = { &plain, &streams, &naming, &reading, &looking, &waiting, &terminal },
-        [CONFINE_RECORDER_BLOCKING] = { &plain, &streams, &naming, &reading, &looking, &waiting, &terminal, &stopping },
+        [CONFINE_RECORDER] = { &plain, &streams, &naming, &reading, &looking, &ordering, &waiting, &terminal },
+        [CONFINE_RECORDER_BLOCKING] = { &plain, &streams, &naming, &reading, &looking, &ordering, &waiting, &terminal,
+                                        &stopping },
         [CONFINE_VIEWER] = { &plain, &streams, &naming, &reading, &network, &looking },
-        [CONFINE_CONVERTER] = { &plain, &streams },
+        [CONFINE_CONVERTER] = { &plain, &streams, &ordering, &waiting },
 };
 
 /* A call that this libseccomp does not know is none that this libc makes. */

@@ -120,8 +120,7 @@ static int listen_to(pid_t tid, void *ctx)
 
 int lineage_add(struct lineage *lineage, pid_t pid, unsigned *ret_threads)
 {
-        *ret_threads = 1;
-        return pid == 0 ? listen_to(0, lineage) : each_thread(pid, listen_to, lineage, ret_threads);
+        return each_thread(pid, listen_to, lineage, ret_threads);
 }
 
 /* ---- what they tell ---------------------------------------------------------------------- */

@@ -37,7 +37,7 @@ int lineage_open(struct lineage **ret);
 void lineage_close(struct lineage *lineage); /* accepts NULL */
 
 /*
- * Listens to what descends from @pid, whose threads so far are counted in @ret_threads; 0: from the calling thread.
+ * Listens to what descends from @pid, whose threads so far are counted in @ret_threads.
  * To be called once for a process, and not for one that descends from such. 0, NSUTIL_E_GONE or negative errno.
  */
 int lineage_add(struct lineage *lineage, pid_t pid, unsigned *ret_threads);

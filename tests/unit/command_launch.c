@@ -6,33 +6,42 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 SUITE(command_launch);
 
-/* As a program does that has just begun. */
-static struct launch open_launch(void)
+/* As a program does that has just begun. The child outside lives as long as the test. */
+static void open_launch(struct launch *ret, char **argv, bool adopt)
 {
-        struct launch launch = LAUNCH_NONE;
+        static struct outside outside = OUTSIDE_NONE;
+        struct outside_duty duties[OUTSIDE_DEEDS] = { { NULL, NULL } };
         sigset_t none;
 
+        *ret = (struct launch)LAUNCH_NONE;
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
         signal(SIGPIPE, SIG_DFL);
-        cr_assert_eq(launch_open(&launch), 0);
-        return launch;
+        outside_close(&outside);
+        cr_assert_eq(launch_open(ret, argv, adopt), 0);
+        launch_duties(ret, duties);
+        cr_assert_eq(outside_open(duties, &outside), 0);
+        ret->outside = &outside;
 }
 
-/* Runs a shell's @script; returns what launch_start() does. */
-static int start(struct launch *launch, const char *script, bool adopt)
+/* A launch of a shell's @script, started. */
+static void start(struct launch *ret, const char *script, bool adopt)
 {
-        char shell[] = "sh", option[] = "-c", text[512];
-        char *argv[] = { shell, option, text, NULL };
+        static char shell[] = "sh", option[] = "-c", text[512];
+        static char *argv[] = { shell, option, text, NULL };
 
         snprintf(text, sizeof text, "%s", script);
-        return launch_start(launch, argv, adopt);
+        open_launch(ret, argv, adopt);
+        cr_assert_eq(launch_start(ret), 0);
 }
 
 static const struct {
@@ -52,8 +61,8 @@ Test(command_launch, status)
 {
         signal(SIGINT, SIG_DFL); /* a shell that runs the tests in the background ignores it, and so would they */
         for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
-                struct launch launch = open_launch();
-                cr_assert_eq(start(&launch, ends[i].script, false), 0);
+                struct launch launch;
+                start(&launch, ends[i].script, false);
                 cr_expect_eq(launch_wait(&launch), ends[i].status, "%s", ends[i].script);
                 cr_expect_eq(launch_wait(&launch), ends[i].status, "%s: asked again", ends[i].script);
                 launch_close(&launch);
@@ -62,41 +71,54 @@ Test(command_launch, status)
 
 Test(command_launch, what_cannot_be_run)
 {
-        struct launch launch = open_launch();
-        char missing[] = "/no/such/command", folder[] = "/";
-        char *argv[] = { missing, NULL };
+        static const struct {
+                char name[32];
+                int error, status;
+        } commands[] = { { "/no/such/command", ENOENT, 127 }, { "/", EACCES, 126 } };
 
-        cr_expect_eq(launch_start(&launch, argv, false), ENOENT);
-        cr_expect_eq(launch_wait(&launch), 127);
-        argv[0] = folder;
-        cr_expect_eq(launch_start(&launch, argv, false), EACCES);
-        cr_expect_eq(launch_wait(&launch), 126);
-        launch_close(&launch);
+        for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+                char name[sizeof commands->name], *argv[] = { name, NULL };
+                struct launch launch;
+                strcpy(name, commands[i].name);
+                open_launch(&launch, argv, false);
+                cr_expect_eq(launch_start(&launch), commands[i].error);
+                cr_expect_eq(launch_wait(&launch), commands[i].status);
+                launch_close(&launch);
+        }
 }
 
+/* The same command, which ends otherwise each time, and in the end is not to be found. */
 Test(command_launch, one_after_the_other)
 {
-        struct launch launch = open_launch();
-        char missing[] = "/no/such/command";
-        char *argv[] = { missing, NULL };
+        char folder[] = "/tmp/podflame-launch-XXXXXX", script[64];
+        char *argv[] = { script, NULL };
+        struct launch launch;
 
+        cr_assert_not_null(mkdtemp(folder));
+        snprintf(script, sizeof script, "%s/run", folder);
+        open_launch(&launch, argv, false);
         for (int status = 0; status < 3; status++) {
-                char script[32];
-                snprintf(script, sizeof script, "sleep 0.05; exit %d", status);
-                cr_assert_eq(start(&launch, script, false), 0);
+                FILE *file = fopen(script, "we");
+                cr_assert_not_null(file);
+                fprintf(file, "#!/bin/sh\nsleep 0.05; exit %d\n", status);
+                fclose(file);
+                cr_assert_eq(chmod(script, 0700), 0);
+                cr_assert_eq(launch_start(&launch), 0);
                 cr_expect_not(launch_reap(&launch));
                 cr_expect_eq(launch_wait(&launch), status);
         }
-        cr_expect_eq(launch_start(&launch, argv, false), ENOENT);
+        unlink(script);
+        rmdir(folder);
+        cr_expect_eq(launch_start(&launch), ENOENT);
         cr_expect_eq(launch_wait(&launch), 127, "that of the one before is no longer told");
         launch_close(&launch);
 }
 
 Test(command_launch, being_told_to_stop_is_noted)
 {
-        struct launch launch = open_launch();
+        struct launch launch;
 
-        cr_assert_eq(start(&launch, "trap '' INT USR1; sleep 0.3", false), 0);
+        start(&launch, "trap '' INT USR1; sleep 0.3", false);
         kill(getpid(), SIGUSR1);
         launch_forward(&launch);
         cr_expect_not(launch.told_to_stop);
@@ -110,9 +132,9 @@ Test(command_launch, being_told_to_stop_is_noted)
 
 Test(command_launch, a_signal_sent_to_us_is_passed_on)
 {
-        struct launch launch = open_launch();
+        struct launch launch;
 
-        cr_assert_eq(start(&launch, "trap 'exit 7' USR1; while :; do sleep 0.01; done", false), 0);
+        start(&launch, "trap 'exit 7' USR1; while :; do sleep 0.01; done", false);
         usleep(200000); /* until the trap is set: before, it would be killed and the status 128 + 10 */
         kill(getpid(), SIGUSR1);
         cr_expect_eq(launch_wait(&launch), 7);
@@ -121,9 +143,9 @@ Test(command_launch, a_signal_sent_to_us_is_passed_on)
 
 Test(command_launch, the_end_is_told)
 {
-        struct launch launch = open_launch();
+        struct launch launch;
 
-        cr_assert_eq(start(&launch, "sleep 0.1", false), 0);
+        start(&launch, "sleep 0.1", false);
         cr_expect_not(launch_reap(&launch));
         struct pollfd fd = { .fd = launch.ended_fd, .events = POLLIN };
         cr_expect_eq(poll(&fd, 1, 10000), 1);
@@ -134,9 +156,9 @@ Test(command_launch, the_end_is_told)
 /* The orphan is ours until it ends, and does not pass for the command. */
 Test(command_launch, orphans_are_adopted)
 {
-        struct launch launch = open_launch();
+        struct launch launch;
 
-        cr_assert_eq(start(&launch, "(sleep 0.3; exit 9) & exit 4", true), 0);
+        start(&launch, "(sleep 0.3; exit 9) & exit 4", true);
         cr_expect_eq(launch_wait(&launch), 4);
         cr_expect_eq(waitpid(-1, NULL, WNOHANG), 0, "a child that runs");
         cr_expect_gt(waitpid(-1, NULL, 0), 0);

@@ -30,7 +30,7 @@ int follow_open(const struct follow_config *config, struct follow **ret)
         f->family = family_new();
         if (e == 0 && !f->family)
                 e = -ENOMEM;
-        if (e == 0 && config->adopted && nsutil_stat_read(getpid(), &own) == 0)
+        if (e == 0 && config->starter > 0 && nsutil_stat_read(getpid(), &own) == 0)
                 e = family_add(f->family, own.pid, own.start_time);
         if (e == 0)
                 e = kinship_open(f, &f->kinship);
@@ -40,6 +40,11 @@ int follow_open(const struct follow_config *config, struct follow **ret)
         }
         *ret = f;
         return 0;
+}
+
+pid_t follow_parent(const struct follow *f, pid_t pid)
+{
+        return f->config.starter > 0 && pid == f->config.starter ? getpid() : pid;
 }
 
 static void forget(struct follow *f, struct followed *item)

@@ -23,7 +23,7 @@ struct follow_config {
         const char *container_id; /* whose newcomers are followed with the subprocesses; NULL: none's */
         const char *pod;          /* likewise, as find_pod() takes it */
         enum profile_mode mode;   /* of the sampler */
-        bool adopted;             /* our own children are orphans of descendants */
+        pid_t starter;            /* starts our commands in our name; 0: there are none. Our own children are orphans of theirs */
         bool quiet;               /* a word about what fails only */
 };
 

@@ -52,6 +52,9 @@ struct follow {
 
 struct followed *follow_get(const struct follow *follow, pid_t pid);
 
+/* Who counts as the parent of what @pid has forked: of what is started in our name, we. */
+pid_t follow_parent(const struct follow *follow, pid_t pid);
+
 /*
  * Begins to follow @process. *@ret is NULL if it has ended, which is noted: @error is why it could not be opened until
  * then. 0, or the error of nsutil_strerror().

@@ -67,14 +67,15 @@ static const struct kin_clocks clocks = { .own = read_own, .children = read_chil
 
 /* ---- from beginning to end --------------------------------------------------------------- */
 
-/* What we start ourselves, and its orphans, which we adopt. */
+/* What is started in our name, and its orphans, which we adopt. */
 static int listen_to_ours(struct kinship *k)
 {
         struct kin_begin own = { .pid = getpid(), .adopts = true };
+        unsigned threads; /* of the starter: one */
 
         read_children(own.pid, &own.children_ns);
         kin_begin(k->kin, &own);
-        return k->lineage ? lineage_add(k->lineage, 0, &own.threads) : 0;
+        return k->lineage ? lineage_add(k->lineage, k->follow->config.starter, &threads) : 0;
 }
 
 int kinship_open(struct follow *f, struct kinship **ret)
@@ -95,7 +96,7 @@ int kinship_open(struct follow *f, struct kinship **ret)
         n = k->lineage ? lineage_parts(k->lineage) : 0;
         k->kin = kin_new(n, n > 0 && sampler_adopts(f->config.sampler));
         e = k->kin ? 0 : -ENOMEM;
-        if (e == 0 && f->config.adopted)
+        if (e == 0 && f->config.starter > 0)
                 e = listen_to_ours(k);
         if (e != 0) {
                 kinship_close(k);
@@ -119,10 +120,12 @@ void kinship_close(struct kinship *k)
 static void hear(const struct lineage_event *event, void *ctx)
 {
         struct kinship *k = ctx;
+        struct lineage_event ours = *event;
 
-        if (event->pid == getpid())
+        if (event->pid == k->follow->config.starter)
                 return;
-        kin_hear(k->kin, event);
+        ours.parent = follow_parent(k->follow, event->parent);
+        kin_hear(k->kin, &ours);
         if (event->kind == LINEAGE_EXECUTED)
                 adopted_executed(k->follow, event->pid);
 }

@@ -10,17 +10,66 @@
 #include "nsutil/nsutil.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
-#include <spawn.h>
+#include <sched.h>
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 static const int passed_on[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2 };
 
-int launch_open(struct launch *ret)
+/* ---- outside of the confinement ------------------------------------------------------------ */
+
+/* In the command's place, until it executes its program: @error_fd tells why it cannot. */
+static _Noreturn void execute(const struct launch *launch, int error_fd)
+{
+        if (launch->pipe_kills)
+                signal(SIGPIPE, SIG_DFL);
+        sigprocmask(SIG_SETMASK, &launch->mask, NULL);
+        execvp(*launch->argv, launch->argv);
+        int error = errno;
+        if (write(error_fd, &error, sizeof error) != sizeof error)
+                _exit(LAUNCH_UNKNOWN);
+        _exit(LAUNCH_NOT_RUNNABLE);
+}
+
+/*
+ * CLONE_PARENT (Linux 2.3.13): a sibling of this process, so a child of podflame's, who waits for it, adopts its
+ * orphans and, where Yama asks, is its ancestor.
+ */
+static int start(void *ctx, int argument)
+{
+        struct launch *launch = ctx;
+        int pipe[2], error;
+
+        (void)argument;
+        if (pipe2(pipe, O_CLOEXEC) < 0)
+                return -errno;
+        launch->pid = (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, NULL, NULL, NULL, NULL);
+        if (launch->pid == 0)
+                execute(launch, pipe[1]);
+        int e = launch->pid < 0 ? -errno : launch->pid;
+        close(pipe[1]);
+        if (e > 0 && TEMP_FAILURE_RETRY(read(pipe[0], &error, sizeof error)) == sizeof error)
+                e = -error;
+        close(pipe[0]);
+        return e;
+}
+
+static int pass_on(void *ctx, int number)
+{
+        const struct launch *launch = ctx;
+
+        return launch->pid > 0 && kill(launch->pid, number) == 0 ? 0 : -ESRCH;
+}
+
+/* ---- inside ------------------------------------------------------------------------------------ */
+
+static int block_signals(struct launch *launch)
 {
         struct sigaction pipe_action;
         sigset_t set;
@@ -28,32 +77,29 @@ int launch_open(struct launch *ret)
         sigemptyset(&set);
         for (size_t i = 0; i < sizeof passed_on / sizeof *passed_on; i++)
                 sigaddset(&set, passed_on[i]);
-        if (sigprocmask(SIG_BLOCK, &set, &ret->mask) < 0 || sigaction(SIGPIPE, NULL, &pipe_action) < 0)
+        if (sigprocmask(SIG_BLOCK, &set, &launch->mask) < 0 || sigaction(SIGPIPE, NULL, &pipe_action) < 0)
                 return -errno;
-        ret->pipe_kills = pipe_action.sa_handler != SIG_IGN;
+        launch->pipe_kills = pipe_action.sa_handler != SIG_IGN;
         signal(SIGPIPE, SIG_IGN);
         signal(SIGCHLD, SIG_DFL); /* where it is ignored, the kernel throws statuses away */
-        ret->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-        return ret->signals < 0 ? -errno : 0;
+        launch->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+        return launch->signals < 0 ? -errno : 0;
 }
 
-static int spawn(const struct launch *launch, char **argv, pid_t *ret)
+int launch_open(struct launch *ret, char **argv, bool adopt)
 {
-        posix_spawnattr_t attributes;
-        sigset_t defaults;
-        int e = posix_spawnattr_init(&attributes);
+        int e = block_signals(ret);
 
-        if (e != 0)
-                return e;
-        sigemptyset(&defaults);
-        if (launch->pipe_kills)
-                sigaddset(&defaults, SIGPIPE);
-        posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-        posix_spawnattr_setsigmask(&attributes, &launch->mask);
-        posix_spawnattr_setsigdefault(&attributes, &defaults);
-        e = posix_spawnp(ret, *argv, NULL, &attributes, argv, environ);
-        posix_spawnattr_destroy(&attributes);
+        ret->argv = argv;
+        if (e == 0 && adopt && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+                e = -errno;
         return e;
+}
+
+void launch_duties(struct launch *launch, struct outside_duty duties[static OUTSIDE_DEEDS])
+{
+        duties[OUTSIDE_START] = (struct outside_duty){ start, launch };
+        duties[OUTSIDE_SIGNAL] = (struct outside_duty){ pass_on, launch };
 }
 
 static void close_ended(struct launch *launch)
@@ -69,20 +115,18 @@ static void set_ended(struct launch *launch, int status)
         launch->status = status;
 }
 
-int launch_start(struct launch *launch, char **argv, bool adopt)
+int launch_start(struct launch *launch)
 {
-        if (adopt)
-                prctl(PR_SET_CHILD_SUBREAPER, 1);
         close_ended(launch);
         launch->pid = 0;
-        int e = spawn(launch, argv, &launch->pid);
-        if (e != 0) {
-                set_ended(launch, e == ENOENT ? LAUNCH_NOT_FOUND : LAUNCH_NOT_RUNNABLE);
-                return e;
+        int pid = outside_ask(launch->outside, OUTSIDE_START, 0);
+        if (pid < 0) {
+                set_ended(launch, pid == -ENOENT ? LAUNCH_NOT_FOUND : LAUNCH_NOT_RUNNABLE);
+                return -pid;
         }
+        launch->pid = pid;
         launch->ended = false;
-        e = nsutil_pidfd_open(launch->pid, &launch->ended_fd);
-        if (e < 0)
+        if (nsutil_pidfd_open(launch->pid, &launch->ended_fd) != 0)
                 launch->ended_fd = -1; /* out of descriptors: its end shows when it is reaped */
         return 0;
 }
@@ -94,7 +138,7 @@ void launch_forward(struct launch *launch)
         while (read(launch->signals, &info, sizeof info) == sizeof info) {
                 launch->told_to_stop |= info.ssi_signo != SIGUSR1 && info.ssi_signo != SIGUSR2;
                 if (info.ssi_code <= 0 && launch->pid > 0 && !launch->ended) /* above 0: the kernel's */
-                        kill(launch->pid, (int)info.ssi_signo);
+                        outside_ask(launch->outside, OUTSIDE_SIGNAL, (int)info.ssi_signo);
         }
 }
 

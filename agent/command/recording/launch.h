@@ -7,6 +7,8 @@
  * in our process group, told what we are told, and its exit status becomes ours.
  */
 
+#include "agent/command/outside.h"
+
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/types.h>
@@ -20,6 +22,8 @@ enum {
 };
 
 struct launch {
+        char **argv;      /* found in PATH */
+        const struct outside *outside; /* who starts it; the caller's */
         pid_t pid;        /* 0: not started */
         int signals;      /* signalfd of those that are passed on: readable when one has come */
         int ended_fd;     /* pidfd: readable once the command has ended */
@@ -32,16 +36,22 @@ struct launch {
 
 #define LAUNCH_NONE { .signals = -1, .ended_fd = -1 }
 
-/* To be called before any thread is started: signals wait in @ret->signals from now on. 0 or negative errno. */
-int launch_open(struct launch *ret);
+/*
+ * To be called before any thread is started, and before privileges are given up, which the command is to have: signals
+ * wait in @ret->signals from now on. @adopt: become the parent of the command's orphans, so that they can still be
+ * told to be its descendants. @argv must live as long as @ret. 0 or negative errno.
+ */
+int launch_open(struct launch *ret, char **argv, bool adopt);
+
+/* What is done for it outside of the confinement, by whom @launch->outside is to be set to then. */
+void launch_duties(struct launch *launch, struct outside_duty duties[static OUTSIDE_DEEDS]);
 
 /*
- * Runs @argv, found in PATH; again, once the one before has ended. It has executed its
- * program on return. @adopt: become the parent of its orphans, so that they can still
- * be told to be its descendants. 0, or the errno of what prevented it, positive: then
- * it counts as ended, with the status that shells give it.
+ * Runs the command; again, once the one before has ended. It has executed its program
+ * on return, and is our child. 0, or the errno of what prevented it, positive: then it
+ * counts as ended, with the status that shells give it.
  */
-int launch_start(struct launch *launch, char **argv, bool adopt);
+int launch_start(struct launch *launch);
 
 /* Passes on the signals that have come. One from the terminal has reached the command already. */
 void launch_forward(struct launch *launch);

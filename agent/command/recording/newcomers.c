@@ -38,10 +38,15 @@ static bool belongs(void *ctx, pid_t pid, uint64_t start_time)
 static void appeared(void *ctx, const struct find_birth *birth)
 {
         struct follow *f = ctx;
-        int e = family_hear(f->family, birth);
+        struct find_birth ours = *birth;
 
-        if (birth->at == 0 && kinship_has(f->kinship, birth->parent))
-                kinship_meet(f->kinship, birth->pid, birth->parent);
+        if (birth->pid == f->config.starter)
+                return;
+        ours.parent = follow_parent(f, birth->parent);
+        int e = family_hear(f->family, &ours);
+
+        if (birth->at == 0 && kinship_has(f->kinship, ours.parent))
+                kinship_meet(f->kinship, birth->pid, ours.parent);
         f->error = f->error ? f->error : e;
 }
 

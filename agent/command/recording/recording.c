@@ -29,7 +29,7 @@
 
 static bool start_command(struct recording *r)
 {
-        int e = launch_start(&r->launch, r->config.command, r->config.subprocesses);
+        int e = launch_start(&r->launch);
 
         if (e != 0) {
                 say("'%s' cannot be run: %s", *r->config.command, strerror(e));
@@ -201,18 +201,15 @@ static int conclude(struct recording *r, int e)
 
 /* ---- from beginning to end ------------------------------------------------------------ */
 
-/* Signals wait from here on, before the sampler's threads are started. -1, or an exit status. */
+/* Signals wait from here on at the latest, before the sampler's threads are started. -1, or an exit status. */
 static int open_sampler(struct recording *r)
 {
         struct sample_config config = r->config.sampling;
-        int e = r->config.command ? launch_open(&r->launch) : 0;
 
-        if (e < 0)
-                return say_error("signals cannot be waited for: %s", strerror(-e));
         r->signals = r->config.command ? r->launch.signals : signals_open();
         config.scope = sampling_scope(&r->choice, r->config.subprocesses);
         config.adopts = r->config.subprocesses;
-        e = sampling_open(&config, &r->sampler);
+        int e = sampling_open(&config, &r->sampler);
         if (e < 0 && r->config.verbose)
                 summary_say_engine(r->sampler);
         return e;
@@ -227,7 +224,7 @@ static int open_follow(struct recording *r)
                 .subprocesses = r->config.subprocesses,
                 .quiet = r->config.quiet,
                 .mode = r->config.sampling.mode,
-                .adopted = r->config.command != NULL,
+                .starter = r->config.command ? r->outside.pid : 0,
         };
 
         config.pod = r->config.pod;
@@ -294,5 +291,6 @@ void recording_deinit(struct recording *r)
         if (!r->config.command && r->signals >= 0)
                 close(r->signals);
         launch_close(&r->launch);
+        outside_close(&r->outside);
         find_close(r->find);
 }

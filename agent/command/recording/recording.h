@@ -35,7 +35,8 @@ struct recording {
         struct sampler *sampler;
         struct follow *follow;
         struct environment environment;
-        struct launch launch;
+        struct launch launch; /* open, if there is a command */
+        struct outside outside; /* what starts it */
         unsigned run;         /* how many times the command has been run before */
         bool seen;            /* Python was in its last run */
         int signals;
@@ -44,7 +45,7 @@ struct recording {
         struct profile_set done;
 };
 
-#define RECORDING_NONE { .output = OUTPUT_NONE, .launch = LAUNCH_NONE, .signals = -1 }
+#define RECORDING_NONE { .output = OUTPUT_NONE, .outside = OUTSIDE_NONE, .launch = LAUNCH_NONE, .signals = -1 }
 
 /*
  * Records and writes, @recording having its configuration, an open output, and find

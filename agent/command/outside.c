@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Orders and answers go through a pair of sockets, each in a message of its own. The
+ * other end is closed when we end, however that happens, and then the child ends.
+ */
+#include "outside.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct order {
+        int deed, argument;
+};
+
+/* What no program would inherit is ours: a pipe that waits for all its writers does not wait for this child. */
+static void close_ours(int but)
+{
+        DIR *dir = opendir("/proc/self/fd");
+
+        for (struct dirent *entry; dir && (entry = readdir(dir));) {
+                int fd = atoi(entry->d_name);
+                if (fd > STDERR_FILENO && fd != but && fd != dirfd(dir) && fcntl(fd, F_GETFD) == FD_CLOEXEC)
+                        close(fd);
+        }
+        if (dir)
+                closedir(dir);
+}
+
+static int obey(const struct outside_duty *duties, const struct order *order)
+{
+        const struct outside_duty *duty = order->deed >= 0 && order->deed < OUTSIDE_DEEDS ? &duties[order->deed] : NULL;
+
+        return duty && duty->perform ? duty->perform(duty->ctx, order->argument) : -ENOSYS;
+}
+
+static _Noreturn void serve(const struct outside_duty *duties, int fd)
+{
+        struct order order;
+        sigset_t all;
+
+        sigfillset(&all);
+        sigprocmask(SIG_SETMASK, &all, NULL);
+        prctl(PR_SET_NAME, "podflame-out");
+        close_ours(fd);
+        while (TEMP_FAILURE_RETRY(read(fd, &order, sizeof order)) == sizeof order) {
+                int answer = obey(duties, &order);
+                if (send(fd, &answer, sizeof answer, MSG_NOSIGNAL) != sizeof answer)
+                        break;
+        }
+        _exit(0);
+}
+
+int outside_open(const struct outside_duty duties[static OUTSIDE_DEEDS], struct outside *ret)
+{
+        int fds[2];
+
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
+                return -errno;
+        pid_t pid = fork();
+        if (pid == 0)
+                serve(duties, fds[1]);
+        int e = pid < 0 ? -errno : 0;
+        close(fds[1]);
+        if (e < 0)
+                close(fds[0]);
+        else
+                *ret = (struct outside){ .pid = pid, .fd = fds[0] };
+        return e;
+}
+
+int outside_ask(const struct outside *outside, enum outside_deed deed, int argument)
+{
+        const struct order order = { .deed = (int)deed, .argument = argument };
+        int answer;
+
+        if (outside->pid == 0 || send(outside->fd, &order, sizeof order, MSG_NOSIGNAL) != sizeof order ||
+            TEMP_FAILURE_RETRY(read(outside->fd, &answer, sizeof answer)) != sizeof answer)
+                return -ESRCH;
+        return answer;
+}
+
+void outside_close(struct outside *outside)
+{
+        if (outside->fd >= 0)
+                close(outside->fd);
+        if (outside->pid > 0)
+                TEMP_FAILURE_RETRY(waitpid(outside->pid, NULL, 0));
+        *outside = (struct outside)OUTSIDE_NONE;
+}
