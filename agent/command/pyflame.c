@@ -8,6 +8,7 @@
  */
 #include "clock.h"
 #include "command.h"
+#include "confinement.h"
 #include "output.h"
 #include "say.h"
 #include "signals.h"
@@ -342,9 +343,15 @@ static int profile_command(struct session *s)
         return status != 0 ? status : e;
 }
 
+static const struct usage usage = { .command = "pyflame" };
+
+/* Pyflame has no option for it. */
+#define CONFINEMENT "PODFLAME_CONFINE"
+
 /* As record does it. -1, or an exit status. */
-static int open_all(struct session *s)
+static int confine_all(struct session *s)
 {
+        const struct confinement_options confinement = { .calls = getenv(CONFINEMENT) };
         struct outside_duty duties[OUTSIDE_DEEDS] = { { NULL, NULL } };
         int e = 0;
 
@@ -361,7 +368,7 @@ static int open_all(struct session *s)
         if (e < 0)
                 return fail(e);
         s->launch.outside = s->output.outside = &s->outside;
-        return -1;
+        return confine(&confinement, &usage, CONFINE_RECORDER);
 }
 
 int pyflame_run(int argc, char **argv)
@@ -373,7 +380,7 @@ int pyflame_run(int argc, char **argv)
         if (e >= 0)
                 return e;
         e = pyflame_tally_init(&s.tally, &s.options);
-        e = e != 0 ? fail(e) : open_all(&s);
+        e = e != 0 ? fail(e) : confine_all(&s);
         if (e < 0)
                 e = s.options.command ? profile_command(&s) : profile_process(&s);
         close_interpreter(&s);

@@ -6,6 +6,7 @@
  */
 #include "command.h"
 #include "commands.h"
+#include "confinement.h"
 #include "finding.h"
 #include "options.h"
 #include "sampling.h"
@@ -20,6 +21,7 @@
 struct record_config {
         struct target_options target;
         struct sampling_options sampling;
+        struct confinement_options confinement;
         bool subprocesses;
         double duration; /* seconds; 0: not said */
         uint64_t repeat;
@@ -52,6 +54,7 @@ static const struct option_spec specs[] = {
           .help = "no progress, no summary" },
         { .name = "verbose", .letter = 'v', .kind = OPTION_FLAG, .field = offsetof(struct record_config, verbose),
           .help = "say how is sampled, why not otherwise, and what it cost" },
+        CONFINEMENT_OPTIONS(struct record_config, confinement),
 };
 
 static const struct usage usage = {
@@ -113,8 +116,11 @@ static void configure(const struct record_config *config, struct recording *r)
         r->config.verbose = config->verbose;
 }
 
-/* Opens what takes privileges, before anything hostile is looked at. -1, or an exit status. */
-static int open_all(struct recording *r)
+/*
+ * Opens what takes privileges, leaves somebody outside who has them, and gives them up, before anything hostile is
+ * looked at. -1, or an exit status.
+ */
+static int confine_all(const struct record_config *config, struct recording *r)
 {
         struct outside_duty duties[OUTSIDE_DEEDS] = { { NULL, NULL } };
         int status = output_open(&r->output), e = 0;
@@ -133,7 +139,7 @@ static int open_all(struct recording *r)
         if (e < 0)
                 return say_error("no process can be started: %s", strerror(-e));
         r->launch.outside = r->output.outside = &r->outside;
-        return -1;
+        return confine(&config->confinement, &usage, sampling_role(&r->config.sampling));
 }
 
 int record_run(int argc, char **argv)
@@ -151,7 +157,7 @@ int record_run(int argc, char **argv)
                 e = sampling_config(&config.sampling, &usage, &r.config.sampling);
         configure(&config, &r);
         if (e < 0)
-                e = open_all(&r);
+                e = confine_all(&config, &r);
         if (e < 0 && finding_open(config.subprocesses, &r.find) != 0)
                 e = say_error("/proc cannot be read");
         if (e < 0 && !r.config.command)
