@@ -54,3 +54,13 @@ int confine(const struct confinement_options *options, const struct usage *usage
                 return say_error("system calls cannot be confined: %s; --confine off does without", strerror(-r));
         return -1;
 }
+
+int confine_with(const struct confinement_options *options, const struct usage *usage, enum confine_role role,
+                 const struct outside_duty duties[static OUTSIDE_DEEDS], struct outside *ret)
+{
+        int r = outside_open(duties, ret);
+
+        if (r < 0)
+                return say_error("no process can be started: %s", strerror(-r));
+        return confine(options, usage, role);
+}

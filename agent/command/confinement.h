@@ -5,6 +5,7 @@
 /* Giving up privileges, as the options say. */
 
 #include "options.h"
+#include "outside.h"
 
 #include "agent/confine/confine.h"
 
@@ -23,6 +24,13 @@ struct confinement_options {
  * be called before there are threads. -1, or an exit status after a word about it.
  */
 int confine(const struct confinement_options *options, const struct usage *usage, enum confine_role role);
+
+/*
+ * The same, after having started who stays outside for @duties, if there are any: until then nothing hostile is to be
+ * looked at. -1, or an exit status after a word about it.
+ */
+int confine_with(const struct confinement_options *options, const struct usage *usage, enum confine_role role,
+                 const struct outside_duty duties[static OUTSIDE_DEEDS], struct outside *ret);
 
 /* Whether podflame was started under a seccomp filter: somebody else's. */
 bool confinement_found_filter(void);

@@ -194,9 +194,12 @@ static int remove_made(void *ctx, int argument)
         return 0;
 }
 
-void output_duties(struct output *output, struct outside_duty duties[static OUTSIDE_DEEDS])
+void output_duties(struct output *output, const struct outside *outside,
+                   struct outside_duty duties[static OUTSIDE_DEEDS])
 {
-        duties[OUTSIDE_REMOVE] = (struct outside_duty){ remove_made, output };
+        output->outside = outside;
+        if (output->made)
+                duties[OUTSIDE_REMOVE] = (struct outside_duty){ remove_made, output };
 }
 
 void output_close(struct output *output)

@@ -15,7 +15,7 @@ struct output {
         const char *name; /* for messages */
         const char *path; /* NULL: standard output */
         const struct format *format;
-        const struct outside *outside; /* who removes it if it was made for nothing; the caller's. NULL: we can */
+        const struct outside *outside; /* who removes it if it was made for nothing; NULL: we can */
         int index; /* what @outside knows it by */
         bool made; /* by output_open(): it was not there */
         dev_t device; /* of one that was made, and its inode */
@@ -58,8 +58,9 @@ int output_stream(struct output *output, FILE **ret);
 /* Removes the file if it was made by output_open() and is empty. */
 void output_remove(const struct output *output);
 
-/* What is done for it outside of the confinement, by whom @output->outside is to be set to then. */
-void output_duties(struct output *output, struct outside_duty duties[static OUTSIDE_DEEDS]);
+/* Adds what @outside, which is to be started then, and must live as long as @output, does for it, if it is open. */
+void output_duties(struct output *output, const struct outside *outside,
+                   struct outside_duty duties[static OUTSIDE_DEEDS]);
 
 /* Without output_write() before it, leaves no file behind that was not there. */
 void output_close(struct output *output);

@@ -32,8 +32,9 @@ struct outside {
 #define OUTSIDE_NONE { .fd = -1 }
 
 /*
- * Starts it; @duties by deed, those without a function are refused. It takes no signal, and ends when we do. To be
- * called before there are threads. Descriptors that are closed on exec are closed in it. 0 or negative errno.
+ * Starts it, if there is anything to do; @duties by deed, those without a function are refused. It takes no signal, and
+ * ends when we do. To be called before there are threads. Descriptors that are closed on exec are closed in it. 0 or
+ * negative errno.
  */
 int outside_open(const struct outside_duty duties[static OUTSIDE_DEEDS], struct outside *ret);
 

@@ -358,17 +358,14 @@ static int confine_all(struct session *s)
         s->output.path = s->options.output;
         if (s->output.path && (e = output_make(&s->output)) < 0)
                 return refuse_output(s, e);
-        output_duties(&s->output, duties);
+        output_duties(&s->output, &s->outside, duties);
         if (s->options.command) {
                 e = launch_open(&s->launch, s->options.command, false);
-                launch_duties(&s->launch, duties);
+                launch_duties(&s->launch, &s->outside, duties);
         }
-        if (e == 0 && (s->options.command || s->output.made))
-                e = outside_open(duties, &s->outside);
         if (e < 0)
                 return fail(e);
-        s->launch.outside = s->output.outside = &s->outside;
-        return confine(&confinement, &usage, CONFINE_RECORDER);
+        return confine_with(&confinement, &usage, CONFINE_RECORDER, duties, &s->outside);
 }
 
 int pyflame_run(int argc, char **argv)

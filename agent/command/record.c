@@ -129,17 +129,12 @@ static int confine_all(const struct record_config *config, struct recording *r)
                 return status;
         if (r->config.command) {
                 e = launch_open(&r->launch, r->config.command, r->config.subprocesses);
-                launch_duties(&r->launch, duties);
+                launch_duties(&r->launch, &r->outside, duties);
         }
         if (e < 0)
                 return say_error("signals cannot be waited for: %s", strerror(-e));
-        output_duties(&r->output, duties);
-        if (r->config.command || r->output.made)
-                e = outside_open(duties, &r->outside);
-        if (e < 0)
-                return say_error("no process can be started: %s", strerror(-e));
-        r->launch.outside = r->output.outside = &r->outside;
-        return confine(&config->confinement, &usage, sampling_role(&r->config.sampling));
+        output_duties(&r->output, &r->outside, duties);
+        return confine_with(&config->confinement, &usage, sampling_role(&r->config.sampling), duties, &r->outside);
 }
 
 int record_run(int argc, char **argv)

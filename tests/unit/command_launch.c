@@ -28,9 +28,8 @@ static void open_launch(struct launch *ret, char **argv, bool adopt)
         signal(SIGPIPE, SIG_DFL);
         outside_close(&outside);
         cr_assert_eq(launch_open(ret, argv, adopt), 0);
-        launch_duties(ret, duties);
+        launch_duties(ret, &outside, duties);
         cr_assert_eq(outside_open(duties, &outside), 0);
-        ret->outside = &outside;
 }
 
 /* A launch of a shell's @script, started. */

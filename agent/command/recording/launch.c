@@ -96,8 +96,10 @@ int launch_open(struct launch *ret, char **argv, bool adopt)
         return e;
 }
 
-void launch_duties(struct launch *launch, struct outside_duty duties[static OUTSIDE_DEEDS])
+void launch_duties(struct launch *launch, const struct outside *outside,
+                   struct outside_duty duties[static OUTSIDE_DEEDS])
 {
+        launch->outside = outside;
         duties[OUTSIDE_START] = (struct outside_duty){ start, launch };
         duties[OUTSIDE_SIGNAL] = (struct outside_duty){ pass_on, launch };
 }

@@ -23,7 +23,7 @@ enum {
 
 struct launch {
         char **argv;      /* found in PATH */
-        const struct outside *outside; /* who starts it; the caller's */
+        const struct outside *outside; /* who starts it */
         pid_t pid;        /* 0: not started */
         int signals;      /* signalfd of those that are passed on: readable when one has come */
         int ended_fd;     /* pidfd: readable once the command has ended */
@@ -43,8 +43,9 @@ struct launch {
  */
 int launch_open(struct launch *ret, char **argv, bool adopt);
 
-/* What is done for it outside of the confinement, by whom @launch->outside is to be set to then. */
-void launch_duties(struct launch *launch, struct outside_duty duties[static OUTSIDE_DEEDS]);
+/* Adds what @outside, which is to be started then, and must live as long as @launch, does for it. */
+void launch_duties(struct launch *launch, const struct outside *outside,
+                   struct outside_duty duties[static OUTSIDE_DEEDS]);
 
 /*
  * Runs the command; again, once the one before has ended. It has executed its program
