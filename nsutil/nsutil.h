@@ -41,6 +41,9 @@ const char *nsutil_strerror(int error);
  */
 int nsutil_read_file_at(int dirfd, const char *path, size_t max, char **ret_text, size_t *ret_len);
 
+/* Opens a file for nsutil_read_fd(), if it is a regular one; a FIFO in its place does not hold us up. */
+int nsutil_open_file_at(int dirfd, const char *path, int *ret_fd);
+
 /* The same for an open file, from its offset on. @fd is not consumed. */
 int nsutil_read_fd(int fd, size_t max, char **ret_text, size_t *ret_len);
 

@@ -90,12 +90,11 @@ out:
         return r;
 }
 
-int nsutil_read_file_at(int dirfd, const char *path, size_t max, char **ret_text, size_t *ret_len)
+int nsutil_open_file_at(int dirfd, const char *path, int *ret_fd)
 {
-        /* O_NONBLOCK: a FIFO in the place of the file must not hold us up. */
         int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         struct stat st;
-        int r;
+        int r = 0;
 
         if (fd < 0)
                 return -errno;
@@ -103,8 +102,20 @@ int nsutil_read_file_at(int dirfd, const char *path, size_t max, char **ret_text
                 r = -errno;
         else if (!S_ISREG(st.st_mode))
                 r = S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+        if (r < 0)
+                close(fd);
         else
-                r = nsutil_read_fd(fd, max, ret_text, ret_len);
+                *ret_fd = fd;
+        return r;
+}
+
+int nsutil_read_file_at(int dirfd, const char *path, size_t max, char **ret_text, size_t *ret_len)
+{
+        int fd, r = nsutil_open_file_at(dirfd, path, &fd);
+
+        if (r < 0)
+                return r;
+        r = nsutil_read_fd(fd, max, ret_text, ret_len);
         close(fd);
         return r;
 }

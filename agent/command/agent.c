@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "command.h"
 #include "commands.h"
+#include "descriptors.h"
 #include "say.h"
 #include "signals.h"
 
@@ -19,7 +20,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 /* After a signal, the collector is given this long to take what waits. */
@@ -140,17 +140,6 @@ static int run(struct agent *agent)
         return EXIT_OK;
 }
 
-/* Each process takes a descriptor or two. */
-static void raise_descriptors(void)
-{
-        struct rlimit limit;
-
-        if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-                limit.rlim_cur = limit.rlim_max;
-                setrlimit(RLIMIT_NOFILE, &limit);
-        }
-}
-
 /* -1, or an exit status after a word about it. */
 static int start_finding(struct agent *agent)
 {
@@ -186,7 +175,7 @@ static int prepare(struct agent *agent, struct sample_config *ret)
                 r = vitals_listen(&config->vitals, &agent_usage, &agent->vitals);
         if (r >= 0)
                 return r;
-        raise_descriptors();
+        descriptors_raise(); /* each process takes one or two */
         agent->signals = signals_open();
         /* What waits for a collector that is away gets a part of it. */
         config->destinations.queue_max = config->vitals.max_memory / QUEUE_SHARE;

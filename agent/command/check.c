@@ -5,12 +5,12 @@
  */
 #include "command.h"
 #include "commands.h"
+#include "confinement.h"
 #include "options.h"
 #include "say.h"
 
-#include "agent/command/gate/allow.h"
-#include "agent/command/gate/baseline.h"
 #include "agent/command/gate/judging.h"
+#include "agent/command/gate/keeping.h"
 #include "agent/command/gate/reports.h"
 
 #include <stdio.h>
@@ -25,6 +25,7 @@ static const int statuses[] = {
 };
 
 struct check_config {
+        struct confinement_options confinement;
         struct judging_options judging;
         struct report_options reports;
         bool save;
@@ -62,6 +63,7 @@ static const struct option_spec specs[] = {
           .help = "units of work of each run: compare the CPU time of one, too (advisory)", .min = 1e-9,
           .max = 1e18 },
         REPORT_OPTIONS(struct check_config, reports, "text, json, markdown, html, folded, junit, github (text)"),
+        CONFINEMENT_OPTIONS(struct check_config, confinement),
 };
 
 static const struct usage usage = {
@@ -98,71 +100,103 @@ static int status_of(const struct check_config *config, enum profile_verdict ver
         return statuses[verdict];
 }
 
-static int keep(const struct check_config *config, const struct judging *judging, const char *as)
+struct checking {
+        struct check_config config;
+        struct judging judging;
+        struct reports reports;
+        struct keeping keeping;
+        struct outside outside;
+};
+
+/* Opens all files, then gives up what that took. -1, or an exit status. */
+static int open_all(struct checking *c)
 {
-        const struct side *side = &judging->sides[PROFILE_NEW];
+        const struct judging_options *options = &c->config.judging;
+        struct outside_duty duties[OUTSIDE_DEEDS] = { { NULL, NULL } };
+        int e = 0;
+
+        judging_open(options, &c->judging);
+        if (reports_open(&c->reports) >= 0)
+                return statuses[PROFILE_INVALID];
+        reports_duties(&c->reports, &c->outside, duties);
+        if (c->config.save) {
+                e = keeping_open(options->baseline_dir, options->branch, options->keep, &c->keeping);
+                keeping_duties(&c->keeping, &c->outside, duties);
+        }
+        if (e < 0)
+                say_error("the new profiles could not be kept: %s", strerror(-e));
+        if (e < 0 || confine_with(&c->config.confinement, &usage, CONFINE_CONVERTER, duties, &c->outside) >= 0)
+                return statuses[PROFILE_INVALID];
+        return -1;
+}
+
+static int keep(struct checking *c, const char *as)
+{
+        const struct side *side = &c->judging.sides[PROFILE_NEW];
         char reason[BASELINE_REASON_SIZE];
 
-        if (baseline_add(config->judging.baseline_dir, config->judging.branch, &side->profiles, side->run_of,
-                         config->judging.keep, reason) < 0) {
+        if (keeping_add(&c->keeping, &side->profiles, side->run_of, reason) < 0) {
                 say_error("the new profiles cannot be kept: %s", reason);
                 return statuses[PROFILE_INVALID];
         }
-        say("the new profiles are kept as the %s of branch %s", as, config->judging.branch);
+        say("the new profiles are kept as the %s of branch %s", as, c->config.judging.branch);
         return -1;
 }
 
 /* Nothing to judge by yet, and nothing to report: the first profiles are kept, as was asked for. */
-static int keep_first(const struct check_config *config, const struct judging *judging)
+static int keep_first(struct checking *c)
 {
-        int e = keep(config, judging, "first");
+        int e = keep(c, "first");
 
         return e < 0 ? EXIT_OK : e;
 }
 
 /* Reports it. Exit statuses: the verdict's; or, as a report's failure is no regression, that of what is invalid. */
-static int report(const struct check_config *config, const struct judging *judging, const struct reports *reports)
+static int report(struct checking *c)
 {
+        const struct judging *judging = &c->judging;
         struct format_comparison comparison;
         int e = -1;
 
         judging_report(judging, &comparison);
-        if (judging->verdict == PROFILE_INVALID && !reports_print_text(reports))
+        if (judging->verdict == PROFILE_INVALID && !reports_print_text(&c->reports))
                 say_error("invalid: %s", judging->reason);
-        if (reports_write(reports, &comparison) >= 0)
+        if (reports_write(&c->reports, &comparison) >= 0)
                 return statuses[PROFILE_INVALID];
-        if (config->save && judging->verdict == PROFILE_PASS)
-                e = keep(config, judging, "newest");
-        return e < 0 ? status_of(config, judging->verdict) : e;
+        if (c->config.save && judging->verdict == PROFILE_PASS)
+                e = keep(c, "newest");
+        return e < 0 ? status_of(&c->config, judging->verdict) : e;
 }
 
-static int check(const struct check_config *config, const struct reports *reports)
+static int check(struct checking *c)
 {
-        struct judging judging;
-
-        judging_run(&config->judging, &judging);
-        int e = config->save && judging.no_baseline ? keep_first(config, &judging) : report(config, &judging, reports);
-        judging_deinit(&judging);
-        return e;
+        judging_run(&c->config.judging, &c->judging);
+        return c->config.save && c->judging.no_baseline ? keep_first(c) : report(c);
 }
 
 int check_run(int argc, char **argv)
 {
-        struct check_config config = { .judging = JUDGING_DEFAULTS };
-        struct reports reports;
+        struct checking c = { .config = { .judging = JUDGING_DEFAULTS }, .keeping = KEEPING_NONE,
+                              .outside = OUTSIDE_NONE };
         int rest;
-        int e = options_parse(&usage, argc, argv, &config, &rest);
+        int e = options_parse(&usage, argc, argv, &c.config, &rest);
 
         if (e < 0 && rest < argc)
                 e = options_wrong_word(&usage, argv[rest], NULL);
         if (e < 0)
-                e = check_options(&config);
+                e = check_options(&c.config);
         if (e < 0)
-                e = reports_choose(&config.reports, &usage, true, false, &reports);
+                e = reports_choose(&c.config.reports, &usage, true, false, &c.reports);
         if (e < 0)
-                e = check(&config, &reports);
-        option_list_deinit(&config.judging.base);
-        option_list_deinit(&config.judging.new);
-        report_options_deinit(&config.reports);
+                e = open_all(&c);
+        if (e < 0)
+                e = check(&c);
+        judging_deinit(&c.judging);
+        reports_close(&c.reports);
+        keeping_close(&c.keeping);
+        outside_close(&c.outside);
+        option_list_deinit(&c.config.judging.base);
+        option_list_deinit(&c.config.judging.new);
+        report_options_deinit(&c.config.reports);
         return e;
 }

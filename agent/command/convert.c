@@ -2,6 +2,7 @@
 /* podflame convert: profile files as one file of another format. */
 #include "command.h"
 #include "commands.h"
+#include "confinement.h"
 #include "load.h"
 #include "options.h"
 #include "output.h"
@@ -10,6 +11,7 @@
 #include <string.h>
 
 struct convert_config {
+        struct confinement_options confinement;
         const char *format;
         const char *output;
 };
@@ -19,6 +21,7 @@ static const struct option_spec specs[] = {
           .argument = "FORMAT", .help = OUTPUT_FORMATS },
         { .name = "output", .letter = 'o', .kind = OPTION_TEXT, .field = offsetof(struct convert_config, output),
           .argument = "FILE", .help = "where to write it (standard output);\n" OUTPUT_ENDINGS },
+        CONFINEMENT_OPTIONS(struct convert_config, confinement),
 };
 
 static const struct usage usage = {
@@ -32,33 +35,53 @@ static const struct usage usage = {
         .anywhere = true,
 };
 
-static int convert(const char *const *files, size_t n, struct output *output)
-{
-        struct side side = { .run_of = NULL };
-        char reason[LOAD_REASON_SIZE];
-        int e = side_load(&side, files, n, reason) < 0 ? say_error("%s", reason) : output_open(output);
+struct conversion {
+        struct side side;
+        struct output output;
+        struct outside outside;
+};
 
-        if (e < 0) {
-                int r = output_write(output, &side.profiles);
-                e = r < 0 ? say_error("%s: %s", output->name, strerror(-r)) : EXIT_OK;
-        }
-        side_deinit(&side);
-        return e;
+/* Opens all files, then gives up what that took. -1, or an exit status. */
+static int open_all(struct conversion *c, const char *const *files, size_t n,
+                    const struct confinement_options *confinement)
+{
+        struct outside_duty duties[OUTSIDE_DEEDS] = { { NULL, NULL } };
+        char reason[LOAD_REASON_SIZE];
+        int e = side_open(&c->side, files, n, reason) < 0 ? say_error("%s", reason) : output_open(&c->output);
+
+        if (e >= 0)
+                return e;
+        output_duties(&c->output, &c->outside, duties);
+        return confine_with(confinement, &usage, CONFINE_CONVERTER, duties, &c->outside);
+}
+
+static int convert(struct conversion *c)
+{
+        char reason[LOAD_REASON_SIZE];
+
+        if (side_load(&c->side, reason) < 0)
+                return say_error("%s", reason);
+        int r = output_write(&c->output, &c->side.profiles);
+        return r < 0 ? say_error("%s: %s", c->output.name, strerror(-r)) : EXIT_OK;
 }
 
 int convert_run(int argc, char **argv)
 {
         struct convert_config config = { .format = NULL };
-        struct output output = OUTPUT_NONE;
+        struct conversion c = { .output = OUTPUT_NONE, .outside = OUTSIDE_NONE };
         int rest;
         int e = options_parse(&usage, argc, argv, &config, &rest);
 
         if (e < 0 && rest == argc)
                 e = options_wrong(&usage, "it takes the FILEs that are to be converted");
         if (e < 0)
-                e = output_choose(&usage, config.format, config.output, &output);
+                e = output_choose(&usage, config.format, config.output, &c.output);
         if (e < 0)
-                e = convert((const char *const *)&argv[rest], (size_t)(argc - rest), &output);
-        output_close(&output);
+                e = open_all(&c, (const char *const *)&argv[rest], (size_t)(argc - rest), &config.confinement);
+        if (e < 0)
+                e = convert(&c);
+        side_deinit(&c.side);
+        output_close(&c.output);
+        outside_close(&c.outside);
         return e;
 }

@@ -2,6 +2,7 @@
 /* podflame diff: what changed from one profile to another, without a verdict. */
 #include "command.h"
 #include "commands.h"
+#include "confinement.h"
 #include "load.h"
 #include "options.h"
 #include "say.h"
@@ -12,11 +13,13 @@
 #include <string.h>
 
 struct diff_config {
+        struct confinement_options confinement;
         struct report_options reports;
 };
 
 static const struct option_spec specs[] = {
         REPORT_OPTIONS(struct diff_config, reports, "text, json, markdown, html, folded (text, unless -o says more)"),
+        CONFINEMENT_OPTIONS(struct diff_config, confinement),
 };
 
 static const struct usage usage = {
@@ -29,10 +32,36 @@ static const struct usage usage = {
         .anywhere = true,
 };
 
-static int compare(const char *const *files, const struct reports *reports)
+struct comparing {
+        const char *const *files;
+        struct side sides[PROFILE_SIDES];
+        struct reports reports;
+        struct outside outside;
+};
+
+/* Opens all files, then gives up what that took. -1, or an exit status. */
+static int open_all(struct comparing *c, const struct confinement_options *confinement)
+{
+        struct outside_duty duties[OUTSIDE_DEEDS] = { { NULL, NULL } };
+        char reason[LOAD_REASON_SIZE];
+        int e = -1;
+
+        for (int side = 0; e < 0 && side < PROFILE_SIDES; side++)
+                if (side_open(&c->sides[side], &c->files[side], 1, reason) < 0)
+                        e = say_error("%s", reason);
+        if (e < 0)
+                e = reports_open(&c->reports);
+        if (e >= 0)
+                return e;
+        reports_duties(&c->reports, &c->outside, duties);
+        return confine_with(confinement, &usage, CONFINE_CONVERTER, duties, &c->outside);
+}
+
+static int compare(struct comparing *c)
 {
         const struct profile_criteria criteria = PROFILE_CRITERIA_DEFAULT;
-        struct side sides[PROFILE_SIDES] = { { .run_of = NULL } };
+        struct side *sides = c->sides;
+        const char *const *files = c->files;
         struct profile_circumstance circumstances[PROFILE_CIRCUMSTANCES];
         struct profile_comparison *comparison = NULL;
         char reason[LOAD_REASON_SIZE], low[PROFILE_SIDES][LOAD_REASON_SIZE];
@@ -41,7 +70,7 @@ static int compare(const char *const *files, const struct reports *reports)
         int e = -1;
 
         for (int side = 0; e < 0 && side < PROFILE_SIDES; side++)
-                if (side_load(&sides[side], &files[side], 1, reason) < 0)
+                if (side_load(&sides[side], reason) < 0)
                         e = say_error("%s", reason);
         if (e < 0) {
                 const struct profile_set runs[] = { sides[PROFILE_BASE].runs, sides[PROFILE_NEW].runs };
@@ -54,7 +83,7 @@ static int compare(const char *const *files, const struct reports *reports)
                 e = r < 0 ? say_error("%s and %s: %s", files[0], files[1], strerror(-r)) : -1;
         }
         if (e < 0)
-                e = reports_write(reports, &(struct format_comparison){
+                e = reports_write(&c->reports, &(struct format_comparison){
                         .names = { files[PROFILE_BASE], files[PROFILE_NEW] },
                         .circumstances = circumstances,
                         .comparison = comparison,
@@ -64,24 +93,29 @@ static int compare(const char *const *files, const struct reports *reports)
                         .notes_n = notes_n,
                 });
         profile_comparison_free(comparison);
-        for (int side = 0; side < PROFILE_SIDES; side++)
-                side_deinit(&sides[side]);
         return e < 0 ? EXIT_OK : e;
 }
 
 int diff_run(int argc, char **argv)
 {
         struct diff_config config = { .reports = { .formats = { .n = 0 } } };
-        struct reports reports;
+        struct comparing c = { .outside = OUTSIDE_NONE };
         int rest;
         int e = options_parse(&usage, argc, argv, &config, &rest);
 
         if (e < 0 && argc - rest != PROFILE_SIDES)
                 e = options_wrong(&usage, "it takes two profiles: BASE NEW");
         if (e < 0)
-                e = reports_choose(&config.reports, &usage, false, true, &reports);
+                e = reports_choose(&config.reports, &usage, false, true, &c.reports);
+        c.files = (const char *const *)&argv[rest];
         if (e < 0)
-                e = compare((const char *const *)&argv[rest], &reports);
+                e = open_all(&c, &config.confinement);
+        if (e < 0)
+                e = compare(&c);
+        for (int side = 0; side < PROFILE_SIDES; side++)
+                side_deinit(&c.sides[side]);
+        reports_close(&c.reports);
+        outside_close(&c.outside);
         report_options_deinit(&config.reports);
         return e;
 }

@@ -2,6 +2,8 @@
 /* Files to runs: read whole, parsed by what they are, grouped by the number of their run. */
 #include "load.h"
 
+#include "descriptors.h"
+
 #include "agent/format/format.h"
 
 #include "nsutil/nsutil.h"
@@ -11,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* More runs than anybody makes. Each takes a row of numbers for every function. */
 #define RUNS_MAX 1000
@@ -93,17 +96,52 @@ static int add_file(struct side *side, const char *file, const void *data, size_
         return samples > 0 ? 0 : fail(reason, file, "it has no samples");
 }
 
-int side_load(struct side *side, const char *const *files, size_t n, char reason[static LOAD_REASON_SIZE])
+static int open_file(struct side *side, const char *name)
 {
-        for (size_t i = 0; i < n; i++) {
-                char *data;
-                size_t len;
-                int r = nsutil_read_file_at(AT_FDCWD, files[i], FORMAT_OTLP_MAX_BYTES, &data, &len);
+        struct side_file *files = reallocarray(side->files, side->n_files + 1, sizeof *files);
+        struct side_file file = { .fd = -1 };
 
-                if (r != 0)
-                        return fail(reason, files[i], nsutil_strerror(r));
-                r = add_file(side, files[i], data, len, reason);
-                free(data);
+        if (!files)
+                return -ENOMEM;
+        side->files = files;
+        int r = nsutil_open_file_at(AT_FDCWD, name, &file.fd);
+        if (r < 0)
+                return r;
+        file.name = strdup(name);
+        files[side->n_files++] = file;
+        return file.name ? 0 : -ENOMEM;
+}
+
+int side_open(struct side *side, const char *const *files, size_t n, char reason[static LOAD_REASON_SIZE])
+{
+        descriptors_raise(); /* one for each */
+        for (size_t i = 0; i < n; i++) {
+                int r = open_file(side, files[i]);
+                if (r < 0)
+                        return fail(reason, files[i], strerror(-r));
+        }
+        return 0;
+}
+
+static int load_file(struct side *side, struct side_file *file, char *reason)
+{
+        char *data;
+        size_t len;
+        int r = nsutil_read_fd(file->fd, FORMAT_OTLP_MAX_BYTES, &data, &len);
+
+        close(file->fd);
+        file->fd = -1;
+        if (r != 0)
+                return fail(reason, file->name, nsutil_strerror(r));
+        r = add_file(side, file->name, data, len, reason);
+        free(data);
+        return r;
+}
+
+int side_load(struct side *side, char reason[static LOAD_REASON_SIZE])
+{
+        for (size_t i = 0; i < side->n_files; i++) {
+                int r = load_file(side, &side->files[i], reason);
                 if (r < 0)
                         return r;
         }
@@ -135,6 +173,12 @@ bool side_coverage_is_low(const struct side *side, const char *name, char reason
 
 void side_deinit(struct side *side)
 {
+        for (size_t i = 0; i < side->n_files; i++) {
+                if (side->files[i].fd >= 0)
+                        close(side->files[i].fd);
+                free(side->files[i].name);
+        }
+        free(side->files);
         profile_set_deinit(&side->profiles);
         profile_set_deinit(&side->runs);
         free(side->run_of);

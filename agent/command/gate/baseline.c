@@ -8,6 +8,8 @@
 
 #include "agent/format/format.h"
 
+#include "nsutil/nsutil.h"
+
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -224,23 +226,37 @@ static int remove_old(const char *path, size_t keep, char *reason)
         return n < 0 ? -1 : r;
 }
 
-int baseline_add(const char *dir, const char *branch, const struct profile_set *set, const size_t *run_of,
-                 size_t keep, char reason[static BASELINE_REASON_SIZE])
+int baseline_pack(const struct profile_set *set, const size_t *run_of, int fd)
 {
-        char *path = branch_path(dir, branch, reason);
         void *data = NULL;
         size_t len = 0;
-        int r = path ? number_runs(set, run_of) : -1;
+        int r = number_runs(set, run_of);
 
-        if (path && r == 0)
+        if (r == 0)
                 r = pack(set, &data, &len);
-        if (path && r == 0 && ((mkdir(dir, 0777) < 0 && errno != EEXIST) || (mkdir(path, 0777) < 0 && errno != EEXIST)))
-                r = -errno;
-        if (path && r < 0)
-                fail(reason, path, strerror(-r));
-        else if (path)
-                r = add_file(path, data, len, reason);
-        if (path && r == 0)
+        if (r == 0)
+                r = write_all(fd, data, len);
+        free(data);
+        return r;
+}
+
+static int make_folders(const char *dir, const char *path)
+{
+        return (mkdir(dir, 0777) < 0 && errno != EEXIST) || (mkdir(path, 0777) < 0 && errno != EEXIST) ? -errno : 0;
+}
+
+int baseline_add(const char *dir, const char *branch, int fd, size_t keep, char reason[static BASELINE_REASON_SIZE])
+{
+        char *path = branch_path(dir, branch, reason), *data = NULL;
+        size_t len = 0;
+
+        if (!path)
+                return -1;
+        int r = lseek(fd, 0, SEEK_SET) < 0 ? -errno : nsutil_read_fd(fd, FORMAT_OTLP_MAX_BYTES, &data, &len);
+        if (r == 0)
+                r = make_folders(dir, path);
+        r = r == 0 ? add_file(path, data, len, reason) : fail(reason, path, nsutil_strerror(r));
+        if (r == 0)
                 r = remove_old(path, keep, reason);
         free(data);
         free(path);

@@ -29,11 +29,16 @@ int baseline_list(const char *dir, const char *branch, size_t max, struct baseli
 void baseline_deinit(struct baseline *baseline); /* accepts {0} */
 
 /*
- * Adds the profiles of @set, which has run @run_of[i] for profile i, as one file, whole
- * or not at all, and removes all but the newest @keep. The folders are made if need be.
- * 0, or -1 with @reason.
+ * Writes the profiles of @set, which has run @run_of[i] for profile i, to @fd, which is not consumed, as the content of
+ * one file. 0 or negative errno.
  */
-int baseline_add(const char *dir, const char *branch, const struct profile_set *set, const size_t *run_of,
-                 size_t keep, char reason[static BASELINE_REASON_SIZE]);
+int baseline_pack(const struct profile_set *set, const size_t *run_of, int fd);
+
+/*
+ * Adds a file that has the content of @fd, which is not consumed, whole or not at all,
+ * and removes all but the newest @keep. The folders are made if need be. 0, or -1 with
+ * @reason.
+ */
+int baseline_add(const char *dir, const char *branch, int fd, size_t keep, char reason[static BASELINE_REASON_SIZE]);
 
 #endif

@@ -48,53 +48,84 @@ static __attribute__((format(printf, 2, 3))) void note(struct judging *j, const 
         va_end(args);
 }
 
-/* ---- the profiles ---------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------- */
 
-static int load(struct judging *j, enum profile_side side, const char *const *files, size_t n)
+static int open_files(struct judging *j, enum profile_side side, const char *const *files, size_t n)
 {
         if (n > 1)
                 snprintf(j->names[side], sizeof j->names[side], "%s and %zu more", files[0], n - 1);
         else
                 snprintf(j->names[side], sizeof j->names[side], "%s", files[0]);
-        return side_load(&j->sides[side], files, n, j->reason);
+        return side_open(&j->sides[side], files, n, j->reason);
 }
 
-static int load_baseline(struct judging *j, const struct judging_options *options)
+static int open_baseline(struct judging *j, const struct judging_options *options)
 {
         struct baseline baseline = { 0 };
         int r = baseline_list(options->baseline_dir, options->branch, options->keep, &baseline, j->reason);
 
-        if (r == 0 && baseline.n == 0) {
-                j->no_baseline = true;
-                r = invalid(j, "%s has no baseline of branch %s; --save makes the new profiles its first one",
-                            options->baseline_dir, options->branch);
-        }
-        if (r == 0)
-                r = load(j, PROFILE_BASE, (const char *const *)baseline.files, baseline.n);
+        j->no_baseline = r == 0 && baseline.n == 0;
+        if (j->no_baseline)
+                invalid(j, "%s has no baseline of branch %s; --save makes the new profiles its first one",
+                        options->baseline_dir, options->branch);
+        else if (r == 0)
+                r = open_files(j, PROFILE_BASE, (const char *const *)baseline.files, baseline.n);
         baseline_deinit(&baseline);
         snprintf(j->names[PROFILE_BASE], sizeof j->names[PROFILE_BASE], "branch %s of %s", options->branch,
                  options->baseline_dir);
         return r;
 }
 
-static int load_listed(struct judging *j, enum profile_side side, const struct option_list *list)
+static int open_listed(struct judging *j, enum profile_side side, const struct option_list *list)
 {
         const char *files[OPTION_LIST_MAX];
 
         for (size_t i = 0; i < list->n; i++)
                 files[i] = list->items[i].text;
-        return load(j, side, files, list->n);
+        return open_files(j, side, files, list->n);
 }
+
+/* It is the user's own, and small. */
+static int read_allowed(struct judging *j, const char *file)
+{
+        char *text;
+        size_t len;
+        int r = file ? nsutil_read_file_at(AT_FDCWD, file, ALLOW_MAX_BYTES, &text, &len) : 0;
+
+        if (r != 0)
+                return invalid(j, "%s: %s", file, nsutil_strerror(r));
+        if (!file)
+                return 0;
+        j->allowed = text;
+        return strlen(text) == len ? 0 : invalid(j, "%s: it is no text", file);
+}
+
+void judging_open(const struct judging_options *options, struct judging *ret)
+{
+        *ret = (struct judging){ .verdict = PROFILE_INVALID, .today = allow_day(time(NULL)) };
+        int r = open_listed(ret, PROFILE_NEW, &options->new);
+
+        if (r == 0)
+                r = options->baseline_dir ? open_baseline(ret, options)
+                                          : open_listed(ret, PROFILE_BASE, &options->base);
+        if (r == 0 && !ret->no_baseline)
+                r = read_allowed(ret, options->allow);
+        ret->unopened = r != 0;
+}
+
+/* ---- the profiles ---------------------------------------------------------------- */
 
 /* The new side is read even if there is no baseline: it may become the first. */
 static int load_sides(struct judging *j, const struct judging_options *options)
 {
-        int r = load_listed(j, PROFILE_NEW, &options->new);
-
-        if (r == 0)
-                r = options->baseline_dir ? load_baseline(j, options)
-                                          : load_listed(j, PROFILE_BASE, &options->base);
-        return r;
+        (void)options;
+        if (j->unopened)
+                return -1;
+        if (side_load(&j->sides[PROFILE_NEW], j->reason) < 0) {
+                j->no_baseline = false; /* it is not that which keeps us from judging */
+                return -1;
+        }
+        return j->no_baseline ? -1 : side_load(&j->sides[PROFILE_BASE], j->reason);
 }
 
 static int check_runs(struct judging *j, const struct judging_options *options)
@@ -190,25 +221,15 @@ static void note_allowances(struct judging *j, const struct allow *allow, int to
 
 static int apply_allowances(struct judging *j, const struct judging_options *options)
 {
-        char reason[ALLOW_REASON_SIZE], *text;
+        char reason[ALLOW_REASON_SIZE];
         struct allow allow = { 0 };
-        int today = allow_day(time(NULL));
-        size_t len;
 
-        if (!options->allow)
+        if (!j->allowed)
                 return 0;
-
-        int r = nsutil_read_file_at(AT_FDCWD, options->allow, ALLOW_MAX_BYTES, &text, &len);
-
-        if (r != 0)
-                return invalid(j, "%s: %s", options->allow, nsutil_strerror(r));
-        r = strlen(text) == len ? allow_parse(text, &allow, reason)
-                                : (snprintf(reason, sizeof reason, "it is no text"), -1);
-        free(text);
-        if (r < 0)
+        if (allow_parse(j->allowed, &allow, reason) < 0)
                 return invalid(j, "%s: %s", options->allow, reason);
-        allow_apply(&allow, today, j->comparison);
-        note_allowances(j, &allow, today);
+        allow_apply(&allow, j->today, j->comparison);
+        note_allowances(j, &allow, j->today);
         allow_deinit(&allow);
         return 0;
 }
@@ -232,13 +253,12 @@ static int (*const steps[])(struct judging *j, const struct judging_options *opt
         load_sides, check_runs, check_circumstances, check_coverage, compare, apply_allowances, judge,
 };
 
-void judging_run(const struct judging_options *options, struct judging *ret)
+void judging_run(const struct judging_options *options, struct judging *j)
 {
         int r = 0;
 
-        *ret = (struct judging){ .verdict = PROFILE_INVALID };
         for (size_t i = 0; r == 0 && i < sizeof steps / sizeof *steps; i++)
-                r = steps[i](ret, options);
+                r = steps[i](j, options);
 }
 
 void judging_report(const struct judging *j, struct format_comparison *ret)
@@ -267,4 +287,5 @@ void judging_deinit(struct judging *j)
                 side_deinit(&j->sides[side]);
         for (size_t i = 0; i < j->notes_n; i++)
                 free(j->notes[i]);
+        free(j->allowed);
 }

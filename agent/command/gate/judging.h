@@ -28,7 +28,10 @@ struct judging_options {
 
 struct judging {
         enum profile_verdict verdict;
+        int today;        /* when it was opened, as 20261125 */
+        char *allowed;    /* the text of options.allow; NULL: there is none */
         bool no_baseline; /* that is why it is invalid */
+        bool unopened;    /* likewise */
         char reason[LOAD_REASON_SIZE]; /* why it is invalid */
         char names[PROFILE_SIDES][256];
         struct side sides[PROFILE_SIDES];
@@ -42,10 +45,14 @@ struct judging {
         size_t notes_n;
 };
 
-/* Judges; @ret is to be deinitialised. */
-void judging_run(const struct judging_options *options, struct judging *ret);
+/* Opens all that is to be judged. What cannot be opened is the reason of an invalid verdict. */
+void judging_open(const struct judging_options *options, struct judging *ret);
+
+/* Judges what was opened. */
+void judging_run(const struct judging_options *options, struct judging *judging);
+
 /* As reports want it; refers to @judging. */
 void judging_report(const struct judging *judging, struct format_comparison *ret);
-void judging_deinit(struct judging *judging);
+void judging_deinit(struct judging *judging); /* accepts {0} */
 
 #endif

@@ -3,7 +3,6 @@
 #include "reports.h"
 
 #include "agent/command/command.h"
-#include "agent/command/output.h"
 #include "agent/command/say.h"
 
 #include <errno.h>
@@ -23,7 +22,10 @@ static int add(struct reports *reports, const struct usage *usage, const struct 
                 return options_wrong(usage, "%s is for judgements: podflame check writes it", format->name);
         if (reports->n == sizeof reports->items / sizeof *reports->items)
                 return options_wrong(usage, "that is more than one can want of --format and --output");
-        reports->items[reports->n++] = (struct report_target){ .format = format, .path = path };
+        reports->items[reports->n++] = (struct report_target){
+                .format = format,
+                .file = { .name = path ? path : "standard output", .path = path, .fd = -1 },
+        };
         return -1;
 }
 
@@ -82,17 +84,49 @@ int reports_choose(const struct report_options *options, const struct usage *usa
         return e;
 }
 
-static int write_one(const struct report_target *target, const struct format_comparison *c)
+int reports_open(struct reports *reports)
 {
-        FILE *out = target->path ? fopen(target->path, "we") : stdout;
-        int r;
+        int e = -1;
 
-        if (!out)
-                return -errno;
+        for (size_t i = 0; e < 0 && i < reports->n; i++)
+                if (reports->items[i].file.path)
+                        e = output_open(&reports->items[i].file);
+        return e;
+}
+
+static int remove_made(void *ctx, int index)
+{
+        const struct reports *reports = ctx;
+
+        if (index < 0 || (size_t)index >= reports->n)
+                return -EINVAL;
+        output_remove(&reports->items[index].file);
+        return 0;
+}
+
+void reports_duties(struct reports *reports, const struct outside *outside,
+                    struct outside_duty duties[static OUTSIDE_DEEDS])
+{
+        for (size_t i = 0; i < reports->n; i++) {
+                struct output *file = &reports->items[i].file;
+                file->outside = outside;
+                file->index = (int)i;
+                if (file->made)
+                        duties[OUTSIDE_REMOVE] = (struct outside_duty){ remove_made, reports };
+        }
+}
+
+static int write_one(struct report_target *target, const struct format_comparison *c)
+{
+        FILE *out = stdout;
+        int r = target->file.path ? output_stream(&target->file, &out) : 0;
+
+        if (r < 0)
+                return r;
         r = target->format->write(c, out);
         if (r < 0)
                 clearerr(out); /* it is told here: the command has an exit status for it */
-        if (target->path && fclose(out) != 0 && r == 0)
+        if (target->file.path && fclose(out) != 0 && r == 0)
                 r = -errno;
         return r;
 }
@@ -100,19 +134,24 @@ static int write_one(const struct report_target *target, const struct format_com
 bool reports_print_text(const struct reports *reports)
 {
         for (size_t i = 0; i < reports->n; i++)
-                if (!reports->items[i].path && strcmp(reports->items[i].format->name, "text") == 0)
+                if (!reports->items[i].file.path && strcmp(reports->items[i].format->name, "text") == 0)
                         return true;
         return false;
 }
 
-int reports_write(const struct reports *reports, const struct format_comparison *c)
+int reports_write(struct reports *reports, const struct format_comparison *c)
 {
         for (size_t i = 0; i < reports->n; i++) {
-                const char *path = reports->items[i].path;
                 int r = write_one(&reports->items[i], c);
 
                 if (r < 0)
-                        return say_error("%s cannot be written: %s", path ? path : "standard output", strerror(-r));
+                        return say_error("%s cannot be written: %s", reports->items[i].file.name, strerror(-r));
         }
         return -1;
+}
+
+void reports_close(struct reports *reports)
+{
+        for (size_t i = 0; i < reports->n; i++)
+                output_close(&reports->items[i].file);
 }

@@ -5,6 +5,7 @@
 /* -f FORMAT and -o FILE of comparisons: several at once. */
 
 #include "agent/command/options.h"
+#include "agent/command/output.h"
 #include "agent/format/format.h"
 
 struct report_options {
@@ -23,7 +24,7 @@ void report_options_deinit(struct report_options *options); /* accepts {0} */
 
 struct report_target {
         const struct format_report *format;
-        const char *path; /* NULL: standard output */
+        struct output file; /* without a path: standard output */
 };
 
 struct reports {
@@ -39,10 +40,20 @@ struct reports {
 int reports_choose(const struct report_options *options, const struct usage *usage, bool judged, bool quiet,
                    struct reports *ret);
 
+/* Opens all files, before any work is done for them: -1, or an exit status after a word about it. */
+int reports_open(struct reports *reports);
+
+/* Adds what @outside, which is to be started then, and must live as long as @reports, does for them. */
+void reports_duties(struct reports *reports, const struct outside *outside,
+                    struct outside_duty duties[static OUTSIDE_DEEDS]);
+
 /* Whether the text for people is among what goes to standard output. */
 bool reports_print_text(const struct reports *reports);
 
 /* Writes all of them: -1, or an exit status after a word about it. */
-int reports_write(const struct reports *reports, const struct format_comparison *c);
+int reports_write(struct reports *reports, const struct format_comparison *c);
+
+/* Leaves none of those files behind that were not there and have not been written. Accepts {0}. */
+void reports_close(struct reports *reports);
 
 #endif
