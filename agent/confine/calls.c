@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -148,17 +149,44 @@ static const struct list terminal = {
                 { .name = NULL } },
 };
 
-#define LISTS_MAX 9
+/*
+ * In a build with AddressSanitizer: at the end LeakSanitizer stops all threads from a process that shares our memory,
+ * and looks through what is mapped.
+ */
+#ifdef __SANITIZE_ADDRESS__
+static const struct list sanitizer = {
+        (const char *const[]){ "getdents", "getdents64", "readlink", "wait4", NULL },
+        (const struct limited[]){
+                { "clone", 0, CLONE_UNTRACED, CLONE_UNTRACED },
+                { "open", 1, O_CHANGING, O_RDONLY },
+                { "openat", 2, O_CHANGING, O_RDONLY },
+                { "prctl", 0, UINT32_MAX, PR_GET_DUMPABLE },
+                { "prctl", 0, UINT32_MAX, PR_SET_DUMPABLE },
+                { "prctl", 0, UINT32_MAX, PR_SET_PDEATHSIG },
+                { "prctl", 0, UINT32_MAX, PR_SET_PTRACER },
+                { "ptrace", 0, UINT32_MAX, PTRACE_ATTACH },
+                { "ptrace", 0, UINT32_MAX, PTRACE_CONT },
+                { "ptrace", 0, UINT32_MAX, PTRACE_DETACH },
+                { "ptrace", 0, UINT32_MAX, PTRACE_GETREGS },
+                { "ptrace", 0, UINT32_MAX, PTRACE_GETREGSET },
+                { .name = NULL } },
+};
+#define EVERY &plain, &streams, &sanitizer
+#else
+#define EVERY &plain, &streams
+#endif
+
+#define LISTS_MAX 10
 
 static const struct list *const roles[][LISTS_MAX + 1] = {
-        [CONFINE_AGENT] = { &plain, &streams, &naming, &writing, &network, &looking },
-        [CONFINE_AGENT_BLOCKING] = { &plain, &streams, &naming, &writing, &network, &looking, &waiting, &stopping },
-        [CONFINE_COLLECTOR] = { &plain, &streams, &naming, &writing, &network },
-        [CONFINE_RECORDER] = { &plain, &streams, &naming, &reading, &looking, &ordering, &waiting, &terminal },
-        [CONFINE_RECORDER_BLOCKING] = { &plain, &streams, &naming, &reading, &looking, &ordering, &waiting, &terminal,
+        [CONFINE_AGENT] = { EVERY, &naming, &writing, &network, &looking },
+        [CONFINE_AGENT_BLOCKING] = { EVERY, &naming, &writing, &network, &looking, &waiting, &stopping },
+        [CONFINE_COLLECTOR] = { EVERY, &naming, &writing, &network },
+        [CONFINE_RECORDER] = { EVERY, &naming, &reading, &looking, &ordering, &waiting, &terminal },
+        [CONFINE_RECORDER_BLOCKING] = { EVERY, &naming, &reading, &looking, &ordering, &waiting, &terminal,
                                         &stopping },
-        [CONFINE_VIEWER] = { &plain, &streams, &naming, &reading, &network, &looking },
-        [CONFINE_CONVERTER] = { &plain, &streams, &ordering, &waiting },
+        [CONFINE_VIEWER] = { EVERY, &naming, &reading, &network, &looking },
+        [CONFINE_CONVERTER] = { EVERY, &ordering, &waiting },
 };
 
 /* A call that this libseccomp does not know is none that this libc makes. */

@@ -177,6 +177,13 @@ static int try_stream(void)
 #define CONVERTER (1u << CONFINE_CONVERTER)
 #define ALL (AGENT | COLLECTOR | RECORDER | VIEWER | CONVERTER)
 
+/* What LeakSanitizer needs, everybody may: see calls.c. */
+#ifdef __SANITIZE_ADDRESS__
+#define SANITIZED ALL
+#else
+#define SANITIZED 0
+#endif
+
 static const enum confine_role roles[] = { CONFINE_AGENT, CONFINE_COLLECTOR, CONFINE_RECORDER, CONFINE_VIEWER,
                                            CONFINE_CONVERTER };
 
@@ -198,11 +205,11 @@ static const struct attempt {
         { "read memory", try_reading, AGENT | RECORDER | VIEWER },
         { "thread", try_thread, ALL },
         { "stream", try_stream, ALL },
-        { "file", try_file, ALL & ~CONVERTER },
+        { "file", try_file, (ALL & ~CONVERTER) | SANITIZED },
         { "write a file", try_writing_a_file, AGENT | COLLECTOR },
         { "remove a file", try_removing, AGENT | COLLECTOR },
         { "socket", try_socket, AGENT | COLLECTOR | VIEWER },
-        { "wait", try_waiting, RECORDER },
+        { "wait", try_waiting, RECORDER | CONVERTER | SANITIZED },
         { "draw", try_drawing, RECORDER },
 };
 
