@@ -44,10 +44,7 @@ static int obey(const struct outside_duty *duties, const struct order *order)
 static _Noreturn void serve(const struct outside_duty *duties, int fd)
 {
         struct order order;
-        sigset_t all;
 
-        sigfillset(&all);
-        sigprocmask(SIG_SETMASK, &all, NULL);
         prctl(PR_SET_NAME, "podflame-out");
         close_ours(fd);
         while (TEMP_FAILURE_RETRY(read(fd, &order, sizeof order)) == sizeof order) {
@@ -69,16 +66,20 @@ static bool has_any(const struct outside_duty *duties)
 
 int outside_open(const struct outside_duty duties[static OUTSIDE_DEEDS], struct outside *ret)
 {
+        sigset_t all, before;
         int fds[2];
 
         if (!has_any(duties))
                 return 0;
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
                 return -errno;
+        sigfillset(&all);
+        sigprocmask(SIG_SETMASK, &all, &before); /* the child never takes one, from its first moment on */
         pid_t pid = fork();
         if (pid == 0)
                 serve(duties, fds[1]);
         int e = pid < 0 ? -errno : 0;
+        sigprocmask(SIG_SETMASK, &before, NULL);
         close(fds[1]);
         if (e < 0)
                 close(fds[0]);
