@@ -15,7 +15,7 @@ import tempfile
 import pytest
 
 from interpreters import BARE_BOOKWORM, BOOKWORM, SUPPORTED_ON_HOST
-from program import MARGIN_SECONDS, PODFLAME, Background, eventually, podflame
+from program import MARGIN_SECONDS, PODFLAME, Background, cpu_seconds, eventually, podflame
 from skips import must_skip
 from terminal import Terminal
 from test_confinement import mask, threads
@@ -89,6 +89,8 @@ def test_while_it_samples(start, tmp_path, options):
                    lambda: (threads(running.process.pid, *FIELDS), running.stderr))
         eventually(lambda: len(threads(running.process.pid, "Pid")) > 1, 20, "readers are there")
         assert threads(running.process.pid, *FIELDS) == LOOKS
+        used = cpu_seconds(target.pid)
+        eventually(lambda: cpu_seconds(target.pid) > used + 0.3, 20, "there is something to sample")
         assert running.interrupt() == 0, running.stderr
 
 
@@ -226,18 +228,20 @@ def test_a_signal_reaches_a_command_of_another_user(tmp_path):
         assert running.stdout == "ready\ncaught\n"
 
 
+def children(pid):
+    """{name: process id}"""
+    text = subprocess.run(["ps", "--ppid", str(pid), "-o", "comm=,pid="], capture_output=True, text=True).stdout
+    return dict(line.split() for line in text.splitlines())
+
+
 def test_nobody_stays_behind(start, tmp_path):
     """The child outside ends with us, be it by SIGKILL; what it starts does not."""
     with Background(tmp_path / "run", "record", "-o", tmp_path / "x", "--", "/bin/sleep", "60") as running:
-        children = eventually(lambda: subprocess.run(["pgrep", "-P", str(running.process.pid)], capture_output=True,
-                                                     text=True).stdout.split()[1:], 20, "both are there")
-        names = {pid: pathlib.Path("/proc/%s/comm" % pid).read_text().strip() for pid in subprocess.run(
-            ["pgrep", "-P", str(running.process.pid)], capture_output=True, text=True).stdout.split()}
-        assert children and sorted(names.values()) == ["podflame-out", "sleep"]
+        eventually(lambda: sorted(children(running.process.pid)) == ["podflame-out", "sleep"], 20,
+                   lambda: children(running.process.pid))
+        outside, command = (children(running.process.pid)[name] for name in ("podflame-out", "sleep"))
         running.process.kill()
         running.process.wait()
-        [outside] = [pid for pid, name in names.items() if name == "podflame-out"]
-        [command] = [pid for pid, name in names.items() if name == "sleep"]
         eventually(lambda: not pathlib.Path("/proc/" + outside).exists(), 20, "it has ended")
         os.kill(int(command), signal.SIGKILL)
 
