@@ -229,6 +229,7 @@ static int add_rules(scmp_filter_ctx filter, enum confine_role role)
 
         for (const struct list *const *list = roles[role]; *list && r == 0; list++)
                 r = add_list(filter, *list);
+        /* ncurses gives the terminal back on ^Z, and then stops this process by kill(2). */
         if (r == 0 && is_in(&terminal, roles[role]))
                 r = allow_with(filter, &(struct limited){ "kill", 0, UINT32_MAX, (scmp_datum_t)getpid() });
         return r;
