@@ -194,8 +194,14 @@ bool nsutil_may_hang(pid_t pid)
 
 /* ---- pages --------------------------------------------------------------------------- */
 
+#define PAGEMAP_TRACKED (1ull << 57) /* with SWAPPED: perhaps only userfaultfd's mark, behind which there is no page */
 #define PAGEMAP_SWAPPED (1ull << 62)
 #define PAGEMAP_PRESENT (1ull << 63)
+
+static bool is_present(uint64_t entry)
+{
+        return entry & PAGEMAP_PRESENT || (entry & (PAGEMAP_SWAPPED | PAGEMAP_TRACKED)) == PAGEMAP_SWAPPED;
+}
 
 /* Pages that are asked for at a time. */
 #define PAGES 64
@@ -203,7 +209,7 @@ bool nsutil_may_hang(pid_t pid)
 static bool are_present(const uint64_t *entries, size_t n)
 {
         for (size_t i = 0; i < n; i++)
-                if (!(entries[i] & (PAGEMAP_PRESENT | PAGEMAP_SWAPPED)))
+                if (!is_present(entries[i]))
                         return false;
         return true;
 }

@@ -36,7 +36,7 @@ def mounted(reads):
             subprocess.run(["umount", "--lazy", folder], check=False)
 
 
-@pytest.fixture(params=["", "arguments"])
+@pytest.fixture(params=["", "arguments", "marked"])
 def silent(request):
     with mounted(0) as file, hostile.running("silent_map.py", file, *request.param.split()) as target:
         yield target

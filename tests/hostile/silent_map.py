@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Has a file in its memory whose pages never come: silent_map.py FILE [arguments].
+"""Has a file in its memory whose pages never come: silent_map.py FILE [arguments|marked].
 
 It looks like a program, named like Python, and lies where an interpreter is looked for. With "arguments" its command
 line and its environment lie there too (PR_SET_MM_MAP of prctl(2), which asks for no privilege).
+With "marked" its pages bear userfaultfd's mark, which pagemap shows as if they were swapped out.
 """
 import ctypes
+import fcntl
 import mmap
 import os
 import struct
@@ -28,5 +30,10 @@ if sys.argv[2:] == ["arguments"]:
                       at, at + 4096, at + 4096, at + 8192, 0, 0, -1)
     if libc.prctl(PR_SET_MM, PR_SET_MM_MAP, new, ctypes.c_ulong(len(new)), 0) != 0:
         sys.exit("prctl: " + os.strerror(ctypes.get_errno()))
+if sys.argv[2:] == ["marked"]:  # userfaultfd(2) for faults of user mode; its API, what it watches, and the marks
+    watcher = libc.syscall(323, os.O_CLOEXEC | 1)
+    fcntl.ioctl(watcher, 0xc018aa3f, bytearray(struct.pack("3Q", 0xaa, 1 << 13 | 1 << 15, 0)))
+    fcntl.ioctl(watcher, 0xc020aa00, bytearray(struct.pack("4Q", at, 16 * 4096, 2, 0)))
+    fcntl.ioctl(watcher, 0xc018aa06, bytearray(struct.pack("3Q", at, 16 * 4096, 1)))
 print("ready", flush=True)
 time.sleep(1000)
