@@ -36,7 +36,13 @@ const char *thread_state(const struct nsutil_freezers *freezers, pid_t pid, pid_
         return "unknown";
 }
 
-/* Whether @pid uses no CPU time until cpu.stat has grown. */
+/*
+ * What a process may use of a period in which it is kept from running: since Linux 6.18 a thread is only stopped on its
+ * way out of the kernel, and one that waits for the GIL wakes up every 5 ms.
+ */
+#define KEPT_NS 500000u
+
+/* Whether @pid uses hardly any CPU time until cpu.stat has grown. */
 static bool waits_for_period(pid_t pid, const struct nsutil_quota *quota)
 {
         const struct timespec pause = { .tv_nsec = LOOK_NS };
@@ -51,7 +57,7 @@ static bool waits_for_period(pid_t pid, const struct nsutil_quota *quota)
                         return false;
                 if (grown)
                         return now - before < LOOK_NS;
-                if (now != before)
+                if (now - before > KEPT_NS)
                         return false;
         }
         return false;

@@ -34,11 +34,11 @@ bool timer_list_members(const struct timer_tick *tick, struct target *t)
         return true;
 }
 
-void timer_look_at_clock(struct target *t)
+void timer_look_at_clock(struct target *t, uint64_t hardly_ns)
 {
         uint64_t used = account_read(&t->account);
 
-        if (used != t->seen_cpu_ns)
+        if (used > t->seen_cpu_ns + hardly_ns)
                 atomic_store(&t->moved_ns, clock_ns(CLOCK_MONOTONIC));
         t->seen_cpu_ns = used;
 }
@@ -110,6 +110,12 @@ static void account_samples(const struct timer_tick *tick, struct target *t)
 {
         profile_counters(t->profile)->accounted_ns += t->samples * atomic_load(&tick->sampler->period_ns);
 }
+
+/*
+ * A process that a quota keeps from running uses such a part of the time at most: since Linux 6.18 a thread is only
+ * stopped on its way out of the kernel, and one that waits for the GIL wakes up every 5 ms.
+ */
+#define HARDLY 50
 
 /* ---- mode wall ---------------------------------------------------------------------- */
 
@@ -195,7 +201,7 @@ static void tick_wall(struct timer_tick *tick, struct target *t, const struct mo
         struct member *before;
 
         if (throttle_is_possible(&t->throttle, t->pid, at->now))
-                timer_look_at_clock(t);
+                timer_look_at_clock(t, at->elapsed / HARDLY);
         timer_list_members(tick, t);
         members_introduce(t, tick->sampler);
         for (struct member *m = member_newest(t); m; m = before) {
