@@ -60,7 +60,9 @@ static void vary_period(struct perf_reader *r, uint64_t tick_ns)
                 return;
         interval = jitter_interval(&r->jitter, period);
         since = clock_ns(CLOCK_MONOTONIC) - tick_ns;
-        perf_set_period(r->fd, period >= VARY_NS && since < interval / 2 ? interval - since : interval);
+        if (period >= VARY_NS && since >= interval / 2)
+                return; /* so late that the clock would lose time */
+        perf_set_period(r->fd, period >= VARY_NS ? interval - since : interval);
         r->vary_at_ns = tick_ns + VARY_NS;
 }
 

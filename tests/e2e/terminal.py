@@ -12,7 +12,7 @@ import termios
 
 import pyte
 
-from program import MARGIN_SECONDS, Running
+from program import MARGIN_SECONDS, Running, eventually
 
 COLUMNS, LINES = 100, 24
 
@@ -47,11 +47,13 @@ class Terminal(Running):
         return [row.rstrip() for row in self.screen.display]
 
     def is_taken(self):
-        """Whether a program has it for itself: no cursor, no echo."""
+        """Whether a program has it for itself: no cursor, no echo. It takes and gives back one after the other."""
+        eventually(self.agrees, 10, "cursor and echo agree")
+        return self.screen.cursor.hidden
+
+    def agrees(self):
         self.rows()
-        hidden = self.screen.cursor.hidden
-        assert hidden != bool(termios.tcgetattr(self.fd)[3] & termios.ECHO)
-        return hidden
+        return self.screen.cursor.hidden != bool(termios.tcgetattr(self.fd)[3] & termios.ECHO)
 
     def wait(self):
         """The exit status; what is written until then does not block the program."""

@@ -61,6 +61,6 @@ def test_starts_and_ends(tmp_path):
     stacks = truth.parse_folded(out.read_text())
     for frames, _ in stacks:
         for frame in frames[1:]:  # what the compiler adds, such as clean-up, has no line
-            assert re.fullmatch(r"[\w.<>]+( \(.+\))?|\(no Python frame\)|\(native\)", frame.name), frames
+            assert re.fullmatch(r"[\w.<>]+( \(.+\))?|\(no Python frame\)|\(native\)|\(ended threads\)", frame.name), frames
             assert frame.file.startswith("<") or frame.file.endswith(".py") or not frame.line, frames
     assert truth.total(stacks) > 20
