@@ -235,11 +235,14 @@ static bool span_is_present(pid_t pid, uint64_t from, uint64_t to)
         return present;
 }
 
-/* For a single reading: 2000 mappings and 300 mounts, which takes 1 ms. */
-static const struct bounds few = { (size_t)256 << 10, (size_t)64 << 10 };
+/* What is looked through for a single reading: 2000 mappings and 300 mounts, which takes 1 ms. */
+#define FEW_MAPS_BYTES ((size_t)256 << 10)
+#define FEW_MOUNTS_BYTES ((size_t)64 << 10)
 
 bool nsutil_span_may_hang(pid_t pid, uint64_t addr, size_t len)
 {
+        static const struct bounds few = { FEW_MAPS_BYTES, FEW_MOUNTS_BYTES };
+
         if (len == 0 || addr + len < addr || span_is_present(pid, addr, addr + len))
                 return false;
         return span_may_hang(pid, addr, addr + len, &few);

@@ -74,6 +74,28 @@ Test(nsutil_hang, memory_that_was_never_touched_and_none_are_no_files)
         cr_expect(!nsutil_span_may_hang(getpid(), (uintptr_t)fresh, 1 << 20));
 }
 
+/* A page of a file in memory that nobody has touched. */
+static char *map_file_in_memory(void)
+{
+        int fd = memfd_create("hang", 0);
+
+        cr_assert(fd >= 0 && ftruncate(fd, 4096) == 0);
+        char *page = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+        cr_assert(page != MAP_FAILED);
+        close(fd);
+        return page;
+}
+
+Test(nsutil_hang, a_file_in_memory_is_harmless_unless_there_is_too_much_to_look_through)
+{
+        char *page = map_file_in_memory();
+
+        cr_expect(!nsutil_span_may_hang(getpid(), (uintptr_t)page, 4096));
+        for (int i = 0; i < 8000; i++) /* neighbours of the same kind would become one */
+                cr_assert(mmap(NULL, 4096, i % 2 ? PROT_READ : PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED);
+        cr_expect(nsutil_span_may_hang(getpid(), (uintptr_t)page, 4096));
+}
+
 Test(nsutil_hang, our_own_arguments)
 {
         char *text;
