@@ -64,8 +64,7 @@ def test_the_agent_finds_and_samples_others(silent, tmp_path):
 def test_a_python_on_such_a_file_system_is_profiled():
     """What of it is in memory is read, the rest is not asked for."""
     with mounted(-1) as file:
-        command = [file, str(PROJECT / "tests/targets/path.py")]
-        with hostile.ready(command) as target:
+        with containers.Host([file, "path.py"], PROJECT / "tests/targets") as target:
             keeps_the_gil(target.pid)
             done = podflame("record", "-p", target.pid, "-d", 1, "-r", 500, timeout=DONE_SECONDS)
     assert done.returncode == 0, done.stderr

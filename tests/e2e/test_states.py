@@ -73,6 +73,8 @@ def test_traced(start):
 def test_throttled(start):
     """A busy thread in a cgroup with 5 % of a CPU waits for 19 of 20 parts of the time, and is told from one that runs."""
     target = start(HOST, "burners.py")
+    for tid in os.listdir("/proc/%d/task" % target.pid):  # a crowd would keep it from running, and that is no quota
+        os.setpriority(os.PRIO_PROCESS, int(tid), -20)
     try:
         with launch.limited(5) as group:
             (group / "cgroup.procs").write_text(str(target.pid))
@@ -86,5 +88,5 @@ def test_throttled(start):
 
 
 def dumped(pid):
-    [process] = json.loads(podflame("dump", "--json", "-p", pid).stdout)
+    [process] = json.loads(podflame("dump", "--json", "-p", pid, wrap=["nice", "-n", "-20"]).stdout)
     return [thread["state"] for thread in process["threads"]]
