@@ -7,10 +7,10 @@ import os
 import pathlib
 import re
 import signal
+import statistics
 import subprocess
 import threading
 import time
-from collections import Counter
 
 import pytest
 
@@ -166,40 +166,49 @@ def test_no_stale_name(start, case, turns):
 
 
 LEAVES_RATE = 4999
-LENGTHS = {"2us": 2e-6, "20us": 20e-6, "200us": 200e-6, "2ms": 2e-3}
+LEAVES_RECORDINGS = 8  # at least; their spread says what chance does
+LEAVES_SIGMAS = 4.5  # of a mean of 8, whose spread is estimated: once in 300
+LENGTHS = ["2us", "20us", "200us", "2ms"]
 
 
-def away(counts, length):
-    """How many sigmas the three leaves of a length are off 9:3:1, at most.
+def away(recordings, length):
+    """How many sigmas the mean shares of the three leaves of a length are off 9:3:1, at most.
 
-    The samples that fall into one call are no more than one draw.
+    Several samples fall into one call, and on a crowded machine a tick may count more than once: so the spread of the
+    recordings is what chance is, not the binomial's.
     """
-    draws = max(1, LENGTHS[length] * LEAVES_RATE) ** 0.5
-    parts = {part: counts["leaf_%s_%d" % (length, part)] for part in (9, 3, 1)}
-    n = sum(parts.values())
-    return max(abs(k - n * p / 13) / (n * p / 13 * (1 - p / 13)) ** 0.5 for p, k in parts.items()) / draws
+    off = []
+    for part in (9, 3, 1):
+        shares = [counts["leaf_%s_%d" % (length, part)] / sum(counts["leaf_%s_%d" % (length, p)] for p in (9, 3, 1))
+                  for counts in recordings]
+        error = statistics.stdev(shares) / len(shares) ** 0.5
+        off.append(abs(statistics.mean(shares) - part / 13) / max(error, 1e-9))
+    return max(off)
 
 
-def count_leaves(target):
-    """Samples by leaf, enough of each length."""
-    counts = Counter()
-    while min(counts["leaf_%s_9" % length] for length in LENGTHS) < 500:
-        counts += truth.leaves(sample("-p", target.pid, seconds=3, rate=LEAVES_RATE)[0])
+def record_leaves(target):
+    """Samples by leaf, of each recording; enough of each length."""
+    recordings = []
+    while len(recordings) < LEAVES_RECORDINGS or \
+            min(sum(counts["leaf_%s_9" % length] for counts in recordings) for length in LENGTHS) < 500:
+        counts = truth.leaves(sample("-p", target.pid, seconds=1, rate=LEAVES_RATE)[0])
         assert counts, "nothing was sampled"
-    return counts
+        if all(counts["leaf_%s_9" % length] for length in LENGTHS):
+            recordings.append(counts)
+    return recordings
 
 
 @pytest.mark.parametrize("case", MINORS, ids=case_id)
 def test_short_and_long_leaves_get_their_shares(start, case):
-    """Within 3 sigmas; chance breaks that in 1 of 30 runs, so a break must be repeatable with new samples."""
+    """Chance breaks that in 1 of 30 runs, so a break must be repeatable with new samples."""
     target = start(case, "leaves.py")
-    lengths = list(LENGTHS)
+    lengths = LENGTHS
     for _ in range(2):
-        counts = count_leaves(target)
-        lengths = [length for length in lengths if away(counts, length) > 3]
+        recordings = record_leaves(target)
+        lengths = [length for length in lengths if away(recordings, length) > LEAVES_SIGMAS]
         if not lengths:
             return
-    pytest.fail("off 9:3:1 twice: %s" % {length: round(away(counts, length), 1) for length in lengths})
+    pytest.fail("off 9:3:1 twice: %s" % {length: round(away(recordings, length), 1) for length in lengths})
 
 
 # ---- no harm ---------------------------------------------------------------------
