@@ -124,7 +124,10 @@ bool nsutil_map_may_hang(pid_t pid, const struct nsutil_map *map)
         return may;
 }
 
-/* Devices of a process's mappings that can be those of such a file system: it has no disk of its own (major 0). */
+/*
+ * Devices of a process's mappings that can be those of such a file system: it has no disk of its own (major 0). FUSE
+ * on a disk (fuseblk) has one; root alone mounts that.
+ */
 struct devices {
         dev_t items[16];
         size_t n;

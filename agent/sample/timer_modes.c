@@ -34,11 +34,11 @@ bool timer_list_members(const struct timer_tick *tick, struct target *t)
         return true;
 }
 
-void timer_look_at_clock(struct target *t, uint64_t hardly_ns)
+void timer_look_at_clock(struct target *t, uint64_t ignored_ns)
 {
         uint64_t used = account_read(&t->account);
 
-        if (used > t->seen_cpu_ns + hardly_ns)
+        if (used > t->seen_cpu_ns + ignored_ns)
                 atomic_store(&t->moved_ns, clock_ns(CLOCK_MONOTONIC));
         t->seen_cpu_ns = used;
 }
@@ -112,10 +112,10 @@ static void account_samples(const struct timer_tick *tick, struct target *t)
 }
 
 /*
- * A process that a quota keeps from running uses such a part of the time at most: since Linux 6.18 a thread is only
+ * A process that a quota keeps from running uses a fiftieth of the time at most: since Linux 6.18 a thread is only
  * stopped on its way out of the kernel, and one that waits for the GIL wakes up every 5 ms.
  */
-#define HARDLY 50
+#define HELD_SHARE 50
 
 /* ---- mode wall ---------------------------------------------------------------------- */
 
@@ -201,7 +201,7 @@ static void tick_wall(struct timer_tick *tick, struct target *t, const struct mo
         struct member *before;
 
         if (throttle_is_possible(&t->throttle, t->pid, at->now))
-                timer_look_at_clock(t, at->elapsed / HARDLY);
+                timer_look_at_clock(t, at->elapsed / HELD_SHARE);
         timer_list_members(tick, t);
         members_introduce(t, tick->sampler);
         for (struct member *m = member_newest(t); m; m = before) {

@@ -63,8 +63,8 @@ extern const struct timer_mode timer_modes[]; /* by profile_mode */
 /* Finds new threads of the target, and those that have ended, where it is time to and there can be any. Whether it looked. */
 bool timer_list_members(const struct timer_tick *tick, struct target *target);
 
-/* Notes whether the target's CPU clock has moved by more than @hardly_ns since the last look. */
-void timer_look_at_clock(struct target *target, uint64_t hardly_ns);
+/* Notes whether the target's CPU clock has moved by more than @ignored_ns since the last look. */
+void timer_look_at_clock(struct target *target, uint64_t ignored_ns);
 
 /* How often the calling thread has left its CPU, willingly or not. -1: not known. */
 long timer_switches(void);
