@@ -101,7 +101,8 @@ optimised = $(filter-out -O0,$(lastword $(filter -O%,$(CFLAGS))))
 fortify   = $(if $(SANITIZE),,$(if $(optimised),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3))
 sanitize  = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all)
 
-ALL_CFLAGS  = -std=gnu17 -D_GNU_SOURCE -DPODFLAME_GEN='"$(GEN)"' -I. -I$(GEN) $(warnings) -MMD -MP \
+# uthash would end the program where memory runs out: that is for its caller to handle, who looks whether hh.tbl is set.
+ALL_CFLAGS  = -std=gnu17 -DHASH_NONFATAL_OOM=1 -D_GNU_SOURCE -DPODFLAME_GEN='"$(GEN)"' -I. -I$(GEN) $(warnings) -MMD -MP \
               -fPIE -fstack-protector-strong $(harden) $(filter-out -l% -L% -Wl%,$(package_flags)) $(CFLAGS) \
               $(fortify) $(sanitize) $(if $(SANITIZE),-fno-omit-frame-pointer)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LDFLAGS) $(sanitize)

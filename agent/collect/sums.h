@@ -6,8 +6,7 @@
 
 #include "agent/collect/store.h"
 
-/* uthash would end the program when memory runs out. */
-#define HASH_NONFATAL_OOM 1
+/* When memory runs out, what was to be added says so. */
 #define uthash_nonfatal_oom(item) ((item)->lost = true)
 #include <uthash.h>
 

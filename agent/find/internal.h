@@ -9,8 +9,6 @@
 #include <dirent.h>
 #include <stdbool.h>
 
-/* Out of memory is the caller's to handle, not uthash's to exit on. */
-#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 /* ---- the machine's processes, as far as they are known (table.c) --------- */

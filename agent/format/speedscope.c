@@ -13,7 +13,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 /* What tells frames apart, as one key: no name or file holds a NUL. */

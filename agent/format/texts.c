@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HASH_NONFATAL_OOM 1
 #define uthash_nonfatal_oom(entry) ((entry)->index = 0)
 #include <uthash.h>
 

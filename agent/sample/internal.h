@@ -12,7 +12,6 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
-#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 /* What the timer tick knows of a thread's doings. */

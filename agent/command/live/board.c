@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 /* Of a name or a path, what a screen has room for. */

@@ -23,7 +23,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 /* Between a descendant and one of ours; a longer line is the work of a fork bomb. */

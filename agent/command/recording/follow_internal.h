@@ -11,7 +11,6 @@
 
 #include "agent/command/sampling.h"
 
-#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 struct followed {
