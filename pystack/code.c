@@ -82,9 +82,17 @@ static int grow(struct code_cache *cache)
         return 0;
 }
 
+static size_t limit_of(const struct code_cache *cache)
+{
+        return cache->limit == 0 || cache->limit > CODE_CACHE_BYTES ? CODE_CACHE_BYTES : cache->limit;
+}
+
 int code_cache_charge(struct code_cache *cache, struct code_entry *entry, size_t bytes)
 {
-        if (bytes > CODE_CACHE_BYTES - cache->bytes) {
+        size_t limit = limit_of(cache);
+
+        if (cache->bytes > limit || bytes > limit - cache->bytes) {
+                cache->refusals++;
                 if (cache->slots)
                         retire_all(cache);
                 return PYSTACK_E_COSTLY;
@@ -134,7 +142,8 @@ void code_cache_deinit(struct code_cache *cache)
 
 void code_cache_clear(struct code_cache *cache)
 {
-        struct code_cache empty = { .next_serial = cache->next_serial, .changes = cache->changes + 1 };
+        struct code_cache empty = { .next_serial = cache->next_serial, .changes = cache->changes + 1,
+                                    .limit = cache->limit, .refusals = cache->refusals };
 
         code_cache_deinit(cache);
         *cache = empty;

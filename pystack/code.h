@@ -78,6 +78,8 @@ struct code_cache {
         uint32_t next_serial;
         uint64_t changes; /* entries have been replaced or dropped so often: until then pointers to them hold */
         size_t bytes;    /* that entries are charged with */
+        size_t limit;    /* of @bytes; 0, or more than CODE_CACHE_BYTES: that */
+        uint64_t refusals; /* charges that went beyond it */
         struct code_entry *retired; /* dropped, but the caller may still look at them */
         struct proof_pages pages;
 };

@@ -144,6 +144,17 @@ const uint32_t *pystack_abis(void)
         return layout_abis;
 }
 
+void pystack_limit_bytes(struct pystack *py, size_t bytes)
+{
+        py->codes.limit = bytes;
+}
+
+size_t pystack_bytes(const struct pystack *py, uint64_t *ret_refusals)
+{
+        *ret_refusals = py->codes.refusals;
+        return py->codes.bytes;
+}
+
 void pystack_trim(struct pystack *py)
 {
         code_cache_clear(&py->codes);

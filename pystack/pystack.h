@@ -195,6 +195,15 @@ int pystack_sample(struct pystack *py, struct pystack_thread *thread, unsigned m
  */
 void pystack_limit(struct pystack *py, uint64_t cpu_ns);
 
+/*
+ * Lets the process's code objects take @bytes at most, instead of 8 MiB; 0: 8 MiB. What goes beyond fails with
+ * PYSTACK_E_COSTLY, as above.
+ */
+void pystack_limit_bytes(struct pystack *py, size_t bytes);
+
+/* The bytes that its code objects take, and how many were refused because they would have taken more than they may. */
+size_t pystack_bytes(const struct pystack *py, uint64_t *ret_refusals);
+
 /* Lets go of all memory that can be had again by reading, code objects and stacks that were returned included. */
 void pystack_trim(struct pystack *py);
 
