@@ -21,14 +21,16 @@ static size_t row_bytes(const struct rows *rows, size_t size)
 }
 
 /* Samples and threads are not among them: each takes a stack, or a thread of the process. */
+size_t profile_bytes(const struct profile *p)
+{
+        return p->strings.bytes + p->stack_frames_n * sizeof(profile_id) + row_bytes(&p->strings.rows, 16) +
+               row_bytes(&p->functions, sizeof(struct profile_function)) +
+               row_bytes(&p->frames, sizeof(struct profile_frame)) + row_bytes(&p->stacks, sizeof(struct stack));
+}
+
 static bool is_full(const struct profile *p)
 {
-        return p->bytes_max && p->strings.bytes + p->stack_frames_n * sizeof(profile_id) +
-                                               row_bytes(&p->strings.rows, 16) +
-                                               row_bytes(&p->functions, sizeof(struct profile_function)) +
-                                               row_bytes(&p->frames, sizeof(struct profile_frame)) +
-                                               row_bytes(&p->stacks, sizeof(struct stack)) >=
-                                       p->bytes_max;
+        return p->bytes_max && profile_bytes(p) >= p->bytes_max;
 }
 
 void profile_limit(struct profile *p, size_t bytes)

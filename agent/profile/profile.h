@@ -32,6 +32,9 @@ void profile_free(struct profile *profile); /* accepts NULL */
  */
 void profile_limit(struct profile *profile, size_t bytes);
 
+/* The bytes that are interned, with their share of the tables: what profile_limit() bounds. */
+size_t profile_bytes(const struct profile *profile);
+
 struct profile_function {
         const char *name;
         const char *file;
