@@ -5,6 +5,7 @@
 /* What the files of sample/ share: the sampler, its targets, its ticks. */
 
 #include "account.h"
+#include "memory.h"
 #include "sample.h"
 #include "stacks.h"
 
@@ -85,6 +86,7 @@ struct target {
         uint64_t pending_ns; /* what they stand for */
         uint64_t counted_ns; /* what all those stand for that were counted, in all profiles */
         struct restraint restraint;
+        struct memory memory;
         struct account account;
         uint64_t opened_cpu_ns; /* of account_read() when it was opened */
         uint64_t ticked_ns;     /* what all ticks that met it stand for, late ones included */
@@ -148,6 +150,7 @@ struct adoptions {
 struct sampler {
         struct sample_config config;
         struct adoptions adoptions;
+        struct memory_pool memory;
         _Atomic uint64_t period_ns;
         _Atomic uint64_t period_before_ns, period_since_ns; /* ticks before that moment (CLOCK_MONOTONIC) had that one */
         pthread_rwlock_t lock; /* guards the table, not the targets in it */

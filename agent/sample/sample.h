@@ -81,6 +81,20 @@ void sampler_set_rate(struct sampler *sampler, unsigned rate);
 /* Lets go of what is known of code objects and stacks; it is read again where it is met again. */
 void sampler_trim(struct sampler *sampler);
 
+/* The memory that code objects, stacks and profiles of all targets take, and may take. */
+struct sampler_memory {
+        size_t max;       /* bytes; 0: no bound */
+        size_t leased;    /* bytes that targets take */
+        uint64_t refused; /* samples that did not find the room that they may need, since the sampler was opened */
+};
+
+/*
+ * Bounds that memory to @bytes; 0, as at first: no bound. A target that gets no room starts its code objects anew, and
+ * samples of stacks that are new to it are lost, until targets let go: by sampler_trim(), sampler_take().
+ */
+void sampler_limit_memory(struct sampler *sampler, size_t bytes);
+struct sampler_memory sampler_memory(const struct sampler *sampler);
+
 /* How it goes, since it was opened. */
 struct sampler_health {
         uint64_t lost;    /* ticks that the kernel had no room for */

@@ -289,6 +289,17 @@ void sampler_trim(struct sampler *s)
         malloc_trim(0);
 }
 
+void sampler_limit_memory(struct sampler *s, size_t bytes)
+{
+        atomic_store(&s->memory.max, bytes);
+}
+
+struct sampler_memory sampler_memory(const struct sampler *s)
+{
+        return (struct sampler_memory){ .max = atomic_load(&s->memory.max), .leased = atomic_load(&s->memory.leased),
+                                        .refused = atomic_load(&s->memory.refused) };
+}
+
 void sampler_check(struct sampler *s, struct sampler_health *ret)
 {
         s->tick->check(s->tick_state, ret);

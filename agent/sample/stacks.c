@@ -21,6 +21,11 @@ void stacks_deinit(struct stacks *stacks)
         *stacks = (struct stacks){ 0 };
 }
 
+size_t stacks_bytes(const struct stacks *stacks)
+{
+        return (stacks->slots ? (stacks->mask + 1) * sizeof *stacks->slots : 0) + stacks->cap_last * sizeof *stacks->last;
+}
+
 void stacks_clear(struct stacks *stacks)
 {
         if (stacks->slots)

@@ -32,6 +32,9 @@ struct stacks {
 
 void stacks_deinit(struct stacks *stacks);
 
+/* The bytes that the cache takes. */
+size_t stacks_bytes(const struct stacks *stacks);
+
 /* Forgets all: the profile has been exchanged. */
 void stacks_clear(struct stacks *stacks);
 

@@ -83,6 +83,7 @@ int target_new(pid_t pid, struct pystack *py, struct sampler *s, struct target *
         balance_open(t, s);
         t->py = py;
         restraint_open(t);
+        memory_open(&t->memory, &s->memory);
         *ret = t;
         return 0;
 }
@@ -96,6 +97,7 @@ void target_free(struct target *t)
         HASH_ITER(hh, t->members, m, next)
                 member_free(t, m);
         own_events_close(t);
+        memory_close(&t->memory);
         account_close(&t->account);
         throttle_close(&t->throttle);
         free(t->pending);
@@ -112,6 +114,7 @@ static profile_id count_stack(struct target *t, const struct sampler *s, struct 
                               const struct pystack_stack *stack, const struct tick_event *event,
                               enum profile_state state)
 {
+        memory_bound_profile(t, s->config.profile_bytes);
         struct pending found = {
                 .stack = stacks_find(&t->stacks, t->profile, t->py, stack),
                 .thread = member_id(t, s, m),
@@ -188,12 +191,15 @@ profile_id target_read(struct target *t, const struct sampler *s, const struct t
 {
         struct profile_counters *counters = profile_counters(t->profile);
         profile_id stack = 0;
+
+        memory_prepare(t);
         int e = restraint_rests(t) ? PYSTACK_E_COSTLY : read_and_note(t, s, event, state, &stack);
 
         if (e != 0) {
                 counters->ticks += event->count;
                 pending_lose(counters, e, event->count, event->ns);
         }
+        memory_return(t);
         return stack;
 }
 
@@ -226,6 +232,7 @@ void target_trim(struct target *t)
         pending_settle(t);
         pystack_trim(t->py);
         stacks_deinit(&t->stacks);
+        memory_return(t);
 }
 
 int target_take(struct target *t, const struct sampler *s, struct profile **ret)
@@ -245,6 +252,7 @@ int target_take(struct target *t, const struct sampler *s, struct profile **ret)
 
         if (r < 0)
                 return r;
+        memory_return(t);
         profile_set_settings(done, &settings);
         *ret = done;
         return 0;
