@@ -36,7 +36,16 @@ struct vitals {
         double memory_looked_s; /* when, as the following by CLOCK_MONOTONIC */
         double early_end_s;     /* a window may end early again */
         uint64_t early_rss;     /* what was in memory when one did; 0: none has since the last look */
+        uint64_t refused;       /* of sampler_memory(), at the last look */
 };
+
+/*
+ * Targets may take this part of what --max-memory leaves beside everything else. The rest is for what is not counted:
+ * tables that double when they grow, malloc's own, a window that is being encoded.
+ */
+#define TARGETS_PART   0.6
+/* And this part of --max-memory in any case: else a backlog of batches would end all sampling. */
+#define TARGETS_PART_MIN 0.1
 
 /* Between two looks at the memory within a window. */
 #define MEMORY_PAUSE_MS 200
@@ -216,9 +225,12 @@ static void say_hopeless(struct vitals *v, bool hopeless, uint64_t rss)
 
 static void trim(struct vitals *v, uint64_t rss)
 {
+        struct sampler_memory targets = sampler_memory(v->subject.sampler);
+
         sampler_trim(v->subject.sampler);
         v->facts.trims++;
-        say("budget: %.1f MB are in memory: caches have been emptied", (double)rss / 1e6);
+        say("budget: %.1f MB are in memory, %.1f of them for what is known of processes: caches have been emptied",
+            (double)rss / 1e6, (double)targets.leased / 1e6);
 }
 
 int vitals_pause_ms(const struct vitals *v)
@@ -235,6 +247,25 @@ static bool has_helped(struct vitals *v, uint64_t rss)
         return helped;
 }
 
+/* What all targets may take together follows from what else is in memory. */
+static void divide_memory(struct vitals *v, uint64_t rss)
+{
+        double max = (double)v->options.max_memory, leased = (double)sampler_memory(v->subject.sampler).leased;
+        double others = (double)rss - leased, part = (max - others) * TARGETS_PART;
+
+        if (part < max * TARGETS_PART_MIN)
+                part = max * TARGETS_PART_MIN;
+        sampler_limit_memory(v->subject.sampler, (size_t)part);
+}
+
+/* Whether --max-memory is exceeded, or targets have been refused memory and what they have was not let go. */
+static bool is_short(const struct vitals *v, uint64_t rss)
+{
+        struct sampler_memory targets = sampler_memory(v->subject.sampler);
+
+        return rss > v->options.max_memory || (targets.refused != v->refused && targets.leased > targets.max / 2);
+}
+
 bool vitals_is_too_large(struct vitals *v)
 {
         double now = now_s(CLOCK_MONOTONIC);
@@ -244,14 +275,17 @@ bool vitals_is_too_large(struct vitals *v)
                 return false;
         v->memory_looked_s = now;
         rss = health_resident_bytes();
+        divide_memory(v, rss);
         if (!has_helped(v, rss))
                 v->early_end_s = now + EARLY_USELESS_S;
-        if (rss <= max || now < v->early_end_s)
+        if (!is_short(v, rss) || now < v->early_end_s)
                 return false;
         trim(v, rss);
         rss = health_resident_bytes();
         v->early_end_s = now + EARLY_PAUSE_S;
-        if (rss <= max)
+        bool remains = is_short(v, rss);
+        v->refused = sampler_memory(v->subject.sampler).refused;
+        if (!remains)
                 return false;
         say("budget: %.1f MB are in memory all the same: this window ends early", (double)rss / 1e6);
         v->early_rss = rss;
