@@ -48,22 +48,22 @@ GEN     := build/gen
 # ---- what is built -----------------------------------------------------------
 
 # The rooms, and for each one the rooms below it that it may call.
-rooms := nsutil elfsym pystack client find sample profile format send serve collect health confine command
+rooms := nsutil elfsym pystack base http find sample profile format send collect health confine command
 
 path_nsutil  := nsutil
 path_elfsym  := elfsym
 path_pystack := pystack
-$(foreach r,client find sample profile format send serve collect health confine command,$(eval path_$(r) := agent/$(r)))
+$(foreach r,base http find sample profile format send collect health confine command,$(eval path_$(r) := agent/$(r)))
 
 below_pystack := nsutil elfsym
-below_find    := client pystack nsutil elfsym
-below_sample  := pystack nsutil elfsym profile
-below_format  := profile
-below_send    := client format profile
-below_serve   := format profile
-below_collect := serve format profile
-below_health  := serve send client format profile
-below_command := find sample send collect health confine serve client format profile pystack nsutil elfsym
+below_http    := base
+below_find    := http base pystack nsutil elfsym
+below_sample  := base pystack nsutil elfsym profile
+below_format  := profile base
+below_send    := http format profile base
+below_collect := http format profile base
+below_health  := send http format profile base
+below_command := find sample send collect health confine http format profile base pystack nsutil elfsym
 
 # A room's files, and those of its folders.
 sources  = $(wildcard $(path_$(1))/*.c $(path_$(1))/*/*.c)

@@ -4,11 +4,11 @@
 
 #include <string.h>
 
-void collect_refuse(struct serve_answer *ret, unsigned status, const char *sentence)
+void collect_refuse(struct http_answer *ret, unsigned status, const char *sentence)
 {
         char *body = collect_json_error(status, sentence);
 
-        *ret = (struct serve_answer){
+        *ret = (struct http_answer){
                 .status = status,
                 .type = "application/json",
                 .body = body,

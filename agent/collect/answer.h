@@ -2,9 +2,9 @@
 #ifndef COLLECT_ANSWER_H
 #define COLLECT_ANSWER_H
 
-#include "agent/serve/serve.h"
+#include "agent/http/http.h"
 
 /* Fills @ret with a status and a sentence, as JSON. */
-void collect_refuse(struct serve_answer *ret, unsigned status, const char *sentence);
+void collect_refuse(struct http_answer *ret, unsigned status, const char *sentence);
 
 #endif

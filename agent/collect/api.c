@@ -6,6 +6,7 @@
  * cannot send that without a preflight, which is never answered. So no page that
  * someone happens to visit can post to a collector on loopback.
  */
+#include "agent/base/base.h"
 #include "agent/collect/api.h"
 #include "agent/collect/answer.h"
 #include "agent/collect/ingest.h"
@@ -50,16 +51,16 @@ static int64_t now_ns(void)
 }
 
 /* Consumes @body; NULL: out of memory. */
-static void answer_json(struct serve_answer *ret, char *body)
+static void answer_json(struct http_answer *ret, char *body)
 {
         if (!body) {
                 collect_refuse(ret, 500, "out of memory");
                 return;
         }
-        *ret = (struct serve_answer){ .status = 200, .type = "application/json", .body = body, .len = strlen(body) };
+        *ret = (struct http_answer){ .status = 200, .type = "application/json", .body = body, .len = strlen(body) };
 }
 
-static void answer_error(struct serve_answer *ret, int r)
+static void answer_error(struct http_answer *ret, int r)
 {
         switch (r) {
         case -ENOENT:
@@ -86,16 +87,16 @@ static bool is_json(const char *type)
 }
 
 /* The body unpacked into @ret (malloc). False: @answer says why not. */
-static bool unpack(const struct serve_request *request, char **ret, size_t *ret_len, struct serve_answer *answer)
+static bool unpack(const struct http_request *request, char **ret, size_t *ret_len, struct http_answer *answer)
 {
-        const char *encoding = serve_request_header(request, "Content-Encoding");
+        const char *encoding = http_request_header(request, "Content-Encoding");
         size_t len;
-        const void *body = serve_request_body(request, &len);
+        const void *body = http_request_body(request, &len);
         void *json = NULL;
         int r;
 
         if (encoding && strcasecmp(encoding, "gzip") == 0) {
-                r = format_gunzip(body, len, UNPACKED_MAX_BYTES, &json, ret_len);
+                r = gzip_unpack(body, len, UNPACKED_MAX_BYTES, &json, ret_len);
         } else if (!encoding || strcasecmp(encoding, "identity") == 0) {
                 json = malloc(len + 1);
                 r = json ? 0 : -ENOMEM;
@@ -116,7 +117,7 @@ static bool unpack(const struct serve_request *request, char **ret, size_t *ret_
         return r == 0;
 }
 
-static void ingest(struct collect_api *api, char *json, size_t len, const char *key, struct serve_answer *ret)
+static void ingest(struct collect_api *api, char *json, size_t len, const char *key, struct http_answer *ret)
 {
         int64_t oldest = api->retain_s > 0 ? now_ns() / SECOND_NS - (int64_t)api->retain_s : 0;
         struct ingest_result result;
@@ -131,14 +132,14 @@ static void ingest(struct collect_api *api, char *json, size_t len, const char *
                 answer_json(ret, collect_json_export(result.rejected, result.sentence));
 }
 
-static void post_profiles(void *ctx, const struct serve_request *request, struct serve_answer *ret)
+static void post_profiles(void *ctx, const struct http_request *request, struct http_answer *ret)
 {
-        const char *key = serve_request_header(request, "Idempotency-Key");
+        const char *key = http_request_header(request, "Idempotency-Key");
         struct collect_api *api = ctx;
         char *json;
         size_t len;
 
-        if (!is_json(serve_request_header(request, "Content-Type"))) {
+        if (!is_json(http_request_header(request, "Content-Type"))) {
                 collect_refuse(ret, 415, "the content type must be application/json");
                 return;
         }
@@ -185,9 +186,9 @@ static bool parse_number(const char *text, int64_t max, int64_t *ret)
 }
 
 /* NULL: fine. */
-static const char *parse_range(const struct serve_request *request, struct store_range *ret)
+static const char *parse_range(const struct http_request *request, struct store_range *ret)
 {
-        const char *from = serve_request_parameter(request, "from"), *to = serve_request_parameter(request, "to");
+        const char *from = http_request_parameter(request, "from"), *to = http_request_parameter(request, "to");
 
         ret->to_ns = now_ns();
         if (to && !parse_moment(to, &ret->to_ns))
@@ -200,9 +201,9 @@ static const char *parse_range(const struct serve_request *request, struct store
         return NULL;
 }
 
-static const char *parse_series(const struct serve_request *request, int64_t *ret)
+static const char *parse_series(const struct http_request *request, int64_t *ret)
 {
-        const char *series = serve_request_parameter(request, "series");
+        const char *series = http_request_parameter(request, "series");
 
         if (series && strcmp(series, "all") != 0 && !parse_number(series, INT64_MAX, ret))
                 return "\"series\" is neither \"all\" nor a number";
@@ -210,10 +211,10 @@ static const char *parse_series(const struct serve_request *request, int64_t *re
 }
 
 /* @mode is where query->mode may point to. */
-static const char *parse_query(const struct serve_request *request, enum profile_mode *mode,
+static const char *parse_query(const struct http_request *request, enum profile_mode *mode,
                                struct collect_query *query)
 {
-        const char *name = serve_request_parameter(request, "mode");
+        const char *name = http_request_parameter(request, "mode");
         const char *why = parse_range(request, &query->range);
 
         if (!why)
@@ -233,7 +234,7 @@ static int list_one(void *ctx, const struct store_found *found)
         return collect_json_list_add(ctx, found);
 }
 
-static void get_series(void *ctx, const struct serve_request *request, struct serve_answer *ret)
+static void get_series(void *ctx, const struct http_request *request, struct http_answer *ret)
 {
         struct collect_api *api = ctx;
         struct store_range range = { 0 };
@@ -262,8 +263,8 @@ static void get_series(void *ctx, const struct serve_request *request, struct se
 }
 
 /* @query says how, @request what. False: @ret says why not. */
-static bool ask(struct collect_api *api, const struct serve_request *request, struct collect_query query,
-                struct profile_set *ret_set, struct collect_meta *ret_meta, struct serve_answer *ret)
+static bool ask(struct collect_api *api, const struct http_request *request, struct collect_query query,
+                struct profile_set *ret_set, struct collect_meta *ret_meta, struct http_answer *ret)
 {
         enum profile_mode mode;
         const char *why = parse_query(request, &mode, &query);
@@ -296,7 +297,7 @@ static int write_tree(const struct profile_set *set, const struct collect_meta *
         return r;
 }
 
-static void get_tree(void *ctx, const struct serve_request *request, struct serve_answer *ret)
+static void get_tree(void *ctx, const struct http_request *request, struct http_answer *ret)
 {
         struct profile_set set = { 0 };
         struct collect_meta meta;
@@ -309,7 +310,7 @@ static void get_tree(void *ctx, const struct serve_request *request, struct serv
         r = write_tree(&set, &meta, &body, &len);
         profile_set_deinit(&set);
         if (r == 0) {
-                *ret = (struct serve_answer){ .status = 200, .type = "application/json", .body = body, .len = len };
+                *ret = (struct http_answer){ .status = 200, .type = "application/json", .body = body, .len = len };
         } else {
                 free(body);
                 answer_error(ret, r);
@@ -317,7 +318,7 @@ static void get_tree(void *ctx, const struct serve_request *request, struct serv
 }
 
 static void answer_top(const struct profile_set *set, const struct collect_meta *meta, int64_t limit,
-                       struct serve_answer *ret)
+                       struct http_answer *ret)
 {
         struct profile_top *tops = NULL;
         size_t n = 0;
@@ -331,9 +332,9 @@ static void answer_top(const struct profile_set *set, const struct collect_meta 
         free(tops);
 }
 
-static void get_top(void *ctx, const struct serve_request *request, struct serve_answer *ret)
+static void get_top(void *ctx, const struct http_request *request, struct http_answer *ret)
 {
-        const char *text = serve_request_parameter(request, "limit");
+        const char *text = http_request_parameter(request, "limit");
         struct profile_set set = { 0 };
         struct collect_meta meta;
         int64_t limit = TOP_DEFAULT;
@@ -350,24 +351,24 @@ static void get_top(void *ctx, const struct serve_request *request, struct serve
 
 /* ---- the rest ------------------------------------------------------------- */
 
-static void get_page(void *ctx, const struct serve_request *request, struct serve_answer *ret)
+static void get_page(void *ctx, const struct http_request *request, struct http_answer *ret)
 {
         (void)ctx;
         (void)request;
         collect_page(ret);
 }
 
-static void get_health(void *ctx, const struct serve_request *request, struct serve_answer *ret)
+static void get_health(void *ctx, const struct http_request *request, struct http_answer *ret)
 {
         (void)ctx;
         (void)request;
-        *ret = (struct serve_answer){ .status = 200, .type = "text/plain", .body = strdup("ok\n"), .len = 3 };
+        *ret = (struct http_answer){ .status = 200, .type = "text/plain", .body = strdup("ok\n"), .len = 3 };
 }
 
-const struct serve_route collect_routes[] = {
+const struct http_route collect_routes[] = {
         { .method = "GET", .path = "/", .open = true, .linked = true, .answer = get_page },
-        { .method = "GET", .path = "/healthz", .lane = SERVE_PROBES, .open = true, .answer = get_health },
-        { .method = "POST", .path = "/v1development/profiles", .lane = SERVE_WRITES, .answer = post_profiles },
+        { .method = "GET", .path = "/healthz", .lane = HTTP_LANE_PROBES, .open = true, .answer = get_health },
+        { .method = "POST", .path = "/v1development/profiles", .lane = HTTP_LANE_WRITES, .answer = post_profiles },
         { .method = "GET", .path = "/api/v1/series", .answer = get_series },
         { .method = "GET", .path = "/api/v1/tree", .answer = get_tree },
         { .method = "GET", .path = "/api/v1/top", .answer = get_top },

@@ -2,7 +2,7 @@
 #ifndef COLLECT_API_H
 #define COLLECT_API_H
 
-#include "agent/serve/serve.h"
+#include "agent/http/http.h"
 #include "agent/collect/store.h"
 
 /* What the routes' ctx points to. */
@@ -11,7 +11,7 @@ struct collect_api {
         uint64_t retain_s; /* as in collect_config */
 };
 
-extern const struct serve_route collect_routes[];
+extern const struct http_route collect_routes[];
 extern const size_t collect_routes_n;
 
 #endif

@@ -3,7 +3,7 @@
 #include "agent/collect/collect.h"
 #include "agent/collect/answer.h"
 #include "agent/collect/api.h"
-#include "agent/serve/serve.h"
+#include "agent/http/http.h"
 #include "agent/collect/store.h"
 
 #include <errno.h>
@@ -28,7 +28,7 @@
 struct collect {
         struct collect_config config; /* its strings are not kept */
         struct collect_api api;
-        struct serve *serve;
+        struct http_server *serve;
         char *token;
         uint16_t port;
         bool is_open;
@@ -114,7 +114,7 @@ static struct collect *collect_new(const struct collect_config *config)
 
 static int start_threads(struct collect *collect, int listen_fd)
 {
-        struct serve_config config = {
+        struct http_server_config config = {
                 .listen_fd = listen_fd,
                 .token = collect->token,
                 .threads = THREADS,
@@ -132,7 +132,7 @@ static int start_threads(struct collect *collect, int listen_fd)
         sigfillset(&all);
         sigdelset(&all, SIGSYS);
         pthread_sigmask(SIG_SETMASK, &all, &old);
-        r = serve_open(&config, &collect->serve);
+        r = http_server_open(&config, &collect->serve);
         if (r == 0)
                 r = start_retention(collect);
         pthread_sigmask(SIG_SETMASK, &old, NULL);
@@ -141,9 +141,9 @@ static int start_threads(struct collect *collect, int listen_fd)
 
 static int listen_at(const char *address, int *ret_fd, uint16_t *ret_port, char *reason, size_t reason_size)
 {
-        int r = serve_listen(address, ret_fd, ret_port, reason, reason_size);
+        int r = http_server_listen(address, ret_fd, ret_port, reason, reason_size);
 
-        return r == SERVE_E_ADDRESS ? COLLECT_E_ADDRESS : r == SERVE_E_IN_USE ? COLLECT_E_IN_USE : r;
+        return r == HTTP_SERVER_E_ADDRESS ? COLLECT_E_ADDRESS : r == HTTP_SERVER_E_IN_USE ? COLLECT_E_IN_USE : r;
 }
 
 int collect_open(const struct collect_config *config, struct collect **ret, char *reason, size_t reason_size)
@@ -156,13 +156,13 @@ int collect_open(const struct collect_config *config, struct collect **ret, char
         if (!collect)
                 return -ENOMEM;
         if (config->token_file)
-                r = serve_token_read(config->token_file, &collect->token, reason, reason_size);
+                r = http_server_token_read(config->token_file, &collect->token, reason, reason_size);
         if (r == 0)
                 r = store_open(config->data, &collect->api.store, reason, reason_size);
         if (r == 0)
                 r = listen_at(config->listen, &fd, &collect->port, reason, reason_size);
         if (r == 0) {
-                collect->is_open = !collect->token && !serve_is_local(fd);
+                collect->is_open = !collect->token && !http_server_is_local(fd);
                 r = start_threads(collect, fd);
                 if (r < 0)
                         snprintf(reason, reason_size, "cannot start serving: %s", strerror(-r));
@@ -189,7 +189,7 @@ void collect_close(struct collect *collect)
 {
         if (!collect)
                 return;
-        serve_close(collect->serve);
+        http_server_close(collect->serve);
         stop_retention(collect);
         store_close(collect->api.store);
         pthread_cond_destroy(&collect->stop);

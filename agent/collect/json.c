@@ -2,7 +2,7 @@
 /*
  * Answers as JSON. json-c reports a failed allocation by NULL, which its other
  * functions then take for a JSON null: what would be incomplete is found out at
- * the one place where text is made, by way of struct maker.
+ * the one place where text is made, by way of struct answer.
  */
 #include "agent/collect/json.h"
 #include "agent/format/format.h"
@@ -15,42 +15,42 @@
 
 #define MODES 3
 
-struct maker {
+struct answer {
         struct json_object *object;
         bool failed;
 };
 
-static struct maker make(void)
+static struct answer make(void)
 {
         struct json_object *object = json_object_new_object();
 
-        return (struct maker){ .object = object, .failed = !object };
+        return (struct answer){ .object = object, .failed = !object };
 }
 
-static void put(struct maker *maker, const char *key, struct json_object *value)
+static void put(struct answer *answer, const char *key, struct json_object *value)
 {
-        if (maker->failed || !value || json_object_object_add(maker->object, key, value) != 0) {
+        if (answer->failed || !value || json_object_object_add(answer->object, key, value) != 0) {
                 json_object_put(value);
-                maker->failed = true;
+                answer->failed = true;
         }
 }
 
-static void put_text(struct maker *maker, const char *key, const char *value)
+static void put_text(struct answer *answer, const char *key, const char *value)
 {
-        put(maker, key, json_object_new_string(value));
+        put(answer, key, json_object_new_string(value));
 }
 
-static void put_number(struct maker *maker, const char *key, uint64_t value)
+static void put_number(struct answer *answer, const char *key, uint64_t value)
 {
-        put(maker, key, json_object_new_uint64(value));
+        put(answer, key, json_object_new_uint64(value));
 }
 
-static void put_seconds(struct maker *maker, const char *key, int64_t ns)
+static void put_seconds(struct answer *answer, const char *key, int64_t ns)
 {
-        put(maker, key, json_object_new_double((double)ns / 1e9));
+        put(answer, key, json_object_new_double((double)ns / 1e9));
 }
 
-static void put_modes(struct maker *maker, unsigned modes)
+static void put_modes(struct answer *answer, unsigned modes)
 {
         struct json_object *names = json_object_new_array();
 
@@ -58,7 +58,7 @@ static void put_modes(struct maker *maker, unsigned modes)
                 if (modes & 1u << mode)
                         json_object_array_add(names, json_object_new_string(profile_mode_name(mode)));
         }
-        put(maker, "modes", names);
+        put(answer, "modes", names);
 }
 
 /* Consumes @object. */
@@ -72,11 +72,11 @@ static char *text_of(struct json_object *object)
         return copy;
 }
 
-static char *finish(struct maker *maker)
+static char *finish(struct answer *answer)
 {
-        if (!maker->failed)
-                return text_of(maker->object);
-        json_object_put(maker->object);
+        if (!answer->failed)
+                return text_of(answer->object);
+        json_object_put(answer->object);
         return NULL;
 }
 
@@ -84,16 +84,16 @@ static char *finish(struct maker *maker)
 
 char *collect_json_attributes(const struct profile *profile)
 {
-        struct maker maker = make();
+        struct answer answer = make();
 
         for (size_t i = 0; i < profile_attributes(profile); i++) {
                 const char *key, *value;
 
                 profile_attribute_at(profile, i, &key, &value);
                 if (strcmp(key, "process.pid") != 0)
-                        put_text(&maker, key, value);
+                        put_text(&answer, key, value);
         }
-        return finish(&maker);
+        return finish(&answer);
 }
 
 int collect_json_restore(const char *attributes, struct profile *profile)
@@ -134,29 +134,29 @@ static int rpc_code(unsigned http_status)
 
 char *collect_json_error(unsigned http_status, const char *sentence)
 {
-        struct maker maker = make();
+        struct answer answer = make();
 
-        put(&maker, "code", json_object_new_int(rpc_code(http_status)));
-        put_text(&maker, "message", sentence);
-        return finish(&maker);
+        put(&answer, "code", json_object_new_int(rpc_code(http_status)));
+        put_text(&answer, "message", sentence);
+        return finish(&answer);
 }
 
 char *collect_json_export(uint64_t rejected, const char *sentence)
 {
-        struct maker maker = make(), partial = make();
+        struct answer answer = make(), partial = make();
 
         if (rejected == 0) {
                 json_object_put(partial.object);
-                return finish(&maker);
+                return finish(&answer);
         }
         /* 64-bit numbers are text in protobuf's JSON, which is json-c's too if it is made so. */
         char digits[24];
         snprintf(digits, sizeof(digits), "%llu", (unsigned long long)rejected);
         put_text(&partial, "rejectedProfiles", digits);
         put_text(&partial, "errorMessage", sentence);
-        maker.failed |= partial.failed;
-        put(&maker, "partialSuccess", partial.object);
-        return finish(&maker);
+        answer.failed |= partial.failed;
+        put(&answer, "partialSuccess", partial.object);
+        return finish(&answer);
 }
 
 struct json_object *collect_json_list(void)
@@ -164,7 +164,7 @@ struct json_object *collect_json_list(void)
         return json_object_new_array();
 }
 
-static void put_attributes(struct maker *maker, const char *attributes)
+static void put_attributes(struct answer *answer, const char *attributes)
 {
         static const char *const names[][2] = {
                 { "service", "service.name" },
@@ -179,36 +179,36 @@ static void put_attributes(struct maker *maker, const char *attributes)
 
         for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
                 if (json_object_object_get_ex(object, names[i][1], &value))
-                        put_text(maker, names[i][0], json_object_get_string(value));
+                        put_text(answer, names[i][0], json_object_get_string(value));
         }
         json_object_put(object);
 }
 
 /* Of each series in short; collect_json_meta() has all of it. */
-static void put_coverage(struct maker *maker, const struct store_books *books)
+static void put_coverage(struct answer *answer, const struct store_books *books)
 {
         double coverage = profile_coverage(&books->counters);
 
         if (coverage < 0)
                 return;
-        put(maker, "coverage", json_object_new_double(coverage));
-        put(maker, "coverage_low", json_object_new_boolean(profile_coverage_is_low(&books->counters, books->period_ns)));
+        put(answer, "coverage", json_object_new_double(coverage));
+        put(answer, "coverage_low", json_object_new_boolean(profile_coverage_is_low(&books->counters, books->period_ns)));
 }
 
 int collect_json_list_add(struct json_object *list, const struct store_found *found)
 {
-        struct maker maker = make();
+        struct answer answer = make();
 
-        put_number(&maker, "id", (uint64_t)found->id);
-        put_attributes(&maker, found->attributes);
-        put_number(&maker, "samples", found->samples);
-        put_seconds(&maker, "cpu_seconds", (int64_t)found->cpu_ns);
-        put_modes(&maker, found->modes);
-        put_seconds(&maker, "first_seen", found->first_seen_ns);
-        put_seconds(&maker, "last_seen", found->last_seen_ns);
-        put_coverage(&maker, &found->books);
-        if (maker.failed || json_object_array_add(list, maker.object) != 0) {
-                json_object_put(maker.object);
+        put_number(&answer, "id", (uint64_t)found->id);
+        put_attributes(&answer, found->attributes);
+        put_number(&answer, "samples", found->samples);
+        put_seconds(&answer, "cpu_seconds", (int64_t)found->cpu_ns);
+        put_modes(&answer, found->modes);
+        put_seconds(&answer, "first_seen", found->first_seen_ns);
+        put_seconds(&answer, "last_seen", found->last_seen_ns);
+        put_coverage(&answer, &found->books);
+        if (answer.failed || json_object_array_add(list, answer.object) != 0) {
+                json_object_put(answer.object);
                 return -ENOMEM;
         }
         return 0;
@@ -226,51 +226,51 @@ void collect_json_list_free(struct json_object *list)
 
 char *collect_json_meta(const struct collect_meta *meta)
 {
-        struct maker maker = make();
+        struct answer answer = make();
 
         if (meta->series)
-                put_number(&maker, "series", (uint64_t)meta->series);
+                put_number(&answer, "series", (uint64_t)meta->series);
         else
-                put_text(&maker, "series", "all");
-        put_seconds(&maker, "from", meta->from_ns);
-        put_seconds(&maker, "to", meta->to_ns);
-        put_text(&maker, "mode", profile_mode_name(meta->mode));
-        put_modes(&maker, meta->modes);
-        put_number(&maker, "profiles", meta->slices);
-        put_number(&maker, "samples", meta->samples);
-        put_seconds(&maker, "seconds", (int64_t)meta->ns);
+                put_text(&answer, "series", "all");
+        put_seconds(&answer, "from", meta->from_ns);
+        put_seconds(&answer, "to", meta->to_ns);
+        put_text(&answer, "mode", profile_mode_name(meta->mode));
+        put_modes(&answer, meta->modes);
+        put_number(&answer, "profiles", meta->slices);
+        put_number(&answer, "samples", meta->samples);
+        put_seconds(&answer, "seconds", (int64_t)meta->ns);
         if (profile_coverage(&meta->books.counters) >= 0)
-                put(&maker, "coverage", format_coverage(&meta->books.counters, meta->mode, meta->books.period_ns));
-        return finish(&maker);
+                put(&answer, "coverage", format_coverage(&meta->books.counters, meta->mode, meta->books.period_ns));
+        return finish(&answer);
 }
 
 static struct json_object *function_object(const struct profile_top *top, uint64_t total)
 {
         double whole = total > 0 ? (double)total : 1;
-        struct maker maker = make();
+        struct answer answer = make();
 
-        put_text(&maker, "name", top->name);
-        put_text(&maker, "file", top->file);
-        put_number(&maker, "self", top->self);
-        put_number(&maker, "total", top->total);
-        put(&maker, "self_share", json_object_new_double((double)top->self / whole));
-        put(&maker, "total_share", json_object_new_double((double)top->total / whole));
-        if (!maker.failed)
-                return maker.object;
-        json_object_put(maker.object);
+        put_text(&answer, "name", top->name);
+        put_text(&answer, "file", top->file);
+        put_number(&answer, "self", top->self);
+        put_number(&answer, "total", top->total);
+        put(&answer, "self_share", json_object_new_double((double)top->self / whole));
+        put(&answer, "total_share", json_object_new_double((double)top->total / whole));
+        if (!answer.failed)
+                return answer.object;
+        json_object_put(answer.object);
         return NULL;
 }
 
 char *collect_json_top(const struct profile_top *tops, size_t n, uint64_t total)
 {
         struct json_object *functions = json_object_new_array();
-        struct maker maker = make();
+        struct answer answer = make();
 
-        for (size_t i = 0; functions && !maker.failed && i < n; i++) {
+        for (size_t i = 0; functions && !answer.failed && i < n; i++) {
                 struct json_object *function = function_object(&tops[i], total);
-                maker.failed = !function || json_object_array_add(functions, function) != 0;
+                answer.failed = !function || json_object_array_add(functions, function) != 0;
         }
-        put_number(&maker, "total", total);
-        put(&maker, "functions", functions);
-        return finish(&maker);
+        put_number(&answer, "total", total);
+        put(&answer, "functions", functions);
+        return finish(&answer);
 }

@@ -62,7 +62,7 @@ static char *make_html(const char *nonce, size_t *ret_len)
         return html;
 }
 
-void collect_page(struct serve_answer *ret)
+void collect_page(struct http_answer *ret)
 {
         char nonce[NONCE_SIZE];
         size_t len = 0;
@@ -71,7 +71,7 @@ void collect_page(struct serve_answer *ret)
                 collect_refuse(ret, 500, "no random numbers");
                 return;
         }
-        *ret = (struct serve_answer){ .status = 200, .type = "text/html; charset=utf-8" };
+        *ret = (struct http_answer){ .status = 200, .type = "text/html; charset=utf-8" };
         ret->policy = make_policy(nonce);
         ret->body = make_html(nonce, &len);
         ret->len = len;

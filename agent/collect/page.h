@@ -2,8 +2,8 @@
 #ifndef COLLECT_PAGE_H
 #define COLLECT_PAGE_H
 
-#include "agent/serve/serve.h"
+#include "agent/http/http.h"
 
-void collect_page(struct serve_answer *ret);
+void collect_page(struct http_answer *ret);
 
 #endif

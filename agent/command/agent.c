@@ -4,7 +4,7 @@
  * go, samples them all, and pushes a profile of each service of each container
  * every window.
  */
-#include "clock.h"
+#include "agent/base/base.h"
 #include "command.h"
 #include "commands.h"
 #include "descriptors.h"

@@ -29,11 +29,11 @@ static void on_api(void *ctx, const char *api, const char *problem)
 int finding_open_with(struct find_config config, const struct finding_options *options, const struct usage *usage,
                       struct find **ret)
 {
-        char reason[CLIENT_REASON_SIZE] = "";
+        char reason[HTTP_CLIENT_REASON_SIZE] = "";
         /* Docker's API has no host; but every URL has one. */
-        const struct client_config docker = { .url = "http://docker", .unix_socket = options->docker_socket,
+        const struct http_client_config docker = { .url = "http://docker", .unix_socket = options->docker_socket,
                                               .reason = reason, .reason_size = sizeof reason };
-        const struct client_config kubelet = { .url = options->kubelet, .token_file = options->kubelet_token_file,
+        const struct http_client_config kubelet = { .url = options->kubelet, .token_file = options->kubelet_token_file,
                                                .ca_file = options->kubelet_ca_file, .reason = reason,
                                                .reason_size = sizeof reason };
 
@@ -43,7 +43,7 @@ int finding_open_with(struct find_config config, const struct finding_options *o
         int r = find_open(&config, ret);
         if (r == 0)
                 return -1;
-        if (r == CLIENT_E_URL)
+        if (r == HTTP_CLIENT_E_URL)
                 return options_wrong(usage, "--kubelet: '%s': %s", options->kubelet, reason);
         return say_error(r > 0 ? "the kubelet cannot be asked: %s" : "/proc cannot be read: %s",
                          r > 0 ? reason : strerror(-r));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Writing a result to a file or to standard output. */
+#include "agent/base/base.h"
 #include "output.h"
 
 #include "say.h"
@@ -146,7 +147,7 @@ static int write_gzipped(const struct format *format, const struct profile_set *
         if (memory && fclose(memory) != 0 && r == 0)
                 r = -ENOMEM;
         if (r == 0)
-                r = format_gzip(text, len, &packed, &packed_len);
+                r = gzip_pack(text, len, &packed, &packed_len);
         if (r == 0 && fwrite(packed, 1, packed_len, out) != packed_len)
                 r = -errno;
         free(packed);

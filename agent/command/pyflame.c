@@ -6,7 +6,7 @@
  * never stopped, its signals stay its own, and a slow reader of our output holds
  * up nobody. What was sampled is printed whatever ends it.
  */
-#include "clock.h"
+#include "agent/base/base.h"
 #include "command.h"
 #include "confinement.h"
 #include "output.h"

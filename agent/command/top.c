@@ -3,7 +3,7 @@
  * podflame top: the functions that take the time of a TARGET's processes, now and
  * since the beginning: on the whole terminal, or as one table after another.
  */
-#include "clock.h"
+#include "agent/base/base.h"
 #include "command.h"
 #include "commands.h"
 #include "confinement.h"

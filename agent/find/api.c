@@ -30,15 +30,15 @@ struct known {
 
 struct find_api {
         const struct find_api_kind *kind;
-        struct client *client;
+        struct http_client *client;
         struct known *all;
         uint64_t ask_at; /* ns since boot */
         bool failed;     /* the last time */
 };
 
-int find_api_open(const struct find_api_kind *kind, const struct client_config *config, struct find_api **ret)
+int find_api_open(const struct find_api_kind *kind, const struct http_client_config *config, struct find_api **ret)
 {
-        struct client_config ours = *config;
+        struct http_client_config ours = *config;
         struct find_api *api = calloc(1, sizeof(*api));
 
         if (!api)
@@ -48,7 +48,7 @@ int find_api_open(const struct find_api_kind *kind, const struct client_config *
         ours.timeout_ms = TIMEOUT_MS;
         ours.body_max = ANSWER_MAX;
         api->kind = kind;
-        int r = client_open(&ours, &api->client);
+        int r = http_client_open(&ours, &api->client);
         if (r == 0)
                 *ret = api;
         else
@@ -72,7 +72,7 @@ void find_api_close(struct find_api *api)
         if (!api)
                 return;
         forget(api);
-        client_close(api->client);
+        http_client_close(api->client);
         free(api);
 }
 
@@ -106,17 +106,17 @@ static void add(void *ctx, const char *id, const struct find_names *names)
 }
 
 /* NULL, or what was wrong with the answer. */
-static const char *ask(struct find_api *api, char why[static CLIENT_REASON_SIZE])
+static const char *ask(struct find_api *api, char why[static HTTP_CLIENT_REASON_SIZE])
 {
         static const char *const headers[] = { "Accept: application/json", NULL };
-        const struct client_request request = { .headers = headers };
-        struct client_answer answer;
+        const struct http_client_request request = { .headers = headers };
+        struct http_client_answer answer;
 
-        client_request(api->client, &request, &answer);
+        http_client_request(api->client, &request, &answer);
         if (answer.status <= 0)
-                snprintf(why, CLIENT_REASON_SIZE, "%s", answer.error);
+                snprintf(why, HTTP_CLIENT_REASON_SIZE, "%s", answer.error);
         else if (answer.status != 200)
-                snprintf(why, CLIENT_REASON_SIZE, "HTTP status %ld", answer.status);
+                snprintf(why, HTTP_CLIENT_REASON_SIZE, "HTTP status %ld", answer.status);
         if (answer.status != 200)
                 return why;
         struct json_object *root = find_json_parse(answer.body, answer.len);
@@ -140,7 +140,7 @@ static void note(struct find *find, struct find_api *api, const char *problem)
 
 const struct find_names *find_api_get(struct find *find, struct find_api *api, const char *id)
 {
-        char why[CLIENT_REASON_SIZE];
+        char why[HTTP_CLIENT_REASON_SIZE];
         uint64_t now = find_now();
         struct known *known;
 

@@ -11,7 +11,7 @@
  * Errors: negative -errno, positive find_error. A struct find is for one thread.
  */
 
-#include "agent/client/client.h"
+#include "agent/http/http.h"
 #include "nsutil/nsutil.h"
 #include "pystack/pystack.h"
 
@@ -101,8 +101,8 @@ struct find_config {
          * https://127.0.0.1:10250: the kubelet's. One that does not answer holds
          * up find_scan() for a second, twice a minute.
          */
-        const struct client_config *docker_api;
-        const struct client_config *kubelet;
+        const struct http_client_config *docker_api;
+        const struct http_client_config *kubelet;
         /* An API has stopped answering as it should, or does so again: @problem is NULL then. May be NULL. */
         void (*on_api)(void *ctx, const char *api, const char *problem);
         void *ctx;
@@ -118,7 +118,7 @@ struct find_config {
 
 /*
  * @config may be NULL. Holds a descriptor for each process that is reported born,
- * where there are enough. Errors are those of client_open(), too.
+ * where there are enough. Errors are those of http_client_open(), too.
  */
 int find_open(const struct find_config *config, struct find **ret);
 void find_close(struct find *find); /* accepts NULL */

@@ -296,8 +296,8 @@ struct find_api_kind {
 };
 extern const struct find_api_kind find_docker_api, find_kubelet;
 
-/* Errors of client_open(). */
-int find_api_open(const struct find_api_kind *kind, const struct client_config *config, struct find_api **ret);
+/* Errors of http_client_open(). */
+int find_api_open(const struct find_api_kind *kind, const struct http_client_config *config, struct find_api **ret);
 void find_api_close(struct find_api *api); /* accepts NULL */
 
 /* What is known of container @id by now, or has just been asked for; NULL: nothing. Borrowed until the next call. */

@@ -8,7 +8,7 @@
  */
 #include "folded.h"
 
-#include "escape.h"
+#include "agent/base/base.h"
 #include "formats.h"
 
 #include <ctype.h>

@@ -6,7 +6,7 @@
  */
 #include "read.h"
 
-#include "escape.h"
+#include "agent/base/base.h"
 
 #include <ctype.h>
 #include <errno.h>

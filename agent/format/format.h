@@ -7,6 +7,7 @@
  * all of them in one table.
  */
 
+#include "agent/base/base.h"
 #include "agent/profile/profile.h"
 
 #include <stdbool.h>
@@ -76,11 +77,6 @@ int format_take_otlp(char *json, size_t len, struct profile_set *ret, const char
  * folded file tells nothing but stacks. Limits and errors as above.
  */
 int format_read(const void *data, size_t len, struct profile_set *ret, const char **ret_error);
-
-/* gzip (RFC 1952). @ret is allocated. */
-int format_gzip(const void *data, size_t len, void **ret, size_t *ret_len);
-/* The reverse, refusing to produce more than @max bytes (-EFBIG). */
-int format_gunzip(const void *data, size_t len, size_t max, void **ret, size_t *ret_len);
 
 /* ---- comparisons --------------------------------------------------------- */
 

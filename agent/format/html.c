@@ -7,7 +7,7 @@
 #include "html.h"
 
 #include "embed.h"
-#include "escape.h"
+#include "agent/base/base.h"
 #include "formats.h"
 #include "summary.h"
 

@@ -6,7 +6,7 @@
  * these is not taken for it, the backslashes just before such a spelling are doubled, and
  * only there: an odd number of them begins an escape.
  */
-#include "escape.h"
+#include "agent/base/base.h"
 #include "format.h"
 
 #include <stdbool.h>

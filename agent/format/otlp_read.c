@@ -24,7 +24,7 @@
 
 struct reader {
         struct otlp_tables tables;
-        struct taker *take; /* of the tables */
+        struct json_reader *take; /* of the tables */
         struct profile_set *set;
         uint64_t samples, time_ns; /* of all profiles */
         /* the current profile */
@@ -34,17 +34,17 @@ struct reader {
 };
 
 /* Calls @each for the attributes that @object lists by their indices, if they have text. */
-static int each_attribute(struct reader *r, const struct value *object,
+static int each_attribute(struct reader *r, const struct json_value *object,
                           void (*each)(const struct otlp_attribute *attribute, void *ctx), void *ctx)
 {
-        const struct value *indices;
-        int rc = taker_array(r->take, object, "attributeIndices", &indices);
+        const struct json_value *indices;
+        int rc = json_reader_array(r->take, object, "attributeIndices", &indices);
 
-        for (size_t i = 0; rc == 0 && i < taker_length(indices); i++) {
+        for (size_t i = 0; rc == 0 && i < json_reader_length(indices); i++) {
                 struct otlp_attribute attribute;
                 size_t index;
 
-                rc = taker_index_at(r->take, indices, i, r->tables.n[OTLP_ATTRIBUTES], &index);
+                rc = json_reader_index_at(r->take, indices, i, r->tables.n[OTLP_ATTRIBUTES], &index);
                 if (rc == 0)
                         rc = otlp_tables_attribute(&r->tables, index, &attribute);
                 if (rc == 0 && attribute.value)
@@ -75,22 +75,22 @@ static void read_sample_attribute(const struct otlp_attribute *attribute, void *
                 sample->state = PROFILE_IDLE;
 }
 
-static int sum_values(struct reader *r, const struct value *object, uint64_t *ret)
+static int sum_values(struct reader *r, const struct json_value *object, uint64_t *ret)
 {
-        const struct value *values, *timestamps;
+        const struct json_value *values, *timestamps;
         uint64_t sum = 0;
-        int rc = taker_array(r->take, object, "values", &values);
+        int rc = json_reader_array(r->take, object, "values", &values);
 
         if (rc == 0)
-                rc = taker_array(r->take, object, "timestampsUnixNano", &timestamps);
-        if (rc == 0 && taker_length(values) == 0)
-                sum = taker_length(timestamps);
-        for (size_t i = 0; rc == 0 && i < taker_length(values); i++) {
+                rc = json_reader_array(r->take, object, "timestampsUnixNano", &timestamps);
+        if (rc == 0 && json_reader_length(values) == 0)
+                sum = json_reader_length(timestamps);
+        for (size_t i = 0; rc == 0 && i < json_reader_length(values); i++) {
                 uint64_t value;
 
-                rc = taker_u64_at(r->take, values, i, &value);
+                rc = json_reader_u64_at(r->take, values, i, &value);
                 if (rc == 0 && __builtin_add_overflow(sum, value, &sum))
-                        rc = taker_refuse(r->take, "the samples add up to too much");
+                        rc = json_reader_refuse(r->take, "the samples add up to too much");
         }
         if (rc == 0)
                 *ret = sum;
@@ -106,11 +106,11 @@ static int weigh(struct reader *r, uint64_t value, struct sample *sample)
                 sample->nanoseconds = value;
                 sample->count = value / period + (value > 0 && value < period);
         } else if (__builtin_mul_overflow(value, period, &sample->nanoseconds)) {
-                return taker_refuse(r->take, "the samples add up to too much");
+                return json_reader_refuse(r->take, "the samples add up to too much");
         }
         if (__builtin_add_overflow(r->samples, sample->count, &r->samples) ||
             __builtin_add_overflow(r->time_ns, sample->nanoseconds, &r->time_ns))
-                return taker_refuse(r->take, "the samples add up to too much");
+                return json_reader_refuse(r->take, "the samples add up to too much");
         return 0;
 }
 
@@ -133,12 +133,12 @@ static int add_sample(struct reader *r, size_t stack, const struct sample *sampl
         return profile_add(r->profile, stack_id, thread_id, sample->state, sample->count, sample->nanoseconds);
 }
 
-static int read_sample(struct reader *r, const struct value *object)
+static int read_sample(struct reader *r, const struct json_value *object)
 {
         struct sample sample = { .state = PROFILE_RUNNING };
         size_t stack;
         uint64_t value;
-        int rc = taker_index(r->take, object, "stackIndex", r->tables.n[OTLP_STACKS], &stack);
+        int rc = json_reader_index(r->take, object, "stackIndex", r->tables.n[OTLP_STACKS], &stack);
 
         if (rc == 0)
                 rc = each_attribute(r, object, read_sample_attribute, &sample);
@@ -184,16 +184,16 @@ static void read_profile_attribute(const struct otlp_attribute *attribute, void 
                 read_counter(r, attribute->key + strlen(OTLP_PREFIX), attribute->value);
 }
 
-static int read_types(struct reader *r, const struct value *object)
+static int read_types(struct reader *r, const struct json_value *object)
 {
-        const struct value *type;
+        const struct json_value *type;
         const char *name = "", *unit = "";
-        int rc = taker_object(r->take, object, "periodType", &type);
+        int rc = json_reader_object(r->take, object, "periodType", &type);
 
         if (rc == 0)
                 rc = otlp_tables_string(&r->tables, type, "typeStrindex", &name);
         if (rc == 0)
-                rc = taker_object(r->take, object, "sampleType", &type);
+                rc = json_reader_object(r->take, object, "sampleType", &type);
         if (rc == 0)
                 rc = otlp_tables_string(&r->tables, type, "unitStrindex", &unit);
         if (rc)
@@ -203,18 +203,18 @@ static int read_types(struct reader *r, const struct value *object)
         return 0;
 }
 
-static int read_settings(struct reader *r, const struct value *object)
+static int read_settings(struct reader *r, const struct json_value *object)
 {
         int rc;
 
         r->settings = (struct profile_settings){ .mode = PROFILE_MODE_CPU };
         rc = read_types(r, object);
         if (rc == 0)
-                rc = taker_u64(r->take, object, "period", &r->settings.period_ns);
+                rc = json_reader_u64(r->take, object, "period", &r->settings.period_ns);
         if (rc == 0)
-                rc = taker_u64(r->take, object, "timeUnixNano", &r->settings.start_ns);
+                rc = json_reader_u64(r->take, object, "timeUnixNano", &r->settings.start_ns);
         if (rc == 0)
-                rc = taker_u64(r->take, object, "durationNano", &r->settings.duration_ns);
+                rc = json_reader_u64(r->take, object, "durationNano", &r->settings.duration_ns);
         if (rc == 0)
                 rc = each_attribute(r, object, read_profile_attribute, r);
         if (rc == 0)
@@ -222,16 +222,16 @@ static int read_settings(struct reader *r, const struct value *object)
         return rc;
 }
 
-static int read_resource(struct reader *r, const struct value *resource)
+static int read_resource(struct reader *r, const struct json_value *resource)
 {
-        const struct value *attributes;
-        int rc = taker_array(r->take, resource, "attributes", &attributes);
+        const struct json_value *attributes;
+        int rc = json_reader_array(r->take, resource, "attributes", &attributes);
 
-        for (size_t i = 0; rc == 0 && i < taker_length(attributes); i++) {
-                const struct value *entry;
+        for (size_t i = 0; rc == 0 && i < json_reader_length(attributes); i++) {
+                const struct json_value *entry;
                 struct otlp_attribute attribute;
 
-                rc = taker_object_at(r->take, attributes, i, &entry);
+                rc = json_reader_object_at(r->take, attributes, i, &entry);
                 if (rc == 0)
                         rc = otlp_tables_key_value(&r->tables, entry, &attribute);
                 if (rc || !attribute.value)
@@ -240,31 +240,31 @@ static int read_resource(struct reader *r, const struct value *resource)
                 if (rc == 0)
                         rc = profile_set_attribute(r->profile, attribute.key, attribute.value);
                 if (rc == -ENOSPC)
-                        rc = taker_refuse(r->take, "a resource has too many attributes");
+                        rc = json_reader_refuse(r->take, "a resource has too many attributes");
         }
         return rc;
 }
 
-static int fill_profile(struct reader *r, const struct value *resource, const struct value *object)
+static int fill_profile(struct reader *r, const struct json_value *resource, const struct json_value *object)
 {
-        const struct value *samples;
+        const struct json_value *samples;
         int rc = read_resource(r, resource);
 
         if (rc == 0)
                 rc = read_settings(r, object);
         if (rc == 0)
-                rc = taker_array(r->take, object, "samples", &samples);
-        for (size_t i = 0; rc == 0 && i < taker_length(samples); i++) {
-                const struct value *sample;
+                rc = json_reader_array(r->take, object, "samples", &samples);
+        for (size_t i = 0; rc == 0 && i < json_reader_length(samples); i++) {
+                const struct json_value *sample;
 
-                rc = taker_object_at(r->take, samples, i, &sample);
+                rc = json_reader_object_at(r->take, samples, i, &sample);
                 if (rc == 0)
                         rc = read_sample(r, sample);
         }
         return rc;
 }
 
-static int read_profile(struct reader *r, const struct value *resource, const struct value *object)
+static int read_profile(struct reader *r, const struct json_value *resource, const struct json_value *object)
 {
         int rc = otlp_tables_charge(&r->tables, PROFILE_COST);
 
@@ -282,51 +282,51 @@ static int read_profile(struct reader *r, const struct value *resource, const st
 
 /* ---- the request ----------------------------------------------------------- */
 
-static int read_scope(struct reader *r, const struct value *resource, const struct value *scope)
+static int read_scope(struct reader *r, const struct json_value *resource, const struct json_value *scope)
 {
-        const struct value *profiles;
-        int rc = taker_array(r->take, scope, "profiles", &profiles);
+        const struct json_value *profiles;
+        int rc = json_reader_array(r->take, scope, "profiles", &profiles);
 
-        for (size_t i = 0; rc == 0 && i < taker_length(profiles); i++) {
-                const struct value *profile;
+        for (size_t i = 0; rc == 0 && i < json_reader_length(profiles); i++) {
+                const struct json_value *profile;
 
-                rc = taker_object_at(r->take, profiles, i, &profile);
+                rc = json_reader_object_at(r->take, profiles, i, &profile);
                 if (rc == 0)
                         rc = read_profile(r, resource, profile);
         }
         return rc;
 }
 
-static int read_resource_profiles(struct reader *r, const struct value *object)
+static int read_resource_profiles(struct reader *r, const struct json_value *object)
 {
-        const struct value *resource, *scopes;
-        int rc = taker_object(r->take, object, "resource", &resource);
+        const struct json_value *resource, *scopes;
+        int rc = json_reader_object(r->take, object, "resource", &resource);
 
         if (rc == 0)
-                rc = taker_array(r->take, object, "scopeProfiles", &scopes);
-        for (size_t i = 0; rc == 0 && i < taker_length(scopes); i++) {
-                const struct value *scope;
+                rc = json_reader_array(r->take, object, "scopeProfiles", &scopes);
+        for (size_t i = 0; rc == 0 && i < json_reader_length(scopes); i++) {
+                const struct json_value *scope;
 
-                rc = taker_object_at(r->take, scopes, i, &scope);
+                rc = json_reader_object_at(r->take, scopes, i, &scope);
                 if (rc == 0)
                         rc = read_scope(r, resource, scope);
         }
         return rc;
 }
 
-static int read_request(struct reader *r, const struct value *request)
+static int read_request(struct reader *r, const struct json_value *request)
 {
-        const struct value *dictionary, *list;
-        int rc = taker_object(r->take, request, "dictionary", &dictionary);
+        const struct json_value *dictionary, *list;
+        int rc = json_reader_object(r->take, request, "dictionary", &dictionary);
 
         if (rc == 0)
                 rc = otlp_tables_init(&r->tables, dictionary);
         if (rc == 0)
-                rc = taker_array(r->take, request, "resourceProfiles", &list);
-        for (size_t i = 0; rc == 0 && i < taker_length(list); i++) {
-                const struct value *object;
+                rc = json_reader_array(r->take, request, "resourceProfiles", &list);
+        for (size_t i = 0; rc == 0 && i < json_reader_length(list); i++) {
+                const struct json_value *object;
 
-                rc = taker_object_at(r->take, list, i, &object);
+                rc = json_reader_object_at(r->take, list, i, &object);
                 if (rc == 0)
                         rc = read_resource_profiles(r, object);
         }
@@ -334,19 +334,19 @@ static int read_request(struct reader *r, const struct value *request)
 }
 
 static const char *const errors[] = {
-        [VALUE_E_WRONG] = "the body is not JSON, or not all of it",
-        [VALUE_E_DEEP] = "the body is nested too deeply",
-        [VALUE_E_MANY] = "the body is too large",
+        [JSON_VALUE_E_WRONG] = "the body is not JSON, or not all of it",
+        [JSON_VALUE_E_DEEP] = "the body is nested too deeply",
+        [JSON_VALUE_E_MANY] = "the body is too large",
 };
 
-static int parse(struct reader *r, char *json, size_t len, struct value **ret_all, const struct value **ret)
+static int parse(struct reader *r, char *json, size_t len, struct json_value **ret_all, const struct json_value **ret)
 {
-        int rc = len > FORMAT_OTLP_MAX_BYTES ? VALUE_E_MANY : value_read(json, len, FORMAT_OTLP_MAX_VALUES, ret_all, ret);
+        int rc = len > FORMAT_OTLP_MAX_BYTES ? JSON_VALUE_E_MANY : json_value_read(json, len, FORMAT_OTLP_MAX_VALUES, ret_all, ret);
 
         if (rc > 0)
-                return taker_refuse(r->take, errors[rc]);
-        if (rc == 0 && (*ret)->type != VALUE_OBJECT)
-                return taker_refuse(r->take, "the body is not a JSON object");
+                return json_reader_refuse(r->take, errors[rc]);
+        if (rc == 0 && (*ret)->type != JSON_VALUE_OBJECT)
+                return json_reader_refuse(r->take, "the body is not a JSON object");
         return rc;
 }
 
@@ -354,8 +354,8 @@ int format_take_otlp(char *json, size_t len, struct profile_set *ret, const char
 {
         struct profile_set set = { 0 };
         struct reader r = { .set = &set };
-        const struct value *request;
-        struct value *all = NULL;
+        const struct json_value *request;
+        struct json_value *all = NULL;
         int rc;
 
         r.take = &r.tables.take;

@@ -29,15 +29,15 @@ static const char *const table_keys[OTLP_TABLES] = {
         [OTLP_STACKS] = "stackTable",   [OTLP_ATTRIBUTES] = "attributeTable",
 };
 
-int otlp_tables_init(struct otlp_tables *t, const struct value *dictionary)
+int otlp_tables_init(struct otlp_tables *t, const struct json_value *dictionary)
 {
         *t = (struct otlp_tables){ 0 };
         for (size_t i = 0; i < OTLP_TABLES; i++) {
-                int r = taker_array(&t->take, dictionary, table_keys[i], &t->table[i]);
+                int r = json_reader_array(&t->take, dictionary, table_keys[i], &t->table[i]);
 
                 if (r)
                         return r;
-                t->n[i] = taker_length(t->table[i]);
+                t->n[i] = json_reader_length(t->table[i]);
         }
         t->functions = calloc(t->n[OTLP_FUNCTIONS] + 1, sizeof(*t->functions));
         t->stacks = calloc(t->n[OTLP_STACKS] + 1, sizeof(*t->stacks));
@@ -56,7 +56,7 @@ void otlp_tables_deinit(struct otlp_tables *t)
 int otlp_tables_charge(struct otlp_tables *t, size_t bytes)
 {
         if (bytes > FORMAT_OTLP_MAX_COST - t->cost)
-                return taker_refuse(&t->take, "the profiles would take too much memory");
+                return json_reader_refuse(&t->take, "the profiles would take too much memory");
         t->cost += bytes;
         return 0;
 }
@@ -66,26 +66,26 @@ void otlp_tables_next(struct otlp_tables *t)
         t->profile++;
 }
 
-static int entry_at(struct otlp_tables *t, enum otlp_table table, size_t i, const struct value **ret)
+static int entry_at(struct otlp_tables *t, enum otlp_table table, size_t i, const struct json_value **ret)
 {
         if (i >= t->n[table]) {
                 *ret = NULL;
                 return 0;
         }
-        return taker_object_at(&t->take, t->table[table], i, ret);
+        return json_reader_object_at(&t->take, t->table[table], i, ret);
 }
 
-int otlp_tables_string(struct otlp_tables *t, const struct value *object, const char *key, const char **ret)
+int otlp_tables_string(struct otlp_tables *t, const struct json_value *object, const char *key, const char **ret)
 {
         size_t i;
-        int r = taker_index(&t->take, object, key, t->n[OTLP_STRINGS], &i);
+        int r = json_reader_index(&t->take, object, key, t->n[OTLP_STRINGS], &i);
 
         if (r)
                 return r;
-        const struct value *text = i < t->n[OTLP_STRINGS] ? &t->table[OTLP_STRINGS]->items[i] : NULL;
-        if (text && text->type != VALUE_STRING && text->type != VALUE_NULL)
-                return taker_refuse(&t->take, "an entry of the string table is no string");
-        *ret = text && text->type == VALUE_STRING ? text->text : "";
+        const struct json_value *text = i < t->n[OTLP_STRINGS] ? &t->table[OTLP_STRINGS]->items[i] : NULL;
+        if (text && text->type != JSON_VALUE_STRING && text->type != JSON_VALUE_NULL)
+                return json_reader_refuse(&t->take, "an entry of the string table is no string");
+        *ret = text && text->type == JSON_VALUE_STRING ? text->text : "";
         return 0;
 }
 
@@ -93,7 +93,7 @@ int otlp_tables_string(struct otlp_tables *t, const struct value *object, const 
 
 static int make_function(struct otlp_tables *t, struct profile *p, size_t index, profile_id *ret)
 {
-        const struct value *entry;
+        const struct json_value *entry;
         const char *name, *file;
         uint64_t line;
         int r = entry_at(t, OTLP_FUNCTIONS, index, &entry);
@@ -103,9 +103,9 @@ static int make_function(struct otlp_tables *t, struct profile *p, size_t index,
         if (r == 0)
                 r = otlp_tables_string(t, entry, "filenameStrindex", &file);
         if (r == 0)
-                r = taker_u64(&t->take, entry, "startLine", &line);
+                r = json_reader_u64(&t->take, entry, "startLine", &line);
         if (r == 0 && line > UINT32_MAX)
-                r = taker_refuse(&t->take, "a line number is too large");
+                r = json_reader_refuse(&t->take, "a line number is too large");
         if (r == 0)
                 r = otlp_tables_charge(t, strlen(name) + strlen(file) + FUNCTION_COST);
         if (r)
@@ -133,10 +133,10 @@ static int find_function(struct otlp_tables *t, struct profile *p, size_t index,
 static int push_frame(struct otlp_tables *t, struct profile *p, size_t function, uint64_t line, size_t *n)
 {
         profile_id id;
-        int r = *n < FORMAT_OTLP_MAX_FRAMES ? 0 : taker_refuse(&t->take, "a stack has too many frames");
+        int r = *n < FORMAT_OTLP_MAX_FRAMES ? 0 : json_reader_refuse(&t->take, "a stack has too many frames");
 
         if (r == 0 && line > UINT32_MAX)
-                r = taker_refuse(&t->take, "a line number is too large");
+                r = json_reader_refuse(&t->take, "a line number is too large");
         if (r == 0)
                 r = find_function(t, p, function, &id);
         if (r)
@@ -151,23 +151,23 @@ static int push_frame(struct otlp_tables *t, struct profile *p, size_t function,
 /* Inlined functions come first, their caller last: leaf first, as frames are. */
 static int push_location(struct otlp_tables *t, struct profile *p, size_t index, size_t *n)
 {
-        const struct value *location, *lines;
+        const struct json_value *location, *lines;
         int r = entry_at(t, OTLP_LOCATIONS, index, &location);
 
         if (r == 0)
-                r = taker_array(&t->take, location, "lines", &lines);
-        if (r == 0 && taker_length(lines) == 0)
+                r = json_reader_array(&t->take, location, "lines", &lines);
+        if (r == 0 && json_reader_length(lines) == 0)
                 return push_frame(t, p, 0, 0, n);
-        for (size_t i = 0; r == 0 && i < taker_length(lines); i++) {
-                const struct value *line;
+        for (size_t i = 0; r == 0 && i < json_reader_length(lines); i++) {
+                const struct json_value *line;
                 size_t function;
                 uint64_t number;
 
-                r = taker_object_at(&t->take, lines, i, &line);
+                r = json_reader_object_at(&t->take, lines, i, &line);
                 if (r == 0)
-                        r = taker_index(&t->take, line, "functionIndex", t->n[OTLP_FUNCTIONS], &function);
+                        r = json_reader_index(&t->take, line, "functionIndex", t->n[OTLP_FUNCTIONS], &function);
                 if (r == 0)
-                        r = taker_u64(&t->take, line, "line", &number);
+                        r = json_reader_u64(&t->take, line, "line", &number);
                 if (r == 0)
                         r = push_frame(t, p, function, number, n);
         }
@@ -176,18 +176,18 @@ static int push_location(struct otlp_tables *t, struct profile *p, size_t index,
 
 static int make_stack(struct otlp_tables *t, struct profile *p, size_t index, profile_id *ret)
 {
-        const struct value *stack, *locations;
+        const struct json_value *stack, *locations;
         size_t n = 0;
         int r = entry_at(t, OTLP_STACKS, index, &stack);
 
         if (r == 0)
-                r = taker_array(&t->take, stack, "locationIndices", &locations);
-        if (r == 0 && taker_length(locations) == 0)
+                r = json_reader_array(&t->take, stack, "locationIndices", &locations);
+        if (r == 0 && json_reader_length(locations) == 0)
                 r = push_frame(t, p, 0, 0, &n);
-        for (size_t i = 0; r == 0 && i < taker_length(locations); i++) {
+        for (size_t i = 0; r == 0 && i < json_reader_length(locations); i++) {
                 size_t location;
 
-                r = taker_index_at(&t->take, locations, i, t->n[OTLP_LOCATIONS], &location);
+                r = json_reader_index_at(&t->take, locations, i, t->n[OTLP_LOCATIONS], &location);
                 if (r == 0)
                         r = push_location(t, p, location, &n);
         }
@@ -223,57 +223,57 @@ static bool is_fraction(const char *end)
         return *end == '.' || *end == 'e' || *end == 'E';
 }
 
-static int int_value(struct otlp_tables *t, const struct value *value, struct otlp_attribute *ret)
+static int int_value(struct otlp_tables *t, const struct json_value *value, struct otlp_attribute *ret)
 {
-        bool fits = value->type == VALUE_STRING || value->type == VALUE_NUMBER;
+        bool fits = value->type == JSON_VALUE_STRING || value->type == JSON_VALUE_NUMBER;
         char *end = NULL;
 
         errno = 0;
         long long number = fits ? strtoll(value->text, &end, 10) : 0;
-        if (!fits || errno || end == value->text || (value->type == VALUE_STRING ? *end != '\0' : is_fraction(end)))
-                return taker_refuse(&t->take, "an integer attribute is no integer");
+        if (!fits || errno || end == value->text || (value->type == JSON_VALUE_STRING ? *end != '\0' : is_fraction(end)))
+                return json_reader_refuse(&t->take, "an integer attribute is no integer");
         snprintf(ret->number, sizeof(ret->number), "%lld", number);
         ret->value = ret->number;
         return 0;
 }
 
-static int any_value(struct otlp_tables *t, const struct value *any, struct otlp_attribute *ret)
+static int any_value(struct otlp_tables *t, const struct json_value *any, struct otlp_attribute *ret)
 {
-        const struct value *value;
+        const struct json_value *value;
 
         ret->value = NULL;
-        if (taker_member(any, "stringValue"))
-                return taker_text(&t->take, any, "stringValue", &ret->value);
-        if (taker_member(any, "stringValueStrindex"))
+        if (json_reader_member(any, "stringValue"))
+                return json_reader_text(&t->take, any, "stringValue", &ret->value);
+        if (json_reader_member(any, "stringValueStrindex"))
                 return otlp_tables_string(t, any, "stringValueStrindex", &ret->value);
-        value = taker_member(any, "intValue");
+        value = json_reader_member(any, "intValue");
         if (value)
                 return int_value(t, value, ret);
-        value = taker_member(any, "boolValue");
-        if (value && (value->type == VALUE_TRUE || value->type == VALUE_FALSE))
-                ret->value = value->type == VALUE_TRUE ? "true" : "false";
-        value = taker_member(any, "doubleValue");
-        if (value && value->type == VALUE_NUMBER) {
+        value = json_reader_member(any, "boolValue");
+        if (value && (value->type == JSON_VALUE_TRUE || value->type == JSON_VALUE_FALSE))
+                ret->value = value->type == JSON_VALUE_TRUE ? "true" : "false";
+        value = json_reader_member(any, "doubleValue");
+        if (value && value->type == JSON_VALUE_NUMBER) {
                 snprintf(ret->number, sizeof(ret->number), "%.15g", strtod(value->text, NULL));
                 ret->value = ret->number;
         }
         return 0;
 }
 
-int otlp_tables_key_value(struct otlp_tables *t, const struct value *entry, struct otlp_attribute *ret)
+int otlp_tables_key_value(struct otlp_tables *t, const struct json_value *entry, struct otlp_attribute *ret)
 {
-        const struct value *value;
-        int r = taker_member(entry, "key") ? taker_text(&t->take, entry, "key", &ret->key)
+        const struct json_value *value;
+        int r = json_reader_member(entry, "key") ? json_reader_text(&t->take, entry, "key", &ret->key)
                                            : otlp_tables_string(t, entry, "keyStrindex", &ret->key);
 
         if (r == 0)
-                r = taker_object(&t->take, entry, "value", &value);
+                r = json_reader_object(&t->take, entry, "value", &value);
         return r ? r : any_value(t, value, ret);
 }
 
 int otlp_tables_attribute(struct otlp_tables *t, size_t index, struct otlp_attribute *ret)
 {
-        const struct value *entry;
+        const struct json_value *entry;
         int r = entry_at(t, OTLP_ATTRIBUTES, index, &entry);
 
         return r ? r : otlp_tables_key_value(t, entry, ret);

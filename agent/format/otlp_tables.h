@@ -3,7 +3,7 @@
 #define FORMAT_OTLP_TABLES_H
 
 #include "agent/profile/profile.h"
-#include "taker.h"
+#include "agent/base/base.h"
 
 /*
  * The dictionary of a request that is being read: its tables, and what of them
@@ -25,8 +25,8 @@ struct otlp_known {
 };
 
 struct otlp_tables {
-        struct taker take;
-        const struct value *table[OTLP_TABLES]; /* NULL: absent */
+        struct json_reader take;
+        const struct json_value *table[OTLP_TABLES]; /* NULL: absent */
         size_t n[OTLP_TABLES];
         struct otlp_known *functions, *stacks;
         uint32_t profile;   /* the number of the current profile, from 1 */
@@ -43,7 +43,7 @@ struct otlp_attribute {
 };
 
 /* @dictionary may be NULL; it outlives @ret. */
-int otlp_tables_init(struct otlp_tables *t, const struct value *dictionary);
+int otlp_tables_init(struct otlp_tables *t, const struct json_value *dictionary);
 void otlp_tables_deinit(struct otlp_tables *t); /* accepts {0} */
 
 /* Adds to the cost; -EINVAL beyond FORMAT_OTLP_MAX_COST. */
@@ -53,12 +53,12 @@ int otlp_tables_charge(struct otlp_tables *t, size_t bytes);
 void otlp_tables_next(struct otlp_tables *t);
 
 /* A string by the index that @object has as @key. */
-int otlp_tables_string(struct otlp_tables *t, const struct value *object, const char *key, const char **ret);
+int otlp_tables_string(struct otlp_tables *t, const struct json_value *object, const char *key, const char **ret);
 /* A stack by its index, in @p. */
 int otlp_tables_stack(struct otlp_tables *t, struct profile *p, size_t index, profile_id *ret);
 /* An attribute by its index; key "" for the zero one. Points into @ret and the request. */
 int otlp_tables_attribute(struct otlp_tables *t, size_t index, struct otlp_attribute *ret);
 /* Likewise a KeyValue: its texts are in itself, or in the table if somebody passed it on. */
-int otlp_tables_key_value(struct otlp_tables *t, const struct value *entry, struct otlp_attribute *ret);
+int otlp_tables_key_value(struct otlp_tables *t, const struct json_value *entry, struct otlp_attribute *ret);
 
 #endif

@@ -9,9 +9,8 @@
  * receivers disagree on how JSON encodes their bytes.
  */
 #include "dictionary.h"
-#include "escape.h"
+#include "agent/base/base.h"
 #include "formats.h"
-#include "maker.h"
 #include "otlp.h"
 #include "summary.h"
 #include "texts.h"
@@ -23,7 +22,7 @@
 
 struct writer {
         const struct profile_set *set;
-        struct maker json;
+        struct json_writer json;
         struct dictionary dictionary;
         struct texts texts;
         struct texts attributes; /* "key=kind:value", so that each is in the table once */
@@ -32,32 +31,32 @@ struct writer {
 
 static void put_strindex(struct writer *w, struct json_object *object, const char *key, const char *text)
 {
-        maker_put_u32(&w->json, object, key, texts_index(&w->texts, text));
+        json_writer_put_u32(&w->json, object, key, texts_index(&w->texts, text));
 }
 
 /* ---- attributes ------------------------------------------------------------ */
 
-enum value_kind {
-        VALUE_TEXT,
-        VALUE_INT,
-        VALUE_REAL,
+enum json_value_kind {
+        JSON_VALUE_TEXT,
+        JSON_VALUE_INT,
+        JSON_VALUE_REAL,
 };
 
-static void put_value(struct writer *w, struct json_object *object, enum value_kind kind, const char *value)
+static void put_value(struct writer *w, struct json_object *object, enum json_value_kind kind, const char *value)
 {
-        static const char *const keys[] = { [VALUE_TEXT] = "stringValue", [VALUE_INT] = "intValue",
-                                            [VALUE_REAL] = "doubleValue" };
-        struct json_object *out = maker_put_object(&w->json, object, "value");
+        static const char *const keys[] = { [JSON_VALUE_TEXT] = "stringValue", [JSON_VALUE_INT] = "intValue",
+                                            [JSON_VALUE_REAL] = "doubleValue" };
+        struct json_object *out = json_writer_put_object(&w->json, object, "value");
 
         /* proto3's JSON has integers of 64 bits as strings, but real numbers as numbers. */
-        if (kind == VALUE_REAL)
-                maker_put(&w->json, out, keys[kind], json_object_new_double_s(strtod(value, NULL), value));
+        if (kind == JSON_VALUE_REAL)
+                json_writer_put(&w->json, out, keys[kind], json_object_new_double_s(strtod(value, NULL), value));
         else
-                maker_put_text(&w->json, out, keys[kind], value);
+                json_writer_put_text(&w->json, out, keys[kind], value);
 }
 
 /* Appends the index of an attribute in the table to @indices. */
-static void add_attribute(struct writer *w, struct json_object *indices, const char *key, enum value_kind kind,
+static void add_attribute(struct writer *w, struct json_object *indices, const char *key, enum json_value_kind kind,
                           const char *value)
 {
         size_t known = w->attributes.n;
@@ -70,12 +69,12 @@ static void add_attribute(struct writer *w, struct json_object *indices, const c
         uint32_t index = texts_index(&w->attributes, composite);
         free(composite);
         if (index == known) {
-                struct json_object *entry = maker_append_object(&w->json, w->attribute_table);
+                struct json_object *entry = json_writer_append_object(&w->json, w->attribute_table);
 
                 put_strindex(w, entry, "keyStrindex", key);
                 put_value(w, entry, kind, value);
         }
-        maker_append(&w->json, indices, json_object_new_int64(index));
+        json_writer_append(&w->json, indices, json_object_new_int64(index));
 }
 
 static void add_number(struct writer *w, struct json_object *indices, const char *key, uint64_t value)
@@ -83,14 +82,14 @@ static void add_number(struct writer *w, struct json_object *indices, const char
         char digits[sizeof("18446744073709551615")];
 
         snprintf(digits, sizeof(digits), "%" PRIu64, value);
-        add_attribute(w, indices, key, VALUE_INT, digits);
+        add_attribute(w, indices, key, JSON_VALUE_INT, digits);
 }
 
 /* ---- profiles -------------------------------------------------------------- */
 
 static void put_type(struct writer *w, struct json_object *profile, const char *key, const char *type, const char *unit)
 {
-        struct json_object *value = maker_put_object(&w->json, profile, key);
+        struct json_object *value = json_writer_put_object(&w->json, profile, key);
 
         put_strindex(w, value, "typeStrindex", type);
         put_strindex(w, value, "unitStrindex", unit);
@@ -101,7 +100,7 @@ static void put_sample_attributes(struct writer *w, struct json_object *out, con
 {
         if (!sample->thread && sample->state != PROFILE_IDLE)
                 return;
-        struct json_object *indices = maker_put_array(&w->json, out, "attributeIndices");
+        struct json_object *indices = json_writer_put_array(&w->json, out, "attributeIndices");
         if (sample->thread) {
                 const char *name;
                 uint64_t tid;
@@ -109,24 +108,24 @@ static void put_sample_attributes(struct writer *w, struct json_object *out, con
                 profile_thread(p, sample->thread, &tid, &name);
                 add_number(w, indices, OTLP_THREAD_ID, tid);
                 if (name && *name)
-                        add_attribute(w, indices, OTLP_THREAD_NAME, VALUE_TEXT, name);
+                        add_attribute(w, indices, OTLP_THREAD_NAME, JSON_VALUE_TEXT, name);
         }
         if (sample->state == PROFILE_IDLE)
-                add_attribute(w, indices, OTLP_THREAD_STATE, VALUE_TEXT, OTLP_IDLE);
+                add_attribute(w, indices, OTLP_THREAD_STATE, JSON_VALUE_TEXT, OTLP_IDLE);
 }
 
 static void put_samples(struct writer *w, struct json_object *profile, size_t item)
 {
         const struct profile *p = w->set->items[item];
-        struct json_object *samples = maker_put_array(&w->json, profile, "samples");
+        struct json_object *samples = json_writer_put_array(&w->json, profile, "samples");
 
         for (size_t i = 0; i < profile_samples(p) && !w->json.failed; i++) {
                 const struct profile_sample *sample = profile_sample(p, i);
-                struct json_object *out = maker_append_object(&w->json, samples);
+                struct json_object *out = json_writer_append_object(&w->json, samples);
 
-                maker_put_u32(&w->json, out, "stackIndex", w->dictionary.stacks[item][sample->stack]);
+                json_writer_put_u32(&w->json, out, "stackIndex", w->dictionary.stacks[item][sample->stack]);
                 put_sample_attributes(w, out, p, sample);
-                maker_append(&w->json, maker_put_array(&w->json, out, "values"), maker_u64(sample->count));
+                json_writer_append(&w->json, json_writer_put_array(&w->json, out, "values"), json_writer_u64(sample->count));
         }
 }
 
@@ -137,17 +136,17 @@ static void add_coverage(struct writer *w, struct json_object *indices, double c
         if (coverage < 0)
                 return;
         snprintf(digits, sizeof(digits), "%.4f", coverage);
-        add_attribute(w, indices, OTLP_COVERAGE, VALUE_REAL, digits);
+        add_attribute(w, indices, OTLP_COVERAGE, JSON_VALUE_REAL, digits);
 }
 
 static void put_profile_attributes(struct writer *w, struct json_object *out, const struct profile *p)
 {
         const struct profile_settings *settings = profile_settings(p);
-        struct json_object *indices = maker_put_array(&w->json, out, "attributeIndices");
+        struct json_object *indices = json_writer_put_array(&w->json, out, "attributeIndices");
 
-        add_attribute(w, indices, OTLP_MODE, VALUE_TEXT, profile_mode_name(settings->mode));
+        add_attribute(w, indices, OTLP_MODE, JSON_VALUE_TEXT, profile_mode_name(settings->mode));
         if (settings->engine)
-                add_attribute(w, indices, OTLP_ENGINE, VALUE_TEXT, settings->engine);
+                add_attribute(w, indices, OTLP_ENGINE, JSON_VALUE_TEXT, settings->engine);
         for (size_t i = 0; i < SUMMARY_COUNTERS; i++) {
                 char key[64];
 
@@ -163,13 +162,13 @@ static void put_profile(struct writer *w, struct json_object *profiles, size_t i
 {
         const struct profile *p = w->set->items[item];
         const struct profile_settings *settings = profile_settings(p);
-        struct json_object *out = maker_append_object(&w->json, profiles);
+        struct json_object *out = json_writer_append_object(&w->json, profiles);
 
         put_type(w, out, "sampleType", "samples", "count");
         put_type(w, out, "periodType", summary_period_type(settings->mode), "nanoseconds");
-        maker_put_u64(&w->json, out, "period", settings->period_ns);
-        maker_put_u64(&w->json, out, "timeUnixNano", settings->start_ns);
-        maker_put_u64(&w->json, out, "durationNano", settings->duration_ns);
+        json_writer_put_u64(&w->json, out, "period", settings->period_ns);
+        json_writer_put_u64(&w->json, out, "timeUnixNano", settings->start_ns);
+        json_writer_put_u64(&w->json, out, "durationNano", settings->duration_ns);
         put_profile_attributes(w, out, p);
         put_samples(w, out, item);
 }
@@ -198,10 +197,10 @@ static bool is_number(const char *key, const char *value)
 
 static void put_resource_attribute(struct writer *w, struct json_object *attributes, const char *key, const char *value)
 {
-        struct json_object *attribute = maker_append_object(&w->json, attributes);
+        struct json_object *attribute = json_writer_append_object(&w->json, attributes);
 
-        maker_put_text(&w->json, attribute, "key", key);
-        put_value(w, attribute, is_number(key, value) ? VALUE_INT : VALUE_TEXT, value);
+        json_writer_put_text(&w->json, attribute, "key", key);
+        put_value(w, attribute, is_number(key, value) ? JSON_VALUE_INT : JSON_VALUE_TEXT, value);
 }
 
 /* The one attribute that OpenTelemetry requires, and what it prescribes in its absence. */
@@ -222,8 +221,8 @@ static void put_fallback_name(struct writer *w, struct json_object *attributes, 
 
 static void put_resource(struct writer *w, struct json_object *resource_profiles, const struct profile *p)
 {
-        struct json_object *resource = maker_put_object(&w->json, resource_profiles, "resource");
-        struct json_object *attributes = maker_put_array(&w->json, resource, "attributes");
+        struct json_object *resource = json_writer_put_object(&w->json, resource_profiles, "resource");
+        struct json_object *attributes = json_writer_put_array(&w->json, resource, "attributes");
 
         for (size_t i = 0; i < profile_attributes(p); i++) {
                 const char *key, *value;
@@ -236,17 +235,17 @@ static void put_resource(struct writer *w, struct json_object *resource_profiles
 
 static void put_resource_profiles(struct writer *w, struct json_object *list, size_t item)
 {
-        struct json_object *out = maker_append_object(&w->json, list);
+        struct json_object *out = json_writer_append_object(&w->json, list);
 
         put_resource(w, out, w->set->items[item]);
 
-        struct json_object *scopes = maker_put_array(&w->json, out, "scopeProfiles");
-        struct json_object *scope_profiles = maker_append_object(&w->json, scopes);
-        struct json_object *scope = maker_put_object(&w->json, scope_profiles, "scope");
+        struct json_object *scopes = json_writer_put_array(&w->json, out, "scopeProfiles");
+        struct json_object *scope_profiles = json_writer_append_object(&w->json, scopes);
+        struct json_object *scope = json_writer_put_object(&w->json, scope_profiles, "scope");
 
-        maker_put_text(&w->json, scope, "name", OTLP_SCOPE);
-        maker_put_text(&w->json, scope, "version", PODFLAME_VERSION);
-        put_profile(w, maker_put_array(&w->json, scope_profiles, "profiles"), item);
+        json_writer_put_text(&w->json, scope, "name", OTLP_SCOPE);
+        json_writer_put_text(&w->json, scope, "version", PODFLAME_VERSION);
+        put_profile(w, json_writer_put_array(&w->json, scope_profiles, "profiles"), item);
 }
 
 /* ---- the dictionary -------------------------------------------------------- */
@@ -254,9 +253,9 @@ static void put_resource_profiles(struct writer *w, struct json_object *list, si
 /* A table with its entry 0. */
 static struct json_object *put_table(struct writer *w, struct json_object *dictionary, const char *key)
 {
-        struct json_object *table = maker_put_array(&w->json, dictionary, key);
+        struct json_object *table = json_writer_put_array(&w->json, dictionary, key);
 
-        maker_append_object(&w->json, table);
+        json_writer_append_object(&w->json, table);
         return table;
 }
 
@@ -266,11 +265,11 @@ static void put_functions(struct writer *w, struct json_object *dictionary)
 
         for (size_t i = 1; i <= profile_functions(w->dictionary.all) && !w->json.failed; i++) {
                 const struct profile_function *f = profile_function(w->dictionary.all, (profile_id)i);
-                struct json_object *out = maker_append_object(&w->json, table);
+                struct json_object *out = json_writer_append_object(&w->json, table);
 
                 put_strindex(w, out, "nameStrindex", f->name);
                 put_strindex(w, out, "filenameStrindex", f->file);
-                maker_put_u64(&w->json, out, "startLine", f->first_line);
+                json_writer_put_u64(&w->json, out, "startLine", f->first_line);
         }
 }
 
@@ -280,12 +279,12 @@ static void put_locations(struct writer *w, struct json_object *dictionary)
 
         for (size_t i = 1; i <= profile_frames(w->dictionary.all) && !w->json.failed; i++) {
                 const struct profile_frame *frame = profile_frame(w->dictionary.all, (profile_id)i);
-                struct json_object *out = maker_append_object(&w->json, table);
-                struct json_object *line = maker_append_object(&w->json, maker_put_array(&w->json, out, "lines"));
+                struct json_object *out = json_writer_append_object(&w->json, table);
+                struct json_object *line = json_writer_append_object(&w->json, json_writer_put_array(&w->json, out, "lines"));
 
-                maker_put_u32(&w->json, line, "functionIndex", frame->function);
-                maker_put_u64(&w->json, line, "line", frame->line);
-                add_attribute(w, maker_put_array(&w->json, out, "attributeIndices"), OTLP_FRAME_TYPE, VALUE_TEXT,
+                json_writer_put_u32(&w->json, line, "functionIndex", frame->function);
+                json_writer_put_u64(&w->json, line, "line", frame->line);
+                add_attribute(w, json_writer_put_array(&w->json, out, "attributeIndices"), OTLP_FRAME_TYPE, JSON_VALUE_TEXT,
                               OTLP_CPYTHON);
         }
 }
@@ -298,26 +297,26 @@ static void put_stacks(struct writer *w, struct json_object *dictionary)
                 size_t n;
                 const profile_id *stack = profile_stack(w->dictionary.all, (profile_id)i, &n);
                 struct json_object *indices =
-                        maker_put_array(&w->json, maker_append_object(&w->json, table), "locationIndices");
+                        json_writer_put_array(&w->json, json_writer_append_object(&w->json, table), "locationIndices");
 
                 for (size_t k = 0; k < n; k++)
-                        maker_append(&w->json, indices, json_object_new_int64(stack[k]));
+                        json_writer_append(&w->json, indices, json_object_new_int64(stack[k]));
         }
 }
 
 static void put_strings(struct writer *w, struct json_object *dictionary)
 {
-        struct json_object *table = maker_put_array(&w->json, dictionary, "stringTable");
+        struct json_object *table = json_writer_put_array(&w->json, dictionary, "stringTable");
 
         for (size_t i = 0; i < w->texts.n && !w->json.failed; i++)
-                maker_append(&w->json, table, json_object_new_string(w->texts.items[i]));
+                json_writer_append(&w->json, table, json_object_new_string(w->texts.items[i]));
 }
 
 /* Attributes and strings are last: all else adds to them. */
 static void put_request(struct writer *w, struct json_object *request)
 {
-        struct json_object *list = maker_put_array(&w->json, request, "resourceProfiles");
-        struct json_object *dictionary = maker_put_object(&w->json, request, "dictionary");
+        struct json_object *list = json_writer_put_array(&w->json, request, "resourceProfiles");
+        struct json_object *dictionary = json_writer_put_object(&w->json, request, "dictionary");
 
         put_table(w, dictionary, "mappingTable");
         put_table(w, dictionary, "linkTable");

@@ -11,7 +11,7 @@
  */
 #include "arena.h"
 #include "dictionary.h"
-#include "escape.h"
+#include "agent/base/base.h"
 #include "formats.h"
 #include "pprof.pb-c.h"
 #include "summary.h"
@@ -307,7 +307,7 @@ static int pack(const struct writer *w, FILE *out)
 
         if (r == 0) {
                 pprof__profile__pack(&w->profile, bytes);
-                r = format_gzip(bytes, len, &zipped, &zipped_len);
+                r = gzip_pack(bytes, len, &zipped, &zipped_len);
         }
         if (r == 0) {
                 fwrite(zipped, 1, zipped_len, out);

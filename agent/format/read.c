@@ -4,6 +4,7 @@
  * begins: gzip by its mark, JSON by its brace, pprof by the tag of its first field,
  * which no text has.
  */
+#include "agent/base/base.h"
 #include "read.h"
 
 #include <ctype.h>
@@ -74,7 +75,7 @@ int format_read(const void *data, size_t len, struct profile_set *ret, const cha
         int r = 0;
 
         if (is_gzip(data, len)) {
-                r = format_gunzip(data, len, FORMAT_OTLP_MAX_BYTES, &unpacked, &len);
+                r = gzip_unpack(data, len, FORMAT_OTLP_MAX_BYTES, &unpacked, &len);
                 if (r == -EINVAL)
                         error = "its gzip is damaged or cut off";
         }

@@ -2,7 +2,7 @@
 /* The reports of comparisons, the default first, and the sentences that several of them have. */
 #include "report.h"
 
-#include "escape.h"
+#include "agent/base/base.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -5,7 +5,7 @@
  */
 #include "report.h"
 
-#include "escape.h"
+#include "agent/base/base.h"
 #include "folded.h"
 
 #include <inttypes.h>

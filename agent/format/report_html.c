@@ -2,7 +2,7 @@
 /* A differential flame graph: the page of the html format, whose nodes have two counts. */
 #include "report.h"
 
-#include "escape.h"
+#include "agent/base/base.h"
 #include "html.h"
 #include "tree.h"
 

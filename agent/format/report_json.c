@@ -2,37 +2,36 @@
 /* A comparison for programs: everything that was computed, shares from 0 to 1. */
 #include "report.h"
 
-#include "escape.h"
-#include "maker.h"
+#include "agent/base/base.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 
-static void put_number(struct maker *m, struct json_object *object, const char *key, double value)
+static void put_number(struct json_writer *m, struct json_object *object, const char *key, double value)
 {
-        maker_put(m, object, key, isfinite(value) ? json_object_new_double(value) : json_object_new_int(0));
+        json_writer_put(m, object, key, isfinite(value) ? json_object_new_double(value) : json_object_new_int(0));
 }
 
-static void put_count(struct maker *m, struct json_object *object, const char *key, uint64_t value)
+static void put_count(struct json_writer *m, struct json_object *object, const char *key, uint64_t value)
 {
-        maker_put(m, object, key, json_object_new_uint64(value));
+        json_writer_put(m, object, key, json_object_new_uint64(value));
 }
 
-static void put_owned(struct maker *m, struct json_object *object, const char *key, char *text)
+static void put_owned(struct json_writer *m, struct json_object *object, const char *key, char *text)
 {
-        maker_put(m, object, key, text ? json_object_new_string(text) : NULL);
+        json_writer_put(m, object, key, text ? json_object_new_string(text) : NULL);
         free(text);
 }
 
-static void put_flag(struct maker *m, struct json_object *object, const char *key, bool flag)
+static void put_flag(struct json_writer *m, struct json_object *object, const char *key, bool flag)
 {
-        maker_put(m, object, key, json_object_new_boolean(flag));
+        json_writer_put(m, object, key, json_object_new_boolean(flag));
 }
 
-static void put_pair(struct maker *m, struct json_object *object, const char *key, const double values[PROFILE_SIDES])
+static void put_pair(struct json_writer *m, struct json_object *object, const char *key, const double values[PROFILE_SIDES])
 {
-        struct json_object *pair = maker_put_object(m, object, key);
+        struct json_object *pair = json_writer_put_object(m, object, key);
 
         put_number(m, pair, "base", values[PROFILE_BASE]);
         put_number(m, pair, "new", values[PROFILE_NEW]);
@@ -40,15 +39,15 @@ static void put_pair(struct maker *m, struct json_object *object, const char *ke
 
 /* ---- parts -------------------------------------------------------------------- */
 
-static void put_side(struct maker *m, struct json_object *root, const struct format_comparison *c,
+static void put_side(struct json_writer *m, struct json_object *root, const struct format_comparison *c,
                      enum profile_side side)
 {
-        struct json_object *object = maker_put_object(m, root, side == PROFILE_BASE ? "base" : "new");
+        struct json_object *object = json_writer_put_object(m, root, side == PROFILE_BASE ? "base" : "new");
 
-        maker_put_text(m, object, "name", c->names[side]);
+        json_writer_put_text(m, object, "name", c->names[side]);
         put_number(m, object, "lost", report_lost(&c->counters[side]));
         if (profile_coverage(&c->counters[side]) >= 0)
-                maker_put(m, object, "coverage", format_coverage(&c->counters[side], c->settings[side].mode,
+                json_writer_put(m, object, "coverage", format_coverage(&c->counters[side], c->settings[side].mode,
                                                                  c->settings[side].period_ns));
         if (!c->comparison)
                 return;
@@ -56,23 +55,23 @@ static void put_side(struct maker *m, struct json_object *root, const struct for
         put_count(m, object, "samples", c->comparison->samples[side]);
 }
 
-static void put_circumstances(struct maker *m, struct json_object *root, const struct format_comparison *c)
+static void put_circumstances(struct json_writer *m, struct json_object *root, const struct format_comparison *c)
 {
-        struct json_object *all = maker_put_object(m, root, "circumstances");
+        struct json_object *all = json_writer_put_object(m, root, "circumstances");
 
         for (size_t i = 0; c->circumstances && i < PROFILE_CIRCUMSTANCES; i++) {
                 const struct profile_circumstance *one = &c->circumstances[i];
-                struct json_object *object = maker_put_object(m, all, one->name);
+                struct json_object *object = json_writer_put_object(m, all, one->name);
 
-                maker_put_text(m, object, "base", one->values[PROFILE_BASE]);
-                maker_put_text(m, object, "new", one->values[PROFILE_NEW]);
+                json_writer_put_text(m, object, "base", one->values[PROFILE_BASE]);
+                json_writer_put_text(m, object, "new", one->values[PROFILE_NEW]);
                 put_flag(m, object, "differs", one->differs);
         }
 }
 
-static void put_criteria(struct maker *m, struct json_object *root, const struct profile_criteria *criteria)
+static void put_criteria(struct json_writer *m, struct json_object *root, const struct profile_criteria *criteria)
 {
-        struct json_object *object = maker_put_object(m, root, "criteria");
+        struct json_object *object = json_writer_put_object(m, root, "criteria");
 
         put_number(m, object, "relative", criteria->relative);
         put_number(m, object, "points", criteria->points);
@@ -82,11 +81,11 @@ static void put_criteria(struct maker *m, struct json_object *root, const struct
         put_number(m, object, "sensitivity", criteria->sensitivity);
 }
 
-static void put_change(struct maker *m, struct json_object *row, enum profile_measure measure,
+static void put_change(struct json_writer *m, struct json_object *row, enum profile_measure measure,
                        const struct profile_change *change)
 {
-        struct json_object *object = maker_put_object(m, row, profile_measure_name(measure));
-        struct json_object *samples = maker_put_object(m, object, "samples");
+        struct json_object *object = json_writer_put_object(m, row, profile_measure_name(measure));
+        struct json_object *samples = json_writer_put_object(m, object, "samples");
 
         put_count(m, samples, "base", change->hits[PROFILE_BASE]);
         put_count(m, samples, "new", change->hits[PROFILE_NEW]);
@@ -105,13 +104,13 @@ static void put_change(struct maker *m, struct json_object *row, enum profile_me
         put_flag(m, object, "regression", change->regression);
 }
 
-static void put_functions(struct maker *m, struct json_object *root, const struct profile_comparison *c)
+static void put_functions(struct json_writer *m, struct json_object *root, const struct profile_comparison *c)
 {
-        struct json_object *list = maker_put_array(m, root, "functions");
+        struct json_object *list = json_writer_put_array(m, root, "functions");
 
         for (size_t i = 0; i < c->n && !m->failed; i++) {
                 const struct profile_compared *row = &c->functions[i];
-                struct json_object *object = maker_append_object(m, list);
+                struct json_object *object = json_writer_append_object(m, list);
 
                 put_owned(m, object, "name", format_true_name(row->name));
                 put_owned(m, object, "file", format_true_name(row->file));
@@ -123,28 +122,28 @@ static void put_functions(struct maker *m, struct json_object *root, const struc
         }
 }
 
-static void put_cause(struct maker *m, struct json_object *list, const struct profile_comparison *c,
+static void put_cause(struct json_writer *m, struct json_object *list, const struct profile_comparison *c,
                       const struct profile_cause *cause)
 {
-        struct json_object *object = maker_append_object(m, list);
-        struct json_object *path = maker_put_array(m, object, "path");
+        struct json_object *object = json_writer_append_object(m, list);
+        struct json_object *path = json_writer_put_array(m, object, "path");
 
         put_owned(m, object, "function", format_true_name(cause->function->key));
-        maker_put_text(m, object, "measure", profile_measure_name(cause->measure));
+        json_writer_put_text(m, object, "measure", profile_measure_name(cause->measure));
         put_number(m, object, "change", cause->function->by[cause->measure].change);
         put_count(m, object, "regressions", cause->regressions);
         for (size_t i = 0; i < cause->path_n; i++) {
                 char *name = format_true_name(profile_function(c->stacks, cause->path[i])->name);
 
-                maker_append(m, path, name ? json_object_new_string(name) : NULL);
+                json_writer_append(m, path, name ? json_object_new_string(name) : NULL);
                 free(name);
         }
 }
 
-static void put_judgement(struct maker *m, struct json_object *root, const struct format_comparison *c)
+static void put_judgement(struct json_writer *m, struct json_object *root, const struct format_comparison *c)
 {
         const struct profile_judgement *j = c->judgement;
-        struct json_object *causes = maker_put_array(m, root, "causes");
+        struct json_object *causes = json_writer_put_array(m, root, "causes");
 
         for (size_t i = 0; i < j->causes_n; i++)
                 put_cause(m, causes, c->comparison, &j->causes[i]);
@@ -152,17 +151,17 @@ static void put_judgement(struct maker *m, struct json_object *root, const struc
         put_count(m, root, "blind", j->blind);
         put_number(m, root, "more", j->more);
         if (j->weakest) {
-                struct json_object *weakest = maker_put_object(m, root, "weakest");
+                struct json_object *weakest = json_writer_put_object(m, root, "weakest");
 
                 put_owned(m, weakest, "function", format_true_name(j->weakest->key));
-                maker_put_text(m, weakest, "measure", profile_measure_name(j->weakest_measure));
+                json_writer_put_text(m, weakest, "measure", profile_measure_name(j->weakest_measure));
                 put_number(m, weakest, "detectable", j->weakest->by[j->weakest_measure].detectable);
         }
 }
 
-static void put_cost(struct maker *m, struct json_object *root, const struct profile_cost *cost)
+static void put_cost(struct json_writer *m, struct json_object *root, const struct profile_cost *cost)
 {
-        struct json_object *object = maker_put_object(m, root, "cost");
+        struct json_object *object = json_writer_put_object(m, root, "cost");
 
         put_pair(m, object, "seconds", cost->mean);
         put_number(m, object, "change", cost->change);
@@ -171,12 +170,12 @@ static void put_cost(struct maker *m, struct json_object *root, const struct pro
         put_number(m, object, "p", cost->p);
 }
 
-static void put_all(struct maker *m, struct json_object *root, const struct format_comparison *c)
+static void put_all(struct json_writer *m, struct json_object *root, const struct format_comparison *c)
 {
-        struct json_object *notes = maker_put_array(m, root, "notes");
+        struct json_object *notes = json_writer_put_array(m, root, "notes");
 
         if (c->judgement || c->invalid) {
-                maker_put_text(m, root, "verdict", profile_verdict_name(format_verdict(c)));
+                json_writer_put_text(m, root, "verdict", profile_verdict_name(format_verdict(c)));
                 put_owned(m, root, "sentence", report_sentence(c));
         }
         for (int side = 0; side < PROFILE_SIDES; side++)
@@ -185,7 +184,7 @@ static void put_all(struct maker *m, struct json_object *root, const struct form
         for (size_t i = 0; i < c->notes_n; i++) {
                 char *note = escape_clean(c->notes[i]);
 
-                maker_append(m, notes, note ? json_object_new_string(note) : NULL);
+                json_writer_append(m, notes, note ? json_object_new_string(note) : NULL);
                 free(note);
         }
         if (c->judgement)
@@ -201,7 +200,7 @@ static void put_all(struct maker *m, struct json_object *root, const struct form
 static int json_write(const struct format_comparison *c, FILE *out)
 {
         struct json_object *root = json_object_new_object();
-        struct maker m = { .failed = !root };
+        struct json_writer m = { .failed = !root };
         const char *text;
 
         put_all(&m, root, c);

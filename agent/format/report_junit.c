@@ -6,7 +6,7 @@
  */
 #include "report.h"
 
-#include "escape.h"
+#include "agent/base/base.h"
 
 #include <errno.h>
 #include <stdlib.h>

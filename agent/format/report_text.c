@@ -2,7 +2,7 @@
 /* A comparison for people: the verdict, why, and what changed. */
 #include "report.h"
 
-#include "escape.h"
+#include "agent/base/base.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -4,7 +4,7 @@
  * samples as lists of indices into it, root first. Written as it is found: the
  * samples go to a memory stream while the frames that they name are collected.
  */
-#include "escape.h"
+#include "agent/base/base.h"
 #include "formats.h"
 #include "summary.h"
 #include "walk.h"

@@ -3,7 +3,7 @@
  * A table for people: what was profiled, how well, and the functions that took
  * the most samples.
  */
-#include "escape.h"
+#include "agent/base/base.h"
 #include "formats.h"
 #include "summary.h"
 

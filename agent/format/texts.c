@@ -5,7 +5,7 @@
  */
 #include "texts.h"
 
-#include "escape.h"
+#include "agent/base/base.h"
 
 #include <errno.h>
 #include <stdlib.h>

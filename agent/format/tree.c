@@ -10,7 +10,7 @@
  */
 #include "tree.h"
 
-#include "escape.h"
+#include "agent/base/base.h"
 #include "format.h"
 #include "walk.h"
 

@@ -5,7 +5,7 @@
  * and cannot hold it up.
  */
 #include "agent/health/health.h"
-#include "agent/serve/serve.h"
+#include "agent/http/http.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -27,7 +27,7 @@
 
 struct health {
         struct health_config config;
-        struct serve *serve;
+        struct http_server *serve;
         pthread_mutex_t lock;
         struct health_facts facts;
         struct health_targets targets[HEALTH_TARGETS_MAX];
@@ -59,12 +59,12 @@ void health_publish(struct health *health, const struct health_facts *facts)
 
 /* ---- routes --------------------------------------------------------------------- */
 
-static void answer_text(struct serve_answer *ret, unsigned status, const char *sentence)
+static void answer_text(struct http_answer *ret, unsigned status, const char *sentence)
 {
         char *body = NULL;
         int len = asprintf(&body, "%s\n", sentence);
 
-        *ret = (struct serve_answer){
+        *ret = (struct http_answer){
                 .status = status,
                 .type = "text/plain; charset=utf-8",
                 .body = len < 0 ? NULL : body,
@@ -72,14 +72,14 @@ static void answer_text(struct serve_answer *ret, unsigned status, const char *s
         };
 }
 
-static void answer_metrics(void *ctx, const struct serve_request *request, struct serve_answer *ret)
+static void answer_metrics(void *ctx, const struct http_request *request, struct http_answer *ret)
 {
         struct health *health = ctx;
         struct health_usage usage;
 
         (void)request;
         health_usage_read(&usage);
-        *ret = (struct serve_answer){ .status = 200, .type = "text/plain; version=0.0.4; charset=utf-8" };
+        *ret = (struct http_answer){ .status = 200, .type = "text/plain; version=0.0.4; charset=utf-8" };
         pthread_mutex_lock(&health->lock);
         ret->body = health_metrics(&health->facts, &usage, health->config.destinations, health->config.n_destinations,
                                    &ret->len);
@@ -102,7 +102,7 @@ static const char *stuck(struct health *health, bool *ret_ready)
         return what;
 }
 
-static void answer_health(void *ctx, const struct serve_request *request, struct serve_answer *ret)
+static void answer_health(void *ctx, const struct http_request *request, struct http_answer *ret)
 {
         bool ready;
         const char *what = stuck(ctx, &ready);
@@ -111,7 +111,7 @@ static void answer_health(void *ctx, const struct serve_request *request, struct
         answer_text(ret, what ? 503 : 200, what ? what : "ok");
 }
 
-static void answer_ready(void *ctx, const struct serve_request *request, struct serve_answer *ret)
+static void answer_ready(void *ctx, const struct http_request *request, struct http_answer *ret)
 {
         bool ready;
         const char *what = stuck(ctx, &ready);
@@ -122,10 +122,10 @@ static void answer_ready(void *ctx, const struct serve_request *request, struct 
         answer_text(ret, what ? 503 : 200, what ? what : "ok");
 }
 
-static const struct serve_route routes[] = {
+static const struct http_route routes[] = {
         { .method = "GET", .path = "/metrics", .open = true, .answer = answer_metrics },
-        { .method = "GET", .path = "/healthz", .lane = SERVE_PROBES, .open = true, .answer = answer_health },
-        { .method = "GET", .path = "/readyz", .lane = SERVE_PROBES, .open = true, .answer = answer_ready },
+        { .method = "GET", .path = "/healthz", .lane = HTTP_LANE_PROBES, .open = true, .answer = answer_health },
+        { .method = "GET", .path = "/readyz", .lane = HTTP_LANE_PROBES, .open = true, .answer = answer_ready },
 };
 
 /* ---- opening and closing ----------------------------------------------------------- */
@@ -143,7 +143,7 @@ int health_open(const struct health_config *config, struct health **ret)
         health->told_s = now_s();
         health->facts.targets = health->targets;
         pthread_mutex_init(&health->lock, NULL);
-        const struct serve_config serve = {
+        const struct http_server_config serve = {
                 .listen_fd = config->listen_fd,
                 .threads = THREADS,
                 .body_max = BODY_MAX_BYTES,
@@ -152,7 +152,7 @@ int health_open(const struct health_config *config, struct health **ret)
                 .ctx = health,
                 .refuse = answer_text,
         };
-        r = serve_open(&serve, &health->serve);
+        r = http_server_open(&serve, &health->serve);
         if (r < 0) {
                 health_close(health);
                 return r;
@@ -165,7 +165,7 @@ void health_close(struct health *health)
 {
         if (!health)
                 return;
-        serve_close(health->serve);
+        http_server_close(health->serve);
         pthread_mutex_destroy(&health->lock);
         free(health);
 }

@@ -13,7 +13,7 @@
  * No label is a process's or a container's: what a node runs in its life has no
  * bound, what a scraper keeps of it must have one.
  *
- * Errors: negative -errno, positive serve_error.
+ * Errors: negative -errno, positive http_server_error.
  */
 
 #include "agent/profile/profile.h"
@@ -105,7 +105,7 @@ struct health_destination {
 
 /* What is pointed to must outlive the server. */
 struct health_config {
-        int listen_fd;   /* of serve_listen(); consumed, also on failure */
+        int listen_fd;   /* of http_server_listen(); consumed, also on failure */
         double window_s; /* how often facts come at least */
         const struct health_destination *destinations;
         size_t n_destinations;

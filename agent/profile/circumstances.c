@@ -11,14 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VALUE_SIZE sizeof(((struct profile_circumstance *)0)->values[0])
+#define JSON_VALUE_SIZE sizeof(((struct profile_circumstance *)0)->values[0])
 #define NS_PER_S   1e9
 
 static void get_attribute(const struct profile *p, const char *key, char *ret)
 {
         const char *value = profile_attribute(p, key);
 
-        snprintf(ret, VALUE_SIZE, "%s", value ? value : "");
+        snprintf(ret, JSON_VALUE_SIZE, "%s", value ? value : "");
 }
 
 /* "3.11" of "3.11.2". */
@@ -38,21 +38,21 @@ static void get_rate(const struct profile *p, const char *key, char *ret)
 
         *ret = '\0';
         if (rate)
-                snprintf(ret, VALUE_SIZE, "%s Hz", rate);
+                snprintf(ret, JSON_VALUE_SIZE, "%s Hz", rate);
         else if (p->settings.period_ns > 0)
-                snprintf(ret, VALUE_SIZE, "%.0f Hz", round(NS_PER_S / (double)p->settings.period_ns));
+                snprintf(ret, JSON_VALUE_SIZE, "%.0f Hz", round(NS_PER_S / (double)p->settings.period_ns));
 }
 
 static void get_mode(const struct profile *p, const char *key, char *ret)
 {
         (void)key;
-        snprintf(ret, VALUE_SIZE, "%s", p->have_settings ? profile_mode_name(p->settings.mode) : "");
+        snprintf(ret, JSON_VALUE_SIZE, "%s", p->have_settings ? profile_mode_name(p->settings.mode) : "");
 }
 
 static void get_engine(const struct profile *p, const char *key, char *ret)
 {
         (void)key;
-        snprintf(ret, VALUE_SIZE, "%s", p->settings.engine ? p->settings.engine : "");
+        snprintf(ret, JSON_VALUE_SIZE, "%s", p->settings.engine ? p->settings.engine : "");
 }
 
 static const struct {
@@ -75,11 +75,11 @@ static const struct {
 static void look_at(const struct profile_set *set, size_t field, int side, struct profile_circumstance *ret)
 {
         for (size_t i = 0; i < set->n; i++) {
-                char value[VALUE_SIZE];
+                char value[JSON_VALUE_SIZE];
 
                 fields[field].get(set->items[i], fields[field].key, value);
                 if (!*ret->values[side])
-                        memcpy(ret->values[side], value, VALUE_SIZE);
+                        memcpy(ret->values[side], value, JSON_VALUE_SIZE);
                 else if (*value && strcmp(ret->values[side], value) != 0)
                         ret->varies[side] = true;
         }

@@ -9,6 +9,7 @@
 #include "sample.h"
 #include "stacks.h"
 
+#include "agent/base/base.h"
 #include "nsutil/nsutil.h"
 
 #include <pthread.h>
@@ -306,7 +307,5 @@ bool hold_open(int cpu, struct pystack_hold *ret);
  */
 bool reader_pursue(struct pystack *py, struct pystack_thread *thread, pid_t tid, int cpu, struct pystack_stack *ret,
                    int *ret_error);
-
-uint64_t clock_ns(clockid_t clock);
 
 #endif

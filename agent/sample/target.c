@@ -16,14 +16,6 @@
 /* Readings of a thread that does not hold still, before it is looked for on other CPUs. */
 #define TRIES_HERE 2
 
-uint64_t clock_ns(clockid_t clock)
-{
-        struct timespec now;
-
-        clock_gettime(clock, &now);
-        return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 /* So long a lock is waited for without giving up the CPU: most stacks are read in less. */
 #define LOCK_NS 300000u
 

@@ -51,7 +51,7 @@ static int set_compression(struct send_config *config)
         if (!value || config->uncompressed || strcmp(value, "gzip") == 0)
                 return 0;
         if (strcmp(value, "none") != 0)
-                return client_refuse(&config->client, SEND_E_PROTOCOL, "%s: '%.64s' is neither gzip nor none", name, value);
+                return http_client_refuse(&config->client, SEND_E_PROTOCOL, "%s: '%.64s' is neither gzip nor none", name, value);
         config->uncompressed = true;
         return 0;
 }
@@ -69,7 +69,7 @@ static int set_timeout(struct send_config *config)
         errno = 0;
         ms = strtol(value, &end, 10);
         if (errno || *end || ms < 1 || ms > 3600000)
-                return client_refuse(&config->client, SEND_E_TIMEOUT, "%s: '%.64s' is not a number of milliseconds", name, value);
+                return http_client_refuse(&config->client, SEND_E_TIMEOUT, "%s: '%.64s' is not a number of milliseconds", name, value);
         config->client.timeout_ms = (unsigned)ms;
         return 0;
 }
@@ -152,7 +152,7 @@ static int set_headers(struct send_config *config, char **ret_storage)
         }
         if (!valid) {
                 free(text);
-                return client_refuse(&config->client, CLIENT_E_HEADER, "%s: not of the form NAME=VALUE,NAME=VALUE", name);
+                return http_client_refuse(&config->client, HTTP_CLIENT_E_HEADER, "%s: not of the form NAME=VALUE,NAME=VALUE", name);
         }
         config->client.headers = *ret_storage = text;
         return 0;
@@ -172,8 +172,8 @@ int send_config_from_environment(struct send_config *config, char **ret_storage)
                 return r;
         set_endpoint(&all);
         set_text(&all.client.ca_file, "CERTIFICATE");
-        set_text(&all.client.cert_file, "CLIENT_CERTIFICATE");
-        set_text(&all.client.key_file, "CLIENT_KEY");
+        set_text(&all.client.cert_file, "HTTP_CLIENT_CERTIFICATE");
+        set_text(&all.client.key_file, "HTTP_CLIENT_KEY");
         *config = all;
         *ret_storage = storage;
         return 0;

@@ -29,11 +29,11 @@ static int empty_body(const struct send_protocol *protocol, bool gzip, void **re
         return r;
 }
 
-static int ask(struct client *client, const struct send_protocol *protocol, bool gzip, char *reason, size_t reason_size)
+static int ask(struct http_client *client, const struct send_protocol *protocol, bool gzip, char *reason, size_t reason_size)
 {
         char type[128];
         const char *const headers[] = { type, gzip ? "Content-Encoding: gzip" : NULL, NULL };
-        struct client_answer answer;
+        struct http_client_answer answer;
         void *bytes = NULL;
         size_t len = 0;
         int r = empty_body(protocol, gzip, &bytes, &len);
@@ -43,8 +43,8 @@ static int ask(struct client *client, const struct send_protocol *protocol, bool
                 return r;
         }
         snprintf(type, sizeof(type), "Content-Type: %s", protocol->content_type);
-        const struct client_request request = { .headers = headers, .body = bytes, .len = len };
-        client_request(client, &request, &answer);
+        const struct http_client_request request = { .headers = headers, .body = bytes, .len = len };
+        http_client_request(client, &request, &answer);
         struct send_verdict verdict = send_judge(&answer, reason, reason_size);
         free(bytes);
         return verdict.fate == SEND_TAKEN ? 0 : SEND_E_REFUSED;
@@ -53,16 +53,16 @@ static int ask(struct client *client, const struct send_protocol *protocol, bool
 int send_probe(const struct send_config *config)
 {
         const struct send_protocol *protocol = send_protocol_by_name(config->protocol);
-        struct client_config ours = config->client;
-        struct client *client = NULL;
+        struct http_client_config ours = config->client;
+        struct http_client *client = NULL;
 
         if (!protocol)
-                return client_refuse(&ours, SEND_E_PROTOCOL, "there is no protocol '%s'", config->protocol);
+                return http_client_refuse(&ours, SEND_E_PROTOCOL, "there is no protocol '%s'", config->protocol);
         ours.timeout_ms = PROBE_MS;
         ours.path = config->url_is_whole ? NULL : protocol->path;
-        int r = client_open(&ours, &client);
+        int r = http_client_open(&ours, &client);
         if (r == 0)
                 r = ask(client, protocol, !config->uncompressed, ours.reason, ours.reason_size);
-        client_close(client);
+        http_client_close(client);
         return r;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The protocols, the default first; and bodies to bytes and back. */
+#include "agent/base/base.h"
 #include "agent/send/protocol.h"
 #include "agent/format/format.h"
 #include "agent/send/send.h"
@@ -48,7 +49,7 @@ static int copy(const void *bytes, size_t len, void **ret)
 int send_body_pack(const struct send_body *body, bool gzip, void **ret, size_t *ret_len)
 {
         if (gzip)
-                return format_gzip(body->text, body->len, ret, ret_len);
+                return gzip_pack(body->text, body->len, ret, ret_len);
         *ret_len = body->len;
         return copy(body->text, body->len, ret);
 }
@@ -57,7 +58,7 @@ int send_body_unpack(const void *bytes, size_t len, bool gzip, struct send_body 
 {
         struct send_body body = { .len = len };
         void *text;
-        int r = gzip ? format_gunzip(bytes, len, FORMAT_OTLP_MAX_BYTES, &text, &body.len) : copy(bytes, len, &text);
+        int r = gzip ? gzip_unpack(bytes, len, FORMAT_OTLP_MAX_BYTES, &text, &body.len) : copy(bytes, len, &text);
 
         if (r < 0)
                 return r;

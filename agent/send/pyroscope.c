@@ -7,8 +7,9 @@
  * a larger profile gets 429 for ever; nothing that is older than an hour. Labels
  * of samples become labels of the series, so threads are not told apart.
  */
+#include "agent/base/base.h"
 #include "agent/format/format.h"
-#include "agent/client/client.h"
+#include "agent/http/http.h"
 #include "agent/send/protocol.h"
 
 #include <errno.h>
@@ -20,7 +21,7 @@
 #define PPROF_MAX    (((size_t)2 << 20) - 1) /* all of a body's, unpacked */
 #define SAMPLES_MAX  15999                   /* of a profile */
 #define PROFILES_MAX 1000                    /* of a body: a failed one may be stored in part */
-#define VALUE_MAX    2048                    /* bytes of a label's value */
+#define JSON_VALUE_MAX    2048                    /* bytes of a label's value */
 #define LABEL_MAX    128                     /* of its name; it takes 1024 */
 #define OTHERS_MAX   20                      /* labels besides podflame's own; a series has 30 at most */
 
@@ -55,11 +56,11 @@ static const char *const no_labels[] = {
  * @value as Pyroscope takes it: valid UTF-8, of limited length, and without
  * control characters, which only a forger puts into a name.
  */
-static size_t clean(const char *value, char ret[static VALUE_MAX + 1])
+static size_t clean(const char *value, char ret[static JSON_VALUE_MAX + 1])
 {
         iconv_t checker = iconv_open("UTF-8", "UTF-8");
         char *in = (char *)(uintptr_t)value, *out = ret;
-        size_t left = strlen(value), room = VALUE_MAX;
+        size_t left = strlen(value), room = JSON_VALUE_MAX;
 
         if (checker == (iconv_t)-1)
                 left = 0;
@@ -98,7 +99,7 @@ static bool append(struct json_object *array, struct json_object *value)
 
 static bool put_label(struct json_object *array, const char *name, const char *value)
 {
-        char text[VALUE_MAX + 1];
+        char text[JSON_VALUE_MAX + 1];
         struct json_object *label;
 
         if (!value || clean(value, text) == 0)
@@ -250,11 +251,11 @@ static int make_pprof(const struct profile *p, size_t *room, char **ret)
         profile_free(merged);
         if (r < 0)
                 return r;
-        r = format_gunzip(packed, packed_len, *room, &unpacked, &unpacked_len);
+        r = gzip_unpack(packed, packed_len, *room, &unpacked, &unpacked_len);
         if (r == 0) {
                 *room -= unpacked_len;
                 free(unpacked);
-                *ret = client_base64(packed, packed_len);
+                *ret = http_client_base64(packed, packed_len);
                 r = *ret ? 0 : -ENOMEM;
         }
         free(packed);

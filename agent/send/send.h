@@ -15,10 +15,10 @@
  * One struct send is one destination; each has its own thread, queue and spool
  * folder, so none holds up another.
  *
- * Errors: negative -errno, positive client_error or send_error.
+ * Errors: negative -errno, positive http_client_error or send_error.
  */
 
-#include "agent/client/client.h"
+#include "agent/http/http.h"
 #include "agent/profile/profile.h"
 
 #include <stdbool.h>
@@ -26,7 +26,7 @@
 #include <stdint.h>
 
 enum send_error {
-        SEND_E_PROTOCOL = CLIENT_ERRORS, /* unknown */
+        SEND_E_PROTOCOL = HTTP_CLIENT_ERRORS, /* unknown */
         SEND_E_TIMEOUT,                  /* not a number; only from the environment */
         SEND_E_SPOOL,                    /* unusable, or another process has it */
         SEND_E_REFUSED,                  /* the collector does not answer, or not as one: only of send_probe() */
@@ -37,7 +37,7 @@ const char *send_protocol_name(size_t i, const char **ret_summary);
 
 /* Everything is copied; NULL, 0 and false are the defaults. */
 struct send_config {
-        struct client_config client; /* its URL: without a path or with a base path; path is not the caller's */
+        struct http_client_config client; /* its URL: without a path or with a base path; path is not the caller's */
         bool url_is_whole;           /* the protocol's path is in it already */
         const char *protocol;        /* "otlp", "pyroscope" */
         bool uncompressed;           /* bodies are not gzipped */
@@ -63,7 +63,7 @@ struct send_config {
 
 /*
  * OpenTelemetry's variables as defaults for an otlp destination: of
- * OTEL_EXPORTER_OTLP_{ENDPOINT,HEADERS,COMPRESSION,TIMEOUT,CERTIFICATE,CLIENT_KEY,CLIENT_CERTIFICATE}
+ * OTEL_EXPORTER_OTLP_{ENDPOINT,HEADERS,COMPRESSION,TIMEOUT,CERTIFICATE,HTTP_CLIENT_KEY,HTTP_CLIENT_CERTIFICATE}
  * and OTEL_EXPORTER_OTLP_PROFILES_…, which win, sets the fields that are not set
  * yet. The environment must not change until send_open() has returned; then
  * @ret_storage is to be freed. A send_error, with @config->client.reason, or -ENOMEM.

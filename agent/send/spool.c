@@ -102,7 +102,7 @@ int send_spool_open(const struct send_config *config, const struct send_protocol
         int r;
 
         if (parent < 0)
-                return client_refuse(&config->client, SEND_E_SPOOL, "%s: %s", config->spool, strerror(errno));
+                return http_client_refuse(&config->client, SEND_E_SPOOL, "%s: %s", config->spool, strerror(errno));
         spool = calloc(1, sizeof(*spool));
         if (!spool) {
                 close(parent);
@@ -114,7 +114,7 @@ int send_spool_open(const struct send_config *config, const struct send_protocol
         why = open_folder(spool, parent);
         close(parent);
         if (why) {
-                r = client_refuse(&config->client, SEND_E_SPOOL, "%s/%s: %s", config->spool, spool->destination, why);
+                r = http_client_refuse(&config->client, SEND_E_SPOOL, "%s/%s: %s", config->spool, spool->destination, why);
                 send_spool_close(spool);
                 return r;
         }

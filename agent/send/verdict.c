@@ -26,11 +26,11 @@ static const struct {
         long first, last; /* inclusive */
         struct send_verdict verdict;
 } verdicts[] = {
-        { CLIENT_STOPPED, CLIENT_STOPPED, { .fate = SEND_AGAIN, .gate = true } },
-        { CLIENT_UNTRUSTED,
-          CLIENT_UNTRUSTED,
+        { HTTP_CLIENT_STOPPED, HTTP_CLIENT_STOPPED, { .fate = SEND_AGAIN, .gate = true } },
+        { HTTP_CLIENT_UNTRUSTED,
+          HTTP_CLIENT_UNTRUSTED,
           { .fate = SEND_AGAIN, .gate = true, .down = true, .misused = true } },
-        { CLIENT_UNREACHABLE, CLIENT_UNREACHABLE, { .fate = SEND_AGAIN, .gate = true, .down = true } },
+        { HTTP_CLIENT_UNREACHABLE, HTTP_CLIENT_UNREACHABLE, { .fate = SEND_AGAIN, .gate = true, .down = true } },
         { 200, 299, { .fate = SEND_TAKEN } },
         { 300, 399, { .fate = SEND_AGAIN, .gate = true, .down = true, .misused = true } },
         { 401, 401, { .fate = SEND_AGAIN, .gate = true, .down = true, .misused = true } },
@@ -76,7 +76,7 @@ static bool is_partial(const char *body, size_t len, char *reason, size_t reason
         return rejected > 0;
 }
 
-static void quote(const struct client_answer *answer, char *reason, size_t reason_size)
+static void quote(const struct http_client_answer *answer, char *reason, size_t reason_size)
 {
         char quoted[QUOTED_MAX + 1];
         size_t n = answer->len < QUOTED_MAX ? answer->len : QUOTED_MAX;
@@ -98,7 +98,7 @@ static void make_harmless(char *reason)
         }
 }
 
-struct send_verdict send_judge(const struct client_answer *answer, char *reason, size_t reason_size)
+struct send_verdict send_judge(const struct http_client_answer *answer, char *reason, size_t reason_size)
 {
         struct send_verdict verdict = verdict_of(answer->status);
 

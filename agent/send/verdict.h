@@ -4,7 +4,7 @@
 
 /* What an answer means for the batch and for the destination. */
 
-#include "agent/client/client.h"
+#include "agent/http/http.h"
 
 #include <stdbool.h>
 
@@ -24,6 +24,6 @@ struct send_verdict {
 };
 
 /* @reason gets a sentence for everything but a plain success; then it is "". */
-struct send_verdict send_judge(const struct client_answer *answer, char *reason, size_t reason_size);
+struct send_verdict send_judge(const struct http_client_answer *answer, char *reason, size_t reason_size);
 
 #endif

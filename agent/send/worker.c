@@ -38,7 +38,7 @@ static void worker_free(struct send_worker *worker)
                 return;
         send_queue_deinit(&worker->queue);
         send_spool_close(worker->spool);
-        client_close(worker->client);
+        http_client_close(worker->client);
         pthread_cond_destroy(&worker->wake);
         pthread_mutex_destroy(&worker->lock);
         free(worker);
@@ -51,7 +51,7 @@ static int worker_new(const struct send_config *config, struct send_worker **ret
         pthread_condattr_t attributes;
 
         if (!protocol)
-                return client_refuse(&config->client, SEND_E_PROTOCOL, "there is no protocol '%.64s'", config->protocol);
+                return http_client_refuse(&config->client, SEND_E_PROTOCOL, "there is no protocol '%.64s'", config->protocol);
         worker = calloc(1, sizeof(*worker));
         if (!worker)
                 return -ENOMEM;
@@ -77,10 +77,10 @@ static int worker_new(const struct send_config *config, struct send_worker **ret
 
 static int open_client(struct send_worker *worker, const struct send_config *config)
 {
-        struct client_config client = config->client;
+        struct http_client_config client = config->client;
 
         client.path = config->url_is_whole ? NULL : worker->protocol->path;
-        return client_open(&client, &worker->client);
+        return http_client_open(&client, &worker->client);
 }
 
 static int open_spool(struct send_worker *worker, const struct send_config *config)
@@ -89,13 +89,13 @@ static int open_spool(struct send_worker *worker, const struct send_config *conf
 
         if (!config->spool)
                 return 0;
-        r = send_spool_open(config, worker->protocol, client_url(worker->client), &worker->spool);
+        r = send_spool_open(config, worker->protocol, http_client_url(worker->client), &worker->spool);
         if (r != 0)
                 return r;
         worker->queue.spool = worker->spool;
         r = send_spool_recover(worker->spool, &worker->queue, send_now_ms());
         if (r < 0 && r != -ENOMEM)
-                return client_refuse(&config->client, SEND_E_SPOOL, "%s: %s", config->spool, strerror(-r));
+                return http_client_refuse(&config->client, SEND_E_SPOOL, "%s: %s", config->spool, strerror(-r));
         return r;
 }
 
@@ -163,7 +163,7 @@ uint64_t send_worker_stop(struct send_worker *worker, unsigned deadline_ms)
         hurry(worker);
         pthread_mutex_unlock(&worker->lock);
 
-        client_stop_at(worker->client, stop_at);
+        http_client_stop_at(worker->client, stop_at);
         pthread_join(worker->thread, NULL);
         lost = commit_rest(worker);
         worker_free(worker);

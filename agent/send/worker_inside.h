@@ -21,7 +21,7 @@ struct send_worker {
         bool hopeless; /* closing, and the destination failed */
 
         const struct send_protocol *protocol;
-        struct client *client;
+        struct http_client *client;
         struct send_spool *spool; /* NULL: none */
         struct send_config config; /* its strings are gone */
         bool down; /* the thread's alone */

@@ -39,7 +39,7 @@ static int64_t backoff_ms(unsigned n)
         return random % (most + 1);
 }
 
-static int64_t pause_ms(const struct send_verdict *verdict, const struct client_answer *answer, unsigned failures)
+static int64_t pause_ms(const struct send_verdict *verdict, const struct http_client_answer *answer, unsigned failures)
 {
         int64_t asked = answer->retry_after < RETRY_AFTER_MAX_S ? answer->retry_after : RETRY_AFTER_MAX_S;
 
@@ -79,7 +79,7 @@ static struct send_batch *wait_for_batch(struct send_worker *worker)
 /* ---- settling ------------------------------------------------------------ */
 
 static void put_back(struct send_worker *worker, struct send_batch *batch, const struct send_verdict *verdict,
-                     const struct client_answer *answer)
+                     const struct http_client_answer *answer)
 {
         unsigned failures = verdict->gate ? worker->failures++ : batch->attempts - 1;
         int64_t when = send_now_ms() + pause_ms(verdict, answer, failures);
@@ -154,7 +154,7 @@ static bool is_worn_out(struct send_batch *batch, const struct send_verdict *ver
 
 /* What became of @batch; @halves are what to send in its place, or NULL. Whether it was lost. */
 static bool settle(struct send_worker *worker, struct send_batch *batch, const struct send_verdict *verdict,
-                   const struct client_answer *answer, struct send_batch *halves[2])
+                   const struct http_client_answer *answer, struct send_batch *halves[2])
 {
         bool again = verdict->fate == SEND_AGAIN && !is_worn_out(batch, verdict, answer->status);
         struct send_queue *queue = &worker->queue;
@@ -192,15 +192,15 @@ static void tell(struct send_worker *worker, const struct send_verdict *verdict,
 /* ---- sending ------------------------------------------------------------- */
 
 /* Sends @batch, whose body is there, and waits for the answer. */
-static void post(const struct send_worker *worker, const struct send_batch *batch, struct client_answer *ret)
+static void post(const struct send_worker *worker, const struct send_batch *batch, struct http_client_answer *ret)
 {
         char type[128], key[64];
         const char *const headers[] = { type, key, batch->gzip ? "Content-Encoding: gzip" : NULL, NULL };
-        const struct client_request request = { .headers = headers, .body = batch->body, .len = batch->len };
+        const struct http_client_request request = { .headers = headers, .body = batch->body, .len = batch->len };
 
         snprintf(type, sizeof(type), "Content-Type: %s", worker->protocol->content_type);
         snprintf(key, sizeof(key), "Idempotency-Key: %s", batch->key);
-        client_request(worker->client, &request, ret);
+        http_client_request(worker->client, &request, ret);
 }
 
 /* Not locked. */
@@ -208,8 +208,8 @@ static void deliver(struct send_worker *worker, struct send_batch *batch)
 {
         struct send_batch *halves[2];
         struct send_verdict verdict;
-        struct client_answer answer;
-        char reason[CLIENT_REASON_SIZE];
+        struct http_client_answer answer;
+        char reason[HTTP_CLIENT_REASON_SIZE];
         bool halved, lost;
 
         post(worker, batch, &answer);
@@ -226,7 +226,7 @@ static void deliver(struct send_worker *worker, struct send_batch *batch)
 static void give_up_reading(struct send_worker *worker, struct send_batch *batch, int error)
 {
         bool later = error == -ENOMEM || error == -EMFILE || error == -ENFILE;
-        char reason[CLIENT_REASON_SIZE];
+        char reason[HTTP_CLIENT_REASON_SIZE];
 
         pthread_mutex_lock(&worker->lock);
         if (later) {

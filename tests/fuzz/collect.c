@@ -4,6 +4,7 @@
  * routes as the server hands them over: the target split and decoded, headers by their names, the body whole. Whatever
  * comes is answered, with a status, and with JSON unless it is a page.
  */
+#include "agent/base/base.h"
 #include "agent/collect/api.h"
 #include "agent/format/format.h"
 
@@ -26,7 +27,7 @@ struct field {
         char *name, *value;
 };
 
-struct serve_request {
+struct http_request {
         char *method, *path;
         struct field parameters[FIELDS_MAX], headers[FIELDS_MAX];
         size_t parameters_n, headers_n;
@@ -36,7 +37,7 @@ struct serve_request {
 
 /* ---- what the routes ask of the server -------------------------------------------------- */
 
-const char *serve_request_parameter(const struct serve_request *request, const char *name)
+const char *http_request_parameter(const struct http_request *request, const char *name)
 {
         for (size_t i = 0; i < request->parameters_n; i++)
                 if (strcmp(request->parameters[i].name, name) == 0)
@@ -44,7 +45,7 @@ const char *serve_request_parameter(const struct serve_request *request, const c
         return NULL;
 }
 
-const char *serve_request_header(const struct serve_request *request, const char *name)
+const char *http_request_header(const struct http_request *request, const char *name)
 {
         for (size_t i = 0; i < request->headers_n; i++)
                 if (strcasecmp(request->headers[i].name, name) == 0)
@@ -52,7 +53,7 @@ const char *serve_request_header(const struct serve_request *request, const char
         return NULL;
 }
 
-const void *serve_request_body(const struct serve_request *request, size_t *ret_len)
+const void *http_request_body(const struct http_request *request, size_t *ret_len)
 {
         *ret_len = request->len;
         return request->body;
@@ -84,7 +85,7 @@ static void unescape(char *text)
         *out = '\0';
 }
 
-static void split_target(struct serve_request *request, char *target)
+static void split_target(struct http_request *request, char *target)
 {
         char *query = target, *pair;
 
@@ -101,16 +102,16 @@ static void split_target(struct serve_request *request, char *target)
 }
 
 /* A body that says that it is packed, and is not, is packed here: few mutations of gzip's bytes would be any. */
-static void pack(struct serve_request *request)
+static void pack(struct http_request *request)
 {
-        const char *encoding = serve_request_header(request, "Content-Encoding");
+        const char *encoding = http_request_header(request, "Content-Encoding");
         static const uint8_t magic[] = { 0x1f, 0x8b };
         void *packed;
         size_t len;
 
         if (!encoding || strcasecmp(encoding, "gzip") != 0 ||
             (request->len >= sizeof magic && memcmp(request->body, magic, sizeof magic) == 0) ||
-            format_gzip(request->body, request->len, &packed, &len) != 0)
+            gzip_pack(request->body, request->len, &packed, &len) != 0)
                 return;
         free(request->body);
         request->body = packed;
@@ -118,11 +119,11 @@ static void pack(struct serve_request *request)
 }
 
 /* @text is written over; its last byte is a NUL, which is not counted. */
-static void split(struct serve_request *request, char *text, size_t len)
+static void split(struct http_request *request, char *text, size_t len)
 {
         char *end = text + len, *line = text, *rest;
 
-        *request = (struct serve_request){ 0 };
+        *request = (struct http_request){ 0 };
         rest = strsep(&line, "\n");
         request->method = strsep(&rest, " ");
         static char nothing[] = "";
@@ -144,7 +145,7 @@ static void split(struct serve_request *request, char *text, size_t len)
 
 /* ---- answers ------------------------------------------------------------------------------ */
 
-static void check_answer(struct serve_answer *answer)
+static void check_answer(struct http_answer *answer)
 {
         if (answer->status < 200 || answer->status > 503 || !answer->type || !answer->body)
                 abort();
@@ -159,10 +160,10 @@ static void check_answer(struct serve_answer *answer)
         free(answer->policy);
 }
 
-static void ask(struct collect_api *api, struct serve_request *request)
+static void ask(struct collect_api *api, struct http_request *request)
 {
         for (size_t i = 0; i < collect_routes_n; i++) {
-                struct serve_answer answer = { 0 };
+                struct http_answer answer = { 0 };
 
                 if (strcmp(collect_routes[i].method, request->method) != 0 ||
                     strcmp(collect_routes[i].path, request->path) != 0)
@@ -183,7 +184,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         memcpy(text, data, len);
         text[len] = '\0';
         for (unsigned i = 0; i < REQUESTS_MAX && left > 0; i++) {
-                struct serve_request request;
+                struct http_request request;
                 char *end = memchr(at, SEPARATOR, left);
                 size_t one = end ? (size_t)(end - at) : left;
 

@@ -6,9 +6,9 @@ fuzz_files_collect    := agent/collect/api.c agent/collect/ingest.c agent/collec
 fuzz_room_elfsym      := elfsym
 fuzz_files_elfsym     := $(filter-out elfsym/error.c,$(wildcard elfsym/*.c))
 fuzz_room_format_read := format
-fuzz_files_format_read := agent/format/folded_read.c agent/format/pprof_read.c agent/format/read.c agent/format/gzip.c
-fuzz_room_head        := serve
-fuzz_files_head       := agent/serve/head.c agent/serve/origin.c
+fuzz_files_format_read := agent/format/folded_read.c agent/format/pprof_read.c agent/format/read.c agent/base/gzip.c
+fuzz_room_head        := http
+fuzz_files_head       := agent/http/server/head.c agent/http/server/origin.c
 fuzz_room_locate      := pystack
 fuzz_files_locate     := $(addprefix pystack/,locate.c symbols.c machine.c rseq.c)
 fuzz_room_names       := find
@@ -18,7 +18,8 @@ fuzz_room_options     := command
 fuzz_files_options    := $(addprefix agent/command/,options.c selection.c abi.c \
                            gate/allow.c node/labels.c pyflame/pyflame_options.c) agent/find/select.c
 fuzz_room_otlp_read   := format
-fuzz_files_otlp_read  := $(addprefix agent/format/,otlp_read.c otlp_tables.c taker.c value.c value_text.c)
+fuzz_files_otlp_read  := $(addprefix agent/,format/otlp_read.c format/otlp_tables.c base/json_read.c base/json_value.c \
+                           base/json_value_text.c)
 fuzz_room_proc        := nsutil
 fuzz_files_proc       := $(addprefix nsutil/,cgroup.c hierarchy.c last_ran.c maps.c mountinfo.c stat.c status.c text.c)
 fuzz_room_pystack     := pystack

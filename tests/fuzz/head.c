@@ -3,15 +3,15 @@
  * Any bytes as the beginning of a connection, and as what a browser says of a page. A head that is whole stays so
  * whatever comes behind it; what is said to be in it lies in it; one that lacks something is not wrong yet.
  */
-#include "agent/serve/head.h"
-#include "agent/serve/origin.h"
+#include "agent/http/server/head.h"
+#include "agent/http/server/origin.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-static void check_inside(const struct serve_head *head, const char *bytes, size_t len)
+static void check_inside(const struct http_server_head *head, const char *bytes, size_t len)
 {
         if (head->method < bytes || head->path < head->method + head->method_len || head->path_len == 0 ||
             head->path + head->path_len > bytes + len || memchr(head->path, '?', head->path_len))
@@ -21,15 +21,15 @@ static void check_inside(const struct serve_head *head, const char *bytes, size_
 /* Byte by byte, as it may come: whole once, whole for ever; the same for wrong. */
 static void read_growing(const char *bytes, size_t len)
 {
-        enum serve_head_state state = SERVE_HEAD_PARTIAL;
-        struct serve_head head;
+        enum http_server_head_state state = HTTP_SERVER_HEAD_PARTIAL;
+        struct http_server_head head;
         size_t step = len / 64 + 1;
 
-        for (size_t n = 0; n <= len && state == SERVE_HEAD_PARTIAL; n += step)
-                state = serve_head_read(bytes, n, &head);
-        if (state == SERVE_HEAD_WHOLE)
+        for (size_t n = 0; n <= len && state == HTTP_SERVER_HEAD_PARTIAL; n += step)
+                state = http_server_head_read(bytes, n, &head);
+        if (state == HTTP_SERVER_HEAD_WHOLE)
                 check_inside(&head, bytes, len);
-        if (state != SERVE_HEAD_PARTIAL && serve_head_read(bytes, len, &head) != state)
+        if (state != HTTP_SERVER_HEAD_PARTIAL && http_server_head_read(bytes, len, &head) != state)
                 abort();
 }
 
@@ -42,10 +42,10 @@ static void check_origin(const char *text, size_t len)
                 headers[i] = *text ? text : NULL;
                 text += strlen(text) + 1;
         }
-        struct serve_origin from = { headers[0], headers[1], headers[2], headers[3] };
+        struct http_server_origin from = { headers[0], headers[1], headers[2], headers[3] };
         unsigned bits = text < end ? (unsigned char)*text : 0;
-        struct serve_policy policy = { .local = bits & 1, .linked = bits & 2, .port = bits & 4 ? 80 : 4318 };
-        unsigned status = serve_origin_check(&from, &policy, &sentence);
+        struct http_server_policy policy = { .local = bits & 1, .linked = bits & 2, .port = bits & 4 ? 80 : 4318 };
+        unsigned status = http_server_origin_check(&from, &policy, &sentence);
 
         if (status != 0 && !sentence)
                 abort();

@@ -16,8 +16,8 @@ COMMON = {"agent/format/embed.h"}  # how any room embeds a file
 
 # A library's header, and the only files that may include it.
 CONFINED = {
-    "curl/curl.h": r"agent/client/(client|url)\.c|tests/unit/.*",
-    "microhttpd.h": r"agent/serve/(http|reply|check)\.c",
+    "curl/curl.h": r"agent/http/client/(client|url)\.c|tests/unit/.*",
+    "microhttpd.h": r"agent/http/server/(server|reply|check)\.c",
     "sqlite3.h": r"agent/collect/store[a-z_]*\.[ch]|tests/unit/collect_.*",
     "sys/capability.h": r"nsutil/privilege\.c|agent/confine/capabilities\.c|tests/unit/.*",
     "seccomp.h": r"agent/confine/calls\.c",
@@ -25,7 +25,7 @@ CONFINED = {
     "gelf.h": r"elfsym/[a-z]*\.[ch]|tests/unit/elfsym_.*",
 }
 JSON_C = re.compile(r"(json-c/)?json(_[a-z]+)?\.h$")
-JSON_FILES = re.compile(r"agent/(find/(docker|json)\.c|format/[a-z_]+\.[ch]|collect/(json|[a-z]+)\.[ch]|send/[a-z]+\.c|command/(log_)?json\.c)"
+JSON_FILES = re.compile(r"agent/(base/json_write\.[ch]|find/(docker|json)\.c|format/[a-z_]+\.[ch]|collect/(json|[a-z]+)\.[ch]|send/[a-z]+\.c|command/(log_)?json\.c)"
                         r"|tests/.*")
 
 

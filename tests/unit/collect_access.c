@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/base/base.h"
 #include "agent/format/format.h"
 #include "tests/unit/collect_client.h"
 #include "tests/unit/support/suite.h"
@@ -35,7 +36,7 @@ Test(collect_access, page_and_headers)
         size_t len;
         cr_assert(strstr(packed.headers, "Content-Encoding: gzip"));
         cr_assert_lt(packed.len, page.len / 2);
-        cr_assert_eq(format_gunzip(packed.body, packed.len, 1 << 20, &body, &len), 0);
+        cr_assert_eq(gzip_unpack(packed.body, packed.len, 1 << 20, &body, &len), 0);
         cr_assert_eq(len, page.len);
 
         struct reply series = request(collect, "/api/v1/series", NULL, NULL, 0);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/base/base.h"
 #include "agent/format/format.h"
 #include "tests/unit/collect_client.h"
 #include "tests/unit/support/suite.h"
@@ -254,7 +255,7 @@ Test(collect_api, too_large)
         char *zeros = calloc(1, big);
         void *bomb;
 
-        cr_assert_eq(format_gzip(zeros, big, &bomb, &packed_len), 0);
+        cr_assert_eq(gzip_pack(zeros, big, &bomb, &packed_len), 0);
         struct reply reply = request(collect, POST, gzip_headers, bomb, packed_len);
         cr_assert_eq(reply.status, 413);
         cr_assert(strstr(reply.body, "32 MiB when unpacked"));

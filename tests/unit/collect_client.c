@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/base/base.h"
 #include "tests/unit/collect_client.h"
 #include "agent/format/format.h"
 
@@ -168,7 +169,7 @@ long post_profile(const struct collect *collect, struct profile *profile, const 
                 snprintf(line, sizeof(line), "Idempotency-Key: %s", key);
                 headers[2] = line;
         }
-        cr_assert_eq(format_gzip(json, len, &packed, &packed_len), 0);
+        cr_assert_eq(gzip_pack(json, len, &packed, &packed_len), 0);
         struct reply reply = request(collect, "/v1development/profiles", headers, packed, packed_len);
         long status = reply.status;
         if (status == 200)

@@ -164,7 +164,7 @@ Test(find_api, an_unknown_container_is_asked_for)
         struct find_api *api;
 
         server_start(&server);
-        cr_assert_eq(find_api_open(&find_docker_api, &(struct client_config){ .url = "http://docker", .unix_socket =
+        cr_assert_eq(find_api_open(&find_docker_api, &(struct http_client_config){ .url = "http://docker", .unix_socket =
                                    server.path }, &api), 0);
         cr_expect_null(find_api_get(&find, api, "web"));
         cr_expect_eq(__atomic_load_n(&server.requests, __ATOMIC_SEQ_CST), 0, "that is no id");
@@ -201,7 +201,7 @@ Test(find_api, wrong_answers)
 
                 n_problems = 0;
                 server_start(&server);
-                cr_assert_eq(find_api_open(&find_docker_api, &(struct client_config){ .url = "http://docker",
+                cr_assert_eq(find_api_open(&find_docker_api, &(struct http_client_config){ .url = "http://docker",
                                            .unix_socket = server.path }, &api), 0);
                 for (int n = 0; n < 5; n++)
                         cr_expect_null(find_api_get(&find, api, A));
@@ -217,13 +217,13 @@ Test(find_api, nobody_there)
         struct find find = { .on_api = on_api };
         struct find_api *api;
 
-        cr_assert_eq(find_api_open(&find_docker_api, &(struct client_config){ .url = "http://docker",
+        cr_assert_eq(find_api_open(&find_docker_api, &(struct http_client_config){ .url = "http://docker",
                                    .unix_socket = "/nonexistent" }, &api), 0);
         cr_expect_null(find_api_get(&find, api, A));
         cr_expect_eq(n_problems, 1);
         cr_expect_eq(n_repaired, 0);
         find_api_close(api);
-        cr_expect_eq(find_api_open(&find_kubelet, &(struct client_config){ .url = "localhost:10250" }, &api), CLIENT_E_URL);
-        cr_expect_eq(find_api_open(&find_kubelet, &(struct client_config){ .url = "https://localhost:10250",
-                                   .token_file = "/nonexistent" }, &api), CLIENT_E_FILE);
+        cr_expect_eq(find_api_open(&find_kubelet, &(struct http_client_config){ .url = "localhost:10250" }, &api), HTTP_CLIENT_E_URL);
+        cr_expect_eq(find_api_open(&find_kubelet, &(struct http_client_config){ .url = "https://localhost:10250",
+                                   .token_file = "/nonexistent" }, &api), HTTP_CLIENT_E_FILE);
 }

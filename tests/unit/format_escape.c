@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/format/escape.h"
+#include "agent/base/base.h"
 #include "tests/unit/support/guard.h"
 #include "tests/unit/support/suite.h"
 

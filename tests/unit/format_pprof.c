@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/base/base.h"
 #include "pprof.pb-c.h"
 #include "tests/unit/format_helper.h"
 
@@ -15,7 +16,7 @@ static Pprof__Profile *decoded(const struct profile_set *set)
         size_t len, packed_len;
         char *packed = helper_write(format_by_name("pprof")->write, set, &packed_len);
 
-        cr_assert_eq(format_gunzip(packed, packed_len, MAX, &bytes, &len), 0);
+        cr_assert_eq(gzip_unpack(packed, packed_len, MAX, &bytes, &len), 0);
         Pprof__Profile *p = pprof__profile__unpack(NULL, len, bytes);
         cr_assert_neq(p, NULL);
         free(bytes);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/base/base.h"
 #include "format_helper.h"
 #include "tests/unit/support/guard.h"
 
@@ -72,7 +73,7 @@ Test(format_read, gzip_and_otlp)
         char *written = helper_write(format_write_otlp, &set, &len);
         void *zipped;
 
-        cr_assert_eq(format_gzip(written, len, &zipped, &zipped_len), 0);
+        cr_assert_eq(gzip_pack(written, len, &zipped, &zipped_len), 0);
         cr_expect_eq(profile_total(read_one(zipped, zipped_len, &back)), 10);
         free(zipped);
         free(written);
@@ -128,7 +129,7 @@ Test(format_read, cut_profiles)
         char *written = helper_write(format_by_name("pprof")->write, &set, &len);
         void *plain;
 
-        cr_assert_eq(format_gunzip(written, len, 1 << 20, &plain, &plain_len), 0);
+        cr_assert_eq(gzip_unpack(written, len, 1 << 20, &plain, &plain_len), 0);
         for (size_t n = 0; n < plain_len; n++) {
                 struct profile_set back = { 0 };
                 const char *error;

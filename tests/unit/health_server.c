@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Metrics and probes as they are served: what is told comes back, escaped; what stands still is ill. */
 #include "agent/health/health.h"
-#include "agent/serve/serve.h"
+#include "agent/http/http.h"
 #include "tests/unit/support/suite.h"
 
 #include <curl/curl.h>
@@ -66,7 +66,7 @@ static struct health *start(uint16_t *ret_port)
         struct health *health;
         char reason[256];
 
-        cr_assert_eq(serve_listen("127.0.0.1:0", &config.listen_fd, ret_port, reason, sizeof(reason)), 0, "%s", reason);
+        cr_assert_eq(http_server_listen("127.0.0.1:0", &config.listen_fd, ret_port, reason, sizeof(reason)), 0, "%s", reason);
         cr_assert_eq(health_open(&config, &health), 0);
         return health;
 }

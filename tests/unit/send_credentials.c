@@ -55,7 +55,7 @@ Test(send_credentials, proxy)
 {
         static const struct step ok[] = { OK };
         struct server *server = server_start(0, ok, 1);
-        char proxy[64], reason[CLIENT_REASON_SIZE];
+        char proxy[64], reason[HTTP_CLIENT_REASON_SIZE];
 
         snprintf(proxy, sizeof(proxy), "http://127.0.0.1:%u", server_port(server));
         struct send *send;
@@ -73,6 +73,6 @@ Test(send_credentials, proxy)
 
         struct send_config config = { .client.url = "http://a", .client.proxy = "http://x y/", .client.reason = reason,
                                       .client.reason_size = sizeof(reason) };
-        cr_assert_eq(send_open(&config, &send), CLIENT_E_PROXY);
+        cr_assert_eq(send_open(&config, &send), HTTP_CLIENT_E_PROXY);
         server_stop(server);
 }

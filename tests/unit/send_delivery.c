@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/base/base.h"
 #include "agent/format/format.h"
 #include "tests/unit/send_fixture.h"
 #include "tests/unit/support/suite.h"
@@ -34,7 +35,7 @@ Test(send_delivery, request_is_what_otlp_wants)
         FILE *out = open_memstream(&json, &len);
         cr_assert_eq(format_write_otlp(&set, out), 0);
         fclose(out);
-        cr_assert_eq(format_gunzip(request->body, request->len, 1 << 20, &unpacked, &unpacked_len), 0);
+        cr_assert_eq(gzip_unpack(request->body, request->len, 1 << 20, &unpacked, &unpacked_len), 0);
         cr_assert_eq(unpacked_len, len);
         cr_assert_eq(memcmp(unpacked, json, len), 0);
 
@@ -266,22 +267,22 @@ Test(send_delivery, urls)
                 { "http://127.0.0.1:4318", 0 },
                 { "https://collector.example/base/", 0 },
                 { "http://[::1]:4318/", 0 },
-                { "", CLIENT_E_URL },
-                { "collector:4318", CLIENT_E_URL },
-                { "127.0.0.1:4318", CLIENT_E_URL },
-                { "ftp://collector", CLIENT_E_URL },
-                { "file:///etc/passwd", CLIENT_E_URL },
-                { "http://", CLIENT_E_URL },
-                { "http://a b/", CLIENT_E_URL },
-                { "http://collector:99999", CLIENT_E_URL },
-                { "http://collector/?tenant=a", CLIENT_E_URL },
-                { "http://collector/#a", CLIENT_E_URL },
-                { "http://user@collector", CLIENT_E_URL },
-                { "http://user:secret@collector", CLIENT_E_URL },
+                { "", HTTP_CLIENT_E_URL },
+                { "collector:4318", HTTP_CLIENT_E_URL },
+                { "127.0.0.1:4318", HTTP_CLIENT_E_URL },
+                { "ftp://collector", HTTP_CLIENT_E_URL },
+                { "file:///etc/passwd", HTTP_CLIENT_E_URL },
+                { "http://", HTTP_CLIENT_E_URL },
+                { "http://a b/", HTTP_CLIENT_E_URL },
+                { "http://collector:99999", HTTP_CLIENT_E_URL },
+                { "http://collector/?tenant=a", HTTP_CLIENT_E_URL },
+                { "http://collector/#a", HTTP_CLIENT_E_URL },
+                { "http://user@collector", HTTP_CLIENT_E_URL },
+                { "http://user:secret@collector", HTTP_CLIENT_E_URL },
         };
 
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-                char reason[CLIENT_REASON_SIZE] = "";
+                char reason[HTTP_CLIENT_REASON_SIZE] = "";
                 struct send_config config = { .client.url = rows[i].url, .client.reason = reason, .client.reason_size = sizeof(reason) };
                 struct send *send = NULL;
 

@@ -31,8 +31,8 @@ Test(send_environment, all_signals)
         setenv(ALL("COMPRESSION"), "none", 1);
         setenv(ALL("TIMEOUT"), "1500", 1);
         setenv(ALL("CERTIFICATE"), "/ca.pem", 1);
-        setenv(ALL("CLIENT_KEY"), "/key.pem", 1);
-        setenv(ALL("CLIENT_CERTIFICATE"), "/cert.pem", 1);
+        setenv(ALL("HTTP_CLIENT_KEY"), "/key.pem", 1);
+        setenv(ALL("HTTP_CLIENT_CERTIFICATE"), "/cert.pem", 1);
         setenv(PROFILES("ENDPOINT"), "", 1);
         cr_assert_eq(send_config_from_environment(&config, &storage), 0);
         cr_assert_str_eq(config.client.url, "http://collector:4318/base");
@@ -77,14 +77,14 @@ Test(send_environment, bad_values)
                 { PROFILES("TIMEOUT"), "-5", SEND_E_TIMEOUT },
                 { ALL("TIMEOUT"), "99999999999999999999", SEND_E_TIMEOUT },
                 { ALL("COMPRESSION"), "brotli", SEND_E_PROTOCOL },
-                { ALL("HEADERS"), "secret", CLIENT_E_HEADER },
-                { ALL("HEADERS"), "a=secret%0d%0ab: c", CLIENT_E_HEADER },
-                { ALL("HEADERS"), "a=secret%00", CLIENT_E_HEADER },
+                { ALL("HEADERS"), "secret", HTTP_CLIENT_E_HEADER },
+                { ALL("HEADERS"), "a=secret%0d%0ab: c", HTTP_CLIENT_E_HEADER },
+                { ALL("HEADERS"), "a=secret%00", HTTP_CLIENT_E_HEADER },
                 { ALL("HEADERS"), "a=%zz%4", 0 },
         };
 
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-                char reason[CLIENT_REASON_SIZE] = "";
+                char reason[HTTP_CLIENT_REASON_SIZE] = "";
                 struct send_config config = { .client.reason = reason, .client.reason_size = sizeof(reason) };
                 char *storage = NULL;
 

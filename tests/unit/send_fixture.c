@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/base/base.h"
 #include "tests/unit/send_fixture.h"
 #include "agent/format/format.h"
 
@@ -30,7 +31,7 @@ static void on_rejected(void *ctx, const char *reason)
 
 struct send *open_with(struct send_config config, uint16_t port, struct said *said)
 {
-        char url[64], reason[CLIENT_REASON_SIZE] = "";
+        char url[64], reason[HTTP_CLIENT_REASON_SIZE] = "";
         struct send *send;
 
         snprintf(url, sizeof(url), "http://127.0.0.1:%u", port);
@@ -126,7 +127,7 @@ char *unpack(const struct request *request)
         void *text;
         size_t len;
 
-        cr_assert_eq(format_gunzip(request->body, request->len, 64 << 20, &text, &len), 0);
+        cr_assert_eq(gzip_unpack(request->body, request->len, 64 << 20, &text, &len), 0);
         text = realloc(text, len + 1);
         ((char *)text)[len] = '\0';
         return text;

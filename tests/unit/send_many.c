@@ -128,7 +128,7 @@ Test(send_many, protocols_have_names)
         for (int i = 0; i < SEND_LOSSES; i++)
                 cr_assert(*send_loss_name((enum send_loss)i));
 
-        char reason[CLIENT_REASON_SIZE];
+        char reason[HTTP_CLIENT_REASON_SIZE];
         struct send_config config = { .client.url = "http://127.0.0.1:1", .protocol = "carrier-pigeon", .client.reason = reason,
                                       .client.reason_size = sizeof(reason) };
         struct send *send = NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/format/format.h"
-#include "agent/client/client.h"
+#include "agent/http/http.h"
 #include "agent/send/protocol.h"
 #include "tests/unit/send_fixture.h"
 #include "tests/unit/support/suite.h"
@@ -285,7 +285,7 @@ Test(send_protocol, pyroscope_profile_is_pprof)
         FILE *out = open_memstream(&pprof, &len);
         cr_assert_eq(format_by_name("pprof")->write(&merged, out), 0);
         fclose(out);
-        char *wanted = client_base64(pprof, len);
+        char *wanted = http_client_base64(pprof, len);
 
         split(&send_pyroscope, &set, &bodies);
         struct json_object *series = series_at(&bodies.items[0], 0, 1);

@@ -379,7 +379,7 @@ Test(send_spool, room_at_the_end_is_used)
 
 Test(send_spool, refused_with_the_reason)
 {
-        char spool[64], path[256], reason[CLIENT_REASON_SIZE];
+        char spool[64], path[256], reason[HTTP_CLIENT_REASON_SIZE];
         struct send_config config = {
                 .client.url = "http://127.0.0.1:1/", .client.reason = reason, .client.reason_size = sizeof(reason),
         };

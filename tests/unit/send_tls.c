@@ -248,14 +248,14 @@ Test(send_tls, files_that_are_not_there)
         };
 
         for (size_t i = 0; i < sizeof(configs) / sizeof(configs[0]); i++) {
-                char reason[CLIENT_REASON_SIZE] = "";
+                char reason[HTTP_CLIENT_REASON_SIZE] = "";
                 struct send_config config = configs[i];
                 struct send *send = NULL;
 
                 config.client.url = "https://127.0.0.1:1";
                 config.client.reason = reason;
                 config.client.reason_size = sizeof(reason);
-                cr_expect_eq(send_open(&config, &send), CLIENT_E_FILE);
+                cr_expect_eq(send_open(&config, &send), HTTP_CLIENT_E_FILE);
                 cr_expect(strstr(reason, "none.pem: No such file or directory"), "%s", reason);
         }
 }

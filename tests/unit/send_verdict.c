@@ -9,7 +9,7 @@ SUITE(send_verdict);
 
 static struct send_verdict judge(long status, const char *body, size_t len, char reason[static 512])
 {
-        struct client_answer answer = { .status = status, .body = guard_copy(body, len), .len = len, .error = "why" };
+        struct http_client_answer answer = { .status = status, .body = guard_copy(body, len), .len = len, .error = "why" };
 
         return send_judge(&answer, reason, 512);
 }
@@ -42,9 +42,9 @@ Test(send_verdict, by_status)
                 { 504, { .fate = SEND_AGAIN, .gate = true, .down = true } },
                 { 505, { .fate = SEND_REFUSED } },
                 { 999, { .fate = SEND_REFUSED } },
-                { CLIENT_UNREACHABLE, { .fate = SEND_AGAIN, .gate = true, .down = true } },
-                { CLIENT_UNTRUSTED, { .fate = SEND_AGAIN, .gate = true, .down = true, .misused = true } },
-                { CLIENT_STOPPED, { .fate = SEND_AGAIN, .gate = true } },
+                { HTTP_CLIENT_UNREACHABLE, { .fate = SEND_AGAIN, .gate = true, .down = true } },
+                { HTTP_CLIENT_UNTRUSTED, { .fate = SEND_AGAIN, .gate = true, .down = true, .misused = true } },
+                { HTTP_CLIENT_STOPPED, { .fate = SEND_AGAIN, .gate = true } },
         };
 
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -99,7 +99,7 @@ Test(send_verdict, reasons_are_short_and_printable)
         cr_assert_str_eq(reason, "HTTP status 400: bad   [31mred");
         judge(413, "", 0, reason);
         cr_assert_str_eq(reason, "HTTP status 413");
-        judge(CLIENT_UNREACHABLE, "", 0, reason);
+        judge(HTTP_CLIENT_UNREACHABLE, "", 0, reason);
         cr_assert_str_eq(reason, "why");
         memset(body, 'a', sizeof(body));
         judge(422, body, sizeof(body), reason);

@@ -239,7 +239,7 @@ static enum doctor_verdict check_names(const struct doctor_host *host, char *sta
 
 static enum doctor_verdict check_collector(const struct doctor_host *host, char *state)
 {
-        char reason[CLIENT_REASON_SIZE] = "";
+        char reason[HTTP_CLIENT_REASON_SIZE] = "";
         const struct send_config config = {
                 .client = { .url = host->collector, .token_file = host->token_file, .reason = reason,
                             .reason_size = sizeof reason },

@@ -4,6 +4,7 @@
  * a number that nobody has, or the next number is tried; so it is whole, and nobody's is
  * overwritten.
  */
+#include "agent/base/base.h"
 #include "baseline.h"
 
 #include "agent/format/format.h"
@@ -141,7 +142,7 @@ static int pack(const struct profile_set *set, void **ret, size_t *ret_len)
         if (out && fclose(out) != 0 && r == 0)
                 r = -ENOMEM;
         if (r == 0)
-                r = format_gzip(text, len, ret, ret_len);
+                r = gzip_pack(text, len, ret, ret_len);
         free(text);
         return r;
 }

@@ -150,12 +150,12 @@ static int say_refused(const struct destination *d, const struct usage *usage, i
         const char *reason = d->config.client.reason;
 
         /* A URL with a password in it is not to be repeated. */
-        if (error == CLIENT_E_URL)
+        if (error == HTTP_CLIENT_E_URL)
                 return options_wrong(usage, "%s: '%s': %s", d->named_by, strchr(d->config.client.url, '@') ? "…" : d->config.client.url,
                                      reason);
         if (error == SEND_E_PROTOCOL && d->config.protocol && strcmp(d->config.protocol, "otlp") != 0)
                 return options_wrong(usage, "--protocol: '%s' is none of otlp, pyroscope", d->config.protocol);
-        if (error == CLIENT_E_HEADER || error == CLIENT_E_PROXY || error == SEND_E_TIMEOUT || error == SEND_E_PROTOCOL)
+        if (error == HTTP_CLIENT_E_HEADER || error == HTTP_CLIENT_E_PROXY || error == SEND_E_TIMEOUT || error == SEND_E_PROTOCOL)
                 return options_wrong(usage, "collector %s: %s", d->config.client.url, reason);
         return say_error("nothing can be sent to %s: %s", d->config.client.url, error > 0 ? reason : strerror(-error));
 }
@@ -163,7 +163,7 @@ static int say_refused(const struct destination *d, const struct usage *usage, i
 /* -1, or an exit status after a word about it. */
 static int open_one(struct destination *d, const struct destination_options *options, const struct usage *usage)
 {
-        char reason[CLIENT_REASON_SIZE] = "";
+        char reason[HTTP_CLIENT_REASON_SIZE] = "";
         bool otlp = !d->config.protocol || strcmp(d->config.protocol, "otlp") == 0;
 
         d->config.client.headers = d->headers;

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define KEY_MAX 128
-#define VALUE_MAX 1024
+#define JSON_VALUE_MAX 1024
 
 #define KEY_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/"
 
@@ -26,7 +26,7 @@ static const char *check(const char *text)
         if (describe_is_own(key))
                 return "podflame itself says that";
         text += len + 1;
-        if (!*text || strlen(text) > VALUE_MAX)
+        if (!*text || strlen(text) > JSON_VALUE_MAX)
                 return "a value has 1 to 1024 bytes";
         for (; *text; text++)
                 if ((unsigned char)*text < 0x20 || *text == 0x7f)

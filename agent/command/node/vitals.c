@@ -6,12 +6,12 @@
  */
 #include "vitals.h"
 
-#include "agent/command/clock.h"
+#include "agent/base/base.h"
 #include "agent/command/command.h"
 #include "agent/command/log.h"
 #include "agent/command/say.h"
 #include "agent/health/health.h"
-#include "agent/serve/serve.h"
+#include "agent/http/http.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -73,8 +73,8 @@ int vitals_listen(const struct vitals_options *options, const struct usage *usag
         v->listen_fd = -1;
         *ret = v;
         if (options->listen)
-                r = serve_listen(options->listen, &v->listen_fd, &v->port, reason, sizeof reason);
-        if (r == SERVE_E_ADDRESS)
+                r = http_server_listen(options->listen, &v->listen_fd, &v->port, reason, sizeof reason);
+        if (r == HTTP_SERVER_E_ADDRESS)
                 return options_wrong(usage, "--listen: %s", reason);
         return r == 0 ? -1 : say_error("%s; --listen takes another port", reason);
 }
@@ -93,7 +93,7 @@ static int serve_health(struct vitals *v)
         for (size_t i = 0; i < n; i++)
                 v->destinations[i].send = destinations_at(v->subject.destinations, i, &v->destinations[i].url);
         config.destinations = v->destinations;
-        bool open = !serve_is_local(v->listen_fd);
+        bool open = !http_server_is_local(v->listen_fd);
         v->listen_fd = -1;
         int r = health_open(&config, &v->health);
         if (r < 0)

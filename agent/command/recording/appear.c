@@ -9,7 +9,7 @@
  */
 #include "appear.h"
 
-#include "agent/command/clock.h"
+#include "agent/base/base.h"
 
 #include "nsutil/nsutil.h"
 

@@ -7,7 +7,7 @@
 #include "follow_internal.h"
 #include "kin.h"
 
-#include "agent/command/clock.h"
+#include "agent/base/base.h"
 
 #include "nsutil/nsutil.h"
 

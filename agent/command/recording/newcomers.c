@@ -8,7 +8,7 @@
  */
 #include "follow_internal.h"
 
-#include "agent/command/clock.h"
+#include "agent/base/base.h"
 #include "agent/command/say.h"
 
 #include <string.h>

@@ -10,7 +10,7 @@
 #include "progress.h"
 #include "summary.h"
 
-#include "agent/command/clock.h"
+#include "agent/base/base.h"
 #include "agent/command/command.h"
 #include "agent/command/sampling.h"
 #include "agent/command/say.h"

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One allocation. A value is put on a stack that grows from its end; when an array
+ * or an object ends, what is in it moves to the front, one behind the other, so
+ * that each has its place by number. No value is in both, so they never meet.
+ */
+#include "json_value.h"
+#include "json_value_text.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A container that is open: what stood on the stack before it, and whether it is an object. */
+struct open {
+        size_t before;
+        bool object;
+};
+
+struct reader {
+        char *at, *end;
+        struct json_value *all;
+        size_t front, top; /* values at the front; the stack's last one, which is all of them if it is empty */
+        struct open open[JSON_VALUE_DEPTH_MAX];
+        size_t depth;
+        int error;
+};
+
+static bool fail(struct reader *r, int error)
+{
+        r->error = error;
+        return false;
+}
+
+static void skip_space(struct reader *r)
+{
+        while (r->at < r->end && (*r->at == ' ' || *r->at == '\n' || *r->at == '\r' || *r->at == '\t'))
+                r->at++;
+}
+
+static void push(struct reader *r, struct json_value value)
+{
+        r->all[--r->top] = value;
+}
+
+/* ---- values --------------------------------------------------------------- */
+
+static bool take_word(struct reader *r, const char *word, enum json_value_type type)
+{
+        size_t len = strlen(word);
+
+        if ((size_t)(r->end - r->at) < len || memcmp(r->at, word, len) != 0)
+                return fail(r, JSON_VALUE_E_WRONG);
+        r->at += len;
+        push(r, (struct json_value){ .type = type });
+        return true;
+}
+
+static bool take_string(struct reader *r)
+{
+        char *text = r->at + 1;
+        char *end = json_value_decode_string(text, r->end);
+
+        if (!end)
+                return fail(r, JSON_VALUE_E_WRONG);
+        r->at = end;
+        push(r, (struct json_value){ .type = JSON_VALUE_STRING, .text = text });
+        return true;
+}
+
+static bool take_number(struct reader *r)
+{
+        char *text = r->at;
+        char *end = json_value_skip_number(text, r->end);
+
+        if (!end)
+                return fail(r, JSON_VALUE_E_WRONG);
+        r->at = end;
+        push(r, (struct json_value){ .type = JSON_VALUE_NUMBER, .text = text });
+        return true;
+}
+
+static bool open_container(struct reader *r, bool object)
+{
+        if (r->depth == JSON_VALUE_DEPTH_MAX)
+                return fail(r, JSON_VALUE_E_DEEP);
+        r->open[r->depth++] = (struct open){ .before = r->top, .object = object };
+        r->at++;
+        return true;
+}
+
+/* Moves what is in it to the front, in order: the stack has the last one first. */
+static bool close_container(struct reader *r)
+{
+        struct open open = r->open[--r->depth];
+        size_t n = open.before - r->top;
+        struct json_value *items = &r->all[r->front];
+
+        if (open.object && n / 2 > JSON_VALUE_MEMBERS_MAX)
+                return fail(r, JSON_VALUE_E_MANY);
+        for (size_t i = 0; i < n / 2; i++) {
+                struct json_value *a = &r->all[r->top + i], *b = &r->all[open.before - 1 - i], swapped = *a;
+
+                *a = *b;
+                *b = swapped;
+        }
+        memmove(items, &r->all[r->top], n * sizeof(*items));
+        r->front += n;
+        r->top = open.before;
+        r->at++;
+        push(r, (struct json_value){ .type = open.object ? JSON_VALUE_OBJECT : JSON_VALUE_ARRAY, .items = items,
+                                .n = (uint32_t)(open.object ? n / 2 : n) });
+        return true;
+}
+
+static bool take_key(struct reader *r)
+{
+        skip_space(r);
+        if (r->at == r->end || *r->at != '"' || !take_string(r))
+                return fail(r, JSON_VALUE_E_WRONG);
+        skip_space(r);
+        if (r->at == r->end || *r->at != ':')
+                return fail(r, JSON_VALUE_E_WRONG);
+        r->at++;
+        return true;
+}
+
+/* ---- the order of things ---------------------------------------------------- */
+
+/* A value, or the beginning of a container: true in @ret_opened. */
+static bool take_value(struct reader *r, bool *ret_opened)
+{
+        skip_space(r);
+        *ret_opened = r->at < r->end && (*r->at == '{' || *r->at == '[');
+        if (r->at == r->end)
+                return fail(r, JSON_VALUE_E_WRONG);
+        switch (*r->at) {
+        case '{':
+        case '[':
+                return open_container(r, *r->at == '{');
+        case '"':
+                return take_string(r);
+        case 'n':
+                return take_word(r, "null", JSON_VALUE_NULL);
+        case 't':
+                return take_word(r, "true", JSON_VALUE_TRUE);
+        case 'f':
+                return take_word(r, "false", JSON_VALUE_FALSE);
+        default:
+                return take_number(r);
+        }
+}
+
+static bool is_closing(const struct reader *r)
+{
+        return r->at < r->end && *r->at == (r->open[r->depth - 1].object ? '}' : ']');
+}
+
+/* Behind a value: ends the containers that end there, and goes on to the next value, unless there is none. */
+static bool go_on(struct reader *r)
+{
+        for (;;) {
+                skip_space(r);
+                if (r->depth == 0)
+                        return r->at == r->end || fail(r, JSON_VALUE_E_WRONG);
+                if (!is_closing(r))
+                        break;
+                if (!close_container(r))
+                        return false;
+        }
+        if (r->at == r->end || *r->at != ',')
+                return fail(r, JSON_VALUE_E_WRONG);
+        r->at++;
+        return !r->open[r->depth - 1].object || take_key(r);
+}
+
+/* Behind the beginning of a container: true in @ret_empty if it ends there. */
+static bool enter(struct reader *r, bool *ret_empty)
+{
+        skip_space(r);
+        *ret_empty = is_closing(r);
+        if (*ret_empty)
+                return close_container(r);
+        return !r->open[r->depth - 1].object || take_key(r);
+}
+
+static bool read_all(struct reader *r)
+{
+        do {
+                bool opened, empty = true;
+
+                if (!take_value(r, &opened) || (opened && !enter(r, &empty)))
+                        return false;
+                if (opened && !empty)
+                        continue;
+                if (!go_on(r))
+                        return false;
+        } while (r->depth > 0 || r->at < r->end);
+        return true;
+}
+
+/* ---- the door --------------------------------------------------------------- */
+
+/* How many values and keys it may have: what begins or follows one, also in strings. */
+static size_t count_most(const char *text, size_t len)
+{
+        size_t n = 1;
+
+        for (size_t i = 0; i < len; i++)
+                n += text[i] == ',' || text[i] == ':' || text[i] == '[' || text[i] == '{';
+        return n;
+}
+
+int json_value_read(char *text, size_t len, size_t max, struct json_value **ret_all, const struct json_value **ret)
+{
+        size_t n = count_most(text, len);
+        struct reader r = { .at = text, .end = text + len, .top = n };
+
+        if (n > max)
+                return JSON_VALUE_E_MANY;
+        r.all = reallocarray(NULL, n, sizeof(*r.all));
+        if (!r.all)
+                return -ENOMEM;
+        if (!read_all(&r)) {
+                free(r.all);
+                return r.error;
+        }
+        *ret_all = r.all;
+        *ret = r.all + r.top;
+        return 0;
+}
+
+const struct json_value *json_value_member(const struct json_value *object, const char *key)
+{
+        if (!object || object->type != JSON_VALUE_OBJECT)
+                return NULL;
+        for (size_t i = object->n; i > 0; i--) {
+                const struct json_value *member = &object->items[2 * (i - 1)];
+
+                if (strcmp(member->text, key) == 0)
+                        return member + 1;
+        }
+        return NULL;
+}

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * With url.c, the only file that knows libcurl. A request is driven through the multi
+ * interface, although there is only ever one: curl_multi_wakeup() is what lets
+ * another thread end it at once, however the server stalls.
+ *
+ * A final status decides what becomes of a batch, even if the body after it
+ * breaks off: the collector has said what it did.
+ */
+#include "agent/http/client/client.h"
+#include "agent/http/client/headers.h"
+#include "agent/http/client/url.h"
+#include "agent/http/client/watch.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#define CONNECT_TIMEOUT_MS 5000L
+#define TOTAL_TIMEOUT_MS   30000u
+
+/* Of an answer's body, what is kept by default, and what is read beyond: a hostile server may send for ever. */
+#define BODY_MAX   ((size_t)64 << 10)
+#define BODY_EXTRA ((size_t)4 << 20)
+
+/* Between two looks at the clock if nothing happens; a wake-up comes at once. */
+#define POLL_MS 1000
+
+enum {
+        PEM_CA,
+        PEM_CERT,
+        PEM_KEY,
+        PEMS,
+};
+
+static const CURLoption pem_options[PEMS] = {
+        [PEM_CA] = CURLOPT_CAINFO,
+        [PEM_CERT] = CURLOPT_SSLCERT,
+        [PEM_KEY] = CURLOPT_SSLKEY,
+};
+
+struct http_client {
+        CURLM *multi;
+        CURL *easy;
+        char *url;
+        struct http_client_headers headers;
+        struct http_client_watch pems[PEMS];
+        bool fresh; /* the connection that is kept was made with other certificates */
+        _Atomic int64_t stop_at_ms;
+        char error[CURL_ERROR_SIZE];
+        char *body;
+        size_t len, size, body_max; /* kept, allocated, and what it may become */
+        size_t read;
+};
+
+static int64_t now_ms(void)
+{
+        struct timespec now;
+
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* ---- the URL ------------------------------------------------------------- */
+
+static int make_url(struct http_client *client, const struct http_client_config *config)
+{
+        const char *url = config->url ? config->url : "";
+        const char *why = http_client_url_check(url, config->path);
+        size_t base = strlen(url);
+
+        if (why)
+                return http_client_refuse(config, HTTP_CLIENT_E_URL, "%s", why);
+        while (config->path && base > 0 && url[base - 1] == '/')
+                base--;
+        if (asprintf(&client->url, "%.*s%s", (int)base, url, config->path ? config->path : "") < 0) {
+                client->url = NULL;
+                return -ENOMEM;
+        }
+        return 0;
+}
+
+const char *http_client_url(const struct http_client *client)
+{
+        return client->url;
+}
+
+static int check_proxy(const struct http_client_config *config)
+{
+        if (!config->proxy || !*config->proxy || http_client_url_is_proxy(config->proxy))
+                return 0;
+        return http_client_refuse(config, HTTP_CLIENT_E_PROXY, "the proxy is not a URL");
+}
+
+/* ---- callbacks ----------------------------------------------------------- */
+
+/* Room for @more bytes, up to body_max. */
+static void grow(struct http_client *client, size_t more)
+{
+        size_t wanted = client->len + more < client->body_max ? client->len + more : client->body_max;
+        size_t size = 2 * client->size > wanted ? 2 * client->size : wanted;
+        char *body;
+
+        if (wanted <= client->size)
+                return;
+        size = size < client->body_max ? size : client->body_max;
+        body = realloc(client->body, size);
+        if (!body)
+                return;
+        client->body = body;
+        client->size = size;
+}
+
+static size_t on_body(char *data, size_t size, size_t n, void *ctx)
+{
+        struct http_client *client = ctx;
+        size_t len = size * n;
+
+        grow(client, len);
+        size_t room = client->size - client->len, kept = len < room ? len : room;
+        if (kept > 0)
+                memcpy(client->body + client->len, data, kept);
+        client->len += kept;
+        client->read += len;
+        return client->read > client->body_max + BODY_EXTRA ? 0 : len;
+}
+
+/* libcurl opens its sockets without close-on-exec. */
+static curl_socket_t on_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
+{
+        (void)ctx;
+        (void)purpose;
+        return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+/* ---- opening ------------------------------------------------------------- */
+
+static void set_options(struct http_client *client, const struct http_client_config *config)
+{
+        CURL *easy = client->easy;
+
+        curl_easy_setopt(easy, CURLOPT_URL, client->url);
+        curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+        curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+        curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+        curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
+        curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(config->timeout_ms ? config->timeout_ms : TOTAL_TIMEOUT_MS));
+        /* A resolver thread that hangs is left behind rather than waited for. */
+        curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+        curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+        /* libcurl would keep what it read from a CA file for a day. */
+        curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
+        for (size_t i = 0; i < PEMS; i++) {
+                if (client->pems[i].path)
+                        curl_easy_setopt(easy, pem_options[i], client->pems[i].path);
+        }
+        if (config->proxy)
+                curl_easy_setopt(easy, CURLOPT_PROXY, config->proxy);
+        if (config->unix_socket)
+                curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, config->unix_socket);
+        curl_easy_setopt(easy, CURLOPT_USERAGENT, "podflame/" PODFLAME_VERSION);
+        curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, client->error);
+        curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+        curl_easy_setopt(easy, CURLOPT_WRITEDATA, client);
+        curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_socket);
+}
+
+static int watch_pems(struct http_client *client, const struct http_client_config *config)
+{
+        const char *const paths[PEMS] = {
+                [PEM_CA] = config->ca_file,
+                [PEM_CERT] = config->cert_file,
+                [PEM_KEY] = config->key_file,
+        };
+
+        for (size_t i = 0; i < PEMS; i++) {
+                int r = http_client_watch_init(&client->pems[i], paths[i]);
+
+                if (r == -ENOMEM)
+                        return r;
+                if (r < 0)
+                        return http_client_refuse(config, HTTP_CLIENT_E_FILE, "%s: %s", paths[i], strerror(-r));
+        }
+        return 0;
+}
+
+int http_client_open(const struct http_client_config *config, struct http_client **ret)
+{
+        struct http_client *client;
+        int r;
+
+        if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+                return -ENOMEM;
+        client = calloc(1, sizeof(*client));
+        if (!client) {
+                curl_global_cleanup();
+                return -ENOMEM;
+        }
+        atomic_init(&client->stop_at_ms, INT64_MAX);
+        client->body_max = config->body_max ? config->body_max : BODY_MAX;
+        client->multi = curl_multi_init();
+        client->easy = curl_easy_init();
+        r = client->multi && client->easy ? make_url(client, config) : -ENOMEM;
+        if (r == 0)
+                r = check_proxy(config);
+        if (r == 0)
+                r = http_client_headers_init(&client->headers, config);
+        if (r == 0)
+                r = watch_pems(client, config);
+        if (r != 0) {
+                http_client_close(client);
+                return r;
+        }
+        curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, 1L);
+        set_options(client, config);
+        *ret = client;
+        return 0;
+}
+
+void http_client_close(struct http_client *client)
+{
+        if (!client)
+                return;
+        curl_easy_cleanup(client->easy);
+        curl_multi_cleanup(client->multi);
+        curl_global_cleanup();
+        http_client_headers_deinit(&client->headers);
+        for (size_t i = 0; i < PEMS; i++)
+                http_client_watch_deinit(&client->pems[i]);
+        free(client->url);
+        free(client->body);
+        free(client);
+}
+
+void http_client_stop_at(struct http_client *client, int64_t when_ms)
+{
+        atomic_store(&client->stop_at_ms, when_ms);
+        curl_multi_wakeup(client->multi);
+}
+
+/* ---- a request ----------------------------------------------------------- */
+
+/* @ctx is a struct curl_slist *. */
+static bool add_header(void *ctx, const char *line)
+{
+        struct curl_slist **headers = ctx;
+        struct curl_slist *more = curl_slist_append(*headers, line);
+
+        if (more)
+                *headers = more;
+        return more;
+}
+
+/* NULL: out of memory. */
+static struct curl_slist *make_headers(const struct http_client *client, const struct http_client_request *request)
+{
+        struct curl_slist *headers = NULL;
+        const char *const *line = request->headers;
+        /* libcurl would ask for 100-continue above 1 MiB. */
+        bool done = add_header(&headers, "Expect:");
+
+        for (; done && line && *line; line++)
+                done = add_header(&headers, *line);
+        if (done && http_client_headers_each(&client->headers, add_header, &headers))
+                return headers;
+        curl_slist_free_all(headers);
+        return NULL;
+}
+
+/* Certificates are read when a connection is made; what was made with others is not used again. */
+static void look_at_files(struct http_client *client)
+{
+        for (size_t i = 0; i < PEMS; i++)
+                client->fresh |= http_client_watch_changed(&client->pems[i]);
+        curl_easy_setopt(client->easy, CURLOPT_FRESH_CONNECT, (long)client->fresh);
+        http_client_headers_refresh(&client->headers);
+}
+
+static CURLcode result_of(CURLM *multi)
+{
+        CURLMsg *message;
+        int left;
+
+        while ((message = curl_multi_info_read(multi, &left))) {
+                if (message->msg == CURLMSG_DONE)
+                        return message->data.result;
+        }
+        return CURLE_OUT_OF_MEMORY;
+}
+
+/* CURLE_ABORTED_BY_CALLBACK: its time to stop came first. */
+static CURLcode drive(struct http_client *client)
+{
+        int running;
+
+        for (;;) {
+                if (curl_multi_perform(client->multi, &running) != CURLM_OK)
+                        return CURLE_OUT_OF_MEMORY;
+                if (running == 0)
+                        return result_of(client->multi);
+
+                int64_t left = atomic_load(&client->stop_at_ms) - now_ms();
+                if (left <= 0)
+                        return CURLE_ABORTED_BY_CALLBACK;
+                curl_multi_poll(client->multi, NULL, 0, left < POLL_MS ? (int)left : POLL_MS, NULL);
+        }
+}
+
+static CURLcode perform(struct http_client *client, const struct http_client_request *request)
+{
+        struct curl_slist *headers = make_headers(client, request);
+        CURLcode code = CURLE_OUT_OF_MEMORY;
+
+        if (!headers)
+                return code;
+        curl_easy_setopt(client->easy, CURLOPT_HTTPHEADER, headers);
+        curl_easy_setopt(client->easy, CURLOPT_POSTFIELDS, request->body);
+        curl_easy_setopt(client->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->len);
+        /* Setting a body, even none, has made it a POST. */
+        curl_easy_setopt(client->easy, request->body ? CURLOPT_POST : CURLOPT_HTTPGET, 1L);
+        if (curl_multi_add_handle(client->multi, client->easy) == CURLM_OK) {
+                code = drive(client);
+                curl_multi_remove_handle(client->multi, client->easy);
+        }
+        curl_easy_setopt(client->easy, CURLOPT_HTTPHEADER, NULL);
+        curl_slist_free_all(headers);
+        return code;
+}
+
+static long without_status(CURLcode code)
+{
+        static const struct {
+                CURLcode code;
+                long status;
+        } special[] = {
+                { CURLE_ABORTED_BY_CALLBACK, HTTP_CLIENT_STOPPED },
+                { CURLE_PEER_FAILED_VERIFICATION, HTTP_CLIENT_UNTRUSTED },
+                { CURLE_SSL_CACERT_BADFILE, HTTP_CLIENT_UNTRUSTED },
+                { CURLE_SSL_ISSUER_ERROR, HTTP_CLIENT_UNTRUSTED },
+                { CURLE_SSL_CERTPROBLEM, HTTP_CLIENT_UNTRUSTED },
+        };
+
+        for (size_t i = 0; i < sizeof(special) / sizeof(special[0]); i++) {
+                if (special[i].code == code)
+                        return special[i].status;
+        }
+        return HTTP_CLIENT_UNREACHABLE;
+}
+
+void http_client_request(struct http_client *client, const struct http_client_request *request, struct http_client_answer *ret)
+{
+        curl_off_t retry_after = 0;
+        long status = 0;
+        CURLcode code;
+
+        client->len = client->read = 0;
+        client->error[0] = '\0';
+        look_at_files(client);
+        code = perform(client, request);
+        curl_easy_getinfo(client->easy, CURLINFO_RESPONSE_CODE, &status);
+        client->fresh = client->fresh && status == 0;
+        /* Before 8.12, libcurl calls a date that has passed negative. */
+        curl_easy_getinfo(client->easy, CURLINFO_RETRY_AFTER, &retry_after);
+
+        *ret = (struct http_client_answer){
+                .status = code == CURLE_ABORTED_BY_CALLBACK || status < 200 ? without_status(code) : status,
+                .retry_after = retry_after > 0 ? retry_after : 0,
+                .body = client->body ? client->body : "",
+                .len = client->len,
+        };
+        snprintf(ret->error, sizeof(ret->error), "%s", client->error[0] ? client->error : curl_easy_strerror(code));
+}

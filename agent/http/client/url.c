@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What libcurl would take, and fail with at every request, is refused before the first. */
+#include "agent/http/client/url.h"
+
+#include <curl/curl.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_http(CURLU *parts)
+{
+        char *scheme = NULL;
+        bool http = curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+                    (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
+
+        curl_free(scheme);
+        return http;
+}
+
+static bool has(CURLU *parts, CURLUPart part)
+{
+        char *text = NULL;
+        bool there = curl_url_get(parts, part, &text, 0) == CURLUE_OK;
+
+        curl_free(text);
+        return there;
+}
+
+/* Nobody listens on port 0. */
+static bool has_port_0(CURLU *parts)
+{
+        char *text = NULL;
+        bool is_0 = curl_url_get(parts, CURLUPART_PORT, &text, 0) == CURLUE_OK && strtoul(text, NULL, 10) == 0;
+
+        curl_free(text);
+        return is_0;
+}
+
+const char *http_client_url_check(const char *url, bool path_follows)
+{
+        CURLU *parts = curl_url();
+        CURLUcode r = parts ? curl_url_set(parts, CURLUPART_URL, url, 0) : CURLUE_OUT_OF_MEMORY;
+        const char *why = NULL;
+
+        if (r == CURLUE_BAD_PORT_NUMBER || (r == CURLUE_OK && has_port_0(parts)))
+                why = "its port is no number from 1 to 65535";
+        else if (r != CURLUE_OK || !is_http(parts) || !has(parts, CURLUPART_HOST))
+                why = "not an http:// or https:// URL";
+        else if (has(parts, CURLUPART_USER) || has(parts, CURLUPART_PASSWORD))
+                why = "the URL has a user or a password in it: they belong into a file";
+        else if (has(parts, CURLUPART_FRAGMENT) || (path_follows && has(parts, CURLUPART_QUERY)))
+                why = "the URL has more than a path";
+        curl_url_cleanup(parts);
+        return why;
+}
+
+bool http_client_url_is_proxy(const char *url)
+{
+        CURLU *parts = curl_url();
+        bool valid = parts &&
+                     curl_url_set(parts, CURLUPART_URL, url, CURLU_DEFAULT_SCHEME | CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
+                     !has_port_0(parts);
+
+        curl_url_cleanup(parts);
+        return valid;
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a route's answer to libmicrohttpd's. Answers wait in memory until they are
+ * taken, and whoever asks may be slow to take them: all of them together are
+ * bounded, but for one that alone is larger.
+ */
+#include "agent/base/base.h"
+#include "agent/http/server/internal.h"
+#include "agent/http/server/request.h"
+
+#include <microhttpd.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ANSWERS_MAX_BYTES ((size_t)32 << 20)
+
+/* Answers from here on are worth compressing. */
+#define GZIP_MIN_BYTES 1024
+
+/* Compresses in place; an answer that cannot be is sent as it is. */
+static bool compress(struct http_answer *answer)
+{
+        void *packed;
+        size_t len;
+
+        if (gzip_pack(answer->body, answer->len, &packed, &len) < 0)
+                return false;
+        free(answer->body);
+        answer->body = packed;
+        answer->len = len;
+        return true;
+}
+
+static void add_headers(struct MHD_Response *response, const struct http_answer *answer)
+{
+        const char *const headers[][2] = {
+                { "Content-Type", answer->type },
+                { "Content-Security-Policy", answer->policy ? answer->policy : "default-src 'none'" },
+                { "X-Content-Type-Options", "nosniff" },
+                { "Referrer-Policy", "no-referrer" },
+                { "Cache-Control", "no-store" },
+                { "Vary", "Accept-Encoding" },
+                { "Connection", "close" },
+        };
+
+        for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++)
+                MHD_add_response_header(response, headers[i][0], headers[i][1]);
+        if (answer->status == MHD_HTTP_UNAUTHORIZED)
+                MHD_add_response_header(response, "WWW-Authenticate", "Bearer realm=\"podflame\"");
+        if (answer->status == MHD_HTTP_SERVICE_UNAVAILABLE)
+                MHD_add_response_header(response, "Retry-After", "1");
+}
+
+/* Consumes what @answer holds. */
+static enum MHD_Result send_answer(struct http_request *request, struct http_answer *answer, bool compressed)
+{
+        enum MHD_Result result = MHD_NO;
+        struct MHD_Response *response = NULL;
+
+        if (answer->body)
+                response = MHD_create_response_from_buffer(answer->len, answer->body, MHD_RESPMEM_MUST_FREE);
+        if (response) {
+                add_headers(response, answer);
+                if (compressed)
+                        MHD_add_response_header(response, "Content-Encoding", "gzip");
+                if (request->refused == MHD_HTTP_METHOD_NOT_ALLOWED)
+                        MHD_add_response_header(response, "Allow", request->route->method);
+                result = MHD_queue_response(request->connection, answer->status, response);
+                MHD_destroy_response(response);
+        } else {
+                free(answer->body);
+        }
+        free(answer->policy);
+        return result;
+}
+
+/* Whether the answer's bytes may wait to be taken; counted until the request ends. */
+static bool is_affordable(struct http_request *request, const struct http_answer *answer)
+{
+        size_t before = atomic_fetch_add(&request->serve->answered, answer->len);
+
+        request->answer_len = answer->len;
+        return before == 0 || before + answer->len <= ANSWERS_MAX_BYTES;
+}
+
+static void give_up(struct http_request *request, struct http_answer *answer)
+{
+        atomic_fetch_sub(&request->serve->answered, request->answer_len);
+        request->answer_len = 0;
+        free(answer->body);
+        free(answer->policy);
+        *answer = (struct http_answer){ 0 };
+        request->serve->config.refuse(answer, MHD_HTTP_SERVICE_UNAVAILABLE, "too many answers wait to be taken");
+}
+
+int http_server_reply(struct http_request *request)
+{
+        const char *accepted = http_request_header(request, "Accept-Encoding");
+        struct http_answer answer = { 0 };
+        bool compressed;
+
+        if (request->refused)
+                request->serve->config.refuse(&answer, request->refused, request->sentence);
+        else
+                request->route->answer(request->serve->config.ctx, request, &answer);
+        compressed = answer.body && answer.len >= GZIP_MIN_BYTES && accepted && strstr(accepted, "gzip") &&
+                     compress(&answer);
+        if (!is_affordable(request, &answer)) {
+                give_up(request, &answer);
+                compressed = false;
+        }
+        return send_answer(request, &answer, compressed);
+}
