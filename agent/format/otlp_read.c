@@ -68,7 +68,7 @@ static void read_sample_attribute(const struct otlp_attribute *attribute, void *
         struct sample *sample = ctx;
 
         if (strcmp(attribute->key, OTLP_THREAD_ID) == 0)
-                sample->thread_id = strtoull(attribute->value, NULL, 10);
+                sample->thread_id = summary_number(attribute->value);
         else if (strcmp(attribute->key, OTLP_THREAD_NAME) == 0 && attribute->value != attribute->number)
                 sample->thread_name = attribute->value;
         else if (strcmp(attribute->key, OTLP_THREAD_STATE) == 0 && strcmp(attribute->value, OTLP_IDLE) == 0)
@@ -168,7 +168,7 @@ static void read_counter(struct reader *r, const char *name, const char *value)
 {
         for (size_t i = 0; i < SUMMARY_COUNTERS; i++) {
                 if (strcmp(summary_counters[i].name, name) == 0)
-                        summary_counter_set(profile_counters(r->profile), i, strtoull(value, NULL, 10));
+                        summary_counter_set(profile_counters(r->profile), i, summary_number(value));
         }
 }
 

@@ -130,7 +130,7 @@ static void read_counter(struct reader *r, const char *key, const char *value)
 {
         for (size_t i = 0; i < SUMMARY_COUNTERS; i++)
                 if (strcmp(summary_counters[i].name, key) == 0)
-                        summary_counter_set(profile_counters(r->out), i, strtoull(value, NULL, 10));
+                        summary_counter_set(profile_counters(r->out), i, summary_number(value));
 }
 
 /* podflame's comments are "key: value"; attributes have a dot in their names. */

@@ -5,6 +5,7 @@
  */
 #include "summary.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define COUNTER(field) { .name = #field, .offset = offsetof(struct profile_counters, field) }
@@ -34,6 +35,13 @@ bool summary_counter_is_told(const struct profile_counters *counters, size_t i)
 void summary_counter_set(struct profile_counters *counters, size_t i, uint64_t value)
 {
         memcpy((char *)counters + summary_counters[i].offset, &value, sizeof(value));
+}
+
+uint64_t summary_number(const char *text)
+{
+        long long number = strtoll(text, NULL, 10);
+
+        return number > 0 ? (uint64_t)number : 0;
 }
 
 const char *summary_period_type(enum profile_mode mode)

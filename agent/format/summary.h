@@ -27,6 +27,9 @@ bool summary_counter_is_told(const struct profile_counters *counters, size_t i);
 uint64_t summary_counter_get(const struct profile_counters *counters, size_t i);
 void summary_counter_set(struct profile_counters *counters, size_t i, uint64_t value);
 
+/* What @text counts, of a file that may be a stranger's: 0 instead of a negative number, at most INT64_MAX. */
+uint64_t summary_number(const char *text);
+
 /* "samples that stand for time on a CPU": the period type, "cpu" or "wall". */
 const char *summary_period_type(enum profile_mode mode);
 

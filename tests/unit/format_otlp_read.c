@@ -117,13 +117,15 @@ Test(otlp_read, all_of_a_profile)
 
 /* ---- what others send ------------------------------------------------------ */
 
-#define STRINGS "\"stringTable\":[\"\",\"f\",\"a.py\",\"cpu\",\"nanoseconds\",\"thread.name\",\"w\",\"thread.id\"]"
+#define STRINGS "\"stringTable\":[\"\",\"f\",\"a.py\",\"cpu\",\"nanoseconds\",\"thread.name\",\"w\",\"thread.id\",\"podflame.ok\"]"
 #define TABLES                                                                                                        \
         STRINGS ",\"functionTable\":[{},{\"nameStrindex\":1,\"filenameStrindex\":2,\"startLine\":\"1\"}],"            \
                 "\"locationTable\":[{},{\"lines\":[{\"functionIndex\":1,\"line\":\"3\"}]},"                           \
                 "{\"lines\":[{\"functionIndex\":1,\"line\":4},{\"functionIndex\":1,\"line\":5}]},{}],"                \
                 "\"attributeTable\":[{},{\"keyStrindex\":5,\"value\":{\"stringValueStrindex\":6}},"                   \
-                "{\"keyStrindex\":7,\"value\":{\"intValue\":9}}],"                                                    \
+                "{\"keyStrindex\":7,\"value\":{\"intValue\":9}},{\"keyStrindex\":7,\"value\":{\"intValue\":-20140}},"     \
+                "{\"keyStrindex\":8,\"value\":{\"intValue\":\"-5\"}},"                                                  \
+                "{\"keyStrindex\":7,\"value\":{\"stringValue\":\"99999999999999999999\"}}],"                            \
                 "\"stackTable\":[{},{\"locationIndices\":[1]},{\"locationIndices\":[2,\"1\"]},"                       \
                 "{\"locationIndices\":[3]}]"
 #define REQUEST(profile, tables)                                                                                      \
@@ -149,6 +151,8 @@ static const struct {
         /* An inlined function is nearer to the leaf than its caller. */
         { SAMPLES("{\"stackIndex\":2,\"values\":[1]}"), "f (a.py:3);f (a.py:5);f (a.py:4) 1\n" },
         { SAMPLES("{\"stackIndex\":1,\"values\":[1],\"attributeIndices\":[0,1,2]}"), "w (tid 9);f (a.py:3) 1\n" },
+        /* No thread has a negative number. */
+        { SAMPLES("{\"stackIndex\":1,\"values\":[1],\"attributeIndices\":[1,3]}"), "w (tid 0);f (a.py:3) 1\n" },
         /* Nanoseconds with a period are counts. */
         { REQUEST("\"sampleType\":{\"unitStrindex\":4},\"period\":\"10\","
                   "\"samples\":[{\"stackIndex\":1,\"values\":[35]}]",
@@ -166,6 +170,20 @@ Test(otlp_read, accepted)
                              accepted[i].json, error);
                 helper_expect("folded", set, accepted[i].folded);
         }
+}
+
+/* Numbers that no profiler writes: what is made of them can be written, and read again. */
+Test(otlp_read, numbers_out_of_range_make_a_round_trip)
+{
+        static const char json[] = REQUEST("\"attributeIndices\":[4],\"samples\":[{\"stackIndex\":1,\"values\":[1],"
+                                           "\"attributeIndices\":[3]},{\"stackIndex\":1,\"values\":[1],"
+                                           "\"attributeIndices\":[5]}]",
+                                           TABLES);
+        struct profile_set set = { 0 };
+
+        cr_assert_eq(read_back(json, strlen(json), &set, NULL), 0);
+        cr_expect_eq(profile_counters_of(set.items[0])->ok, 0);
+        expect_round_trip(set);
 }
 
 /* As the OpenTelemetry Collector writes what it was sent. */
@@ -222,13 +240,13 @@ static const char *const refused[] = {
         SAMPLES("{\"stackIndex\":1,\"values\":[1e3]}"),
         SAMPLES("{\"stackIndex\":1,\"values\":[\"18446744073709551615\",\"1\"]}"),
         SAMPLES("{\"stackIndex\":1,\"values\":[\"18446744073709551615\"]},{\"stackIndex\":1,\"values\":[1]}"),
-        SAMPLES("{\"stackIndex\":1,\"values\":[1],\"attributeIndices\":[3]}"),
+        SAMPLES("{\"stackIndex\":1,\"values\":[1],\"attributeIndices\":[6]}"),
         SAMPLES("{\"stackIndex\":1,\"values\":{}}"),
         SAMPLES("[]"),
         REQUEST("\"period\":\"10\",\"samples\":[{\"stackIndex\":1,\"values\":[\"9223372036854775807\"]}]", TABLES),
         REQUEST("\"period\":-1", ""),
         REQUEST("\"period\":{}", ""),
-        REQUEST("\"sampleType\":{\"unitStrindex\":8}", TABLES),
+        REQUEST("\"sampleType\":{\"unitStrindex\":9}", TABLES),
         REQUEST("\"sampleType\":3", TABLES),
         REQUEST("\"attributeIndices\":[1]", ""),
         ONE_STACK("[]", "{}", "{}", "\"\""),
