@@ -210,7 +210,7 @@ demo_packages := docker.io mmdebstrap python3
 # Beside the build. npm is most of the packages, and only the two pages need it.
 .PHONY: demo-image node-deps
 demo-image:
-	$(Q)$(PYTHON) docker/testbed/images.py bookworm
+	$(Q)$(PYTHON) tests/testbed/images.py bookworm
 
 node-deps:
 	$(Q).ci/packages $(node_packages)

@@ -38,4 +38,4 @@ deploy_packages := docker-compose python3-yaml python3-jsonschema python3-pip go
 .PHONY: deploy-tools
 deploy-tools: ## build what checks manifests and chart: minutes, once
 	$(Q).ci/packages golang-go
-	$(Q)$(PYTHON) docker/testbed/tools.py kubeconform kustomize helm
+	$(Q)$(PYTHON) tests/testbed/tools.py kubeconform kustomize helm

@@ -35,7 +35,7 @@ test-deps:
 # Debian images and the Go programs of some tests are made meanwhile; what needs one waits for it.
 .PHONY: test
 test: test-deps ## all tests: units, then end to end with real interpreters, containers and a browser
-	$(Q)set -m; nice sh -c '$(PYTHON) docker/testbed/images.py; exec $(PYTHON) docker/testbed/tools.py' >/dev/null 2>&1 & \
+	$(Q)set -m; nice sh -c '$(PYTHON) tests/testbed/images.py; exec $(PYTHON) tests/testbed/tools.py' >/dev/null 2>&1 & \
 	ahead=$$!; trap 'kill -- -$$ahead 2>/dev/null' EXIT; export PODFLAME_TOOLS=build; \
 	$(MAKE) --no-print-directory unit && $(MAKE) --no-print-directory e2e
 
@@ -58,9 +58,9 @@ fresh: ## both commands of the README in a new Debian, which is removed afterwar
 # Against programs that Go builds, once, in minutes; elsewhere than in `make test` these tests are skipped without them.
 .PHONY: test-collectors test-pods
 test-collectors: all ## what the OpenTelemetry Collector and Pyroscope's code make of what is sent
-	$(Q)docker/testbed/tools.py otelcol pyroscope
+	$(Q)tests/testbed/tools.py otelcol pyroscope
 	$(Q)$(PYTHON) -m pytest -q tests/e2e/test_collectors.py $(PYTEST)
 
 test-pods: all ## names of pods that containerd's CRI plug-in makes
-	$(Q)docker/testbed/tools.py crictl
+	$(Q)tests/testbed/tools.py crictl
 	$(Q)$(PYTHON) -m pytest -q tests/e2e/test_pods.py $(PYTEST)

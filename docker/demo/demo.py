@@ -26,7 +26,7 @@ import urllib.error
 import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
+sys.path.insert(0, str(HERE.parents[1] / "tests"))
 
 from testbed import PROJECT, Unavailable, containers, daemon, images  # noqa: E402
 

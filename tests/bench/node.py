@@ -22,7 +22,7 @@ import time
 import urllib.request
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(PROJECT / "docker"), str(PROJECT / "tests/oracle"), str(PROJECT / "tests/e2e")]
+sys.path[:0] = [str(PROJECT / "tests"), str(PROJECT / "tests/oracle"), str(PROJECT / "tests/e2e")]
 
 import report  # noqa: E402
 from collector import Collector, free_port  # noqa: E402

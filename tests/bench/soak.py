@@ -25,7 +25,7 @@ import time
 from typing import NamedTuple
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(PROJECT / "docker"), str(PROJECT / "tests/e2e")]
+sys.path[:0] = [str(PROJECT / "tests"), str(PROJECT / "tests/e2e")]
 
 from collector import agent, silent_port  # noqa: E402
 from faults import OK, Server, script  # noqa: E402

@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "docker"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from testbed import CACHE, images  # noqa: E402
 

@@ -10,7 +10,7 @@ import textwrap
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "docker"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from testbed import PROJECT, Unavailable, containers, daemon, images  # noqa: E402
 
@@ -35,7 +35,7 @@ def pytest_configure(config):
     config.pluginmanager.register(Table())
     config.pluginmanager.register(Skips())
     config.addinivalue_line("markers", "pyenv: needs the further Pythons of a machine that has pyenv")
-    config.addinivalue_line("markers", "tools: needs a program of docker/testbed/tools.py")
+    config.addinivalue_line("markers", "tools: needs a program of tests/testbed/tools.py")
     config.addinivalue_line("markers", "quick: one of those that make check runs")
     if getattr(config.option, "numprocesses", None) and config.option.markexpr != "quick":
         share_docker(config)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What others' own code makes of what the agent sends: the OpenTelemetry Collector's, Pyroscope's.
 
-`make test-collectors` builds both; see docker/testbed/tools.py.
+`make test-collectors` builds both; see tests/testbed/tools.py.
 """
 
 import contextlib

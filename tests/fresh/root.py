@@ -24,7 +24,7 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 PROJECT = HERE.parents[1]
-sys.path.insert(0, str(PROJECT / "docker"))
+sys.path.insert(0, str(PROJECT / "tests"))
 
 from testbed.images import alone, run_to_end, sites  # noqa: E402
 

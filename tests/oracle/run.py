@@ -22,7 +22,7 @@ import time
 from collections import defaultdict
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(PROJECT / "docker"), str(PROJECT / "tests/oracle"), str(PROJECT / "tests/e2e")]
+sys.path[:0] = [str(PROJECT / "tests"), str(PROJECT / "tests/oracle"), str(PROJECT / "tests/e2e")]
 
 import judge  # noqa: E402
 import launch  # noqa: E402

@@ -108,7 +108,7 @@ def program(name):
     if path.exists():
         return path
     if os.environ.get("PODFLAME_TOOLS") != "build":
-        raise NotBuilt("%s is not built: docker/testbed/tools.py %s" % (name, name))
+        raise NotBuilt("%s is not built: tests/testbed/tools.py %s" % (name, name))
     return build(name)
 
 
