@@ -2,11 +2,11 @@
 /* podflame collector: the built-in collector, until it is told to stop. */
 #include "command.h"
 #include "commands.h"
-#include "confinement.h"
-#include "log.h"
-#include "options.h"
-#include "say.h"
-#include "signals.h"
+#include "agent/command/cli/confinement.h"
+#include "agent/command/cli/log.h"
+#include "agent/command/cli/options.h"
+#include "agent/command/cli/messages.h"
+#include "agent/command/cli/signals.h"
 
 #include "agent/collect/collect.h"
 

@@ -2,11 +2,11 @@
 /* podflame convert: profile files as one file of another format. */
 #include "command.h"
 #include "commands.h"
-#include "confinement.h"
-#include "load.h"
-#include "options.h"
-#include "output.h"
-#include "say.h"
+#include "agent/command/cli/confinement.h"
+#include "agent/command/check/profile_files.h"
+#include "agent/command/cli/options.h"
+#include "agent/command/cli/output.h"
+#include "agent/command/cli/messages.h"
 
 #include <string.h>
 

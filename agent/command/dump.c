@@ -2,13 +2,13 @@
 /* podflame dump: every Python thread's stack, once, as text or JSON. */
 #include "command.h"
 #include "commands.h"
-#include "confinement.h"
-#include "finding.h"
-#include "json.h"
-#include "options.h"
-#include "say.h"
-#include "target.h"
-#include "thread_state.h"
+#include "agent/command/cli/confinement.h"
+#include "agent/command/processes/open_find.h"
+#include "agent/command/cli/json.h"
+#include "agent/command/cli/options.h"
+#include "agent/command/cli/messages.h"
+#include "agent/command/processes/target.h"
+#include "agent/command/processes/thread_state.h"
 
 #include "agent/sample/sample.h"
 

@@ -2,12 +2,12 @@
 /* podflame ps: the Python processes of this machine, whose they are, and whether they can be profiled. */
 #include "command.h"
 #include "commands.h"
-#include "confinement.h"
-#include "finding.h"
-#include "json.h"
-#include "options.h"
-#include "say.h"
-#include "selection.h"
+#include "agent/command/cli/confinement.h"
+#include "agent/command/processes/open_find.h"
+#include "agent/command/cli/json.h"
+#include "agent/command/cli/options.h"
+#include "agent/command/cli/messages.h"
+#include "agent/command/processes/selection.h"
 
 #include "agent/find/find.h"
 

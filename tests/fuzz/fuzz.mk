@@ -15,8 +15,8 @@ fuzz_room_names       := find
 fuzz_files_names      := $(addprefix agent/find/,bundle.c clean.c docker.c docker_api.c json.c kubelet.c \
                            links.c mounts.c podman.c resource.c service.c)
 fuzz_room_options     := command
-fuzz_files_options    := $(addprefix agent/command/,options.c selection.c abi.c \
-                           gate/allow.c node/labels.c pyflame/pyflame_options.c) agent/find/select.c
+fuzz_files_options    := $(addprefix agent/command/,cli/options.c processes/selection.c processes/abi.c \
+                           check/allow.c agent/labels.c pyflame/command_line.c) agent/find/select.c
 fuzz_room_otlp_read   := format
 fuzz_files_otlp_read  := $(addprefix agent/,format/otlp_read.c format/otlp_tables.c base/json_read.c base/json_value.c \
                            base/json_value_text.c)

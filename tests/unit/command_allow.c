@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/command/gate/allow.h"
+#include "agent/command/check/allow.h"
 #include "tests/unit/support/suite.h"
 
 #include <string.h>

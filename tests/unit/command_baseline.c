@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/command/gate/baseline.h"
+#include "agent/command/check/baseline.h"
 #include "tests/unit/support/suite.h"
 
 #include <string.h>

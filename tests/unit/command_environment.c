@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/command/recording/environment.h"
+#include "agent/command/record/environment.h"
 #include "tests/unit/support/suite.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/command/recording/family.h"
+#include "agent/command/processes/family.h"
 #include "nsutil/nsutil.h"
 #include "tests/unit/support/suite.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/command/recording/kin.h"
+#include "agent/command/processes/kin.h"
 #include "tests/unit/support/suite.h"
 
 SUITE(command_kin);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/command/recording/launch.h"
+#include "agent/command/processes/launch.h"
 #include "tests/unit/support/suite.h"
 
 #include <errno.h>

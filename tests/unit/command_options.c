@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/command/command.h"
-#include "agent/command/options.h"
+#include "agent/command/cli/options.h"
 #include "command_capture.h"
 #include "tests/unit/support/suite.h"
 

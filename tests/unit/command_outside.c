@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/command/outside.h"
+#include "agent/command/cli/outside.h"
 #include "tests/unit/support/suite.h"
 
 #include <errno.h>

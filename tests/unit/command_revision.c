@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/command/recording/revision.h"
+#include "agent/command/record/revision.h"
 #include "tests/unit/support/suite.h"
 
 #include <stdio.h>

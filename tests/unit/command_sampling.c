@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/command/sampling.h"
+#include "agent/command/processes/sampling.h"
 #include "tests/unit/support/suite.h"
 
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rules from a file and from options; labels. */
 #include "agent/command/command.h"
-#include "agent/command/node/labels.h"
-#include "agent/command/selection.h"
+#include "agent/command/agent/labels.h"
+#include "agent/command/processes/selection.h"
 #include "command_capture.h"
 #include "tests/unit/support/suite.h"
 

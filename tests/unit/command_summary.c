@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/command/recording/summary.h"
+#include "agent/command/record/summary.h"
 #include "command_capture.h"
 #include "tests/unit/support/suite.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef COMMAND_PYFLAME_H
-#define COMMAND_PYFLAME_H
+#ifndef PYFLAME_PYFLAME_H
+#define PYFLAME_PYFLAME_H
 
 /* What the files of Pyflame's command line share: its options, its way of sampling, its output. */
 

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AGENT_AGENT_OPTIONS_H
+#define AGENT_AGENT_OPTIONS_H
+
+/* What `podflame agent` can be told: the table of its options, and what they become. */
+
+#include "destinations.h"
+#include "labels.h"
+#include "vitals.h"
+
+#include "agent/command/cli/confinement.h"
+#include "agent/command/processes/open_find.h"
+#include "agent/command/cli/log.h"
+#include "agent/command/cli/options.h"
+#include "agent/command/processes/sampling.h"
+#include "agent/command/processes/selection.h"
+
+struct agent_config {
+        struct sampling_options sampling;
+        struct selection_options selection;
+        struct finding_options finding;
+        struct destination_options destinations;
+        struct option_list labels;
+        double window; /* seconds */
+        struct vitals_options vitals;
+        struct log_options log;
+        struct confinement_options confinement;
+};
+
+#define AGENT_DEFAULTS { .sampling = SAMPLING_DEFAULTS, .window = 10 }
+
+void agent_config_deinit(struct agent_config *config);
+
+/* Its table is for a struct agent_config. */
+extern const struct usage agent_usage;
+
+#endif

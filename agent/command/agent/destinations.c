@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From the options to a struct send for each collector, and its news to people.
+ *
+ * Options form a row: what stands before the first collector, or in the
+ * environment, is for all of them, what follows one is for it alone.
+ */
+#include "destinations.h"
+
+#include "agent/command/cli/messages.h"
+#include "agent/send/send.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DESTINATIONS_MAX 16
+#define URL_DEFAULT "http://127.0.0.1:4318"
+
+struct destination {
+        struct send_config config;
+        char *headers; /* those of --header, one a line */
+        char *from_environment; /* what OpenTelemetry's headers have become */
+        const char *named_by;   /* who says its URL */
+        struct send *send;
+};
+
+struct destinations {
+        struct destination items[DESTINATIONS_MAX];
+        struct send *sends[DESTINATIONS_MAX];
+        size_t n;
+        char *described;
+};
+
+#define FIELD(member) offsetof(struct send_config, member)
+
+static const struct {
+        const char *option;
+        size_t field; /* a const char * */
+        bool is_file;
+} texts[] = {
+        { "protocol", FIELD(protocol), false },       { "token-file", FIELD(client.token_file), true },
+        { "basic-auth-file", FIELD(client.basic_file), true }, { "headers-file", FIELD(client.headers_file), true },
+        { "ca-file", FIELD(client.ca_file), true },          { "cert-file", FIELD(client.cert_file), true },
+        { "key-file", FIELD(client.key_file), true },        { "proxy", FIELD(client.proxy), false },
+};
+
+#define TEXTS (sizeof texts / sizeof *texts)
+
+static const char **text_of(struct destination *d, size_t i)
+{
+        return (const char **)((char *)&d->config + texts[i].field);
+}
+
+/* ---- from the options ---------------------------------------------------------------- */
+
+static bool is(const struct option_item *item, const char *option)
+{
+        return strcmp(item->option->name, option) == 0;
+}
+
+/* -ENOMEM, or 0. */
+static int add_header(struct destination *d, const char *line)
+{
+        char *lines;
+
+        if (asprintf(&lines, "%s%s\n", d->headers ? d->headers : "", line) < 0)
+                return -ENOMEM;
+        free(d->headers);
+        d->headers = lines;
+        return 0;
+}
+
+static int apply(struct destination *d, const struct option_item *item)
+{
+        if (is(item, "header"))
+                return add_header(d, item->text);
+        for (size_t i = 0; i < TEXTS; i++)
+                if (is(item, texts[i].option))
+                        *text_of(d, i) = item->text;
+        return 0;
+}
+
+/* What is for all of them goes to @common; what is said of one to that one. */
+static int gather(struct destinations *d, const struct option_list *list, struct destination *common)
+{
+        struct destination *last = common;
+        int r = 0;
+
+        for (size_t i = 0; i < list->n && r == 0; i++) {
+                const struct option_item *item = &list->items[i];
+                if (!is(item, "collector")) {
+                        r = apply(item->from_environment ? common : last, item);
+                        continue;
+                }
+                if (d->n == DESTINATIONS_MAX)
+                        return -E2BIG;
+                last = &d->items[d->n++];
+                last->config.client.url = item->text;
+                last = item->from_environment ? common : last;
+        }
+        d->n += d->n == 0;
+        return r;
+}
+
+/* What is not said of @one is as @common has it; headers of both are sent. */
+static int inherit(struct destination *one, struct destination *common)
+{
+        char *lines;
+
+        for (size_t i = 0; i < TEXTS; i++)
+                if (!*text_of(one, i))
+                        *text_of(one, i) = *text_of(common, i);
+        if (!common->headers)
+                return 0;
+        if (asprintf(&lines, "%s%s", common->headers, one->headers ? one->headers : "") < 0)
+                return -ENOMEM;
+        free(one->headers);
+        one->headers = lines;
+        return 0;
+}
+
+/* ---- news ------------------------------------------------------------------------------- */
+
+static void on_state(void *ctx, bool up, const char *reason)
+{
+        const struct destination *d = ctx;
+
+        if (up)
+                say("collector %s answers again", d->config.client.url);
+        else
+                say("collector %s does not take profiles: %s; they wait %s", d->config.client.url, reason,
+                    d->config.spool ? "on disk" : "in memory");
+}
+
+static void on_rejected(void *ctx, const char *reason)
+{
+        const struct destination *d = ctx;
+
+        say("collector %s refused a batch for good: %s", d->config.client.url, reason);
+}
+
+/* ---- opening ---------------------------------------------------------------------------- */
+
+/* Returns an exit status. */
+static int say_refused(const struct destination *d, const struct usage *usage, int error)
+{
+        const char *reason = d->config.client.reason;
+
+        /* A URL with a password in it is not to be repeated. */
+        if (error == HTTP_CLIENT_E_URL)
+                return options_wrong(usage, "%s: '%s': %s", d->named_by, strchr(d->config.client.url, '@') ? "…" : d->config.client.url,
+                                     reason);
+        if (error == SEND_E_PROTOCOL && d->config.protocol && strcmp(d->config.protocol, "otlp") != 0)
+                return options_wrong(usage, "--protocol: '%s' is none of otlp, pyroscope", d->config.protocol);
+        if (error == HTTP_CLIENT_E_HEADER || error == HTTP_CLIENT_E_PROXY || error == SEND_E_TIMEOUT || error == SEND_E_PROTOCOL)
+                return options_wrong(usage, "collector %s: %s", d->config.client.url, reason);
+        return say_error("nothing can be sent to %s: %s", d->config.client.url, error > 0 ? reason : strerror(-error));
+}
+
+/* -1, or an exit status after a word about it. */
+static int open_one(struct destination *d, const struct destination_options *options, const struct usage *usage)
+{
+        char reason[HTTP_CLIENT_REASON_SIZE] = "";
+        bool otlp = !d->config.protocol || strcmp(d->config.protocol, "otlp") == 0;
+
+        d->config.client.headers = d->headers;
+        d->config.spool = options->spool;
+        d->config.spool_max_bytes = options->spool_max;
+        d->config.on_state = on_state;
+        d->config.on_rejected = on_rejected;
+        d->config.ctx = d;
+        d->config.client.reason = reason;
+        d->config.client.reason_size = sizeof reason;
+        d->named_by = d->config.client.url ? "--collector" : "OTEL_EXPORTER_OTLP_ENDPOINT";
+        int r = otlp ? send_config_from_environment(&d->config, &d->from_environment) : 0;
+        if (!d->config.client.url)
+                d->config.client.url = URL_DEFAULT;
+        if (r == 0)
+                r = send_open(&d->config, &d->send);
+        if (r != 0)
+                r = say_refused(d, usage, r);
+        else
+                r = -1;
+        d->config.client.reason = NULL;
+        return r;
+}
+
+static int open_all(struct destinations *d, const struct destination_options *options, const struct usage *usage)
+{
+        struct destination common = { 0 };
+        int r = gather(d, &options->list, &common);
+
+        for (size_t i = 0; i < d->n && r == 0; i++)
+                r = inherit(&d->items[i], &common);
+        free(common.headers);
+        if (r != 0)
+                return r == -E2BIG ? options_wrong(usage, "--collector: more than %d of them", DESTINATIONS_MAX)
+                                   : say_error("nothing can be sent: %s", strerror(-r));
+        r = -1;
+        for (size_t i = 0; i < d->n && r < 0; i++) {
+                d->items[i].config.queue_max_bytes = options->queue_max / d->n;
+                r = open_one(&d->items[i], options, usage);
+                d->sends[i] = d->items[i].send;
+        }
+        return r;
+}
+
+static void on_left(void *ctx, const char *folder, uint64_t batches)
+{
+        const char *const *spool = ctx;
+
+        say("%s/%s: %llu batch%s for a collector that is not named any more; they are deleted when too old for it", *spool,
+            folder, (unsigned long long)batches, batches == 1 ? "" : "es");
+}
+
+/* "A and B" */
+static char *describe(const struct destinations *d)
+{
+        char *text = NULL;
+        size_t len;
+        FILE *out = open_memstream(&text, &len);
+
+        for (size_t i = 0; out && i < d->n; i++)
+                fprintf(out, "%s%s", i > 0 ? " and " : "", d->items[i].config.client.url);
+        return out && fclose(out) == 0 ? text : NULL;
+}
+
+int destinations_open(const struct destination_options *options, const struct usage *usage, struct destinations **ret)
+{
+        struct destinations *d = calloc(1, sizeof *d);
+        int r = d ? open_all(d, options, usage) : say_error("out of memory");
+
+        if (r < 0) {
+                const char *spool = options->spool;
+                if (spool)
+                        send_spool_tidy(spool, on_left, &spool);
+                d->described = describe(d);
+                r = d->described ? -1 : say_error("out of memory");
+        }
+        if (r < 0)
+                *ret = d;
+        else
+                destinations_close(d, 0);
+        return r;
+}
+
+/* ---- closing ---------------------------------------------------------------------------- */
+
+void destination_options_deinit(struct destination_options *options)
+{
+        option_list_deinit(&options->list);
+}
+
+struct closing {
+        pthread_t thread;
+        bool started;
+        struct send *send;
+        const struct send_config *config;
+        unsigned deadline_ms;
+};
+
+static void *close_one(void *ctx)
+{
+        const struct closing *closing = ctx;
+
+        uint64_t lost = send_close(closing->send, closing->deadline_ms);
+        if (lost > 0)
+                say("collector %s did not take %llu batches in time: they are lost%s", closing->config->client.url,
+                    (unsigned long long)lost, closing->config->spool ? ", the disk did not take them" : "");
+        return NULL;
+}
+
+/* One that does not answer takes the whole deadline: it is not to be at the cost of the next. */
+void destinations_close(struct destinations *d, unsigned deadline_ms)
+{
+        struct closing closings[DESTINATIONS_MAX];
+
+        if (!d)
+                return;
+        for (size_t i = 0; i < d->n; i++) {
+                struct closing *c = &closings[i];
+                *c = (struct closing){ .send = d->items[i].send, .config = &d->items[i].config,
+                                        .deadline_ms = deadline_ms };
+                c->started = c->send && pthread_create(&c->thread, NULL, close_one, c) == 0;
+                if (!c->started)
+                        close_one(c);
+        }
+        for (size_t i = 0; i < d->n; i++) {
+                if (closings[i].started)
+                        pthread_join(closings[i].thread, NULL);
+                free(d->items[i].headers);
+                free(d->items[i].from_environment);
+        }
+        free(d->described);
+        free(d);
+}
+
+/* ---- in between -------------------------------------------------------------------------- */
+
+int destinations_send(struct destinations *d, const struct profile_set *set)
+{
+        return send_profiles_to_all(d->sends, d->n, set);
+}
+
+static void check_files(struct destination *d)
+{
+        for (size_t i = 0; i < TEXTS; i++) {
+                const char *path = *text_of(d, i);
+                if (texts[i].is_file && path && access(path, R_OK) < 0)
+                        say("collector %s: --%s: %s: %s; what it held before is used on", d->config.client.url,
+                            texts[i].option, path, strerror(errno));
+        }
+}
+
+void destinations_reload(struct destinations *d)
+{
+        for (size_t i = 0; i < d->n; i++) {
+                check_files(&d->items[i]);
+                send_hurry(d->items[i].send);
+        }
+}
+
+size_t destinations_count(const struct destinations *d)
+{
+        return d->n;
+}
+
+struct send *destinations_at(const struct destinations *d, size_t i, const char **ret_url)
+{
+        *ret_url = d->items[i].config.client.url;
+        return d->sends[i];
+}
+
+const char *destinations_describe(const struct destinations *d)
+{
+        return d->described;
+}

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The agent's processes. Profiles are taken by process and merged by what they
+ * belong to: a service, and the container that it is in, if any. Most containers
+ * have one service; but processes may say that they are of another.
+ */
+#include "fleet.h"
+
+#include "agent/command/processes/describe.h"
+#include "agent/command/processes/sampling.h"
+#include "agent/command/cli/messages.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+/* The first ones are pystack's errors by number, 0 for none. */
+static const struct fleet_kind kinds[] = {
+        [0] = { "sampled", "", 0 },
+        [PYSTACK_E_GONE] = { "unreadable", "gone", 0 },
+        [PYSTACK_E_DENIED] = { "unreadable", "denied", 0 },
+        [PYSTACK_E_NOT_PYTHON] = { "unreadable", "not_python", 0 },
+        [PYSTACK_E_UNSUPPORTED] = { "unreadable", "unsupported", 0 },
+        [PYSTACK_E_NOT_READY] = { "unreadable", "not_ready", 0 },
+        [PYSTACK_E_TORN] = { "unreadable", "torn", 0 },
+        [PYSTACK_E_CORRUPT] = { "unreadable", "corrupt", 0 },
+        [PYSTACK_E_COSTLY] = { "unreadable", "costly", 0 },
+        { "unreadable", "other", 0 },
+        { "unselected", "rules", 0 },
+};
+#define N_KINDS (sizeof kinds / sizeof *kinds)
+
+struct watched {
+        pid_t pid;
+        struct find_process process;
+        bool sampled;
+        struct sampling_said said;
+        struct fleet_kind *kind; /* that it is counted as */
+        struct profile_counters owed; /* books of windows without a tick, which are not in any profile yet */
+        UT_hash_handle hh;
+};
+
+struct fleet {
+        struct sampler *sampler;
+        bool keep_threads;
+        struct watched *watched;
+        struct fleet_kind kinds[N_KINDS];
+        struct profile_counters counters;
+        struct profile_set window; /* groups with something to tell so far */
+        size_t unselected;         /* that the present scan has found */
+        struct find_process unselected_last;
+};
+
+struct fleet *fleet_new(struct sampler *sampler, bool keep_threads)
+{
+        struct fleet *f = calloc(1, sizeof *f);
+
+        if (f) {
+                f->sampler = sampler;
+                f->keep_threads = keep_threads;
+                memcpy(f->kinds, kinds, sizeof kinds);
+        }
+        return f;
+}
+
+void fleet_free(struct fleet *f)
+{
+        struct watched *w, *next;
+
+        if (!f)
+                return;
+        HASH_ITER(hh, f->watched, w, next) {
+                HASH_DEL(f->watched, w);
+                free(w);
+        }
+        profile_set_deinit(&f->window);
+        free(f);
+}
+
+const struct fleet_kind *fleet_kinds(const struct fleet *f, size_t *ret_n)
+{
+        *ret_n = N_KINDS;
+        return f->kinds;
+}
+
+uint64_t fleet_refused(const struct fleet *f)
+{
+        return f->kinds[0].n == 0 ? f->kinds[PYSTACK_E_DENIED].n : 0;
+}
+
+const struct profile_counters *fleet_counters(const struct fleet *f)
+{
+        return &f->counters;
+}
+
+/* ---- windows ------------------------------------------------------------------------ */
+
+static bool same(const struct profile *profile, const char *key, const char *value)
+{
+        const char *has = profile_attribute(profile, key);
+
+        return strcmp(has ? has : "", value) == 0;
+}
+
+static bool belongs(const struct profile *group, const struct find_process *p)
+{
+        return same(group, "container.id", p->container_id) && same(group, "k8s.pod.uid", p->pod_uid) &&
+               same(group, "k8s.container.name", p->k8s_container) && same(group, "service.name", p->service);
+}
+
+static int group_for(struct fleet *f, const struct find_process *p, struct profile **ret)
+{
+        for (size_t i = 0; i < f->window.n; i++)
+                if (belongs(f->window.items[i], p)) {
+                        *ret = f->window.items[i];
+                        return 0;
+                }
+        struct profile *group = profile_new();
+        int r = group ? describe_group(group, p) : -ENOMEM;
+        if (r == 0)
+                r = profile_set_add(&f->window, group);
+        if (r == 0)
+                *ret = group;
+        else
+                profile_free(group);
+        return r;
+}
+
+/*
+ * Whether a profile says what cannot wait. Hardly any process sleeps for a whole
+ * window: a profile for each of them that ran for a moment between two ticks would
+ * be most of what is sent. Its books wait for a window with a tick.
+ */
+static bool is_worth_sending(const struct profile *profile, bool last)
+{
+        const struct profile_counters *c = profile_counters_of(profile);
+
+        return c->ticks > 0 || (last && c->accounted_ns > 0) ||
+               profile_coverage_is_low(c, profile_settings(profile)->period_ns);
+}
+
+/* Adds a process's profile to the group that it belongs to. @last: it has ended. @profile is consumed. */
+static int add_to_window(struct fleet *f, struct watched *w, struct profile *profile, bool last)
+{
+        struct profile_counters *counters = profile_counters(profile);
+        struct profile *group;
+        int r = 0;
+
+        profile_counters_add(&f->counters, counters);
+        profile_counters_add(counters, &w->owed);
+        w->owed = (struct profile_counters){ 0 };
+        if (is_worth_sending(profile, last)) {
+                r = group_for(f, &w->process, &group);
+                if (r == 0)
+                        r = profile_merge(group, profile, f->keep_threads);
+        } else {
+                w->owed = *counters;
+        }
+        profile_free(profile);
+        return r;
+}
+
+int fleet_take(struct fleet *f, struct profile_set *ret)
+{
+        struct profile *profile;
+        int r = 0;
+
+        for (struct watched *w = f->watched; w && r >= 0; w = w->hh.next) {
+                sampling_say_exceptions(f->sampler, w->pid, &w->said);
+                if (w->sampled && sampler_take(f->sampler, w->pid, &profile) == 0)
+                        r = add_to_window(f, w, profile, false);
+        }
+        for (size_t i = 0; i < f->window.n && r >= 0; i++) {
+                r = profile_set_add(ret, f->window.items[i]);
+                if (r >= 0)
+                        f->window.items[i] = NULL;
+        }
+        profile_set_deinit(&f->window);
+        f->window = (struct profile_set){ 0 };
+        return r;
+}
+
+/* ---- events ------------------------------------------------------------------------- */
+
+static void forget(struct fleet *f, struct watched *w)
+{
+        struct profile *profile;
+
+        if (w->sampled && sampler_remove(f->sampler, w->pid, &profile) == 0 &&
+            add_to_window(f, w, profile, true) != 0)
+                say("process %d: its last samples are lost: out of memory", w->pid);
+        w->kind->n--;
+        HASH_DEL(f->watched, w);
+        free(w);
+}
+
+static void ended(void *ctx, pid_t pid, uint64_t start_time)
+{
+        struct fleet *f = ctx;
+        struct watched *w;
+
+        HASH_FIND_INT(f->watched, &pid, w);
+        if (w && w->process.start_time == start_time)
+                forget(f, w);
+}
+
+/* Of a machine's processes all but a few may be nobody's concern: they are counted. */
+static void note_unselected(struct fleet *f, const struct find_process *p)
+{
+        f->unselected++;
+        f->unselected_last = *p;
+}
+
+void fleet_end_scan(struct fleet *f)
+{
+        const struct find_process *last = &f->unselected_last;
+
+        if (f->unselected == 1)
+                say("process %d: not selected: %s", last->pid, *last->rule ? last->rule : "no rule matches");
+        else if (f->unselected > 1)
+                say("%zu processes are not selected; `podflame ps` with the same rules tells which, and why", f->unselected);
+        f->unselected = 0;
+}
+
+static void announce(struct fleet *f, const struct find_process *p)
+{
+        char version[32], why[EXPLANATION_SIZE];
+        const char *of = *p->container_id ? ", container " : "";
+        const char *container = *p->container_name ? p->container_name : p->container_id;
+
+        if (!p->selected) {
+                note_unselected(f, p);
+                return;
+        }
+        format_version(p->info.version, version, sizeof version);
+        if (p->status == 0) {
+                say("process %d: Python %s, %s%s%s", p->pid, version, p->service, of, container);
+        } else {
+                explain_not_profilable(p->pid, p->status, &p->info, why, sizeof why);
+                say("process %d: not profilable: Python %s, %s%s%s: %s", p->pid, version, p->service, of, container,
+                    why);
+        }
+}
+
+static struct fleet_kind *kind_of(struct fleet *f, const struct watched *w)
+{
+        size_t status = (size_t)w->process.status;
+
+        if (!w->process.selected)
+                return &f->kinds[N_KINDS - 1];
+        if (!w->sampled && (status == 0 || status > PYSTACK_E_COSTLY))
+                return &f->kinds[N_KINDS - 2];
+        return &f->kinds[status];
+}
+
+/* NULL: out of memory. */
+static struct watched *watch(struct fleet *f, const struct find_process *p)
+{
+        struct watched *w = calloc(1, sizeof *w);
+
+        if (!w)
+                return NULL;
+        w->pid = p->pid;
+        w->process = *p;
+        HASH_ADD_INT(f->watched, pid, w);
+        if (w->hh.tbl)
+                return w;
+        free(w);
+        return NULL;
+}
+
+static void born(void *ctx, const struct find_process *p, struct pystack *py)
+{
+        struct fleet *f = ctx;
+        struct watched *w;
+
+        HASH_FIND_INT(f->watched, &p->pid, w);
+        if (w)
+                forget(f, w);
+        w = watch(f, p);
+        if (!w) {
+                say("process %d is not sampled: out of memory", p->pid);
+                pystack_close(py);
+                return;
+        }
+        if (py && sampler_add(f->sampler, p->pid, py) == 0)
+                w->sampled = true;
+        else
+                pystack_close(py);
+        w->kind = kind_of(f, w);
+        w->kind->n++;
+        announce(f, p);
+        sampling_say_exceptions(f->sampler, w->pid, &w->said);
+}
+
+struct find_events fleet_events(struct fleet *f)
+{
+        return (struct find_events){ .ctx = f, .born = born, .ended = ended };
+}

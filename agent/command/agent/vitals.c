@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The agent's account of itself. Facts are told at every turn of its loop, so
+ * silence means that it is stuck; the budget is looked at at the end of a window,
+ * so that all samples of one stand for the same time.
+ */
+#include "vitals.h"
+
+#include "agent/base/base.h"
+#include "agent/command/command.h"
+#include "agent/command/cli/log.h"
+#include "agent/command/cli/messages.h"
+#include "agent/health/health.h"
+#include "agent/http/http.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+struct vitals {
+        struct vitals_options options;
+        struct vitals_subject subject;
+        int listen_fd; /* -1: none, or the server's by now */
+        uint16_t port;
+        struct health *health;
+        struct health_destination *destinations;
+        struct health_facts facts;
+        struct profile_counters before; /* at the end of the window before */
+
+        double cpu_s, at_s; /* when the present window began; at_s 0: not yet */
+        bool hopeless;      /* has been said */
+
+        double memory_looked_s; /* when, as the following by CLOCK_MONOTONIC */
+        double early_end_s;     /* a window may end early again */
+        uint64_t early_rss;     /* what was in memory when one did; 0: none has since the last look */
+        uint64_t refused;       /* of sampler_memory(), at the last look */
+};
+
+/*
+ * Targets may take this part of what --max-memory leaves beside everything else. The rest is for what is not counted:
+ * tables that double when they grow, malloc's own, a window that is being encoded.
+ */
+#define TARGETS_PART   0.6
+/* And this part of --max-memory in any case: else a backlog of batches would end all sampling. */
+#define TARGETS_PART_MIN 0.1
+
+/* Between two looks at the memory within a window. */
+#define MEMORY_PAUSE_MS 200
+
+/* Between two ends that were early, and after one that did not help: then it is not the profiles that are large. */
+#define EARLY_PAUSE_S   1
+#define EARLY_USELESS_S 60
+
+static double now_s(clockid_t clock)
+{
+        return (double)clock_ns(clock) / 1e9;
+}
+
+/* ---- opening and closing -------------------------------------------------------- */
+
+int vitals_listen(const struct vitals_options *options, const struct usage *usage, struct vitals **ret)
+{
+        struct vitals *v = calloc(1, sizeof *v);
+        char reason[512] = "";
+        int r = 0;
+
+        if (!v)
+                return say_error("out of memory");
+        v->options = *options;
+        v->listen_fd = -1;
+        *ret = v;
+        if (options->listen)
+                r = http_server_listen(options->listen, &v->listen_fd, &v->port, reason, sizeof reason);
+        if (r == HTTP_SERVER_E_ADDRESS)
+                return options_wrong(usage, "--listen: %s", reason);
+        return r == 0 ? -1 : say_error("%s; --listen takes another port", reason);
+}
+
+static int serve_health(struct vitals *v)
+{
+        size_t n = destinations_count(v->subject.destinations);
+        struct health_config config = { .listen_fd = v->listen_fd, .window_s = v->subject.window_s,
+                                        .n_destinations = n };
+
+        if (v->listen_fd < 0)
+                return -1;
+        v->destinations = calloc(n, sizeof *v->destinations);
+        if (!v->destinations)
+                return say_error("out of memory");
+        for (size_t i = 0; i < n; i++)
+                v->destinations[i].send = destinations_at(v->subject.destinations, i, &v->destinations[i].url);
+        config.destinations = v->destinations;
+        bool open = !http_server_is_local(v->listen_fd);
+        v->listen_fd = -1;
+        int r = health_open(&config, &v->health);
+        if (r < 0)
+                return say_error("metrics cannot be served: %s", strerror(-r));
+        if (open)
+                say("anybody on the network can read these metrics: --listen 127.0.0.1:%u serves this machine alone; they name "
+                    "no process, no container and no function", v->port);
+        const char *colon = strrchr(v->options.listen, ':');
+        say("metrics: http://%.*s:%u/metrics", (int)(colon - v->options.listen), v->options.listen, v->port);
+        return -1;
+}
+
+int vitals_open(struct vitals *v, const struct vitals_subject *subject)
+{
+        v->subject = *subject;
+        v->facts.budget = (struct health_budget){
+                .max_cpu = v->options.max_cpu / 100,
+                .max_memory = v->options.max_memory,
+                .max_rate = subject->rate,
+        };
+        unsigned rate = health_budget_begin(&v->facts.budget, (unsigned)get_nprocs());
+        if (rate < subject->rate)
+                say("budget: sampling begins with %u Hz instead of %u", rate, subject->rate);
+        sampler_set_rate(subject->sampler, rate);
+        return serve_health(v);
+}
+
+void vitals_close(struct vitals *v)
+{
+        if (!v)
+                return;
+        health_close(v->health);
+        if (v->listen_fd >= 0)
+                close(v->listen_fd);
+        free(v->destinations);
+        free(v);
+}
+
+/* ---- telling ---------------------------------------------------------------------- */
+
+/* A window in which nothing ran has no coverage: the one before is still the last one. */
+static void end_books(struct vitals *v)
+{
+        const struct profile_counters *all = fleet_counters(v->subject.fleet);
+        const struct profile_counters window = {
+                .accounted_ns = all->accounted_ns - v->before.accounted_ns,
+                .sampled_ns = all->sampled_ns - v->before.sampled_ns,
+                .left_out_ns = all->left_out_ns - v->before.left_out_ns,
+        };
+
+        if (window.accounted_ns > 0)
+                v->facts.window = window;
+        v->before = *all;
+}
+
+static uint64_t unseen_ns(const struct profile_counters *counters)
+{
+        struct profile_loss losses[PROFILE_LOSSES];
+
+        profile_losses(counters, losses);
+        return losses[PROFILE_LOSSES - 1].ns;
+}
+
+static void tell(struct vitals *v)
+{
+        struct health_targets targets[HEALTH_TARGETS_MAX];
+        size_t n;
+        const struct fleet_kind *kinds = fleet_kinds(v->subject.fleet, &n);
+
+        for (size_t i = 0; i < n && i < HEALTH_TARGETS_MAX; i++)
+                targets[i] = (struct health_targets){ kinds[i].state, kinds[i].reason, kinds[i].n };
+        v->facts.targets = targets;
+        v->facts.n_targets = n;
+        v->facts.samples = *fleet_counters(v->subject.fleet);
+        if (unseen_ns(&v->facts.samples) > v->facts.unseen_ns)
+                v->facts.unseen_ns = unseen_ns(&v->facts.samples);
+        v->facts.log_suppressed = log_suppressed();
+        health_publish(v->health, &v->facts);
+}
+
+/* What finding and opening the processes that were there from the start has cost is not what a window costs. */
+static void begin_window(struct vitals *v)
+{
+        v->cpu_s = now_s(CLOCK_PROCESS_CPUTIME_ID);
+        v->at_s = now_s(CLOCK_MONOTONIC);
+}
+
+/* Once, until all of them have been looked at. */
+static void say_starved(struct vitals *v, uint64_t starved)
+{
+        struct rlimit limit = { 0 };
+
+        getrlimit(RLIMIT_NOFILE, &limit);
+        if (starved > 0 && v->facts.starved == 0)
+                say("%" PRIu64 " Python process%s not sampled, and others that come: nearly all of the %llu file descriptors "
+                    "are taken; raise `ulimit -n` (LimitNOFILE= of a systemd unit)", starved,
+                    starved == 1 ? " is" : "es are", (unsigned long long)limit.rlim_cur);
+        v->facts.starved = starved;
+}
+
+void vitals_beat(struct vitals *v, uint64_t starved)
+{
+        say_starved(v, starved);
+        if (!v->facts.ready)
+                begin_window(v);
+        v->facts.ready = true;
+        tell(v);
+        log_flush(false);
+}
+
+/* ---- the budget ----------------------------------------------------------------------- */
+
+static void say_rate(const struct vitals *v, unsigned before, uint64_t rss)
+{
+        const struct health_budget *b = &v->facts.budget;
+
+        say("budget: the last window took %.2f %% of a CPU, %.1f MB are in memory: %u Hz instead of %u", b->cpu * 100,
+            (double)rss / 1e6, b->rate, before);
+}
+
+static void say_hopeless(struct vitals *v, bool hopeless, uint64_t rss)
+{
+        if (hopeless && !v->hopeless)
+                say("budget: at 1 Hz podflame still takes %.2f %% of a CPU and %.1f MB: --max-cpu or --max-memory is "
+                    "less than finding processes and sending profiles takes here", v->facts.budget.cpu * 100,
+                    (double)rss / 1e6);
+        v->hopeless = hopeless;
+}
+
+static void trim(struct vitals *v, uint64_t rss)
+{
+        struct sampler_memory targets = sampler_memory(v->subject.sampler);
+
+        sampler_trim(v->subject.sampler);
+        v->facts.trims++;
+        say("budget: %.1f MB are in memory, %.1f of them for what is known of processes: caches have been emptied",
+            (double)rss / 1e6, (double)targets.leased / 1e6);
+}
+
+int vitals_pause_ms(const struct vitals *v)
+{
+        return v->options.max_memory > 0 ? MEMORY_PAUSE_MS : -1;
+}
+
+/* Whether the end of a window that was early has let go of enough to try that again. */
+static bool has_helped(struct vitals *v, uint64_t rss)
+{
+        bool helped = v->early_rss == 0 || rss + v->options.max_memory / 10 < v->early_rss;
+
+        v->early_rss = 0;
+        return helped;
+}
+
+/* What all targets may take together follows from what else is in memory. */
+static void divide_memory(struct vitals *v, uint64_t rss)
+{
+        double max = (double)v->options.max_memory, leased = (double)sampler_memory(v->subject.sampler).leased;
+        double others = (double)rss - leased, part = (max - others) * TARGETS_PART;
+
+        if (part < max * TARGETS_PART_MIN)
+                part = max * TARGETS_PART_MIN;
+        sampler_limit_memory(v->subject.sampler, (size_t)part);
+}
+
+/* Whether --max-memory is exceeded, or targets have been refused memory and what they have was not let go. */
+static bool is_short(const struct vitals *v, uint64_t rss)
+{
+        struct sampler_memory targets = sampler_memory(v->subject.sampler);
+
+        return rss > v->options.max_memory || (targets.refused != v->refused && targets.leased > targets.max / 2);
+}
+
+bool vitals_is_too_large(struct vitals *v)
+{
+        double now = now_s(CLOCK_MONOTONIC);
+        uint64_t max = v->options.max_memory, rss;
+
+        if (max == 0 || now < v->memory_looked_s + MEMORY_PAUSE_MS / 1e3)
+                return false;
+        v->memory_looked_s = now;
+        rss = health_resident_bytes();
+        divide_memory(v, rss);
+        if (!has_helped(v, rss))
+                v->early_end_s = now + EARLY_USELESS_S;
+        if (!is_short(v, rss) || now < v->early_end_s)
+                return false;
+        trim(v, rss);
+        rss = health_resident_bytes();
+        v->early_end_s = now + EARLY_PAUSE_S;
+        bool remains = is_short(v, rss);
+        v->refused = sampler_memory(v->subject.sampler).refused;
+        if (!remains)
+                return false;
+        say("budget: %.1f MB are in memory all the same: this window ends early", (double)rss / 1e6);
+        v->early_rss = rss;
+        return true;
+}
+
+static void keep_to_budget(struct vitals *v)
+{
+        struct health_budget *budget = &v->facts.budget;
+        struct health_usage usage;
+        unsigned before = budget->rate;
+
+        health_usage_read(&usage);
+        struct health_advice advice = health_budget_look(budget, now_s(CLOCK_MONOTONIC) - v->at_s,
+                                                         now_s(CLOCK_PROCESS_CPUTIME_ID) - v->cpu_s, usage.rss_bytes);
+        if (advice.trim)
+                trim(v, usage.rss_bytes);
+        if (advice.rate != before) {
+                sampler_set_rate(v->subject.sampler, advice.rate);
+                say_rate(v, before, usage.rss_bytes);
+        }
+        say_hopeless(v, advice.hopeless, usage.rss_bytes);
+}
+
+void vitals_end_window(struct vitals *v, bool sent)
+{
+        struct sampler_health health;
+
+        sampler_check(v->subject.sampler, &health);
+        v->facts.lost = health.lost;
+        v->facts.stalled = health.stalled;
+        v->facts.windows += sent;
+        v->facts.failed_windows += !sent;
+        end_books(v);
+        keep_to_budget(v);
+        begin_window(v);
+        tell(v);
+}

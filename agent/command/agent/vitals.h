@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AGENT_VITALS_H
+#define AGENT_VITALS_H
+
+/* The agent's account of itself: what it may take of the machine, whether it moves, and who may ask. */
+
+#include "destinations.h"
+#include "fleet.h"
+
+#include "agent/command/cli/options.h"
+#include "agent/sample/sample.h"
+
+#include <stdbool.h>
+
+struct vitals_options {
+        const char *listen;  /* NULL: nobody may ask */
+        double max_cpu;      /* per cent of one CPU; 0: no bound */
+        uint64_t max_memory; /* bytes; 0: no bound */
+};
+
+/* The rows of an option table for a configuration whose member @member is a struct vitals_options. */
+#define VITALS_OPTIONS(type, member)                                                                              \
+        { .name = "listen", .letter = 'l', .kind = OPTION_TEXT, .field = offsetof(type, member.listen),           \
+          .argument = "ADDR:PORT", .help = "serve /metrics, /healthz and /readyz here (nowhere)" },               \
+        { .name = "max-cpu", .kind = OPTION_PERCENT, .field = offsetof(type, member.max_cpu),                     \
+          .argument = "PERCENT", .help = "sample less often than asked for to stay below, of one CPU (no bound)", \
+          .min = 0.1, .max = 10000 },                                                                             \
+        { .name = "max-memory", .kind = OPTION_BYTES, .field = offsetof(type, member.max_memory),                 \
+          .argument = "BYTES", .help = "empty caches, end a window early, sample less often, to stay below (no bound)", \
+          .min = 16 << 20, .max = 1e15 }
+
+struct vitals;
+
+/* Listens, before privileges are given up. -1, or an exit status after a word about what is wrong. */
+int vitals_listen(const struct vitals_options *options, const struct usage *usage, struct vitals **ret);
+
+/* What they are of; all of it must outlive them. */
+struct vitals_subject {
+        struct sampler *sampler;
+        const struct fleet *fleet;
+        const struct destinations *destinations;
+        unsigned rate;   /* asked for */
+        double window_s;
+};
+
+/* Begins to answer. -1, or an exit status. */
+int vitals_open(struct vitals *vitals, const struct vitals_subject *subject);
+void vitals_close(struct vitals *vitals); /* accepts NULL */
+
+/* The machine has been looked at once more; @starved processes were not, for want of file descriptors. */
+void vitals_beat(struct vitals *vitals, uint64_t starved);
+
+/*
+ * Whether the window is to end early, since it has more in memory than --max-memory allows and emptied caches
+ * were not enough. To be asked at every turn of the loop, and at least every vitals_pause_ms(); -1: no need to ask.
+ */
+bool vitals_is_too_large(struct vitals *vitals);
+int vitals_pause_ms(const struct vitals *vitals);
+
+/* A window has ended, and its profiles are on their way if @sent: sees to the budget for the next one. */
+void vitals_end_window(struct vitals *vitals, bool sent);
+
+#endif

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * podflame check: new profiles against a base, for CI. Its exit status is its verdict;
+ * whatever keeps it from judging is "invalid", never a pass.
+ */
+#include "agent/command/command.h"
+#include "agent/command/commands.h"
+#include "agent/command/cli/confinement.h"
+#include "agent/command/cli/options.h"
+#include "agent/command/cli/messages.h"
+
+#include "judging.h"
+#include "keeping.h"
+#include "reports.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* The exit status by verdict. */
+static const int statuses[] = {
+        [PROFILE_PASS] = 0,
+        [PROFILE_REGRESSION] = 1,
+        [PROFILE_INVALID] = 2,
+        [PROFILE_INCONCLUSIVE] = 3,
+};
+
+struct check_config {
+        struct confinement_options confinement;
+        struct judging_options judging;
+        struct report_options reports;
+        bool save;
+        const char *inconclusive;
+};
+
+#define JUDGING(name) offsetof(struct check_config, judging.name)
+
+static const struct option_spec specs[] = {
+        { .name = "base", .letter = 'b', .kind = OPTION_WORDS, .field = JUDGING(base), .argument = "FILE",
+          .help = "profiles to judge by: several runs, in one file or several" },
+        { .name = "new", .letter = 'n', .kind = OPTION_WORDS, .field = JUDGING(new), .argument = "FILE",
+          .help = "profiles to be judged" },
+        { .name = "baseline-dir", .letter = 'd', .kind = OPTION_TEXT, .field = JUDGING(baseline_dir),
+          .argument = "DIR", .help = "judge by the good profiles that are kept here" },
+        { .name = "branch", .kind = OPTION_TEXT, .field = JUDGING(branch), .argument = "NAME",
+          .help = "of this branch (main)" },
+        { .name = "keep", .kind = OPTION_NUMBER, .field = JUDGING(keep), .argument = "N",
+          .help = "how many of them: 1 to 100 (5)", .min = 1, .max = 100 },
+        { .name = "save", .kind = OPTION_FLAG, .field = offsetof(struct check_config, save),
+          .help = "keep the new profiles there if they pass, or, unjudged, if there are none yet" },
+        { .name = "relative", .kind = OPTION_PERCENT, .field = JUDGING(relative), .argument = "PERCENT",
+          .help = "growth of a function that matters: of its share (10)", .min = 0, .max = 1000 },
+        { .name = "points", .kind = OPTION_PERCENT, .field = JUDGING(points), .argument = "POINTS",
+          .help = "and in percentage points of all samples (0.5)", .min = 0, .max = 100 },
+        { .name = "alpha", .kind = OPTION_REAL, .field = JUDGING(alpha), .argument = "P",
+          .help = "probability of a false alarm (0.01)", .min = 1e-6, .max = 0.5 },
+        { .name = "sensitivity", .kind = OPTION_REAL, .field = JUDGING(sensitivity), .argument = "TIMES",
+          .help = "a pass promises that so many times what matters would be found (2)", .min = 1, .max = 100 },
+        { .name = "inconclusive", .kind = OPTION_TEXT, .field = offsetof(struct check_config, inconclusive),
+          .argument = "VERDICT", .help = "pass or fail: exit with 0 or 1 if it cannot tell (3)" },
+        { .name = "allow", .letter = 'a', .kind = OPTION_TEXT, .field = JUDGING(allow), .argument = "FILE",
+          .help = "functions that may grow: lines of \"2026-12-31 file.py:function\", the last day first" },
+        { .name = "work", .letter = 'w', .kind = OPTION_REAL, .field = JUDGING(work), .argument = "N",
+          .help = "units of work of each run: compare the CPU time of one, too (advisory)", .min = 1e-9,
+          .max = 1e18 },
+        REPORT_OPTIONS(struct check_config, reports, "text, json, markdown, html, folded, junit, github (text)"),
+        CONFINEMENT_OPTIONS(struct check_config, confinement),
+};
+
+static const struct usage usage = {
+        .command = "check",
+        .synopsis = "(--base FILE... | --baseline-dir DIR) --new FILE... [OPTION]...",
+        .text = "Tells whether a function takes a larger share of the active samples than before: a test of\n"
+                "two proportions, by the noise between runs, corrected for the number of functions. Exit status:\n"
+                "0 pass; 1 regression; 2 not comparable, or called wrongly; 3 inconclusive: too few samples.",
+        .options = specs,
+        .n = sizeof specs / sizeof *specs,
+};
+
+static int check_options(const struct check_config *config)
+{
+        const char *inconclusive = config->inconclusive;
+        bool files = config->judging.base.n > 0;
+
+        if (config->judging.new.n == 0)
+                return options_wrong(&usage, "--new names no profiles");
+        if (files == (config->judging.baseline_dir != NULL))
+                return options_wrong(&usage, "the base is either --base FILE... or --baseline-dir DIR");
+        if (config->save && files)
+                return options_wrong(&usage, "--save keeps profiles in a --baseline-dir");
+        if (inconclusive && strcmp(inconclusive, "pass") != 0 && strcmp(inconclusive, "fail") != 0)
+                return options_wrong(&usage, "--inconclusive is pass or fail, not '%s'", inconclusive);
+        return -1;
+}
+
+static int status_of(const struct check_config *config, enum profile_verdict verdict)
+{
+        if (verdict == PROFILE_INCONCLUSIVE && config->inconclusive)
+                return strcmp(config->inconclusive, "pass") == 0 ? statuses[PROFILE_PASS]
+                                                                 : statuses[PROFILE_REGRESSION];
+        return statuses[verdict];
+}
+
+struct checking {
+        struct check_config config;
+        struct judging judging;
+        struct reports reports;
+        struct keeping keeping;
+        struct outside outside;
+};
+
+/* Opens all files, then gives up what that took. -1, or an exit status. */
+static int open_all(struct checking *c)
+{
+        const struct judging_options *options = &c->config.judging;
+        struct outside_duty duties[OUTSIDE_DEEDS] = { { NULL, NULL } };
+        int e = 0;
+
+        judging_open(options, &c->judging);
+        if (reports_open(&c->reports) >= 0)
+                return statuses[PROFILE_INVALID];
+        reports_duties(&c->reports, &c->outside, duties);
+        if (c->config.save) {
+                e = keeping_open(options->baseline_dir, options->branch, options->keep, &c->keeping);
+                keeping_duties(&c->keeping, &c->outside, duties);
+        }
+        if (e < 0)
+                say_error("the new profiles could not be kept: %s", strerror(-e));
+        if (e < 0 || confine_with(&c->config.confinement, &usage, CONFINE_CONVERTER, duties, &c->outside) >= 0)
+                return statuses[PROFILE_INVALID];
+        return -1;
+}
+
+static int keep(struct checking *c, const char *as)
+{
+        const struct side *side = &c->judging.sides[PROFILE_NEW];
+        char reason[BASELINE_REASON_SIZE];
+
+        if (keeping_add(&c->keeping, &side->profiles, side->run_of, reason) < 0) {
+                say_error("the new profiles cannot be kept: %s", reason);
+                return statuses[PROFILE_INVALID];
+        }
+        say("the new profiles are kept as the %s of branch %s", as, c->config.judging.branch);
+        return -1;
+}
+
+/* Nothing to judge by yet, and nothing to report: the first profiles are kept, as was asked for. */
+static int keep_first(struct checking *c)
+{
+        int e = keep(c, "first");
+
+        return e < 0 ? EXIT_OK : e;
+}
+
+/* Reports it. Exit statuses: the verdict's; or, as a report's failure is no regression, that of what is invalid. */
+static int report(struct checking *c)
+{
+        const struct judging *judging = &c->judging;
+        struct format_comparison comparison;
+        int e = -1;
+
+        judging_report(judging, &comparison);
+        if (judging->verdict == PROFILE_INVALID && !reports_print_text(&c->reports))
+                say_error("invalid: %s", judging->reason);
+        if (reports_write(&c->reports, &comparison) >= 0)
+                return statuses[PROFILE_INVALID];
+        if (c->config.save && judging->verdict == PROFILE_PASS)
+                e = keep(c, "newest");
+        return e < 0 ? status_of(&c->config, judging->verdict) : e;
+}
+
+static int check(struct checking *c)
+{
+        judging_run(&c->config.judging, &c->judging);
+        return c->config.save && c->judging.no_baseline ? keep_first(c) : report(c);
+}
+
+int check_run(int argc, char **argv)
+{
+        struct checking c = { .config = { .judging = JUDGING_DEFAULTS }, .keeping = KEEPING_NONE,
+                              .outside = OUTSIDE_NONE };
+        int rest;
+        int e = options_parse(&usage, argc, argv, &c.config, &rest);
+
+        if (e < 0 && rest < argc)
+                e = options_wrong_word(&usage, argv[rest], NULL);
+        if (e < 0)
+                e = check_options(&c.config);
+        if (e < 0)
+                e = reports_choose(&c.config.reports, &usage, true, false, &c.reports);
+        if (e < 0)
+                e = open_all(&c);
+        if (e < 0)
+                e = check(&c);
+        judging_deinit(&c.judging);
+        reports_close(&c.reports);
+        keeping_close(&c.keeping);
+        outside_close(&c.outside);
+        option_list_deinit(&c.config.judging.base);
+        option_list_deinit(&c.config.judging.new);
+        report_options_deinit(&c.config.reports);
+        return e;
+}

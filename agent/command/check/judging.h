@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CHECK_JUDGING_H
+#define CHECK_JUDGING_H
+
+/* Profile files to a verdict, with the reason if they cannot be judged. */
+
+#include "profile_files.h"
+#include "agent/command/cli/options.h"
+#include "agent/format/format.h"
+
+struct judging_options {
+        struct option_list base;
+        struct option_list new;
+        const char *baseline_dir;
+        const char *branch;
+        uint64_t keep;
+        double relative; /* percent */
+        double points;   /* percent */
+        double alpha;
+        double sensitivity;
+        const char *allow;
+        double work; /* units of work a run; 0: not said */
+};
+
+#define JUDGING_DEFAULTS { .branch = "main", .keep = 5, .relative = 10, .points = 0.5, .alpha = 0.01, .sensitivity = 2 }
+
+#define JUDGING_NOTES_MAX 32
+
+struct judging {
+        enum profile_verdict verdict;
+        int today;        /* when it was opened, as 20261125 */
+        char *allowed;    /* the text of options.allow; NULL: there is none */
+        bool no_baseline; /* that is why it is invalid */
+        bool unopened;    /* likewise */
+        char reason[LOAD_REASON_SIZE]; /* why it is invalid */
+        char names[PROFILE_SIDES][256];
+        struct side sides[PROFILE_SIDES];
+        struct profile_circumstance circumstances[PROFILE_CIRCUMSTANCES];
+        bool have_circumstances;
+        struct profile_comparison *comparison;
+        struct profile_judgement judgement;
+        struct profile_cost cost;
+        bool have_cost;
+        char *notes[JUDGING_NOTES_MAX];
+        size_t notes_n;
+};
+
+/* Opens all that is to be judged. What cannot be opened is the reason of an invalid verdict. */
+void judging_open(const struct judging_options *options, struct judging *ret);
+
+/* Judges what was opened. */
+void judging_run(const struct judging_options *options, struct judging *judging);
+
+/* As reports want it; refers to @judging. */
+void judging_report(const struct judging *judging, struct format_comparison *ret);
+void judging_deinit(struct judging *judging); /* accepts {0} */
+
+#endif

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where reports of comparisons go, and how they are written. */
+#include "reports.h"
+
+#include "agent/command/command.h"
+#include "agent/command/cli/messages.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+void report_options_deinit(struct report_options *options)
+{
+        option_list_deinit(&options->formats);
+        option_list_deinit(&options->files);
+}
+
+static int add(struct reports *reports, const struct usage *usage, const struct format_report *format,
+               const char *path, bool judged)
+{
+        if (format->judged && !judged)
+                return options_wrong(usage, "%s is for judgements: podflame check writes it", format->name);
+        if (reports->n == sizeof reports->items / sizeof *reports->items)
+                return options_wrong(usage, "that is more than one can want of --format and --output");
+        reports->items[reports->n++] = (struct report_target){
+                .format = format,
+                .file = { .name = path ? path : "standard output", .path = path, .fd = -1 },
+        };
+        return -1;
+}
+
+/* "html:FILE" */
+static const struct format_report *by_prefix(const char **path)
+{
+        for (size_t i = 0; i < format_reports_n; i++) {
+                size_t n = strlen(format_reports[i]->name);
+
+                if (strncmp(*path, format_reports[i]->name, n) == 0 && (*path)[n] == ':' && (*path)[n + 1]) {
+                        *path += n + 1;
+                        return format_reports[i];
+                }
+        }
+        return NULL;
+}
+
+static int refuse_ending(const struct usage *usage, const char *path)
+{
+        char known[256] = "";
+        size_t len = 0;
+
+        for (size_t i = 0; i < format_reports_n && len < sizeof known; i++)
+                if (format_reports[i]->extension)
+                        len += (size_t)snprintf(known + len, sizeof known - len, " %s", format_reports[i]->extension);
+        return output_wrong_ending(usage, path, known, "text:FILE names the format");
+}
+
+static int add_file(struct reports *reports, const struct usage *usage, const char *path, bool judged)
+{
+        const struct format_report *format = by_prefix(&path);
+
+        if (!format)
+                format = format_report_by_path(path);
+        if (!format)
+                return refuse_ending(usage, path);
+        return add(reports, usage, format, path, judged);
+}
+
+int reports_choose(const struct report_options *options, const struct usage *usage, bool judged, bool quiet,
+                   struct reports *ret)
+{
+        int e = -1;
+
+        *ret = (struct reports){ .n = 0 };
+        for (size_t i = 0; e < 0 && i < options->formats.n; i++) {
+                const struct format_report *format = format_report_by_name(options->formats.items[i].text);
+
+                e = format ? add(ret, usage, format, NULL, judged)
+                           : options_wrong(usage, "--format: there is no format '%s'", options->formats.items[i].text);
+        }
+        if (e < 0 && options->formats.n == 0 && !(quiet && options->files.n > 0))
+                e = add(ret, usage, format_reports[0], NULL, judged);
+        for (size_t i = 0; e < 0 && i < options->files.n; i++)
+                e = add_file(ret, usage, options->files.items[i].text, judged);
+        return e;
+}
+
+int reports_open(struct reports *reports)
+{
+        int e = -1;
+
+        for (size_t i = 0; e < 0 && i < reports->n; i++)
+                if (reports->items[i].file.path)
+                        e = output_open(&reports->items[i].file);
+        return e;
+}
+
+static int remove_made(void *ctx, int index)
+{
+        const struct reports *reports = ctx;
+
+        if (index < 0 || (size_t)index >= reports->n)
+                return -EINVAL;
+        output_remove(&reports->items[index].file);
+        return 0;
+}
+
+void reports_duties(struct reports *reports, const struct outside *outside,
+                    struct outside_duty duties[static OUTSIDE_DEEDS])
+{
+        for (size_t i = 0; i < reports->n; i++) {
+                struct output *file = &reports->items[i].file;
+                file->outside = outside;
+                file->index = (int)i;
+                if (file->made)
+                        duties[OUTSIDE_REMOVE] = (struct outside_duty){ remove_made, reports };
+        }
+}
+
+static int write_one(struct report_target *target, const struct format_comparison *c)
+{
+        FILE *out = stdout;
+        int r = target->file.path ? output_stream(&target->file, &out) : 0;
+
+        if (r < 0)
+                return r;
+        r = target->format->write(c, out);
+        if (r < 0)
+                clearerr(out); /* it is told here: the command has an exit status for it */
+        if (target->file.path && fclose(out) != 0 && r == 0)
+                r = -errno;
+        return r;
+}
+
+bool reports_print_text(const struct reports *reports)
+{
+        for (size_t i = 0; i < reports->n; i++)
+                if (!reports->items[i].file.path && strcmp(reports->items[i].format->name, "text") == 0)
+                        return true;
+        return false;
+}
+
+int reports_write(struct reports *reports, const struct format_comparison *c)
+{
+        for (size_t i = 0; i < reports->n; i++) {
+                int r = write_one(&reports->items[i], c);
+
+                if (r < 0)
+                        return say_error("%s cannot be written: %s", reports->items[i].file.name, strerror(-r));
+        }
+        return -1;
+}
+
+void reports_close(struct reports *reports)
+{
+        for (size_t i = 0; i < reports->n; i++)
+                output_close(&reports->items[i].file);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CHECK_REPORTS_H
+#define CHECK_REPORTS_H
+
+/* -f FORMAT and -o FILE of comparisons: several at once. */
+
+#include "agent/command/cli/options.h"
+#include "agent/command/cli/output.h"
+#include "agent/format/format.h"
+
+struct report_options {
+        struct option_list formats;
+        struct option_list files;
+};
+
+#define REPORT_OPTIONS(type, member, formats_text)                                                                 \
+        { .name = "format", .letter = 'f', .kind = OPTION_LIST, .field = offsetof(type, member.formats),           \
+          .argument = "FORMAT", .help = formats_text },                                                            \
+        { .name = "output", .letter = 'o', .kind = OPTION_LIST, .field = offsetof(type, member.files),             \
+          .argument = "FILE", .help = "write to FILE, too, as in html:FILE, or as its ending says: .txt, .json,\n" \
+                             ".md, .html, .folded, .xml (junit); repeatable" }
+
+void report_options_deinit(struct report_options *options); /* accepts {0} */
+
+struct report_target {
+        const struct format_report *format;
+        struct output file; /* without a path: standard output */
+};
+
+struct reports {
+        struct report_target items[32];
+        size_t n;
+};
+
+/*
+ * Decides on formats. @judged: formats of judgements are there, too. What goes to
+ * standard output if no format is named is text; nothing if files are and @quiet.
+ * -1, or an exit status after a word about it.
+ */
+int reports_choose(const struct report_options *options, const struct usage *usage, bool judged, bool quiet,
+                   struct reports *ret);
+
+/* Opens all files, before any work is done for them: -1, or an exit status after a word about it. */
+int reports_open(struct reports *reports);
+
+/* Adds what @outside, which is to be started then, and must live as long as @reports, does for them. */
+void reports_duties(struct reports *reports, const struct outside *outside,
+                    struct outside_duty duties[static OUTSIDE_DEEDS]);
+
+/* Whether the text for people is among what goes to standard output. */
+bool reports_print_text(const struct reports *reports);
+
+/* Writes all of them: -1, or an exit status after a word about it. */
+int reports_write(struct reports *reports, const struct format_comparison *c);
+
+/* Leaves none of those files behind that were not there and have not been written. Accepts {0}. */
+void reports_close(struct reports *reports);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_CONFINEMENT_H
+#define CLI_CONFINEMENT_H
+
+/* Giving up privileges, as the options say. */
+
+#include "options.h"
+#include "outside.h"
+
+#include "agent/confine/confine.h"
+
+struct confinement_options {
+        const char *calls; /* NULL: deny */
+};
+
+/* The rows of an option table for a configuration whose member @member is a struct confinement_options. */
+#define CONFINEMENT_OPTIONS(type, member)                                                                 \
+        { .name = "confine", .kind = OPTION_TEXT, .field = offsetof(type, member.calls),                  \
+          .argument = "HOW", .help = "unneeded system calls: deny, or kill the process; off: keep them and all "\
+                                     "capabilities (deny)" }
+
+/*
+ * Gives up what @role does not need, and says what an agent needs and does not have. To
+ * be called before there are threads. -1, or an exit status after a word about it.
+ */
+int confine(const struct confinement_options *options, const struct usage *usage, enum confine_role role);
+
+/*
+ * The same, after having started who stays outside for @duties, if there are any: until then nothing hostile is to be
+ * looked at. -1, or an exit status after a word about it.
+ */
+int confine_with(const struct confinement_options *options, const struct usage *usage, enum confine_role role,
+                 const struct outside_duty duties[static OUTSIDE_DEEDS], struct outside *ret);
+
+/* Whether podflame was started under a seccomp filter: somebody else's. */
+bool confinement_found_filter(void);
+
+#endif

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * json-c, for the commands that print JSON. Texts of targets are made valid UTF-8 by those who
+ * read them; names that are escaped so that they can be turned back are, as JSON can hold the true ones.
+ */
+#include "json.h"
+
+#include "messages.h"
+
+#include "agent/format/format.h"
+
+#include <json.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Half an answer would look like a whole one. */
+static void need(bool had_memory)
+{
+        if (!had_memory)
+                exit(say_error("out of memory"));
+}
+
+static struct json_object *made(struct json_object *json)
+{
+        need(json);
+        return json;
+}
+
+static void set(struct json_object *object, const char *key, struct json_object *value)
+{
+        need(json_object_object_add(object, key, value) == 0);
+}
+
+void json_put_text(struct json_object *object, const char *key, const char *text)
+{
+        set(object, key, *text ? made(json_object_new_string(text)) : NULL);
+}
+
+static void put_name(struct json_object *object, const char *key, const char *escaped)
+{
+        char *name = format_true_name(escaped);
+
+        set(object, key, made(name ? json_object_new_string(name) : NULL));
+        free(name);
+}
+
+/* "" becomes null. */
+static void put_known(struct json_object *object, const char *key, const char *escaped)
+{
+        if (*escaped)
+                put_name(object, key, escaped);
+        else
+                set(object, key, NULL);
+}
+
+void json_put_flag(struct json_object *object, const char *key, bool flag)
+{
+        set(object, key, made(json_object_new_boolean(flag)));
+}
+
+struct json_object *json_map(void)
+{
+        return made(json_object_new_object());
+}
+
+struct json_object *json_list(void)
+{
+        return made(json_object_new_array());
+}
+
+void json_append(struct json_object *list, struct json_object *item)
+{
+        need(json_object_array_add(list, item) == 0);
+}
+
+void json_add(struct json_object *object, const char *key, struct json_object *item)
+{
+        struct json_object *list;
+
+        if (!json_object_object_get_ex(object, key, &list)) {
+                list = json_list();
+                set(object, key, list);
+        }
+        json_append(list, item);
+}
+
+struct json_object *json_of_process(const struct find_process *p)
+{
+        struct json_object *json = json_map();
+        char version[32];
+
+        format_version(p->info.version, version, sizeof version);
+        set(json, "pid", made(json_object_new_int(p->pid)));
+        set(json, "start_time", made(json_object_new_int64((int64_t)p->start_time)));
+        json_put_text(json, "python", version);
+        put_known(json, "executable", p->exe);
+        put_known(json, "command", p->cmdline);
+        json_put_text(json, "container_id", p->container_id);
+        json_put_text(json, "container_name", p->container_name);
+        json_put_text(json, "image", p->image);
+        json_put_text(json, "namespace", p->pod_namespace);
+        json_put_text(json, "pod", p->pod);
+        json_put_text(json, "k8s_container", p->k8s_container);
+        json_put_text(json, "service", p->service);
+        return json;
+}
+
+static struct json_object *frames_of(struct pystack *py, const struct pystack_stack *stack)
+{
+        struct json_object *frames = json_list();
+
+        for (size_t i = 0; i < stack->n; i++) {
+                struct json_object *frame = json_map();
+                put_name(frame, "function", stack->frames[i].code->name);
+                put_name(frame, "file", stack->frames[i].code->file);
+                uint32_t line = pystack_line(py, &stack->frames[i]);
+                set(frame, "line", line > 0 ? made(json_object_new_int64(line)) : NULL);
+                json_append(frames, frame);
+        }
+        return frames;
+}
+
+struct json_object *json_of_thread(pid_t tid, const char *name, const char *state, bool gil, struct pystack *py,
+                                   const struct pystack_stack *stack)
+{
+        struct json_object *json = json_map();
+
+        set(json, "tid", made(json_object_new_int(tid)));
+        put_known(json, "name", name);
+        json_put_text(json, "state", state);
+        json_put_flag(json, "gil", gil);
+        set(json, "frames", stack ? frames_of(py, stack) : NULL);
+        json_put_flag(json, "truncated", stack && stack->truncated);
+        return json;
+}
+
+void json_print(struct json_object *json)
+{
+        const char *text = json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE);
+
+        need(text);
+        puts(text);
+        json_object_put(json);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A result that did not arrive is a failure; nobody there to read it any more is none to talk about. */
+#include "results.h"
+
+#include "agent/command/command.h"
+#include "messages.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Something earlier could not be written, and stdio does not keep why. */
+#define UNKNOWN (-EIO)
+
+int results_flush(void)
+{
+        static int failure;
+
+        errno = 0;
+        if ((fflush(stdout) != 0 || ferror(stdout)) && failure == 0)
+                failure = errno != 0 ? -errno : UNKNOWN;
+        return failure;
+}
+
+int command_end(int status)
+{
+        int failure = results_flush();
+
+        if (failure == -EPIPE) {
+                signal(SIGPIPE, SIG_DFL);
+                raise(SIGPIPE);
+        }
+        if (failure == 0)
+                return status;
+        return failure == UNKNOWN ? say_error("standard output cannot be written")
+                                  : say_error("standard output cannot be written: %s", strerror(-failure));
+}

@@ -1,8 +1,0 @@
-/* SPDX-License-Identifier: Apache-2.0 */
-#ifndef COMMAND_DESCRIPTORS_H
-#define COMMAND_DESCRIPTORS_H
-
-/* Allows us as many open files as anybody may have who does not use select(2); what prevents it is no error. */
-void descriptors_raise(void);
-
-#endif

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Following processes, each by a pidfd, which tells its end before its PID can be
+ * another's. Whom the user has named is looked at by ourselves (named.c); descendants
+ * and newcomers are told by find (newcomers.c).
+ */
+#include "follow_internal.h"
+
+#include "describe.h"
+#include "sampling.h"
+#include "agent/command/cli/messages.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+int follow_open(const struct follow_config *config, struct follow **ret)
+{
+        struct nsutil_stat own;
+        struct follow *f = calloc(1, sizeof *f);
+
+        if (!f)
+                return -ENOMEM;
+        f->config = *config;
+        f->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+        int e = f->epoll_fd < 0 ? -errno : 0;
+        f->family = family_new();
+        if (e == 0 && !f->family)
+                e = -ENOMEM;
+        if (e == 0 && config->starter > 0 && nsutil_stat_read(getpid(), &own) == 0)
+                e = family_add(f->family, own.pid, own.start_time);
+        if (e == 0)
+                e = kinship_open(f, &f->kinship);
+        if (e != 0) {
+                follow_close(f);
+                return e;
+        }
+        *ret = f;
+        return 0;
+}
+
+pid_t follow_parent(const struct follow *f, pid_t pid)
+{
+        return f->config.starter > 0 && pid == f->config.starter ? getpid() : pid;
+}
+
+static void forget(struct follow *f, struct followed *item)
+{
+        HASH_DEL(f->items, item);
+        close(item->pidfd);
+        free(item);
+}
+
+void follow_close(struct follow *f)
+{
+        struct followed *item, *next;
+
+        if (!f)
+                return;
+        HASH_ITER(hh, f->items, item, next)
+                forget(f, item);
+        family_free(f->family);
+        kinship_close(f->kinship);
+        missed_deinit(&f->missed);
+        profile_set_deinit(&f->done);
+        if (f->epoll_fd >= 0)
+                close(f->epoll_fd);
+        free(f);
+}
+
+size_t follow_sampled(const struct follow *f)
+{
+        return f->n_sampled;
+}
+
+bool follow_lives(const struct follow *f)
+{
+        return f->items || (f->config.subprocesses && family_lives(f->family));
+}
+
+/* ---- who gives no profile ----------------------------------------------------------------- */
+
+/* @error: of pystack_open(), the last one. */
+static void note_missed(struct follow *f, const struct followed *item, int error)
+{
+        bool other = error == PYSTACK_E_NOT_PYTHON || error == PYSTACK_E_UNSUPPORTED;
+        struct missed missed = { .pid = item->pid, .start_time = item->process.start_time, .asked = item->asked,
+                                 .said = item->reported == error && error != 0,
+                                 .parent = other && f->config.subprocesses };
+        struct nsutil_stat stat = { 0 };
+        const char *state = "";
+        char why[EXPLANATION_SIZE];
+
+        explain_not_profilable(item->pid, error, &item->process.info, why, sizeof why);
+        if (nsutil_stat_read(item->pid, &stat) != 0 || strchr("ZX", stat.state))
+                state = error == PYSTACK_E_GONE ? "" : "it has ended; until then ";
+        else if (strchr("Tt", stat.state))
+                state = "it is stopped (SIGCONT lets it go on); ";
+        snprintf(missed.why, sizeof missed.why, "%s%.700s", state, why);
+        strcpy(missed.program, item->process.cmdline);
+        missed_add(&f->missed, &missed);
+}
+
+size_t follow_say_missed(struct follow *f, bool profiled)
+{
+        return missed_say(&f->missed, profiled, f->config.quiet);
+}
+
+uint64_t follow_unsampled_ms(const struct follow *f)
+{
+        return f->unsampled_ticks * 1000 / (uint64_t)sysconf(_SC_CLK_TCK);
+}
+
+/* ---- one process -------------------------------------------------------------------------- */
+
+struct followed *follow_get(const struct follow *f, pid_t pid)
+{
+        struct followed *item;
+
+        HASH_FIND_INT(f->items, &pid, item);
+        return item;
+}
+
+/* Once the pidfd is open, the PID stays this process's until it is reaped: then it is seen to have ended. */
+static int watch(struct follow *f, struct followed *item)
+{
+        struct epoll_event event = { .events = EPOLLIN, .data.fd = item->pid };
+        struct nsutil_stat stat;
+        int e = nsutil_pidfd_open(item->pid, &item->pidfd);
+
+        if (e != 0)
+                return e;
+        e = nsutil_stat_read(item->pid, &stat);
+        if (e == 0 && stat.start_time != item->process.start_time)
+                e = NSUTIL_E_GONE;
+        if (e == 0 && epoll_ctl(f->epoll_fd, EPOLL_CTL_ADD, item->pidfd, &event) < 0)
+                e = -errno;
+        if (e != 0)
+                close(item->pidfd);
+        return e;
+}
+
+/* On failure nobody holds its pidfd any more. */
+static int insert(struct follow *f, struct followed *item)
+{
+        HASH_ADD_INT(f->items, pid, item);
+        if (item->hh.tbl)
+                return 0;
+        close(item->pidfd);
+        return -ENOMEM;
+}
+
+int follow_begin(struct follow *f, const struct find_process *process, const struct followed *how, int error,
+                 struct followed **ret)
+{
+        struct followed *item = calloc(1, sizeof *item);
+
+        *ret = NULL;
+        if (!item)
+                return -ENOMEM;
+        *item = *how;
+        item->pid = process->pid;
+        item->process = *process;
+        int e = watch(f, item);
+        if (e == 0)
+                e = family_add(f->family, item->pid, process->start_time);
+        if (e == 0)
+                e = insert(f, item);
+        if (e == 0) {
+                kinship_meet(f->kinship, item->pid, 0);
+                *ret = item;
+                return 0;
+        }
+        if (e == NSUTIL_E_GONE)
+                note_missed(f, item, error ? error : PYSTACK_E_GONE);
+        free(item);
+        return e == NSUTIL_E_GONE ? 0 : e;
+}
+
+pid_t follow_stopped(const struct follow *f)
+{
+        return f->stopped;
+}
+
+uint64_t follow_foreign_ns(const struct follow *f)
+{
+        return f->foreign_ns;
+}
+
+static uint64_t ticks_of(pid_t pid)
+{
+        struct nsutil_stat stat;
+
+        return nsutil_stat_read(pid, &stat) == 0 ? stat.user_ticks + stat.system_ticks : 0;
+}
+
+/* Why a profile has no sample, as far as the kernel can tell. */
+static void note_unsampled(struct follow *f, const struct followed *item)
+{
+        struct nsutil_stat stat;
+
+        if (nsutil_stat_read(item->pid, &stat) != 0)
+                return;
+        if (stat.user_ticks + stat.system_ticks > item->ticks)
+                f->unsampled_ticks += stat.user_ticks + stat.system_ticks - item->ticks;
+        if (strchr("Tt", stat.state))
+                f->stopped = item->pid;
+}
+
+void follow_note_sampled(struct follow *f, struct followed *item)
+{
+        sampling_say_exceptions(f->config.sampler, item->pid, &item->said);
+        missed_remove(&f->missed, item->pid, item->process.start_time);
+        kinship_opened(f->kinship, item->pid);
+        item->sampled = item->profiled = true;
+        item->foreign = false;
+        item->reported = 0;
+        f->n_sampled++;
+}
+
+int follow_sample(struct follow *f, struct followed *item, struct pystack *py)
+{
+        uint64_t ticks = ticks_of(item->pid);
+        int e = sampler_add(f->config.sampler, item->pid, py);
+
+        if (e != 0)
+                pystack_close(py);
+        if (e != 0 && e != -EEXIST) /* the sampler has adopted it a moment ago */
+                return e;
+        item->ticks = ticks;
+        follow_note_sampled(f, item);
+        return 0;
+}
+
+int follow_keep(struct follow *f, const struct find_process *process, struct profile *profile)
+{
+        int e = describe_process(profile, process);
+
+        if (e == 0)
+                e = profile_set_add(&f->done, profile);
+        if (e != 0)
+                profile_free(profile);
+        return e;
+}
+
+/* Takes the process's profile out of the sampler, with its name on it. */
+int follow_stop(struct follow *f, struct followed *item)
+{
+        struct profile *profile = NULL;
+
+        if (!item->sampled)
+                return 0;
+        sampling_say_exceptions(f->config.sampler, item->pid, &item->said);
+        item->sampled = false;
+        f->n_sampled--;
+        int e = sampler_remove(f->config.sampler, item->pid, &profile);
+        if (e == 0)
+                kinship_booked(f->kinship, item->pid, profile);
+        kinship_stopped(f->kinship, item->pid);
+        if (e == 0 && profile_counters_of(profile)->ok == 0)
+                note_unsampled(f, item);
+        if (e == 0)
+                e = follow_keep(f, &item->process, profile);
+        return e < 0 ? e : 0;
+}
+
+int follow_end(struct follow *f, struct followed *item)
+{
+        int e = follow_stop(f, item);
+
+        if (item->named)
+                named_end(f, item);
+        if (!item->profiled && (!item->command || item->reported))
+                note_missed(f, item, item->appear.error);
+        forget(f, item);
+        return e;
+}
+
+/* ---- all of them --------------------------------------------------------------------------- */
+
+int follow_fd(const struct follow *f)
+{
+        return f->epoll_fd;
+}
+
+static int reap(struct follow *f)
+{
+        struct epoll_event event;
+        int e = 0;
+
+        for (struct followed *item = f->items; item; item = item->hh.next)
+                sampling_say_exceptions(f->config.sampler, item->pid, &item->said);
+        while (e == 0 && epoll_wait(f->epoll_fd, &event, 1, 0) == 1)
+                e = follow_end(f, follow_get(f, event.data.fd));
+        return e;
+}
+
+int follow_step(struct follow *f)
+{
+        struct followed *item, *next;
+        int e = adopted_take(f);
+
+        if (e == 0)
+                e = reap(f);
+        kinship_step(f->kinship);
+        HASH_ITER(hh, f->items, item, next)
+                if (e == 0 && item->named)
+                        e = named_look(f, item);
+        return e == 0 ? newcomers_scan(f) : e;
+}
+
+int follow_delay_ms(const struct follow *f)
+{
+        int delay = newcomers_delay_ms(f);
+
+        for (const struct followed *item = f->items; item; item = item->hh.next) {
+                int look = item->named ? appear_delay_ms(&item->appear) : -1;
+                if (look >= 0 && (delay < 0 || look < delay))
+                        delay = look;
+        }
+        return delay;
+}
+
+/* ---- what was sampled ---------------------------------------------------------------------- */
+
+/* @all: the processes that live are followed no more. */
+static int hand_over(struct follow *f, bool all, struct profile_set *set)
+{
+        int e = kinship_take(f->kinship, all, &f->done, &f->foreign_ns);
+
+        for (size_t i = 0; e == 0 && i < f->done.n; i++) {
+                e = profile_set_add(set, f->done.items[i]);
+                if (e == 0)
+                        f->done.items[i] = NULL;
+        }
+        profile_set_deinit(&f->done);
+        return e;
+}
+
+int follow_take(struct follow *f, struct profile_set *set)
+{
+        struct followed *item, *next;
+        int e = 0;
+
+        HASH_ITER(hh, f->items, item, next) {
+                struct profile *profile = NULL;
+                if (e != 0 || !item->sampled || (e = sampler_take(f->config.sampler, item->pid, &profile)) != 0)
+                        continue;
+                kinship_booked(f->kinship, item->pid, profile);
+                if ((e = profile_set_add(&f->done, profile)) < 0)
+                        profile_free(profile);
+        }
+        return e < 0 ? e : hand_over(f, false, set);
+}
+
+int follow_finish(struct follow *f, struct profile_set *set)
+{
+        struct followed *item, *next;
+        int e = adopted_take(f);
+
+        HASH_ITER(hh, f->items, item, next)
+                if (e == 0)
+                        e = follow_end(f, item);
+        return e < 0 ? e : hand_over(f, true, set);
+}

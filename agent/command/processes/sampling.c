@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From the options to a running sampler. */
+#include "sampling.h"
+
+#include "agent/command/cli/messages.h"
+
+#include "nsutil/nsutil.h"
+
+#include <string.h>
+#include <sys/sysinfo.h>
+
+static const struct {
+        const char *name;
+        enum sample_engine engine;
+} engines[] = {
+        { "auto", SAMPLE_ENGINE_AUTO },
+        { "perf", SAMPLE_ENGINE_PERF },
+        { "timer", SAMPLE_ENGINE_TIMER },
+        { "blocking", SAMPLE_ENGINE_BLOCKING },
+};
+
+int sampling_config(const struct sampling_options *options, const struct usage *usage, struct sample_config *ret)
+{
+        struct sample_config config = {
+                .rate = (unsigned)options->rate,
+                .threads = options->threads,
+                .no_native = options->no_native,
+        };
+        size_t i = 0;
+
+        if (!profile_mode_parse(options->mode, &config.mode))
+                return options_wrong(usage, "--mode: '%s' is none of cpu, wall, gil", options->mode);
+        if (options->idle && options->gil)
+                return options_wrong(usage, "--idle and --gil exclude each other");
+        if (options->idle)
+                config.mode = PROFILE_MODE_WALL;
+        if (options->gil)
+                config.mode = PROFILE_MODE_GIL;
+        while (i < sizeof engines / sizeof *engines && strcmp(engines[i].name, options->engine) != 0)
+                i++;
+        if (i == sizeof engines / sizeof *engines)
+                return options_wrong(usage, "--engine: '%s' is none of auto, perf, timer, blocking", options->engine);
+        config.engine = options->blocking ? SAMPLE_ENGINE_BLOCKING : engines[i].engine;
+        *ret = config;
+        return -1;
+}
+
+enum confine_role sampling_role(const struct sample_config *config)
+{
+        return config->engine == SAMPLE_ENGINE_BLOCKING ? CONFINE_RECORDER_BLOCKING : CONFINE_RECORDER;
+}
+
+/*
+ * Where the machine's events are refused, a target's own take a descriptor for each
+ * thread and CPU. A child inherits its parent's as well as having its own, so where
+ * children are followed they are of no use.
+ */
+#define THREAD_EVENTS_MAX 800
+
+enum sample_scope sampling_scope(const struct choice *choice, bool subprocesses)
+{
+        size_t threads = 0;
+
+        for (size_t i = 0; i < choice->n; i++) {
+                struct nsutil_stat stat;
+                if (nsutil_stat_read(choice->items[i].process.pid, &stat) == 0)
+                        threads += (size_t)stat.threads;
+        }
+        return !subprocesses && threads * (size_t)get_nprocs() <= THREAD_EVENTS_MAX ? SAMPLE_SCOPE_BEST
+                                                                                     : SAMPLE_SCOPE_MACHINE;
+}
+
+int sampling_open(const struct sample_config *config, struct sampler **ret)
+{
+        char reason[256] = "";
+        int r = sampler_open(config, ret, reason, sizeof reason);
+
+        if (r == 0)
+                return -1;
+        return say_error("sampling cannot start: %s", r < 0 ? strerror(-r) : reason);
+}
+
+void sampling_say_exceptions(struct sampler *sampler, pid_t pid, struct sampling_said *said)
+{
+        if (!said->gil && sampler_lacks_gil(sampler, pid)) {
+                say("process %d: this Python has no GIL: every thread that runs is sampled", pid);
+                said->gil = true;
+        }
+        if (!said->restraint && sampler_is_restrained(sampler, pid)) {
+                say("process %d: its stacks take too long to read (new functions in every one, or very long names): it is "
+                    "sampled less, and the ticks that are missing are counted as failed", pid);
+                said->restraint = true;
+        }
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Rules from a file and from options. Those of the file come first, so that the
+ * command line, which is nearer, has the last word.
+ */
+#include "selection.h"
+
+#include "agent/command/command.h"
+#include "agent/command/cli/messages.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Each is tried on each process that is found. */
+#define FILE_RULES_MAX 1000
+
+/* Room for what is wrong with a rule, and where. */
+#define WHY_SIZE (FIND_RULE_ERROR_SIZE + 256)
+
+static const struct {
+        const char *word;
+        bool select;
+} actions[] = { { "select", true }, { "drop", false } };
+
+static bool is_blank(char c)
+{
+        return c == ' ' || c == '\t';
+}
+
+/* The rule of a line that begins with @word and a blank; NULL if it does not. */
+static const char *rule_behind(const char *line, const char *word)
+{
+        size_t len = strlen(word);
+
+        if (strncmp(line, word, len) != 0 || !is_blank(line[len]))
+                return NULL;
+        for (line += len; is_blank(*line);)
+                line++;
+        return line;
+}
+
+static void trim_end(char *line)
+{
+        size_t len = strlen(line);
+
+        /* A blank that a backslash protects is the glob's. */
+        while (len > 0 && strchr(" \t\r\n", line[len - 1]) && !(len > 1 && line[len - 2] == '\\'))
+                line[--len] = '\0';
+}
+
+/* One line of the file; empty ones and those that begin with # say nothing. @why: what is wrong with it. */
+static int add_line(struct find_rules *rules, char *line, char why[static FIND_RULE_ERROR_SIZE])
+{
+        while (is_blank(*line))
+                line++;
+        trim_end(line);
+        if (!*line || *line == '#')
+                return 0;
+        for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
+                const char *rule = rule_behind(line, actions[i].word);
+                if (rule)
+                        return find_rules_add(rules, actions[i].select, rule, why);
+        }
+        snprintf(why, FIND_RULE_ERROR_SIZE, "'%.200s' is neither `select RULE` nor `drop RULE`", line);
+        return FIND_E_RULE;
+}
+
+/* 0, or @why. */
+static int add_lines(struct find_rules *rules, const char *path, FILE *file, char why[static WHY_SIZE])
+{
+        char *line = NULL, reason[FIND_RULE_ERROR_SIZE] = "";
+        size_t size = 0, number = 0;
+        int r = 0;
+
+        while (r == 0 && number < FILE_RULES_MAX && getline(&line, &size, file) >= 0) {
+                number++;
+                r = add_line(rules, line, reason);
+        }
+        free(line);
+        if (r < 0)
+                snprintf(reason, sizeof reason, "%s", strerror(-r));
+        if (r == 0 && ferror(file))
+                r = snprintf(reason, sizeof reason, "%s", strerror(errno));
+        if (r == 0 && !feof(file) && fgetc(file) != EOF)
+                r = snprintf(reason, sizeof reason, "more than %d lines", FILE_RULES_MAX);
+        if (r != 0 && number == 0)
+                snprintf(why, WHY_SIZE, "--rules: %.200s: %s", path, reason);
+        else if (r != 0)
+                snprintf(why, WHY_SIZE, "--rules: %.200s, line %zu: %s", path, number, reason);
+        return r;
+}
+
+static int add_file(struct find_rules *rules, const char *path, char why[static WHY_SIZE])
+{
+        FILE *file = path ? fopen(path, "re") : NULL;
+
+        if (!path)
+                return 0;
+        if (!file)
+                return snprintf(why, WHY_SIZE, "--rules: %.200s: %s", path, strerror(errno));
+        int r = add_lines(rules, path, file, why);
+        fclose(file);
+        return r;
+}
+
+static int add_options(struct find_rules *rules, const struct option_list *list, char why[static WHY_SIZE])
+{
+        char reason[FIND_RULE_ERROR_SIZE] = "";
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < list->n; i++) {
+                const struct option_item *item = &list->items[i];
+                r = find_rules_add(rules, strcmp(item->option->name, "select") == 0, item->text, reason);
+                if (r != 0)
+                        snprintf(why, WHY_SIZE, "--%s: %s", item->option->name, r < 0 ? strerror(-r) : reason);
+        }
+        return r;
+}
+
+/* 0, or @why. *@ret is NULL where there are no rules. */
+static int make_rules(const struct selection_options *options, struct find_rules **ret, char why[static WHY_SIZE])
+{
+        struct find_rules *rules = NULL;
+        int r;
+
+        *ret = NULL;
+        if (options->rules.n == 0 && !options->file)
+                return 0;
+        r = find_rules_new(&rules);
+        if (r != 0)
+                return snprintf(why, WHY_SIZE, "%s", strerror(-r));
+        r = add_file(rules, options->file, why);
+        if (r == 0)
+                r = add_options(rules, &options->rules, why);
+        if (r == 0)
+                *ret = rules;
+        else
+                find_rules_free(rules);
+        return r;
+}
+
+void selection_deinit(struct selection_options *options)
+{
+        option_list_deinit(&options->rules);
+}
+
+int selection_rules(const struct selection_options *options, const struct usage *usage, struct find_rules **ret)
+{
+        char why[WHY_SIZE];
+
+        return make_rules(options, ret, why) == 0 ? -1 : options_wrong(usage, "%s", why);
+}
+
+bool selection_reload(const struct selection_options *options, struct find *find, struct find_rules **rules)
+{
+        struct find_rules *fresh;
+        char why[WHY_SIZE];
+
+        if (make_rules(options, &fresh, why) != 0) {
+                say("the rules stay as they were: %s", why);
+                return false;
+        }
+        find_set_rules(find, fresh);
+        find_rules_free(*rules);
+        *rules = fresh;
+        return true;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PROCESSES_SELECTION_H
+#define PROCESSES_SELECTION_H
+
+/* Which processes: the options that agent and ps share, and the rules that they make. */
+
+#include "agent/command/cli/options.h"
+
+#include "agent/find/find.h"
+
+struct selection_options {
+        struct option_list rules; /* --select and --drop, in their order */
+        const char *file;
+        double min_age; /* seconds */
+};
+
+/* The rows of an option table for a configuration whose member @member is a struct selection_options. */
+#define SELECTION_OPTIONS(type, member)                                                                      \
+        { .name = "select", .kind = OPTION_LIST, .field = offsetof(type, member.rules), .argument = "RULE",  \
+          .help = "take what matches KEY=GLOB[,KEY=GLOB]...: namespace, pod, container, image, service,\n"    \
+                  "exe, cmdline, cgroup, label=NAME=VALUE, pid; the last rule that matches decides" },       \
+        { .name = "drop", .kind = OPTION_LIST, .field = offsetof(type, member.rules), .argument = "RULE",    \
+          .help = "leave what matches alone: its memory is never read" },                                    \
+        { .name = "rules", .kind = OPTION_TEXT, .field = offsetof(type, member.file), .argument = "FILE",    \
+          .help = "lines of `select RULE` and `drop RULE`, before those of the command line" },              \
+        { .name = "min-age", .kind = OPTION_SECONDS, .field = offsetof(type, member.min_age),                \
+          .argument = "TIME", .help = "leave processes alone until they are so old (0)", .min = 0,           \
+          .max = 86400 }
+
+void selection_deinit(struct selection_options *options);
+
+/* *@ret is NULL where there are no rules. -1, or an exit status after a word about what is wrong. */
+int selection_rules(const struct selection_options *options, const struct usage *usage, struct find_rules **ret);
+
+/*
+ * Reads the file again, and makes *@rules those that @find goes by. If they are
+ * wrong, says so, and everything stays as it was. False then.
+ */
+bool selection_reload(const struct selection_options *options, struct find *find, struct find_rules **rules);
+
+#endif

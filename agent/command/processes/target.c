@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From what was typed to opened processes, with a clear word where that fails. */
+#include "target.h"
+
+#include "abi.h"
+#include "agent/command/command.h"
+#include "agent/command/cli/messages.h"
+
+#include "appear.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* An interpreter that is still starting is waited for this long, in steps. */
+#define START_WAIT_MS 1000
+#define START_STEP_MS 10
+
+static void sleep_ms(unsigned ms)
+{
+        struct timespec time = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 };
+
+        nanosleep(&time, NULL);
+}
+
+int target_open(pid_t pid, uint32_t abi, struct pystack **ret, struct pystack_info *info)
+{
+        int r = pystack_open_abi(pid, abi, ret, info);
+
+        for (unsigned waited = 0; appear_may_come(pid, r) && waited < START_WAIT_MS; waited += START_STEP_MS) {
+                sleep_ms(START_STEP_MS);
+                r = pystack_open_abi(pid, abi, ret, info);
+        }
+        return r;
+}
+
+pid_t target_process(pid_t pid)
+{
+        pid_t process;
+
+        return nsutil_process_of(pid, &process) == 0 ? process : pid;
+}
+
+/* ---- choosing ------------------------------------------------------------------------------- */
+
+/* Says why a named process cannot be profiled. */
+static void explain_target(pid_t pid, int error, const struct pystack_info *info, enum target_patience patience)
+{
+        char why[EXPLANATION_SIZE];
+
+        explain_not_profilable(pid, error, info, why, sizeof why);
+        say_error("process %d: %s%s", pid, why, error == PYSTACK_E_NOT_PYTHON && patience == TARGET_WAITED_FOR
+                                                        ? "; --subprocesses follows its children" : "");
+}
+
+struct choosing {
+        struct find *find;
+        uint32_t abi;
+        enum target_patience patience;
+        struct choice *choice;
+};
+
+static struct chosen *get(const struct choice *choice, pid_t pid)
+{
+        for (size_t i = 0; i < choice->n; i++)
+                if (choice->items[i].process.pid == pid)
+                        return &choice->items[i];
+        return NULL;
+}
+
+/* Whether one that cannot be opened now is worth keeping; a group's members are if they are Python. */
+static bool keeps(const struct choosing *c, pid_t pid, int error, bool asked)
+{
+        bool other = error == PYSTACK_E_NOT_PYTHON || (asked && error == PYSTACK_E_UNSUPPORTED);
+
+        return c->patience != TARGET_NOW && (appear_may_come(pid, error) || (other && c->patience == TARGET_FOLLOWED) ||
+                                             (!asked && !other && error > 0 && error != PYSTACK_E_GONE));
+}
+
+/*
+ * Adds process @pid, named by itself (@asked) or of a group. Returns the error of pystack_open(), or of finding
+ * out who it is; it may have been added all the same. What its stack's address was before tells whether it has
+ * executed another program since.
+ */
+static int add(struct choosing *c, pid_t pid, bool asked, struct pystack_info *info)
+{
+        struct chosen chosen = { .asked = asked }, *known = get(c->choice, pid);
+        struct chosen *items = reallocarray(c->choice->items, c->choice->n + 1, sizeof *items);
+        struct nsutil_stat stat;
+
+        *info = (struct pystack_info){ 0 };
+        if (!items)
+                return -ENOMEM;
+        c->choice->items = items;
+        if (known) {
+                known = get(c->choice, pid);
+                known->asked |= asked;
+                return known->status;
+        }
+        int r = nsutil_stat_read(pid, &stat);
+        if (r == 0)
+                r = find_identify(c->find, pid, &chosen.process);
+        if (r != 0)
+                return r < 0 ? r : PYSTACK_E_GONE;
+        chosen.start_stack = stat.start_stack;
+        chosen.status = c->patience == TARGET_NOW ? target_open(pid, c->abi, &chosen.py, info)
+                                                  : pystack_open_abi(pid, c->abi, &chosen.py, info);
+        chosen.process.info = *info;
+        if (chosen.status == 0 || keeps(c, pid, chosen.status, asked))
+                c->choice->items[c->choice->n++] = chosen;
+        return chosen.status;
+}
+
+/* One that cannot be had does not keep the others from being profiled. */
+static int choose_pids(struct choosing *c, const struct pid_list *pids)
+{
+        struct pystack_info info;
+
+        for (size_t i = 0; i < pids->n; i++) {
+                pid_t pid = target_process(pids->pids[i]);
+                int r = add(c, pid, true, &info);
+                if (r == 0 || get(c->choice, pid))
+                        continue;
+                explain_target(pids->pids[i], r, &info, c->patience);
+                c->choice->refused++;
+        }
+        return c->choice->n > 0 ? -1 : EXIT_FAILED;
+}
+
+/* What has several processes, and how it is found. */
+struct group {
+        const char *kind;
+        int (*find)(struct find *find, const char *name, pid_t **ret_pids, size_t *ret_n,
+                    struct find_candidate **ret_candidates, size_t *ret_n_candidates);
+        const char *unknown; /* there is none of that name */
+};
+
+static const struct group containers = { "container", find_container, "running container of that name or id" };
+static const struct group pods = { "pod", find_pod, "running pod or container of that name" };
+
+static void list_candidate(const struct group *group, const struct find_candidate *c)
+{
+        if (group == &pods)
+                fprintf(stderr, "  %s/%s/%s\n", c->pod_namespace, c->pod, c->k8s_container);
+        else
+                fprintf(stderr, "  %.12s  %s\n", c->id, c->name);
+}
+
+static int say_unknown(const struct group *group, int error, const char *name, const struct find_candidate *candidates,
+                       size_t n)
+{
+        say_hiding();
+        if (error == FIND_E_AMBIGUOUS)
+                say_error("%s '%s': it could be any of these:", group->kind, name);
+        else if (error == FIND_E_UNKNOWN && n == 0)
+                return say_error("%s '%s': no process of this machine is in a %s", group->kind, name, group->kind);
+        else if (error == FIND_E_UNKNOWN)
+                say_error("%s '%s': there is no %s; there are:", group->kind, name, group->unknown);
+        else
+                return say_error("%s '%s': %s", group->kind, name, strerror(-error));
+        for (size_t i = 0; i < n; i++)
+                list_candidate(group, &candidates[i]);
+        return EXIT_FAILED;
+}
+
+/* Of a group without a readable Python, the most telling error is reported; of others each, where none is tried again. */
+static int choose_processes(struct choosing *c, const struct group *group, const char *name, const pid_t *pids, size_t n)
+{
+        struct pystack_info info, worst_info = { 0 };
+        int worst = PYSTACK_E_NOT_PYTHON;
+        pid_t worst_pid = 0;
+        size_t good = 0;
+
+        for (size_t i = 0; i < n; i++) {
+                int e = add(c, pids[i], false, &info);
+                good += e == 0 || appear_may_come(pids[i], e);
+                if (e != 0 && e != PYSTACK_E_NOT_PYTHON && e != PYSTACK_E_GONE) {
+                        worst = e;
+                        worst_info = info;
+                        worst_pid = pids[i];
+                }
+        }
+        if (worst != PYSTACK_E_NOT_PYTHON && (good == 0 || c->patience == TARGET_NOW))
+                say_not_profilable(worst_pid, worst, &worst_info);
+        if (good > 0 || (worst == PYSTACK_E_NOT_PYTHON && c->choice->n > 0))
+                return -1;
+        return worst != PYSTACK_E_NOT_PYTHON ? EXIT_FAILED
+                                             : say_error("%s '%s': none of its %zu processes is a CPython process",
+                                                         group->kind, name, n);
+}
+
+/* -1, or an exit status after a word about it. */
+static int find_group(struct find *find, const struct group *group, const char *name, pid_t **ret_pids, size_t *ret_n)
+{
+        struct find_candidate *candidates = NULL;
+        size_t n_candidates = 0;
+        int r = group->find(find, name, ret_pids, ret_n, &candidates, &n_candidates);
+
+        r = r == 0 ? -1 : say_unknown(group, r, name, candidates, n_candidates);
+        free(candidates);
+        return r;
+}
+
+static int choose_group(struct choosing *c, const struct group *group, const char *name)
+{
+        pid_t *pids = NULL;
+        size_t n = 0;
+        int r = find_group(c->find, group, name, &pids, &n);
+
+        if (r < 0)
+                r = choose_processes(c, group, name, pids, n);
+        free(pids);
+        return r;
+}
+
+int target_find_groups(struct find *find, const struct target_options *target,
+                       int (*each)(void *ctx, const pid_t *pids, size_t n), void *ctx)
+{
+        const struct {
+                const struct group *group;
+                const char *name;
+        } named[] = { { &containers, target->container }, { &pods, target->pod } };
+        int r = -1;
+
+        for (size_t i = 0; r < 0 && i < sizeof named / sizeof *named; i++) {
+                pid_t *pids = NULL;
+                size_t n = 0;
+                if (!named[i].name)
+                        continue;
+                r = find_group(find, named[i].group, named[i].name, &pids, &n);
+                if (r < 0)
+                        r = each(ctx, pids, n);
+                free(pids);
+        }
+        return r;
+}
+
+int target_abi(const struct target_options *target, const struct usage *usage, uint32_t *ret)
+{
+        char known[256];
+
+        *ret = 0;
+        if (!target->abi || abi_parse(target->abi, ret))
+                return -1;
+        abi_list(known, sizeof known);
+        return options_wrong(usage, "--abi: '%s' is none of %s", target->abi, known);
+}
+
+bool target_is_named(const struct target_options *target)
+{
+        return target->pids.n > 0 || target->container || target->pod;
+}
+
+int target_choose(struct find *find, const struct target_options *target, const struct usage *usage,
+                  enum target_patience patience, struct choice *ret)
+{
+        struct choosing c = { .find = find, .patience = patience, .choice = ret };
+        int r = target_abi(target, usage, &c.abi);
+
+        if (r >= 0)
+                return r;
+        if (!target_is_named(target))
+                return options_wrong(usage, "name what to profile: -p PID, -c CONTAINER or --pod POD");
+        if (target->container)
+                r = choose_group(&c, &containers, target->container);
+        if (r < 0 && target->pod)
+                r = choose_group(&c, &pods, target->pod);
+        if (r < 0)
+                r = choose_pids(&c, &target->pids);
+        if (r >= 0)
+                choice_deinit(ret);
+        return r;
+}
+
+void choice_deinit(struct choice *choice)
+{
+        for (size_t i = 0; i < choice->n; i++)
+                pystack_close(choice->items[i].py);
+        free(choice->items);
+        *choice = (struct choice){ 0 };
+}

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Called as pyflame: Pyflame's options, output, exit statuses and messages, for
+ * scripts that call it. Samples are taken one by one in order of time, of the
+ * thread that holds the GIL or of all. Nothing is attached to: the process is
+ * never stopped, its signals stay its own, and a slow reader of our output holds
+ * up nobody. What was sampled is printed whatever ends it.
+ */
+#include "agent/base/base.h"
+#include "agent/command/command.h"
+#include "agent/command/cli/confinement.h"
+#include "agent/command/cli/output.h"
+#include "agent/command/cli/messages.h"
+#include "agent/command/cli/signals.h"
+#include "agent/command/processes/target.h"
+
+#include "pyflame.h"
+#include "agent/command/processes/appear.h"
+#include "agent/command/processes/launch.h"
+
+#include "nsutil/nsutil.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NS_PER_S 1000000000u
+#define NS_PER_MS 1000000u
+
+/* An interpreter that is still starting is waited for this long. */
+#define START_WAIT_NS NS_PER_S
+
+struct session {
+        struct pyflame_options options;
+        struct output output;
+        struct outside outside; /* what starts the command, and removes an output that was made for nothing */
+        FILE *out;              /* NULL: not begun */
+        struct launch launch;
+        int signals;
+        int ended_fd; /* pidfd of the process */
+        struct appear appear;
+        struct pystack *py; /* NULL: no interpreter (yet) */
+        struct pyflame_reader *reader;
+        struct pyflame_tally tally;
+        uint64_t time_us; /* of the present sample */
+        uint64_t lost_us; /* of one that the end of the process may explain; 0: there is none */
+        uint64_t next_ns; /* when the next is due (CLOCK_MONOTONIC) */
+        uint64_t end_ns;  /* when to end */
+        int error;        /* negative errno: of counting */
+        bool seen;        /* there was an interpreter */
+        bool printed;     /* a thread's dump */
+        bool over;
+};
+
+/* ---- what can go wrong ------------------------------------------------------------------ */
+
+static void print_abi(uint32_t version)
+{
+        if (version == 0)
+                fputs("Failed to detect a Python ABI.\n", stderr);
+        else
+                fprintf(stderr, "Target has Python ABI %u%u, which is not supported by this pyflame build.\n",
+                        version >> 24, version >> 16 & 255);
+}
+
+/* Pyflame's sentence first, for whoever looks for it, then the reason that it did not tell. */
+static int refuse(pid_t pid, int error, const struct pystack_info *info)
+{
+        char why[512];
+
+        switch (error) {
+        case PYSTACK_E_GONE:
+                explain_absence(pid, why, sizeof why);
+                fprintf(stderr, "Failed to seize PID %d: %s\n", pid, why);
+                return EXIT_FAILED;
+        case PYSTACK_E_DENIED:
+                explain_denial(pid, why, sizeof why);
+                fprintf(stderr, "Failed to seize PID %d: permission refused: %s\n", pid, why);
+                return EXIT_FAILED;
+        case PYSTACK_E_UNSUPPORTED:
+                print_abi(info->version);
+                break;
+        default:
+                fputs("Failed to locate libpython within timeout period.\n", stderr);
+        }
+        return say_not_profilable(pid, error, info);
+}
+
+/* ---- samples ------------------------------------------------------------------------------ */
+
+static void count(void *ctx, struct pystack *py, const struct pyflame_reading *reading)
+{
+        struct session *s = ctx;
+        int e = 0;
+
+        if (reading->error == PYSTACK_E_GONE)
+                s->lost_us = s->options.threads ? 0 : s->time_us; /* of many threads one has ended */
+        else if (reading->error != 0)
+                e = pyflame_tally_failed(&s->tally, s->time_us);
+        else if (reading->stack.n > 0)
+                e = pyflame_tally_stack(&s->tally, s->time_us, py, &reading->stack);
+        else if (!s->options.threads)
+                e = pyflame_tally_idle(&s->tally, s->time_us);
+        s->error = s->error ? s->error : e;
+}
+
+static int take_sample(struct session *s)
+{
+        bool idle = false;
+        int e;
+
+        if (s->lost_us && (e = pyflame_tally_failed(&s->tally, s->lost_us)) != 0)
+                return e;
+        if (!s->options.threads && !pystack_has_gil(s->py)) {
+                fputs("This Python has no GIL: every thread is sampled, as with --threads.\n", stderr);
+                s->options.threads = true;
+        }
+        s->lost_us = 0;
+        s->time_us = clock_ns(CLOCK_REALTIME) / 1000;
+        if (s->options.threads)
+                e = pyflame_read_threads(s->reader, count, s);
+        else
+                e = pyflame_read_holder(s->reader, count, s, &idle);
+        if (e == 0 && idle)
+                e = pyflame_tally_idle(&s->tally, s->time_us);
+        if (e > 0 && e != PYSTACK_E_GONE) /* of one that has ended its pidfd tells */
+                e = pyflame_tally_failed(&s->tally, s->time_us);
+        return e < 0 ? e : s->error;
+}
+
+/* Deadlines that were missed are left out. */
+static void set_next(struct session *s, uint64_t now)
+{
+        uint64_t interval = (uint64_t)(s->options.interval * NS_PER_S);
+
+        s->next_ns += interval;
+        if (s->next_ns < now)
+                s->next_ns = interval > 0 ? now + interval - (now - s->next_ns) % interval : now;
+        s->over = s->over || s->next_ns >= s->end_ns;
+}
+
+static void close_interpreter(struct session *s)
+{
+        pyflame_reader_free(s->reader);
+        pystack_close(s->py);
+        s->reader = NULL;
+        s->py = NULL;
+}
+
+/* @py is consumed. */
+static int take_interpreter(struct session *s, struct pystack *py)
+{
+        close_interpreter(s);
+        s->py = py;
+        s->reader = pyflame_reader_new(s->appear.pid, py);
+        s->next_ns = clock_ns(CLOCK_MONOTONIC);
+        s->seen = true;
+        return s->reader ? 0 : -ENOMEM;
+}
+
+/* Sees whether the process has become another program. */
+static int look(struct session *s)
+{
+        struct pystack *py;
+
+        switch (appear_look(&s->appear, &py)) {
+        case APPEAR_FOUND:
+                return take_interpreter(s, py);
+        case APPEAR_REPLACED:
+                close_interpreter(s);
+                return 0;
+        case APPEAR_NOTHING:
+                break;
+        }
+        return 0;
+}
+
+/* ---- waiting ------------------------------------------------------------------------------ */
+
+/* Until the next sample is due, or something happens. */
+static int pause_until_due(struct session *s)
+{
+        struct pollfd fds[] = { { .fd = s->signals, .events = POLLIN }, { .fd = s->ended_fd, .events = POLLIN } };
+        uint64_t now = clock_ns(CLOCK_MONOTONIC), pause = (uint64_t)appear_delay_ms(&s->appear) * NS_PER_MS;
+
+        if (s->reader)
+                pause = s->next_ns > now && s->next_ns - now < pause ? s->next_ns - now : s->next_ns > now ? pause : 0;
+        struct timespec timeout = { .tv_sec = (time_t)(pause / NS_PER_S), .tv_nsec = (long)(pause % NS_PER_S) };
+        if (ppoll(fds, 2, &timeout, NULL) < 0 && errno != EINTR)
+                return -errno;
+        if (s->options.command)
+                launch_forward(&s->launch);
+        if ((fds[0].revents && !s->options.command) || fds[1].revents)
+                s->over = true;
+        return 0;
+}
+
+static int sample_until_over(struct session *s)
+{
+        int e = 0;
+
+        while (e == 0 && !s->over) {
+                uint64_t now = clock_ns(CLOCK_MONOTONIC);
+                e = look(s);
+                if (e == 0 && s->reader && now >= s->next_ns) {
+                        e = take_sample(s);
+                        set_next(s, now);
+                }
+                if (e == 0 && !s->over)
+                        e = pause_until_due(s);
+        }
+        return e;
+}
+
+/* ---- the two ways ------------------------------------------------------------------------- */
+
+static void dump_thread(void *ctx, struct pystack *py, const struct pyflame_reading *reading)
+{
+        struct session *s = ctx;
+
+        if (reading->error != 0)
+                fprintf(stderr, "Thread %lu has no stack: %s\n", (unsigned long)reading->thread->pthread,
+                        pystack_strerror(reading->error));
+        else if (pyflame_print_thread(py, reading, !s->printed, s->out))
+                s->printed = true;
+}
+
+static int refuse_output(const struct session *s, int error)
+{
+        fprintf(stderr, "cannot open file \"%s\" as output: %s\n", s->options.output, strerror(-error));
+        return EXIT_FAILED;
+}
+
+/* -1, or an exit status. */
+static int begin_output(struct session *s)
+{
+        int e = 0;
+
+        if (s->options.output)
+                e = output_stream(&s->output, &s->out);
+        else
+                s->out = stdout;
+        return e < 0 ? refuse_output(s, e) : -1;
+}
+
+static int finish_output(struct session *s)
+{
+        if (fflush(s->out) == 0 && !ferror(s->out))
+                return EXIT_OK;
+        fprintf(stderr, "cannot write to %s: %s\n", s->options.output ? s->options.output : "standard output",
+                strerror(errno));
+        return EXIT_FAILED;
+}
+
+static int fail(int error)
+{
+        fprintf(stderr, "Unexpected error: %s\n", error < 0 ? strerror(-error) : pystack_strerror(error));
+        return EXIT_FAILED;
+}
+
+/* It was Python, and then executed something else. */
+static void say_foreign(const struct session *s)
+{
+        if (s->seen && !s->py && s->appear.tried && s->appear.error == PYSTACK_E_NOT_PYTHON)
+                fprintf(stderr, "PID %d has become another program, which is not Python; %s.\n", s->appear.pid,
+                        s->appear.info.detail);
+}
+
+/* Opens the process, which may be starting. -1, or an exit status. */
+static int attach(struct session *s)
+{
+        uint64_t give_up = clock_ns(CLOCK_MONOTONIC) + START_WAIT_NS;
+        struct pystack *py;
+
+        s->options.pid = target_process(s->options.pid);
+        if (nsutil_pidfd_open(s->options.pid, &s->ended_fd) != 0)
+                return refuse(s->options.pid, PYSTACK_E_GONE, NULL);
+        appear_begin(&s->appear, s->options.pid, s->options.abi);
+        while (appear_look(&s->appear, &py) != APPEAR_FOUND) {
+                if (!appear_may_come(s->options.pid, s->appear.error) || clock_ns(CLOCK_MONOTONIC) > give_up)
+                        return refuse(s->options.pid, s->appear.error, &s->appear.info);
+                signals_wait(s->signals, appear_delay_ms(&s->appear));
+        }
+        int e = take_interpreter(s, py);
+        return e == 0 ? -1 : fail(e);
+}
+
+static int profile_process(struct session *s)
+{
+        s->signals = signals_open();
+        int e = attach(s);
+
+        if (e < 0)
+                e = begin_output(s);
+        if (e >= 0)
+                return e;
+        s->end_ns = s->next_ns + (uint64_t)(s->options.seconds * NS_PER_S);
+        e = s->options.dump ? pyflame_read_threads(s->reader, dump_thread, s) : sample_until_over(s);
+        if (e != 0)
+                return s->options.dump && e > 0 ? refuse(s->options.pid, e, &s->appear.info) : fail(e);
+        say_foreign(s);
+        pyflame_print(&s->tally, s->out);
+        return finish_output(s);
+}
+
+static int start_command(struct session *s)
+{
+        int e = launch_start(&s->launch);
+
+        s->signals = s->launch.signals;
+        if (e == 0)
+                return -1;
+        fprintf(stderr, "execvp() failed for: %s, err = %s\nChild process exited with status %d\n",
+                *s->options.command, strerror(e), s->launch.status);
+        return EXIT_FAILED;
+}
+
+static int profile_command(struct session *s)
+{
+        int e = start_command(s);
+
+        if (e < 0)
+                e = begin_output(s);
+        if (e >= 0)
+                return e;
+        s->ended_fd = s->launch.ended_fd;
+        s->end_ns = UINT64_MAX;
+        appear_begin(&s->appear, s->launch.pid, s->options.abi);
+        e = sample_until_over(s);
+        if (e != 0)
+                e = fail(e);
+        else if (!s->seen)
+                e = refuse(s->launch.pid, s->appear.error == PYSTACK_E_GONE ? PYSTACK_E_NOT_PYTHON : s->appear.error,
+                           &s->appear.info);
+        else
+                pyflame_print(&s->tally, s->out);
+        if (e == 0)
+                e = finish_output(s);
+        int status = launch_wait(&s->launch);
+        return status != 0 ? status : e;
+}
+
+static const struct usage usage = { .command = "pyflame" };
+
+/* Pyflame has no option for it. */
+#define CONFINEMENT "PODFLAME_CONFINE"
+
+/* As record does it. -1, or an exit status. */
+static int confine_all(struct session *s)
+{
+        const struct confinement_options confinement = { .calls = getenv(CONFINEMENT) };
+        struct outside_duty duties[OUTSIDE_DEEDS] = { { NULL, NULL } };
+        int e = 0;
+
+        s->output.path = s->options.output;
+        if (s->output.path && (e = output_make(&s->output)) < 0)
+                return refuse_output(s, e);
+        output_duties(&s->output, &s->outside, duties);
+        if (s->options.command) {
+                e = launch_open(&s->launch, s->options.command, false);
+                launch_duties(&s->launch, &s->outside, duties);
+        }
+        if (e < 0)
+                return fail(e);
+        return confine_with(&confinement, &usage, CONFINE_RECORDER, duties, &s->outside);
+}
+
+int pyflame_run(int argc, char **argv)
+{
+        struct session s = { .output = OUTPUT_NONE, .outside = OUTSIDE_NONE, .launch = LAUNCH_NONE, .signals = -1,
+                             .ended_fd = -1 };
+        int e = pyflame_parse(argc, argv, &s.options);
+
+        if (e >= 0)
+                return e;
+        e = pyflame_tally_init(&s.tally, &s.options);
+        e = e != 0 ? fail(e) : confine_all(&s);
+        if (e < 0)
+                e = s.options.command ? profile_command(&s) : profile_process(&s);
+        close_interpreter(&s);
+        pyflame_tally_deinit(&s.tally);
+        if (s.out && s.out != stdout)
+                fclose(s.out);
+        output_close(&s.output);
+        if (!s.options.command) {
+                if (s.ended_fd >= 0)
+                        close(s.ended_fd);
+                if (s.signals >= 0)
+                        close(s.signals);
+        }
+        launch_close(&s.launch);
+        outside_close(&s.outside);
+        return e;
+}

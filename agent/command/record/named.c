@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Those whom the user has named, and the command. The pidfd of a process does not tell
+ * of an exec: so they are looked at, as long as they live (appear.c). One of them may
+ * be Python, then something else for a while, then another Python.
+ */
+#include "agent/command/processes/follow_internal.h"
+
+#include "agent/base/base.h"
+#include "agent/command/cli/messages.h"
+
+#include <errno.h>
+
+/* A program that is no Python is told of if it stays so long: shells and env execute the next one at once. */
+#define FOREIGN_NS 1000000000u
+
+/* ---- who is to be followed ------------------------------------------------------------------ */
+
+static int choose(struct follow *f, struct chosen *chosen)
+{
+        struct followed how = { .named = true, .asked = chosen->asked }, *item = NULL;
+        struct pystack *py = chosen->py;
+        int e = 0;
+
+        chosen->py = NULL;
+        if (!py && !chosen->asked && chosen->status == PYSTACK_E_NOT_PYTHON)
+                return family_add(f->family, chosen->process.pid, chosen->process.start_time);
+        appear_resume(&how.appear, chosen->process.pid, f->config.abi, chosen->start_stack, py != NULL, chosen->status);
+        how.appear.info = chosen->process.info;
+        if (!follow_get(f, chosen->process.pid))
+                e = follow_begin(f, &chosen->process, &how, chosen->status, &item);
+        if (item && py)
+                return follow_sample(f, item, py);
+        pystack_close(py);
+        return e;
+}
+
+int follow_choice(struct follow *f, struct choice *choice)
+{
+        for (size_t i = 0; i < choice->n; i++) {
+                int e = choose(f, &choice->items[i]);
+                if (e != 0)
+                        return say_error("process %d: %s", choice->items[i].process.pid, nsutil_strerror(e));
+        }
+        return -1;
+}
+
+int follow_command(struct follow *f, pid_t pid)
+{
+        struct followed how = { .named = true, .asked = true, .command = true }, *item;
+        struct find_process process = { .pid = pid };
+        struct nsutil_stat stat;
+
+        if (nsutil_stat_read(pid, &stat) != 0)
+                return 0;
+        process.start_time = stat.start_time;
+        appear_begin(&how.appear, pid, f->config.abi);
+        int e = follow_begin(f, &process, &how, PYSTACK_E_NOT_PYTHON, &item);
+        return e < 0 ? e : 0;
+}
+
+/* ---- looking at one ------------------------------------------------------------------------- */
+
+static int appear(struct follow *f, struct followed *item, struct pystack *py)
+{
+        struct find_process process;
+
+        if (find_identify(f->config.find, item->pid, &process) != 0 ||
+            process.start_time != item->process.start_time) {
+                pystack_close(py);
+                return 0; /* it has ended: that shows elsewhere */
+        }
+        item->process = process;
+        item->process.info = item->appear.info;
+        int e = follow_sample(f, item, py);
+        if (e != 0) {
+                say("process %d cannot be sampled: %s", item->pid, nsutil_strerror(e));
+                item->appear.error = item->reported = e;
+        }
+        return e == -ENOMEM ? e : 0;
+}
+
+static void say_foreign(struct follow *f, struct followed *item)
+{
+        item->foreign = true;
+        if (!f->config.quiet)
+                say("process %d has become another program, which is not Python; %s", item->pid, item->appear.info.detail);
+}
+
+static bool is_foreign(const struct followed *item)
+{
+        return item->named && item->profiled && !item->sampled && !item->foreign && item->appear.tried &&
+               item->appear.error == PYSTACK_E_NOT_PYTHON;
+}
+
+/* What there is to say of one that is not sampled now. */
+static void tell(struct follow *f, struct followed *item)
+{
+        int e = item->appear.error;
+
+        if (is_foreign(item) && clock_ns(CLOCK_MONOTONIC) > item->appear.since_ns + FOREIGN_NS)
+                say_foreign(f, item);
+        if ((e != PYSTACK_E_DENIED && e != PYSTACK_E_UNSUPPORTED) || item->reported == e || !item->appear.tried)
+                return;
+        item->reported = e;
+        say_not_profilable(item->pid, e, &item->appear.info);
+}
+
+int named_look(struct follow *f, struct followed *item)
+{
+        struct pystack *py;
+
+        switch (appear_look(&item->appear, &py)) {
+        case APPEAR_FOUND:
+                return appear(f, item, py);
+        case APPEAR_REPLACED:
+                return follow_stop(f, item);
+        case APPEAR_NOTHING:
+                break;
+        }
+        if (!item->sampled)
+                tell(f, item);
+        return 0;
+}
+
+void named_end(struct follow *f, struct followed *item)
+{
+        if (is_foreign(item))
+                say_foreign(f, item);
+        if (!item->profiled)
+                item->process.info = item->appear.info;
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RECORD_PROGRESS_H
+#define RECORD_PROGRESS_H
+
+/* A bar on stderr, if that is a terminal: how much of the time has passed. */
+
+void progress_draw(double elapsed, double duration); /* seconds */
+void progress_clear(void);
+
+#endif

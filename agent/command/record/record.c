@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * podflame record: samples the processes of one TARGET for a while, or a command
+ * from its first moments to its end, and writes one profile. What has been sampled
+ * is written whatever ends it: the time, a signal, or the end of the processes.
+ */
+#include "agent/command/command.h"
+#include "agent/command/commands.h"
+#include "agent/command/cli/confinement.h"
+#include "agent/command/processes/open_find.h"
+#include "agent/command/cli/options.h"
+#include "agent/command/processes/sampling.h"
+#include "agent/command/cli/messages.h"
+
+#include "recording.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+struct record_config {
+        struct target_options target;
+        struct sampling_options sampling;
+        struct confinement_options confinement;
+        bool subprocesses;
+        double duration; /* seconds; 0: not said */
+        uint64_t repeat;
+        const char *format;
+        const char *output;
+        bool quiet;
+        bool verbose;
+};
+
+#define DURATION_DEFAULT 10
+
+static const struct option_spec specs[] = {
+        TARGET_OPTIONS(struct record_config, target),
+        { .name = "subprocesses", .letter = 's', .kind = OPTION_FLAG,
+          .field = offsetof(struct record_config, subprocesses),
+          .help = "follow child processes as well, and new ones of CONTAINER or POD" },
+        { .name = "duration", .letter = 'd', .kind = OPTION_SECONDS, .field = offsetof(struct record_config, duration),
+          .argument = "TIME", .help = "how long: 10, 90s, 5m (10; of COMMAND: until it ends)", .min = 0.001,
+          .max = 30 * 86400.0 },
+        { .name = "repeat", .kind = OPTION_NUMBER, .field = offsetof(struct record_config, repeat), .argument = "N",
+          .help = "run COMMAND so often, while it succeeds: each run is a profile of its own (1)", .min = 1,
+          .max = 1000 },
+        SAMPLING_OPTIONS(struct record_config, sampling),
+        SAMPLING_THREADS_OPTION(struct record_config, sampling),
+        { .name = "format", .letter = 'f', .kind = OPTION_TEXT, .field = offsetof(struct record_config, format),
+          .argument = "FORMAT", .help = OUTPUT_FORMATS },
+        { .name = "output", .letter = 'o', .kind = OPTION_TEXT, .field = offsetof(struct record_config, output),
+          .argument = "FILE", .help = "where to write it (standard output; needed with COMMAND, whose that is);\n" OUTPUT_ENDINGS },
+        { .name = "quiet", .letter = 'q', .kind = OPTION_FLAG, .field = offsetof(struct record_config, quiet),
+          .help = "no progress, no summary" },
+        { .name = "verbose", .letter = 'v', .kind = OPTION_FLAG, .field = offsetof(struct record_config, verbose),
+          .help = "say how is sampled, why not otherwise, and what it cost" },
+        CONFINEMENT_OPTIONS(struct record_config, confinement),
+};
+
+static const struct usage usage = {
+        .command = "record",
+        .synopsis = "(-p PID | -c CONTAINER | --pod POD) [OPTION]...\n"
+                    "       podflame record -o FILE [OPTION]... -- COMMAND [ARGUMENT]...",
+        .text = "Samples a process, a container's processes, or a command, and writes one profile.\n"
+                "A command is run and sampled until it ends; its exit status is podflame's (128 and the number\n"
+                "of the signal that killed it, 127 or 126 if it could not be run; 1 if it succeeded, but\n"
+                "nothing could be recorded of it).",
+        .options = specs,
+        .n = sizeof specs / sizeof *specs,
+};
+
+/* Minutes of runs are not to be lost at their end. */
+static int check_runs(const struct format *format)
+{
+        char able[128] = "";
+
+        if (format->runs)
+                return -1;
+        for (size_t i = 0, len = 0; i < format_table_n && len < sizeof able; i++)
+                if (format_table[i]->runs)
+                        len += (size_t)snprintf(able + len, sizeof able - len, "%s%s (-o FILE%s)", len > 0 ? ", " : "",
+                                                format_table[i]->name, *format_table[i]->endings);
+        return options_wrong(&usage, "--repeat: %s does not keep runs apart; what does: %s", format->name, able);
+}
+
+/* Checks how the options go together: -1, or an exit status after a word about it. */
+static int check(const struct record_config *config, const char *word, struct recording *r)
+{
+        char **command = r->config.command;
+
+        if (command && target_is_named(&config->target))
+                return options_wrong(&usage, "either a process or container, or a command");
+        if (word && !command)
+                return options_wrong_word(&usage, word, "a command is told by -- before it");
+        if (command && !config->output)
+                return options_wrong(&usage, "standard output is the command's: name a file with -o FILE");
+        if (config->repeat > 1 && !command)
+                return options_wrong(&usage, "--repeat: only a command can be run again");
+        int e = target_abi(&config->target, &usage, &r->config.abi);
+        if (e < 0)
+                e = output_choose(&usage, config->format, config->output, &r->output);
+        return e < 0 && config->repeat > 1 ? check_runs(r->output.format) : e;
+}
+
+/* Carries the options over, once they are known to go together. */
+static void configure(const struct record_config *config, struct recording *r)
+{
+        r->config.repeat = config->repeat;
+        r->config.duration = config->duration;
+        if (config->duration == 0)
+                r->config.duration = r->config.command ? INFINITY : DURATION_DEFAULT;
+        r->config.subprocesses = config->subprocesses;
+        r->config.container = config->target.container != NULL;
+        r->config.pod = config->target.pod;
+        r->config.quiet = config->quiet;
+        r->config.verbose = config->verbose;
+}
+
+/*
+ * Opens what takes privileges, leaves somebody outside who has them, and gives them up, before anything hostile is
+ * looked at. -1, or an exit status.
+ */
+static int confine_all(const struct record_config *config, struct recording *r)
+{
+        struct outside_duty duties[OUTSIDE_DEEDS] = { { NULL, NULL } };
+        int status = output_open(&r->output), e = 0;
+
+        if (status >= 0)
+                return status;
+        if (r->config.command) {
+                e = launch_open(&r->launch, r->config.command, r->config.subprocesses);
+                launch_duties(&r->launch, &r->outside, duties);
+        }
+        if (e < 0)
+                return say_error("signals cannot be waited for: %s", strerror(-e));
+        output_duties(&r->output, &r->outside, duties);
+        return confine_with(&config->confinement, &usage, sampling_role(&r->config.sampling), duties, &r->outside);
+}
+
+int record_run(int argc, char **argv)
+{
+        struct record_config config = { .sampling = SAMPLING_DEFAULTS, .repeat = 1 };
+        struct recording r = RECORDING_NONE;
+        int rest = 0;
+        int e = options_parse(&usage, argc, argv, &config, &rest);
+
+        if (e < 0 && rest < argc && strcmp(argv[rest - 1], "--") == 0)
+                r.config.command = argv + rest;
+        if (e < 0)
+                e = check(&config, argv[rest], &r);
+        if (e < 0)
+                e = sampling_config(&config.sampling, &usage, &r.config.sampling);
+        configure(&config, &r);
+        if (e < 0)
+                e = confine_all(&config, &r);
+        if (e < 0 && finding_open(config.subprocesses, &r.find) != 0)
+                e = say_error("/proc cannot be read");
+        if (e < 0 && !r.config.command)
+                e = target_choose(r.find, &config.target, &usage,
+                                  config.subprocesses ? TARGET_FOLLOWED : TARGET_WAITED_FOR, &r.choice);
+        if (e < 0)
+                e = recording_run(&r);
+        recording_deinit(&r);
+        return e;
+}

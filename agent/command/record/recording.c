@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From processes or a command to a file. The sampler is opened before a command is
+ * started, and serves all of its runs: each of them is sampled from its interpreter's
+ * first moments on, and its profiles say which run they are of.
+ */
+#include "recording.h"
+
+#include "coverage.h"
+#include "progress.h"
+#include "summary.h"
+
+#include "agent/base/base.h"
+#include "agent/command/command.h"
+#include "agent/command/processes/sampling.h"
+#include "agent/command/cli/messages.h"
+#include "agent/command/cli/signals.h"
+
+#include "nsutil/nsutil.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- the command ------------------------------------------------------------------- */
+
+static bool start_command(struct recording *r)
+{
+        int e = launch_start(&r->launch);
+
+        if (e != 0) {
+                say("'%s' cannot be run: %s", *r->config.command, strerror(e));
+                return false;
+        }
+        e = follow_command(r->follow, r->launch.pid);
+        if (e < 0)
+                say("'%s' cannot be followed: %s", *r->config.command, strerror(-e));
+        return true;
+}
+
+/* ---- the time ----------------------------------------------------------------------- */
+
+static double now(void)
+{
+        return (double)clock_ns(CLOCK_MONOTONIC) / 1e9;
+}
+
+/* How long nothing can be missed by waiting for events only. */
+#define STEP_MS 250
+
+static int choose_timeout(const struct recording *r, double left)
+{
+        int timeout = left < STEP_MS / 1000.0 ? (int)(left * 1000) + 1 : STEP_MS;
+        int delay = follow_delay_ms(r->follow);
+
+        return delay >= 0 && delay < timeout ? delay : timeout;
+}
+
+/* Waits for at most @left seconds, and sees to what has happened meanwhile. */
+static int step(struct recording *r, double left)
+{
+        struct pollfd fds[] = { { .fd = r->signals, .events = POLLIN },
+                                { .fd = follow_fd(r->follow), .events = POLLIN },
+                                { .fd = r->launch.ended_fd, .events = POLLIN },
+                                { .fd = r->config.subprocesses ? find_fd(r->find) : -1, .events = POLLIN } };
+
+        if (poll(fds, 4, choose_timeout(r, left)) < 0 && errno != EINTR)
+                return -errno;
+        if (r->config.command)
+                launch_forward(&r->launch);
+        else
+                r->told_to_stop = fds[0].revents != 0;
+        if (r->config.command)
+                launch_reap(&r->launch);
+        return follow_step(r->follow);
+}
+
+static bool goes_on(const struct recording *r)
+{
+        return r->config.command ? !r->launch.ended : !r->told_to_stop && follow_lives(r->follow);
+}
+
+/* Takes the profiles of what was sampled. */
+static int finish(struct recording *r)
+{
+        size_t i = r->done.n;
+        int e = follow_finish(r->follow, &r->done);
+
+        for (; e == 0 && i < r->done.n; i++)
+                e = environment_describe(&r->environment, r->run, r->config.sampling.rate, r->done.items[i]);
+        return e;
+}
+
+/* Samples until the time is over, a signal comes, or no process is left. */
+static int wait_for_end(struct recording *r)
+{
+        bool shown = !r->config.quiet && !r->config.command; /* a command's terminal is not ours to draw on */
+        double start = now(), elapsed = 0;
+        int e = 0;
+
+        while (e == 0 && goes_on(r) && elapsed < r->config.duration) {
+                if (shown)
+                        progress_draw(elapsed, r->config.duration);
+                e = step(r, r->config.duration - elapsed);
+                elapsed = now() - start;
+        }
+        if (shown)
+                progress_clear();
+        return e == 0 ? finish(r) : e;
+}
+
+/* ---- the result --------------------------------------------------------------------- */
+
+static int say_nothing_recorded(const struct recording *r)
+{
+        return say_error("nothing was recorded: no Python interpreter was running in '%s' (process %d)%s", *r->config.command,
+                         r->launch.pid, r->config.subprocesses ? " or in what it started"
+                                                               : "; --subprocesses follows what it starts");
+}
+
+/* Children of what was named by -p: people name the parent of a prefork server, who only waits. */
+static void say_children(const struct recording *r)
+{
+        struct children after;
+        size_t n = children_read(&after) == 0 ? children_that_ran(&r->choice, &r->before, &after) : 0;
+
+        if (n > 0 && r->choice.n == 1)
+                say("process %d has %zu child%s that ran meanwhile and %s not recorded: --subprocesses follows children",
+                    r->choice.items[0].process.pid, n, n == 1 ? "" : "ren", n == 1 ? "was" : "were");
+        else if (n > 0)
+                say("%zu children of the processes ran meanwhile and were not recorded: --subprocesses follows children", n);
+        children_deinit(&after);
+}
+
+/* Less than this part of a recording's time is told only to those who want to know all. */
+#define FOREIGN_PART 100
+#define FOREIGN_MIN_NS 5000000u /* less would be told as 0.00 s */
+
+/* Programs that are not Python are in nobody's books. */
+static void say_foreign(const struct recording *r)
+{
+        uint64_t ns = follow_foreign_ns(r->follow), accounted = 0;
+
+        for (size_t i = 0; i < r->done.n; i++)
+                accounted += profile_counters_of(r->done.items[i])->accounted_ns;
+        if (ns >= FOREIGN_MIN_NS && (r->config.verbose || ns > accounted / FOREIGN_PART))
+                say("%.2f s of CPU time were used by descendants that run no Python", (double)ns / 1e9);
+}
+
+/* Whether any sample was taken; if not, a word about it, which is true. */
+static bool has_samples(const struct recording *r)
+{
+        struct profile_counters sum = { 0 };
+        uint64_t used_ms = follow_unsampled_ms(r->follow);
+
+        for (size_t i = 0; i < r->done.n; i++)
+                profile_counters_add(&sum, profile_counters_of(r->done.items[i]));
+        if (sum.ok > 0)
+                return true;
+        if (sum.ticks > 0)
+                say_error("no samples: of %" PRIu64 " none could be read (torn %" PRIu64 ", lost %" PRIu64 ")", sum.ticks,
+                          sum.torn, sum.gone + sum.failed);
+        else if (used_ms > 0 && sum.accounted_ns == 0)
+                say_error("no samples, although %.2f s of CPU time were used: none was taken by chance; record for longer, "
+                          "or at a higher --rate", (double)used_ms / 1000);
+        else if (follow_stopped(r->follow) != 0)
+                say_error("no samples: process %d is stopped; SIGCONT lets it go on", follow_stopped(r->follow));
+        else
+                coverage_say_no_samples(&r->done);
+        return false;
+}
+
+/* Writes what was recorded; @e: the error by which it ended. Returns an exit status. */
+static int conclude(struct recording *r, int e)
+{
+        bool command = r->config.command != NULL;
+        size_t missed = e == 0 ? follow_say_missed(r->follow, r->done.n > 0) + r->choice.refused : 0;
+        int status = missed > 0 && !(command && r->seen) ? EXIT_FAILED : EXIT_OK;
+
+        if (e == 0 && command && !r->seen && status == EXIT_OK)
+                status = r->launch.pid == 0 ? EXIT_FAILED : say_nothing_recorded(r);
+        if (e == 0 && r->done.n == 0)
+                return status == EXIT_OK ? say_error("nothing was recorded: no process of it was Python") : status;
+        if (e == 0)
+                e = output_write(&r->output, &r->done);
+        if (e < 0)
+                return say_error("%s: %s", r->output.name, strerror(-e));
+        if (!r->config.quiet)
+                summary_say(&r->done, r->run, r->config.verbose ? sampler_describe(r->sampler) : NULL);
+        if (!r->config.quiet)
+                say_foreign(r);
+        if (!r->config.quiet && r->before.n > 0)
+                say_children(r);
+        if (r->config.verbose)
+                summary_say_cost();
+        return has_samples(r) ? status : EXIT_FAILED;
+}
+
+/* ---- from beginning to end ------------------------------------------------------------ */
+
+/* Signals wait from here on at the latest, before the sampler's threads are started. -1, or an exit status. */
+static int open_sampler(struct recording *r)
+{
+        struct sample_config config = r->config.sampling;
+
+        r->signals = r->config.command ? r->launch.signals : signals_open();
+        config.scope = sampling_scope(&r->choice, r->config.subprocesses);
+        config.adopts = r->config.subprocesses;
+        int e = sampling_open(&config, &r->sampler);
+        if (e < 0 && r->config.verbose)
+                summary_say_engine(r->sampler);
+        return e;
+}
+
+static int open_follow(struct recording *r)
+{
+        struct follow_config config = {
+                .sampler = r->sampler,
+                .find = r->find,
+                .abi = r->config.abi,
+                .subprocesses = r->config.subprocesses,
+                .quiet = r->config.quiet,
+                .mode = r->config.sampling.mode,
+                .starter = r->config.command ? r->outside.pid : 0,
+        };
+
+        config.pod = r->config.pod;
+        if (r->config.container)
+                config.container_id = r->choice.items[0].process.container_id;
+        if (r->config.subprocesses && !find_follows(r->find) && !r->config.quiet)
+                say("the kernel does not tell of births here (CAP_PERFMON is missing): children are looked for every "
+                    "10 to 100 ms, one that lives for less may be missed");
+        int e = follow_open(&config, &r->follow);
+        return e < 0 ? say_error("the processes cannot be watched: %s", strerror(-e)) : -1;
+}
+
+/* One run of the command: whether there is to be another. @ret: the error by which it ended. */
+static bool run_command(struct recording *r, int *ret)
+{
+        size_t before = r->done.n;
+        bool started = start_command(r);
+
+        if (started)
+                *ret = wait_for_end(r);
+        r->run++;
+        r->seen = r->done.n > before;
+        return *ret == 0 && r->seen && r->run < r->config.repeat && launch_wait(&r->launch) == 0 &&
+               !r->launch.told_to_stop;
+}
+
+static int record_command(struct recording *r)
+{
+        int e = 0;
+
+        while (run_command(r, &e))
+                ;
+        e = conclude(r, e);
+        int status = launch_wait(&r->launch);
+        return status != 0 ? status : e;
+}
+
+int recording_run(struct recording *r)
+{
+        int e = open_sampler(r);
+
+        environment_read(&r->environment);
+        if (e < 0)
+                e = open_follow(r);
+        if (e < 0)
+                e = follow_choice(r->follow, &r->choice);
+        if (e < 0 && follow_step(r->follow) < 0)
+                e = say_error("/proc cannot be read");
+        if (e >= 0)
+                return e;
+        if (!r->config.subprocesses && r->choice.n > 0 && r->choice.items[0].asked)
+                children_read(&r->before); /* if it fails, nothing is said of them */
+        return r->config.command ? record_command(r) : conclude(r, wait_for_end(r));
+}
+
+void recording_deinit(struct recording *r)
+{
+        children_deinit(&r->before);
+        follow_close(r->follow);
+        sampler_close(r->sampler);
+        choice_deinit(&r->choice);
+        profile_set_deinit(&r->done);
+        output_close(&r->output);
+        if (!r->config.command && r->signals >= 0)
+                close(r->signals);
+        launch_close(&r->launch);
+        outside_close(&r->outside);
+        find_close(r->find);
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Counters of a recording, in a sentence. */
+#include "summary.h"
+
+#include "coverage.h"
+
+#include "agent/command/cli/messages.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/resource.h>
+
+/* What became of the ticks that are no samples, those that there were; @all: the others as well. */
+static void list_counters(const struct profile_counters *sum, bool all, char *ret, size_t size)
+{
+        const struct {
+                const char *name;
+                uint64_t n;
+        } counters[] = { { "torn", sum->torn }, { "retried", sum->retried }, { "late", sum->late },
+                         { "lost", sum->gone + sum->failed } };
+        size_t len = 0;
+
+        *ret = '\0';
+        for (size_t i = 0; i < sizeof counters / sizeof *counters && len < size; i++)
+                if (all || counters[i].n > 0)
+                        len += (size_t)snprintf(ret + len, size - len, "%s%s %" PRIu64, len > 0 ? ", " : "; ",
+                                                counters[i].name, counters[i].n);
+}
+
+/* That of descendants who ended before they were opened is of no process. */
+static size_t count_processes(const struct profile_set *set)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < set->n; i++)
+                n += profile_attribute(set->items[i], "process.pid") != NULL;
+        return n;
+}
+
+void summary_say(const struct profile_set *set, unsigned runs, const char *engine)
+{
+        char runs_text[48] = "", counters[160];
+        struct profile_counters sum = { 0 };
+        uint64_t longest = 0;
+        size_t processes = count_processes(set);
+
+        for (size_t i = 0; i < set->n; i++) {
+                const struct profile_settings *settings = profile_settings(set->items[i]);
+                profile_counters_add(&sum, profile_counters_of(set->items[i]));
+                longest = settings->duration_ns > longest ? settings->duration_ns : longest;
+        }
+        if (runs > 1)
+                snprintf(runs_text, sizeof runs_text, "%u runs of up to ", runs);
+        list_counters(&sum, engine != NULL, counters, sizeof counters);
+        say("%" PRIu64 " sample%s of %zu process%s in %s%.1f s%s%s%s%s", sum.ok, sum.ok == 1 ? "" : "s", processes,
+            processes == 1 ? "" : "es", runs_text, (double)longest / 1e9, engine ? " (" : "", engine ? engine : "",
+            engine ? ")" : "", counters);
+        if (sum.ok > 0)
+                coverage_say(set, engine != NULL);
+}
+
+void summary_say_engine(const struct sampler *sampler)
+{
+        const char *refused = sampler_refused(sampler);
+
+        say("engine: %s%s%s", sampler_describe(sampler), *refused ? "; not perf: " : "", refused);
+}
+
+/* getrusage() has the peak of whoever has started this program as well: exec keeps it. */
+static long peak_mib(void)
+{
+        FILE *file = fopen("/proc/self/status", "re");
+        char line[256];
+        long kib = 0;
+
+        while (file && kib == 0 && fgets(line, sizeof line, file))
+                sscanf(line, "VmHWM: %ld", &kib);
+        if (file)
+                fclose(file);
+        return kib >> 10;
+}
+
+void summary_say_cost(void)
+{
+        struct rusage usage;
+
+        if (getrusage(RUSAGE_SELF, &usage) == 0)
+                say("cost: %.2f s of CPU, %ld MiB of memory at most",
+                    (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+                            (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6,
+                    peak_mib());
+}

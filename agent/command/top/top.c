@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * podflame top: the functions that take the time of a TARGET's processes, now and
+ * since the beginning: on the whole terminal, or as one table after another.
+ */
+#include "agent/base/base.h"
+#include "agent/command/command.h"
+#include "agent/command/commands.h"
+#include "agent/command/cli/confinement.h"
+#include "agent/command/processes/open_find.h"
+#include "agent/command/cli/options.h"
+#include "agent/command/cli/results.h"
+#include "agent/command/processes/sampling.h"
+#include "agent/command/cli/messages.h"
+#include "agent/command/cli/signals.h"
+#include "agent/command/processes/target.h"
+
+#include "screen.h"
+#include "agent/command/processes/follow.h"
+
+#include <errno.h>
+#include <math.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+struct top_config {
+        struct target_options target;
+        struct sampling_options sampling;
+        struct confinement_options confinement;
+        bool subprocesses;
+        double duration; /* seconds; 0: until it is told to end */
+        double interval;
+        const char *sort;
+        bool plain;
+};
+
+static const struct option_spec specs[] = {
+        TARGET_OPTIONS(struct top_config, target),
+        { .name = "subprocesses", .letter = 's', .kind = OPTION_FLAG, .field = offsetof(struct top_config, subprocesses),
+          .help = "follow child processes as well, and new ones of CONTAINER or POD" },
+        { .name = "duration", .letter = 'd', .kind = OPTION_SECONDS, .field = offsetof(struct top_config, duration),
+          .argument = "TIME", .help = "end by itself after 10, 90s, 5m (never)", .min = 0.001, .max = 30 * 86400.0 },
+        { .name = "interval", .letter = 'n', .kind = OPTION_SECONDS, .field = offsetof(struct top_config, interval),
+          .argument = "TIME", .help = "between one table and the next (1)", .min = 0.1, .max = 3600 },
+        { .name = "sort", .letter = 'o', .kind = OPTION_TEXT, .field = offsetof(struct top_config, sort),
+          .argument = "COLUMN", .help = "self, total: of the last interval; self-time, total-time: of all (self)" },
+        { .name = "plain", .kind = OPTION_FLAG, .field = offsetof(struct top_config, plain),
+          .help = "one table after another, as where standard output is no terminal" },
+        SAMPLING_OPTIONS(struct top_config, sampling),
+        CONFINEMENT_OPTIONS(struct top_config, confinement),
+};
+
+static const struct usage usage = {
+        .command = "top",
+        .synopsis = "(-p PID | -c CONTAINER | --pod POD) [OPTION]...",
+        .text = "Shows, every second, which functions take the time of a process or of a container's processes.\n"
+                "Per cent are of one CPU in the last interval (in mode wall: of one thread's time), seconds are of\n"
+                "all since the beginning. Ends when the processes do, by `q`, or by a signal.",
+        .options = specs,
+        .n = sizeof specs / sizeof *specs,
+};
+
+/* The names of the orders, as --sort takes them. */
+static const char *const orders[BOARD_ORDERS] = {
+        [BOARD_SELF] = "self",
+        [BOARD_TOTAL] = "total",
+        [BOARD_SELF_TIME] = "self-time",
+        [BOARD_TOTAL_TIME] = "total-time",
+};
+
+struct top {
+        struct top_config config;
+        struct sample_config sampling;
+        struct find *find;
+        struct choice choice;
+        struct sampler *sampler;
+        struct follow *follow;
+        struct board *board;
+        struct view view;
+        uint64_t begin_ns;  /* since when times are counted */
+        uint64_t turned_ns; /* when the interval began */
+        uint64_t end_ns;    /* when to end; UINT64_MAX: never */
+        int signals;
+        bool sampled; /* anybody was */
+        bool whole; /* the terminal is drawn on */
+        bool ending;
+};
+
+static uint64_t to_ns(double seconds)
+{
+        return (uint64_t)(seconds * 1e9);
+}
+
+/* ---- drawing --------------------------------------------------------------------------- */
+
+#define PLAIN_ROWS 20
+
+static int draw(struct top *t)
+{
+        if (t->whole)
+                return screen_draw(&t->view);
+        view_write(&t->view, PLAIN_ROWS, stdout);
+        putchar('\n');
+        return results_flush();
+}
+
+/* Adds a profile of the interval to what is shown. */
+static int count(struct top *t, const struct profile *profile)
+{
+        for (size_t i = 0; i < profile_samples(profile); i++) {
+                const struct profile_sample *sample = profile_sample(profile, i);
+                if (sample->state == PROFILE_RUNNING)
+                        t->view.running_ns += sample->nanoseconds;
+        }
+        profile_counters_add(&t->view.counters, profile_counters_of(profile));
+        t->view.period_ns = profile_settings(profile)->period_ns;
+        return board_add(t->board, profile);
+}
+
+/* Ends an interval: what was sampled in it is counted, and shown. */
+static int turn(struct top *t)
+{
+        struct profile_set set = { 0 };
+        uint64_t now = clock_ns(CLOCK_MONOTONIC);
+        int e = follow_take(t->follow, &set);
+
+        board_turn(t->board);
+        t->view.running_ns = 0;
+        t->sampled = t->sampled || set.n > 0;
+        for (size_t i = 0; e == 0 && i < set.n; i++)
+                e = count(t, set.items[i]);
+        profile_set_deinit(&set);
+        t->view.processes = follow_sampled(t->follow);
+        t->view.interval_ns = now - t->turned_ns;
+        t->view.elapsed_ns = now - t->begin_ns;
+        t->turned_ns = now;
+        return e == 0 && !t->view.held ? draw(t) : e;
+}
+
+/* ---- keys ------------------------------------------------------------------------------ */
+
+static void reset(struct top *t)
+{
+        board_reset(t->board);
+        t->view.counters = (struct profile_counters){ 0 };
+        t->view.elapsed_ns = 0;
+        t->begin_ns = clock_ns(CLOCK_MONOTONIC);
+}
+
+static int obey(struct top *t, enum screen_key key)
+{
+        if (key >= SCREEN_SELF && key <= SCREEN_TOTAL_TIME)
+                t->view.order = BOARD_SELF + (key - SCREEN_SELF);
+        else if (key == SCREEN_HOLD)
+                t->view.held = !t->view.held;
+        else if (key == SCREEN_RESET)
+                reset(t);
+        else if (key == SCREEN_QUIT)
+                t->ending = true;
+        return key == SCREEN_NONE ? 0 : draw(t);
+}
+
+static int obey_all(struct top *t)
+{
+        enum screen_key key;
+        int e = 0;
+
+        while (e == 0 && t->whole && screen_key(&key))
+                e = obey(t, key);
+        return e;
+}
+
+/* ---- the time -------------------------------------------------------------------------- */
+
+/* Until the interval's end, or until there is something to look for. */
+static int choose_timeout(const struct top *t)
+{
+        uint64_t now = clock_ns(CLOCK_MONOTONIC), end = t->turned_ns + to_ns(t->config.interval);
+        int delay = follow_delay_ms(t->follow);
+
+        end = end < t->end_ns ? end : t->end_ns;
+        int timeout = end > now ? (int)((end - now) / 1000000) + 1 : 0;
+        return delay >= 0 && delay < timeout ? delay : timeout;
+}
+
+/* Waits for what comes first, and sees to it. */
+static int step(struct top *t)
+{
+        struct pollfd fds[] = { { .fd = t->signals, .events = POLLIN },
+                                { .fd = follow_fd(t->follow), .events = POLLIN },
+                                { .fd = t->config.subprocesses ? find_fd(t->find) : -1, .events = POLLIN },
+                                { .fd = t->whole && isatty(STDIN_FILENO) ? STDIN_FILENO : -1, .events = POLLIN } };
+
+        if (poll(fds, sizeof fds / sizeof *fds, choose_timeout(t)) < 0 && errno != EINTR)
+                return -errno;
+        int e = follow_step(t->follow);
+        if (e == 0)
+                e = obey_all(t);
+        uint64_t now = clock_ns(CLOCK_MONOTONIC);
+        t->ending = t->ending || fds[0].revents || (fds[3].revents & POLLHUP) || !follow_lives(t->follow) ||
+                    now >= t->end_ns;
+        return e == 0 && (t->ending || now - t->turned_ns >= to_ns(t->config.interval)) ? turn(t) : e;
+}
+
+/* What was left out is named once the screen is the terminal again. */
+static int conclude(struct top *t)
+{
+        struct profile_set rest = { 0 };
+        bool ended = !follow_lives(t->follow);
+        int e = follow_finish(t->follow, &rest);
+
+        profile_set_deinit(&rest); /* what came after the last table */
+        if (e < 0)
+                return say_error("%s: %s", t->view.subject, strerror(-e));
+        if (ended)
+                say("%s: all of it has ended", t->view.subject);
+        return follow_say_missed(t->follow, t->sampled) + t->choice.refused > 0 ? EXIT_FAILED : EXIT_OK;
+}
+
+static int watch(struct top *t)
+{
+        int e = 0;
+
+        t->begin_ns = t->turned_ns = clock_ns(CLOCK_MONOTONIC);
+        t->end_ns = t->config.duration > 0 ? t->begin_ns + to_ns(t->config.duration) : UINT64_MAX;
+        t->whole = !t->config.plain && screen_open() == 0;
+        while (e == 0 && !t->ending)
+                e = step(t);
+        screen_close();
+        if (results_flush() != 0)
+                return EXIT_FAILED; /* the processes are not to blame */
+        return e == 0 ? conclude(t) : say_error("%s: %s", t->view.subject, strerror(-e));
+}
+
+/* ---- from the options on ---------------------------------------------------------------- */
+
+static void name_subject(struct top *t)
+{
+        const struct find_process *first = &t->choice.items[0].process;
+        const struct target_options *target = &t->config.target;
+        char *name = t->view.subject;
+        size_t size = sizeof t->view.subject;
+
+        if (target->container && target->pids.n == 0 && !target->pod)
+                snprintf(name, size, "container %s",
+                         *first->container_name ? first->container_name : target->container);
+        else if (target->pod && target->pids.n == 0 && !target->container)
+                snprintf(name, size, "pod %s", target->pod);
+        else if (t->choice.n == 1)
+                snprintf(name, size, "process %d: %s", first->pid, first->cmdline);
+        else
+                snprintf(name, size, "%zu processes", t->choice.n);
+}
+
+static int check(struct top *t)
+{
+        enum board_order order = 0;
+
+        while (order < BOARD_ORDERS && strcmp(t->config.sort, orders[order]) != 0)
+                order++;
+        if (order == BOARD_ORDERS)
+                return options_wrong(&usage, "--sort: '%s' is none of self, total, self-time, total-time", t->config.sort);
+        t->view.order = order;
+        return sampling_config(&t->config.sampling, &usage, &t->sampling);
+}
+
+static int open_all(struct top *t)
+{
+        struct follow_config config = { .find = t->find, .subprocesses = t->config.subprocesses,
+                                        .pod = t->config.target.pod, .mode = t->sampling.mode };
+
+        int e = target_abi(&t->config.target, &usage, &config.abi);
+        if (e >= 0)
+                return e;
+        t->signals = signals_open();
+        t->board = board_new();
+        t->sampling.scope = sampling_scope(&t->choice, t->config.subprocesses);
+        t->sampling.adopts = t->config.subprocesses;
+        e = t->board ? sampling_open(&t->sampling, &t->sampler) : say_error("out of memory");
+        if (e >= 0)
+                return e;
+        config.sampler = t->sampler;
+        if (t->config.target.container)
+                config.container_id = t->choice.items[0].process.container_id;
+        e = follow_open(&config, &t->follow);
+        if (e < 0)
+                return say_error("the processes cannot be watched: %s", strerror(-e));
+        t->view.board = t->board;
+        t->view.engine = sampler_describe(t->sampler);
+        name_subject(t);
+        return follow_choice(t->follow, &t->choice);
+}
+
+static void close_all(struct top *t)
+{
+        follow_close(t->follow);
+        sampler_close(t->sampler);
+        board_free(t->board);
+        choice_deinit(&t->choice);
+        find_close(t->find);
+        if (t->signals >= 0)
+                close(t->signals);
+}
+
+int top_run(int argc, char **argv)
+{
+        struct top top = { .config = { .sampling = SAMPLING_DEFAULTS, .interval = 1, .sort = "self" }, .signals = -1 };
+        int rest;
+        int e = options_parse(&usage, argc, argv, &top.config, &rest);
+
+        if (e < 0 && rest < argc)
+                e = options_wrong_word(&usage, argv[rest], NULL);
+        if (e < 0)
+                e = check(&top);
+        if (e < 0)
+                e = confine(&top.config.confinement, &usage, sampling_role(&top.sampling));
+        if (e < 0 && finding_open(top.config.subprocesses, &top.find) != 0)
+                e = say_error("/proc cannot be read");
+        if (e < 0)
+                e = target_choose(top.find, &top.config.target, &usage,
+                                  top.config.subprocesses ? TARGET_FOLLOWED : TARGET_WAITED_FOR, &top.choice);
+        if (e < 0)
+                e = open_all(&top);
+        if (e < 0)
+                e = watch(&top);
+        close_all(&top);
+        return e;
+}

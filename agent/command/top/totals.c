@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A hash of functions by name and file; sorting it a few times a second is cheap. */
+#include "totals.h"
+
+#include "agent/find/find.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+/* Of a name or a path, what a screen has room for. */
+#define TEXT_SIZE 512
+
+struct entry {
+        struct board_row row;
+        UT_hash_handle hh;
+        char key[]; /* the name and the file, each with its NUL */
+};
+
+struct board {
+        struct entry *entries;
+};
+
+struct board *board_new(void)
+{
+        return calloc(1, sizeof(struct board));
+}
+
+void board_reset(struct board *b)
+{
+        struct entry *entry, *next;
+
+        HASH_ITER(hh, b->entries, entry, next) {
+                HASH_DEL(b->entries, entry);
+                free(entry);
+        }
+}
+
+void board_free(struct board *b)
+{
+        if (!b)
+                return;
+        board_reset(b);
+        free(b);
+}
+
+void board_turn(struct board *b)
+{
+        for (struct entry *entry = b->entries; entry; entry = entry->hh.next)
+                entry->row.figures[BOARD_SELF] = entry->row.figures[BOARD_TOTAL] = 0;
+}
+
+/* ---- counting -------------------------------------------------------------------------- */
+
+static struct entry *insert(struct board *b, const char *key, size_t size)
+{
+        struct entry *entry = calloc(1, sizeof *entry + size);
+
+        if (!entry)
+                return NULL;
+        memcpy(entry->key, key, size);
+        entry->row.name = entry->key;
+        entry->row.file = entry->key + strlen(entry->key) + 1;
+        HASH_ADD_KEYPTR(hh, b->entries, entry->key, size, entry);
+        if (entry->hh.tbl)
+                return entry;
+        free(entry);
+        return NULL;
+}
+
+/* The function's entry, made if there is room; the others' if not. NULL: out of memory. */
+static struct entry *get(struct board *b, const char *name, const char *file)
+{
+        static const char others[] = BOARD_OTHERS "\0";
+        char key[2 * TEXT_SIZE];
+        struct entry *entry;
+
+        find_clean(name, strlen(name), key, TEXT_SIZE);
+        size_t size = strlen(key) + 1;
+        find_clean(file, strlen(file), key + size, TEXT_SIZE);
+        size += strlen(key + size) + 1;
+        HASH_FIND(hh, b->entries, key, size, entry);
+        if (entry)
+                return entry;
+        if (HASH_COUNT(b->entries) < BOARD_MAX)
+                return insert(b, key, size);
+        HASH_FIND(hh, b->entries, others, sizeof others, entry);
+        return entry ? entry : insert(b, others, sizeof others);
+}
+
+/* Others may call each other: what they take in all cannot be summed, what they take themselves can. */
+static void count(struct board_row *row, const struct profile_top *top)
+{
+        uint64_t total_ns = strcmp(row->name, BOARD_OTHERS) == 0 ? top->self_ns : top->total_ns;
+
+        row->figures[BOARD_SELF] += top->self_ns;
+        row->figures[BOARD_TOTAL] += total_ns;
+        row->figures[BOARD_SELF_TIME] += top->self_ns;
+        row->figures[BOARD_TOTAL_TIME] += total_ns;
+}
+
+int board_add(struct board *b, const struct profile *profile)
+{
+        struct profile_top *tops;
+        size_t n;
+        int e = profile_top(profile, SIZE_MAX, &tops, &n);
+
+        if (e < 0)
+                return e;
+        for (size_t i = 0; i < n; i++) {
+                struct entry *entry = get(b, tops[i].name, tops[i].file);
+                if (!entry) {
+                        e = -ENOMEM;
+                        break;
+                }
+                count(&entry->row, &tops[i]);
+        }
+        free(tops);
+        return e;
+}
+
+/* ---- sorting --------------------------------------------------------------------------- */
+
+static int descending(uint64_t a, uint64_t b)
+{
+        return (a < b) - (a > b);
+}
+
+static int compare(const void *a, const void *b, void *ctx)
+{
+        static const enum board_order ties[] = { BOARD_SELF_TIME, BOARD_TOTAL_TIME };
+        const struct board_row *x = *(const struct board_row *const *)a, *y = *(const struct board_row *const *)b;
+        enum board_order order = *(const enum board_order *)ctx;
+        int r = descending(x->figures[order], y->figures[order]);
+
+        for (size_t i = 0; r == 0 && i < sizeof ties / sizeof *ties; i++)
+                r = descending(x->figures[ties[i]], y->figures[ties[i]]);
+        if (r == 0)
+                r = strcmp(x->name, y->name);
+        return r ? r : strcmp(x->file, y->file);
+}
+
+size_t board_rows(const struct board *b, enum board_order order, size_t max, struct board_row *ret)
+{
+        size_t n = 0, all = HASH_COUNT(b->entries);
+        const struct board_row **rows = malloc((all + 1) * sizeof *rows);
+
+        if (!rows)
+                return 0;
+        for (const struct entry *entry = b->entries; entry; entry = entry->hh.next)
+                rows[n++] = &entry->row;
+        qsort_r(rows, n, sizeof *rows, compare, &order);
+        n = n < max ? n : max;
+        for (size_t i = 0; i < n; i++)
+                ret[i] = *rows[i];
+        free(rows);
+        return n;
+}
