@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 
-SUITE(command_say);
+SUITE(command_messages);
 
 static const struct {
         uint32_t version;
@@ -29,7 +29,7 @@ static const struct {
         { 0xfffffff0, "255.255.255" }, /* a hostile one */
 };
 
-Test(command_say, versions)
+Test(command_messages, versions)
 {
         for (size_t i = 0; i < sizeof versions / sizeof *versions; i++) {
                 char text[32];
@@ -38,7 +38,7 @@ Test(command_say, versions)
         }
 }
 
-Test(command_say, versions_are_cut_to_size)
+Test(command_messages, versions_are_cut_to_size)
 {
         char text[5] = "????";
 
@@ -46,7 +46,7 @@ Test(command_say, versions_are_cut_to_size)
         cr_expect_str_eq(text, "3.13");
 }
 
-Test(command_say, abi_takes_what_it_lists)
+Test(command_messages, abi_takes_what_it_lists)
 {
         char list[256], copy[256];
         uint32_t abi, n = 0;
@@ -64,7 +64,7 @@ Test(command_say, abi_takes_what_it_lists)
         cr_expect_eq(abi, 311);
 }
 
-Test(command_say, abi_refuses_the_rest)
+Test(command_messages, abi_refuses_the_rest)
 {
         const char *const words[] = { "",      "0",    "3",    "3.",   ".11",  "3.11.7",
                                       "311 ", " 311", "+311", "31 1", "3.99", "v311" };
@@ -75,7 +75,7 @@ Test(command_say, abi_refuses_the_rest)
         cr_expect_eq(abi, 7, "untouched");
 }
 
-Test(command_say, abi_list_is_cut_to_size)
+Test(command_messages, abi_list_is_cut_to_size)
 {
         char list[6];
 
@@ -83,7 +83,7 @@ Test(command_say, abi_list_is_cut_to_size)
         cr_expect_eq(strlen(list), sizeof list - 1);
 }
 
-Test(command_say, a_denial_without_a_known_cause_is_no_guess)
+Test(command_messages, a_denial_without_a_known_cause_is_no_guess)
 {
         char why[512];
 
@@ -94,7 +94,7 @@ Test(command_say, a_denial_without_a_known_cause_is_no_guess)
         cr_expect_eq(strstr(why, " may "), NULL, "%s", why);
 }
 
-Test(command_say, a_filter_that_is_there_is_named)
+Test(command_messages, a_filter_that_is_there_is_named)
 {
         struct sock_filter allow = { BPF_RET, 0, 0, SECCOMP_RET_ALLOW };
         struct sock_fprog program = { 1, &allow };

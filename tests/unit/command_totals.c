@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-SUITE(command_board);
+SUITE(command_totals);
 
 /* A profile of one stack: @leaf called by @root, @ns in all. */
 static struct profile *sampled(const char *leaf, const char *root, uint64_t ns)
@@ -20,87 +20,87 @@ static struct profile *sampled(const char *leaf, const char *root, uint64_t ns)
         return p;
 }
 
-static void add(struct board *b, const char *leaf, const char *root, uint64_t ns)
+static void add(struct totals *b, const char *leaf, const char *root, uint64_t ns)
 {
         struct profile *p = sampled(leaf, root, ns);
 
-        cr_assert_eq(board_add(b, p), 0);
+        cr_assert_eq(totals_add(b, p), 0);
         profile_free(p);
 }
 
 /* a takes more in all, b in the last interval. */
-static struct board *example(void)
+static struct totals *example(void)
 {
-        struct board *b = board_new();
+        struct totals *b = totals_new();
 
         add(b, "a", "main", 900);
         add(b, "b", "main", 50);
-        board_turn(b);
+        totals_turn(b);
         add(b, "b", "main", 200);
         add(b, "c", "b", 30);
         return b;
 }
 
 static const struct {
-        enum board_order order;
+        enum totals_order order;
         const char *names[4];
 } expected[] = {
-        { BOARD_SELF, { "b", "c", "a", "main" } },
-        { BOARD_TOTAL, { "b", "main", "c", "a" } },
-        { BOARD_SELF_TIME, { "a", "b", "c", "main" } },
-        { BOARD_TOTAL_TIME, { "main", "a", "b", "c" } },
+        { TOTALS_SELF, { "b", "c", "a", "main" } },
+        { TOTALS_TOTAL, { "b", "main", "c", "a" } },
+        { TOTALS_SELF_TIME, { "a", "b", "c", "main" } },
+        { TOTALS_TOTAL_TIME, { "main", "a", "b", "c" } },
 };
 
-Test(command_board, rows_are_in_the_order_asked_for)
+Test(command_totals, rows_are_in_the_order_asked_for)
 {
-        struct board *b = example();
-        struct board_row rows[8];
+        struct totals *b = example();
+        struct totals_row rows[8];
 
         for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
-                cr_assert_eq(board_rows(b, expected[i].order, 8, rows), 4);
+                cr_assert_eq(totals_rows(b, expected[i].order, 8, rows), 4);
                 for (size_t k = 0; k < 4; k++)
                         cr_expect_str_eq(rows[k].name, expected[i].names[k], "order %zu, row %zu: %s", i, k, rows[k].name);
         }
-        board_free(b);
+        totals_free(b);
 }
 
-Test(command_board, the_last_interval_and_all_of_it)
+Test(command_totals, the_last_interval_and_all_of_it)
 {
-        static const uint64_t figures[BOARD_ORDERS] = { 200, 230, 250, 280 };
-        struct board *b = example();
-        struct board_row row;
+        static const uint64_t figures[TOTALS_ORDERS] = { 200, 230, 250, 280 };
+        struct totals *b = example();
+        struct totals_row row;
 
-        cr_assert_eq(board_rows(b, BOARD_SELF, 1, &row), 1);
+        cr_assert_eq(totals_rows(b, TOTALS_SELF, 1, &row), 1);
         cr_assert_str_eq(row.name, "b");
         cr_assert_arr_eq(row.figures, figures, sizeof figures);
-        board_turn(b);
-        cr_assert_eq(board_rows(b, BOARD_SELF_TIME, 1, &row), 1);
-        cr_assert_eq(row.figures[BOARD_SELF], 0);
-        cr_assert_eq(row.figures[BOARD_SELF_TIME], 900);
-        board_reset(b);
-        cr_assert_eq(board_rows(b, BOARD_SELF, 1, &row), 0);
-        board_free(b);
+        totals_turn(b);
+        cr_assert_eq(totals_rows(b, TOTALS_SELF_TIME, 1, &row), 1);
+        cr_assert_eq(row.figures[TOTALS_SELF], 0);
+        cr_assert_eq(row.figures[TOTALS_SELF_TIME], 900);
+        totals_reset(b);
+        cr_assert_eq(totals_rows(b, TOTALS_SELF, 1, &row), 0);
+        totals_free(b);
 }
 
-Test(command_board, any_number_of_names_is_bounded)
+Test(command_totals, any_number_of_names_is_bounded)
 {
-        struct board *b = board_new();
-        struct board_row row;
+        struct totals *b = totals_new();
+        struct totals_row row;
         char name[32];
 
-        for (size_t i = 0; i < BOARD_MAX + 100; i++) {
+        for (size_t i = 0; i < TOTALS_MAX + 100; i++) {
                 snprintf(name, sizeof name, "made_%zu", i);
                 add(b, name, "root", 10);
         }
         add(b, "beyond", "a caller beyond", 10);
-        cr_assert_eq(board_rows(b, BOARD_SELF, 1, &row), 1);
-        cr_assert_str_eq(row.name, BOARD_OTHERS);
-        cr_assert_eq(row.figures[BOARD_SELF], 102 * 10, "one entry was root's");
-        cr_assert_eq(row.figures[BOARD_TOTAL], 102 * 10, "a stack counts once");
-        struct board_row *rows = calloc(2 * BOARD_MAX, sizeof *rows);
-        cr_assert_eq(board_rows(b, BOARD_SELF, 2 * BOARD_MAX, rows), BOARD_MAX + 1);
+        cr_assert_eq(totals_rows(b, TOTALS_SELF, 1, &row), 1);
+        cr_assert_str_eq(row.name, TOTALS_OTHERS);
+        cr_assert_eq(row.figures[TOTALS_SELF], 102 * 10, "one entry was root's");
+        cr_assert_eq(row.figures[TOTALS_TOTAL], 102 * 10, "a stack counts once");
+        struct totals_row *rows = calloc(2 * TOTALS_MAX, sizeof *rows);
+        cr_assert_eq(totals_rows(b, TOTALS_SELF, 2 * TOTALS_MAX, rows), TOTALS_MAX + 1);
         free(rows);
-        board_free(b);
+        totals_free(b);
 }
 
 static char *view_text(const struct view *view, size_t rows)
@@ -114,10 +114,10 @@ static char *view_text(const struct view *view, size_t rows)
         return text;
 }
 
-Test(command_board, a_view_is_a_line_for_each_function)
+Test(command_totals, a_view_is_a_line_for_each_function)
 {
-        struct board *b = example();
-        struct view view = { .subject = "process 42: app", .engine = "timer", .board = b, .processes = 1,
+        struct totals *b = example();
+        struct view view = { .subject = "process 42: app", .engine = "timer", .totals = b, .processes = 1,
                              .interval_ns = 1000, .elapsed_ns = 2000000000, .running_ns = 230,
                              .counters = { .ok = 4, .torn = 1, .gone = 2 } };
         char *text = view_text(&view, 2);
@@ -128,33 +128,33 @@ Test(command_board, a_view_is_a_line_for_each_function)
                                "    20.0     23.0       0.00       0.00   b  /app/m.py\n"
                                "     3.0      3.0       0.00       0.00   c  /app/m.py\n");
         free(text);
-        board_free(b);
+        totals_free(b);
 }
 
 /* The second line of the head, of a process of which so many of 100 periods were seen. */
 static void expect_coverage(uint64_t accounted, uint64_t seen, const char *line)
 {
-        struct board *b = board_new();
-        struct view view = { .subject = "x", .engine = "timer", .board = b, .processes = 1, .period_ns = 10000000,
+        struct totals *b = totals_new();
+        struct view view = { .subject = "x", .engine = "timer", .totals = b, .processes = 1, .period_ns = 10000000,
                              .counters = { .ok = seen, .accounted_ns = 10000000 * accounted, .sampled_ns = 10000000 * seen } };
         char *text = view_text(&view, 0);
 
         cr_expect_not_null(strstr(text, line), "%s", text);
         free(text);
-        board_free(b);
+        totals_free(b);
 }
 
-Test(command_board, the_head_tells_the_coverage_where_time_is_accounted)
+Test(command_totals, the_head_tells_the_coverage_where_time_is_accounted)
 {
         expect_coverage(100, 99, "1 process, 99 samples (timer), coverage 99.0 %; torn 0,");
         expect_coverage(100, 40, "1 process, 40 samples (timer), coverage 40.0 % (not seen by any tick 0.60 s); torn 0,");
         expect_coverage(0, 40, "1 process, 40 samples (timer); torn 0,");
 }
 
-Test(command_board, names_cannot_steer_a_terminal)
+Test(command_totals, names_cannot_steer_a_terminal)
 {
-        struct board *b = board_new();
-        struct view view = { .subject = "x", .engine = "timer", .board = b, .interval_ns = 1000 };
+        struct totals *b = totals_new();
+        struct view view = { .subject = "x", .engine = "timer", .totals = b, .interval_ns = 1000 };
 
         add(b, "\x1b[2J\nfake", "caf\xc3\xa9", 10);
         char *text = view_text(&view, VIEW_ROWS_MAX + 10);
@@ -162,5 +162,5 @@ Test(command_board, names_cannot_steer_a_terminal)
         cr_assert_not_null(strstr(text, "?[2J?fake  /app/m.py\n"));
         cr_assert_not_null(strstr(text, "caf\xc3\xa9  /app/m.py\n"));
         free(text);
-        board_free(b);
+        totals_free(b);
 }

@@ -21,7 +21,7 @@ int screen_draw(const struct view *view);
 enum screen_key {
         SCREEN_NONE, /* no key that means anything */
         SCREEN_QUIT,
-        SCREEN_SELF, /* orders, as in enum board_order */
+        SCREEN_SELF, /* orders, as in enum totals_order */
         SCREEN_TOTAL,
         SCREEN_SELF_TIME,
         SCREEN_TOTAL_TIME,

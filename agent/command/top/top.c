@@ -62,11 +62,11 @@ static const struct usage usage = {
 };
 
 /* The names of the orders, as --sort takes them. */
-static const char *const orders[BOARD_ORDERS] = {
-        [BOARD_SELF] = "self",
-        [BOARD_TOTAL] = "total",
-        [BOARD_SELF_TIME] = "self-time",
-        [BOARD_TOTAL_TIME] = "total-time",
+static const char *const orders[TOTALS_ORDERS] = {
+        [TOTALS_SELF] = "self",
+        [TOTALS_TOTAL] = "total",
+        [TOTALS_SELF_TIME] = "self-time",
+        [TOTALS_TOTAL_TIME] = "total-time",
 };
 
 struct top {
@@ -76,7 +76,7 @@ struct top {
         struct choice choice;
         struct sampler *sampler;
         struct follow *follow;
-        struct board *board;
+        struct totals *totals;
         struct view view;
         uint64_t begin_ns;  /* since when times are counted */
         uint64_t turned_ns; /* when the interval began */
@@ -115,7 +115,7 @@ static int count(struct top *t, const struct profile *profile)
         }
         profile_counters_add(&t->view.counters, profile_counters_of(profile));
         t->view.period_ns = profile_settings(profile)->period_ns;
-        return board_add(t->board, profile);
+        return totals_add(t->totals, profile);
 }
 
 /* Ends an interval: what was sampled in it is counted, and shown. */
@@ -125,7 +125,7 @@ static int turn(struct top *t)
         uint64_t now = clock_ns(CLOCK_MONOTONIC);
         int e = follow_take(t->follow, &set);
 
-        board_turn(t->board);
+        totals_turn(t->totals);
         t->view.running_ns = 0;
         t->sampled = t->sampled || set.n > 0;
         for (size_t i = 0; e == 0 && i < set.n; i++)
@@ -142,7 +142,7 @@ static int turn(struct top *t)
 
 static void reset(struct top *t)
 {
-        board_reset(t->board);
+        totals_reset(t->totals);
         t->view.counters = (struct profile_counters){ 0 };
         t->view.elapsed_ns = 0;
         t->begin_ns = clock_ns(CLOCK_MONOTONIC);
@@ -151,7 +151,7 @@ static void reset(struct top *t)
 static int obey(struct top *t, enum screen_key key)
 {
         if (key >= SCREEN_SELF && key <= SCREEN_TOTAL_TIME)
-                t->view.order = BOARD_SELF + (key - SCREEN_SELF);
+                t->view.order = TOTALS_SELF + (key - SCREEN_SELF);
         else if (key == SCREEN_HOLD)
                 t->view.held = !t->view.held;
         else if (key == SCREEN_RESET)
@@ -255,11 +255,11 @@ static void name_subject(struct top *t)
 
 static int check(struct top *t)
 {
-        enum board_order order = 0;
+        enum totals_order order = 0;
 
-        while (order < BOARD_ORDERS && strcmp(t->config.sort, orders[order]) != 0)
+        while (order < TOTALS_ORDERS && strcmp(t->config.sort, orders[order]) != 0)
                 order++;
-        if (order == BOARD_ORDERS)
+        if (order == TOTALS_ORDERS)
                 return options_wrong(&usage, "--sort: '%s' is none of self, total, self-time, total-time", t->config.sort);
         t->view.order = order;
         return sampling_config(&t->config.sampling, &usage, &t->sampling);
@@ -274,10 +274,10 @@ static int open_all(struct top *t)
         if (e >= 0)
                 return e;
         t->signals = signals_open();
-        t->board = board_new();
+        t->totals = totals_new();
         t->sampling.scope = sampling_scope(&t->choice, t->config.subprocesses);
         t->sampling.adopts = t->config.subprocesses;
-        e = t->board ? sampling_open(&t->sampling, &t->sampler) : say_error("out of memory");
+        e = t->totals ? sampling_open(&t->sampling, &t->sampler) : say_error("out of memory");
         if (e >= 0)
                 return e;
         config.sampler = t->sampler;
@@ -286,7 +286,7 @@ static int open_all(struct top *t)
         e = follow_open(&config, &t->follow);
         if (e < 0)
                 return say_error("the processes cannot be watched: %s", strerror(-e));
-        t->view.board = t->board;
+        t->view.totals = t->totals;
         t->view.engine = sampler_describe(t->sampler);
         name_subject(t);
         return follow_choice(t->follow, &t->choice);
@@ -296,7 +296,7 @@ static void close_all(struct top *t)
 {
         follow_close(t->follow);
         sampler_close(t->sampler);
-        board_free(t->board);
+        totals_free(t->totals);
         choice_deinit(&t->choice);
         find_close(t->find);
         if (t->signals >= 0)

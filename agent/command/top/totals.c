@@ -13,21 +13,21 @@
 #define TEXT_SIZE 512
 
 struct entry {
-        struct board_row row;
+        struct totals_row row;
         UT_hash_handle hh;
         char key[]; /* the name and the file, each with its NUL */
 };
 
-struct board {
+struct totals {
         struct entry *entries;
 };
 
-struct board *board_new(void)
+struct totals *totals_new(void)
 {
-        return calloc(1, sizeof(struct board));
+        return calloc(1, sizeof(struct totals));
 }
 
-void board_reset(struct board *b)
+void totals_reset(struct totals *b)
 {
         struct entry *entry, *next;
 
@@ -37,23 +37,23 @@ void board_reset(struct board *b)
         }
 }
 
-void board_free(struct board *b)
+void totals_free(struct totals *b)
 {
         if (!b)
                 return;
-        board_reset(b);
+        totals_reset(b);
         free(b);
 }
 
-void board_turn(struct board *b)
+void totals_turn(struct totals *b)
 {
         for (struct entry *entry = b->entries; entry; entry = entry->hh.next)
-                entry->row.figures[BOARD_SELF] = entry->row.figures[BOARD_TOTAL] = 0;
+                entry->row.figures[TOTALS_SELF] = entry->row.figures[TOTALS_TOTAL] = 0;
 }
 
 /* ---- counting -------------------------------------------------------------------------- */
 
-static struct entry *insert(struct board *b, const char *key, size_t size)
+static struct entry *insert(struct totals *b, const char *key, size_t size)
 {
         struct entry *entry = calloc(1, sizeof *entry + size);
 
@@ -70,9 +70,9 @@ static struct entry *insert(struct board *b, const char *key, size_t size)
 }
 
 /* The function's entry, made if there is room; the others' if not. NULL: out of memory. */
-static struct entry *get(struct board *b, const char *name, const char *file)
+static struct entry *get(struct totals *b, const char *name, const char *file)
 {
-        static const char others[] = BOARD_OTHERS "\0";
+        static const char others[] = TOTALS_OTHERS "\0";
         char key[2 * TEXT_SIZE];
         struct entry *entry;
 
@@ -83,24 +83,24 @@ static struct entry *get(struct board *b, const char *name, const char *file)
         HASH_FIND(hh, b->entries, key, size, entry);
         if (entry)
                 return entry;
-        if (HASH_COUNT(b->entries) < BOARD_MAX)
+        if (HASH_COUNT(b->entries) < TOTALS_MAX)
                 return insert(b, key, size);
         HASH_FIND(hh, b->entries, others, sizeof others, entry);
         return entry ? entry : insert(b, others, sizeof others);
 }
 
 /* Others may call each other: what they take in all cannot be summed, what they take themselves can. */
-static void count(struct board_row *row, const struct profile_top *top)
+static void count(struct totals_row *row, const struct profile_top *top)
 {
-        uint64_t total_ns = strcmp(row->name, BOARD_OTHERS) == 0 ? top->self_ns : top->total_ns;
+        uint64_t total_ns = strcmp(row->name, TOTALS_OTHERS) == 0 ? top->self_ns : top->total_ns;
 
-        row->figures[BOARD_SELF] += top->self_ns;
-        row->figures[BOARD_TOTAL] += total_ns;
-        row->figures[BOARD_SELF_TIME] += top->self_ns;
-        row->figures[BOARD_TOTAL_TIME] += total_ns;
+        row->figures[TOTALS_SELF] += top->self_ns;
+        row->figures[TOTALS_TOTAL] += total_ns;
+        row->figures[TOTALS_SELF_TIME] += top->self_ns;
+        row->figures[TOTALS_TOTAL_TIME] += total_ns;
 }
 
-int board_add(struct board *b, const struct profile *profile)
+int totals_add(struct totals *b, const struct profile *profile)
 {
         struct profile_top *tops;
         size_t n;
@@ -129,9 +129,9 @@ static int descending(uint64_t a, uint64_t b)
 
 static int compare(const void *a, const void *b, void *ctx)
 {
-        static const enum board_order ties[] = { BOARD_SELF_TIME, BOARD_TOTAL_TIME };
-        const struct board_row *x = *(const struct board_row *const *)a, *y = *(const struct board_row *const *)b;
-        enum board_order order = *(const enum board_order *)ctx;
+        static const enum totals_order ties[] = { TOTALS_SELF_TIME, TOTALS_TOTAL_TIME };
+        const struct totals_row *x = *(const struct totals_row *const *)a, *y = *(const struct totals_row *const *)b;
+        enum totals_order order = *(const enum totals_order *)ctx;
         int r = descending(x->figures[order], y->figures[order]);
 
         for (size_t i = 0; r == 0 && i < sizeof ties / sizeof *ties; i++)
@@ -141,10 +141,10 @@ static int compare(const void *a, const void *b, void *ctx)
         return r ? r : strcmp(x->file, y->file);
 }
 
-size_t board_rows(const struct board *b, enum board_order order, size_t max, struct board_row *ret)
+size_t totals_rows(const struct totals *b, enum totals_order order, size_t max, struct totals_row *ret)
 {
         size_t n = 0, all = HASH_COUNT(b->entries);
-        const struct board_row **rows = malloc((all + 1) * sizeof *rows);
+        const struct totals_row **rows = malloc((all + 1) * sizeof *rows);
 
         if (!rows)
                 return 0;

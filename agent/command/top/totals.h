@@ -9,39 +9,39 @@
 
 #include "agent/profile/profile.h"
 
-/* Functions told apart; what all others take is counted for BOARD_OTHERS. */
-#define BOARD_MAX 16384
-#define BOARD_OTHERS "(other functions)"
+/* Functions told apart; what all others take is counted for TOTALS_OTHERS. */
+#define TOTALS_MAX 16384
+#define TOTALS_OTHERS "(other functions)"
 
 /* What rows are sorted by, descending. */
-enum board_order {
-        BOARD_SELF,  /* the last interval */
-        BOARD_TOTAL,
-        BOARD_SELF_TIME, /* since the beginning */
-        BOARD_TOTAL_TIME,
-        BOARD_ORDERS
+enum totals_order {
+        TOTALS_SELF,  /* the last interval */
+        TOTALS_TOTAL,
+        TOTALS_SELF_TIME, /* since the beginning */
+        TOTALS_TOTAL_TIME,
+        TOTALS_ORDERS
 };
 
-struct board_row {
-        const char *name, *file;          /* the board's, until it is reset */
-        uint64_t figures[BOARD_ORDERS]; /* nanoseconds */
+struct totals_row {
+        const char *name, *file;          /* the totals's, until it is reset */
+        uint64_t figures[TOTALS_ORDERS]; /* nanoseconds */
 };
 
-struct board;
+struct totals;
 
-struct board *board_new(void); /* NULL: out of memory */
-void board_free(struct board *board); /* accepts NULL */
+struct totals *totals_new(void); /* NULL: out of memory */
+void totals_free(struct totals *totals); /* accepts NULL */
 
 /* Forgets all functions. */
-void board_reset(struct board *board);
+void totals_reset(struct totals *totals);
 
 /* A new interval begins: what the last one held is part of the past. */
-void board_turn(struct board *board);
+void totals_turn(struct totals *totals);
 
 /* Counts what was sampled in this interval, of one process. 0 or negative errno. */
-int board_add(struct board *board, const struct profile *profile);
+int totals_add(struct totals *totals, const struct profile *profile);
 
 /* The first @max rows in that order, into @ret: how many there are. None if there is no memory for it. */
-size_t board_rows(const struct board *board, enum board_order order, size_t max, struct board_row *ret);
+size_t totals_rows(const struct totals *totals, enum totals_order order, size_t max, struct totals_row *ret);
 
 #endif

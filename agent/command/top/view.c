@@ -7,11 +7,11 @@
 
 #define NS_PER_S 1e9
 
-static const char *const columns[BOARD_ORDERS] = {
-        [BOARD_SELF] = "SELF%",
-        [BOARD_TOTAL] = "TOTAL%",
-        [BOARD_SELF_TIME] = "SELF s",
-        [BOARD_TOTAL_TIME] = "TOTAL s",
+static const char *const columns[TOTALS_ORDERS] = {
+        [TOTALS_SELF] = "SELF%",
+        [TOTALS_TOTAL] = "TOTAL%",
+        [TOTALS_SELF_TIME] = "SELF s",
+        [TOTALS_TOTAL_TIME] = "TOTAL s",
 };
 
 static double percent(uint64_t part, uint64_t whole)
@@ -42,23 +42,23 @@ static void write_head(const struct view *v, FILE *out)
                 v->engine);
         write_coverage(v, out);
         fprintf(out, "; torn %" PRIu64 ", late %" PRIu64 ", lost %" PRIu64 "\n", c->torn, c->late, c->gone + c->failed);
-        for (size_t i = 0; i < BOARD_ORDERS; i++)
-                fprintf(out, "%*s%s", i < BOARD_SELF_TIME ? 8 : 10, columns[i], i == v->order ? "*" : " ");
+        for (size_t i = 0; i < TOTALS_ORDERS; i++)
+                fprintf(out, "%*s%s", i < TOTALS_SELF_TIME ? 8 : 10, columns[i], i == v->order ? "*" : " ");
         fputs(" FUNCTION\n", out);
 }
 
-static void write_row(const struct board_row *row, uint64_t interval_ns, FILE *out)
+static void write_row(const struct totals_row *row, uint64_t interval_ns, FILE *out)
 {
-        fprintf(out, "%8.1f %8.1f %10.2f %10.2f   %s", percent(row->figures[BOARD_SELF], interval_ns),
-                percent(row->figures[BOARD_TOTAL], interval_ns), (double)row->figures[BOARD_SELF_TIME] / NS_PER_S,
-                (double)row->figures[BOARD_TOTAL_TIME] / NS_PER_S, row->name);
+        fprintf(out, "%8.1f %8.1f %10.2f %10.2f   %s", percent(row->figures[TOTALS_SELF], interval_ns),
+                percent(row->figures[TOTALS_TOTAL], interval_ns), (double)row->figures[TOTALS_SELF_TIME] / NS_PER_S,
+                (double)row->figures[TOTALS_TOTAL_TIME] / NS_PER_S, row->name);
         fprintf(out, *row->file ? "  %s\n" : "\n", row->file);
 }
 
 void view_write(const struct view *v, size_t rows, FILE *out)
 {
-        struct board_row shown[VIEW_ROWS_MAX];
-        size_t n = board_rows(v->board, v->order, rows < VIEW_ROWS_MAX ? rows : VIEW_ROWS_MAX, shown);
+        struct totals_row shown[VIEW_ROWS_MAX];
+        size_t n = totals_rows(v->totals, v->order, rows < VIEW_ROWS_MAX ? rows : VIEW_ROWS_MAX, shown);
 
         write_head(v, out);
         for (size_t i = 0; i < n; i++)

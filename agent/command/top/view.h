@@ -14,8 +14,8 @@
 struct view {
         char subject[768];   /* whom it is about */
         const char *engine;  /* of sampler_describe() */
-        const struct board *board;
-        enum board_order order;
+        const struct totals *totals;
+        enum totals_order order;
         size_t processes;
         uint64_t interval_ns; /* what the last interval's figures are shares of */
         uint64_t elapsed_ns;
