@@ -4,11 +4,11 @@
 
 /* What pystack's own files share. */
 
-#include "code.h"
-#include "layout.h"
-#include "machine.h"
+#include "pystack/decode/code_cache.h"
+#include "pystack/layout/layout.h"
+#include "pystack/locate/machine.h"
 #include "pystack.h"
-#include "remote.h"
+#include "pystack/memory/remote.h"
 
 /* A span of the target's memory that is read with every snapshot of a thread. */
 struct span {

@@ -3,9 +3,9 @@
  * Opening a process: locate its runtime, find out its version, choose or make
  * the layout, and see that the interpreter is up.
  */
-#include "choose.h"
-#include "effort.h"
-#include "trial.h"
+#include "pystack/layout/version.h"
+#include "pystack/memory/effort.h"
+#include "pystack/layout/trial.h"
 
 #include <errno.h>
 #include <stdio.h>

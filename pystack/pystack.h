@@ -5,18 +5,15 @@
 /*
  * pystack: from an interpreter's memory to Python stacks.
  *
- *   locate    where the runtime lies in the target
- *   choose    which CPython it is, 2.6, 2.7, or 3.4 and later
- *   layout    the offsets of that CPython, as data
- *   thread    its interpreters and thread states
- *   snapshot  one thread's state and stack, copied and verified
- *   walk      a snapshot and a layout in, frames out
- *   loops     3.11 and 3.12: that the loops in which they run are one inside of the other
- *   fit       the same: that they lie where frames lie that have called one another
- *   trial     whether a version that is not known can be read
- *   code      code objects: names, files, line tables, cached
- *   proof     that a code object is still the one that is in the cache
+ *   locate    where the runtime lies in the target, or what a process is that is no CPython
+ *   layout    which version of CPython it is, 2.6, 2.7, or 3.4 and later, and its offsets, as data
+ *   threads   its interpreters, thread states, and which of a thread's states is active
+ *   memory    one thread's state and stack, copied and verified
+ *   decode    a copy and a layout in, frames out; code objects: names, files, line tables, cached
+ *   validate  that code objects are still those in the cache, and that frames and loops fit together
  *   record    what was read of a process, kept to be read again
+ *
+ * open.c and sample.c join them.
  *
  * The target is hostile: its memory can hold anything and change at any moment.
  * Every remote length is bounded, nothing recurses over remote data, and a stack

@@ -3,12 +3,12 @@
  * A thread's stack: snapshots until one is whole, agrees with itself, and proves
  * all its code objects. A steady thread needs one.
  */
-#include "current.h"
-#include "fit.h"
-#include "lines.h"
-#include "name.h"
-#include "snapshot.h"
-#include "walk.h"
+#include "pystack/threads/active_state.h"
+#include "pystack/validate/fit.h"
+#include "pystack/decode/lines.h"
+#include "pystack/decode/name.h"
+#include "pystack/memory/snapshot.h"
+#include "pystack/decode/walk.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -9,7 +9,7 @@
  */
 
 #include "pystack/internal.h"
-#include "pystack/record.h"
+#include "pystack/record/record.h"
 
 #include <stdlib.h>
 #include <string.h>

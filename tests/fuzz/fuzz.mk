@@ -10,7 +10,7 @@ fuzz_files_format_read := agent/format/folded_read.c agent/format/pprof_read.c a
 fuzz_room_head        := http
 fuzz_files_head       := agent/http/server/head.c agent/http/server/origin.c
 fuzz_room_locate      := pystack
-fuzz_files_locate     := $(addprefix pystack/,locate.c symbols.c machine.c rseq.c)
+fuzz_files_locate     := $(addprefix pystack/locate/,locate.c symbols.c machine.c rseq.c)
 fuzz_room_names       := find
 fuzz_files_names      := $(addprefix agent/find/,bundle.c clean.c docker.c docker_api.c json.c kubelet.c \
                            links.c mounts.c podman.c resource.c service.c)
@@ -23,10 +23,10 @@ fuzz_files_otlp_read  := $(addprefix agent/,format/otlp_read.c format/otlp_table
 fuzz_room_proc        := nsutil
 fuzz_files_proc       := $(addprefix nsutil/,cgroup.c hierarchy.c last_ran.c maps.c mountinfo.c stat.c status.c text.c)
 fuzz_room_pystack     := pystack
-fuzz_files_pystack    := $(filter-out $(addprefix pystack/,locate.c symbols.c machine.c rseq.c other.c effort.c \
-                           open.c remote.c record.c record_text.c recorder.c),$(wildcard pystack/*.c))
+fuzz_files_pystack    := pystack/sample.c pystack/memory/snapshot.c pystack/memory/coverage.c \
+                           $(foreach folder,layout decode validate threads,$(wildcard pystack/$(folder)/*.c))
 fuzz_room_recording   := pystack
-fuzz_files_recording  := pystack/record_text.c
+fuzz_files_recording  := pystack/record/record_text.c
 fuzz_flags_options    := -close_fd_mask=3
 fuzz_room_spool       := send
 fuzz_files_spool      := agent/send/record.c agent/send/spool_read.c agent/send/otlp.c

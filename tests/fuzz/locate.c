@@ -4,7 +4,7 @@
  * any other, through the kernel. The file's name is one of those that matter.
  */
 #include "pystack/internal.h"
-#include "pystack/locate.h"
+#include "pystack/locate/locate.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Any bytes as the text of a recording: they are refused, or what is read is written and read again the same. */
-#include "pystack/record.h"
+#include "pystack/record/record.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #include "tests/unit/pystack_forge.h"
 #include "tests/unit/support/suite.h"
 
-#include "pystack/code.h"
+#include "pystack/decode/code_cache.h"
 
 #include <stdio.h>
 #include <stdlib.h>

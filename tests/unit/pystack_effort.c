@@ -2,7 +2,7 @@
 /* What opening a process may cost: readings and CPU time, and then no more. */
 #include "tests/unit/support/suite.h"
 
-#include "pystack/effort.h"
+#include "pystack/memory/effort.h"
 
 #include <string.h>
 

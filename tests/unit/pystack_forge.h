@@ -9,7 +9,7 @@
  */
 
 #include "pystack/internal.h"
-#include "pystack/locate.h"
+#include "pystack/locate/locate.h"
 
 /* Where the forged memory begins in the forged address space, and its size. */
 #define FORGE_BASE 0x7f0000000000ull

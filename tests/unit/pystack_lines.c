@@ -3,7 +3,7 @@
 #include "tests/unit/support/guard.h"
 #include "tests/unit/support/suite.h"
 
-#include "pystack/lines.h"
+#include "pystack/decode/lines.h"
 
 #include <stdlib.h>
 

@@ -6,7 +6,7 @@
 #include "tests/unit/support/guard.h"
 #include "tests/unit/support/suite.h"
 
-#include "pystack/lines.h"
+#include "pystack/decode/lines.h"
 
 #include <glob.h>
 #include <stdio.h>

@@ -3,8 +3,8 @@
 #include "tests/unit/support/elfwriter.h"
 #include "tests/unit/support/suite.h"
 
-#include "pystack/locate.h"
-#include "pystack/machine.h"
+#include "pystack/locate/locate.h"
+#include "pystack/locate/machine.h"
 
 #include <elf.h>
 #include <errno.h>

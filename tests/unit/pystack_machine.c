@@ -3,7 +3,7 @@
 #include "tests/unit/pystack_forge.h"
 #include "tests/unit/support/suite.h"
 
-#include "pystack/choose.h"
+#include "pystack/layout/version.h"
 
 #include <string.h>
 

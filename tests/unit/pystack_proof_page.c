@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Pages that hold proofs: one for all in it; and proofs that lie in two. */
-#include "pystack/proof_page.h"
-#include "pystack/remote.h"
+#include "pystack/validate/proof_page.h"
+#include "pystack/memory/remote.h"
 #include "tests/unit/pystack_forge.h"
 #include "tests/unit/support/suite.h"
 

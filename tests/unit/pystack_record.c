@@ -2,7 +2,7 @@
 /* Recordings: what is written is read again, and what is not a recording is refused. */
 #include "tests/unit/support/suite.h"
 
-#include "pystack/record.h"
+#include "pystack/record/record.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #include "tests/unit/support/guard.h"
 #include "tests/unit/support/suite.h"
 
-#include "pystack/text.h"
+#include "pystack/decode/pystr.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #include "tests/unit/support/suite.h"
 
 #include "agent/sample/stacks.h"
-#include "pystack/code.h"
+#include "pystack/decode/code_cache.h"
 #include "pystack/internal.h"
 
 #include <string.h>

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Resolving a code object takes three reads: the code object, the headers of its
+ * strings and line table, their data.
+ *
+ * Proofs. From 3.12 on co_version is unique in the process, so the header of the
+ * code object proves it. Before, a new code object can have all the pointers of
+ * a freed one, with other text behind them: there the text is proved as well.
+ */
+#include "code_cache.h"
+#include "pystr.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Larger line tables are not read, and their code objects have no lines: a function of 60 000 lines has 300 KiB. */
+#define LINES_MAX ((uint64_t)512 << 10)
+
+/* Of texts and tables, this many bytes are proved: more would cost every sample. */
+#define PROOF_TEXT_MAX 256
+
+/* What is being read of a code object. */
+struct reading {
+        const struct layout *layout;
+        const struct pystack_reader *reader;
+        uint64_t addr;
+        uint8_t header[LAYOUT_MAX_CODE];
+        struct text_ref name, file;
+        uint64_t lines_addr, lines_len;
+        bool without_lines;
+        uint8_t *name_data, *file_data, *lines_data;
+};
+
+static uint64_t header_word(const struct reading *r, uint32_t offset)
+{
+        uint64_t value;
+
+        memcpy(&value, r->header + offset, sizeof value);
+        return value;
+}
+
+static uint32_t header_half(const struct reading *r, uint32_t offset)
+{
+        uint32_t value;
+
+        memcpy(&value, r->header + offset, sizeof value);
+        return value;
+}
+
+static int read_header(struct reading *r, uint64_t type)
+{
+        int e = remote_read(r->reader, r->addr, r->header, r->layout->code.size);
+
+        if (e != 0)
+                return e;
+        if (type && header_word(r, r->layout->object_type) != type)
+                return PYSTACK_E_CORRUPT;
+        return 0;
+}
+
+static int follow_data_pointer(const struct reading *r, struct text_ref *text)
+{
+        return text->data ? 0 : remote_read_word(r->reader, text->pointer, &text->data);
+}
+
+static int read_object_headers(struct reading *r)
+{
+        uint64_t name = header_word(r, r->layout->code.name), file = header_word(r, r->layout->code.file);
+        uint64_t lines = header_word(r, r->layout->code.lines);
+        size_t text_size = text_header_size(r->layout);
+        uint8_t buf[2 * TEXT_HEADER_MAX + 8];
+        struct iovec spans[] = { remote_span(name, text_size), remote_span(file, text_size),
+                                 remote_span(lines + r->layout->bytes.size, 8) };
+        int e = remote_read_spans(r->reader, buf, spans, 3);
+
+        if (e != 0 || (e = text_locate(r->layout, name, buf, &r->name)) != 0 ||
+            (e = text_locate(r->layout, file, buf + text_size, &r->file)) != 0)
+                return e;
+        memcpy(&r->lines_len, buf + 2 * text_size, 8);
+        r->lines_addr = lines + r->layout->bytes.data;
+        if (r->lines_len > INT64_MAX)
+                return PYSTACK_E_CORRUPT;
+        r->without_lines = r->lines_len > LINES_MAX;
+        if (r->without_lines)
+                r->lines_len = 0;
+        e = follow_data_pointer(r, &r->name);
+        return e != 0 ? e : follow_data_pointer(r, &r->file);
+}
+
+static size_t data_len(const struct text_ref *text)
+{
+        return ((size_t)text->chars + 1) * text->width;
+}
+
+/* All data in one read; each part with the terminating NUL that CPython puts behind it. */
+static int read_data(struct reading *r)
+{
+        size_t name_len = data_len(&r->name), file_len = data_len(&r->file);
+        struct iovec spans[] = { remote_span(r->name.data, name_len), remote_span(r->file.data, file_len),
+                                 remote_span(r->lines_addr, r->lines_len + 1) };
+
+        r->name_data = malloc(name_len + file_len + r->lines_len + 1);
+        if (!r->name_data)
+                return -ENOMEM;
+        r->file_data = r->name_data + name_len;
+        r->lines_data = r->file_data + file_len;
+        return remote_read_spans(r->reader, r->name_data, spans, 3);
+}
+
+static int add_proof_in_page(struct code_cache *cache, struct code_entry *entry, uint64_t addr, const uint8_t *bytes,
+                             uint32_t len)
+{
+        struct code_proof *proof = &entry->proofs[entry->n_proofs++];
+
+        *proof = (struct code_proof){ .page = proof_page_get(&cache->pages, addr), .addr = addr, .len = len,
+                                      .bytes = malloc(len) };
+        if (!proof->page || !proof->bytes)
+                return -ENOMEM;
+        memcpy(proof->bytes, bytes, len);
+        return 0;
+}
+
+static int add_proof(struct code_cache *cache, struct code_entry *entry, uint64_t addr, const uint8_t *bytes,
+                     size_t len)
+{
+        int e = 0;
+
+        while (e == 0 && len > 0) {
+                size_t left = remote_page(addr) + REMOTE_PAGE - addr;
+                size_t n = len < left ? len : left;
+                e = add_proof_in_page(cache, entry, addr, bytes, (uint32_t)n);
+                addr += n;
+                bytes += n;
+                len -= n;
+        }
+        return e;
+}
+
+static int add_text_proof(struct code_cache *cache, struct code_entry *entry, const struct text_ref *text,
+                          const uint8_t *data)
+{
+        size_t len = data_len(text);
+
+        return add_proof(cache, entry, text->data, data, len < PROOF_TEXT_MAX ? len : PROOF_TEXT_MAX);
+}
+
+/* Before them come reference count and counters, which change. */
+static uint32_t first_of_constants(const struct layout *layout)
+{
+        uint32_t first = layout->code.first_line;
+
+        first = layout->code.name < first ? layout->code.name : first;
+        first = layout->code.words[0] < first ? layout->code.words[0] : first;
+        return layout->code.file < first ? layout->code.file : first;
+}
+
+static int add_proofs(struct code_cache *cache, struct code_entry *entry, const struct reading *r)
+{
+        uint32_t from = first_of_constants(r->layout);
+        size_t lines_len = r->lines_len + 1;
+        uint32_t version = 0;
+        int e = add_proof(cache, entry, r->addr + from, r->header + from, r->layout->code.size - from);
+
+        if (r->layout->code.version != LAYOUT_NONE)
+                memcpy(&version, r->header + r->layout->code.version, sizeof version);
+        entry->unique = version != 0;
+        if (entry->unique || e != 0)
+                return e;
+        if ((e = add_text_proof(cache, entry, &r->name, r->name_data)) != 0 ||
+            (e = add_text_proof(cache, entry, &r->file, r->file_data)) != 0)
+                return e;
+        return add_proof(cache, entry, r->lines_addr, r->lines_data, lines_len < PROOF_TEXT_MAX ? lines_len : PROOF_TEXT_MAX);
+}
+
+/* Of a frame on the data stack, 0 where the layout does not tell. */
+static uint32_t frame_size(const struct reading *r)
+{
+        const struct layout *layout = r->layout;
+        uint32_t words = layout->code.extra_words;
+
+        for (size_t i = 0; i < 2 && layout->code.words[i] != LAYOUT_NONE; i++)
+                words += header_half(r, layout->code.words[i]);
+        return layout->code.words[0] == LAYOUT_NONE ? 0 : 8 * words;
+}
+
+/* What an entry takes beside its names. */
+static size_t fixed_bytes(const struct reading *r)
+{
+        return sizeof(struct code_entry) + r->lines_len + r->layout->code.size + 3 * PROOF_TEXT_MAX;
+}
+
+static int encode(struct code_cache *cache, struct code_entry *entry, const struct text_ref *ref, const uint8_t *data,
+                  const char **ret)
+{
+        char *text = NULL;
+        int e = text_encode(ref, data, &text);
+
+        *ret = text;
+        return e != 0 ? e : code_cache_charge(cache, entry, strlen(text) + 1);
+}
+
+static int fill_entry(struct code_cache *cache, struct code_entry *entry, const struct reading *r)
+{
+        int e = encode(cache, entry, &r->name, r->name_data, &entry->code.name);
+
+        if (e != 0 || (e = encode(cache, entry, &r->file, r->file_data, &entry->code.file)) != 0)
+                return e;
+        entry->run_once = strcmp(entry->code.name, "<module>") == 0;
+        entry->addr = r->addr;
+        entry->code.first_line = header_half(r, r->layout->code.first_line);
+        entry->frame_size = frame_size(r);
+        entry->lines = malloc(r->lines_len + 1);
+        if (!entry->lines)
+                return -ENOMEM;
+        memcpy(entry->lines, r->lines_data, r->lines_len);
+        entry->lines_len = r->lines_len;
+        entry->without_lines = r->without_lines;
+        return add_proofs(cache, entry, r);
+}
+
+int code_cache_resolve(struct code_cache *cache, const struct layout *layout, const struct pystack_reader *reader,
+                       uint64_t type, uint64_t addr, struct code_entry **ret)
+{
+        struct reading reading = { .layout = layout, .reader = reader, .addr = addr };
+        struct code_entry *entry = NULL;
+        int e;
+
+        if ((e = read_header(&reading, type)) != 0 || (e = read_object_headers(&reading)) != 0)
+                return e;
+        entry = calloc(1, sizeof *entry);
+        if (!entry)
+                return -ENOMEM;
+        if ((e = code_cache_charge(cache, entry, fixed_bytes(&reading))) != 0 || (e = read_data(&reading)) != 0 ||
+            (e = fill_entry(cache, entry, &reading)) != 0 || (e = code_cache_put(cache, entry)) != 0)
+                goto out;
+        entry->code.serial = ++cache->next_serial;
+        *ret = entry;
+        entry = NULL;
+out:
+        code_entry_free(cache, entry);
+        free(reading.name_data);
+        return e;
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Most frames of a stack are where they were in the one before it, the outer ones,
+ * so their entries are remembered by position and rarely have to be searched for.
+ */
+#include "name.h"
+
+#include "bytecode.h"
+#include "pystack/memory/effort.h"
+#include "pystack/validate/proof.h"
+#include "walk.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static int make_room(struct pystack_thread *t, size_t n)
+{
+        if (n <= t->cap_named)
+                return 0;
+        struct named *named = realloc(t->named, 2 * n * sizeof *named);
+        if (!named)
+                return -ENOMEM;
+        t->named = named;
+        struct named *codes = realloc(t->codes, 2 * n * sizeof *codes);
+        if (!codes)
+                return -ENOMEM;
+        t->codes = codes;
+        t->cap_named = (uint32_t)(2 * n);
+        return 0;
+}
+
+/* Notes in the plan that this code object is on the stack. */
+static void list_code(struct pystack_thread *t, struct code_entry *entry)
+{
+        if (entry->listed == t->py->lists)
+                return;
+        entry->listed = t->py->lists;
+        t->codes[t->n_codes++] = (struct named){ entry->addr, entry };
+}
+
+/* So many code objects are resolved between two looks at the clock, which is a system call as their readings are. */
+#define RESOLVED_PER_CLOCK 8
+
+/* Whether another code object may be resolved for this sample: 0 or PYSTACK_E_COSTLY. */
+static int check_limit(struct pystack *py)
+{
+        if (py->cpu_ns_max == 0 || py->resolved++ % RESOLVED_PER_CLOCK != 0)
+                return 0;
+        uint64_t ns = effort_cpu_ns();
+        if (py->resolved == 1)
+                py->resolve_begin = ns;
+        return ns - py->resolve_begin > py->cpu_ns_max ? PYSTACK_E_COSTLY : 0;
+}
+
+/* @known: the entry there, as far as is known without a search. @ret_fresh is set if it had to be resolved. */
+static int find_or_resolve(struct pystack *py, const struct snapshot *s, uint64_t addr, struct code_entry *known,
+                           struct code_entry **ret, bool *ret_fresh)
+{
+        struct code_entry *entry = known ? known : code_cache_find(&py->codes, addr);
+
+        if (entry && entry->rejected != py->snapshots) {
+                *ret = entry;
+                return 0;
+        }
+        int e = check_limit(py);
+        if (e == 0)
+                e = code_cache_resolve(&py->codes, &py->layout, &py->reader, py->code_type, addr, ret);
+        if (e != 0)
+                return e;
+        if (snapshot_is_open(s))
+                proof_grant(py, *ret);
+        *ret_fresh = true;
+        return 0;
+}
+
+/* The entry of the code object at @addr, listed. @ret_certain: whether it is proved to be what is on the stack. */
+static int name_code(struct pystack_thread *t, const struct snapshot *s, uint64_t addr, struct code_entry *known,
+                     struct code_entry **ret, bool *ret_certain)
+{
+        struct pystack *py = t->py;
+        bool fresh = false;
+        int e = find_or_resolve(py, s, addr, known, ret, &fresh);
+
+        if (e == 0)
+                e = proof_check(t, s->generation, *ret, ret_certain);
+        if (e == 0 && !*ret_certain && (*ret)->rejected == py->snapshots)
+                e = find_or_resolve(py, s, addr, NULL, ret, &fresh);
+        *ret_certain = *ret_certain && !fresh;
+        if (e == 0)
+                list_code(t, *ret);
+        return e;
+}
+
+/* The entry of the code object at @addr, if it stood at this place in the last stack; else NULL. */
+static struct code_entry *remembered(const struct pystack_thread *t, size_t place, uint64_t addr)
+{
+        bool holds = place < t->n_named && t->named_changes == t->py->codes.changes && t->named[place].addr == addr;
+
+        return holds ? t->named[place].entry : NULL;
+}
+
+int name_frames(struct pystack_thread *t, const struct snapshot *s, size_t n, bool *ret_proved)
+{
+        struct pystack *py = t->py;
+        struct code_entry *entry = NULL;
+        bool all = true, certain = false, shared = py->layout.code.tlbc == LAYOUT_NONE;
+        uint64_t changes = py->codes.changes;
+        int e = make_room(t, n);
+
+        t->n_codes = 0;
+        py->lists++;
+        for (size_t i = 0; e == 0 && i < n; i++) {
+                const struct raw_frame *raw = &py->raw[i];
+                size_t place = n - 1 - i;
+                bool found = true;
+                if (!entry || entry->addr != raw->code)
+                        e = name_code(t, s, raw->code, remembered(t, place, raw->code), &entry, &certain);
+                uint64_t bytecode = raw->code + py->layout.code.bytecode;
+                if (e == 0 && !shared)
+                        e = bytecode_find(py, s, entry, raw, &bytecode, &found);
+                if (e != 0)
+                        break;
+                all = all && certain && found;
+                t->named[place] = (struct named){ raw->code, entry };
+                py->frames[i] = (struct pystack_frame){ .code = &entry->code,
+                                                        .instruction = walk_instruction(&py->layout, raw, bytecode) };
+        }
+        t->n_named = e == 0 ? (uint32_t)n : 0;
+        t->named_changes = changes;
+        *ret_proved = all;
+        return e;
+}

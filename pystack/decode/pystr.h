@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PYSTACK_PYSTR_H
+#define PYSTACK_PYSTR_H
+
+#include "pystack/layout/layout.h"
+#include "pystack/memory/remote.h"
+
+/*
+ * Names are read up to this many characters. Qualified names and paths of real
+ * programs stay far below; PATH_MAX is 4096.
+ */
+#define TEXT_MAX_CHARS 4096
+
+/* The bytes of a string object that tell its length, kind and where its data is. */
+#define TEXT_HEADER_MAX 96
+
+/* Where a string's characters are, and of which width. */
+struct text_ref {
+        uint64_t data;    /* address; 0: the data pointer is still to be read from @pointer */
+        uint64_t pointer; /* address of the data pointer of a string that is not compact */
+        uint32_t chars;   /* cut to TEXT_MAX_CHARS */
+        uint32_t width;   /* 1, 2 or 4 bytes */
+        bool utf8;        /* the characters are bytes of UTF-8, or of what the source file was in */
+        bool cut;
+};
+
+/* Bytes that text_locate() needs from the start of a string object. */
+size_t text_header_size(const struct layout *layout);
+
+/* Reads a string object's header: 0 or PYSTACK_E_CORRUPT if it is none. */
+int text_locate(const struct layout *layout, uint64_t addr, const uint8_t *header, struct text_ref *ret);
+
+/*
+ * Encodes characters as UTF-8, escaped as pystack_escape() does it; lone surrogates and
+ * what is beyond Unicode as \uNNNN and \UNNNNNNNN. @ret is allocated.
+ */
+int text_encode(const struct text_ref *ref, const uint8_t *data, char **ret);
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Following the frames of a snapshot. A frame counts only if its link, its code
+ * and its position are the same in both readings.
+ */
+#include "pystack/validate/loops.h"
+#include "walk.h"
+
+static uint64_t position_at(const struct layout *layout, const uint8_t *frame)
+{
+        return layout->position <= POSITION_LASTI_UNITS ? half_at(frame, layout->frame.position)
+                                                        : word_at(frame, layout->frame.position);
+}
+
+static bool same_frame(const struct layout *layout, const uint8_t *a, const uint8_t *b)
+{
+        return word_at(a, layout->frame.previous) == word_at(b, layout->frame.previous) &&
+               word_at(a, layout->frame.code) == word_at(b, layout->frame.code) &&
+               position_at(layout, a) == position_at(layout, b);
+}
+
+static bool is_shim(const struct layout *layout, const uint8_t *frame)
+{
+        return layout->frame.owner != LAYOUT_NONE && frame[layout->frame.owner] >= LAYOUT_OWNER_SHIM;
+}
+
+/* In 3.11 the frame that C has called says so itself. */
+static bool is_entry(const struct layout *layout, const uint8_t *frame)
+{
+        return layout->frame.entry != LAYOUT_NONE && frame[layout->frame.entry];
+}
+
+/*
+ * From 3.12 on every chain ends in the shim of the innermost interpreter loop that
+ * was called from C without Python below it. One that ends elsewhere was cut: a
+ * generator that yields clears its link, and where the compiler has put that before
+ * the store that makes its caller the running frame, the thread can be met between
+ * the two, both readings alike.
+ */
+static bool is_whole(const struct layout *layout, const uint8_t *outermost)
+{
+        bool ends = layout->frame.owner != LAYOUT_NONE;
+
+        return !outermost || !ends || is_shim(layout, outermost) || is_entry(layout, outermost);
+}
+
+/* Shims are not counted: as many as this between Python frames, then it is a forged chain. */
+#define SHIMS_MAX PYSTACK_MAX_FRAMES
+
+static struct raw_frame raw_frame(const struct layout *layout, uint64_t addr, const uint8_t *frame)
+{
+        bool shared = layout->frame.tlbc_index == LAYOUT_NONE;
+
+        return (struct raw_frame){
+                .code = word_at(frame, layout->frame.code) & ~layout->frame.tag_mask,
+                .position = (int64_t)position_at(layout, frame),
+                .tlbc_index = shared ? 0 : half_at(frame, layout->frame.tlbc_index),
+                .addr = addr,
+                .on_data_stack = layout->frame.owner != LAYOUT_NONE && frame[layout->frame.owner] == 0,
+                .from_c = is_entry(layout, frame),
+                .at_rest = layout->frame.stack_top != LAYOUT_NONE && half_at(frame, layout->frame.stack_top) != UINT32_MAX,
+        };
+}
+
+/* Takes the frame at @addr, which is @frame, for the next one outside. */
+static void add_frame(struct pystack *py, uint64_t addr, const uint8_t *frame, struct walk *ret)
+{
+        if (!is_shim(&py->layout, frame))
+                py->raw[ret->n++] = raw_frame(&py->layout, addr, frame);
+        else if (ret->n > 0)
+                py->raw[ret->n - 1].from_c = true;
+}
+
+enum walk_result walk_frames(struct pystack_thread *t, struct snapshot *s, struct walk *ret)
+{
+        const struct layout *layout = &t->py->layout;
+        const uint8_t *a = NULL, *b;
+        unsigned shims = 0;
+        uint64_t frame;
+        struct loops loops;
+
+        *ret = (struct walk){ 0 };
+        enum walk_result result = loops_begin(&loops, t, s, &frame, ret);
+        while (result == WALK_DONE && frame) {
+                if (!snapshot_at(t, s, frame, layout->frame.size, &a, &b)) {
+                        ret->missing = frame;
+                        return WALK_MISSING;
+                }
+                if (!same_frame(layout, a, b))
+                        return WALK_CHANGED;
+                if (ret->n == PYSTACK_MAX_FRAMES || shims == SHIMS_MAX) {
+                        ret->truncated = true;
+                        return WALK_DONE;
+                }
+                shims += is_shim(layout, a);
+                add_frame(t->py, frame, a, ret);
+                if (is_shim(layout, a) || is_entry(layout, a))
+                        result = loops_leave(&loops, t, s, frame, word_at(a, layout->frame.previous), ret);
+                frame = word_at(a, layout->frame.previous);
+        }
+        return result == WALK_DONE && !is_whole(layout, a) ? WALK_CUT : result;
+}
+
+/* A pointer outside the bytecode of any possible function: not started, or forged. */
+#define BYTECODE_MAX ((int64_t)1 << 28)
+
+int32_t walk_instruction(const struct layout *layout, const struct raw_frame *frame, uint64_t bytecode)
+{
+        int64_t at;
+
+        switch (layout->position) {
+        case POSITION_LASTI_BYTES:
+                at = (int32_t)frame->position;
+                break;
+        case POSITION_LASTI_UNITS:
+                at = 2 * (int64_t)(int32_t)frame->position;
+                break;
+        default:
+                at = (int64_t)((uint64_t)frame->position - bytecode);
+        }
+        return at < 0 || at > BYTECODE_MAX ? -1 : (int32_t)at;
+}

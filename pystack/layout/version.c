@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Version and layout of a located runtime. What tells the version, best first:
+ * the one that was asked for; _Py_DebugOffsets (3.13 on); Py_Version (3.11 on);
+ * the size of _PyRuntime where a minor version has two layouts; the symbols that
+ * exist.
+ *
+ * These are constants, but in writable memory the target may have put anything:
+ * what they say is checked where it is used.
+ */
+#include "version.h"
+
+#include "pystack/locate/machine.h"
+
+#include <stdio.h>
+
+/*
+ * sizeof(_PyRuntime) on x86-64; elsewhere libc's mutexes may add to it. That of 3.7.0
+ * to 3.7.3 tells them from later releases; the others are needed where no symbol
+ * exists, and tell which libc it is.
+ */
+static const struct {
+        uint64_t least, most;
+        uint32_t version;
+} sizes[] = {
+        { 1424, 1424, 0x03070000 },
+        { 1520, 1520, 0x03070000 | LAYOUT_MICRO_UNKNOWN },
+        { 1464, 1464, 0x03080000 | LAYOUT_MICRO_UNKNOWN },
+        { 656, 656, 0x03090000 | LAYOUT_MICRO_UNKNOWN },
+        { 672, 672, 0x030a0000 | LAYOUT_MICRO_UNKNOWN },
+        { 166688, 166688, 0x030b0000 | LAYOUT_MICRO_UNKNOWN },
+        { 459328, 459992, 0x030c0000 | LAYOUT_MICRO_UNKNOWN },
+};
+
+/* From here on _PyRuntime begins with _Py_DebugOffsets. */
+#define SELF_DESCRIBING 0x030d0000u
+
+#define RELEASE_LEVEL 0xf0 /* 0 in a version of which only major and minor are known */
+
+static int unsupported(struct pystack_info *info, const char *why)
+{
+        if (info->version == 0)
+                snprintf(info->detail, sizeof info->detail, "it is a CPython whose version does not show");
+        else
+                snprintf(info->detail, sizeof info->detail, "it is CPython %u.%u%s, %s", info->version >> 24,
+                         info->version >> 16 & 255, info->free_threaded ? " without the GIL" : "", why);
+        return PYSTACK_E_UNSUPPORTED;
+}
+
+/* 0: no version has that size, less @mutexes. */
+static uint32_t version_of_size(const struct location *location, uint32_t mutexes)
+{
+        uint64_t size = location->runtime_size - mutexes;
+
+        for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+                if (size >= sizes[i].least && size <= sizes[i].most &&
+                    (!location->ladder || location->ladder >> 16 == sizes[i].version >> 16))
+                        return sizes[i].version;
+        return 0;
+}
+
+/*
+ * By how much the mutexes move what stands behind them in the runtime of @version:
+ * by what its size says, else as in glibc.
+ */
+static uint32_t mutexes_of(const struct location *location, const struct machine *machine, uint32_t version)
+{
+        for (size_t libc = 0; libc < MACHINE_LIBCS; libc++)
+                if (version_of_size(location, machine->libcs[libc].mutexes) >> 16 == version >> 16)
+                        return machine->libcs[libc].mutexes;
+        return machine->libcs[MACHINE_GLIBC].mutexes;
+}
+
+/* PY_VERSION_HEX; with LAYOUT_MICRO_UNKNOWN where only the symbols tell. */
+static uint32_t find_version(const struct pystack_reader *reader, const struct location *location,
+                             const struct machine *machine)
+{
+        uint64_t version;
+
+        if (location->version_at && remote_read_word(reader, location->version_at, &version) == 0 && version)
+                return (uint32_t)version;
+        uint32_t by_size = 0;
+        for (size_t libc = 0; libc < MACHINE_LIBCS && !by_size; libc++)
+                by_size = version_of_size(location, machine->libcs[libc].mutexes);
+        return by_size ? by_size : location->ladder | LAYOUT_MICRO_UNKNOWN;
+}
+
+static void tell_version(struct pystack_info *info, uint32_t version)
+{
+        info->version = version & RELEASE_LEVEL ? version : version & 0xffff0000;
+}
+
+/*
+ * How many bytes come before an object's head: told by where the type of code
+ * objects, which is static, has its own type.
+ */
+static uint32_t extra_head(const struct pystack_reader *reader, const struct location *location)
+{
+        uint64_t head[4];
+
+        if (!location->code_type || !location->type_type ||
+            remote_read(reader, location->code_type, head, sizeof head) != 0)
+                return 0;
+        return head[1] != location->type_type && head[3] == location->type_type ? 16 : 0;
+}
+
+static int choose_from_table(const struct pystack_reader *reader, const struct location *location, uint32_t version,
+                             const struct machine *machine, struct pystack_info *info, struct choice *ret)
+{
+        const struct layout *layout = layout_find(version);
+
+        if (!layout && version >= SELF_DESCRIBING)
+                return unsupported(info, "but its runtime does not describe itself as that version's does");
+        if (!layout)
+                return unsupported(info, "which this podflame cannot read");
+        ret->runtime.layout = *layout;
+        layout_widen_objects(&ret->runtime.layout, extra_head(reader, location));
+        if (layout->runtime.tstate_current != LAYOUT_NONE)
+                ret->runtime.layout.runtime.tstate_current += mutexes_of(location, machine, layout->version << 16);
+        return 0;
+}
+
+static int choose_from_offsets(const void *table, size_t len, const struct location *location, uint32_t version,
+                               const struct layout_debug_info *self, struct pystack_info *info, struct choice *ret)
+{
+        uint64_t size;
+        int e = layout_from_debug_offsets(table, len, version, &ret->runtime.layout);
+
+        if (e == PYSTACK_E_UNSUPPORTED || (e != 0 && !self->known))
+                return unsupported(info, "which this podflame cannot read");
+        ret->on_trial = !self->known;
+        __builtin_memcpy(&size, (const char *)table + 24, sizeof size);
+        if (e == 0 && ret->on_trial && location->runtime_size && location->runtime_size != size)
+                return unsupported(info, "whose description of itself this podflame does not understand");
+        return e;
+}
+
+/* Where the list of interpreters begins, and who holds the GIL. */
+static int find_anchors(const struct location *location, struct pystack_info *info, struct runtime *runtime)
+{
+        const struct layout *layout = &runtime->layout;
+        bool modern = layout->runtime.interpreters_head != LAYOUT_NONE;
+
+        runtime->code_type = location->code_type;
+        runtime->machine = machine_get(location->machine);
+        runtime->interpreters = location->interp_head;
+        runtime->tstate_current = location->tstate_current;
+        if (modern && location->runtime) {
+                runtime->interpreters = location->runtime + layout->runtime.interpreters_head;
+                runtime->tstate_current = layout->runtime.tstate_current == LAYOUT_NONE
+                                                  ? 0
+                                                  : location->runtime + layout->runtime.tstate_current;
+        } else if (modern || location->runtime) {
+                return unsupported(info, "but its runtime is not where that version has it");
+        } else if (!runtime->interpreters) {
+                return unsupported(info, "but its list of interpreters cannot be found");
+        }
+        return 0;
+}
+
+/* While the dynamic linker maps a library, its symbols can be read before its data is there. */
+static int not_mapped_yet(int e)
+{
+        return e == PYSTACK_E_CORRUPT ? PYSTACK_E_NOT_READY : e;
+}
+
+int choose_layout(const struct pystack_reader *reader, const struct location *location, uint32_t abi,
+                  struct pystack_info *info, struct choice *ret)
+{
+        uint8_t table[LAYOUT_DEBUG_OFFSETS_MAX];
+        struct layout_debug_info self;
+        struct choice choice = { 0 };
+        const struct machine *machine = machine_get(location->machine);
+        if (!machine)
+                return unsupported(info, "of a machine that this podflame does not know");
+        uint32_t version = abi ? layout_abi_version(abi) : find_version(reader, location, machine);
+        int e = location->runtime ? remote_read(reader, location->runtime, table, sizeof table) : 0;
+
+        tell_version(info, version);
+        if (e != 0)
+                return not_mapped_yet(e);
+        if (location->runtime && (!abi || abi >= 313) && layout_debug_probe(table, sizeof table, &self)) {
+                info->free_threaded = self.free_threaded;
+                if (abi)
+                        self.known = true;
+                else
+                        version = info->version = self.version;
+                e = choose_from_offsets(table, sizeof table, location, version, &self, info, &choice);
+        } else {
+                e = choose_from_table(reader, location, version, machine, info, &choice);
+        }
+        if (e == 0)
+                e = find_anchors(location, info, &choice.runtime);
+        if (e == 0)
+                *ret = choice;
+        return e;
+}
+
+/* A thread can end between the readings. */
+#define CHECKS_MAX 8
+
+int choose_check(const struct pystack_reader *reader, const struct runtime *runtime)
+{
+        const struct layout *l = &runtime->layout;
+        int e = PYSTACK_E_NOT_READY;
+
+        for (unsigned i = 0; i < CHECKS_MAX; i++) {
+                uint64_t interp, tstate, back;
+                e = remote_read_word(reader, runtime->interpreters, &interp);
+                if (e != 0)
+                        return not_mapped_yet(e);
+                if (!interp)
+                        return PYSTACK_E_NOT_READY;
+                e = remote_read_word(reader, interp + l->interp.threads_head, &tstate);
+                if (e == 0 && !tstate)
+                        return PYSTACK_E_NOT_READY;
+                if (e == 0)
+                        e = remote_read_word(reader, tstate + l->tstate.interp, &back);
+                if (e == 0 && back == interp)
+                        return 0;
+                if (e != 0 && e != PYSTACK_E_CORRUPT)
+                        return e;
+                e = PYSTACK_E_CORRUPT;
+        }
+        return e;
+}

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Finding the runtime among the files that a process has mapped. They are looked
+ * at where they lie in its memory, not opened: that takes a few microseconds a
+ * file, needs no access to its file systems, and is right for files that have
+ * been deleted or replaced. Neither the executable nor a name tells for certain
+ * (an interpreter can be embedded in anything, and started through ld.so), so
+ * all are looked at, likely ones first.
+ *
+ * Only a program that exports nothing has to be opened: its .symtab, and the
+ * section .PyRuntime, are not loaded.
+ */
+#include "locate.h"
+
+#include "pystack/memory/effort.h"
+#include "pystack/internal.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* A large process maps some 500 libraries; 10 us each. A power of two. */
+#define FILES_MAX 1024
+
+/* Which files are looked at first. */
+enum rank {
+        RANK_PYTHON, /* named like Python */
+        RANK_EXE,
+        RANK_OTHER,
+        RANKS,
+};
+
+/* Files in which there is no runtime: what is mapped again and again is looked at once. Open addressing. */
+struct barren {
+        struct {
+                uint64_t dev, inode; /* 0: a free slot */
+        } slots[2 * FILES_MAX];
+};
+
+/* What has been found so far over a process's maps. */
+struct search {
+        const struct subject *subject;
+        const struct nsutil_maps *maps;
+        const char *exe;
+        bool (*in_use)(const struct subject *subject, const struct location *);
+        struct location *ret;
+        struct barren barren;
+        bool found;
+        const char *foreign; /* what the executable is if it is not of this machine, else NULL */
+        unsigned looked_at;
+        int error; /* ends the search: the process has ended or refuses */
+};
+
+static const char *base_name(const char *path)
+{
+        const char *slash = strrchr(path, '/');
+
+        return slash ? slash + 1 : path;
+}
+
+static bool is_named_python(const struct nsutil_map *map)
+{
+        return strcasestr(base_name(map->path), "python") || strcasestr(base_name(map->path), "wsgi");
+}
+
+static enum rank rank_of(const struct search *search, const struct nsutil_map *map)
+{
+        if (is_named_python(map))
+                return RANK_PYTHON;
+        return strcmp(map->path, search->exe) == 0 ? RANK_EXE : RANK_OTHER;
+}
+
+/* Where @map's file is, or belongs. There is always a free slot: no more than FILES_MAX files are looked at. */
+static size_t find_slot(const struct barren *barren, const struct nsutil_map *map)
+{
+        uint64_t hash = (map->inode ^ (uint64_t)map->dev << 32) * 0x9e3779b97f4a7c15u;
+        size_t mask = sizeof barren->slots / sizeof *barren->slots - 1, i = hash >> 32 & mask;
+
+        while (barren->slots[i].inode && (barren->slots[i].inode != map->inode || barren->slots[i].dev != map->dev))
+                i = (i + 1) & mask;
+        return i;
+}
+
+static bool is_barren(const struct barren *barren, const struct nsutil_map *map)
+{
+        return barren->slots[find_slot(barren, map)].inode != 0;
+}
+
+static void note_barren(struct barren *barren, const struct nsutil_map *map)
+{
+        size_t i = find_slot(barren, map);
+
+        barren->slots[i].inode = map->inode;
+        barren->slots[i].dev = map->dev;
+}
+
+static bool same_file(const struct nsutil_map *a, const struct nsutil_map *b)
+{
+        return a->inode == b->inode && a->dev == b->dev;
+}
+
+/* Whether a program or a library begins at map @i: the mapping of its header, and one of its code. */
+static bool begins_program(const struct nsutil_maps *maps, size_t i)
+{
+        const struct nsutil_map *map = &maps->maps[i];
+
+        if (map->inode == 0 || map->offset != 0 || !(map->prot & PROT_READ) || (i > 0 && same_file(map - 1, map)))
+                return false;
+        for (size_t j = i; j < maps->n && same_file(&maps->maps[j], map); j++)
+                if (maps->maps[j].prot & PROT_EXEC)
+                        return true;
+        return false;
+}
+
+/* True if the search is over. */
+static bool take(struct search *search, struct location *location, const struct nsutil_map *map)
+{
+        pystack_escape(map->path, strlen(map->path), location->file, sizeof location->file);
+        if (!search->found)
+                *search->ret = *location;
+        search->found = true;
+        if (!search->in_use(search->subject, location))
+                return false;
+        *search->ret = *location;
+        return true;
+}
+
+static int read_image(void *ctx, uint64_t addr, void *buf, size_t len)
+{
+        int e = remote_read(ctx, addr, buf, len);
+
+        return e > 0 ? (e == PYSTACK_E_GONE ? -ESRCH : e == PYSTACK_E_DENIED ? -EPERM : -EFAULT) : e;
+}
+
+/* Before 3.7: what code that cannot be decoded does not tell, .symtab may. */
+static void complete_from_file(struct search *search, const struct nsutil_map *map, struct location *location)
+{
+        struct elfsym_symbol symbol;
+        struct elfsym *elf = NULL;
+        int fd = -1;
+
+        if (location->runtime || location->interp_head || effort_is_spent(search->subject->effort) ||
+            nsutil_open_map(search->subject->pid, map, &fd) != 0)
+                return;
+        if (elfsym_open_fd(fd, &elf) == 0 && elfsym_symbol(elf, "interp_head", &symbol) == 0)
+                location->interp_head = symbol.value + elfsym_load_bias(elf, map->start);
+        elfsym_close(elf);
+        close(fd);
+}
+
+static const char *name_foreign(const struct pystack_reader *reader, const struct nsutil_map *map)
+{
+        uint8_t class = ELFCLASSNONE;
+
+        remote_read(reader, map->start + EI_CLASS, &class, sizeof class);
+        return class == ELFCLASS32 ? "a 32-bit program" : "a program for another kind of machine";
+}
+
+static bool look_into_memory(struct search *search, const struct nsutil_map *map)
+{
+        struct pystack_reader reader = search->subject->reader;
+        struct elfsym *elf = NULL;
+        struct location location;
+        int e = elfsym_open_image(read_image, &reader, map->start, &elf);
+        bool over = false;
+
+        if (e == 0 && locate_in_elf(elf, elfsym_load_bias(elf, map->start), &reader, &location) == 0) {
+                complete_from_file(search, map, &location);
+                over = take(search, &location, map);
+        } else {
+                note_barren(&search->barren, map);
+        }
+        if (e == ELFSYM_E_FOREIGN && rank_of(search, map) != RANK_OTHER)
+                search->foreign = name_foreign(&reader, map);
+        if (e == -ESRCH || e == -EPERM || e == -ENOMEM)
+                search->error = remote_error(e);
+        elfsym_close(elf);
+        return over || search->error != 0;
+}
+
+/*
+ * Reading a full symbol table takes milliseconds, too much for the programs of a
+ * whole machine: only where the name or a section suggests it.
+ */
+static bool look_into_file(struct search *search, const struct nsutil_map *map)
+{
+        struct elfsym *elf = NULL;
+        struct elfsym_section section;
+        struct location location;
+        bool over = false;
+        int fd = -1;
+
+        if (nsutil_open_map(search->subject->pid, map, &fd) != 0)
+                return false;
+        if (elfsym_open_fd(fd, &elf) == 0 &&
+            (is_named_python(map) || elfsym_section(elf, ".PyRuntime", &section) == 0) &&
+            locate_in_elf(elf, elfsym_load_bias(elf, map->start), &search->subject->reader, &location) == 0)
+                over = take(search, &location, map);
+        else
+                note_barren(&search->barren, map);
+        elfsym_close(elf);
+        close(fd);
+        return over;
+}
+
+/* True if the search is over. */
+static bool look(struct search *search, enum rank rank, bool (*look_into)(struct search *, const struct nsutil_map *))
+{
+        for (size_t i = 0; i < search->maps->n && search->looked_at < FILES_MAX; i++) {
+                const struct nsutil_map *map = &search->maps->maps[i];
+                if (!begins_program(search->maps, i) || rank_of(search, map) != rank ||
+                    is_barren(&search->barren, map))
+                        continue;
+                if (effort_is_spent(search->subject->effort)) {
+                        search->error = PYSTACK_E_COSTLY;
+                        return true;
+                }
+                search->looked_at++;
+                if (look_into(search, map))
+                        return true;
+        }
+        return false;
+}
+
+static void run(struct search *search)
+{
+        for (unsigned rank = 0; rank < RANKS; rank++)
+                if (look(search, (enum rank)rank, look_into_memory))
+                        return;
+        search->barren = (struct barren){ 0 }; /* a file holds more than what of it is in memory */
+        for (unsigned rank = 0; rank <= RANK_EXE && !search->found; rank++)
+                if (look(search, (enum rank)rank, look_into_file))
+                        return;
+}
+
+static int from_nsutil(int r)
+{
+        switch (r) {
+        case NSUTIL_E_GONE:
+                return PYSTACK_E_GONE;
+        case NSUTIL_E_DENIED:
+                return PYSTACK_E_DENIED;
+        default:
+                return r < 0 ? r : PYSTACK_E_NOT_PYTHON;
+        }
+}
+
+/* It was there a moment ago: what has no memory any more must not be called no Python. */
+static bool is_ending(pid_t pid)
+{
+        struct nsutil_stat stat;
+
+        return nsutil_stat_read(pid, &stat) != 0 || stat.ending;
+}
+
+int locate_runtime(const struct subject *subject,
+                   bool (*in_use)(const struct subject *subject, const struct location *), struct location *ret,
+                   char ret_detail[static PYSTACK_DETAIL_SIZE])
+{
+        struct nsutil_maps maps = { 0 };
+        char exe[sizeof ret->file] = "";
+        struct search search = { .subject = subject, .maps = &maps, .exe = exe, .in_use = in_use, .ret = ret };
+        pid_t pid = subject->pid;
+        int r = nsutil_maps_read(pid, &maps);
+
+        if (r == 0)
+                r = nsutil_exe(pid, exe, sizeof exe);
+        r = r == 0 ? 0 : from_nsutil(r);
+        if (r == 0) {
+                run(&search);
+                r = search.error;
+        }
+        if (r == 0 && !search.found)
+                r = locate_name_other(pid, &maps, search.foreign, ret_detail);
+        if (r == PYSTACK_E_NOT_PYTHON && !*exe && is_ending(pid))
+                r = PYSTACK_E_GONE;
+        nsutil_maps_deinit(&maps);
+        return r;
+}

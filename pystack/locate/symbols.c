@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What an ELF file says of the CPython in it. Its data is found by symbols that
+ * extension modules need and that even stripped builds therefore export.
+ *
+ * Before 3.7 the list of interpreters is a static variable, which only .symtab
+ * names. Exported in every version is PyInterpreterState_Head(), which returns
+ * it: its few bytes of code are decoded, not executed.
+ */
+#include "locate.h"
+#include "machine.h"
+#include "pystack/memory/remote.h"
+
+#include <string.h>
+
+/* The first symbol that each version brought, newest first. */
+static const struct {
+        uint32_t version;
+        const char *symbol;
+} ladder[] = {
+        { 0x030f0000, "PyBytesWriter_Create" }, { 0x030e0000, "PyUnicodeWriter_Create" },
+        { 0x030d0000, "PyTime_Time" },          { 0x030c0000, "PyType_FromMetaclass" },
+        { 0x030b0000, "Py_Version" },           { 0x030a0000, "PyGC_Enable" },
+        { 0x03090000, "PyFrame_GetBack" },      { 0x03080000, "PyConfig_InitPythonConfig" },
+        { 0x03070000, "PyContext_New" },        { 0x03060000, "PyOS_FSPath" },
+        { 0x03050000, "PyCoro_New" },           { 0x03040000, "PyMem_RawMalloc" },
+        { 0x03030000, "PyUnicode_New" },        { 0x03000000, "PyBytes_FromString" },
+}, ladder_of_2[] = {
+        { 0x02070000, "PyCapsule_New" },        { 0x02060000, "PyByteArray_FromObject" },
+        { 0x02000000, "PyString_FromString" },
+};
+
+static bool defines(struct elfsym *elf, const char *name)
+{
+        struct elfsym_symbol symbol;
+
+        return elfsym_symbol(elf, name, &symbol) == 0;
+}
+
+static uint32_t climb_ladder(struct elfsym *elf)
+{
+        if (defines(elf, "PyString_FromString")) {
+                for (size_t i = 0; i < sizeof ladder_of_2 / sizeof *ladder_of_2; i++)
+                        if (defines(elf, ladder_of_2[i].symbol))
+                                return ladder_of_2[i].version;
+        }
+        for (size_t i = 0; i < sizeof ladder / sizeof *ladder; i++)
+                if (defines(elf, ladder[i].symbol))
+                        return ladder[i].version;
+        return 0;
+}
+
+static uint64_t address_of(struct elfsym *elf, const char *name, uint64_t bias)
+{
+        struct elfsym_symbol symbol;
+
+        return elfsym_symbol(elf, name, &symbol) == 0 ? symbol.value + bias : 0;
+}
+
+static uint64_t find_interp_head(struct elfsym *elf, uint64_t bias, const struct pystack_reader *reader)
+{
+        uint64_t function = address_of(elf, "PyInterpreterState_Head", bias);
+        uint64_t head = 0;
+        uint8_t code[16];
+
+        if (function && remote_read(reader, function, code, sizeof code) == 0)
+                head = machine_get(machine_here())->decode_head(code, function);
+        return head ? head : address_of(elf, "interp_head", bias);
+}
+
+/*
+ * Without the symbol the section tells, from 3.10 on: it holds nothing else. Such
+ * are programs with a static CPython that were stripped and export nothing.
+ */
+static bool find_runtime(struct elfsym *elf, struct elfsym_symbol *ret)
+{
+        struct elfsym_section section;
+
+        if (elfsym_symbol(elf, "_PyRuntime", ret) == 0)
+                return true;
+        if (elfsym_section(elf, ".PyRuntime", &section) != 0 || section.addr == 0)
+                return false;
+        *ret = (struct elfsym_symbol){ .value = section.addr, .size = section.size };
+        return true;
+}
+
+int locate_in_elf(struct elfsym *elf, uint64_t bias, const struct pystack_reader *reader, struct location *ret)
+{
+        struct elfsym_symbol runtime = { 0 };
+        bool modern = find_runtime(elf, &runtime);
+        uint64_t current = modern ? 0 : address_of(elf, "_PyThreadState_Current", bias);
+
+        if (!modern && !current)
+                return PYSTACK_E_NOT_PYTHON;
+        *ret = (struct location){
+                .runtime = modern ? runtime.value + bias : 0,
+                .runtime_size = runtime.size,
+                .tstate_current = current,
+                .interp_head = modern ? 0 : find_interp_head(elf, bias, reader),
+                .code_type = address_of(elf, "PyCode_Type", bias),
+                .type_type = address_of(elf, "PyType_Type", bias),
+                .version_at = address_of(elf, "Py_Version", bias),
+                .ladder = climb_ladder(elf),
+                .machine = machine_here(),
+        };
+        return 0;
+}

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Taking a snapshot by the plan of where things lay last time. In the steady state
+ * the plan is right and one system call reads all.
+ */
+#include "pystack/threads/active_state.h"
+#include "snapshot.h"
+#include "pystack/validate/proof.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- taking ------------------------------------------------------------------ */
+
+static void plan_window(struct pystack *py, struct remote_batch *batch, uint64_t addr, size_t len, int32_t span)
+{
+        size_t at = remote_add(batch, addr, len);
+
+        py->windows[py->n_windows++] = (struct snapshot_window){ .addr = addr, .len = len, .at = at, .span = span };
+}
+
+/* All of it, or what has been added to its end; with an overlap, so that each frame lies in one window. */
+static void plan_chunk(const struct pystack_thread *t, struct remote_batch *batch, const struct snapshot *s)
+{
+        uint32_t known = t->chunk == s->chunk && s->chunk_len > LAYOUT_MAX_FRAME ? s->chunk_len - LAYOUT_MAX_FRAME : 0;
+
+        plan_window(t->py, batch, t->chunk + known, t->chunk_len - known, -1);
+}
+
+/* Appends what @s lacks of the thread's stack. */
+static void plan_stack(const struct pystack_thread *t, struct remote_batch *batch, struct snapshot *s)
+{
+        if (t->cframe && t->cframe != s->cframe)
+                plan_window(t->py, batch, t->cframe, snapshot_cframe_size(&t->py->layout), -1);
+        if (t->chunk_len && (t->chunk != s->chunk || t->chunk_len > s->chunk_len))
+                plan_chunk(t, batch, s);
+        for (uint32_t i = s->n_spans; i < t->n_spans; i++)
+                plan_window(t->py, batch, t->spans[i].addr, t->spans[i].len, (int32_t)i);
+        s->cframe = t->cframe;
+        s->chunk = t->chunk;
+        s->chunk_len = t->chunk_len;
+        s->n_spans = t->n_spans;
+}
+
+static void plan_generations(const struct pystack_thread *t, struct remote_batch *batch)
+{
+        const struct layout *layout = &t->py->layout;
+
+        if (layout->interp.code_generation != LAYOUT_NONE)
+                remote_add(batch, t->interp + layout->interp.code_generation, 8);
+        if (layout->interp.tlbc_generation != LAYOUT_NONE)
+                remote_add(batch, t->interp + layout->interp.tlbc_generation, 4);
+}
+
+/* For all that the plan can hold: state, cframe, chunk, spans and generations, the stack twice, proofs, the CPU. */
+static int reserve_plan(const struct pystack_thread *t)
+{
+        struct pystack *py = t->py;
+        size_t windows = py->n_windows + 2 + t->n_spans;
+
+        if (py->cap_windows < windows) {
+                struct snapshot_window *grown = realloc(py->windows, 2 * windows * sizeof *grown);
+                if (!grown)
+                        return -ENOMEM;
+                py->windows = grown;
+                py->cap_windows = 2 * windows;
+        }
+        return remote_reserve(&py->room, 2 * (3 + (size_t)t->n_spans) + 3 + (size_t)t->n_codes * CODE_PROOFS_MAX, 0);
+}
+
+/* Removes from the plan the span that ended a short read. */
+static int drop_unreadable(struct pystack_thread *t, const struct iovec *iov, size_t n, size_t got)
+{
+        size_t i = 0;
+
+        while (i < n && got >= iov[i].iov_len)
+                got -= iov[i++].iov_len;
+        uint64_t addr = i < n ? (uint64_t)(uintptr_t)iov[i].iov_base : 0;
+        if (addr == t->tstate)
+                return PYSTACK_E_GONE;
+        if (t->on_cpu && addr == t->on_cpu) {
+                t->on_cpu = 0;
+        } else if (t->cframe && addr == t->cframe) {
+                t->cframe = 0;
+        } else if (t->chunk_len && addr == t->chunk) {
+                t->chunk_len = 0;
+        } else {
+                uint32_t kept = 0;
+                for (uint32_t j = 0; j < t->n_spans; j++)
+                        if (t->spans[j].addr != addr)
+                                t->spans[kept++] = t->spans[j];
+                if (kept == t->n_spans)
+                        t->n_codes = 0; /* a proof: its code object has been freed */
+                t->n_spans = kept;
+        }
+        return 0;
+}
+
+static bool same_thread(const struct pystack_thread *t, const uint8_t *tstate)
+{
+        const struct layout *layout = &t->py->layout;
+
+        return word_at(tstate, layout->tstate.interp) == t->interp &&
+               word_at(tstate, layout->tstate.thread_id) == t->pthread &&
+               (t->unentered || current_is_entered(layout, tstate));
+}
+
+/* Spans can leave the plan this often before a snapshot is given up. */
+#define SHORT_READS_MAX 64
+
+/* Whether the thread stood still while the one reading was made, behind which @on_cpu lies. */
+static bool was_held(const struct pystack_hold *hold, const uint8_t *on_cpu)
+{
+        return half_at(on_cpu, 0) == (uint32_t)hold->cpu && hold->unbroken(hold->cpu);
+}
+
+/* Where the parts of a reading lie in the buffer. */
+struct parts {
+        size_t generations, second, on_cpu;
+        size_t reading; /* spans of the first */
+};
+
+/* Appends what shows that the first reading is whole: all again, or the CPU of a thread that is held, or both. */
+static void plan_check(const struct pystack_thread *t, struct remote_batch *batch, const struct snapshot *s,
+                       struct parts *parts)
+{
+        parts->second = 0;
+        if (s->twice) {
+                memcpy(batch->iov + batch->n, batch->iov, parts->reading * sizeof *batch->iov);
+                parts->second = batch->end;
+                batch->n += parts->reading;
+                batch->end += s->size;
+        }
+        parts->on_cpu = batch->end;
+        if (s->held)
+                remote_add(batch, t->on_cpu, 4);
+}
+
+static void tell_parts(const struct pystack *py, const struct parts *parts, struct snapshot *s)
+{
+        const struct layout *layout = &py->layout;
+        const uint8_t *generations = py->room.buf + parts->generations;
+
+        s->first = py->room.buf;
+        s->second = py->room.buf + parts->second;
+        s->generation = layout->interp.code_generation != LAYOUT_NONE ? word_at(generations, 0) : 0;
+        s->tlbc_generation = layout->interp.tlbc_generation != LAYOUT_NONE ? half_at(generations, 8) : 0;
+}
+
+/*
+ * A thread that is held is read twice all the same at first, and then from time to
+ * time: an embedder can let a thread run with the state of another one.
+ */
+#define AUDITS_AT_FIRST 16
+#define AUDIT_EVERY 16
+
+static bool is_audit(struct pystack_thread *t)
+{
+        unsigned n = t->held++;
+
+        return n < AUDITS_AT_FIRST || n % AUDIT_EVERY == 0;
+}
+
+static int plan(struct pystack_thread *t, struct remote_batch *batch, struct snapshot *s, struct parts *parts)
+{
+        struct pystack *py = t->py;
+
+        py->n_windows = 0;
+        int e = reserve_plan(t);
+        if (e != 0)
+                return e;
+        py->snapshots++;
+        *batch = (struct remote_batch){ .iov = py->room.iov };
+        remote_add(batch, t->tstate, py->layout.tstate.size);
+        plan_stack(t, batch, s);
+        s->size = batch->end;
+        parts->reading = batch->n;
+        parts->generations = batch->end;
+        plan_generations(t, batch);
+        proof_plan(t, batch);
+        s->twice = !s->held || is_audit(t);
+        plan_check(t, batch, s, parts);
+        return remote_reserve(&py->room, 0, batch->end);
+}
+
+int snapshot_take(struct pystack_thread *t, const struct pystack_hold *hold, struct snapshot *ret)
+{
+        struct pystack *py = t->py;
+
+        for (unsigned i = 0; i < SHORT_READS_MAX; i++) {
+                struct snapshot s = { .held = hold && t->on_cpu };
+                struct remote_batch batch;
+                struct parts parts;
+                int e = plan(t, &batch, &s, &parts);
+                if (e != 0)
+                        return e;
+                if (s.held)
+                        hold->begin();
+                ssize_t got = py->reader.read(py->reader.ctx, py->room.buf, py->room.iov, batch.n);
+                if (got < 0 && got != -EFAULT)
+                        return remote_error(got);
+                if ((size_t)got == batch.end && s.held && !was_held(hold, py->room.buf + parts.on_cpu)) {
+                        hold = NULL;
+                } else if ((size_t)got == batch.end) {
+                        tell_parts(py, &parts, &s);
+                        s.size = s.twice ? s.size : batch.end;
+                        *ret = s;
+                        return same_thread(t, s.second) ? 0 : PYSTACK_E_GONE;
+                } else if ((e = drop_unreadable(t, py->room.iov, batch.n, got < 0 ? 0 : (size_t)got)) != 0) {
+                        return e;
+                }
+        }
+        return PYSTACK_E_TORN;
+}
+
+int snapshot_extend(struct pystack_thread *t, const struct pystack_hold *hold, struct snapshot *s)
+{
+        struct pystack *py = t->py;
+        size_t from = s->size;
+        int e = reserve_plan(t);
+
+        if (e != 0)
+                return e;
+        struct remote_batch batch = { .iov = py->room.iov, .end = from };
+        plan_stack(t, &batch, s);
+        proof_plan(t, &batch);
+        size_t on_cpu = remote_add(&batch, t->on_cpu, 4);
+        if ((e = remote_reserve(&py->room, 0, batch.end)) != 0)
+                return e;
+        s->first = s->second = py->room.buf;
+        s->size = batch.end;
+        ssize_t got = py->reader.read(py->reader.ctx, py->room.buf + from, py->room.iov, batch.n);
+        if (got < 0 && got != -EFAULT)
+                return remote_error(got);
+        return got >= 0 && (size_t)got == batch.end - from && was_held(hold, py->room.buf + on_cpu) ? 0 : PYSTACK_E_TORN;
+}
+
+/* ---- looking into it ----------------------------------------------------------- */
+
+bool snapshot_look(struct pystack_thread *t, struct snapshot *s, uint64_t addr, size_t len)
+{
+        const struct pystack *py = t->py;
+
+        for (size_t i = 0; i < py->n_windows; i++) {
+                const struct snapshot_window *window = &py->windows[i];
+                if (!snapshot_inside(window->addr, window->len, addr, len))
+                        continue;
+                if (window->span >= 0)
+                        t->spans[window->span].unused = 0;
+                s->window = *window;
+                return true;
+        }
+        return false;
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Recorder and replay: two readers, one that keeps all it reads of a process, and
+ * one that answers from that. A recording begins where the runtime was located;
+ * everything after that is read again by whoever opens it.
+ */
+#include "pystack/memory/effort.h"
+#include "record.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct pystack_recorder {
+        struct record record;
+        struct pystack_reader process;
+};
+
+static int fetch_of_process(void *ctx, struct record_block *block)
+{
+        struct pystack_recorder *recorder = ctx;
+
+        return remote_read(&recorder->process, block->addr, block->bytes, sizeof block->bytes);
+}
+
+static ssize_t read_recording(void *ctx, void *buf, const struct iovec *remote, size_t n)
+{
+        struct pystack_recorder *recorder = ctx;
+
+        return record_copy(&recorder->record, buf, remote, n, fetch_of_process, recorder);
+}
+
+int pystack_recorder_open(pid_t pid, uint32_t abi, struct pystack_recorder **ret_recorder, struct pystack **ret,
+                          struct pystack_info *ret_info)
+{
+        struct pystack_reader process = pystack_process_reader(pid);
+        struct effort effort;
+        struct subject subject = { .pid = pid, .reader = effort_begin(&effort, &process), .abi = abi, .effort = &effort };
+        struct pystack_recorder *recorder = calloc(1, sizeof *recorder);
+        struct pystack_info info = { 0 };
+
+        if (!recorder)
+                return -ENOMEM;
+        recorder->process = process;
+        int e = pystack_find(&subject, &info, &recorder->record.location);
+        if (e == 0) {
+                recorder->record.inner_pid = (uint64_t)subject.inner_pid;
+                recorder->record.abi = abi;
+                subject.reader = (struct pystack_reader){ .read = read_recording, .ctx = recorder };
+                subject.effort = NULL; /* its owner has asked for all of it */
+                e = pystack_open_location(&subject, &recorder->record.location, &info, ret);
+        }
+        *ret_info = info;
+        if (e == 0)
+                *ret_recorder = recorder;
+        else
+                pystack_recorder_close(recorder);
+        return e;
+}
+
+void pystack_recorder_close(struct pystack_recorder *recorder)
+{
+        if (!recorder)
+                return;
+        record_deinit(&recorder->record);
+        free(recorder);
+}
+
+int pystack_recorder_write(const struct pystack_recorder *recorder, FILE *file)
+{
+        return record_write(&recorder->record, file);
+}
+
+/* ---- replay ------------------------------------------------------------------------ */
+
+static ssize_t read_replay(void *ctx, void *buf, const struct iovec *remote, size_t n)
+{
+        return record_copy(ctx, buf, remote, n, NULL, NULL);
+}
+
+static void replay_free(void *ctx)
+{
+        record_deinit(ctx);
+        free(ctx);
+}
+
+int pystack_open_recording(FILE *file, struct pystack **ret, struct pystack_info *ret_info)
+{
+        struct record *record = calloc(1, sizeof *record);
+        struct pystack_info info = { 0 };
+
+        if (!record)
+                return -ENOMEM;
+        int e = record_parse(file, record);
+        if (e == 0) {
+                struct subject subject = {
+                        .inner_pid = (pid_t)record->inner_pid,
+                        .reader = { .read = read_replay, .ctx = record },
+                        .abi = (uint32_t)record->abi,
+                };
+                e = pystack_open_location(&subject, &record->location, &info, ret);
+        }
+        *ret_info = info;
+        if (e == 0)
+                (*ret)->release = replay_free;
+        else
+                replay_free(record);
+        return e;
+}

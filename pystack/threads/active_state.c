@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From 3.12 on the state that an OS thread entered last bears a flag, until it enters
+ * another: bit 3 of _status, bound_gilstate (tstate_activate() in Python/pystate.c).
+ * It stays there while the thread waits without the GIL.
+ *
+ * Before, there is one GIL for all interpreters, and its holder is the one entered. Of
+ * a thread that does not hold it, the newest interpreter in which it has a frame counts:
+ * who enters another one has made it, most often, and one that was left has no frame.
+ *
+ * Limit: up to 3.12 CPython's own module of subinterpreters lets a thread run in a state
+ * that bears the TID of another one, which made it. Such a thread is seen where it went
+ * there; with frames, but without those inside.
+ */
+#include "active_state.h"
+#include "interpreter.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define STATUS_ENTERED 8u
+
+bool current_is_entered(const struct layout *layout, const uint8_t *bytes)
+{
+        return layout->tstate.status == LAYOUT_NONE || half_at(bytes, layout->tstate.status) & STATUS_ENTERED;
+}
+
+/* How much speaks for a state being the one that its thread is in. */
+enum strength {
+        STRENGTH_NONE,
+        STRENGTH_FRAME,   /* Python has been called in it */
+        STRENGTH_ENTERED, /* it is the one entered, by the flag or by the GIL */
+};
+
+static bool has_frame(struct pystack *py, uint64_t tstate)
+{
+        const struct layout *layout = &py->layout;
+        uint64_t at = tstate + layout->tstate.frame, cframe, frame;
+
+        if (layout->tstate.cframe != LAYOUT_NONE) {
+                if (remote_read_word(&py->reader, tstate + layout->tstate.cframe, &cframe) != 0 || !cframe)
+                        return false;
+                at = cframe + layout->tstate.cframe_frame;
+        }
+        return remote_read_word(&py->reader, at, &frame) == 0 && frame != 0;
+}
+
+/* @holder: of the GIL, up to 3.11. */
+static enum strength strength_of(struct pystack *py, uint64_t tstate, uint64_t holder)
+{
+        const struct layout *layout = &py->layout;
+        uint32_t status = 0;
+
+        if (layout->tstate.status == LAYOUT_NONE
+                    ? tstate == holder
+                    : remote_read(&py->reader, tstate + layout->tstate.status, &status, sizeof status) == 0 &&
+                              status & STATUS_ENTERED)
+                return STRENGTH_ENTERED;
+        return has_frame(py, tstate) ? STRENGTH_FRAME : STRENGTH_NONE;
+}
+
+static int find_holder(struct pystack *py, uint64_t *ret)
+{
+        *ret = 0;
+        return py->layout.tstate.status == LAYOUT_NONE ? pystack_gil_holder(py, ret) : 0;
+}
+
+/*
+ * Which of two equal claims counts, that of a newer interpreter or that of an older one.
+ * The flag is borne by two of a thread's states only if another runs in one of them: see above.
+ */
+static bool newer_wins(const struct pystack *py)
+{
+        return py->layout.tstate.status == LAYOUT_NONE;
+}
+
+/* ---- the list of threads ----------------------------------------------------------- */
+
+struct claim {
+        uint64_t pthread;
+        enum strength strength;
+        size_t at; /* in the list, which is that of the newest interpreter first */
+};
+
+/* The claims of one thread together, the strongest first. */
+static int compare(const void *left, const void *right)
+{
+        const struct claim *a = left, *b = right;
+
+        if (a->pthread != b->pthread)
+                return a->pthread < b->pthread ? -1 : 1;
+        if (a->strength != b->strength)
+                return a->strength > b->strength ? -1 : 1;
+        return a->at < b->at ? -1 : 1;
+}
+
+/* Keeps of each thread the best claim, in the order of the list. */
+static void keep_best(struct pystack *py, struct claim *claims)
+{
+        size_t n = py->n_threads, kept = 0;
+
+        qsort(claims, n, sizeof *claims, compare);
+        for (size_t i = 0, best = 0; i < n; i++) {
+                bool same = i > 0 && claims[i].pthread == claims[best].pthread;
+                bool better = same && claims[i].strength == claims[best].strength && !newer_wins(py);
+                if (same)
+                        py->threads[claims[better ? best : i].at].tstate = 0;
+                if (!same || better)
+                        best = i;
+        }
+        for (size_t i = 0; i < n; i++)
+                if (py->threads[i].tstate)
+                        py->threads[kept++] = py->threads[i];
+        py->n_threads = kept;
+}
+
+int current_filter(struct pystack *py)
+{
+        uint64_t holder;
+        int e = py->several && py->n_threads > 0 ? find_holder(py, &holder) : 0;
+
+        if (!py->several || py->n_threads == 0 || e != 0)
+                return e;
+        struct claim *claims = malloc(py->n_threads * sizeof *claims);
+        if (!claims)
+                return -ENOMEM;
+        for (size_t i = 0; i < py->n_threads; i++) {
+                const struct pystack_thread_ref *ref = &py->threads[i];
+                claims[i] = (struct claim){ ref->pthread, strength_of(py, ref->tstate, holder), i };
+        }
+        keep_best(py, claims);
+        free(claims);
+        return 0;
+}
+
+/* ---- one thread ------------------------------------------------------------------- */
+
+struct search {
+        const struct pystack_thread *t;
+        uint64_t holder;
+        bool found;
+        enum strength strength;
+        uint64_t tstate, interp;
+};
+
+/* Another thread may have got the pthread_t of one that has ended. */
+static bool is_of_thread(const struct pystack_thread *t, const uint8_t *bytes)
+{
+        const struct layout *layout = &t->py->layout;
+
+        return word_at(bytes, layout->tstate.thread_id) == t->pthread &&
+               (layout->tstate.native_thread_id == LAYOUT_NONE ||
+                (pid_t)word_at(bytes, layout->tstate.native_thread_id) == t->inner_tid);
+}
+
+static int look(void *ctx, uint64_t tstate, uint64_t interp, const uint8_t *bytes)
+{
+        struct search *search = ctx;
+        struct pystack *py = search->t->py;
+
+        if (!is_of_thread(search->t, bytes))
+                return 0;
+        enum strength strength = strength_of(py, tstate, search->holder);
+        bool better = strength > search->strength || (strength == search->strength && !newer_wins(py));
+        if (search->found && !better)
+                return 0;
+        search->found = true;
+        search->strength = strength;
+        search->tstate = tstate;
+        search->interp = interp;
+        return 0;
+}
+
+/* The plan of the next snapshot is left as it is: what of it does not fit is learned anew. */
+static int move(struct pystack_thread *t, uint64_t holder)
+{
+        struct search search = { .t = t, .holder = holder };
+        int e = interpreter_walk(t->py, look, &search);
+
+        if (e != 0 || !search.found)
+                return e != 0 ? e : PYSTACK_E_GONE;
+        t->tstate = search.tstate;
+        t->interp = search.interp;
+        t->unentered = search.strength != STRENGTH_ENTERED;
+        return 0;
+}
+
+/* Up to 3.11 the TIDs are not known for certain: one whose state has gone may be another thread by now. */
+int current_follow(struct pystack_thread *t)
+{
+        return t->py->layout.tstate.status == LAYOUT_NONE ? PYSTACK_E_GONE : move(t, 0);
+}
+
+/* Between two looks at what changes rarely, in snapshots. */
+#define LOOK_INTERVAL 64
+
+/* Of a thread that is read in a state without the flag: it may have got it back, or another may have it. */
+static void look_for_flag(struct pystack_thread *t)
+{
+        bool due = t->py->snapshots % LOOK_INTERVAL == 0;
+
+        t->unentered = !due && strength_of(t->py, t->tstate, 0) != STRENGTH_ENTERED;
+}
+
+int current_choose(struct pystack_thread *t)
+{
+        struct pystack *py = t->py;
+        uint64_t holder;
+
+        if (py->layout.tstate.status != LAYOUT_NONE) {
+                if (t->unentered)
+                        look_for_flag(t);
+                return 0;
+        }
+        if (!py->several && py->snapshots % LOOK_INTERVAL == 0)
+                interpreter_count(py);
+        int e = py->several ? find_holder(py, &holder) : 0;
+        if (!py->several || e != 0 || holder == t->tstate)
+                return e;
+        e = move(t, holder);
+        return e == PYSTACK_E_GONE ? 0 : e; /* that shows in the snapshot */
+}
