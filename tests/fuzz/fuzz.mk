@@ -12,11 +12,11 @@ fuzz_files_head       := agent/http/server/head.c agent/http/server/origin.c
 fuzz_room_locate      := pystack
 fuzz_files_locate     := $(addprefix pystack/locate/,locate.c symbols.c machine.c rseq.c)
 fuzz_room_names       := find
-fuzz_files_names      := $(addprefix agent/find/,bundle.c clean.c docker.c docker_api.c json.c kubelet.c \
-                           links.c mounts.c podman.c resource.c service.c)
+fuzz_files_names      := $(addprefix agent/find/,$(addprefix identity/,clean.c resource.c service.c) \
+                           $(addprefix names/,docker.c docker_api.c json.c kubelet.c links.c mounts.c oci_bundle.c podman.c))
 fuzz_room_options     := command
 fuzz_files_options    := $(addprefix agent/command/,cli/options.c processes/selection.c processes/abi.c \
-                           check/allow.c agent/labels.c pyflame/command_line.c) agent/find/select.c
+                           check/allow.c agent/labels.c pyflame/command_line.c) agent/find/choose/select.c
 fuzz_room_otlp_read   := format
 fuzz_files_otlp_read  := $(addprefix agent/,format/otlp_read.c format/otlp_tables.c base/json_read.c base/json_value.c \
                            base/json_value_text.c)

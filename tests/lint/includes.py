@@ -25,7 +25,7 @@ CONFINED = {
     "gelf.h": r"elfsym/[a-z]*\.[ch]|tests/unit/elfsym_.*",
 }
 JSON_C = re.compile(r"(json-c/)?json(_[a-z]+)?\.h$")
-JSON_FILES = re.compile(r"agent/(base/json_write\.[ch]|find/(docker|json)\.c|format/[a-z_]+\.[ch]|collect/(json|[a-z]+)\.[ch]|send/[a-z]+\.c|command/cli/(log_)?json\.c)"
+JSON_FILES = re.compile(r"agent/(base/json_write\.[ch]|find/names/(docker|json)\.c|format/[a-z_]+\.[ch]|collect/(json|[a-z]+)\.[ch]|send/[a-z]+\.c|command/cli/(log_)?json\.c)"
                         r"|tests/.*")
 
 

@@ -6,7 +6,7 @@
  * taken for its predecessor. The others need none: that one ends and another gets
  * its PID between two scans is rare, and shows in the start time when it is due.
  */
-#include "agent/find/internal.h"
+#include "internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
