@@ -13,7 +13,7 @@
 #include "formats.h"
 #include "otlp.h"
 #include "summary.h"
-#include "texts.h"
+#include "string_table.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -24,14 +24,14 @@ struct writer {
         const struct profile_set *set;
         struct json_writer json;
         struct dictionary dictionary;
-        struct texts texts;
-        struct texts attributes; /* "key=kind:value", so that each is in the table once */
+        struct string_table texts;
+        struct string_table attributes; /* "key=kind:value", so that each is in the table once */
         struct json_object *attribute_table;
 };
 
 static void put_strindex(struct writer *w, struct json_object *object, const char *key, const char *text)
 {
-        json_writer_put_u32(&w->json, object, key, texts_index(&w->texts, text));
+        json_writer_put_u32(&w->json, object, key, string_table_index(&w->texts, text));
 }
 
 /* ---- attributes ------------------------------------------------------------ */
@@ -66,7 +66,7 @@ static void add_attribute(struct writer *w, struct json_object *indices, const c
                 w->json.failed = true;
                 return;
         }
-        uint32_t index = texts_index(&w->attributes, composite);
+        uint32_t index = string_table_index(&w->attributes, composite);
         free(composite);
         if (index == known) {
                 struct json_object *entry = json_writer_append_object(&w->json, w->attribute_table);
@@ -345,10 +345,10 @@ int format_write_otlp(const struct profile_set *set, FILE *out)
 {
         struct writer w = { .set = set };
         struct json_object *request = json_object_new_object();
-        int r = request ? texts_init(&w.texts) : -ENOMEM;
+        int r = request ? string_table_init(&w.texts) : -ENOMEM;
 
         if (r == 0)
-                r = texts_init(&w.attributes);
+                r = string_table_init(&w.attributes);
         if (r == 0)
                 r = dictionary_init(&w.dictionary, set);
         if (r == 0) {
@@ -357,8 +357,8 @@ int format_write_otlp(const struct profile_set *set, FILE *out)
         }
         json_object_put(request);
         dictionary_deinit(&w.dictionary);
-        texts_deinit(&w.attributes);
-        texts_deinit(&w.texts);
+        string_table_deinit(&w.attributes);
+        string_table_deinit(&w.texts);
         return r;
 }
 

@@ -15,7 +15,7 @@
 #include "formats.h"
 #include "pprof.pb-c.h"
 #include "summary.h"
-#include "texts.h"
+#include "string_table.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -38,14 +38,14 @@ struct writer {
         const struct profile_set *set;
         struct summary summary;
         struct dictionary dictionary;
-        struct texts texts;
+        struct string_table texts;
         struct arena arena;
         Pprof__Profile profile;
 };
 
 static int64_t text(struct writer *w, const char *s)
 {
-        return texts_index(&w->texts, s);
+        return string_table_index(&w->texts, s);
 }
 
 /*
@@ -285,7 +285,7 @@ static int (*const parts[])(struct writer *w) = {
 
 static int build(struct writer *w)
 {
-        int r = texts_init(&w->texts);
+        int r = string_table_init(&w->texts);
 
         if (r == 0)
                 r = dictionary_init(&w->dictionary, w->set);
@@ -328,7 +328,7 @@ static int pprof_write(const struct profile_set *set, FILE *out)
                 r = pack(&w, out);
         arena_deinit(&w.arena);
         dictionary_deinit(&w.dictionary);
-        texts_deinit(&w.texts);
+        string_table_deinit(&w.texts);
         return r;
 }
 

@@ -21,7 +21,7 @@ fuzz_room_otlp_read   := format
 fuzz_files_otlp_read  := $(addprefix agent/,format/otlp_read.c format/otlp_tables.c base/json_read.c base/json_value.c \
                            base/json_value_text.c)
 fuzz_room_proc        := nsutil
-fuzz_files_proc       := $(addprefix nsutil/,cgroup.c hierarchy.c last_ran.c maps.c mountinfo.c stat.c status.c text.c)
+fuzz_files_proc       := $(addprefix nsutil/,cgroup.c hierarchy.c last_ran.c maps.c mountinfo.c stat.c status.c lines.c)
 fuzz_room_pystack     := pystack
 fuzz_files_pystack    := pystack/sample.c pystack/memory/snapshot.c pystack/memory/coverage.c \
                            $(foreach folder,layout decode validate threads,$(wildcard pystack/$(folder)/*.c))

@@ -3,7 +3,7 @@
  * A string table: an array for the order, uthash for the lookup. Lookups are by
  * the clean text, so that names that clean to the same text share an entry.
  */
-#include "texts.h"
+#include "string_table.h"
 
 #include "agent/base/base.h"
 
@@ -22,7 +22,7 @@ struct text_entry {
         char text[];
 };
 
-static int make_room(struct texts *texts)
+static int make_room(struct string_table *texts)
 {
         if (texts->n < texts->capacity)
                 return 0;
@@ -37,7 +37,7 @@ static int make_room(struct texts *texts)
         return 0;
 }
 
-static uint32_t append(struct texts *texts, const char *clean, size_t len)
+static uint32_t append(struct string_table *texts, const char *clean, size_t len)
 {
         if (make_room(texts))
                 return 0;
@@ -55,7 +55,7 @@ static uint32_t append(struct texts *texts, const char *clean, size_t len)
         return entry->index;
 }
 
-uint32_t texts_index(struct texts *texts, const char *text)
+uint32_t string_table_index(struct string_table *texts, const char *text)
 {
         if (!text || !*text)
                 return 0;
@@ -77,16 +77,16 @@ uint32_t texts_index(struct texts *texts, const char *text)
 
 static char empty[] = "";
 
-int texts_init(struct texts *texts)
+int string_table_init(struct string_table *texts)
 {
-        *texts = (struct texts){ 0 };
+        *texts = (struct string_table){ 0 };
         if (make_room(texts))
                 return -ENOMEM;
         texts->items[texts->n++] = empty;
         return 0;
 }
 
-void texts_deinit(struct texts *texts)
+void string_table_deinit(struct string_table *texts)
 {
         struct text_entry *entry, *next;
 
@@ -95,5 +95,5 @@ void texts_deinit(struct texts *texts)
                 free(entry);
         }
         free(texts->items);
-        *texts = (struct texts){ 0 };
+        *texts = (struct string_table){ 0 };
 }

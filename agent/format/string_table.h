@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef FORMAT_TEXTS_H
-#define FORMAT_TEXTS_H
+#ifndef FORMAT_STRING_TABLE_H
+#define FORMAT_STRING_TABLE_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -12,17 +12,17 @@
  */
 struct text_entry;
 
-struct texts {
+struct string_table {
         struct text_entry *index; /* a hash table */
         char **items;             /* by index */
         size_t n, capacity;
         int error; /* -ENOMEM from the first failure on */
 };
 
-int texts_init(struct texts *texts);
-void texts_deinit(struct texts *texts); /* accepts {0} */
+int string_table_init(struct string_table *texts);
+void string_table_deinit(struct string_table *texts); /* accepts {0} */
 
 /* The index of @text; NULL is "". 0 on failure, with texts->error set. */
-uint32_t texts_index(struct texts *texts, const char *text);
+uint32_t string_table_index(struct string_table *texts, const char *text);
 
 #endif
