@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""README's list of what leaves the machine, against what an OTLP profile holds."""
+"""The list of what leaves the machine, in deploy/README.md, against what an OTLP profile holds."""
 
 import json
 import re
@@ -14,7 +14,7 @@ CLAIMED = {"team": "shop", "service.version": "7"}
 
 def readme():
     """The section's names of attributes."""
-    section = (PROJECT / "README.md").read_text().split("## What leaves the machine")[1].split("\n## ")[0]
+    section = (PROJECT / "deploy/README.md").read_text().split("## What leaves the machine")[1].split("\n## ")[0]
     return set(re.findall(r"`([a-z0-9]+(?:\.[a-z0-9_]+)+)`", section))
 
 
