@@ -3,7 +3,7 @@
 lint_packages := cppcheck shellcheck python3-pyflakes
 
 .PHONY: lint
-lint: ## static checks: cppcheck, shellcheck, pyflakes, lengths of files and functions
+lint: ## static checks: cppcheck, shellcheck, pyflakes, lengths, and what documents say of files and constants
 	$(Q).ci/packages $(lint_packages)
 	$(Q)cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,portability \
 	        --include=/usr/include/uthash.h --include=/usr/include/utlist.h \
@@ -13,6 +13,7 @@ lint: ## static checks: cppcheck, shellcheck, pyflakes, lengths of files and fun
 	$(Q)$(PYTHON) -m pyflakes $$(git ls-files -co --exclude-standard '*.py')
 	$(Q)tests/lint/lengths.py
 	$(Q)tests/lint/claims.py
+	$(Q)tests/lint/maps.py
 
 .PHONY: check-includes
 check-includes: ## that includes run only downwards, and only through doors

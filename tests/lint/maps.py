@@ -1,0 +1,67 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What the README of a room says of its files is so: the list of files has every .c file and no other one, and each row of
+a table of constants has the value that the code has. Every file that pystack.h's opening comment names is there."""
+import pathlib
+import re
+import sys
+
+ROOMS = ("pystack", "agent/sample")
+
+FILE = re.compile(r"^\| `(\w+\.c)` \|", re.M)
+CONSTANT = re.compile(r"^\|[^|]*\| `(?P<name>\w+)` (?P<value>[^|]+) \| (?P<file>[^|]+) \|$", re.M)
+MAPPED = re.compile(r"^ \*   (\w+)  +\S", re.M)
+
+
+def files(room, text):
+    """The list of files, against the folder."""
+    listed = FILE.findall(text)
+    there = {path.name for path in pathlib.Path(room).glob("*.c")}
+    yield from ("%s has no %s" % (room, name) for name in listed if name not in there)
+    yield from ("it does not list " + name for name in sorted(there - set(listed)))
+    yield from ("it lists %s twice" % name for name in sorted(set(listed)) if listed.count(name) > 1)
+
+
+def constants(text):
+    """The values that it tells, against the code's."""
+    rows = list(CONSTANT.finditer(text))
+    if not rows:
+        yield "no constant"
+    for row in rows:
+        path = pathlib.Path(row["file"])
+        code = path.read_text() if path.is_file() else ""
+        defined = re.search(r"^#define %s\s+(.+?)\s*(/\*.*)?$" % row["name"], code, re.M)
+        if not defined or defined[1] != row["value"]:
+            yield "%s does not define %s as %s" % (row["file"], row["name"], row["value"])
+
+
+def comment(header):
+    """The files that a header's opening comment names, against its folder."""
+    text = header.read_text()
+    names = MAPPED.findall(text[text.index("/*\n"):text.index("\n */")])
+    if not names:
+        yield "its opening comment names no file"
+    for name in names:
+        if not any((header.parent / (name + end)).is_file() for end in (".c", ".h")):
+            yield "its opening comment names %s, which is not there" % name
+
+
+def problems():
+    for room in ROOMS:
+        readme = pathlib.Path(room) / "README.md"
+        text = readme.read_text()
+        for problem in [*files(room, text), *constants(text)]:
+            yield "%s: %s" % (readme, problem)
+    header = pathlib.Path("pystack/pystack.h")
+    yield from ("%s: %s" % (header, problem) for problem in comment(header))
+
+
+def main():
+    found = list(problems())
+    for problem in found:
+        print(problem)
+    print("maps: %d problems" % len(found))
+    return 1 if found else 0
+
+
+sys.exit(main())
