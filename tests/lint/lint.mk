@@ -14,6 +14,7 @@ lint: ## static checks: cppcheck, shellcheck, pyflakes, lengths, and what docume
 	$(Q)tests/lint/lengths.py
 	$(Q)tests/lint/claims.py
 	$(Q)tests/lint/maps.py
+	$(Q)tests/lint/links.py
 
 .PHONY: check-includes
 check-includes: ## that includes run only downwards, and only through doors
