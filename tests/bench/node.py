@@ -35,11 +35,14 @@ HEADING = "# The agent on a node of idle processes"
 NOTES = """
 Made by `node.py` on {date}: {machine}. Load average {load}.
 
-`podflame agent --rate {rate}`, its window and all else as they are by default, to the built-in collector; {busy} of the
-processes run Python without a pause, {depth} frames deep, the others sleep. The row of 0 is a node of none: what
-the machine's own busy CPUs, whose ticks wake podflame as well, and births take.
-**CPU** is the agent's, user and system, of one CPU, over {seconds} s, beginning two windows after all are known;
-**all known** is from the agent's start until every process is sampled, **CPU of the start** what that took.
+`podflame agent --rate {rate}` with its defaults sends to the built-in collector. {busy} of the processes run Python
+without a pause, {depth} frames deep. The others sleep. The row of 0 has none of these processes: it shows what births
+take, and the machine's own busy CPUs, whose ticks wake podflame as well.
+
+* **CPU** is the agent's CPU time, user and system, in per cent of one CPU. It is measured over {seconds} s, and begins
+  two windows after all processes are known.
+* **All known** is the time from the agent's start until every process is sampled.
+* **CPU of the start** is the CPU time that this took.
 """
 
 

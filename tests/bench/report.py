@@ -20,10 +20,12 @@ a number in brackets leads to the reason below the table.
   *without the start* leaves out what the leanest run of 1 s at 10 Hz took ({seconds} s at 5 kHz are {samples} samples).
   The interrupts of a kernel's clock event are the target's time: they show in *throughput kept*.
 * **Lost or invalid** is each profiler's own count. A profiler that does not notice has 0 here, and impossible stacks
-  instead: stacks that the program cannot have had, by the rules of who calls whom. One that reads from another CPU
-  tears stacks, one that happens to be scheduled on the target's own does not: hence the range from round to round.
-* **Delivered** is of what rate and time ask for; for podflame in mode cpu, of rate and the target's CPU time.
-* **Highest rate kept**: at least 90 % delivered; tried are 1, 5, 10, 20, 50, 100 and 200 kHz until less than half is.
+  instead: stacks that the program cannot have had, by the rules of who calls whom. A profiler that reads from
+  another CPU tears stacks. One that the kernel puts on the target's own CPU does not. So rounds differ.
+* **Delivered** is the part that was delivered of the samples that rate and time ask for. In mode cpu podflame is asked
+  for rate times the target's CPU time.
+* **Highest rate kept** is the highest rate of which at least 90 % was delivered. 1, 5, 10, 20, 50, 100 and 200 kHz are
+  tried in turn, until less than half is delivered.
   podflame's commands take no more than 20 kHz (`-r 1` to `20000`): beyond, its sampler is run by `driver.c`. *By its
   CPU per sample* says where one core would be full (an upper limit, for all of them).
 * **The least for one wake-up and one read** is a program (`driver.c`) that is woken by the same clock event, at
