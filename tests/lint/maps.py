@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What the README of a room says of its files is so: the list of files has every .c file and no other one, and each row of
-a table of constants has the value that the code has. Every file that pystack.h's opening comment names is there."""
+"""What documents say of the house is so. The README of a room lists every .c file and no other one, and each row of a table
+of constants has the value that the code has. Every file that pystack.h's opening comment names is there. CONTRIBUTING.md
+lists the rooms of the Makefile."""
 import pathlib
 import re
 import sys
@@ -10,6 +11,7 @@ ROOMS = ("pystack", "agent/sample")
 
 FILE = re.compile(r"^\| `(\w+\.c)` \|", re.M)
 CONSTANT = re.compile(r"^\|[^|]*\| `(?P<name>\w+)` (?P<value>[^|]+) \| (?P<file>[^|]+) \|$", re.M)
+ROOM = re.compile(r"^\| \[?`(\w+)`", re.M)
 MAPPED = re.compile(r"^ \*   (\w+)  +\S", re.M)
 
 
@@ -46,12 +48,21 @@ def comment(header):
             yield "its opening comment names %s, which is not there" % name
 
 
+def rooms():
+    """CONTRIBUTING.md's rooms, against the Makefile's."""
+    listed = set(ROOM.findall(pathlib.Path("CONTRIBUTING.md").read_text()))
+    there = set(re.search(r"^rooms := (.+)$", pathlib.Path("Makefile").read_text(), re.M)[1].split())
+    yield from ("it does not list the room " + name for name in sorted(there - listed))
+    yield from ("there is no room " + name for name in sorted(listed - there))
+
+
 def problems():
     for room in ROOMS:
         readme = pathlib.Path(room) / "README.md"
         text = readme.read_text()
         for problem in [*files(room, text), *constants(text)]:
             yield "%s: %s" % (readme, problem)
+    yield from ("CONTRIBUTING.md: " + problem for problem in rooms())
     header = pathlib.Path("pystack/pystack.h")
     yield from ("%s: %s" % (header, problem) for problem in comment(header))
 
