@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """What documents say of the house is so. The README of a room lists every .c file and no other one, and each row of a table
-of constants has the value that the code has. Every file that pystack.h's opening comment names is there. CONTRIBUTING.md
+of constants has the value that the code has. Every file and folder that pystack.h's opening comment names is there. CONTRIBUTING.md
 lists the rooms of the Makefile."""
 import pathlib
 import re
@@ -9,7 +9,7 @@ import sys
 
 ROOMS = ("pystack", "agent/sample")
 
-FILE = re.compile(r"^\| `(\w+\.c)` \|", re.M)
+FILE = re.compile(r"^\| `((?:\w+/)*\w+\.c)` \|", re.M)
 CONSTANT = re.compile(r"^\|[^|]*\| `(?P<name>\w+)` (?P<value>[^|]+) \| (?P<file>[^|]+) \|$", re.M)
 ROOM = re.compile(r"^\| \[?`(\w+)`", re.M)
 MAPPED = re.compile(r"^ \*   (\w+)  +\S", re.M)
@@ -18,7 +18,7 @@ MAPPED = re.compile(r"^ \*   (\w+)  +\S", re.M)
 def files(room, text):
     """The list of files, against the folder."""
     listed = FILE.findall(text)
-    there = {path.name for path in pathlib.Path(room).glob("*.c")}
+    there = {str(path.relative_to(room)) for path in pathlib.Path(room).rglob("*.c")}
     yield from ("%s has no %s" % (room, name) for name in listed if name not in there)
     yield from ("it does not list " + name for name in sorted(there - set(listed)))
     yield from ("it lists %s twice" % name for name in sorted(set(listed)) if listed.count(name) > 1)
@@ -38,13 +38,13 @@ def constants(text):
 
 
 def comment(header):
-    """The files that a header's opening comment names, against its folder."""
+    """The files and folders that a header's opening comment names, against the header's folder."""
     text = header.read_text()
     names = MAPPED.findall(text[text.index("/*\n"):text.index("\n */")])
     if not names:
-        yield "its opening comment names no file"
+        yield "its opening comment names nothing"
     for name in names:
-        if not any((header.parent / (name + end)).is_file() for end in (".c", ".h")):
+        if not any((header.parent / (name + end)).exists() for end in ("", ".c", ".h")):
             yield "its opening comment names %s, which is not there" % name
 
 
