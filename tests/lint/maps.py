@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What documents say of the house is so. The README of a room lists every .c file and no other one, and each row of a table
-of constants has the value that the code has. Every file and folder that pystack.h's opening comment names is there. CONTRIBUTING.md
-lists the rooms of the Makefile."""
+"""What documents say of the house is so. The README of a room lists every .c file and no other one. Each row of a table of
+constants has the value that the code has. The functions and structs that the README names are there, and so are the files
+and folders that pystack.h's opening comment names. CONTRIBUTING.md lists the rooms of the Makefile."""
 import pathlib
 import re
 import sys
@@ -11,6 +11,8 @@ ROOMS = ("pystack", "agent/sample")
 
 FILE = re.compile(r"^\| `((?:\w+/)*\w+\.c)` \|", re.M)
 CONSTANT = re.compile(r"^\|[^|]*\| `(?P<name>\w+)` (?P<value>[^|]+) \| (?P<file>[^|]+) \|$", re.M)
+# Functions in drawings, and structs anywhere.
+NAMED = re.compile(r"^    .*?(\w+\()\)|`(struct \w+)`", re.M)
 ROOM = re.compile(r"^\| \[?`(\w+)`", re.M)
 MAPPED = re.compile(r"^ \*   (\w+)  +\S", re.M)
 
@@ -37,6 +39,14 @@ def constants(text):
             yield "%s does not define %s as %s" % (row["file"], row["name"], row["value"])
 
 
+def names(room, text):
+    """The functions and structs that it speaks of, against the room's code."""
+    code = "".join(path.read_text() for path in pathlib.Path(room).rglob("*.[ch]"))
+    for name in sorted({function or struct for function, struct in NAMED.findall(text)}):
+        if not re.search(r"\b%s" % re.escape(name), code):
+            yield "there is no " + name.rstrip("(")
+
+
 def comment(header):
     """The files and folders that a header's opening comment names, against the header's folder."""
     text = header.read_text()
@@ -60,7 +70,7 @@ def problems():
     for room in ROOMS:
         readme = pathlib.Path(room) / "README.md"
         text = readme.read_text()
-        for problem in [*files(room, text), *constants(text)]:
+        for problem in [*files(room, text), *constants(text), *names(room, text)]:
             yield "%s: %s" % (readme, problem)
     yield from ("CONTRIBUTING.md: " + problem for problem in rooms())
     header = pathlib.Path("pystack/pystack.h")
