@@ -32,9 +32,9 @@ static const struct option_spec specs[] = {
         { .name = "retain", .kind = OPTION_SECONDS, .field = offsetof(struct collector_config, retain),
           .argument = "AGE", .help = "remove older samples: 12h, 7d (7d)", .min = 60, .max = 3650 * 86400.0 },
         { .name = "max-size", .kind = OPTION_BYTES, .field = offsetof(struct collector_config, max_size),
-          .argument = "BYTES", .help = "remove the oldest samples beyond: 500M, 2G (2G)", .min = 1 << 20, .max = 1e15 },
+          .argument = "BYTES", .help = "remove the oldest samples when there are more than this: 500M, 2G (2G)", .min = 1 << 20, .max = 1e15 },
         { .name = "token-file", .kind = OPTION_TEXT, .field = offsetof(struct collector_config, token_file),
-          .argument = "FILE", .help = "ask everybody for the bearer token in this file" },
+          .argument = "FILE", .help = "refuse requests without the bearer token in this file" },
         LOG_OPTIONS(struct collector_config, log),
         CONFINEMENT_OPTIONS(struct collector_config, confinement),
 };

@@ -41,7 +41,7 @@ struct destination_options {
         { .name = "spool", .kind = OPTION_TEXT, .field = offsetof(type, member.spool),                           \
           .argument = "DIR", .help = "keep what is not delivered yet in this directory (in memory)" },           \
         { .name = "spool-max", .kind = OPTION_BYTES, .field = offsetof(type, member.spool_max),                  \
-          .argument = "BYTES", .help = "drop the oldest beyond: 64M, 1G (256M)", .min = 1 << 20, .max = 1e15 }
+          .argument = "BYTES", .help = "drop the oldest when there is more than this: 64M, 1G (256M)", .min = 1 << 20, .max = 1e15 }
 
 void destination_options_deinit(struct destination_options *options);
 

@@ -23,10 +23,10 @@ struct vitals_options {
         { .name = "listen", .letter = 'l', .kind = OPTION_TEXT, .field = offsetof(type, member.listen),           \
           .argument = "ADDR:PORT", .help = "serve /metrics, /healthz and /readyz here (nowhere)" },               \
         { .name = "max-cpu", .kind = OPTION_PERCENT, .field = offsetof(type, member.max_cpu),                     \
-          .argument = "PERCENT", .help = "sample less often than asked for to stay below, of one CPU (no bound)", \
+          .argument = "PERCENT", .help = "stay below this part of one CPU: sample less often (no bound)", \
           .min = 0.1, .max = 10000 },                                                                             \
         { .name = "max-memory", .kind = OPTION_BYTES, .field = offsetof(type, member.max_memory),                 \
-          .argument = "BYTES", .help = "empty caches, end a window early, sample less often, to stay below (no bound)", \
+          .argument = "BYTES", .help = "stay below this: empty caches, end a window early, sample less often (no bound)", \
           .min = 16 << 20, .max = 1e15 }
 
 struct vitals;

@@ -27,9 +27,9 @@ struct doctor_config {
 static const struct option_spec specs[] = {
         TARGET_OPTIONS(struct doctor_config, target),
         { .name = "collector", .kind = OPTION_TEXT, .field = offsetof(struct doctor_config, collector),
-          .argument = "URL", .help = "see whether this collector takes profiles, too" },
+          .argument = "URL", .help = "also test whether this collector takes profiles" },
         { .name = "protocol", .kind = OPTION_TEXT, .field = offsetof(struct doctor_config, protocol),
-          .argument = "PROTOCOL", .help = "what it is spoken to in: otlp, pyroscope (otlp)" },
+          .argument = "PROTOCOL", .help = "the protocol of this collector: otlp, pyroscope (otlp)" },
         { .name = "token-file", .kind = OPTION_TEXT, .field = offsetof(struct doctor_config, token_file),
           .argument = "FILE", .help = "a bearer token for the collector is in this file" },
         { .name = "json", .letter = 'j', .kind = OPTION_FLAG, .field = offsetof(struct doctor_config, json),

@@ -33,7 +33,7 @@ struct sampling_options {
         { .name = "gil", .letter = 'g', .kind = OPTION_FLAG, .field = offsetof(type, member.gil),                 \
           .help = "only the GIL's holder, (idle) while nobody is: the same as --mode gil" },                      \
         { .name = "engine", .kind = OPTION_TEXT, .field = offsetof(type, member.engine),                           \
-          .argument = "ENGINE", .help = "perf, timer, blocking; auto: the best that works here (auto)" },      \
+          .argument = "ENGINE", .help = "perf, timer, blocking; auto: the best one that works here (auto)" },      \
         { .name = "blocking", .kind = OPTION_FLAG, .field = offsetof(type, member.blocking),                      \
           .help = "stop threads by ptrace while they are read: the same as --engine blocking" },                   \
         { .name = "no-native", .kind = OPTION_FLAG, .field = offsetof(type, member.no_native),                    \

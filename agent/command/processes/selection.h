@@ -24,7 +24,7 @@ struct selection_options {
         { .name = "rules", .kind = OPTION_TEXT, .field = offsetof(type, member.file), .argument = "FILE",    \
           .help = "lines of `select RULE` and `drop RULE`, before those of the command line" },              \
         { .name = "min-age", .kind = OPTION_SECONDS, .field = offsetof(type, member.min_age),                \
-          .argument = "TIME", .help = "leave processes alone until they are so old (0)", .min = 0,           \
+          .argument = "TIME", .help = "leave processes alone until they are this old (0)", .min = 0,           \
           .max = 86400 }
 
 void selection_deinit(struct selection_options *options);

@@ -23,7 +23,7 @@ struct target_options {
         { .name = "pod", .kind = OPTION_TEXT, .field = offsetof(type, member.pod), .argument = "POD",        \
           .help = "a pod's processes: [NAMESPACE/]POD[/CONTAINER]" },                                        \
         { .name = "abi", .kind = OPTION_TEXT, .field = offsetof(type, member.abi),                           \
-          .argument = "VERSION", .help = "take what was named for this Python, as 3.11, where that is mistaken" }
+          .argument = "VERSION", .help = "read the process as this Python version, e.g. 3.11, not as the one that was found" }
 
 /* A process named by a TARGET, opened, or to be opened later. */
 struct chosen {

@@ -42,11 +42,11 @@ static const struct option_spec specs[] = {
         { .name = "duration", .letter = 'd', .kind = OPTION_SECONDS, .field = offsetof(struct top_config, duration),
           .argument = "TIME", .help = "end by itself after 10, 90s, 5m (never)", .min = 0.001, .max = 30 * 86400.0 },
         { .name = "interval", .letter = 'n', .kind = OPTION_SECONDS, .field = offsetof(struct top_config, interval),
-          .argument = "TIME", .help = "between one table and the next (1)", .min = 0.1, .max = 3600 },
+          .argument = "TIME", .help = "seconds between one table and the next (1)", .min = 0.1, .max = 3600 },
         { .name = "sort", .letter = 'o', .kind = OPTION_TEXT, .field = offsetof(struct top_config, sort),
           .argument = "COLUMN", .help = "self, total: of the last interval; self-time, total-time: of all (self)" },
         { .name = "plain", .kind = OPTION_FLAG, .field = offsetof(struct top_config, plain),
-          .help = "one table after another, as where standard output is no terminal" },
+          .help = "print one table after another, as when standard output is no terminal" },
         SAMPLING_OPTIONS(struct top_config, sampling),
         CONFINEMENT_OPTIONS(struct top_config, confinement),
 };
