@@ -83,13 +83,13 @@ static bool has(const struct find_process *process, const char *wanted, size_t l
 /* Appends "KEY NUL VALUE NUL"; behind the last there is one more NUL. Returns the new length. */
 static size_t append(struct find_process *process, size_t at, const char *key, size_t len, const char *value)
 {
-        size_t json_value_len = strlen(value);
+        size_t value_len = strlen(value);
 
-        if (at + len + json_value_len + 3 > sizeof(process->resource) || !json_value_len || has(process, key, len))
+        if (at + len + value_len + 3 > sizeof(process->resource) || !value_len || has(process, key, len))
                 return at;
         memcpy(process->resource + at, key, len);
-        memcpy(process->resource + at + len + 1, value, json_value_len + 1);
-        return at + len + json_value_len + 2;
+        memcpy(process->resource + at + len + 1, value, value_len + 1);
+        return at + len + value_len + 2;
 }
 
 void find_resource_parse(const char *text, size_t len, struct find_process *process)
