@@ -163,9 +163,10 @@ Test(nsutil_open, a_deleted_file_is_found_by_map_files_alone)
         cr_assert_eq(unlink(path), 0);
         expect_map(pid, path, 0, "inside");
         forgo_map_files();
-        expect_map(pid, path, NSUTIL_E_NOT_FOUND, NULL);
+        /* Where a file system that may never answer is mounted, a path that the kernel does not remember is not asked for. */
+        expect_map(pid, path, nsutil_has_mount_that_may_hang(pid) ? NSUTIL_E_HANGS : NSUTIL_E_NOT_FOUND, NULL);
         temp_write(dir, "file", "replaced", 8);
-        expect_map(pid, path, NSUTIL_E_NOT_FOUND, NULL);
+        expect_map(pid, path, nsutil_has_mount_that_may_hang(pid) ? NSUTIL_E_HANGS : NSUTIL_E_NOT_FOUND, NULL);
         child_end(pid);
 }
 
