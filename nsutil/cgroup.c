@@ -249,16 +249,20 @@ static bool is_shared(struct nsutil_text *own, struct nsutil_text segment)
                memcmp(other.at, segment.at, len) == 0;
 }
 
-/* The first container where the paths have parted, else the last one before. */
-static void walk_path(struct nsutil_text path, struct nsutil_text own, struct nsutil_place *place)
+/*
+ * The first container where the paths have parted, else the last one before. Returns where its segment ends; NULL: none
+ * was found.
+ */
+static const char *walk_path(struct nsutil_text path, struct nsutil_text own, struct nsutil_place *place)
 {
         struct walk walk = { .place = place };
         struct nsutil_text segment, parent = { path.at, path.at };
+        const char *end = NULL;
         bool shared = true;
 
         nsutil_text_suffix(&path, " (deleted)");
         if (!nsutil_text_prefix(&path, "/"))
-                return;
+                return NULL;
         nsutil_text_prefix(&own, "/");
         while (take_segment(&path, &segment)) {
                 char uid[NSUTIL_POD_UID_SIZE];
@@ -268,10 +272,14 @@ static void walk_path(struct nsutil_text path, struct nsutil_text own, struct ns
                 walk.of_service |= is_of_service(segment);
                 if (!walk.of_user && !walk.of_service && segment_pod_uid(segment, uid))
                         memcpy(place->pod_uid, uid, sizeof(uid));
-                if (take_container(&walk, segment, parent) && !shared)
-                        return;
+                if (take_container(&walk, segment, parent)) {
+                        end = segment.end;
+                        if (!shared)
+                                break;
+                }
                 parent = segment;
         }
+        return end;
 }
 
 /* ---- the text -------------------------------------------------------------------- */
@@ -289,17 +297,17 @@ static bool split_line(struct nsutil_text line, struct nsutil_text *ret_hierarch
         return true;
 }
 
-/* The reader's own path in the same hierarchy; empty: not known. */
-static struct nsutil_text own_path(struct nsutil_text own, struct nsutil_text hierarchy)
+/* Another process's path in the same hierarchy; empty: not known. */
+static struct nsutil_text path_in(struct nsutil_text text, struct nsutil_text hierarchy)
 {
         struct nsutil_text line, name, path;
         size_t len = (size_t)(hierarchy.end - hierarchy.at);
 
-        while (nsutil_text_line(&own, &line))
+        while (nsutil_text_line(&text, &line))
                 if (split_line(line, &name, &path) && (size_t)(name.end - name.at) == len &&
                     memcmp(name.at, hierarchy.at, len) == 0)
                         return path;
-        return (struct nsutil_text){ own.end, own.end };
+        return (struct nsutil_text){ text.end, text.end };
 }
 
 void nsutil_cgroup_place(const char *text, size_t len, const char *own, size_t own_len, struct nsutil_place *ret)
@@ -313,7 +321,7 @@ void nsutil_cgroup_place(const char *text, size_t len, const char *own, size_t o
 
                 if (!split_line(line, &hierarchy, &path))
                         continue;
-                walk_path(path, own_path((struct nsutil_text){ own, own + own_len }, hierarchy), &place);
+                walk_path(path, path_in((struct nsutil_text){ own, own + own_len }, hierarchy), &place);
                 /* What users call a container counts where no hierarchy knows another. */
                 if (strchr(place.container_id, '@')) {
                         users = users.container_id[0] ? users : place;
@@ -326,6 +334,34 @@ void nsutil_cgroup_place(const char *text, size_t len, const char *own, size_t o
         }
         if (!ret->container_id[0])
                 memcpy(ret->container_id, users.container_id, sizeof(ret->container_id));
+}
+
+static bool is_at_or_below(struct nsutil_text path, struct nsutil_text above)
+{
+        size_t len = (size_t)(above.end - above.at);
+
+        nsutil_text_suffix(&path, " (deleted)");
+        return (size_t)(path.end - path.at) >= len && memcmp(path.at, above.at, len) == 0 &&
+               (path.at + len == path.end || path.at[len] == '/');
+}
+
+bool nsutil_cgroup_agrees(const char *text, size_t len, const char *of_first, size_t of_first_len, const char *own,
+                          size_t own_len, const char *id)
+{
+        struct nsutil_text rest = { text, text + len }, line, hierarchy, path;
+        const struct nsutil_text first = { of_first, of_first + of_first_len }, ours = { own, own + own_len };
+
+        while (nsutil_text_line(&rest, &line)) {
+                struct nsutil_place place = { 0 };
+
+                if (!split_line(line, &hierarchy, &path))
+                        continue;
+                const char *end = walk_path(path, path_in(ours, hierarchy), &place);
+                if (end && strcmp(place.container_id, id) == 0 &&
+                    is_at_or_below(path_in(first, hierarchy), (struct nsutil_text){ path.at, end }))
+                        return true;
+        }
+        return false;
 }
 
 bool nsutil_cgroup_is_hidden(const char *text, size_t len)

@@ -4,26 +4,32 @@
 #include "nsutil/nsutil.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
+
+static int read_cgroup(pid_t pid, char **ret_text, size_t *ret_len)
+{
+        return nsutil_read_proc(pid, "cgroup", NSUTIL_CGROUP_MAX, ret_text, ret_len);
+}
 
 /* What the reader itself is in; NULL: it cannot be read. */
 static char *read_own(size_t *ret_len)
 {
         char *text;
 
-        return nsutil_read_proc(getpid(), "cgroup", NSUTIL_CGROUP_MAX, &text, ret_len) ? NULL : text;
+        return read_cgroup(getpid(), &text, ret_len) ? NULL : text;
 }
 
 static int from_cgroup(pid_t pid, struct nsutil_place *ret, bool *ret_hidden)
 {
         char *text, *own;
         size_t len, own_len = 0;
-        int r = nsutil_read_proc(pid, "cgroup", NSUTIL_CGROUP_MAX, &text, &len);
+        int r = read_cgroup(pid, &text, &len);
 
         if (r)
                 return r;
         own = read_own(&own_len);
-        nsutil_cgroup_place(text, len, own ? own : "", own ? own_len : 0, ret);
+        nsutil_cgroup_place(text, len, own ? own : "", own_len, ret);
         *ret_hidden = nsutil_cgroup_is_hidden(text, len);
         free(own);
         free(text);
@@ -53,4 +59,28 @@ int nsutil_place(pid_t pid, struct nsutil_place *ret)
                 r = from_mountinfo(pid, place.container_id);
         *ret = place;
         return r == NSUTIL_E_TOO_BIG ? NSUTIL_E_NOT_FOUND : r;
+}
+
+int nsutil_place_agrees(pid_t pid, pid_t first, const char *id, bool *ret)
+{
+        char *text = NULL, *of_first = NULL, *own = NULL;
+        size_t len, of_first_len, own_len = 0;
+        struct nsutil_place place;
+        int r = read_cgroup(pid, &text, &len);
+
+        if (!r)
+                r = read_cgroup(first, &of_first, &of_first_len);
+        if (r)
+                goto out;
+        own = read_own(&own_len);
+        nsutil_cgroup_place(of_first, of_first_len, own ? own : "", own_len, &place);
+        if (strcmp(place.container_id, id) == 0)
+                *ret = nsutil_cgroup_agrees(text, len, of_first, of_first_len, own ? own : "", own_len, id);
+        else
+                r = NSUTIL_E_NOT_FOUND;
+out:
+        free(own);
+        free(of_first);
+        free(text);
+        return r;
 }

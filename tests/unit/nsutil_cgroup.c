@@ -250,3 +250,45 @@ Test(nsutil_cgroup, a_reader_in_a_container_looks_on_from_there)
                 cr_expect_str_eq(place.pod_uid, rows[i].pod, "row %zu", i);
         }
 }
+
+static bool is_in_the_same(const char *text, const char *of_first, const char *own)
+{
+        return nsutil_cgroup_agrees(guard_copy(text, strlen(text)), strlen(text),
+                                    guard_copy(of_first, strlen(of_first)), strlen(of_first),
+                                    guard_copy(own, strlen(own)), strlen(own), A);
+}
+
+Test(nsutil_cgroup, the_first_process_of_a_container_shows_where_it_is)
+{
+        static const struct {
+                const char *text, *of_first;
+                bool agrees;
+        } cases[] = {
+                { "0::/system.slice/docker-" A ".scope\n", "0::/system.slice/docker-" A ".scope\n", true },
+                { "0::/docker/" A "/work\n", "0::/docker/" A "\n", true },
+                /* the first process itself has gone deeper, as systemd does in a container */
+                { "0::/docker/" A "/system.slice/web.service\n", "0::/docker/" A "/init.scope\n", true },
+                { "0::/libpod_parent/libpod-" A "/container\n", "0::/libpod_parent/libpod-" A "/container\n", true },
+                { "0::/docker/" A " (deleted)\n", "0::/docker/" A "\n", true },
+                /* seen from another cgroup namespace */
+                { "0::/../docker-" A ".scope\n", "0::/../docker-" A ".scope/x\n", true },
+                /* elsewhere */
+                { "0::/docker/" A "\n", "0::/system.slice/docker-" A ".scope\n", false },
+                { "0::/evil/docker/" A "\n", "0::/docker/" A "\n", false },
+                { "0::/docker/" A "\n", "0::/docker/" A "0\n", false },
+                { "0::/docker/" A "\n", "0::/docker\n", false },
+                { "0::/docker/" A "\n", "0::/\n", false },
+                { "0::/docker/" A "\n", "", false },
+                { "", "0::/docker/" A "\n", false },
+                { "0::/docker/" B "\n", "0::/docker/" B "\n", false },
+                /* version 1: hierarchies are compared with themselves, and one is enough */
+                { "5:freezer:/docker/" A "\n4:pids:/\n", "5:freezer:/docker/" A "\n4:pids:/docker/" A "\n", true },
+                { "5:freezer:/x/" A "\n4:pids:/docker/" A "\n", "5:freezer:/\n4:pids:/docker/" A "\n", true },
+                { "5:freezer:/\n4:pids:/docker/" A "\n", "5:freezer:/docker/" A "\n4:pids:/\n", false },
+                { "5:freezer:/x/docker-" A "\n4:pids:/\n", "5:freezer:/docker/" A "\n4:pids:/docker/" A "\n", false },
+        };
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+                cr_expect_eq(is_in_the_same(cases[i].text, cases[i].of_first, ""), cases[i].agrees, "row %zu", i);
+        cr_expect(is_in_the_same("0::/docker/" B "/docker/" A "\n", "0::/docker/" B "/docker/" A "\n", "0::/docker/" B "\n"));
+}
