@@ -129,6 +129,8 @@ static void print_row(const struct find_process *p, bool rules)
         printf("%-13.12s %-20s %-24s ", *p->container_id ? p->container_id : "-", container, *p->image ? p->image : "-");
         if (*why)
                 printf("not profilable (%s): ", denied ? "permission refused" : why);
+        if (*p->claimed_id)
+                printf("not in container %.12s, whose name its cgroup has: ", p->claimed_id);
         puts(p->cmdline);
         if (*decision(p))
                 printf("%7s  %s: %s\n", "", p->selected ? "selected" : "not selected", decision(p));

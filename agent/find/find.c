@@ -90,6 +90,7 @@ int find_open_with(const struct find_config *config, const struct find_ops *ops,
         find->show_unselected = config->show_unselected;
         find->read_unselected = config->read_unselected;
         set_node(config->node, find->node);
+        find->sees_host_pids = nsutil_in_initial_pid_namespace();
         r = open_roots(config, &find->roots);
         if (!r)
                 r = find_names_open(find);

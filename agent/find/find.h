@@ -42,6 +42,7 @@ struct find_process {
         char exe[FIND_NAME_SIZE];     /* these two escaped: see pystack_escape() */
         char cmdline[FIND_NAME_SIZE];
         char container_id[NSUTIL_CONTAINER_ID_SIZE]; /* "": of the host */
+        char claimed_id[NSUTIL_CONTAINER_ID_SIZE];   /* whose name its cgroup has, elsewhere than that container is; or "" */
         char container_name[FIND_NAME_SIZE];         /* "": not known */
         char image[FIND_NAME_SIZE];                  /* "": not known */
         char pod[FIND_NAME_SIZE];                    /* these four "": not of Kubernetes, or not known */

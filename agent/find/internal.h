@@ -64,6 +64,7 @@ struct find_names_cache;
 struct find {
         const struct find_ops *ops;
         struct find_roots roots;
+        bool sees_host_pids; /* a PID that a runtime has noted means the same process to us */
         char node[FIND_NAME_SIZE];
         struct find_links *links;
         struct find_api *apis[FIND_APIS]; /* NULL: not to be asked */
@@ -195,6 +196,15 @@ DIR *find_open_dir(const struct find_roots *roots, const char *path);
 /* Docker's, containerd's, CRI-O's and podman's kind of id: it may become part of a path. */
 bool find_is_long_id(const char *id);
 
+/* ---- where a process is (first.c) ------------------------------------------ */
+
+/*
+ * nsutil_place(), but of a process whose cgroup is called like a container that its runtime has elsewhere: it is in
+ * none (NSUTIL_E_NOT_FOUND), and @ret_claimed is that container's id. Else @ret_claimed is "".
+ */
+int find_place_of(const struct find *find, pid_t pid, struct nsutil_place *ret,
+                  char ret_claimed[static NSUTIL_CONTAINER_ID_SIZE]);
+
 /* ---- JSON (json.c) -------------------------------------------------------- */
 
 struct json_object;
@@ -209,6 +219,9 @@ struct json_object *find_json_at(struct json_object *json, size_t i);
 
 /* NULL if @json is not a string. */
 const char *find_json_text(struct json_object *json, size_t *ret_len);
+
+/* 0 if @json is no whole number. */
+long find_json_whole(struct json_object *json);
 
 /* Each member of an object that is a string; nothing if @json is no object. */
 void find_json_each_text(struct json_object *json, void (*each)(void *ctx, const char *key, const char *text),

@@ -88,6 +88,7 @@ struct health_facts {
         uint64_t trims;
         uint64_t windows, failed_windows;
         uint64_t starved; /* processes that are not looked at for want of file descriptors */
+        uint64_t disbelieved; /* processes whose cgroup has the name of a container that is elsewhere */
         uint64_t log_suppressed;
         bool ready;       /* the engine runs, and the machine has been looked at once */
         unsigned stalled; /* windows in a row in which a reader has had ticks and not moved */

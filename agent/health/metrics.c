@@ -235,6 +235,8 @@ static const struct family families[] = {
           .put = put_targets },
         { "podflame_starved_processes", "gauge", "Python processes that are not looked at for want of file descriptors.",
           FACT(starved) },
+        { "podflame_disbelieved_processes", "gauge",
+          "Python processes whose cgroup has the name of a container that is elsewhere.", FACT(disbelieved) },
         { "podflame_rate_hertz", "gauge", "Samples per second of each CPU, as the budget allows.", .put = put_rate },
         { "podflame_rate_asked_hertz", "gauge", "Samples per second that were asked for.", .put = put_max_rate },
         { "podflame_ticks_total", "counter", "Moments at which a Python thread was to be read.", FACT(samples.ticks) },

@@ -3,6 +3,7 @@
 
 import contextlib
 import json
+import re
 import socket
 import urllib.error
 import urllib.parse
@@ -16,6 +17,12 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def metric(port, name):
+    """What /metrics tells by that name, all labels together."""
+    with urllib.request.urlopen("http://127.0.0.1:%d/metrics" % port, timeout=MARGIN_SECONDS) as answer:
+        return sum(map(float, re.findall(r"^%s(?:{[^}]*})? (\S+)" % name, answer.read().decode(), re.M)))
 
 
 @contextlib.contextmanager

@@ -7,7 +7,6 @@ import os
 import pathlib
 import random
 import re
-import urllib.request
 
 import pytest
 
@@ -15,7 +14,7 @@ import collector
 import hostile
 import interpreters
 import truth
-from program import MARGIN_SECONDS, cpu_seconds, eventually
+from program import cpu_seconds, eventually
 from skips import must_skip
 from testbed import PROJECT, containers
 
@@ -139,12 +138,6 @@ def test_a_process_of_60000_mappings(victim, tmp_path):
         assert "process %d: finding out whether it is Python takes too much work" % target.pid in said
 
 
-def metric(port, name):
-    with urllib.request.urlopen("http://127.0.0.1:%d/metrics" % port, timeout=MARGIN_SECONDS) as answer:
-        rows = re.findall(r"^%s(?:{[^}]*})? (\S+)" % name, answer.read().decode(), re.M)
-    return sum(map(float, rows))
-
-
 def test_the_agent_beside_processes_that_never_stay(victim, tmp_path):
     """300 forks a second, four that execute themselves, a new service every 40 ms: windows go on, what they used before
     they could be opened is told, and nobody's time is accounted for twice."""
@@ -156,11 +149,11 @@ def test_the_agent_beside_processes_that_never_stay(victim, tmp_path):
         agent = stack.enter_context(collector.agent(tmp_path / "agent", store.url, "--window", 1, "-r", 49, "--listen",
                                                    "127.0.0.1:%d" % port))
         eventually(lambda: "metrics:" in agent.stderr, 10, lambda: agent.stderr)
-        eventually(lambda: metric(port, "podflame_windows_total") >= 5, 20, lambda: agent.stderr)
+        eventually(lambda: collector.metric(port, "podflame_windows_total") >= 5, 20, lambda: agent.stderr)
         assert cpu_seconds(agent.process.pid) < 3 and hostile.peak_megabytes(agent.process.pid) < MEMORY_MEGABYTES
-        eventually(lambda: metric(port, "podflame_cpu_unsampled_seconds_total") > 0, 20, lambda: agent.stderr)
+        eventually(lambda: collector.metric(port, "podflame_cpu_unsampled_seconds_total") > 0, 20, lambda: agent.stderr)
         assert any(series["service"] == "split.py" and series["samples"] > 0 for series in store.json("series"))
-        accounted = metric(port, "podflame_cpu_accounted_seconds_total")
+        accounted = collector.metric(port, "podflame_cpu_accounted_seconds_total")
         uptime = float(pathlib.Path("/proc/uptime").read_text().split()[0]) - started(agent.process.pid)
         assert accounted < uptime * os.cpu_count()
 

@@ -48,6 +48,7 @@ struct fleet {
         struct fleet_kind kinds[N_KINDS];
         struct profile_counters counters;
         struct profile_set window; /* groups with something to tell so far */
+        uint64_t disbelieved;      /* of those watched */
         size_t unselected;         /* that the present scan has found */
         struct find_process unselected_last;
 };
@@ -87,6 +88,11 @@ const struct fleet_kind *fleet_kinds(const struct fleet *f, size_t *ret_n)
 uint64_t fleet_refused(const struct fleet *f)
 {
         return f->kinds[0].n == 0 ? f->kinds[PYSTACK_E_DENIED].n : 0;
+}
+
+uint64_t fleet_disbelieved(const struct fleet *f)
+{
+        return f->disbelieved;
 }
 
 const struct profile_counters *fleet_counters(const struct fleet *f)
@@ -191,6 +197,7 @@ static void forget(struct fleet *f, struct watched *w)
             add_to_window(f, w, profile, true) != 0)
                 say("process %d: its last samples are lost: out of memory", w->pid);
         w->kind->n--;
+        f->disbelieved -= *w->process.claimed_id != '\0';
         HASH_DEL(f->watched, w);
         free(w);
 }
@@ -290,7 +297,11 @@ static void born(void *ctx, const struct find_process *p, struct pystack *py)
                 pystack_close(py);
         w->kind = kind_of(f, w);
         w->kind->n++;
+        f->disbelieved += *p->claimed_id != '\0';
         announce(f, p);
+        if (*p->claimed_id)
+                say("process %d: is not in container %.12s, whose name its cgroup has: that container is in another cgroup",
+                    p->pid, p->claimed_id);
         sampling_say_exceptions(f->sampler, w->pid, &w->said);
 }
 

@@ -30,6 +30,9 @@ struct fleet_kind {
 };
 const struct fleet_kind *fleet_kinds(const struct fleet *fleet, size_t *ret_n);
 
+/* How many processes are watched whose cgroup has the name of a container that is elsewhere. */
+uint64_t fleet_disbelieved(const struct fleet *fleet);
+
 /* What became of all ticks so far, ended windows only. */
 const struct profile_counters *fleet_counters(const struct fleet *fleet);
 

@@ -167,6 +167,7 @@ static void tell(struct vitals *v)
                 targets[i] = (struct health_targets){ kinds[i].state, kinds[i].reason, kinds[i].n };
         v->facts.targets = targets;
         v->facts.n_targets = n;
+        v->facts.disbelieved = fleet_disbelieved(v->subject.fleet);
         v->facts.samples = *fleet_counters(v->subject.fleet);
         if (unseen_ns(&v->facts.samples) > v->facts.unseen_ns)
                 v->facts.unseen_ns = unseen_ns(&v->facts.samples);

@@ -96,6 +96,7 @@ struct json_object *json_of_process(const struct find_process *p)
         put_known(json, "executable", p->exe);
         put_known(json, "command", p->cmdline);
         json_put_text(json, "container_id", p->container_id);
+        json_put_text(json, "claimed_container_id", p->claimed_id);
         json_put_text(json, "container_name", p->container_name);
         json_put_text(json, "image", p->image);
         json_put_text(json, "namespace", p->pod_namespace);

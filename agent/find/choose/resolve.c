@@ -16,6 +16,7 @@ struct member {
 };
 
 struct members {
+        const struct find *find;
         struct member *all;
         size_t n, size;
 };
@@ -25,10 +26,11 @@ static int add_member(pid_t pid, void *ctx)
         struct members *members = ctx;
         struct member member = { .pid = pid };
         struct nsutil_place place;
-        char exe[2];
+        char exe[2], claimed[NSUTIL_CONTAINER_ID_SIZE];
 
         /* Threads of the kernel have no program and are in no container. */
-        if (nsutil_exe(pid, exe, sizeof(exe)) == NSUTIL_E_NOT_FOUND || nsutil_place(pid, &place))
+        if (nsutil_exe(pid, exe, sizeof(exe)) == NSUTIL_E_NOT_FOUND ||
+            find_place_of(members->find, pid, &place, claimed))
                 return 0;
         memcpy(member.id, place.container_id, sizeof(member.id));
         if (members->n == members->size) {
@@ -122,7 +124,7 @@ static int resolve(struct find *find, match_fn match, const char *name, pid_t **
                    struct find_candidate **ret_candidates, size_t *ret_n_candidates)
 {
         struct find_candidate *containers = NULL;
-        struct members members = { 0 };
+        struct members members = { .find = find };
         size_t n, matches;
         int r = nsutil_each_pid(add_member, &members);
 

@@ -68,18 +68,18 @@ static void set_cgroup(struct find_process *process, char cgroup[static CGROUP_P
 static void set_container(struct find *find, struct find_process *process, const char *cgroup,
                           struct find_names *names)
 {
-        const struct find_place place = {
+        struct find_place place = {
                 .pid = process->pid,
                 .id = process->container_id,
                 .pod_uid = process->pod_uid,
-                .hidden = !strcmp(cgroup, "/"),
         };
         struct nsutil_place at;
 
-        if (nsutil_place(process->pid, &at) != NSUTIL_E_GONE) {
+        if (find_place_of(find, process->pid, &at, process->claimed_id) != NSUTIL_E_GONE) {
                 memcpy(process->container_id, at.container_id, sizeof(process->container_id));
                 memcpy(process->pod_uid, at.pod_uid, sizeof(process->pod_uid));
         }
+        place.hidden = !strcmp(cgroup, "/") && !process->claimed_id[0];
         find_names_get(find, &place, names);
         memcpy(process->container_name, names->name, sizeof(names->name));
         memcpy(process->image, names->image, sizeof(names->image));
