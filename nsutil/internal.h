@@ -71,6 +71,14 @@ bool nsutil_text_is_long_id(struct nsutil_text text);
 /* Whether the text of /proc/PID/cgroup says "0::/": the reader's own cgroup namespace hides the path. */
 bool nsutil_cgroup_is_hidden(const char *text, size_t len);
 
+/*
+ * Whether a process whose /proc/PID/cgroup is @text is in the cgroup of container @id that the process of @of_first,
+ * the container's first one as a rule, is in as well, or was when it went deeper. Hierarchies of cgroup v1 are
+ * compared one by one: one that agrees is enough, since runtimes do not use all of them.
+ */
+bool nsutil_cgroup_agrees(const char *text, size_t len, const char *of_first, size_t of_first_len, const char *own,
+                          size_t own_len, const char *id);
+
 /* Copies an id; false if it is empty or too long. */
 bool nsutil_copy_id(struct nsutil_text id, char *ret);
 
@@ -81,6 +89,12 @@ bool nsutil_copy_id(struct nsutil_text id, char *ret);
 
 /* Containers have some dozens of mounts of about 200 bytes; hosts of containers, thousands. */
 #define NSUTIL_MOUNTINFO_MAX ((size_t)2 << 20)
+
+/*
+ * The id from the text of /proc/PID/mountinfo, for targets whose cgroup path
+ * is hidden ("0::/"): runtimes bind-mount …/containers/ID/hostname and the like.
+ */
+int nsutil_mountinfo_container_id(const char *text, size_t len, char *ret); /* NSUTIL_CONTAINER_ID_SIZE */
 
 /* Of a line of mountinfo: what of its file system is mounted, and where. */
 bool nsutil_mountinfo_line(struct nsutil_text line, struct nsutil_text *ret_root, struct nsutil_text *ret_point);

@@ -41,7 +41,7 @@ bool nsutil_mountinfo_line(struct nsutil_text line, struct nsutil_text *ret_root
         return nsutil_text_until(&line, ' ', ret_root) && nsutil_text_until(&line, ' ', ret_point);
 }
 
-int nsutil_mountinfo_container_id(const char *text, size_t len, char ret[static NSUTIL_CONTAINER_ID_SIZE])
+int nsutil_mountinfo_container_id(const char *text, size_t len, char *ret)
 {
         struct nsutil_text rest = { text, text + len }, line, root, point, id;
         bool found = false;

@@ -269,21 +269,7 @@ struct nsutil_place {
 void nsutil_cgroup_place(const char *text, size_t len, const char *own, size_t own_len, struct nsutil_place *ret);
 
 /*
- * Whether a process whose /proc/PID/cgroup is @text is in the cgroup of container @id that the process of @of_first,
- * the container's first one as a rule, is in as well, or was when it went deeper. Hierarchies of cgroup v1 are
- * compared one by one: one that agrees is enough, since runtimes do not use all of them.
- */
-bool nsutil_cgroup_agrees(const char *text, size_t len, const char *of_first, size_t of_first_len, const char *own,
-                          size_t own_len, const char *id);
-
-/*
- * The id from the text of /proc/PID/mountinfo, for targets whose cgroup path
- * is hidden ("0::/"): runtimes bind-mount …/containers/ID/hostname and the like.
- */
-int nsutil_mountinfo_container_id(const char *text, size_t len, char ret[static NSUTIL_CONTAINER_ID_SIZE]);
-
-/*
- * Both, in that order, for a process; the second only where the cgroup path is
+ * The same for a process; by its mounts where the cgroup path is
  * hidden. NSUTIL_E_NOT_FOUND for a process of the host: @ret then has at most a pod.
  */
 int nsutil_place(pid_t pid, struct nsutil_place *ret);

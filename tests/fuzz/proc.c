@@ -3,6 +3,7 @@
  * Any bytes as a text of /proc, in which names stand that a target has chosen. The first byte says which text. What
  * is said to have been found ends, and lies where it should.
  */
+#include "nsutil/internal.h"
 #include "nsutil/nsutil.h"
 
 #include <stdlib.h>
@@ -66,6 +67,7 @@ static void parse_cgroup(const char *text, size_t len)
         nsutil_cgroup_place(text, text_len, own, (size_t)(text + len - own), &place);
         check_text(place.container_id, sizeof place.container_id);
         check_text(place.pod_uid, sizeof place.pod_uid);
+        (void)nsutil_cgroup_agrees(text, text_len, own, (size_t)(text + len - own), "", 0, place.container_id);
         for (size_t i = 0; i < sizeof controllers / sizeof *controllers; i++) {
                 struct nsutil_hierarchy hierarchy = { .root = "/", .point = "/sys/fs/cgroup" };
 

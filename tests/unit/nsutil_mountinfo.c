@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "nsutil/internal.h"
 #include "nsutil/nsutil.h"
 #include "tests/unit/support/guard.h"
 #include "tests/unit/support/suite.h"
