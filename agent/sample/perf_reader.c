@@ -186,12 +186,17 @@ uint64_t perf_reader_close(struct perf_reader *r)
         return atomic_load(&r->lost);
 }
 
+/* At 1 Hz a clock is started up to a second after its reader: so many looks may come before. */
+#define LOOKS_BEFORE_START 3
+
 /* The clock of a CPU that goes offline stays stopped when the CPU is back. */
 bool perf_reader_has_stopped(struct perf_reader *r)
 {
         uint64_t before = r->count_seen;
+        bool stands = read(r->fd, &r->count_seen, sizeof r->count_seen) < 0 || r->count_seen == before;
 
-        return read(r->fd, &r->count_seen, sizeof r->count_seen) < 0 || r->count_seen == before;
+        r->stands = stands ? r->stands + 1 : 0;
+        return r->stands > (before == 0 ? LOOKS_BEFORE_START : 0);
 }
 
 void perf_reader_check(struct perf_reader *r)

@@ -33,7 +33,7 @@ struct perf_reader {
         _Atomic uint64_t lost;  /* since it was started */
         _Atomic uint64_t turns; /* how often it has emptied the ring */
         uint64_t turns_seen, count_seen; /* at the last check */
-        unsigned stalled;
+        unsigned stalled, stands; /* checks in a row in which it, or its clock, has not moved */
 };
 
 /*
@@ -45,7 +45,7 @@ int perf_reader_open(struct perf_reader *ret, int cpu);
 /* Stops it, if it runs. Returns how many ticks it has lost since it was opened. */
 uint64_t perf_reader_close(struct perf_reader *reader);
 
-/* Whether its clock has stopped since the last call: its CPU has been offline. */
+/* Whether its clock has stopped since the last call, at least a second ago: its CPU has been offline. */
 bool perf_reader_has_stopped(struct perf_reader *reader);
 
 /* Notes whether ticks wait for it although it has not moved since the last call: see @reader->stalled. */

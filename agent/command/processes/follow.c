@@ -8,6 +8,7 @@
 
 #include "describe.h"
 #include "sampling.h"
+#include "agent/base/base.h"
 #include "agent/command/cli/messages.h"
 
 #include <errno.h>
@@ -16,6 +17,9 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
+
+/* A CPU that was away and is back is without samples for so long, or twice: its clock has to be seen standing. */
+#define CHECK_NS UINT64_C(1000000000)
 
 int follow_open(const struct follow_config *config, struct follow **ret)
 {
@@ -298,6 +302,19 @@ static int reap(struct follow *f)
         return e;
 }
 
+/* A CPU that comes back has no reader until somebody looks. */
+static void look_after_readers(struct follow *f)
+{
+        uint64_t now = clock_ns(CLOCK_MONOTONIC);
+        struct sampler_health health;
+
+        if (now < f->check_ns)
+                return;
+        if (f->check_ns > 0)
+                sampler_check(f->config.sampler, &health);
+        f->check_ns = now + CHECK_NS;
+}
+
 int follow_step(struct follow *f)
 {
         struct followed *item, *next;
@@ -306,6 +323,7 @@ int follow_step(struct follow *f)
         if (e == 0)
                 e = reap(f);
         kinship_step(f->kinship);
+        look_after_readers(f);
         HASH_ITER(hh, f->items, item, next)
                 if (e == 0 && item->named)
                         e = named_look(f, item);

@@ -46,6 +46,7 @@ struct follow {
         uint64_t unsampled_ticks;
         pid_t stopped;    /* of those without a sample */
         uint64_t scan_ns; /* when to scan next */
+        uint64_t check_ns; /* when to look after the readers next */
         int error;        /* of handling what a scan has found */
 };
 
