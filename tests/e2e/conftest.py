@@ -14,6 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from testbed import PROJECT, Unavailable, containers, daemon, images  # noqa: E402
 
+import alone  # noqa: E402
 import interpreters  # noqa: E402
 from program import PODFLAME  # noqa: E402
 from quick import is_quick  # noqa: E402
@@ -36,6 +37,7 @@ def pytest_configure(config):
     config.pluginmanager.register(Skips())
     config.addinivalue_line("markers", "pyenv: needs the further Pythons of a machine that has pyenv")
     config.addinivalue_line("markers", "tools: needs a program of tests/testbed/tools.py")
+    config.addinivalue_line("markers", "alone: no other test may run meanwhile")
     config.addinivalue_line("markers", "quick: one of those that make check runs")
     if getattr(config.option, "numprocesses", None) and config.option.markexpr != "quick":
         share_docker(config)
@@ -66,6 +68,12 @@ def pytest_collection_modifyitems(items):
             item.add_marker("tools")
     # What takes minutes to build is built meanwhile.
     items.sort(key=lambda item: item.get_closest_marker("tools") is not None)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol(item):
+    with alone.turn(item.get_closest_marker("alone") is not None):
+        yield
 
 
 def pytest_sessionstart():

@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import signal
 import struct
 import subprocess
@@ -17,7 +18,7 @@ import pytest
 
 import shims
 import truth
-from collector import Collector, agent
+from collector import Collector, agent, free_port, metric
 from faults import OK, Server, script as answers
 from program import MARGIN_SECONDS, Background, cpu_seconds, eventually, podflame
 from skips import must_skip
@@ -219,3 +220,102 @@ def test_cpus_go_and_come(checked, tmp_path, mode):
             assert recording.process.poll() is None, recording.stderr
         assert recording.interrupt() == 0, recording.stderr
     assert truth.leaves(truth.parse_folded((tmp_path / "out").read_text()))["work"] > 10
+
+
+CPU_1 = pathlib.Path("/sys/devices/system/cpu/cpu1/online")
+AWAY_SECONDS = 1
+WITHOUT_PERFMON = ("setpriv", "--bounding-set=-perfmon,-sys_admin", "--inh-caps=-perfmon,-sys_admin")
+BACK_SECONDS = 4  # of CPU time, once it is back: whoever looks for CPUs does so every few seconds
+
+# All that `late` does is done on CPU 1 after it has come back.
+ON_CPU_1 = """
+import os, sys
+def early():
+    sum(range(1000))
+def late():
+    sum(range(1000))
+os.sched_setaffinity(0, {1})
+print("ready", flush=True)
+while not os.path.exists(sys.argv[1]):
+    for _ in range(1000):
+        early()
+os.sched_setaffinity(0, {1})
+while True:
+    late()
+"""
+
+
+@pytest.fixture
+def on_cpu_1(script, tmp_path):
+    """A program, and what makes it go on to `late`."""
+    if os.cpu_count() < 2 or not os.access(CPU_1, os.W_OK):
+        must_skip("there is no CPU that can be taken away", debian=False)
+    with subprocess.Popen([sys.executable, "-S", script(ON_CPU_1), tmp_path / "late"], stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"ready\n"
+        yield process.pid, (tmp_path / "late").touch
+        process.kill()
+
+
+def take_cpu_1_away():
+    """For a moment. A process of its own brings it back, whatever becomes of the test."""
+    away = subprocess.Popen(["sh", "-c", "trap 'echo 1 >%s' EXIT; echo 0 >%s && sleep %g" % (CPU_1, CPU_1, AWAY_SECONDS)],
+                            start_new_session=True, stderr=subprocess.PIPE, text=True)
+    try:
+        _, problem = away.communicate()
+    finally:
+        away.wait()
+        CPU_1.write_text("1")
+    if away.returncode != 0:
+        must_skip("CPU 1 cannot be taken away: " + problem, debian=False)
+    assert CPU_1.read_text().strip() == "1"
+
+
+def uses(pid, seconds):
+    until = cpu_seconds(pid) + seconds
+    eventually(lambda: cpu_seconds(pid) > until, MARGIN_SECONDS, "%d uses %g s" % (pid, seconds))
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize("options, wrap", [([], ()), (["-m", "wall"], ()), ([], WITHOUT_PERFMON)],
+                         ids=["perf", "timer", "own-events"])
+def test_a_cpu_goes_and_comes(checked, on_cpu_1, tmp_path, options, wrap):
+    pid, go_on = on_cpu_1
+    out = tmp_path / "out.folded"
+    with Background(tmp_path / "run", "record", "-v", "-p", pid, "-p", checked.pid, "-d", 600, "-r", 500, "-o", out,
+                    *options, wrap=wrap) as recording:
+        uses(pid, 0.5)
+        take_cpu_1_away()
+        checked.goes_on()
+        go_on()
+        uses(pid, BACK_SECONDS)
+        assert recording.interrupt() == 0, recording.stderr
+    leaves = truth.leaves(truth.parse_folded(out.read_text()))
+    assert leaves["late"] > 500 * BACK_SECONDS / 5, (leaves, recording.stderr)
+    assert leaves["work"] > 10, leaves
+    told = re.search(r"^podflame: coverage .*", recording.stderr, re.M)[0]
+    accounted, *reasons = map(float, re.findall(r"(\d+\.\d+) s", told))
+    assert accounted <= sum(reasons) + 0.02 * len(reasons), told
+
+
+@pytest.mark.alone
+def test_the_agent_goes_on_while_a_cpu_goes_and_comes(checked, on_cpu_1, tmp_path):
+    pid, go_on = on_cpu_1
+    port = free_port()
+
+    def seconds(what):
+        return metric(port, "podflame_cpu_%s_seconds_total" % what)
+
+    with Collector(tmp_path / "collector") as store, \
+            agent(tmp_path / "agent", store.url, "--window", 1, "-r", 500, "--select", "pid=%d" % pid,
+                  "--listen", "127.0.0.1:%d" % port) as pusher:
+        eventually(lambda: "metrics:" in pusher.stderr, 10, lambda: pusher.stderr)
+        eventually(lambda: seconds("sampled") > 0.5, 20, lambda: pusher.stderr)
+        take_cpu_1_away()
+        go_on()
+        eventually(lambda: seconds("sampled") > 0.5, 20, lambda: pusher.stderr)
+        uses(pid, BACK_SECONDS)
+        before = seconds("sampled")
+        eventually(lambda: seconds("sampled") > before + 1, 20, lambda: pusher.stderr)
+        accounted, sampled, unsampled = map(seconds, ("accounted", "sampled", "unsampled"))
+        assert accounted <= (sampled + unsampled) * 1.001, "all of it is told"
+        assert pusher.process.poll() is None and pusher.interrupt() == 0, pusher.stderr
