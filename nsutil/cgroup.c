@@ -227,25 +227,13 @@ static bool take_container(struct walk *walk, struct nsutil_text segment, struct
         return true;
 }
 
-/* Takes the next segment, which may be the last; false when nothing is left. */
-static bool take_segment(struct nsutil_text *path, struct nsutil_text *ret)
-{
-        if (path->at >= path->end)
-                return false;
-        if (!nsutil_text_until(path, '/', ret)) {
-                *ret = *path;
-                path->at = path->end;
-        }
-        return true;
-}
-
 /* Takes the same segment off the reader's path; false where they part. */
 static bool is_shared(struct nsutil_text *own, struct nsutil_text segment)
 {
         struct nsutil_text other;
         size_t len = (size_t)(segment.end - segment.at);
 
-        return take_segment(own, &other) && (size_t)(other.end - other.at) == len &&
+        return nsutil_text_part(own, '/', &other) && (size_t)(other.end - other.at) == len &&
                memcmp(other.at, segment.at, len) == 0;
 }
 
@@ -264,7 +252,7 @@ static const char *walk_path(struct nsutil_text path, struct nsutil_text own, st
         if (!nsutil_text_prefix(&path, "/"))
                 return NULL;
         nsutil_text_prefix(&own, "/");
-        while (take_segment(&path, &segment)) {
+        while (nsutil_text_part(&path, '/', &segment)) {
                 char uid[NSUTIL_POD_UID_SIZE];
 
                 shared = shared && is_shared(&own, segment);

@@ -36,7 +36,7 @@ static int compare_types(const void *type, const void *local)
         return strcmp(type, *(const char *const *)local);
 }
 
-static bool is_local(struct nsutil_text type)
+bool nsutil_type_is_local(struct nsutil_text type)
 {
         char name[16]; /* longer than the longest of the table */
         size_t len = (size_t)(type.end - type.at);
@@ -50,8 +50,8 @@ static bool is_local(struct nsutil_text type)
 
 /* ---- mounts -------------------------------------------------------------------------- */
 
-/* Field 3, and the first one behind the lone hyphen. What a target may choose has its blanks escaped. */
-static bool parse_mount(struct nsutil_text line, dev_t *ret_dev, struct nsutil_text *ret_type)
+/* Fields 3 and 5, and the first and the third one behind the lone hyphen. */
+bool nsutil_mount_parse(struct nsutil_text line, struct nsutil_mount *ret)
 {
         struct nsutil_text field;
         uint64_t major, minor;
@@ -60,22 +60,83 @@ static bool parse_mount(struct nsutil_text line, dev_t *ret_dev, struct nsutil_t
             !nsutil_text_u64(&line, 10, &major) || !nsutil_text_prefix(&line, ":") ||
             !nsutil_text_u64(&line, 10, &minor))
                 return false;
-        *ret_dev = makedev((unsigned)major, (unsigned)minor);
+        ret->dev = makedev((unsigned)major, (unsigned)minor);
+        if (!nsutil_text_prefix(&line, " ") || !nsutil_text_until(&line, ' ', &field) ||
+            !nsutil_text_until(&line, ' ', &ret->point))
+                return false;
         while (nsutil_text_until(&line, ' ', &field))
                 if (nsutil_text_is(field, "-"))
-                        return nsutil_text_until(&line, ' ', ret_type);
+                        return nsutil_text_until(&line, ' ', &ret->type) && nsutil_text_until(&line, ' ', &field) &&
+                               nsutil_text_part(&line, ' ', &ret->options);
+        return false;
+}
+
+/*
+ * Texts of mountinfo: of a process, and of PID 1, which sees what the runtimes have mounted. That one is read for unusual
+ * overlays only: it takes more than 1 us for each of the mounts of a whole machine.
+ */
+struct mounts {
+        struct nsutil_text own, host;
+        char *own_text, *host_text; /* what these point into */
+        size_t max;                 /* so long either may be */
+        bool host_is_read, host_is_too_long;
+};
+
+/* 0, or why the text is not there: then it is empty. */
+static int read_text(pid_t pid, size_t max, char **ret, struct nsutil_text *ret_span)
+{
+        size_t len;
+        int r = nsutil_read_proc(pid, "mountinfo", max, ret, &len);
+
+        if (r == 0)
+                *ret_span = (struct nsutil_text){ *ret, *ret + len };
+        return r;
+}
+
+static int read_mounts(pid_t pid, size_t max, struct mounts *ret)
+{
+        *ret = (struct mounts){ .max = max };
+        return read_text(pid, max, &ret->own_text, &ret->own);
+}
+
+static void free_mounts(struct mounts *mounts)
+{
+        free(mounts->own_text);
+        free(mounts->host_text);
+}
+
+static bool host_says_it_may_hang(struct mounts *mounts, struct nsutil_text options)
+{
+        if (!mounts->host_is_read)
+                mounts->host_is_too_long =
+                        read_text(1, mounts->max, &mounts->host_text, &mounts->host) == NSUTIL_E_TOO_BIG;
+        mounts->host_is_read = true;
+        return mounts->host_is_too_long || nsutil_overlay_may_hang(options, mounts->host);
+}
+
+static bool mount_may_hang(struct mounts *mounts, const struct nsutil_mount *mount)
+{
+        if (!nsutil_text_is(mount->type, "overlay"))
+                return !nsutil_type_is_local(mount->type);
+        return nsutil_overlay_may_hang(mount->options, mounts->own) ||
+               (nsutil_overlay_is_unusual(mount->options) && host_says_it_may_hang(mounts, mount->options));
+}
+
+/* Of device @dev, unless that is NULL. */
+static bool some_may_hang(struct mounts *mounts, const dev_t *dev)
+{
+        struct nsutil_text rest = mounts->own, line;
+        struct nsutil_mount mount;
+
+        while (nsutil_text_line(&rest, &line))
+                if (nsutil_mount_parse(line, &mount) && (!dev || mount.dev == *dev) && mount_may_hang(mounts, &mount))
+                        return true;
         return false;
 }
 
 bool nsutil_mounts_may_hang(const char *text, size_t len, const dev_t *dev)
 {
-        struct nsutil_text rest = { text, text + len }, line, type;
-        dev_t of;
-
-        while (nsutil_text_line(&rest, &line))
-                if (parse_mount(line, &of, &type) && !is_local(type) && (!dev || of == *dev))
-                        return true;
-        return false;
+        return some_may_hang(&(struct mounts){ .own = { text, text + len }, .host_is_read = true }, dev);
 }
 
 /* A mount of another namespace, whose file came as a descriptor, is in no list of mounts of ours. */
@@ -87,47 +148,27 @@ static bool is_fuse(dev_t dev)
         return major(dev) == 0 && access(path, F_OK) == 0;
 }
 
-/* A process's mounts, or {0} if they cannot be read. */
-struct mounts {
-        char *text;
-        size_t len;
-};
-
-static struct mounts read_mounts(pid_t pid)
-{
-        struct mounts mounts = { 0 };
-
-        nsutil_read_proc(pid, "mountinfo", NSUTIL_MOUNTINFO_MAX, &mounts.text, &mounts.len);
-        return mounts;
-}
-
 bool nsutil_has_mount_that_may_hang(pid_t pid)
 {
-        struct mounts mounts = read_mounts(pid);
-        bool has = mounts.text && nsutil_mounts_may_hang(mounts.text, mounts.len, NULL);
+        struct mounts mounts;
 
-        free(mounts.text);
+        read_mounts(pid, NSUTIL_MOUNTINFO_MAX, &mounts);
+        bool has = some_may_hang(&mounts, NULL);
+        free_mounts(&mounts);
         return has;
-}
-
-static bool device_may_hang(const struct mounts *mounts, dev_t dev)
-{
-        return is_fuse(dev) || (mounts->text && nsutil_mounts_may_hang(mounts->text, mounts->len, &dev));
 }
 
 bool nsutil_map_may_hang(pid_t pid, const struct nsutil_map *map)
 {
-        struct mounts mounts = read_mounts(pid);
-        bool may = map->inode != 0 && device_may_hang(&mounts, map->dev);
+        struct mounts mounts;
 
-        free(mounts.text);
+        read_mounts(pid, NSUTIL_MOUNTINFO_MAX, &mounts);
+        bool may = map->inode != 0 && (is_fuse(map->dev) || some_may_hang(&mounts, &map->dev));
+        free_mounts(&mounts);
         return may;
 }
 
-/*
- * Devices of a process's mappings that can be those of such a file system: it has no disk of its own (major 0). FUSE
- * on a disk (fuseblk) has one; root alone mounts that.
- */
+/* Of a process's mappings, on disks as well: FUSE may have one (fuseblk). */
 struct devices {
         dev_t items[16];
         size_t n;
@@ -150,7 +191,7 @@ static void find_devices(const struct nsutil_maps *maps, uint64_t from, uint64_t
         *ret = (struct devices){ 0 };
         for (size_t i = 0; i < maps->n && !ret->full; i++) {
                 const struct nsutil_map *map = &maps->maps[i];
-                if (map->inode != 0 && major(map->dev) == 0 && map->start < to && map->end > from)
+                if (map->inode != 0 && map->start < to && map->end > from)
                         add_device(ret, map->dev);
         }
 }
@@ -164,7 +205,7 @@ static bool span_may_hang(pid_t pid, uint64_t from, uint64_t to, const struct bo
 {
         struct devices devices;
         struct nsutil_maps maps;
-        struct mounts mounts = { 0 };
+        struct mounts mounts;
         char *text;
         size_t len;
         int r = nsutil_read_proc(pid, "maps", bounds->maps, &text, &len);
@@ -177,13 +218,12 @@ static bool span_may_hang(pid_t pid, uint64_t from, uint64_t to, const struct bo
         }
         find_devices(&maps, from, to, &devices);
         nsutil_maps_deinit(&maps);
-        bool may = devices.full;
-        if (devices.n > 0)
-                r = nsutil_read_proc(pid, "mountinfo", bounds->mounts, &mounts.text, &mounts.len);
-        may = may || r == NSUTIL_E_TOO_BIG;
+        if (devices.n == 0 || devices.full)
+                return devices.full;
+        bool may = read_mounts(pid, bounds->mounts, &mounts) == NSUTIL_E_TOO_BIG;
         for (size_t i = 0; i < devices.n && !may; i++)
-                may = device_may_hang(&mounts, devices.items[i]);
-        free(mounts.text);
+                may = is_fuse(devices.items[i]) || some_may_hang(&mounts, &devices.items[i]);
+        free_mounts(&mounts);
         return may;
 }
 

@@ -43,6 +43,9 @@ struct nsutil_text {
 /* Takes the next line, without its newline; false at the end. */
 bool nsutil_text_line(struct nsutil_text *text, struct nsutil_text *ret_line);
 
+/* Takes everything up to @delimiter, and the delimiter, or all that is left; false at the end. */
+bool nsutil_text_part(struct nsutil_text *text, char delimiter, struct nsutil_text *ret);
+
 /* Takes everything up to @delimiter, and the delimiter; false if it is not there. */
 bool nsutil_text_until(struct nsutil_text *text, char delimiter, struct nsutil_text *ret);
 
@@ -99,7 +102,31 @@ int nsutil_mountinfo_container_id(const char *text, size_t len, char *ret); /* N
 /* Of a line of mountinfo: what of its file system is mounted, and where. */
 bool nsutil_mountinfo_line(struct nsutil_text line, struct nsutil_text *ret_root, struct nsutil_text *ret_point);
 
+/* ---- overlay.c ------------------------------------------------------------ */
+
+/*
+ * Whether an overlay that is mounted with @options has a layer that lies, by @mounts (a text of mountinfo), on a file
+ * system that may never answer.
+ */
+bool nsutil_overlay_may_hang(struct nsutil_text options, struct nsutil_text mounts);
+
+/*
+ * Whether it has layers elsewhere than where Docker, containerd, podman and CRI-O unpack images: made by somebody in a
+ * container, or of a snapshotter that fetches files when they are asked for.
+ */
+bool nsutil_overlay_is_unusual(struct nsutil_text options);
+
 /* ---- hang.c --------------------------------------------------------------- */
+
+/* A line of mountinfo. What a target may choose of it has its blanks escaped. */
+struct nsutil_mount {
+        dev_t dev;
+        struct nsutil_text point, type, options; /* these of the file system */
+};
+bool nsutil_mount_parse(struct nsutil_text line, struct nsutil_mount *ret);
+
+/* Whether nobody but this kernel and its disks answers for file systems of a type. */
+bool nsutil_type_is_local(struct nsutil_text type);
 
 /* Whether a process sees a mount of a file system that may never answer. */
 bool nsutil_has_mount_that_may_hang(pid_t pid);

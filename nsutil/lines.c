@@ -24,15 +24,20 @@ bool nsutil_text_until(struct nsutil_text *text, char delimiter, struct nsutil_t
         return true;
 }
 
-bool nsutil_text_line(struct nsutil_text *text, struct nsutil_text *ret_line)
+bool nsutil_text_part(struct nsutil_text *text, char delimiter, struct nsutil_text *ret)
 {
         if (!left(text))
                 return false;
-        if (!nsutil_text_until(text, '\n', ret_line)) {
-                *ret_line = *text;
+        if (!nsutil_text_until(text, delimiter, ret)) {
+                *ret = *text;
                 text->at = text->end;
         }
         return true;
+}
+
+bool nsutil_text_line(struct nsutil_text *text, struct nsutil_text *ret_line)
+{
+        return nsutil_text_part(text, '\n', ret_line);
 }
 
 bool nsutil_text_prefix(struct nsutil_text *text, const char *prefix)

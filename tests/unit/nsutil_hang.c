@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which mounts may never answer, and what lies in memory. FUSE itself: tests/e2e/test_hostile_pages_of_files.py. */
+#include "tests/unit/support/guard.h"
 #include "tests/unit/support/suite.h"
 
+#include "nsutil/internal.h"
 #include "nsutil/nsutil.h"
 
 #include <stdio.h>
@@ -38,6 +40,69 @@ Test(nsutil_hang, types_of_mounts)
         }
 }
 
+#define FUSE "30 22 0:50 / /mnt/fuse rw - fuse.lazy x rw\n"
+#define OVERLAY(options) "40 22 0:60 / /merged rw - overlay overlay rw," options "\n"
+
+Test(nsutil_hang, layers_of_overlays)
+{
+        static const struct {
+                const char *options;
+                bool may;
+        } rows[] = {
+                { OVERLAY("lowerdir=/a:/b"), false },
+                { OVERLAY("lowerdir=/mnt/fuse"), true },
+                { OVERLAY("lowerdir=/a:/mnt/fuse/1/fs:/b,redirect_dir=on"), true },
+                { OVERLAY("lowerdir=/a:/b::/mnt/fuse/data"), true },
+                { OVERLAY("lowerdir=/a,upperdir=/mnt/fuse/up,workdir=/mnt/fuse/work"), true },
+                { OVERLAY("lowerdir+=/a,lowerdir+=/mnt/fuse/1"), true },
+                { OVERLAY("lowerdir+=/a,datadir+=/mnt/fuse/1"), true },
+                { OVERLAY("lowerdir=/a:/mnt/fuse2:/mnt/fus:/x/mnt/fuse,volatile"), false },
+                { OVERLAY("lowerdir=/mnt/fuse\\134:x"), false },
+                { OVERLAY("lowerdir=/a\\134:/mnt/fuse"), false },
+                { OVERLAY("lowerdir=/a\\134\\054\\040b:/mnt/fuse"), true },
+                { OVERLAY("lowerdir=/mnt/fuse/local/1"), false },
+                { OVERLAY("lowerdir=mnt/fuse:l/A"), false },
+                { OVERLAY("lowerdir="), false },
+                { OVERLAY("lowerdir"), false },
+        };
+
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+                char text[2048];
+
+                snprintf(text, sizeof text, "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n" FUSE
+                         "31 30 8:1 /x /mnt/fuse/local rw - ext4 /dev/sda1 rw\n%s", rows[i].options);
+                cr_expect_eq(may_hang(text, 60), rows[i].may, "%s", rows[i].options);
+                cr_expect(!may_hang(text, 7));
+        }
+}
+
+Test(nsutil_hang, layers_below_odd_mount_points)
+{
+        cr_expect(may_hang("1 1 0:50 / / rw - virtiofs x rw\n" OVERLAY("lowerdir=/a:/b"), 60));
+        cr_expect(!may_hang("1 1 0:50 / / rw - virtiofs x rw\n2 1 8:1 / /var rw - xfs /dev/sda rw\n"
+                            OVERLAY("lowerdir=/var/1:/var/2"), 60));
+        cr_expect(may_hang("1 1 0:50 / /a\\040b\\134 rw - fuse x rw\n" OVERLAY("lowerdir=/a\\040b\\134\\134/c"), 60));
+        /* mounted over: the last one counts */
+        cr_expect(may_hang("1 1 8:1 / /a rw - xfs x rw\n2 1 0:50 / /a rw - nfs x rw\n" OVERLAY("lowerdir=/a"), 60));
+        cr_expect(!may_hang("1 1 0:50 / /a rw - nfs x rw\n2 1 8:1 / /a rw - xfs x rw\n" OVERLAY("lowerdir=/a"), 60));
+}
+
+static bool is_unusual(const char *options)
+{
+        return nsutil_overlay_is_unusual((struct nsutil_text){ options, options + strlen(options) });
+}
+
+/* For others nobody reads the mounts of the whole machine. */
+Test(nsutil_hang, overlays_of_images_that_are_unpacked)
+{
+        cr_expect(!is_unusual("rw,lowerdir=/var/lib/docker/overlay2/l/A:/var/lib/docker/overlay2/l/B,upperdir="
+                              "/var/lib/docker/overlay2/x/diff,workdir=/var/lib/docker/overlay2/x/work"));
+        cr_expect(!is_unusual("rw,lowerdir=l/A:l/B"));
+        cr_expect(!is_unusual("rw,lowerdir=/var/lib/containers/storage/overlay/l/A"));
+        cr_expect(is_unusual("rw,lowerdir=/var/lib/docker/overlay2/l/A:/mnt/fuse"));
+        cr_expect(is_unusual("rw,lowerdir=/var/lib/containerd-stargz-grpc/snapshotter/snapshots/7/fs"));
+}
+
 Test(nsutil_hang, a_mount_point_does_not_pass_for_a_type)
 {
         cr_expect(!may_hang("25 22 0:77 / /a\\040-\\040nfs rw - tmpfs - rw\n", 0));
@@ -46,14 +111,18 @@ Test(nsutil_hang, a_mount_point_does_not_pass_for_a_type)
 
 Test(nsutil_hang, lines_that_are_cut)
 {
-        static const char line[] = "25 22 0:77 / /mnt rw shared:3 - nfs x rw";
+        static const char *const lines[] = {
+                "25 22 0:77 / /mnt rw shared:3 - nfs x rw",
+                FUSE "40 22 0:60 / /merged rw - overlay overlay rw,lowerdir=/a\\134:/b:/mnt/fuse\\040,upperdir=/x",
+        };
 
-        for (size_t len = 0; len < sizeof line - 1; len++) {
-                char *text = strndup(line, len);
-                nsutil_mounts_may_hang(text, len, NULL);
-                free(text);
-        }
-        cr_expect(may_hang(line, 0));
+        for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+                for (size_t len = 0; len < strlen(lines[i]); len++) {
+                        dev_t dev = makedev(0, 60);
+
+                        nsutil_mounts_may_hang(guard_copy(lines[i], len), len, &dev);
+                }
+        cr_expect(may_hang(lines[0], 0));
 }
 
 Test(nsutil_hang, what_is_in_memory_is_harmless)
