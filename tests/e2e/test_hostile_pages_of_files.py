@@ -13,6 +13,7 @@ import collector
 import hostile
 import truth
 from program import MARGIN_SECONDS, eventually, keeps_the_gil, podflame
+from skips import must_skip
 from testbed import PROJECT, containers
 
 PYTHON = "/usr/bin/python3.11"
@@ -20,25 +21,65 @@ DONE_SECONDS = 20  # what takes longer waits for a page
 
 
 @contextlib.contextmanager
-def mounted(reads):
-    """A file system of one file, PYTHON's, that answers so many readings. What waits for it goes on with the block's end."""
-    with tempfile.TemporaryDirectory(prefix="podflame-silent-") as folder:
+def block_device():
+    """One of nothing but zeros."""
+    with tempfile.NamedTemporaryFile(prefix="podflame-silent-") as file:
+        file.truncate(1 << 20)
+        done = subprocess.run(["losetup", "--find", "--show", file.name], capture_output=True, text=True)
+        if done.returncode != 0:
+            must_skip("no loop device: " + done.stderr, debian=False)
+        try:
+            yield done.stdout.strip()
+        finally:
+            subprocess.run(["losetup", "--detach", done.stdout.strip()], check=True)
+
+
+@contextlib.contextmanager
+def below_an_overlay(lower):
+    """An overlay with @lower as one of its layers."""
+    with tempfile.TemporaryDirectory(prefix="podflame-overlay-") as folder:
         os.chmod(folder, 0o755)
-        command = ["/usr/bin/python3", hostile.FOLDER / "silent_files.py", folder, PYTHON, str(reads)]
+        other, merged = os.path.join(folder, "other, a\\b"), os.path.join(folder, "merged")
+        os.mkdir(other)
+        os.mkdir(merged)
+        layers = ":".join([other.replace("\\", "\\\\").replace(",", "\\,"), lower])
+        subprocess.run(["mount", "-i", "-t", "overlay", "overlay", "-o", "ro,lowerdir=" + layers, merged], check=True)
+        try:
+            yield merged
+        finally:
+            subprocess.run(["umount", "--lazy", merged], check=True)
+
+
+@contextlib.contextmanager
+def mounted(reads, kind="fuse"):
+    """A file system of one file, PYTHON's, that answers so many readings. What waits for it goes on with the block's end."""
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="podflame-silent-"))
+        os.chmod(folder, 0o755)
+        device = [stack.enter_context(block_device())] if kind == "fuseblk" else []
+        command = ["/usr/bin/python3", hostile.FOLDER / "silent_files.py", folder, PYTHON, str(reads), *device]
         server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         try:
             assert server.stdout.readline() == "ready\n"
-            yield os.path.join(folder, "python3.11")
+            stack.callback(subprocess.run, ["umount", "--lazy", folder], check=False)
+            seen = stack.enter_context(below_an_overlay(folder)) if kind == "overlay" else folder
+            yield os.path.join(seen, "python3.11")
         finally:
             server.kill()  # the kernel ends all that waits for it
             server.wait()
             server.stdout.close()
-            subprocess.run(["umount", "--lazy", folder], check=False)
 
 
-@pytest.fixture(params=["", "arguments", "marked"])
+# As a container sees an overlay that its runtime has made: what is below it is mounted nowhere.
+CONTAINED = ["unshare", "-m", "sh", "-c", 'umount --lazy --all -t fuse && exec "$0" "$@"']
+
+
+@pytest.fixture(params=["fuse", "fuse arguments", "fuse marked", "fuseblk", "overlay", "overlay contained"])
 def silent(request):
-    with mounted(0) as file, hostile.running("silent_map.py", file, *request.param.split()) as target:
+    kind, *how = request.param.split()
+    contained = how == ["contained"]
+    with mounted(0, kind) as file, \
+            hostile.running("silent_map.py", file, *([] if contained else how), before=CONTAINED if contained else ()) as target:
         yield target
 
 
@@ -61,9 +102,10 @@ def test_the_agent_finds_and_samples_others(silent, tmp_path):
         eventually(lambda: "process %d: Python" % silent.pid in agent.stderr, MARGIN_SECONDS, lambda: agent.stderr)
 
 
-def test_a_python_on_such_a_file_system_is_profiled():
+@pytest.mark.parametrize("kind", ["fuse", "fuseblk", "overlay"])
+def test_a_python_on_such_a_file_system_is_profiled(kind):
     """What of it is in memory is read, the rest is not asked for."""
-    with mounted(-1) as file:
+    with mounted(-1, kind) as file:
         with containers.Host([file, "path.py"], PROJECT / "tests/targets") as target:
             keeps_the_gil(target.pid)
             done = podflame("record", "-p", target.pid, "-d", 1, "-r", 500, timeout=DONE_SECONDS)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A FUSE file system of one file, whose pages come or do not: silent_files.py FOLDER FILE READS.
+"""A FUSE file system of one file, whose pages come or do not: silent_files.py FOLDER FILE READS [DEVICE].
 
 Mounts on FOLDER, where "python3.11" has the bytes of FILE then; prints "ready". The first READS readings are
 answered (-1: all), the others never. Its end, which a kill brings, answers whoever waits: the kernel gives up on the
-file system. As root. The numbers are those of linux/fuse.h.
+file system. On a block device that it makes no use of, it is of the type fuseblk. As root. The numbers are those of linux/fuse.h.
 """
 import ctypes
 import errno
@@ -75,8 +75,9 @@ if not os.path.exists("/dev/fuse"):
     os.mknod("/dev/fuse", stat.S_IFCHR | 0o666, os.makedev(10, 229))
 device = os.open("/dev/fuse", os.O_RDWR)
 options = "fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other" % device
+source, kind = (sys.argv[4], "fuseblk") if len(sys.argv) > 4 else ("silent", "fuse")
 libc = ctypes.CDLL(None, use_errno=True)
-if libc.mount(b"silent", folder.encode(), b"fuse", 0, options.encode()) != 0:
+if libc.mount(source.encode(), folder.encode(), kind.encode(), 0, options.encode()) != 0:
     sys.exit("mount: " + os.strerror(ctypes.get_errno()))
 print("ready", flush=True)
 serve(device)
