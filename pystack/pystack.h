@@ -9,7 +9,8 @@
  *   layout    which version of CPython it is, 2.6, 2.7, or 3.4 and later, and its offsets, as data
  *   threads   its interpreters, thread states, and which of a thread's states is active
  *   memory    one thread's state and stack, copied and verified
- *   decode    a copy and a layout in, frames out; code objects: names, files, line tables, cached
+ *   decode    a copy and a layout in, frames out; code objects: the bytes of their names and line
+ *             tables, cached, and what these say when somebody asks
  *   validate  that code objects are still those in the cache, and that frames and loops fit together
  *   record    what was read of a process, kept to be read again
  *
@@ -146,13 +147,14 @@ bool pystack_has_gil(struct pystack *py);
 /*
  * A code object, as it was when it was first seen. Valid until the next call to
  * pystack_sample(); @serial names it for ever: it is never used twice in a pystack,
- * even if another code object comes to lie at the same address.
+ * even if another code object comes to lie at the same address. A sample copies the
+ * bytes of its names and its line table; pystack_text() and pystack_line() decode them.
  */
 struct pystack_code {
         uint32_t serial;
         uint32_t first_line;
-        const char *name; /* qualified from 3.11 on; escaped: see pystack_escape() */
-        const char *file; /* the same */
+        uint32_t chars;     /* of its name and its file's: so many pystack_text() goes through */
+        uint32_t lines_len; /* bytes of its line table: so many pystack_line() goes through at most */
 };
 
 struct pystack_frame {
@@ -240,6 +242,18 @@ int pystack_settle(struct pystack *py);
 uint32_t pystack_line(struct pystack *py, const struct pystack_frame *frame);
 
 /* ---- names ---------------------------------------------------------------- */
+
+/* Bytes of the longest name: 4096 characters, each as an escape of 10, an ellipsis for the rest, NUL. */
+#define PYSTACK_TEXT_SIZE (4096 * 10 + 4)
+
+/* What a code object is called. Both are escaped: see pystack_escape(). */
+struct pystack_text {
+        char name[PYSTACK_TEXT_SIZE]; /* qualified from 3.11 on */
+        char file[PYSTACK_TEXT_SIZE];
+};
+
+/* Decodes the names of @code. Up to 50 us for the longest ones. */
+void pystack_text(const struct pystack_code *code, struct pystack_text *ret);
 
 /*
  * The form of all names here, which can be printed anywhere and turned back: UTF-8 in which a

@@ -5,7 +5,6 @@
  */
 #include "pystack/threads/active_state.h"
 #include "pystack/validate/fit.h"
-#include "pystack/decode/lines.h"
 #include "pystack/decode/name.h"
 #include "pystack/memory/snapshot.h"
 #include "pystack/decode/walk.h"
@@ -197,28 +196,6 @@ int pystack_sample_held(struct pystack *py, struct pystack_thread *t, const stru
 int pystack_sample(struct pystack *py, struct pystack_thread *t, unsigned max_tries, struct pystack_stack *ret)
 {
         return pystack_sample_held(py, t, NULL, max_tries, ret);
-}
-
-/* Tables are searched from their beginning: 1 ns a byte. A stack of 2000 functions has 1 MiB of them. */
-#define LINE_BYTES_MAX ((size_t)4 << 20)
-
-uint32_t pystack_line(struct pystack *py, const struct pystack_frame *frame)
-{
-        struct code_entry *entry = (struct code_entry *)(uintptr_t)frame->code;
-        struct line_memo *memo = &entry->memo[(uint32_t)frame->instruction / 2 % LINE_MEMOS];
-
-        if (memo->known && memo->instruction == frame->instruction)
-                return memo->line;
-        if (entry->without_lines || py->line_bytes > LINE_BYTES_MAX)
-                return 0;
-        py->line_bytes += entry->lines_len;
-        *memo = (struct line_memo){
-                .known = true,
-                .instruction = frame->instruction,
-                .line = lines_find(py->layout.lines, entry->lines, entry->lines_len, frame->code->first_line,
-                                   frame->instruction),
-        };
-        return memo->line;
 }
 
 void pystack_limit(struct pystack *py, uint64_t cpu_ns)

@@ -84,8 +84,10 @@ static void print_thread(const struct view *v)
         }
         for (size_t i = 0; i < v->stack->n; i++) {
                 const struct pystack_frame *f = &v->stack->frames[i];
+                struct pystack_text text;
                 uint32_t line = pystack_line(v->py, f);
-                printf("    %s (%s", f->code->name, f->code->file);
+                pystack_text(f->code, &text);
+                printf("    %s (%s", text.name, text.file);
                 if (line > 0)
                         printf(":%" PRIu32, line);
                 puts(")");

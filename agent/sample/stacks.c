@@ -86,6 +86,14 @@ static profile_id intern(struct profile *p, const char *name, const char *file, 
         return profile_intern_frame(p, profile_intern_function(p, name, file, first_line), line);
 }
 
+static profile_id intern_frame(struct profile *p, struct pystack *py, const struct pystack_frame *frame)
+{
+        struct pystack_text text;
+
+        pystack_text(frame->code, &text);
+        return intern(p, text.name, text.file, frame->code->first_line, pystack_line(py, frame));
+}
+
 /* Room to remember @n frames; without it they are interned all the same. */
 static size_t remember(struct stacks *stacks, size_t n)
 {
@@ -112,8 +120,7 @@ static void intern_frames(struct stacks *stacks, struct profile *p, struct pysta
                 if (i < stacks->n_last && stacks->last[i].key == known.key && stacks->last[i].id)
                         known.id = stacks->last[i].id;
                 else
-                        known.id = intern(p, frame->code->name, frame->code->file, frame->code->first_line,
-                                          pystack_line(py, frame));
+                        known.id = intern_frame(p, py, frame);
                 ids[at] = known.id;
                 if (i < room)
                         stacks->last[i] = known;

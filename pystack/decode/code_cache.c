@@ -21,9 +21,7 @@ void code_entry_free(struct code_cache *cache, struct code_entry *entry)
                 free(entry->proofs[i].bytes);
         }
         cache->bytes -= entry->bytes;
-        free((void *)(uintptr_t)entry->code.name);
-        free((void *)(uintptr_t)entry->code.file);
-        free(entry->lines);
+        free(entry->data);
         free(entry->bytecodes);
         free(entry);
 }

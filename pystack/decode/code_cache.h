@@ -9,12 +9,15 @@
  * not an identity. An entry therefore carries proofs: the bytes that this code
  * object, and no other one, has in its place. A snapshot reads them together
  * with the stack; if they differ, the entry is dropped and resolved anew.
+ *
+ * To resolve is to copy: what the bytes of names and line tables say is found out when somebody asks, by code_text.c.
  */
 
 #include "pystack/layout/layout.h"
 #include "pystack/validate/proof_page.h"
 #include "pystack/pystack.h"
 #include "pystack/memory/remote.h"
+#include "pystr.h"
 
 /* The code object, its name, its file's name, its line table; each can lie across the end of a page. */
 #define CODE_PROOFS_MAX 8
@@ -46,8 +49,8 @@ struct code_entry {
         bool run_once;   /* a module's: it is freed when it has been run */
         bool owed;       /* a stack waits for its proof */
         uint32_t steady; /* its proofs held so often in a row, and then were not counted any more */
-        uint8_t *lines;
-        size_t lines_len;
+        uint8_t *data;   /* what was copied of the target's memory: name, file's name, line table, in this order */
+        struct text_ref name, file;
         bool without_lines; /* its table is larger than any is believed to be, and was not read */
         size_t bytes;     /* that it is charged with */
         struct line_memo memo[LINE_MEMOS];
@@ -85,6 +88,17 @@ struct code_cache {
 };
 
 void code_cache_deinit(struct code_cache *cache);
+
+/* Its parts in @entry->data. */
+static inline const uint8_t *code_file_data(const struct code_entry *entry)
+{
+        return entry->data + text_data_len(&entry->name);
+}
+
+static inline const uint8_t *code_lines_data(const struct code_entry *entry)
+{
+        return code_file_data(entry) + text_data_len(&entry->file);
+}
 
 /* Accepts NULL. */
 void code_entry_free(struct code_cache *cache, struct code_entry *entry);

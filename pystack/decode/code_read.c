@@ -29,7 +29,8 @@ struct reading {
         struct text_ref name, file;
         uint64_t lines_addr, lines_len;
         bool without_lines;
-        uint8_t *name_data, *file_data, *lines_data;
+        uint8_t *name_data; /* allocated, with the next two in it */
+        const uint8_t *file_data, *lines_data;
 };
 
 static uint64_t header_word(const struct reading *r, uint32_t offset)
@@ -88,15 +89,10 @@ static int read_object_headers(struct reading *r)
         return e != 0 ? e : follow_data_pointer(r, &r->file);
 }
 
-static size_t data_len(const struct text_ref *text)
-{
-        return ((size_t)text->chars + 1) * text->width;
-}
-
 /* All data in one read; each part with the terminating NUL that CPython puts behind it. */
 static int read_data(struct reading *r)
 {
-        size_t name_len = data_len(&r->name), file_len = data_len(&r->file);
+        size_t name_len = text_data_len(&r->name), file_len = text_data_len(&r->file);
         struct iovec spans[] = { remote_span(r->name.data, name_len), remote_span(r->file.data, file_len),
                                  remote_span(r->lines_addr, r->lines_len + 1) };
 
@@ -140,7 +136,7 @@ static int add_proof(struct code_cache *cache, struct code_entry *entry, uint64_
 static int add_text_proof(struct code_cache *cache, struct code_entry *entry, const struct text_ref *text,
                           const uint8_t *data)
 {
-        size_t len = data_len(text);
+        size_t len = text_data_len(text);
 
         return add_proof(cache, entry, text->data, data, len < PROOF_TEXT_MAX ? len : PROOF_TEXT_MAX);
 }
@@ -167,7 +163,7 @@ static int add_proofs(struct code_cache *cache, struct code_entry *entry, const 
         entry->unique = version != 0;
         if (entry->unique || e != 0)
                 return e;
-        if ((e = add_text_proof(cache, entry, &r->name, r->name_data)) != 0 ||
+        if ((e = add_text_proof(cache, entry, &r->name, entry->data)) != 0 ||
             (e = add_text_proof(cache, entry, &r->file, r->file_data)) != 0)
                 return e;
         return add_proof(cache, entry, r->lines_addr, r->lines_data, lines_len < PROOF_TEXT_MAX ? lines_len : PROOF_TEXT_MAX);
@@ -184,38 +180,27 @@ static uint32_t frame_size(const struct reading *r)
         return layout->code.words[0] == LAYOUT_NONE ? 0 : 8 * words;
 }
 
-/* What an entry takes beside its names. */
-static size_t fixed_bytes(const struct reading *r)
+/* What an entry takes. */
+static size_t entry_bytes(const struct reading *r)
 {
-        return sizeof(struct code_entry) + r->lines_len + r->layout->code.size + 3 * PROOF_TEXT_MAX;
+        return sizeof(struct code_entry) + text_data_len(&r->name) + text_data_len(&r->file) + r->lines_len +
+               r->layout->code.size + 3 * PROOF_TEXT_MAX;
 }
 
-static int encode(struct code_cache *cache, struct code_entry *entry, const struct text_ref *ref, const uint8_t *data,
-                  const char **ret)
+/* The entry takes over what was read. */
+static int fill_entry(struct code_cache *cache, struct code_entry *entry, struct reading *r)
 {
-        char *text = NULL;
-        int e = text_encode(ref, data, &text);
-
-        *ret = text;
-        return e != 0 ? e : code_cache_charge(cache, entry, strlen(text) + 1);
-}
-
-static int fill_entry(struct code_cache *cache, struct code_entry *entry, const struct reading *r)
-{
-        int e = encode(cache, entry, &r->name, r->name_data, &entry->code.name);
-
-        if (e != 0 || (e = encode(cache, entry, &r->file, r->file_data, &entry->code.file)) != 0)
-                return e;
-        entry->run_once = strcmp(entry->code.name, "<module>") == 0;
+        entry->data = r->name_data;
+        r->name_data = NULL;
+        entry->name = r->name;
+        entry->file = r->file;
+        entry->run_once = text_is(&r->name, entry->data, "<module>");
         entry->addr = r->addr;
         entry->code.first_line = header_half(r, r->layout->code.first_line);
-        entry->frame_size = frame_size(r);
-        entry->lines = malloc(r->lines_len + 1);
-        if (!entry->lines)
-                return -ENOMEM;
-        memcpy(entry->lines, r->lines_data, r->lines_len);
-        entry->lines_len = r->lines_len;
+        entry->code.chars = r->name.chars + r->file.chars;
+        entry->code.lines_len = (uint32_t)r->lines_len;
         entry->without_lines = r->without_lines;
+        entry->frame_size = frame_size(r);
         return add_proofs(cache, entry, r);
 }
 
@@ -231,7 +216,7 @@ int code_cache_resolve(struct code_cache *cache, const struct layout *layout, co
         entry = calloc(1, sizeof *entry);
         if (!entry)
                 return -ENOMEM;
-        if ((e = code_cache_charge(cache, entry, fixed_bytes(&reading))) != 0 || (e = read_data(&reading)) != 0 ||
+        if ((e = code_cache_charge(cache, entry, entry_bytes(&reading))) != 0 || (e = read_data(&reading)) != 0 ||
             (e = fill_entry(cache, entry, &reading)) != 0 || (e = code_cache_put(cache, entry)) != 0)
                 goto out;
         entry->code.serial = ++cache->next_serial;

@@ -10,8 +10,7 @@
  */
 #include "pystr.h"
 
-#include <errno.h>
-#include <stdlib.h>
+#include <assert.h>
 #include <string.h>
 
 size_t text_header_size(const struct layout *layout)
@@ -66,7 +65,7 @@ static uint32_t char_at(const uint8_t *data, uint32_t width, size_t i)
         return c;
 }
 
-/* Not by printf(): a target can have names of nothing else, and they are read in the middle of a tick. */
+/* Not by printf(): a target can have names of nothing else. */
 static char *put_hex(char *out, char letter, unsigned digits, uint32_t value)
 {
         *out++ = '\\';
@@ -110,8 +109,18 @@ static bool printable(uint32_t c)
         return true;
 }
 
+/* Nearly all characters of nearly all names. */
+static bool is_plain(uint32_t c)
+{
+        return c >= ' ' && c < 0x7f && c != '\\';
+}
+
 static char *put_char(char *out, uint32_t c)
 {
+        if (is_plain(c)) {
+                *out++ = (char)c;
+                return out;
+        }
         if (!printable(c))
                 return put_escape(out, c);
         if (c == '\\')
@@ -199,13 +208,19 @@ void pystack_escape(const char *bytes, size_t len, char *ret, size_t size)
 
 #define ELLIPSIS "\xe2\x80\xa6"
 
-int text_encode(const struct text_ref *ref, const uint8_t *data, char **ret)
-{
-        char *text = malloc((size_t)ref->chars * ESCAPE_MAX + sizeof ELLIPSIS + 1);
-        char *out = text;
+static_assert(PYSTACK_TEXT_SIZE >= TEXT_MAX_CHARS * ESCAPE_MAX + sizeof ELLIPSIS, "the longest name has room");
 
-        if (!text)
-                return -ENOMEM;
+bool text_is(const struct text_ref *ref, const uint8_t *data, const char *ascii)
+{
+        size_t len = strlen(ascii);
+
+        return ref->width == 1 && ref->chars == len && memcmp(data, ascii, len) == 0;
+}
+
+void text_encode(const struct text_ref *ref, const uint8_t *data, char ret[static PYSTACK_TEXT_SIZE])
+{
+        char *out = ret;
+
         if (ref->utf8)
                 out = put_utf8(out, data, ref->chars);
         for (size_t i = 0; !ref->utf8 && i < ref->chars; i++)
@@ -213,7 +228,4 @@ int text_encode(const struct text_ref *ref, const uint8_t *data, char **ret)
         if (ref->cut)
                 out = stpcpy(out, ELLIPSIS);
         *out = '\0';
-        char *fitted = realloc(text, (size_t)(out - text) + 1);
-        *ret = fitted ? fitted : text;
-        return 0;
 }

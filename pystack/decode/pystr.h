@@ -4,6 +4,7 @@
 
 #include "pystack/layout/layout.h"
 #include "pystack/memory/remote.h"
+#include "pystack/pystack.h"
 
 /*
  * Names are read up to this many characters. Qualified names and paths of real
@@ -30,10 +31,19 @@ size_t text_header_size(const struct layout *layout);
 /* Reads a string object's header: 0 or PYSTACK_E_CORRUPT if it is none. */
 int text_locate(const struct layout *layout, uint64_t addr, const uint8_t *header, struct text_ref *ret);
 
+/* Bytes of the characters in the target's memory, and of the NUL that CPython puts behind them. */
+static inline size_t text_data_len(const struct text_ref *ref)
+{
+        return ((size_t)ref->chars + 1) * ref->width;
+}
+
+/* Whether the characters at @data are those of @ascii. Nothing is encoded for that. */
+bool text_is(const struct text_ref *ref, const uint8_t *data, const char *ascii);
+
 /*
  * Encodes characters as UTF-8, escaped as pystack_escape() does it; lone surrogates and
- * what is beyond Unicode as \uNNNN and \UNNNNNNNN. @ret is allocated.
+ * what is beyond Unicode as \uNNNN and \UNNNNNNNN.
  */
-int text_encode(const struct text_ref *ref, const uint8_t *data, char **ret);
+void text_encode(const struct text_ref *ref, const uint8_t *data, char ret[static PYSTACK_TEXT_SIZE]);
 
 #endif

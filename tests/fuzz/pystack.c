@@ -60,13 +60,15 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 static void look_at(struct pystack *py, const struct pystack_stack *stack)
 {
+        static struct pystack_text text;
         size_t sum = 0;
 
         if (stack->n > PYSTACK_MAX_FRAMES)
                 abort();
-        for (size_t i = 0; i < stack->n; i++)
-                sum += strlen(stack->frames[i].code->name) + strlen(stack->frames[i].code->file) +
-                       pystack_line(py, &stack->frames[i]);
+        for (size_t i = 0; i < stack->n; i++) {
+                pystack_text(stack->frames[i].code, &text);
+                sum += strlen(text.name) + strlen(text.file) + pystack_line(py, &stack->frames[i]);
+        }
         if (sum == SIZE_MAX)
                 abort();
 }

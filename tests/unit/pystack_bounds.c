@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a target can make a sample cost: bytes of names and line tables, and CPU time. */
 #include "tests/unit/pystack_forge.h"
+#include "tests/unit/pystack_names.h"
 #include "tests/unit/support/suite.h"
 
 #include "pystack/decode/code_cache.h"
@@ -8,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 SUITE(pystack_bounds);
 
@@ -72,7 +74,7 @@ Test(pystack_bounds, a_table_larger_than_any_is_not_read)
         run_functions(&w, 0, 20, forge_table(&w, 600 << 10));
         cr_assert_eq(pystack_sample(w.py, w.thread, 1, &stack), 0);
         cr_expect_eq(stack.n, 20);
-        cr_expect_str_eq(stack.frames[0].code->name, "f19");
+        cr_expect_str_eq(frame_name(&stack.frames[0]), "f19");
         cr_expect_eq(pystack_line(w.py, &stack.frames[0]), 0);
         cr_expect_lt(w.py->codes.bytes, 1 << 20);
         end(&w);
@@ -164,4 +166,64 @@ Test(pystack_bounds, lines_are_searched_for_up_to_a_bound)
         for (size_t i = 0; i < stack.n; i++)
                 cr_expect_eq(pystack_line(w.py, &stack.frames[i]), 8, "%zu, in the next sample", i);
         end(&w);
+}
+
+/* ---- what is decoded ------------------------------------------------------------ */
+
+static double cpu_ms(void)
+{
+        struct timespec now;
+
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+        return 1e3 * (double)now.tv_sec + 1e-6 * (double)now.tv_nsec;
+}
+
+/* A stack of functions that are all new, whose names are of 4000 characters, each an escape. */
+static void run_odd_names(struct world *w)
+{
+        static char name[4001];
+        uint64_t frame = 0;
+
+        memset(name, 1, sizeof name - 1);
+        for (unsigned i = 0; i < 500; i++) {
+                snprintf(name, sizeof name, "%u", i);
+                name[strlen(name)] = 1;
+                frame = forge_frame(&w->forge, forge_code(&w->forge, name, "a.py", 7), frame);
+        }
+        forge_run(&w->forge, frame);
+}
+
+/* CPU time of a sample, and of the names in it when somebody asks for them. */
+static void time_odd_names(double *ret_sample, double *ret_names)
+{
+        struct world w;
+        struct pystack_stack stack;
+        struct pystack_text text;
+
+        begin(&w, "3.11");
+        run_odd_names(&w);
+        double begun = cpu_ms();
+        cr_assert_eq(pystack_sample(w.py, w.thread, 1, &stack), 0);
+        double sampled = cpu_ms();
+        for (size_t i = 0; i < stack.n; i++) {
+                pystack_text(stack.frames[i].code, &text);
+                size_t digits = strspn(text.name, "0123456789");
+                cr_assert_eq(strlen(text.name), digits + strlen("\\x01") * (4000 - digits));
+        }
+        *ret_names = cpu_ms() - sampled;
+        *ret_sample = sampled - begun;
+        end(&w);
+}
+
+Test(pystack_bounds, a_sample_decodes_no_names)
+{
+        double sample = 1e9, names = 1e9;
+
+        for (int i = 0; i < 5; i++) {
+                double one, other;
+                time_odd_names(&one, &other);
+                sample = one < sample ? one : sample;
+                names = other < names ? other : names;
+        }
+        cr_expect_lt(sample, names / 2, "a sample takes %.2f ms, its names %.2f ms", sample, names);
 }

@@ -4,6 +4,7 @@
  * loop, call a function or end it, with what earlier calls have left in those places.
  */
 #include "tests/unit/pystack_forge.h"
+#include "tests/unit/pystack_names.h"
 #include "tests/unit/support/suite.h"
 
 #include <string.h>
@@ -92,7 +93,7 @@ static const char *stack_of(struct world *w)
         names[0] = '\0';
         for (size_t i = 0; e == 0 && i < stack.n; i++) {
                 strcat(names, i ? " " : "");
-                strcat(names, stack.frames[i].code->name);
+                strcat(names, frame_name(&stack.frames[i]));
         }
         return e == PYSTACK_E_TORN ? "torn" : e != 0 ? "error" : names;
 }

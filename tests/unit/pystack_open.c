@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From a located runtime to a version and a layout: found out, forced, tried, or refused with a reason. */
 #include "tests/unit/pystack_forge.h"
+#include "tests/unit/pystack_names.h"
 #include "tests/unit/support/suite.h"
 
 #include <errno.h>
@@ -50,7 +51,7 @@ static const char *running(struct opening *o, const char *name)
         forge_run(&o->forge, forge_frame(&o->forge, forge_code(&o->forge, name, "t.py", 1), 0));
         int e = pystack_sample(o->py, thread, 1, &stack);
         pystack_thread_close(thread);
-        return e == 0 && stack.n == 1 ? stack.frames[0].code->name : pystack_strerror(e);
+        return e == 0 && stack.n == 1 ? frame_name(&stack.frames[0]) : pystack_strerror(e);
 }
 
 Test(pystack_open, finds_out_each_version)

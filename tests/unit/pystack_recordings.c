@@ -4,6 +4,7 @@
  * the interpreters themselves said of them: names, files and lines of each frame.
  * Every file in the folder is read, so a recording that is dropped in is tested.
  */
+#include "tests/unit/pystack_names.h"
 #include "tests/unit/support/suite.h"
 
 #include "pystack/pystack.h"
@@ -57,7 +58,7 @@ static struct pystack_thread *sample(struct pystack *py, uint64_t ident, struct 
 
 static void compare(struct pystack *py, const struct pystack_frame *frame, const struct claim *claim, const char *path)
 {
-        const char *name = frame->code->name, *file = frame->code->file;
+        const char *name = frame_name(frame), *file = frame_file(frame);
         uint32_t line = pystack_line(py, frame);
 
         cr_expect_str_eq(name, claim->words[1], "%s: %s, not %s", path, name, claim->words[1]);

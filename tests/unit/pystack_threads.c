@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lists of threads and who holds the GIL, in forged interpreters, sound and damaged. */
 #include "tests/unit/pystack_forge.h"
+#include "tests/unit/pystack_names.h"
 #include "tests/unit/support/suite.h"
 
 #include <string.h>
@@ -339,7 +340,7 @@ static const char *leaf(struct pystack *py, struct pystack_thread *thread, const
         struct pystack_stack stack;
 
         cr_assert_eq(pystack_sample(py, thread, 1, &stack), 0, "%s", version);
-        return stack.n > 0 ? stack.frames[0].code->name : "";
+        return stack.n > 0 ? frame_name(&stack.frames[0]) : "";
 }
 
 Test(pystack_threads, are_followed_from_one_interpreter_to_another)

@@ -15,9 +15,11 @@ static struct code_entry entries[300];
 
 static void make_entries(void)
 {
+        static uint8_t f[] = "f\0f.py", g[] = "g\0f.py";
+
         for (uint32_t i = 0; i < 300; i++)
-                entries[i].code = (struct pystack_code){ .serial = i + 1, .first_line = i, .name = "f", .file = "f.py" };
-        entries[1].code.name = "g";
+                entries[i] = (struct code_entry){ .code = { .serial = i + 1, .first_line = i }, .data = i == 1 ? g : f,
+                                                  .name = { .chars = 1, .width = 1 }, .file = { .chars = 4, .width = 1 } };
 }
 
 static struct pystack_stack make_stack(struct pystack_frame *frames, size_t n, const uint32_t *codes,

@@ -112,8 +112,10 @@ static struct json_object *frames_of(struct pystack *py, const struct pystack_st
 
         for (size_t i = 0; i < stack->n; i++) {
                 struct json_object *frame = json_map();
-                put_name(frame, "function", stack->frames[i].code->name);
-                put_name(frame, "file", stack->frames[i].code->file);
+                struct pystack_text text;
+                pystack_text(stack->frames[i].code, &text);
+                put_name(frame, "function", text.name);
+                put_name(frame, "file", text.file);
                 uint32_t line = pystack_line(py, &stack->frames[i]);
                 set(frame, "line", line > 0 ? made(json_object_new_int64(line)) : NULL);
                 json_append(frames, frame);

@@ -72,8 +72,9 @@ int pyflame_tally_stack(struct pyflame_tally *t, uint64_t time_us, struct pystac
 
         for (; n < stack->n; n++) {
                 const struct pystack_frame *f = &stack->frames[n];
-                ids[n] = intern(t->stacks, f->code->name, f->code->file,
-                                t->options->no_lines ? 0 : pystack_line(py, f));
+                struct pystack_text text;
+                pystack_text(f->code, &text);
+                ids[n] = intern(t->stacks, text.name, text.file, t->options->no_lines ? 0 : pystack_line(py, f));
         }
         if (stack->truncated)
                 ids[n++] = intern(t->stacks, "(truncated)", "?", 0);
@@ -156,7 +157,9 @@ bool pyflame_print_thread(struct pystack *py, const struct pyflame_reading *read
         fprintf(out, "%s%" PRIu64 "%s:\n", first ? "" : "\n", reading->thread->pthread, reading->holds_gil ? "*" : "");
         for (size_t i = 0; i < stack->n; i++) {
                 const struct pystack_frame *f = &stack->frames[i];
-                put_frame(f->code->file, f->code->name, pystack_line(py, f), false, out);
+                struct pystack_text text;
+                pystack_text(f->code, &text);
+                put_frame(text.file, text.name, pystack_line(py, f), false, out);
                 putc('\n', out);
         }
         if (stack->truncated)
