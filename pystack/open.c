@@ -179,6 +179,7 @@ void pystack_close(struct pystack *py)
         if (!py)
                 return;
         pystack_trim(py);
+        code_cache_deinit(&py->codes);
         free(py->owed);
         if (py->release)
                 py->release(py->reader.ctx);

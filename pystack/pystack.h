@@ -241,6 +241,9 @@ int pystack_settle(struct pystack *py);
  */
 uint32_t pystack_line(struct pystack *py, const struct pystack_frame *frame);
 
+/* The same without a bound for the stack: the caller bounds what it asks for, by @lines_len of the code object. */
+uint32_t pystack_line_apart(const struct pystack *py, const struct pystack_frame *frame);
+
 /* ---- names ---------------------------------------------------------------- */
 
 /* Bytes of the longest name: 4096 characters, each as an escape of 10, an ellipsis for the rest, NUL. */
@@ -252,8 +255,16 @@ struct pystack_text {
         char file[PYSTACK_TEXT_SIZE];
 };
 
-/* Decodes the names of @code. Up to 50 us for the longest ones. */
+/* Decodes the names of @code. Up to 80 us for the longest ones. */
 void pystack_text(const struct pystack_code *code, struct pystack_text *ret);
+
+/*
+ * For those who decode later, in another thread: from pystack_keep() to the pystack_let_go() that belongs to it @code
+ * stays valid, and pystack_text() and pystack_line_apart() may be called of it while others call what else there is of
+ * @py. What is kept counts as bytes that the process's code objects take; only pystack_close() ends it otherwise.
+ */
+void pystack_keep(const struct pystack_code *code);
+void pystack_let_go(struct pystack *py, const struct pystack_code *code);
 
 /*
  * The form of all names here, which can be printed anywhere and turned back: UTF-8 in which a

@@ -120,29 +120,56 @@ int code_cache_put(struct code_cache *cache, struct code_entry *entry)
         return 0;
 }
 
+static void set_apart(struct code_cache *cache, struct code_entry *entry)
+{
+        entry->set_apart = true;
+        entry->next_retired = cache->kept;
+        entry->at_retired = &cache->kept;
+        if (cache->kept)
+                cache->kept->at_retired = &entry->next_retired;
+        cache->kept = entry;
+}
+
+void code_cache_let_go(struct code_cache *cache, struct code_entry *entry)
+{
+        if (--entry->keepers > 0 || !entry->set_apart)
+                return;
+        *entry->at_retired = entry->next_retired;
+        if (entry->next_retired)
+                entry->next_retired->at_retired = entry->at_retired;
+        code_entry_free(cache, entry);
+}
+
 void code_cache_sweep(struct code_cache *cache)
 {
         while (cache->retired) {
                 struct code_entry *entry = cache->retired;
                 cache->retired = entry->next_retired;
-                code_entry_free(cache, entry);
+                if (entry->keepers > 0)
+                        set_apart(cache, entry);
+                else
+                        code_entry_free(cache, entry);
         }
 }
 
 void code_cache_deinit(struct code_cache *cache)
 {
-        for (size_t i = 0; cache->slots && i <= cache->mask; i++)
-                code_entry_free(cache, cache->slots[i]);
-        code_cache_sweep(cache);
-        free(cache->slots);
+        code_cache_clear(cache);
+        while (cache->kept) {
+                struct code_entry *entry = cache->kept;
+                cache->kept = entry->next_retired;
+                code_entry_free(cache, entry);
+        }
         *cache = (struct code_cache){ 0 };
 }
 
 void code_cache_clear(struct code_cache *cache)
 {
-        struct code_cache empty = { .next_serial = cache->next_serial, .changes = cache->changes + 1,
-                                    .limit = cache->limit, .refusals = cache->refusals };
-
-        code_cache_deinit(cache);
-        *cache = empty;
+        cache->changes++;
+        if (cache->slots)
+                retire_all(cache);
+        code_cache_sweep(cache);
+        free(cache->slots);
+        cache->slots = NULL;
+        cache->mask = 0;
 }

@@ -29,12 +29,11 @@ struct code_proof {
         uint8_t *bytes;
 };
 
-/* A line that has been looked up: a stack shows the same few places of a function again and again. */
-struct line_memo {
-        bool known;
-        int32_t instruction;
-        uint32_t line;
-};
+/*
+ * A line that has been looked up, above, and the instruction, each bit of it turned round: a stack shows the same few
+ * places of a function again and again. 0: none. One word, since threads that decode share it.
+ */
+typedef _Atomic uint64_t line_memo;
 #define LINE_MEMOS 4
 
 struct code_entry {
@@ -53,7 +52,7 @@ struct code_entry {
         struct text_ref name, file;
         bool without_lines; /* its table is larger than any is believed to be, and was not read */
         size_t bytes;     /* that it is charged with */
-        struct line_memo memo[LINE_MEMOS];
+        line_memo memo[LINE_MEMOS];
 
         uint64_t *bytecodes; /* addresses of its per-thread bytecodes by index, 0: not known; 3.14t on */
         uint32_t n_bytecodes;
@@ -65,7 +64,10 @@ struct code_entry {
         uint64_t rejected; /* ... found them different */
         uint64_t listed;   /* number of the list of a stack's code objects that it was put on last */
 
-        struct code_entry *next_retired;
+        /* Retired entries; of those that are kept as well, so that each can be taken out. */
+        struct code_entry *next_retired, **at_retired;
+        uint32_t keepers;
+        bool set_apart; /* it is among the cache's kept ones */
 };
 
 /*
@@ -84,6 +86,7 @@ struct code_cache {
         size_t limit;    /* of @bytes; 0, or more than CODE_CACHE_BYTES: that */
         uint64_t refusals; /* charges that went beyond it */
         struct code_entry *retired; /* dropped, but the caller may still look at them */
+        struct code_entry *kept;    /* dropped, and nobody looks at them but their keepers */
         struct proof_pages pages;
 };
 
@@ -123,10 +126,13 @@ struct code_entry *code_cache_find(const struct code_cache *cache, uint64_t addr
 int code_cache_resolve(struct code_cache *cache, const struct layout *layout, const struct pystack_reader *reader,
                        uint64_t type, uint64_t addr, struct code_entry **ret);
 
-/* Forgets all that is known; serials go on. */
+/* Forgets all that is known, but for what is kept; serials go on. */
 void code_cache_clear(struct code_cache *cache);
 
-/* Frees what was retired: called when the caller has seen the last of it. */
+/* Frees what was retired, unless it is kept: called when the caller has seen the last of it. */
 void code_cache_sweep(struct code_cache *cache);
+
+/* Ends one keeping of @entry, and frees it if that was the last thing that held it. */
+void code_cache_let_go(struct code_cache *cache, struct code_entry *entry);
 
 #endif

@@ -183,8 +183,8 @@ static uint32_t frame_size(const struct reading *r)
 /* What an entry takes. */
 static size_t entry_bytes(const struct reading *r)
 {
-        return sizeof(struct code_entry) + text_data_len(&r->name) + text_data_len(&r->file) + r->lines_len +
-               r->layout->code.size + 3 * PROOF_TEXT_MAX;
+        return sizeof(struct code_entry) + text_cost(&r->name) + text_cost(&r->file) + r->lines_len + r->layout->code.size +
+               3 * PROOF_TEXT_MAX;
 }
 
 /* The entry takes over what was read. */

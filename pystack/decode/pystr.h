@@ -37,6 +37,12 @@ static inline size_t text_data_len(const struct text_ref *ref)
         return ((size_t)ref->chars + 1) * ref->width;
 }
 
+/* The bytes that are charged for it: where characters take more than one, what may become of them, for a profile keeps that. */
+static inline size_t text_cost(const struct text_ref *ref)
+{
+        return text_data_len(ref) + (ref->width == 1 ? 0 : (size_t)ref->chars * (ref->width == 2 ? 4 : 6));
+}
+
 /* Whether the characters at @data are those of @ascii. Nothing is encoded for that. */
 bool text_is(const struct text_ref *ref, const uint8_t *data, const char *ascii);
 
