@@ -20,6 +20,7 @@
 #define STACK_FRAMES_MAX  (1u << 24) /* frame ids of all stacks: 64 MiB */
 #define THREADS_MAX       (1u << 20)
 #define SAMPLES_MAX       (1u << 22)
+#define RESERVED_MAX      (1u << 20)
 #define ATTRIBUTES_MAX    128
 
 struct chunk;
@@ -61,6 +62,8 @@ struct profile {
         struct rows stacks;    /* struct stack */
         struct rows threads;   /* struct thread */
         struct rows samples;   /* struct profile_sample */
+        profile_id *reserved;  /* the stacks that reserved ids stand for; 0: not known yet */
+        size_t reserved_n, reserved_capacity;
         profile_id *stack_frames;
         size_t stack_frames_n;
         size_t stack_frames_capacity;
@@ -79,6 +82,15 @@ int profile_try_function(struct profile *p, const struct profile_function *funct
 int profile_try_frame(struct profile *p, profile_id function, uint32_t line, profile_id *ret);
 int profile_try_stack(struct profile *p, const profile_id *frames, size_t n, profile_id *ret);
 int profile_try_thread(struct profile *p, uint64_t tid, const char *name, profile_id *ret);
+
+/* Whether it takes nothing new: see profile_limit(). */
+bool profile_is_full(const struct profile *p);
+
+/* Whether @stack may be counted: it has been given, or reserved. */
+bool profile_has_stack(const struct profile *p, profile_id stack);
+
+/* The bytes that reserved ids take, each with a sample, which has no other stack to take them. */
+size_t profile_reserved_bytes(const struct profile *p);
 
 void profile_attributes_deinit(struct profile *p);
 

@@ -25,10 +25,11 @@ size_t profile_bytes(const struct profile *p)
 {
         return p->strings.bytes + p->stack_frames_n * sizeof(profile_id) + row_bytes(&p->strings.rows, 16) +
                row_bytes(&p->functions, sizeof(struct profile_function)) +
-               row_bytes(&p->frames, sizeof(struct profile_frame)) + row_bytes(&p->stacks, sizeof(struct stack));
+               row_bytes(&p->frames, sizeof(struct profile_frame)) + row_bytes(&p->stacks, sizeof(struct stack)) +
+               profile_reserved_bytes(p);
 }
 
-static bool is_full(const struct profile *p)
+bool profile_is_full(const struct profile *p)
 {
         return p->bytes_max && profile_bytes(p) >= p->bytes_max;
 }
@@ -57,7 +58,7 @@ static const struct rows_kind function_kind = {
 static const char *intern_text(struct profile *p, const char *text)
 {
         text = text ? text : "";
-        return is_full(p) ? profile_strings_find(&p->strings, text, p->seed)
+        return profile_is_full(p) ? profile_strings_find(&p->strings, text, p->seed)
                           : profile_strings_intern(&p->strings, text, p->seed);
 }
 
@@ -77,7 +78,7 @@ int profile_try_function(struct profile *p, const struct profile_function *funct
         profile_id id = profile_rows_find(&p->functions, &function_kind, hash, &key);
 
         if (id == 0)
-                return is_full(p) ? -ENOSPC : profile_rows_add(&p->functions, &function_kind, hash, &key, ret);
+                return profile_is_full(p) ? -ENOSPC : profile_rows_add(&p->functions, &function_kind, hash, &key, ret);
         *ret = id;
         return 0;
 }
@@ -110,7 +111,7 @@ int profile_try_frame(struct profile *p, profile_id function, uint32_t line, pro
         }
         if (function == 0 || function > p->functions.n)
                 return -EINVAL;
-        if (is_full(p))
+        if (profile_is_full(p))
                 return -ENOSPC;
         return profile_rows_add(&p->frames, &frame_kind, hash, &key, ret);
 }
@@ -163,7 +164,7 @@ static int add_stack(struct profile *p, const profile_id *frames, size_t n, uint
                 if (frames[i] == 0 || frames[i] > p->frames.n)
                         return -EINVAL;
 
-        int r = is_full(p) ? -ENOSPC : reserve_stack_frames(p, n);
+        int r = profile_is_full(p) ? -ENOSPC : reserve_stack_frames(p, n);
 
         if (r < 0)
                 return r;

@@ -41,6 +41,7 @@ void profile_free(struct profile *p)
         profile_rows_deinit(&p->threads);
         profile_rows_deinit(&p->samples);
         free(p->stack_frames);
+        free(p->reserved);
         profile_attributes_deinit(p);
         free(p);
 }
@@ -77,7 +78,7 @@ int profile_add(struct profile *p, profile_id stack, profile_id thread, enum pro
         uint32_t id = profile_rows_find(&p->samples, &sample_kind, hash, &key);
 
         if (id == 0) {
-                if (stack == 0 || stack > p->stacks.n || thread > p->threads.n)
+                if (!profile_has_stack(p, stack) || thread > p->threads.n)
                         return -EINVAL;
 
                 int r = profile_rows_add(&p->samples, &sample_kind, hash, &key, &id);

@@ -60,6 +60,16 @@ profile_id profile_intern_stack(struct profile *p, const profile_id *frames, siz
 profile_id profile_intern_thread(struct profile *p, uint64_t tid, const char *name);
 
 /*
+ * Reserves an id for a stack whose frames will be known later, so that it can be counted now; 0 on failure. Several of
+ * them may turn out to be one stack. profile_link_stack() says which stack of @p it is. profile_settle() has to be called
+ * before the samples are read or merged: it puts each sample to its stack, equal ones together, and counts those whose
+ * stack nobody has said as failed instead of ok. After that no reserved id is valid any more.
+ */
+profile_id profile_reserve_stack(struct profile *p);
+void profile_link_stack(struct profile *p, profile_id reserved, profile_id stack);
+void profile_settle(struct profile *p);
+
+/*
  * Counts @count samples of @stack, standing for @nanoseconds in all.
  * @thread may be 0: not told apart.
  */
