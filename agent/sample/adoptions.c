@@ -27,12 +27,7 @@
 
 void adoptions_init(struct adoptions *a)
 {
-        pthread_mutexattr_t attributes;
-
-        pthread_mutexattr_init(&attributes);
-        pthread_mutexattr_setprotocol(&attributes, PTHREAD_PRIO_INHERIT);
-        pthread_mutex_init(&a->lock, &attributes);
-        pthread_mutexattr_destroy(&attributes);
+        inheriting_lock_init(&a->lock);
 }
 
 void adoptions_deinit(struct adoptions *a)

@@ -5,6 +5,7 @@
 /* What the files of sample/ share: the sampler, its targets, its ticks. */
 
 #include "account.h"
+#include "decode.h"
 #include "memory.h"
 #include "sample.h"
 #include "stacks.h"
@@ -79,6 +80,8 @@ struct target {
         struct member *members;
         struct profile *profile;
         struct stacks stacks; /* which stack of the profile a raw one is */
+        struct decoder *decoder;
+        bool asked; /* it is among those that have asked the decoder */
         uint64_t since_ns;    /* CLOCK_REALTIME at which the profile began */
         uint64_t since_mono_ns;
         uint64_t list_at_ns; /* timer tick: when the members are to be listed again */
@@ -101,6 +104,8 @@ struct target {
         unsigned uncorrected;   /* ticks since one was corrected */
         struct own_event *events; /* perf tick: events of its own */
         size_t n_events;
+        struct target *next_asked;  /* guarded by decoder->list */
+        struct decoding decoding;   /* guarded by decoder->turn */
         UT_hash_handle hh;
 };
 
@@ -152,6 +157,7 @@ struct sampler {
         struct sample_config config;
         struct adoptions adoptions;
         struct memory_pool memory;
+        struct decoder decoder;
         _Atomic uint64_t period_ns;
         _Atomic uint64_t period_before_ns, period_since_ns; /* ticks before that moment (CLOCK_MONOTONIC) had that one */
         pthread_rwlock_t lock; /* guards the table, not the targets in it */
@@ -199,6 +205,9 @@ bool target_lock(struct target *target);
 int target_new(pid_t pid, struct pystack *py, struct sampler *sampler, struct target **ret);
 void target_free(struct target *target); /* accepts NULL */
 
+/* As sampler_take(). decoder->turn is held, and the target's lock is not. */
+int target_take(struct target *target, const struct sampler *sampler, struct profile **ret);
+
 /* All of these expect target->lock to be held. */
 /* Reads a thread and counts its stack, whose id it returns: 0 if there is none, and then the member may be gone. */
 profile_id target_read(struct target *target, const struct sampler *sampler, const struct tick_event *event,
@@ -212,7 +221,6 @@ void target_add_pseudo(struct target *target, const struct sampler *sampler, con
 void target_add_late(struct target *target, uint64_t ticks, uint64_t period_ns);
 /* Empties what is only a cache. */
 void target_trim(struct target *target);
-int target_take(struct target *target, const struct sampler *sampler, struct profile **ret);
 
 /* The thread, found out about if it is time to. NULL: it has ended. */
 struct member *member_get(struct target *target, const struct sampler *sampler, pid_t tid);
@@ -307,5 +315,8 @@ bool hold_open(int cpu, struct pystack_hold *ret);
  */
 bool reader_pursue(struct pystack *py, struct pystack_thread *thread, pid_t tid, int cpu, struct pystack_stack *ret,
                    int *ret_error);
+
+/* A lock whose holder runs as urgently as the most urgent of those that wait for it, and which goes to that one next. */
+void inheriting_lock_init(pthread_mutex_t *lock);
 
 #endif

@@ -49,6 +49,20 @@ static int start_tick(struct sampler *s, char *reason, size_t reason_size)
         return r;
 }
 
+static int start_threads(struct sampler *s, char *reason, size_t reason_size)
+{
+        int r = decoder_open(&s->decoder, s);
+
+        if (r < 0) {
+                snprintf(reason, reason_size, "a thread cannot be started: %s", strerror(-r));
+                return r;
+        }
+        r = start_tick(s, reason, reason_size);
+        if (r != 0)
+                decoder_close(&s->decoder);
+        return r;
+}
+
 int sampler_open(const struct sample_config *config, struct sampler **ret, char *reason, size_t reason_size)
 {
         struct sampler *s = calloc(1, sizeof *s);
@@ -60,7 +74,7 @@ int sampler_open(const struct sample_config *config, struct sampler **ret, char 
         atomic_init(&s->period_ns, 1000000000u / config->rate);
         pthread_rwlock_init(&s->lock, NULL);
         adoptions_init(&s->adoptions);
-        int r = start_tick(s, reason, reason_size);
+        int r = start_threads(s, reason, reason_size);
         if (r != 0) {
                 adoptions_deinit(&s->adoptions);
                 pthread_rwlock_destroy(&s->lock);
@@ -78,6 +92,7 @@ void sampler_close(struct sampler *s)
         if (!s)
                 return;
         s->tick->stop(s->tick_state);
+        decoder_close(&s->decoder);
         HASH_ITER(hh, s->targets, t, next) {
                 HASH_DEL(s->targets, t);
                 target_free(t);
@@ -187,19 +202,22 @@ bool sampler_is_restrained(struct sampler *s, pid_t pid)
 int sampler_remove(struct sampler *s, pid_t pid, struct profile **ret)
 {
         struct target *t;
-        int r;
+        int r = SAMPLE_E_GONE;
 
+        pthread_mutex_lock(&s->decoder.turn);
         pthread_rwlock_wrlock(&s->lock);
         HASH_FIND_INT(s->targets, &pid, t);
         if (t)
                 HASH_DEL(s->targets, t);
         pthread_rwlock_unlock(&s->lock);
-        if (!t)
-                return SAMPLE_E_GONE;
-        /* Readers hold the table's lock while they use a target: nobody has this one any more. */
-        r = target_take(t, s, ret);
-        remember_departed(s, &t->account);
-        target_free(t);
+        /* Readers hold the table's lock while they use a target, and who decodes has a turn: nobody has this one any more. */
+        if (t) {
+                decoder_forget(&s->decoder, t);
+                r = target_take(t, s, ret);
+                remember_departed(s, &t->account);
+                target_free(t);
+        }
+        pthread_mutex_unlock(&s->decoder.turn);
         return r;
 }
 
@@ -208,14 +226,13 @@ int sampler_take(struct sampler *s, pid_t pid, struct profile **ret)
         struct target *t;
         int r = SAMPLE_E_GONE;
 
+        pthread_mutex_lock(&s->decoder.turn); /* while it is held, no target is removed */
         pthread_rwlock_rdlock(&s->lock);
         HASH_FIND_INT(s->targets, &pid, t);
-        if (t) {
-                pthread_mutex_lock(&t->lock);
-                r = target_take(t, s, ret);
-                pthread_mutex_unlock(&t->lock);
-        }
         pthread_rwlock_unlock(&s->lock);
+        if (t)
+                r = target_take(t, s, ret);
+        pthread_mutex_unlock(&s->decoder.turn);
         return r;
 }
 

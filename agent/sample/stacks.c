@@ -5,6 +5,7 @@
  */
 #include "stacks.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,21 +17,34 @@
 
 void stacks_deinit(struct stacks *stacks)
 {
+        stacks_trim(stacks);
+        backlog_deinit(&stacks->backlog);
+}
+
+void stacks_trim(struct stacks *stacks)
+{
         free(stacks->slots);
-        free(stacks->last);
-        *stacks = (struct stacks){ 0 };
+        stacks->slots = NULL;
+        stacks->mask = stacks->used = 0;
 }
 
 size_t stacks_bytes(const struct stacks *stacks)
 {
-        return (stacks->slots ? (stacks->mask + 1) * sizeof *stacks->slots : 0) + stacks->cap_last * sizeof *stacks->last;
+        return (stacks->slots ? (stacks->mask + 1) * sizeof *stacks->slots : 0) +
+               batch_bytes(&stacks->backlog.batch) + stacks->backlog.cap_keys * sizeof *stacks->backlog.keys + stacks->lent;
+}
+
+static void forget(struct stacks *stacks)
+{
+        if (stacks->slots)
+                memset(stacks->slots, 0, (stacks->mask + 1) * sizeof *stacks->slots);
+        stacks->used = 0;
 }
 
 void stacks_clear(struct stacks *stacks)
 {
-        if (stacks->slots)
-                memset(stacks->slots, 0, (stacks->mask + 1) * sizeof *stacks->slots);
-        stacks->used = stacks->n_last = 0;
+        forget(stacks);
+        backlog_restart(&stacks->backlog);
 }
 
 static struct stacks_slot *slot_for(struct stacks_slot *slots, size_t mask, const uint64_t hash[2])
@@ -49,7 +63,7 @@ static bool make_room(struct stacks *stacks)
         if (stacks->slots && stacks->used * 2 <= stacks->mask)
                 return true;
         if (size > SLOTS_MAX) {
-                stacks_clear(stacks);
+                forget(stacks);
                 return true;
         }
         struct stacks_slot *slots = calloc(size, sizeof *slots);
@@ -64,112 +78,61 @@ static bool make_room(struct stacks *stacks)
         return true;
 }
 
-static uint64_t key_of(const struct pystack_frame *frame)
-{
-        return (uint64_t)frame->code->serial << 32 | (uint32_t)frame->instruction;
-}
-
 static void hash_stack(const struct pystack_stack *stack, uint64_t ret[2])
 {
         uint64_t keys[PYSTACK_MAX_FRAMES + 1];
 
         for (size_t i = 0; i < stack->n; i++)
-                keys[i] = key_of(&stack->frames[i]);
+                keys[i] = backlog_key(&stack->frames[i]);
         keys[stack->n] = stack->truncated;
         XXH128_hash_t hash = XXH3_128bits(keys, (stack->n + 1) * sizeof *keys);
         ret[0] = hash.low64;
         ret[1] = hash.high64;
 }
 
-static profile_id intern(struct profile *p, const char *name, const char *file, uint32_t first_line, uint32_t line)
+/* A stack that is new: only bytes are copied. */
+static int add_stack(struct stacks *stacks, struct profile *p, const struct pystack_stack *stack, profile_id *ret)
 {
-        return profile_intern_frame(p, profile_intern_function(p, name, file, first_line), line);
+        if (stack->n > 0)
+                return backlog_add(&stacks->backlog, p, stack, ret);
+        *ret = stacks_pseudo(p, "(no Python frame)");
+        return *ret ? 0 : -ENOSPC;
 }
 
-static profile_id intern_frame(struct profile *p, struct pystack *py, const struct pystack_frame *frame)
-{
-        struct pystack_text text;
-
-        pystack_text(frame->code, &text);
-        return intern(p, text.name, text.file, frame->code->first_line, pystack_line(py, frame));
-}
-
-/* Room to remember @n frames; without it they are interned all the same. */
-static size_t remember(struct stacks *stacks, size_t n)
-{
-        if (n > stacks->cap_last) {
-                struct stacks_frame *last = realloc(stacks->last, 2 * n * sizeof *last);
-                if (!last)
-                        return stacks->cap_last;
-                stacks->last = last;
-                stacks->cap_last = 2 * n;
-        }
-        return n;
-}
-
-/* Most frames of a new stack stand where they stood in the one before it: the outer ones. */
-static void intern_frames(struct stacks *stacks, struct profile *p, struct pystack *py,
-                          const struct pystack_stack *stack, profile_id *ids)
-{
-        size_t room = remember(stacks, stack->n);
-
-        for (size_t i = 0; i < stack->n; i++) {
-                size_t at = stack->n - 1 - i;
-                const struct pystack_frame *frame = &stack->frames[at];
-                struct stacks_frame known = { .key = key_of(frame) };
-                if (i < stacks->n_last && stacks->last[i].key == known.key && stacks->last[i].id)
-                        known.id = stacks->last[i].id;
-                else
-                        known.id = intern_frame(p, py, frame);
-                ids[at] = known.id;
-                if (i < room)
-                        stacks->last[i] = known;
-        }
-        stacks->n_last = stack->n < room ? stack->n : room;
-}
-
-static profile_id intern_stack(struct stacks *stacks, struct profile *p, struct pystack *py,
-                               const struct pystack_stack *stack)
-{
-        profile_id ids[PYSTACK_MAX_FRAMES + 1];
-        size_t n = stack->n;
-
-        if (n == 0)
-                return stacks_pseudo(p, "(no Python frame)");
-        intern_frames(stacks, p, py, stack, ids);
-        if (stack->truncated)
-                ids[n++] = intern(p, "(truncated)", "", 0, 0);
-        return profile_intern_stack(p, ids, n);
-}
-
-profile_id stacks_find(struct stacks *stacks, struct profile *profile, struct pystack *py,
-                       const struct pystack_stack *stack)
+int stacks_find(struct stacks *stacks, struct profile *profile, const struct pystack_stack *stack, profile_id *ret)
 {
         uint64_t hash[2];
+        int e = 0;
 
         if (!make_room(stacks))
-                return 0;
+                return -ENOMEM;
         hash_stack(stack, hash);
         struct stacks_slot *slot = slot_for(stacks->slots, stacks->mask, hash);
         if (!slot->id) {
-                slot->id = intern_stack(stacks, profile, py, stack);
+                e = add_stack(stacks, profile, stack, &slot->id);
                 slot->hash[0] = hash[0];
                 slot->hash[1] = hash[1];
                 stacks->used += slot->id != 0;
         }
-        return slot->id;
+        *ret = slot->id;
+        return e;
+}
+
+profile_id stacks_pseudo_frame(struct profile *p, const char *name)
+{
+        return profile_intern_frame(p, profile_intern_function(p, name, "", 0), 0);
 }
 
 profile_id stacks_pseudo(struct profile *profile, const char *name)
 {
-        profile_id frame = intern(profile, name, "", 0, 0);
+        profile_id frame = stacks_pseudo_frame(profile, name);
 
         return profile_intern_stack(profile, &frame, 1);
 }
 
 profile_id stacks_native(struct profile *profile, const char *name)
 {
-        profile_id frames[] = { intern(profile, "(native)", "", 0, 0), intern(profile, name, "", 0, 0) };
+        profile_id frames[] = { stacks_pseudo_frame(profile, "(native)"), stacks_pseudo_frame(profile, name) };
 
         return profile_intern_stack(profile, frames, 2);
 }

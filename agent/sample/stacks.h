@@ -7,18 +7,11 @@
  * its code serials and positions, no string and no line table.
  */
 
-#include "agent/profile/profile.h"
-#include "pystack/pystack.h"
+#include "backlog.h"
 
 struct stacks_slot {
         uint64_t hash[2]; /* 128 bits: collisions are not of this world */
         profile_id id;    /* 0: free */
-};
-
-/* A frame that is known. */
-struct stacks_frame {
-        uint64_t key; /* serial of the code object, and position */
-        profile_id id;
 };
 
 struct stacks {
@@ -26,21 +19,29 @@ struct stacks {
         size_t mask; /* slots - 1 */
         size_t used;
 
-        struct stacks_frame *last; /* the frames of the last stack that was added, outermost first */
-        size_t n_last, cap_last;
+        struct backlog backlog; /* stacks whose names and lines are to be decoded */
+        size_t lent; /* bytes of those that are being decoded */
 };
 
 void stacks_deinit(struct stacks *stacks);
 
-/* The bytes that the cache takes. */
+/* Empties what is only a cache. */
+void stacks_trim(struct stacks *stacks);
+
+/* The bytes that it takes. */
 size_t stacks_bytes(const struct stacks *stacks);
 
 /* Forgets all: the profile has been exchanged. */
 void stacks_clear(struct stacks *stacks);
 
-/* The id of @stack in @profile, added if new; 0 on failure. */
-profile_id stacks_find(struct stacks *stacks, struct profile *profile, struct pystack *py,
-                       const struct pystack_stack *stack);
+/*
+ * The id by which @stack is counted in @profile. If it is new, that is a reserved one, and it goes to the backlog. Errors
+ * as of backlog_add(); @ret is 0 then.
+ */
+int stacks_find(struct stacks *stacks, struct profile *profile, const struct pystack_stack *stack, profile_id *ret);
+
+/* The id of a frame that is no Python's, called @name. 0 on failure. */
+profile_id stacks_pseudo_frame(struct profile *profile, const char *name);
 
 /* The id of a stack that is no Python's, of one frame called @name. */
 profile_id stacks_pseudo(struct profile *profile, const char *name);

@@ -49,7 +49,7 @@ static int begin_profile(struct target *t, const struct sampler *s)
  * A reader at real-time priority must not wait for an ordinary thread that holds the
  * lock and gets no CPU: such a thread inherits the reader's priority.
  */
-static void init_lock(pthread_mutex_t *lock)
+void inheriting_lock_init(pthread_mutex_t *lock)
 {
         pthread_mutexattr_t attributes;
 
@@ -71,7 +71,8 @@ int target_new(pid_t pid, struct pystack *py, struct sampler *s, struct target *
                 free(t);
                 return r;
         }
-        init_lock(&t->lock);
+        inheriting_lock_init(&t->lock);
+        t->decoder = &s->decoder;
         balance_open(t, s);
         t->py = py;
         restraint_open(t);
@@ -93,6 +94,7 @@ void target_free(struct target *t)
         account_close(&t->account);
         throttle_close(&t->throttle);
         free(t->pending);
+        decoding_deinit(&t->decoding);
         stacks_deinit(&t->stacks);
         profile_free(t->profile);
         pystack_close(t->py);
@@ -102,13 +104,23 @@ void target_free(struct target *t)
 
 /* ---- samples ------------------------------------------------------------------- */
 
-static profile_id count_stack(struct target *t, const struct sampler *s, struct member *m,
-                              const struct pystack_stack *stack, const struct tick_event *event,
-                              enum profile_state state)
+/* The id by which the stack is counted. If it is new, the decoder is to say later what it is called. */
+static int find_stack(struct target *t, const struct sampler *s, const struct pystack_stack *stack, profile_id *ret)
 {
         memory_bound_profile(t, s->config.profile_bytes);
+        int e = stacks_find(&t->stacks, t->profile, stack, ret);
+
+        if (t->stacks.backlog.batch.n_stacks > 0)
+                decoder_ask(t);
+        return e;
+}
+
+static profile_id count_stack(struct target *t, const struct sampler *s, struct member *m,
+                              const struct pystack_stack *stack, profile_id id, const struct tick_event *event,
+                              enum profile_state state)
+{
         struct pending found = {
-                .stack = stacks_find(&t->stacks, t->profile, t->py, stack),
+                .stack = id,
                 .thread = member_id(t, s, m),
                 .state = state,
                 .count = event->count,
@@ -157,10 +169,13 @@ static int read_once(struct target *t, const struct sampler *s, const struct tic
         int e = read_thread(t, m, event, &stack);
         if (e == PYSTACK_E_GONE)
                 member_leave_python(m);
+        profile_id id = 0;
+        if (e == 0)
+                e = find_stack(t, s, &stack, &id);
         if (e != 0)
                 return e;
         profile_counters(t->profile)->ticks += event->count;
-        *ret = count_stack(t, s, m, &stack, event, state);
+        *ret = count_stack(t, s, m, &stack, id, event, state);
         return 0;
 }
 
@@ -223,11 +238,12 @@ void target_trim(struct target *t)
 {
         pending_settle(t);
         pystack_trim(t->py);
-        stacks_deinit(&t->stacks);
+        stacks_trim(&t->stacks);
         memory_return(t);
 }
 
-int target_take(struct target *t, const struct sampler *s, struct profile **ret)
+/* Ends the profile, which is the caller's then, and takes over what is still to be decoded of it. */
+static int exchange_profile(struct target *t, const struct sampler *s, struct profile **ret)
 {
         struct profile *done = t->profile;
         struct profile_settings settings = {
@@ -240,12 +256,29 @@ int target_take(struct target *t, const struct sampler *s, struct profile **ret)
         members_settle(t, s);
         pending_settle(t);
         balance_book(t, s);
+        decode_fetch(t);
         int r = begin_profile(t, s);
 
         if (r < 0)
                 return r;
         memory_return(t);
         profile_set_settings(done, &settings);
+        *ret = done;
+        return 0;
+}
+
+int target_take(struct target *t, const struct sampler *s, struct profile **ret)
+{
+        struct profile *done;
+
+        decode_waiting(t, s);
+        pthread_mutex_lock(&t->lock);
+        int r = exchange_profile(t, s, &done);
+        pthread_mutex_unlock(&t->lock);
+        if (r < 0)
+                return r;
+        decode_rest(t, s, done);
+        profile_settle(done);
         *ret = done;
         return 0;
 }

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "decode.h"
+
+#include "internal.h"
+
+#include <stdlib.h>
+
+/* A turn: so many frames of an honest program take a millisecond, and so does one of the longest names and tables. */
+#define TURN_FRAMES 1024
+#define TURN_NS 2000000u
+#define FRAMES_PER_CLOCK 8
+
+#define IDS_BYTES (PYSTACK_MAX_FRAMES * sizeof(profile_id))
+
+void decoding_deinit(struct decoding *d)
+{
+        free(d->batch.frames);
+        free(d->batch.stacks);
+        free(d->ids);
+}
+
+static profile_id intern(struct profile *p, const struct pystack_text *text, uint32_t first_line, uint32_t line)
+{
+        return profile_intern_frame(p, profile_intern_function(p, text->name, text->file, first_line), line);
+}
+
+/* Readers bound the profile at each sample of theirs; so does who puts something into it afterwards. */
+static void lock_profile(struct target *t, const struct sampler *s, const struct profile *p)
+{
+        pthread_mutex_lock(&t->lock);
+        if (p != t->profile)
+                return;
+        memory_prepare(t);
+        memory_bound_profile(t, s->config.profile_bytes);
+}
+
+/* Stacks that share what could not be interned would all be lost. */
+static void unlock_profile(struct target *t, const struct profile *p, profile_id interned)
+{
+        if (p == t->profile) {
+                if (!interned)
+                        backlog_restart(&t->stacks.backlog);
+                memory_return(t);
+        }
+        pthread_mutex_unlock(&t->lock);
+}
+
+static void decode_frame(struct target *t, const struct sampler *s, struct profile *p)
+{
+        struct decoding *d = &t->decoding;
+        const struct backlog_frame *frame = &d->batch.frames[d->frame++];
+        const struct pystack_frame place = { .code = frame->code, .instruction = frame->instruction };
+        struct pystack_text text;
+
+        pystack_text(frame->code, &text);
+        uint32_t line = frame->without_line ? 0 : pystack_line_apart(t->py, &place);
+        lock_profile(t, s, p);
+        profile_id id = intern(p, &text, frame->code->first_line, line);
+        pystack_let_go(t->py, frame->code);
+        unlock_profile(t, p, id);
+        if (d->ids)
+                d->ids[d->batch.stacks[d->stack].shared + d->done] = id;
+        d->done++;
+}
+
+static void decode_stack(struct target *t, const struct sampler *s, struct profile *p)
+{
+        struct decoding *d = &t->decoding;
+        const struct backlog_stack *stack = &d->batch.stacks[d->stack++];
+        size_t n = stack->shared + stack->own;
+        profile_id ids[PYSTACK_MAX_FRAMES + 1];
+
+        for (size_t i = 0; i < n; i++)
+                ids[n - 1 - i] = d->ids ? d->ids[i] : 0; /* no stack has such a frame */
+        lock_profile(t, s, p);
+        if (stack->truncated)
+                ids[n++] = stacks_pseudo_frame(p, "(truncated)");
+        profile_id id = profile_intern_stack(p, ids, n);
+        profile_link_stack(p, stack->reserved, id);
+        unlock_profile(t, p, id);
+        d->done = 0;
+}
+
+/* Decodes the next frame, or ends a stack. False: what was taken over is decoded. */
+static bool decode_next(struct target *t, const struct sampler *s, struct profile *p)
+{
+        struct decoding *d = &t->decoding;
+
+        if (d->stack == d->batch.n_stacks)
+                return false;
+        if (d->done < d->batch.stacks[d->stack].own)
+                decode_frame(t, s, p);
+        else
+                decode_stack(t, s, p);
+        return true;
+}
+
+void decode_rest(struct target *t, const struct sampler *s, struct profile *p)
+{
+        while (decode_next(t, s, p))
+                ;
+}
+
+bool decode_fetch(struct target *t)
+{
+        struct decoding *d = &t->decoding;
+        struct batch *waiting = &t->stacks.backlog.batch, empty;
+
+        batch_clear(&d->batch);
+        empty = d->batch;
+        d->batch = *waiting;
+        *waiting = empty;
+        d->stack = d->frame = d->done = 0;
+        if (!d->ids && d->batch.n_stacks > 0)
+                d->ids = malloc(IDS_BYTES);
+        t->stacks.lent = batch_bytes(&d->batch) + (d->ids ? IDS_BYTES : 0);
+        return d->batch.n_stacks > 0;
+}
+
+static bool fetch(struct target *t)
+{
+        pthread_mutex_lock(&t->lock);
+        bool any = decode_fetch(t);
+        t->asked = t->asked && any;
+        pthread_mutex_unlock(&t->lock);
+        return any;
+}
+
+void decode_waiting(struct target *t, const struct sampler *s)
+{
+        decode_rest(t, s, t->profile);
+        pthread_mutex_lock(&t->lock);
+        decode_fetch(t);
+        pthread_mutex_unlock(&t->lock);
+        decode_rest(t, s, t->profile);
+}
+
+bool decode_some(struct target *t, const struct sampler *s)
+{
+        uint64_t end = clock_ns(CLOCK_THREAD_CPUTIME_ID) + TURN_NS;
+
+        for (unsigned i = 1; i <= TURN_FRAMES; i++) {
+                if (!decode_next(t, s, t->profile) && !fetch(t))
+                        return false;
+                if (i % FRAMES_PER_CLOCK == 0 && clock_ns(CLOCK_THREAD_CPUTIME_ID) > end)
+                        break;
+        }
+        return true;
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The thread that decodes. Targets that have new stacks queue for it, each has a turn
+ * in a round, and rounds have pauses: stacks that are new come in crowds, and waking
+ * up for each of them would take as long as decoding it. A process whose names take
+ * long has a fifth of a CPU so, and then its backlog is full: it is sampled less.
+ */
+#include "decode.h"
+
+#include "internal.h"
+
+#include <errno.h>
+#include <time.h>
+
+#define PAUSE_NS 8000000
+
+/* ---- who has asked ------------------------------------------------------------------ */
+
+/* Whether it is the only one. */
+static bool append(struct decoder *d, struct target *t)
+{
+        pthread_mutex_lock(&d->list);
+        bool first = !d->first;
+        t->next_asked = NULL;
+        if (first)
+                d->first = t;
+        else
+                d->last->next_asked = t;
+        d->last = t;
+        pthread_mutex_unlock(&d->list);
+        return first;
+}
+
+static struct target *take_first(struct decoder *d)
+{
+        pthread_mutex_lock(&d->list);
+        struct target *t = d->first;
+        if (t)
+                d->first = t->next_asked;
+        pthread_mutex_unlock(&d->list);
+        return t;
+}
+
+static size_t count(struct decoder *d)
+{
+        size_t n = 0;
+
+        pthread_mutex_lock(&d->list);
+        for (const struct target *t = d->first; t; t = t->next_asked)
+                n++;
+        pthread_mutex_unlock(&d->list);
+        return n;
+}
+
+void decoder_ask(struct target *t)
+{
+        if (t->asked)
+                return;
+        t->asked = true;
+        if (append(t->decoder, t))
+                sem_post(&t->decoder->asked);
+}
+
+void decoder_forget(struct decoder *d, struct target *t)
+{
+        struct target **at = &d->first, *before = NULL;
+
+        pthread_mutex_lock(&d->list);
+        while (*at && *at != t) {
+                before = *at;
+                at = &before->next_asked;
+        }
+        if (*at) {
+                *at = t->next_asked;
+                d->last = d->last == t ? before : d->last;
+        }
+        pthread_mutex_unlock(&d->list);
+}
+
+/* ---- the thread ----------------------------------------------------------------------- */
+
+static void take_turn(struct decoder *d)
+{
+        pthread_mutex_lock(&d->turn);
+        struct target *t = take_first(d);
+        if (t && decode_some(t, d->sampler))
+                append(d, t);
+        pthread_mutex_unlock(&d->turn);
+}
+
+static void *run(void *arg)
+{
+        static const struct timespec pause = { .tv_nsec = PAUSE_NS };
+        struct decoder *d = arg;
+        size_t n;
+
+        while (!atomic_load(&d->stop)) {
+                while (sem_wait(&d->asked) < 0)
+                        ;
+                while ((n = count(d)) > 0 && !atomic_load(&d->stop)) {
+                        while (n-- > 0)
+                                take_turn(d);
+                        clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
+                }
+        }
+        return NULL;
+}
+
+int decoder_open(struct decoder *d, struct sampler *s)
+{
+        d->sampler = s;
+        inheriting_lock_init(&d->turn);
+        inheriting_lock_init(&d->list);
+        sem_init(&d->asked, 0, 0);
+        return -pthread_create(&d->thread, NULL, run, d);
+}
+
+void decoder_close(struct decoder *d)
+{
+        atomic_store(&d->stop, true);
+        sem_post(&d->asked);
+        pthread_join(d->thread, NULL);
+        sem_destroy(&d->asked);
+        pthread_mutex_destroy(&d->list);
+        pthread_mutex_destroy(&d->turn);
+}
