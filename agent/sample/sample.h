@@ -9,7 +9,9 @@
  * kernel says which thread it interrupted) or the timer tick (absolute
  * deadlines). Readers, one per CPU, pinned, SCHED_FIFO where granted, read the
  * interrupted thread while it is preempted. Targets hold what is known of a
- * process and the profile being filled.
+ * process and the profile being filled. Inside a tick only bytes are copied and
+ * known things counted: what a new stack is called is decoded by a thread of
+ * ordinary priority, and by sampler_take() where it is still to be done.
  *
  * Errors: negative -errno, positive sample_error.
  */

@@ -93,6 +93,26 @@ def test_names_take_neither_memory_nor_the_cpu_of_others(tmp_path):
         assert "take too long to read" in said
 
 
+def cpu_by_policy(pid):
+    """The CPU seconds of its threads: at SCHED_FIFO, and at ordinary priority."""
+    spent = Counter()
+    for thread in os.listdir("/proc/%d/task" % pid):
+        with open("/proc/%d/task/%s/schedstat" % (pid, thread)) as file:
+            spent[os.sched_getscheduler(int(thread)) == os.SCHED_FIFO] += int(file.read().split()[0]) / 1e9
+    return spent[True], spent[False]
+
+
+def test_names_are_decoded_at_ordinary_priority(tmp_path):
+    """Readers copy the bytes of 60 functions in 1 ms. Their names take some 5 ms, which readers had spent in the tick."""
+    with hostile.running("names.py", 60) as target:
+        with Background(tmp_path, "record", "-p", target.pid, "-d", 4, "-o", tmp_path / "out.folded") as recording:
+            time.sleep(3)
+            readers, others = cpu_by_policy(recording.process.pid)
+            assert recording.process.wait(MARGIN_SECONDS) == 0, (readers, others, recording.stderr)
+    assert readers > 0, "readers run at SCHED_FIFO"
+    assert readers < 0.5 * others, (readers, others, recording.stderr)
+
+
 def test_a_list_of_threads_in_a_circle_ends():
     with hostile.running("circle.py", 2) as target:
         done, cpu, _ = hostile.spent("dump", "--json", "-p", target.pid)
