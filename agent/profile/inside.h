@@ -64,6 +64,7 @@ struct profile {
         struct rows samples;   /* struct profile_sample */
         profile_id *reserved;  /* the stacks that reserved ids stand for; 0: not known yet */
         size_t reserved_n, reserved_capacity;
+        struct rows unsettled; /* struct profile_sample, of reserved ids */
         profile_id *stack_frames;
         size_t stack_frames_n;
         size_t stack_frames_capacity;
@@ -86,10 +87,13 @@ int profile_try_thread(struct profile *p, uint64_t tid, const char *name, profil
 /* Whether it takes nothing new: see profile_limit(). */
 bool profile_is_full(const struct profile *p);
 
+/* A bit that reserved ids have: more than any table has rows. */
+#define RESERVED_BIT (1u << 31)
+
 /* Whether @stack may be counted: it has been given, or reserved. */
 bool profile_has_stack(const struct profile *p, profile_id stack);
 
-/* The bytes that reserved ids take, each with a sample, which has no other stack to take them. */
+/* The bytes that reserved ids take, and their samples: a known place of code may have many of them. */
 size_t profile_reserved_bytes(const struct profile *p);
 
 void profile_attributes_deinit(struct profile *p);

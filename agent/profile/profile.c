@@ -40,6 +40,7 @@ void profile_free(struct profile *p)
         profile_rows_deinit(&p->stacks);
         profile_rows_deinit(&p->threads);
         profile_rows_deinit(&p->samples);
+        profile_rows_deinit(&p->unsettled);
         free(p->stack_frames);
         free(p->reserved);
         profile_attributes_deinit(p);
@@ -75,23 +76,25 @@ int profile_add(struct profile *p, profile_id stack, profile_id thread, enum pro
         struct profile_sample key = {.stack = stack, .thread = thread, .state = state};
         uint32_t parts[] = {stack, thread, state};
         uint64_t hash = profile_rows_hash(parts, sizeof(parts), p->seed);
-        uint32_t id = profile_rows_find(&p->samples, &sample_kind, hash, &key);
+        struct rows *rows = stack & RESERVED_BIT ? &p->unsettled : &p->samples;
+        uint32_t id = profile_rows_find(rows, &sample_kind, hash, &key);
 
         if (id == 0) {
                 if (!profile_has_stack(p, stack) || thread > p->threads.n)
                         return -EINVAL;
 
-                int r = profile_rows_add(&p->samples, &sample_kind, hash, &key, &id);
+                int r = profile_rows_add(rows, &sample_kind, hash, &key, &id);
 
                 if (r < 0)
                         return r;
         }
 
-        struct profile_sample *sample = profile_rows_item(&p->samples, sizeof(*sample), id);
+        struct profile_sample *sample = profile_rows_item(rows, sizeof(*sample), id);
 
         sample->count = add_saturated(sample->count, count);
         sample->nanoseconds = add_saturated(sample->nanoseconds, nanoseconds);
-        p->total = add_saturated(p->total, count);
+        if (rows == &p->samples)
+                p->total = add_saturated(p->total, count);
         return 0;
 }
 

@@ -61,12 +61,15 @@ profile_id profile_intern_thread(struct profile *p, uint64_t tid, const char *na
 
 /*
  * Reserves an id for a stack whose frames will be known later, so that it can be counted now; 0 on failure. Several of
- * them may turn out to be one stack. profile_link_stack() says which stack of @p it is. profile_settle() has to be called
- * before the samples are read or merged: it puts each sample to its stack, equal ones together, and counts those whose
- * stack nobody has said as failed instead of ok. After that no reserved id is valid any more.
+ * them may turn out to be one stack. profile_link_stack() says which stack of @p it is, and profile_linked() answers that:
+ * 0, if nobody has said so; an id that is none of them itself. Their samples are no samples of the profile until
+ * profile_settle() puts each to its stack, equal ones together, and counts those whose stack nobody has said as failed
+ * instead of ok. After that no reserved id is valid any more. It takes time linear in what was reserved.
  */
 profile_id profile_reserve_stack(struct profile *p);
 void profile_link_stack(struct profile *p, profile_id reserved, profile_id stack);
+profile_id profile_linked(const struct profile *p, profile_id stack);
+size_t profile_reserved(const struct profile *p); /* ids */
 void profile_settle(struct profile *p);
 
 /*

@@ -2,14 +2,13 @@
 /*
  * Stacks that are counted before their frames are known. Their ids have a bit of
  * their own, so they are no rows of the table of stacks: that holds each stack once,
- * and nothing else, whatever is reserved.
+ * and nothing else, whatever is reserved. Their samples have a table of their own for
+ * the same reason, and so that settling them takes as long as there are of them.
  */
 #include "inside.h"
 
 #include <stdlib.h>
 
-/* More than any table has rows. */
-#define RESERVED_BIT (1u << 31)
 #define RESERVED_FIRST 64
 
 static bool make_room(struct profile *p)
@@ -51,17 +50,22 @@ bool profile_has_stack(const struct profile *p, profile_id stack)
         return (stack > 0 && stack <= p->stacks.n) || is_reserved(p, stack);
 }
 
-size_t profile_reserved_bytes(const struct profile *p)
+size_t profile_reserved(const struct profile *p)
 {
-        return p->reserved_n * (sizeof(profile_id) + sizeof(struct profile_sample) + 16);
+        return p->reserved_n;
 }
 
-/* ---- settling -------------------------------------------------------------- */
+size_t profile_reserved_bytes(const struct profile *p)
+{
+        return p->reserved_n * sizeof(*p->reserved) + p->unsettled.n * (sizeof(struct profile_sample) + 16);
+}
 
-static profile_id resolve(const struct profile *p, profile_id stack)
+profile_id profile_linked(const struct profile *p, profile_id stack)
 {
         return is_reserved(p, stack) ? p->reserved[stack & ~RESERVED_BIT] : stack;
 }
+
+/* ---- settling -------------------------------------------------------------- */
 
 static void lose(struct profile *p, const struct profile_sample *sample)
 {
@@ -71,25 +75,17 @@ static void lose(struct profile *p, const struct profile_sample *sample)
         p->counters.failed_ns += sample->nanoseconds;
 }
 
-/* In the samples' own memory, which no place is missing in: there are no more of them than before. */
 void profile_settle(struct profile *p)
 {
-        uint32_t n = p->samples.n;
+        for (uint32_t id = 1; id <= p->unsettled.n; id++) {
+                const struct profile_sample *sample = profile_rows_item(&p->unsettled, sizeof(*sample), id);
+                profile_id stack = profile_linked(p, sample->stack);
 
-        if (p->reserved_n == 0)
-                return;
-        profile_rows_clear(&p->samples);
-        p->total = 0;
-        for (uint32_t id = 1; id <= n; id++) {
-                struct profile_sample sample =
-                        *(struct profile_sample *)profile_rows_item(&p->samples, sizeof(sample), id);
-                profile_id stack = resolve(p, sample.stack);
-
-                if (stack == 0)
-                        lose(p, &sample);
-                else
-                        profile_add(p, stack, sample.thread, sample.state, sample.count, sample.nanoseconds);
+                if (stack == 0 || profile_add(p, stack, sample->thread, sample->state, sample->count,
+                                              sample->nanoseconds) < 0)
+                        lose(p, sample);
         }
+        profile_rows_deinit(&p->unsettled);
         free(p->reserved);
         p->reserved = NULL;
         p->reserved_n = p->reserved_capacity = 0;

@@ -27,13 +27,6 @@ void profile_rows_deinit(struct rows *rows)
         *rows = (struct rows){0};
 }
 
-void profile_rows_clear(struct rows *rows)
-{
-        if (rows->slots)
-                memset(rows->slots, 0, (size_t)rows->capacity * 2 * sizeof(*rows->slots));
-        rows->n = 0;
-}
-
 uint64_t profile_rows_hash(const void *key, size_t len, uint64_t seed)
 {
         return XXH3_64bits_withSeed(key, len, seed);

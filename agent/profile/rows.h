@@ -39,9 +39,6 @@ uint32_t profile_rows_find(const struct rows *rows, const struct rows_kind *kind
 int profile_rows_add(struct rows *rows, const struct rows_kind *kind, uint64_t hash, const void *item,
                      uint32_t *ret_id);
 
-/* Forgets all items and keeps the memory: those that were there can be read until others are added in their places. */
-void profile_rows_clear(struct rows *rows);
-
 /* The item of an id from 1 to @rows->n. */
 static inline void *profile_rows_item(const struct rows *rows, size_t size, uint32_t id)
 {

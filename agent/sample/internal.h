@@ -219,6 +219,8 @@ void target_add_pseudo(struct target *target, const struct sampler *sampler, con
                        const char *name, enum profile_state state);
 /* Adds ticks that came too late, or were missed, to the counters. */
 void target_add_late(struct target *target, uint64_t ticks, uint64_t period_ns);
+/* Ends the reserved ids of its profile, none of which waits to be decoded. */
+void target_renumber(struct target *target);
 /* Empties what is only a cache. */
 void target_trim(struct target *target);
 

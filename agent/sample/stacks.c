@@ -47,6 +47,21 @@ void stacks_clear(struct stacks *stacks)
         backlog_restart(&stacks->backlog);
 }
 
+void stacks_renumber(struct stacks *stacks, const struct profile *profile)
+{
+        bool all = true;
+
+        for (size_t i = 0; stacks->slots && i <= stacks->mask; i++) {
+                struct stacks_slot *slot = &stacks->slots[i];
+                if (!slot->id)
+                        continue;
+                slot->id = profile_linked(profile, slot->id);
+                all = all && slot->id;
+        }
+        if (!all)
+                forget(stacks); /* a free slot would hide those behind it */
+}
+
 static struct stacks_slot *slot_for(struct stacks_slot *slots, size_t mask, const uint64_t hash[2])
 {
         size_t i = hash[0] & mask;

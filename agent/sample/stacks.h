@@ -28,6 +28,9 @@ void stacks_deinit(struct stacks *stacks);
 /* Empties what is only a cache. */
 void stacks_trim(struct stacks *stacks);
 
+/* Gives each stack that is known the id that its own is linked with in @profile, whose reserved ids end then. */
+void stacks_renumber(struct stacks *stacks, const struct profile *profile);
+
 /* The bytes that it takes. */
 size_t stacks_bytes(const struct stacks *stacks);
 

@@ -234,6 +234,16 @@ void target_add_late(struct target *t, uint64_t ticks, uint64_t period_ns)
         counters->late_ns += ticks * period_ns;
 }
 
+void target_renumber(struct target *t)
+{
+        for (size_t i = 0; i < t->n_pending; i++)
+                t->pending[i].stack = profile_linked(t->profile, t->pending[i].stack);
+        for (struct member *m = t->members; m; m = m->hh.next)
+                m->clock.stack = profile_linked(t->profile, m->clock.stack);
+        stacks_renumber(&t->stacks, t->profile);
+        profile_settle(t->profile);
+}
+
 void target_trim(struct target *t)
 {
         pending_settle(t);

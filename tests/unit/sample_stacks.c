@@ -112,11 +112,11 @@ Test(sample_stacks, equal_stacks_have_one_id)
         meet(&w, &none);
         settle(&w);
         cr_assert_eq(profile_samples(w.target.profile), 4);
-        cr_expect_eq(profile_sample(w.target.profile, 0)->count, 2);
-        cr_expect_str_eq(function_at(&w, 0, 3, 1)->name, "g");
-        cr_expect_str_eq(function_at(&w, 1, 2, 1)->name, "g");
-        cr_expect_str_eq(function_at(&w, 2, 4, 3)->name, "(truncated)");
-        cr_expect_str_eq(function_at(&w, 3, 1, 0)->name, "(no Python frame)");
+        cr_expect_str_eq(function_at(&w, 0, 1, 0)->name, "(no Python frame)");
+        cr_expect_eq(profile_sample(w.target.profile, 1)->count, 2);
+        cr_expect_str_eq(function_at(&w, 1, 3, 1)->name, "g");
+        cr_expect_str_eq(function_at(&w, 2, 2, 1)->name, "g");
+        cr_expect_str_eq(function_at(&w, 3, 4, 3)->name, "(truncated)");
         end(&w);
 }
 
@@ -243,7 +243,8 @@ Test(sample_stacks, so_much_waits_and_no_more)
         uint32_t codes[20];
         int32_t instructions[20];
         profile_id id;
-        int e = 0, i;
+        uint64_t i;
+        int e = 0;
 
         begin(&w);
         for (uint32_t k = 0; k < 20; k++) {
@@ -252,7 +253,7 @@ Test(sample_stacks, so_much_waits_and_no_more)
         }
         for (i = 0; e == 0 && i < 1000; i++) {
                 for (int k = 0; k < 20; k++)
-                        instructions[k] = 100 * i + k;
+                        instructions[k] = 100 * (int32_t)i + k;
                 struct pystack_stack stack = make_stack(frames, 20, codes, instructions);
                 e = stacks_find(&w.target.stacks, w.target.profile, &stack, &id);
                 if (e == 0)
@@ -263,12 +264,48 @@ Test(sample_stacks, so_much_waits_and_no_more)
         cr_expect_leq(w.target.stacks.backlog.batch.work, BACKLOG_WORK);
         cr_expect_eq(w.target.stacks.backlog.batch.n_stacks, BACKLOG_WORK / (20 * (8192 + 256) + 256));
         cr_expect_lt(stacks_bytes(&w.target.stacks), 1 << 20);
-        uint64_t had = profile_total(w.target.profile);
         settle(&w);
-        cr_expect_eq(count_of(&w, codes, 20), had);
+        cr_expect_eq(count_of(&w, codes, 20), i - 1, "all that had room");
         struct pystack_stack stack = make_stack(frames, 20, codes, instructions);
         meet(&w, &stack);
         end_decoded(&w);
+}
+
+/* After so many, ids are those of stacks, wherever they are remembered. */
+Test(sample_stacks, a_long_recording_does_not_run_out_of_ids)
+{
+        struct world w;
+        struct member m = { .tid = 7 };
+        struct pending pending[2];
+        struct pystack_frame frame;
+        uint32_t code = 3;
+        struct pystack_stack stack;
+        profile_id last = 0;
+
+        begin(&w);
+        w.target.pending = pending;
+        HASH_ADD_INT(w.target.members, tid, &m);
+        for (int32_t i = 0; i < 20000; i++) {
+                stack = make_stack(&frame, 1, &code, &i);
+                last = meet(&w, &stack);
+                if (i == 50) {
+                        m.clock.stack = last;
+                        pending[w.target.n_pending++].stack = last;
+                }
+                while (i % 1000 == 999 && decode_some(&w.target, &w.sampler))
+                        ;
+        }
+        cr_expect_lt(profile_reserved(w.target.profile), 10000);
+        cr_expect_lt(profile_bytes(w.target.profile), 800000);
+        cr_expect_eq(m.clock.stack, 1);
+        cr_expect_eq(pending[0].stack, 1);
+        stack = make_stack(&frame, 1, &code, &(int32_t){ 100 });
+        cr_expect_eq(meet(&w, &stack), 1, "it is known by its stack now");
+        settle(&w);
+        cr_expect_eq(profile_samples(w.target.profile), 1);
+        cr_expect_eq(profile_total(w.target.profile), 20001);
+        HASH_CLEAR(hh, w.target.members);
+        end(&w);
 }
 
 /* A profile that takes nothing new for a while: what was lost then does not pull down the stacks that come later. */
