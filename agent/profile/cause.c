@@ -4,7 +4,7 @@
  * take longer in all is explained by it; only what is not explained so has causes of
  * its own. Those whose growth went through the same stack are one.
  */
-#include "inside.h"
+#include "internal.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
  * and architectures are different things; another CPU, kernel or image only makes it
  * likelier that what changed is not the program.
  */
-#include "inside.h"
+#include "internal.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -7,7 +7,7 @@
  * Not tested: what is too small on both sides to matter, and what has so large a
  * share that it cannot grow by what matters. Fewer tests are sharper ones.
  */
-#include "inside.h"
+#include "internal.h"
 #include "joint.h"
 #include "statistics.h"
 

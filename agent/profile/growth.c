@@ -4,7 +4,7 @@
  * are followed from the root: as long as one next function has nearly all of the
  * growth, it is on the path. And whose self time it is: that of the leaves.
  */
-#include "inside.h"
+#include "internal.h"
 
 #include <errno.h>
 #include <stdlib.h>

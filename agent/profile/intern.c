@@ -4,7 +4,7 @@
  * frame ids in one growing array. Ids handed in are checked when something new
  * is made of them: what is found has been checked before.
  */
-#include "inside.h"
+#include "internal.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -6,7 +6,7 @@
  */
 #include "joint.h"
 
-#include "inside.h"
+#include "internal.h"
 #include "paths.h"
 
 #include <errno.h>

@@ -3,7 +3,7 @@
  * A comparison to a verdict. A regression that was found is one, however little was
  * sampled; but that none was found means something only if it would have been.
  */
-#include "inside.h"
+#include "internal.h"
 #include "statistics.h"
 
 #include <errno.h>

@@ -4,7 +4,7 @@
  * the order functions, frames, stacks, threads, and the old ids are translated
  * through arrays. Linear in the size of the source.
  */
-#include "inside.h"
+#include "internal.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  * The profile: made, counted into, read. A new one is a single small
  * allocation; each table takes memory with its first row.
  */
-#include "inside.h"
+#include "internal.h"
 
 #include <errno.h>
 #include <stdlib.h>

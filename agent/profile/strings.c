@@ -3,7 +3,7 @@
  * Interned strings, in chunks that never move: a chunk is freed with the whole
  * profile only. A string longer than a chunk gets one to its measure.
  */
-#include "inside.h"
+#include "internal.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef PROFILE_INSIDE_H
-#define PROFILE_INSIDE_H
+#ifndef PROFILE_INTERNAL_H
+#define PROFILE_INTERNAL_H
 
 /* What the files of this room share: the profile itself. */
 
