@@ -15,15 +15,15 @@
 /* ---- bytes --------------------------------------------------------------- */
 
 /* A row's share of its table: the item, and two slots of the index. */
-static size_t row_bytes(const struct rows *rows, size_t size)
+static size_t row_bytes(const struct table *table, size_t size)
 {
-        return rows->n * (size + 16);
+        return table->n * (size + 16);
 }
 
 /* Samples and threads are not among them: each takes a stack, or a thread of the process. */
 size_t profile_bytes(const struct profile *p)
 {
-        return p->strings.bytes + p->stack_frames_n * sizeof(profile_id) + row_bytes(&p->strings.rows, 16) +
+        return p->strings.bytes + p->stack_frames_n * sizeof(profile_id) + row_bytes(&p->strings.table, 16) +
                row_bytes(&p->functions, sizeof(struct profile_function)) +
                row_bytes(&p->frames, sizeof(struct profile_frame)) + row_bytes(&p->stacks, sizeof(struct stack));
 }
@@ -48,7 +48,7 @@ static bool function_equal(const void *item, const void *key)
         return a->name == b->name && a->file == b->file && a->first_line == b->first_line;
 }
 
-static const struct rows_kind function_kind = {
+static const struct table_kind function_kind = {
         .size = sizeof(struct profile_function),
         .max = FUNCTIONS_MAX,
         .equal = function_equal,
@@ -73,11 +73,11 @@ int profile_try_function(struct profile *p, const struct profile_function *funct
                 return -ENOMEM;
 
         uint64_t parts[] = {(uintptr_t)key.name, (uintptr_t)key.file, key.first_line};
-        uint64_t hash = profile_rows_hash(parts, sizeof(parts), p->seed);
-        profile_id id = profile_rows_find(&p->functions, &function_kind, hash, &key);
+        uint64_t hash = profile_table_hash(parts, sizeof(parts), p->seed);
+        profile_id id = profile_table_find(&p->functions, &function_kind, hash, &key);
 
         if (id == 0)
-                return is_full(p) ? -ENOSPC : profile_rows_add(&p->functions, &function_kind, hash, &key, ret);
+                return is_full(p) ? -ENOSPC : profile_table_add(&p->functions, &function_kind, hash, &key, ret);
         *ret = id;
         return 0;
 }
@@ -92,7 +92,7 @@ static bool frame_equal(const void *item, const void *key)
         return a->function == b->function && a->line == b->line;
 }
 
-static const struct rows_kind frame_kind = {
+static const struct table_kind frame_kind = {
         .size = sizeof(struct profile_frame),
         .max = FRAMES_MAX,
         .equal = frame_equal,
@@ -101,8 +101,8 @@ static const struct rows_kind frame_kind = {
 int profile_try_frame(struct profile *p, profile_id function, uint32_t line, profile_id *ret)
 {
         struct profile_frame key = {.function = function, .line = line};
-        uint64_t hash = profile_rows_hash(&key, sizeof(key), p->seed);
-        profile_id id = profile_rows_find(&p->frames, &frame_kind, hash, &key);
+        uint64_t hash = profile_table_hash(&key, sizeof(key), p->seed);
+        profile_id id = profile_table_find(&p->frames, &frame_kind, hash, &key);
 
         if (id != 0) {
                 *ret = id;
@@ -112,7 +112,7 @@ int profile_try_frame(struct profile *p, profile_id function, uint32_t line, pro
                 return -EINVAL;
         if (is_full(p))
                 return -ENOSPC;
-        return profile_rows_add(&p->frames, &frame_kind, hash, &key, ret);
+        return profile_table_add(&p->frames, &frame_kind, hash, &key, ret);
 }
 
 /* ---- stacks -------------------------------------------------------------- */
@@ -131,7 +131,7 @@ static bool stack_equal(const void *item, const void *key)
         return a->n == b->n && memcmp(b->all + a->offset, b->frames, b->n * sizeof(*b->frames)) == 0;
 }
 
-static const struct rows_kind stack_kind = {
+static const struct table_kind stack_kind = {
         .size = sizeof(struct stack),
         .max = STACKS_MAX,
         .equal = stack_equal,
@@ -170,7 +170,7 @@ static int add_stack(struct profile *p, const profile_id *frames, size_t n, uint
 
         struct stack stack = {.offset = (uint32_t)p->stack_frames_n, .n = (uint32_t)n};
 
-        r = profile_rows_add(&p->stacks, &stack_kind, hash, &stack, ret);
+        r = profile_table_add(&p->stacks, &stack_kind, hash, &stack, ret);
         if (r < 0)
                 return r;
         memcpy(p->stack_frames + p->stack_frames_n, frames, n * sizeof(*frames));
@@ -184,8 +184,8 @@ int profile_try_stack(struct profile *p, const profile_id *frames, size_t n, pro
                 return -EINVAL;
 
         struct stack_key key = {.all = p->stack_frames, .frames = frames, .n = n};
-        uint64_t hash = profile_rows_hash(frames, n * sizeof(*frames), p->seed);
-        profile_id id = profile_rows_find(&p->stacks, &stack_kind, hash, &key);
+        uint64_t hash = profile_table_hash(frames, n * sizeof(*frames), p->seed);
+        profile_id id = profile_table_find(&p->stacks, &stack_kind, hash, &key);
 
         if (id == 0)
                 return add_stack(p, frames, n, hash, ret);
@@ -203,7 +203,7 @@ static bool thread_equal(const void *item, const void *key)
         return a->tid == b->tid && a->name == b->name;
 }
 
-static const struct rows_kind thread_kind = {
+static const struct table_kind thread_kind = {
         .size = sizeof(struct thread),
         .max = THREADS_MAX,
         .equal = thread_equal,
@@ -217,11 +217,11 @@ int profile_try_thread(struct profile *p, uint64_t tid, const char *name, profil
                 return -ENOMEM;
 
         uint64_t parts[] = {tid, (uintptr_t)key.name};
-        uint64_t hash = profile_rows_hash(parts, sizeof(parts), p->seed);
-        profile_id id = profile_rows_find(&p->threads, &thread_kind, hash, &key);
+        uint64_t hash = profile_table_hash(parts, sizeof(parts), p->seed);
+        profile_id id = profile_table_find(&p->threads, &thread_kind, hash, &key);
 
         if (id == 0)
-                return profile_rows_add(&p->threads, &thread_kind, hash, &key, ret);
+                return profile_table_add(&p->threads, &thread_kind, hash, &key, ret);
         *ret = id;
         return 0;
 }

@@ -5,7 +5,7 @@
 /* What the files of this room share: the profile itself. */
 
 #include "profile.h"
-#include "rows.h"
+#include "table.h"
 
 /*
  * Limits of one profile. A hostile target can make up a new function or stack
@@ -26,7 +26,7 @@ struct chunk;
 
 /* Interned strings; their addresses stay the same for the life of the profile. */
 struct strings {
-        struct rows rows;
+        struct table table;
         struct chunk *chunks; /* newest first */
         size_t bytes;
 };
@@ -56,11 +56,11 @@ struct attribute {
 struct profile {
         uint64_t seed; /* of all hashes: not to be guessed by a target */
         struct strings strings;
-        struct rows functions; /* struct profile_function, its strings interned */
-        struct rows frames;    /* struct profile_frame */
-        struct rows stacks;    /* struct stack */
-        struct rows threads;   /* struct thread */
-        struct rows samples;   /* struct profile_sample */
+        struct table functions; /* struct profile_function, its strings interned */
+        struct table frames;    /* struct profile_frame */
+        struct table stacks;    /* struct stack */
+        struct table threads;   /* struct thread */
+        struct table samples;   /* struct profile_sample */
         profile_id *stack_frames;
         size_t stack_frames_n;
         size_t stack_frames_capacity;

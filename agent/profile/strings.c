@@ -30,7 +30,7 @@ static bool text_equal(const void *item, const void *key)
         return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
 }
 
-static const struct rows_kind text_kind = {
+static const struct table_kind text_kind = {
         .size = sizeof(struct text),
         .max = STRINGS_MAX,
         .equal = text_equal,
@@ -69,7 +69,7 @@ static const char *add_text(struct strings *strings, struct text text, uint64_t 
 
         memcpy(copy, text.bytes, text.len + 1);
         text.bytes = copy;
-        if (profile_rows_add(&strings->rows, &text_kind, hash, &text, &id) < 0)
+        if (profile_table_add(&strings->table, &text_kind, hash, &text, &id) < 0)
                 return NULL;
         chunk->used += text.len + 1;
         strings->bytes += text.len + 1;
@@ -79,13 +79,13 @@ static const char *add_text(struct strings *strings, struct text text, uint64_t 
 const char *profile_strings_intern(struct strings *strings, const char *text, uint64_t seed)
 {
         struct text key = {.bytes = text, .len = strlen(text)};
-        uint64_t hash = profile_rows_hash(text, key.len, seed);
-        uint32_t id = profile_rows_find(&strings->rows, &text_kind, hash, &key);
+        uint64_t hash = profile_table_hash(text, key.len, seed);
+        uint32_t id = profile_table_find(&strings->table, &text_kind, hash, &key);
 
         if (id == 0)
                 return add_text(strings, key, hash);
 
-        const struct text *known = profile_rows_item(&strings->rows, sizeof(*known), id);
+        const struct text *known = profile_table_item(&strings->table, sizeof(*known), id);
 
         return known->bytes;
 }
@@ -93,9 +93,9 @@ const char *profile_strings_intern(struct strings *strings, const char *text, ui
 const char *profile_strings_find(const struct strings *strings, const char *text, uint64_t seed)
 {
         struct text key = {.bytes = text, .len = strlen(text)};
-        uint64_t hash = profile_rows_hash(text, key.len, seed);
-        uint32_t id = profile_rows_find(&strings->rows, &text_kind, hash, &key);
-        const struct text *known = id ? profile_rows_item(&strings->rows, sizeof(*known), id) : NULL;
+        uint64_t hash = profile_table_hash(text, key.len, seed);
+        uint32_t id = profile_table_find(&strings->table, &text_kind, hash, &key);
+        const struct text *known = id ? profile_table_item(&strings->table, sizeof(*known), id) : NULL;
 
         return known ? known->bytes : NULL;
 }
@@ -108,6 +108,6 @@ void profile_strings_deinit(struct strings *strings)
                 strings->chunks = chunk->next;
                 free(chunk);
         }
-        profile_rows_deinit(&strings->rows);
+        profile_table_deinit(&strings->table);
         strings->bytes = 0;
 }
