@@ -78,6 +78,13 @@ int format_take_otlp(char *json, size_t len, struct profile_set *ret, const char
  */
 int format_read(const void *data, size_t len, struct profile_set *ret, const char **ret_error);
 
+/* ---- parts of formats ------------------------------------------------------ */
+
+/* For who writes what is not a profile as formats write profiles: stacks, a page, a tree. */
+#include "agent/format/folded.h"
+#include "agent/format/html.h"
+#include "agent/format/tree.h"
+
 /* ---- comparisons --------------------------------------------------------- */
 
 /* Two sides compared, with all that is to be told of it. Nothing is owned. */

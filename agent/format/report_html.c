@@ -53,7 +53,7 @@ static int write_compared(const void *what, FILE *out)
                 r = write_verdict(c, out);
         fputs("},\"tree\":", out);
         if (r == 0 && c->comparison)
-                r = tree_write_compared(c->comparison, out);
+                r = tree_write_compared(c->comparison->stacks, c->comparison->counts, out);
         else
                 fputs("{\"name\":\"all\",\"base\":0,\"value\":0}", out);
         putc('}', out);
