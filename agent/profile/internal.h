@@ -74,22 +74,6 @@ struct profile {
         struct profile_counters counters;
 };
 
-/* As their namesakes of the door, with the reason of a failure. */
-int profile_try_function(struct profile *p, const struct profile_function *function, profile_id *ret);
-int profile_try_frame(struct profile *p, profile_id function, uint32_t line, profile_id *ret);
-int profile_try_stack(struct profile *p, const profile_id *frames, size_t n, profile_id *ret);
-int profile_try_thread(struct profile *p, uint64_t tid, const char *name, profile_id *ret);
-
 void profile_attributes_deinit(struct profile *p);
-
-/*
- * Which of @leaves has most of what @function grew in all, if they together have
- * nearly all of it; 0: they have not.
- */
-int profile_growth_leaf(const struct profile_comparison *comparison, profile_id function, const profile_id *leaves,
-                        size_t n, profile_id *ret);
-
-/* Fills the causes of what @comparison calls a regression, those that grew most first. -ENOMEM. */
-int profile_find_causes(const struct profile_comparison *comparison, struct profile_judgement *judgement);
 
 #endif

@@ -107,6 +107,11 @@ const struct profile_settings *profile_settings(const struct profile *p)
         return &p->settings;
 }
 
+bool profile_has_settings(const struct profile *p)
+{
+        return p->have_settings;
+}
+
 struct profile_counters *profile_counters(struct profile *p)
 {
         return &p->counters;

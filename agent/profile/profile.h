@@ -59,6 +59,12 @@ profile_id profile_intern_frame(struct profile *p, profile_id function, uint32_t
 profile_id profile_intern_stack(struct profile *p, const profile_id *frames, size_t n);
 profile_id profile_intern_thread(struct profile *p, uint64_t tid, const char *name);
 
+/* The same, with the reason of a failure. */
+int profile_try_function(struct profile *p, const struct profile_function *function, profile_id *ret);
+int profile_try_frame(struct profile *p, profile_id function, uint32_t line, profile_id *ret);
+int profile_try_stack(struct profile *p, const profile_id *frames, size_t n, profile_id *ret);
+int profile_try_thread(struct profile *p, uint64_t tid, const char *name, profile_id *ret);
+
 /*
  * Counts @count samples of @stack, standing for @nanoseconds in all.
  * @thread may be 0: not told apart.
@@ -103,7 +109,8 @@ struct profile_settings {
         const char *engine; /* "perf", "timer", "blocking"; static storage */
 };
 void profile_set_settings(struct profile *p, const struct profile_settings *settings);
-const struct profile_settings *profile_settings(const struct profile *p);
+const struct profile_settings *profile_settings(const struct profile *p); /* all 0: not set */
+bool profile_has_settings(const struct profile *p);
 
 /*
  * What became of the ticks, and of the time.
@@ -224,8 +231,5 @@ struct profile_set {
 };
 int profile_set_add(struct profile_set *set, struct profile *profile); /* takes ownership on success */
 void profile_set_deinit(struct profile_set *set);                      /* accepts {0} */
-
-/* Two sets against each other. */
-#include "compare.h"
 
 #endif

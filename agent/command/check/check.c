@@ -18,10 +18,10 @@
 
 /* The exit status by verdict. */
 static const int statuses[] = {
-        [PROFILE_PASS] = 0,
-        [PROFILE_REGRESSION] = 1,
-        [PROFILE_INVALID] = 2,
-        [PROFILE_INCONCLUSIVE] = 3,
+        [COMPARE_PASS] = 0,
+        [COMPARE_REGRESSION] = 1,
+        [COMPARE_INVALID] = 2,
+        [COMPARE_INCONCLUSIVE] = 3,
 };
 
 struct check_config {
@@ -92,11 +92,11 @@ static int check_options(const struct check_config *config)
         return -1;
 }
 
-static int status_of(const struct check_config *config, enum profile_verdict verdict)
+static int status_of(const struct check_config *config, enum compare_verdict verdict)
 {
-        if (verdict == PROFILE_INCONCLUSIVE && config->inconclusive)
-                return strcmp(config->inconclusive, "pass") == 0 ? statuses[PROFILE_PASS]
-                                                                 : statuses[PROFILE_REGRESSION];
+        if (verdict == COMPARE_INCONCLUSIVE && config->inconclusive)
+                return strcmp(config->inconclusive, "pass") == 0 ? statuses[COMPARE_PASS]
+                                                                 : statuses[COMPARE_REGRESSION];
         return statuses[verdict];
 }
 
@@ -117,7 +117,7 @@ static int open_all(struct checking *c)
 
         judging_open(options, &c->judging);
         if (reports_open(&c->reports) >= 0)
-                return statuses[PROFILE_INVALID];
+                return statuses[COMPARE_INVALID];
         reports_duties(&c->reports, &c->outside, duties);
         if (c->config.save) {
                 e = keeping_open(options->baseline_dir, options->branch, options->keep, &c->keeping);
@@ -126,18 +126,18 @@ static int open_all(struct checking *c)
         if (e < 0)
                 say_error("the new profiles could not be kept: %s", strerror(-e));
         if (e < 0 || confine_with(&c->config.confinement, &usage, CONFINE_CONVERTER, duties, &c->outside) >= 0)
-                return statuses[PROFILE_INVALID];
+                return statuses[COMPARE_INVALID];
         return -1;
 }
 
 static int keep(struct checking *c, const char *as)
 {
-        const struct side *side = &c->judging.sides[PROFILE_NEW];
+        const struct side *side = &c->judging.sides[COMPARE_NEW];
         char reason[BASELINE_REASON_SIZE];
 
         if (keeping_add(&c->keeping, &side->profiles, side->run_of, reason) < 0) {
                 say_error("the new profiles cannot be kept: %s", reason);
-                return statuses[PROFILE_INVALID];
+                return statuses[COMPARE_INVALID];
         }
         say("the new profiles are kept as the %s of branch %s", as, c->config.judging.branch);
         return -1;
@@ -155,15 +155,15 @@ static int keep_first(struct checking *c)
 static int report(struct checking *c)
 {
         const struct judging *judging = &c->judging;
-        struct format_comparison comparison;
+        struct compare_findings comparison;
         int e = -1;
 
         judging_report(judging, &comparison);
-        if (judging->verdict == PROFILE_INVALID && !reports_print_text(&c->reports))
+        if (judging->verdict == COMPARE_INVALID && !reports_print_text(&c->reports))
                 say_error("invalid: %s", judging->reason);
         if (reports_write(&c->reports, &comparison) >= 0)
-                return statuses[PROFILE_INVALID];
-        if (c->config.save && judging->verdict == PROFILE_PASS)
+                return statuses[COMPARE_INVALID];
+        if (c->config.save && judging->verdict == COMPARE_PASS)
                 e = keep(c, "newest");
         return e < 0 ? status_of(&c->config, judging->verdict) : e;
 }

@@ -34,7 +34,7 @@ static const struct usage usage = {
 
 struct comparing {
         const char *const *files;
-        struct side sides[PROFILE_SIDES];
+        struct side sides[COMPARE_SIDES];
         struct reports reports;
         struct outside outside;
 };
@@ -46,7 +46,7 @@ static int open_all(struct comparing *c, const struct confinement_options *confi
         char reason[LOAD_REASON_SIZE];
         int e = -1;
 
-        for (int side = 0; e < 0 && side < PROFILE_SIDES; side++)
+        for (int side = 0; e < 0 && side < COMPARE_SIDES; side++)
                 if (side_open(&c->sides[side], &c->files[side], 1, reason) < 0)
                         e = say_error("%s", reason);
         if (e < 0)
@@ -59,40 +59,40 @@ static int open_all(struct comparing *c, const struct confinement_options *confi
 
 static int compare(struct comparing *c)
 {
-        const struct profile_criteria criteria = PROFILE_CRITERIA_DEFAULT;
+        const struct compare_criteria criteria = COMPARE_CRITERIA_DEFAULT;
         struct side *sides = c->sides;
         const char *const *files = c->files;
-        struct profile_circumstance circumstances[PROFILE_CIRCUMSTANCES];
-        struct profile_comparison *comparison = NULL;
-        char reason[LOAD_REASON_SIZE], low[PROFILE_SIDES][LOAD_REASON_SIZE];
-        const char *notes[PROFILE_SIDES];
+        struct compare_circumstance circumstances[COMPARE_CIRCUMSTANCES];
+        struct compare_result *comparison = NULL;
+        char reason[LOAD_REASON_SIZE], low[COMPARE_SIDES][LOAD_REASON_SIZE];
+        const char *notes[COMPARE_SIDES];
         size_t notes_n = 0;
         int e = -1;
 
-        for (int side = 0; e < 0 && side < PROFILE_SIDES; side++)
+        for (int side = 0; e < 0 && side < COMPARE_SIDES; side++)
                 if (side_load(&sides[side], reason) < 0)
                         e = say_error("%s", reason);
         if (e < 0) {
-                const struct profile_set runs[] = { sides[PROFILE_BASE].runs, sides[PROFILE_NEW].runs };
-                int r = profile_compare(runs, &criteria, &comparison);
+                const struct profile_set runs[] = { sides[COMPARE_BASE].runs, sides[COMPARE_NEW].runs };
+                int r = compare_sides(runs, &criteria, &comparison);
 
-                profile_circumstances(runs, circumstances);
-                for (int side = 0; side < PROFILE_SIDES; side++)
+                compare_circumstances(runs, circumstances);
+                for (int side = 0; side < COMPARE_SIDES; side++)
                         if (side_coverage_is_low(&sides[side], files[side], low[side]))
                                 notes[notes_n++] = low[side];
                 e = r < 0 ? say_error("%s and %s: %s", files[0], files[1], strerror(-r)) : -1;
         }
         if (e < 0)
-                e = reports_write(&c->reports, &(struct format_comparison){
-                        .names = { files[PROFILE_BASE], files[PROFILE_NEW] },
+                e = reports_write(&c->reports, &(struct compare_findings){
+                        .names = { files[COMPARE_BASE], files[COMPARE_NEW] },
                         .circumstances = circumstances,
                         .comparison = comparison,
-                        .counters = { sides[PROFILE_BASE].counters, sides[PROFILE_NEW].counters },
-                        .settings = { side_settings(&sides[PROFILE_BASE]), side_settings(&sides[PROFILE_NEW]) },
+                        .counters = { sides[COMPARE_BASE].counters, sides[COMPARE_NEW].counters },
+                        .settings = { side_settings(&sides[COMPARE_BASE]), side_settings(&sides[COMPARE_NEW]) },
                         .notes = notes,
                         .notes_n = notes_n,
                 });
-        profile_comparison_free(comparison);
+        compare_result_free(comparison);
         return e < 0 ? EXIT_OK : e;
 }
 
@@ -103,7 +103,7 @@ int diff_run(int argc, char **argv)
         int rest;
         int e = options_parse(&usage, argc, argv, &config, &rest);
 
-        if (e < 0 && argc - rest != PROFILE_SIDES)
+        if (e < 0 && argc - rest != COMPARE_SIDES)
                 e = options_wrong(&usage, "it takes two profiles: BASE NEW");
         if (e < 0)
                 e = reports_choose(&config.reports, &usage, false, true, &c.reports);
@@ -112,7 +112,7 @@ int diff_run(int argc, char **argv)
                 e = open_all(&c, &config.confinement);
         if (e < 0)
                 e = compare(&c);
-        for (int side = 0; side < PROFILE_SIDES; side++)
+        for (int side = 0; side < COMPARE_SIDES; side++)
                 side_deinit(&c.sides[side]);
         reports_close(&c.reports);
         outside_close(&c.outside);

@@ -6,7 +6,7 @@
 
 #include "agent/command/cli/options.h"
 #include "agent/command/cli/output.h"
-#include "agent/format/format.h"
+#include "agent/compare/compare.h"
 
 struct report_options {
         struct option_list formats;
@@ -23,7 +23,7 @@ struct report_options {
 void report_options_deinit(struct report_options *options); /* accepts {0} */
 
 struct report_target {
-        const struct format_report *format;
+        const struct compare_report *format;
         struct output file; /* without a path: standard output */
 };
 
@@ -51,7 +51,7 @@ void reports_duties(struct reports *reports, const struct outside *outside,
 bool reports_print_text(const struct reports *reports);
 
 /* Writes all of them: -1, or an exit status after a word about it. */
-int reports_write(struct reports *reports, const struct format_comparison *c);
+int reports_write(struct reports *reports, const struct compare_findings *c);
 
 /* Leaves none of those files behind that were not there and have not been written. Accepts {0}. */
 void reports_close(struct reports *reports);

@@ -4,10 +4,9 @@
  * that those of one name in one file are one; and what is idle is left out. Stacks
  * are walked once a run.
  */
-#include "joint.h"
+#include "paired.h"
 
-#include "internal.h"
-#include "paths.h"
+#include "source_paths.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -19,10 +18,10 @@
 #define NS_PER_S 1e9
 
 struct adding {
-        struct joint *joint;
-        const struct paths *paths;
-        enum profile_side side;
-        size_t run; /* in the joint's order */
+        struct paired *paired;
+        const struct source_paths *paths;
+        enum compare_side side;
+        size_t run; /* in the order of the sides together */
         const struct profile *from;
         profile_id *frames; /* by frame id of the source */
         profile_id *path;   /* of the stack that is being translated */
@@ -37,13 +36,13 @@ static int translate_frames(struct adding *a)
                 struct profile_function key = *profile_function(a->from, profile_frame(a->from, id)->function);
                 profile_id function;
 
-                key.file = profile_paths_relative(a->paths, a->side, key.file);
+                key.file = source_paths_relative(a->paths, a->side, key.file);
                 key.first_line = 0;
 
-                int r = profile_try_function(a->joint->stacks, &key, &function);
+                int r = profile_try_function(a->paired->stacks, &key, &function);
 
                 if (r == 0)
-                        r = profile_try_frame(a->joint->stacks, function, 0, &a->frames[id]);
+                        r = profile_try_frame(a->paired->stacks, function, 0, &a->frames[id]);
                 if (r < 0)
                         return r;
         }
@@ -73,7 +72,7 @@ static int translate_stack(struct adding *a, profile_id stack, profile_id *ret)
 
         for (size_t i = 0; i < n; i++)
                 a->path[i] = a->frames[frames[i]];
-        return profile_try_stack(a->joint->stacks, a->path, n, ret);
+        return profile_try_stack(a->paired->stacks, a->path, n, ret);
 }
 
 /* The time of a sample: its own, or that of the period. */
@@ -86,7 +85,7 @@ static double seconds_of(const struct profile *p, const struct profile_sample *s
 
 static int add_run(struct adding *a, uint64_t **ret_counts)
 {
-        uint64_t *counts = calloc(profile_stacks(a->from) + profile_stacks(a->joint->stacks) + 1, sizeof(*counts));
+        uint64_t *counts = calloc(profile_stacks(a->from) + profile_stacks(a->paired->stacks) + 1, sizeof(*counts));
         int r = counts ? translate_frames(a) : -ENOMEM;
 
         for (size_t i = 0; r == 0 && i < profile_samples(a->from); i++) {
@@ -99,8 +98,8 @@ static int add_run(struct adding *a, uint64_t **ret_counts)
                 if (r < 0)
                         break;
                 counts[stack] += sample->count;
-                a->joint->samples[a->run] += sample->count;
-                a->joint->seconds[a->run] += seconds_of(a->from, sample);
+                a->paired->samples[a->run] += sample->count;
+                a->paired->seconds[a->run] += seconds_of(a->from, sample);
         }
         free(a->frames);
         free(a->path);
@@ -110,37 +109,37 @@ static int add_run(struct adding *a, uint64_t **ret_counts)
 
 /* ---- hits ------------------------------------------------------------------- */
 
-/* A run's counts by stack id, as long as the joint was when it had been added. */
+/* A run's counts by stack id, as many as there were stacks when it had been added. */
 struct run_counts {
         uint64_t *counts;
         size_t n;
-        enum profile_side side;
+        enum compare_side side;
 };
 
-static void count_stack(struct joint *joint, size_t run, profile_id stack, uint64_t count, profile_id *seen)
+static void count_stack(struct paired *paired, size_t run, profile_id stack, uint64_t count, profile_id *seen)
 {
         size_t n;
-        const profile_id *frames = profile_stack(joint->stacks, stack, &n);
+        const profile_id *frames = profile_stack(paired->stacks, stack, &n);
 
-        joint_hits(joint, profile_frame(joint->stacks, frames[0])->function, PROFILE_SELF)[run] += count;
+        paired_hits(paired, profile_frame(paired->stacks, frames[0])->function, COMPARE_SELF)[run] += count;
         for (size_t i = 0; i < n; i++) {
-                profile_id function = profile_frame(joint->stacks, frames[i])->function;
+                profile_id function = profile_frame(paired->stacks, frames[i])->function;
 
                 if (seen[function - 1] == stack)
                         continue;
                 seen[function - 1] = stack;
-                joint_hits(joint, function, PROFILE_TOTAL)[run] += count;
+                paired_hits(paired, function, COMPARE_TOTAL)[run] += count;
         }
 }
 
-static int count_hits(struct joint *joint, const struct run_counts *runs, size_t n)
+static int count_hits(struct paired *paired, const struct run_counts *runs, size_t n)
 {
-        size_t functions = profile_functions(joint->stacks);
+        size_t functions = profile_functions(paired->stacks);
         profile_id *seen = calloc(functions + 1, sizeof(*seen));
 
-        joint->hits = calloc((functions + 1) * PROFILE_MEASURES * n, sizeof(*joint->hits));
-        joint->counts = calloc(profile_stacks(joint->stacks) + 1, sizeof(*joint->counts));
-        if (!seen || !joint->hits || !joint->counts) {
+        paired->hits = calloc((functions + 1) * COMPARE_MEASURES * n, sizeof(*paired->hits));
+        paired->counts = calloc(profile_stacks(paired->stacks) + 1, sizeof(*paired->counts));
+        if (!seen || !paired->hits || !paired->counts) {
                 free(seen);
                 return -ENOMEM;
         }
@@ -151,8 +150,8 @@ static int count_hits(struct joint *joint, const struct run_counts *runs, size_t
 
                         if (count == 0)
                                 continue;
-                        joint->counts[id][runs[run].side] += count;
-                        count_stack(joint, run, id, count, seen);
+                        paired->counts[id][runs[run].side] += count;
+                        count_stack(paired, run, id, count, seen);
                 }
         }
         free(seen);
@@ -161,15 +160,15 @@ static int count_hits(struct joint *joint, const struct run_counts *runs, size_t
 
 /* ---- from beginning to end ------------------------------------------------------ */
 
-static int add_side(struct joint *joint, const struct profile_set *set, enum profile_side side,
-                    const struct paths *paths, struct run_counts *runs)
+static int add_side(struct paired *paired, const struct profile_set *set, enum compare_side side,
+                    const struct source_paths *paths, struct run_counts *runs)
 {
-        size_t first = side == PROFILE_BASE ? 0 : joint->runs[PROFILE_BASE];
+        size_t first = side == COMPARE_BASE ? 0 : paired->runs[COMPARE_BASE];
         int r = 0;
 
         for (size_t i = 0; r == 0 && i < set->n; i++) {
                 struct adding adding = {
-                        .joint = joint,
+                        .paired = paired,
                         .paths = paths,
                         .side = side,
                         .run = first + i,
@@ -177,44 +176,44 @@ static int add_side(struct joint *joint, const struct profile_set *set, enum pro
                 };
 
                 r = add_run(&adding, &runs[first + i].counts);
-                runs[first + i].n = profile_stacks(joint->stacks);
+                runs[first + i].n = profile_stacks(paired->stacks);
                 runs[first + i].side = side;
         }
         return r;
 }
 
-int profile_joint_make(const struct profile_set sides[static PROFILE_SIDES], struct joint *ret)
+int paired_make(const struct profile_set sides[static COMPARE_SIDES], struct paired *ret)
 {
-        struct joint joint = {.runs = {sides[PROFILE_BASE].n, sides[PROFILE_NEW].n}, .stacks = profile_new()};
-        size_t n = joint.runs[PROFILE_BASE] + joint.runs[PROFILE_NEW];
+        struct paired paired = {.runs = {sides[COMPARE_BASE].n, sides[COMPARE_NEW].n}, .stacks = profile_new()};
+        size_t n = paired.runs[COMPARE_BASE] + paired.runs[COMPARE_NEW];
         struct run_counts *runs = calloc(n + 1, sizeof(*runs));
-        struct paths paths;
-        int r = profile_paths_learn(sides, &paths);
+        struct source_paths paths;
+        int r = source_paths_learn(sides, &paths);
 
-        joint.samples = calloc(n + 1, sizeof(*joint.samples));
-        joint.seconds = calloc(n + 1, sizeof(*joint.seconds));
-        if (!joint.stacks || !runs || !joint.samples || !joint.seconds)
+        paired.samples = calloc(n + 1, sizeof(*paired.samples));
+        paired.seconds = calloc(n + 1, sizeof(*paired.seconds));
+        if (!paired.stacks || !runs || !paired.samples || !paired.seconds)
                 r = -ENOMEM;
-        for (int side = 0; r == 0 && side < PROFILE_SIDES; side++)
-                r = add_side(&joint, &sides[side], (enum profile_side)side, &paths, runs);
+        for (int side = 0; r == 0 && side < COMPARE_SIDES; side++)
+                r = add_side(&paired, &sides[side], (enum compare_side)side, &paths, runs);
         if (r == 0)
-                r = count_hits(&joint, runs, n);
+                r = count_hits(&paired, runs, n);
         for (size_t i = 0; runs && i < n; i++)
                 free(runs[i].counts);
         free(runs);
         if (r == 0)
-                *ret = joint;
+                *ret = paired;
         else
-                profile_joint_deinit(&joint);
+                paired_deinit(&paired);
         return r;
 }
 
-void profile_joint_deinit(struct joint *joint)
+void paired_deinit(struct paired *paired)
 {
-        profile_free(joint->stacks);
-        free(joint->counts);
-        free(joint->samples);
-        free(joint->hits);
-        free(joint->seconds);
-        *joint = (struct joint){0};
+        profile_free(paired->stacks);
+        free(paired->counts);
+        free(paired->samples);
+        free(paired->hits);
+        free(paired->seconds);
+        *paired = (struct paired){0};
 }

@@ -4,21 +4,21 @@
  * and architectures are different things; another CPU, kernel or image only makes it
  * likelier that what changed is not the program.
  */
-#include "internal.h"
+#include "compare.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define JSON_VALUE_SIZE sizeof(((struct profile_circumstance *)0)->values[0])
+#define VALUE_SIZE sizeof(((struct compare_circumstance *)0)->values[0])
 #define NS_PER_S   1e9
 
 static void get_attribute(const struct profile *p, const char *key, char *ret)
 {
         const char *value = profile_attribute(p, key);
 
-        snprintf(ret, JSON_VALUE_SIZE, "%s", value ? value : "");
+        snprintf(ret, VALUE_SIZE, "%s", value ? value : "");
 }
 
 /* "3.11" of "3.11.2". */
@@ -38,21 +38,21 @@ static void get_rate(const struct profile *p, const char *key, char *ret)
 
         *ret = '\0';
         if (rate)
-                snprintf(ret, JSON_VALUE_SIZE, "%s Hz", rate);
-        else if (p->settings.period_ns > 0)
-                snprintf(ret, JSON_VALUE_SIZE, "%.0f Hz", round(NS_PER_S / (double)p->settings.period_ns));
+                snprintf(ret, VALUE_SIZE, "%s Hz", rate);
+        else if (profile_settings(p)->period_ns > 0)
+                snprintf(ret, VALUE_SIZE, "%.0f Hz", round(NS_PER_S / (double)profile_settings(p)->period_ns));
 }
 
 static void get_mode(const struct profile *p, const char *key, char *ret)
 {
         (void)key;
-        snprintf(ret, JSON_VALUE_SIZE, "%s", p->have_settings ? profile_mode_name(p->settings.mode) : "");
+        snprintf(ret, VALUE_SIZE, "%s", profile_has_settings(p) ? profile_mode_name(profile_settings(p)->mode) : "");
 }
 
 static void get_engine(const struct profile *p, const char *key, char *ret)
 {
         (void)key;
-        snprintf(ret, JSON_VALUE_SIZE, "%s", p->settings.engine ? p->settings.engine : "");
+        snprintf(ret, VALUE_SIZE, "%s", profile_settings(p)->engine ? profile_settings(p)->engine : "");
 }
 
 static const struct {
@@ -60,7 +60,7 @@ static const struct {
         const char *key;
         bool must_agree;
         void (*get)(const struct profile *p, const char *key, char *ret);
-} fields[PROFILE_CIRCUMSTANCES] = {
+} fields[COMPARE_CIRCUMSTANCES] = {
         {"interpreter", "process.runtime.version", true, get_minor},
         {"rate", "podflame.rate", true, get_rate},
         {"mode", "", true, get_mode},
@@ -72,29 +72,29 @@ static const struct {
         {"commit", "vcs.ref.head.revision", false, get_attribute},
 };
 
-static void look_at(const struct profile_set *set, size_t field, int side, struct profile_circumstance *ret)
+static void look_at(const struct profile_set *set, size_t field, int side, struct compare_circumstance *ret)
 {
         for (size_t i = 0; i < set->n; i++) {
-                char value[JSON_VALUE_SIZE];
+                char value[VALUE_SIZE];
 
                 fields[field].get(set->items[i], fields[field].key, value);
                 if (!*ret->values[side])
-                        memcpy(ret->values[side], value, JSON_VALUE_SIZE);
+                        memcpy(ret->values[side], value, VALUE_SIZE);
                 else if (*value && strcmp(ret->values[side], value) != 0)
                         ret->varies[side] = true;
         }
 }
 
-void profile_circumstances(const struct profile_set sides[static PROFILE_SIDES],
-                           struct profile_circumstance ret[static PROFILE_CIRCUMSTANCES])
+void compare_circumstances(const struct profile_set sides[static COMPARE_SIDES],
+                           struct compare_circumstance ret[static COMPARE_CIRCUMSTANCES])
 {
-        for (size_t i = 0; i < PROFILE_CIRCUMSTANCES; i++) {
-                struct profile_circumstance *c = &ret[i];
+        for (size_t i = 0; i < COMPARE_CIRCUMSTANCES; i++) {
+                struct compare_circumstance *c = &ret[i];
 
-                *c = (struct profile_circumstance){.name = fields[i].name, .must_agree = fields[i].must_agree};
-                for (int side = 0; side < PROFILE_SIDES; side++)
+                *c = (struct compare_circumstance){.name = fields[i].name, .must_agree = fields[i].must_agree};
+                for (int side = 0; side < COMPARE_SIDES; side++)
                         look_at(&sides[side], i, side, c);
-                c->differs = *c->values[PROFILE_BASE] && *c->values[PROFILE_NEW] &&
-                             strcmp(c->values[PROFILE_BASE], c->values[PROFILE_NEW]) != 0;
+                c->differs = *c->values[COMPARE_BASE] && *c->values[COMPARE_NEW] &&
+                             strcmp(c->values[COMPARE_BASE], c->values[COMPARE_NEW]) != 0;
         }
 }

@@ -8,12 +8,13 @@
  *
  * No library: erfc() gives the normal distribution, and for whole degrees of freedom
  * Student's is a finite sum (Abramowitz and Stegun, 26.7.3 and 26.7.4). Quantiles are
- * bisected. Compared with SciPy's in tests/unit/profile_statistics.c.
+ * bisected. Compared with SciPy's in tests/unit/compare_statistics.c.
  */
 #include "statistics.h"
 
 #include <errno.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #define CONFIDENCE 0.95
@@ -35,7 +36,7 @@ static double t_within(double t, unsigned df)
         return odd ? M_2_PI * (angle + sin(angle) * sum) : sin(angle) * sum;
 }
 
-double profile_t_above(double t, unsigned df)
+double statistics_t_above(double t, unsigned df)
 {
         if (df == STATISTICS_NORMAL)
                 return erfc(t * M_SQRT1_2) / 2;
@@ -46,14 +47,14 @@ double profile_t_above(double t, unsigned df)
 #define QUANTILE_MAX 1e9
 #define HALVINGS 120
 
-double profile_t_quantile(double p, unsigned df)
+double statistics_t_quantile(double p, unsigned df)
 {
         double low = -QUANTILE_MAX, high = QUANTILE_MAX;
 
         for (int i = 0; i < HALVINGS; i++) {
                 double middle = low + (high - low) / 2;
 
-                if (profile_t_above(middle, df) > p)
+                if (statistics_t_above(middle, df) > p)
                         low = middle;
                 else
                         high = middle;
@@ -104,11 +105,11 @@ static double ratio(uint64_t part, uint64_t whole)
 
 static double p_of_growth(const struct statistics_proportions *of, double error)
 {
-        double counting = error > 0 ? profile_t_above(of->change / error, STATISTICS_NORMAL) : 1;
+        double counting = error > 0 ? statistics_t_above(of->change / error, STATISTICS_NORMAL) : 1;
 
         if (error <= 0 || of->df == 0 || of->observed_phi <= 0)
                 return counting;
-        return fmax(counting, profile_t_above(of->change / (error * sqrt(of->observed_phi)), of->df));
+        return fmax(counting, statistics_t_above(of->change / (error * sqrt(of->observed_phi)), of->df));
 }
 
 static void set_interval(struct statistics_proportions *of, const struct sum *sums)
@@ -120,13 +121,13 @@ static void set_interval(struct statistics_proportions *of, const struct sum *su
                 if (sums[side].samples > 0)
                         variance += of->share[side] * (1 - of->share[side]) / (double)sums[side].samples;
 
-        double half = profile_t_quantile((1 - CONFIDENCE) / 2, df) * sqrt(variance * of->phi);
+        double half = statistics_t_quantile((1 - CONFIDENCE) / 2, df) * sqrt(variance * of->phi);
 
         of->low = fmax(-1, of->change - half);
         of->high = fmin(1, of->change + half);
 }
 
-void profile_proportions(const struct statistics_tally sides[static 2], struct statistics_proportions *ret)
+void statistics_proportions(const struct statistics_tally sides[static 2], struct statistics_proportions *ret)
 {
         struct statistics_proportions of = {0};
         struct sum sums[2];
@@ -152,10 +153,10 @@ void profile_proportions(const struct statistics_tally sides[static 2], struct s
 
 static double reach(double alpha, double power, unsigned df)
 {
-        return profile_t_quantile(alpha, df) - profile_t_quantile(power, df);
+        return statistics_t_quantile(alpha, df) - statistics_t_quantile(power, df);
 }
 
-double profile_detectable(const struct statistics_proportions *of, double share, double alpha, double power)
+double statistics_detectable(const struct statistics_proportions *of, double share, double alpha, double power)
 {
         double error = sqrt(share * (1 - share) * of->inverse_n);
         double counting = error * reach(alpha, power, STATISTICS_NORMAL);
@@ -174,7 +175,7 @@ static int by_value(const void *a, const void *b)
         return (x > y) - (x < y);
 }
 
-int profile_holm(double *const *p, size_t n)
+int statistics_holm(double *const *p, size_t n)
 {
         double **sorted = malloc((n + 1) * sizeof(*sorted));
         double most = 0;
@@ -213,7 +214,7 @@ static double variance_of(const double *values, size_t n, double mean)
         return sum / ((double)n - 1) / (double)n;
 }
 
-void profile_welch(const double *const values[static 2], const size_t n[static 2], struct statistics_means *ret)
+void statistics_welch(const double *const values[static 2], const size_t n[static 2], struct statistics_means *ret)
 {
         struct statistics_means of = {0};
         double variance = 0, divisor = 0;
@@ -228,11 +229,11 @@ void profile_welch(const double *const values[static 2], const size_t n[static 2
         }
         /* Welch and Satterthwaite's degrees of freedom, rounded down to the cautious side. */
         unsigned df = divisor > 0 ? (unsigned)fmax(1, variance * variance / divisor) : 1;
-        double error = sqrt(variance), half = profile_t_quantile((1 - CONFIDENCE) / 2, df) * error;
+        double error = sqrt(variance), half = statistics_t_quantile((1 - CONFIDENCE) / 2, df) * error;
 
         of.change = of.mean[1] - of.mean[0];
         of.low = of.change - half;
         of.high = of.change + half;
-        of.p = error > 0 ? 2 * profile_t_above(fabs(of.change) / error, df) : of.change == 0;
+        of.p = error > 0 ? 2 * statistics_t_above(fabs(of.change) / error, df) : of.change == 0;
         *ret = of;
 }

@@ -14,10 +14,10 @@
 #include <string.h>
 
 static const char *const signs[] = {
-        [PROFILE_PASS] = "✅",
-        [PROFILE_REGRESSION] = "❌",
-        [PROFILE_INVALID] = "⚠️",
-        [PROFILE_INCONCLUSIVE] = "❔",
+        [COMPARE_PASS] = "✅",
+        [COMPARE_REGRESSION] = "❌",
+        [COMPARE_INVALID] = "⚠️",
+        [COMPARE_INCONCLUSIVE] = "❔",
 };
 
 static int write_code(const char *text, FILE *out)
@@ -56,7 +56,7 @@ static int write_owned(char *text, FILE *out)
         return 0;
 }
 
-static int write_cause(const struct format_comparison *c, const struct profile_cause *cause, FILE *out)
+static int write_cause(const struct compare_findings *c, const struct compare_cause *cause, FILE *out)
 {
         char *path = report_path(c->comparison, cause);
         int r = path ? 0 : -ENOMEM;
@@ -75,7 +75,7 @@ static int write_cause(const struct format_comparison *c, const struct profile_c
         return r;
 }
 
-static int write_table(const struct format_comparison *c, enum profile_measure measure, FILE *out)
+static int write_table(const struct compare_findings *c, enum compare_measure measure, FILE *out)
 {
         struct report_row *rows;
         size_t n;
@@ -84,32 +84,32 @@ static int write_table(const struct format_comparison *c, enum profile_measure m
         if (r)
                 return r;
         fprintf(out, "\n| function (%s) | base | new | change | 95 %% confidence | samples | |\n"
-                     "|---|--:|--:|--:|--:|--:|---|\n", profile_measure_name(measure));
+                     "|---|--:|--:|--:|--:|--:|---|\n", compare_measure_name(measure));
         for (size_t i = 0; r == 0 && i < n; i++) {
-                const struct profile_change *change = rows[i].change;
+                const struct compare_change *change = rows[i].change;
 
                 fputs("| ", out);
                 r = write_code(rows[i].function->key, out);
                 fprintf(out, " | %.2f %% | %.2f %% | %+.2f | %+.2f to %+.2f | %" PRIu64 " / %" PRIu64 " | %s |\n",
-                        100 * change->share[PROFILE_BASE], 100 * change->share[PROFILE_NEW], 100 * change->change,
-                        100 * change->low, 100 * change->high, change->hits[PROFILE_BASE], change->hits[PROFILE_NEW],
+                        100 * change->share[COMPARE_BASE], 100 * change->share[COMPARE_NEW], 100 * change->change,
+                        100 * change->low, 100 * change->high, change->hits[COMPARE_BASE], change->hits[COMPARE_NEW],
                         report_remark(c, &rows[i]));
         }
         free(rows);
         return r;
 }
 
-static void write_remarks(const struct format_comparison *c, FILE *out)
+static void write_remarks(const struct compare_findings *c, FILE *out)
 {
-        for (size_t i = 0; c->circumstances && i < PROFILE_CIRCUMSTANCES; i++) {
-                const struct profile_circumstance *one = &c->circumstances[i];
+        for (size_t i = 0; c->circumstances && i < COMPARE_CIRCUMSTANCES; i++) {
+                const struct compare_circumstance *one = &c->circumstances[i];
 
                 if (!one->differs)
                         continue;
                 fprintf(out, "- %s differs: ", one->name);
-                write_code(one->values[PROFILE_BASE], out);
+                write_code(one->values[COMPARE_BASE], out);
                 fputs(" and ", out);
-                write_code(one->values[PROFILE_NEW], out);
+                write_code(one->values[COMPARE_NEW], out);
                 putc('\n', out);
         }
         for (size_t i = 0; i < c->notes_n; i++) {
@@ -119,37 +119,37 @@ static void write_remarks(const struct format_comparison *c, FILE *out)
         }
 }
 
-static void write_coverage(const struct format_comparison *c, FILE *out)
+static void write_coverage(const struct compare_findings *c, FILE *out)
 {
-        double base = profile_coverage(&c->counters[PROFILE_BASE]), new = profile_coverage(&c->counters[PROFILE_NEW]);
+        double base = profile_coverage(&c->counters[COMPARE_BASE]), new = profile_coverage(&c->counters[COMPARE_NEW]);
 
         if (base >= 0 && new >= 0)
                 fprintf(out, "\nCoverage: %.1f %% of the base, %.1f %% of the new side.\n", 100 * base, 100 * new);
 }
 
-static int write_details(const struct format_comparison *c, FILE *out)
+static int write_details(const struct compare_findings *c, FILE *out)
 {
-        const struct profile_comparison *comparison = c->comparison;
+        const struct compare_result *comparison = c->comparison;
         int r = 0;
 
         fprintf(out, "\n<details><summary>%" PRIu64 " samples of %zu runs against %" PRIu64 " of %zu</summary>\n",
-                comparison->samples[PROFILE_NEW], comparison->runs[PROFILE_NEW], comparison->samples[PROFILE_BASE],
-                comparison->runs[PROFILE_BASE]);
+                comparison->samples[COMPARE_NEW], comparison->runs[COMPARE_NEW], comparison->samples[COMPARE_BASE],
+                comparison->runs[COMPARE_BASE]);
         write_coverage(c, out);
-        for (int measure = PROFILE_MEASURES; r == 0 && measure-- > 0;)
-                r = write_table(c, (enum profile_measure)measure, out);
+        for (int measure = COMPARE_MEASURES; r == 0 && measure-- > 0;)
+                r = write_table(c, (enum compare_measure)measure, out);
         fputs("\n</details>\n", out);
         return r;
 }
 
-static int markdown_write(const struct format_comparison *c, FILE *out)
+static int markdown_write(const struct compare_findings *c, FILE *out)
 {
-        enum profile_verdict verdict = format_verdict(c);
+        enum compare_verdict verdict = compare_verdict_of(c);
         bool judged = c->judgement || c->invalid;
         int r = 0;
 
         if (judged) {
-                fprintf(out, "### %s podflame: %s\n\n", signs[verdict], profile_verdict_name(verdict));
+                fprintf(out, "### %s podflame: %s\n\n", signs[verdict], compare_verdict_name(verdict));
                 r = write_owned(report_sentence(c), out);
                 fputs(".\n\n", out);
         } else {
@@ -168,7 +168,7 @@ static int markdown_write(const struct format_comparison *c, FILE *out)
         return r ? r : escape_finish(out);
 }
 
-const struct format_report report_markdown = {
+const struct compare_report report_markdown = {
         .name = "markdown",
         .extension = ".md",
         .summary = "for a comment on a pull request",

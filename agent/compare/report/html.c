@@ -3,14 +3,12 @@
 #include "report.h"
 
 #include "agent/base/base.h"
-#include "html.h"
-#include "tree.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
-static int write_side(const struct format_comparison *c, enum profile_side side, FILE *out)
+static int write_side(const struct compare_findings *c, enum compare_side side, FILE *out)
 {
         putc('{', out);
         html_write_member("name", c->names[side], out);
@@ -23,14 +21,14 @@ static int write_side(const struct format_comparison *c, enum profile_side side,
         return r;
 }
 
-static int write_verdict(const struct format_comparison *c, FILE *out)
+static int write_verdict(const struct compare_findings *c, FILE *out)
 {
         char *sentence = report_sentence(c);
 
         if (!sentence)
                 return -ENOMEM;
         putc(',', out);
-        html_write_member("verdict", profile_verdict_name(format_verdict(c)), out);
+        html_write_member("verdict", compare_verdict_name(compare_verdict_of(c)), out);
         putc(',', out);
         html_write_member("sentence", sentence, out);
         free(sentence);
@@ -39,15 +37,15 @@ static int write_verdict(const struct format_comparison *c, FILE *out)
 
 static int write_compared(const void *what, FILE *out)
 {
-        const struct format_comparison *c = what;
+        const struct compare_findings *c = what;
 
         fputs("{\"meta\":{", out);
         html_write_member("version", PODFLAME_VERSION, out);
         fputs(",\"sides\":[", out);
-        int r = write_side(c, PROFILE_BASE, out);
+        int r = write_side(c, COMPARE_BASE, out);
         putc(',', out);
         if (r == 0)
-                r = write_side(c, PROFILE_NEW, out);
+                r = write_side(c, COMPARE_NEW, out);
         putc(']', out);
         if (r == 0 && (c->judgement || c->invalid))
                 r = write_verdict(c, out);
@@ -60,12 +58,12 @@ static int write_compared(const void *what, FILE *out)
         return r;
 }
 
-static int html_write(const struct format_comparison *c, FILE *out)
+static int html_write(const struct compare_findings *c, FILE *out)
 {
         return html_write_page(write_compared, c, out);
 }
 
-const struct format_report report_html = {
+const struct compare_report report_html = {
         .name = "html",
         .extension = ".html",
         .summary = "a differential flame graph in one file, for any browser",

@@ -39,7 +39,7 @@ static void write_property(const char *text, FILE *out)
         write_escaped(text, "%:,", out);
 }
 
-static int write_cause(const struct format_comparison *c, const struct profile_cause *cause, FILE *out)
+static int write_cause(const struct compare_findings *c, const struct compare_cause *cause, FILE *out)
 {
         char *growth = report_growth(&cause->function->by[cause->measure], cause->measure);
         char *path = report_path(c->comparison, cause);
@@ -65,20 +65,20 @@ static int write_cause(const struct format_comparison *c, const struct profile_c
         return r;
 }
 
-static int github_write(const struct format_comparison *c, FILE *out)
+static int github_write(const struct compare_findings *c, FILE *out)
 {
         static const char *const commands[] = {
-                [PROFILE_PASS] = "notice",
-                [PROFILE_REGRESSION] = "error",
-                [PROFILE_INVALID] = "error",
-                [PROFILE_INCONCLUSIVE] = "warning",
+                [COMPARE_PASS] = "notice",
+                [COMPARE_REGRESSION] = "error",
+                [COMPARE_INVALID] = "error",
+                [COMPARE_INCONCLUSIVE] = "warning",
         };
-        enum profile_verdict verdict = format_verdict(c);
+        enum compare_verdict verdict = compare_verdict_of(c);
         char *sentence = report_sentence(c);
         int r = sentence ? 0 : -ENOMEM;
 
         if (r == 0) {
-                fprintf(out, "::%s title=podflame%%3A %s::", commands[verdict], profile_verdict_name(verdict));
+                fprintf(out, "::%s title=podflame%%3A %s::", commands[verdict], compare_verdict_name(verdict));
                 write_message(sentence, out);
                 putc('\n', out);
         }
@@ -88,7 +88,7 @@ static int github_write(const struct format_comparison *c, FILE *out)
         return r ? r : escape_finish(out);
 }
 
-const struct format_report report_github = {
+const struct compare_report report_github = {
         .name = "github",
         .summary = "annotations of a GitHub workflow, for standard output",
         .judged = true,

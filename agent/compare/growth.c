@@ -14,13 +14,13 @@
 #define MOST 0.8
 
 struct way {
-        const struct profile_comparison *comparison;
+        const struct compare_result *comparison;
         profile_id *stacks; /* those that the way leads through */
         size_t n;
         double *gains; /* by function: the growth that it would lead through */
 };
 
-static int way_init(struct way *way, const struct profile_comparison *comparison)
+static int way_init(struct way *way, const struct compare_result *comparison)
 {
         *way = (struct way){
                 .comparison = comparison,
@@ -54,24 +54,24 @@ static profile_id function_at(const struct way *way, profile_id stack, size_t de
 
 static double gain_of(const struct way *way, profile_id stack)
 {
-        const struct profile_comparison *c = way->comparison;
+        const struct compare_result *c = way->comparison;
 
-        return (double)c->counts[stack][PROFILE_NEW] / (double)c->samples[PROFILE_NEW] -
-               (double)c->counts[stack][PROFILE_BASE] / (double)c->samples[PROFILE_BASE];
+        return (double)c->counts[stack][COMPARE_NEW] / (double)c->samples[COMPARE_NEW] -
+               (double)c->counts[stack][COMPARE_BASE] / (double)c->samples[COMPARE_BASE];
 }
 
-static bool has_function(const struct way *way, profile_id stack, profile_id function, enum profile_measure measure)
+static bool has_function(const struct way *way, profile_id stack, profile_id function, enum compare_measure measure)
 {
         size_t n;
         const profile_id *frames = profile_stack(way->comparison->stacks, stack, &n);
 
-        for (size_t i = 0; i < (measure == PROFILE_SELF ? 1 : n); i++)
+        for (size_t i = 0; i < (measure == COMPARE_SELF ? 1 : n); i++)
                 if (profile_frame(way->comparison->stacks, frames[i])->function == function)
                         return true;
         return false;
 }
 
-static double begin(struct way *way, profile_id function, enum profile_measure measure)
+static double begin(struct way *way, profile_id function, enum compare_measure measure)
 {
         double growth = 0;
 
@@ -141,8 +141,8 @@ static int follow(struct way *way, double growth, profile_id **ret, size_t *ret_
         return 0;
 }
 
-int profile_growth_path(const struct profile_comparison *comparison, profile_id function,
-                        enum profile_measure measure, profile_id **ret, size_t *ret_n)
+int compare_growth_path(const struct compare_result *comparison, profile_id function,
+                        enum compare_measure measure, profile_id **ret, size_t *ret_n)
 {
         struct way way;
         int r = way_init(&way, comparison);
@@ -170,14 +170,14 @@ static profile_id choose_leaf(const struct way *way, double growth, const profil
         return growth > 0 && sum >= MOST * growth ? best : 0;
 }
 
-int profile_growth_leaf(const struct profile_comparison *comparison, profile_id function, const profile_id *leaves,
+int compare_growth_leaf(const struct compare_result *comparison, profile_id function, const profile_id *leaves,
                         size_t n, profile_id *ret)
 {
         struct way way;
         int r = way_init(&way, comparison);
 
         if (r == 0) {
-                double growth = begin(&way, function, PROFILE_TOTAL);
+                double growth = begin(&way, function, COMPARE_TOTAL);
 
                 for (size_t i = 0; i < way.n; i++)
                         way.gains[leaf_of(&way, way.stacks[i])] += gain_of(&way, way.stacks[i]);

@@ -9,7 +9,7 @@
  * be installed on one side and in a checkout on the other; one that is installed on
  * both has no vote.
  */
-#include "paths.h"
+#include "source_paths.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -72,7 +72,7 @@ struct voters {
 };
 
 struct vote {
-        struct paths_root roots[PROFILE_SIDES];
+        struct source_root roots[COMPARE_SIDES];
 };
 
 static int by_base(const void *a, const void *b)
@@ -169,12 +169,12 @@ static bool vote(const struct voter *voter, const struct voters *others, struct 
         }
         if (!found || (voter->library && found->library))
                 return false;
-        ret->roots[PROFILE_BASE] = (struct paths_root){.text = voter->file, .len = strlen(voter->file) - best};
-        ret->roots[PROFILE_NEW] = (struct paths_root){.text = found->file, .len = strlen(found->file) - best};
+        ret->roots[COMPARE_BASE] = (struct source_root){.text = voter->file, .len = strlen(voter->file) - best};
+        ret->roots[COMPARE_NEW] = (struct source_root){.text = found->file, .len = strlen(found->file) - best};
         return true;
 }
 
-static int compare_roots(const struct paths_root *a, const struct paths_root *b)
+static int compare_roots(const struct source_root *a, const struct source_root *b)
 {
         size_t n = a->len < b->len ? a->len : b->len;
         int r = strncmp(a->text, b->text, n);
@@ -185,12 +185,12 @@ static int compare_roots(const struct paths_root *a, const struct paths_root *b)
 static int by_roots(const void *a, const void *b)
 {
         const struct vote *x = a, *y = b;
-        int r = compare_roots(&x->roots[PROFILE_BASE], &y->roots[PROFILE_BASE]);
+        int r = compare_roots(&x->roots[COMPARE_BASE], &y->roots[COMPARE_BASE]);
 
-        return r ? r : compare_roots(&x->roots[PROFILE_NEW], &y->roots[PROFILE_NEW]);
+        return r ? r : compare_roots(&x->roots[COMPARE_NEW], &y->roots[COMPARE_NEW]);
 }
 
-static void elect(struct vote *votes, size_t n, struct paths *ret)
+static void elect(struct vote *votes, size_t n, struct source_paths *ret)
 {
         size_t most = 0, run = 0;
 
@@ -204,15 +204,15 @@ static void elect(struct vote *votes, size_t n, struct paths *ret)
         }
 }
 
-static int hold_vote(const struct voters voters[static PROFILE_SIDES], struct paths *ret)
+static int hold_vote(const struct voters voters[static COMPARE_SIDES], struct source_paths *ret)
 {
-        struct vote *votes = calloc(voters[PROFILE_BASE].n + 1, sizeof(*votes));
+        struct vote *votes = calloc(voters[COMPARE_BASE].n + 1, sizeof(*votes));
         size_t n = 0;
 
         if (!votes)
                 return -ENOMEM;
-        for (size_t i = 0; i < voters[PROFILE_BASE].n; i++)
-                n += vote(&voters[PROFILE_BASE].items[i], &voters[PROFILE_NEW], &votes[n]);
+        for (size_t i = 0; i < voters[COMPARE_BASE].n; i++)
+                n += vote(&voters[COMPARE_BASE].items[i], &voters[COMPARE_NEW], &votes[n]);
         elect(votes, n, ret);
         free(votes);
         return 0;
@@ -220,15 +220,15 @@ static int hold_vote(const struct voters voters[static PROFILE_SIDES], struct pa
 
 /* ---- what is left ------------------------------------------------------------- */
 
-static const char *without(const struct paths_root *root, const char *file)
+static const char *without(const struct source_root *root, const char *file)
 {
         return root->len > 0 && strncmp(file, root->text, root->len) == 0 ? file + root->len : file;
 }
 
 /* The folder that all files but those of libraries share: it says nothing, and is long. */
-static void find_common(const struct voters *voters, enum profile_side side, bool *begun, struct paths *paths)
+static void find_common(const struct voters *voters, enum compare_side side, bool *begun, struct source_paths *paths)
 {
-        struct paths_root *common = &paths->common;
+        struct source_root *common = &paths->common;
 
         for (size_t i = 0; i < voters->n; i++) {
                 const char *file = without(&paths->roots[side], voters->items[i].file);
@@ -238,7 +238,7 @@ static void find_common(const struct voters *voters, enum profile_side side, boo
                 if (*file != '/')
                         continue; /* relative already */
                 if (!*begun)
-                        *common = (struct paths_root){.text = file, .len = (size_t)(slash - file) + 1};
+                        *common = (struct source_root){.text = file, .len = (size_t)(slash - file) + 1};
                 *begun = true;
                 while (n < common->len && file[n] == common->text[n])
                         n++;
@@ -248,27 +248,27 @@ static void find_common(const struct voters *voters, enum profile_side side, boo
         }
 }
 
-int profile_paths_learn(const struct profile_set sides[static PROFILE_SIDES], struct paths *ret)
+int source_paths_learn(const struct profile_set sides[static COMPARE_SIDES], struct source_paths *ret)
 {
-        struct voters voters[PROFILE_SIDES] = {{0}};
-        struct paths paths = {0};
+        struct voters voters[COMPARE_SIDES] = {{0}};
+        struct source_paths paths = {0};
         bool begun = false;
         int r = 0;
 
-        for (int side = 0; r == 0 && side < PROFILE_SIDES; side++)
+        for (int side = 0; r == 0 && side < COMPARE_SIDES; side++)
                 r = gather(&sides[side], &voters[side]);
         if (r == 0)
                 r = hold_vote(voters, &paths);
-        for (int side = 0; r == 0 && side < PROFILE_SIDES; side++)
-                find_common(&voters[side], (enum profile_side)side, &begun, &paths);
-        for (int side = 0; side < PROFILE_SIDES; side++)
+        for (int side = 0; r == 0 && side < COMPARE_SIDES; side++)
+                find_common(&voters[side], (enum compare_side)side, &begun, &paths);
+        for (int side = 0; side < COMPARE_SIDES; side++)
                 free(voters[side].items);
         if (r == 0)
                 *ret = paths;
         return r;
 }
 
-const char *profile_paths_relative(const struct paths *paths, enum profile_side side, const char *file)
+const char *source_paths_relative(const struct source_paths *paths, enum compare_side side, const char *file)
 {
         const char *inside = in_library(file);
 

@@ -29,47 +29,48 @@ static void put_flag(struct json_writer *m, struct json_object *object, const ch
         json_writer_put(m, object, key, json_object_new_boolean(flag));
 }
 
-static void put_pair(struct json_writer *m, struct json_object *object, const char *key, const double values[PROFILE_SIDES])
+static void put_pair(struct json_writer *m, struct json_object *object, const char *key,
+                     const double values[COMPARE_SIDES])
 {
         struct json_object *pair = json_writer_put_object(m, object, key);
 
-        put_number(m, pair, "base", values[PROFILE_BASE]);
-        put_number(m, pair, "new", values[PROFILE_NEW]);
+        put_number(m, pair, "base", values[COMPARE_BASE]);
+        put_number(m, pair, "new", values[COMPARE_NEW]);
 }
 
 /* ---- parts -------------------------------------------------------------------- */
 
-static void put_side(struct json_writer *m, struct json_object *root, const struct format_comparison *c,
-                     enum profile_side side)
+static void put_side(struct json_writer *m, struct json_object *root, const struct compare_findings *c,
+                     enum compare_side side)
 {
-        struct json_object *object = json_writer_put_object(m, root, side == PROFILE_BASE ? "base" : "new");
+        struct json_object *object = json_writer_put_object(m, root, side == COMPARE_BASE ? "base" : "new");
 
         json_writer_put_text(m, object, "name", c->names[side]);
         put_number(m, object, "lost", report_lost(&c->counters[side]));
         if (profile_coverage(&c->counters[side]) >= 0)
                 json_writer_put(m, object, "coverage", format_coverage(&c->counters[side], c->settings[side].mode,
-                                                                 c->settings[side].period_ns));
+                                                                       c->settings[side].period_ns));
         if (!c->comparison)
                 return;
         put_count(m, object, "runs", c->comparison->runs[side]);
         put_count(m, object, "samples", c->comparison->samples[side]);
 }
 
-static void put_circumstances(struct json_writer *m, struct json_object *root, const struct format_comparison *c)
+static void put_circumstances(struct json_writer *m, struct json_object *root, const struct compare_findings *c)
 {
         struct json_object *all = json_writer_put_object(m, root, "circumstances");
 
-        for (size_t i = 0; c->circumstances && i < PROFILE_CIRCUMSTANCES; i++) {
-                const struct profile_circumstance *one = &c->circumstances[i];
+        for (size_t i = 0; c->circumstances && i < COMPARE_CIRCUMSTANCES; i++) {
+                const struct compare_circumstance *one = &c->circumstances[i];
                 struct json_object *object = json_writer_put_object(m, all, one->name);
 
-                json_writer_put_text(m, object, "base", one->values[PROFILE_BASE]);
-                json_writer_put_text(m, object, "new", one->values[PROFILE_NEW]);
+                json_writer_put_text(m, object, "base", one->values[COMPARE_BASE]);
+                json_writer_put_text(m, object, "new", one->values[COMPARE_NEW]);
                 put_flag(m, object, "differs", one->differs);
         }
 }
 
-static void put_criteria(struct json_writer *m, struct json_object *root, const struct profile_criteria *criteria)
+static void put_criteria(struct json_writer *m, struct json_object *root, const struct compare_criteria *criteria)
 {
         struct json_object *object = json_writer_put_object(m, root, "criteria");
 
@@ -81,14 +82,14 @@ static void put_criteria(struct json_writer *m, struct json_object *root, const 
         put_number(m, object, "sensitivity", criteria->sensitivity);
 }
 
-static void put_change(struct json_writer *m, struct json_object *row, enum profile_measure measure,
-                       const struct profile_change *change)
+static void put_change(struct json_writer *m, struct json_object *row, enum compare_measure measure,
+                       const struct compare_change *change)
 {
-        struct json_object *object = json_writer_put_object(m, row, profile_measure_name(measure));
+        struct json_object *object = json_writer_put_object(m, row, compare_measure_name(measure));
         struct json_object *samples = json_writer_put_object(m, object, "samples");
 
-        put_count(m, samples, "base", change->hits[PROFILE_BASE]);
-        put_count(m, samples, "new", change->hits[PROFILE_NEW]);
+        put_count(m, samples, "base", change->hits[COMPARE_BASE]);
+        put_count(m, samples, "new", change->hits[COMPARE_NEW]);
         put_pair(m, object, "share", change->share);
         put_number(m, object, "change", change->change);
         put_number(m, object, "low", change->low);
@@ -104,32 +105,32 @@ static void put_change(struct json_writer *m, struct json_object *row, enum prof
         put_flag(m, object, "regression", change->regression);
 }
 
-static void put_functions(struct json_writer *m, struct json_object *root, const struct profile_comparison *c)
+static void put_functions(struct json_writer *m, struct json_object *root, const struct compare_result *c)
 {
         struct json_object *list = json_writer_put_array(m, root, "functions");
 
         for (size_t i = 0; i < c->n && !m->failed; i++) {
-                const struct profile_compared *row = &c->functions[i];
+                const struct compare_function *row = &c->functions[i];
                 struct json_object *object = json_writer_append_object(m, list);
 
                 put_owned(m, object, "name", format_true_name(row->name));
                 put_owned(m, object, "file", format_true_name(row->file));
                 put_flag(m, object, "allowed", row->allowed);
-                put_flag(m, object, "new", row->by[PROFILE_TOTAL].hits[PROFILE_BASE] == 0);
-                put_flag(m, object, "gone", row->by[PROFILE_TOTAL].hits[PROFILE_NEW] == 0);
-                for (int measure = 0; measure < PROFILE_MEASURES; measure++)
-                        put_change(m, object, (enum profile_measure)measure, &row->by[measure]);
+                put_flag(m, object, "new", row->by[COMPARE_TOTAL].hits[COMPARE_BASE] == 0);
+                put_flag(m, object, "gone", row->by[COMPARE_TOTAL].hits[COMPARE_NEW] == 0);
+                for (int measure = 0; measure < COMPARE_MEASURES; measure++)
+                        put_change(m, object, (enum compare_measure)measure, &row->by[measure]);
         }
 }
 
-static void put_cause(struct json_writer *m, struct json_object *list, const struct profile_comparison *c,
-                      const struct profile_cause *cause)
+static void put_cause(struct json_writer *m, struct json_object *list, const struct compare_result *c,
+                      const struct compare_cause *cause)
 {
         struct json_object *object = json_writer_append_object(m, list);
         struct json_object *path = json_writer_put_array(m, object, "path");
 
         put_owned(m, object, "function", format_true_name(cause->function->key));
-        json_writer_put_text(m, object, "measure", profile_measure_name(cause->measure));
+        json_writer_put_text(m, object, "measure", compare_measure_name(cause->measure));
         put_number(m, object, "change", cause->function->by[cause->measure].change);
         put_count(m, object, "regressions", cause->regressions);
         for (size_t i = 0; i < cause->path_n; i++) {
@@ -140,9 +141,9 @@ static void put_cause(struct json_writer *m, struct json_object *list, const str
         }
 }
 
-static void put_judgement(struct json_writer *m, struct json_object *root, const struct format_comparison *c)
+static void put_judgement(struct json_writer *m, struct json_object *root, const struct compare_findings *c)
 {
-        const struct profile_judgement *j = c->judgement;
+        const struct compare_judgement *j = c->judgement;
         struct json_object *causes = json_writer_put_array(m, root, "causes");
 
         for (size_t i = 0; i < j->causes_n; i++)
@@ -154,12 +155,12 @@ static void put_judgement(struct json_writer *m, struct json_object *root, const
                 struct json_object *weakest = json_writer_put_object(m, root, "weakest");
 
                 put_owned(m, weakest, "function", format_true_name(j->weakest->key));
-                json_writer_put_text(m, weakest, "measure", profile_measure_name(j->weakest_measure));
+                json_writer_put_text(m, weakest, "measure", compare_measure_name(j->weakest_measure));
                 put_number(m, weakest, "detectable", j->weakest->by[j->weakest_measure].detectable);
         }
 }
 
-static void put_cost(struct json_writer *m, struct json_object *root, const struct profile_cost *cost)
+static void put_cost(struct json_writer *m, struct json_object *root, const struct compare_cost *cost)
 {
         struct json_object *object = json_writer_put_object(m, root, "cost");
 
@@ -170,16 +171,16 @@ static void put_cost(struct json_writer *m, struct json_object *root, const stru
         put_number(m, object, "p", cost->p);
 }
 
-static void put_all(struct json_writer *m, struct json_object *root, const struct format_comparison *c)
+static void put_all(struct json_writer *m, struct json_object *root, const struct compare_findings *c)
 {
         struct json_object *notes = json_writer_put_array(m, root, "notes");
 
         if (c->judgement || c->invalid) {
-                json_writer_put_text(m, root, "verdict", profile_verdict_name(format_verdict(c)));
+                json_writer_put_text(m, root, "verdict", compare_verdict_name(compare_verdict_of(c)));
                 put_owned(m, root, "sentence", report_sentence(c));
         }
-        for (int side = 0; side < PROFILE_SIDES; side++)
-                put_side(m, root, c, (enum profile_side)side);
+        for (int side = 0; side < COMPARE_SIDES; side++)
+                put_side(m, root, c, (enum compare_side)side);
         put_circumstances(m, root, c);
         for (size_t i = 0; i < c->notes_n; i++) {
                 char *note = escape_clean(c->notes[i]);
@@ -197,7 +198,7 @@ static void put_all(struct json_writer *m, struct json_object *root, const struc
         put_functions(m, root, c->comparison);
 }
 
-static int json_write(const struct format_comparison *c, FILE *out)
+static int json_write(const struct compare_findings *c, FILE *out)
 {
         struct json_object *root = json_object_new_object();
         struct json_writer m = { .failed = !root };
@@ -212,7 +213,7 @@ static int json_write(const struct format_comparison *c, FILE *out)
         return text ? escape_finish(out) : -ENOMEM;
 }
 
-const struct format_report report_json = {
+const struct compare_report report_json = {
         .name = "json",
         .extension = ".json",
         .summary = "for programs",

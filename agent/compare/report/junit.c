@@ -50,24 +50,24 @@ struct tally {
         size_t tests, failures, skipped;
 };
 
-static bool is_failure(const struct profile_compared *row, const struct profile_change *change)
+static bool is_failure(const struct compare_function *row, const struct compare_change *change)
 {
         return change->regression && !row->allowed;
 }
 
 /* Less than promised would have been found. */
-static bool is_blind(const struct profile_compared *row, const struct profile_change *change)
+static bool is_blind(const struct compare_function *row, const struct compare_change *change)
 {
         return change->more > 1 && !row->allowed;
 }
 
-static struct tally count(const struct profile_comparison *c)
+static struct tally count(const struct compare_result *c)
 {
         struct tally tally = { 0 };
 
         for (size_t i = 0; c && i < c->n; i++)
-                for (int measure = 0; measure < PROFILE_MEASURES; measure++) {
-                        const struct profile_change *change = &c->functions[i].by[measure];
+                for (int measure = 0; measure < COMPARE_MEASURES; measure++) {
+                        const struct compare_change *change = &c->functions[i].by[measure];
 
                         if (!change->tested)
                                 continue;
@@ -80,9 +80,9 @@ static struct tally count(const struct profile_comparison *c)
         return tally;
 }
 
-static int write_case(const struct profile_compared *row, enum profile_measure measure, FILE *out)
+static int write_case(const struct compare_function *row, enum compare_measure measure, FILE *out)
 {
-        const struct profile_change *change = &row->by[measure];
+        const struct compare_change *change = &row->by[measure];
         char *growth = report_growth(change, measure);
 
         if (!growth)
@@ -91,7 +91,7 @@ static int write_case(const struct profile_compared *row, enum profile_measure m
         write_xml(row->file, out);
         fputs("\" name=\"", out);
         write_xml(row->name, out);
-        fprintf(out, " (%s)\">", profile_measure_name(measure));
+        fprintf(out, " (%s)\">", compare_measure_name(measure));
         if (is_failure(row, change)) {
                 fputs("<failure message=\"", out);
                 write_xml(growth, out);
@@ -106,21 +106,21 @@ static int write_case(const struct profile_compared *row, enum profile_measure m
 }
 
 /* The verdict itself: so that there is a case even if no function could be tested. */
-static int write_verdict(const struct format_comparison *c, FILE *out)
+static int write_verdict(const struct compare_findings *c, FILE *out)
 {
         static const char *const elements[] = {
-                [PROFILE_REGRESSION] = "failure",
-                [PROFILE_INVALID] = "error",
-                [PROFILE_INCONCLUSIVE] = "skipped",
+                [COMPARE_REGRESSION] = "failure",
+                [COMPARE_INVALID] = "error",
+                [COMPARE_INCONCLUSIVE] = "skipped",
         };
-        enum profile_verdict verdict = format_verdict(c);
+        enum compare_verdict verdict = compare_verdict_of(c);
         char *sentence = report_sentence(c);
 
         if (!sentence)
                 return -ENOMEM;
         fputs("  <testcase classname=\"podflame\" name=\"verdict\">", out);
         if (elements[verdict]) {
-                fprintf(out, "<%s message=\"%s: ", elements[verdict], profile_verdict_name(verdict));
+                fprintf(out, "<%s message=\"%s: ", elements[verdict], compare_verdict_name(verdict));
                 write_xml(sentence, out);
                 fputs("\"/>", out);
         }
@@ -129,26 +129,26 @@ static int write_verdict(const struct format_comparison *c, FILE *out)
         return 0;
 }
 
-static int junit_write(const struct format_comparison *c, FILE *out)
+static int junit_write(const struct compare_findings *c, FILE *out)
 {
-        enum profile_verdict verdict = format_verdict(c);
-        const struct profile_comparison *comparison = c->invalid ? NULL : c->comparison;
+        enum compare_verdict verdict = compare_verdict_of(c);
+        const struct compare_result *comparison = c->invalid ? NULL : c->comparison;
         struct tally tally = count(comparison);
 
         fprintf(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
                      "<testsuites>\n <testsuite name=\"podflame\" tests=\"%zu\" failures=\"%zu\" errors=\"%d\" "
-                     "skipped=\"%zu\">\n", tally.tests + 1, tally.failures + (verdict == PROFILE_REGRESSION),
-                verdict == PROFILE_INVALID, tally.skipped + (verdict == PROFILE_INCONCLUSIVE));
+                     "skipped=\"%zu\">\n", tally.tests + 1, tally.failures + (verdict == COMPARE_REGRESSION),
+                verdict == COMPARE_INVALID, tally.skipped + (verdict == COMPARE_INCONCLUSIVE));
         int r = write_verdict(c, out);
         for (size_t i = 0; comparison && i < comparison->n; i++)
-                for (int measure = 0; r == 0 && measure < PROFILE_MEASURES; measure++)
+                for (int measure = 0; r == 0 && measure < COMPARE_MEASURES; measure++)
                         if (comparison->functions[i].by[measure].tested)
-                                r = write_case(&comparison->functions[i], (enum profile_measure)measure, out);
+                                r = write_case(&comparison->functions[i], (enum compare_measure)measure, out);
         fputs(" </testsuite>\n</testsuites>\n", out);
         return r ? r : escape_finish(out);
 }
 
-const struct format_report report_junit = {
+const struct compare_report report_junit = {
         .name = "junit",
         .extension = ".xml",
         .summary = "JUnit XML, a test case for each function",

@@ -13,36 +13,36 @@
 #include <string.h>
 #include <strings.h>
 
-const struct format_report *const format_reports[] = {
+const struct compare_report *const compare_reports[] = {
         &report_text, &report_json, &report_markdown, &report_html, &report_folded, &report_junit, &report_github,
 };
-const size_t format_reports_n = sizeof(format_reports) / sizeof(format_reports[0]);
+const size_t compare_reports_n = sizeof(compare_reports) / sizeof(compare_reports[0]);
 
-const struct format_report *format_report_by_name(const char *name)
+const struct compare_report *compare_report_by_name(const char *name)
 {
-        for (size_t i = 0; i < format_reports_n; i++)
-                if (strcmp(format_reports[i]->name, name) == 0)
-                        return format_reports[i];
+        for (size_t i = 0; i < compare_reports_n; i++)
+                if (strcmp(compare_reports[i]->name, name) == 0)
+                        return compare_reports[i];
         return NULL;
 }
 
-const struct format_report *format_report_by_path(const char *path)
+const struct compare_report *compare_report_by_path(const char *path)
 {
         size_t len = strlen(path);
 
-        for (size_t i = 0; i < format_reports_n; i++) {
-                const char *extension = format_reports[i]->extension;
+        for (size_t i = 0; i < compare_reports_n; i++) {
+                const char *extension = compare_reports[i]->extension;
                 size_t n = extension ? strlen(extension) : len;
 
                 if (len > n && strcasecmp(path + len - n, extension) == 0)
-                        return format_reports[i];
+                        return compare_reports[i];
         }
         return NULL;
 }
 
-enum profile_verdict format_verdict(const struct format_comparison *c)
+enum compare_verdict compare_verdict_of(const struct compare_findings *c)
 {
-        return c->judgement && !c->invalid ? c->judgement->verdict : PROFILE_INVALID;
+        return c->judgement && !c->invalid ? c->judgement->verdict : COMPARE_INVALID;
 }
 
 /* ---- rows -------------------------------------------------------------------- */
@@ -59,7 +59,7 @@ static int by_weight(const void *a, const void *b)
         return p != q ? (p < q) - (p > q) : strcmp(x->function->key, y->function->key);
 }
 
-int report_rows(const struct profile_comparison *c, enum profile_measure measure, struct report_row **ret,
+int report_rows(const struct compare_result *c, enum compare_measure measure, struct report_row **ret,
                 size_t *ret_n)
 {
         struct report_row *rows = calloc(c->n + 1, sizeof(*rows));
@@ -76,15 +76,15 @@ int report_rows(const struct profile_comparison *c, enum profile_measure measure
         return 0;
 }
 
-const char *report_remark(const struct format_comparison *c, const struct report_row *row)
+const char *report_remark(const struct compare_findings *c, const struct report_row *row)
 {
-        const struct profile_change *total = &row->function->by[PROFILE_TOTAL];
+        const struct compare_change *total = &row->function->by[COMPARE_TOTAL];
 
         if (row->change->regression && c->judgement)
                 return row->function->allowed ? "allowed" : "regression";
-        if (total->hits[PROFILE_BASE] == 0)
+        if (total->hits[COMPARE_BASE] == 0)
                 return "new";
-        if (total->hits[PROFILE_NEW] == 0)
+        if (total->hits[COMPARE_NEW] == 0)
                 return "gone";
         return row->change->regression ? "grew" : "";
 }
@@ -106,59 +106,59 @@ __attribute__((format(printf, 1, 2))) static char *said(const char *format, ...)
 /* On both sides: below, it is the noise between runs that is not known well. */
 #define RUNS_FEW 10
 
-static char *say_inconclusive(const struct profile_comparison *c, const struct profile_judgement *j)
+static char *say_inconclusive(const struct compare_result *c, const struct compare_judgement *j)
 {
         if (!j->weakest)
                 return strdup("no function has a share that could grow: there is nothing to judge");
 
-        const struct profile_change *weak = &j->weakest->by[j->weakest_measure];
+        const struct compare_change *weak = &j->weakest->by[j->weakest_measure];
         double more = j->more - 1, seconds = 0;
-        bool few = c->runs[PROFILE_BASE] + c->runs[PROFILE_NEW] < RUNS_FEW;
+        bool few = c->runs[COMPARE_BASE] + c->runs[COMPARE_NEW] < RUNS_FEW;
 
-        for (size_t i = 0; i < c->runs[PROFILE_NEW]; i++)
-                seconds += c->seconds[PROFILE_NEW][i];
+        for (size_t i = 0; i < c->runs[COMPARE_NEW]; i++)
+                seconds += c->seconds[COMPARE_NEW][i];
         return said("no regression was found, but of %zu function%s growth could have been missed that "
                     "ought to be found; at worst, of one with %.1f %%, up to %.1f points. It takes %.1f "
                     "times as many samples: %.0f more for the base, %.0f for the new side (%.0f s of "
                     "CPU time)%s",
-                    j->blind, j->blind == 1 ? "" : "s", 100 * weak->share[PROFILE_BASE],
-                    100 * fmin(1, weak->detectable), j->more, ceil(more * (double)c->samples[PROFILE_BASE]),
-                    ceil(more * (double)c->samples[PROFILE_NEW]), ceil(more * seconds),
+                    j->blind, j->blind == 1 ? "" : "s", 100 * weak->share[COMPARE_BASE],
+                    100 * fmin(1, weak->detectable), j->more, ceil(more * (double)c->samples[COMPARE_BASE]),
+                    ceil(more * (double)c->samples[COMPARE_NEW]), ceil(more * seconds),
                     few ? "; of so few runs, more runs tell more than longer ones" : "");
 }
 
-char *report_sentence(const struct format_comparison *c)
+char *report_sentence(const struct compare_findings *c)
 {
-        const struct profile_judgement *j = c->judgement;
+        const struct compare_judgement *j = c->judgement;
 
         if (c->invalid)
                 return escape_clean(c->invalid);
         if (!j)
                 return strdup("");
-        if (j->verdict == PROFILE_REGRESSION)
+        if (j->verdict == COMPARE_REGRESSION)
                 return said("%zu function%s grew", j->regressions, j->regressions == 1 ? "" : "s");
-        if (j->verdict == PROFILE_INCONCLUSIVE)
+        if (j->verdict == COMPARE_INCONCLUSIVE)
                 return say_inconclusive(c->comparison, j);
 
-        const struct profile_criteria *criteria = &c->comparison->criteria;
+        const struct compare_criteria *criteria = &c->comparison->criteria;
 
         return said("no function grew by %g %% and %g points or more; %g times that would have been "
                     "found with a probability of %g %%", 100 * criteria->relative,
                     100 * criteria->points, criteria->sensitivity, 100 * criteria->power);
 }
 
-char *report_growth(const struct profile_change *change, enum profile_measure measure)
+char *report_growth(const struct compare_change *change, enum compare_measure measure)
 {
         return said("%s %.1f %% -> %.1f %%, %+.1f points (%+.1f to %+.1f), %" PRIu64 " -> %" PRIu64
-                    " samples", profile_measure_name(measure), 100 * change->share[PROFILE_BASE],
-                    100 * change->share[PROFILE_NEW], 100 * change->change, 100 * change->low,
-                    100 * change->high, change->hits[PROFILE_BASE], change->hits[PROFILE_NEW]);
+                    " samples", compare_measure_name(measure), 100 * change->share[COMPARE_BASE],
+                    100 * change->share[COMPARE_NEW], 100 * change->change, 100 * change->low,
+                    100 * change->high, change->hits[COMPARE_BASE], change->hits[COMPARE_NEW]);
 }
 
 /* The last ones: where the growth is. */
 #define PATH_SHOWN 6
 
-char *report_path(const struct profile_comparison *c, const struct profile_cause *cause)
+char *report_path(const struct compare_result *c, const struct compare_cause *cause)
 {
         size_t first = cause->path_n > PATH_SHOWN ? cause->path_n - PATH_SHOWN : 0, len;
         char *text = NULL;
@@ -179,13 +179,13 @@ char *report_path(const struct profile_comparison *c, const struct profile_cause
         return NULL;
 }
 
-char *report_cost(const struct profile_cost *cost)
+char *report_cost(const struct compare_cost *cost)
 {
         char p[REPORT_P_SIZE];
 
         return said("CPU time a unit of work: %.4g ms -> %.4g ms, %+.1f %% (%+.1f to %+.1f), p %s; "
                     "advisory: it depends on the machine's other load",
-                    1000 * cost->mean[PROFILE_BASE], 1000 * cost->mean[PROFILE_NEW],
+                    1000 * cost->mean[COMPARE_BASE], 1000 * cost->mean[COMPARE_NEW],
                     100 * cost->change, 100 * cost->low, 100 * cost->high, report_p(cost->p, p));
 }
 

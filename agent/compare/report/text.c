@@ -18,9 +18,9 @@ static int write_text(char *text, FILE *out)
         return 0;
 }
 
-static int write_cause(const struct format_comparison *c, const struct profile_cause *cause, FILE *out)
+static int write_cause(const struct compare_findings *c, const struct compare_cause *cause, FILE *out)
 {
-        const struct profile_change *change = &cause->function->by[cause->measure];
+        const struct compare_change *change = &cause->function->by[cause->measure];
 
         fputs("\n  ", out);
         escape_text(cause->function->key, out);
@@ -34,11 +34,11 @@ static int write_cause(const struct format_comparison *c, const struct profile_c
         return r;
 }
 
-static int write_verdict(const struct format_comparison *c, FILE *out)
+static int write_verdict(const struct compare_findings *c, FILE *out)
 {
         if (!c->judgement && !c->invalid)
                 return 0;
-        fprintf(out, "%s: ", profile_verdict_name(format_verdict(c)));
+        fprintf(out, "%s: ", compare_verdict_name(compare_verdict_of(c)));
         int r = write_text(report_sentence(c), out);
         for (size_t i = 0; r == 0 && c->judgement && i < c->judgement->causes_n; i++)
                 r = write_cause(c, &c->judgement->causes[i], out);
@@ -46,12 +46,12 @@ static int write_verdict(const struct format_comparison *c, FILE *out)
         return r;
 }
 
-static void write_side(const struct format_comparison *c, enum profile_side side, FILE *out)
+static void write_side(const struct compare_findings *c, enum compare_side side, FILE *out)
 {
-        const struct profile_comparison *comparison = c->comparison;
+        const struct compare_result *comparison = c->comparison;
         double coverage = profile_coverage(&c->counters[side]);
 
-        fprintf(out, "%-6s ", side == PROFILE_BASE ? "Base" : "New");
+        fprintf(out, "%-6s ", side == COMPARE_BASE ? "Base" : "New");
         escape_text(c->names[side], out);
         fprintf(out, ": %zu run%s, %" PRIu64 " active samples, %.2f %% of the ticks lost", comparison->runs[side],
                 comparison->runs[side] == 1 ? "" : "s", comparison->samples[side],
@@ -61,17 +61,17 @@ static void write_side(const struct format_comparison *c, enum profile_side side
         putc('\n', out);
 }
 
-static void write_circumstances(const struct format_comparison *c, FILE *out)
+static void write_circumstances(const struct compare_findings *c, FILE *out)
 {
-        for (size_t i = 0; c->circumstances && i < PROFILE_CIRCUMSTANCES; i++) {
-                const struct profile_circumstance *one = &c->circumstances[i];
+        for (size_t i = 0; c->circumstances && i < COMPARE_CIRCUMSTANCES; i++) {
+                const struct compare_circumstance *one = &c->circumstances[i];
 
                 if (!one->differs)
                         continue;
                 fprintf(out, "Differs: %s ", one->name);
-                escape_text(one->values[PROFILE_BASE], out);
+                escape_text(one->values[COMPARE_BASE], out);
                 fputs(" -> ", out);
-                escape_text(one->values[PROFILE_NEW], out);
+                escape_text(one->values[COMPARE_NEW], out);
                 putc('\n', out);
         }
         for (size_t i = 0; i < c->notes_n; i++) {
@@ -81,23 +81,23 @@ static void write_circumstances(const struct format_comparison *c, FILE *out)
         }
 }
 
-static void write_row(const struct format_comparison *c, const struct report_row *row, FILE *out)
+static void write_row(const struct compare_findings *c, const struct report_row *row, FILE *out)
 {
-        const struct profile_change *change = row->change;
+        const struct compare_change *change = row->change;
         char p[REPORT_P_SIZE], samples[48];
 
-        snprintf(samples, sizeof(samples), "%" PRIu64 "/%" PRIu64, change->hits[PROFILE_BASE],
-                 change->hits[PROFILE_NEW]);
-        fprintf(out, "%6.2f %% %6.2f %% %+7.2f  %+6.2f to %+6.2f %15s  %8s  %-10s  ", 100 * change->share[PROFILE_BASE],
-                100 * change->share[PROFILE_NEW], 100 * change->change, 100 * change->low, 100 * change->high, samples,
+        snprintf(samples, sizeof(samples), "%" PRIu64 "/%" PRIu64, change->hits[COMPARE_BASE],
+                 change->hits[COMPARE_NEW]);
+        fprintf(out, "%6.2f %% %6.2f %% %+7.2f  %+6.2f to %+6.2f %15s  %8s  %-10s  ", 100 * change->share[COMPARE_BASE],
+                100 * change->share[COMPARE_NEW], 100 * change->change, 100 * change->low, 100 * change->high, samples,
                 change->tested ? report_p(change->p, p) : "", report_remark(c, row));
         escape_text(row->function->key, out);
         putc('\n', out);
 }
 
-static int write_table(const struct format_comparison *c, enum profile_measure measure, FILE *out)
+static int write_table(const struct compare_findings *c, enum compare_measure measure, FILE *out)
 {
-        static const char *const titles[] = { [PROFILE_SELF] = "SELF", [PROFILE_TOTAL] = "TOTAL" };
+        static const char *const titles[] = { [COMPARE_SELF] = "SELF", [COMPARE_TOTAL] = "TOTAL" };
         struct report_row *rows;
         size_t n;
         int r = report_rows(c->comparison, measure, &rows, &n);
@@ -112,23 +112,23 @@ static int write_table(const struct format_comparison *c, enum profile_measure m
         return 0;
 }
 
-static int text_write(const struct format_comparison *c, FILE *out)
+static int text_write(const struct compare_findings *c, FILE *out)
 {
         int r = write_verdict(c, out);
 
-        for (int side = 0; c->comparison && side < PROFILE_SIDES; side++)
-                write_side(c, (enum profile_side)side, out);
+        for (int side = 0; c->comparison && side < COMPARE_SIDES; side++)
+                write_side(c, (enum compare_side)side, out);
         write_circumstances(c, out);
         if (r == 0 && c->cost)
                 r = write_text(report_cost(c->cost), out);
         if (c->cost)
                 putc('\n', out);
-        for (int measure = PROFILE_MEASURES; r == 0 && c->comparison && measure-- > 0;)
-                r = write_table(c, (enum profile_measure)measure, out);
+        for (int measure = COMPARE_MEASURES; r == 0 && c->comparison && measure-- > 0;)
+                r = write_table(c, (enum compare_measure)measure, out);
         return r ? r : escape_finish(out);
 }
 
-const struct format_report report_text = {
+const struct compare_report report_text = {
         .name = "text",
         .extension = ".txt",
         .summary = "for people",

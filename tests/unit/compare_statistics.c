@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/profile/statistics.h"
-#include "profile_statistics_expected.h"
+#include "agent/compare/statistics.h"
+#include "compare_statistics_expected.h"
 #include "tests/unit/support/suite.h"
 
 #include <math.h>
 
-SUITE(profile_statistics);
+SUITE(compare_statistics);
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -23,21 +23,21 @@ static void expect_near(double got, double wanted, const char *what, size_t i)
                   wanted);
 }
 
-Test(profile_statistics, probabilities_are_scipys)
+Test(compare_statistics, probabilities_are_scipys)
 {
         for (size_t i = 0; i < LENGTH(expected_above); i++)
-                expect_close(profile_t_above(expected_above[i].t, expected_above[i].df), expected_above[i].above,
+                expect_close(statistics_t_above(expected_above[i].t, expected_above[i].df), expected_above[i].above,
                              "above", i);
 }
 
-Test(profile_statistics, quantiles_are_scipys)
+Test(compare_statistics, quantiles_are_scipys)
 {
         for (size_t i = 0; i < LENGTH(expected_quantiles); i++)
-                expect_near(profile_t_quantile(expected_quantiles[i].p, expected_quantiles[i].df),
+                expect_near(statistics_t_quantile(expected_quantiles[i].p, expected_quantiles[i].df),
                             expected_quantiles[i].t, "quantile", i);
 }
 
-Test(profile_statistics, proportions_are_scipys)
+Test(compare_statistics, proportions_are_scipys)
 {
         for (size_t i = 0; i < LENGTH(expected_proportions); i++) {
                 struct statistics_tally sides[2];
@@ -49,7 +49,7 @@ Test(profile_statistics, proportions_are_scipys)
                                 .samples = expected_proportions[i].sides[side].samples,
                                 .runs = expected_proportions[i].sides[side].runs,
                         };
-                profile_proportions(sides, &got);
+                statistics_proportions(sides, &got);
                 expect_close(got.share[0], expected_proportions[i].base, "base", i);
                 expect_close(got.share[1], expected_proportions[i].new_one, "new", i);
                 expect_near(got.low, expected_proportions[i].low, "low", i);
@@ -59,46 +59,46 @@ Test(profile_statistics, proportions_are_scipys)
         }
 }
 
-Test(profile_statistics, nothing_counted_proves_nothing)
+Test(compare_statistics, nothing_counted_proves_nothing)
 {
         static const uint64_t none[2], samples[2] = {100, 100};
         struct statistics_tally sides[2] = {{none, none, 2}, {none, samples, 2}};
         struct statistics_proportions got;
 
-        profile_proportions(sides, &got);
+        statistics_proportions(sides, &got);
         cr_expect_eq(got.p, 1);
         cr_expect_eq(got.change, 0);
         cr_expect_eq(got.phi, 1);
 }
 
 /* Of one run a side the noise between runs is not known: counting is all there is. */
-Test(profile_statistics, one_run_a_side)
+Test(compare_statistics, one_run_a_side)
 {
         static const uint64_t hits[2] = {100, 200}, samples = 1000;
         struct statistics_tally sides[2] = {{&hits[0], &samples, 1}, {&hits[1], &samples, 1}};
         struct statistics_proportions got;
 
-        profile_proportions(sides, &got);
-        expect_close(got.p, profile_t_above(0.1 / sqrt(0.15 * 0.85 * 0.002), STATISTICS_NORMAL), "p", 0);
+        statistics_proportions(sides, &got);
+        expect_close(got.p, statistics_t_above(0.1 / sqrt(0.15 * 0.85 * 0.002), STATISTICS_NORMAL), "p", 0);
         cr_expect_eq(got.df, 0);
 }
 
 /* At the detectable growth, the test statistic is beyond its limit with just that probability. */
-Test(profile_statistics, detectable_growth_is_alpha_and_power)
+Test(compare_statistics, detectable_growth_is_alpha_and_power)
 {
         static const uint64_t hits[2] = {1000, 1000}, samples = 10000;
         struct statistics_tally sides[2] = {{&hits[0], &samples, 1}, {&hits[1], &samples, 1}};
         struct statistics_proportions got;
         double error = sqrt(0.1 * 0.9 * 2 / 10000);
 
-        profile_proportions(sides, &got);
-        expect_close(profile_detectable(&got, 0.1, 0.025, 0.5), error * profile_t_quantile(0.025, STATISTICS_NORMAL),
+        statistics_proportions(sides, &got);
+        expect_close(statistics_detectable(&got, 0.1, 0.025, 0.5), error * statistics_t_quantile(0.025, STATISTICS_NORMAL),
                      "half", 0);
-        expect_close(profile_detectable(&got, 0.1, 0.005, 0.8) / error, 2.5758293035489004 + 0.8416212335729143,
+        expect_close(statistics_detectable(&got, 0.1, 0.005, 0.8) / error, 2.5758293035489004 + 0.8416212335729143,
                      "sum of quantiles", 0);
 }
 
-Test(profile_statistics, holm_is_by_the_book)
+Test(compare_statistics, holm_is_by_the_book)
 {
         double p[LENGTH(holm_given)], *pointers[LENGTH(holm_given)];
 
@@ -106,32 +106,32 @@ Test(profile_statistics, holm_is_by_the_book)
                 p[i] = holm_given[i];
                 pointers[i] = &p[i];
         }
-        cr_assert_eq(profile_holm(pointers, LENGTH(p)), 0);
+        cr_assert_eq(statistics_holm(pointers, LENGTH(p)), 0);
         for (size_t i = 0; i < LENGTH(p); i++)
                 expect_close(p[i], expected_holm[i], "holm", i);
 }
 
-Test(profile_statistics, welch_is_scipys)
+Test(compare_statistics, welch_is_scipys)
 {
         for (size_t i = 0; i < LENGTH(expected_welch); i++) {
                 const double *values[2] = {expected_welch[i].values[0], expected_welch[i].values[1]};
                 struct statistics_means got;
 
-                profile_welch(values, expected_welch[i].n, &got);
+                statistics_welch(values, expected_welch[i].n, &got);
                 expect_near(got.low, expected_welch[i].low, "low", i);
                 expect_near(got.high, expected_welch[i].high, "high", i);
                 expect_close(got.p, expected_welch[i].p, "p", i);
         }
 }
 
-Test(profile_statistics, welch_of_equal_values)
+Test(compare_statistics, welch_of_equal_values)
 {
         static const double same[2] = {2, 2}, more[2] = {3, 3};
         struct statistics_means got;
 
-        profile_welch((const double *[2]){same, same}, (size_t[2]){2, 2}, &got);
+        statistics_welch((const double *[2]){same, same}, (size_t[2]){2, 2}, &got);
         cr_expect_eq(got.p, 1);
-        profile_welch((const double *[2]){same, more}, (size_t[2]){2, 2}, &got);
+        statistics_welch((const double *[2]){same, more}, (size_t[2]){2, 2}, &got);
         cr_expect_eq(got.p, 0);
         cr_expect_eq(got.change, 1);
 }

@@ -6,7 +6,6 @@
 #include "report.h"
 
 #include "agent/base/base.h"
-#include "folded.h"
 
 #include <inttypes.h>
 
@@ -26,19 +25,19 @@ static void write_stack(const struct profile *stacks, profile_id id, FILE *out)
         }
 }
 
-static int folded_write(const struct format_comparison *c, FILE *out)
+static int folded_write(const struct compare_findings *c, FILE *out)
 {
-        const struct profile_comparison *comparison = c->comparison;
+        const struct compare_result *comparison = c->comparison;
 
         for (uint32_t id = 1; comparison && id <= profile_stacks(comparison->stacks); id++) {
                 write_stack(comparison->stacks, id, out);
-                fprintf(out, " %" PRIu64 " %" PRIu64 "\n", comparison->counts[id][PROFILE_BASE],
-                        comparison->counts[id][PROFILE_NEW]);
+                fprintf(out, " %" PRIu64 " %" PRIu64 "\n", comparison->counts[id][COMPARE_BASE],
+                        comparison->counts[id][COMPARE_NEW]);
         }
         return escape_finish(out);
 }
 
-const struct format_report report_folded = {
+const struct compare_report report_folded = {
         .name = "folded",
         .extension = ".folded",
         .summary = "stacks with two counts, for flamegraph.pl",

@@ -1,67 +1,89 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/unit/format_helper.h"
+#include "agent/compare/compare.h"
+#include "agent/format/format.h"
+#include "tests/unit/support/suite.h"
 
 #include <json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-SUITE(format_report);
+SUITE(compare_report);
 
 #define RUNS 5
 
 /* A name that would be a tag, a table's cell, a code span, a command and a terminal's colour. */
 #define HOSTILE "a|b`<i>&%0A::error\x1b[31m\n"
 
+#define PERIOD 10000000
+
+struct frame {
+        const char *name, *file;
+        uint32_t first_line, line;
+};
+
+/* @frames root first. */
+static void add_stack(struct profile *p, const struct frame *frames, size_t n, uint64_t count)
+{
+        profile_id ids[2];
+
+        for (size_t i = 0; i < n; i++) {
+                const struct frame *f = &frames[n - 1 - i];
+
+                ids[i] = profile_intern_frame(p, profile_intern_function(p, f->name, f->file, f->first_line), f->line);
+        }
+        cr_assert_eq(profile_add(p, profile_intern_stack(p, ids, n), 0, PROFILE_RUNNING, count, count * PERIOD), 0);
+}
+
 /* main at 20 %, the hostile one called by it: 4000 of 5000 samples, or @n more. */
 static void add_run(struct profile_set *set, uint64_t n)
 {
         struct profile *p = profile_new();
-        const struct helper_frame frames[] = { { "main", "app.py", 1, 2 }, { HOSTILE, "lib,a:b.py", 5, 6 } };
-        const struct helper_frame other[] = { { "main", "app.py", 1, 3 }, { "steady", "app.py", 9, 10 } };
+        const struct frame frames[] = { { "main", "app.py", 1, 2 }, { HOSTILE, "lib,a:b.py", 5, 6 } };
+        const struct frame other[] = { { "main", "app.py", 1, 3 }, { "steady", "app.py", 9, 10 } };
 
-        helper_add(p, frames, 2, 0, PROFILE_RUNNING, 1000 + n);
-        helper_add(p, other, 2, 0, PROFILE_RUNNING, 3000);
-        helper_add(p, frames, 1, 0, PROFILE_RUNNING, 1000);
+        add_stack(p, frames, 2, 1000 + n);
+        add_stack(p, other, 2, 3000);
+        add_stack(p, frames, 1, 1000);
         cr_assert_eq(profile_set_add(set, p), 0);
 }
 
 struct judged {
-        struct profile_comparison *comparison;
-        struct profile_judgement judgement;
-        struct format_comparison report;
+        struct compare_result *comparison;
+        struct compare_judgement judgement;
+        struct compare_findings report;
 };
 
 static void judge(struct judged *j, uint64_t growth)
 {
-        const struct profile_criteria criteria = PROFILE_CRITERIA_DEFAULT;
-        struct profile_set sides[PROFILE_SIDES] = { { 0 } };
+        const struct compare_criteria criteria = COMPARE_CRITERIA_DEFAULT;
+        struct profile_set sides[COMPARE_SIDES] = { { 0 } };
 
         for (int run = 0; run < RUNS; run++) {
-                add_run(&sides[PROFILE_BASE], 0);
-                add_run(&sides[PROFILE_NEW], growth);
+                add_run(&sides[COMPARE_BASE], 0);
+                add_run(&sides[COMPARE_NEW], growth);
         }
-        cr_assert_eq(profile_compare(sides, &criteria, &j->comparison), 0);
-        cr_assert_eq(profile_judge(j->comparison, &j->judgement), 0);
-        j->report = (struct format_comparison){ .names = { "base", "new" }, .comparison = j->comparison,
+        cr_assert_eq(compare_sides(sides, &criteria, &j->comparison), 0);
+        cr_assert_eq(compare_judge(j->comparison, &j->judgement), 0);
+        j->report = (struct compare_findings){ .names = { "base", "new" }, .comparison = j->comparison,
                                                 .judgement = &j->judgement };
-        for (int side = 0; side < PROFILE_SIDES; side++)
+        for (int side = 0; side < COMPARE_SIDES; side++)
                 profile_set_deinit(&sides[side]);
 }
 
 static void judged_deinit(struct judged *j)
 {
-        profile_judgement_deinit(&j->judgement);
-        profile_comparison_free(j->comparison);
+        compare_judgement_deinit(&j->judgement);
+        compare_result_free(j->comparison);
 }
 
-static char *written(const char *name, const struct format_comparison *report)
+static char *written(const char *name, const struct compare_findings *report)
 {
         char *text = NULL;
         size_t len;
         FILE *out = open_memstream(&text, &len);
 
-        cr_assert_eq(format_report_by_name(name)->write(report, out), 0, "%s", name);
+        cr_assert_eq(compare_report_by_name(name)->write(report, out), 0, "%s", name);
         fclose(out);
         return text;
 }
@@ -94,7 +116,7 @@ static const struct {
         { "json", { "\"verdict\":", "regression", "\"causes\":", "a|b`", "\"regressions\":" } },
 };
 
-Test(format_report, growth_is_told_and_names_are_clean)
+Test(compare_report, growth_is_told_and_names_are_clean)
 {
         struct judged j;
 
@@ -114,7 +136,7 @@ Test(format_report, growth_is_told_and_names_are_clean)
         judged_deinit(&j);
 }
 
-Test(format_report, json_can_be_parsed_and_holds_the_figures)
+Test(compare_report, json_can_be_parsed_and_holds_the_figures)
 {
         struct json_object *cause, *value;
         struct judged j;
@@ -148,14 +170,14 @@ static const struct {
         { "json", "pass", "invalid" },
 };
 
-Test(format_report, a_pass_and_what_cannot_be_compared)
+Test(compare_report, a_pass_and_what_cannot_be_compared)
 {
-        const struct format_comparison invalid = { .names = { "base", "new" }, .invalid = "no <base> | here" };
+        const struct compare_findings invalid = { .names = { "base", "new" }, .invalid = "no <base> | here" };
         struct judged j;
 
         judge(&j, 0);
-        cr_assert_eq(format_verdict(&j.report), PROFILE_PASS);
-        cr_assert_eq(format_verdict(&invalid), PROFILE_INVALID);
+        cr_assert_eq(compare_verdict_of(&j.report), COMPARE_PASS);
+        cr_assert_eq(compare_verdict_of(&invalid), COMPARE_INVALID);
         for (size_t i = 0; i < sizeof verdicts / sizeof *verdicts; i++) {
                 char *pass = written(verdicts[i].report, &j.report);
                 char *not = written(verdicts[i].report, &invalid);
@@ -169,12 +191,12 @@ Test(format_report, a_pass_and_what_cannot_be_compared)
 }
 
 /* Half of the new side's time was met; the base's was not accounted. */
-Test(format_report, coverage_is_told_of_the_side_that_knows_it)
+Test(compare_report, coverage_is_told_of_the_side_that_knows_it)
 {
         struct judged j;
 
         judge(&j, 0);
-        j.report.counters[PROFILE_NEW] = (struct profile_counters){ .accounted_ns = 2000000000, .sampled_ns = 1000000000 };
+        j.report.counters[COMPARE_NEW] = (struct profile_counters){ .accounted_ns = 2000000000, .sampled_ns = 1000000000 };
         char *text = written("text", &j.report), *json = written("json", &j.report), *html = written("html", &j.report);
 
         cr_expect_not_null(strstr(text, "Base   base: 5 runs, 25000 active samples, 0.00 % of the ticks lost\n"), "%s", text);
