@@ -39,10 +39,10 @@ static int translate_frames(struct adding *a)
                 key.file = source_paths_relative(a->paths, a->side, key.file);
                 key.first_line = 0;
 
-                int r = profile_try_function(a->paired->stacks, &key, &function);
+                int r = profile_intern_function(a->paired->stacks, key.name, key.file, key.first_line, &function);
 
                 if (r == 0)
-                        r = profile_try_frame(a->paired->stacks, function, 0, &a->frames[id]);
+                        r = profile_intern_frame(a->paired->stacks, function, 0, &a->frames[id]);
                 if (r < 0)
                         return r;
         }
@@ -72,7 +72,7 @@ static int translate_stack(struct adding *a, profile_id stack, profile_id *ret)
 
         for (size_t i = 0; i < n; i++)
                 a->path[i] = a->frames[frames[i]];
-        return profile_try_stack(a->paired->stacks, a->path, n, ret);
+        return profile_intern_stack(a->paired->stacks, a->path, n, ret);
 }
 
 /* The time of a sample: its own, or that of the period. */

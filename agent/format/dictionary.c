@@ -21,9 +21,10 @@ static int map_functions(struct profile *all, const struct profile *p, profile_i
         for (size_t i = 1; i <= profile_functions(p); i++) {
                 const struct profile_function *f = profile_function(p, (profile_id)i);
 
-                map[i] = profile_intern_function(all, f->name, f->file, f->first_line);
-                if (!map[i])
-                        return -ENOMEM;
+                int r = profile_intern_function(all, f->name, f->file, f->first_line, &map[i]);
+
+                if (r < 0)
+                        return r;
         }
         return 0;
 }
@@ -33,9 +34,10 @@ static int map_frames(struct profile *all, const struct profile *p, const profil
         for (size_t i = 1; i <= profile_frames(p); i++) {
                 const struct profile_frame *frame = profile_frame(p, (profile_id)i);
 
-                map[i] = profile_intern_frame(all, functions[frame->function], frame->line);
-                if (!map[i])
-                        return -ENOMEM;
+                int r = profile_intern_frame(all, functions[frame->function], frame->line, &map[i]);
+
+                if (r < 0)
+                        return r;
         }
         return 0;
 }
@@ -62,9 +64,11 @@ static int map_stacks(struct profile *all, const struct profile *p, struct maps 
                         return -ENOMEM;
                 for (size_t k = 0; k < n; k++)
                         maps->buffer[k] = maps->frames[stack[k]];
-                map[i] = profile_intern_stack(all, maps->buffer, n);
-                if (!map[i])
-                        return -ENOMEM;
+
+                int r = profile_intern_stack(all, maps->buffer, n, &map[i]);
+
+                if (r < 0)
+                        return r;
         }
         return 0;
 }

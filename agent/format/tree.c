@@ -74,12 +74,11 @@ static int add_path(void *ctx, const struct walk_frame *frames, size_t n, uint64
                 return -ENOMEM;
         tree->paths[tree->paths_n++] = (struct path){ .start = tree->steps_n, .n = n, .count = count };
         for (size_t i = 0; i < n; i++) {
-                profile_id id = profile_intern_function(tree->functions, frames[i].name, frames[i].file,
-                                                        frames[i].first_line);
+                int r = profile_intern_function(tree->functions, frames[i].name, frames[i].file, frames[i].first_line,
+                                                &tree->steps[tree->steps_n++]);
 
-                if (!id)
-                        return -ENOMEM;
-                tree->steps[tree->steps_n++] = id;
+                if (r < 0)
+                        return r;
         }
         return 0;
 }

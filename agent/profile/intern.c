@@ -54,23 +54,25 @@ static const struct table_kind function_kind = {
         .equal = function_equal,
 };
 
-static const char *intern_text(struct profile *p, const char *text)
+static int intern_text(struct profile *p, const char *text, const char **ret)
 {
         text = text ? text : "";
-        return is_full(p) ? profile_strings_find(&p->strings, text, p->seed)
-                          : profile_strings_intern(&p->strings, text, p->seed);
+        if (!is_full(p))
+                return profile_strings_intern(&p->strings, text, p->seed, ret);
+        *ret = profile_strings_find(&p->strings, text, p->seed);
+        return *ret ? 0 : -ENOSPC;
 }
 
-int profile_try_function(struct profile *p, const struct profile_function *function, profile_id *ret)
+int profile_intern_function(struct profile *p, const char *name, const char *file, uint32_t first_line,
+                            profile_id *ret)
 {
-        struct profile_function key = {
-                .name = intern_text(p, function->name),
-                .file = intern_text(p, function->file),
-                .first_line = function->first_line,
-        };
+        struct profile_function key = {.first_line = first_line};
+        int r = intern_text(p, name, &key.name);
 
-        if (!key.name || !key.file)
-                return -ENOMEM;
+        if (r == 0)
+                r = intern_text(p, file, &key.file);
+        if (r < 0)
+                return r;
 
         uint64_t parts[] = {(uintptr_t)key.name, (uintptr_t)key.file, key.first_line};
         uint64_t hash = profile_table_hash(parts, sizeof(parts), p->seed);
@@ -98,7 +100,7 @@ static const struct table_kind frame_kind = {
         .equal = frame_equal,
 };
 
-int profile_try_frame(struct profile *p, profile_id function, uint32_t line, profile_id *ret)
+int profile_intern_frame(struct profile *p, profile_id function, uint32_t line, profile_id *ret)
 {
         struct profile_frame key = {.function = function, .line = line};
         uint64_t hash = profile_table_hash(&key, sizeof(key), p->seed);
@@ -178,7 +180,7 @@ static int add_stack(struct profile *p, const profile_id *frames, size_t n, uint
         return 0;
 }
 
-int profile_try_stack(struct profile *p, const profile_id *frames, size_t n, profile_id *ret)
+int profile_intern_stack(struct profile *p, const profile_id *frames, size_t n, profile_id *ret)
 {
         if (n == 0 || n > STACK_FRAMES_MAX)
                 return -EINVAL;
@@ -209,12 +211,13 @@ static const struct table_kind thread_kind = {
         .equal = thread_equal,
 };
 
-int profile_try_thread(struct profile *p, uint64_t tid, const char *name, profile_id *ret)
+int profile_intern_thread(struct profile *p, uint64_t tid, const char *name, profile_id *ret)
 {
-        struct thread key = {.tid = tid, .name = intern_text(p, name)};
+        struct thread key = {.tid = tid};
+        int r = intern_text(p, name, &key.name);
 
-        if (!key.name)
-                return -ENOMEM;
+        if (r < 0)
+                return r;
 
         uint64_t parts[] = {tid, (uintptr_t)key.name};
         uint64_t hash = profile_table_hash(parts, sizeof(parts), p->seed);
@@ -224,35 +227,4 @@ int profile_try_thread(struct profile *p, uint64_t tid, const char *name, profil
                 return profile_table_add(&p->threads, &thread_kind, hash, &key, ret);
         *ret = id;
         return 0;
-}
-
-/* ---- the door ------------------------------------------------------------ */
-
-profile_id profile_intern_function(struct profile *p, const char *name, const char *file, uint32_t first_line)
-{
-        struct profile_function function = {.name = name, .file = file, .first_line = first_line};
-        profile_id id;
-
-        return profile_try_function(p, &function, &id) < 0 ? 0 : id;
-}
-
-profile_id profile_intern_frame(struct profile *p, profile_id function, uint32_t line)
-{
-        profile_id id;
-
-        return profile_try_frame(p, function, line, &id) < 0 ? 0 : id;
-}
-
-profile_id profile_intern_stack(struct profile *p, const profile_id *frames, size_t n)
-{
-        profile_id id;
-
-        return profile_try_stack(p, frames, n, &id) < 0 ? 0 : id;
-}
-
-profile_id profile_intern_thread(struct profile *p, uint64_t tid, const char *name)
-{
-        profile_id id;
-
-        return profile_try_thread(p, tid, name, &id) < 0 ? 0 : id;
 }

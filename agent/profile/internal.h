@@ -31,8 +31,8 @@ struct strings {
         size_t bytes;
 };
 
-/* NULL: out of memory, or full. Equal strings have equal addresses. */
-const char *profile_strings_intern(struct strings *strings, const char *text, uint64_t seed);
+/* Equal strings have equal addresses. -ENOMEM; -ENOSPC: full. */
+int profile_strings_intern(struct strings *strings, const char *text, uint64_t seed, const char **ret);
 
 /* The string as it was interned; NULL: it was not. */
 const char *profile_strings_find(const struct strings *strings, const char *text, uint64_t seed);

@@ -28,7 +28,8 @@ static int map_functions(struct profile *to, const struct profile *from, struct 
         if (!maps->functions)
                 return -ENOMEM;
         for (uint32_t id = 1; id <= from->functions.n; id++) {
-                int r = profile_try_function(to, profile_function(from, id), &maps->functions[id - 1]);
+                const struct profile_function *f = profile_function(from, id);
+                int r = profile_intern_function(to, f->name, f->file, f->first_line, &maps->functions[id - 1]);
 
                 if (r < 0)
                         return r;
@@ -43,7 +44,8 @@ static int map_frames(struct profile *to, const struct profile *from, struct map
                 return -ENOMEM;
         for (uint32_t id = 1; id <= from->frames.n; id++) {
                 const struct profile_frame *frame = profile_frame(from, id);
-                int r = profile_try_frame(to, maps->functions[frame->function - 1], frame->line, &maps->frames[id - 1]);
+                int r = profile_intern_frame(to, maps->functions[frame->function - 1], frame->line,
+                                             &maps->frames[id - 1]);
 
                 if (r < 0)
                         return r;
@@ -78,7 +80,7 @@ static int map_stacks(struct profile *to, const struct profile *from, struct map
 
                 for (size_t i = 0; i < n; i++)
                         translated[i] = maps->frames[frames[i] - 1];
-                r = profile_try_stack(to, translated, n, &maps->stacks[id - 1]);
+                r = profile_intern_stack(to, translated, n, &maps->stacks[id - 1]);
         }
         free(translated);
         return r;
@@ -95,7 +97,7 @@ static int map_threads(struct profile *to, const struct profile *from, struct ma
 
                 profile_thread(from, id, &tid, &name);
 
-                int r = profile_try_thread(to, tid, name, &maps->threads[id - 1]);
+                int r = profile_intern_thread(to, tid, name, &maps->threads[id - 1]);
 
                 if (r < 0)
                         return r;

@@ -52,18 +52,16 @@ enum profile_state {
         PROFILE_IDLE,    /* off CPU: sleeping, waiting */
 };
 
-/* 0 on failure (out of memory, full, an unknown id). Strings are copied; NULL is taken as "". */
-profile_id profile_intern_function(struct profile *p, const char *name, const char *file, uint32_t first_line);
-profile_id profile_intern_frame(struct profile *p, profile_id function, uint32_t line);
+/*
+ * 0 and the id in @ret; -ENOMEM, -ENOSPC (the profile is full), -EINVAL (an unknown id).
+ * Strings are copied; NULL is taken as "".
+ */
+int profile_intern_function(struct profile *p, const char *name, const char *file, uint32_t first_line,
+                            profile_id *ret);
+int profile_intern_frame(struct profile *p, profile_id function, uint32_t line, profile_id *ret);
 /* @frames leaf first; n > 0. */
-profile_id profile_intern_stack(struct profile *p, const profile_id *frames, size_t n);
-profile_id profile_intern_thread(struct profile *p, uint64_t tid, const char *name);
-
-/* The same, with the reason of a failure. */
-int profile_try_function(struct profile *p, const struct profile_function *function, profile_id *ret);
-int profile_try_frame(struct profile *p, profile_id function, uint32_t line, profile_id *ret);
-int profile_try_stack(struct profile *p, const profile_id *frames, size_t n, profile_id *ret);
-int profile_try_thread(struct profile *p, uint64_t tid, const char *name, profile_id *ret);
+int profile_intern_stack(struct profile *p, const profile_id *frames, size_t n, profile_id *ret);
+int profile_intern_thread(struct profile *p, uint64_t tid, const char *name, profile_id *ret);
 
 /*
  * Counts @count samples of @stack, standing for @nanoseconds in all.

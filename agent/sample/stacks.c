@@ -81,9 +81,23 @@ static void hash_stack(const struct pystack_stack *stack, uint64_t ret[2])
         ret[1] = hash.high64;
 }
 
+/* 0: out of memory, or full. */
 static profile_id intern(struct profile *p, const char *name, const char *file, uint32_t first_line, uint32_t line)
 {
-        return profile_intern_frame(p, profile_intern_function(p, name, file, first_line), line);
+        profile_id function, frame;
+
+        if (profile_intern_function(p, name, file, first_line, &function) < 0 ||
+            profile_intern_frame(p, function, line, &frame) < 0)
+                return 0;
+        return frame;
+}
+
+/* Likewise. */
+static profile_id intern_frame_ids(struct profile *p, const profile_id *ids, size_t n)
+{
+        profile_id stack;
+
+        return profile_intern_stack(p, ids, n, &stack) < 0 ? 0 : stack;
 }
 
 /* Room to remember @n frames; without it they are interned all the same. */
@@ -132,7 +146,7 @@ static profile_id intern_stack(struct stacks *stacks, struct profile *p, struct 
         intern_frames(stacks, p, py, stack, ids);
         if (stack->truncated)
                 ids[n++] = intern(p, "(truncated)", "", 0, 0);
-        return profile_intern_stack(p, ids, n);
+        return intern_frame_ids(p, ids, n);
 }
 
 profile_id stacks_find(struct stacks *stacks, struct profile *profile, struct pystack *py,
@@ -157,12 +171,12 @@ profile_id stacks_pseudo(struct profile *profile, const char *name)
 {
         profile_id frame = intern(profile, name, "", 0, 0);
 
-        return profile_intern_stack(profile, &frame, 1);
+        return intern_frame_ids(profile, &frame, 1);
 }
 
 profile_id stacks_native(struct profile *profile, const char *name)
 {
         profile_id frames[] = { intern(profile, "(native)", "", 0, 0), intern(profile, name, "", 0, 0) };
 
-        return profile_intern_stack(profile, frames, 2);
+        return intern_frame_ids(profile, frames, 2);
 }

@@ -20,19 +20,24 @@ struct slice {
         size_t capacity;
 };
 
-static profile_id slice_frame(struct slice *s, profile_id id)
+static int slice_frame(struct slice *s, profile_id id, profile_id *ret)
 {
         if (s->frames[id] == 0) {
                 const struct profile_frame *frame = profile_frame(s->from, id);
                 const struct profile_function *f = profile_function(s->from, frame->function);
+                profile_id function;
+                int r = profile_intern_function(s->to, f->name, f->file, f->first_line, &function);
 
-                s->frames[id] = profile_intern_frame(
-                        s->to, profile_intern_function(s->to, f->name, f->file, f->first_line), frame->line);
+                if (r == 0)
+                        r = profile_intern_frame(s->to, function, frame->line, &s->frames[id]);
+                if (r < 0)
+                        return r;
         }
-        return s->frames[id];
+        *ret = s->frames[id];
+        return 0;
 }
 
-static profile_id slice_stack(struct slice *s, profile_id id)
+static int slice_stack(struct slice *s, profile_id id, profile_id *ret)
 {
         size_t n;
         const profile_id *frames = profile_stack(s->from, id, &n);
@@ -41,32 +46,32 @@ static profile_id slice_stack(struct slice *s, profile_id id)
                 profile_id *buffer = reallocarray(s->buffer, n, sizeof(*buffer));
 
                 if (!buffer)
-                        return 0;
+                        return -ENOMEM;
                 s->buffer = buffer;
                 s->capacity = n;
         }
         for (size_t i = 0; i < n; i++) {
-                s->buffer[i] = slice_frame(s, frames[i]);
-                if (s->buffer[i] == 0)
-                        return 0;
+                int r = slice_frame(s, frames[i], &s->buffer[i]);
+
+                if (r < 0)
+                        return r;
         }
-        return profile_intern_stack(s->to, s->buffer, n);
+        return profile_intern_stack(s->to, s->buffer, n, ret);
 }
 
 static int slice_sample(struct slice *s, const struct profile_sample *sample)
 {
-        profile_id stack = slice_stack(s, sample->stack), thread = 0;
+        profile_id stack, thread = 0;
+        int r = slice_stack(s, sample->stack, &stack);
 
-        if (sample->thread) {
+        if (r == 0 && sample->thread) {
                 const char *name;
                 uint64_t tid;
 
                 profile_thread(s->from, sample->thread, &tid, &name);
-                thread = profile_intern_thread(s->to, tid, name);
+                r = profile_intern_thread(s->to, tid, name, &thread);
         }
-        if (stack == 0 || (sample->thread && thread == 0))
-                return -ENOMEM;
-        return profile_add(s->to, stack, thread, sample->state, sample->count, sample->nanoseconds);
+        return r < 0 ? r : profile_add(s->to, stack, thread, sample->state, sample->count, sample->nanoseconds);
 }
 
 static int slice_resource(struct slice *s)

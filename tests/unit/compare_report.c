@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/compare/compare.h"
 #include "agent/format/format.h"
+#include "tests/unit/support/interned.h"
 #include "tests/unit/support/suite.h"
 
 #include <json.h>
@@ -30,9 +31,9 @@ static void add_stack(struct profile *p, const struct frame *frames, size_t n, u
         for (size_t i = 0; i < n; i++) {
                 const struct frame *f = &frames[n - 1 - i];
 
-                ids[i] = profile_intern_frame(p, profile_intern_function(p, f->name, f->file, f->first_line), f->line);
+                ids[i] = interned_frame(p, interned_function(p, f->name, f->file, f->first_line), f->line);
         }
-        cr_assert_eq(profile_add(p, profile_intern_stack(p, ids, n), 0, PROFILE_RUNNING, count, count * PERIOD), 0);
+        cr_assert_eq(profile_add(p, interned_stack(p, ids, n), 0, PROFILE_RUNNING, count, count * PERIOD), 0);
 }
 
 /* main at 20 %, the hostile one called by it: 4000 of 5000 samples, or @n more. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/compare/compare.h"
+#include "tests/unit/support/interned.h"
 #include "tests/unit/support/suite.h"
 
 #include <errno.h>
@@ -24,10 +25,10 @@ static void count(struct profile *p, const char *file, const char *stack, enum p
         for (const char *name; (name = strsep(&rest, ";"));) {
                 line++;
                 memmove(frames + 1, frames, depth * sizeof *frames);
-                frames[0] = profile_intern_frame(p, profile_intern_function(p, name, file, line), line);
+                frames[0] = interned_frame(p, interned_function(p, name, file, line), line);
                 depth++;
         }
-        cr_assert_eq(profile_add(p, profile_intern_stack(p, frames, depth), 0, state, n, 0), 0);
+        cr_assert_eq(profile_add(p, interned_stack(p, frames, depth), 0, state, n, 0), 0);
 }
 
 struct part {

@@ -77,7 +77,7 @@ struct pyflame_tally {
         size_t n, size;
 };
 
-/* All of these: 0 or -ENOMEM. @time_us: since the epoch. */
+/* All of these: 0, -ENOMEM or -ENOSPC. @time_us: since the epoch. */
 int pyflame_tally_init(struct pyflame_tally *ret, const struct pyflame_options *options);
 int pyflame_tally_stack(struct pyflame_tally *tally, uint64_t time_us, struct pystack *py,
                         const struct pystack_stack *stack);
