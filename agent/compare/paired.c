@@ -23,37 +23,13 @@ struct adding {
         enum compare_side side;
         size_t run; /* in the order of the sides together */
         const struct profile *from;
-        profile_id *frames; /* by frame id of the source */
-        profile_id *path;   /* of the stack that is being translated */
 };
 
-static int translate_frames(struct adding *a)
+static void shorten_file(void *ctx, struct profile_function *function)
 {
-        size_t deepest = 0;
+        const struct adding *a = ctx;
 
-        a->frames = calloc(profile_frames(a->from) + 1, sizeof(*a->frames));
-        for (uint32_t id = 1; a->frames && id <= profile_frames(a->from); id++) {
-                struct profile_function key = *profile_function(a->from, profile_frame(a->from, id)->function);
-                profile_id function;
-
-                key.file = source_paths_relative(a->paths, a->side, key.file);
-                key.first_line = 0;
-
-                int r = profile_intern_function(a->paired->stacks, key.name, key.file, key.first_line, &function);
-
-                if (r == 0)
-                        r = profile_intern_frame(a->paired->stacks, function, 0, &a->frames[id]);
-                if (r < 0)
-                        return r;
-        }
-        for (uint32_t id = 1; id <= profile_stacks(a->from); id++) {
-                size_t n;
-
-                profile_stack(a->from, id, &n);
-                deepest = n > deepest ? n : deepest;
-        }
-        a->path = calloc(deepest + 1, sizeof(*a->path));
-        return a->frames && a->path ? 0 : -ENOMEM;
+        function->file = source_paths_relative(a->paths, a->side, function->file);
 }
 
 static bool is_active(const struct adding *a, const struct profile_sample *sample)
@@ -65,16 +41,6 @@ static bool is_active(const struct adding *a, const struct profile_sample *sampl
         return sample->state == PROFILE_RUNNING && strcmp(profile_function(a->from, leaf)->name, IDLE) != 0;
 }
 
-static int translate_stack(struct adding *a, profile_id stack, profile_id *ret)
-{
-        size_t n;
-        const profile_id *frames = profile_stack(a->from, stack, &n);
-
-        for (size_t i = 0; i < n; i++)
-                a->path[i] = a->frames[frames[i]];
-        return profile_intern_stack(a->paired->stacks, a->path, n, ret);
-}
-
 /* The time of a sample: its own, or that of the period. */
 static double seconds_of(const struct profile *p, const struct profile_sample *sample)
 {
@@ -83,10 +49,9 @@ static double seconds_of(const struct profile *p, const struct profile_sample *s
         return (double)sample->count * (double)profile_settings(p)->period_ns / NS_PER_S;
 }
 
-static int add_run(struct adding *a, uint64_t **ret_counts)
+static int count_samples(struct adding *a, struct profile_map *map, uint64_t *counts)
 {
-        uint64_t *counts = calloc(profile_stacks(a->from) + profile_stacks(a->paired->stacks) + 1, sizeof(*counts));
-        int r = counts ? translate_frames(a) : -ENOMEM;
+        int r = profile_map_frames(map);
 
         for (size_t i = 0; r == 0 && i < profile_samples(a->from); i++) {
                 const struct profile_sample *sample = profile_sample(a->from, i);
@@ -94,15 +59,28 @@ static int add_run(struct adding *a, uint64_t **ret_counts)
 
                 if (!is_active(a, sample))
                         continue;
-                r = translate_stack(a, sample->stack, &stack);
+                r = profile_map_stack(map, sample->stack, &stack);
                 if (r < 0)
                         break;
                 counts[stack] += sample->count;
                 a->paired->samples[a->run] += sample->count;
                 a->paired->seconds[a->run] += seconds_of(a->from, sample);
         }
-        free(a->frames);
-        free(a->path);
+        return r;
+}
+
+static int add_run(struct adding *a, uint64_t **ret_counts)
+{
+        uint64_t *counts = calloc(profile_stacks(a->from) + profile_stacks(a->paired->stacks) + 1, sizeof(*counts));
+        struct profile_map map = {0};
+        int r = counts ? profile_map_init(&map, a->paired->stacks, a->from) : -ENOMEM;
+
+        map.no_lines = true;
+        map.rename = shorten_file;
+        map.ctx = a;
+        if (r == 0)
+                r = count_samples(a, &map, counts);
+        profile_map_deinit(&map);
         *ret_counts = counts;
         return r;
 }

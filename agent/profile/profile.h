@@ -71,6 +71,32 @@ int profile_add(struct profile *p, profile_id stack, profile_id thread, enum pro
                 uint64_t nanoseconds);
 
 /*
+ * Ids of one profile translated to those of another, which takes over what they stand for when they are first asked
+ * for. Both profiles outlive the map, and nothing is added to @from meanwhile. {0} is empty.
+ */
+struct profile_map {
+        struct profile *to;
+        const struct profile *from;
+        profile_id *functions, *frames, *stacks, *threads; /* of @to, by id of @from; 0: not asked for yet */
+        profile_id *path;                                  /* room for a stack */
+
+        /* For the caller to set after profile_map_init(). */
+        bool no_lines;                                               /* functions and frames lose their lines */
+        void (*rename)(void *ctx, struct profile_function *function); /* changes names on the way; NULL: none */
+        void *ctx;
+};
+int profile_map_init(struct profile_map *map, struct profile *to, const struct profile *from);
+void profile_map_deinit(struct profile_map *map);
+
+/* The id in @to of a stack and a thread; 0 stays 0. */
+int profile_map_stack(struct profile_map *map, profile_id id, profile_id *ret);
+int profile_map_thread(struct profile_map *map, profile_id id, profile_id *ret);
+
+/* Asks for all frames; for all functions, frames, stacks and, if wanted, @threads. In the order of their ids. */
+int profile_map_frames(struct profile_map *map);
+int profile_map_all(struct profile_map *map, bool threads);
+
+/*
  * Adds all of @from to @to: samples, counters, time span (united). Attributes
  * and settings of @to stay; empty ones are taken from @from.
  * @keep_threads: false merges the threads of @from into one: thread 0.
