@@ -70,7 +70,7 @@ void send_one(struct send *send, const char *function)
         struct profile_set set = { 0 };
 
         make_set(&set, function);
-        cr_assert_eq(send_profiles(send, &set), 0);
+        cr_assert_eq(send_profiles_to_all(&send, 1, &set), 0);
         profile_set_deinit(&set);
 }
 

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef SEND_WORKER_INSIDE_H
-#define SEND_WORKER_INSIDE_H
+#ifndef SEND_INTERNAL_H
+#define SEND_INTERNAL_H
 
-/* What the thread and those who start, feed and stop it share. */
+/* What the thread of a destination and those who start, feed and stop it share. */
 
+#include "agent/send/protocol.h"
+#include "agent/send/queue.h"
 #include "agent/send/spool.h"
-#include "agent/send/worker.h"
 
 #include <pthread.h>
 
-struct send_worker {
+struct send {
         pthread_t thread;
         pthread_mutex_t lock; /* of all below */
         pthread_cond_t wake;
@@ -27,10 +28,10 @@ struct send_worker {
         bool down; /* the thread's alone */
 };
 
-/* The thread; @ctx is the worker. */
-void *send_worker_run(void *ctx);
+/* The thread; @ctx is the struct send. */
+void *send_run(void *ctx);
 
 /* Into the spool if there is one; what it cannot take stays in memory. Not locked. */
-void send_worker_commit(struct send_worker *worker, struct send_batch *batch);
+void send_commit(struct send *send, struct send_batch *batch);
 
 #endif

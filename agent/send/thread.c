@@ -8,8 +8,8 @@
  * that the agents of a cluster do not come back all at once after an outage.
  */
 #include "agent/send/clock.h"
+#include "agent/send/internal.h"
 #include "agent/send/verdict.h"
-#include "agent/send/worker_inside.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -48,60 +48,60 @@ static int64_t pause_ms(const struct send_verdict *verdict, const struct http_cl
         return asked * 1000 + backoff_ms(failures);
 }
 
-static void sleep_until(struct send_worker *worker, int64_t when_ms)
+static void sleep_until(struct send *send, int64_t when_ms)
 {
         struct timespec when = { .tv_sec = when_ms / 1000, .tv_nsec = when_ms % 1000 * 1000000 };
 
         if (when_ms == INT64_MAX)
-                pthread_cond_wait(&worker->wake, &worker->lock);
+                pthread_cond_wait(&send->wake, &send->lock);
         else
-                pthread_cond_timedwait(&worker->wake, &worker->lock, &when);
+                pthread_cond_timedwait(&send->wake, &send->lock, &when);
 }
 
 /* The next batch to send; NULL: stop. */
-static struct send_batch *wait_for_batch(struct send_worker *worker)
+static struct send_batch *wait_for_batch(struct send *send)
 {
         for (;;) {
                 int64_t now = send_now_ms(), next;
 
-                send_queue_expire(&worker->queue, now);
-                next = send_queue_next_ms(&worker->queue);
-                if (worker->closing && (worker->hopeless || now >= worker->stop_at_ms || next == INT64_MAX))
+                send_queue_expire(&send->queue, now);
+                next = send_queue_next_ms(&send->queue);
+                if (send->closing && (send->hopeless || now >= send->stop_at_ms || next == INT64_MAX))
                         return NULL;
-                if (next != INT64_MAX && next < worker->gate_ms)
-                        next = worker->gate_ms;
+                if (next != INT64_MAX && next < send->gate_ms)
+                        next = send->gate_ms;
                 if (next <= now)
-                        return send_queue_take(&worker->queue, now);
-                sleep_until(worker, next < worker->stop_at_ms ? next : worker->stop_at_ms);
+                        return send_queue_take(&send->queue, now);
+                sleep_until(send, next < send->stop_at_ms ? next : send->stop_at_ms);
         }
 }
 
 /* ---- settling ------------------------------------------------------------ */
 
-static void put_back(struct send_worker *worker, struct send_batch *batch, const struct send_verdict *verdict,
+static void put_back(struct send *send, struct send_batch *batch, const struct send_verdict *verdict,
                      const struct http_client_answer *answer)
 {
-        unsigned failures = verdict->gate ? worker->failures++ : batch->attempts - 1;
+        unsigned failures = verdict->gate ? send->failures++ : batch->attempts - 1;
         int64_t when = send_now_ms() + pause_ms(verdict, answer, failures);
 
         if (verdict->gate) {
-                worker->gate_ms = when;
-                worker->hopeless = worker->closing;
+                send->gate_ms = when;
+                send->hopeless = send->closing;
         }
-        send_queue_put_back(&worker->queue, batch, when);
+        send_queue_put_back(&send->queue, batch, when);
 }
 
-void send_worker_commit(struct send_worker *worker, struct send_batch *batch)
+void send_commit(struct send *send, struct send_batch *batch)
 {
-        if (!worker->spool || send_spool_size(worker->spool, batch) > worker->queue.max_spool_bytes ||
-            send_spool_write(worker->spool, batch) < 0)
+        if (!send->spool || send_spool_size(send->spool, batch) > send->queue.max_spool_bytes ||
+            send_spool_write(send->spool, batch) < 0)
                 return;
         free(batch->body);
         batch->body = NULL;
 }
 
 /* Consumes @body. */
-static struct send_batch *make_half(struct send_worker *worker, const struct send_batch *whole, struct send_body *body)
+static struct send_batch *make_half(struct send *send, const struct send_batch *whole, struct send_body *body)
 {
         struct send_batch *half = NULL;
         void *packed;
@@ -113,29 +113,29 @@ static struct send_batch *make_half(struct send_worker *worker, const struct sen
                 return NULL;
         half->created_ns = whole->created_ns;
         half->halvings = whole->halvings + 1;
-        send_worker_commit(worker, half);
+        send_commit(send, half);
         return half;
 }
 
 /* The two halves of @batch, if it has any. */
-static bool halve(struct send_worker *worker, const struct send_batch *batch, struct send_batch *ret[static 2])
+static bool halve(struct send *send, const struct send_batch *batch, struct send_batch *ret[static 2])
 {
         struct send_body body, halves[2];
         int r;
 
         if (batch->halvings == HALVINGS_MAX || send_body_unpack(batch->body, batch->len, batch->gzip, &body) < 0)
                 return false;
-        r = worker->protocol->halve(&body, halves);
+        r = send->protocol->halve(&body, halves);
         free(body.text);
         if (r < 0)
                 return false;
-        ret[0] = make_half(worker, batch, &halves[0]);
-        ret[1] = make_half(worker, batch, &halves[1]);
+        ret[0] = make_half(send, batch, &halves[0]);
+        ret[1] = make_half(send, batch, &halves[1]);
         if (ret[0] && ret[1])
                 return true;
         for (size_t i = 0; i < 2; i++) {
                 if (ret[i] && ret[i]->file)
-                        send_spool_remove(worker->spool, ret[i]);
+                        send_spool_remove(send->spool, ret[i]);
                 send_batch_free(ret[i]);
         }
         return false;
@@ -153,20 +153,20 @@ static bool is_worn_out(struct send_batch *batch, const struct send_verdict *ver
 }
 
 /* What became of @batch; @halves are what to send in its place, or NULL. Whether it was lost. */
-static bool settle(struct send_worker *worker, struct send_batch *batch, const struct send_verdict *verdict,
+static bool settle(struct send *send, struct send_batch *batch, const struct send_verdict *verdict,
                    const struct http_client_answer *answer, struct send_batch *halves[2])
 {
         bool again = verdict->fate == SEND_AGAIN && !is_worn_out(batch, verdict, answer->status);
-        struct send_queue *queue = &worker->queue;
+        struct send_queue *queue = &send->queue;
 
         if (!verdict->gate)
-                worker->failures = 0;
+                send->failures = 0;
         if (again) {
-                put_back(worker, batch, verdict, answer);
+                put_back(send, batch, verdict, answer);
         } else if (verdict->fate == SEND_TAKEN) {
                 send_queue_delivered(queue, batch);
         } else if (halves) {
-                queue->counters.spool_failed += worker->spool ? !halves[0]->file + !halves[1]->file : 0;
+                queue->counters.spool_failed += send->spool ? !halves[0]->file + !halves[1]->file : 0;
                 send_queue_halved(queue, batch, halves);
         } else {
                 send_queue_lost(queue, batch,
@@ -176,14 +176,14 @@ static bool settle(struct send_worker *worker, struct send_batch *batch, const s
         return false;
 }
 
-static void tell(struct send_worker *worker, const struct send_verdict *verdict, bool lost, const char *reason)
+static void tell(struct send *send, const struct send_verdict *verdict, bool lost, const char *reason)
 {
-        const struct send_config *config = &worker->config;
+        const struct send_config *config = &send->config;
 
-        if (verdict->down != worker->down && (verdict->down || !verdict->gate)) {
-                worker->down = verdict->down;
+        if (verdict->down != send->down && (verdict->down || !verdict->gate)) {
+                send->down = verdict->down;
                 if (config->on_state)
-                        config->on_state(config->ctx, !worker->down, worker->down ? reason : NULL);
+                        config->on_state(config->ctx, !send->down, send->down ? reason : NULL);
         }
         if (lost && config->on_rejected)
                 config->on_rejected(config->ctx, reason);
@@ -192,19 +192,19 @@ static void tell(struct send_worker *worker, const struct send_verdict *verdict,
 /* ---- sending ------------------------------------------------------------- */
 
 /* Sends @batch, whose body is there, and waits for the answer. */
-static void post(const struct send_worker *worker, const struct send_batch *batch, struct http_client_answer *ret)
+static void post(const struct send *send, const struct send_batch *batch, struct http_client_answer *ret)
 {
         char type[128], key[64];
         const char *const headers[] = { type, key, batch->gzip ? "Content-Encoding: gzip" : NULL, NULL };
         const struct http_client_request request = { .headers = headers, .body = batch->body, .len = batch->len };
 
-        snprintf(type, sizeof(type), "Content-Type: %s", worker->protocol->content_type);
+        snprintf(type, sizeof(type), "Content-Type: %s", send->protocol->content_type);
         snprintf(key, sizeof(key), "Idempotency-Key: %s", batch->key);
-        http_client_request(worker->client, &request, ret);
+        http_client_request(send->client, &request, ret);
 }
 
 /* Not locked. */
-static void deliver(struct send_worker *worker, struct send_batch *batch)
+static void deliver(struct send *send, struct send_batch *batch)
 {
         struct send_batch *halves[2];
         struct send_verdict verdict;
@@ -212,60 +212,60 @@ static void deliver(struct send_worker *worker, struct send_batch *batch)
         char reason[HTTP_CLIENT_REASON_SIZE];
         bool halved, lost;
 
-        post(worker, batch, &answer);
+        post(send, batch, &answer);
         verdict = send_judge(&answer, reason, sizeof(reason));
-        halved = verdict.fate == SEND_TOO_LARGE && halve(worker, batch, halves);
+        halved = verdict.fate == SEND_TOO_LARGE && halve(send, batch, halves);
 
-        pthread_mutex_lock(&worker->lock);
-        lost = settle(worker, batch, &verdict, &answer, halved ? halves : NULL);
-        pthread_mutex_unlock(&worker->lock);
-        tell(worker, &verdict, lost, reason);
+        pthread_mutex_lock(&send->lock);
+        lost = settle(send, batch, &verdict, &answer, halved ? halves : NULL);
+        pthread_mutex_unlock(&send->lock);
+        tell(send, &verdict, lost, reason);
 }
 
 /* A file that cannot be opened now may be so later; one that is damaged stays it. Not locked. */
-static void give_up_reading(struct send_worker *worker, struct send_batch *batch, int error)
+static void give_up_reading(struct send *send, struct send_batch *batch, int error)
 {
         bool later = error == -ENOMEM || error == -EMFILE || error == -ENFILE;
         char reason[HTTP_CLIENT_REASON_SIZE];
 
-        pthread_mutex_lock(&worker->lock);
+        pthread_mutex_lock(&send->lock);
         if (later) {
-                send_queue_put_back(&worker->queue, batch, send_now_ms() + BACKOFF_MAX_MS);
+                send_queue_put_back(&send->queue, batch, send_now_ms() + BACKOFF_MAX_MS);
         } else {
-                worker->queue.counters.spool_set_aside += error == -EINVAL;
-                send_queue_lost(&worker->queue, batch, SEND_LOST_UNREADABLE);
+                send->queue.counters.spool_set_aside += error == -EINVAL;
+                send_queue_lost(&send->queue, batch, SEND_LOST_UNREADABLE);
         }
-        pthread_mutex_unlock(&worker->lock);
-        if (later || !worker->config.on_rejected)
+        pthread_mutex_unlock(&send->lock);
+        if (later || !send->config.on_rejected)
                 return;
         snprintf(reason, sizeof(reason), "its file in the spool: %s",
                  error == -EINVAL ? "damaged" : strerror(-error));
-        worker->config.on_rejected(worker->config.ctx, reason);
+        send->config.on_rejected(send->config.ctx, reason);
 }
 
-void *send_worker_run(void *ctx)
+void *send_run(void *ctx)
 {
-        struct send_worker *worker = ctx;
+        struct send *send = ctx;
         struct send_batch *batch;
 
-        pthread_mutex_lock(&worker->lock);
-        while ((batch = wait_for_batch(worker))) {
+        pthread_mutex_lock(&send->lock);
+        while ((batch = wait_for_batch(send))) {
                 int r = 0;
 
-                pthread_mutex_unlock(&worker->lock);
+                pthread_mutex_unlock(&send->lock);
                 if (!batch->body)
-                        r = send_spool_read(worker->spool, batch, &batch->body);
+                        r = send_spool_read(send->spool, batch, &batch->body);
                 if (r < 0) {
-                        give_up_reading(worker, batch, r);
+                        give_up_reading(send, batch, r);
                 } else {
-                        pthread_mutex_lock(&worker->lock);
+                        pthread_mutex_lock(&send->lock);
                         if (batch->attempts++ > 0)
-                                worker->queue.counters.retried++;
-                        pthread_mutex_unlock(&worker->lock);
-                        deliver(worker, batch);
+                                send->queue.counters.retried++;
+                        pthread_mutex_unlock(&send->lock);
+                        deliver(send, batch);
                 }
-                pthread_mutex_lock(&worker->lock);
+                pthread_mutex_lock(&send->lock);
         }
-        pthread_mutex_unlock(&worker->lock);
+        pthread_mutex_unlock(&send->lock);
         return NULL;
 }
