@@ -26,7 +26,7 @@ static int add(struct reports *reports, const struct usage *usage, const struct 
                 .format = format,
                 .file = { .name = path ? path : "standard output", .path = path, .fd = -1 },
         };
-        return -1;
+        return GO_ON;
 }
 
 /* "html:FILE" */
@@ -68,30 +68,30 @@ static int add_file(struct reports *reports, const struct usage *usage, const ch
 int reports_choose(const struct report_options *options, const struct usage *usage, bool judged, bool quiet,
                    struct reports *ret)
 {
-        int e = -1;
+        int status = GO_ON;
 
         *ret = (struct reports){ .n = 0 };
-        for (size_t i = 0; e < 0 && i < options->formats.n; i++) {
+        for (size_t i = 0; status == GO_ON && i < options->formats.n; i++) {
                 const struct compare_report *format = compare_report_by_name(options->formats.items[i].text);
 
-                e = format ? add(ret, usage, format, NULL, judged)
+                status = format ? add(ret, usage, format, NULL, judged)
                            : options_wrong(usage, "--format: there is no format '%s'", options->formats.items[i].text);
         }
-        if (e < 0 && options->formats.n == 0 && !(quiet && options->files.n > 0))
-                e = add(ret, usage, compare_reports[0], NULL, judged);
-        for (size_t i = 0; e < 0 && i < options->files.n; i++)
-                e = add_file(ret, usage, options->files.items[i].text, judged);
-        return e;
+        if (status == GO_ON && options->formats.n == 0 && !(quiet && options->files.n > 0))
+                status = add(ret, usage, compare_reports[0], NULL, judged);
+        for (size_t i = 0; status == GO_ON && i < options->files.n; i++)
+                status = add_file(ret, usage, options->files.items[i].text, judged);
+        return status;
 }
 
 int reports_open(struct reports *reports)
 {
-        int e = -1;
+        int status = GO_ON;
 
-        for (size_t i = 0; e < 0 && i < reports->n; i++)
+        for (size_t i = 0; status == GO_ON && i < reports->n; i++)
                 if (reports->items[i].file.path)
-                        e = output_open(&reports->items[i].file);
-        return e;
+                        status = output_open(&reports->items[i].file);
+        return status;
 }
 
 static int remove_made(void *ctx, int index)
@@ -147,7 +147,7 @@ int reports_write(struct reports *reports, const struct compare_findings *c)
                 if (r < 0)
                         return say_error("%s cannot be written: %s", reports->items[i].file.name, strerror(-r));
         }
-        return -1;
+        return GO_ON;
 }
 
 void reports_close(struct reports *reports)
