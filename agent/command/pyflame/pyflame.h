@@ -29,7 +29,7 @@ struct pyflame_options {
         bool flamechart;
 };
 
-/* Returns -1 to go on, or the exit status: after -h and -v, or after an error that has been printed. */
+/* Returns GO_ON, or the exit status: after -h and -v, or after an error that has been printed. */
 int pyflame_parse(int argc, char **argv, struct pyflame_options *ret);
 
 /* ---- reading stacks (pyflame_reader.c) ------------------------------------------------ */
