@@ -135,7 +135,7 @@ static int keep(struct checking *c, const char *as)
         const struct side *side = &c->judging.sides[COMPARE_NEW];
         char reason[BASELINE_REASON_SIZE];
 
-        if (keeping_add(&c->keeping, &side->profiles, side->run_of, reason) < 0) {
+        if (keeping_add(&c->keeping, &side->profiles, side->run_of, reason) != 0) {
                 say_error("the new profiles cannot be kept: %s", reason);
                 return statuses[COMPARE_INVALID];
         }
