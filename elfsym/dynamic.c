@@ -16,7 +16,6 @@
 #define DYNAMIC_MAX 1024  /* entries: some 30, and one for each needed library */
 #define CHAIN_MAX   64    /* symbols that share a bucket: 12 at most in all libraries of a Debian */
 #define HASHES_MAX  8     /* of a chain that are read at a time */
-#define NEEDED_MAX  256   /* length of a library's name: NAME_MAX, and a NUL */
 
 /* ---- the table ----------------------------------------------------------- */
 
@@ -119,28 +118,6 @@ static int compare_name(struct elfsym *elf, struct names names, uint64_t offset,
                 left -= n;
         }
         return 0;
-}
-
-bool elfsym_needs(struct elfsym *elf, const char *part)
-{
-        struct names names;
-
-        if (!find_names(elf, &names))
-                return false;
-        for (size_t i = 0; i < elf->dynamic_n; i++) {
-                uint64_t offset = elf->dynamic[i].d_un.d_val;
-                char name[NEEDED_MAX + 1] = "";
-
-                if (elf->dynamic[i].d_tag != DT_NEEDED || offset >= names.size)
-                        continue;
-
-                uint64_t left = names.size - offset;
-                size_t n = left < NEEDED_MAX ? (size_t)left : NEEDED_MAX;
-
-                if (elfsym_read(elf, names.at + offset, name, n) == 0 && strstr(name, part))
-                        return true;
-        }
-        return false;
 }
 
 /* ---- hash tables --------------------------------------------------------- */

@@ -3,8 +3,8 @@
 #define ELFSYM_H
 
 /*
- * elfsym: what an ELF file says of itself: symbols, sections, build-id, and
- * where it came to lie in memory. Files belong to targets and may be forged:
+ * elfsym: what an ELF file says of itself: symbols, sections, and where it
+ * came to lie in memory. Files belong to targets and may be forged:
  * every offset and count is checked against the file before use.
  *
  * Errors: 0 success, negative -errno, positive elfsym_error.
@@ -19,11 +19,9 @@
 enum elfsym_error {
         ELFSYM_E_NOT_ELF = 1, /* no ELF program or library, or damaged beyond reading */
         ELFSYM_E_FOREIGN,     /* another class, byte order or machine than this host's */
-        ELFSYM_E_NOT_FOUND,   /* no such symbol, section or note */
+        ELFSYM_E_NOT_FOUND,   /* no such symbol or section */
         ELFSYM_E_RANGE,       /* an address or length outside the file's segments */
 };
-
-const char *elfsym_strerror(int error);
 
 struct elfsym;
 
@@ -63,13 +61,6 @@ struct elfsym_section {
         uint64_t size;
 };
 int elfsym_section(struct elfsym *elf, const char *name, struct elfsym_section *ret);
-
-/* Whether a DT_NEEDED entry contains @part (e.g. "libpython"). */
-bool elfsym_needs(struct elfsym *elf, const char *part);
-
-/* GNU build-id: ids are 20 bytes (SHA-1) in practice; longer ones are cut. */
-#define ELFSYM_BUILD_ID_MAX 32
-int elfsym_build_id(struct elfsym *elf, uint8_t ret[static ELFSYM_BUILD_ID_MAX], size_t *ret_len);
 
 /*
  * The load bias: what is to be added to a value of the file to get its address,

@@ -335,7 +335,7 @@ int collect_ingest(struct store *store, char *json, size_t len, const char *key,
         int r = format_take_otlp(json, len, &set, ret_error);
 
         if (r < 0)
-                return r;
+                return r == -ENOSPC ? -ENOMEM : r; /* it is a profile that is full, not the store */
         r = store_set(store, &set, key, oldest_ns, &result);
         profile_set_deinit(&set);
         if (r == 0)

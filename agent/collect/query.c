@@ -40,21 +40,23 @@ struct making {
 
 /* ---- stacks --------------------------------------------------------------- */
 
-static struct local *add_local(struct making *making, int64_t id, const struct profile_function *function)
+static int add_local(struct making *making, int64_t id, const struct profile_function *function, struct local **ret)
 {
         struct local *local = calloc(1, sizeof(*local));
+        int r = local ? profile_intern_function(making->profile, function->name, function->file, function->first_line,
+                                                &local->function)
+                      : -ENOMEM;
 
-        if (!local)
-                return NULL;
-        local->id = id;
-        local->function = profile_intern_function(making->profile, function->name, function->file,
-                                                  function->first_line);
-        if (local->function)
+        if (r == 0) {
+                local->id = id;
                 HASH_ADD(hh, making->locals, id, sizeof(local->id), local);
-        if (local->function && !local->lost)
-                return local;
-        free(local);
-        return NULL;
+                r = local->lost ? -ENOMEM : 0;
+        }
+        if (r < 0)
+                free(local);
+        else
+                *ret = local;
+        return r;
 }
 
 /* -ENOENT: there is none. */
@@ -67,11 +69,10 @@ static int local_function(struct making *making, int64_t id, profile_id *ret)
         if (!local) {
                 int r = store_read_function(making->store, id, &function);
 
+                if (r == 0)
+                        r = add_local(making, id, &function, &local);
                 if (r < 0)
                         return r;
-                local = add_local(making, id, &function);
-                if (!local)
-                        return -ENOMEM;
         }
         *ret = local->function;
         return 0;
@@ -102,11 +103,10 @@ static int read_frames(struct making *making, int64_t stack, size_t *ret_n)
                 profile_id function;
 
                 r = in.failed ? -ENOENT : local_function(making, id, &function);
+                if (r == 0)
+                        r = profile_intern_frame(making->profile, function, line, &making->frames[n++]);
                 if (r < 0)
                         return r;
-                making->frames[n] = profile_intern_frame(making->profile, function, line);
-                if (!making->frames[n++])
-                        return -ENOMEM;
         }
         *ret_n = n;
         return n > 0 ? 0 : -ENOENT;
@@ -114,11 +114,11 @@ static int read_frames(struct making *making, int64_t stack, size_t *ret_n)
 
 static int rest_frames(struct making *making, size_t *ret_n)
 {
-        profile_id function = profile_intern_function(making->profile, COLLECT_REST, "", 0);
+        profile_id function;
+        int r = profile_intern_function(making->profile, COLLECT_REST, "", 0, &function);
 
-        making->frames[0] = function ? profile_intern_frame(making->profile, function, 0) : 0;
         *ret_n = 1;
-        return making->frames[0] ? 0 : -ENOMEM;
+        return r < 0 ? r : profile_intern_frame(making->profile, function, 0, &making->frames[0]);
 }
 
 static int add_sum(struct making *making, const struct sum *sum)
@@ -129,8 +129,8 @@ static int add_sum(struct making *making, const struct sum *sum)
 
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
-        stack = profile_intern_stack(making->profile, making->frames, n);
-        return stack ? profile_add(making->profile, stack, 0, sum_state(sum), sum->count, sum->ns) : -ENOMEM;
+        r = profile_intern_stack(making->profile, making->frames, n, &stack);
+        return r < 0 ? r : profile_add(making->profile, stack, 0, sum_state(sum), sum->count, sum->ns);
 }
 
 /* ---- profiles ------------------------------------------------------------- */
@@ -167,6 +167,8 @@ static int make_profile(struct making *making, const struct part *part, struct p
                         r = add_sum(making, sum);
         }
         forget_locals(making);
+        if (r == -ENOSPC)
+                r = -ENOMEM; /* it is the profile that is full, not the store */
         if (r == 0)
                 r = profile_set_add(set, making->profile);
         if (r < 0)

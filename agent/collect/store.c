@@ -57,11 +57,10 @@ sqlite3_stmt *store_statement(struct store_lane *lane, enum store_statement whic
         return statement;
 }
 
-int store_run(struct store_lane *lane, sqlite3_stmt *statement)
+int store_run(sqlite3_stmt *statement)
 {
         int code;
 
-        (void)lane;
         do
                 code = sqlite3_step(statement);
         while (code == SQLITE_ROW);
@@ -240,7 +239,7 @@ static int begin(struct store_lane *lane, enum store_statement how)
         int r;
 
         pthread_mutex_lock(&lane->lock);
-        r = store_run(lane, store_statement(lane, how));
+        r = store_run(store_statement(lane, how));
         if (r < 0)
                 pthread_mutex_unlock(&lane->lock);
         return r;
@@ -248,11 +247,11 @@ static int begin(struct store_lane *lane, enum store_statement how)
 
 static int end(struct store_lane *lane, bool keep)
 {
-        int r = keep ? store_run(lane, store_statement(lane, SQL_COMMIT)) : 0;
+        int r = keep ? store_run(store_statement(lane, SQL_COMMIT)) : 0;
 
         /* Some errors end the transaction by themselves. */
         if (!sqlite3_get_autocommit(lane->db))
-                store_run(lane, store_statement(lane, SQL_ROLLBACK));
+                store_run(store_statement(lane, SQL_ROLLBACK));
         pthread_mutex_unlock(&lane->lock);
         return r;
 }

@@ -20,7 +20,7 @@ int store_add_books(struct store_lane *lane, const struct store_slice *slice, in
         }
         for (int i = 0; i < (int)(sizeof(others) / sizeof(*others)); i++)
                 sqlite3_bind_int64(s, STORE_TIMES + i + 1, others[i]);
-        return store_run(lane, s);
+        return store_run(s);
 }
 
 bool store_books_fit(const struct profile_counters *counters, uint64_t max)

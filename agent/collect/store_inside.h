@@ -83,6 +83,6 @@ int store_add_books(struct store_lane *lane, const struct store_slice *slice, in
 void store_get_books(sqlite3_stmt *statement, int column, struct store_books *ret);
 
 /* Steps one that returns no rows. */
-int store_run(struct store_lane *lane, sqlite3_stmt *statement);
+int store_run(sqlite3_stmt *statement);
 
 #endif

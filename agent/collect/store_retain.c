@@ -22,7 +22,7 @@ static int step(struct store *store, enum store_statement which, const int64_t *
         s = store_statement(&store->writer, which);
         for (size_t i = 0; i < n; i++)
                 sqlite3_bind_int64(s, (int)i + 1, values[i]);
-        r = store_run(&store->writer, s);
+        r = store_run(s);
         *ret_rows = sqlite3_changes(store->writer.db);
         ended = store_end(store, r == 0);
         return r < 0 ? r : ended;
@@ -84,7 +84,7 @@ static int shrink(struct store *store)
         int r;
 
         pthread_mutex_lock(&lane->lock);
-        r = store_run(lane, store_statement(lane, SQL_SHRINK));
+        r = store_run(store_statement(lane, SQL_SHRINK));
         pthread_mutex_unlock(&lane->lock);
         return r;
 }

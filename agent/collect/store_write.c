@@ -19,7 +19,7 @@ int store_remember(struct store *store, const char *key, int64_t now_ns, bool *r
 
         sqlite3_bind_text(s, 1, key, -1, SQLITE_STATIC);
         sqlite3_bind_int64(s, 2, now_ns);
-        r = store_run(lane, s);
+        r = store_run(s);
         if (r == 0)
                 *ret_new = sqlite3_changes(lane->db) > 0;
         return r;
@@ -41,7 +41,7 @@ static int find(sqlite3_stmt *s, int64_t *ret, int64_t *ret_seen)
 
 static int add(struct store_lane *lane, sqlite3_stmt *s, int64_t *ret)
 {
-        int r = store_run(lane, s);
+        int r = store_run(s);
 
         if (r == 0)
                 *ret = sqlite3_last_insert_rowid(lane->db);
@@ -57,7 +57,7 @@ static int touch(struct store_lane *lane, enum store_statement which, int64_t id
         s = store_statement(lane, which);
         sqlite3_bind_int64(s, 1, id);
         sqlite3_bind_int64(s, 2, hour);
-        return store_run(lane, s);
+        return store_run(s);
 }
 
 static int add_series(struct store_lane *lane, const char *key, const char *attributes, int64_t seen_ns, int64_t *ret)
@@ -87,7 +87,7 @@ int store_series(struct store *store, const char *key, const char *attributes, i
         sqlite3_bind_int64(s, 1, id);
         sqlite3_bind_text(s, 2, attributes, -1, SQLITE_STATIC);
         sqlite3_bind_int64(s, 3, seen_ns);
-        r = store_run(lane, s);
+        r = store_run(s);
         if (r == 0)
                 *ret = id;
         return r;

@@ -68,11 +68,11 @@ static int serve(const struct collector_config *config)
 
         /* Each further heap of glibc would keep what its threads have freed. */
         mallopt(M_ARENA_MAX, 1);
-        int r = confine(&config->confinement, &usage, CONFINE_COLLECTOR);
+        int status = confine(&config->confinement, &usage, CONFINE_COLLECTOR);
 
-        if (r >= 0)
-                return r;
-        r = collect_open(&collect_config, &collect, reason, sizeof reason);
+        if (status != GO_ON)
+                return status;
+        int r = collect_open(&collect_config, &collect, reason, sizeof reason);
 
         if (r == COLLECT_E_ADDRESS)
                 return options_wrong(&usage, "--listen: %s", reason);
@@ -95,12 +95,12 @@ int collector_run(int argc, char **argv)
 {
         struct collector_config config = { .listen = "127.0.0.1:4318", .retain = 7 * 86400.0, .max_size = 2ull << 30 };
         int rest;
-        int e = options_parse(&usage, argc, argv, &config, &rest);
+        int status = options_parse(&usage, argc, argv, &config, &rest);
 
-        if (e >= 0)
-                return e;
+        if (status != GO_ON)
+                return status;
         if (rest < argc)
                 return options_wrong_word(&usage, argv[rest], NULL);
-        e = log_setup(&config.log, &usage);
-        return e >= 0 ? e : serve(&config);
+        status = log_setup(&config.log, &usage);
+        return status != GO_ON ? status : serve(&config);
 }

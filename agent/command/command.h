@@ -13,6 +13,12 @@ enum {
         EXIT_USAGE = 2,  /* it was called wrongly */
 };
 
+/*
+ * What a step of a command returns that another one follows; else it returns the exit status, after a word about it.
+ * A variable that holds either is called status, and never holds an errno.
+ */
+enum { GO_ON = -1 };
+
 struct command {
         const char *name;
         const char *summary; /* a line for the list of commands */

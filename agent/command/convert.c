@@ -41,16 +41,16 @@ struct conversion {
         struct outside outside;
 };
 
-/* Opens all files, then gives up what that took. -1, or an exit status. */
+/* Opens all files, then gives up what that took. GO_ON, or an exit status. */
 static int open_all(struct conversion *c, const char *const *files, size_t n,
                     const struct confinement_options *confinement)
 {
         struct outside_duty duties[OUTSIDE_DEEDS] = { { NULL, NULL } };
         char reason[LOAD_REASON_SIZE];
-        int e = side_open(&c->side, files, n, reason) < 0 ? say_error("%s", reason) : output_open(&c->output);
+        int status = side_open(&c->side, files, n, reason) < 0 ? say_error("%s", reason) : output_open(&c->output);
 
-        if (e >= 0)
-                return e;
+        if (status != GO_ON)
+                return status;
         output_duties(&c->output, &c->outside, duties);
         return confine_with(confinement, &usage, CONFINE_CONVERTER, duties, &c->outside);
 }
@@ -70,18 +70,18 @@ int convert_run(int argc, char **argv)
         struct convert_config config = { .format = NULL };
         struct conversion c = { .output = OUTPUT_NONE, .outside = OUTSIDE_NONE };
         int rest;
-        int e = options_parse(&usage, argc, argv, &config, &rest);
+        int status = options_parse(&usage, argc, argv, &config, &rest);
 
-        if (e < 0 && rest == argc)
-                e = options_wrong(&usage, "it takes the FILEs that are to be converted");
-        if (e < 0)
-                e = output_choose(&usage, config.format, config.output, &c.output);
-        if (e < 0)
-                e = open_all(&c, (const char *const *)&argv[rest], (size_t)(argc - rest), &config.confinement);
-        if (e < 0)
-                e = convert(&c);
+        if (status == GO_ON && rest == argc)
+                status = options_wrong(&usage, "it takes the FILEs that are to be converted");
+        if (status == GO_ON)
+                status = output_choose(&usage, config.format, config.output, &c.output);
+        if (status == GO_ON)
+                status = open_all(&c, (const char *const *)&argv[rest], (size_t)(argc - rest), &config.confinement);
+        if (status == GO_ON)
+                status = convert(&c);
         side_deinit(&c.side);
         output_close(&c.output);
         outside_close(&c.outside);
-        return e;
+        return status;
 }

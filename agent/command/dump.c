@@ -214,19 +214,19 @@ int dump_run(int argc, char **argv)
         struct choice choice = { 0 };
         struct find *find = NULL;
         int rest;
-        int e = options_parse(&usage, argc, argv, &config, &rest);
+        int status = options_parse(&usage, argc, argv, &config, &rest);
 
-        if (e < 0 && rest < argc)
-                e = options_wrong_word(&usage, argv[rest], NULL);
-        if (e < 0)
-                e = confine(&config.confinement, &usage, CONFINE_VIEWER);
-        if (e < 0 && finding_open(false, &find) != 0)
-                e = say_error("/proc cannot be read");
-        if (e < 0)
-                e = target_choose(find, &config.target, &usage, TARGET_NOW, &choice);
-        if (e < 0)
-                e = dump_all(&choice, config.json);
+        if (status == GO_ON && rest < argc)
+                status = options_wrong_word(&usage, argv[rest], NULL);
+        if (status == GO_ON)
+                status = confine(&config.confinement, &usage, CONFINE_VIEWER);
+        if (status == GO_ON && finding_open(false, &find) != 0)
+                status = say_error("/proc cannot be read");
+        if (status == GO_ON)
+                status = target_choose(find, &config.target, &usage, TARGET_NOW, &choice);
+        if (status == GO_ON)
+                status = dump_all(&choice, config.json);
         choice_deinit(&choice);
         find_close(find);
-        return e;
+        return status;
 }

@@ -189,7 +189,7 @@ static void apply_min_age(struct listing *listing, double min_age)
         }
 }
 
-/* -1, or an exit status after a word about it. */
+/* GO_ON, or an exit status after a word about it. */
 static int list(const struct ps_config *ps, const struct find_rules *rules, struct listing *listing)
 {
         const struct find_events events = { .ctx = listing, .born = born, .ended = ended };
@@ -198,15 +198,15 @@ static int list(const struct ps_config *ps, const struct find_rules *rules, stru
 
         config.rules = rules;
         config.read_unselected = true;
-        int e = finding_open_with(config, &ps->finding, &usage, &find);
-        if (e >= 0)
-                return e;
+        int status = finding_open_with(config, &ps->finding, &usage, &find);
+        if (status != GO_ON)
+                return status;
         int r = find_scan(find, &events);
         listing->starved = find_starved(find);
         find_close(find);
         if (r == 0 && listing->lost)
                 return say_error("out of memory");
-        return r == 0 ? -1 : say_error("/proc cannot be read: %s", strerror(-r));
+        return r == 0 ? GO_ON : say_error("/proc cannot be read: %s", strerror(-r));
 }
 
 /* What is listed is true all the same. */
@@ -246,23 +246,23 @@ int ps_run(int argc, char **argv)
         struct find_rules *rules = NULL;
         struct listing listing = { 0 };
         int rest;
-        int e = options_parse(&usage, argc, argv, &config, &rest);
+        int status = options_parse(&usage, argc, argv, &config, &rest);
 
-        if (e < 0 && rest < argc)
-                e = options_wrong_word(&usage, argv[rest], NULL);
-        if (e < 0)
-                e = selection_rules(&config.selection, &usage, &rules);
-        if (e < 0)
-                e = confine(&config.confinement, &usage, CONFINE_VIEWER);
-        if (e < 0)
-                e = list(&config, rules, &listing);
-        if (e < 0) {
+        if (status == GO_ON && rest < argc)
+                status = options_wrong_word(&usage, argv[rest], NULL);
+        if (status == GO_ON)
+                status = selection_rules(&config.selection, &usage, &rules);
+        if (status == GO_ON)
+                status = confine(&config.confinement, &usage, CONFINE_VIEWER);
+        if (status == GO_ON)
+                status = list(&config, rules, &listing);
+        if (status == GO_ON) {
                 say_hiding();
                 print(&config, rules != NULL, &listing);
-                e = listing.starved > 0 ? say_starved(listing.starved) : EXIT_OK;
+                status = listing.starved > 0 ? say_starved(listing.starved) : EXIT_OK;
         }
         free(listing.items);
         find_rules_free(rules);
         selection_deinit(&config.selection);
-        return e;
+        return status;
 }

@@ -180,12 +180,6 @@ int find_timeout_ms(const struct find *find);
 size_t find_starved(const struct find *find);
 
 /*
- * Makes the next scan look at @pid anew, since it may have become another program
- * by exec: otherwise that of an old process is noticed within half a minute.
- */
-void find_recheck(struct find *find, pid_t pid);
-
-/*
  * Who is process @pid? Fills all but status and info. NSUTIL errors as in
  * nsutil.h are positive, too: NSUTIL_E_GONE.
  */

@@ -352,16 +352,6 @@ int find_timeout_ms(const struct find *find)
         return at > now ? (int)((at - now + NS_PER_MS - 1) / NS_PER_MS) : 0;
 }
 
-void find_recheck(struct find *find, pid_t pid)
-{
-        struct find_entry *entry = find_table_get(find, pid);
-
-        if (!entry)
-                return;
-        entry->look_at = entry->open_at = 0;
-        find_table_set_young(find, entry, find->watch);
-}
-
 void find_set_rules(struct find *find, const struct find_rules *rules)
 {
         struct find_entry *entry, *next;

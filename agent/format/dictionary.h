@@ -14,7 +14,7 @@ struct dictionary {
         size_t n;             /* of the set */
 };
 
-/* -ENOMEM. */
+/* -ENOMEM, -ENOSPC. */
 int dictionary_init(struct dictionary *dictionary, const struct profile_set *set);
 void dictionary_deinit(struct dictionary *dictionary); /* accepts {0} */
 

@@ -20,7 +20,7 @@ struct lines {
 };
 
 /* "name (file:line)" to its parts; @text is cut. */
-static profile_id read_frame(struct profile *p, char *text)
+static int read_frame(struct profile *p, char *text, profile_id *ret)
 {
         size_t len = strlen(text);
         char *open = NULL, *colon = NULL;
@@ -42,9 +42,11 @@ static profile_id read_frame(struct profile *p, char *text)
         escape_unfold(text);
         if (open)
                 escape_unfold(open + 2);
-        profile_id function = profile_intern_function(p, text, open ? open + 2 : "", 0);
 
-        return function ? profile_intern_frame(p, function, line <= UINT32_MAX ? (uint32_t)line : 0) : 0;
+        profile_id function;
+        int r = profile_intern_function(p, text, open ? open + 2 : "", 0, &function);
+
+        return r < 0 ? r : profile_intern_frame(p, function, line <= UINT32_MAX ? (uint32_t)line : 0, ret);
 }
 
 static int add_stack(struct lines *lines, size_t n, uint64_t count)
@@ -56,9 +58,10 @@ static int add_stack(struct lines *lines, size_t n, uint64_t count)
                 lines->frames[i] = leaf;
         }
 
-        profile_id stack = profile_intern_stack(lines->profile, lines->frames, n);
+        profile_id stack;
+        int r = profile_intern_stack(lines->profile, lines->frames, n, &stack);
 
-        return stack ? profile_add(lines->profile, stack, 0, PROFILE_RUNNING, count, 0) : -ENOSPC;
+        return r < 0 ? r : profile_add(lines->profile, stack, 0, PROFILE_RUNNING, count, 0);
 }
 
 static int read_line(struct lines *lines, char *line, const char **ret_error)
@@ -81,9 +84,11 @@ static int read_line(struct lines *lines, char *line, const char **ret_error)
                 *ret_error = "a stack has too many frames";
                 if (n == FORMAT_OTLP_MAX_FRAMES)
                         return -EINVAL;
-                lines->frames[n] = read_frame(lines->profile, frame);
-                if (!lines->frames[n++])
-                        return -ENOSPC;
+
+                int r = read_frame(lines->profile, frame, &lines->frames[n++]);
+
+                if (r < 0)
+                        return r;
         }
         return add_stack(lines, n, count);
 }

@@ -78,36 +78,11 @@ int format_take_otlp(char *json, size_t len, struct profile_set *ret, const char
  */
 int format_read(const void *data, size_t len, struct profile_set *ret, const char **ret_error);
 
-/* ---- comparisons --------------------------------------------------------- */
+/* ---- parts of formats ------------------------------------------------------ */
 
-/* Two sides compared, with all that is to be told of it. Nothing is owned. */
-struct format_comparison {
-        const char *names[PROFILE_SIDES];
-        const struct profile_circumstance *circumstances; /* PROFILE_CIRCUMSTANCES of them; NULL: not known */
-        const struct profile_comparison *comparison;      /* NULL: they cannot be compared */
-        const struct profile_judgement *judgement;        /* NULL: compared, but not judged */
-        const char *invalid;                              /* why not; NULL: they can be */
-        const struct profile_cost *cost;                  /* NULL: not asked for */
-        struct profile_counters counters[PROFILE_SIDES];
-        struct profile_settings settings[PROFILE_SIDES];  /* of the first run */
-        const char *const *notes;                         /* sentences */
-        size_t notes_n;
-};
-
-struct format_report {
-        const char *name;      /* as in -f NAME */
-        const char *extension; /* what -o FILE implies; NULL: none */
-        const char *summary;
-        bool judged;           /* for judgements only */
-        int (*write)(const struct format_comparison *c, FILE *out);
-};
-
-/* The first is the default. */
-extern const struct format_report *const format_reports[];
-extern const size_t format_reports_n;
-const struct format_report *format_report_by_name(const char *name);
-const struct format_report *format_report_by_path(const char *path);
-
-enum profile_verdict format_verdict(const struct format_comparison *c);
+/* For who writes what is not a profile as formats write profiles: stacks, a page, a tree. */
+#include "agent/format/folded.h"
+#include "agent/format/html.h"
+#include "agent/format/tree.h"
 
 #endif

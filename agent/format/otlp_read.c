@@ -123,10 +123,8 @@ static int add_sample(struct reader *r, size_t stack, const struct sample *sampl
                 const char *name = sample->thread_name ? sample->thread_name : "";
 
                 rc = otlp_tables_charge(&r->tables, strlen(name) + THREAD_COST);
-                if (rc == 0) {
-                        thread_id = profile_intern_thread(r->profile, sample->thread_id, name);
-                        rc = thread_id ? 0 : -ENOMEM;
-                }
+                if (rc == 0)
+                        rc = profile_intern_thread(r->profile, sample->thread_id, name, &thread_id);
         }
         if (rc)
                 return rc;

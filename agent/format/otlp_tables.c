@@ -110,8 +110,7 @@ static int make_function(struct otlp_tables *t, struct profile *p, size_t index,
                 r = otlp_tables_charge(t, strlen(name) + strlen(file) + FUNCTION_COST);
         if (r)
                 return r;
-        *ret = profile_intern_function(p, *name ? name : UNKNOWN, file, (uint32_t)line);
-        return *ret ? 0 : -ENOMEM;
+        return profile_intern_function(p, *name ? name : UNKNOWN, file, (uint32_t)line, ret);
 }
 
 static int find_function(struct otlp_tables *t, struct profile *p, size_t index, profile_id *ret)
@@ -139,13 +138,11 @@ static int push_frame(struct otlp_tables *t, struct profile *p, size_t function,
                 r = json_reader_refuse(&t->take, "a line number is too large");
         if (r == 0)
                 r = find_function(t, p, function, &id);
-        if (r)
-                return r;
-        id = profile_intern_frame(p, id, (uint32_t)line);
-        if (!id)
-                return -ENOMEM;
-        t->frames[(*n)++] = id;
-        return 0;
+        if (r == 0)
+                r = profile_intern_frame(p, id, (uint32_t)line, &t->frames[*n]);
+        if (r == 0)
+                ++*n;
+        return r;
 }
 
 /* Inlined functions come first, their caller last: leaf first, as frames are. */
@@ -193,10 +190,7 @@ static int make_stack(struct otlp_tables *t, struct profile *p, size_t index, pr
         }
         if (r == 0)
                 r = otlp_tables_charge(t, STACK_COST + n * FRAME_COST);
-        if (r)
-                return r;
-        *ret = profile_intern_stack(p, t->frames, n);
-        return *ret ? 0 : -ENOMEM;
+        return r ? r : profile_intern_stack(p, t->frames, n, ret);
 }
 
 int otlp_tables_stack(struct otlp_tables *t, struct profile *p, size_t index, profile_id *ret)

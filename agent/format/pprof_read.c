@@ -72,11 +72,12 @@ static int push_line(struct reader *r, const Pprof__Line *line, size_t *n)
                 return refuse(r, "a stack has too many frames");
 
         uint32_t first = found->start_line > 0 ? (uint32_t)found->start_line : 0;
-        profile_id function = profile_intern_function(r->out, text(r, found->name), text(r, found->filename),
-                                                      first);
+        profile_id function;
+        int rc = profile_intern_function(r->out, text(r, found->name), text(r, found->filename), first, &function);
 
-        r->frames[*n] = function ? profile_intern_frame(r->out, function, line->line > 0 ? (uint32_t)line->line : 0) : 0;
-        return r->frames[(*n)++] ? 0 : -ENOSPC;
+        if (rc < 0)
+                return rc;
+        return profile_intern_frame(r->out, function, line->line > 0 ? (uint32_t)line->line : 0, &r->frames[(*n)++]);
 }
 
 static int push_location(struct reader *r, uint64_t id, size_t *n)
@@ -119,9 +120,10 @@ static int read_sample(struct reader *r, const Pprof__Sample *sample)
         if (rc || n == 0 || count == 0)
                 return rc;
 
-        profile_id stack = profile_intern_stack(r->out, r->frames, n);
+        profile_id stack;
 
-        return stack ? profile_add(r->out, stack, 0, state_of(r, sample), count, 0) : -ENOSPC;
+        rc = profile_intern_stack(r->out, r->frames, n, &stack);
+        return rc < 0 ? rc : profile_add(r->out, stack, 0, state_of(r, sample), count, 0);
 }
 
 /* ---- what it is of ----------------------------------------------------------------- */

@@ -28,7 +28,7 @@ struct path {
 };
 
 struct tree {
-        struct profile *functions; /* interns (name, file, first line) */
+        struct profile *functions; /* interns (name, file, first line); the stacks, too, in a comparison */
         uint32_t *steps;           /* of all paths: function ids, later ranks */
         size_t steps_n, steps_capacity;
         struct path *paths;
@@ -74,32 +74,30 @@ static int add_path(void *ctx, const struct walk_frame *frames, size_t n, uint64
                 return -ENOMEM;
         tree->paths[tree->paths_n++] = (struct path){ .start = tree->steps_n, .n = n, .count = count };
         for (size_t i = 0; i < n; i++) {
-                profile_id id = profile_intern_function(tree->functions, frames[i].name, frames[i].file,
-                                                        frames[i].first_line);
+                int r = profile_intern_function(tree->functions, frames[i].name, frames[i].file, frames[i].first_line,
+                                                &tree->steps[tree->steps_n++]);
 
-                if (!id)
-                        return -ENOMEM;
-                tree->steps[tree->steps_n++] = id;
+                if (r < 0)
+                        return r;
         }
         return 0;
 }
 
-/* Its functions are the comparison's own. */
-static int add_compared(struct tree *tree, const struct profile_comparison *c, profile_id stack)
+static int add_compared(struct tree *tree, profile_id stack, const uint64_t counts[2])
 {
         size_t n;
-        const profile_id *frames = profile_stack(c->stacks, stack, &n);
+        const profile_id *frames = profile_stack(tree->functions, stack, &n);
 
         if (make_room(tree, n))
                 return -ENOMEM;
         tree->paths[tree->paths_n++] = (struct path){
                 .start = tree->steps_n,
                 .n = n,
-                .count = c->counts[stack][PROFILE_NEW],
-                .base = c->counts[stack][PROFILE_BASE],
+                .base = counts[0],
+                .count = counts[1],
         };
         while (n-- > 0)
-                tree->steps[tree->steps_n++] = profile_frame(c->stacks, frames[n])->function;
+                tree->steps[tree->steps_n++] = profile_frame(tree->functions, frames[n])->function;
         return 0;
 }
 
@@ -261,13 +259,13 @@ int format_write_tree(const struct profile_set *set, FILE *out)
         return r ? r : escape_finish(out);
 }
 
-int tree_write_compared(const struct profile_comparison *c, FILE *out)
+int tree_write_compared(struct profile *stacks, const uint64_t (*counts)[2], FILE *out)
 {
-        struct tree tree = { .functions = c->stacks, .compared = true };
+        struct tree tree = { .functions = stacks, .compared = true };
         int r = 0;
 
-        for (uint32_t id = 1; r == 0 && id <= profile_stacks(c->stacks); id++)
-                r = add_compared(&tree, c, id);
+        for (uint32_t id = 1; r == 0 && id <= profile_stacks(stacks); id++)
+                r = add_compared(&tree, id, counts[id]);
         if (r == 0)
                 r = write_sorted(&tree, out);
         deinit(&tree);

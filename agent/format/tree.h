@@ -6,7 +6,10 @@
 
 #include <stdio.h>
 
-/* The tree of both sides: nodes have a "base" beside their "value", which is of the new side. */
-int tree_write_compared(const struct profile_comparison *c, FILE *out);
+/*
+ * The tree of two sides: nodes have a "base" beside their "value", which is of the new side. @counts of each of
+ * @stacks by its id: of the base, then of the new side.
+ */
+int tree_write_compared(struct profile *stacks, const uint64_t (*counts)[2], FILE *out);
 
 #endif

@@ -3,7 +3,7 @@
  * Attributes of the resource: a dozen at most in practice, so an array searched
  * from the front, in the order in which they were set.
  */
-#include "inside.h"
+#include "internal.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The books of a profile: the time that there was against the time that samples stand for. */
-#include "inside.h"
+#include "internal.h"
 
 #include <math.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The books in a sentence. */
-#include "inside.h"
+#include "internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>

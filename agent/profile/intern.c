@@ -4,7 +4,7 @@
  * frame ids in one growing array. Ids handed in are checked when something new
  * is made of them: what is found has been checked before.
  */
-#include "inside.h"
+#include "internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -15,15 +15,15 @@
 /* ---- bytes --------------------------------------------------------------- */
 
 /* A row's share of its table: the item, and two slots of the index. */
-static size_t row_bytes(const struct rows *rows, size_t size)
+static size_t row_bytes(const struct table *table, size_t size)
 {
-        return rows->n * (size + 16);
+        return table->n * (size + 16);
 }
 
 /* Samples and threads are not among them: each takes a stack, or a thread of the process. */
 size_t profile_bytes(const struct profile *p)
 {
-        return p->strings.bytes + p->stack_frames_n * sizeof(profile_id) + row_bytes(&p->strings.rows, 16) +
+        return p->strings.bytes + p->stack_frames_n * sizeof(profile_id) + row_bytes(&p->strings.table, 16) +
                row_bytes(&p->functions, sizeof(struct profile_function)) +
                row_bytes(&p->frames, sizeof(struct profile_frame)) + row_bytes(&p->stacks, sizeof(struct stack)) +
                profile_reserved_bytes(p);
@@ -49,36 +49,38 @@ static bool function_equal(const void *item, const void *key)
         return a->name == b->name && a->file == b->file && a->first_line == b->first_line;
 }
 
-static const struct rows_kind function_kind = {
+static const struct table_kind function_kind = {
         .size = sizeof(struct profile_function),
         .max = FUNCTIONS_MAX,
         .equal = function_equal,
 };
 
-static const char *intern_text(struct profile *p, const char *text)
+static int intern_text(struct profile *p, const char *text, const char **ret)
 {
         text = text ? text : "";
-        return profile_is_full(p) ? profile_strings_find(&p->strings, text, p->seed)
-                          : profile_strings_intern(&p->strings, text, p->seed);
+        if (!profile_is_full(p))
+                return profile_strings_intern(&p->strings, text, p->seed, ret);
+        *ret = profile_strings_find(&p->strings, text, p->seed);
+        return *ret ? 0 : -ENOSPC;
 }
 
-int profile_try_function(struct profile *p, const struct profile_function *function, profile_id *ret)
+int profile_intern_function(struct profile *p, const char *name, const char *file, uint32_t first_line,
+                            profile_id *ret)
 {
-        struct profile_function key = {
-                .name = intern_text(p, function->name),
-                .file = intern_text(p, function->file),
-                .first_line = function->first_line,
-        };
+        struct profile_function key = {.first_line = first_line};
+        int r = intern_text(p, name, &key.name);
 
-        if (!key.name || !key.file)
-                return -ENOMEM;
+        if (r == 0)
+                r = intern_text(p, file, &key.file);
+        if (r < 0)
+                return r;
 
         uint64_t parts[] = {(uintptr_t)key.name, (uintptr_t)key.file, key.first_line};
-        uint64_t hash = profile_rows_hash(parts, sizeof(parts), p->seed);
-        profile_id id = profile_rows_find(&p->functions, &function_kind, hash, &key);
+        uint64_t hash = profile_table_hash(parts, sizeof(parts), p->seed);
+        profile_id id = profile_table_find(&p->functions, &function_kind, hash, &key);
 
         if (id == 0)
-                return profile_is_full(p) ? -ENOSPC : profile_rows_add(&p->functions, &function_kind, hash, &key, ret);
+                return profile_is_full(p) ? -ENOSPC : profile_table_add(&p->functions, &function_kind, hash, &key, ret);
         *ret = id;
         return 0;
 }
@@ -93,17 +95,17 @@ static bool frame_equal(const void *item, const void *key)
         return a->function == b->function && a->line == b->line;
 }
 
-static const struct rows_kind frame_kind = {
+static const struct table_kind frame_kind = {
         .size = sizeof(struct profile_frame),
         .max = FRAMES_MAX,
         .equal = frame_equal,
 };
 
-int profile_try_frame(struct profile *p, profile_id function, uint32_t line, profile_id *ret)
+int profile_intern_frame(struct profile *p, profile_id function, uint32_t line, profile_id *ret)
 {
         struct profile_frame key = {.function = function, .line = line};
-        uint64_t hash = profile_rows_hash(&key, sizeof(key), p->seed);
-        profile_id id = profile_rows_find(&p->frames, &frame_kind, hash, &key);
+        uint64_t hash = profile_table_hash(&key, sizeof(key), p->seed);
+        profile_id id = profile_table_find(&p->frames, &frame_kind, hash, &key);
 
         if (id != 0) {
                 *ret = id;
@@ -113,7 +115,7 @@ int profile_try_frame(struct profile *p, profile_id function, uint32_t line, pro
                 return -EINVAL;
         if (profile_is_full(p))
                 return -ENOSPC;
-        return profile_rows_add(&p->frames, &frame_kind, hash, &key, ret);
+        return profile_table_add(&p->frames, &frame_kind, hash, &key, ret);
 }
 
 /* ---- stacks -------------------------------------------------------------- */
@@ -132,7 +134,7 @@ static bool stack_equal(const void *item, const void *key)
         return a->n == b->n && memcmp(b->all + a->offset, b->frames, b->n * sizeof(*b->frames)) == 0;
 }
 
-static const struct rows_kind stack_kind = {
+static const struct table_kind stack_kind = {
         .size = sizeof(struct stack),
         .max = STACKS_MAX,
         .equal = stack_equal,
@@ -171,7 +173,7 @@ static int add_stack(struct profile *p, const profile_id *frames, size_t n, uint
 
         struct stack stack = {.offset = (uint32_t)p->stack_frames_n, .n = (uint32_t)n};
 
-        r = profile_rows_add(&p->stacks, &stack_kind, hash, &stack, ret);
+        r = profile_table_add(&p->stacks, &stack_kind, hash, &stack, ret);
         if (r < 0)
                 return r;
         memcpy(p->stack_frames + p->stack_frames_n, frames, n * sizeof(*frames));
@@ -179,14 +181,14 @@ static int add_stack(struct profile *p, const profile_id *frames, size_t n, uint
         return 0;
 }
 
-int profile_try_stack(struct profile *p, const profile_id *frames, size_t n, profile_id *ret)
+int profile_intern_stack(struct profile *p, const profile_id *frames, size_t n, profile_id *ret)
 {
         if (n == 0 || n > STACK_FRAMES_MAX)
                 return -EINVAL;
 
         struct stack_key key = {.all = p->stack_frames, .frames = frames, .n = n};
-        uint64_t hash = profile_rows_hash(frames, n * sizeof(*frames), p->seed);
-        profile_id id = profile_rows_find(&p->stacks, &stack_kind, hash, &key);
+        uint64_t hash = profile_table_hash(frames, n * sizeof(*frames), p->seed);
+        profile_id id = profile_table_find(&p->stacks, &stack_kind, hash, &key);
 
         if (id == 0)
                 return add_stack(p, frames, n, hash, ret);
@@ -204,56 +206,26 @@ static bool thread_equal(const void *item, const void *key)
         return a->tid == b->tid && a->name == b->name;
 }
 
-static const struct rows_kind thread_kind = {
+static const struct table_kind thread_kind = {
         .size = sizeof(struct thread),
         .max = THREADS_MAX,
         .equal = thread_equal,
 };
 
-int profile_try_thread(struct profile *p, uint64_t tid, const char *name, profile_id *ret)
+int profile_intern_thread(struct profile *p, uint64_t tid, const char *name, profile_id *ret)
 {
-        struct thread key = {.tid = tid, .name = intern_text(p, name)};
+        struct thread key = {.tid = tid};
+        int r = intern_text(p, name, &key.name);
 
-        if (!key.name)
-                return -ENOMEM;
+        if (r < 0)
+                return r;
 
         uint64_t parts[] = {tid, (uintptr_t)key.name};
-        uint64_t hash = profile_rows_hash(parts, sizeof(parts), p->seed);
-        profile_id id = profile_rows_find(&p->threads, &thread_kind, hash, &key);
+        uint64_t hash = profile_table_hash(parts, sizeof(parts), p->seed);
+        profile_id id = profile_table_find(&p->threads, &thread_kind, hash, &key);
 
         if (id == 0)
-                return profile_rows_add(&p->threads, &thread_kind, hash, &key, ret);
+                return profile_table_add(&p->threads, &thread_kind, hash, &key, ret);
         *ret = id;
         return 0;
-}
-
-/* ---- the door ------------------------------------------------------------ */
-
-profile_id profile_intern_function(struct profile *p, const char *name, const char *file, uint32_t first_line)
-{
-        struct profile_function function = {.name = name, .file = file, .first_line = first_line};
-        profile_id id;
-
-        return profile_try_function(p, &function, &id) < 0 ? 0 : id;
-}
-
-profile_id profile_intern_frame(struct profile *p, profile_id function, uint32_t line)
-{
-        profile_id id;
-
-        return profile_try_frame(p, function, line, &id) < 0 ? 0 : id;
-}
-
-profile_id profile_intern_stack(struct profile *p, const profile_id *frames, size_t n)
-{
-        profile_id id;
-
-        return profile_try_stack(p, frames, n, &id) < 0 ? 0 : id;
-}
-
-profile_id profile_intern_thread(struct profile *p, uint64_t tid, const char *name)
-{
-        profile_id id;
-
-        return profile_try_thread(p, tid, name, &id) < 0 ? 0 : id;
 }

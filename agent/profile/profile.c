@@ -3,7 +3,7 @@
  * The profile: made, counted into, read. A new one is a single small
  * allocation; each table takes memory with its first row.
  */
-#include "inside.h"
+#include "internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -35,12 +35,12 @@ void profile_free(struct profile *p)
         if (!p)
                 return;
         profile_strings_deinit(&p->strings);
-        profile_rows_deinit(&p->functions);
-        profile_rows_deinit(&p->frames);
-        profile_rows_deinit(&p->stacks);
-        profile_rows_deinit(&p->threads);
-        profile_rows_deinit(&p->samples);
-        profile_rows_deinit(&p->unsettled);
+        profile_table_deinit(&p->functions);
+        profile_table_deinit(&p->frames);
+        profile_table_deinit(&p->stacks);
+        profile_table_deinit(&p->threads);
+        profile_table_deinit(&p->samples);
+        profile_table_deinit(&p->unsettled);
         free(p->stack_frames);
         free(p->reserved);
         profile_attributes_deinit(p);
@@ -57,7 +57,7 @@ static bool sample_equal(const void *item, const void *key)
         return a->stack == b->stack && a->thread == b->thread && a->state == b->state;
 }
 
-static const struct rows_kind sample_kind = {
+static const struct table_kind sample_kind = {
         .size = sizeof(struct profile_sample),
         .max = SAMPLES_MAX,
         .equal = sample_equal,
@@ -75,25 +75,25 @@ int profile_add(struct profile *p, profile_id stack, profile_id thread, enum pro
 {
         struct profile_sample key = {.stack = stack, .thread = thread, .state = state};
         uint32_t parts[] = {stack, thread, state};
-        uint64_t hash = profile_rows_hash(parts, sizeof(parts), p->seed);
-        struct rows *rows = stack & RESERVED_BIT ? &p->unsettled : &p->samples;
-        uint32_t id = profile_rows_find(rows, &sample_kind, hash, &key);
+        uint64_t hash = profile_table_hash(parts, sizeof(parts), p->seed);
+        struct table *table = stack & RESERVED_BIT ? &p->unsettled : &p->samples;
+        uint32_t id = profile_table_find(table, &sample_kind, hash, &key);
 
         if (id == 0) {
                 if (!profile_has_stack(p, stack) || thread > p->threads.n)
                         return -EINVAL;
 
-                int r = profile_rows_add(rows, &sample_kind, hash, &key, &id);
+                int r = profile_table_add(table, &sample_kind, hash, &key, &id);
 
                 if (r < 0)
                         return r;
         }
 
-        struct profile_sample *sample = profile_rows_item(rows, sizeof(*sample), id);
+        struct profile_sample *sample = profile_table_item(table, sizeof(*sample), id);
 
         sample->count = add_saturated(sample->count, count);
         sample->nanoseconds = add_saturated(sample->nanoseconds, nanoseconds);
-        if (rows == &p->samples)
+        if (table == &p->samples)
                 p->total = add_saturated(p->total, count);
         return 0;
 }
@@ -109,6 +109,11 @@ void profile_set_settings(struct profile *p, const struct profile_settings *sett
 const struct profile_settings *profile_settings(const struct profile *p)
 {
         return &p->settings;
+}
+
+bool profile_has_settings(const struct profile *p)
+{
+        return p->have_settings;
 }
 
 struct profile_counters *profile_counters(struct profile *p)
@@ -145,17 +150,17 @@ size_t profile_threads(const struct profile *p)
 
 const struct profile_function *profile_function(const struct profile *p, profile_id id)
 {
-        return profile_rows_item(&p->functions, sizeof(struct profile_function), id);
+        return profile_table_item(&p->functions, sizeof(struct profile_function), id);
 }
 
 const struct profile_frame *profile_frame(const struct profile *p, profile_id id)
 {
-        return profile_rows_item(&p->frames, sizeof(struct profile_frame), id);
+        return profile_table_item(&p->frames, sizeof(struct profile_frame), id);
 }
 
 const profile_id *profile_stack(const struct profile *p, profile_id id, size_t *ret_n)
 {
-        const struct stack *stack = profile_rows_item(&p->stacks, sizeof(*stack), id);
+        const struct stack *stack = profile_table_item(&p->stacks, sizeof(*stack), id);
 
         *ret_n = stack->n;
         return p->stack_frames + stack->offset;
@@ -163,7 +168,7 @@ const profile_id *profile_stack(const struct profile *p, profile_id id, size_t *
 
 void profile_thread(const struct profile *p, profile_id id, uint64_t *ret_tid, const char **ret_name)
 {
-        const struct thread *thread = profile_rows_item(&p->threads, sizeof(*thread), id);
+        const struct thread *thread = profile_table_item(&p->threads, sizeof(*thread), id);
 
         *ret_tid = thread->tid;
         *ret_name = thread->name;
@@ -176,7 +181,7 @@ size_t profile_samples(const struct profile *p)
 
 const struct profile_sample *profile_sample(const struct profile *p, size_t i)
 {
-        return profile_rows_item(&p->samples, sizeof(struct profile_sample), (uint32_t)i + 1);
+        return profile_table_item(&p->samples, sizeof(struct profile_sample), (uint32_t)i + 1);
 }
 
 uint64_t profile_total(const struct profile *p)

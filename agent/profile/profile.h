@@ -52,12 +52,16 @@ enum profile_state {
         PROFILE_IDLE,    /* off CPU: sleeping, waiting */
 };
 
-/* 0 on failure (out of memory, full, an unknown id). Strings are copied; NULL is taken as "". */
-profile_id profile_intern_function(struct profile *p, const char *name, const char *file, uint32_t first_line);
-profile_id profile_intern_frame(struct profile *p, profile_id function, uint32_t line);
+/*
+ * 0 and the id in @ret; -ENOMEM, -ENOSPC (the profile is full), -EINVAL (an unknown id).
+ * Strings are copied; NULL is taken as "".
+ */
+int profile_intern_function(struct profile *p, const char *name, const char *file, uint32_t first_line,
+                            profile_id *ret);
+int profile_intern_frame(struct profile *p, profile_id function, uint32_t line, profile_id *ret);
 /* @frames leaf first; n > 0. */
-profile_id profile_intern_stack(struct profile *p, const profile_id *frames, size_t n);
-profile_id profile_intern_thread(struct profile *p, uint64_t tid, const char *name);
+int profile_intern_stack(struct profile *p, const profile_id *frames, size_t n, profile_id *ret);
+int profile_intern_thread(struct profile *p, uint64_t tid, const char *name, profile_id *ret);
 
 /*
  * Reserves an id for a stack whose frames will be known later, so that it can be counted now; 0 on failure. Several of
@@ -78,6 +82,32 @@ void profile_settle(struct profile *p);
  */
 int profile_add(struct profile *p, profile_id stack, profile_id thread, enum profile_state state, uint64_t count,
                 uint64_t nanoseconds);
+
+/*
+ * Ids of one profile translated to those of another, which takes over what they stand for when they are first asked
+ * for. Both profiles outlive the map, and nothing is added to @from meanwhile. {0} is empty.
+ */
+struct profile_map {
+        struct profile *to;
+        const struct profile *from;
+        profile_id *functions, *frames, *stacks, *threads; /* of @to, by id of @from; 0: not asked for yet */
+        profile_id *path;                                  /* room for a stack */
+
+        /* For the caller to set after profile_map_init(). */
+        bool no_lines;                                               /* functions and frames lose their lines */
+        void (*rename)(void *ctx, struct profile_function *function); /* changes names on the way; NULL: none */
+        void *ctx;
+};
+int profile_map_init(struct profile_map *map, struct profile *to, const struct profile *from);
+void profile_map_deinit(struct profile_map *map);
+
+/* The id in @to of a stack and a thread; 0 stays 0. */
+int profile_map_stack(struct profile_map *map, profile_id id, profile_id *ret);
+int profile_map_thread(struct profile_map *map, profile_id id, profile_id *ret);
+
+/* Asks for all frames; for all functions, frames, stacks and, if wanted, @threads. In the order of their ids. */
+int profile_map_frames(struct profile_map *map);
+int profile_map_all(struct profile_map *map, bool threads);
 
 /*
  * Adds all of @from to @to: samples, counters, time span (united). Attributes
@@ -116,7 +146,8 @@ struct profile_settings {
         const char *engine; /* "perf", "timer", "blocking"; static storage */
 };
 void profile_set_settings(struct profile *p, const struct profile_settings *settings);
-const struct profile_settings *profile_settings(const struct profile *p);
+const struct profile_settings *profile_settings(const struct profile *p); /* all 0: not set */
+bool profile_has_settings(const struct profile *p);
 
 /*
  * What became of the ticks, and of the time.
@@ -237,8 +268,5 @@ struct profile_set {
 };
 int profile_set_add(struct profile_set *set, struct profile *profile); /* takes ownership on success */
 void profile_set_deinit(struct profile_set *set);                      /* accepts {0} */
-
-/* Two sets against each other. */
-#include "compare.h"
 
 #endif

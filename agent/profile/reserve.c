@@ -5,7 +5,7 @@
  * and nothing else, whatever is reserved. Their samples have a table of their own for
  * the same reason, and so that settling them takes as long as there are of them.
  */
-#include "inside.h"
+#include "internal.h"
 
 #include <stdlib.h>
 
@@ -78,14 +78,14 @@ static void lose(struct profile *p, const struct profile_sample *sample)
 void profile_settle(struct profile *p)
 {
         for (uint32_t id = 1; id <= p->unsettled.n; id++) {
-                const struct profile_sample *sample = profile_rows_item(&p->unsettled, sizeof(*sample), id);
+                const struct profile_sample *sample = profile_table_item(&p->unsettled, sizeof(*sample), id);
                 profile_id stack = profile_linked(p, sample->stack);
 
                 if (stack == 0 || profile_add(p, stack, sample->thread, sample->state, sample->count,
                                               sample->nanoseconds) < 0)
                         lose(p, sample);
         }
-        profile_rows_deinit(&p->unsettled);
+        profile_table_deinit(&p->unsettled);
         free(p->reserved);
         p->reserved = NULL;
         p->reserved_n = p->reserved_capacity = 0;

@@ -3,8 +3,9 @@
  * Interned strings, in chunks that never move: a chunk is freed with the whole
  * profile only. A string longer than a chunk gets one to its measure.
  */
-#include "inside.h"
+#include "internal.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,7 +31,7 @@ static bool text_equal(const void *item, const void *key)
         return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
 }
 
-static const struct rows_kind text_kind = {
+static const struct table_kind text_kind = {
         .size = sizeof(struct text),
         .max = STRINGS_MAX,
         .equal = text_equal,
@@ -54,48 +55,53 @@ static struct chunk *chunk_with_room(struct strings *strings, size_t len)
 }
 
 /* The copy is kept only once the index has it: a failure wastes no room. */
-static const char *add_text(struct strings *strings, struct text text, uint64_t hash)
+static int add_text(struct strings *strings, struct text text, uint64_t hash, const char **ret)
 {
         struct chunk *chunk;
         uint32_t id;
 
         if (text.len >= STRING_BYTES_MAX - strings->bytes)
-                return NULL;
+                return -ENOSPC;
         chunk = chunk_with_room(strings, text.len + 1);
         if (!chunk)
-                return NULL;
+                return -ENOMEM;
 
         char *copy = chunk->bytes + chunk->used;
 
         memcpy(copy, text.bytes, text.len + 1);
         text.bytes = copy;
-        if (profile_rows_add(&strings->rows, &text_kind, hash, &text, &id) < 0)
-                return NULL;
+
+        int r = profile_table_add(&strings->table, &text_kind, hash, &text, &id);
+
+        if (r < 0)
+                return r;
         chunk->used += text.len + 1;
         strings->bytes += text.len + 1;
-        return copy;
+        *ret = copy;
+        return 0;
 }
 
-const char *profile_strings_intern(struct strings *strings, const char *text, uint64_t seed)
+int profile_strings_intern(struct strings *strings, const char *text, uint64_t seed, const char **ret)
 {
         struct text key = {.bytes = text, .len = strlen(text)};
-        uint64_t hash = profile_rows_hash(text, key.len, seed);
-        uint32_t id = profile_rows_find(&strings->rows, &text_kind, hash, &key);
+        uint64_t hash = profile_table_hash(text, key.len, seed);
+        uint32_t id = profile_table_find(&strings->table, &text_kind, hash, &key);
 
         if (id == 0)
-                return add_text(strings, key, hash);
+                return add_text(strings, key, hash, ret);
 
-        const struct text *known = profile_rows_item(&strings->rows, sizeof(*known), id);
+        const struct text *known = profile_table_item(&strings->table, sizeof(*known), id);
 
-        return known->bytes;
+        *ret = known->bytes;
+        return 0;
 }
 
 const char *profile_strings_find(const struct strings *strings, const char *text, uint64_t seed)
 {
         struct text key = {.bytes = text, .len = strlen(text)};
-        uint64_t hash = profile_rows_hash(text, key.len, seed);
-        uint32_t id = profile_rows_find(&strings->rows, &text_kind, hash, &key);
-        const struct text *known = id ? profile_rows_item(&strings->rows, sizeof(*known), id) : NULL;
+        uint64_t hash = profile_table_hash(text, key.len, seed);
+        uint32_t id = profile_table_find(&strings->table, &text_kind, hash, &key);
+        const struct text *known = id ? profile_table_item(&strings->table, sizeof(*known), id) : NULL;
 
         return known ? known->bytes : NULL;
 }
@@ -108,6 +114,6 @@ void profile_strings_deinit(struct strings *strings)
                 strings->chunks = chunk->next;
                 free(chunk);
         }
-        profile_rows_deinit(&strings->rows);
+        profile_table_deinit(&strings->table);
         strings->bytes = 0;
 }

@@ -3,7 +3,7 @@
  * Functions by the samples they were in. For each function the last stack that
  * counted it is remembered, so that recursion counts once without a set.
  */
-#include "inside.h"
+#include "internal.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -25,9 +25,15 @@ void decoding_deinit(struct decoding *d)
         free(d->ids);
 }
 
-static profile_id intern(struct profile *p, const struct pystack_text *text, uint32_t first_line, uint32_t line)
+/* 0: out of memory, or full. */
+static profile_id intern_decoded(struct profile *p, const struct pystack_text *text, uint32_t first_line, uint32_t line)
 {
-        return profile_intern_frame(p, profile_intern_function(p, text->name, text->file, first_line), line);
+        profile_id function, frame;
+
+        if (profile_intern_function(p, text->name, text->file, first_line, &function) < 0 ||
+            profile_intern_frame(p, function, line, &frame) < 0)
+                return 0;
+        return frame;
 }
 
 /* Readers bound the profile at each sample of theirs; so does who puts something into it afterwards. */
@@ -61,7 +67,7 @@ static void decode_frame(struct target *t, const struct sampler *s, struct profi
         pystack_text(frame->code, &text);
         uint32_t line = frame->without_line ? 0 : pystack_line_apart(t->py, &place);
         lock_profile(t, s, p);
-        profile_id id = intern(p, &text, frame->code->first_line, line);
+        profile_id id = intern_decoded(p, &text, frame->code->first_line, line);
         pystack_let_go(t->py, frame->code);
         unlock_profile(t, p, id);
         if (d->ids)
@@ -81,7 +87,9 @@ static void decode_stack(struct target *t, const struct sampler *s, struct profi
         lock_profile(t, s, p);
         if (stack->truncated)
                 ids[n++] = stacks_pseudo_frame(p, "(truncated)");
-        profile_id id = profile_intern_stack(p, ids, n);
+        profile_id id;
+        if (profile_intern_stack(p, ids, n, &id) < 0)
+                id = 0;
         profile_link_stack(p, stack->reserved, id);
         unlock_profile(t, p, id);
         d->done = 0;

@@ -88,7 +88,8 @@ profile_id member_id(struct target *t, const struct sampler *s, struct member *m
 
         if (s->config.threads && !m->id) {
                 pystack_escape(m->name, strlen(m->name), name, sizeof name);
-                m->id = profile_intern_thread(t->profile, (uint64_t)m->tid, name);
+                if (profile_intern_thread(t->profile, (uint64_t)m->tid, name, &m->id) < 0)
+                        return 0;
         }
         return m->id;
 }

@@ -135,19 +135,31 @@ int stacks_find(struct stacks *stacks, struct profile *profile, const struct pys
 
 profile_id stacks_pseudo_frame(struct profile *p, const char *name)
 {
-        return profile_intern_frame(p, profile_intern_function(p, name, "", 0), 0);
+        profile_id function, frame;
+
+        if (profile_intern_function(p, name, "", 0, &function) < 0 || profile_intern_frame(p, function, 0, &frame) < 0)
+                return 0;
+        return frame;
+}
+
+/* 0: out of memory, or full. */
+static profile_id intern_frame_ids(struct profile *p, const profile_id *ids, size_t n)
+{
+        profile_id stack;
+
+        return profile_intern_stack(p, ids, n, &stack) < 0 ? 0 : stack;
 }
 
 profile_id stacks_pseudo(struct profile *profile, const char *name)
 {
         profile_id frame = stacks_pseudo_frame(profile, name);
 
-        return profile_intern_stack(profile, &frame, 1);
+        return intern_frame_ids(profile, &frame, 1);
 }
 
 profile_id stacks_native(struct profile *profile, const char *name)
 {
         profile_id frames[] = { stacks_pseudo_frame(profile, "(native)"), stacks_pseudo_frame(profile, name) };
 
-        return profile_intern_stack(profile, frames, 2);
+        return intern_frame_ids(profile, frames, 2);
 }

@@ -1,20 +1,174 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The door: profiles are encoded on the caller's thread, once for all who speak
- * the same protocol, and the bytes handed to the workers; a batch that is sent
- * again is byte for byte the same.
- */
-#include "agent/send/send.h"
-#include "agent/send/protocol.h"
-#include "agent/send/worker.h"
+/* A destination as a whole: its queue, its spool, its thread. */
+#include "agent/send/clock.h"
+#include "agent/send/internal.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
-struct send {
-        struct send_worker *worker;
-};
+#define QUEUE_DEFAULT_BYTES ((size_t)64 << 20)
+#define SPOOL_DEFAULT_BYTES ((size_t)256 << 20)
+
+/* ---- starting and stopping ----------------------------------------------- */
+
+/* Signals are for the main thread. */
+static int start_thread(struct send *send)
+{
+        sigset_t all, old;
+        int r;
+
+        sigfillset(&all);
+        sigdelset(&all, SIGSYS); /* the kernel ends a thread that blocks it and makes a call it may not */
+        pthread_sigmask(SIG_SETMASK, &all, &old);
+        r = pthread_create(&send->thread, NULL, send_run, send);
+        pthread_sigmask(SIG_SETMASK, &old, NULL);
+        return -r;
+}
+
+static void free_send(struct send *send)
+{
+        if (!send)
+                return;
+        send_queue_deinit(&send->queue);
+        send_spool_close(send->spool);
+        http_client_close(send->client);
+        pthread_cond_destroy(&send->wake);
+        pthread_mutex_destroy(&send->lock);
+        free(send);
+}
+
+static int make_send(const struct send_config *config, struct send **ret)
+{
+        const struct send_protocol *protocol = send_protocol_by_name(config->protocol);
+        struct send *send;
+        pthread_condattr_t attributes;
+
+        if (!protocol)
+                return http_client_refuse(&config->client, SEND_E_PROTOCOL, "there is no protocol '%.64s'", config->protocol);
+        send = calloc(1, sizeof(*send));
+        if (!send)
+                return -ENOMEM;
+        send->protocol = protocol;
+        send->config = (struct send_config){
+                .uncompressed = config->uncompressed,
+                .on_state = config->on_state,
+                .on_rejected = config->on_rejected,
+                .ctx = config->ctx,
+        };
+        send->stop_at_ms = INT64_MAX;
+        send->queue.max_bytes = config->queue_max_bytes ? config->queue_max_bytes : QUEUE_DEFAULT_BYTES;
+        send->queue.max_spool_bytes = config->spool_max_bytes ? config->spool_max_bytes : SPOOL_DEFAULT_BYTES;
+        send->queue.max_age_ms = (int64_t)(config->max_age_s ? config->max_age_s : protocol->max_age_s) * 1000;
+        pthread_condattr_init(&attributes);
+        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+        pthread_mutex_init(&send->lock, NULL);
+        pthread_cond_init(&send->wake, &attributes);
+        pthread_condattr_destroy(&attributes);
+        *ret = send;
+        return 0;
+}
+
+static int open_client(struct send *send, const struct send_config *config)
+{
+        struct http_client_config client = config->client;
+
+        client.path = config->url_is_whole ? NULL : send->protocol->path;
+        return http_client_open(&client, &send->client);
+}
+
+static int open_spool(struct send *send, const struct send_config *config)
+{
+        int r;
+
+        if (!config->spool)
+                return 0;
+        r = send_spool_open(config, send->protocol, http_client_url(send->client), &send->spool);
+        if (r != 0)
+                return r;
+        send->queue.spool = send->spool;
+        r = send_spool_recover(send->spool, &send->queue, send_now_ms());
+        if (r < 0 && r != -ENOMEM)
+                return http_client_refuse(&config->client, SEND_E_SPOOL, "%s: %s", config->spool, strerror(-r));
+        return r;
+}
+
+int send_open(const struct send_config *config, struct send **ret)
+{
+        struct send *send = NULL;
+        int r = make_send(config, &send);
+
+        if (r == 0)
+                r = open_client(send, config);
+        if (r == 0)
+                r = open_spool(send, config);
+        if (r == 0)
+                r = start_thread(send);
+        if (r != 0) {
+                free_send(send);
+                return r;
+        }
+        *ret = send;
+        return 0;
+}
+
+/* Locked. */
+static void hurry(struct send *send)
+{
+        send->gate_ms = 0;
+        send_queue_hurry(&send->queue);
+        pthread_cond_signal(&send->wake);
+}
+
+void send_hurry(struct send *send)
+{
+        pthread_mutex_lock(&send->lock);
+        hurry(send);
+        pthread_mutex_unlock(&send->lock);
+}
+
+/* A disk that was full may have room again. Returns how many batches it does not take; there is no other thread. */
+static uint64_t commit_rest(struct send *send)
+{
+        struct send_batch *batch;
+        uint64_t lost = 0;
+
+        DL_FOREACH(send->queue.batches, batch) {
+                if (batch->file)
+                        continue;
+                if (send->spool) {
+                        send_queue_make_room(&send->queue, send_spool_size(send->spool, batch), true);
+                        send_commit(send, batch);
+                }
+                send->queue.counters.spool_bytes += batch->file;
+                lost += !batch->file;
+        }
+        return lost;
+}
+
+uint64_t send_close(struct send *send, unsigned deadline_ms)
+{
+        int64_t stop_at = send_now_ms() + deadline_ms;
+        uint64_t lost;
+
+        if (!send)
+                return 0;
+        pthread_mutex_lock(&send->lock);
+        send->closing = true;
+        send->stop_at_ms = stop_at;
+        hurry(send);
+        pthread_mutex_unlock(&send->lock);
+
+        http_client_stop_at(send->client, stop_at);
+        pthread_join(send->thread, NULL);
+        lost = commit_rest(send);
+        free_send(send);
+        return lost;
+}
+
+/* ---- what became of it ---------------------------------------------------- */
 
 static const char *const loss_names[SEND_LOSSES] = {
         [SEND_LOST_FULL] = "full",
@@ -29,129 +183,13 @@ const char *send_loss_name(enum send_loss loss)
         return loss_names[loss];
 }
 
-int send_open(const struct send_config *config, struct send **ret)
-{
-        struct send *send = calloc(1, sizeof(*send));
-        int r;
-
-        if (!send)
-                return -ENOMEM;
-        r = send_worker_start(config, &send->worker);
-        if (r != 0) {
-                free(send);
-                return r;
-        }
-        *ret = send;
-        return 0;
-}
-
-uint64_t send_close(struct send *send, unsigned deadline_ms)
-{
-        uint64_t lost;
-
-        if (!send)
-                return 0;
-        lost = send_worker_stop(send->worker, deadline_ms);
-        free(send);
-        return lost;
-}
-
-void send_hurry(struct send *send)
-{
-        send_worker_hurry(send->worker);
-}
-
 void send_counters(struct send *send, struct send_counters *ret)
 {
-        send_worker_counters(send->worker, ret);
-}
+        const struct send_batch *oldest;
 
-/* ---- to several ---------------------------------------------------------- */
-
-/* Destinations; of them, those that want what the @first does. */
-struct fan {
-        struct send *const *sends;
-        size_t n, first;
-};
-
-static bool is_alike(const struct send *a, const struct send *b)
-{
-        return send_worker_protocol(a->worker) == send_worker_protocol(b->worker) &&
-               send_worker_gzip(a->worker) == send_worker_gzip(b->worker);
-}
-
-/* The next destination of the fan after @i; its n: none. */
-static size_t next_alike(const struct fan *fan, size_t i)
-{
-        do
-                i++;
-        while (i < fan->n && !is_alike(fan->sends[fan->first], fan->sends[i]));
-        return i;
-}
-
-/* Each gets a copy: it is compressed, and some put it on disk at once. */
-static int push_to_all(void *ctx, const struct send_body *body)
-{
-        const struct fan *fan = ctx;
-        size_t len;
-        void *packed;
-        int result = send_body_pack(body, send_worker_gzip(fan->sends[fan->first]->worker), &packed, &len);
-
-        if (result < 0)
-                return result;
-        for (size_t i = fan->first; i < fan->n; i = next_alike(fan, i)) {
-                void *copy = malloc(len);
-                int r = -ENOMEM;
-
-                if (copy)
-                        r = send_worker_push(fan->sends[i]->worker, memcpy(copy, packed, len), len);
-                if (r < 0)
-                        result = r;
-        }
-        free(packed);
-        return result;
-}
-
-static void too_large_for_all(void *ctx)
-{
-        const struct fan *fan = ctx;
-
-        for (size_t i = fan->first; i < fan->n; i = next_alike(fan, i))
-                send_worker_too_large(fan->sends[i]->worker);
-}
-
-static bool is_first(const struct fan *fan)
-{
-        for (size_t i = 0; i < fan->first; i++) {
-                if (is_alike(fan->sends[i], fan->sends[fan->first]))
-                        return false;
-        }
-        return true;
-}
-
-int send_profiles_to_all(struct send *const *sends, size_t n, const struct profile_set *set)
-{
-        struct fan fan = { .sends = sends, .n = n };
-        int result = 0;
-
-        if (set->n == 0)
-                return 0;
-        for (; fan.first < n; fan.first++) {
-                const struct send_split split = {
-                        .protocol = send_worker_protocol(sends[fan.first]->worker),
-                        .body = push_to_all,
-                        .too_large = too_large_for_all,
-                        .ctx = &fan,
-                };
-                int r = is_first(&fan) ? send_split(&split, set) : 0;
-
-                if (r < 0)
-                        result = r;
-        }
-        return result;
-}
-
-int send_profiles(struct send *send, const struct profile_set *set)
-{
-        return send_profiles_to_all(&send, 1, set);
+        pthread_mutex_lock(&send->lock);
+        oldest = send->queue.batches;
+        *ret = send->queue.counters;
+        ret->waiting_ms = oldest ? (uint64_t)(send_now_ms() - oldest->created_ms) : 0;
+        pthread_mutex_unlock(&send->lock);
 }

@@ -8,8 +8,8 @@
  * the process, and is retried until it is taken, refused for good, too old, or
  * pushed out by newer ones. Every one that is lost is counted, by reason.
  *
- * With a spool, delivery is at least once from the moment send_profiles() has
- * returned; a batch that is sent again is the same, byte for byte, and has the
+ * With a spool, delivery is at least once from the moment send_profiles_to_all()
+ * has returned; a batch that is sent again is the same, byte for byte, and has the
  * same Idempotency-Key.
  *
  * One struct send is one destination; each has its own thread, queue and spool
@@ -93,13 +93,11 @@ int send_spool_tidy(const char *spool, void (*left)(void *ctx, const char *folde
 int send_probe(const struct send_config *config);
 
 /*
- * Encodes @set and queues it, in as many batches as the protocol's servers want;
- * an empty one is not sent. @set stays the caller's. With a spool it returns
- * when the disk has it. From one thread at a time.
+ * Encodes @set and queues it for @n destinations, in as many batches as the protocol's
+ * servers want; an empty one is not sent. It is encoded once for all that speak the same
+ * protocol, and stays the caller's. With a spool it returns when the disk has it. From
+ * one thread at a time.
  */
-int send_profiles(struct send *send, const struct profile_set *set);
-
-/* Likewise to @n destinations; encodes once for all that speak the same protocol. */
 int send_profiles_to_all(struct send *const *sends, size_t n, const struct profile_set *set);
 
 /* Why a batch was lost. */

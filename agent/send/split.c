@@ -12,73 +12,26 @@
 
 /* ---- a part of a profile ------------------------------------------------- */
 
-struct slice {
-        const struct profile *from;
-        struct profile *to;
-        profile_id *frames; /* of @to by those of @from; 0: not there yet */
-        profile_id *buffer; /* one stack */
-        size_t capacity;
-};
-
-static profile_id slice_frame(struct slice *s, profile_id id)
+static int slice_sample(struct profile_map *map, const struct profile_sample *sample)
 {
-        if (s->frames[id] == 0) {
-                const struct profile_frame *frame = profile_frame(s->from, id);
-                const struct profile_function *f = profile_function(s->from, frame->function);
+        profile_id stack, thread;
+        int r = profile_map_stack(map, sample->stack, &stack);
 
-                s->frames[id] = profile_intern_frame(
-                        s->to, profile_intern_function(s->to, f->name, f->file, f->first_line), frame->line);
-        }
-        return s->frames[id];
+        if (r == 0)
+                r = profile_map_thread(map, sample->thread, &thread);
+        return r < 0 ? r : profile_add(map->to, stack, thread, sample->state, sample->count, sample->nanoseconds);
 }
 
-static profile_id slice_stack(struct slice *s, profile_id id)
-{
-        size_t n;
-        const profile_id *frames = profile_stack(s->from, id, &n);
-
-        if (n > s->capacity) {
-                profile_id *buffer = reallocarray(s->buffer, n, sizeof(*buffer));
-
-                if (!buffer)
-                        return 0;
-                s->buffer = buffer;
-                s->capacity = n;
-        }
-        for (size_t i = 0; i < n; i++) {
-                s->buffer[i] = slice_frame(s, frames[i]);
-                if (s->buffer[i] == 0)
-                        return 0;
-        }
-        return profile_intern_stack(s->to, s->buffer, n);
-}
-
-static int slice_sample(struct slice *s, const struct profile_sample *sample)
-{
-        profile_id stack = slice_stack(s, sample->stack), thread = 0;
-
-        if (sample->thread) {
-                const char *name;
-                uint64_t tid;
-
-                profile_thread(s->from, sample->thread, &tid, &name);
-                thread = profile_intern_thread(s->to, tid, name);
-        }
-        if (stack == 0 || (sample->thread && thread == 0))
-                return -ENOMEM;
-        return profile_add(s->to, stack, thread, sample->state, sample->count, sample->nanoseconds);
-}
-
-static int slice_resource(struct slice *s)
+static int slice_resource(struct profile *to, const struct profile *from)
 {
         int r = 0;
 
-        profile_set_settings(s->to, profile_settings(s->from));
-        for (size_t i = 0; r == 0 && i < profile_attributes(s->from); i++) {
+        profile_set_settings(to, profile_settings(from));
+        for (size_t i = 0; r == 0 && i < profile_attributes(from); i++) {
                 const char *key, *value;
 
-                profile_attribute_at(s->from, i, &key, &value);
-                r = profile_set_attribute(s->to, key, value);
+                profile_attribute_at(from, i, &key, &value);
+                r = profile_set_attribute(to, key, value);
         }
         return r;
 }
@@ -86,24 +39,22 @@ static int slice_resource(struct slice *s)
 /* The first slice has the counters, so that their sum stays what it was. */
 static int make_slice(const struct profile *from, size_t first, size_t n, struct profile **ret)
 {
-        struct slice s = {
-                .from = from,
-                .to = profile_new(),
-                .frames = calloc(profile_frames(from) + 1, sizeof(profile_id)),
-        };
-        int r = s.to && s.frames ? slice_resource(&s) : -ENOMEM;
+        struct profile *to = profile_new();
+        struct profile_map map = { 0 };
+        int r = to ? slice_resource(to, from) : -ENOMEM;
 
+        if (r == 0)
+                r = profile_map_init(&map, to, from);
         for (size_t i = first; r == 0 && i < first + n; i++)
-                r = slice_sample(&s, profile_sample(from, i));
+                r = slice_sample(&map, profile_sample(from, i));
         if (r == 0 && first == 0)
-                *profile_counters(s.to) = *profile_counters_of(from);
-        free(s.frames);
-        free(s.buffer);
+                *profile_counters(to) = *profile_counters_of(from);
+        profile_map_deinit(&map);
         if (r < 0) {
-                profile_free(s.to);
+                profile_free(to);
                 return r;
         }
-        *ret = s.to;
+        *ret = to;
         return 0;
 }
 

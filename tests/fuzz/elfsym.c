@@ -3,6 +3,8 @@
 #include "tests/fuzz/elfsym.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 

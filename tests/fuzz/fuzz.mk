@@ -4,7 +4,7 @@
 fuzz_room_collect     := collect
 fuzz_files_collect    := agent/collect/api.c agent/collect/ingest.c agent/collect/json.c agent/collect/query.c
 fuzz_room_elfsym      := elfsym
-fuzz_files_elfsym     := $(filter-out elfsym/error.c,$(wildcard elfsym/*.c))
+fuzz_files_elfsym     := $(wildcard elfsym/*.c)
 fuzz_room_format_read := format
 fuzz_files_format_read := agent/format/folded_read.c agent/format/pprof_read.c agent/format/read.c agent/base/gzip.c
 fuzz_room_head        := http

@@ -2,6 +2,7 @@
 #include "agent/base/base.h"
 #include "tests/unit/collect_client.h"
 #include "agent/format/format.h"
+#include "tests/unit/support/interned.h"
 
 #include <criterion/criterion.h>
 #include <curl/curl.h>
@@ -124,10 +125,10 @@ struct profile *make_profile(const char *container, enum profile_mode mode, int6
                 .duration_ns = 10000000000,
                 .engine = "perf",
         };
-        profile_id module = profile_intern_frame(p, profile_intern_function(p, "<module>", "/app/main.py", 1), 40);
-        profile_id work = profile_intern_frame(p, profile_intern_function(p, "work", "/app/work.py", 10), 12);
-        profile_id rest = profile_intern_frame(p, profile_intern_function(p, "rest", "/app/work.py", 20), 22);
-        profile_id thread = profile_intern_thread(p, 4243, "worker");
+        profile_id module = interned_frame(p, interned_function(p, "<module>", "/app/main.py", 1), 40);
+        profile_id work = interned_frame(p, interned_function(p, "work", "/app/work.py", 10), 12);
+        profile_id rest = interned_frame(p, interned_function(p, "rest", "/app/work.py", 20), 22);
+        profile_id thread = interned_thread(p, 4243, "worker");
 
         profile_set_settings(p, &settings);
         profile_set_attribute(p, "service.name", "billing");
@@ -135,11 +136,11 @@ struct profile *make_profile(const char *container, enum profile_mode mode, int6
         profile_set_attribute(p, "container.name", container);
         profile_set_attribute(p, "process.pid", "4242");
         profile_set_attribute(p, "process.executable.name", "python3");
-        profile_add(p, profile_intern_stack(p, (profile_id[]){ work, module }, 2), 0, PROFILE_RUNNING, 4 * scale,
+        profile_add(p, interned_stack(p, (profile_id[]){ work, module }, 2), 0, PROFILE_RUNNING, 4 * scale,
                     40000000 * scale);
-        profile_add(p, profile_intern_stack(p, (profile_id[]){ work, module }, 2), thread, PROFILE_RUNNING, 3 * scale,
+        profile_add(p, interned_stack(p, (profile_id[]){ work, module }, 2), thread, PROFILE_RUNNING, 3 * scale,
                     30000000 * scale);
-        profile_add(p, profile_intern_stack(p, (profile_id[]){ rest, module }, 2), thread, PROFILE_RUNNING, 3 * scale,
+        profile_add(p, interned_stack(p, (profile_id[]){ rest, module }, 2), thread, PROFILE_RUNNING, 3 * scale,
                     30000000 * scale);
         return p;
 }

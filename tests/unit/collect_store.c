@@ -3,6 +3,7 @@
 #include "agent/collect/ingest.h"
 #include "agent/collect/query.h"
 #include "tests/unit/collect_client.h"
+#include "tests/unit/support/interned.h"
 #include "tests/unit/support/suite.h"
 
 #include <errno.h>
@@ -40,12 +41,12 @@ static void add(struct store *store, struct profile *profile)
 static struct profile *lone(const char *name, int64_t start_s)
 {
         struct profile *p = profile_new();
-        profile_id frame = profile_intern_frame(p, profile_intern_function(p, name, "/app/a.py", 1), 2);
+        profile_id frame = interned_frame(p, interned_function(p, name, "/app/a.py", 1), 2);
 
         profile_set_settings(p, &(struct profile_settings){ .start_ns = (uint64_t)(start_s * NS), .period_ns = 10000000,
                                                             .engine = "perf" });
         profile_set_attribute(p, "container.id", name);
-        profile_add(p, profile_intern_stack(p, &frame, 1), 0, PROFILE_RUNNING, 1, 10000000);
+        profile_add(p, interned_stack(p, &frame, 1), 0, PROFILE_RUNNING, 1, 10000000);
         return p;
 }
 
@@ -227,8 +228,8 @@ Test(collect_store, cut_off_stacks_still_count)
         for (uint64_t i = 1; i <= 100; i++, wanted += i) {
                 char name[16];
                 snprintf(name, sizeof(name), "f%llu", (unsigned long long)i);
-                profile_id frame = profile_intern_frame(p, profile_intern_function(p, name, "a.py", 1), 1);
-                profile_add(p, profile_intern_stack(p, &frame, 1), 0, PROFILE_RUNNING, i, i * 10000000);
+                profile_id frame = interned_frame(p, interned_function(p, name, "a.py", 1), 1);
+                profile_add(p, interned_stack(p, &frame, 1), 0, PROFILE_RUNNING, i, i * 10000000);
         }
         add(store, p);
         cr_assert_eq(collect_query(store, &query, &set, &meta), 0);

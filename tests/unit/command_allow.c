@@ -84,8 +84,8 @@ Test(command_allow, until_the_day_and_by_whole_parts_of_names)
         };
 
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-                struct profile_compared rows[] = { { .key = "pkg/a.py:f" }, { .key = "b/a.py:f" } };
-                struct profile_comparison comparison = { .functions = rows, .n = 2 };
+                struct compare_function rows[] = { { .key = "pkg/a.py:f" }, { .key = "b/a.py:f" } };
+                struct compare_result comparison = { .functions = rows, .n = 2 };
                 char reason[ALLOW_REASON_SIZE];
                 struct allow allow;
 

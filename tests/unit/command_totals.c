@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/command/top/view.h"
+#include "tests/unit/support/interned.h"
 #include "tests/unit/support/suite.h"
 
 #include <stdlib.h>
@@ -12,11 +13,11 @@ static struct profile *sampled(const char *leaf, const char *root, uint64_t ns)
 {
         struct profile *p = profile_new();
         profile_id frames[] = {
-                profile_intern_frame(p, profile_intern_function(p, leaf, "/app/m.py", 1), 2),
-                profile_intern_frame(p, profile_intern_function(p, root, "/app/m.py", 5), 6),
+                interned_frame(p, interned_function(p, leaf, "/app/m.py", 1), 2),
+                interned_frame(p, interned_function(p, root, "/app/m.py", 5), 6),
         };
 
-        cr_assert_eq(profile_add(p, profile_intern_stack(p, frames, 2), 0, PROFILE_RUNNING, 1, ns), 0);
+        cr_assert_eq(profile_add(p, interned_stack(p, frames, 2), 0, PROFILE_RUNNING, 1, ns), 0);
         return p;
 }
 

@@ -44,8 +44,6 @@ static void make(enum elfwriter_hash hash, struct elfwriter_file *ret)
                 .dynsym = dynsym,
                 .symtab = symtab,
                 .needed = {"libpython3.11.so.1.0"},
-                .build_id = (const uint8_t *)"0123456789abcdefghij",
-                .build_id_len = 20,
                 .data = "initialised",
         };
 
@@ -272,31 +270,6 @@ Test(elfsym_hostile, huge_sparse_files_take_little)
         cr_expect_lt(usage.ru_maxrss, 100 << 10, "%ld KiB", usage.ru_maxrss);
 #endif
         cr_expect_lt(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec, 5);
-}
-
-/* Notes that say more than their segment holds. */
-Test(elfsym_hostile, notes_cut_at_every_length)
-{
-        int fd = memfd_create("elf", MFD_CLOEXEC);
-        struct elfwriter_file file;
-
-        make(ELFWRITER_GNU_HASH, &file);
-
-        ElfW(Phdr) *note = (ElfW(Phdr) *)(void *)(file.bytes + header_of(&file)->e_phoff) + 3;
-        size_t whole = note->p_filesz;
-
-        for (note->p_filesz = 0; note->p_filesz <= whole; note->p_filesz++) {
-                uint8_t id[ELFSYM_BUILD_ID_MAX];
-                struct elfsym *elf;
-                size_t len;
-
-                cr_assert_eq(pwrite(fd, file.bytes, file.len, 0), (ssize_t)file.len);
-                cr_assert_eq(elfsym_open_fd(fd, &elf), 0);
-                cr_expect_eq(elfsym_build_id(elf, id, &len), note->p_filesz < whole ? ELFSYM_E_NOT_FOUND : 0);
-                elfsym_close(elf);
-        }
-        free(file.bytes);
-        close(fd);
 }
 
 /* A hash table whose chains lead in circles, and never to the name. */

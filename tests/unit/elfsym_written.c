@@ -33,8 +33,6 @@ static const struct elfwriter_symbol symtab[] = {
         {0},
 };
 
-static const uint8_t build_id[] = {0xde, 0xad, 0xbe, 0xef, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20};
-
 static const struct kind {
         const char *what;
         struct elfwriter spec;
@@ -60,8 +58,6 @@ static struct elfwriter complete(const struct kind *kind)
         spec.symtab = symtab;
         spec.needed[0] = "libc.so.6";
         spec.needed[1] = "libpython3.11.so.1.0";
-        spec.build_id = build_id;
-        spec.build_id_len = sizeof(build_id);
         spec.data = "initialised";
         return spec;
 }
@@ -115,21 +111,12 @@ static void check_loaded(struct elfsym *elf, const struct elfwriter *spec, const
                          const char *what)
 {
         struct elfsym_symbol symbol;
-        uint8_t id[ELFSYM_BUILD_ID_MAX];
-        size_t id_len = 0;
         char data[16] = "";
 
         check_symbols(elf, dynsym, spec->hash != ELFWRITER_NO_HASH || spec->sections, what);
         cr_expect_eq(elfsym_symbol(elf, "absent", &symbol), ELFSYM_E_NOT_FOUND);
         cr_expect_eq(elfsym_symbol(elf, "_PyRuntim", &symbol), ELFSYM_E_NOT_FOUND);
         cr_expect_eq(elfsym_symbol(elf, "_PyRuntime2", &symbol), ELFSYM_E_NOT_FOUND);
-        cr_expect(elfsym_needs(elf, "libpython"), "%s", what);
-        cr_expect(elfsym_needs(elf, "libc.so.6"), "%s", what);
-        cr_expect_not(elfsym_needs(elf, "libpython3.12"), "%s", what);
-        cr_expect_not(elfsym_needs(elf, "malloc"), "%s", what);
-        cr_assert_eq(elfsym_build_id(elf, id, &id_len), 0, "%s", what);
-        cr_expect_eq(id_len, sizeof(build_id));
-        cr_expect_arr_eq(id, build_id, sizeof(build_id));
         cr_expect_eq(elfsym_read(elf, file->data_value, data, sizeof("initialised")), 0, "%s", what);
         cr_expect_str_eq(data, "initialised");
         cr_expect_eq(elfsym_read(elf, file->data_value, data, sizeof("initialised") + 1), ELFSYM_E_RANGE, "zeroes");
@@ -214,8 +201,6 @@ Test(elfsym_written, any_number_of_symbols)
                 struct elfwriter spec = {.type = ET_DYN, .hash = n % 2, .dynsym = symbols, .data = "x"};
                 struct elfwriter_file file;
                 struct elfsym *elf;
-                uint8_t id[ELFSYM_BUILD_ID_MAX];
-                size_t len;
 
                 for (size_t i = 0; i < n; i++) {
                         snprintf(names[i], sizeof(names[i]), "symbol_%zu", i * i);
@@ -224,43 +209,12 @@ Test(elfsym_written, any_number_of_symbols)
                 elfwriter_write(&spec, &file);
                 cr_assert_eq(open_bytes(file.bytes, file.len, &elf), 0);
                 check_symbols(elf, symbols, true, "many");
-                cr_expect_eq(elfsym_build_id(elf, id, &len), ELFSYM_E_NOT_FOUND);
-                cr_expect_not(elfsym_needs(elf, "lib"));
                 elfsym_close(elf);
                 free(file.bytes);
         }
 }
 
-Test(elfsym_written, long_build_ids_are_cut)
+Test(elfsym_written, none_can_be_closed)
 {
-        uint8_t long_id[100];
-        struct elfwriter spec = complete(&kinds[0]);
-
-        for (size_t i = 0; i < sizeof(long_id); i++)
-                long_id[i] = (uint8_t)i;
-        spec.build_id = long_id;
-        for (size_t len = 1; len <= sizeof(long_id); len++) {
-                struct elfwriter_file file;
-                struct elfsym *elf;
-                uint8_t id[ELFSYM_BUILD_ID_MAX];
-                size_t got = 0;
-
-                spec.build_id_len = len;
-                elfwriter_write(&spec, &file);
-                cr_assert_eq(open_bytes(file.bytes, file.len, &elf), 0);
-                cr_assert_eq(elfsym_build_id(elf, id, &got), 0);
-                cr_expect_eq(got, len < ELFSYM_BUILD_ID_MAX ? len : ELFSYM_BUILD_ID_MAX);
-                cr_expect_arr_eq(id, long_id, got);
-                elfsym_close(elf);
-                free(file.bytes);
-        }
-}
-
-Test(elfsym_written, errors_have_texts)
-{
-        for (int error = 0; error <= ELFSYM_E_RANGE; error++)
-                cr_expect_str_neq(elfsym_strerror(error), "unknown error", "%d", error);
-        cr_expect_str_eq(elfsym_strerror(-ENOENT), strerror(ENOENT));
-        cr_expect_str_eq(elfsym_strerror(1000), "unknown error");
         elfsym_close(NULL);
 }

@@ -341,7 +341,7 @@ Test(find_follow, who_is_not_wanted_is_never_opened)
                 cr_assert_eq(find_scan(find, &choosy), 0);
         cr_expect_eq(n_opened, 0);
         cr_expect_eq(n_born, 0);
-        find_recheck(find, pid);
+        find_set_rules(find, NULL);
         cr_assert_eq(find_scan(find, &events), 0);
         cr_expect_eq(n_born, 1);
         child_end(pid);

@@ -300,7 +300,7 @@ Test(find_scan, python_that_cannot_be_read)
         cr_expect_eq(seen.born[0].status, PYSTACK_E_UNSUPPORTED);
         cr_expect_null(seen.py[0]);
         /* Opened again while young, but not reported again. */
-        find_recheck(find, old);
+        find_set_rules(find, NULL);
         size_t before = n_opened;
         scan(1, 0);
         cr_expect_gt(n_opened, before);
@@ -345,7 +345,7 @@ Test(find_scan, one_that_becomes_readable_is_born_again)
         starting = PYSTACK_E_UNSUPPORTED;
         scan(1, 0);
         starting = 0;
-        find_recheck(find, pid);
+        find_set_rules(find, NULL);
         scan(2, 1);
         cr_expect_eq(seen.born[1].status, 0);
         cr_expect_not_null(seen.py[1]);
@@ -414,7 +414,7 @@ Test(find_scan, python_no_more_by_exec)
 
         scan(1, 0);
         exec_as(pid, "other");
-        find_recheck(find, pid);
+        find_set_rules(find, NULL);
         scan(1, 1);
         child_end(pid);
         scan(1, 1);
@@ -447,7 +447,7 @@ Test(find_scan, who_is_refused_and_called_python_is_reported)
 
         scan(0, 0);
         exec_as(pid, "python-denied");
-        find_recheck(find, pid);
+        find_set_rules(find, NULL);
         scan(1, 0);
         cr_expect_eq(seen.born[0].status, PYSTACK_E_DENIED);
         cr_expect_not_null(strstr(seen.born[0].cmdline, "python-denied 60"));

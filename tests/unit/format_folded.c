@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/format_helper.h"
+#include "tests/unit/support/interned.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -56,8 +57,8 @@ Test(folded, threads_told_apart)
         static const struct helper_frame frame = { "f", "a.py", 1, 2 };
         struct profile *p = profile_new();
 
-        helper_add(p, &frame, 1, profile_intern_thread(p, 7, "Main;Thread"), PROFILE_RUNNING, 1);
-        helper_add(p, &frame, 1, profile_intern_thread(p, 8, ""), PROFILE_RUNNING, 2);
+        helper_add(p, &frame, 1, interned_thread(p, 7, "Main;Thread"), PROFILE_RUNNING, 1);
+        helper_add(p, &frame, 1, interned_thread(p, 8, ""), PROFILE_RUNNING, 2);
         helper_expect("folded", helper_set(p), "Main\\x3bThread (tid 7);f (a.py:2) 1\nthread (tid 8);f (a.py:2) 2\n");
 }
 

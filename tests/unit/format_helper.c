@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/format_helper.h"
+#include "tests/unit/support/interned.h"
 
 #include <stdlib.h>
 
@@ -23,9 +24,9 @@ void helper_add(struct profile *p, const struct helper_frame *frames, size_t n, 
         for (size_t i = 0; i < n; i++) {
                 const struct helper_frame *f = &frames[n - 1 - i];
 
-                ids[i] = profile_intern_frame(p, profile_intern_function(p, f->name, f->file, f->first_line), f->line);
+                ids[i] = interned_frame(p, interned_function(p, f->name, f->file, f->first_line), f->line);
         }
-        cr_assert_eq(profile_add(p, profile_intern_stack(p, ids, n), thread, state, count, count * PERIOD), 0);
+        cr_assert_eq(profile_add(p, interned_stack(p, ids, n), thread, state, count, count * PERIOD), 0);
 }
 
 struct profile *helper_service(void)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/format_helper.h"
 #include "tests/unit/support/guard.h"
+#include "tests/unit/support/interned.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -53,8 +54,8 @@ Test(otlp_read, round_trip_of_several)
         settings.mode = PROFILE_MODE_GIL;
         settings.engine = "timer";
         profile_set_settings(other, &settings);
-        helper_add(other, &frame, 1, profile_intern_thread(other, 7, "a thread"), PROFILE_IDLE, 5);
-        helper_add(other, &frame, 1, profile_intern_thread(other, 8, ""), PROFILE_RUNNING, 6);
+        helper_add(other, &frame, 1, interned_thread(other, 7, "a thread"), PROFILE_IDLE, 5);
+        helper_add(other, &frame, 1, interned_thread(other, 8, ""), PROFILE_RUNNING, 6);
         profile_set_add(&set, other);
         profile_set_add(&set, helper_service());
         expect_round_trip(set);
@@ -77,7 +78,7 @@ Test(otlp_read, round_trip_of_random_profiles)
                                 snprintf(names[k], sizeof(names[k]), "f%d\"<\n\xff", rand_r(&seed) % 5);
                                 frames[k] = (struct helper_frame){ names[k], "a.py", 1, (uint32_t)rand_r(&seed) % 3 };
                         }
-                        helper_add(p, frames, n, rand_r(&seed) % 2 ? profile_intern_thread(p, 5, names[0]) : 0,
+                        helper_add(p, frames, n, rand_r(&seed) % 2 ? interned_thread(p, 5, names[0]) : 0,
                                    rand_r(&seed) % 2 ? PROFILE_IDLE : PROFILE_RUNNING, 1 + (uint64_t)rand_r(&seed) % 9);
                 }
                 expect_round_trip(helper_set(p));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/format_helper.h"
+#include "tests/unit/support/interned.h"
 
 #include <json-c/json.h>
 #include <stdlib.h>
@@ -93,7 +94,7 @@ Test(otlp_write, thread_and_state_are_attributes)
         static const struct helper_frame frame = { "f", "a.py", 1, 2 };
         struct profile *p = profile_new();
 
-        helper_add(p, &frame, 1, profile_intern_thread(p, 7, "worker"), PROFILE_IDLE, 5);
+        helper_add(p, &frame, 1, interned_thread(p, 7, "worker"), PROFILE_IDLE, 5);
         helper_add(p, &frame, 1, 0, PROFILE_RUNNING, 6);
         struct json_object *json = written(helper_set(p));
         expect_at(json, "/resourceProfiles/0/scopeProfiles/0/profiles/0/samples",

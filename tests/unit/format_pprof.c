@@ -2,6 +2,7 @@
 #include "agent/base/base.h"
 #include "pprof.pb-c.h"
 #include "tests/unit/format_helper.h"
+#include "tests/unit/support/interned.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -174,7 +175,7 @@ Test(pprof, labels_of_several_profiles)
         struct profile *other = profile_new();
         struct profile_set set = helper_set(helper_service());
 
-        helper_add(other, &frame, 1, profile_intern_thread(other, 77, "worker"), PROFILE_IDLE, 5);
+        helper_add(other, &frame, 1, interned_thread(other, 77, "worker"), PROFILE_IDLE, 5);
         profile_set_add(&set, other);
         Pprof__Profile *p = decoded(&set);
         check_rules(p);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Merging: what two profiles say together, whatever ids each of them gave. */
 #include "agent/profile/profile.h"
+#include "tests/unit/support/interned.h"
 #include "tests/unit/support/suite.h"
 
 #include <errno.h>
@@ -15,14 +16,14 @@ static void count(struct profile *p, const char *names, uint64_t tid, uint64_t t
 {
         profile_id frames[16];
         size_t n = strlen(names);
-        profile_id thread = tid ? profile_intern_thread(p, tid, "t") : 0;
+        profile_id thread = tid ? interned_thread(p, tid, "t") : 0;
 
         for (size_t i = 0; i < n; i++) {
                 char name[] = {names[i], '\0'};
 
-                frames[i] = profile_intern_frame(p, profile_intern_function(p, name, "m.py", 1), (uint32_t)i);
+                frames[i] = interned_frame(p, interned_function(p, name, "m.py", 1), (uint32_t)i);
         }
-        cr_assert_eq(profile_add(p, profile_intern_stack(p, frames, n), thread, PROFILE_RUNNING, times, 3 * times), 0);
+        cr_assert_eq(profile_add(p, interned_stack(p, frames, n), thread, PROFILE_RUNNING, times, 3 * times), 0);
 }
 
 /* How many samples @p has of that stack on that thread. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Stacks that are counted before their frames are known. */
+#include "tests/unit/support/interned.h"
 #include "tests/unit/support/suite.h"
 
 #include "agent/profile/profile.h"
@@ -10,9 +11,9 @@ SUITE(profile_reserve);
 
 static profile_id add_stack(struct profile *p, const char *name)
 {
-        profile_id frame = profile_intern_frame(p, profile_intern_function(p, name, "a.py", 1), 1);
+        profile_id frame = interned_frame(p, interned_function(p, name, "a.py", 1), 1);
 
-        return profile_intern_stack(p, &frame, 1);
+        return interned_stack(p, &frame, 1);
 }
 
 /* A sample of a stack, as a tick counts it. */

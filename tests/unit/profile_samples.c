@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Counting, settings, modes and sets. */
 #include "agent/profile/profile.h"
+#include "tests/unit/support/interned.h"
 #include "tests/unit/support/suite.h"
 
 #include <errno.h>
@@ -13,13 +14,13 @@ SUITE(profile_samples);
 static struct profile *with_stacks(uint32_t n)
 {
         struct profile *p = profile_new();
-        profile_id f = profile_intern_function(p, "f", "a.py", 1);
+        profile_id f = interned_function(p, "f", "a.py", 1);
 
         for (uint32_t i = 1; i <= n; i++) {
-                profile_id frame = profile_intern_frame(p, f, i);
+                profile_id frame = interned_frame(p, f, i);
 
-                cr_assert_eq(profile_intern_stack(p, &frame, 1), i);
-                cr_assert_eq(profile_intern_thread(p, i, "t"), i);
+                cr_assert_eq(interned_stack(p, &frame, 1), i);
+                cr_assert_eq(interned_thread(p, i, "t"), i);
         }
         return p;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/profile/profile.h"
+#include "tests/unit/support/interned.h"
 #include "tests/unit/support/suite.h"
 
 #include <stdlib.h>
@@ -18,9 +19,9 @@ static void count(struct profile *p, const char *names, profile_id thread, uint6
         for (size_t i = 0; i < n; i++) {
                 char name[] = {names[i], '\0'};
 
-                frames[i] = profile_intern_frame(p, profile_intern_function(p, name, "m.py", 1), (uint32_t)i);
+                frames[i] = interned_frame(p, interned_function(p, name, "m.py", 1), (uint32_t)i);
         }
-        cr_assert_eq(profile_add(p, profile_intern_stack(p, frames, n), thread, PROFILE_RUNNING, times,
+        cr_assert_eq(profile_add(p, interned_stack(p, frames, n), thread, PROFILE_RUNNING, times,
                                  times * NANOSECONDS), 0);
 }
 
@@ -31,10 +32,10 @@ static struct profile *example(void)
 
         count(p, "bam", 0, 10);
         count(p, "am", 0, 4);
-        count(p, "am", profile_intern_thread(p, 1, "t"), 6);
+        count(p, "am", interned_thread(p, 1, "t"), 6);
         count(p, "rrrrm", 0, 3);
         count(p, "carm", 0, 1);
-        profile_intern_function(p, "unused", "m.py", 1);
+        interned_function(p, "unused", "m.py", 1);
         return p;
 }
 

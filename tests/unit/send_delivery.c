@@ -21,7 +21,7 @@ Test(send_delivery, request_is_what_otlp_wants)
         void *unpacked;
 
         make_set(&set, "work");
-        cr_assert_eq(send_profiles(send, &set), 0);
+        cr_assert_eq(send_profiles_to_all(&send, 1, &set), 0);
         const struct request *request = server_request(server, 0);
         cr_assert_eq(strncmp(request->head, "POST /v1development/profiles HTTP/1.1\r\n", 39), 0);
         cr_assert_str_eq(request_header(request, "Content-Type"), "application/json");
@@ -304,7 +304,7 @@ Test(send_delivery, base_path_token_and_empty_sets)
 
         snprintf(url, sizeof(url), "http://127.0.0.1:%u/base//", server_port(server));
         cr_assert_eq(send_open(&(struct send_config){ .client.url = url, .client.token = "sesame" }, &send), 0);
-        cr_assert_eq(send_profiles(send, &empty), 0);
+        cr_assert_eq(send_profiles_to_all(&send, 1, &empty), 0);
         send_one(send, "a");
         cr_assert_eq(strncmp(server_request(server, 0)->head, "POST /base/v1development/profiles ", 34), 0);
         cr_assert_str_eq(request_header(server_request(server, 0), "Authorization"), "Bearer sesame");

@@ -2,6 +2,7 @@
 #include "agent/base/base.h"
 #include "tests/unit/send_fixture.h"
 #include "agent/format/format.h"
+#include "tests/unit/support/interned.h"
 
 #include <criterion/criterion.h>
 #include <ftw.h>
@@ -55,12 +56,12 @@ struct send *open_at(uint16_t port, size_t max_bytes, struct said *said)
 void make_set(struct profile_set *set, const char *function)
 {
         struct profile *p = profile_new();
-        profile_id frame = profile_intern_frame(p, profile_intern_function(p, function, "/app/main.py", 3), 7);
+        profile_id frame = interned_frame(p, interned_function(p, function, "/app/main.py", 3), 7);
 
         profile_set_settings(p, &(struct profile_settings){ .period_ns = 10000000, .start_ns = 1767225600000000000,
                                                             .duration_ns = 10000000000, .engine = "perf" });
         profile_set_attribute(p, "service.name", "billing");
-        cr_assert_eq(profile_add(p, profile_intern_stack(p, &frame, 1), 0, PROFILE_RUNNING, 5, 50000000), 0);
+        cr_assert_eq(profile_add(p, interned_stack(p, &frame, 1), 0, PROFILE_RUNNING, 5, 50000000), 0);
         cr_assert_eq(profile_set_add(set, p), 0);
 }
 
@@ -69,7 +70,7 @@ void send_one(struct send *send, const char *function)
         struct profile_set set = { 0 };
 
         make_set(&set, function);
-        cr_assert_eq(send_profiles(send, &set), 0);
+        cr_assert_eq(send_profiles_to_all(&send, 1, &set), 0);
         profile_set_deinit(&set);
 }
 

@@ -82,7 +82,7 @@ static void too_large(const char *spool)
 
         for (const char *name = "a\0b\0c\0d\0"; *name; name += 2)
                 make_set(&set, name);
-        cr_assert_eq(send_profiles(send, &set), 0);
+        cr_assert_eq(send_profiles_to_all(&send, 1, &set), 0);
         struct send_counters c = wait_for_end(send, 3);
         cr_assert_eq(c.queued, 5);
         cr_assert_eq(c.halved, 2);

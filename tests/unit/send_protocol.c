@@ -3,6 +3,7 @@
 #include "agent/http/http.h"
 #include "agent/send/protocol.h"
 #include "tests/unit/send_fixture.h"
+#include "tests/unit/support/interned.h"
 #include "tests/unit/support/suite.h"
 
 #include <errno.h>
@@ -49,7 +50,7 @@ static void bodies_deinit(struct bodies *bodies)
 static struct profile *make_profile(size_t stacks, const char *padding)
 {
         struct profile *p = profile_new();
-        profile_id threads[] = { profile_intern_thread(p, 7, "one"), profile_intern_thread(p, 8, "two") };
+        profile_id threads[] = { interned_thread(p, 7, "one"), interned_thread(p, 8, "two") };
         char name[4096];
 
         profile_set_settings(p, &(struct profile_settings){ .period_ns = 10000000, .start_ns = 1767225600000000000,
@@ -58,8 +59,8 @@ static struct profile *make_profile(size_t stacks, const char *padding)
         profile_counters(p)->ticks = profile_counters(p)->ok = stacks;
         for (size_t i = 0; i < stacks; i++) {
                 snprintf(name, sizeof(name), "f%zu%s", i, padding);
-                profile_id frame = profile_intern_frame(p, profile_intern_function(p, name, "/app/main.py", 3), 7);
-                cr_assert_eq(profile_add(p, profile_intern_stack(p, &frame, 1), threads[i % 2], PROFILE_RUNNING, 1,
+                profile_id frame = interned_frame(p, interned_function(p, name, "/app/main.py", 3), 7);
+                cr_assert_eq(profile_add(p, interned_stack(p, &frame, 1), threads[i % 2], PROFILE_RUNNING, 1,
                                          10000000), 0);
         }
         return p;
@@ -147,8 +148,8 @@ Test(send_protocol, halved_until_it_fits)
         profile_set_add(&set, make_profile(5, ""));
         profile_set_add(&set, make_profile(1, ""));
         struct profile *heavy = make_profile(0, "");
-        profile_id frame = profile_intern_frame(heavy, profile_intern_function(heavy, "f", "", 1), 1);
-        profile_add(heavy, profile_intern_stack(heavy, &frame, 1), 0, PROFILE_RUNNING, 4, 4);
+        profile_id frame = interned_frame(heavy, interned_function(heavy, "f", "", 1), 1);
+        profile_add(heavy, interned_stack(heavy, &frame, 1), 0, PROFILE_RUNNING, 4, 4);
         profile_set_add(&set, heavy);
         profile_set_add(&set, make_profile(2, ""));
         profile_set_add(&set, make_profile(1, ""));

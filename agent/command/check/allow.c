@@ -143,11 +143,11 @@ static bool names(const char *function, const char *key)
         return len >= n && strcmp(key + len - n, function) == 0 && (len == n || key[len - n - 1] == '/');
 }
 
-void allow_apply(struct allow *allow, int today, struct profile_comparison *comparison)
+void allow_apply(struct allow *allow, int today, struct compare_result *comparison)
 {
         for (size_t i = 0; i < allow->n; i++)
                 for (size_t k = 0; k < comparison->n; k++) {
-                        struct profile_compared *row = &comparison->functions[k];
+                        struct compare_function *row = &comparison->functions[k];
 
                         if (!names(allow->items[i].function, row->key))
                                 continue;

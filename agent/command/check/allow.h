@@ -9,7 +9,7 @@
  * comment.
  */
 
-#include "agent/profile/profile.h"
+#include "agent/compare/compare.h"
 
 #include <stddef.h>
 
@@ -34,6 +34,6 @@ void allow_deinit(struct allow *allow); /* accepts {0} */
 int allow_day(long long time);
 
 /* Marks what is allowed on day @today. */
-void allow_apply(struct allow *allow, int today, struct profile_comparison *comparison);
+void allow_apply(struct allow *allow, int today, struct compare_result *comparison);
 
 #endif

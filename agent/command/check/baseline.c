@@ -252,7 +252,7 @@ int baseline_add(const char *dir, const char *branch, int fd, size_t keep, char 
         size_t len = 0;
 
         if (!path)
-                return -1;
+                return BASELINE_E_TOLD;
         int r = lseek(fd, 0, SEEK_SET) < 0 ? -errno : nsutil_read_fd(fd, FORMAT_OTLP_MAX_BYTES, &data, &len);
         if (r == 0)
                 r = make_folders(dir, path);
@@ -261,5 +261,5 @@ int baseline_add(const char *dir, const char *branch, int fd, size_t keep, char 
                 r = remove_old(path, keep, reason);
         free(data);
         free(path);
-        return r < 0 ? -1 : 0;
+        return r < 0 ? BASELINE_E_TOLD : 0;
 }

@@ -36,9 +36,10 @@ int baseline_pack(const struct profile_set *set, const size_t *run_of, int fd);
 
 /*
  * Adds a file that has the content of @fd, which is not consumed, whole or not at all,
- * and removes all but the newest @keep. The folders are made if need be. 0, or -1 with
- * @reason.
+ * and removes all but the newest @keep. The folders are made if need be. 0, or
+ * BASELINE_E_TOLD with @reason.
  */
+enum { BASELINE_E_TOLD = 1 };
 int baseline_add(const char *dir, const char *branch, int fd, size_t keep, char reason[static BASELINE_REASON_SIZE]);
 
 #endif

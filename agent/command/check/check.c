@@ -18,10 +18,10 @@
 
 /* The exit status by verdict. */
 static const int statuses[] = {
-        [PROFILE_PASS] = 0,
-        [PROFILE_REGRESSION] = 1,
-        [PROFILE_INVALID] = 2,
-        [PROFILE_INCONCLUSIVE] = 3,
+        [COMPARE_PASS] = 0,
+        [COMPARE_REGRESSION] = 1,
+        [COMPARE_INVALID] = 2,
+        [COMPARE_INCONCLUSIVE] = 3,
 };
 
 struct check_config {
@@ -89,14 +89,14 @@ static int check_options(const struct check_config *config)
                 return options_wrong(&usage, "--save keeps profiles in a --baseline-dir");
         if (inconclusive && strcmp(inconclusive, "pass") != 0 && strcmp(inconclusive, "fail") != 0)
                 return options_wrong(&usage, "--inconclusive is pass or fail, not '%s'", inconclusive);
-        return -1;
+        return GO_ON;
 }
 
-static int status_of(const struct check_config *config, enum profile_verdict verdict)
+static int status_of(const struct check_config *config, enum compare_verdict verdict)
 {
-        if (verdict == PROFILE_INCONCLUSIVE && config->inconclusive)
-                return strcmp(config->inconclusive, "pass") == 0 ? statuses[PROFILE_PASS]
-                                                                 : statuses[PROFILE_REGRESSION];
+        if (verdict == COMPARE_INCONCLUSIVE && config->inconclusive)
+                return strcmp(config->inconclusive, "pass") == 0 ? statuses[COMPARE_PASS]
+                                                                 : statuses[COMPARE_REGRESSION];
         return statuses[verdict];
 }
 
@@ -108,7 +108,7 @@ struct checking {
         struct outside outside;
 };
 
-/* Opens all files, then gives up what that took. -1, or an exit status. */
+/* Opens all files, then gives up what that took. GO_ON, or an exit status. */
 static int open_all(struct checking *c)
 {
         const struct judging_options *options = &c->config.judging;
@@ -116,8 +116,8 @@ static int open_all(struct checking *c)
         int e = 0;
 
         judging_open(options, &c->judging);
-        if (reports_open(&c->reports) >= 0)
-                return statuses[PROFILE_INVALID];
+        if (reports_open(&c->reports) != GO_ON)
+                return statuses[COMPARE_INVALID];
         reports_duties(&c->reports, &c->outside, duties);
         if (c->config.save) {
                 e = keeping_open(options->baseline_dir, options->branch, options->keep, &c->keeping);
@@ -125,47 +125,47 @@ static int open_all(struct checking *c)
         }
         if (e < 0)
                 say_error("the new profiles could not be kept: %s", strerror(-e));
-        if (e < 0 || confine_with(&c->config.confinement, &usage, CONFINE_CONVERTER, duties, &c->outside) >= 0)
-                return statuses[PROFILE_INVALID];
-        return -1;
+        if (e < 0 || confine_with(&c->config.confinement, &usage, CONFINE_CONVERTER, duties, &c->outside) != GO_ON)
+                return statuses[COMPARE_INVALID];
+        return GO_ON;
 }
 
 static int keep(struct checking *c, const char *as)
 {
-        const struct side *side = &c->judging.sides[PROFILE_NEW];
+        const struct side *side = &c->judging.sides[COMPARE_NEW];
         char reason[BASELINE_REASON_SIZE];
 
-        if (keeping_add(&c->keeping, &side->profiles, side->run_of, reason) < 0) {
+        if (keeping_add(&c->keeping, &side->profiles, side->run_of, reason) != 0) {
                 say_error("the new profiles cannot be kept: %s", reason);
-                return statuses[PROFILE_INVALID];
+                return statuses[COMPARE_INVALID];
         }
         say("the new profiles are kept as the %s of branch %s", as, c->config.judging.branch);
-        return -1;
+        return GO_ON;
 }
 
 /* Nothing to judge by yet, and nothing to report: the first profiles are kept, as was asked for. */
 static int keep_first(struct checking *c)
 {
-        int e = keep(c, "first");
+        int status = keep(c, "first");
 
-        return e < 0 ? EXIT_OK : e;
+        return status == GO_ON ? EXIT_OK : status;
 }
 
 /* Reports it. Exit statuses: the verdict's; or, as a report's failure is no regression, that of what is invalid. */
 static int report(struct checking *c)
 {
         const struct judging *judging = &c->judging;
-        struct format_comparison comparison;
-        int e = -1;
+        struct compare_findings comparison;
+        int status = GO_ON;
 
         judging_report(judging, &comparison);
-        if (judging->verdict == PROFILE_INVALID && !reports_print_text(&c->reports))
+        if (judging->verdict == COMPARE_INVALID && !reports_print_text(&c->reports))
                 say_error("invalid: %s", judging->reason);
-        if (reports_write(&c->reports, &comparison) >= 0)
-                return statuses[PROFILE_INVALID];
-        if (c->config.save && judging->verdict == PROFILE_PASS)
-                e = keep(c, "newest");
-        return e < 0 ? status_of(&c->config, judging->verdict) : e;
+        if (reports_write(&c->reports, &comparison) != GO_ON)
+                return statuses[COMPARE_INVALID];
+        if (c->config.save && judging->verdict == COMPARE_PASS)
+                status = keep(c, "newest");
+        return status == GO_ON ? status_of(&c->config, judging->verdict) : status;
 }
 
 static int check(struct checking *c)
@@ -179,18 +179,18 @@ int check_run(int argc, char **argv)
         struct checking c = { .config = { .judging = JUDGING_DEFAULTS }, .keeping = KEEPING_NONE,
                               .outside = OUTSIDE_NONE };
         int rest;
-        int e = options_parse(&usage, argc, argv, &c.config, &rest);
+        int status = options_parse(&usage, argc, argv, &c.config, &rest);
 
-        if (e < 0 && rest < argc)
-                e = options_wrong_word(&usage, argv[rest], NULL);
-        if (e < 0)
-                e = check_options(&c.config);
-        if (e < 0)
-                e = reports_choose(&c.config.reports, &usage, true, false, &c.reports);
-        if (e < 0)
-                e = open_all(&c);
-        if (e < 0)
-                e = check(&c);
+        if (status == GO_ON && rest < argc)
+                status = options_wrong_word(&usage, argv[rest], NULL);
+        if (status == GO_ON)
+                status = check_options(&c.config);
+        if (status == GO_ON)
+                status = reports_choose(&c.config.reports, &usage, true, false, &c.reports);
+        if (status == GO_ON)
+                status = open_all(&c);
+        if (status == GO_ON)
+                status = check(&c);
         judging_deinit(&c.judging);
         reports_close(&c.reports);
         keeping_close(&c.keeping);
@@ -198,5 +198,5 @@ int check_run(int argc, char **argv)
         option_list_deinit(&c.config.judging.base);
         option_list_deinit(&c.config.judging.new);
         report_options_deinit(&c.config.reports);
-        return e;
+        return status;
 }

@@ -34,66 +34,66 @@ static const struct usage usage = {
 
 struct comparing {
         const char *const *files;
-        struct side sides[PROFILE_SIDES];
+        struct side sides[COMPARE_SIDES];
         struct reports reports;
         struct outside outside;
 };
 
-/* Opens all files, then gives up what that took. -1, or an exit status. */
+/* Opens all files, then gives up what that took. GO_ON, or an exit status. */
 static int open_all(struct comparing *c, const struct confinement_options *confinement)
 {
         struct outside_duty duties[OUTSIDE_DEEDS] = { { NULL, NULL } };
         char reason[LOAD_REASON_SIZE];
-        int e = -1;
+        int status = GO_ON;
 
-        for (int side = 0; e < 0 && side < PROFILE_SIDES; side++)
+        for (int side = 0; status == GO_ON && side < COMPARE_SIDES; side++)
                 if (side_open(&c->sides[side], &c->files[side], 1, reason) < 0)
-                        e = say_error("%s", reason);
-        if (e < 0)
-                e = reports_open(&c->reports);
-        if (e >= 0)
-                return e;
+                        status = say_error("%s", reason);
+        if (status == GO_ON)
+                status = reports_open(&c->reports);
+        if (status != GO_ON)
+                return status;
         reports_duties(&c->reports, &c->outside, duties);
         return confine_with(confinement, &usage, CONFINE_CONVERTER, duties, &c->outside);
 }
 
 static int compare(struct comparing *c)
 {
-        const struct profile_criteria criteria = PROFILE_CRITERIA_DEFAULT;
+        const struct compare_criteria criteria = COMPARE_CRITERIA_DEFAULT;
         struct side *sides = c->sides;
         const char *const *files = c->files;
-        struct profile_circumstance circumstances[PROFILE_CIRCUMSTANCES];
-        struct profile_comparison *comparison = NULL;
-        char reason[LOAD_REASON_SIZE], low[PROFILE_SIDES][LOAD_REASON_SIZE];
-        const char *notes[PROFILE_SIDES];
+        struct compare_circumstance circumstances[COMPARE_CIRCUMSTANCES];
+        struct compare_result *comparison = NULL;
+        char reason[LOAD_REASON_SIZE], low[COMPARE_SIDES][LOAD_REASON_SIZE];
+        const char *notes[COMPARE_SIDES];
         size_t notes_n = 0;
-        int e = -1;
+        int status = GO_ON;
 
-        for (int side = 0; e < 0 && side < PROFILE_SIDES; side++)
+        for (int side = 0; status == GO_ON && side < COMPARE_SIDES; side++)
                 if (side_load(&sides[side], reason) < 0)
-                        e = say_error("%s", reason);
-        if (e < 0) {
-                const struct profile_set runs[] = { sides[PROFILE_BASE].runs, sides[PROFILE_NEW].runs };
-                int r = profile_compare(runs, &criteria, &comparison);
+                        status = say_error("%s", reason);
+        if (status == GO_ON) {
+                const struct profile_set runs[] = { sides[COMPARE_BASE].runs, sides[COMPARE_NEW].runs };
+                int r = compare_sides(runs, &criteria, &comparison);
 
-                profile_circumstances(runs, circumstances);
-                for (int side = 0; side < PROFILE_SIDES; side++)
+                compare_circumstances(runs, circumstances);
+                for (int side = 0; side < COMPARE_SIDES; side++)
                         if (side_coverage_is_low(&sides[side], files[side], low[side]))
                                 notes[notes_n++] = low[side];
-                e = r < 0 ? say_error("%s and %s: %s", files[0], files[1], strerror(-r)) : -1;
+                status = r < 0 ? say_error("%s and %s: %s", files[0], files[1], strerror(-r)) : GO_ON;
         }
-        if (e < 0)
-                e = reports_write(&c->reports, &(struct format_comparison){
-                        .names = { files[PROFILE_BASE], files[PROFILE_NEW] },
+        if (status == GO_ON)
+                status = reports_write(&c->reports, &(struct compare_findings){
+                        .names = { files[COMPARE_BASE], files[COMPARE_NEW] },
                         .circumstances = circumstances,
                         .comparison = comparison,
-                        .counters = { sides[PROFILE_BASE].counters, sides[PROFILE_NEW].counters },
-                        .settings = { side_settings(&sides[PROFILE_BASE]), side_settings(&sides[PROFILE_NEW]) },
+                        .counters = { sides[COMPARE_BASE].counters, sides[COMPARE_NEW].counters },
+                        .settings = { side_settings(&sides[COMPARE_BASE]), side_settings(&sides[COMPARE_NEW]) },
                         .notes = notes,
                         .notes_n = notes_n,
                 });
-        profile_comparison_free(comparison);
-        return e < 0 ? EXIT_OK : e;
+        compare_result_free(comparison);
+        return status == GO_ON ? EXIT_OK : status;
 }
 
 int diff_run(int argc, char **argv)
@@ -101,21 +101,21 @@ int diff_run(int argc, char **argv)
         struct diff_config config = { .reports = { .formats = { .n = 0 } } };
         struct comparing c = { .outside = OUTSIDE_NONE };
         int rest;
-        int e = options_parse(&usage, argc, argv, &config, &rest);
+        int status = options_parse(&usage, argc, argv, &config, &rest);
 
-        if (e < 0 && argc - rest != PROFILE_SIDES)
-                e = options_wrong(&usage, "it takes two profiles: BASE NEW");
-        if (e < 0)
-                e = reports_choose(&config.reports, &usage, false, true, &c.reports);
+        if (status == GO_ON && argc - rest != COMPARE_SIDES)
+                status = options_wrong(&usage, "it takes two profiles: BASE NEW");
+        if (status == GO_ON)
+                status = reports_choose(&config.reports, &usage, false, true, &c.reports);
         c.files = (const char *const *)&argv[rest];
-        if (e < 0)
-                e = open_all(&c, &config.confinement);
-        if (e < 0)
-                e = compare(&c);
-        for (int side = 0; side < PROFILE_SIDES; side++)
+        if (status == GO_ON)
+                status = open_all(&c, &config.confinement);
+        if (status == GO_ON)
+                status = compare(&c);
+        for (int side = 0; side < COMPARE_SIDES; side++)
                 side_deinit(&c.sides[side]);
         reports_close(&c.reports);
         outside_close(&c.outside);
         report_options_deinit(&config.reports);
-        return e;
+        return status;
 }

@@ -24,7 +24,7 @@
 
 #define ALLOW_MAX_BYTES ((size_t)1 << 20)
 
-static const char *const side_names[] = { [PROFILE_BASE] = "the base", [PROFILE_NEW] = "the new side" };
+static const char *const side_names[] = { [COMPARE_BASE] = "the base", [COMPARE_NEW] = "the new side" };
 
 static __attribute__((format(printf, 2, 3))) int invalid(struct judging *j, const char *format, ...)
 {
@@ -50,7 +50,7 @@ static __attribute__((format(printf, 2, 3))) void note(struct judging *j, const 
 
 /* ---- opening --------------------------------------------------------------------- */
 
-static int open_files(struct judging *j, enum profile_side side, const char *const *files, size_t n)
+static int open_files(struct judging *j, enum compare_side side, const char *const *files, size_t n)
 {
         if (n > 1)
                 snprintf(j->names[side], sizeof j->names[side], "%s and %zu more", files[0], n - 1);
@@ -69,14 +69,14 @@ static int open_baseline(struct judging *j, const struct judging_options *option
                 invalid(j, "%s has no baseline of branch %s; --save makes the new profiles its first one",
                         options->baseline_dir, options->branch);
         else if (r == 0)
-                r = open_files(j, PROFILE_BASE, (const char *const *)baseline.files, baseline.n);
+                r = open_files(j, COMPARE_BASE, (const char *const *)baseline.files, baseline.n);
         baseline_deinit(&baseline);
-        snprintf(j->names[PROFILE_BASE], sizeof j->names[PROFILE_BASE], "branch %s of %s", options->branch,
+        snprintf(j->names[COMPARE_BASE], sizeof j->names[COMPARE_BASE], "branch %s of %s", options->branch,
                  options->baseline_dir);
         return r;
 }
 
-static int open_listed(struct judging *j, enum profile_side side, const struct option_list *list)
+static int open_listed(struct judging *j, enum compare_side side, const struct option_list *list)
 {
         const char *files[OPTION_LIST_MAX];
 
@@ -102,12 +102,12 @@ static int read_allowed(struct judging *j, const char *file)
 
 void judging_open(const struct judging_options *options, struct judging *ret)
 {
-        *ret = (struct judging){ .verdict = PROFILE_INVALID, .today = allow_day(time(NULL)) };
-        int r = open_listed(ret, PROFILE_NEW, &options->new);
+        *ret = (struct judging){ .verdict = COMPARE_INVALID, .today = allow_day(time(NULL)) };
+        int r = open_listed(ret, COMPARE_NEW, &options->new);
 
         if (r == 0)
                 r = options->baseline_dir ? open_baseline(ret, options)
-                                          : open_listed(ret, PROFILE_BASE, &options->base);
+                                          : open_listed(ret, COMPARE_BASE, &options->base);
         if (r == 0 && !ret->no_baseline)
                 r = read_allowed(ret, options->allow);
         ret->unopened = r != 0;
@@ -121,17 +121,17 @@ static int load_sides(struct judging *j, const struct judging_options *options)
         (void)options;
         if (j->unopened)
                 return -1;
-        if (side_load(&j->sides[PROFILE_NEW], j->reason) < 0) {
+        if (side_load(&j->sides[COMPARE_NEW], j->reason) < 0) {
                 j->no_baseline = false; /* it is not that which keeps us from judging */
                 return -1;
         }
-        return j->no_baseline ? -1 : side_load(&j->sides[PROFILE_BASE], j->reason);
+        return j->no_baseline ? -1 : side_load(&j->sides[COMPARE_BASE], j->reason);
 }
 
 static int check_runs(struct judging *j, const struct judging_options *options)
 {
         (void)options;
-        for (int side = 0; side < PROFILE_SIDES; side++)
+        for (int side = 0; side < COMPARE_SIDES; side++)
                 if (j->sides[side].runs.n < RUNS_MIN)
                         return invalid(j, "%s (%s) has one run only: what changes between runs by itself takes at "
                                           "least %d to tell, better %d (podflame record --repeat %d)",
@@ -141,9 +141,9 @@ static int check_runs(struct judging *j, const struct judging_options *options)
 
 /* ---- the circumstances -------------------------------------------------------------- */
 
-static int check_circumstance(struct judging *j, const struct profile_circumstance *c)
+static int check_circumstance(struct judging *j, const struct compare_circumstance *c)
 {
-        for (int side = 0; side < PROFILE_SIDES; side++) {
+        for (int side = 0; side < COMPARE_SIDES; side++) {
                 if (c->varies[side])
                         return invalid(j, "the %s differs between the runs of %s: %s and others", c->name,
                                        side_names[side], c->values[side]);
@@ -154,19 +154,19 @@ static int check_circumstance(struct judging *j, const struct profile_circumstan
         }
         if (c->differs)
                 return invalid(j, "the %s differs: %s in the base, %s on the new side", c->name,
-                               c->values[PROFILE_BASE], c->values[PROFILE_NEW]);
+                               c->values[COMPARE_BASE], c->values[COMPARE_NEW]);
         return 0;
 }
 
 static int check_circumstances(struct judging *j, const struct judging_options *options)
 {
-        const struct profile_set sets[] = { j->sides[PROFILE_BASE].profiles, j->sides[PROFILE_NEW].profiles };
+        const struct profile_set sets[] = { j->sides[COMPARE_BASE].profiles, j->sides[COMPARE_NEW].profiles };
         int r = 0;
 
         (void)options;
-        profile_circumstances(sets, j->circumstances);
+        compare_circumstances(sets, j->circumstances);
         j->have_circumstances = true;
-        for (size_t i = 0; r == 0 && i < PROFILE_CIRCUMSTANCES; i++)
+        for (size_t i = 0; r == 0 && i < COMPARE_CIRCUMSTANCES; i++)
                 if (j->circumstances[i].must_agree)
                         r = check_circumstance(j, &j->circumstances[i]);
         return r;
@@ -178,7 +178,7 @@ static int check_coverage(struct judging *j, const struct judging_options *optio
         char reason[LOAD_REASON_SIZE];
 
         (void)options;
-        for (int side = 0; side < PROFILE_SIDES; side++)
+        for (int side = 0; side < COMPARE_SIDES; side++)
                 if (side_coverage_is_low(&j->sides[side], j->names[side], reason))
                         return invalid(j, "%s", reason);
         return 0;
@@ -188,19 +188,19 @@ static int check_coverage(struct judging *j, const struct judging_options *optio
 
 static int compare(struct judging *j, const struct judging_options *options)
 {
-        const struct profile_set runs[] = { j->sides[PROFILE_BASE].runs, j->sides[PROFILE_NEW].runs };
-        struct profile_criteria criteria = PROFILE_CRITERIA_DEFAULT;
+        const struct profile_set runs[] = { j->sides[COMPARE_BASE].runs, j->sides[COMPARE_NEW].runs };
+        struct compare_criteria criteria = COMPARE_CRITERIA_DEFAULT;
 
         criteria.relative = options->relative / 100;
         criteria.points = options->points / 100;
         criteria.alpha = options->alpha;
         criteria.sensitivity = options->sensitivity;
 
-        int r = profile_compare(runs, &criteria, &j->comparison);
+        int r = compare_sides(runs, &criteria, &j->comparison);
 
         if (r < 0)
                 return invalid(j, "%s", strerror(-r));
-        for (int side = 0; side < PROFILE_SIDES; side++)
+        for (int side = 0; side < COMPARE_SIDES; side++)
                 if (j->comparison->samples[side] == 0)
                         return invalid(j, "%s (%s) has no active samples", side_names[side], j->names[side]);
         return 0;
@@ -236,12 +236,12 @@ static int apply_allowances(struct judging *j, const struct judging_options *opt
 
 static int judge(struct judging *j, const struct judging_options *options)
 {
-        int r = profile_judge(j->comparison, &j->judgement);
+        int r = compare_judge(j->comparison, &j->judgement);
 
         if (r < 0)
                 return invalid(j, "%s", strerror(-r));
         if (options->work > 0) {
-                j->have_cost = profile_cost_of(j->comparison, options->work, &j->cost);
+                j->have_cost = compare_cost_of(j->comparison, options->work, &j->cost);
                 if (!j->have_cost)
                         note(j, "the CPU time of a unit of work cannot be told: the profiles have no period");
         }
@@ -261,19 +261,19 @@ void judging_run(const struct judging_options *options, struct judging *j)
                 r = steps[i](j, options);
 }
 
-void judging_report(const struct judging *j, struct format_comparison *ret)
+void judging_report(const struct judging *j, struct compare_findings *ret)
 {
-        bool valid = j->verdict != PROFILE_INVALID;
+        bool valid = j->verdict != COMPARE_INVALID;
 
-        *ret = (struct format_comparison){
-                .names = { j->names[PROFILE_BASE], j->names[PROFILE_NEW] },
+        *ret = (struct compare_findings){
+                .names = { j->names[COMPARE_BASE], j->names[COMPARE_NEW] },
                 .circumstances = j->have_circumstances ? j->circumstances : NULL,
                 .comparison = valid ? j->comparison : NULL,
                 .judgement = valid ? &j->judgement : NULL,
                 .invalid = valid ? NULL : j->reason,
                 .cost = j->have_cost ? &j->cost : NULL,
-                .counters = { j->sides[PROFILE_BASE].counters, j->sides[PROFILE_NEW].counters },
-                .settings = { side_settings(&j->sides[PROFILE_BASE]), side_settings(&j->sides[PROFILE_NEW]) },
+                .counters = { j->sides[COMPARE_BASE].counters, j->sides[COMPARE_NEW].counters },
+                .settings = { side_settings(&j->sides[COMPARE_BASE]), side_settings(&j->sides[COMPARE_NEW]) },
                 .notes = (const char *const *)j->notes,
                 .notes_n = j->notes_n,
         };
@@ -281,9 +281,9 @@ void judging_report(const struct judging *j, struct format_comparison *ret)
 
 void judging_deinit(struct judging *j)
 {
-        profile_judgement_deinit(&j->judgement);
-        profile_comparison_free(j->comparison);
-        for (int side = 0; side < PROFILE_SIDES; side++)
+        compare_judgement_deinit(&j->judgement);
+        compare_result_free(j->comparison);
+        for (int side = 0; side < COMPARE_SIDES; side++)
                 side_deinit(&j->sides[side]);
         for (size_t i = 0; i < j->notes_n; i++)
                 free(j->notes[i]);

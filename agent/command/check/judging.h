@@ -6,7 +6,7 @@
 
 #include "profile_files.h"
 #include "agent/command/cli/options.h"
-#include "agent/format/format.h"
+#include "agent/compare/compare.h"
 
 struct judging_options {
         struct option_list base;
@@ -27,19 +27,19 @@ struct judging_options {
 #define JUDGING_NOTES_MAX 32
 
 struct judging {
-        enum profile_verdict verdict;
+        enum compare_verdict verdict;
         int today;        /* when it was opened, as 20261125 */
         char *allowed;    /* the text of options.allow; NULL: there is none */
         bool no_baseline; /* that is why it is invalid */
         bool unopened;    /* likewise */
         char reason[LOAD_REASON_SIZE]; /* why it is invalid */
-        char names[PROFILE_SIDES][256];
-        struct side sides[PROFILE_SIDES];
-        struct profile_circumstance circumstances[PROFILE_CIRCUMSTANCES];
+        char names[COMPARE_SIDES][256];
+        struct side sides[COMPARE_SIDES];
+        struct compare_circumstance circumstances[COMPARE_CIRCUMSTANCES];
         bool have_circumstances;
-        struct profile_comparison *comparison;
-        struct profile_judgement judgement;
-        struct profile_cost cost;
+        struct compare_result *comparison;
+        struct compare_judgement judgement;
+        struct compare_cost cost;
         bool have_cost;
         char *notes[JUDGING_NOTES_MAX];
         size_t notes_n;
@@ -52,7 +52,7 @@ void judging_open(const struct judging_options *options, struct judging *ret);
 void judging_run(const struct judging_options *options, struct judging *judging);
 
 /* As reports want it; refers to @judging. */
-void judging_report(const struct judging *judging, struct format_comparison *ret);
+void judging_report(const struct judging *judging, struct compare_findings *ret);
 void judging_deinit(struct judging *judging); /* accepts {0} */
 
 #endif

@@ -47,11 +47,11 @@ int keeping_add(struct keeping *k, const struct profile_set *set, const size_t *
 
         if (r == 0)
                 r = outside_ask(k->outside, OUTSIDE_KEEP, 0);
-        if (r == -1)
+        if (r == BASELINE_E_TOLD)
                 memcpy(reason, k->reason, BASELINE_REASON_SIZE);
         else if (r < 0)
                 snprintf(reason, BASELINE_REASON_SIZE, "%s: %s", k->dir, strerror(-r));
-        return r < 0 ? -1 : 0;
+        return r == 0 ? 0 : BASELINE_E_TOLD;
 }
 
 void keeping_close(struct keeping *keeping)

@@ -27,7 +27,7 @@ int keeping_open(const char *dir, const char *branch, size_t keep, struct keepin
 void keeping_duties(struct keeping *keeping, const struct outside *outside,
                     struct outside_duty duties[static OUTSIDE_DEEDS]);
 
-/* As baseline_pack() and baseline_add(): 0, or -1 with @reason. */
+/* As baseline_pack() and baseline_add(): 0, or BASELINE_E_TOLD with @reason. */
 int keeping_add(struct keeping *keeping, const struct profile_set *set, const size_t *run_of,
                 char reason[static BASELINE_REASON_SIZE]);
 

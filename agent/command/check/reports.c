@@ -15,7 +15,7 @@ void report_options_deinit(struct report_options *options)
         option_list_deinit(&options->files);
 }
 
-static int add(struct reports *reports, const struct usage *usage, const struct format_report *format,
+static int add(struct reports *reports, const struct usage *usage, const struct compare_report *format,
                const char *path, bool judged)
 {
         if (format->judged && !judged)
@@ -26,18 +26,18 @@ static int add(struct reports *reports, const struct usage *usage, const struct 
                 .format = format,
                 .file = { .name = path ? path : "standard output", .path = path, .fd = -1 },
         };
-        return -1;
+        return GO_ON;
 }
 
 /* "html:FILE" */
-static const struct format_report *by_prefix(const char **path)
+static const struct compare_report *by_prefix(const char **path)
 {
-        for (size_t i = 0; i < format_reports_n; i++) {
-                size_t n = strlen(format_reports[i]->name);
+        for (size_t i = 0; i < compare_reports_n; i++) {
+                size_t n = strlen(compare_reports[i]->name);
 
-                if (strncmp(*path, format_reports[i]->name, n) == 0 && (*path)[n] == ':' && (*path)[n + 1]) {
+                if (strncmp(*path, compare_reports[i]->name, n) == 0 && (*path)[n] == ':' && (*path)[n + 1]) {
                         *path += n + 1;
-                        return format_reports[i];
+                        return compare_reports[i];
                 }
         }
         return NULL;
@@ -48,18 +48,18 @@ static int refuse_ending(const struct usage *usage, const char *path)
         char known[256] = "";
         size_t len = 0;
 
-        for (size_t i = 0; i < format_reports_n && len < sizeof known; i++)
-                if (format_reports[i]->extension)
-                        len += (size_t)snprintf(known + len, sizeof known - len, " %s", format_reports[i]->extension);
+        for (size_t i = 0; i < compare_reports_n && len < sizeof known; i++)
+                if (compare_reports[i]->extension)
+                        len += (size_t)snprintf(known + len, sizeof known - len, " %s", compare_reports[i]->extension);
         return output_wrong_ending(usage, path, known, "text:FILE names the format");
 }
 
 static int add_file(struct reports *reports, const struct usage *usage, const char *path, bool judged)
 {
-        const struct format_report *format = by_prefix(&path);
+        const struct compare_report *format = by_prefix(&path);
 
         if (!format)
-                format = format_report_by_path(path);
+                format = compare_report_by_path(path);
         if (!format)
                 return refuse_ending(usage, path);
         return add(reports, usage, format, path, judged);
@@ -68,30 +68,30 @@ static int add_file(struct reports *reports, const struct usage *usage, const ch
 int reports_choose(const struct report_options *options, const struct usage *usage, bool judged, bool quiet,
                    struct reports *ret)
 {
-        int e = -1;
+        int status = GO_ON;
 
         *ret = (struct reports){ .n = 0 };
-        for (size_t i = 0; e < 0 && i < options->formats.n; i++) {
-                const struct format_report *format = format_report_by_name(options->formats.items[i].text);
+        for (size_t i = 0; status == GO_ON && i < options->formats.n; i++) {
+                const struct compare_report *format = compare_report_by_name(options->formats.items[i].text);
 
-                e = format ? add(ret, usage, format, NULL, judged)
+                status = format ? add(ret, usage, format, NULL, judged)
                            : options_wrong(usage, "--format: there is no format '%s'", options->formats.items[i].text);
         }
-        if (e < 0 && options->formats.n == 0 && !(quiet && options->files.n > 0))
-                e = add(ret, usage, format_reports[0], NULL, judged);
-        for (size_t i = 0; e < 0 && i < options->files.n; i++)
-                e = add_file(ret, usage, options->files.items[i].text, judged);
-        return e;
+        if (status == GO_ON && options->formats.n == 0 && !(quiet && options->files.n > 0))
+                status = add(ret, usage, compare_reports[0], NULL, judged);
+        for (size_t i = 0; status == GO_ON && i < options->files.n; i++)
+                status = add_file(ret, usage, options->files.items[i].text, judged);
+        return status;
 }
 
 int reports_open(struct reports *reports)
 {
-        int e = -1;
+        int status = GO_ON;
 
-        for (size_t i = 0; e < 0 && i < reports->n; i++)
+        for (size_t i = 0; status == GO_ON && i < reports->n; i++)
                 if (reports->items[i].file.path)
-                        e = output_open(&reports->items[i].file);
-        return e;
+                        status = output_open(&reports->items[i].file);
+        return status;
 }
 
 static int remove_made(void *ctx, int index)
@@ -116,7 +116,7 @@ void reports_duties(struct reports *reports, const struct outside *outside,
         }
 }
 
-static int write_one(struct report_target *target, const struct format_comparison *c)
+static int write_one(struct report_target *target, const struct compare_findings *c)
 {
         FILE *out = stdout;
         int r = target->file.path ? output_stream(&target->file, &out) : 0;
@@ -139,7 +139,7 @@ bool reports_print_text(const struct reports *reports)
         return false;
 }
 
-int reports_write(struct reports *reports, const struct format_comparison *c)
+int reports_write(struct reports *reports, const struct compare_findings *c)
 {
         for (size_t i = 0; i < reports->n; i++) {
                 int r = write_one(&reports->items[i], c);
@@ -147,7 +147,7 @@ int reports_write(struct reports *reports, const struct format_comparison *c)
                 if (r < 0)
                         return say_error("%s cannot be written: %s", reports->items[i].file.name, strerror(-r));
         }
-        return -1;
+        return GO_ON;
 }
 
 void reports_close(struct reports *reports)

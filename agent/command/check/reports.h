@@ -6,7 +6,7 @@
 
 #include "agent/command/cli/options.h"
 #include "agent/command/cli/output.h"
-#include "agent/format/format.h"
+#include "agent/compare/compare.h"
 
 struct report_options {
         struct option_list formats;
@@ -23,7 +23,7 @@ struct report_options {
 void report_options_deinit(struct report_options *options); /* accepts {0} */
 
 struct report_target {
-        const struct format_report *format;
+        const struct compare_report *format;
         struct output file; /* without a path: standard output */
 };
 
@@ -35,12 +35,12 @@ struct reports {
 /*
  * Decides on formats. @judged: formats of judgements are there, too. What goes to
  * standard output if no format is named is text; nothing if files are and @quiet.
- * -1, or an exit status after a word about it.
+ * GO_ON, or an exit status after a word about it.
  */
 int reports_choose(const struct report_options *options, const struct usage *usage, bool judged, bool quiet,
                    struct reports *ret);
 
-/* Opens all files, before any work is done for them: -1, or an exit status after a word about it. */
+/* Opens all files, before any work is done for them: GO_ON, or an exit status after a word about it. */
 int reports_open(struct reports *reports);
 
 /* Adds what @outside, which is to be started then, and must live as long as @reports, does for them. */
@@ -50,8 +50,8 @@ void reports_duties(struct reports *reports, const struct outside *outside,
 /* Whether the text for people is among what goes to standard output. */
 bool reports_print_text(const struct reports *reports);
 
-/* Writes all of them: -1, or an exit status after a word about it. */
-int reports_write(struct reports *reports, const struct format_comparison *c);
+/* Writes all of them: GO_ON, or an exit status after a word about it. */
+int reports_write(struct reports *reports, const struct compare_findings *c);
 
 /* Leaves none of those files behind that were not there and have not been written. Accepts {0}. */
 void reports_close(struct reports *reports);

@@ -44,7 +44,7 @@ int confine(const struct confinement_options *options, const struct usage *usage
         if (i == sizeof ways / sizeof *ways)
                 return options_wrong(usage, "--confine: '%s' is none of deny, kill, off", wanted);
         if (!ways[i].on)
-                return -1;
+                return GO_ON;
         confinement_found_filter();
         r = confine_capabilities(role, missing, NULL);
         if (r < 0)
@@ -52,7 +52,7 @@ int confine(const struct confinement_options *options, const struct usage *usage
         r = confine_calls(role, ways[i].answer);
         if (r < 0)
                 return say_error("system calls cannot be confined: %s; --confine off does without", strerror(-r));
-        return -1;
+        return GO_ON;
 }
 
 int confine_with(const struct confinement_options *options, const struct usage *usage, enum confine_role role,

@@ -108,7 +108,7 @@ int log_setup(const struct log_options *options, const struct usage *usage)
                 return options_wrong(usage, "--log-format: '%s' is neither text nor json", options->format);
         state.json = json;
         state.limited = true;
-        return -1;
+        return GO_ON;
 }
 
 void log_line(const char *level, const char *kind, const char *text)

@@ -134,7 +134,7 @@ static void forget_environment(const struct option_spec *o, struct option_list *
         list->n = n;
 }
 
-/* Returns -1 if it was added, else the exit status. */
+/* Returns GO_ON if it was added, else the exit status. */
 static int add_item(const struct usage *usage, const struct option_spec *o, const char *text, size_t len,
                     bool from_environment, struct option_list *list)
 {
@@ -144,7 +144,7 @@ static int add_item(const struct usage *usage, const struct option_spec *o, cons
         if (!copy)
                 return say_error("out of memory");
         list->items[list->n++] = (struct option_item){ o, copy, from_environment };
-        return -1;
+        return GO_ON;
 }
 
 static int wrong_value(const struct usage *usage, const struct option_spec *o, const char *text)
@@ -163,7 +163,7 @@ static bool in_bounds(const struct option_spec *o, double value)
         return o->max <= 0 || (value >= o->min && value <= o->max);
 }
 
-/* Returns -1 if the value was taken, else the exit status. */
+/* Returns GO_ON if the value was taken, else the exit status. */
 static int set_value(const struct usage *usage, const struct option_spec *o, const char *text, void *config)
 {
         void *field = (char *)config + o->field;
@@ -172,12 +172,12 @@ static int set_value(const struct usage *usage, const struct option_spec *o, con
         switch (o->kind) {
         case OPTION_FLAG:
                 *(bool *)field = true;
-                return -1;
+                return GO_ON;
         case OPTION_TEXT:
                 *(const char **)field = text;
-                return -1;
+                return GO_ON;
         case OPTION_PIDS:
-                return parse_pids(text, field) ? -1 : wrong_value(usage, o, text);
+                return parse_pids(text, field) ? GO_ON : wrong_value(usage, o, text);
         case OPTION_LIST:
         case OPTION_WORDS:
                 forget_environment(o, field);
@@ -195,7 +195,7 @@ static int set_value(const struct usage *usage, const struct option_spec *o, con
                 *(double *)field = value;
         else
                 *(uint64_t *)field = (uint64_t)value;
-        return -1;
+        return GO_ON;
 }
 
 /* ---- environment and command line ---------------------------------------------------- */
@@ -213,17 +213,17 @@ static const char *variable(const struct option_spec *o)
         return text && *text ? text : NULL;
 }
 
-/* Returns -1 if all lines of @text were added, else the exit status. */
+/* Returns GO_ON if all lines of @text were added, else the exit status. */
 static int add_lines(const struct usage *usage, const struct option_spec *o, const char *text, struct option_list *list)
 {
-        int r = -1;
+        int status = GO_ON;
 
-        for (size_t len; r < 0 && *text; text += len + (text[len] == '\n')) {
+        for (size_t len; status == GO_ON && *text; text += len + (text[len] == '\n')) {
                 len = strcspn(text, "\n");
                 if (len > 0)
-                        r = add_item(usage, o, text, len, true, list);
+                        status = add_item(usage, o, text, len, true, list);
         }
-        return r;
+        return status;
 }
 
 static int parse_environment(const struct usage *usage, void *config)
@@ -233,13 +233,13 @@ static int parse_environment(const struct usage *usage, void *config)
                 const char *text = variable(o);
                 if (!text || (o->kind == OPTION_FLAG && strcmp(text, "0") == 0))
                         continue;
-                int r = o->kind == OPTION_LIST || o->kind == OPTION_WORDS
+                int status = o->kind == OPTION_LIST || o->kind == OPTION_WORDS
                                 ? add_lines(usage, o, text, (struct option_list *)((char *)config + o->field))
                                 : set_value(usage, o, text, config);
-                if (r >= 0)
-                        return r;
+                if (status != GO_ON)
+                        return status;
         }
-        return -1;
+        return GO_ON;
 }
 
 static void make_getopt(const struct usage *usage, struct option *longs, char *shorts)
@@ -276,23 +276,23 @@ static const struct option_spec *find_spec(const struct usage *usage, int c)
 /* The words behind the first one, up to the next option. */
 static int take_words(const struct usage *usage, const struct option_spec *o, int argc, char **argv, void *config)
 {
-        int r = -1;
+        int status = GO_ON;
 
-        while (r < 0 && o->kind == OPTION_WORDS && optind < argc && argv[optind][0] != '-')
-                r = set_value(usage, o, argv[optind++], config);
-        return r;
+        while (status == GO_ON && o->kind == OPTION_WORDS && optind < argc && argv[optind][0] != '-')
+                status = set_value(usage, o, argv[optind++], config);
+        return status;
 }
 
 int options_parse(const struct usage *usage, int argc, char **argv, void *config, int *ret_rest)
 {
         struct option longs[OPTIONS_MAX + 2];
         char shorts[2 * OPTIONS_MAX + 4];
-        int r = parse_environment(usage, config);
+        int status = parse_environment(usage, config);
 
         make_getopt(usage, longs, shorts);
         optind = 0; /* glibc: begin anew, nothing kept of another line */
         opterr = 0;
-        while (r < 0) {
+        while (status == GO_ON) {
                 int at = optind > 0 ? optind : 1;
                 int c = getopt_long(argc, argv, shorts, longs, NULL);
                 if (c < 0)
@@ -305,10 +305,10 @@ int options_parse(const struct usage *usage, int argc, char **argv, void *config
                 if (c == '?' || c == ':')
                         return options_wrong(usage, c == '?' ? "there is no option '%s'" : "'%s' needs a value",
                                              argv[optind > at ? optind - 1 : at]);
-                r = set_value(usage, o, optarg, config);
-                if (r < 0)
-                        r = take_words(usage, o, argc, argv, config);
+                status = set_value(usage, o, optarg, config);
+                if (status == GO_ON)
+                        status = take_words(usage, o, argc, argv, config);
         }
         *ret_rest = optind;
-        return r;
+        return status;
 }

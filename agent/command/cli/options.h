@@ -7,6 +7,8 @@
  * parsing, PODFLAME_… environment variables and usage text of it.
  */
 
+#include "agent/command/command.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -67,7 +69,7 @@ struct usage {
  * Fills @config (defaults already in it) from the environment, then from the
  * command line, which replaces what the environment says of the same option.
  * @ret_rest is the index of the first argument that is no option.
- * Returns -1 to go on, or the exit status: after -h, or after an error that has
+ * Returns GO_ON, or the exit status: after -h, or after an error that has
  * been printed.
  */
 int options_parse(const struct usage *usage, int argc, char **argv, void *config, int *ret_rest);

@@ -52,13 +52,16 @@ static const char *const pictures[] = { ".svg", ".png" };
 int output_wrong_ending(const struct usage *usage, const char *path, const char *known, const char *remedy)
 {
         char *ending = ending_of(path);
-        int e = -1;
+        int status = GO_ON;
 
-        for (size_t i = 0; ending && e < 0 && i < sizeof pictures / sizeof *pictures; i++)
+        for (size_t i = 0; ending && status == GO_ON && i < sizeof pictures / sizeof *pictures; i++)
                 if (strcasecmp(ending, pictures[i]) == 0)
-                        e = options_wrong(usage, "--output: %s is not a format of podflame; .html is the picture", ending);
+                        status = options_wrong(usage, "--output: %s is not a format of podflame; .html is the picture",
+                                               ending);
         free(ending);
-        return e >= 0 ? e : options_wrong(usage, "--output: '%s' ends in none of%s; %s", path, known, remedy);
+        if (status != GO_ON)
+                return status;
+        return options_wrong(usage, "--output: '%s' ends in none of%s; %s", path, known, remedy);
 }
 
 static int refuse_ending(const struct usage *usage, const char *path)
@@ -102,7 +105,7 @@ int output_choose(const struct usage *usage, const char *format, const char *pat
                 .gzip = path && !chosen->binary && path[length_unpacked(path)] != '\0',
                 .fd = -1,
         };
-        return -1;
+        return GO_ON;
 }
 
 static int open_file(struct output *output)
@@ -133,7 +136,7 @@ int output_open(struct output *output)
 {
         int r = output_make(output);
 
-        return r < 0 ? say_error("%s cannot be written: %s", output->name, strerror(-r)) : -1;
+        return r < 0 ? say_error("%s cannot be written: %s", output->name, strerror(-r)) : GO_ON;
 }
 
 static int write_gzipped(const struct format *format, const struct profile_set *set, FILE *out)

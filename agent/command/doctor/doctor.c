@@ -188,7 +188,7 @@ static int examine(const struct doctor_config *config, struct doctor_host *host)
 {
         struct doctor_patients patients = { 0 };
         bool targeted = target_is_named(&config->target);
-        int r = -1;
+        int status = GO_ON;
 
         host->collector = config->collector;
         host->protocol = config->protocol;
@@ -196,11 +196,11 @@ static int examine(const struct doctor_config *config, struct doctor_host *host)
         if (doctor_examine_host(host) < 0)
                 return say_error("/proc cannot be read");
         if (targeted)
-                r = doctor_examine_targets(host->find, &config->target, &usage, &patients);
-        if (r < 0)
-                r = report(host, targeted ? &patients : NULL, config->json);
+                status = doctor_examine_targets(host->find, &config->target, &usage, &patients);
+        if (status == GO_ON)
+                status = report(host, targeted ? &patients : NULL, config->json);
         doctor_patients_deinit(&patients);
-        return r;
+        return status;
 }
 
 int doctor_run(int argc, char **argv)
@@ -208,18 +208,18 @@ int doctor_run(int argc, char **argv)
         struct doctor_config config = { 0 };
         struct doctor_host host = { .find = NULL };
         int rest;
-        int r = options_parse(&usage, argc, argv, &config, &rest);
+        int status = options_parse(&usage, argc, argv, &config, &rest);
 
-        if (r < 0 && rest < argc)
-                r = options_wrong_word(&usage, argv[rest], NULL);
-        if (r < 0) {
+        if (status == GO_ON && rest < argc)
+                status = options_wrong_word(&usage, argv[rest], NULL);
+        if (status == GO_ON) {
                 host.own = doctor_try_child();
-                r = confine(&config.confinement, &usage, CONFINE_VIEWER);
+                status = confine(&config.confinement, &usage, CONFINE_VIEWER);
         }
-        if (r < 0 && finding_open(false, &host.find) != 0)
-                r = say_error("/proc cannot be read");
-        if (r < 0)
-                r = examine(&config, &host);
+        if (status == GO_ON && finding_open(false, &host.find) != 0)
+                status = say_error("/proc cannot be read");
+        if (status == GO_ON)
+                status = examine(&config, &host);
         find_close(host.find);
-        return r;
+        return status;
 }

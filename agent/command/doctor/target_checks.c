@@ -73,29 +73,29 @@ static int add(struct examination *e, pid_t pid, bool of_group)
                 patients->passed_over++;
         else
                 patients->n++;
-        return -1;
+        return GO_ON;
 }
 
 static int examine_group(void *ctx, const pid_t *pids, size_t n)
 {
-        int r = -1;
+        int status = GO_ON;
 
-        for (size_t i = 0; r < 0 && i < n; i++)
-                r = add(ctx, pids[i], true);
-        return r;
+        for (size_t i = 0; status == GO_ON && i < n; i++)
+                status = add(ctx, pids[i], true);
+        return status;
 }
 
 int doctor_examine_targets(struct find *find, const struct target_options *target, const struct usage *usage,
                            struct doctor_patients *ret)
 {
         struct examination examination = { .find = find, .patients = ret };
-        int r = target_abi(target, usage, &examination.abi);
+        int status = target_abi(target, usage, &examination.abi);
 
-        if (r < 0)
-                r = target_find_groups(find, target, examine_group, &examination);
-        for (size_t i = 0; r < 0 && i < target->pids.n; i++)
-                r = add(&examination, target_process(target->pids.pids[i]), false);
-        return r;
+        if (status == GO_ON)
+                status = target_find_groups(find, target, examine_group, &examination);
+        for (size_t i = 0; status == GO_ON && i < target->pids.n; i++)
+                status = add(&examination, target_process(target->pids.pids[i]), false);
+        return status;
 }
 
 void doctor_patients_deinit(struct doctor_patients *patients)

@@ -21,7 +21,7 @@ struct doctor_patients {
 };
 
 /*
- * Examines all that @target names: -1, or an exit status after a word about what
+ * Examines all that @target names: GO_ON, or an exit status after a word about what
  * cannot even be found. doctor_patients_deinit() accepts {0}.
  */
 int doctor_examine_targets(struct find *find, const struct target_options *target, const struct usage *usage,

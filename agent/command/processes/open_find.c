@@ -42,7 +42,7 @@ int finding_open_with(struct find_config config, const struct finding_options *o
         config.on_api = on_api;
         int r = find_open(&config, ret);
         if (r == 0)
-                return -1;
+                return GO_ON;
         if (r == HTTP_CLIENT_E_URL)
                 return options_wrong(usage, "--kubelet: '%s': %s", options->kubelet, reason);
         return say_error(r > 0 ? "the kubelet cannot be asked: %s" : "/proc cannot be read: %s",

@@ -34,7 +34,7 @@ struct finding_options {
 /* To be filled further, for finding_open_with(). */
 struct find_config finding_config(void);
 
-/* -1, or an exit status after a word about what is wrong. */
+/* GO_ON, or an exit status after a word about what is wrong. */
 int finding_open_with(struct find_config config, const struct finding_options *options, const struct usage *usage,
                       struct find **ret);
 

@@ -42,7 +42,7 @@ int sampling_config(const struct sampling_options *options, const struct usage *
                 return options_wrong(usage, "--engine: '%s' is none of auto, perf, timer, blocking", options->engine);
         config.engine = options->blocking ? SAMPLE_ENGINE_BLOCKING : engines[i].engine;
         *ret = config;
-        return -1;
+        return GO_ON;
 }
 
 enum confine_role sampling_role(const struct sample_config *config)
@@ -76,7 +76,7 @@ int sampling_open(const struct sample_config *config, struct sampler **ret)
         int r = sampler_open(config, ret, reason, sizeof reason);
 
         if (r == 0)
-                return -1;
+                return GO_ON;
         return say_error("sampling cannot start: %s", r < 0 ? strerror(-r) : reason);
 }
 

@@ -44,7 +44,7 @@ struct sampling_options {
         { .name = "threads", .letter = 't', .kind = OPTION_FLAG, .field = offsetof(type, member.threads), \
           .help = "tell threads apart; their names are threading's from 3.14 on, else the kernel's" }
 
-/* Checks the options: -1 and @ret filled, or an exit status after a word about it. */
+/* Checks the options: GO_ON and @ret filled, or an exit status after a word about it. */
 int sampling_config(const struct sampling_options *options, const struct usage *usage, struct sample_config *ret);
 
 /* What a command that samples so has to be allowed. */
@@ -64,7 +64,7 @@ struct sampling_said {
  */
 void sampling_say_exceptions(struct sampler *sampler, pid_t pid, struct sampling_said *said);
 
-/* Opens a sampler, or says why not: -1, or an exit status. */
+/* Opens a sampler, or says why not: GO_ON, or an exit status. */
 int sampling_open(const struct sample_config *config, struct sampler **ret);
 
 #endif

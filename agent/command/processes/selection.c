@@ -150,7 +150,7 @@ int selection_rules(const struct selection_options *options, const struct usage 
 {
         char why[WHY_SIZE];
 
-        return make_rules(options, ret, why) == 0 ? -1 : options_wrong(usage, "%s", why);
+        return make_rules(options, ret, why) == 0 ? GO_ON : options_wrong(usage, "%s", why);
 }
 
 bool selection_reload(const struct selection_options *options, struct find *find, struct find_rules **rules)

@@ -126,7 +126,7 @@ static int choose_pids(struct choosing *c, const struct pid_list *pids)
                 explain_target(pids->pids[i], r, &info, c->patience);
                 c->choice->refused++;
         }
-        return c->choice->n > 0 ? -1 : EXIT_FAILED;
+        return c->choice->n > 0 ? GO_ON : EXIT_FAILED;
 }
 
 /* What has several processes, and how it is found. */
@@ -185,34 +185,35 @@ static int choose_processes(struct choosing *c, const struct group *group, const
         if (worst != PYSTACK_E_NOT_PYTHON && (good == 0 || c->patience == TARGET_NOW))
                 say_not_profilable(worst_pid, worst, &worst_info);
         if (good > 0 || (worst == PYSTACK_E_NOT_PYTHON && c->choice->n > 0))
-                return -1;
+                return GO_ON;
         return worst != PYSTACK_E_NOT_PYTHON ? EXIT_FAILED
                                              : say_error("%s '%s': none of its %zu processes is a CPython process",
                                                          group->kind, name, n);
 }
 
-/* -1, or an exit status after a word about it. */
+/* GO_ON, or an exit status after a word about it. */
 static int find_group(struct find *find, const struct group *group, const char *name, pid_t **ret_pids, size_t *ret_n)
 {
         struct find_candidate *candidates = NULL;
         size_t n_candidates = 0;
         int r = group->find(find, name, ret_pids, ret_n, &candidates, &n_candidates);
 
-        r = r == 0 ? -1 : say_unknown(group, r, name, candidates, n_candidates);
+        int status = r == 0 ? GO_ON : say_unknown(group, r, name, candidates, n_candidates);
+
         free(candidates);
-        return r;
+        return status;
 }
 
 static int choose_group(struct choosing *c, const struct group *group, const char *name)
 {
         pid_t *pids = NULL;
         size_t n = 0;
-        int r = find_group(c->find, group, name, &pids, &n);
+        int status = find_group(c->find, group, name, &pids, &n);
 
-        if (r < 0)
-                r = choose_processes(c, group, name, pids, n);
+        if (status == GO_ON)
+                status = choose_processes(c, group, name, pids, n);
         free(pids);
-        return r;
+        return status;
 }
 
 int target_find_groups(struct find *find, const struct target_options *target,
@@ -222,19 +223,19 @@ int target_find_groups(struct find *find, const struct target_options *target,
                 const struct group *group;
                 const char *name;
         } named[] = { { &containers, target->container }, { &pods, target->pod } };
-        int r = -1;
+        int status = GO_ON;
 
-        for (size_t i = 0; r < 0 && i < sizeof named / sizeof *named; i++) {
+        for (size_t i = 0; status == GO_ON && i < sizeof named / sizeof *named; i++) {
                 pid_t *pids = NULL;
                 size_t n = 0;
                 if (!named[i].name)
                         continue;
-                r = find_group(find, named[i].group, named[i].name, &pids, &n);
-                if (r < 0)
-                        r = each(ctx, pids, n);
+                status = find_group(find, named[i].group, named[i].name, &pids, &n);
+                if (status == GO_ON)
+                        status = each(ctx, pids, n);
                 free(pids);
         }
-        return r;
+        return status;
 }
 
 int target_abi(const struct target_options *target, const struct usage *usage, uint32_t *ret)
@@ -243,7 +244,7 @@ int target_abi(const struct target_options *target, const struct usage *usage, u
 
         *ret = 0;
         if (!target->abi || abi_parse(target->abi, ret))
-                return -1;
+                return GO_ON;
         abi_list(known, sizeof known);
         return options_wrong(usage, "--abi: '%s' is none of %s", target->abi, known);
 }
@@ -257,21 +258,21 @@ int target_choose(struct find *find, const struct target_options *target, const 
                   enum target_patience patience, struct choice *ret)
 {
         struct choosing c = { .find = find, .patience = patience, .choice = ret };
-        int r = target_abi(target, usage, &c.abi);
+        int status = target_abi(target, usage, &c.abi);
 
-        if (r >= 0)
-                return r;
+        if (status != GO_ON)
+                return status;
         if (!target_is_named(target))
                 return options_wrong(usage, "name what to profile: -p PID, -c CONTAINER or --pod POD");
         if (target->container)
-                r = choose_group(&c, &containers, target->container);
-        if (r < 0 && target->pod)
-                r = choose_group(&c, &pods, target->pod);
-        if (r < 0)
-                r = choose_pids(&c, &target->pids);
-        if (r >= 0)
+                status = choose_group(&c, &containers, target->container);
+        if (status == GO_ON && target->pod)
+                status = choose_group(&c, &pods, target->pod);
+        if (status == GO_ON)
+                status = choose_pids(&c, &target->pids);
+        if (status != GO_ON)
                 choice_deinit(ret);
-        return r;
+        return status;
 }
 
 void choice_deinit(struct choice *choice)

@@ -47,7 +47,7 @@ enum target_patience {
         TARGET_FOLLOWED,   /* and those that are no Python, since their children are meant */
 };
 
-/* What --abi means to pystack_open_abi(): -1, or an exit status after a word about it. */
+/* What --abi means to pystack_open_abi(): GO_ON, or an exit status after a word about it. */
 int target_abi(const struct target_options *target, const struct usage *usage, uint32_t *ret);
 
 /* Whether it names anything. */
@@ -61,7 +61,7 @@ int target_open(pid_t pid, uint32_t abi, struct pystack **ret, struct pystack_in
 
 /*
  * Calls @each with the processes of the container, and of the pod, that @target names,
- * Python or not: -1 to go on, or an exit status, which ends it. An exit status of its
+ * Python or not: GO_ON, or an exit status, which ends it. An exit status of its
  * own after a word about what is not there.
  */
 int target_find_groups(struct find *find, const struct target_options *target,
@@ -69,7 +69,7 @@ int target_find_groups(struct find *find, const struct target_options *target,
 
 /*
  * Opens the processes that @target names, each once. Says what is wrong and returns an
- * exit status, or -1 to go on with at least one process. Processes of a container or
+ * exit status, or GO_ON with at least one process. Processes of a container or
  * pod that are no Python are passed over; one named by -p must be Python, unless its
  * children are followed, and is counted as refused if it is not.
  */

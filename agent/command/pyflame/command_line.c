@@ -83,7 +83,7 @@ static int parse_pid(const char *text, pid_t *ret)
                 return EXIT_FAILED;
         }
         *ret = (pid_t)pid;
-        return -1;
+        return GO_ON;
 }
 
 static int parse_seconds(const char *text, double max, double *ret)
@@ -96,7 +96,7 @@ static int parse_seconds(const char *text, double max, double *ret)
                 return EXIT_FAILED;
         }
         *ret = seconds;
-        return -1;
+        return GO_ON;
 }
 
 static int parse_abi(const char *text, uint32_t *ret)
@@ -104,7 +104,7 @@ static int parse_abi(const char *text, uint32_t *ret)
         char known[256];
 
         if (abi_parse(text, ret))
-                return -1;
+                return GO_ON;
         abi_list(known, sizeof known);
         fprintf(stderr, "Unknown or unsupported ABI version: %s; known are %s\n", text, known);
         return EXIT_FAILED;
@@ -134,11 +134,11 @@ static bool set_flag(struct pyflame_options *options, int c)
 static int take_option(struct pyflame_options *options, int c, const char *word, struct words *words)
 {
         if (set_flag(options, c))
-                return -1;
+                return GO_ON;
         switch (c) {
         case 1:
                 words->first = words->n++ == 0 ? optarg : words->first;
-                return -1;
+                return GO_ON;
         case 'p':
                 return parse_pid(optarg, &options->pid);
         case 's':
@@ -149,7 +149,7 @@ static int take_option(struct pyflame_options *options, int c, const char *word,
                 return parse_abi(optarg, &options->abi);
         case 'o':
                 options->output = optarg;
-                return -1;
+                return GO_ON;
         case 'h':
                 fputs(help, stdout);
                 return EXIT_OK;
@@ -181,7 +181,7 @@ static int check_command(const struct pyflame_options *options, const struct wor
                 fputs("You tried to pyflame a pyflame: name the program that is to be profiled.\n", stderr);
                 return EXIT_FAILED;
         }
-        return -1;
+        return GO_ON;
 }
 
 static int check_process(struct pyflame_options *options, const struct words *words)
@@ -189,7 +189,7 @@ static int check_process(struct pyflame_options *options, const struct words *wo
         if (words->n != (options->pid ? 0 : 1))
                 return wrong_usage(NULL, NULL);
         if (options->pid)
-                return -1;
+                return GO_ON;
         fputs("WARNING: Specifying a PID to trace without -p is deprecated; see Pyflame issue #99 for details.\n",
               stderr);
         return parse_pid(words->first, &options->pid);
@@ -199,11 +199,11 @@ int pyflame_parse(int argc, char **argv, struct pyflame_options *ret)
 {
         struct pyflame_options options = { .seconds = SECONDS_DEFAULT, .interval = INTERVAL_DEFAULT };
         struct words words = { 0 };
-        int c, r = -1;
+        int c, status = GO_ON;
 
         optind = 0; /* glibc: begin anew, nothing kept of another line */
         opterr = 0;
-        while (r < 0 && !options.command) {
+        while (status == GO_ON && !options.command) {
                 int at = optind > 0 ? optind : 1;
                 c = getopt_long(argc, argv, shorts, longs, NULL);
                 if (c < 0)
@@ -211,13 +211,13 @@ int pyflame_parse(int argc, char **argv, struct pyflame_options *ret)
                 if (c == 't')
                         options.command = argv + optind;
                 else
-                        r = take_option(&options, c, argv[optind > at ? optind - 1 : at], &words);
+                        status = take_option(&options, c, argv[optind > at ? optind - 1 : at], &words);
         }
-        for (int i = optind; r < 0 && !options.command && i < argc; i++)
+        for (int i = optind; status == GO_ON && !options.command && i < argc; i++)
                 words.first = words.n++ == 0 ? argv[i] : words.first;
-        if (r < 0)
-                r = options.command ? check_command(&options, &words) : check_process(&options, &words);
-        if (r < 0)
+        if (status == GO_ON)
+                status = options.command ? check_command(&options, &words) : check_process(&options, &words);
+        if (status == GO_ON)
                 *ret = options;
-        return r;
+        return status;
 }

@@ -59,29 +59,34 @@ int pyflame_tally_failed(struct pyflame_tally *t, uint64_t time_us)
         return add_moment(t, time_us, PYFLAME_FAILED);
 }
 
-static profile_id intern(struct profile *p, const char *name, const char *file, uint32_t line)
+static int intern(struct profile *p, const char *name, const char *file, uint32_t line, profile_id *ret)
 {
-        return profile_intern_frame(p, profile_intern_function(p, name, file, 0), line);
+        profile_id function;
+        int e = profile_intern_function(p, name, file, 0, &function);
+
+        return e < 0 ? e : profile_intern_frame(p, function, line, ret);
 }
 
 int pyflame_tally_stack(struct pyflame_tally *t, uint64_t time_us, struct pystack *py,
                         const struct pystack_stack *stack)
 {
-        profile_id ids[PYSTACK_MAX_FRAMES + 1];
+        profile_id ids[PYSTACK_MAX_FRAMES + 1], id;
         size_t n = 0;
+        int e = 0;
 
-        for (; n < stack->n; n++) {
+        for (; e == 0 && n < stack->n; n++) {
                 const struct pystack_frame *f = &stack->frames[n];
                 struct pystack_text text;
                 pystack_text(f->code, &text);
-                ids[n] = intern(t->stacks, text.name, text.file, t->options->no_lines ? 0 : pystack_line(py, f));
+                e = intern(t->stacks, text.name, text.file, t->options->no_lines ? 0 : pystack_line(py, f), &ids[n]);
         }
-        if (stack->truncated)
-                ids[n++] = intern(t->stacks, "(truncated)", "?", 0);
-        profile_id id = n > 0 ? profile_intern_stack(t->stacks, ids, n) : 0;
-        if (!id || profile_add(t->stacks, id, 0, PROFILE_RUNNING, 1, 0) != 0)
-                return -ENOMEM;
-        return add_moment(t, time_us, id);
+        if (e == 0 && stack->truncated)
+                e = intern(t->stacks, "(truncated)", "?", 0, &ids[n++]);
+        if (e == 0)
+                e = profile_intern_stack(t->stacks, ids, n, &id);
+        if (e == 0)
+                e = profile_add(t->stacks, id, 0, PROFILE_RUNNING, 1, 0);
+        return e < 0 ? e : add_moment(t, time_us, id);
 }
 
 /* ---- printing ----------------------------------------------------------------------------- */

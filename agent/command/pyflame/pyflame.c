@@ -234,7 +234,7 @@ static int refuse_output(const struct session *s, int error)
         return EXIT_FAILED;
 }
 
-/* -1, or an exit status. */
+/* GO_ON, or an exit status. */
 static int begin_output(struct session *s)
 {
         int e = 0;
@@ -243,7 +243,7 @@ static int begin_output(struct session *s)
                 e = output_stream(&s->output, &s->out);
         else
                 s->out = stdout;
-        return e < 0 ? refuse_output(s, e) : -1;
+        return e < 0 ? refuse_output(s, e) : GO_ON;
 }
 
 static int finish_output(struct session *s)
@@ -269,7 +269,7 @@ static void say_foreign(const struct session *s)
                         s->appear.info.detail);
 }
 
-/* Opens the process, which may be starting. -1, or an exit status. */
+/* Opens the process, which may be starting. GO_ON, or an exit status. */
 static int attach(struct session *s)
 {
         uint64_t give_up = clock_ns(CLOCK_MONOTONIC) + START_WAIT_NS;
@@ -285,20 +285,20 @@ static int attach(struct session *s)
                 signals_wait(s->signals, appear_delay_ms(&s->appear));
         }
         int e = take_interpreter(s, py);
-        return e == 0 ? -1 : fail(e);
+        return e == 0 ? GO_ON : fail(e);
 }
 
 static int profile_process(struct session *s)
 {
         s->signals = signals_open();
-        int e = attach(s);
+        int status = attach(s);
 
-        if (e < 0)
-                e = begin_output(s);
-        if (e >= 0)
-                return e;
+        if (status == GO_ON)
+                status = begin_output(s);
+        if (status != GO_ON)
+                return status;
         s->end_ns = s->next_ns + (uint64_t)(s->options.seconds * NS_PER_S);
-        e = s->options.dump ? pyflame_read_threads(s->reader, dump_thread, s) : sample_until_over(s);
+        int e = s->options.dump ? pyflame_read_threads(s->reader, dump_thread, s) : sample_until_over(s);
         if (e != 0)
                 return s->options.dump && e > 0 ? refuse(s->options.pid, e, &s->appear.info) : fail(e);
         say_foreign(s);
@@ -312,7 +312,7 @@ static int start_command(struct session *s)
 
         s->signals = s->launch.signals;
         if (e == 0)
-                return -1;
+                return GO_ON;
         fprintf(stderr, "execvp() failed for: %s, err = %s\nChild process exited with status %d\n",
                 *s->options.command, strerror(e), s->launch.status);
         return EXIT_FAILED;
@@ -320,27 +320,28 @@ static int start_command(struct session *s)
 
 static int profile_command(struct session *s)
 {
-        int e = start_command(s);
+        int status = start_command(s);
 
-        if (e < 0)
-                e = begin_output(s);
-        if (e >= 0)
-                return e;
+        if (status == GO_ON)
+                status = begin_output(s);
+        if (status != GO_ON)
+                return status;
         s->ended_fd = s->launch.ended_fd;
         s->end_ns = UINT64_MAX;
         appear_begin(&s->appear, s->launch.pid, s->options.abi);
-        e = sample_until_over(s);
+        int e = sample_until_over(s);
         if (e != 0)
-                e = fail(e);
+                status = fail(e);
         else if (!s->seen)
-                e = refuse(s->launch.pid, s->appear.error == PYSTACK_E_GONE ? PYSTACK_E_NOT_PYTHON : s->appear.error,
-                           &s->appear.info);
+                status = refuse(s->launch.pid,
+                                s->appear.error == PYSTACK_E_GONE ? PYSTACK_E_NOT_PYTHON : s->appear.error,
+                                &s->appear.info);
         else
                 pyflame_print(&s->tally, s->out);
-        if (e == 0)
-                e = finish_output(s);
-        int status = launch_wait(&s->launch);
-        return status != 0 ? status : e;
+        if (status == GO_ON)
+                status = finish_output(s);
+        int ended = launch_wait(&s->launch);
+        return ended != 0 ? ended : status;
 }
 
 static const struct usage usage = { .command = "pyflame" };
@@ -348,7 +349,7 @@ static const struct usage usage = { .command = "pyflame" };
 /* Pyflame has no option for it. */
 #define CONFINEMENT "PODFLAME_CONFINE"
 
-/* As record does it. -1, or an exit status. */
+/* As record does it. GO_ON, or an exit status. */
 static int confine_all(struct session *s)
 {
         const struct confinement_options confinement = { .calls = getenv(CONFINEMENT) };
@@ -372,14 +373,14 @@ int pyflame_run(int argc, char **argv)
 {
         struct session s = { .output = OUTPUT_NONE, .outside = OUTSIDE_NONE, .launch = LAUNCH_NONE, .signals = -1,
                              .ended_fd = -1 };
-        int e = pyflame_parse(argc, argv, &s.options);
+        int status = pyflame_parse(argc, argv, &s.options);
 
-        if (e >= 0)
-                return e;
-        e = pyflame_tally_init(&s.tally, &s.options);
-        e = e != 0 ? fail(e) : confine_all(&s);
-        if (e < 0)
-                e = s.options.command ? profile_command(&s) : profile_process(&s);
+        if (status != GO_ON)
+                return status;
+        int e = pyflame_tally_init(&s.tally, &s.options);
+        status = e != 0 ? fail(e) : confine_all(&s);
+        if (status == GO_ON)
+                status = s.options.command ? profile_command(&s) : profile_process(&s);
         close_interpreter(&s);
         pyflame_tally_deinit(&s.tally);
         if (s.out && s.out != stdout)
@@ -393,5 +394,5 @@ int pyflame_run(int argc, char **argv)
         }
         launch_close(&s.launch);
         outside_close(&s.outside);
-        return e;
+        return status;
 }

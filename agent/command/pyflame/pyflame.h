@@ -29,7 +29,7 @@ struct pyflame_options {
         bool flamechart;
 };
 
-/* Returns -1 to go on, or the exit status: after -h and -v, or after an error that has been printed. */
+/* Returns GO_ON, or the exit status: after -h and -v, or after an error that has been printed. */
 int pyflame_parse(int argc, char **argv, struct pyflame_options *ret);
 
 /* ---- reading stacks (pyflame_reader.c) ------------------------------------------------ */
@@ -77,7 +77,7 @@ struct pyflame_tally {
         size_t n, size;
 };
 
-/* All of these: 0 or -ENOMEM. @time_us: since the epoch. */
+/* All of these: 0, -ENOMEM or -ENOSPC. @time_us: since the epoch. */
 int pyflame_tally_init(struct pyflame_tally *ret, const struct pyflame_options *options);
 int pyflame_tally_stack(struct pyflame_tally *tally, uint64_t time_us, struct pystack *py,
                         const struct pystack_stack *stack);

@@ -270,20 +270,20 @@ static int open_all(struct top *t)
         struct follow_config config = { .find = t->find, .subprocesses = t->config.subprocesses,
                                         .pod = t->config.target.pod, .mode = t->sampling.mode };
 
-        int e = target_abi(&t->config.target, &usage, &config.abi);
-        if (e >= 0)
-                return e;
+        int status = target_abi(&t->config.target, &usage, &config.abi);
+        if (status != GO_ON)
+                return status;
         t->signals = signals_open();
         t->totals = totals_new();
         t->sampling.scope = sampling_scope(&t->choice, t->config.subprocesses);
         t->sampling.adopts = t->config.subprocesses;
-        e = t->totals ? sampling_open(&t->sampling, &t->sampler) : say_error("out of memory");
-        if (e >= 0)
-                return e;
+        status = t->totals ? sampling_open(&t->sampling, &t->sampler) : say_error("out of memory");
+        if (status != GO_ON)
+                return status;
         config.sampler = t->sampler;
         if (t->config.target.container)
                 config.container_id = t->choice.items[0].process.container_id;
-        e = follow_open(&config, &t->follow);
+        int e = follow_open(&config, &t->follow);
         if (e < 0)
                 return say_error("the processes cannot be watched: %s", strerror(-e));
         t->view.totals = t->totals;
@@ -307,23 +307,23 @@ int top_run(int argc, char **argv)
 {
         struct top top = { .config = { .sampling = SAMPLING_DEFAULTS, .interval = 1, .sort = "self" }, .signals = -1 };
         int rest;
-        int e = options_parse(&usage, argc, argv, &top.config, &rest);
+        int status = options_parse(&usage, argc, argv, &top.config, &rest);
 
-        if (e < 0 && rest < argc)
-                e = options_wrong_word(&usage, argv[rest], NULL);
-        if (e < 0)
-                e = check(&top);
-        if (e < 0)
-                e = confine(&top.config.confinement, &usage, sampling_role(&top.sampling));
-        if (e < 0 && finding_open(top.config.subprocesses, &top.find) != 0)
-                e = say_error("/proc cannot be read");
-        if (e < 0)
-                e = target_choose(top.find, &top.config.target, &usage,
-                                  top.config.subprocesses ? TARGET_FOLLOWED : TARGET_WAITED_FOR, &top.choice);
-        if (e < 0)
-                e = open_all(&top);
-        if (e < 0)
-                e = watch(&top);
+        if (status == GO_ON && rest < argc)
+                status = options_wrong_word(&usage, argv[rest], NULL);
+        if (status == GO_ON)
+                status = check(&top);
+        if (status == GO_ON)
+                status = confine(&top.config.confinement, &usage, sampling_role(&top.sampling));
+        if (status == GO_ON && finding_open(top.config.subprocesses, &top.find) != 0)
+                status = say_error("/proc cannot be read");
+        if (status == GO_ON)
+                status = target_choose(top.find, &top.config.target, &usage,
+                                       top.config.subprocesses ? TARGET_FOLLOWED : TARGET_WAITED_FOR, &top.choice);
+        if (status == GO_ON)
+                status = open_all(&top);
+        if (status == GO_ON)
+                status = watch(&top);
         close_all(&top);
-        return e;
+        return status;
 }

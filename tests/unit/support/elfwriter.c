@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SEGMENTS 4
+#define SEGMENTS 3
 #define BUCKETS  2
 #define MAX      4096 /* symbols of a table */
 
@@ -169,27 +169,6 @@ static size_t add_sysv_hash(struct out *out, const struct elfwriter_symbol *sort
 
 /* ---- segments ------------------------------------------------------------ */
 
-static size_t add_note(struct out *out, const struct elfwriter *spec, size_t *ret_len)
-{
-        ElfW(Nhdr) other = {.n_namesz = 5, .n_descsz = 3, .n_type = 77};
-        ElfW(Nhdr) header = {.n_namesz = 4, .n_descsz = (uint32_t)spec->build_id_len, .n_type = NT_GNU_BUILD_ID};
-        char notes[512] = "";
-        size_t at = 0;
-
-        if (spec->build_id_len > 0) {
-                memcpy(notes, &other, sizeof(other));
-                memcpy(notes + sizeof(other), "test\0\0\0\0abc", 12);
-                at = sizeof(other) + 12;
-                memcpy(notes + at, &header, sizeof(header));
-                memcpy(notes + at + sizeof(header), "GNU", 4);
-                at += sizeof(header) + 4;
-                memcpy(notes + at, spec->build_id, spec->build_id_len);
-                at += (spec->build_id_len + 3) & ~(size_t)3;
-        }
-        *ret_len = at;
-        return append(out, notes, at);
-}
-
 static void add_dynamic(struct out *out, const struct elfwriter *spec, const struct table *table,
                         const uint32_t *needed, struct elfwriter_file *ret)
 {
@@ -239,8 +218,8 @@ static size_t add_sections(struct out *out, const struct table *dynsym, const st
 
 /* ---- the whole ----------------------------------------------------------- */
 
-static void fill_headers(char *bytes, const struct elfwriter *spec, const struct elfwriter_file *file, size_t notes,
-                         size_t notes_len, size_t sections)
+static void fill_headers(char *bytes, const struct elfwriter *spec, const struct elfwriter_file *file,
+                         size_t sections)
 {
         size_t text_len = file->data_offset;
         size_t data_len = file->loaded_len - file->data_offset;
@@ -252,8 +231,6 @@ static void fill_headers(char *bytes, const struct elfwriter *spec, const struct
                 {.p_type = PT_DYNAMIC, .p_offset = file->dynamic_offset,
                  .p_vaddr = file->data_moved + file->dynamic_offset,
                  .p_filesz = file->dynamic_n * sizeof(ElfW(Dyn)), .p_memsz = file->dynamic_n * sizeof(ElfW(Dyn))},
-                {.p_type = PT_NOTE, .p_offset = notes, .p_vaddr = spec->base + notes, .p_filesz = notes_len,
-                 .p_memsz = notes_len, .p_align = 4},
         };
 
         ehdr.e_type = spec->type;
@@ -297,12 +274,8 @@ void elfwriter_write(const struct elfwriter *spec, struct elfwriter_file *ret)
         struct elfwriter_file file = {.headers_len = sizeof(ElfW(Ehdr)) + SEGMENTS * sizeof(ElfW(Phdr))};
         struct table dynsym;
         size_t sections = 0;
-        size_t notes_len;
 
         append(&out, NULL, file.headers_len);
-
-        size_t notes = add_note(&out, spec, &notes_len);
-
         write_segments(&out, spec, &dynsym, &file);
         if (spec->sections) {
                 struct elfwriter_symbol sorted[MAX];
@@ -314,7 +287,7 @@ void elfwriter_write(const struct elfwriter *spec, struct elfwriter_file *ret)
                 free(names.bytes);
                 sections = add_sections(&out, &dynsym, &symtab, &file, spec->data);
         }
-        fill_headers(out.bytes, spec, &file, notes, notes_len, sections);
+        fill_headers(out.bytes, spec, &file, sections);
         file.bytes = out.bytes;
         file.len = out.len;
         *ret = file;

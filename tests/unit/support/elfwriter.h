@@ -32,8 +32,6 @@ struct elfwriter {
         const struct elfwriter_symbol *dynsym;
         const struct elfwriter_symbol *symtab; /* may be NULL; only with sections */
         const char *needed[4];                 /* up to the first NULL */
-        const uint8_t *build_id;
-        size_t build_id_len; /* 0: no note */
         const char *data;    /* a string for the data segment */
 };
 

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Two sides function by function. Shares are compositional: if one function grows,
+ * all others shrink. So growth is what is tested, and not change. Each measure is a
+ * family of tests of its own, at half of the level.
+ *
+ * Not tested: what is too small on both sides to matter, and what has so large a
+ * share that it cannot grow by what matters. Fewer tests are sharper ones.
+ */
+#include "compare.h"
+#include "paired.h"
+#include "statistics.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *compare_measure_name(enum compare_measure measure)
+{
+        return measure == COMPARE_SELF ? "self" : "total";
+}
+
+static double threshold(const struct compare_criteria *criteria, double share)
+{
+        return fmax(criteria->points, criteria->relative * share);
+}
+
+/* A function that is new is tested from the share on at which it would be a regression. */
+static bool is_tested(const struct compare_criteria *criteria, const struct compare_change *change)
+{
+        double least = change->hits[COMPARE_BASE] == 0 ? threshold(criteria, 0) : criteria->least_share;
+
+        if (change->share[COMPARE_BASE] < criteria->least_share && change->share[COMPARE_NEW] < least)
+                return false;
+        return change->share[COMPARE_BASE] + threshold(criteria, change->share[COMPARE_BASE]) < 1;
+}
+
+static void measure(const struct paired *paired, profile_id function, enum compare_measure which,
+                    struct statistics_proportions *ret)
+{
+        const uint64_t *hits = paired_hits(paired, function, which);
+        size_t base = paired->runs[COMPARE_BASE];
+        const struct statistics_tally tallies[COMPARE_SIDES] = {
+                {.hits = hits, .samples = paired->samples, .runs = base},
+                {.hits = hits + base, .samples = paired->samples + base, .runs = paired->runs[COMPARE_NEW]},
+        };
+
+        statistics_proportions(tallies, ret);
+}
+
+static void set_change(const struct compare_criteria *criteria, const struct statistics_proportions *of,
+                       struct compare_change *ret)
+{
+        *ret = (struct compare_change){
+                .hits = {of->hits[0], of->hits[1]},
+                .share = {of->share[0], of->share[1]},
+                .change = of->change,
+                .low = of->low,
+                .high = of->high,
+                .phi = of->phi,
+        };
+        ret->tested = is_tested(criteria, ret);
+        if (!ret->tested)
+                return;
+        ret->p = of->p;
+        ret->threshold = threshold(criteria, ret->share[COMPARE_BASE]);
+}
+
+/* The statistics of a function while its family of tests is being counted. */
+struct estimates {
+        struct statistics_proportions by[COMPARE_MEASURES];
+};
+
+/* How many times as many samples would be needed to keep the promise. */
+static double samples_wanted(const struct compare_criteria *criteria, const struct compare_change *change)
+{
+        double promised = criteria->sensitivity * change->threshold;
+
+        if (change->share[COMPARE_BASE] + promised >= 1)
+                return 1; /* there is no such growth */
+        return fmax(1, pow(change->detectable / promised, 2));
+}
+
+static int correct(struct compare_result *c, const struct estimates *estimates, enum compare_measure which)
+{
+        double **p = calloc(c->n + 1, sizeof(*p));
+        double alpha = c->criteria.alpha / COMPARE_MEASURES;
+        size_t n = 0;
+
+        if (!p)
+                return -ENOMEM;
+        for (size_t i = 0; i < c->n; i++)
+                if (c->functions[i].by[which].tested)
+                        p[n++] = &c->functions[i].by[which].p;
+
+        int r = statistics_holm(p, n);
+
+        free(p);
+        c->tested[which] = n;
+        for (size_t i = 0; r == 0 && i < c->n; i++) {
+                struct compare_change *change = &c->functions[i].by[which];
+
+                if (!change->tested)
+                        continue;
+
+                double half_way = change->share[COMPARE_BASE] + change->threshold / 2;
+
+                change->regression = change->p < alpha && change->change >= change->threshold;
+                change->detectable = statistics_detectable(&estimates[i].by[which], half_way, alpha / (double)n,
+                                                           c->criteria.power);
+                change->more = samples_wanted(&c->criteria, change);
+        }
+        return r;
+}
+
+/* ---- functions ------------------------------------------------------------------ */
+
+/* Its file and name, behind the keys that there are; without a file, the name is the key. */
+static const char *make_key(const struct profile_function *function, char **keys_end)
+{
+        char *key = *keys_end;
+
+        if (!*function->file)
+                return function->name;
+        *keys_end += 1 + sprintf(key, "%s:%s", function->file, function->name);
+        return key;
+}
+
+static char *make_room_for_keys(const struct profile *stacks)
+{
+        size_t size = 1;
+
+        for (uint32_t id = 1; id <= profile_functions(stacks); id++) {
+                const struct profile_function *function = profile_function(stacks, id);
+
+                size += strlen(function->file) + strlen(function->name) + 2;
+        }
+        return malloc(size);
+}
+
+static void add_function(struct compare_result *c, const struct paired *paired, profile_id id, char **keys_end,
+                         struct estimates *ret)
+{
+        const struct profile_function *function = profile_function(c->stacks, id);
+        struct compare_function *row = &c->functions[c->n];
+
+        for (int which = 0; which < COMPARE_MEASURES; which++) {
+                measure(paired, id, (enum compare_measure)which, &ret->by[which]);
+                set_change(&c->criteria, &ret->by[which], &row->by[which]);
+        }
+        row->function = id;
+        row->name = function->name;
+        row->file = function->file;
+        row->key = make_key(function, keys_end);
+        c->n++;
+}
+
+static int add_functions(struct compare_result *c, const struct paired *paired)
+{
+        size_t n = profile_functions(c->stacks);
+        struct estimates *estimates = calloc(n + 1, sizeof(*estimates));
+        int r = 0;
+
+        char *keys_end = c->keys = make_room_for_keys(c->stacks);
+
+        c->functions = calloc(n + 1, sizeof(*c->functions));
+        if (!c->functions || !c->keys || !estimates)
+                r = -ENOMEM;
+        for (uint32_t id = 1; r == 0 && id <= n; id++) {
+                const uint64_t *hits = paired_hits(paired, id, COMPARE_TOTAL);
+                uint64_t any = 0;
+
+                for (size_t i = 0; i < c->runs[COMPARE_BASE] + c->runs[COMPARE_NEW]; i++)
+                        any |= hits[i];
+                if (any != 0)
+                        add_function(c, paired, id, &keys_end, &estimates[c->n]);
+        }
+        for (int which = 0; r == 0 && which < COMPARE_MEASURES; which++)
+                r = correct(c, estimates, (enum compare_measure)which);
+        free(estimates);
+        return r;
+}
+
+static double largest(const struct compare_function *row)
+{
+        return fmax(fabs(row->by[COMPARE_SELF].change), fabs(row->by[COMPARE_TOTAL].change));
+}
+
+static int by_change(const void *a, const void *b)
+{
+        const struct compare_function *x = a, *y = b;
+        double p = largest(x), q = largest(y);
+
+        if (p != q)
+                return (p < q) - (p > q);
+        p = fabs(x->by[COMPARE_SELF].change);
+        q = fabs(y->by[COMPARE_SELF].change);
+        return p != q ? (p < q) - (p > q) : strcmp(x->key, y->key);
+}
+
+/* ---- from beginning to end --------------------------------------------------------- */
+
+/* Moves into @c what outlives @paired. */
+static int take_paired(struct compare_result *c, struct paired *paired)
+{
+        const uint64_t *samples = paired->samples;
+        const double *seconds = paired->seconds;
+
+        c->stacks = paired->stacks;
+        c->counts = paired->counts;
+        paired->stacks = NULL;
+        paired->counts = NULL;
+        for (int side = 0; side < COMPARE_SIDES; side++) {
+                c->runs[side] = paired->runs[side];
+                c->seconds[side] = calloc(c->runs[side] + 1, sizeof(double));
+                if (!c->seconds[side])
+                        return -ENOMEM;
+                for (size_t i = 0; i < c->runs[side]; i++) {
+                        c->samples[side] += *samples++;
+                        c->seconds[side][i] = *seconds++;
+                }
+        }
+        return 0;
+}
+
+int compare_sides(const struct profile_set sides[static COMPARE_SIDES], const struct compare_criteria *criteria,
+                  struct compare_result **ret)
+{
+        struct compare_result *c;
+        struct paired paired = {0};
+        int r;
+
+        if (sides[COMPARE_BASE].n == 0 || sides[COMPARE_NEW].n == 0)
+                return -EINVAL;
+        c = calloc(1, sizeof(*c));
+        r = c ? paired_make(sides, &paired) : -ENOMEM;
+        if (r == 0) {
+                c->criteria = *criteria;
+                r = take_paired(c, &paired);
+        }
+        if (r == 0)
+                r = add_functions(c, &paired);
+        paired_deinit(&paired);
+        if (r < 0) {
+                compare_result_free(c);
+                return r;
+        }
+        qsort(c->functions, c->n, sizeof(*c->functions), by_change);
+        *ret = c;
+        return 0;
+}
+
+void compare_result_free(struct compare_result *c)
+{
+        if (!c)
+                return;
+        profile_free(c->stacks);
+        free(c->counts);
+        for (int side = 0; side < COMPARE_SIDES; side++)
+                free(c->seconds[side]);
+        free(c->functions);
+        free(c->keys);
+        free(c);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef COMPARE_PAIRED_H
+#define COMPARE_PAIRED_H
+
+/* The stacks of two sides in one profile, and how often each function was in them, run by run. */
+
+#include "compare.h"
+
+struct paired {
+        struct profile *stacks;
+        uint64_t (*counts)[COMPARE_SIDES]; /* by stack id */
+        size_t runs[COMPARE_SIDES];
+        uint64_t *samples; /* by run: those of the base, then the new ones; active */
+        uint64_t *hits;    /* see paired_hits() */
+        double *seconds;   /* by run */
+};
+
+int paired_make(const struct profile_set sides[static COMPARE_SIDES], struct paired *ret);
+void paired_deinit(struct paired *paired); /* accepts {0} */
+
+/* The hits of a function by run, in the order of the samples. */
+static inline uint64_t *paired_hits(const struct paired *paired, profile_id function, enum compare_measure measure)
+{
+        size_t runs = paired->runs[COMPARE_BASE] + paired->runs[COMPARE_NEW];
+
+        return paired->hits + ((size_t)(function - 1) * COMPARE_MEASURES + measure) * runs;
+}
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A differential flame graph: the page of the html format, whose nodes have two counts. */
+#include "report.h"
+
+#include "agent/base/base.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+static int write_side(const struct compare_findings *c, enum compare_side side, FILE *out)
+{
+        putc('{', out);
+        html_write_member("name", c->names[side], out);
+        if (c->comparison)
+                fprintf(out, ",\"samples\":%" PRIu64 ",\"runs\":%zu", c->comparison->samples[side],
+                        c->comparison->runs[side]);
+        fprintf(out, ",\"lost\":%.6f", report_lost(&c->counters[side]));
+        int r = html_write_coverage(&c->counters[side], &c->settings[side], out);
+        putc('}', out);
+        return r;
+}
+
+static int write_verdict(const struct compare_findings *c, FILE *out)
+{
+        char *sentence = report_sentence(c);
+
+        if (!sentence)
+                return -ENOMEM;
+        putc(',', out);
+        html_write_member("verdict", compare_verdict_name(compare_verdict_of(c)), out);
+        putc(',', out);
+        html_write_member("sentence", sentence, out);
+        free(sentence);
+        return 0;
+}
+
+static int write_compared(const void *what, FILE *out)
+{
+        const struct compare_findings *c = what;
+
+        fputs("{\"meta\":{", out);
+        html_write_member("version", PODFLAME_VERSION, out);
+        fputs(",\"sides\":[", out);
+        int r = write_side(c, COMPARE_BASE, out);
+        putc(',', out);
+        if (r == 0)
+                r = write_side(c, COMPARE_NEW, out);
+        putc(']', out);
+        if (r == 0 && (c->judgement || c->invalid))
+                r = write_verdict(c, out);
+        fputs("},\"tree\":", out);
+        if (r == 0 && c->comparison)
+                r = tree_write_compared(c->comparison->stacks, c->comparison->counts, out);
+        else
+                fputs("{\"name\":\"all\",\"base\":0,\"value\":0}", out);
+        putc('}', out);
+        return r;
+}
+
+static int html_write(const struct compare_findings *c, FILE *out)
+{
+        return html_write_page(write_compared, c, out);
+}
+
+const struct compare_report report_html = {
+        .name = "html",
+        .extension = ".html",
+        .summary = "a differential flame graph in one file, for any browser",
+        .write = html_write,
+};

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The reports of comparisons, the default first, and the sentences that several of them have. */
+#include "report.h"
+
+#include "agent/base/base.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+const struct compare_report *const compare_reports[] = {
+        &report_text, &report_json, &report_markdown, &report_html, &report_folded, &report_junit, &report_github,
+};
+const size_t compare_reports_n = sizeof(compare_reports) / sizeof(compare_reports[0]);
+
+const struct compare_report *compare_report_by_name(const char *name)
+{
+        for (size_t i = 0; i < compare_reports_n; i++)
+                if (strcmp(compare_reports[i]->name, name) == 0)
+                        return compare_reports[i];
+        return NULL;
+}
+
+const struct compare_report *compare_report_by_path(const char *path)
+{
+        size_t len = strlen(path);
+
+        for (size_t i = 0; i < compare_reports_n; i++) {
+                const char *extension = compare_reports[i]->extension;
+                size_t n = extension ? strlen(extension) : len;
+
+                if (len > n && strcasecmp(path + len - n, extension) == 0)
+                        return compare_reports[i];
+        }
+        return NULL;
+}
+
+enum compare_verdict compare_verdict_of(const struct compare_findings *c)
+{
+        return c->judgement && !c->invalid ? c->judgement->verdict : COMPARE_INVALID;
+}
+
+/* ---- rows -------------------------------------------------------------------- */
+
+static int by_weight(const void *a, const void *b)
+{
+        const struct report_row *x = a, *y = b;
+
+        if (x->change->regression != y->change->regression)
+                return x->change->regression ? -1 : 1;
+
+        double p = fabs(x->change->change), q = fabs(y->change->change);
+
+        return p != q ? (p < q) - (p > q) : strcmp(x->function->key, y->function->key);
+}
+
+int report_rows(const struct compare_result *c, enum compare_measure measure, struct report_row **ret,
+                size_t *ret_n)
+{
+        struct report_row *rows = calloc(c->n + 1, sizeof(*rows));
+        size_t n = 0;
+
+        if (!rows)
+                return -ENOMEM;
+        for (size_t i = 0; i < c->n; i++)
+                if (c->functions[i].by[measure].change != 0)
+                        rows[n++] = (struct report_row){ &c->functions[i], &c->functions[i].by[measure] };
+        qsort(rows, n, sizeof(*rows), by_weight);
+        *ret = rows;
+        *ret_n = n < REPORT_ROWS ? n : REPORT_ROWS;
+        return 0;
+}
+
+const char *report_remark(const struct compare_findings *c, const struct report_row *row)
+{
+        const struct compare_change *total = &row->function->by[COMPARE_TOTAL];
+
+        if (row->change->regression && c->judgement)
+                return row->function->allowed ? "allowed" : "regression";
+        if (total->hits[COMPARE_BASE] == 0)
+                return "new";
+        if (total->hits[COMPARE_NEW] == 0)
+                return "gone";
+        return row->change->regression ? "grew" : "";
+}
+
+/* ---- sentences ------------------------------------------------------------------ */
+
+/* As printf() says it; NULL: out of memory. */
+__attribute__((format(printf, 1, 2))) static char *said(const char *format, ...)
+{
+        char *text;
+        va_list args;
+
+        va_start(args, format);
+        int printed = vasprintf(&text, format, args);
+        va_end(args);
+        return printed < 0 ? NULL : text;
+}
+
+/* On both sides: below, it is the noise between runs that is not known well. */
+#define RUNS_FEW 10
+
+static char *say_inconclusive(const struct compare_result *c, const struct compare_judgement *j)
+{
+        if (!j->weakest)
+                return strdup("no function has a share that could grow: there is nothing to judge");
+
+        const struct compare_change *weak = &j->weakest->by[j->weakest_measure];
+        double more = j->more - 1, seconds = 0;
+        bool few = c->runs[COMPARE_BASE] + c->runs[COMPARE_NEW] < RUNS_FEW;
+
+        for (size_t i = 0; i < c->runs[COMPARE_NEW]; i++)
+                seconds += c->seconds[COMPARE_NEW][i];
+        return said("no regression was found, but of %zu function%s growth could have been missed that "
+                    "ought to be found; at worst, of one with %.1f %%, up to %.1f points. It takes %.1f "
+                    "times as many samples: %.0f more for the base, %.0f for the new side (%.0f s of "
+                    "CPU time)%s",
+                    j->blind, j->blind == 1 ? "" : "s", 100 * weak->share[COMPARE_BASE],
+                    100 * fmin(1, weak->detectable), j->more, ceil(more * (double)c->samples[COMPARE_BASE]),
+                    ceil(more * (double)c->samples[COMPARE_NEW]), ceil(more * seconds),
+                    few ? "; of so few runs, more runs tell more than longer ones" : "");
+}
+
+char *report_sentence(const struct compare_findings *c)
+{
+        const struct compare_judgement *j = c->judgement;
+
+        if (c->invalid)
+                return escape_clean(c->invalid);
+        if (!j)
+                return strdup("");
+        if (j->verdict == COMPARE_REGRESSION)
+                return said("%zu function%s grew", j->regressions, j->regressions == 1 ? "" : "s");
+        if (j->verdict == COMPARE_INCONCLUSIVE)
+                return say_inconclusive(c->comparison, j);
+
+        const struct compare_criteria *criteria = &c->comparison->criteria;
+
+        return said("no function grew by %g %% and %g points or more; %g times that would have been "
+                    "found with a probability of %g %%", 100 * criteria->relative,
+                    100 * criteria->points, criteria->sensitivity, 100 * criteria->power);
+}
+
+char *report_growth(const struct compare_change *change, enum compare_measure measure)
+{
+        return said("%s %.1f %% -> %.1f %%, %+.1f points (%+.1f to %+.1f), %" PRIu64 " -> %" PRIu64
+                    " samples", compare_measure_name(measure), 100 * change->share[COMPARE_BASE],
+                    100 * change->share[COMPARE_NEW], 100 * change->change, 100 * change->low,
+                    100 * change->high, change->hits[COMPARE_BASE], change->hits[COMPARE_NEW]);
+}
+
+/* The last ones: where the growth is. */
+#define PATH_SHOWN 6
+
+char *report_path(const struct compare_result *c, const struct compare_cause *cause)
+{
+        size_t first = cause->path_n > PATH_SHOWN ? cause->path_n - PATH_SHOWN : 0, len;
+        char *text = NULL;
+        FILE *out = open_memstream(&text, &len);
+
+        if (!out)
+                return NULL;
+        if (first > 0)
+                fputs("... > ", out);
+        for (size_t i = first; i < cause->path_n; i++) {
+                if (i > first)
+                        fputs(cause->scattered && i + 1 == cause->path_n ? " > ... > " : " > ", out);
+                escape_text(profile_function(c->stacks, cause->path[i])->name, out);
+        }
+        if (fclose(out) == 0)
+                return text;
+        free(text);
+        return NULL;
+}
+
+char *report_cost(const struct compare_cost *cost)
+{
+        char p[REPORT_P_SIZE];
+
+        return said("CPU time a unit of work: %.4g ms -> %.4g ms, %+.1f %% (%+.1f to %+.1f), p %s; "
+                    "advisory: it depends on the machine's other load",
+                    1000 * cost->mean[COMPARE_BASE], 1000 * cost->mean[COMPARE_NEW],
+                    100 * cost->change, 100 * cost->low, 100 * cost->high, report_p(cost->p, p));
+}
+
+const char *report_p(double p, char ret[static REPORT_P_SIZE])
+{
+        if (p < 0.0001)
+                snprintf(ret, REPORT_P_SIZE, "< 0.0001");
+        else
+                snprintf(ret, REPORT_P_SIZE, "%.4f", p);
+        return ret;
+}
+
+double report_lost(const struct profile_counters *counters)
+{
+        uint64_t lost = counters->torn + counters->gone + counters->failed;
+
+        return counters->ticks ? (double)lost / (double)counters->ticks : 0;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef COMPARE_SOURCE_PATHS_H
+#define COMPARE_SOURCE_PATHS_H
+
+/* File names of two sides, made the same where they are of the same module. */
+
+#include "compare.h"
+
+/* A leading part of file names; points into them. */
+struct source_root {
+        const char *text;
+        size_t len;
+};
+
+struct source_paths {
+        struct source_root roots[COMPARE_SIDES]; /* of each side's checkout */
+        struct source_root common;               /* of what is left of either side's files */
+};
+
+/* Learns from the files of all functions. @ret points into the profiles. -ENOMEM. */
+int source_paths_learn(const struct profile_set sides[static COMPARE_SIDES], struct source_paths *ret);
+
+/* The part of @file that names its module's file; within @file. */
+const char *source_paths_relative(const struct source_paths *paths, enum compare_side side, const char *file);
+
+#endif

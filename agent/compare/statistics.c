@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The test: two proportions, pooled, once against the noise of counting alone
+ * (normal) and once against the noise that is seen between the runs (Student's,
+ * with as many degrees of freedom as the runs leave). The larger p counts. So runs
+ * that happen to agree better than chance allows prove nothing, and a noise that is
+ * known from few runs is not trusted much.
+ *
+ * No library: erfc() gives the normal distribution, and for whole degrees of freedom
+ * Student's is a finite sum (Abramowitz and Stegun, 26.7.3 and 26.7.4). Quantiles are
+ * bisected. Compared with SciPy's in tests/unit/compare_statistics.c.
+ */
+#include "statistics.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#define CONFIDENCE 0.95
+
+/* ---- distributions --------------------------------------------------------- */
+
+/* P(-t < T < t), signed as t is. */
+static double t_within(double t, unsigned df)
+{
+        double angle = atan(t / sqrt(df));
+        double cosine = cos(angle), square = cosine * cosine;
+        bool odd = df % 2;
+        double term = odd ? cosine : 1, sum = df > 1 ? term : 0;
+
+        for (unsigned k = odd ? 3 : 2; k < df; k += 2) {
+                term *= square * (k - 1) / k;
+                sum += term;
+        }
+        return odd ? M_2_PI * (angle + sin(angle) * sum) : sin(angle) * sum;
+}
+
+double statistics_t_above(double t, unsigned df)
+{
+        if (df == STATISTICS_NORMAL)
+                return erfc(t * M_SQRT1_2) / 2;
+        return fmax(0, (1 - t_within(t, df)) / 2);
+}
+
+/* With 1 degree of freedom, 1e9 is exceeded once in 3e9. */
+#define QUANTILE_MAX 1e9
+#define HALVINGS 120
+
+double statistics_t_quantile(double p, unsigned df)
+{
+        double low = -QUANTILE_MAX, high = QUANTILE_MAX;
+
+        for (int i = 0; i < HALVINGS; i++) {
+                double middle = low + (high - low) / 2;
+
+                if (statistics_t_above(middle, df) > p)
+                        low = middle;
+                else
+                        high = middle;
+        }
+        return high;
+}
+
+/* ---- proportions ------------------------------------------------------------- */
+
+struct sum {
+        uint64_t hits, samples;
+};
+
+static struct sum add_up(const struct statistics_tally *tally)
+{
+        struct sum sum = {0};
+
+        for (size_t i = 0; i < tally->runs; i++) {
+                sum.hits += tally->hits[i];
+                sum.samples += tally->samples[i];
+        }
+        return sum;
+}
+
+/* Pearson's statistic of the runs of a side; runs without samples tell nothing. */
+static double chi_squared(const struct statistics_tally *tally, double share, unsigned *df)
+{
+        double variance = share * (1 - share), sum = 0;
+        unsigned runs = 0;
+
+        for (size_t i = 0; i < tally->runs; i++) {
+                double n = (double)tally->samples[i], away = (double)tally->hits[i] - n * share;
+
+                if (n == 0)
+                        continue;
+                runs++;
+                if (variance > 0)
+                        sum += away * away / (n * variance);
+        }
+        *df += runs > 0 ? runs - 1 : 0;
+        return sum;
+}
+
+static double ratio(uint64_t part, uint64_t whole)
+{
+        return whole > 0 ? (double)part / (double)whole : 0;
+}
+
+static double p_of_growth(const struct statistics_proportions *of, double error)
+{
+        double counting = error > 0 ? statistics_t_above(of->change / error, STATISTICS_NORMAL) : 1;
+
+        if (error <= 0 || of->df == 0 || of->observed_phi <= 0)
+                return counting;
+        return fmax(counting, statistics_t_above(of->change / (error * sqrt(of->observed_phi)), of->df));
+}
+
+static void set_interval(struct statistics_proportions *of, const struct sum *sums)
+{
+        double variance = 0;
+        unsigned df = of->phi > 1 ? of->df : STATISTICS_NORMAL;
+
+        for (int side = 0; side < 2; side++)
+                if (sums[side].samples > 0)
+                        variance += of->share[side] * (1 - of->share[side]) / (double)sums[side].samples;
+
+        double half = statistics_t_quantile((1 - CONFIDENCE) / 2, df) * sqrt(variance * of->phi);
+
+        of->low = fmax(-1, of->change - half);
+        of->high = fmin(1, of->change + half);
+}
+
+void statistics_proportions(const struct statistics_tally sides[static 2], struct statistics_proportions *ret)
+{
+        struct statistics_proportions of = {0};
+        struct sum sums[2];
+        double chi2 = 0;
+
+        for (int side = 0; side < 2; side++) {
+                sums[side] = add_up(&sides[side]);
+                of.hits[side] = sums[side].hits;
+                of.share[side] = ratio(sums[side].hits, sums[side].samples);
+                of.inverse_n += sums[side].samples > 0 ? 1 / (double)sums[side].samples : 0;
+                chi2 += chi_squared(&sides[side], of.share[side], &of.df);
+        }
+
+        double pooled = ratio(sums[0].hits + sums[1].hits, sums[0].samples + sums[1].samples);
+
+        of.change = of.share[1] - of.share[0];
+        of.observed_phi = of.df > 0 ? chi2 / of.df : 0;
+        of.phi = fmax(1, of.observed_phi);
+        of.p = p_of_growth(&of, sqrt(pooled * (1 - pooled) * of.inverse_n));
+        set_interval(&of, sums);
+        *ret = of;
+}
+
+static double reach(double alpha, double power, unsigned df)
+{
+        return statistics_t_quantile(alpha, df) - statistics_t_quantile(power, df);
+}
+
+double statistics_detectable(const struct statistics_proportions *of, double share, double alpha, double power)
+{
+        double error = sqrt(share * (1 - share) * of->inverse_n);
+        double counting = error * reach(alpha, power, STATISTICS_NORMAL);
+
+        if (of->df == 0)
+                return counting;
+        return fmax(counting, error * sqrt(of->observed_phi) * reach(alpha, power, of->df));
+}
+
+/* ---- several tests at once ----------------------------------------------------- */
+
+static int by_value(const void *a, const void *b)
+{
+        double x = **(double *const *)a, y = **(double *const *)b;
+
+        return (x > y) - (x < y);
+}
+
+int statistics_holm(double *const *p, size_t n)
+{
+        double **sorted = malloc((n + 1) * sizeof(*sorted));
+        double most = 0;
+
+        if (!sorted)
+                return -ENOMEM;
+        for (size_t i = 0; i < n; i++)
+                sorted[i] = p[i];
+        qsort(sorted, n, sizeof(*sorted), by_value);
+        for (size_t i = 0; i < n; i++) {
+                most = fmax(most, fmin(1, *sorted[i] * (double)(n - i)));
+                *sorted[i] = most;
+        }
+        free(sorted);
+        return 0;
+}
+
+/* ---- means ----------------------------------------------------------------------- */
+
+static double mean_of(const double *values, size_t n)
+{
+        double sum = 0;
+
+        for (size_t i = 0; i < n; i++)
+                sum += values[i];
+        return sum / (double)n;
+}
+
+/* Of the mean. */
+static double variance_of(const double *values, size_t n, double mean)
+{
+        double sum = 0;
+
+        for (size_t i = 0; i < n; i++)
+                sum += (values[i] - mean) * (values[i] - mean);
+        return sum / ((double)n - 1) / (double)n;
+}
+
+void statistics_welch(const double *const values[static 2], const size_t n[static 2], struct statistics_means *ret)
+{
+        struct statistics_means of = {0};
+        double variance = 0, divisor = 0;
+
+        for (int side = 0; side < 2; side++) {
+                of.mean[side] = mean_of(values[side], n[side]);
+
+                double part = variance_of(values[side], n[side], of.mean[side]);
+
+                variance += part;
+                divisor += part * part / ((double)n[side] - 1);
+        }
+        /* Welch and Satterthwaite's degrees of freedom, rounded down to the cautious side. */
+        unsigned df = divisor > 0 ? (unsigned)fmax(1, variance * variance / divisor) : 1;
+        double error = sqrt(variance), half = statistics_t_quantile((1 - CONFIDENCE) / 2, df) * error;
+
+        of.change = of.mean[1] - of.mean[0];
+        of.low = of.change - half;
+        of.high = of.change + half;
+        of.p = error > 0 ? 2 * statistics_t_above(fabs(of.change) / error, df) : of.change == 0;
+        *ret = of;
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One thread, one request at a time. A batch that failed waits for a moment of
+ * its own while later ones pass it. When it is the destination that failed,
+ * nothing at all is sent until that moment (the gate), then one batch probes it.
+ *
+ * Waiting times have full jitter, also on top of those that a server asks for, so
+ * that the agents of a cluster do not come back all at once after an outage.
+ */
+#include "agent/send/clock.h"
+#include "agent/send/internal.h"
+#include "agent/send/verdict.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define BACKOFF_BASE_MS 1000
+#define BACKOFF_MAX_MS  60000
+#define RETRY_AFTER_MAX_S 300 /* a server may not silence us for longer */
+
+/* A server that finds everything too large gets no more than 2^8 parts of a batch. */
+#define HALVINGS_MAX 8
+
+/* ---- waiting ------------------------------------------------------------- */
+
+/* uniform(0, min(BACKOFF_MAX_MS, BACKOFF_BASE_MS * 2^n)) */
+static int64_t backoff_ms(unsigned n)
+{
+        int64_t most = n < 16 ? (int64_t)BACKOFF_BASE_MS << n : BACKOFF_MAX_MS;
+        uint32_t random;
+
+        if (most > BACKOFF_MAX_MS)
+                most = BACKOFF_MAX_MS;
+        if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != (ssize_t)sizeof(random))
+                return most;
+        return random % (most + 1);
+}
+
+static int64_t pause_ms(const struct send_verdict *verdict, const struct http_client_answer *answer, unsigned failures)
+{
+        int64_t asked = answer->retry_after < RETRY_AFTER_MAX_S ? answer->retry_after : RETRY_AFTER_MAX_S;
+
+        if (verdict->misused)
+                return asked * 1000 > BACKOFF_MAX_MS ? asked * 1000 : BACKOFF_MAX_MS;
+        return asked * 1000 + backoff_ms(failures);
+}
+
+static void sleep_until(struct send *send, int64_t when_ms)
+{
+        struct timespec when = { .tv_sec = when_ms / 1000, .tv_nsec = when_ms % 1000 * 1000000 };
+
+        if (when_ms == INT64_MAX)
+                pthread_cond_wait(&send->wake, &send->lock);
+        else
+                pthread_cond_timedwait(&send->wake, &send->lock, &when);
+}
+
+/* The next batch to send; NULL: stop. */
+static struct send_batch *wait_for_batch(struct send *send)
+{
+        for (;;) {
+                int64_t now = send_now_ms(), next;
+
+                send_queue_expire(&send->queue, now);
+                next = send_queue_next_ms(&send->queue);
+                if (send->closing && (send->hopeless || now >= send->stop_at_ms || next == INT64_MAX))
+                        return NULL;
+                if (next != INT64_MAX && next < send->gate_ms)
+                        next = send->gate_ms;
+                if (next <= now)
+                        return send_queue_take(&send->queue, now);
+                sleep_until(send, next < send->stop_at_ms ? next : send->stop_at_ms);
+        }
+}
+
+/* ---- settling ------------------------------------------------------------ */
+
+static void put_back(struct send *send, struct send_batch *batch, const struct send_verdict *verdict,
+                     const struct http_client_answer *answer)
+{
+        unsigned failures = verdict->gate ? send->failures++ : batch->attempts - 1;
+        int64_t when = send_now_ms() + pause_ms(verdict, answer, failures);
+
+        if (verdict->gate) {
+                send->gate_ms = when;
+                send->hopeless = send->closing;
+        }
+        send_queue_put_back(&send->queue, batch, when);
+}
+
+void send_commit(struct send *send, struct send_batch *batch)
+{
+        if (!send->spool || send_spool_size(send->spool, batch) > send->queue.max_spool_bytes ||
+            send_spool_write(send->spool, batch) < 0)
+                return;
+        free(batch->body);
+        batch->body = NULL;
+}
+
+/* Consumes @body. */
+static struct send_batch *make_half(struct send *send, const struct send_batch *whole, struct send_body *body)
+{
+        struct send_batch *half = NULL;
+        void *packed;
+        size_t len;
+        int r = send_body_pack(body, whole->gzip, &packed, &len);
+
+        free(body->text);
+        if (r < 0 || send_batch_new(packed, len, whole->gzip, whole->created_ms, &half) < 0)
+                return NULL;
+        half->created_ns = whole->created_ns;
+        half->halvings = whole->halvings + 1;
+        send_commit(send, half);
+        return half;
+}
+
+/* The two halves of @batch, if it has any. */
+static bool halve(struct send *send, const struct send_batch *batch, struct send_batch *ret[static 2])
+{
+        struct send_body body, halves[2];
+        int r;
+
+        if (batch->halvings == HALVINGS_MAX || send_body_unpack(batch->body, batch->len, batch->gzip, &body) < 0)
+                return false;
+        r = send->protocol->halve(&body, halves);
+        free(body.text);
+        if (r < 0)
+                return false;
+        ret[0] = make_half(send, batch, &halves[0]);
+        ret[1] = make_half(send, batch, &halves[1]);
+        if (ret[0] && ret[1])
+                return true;
+        for (size_t i = 0; i < 2; i++) {
+                if (ret[i] && ret[i]->file)
+                        send_spool_remove(send->spool, ret[i]);
+                send_batch_free(ret[i]);
+        }
+        return false;
+}
+
+/* Whether @batch has had this answer as often as makes sense. Others in between, as of an outage, do not count. */
+static bool is_worn_out(struct send_batch *batch, const struct send_verdict *verdict, long status)
+{
+        if (verdict->tries == 0)
+                return false;
+        if (batch->status != status)
+                batch->answers = 0;
+        batch->status = status;
+        return ++batch->answers >= verdict->tries;
+}
+
+/* What became of @batch; @halves are what to send in its place, or NULL. Whether it was lost. */
+static bool settle(struct send *send, struct send_batch *batch, const struct send_verdict *verdict,
+                   const struct http_client_answer *answer, struct send_batch *halves[2])
+{
+        bool again = verdict->fate == SEND_AGAIN && !is_worn_out(batch, verdict, answer->status);
+        struct send_queue *queue = &send->queue;
+
+        if (!verdict->gate)
+                send->failures = 0;
+        if (again) {
+                put_back(send, batch, verdict, answer);
+        } else if (verdict->fate == SEND_TAKEN) {
+                send_queue_delivered(queue, batch);
+        } else if (halves) {
+                queue->counters.spool_failed += send->spool ? !halves[0]->file + !halves[1]->file : 0;
+                send_queue_halved(queue, batch, halves);
+        } else {
+                send_queue_lost(queue, batch,
+                                verdict->fate == SEND_TOO_LARGE ? SEND_LOST_TOO_LARGE : SEND_LOST_REJECTED);
+                return true;
+        }
+        return false;
+}
+
+static void tell(struct send *send, const struct send_verdict *verdict, bool lost, const char *reason)
+{
+        const struct send_config *config = &send->config;
+
+        if (verdict->down != send->down && (verdict->down || !verdict->gate)) {
+                send->down = verdict->down;
+                if (config->on_state)
+                        config->on_state(config->ctx, !send->down, send->down ? reason : NULL);
+        }
+        if (lost && config->on_rejected)
+                config->on_rejected(config->ctx, reason);
+}
+
+/* ---- sending ------------------------------------------------------------- */
+
+/* Sends @batch, whose body is there, and waits for the answer. */
+static void post(const struct send *send, const struct send_batch *batch, struct http_client_answer *ret)
+{
+        char type[128], key[64];
+        const char *const headers[] = { type, key, batch->gzip ? "Content-Encoding: gzip" : NULL, NULL };
+        const struct http_client_request request = { .headers = headers, .body = batch->body, .len = batch->len };
+
+        snprintf(type, sizeof(type), "Content-Type: %s", send->protocol->content_type);
+        snprintf(key, sizeof(key), "Idempotency-Key: %s", batch->key);
+        http_client_request(send->client, &request, ret);
+}
+
+/* Not locked. */
+static void deliver(struct send *send, struct send_batch *batch)
+{
+        struct send_batch *halves[2];
+        struct send_verdict verdict;
+        struct http_client_answer answer;
+        char reason[HTTP_CLIENT_REASON_SIZE];
+        bool halved, lost;
+
+        post(send, batch, &answer);
+        verdict = send_judge(&answer, reason, sizeof(reason));
+        halved = verdict.fate == SEND_TOO_LARGE && halve(send, batch, halves);
+
+        pthread_mutex_lock(&send->lock);
+        lost = settle(send, batch, &verdict, &answer, halved ? halves : NULL);
+        pthread_mutex_unlock(&send->lock);
+        tell(send, &verdict, lost, reason);
+}
+
+/* A file that cannot be opened now may be so later; one that is damaged stays it. Not locked. */
+static void give_up_reading(struct send *send, struct send_batch *batch, int error)
+{
+        bool later = error == -ENOMEM || error == -EMFILE || error == -ENFILE;
+        char reason[HTTP_CLIENT_REASON_SIZE];
+
+        pthread_mutex_lock(&send->lock);
+        if (later) {
+                send_queue_put_back(&send->queue, batch, send_now_ms() + BACKOFF_MAX_MS);
+        } else {
+                send->queue.counters.spool_set_aside += error == -EINVAL;
+                send_queue_lost(&send->queue, batch, SEND_LOST_UNREADABLE);
+        }
+        pthread_mutex_unlock(&send->lock);
+        if (later || !send->config.on_rejected)
+                return;
+        snprintf(reason, sizeof(reason), "its file in the spool: %s",
+                 error == -EINVAL ? "damaged" : strerror(-error));
+        send->config.on_rejected(send->config.ctx, reason);
+}
+
+void *send_run(void *ctx)
+{
+        struct send *send = ctx;
+        struct send_batch *batch;
+
+        pthread_mutex_lock(&send->lock);
+        while ((batch = wait_for_batch(send))) {
+                int r = 0;
+
+                pthread_mutex_unlock(&send->lock);
+                if (!batch->body)
+                        r = send_spool_read(send->spool, batch, &batch->body);
+                if (r < 0) {
+                        give_up_reading(send, batch, r);
+                } else {
+                        pthread_mutex_lock(&send->lock);
+                        if (batch->attempts++ > 0)
+                                send->queue.counters.retried++;
+                        pthread_mutex_unlock(&send->lock);
+                        deliver(send, batch);
+                }
+                pthread_mutex_lock(&send->lock);
+        }
+        pthread_mutex_unlock(&send->lock);
+        return NULL;
+}
