@@ -241,7 +241,7 @@ bool nsutil_span_may_hang(pid_t pid, uint64_t addr, size_t len);
 /* By the text of /proc/PID/mountinfo: whether there is such a mount; of device @dev, unless that is NULL. */
 bool nsutil_mounts_may_hang(const char *text, size_t len, const dev_t *dev);
 
-/* nsutil_read_proc() for "cmdline" and "environ", which are read from the process's memory. NSUTIL_E_HANGS. */
+/* nsutil_read_proc() for "cmdline" and "environ", read from the process's memory: NSUTIL_E_HANGS, see attempt.h. */
 bool nsutil_arguments_may_hang(pid_t pid);
 int nsutil_read_arguments(pid_t pid, const char *name, size_t max, char **ret_text, size_t *ret_len);
 
@@ -394,5 +394,7 @@ enum nsutil_denial {
         NSUTIL_DENIAL_SECURITY_MODULE, /* AppArmor or SELinux is confining us */
 };
 enum nsutil_denial nsutil_denial(pid_t pid);
+
+#include "attempt.h"
 
 #endif

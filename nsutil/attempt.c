@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The thread that does what may hang, and its successors. */
+#include "nsutil/internal.h"
+#include "nsutil/nsutil.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Between two looks at a thread that does not answer. */
+#define LOOK_MS 100
+
+struct worker {
+        pthread_mutex_t lock;   /* guards all below */
+        pthread_cond_t changed; /* there is a job; it is done */
+        const struct nsutil_work *work; /* NULL: nothing to do */
+        void *job;
+        pid_t tid;
+        bool left; /* the caller has given up: this thread ends when it wakes up */
+};
+
+static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER; /* of callers: guards the next one */
+static struct worker *spare;                             /* NULL: none has been started yet, or it was left */
+static _Atomic unsigned hanging;
+static _Thread_local bool is_worker;
+
+/* ---- the thread ----------------------------------------------------------------------- */
+
+static void free_worker(struct worker *w)
+{
+        pthread_cond_destroy(&w->changed);
+        pthread_mutex_destroy(&w->lock);
+        free(w);
+}
+
+/* Does a job. False if the caller has not waited for it. */
+static bool serve(struct worker *w)
+{
+        pthread_mutex_lock(&w->lock);
+        while (!w->work)
+                pthread_cond_wait(&w->changed, &w->lock);
+        pthread_mutex_unlock(&w->lock);
+        w->work->run(w->job);
+        pthread_mutex_lock(&w->lock);
+        bool left = w->left;
+        if (!left) {
+                w->work = NULL;
+                pthread_cond_signal(&w->changed);
+        }
+        pthread_mutex_unlock(&w->lock);
+        return !left;
+}
+
+static void *run(void *arg)
+{
+        struct worker *w = arg;
+
+        is_worker = true;
+        pthread_mutex_lock(&w->lock);
+        w->tid = gettid();
+        pthread_mutex_unlock(&w->lock);
+        while (serve(w))
+                ;
+        w->work->discard(w->job);
+        free_worker(w);
+        atomic_fetch_sub(&hanging, 1);
+        return NULL;
+}
+
+/* Signals are for those who wait for them, whether they have said so by now or not. */
+static int start_thread(struct worker *w)
+{
+        sigset_t all, before;
+        pthread_t thread;
+
+        sigfillset(&all);
+        pthread_sigmask(SIG_BLOCK, &all, &before);
+        int e = pthread_create(&thread, NULL, run, w);
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        if (e == 0)
+                pthread_detach(thread);
+        return e;
+}
+
+static struct worker *new_worker(void)
+{
+        struct worker *w = calloc(1, sizeof *w);
+        pthread_condattr_t clock;
+
+        if (!w)
+                return NULL;
+        pthread_condattr_init(&clock);
+        pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+        pthread_cond_init(&w->changed, &clock);
+        pthread_condattr_destroy(&clock);
+        pthread_mutex_init(&w->lock, NULL);
+        if (start_thread(w) == 0)
+                return w;
+        free_worker(w);
+        return NULL;
+}
+
+/* ---- whether it hangs ------------------------------------------------------------------- */
+
+/* Whatever changes when a thread runs: its turns on a CPU, or, of a kernel that does not count them, clock ticks. */
+static uint64_t beats_of(pid_t tid, const struct nsutil_stat *stat)
+{
+        struct nsutil_times times = { 0 };
+        int fd;
+
+        if (nsutil_times_open(getpid(), tid, &fd) == 0) {
+                nsutil_times_read(fd, &times);
+                close(fd);
+        }
+        return times.slices + times.cpu_ns + stat->user_ticks + stat->system_ticks;
+}
+
+bool nsutil_pulse_stands(struct nsutil_pulse *pulse, pid_t tid)
+{
+        struct nsutil_stat stat;
+        int fd;
+
+        if (nsutil_stat_open(getpid(), tid, &fd) != 0)
+                return false;
+        int r = nsutil_stat_reread(fd, &stat);
+        close(fd);
+        if (r != 0)
+                return false;
+        uint64_t beats = beats_of(tid, &stat);
+        bool still = beats == pulse->beats && (stat.state == 'S' || stat.state == 'D');
+        pulse->still = still ? pulse->still + 1 : 0;
+        pulse->beats = beats;
+        return pulse->still >= 2;
+}
+
+static struct timespec after_ms(unsigned ms)
+{
+        struct timespec at;
+
+        clock_gettime(CLOCK_MONOTONIC, &at);
+        at.tv_sec += ms / 1000;
+        at.tv_nsec += (long)(ms % 1000) * 1000000;
+        if (at.tv_nsec >= 1000000000) {
+                at.tv_sec++;
+                at.tv_nsec -= 1000000000;
+        }
+        return at;
+}
+
+/* Waits until the job is done: true; or the thread hangs. Its lock is held. */
+static bool await(struct worker *w)
+{
+        struct timespec look = after_ms(NSUTIL_HANG_MS);
+        struct nsutil_pulse pulse = { 0 };
+
+        while (w->work)
+                if (pthread_cond_timedwait(&w->changed, &w->lock, &look) == ETIMEDOUT && w->work) {
+                        if (nsutil_pulse_stands(&pulse, w->tid))
+                                return false;
+                        look = after_ms(LOOK_MS);
+                }
+        return true;
+}
+
+/* ---- attempts ----------------------------------------------------------------------------- */
+
+static bool is_refused(pid_t pid)
+{
+        unsigned n = atomic_load(&hanging);
+
+        return nsutil_is_given_up(pid) || n >= NSUTIL_HANGING_LAST ||
+               (n >= NSUTIL_HANGING_MAX && nsutil_has_mount_that_may_hang(pid));
+}
+
+/* Whether the job is done. If not, the worker keeps it. */
+static bool try(struct worker *w, const struct nsutil_work *work, void *job)
+{
+        pthread_mutex_lock(&w->lock);
+        w->work = work;
+        w->job = job;
+        pthread_cond_signal(&w->changed);
+        bool done = await(w);
+        w->left = !done;
+        if (!done)
+                atomic_fetch_add(&hanging, 1);
+        pthread_mutex_unlock(&w->lock);
+        return done;
+}
+
+static int try_in_turn(pid_t pid, const struct nsutil_work *work, void *job)
+{
+        if (is_refused(pid)) {
+                work->discard(job);
+                return NSUTIL_E_HANGS;
+        }
+        if (!spare)
+                spare = new_worker();
+        if (!spare) {
+                work->run(job);
+                return 0;
+        }
+        if (try(spare, work, job))
+                return 0;
+        spare = NULL;
+        nsutil_give_up(pid);
+        return NSUTIL_E_HANGS;
+}
+
+int nsutil_attempt(pid_t pid, const struct nsutil_work *work, void *job)
+{
+        if (is_worker) {
+                work->run(job);
+                return 0;
+        }
+        pthread_mutex_lock(&turn);
+        int r = try_in_turn(pid, work, job);
+        pthread_mutex_unlock(&turn);
+        return r;
+}
