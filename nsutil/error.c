@@ -13,7 +13,7 @@ static const char *const sentences[] = {
         [NSUTIL_E_NOT_FOUND] = "it is not there",
         [NSUTIL_E_MALFORMED] = "its text is not what the kernel writes",
         [NSUTIL_E_TOO_BIG] = "it is bigger than podflame reads",
-        [NSUTIL_E_HANGS] = "it lies on a file system that may never answer",
+        [NSUTIL_E_HANGS] = "it lies on a file system that may never answer, or its memory does not answer",
 };
 
 const char *nsutil_strerror(int error)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A process as a whole: its program, its command line, a hold on it, and all there are. */
+/* A process as a whole: its program, a hold on it, and all there are. */
 #include "nsutil/internal.h"
 #include "nsutil/nsutil.h"
 
@@ -50,30 +50,6 @@ int nsutil_exe(pid_t pid, char *buf, size_t size)
                 len = size - 1;
         memcpy(buf, target, len);
         buf[len] = '\0';
-        return 0;
-}
-
-int nsutil_cmdline(pid_t pid, char *buf, size_t size)
-{
-        char path[NSUTIL_PROC_PATH_SIZE];
-
-        if (nsutil_arguments_may_hang(pid))
-                return NSUTIL_E_HANGS;
-        proc_path(nsutil_task(pid), "cmdline", path);
-        int fd = open(path, O_RDONLY | O_CLOEXEC);
-        if (fd < 0)
-                return nsutil_proc_error(errno);
-        ssize_t n = nsutil_read_up_to(fd, buf, size - 1);
-        close(fd);
-        if (n < 0)
-                return nsutil_proc_error((int)-n);
-
-        while (n > 0 && buf[n - 1] == '\0')
-                n--;
-        buf[n] = '\0';
-        for (ssize_t i = 0; i < n; i++)
-                if (buf[i] == '\0')
-                        buf[i] = ' ';
         return 0;
 }
 
