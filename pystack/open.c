@@ -91,18 +91,54 @@ int pystack_find(struct subject *subject, struct pystack_info *info, struct loca
         return locate_runtime(subject, in_use, ret, info->detail);
 }
 
+/* ---- in time -------------------------------------------------------------------------- */
+
+struct opening {
+        pid_t pid;
+        uint32_t abi;
+        struct pystack *py; /* NULL: it could not be opened, or is the caller's by now */
+        struct pystack_info info;
+        int error;
+};
+
+static void run_opening(void *job)
+{
+        struct opening *o = job;
+        struct pystack_reader process = pystack_process_reader(o->pid);
+        struct effort effort;
+        struct subject subject = { .pid = o->pid, .reader = effort_begin(&effort, &process), .abi = o->abi, .effort = &effort };
+        struct location location;
+
+        o->error = pystack_find(&subject, &o->info, &location);
+        if (o->error == 0)
+                o->error = pystack_open_location(&subject, &location, &o->info, &o->py);
+}
+
+static void discard_opening(void *job)
+{
+        struct opening *o = job;
+
+        pystack_close(o->py);
+        free(o);
+}
+
 int pystack_open_abi(pid_t pid, uint32_t abi, struct pystack **ret, struct pystack_info *ret_info)
 {
-        struct pystack_reader process = pystack_process_reader(pid);
-        struct effort effort;
-        struct subject subject = { .pid = pid, .reader = effort_begin(&effort, &process), .abi = abi, .effort = &effort };
-        struct location location;
-        struct pystack_info info = { 0 };
-        int e = pystack_find(&subject, &info, &location);
+        static const struct nsutil_work work = { run_opening, discard_opening };
+        struct opening *o = calloc(1, sizeof *o);
 
+        *ret_info = (struct pystack_info){ 0 };
+        if (!o)
+                return -ENOMEM;
+        o->pid = pid;
+        o->abi = abi;
+        if (nsutil_attempt(pid, &work, o) != 0)
+                return PYSTACK_E_HANGS;
+        int e = o->error;
         if (e == 0)
-                e = pystack_open_location(&subject, &location, &info, ret);
-        *ret_info = info;
+                *ret = o->py;
+        *ret_info = o->info;
+        free(o);
         return e;
 }
 
@@ -201,6 +237,7 @@ static const char *const sentences[] = {
         [PYSTACK_E_TORN] = "it kept running while it was read",
         [PYSTACK_E_CORRUPT] = "its memory is not what this CPython would hold",
         [PYSTACK_E_COSTLY] = "finding out whether it is Python takes too much work",
+        [PYSTACK_E_HANGS] = "its memory does not answer: whoever serves a page of it (FUSE, userfaultfd) hangs; it is left alone for good",
 };
 
 const char *pystack_strerror(int error)

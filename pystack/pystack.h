@@ -42,6 +42,7 @@ enum pystack_error {
         PYSTACK_E_TORN,        /* the thread kept running while it was read */
         PYSTACK_E_CORRUPT,     /* the memory is not what this CPython would hold */
         PYSTACK_E_COSTLY,      /* finding out what it is would take too much work */
+        PYSTACK_E_HANGS,       /* its memory does not answer: see nsutil_attempt() */
 };
 
 const char *pystack_strerror(int error);
@@ -83,7 +84,8 @@ struct pystack;
  * with what became known, also on failure. Takes some 100 us to a few ms; its
  * files are looked at in its memory, or opened through nsutil, never executed.
  * What would take more than 20 ms of CPU time or 5000 readings is PYSTACK_E_COSTLY:
- * no honest process is near that, and it is not worth trying again soon.
+ * no honest process is near that, and it is not worth trying again soon. A process
+ * that holds the reader up is PYSTACK_E_HANGS after some 2 s, and at once from then on.
  */
 int pystack_open(pid_t pid, struct pystack **ret, struct pystack_info *ret_info);
 

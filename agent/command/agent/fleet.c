@@ -26,6 +26,7 @@ static const struct fleet_kind kinds[] = {
         [PYSTACK_E_TORN] = { "unreadable", "torn", 0 },
         [PYSTACK_E_CORRUPT] = { "unreadable", "corrupt", 0 },
         [PYSTACK_E_COSTLY] = { "unreadable", "costly", 0 },
+        [PYSTACK_E_HANGS] = { "unreadable", "hangs", 0 },
         { "unreadable", "other", 0 },
         { "unselected", "rules", 0 },
 };
@@ -256,7 +257,7 @@ static struct fleet_kind *kind_of(struct fleet *f, const struct watched *w)
 
         if (!w->process.selected)
                 return &f->kinds[N_KINDS - 1];
-        if (!w->sampled && (status == 0 || status > PYSTACK_E_COSTLY))
+        if (!w->sampled && (status == 0 || status > PYSTACK_E_HANGS))
                 return &f->kinds[N_KINDS - 2];
         return &f->kinds[status];
 }

@@ -45,6 +45,7 @@ static enum find_kind kind_of(int status, pid_t pid, bool young)
                 return young ? FIND_STARTING : FIND_UNREADABLE;
         case PYSTACK_E_UNSUPPORTED:
         case PYSTACK_E_COSTLY:
+        case PYSTACK_E_HANGS:
                 return FIND_UNREADABLE;
         default:
                 return looks_like_python(pid) ? FIND_UNREADABLE : FIND_OTHER;
@@ -127,7 +128,7 @@ static void open_and_report(struct find *find, struct find_entry *entry, const s
                 return;
         found.status = find->ops->open(entry->pid, &found.py, &found.info);
         enum find_kind kind = kind_of(found.status, entry->pid, now < entry->since + YOUNG_NS);
-        if (found.status == PYSTACK_E_COSTLY)
+        if (found.status == PYSTACK_E_COSTLY || found.status == PYSTACK_E_HANGS)
                 find_penalty_add(find, entry->pid, now);
         if (found.status == PYSTACK_E_GONE && !has_ended(found.pidfd))
                 kind = FIND_STARTING; /* its memory was not there: it is in an exec, or about to end */
@@ -171,7 +172,7 @@ static void set_next_look(const struct find *find, struct find_entry *entry, uin
 {
         bool young = find->watch && find_is_young(entry->since, now);
 
-        if (entry->kind == FIND_UNREADABLE && entry->status == PYSTACK_E_COSTLY) {
+        if (entry->kind == FIND_UNREADABLE && (entry->status == PYSTACK_E_COSTLY || entry->status == PYSTACK_E_HANGS)) {
                 entry->open_at = now + FIND_COSTLY_NS;
                 entry->look_at = find_next_look(entry->pid, entry->since, now);
                 return;

@@ -28,11 +28,15 @@ static void set_exe(struct find_process *process)
         pystack_escape(exe, strlen(exe), process->exe, sizeof(process->exe));
 }
 
+/* One that does not answer is known by its program at least. */
 static void set_cmdline(struct find_process *process)
 {
         char cmdline[FIND_NAME_SIZE] = "";
 
-        nsutil_cmdline(process->pid, cmdline, sizeof(cmdline));
+        if (nsutil_cmdline(process->pid, cmdline, sizeof(cmdline)) == NSUTIL_E_HANGS) {
+                memcpy(process->cmdline, process->exe, sizeof(process->cmdline));
+                return;
+        }
         pystack_escape(cmdline, strlen(cmdline), process->cmdline, sizeof(process->cmdline));
 }
 
