@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "nsutil/internal.h"
 #include "nsutil/nsutil.h"
 #include "tests/unit/nsutil_helper.h"
 #include "tests/unit/support/suite.h"
