@@ -20,9 +20,9 @@ ORDINARY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 
 
 @contextlib.contextmanager
-def ready(command, before=(), **options):
+def ready(command, before=(), user=ORDINARY, **options):
     """A command as nobody, which has said "ready" and ends with the block. @before: what root does in the same process."""
-    process = subprocess.Popen([*before, *ORDINARY, *map(str, command)], stdout=subprocess.PIPE, text=True, **options)
+    process = subprocess.Popen([*before, *user, *map(str, command)], stdout=subprocess.PIPE, text=True, **options)
     try:
         assert process.stdout.readline() == "ready\n"
         yield process
