@@ -3,6 +3,7 @@
 
 import contextlib
 import json
+import re
 import signal
 import urllib.request
 
@@ -60,6 +61,7 @@ def test_the_agent_leaves_it_alone_and_finds_others(tmp_path):
         with victim() as late:
             eventually(lambda: "process %d: Python" % late.pid in agent.stderr, MARGIN_SECONDS, lambda: agent.stderr)
             eventually(lambda: "split.py" in json.dumps(store.json("series")), MARGIN_SECONDS, lambda: agent.stderr)
-        assert 'podflame_targets{state="unreadable",reason="hangs"} 1\n' in get("/metrics")
+        # Other tests lay traps at the same time.
+        assert re.search(r'podflame_targets{state="unreadable",reason="hangs"} [1-9]', get("/metrics"))
         assert get("/healthz").strip() == "ok"
-        assert agent.stderr.count(SILENCE) == 1
+        assert len(re.findall("process %d: .*%s" % (target.pid, SILENCE), agent.stderr)) == 1
