@@ -3,7 +3,7 @@
 lint_packages := cppcheck shellcheck python3-pyflakes
 
 .PHONY: lint
-lint: ## static checks: cppcheck, shellcheck, pyflakes, lengths, and what documents say of files and constants
+lint: ## static checks: cppcheck, shellcheck, pyflakes, lengths, names, and what documents say of files and constants
 	$(Q).ci/packages $(lint_packages)
 	$(Q)cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,portability \
 	        --include=/usr/include/uthash.h --include=/usr/include/utlist.h \
@@ -13,6 +13,7 @@ lint: ## static checks: cppcheck, shellcheck, pyflakes, lengths, and what docume
 	$(Q)$(PYTHON) -m pyflakes $$(git ls-files -co --exclude-standard '*.py')
 	$(Q)tests/lint/lengths.py
 	$(Q)tests/lint/claims.py
+	$(Q)tests/lint/names.py $(foreach r,$(rooms),$(r):$(path_$(r))) $(main)
 	$(Q)tests/lint/maps.py
 	$(Q)tests/lint/links.py
 
