@@ -18,7 +18,7 @@ static void print_usage(FILE *out)
 }
 
 /* NULL, after a word about it: there is none of that name. */
-static const struct command *find_command(const char *name)
+static const struct command *look_up_command(const char *name)
 {
         for (size_t i = 0; i < command_table_n; i++)
                 if (strcmp(name, command_table[i].name) == 0)
@@ -56,26 +56,26 @@ static const struct {
 };
 
 /* podflame help COMMAND: what the command says of itself. */
-static int help(char *name)
+static int print_command_help(char *name)
 {
-        const struct command *command = find_command(name);
+        const struct command *command = look_up_command(name);
         char option[] = "-h", *words[] = { name, option, NULL };
 
         return command ? command->run(2, words) : EXIT_USAGE;
 }
 
-static int run(int argc, char **argv)
+static int run_command_line(int argc, char **argv)
 {
         if (argc < 2) {
                 print_usage(stderr);
                 return EXIT_USAGE;
         }
         if (argc > 2 && strcmp(argv[1], "help") == 0)
-                return help(argv[2]);
+                return print_command_help(argv[2]);
         for (size_t i = 0; i < sizeof questions / sizeof *questions; i++)
                 if (is_one_of(argv[1], questions[i].words))
                         return questions[i].answer();
-        const struct command *command = find_command(argv[1]);
+        const struct command *command = look_up_command(argv[1]);
         return command ? command->run(argc - 1, argv + 1) : EXIT_USAGE;
 }
 
@@ -85,5 +85,5 @@ int main(int argc, char **argv)
 
         if (argc > 0 && strcmp(slash ? slash + 1 : argv[0], "pyflame") == 0)
                 return pyflame_run(argc, argv);
-        return command_end(run(argc, argv));
+        return command_end(run_command_line(argc, argv));
 }

@@ -52,7 +52,7 @@ int elfsym_load_dynamic(struct elfsym *elf)
         return r < 0 ? r : 0;
 }
 
-static bool find_tag(const struct elfsym *elf, int64_t tag, uint64_t *ret)
+static bool get_tag(const struct elfsym *elf, int64_t tag, uint64_t *ret)
 {
         for (size_t i = 0; i < elf->dynamic_n; i++) {
                 if (elf->dynamic[i].d_tag != tag)
@@ -74,12 +74,12 @@ static bool is_value(const struct elfsym *elf, uint64_t value)
         return false;
 }
 
-/* As find_tag(), for tags that point somewhere: always gives a value of the file. */
-static bool find_pointer(const struct elfsym *elf, int64_t tag, uint64_t *ret)
+/* As get_tag(), for tags that point somewhere: always gives a value of the file. */
+static bool get_pointer(const struct elfsym *elf, int64_t tag, uint64_t *ret)
 {
         uint64_t value;
 
-        if (!find_tag(elf, tag, &value))
+        if (!get_tag(elf, tag, &value))
                 return false;
         *ret = is_value(elf, value) ? value : value - elf->bias;
         return true;
@@ -92,13 +92,13 @@ struct names {
         uint64_t size;
 };
 
-static bool find_names(const struct elfsym *elf, struct names *ret)
+static bool locate_names(const struct elfsym *elf, struct names *ret)
 {
-        return find_pointer(elf, DT_STRTAB, &ret->at) && find_tag(elf, DT_STRSZ, &ret->size);
+        return get_pointer(elf, DT_STRTAB, &ret->at) && get_tag(elf, DT_STRSZ, &ret->size);
 }
 
 /* 0: the string at @offset is @name; ELFSYM_E_NOT_FOUND: it is another. */
-static int compare_name(struct elfsym *elf, struct names names, uint64_t offset, const char *name)
+static int match_name(struct elfsym *elf, struct names names, uint64_t offset, const char *name)
 {
         size_t left = strlen(name) + 1;
 
@@ -139,7 +139,7 @@ bool elfsym_is_defined(const ElfW(Sym) *symbol)
 }
 
 /* 0 if symbol number @i is the one. */
-static int try_symbol(const struct lookup *l, uint32_t i, struct elfsym_symbol *ret)
+static int read_if_symbol(const struct lookup *l, uint32_t i, struct elfsym_symbol *ret)
 {
         ElfW(Sym) symbol;
         int r = elfsym_read(l->elf, l->symbols + (uint64_t)i * sizeof(symbol), &symbol, sizeof(symbol));
@@ -148,7 +148,7 @@ static int try_symbol(const struct lookup *l, uint32_t i, struct elfsym_symbol *
                 return r;
         if (!elfsym_is_defined(&symbol))
                 return ELFSYM_E_NOT_FOUND;
-        r = compare_name(l->elf, l->names, symbol.st_name, l->name);
+        r = match_name(l->elf, l->names, symbol.st_name, l->name);
         if (r == 0)
                 *ret = (struct elfsym_symbol){.value = symbol.st_value, .size = symbol.st_size};
         return r;
@@ -196,7 +196,7 @@ static int walk_gnu_chain(const struct lookup *l, uint64_t at, uint32_t i, uint3
                         return r;
                 for (unsigned k = 0; k < n; k++) {
                         if ((hashes[k] | 1) == (hash | 1)) {
-                                r = try_symbol(l, i + steps + k, ret);
+                                r = read_if_symbol(l, i + steps + k, ret);
                                 if (r != ELFSYM_E_NOT_FOUND)
                                         return r;
                         }
@@ -207,7 +207,7 @@ static int walk_gnu_chain(const struct lookup *l, uint64_t at, uint32_t i, uint3
         return ELFSYM_E_NOT_FOUND;
 }
 
-static int find_gnu(const struct lookup *l, struct elfsym_symbol *ret)
+static int look_up_in_gnu_hash(const struct lookup *l, struct elfsym_symbol *ret)
 {
         struct {
                 uint32_t buckets;
@@ -239,7 +239,7 @@ static int find_gnu(const struct lookup *l, struct elfsym_symbol *ret)
         return walk_gnu_chain(l, chains + (uint64_t)(i - head.first) * sizeof(uint32_t), i, hash, ret);
 }
 
-static int find_sysv(const struct lookup *l, struct elfsym_symbol *ret)
+static int look_up_in_sysv_hash(const struct lookup *l, struct elfsym_symbol *ret)
 {
         struct {
                 uint32_t buckets;
@@ -258,7 +258,7 @@ static int find_sysv(const struct lookup *l, struct elfsym_symbol *ret)
 
         r = read_u32(l, buckets + elf_hash(l->name) % head.buckets * sizeof(uint32_t), &i);
         for (unsigned steps = 0; r == 0 && i != STN_UNDEF && i < head.chains && steps < CHAIN_MAX; steps++) {
-                r = try_symbol(l, i, ret);
+                r = read_if_symbol(l, i, ret);
                 if (r != ELFSYM_E_NOT_FOUND)
                         return r;
                 r = read_u32(l, chains + (uint64_t)i * sizeof(uint32_t), &i);
@@ -269,10 +269,10 @@ static int find_sysv(const struct lookup *l, struct elfsym_symbol *ret)
 int elfsym_dynamic_symbol(struct elfsym *elf, const char *name, struct elfsym_symbol *ret, bool *ret_hashed)
 {
         struct lookup l = {.elf = elf, .name = name};
-        bool gnu = find_pointer(elf, DT_GNU_HASH, &l.hash_table);
+        bool gnu = get_pointer(elf, DT_GNU_HASH, &l.hash_table);
 
-        *ret_hashed = gnu || find_pointer(elf, DT_HASH, &l.hash_table);
-        if (!*ret_hashed || !find_pointer(elf, DT_SYMTAB, &l.symbols) || !find_names(elf, &l.names))
+        *ret_hashed = gnu || get_pointer(elf, DT_HASH, &l.hash_table);
+        if (!*ret_hashed || !get_pointer(elf, DT_SYMTAB, &l.symbols) || !locate_names(elf, &l.names))
                 return ELFSYM_E_NOT_FOUND;
-        return gnu ? find_gnu(&l, ret) : find_sysv(&l, ret);
+        return gnu ? look_up_in_gnu_hash(&l, ret) : look_up_in_sysv_hash(&l, ret);
 }

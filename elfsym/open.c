@@ -96,7 +96,7 @@ static int load_headers(struct elfsym *elf)
 }
 
 /* The kernel's rule: what lies before the first segment's bytes in the file lies before them in memory. */
-static int locate(struct elfsym *elf)
+static int locate_in_memory(struct elfsym *elf)
 {
         GElf_Phdr first;
         size_t i = 0;
@@ -108,7 +108,7 @@ static int locate(struct elfsym *elf)
         return 0;
 }
 
-static int open_any(struct elfsym source, struct elfsym **ret)
+static int open_source(struct elfsym source, struct elfsym **ret)
 {
         struct elfsym *elf = malloc(sizeof(*elf));
         int r;
@@ -118,7 +118,7 @@ static int open_any(struct elfsym source, struct elfsym **ret)
         *elf = source;
         r = load_headers(elf);
         if (r == 0)
-                r = locate(elf);
+                r = locate_in_memory(elf);
         if (r == 0)
                 r = elfsym_load_dynamic(elf);
         if (r == 0)
@@ -130,12 +130,12 @@ static int open_any(struct elfsym source, struct elfsym **ret)
 
 int elfsym_open_fd(int fd, struct elfsym **ret)
 {
-        return open_any((struct elfsym){.fd = fd}, ret);
+        return open_source((struct elfsym){.fd = fd}, ret);
 }
 
 int elfsym_open_image(elfsym_read_fn read, void *ctx, uint64_t base, struct elfsym **ret)
 {
-        return open_any((struct elfsym){.fd = -1, .read = read, .ctx = ctx, .base = base}, ret);
+        return open_source((struct elfsym){.fd = -1, .read = read, .ctx = ctx, .base = base}, ret);
 }
 
 void elfsym_close(struct elfsym *elf)

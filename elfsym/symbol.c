@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-static int scan(const struct symbol_table *table, const char *name, struct elfsym_symbol *ret)
+static int scan_table(const struct symbol_table *table, const char *name, struct elfsym_symbol *ret)
 {
         for (size_t i = 0; i < table->n; i++) {
                 const ElfW(Sym) *symbol = &table->symbols[i];
@@ -22,8 +22,8 @@ static int scan(const struct symbol_table *table, const char *name, struct elfsy
         return ELFSYM_E_NOT_FOUND;
 }
 
-static int find_in_section(struct elfsym *elf, uint32_t type, struct symbol_table *table, const char *name,
-                           struct elfsym_symbol *ret)
+static int look_up_in_section(struct elfsym *elf, uint32_t type, struct symbol_table *table, const char *name,
+                              struct elfsym_symbol *ret)
 {
         if (!table->tried) {
                 int r = elfsym_load_symbols(elf, type, table);
@@ -32,7 +32,7 @@ static int find_in_section(struct elfsym *elf, uint32_t type, struct symbol_tabl
                         return r;
                 table->tried = true;
         }
-        return scan(table, name, ret);
+        return scan_table(table, name, ret);
 }
 
 int elfsym_symbol(struct elfsym *elf, const char *name, struct elfsym_symbol *ret)
@@ -41,8 +41,8 @@ int elfsym_symbol(struct elfsym *elf, const char *name, struct elfsym_symbol *re
         int r = elfsym_dynamic_symbol(elf, name, ret, &hashed);
 
         if (r > 0 && !hashed)
-                r = find_in_section(elf, SHT_DYNSYM, &elf->dynsym, name, ret);
+                r = look_up_in_section(elf, SHT_DYNSYM, &elf->dynsym, name, ret);
         if (r > 0)
-                r = find_in_section(elf, SHT_SYMTAB, &elf->symtab, name, ret);
+                r = look_up_in_section(elf, SHT_SYMTAB, &elf->symtab, name, ret);
         return r;
 }

@@ -81,7 +81,7 @@ static int read_beginning(struct reading *r)
         return n < 0 ? nsutil_proc_error((int)-n) : 0;
 }
 
-static void run(void *job)
+static void run_reading(void *job)
 {
         struct reading *r = job;
 
@@ -93,7 +93,7 @@ static void run(void *job)
                 r->error = nsutil_read_proc(r->pid, r->name, r->max, &r->text, &r->len);
 }
 
-static void discard(void *job)
+static void discard_reading(void *job)
 {
         struct reading *r = job;
 
@@ -104,7 +104,7 @@ static void discard(void *job)
 /* On success the text is the caller's. */
 static int read_in_time(const struct reading *what, char **ret_text, size_t *ret_len)
 {
-        static const struct nsutil_work work = { run, discard };
+        static const struct nsutil_work work = { run_reading, discard_reading };
         struct reading *r = malloc(sizeof *r);
 
         if (!r)
@@ -119,7 +119,7 @@ static int read_in_time(const struct reading *what, char **ret_text, size_t *ret
                 *ret_len = r->len;
                 r->text = NULL;
         }
-        discard(r);
+        discard_reading(r);
         return e;
 }
 

@@ -39,7 +39,7 @@ static void free_worker(struct worker *w)
 }
 
 /* Does a job. False if the caller has not waited for it. */
-static bool serve(struct worker *w)
+static bool do_next_job(struct worker *w)
 {
         pthread_mutex_lock(&w->lock);
         while (!w->work)
@@ -56,7 +56,7 @@ static bool serve(struct worker *w)
         return !left;
 }
 
-static void *run(void *arg)
+static void *run_worker(void *arg)
 {
         struct worker *w = arg;
 
@@ -64,7 +64,7 @@ static void *run(void *arg)
         pthread_mutex_lock(&w->lock);
         w->tid = gettid();
         pthread_mutex_unlock(&w->lock);
-        while (serve(w))
+        while (do_next_job(w))
                 ;
         w->work->discard(w->job);
         free_worker(w);
@@ -80,7 +80,7 @@ static int start_thread(struct worker *w)
 
         sigfillset(&all);
         pthread_sigmask(SIG_BLOCK, &all, &before);
-        int e = pthread_create(&thread, NULL, run, w);
+        int e = pthread_create(&thread, NULL, run_worker, w);
         pthread_sigmask(SIG_SETMASK, &before, NULL);
         if (e == 0)
                 pthread_detach(thread);
@@ -153,7 +153,7 @@ static struct timespec after_ms(unsigned ms)
 }
 
 /* Waits until the job is done: true; or the thread hangs. Its lock is held. */
-static bool await(struct worker *w)
+static bool wait_until_done(struct worker *w)
 {
         struct timespec look = after_ms(NSUTIL_HANG_MS);
         struct nsutil_pulse pulse = { 0 };
@@ -178,13 +178,13 @@ static bool is_refused(pid_t pid)
 }
 
 /* Whether the job is done. If not, the worker keeps it. */
-static bool try(struct worker *w, const struct nsutil_work *work, void *job)
+static bool try_work(struct worker *w, const struct nsutil_work *work, void *job)
 {
         pthread_mutex_lock(&w->lock);
         w->work = work;
         w->job = job;
         pthread_cond_signal(&w->changed);
-        bool done = await(w);
+        bool done = wait_until_done(w);
         w->left = !done;
         if (!done)
                 atomic_fetch_add(&hanging, 1);
@@ -204,7 +204,7 @@ static int try_in_turn(pid_t pid, const struct nsutil_work *work, void *job)
                 work->run(job);
                 return 0;
         }
-        if (try(spare, work, job))
+        if (try_work(spare, work, job))
                 return 0;
         spare = NULL;
         nsutil_give_up(pid);

@@ -79,7 +79,7 @@ static bool is_lxc_name(struct nsutil_text text)
 }
 
 /* "lxc.payload.NAME" since LXC 4, "lxc.payload/NAME" before, "lxc/NAME" before that. */
-static bool lxc_id(struct nsutil_text segment, struct nsutil_text parent, char *ret)
+static bool take_lxc_id(struct nsutil_text segment, struct nsutil_text parent, char *ret)
 {
         if (!nsutil_text_prefix(&segment, "lxc.payload.") && !nsutil_text_is(parent, "lxc.payload") &&
             !nsutil_text_is(parent, "lxc"))
@@ -87,7 +87,7 @@ static bool lxc_id(struct nsutil_text segment, struct nsutil_text parent, char *
         return is_lxc_name(segment) && nsutil_copy_id(segment, ret);
 }
 
-static bool hex_id(struct nsutil_text segment, struct nsutil_text parent, char *ret)
+static bool take_hex_id(struct nsutil_text segment, struct nsutil_text parent, char *ret)
 {
         struct nsutil_text skipped;
 
@@ -129,7 +129,7 @@ static bool copy_pod_uid(struct nsutil_text text, char *ret)
 }
 
 /* "podUID", or "kubepods-QOS-podUID.slice", to which cgroup v1 may append ":cri-containerd:ID". */
-static bool segment_pod_uid(struct nsutil_text segment, char *ret)
+static bool take_pod_uid(struct nsutil_text segment, char *ret)
 {
         static const char infix[] = "-pod";
         struct nsutil_text slice, name;
@@ -151,7 +151,7 @@ static bool segment_pod_uid(struct nsutil_text segment, char *ret)
 
 /* ---- whose part of the tree it is -------------------------------------------- */
 
-static bool contains(struct nsutil_text text, const char *word)
+static bool has_word(struct nsutil_text text, const char *word)
 {
         return text.at < text.end && memmem(text.at, (size_t)(text.end - text.at), word, strlen(word));
 }
@@ -181,14 +181,14 @@ static bool is_of_service(struct nsutil_text segment)
         if (!nsutil_text_suffix(&segment, ".service"))
                 return false;
         for (size_t i = 0; i < sizeof(runtimes) / sizeof(*runtimes); i++)
-                if (contains(segment, runtimes[i]))
+                if (has_word(segment, runtimes[i]))
                         return false;
         return true;
 }
 
 static bool may_be_below_a_service(struct nsutil_text segment)
 {
-        return contains(segment, ":") || contains(segment, "libpod-payload-");
+        return has_word(segment, ":") || has_word(segment, "libpod-payload-");
 }
 
 /* ---- a path -------------------------------------------------------------------- */
@@ -219,7 +219,7 @@ static bool take_container(struct walk *walk, struct nsutil_text segment, struct
 
         if (walk->of_service && !walk->of_user && !may_be_below_a_service(segment))
                 return false;
-        if (!hex_id(segment, parent, id) && !lxc_id(segment, parent, id))
+        if (!take_hex_id(segment, parent, id) && !take_lxc_id(segment, parent, id))
                 return false;
         if (walk->of_user && !add_user(walk, id))
                 return false;
@@ -228,7 +228,7 @@ static bool take_container(struct walk *walk, struct nsutil_text segment, struct
 }
 
 /* Takes the same segment off the reader's path; false where they part. */
-static bool is_shared(struct nsutil_text *own, struct nsutil_text segment)
+static bool take_if_shared(struct nsutil_text *own, struct nsutil_text segment)
 {
         struct nsutil_text other;
         size_t len = (size_t)(segment.end - segment.at);
@@ -255,10 +255,10 @@ static const char *walk_path(struct nsutil_text path, struct nsutil_text own, st
         while (nsutil_text_part(&path, '/', &segment)) {
                 char uid[NSUTIL_POD_UID_SIZE];
 
-                shared = shared && is_shared(&own, segment);
+                shared = shared && take_if_shared(&own, segment);
                 walk.of_user |= is_of_user(segment, &walk.user);
                 walk.of_service |= is_of_service(segment);
-                if (!walk.of_user && !walk.of_service && segment_pod_uid(segment, uid))
+                if (!walk.of_user && !walk.of_service && take_pod_uid(segment, uid))
                         memcpy(place->pod_uid, uid, sizeof(uid));
                 if (take_container(&walk, segment, parent)) {
                         end = segment.end;

@@ -13,14 +13,14 @@ static int read_cgroup(pid_t pid, char **ret_text, size_t *ret_len)
 }
 
 /* What the reader itself is in; NULL: it cannot be read. */
-static char *read_own(size_t *ret_len)
+static char *read_own_cgroup(size_t *ret_len)
 {
         char *text;
 
         return read_cgroup(getpid(), &text, ret_len) ? NULL : text;
 }
 
-static int from_cgroup(pid_t pid, struct nsutil_place *ret, bool *ret_hidden)
+static int read_place_from_cgroup(pid_t pid, struct nsutil_place *ret, bool *ret_hidden)
 {
         char *text, *own;
         size_t len, own_len = 0;
@@ -28,7 +28,7 @@ static int from_cgroup(pid_t pid, struct nsutil_place *ret, bool *ret_hidden)
 
         if (r)
                 return r;
-        own = read_own(&own_len);
+        own = read_own_cgroup(&own_len);
         nsutil_cgroup_place(text, len, own ? own : "", own_len, ret);
         *ret_hidden = nsutil_cgroup_is_hidden(text, len);
         free(own);
@@ -36,7 +36,7 @@ static int from_cgroup(pid_t pid, struct nsutil_place *ret, bool *ret_hidden)
         return ret->container_id[0] ? 0 : NSUTIL_E_NOT_FOUND;
 }
 
-static int from_mountinfo(pid_t pid, char *ret)
+static int read_id_from_mountinfo(pid_t pid, char *ret)
 {
         char *text;
         size_t len;
@@ -53,10 +53,10 @@ int nsutil_place(pid_t pid, struct nsutil_place *ret)
 {
         struct nsutil_place place = { 0 };
         bool hidden = false;
-        int r = from_cgroup(pid, &place, &hidden);
+        int r = read_place_from_cgroup(pid, &place, &hidden);
 
         if (r == NSUTIL_E_NOT_FOUND && hidden)
-                r = from_mountinfo(pid, place.container_id);
+                r = read_id_from_mountinfo(pid, place.container_id);
         *ret = place;
         return r == NSUTIL_E_TOO_BIG ? NSUTIL_E_NOT_FOUND : r;
 }
@@ -72,7 +72,7 @@ int nsutil_place_agrees(pid_t pid, pid_t first, const char *id, bool *ret)
                 r = read_cgroup(first, &of_first, &of_first_len);
         if (r)
                 goto out;
-        own = read_own(&own_len);
+        own = read_own_cgroup(&own_len);
         nsutil_cgroup_place(of_first, of_first_len, own ? own : "", own_len, &place);
         if (strcmp(place.container_id, id) == 0)
                 *ret = nsutil_cgroup_agrees(text, len, of_first, of_first_len, own ? own : "", own_len, id);

@@ -18,7 +18,7 @@ static struct place places[PLACES];
 static size_t oldest;
 static _Atomic size_t n_given_up; /* at any time: hardly ever is there one to be looked for */
 
-static bool lives(const struct place *place)
+static bool is_still_there(const struct place *place)
 {
         struct nsutil_stat stat;
 
@@ -28,7 +28,7 @@ static bool lives(const struct place *place)
 static struct place *choose_place(void)
 {
         for (size_t i = 0; i < PLACES; i++)
-                if (!lives(&places[i]))
+                if (!is_still_there(&places[i]))
                         return &places[i];
         struct place *place = &places[oldest];
         oldest = (oldest + 1) % PLACES;

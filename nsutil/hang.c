@@ -31,7 +31,7 @@ static const char *const local_types[] = {
 /* Where the kernel lists all FUSE file systems by the minor number of their device. */
 #define FUSE_CONNECTIONS "/sys/fs/fuse/connections"
 
-static int compare_types(const void *type, const void *local)
+static int order_types(const void *type, const void *local)
 {
         return strcmp(type, *(const char *const *)local);
 }
@@ -45,7 +45,7 @@ bool nsutil_type_is_local(struct nsutil_text type)
                 return false;
         memcpy(name, type.at, len);
         name[len] = '\0';
-        return bsearch(name, local_types, sizeof local_types / sizeof *local_types, sizeof *local_types, compare_types);
+        return bsearch(name, local_types, sizeof local_types / sizeof *local_types, sizeof *local_types, order_types);
 }
 
 /* ---- mounts -------------------------------------------------------------------------- */
@@ -186,7 +186,7 @@ static void add_device(struct devices *devices, dev_t dev)
 }
 
 /* Those of mappings that have addresses of @from to @to (exclusive). */
-static void find_devices(const struct nsutil_maps *maps, uint64_t from, uint64_t to, struct devices *ret)
+static void list_devices(const struct nsutil_maps *maps, uint64_t from, uint64_t to, struct devices *ret)
 {
         *ret = (struct devices){ 0 };
         for (size_t i = 0; i < maps->n && !ret->full; i++) {
@@ -216,7 +216,7 @@ static bool span_may_hang(pid_t pid, uint64_t from, uint64_t to, const struct bo
                 free(text);
                 return true;
         }
-        find_devices(&maps, from, to, &devices);
+        list_devices(&maps, from, to, &devices);
         nsutil_maps_deinit(&maps);
         if (devices.n == 0 || devices.full)
                 return devices.full;

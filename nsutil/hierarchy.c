@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool copy(struct nsutil_text text, char ret[static NSUTIL_CGROUP_PATH_SIZE])
+static bool copy_path(struct nsutil_text text, char ret[static NSUTIL_CGROUP_PATH_SIZE])
 {
         size_t len = (size_t)(text.end - text.at);
 
@@ -25,7 +25,7 @@ static bool copy(struct nsutil_text text, char ret[static NSUTIL_CGROUP_PATH_SIZ
 }
 
 /* Whether @word is one of those between commas. */
-static bool lists(struct nsutil_text words, const char *word)
+static bool is_listed_word(struct nsutil_text words, const char *word)
 {
         struct nsutil_text one;
 
@@ -46,7 +46,8 @@ static bool is_hierarchy(struct nsutil_text line, const char *controller)
         line.at = dash + 3;
         if (!nsutil_text_until(&line, ' ', &type) || !nsutil_text_until(&line, ' ', &source))
                 return false;
-        return *controller ? nsutil_text_is(type, "cgroup") && lists(line, controller) : nsutil_text_is(type, "cgroup2");
+        return *controller ? nsutil_text_is(type, "cgroup") && is_listed_word(line, controller)
+                           : nsutil_text_is(type, "cgroup2");
 }
 
 int nsutil_hierarchy_parse(const char *text, size_t len, const char *controller, struct nsutil_hierarchy *ret)
@@ -56,8 +57,8 @@ int nsutil_hierarchy_parse(const char *text, size_t len, const char *controller,
         while (nsutil_text_line(&rest, &line)) {
                 if (!is_hierarchy(line, controller) || !nsutil_mountinfo_line(line, &root, &point))
                         continue;
-                if (nsutil_text_prefix(&(struct nsutil_text){ root.at, root.end }, "/..") || !copy(root, ret->root) ||
-                    !copy(point, ret->point))
+                if (nsutil_text_prefix(&(struct nsutil_text){ root.at, root.end }, "/..") ||
+                    !copy_path(root, ret->root) || !copy_path(point, ret->point))
                         continue;
                 snprintf(ret->controller, sizeof(ret->controller), "%s", controller);
                 return 0;
@@ -86,11 +87,12 @@ static bool take_path(struct nsutil_text line, const char *controller, struct ns
         if (!nsutil_text_until(&line, ':', &number) || !nsutil_text_until(&line, ':', &controllers))
                 return false;
         *ret = line;
-        return *controller ? lists(controllers, controller) : nsutil_text_is(number, "0") && nsutil_text_is(controllers, "");
+        return *controller ? is_listed_word(controllers, controller)
+                           : nsutil_text_is(number, "0") && nsutil_text_is(controllers, "");
 }
 
 /* Eats @root off @path, where the path lies below it. */
-static bool eat_root(struct nsutil_text *path, const char *root)
+static bool remove_root(struct nsutil_text *path, const char *root)
 {
         if (nsutil_text_prefix(&(struct nsutil_text){ path->at, path->end }, "/.."))
                 return false;
@@ -107,7 +109,7 @@ int nsutil_hierarchy_path(const struct nsutil_hierarchy *hierarchy, const char *
         while (nsutil_text_line(&rest, &line)) {
                 if (!take_path(line, hierarchy->controller, &path))
                         continue;
-                if (!eat_root(&path, hierarchy->root) || nsutil_text_suffix(&path, " (deleted)"))
+                if (!remove_root(&path, hierarchy->root) || nsutil_text_suffix(&path, " (deleted)"))
                         return NSUTIL_E_NOT_FOUND;
                 if (nsutil_text_is(path, "/"))
                         path.at = path.end;

@@ -8,14 +8,14 @@
 #include <limits.h>
 #include <string.h>
 
-static size_t left(const struct nsutil_text *text)
+static size_t bytes_left(const struct nsutil_text *text)
 {
         return (size_t)(text->end - text->at);
 }
 
 bool nsutil_text_until(struct nsutil_text *text, char delimiter, struct nsutil_text *ret)
 {
-        const char *found = left(text) ? memchr(text->at, delimiter, left(text)) : NULL;
+        const char *found = bytes_left(text) ? memchr(text->at, delimiter, bytes_left(text)) : NULL;
 
         if (!found)
                 return false;
@@ -26,7 +26,7 @@ bool nsutil_text_until(struct nsutil_text *text, char delimiter, struct nsutil_t
 
 bool nsutil_text_part(struct nsutil_text *text, char delimiter, struct nsutil_text *ret)
 {
-        if (!left(text))
+        if (!bytes_left(text))
                 return false;
         if (!nsutil_text_until(text, delimiter, ret)) {
                 *ret = *text;
@@ -44,7 +44,7 @@ bool nsutil_text_prefix(struct nsutil_text *text, const char *prefix)
 {
         size_t len = strlen(prefix);
 
-        if (left(text) < len || memcmp(text->at, prefix, len))
+        if (bytes_left(text) < len || memcmp(text->at, prefix, len))
                 return false;
         text->at += len;
         return true;
@@ -54,7 +54,7 @@ bool nsutil_text_suffix(struct nsutil_text *text, const char *suffix)
 {
         size_t len = strlen(suffix);
 
-        if (left(text) < len || memcmp(text->end - len, suffix, len))
+        if (bytes_left(text) < len || memcmp(text->end - len, suffix, len))
                 return false;
         text->end -= len;
         return true;
@@ -62,17 +62,17 @@ bool nsutil_text_suffix(struct nsutil_text *text, const char *suffix)
 
 bool nsutil_text_is(struct nsutil_text text, const char *string)
 {
-        return nsutil_text_prefix(&text, string) && !left(&text);
+        return nsutil_text_prefix(&text, string) && !bytes_left(&text);
 }
 
 void nsutil_text_blanks(struct nsutil_text *text)
 {
-        while (left(text) && (*text->at == ' ' || *text->at == '\t'))
+        while (bytes_left(text) && (*text->at == ' ' || *text->at == '\t'))
                 text->at++;
 }
 
 /* The value of a digit, or 16 for anything else. */
-static unsigned digit(char c)
+static unsigned value_of_digit(char c)
 {
         if (c >= '0' && c <= '9')
                 return (unsigned)(c - '0');
@@ -86,9 +86,9 @@ bool nsutil_text_u64(struct nsutil_text *text, unsigned base, uint64_t *ret)
         const char *at = text->at;
         uint64_t value = 0;
 
-        for (; at < text->end && digit(*at) < base; at++)
+        for (; at < text->end && value_of_digit(*at) < base; at++)
                 if (__builtin_mul_overflow(value, base, &value) ||
-                    __builtin_add_overflow(value, digit(*at), &value))
+                    __builtin_add_overflow(value, value_of_digit(*at), &value))
                         return false;
         if (at == text->at)
                 return false;

@@ -58,7 +58,7 @@ static bool parse_map(struct nsutil_text line, char *newline, struct nsutil_map 
         return true;
 }
 
-static int append(struct nsutil_maps *maps, size_t *size, const struct nsutil_map *map)
+static int append_map(struct nsutil_maps *maps, size_t *size, const struct nsutil_map *map)
 {
         if (maps->n == *size) {
                 size_t new_size = *size ? *size * 2 : 64;
@@ -87,7 +87,7 @@ int nsutil_maps_parse(char *text, size_t len, struct nsutil_maps *ret)
                     map.start < last_end) {
                         r = NSUTIL_E_MALFORMED;
                 } else {
-                        r = append(&maps, &size, &map);
+                        r = append_map(&maps, &size, &map);
                         last_end = map.end;
                 }
         }

@@ -16,7 +16,7 @@
 #include "nsutil/nsutil.h"
 
 /* Eats @path up to the segment after "containers" or "overlay-containers", if that is an id. */
-static bool id_in_path(struct nsutil_text path, struct nsutil_text *ret)
+static bool take_id_from_path(struct nsutil_text path, struct nsutil_text *ret)
 {
         struct nsutil_text segment;
         bool expected = false;
@@ -52,7 +52,7 @@ int nsutil_mountinfo_container_id(const char *text, size_t len, char *ret)
                 if (nsutil_text_is(point, "/etc/hosts") && nsutil_text_suffix(&root, "/etc-hosts"))
                         return NSUTIL_E_NOT_FOUND;
                 if (!found && (nsutil_text_prefix(&point, "/etc/") || nsutil_text_prefix(&point, "/run/")))
-                        found = id_in_path(root, &id);
+                        found = take_id_from_path(root, &id);
         }
         return found && nsutil_copy_id(id, ret) ? 0 : NSUTIL_E_NOT_FOUND;
 }

@@ -28,7 +28,7 @@
 #define MAX_TRIES 16
 
 /* Turns an O_PATH descriptor, not consumed, into one for reading, if it is a regular file. */
-static int reopen(int path_fd, int *ret_fd)
+static int reopen_for_reading(int path_fd, int *ret_fd)
 {
         char path[NSUTIL_PROC_PATH_SIZE];
         struct stat st;
@@ -46,7 +46,7 @@ static int reopen(int path_fd, int *ret_fd)
         return 0;
 }
 
-static int resolve_error(int error)
+static int error_of_resolving(int error)
 {
         switch (error) {
         case ENOENT:
@@ -79,7 +79,7 @@ static int resolve_in(int root_fd, const char *path, uint64_t flags, int *ret_pa
                 fd = (int)syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
         while (fd < 0 && (errno == EAGAIN || errno == EINTR) && ++tries < MAX_TRIES);
         if (fd < 0)
-                return resolve_error(errno);
+                return error_of_resolving(errno);
         *ret_path_fd = fd;
         return 0;
 }
@@ -95,7 +95,7 @@ static int open_in_root(pid_t pid, const char *path, uint64_t flags, int *ret_fd
                 return nsutil_proc_error(errno);
         r = resolve_in(root_fd, path, flags, &path_fd);
         if (!r)
-                r = reopen(path_fd, ret_fd);
+                r = reopen_for_reading(path_fd, ret_fd);
         if (path_fd >= 0)
                 close(path_fd);
         close(root_fd);
@@ -124,7 +124,7 @@ static int open_map_file(pid_t pid, const struct nsutil_map *map, int *ret_fd)
         int path_fd = open(path, O_PATH | O_CLOEXEC);
         if (path_fd < 0)
                 return nsutil_proc_error(errno);
-        int r = reopen(path_fd, ret_fd);
+        int r = reopen_for_reading(path_fd, ret_fd);
         close(path_fd);
         return r;
 }

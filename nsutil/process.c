@@ -12,17 +12,17 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static void proc_path(pid_t pid, const char *name, char ret[static NSUTIL_PROC_PATH_SIZE])
+static void make_proc_path(pid_t pid, const char *name, char ret[static NSUTIL_PROC_PATH_SIZE])
 {
         snprintf(ret, NSUTIL_PROC_PATH_SIZE, "/proc/%d/%s", pid, name);
 }
 
 /* Threads of the kernel and zombies have no program: there, too, the link is not found. */
-static int exe_error(pid_t pid, int error)
+static int error_of_exe_link(pid_t pid, int error)
 {
         char path[NSUTIL_PROC_PATH_SIZE];
 
-        proc_path(pid, "", path);
+        make_proc_path(pid, "", path);
         if (error == ENOENT && access(path, F_OK) == 0)
                 return NSUTIL_E_NOT_FOUND;
         return nsutil_proc_error(error);
@@ -33,15 +33,15 @@ int nsutil_exe(pid_t pid, char *buf, size_t size)
         char path[NSUTIL_PROC_PATH_SIZE];
         char target[PATH_MAX]; /* the kernel fails with ENAMETOOLONG beyond a page */
 
-        proc_path(pid, "exe", path);
+        make_proc_path(pid, "exe", path);
         ssize_t n = readlink(path, target, sizeof(target));
         pid_t task = n < 0 ? nsutil_task(pid) : pid;
         if (task != pid) {
-                proc_path(task, "exe", path);
+                make_proc_path(task, "exe", path);
                 n = readlink(path, target, sizeof(target));
         }
         if (n < 0)
-                return exe_error(pid, errno);
+                return error_of_exe_link(pid, errno);
 
         struct nsutil_text exe = { target, target + n };
         nsutil_text_suffix(&exe, " (deleted)");

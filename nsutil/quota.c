@@ -60,7 +60,7 @@ static void open_stat(const char *directory, struct nsutil_quota *quota)
 }
 
 /* Those of @directory and of all above it, up to where the hierarchy is mounted. */
-static void open_all(char *directory, const struct nsutil_hierarchy *hierarchy, struct nsutil_quota *quota)
+static void open_limited_quotas(char *directory, const struct nsutil_hierarchy *hierarchy, struct nsutil_quota *quota)
 {
         size_t top = strlen(hierarchy->point);
 
@@ -85,7 +85,7 @@ int nsutil_quota_open(pid_t pid, struct nsutil_quota *ret)
         for (size_t i = 0; i < sizeof(controllers) / sizeof(*controllers); i++)
                 if (nsutil_hierarchy_find(controllers[i], &hierarchy) == 0 &&
                     nsutil_hierarchy_path(&hierarchy, text, len, directory) == 0)
-                        open_all(directory, &hierarchy, &quota);
+                        open_limited_quotas(directory, &hierarchy, &quota);
         free(text);
         if (quota.n == 0)
                 return NSUTIL_E_NOT_FOUND;

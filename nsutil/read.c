@@ -45,7 +45,7 @@ ssize_t nsutil_read_up_to(int fd, char *buf, size_t size)
 }
 
 /* Doubles *@buf, but not beyond @max bytes and what tells that there are more. */
-static int grow(char **buf, size_t *size, size_t max)
+static int grow_buffer(char **buf, size_t *size, size_t max)
 {
         size_t new_size = *size ? *size * 2 : FIRST_SIZE;
 
@@ -66,7 +66,7 @@ int nsutil_read_fd(int fd, size_t max, char **ret_text, size_t *ret_len)
         int r;
 
         do {
-                r = grow(&buf, &size, max);
+                r = grow_buffer(&buf, &size, max);
                 if (r)
                         goto out;
                 ssize_t n = nsutil_read_up_to(fd, buf + len, size - 1 - len);
@@ -120,7 +120,7 @@ int nsutil_read_file_at(int dirfd, const char *path, size_t max, char **ret_text
         return r;
 }
 
-static int read_of(pid_t pid, const char *name, size_t max, char **ret_text, size_t *ret_len)
+static int read_file_of_process(pid_t pid, const char *name, size_t max, char **ret_text, size_t *ret_len)
 {
         char path[NSUTIL_PROC_PATH_SIZE];
 
@@ -134,11 +134,11 @@ int nsutil_read_proc(pid_t pid, const char *name, size_t max, char **ret_text, s
 {
         char *text, *other;
         size_t len = 0, other_len;
-        int r = read_of(pid, name, max, &text, &len);
+        int r = read_file_of_process(pid, name, max, &text, &len);
 
         /* No thread that has ended has an empty stat, which nsutil_task() reads. */
         pid_t task = len == 0 && r != NSUTIL_E_TOO_BIG && strcmp(name, "stat") != 0 ? nsutil_task(pid) : pid;
-        if (task != pid && read_of(task, name, max, &other, &other_len) == 0) {
+        if (task != pid && read_file_of_process(task, name, max, &other, &other_len) == 0) {
                 if (!r)
                         free(text);
                 text = other;

@@ -35,7 +35,7 @@ enum {
 #define PF_EXITING 0x4u
 
 /* Some are negative: they come out as two's complement. */
-static bool parse_number(struct nsutil_text *text, uint64_t *ret)
+static bool parse_signed_number(struct nsutil_text *text, uint64_t *ret)
 {
         bool negative;
 
@@ -75,7 +75,7 @@ int nsutil_stat_parse(const char *text, size_t len, struct nsutil_stat *ret)
                 return NSUTIL_E_MALFORMED;
         stat.state = *rest.at++;
         for (int i = FIELD_PPID; i < FIELD_N; i++)
-                if (!parse_number(&rest, &field[i]))
+                if (!parse_signed_number(&rest, &field[i]))
                         return NSUTIL_E_MALFORMED;
 
         copy_name(name, stat.comm);

@@ -73,7 +73,7 @@ static const struct {
         { "CapEff:", parse_cap_eff },
 };
 
-static bool parse_line(struct nsutil_text line, struct fields *fields)
+static bool parse_status_line(struct nsutil_text line, struct fields *fields)
 {
         for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
                 if (nsutil_text_prefix(&line, keys[i].key)) {
@@ -89,7 +89,7 @@ int nsutil_status_parse(const char *text, size_t len, struct nsutil_status *ret)
         struct fields fields = { 0 };
 
         while (nsutil_text_line(&rest, &line))
-                if (!parse_line(line, &fields))
+                if (!parse_status_line(line, &fields))
                         return NSUTIL_E_MALFORMED;
         if (!fields.has_pid || !fields.has_uid || !fields.has_cap)
                 return NSUTIL_E_MALFORMED;

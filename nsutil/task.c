@@ -19,7 +19,7 @@ static bool is_alive(pid_t tid)
         return nsutil_stat_read_at(tid, "stat", &stat) == 0 && !stat.ending;
 }
 
-static pid_t find_living(pid_t pid)
+static pid_t choose_living_thread(pid_t pid)
 {
         char path[NSUTIL_PROC_PATH_SIZE];
         struct dirent *entry;
@@ -49,5 +49,6 @@ pid_t nsutil_task(pid_t pid)
 {
         struct nsutil_stat stat;
 
-        return nsutil_stat_read_at(pid, "stat", &stat) == 0 && nsutil_is_survived(&stat) ? find_living(pid) : pid;
+        return nsutil_stat_read_at(pid, "stat", &stat) == 0 && nsutil_is_survived(&stat) ? choose_living_thread(pid)
+                                                                                         : pid;
 }

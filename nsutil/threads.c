@@ -58,7 +58,7 @@ static int read_inner_tid(pid_t pid, pid_t tid, pid_t *ret)
         return r;
 }
 
-static int read_thread(pid_t pid, pid_t tid, bool ours, struct nsutil_thread *ret)
+static int read_named_thread(pid_t pid, pid_t tid, bool ours, struct nsutil_thread *ret)
 {
         struct nsutil_thread thread = { .tid = tid, .inner_tid = tid };
         int r = read_name(pid, tid, thread.name);
@@ -72,10 +72,10 @@ static int read_thread(pid_t pid, pid_t tid, bool ours, struct nsutil_thread *re
 
 int nsutil_thread_read(pid_t pid, pid_t tid, struct nsutil_thread *ret)
 {
-        return read_thread(pid, tid, false, ret);
+        return read_named_thread(pid, tid, false, ret);
 }
 
-static int append(pid_t **tids, size_t *n, size_t *size, pid_t tid)
+static int append_tid(pid_t **tids, size_t *n, size_t *size, pid_t tid)
 {
         if (*n == *size) {
                 size_t larger = *size ? *size * 2 : 16;
@@ -102,7 +102,7 @@ static int list_tids(DIR *dir, pid_t pid, pid_t **tids, size_t *n)
                 pid_t tid;
 
                 if (nsutil_text_pid(&name, &tid) && !(tid == pid && first_has_ended))
-                        r = append(tids, n, &size, tid);
+                        r = append_tid(tids, n, &size, tid);
         }
         return r;
 }
@@ -131,12 +131,12 @@ int nsutil_tids_read(pid_t pid, pid_t **ret, size_t *ret_n)
 }
 
 /* Reads those that have not ended meanwhile into @ret, which has room for all. */
-static int read_all(pid_t pid, const pid_t *tids, size_t n, bool ours, struct nsutil_thread *ret, size_t *ret_n)
+static int read_all_threads(pid_t pid, const pid_t *tids, size_t n, bool ours, struct nsutil_thread *ret, size_t *ret_n)
 {
         int r = 0;
 
         for (size_t i = 0; !r && i < n; i++) {
-                r = read_thread(pid, tids[i], ours, &ret[*ret_n]);
+                r = read_named_thread(pid, tids[i], ours, &ret[*ret_n]);
                 if (!r)
                         (*ret_n)++;
                 else if (r == NSUTIL_E_GONE)
@@ -157,7 +157,7 @@ int nsutil_threads_read(pid_t pid, struct nsutil_thread **ret, size_t *ret_n)
         if (r)
                 return r;
         struct nsutil_thread *threads = calloc(n, sizeof(*threads));
-        r = threads ? read_all(pid, tids, n, status.ns_depth == 1, threads, &n_read) : -ENOMEM;
+        r = threads ? read_all_threads(pid, tids, n, status.ns_depth == 1, threads, &n_read) : -ENOMEM;
         free(tids);
         if (r) {
                 free(threads);

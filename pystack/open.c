@@ -69,7 +69,7 @@ int pystack_open_location(const struct subject *subject, const struct location *
 }
 
 /* Of several runtimes in a process, the one that has an interpreter is meant. */
-static bool in_use(const struct subject *subject, const struct location *location)
+static bool is_runtime_in_use(const struct subject *subject, const struct location *location)
 {
         struct pystack_info info = { 0 };
         struct choice choice;
@@ -88,7 +88,7 @@ int pystack_find(struct subject *subject, struct pystack_info *info, struct loca
         if (r != 0)
                 return r < 0 ? r : PYSTACK_E_GONE;
         subject->inner_pid = status.ns_pid[status.ns_depth - 1];
-        return locate_runtime(subject, in_use, ret, info->detail);
+        return locate_runtime(subject, is_runtime_in_use, ret, info->detail);
 }
 
 /* ---- in time -------------------------------------------------------------------------- */

@@ -58,7 +58,7 @@ uint64_t pystack_thread_tstate(const struct pystack_thread *t)
         return t->tstate;
 }
 
-static int make_room(struct pystack *py)
+static int reserve_stack(struct pystack *py)
 {
         if (!py->raw)
                 py->raw = malloc(PYSTACK_MAX_FRAMES * sizeof *py->raw);
@@ -79,7 +79,7 @@ static void note_generation(struct pystack_thread *t, const struct snapshot *s)
 }
 
 /* The frame that is missing is planned for. */
-static int learn(struct pystack_thread *t, struct snapshot *s, struct walk *walk, enum outcome *ret)
+static int learn_missing_span(struct pystack_thread *t, struct snapshot *s, struct walk *walk, enum outcome *ret)
 {
         uint32_t before = t->n_spans;
         int e = walk->missing_len ? snapshot_cover(t, s, walk->missing, walk->missing_len)
@@ -96,11 +96,11 @@ static int learn(struct pystack_thread *t, struct snapshot *s, struct walk *walk
         return e == -ENOSPC || e == PYSTACK_E_TORN ? 0 : e;
 }
 
-static int follow(struct pystack_thread *t, struct snapshot *s, struct walk *walk, enum outcome *ret)
+static int follow_frames(struct pystack_thread *t, struct snapshot *s, struct walk *walk, enum outcome *ret)
 {
         switch (walk_frames(t, s, walk)) {
         case WALK_MISSING:
-                return learn(t, s, walk, ret);
+                return learn_missing_span(t, s, walk, ret);
         case WALK_CHANGED:
                 if (s->held)
                         t->on_cpu = 0; /* who changed it was not the thread that is held: never again */
@@ -120,14 +120,14 @@ static int follow(struct pystack_thread *t, struct snapshot *s, struct walk *wal
  * What the snapshot shows. PYSTACK_E_CORRUPT from a code object that cannot be
  * resolved is what a running thread looks like as well: torn, unless it stays.
  */
-static int understand(struct pystack_thread *t, struct snapshot *s, struct walk *walk, enum outcome *ret)
+static int understand_snapshot(struct pystack_thread *t, struct snapshot *s, struct walk *walk, enum outcome *ret)
 {
         bool certain = false;
 
         *ret = OUTCOME_LESSON;
         if (snapshot_replan(t, s))
                 return 0;
-        int e = follow(t, s, walk, ret);
+        int e = follow_frames(t, s, walk, ret);
         if (e != 0 || *ret != OUTCOME_STACK)
                 return e;
         note_generation(t, s);
@@ -150,7 +150,7 @@ static int try_once(struct pystack_thread *t, const struct pystack_hold *hold, s
         if (e != 0)
                 return e == PYSTACK_E_GONE ? current_follow(t) : e;
         for (unsigned i = 0; e == 0 && i < LESSONS_MAX; i++) {
-                e = understand(t, &s, walk, ret);
+                e = understand_snapshot(t, &s, walk, ret);
                 if (e != 0 || *ret != OUTCOME_LESSON || !snapshot_is_open(&s))
                         break;
                 e = snapshot_extend(t, hold, &s);
@@ -165,7 +165,7 @@ int pystack_sample_held(struct pystack *py, struct pystack_thread *t, const stru
 {
         unsigned lessons = 0, torn = 0;
         struct walk walk;
-        int e = make_room(py);
+        int e = reserve_stack(py);
 
         if (e == 0)
                 e = current_choose(t);

@@ -50,7 +50,7 @@ static bool is_unwanted(uint32_t c)
 }
 
 /* A terminating NUL is no continuation byte: it is never passed. */
-static uint32_t decode(const char **s)
+static uint32_t decode_character(const char **s)
 {
         const char *p = *s;
         uint8_t lead = (uint8_t)p[0];
@@ -76,7 +76,7 @@ static uint32_t decode(const char **s)
 size_t escape_next(const char **s, char ret[static ESCAPE_MAX])
 {
         const char *start = *s;
-        uint32_t c = decode(s);
+        uint32_t c = decode_character(s);
 
         if (c == NO_CHARACTER)
                 return (size_t)snprintf(ret, ESCAPE_MAX, "\\x%02x", (unsigned char)*start);

@@ -46,7 +46,7 @@ struct unpacked {
 };
 
 /* One byte more than the bound is made room for: so a result that fits is told from one that is cut. */
-static int make_room(struct unpacked *u)
+static int reserve_output(struct unpacked *u)
 {
         if (u->len < u->capacity)
                 return 0;
@@ -64,9 +64,9 @@ static int make_room(struct unpacked *u)
 }
 
 /* 0: go on; 1: all of the input is unpacked. */
-static int step(z_stream *z, struct unpacked *u)
+static int inflate_step(z_stream *z, struct unpacked *u)
 {
-        int r = make_room(u);
+        int r = reserve_output(u);
 
         if (r)
                 return r;
@@ -98,7 +98,7 @@ int gzip_unpack(const void *data, size_t len, size_t max, void **ret, size_t *re
         if (inflateInit2(&z, WINDOW_GZIP) != Z_OK)
                 return -ENOMEM;
         do
-                r = step(&z, &u);
+                r = inflate_step(&z, &u);
         while (r == 0);
         inflateEnd(&z);
         if (r < 0) {

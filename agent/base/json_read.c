@@ -20,8 +20,8 @@ const struct json_value *json_reader_member(const struct json_value *object, con
         return value && value->type != JSON_VALUE_NULL ? value : NULL;
 }
 
-static int take(struct json_reader *t, const struct json_value *object, const char *key, enum json_value_type type, const char *sentence,
-                const struct json_value **ret)
+static int take_member(struct json_reader *t, const struct json_value *object, const char *key,
+                       enum json_value_type type, const char *sentence, const struct json_value **ret)
 {
         const struct json_value *value = json_reader_member(object, key);
 
@@ -33,18 +33,18 @@ static int take(struct json_reader *t, const struct json_value *object, const ch
 
 int json_reader_object(struct json_reader *t, const struct json_value *object, const char *key, const struct json_value **ret)
 {
-        return take(t, object, key, JSON_VALUE_OBJECT, "a field that should be an object is none", ret);
+        return take_member(t, object, key, JSON_VALUE_OBJECT, "a field that should be an object is none", ret);
 }
 
 int json_reader_array(struct json_reader *t, const struct json_value *object, const char *key, const struct json_value **ret)
 {
-        return take(t, object, key, JSON_VALUE_ARRAY, "a field that should be an array is none", ret);
+        return take_member(t, object, key, JSON_VALUE_ARRAY, "a field that should be an array is none", ret);
 }
 
 int json_reader_text(struct json_reader *t, const struct json_value *object, const char *key, const char **ret)
 {
         const struct json_value *value;
-        int r = take(t, object, key, JSON_VALUE_STRING, "a field that should be a string is none", &value);
+        int r = take_member(t, object, key, JSON_VALUE_STRING, "a field that should be a string is none", &value);
 
         if (r)
                 return r;
@@ -67,7 +67,7 @@ static int parse_digits(struct json_reader *t, const char *digits, const char *s
         return 0;
 }
 
-static int to_u64(struct json_reader *t, const struct json_value *value, uint64_t *ret)
+static int read_u64(struct json_reader *t, const struct json_value *value, uint64_t *ret)
 {
         static const char in_string[] = "a number in a string is none, or too large";
 
@@ -83,7 +83,7 @@ static int to_u64(struct json_reader *t, const struct json_value *value, uint64_
         return parse_digits(t, value->text, "a number is negative, no whole one, or too large", ret);
 }
 
-static int below(struct json_reader *t, uint64_t value, size_t limit, size_t *ret)
+static int check_index(struct json_reader *t, uint64_t value, size_t limit, size_t *ret)
 {
         if (value >= limit)
                 return json_reader_refuse(t, "an index leads out of its table");
@@ -93,7 +93,7 @@ static int below(struct json_reader *t, uint64_t value, size_t limit, size_t *re
 
 int json_reader_u64(struct json_reader *t, const struct json_value *object, const char *key, uint64_t *ret)
 {
-        return to_u64(t, json_reader_member(object, key), ret);
+        return read_u64(t, json_reader_member(object, key), ret);
 }
 
 /* Index 0 is allowed to an empty table: it means none. */
@@ -102,7 +102,7 @@ int json_reader_index(struct json_reader *t, const struct json_value *object, co
         uint64_t value;
         int r = json_reader_u64(t, object, key, &value);
 
-        return r ? r : below(t, value, limit ? limit : 1, ret);
+        return r ? r : check_index(t, value, limit ? limit : 1, ret);
 }
 
 size_t json_reader_length(const struct json_value *array)
@@ -110,14 +110,14 @@ size_t json_reader_length(const struct json_value *array)
         return array ? array->n : 0;
 }
 
-static const struct json_value *at(const struct json_value *array, size_t i)
+static const struct json_value *get_item(const struct json_value *array, size_t i)
 {
         return array && i < array->n ? &array->items[i] : NULL;
 }
 
 int json_reader_u64_at(struct json_reader *t, const struct json_value *array, size_t i, uint64_t *ret)
 {
-        return to_u64(t, at(array, i), ret);
+        return read_u64(t, get_item(array, i), ret);
 }
 
 int json_reader_index_at(struct json_reader *t, const struct json_value *array, size_t i, size_t limit, size_t *ret)
@@ -125,12 +125,12 @@ int json_reader_index_at(struct json_reader *t, const struct json_value *array, 
         uint64_t value;
         int r = json_reader_u64_at(t, array, i, &value);
 
-        return r ? r : below(t, value, limit ? limit : 1, ret);
+        return r ? r : check_index(t, value, limit ? limit : 1, ret);
 }
 
 int json_reader_object_at(struct json_reader *t, const struct json_value *array, size_t i, const struct json_value **ret)
 {
-        const struct json_value *value = at(array, i);
+        const struct json_value *value = get_item(array, i);
 
         if (value && value->type != JSON_VALUE_OBJECT && value->type != JSON_VALUE_NULL)
                 return json_reader_refuse(t, "an element that should be an object is none");

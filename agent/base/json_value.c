@@ -26,7 +26,7 @@ struct reader {
         int error;
 };
 
-static bool fail(struct reader *r, int error)
+static bool fail_reading(struct reader *r, int error)
 {
         r->error = error;
         return false;
@@ -38,7 +38,7 @@ static void skip_space(struct reader *r)
                 r->at++;
 }
 
-static void push(struct reader *r, struct json_value value)
+static void push_value(struct reader *r, struct json_value value)
 {
         r->all[--r->top] = value;
 }
@@ -50,9 +50,9 @@ static bool take_word(struct reader *r, const char *word, enum json_value_type t
         size_t len = strlen(word);
 
         if ((size_t)(r->end - r->at) < len || memcmp(r->at, word, len) != 0)
-                return fail(r, JSON_VALUE_E_WRONG);
+                return fail_reading(r, JSON_VALUE_E_WRONG);
         r->at += len;
-        push(r, (struct json_value){ .type = type });
+        push_value(r, (struct json_value){ .type = type });
         return true;
 }
 
@@ -62,9 +62,9 @@ static bool take_string(struct reader *r)
         char *end = json_value_decode_string(text, r->end);
 
         if (!end)
-                return fail(r, JSON_VALUE_E_WRONG);
+                return fail_reading(r, JSON_VALUE_E_WRONG);
         r->at = end;
-        push(r, (struct json_value){ .type = JSON_VALUE_STRING, .text = text });
+        push_value(r, (struct json_value){ .type = JSON_VALUE_STRING, .text = text });
         return true;
 }
 
@@ -74,16 +74,16 @@ static bool take_number(struct reader *r)
         char *end = json_value_skip_number(text, r->end);
 
         if (!end)
-                return fail(r, JSON_VALUE_E_WRONG);
+                return fail_reading(r, JSON_VALUE_E_WRONG);
         r->at = end;
-        push(r, (struct json_value){ .type = JSON_VALUE_NUMBER, .text = text });
+        push_value(r, (struct json_value){ .type = JSON_VALUE_NUMBER, .text = text });
         return true;
 }
 
 static bool open_container(struct reader *r, bool object)
 {
         if (r->depth == JSON_VALUE_DEPTH_MAX)
-                return fail(r, JSON_VALUE_E_DEEP);
+                return fail_reading(r, JSON_VALUE_E_DEEP);
         r->open[r->depth++] = (struct open){ .before = r->top, .object = object };
         r->at++;
         return true;
@@ -97,7 +97,7 @@ static bool close_container(struct reader *r)
         struct json_value *items = &r->all[r->front];
 
         if (open.object && n / 2 > JSON_VALUE_MEMBERS_MAX)
-                return fail(r, JSON_VALUE_E_MANY);
+                return fail_reading(r, JSON_VALUE_E_MANY);
         for (size_t i = 0; i < n / 2; i++) {
                 struct json_value *a = &r->all[r->top + i], *b = &r->all[open.before - 1 - i], swapped = *a;
 
@@ -108,7 +108,7 @@ static bool close_container(struct reader *r)
         r->front += n;
         r->top = open.before;
         r->at++;
-        push(r, (struct json_value){ .type = open.object ? JSON_VALUE_OBJECT : JSON_VALUE_ARRAY, .items = items,
+        push_value(r, (struct json_value){ .type = open.object ? JSON_VALUE_OBJECT : JSON_VALUE_ARRAY, .items = items,
                                 .n = (uint32_t)(open.object ? n / 2 : n) });
         return true;
 }
@@ -117,10 +117,10 @@ static bool take_key(struct reader *r)
 {
         skip_space(r);
         if (r->at == r->end || *r->at != '"' || !take_string(r))
-                return fail(r, JSON_VALUE_E_WRONG);
+                return fail_reading(r, JSON_VALUE_E_WRONG);
         skip_space(r);
         if (r->at == r->end || *r->at != ':')
-                return fail(r, JSON_VALUE_E_WRONG);
+                return fail_reading(r, JSON_VALUE_E_WRONG);
         r->at++;
         return true;
 }
@@ -133,7 +133,7 @@ static bool take_value(struct reader *r, bool *ret_opened)
         skip_space(r);
         *ret_opened = r->at < r->end && (*r->at == '{' || *r->at == '[');
         if (r->at == r->end)
-                return fail(r, JSON_VALUE_E_WRONG);
+                return fail_reading(r, JSON_VALUE_E_WRONG);
         switch (*r->at) {
         case '{':
         case '[':
@@ -157,25 +157,25 @@ static bool is_closing(const struct reader *r)
 }
 
 /* Behind a value: ends the containers that end there, and goes on to the next value, unless there is none. */
-static bool go_on(struct reader *r)
+static bool go_on_to_next_value(struct reader *r)
 {
         for (;;) {
                 skip_space(r);
                 if (r->depth == 0)
-                        return r->at == r->end || fail(r, JSON_VALUE_E_WRONG);
+                        return r->at == r->end || fail_reading(r, JSON_VALUE_E_WRONG);
                 if (!is_closing(r))
                         break;
                 if (!close_container(r))
                         return false;
         }
         if (r->at == r->end || *r->at != ',')
-                return fail(r, JSON_VALUE_E_WRONG);
+                return fail_reading(r, JSON_VALUE_E_WRONG);
         r->at++;
         return !r->open[r->depth - 1].object || take_key(r);
 }
 
 /* Behind the beginning of a container: true in @ret_empty if it ends there. */
-static bool enter(struct reader *r, bool *ret_empty)
+static bool enter_container(struct reader *r, bool *ret_empty)
 {
         skip_space(r);
         *ret_empty = is_closing(r);
@@ -184,16 +184,16 @@ static bool enter(struct reader *r, bool *ret_empty)
         return !r->open[r->depth - 1].object || take_key(r);
 }
 
-static bool read_all(struct reader *r)
+static bool read_all_values(struct reader *r)
 {
         do {
                 bool opened, empty = true;
 
-                if (!take_value(r, &opened) || (opened && !enter(r, &empty)))
+                if (!take_value(r, &opened) || (opened && !enter_container(r, &empty)))
                         return false;
                 if (opened && !empty)
                         continue;
-                if (!go_on(r))
+                if (!go_on_to_next_value(r))
                         return false;
         } while (r->depth > 0 || r->at < r->end);
         return true;
@@ -202,7 +202,7 @@ static bool read_all(struct reader *r)
 /* ---- the door --------------------------------------------------------------- */
 
 /* How many values and keys it may have: what begins or follows one, also in strings. */
-static size_t count_most(const char *text, size_t len)
+static size_t count_values_at_most(const char *text, size_t len)
 {
         size_t n = 1;
 
@@ -213,7 +213,7 @@ static size_t count_most(const char *text, size_t len)
 
 int json_value_read(char *text, size_t len, size_t max, struct json_value **ret_all, const struct json_value **ret)
 {
-        size_t n = count_most(text, len);
+        size_t n = count_values_at_most(text, len);
         struct reader r = { .at = text, .end = text + len, .top = n };
 
         if (n > max)
@@ -221,7 +221,7 @@ int json_value_read(char *text, size_t len, size_t max, struct json_value **ret_
         r.all = reallocarray(NULL, n, sizeof(*r.all));
         if (!r.all)
                 return -ENOMEM;
-        if (!read_all(&r)) {
+        if (!read_all_values(&r)) {
                 free(r.all);
                 return r.error;
         }

@@ -28,7 +28,7 @@ static bool is_surrogate(uint32_t point)
 }
 
 /* The length of the sequence at @text, which is not ASCII; 0: it is none. */
-static size_t sequence(const unsigned char *text, const unsigned char *end)
+static size_t utf8_sequence_length(const unsigned char *text, const unsigned char *end)
 {
         for (size_t i = 0; i < sizeof(leads) / sizeof(leads[0]); i++) {
                 uint32_t point = text[0] & (unsigned char)~leads[i].mask;
@@ -60,7 +60,7 @@ static char *put_utf8(char *out, uint32_t point)
 
 /* ---- escapes ------------------------------------------------------------------ */
 
-static int digit(char c)
+static int hex_value_of(char c)
 {
         return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
@@ -73,7 +73,7 @@ static bool take_hex(const char **at, const char *end, uint32_t *ret)
         if (end - *at < 4)
                 return false;
         for (int i = 0; i < 4; i++) {
-                int d = digit((*at)[i]);
+                int d = hex_value_of((*at)[i]);
 
                 if (d < 0)
                         return false;
@@ -140,7 +140,7 @@ char *json_value_decode_string(char *text, const char *end)
                 if ((unsigned char)*at < ' ')
                         return NULL;
                 if ((unsigned char)*at >= 0x80)
-                        n = sequence((const unsigned char *)at, (const unsigned char *)end);
+                        n = utf8_sequence_length((const unsigned char *)at, (const unsigned char *)end);
                 if (n == 0)
                         return NULL;
                 memmove(out, at, n);

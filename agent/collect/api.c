@@ -87,7 +87,7 @@ static bool is_json(const char *type)
 }
 
 /* The body unpacked into @ret (malloc). False: @answer says why not. */
-static bool unpack(const struct http_request *request, char **ret, size_t *ret_len, struct http_answer *answer)
+static bool unpack_body(const struct http_request *request, char **ret, size_t *ret_len, struct http_answer *answer)
 {
         const char *encoding = http_request_header(request, "Content-Encoding");
         size_t len;
@@ -117,7 +117,7 @@ static bool unpack(const struct http_request *request, char **ret, size_t *ret_l
         return r == 0;
 }
 
-static void ingest(struct collect_api *api, char *json, size_t len, const char *key, struct http_answer *ret)
+static void ingest_export(struct collect_api *api, char *json, size_t len, const char *key, struct http_answer *ret)
 {
         int64_t oldest = api->retain_s > 0 ? now_ns() / SECOND_NS - (int64_t)api->retain_s : 0;
         struct ingest_result result;
@@ -147,8 +147,8 @@ static void post_profiles(void *ctx, const struct http_request *request, struct 
                 collect_refuse(ret, 400, "the Idempotency-Key is longer than 128 bytes");
                 return;
         }
-        if (unpack(request, &json, &len, ret)) {
-                ingest(api, json, len, key, ret);
+        if (unpack_body(request, &json, &len, ret)) {
+                ingest_export(api, json, len, key, ret);
                 free(json);
                 /* What a body took, which may be much more than it has, glibc would keep for the next one. */
                 malloc_trim(0);
@@ -172,7 +172,7 @@ static bool parse_moment(const char *text, int64_t *ret)
         return true;
 }
 
-static bool parse_number(const char *text, int64_t max, int64_t *ret)
+static bool parse_positive_number(const char *text, int64_t max, int64_t *ret)
 {
         long long number;
 
@@ -205,7 +205,7 @@ static const char *parse_series(const struct http_request *request, int64_t *ret
 {
         const char *series = http_request_parameter(request, "series");
 
-        if (series && strcmp(series, "all") != 0 && !parse_number(series, INT64_MAX, ret))
+        if (series && strcmp(series, "all") != 0 && !parse_positive_number(series, INT64_MAX, ret))
                 return "\"series\" is neither \"all\" nor a number";
         return NULL;
 }
@@ -229,7 +229,7 @@ static const char *parse_query(const struct http_request *request, enum profile_
 
 /* ---- GET /api/v1/… -------------------------------------------------------- */
 
-static int list_one(void *ctx, const struct store_found *found)
+static int list_found_series(void *ctx, const struct store_found *found)
 {
         return collect_json_list_add(ctx, found);
 }
@@ -252,7 +252,7 @@ static void get_series(void *ctx, const struct http_request *request, struct htt
                 return;
         }
         list = collect_json_list();
-        r = list ? store_list(api->store, &range, list_one, list) : -ENOMEM;
+        r = list ? store_list(api->store, &range, list_found_series, list) : -ENOMEM;
         store_read_end(api->store);
         if (r == 0) {
                 answer_json(ret, collect_json_list_text(list));
@@ -263,8 +263,8 @@ static void get_series(void *ctx, const struct http_request *request, struct htt
 }
 
 /* @query says how, @request what. False: @ret says why not. */
-static bool ask(struct collect_api *api, const struct http_request *request, struct collect_query query,
-                struct profile_set *ret_set, struct collect_meta *ret_meta, struct http_answer *ret)
+static bool run_query(struct collect_api *api, const struct http_request *request, struct collect_query query,
+                      struct profile_set *ret_set, struct collect_meta *ret_meta, struct http_answer *ret)
 {
         enum profile_mode mode;
         const char *why = parse_query(request, &mode, &query);
@@ -305,7 +305,7 @@ static void get_tree(void *ctx, const struct http_request *request, struct http_
         size_t len;
         int r;
 
-        if (!ask(ctx, request, (struct collect_query){ .apart = true, .stacks_max = TREE_MAX }, &set, &meta, ret))
+        if (!run_query(ctx, request, (struct collect_query){ .apart = true, .stacks_max = TREE_MAX }, &set, &meta, ret))
                 return;
         r = write_tree(&set, &meta, &body, &len);
         profile_set_deinit(&set);
@@ -339,11 +339,11 @@ static void get_top(void *ctx, const struct http_request *request, struct http_a
         struct collect_meta meta;
         int64_t limit = TOP_DEFAULT;
 
-        if (text && !parse_number(text, TOP_MAX, &limit)) {
+        if (text && !parse_positive_number(text, TOP_MAX, &limit)) {
                 collect_refuse(ret, 400, "\"limit\" is not a number from 1 to 10000");
                 return;
         }
-        if (!ask(ctx, request, (struct collect_query){ 0 }, &set, &meta, ret))
+        if (!run_query(ctx, request, (struct collect_query){ 0 }, &set, &meta, ret))
                 return;
         answer_top(&set, &meta, limit, ret);
         profile_set_deinit(&set);

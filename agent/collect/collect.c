@@ -42,7 +42,7 @@ struct collect {
 
 /* ---- retention ------------------------------------------------------------ */
 
-static void retain(struct collect *collect)
+static void remove_expired(struct collect *collect)
 {
         int64_t now_s = time(NULL), before_s = 0;
 
@@ -53,7 +53,7 @@ static void retain(struct collect *collect)
                      (now_s - REMEMBER_S) * SECOND_NS);
 }
 
-static void *run(void *ctx)
+static void *run_retention(void *ctx)
 {
         struct collect *collect = ctx;
 
@@ -62,7 +62,7 @@ static void *run(void *ctx)
                 struct timespec next;
 
                 pthread_mutex_unlock(&collect->lock);
-                retain(collect);
+                remove_expired(collect);
                 pthread_mutex_lock(&collect->lock);
                 clock_gettime(CLOCK_MONOTONIC, &next);
                 next.tv_sec += RETAIN_EVERY_S;
@@ -75,7 +75,7 @@ static void *run(void *ctx)
 
 static int start_retention(struct collect *collect)
 {
-        int r = pthread_create(&collect->thread, NULL, run, collect);
+        int r = pthread_create(&collect->thread, NULL, run_retention, collect);
 
         collect->has_thread = r == 0;
         return -r;

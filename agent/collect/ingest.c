@@ -34,7 +34,7 @@ struct row {
         uint64_t count, ns;
 };
 
-static int compare_rows(const void *a, const void *b)
+static int order_rows(const void *a, const void *b)
 {
         const struct row *x = a, *y = b;
 
@@ -48,11 +48,11 @@ static int pack_rows(struct row *rows, size_t n, struct pack *pack)
         int64_t before = 0;
 
         if (n > 0)
-                qsort(rows, n, sizeof(*rows), compare_rows);
+                qsort(rows, n, sizeof(*rows), order_rows);
         for (size_t i = 0; i < n; i++) {
                 struct row row = rows[i];
 
-                for (; i + 1 < n && compare_rows(&rows[i + 1], &row) == 0; i++) {
+                for (; i + 1 < n && order_rows(&rows[i + 1], &row) == 0; i++) {
                         row.count += rows[i + 1].count;
                         row.ns += rows[i + 1].ns;
                 }
@@ -158,7 +158,7 @@ static int pack_samples(struct store *store, const struct profile *profile, int6
 
 /* ---- slices -------------------------------------------------------------- */
 
-static const char *attribute(const struct profile *profile, const char *key)
+static const char *attribute_or_empty(const struct profile *profile, const char *key)
 {
         const char *value = profile_attribute(profile, key);
 
@@ -168,19 +168,20 @@ static const char *attribute(const struct profile *profile, const char *key)
 /* NULL: out of memory. */
 static char *series_key(const struct profile *profile)
 {
-        const char *container = attribute(profile, "container.id");
+        const char *container = attribute_or_empty(profile, "container.id");
         char *key;
         int r;
 
         if (*container)
-                r = asprintf(&key, "container %s\n%s", container, attribute(profile, "service.name"));
+                r = asprintf(&key, "container %s\n%s", container, attribute_or_empty(profile, "service.name"));
         else
-                r = asprintf(&key, "service %s\n%s\n%s", attribute(profile, "service.name"),
-                             attribute(profile, "process.executable.name"), attribute(profile, "host.name"));
+                r = asprintf(&key, "service %s\n%s\n%s", attribute_or_empty(profile, "service.name"),
+                             attribute_or_empty(profile, "process.executable.name"),
+                             attribute_or_empty(profile, "host.name"));
         return r < 0 ? NULL : key;
 }
 
-static int find_series(struct store *store, const struct profile *profile, int64_t start_ns, int64_t *ret)
+static int get_or_add_series(struct store *store, const struct profile *profile, int64_t start_ns, int64_t *ret)
 {
         char *key = series_key(profile), *attributes = collect_json_attributes(profile);
         int r = -ENOMEM;
@@ -217,7 +218,7 @@ static int add_slice(struct store *store, const struct profile *profile, int64_t
                 .period_ns = settings->period_ns < INT64_MAX ? settings->period_ns : INT64_MAX,
         };
         struct pack pack = { 0 };
-        int r = find_series(store, profile, start_ns, &slice.series);
+        int r = get_or_add_series(store, profile, start_ns, &slice.series);
 
         if (r == 0)
                 r = pack_samples(store, profile, start_ns, &pack);
@@ -231,7 +232,7 @@ static int add_slice(struct store *store, const struct profile *profile, int64_t
 
 /* ---- what is accepted ---------------------------------------------------- */
 
-static bool adds_up(const struct profile *profile)
+static bool is_within_total_bound(const struct profile *profile)
 {
         uint64_t count = 0, ns = 0;
 
@@ -259,13 +260,14 @@ static size_t attribute_bytes(const struct profile *profile)
 }
 
 /* NULL: it is accepted. */
-static const char *objection(const struct profile *profile, int64_t start_ns, int64_t oldest_ns, int64_t now_ns)
+static const char *objection_to_profile(const struct profile *profile, int64_t start_ns, int64_t oldest_ns,
+                                        int64_t now_ns)
 {
         if (start_ns > now_ns + AHEAD_MAX_NS)
                 return "the profile starts more than 10 minutes in the future: compare the clocks";
         if (start_ns < oldest_ns)
                 return "the profile is older than what is kept";
-        if (!adds_up(profile))
+        if (!is_within_total_bound(profile))
                 return "the profile counts more than a window can hold";
         if (attribute_bytes(profile) > ATTRIBUTES_MAX_BYTES)
                 return "the resource's attributes are larger than 16 KiB";
@@ -287,7 +289,7 @@ static int add_set(struct store *store, const struct profile_set *set, int64_t o
         for (size_t i = 0; i < set->n; i++) {
                 const struct profile *profile = set->items[i];
                 int64_t start_ns = start_of(profile, now_ns);
-                const char *why = objection(profile, start_ns, oldest_ns, now_ns);
+                const char *why = objection_to_profile(profile, start_ns, oldest_ns, now_ns);
                 int r = 0;
 
                 if (why) {

@@ -20,14 +20,14 @@ struct answer {
         bool failed;
 };
 
-static struct answer make(void)
+static struct answer start_answer(void)
 {
         struct json_object *object = json_object_new_object();
 
         return (struct answer){ .object = object, .failed = !object };
 }
 
-static void put(struct answer *answer, const char *key, struct json_object *value)
+static void put_member(struct answer *answer, const char *key, struct json_object *value)
 {
         if (answer->failed || !value || json_object_object_add(answer->object, key, value) != 0) {
                 json_object_put(value);
@@ -37,17 +37,17 @@ static void put(struct answer *answer, const char *key, struct json_object *valu
 
 static void put_text(struct answer *answer, const char *key, const char *value)
 {
-        put(answer, key, json_object_new_string(value));
+        put_member(answer, key, json_object_new_string(value));
 }
 
-static void put_number(struct answer *answer, const char *key, uint64_t value)
+static void put_member_number(struct answer *answer, const char *key, uint64_t value)
 {
-        put(answer, key, json_object_new_uint64(value));
+        put_member(answer, key, json_object_new_uint64(value));
 }
 
-static void put_seconds(struct answer *answer, const char *key, int64_t ns)
+static void put_member_seconds(struct answer *answer, const char *key, int64_t ns)
 {
-        put(answer, key, json_object_new_double((double)ns / 1e9));
+        put_member(answer, key, json_object_new_double((double)ns / 1e9));
 }
 
 static void put_modes(struct answer *answer, unsigned modes)
@@ -58,7 +58,7 @@ static void put_modes(struct answer *answer, unsigned modes)
                 if (modes & 1u << mode)
                         json_object_array_add(names, json_object_new_string(profile_mode_name(mode)));
         }
-        put(answer, "modes", names);
+        put_member(answer, "modes", names);
 }
 
 /* Consumes @object. */
@@ -72,7 +72,7 @@ static char *text_of(struct json_object *object)
         return copy;
 }
 
-static char *finish(struct answer *answer)
+static char *finish_text(struct answer *answer)
 {
         if (!answer->failed)
                 return text_of(answer->object);
@@ -84,7 +84,7 @@ static char *finish(struct answer *answer)
 
 char *collect_json_attributes(const struct profile *profile)
 {
-        struct answer answer = make();
+        struct answer answer = start_answer();
 
         for (size_t i = 0; i < profile_attributes(profile); i++) {
                 const char *key, *value;
@@ -93,7 +93,7 @@ char *collect_json_attributes(const struct profile *profile)
                 if (strcmp(key, "process.pid") != 0)
                         put_text(&answer, key, value);
         }
-        return finish(&answer);
+        return finish_text(&answer);
 }
 
 int collect_json_restore(const char *attributes, struct profile *profile)
@@ -134,20 +134,20 @@ static int rpc_code(unsigned http_status)
 
 char *collect_json_error(unsigned http_status, const char *sentence)
 {
-        struct answer answer = make();
+        struct answer answer = start_answer();
 
-        put(&answer, "code", json_object_new_int(rpc_code(http_status)));
+        put_member(&answer, "code", json_object_new_int(rpc_code(http_status)));
         put_text(&answer, "message", sentence);
-        return finish(&answer);
+        return finish_text(&answer);
 }
 
 char *collect_json_export(uint64_t rejected, const char *sentence)
 {
-        struct answer answer = make(), partial = make();
+        struct answer answer = start_answer(), partial = start_answer();
 
         if (rejected == 0) {
                 json_object_put(partial.object);
-                return finish(&answer);
+                return finish_text(&answer);
         }
         /* 64-bit numbers are text in protobuf's JSON, which is json-c's too if it is made so. */
         char digits[24];
@@ -155,8 +155,8 @@ char *collect_json_export(uint64_t rejected, const char *sentence)
         put_text(&partial, "rejectedProfiles", digits);
         put_text(&partial, "errorMessage", sentence);
         answer.failed |= partial.failed;
-        put(&answer, "partialSuccess", partial.object);
-        return finish(&answer);
+        put_member(&answer, "partialSuccess", partial.object);
+        return finish_text(&answer);
 }
 
 struct json_object *collect_json_list(void)
@@ -191,21 +191,22 @@ static void put_coverage(struct answer *answer, const struct store_books *books)
 
         if (coverage < 0)
                 return;
-        put(answer, "coverage", json_object_new_double(coverage));
-        put(answer, "coverage_low", json_object_new_boolean(profile_coverage_is_low(&books->counters, books->period_ns)));
+        put_member(answer, "coverage", json_object_new_double(coverage));
+        put_member(answer, "coverage_low",
+                   json_object_new_boolean(profile_coverage_is_low(&books->counters, books->period_ns)));
 }
 
 int collect_json_list_add(struct json_object *list, const struct store_found *found)
 {
-        struct answer answer = make();
+        struct answer answer = start_answer();
 
-        put_number(&answer, "id", (uint64_t)found->id);
+        put_member_number(&answer, "id", (uint64_t)found->id);
         put_attributes(&answer, found->attributes);
-        put_number(&answer, "samples", found->samples);
-        put_seconds(&answer, "cpu_seconds", (int64_t)found->cpu_ns);
+        put_member_number(&answer, "samples", found->samples);
+        put_member_seconds(&answer, "cpu_seconds", (int64_t)found->cpu_ns);
         put_modes(&answer, found->modes);
-        put_seconds(&answer, "first_seen", found->first_seen_ns);
-        put_seconds(&answer, "last_seen", found->last_seen_ns);
+        put_member_seconds(&answer, "first_seen", found->first_seen_ns);
+        put_member_seconds(&answer, "last_seen", found->last_seen_ns);
         put_coverage(&answer, &found->books);
         if (answer.failed || json_object_array_add(list, answer.object) != 0) {
                 json_object_put(answer.object);
@@ -226,35 +227,36 @@ void collect_json_list_free(struct json_object *list)
 
 char *collect_json_meta(const struct collect_meta *meta)
 {
-        struct answer answer = make();
+        struct answer answer = start_answer();
 
         if (meta->series)
-                put_number(&answer, "series", (uint64_t)meta->series);
+                put_member_number(&answer, "series", (uint64_t)meta->series);
         else
                 put_text(&answer, "series", "all");
-        put_seconds(&answer, "from", meta->from_ns);
-        put_seconds(&answer, "to", meta->to_ns);
+        put_member_seconds(&answer, "from", meta->from_ns);
+        put_member_seconds(&answer, "to", meta->to_ns);
         put_text(&answer, "mode", profile_mode_name(meta->mode));
         put_modes(&answer, meta->modes);
-        put_number(&answer, "profiles", meta->slices);
-        put_number(&answer, "samples", meta->samples);
-        put_seconds(&answer, "seconds", (int64_t)meta->ns);
+        put_member_number(&answer, "profiles", meta->slices);
+        put_member_number(&answer, "samples", meta->samples);
+        put_member_seconds(&answer, "seconds", (int64_t)meta->ns);
         if (profile_coverage(&meta->books.counters) >= 0)
-                put(&answer, "coverage", format_coverage(&meta->books.counters, meta->mode, meta->books.period_ns));
-        return finish(&answer);
+                put_member(&answer, "coverage",
+                           format_coverage(&meta->books.counters, meta->mode, meta->books.period_ns));
+        return finish_text(&answer);
 }
 
 static struct json_object *function_object(const struct profile_top *top, uint64_t total)
 {
         double whole = total > 0 ? (double)total : 1;
-        struct answer answer = make();
+        struct answer answer = start_answer();
 
         put_text(&answer, "name", top->name);
         put_text(&answer, "file", top->file);
-        put_number(&answer, "self", top->self);
-        put_number(&answer, "total", top->total);
-        put(&answer, "self_share", json_object_new_double((double)top->self / whole));
-        put(&answer, "total_share", json_object_new_double((double)top->total / whole));
+        put_member_number(&answer, "self", top->self);
+        put_member_number(&answer, "total", top->total);
+        put_member(&answer, "self_share", json_object_new_double((double)top->self / whole));
+        put_member(&answer, "total_share", json_object_new_double((double)top->total / whole));
         if (!answer.failed)
                 return answer.object;
         json_object_put(answer.object);
@@ -264,13 +266,13 @@ static struct json_object *function_object(const struct profile_top *top, uint64
 char *collect_json_top(const struct profile_top *tops, size_t n, uint64_t total)
 {
         struct json_object *functions = json_object_new_array();
-        struct answer answer = make();
+        struct answer answer = start_answer();
 
         for (size_t i = 0; functions && !answer.failed && i < n; i++) {
                 struct json_object *function = function_object(&tops[i], total);
                 answer.failed = !function || json_object_array_add(functions, function) != 0;
         }
-        put_number(&answer, "total", total);
-        put(&answer, "functions", functions);
-        return finish(&answer);
+        put_member_number(&answer, "total", total);
+        put_member(&answer, "functions", functions);
+        return finish_text(&answer);
 }

@@ -10,7 +10,7 @@
 
 #define NUMBER_MAX 10 /* bytes of the longest 64-bit number */
 
-static bool make_room(struct pack *pack)
+static bool reserve_number(struct pack *pack)
 {
         size_t size = pack->size > 0 ? pack->size * 2 : 256;
         uint8_t *data;
@@ -27,7 +27,7 @@ static bool make_room(struct pack *pack)
 
 void collect_pack(struct pack *pack, uint64_t value)
 {
-        if (pack->failed || !make_room(pack)) {
+        if (pack->failed || !reserve_number(pack)) {
                 pack->failed = true;
                 return;
         }

@@ -60,7 +60,7 @@ static int add_local(struct making *making, int64_t id, const struct profile_fun
 }
 
 /* -ENOENT: there is none. */
-static int local_function(struct making *making, int64_t id, profile_id *ret)
+static int get_local_function(struct making *making, int64_t id, profile_id *ret)
 {
         struct profile_function function;
         struct local *local;
@@ -102,7 +102,7 @@ static int read_frames(struct making *making, int64_t stack, size_t *ret_n)
                 uint32_t line = (uint32_t)collect_unpack(&in);
                 profile_id function;
 
-                r = in.failed ? -ENOENT : local_function(making, id, &function);
+                r = in.failed ? -ENOENT : get_local_function(making, id, &function);
                 if (r == 0)
                         r = profile_intern_frame(making->profile, function, line, &making->frames[n++]);
                 if (r < 0)
@@ -112,7 +112,7 @@ static int read_frames(struct making *making, int64_t stack, size_t *ret_n)
         return n > 0 ? 0 : -ENOENT;
 }
 
-static int rest_frames(struct making *making, size_t *ret_n)
+static int make_rest_frames(struct making *making, size_t *ret_n)
 {
         profile_id function;
         int r = profile_intern_function(making->profile, COLLECT_REST, "", 0, &function);
@@ -125,7 +125,7 @@ static int add_sum(struct making *making, const struct sum *sum)
 {
         profile_id stack;
         size_t n;
-        int r = sum->count < making->threshold ? rest_frames(making, &n) : read_frames(making, sum_stack(sum), &n);
+        int r = sum->count < making->threshold ? make_rest_frames(making, &n) : read_frames(making, sum_stack(sum), &n);
 
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
@@ -135,7 +135,7 @@ static int add_sum(struct making *making, const struct sum *sum)
 
 /* ---- profiles ------------------------------------------------------------- */
 
-static int describe(struct making *making, int64_t series)
+static int describe_profile(struct making *making, int64_t series)
 {
         const struct store_range *range = &making->query->range;
         struct profile_settings settings = {
@@ -161,7 +161,7 @@ static int make_profile(struct making *making, const struct part *part, struct p
         making->profile = profile_new();
         if (!making->profile)
                 return -ENOMEM;
-        r = describe(making, part->series);
+        r = describe_profile(making, part->series);
         HASH_ITER(hh, part->sums, sum, next) {
                 if (r == 0)
                         r = add_sum(making, sum);
@@ -216,7 +216,7 @@ static enum profile_mode choose_mode(const struct collect_query *query, unsigned
         return PROFILE_MODE_CPU;
 }
 
-static void total(const struct profile_set *set, struct collect_meta *meta)
+static void sum_samples(const struct profile_set *set, struct collect_meta *meta)
 {
         for (size_t i = 0; i < set->n; i++) {
                 for (size_t j = 0; j < profile_samples(set->items[i]); j++) {
@@ -227,7 +227,7 @@ static void total(const struct profile_set *set, struct collect_meta *meta)
         }
 }
 
-static int answer(struct making *making, struct profile_set *set, struct collect_meta *meta)
+static int answer_query(struct making *making, struct profile_set *set, struct collect_meta *meta)
 {
         const struct store_range *range = &making->query->range;
         const char *attributes;
@@ -262,7 +262,7 @@ int collect_query(struct store *store, const struct collect_query *query, struct
         if (r < 0)
                 return r;
         making.frames = calloc(STACK_MAX, sizeof(*making.frames));
-        r = making.frames ? answer(&making, &set, &meta) : -ENOMEM;
+        r = making.frames ? answer_query(&making, &set, &meta) : -ENOMEM;
         store_read_end(store);
         collect_sums_deinit(&making.sums);
         free(making.frames);
@@ -270,7 +270,7 @@ int collect_query(struct store *store, const struct collect_query *query, struct
                 profile_set_deinit(&set);
                 return r;
         }
-        total(&set, &meta);
+        sum_samples(&set, &meta);
         *ret = set;
         *ret_meta = meta;
         return 0;

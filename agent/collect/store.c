@@ -70,7 +70,7 @@ int store_run(sqlite3_stmt *statement)
 
 /* ---- opening ------------------------------------------------------------- */
 
-static int number_of(sqlite3 *db, const char *question, int *ret)
+static int read_number(sqlite3 *db, const char *question, int *ret)
 {
         sqlite3_stmt *statement;
         int code = sqlite3_prepare_v2(db, question, -1, &statement, NULL);
@@ -81,7 +81,7 @@ static int number_of(sqlite3 *db, const char *question, int *ret)
         return code;
 }
 
-static int upgrade(sqlite3 *db, int version)
+static int upgrade_schema(sqlite3 *db, int version)
 {
         int code = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
 
@@ -93,10 +93,10 @@ static int upgrade(sqlite3 *db, int version)
 /* Makes the tables in a new file, or those that an older one lacks; a file of a version that is not known is left alone. */
 static int prepare_schema(sqlite3 *db, char *reason, size_t reason_size)
 {
-        int version = 0, tables = 0, code = number_of(db, "PRAGMA user_version", &version);
+        int version = 0, tables = 0, code = read_number(db, "PRAGMA user_version", &version);
 
         if (code == SQLITE_OK && version == 0)
-                code = number_of(db, "SELECT count(*) FROM sqlite_schema", &tables);
+                code = read_number(db, "SELECT count(*) FROM sqlite_schema", &tables);
         if (code == SQLITE_OK && tables > 0) {
                 snprintf(reason, reason_size, "it is somebody else's: it holds tables that podflame has not made");
                 return COLLECT_E_STORE;
@@ -107,7 +107,7 @@ static int prepare_schema(sqlite3 *db, char *reason, size_t reason_size)
                 return COLLECT_E_STORE;
         }
         if (code == SQLITE_OK && version < STORE_VERSION)
-                code = upgrade(db, version);
+                code = upgrade_schema(db, version);
         if (code != SQLITE_OK) {
                 snprintf(reason, reason_size, "%s", sqlite3_errmsg(db));
                 return COLLECT_E_STORE;
@@ -234,7 +234,7 @@ void store_close(struct store *store)
 
 /* ---- transactions -------------------------------------------------------- */
 
-static int begin(struct store_lane *lane, enum store_statement how)
+static int begin_transaction(struct store_lane *lane, enum store_statement how)
 {
         int r;
 
@@ -245,7 +245,7 @@ static int begin(struct store_lane *lane, enum store_statement how)
         return r;
 }
 
-static int end(struct store_lane *lane, bool keep)
+static int end_transaction(struct store_lane *lane, bool keep)
 {
         int r = keep ? store_run(store_statement(lane, SQL_COMMIT)) : 0;
 
@@ -258,17 +258,17 @@ static int end(struct store_lane *lane, bool keep)
 
 int store_begin(struct store *store)
 {
-        return begin(&store->writer, SQL_BEGIN_WRITE);
+        return begin_transaction(&store->writer, SQL_BEGIN_WRITE);
 }
 
 int store_end(struct store *store, bool keep)
 {
-        return end(&store->writer, keep);
+        return end_transaction(&store->writer, keep);
 }
 
 int store_read_begin(struct store *store)
 {
-        return begin(store->reader, SQL_BEGIN);
+        return begin_transaction(store->reader, SQL_BEGIN);
 }
 
 void store_read_end(struct store *store)
@@ -277,5 +277,5 @@ void store_read_end(struct store *store)
         sqlite3_reset(store->reader->statements[SQL_READ_SERIES]);
         sqlite3_reset(store->reader->statements[SQL_READ_STACK]);
         sqlite3_reset(store->reader->statements[SQL_READ_FUNCTION]);
-        end(store->reader, false);
+        end_transaction(store->reader, false);
 }

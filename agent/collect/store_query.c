@@ -5,7 +5,7 @@
 #include <errno.h>
 
 /* SQLite's columns are NULL when memory ran out, or in a damaged file. */
-static const char *text(sqlite3_stmt *s, int column)
+static const char *column_text(sqlite3_stmt *s, int column)
 {
         const char *value = (const char *)sqlite3_column_text(s, column);
 
@@ -30,7 +30,7 @@ int store_list(struct store *store, const struct store_range *range,
         while (r == 0 && (code = sqlite3_step(s)) != SQLITE_DONE) {
                 struct store_found found = {
                         .id = sqlite3_column_int64(s, 0),
-                        .attributes = text(s, 1),
+                        .attributes = column_text(s, 1),
                         .first_seen_ns = sqlite3_column_int64(s, 2),
                         .last_seen_ns = sqlite3_column_int64(s, 3),
                         .samples = (uint64_t)sqlite3_column_int64(s, 4),
@@ -90,7 +90,7 @@ int store_read_series(struct store *store, int64_t id, const char **ret_attribut
 
         if (!s)
                 return r;
-        *ret_attributes = text(s, 0);
+        *ret_attributes = column_text(s, 0);
         return 0;
 }
 
@@ -114,8 +114,8 @@ int store_read_function(struct store *store, int64_t id, struct profile_function
         if (!s)
                 return r;
         *ret = (struct profile_function){
-                .name = text(s, 0),
-                .file = text(s, 1),
+                .name = column_text(s, 0),
+                .file = column_text(s, 1),
                 .first_line = (uint32_t)sqlite3_column_int64(s, 2),
         };
         return 0;

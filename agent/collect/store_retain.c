@@ -12,7 +12,8 @@
 #define HOUR_NS (INT64_C(3600) * 1000000000)
 
 /* Runs @which once in a transaction; @ret_rows: how many rows it removed. */
-static int step(struct store *store, enum store_statement which, const int64_t *values, size_t n, int *ret_rows)
+static int remove_rows_once(struct store *store, enum store_statement which, const int64_t *values, size_t n,
+                            int *ret_rows)
 {
         int r = store_begin(store), ended;
         sqlite3_stmt *s;
@@ -28,18 +29,18 @@ static int step(struct store *store, enum store_statement which, const int64_t *
         return r < 0 ? r : ended;
 }
 
-static int drop_all(struct store *store, enum store_statement which, int64_t before)
+static int remove_all_rows_before(struct store *store, enum store_statement which, int64_t before)
 {
         int rows, r;
 
         do
-                r = step(store, which, (int64_t[]){ before, STEP }, 2, &rows);
+                r = remove_rows_once(store, which, (int64_t[]){ before, STEP }, 2, &rows);
         while (r == 0 && rows == STEP);
         return r;
 }
 
 /* A single number; @none if there is none. */
-static int64_t ask(struct store *store, enum store_statement which, int64_t none)
+static int64_t read_single_number(struct store *store, enum store_statement which, int64_t none)
 {
         struct store_lane *lane = &store->writer;
         int64_t number = none;
@@ -55,30 +56,30 @@ static int64_t ask(struct store *store, enum store_statement which, int64_t none
 }
 
 /* What no slice refers to any more. */
-static int drop_unneeded(struct store *store)
+static int remove_unreferenced(struct store *store)
 {
-        int64_t oldest = ask(store, SQL_OLDEST, INT64_MAX), before = oldest / HOUR_NS * HOUR_NS;
-        int rows, r = drop_all(store, SQL_DROP_STACKS, before);
+        int64_t oldest = read_single_number(store, SQL_OLDEST, INT64_MAX), before = oldest / HOUR_NS * HOUR_NS;
+        int rows, r = remove_all_rows_before(store, SQL_DROP_STACKS, before);
 
         if (r == 0)
-                r = drop_all(store, SQL_DROP_FUNCTIONS, before);
-        return r == 0 ? step(store, SQL_DROP_SERIES, NULL, 0, &rows) : r;
+                r = remove_all_rows_before(store, SQL_DROP_FUNCTIONS, before);
+        return r == 0 ? remove_rows_once(store, SQL_DROP_SERIES, NULL, 0, &rows) : r;
 }
 
-static int drop_beyond(struct store *store, int64_t max_bytes)
+static int remove_oldest_beyond(struct store *store, int64_t max_bytes)
 {
         int rows = STEP, r = 0;
 
-        while (r == 0 && rows > 0 && ask(store, SQL_USED_BYTES, 0) > max_bytes) {
-                r = step(store, SQL_DROP_OLDEST, (int64_t[]){ STEP }, 1, &rows);
+        while (r == 0 && rows > 0 && read_single_number(store, SQL_USED_BYTES, 0) > max_bytes) {
+                r = remove_rows_once(store, SQL_DROP_OLDEST, (int64_t[]){ STEP }, 1, &rows);
                 if (r == 0)
-                        r = drop_unneeded(store);
+                        r = remove_unreferenced(store);
         }
         return r;
 }
 
 /* Gives free pages back to the file system, a thousand at a time. */
-static int shrink(struct store *store)
+static int return_free_pages(struct store *store)
 {
         struct store_lane *lane = &store->writer;
         int r;
@@ -91,13 +92,13 @@ static int shrink(struct store *store)
 
 int store_retain(struct store *store, int64_t before_ns, uint64_t max_bytes, int64_t forget_ns)
 {
-        int rows, r = step(store, SQL_FORGET, (int64_t[]){ forget_ns }, 1, &rows);
+        int rows, r = remove_rows_once(store, SQL_FORGET, (int64_t[]){ forget_ns }, 1, &rows);
 
         if (r == 0 && before_ns > 0)
-                r = drop_all(store, SQL_DROP_BEFORE, before_ns);
+                r = remove_all_rows_before(store, SQL_DROP_BEFORE, before_ns);
         if (r == 0)
-                r = drop_unneeded(store);
+                r = remove_unreferenced(store);
         if (r == 0 && max_bytes > 0)
-                r = drop_beyond(store, max_bytes > INT64_MAX ? INT64_MAX : (int64_t)max_bytes);
-        return r == 0 ? shrink(store) : r;
+                r = remove_oldest_beyond(store, max_bytes > INT64_MAX ? INT64_MAX : (int64_t)max_bytes);
+        return r == 0 ? return_free_pages(store) : r;
 }

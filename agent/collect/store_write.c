@@ -26,7 +26,7 @@ int store_remember(struct store *store, const char *key, int64_t now_ns, bool *r
 }
 
 /* 1: found. Resets @s: values that it reads must have been taken out by @ret and @ret_seen. */
-static int find(sqlite3_stmt *s, int64_t *ret, int64_t *ret_seen)
+static int look_up_row(sqlite3_stmt *s, int64_t *ret, int64_t *ret_seen)
 {
         int code = sqlite3_step(s);
 
@@ -39,7 +39,7 @@ static int find(sqlite3_stmt *s, int64_t *ret, int64_t *ret_seen)
         return code == SQLITE_ROW ? 1 : store_errno(code);
 }
 
-static int add(struct store_lane *lane, sqlite3_stmt *s, int64_t *ret)
+static int add_row(struct store_lane *lane, sqlite3_stmt *s, int64_t *ret)
 {
         int r = store_run(s);
 
@@ -48,7 +48,7 @@ static int add(struct store_lane *lane, sqlite3_stmt *s, int64_t *ret)
         return r;
 }
 
-static int touch(struct store_lane *lane, enum store_statement which, int64_t id, int64_t seen, int64_t hour)
+static int touch_row(struct store_lane *lane, enum store_statement which, int64_t id, int64_t seen, int64_t hour)
 {
         sqlite3_stmt *s;
 
@@ -67,7 +67,7 @@ static int add_series(struct store_lane *lane, const char *key, const char *attr
         sqlite3_bind_text(s, 1, key, -1, SQLITE_STATIC);
         sqlite3_bind_text(s, 2, attributes, -1, SQLITE_STATIC);
         sqlite3_bind_int64(s, 3, seen_ns);
-        return add(lane, s, ret);
+        return add_row(lane, s, ret);
 }
 
 int store_series(struct store *store, const char *key, const char *attributes, int64_t seen_ns, int64_t *ret)
@@ -78,7 +78,7 @@ int store_series(struct store *store, const char *key, const char *attributes, i
         int r;
 
         sqlite3_bind_text(s, 1, key, -1, SQLITE_STATIC);
-        r = find(s, &id, NULL);
+        r = look_up_row(s, &id, NULL);
         if (r == 0)
                 return add_series(lane, key, attributes, seen_ns, ret);
         if (r < 0)
@@ -108,14 +108,14 @@ int store_function(struct store *store, const struct profile_function *function,
         int r;
 
         bind_function(s, function);
-        r = find(s, &id, &seen);
+        r = look_up_row(s, &id, &seen);
         if (r > 0)
-                r = touch(lane, SQL_TOUCH_FUNCTION, id, seen, hour);
+                r = touch_row(lane, SQL_TOUCH_FUNCTION, id, seen, hour);
         else if (r == 0) {
                 s = store_statement(lane, SQL_ADD_FUNCTION);
                 bind_function(s, function);
                 sqlite3_bind_int64(s, 4, hour);
-                r = add(lane, s, &id);
+                r = add_row(lane, s, &id);
         }
         if (r == 0)
                 *ret = id;
@@ -131,15 +131,15 @@ int store_stack(struct store *store, const void *frames, size_t len, int64_t see
 
         sqlite3_bind_int64(s, 1, hash);
         sqlite3_bind_blob64(s, 2, frames, len, SQLITE_STATIC);
-        r = find(s, &id, &seen);
+        r = look_up_row(s, &id, &seen);
         if (r > 0)
-                r = touch(lane, SQL_TOUCH_STACK, id, seen, hour);
+                r = touch_row(lane, SQL_TOUCH_STACK, id, seen, hour);
         else if (r == 0) {
                 s = store_statement(lane, SQL_ADD_STACK);
                 sqlite3_bind_int64(s, 1, hash);
                 sqlite3_bind_blob64(s, 2, frames, len, SQLITE_STATIC);
                 sqlite3_bind_int64(s, 3, hour);
-                r = add(lane, s, &id);
+                r = add_row(lane, s, &id);
         }
         if (r == 0)
                 *ret = id;
@@ -160,6 +160,6 @@ int store_slice(struct store *store, const struct store_slice *slice)
         /* SQLite takes a null pointer for NULL, not for nothing. */
         sqlite3_bind_blob64(s, 7, slice->len > 0 ? slice->samples : "", slice->len, SQLITE_STATIC);
         int64_t id = 0;
-        int r = add(lane, s, &id);
+        int r = add_row(lane, s, &id);
         return r < 0 ? r : store_add_books(lane, slice, id);
 }

@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static struct part *part_of(struct sums *sums, int64_t series)
+static struct part *get_or_add_part(struct sums *sums, int64_t series)
 {
         struct part *part = sums->last;
 
@@ -31,7 +31,7 @@ static struct part *part_of(struct sums *sums, int64_t series)
         return part;
 }
 
-static struct sum *sum_of(struct sums *sums, struct part *part, uint64_t key)
+static struct sum *get_or_add_sum(struct sums *sums, struct part *part, uint64_t key)
 {
         struct sum *sum;
 
@@ -54,7 +54,7 @@ static struct sum *sum_of(struct sums *sums, struct part *part, uint64_t key)
 int collect_sums_add(struct sums *sums, const struct store_slice *slice)
 {
         struct unpack in = collect_unpack_begin(slice->samples, slice->len);
-        struct part *part = part_of(sums, sums->apart ? slice->series : 0);
+        struct part *part = get_or_add_part(sums, sums->apart ? slice->series : 0);
         uint64_t stack = 0;
 
         if (!part)
@@ -65,7 +65,7 @@ int collect_sums_add(struct sums *sums, const struct store_slice *slice)
                 if (in.failed)
                         break;
 
-                struct sum *sum = sum_of(sums, part, stack << 1 | (state == PROFILE_IDLE));
+                struct sum *sum = get_or_add_sum(sums, part, stack << 1 | (state == PROFILE_IDLE));
                 if (!sum)
                         return -ENOMEM;
                 sum->count += count;
@@ -75,7 +75,7 @@ int collect_sums_add(struct sums *sums, const struct store_slice *slice)
         return 0;
 }
 
-static int descending(const void *a, const void *b)
+static int order_keys_descending(const void *a, const void *b)
 {
         uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 
@@ -101,7 +101,7 @@ int collect_sums_threshold(const struct sums *sums, size_t max, uint64_t *ret)
                 HASH_ITER(hh, part->sums, sum, next_sum)
                         counts[n++] = sum->count;
         }
-        qsort(counts, n, sizeof(*counts), descending);
+        qsort(counts, n, sizeof(*counts), order_keys_descending);
         *ret = counts[max] + 1;
         free(counts);
         return 0;

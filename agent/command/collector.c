@@ -47,12 +47,12 @@ static const struct usage usage = {
         .n = sizeof specs / sizeof *specs,
 };
 
-static void note(const char *sentence)
+static void say_note(const char *sentence)
 {
         say("%s", sentence);
 }
 
-static int serve(const struct collector_config *config)
+static int run_collector(const struct collector_config *config)
 {
         const struct collect_config collect_config = {
                 .listen = config->listen,
@@ -60,7 +60,7 @@ static int serve(const struct collector_config *config)
                 .retain_s = (uint64_t)config->retain,
                 .max_bytes = config->max_size,
                 .token_file = config->token_file,
-                .note = note,
+                .note = say_note,
         };
         struct collect *collect;
         char reason[512] = "";
@@ -102,5 +102,5 @@ int collector_run(int argc, char **argv)
         if (rest < argc)
                 return options_wrong_word(&usage, argv[rest], NULL);
         status = log_setup(&config.log, &usage);
-        return status != GO_ON ? status : serve(&config);
+        return status != GO_ON ? status : run_collector(&config);
 }

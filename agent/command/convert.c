@@ -42,8 +42,8 @@ struct conversion {
 };
 
 /* Opens all files, then gives up what that took. GO_ON, or an exit status. */
-static int open_all(struct conversion *c, const char *const *files, size_t n,
-                    const struct confinement_options *confinement)
+static int open_files_and_confine(struct conversion *c, const char *const *files, size_t n,
+                                  const struct confinement_options *confinement)
 {
         struct outside_duty duties[OUTSIDE_DEEDS] = { { NULL, NULL } };
         char reason[LOAD_REASON_SIZE];
@@ -55,7 +55,7 @@ static int open_all(struct conversion *c, const char *const *files, size_t n,
         return confine_with(confinement, &usage, CONFINE_CONVERTER, duties, &c->outside);
 }
 
-static int convert(struct conversion *c)
+static int convert_profiles(struct conversion *c)
 {
         char reason[LOAD_REASON_SIZE];
 
@@ -77,9 +77,10 @@ int convert_run(int argc, char **argv)
         if (status == GO_ON)
                 status = output_choose(&usage, config.format, config.output, &c.output);
         if (status == GO_ON)
-                status = open_all(&c, (const char *const *)&argv[rest], (size_t)(argc - rest), &config.confinement);
+                status = open_files_and_confine(&c, (const char *const *)&argv[rest], (size_t)(argc - rest),
+                                                &config.confinement);
         if (status == GO_ON)
-                status = convert(&c);
+                status = convert_profiles(&c);
         side_deinit(&c.side);
         output_close(&c.output);
         outside_close(&c.outside);

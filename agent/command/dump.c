@@ -101,7 +101,7 @@ static void print_thread(const struct view *v)
 /* ---- threads ------------------------------------------------------------------------ */
 
 /* The host's TID of the thread that the target calls @inner_tid; 0 if it has ended. */
-static const struct nsutil_thread *find_thread(const struct nsutil_thread *threads, size_t n, pid_t inner_tid)
+static const struct nsutil_thread *look_up_thread(const struct nsutil_thread *threads, size_t n, pid_t inner_tid)
 {
         for (size_t i = 0; i < n; i++)
                 if (threads[i].inner_tid == inner_tid)
@@ -178,7 +178,7 @@ static int dump_process(const struct chosen *chosen, const struct nsutil_freezer
         if (!json)
                 print_process(&chosen->process);
         for (size_t i = 0; i < n; i++) {
-                const struct nsutil_thread *thread = find_thread(os, n_os, refs[i].inner_tid);
+                const struct nsutil_thread *thread = look_up_thread(os, n_os, refs[i].inner_tid);
                 if (thread)
                         dump_thread(&subject, &refs[i], thread);
         }

@@ -51,7 +51,7 @@ struct listing {
         bool lost;      /* there was no memory for one */
 };
 
-static void born(void *ctx, const struct find_process *process, struct pystack *py)
+static void add_listed_process(void *ctx, const struct find_process *process, struct pystack *py)
 {
         struct listing *listing = ctx;
         struct find_process *items = realloc(listing->items, (listing->n + 1) * sizeof *items);
@@ -64,7 +64,7 @@ static void born(void *ctx, const struct find_process *process, struct pystack *
         items[listing->n++] = *process;
 }
 
-static void ended(void *ctx, pid_t pid, uint64_t start_time)
+static void ignore_ended_process(void *ctx, pid_t pid, uint64_t start_time)
 {
         (void)ctx;
         (void)pid;
@@ -72,7 +72,7 @@ static void ended(void *ctx, pid_t pid, uint64_t start_time)
 }
 
 /* Why not, in a few words; the remedy is longer. */
-static void problem(const struct find_process *p, char *ret, size_t size)
+static void describe_problem(const struct find_process *p, char *ret, size_t size)
 {
         if (p->status == 0)
                 snprintf(ret, size, "%s", "");
@@ -83,13 +83,13 @@ static void problem(const struct find_process *p, char *ret, size_t size)
 }
 
 /* Which rule decided. */
-static const char *decision(const struct find_process *p)
+static const char *deciding_rule_of(const struct find_process *p)
 {
         return *p->rule ? p->rule : p->selected ? "" : "no rule matches";
 }
 
 /* What people call its container: by Docker's name, or Kubernetes'. */
-static void name(const struct find_process *p, char *ret, size_t size)
+static void name_container(const struct find_process *p, char *ret, size_t size)
 {
         if (*p->container_name || !*p->pod)
                 snprintf(ret, size, "%s", *p->container_name ? p->container_name : "-");
@@ -121,8 +121,8 @@ static void print_row(const struct find_process *p, bool rules)
         bool denied = p->status == PYSTACK_E_DENIED;
 
         format_version(p->info.version, version, sizeof version);
-        problem(p, why, sizeof why);
-        name(p, container, sizeof container);
+        describe_problem(p, why, sizeof why);
+        name_container(p, container, sizeof container);
         printf("%7d  %-9s ", p->pid, version);
         if (rules)
                 printf("%-8s ", p->selected ? "yes" : "no");
@@ -132,8 +132,8 @@ static void print_row(const struct find_process *p, bool rules)
         if (*p->claimed_id)
                 printf("not in container %.12s, whose name its cgroup has: ", p->claimed_id);
         puts(p->cmdline);
-        if (*decision(p))
-                printf("%7s  %s: %s\n", "", p->selected ? "selected" : "not selected", decision(p));
+        if (*deciding_rule_of(p))
+                printf("%7s  %s: %s\n", "", p->selected ? "selected" : "not selected", deciding_rule_of(p));
 }
 
 static void print_table(const struct listing *listing, bool rules)
@@ -158,7 +158,7 @@ static void print_json(const struct listing *listing)
         for (size_t i = 0; i < listing->n; i++) {
                 struct json_object *one = json_of_process(&listing->items[i]);
                 char why[512];
-                problem(&listing->items[i], why, sizeof why);
+                describe_problem(&listing->items[i], why, sizeof why);
                 json_put_flag(one, "profilable", !*why);
                 json_put_text(one, "reason", why);
                 json_put_flag(one, "selected", listing->items[i].selected);
@@ -190,9 +190,9 @@ static void apply_min_age(struct listing *listing, double min_age)
 }
 
 /* GO_ON, or an exit status after a word about it. */
-static int list(const struct ps_config *ps, const struct find_rules *rules, struct listing *listing)
+static int list_processes(const struct ps_config *ps, const struct find_rules *rules, struct listing *listing)
 {
-        const struct find_events events = { .ctx = listing, .born = born, .ended = ended };
+        const struct find_events events = { .ctx = listing, .born = add_listed_process, .ended = ignore_ended_process };
         struct find_config config = finding_config();
         struct find *find = NULL;
 
@@ -227,7 +227,7 @@ static void keep_pod(struct listing *listing, const char *pod)
 }
 
 /* @rules: there are some, so that some may be left out. */
-static void print(const struct ps_config *config, bool rules, struct listing *listing)
+static void print_listing(const struct ps_config *config, bool rules, struct listing *listing)
 {
         if (config->pod)
                 keep_pod(listing, config->pod);
@@ -255,10 +255,10 @@ int ps_run(int argc, char **argv)
         if (status == GO_ON)
                 status = confine(&config.confinement, &usage, CONFINE_VIEWER);
         if (status == GO_ON)
-                status = list(&config, rules, &listing);
+                status = list_processes(&config, rules, &listing);
         if (status == GO_ON) {
                 say_hiding();
-                print(&config, rules != NULL, &listing);
+                print_listing(&config, rules != NULL, &listing);
                 status = listing.starved > 0 ? say_starved(listing.starved) : EXIT_OK;
         }
         free(listing.items);

@@ -22,7 +22,7 @@ static bool leads_through(const struct compare_cause *cause, profile_id function
 }
 
 /* A function whose callers share its growth has it as the end of its path. */
-static int find_cause(const struct compare_result *c, const struct compare_function *row,
+static int make_cause(const struct compare_result *c, const struct compare_function *row,
                       enum compare_measure measure, struct compare_cause *ret)
 {
         struct compare_cause cause = {.function = row, .measure = measure, .regressions = 1};
@@ -46,18 +46,18 @@ static int find_cause(const struct compare_result *c, const struct compare_funct
 }
 
 /* A function is counted once: one whose self time grew has been, before its total. */
-static bool counts(const struct compare_function *row, enum compare_measure measure)
+static bool is_counted(const struct compare_function *row, enum compare_measure measure)
 {
         return measure == COMPARE_SELF || !row->by[COMPARE_SELF].regression;
 }
 
-static bool same_path(const struct compare_cause *a, const struct compare_cause *b)
+static bool is_same_path(const struct compare_cause *a, const struct compare_cause *b)
 {
         return a->path_n == b->path_n && memcmp(a->path, b->path, a->path_n * sizeof(*a->path)) == 0;
 }
 
 /* The function that is named is the innermost regression on the path. */
-static void join(struct compare_cause *known, const struct compare_cause *cause)
+static void join_causes(struct compare_cause *known, const struct compare_cause *cause)
 {
         size_t at = 0, known_at = 0;
 
@@ -69,21 +69,21 @@ static void join(struct compare_cause *known, const struct compare_cause *cause)
                 known->function = cause->function;
                 known->measure = cause->measure;
         }
-        known->regressions += counts(cause->function, cause->measure);
+        known->regressions += is_counted(cause->function, cause->measure);
 }
 
 static int add_cause(const struct compare_result *c, const struct compare_function *row,
                      enum compare_measure measure, struct compare_judgement *judgement)
 {
         struct compare_cause cause;
-        int r = find_cause(c, row, measure, &cause);
+        int r = make_cause(c, row, measure, &cause);
 
         if (r < 0)
                 return r;
         for (size_t i = 0; i < judgement->causes_n; i++) {
-                if (!same_path(&judgement->causes[i], &cause))
+                if (!is_same_path(&judgement->causes[i], &cause))
                         continue;
-                join(&judgement->causes[i], &cause);
+                join_causes(&judgement->causes[i], &cause);
                 free(cause.path);
                 return 0;
         }
@@ -115,7 +115,7 @@ static int is_explained(const struct compare_result *c, const struct compare_fun
         *ret = r == 0 && leaf != 0;
         for (size_t i = 0; *ret && i < judgement->causes_n; i++)
                 if (judgement->causes[i].measure == COMPARE_SELF && judgement->causes[i].function->function == leaf)
-                        judgement->causes[i].regressions += counts(row, COMPARE_TOTAL);
+                        judgement->causes[i].regressions += is_counted(row, COMPARE_TOTAL);
         return r;
 }
 

@@ -72,7 +72,7 @@ static const struct {
         {"commit", "vcs.ref.head.revision", false, get_attribute},
 };
 
-static void look_at(const struct profile_set *set, size_t field, int side, struct compare_circumstance *ret)
+static void note_circumstance(const struct profile_set *set, size_t field, int side, struct compare_circumstance *ret)
 {
         for (size_t i = 0; i < set->n; i++) {
                 char value[VALUE_SIZE];
@@ -93,7 +93,7 @@ void compare_circumstances(const struct profile_set sides[static COMPARE_SIDES],
 
                 *c = (struct compare_circumstance){.name = fields[i].name, .must_agree = fields[i].must_agree};
                 for (int side = 0; side < COMPARE_SIDES; side++)
-                        look_at(&sides[side], i, side, c);
+                        note_circumstance(&sides[side], i, side, c);
                 c->differs = *c->values[COMPARE_BASE] && *c->values[COMPARE_NEW] &&
                              strcmp(c->values[COMPARE_BASE], c->values[COMPARE_NEW]) != 0;
         }

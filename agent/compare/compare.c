@@ -22,7 +22,7 @@ const char *compare_measure_name(enum compare_measure measure)
         return measure == COMPARE_SELF ? "self" : "total";
 }
 
-static double threshold(const struct compare_criteria *criteria, double share)
+static double threshold_of_share(const struct compare_criteria *criteria, double share)
 {
         return fmax(criteria->points, criteria->relative * share);
 }
@@ -30,15 +30,15 @@ static double threshold(const struct compare_criteria *criteria, double share)
 /* A function that is new is tested from the share on at which it would be a regression. */
 static bool is_tested(const struct compare_criteria *criteria, const struct compare_change *change)
 {
-        double least = change->hits[COMPARE_BASE] == 0 ? threshold(criteria, 0) : criteria->least_share;
+        double least = change->hits[COMPARE_BASE] == 0 ? threshold_of_share(criteria, 0) : criteria->least_share;
 
         if (change->share[COMPARE_BASE] < criteria->least_share && change->share[COMPARE_NEW] < least)
                 return false;
-        return change->share[COMPARE_BASE] + threshold(criteria, change->share[COMPARE_BASE]) < 1;
+        return change->share[COMPARE_BASE] + threshold_of_share(criteria, change->share[COMPARE_BASE]) < 1;
 }
 
-static void measure(const struct paired *paired, profile_id function, enum compare_measure which,
-                    struct statistics_proportions *ret)
+static void measure_function(const struct paired *paired, profile_id function, enum compare_measure which,
+                             struct statistics_proportions *ret)
 {
         const uint64_t *hits = paired_hits(paired, function, which);
         size_t base = paired->runs[COMPARE_BASE];
@@ -65,7 +65,7 @@ static void set_change(const struct compare_criteria *criteria, const struct sta
         if (!ret->tested)
                 return;
         ret->p = of->p;
-        ret->threshold = threshold(criteria, ret->share[COMPARE_BASE]);
+        ret->threshold = threshold_of_share(criteria, ret->share[COMPARE_BASE]);
 }
 
 /* The statistics of a function while its family of tests is being counted. */
@@ -74,7 +74,7 @@ struct estimates {
 };
 
 /* How many times as many samples would be needed to keep the promise. */
-static double samples_wanted(const struct compare_criteria *criteria, const struct compare_change *change)
+static double times_more_samples_needed(const struct compare_criteria *criteria, const struct compare_change *change)
 {
         double promised = criteria->sensitivity * change->threshold;
 
@@ -83,7 +83,7 @@ static double samples_wanted(const struct compare_criteria *criteria, const stru
         return fmax(1, pow(change->detectable / promised, 2));
 }
 
-static int correct(struct compare_result *c, const struct estimates *estimates, enum compare_measure which)
+static int judge_changes(struct compare_result *c, const struct estimates *estimates, enum compare_measure which)
 {
         double **p = calloc(c->n + 1, sizeof(*p));
         double alpha = c->criteria.alpha / COMPARE_MEASURES;
@@ -110,7 +110,7 @@ static int correct(struct compare_result *c, const struct estimates *estimates, 
                 change->regression = change->p < alpha && change->change >= change->threshold;
                 change->detectable = statistics_detectable(&estimates[i].by[which], half_way, alpha / (double)n,
                                                            c->criteria.power);
-                change->more = samples_wanted(&c->criteria, change);
+                change->more = times_more_samples_needed(&c->criteria, change);
         }
         return r;
 }
@@ -118,7 +118,7 @@ static int correct(struct compare_result *c, const struct estimates *estimates, 
 /* ---- functions ------------------------------------------------------------------ */
 
 /* Its file and name, behind the keys that there are; without a file, the name is the key. */
-static const char *make_key(const struct profile_function *function, char **keys_end)
+static const char *make_function_key(const struct profile_function *function, char **keys_end)
 {
         char *key = *keys_end;
 
@@ -147,13 +147,13 @@ static void add_function(struct compare_result *c, const struct paired *paired, 
         struct compare_function *row = &c->functions[c->n];
 
         for (int which = 0; which < COMPARE_MEASURES; which++) {
-                measure(paired, id, (enum compare_measure)which, &ret->by[which]);
+                measure_function(paired, id, (enum compare_measure)which, &ret->by[which]);
                 set_change(&c->criteria, &ret->by[which], &row->by[which]);
         }
         row->function = id;
         row->name = function->name;
         row->file = function->file;
-        row->key = make_key(function, keys_end);
+        row->key = make_function_key(function, keys_end);
         c->n++;
 }
 
@@ -178,12 +178,12 @@ static int add_functions(struct compare_result *c, const struct paired *paired)
                         add_function(c, paired, id, &keys_end, &estimates[c->n]);
         }
         for (int which = 0; r == 0 && which < COMPARE_MEASURES; which++)
-                r = correct(c, estimates, (enum compare_measure)which);
+                r = judge_changes(c, estimates, (enum compare_measure)which);
         free(estimates);
         return r;
 }
 
-static double largest(const struct compare_function *row)
+static double largest_change_of(const struct compare_function *row)
 {
         return fmax(fabs(row->by[COMPARE_SELF].change), fabs(row->by[COMPARE_TOTAL].change));
 }
@@ -191,7 +191,7 @@ static double largest(const struct compare_function *row)
 static int by_change(const void *a, const void *b)
 {
         const struct compare_function *x = a, *y = b;
-        double p = largest(x), q = largest(y);
+        double p = largest_change_of(x), q = largest_change_of(y);
 
         if (p != q)
                 return (p < q) - (p > q);

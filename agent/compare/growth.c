@@ -71,7 +71,7 @@ static bool has_function(const struct way *way, profile_id stack, profile_id fun
         return false;
 }
 
-static double begin(struct way *way, profile_id function, enum compare_measure measure)
+static double gather_stacks_with(struct way *way, profile_id function, enum compare_measure measure)
 {
         double growth = 0;
 
@@ -85,7 +85,7 @@ static double begin(struct way *way, profile_id function, enum compare_measure m
 }
 
 /* The function that takes most of the growth on at @depth; 0: none does. */
-static profile_id next(const struct way *way, size_t depth, double growth)
+static profile_id choose_next_function(const struct way *way, size_t depth, double growth)
 {
         profile_id best = 0;
 
@@ -102,7 +102,7 @@ static profile_id next(const struct way *way, size_t depth, double growth)
         return best != 0 && way->gains[best] >= MOST * growth ? best : 0;
 }
 
-static void keep(struct way *way, size_t depth, profile_id function)
+static void keep_stacks_through(struct way *way, size_t depth, profile_id function)
 {
         size_t n = 0;
 
@@ -112,7 +112,7 @@ static void keep(struct way *way, size_t depth, profile_id function)
         way->n = n;
 }
 
-static size_t longest(const struct way *way)
+static size_t depth_of_longest_stack(const struct way *way)
 {
         size_t most = 0;
 
@@ -125,15 +125,15 @@ static size_t longest(const struct way *way)
         return most;
 }
 
-static int follow(struct way *way, double growth, profile_id **ret, size_t *ret_n)
+static int follow_growth(struct way *way, double growth, profile_id **ret, size_t *ret_n)
 {
-        profile_id *path = calloc(longest(way) + 1, sizeof(*path)), function;
+        profile_id *path = calloc(depth_of_longest_stack(way) + 1, sizeof(*path)), function;
         size_t n = 0;
 
         if (!path)
                 return -ENOMEM;
-        while (growth > 0 && (function = next(way, n, growth)) != 0) {
-                keep(way, n, function);
+        while (growth > 0 && (function = choose_next_function(way, n, growth)) != 0) {
+                keep_stacks_through(way, n, function);
                 path[n++] = function;
         }
         *ret = path;
@@ -148,9 +148,9 @@ int compare_growth_path(const struct compare_result *comparison, profile_id func
         int r = way_init(&way, comparison);
 
         if (r == 0) {
-                double growth = begin(&way, function, measure);
+                double growth = gather_stacks_with(&way, function, measure);
 
-                r = follow(&way, growth, ret, ret_n);
+                r = follow_growth(&way, growth, ret, ret_n);
         }
         way_deinit(&way);
         return r;
@@ -177,7 +177,7 @@ int compare_growth_leaf(const struct compare_result *comparison, profile_id func
         int r = way_init(&way, comparison);
 
         if (r == 0) {
-                double growth = begin(&way, function, COMPARE_TOTAL);
+                double growth = gather_stacks_with(&way, function, COMPARE_TOTAL);
 
                 for (size_t i = 0; i < way.n; i++)
                         way.gains[leaf_of(&way, way.stacks[i])] += gain_of(&way, way.stacks[i]);

@@ -24,7 +24,7 @@ const char *compare_verdict_name(enum compare_verdict verdict)
 
 /* ---- what would have been found ---------------------------------------------------- */
 
-static void look_for_weakness(const struct compare_function *row, struct compare_judgement *judgement)
+static void note_weakness(const struct compare_function *row, struct compare_judgement *judgement)
 {
         bool blind = false;
 
@@ -43,7 +43,7 @@ static void look_for_weakness(const struct compare_function *row, struct compare
 
 /* ---- the verdict --------------------------------------------------------------------- */
 
-static enum compare_verdict decide(const struct compare_result *c, const struct compare_judgement *judgement)
+static enum compare_verdict decide_verdict(const struct compare_result *c, const struct compare_judgement *judgement)
 {
         if (judgement->regressions > 0)
                 return COMPARE_REGRESSION;
@@ -61,7 +61,7 @@ int compare_judge(const struct compare_result *comparison, struct compare_judgem
 
                 if (row->allowed)
                         continue;
-                look_for_weakness(row, &judgement);
+                note_weakness(row, &judgement);
                 judgement.regressions += row->by[COMPARE_SELF].regression || row->by[COMPARE_TOTAL].regression;
         }
 
@@ -71,7 +71,7 @@ int compare_judge(const struct compare_result *comparison, struct compare_judgem
                 compare_judgement_deinit(&judgement);
                 return r;
         }
-        judgement.verdict = decide(comparison, &judgement);
+        judgement.verdict = decide_verdict(comparison, &judgement);
         *ret = judgement;
         return 0;
 }

@@ -94,7 +94,7 @@ struct run_counts {
         enum compare_side side;
 };
 
-static void count_stack(struct paired *paired, size_t run, profile_id stack, uint64_t count, profile_id *seen)
+static void count_hits_of_stack(struct paired *paired, size_t run, profile_id stack, uint64_t count, profile_id *seen)
 {
         size_t n;
         const profile_id *frames = profile_stack(paired->stacks, stack, &n);
@@ -129,7 +129,7 @@ static int count_hits(struct paired *paired, const struct run_counts *runs, size
                         if (count == 0)
                                 continue;
                         paired->counts[id][runs[run].side] += count;
-                        count_stack(paired, run, id, count, seen);
+                        count_hits_of_stack(paired, run, id, count, seen);
                 }
         }
         free(seen);

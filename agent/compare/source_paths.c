@@ -23,7 +23,7 @@
 
 /* ---- libraries ------------------------------------------------------------- */
 
-static const char *after_last(const char *file, const char *folder)
+static const char *after_last_folder(const char *file, const char *folder)
 {
         const char *found = NULL;
 
@@ -36,7 +36,7 @@ static const char *after_last(const char *file, const char *folder)
 static const char *after_standard_library(const char *file)
 {
         static const char folder[] = "/lib/python";
-        const char *version = after_last(file, folder);
+        const char *version = after_last_folder(file, folder);
 
         if (!version || !isdigit((unsigned char)*version))
                 return NULL;
@@ -44,12 +44,12 @@ static const char *after_standard_library(const char *file)
         return *version == '/' ? version + 1 : NULL;
 }
 
-static const char *in_library(const char *file)
+static const char *path_in_library(const char *file)
 {
-        const char *found = after_last(file, "/site-packages/");
+        const char *found = after_last_folder(file, "/site-packages/");
 
         if (!found)
-                found = after_last(file, "/dist-packages/");
+                found = after_last_folder(file, "/dist-packages/");
         return found ? found : after_standard_library(file);
 }
 
@@ -87,7 +87,7 @@ static void add_voters(struct voters *voters, const struct profile *p)
 {
         for (uint32_t id = 1; id <= profile_functions(p) && voters->n < VOTERS_MAX; id++) {
                 const char *file = profile_function(p, id)->file;
-                const char *inside = in_library(file);
+                const char *inside = path_in_library(file);
 
                 file = inside ? inside : file;
                 if (!is_file(file) || (voters->n > 0 && strcmp(voters->items[voters->n - 1].file, file) == 0))
@@ -103,7 +103,7 @@ static void add_voters(struct voters *voters, const struct profile *p)
         }
 }
 
-static int gather(const struct profile_set *side, struct voters *ret)
+static int gather_voters(const struct profile_set *side, struct voters *ret)
 {
         size_t kept = 0;
 
@@ -121,7 +121,7 @@ static int gather(const struct profile_set *side, struct voters *ret)
 }
 
 /* How many characters the two names have in common at their ends, in whole parts. */
-static size_t common_end(const char *a, const char *b)
+static size_t length_of_common_end(const char *a, const char *b)
 {
         size_t x = strlen(a), y = strlen(b), n = 0, whole = 0;
 
@@ -136,7 +136,7 @@ static size_t common_end(const char *a, const char *b)
 }
 
 /* The first of the voters that have @base as their last part, or what comes after. */
-static size_t first_namesake(const struct voters *voters, const char *base)
+static size_t index_of_first_namesake(const struct voters *voters, const char *base)
 {
         size_t low = 0, high = voters->n;
 
@@ -151,16 +151,16 @@ static size_t first_namesake(const struct voters *voters, const char *base)
         return low;
 }
 
-static bool vote(const struct voter *voter, const struct voters *others, struct vote *ret)
+static bool vote_for_roots(const struct voter *voter, const struct voters *others, struct vote *ret)
 {
-        size_t first = first_namesake(others, voter->base), best = 0;
+        size_t first = index_of_first_namesake(others, voter->base), best = 0;
         const struct voter *found = NULL;
 
         for (size_t i = first; i < others->n && i < first + NAMESAKES_MAX; i++) {
                 if (strcmp(others->items[i].base, voter->base) != 0)
                         break;
 
-                size_t end = common_end(voter->file, others->items[i].file);
+                size_t end = length_of_common_end(voter->file, others->items[i].file);
 
                 if (end > best) {
                         best = end;
@@ -190,7 +190,7 @@ static int by_roots(const void *a, const void *b)
         return r ? r : compare_roots(&x->roots[COMPARE_NEW], &y->roots[COMPARE_NEW]);
 }
 
-static void elect(struct vote *votes, size_t n, struct source_paths *ret)
+static void elect_roots(struct vote *votes, size_t n, struct source_paths *ret)
 {
         size_t most = 0, run = 0;
 
@@ -212,26 +212,27 @@ static int hold_vote(const struct voters voters[static COMPARE_SIDES], struct so
         if (!votes)
                 return -ENOMEM;
         for (size_t i = 0; i < voters[COMPARE_BASE].n; i++)
-                n += vote(&voters[COMPARE_BASE].items[i], &voters[COMPARE_NEW], &votes[n]);
-        elect(votes, n, ret);
+                n += vote_for_roots(&voters[COMPARE_BASE].items[i], &voters[COMPARE_NEW], &votes[n]);
+        elect_roots(votes, n, ret);
         free(votes);
         return 0;
 }
 
 /* ---- what is left ------------------------------------------------------------- */
 
-static const char *without(const struct source_root *root, const char *file)
+static const char *without_root(const struct source_root *root, const char *file)
 {
         return root->len > 0 && strncmp(file, root->text, root->len) == 0 ? file + root->len : file;
 }
 
 /* The folder that all files but those of libraries share: it says nothing, and is long. */
-static void find_common(const struct voters *voters, enum compare_side side, bool *begun, struct source_paths *paths)
+static void shorten_common_folder(const struct voters *voters, enum compare_side side, bool *begun,
+                                  struct source_paths *paths)
 {
         struct source_root *common = &paths->common;
 
         for (size_t i = 0; i < voters->n; i++) {
-                const char *file = without(&paths->roots[side], voters->items[i].file);
+                const char *file = without_root(&paths->roots[side], voters->items[i].file);
                 const char *slash = strrchr(file, '/');
                 size_t n = 0;
 
@@ -256,11 +257,11 @@ int source_paths_learn(const struct profile_set sides[static COMPARE_SIDES], str
         int r = 0;
 
         for (int side = 0; r == 0 && side < COMPARE_SIDES; side++)
-                r = gather(&sides[side], &voters[side]);
+                r = gather_voters(&sides[side], &voters[side]);
         if (r == 0)
                 r = hold_vote(voters, &paths);
         for (int side = 0; r == 0 && side < COMPARE_SIDES; side++)
-                find_common(&voters[side], (enum compare_side)side, &begun, &paths);
+                shorten_common_folder(&voters[side], (enum compare_side)side, &begun, &paths);
         for (int side = 0; side < COMPARE_SIDES; side++)
                 free(voters[side].items);
         if (r == 0)
@@ -270,8 +271,8 @@ int source_paths_learn(const struct profile_set sides[static COMPARE_SIDES], str
 
 const char *source_paths_relative(const struct source_paths *paths, enum compare_side side, const char *file)
 {
-        const char *inside = in_library(file);
+        const char *inside = path_in_library(file);
 
-        file = without(&paths->roots[side], inside ? inside : file);
-        return inside ? file : without(&paths->common, file);
+        file = without_root(&paths->roots[side], inside ? inside : file);
+        return inside ? file : without_root(&paths->common, file);
 }

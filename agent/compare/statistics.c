@@ -68,7 +68,7 @@ struct sum {
         uint64_t hits, samples;
 };
 
-static struct sum add_up(const struct statistics_tally *tally)
+static struct sum sum_runs(const struct statistics_tally *tally)
 {
         struct sum sum = {0};
 
@@ -98,7 +98,7 @@ static double chi_squared(const struct statistics_tally *tally, double share, un
         return sum;
 }
 
-static double ratio(uint64_t part, uint64_t whole)
+static double ratio_of(uint64_t part, uint64_t whole)
 {
         return whole > 0 ? (double)part / (double)whole : 0;
 }
@@ -134,14 +134,14 @@ void statistics_proportions(const struct statistics_tally sides[static 2], struc
         double chi2 = 0;
 
         for (int side = 0; side < 2; side++) {
-                sums[side] = add_up(&sides[side]);
+                sums[side] = sum_runs(&sides[side]);
                 of.hits[side] = sums[side].hits;
-                of.share[side] = ratio(sums[side].hits, sums[side].samples);
+                of.share[side] = ratio_of(sums[side].hits, sums[side].samples);
                 of.inverse_n += sums[side].samples > 0 ? 1 / (double)sums[side].samples : 0;
                 chi2 += chi_squared(&sides[side], of.share[side], &of.df);
         }
 
-        double pooled = ratio(sums[0].hits + sums[1].hits, sums[0].samples + sums[1].samples);
+        double pooled = ratio_of(sums[0].hits + sums[1].hits, sums[0].samples + sums[1].samples);
 
         of.change = of.share[1] - of.share[0];
         of.observed_phi = of.df > 0 ? chi2 / of.df : 0;
@@ -151,7 +151,7 @@ void statistics_proportions(const struct statistics_tally sides[static 2], struc
         *ret = of;
 }
 
-static double reach(double alpha, double power, unsigned df)
+static double errors_to_detect(double alpha, double power, unsigned df)
 {
         return statistics_t_quantile(alpha, df) - statistics_t_quantile(power, df);
 }
@@ -159,11 +159,11 @@ static double reach(double alpha, double power, unsigned df)
 double statistics_detectable(const struct statistics_proportions *of, double share, double alpha, double power)
 {
         double error = sqrt(share * (1 - share) * of->inverse_n);
-        double counting = error * reach(alpha, power, STATISTICS_NORMAL);
+        double counting = error * errors_to_detect(alpha, power, STATISTICS_NORMAL);
 
         if (of->df == 0)
                 return counting;
-        return fmax(counting, error * sqrt(of->observed_phi) * reach(alpha, power, of->df));
+        return fmax(counting, error * sqrt(of->observed_phi) * errors_to_detect(alpha, power, of->df));
 }
 
 /* ---- several tests at once ----------------------------------------------------- */

@@ -190,14 +190,14 @@ static const struct list *const roles[][LISTS_MAX + 1] = {
 };
 
 /* A call that this libseccomp does not know is none that this libc makes. */
-static int allow(scmp_filter_ctx filter, const char *name)
+static int allow_call(scmp_filter_ctx filter, const char *name)
 {
         int call = seccomp_syscall_resolve_name(name);
 
         return call == __NR_SCMP_ERROR ? 0 : seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0);
 }
 
-static int allow_with(scmp_filter_ctx filter, const struct limited *l)
+static int allow_call_with_argument(scmp_filter_ctx filter, const struct limited *l)
 {
         int call = seccomp_syscall_resolve_name(l->name);
 
@@ -210,13 +210,13 @@ static int add_list(scmp_filter_ctx filter, const struct list *list)
         int r = 0;
 
         for (const char *const *name = list->names; *name && r == 0; name++)
-                r = allow(filter, *name);
+                r = allow_call(filter, *name);
         for (const struct limited *l = list->limited; l->name && r == 0; l++)
-                r = allow_with(filter, l);
+                r = allow_call_with_argument(filter, l);
         return r;
 }
 
-static bool is_in(const struct list *wanted, const struct list *const *lists)
+static bool is_list_wanted(const struct list *wanted, const struct list *const *lists)
 {
         while (*lists && *lists != wanted)
                 lists++;
@@ -230,8 +230,9 @@ static int add_rules(scmp_filter_ctx filter, enum confine_role role)
         for (const struct list *const *list = roles[role]; *list && r == 0; list++)
                 r = add_list(filter, *list);
         /* ncurses gives the terminal back on ^Z, and then stops this process by kill(2). */
-        if (r == 0 && is_in(&terminal, roles[role]))
-                r = allow_with(filter, &(struct limited){ "kill", 0, UINT32_MAX, (scmp_datum_t)getpid() });
+        if (r == 0 && is_list_wanted(&terminal, roles[role]))
+                r = allow_call_with_argument(filter,
+                                             &(struct limited){ "kill", 0, UINT32_MAX, (scmp_datum_t)getpid() });
         return r;
 }
 

@@ -73,14 +73,14 @@ static const struct {
         [CONFINE_CONVERTER] = { NULL, 0, false },
 };
 
-static bool has(cap_t caps, cap_value_t cap)
+static bool has_capability(cap_t caps, cap_value_t cap)
 {
         cap_flag_value_t value;
 
         return cap >= 0 && cap_get_flag(caps, cap, CAP_PERMITTED, &value) == 0 && value == CAP_SET;
 }
 
-static int keep(cap_t caps, cap_value_t cap)
+static int keep_capability(cap_t caps, cap_value_t cap)
 {
         if (cap_set_flag(caps, CAP_PERMITTED, 1, &cap, CAP_SET) < 0 ||
             cap_set_flag(caps, CAP_EFFECTIVE, 1, &cap, CAP_SET) < 0)
@@ -89,18 +89,18 @@ static int keep(cap_t caps, cap_value_t cap)
 }
 
 /* Fills @kept from what @had holds. */
-static int choose(cap_t had, cap_t kept, const struct need *needs, size_t n,
-                  void (*missing)(void *, const char *, const char *), void *ctx)
+static int choose_capabilities(cap_t had, cap_t kept, const struct need *needs, size_t n,
+                               void (*missing)(void *, const char *, const char *), void *ctx)
 {
         int r = 0;
 
         for (size_t i = 0; i < n && r == 0; i++) {
                 const struct need *need = &needs[i];
 
-                if (has(had, need->cap))
-                        r = keep(kept, need->cap);
-                else if (has(had, need->instead))
-                        r = keep(kept, need->instead);
+                if (has_capability(had, need->cap))
+                        r = keep_capability(kept, need->cap);
+                else if (has_capability(had, need->instead))
+                        r = keep_capability(kept, need->instead);
                 else if (missing && need->loss)
                         missing(ctx, need->name, need->loss);
         }
@@ -111,7 +111,7 @@ static int choose(cap_t had, cap_t kept, const struct need *needs, size_t n,
 static void drop_bounds(cap_t kept)
 {
         for (cap_value_t cap = 0; cap < cap_max_bits(); cap++)
-                if (!has(kept, cap))
+                if (!has_capability(kept, cap))
                         cap_drop_bound(cap);
 }
 
@@ -130,8 +130,8 @@ int confine_capabilities(enum confine_role role, void (*missing)(void *ctx, cons
         int r = had && kept ? 0 : -ENOMEM;
 
         if (r == 0)
-                r = choose(had, kept, roles[role].needs, roles[role].n, missing, ctx);
-        if (r == 0 && !(roles[role].by_superset && !has(had, CAP_SYS_PTRACE)))
+                r = choose_capabilities(had, kept, roles[role].needs, roles[role].n, missing, ctx);
+        if (r == 0 && !(roles[role].by_superset && !has_capability(had, CAP_SYS_PTRACE)))
                 r = keep_only(kept);
         if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
                 r = -errno;

@@ -42,7 +42,7 @@ static uint64_t group_of(pid_t pid)
         return group;
 }
 
-static struct find_penalty *get(const struct find *find, uint64_t group)
+static struct find_penalty *get_penalty(const struct find *find, uint64_t group)
 {
         struct find_penalty *penalty;
 
@@ -50,7 +50,7 @@ static struct find_penalty *get(const struct find *find, uint64_t group)
         return penalty;
 }
 
-static void forget(struct find *find, struct find_penalty *penalty)
+static void forget_penalty(struct find *find, struct find_penalty *penalty)
 {
         HASH_DEL(find->penalties, penalty);
         free(penalty);
@@ -58,10 +58,10 @@ static void forget(struct find *find, struct find_penalty *penalty)
 
 uint64_t find_penalty_until(struct find *find, pid_t pid, uint64_t now)
 {
-        struct find_penalty *penalty = find->penalties ? get(find, group_of(pid)) : NULL;
+        struct find_penalty *penalty = find->penalties ? get_penalty(find, group_of(pid)) : NULL;
 
         if (penalty && now >= penalty->until + QUIET_NS) {
-                forget(find, penalty);
+                forget_penalty(find, penalty);
                 return 0;
         }
         return penalty && now < penalty->until ? penalty->until : 0;
@@ -70,7 +70,7 @@ uint64_t find_penalty_until(struct find *find, pid_t pid, uint64_t now)
 void find_penalty_add(struct find *find, pid_t pid, uint64_t now)
 {
         uint64_t group = group_of(pid);
-        struct find_penalty *penalty = get(find, group);
+        struct find_penalty *penalty = get_penalty(find, group);
 
         if (find->slice == 0)
                 return;
@@ -97,5 +97,5 @@ void find_penalties_clear(struct find *find)
         struct find_penalty *penalty, *next;
 
         HASH_ITER(hh, find->penalties, penalty, next)
-                forget(find, penalty);
+                forget_penalty(find, penalty);
 }

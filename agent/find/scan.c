@@ -32,7 +32,7 @@ struct visit {
 };
 
 /* Whether the caller is to have its turn before anybody else is looked at. */
-static bool is_cut(struct visit *visit)
+static bool is_to_be_cut(struct visit *visit)
 {
         visit->cut = visit->cut || (visit->find->slice && find_now() - visit->now > visit->find->slice);
         return visit->cut;
@@ -44,14 +44,14 @@ static void report_end(const struct find_entry *entry, const struct find_events 
                 events->ended(events->ctx, entry->pid, entry->start_time);
 }
 
-static void forget(struct find *find, struct find_entry *entry, const struct find_events *events)
+static void forget_entry(struct find *find, struct find_entry *entry, const struct find_events *events)
 {
         report_end(entry, events);
         find_table_remove(find, entry);
 }
 
 /* Those that are reported or hopeless need no more looks than scans of everything give them. */
-static void settle(const struct visit *visit, struct find_entry *entry)
+static void update_young(const struct visit *visit, struct find_entry *entry)
 {
         bool young = find_is_young(entry->since + visit->find->min_age, visit->now);
         bool open = entry->kind == FIND_STARTING || (entry->kind == FIND_OTHER && young);
@@ -60,7 +60,7 @@ static void settle(const struct visit *visit, struct find_entry *entry)
 }
 
 /* Adds a process to the table; NULL if it has ended already, or memory is short (*@ret is -ENOMEM then). */
-static struct find_entry *add(const struct visit *visit, pid_t pid, struct find_birth *ret_birth, int *ret)
+static struct find_entry *add_entry(const struct visit *visit, pid_t pid, struct find_birth *ret_birth, int *ret)
 {
         struct nsutil_stat stat;
         int r = nsutil_stat_read(pid, &stat);
@@ -89,27 +89,27 @@ static struct find_entry *add(const struct visit *visit, pid_t pid, struct find_
         return entry;
 }
 
-static void tell(const struct visit *visit, const struct find_birth *birth)
+static void tell_birth(const struct visit *visit, const struct find_birth *birth)
 {
         if (visit->events->appeared)
                 visit->events->appeared(visit->events->ctx, birth);
 }
 
-static int meet(const struct visit *visit, pid_t pid)
+static int meet_process(const struct visit *visit, pid_t pid)
 {
         struct find_birth birth;
         int r;
-        struct find_entry *entry = add(visit, pid, &birth, &r);
+        struct find_entry *entry = add_entry(visit, pid, &birth, &r);
 
         if (entry) {
-                tell(visit, &birth);
+                tell_birth(visit, &birth);
                 find_classify(visit->find, entry, visit->events, visit->now);
-                settle(visit, entry);
+                update_young(visit, entry);
         }
         return r;
 }
 
-static void become_another(const struct visit *visit, struct find_entry *entry)
+static void reset_executed_entry(const struct visit *visit, struct find_entry *entry)
 {
         report_end(entry, visit->events);
         find_table_unwatch(visit->find, entry);
@@ -154,31 +154,31 @@ static void apply_new_rules(const struct visit *visit, struct find_entry *entry)
         entry->open_at = 0;
 }
 
-static void look(const struct visit *visit, struct find_entry *entry, const struct nsutil_stat *stat)
+static void look_at_entry(const struct visit *visit, struct find_entry *entry, const struct nsutil_stat *stat)
 {
         if (is_executing(entry, stat)) {
                 entry->look_at = visit->now + FIND_FIRST_LOOK_NS;
                 return;
         }
         if (has_executed(entry, stat)) {
-                become_another(visit, entry);
+                reset_executed_entry(visit, entry);
         } else {
                 entry->look_at = find_next_look(entry->pid, entry->since, visit->now);
                 apply_new_rules(visit, entry);
                 if (entry->kind != FIND_PYTHON && visit->now >= entry->open_at)
                         find_classify(visit->find, entry, visit->events, visit->now);
         }
-        settle(visit, entry);
+        update_young(visit, entry);
 }
 
-static int look_again(const struct visit *visit, struct find_entry *entry)
+static int reread_and_look_at_entry(const struct visit *visit, struct find_entry *entry)
 {
         struct nsutil_stat stat;
         pid_t pid = entry->pid;
         int r = nsutil_stat_read(pid, &stat);
 
         if (r == NSUTIL_E_GONE) {
-                forget(visit->find, entry, visit->events);
+                forget_entry(visit->find, entry, visit->events);
                 return 0;
         }
         if (r) {
@@ -186,10 +186,10 @@ static int look_again(const struct visit *visit, struct find_entry *entry)
                 return 0;
         }
         if (stat.start_time != entry->start_time) {
-                forget(visit->find, entry, visit->events);
-                return meet(visit, pid);
+                forget_entry(visit->find, entry, visit->events);
+                return meet_process(visit, pid);
         }
-        look(visit, entry, &stat);
+        look_at_entry(visit, entry, &stat);
         return 0;
 }
 
@@ -200,31 +200,31 @@ static bool is_due(const struct find_entry *entry, uint64_t now)
         return now >= entry->look_at || (find_entry_is_reported(entry) && entry->pidfd < 0);
 }
 
-static int visit_pid(pid_t pid, void *ctx)
+static int visit_process(pid_t pid, void *ctx)
 {
         struct visit *visit = ctx;
         struct find_entry *entry = find_table_get(visit->find, pid);
 
         if (entry)
                 entry->scan = visit->find->scan;
-        if ((entry && !is_due(entry, visit->now)) || is_cut(visit))
+        if ((entry && !is_due(entry, visit->now)) || is_to_be_cut(visit))
                 return 0;
-        return entry ? look_again(visit, entry) : meet(visit, pid);
+        return entry ? reread_and_look_at_entry(visit, entry) : meet_process(visit, pid);
 }
 
-static int look_at_all(struct visit *visit)
+static int visit_all_processes(struct visit *visit)
 {
         struct find *find = visit->find;
         struct find_entry *entry, *next;
 
         find->scan++;
         find->full_at = visit->now + (find->watch ? FOLLOWED_SCAN_NS : SCAN_NS);
-        int r = nsutil_each_pid(visit_pid, visit);
+        int r = nsutil_each_pid(visit_process, visit);
         if (r)
                 return r;
         HASH_ITER(hh, find->entries, entry, next)
                 if (entry->scan != find->scan)
-                        forget(find, entry, visit->events);
+                        forget_entry(find, entry, visit->events);
         if (visit->cut)
                 find->full_at = 0;
         return 0;
@@ -242,25 +242,25 @@ struct hearing {
  * is given a moment: who is born will most often execute a program, and who has
  * executed one has nothing in its memory yet.
  */
-static void hear(const struct find_birth *news, void *ctx)
+static void hear_birth(const struct find_birth *news, void *ctx)
 {
         struct hearing *hearing = ctx;
         const struct visit *visit = hearing->visit;
         struct find_entry *entry = find_table_get(visit->find, news->pid);
 
         if (news->parent)
-                tell(visit, news);
+                tell_birth(visit, news);
         if (!entry) {
                 struct find_birth met;
                 int r;
 
-                entry = add(visit, news->pid, &met, &r);
+                entry = add_entry(visit, news->pid, &met, &r);
                 if (r)
                         hearing->r = r;
                 if (!entry)
                         return;
                 if (!news->parent)
-                        tell(visit, &met); /* its birth was not told */
+                        tell_birth(visit, &met); /* its birth was not told */
                 entry->since = visit->now;
         }
         entry->look_at = visit->now + (find_entry_is_reported(entry) ? 0 : visit->find->first_look);
@@ -273,7 +273,7 @@ static void hear(const struct find_birth *news, void *ctx)
  * Threads are news, too: a machine that starts thousands a second wakes us no more often
  * than a first look is due. While the watch is muted, the time-out makes the caller come back.
  */
-static void mute(struct find *find, bool muted, uint64_t now)
+static void mute_watch(struct find *find, bool muted, uint64_t now)
 {
         struct epoll_event event = { .events = muted ? 0 : EPOLLIN };
 
@@ -290,24 +290,24 @@ static int listen_to_kernel(const struct visit *visit)
 {
         struct hearing hearing = { .visit = visit };
         bool lost = false;
-        size_t n = find_watch_hear(visit->find->watch, hear, &hearing, &lost);
+        size_t n = find_watch_hear(visit->find->watch, hear_birth, &hearing, &lost);
 
         if (lost)
                 visit->find->full_at = 0;
         if (n > 0 || visit->now >= visit->find->muted_until)
-                mute(visit->find, n > 0, visit->now);
+                mute_watch(visit->find, n > 0, visit->now);
         return hearing.r;
 }
 
-static int look_at_young(struct visit *visit)
+static int visit_young_processes(struct visit *visit)
 {
         struct find_entry *entry, *next;
         int r = 0;
 
         DL_FOREACH_SAFE(visit->find->young, entry, next)
         {
-                if (visit->now >= entry->look_at && !r && !is_cut(visit))
-                        r = look_again(visit, entry);
+                if (visit->now >= entry->look_at && !r && !is_to_be_cut(visit))
+                        r = reread_and_look_at_entry(visit, entry);
         }
         return r;
 }
@@ -319,12 +319,12 @@ int find_scan(struct find *find, const struct find_events *events)
         int r = 0;
 
         while ((entry = find_table_ended(find)))
-                forget(find, entry, events);
+                forget_entry(find, entry, events);
         if (find->watch)
                 r = listen_to_kernel(&visit);
         if (r)
                 return r;
-        return !find->watch || visit.now >= find->full_at ? look_at_all(&visit) : look_at_young(&visit);
+        return !find->watch || visit.now >= find->full_at ? visit_all_processes(&visit) : visit_young_processes(&visit);
 }
 
 /* ---- what the caller asks and tells ---------------------------------------- */

@@ -43,7 +43,7 @@ uint64_t find_ticks_to_ns(uint64_t ticks)
         return ticks * (NS_PER_S / (uint64_t)sysconf(_SC_CLK_TCK));
 }
 
-static uint64_t next(pid_t pid, uint64_t since, uint64_t now, uint64_t max)
+static uint64_t spread_next_look(pid_t pid, uint64_t since, uint64_t now, uint64_t max)
 {
         uint64_t age = now > since ? now - since : 0;
         uint64_t interval = age / 2 < max ? age / 2 : max;
@@ -55,17 +55,17 @@ static uint64_t next(pid_t pid, uint64_t since, uint64_t now, uint64_t max)
 
 uint64_t find_next_look(pid_t pid, uint64_t since, uint64_t now)
 {
-        return next(pid, since, now, MAX_LOOK_INTERVAL);
+        return spread_next_look(pid, since, now, MAX_LOOK_INTERVAL);
 }
 
 uint64_t find_next_open(pid_t pid, uint64_t since, uint64_t now)
 {
-        return next(pid, since, now, MAX_OPEN_INTERVAL);
+        return spread_next_look(pid, since, now, MAX_OPEN_INTERVAL);
 }
 
 uint64_t find_next_starting(pid_t pid, uint64_t since, uint64_t now)
 {
-        return next(pid, since, now, MAX_STARTING_INTERVAL);
+        return spread_next_look(pid, since, now, MAX_STARTING_INTERVAL);
 }
 
 bool find_is_young(uint64_t since, uint64_t now)

@@ -45,7 +45,7 @@ struct record {
         uint64_t time; /* likewise */
 };
 
-static int open_event(int cpu)
+static int open_watch_event(int cpu)
 {
         struct perf_event_attr attr = {
                 .type = PERF_TYPE_SOFTWARE,
@@ -67,7 +67,7 @@ static int add_ring(struct find_watch *watch, int cpu)
 {
         struct epoll_event event = { .events = EPOLLIN };
         size_t size = (1 + DATA_PAGES) * watch->page_size;
-        int fd = open_event(cpu);
+        int fd = open_watch_event(cpu);
 
         if (fd < 0)
                 return fd;
@@ -142,7 +142,7 @@ static void copy_record(const struct find_watch *watch, const struct ring *ring,
 }
 
 /* PIDs are of our namespace; 0 and -1 stand for processes outside of it. */
-static bool is_news(const struct record *record, struct find_birth *ret)
+static bool is_news_of_process(const struct record *record, struct find_birth *ret)
 {
         bool born = record->header.type == PERF_RECORD_FORK && record->pid != record->ppid;
         bool executed = record->header.type == PERF_RECORD_COMM && record->header.misc & PERF_RECORD_MISC_COMM_EXEC;
@@ -172,7 +172,7 @@ size_t find_watch_hear(struct find_watch *watch, find_news_fn each, void *ctx, b
                                 break;
                         *ret_lost |= record.header.type == PERF_RECORD_LOST;
                         n++;
-                        if (is_news(&record, &news))
+                        if (is_news_of_process(&record, &news))
                                 each(&news, ctx);
                 }
                 __atomic_store_n(&ring->page->data_tail, head, __ATOMIC_RELEASE);

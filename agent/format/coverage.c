@@ -13,7 +13,7 @@ static void put_real(struct json_writer *m, struct json_object *object, const ch
         json_writer_put(m, object, key, json_object_new_double_s(value, digits));
 }
 
-static void put_seconds(struct json_writer *m, struct json_object *object, const char *key, uint64_t ns)
+static void put_ns_as_seconds(struct json_writer *m, struct json_object *object, const char *key, uint64_t ns)
 {
         put_real(m, object, key, (double)ns / 1e9);
 }
@@ -29,7 +29,7 @@ static void put_losses(struct json_writer *m, struct json_object *object, const 
 
                 json_writer_put_text(m, loss, "name", losses[i].name);
                 json_writer_put_text(m, loss, "reason", losses[i].reason);
-                put_seconds(m, loss, "seconds", losses[i].ns);
+                put_ns_as_seconds(m, loss, "seconds", losses[i].ns);
         }
 }
 
@@ -43,10 +43,10 @@ struct json_object *format_coverage(const struct profile_counters *c, enum profi
         put_real(&m, object, "share", profile_coverage(c));
         json_writer_put(&m, object, "low", json_object_new_boolean(profile_coverage_is_low(c, period_ns)));
         json_writer_put_text(&m, object, "sentence", sentence);
-        put_seconds(&m, object, "accounted", c->accounted_ns);
-        put_seconds(&m, object, "sampled", c->sampled_ns);
-        put_seconds(&m, object, "native", c->native_ns);
-        put_seconds(&m, object, "left_out", c->left_out_ns);
+        put_ns_as_seconds(&m, object, "accounted", c->accounted_ns);
+        put_ns_as_seconds(&m, object, "sampled", c->sampled_ns);
+        put_ns_as_seconds(&m, object, "native", c->native_ns);
+        put_ns_as_seconds(&m, object, "left_out", c->left_out_ns);
         put_losses(&m, object, c);
         if (!m.failed)
                 return object;

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static int add(struct dictionary *dictionary, const struct profile *p)
+static int add_profile_to_dictionary(struct dictionary *dictionary, const struct profile *p)
 {
         struct profile_map map;
         int r = profile_map_init(&map, dictionary->all, p);
@@ -34,7 +34,7 @@ int dictionary_init(struct dictionary *dictionary, const struct profile_set *set
         if (!dictionary->all || !dictionary->stacks)
                 r = -ENOMEM;
         for (size_t i = 0; r == 0 && i < set->n; i++)
-                r = add(dictionary, set->items[i]);
+                r = add_profile_to_dictionary(dictionary, set->items[i]);
         if (r)
                 dictionary_deinit(dictionary);
         return r;

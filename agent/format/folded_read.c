@@ -49,7 +49,7 @@ static int read_frame(struct profile *p, char *text, profile_id *ret)
         return r < 0 ? r : profile_intern_frame(p, function, line <= UINT32_MAX ? (uint32_t)line : 0, ret);
 }
 
-static int add_stack(struct lines *lines, size_t n, uint64_t count)
+static int add_folded_stack(struct lines *lines, size_t n, uint64_t count)
 {
         for (size_t i = 0; i < n / 2; i++) {
                 profile_id leaf = lines->frames[n - 1 - i];
@@ -64,7 +64,7 @@ static int add_stack(struct lines *lines, size_t n, uint64_t count)
         return r < 0 ? r : profile_add(lines->profile, stack, 0, PROFILE_RUNNING, count, 0);
 }
 
-static int read_line(struct lines *lines, char *line, const char **ret_error)
+static int read_stack_line(struct lines *lines, char *line, const char **ret_error)
 {
         char *space = strrchr(line, ' '), *end, *next;
         size_t n = 0;
@@ -90,7 +90,7 @@ static int read_line(struct lines *lines, char *line, const char **ret_error)
                 if (r < 0)
                         return r;
         }
-        return add_stack(lines, n, count);
+        return add_folded_stack(lines, n, count);
 }
 
 static int read_lines(struct lines *lines, char *text, const char **ret_error)
@@ -105,7 +105,7 @@ static int read_lines(struct lines *lines, char *text, const char **ret_error)
                 if (len > 0 && line[len - 1] == '\r')
                         line[--len] = '\0';
                 if (len > 0)
-                        r = read_line(lines, line, ret_error);
+                        r = read_stack_line(lines, line, ret_error);
         }
         return r;
 }

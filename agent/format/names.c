@@ -25,7 +25,7 @@ static const struct {
 };
 
 /* What stands behind a backslash: -1 if it is no escape, else which; @ret_value is its number. */
-static int spelled(const char *at, uint32_t *ret_value)
+static int read_spelled_escape(const char *at, uint32_t *ret_value)
 {
         for (int i = 0; i < (int)(sizeof(escapes) / sizeof(*escapes)); i++) {
                 char digits[9] = "";
@@ -41,7 +41,7 @@ static int spelled(const char *at, uint32_t *ret_value)
         return -1;
 }
 
-static bool stays(int escape, uint32_t value)
+static bool is_kept_escape(int escape, uint32_t value)
 {
         return escape >= 0 && (value == 0 || (value >= escapes[escape].least && value <= escapes[escape].most));
 }
@@ -52,7 +52,7 @@ static bool is_escaped(const char *name)
         uint32_t value;
 
         for (const char *at = strchr(name, '\\'); at; at = strchr(at, '\\')) {
-                if (at[1] != '\\' && spelled(at + 1, &value) < 0)
+                if (at[1] != '\\' && read_spelled_escape(at + 1, &value) < 0)
                         return false;
                 at += 2;
         }
@@ -75,14 +75,14 @@ static char *put_char(char *out, uint32_t c)
 }
 
 /* Takes a run of backslashes, two for each that is in the name, and the escape that may follow. */
-static char *put_run(char *out, const char **at)
+static char *put_backslash_run(char *out, const char **at)
 {
         size_t n = strspn(*at, "\\"), run = n / 2;
         uint32_t value = 0;
-        int escape = spelled(*at + n, &value);
+        int escape = read_spelled_escape(*at + n, &value);
         bool escaped = n % 2 != 0;
 
-        if (stays(escape, value))
+        if (is_kept_escape(escape, value))
                 run *= 2;
         memset(out, '\\', run);
         out += run;
@@ -90,7 +90,7 @@ static char *put_run(char *out, const char **at)
         if (!escaped)
                 return out;
         size_t len = 1 + escapes[escape].digits;
-        if (stays(escape, value)) {
+        if (is_kept_escape(escape, value)) {
                 *out++ = '\\';
                 out = mempcpy(out, *at, len);
         } else {
@@ -110,7 +110,7 @@ char *format_true_name(const char *name)
         const char *at = clean;
         for (out = text; text && *at;) {
                 if (*at == '\\')
-                        out = put_run(out, &at);
+                        out = put_backslash_run(out, &at);
                 else
                         *out++ = *at++;
         }

@@ -97,7 +97,7 @@ static int sum_values(struct reader *r, const struct json_value *object, uint64_
         return rc;
 }
 
-static int weigh(struct reader *r, uint64_t value, struct sample *sample)
+static int weigh_sample(struct reader *r, uint64_t value, struct sample *sample)
 {
         uint64_t period = r->settings.period_ns;
 
@@ -114,7 +114,7 @@ static int weigh(struct reader *r, uint64_t value, struct sample *sample)
         return 0;
 }
 
-static int add_sample(struct reader *r, size_t stack, const struct sample *sample)
+static int add_read_sample(struct reader *r, size_t stack, const struct sample *sample)
 {
         profile_id stack_id, thread_id = 0;
         int rc = otlp_tables_stack(&r->tables, r->profile, stack, &stack_id);
@@ -143,10 +143,10 @@ static int read_sample(struct reader *r, const struct json_value *object)
         if (rc == 0)
                 rc = sum_values(r, object, &value);
         if (rc == 0)
-                rc = weigh(r, value, &sample);
+                rc = weigh_sample(r, value, &sample);
         if (rc || sample.count == 0)
                 return rc;
-        return add_sample(r, stack, &sample);
+        return add_read_sample(r, stack, &sample);
 }
 
 /* ---- profiles -------------------------------------------------------------- */
@@ -337,7 +337,8 @@ static const char *const errors[] = {
         [JSON_VALUE_E_MANY] = "the body is too large",
 };
 
-static int parse(struct reader *r, char *json, size_t len, struct json_value **ret_all, const struct json_value **ret)
+static int parse_body(struct reader *r, char *json, size_t len, struct json_value **ret_all,
+                      const struct json_value **ret)
 {
         int rc = len > FORMAT_OTLP_MAX_BYTES ? JSON_VALUE_E_MANY : json_value_read(json, len, FORMAT_OTLP_MAX_VALUES, ret_all, ret);
 
@@ -357,7 +358,7 @@ int format_take_otlp(char *json, size_t len, struct profile_set *ret, const char
         int rc;
 
         r.take = &r.tables.take;
-        rc = parse(&r, json, len, &all, &request);
+        rc = parse_body(&r, json, len, &all, &request);
         if (rc == 0)
                 rc = read_request(&r, request);
         if (rc == 0)

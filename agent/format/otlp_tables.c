@@ -66,7 +66,7 @@ void otlp_tables_next(struct otlp_tables *t)
         t->profile++;
 }
 
-static int entry_at(struct otlp_tables *t, enum otlp_table table, size_t i, const struct json_value **ret)
+static int get_entry(struct otlp_tables *t, enum otlp_table table, size_t i, const struct json_value **ret)
 {
         if (i >= t->n[table]) {
                 *ret = NULL;
@@ -96,7 +96,7 @@ static int make_function(struct otlp_tables *t, struct profile *p, size_t index,
         const struct json_value *entry;
         const char *name, *file;
         uint64_t line;
-        int r = entry_at(t, OTLP_FUNCTIONS, index, &entry);
+        int r = get_entry(t, OTLP_FUNCTIONS, index, &entry);
 
         if (r == 0)
                 r = otlp_tables_string(t, entry, "nameStrindex", &name);
@@ -113,7 +113,7 @@ static int make_function(struct otlp_tables *t, struct profile *p, size_t index,
         return profile_intern_function(p, *name ? name : UNKNOWN, file, (uint32_t)line, ret);
 }
 
-static int find_function(struct otlp_tables *t, struct profile *p, size_t index, profile_id *ret)
+static int get_or_make_function(struct otlp_tables *t, struct profile *p, size_t index, profile_id *ret)
 {
         struct otlp_known *known = &t->functions[index];
         profile_id id;
@@ -137,7 +137,7 @@ static int push_frame(struct otlp_tables *t, struct profile *p, size_t function,
         if (r == 0 && line > UINT32_MAX)
                 r = json_reader_refuse(&t->take, "a line number is too large");
         if (r == 0)
-                r = find_function(t, p, function, &id);
+                r = get_or_make_function(t, p, function, &id);
         if (r == 0)
                 r = profile_intern_frame(p, id, (uint32_t)line, &t->frames[*n]);
         if (r == 0)
@@ -149,7 +149,7 @@ static int push_frame(struct otlp_tables *t, struct profile *p, size_t function,
 static int push_location(struct otlp_tables *t, struct profile *p, size_t index, size_t *n)
 {
         const struct json_value *location, *lines;
-        int r = entry_at(t, OTLP_LOCATIONS, index, &location);
+        int r = get_entry(t, OTLP_LOCATIONS, index, &location);
 
         if (r == 0)
                 r = json_reader_array(&t->take, location, "lines", &lines);
@@ -175,7 +175,7 @@ static int make_stack(struct otlp_tables *t, struct profile *p, size_t index, pr
 {
         const struct json_value *stack, *locations;
         size_t n = 0;
-        int r = entry_at(t, OTLP_STACKS, index, &stack);
+        int r = get_entry(t, OTLP_STACKS, index, &stack);
 
         if (r == 0)
                 r = json_reader_array(&t->take, stack, "locationIndices", &locations);
@@ -217,7 +217,7 @@ static bool is_fraction(const char *end)
         return *end == '.' || *end == 'e' || *end == 'E';
 }
 
-static int int_value(struct otlp_tables *t, const struct json_value *value, struct otlp_attribute *ret)
+static int read_int_value(struct otlp_tables *t, const struct json_value *value, struct otlp_attribute *ret)
 {
         bool fits = value->type == JSON_VALUE_STRING || value->type == JSON_VALUE_NUMBER;
         char *end = NULL;
@@ -231,7 +231,7 @@ static int int_value(struct otlp_tables *t, const struct json_value *value, stru
         return 0;
 }
 
-static int any_value(struct otlp_tables *t, const struct json_value *any, struct otlp_attribute *ret)
+static int read_any_value(struct otlp_tables *t, const struct json_value *any, struct otlp_attribute *ret)
 {
         const struct json_value *value;
 
@@ -242,7 +242,7 @@ static int any_value(struct otlp_tables *t, const struct json_value *any, struct
                 return otlp_tables_string(t, any, "stringValueStrindex", &ret->value);
         value = json_reader_member(any, "intValue");
         if (value)
-                return int_value(t, value, ret);
+                return read_int_value(t, value, ret);
         value = json_reader_member(any, "boolValue");
         if (value && (value->type == JSON_VALUE_TRUE || value->type == JSON_VALUE_FALSE))
                 ret->value = value->type == JSON_VALUE_TRUE ? "true" : "false";
@@ -262,13 +262,13 @@ int otlp_tables_key_value(struct otlp_tables *t, const struct json_value *entry,
 
         if (r == 0)
                 r = json_reader_object(&t->take, entry, "value", &value);
-        return r ? r : any_value(t, value, ret);
+        return r ? r : read_any_value(t, value, ret);
 }
 
 int otlp_tables_attribute(struct otlp_tables *t, size_t index, struct otlp_attribute *ret)
 {
         const struct json_value *entry;
-        int r = entry_at(t, OTLP_ATTRIBUTES, index, &entry);
+        int r = get_entry(t, OTLP_ATTRIBUTES, index, &entry);
 
         return r ? r : otlp_tables_key_value(t, entry, ret);
 }

@@ -329,7 +329,7 @@ static void put_request(struct writer *w, struct json_object *request)
         put_strings(w, dictionary);
 }
 
-static int print(struct json_object *request, FILE *out)
+static int print_otlp(struct json_object *request, FILE *out)
 {
         size_t len;
         const char *text = json_object_to_json_string_length(
@@ -353,7 +353,7 @@ int format_write_otlp(const struct profile_set *set, FILE *out)
                 r = dictionary_init(&w.dictionary, set);
         if (r == 0) {
                 put_request(&w, request);
-                r = w.json.failed || w.texts.error || w.attributes.error ? -ENOMEM : print(request, out);
+                r = w.json.failed || w.texts.error || w.attributes.error ? -ENOMEM : print_otlp(request, out);
         }
         json_object_put(request);
         dictionary_deinit(&w.dictionary);

@@ -15,7 +15,7 @@
 #define ROWS_MAX 40 /* about a screen */
 #define NS_PER_S 1e9
 
-static double percent(uint64_t part, uint64_t whole)
+static double percent_of(uint64_t part, uint64_t whole)
 {
         return whole ? 100.0 * (double)part / (double)whole : 0;
 }
@@ -90,7 +90,7 @@ static void write_counters(const struct summary *summary, FILE *out)
         putc('\n', out);
 }
 
-static void write_coverage(const struct summary *summary, FILE *out)
+static void write_coverage_line(const struct summary *summary, FILE *out)
 {
         char sentence[PROFILE_COVERAGE_SIZE];
 
@@ -101,10 +101,10 @@ static void write_coverage(const struct summary *summary, FILE *out)
         fprintf(out, "%s\n", sentence);
 }
 
-static void write_row(const struct profile_top *top, uint64_t samples, FILE *out)
+static void write_function_row(const struct profile_top *top, uint64_t samples, FILE *out)
 {
-        fprintf(out, "%8" PRIu64 " %5.1f%% %8" PRIu64 " %5.1f%%  ", top->self, percent(top->self, samples), top->total,
-                percent(top->total, samples));
+        fprintf(out, "%8" PRIu64 " %5.1f%% %8" PRIu64 " %5.1f%%  ", top->self, percent_of(top->self, samples),
+                top->total, percent_of(top->total, samples));
         escape_text(top->name, out);
         if (top->file && *top->file) {
                 fputs("  ", out);
@@ -123,7 +123,7 @@ static int write_top(const struct profile *all, FILE *out)
                 return r;
         fputs("\n    SELF      %    TOTAL      %  FUNCTION\n", out);
         for (size_t i = 0; i < n; i++)
-                write_row(&top[i], profile_total(all), out);
+                write_function_row(&top[i], profile_total(all), out);
         free(top);
         return 0;
 }
@@ -141,7 +141,7 @@ static int text_write(const struct profile_set *set, FILE *out)
                 write_resource(set, out);
                 write_settings(&summary.settings, out);
                 write_counters(&summary, out);
-                write_coverage(&summary, out);
+                write_coverage_line(&summary, out);
                 r = write_top(all, out);
         }
         profile_free(all);

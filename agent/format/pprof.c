@@ -43,7 +43,7 @@ struct writer {
         Pprof__Profile profile;
 };
 
-static int64_t text(struct writer *w, const char *s)
+static int64_t index_of_text(struct writer *w, const char *s)
 {
         return string_table_index(&w->texts, s);
 }
@@ -52,7 +52,7 @@ static int64_t text(struct writer *w, const char *s)
  * A list as protobuf-c wants it: an array of pointers to @n messages, each a copy
  * of @init. NULL: out of memory.
  */
-static void *messages(struct writer *w, size_t n, size_t size, const void *init)
+static void *allocate_messages(struct writer *w, size_t n, size_t size, const void *init)
 {
         char *items = arena_alloc(&w->arena, n, size);
         char *list = arena_alloc(&w->arena, n, sizeof(void *));
@@ -72,17 +72,17 @@ static int add_types(struct writer *w)
         Pprof__Profile *p = &w->profile;
         const char *time = summary_period_type(w->summary.settings.mode);
 
-        p->sample_type = messages(w, VALUES + 1, sizeof(**p->sample_type), &value_type_init);
+        p->sample_type = allocate_messages(w, VALUES + 1, sizeof(**p->sample_type), &value_type_init);
         if (!p->sample_type)
                 return -ENOMEM;
         p->n_sample_type = VALUES;
-        p->sample_type[0]->type = text(w, "samples");
-        p->sample_type[0]->unit = text(w, "count");
-        p->sample_type[1]->type = text(w, time);
-        p->sample_type[1]->unit = text(w, "nanoseconds");
+        p->sample_type[0]->type = index_of_text(w, "samples");
+        p->sample_type[0]->unit = index_of_text(w, "count");
+        p->sample_type[1]->type = index_of_text(w, time);
+        p->sample_type[1]->unit = index_of_text(w, "nanoseconds");
         p->period_type = p->sample_type[VALUES];
         *p->period_type = *p->sample_type[1];
-        p->default_sample_type = text(w, time);
+        p->default_sample_type = index_of_text(w, time);
         p->period = (int64_t)w->summary.settings.period_ns;
         p->time_nanos = (int64_t)w->summary.settings.start_ns;
         p->duration_nanos = (int64_t)w->summary.settings.duration_ns;
@@ -94,12 +94,12 @@ static int add_mapping(struct writer *w)
         Pprof__Profile *p = &w->profile;
         const char *name = w->set->n > 0 ? profile_attribute(w->set->items[0], "process.executable.name") : NULL;
 
-        p->mapping = messages(w, 1, sizeof(**p->mapping), &mapping_init);
+        p->mapping = allocate_messages(w, 1, sizeof(**p->mapping), &mapping_init);
         if (!p->mapping)
                 return -ENOMEM;
         p->n_mapping = 1;
         p->mapping[0]->id = 1;
-        p->mapping[0]->filename = text(w, name ? name : "python");
+        p->mapping[0]->filename = index_of_text(w, name ? name : "python");
         p->mapping[0]->has_functions = true;
         p->mapping[0]->has_filenames = true;
         p->mapping[0]->has_line_numbers = true;
@@ -111,7 +111,7 @@ static int add_functions(struct writer *w)
         Pprof__Profile *p = &w->profile;
         size_t n = profile_functions(w->dictionary.all);
 
-        p->function = messages(w, n, sizeof(**p->function), &function_init);
+        p->function = allocate_messages(w, n, sizeof(**p->function), &function_init);
         if (!p->function)
                 return -ENOMEM;
         p->n_function = n;
@@ -119,8 +119,8 @@ static int add_functions(struct writer *w)
                 const struct profile_function *f = profile_function(w->dictionary.all, (profile_id)(i + 1));
 
                 p->function[i]->id = i + 1;
-                p->function[i]->name = text(w, f->name);
-                p->function[i]->filename = text(w, f->file);
+                p->function[i]->name = index_of_text(w, f->name);
+                p->function[i]->filename = index_of_text(w, f->file);
                 p->function[i]->start_line = f->first_line;
         }
         return 0;
@@ -130,9 +130,9 @@ static int add_locations(struct writer *w)
 {
         Pprof__Profile *p = &w->profile;
         size_t n = profile_frames(w->dictionary.all);
-        Pprof__Line **lines = messages(w, n, sizeof(**lines), &line_init);
+        Pprof__Line **lines = allocate_messages(w, n, sizeof(**lines), &line_init);
 
-        p->location = messages(w, n, sizeof(**p->location), &location_init);
+        p->location = allocate_messages(w, n, sizeof(**p->location), &location_init);
         if (!lines || !p->location)
                 return -ENOMEM;
         p->n_location = n;
@@ -155,9 +155,9 @@ static void add_label(struct writer *w, Pprof__Sample *sample, const char *key, 
         if (!(str && *str) && !num)
                 return;
         Pprof__Label *label = sample->label[sample->n_label++];
-        label->key = text(w, key);
+        label->key = index_of_text(w, key);
         if (str && *str)
-                label->str = text(w, str);
+                label->str = index_of_text(w, str);
         else
                 label->num = num;
 }
@@ -183,7 +183,7 @@ static void add_labels(struct writer *w, Pprof__Sample *out, const struct profil
                 add_label(w, out, "state", "idle", 0);
 }
 
-static int add_stack(struct writer *w, Pprof__Sample *out, profile_id id)
+static int add_locations_of_stack(struct writer *w, Pprof__Sample *out, profile_id id)
 {
         size_t n;
         const profile_id *stack = profile_stack(w->dictionary.all, id, &n);
@@ -197,9 +197,9 @@ static int add_stack(struct writer *w, Pprof__Sample *out, profile_id id)
         return 0;
 }
 
-static int add_sample(struct writer *w, Pprof__Sample *out, size_t item, const struct profile_sample *sample)
+static int add_pprof_sample(struct writer *w, Pprof__Sample *out, size_t item, const struct profile_sample *sample)
 {
-        out->label = messages(w, LABELS_MAX, sizeof(**out->label), &label_init);
+        out->label = allocate_messages(w, LABELS_MAX, sizeof(**out->label), &label_init);
         out->value = arena_alloc(&w->arena, VALUES, sizeof(*out->value));
         if (!out->label || !out->value)
                 return -ENOMEM;
@@ -207,7 +207,7 @@ static int add_sample(struct writer *w, Pprof__Sample *out, size_t item, const s
         out->value[0] = (int64_t)sample->count;
         out->value[1] = (int64_t)sample->nanoseconds;
         add_labels(w, out, w->set->items[item], sample);
-        return add_stack(w, out, w->dictionary.stacks[item][sample->stack]);
+        return add_locations_of_stack(w, out, w->dictionary.stacks[item][sample->stack]);
 }
 
 static int add_samples(struct writer *w)
@@ -218,12 +218,12 @@ static int add_samples(struct writer *w)
 
         for (size_t i = 0; i < w->set->n; i++)
                 n += profile_samples(w->set->items[i]);
-        p->sample = messages(w, n, sizeof(**p->sample), &sample_init);
+        p->sample = allocate_messages(w, n, sizeof(**p->sample), &sample_init);
         if (!p->sample)
                 return -ENOMEM;
         for (size_t i = 0; i < w->set->n; i++) {
                 for (size_t k = 0; r == 0 && k < profile_samples(w->set->items[i]); k++)
-                        r = add_sample(w, p->sample[p->n_sample++], i, profile_sample(w->set->items[i], k));
+                        r = add_pprof_sample(w, p->sample[p->n_sample++], i, profile_sample(w->set->items[i], k));
         }
         return r;
 }
@@ -238,7 +238,7 @@ static void add_comment(struct writer *w, const char *key, const char *value)
                 w->arena.error = -ENOMEM;
                 return;
         }
-        w->profile.comment[w->profile.n_comment++] = text(w, comment);
+        w->profile.comment[w->profile.n_comment++] = index_of_text(w, comment);
         free(comment);
 }
 
@@ -283,7 +283,7 @@ static int (*const parts[])(struct writer *w) = {
         add_types, add_mapping, add_functions, add_locations, add_samples, add_comments,
 };
 
-static int build(struct writer *w)
+static int build_profile(struct writer *w)
 {
         int r = string_table_init(&w->texts);
 
@@ -298,7 +298,7 @@ static int build(struct writer *w)
         return w->texts.error ? w->texts.error : w->arena.error;
 }
 
-static int pack(const struct writer *w, FILE *out)
+static int pack_and_zip_profile(const struct writer *w, FILE *out)
 {
         size_t len = pprof__profile__get_packed_size(&w->profile), zipped_len;
         uint8_t *bytes = malloc(len);
@@ -323,9 +323,9 @@ static int pprof_write(const struct profile_set *set, FILE *out)
         struct writer w = { .set = set, .profile = PPROF__PROFILE__INIT };
 
         summary_of(set, &w.summary);
-        int r = build(&w);
+        int r = build_profile(&w);
         if (r == 0)
-                r = pack(&w, out);
+                r = pack_and_zip_profile(&w, out);
         arena_deinit(&w.arena);
         dictionary_deinit(&w.dictionary);
         string_table_deinit(&w.texts);

@@ -26,13 +26,13 @@ struct reader {
         profile_id frames[FORMAT_OTLP_MAX_FRAMES];
 };
 
-static int refuse(struct reader *r, const char *sentence)
+static int refuse_profile(struct reader *r, const char *sentence)
 {
         r->error = sentence;
         return -EINVAL;
 }
 
-static const char *text(const struct reader *r, int64_t index)
+static const char *text_at_index(const struct reader *r, int64_t index)
 {
         return index >= 0 && (uint64_t)index < r->in->n_string_table ? r->in->string_table[index] : "";
 }
@@ -54,7 +54,7 @@ static int by_function(const void *a, const void *b)
 }
 
 /* As bsearch(), which takes no empty table. */
-static void *find(const void *wanted, void *table, size_t n, int (*compare)(const void *a, const void *b))
+static void *look_up_in_table(const void *wanted, void *table, size_t n, int (*compare)(const void *a, const void *b))
 {
         void **found = n > 0 ? bsearch(&wanted, table, n, sizeof(void *), compare) : NULL;
 
@@ -64,16 +64,17 @@ static void *find(const void *wanted, void *table, size_t n, int (*compare)(cons
 static int push_line(struct reader *r, const Pprof__Line *line, size_t *n)
 {
         const Pprof__Function key = { .id = line->function_id };
-        const Pprof__Function *found = find(&key, r->in->function, r->in->n_function, by_function);
+        const Pprof__Function *found = look_up_in_table(&key, r->in->function, r->in->n_function, by_function);
 
         if (!found)
-                return refuse(r, "a line leads to no function");
+                return refuse_profile(r, "a line leads to no function");
         if (*n == FORMAT_OTLP_MAX_FRAMES)
-                return refuse(r, "a stack has too many frames");
+                return refuse_profile(r, "a stack has too many frames");
 
         uint32_t first = found->start_line > 0 ? (uint32_t)found->start_line : 0;
         profile_id function;
-        int rc = profile_intern_function(r->out, text(r, found->name), text(r, found->filename), first, &function);
+        int rc = profile_intern_function(r->out, text_at_index(r, found->name), text_at_index(r, found->filename),
+                                         first, &function);
 
         if (rc < 0)
                 return rc;
@@ -83,11 +84,11 @@ static int push_line(struct reader *r, const Pprof__Line *line, size_t *n)
 static int push_location(struct reader *r, uint64_t id, size_t *n)
 {
         const Pprof__Location key = { .id = id };
-        const Pprof__Location *found = find(&key, r->in->location, r->in->n_location, by_location);
+        const Pprof__Location *found = look_up_in_table(&key, r->in->location, r->in->n_location, by_location);
         int rc = 0;
 
         if (!found)
-                return refuse(r, "a stack leads to no location");
+                return refuse_profile(r, "a stack leads to no location");
         for (size_t i = 0; rc == 0 && i < found->n_line; i++)
                 rc = push_line(r, found->line[i], n);
         return rc;
@@ -98,8 +99,8 @@ static int push_location(struct reader *r, uint64_t id, size_t *n)
 static enum profile_state state_of(const struct reader *r, const Pprof__Sample *sample)
 {
         for (size_t i = 0; i < sample->n_label; i++)
-                if (strcmp(text(r, sample->label[i]->key), "state") == 0 &&
-                    strcmp(text(r, sample->label[i]->str), "idle") == 0)
+                if (strcmp(text_at_index(r, sample->label[i]->key), "state") == 0 &&
+                    strcmp(text_at_index(r, sample->label[i]->str), "idle") == 0)
                         return PROFILE_IDLE;
         return PROFILE_RUNNING;
 }
@@ -111,7 +112,7 @@ static int read_sample(struct reader *r, const Pprof__Sample *sample)
         int rc = 0;
 
         if (sample->n_value <= r->value || sample->value[r->value] < 0)
-                return refuse(r, "a sample has no value, or a negative one");
+                return refuse_profile(r, "a sample has no value, or a negative one");
         count = (uint64_t)sample->value[r->value];
         if (r->nanoseconds && period > 0)
                 count = count / period + (count > 0 && count < period);
@@ -158,22 +159,23 @@ static int read_settings(struct reader *r)
         int rc = 0;
 
         for (size_t i = in->n_sample_type; i-- > 0;)
-                if (i == 0 || strcmp(text(r, in->sample_type[i]->unit), "count") == 0)
+                if (i == 0 || strcmp(text_at_index(r, in->sample_type[i]->unit), "count") == 0)
                         r->value = i;
         r->nanoseconds = in->n_sample_type > 0 &&
-                         strcmp(text(r, in->sample_type[r->value]->unit), "nanoseconds") == 0;
+                         strcmp(text_at_index(r, in->sample_type[r->value]->unit), "nanoseconds") == 0;
         r->settings.period_ns = in->period > 0 ? (uint64_t)in->period : 0;
         r->settings.start_ns = in->time_nanos > 0 ? (uint64_t)in->time_nanos : 0;
         r->settings.duration_ns = in->duration_nanos > 0 ? (uint64_t)in->duration_nanos : 0;
-        r->settings.mode = in->period_type && strcmp(text(r, in->period_type->type), "wall") == 0 ? PROFILE_MODE_WALL
-                                                                                               : PROFILE_MODE_CPU;
+        r->settings.mode = in->period_type && strcmp(text_at_index(r, in->period_type->type), "wall") == 0
+                                   ? PROFILE_MODE_WALL
+                                   : PROFILE_MODE_CPU;
         for (size_t i = 0; rc == 0 && i < in->n_comment; i++)
-                rc = read_comment(r, text(r, in->comment[i]));
+                rc = read_comment(r, text_at_index(r, in->comment[i]));
         profile_set_settings(r->out, &r->settings);
         return rc;
 }
 
-static int read_all(struct reader *r)
+static int read_all_samples(struct reader *r)
 {
         int rc = read_settings(r);
 
@@ -196,7 +198,7 @@ int read_pprof(const void *bytes, size_t len, struct profile_set *ret, const cha
                 r->error = "it is no profile: neither OTLP nor pprof nor folded stacks";
                 r->out = profile_new();
                 r->in = len <= PPROF_MAX_BYTES ? pprof__profile__unpack(NULL, len, bytes) : NULL;
-                rc = !r->out ? -ENOMEM : r->in && r->in->n_string_table > 0 ? read_all(r) : -EINVAL;
+                rc = !r->out ? -ENOMEM : r->in && r->in->n_string_table > 0 ? read_all_samples(r) : -EINVAL;
         }
         if (rc == 0)
                 rc = profile_set_add(&set, r->out);

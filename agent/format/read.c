@@ -27,12 +27,12 @@ static bool is_json(const char *text, size_t len)
 }
 
 /* Folded stacks have no zero byte, and control characters are not how they begin. */
-static bool is_text(const char *text, size_t len)
+static bool is_folded_text(const char *text, size_t len)
 {
         return !memchr(text, '\0', len) && (unsigned char)text[0] >= ' ';
 }
 
-static bool has(const char *data, size_t len, const char *text)
+static bool has_text(const char *data, size_t len, const char *text)
 {
         return memmem(data, len, text, strlen(text)) != NULL;
 }
@@ -40,11 +40,11 @@ static bool has(const char *data, size_t len, const char *text)
 #define WHAT_CAN_BE_READ "OTLP/JSON, pprof and folded stacks can be read"
 
 /* NULL, or why JSON is none of OTLP's profiles. Looked for before it is parsed: what it is may be larger than OTLP may. */
-static const char *foreign_json(const char *data, size_t len)
+static const char *name_foreign_json(const char *data, size_t len)
 {
-        if (has(data, len, "\"resourceProfiles\""))
+        if (has_text(data, len, "\"resourceProfiles\""))
                 return NULL;
-        return has(data, len, "speedscope.app/file-format-schema.json")
+        return has_text(data, len, "speedscope.app/file-format-schema.json")
                        ? "it is of speedscope's format, which is only written; " WHAT_CAN_BE_READ
                        : "it looks like JSON, but has no resourceProfiles, as OTLP has; " WHAT_CAN_BE_READ;
 }
@@ -56,14 +56,14 @@ static int read_plain(const char *data, size_t len, struct profile_set *ret, con
                 return -EINVAL;
         }
         if (is_json(data, len)) {
-                const char *foreign = foreign_json(data, len);
+                const char *foreign = name_foreign_json(data, len);
 
                 if (!foreign)
                         return format_read_otlp(data, len, ret, ret_error);
                 *ret_error = foreign;
                 return -EINVAL;
         }
-        if (is_text(data, len))
+        if (is_folded_text(data, len))
                 return read_folded(data, len, ret, ret_error);
         return read_pprof(data, len, ret, ret_error);
 }

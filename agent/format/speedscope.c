@@ -31,7 +31,7 @@ struct speedscope {
         bool begun;
 };
 
-static struct known *make_key(const struct walk_frame *frame)
+static struct known *make_frame_key(const struct walk_frame *frame)
 {
         size_t name = strlen(frame->name) + 1, file = strlen(frame->file) + 1;
         size_t len = name + file + sizeof frame->line;
@@ -59,9 +59,9 @@ static void write_frame(const struct walk_frame *frame, bool first, FILE *out)
         putc('}', out);
 }
 
-static int find_frame(struct speedscope *s, const struct walk_frame *frame, size_t *ret)
+static int get_or_add_frame(struct speedscope *s, const struct walk_frame *frame, size_t *ret)
 {
-        struct known *key = make_key(frame), *known;
+        struct known *key = make_frame_key(frame), *known;
 
         if (!key)
                 return -ENOMEM;
@@ -82,14 +82,14 @@ static int find_frame(struct speedscope *s, const struct walk_frame *frame, size
         return 0;
 }
 
-static int add_sample(void *ctx, const struct walk_frame *frames, size_t n, uint64_t count)
+static int add_speedscope_sample(void *ctx, const struct walk_frame *frames, size_t n, uint64_t count)
 {
         struct speedscope *s = ctx;
 
         fputs(s->begun ? ",[" : "[", s->samples);
         for (size_t i = 0; i < n; i++) {
                 size_t index;
-                int r = find_frame(s, &frames[i], &index);
+                int r = get_or_add_frame(s, &frames[i], &index);
                 if (r < 0)
                         return r;
                 fprintf(s->samples, "%s%zu", i > 0 ? "," : "", index);
@@ -101,7 +101,7 @@ static int add_sample(void *ctx, const struct walk_frame *frames, size_t n, uint
         return 0;
 }
 
-static void forget(struct speedscope *s)
+static void forget_frames(struct speedscope *s)
 {
         struct known *known, *next;
 
@@ -124,7 +124,7 @@ static void name_profile(const struct profile_set *set, char *ret, size_t size)
                 snprintf(ret, size, "podflame, coverage %.1f %%", 100 * coverage);
 }
 
-static int finish(FILE *out, const struct speedscope *s, const char *name, char *const texts[3])
+static int write_document(FILE *out, const struct speedscope *s, const char *name, char *const texts[3])
 {
         fprintf(out,
                 "{\"$schema\":\"https://www.speedscope.app/file-format-schema.json\",\"exporter\":\"podflame %s\","
@@ -148,17 +148,17 @@ static int speedscope_write(const struct profile_set *set, FILE *out)
                 .samples = open_memstream(&texts[1], &lens[1]),
                 .weights = open_memstream(&texts[2], &lens[2]),
         };
-        int r = s.frames && s.samples && s.weights ? walk_samples(set, add_sample, &s) : -ENOMEM;
+        int r = s.frames && s.samples && s.weights ? walk_samples(set, add_speedscope_sample, &s) : -ENOMEM;
 
         r = close_stream(s.frames, r);
         r = close_stream(s.samples, r);
         r = close_stream(s.weights, r);
         name_profile(set, name, sizeof name);
         if (r == 0)
-                r = finish(out, &s, name, texts);
+                r = write_document(out, &s, name, texts);
         for (size_t i = 0; i < 3; i++)
                 free(texts[i]);
-        forget(&s);
+        forget_frames(&s);
         return r;
 }
 

@@ -22,7 +22,7 @@ struct text_entry {
         char text[];
 };
 
-static int make_room(struct string_table *texts)
+static int reserve_text(struct string_table *texts)
 {
         if (texts->n < texts->capacity)
                 return 0;
@@ -37,9 +37,9 @@ static int make_room(struct string_table *texts)
         return 0;
 }
 
-static uint32_t append(struct string_table *texts, const char *clean, size_t len)
+static uint32_t append_text(struct string_table *texts, const char *clean, size_t len)
 {
-        if (make_room(texts))
+        if (reserve_text(texts))
                 return 0;
         struct text_entry *entry = malloc(sizeof(*entry) + len + 1);
         if (!entry)
@@ -67,7 +67,7 @@ uint32_t string_table_index(struct string_table *texts, const char *text)
                 size_t len = strlen(clean);
 
                 HASH_FIND(hh, texts->index, clean, len, entry);
-                index = entry ? entry->index : append(texts, clean, len);
+                index = entry ? entry->index : append_text(texts, clean, len);
         }
         if (index == 0)
                 texts->error = -ENOMEM;
@@ -80,7 +80,7 @@ static char empty[] = "";
 int string_table_init(struct string_table *texts)
 {
         *texts = (struct string_table){ 0 };
-        if (make_room(texts))
+        if (reserve_text(texts))
                 return -ENOMEM;
         texts->items[texts->n++] = empty;
         return 0;

@@ -38,7 +38,7 @@ struct tree {
 };
 
 /* @array with room for @wanted items; NULL: out of memory, @array is as it was. */
-static void *room_for(void *array, size_t size, size_t wanted, size_t *capacity)
+static void *grow_array(void *array, size_t size, size_t wanted, size_t *capacity)
 {
         size_t n = *capacity ? *capacity : FIRST_CAPACITY;
 
@@ -52,14 +52,14 @@ static void *room_for(void *array, size_t size, size_t wanted, size_t *capacity)
         return grown;
 }
 
-static int make_room(struct tree *tree, size_t steps)
+static int reserve_path(struct tree *tree, size_t steps)
 {
-        uint32_t *all_steps = room_for(tree->steps, sizeof(*all_steps), tree->steps_n + steps, &tree->steps_capacity);
+        uint32_t *all_steps = grow_array(tree->steps, sizeof(*all_steps), tree->steps_n + steps, &tree->steps_capacity);
 
         if (!all_steps)
                 return -ENOMEM;
         tree->steps = all_steps;
-        struct path *paths = room_for(tree->paths, sizeof(*paths), tree->paths_n + 1, &tree->paths_capacity);
+        struct path *paths = grow_array(tree->paths, sizeof(*paths), tree->paths_n + 1, &tree->paths_capacity);
         if (!paths)
                 return -ENOMEM;
         tree->paths = paths;
@@ -70,7 +70,7 @@ static int add_path(void *ctx, const struct walk_frame *frames, size_t n, uint64
 {
         struct tree *tree = ctx;
 
-        if (make_room(tree, n))
+        if (reserve_path(tree, n))
                 return -ENOMEM;
         tree->paths[tree->paths_n++] = (struct path){ .start = tree->steps_n, .n = n, .count = count };
         for (size_t i = 0; i < n; i++) {
@@ -88,7 +88,7 @@ static int add_compared(struct tree *tree, profile_id stack, const uint64_t coun
         size_t n;
         const profile_id *frames = profile_stack(tree->functions, stack, &n);
 
-        if (make_room(tree, n))
+        if (reserve_path(tree, n))
                 return -ENOMEM;
         tree->paths[tree->paths_n++] = (struct path){
                 .start = tree->steps_n,
@@ -133,7 +133,7 @@ static int rank_functions(struct tree *tree)
         return 0;
 }
 
-static size_t common_prefix(const uint32_t *steps, const struct path *a, const struct path *b)
+static size_t length_of_common_prefix(const uint32_t *steps, const struct path *a, const struct path *b)
 {
         size_t i = 0;
 
@@ -147,7 +147,7 @@ static int by_steps(const void *a, const void *b, void *ctx)
 {
         const struct path *x = a, *y = b;
         const uint32_t *steps = ctx;
-        size_t i = common_prefix(steps, x, y);
+        size_t i = length_of_common_prefix(steps, x, y);
 
         if (i == x->n || i == y->n)
                 return (x->n > y->n) - (x->n < y->n);
@@ -214,7 +214,7 @@ static void write_nodes(const struct tree *tree, struct level *levels, FILE *out
                 const struct path *path = &tree->paths[i];
 
                 if (i > 0)
-                        close_levels(tree, levels, &depth, common_prefix(tree->steps, &path[-1], path), out);
+                        close_levels(tree, levels, &depth, length_of_common_prefix(tree->steps, &path[-1], path), out);
                 open_levels(tree, levels, &depth, path, out);
         }
         close_levels(tree, levels, &depth, 0, out);
@@ -240,7 +240,7 @@ static int write_sorted(struct tree *tree, FILE *out)
         return 0;
 }
 
-static void deinit(struct tree *tree)
+static void tree_deinit(struct tree *tree)
 {
         free(tree->steps);
         free(tree->paths);
@@ -255,7 +255,7 @@ int format_write_tree(const struct profile_set *set, FILE *out)
         if (r == 0)
                 r = write_sorted(&tree, out);
         profile_free(tree.functions);
-        deinit(&tree);
+        tree_deinit(&tree);
         return r ? r : escape_finish(out);
 }
 
@@ -268,6 +268,6 @@ int tree_write_compared(struct profile *stacks, const uint64_t (*counts)[2], FIL
                 r = add_compared(&tree, id, counts[id]);
         if (r == 0)
                 r = write_sorted(&tree, out);
-        deinit(&tree);
+        tree_deinit(&tree);
         return r ? r : escape_finish(out);
 }

@@ -24,7 +24,7 @@ struct walk {
         size_t capacity;
 };
 
-static const char *filled(const char *text)
+static const char *text_or_empty(const char *text)
 {
         return text ? text : "";
 }
@@ -90,7 +90,7 @@ static int label_threads(struct walk *walk)
         return 0;
 }
 
-static void unlabel(struct walk *walk)
+static void free_labels(struct walk *walk)
 {
         for (size_t i = 0; i < walk->context_n; i++)
                 free(walk->context[i]);
@@ -101,7 +101,7 @@ static void unlabel(struct walk *walk)
         walk->threads = NULL;
 }
 
-static int make_room(struct walk *walk, size_t n)
+static int reserve_frames(struct walk *walk, size_t n)
 {
         if (n <= walk->capacity)
                 return 0;
@@ -113,42 +113,42 @@ static int make_room(struct walk *walk, size_t n)
         return 0;
 }
 
-static void push(struct walk *walk, size_t *n, const char *name)
+static void push_label(struct walk *walk, size_t *n, const char *name)
 {
         walk->frames[(*n)++] = (struct walk_frame){ .name = name, .file = "" };
 }
 
 /* A sampler that knows only that nothing ran reports "(idle)" as the function itself. */
-static bool wants_idle(const struct walk *walk, size_t n, enum profile_state state)
+static bool needs_idle_label(const struct walk *walk, size_t n, enum profile_state state)
 {
         return state == PROFILE_IDLE && (n == 0 || strcmp(walk->frames[n - 1].name, WALK_IDLE) != 0);
 }
 
-static int build(struct walk *walk, const struct profile_sample *sample, size_t *ret_n)
+static int build_stack(struct walk *walk, const struct profile_sample *sample, size_t *ret_n)
 {
         size_t depth, n = 0;
         const profile_id *stack = profile_stack(walk->profile, sample->stack, &depth);
-        int r = make_room(walk, depth + AROUND_STACK_MAX);
+        int r = reserve_frames(walk, depth + AROUND_STACK_MAX);
 
         if (r)
                 return r;
         for (size_t i = 0; i < walk->context_n; i++)
-                push(walk, &n, walk->context[i]);
+                push_label(walk, &n, walk->context[i]);
         if (sample->thread)
-                push(walk, &n, walk->threads[sample->thread]);
+                push_label(walk, &n, walk->threads[sample->thread]);
         for (size_t i = depth; i-- > 0;) {
                 const struct profile_frame *frame = profile_frame(walk->profile, stack[i]);
                 const struct profile_function *function = profile_function(walk->profile, frame->function);
 
                 walk->frames[n++] = (struct walk_frame){
-                        .name = filled(function->name),
-                        .file = filled(function->file),
+                        .name = text_or_empty(function->name),
+                        .file = text_or_empty(function->file),
                         .line = frame->line,
                         .first_line = function->first_line,
                 };
         }
-        if (wants_idle(walk, n, sample->state))
-                push(walk, &n, WALK_IDLE);
+        if (needs_idle_label(walk, n, sample->state))
+                push_label(walk, &n, WALK_IDLE);
         *ret_n = n;
         return 0;
 }
@@ -162,7 +162,7 @@ static int walk_profile(struct walk *walk,
                 const struct profile_sample *sample = profile_sample(walk->profile, i);
                 size_t n;
 
-                r = build(walk, sample, &n);
+                r = build_stack(walk, sample, &n);
                 if (r == 0)
                         r = each(ctx, walk->frames, n, sample->count);
         }
@@ -183,7 +183,7 @@ int walk_samples(const struct profile_set *set,
                         r = add_process(&walk);
                 if (r == 0)
                         r = walk_profile(&walk, each, ctx);
-                unlabel(&walk);
+                free_labels(&walk);
         }
         free(walk.frames);
         return r;

@@ -41,7 +41,7 @@ static double scale_for_memory(struct health_budget *budget, uint64_t rss_bytes,
         return (double)rss_bytes > ROOM * (double)budget->max_memory ? 1 : RISE_MAX;
 }
 
-static unsigned scaled(const struct health_budget *budget, double scale)
+static unsigned scale_rate(const struct health_budget *budget, double scale)
 {
         double rate = budget->rate * scale;
 
@@ -72,7 +72,7 @@ struct health_advice health_budget_look(struct health_budget *budget, double sec
         budget->cpu = cpu_s / seconds;
         double for_cpu = scale_for_cpu(budget, budget->cpu);
         double for_memory = scale_for_memory(budget, rss_bytes, &advice.trim);
-        advice.rate = scaled(budget, for_cpu < for_memory ? for_cpu : for_memory);
+        advice.rate = scale_rate(budget, for_cpu < for_memory ? for_cpu : for_memory);
         advice.hopeless = budget->rate == 1 && (for_cpu < 1 || for_memory < 1);
         budget->rate = advice.rate;
         return advice;

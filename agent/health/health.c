@@ -34,7 +34,7 @@ struct health {
         double told_s; /* when facts last came, CLOCK_MONOTONIC */
 };
 
-static double now_s(void)
+static double monotonic_s(void)
 {
         struct timespec now;
 
@@ -53,7 +53,7 @@ void health_publish(struct health *health, const struct health_facts *facts)
         if (health->facts.n_targets > 0)
                 memcpy(health->targets, facts->targets, health->facts.n_targets * sizeof(*health->targets));
         health->facts.targets = health->targets;
-        health->told_s = now_s();
+        health->told_s = monotonic_s();
         pthread_mutex_unlock(&health->lock);
 }
 
@@ -87,13 +87,13 @@ static void answer_metrics(void *ctx, const struct http_request *request, struct
 }
 
 /* What does not move; NULL: all is well. */
-static const char *stuck(struct health *health, bool *ret_ready)
+static const char *describe_stuck_part(struct health *health, bool *ret_ready)
 {
         double limit = STUCK_WINDOWS * health->config.window_s;
         const char *what = NULL;
 
         pthread_mutex_lock(&health->lock);
-        if (now_s() - health->told_s > (limit > STUCK_MIN_S ? limit : STUCK_MIN_S))
+        if (monotonic_s() - health->told_s > (limit > STUCK_MIN_S ? limit : STUCK_MIN_S))
                 what = "the search for processes does not move";
         else if (health->facts.stalled >= STUCK_WINDOWS)
                 what = "a reader has ticks to read and does not move";
@@ -105,7 +105,7 @@ static const char *stuck(struct health *health, bool *ret_ready)
 static void answer_health(void *ctx, const struct http_request *request, struct http_answer *ret)
 {
         bool ready;
-        const char *what = stuck(ctx, &ready);
+        const char *what = describe_stuck_part(ctx, &ready);
 
         (void)request;
         answer_text(ret, what ? 503 : 200, what ? what : "ok");
@@ -114,7 +114,7 @@ static void answer_health(void *ctx, const struct http_request *request, struct 
 static void answer_ready(void *ctx, const struct http_request *request, struct http_answer *ret)
 {
         bool ready;
-        const char *what = stuck(ctx, &ready);
+        const char *what = describe_stuck_part(ctx, &ready);
 
         (void)request;
         if (!what && !ready)
@@ -140,7 +140,7 @@ int health_open(const struct health_config *config, struct health **ret)
                 return -ENOMEM;
         }
         health->config = *config;
-        health->told_s = now_s();
+        health->told_s = monotonic_s();
         health->facts.targets = health->targets;
         pthread_mutex_init(&health->lock, NULL);
         const struct http_server_config serve = {

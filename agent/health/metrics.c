@@ -37,14 +37,14 @@ static void put_value(FILE *out, const char *value)
         }
 }
 
-static void put_number(FILE *out, double value)
+static void put_number_and_newline(FILE *out, double value)
 {
         fprintf(out, " %.15g\n", value);
 }
 
 /* A sample with up to two labels; @value NULL: the label is left out. */
-static void put(FILE *out, const struct family *family, const char *const labels[2], const char *const values[2],
-                double number)
+static void put_sample_value(FILE *out, const struct family *family, const char *const labels[2],
+                             const char *const values[2], double number)
 {
         const char *before = "{";
 
@@ -58,16 +58,16 @@ static void put(FILE *out, const struct family *family, const char *const labels
                 before = ",";
         }
         fputs(*before == ',' ? "}" : "", out);
-        put_number(out, number);
+        put_number_and_newline(out, number);
 }
 
-static void put_plain(FILE *out, const struct family *family, double number)
+static void put_unlabelled(FILE *out, const struct family *family, double number)
 {
         fputs(family->name, out);
-        put_number(out, number);
+        put_number_and_newline(out, number);
 }
 
-static double whole(const void *base, size_t field)
+static double read_whole_field(const void *base, size_t field)
 {
         uint64_t value;
 
@@ -75,7 +75,7 @@ static double whole(const void *base, size_t field)
         return (double)value;
 }
 
-static double real(const void *base, size_t field)
+static double read_real_field(const void *base, size_t field)
 {
         double value;
 
@@ -88,7 +88,8 @@ static double real(const void *base, size_t field)
 static void put_build(FILE *out, const struct family *family, const struct view *view)
 {
         (void)view;
-        put(out, family, (const char *const[]){ "version", NULL }, (const char *const[]){ PODFLAME_VERSION, NULL }, 1);
+        put_sample_value(out, family, (const char *const[]){ "version", NULL },
+                         (const char *const[]){ PODFLAME_VERSION, NULL }, 1);
 }
 
 static void put_targets(FILE *out, const struct family *family, const struct view *view)
@@ -96,8 +97,8 @@ static void put_targets(FILE *out, const struct family *family, const struct vie
         for (size_t i = 0; i < view->facts->n_targets; i++) {
                 const struct health_targets *kind = &view->facts->targets[i];
 
-                put(out, family, (const char *const[]){ "state", "reason" },
-                    (const char *const[]){ kind->state, kind->reason }, (double)kind->n);
+                put_sample_value(out, family, (const char *const[]){ "state", "reason" },
+                                 (const char *const[]){ kind->state, kind->reason }, (double)kind->n);
         }
 }
 
@@ -113,25 +114,26 @@ static void put_samples(FILE *out, const struct family *family, const struct vie
         };
 
         for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
-                put(out, family, (const char *const[]){ "outcome", NULL },
-                    (const char *const[]){ rows[i].outcome, NULL }, (double)rows[i].n);
+                put_sample_value(out, family, (const char *const[]){ "outcome", NULL },
+                                 (const char *const[]){ rows[i].outcome, NULL }, (double)rows[i].n);
 }
 
 /* field: of struct health_facts */
 static void put_fact(FILE *out, const struct family *family, const struct view *view)
 {
-        put_plain(out, family, whole(view->facts, family->field));
+        put_unlabelled(out, family, read_whole_field(view->facts, family->field));
 }
 
 /* field: of struct health_facts, in nanoseconds */
-static void put_seconds(FILE *out, const struct family *family, const struct view *view)
+static void put_fact_seconds(FILE *out, const struct family *family, const struct view *view)
 {
-        put_plain(out, family, whole(view->facts, family->field) / 1e9);
+        put_unlabelled(out, family, read_whole_field(view->facts, family->field) / 1e9);
 }
 
 static void put_reason(FILE *out, const struct family *family, const char *reason, uint64_t ns)
 {
-        put(out, family, (const char *const[]){ "reason", NULL }, (const char *const[]){ reason, NULL }, (double)ns / 1e9);
+        put_sample_value(out, family, (const char *const[]){ "reason", NULL }, (const char *const[]){ reason, NULL },
+                         (double)ns / 1e9);
 }
 
 /* A counter must not fall: of what no reason is known for, its highest value is told. */
@@ -152,45 +154,45 @@ static void put_coverage(FILE *out, const struct family *family, const struct vi
         double coverage = profile_coverage(&view->facts->window);
 
         if (coverage >= 0)
-                put_plain(out, family, coverage);
+                put_unlabelled(out, family, coverage);
 }
 
 static void put_rate(FILE *out, const struct family *family, const struct view *view)
 {
-        put_plain(out, family, view->facts->budget.rate);
+        put_unlabelled(out, family, view->facts->budget.rate);
 }
 
 static void put_max_rate(FILE *out, const struct family *family, const struct view *view)
 {
-        put_plain(out, family, view->facts->budget.max_rate);
+        put_unlabelled(out, family, view->facts->budget.max_rate);
 }
 
 /* field: of struct health_usage */
 static void put_usage(FILE *out, const struct family *family, const struct view *view)
 {
-        put_plain(out, family, whole(view->usage, family->field));
+        put_unlabelled(out, family, read_whole_field(view->usage, family->field));
 }
 
 static void put_time(FILE *out, const struct family *family, const struct view *view)
 {
-        put_plain(out, family, real(view->usage, family->field));
+        put_unlabelled(out, family, read_real_field(view->usage, family->field));
 }
 
 static void put_max_cpu(FILE *out, const struct family *family, const struct view *view)
 {
-        put_plain(out, family, view->facts->budget.max_cpu);
+        put_unlabelled(out, family, view->facts->budget.max_cpu);
 }
 
 /* field: of struct send_counters */
 static void put_sending(FILE *out, const struct family *family, const struct view *view)
 {
         for (size_t i = 0; i < view->n_destinations; i++)
-                put(out, family, (const char *const[]){ "collector", NULL },
-                    (const char *const[]){ view->destinations[i].url, NULL },
-                    whole(&view->counters[i], family->field));
+                put_sample_value(out, family, (const char *const[]){ "collector", NULL },
+                                 (const char *const[]){ view->destinations[i].url, NULL },
+                                 read_whole_field(&view->counters[i], family->field));
 }
 
-static uint64_t dropped(const struct send_counters *counters)
+static uint64_t sum_dropped_batches(const struct send_counters *counters)
 {
         uint64_t n = 0;
 
@@ -206,11 +208,13 @@ static void put_batches(FILE *out, const struct family *family, const struct vie
                 const struct {
                         const char *outcome;
                         uint64_t n;
-                } rows[] = { { "delivered", c->delivered }, { "dropped", dropped(c) }, { "halved", c->halved } };
+                } rows[] = { { "delivered", c->delivered }, { "dropped", sum_dropped_batches(c) },
+                             { "halved", c->halved } };
 
                 for (size_t j = 0; j < sizeof(rows) / sizeof(*rows); j++)
-                        put(out, family, (const char *const[]){ "collector", "outcome" },
-                            (const char *const[]){ view->destinations[i].url, rows[j].outcome }, (double)rows[j].n);
+                        put_sample_value(out, family, (const char *const[]){ "collector", "outcome" },
+                                         (const char *const[]){ view->destinations[i].url, rows[j].outcome },
+                                         (double)rows[j].n);
         }
 }
 
@@ -218,13 +222,13 @@ static void put_dropped(FILE *out, const struct family *family, const struct vie
 {
         for (size_t i = 0; i < view->n_destinations; i++)
                 for (enum send_loss loss = 0; loss < SEND_LOSSES; loss++)
-                        put(out, family, (const char *const[]){ "collector", "reason" },
-                            (const char *const[]){ view->destinations[i].url, send_loss_name(loss) },
-                            (double)view->counters[i].lost[loss]);
+                        put_sample_value(out, family, (const char *const[]){ "collector", "reason" },
+                                         (const char *const[]){ view->destinations[i].url, send_loss_name(loss) },
+                                         (double)view->counters[i].lost[loss]);
 }
 
 #define FACT(member)    .put = put_fact, .field = offsetof(struct health_facts, member)
-#define SECONDS(member) .put = put_seconds, .field = offsetof(struct health_facts, member)
+#define SECONDS(member) .put = put_fact_seconds, .field = offsetof(struct health_facts, member)
 #define USAGE(member)   .put = put_usage, .field = offsetof(struct health_usage, member)
 #define TIME(member)    .put = put_time, .field = offsetof(struct health_usage, member)
 #define SENDING(member) .put = put_sending, .field = offsetof(struct send_counters, member)

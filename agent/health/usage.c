@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static double seconds(clockid_t clock)
+static double read_clock_seconds(clockid_t clock)
 {
         struct timespec now;
 
@@ -32,7 +32,7 @@ uint64_t health_resident_bytes(void)
 }
 
 /* Entries of a folder of /proc/self, but "." and "..". */
-static uint64_t entries(const char *path)
+static uint64_t count_folder_entries(const char *path)
 {
         DIR *folder = opendir(path);
         uint64_t n = 0;
@@ -46,7 +46,7 @@ static uint64_t entries(const char *path)
 }
 
 /* Field 22 of /proc/self/stat, in clock ticks since boot; behind the name, which may hold anything. */
-static double started(void)
+static double read_start_time(void)
 {
         char text[1024];
         unsigned long long ticks = 0;
@@ -61,19 +61,19 @@ static double started(void)
                 at = strchr(at + 1, ' ');
         if (at)
                 ticks = strtoull(at, NULL, 10);
-        double boot = seconds(CLOCK_REALTIME) - seconds(CLOCK_BOOTTIME);
+        double boot = read_clock_seconds(CLOCK_REALTIME) - read_clock_seconds(CLOCK_BOOTTIME);
         return boot + (double)ticks / (double)sysconf(_SC_CLK_TCK);
 }
 
 void health_usage_read(struct health_usage *ret)
 {
-        uint64_t fds = entries("/proc/self/fd");
+        uint64_t fds = count_folder_entries("/proc/self/fd");
 
         *ret = (struct health_usage){
-                .cpu_s = seconds(CLOCK_PROCESS_CPUTIME_ID),
-                .start_time_s = started(),
+                .cpu_s = read_clock_seconds(CLOCK_PROCESS_CPUTIME_ID),
+                .start_time_s = read_start_time(),
                 .rss_bytes = health_resident_bytes(),
                 .fds = fds ? fds - 1 : 0, /* without the one that it was listed with */
-                .threads = entries("/proc/self/task"),
+                .threads = count_folder_entries("/proc/self/task"),
         };
 }

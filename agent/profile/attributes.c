@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static size_t find(const struct profile *p, const char *key)
+static size_t index_of_attribute(const struct profile *p, const char *key)
 {
         size_t i = 0;
 
@@ -18,7 +18,7 @@ static size_t find(const struct profile *p, const char *key)
         return i;
 }
 
-static void remove_at(struct profile *p, size_t i)
+static void remove_attribute(struct profile *p, size_t i)
 {
         free(p->attributes[i].key);
         free(p->attributes[i].value);
@@ -26,7 +26,7 @@ static void remove_at(struct profile *p, size_t i)
         memmove(&p->attributes[i], &p->attributes[i + 1], (p->attributes_n - i) * sizeof(*p->attributes));
 }
 
-static int append(struct profile *p, const char *key, char *value)
+static int append_attribute(struct profile *p, const char *key, char *value)
 {
         if (p->attributes_n == ATTRIBUTES_MAX)
                 return -ENOSPC;
@@ -47,11 +47,11 @@ static int append(struct profile *p, const char *key, char *value)
 
 int profile_set_attribute(struct profile *p, const char *key, const char *value)
 {
-        size_t i = find(p, key);
+        size_t i = index_of_attribute(p, key);
 
         if (!value) {
                 if (i < p->attributes_n)
-                        remove_at(p, i);
+                        remove_attribute(p, i);
                 return 0;
         }
 
@@ -65,7 +65,7 @@ int profile_set_attribute(struct profile *p, const char *key, const char *value)
                 return 0;
         }
 
-        int r = append(p, key, copy);
+        int r = append_attribute(p, key, copy);
 
         if (r < 0)
                 free(copy);
@@ -74,7 +74,7 @@ int profile_set_attribute(struct profile *p, const char *key, const char *value)
 
 const char *profile_attribute(const struct profile *p, const char *key)
 {
-        size_t i = find(p, key);
+        size_t i = index_of_attribute(p, key);
 
         return i < p->attributes_n ? p->attributes[i].value : NULL;
 }

@@ -34,7 +34,7 @@ size_t profile_losses_by_size(const struct profile_counters *counters, struct pr
         return n;
 }
 
-static double seconds(uint64_t ns)
+static double ns_to_seconds(uint64_t ns)
 {
         return (double)ns / 1e9;
 }
@@ -45,7 +45,7 @@ static void write_losses(const struct profile_counters *c, FILE *out)
         size_t n = profile_losses_by_size(c, losses);
 
         for (size_t i = 0; i < n && losses[i].ns >= LEAST_TOLD_NS; i++)
-                fprintf(out, "%s%s %.2f s", i == 0 ? "; " : ", ", losses[i].reason, seconds(losses[i].ns));
+                fprintf(out, "%s%s %.2f s", i == 0 ? "; " : ", ", losses[i].reason, ns_to_seconds(losses[i].ns));
 }
 
 void profile_coverage_tell(const struct profile_counters *c, enum profile_mode mode, char *ret, size_t size)
@@ -58,9 +58,9 @@ void profile_coverage_tell(const struct profile_counters *c, enum profile_mode m
                 return;
         if (coverage >= 0) {
                 fprintf(out, "%.1f %%: of %.2f s of %s, samples stand for %.2f s", 100 * coverage,
-                        seconds(c->accounted_ns), accounted_of[mode], seconds(c->sampled_ns));
+                        ns_to_seconds(c->accounted_ns), accounted_of[mode], ns_to_seconds(c->sampled_ns));
                 if (c->left_out_ns >= LEAST_TOLD_NS)
-                        fprintf(out, ", %.2f s of threads without Python are left out", seconds(c->left_out_ns));
+                        fprintf(out, ", %.2f s of threads without Python are left out", ns_to_seconds(c->left_out_ns));
                 write_losses(c, out);
         }
         fclose(out);

@@ -41,7 +41,7 @@ void profile_limit(struct profile *p, size_t bytes)
 
 /* ---- functions ----------------------------------------------------------- */
 
-static bool function_equal(const void *item, const void *key)
+static bool is_equal_function(const void *item, const void *key)
 {
         const struct profile_function *a = item;
         const struct profile_function *b = key;
@@ -52,7 +52,7 @@ static bool function_equal(const void *item, const void *key)
 static const struct table_kind function_kind = {
         .size = sizeof(struct profile_function),
         .max = FUNCTIONS_MAX,
-        .equal = function_equal,
+        .equal = is_equal_function,
 };
 
 static int intern_text(struct profile *p, const char *text, const char **ret)
@@ -87,7 +87,7 @@ int profile_intern_function(struct profile *p, const char *name, const char *fil
 
 /* ---- frames -------------------------------------------------------------- */
 
-static bool frame_equal(const void *item, const void *key)
+static bool is_equal_frame(const void *item, const void *key)
 {
         const struct profile_frame *a = item;
         const struct profile_frame *b = key;
@@ -98,7 +98,7 @@ static bool frame_equal(const void *item, const void *key)
 static const struct table_kind frame_kind = {
         .size = sizeof(struct profile_frame),
         .max = FRAMES_MAX,
-        .equal = frame_equal,
+        .equal = is_equal_frame,
 };
 
 int profile_intern_frame(struct profile *p, profile_id function, uint32_t line, profile_id *ret)
@@ -126,7 +126,7 @@ struct stack_key {
         size_t n;
 };
 
-static bool stack_equal(const void *item, const void *key)
+static bool is_equal_stack(const void *item, const void *key)
 {
         const struct stack *a = item;
         const struct stack_key *b = key;
@@ -137,7 +137,7 @@ static bool stack_equal(const void *item, const void *key)
 static const struct table_kind stack_kind = {
         .size = sizeof(struct stack),
         .max = STACKS_MAX,
-        .equal = stack_equal,
+        .equal = is_equal_stack,
 };
 
 static int reserve_stack_frames(struct profile *p, size_t n)
@@ -160,7 +160,7 @@ static int reserve_stack_frames(struct profile *p, size_t n)
         return 0;
 }
 
-static int add_stack(struct profile *p, const profile_id *frames, size_t n, uint64_t hash, profile_id *ret)
+static int append_stack(struct profile *p, const profile_id *frames, size_t n, uint64_t hash, profile_id *ret)
 {
         for (size_t i = 0; i < n; i++)
                 if (frames[i] == 0 || frames[i] > p->frames.n)
@@ -191,14 +191,14 @@ int profile_intern_stack(struct profile *p, const profile_id *frames, size_t n, 
         profile_id id = profile_table_find(&p->stacks, &stack_kind, hash, &key);
 
         if (id == 0)
-                return add_stack(p, frames, n, hash, ret);
+                return append_stack(p, frames, n, hash, ret);
         *ret = id;
         return 0;
 }
 
 /* ---- threads ------------------------------------------------------------- */
 
-static bool thread_equal(const void *item, const void *key)
+static bool is_equal_thread(const void *item, const void *key)
 {
         const struct thread *a = item;
         const struct thread *b = key;
@@ -209,7 +209,7 @@ static bool thread_equal(const void *item, const void *key)
 static const struct table_kind thread_kind = {
         .size = sizeof(struct thread),
         .max = THREADS_MAX,
-        .equal = thread_equal,
+        .equal = is_equal_thread,
 };
 
 int profile_intern_thread(struct profile *p, uint64_t tid, const char *name, profile_id *ret)

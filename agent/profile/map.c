@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static size_t deepest(const struct profile *p)
+static size_t depth_of_deepest_stack(const struct profile *p)
 {
         size_t most = 0;
 
@@ -30,7 +30,7 @@ int profile_map_init(struct profile_map *map, struct profile *to, const struct p
                 .frames = calloc(from->frames.n + 1, sizeof(profile_id)),
                 .stacks = calloc(from->stacks.n + 1, sizeof(profile_id)),
                 .threads = calloc(from->threads.n + 1, sizeof(profile_id)),
-                .path = calloc(deepest(from) + 1, sizeof(profile_id)),
+                .path = calloc(depth_of_deepest_stack(from) + 1, sizeof(profile_id)),
         };
         if (map->functions && map->frames && map->stacks && map->threads && map->path)
                 return 0;

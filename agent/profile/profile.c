@@ -49,7 +49,7 @@ void profile_free(struct profile *p)
 
 /* ---- counting ------------------------------------------------------------ */
 
-static bool sample_equal(const void *item, const void *key)
+static bool is_equal_sample(const void *item, const void *key)
 {
         const struct profile_sample *a = item;
         const struct profile_sample *b = key;
@@ -60,7 +60,7 @@ static bool sample_equal(const void *item, const void *key)
 static const struct table_kind sample_kind = {
         .size = sizeof(struct profile_sample),
         .max = SAMPLES_MAX,
-        .equal = sample_equal,
+        .equal = is_equal_sample,
 };
 
 static uint64_t add_saturated(uint64_t a, uint64_t b)

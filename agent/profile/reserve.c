@@ -34,20 +34,20 @@ profile_id profile_reserve_stack(struct profile *p)
         return RESERVED_BIT | (profile_id)p->reserved_n++;
 }
 
-static bool is_reserved(const struct profile *p, profile_id id)
+static bool is_reserved_id(const struct profile *p, profile_id id)
 {
         return (id & RESERVED_BIT) && (id & ~RESERVED_BIT) < p->reserved_n;
 }
 
 void profile_link_stack(struct profile *p, profile_id reserved, profile_id stack)
 {
-        if (is_reserved(p, reserved) && stack <= p->stacks.n)
+        if (is_reserved_id(p, reserved) && stack <= p->stacks.n)
                 p->reserved[reserved & ~RESERVED_BIT] = stack;
 }
 
 bool profile_has_stack(const struct profile *p, profile_id stack)
 {
-        return (stack > 0 && stack <= p->stacks.n) || is_reserved(p, stack);
+        return (stack > 0 && stack <= p->stacks.n) || is_reserved_id(p, stack);
 }
 
 size_t profile_reserved(const struct profile *p)
@@ -62,12 +62,12 @@ size_t profile_reserved_bytes(const struct profile *p)
 
 profile_id profile_linked(const struct profile *p, profile_id stack)
 {
-        return is_reserved(p, stack) ? p->reserved[stack & ~RESERVED_BIT] : stack;
+        return is_reserved_id(p, stack) ? p->reserved[stack & ~RESERVED_BIT] : stack;
 }
 
 /* ---- settling -------------------------------------------------------------- */
 
-static void lose(struct profile *p, const struct profile_sample *sample)
+static void count_sample_as_failed(struct profile *p, const struct profile_sample *sample)
 {
         p->counters.ok -= sample->count;
         p->counters.sampled_ns -= sample->nanoseconds;
@@ -83,7 +83,7 @@ void profile_settle(struct profile *p)
 
                 if (stack == 0 || profile_add(p, stack, sample->thread, sample->state, sample->count,
                                               sample->nanoseconds) < 0)
-                        lose(p, sample);
+                        count_sample_as_failed(p, sample);
         }
         profile_table_deinit(&p->unsettled);
         free(p->reserved);

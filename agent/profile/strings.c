@@ -23,7 +23,7 @@ struct text {
         size_t len;
 };
 
-static bool text_equal(const void *item, const void *key)
+static bool is_equal_text(const void *item, const void *key)
 {
         const struct text *a = item;
         const struct text *b = key;
@@ -34,7 +34,7 @@ static bool text_equal(const void *item, const void *key)
 static const struct table_kind text_kind = {
         .size = sizeof(struct text),
         .max = STRINGS_MAX,
-        .equal = text_equal,
+        .equal = is_equal_text,
 };
 
 static struct chunk *chunk_with_room(struct strings *strings, size_t len)

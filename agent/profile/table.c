@@ -49,7 +49,7 @@ uint32_t profile_table_find(const struct table *table, const struct table_kind *
         }
 }
 
-static void place(struct table_slot *slots, uint32_t mask, struct table_slot slot)
+static void place_slot(struct table_slot *slots, uint32_t mask, struct table_slot slot)
 {
         uint32_t i = slot.hash & mask;
 
@@ -58,7 +58,7 @@ static void place(struct table_slot *slots, uint32_t mask, struct table_slot slo
         slots[i] = slot;
 }
 
-static int grow(struct table *table, size_t size)
+static int grow_rows(struct table *table, size_t size)
 {
         uint32_t capacity = table->capacity ? table->capacity * 2 : TABLE_FIRST;
         struct table_slot *slots = calloc((size_t)capacity * 2, sizeof(*slots));
@@ -72,7 +72,7 @@ static int grow(struct table *table, size_t size)
         }
         for (size_t i = 0; i < (size_t)table->capacity * 2; i++)
                 if (table->slots[i].id != 0)
-                        place(slots, capacity * 2 - 1, table->slots[i]);
+                        place_slot(slots, capacity * 2 - 1, table->slots[i]);
         free(table->slots);
         table->slots = slots;
         table->capacity = capacity;
@@ -85,7 +85,7 @@ int profile_table_add(struct table *table, const struct table_kind *kind, uint64
         if (table->n >= kind->max)
                 return -ENOSPC;
         if (table->n == table->capacity) {
-                int r = grow(table, kind->size);
+                int r = grow_rows(table, kind->size);
 
                 if (r < 0)
                         return r;
@@ -94,7 +94,7 @@ int profile_table_add(struct table *table, const struct table_kind *kind, uint64
         uint32_t id = ++table->n;
 
         memcpy(profile_table_item(table, kind->size, id), item, kind->size);
-        place(table->slots, table->capacity * 2 - 1, (struct table_slot){.hash = (uint32_t)hash, .id = id});
+        place_slot(table->slots, table->capacity * 2 - 1, (struct table_slot){.hash = (uint32_t)hash, .id = id});
         *ret_id = id;
         return 0;
 }

@@ -28,8 +28,8 @@ static struct weight *weigh_stacks(const struct profile *p)
         return weights;
 }
 
-static void count_stack(const struct profile *p, profile_id stack, struct weight weight, struct profile_top *tops,
-                        profile_id *seen)
+static void count_weight_of_stack(const struct profile *p, profile_id stack, struct weight weight,
+                                  struct profile_top *tops, profile_id *seen)
 {
         size_t n;
         const profile_id *frames = profile_stack(p, stack, &n);
@@ -48,26 +48,26 @@ static void count_stack(const struct profile *p, profile_id stack, struct weight
         }
 }
 
-static int descending(uint64_t a, uint64_t b)
+static int order_numbers_descending(uint64_t a, uint64_t b)
 {
         return (a < b) - (a > b);
 }
 
-static int compare(const void *a, const void *b)
+static int order_tops(const void *a, const void *b)
 {
         const struct profile_top *x = a;
         const struct profile_top *y = b;
-        int r = descending(x->self, y->self);
+        int r = order_numbers_descending(x->self, y->self);
 
         if (r == 0)
-                r = descending(x->total, y->total);
+                r = order_numbers_descending(x->total, y->total);
         if (r == 0)
                 r = strcmp(x->name, y->name);
         return r ? r : strcmp(x->file, y->file);
 }
 
 /* Leaves out functions without samples: those of merged or unfinished stacks. */
-static size_t name_and_compact(const struct profile *p, struct profile_top *tops)
+static size_t name_and_compact_tops(const struct profile *p, struct profile_top *tops)
 {
         size_t n = 0;
 
@@ -95,11 +95,11 @@ int profile_top(const struct profile *p, size_t max, struct profile_top **ret, s
                 goto out;
         for (uint32_t id = 1; id <= p->stacks.n; id++)
                 if (weights[id].count > 0)
-                        count_stack(p, id, weights[id], tops, seen);
+                        count_weight_of_stack(p, id, weights[id], tops, seen);
 
-        size_t n = name_and_compact(p, tops);
+        size_t n = name_and_compact_tops(p, tops);
 
-        qsort(tops, n, sizeof(*tops), compare);
+        qsort(tops, n, sizeof(*tops), order_tops);
         *ret = tops;
         *ret_n = n < max ? n : max;
         tops = NULL;

@@ -41,7 +41,7 @@ void account_close(struct account *account)
 }
 
 /* Neither clock may go backwards, whatever a kernel or a hypervisor does. */
-static void advance(struct account *account, uint64_t cpu_ns)
+static void advance_cpu_clock(struct account *account, uint64_t cpu_ns)
 {
         if (cpu_ns > account->cpu_ns)
                 account->cpu_ns = cpu_ns;
@@ -52,9 +52,9 @@ uint64_t account_read(struct account *account)
         uint64_t now, counted;
 
         if (nsutil_cpu_ns(account->pid, &now) == 0)
-                advance(account, now);
+                advance_cpu_clock(account, now);
         else if (account->count_fd >= 0 && read(account->count_fd, &counted, sizeof counted) == sizeof counted)
-                advance(account, account->count_from_ns + counted);
+                advance_cpu_clock(account, account->count_from_ns + counted);
         return account->cpu_ns;
 }
 

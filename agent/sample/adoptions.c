@@ -38,7 +38,7 @@ void adoptions_deinit(struct adoptions *a)
 
 /* ---- strangers ----------------------------------------------------------------------------- */
 
-static uint64_t now_ms(void)
+static uint64_t monotonic_ms(void)
 {
         return clock_ns(CLOCK_MONOTONIC) / 1000000u;
 }
@@ -47,18 +47,18 @@ static bool is_stranger(struct adoptions *a, pid_t pid)
 {
         uint64_t known = atomic_load(&a->strangers[(unsigned)pid % STRANGERS]);
 
-        return (pid_t)(known & UINT32_MAX) == pid && now_ms() < known >> 32;
+        return (pid_t)(known & UINT32_MAX) == pid && monotonic_ms() < known >> 32;
 }
 
 static void note_stranger(struct adoptions *a, pid_t pid)
 {
-        atomic_store(&a->strangers[(unsigned)pid % STRANGERS], (now_ms() + STRANGER_MS) << 32 | (uint32_t)pid);
+        atomic_store(&a->strangers[(unsigned)pid % STRANGERS], (monotonic_ms() + STRANGER_MS) << 32 | (uint32_t)pid);
 }
 
 /* ---- copies ---------------------------------------------------------------------------------- */
 
 /* The target that the process is a copy of, or NULL. The table's lock is held. */
-static struct target *find_original(const struct sampler *s, const struct nsutil_stat *stat)
+static struct target *original_target_of(const struct sampler *s, const struct nsutil_stat *stat)
 {
         struct nsutil_stat at = *stat;
         struct target *t = NULL;
@@ -82,7 +82,7 @@ bool adoptions_is_copy(struct sampler *s, const struct nsutil_stat *stat)
         if (!sampler_adopts(s))
                 return false;
         pthread_rwlock_rdlock(&s->lock);
-        bool found = find_original(s, stat) != NULL;
+        bool found = original_target_of(s, stat) != NULL;
         pthread_rwlock_unlock(&s->lock);
         return found;
 }
@@ -99,7 +99,7 @@ static struct pystack *open_copy(struct sampler *s, const struct nsutil_stat *st
         struct pystack *py = NULL;
 
         pthread_rwlock_rdlock(&s->lock);
-        struct target *t = find_original(s, stat);
+        struct target *t = original_target_of(s, stat);
         if (t) {
                 pthread_mutex_lock(&t->lock);
                 if (has_memory_of(stat->pid, t->pid) || pystack_fork(t->py, stat->pid, &py) != 0)
@@ -112,7 +112,7 @@ static struct pystack *open_copy(struct sampler *s, const struct nsutil_stat *st
         return py;
 }
 
-static bool tell(struct adoptions *a, pid_t pid)
+static bool list_adopted(struct adoptions *a, pid_t pid)
 {
         pthread_mutex_lock(&a->lock);
         if (a->n == a->cap && a->cap < ADOPTED_MAX) {
@@ -157,5 +157,5 @@ bool adoptions_take(struct sampler *s, const struct tick_event *event)
         int e = sampler_insert(s, t, true);
         if (e != 0)
                 target_free(t); /* added by somebody else meanwhile, or the table is in use */
-        return e == -EEXIST || (e == 0 && tell(&s->adoptions, event->pid));
+        return e == -EEXIST || (e == 0 && list_adopted(&s->adoptions, event->pid));
 }

@@ -8,7 +8,7 @@
 
 #include <math.h>
 
-static const struct departed *find_departed(const struct sampler *s, const struct account *account)
+static const struct departed *get_departed(const struct sampler *s, const struct account *account)
 {
         for (size_t i = 0; i < DEPARTED_MAX; i++)
                 if (s->departed[i].pid == account->pid && s->departed[i].start_time == account->start_time)
@@ -27,7 +27,7 @@ void balance_open(struct target *t, struct sampler *s)
         t->opened_cpu_ns = t->account.cpu_ns;
         if (s->config.mode != PROFILE_MODE_CPU)
                 return;
-        const struct departed *departed = find_departed(s, &t->account);
+        const struct departed *departed = get_departed(s, &t->account);
         uint64_t from = departed ? departed->cpu_ns : born ? 0 : t->account.cpu_ns;
         counters->accounted_ns = t->account.cpu_ns - from;
         if (born && !departed && adoptions_is_copy(s, &stat))

@@ -131,7 +131,7 @@ bool decode_fetch(struct target *t)
         return d->batch.n_stacks > 0;
 }
 
-static bool fetch(struct target *t)
+static bool fetch_under_lock(struct target *t)
 {
         pthread_mutex_lock(&t->lock);
         bool any = decode_fetch(t);
@@ -156,7 +156,7 @@ bool decode_some(struct target *t, const struct sampler *s)
         uint64_t end = clock_ns(CLOCK_THREAD_CPUTIME_ID) + TURN_NS;
 
         for (unsigned i = 1; i <= TURN_FRAMES; i++) {
-                if (!decode_next(t, s, t->profile) && !fetch(t))
+                if (!decode_next(t, s, t->profile) && !fetch_under_lock(t))
                         return false;
                 if (i % FRAMES_PER_CLOCK == 0 && clock_ns(CLOCK_THREAD_CPUTIME_ID) > end)
                         break;

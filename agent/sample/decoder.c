@@ -17,7 +17,7 @@
 /* ---- who has asked ------------------------------------------------------------------ */
 
 /* Whether it is the only one. */
-static bool append(struct decoder *d, struct target *t)
+static bool append_asking_target(struct decoder *d, struct target *t)
 {
         pthread_mutex_lock(&d->list);
         bool first = !d->first;
@@ -41,7 +41,7 @@ static struct target *take_first(struct decoder *d)
         return t;
 }
 
-static size_t count(struct decoder *d)
+static size_t count_asking_targets(struct decoder *d)
 {
         size_t n = 0;
 
@@ -57,7 +57,7 @@ void decoder_ask(struct target *t)
         if (t->asked)
                 return;
         t->asked = true;
-        if (append(t->decoder, t))
+        if (append_asking_target(t->decoder, t))
                 sem_post(&t->decoder->asked);
 }
 
@@ -84,11 +84,11 @@ static void take_turn(struct decoder *d)
         pthread_mutex_lock(&d->turn);
         struct target *t = take_first(d);
         if (t && decode_some(t, d->sampler))
-                append(d, t);
+                append_asking_target(d, t);
         pthread_mutex_unlock(&d->turn);
 }
 
-static void *run(void *arg)
+static void *run_decoder(void *arg)
 {
         static const struct timespec pause = { .tv_nsec = PAUSE_NS };
         struct decoder *d = arg;
@@ -97,7 +97,7 @@ static void *run(void *arg)
         while (!atomic_load(&d->stop)) {
                 while (sem_wait(&d->asked) < 0)
                         ;
-                while ((n = count(d)) > 0 && !atomic_load(&d->stop)) {
+                while ((n = count_asking_targets(d)) > 0 && !atomic_load(&d->stop)) {
                         while (n-- > 0)
                                 take_turn(d);
                         clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
@@ -112,7 +112,7 @@ int decoder_open(struct decoder *d, struct sampler *s)
         inheriting_lock_init(&d->turn);
         inheriting_lock_init(&d->list);
         sem_init(&d->asked, 0, 0);
-        return -pthread_create(&d->thread, NULL, run, d);
+        return -pthread_create(&d->thread, NULL, run_decoder, d);
 }
 
 void decoder_close(struct decoder *d)

@@ -24,7 +24,7 @@ static struct rseq *own_rseq(void)
         return (struct rseq *)(void *)((char *)__builtin_thread_pointer() + __rseq_offset);
 }
 
-static void begin(void)
+static void begin_critical_section(void)
 {
         static const struct rseq_cs never = {
                 .start_ip = (uintptr_t)&nowhere.signature, .post_commit_offset = 1, .abort_ip = (uintptr_t)&nowhere.abort,
@@ -34,7 +34,7 @@ static void begin(void)
         __atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
-static bool unbroken(int cpu)
+static bool is_unbroken(int cpu)
 {
         __atomic_signal_fence(__ATOMIC_SEQ_CST);
         const volatile struct rseq *rseq = own_rseq();
@@ -42,15 +42,15 @@ static bool unbroken(int cpu)
 }
 
 /* Whether a sleep is noticed, and nothing where there was none. */
-static bool works(int cpu)
+static bool is_sleep_noticed(int cpu)
 {
         struct timespec moment = { .tv_nsec = 100000 }; /* more than any timer is ahead of itself */
 
-        begin();
-        bool before = unbroken(cpu);
-        begin();
+        begin_critical_section();
+        bool before = is_unbroken(cpu);
+        begin_critical_section();
         nanosleep(&moment, NULL);
-        return before && !unbroken(cpu);
+        return before && !is_unbroken(cpu);
 }
 
 /* The reader may be switched out while it tries. */
@@ -58,9 +58,9 @@ static bool works(int cpu)
 
 bool hold_open(int cpu, struct pystack_hold *ret)
 {
-        *ret = (struct pystack_hold){ .cpu = cpu, .begin = begin, .unbroken = unbroken };
+        *ret = (struct pystack_hold){ .cpu = cpu, .begin = begin_critical_section, .unbroken = is_unbroken };
         for (unsigned i = 0; __rseq_size != 0 && i < TRIES; i++)
-                if (works(cpu))
+                if (is_sleep_noticed(cpu))
                         return true;
         return false;
 }

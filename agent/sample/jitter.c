@@ -14,7 +14,7 @@ void jitter_init(struct jitter *ret)
 }
 
 /* xorshift64*: enough for this. */
-static uint64_t draw(struct jitter *jitter)
+static uint64_t draw_random(struct jitter *jitter)
 {
         jitter->state ^= jitter->state >> 12;
         jitter->state ^= jitter->state << 25;
@@ -26,17 +26,17 @@ uint64_t jitter_interval(struct jitter *jitter, uint64_t period_ns)
 {
         uint64_t spread = period_ns / SPREAD_DIVISOR;
 
-        return period_ns - spread + draw(jitter) % (2 * spread + 1);
+        return period_ns - spread + draw_random(jitter) % (2 * spread + 1);
 }
 
 uint64_t jitter_phase(struct jitter *jitter, uint64_t period_ns)
 {
-        return 1 + draw(jitter) % period_ns;
+        return 1 + draw_random(jitter) % period_ns;
 }
 
 uint64_t jitter_memoryless(struct jitter *jitter, uint64_t mean_ns)
 {
-        double part = ((double)(draw(jitter) >> 11) + 1) * 0x1p-53; /* above 0, up to 1 */
+        double part = ((double)(draw_random(jitter) >> 11) + 1) * 0x1p-53; /* above 0, up to 1 */
 
         return (uint64_t)(-log(part) * (double)mean_ns);
 }

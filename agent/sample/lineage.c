@@ -86,7 +86,7 @@ unsigned lineage_parts(const struct lineage *lineage)
 /* ---- whom to listen to ------------------------------------------------------------------- */
 
 /* @fd is consumed, and closed on failure. */
-static int keep(struct lineage *lineage, int fd)
+static int keep_event(struct lineage *lineage, int fd)
 {
         int *fds = reallocarray(lineage->fds, lineage->n_fds + 1, sizeof *fds);
 
@@ -99,19 +99,19 @@ static int keep(struct lineage *lineage, int fd)
         return 0;
 }
 
-static int open_kept(struct lineage *lineage, int fd)
+static int keep_opened_event(struct lineage *lineage, int fd)
 {
-        return fd < 0 ? fd : keep(lineage, fd);
+        return fd < 0 ? fd : keep_event(lineage, fd);
 }
 
-static int listen_to(pid_t tid, void *ctx)
+static int listen_to_thread(pid_t tid, void *ctx)
 {
         struct lineage *lineage = ctx;
-        int e = open_kept(lineage, perf_open_anchor(tid));
+        int e = keep_opened_event(lineage, perf_open_anchor(tid));
 
         for (size_t i = 0; e == 0 && i < lineage->n; i++) {
                 int fd = perf_open_lineage(tid, lineage->places[i].cpu);
-                e = open_kept(lineage, fd);
+                e = keep_opened_event(lineage, fd);
                 if (e == 0)
                         e = perf_redirect(fd, lineage->places[i].fd);
         }
@@ -120,7 +120,7 @@ static int listen_to(pid_t tid, void *ctx)
 
 int lineage_add(struct lineage *lineage, pid_t pid, unsigned *ret_threads)
 {
-        return each_thread(pid, listen_to, lineage, ret_threads);
+        return each_thread(pid, listen_to_thread, lineage, ret_threads);
 }
 
 /* ---- what they tell ---------------------------------------------------------------------- */
@@ -157,7 +157,7 @@ static const struct {
         { PERF_RECORD_EXIT, LINEAGE_ENDED }, { PERF_RECORD_READ, LINEAGE_USED },     { PERF_RECORD_LOST, LINEAGE_LOST },
 };
 
-static void fill(struct lineage_event *event, const struct perf_event_header *header)
+static void fill_event(struct lineage_event *event, const struct perf_event_header *header)
 {
         event->pid = (pid_t)word_at(header, AT_PID);
         event->at = number_at(header, header->size - sizeof event->at);
@@ -171,7 +171,7 @@ static void fill(struct lineage_event *event, const struct perf_event_header *he
                 event->file = (const char *)header + AT_FILE;
 }
 
-static void translate(const struct perf_event_header *header, void *ctx)
+static void translate_record(const struct perf_event_header *header, void *ctx)
 {
         const struct hearing *hearing = ctx;
         struct lineage_event event = { 0 };
@@ -184,7 +184,7 @@ static void translate(const struct perf_event_header *header, void *ctx)
                 return;
         event.kind = kinds[i].kind;
         if (event.kind != LINEAGE_LOST)
-                fill(&event, header);
+                fill_event(&event, header);
         hearing->each(&event, hearing->ctx);
 }
 
@@ -193,5 +193,5 @@ void lineage_hear(struct lineage *lineage, lineage_fn each, void *ctx)
         struct hearing hearing = { .each = each, .ctx = ctx };
 
         for (size_t i = 0; i < lineage->n; i++)
-                perf_ring_each(&lineage->places[i].ring, translate, &hearing);
+                perf_ring_each(&lineage->places[i].ring, translate_record, &hearing);
 }

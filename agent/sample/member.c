@@ -48,7 +48,7 @@ static void set_retry(struct member *m, uint64_t begin, uint64_t end)
 }
 
 /* Ticks of a thread that has ended before anybody knew what it ran. */
-static void count_gone(struct target *t, uint64_t count, uint64_t ns)
+static void count_gone_thread(struct target *t, uint64_t count, uint64_t ns)
 {
         struct profile_counters *counters = profile_counters(t->profile);
 
@@ -59,7 +59,7 @@ static void count_gone(struct target *t, uint64_t count, uint64_t ns)
 
 void member_free(struct target *t, struct member *m)
 {
-        count_gone(t, m->unsure, m->unsure_ns);
+        count_gone_thread(t, m->unsure, m->unsure_ns);
         HASH_DEL(t->members, m);
         pystack_thread_close(m->thread);
         if (m->clock.fd >= 0)
@@ -159,7 +159,7 @@ bool member_end(struct target *t, const struct sampler *s, const struct tick_eve
 }
 
 /* Decides on the ticks since the look before: without Python now as then, or nobody knows. */
-static void settle_unsure(struct target *t, const struct sampler *s, struct member *m, bool native)
+static void count_unsure(struct target *t, const struct sampler *s, struct member *m, bool native)
 {
         struct profile_counters *counters = profile_counters(t->profile);
 
@@ -211,7 +211,7 @@ static int open_thread(struct target *t, pid_t inner_tid, struct pystack_thread 
 }
 
 /* Finds out whether the thread runs Python by now. False if it has ended. */
-static bool member_look(struct target *t, const struct sampler *s, struct member *m)
+static bool look_for_python_thread(struct target *t, const struct sampler *s, struct member *m)
 {
         struct nsutil_thread thread;
         uint64_t begin = clock_ns(CLOCK_MONOTONIC);
@@ -223,7 +223,7 @@ static bool member_look(struct target *t, const struct sampler *s, struct member
         int r = open_thread(t, thread.inner_tid, &m->thread);
         m->looked_now = true;
         m->native_now = r == 0 && !m->thread;
-        settle_unsure(t, s, m, m->native_now);
+        count_unsure(t, s, m, m->native_now);
         set_retry(m, begin, clock_ns(CLOCK_MONOTONIC));
         return true;
 }
@@ -238,7 +238,7 @@ struct member *member_get(struct target *t, const struct sampler *s, pid_t tid)
         if (!m && !(m = member_new(t, tid)))
                 return NULL;
         m->looked_now = false;
-        if (clock_ns(CLOCK_MONOTONIC) < m->retry_ns || member_look(t, s, m))
+        if (clock_ns(CLOCK_MONOTONIC) < m->retry_ns || look_for_python_thread(t, s, m))
                 return m;
         member_free(t, m);
         return NULL;
@@ -249,7 +249,7 @@ void members_settle(struct target *t, const struct sampler *s)
         struct member *m, *next;
 
         HASH_ITER(hh, t->members, m, next)
-                if (m->unsure > 0 && !member_look(t, s, m))
+                if (m->unsure > 0 && !look_for_python_thread(t, s, m))
                         member_free(t, m);
 }
 
@@ -280,8 +280,8 @@ static bool list_refs(struct target *t, struct pystack_thread_ref **ret, size_t 
 }
 
 /* A thread that is new: who it is, and its Python thread, if @refs are known and have one. */
-static void introduce(struct target *t, const struct sampler *s, struct member *m,
-                      const struct pystack_thread_ref *refs, size_t n)
+static void identify_member(struct target *t, const struct sampler *s, struct member *m,
+                            const struct pystack_thread_ref *refs, size_t n)
 {
         struct nsutil_thread thread;
 
@@ -293,7 +293,7 @@ static void introduce(struct target *t, const struct sampler *s, struct member *
         m->id = m->native = 0;
         if (ref)
                 pystack_thread_open(t->py, ref, &m->thread);
-        settle_unsure(t, s, m, !ref);
+        count_unsure(t, s, m, !ref);
 }
 
 static void add_members(struct target *t, const pid_t *tids, size_t n, uint64_t now)
@@ -336,7 +336,7 @@ void members_introduce(struct target *t, const struct sampler *s)
         bool known = list_refs(t, &refs, &n);
         for (m = t->members; m; m = m->hh.next)
                 if (!m->thread && begin >= m->retry_ns)
-                        introduce(t, s, m, known ? refs : NULL, n);
+                        identify_member(t, s, m, known ? refs : NULL, n);
         free(refs);
         end = clock_ns(CLOCK_MONOTONIC);
         for (m = t->members; m; m = m->hh.next)

@@ -34,7 +34,7 @@ static size_t used_bytes(const struct target *t)
         return codes_bytes(t) + profile_bytes(t->profile) + stacks_bytes(&t->stacks);
 }
 
-static void fit_room(struct target *t)
+static void widen_room(struct target *t)
 {
         struct memory *m = &t->memory;
         uint64_t refusals;
@@ -46,7 +46,7 @@ static void fit_room(struct target *t)
 }
 
 /* Half of what is free for all, so that readers of other CPUs find some as well; or the target's part of the rest. */
-static size_t portion(const struct memory *m, size_t leased)
+static size_t portion_of_free_memory(const struct memory *m, size_t leased)
 {
         size_t max = atomic_load(&m->pool->max), shared = max / 4 * 3, own = max / 4 / atomic_load(&m->pool->targets);
         size_t of_shared = leased < shared ? (shared - leased) / 2 : 0;
@@ -56,12 +56,12 @@ static size_t portion(const struct memory *m, size_t leased)
 }
 
 /* Returns the bytes that are leased in addition: up to @wanted. */
-static size_t lease(struct memory *m, size_t wanted)
+static size_t lease_bytes(struct memory *m, size_t wanted)
 {
         size_t before = atomic_load(&m->pool->leased), bytes;
 
         do {
-                bytes = portion(m, before);
+                bytes = portion_of_free_memory(m, before);
                 bytes = bytes < wanted ? bytes : wanted;
         } while (!atomic_compare_exchange_weak(&m->pool->leased, &before, before + bytes));
         m->leased += bytes;
@@ -78,7 +78,7 @@ static void note_refusal(struct target *t)
                 target_trim(t);
 }
 
-static void take_part(struct memory *m)
+static void take_part_in_pool(struct memory *m)
 {
         if (!m->takes_part)
                 atomic_fetch_add(&m->pool->targets, 1);
@@ -86,7 +86,7 @@ static void take_part(struct memory *m)
 }
 
 /* What is left of the lease beside @others, never 0: that would be no bound. */
-static size_t left_beside(const struct memory *m, size_t others)
+static size_t lease_left_beside(const struct memory *m, size_t others)
 {
         return m->leased > others ? m->leased - others : 1;
 }
@@ -98,20 +98,20 @@ void memory_prepare(struct target *t)
 
         if (atomic_load(&m->pool->max) == 0)
                 return;
-        take_part(m);
-        fit_room(t);
+        take_part_in_pool(m);
+        widen_room(t);
         used = used_bytes(t);
         wanted = used + m->room;
-        if (wanted > m->leased && lease(m, wanted - m->leased) < ROOM_MIN)
+        if (wanted > m->leased && lease_bytes(m, wanted - m->leased) < ROOM_MIN)
                 note_refusal(t);
-        pystack_limit_bytes(t->py, left_beside(m, used_bytes(t) - codes_bytes(t)));
+        pystack_limit_bytes(t->py, lease_left_beside(m, used_bytes(t) - codes_bytes(t)));
 }
 
 void memory_bound_profile(struct target *t, size_t max)
 {
         if (!t->memory.takes_part)
                 return;
-        size_t left = left_beside(&t->memory, codes_bytes(t) + stacks_bytes(&t->stacks));
+        size_t left = lease_left_beside(&t->memory, codes_bytes(t) + stacks_bytes(&t->stacks));
         profile_limit(t->profile, max == 0 || left < max ? left : max);
 }
 

@@ -17,7 +17,7 @@
 /* To draw a period costs a system call, so at high rates it is not done for each tick. */
 #define VARY_NS 4000000u
 
-static int open_event(struct own_event *event, int cpu, uint64_t period_ns, bool *user_only)
+static int open_own_event(struct own_event *event, int cpu, uint64_t period_ns, bool *user_only)
 {
         int fd = perf_open_thread(event->tid, cpu, period_ns, *user_only);
 
@@ -39,7 +39,7 @@ static int add_event(struct target *t, pid_t tid, const struct own_ring *ring, u
         if (!events)
                 return -ENOMEM;
         t->events = events;
-        int e = open_event(&event, ring->cpu, period_ns, user_only);
+        int e = open_own_event(&event, ring->cpu, period_ns, user_only);
         if (event.fd >= 0)
                 t->events[t->n_events++] = event;
         if (e < 0)

@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static int open_event(struct perf_event_attr *attr, pid_t tid, int cpu)
+static int open_clock_event(struct perf_event_attr *attr, pid_t tid, int cpu)
 {
         attr->type = PERF_TYPE_SOFTWARE;
         attr->size = sizeof *attr;
@@ -33,7 +33,7 @@ int perf_open_cpu(int cpu, uint64_t period_ns)
                 .config = PERF_COUNT_SW_CPU_CLOCK, .sample_period = period_ns, .disabled = 1, .exclude_idle = 1,
         };
 
-        return open_event(&attr, -1, cpu);
+        return open_clock_event(&attr, -1, cpu);
 }
 
 int perf_open_thread(pid_t tid, int cpu, uint64_t period_ns, bool user_only)
@@ -42,12 +42,12 @@ int perf_open_thread(pid_t tid, int cpu, uint64_t period_ns, bool user_only)
                 .config = PERF_COUNT_SW_CPU_CLOCK, .sample_period = period_ns, .inherit = 1, .inherit_thread = 1,
                 .exclude_kernel = user_only,
         };
-        int fd = open_event(&attr, tid, cpu);
+        int fd = open_clock_event(&attr, tid, cpu);
 
         if (fd != -EINVAL)
                 return fd;
         attr.inherit_thread = 0; /* before Linux 5.13: processes that it starts tick as well, in vain */
-        return open_event(&attr, tid, cpu);
+        return open_clock_event(&attr, tid, cpu);
 }
 
 int perf_open_count(pid_t pid)
@@ -56,7 +56,7 @@ int perf_open_count(pid_t pid)
                 .config = PERF_COUNT_SW_TASK_CLOCK, .inherit = 1, .inherit_thread = 1,
         };
 
-        return open_event(&attr, pid, -1);
+        return open_clock_event(&attr, pid, -1);
 }
 
 int perf_open_lineage(pid_t tid, int cpu)
@@ -67,21 +67,21 @@ int perf_open_lineage(pid_t tid, int cpu)
                 .sample_id_all = 1, .sample_type = PERF_SAMPLE_TIME, .watermark = 1, .wakeup_watermark = UINT32_MAX,
         };
 
-        return open_event(&attr, tid, cpu);
+        return open_clock_event(&attr, tid, cpu);
 }
 
 int perf_open_anchor(pid_t tid)
 {
         struct perf_event_attr attr = { .config = PERF_COUNT_SW_DUMMY, .exclude_kernel = 1 };
 
-        return open_event(&attr, tid, -1);
+        return open_clock_event(&attr, tid, -1);
 }
 
 int perf_open_ring_only(int cpu)
 {
         struct perf_event_attr attr = { .config = PERF_COUNT_SW_DUMMY, .exclude_kernel = 1 };
 
-        return open_event(&attr, 0, cpu);
+        return open_clock_event(&attr, 0, cpu);
 }
 
 int perf_redirect(int fd, int ring_fd)
@@ -172,7 +172,7 @@ struct record {
         uint64_t id;
 };
 
-static void copy_out(const struct perf_ring *ring, uint64_t at, void *to, size_t len)
+static void copy_out_of_ring(const struct perf_ring *ring, uint64_t at, void *to, size_t len)
 {
         const struct perf_event_mmap_page *page = ring->pages;
         const char *data = (const char *)ring->pages + page->data_offset;
@@ -212,11 +212,11 @@ void perf_ring_each(struct perf_ring *ring, perf_record_fn each, void *ctx)
         const struct perf_event_header *header = (const void *)record;
 
         while (tail < head) {
-                copy_out(ring, tail, record, sizeof *header);
+                copy_out_of_ring(ring, tail, record, sizeof *header);
                 if (header->size < sizeof *header)
                         break;
                 size_t size = header->size < sizeof record ? header->size : sizeof record;
-                copy_out(ring, tail, record, size);
+                copy_out_of_ring(ring, tail, record, size);
                 tail += header->size;
                 each(header, ctx);
         }

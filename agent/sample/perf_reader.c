@@ -116,7 +116,7 @@ static int patience_ms(const struct perf_reader *r)
         return !r->machine ? -1 : periods_ms > 2000 ? (int)periods_ms : 2000;
 }
 
-static void serve_ticks(struct perf_reader *r)
+static void read_until_stopped(struct perf_reader *r)
 {
         enum perf_woken woken;
 
@@ -137,11 +137,11 @@ static void *run_reader(void *arg)
         r->holds = r->pinned && hold_open(r->cpu, &r->hold);
         sem_post(r->ready);
         if (!r->machine || begin_clock(r))
-                serve_ticks(r);
+                read_until_stopped(r);
         return NULL;
 }
 
-static void release(struct perf_reader *r)
+static void close_reader(struct perf_reader *r)
 {
         perf_ring_close(&r->ring);
         close(r->fd);
@@ -165,7 +165,7 @@ int perf_reader_open(struct perf_reader *r, int cpu)
         if (e == 0)
                 e = -pthread_create(&r->thread, NULL, run_reader, r);
         if (e != 0) {
-                release(r);
+                close_reader(r);
                 return e;
         }
         r->running = true;
@@ -182,7 +182,7 @@ uint64_t perf_reader_close(struct perf_reader *r)
                 abort(); /* an eventfd that was just made takes a write */
         pthread_join(r->thread, NULL);
         r->running = false;
-        release(r);
+        close_reader(r);
         return atomic_load(&r->lost);
 }
 

@@ -14,7 +14,7 @@
 /* A period that does not tick before the event is closed again. */
 #define PERIOD_NS 1000000000u
 
-static int try_event(int fd)
+static int close_tried_event(int fd)
 {
         if (fd < 0)
                 return fd;
@@ -24,7 +24,7 @@ static int try_event(int fd)
 
 static void try_cpu(struct sample_probe *probe, int cpu)
 {
-        int e = try_event(perf_open_cpu(cpu, PERIOD_NS));
+        int e = close_tried_event(perf_open_cpu(cpu, PERIOD_NS));
 
         if (e == -ENODEV)
                 return; /* offline */
@@ -43,8 +43,8 @@ static void *try_all(void *arg)
         for (int cpu = 0; cpu < get_nprocs_conf(); cpu++)
                 try_cpu(probe, cpu);
         probe->realtime = reader_realtime();
-        probe->perf_own = try_event(perf_open_thread(0, 0, PERIOD_NS, false));
-        probe->perf_own_user = try_event(perf_open_thread(0, 0, PERIOD_NS, true));
+        probe->perf_own = close_tried_event(perf_open_thread(0, 0, PERIOD_NS, false));
+        probe->perf_own_user = close_tried_event(perf_open_thread(0, 0, PERIOD_NS, true));
         return NULL;
 }
 

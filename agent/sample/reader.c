@@ -45,7 +45,7 @@ const char *reader_realtime_text(bool realtime)
 #define STEP_NS 20000
 
 /* Lets the thread whose CPU this is run for a moment. */
-static void step_aside(void)
+static void yield_cpu(void)
 {
         const struct timespec step = { .tv_nsec = STEP_NS };
 
@@ -62,7 +62,7 @@ bool reader_pursue(struct pystack *py, struct pystack_thread *thread, pid_t tid,
                 if (nsutil_stat_read(tid, &stat) == 0 && stat.state == 'R' && stat.cpu != at && reader_pin(stat.cpu))
                         at = stat.cpu;
                 else
-                        step_aside();
+                        yield_cpu();
                 e = pystack_sample(py, thread, TRIES_EACH, ret);
         }
         *ret_error = e;

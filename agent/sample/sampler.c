@@ -26,7 +26,7 @@ static const struct {
         { .tick = &tick_blocking, .asleep_too = true, .on_demand = true },
 };
 
-static bool eligible(const struct sample_config *config, size_t i)
+static bool is_eligible(const struct sample_config *config, size_t i)
 {
         if (config->engine == SAMPLE_ENGINE_AUTO)
                 return !engines[i].on_demand && (engines[i].asleep_too || config->mode == PROFILE_MODE_CPU);
@@ -39,7 +39,7 @@ static int start_tick(struct sampler *s, char *reason, size_t reason_size)
 
         snprintf(reason, reason_size, "this engine does not serve mode %s", profile_mode_name(s->config.mode));
         for (size_t i = 0; r == SAMPLE_E_ENGINE && i < sizeof engines / sizeof *engines; i++) {
-                if (!eligible(&s->config, i))
+                if (!is_eligible(&s->config, i))
                         continue;
                 s->tick = engines[i].tick;
                 r = s->tick->start(s, &s->tick_state, reason, reason_size);
@@ -163,7 +163,7 @@ static void remember_departed(struct sampler *s, const struct account *account)
 }
 
 /* What @fact says of a target; false if there is none. */
-static bool ask_target(struct sampler *s, pid_t pid, bool (*fact)(const struct target *))
+static bool has_target_fact(struct sampler *s, pid_t pid, bool (*fact)(const struct target *))
 {
         struct target *t;
         bool answer = false;
@@ -191,12 +191,12 @@ static bool is_restrained(const struct target *t)
 
 bool sampler_lacks_gil(struct sampler *s, pid_t pid)
 {
-        return s->config.mode == PROFILE_MODE_GIL && ask_target(s, pid, lacks_gil);
+        return s->config.mode == PROFILE_MODE_GIL && has_target_fact(s, pid, lacks_gil);
 }
 
 bool sampler_is_restrained(struct sampler *s, pid_t pid)
 {
-        return ask_target(s, pid, is_restrained);
+        return has_target_fact(s, pid, is_restrained);
 }
 
 int sampler_remove(struct sampler *s, pid_t pid, struct profile **ret)
@@ -250,7 +250,7 @@ void target_tick(struct target *t, const struct sampler *s, const struct tick_ev
                 s->tick->was_read(s->tick_state, t, event);
 }
 
-static bool serve_if_target(struct sampler *s, const struct tick_event *event)
+static bool tick_if_target(struct sampler *s, const struct tick_event *event)
 {
         struct target *t;
 
@@ -268,9 +268,9 @@ static bool serve_if_target(struct sampler *s, const struct tick_event *event)
 
 bool sampler_tick(struct sampler *s, const struct tick_event *event)
 {
-        if (serve_if_target(s, event))
+        if (tick_if_target(s, event))
                 return true;
-        return sampler_adopts(s) && adoptions_take(s, event) && serve_if_target(s, event);
+        return sampler_adopts(s) && adoptions_take(s, event) && tick_if_target(s, event);
 }
 
 /* ---- the whole -------------------------------------------------------------- */

@@ -34,7 +34,7 @@ size_t stacks_bytes(const struct stacks *stacks)
                batch_bytes(&stacks->backlog.batch) + stacks->backlog.cap_keys * sizeof *stacks->backlog.keys + stacks->lent;
 }
 
-static void forget(struct stacks *stacks)
+static void forget_stacks(struct stacks *stacks)
 {
         if (stacks->slots)
                 memset(stacks->slots, 0, (stacks->mask + 1) * sizeof *stacks->slots);
@@ -43,7 +43,7 @@ static void forget(struct stacks *stacks)
 
 void stacks_clear(struct stacks *stacks)
 {
-        forget(stacks);
+        forget_stacks(stacks);
         backlog_restart(&stacks->backlog);
 }
 
@@ -59,7 +59,7 @@ void stacks_renumber(struct stacks *stacks, const struct profile *profile)
                 all = all && slot->id;
         }
         if (!all)
-                forget(stacks); /* a free slot would hide those behind it */
+                forget_stacks(stacks); /* a free slot would hide those behind it */
 }
 
 static struct stacks_slot *slot_for(struct stacks_slot *slots, size_t mask, const uint64_t hash[2])
@@ -71,14 +71,14 @@ static struct stacks_slot *slot_for(struct stacks_slot *slots, size_t mask, cons
         return &slots[i];
 }
 
-static bool make_room(struct stacks *stacks)
+static bool reserve_slot(struct stacks *stacks)
 {
         size_t size = stacks->slots ? 2 * (stacks->mask + 1) : 256;
 
         if (stacks->slots && stacks->used * 2 <= stacks->mask)
                 return true;
         if (size > SLOTS_MAX) {
-                forget(stacks);
+                forget_stacks(stacks);
                 return true;
         }
         struct stacks_slot *slots = calloc(size, sizeof *slots);
@@ -119,7 +119,7 @@ int stacks_find(struct stacks *stacks, struct profile *profile, const struct pys
         uint64_t hash[2];
         int e = 0;
 
-        if (!make_room(stacks))
+        if (!reserve_slot(stacks))
                 return -ENOMEM;
         hash_stack(stack, hash);
         struct stacks_slot *slot = slot_for(stacks->slots, stacks->mask, hash);

@@ -105,7 +105,7 @@ void target_free(struct target *t)
 /* ---- samples ------------------------------------------------------------------- */
 
 /* The id by which the stack is counted. If it is new, the decoder is to say later what it is called. */
-static int find_stack(struct target *t, const struct sampler *s, const struct pystack_stack *stack, profile_id *ret)
+static int get_stack_id(struct target *t, const struct sampler *s, const struct pystack_stack *stack, profile_id *ret)
 {
         memory_bound_profile(t, s->config.profile_bytes);
         int e = stacks_find(&t->stacks, t->profile, stack, ret);
@@ -115,9 +115,9 @@ static int find_stack(struct target *t, const struct sampler *s, const struct py
         return e;
 }
 
-static profile_id count_stack(struct target *t, const struct sampler *s, struct member *m,
-                              const struct pystack_stack *stack, profile_id id, const struct tick_event *event,
-                              enum profile_state state)
+static profile_id count_read_stack(struct target *t, const struct sampler *s, struct member *m,
+                                   const struct pystack_stack *stack, profile_id id, const struct tick_event *event,
+                                   enum profile_state state)
 {
         struct pending found = {
                 .stack = id,
@@ -139,7 +139,7 @@ static profile_id count_stack(struct target *t, const struct sampler *s, struct 
  * The thread was preempted by us on our CPU; if it does not hold still all the
  * same, it has been moved to another one.
  */
-static int read_thread(struct target *t, struct member *m, const struct tick_event *event, struct pystack_stack *ret)
+static int read_member(struct target *t, struct member *m, const struct tick_event *event, struct pystack_stack *ret)
 {
         int e = pystack_sample_held(t->py, m->thread, event->hold, TRIES_HERE, ret);
 
@@ -166,21 +166,21 @@ static int read_once(struct target *t, const struct sampler *s, const struct tic
                 return 0;
         }
         pending_allow(t, event->ns, state);
-        int e = read_thread(t, m, event, &stack);
+        int e = read_member(t, m, event, &stack);
         if (e == PYSTACK_E_GONE)
                 member_leave_python(m);
         profile_id id = 0;
         if (e == 0)
-                e = find_stack(t, s, &stack, &id);
+                e = get_stack_id(t, s, &stack, &id);
         if (e != 0)
                 return e;
         profile_counters(t->profile)->ticks += event->count;
-        *ret = count_stack(t, s, m, &stack, id, event, state);
+        *ret = count_read_stack(t, s, m, &stack, id, event, state);
         return 0;
 }
 
-static int read_and_note(struct target *t, const struct sampler *s, const struct tick_event *event,
-                         enum profile_state state, profile_id *ret)
+static int read_and_note_restraint(struct target *t, const struct sampler *s, const struct tick_event *event,
+                                   enum profile_state state, profile_id *ret)
 {
         int e = read_once(t, s, event, state, ret);
 
@@ -200,7 +200,7 @@ profile_id target_read(struct target *t, const struct sampler *s, const struct t
         profile_id stack = 0;
 
         memory_prepare(t);
-        int e = restraint_rests(t) ? PYSTACK_E_COSTLY : read_and_note(t, s, event, state, &stack);
+        int e = restraint_rests(t) ? PYSTACK_E_COSTLY : read_and_note_restraint(t, s, event, state, &stack);
 
         if (e != 0) {
                 counters->ticks += event->count;

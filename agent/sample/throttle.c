@@ -12,7 +12,7 @@
 /* A process may come into another cgroup, or get a quota. */
 #define OPEN_EVERY_NS 1000000000u
 
-static void know_quota(struct throttle *throttle, pid_t pid, uint64_t now)
+static void reopen_quota(struct throttle *throttle, pid_t pid, uint64_t now)
 {
         if (now < throttle->open_at_ns)
                 return;
@@ -25,7 +25,7 @@ static void know_quota(struct throttle *throttle, pid_t pid, uint64_t now)
 
 bool throttle_is_possible(struct throttle *throttle, pid_t pid, uint64_t now)
 {
-        know_quota(throttle, pid, now);
+        reopen_quota(throttle, pid, now);
         return throttle->quota.n > 0;
 }
 

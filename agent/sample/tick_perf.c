@@ -32,7 +32,7 @@ struct perf_tick {
         struct jitter jitter; /* of the thread that adds targets */
 };
 
-static void stop(void *state)
+static void stop_perf(void *state)
 {
         struct perf_tick *tick = state;
 
@@ -43,7 +43,7 @@ static void stop(void *state)
         free(tick);
 }
 
-static void check(void *state, struct sampler_health *ret)
+static void check_perf(void *state, struct sampler_health *ret)
 {
         struct perf_tick *tick = state;
 
@@ -72,7 +72,7 @@ static void set_period(void *state)
 
 /* ---- targets ------------------------------------------------------------------------ */
 
-static int add(void *state, struct target *t)
+static int add_perf_target(void *state, struct target *t)
 {
         struct perf_tick *tick = state;
         struct own_ring *rings;
@@ -91,7 +91,7 @@ static int add(void *state, struct target *t)
         return e == NSUTIL_E_GONE ? 0 : e;
 }
 
-static void was_read(void *state, struct target *t, const struct tick_event *event)
+static void vary_period_of_event(void *state, struct target *t, const struct tick_event *event)
 {
         struct perf_tick *tick = state;
 
@@ -102,7 +102,7 @@ static void was_read(void *state, struct target *t, const struct tick_event *eve
 
 /* ---- starting -------------------------------------------------------------------- */
 
-static void describe(struct perf_tick *tick)
+static void describe_readers(struct perf_tick *tick)
 {
         struct sampler *s = tick->sampler;
         bool pinned = true, realtime = true;
@@ -124,7 +124,7 @@ static void describe(struct perf_tick *tick)
                  tick->machine ? "" : ", events of the target's threads only", tick->user_only ? ", user space only (CAP_PERFMON)" : "");
 }
 
-static int refuse(int error, char *reason, size_t reason_size)
+static int refuse_perf(int error, char *reason, size_t reason_size)
 {
         if (error == -EACCES || error == -EPERM)
                 snprintf(reason, reason_size, "perf events are refused: CAP_PERFMON is missing");
@@ -179,7 +179,7 @@ static int open_readers(struct perf_tick *tick)
         return e;
 }
 
-static int start(struct sampler *s, void **ret, char *reason, size_t reason_size)
+static int start_perf(struct sampler *s, void **ret, char *reason, size_t reason_size)
 {
         struct perf_tick *tick = new_tick(s);
         int e;
@@ -192,10 +192,10 @@ static int start(struct sampler *s, void **ret, char *reason, size_t reason_size
                 e = open_readers(tick);
         }
         if (e < 0) {
-                stop(tick);
-                return refuse(e, reason, reason_size);
+                stop_perf(tick);
+                return refuse_perf(e, reason, reason_size);
         }
-        describe(tick);
+        describe_readers(tick);
         s->meets_all = tick->machine;
         *ret = tick;
         return 0;
@@ -204,10 +204,10 @@ static int start(struct sampler *s, void **ret, char *reason, size_t reason_size
 const struct tick tick_perf = {
         .name = "perf",
         .engine = SAMPLE_ENGINE_PERF,
-        .start = start,
-        .stop = stop,
-        .check = check,
+        .start = start_perf,
+        .stop = stop_perf,
+        .check = check_perf,
         .set_period = set_period,
-        .add = add,
-        .was_read = was_read,
+        .add = add_perf_target,
+        .was_read = vary_period_of_event,
 };

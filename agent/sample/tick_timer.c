@@ -77,7 +77,7 @@ static void tick_targets(struct timer_tick *tick, uint64_t due, uint64_t missed)
  * While this thread has its CPU, nobody else runs there: a CPU's clock stands still. If it did not, a thread
  * would be met too soon after the last time, and too often for what it has used.
  */
-static void serve_clock(struct timer_tick *tick)
+static void run_clock(struct timer_tick *tick)
 {
         bool stands = timer_modes[tick->sampler->config.mode].each_cpu;
         uint64_t due = tick->last_ns = clock_ns(CLOCK_MONOTONIC);
@@ -96,7 +96,7 @@ static void serve_clock(struct timer_tick *tick)
         }
 }
 
-static void *run(void *arg)
+static void *run_timer_thread(void *arg)
 {
         struct timer_tick *tick = arg;
 
@@ -105,7 +105,7 @@ static void *run(void *arg)
         nsutil_newest_open(&tick->newest_fd);
         timer_cpu_begin(tick);
         sem_post(tick->ready);
-        serve_clock(tick);
+        run_clock(tick);
         timer_cpu_end(tick);
         if (tick->newest_fd >= 0)
                 close(tick->newest_fd);
@@ -118,7 +118,7 @@ struct timer_engine {
         struct timer_tick ticks[];
 };
 
-static void check(void *state, struct sampler_health *ret)
+static void check_timer(void *state, struct sampler_health *ret)
 {
         struct timer_engine *engine = state;
 
@@ -132,7 +132,7 @@ static void check(void *state, struct sampler_health *ret)
         }
 }
 
-static void stop(void *state)
+static void stop_timer(void *state)
 {
         struct timer_engine *engine = state;
 
@@ -173,10 +173,10 @@ static int start_clocks(struct sampler *s, bool blocking, void **ret, char *reas
                 return -ENOMEM;
         for (size_t i = 0; i < engine->n; i++) {
                 struct timer_tick *tick = &engine->ticks[i];
-                int e = pthread_create(&tick->thread, NULL, run, tick);
+                int e = pthread_create(&tick->thread, NULL, run_timer_thread, tick);
                 if (e != 0) {
                         snprintf(reason, reason_size, "a thread cannot be started: %s", strerror(e));
-                        stop(engine);
+                        stop_timer(engine);
                         return -e;
                 }
                 tick->running = true;
@@ -190,7 +190,7 @@ static int start_clocks(struct sampler *s, bool blocking, void **ret, char *reas
         return 0;
 }
 
-static int start(struct sampler *s, void **ret, char *reason, size_t reason_size)
+static int start_not_blocking(struct sampler *s, void **ret, char *reason, size_t reason_size)
 {
         return start_clocks(s, false, ret, reason, reason_size);
 }
@@ -203,15 +203,15 @@ static int start_blocking(struct sampler *s, void **ret, char *reason, size_t re
 const struct tick tick_timer = {
         .name = "timer",
         .engine = SAMPLE_ENGINE_TIMER,
-        .start = start,
-        .stop = stop,
-        .check = check,
+        .start = start_not_blocking,
+        .stop = stop_timer,
+        .check = check_timer,
 };
 
 const struct tick tick_blocking = {
         .name = "blocking",
         .engine = SAMPLE_ENGINE_BLOCKING,
         .start = start_blocking,
-        .stop = stop,
-        .check = check,
+        .stop = stop_timer,
+        .check = check_timer,
 };

@@ -104,7 +104,7 @@ static struct member *draw_ready(struct timer_tick *tick, struct target *t)
         return drawn;
 }
 
-static struct member *find_known(struct timer_tick *tick, struct target *t, const struct moment *at)
+static struct member *running_member(struct timer_tick *tick, struct target *t, const struct moment *at)
 {
         if (tick->own_fd < 0)
                 return draw_ready(tick, t);
@@ -115,12 +115,12 @@ static struct member *find_known(struct timer_tick *tick, struct target *t, cons
 }
 
 /* NULL: none of this process's. */
-static struct member *find_interrupted(struct timer_tick *tick, struct target *t, const struct moment *at)
+static struct member *interrupted_member(struct timer_tick *tick, struct target *t, const struct moment *at)
 {
         if (!holds_still(tick))
                 return NULL;
-        struct member *m = find_known(tick, t, at);
-        return m || !timer_list_members(tick, t) ? m : find_known(tick, t, at);
+        struct member *m = running_member(tick, t, at);
+        return m || !timer_list_members(tick, t) ? m : running_member(tick, t, at);
 }
 
 /* ---- a tick ------------------------------------------------------------------------------- */
@@ -162,7 +162,7 @@ static bool has_gone_on(const struct member *m)
 
 void timer_cpu_serve(struct timer_tick *tick, struct target *t, const struct moment *at)
 {
-        struct member *m = find_interrupted(tick, t, at);
+        struct member *m = interrupted_member(tick, t, at);
         struct stopped stopped;
 
         if (!m)

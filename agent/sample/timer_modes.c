@@ -66,7 +66,7 @@ static void move_to(struct timer_tick *tick, int cpu)
                 tick->cpu = reader_pin(cpu) ? cpu : -1;
 }
 
-static void find_and_move_to(struct timer_tick *tick, const struct target *t, struct member *m)
+static void move_to_cpu_of(struct timer_tick *tick, const struct target *t, struct member *m)
 {
         struct nsutil_stat stat;
 
@@ -96,7 +96,7 @@ static void read_running(struct timer_tick *tick, struct target *t, struct membe
  * for the time since the last one, in whole samples; the rest is owed, and may be
  * negative. So a tick that was missed costs no time, only its stack.
  */
-static bool elapsed_is_due(struct timer_tick *tick, struct target *t, const struct moment *at)
+static bool is_any_sample_due(struct timer_tick *tick, struct target *t, const struct moment *at)
 {
         int64_t period = (int64_t)atomic_load(&tick->sampler->period_ns);
 
@@ -120,7 +120,7 @@ static void account_samples(const struct timer_tick *tick, struct target *t)
 /* ---- mode wall ---------------------------------------------------------------------- */
 
 /* Notes whether the thread has been on a CPU since the last look. */
-static void look_whether_still(const struct target *t, struct member *m, const struct moment *at)
+static void note_whether_still(const struct target *t, struct member *m, const struct moment *at)
 {
         struct nsutil_times before = m->clock.times, now;
 
@@ -168,7 +168,7 @@ static void tick_thread(struct timer_tick *tick, struct target *t, struct member
         int cpu;
 
         if (!was_active)
-                look_whether_still(t, m, at);
+                note_whether_still(t, m, at);
         bool still = !was_active && at->now - m->clock.still_since_ns > STILL_NS;
         if (still && m->clock.stack) {
                 struct tick_event event = event_of(tick, t, m->tid, t->samples, at);
@@ -217,7 +217,7 @@ static void tick_wall(struct timer_tick *tick, struct target *t, const struct mo
 
 /* ---- mode gil ----------------------------------------------------------------------- */
 
-static struct member *find_holder(struct target *t)
+static struct member *gil_holding_member(struct target *t)
 {
         uint64_t holder;
 
@@ -240,7 +240,7 @@ struct running {
         int cpu;
 };
 
-static size_t find_running(struct target *t, struct running ret[RUNNING_MAX])
+static size_t list_running(struct target *t, struct running ret[RUNNING_MAX])
 {
         struct nsutil_stat stat;
         size_t n = 0;
@@ -255,7 +255,7 @@ static size_t find_running(struct target *t, struct running ret[RUNNING_MAX])
 static void tick_without_gil(struct timer_tick *tick, struct target *t, const struct moment *at)
 {
         struct running running[RUNNING_MAX];
-        size_t n = find_running(t, running);
+        size_t n = list_running(t, running);
 
         for (size_t i = 0; i < n; i++) {
                 struct member *m;
@@ -270,14 +270,14 @@ static void tick_without_gil(struct timer_tick *tick, struct target *t, const st
 /* Whom to read, from the CPU that it is on. NULL: nobody has the GIL. */
 static struct member *follow_holder(struct timer_tick *tick, struct target *t)
 {
-        struct member *before = NULL, *m = find_holder(t);
+        struct member *before = NULL, *m = gil_holding_member(t);
 
         if (tick->blocking)
                 return m;
         for (int i = 0; m && m != before && i < HOLDERS_MAX; i++) {
-                find_and_move_to(tick, t, m);
+                move_to_cpu_of(tick, t, m);
                 before = m;
-                m = find_holder(t);
+                m = gil_holding_member(t);
         }
         return m;
 }
@@ -301,6 +301,6 @@ static void tick_gil(struct timer_tick *tick, struct target *t, const struct mom
 
 const struct timer_mode timer_modes[] = {
         [PROFILE_MODE_CPU] = { .weigh = timer_cpu_weigh, .is_due = timer_cpu_is_due, .serve = timer_cpu_serve, .each_cpu = true },
-        [PROFILE_MODE_WALL] = { .is_due = elapsed_is_due, .serve = tick_wall },
-        [PROFILE_MODE_GIL] = { .is_due = elapsed_is_due, .serve = tick_gil },
+        [PROFILE_MODE_WALL] = { .is_due = is_any_sample_due, .serve = tick_wall },
+        [PROFILE_MODE_GIL] = { .is_due = is_any_sample_due, .serve = tick_gil },
 };

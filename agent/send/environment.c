@@ -16,7 +16,7 @@
 #define PROFILES ALL "PROFILES_"
 
 /* OpenTelemetry says that an empty variable is as none. */
-static const char *look(const char *name)
+static const char *get_nonempty(const char *name)
 {
         const char *value = getenv(name);
 
@@ -27,12 +27,12 @@ static const char *look(const char *name)
 #define NAME_SIZE 64
 
 /* @name gets the full name of the one that is set. */
-static const char *variable(const char *key, char name[static NAME_SIZE])
+static const char *get_profile_variable(const char *key, char name[static NAME_SIZE])
 {
         snprintf(name, NAME_SIZE, PROFILES "%s", key);
-        if (!look(name))
+        if (!get_nonempty(name))
                 snprintf(name, NAME_SIZE, ALL "%s", key);
-        return look(name);
+        return get_nonempty(name);
 }
 
 static void set_text(const char **field, const char *key)
@@ -40,13 +40,13 @@ static void set_text(const char **field, const char *key)
         char name[NAME_SIZE];
 
         if (!*field)
-                *field = variable(key, name);
+                *field = get_profile_variable(key, name);
 }
 
 static int set_compression(struct send_config *config)
 {
         char name[NAME_SIZE];
-        const char *value = variable("COMPRESSION", name);
+        const char *value = get_profile_variable("COMPRESSION", name);
 
         if (!value || config->uncompressed || strcmp(value, "gzip") == 0)
                 return 0;
@@ -60,7 +60,7 @@ static int set_compression(struct send_config *config)
 static int set_timeout(struct send_config *config)
 {
         char name[NAME_SIZE];
-        const char *value = variable("TIMEOUT", name);
+        const char *value = get_profile_variable("TIMEOUT", name);
         char *end;
         long ms;
 
@@ -78,15 +78,15 @@ static void set_endpoint(struct send_config *config)
 {
         if (config->client.url)
                 return;
-        config->client.url = look(PROFILES "ENDPOINT");
+        config->client.url = get_nonempty(PROFILES "ENDPOINT");
         config->url_is_whole = config->client.url;
         if (!config->client.url)
-                config->client.url = look(ALL "ENDPOINT");
+                config->client.url = get_nonempty(ALL "ENDPOINT");
 }
 
 /* ---- headers ------------------------------------------------------------- */
 
-static int hex(char c)
+static int hex_digit_of(char c)
 {
         static const char digits[] = "0123456789abcdef0123456789ABCDEF";
         const char *at = c ? strchr(digits, c) : NULL;
@@ -95,15 +95,15 @@ static int hex(char c)
 }
 
 /* Unescapes in place; a '%' that is no escape stays. False: a line end or a zero came out. */
-static bool unescape(char *text)
+static bool unescape_percent(char *text)
 {
         char *out = text;
 
         for (const char *in = text; *in; in++) {
                 char c = *in;
 
-                if (c == '%' && hex(in[1]) >= 0 && hex(in[2]) >= 0) {
-                        c = (char)(hex(in[1]) << 4 | hex(in[2]));
+                if (c == '%' && hex_digit_of(in[1]) >= 0 && hex_digit_of(in[2]) >= 0) {
+                        c = (char)(hex_digit_of(in[1]) << 4 | hex_digit_of(in[2]));
                         in += 2;
                 }
                 if (c == '\0' || c == '\n' || c == '\r')
@@ -124,7 +124,7 @@ static bool write_header(FILE *out, char *pair)
         *equals = '\0';
         pair += strspn(pair, " \t");
         pair[strcspn(pair, " \t")] = '\0';
-        if (!unescape(equals + 1))
+        if (!unescape_percent(equals + 1))
                 return false;
         fprintf(out, "%s: %s\n", pair, equals + 1);
         return true;
@@ -133,7 +133,7 @@ static bool write_header(FILE *out, char *pair)
 static int set_headers(struct send_config *config, char **ret_storage)
 {
         char name[NAME_SIZE];
-        const char *value = variable("HEADERS", name);
+        const char *value = get_profile_variable("HEADERS", name);
         char *copy, *text = NULL, *rest, *pair;
         bool valid = true;
         size_t len;

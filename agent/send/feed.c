@@ -15,7 +15,7 @@
 /* ---- one destination ------------------------------------------------------ */
 
 /* Consumes @body (malloc), packed. */
-static int push(struct send *send, void *body, size_t len)
+static int push_body(struct send *send, void *body, size_t len)
 {
         struct send_queue *queue = &send->queue;
         int64_t now = send_now_ms();
@@ -85,7 +85,7 @@ static int push_to_all(void *ctx, const struct send_body *body)
                 int r = -ENOMEM;
 
                 if (copy)
-                        r = push(fan->sends[i], memcpy(copy, packed, len), len);
+                        r = push_body(fan->sends[i], memcpy(copy, packed, len), len);
                 if (r < 0)
                         result = r;
         }
@@ -93,7 +93,7 @@ static int push_to_all(void *ctx, const struct send_body *body)
         return result;
 }
 
-static void too_large_for_all(void *ctx)
+static void count_too_large_for_all(void *ctx)
 {
         const struct fan *fan = ctx;
 
@@ -121,7 +121,7 @@ int send_profiles_to_all(struct send *const *sends, size_t n, const struct profi
                 const struct send_split split = {
                         .protocol = sends[fan.first]->protocol,
                         .body = push_to_all,
-                        .too_large = too_large_for_all,
+                        .too_large = count_too_large_for_all,
                         .ctx = &fan,
                 };
                 int r = is_first(&fan) ? send_split(&split, set) : 0;

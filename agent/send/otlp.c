@@ -14,7 +14,7 @@
 #define BODY_MAX     ((size_t)16 << 20)
 #define PROFILES_MAX 8000
 
-static int encode(const struct profile_set *set, struct send_body *ret)
+static int encode_otlp(const struct profile_set *set, struct send_body *ret)
 {
         struct send_body body = { 0 };
         FILE *out = open_memstream(&body.text, &body.len);
@@ -41,10 +41,10 @@ static int encode_halves(const struct profile_set *all, struct send_body ret[sta
         const struct profile_set first = { .items = all->items, .n = all->n / 2 };
         const struct profile_set second = { .items = all->items + first.n, .n = all->n - first.n };
         struct send_body halves[2] = { 0 };
-        int r = encode(&first, &halves[0]);
+        int r = encode_otlp(&first, &halves[0]);
 
         if (r == 0)
-                r = encode(&second, &halves[1]);
+                r = encode_otlp(&second, &halves[1]);
         if (r < 0) {
                 free(halves[0].text);
                 return r;
@@ -54,7 +54,7 @@ static int encode_halves(const struct profile_set *all, struct send_body ret[sta
         return 0;
 }
 
-static int halve(const struct send_body *body, struct send_body ret[static 2])
+static int halve_otlp(const struct send_body *body, struct send_body ret[static 2])
 {
         struct profile_set all;
         int r = format_read_otlp(body->text, body->len, &all, NULL);
@@ -74,6 +74,6 @@ const struct send_protocol send_otlp = {
         .content_type = "application/json",
         .max_age_s = 24 * 3600,
         .max_profiles = PROFILES_MAX,
-        .encode = encode,
-        .halve = halve,
+        .encode = encode_otlp,
+        .halve = halve_otlp,
 };

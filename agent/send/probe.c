@@ -15,7 +15,7 @@
 /* What anybody is willing to wait for a diagnosis. */
 #define PROBE_MS 5000
 
-static int empty_body(const struct send_protocol *protocol, bool gzip, void **ret, size_t *ret_len)
+static int make_empty_body(const struct send_protocol *protocol, bool gzip, void **ret, size_t *ret_len)
 {
         static const struct profile_set none;
         struct send_body body = { 0 };
@@ -29,14 +29,15 @@ static int empty_body(const struct send_protocol *protocol, bool gzip, void **re
         return r;
 }
 
-static int ask(struct http_client *client, const struct send_protocol *protocol, bool gzip, char *reason, size_t reason_size)
+static int request_once(struct http_client *client, const struct send_protocol *protocol, bool gzip, char *reason,
+                        size_t reason_size)
 {
         char type[128];
         const char *const headers[] = { type, gzip ? "Content-Encoding: gzip" : NULL, NULL };
         struct http_client_answer answer;
         void *bytes = NULL;
         size_t len = 0;
-        int r = empty_body(protocol, gzip, &bytes, &len);
+        int r = make_empty_body(protocol, gzip, &bytes, &len);
 
         if (r < 0) {
                 snprintf(reason, reason_size, "a request cannot be made");
@@ -62,7 +63,7 @@ int send_probe(const struct send_config *config)
         ours.path = config->url_is_whole ? NULL : protocol->path;
         int r = http_client_open(&ours, &client);
         if (r == 0)
-                r = ask(client, protocol, !config->uncompressed, ours.reason, ours.reason_size);
+                r = request_once(client, protocol, !config->uncompressed, ours.reason, ours.reason_size);
         http_client_close(client);
         return r;
 }

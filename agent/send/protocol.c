@@ -36,7 +36,7 @@ const struct send_protocol *send_protocol_by_name(const char *name)
         return NULL;
 }
 
-static int copy(const void *bytes, size_t len, void **ret)
+static int copy_bytes(const void *bytes, size_t len, void **ret)
 {
         *ret = malloc(len + 1);
         if (!*ret)
@@ -51,14 +51,14 @@ int send_body_pack(const struct send_body *body, bool gzip, void **ret, size_t *
         if (gzip)
                 return gzip_pack(body->text, body->len, ret, ret_len);
         *ret_len = body->len;
-        return copy(body->text, body->len, ret);
+        return copy_bytes(body->text, body->len, ret);
 }
 
 int send_body_unpack(const void *bytes, size_t len, bool gzip, struct send_body *ret)
 {
         struct send_body body = { .len = len };
         void *text;
-        int r = gzip ? gzip_unpack(bytes, len, FORMAT_OTLP_MAX_BYTES, &text, &body.len) : copy(bytes, len, &text);
+        int r = gzip ? gzip_unpack(bytes, len, FORMAT_OTLP_MAX_BYTES, &text, &body.len) : copy_bytes(bytes, len, &text);
 
         if (r < 0)
                 return r;

@@ -56,7 +56,7 @@ static const char *const no_labels[] = {
  * @value as Pyroscope takes it: valid UTF-8, of limited length, and without
  * control characters, which only a forger puts into a name.
  */
-static size_t clean(const char *value, char ret[static JSON_VALUE_MAX + 1])
+static size_t clean_label_value(const char *value, char ret[static JSON_VALUE_MAX + 1])
 {
         iconv_t checker = iconv_open("UTF-8", "UTF-8");
         char *in = (char *)(uintptr_t)value, *out = ret;
@@ -81,7 +81,7 @@ static size_t clean(const char *value, char ret[static JSON_VALUE_MAX + 1])
 }
 
 /* json-c's functions take NULL where memory ran out; these say so. Both consume @value. */
-static bool put(struct json_object *object, const char *key, struct json_object *value)
+static bool put_json(struct json_object *object, const char *key, struct json_object *value)
 {
         if (object && value && json_object_object_add(object, key, value) == 0)
                 return true;
@@ -89,7 +89,7 @@ static bool put(struct json_object *object, const char *key, struct json_object 
         return false;
 }
 
-static bool append(struct json_object *array, struct json_object *value)
+static bool append_json(struct json_object *array, struct json_object *value)
 {
         if (array && value && json_object_array_add(array, value) == 0)
                 return true;
@@ -102,11 +102,12 @@ static bool put_label(struct json_object *array, const char *name, const char *v
         char text[JSON_VALUE_MAX + 1];
         struct json_object *label;
 
-        if (!value || clean(value, text) == 0)
+        if (!value || clean_label_value(value, text) == 0)
                 return true;
         label = json_object_new_object();
-        if (put(label, "name", json_object_new_string(name)) && put(label, "value", json_object_new_string(text)))
-                return append(array, label);
+        if (put_json(label, "name", json_object_new_string(name)) &&
+            put_json(label, "value", json_object_new_string(text)))
+                return append_json(array, label);
         json_object_put(label);
         return false;
 }
@@ -163,7 +164,7 @@ static bool has_label(struct json_object *array, const char *name)
 }
 
 /* The other attributes, the last one first: it is who runs podflame that speaks last. None replaces one of ours. */
-static bool put_others(struct json_object *array, const struct profile *p)
+static bool put_other_labels(struct json_object *array, const struct profile *p)
 {
         char name[LABEL_MAX];
         const char *key, *value;
@@ -193,7 +194,7 @@ static struct json_object *make_labels(const struct profile *p)
                         value = profile_attribute(p, labels[i].attributes[1]);
                 done = put_label(array, labels[i].name, value);
         }
-        if (done && put_others(array, p))
+        if (done && put_other_labels(array, p))
                 return array;
         json_object_put(array);
         return NULL;
@@ -222,7 +223,7 @@ static int write_pprof(struct profile *p, void **ret, size_t *ret_len)
         return 0;
 }
 
-static int without_threads(const struct profile *p, struct profile **ret)
+static int copy_without_threads(const struct profile *p, struct profile **ret)
 {
         struct profile *merged = profile_new();
         int r = merged ? profile_merge(merged, p, false) : -ENOMEM;
@@ -243,7 +244,7 @@ static int make_pprof(const struct profile *p, size_t *room, char **ret)
         size_t packed_len, unpacked_len;
         void *packed, *unpacked;
         struct profile *merged;
-        int r = without_threads(p, &merged);
+        int r = copy_without_threads(p, &merged);
 
         if (r < 0)
                 return r;
@@ -273,17 +274,17 @@ static int add_series(struct json_object *list, const struct profile *p, size_t 
         series = json_object_new_object();
         samples = json_object_new_array();
         sample = json_object_new_object();
-        bool done = put(sample, "rawProfile", json_object_new_string(pprof));
+        bool done = put_json(sample, "rawProfile", json_object_new_string(pprof));
         free(pprof);
         /* Each is given to the next one up, or freed where that failed. */
-        done = append(samples, sample) && done;
-        done = put(series, "samples", samples) && done;
-        done = put(series, "labels", make_labels(p)) && done;
-        done = append(list, series) && done;
+        done = append_json(samples, sample) && done;
+        done = put_json(series, "samples", samples) && done;
+        done = put_json(series, "labels", make_labels(p)) && done;
+        done = append_json(list, series) && done;
         return done ? 0 : -ENOMEM;
 }
 
-static int print(struct json_object *request, struct send_body *ret)
+static int print_request(struct json_object *request, struct send_body *ret)
 {
         size_t len;
         const char *text = json_object_to_json_string_length(
@@ -298,11 +299,11 @@ static int print(struct json_object *request, struct send_body *ret)
 
 /* ---- the protocol -------------------------------------------------------- */
 
-static int encode(const struct profile_set *set, struct send_body *ret)
+static int encode_pyroscope(const struct profile_set *set, struct send_body *ret)
 {
         struct json_object *request = json_object_new_object(), *list = json_object_new_array();
         size_t room = PPROF_MAX;
-        int r = put(request, "series", list) ? 0 : -ENOMEM;
+        int r = put_json(request, "series", list) ? 0 : -ENOMEM;
 
         for (size_t i = 0; r == 0 && i < set->n; i++) {
                 if (profile_samples(set->items[i]) > 0)
@@ -311,7 +312,7 @@ static int encode(const struct profile_set *set, struct send_body *ret)
         if (r == 0 && json_object_array_length(list) == 0)
                 *ret = (struct send_body){ 0 };
         else if (r == 0)
-                r = print(request, ret);
+                r = print_request(request, ret);
         json_object_put(request);
         return r;
 }
@@ -320,17 +321,17 @@ static int encode(const struct profile_set *set, struct send_body *ret)
 static int print_range(struct json_object *series, size_t first, size_t n, struct send_body *ret)
 {
         struct json_object *request = json_object_new_object(), *list = json_object_new_array();
-        bool done = put(request, "series", list);
+        bool done = put_json(request, "series", list);
         int r;
 
         for (size_t i = first; done && i < first + n; i++)
-                done = append(list, json_object_get(json_object_array_get_idx(series, i)));
-        r = done ? print(request, ret) : -ENOMEM;
+                done = append_json(list, json_object_get(json_object_array_get_idx(series, i)));
+        r = done ? print_request(request, ret) : -ENOMEM;
         json_object_put(request);
         return r;
 }
 
-static int halve(const struct send_body *body, struct send_body ret[static 2])
+static int halve_pyroscope(const struct send_body *body, struct send_body ret[static 2])
 {
         struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH);
         struct json_object *root, *series;
@@ -364,6 +365,6 @@ const struct send_protocol send_pyroscope = {
         .content_type = "application/json",
         .max_age_s = MAX_AGE_S,
         .max_profiles = PROFILES_MAX,
-        .encode = encode,
-        .halve = halve,
+        .encode = encode_pyroscope,
+        .halve = halve_pyroscope,
 };

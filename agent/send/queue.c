@@ -17,7 +17,7 @@
 /* ---- batches ------------------------------------------------------------- */
 
 /* A random UUID (RFC 9562, version 4). */
-static int make_key(char key[static SEND_KEY_SIZE])
+static int make_random_key(char key[static SEND_KEY_SIZE])
 {
         uint8_t b[16];
 
@@ -44,7 +44,7 @@ int send_batch_new(void *body, size_t len, bool gzip, int64_t now_ms, struct sen
         batch->gzip = gzip;
         batch->created_ms = now_ms;
         batch->created_ns = send_wall_ns();
-        r = make_key(batch->key);
+        r = make_random_key(batch->key);
         if (r < 0) {
                 send_batch_free(batch);
                 return r;
@@ -70,7 +70,7 @@ static uint64_t *bytes_of(struct send_queue *queue, const struct send_batch *bat
         return batch->file ? &queue->counters.spool_bytes : &queue->counters.waiting_bytes;
 }
 
-static void forget(struct send_queue *queue, struct send_batch *batch)
+static void forget_batch(struct send_queue *queue, struct send_batch *batch)
 {
         size_t bytes;
         uint64_t *all = bytes_of(queue, batch, &bytes);
@@ -87,7 +87,7 @@ static void forget(struct send_queue *queue, struct send_batch *batch)
 void send_queue_lost(struct send_queue *queue, struct send_batch *batch, enum send_loss loss)
 {
         queue->counters.lost[loss]++;
-        forget(queue, batch);
+        forget_batch(queue, batch);
 }
 
 static void drop_oldest_beyond(struct send_queue *queue, size_t max_bytes, bool spooled)
@@ -113,7 +113,7 @@ void send_queue_make_room(struct send_queue *queue, size_t bytes, bool spooled)
 }
 
 /* @before NULL: at the end. */
-static void insert(struct send_queue *queue, struct send_batch *before, struct send_batch *batch)
+static void insert_batch(struct send_queue *queue, struct send_batch *before, struct send_batch *batch)
 {
         size_t bytes;
         uint64_t *all = bytes_of(queue, batch, &bytes);
@@ -133,7 +133,7 @@ static void insert(struct send_queue *queue, struct send_batch *before, struct s
 
 void send_queue_add(struct send_queue *queue, struct send_batch *batch)
 {
-        insert(queue, NULL, batch);
+        insert_batch(queue, NULL, batch);
 }
 
 void send_queue_expire(struct send_queue *queue, int64_t now_ms)
@@ -204,15 +204,15 @@ void send_queue_delivered(struct send_queue *queue, struct send_batch *batch)
 {
         queue->counters.delivered++;
         queue->counters.bytes += batch->len;
-        forget(queue, batch);
+        forget_batch(queue, batch);
 }
 
 void send_queue_halved(struct send_queue *queue, struct send_batch *batch, struct send_batch *halves[static 2])
 {
-        insert(queue, batch, halves[0]);
-        insert(queue, batch, halves[1]);
+        insert_batch(queue, batch, halves[0]);
+        insert_batch(queue, batch, halves[1]);
         queue->counters.halved++;
-        forget(queue, batch);
+        forget_batch(queue, batch);
 }
 
 void send_queue_deinit(struct send_queue *queue)

@@ -35,13 +35,13 @@ enum {
 
 #define FLAG_GZIP 1u
 
-static void put(uint8_t *at, uint64_t value, size_t size)
+static void put_little_endian(uint8_t *at, uint64_t value, size_t size)
 {
         for (size_t i = 0; i < size; i++)
                 at[i] = (uint8_t)(value >> (8 * i));
 }
 
-static uint64_t get(const uint8_t *at, size_t size)
+static uint64_t get_little_endian(const uint8_t *at, size_t size)
 {
         uint64_t value = 0;
 
@@ -50,7 +50,7 @@ static uint64_t get(const uint8_t *at, size_t size)
         return value;
 }
 
-static uint32_t checksum(const uint8_t *prefix, size_t prefix_len, const void *body, size_t len)
+static uint32_t checksum_of_record(const uint8_t *prefix, size_t prefix_len, const void *body, size_t len)
 {
         uLong crc = crc32_z(0, prefix, AT_CRC);
 
@@ -74,16 +74,16 @@ size_t send_record_prefix(const struct send_record *record, uint8_t ret[static S
 
         memset(ret, 0, SEND_RECORD_HEAD);
         memcpy(ret, MAGIC, sizeof(MAGIC) - 1);
-        put(ret + AT_VERSION, VERSION, 4);
-        put(ret + AT_FLAGS, record->gzip ? FLAG_GZIP : 0, 4);
-        put(ret + AT_BODY_LEN, record->len, 8);
-        put(ret + AT_CREATED, record->created_ns, 8);
+        put_little_endian(ret + AT_VERSION, VERSION, 4);
+        put_little_endian(ret + AT_FLAGS, record->gzip ? FLAG_GZIP : 0, 4);
+        put_little_endian(ret + AT_BODY_LEN, record->len, 8);
+        put_little_endian(ret + AT_CREATED, record->created_ns, 8);
         memcpy(ret + AT_KEY, record->key, SEND_KEY_SIZE - 1);
-        put(ret + AT_DESTINATION_LEN, record->destination_len, 1);
-        put(ret + AT_TYPE_LEN, record->content_type_len, 1);
+        put_little_endian(ret + AT_DESTINATION_LEN, record->destination_len, 1);
+        put_little_endian(ret + AT_TYPE_LEN, record->content_type_len, 1);
         memcpy(ret + SEND_RECORD_HEAD, record->destination, record->destination_len);
         memcpy(ret + SEND_RECORD_HEAD + record->destination_len, record->content_type, record->content_type_len);
-        put(ret + AT_CRC, checksum(ret, len, record->body, record->len), 4);
+        put_little_endian(ret + AT_CRC, checksum_of_record(ret, len, record->body, record->len), 4);
         return len;
 }
 
@@ -98,20 +98,22 @@ int send_record_parse(const void *data, size_t len, struct send_record *ret)
         const uint8_t *at = data;
         struct send_record record = { 0 };
 
-        if (len < SEND_RECORD_HEAD || memcmp(at, MAGIC, sizeof(MAGIC) - 1) != 0 || get(at + AT_VERSION, 4) != VERSION)
+        if (len < SEND_RECORD_HEAD || memcmp(at, MAGIC, sizeof(MAGIC) - 1) != 0 ||
+            get_little_endian(at + AT_VERSION, 4) != VERSION)
                 return -EINVAL;
-        record.len = get(at + AT_BODY_LEN, 8);
+        record.len = get_little_endian(at + AT_BODY_LEN, 8);
         record.destination_len = at[AT_DESTINATION_LEN];
         record.content_type_len = at[AT_TYPE_LEN];
         if (record.len > SEND_RECORD_MAX_BODY || send_record_size(&record) != len)
                 return -EINVAL;
-        record.gzip = get(at + AT_FLAGS, 4) & FLAG_GZIP;
-        record.created_ns = get(at + AT_CREATED, 8);
+        record.gzip = get_little_endian(at + AT_FLAGS, 4) & FLAG_GZIP;
+        record.created_ns = get_little_endian(at + AT_CREATED, 8);
         memcpy(record.key, at + AT_KEY, SEND_KEY_SIZE - 1);
         record.destination = (const char *)at + SEND_RECORD_HEAD;
         record.content_type = record.destination + record.destination_len;
         record.body = record.content_type + record.content_type_len;
-        if (!is_key(record.key) || get(at + AT_CRC, 4) != checksum(at, prefix_size(&record), record.body, record.len))
+        if (!is_key(record.key) ||
+            get_little_endian(at + AT_CRC, 4) != checksum_of_record(at, prefix_size(&record), record.body, record.len))
                 return -EINVAL;
         *ret = record;
         return 0;

@@ -115,7 +115,7 @@ int send_open(const struct send_config *config, struct send **ret)
 }
 
 /* Locked. */
-static void hurry(struct send *send)
+static void hurry_worker(struct send *send)
 {
         send->gate_ms = 0;
         send_queue_hurry(&send->queue);
@@ -125,12 +125,12 @@ static void hurry(struct send *send)
 void send_hurry(struct send *send)
 {
         pthread_mutex_lock(&send->lock);
-        hurry(send);
+        hurry_worker(send);
         pthread_mutex_unlock(&send->lock);
 }
 
 /* A disk that was full may have room again. Returns how many batches it does not take; there is no other thread. */
-static uint64_t commit_rest(struct send *send)
+static uint64_t commit_remaining(struct send *send)
 {
         struct send_batch *batch;
         uint64_t lost = 0;
@@ -158,12 +158,12 @@ uint64_t send_close(struct send *send, unsigned deadline_ms)
         pthread_mutex_lock(&send->lock);
         send->closing = true;
         send->stop_at_ms = stop_at;
-        hurry(send);
+        hurry_worker(send);
         pthread_mutex_unlock(&send->lock);
 
         http_client_stop_at(send->client, stop_at);
         pthread_join(send->thread, NULL);
-        lost = commit_rest(send);
+        lost = commit_remaining(send);
         free_send(send);
         return lost;
 }

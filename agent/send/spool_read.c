@@ -22,7 +22,7 @@
 /* A file that claims to be larger is not ours. */
 #define FILE_MAX (SEND_RECORD_PREFIX_MAX + SEND_RECORD_MAX_BODY)
 
-static int read_all(int fd, uint8_t *data, size_t len)
+static int read_exactly(int fd, uint8_t *data, size_t len)
 {
         while (len > 0) {
                 ssize_t n = read(fd, data, len);
@@ -52,7 +52,7 @@ static int read_file(const struct send_spool *spool, const char *name, uint8_t *
                 r = -errno;
         else if (S_ISREG(st.st_mode) && st.st_size > 0 && (uint64_t)st.st_size <= FILE_MAX) {
                 data = malloc((size_t)st.st_size);
-                r = data ? read_all(fd, data, (size_t)st.st_size) : -ENOMEM;
+                r = data ? read_exactly(fd, data, (size_t)st.st_size) : -ENOMEM;
         }
         close(fd);
         if (r < 0) {
@@ -93,7 +93,7 @@ static int read_record(const struct send_spool *spool, const char *name, uint8_t
 }
 
 /* Whether there is room for it among those that are set aside. */
-static bool count_aside(struct send_spool *spool, const char *name)
+static bool count_if_room_aside(struct send_spool *spool, const char *name)
 {
         struct stat st = { 0 };
 
@@ -105,12 +105,12 @@ static bool count_aside(struct send_spool *spool, const char *name)
         return true;
 }
 
-static void set_aside(struct send_spool *spool, const char *name)
+static void set_file_aside(struct send_spool *spool, const char *name)
 {
         char bad[NAME_MAX + sizeof(SPOOL_ASIDE)];
 
         snprintf(bad, sizeof(bad), "%s" SPOOL_ASIDE, name);
-        if (!count_aside(spool, name) || renameat(spool->directory, name, spool->directory, bad) < 0)
+        if (!count_if_room_aside(spool, name) || renameat(spool->directory, name, spool->directory, bad) < 0)
                 unlinkat(spool->directory, name, 0);
 }
 
@@ -128,7 +128,7 @@ int send_spool_read(struct send_spool *spool, const struct send_batch *batch, vo
                 r = -EINVAL;
         }
         if (r == -EINVAL)
-                set_aside(spool, name);
+                set_file_aside(spool, name);
         if (r < 0)
                 return r;
         memmove(data, record.body, record.len);
@@ -182,7 +182,7 @@ static int recover_file(struct send_spool *spool, const char *name, struct send_
                 send_spool_name(batch, SPOOL_SUFFIX, wanted);
         if (strcmp(wanted, name) != 0) {
                 send_batch_free(batch);
-                set_aside(spool, name);
+                set_file_aside(spool, name);
                 queue->counters.spool_set_aside++;
                 return 0;
         }
@@ -200,7 +200,7 @@ static int recover_entry(struct send_spool *spool, const char *name, struct send
                 return 0;
         }
         if (send_spool_ends_with(name, SPOOL_ASIDE)) {
-                if (!count_aside(spool, name))
+                if (!count_if_room_aside(spool, name))
                         unlinkat(spool->directory, name, 0);
                 return 0;
         }

@@ -43,7 +43,7 @@ enum kind {
         ALIEN, /* not ours: the folder is kept for it */
 };
 
-static enum kind kind_of(const char *name, uint64_t *ret_created_ns)
+static enum kind kind_of_file(const char *name, uint64_t *ret_created_ns)
 {
         static const char *const suffixes[] = { SPOOL_ASIDE, SPOOL_TEMPORARY };
 
@@ -62,10 +62,10 @@ struct folder {
         bool aliens;
 };
 
-static int look_at(struct folder *f, const char *name, bool last)
+static int look_at_file(struct folder *f, const char *name, bool last)
 {
         uint64_t created_ns = 0;
-        enum kind kind = kind_of(name, &created_ns);
+        enum kind kind = kind_of_file(name, &created_ns);
         bool old = kind == BATCH && created_ns < f->oldest_ns;
 
         f->left += kind == BATCH && !old;
@@ -74,7 +74,7 @@ static int look_at(struct folder *f, const char *name, bool last)
 }
 
 /* Goes through the folder; @last: no batch is in it any more, so the rest is deleted as well. */
-static int walk(struct folder *f, bool last)
+static int walk_folder(struct folder *f, bool last)
 {
         struct dirent **entries;
         int n = scandirat(f->spool.directory, ".", &entries, NULL, alphasort), r = 0;
@@ -85,7 +85,7 @@ static int walk(struct folder *f, bool last)
                 const char *name = entries[i]->d_name;
 
                 if (r == 0 && strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
-                        r = look_at(f, name, last);
+                        r = look_at_file(f, name, last);
                 free(entries[i]);
         }
         free(entries);
@@ -102,8 +102,8 @@ static uint64_t tidy_folder(int parent, const char *name, uint32_t max_age_s)
         f.spool.directory = f.spool.lock = -1;
         snprintf(f.spool.destination, sizeof(f.spool.destination), "%.*s",
                  SPOOL_DESTINATION_SIZE - 1, name);
-        if (!send_spool_take(&f.spool, parent) && walk(&f, false) == 0 && f.left == 0 && !f.aliens &&
-            walk(&f, true) == 0)
+        if (!send_spool_take(&f.spool, parent) && walk_folder(&f, false) == 0 && f.left == 0 && !f.aliens &&
+            walk_folder(&f, true) == 0)
                 unlinkat(parent, name, AT_REMOVEDIR);
         if (f.spool.directory >= 0)
                 close(f.spool.directory);

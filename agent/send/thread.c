@@ -78,8 +78,8 @@ static struct send_batch *wait_for_batch(struct send *send)
 
 /* ---- settling ------------------------------------------------------------ */
 
-static void put_back(struct send *send, struct send_batch *batch, const struct send_verdict *verdict,
-                     const struct http_client_answer *answer)
+static void put_batch_back(struct send *send, struct send_batch *batch, const struct send_verdict *verdict,
+                           const struct http_client_answer *answer)
 {
         unsigned failures = verdict->gate ? send->failures++ : batch->attempts - 1;
         int64_t when = send_now_ms() + pause_ms(verdict, answer, failures);
@@ -118,7 +118,7 @@ static struct send_batch *make_half(struct send *send, const struct send_batch *
 }
 
 /* The two halves of @batch, if it has any. */
-static bool halve(struct send *send, const struct send_batch *batch, struct send_batch *ret[static 2])
+static bool halve_batch(struct send *send, const struct send_batch *batch, struct send_batch *ret[static 2])
 {
         struct send_body body, halves[2];
         int r;
@@ -153,8 +153,8 @@ static bool is_worn_out(struct send_batch *batch, const struct send_verdict *ver
 }
 
 /* What became of @batch; @halves are what to send in its place, or NULL. Whether it was lost. */
-static bool settle(struct send *send, struct send_batch *batch, const struct send_verdict *verdict,
-                   const struct http_client_answer *answer, struct send_batch *halves[2])
+static bool settle_batch(struct send *send, struct send_batch *batch, const struct send_verdict *verdict,
+                         const struct http_client_answer *answer, struct send_batch *halves[2])
 {
         bool again = verdict->fate == SEND_AGAIN && !is_worn_out(batch, verdict, answer->status);
         struct send_queue *queue = &send->queue;
@@ -162,7 +162,7 @@ static bool settle(struct send *send, struct send_batch *batch, const struct sen
         if (!verdict->gate)
                 send->failures = 0;
         if (again) {
-                put_back(send, batch, verdict, answer);
+                put_batch_back(send, batch, verdict, answer);
         } else if (verdict->fate == SEND_TAKEN) {
                 send_queue_delivered(queue, batch);
         } else if (halves) {
@@ -176,7 +176,7 @@ static bool settle(struct send *send, struct send_batch *batch, const struct sen
         return false;
 }
 
-static void tell(struct send *send, const struct send_verdict *verdict, bool lost, const char *reason)
+static void tell_outcome(struct send *send, const struct send_verdict *verdict, bool lost, const char *reason)
 {
         const struct send_config *config = &send->config;
 
@@ -192,7 +192,7 @@ static void tell(struct send *send, const struct send_verdict *verdict, bool los
 /* ---- sending ------------------------------------------------------------- */
 
 /* Sends @batch, whose body is there, and waits for the answer. */
-static void post(const struct send *send, const struct send_batch *batch, struct http_client_answer *ret)
+static void post_batch(const struct send *send, const struct send_batch *batch, struct http_client_answer *ret)
 {
         char type[128], key[64];
         const char *const headers[] = { type, key, batch->gzip ? "Content-Encoding: gzip" : NULL, NULL };
@@ -204,7 +204,7 @@ static void post(const struct send *send, const struct send_batch *batch, struct
 }
 
 /* Not locked. */
-static void deliver(struct send *send, struct send_batch *batch)
+static void deliver_batch(struct send *send, struct send_batch *batch)
 {
         struct send_batch *halves[2];
         struct send_verdict verdict;
@@ -212,14 +212,14 @@ static void deliver(struct send *send, struct send_batch *batch)
         char reason[HTTP_CLIENT_REASON_SIZE];
         bool halved, lost;
 
-        post(send, batch, &answer);
+        post_batch(send, batch, &answer);
         verdict = send_judge(&answer, reason, sizeof(reason));
-        halved = verdict.fate == SEND_TOO_LARGE && halve(send, batch, halves);
+        halved = verdict.fate == SEND_TOO_LARGE && halve_batch(send, batch, halves);
 
         pthread_mutex_lock(&send->lock);
-        lost = settle(send, batch, &verdict, &answer, halved ? halves : NULL);
+        lost = settle_batch(send, batch, &verdict, &answer, halved ? halves : NULL);
         pthread_mutex_unlock(&send->lock);
-        tell(send, &verdict, lost, reason);
+        tell_outcome(send, &verdict, lost, reason);
 }
 
 /* A file that cannot be opened now may be so later; one that is damaged stays it. Not locked. */
@@ -262,7 +262,7 @@ void *send_run(void *ctx)
                         if (batch->attempts++ > 0)
                                 send->queue.counters.retried++;
                         pthread_mutex_unlock(&send->lock);
-                        deliver(send, batch);
+                        deliver_batch(send, batch);
                 }
                 pthread_mutex_lock(&send->lock);
         }

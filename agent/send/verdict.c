@@ -76,7 +76,7 @@ static bool is_partial(const char *body, size_t len, char *reason, size_t reason
         return rejected > 0;
 }
 
-static void quote(const struct http_client_answer *answer, char *reason, size_t reason_size)
+static void quote_answer(const struct http_client_answer *answer, char *reason, size_t reason_size)
 {
         char quoted[QUOTED_MAX + 1];
         size_t n = answer->len < QUOTED_MAX ? answer->len : QUOTED_MAX;
@@ -107,7 +107,7 @@ struct send_verdict send_judge(const struct http_client_answer *answer, char *re
                 if (is_partial(answer->body, answer->len, reason, reason_size))
                         verdict.fate = SEND_REFUSED;
         } else if (answer->status > 0) {
-                quote(answer, reason, reason_size);
+                quote_answer(answer, reason, reason_size);
         } else {
                 snprintf(reason, reason_size, "%s", answer->error);
         }

@@ -35,7 +35,7 @@ static int read_address(const struct pystack *py, uint64_t code, uint32_t index,
         return e;
 }
 
-static int make_room(struct code_entry *entry, uint32_t index)
+static int reserve_bytecode(struct code_entry *entry, uint32_t index)
 {
         if (index < entry->n_bytecodes)
                 return 0;
@@ -73,7 +73,7 @@ int bytecode_find(struct pystack *py, const struct snapshot *s, struct code_entr
         forget_freed(entry, s->tlbc_generation);
         if (index >= entry->n_bytecodes || !entry->bytecodes[index]) {
                 *ret_certain = false;
-                if ((e = make_room(entry, index)) == 0)
+                if ((e = reserve_bytecode(entry, index)) == 0)
                         e = read_address(py, frame->code, index, &entry->bytecodes[index]);
         }
         if (e == 0)

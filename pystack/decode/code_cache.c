@@ -42,7 +42,7 @@ struct code_entry *code_cache_find(const struct code_cache *cache, uint64_t addr
         }
 }
 
-static void retire(struct code_cache *cache, struct code_entry *entry)
+static void retire_entry(struct code_cache *cache, struct code_entry *entry)
 {
         cache->changes++;
         entry->next_retired = cache->retired;
@@ -53,13 +53,13 @@ static void retire_all(struct code_cache *cache)
 {
         for (size_t i = 0; i <= cache->mask; i++) {
                 if (cache->slots[i])
-                        retire(cache, cache->slots[i]);
+                        retire_entry(cache, cache->slots[i]);
                 cache->slots[i] = NULL;
         }
         cache->used = 0;
 }
 
-static int grow(struct code_cache *cache)
+static int grow_cache(struct code_cache *cache)
 {
         struct code_cache bigger = { .mask = cache->slots ? 2 * cache->mask + 1 : 63 };
 
@@ -105,7 +105,7 @@ int code_cache_put(struct code_cache *cache, struct code_entry *entry)
         if (cache->used >= ENTRIES_MAX)
                 retire_all(cache);
         if (!cache->slots || cache->used * 2 > cache->mask) {
-                int r = grow(cache);
+                int r = grow_cache(cache);
                 if (r < 0)
                         return r;
         }
@@ -113,7 +113,7 @@ int code_cache_put(struct code_cache *cache, struct code_entry *entry)
         while (cache->slots[i] && cache->slots[i]->addr != entry->addr)
                 i = (i + 1) & cache->mask;
         if (cache->slots[i])
-                retire(cache, cache->slots[i]);
+                retire_entry(cache, cache->slots[i]);
         else
                 cache->used++;
         cache->slots[i] = entry;

@@ -41,7 +41,7 @@ void pystack_let_go(struct pystack *py, const struct pystack_code *code)
 /* ---- lines ------------------------------------------------------------------------- */
 
 /* Whether the line is known without a search. No place that a search is needed for is remembered as 0. */
-static bool recall(const struct code_entry *entry, int32_t instruction, uint32_t *ret)
+static bool recall_line(const struct code_entry *entry, int32_t instruction, uint32_t *ret)
 {
         uint64_t memo = atomic_load_explicit(&entry->memo[(uint32_t)instruction / 2 % LINE_MEMOS], memory_order_relaxed);
 
@@ -52,7 +52,7 @@ static bool recall(const struct code_entry *entry, int32_t instruction, uint32_t
         return instruction < 0 || (uint32_t)memo == ~(uint32_t)instruction;
 }
 
-static uint32_t search(const struct pystack *py, struct code_entry *entry, int32_t instruction)
+static uint32_t look_up_line(const struct pystack *py, struct code_entry *entry, int32_t instruction)
 {
         uint32_t line = lines_find(py->layout.lines, code_lines_data(entry), entry->code.lines_len,
                                    entry->code.first_line, instruction);
@@ -67,9 +67,9 @@ uint32_t pystack_line_apart(const struct pystack *py, const struct pystack_frame
         struct code_entry *entry = entry_to_change(frame->code);
         uint32_t line;
 
-        if (recall(entry, frame->instruction, &line))
+        if (recall_line(entry, frame->instruction, &line))
                 return line;
-        return entry->without_lines ? 0 : search(py, entry, frame->instruction);
+        return entry->without_lines ? 0 : look_up_line(py, entry, frame->instruction);
 }
 
 /* 1 ns a byte. A stack of 2000 functions has 1 MiB of tables. */
@@ -80,10 +80,10 @@ uint32_t pystack_line(struct pystack *py, const struct pystack_frame *frame)
         struct code_entry *entry = entry_to_change(frame->code);
         uint32_t line;
 
-        if (recall(entry, frame->instruction, &line))
+        if (recall_line(entry, frame->instruction, &line))
                 return line;
         if (entry->without_lines || py->line_bytes > LINE_BYTES_MAX)
                 return 0;
         py->line_bytes += entry->code.lines_len;
-        return search(py, entry, frame->instruction);
+        return look_up_line(py, entry, frame->instruction);
 }

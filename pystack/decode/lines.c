@@ -6,7 +6,7 @@
 #include "lines.h"
 
 /* Up to 3.9: pairs of (bytecode increment, line increment). */
-static uint32_t find_lnotab(const uint8_t *table, size_t len, uint32_t first_line, int32_t at, bool line_is_signed)
+static uint32_t line_in_lnotab(const uint8_t *table, size_t len, uint32_t first_line, int32_t at, bool line_is_signed)
 {
         int64_t line = first_line;
         int64_t addr = 0;
@@ -20,18 +20,18 @@ static uint32_t find_lnotab(const uint8_t *table, size_t len, uint32_t first_lin
         return line > 0 ? (uint32_t)line : 0;
 }
 
-static uint32_t find_lnotab_unsigned(const uint8_t *table, size_t len, uint32_t first_line, int32_t at)
+static uint32_t line_in_unsigned_lnotab(const uint8_t *table, size_t len, uint32_t first_line, int32_t at)
 {
-        return find_lnotab(table, len, first_line, at, false);
+        return line_in_lnotab(table, len, first_line, at, false);
 }
 
-static uint32_t find_lnotab_signed(const uint8_t *table, size_t len, uint32_t first_line, int32_t at)
+static uint32_t line_in_signed_lnotab(const uint8_t *table, size_t len, uint32_t first_line, int32_t at)
 {
-        return find_lnotab(table, len, first_line, at, true);
+        return line_in_lnotab(table, len, first_line, at, true);
 }
 
 /* 3.10: pairs of (length of range, line increment); -128: the range has no line. */
-static uint32_t find_ranges(const uint8_t *table, size_t len, uint32_t first_line, int32_t at)
+static uint32_t line_in_ranges(const uint8_t *table, size_t len, uint32_t first_line, int32_t at)
 {
         int64_t line = first_line;
         int64_t end = 0;
@@ -70,7 +70,7 @@ enum { LOCATION_NO_COLUMNS = 13, LOCATION_LONG = 14, LOCATION_NONE = 15 };
  * in code units less one in bits 0-2. Following bytes have bit 7 clear, so what
  * is not wanted (columns) is skipped without being decoded.
  */
-static uint32_t find_locations(const uint8_t *table, size_t len, uint32_t first_line, int32_t at)
+static uint32_t line_in_locations(const uint8_t *table, size_t len, uint32_t first_line, int32_t at)
 {
         int64_t line = first_line;
         int64_t end = 0;
@@ -97,10 +97,10 @@ static uint32_t find_locations(const uint8_t *table, size_t len, uint32_t first_
 }
 
 static uint32_t (*const finders[])(const uint8_t *, size_t, uint32_t, int32_t) = {
-        [LINES_LNOTAB_UNSIGNED] = find_lnotab_unsigned,
-        [LINES_LNOTAB_SIGNED] = find_lnotab_signed,
-        [LINES_RANGES] = find_ranges,
-        [LINES_LOCATIONS] = find_locations,
+        [LINES_LNOTAB_UNSIGNED] = line_in_unsigned_lnotab,
+        [LINES_LNOTAB_SIGNED] = line_in_signed_lnotab,
+        [LINES_RANGES] = line_in_ranges,
+        [LINES_LOCATIONS] = line_in_locations,
 };
 
 uint32_t lines_find(enum layout_lines kind, const uint8_t *table, size_t len, uint32_t first_line, int32_t at)

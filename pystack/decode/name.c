@@ -13,7 +13,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static int make_room(struct pystack_thread *t, size_t n)
+static int reserve_names(struct pystack_thread *t, size_t n)
 {
         if (n <= t->cap_named)
                 return 0;
@@ -30,7 +30,7 @@ static int make_room(struct pystack_thread *t, size_t n)
 }
 
 /* Notes in the plan that this code object is on the stack. */
-static void list_code(struct pystack_thread *t, struct code_entry *entry)
+static void note_code_on_stack(struct pystack_thread *t, struct code_entry *entry)
 {
         if (entry->listed == t->py->lists)
                 return;
@@ -53,8 +53,8 @@ static int check_limit(struct pystack *py)
 }
 
 /* @known: the entry there, as far as is known without a search. @ret_fresh is set if it had to be resolved. */
-static int find_or_resolve(struct pystack *py, const struct snapshot *s, uint64_t addr, struct code_entry *known,
-                           struct code_entry **ret, bool *ret_fresh)
+static int look_up_or_resolve(struct pystack *py, const struct snapshot *s, uint64_t addr, struct code_entry *known,
+                              struct code_entry **ret, bool *ret_fresh)
 {
         struct code_entry *entry = known ? known : code_cache_find(&py->codes, addr);
 
@@ -79,20 +79,20 @@ static int name_code(struct pystack_thread *t, const struct snapshot *s, uint64_
 {
         struct pystack *py = t->py;
         bool fresh = false;
-        int e = find_or_resolve(py, s, addr, known, ret, &fresh);
+        int e = look_up_or_resolve(py, s, addr, known, ret, &fresh);
 
         if (e == 0)
                 e = proof_check(t, s->generation, *ret, ret_certain);
         if (e == 0 && !*ret_certain && (*ret)->rejected == py->snapshots)
-                e = find_or_resolve(py, s, addr, NULL, ret, &fresh);
+                e = look_up_or_resolve(py, s, addr, NULL, ret, &fresh);
         *ret_certain = *ret_certain && !fresh;
         if (e == 0)
-                list_code(t, *ret);
+                note_code_on_stack(t, *ret);
         return e;
 }
 
 /* The entry of the code object at @addr, if it stood at this place in the last stack; else NULL. */
-static struct code_entry *remembered(const struct pystack_thread *t, size_t place, uint64_t addr)
+static struct code_entry *remembered_entry(const struct pystack_thread *t, size_t place, uint64_t addr)
 {
         bool holds = place < t->n_named && t->named_changes == t->py->codes.changes && t->named[place].addr == addr;
 
@@ -105,7 +105,7 @@ int name_frames(struct pystack_thread *t, const struct snapshot *s, size_t n, bo
         struct code_entry *entry = NULL;
         bool all = true, certain = false, shared = py->layout.code.tlbc == LAYOUT_NONE;
         uint64_t changes = py->codes.changes;
-        int e = make_room(t, n);
+        int e = reserve_names(t, n);
 
         t->n_codes = 0;
         py->lists++;
@@ -114,7 +114,7 @@ int name_frames(struct pystack_thread *t, const struct snapshot *s, size_t n, bo
                 size_t place = n - 1 - i;
                 bool found = true;
                 if (!entry || entry->addr != raw->code)
-                        e = name_code(t, s, raw->code, remembered(t, place, raw->code), &entry, &certain);
+                        e = name_code(t, s, raw->code, remembered_entry(t, place, raw->code), &entry, &certain);
                 uint64_t bytecode = raw->code + py->layout.code.bytecode;
                 if (e == 0 && !shared)
                         e = bytecode_find(py, s, entry, raw, &bytecode, &found);

@@ -101,7 +101,7 @@ static const struct {
         { 0x110000, UINT32_MAX }, /* no characters */
 };
 
-static bool printable(uint32_t c)
+static bool is_printable(uint32_t c)
 {
         for (size_t i = 0; i < sizeof unprintable / sizeof *unprintable; i++)
                 if (c >= unprintable[i].first && c <= unprintable[i].last)
@@ -121,7 +121,7 @@ static char *put_char(char *out, uint32_t c)
                 *out++ = (char)c;
                 return out;
         }
-        if (!printable(c))
+        if (!is_printable(c))
                 return put_escape(out, c);
         if (c == '\\')
                 *out++ = '\\';

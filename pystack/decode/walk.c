@@ -12,7 +12,7 @@ static uint64_t position_at(const struct layout *layout, const uint8_t *frame)
                                                         : word_at(frame, layout->frame.position);
 }
 
-static bool same_frame(const struct layout *layout, const uint8_t *a, const uint8_t *b)
+static bool is_same_frame(const struct layout *layout, const uint8_t *a, const uint8_t *b)
 {
         return word_at(a, layout->frame.previous) == word_at(b, layout->frame.previous) &&
                word_at(a, layout->frame.code) == word_at(b, layout->frame.code) &&
@@ -47,7 +47,7 @@ static bool is_whole(const struct layout *layout, const uint8_t *outermost)
 /* Shims are not counted: as many as this between Python frames, then it is a forged chain. */
 #define SHIMS_MAX PYSTACK_MAX_FRAMES
 
-static struct raw_frame raw_frame(const struct layout *layout, uint64_t addr, const uint8_t *frame)
+static struct raw_frame make_raw_frame(const struct layout *layout, uint64_t addr, const uint8_t *frame)
 {
         bool shared = layout->frame.tlbc_index == LAYOUT_NONE;
 
@@ -66,7 +66,7 @@ static struct raw_frame raw_frame(const struct layout *layout, uint64_t addr, co
 static void add_frame(struct pystack *py, uint64_t addr, const uint8_t *frame, struct walk *ret)
 {
         if (!is_shim(&py->layout, frame))
-                py->raw[ret->n++] = raw_frame(&py->layout, addr, frame);
+                py->raw[ret->n++] = make_raw_frame(&py->layout, addr, frame);
         else if (ret->n > 0)
                 py->raw[ret->n - 1].from_c = true;
 }
@@ -86,7 +86,7 @@ enum walk_result walk_frames(struct pystack_thread *t, struct snapshot *s, struc
                         ret->missing = frame;
                         return WALK_MISSING;
                 }
-                if (!same_frame(layout, a, b))
+                if (!is_same_frame(layout, a, b))
                         return WALK_CHANGED;
                 if (ret->n == PYSTACK_MAX_FRAMES || shims == SHIMS_MAX) {
                         ret->truncated = true;

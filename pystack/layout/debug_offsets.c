@@ -97,7 +97,7 @@ static const struct words words[] = {
 
 #define RELEASE_FINAL 0xf0 /* PY_RELEASE_LEVEL */
 
-static uint64_t word(const void *offsets, size_t i)
+static uint64_t word_number(const void *offsets, size_t i)
 {
         uint64_t value;
 
@@ -109,13 +109,13 @@ bool layout_debug_probe(const void *offsets, size_t len, struct layout_debug_inf
 {
         if (len < 8 * (WORD_FREE_THREADED + 1) || memcmp(offsets, COOKIE, 8) != 0)
                 return false;
-        ret->version = (uint32_t)word(offsets, WORD_VERSION);
-        ret->free_threaded = word(offsets, WORD_FREE_THREADED) != 0;
+        ret->version = (uint32_t)word_number(offsets, WORD_VERSION);
+        ret->free_threaded = word_number(offsets, WORD_FREE_THREADED) != 0;
         ret->known = ret->version >> 16 <= words[LENGTH(words) - 1].version && (ret->version & 0xf0) == RELEASE_FINAL;
         return true;
 }
 
-static const struct words *words_find(uint32_t version)
+static const struct words *words_of_version(uint32_t version)
 {
         const struct words *newest = &words[LENGTH(words) - 1];
 
@@ -125,67 +125,67 @@ static const struct words *words_find(uint32_t version)
         return version >> 16 > newest->version && version >> 24 == newest->version >> 8 ? newest : NULL;
 }
 
-static uint32_t optional(const void *offsets, uint8_t position)
+static uint32_t optional_offset(const void *offsets, uint8_t position)
 {
-        return position ? (uint32_t)word(offsets, position) : LAYOUT_NONE;
+        return position ? (uint32_t)word_number(offsets, position) : LAYOUT_NONE;
 }
 
 static void fill_process(struct layout *l, const void *t, const struct words *w, bool free_threaded)
 {
-        l->runtime.interpreters_head = (uint32_t)word(t, WORD_INTERPRETERS_HEAD);
+        l->runtime.interpreters_head = (uint32_t)word_number(t, WORD_INTERPRETERS_HEAD);
         l->runtime.tstate_current = LAYOUT_NONE;
-        l->interp.next = (uint32_t)word(t, w->interp_next);
-        l->interp.threads_head = (uint32_t)word(t, w->threads_head);
-        l->interp.gil = (uint32_t)word(t, w->ceval_gil);
-        l->interp.code_generation = optional(t, w->code_generation);
-        l->interp.tlbc_generation = free_threaded ? optional(t, w->tlbc_generation) : LAYOUT_NONE;
-        l->gil.holder = (uint32_t)(word(t, w->gil_holder) - word(t, w->gil_state));
-        l->gil.locked = (uint32_t)(word(t, w->gil_locked) - word(t, w->gil_state));
-        l->gil.enabled = free_threaded ? (uint32_t)word(t, w->gil_enabled) : LAYOUT_NONE;
+        l->interp.next = (uint32_t)word_number(t, w->interp_next);
+        l->interp.threads_head = (uint32_t)word_number(t, w->threads_head);
+        l->interp.gil = (uint32_t)word_number(t, w->ceval_gil);
+        l->interp.code_generation = optional_offset(t, w->code_generation);
+        l->interp.tlbc_generation = free_threaded ? optional_offset(t, w->tlbc_generation) : LAYOUT_NONE;
+        l->gil.holder = (uint32_t)(word_number(t, w->gil_holder) - word_number(t, w->gil_state));
+        l->gil.locked = (uint32_t)(word_number(t, w->gil_locked) - word_number(t, w->gil_state));
+        l->gil.enabled = free_threaded ? (uint32_t)word_number(t, w->gil_enabled) : LAYOUT_NONE;
 }
 
 static void fill_tstate(struct layout *l, const void *t, const struct words *w)
 {
-        l->tstate.next = (uint32_t)word(t, w->ts_next);
-        l->tstate.interp = (uint32_t)word(t, w->ts_interp);
-        l->tstate.frame = (uint32_t)word(t, w->ts_frame);
+        l->tstate.next = (uint32_t)word_number(t, w->ts_next);
+        l->tstate.interp = (uint32_t)word_number(t, w->ts_interp);
+        l->tstate.frame = (uint32_t)word_number(t, w->ts_frame);
         l->tstate.cframe = LAYOUT_NONE;
         l->tstate.cframe_frame = LAYOUT_NONE;
         l->tstate.cframe_previous = LAYOUT_NONE;
         l->tstate.cframe_root = LAYOUT_NONE;
         l->tstate.exc_info = LAYOUT_NONE;
         l->tstate.exc_state = LAYOUT_NONE;
-        l->tstate.thread_id = (uint32_t)word(t, w->ts_thread_id);
-        l->tstate.native_thread_id = (uint32_t)word(t, w->ts_native_id);
-        l->tstate.chunk = (uint32_t)word(t, w->ts_chunk);
+        l->tstate.thread_id = (uint32_t)word_number(t, w->ts_thread_id);
+        l->tstate.native_thread_id = (uint32_t)word_number(t, w->ts_native_id);
+        l->tstate.chunk = (uint32_t)word_number(t, w->ts_chunk);
         l->tstate.chunk_top = l->tstate.chunk + 8;
-        l->tstate.status = (uint32_t)word(t, w->ts_status);
+        l->tstate.status = (uint32_t)word_number(t, w->ts_status);
         l->tstate.size = l->tstate.chunk_top + 8;
 }
 
 static void fill_frame(struct layout *l, const void *t, const struct words *w, bool free_threaded)
 {
-        l->frame.size = (uint32_t)word(t, w->fr_size);
-        l->frame.previous = (uint32_t)word(t, w->fr_previous);
-        l->frame.code = (uint32_t)word(t, w->fr_code);
-        l->frame.position = (uint32_t)word(t, w->fr_instr);
-        l->frame.owner = (uint32_t)word(t, w->fr_owner);
+        l->frame.size = (uint32_t)word_number(t, w->fr_size);
+        l->frame.previous = (uint32_t)word_number(t, w->fr_previous);
+        l->frame.code = (uint32_t)word_number(t, w->fr_code);
+        l->frame.position = (uint32_t)word_number(t, w->fr_instr);
+        l->frame.owner = (uint32_t)word_number(t, w->fr_owner);
         l->frame.entry = LAYOUT_NONE;
         l->frame.stack_top = LAYOUT_NONE;
-        l->frame.tlbc_index = free_threaded ? optional(t, w->fr_tlbc_index) : LAYOUT_NONE;
+        l->frame.tlbc_index = free_threaded ? optional_offset(t, w->fr_tlbc_index) : LAYOUT_NONE;
         l->frame.tag_mask = w->tag_bits;
         l->position = POSITION_INSTR_PTR;
 }
 
 static void fill_code(struct layout *l, const void *t, const struct words *w, bool free_threaded)
 {
-        l->code.file = (uint32_t)word(t, w->co_file);
-        l->code.name = (uint32_t)word(t, w->co_qualname);
-        l->code.first_line = (uint32_t)word(t, w->co_first_line);
-        l->code.lines = (uint32_t)word(t, w->co_lines);
+        l->code.file = (uint32_t)word_number(t, w->co_file);
+        l->code.name = (uint32_t)word_number(t, w->co_qualname);
+        l->code.first_line = (uint32_t)word_number(t, w->co_first_line);
+        l->code.lines = (uint32_t)word_number(t, w->co_lines);
         l->code.version = l->code.first_line + CO_VERSION_AFTER_FIRST_LINE;
-        l->code.bytecode = (uint32_t)word(t, w->co_adaptive);
-        l->code.tlbc = free_threaded ? optional(t, w->co_tlbc) : LAYOUT_NONE;
+        l->code.bytecode = (uint32_t)word_number(t, w->co_adaptive);
+        l->code.tlbc = free_threaded ? optional_offset(t, w->co_tlbc) : LAYOUT_NONE;
         l->code.words[0] = LAYOUT_NONE;
         l->code.words[1] = LAYOUT_NONE;
         l->code.size = l->code.lines + 8;
@@ -196,13 +196,13 @@ static void fill_objects(struct layout *l, const void *t, const struct words *w,
 {
         unsigned shift = free_threaded ? w->free_threaded_kind_shift : 2;
 
-        l->object_type = (uint32_t)word(t, w->ob_type);
-        l->bytes.size = (uint32_t)word(t, w->bytes_size);
-        l->bytes.data = (uint32_t)word(t, w->bytes_data);
+        l->object_type = (uint32_t)word_number(t, w->ob_type);
+        l->bytes.size = (uint32_t)word_number(t, w->bytes_size);
+        l->bytes.data = (uint32_t)word_number(t, w->bytes_data);
         l->text = TEXT_FLEXIBLE;
-        l->string.length = (uint32_t)word(t, w->str_length);
-        l->string.state = (uint32_t)word(t, w->str_state);
-        l->string.ascii_data = (uint32_t)word(t, w->str_ascii_size);
+        l->string.length = (uint32_t)word_number(t, w->str_length);
+        l->string.state = (uint32_t)word_number(t, w->str_state);
+        l->string.ascii_data = (uint32_t)word_number(t, w->str_ascii_size);
         l->string.compact_data = l->string.ascii_data + 16;
         l->string.data_pointer = l->string.compact_data;
         l->string.kind_shift = shift;
@@ -211,7 +211,7 @@ static void fill_objects(struct layout *l, const void *t, const struct words *w,
 }
 
 /* Whether all offsets lie in the bytes that will be read of their structs. */
-static bool consistent(const struct layout *l)
+static bool is_consistent(const struct layout *l)
 {
         const uint32_t ts[] = { l->tstate.next, l->tstate.interp, l->tstate.frame, l->tstate.thread_id,
                                 l->tstate.native_thread_id, l->tstate.status };
@@ -236,17 +236,17 @@ static bool consistent(const struct layout *l)
  * that of object and stand near the table's end, so a word that was inserted
  * anywhere before them shows.
  */
-static bool in_order(const void *t, const struct words *w, const struct layout *l)
+static bool is_in_order(const void *t, const struct words *w, const struct layout *l)
 {
-        uint64_t head = word(t, w->ob_size);
+        uint64_t head = word_number(t, w->ob_size);
         bool strings = (head == 16 || head == 32 || head == 48) && l->object_type == head - 8 &&
                        l->bytes.size == head && l->bytes.data == head + 16 && l->string.length == head &&
                        l->string.state == head + 16 && l->string.ascii_data == head + 24;
-        bool code = word(t, w->co_size) <= l->code.bytecode + 8 && word(t, w->co_size) > l->code.bytecode;
+        bool code = word_number(t, w->co_size) <= l->code.bytecode + 8 && word_number(t, w->co_size) > l->code.bytecode;
 
-        return strings && code && l->runtime.interpreters_head + 8 <= word(t, WORD_RUNTIME_SIZE) &&
-               l->interp.threads_head + 8 <= word(t, WORD_INTERP_SIZE) &&
-               l->interp.next + 8 <= word(t, WORD_INTERP_SIZE);
+        return strings && code && l->runtime.interpreters_head + 8 <= word_number(t, WORD_RUNTIME_SIZE) &&
+               l->interp.threads_head + 8 <= word_number(t, WORD_INTERP_SIZE) &&
+               l->interp.next + 8 <= word_number(t, WORD_INTERP_SIZE);
 }
 
 int layout_from_debug_offsets(const void *offsets, size_t len, uint32_t version, struct layout *ret)
@@ -256,13 +256,13 @@ int layout_from_debug_offsets(const void *offsets, size_t len, uint32_t version,
 
         if (!layout_debug_probe(offsets, len, &info))
                 return PYSTACK_E_CORRUPT;
-        const struct words *w = words_find(version);
+        const struct words *w = words_of_version(version);
         if (!w)
                 return PYSTACK_E_UNSUPPORTED;
-        if (len < 8 * (size_t)w->n || word(offsets, WORD_FREE_THREADED) > 1)
+        if (len < 8 * (size_t)w->n || word_number(offsets, WORD_FREE_THREADED) > 1)
                 return PYSTACK_E_CORRUPT;
         for (size_t i = WORD_FREE_THREADED + 1; i < w->n; i++)
-                if (word(offsets, i) > OFFSET_MAX)
+                if (word_number(offsets, i) > OFFSET_MAX)
                         return PYSTACK_E_CORRUPT;
 
         layout.version = (uint16_t)(version >> 16);
@@ -271,7 +271,7 @@ int layout_from_debug_offsets(const void *offsets, size_t len, uint32_t version,
         fill_frame(&layout, offsets, w, info.free_threaded);
         fill_code(&layout, offsets, w, info.free_threaded);
         fill_objects(&layout, offsets, w, info.free_threaded);
-        if (!consistent(&layout) || !in_order(offsets, w, &layout))
+        if (!is_consistent(&layout) || !is_in_order(offsets, w, &layout))
                 return PYSTACK_E_CORRUPT;
         *ret = layout;
         return 0;

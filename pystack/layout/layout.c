@@ -178,7 +178,7 @@ const struct layout *layout_find(uint32_t version)
         return NULL;
 }
 
-static void widen(uint32_t *offset, uint32_t by)
+static void widen_offset(uint32_t *offset, uint32_t by)
 {
         if (*offset != LAYOUT_NONE)
                 *offset += by;
@@ -195,10 +195,10 @@ void layout_widen_objects(struct layout *l, uint32_t by)
         uint32_t *const of_frame[] = { &l->frame.size, &l->frame.previous, &l->frame.code, &l->frame.position };
 
         for (size_t i = 0; i < sizeof offsets / sizeof *offsets; i++)
-                widen(offsets[i], by);
+                widen_offset(offsets[i], by);
         /* From 3.11 on frames are no objects. */
         for (size_t i = 0; i < sizeof of_frame / sizeof *of_frame && l->tstate.chunk == LAYOUT_NONE; i++)
-                widen(of_frame[i], by);
+                widen_offset(of_frame[i], by);
 }
 
 /* Major and minor digits, as Pyflame's --abi has them. */

@@ -37,7 +37,7 @@ static const struct {
 
 #define RELEASE_LEVEL 0xf0 /* 0 in a version of which only major and minor are known */
 
-static int unsupported(struct pystack_info *info, const char *why)
+static int refuse_unsupported(struct pystack_info *info, const char *why)
 {
         if (info->version == 0)
                 snprintf(info->detail, sizeof info->detail, "it is a CPython whose version does not show");
@@ -72,7 +72,7 @@ static uint32_t mutexes_of(const struct location *location, const struct machine
 }
 
 /* PY_VERSION_HEX; with LAYOUT_MICRO_UNKNOWN where only the symbols tell. */
-static uint32_t find_version(const struct pystack_reader *reader, const struct location *location,
+static uint32_t read_version(const struct pystack_reader *reader, const struct location *location,
                              const struct machine *machine)
 {
         uint64_t version;
@@ -94,7 +94,7 @@ static void tell_version(struct pystack_info *info, uint32_t version)
  * How many bytes come before an object's head: told by where the type of code
  * objects, which is static, has its own type.
  */
-static uint32_t extra_head(const struct pystack_reader *reader, const struct location *location)
+static uint32_t extra_head_bytes(const struct pystack_reader *reader, const struct location *location)
 {
         uint64_t head[4];
 
@@ -110,11 +110,11 @@ static int choose_from_table(const struct pystack_reader *reader, const struct l
         const struct layout *layout = layout_find(version);
 
         if (!layout && version >= SELF_DESCRIBING)
-                return unsupported(info, "but its runtime does not describe itself as that version's does");
+                return refuse_unsupported(info, "but its runtime does not describe itself as that version's does");
         if (!layout)
-                return unsupported(info, "which this podflame cannot read");
+                return refuse_unsupported(info, "which this podflame cannot read");
         ret->runtime.layout = *layout;
-        layout_widen_objects(&ret->runtime.layout, extra_head(reader, location));
+        layout_widen_objects(&ret->runtime.layout, extra_head_bytes(reader, location));
         if (layout->runtime.tstate_current != LAYOUT_NONE)
                 ret->runtime.layout.runtime.tstate_current += mutexes_of(location, machine, layout->version << 16);
         return 0;
@@ -127,16 +127,16 @@ static int choose_from_offsets(const void *table, size_t len, const struct locat
         int e = layout_from_debug_offsets(table, len, version, &ret->runtime.layout);
 
         if (e == PYSTACK_E_UNSUPPORTED || (e != 0 && !self->known))
-                return unsupported(info, "which this podflame cannot read");
+                return refuse_unsupported(info, "which this podflame cannot read");
         ret->on_trial = !self->known;
         __builtin_memcpy(&size, (const char *)table + 24, sizeof size);
         if (e == 0 && ret->on_trial && location->runtime_size && location->runtime_size != size)
-                return unsupported(info, "whose description of itself this podflame does not understand");
+                return refuse_unsupported(info, "whose description of itself this podflame does not understand");
         return e;
 }
 
 /* Where the list of interpreters begins, and who holds the GIL. */
-static int find_anchors(const struct location *location, struct pystack_info *info, struct runtime *runtime)
+static int set_anchors(const struct location *location, struct pystack_info *info, struct runtime *runtime)
 {
         const struct layout *layout = &runtime->layout;
         bool modern = layout->runtime.interpreters_head != LAYOUT_NONE;
@@ -151,15 +151,15 @@ static int find_anchors(const struct location *location, struct pystack_info *in
                                                   ? 0
                                                   : location->runtime + layout->runtime.tstate_current;
         } else if (modern || location->runtime) {
-                return unsupported(info, "but its runtime is not where that version has it");
+                return refuse_unsupported(info, "but its runtime is not where that version has it");
         } else if (!runtime->interpreters) {
-                return unsupported(info, "but its list of interpreters cannot be found");
+                return refuse_unsupported(info, "but its list of interpreters cannot be found");
         }
         return 0;
 }
 
 /* While the dynamic linker maps a library, its symbols can be read before its data is there. */
-static int not_mapped_yet(int e)
+static int ready_later_if_corrupt(int e)
 {
         return e == PYSTACK_E_CORRUPT ? PYSTACK_E_NOT_READY : e;
 }
@@ -172,13 +172,13 @@ int choose_layout(const struct pystack_reader *reader, const struct location *lo
         struct choice choice = { 0 };
         const struct machine *machine = machine_get(location->machine);
         if (!machine)
-                return unsupported(info, "of a machine that this podflame does not know");
-        uint32_t version = abi ? layout_abi_version(abi) : find_version(reader, location, machine);
+                return refuse_unsupported(info, "of a machine that this podflame does not know");
+        uint32_t version = abi ? layout_abi_version(abi) : read_version(reader, location, machine);
         int e = location->runtime ? remote_read(reader, location->runtime, table, sizeof table) : 0;
 
         tell_version(info, version);
         if (e != 0)
-                return not_mapped_yet(e);
+                return ready_later_if_corrupt(e);
         if (location->runtime && (!abi || abi >= 313) && layout_debug_probe(table, sizeof table, &self)) {
                 info->free_threaded = self.free_threaded;
                 if (abi)
@@ -190,7 +190,7 @@ int choose_layout(const struct pystack_reader *reader, const struct location *lo
                 e = choose_from_table(reader, location, version, machine, info, &choice);
         }
         if (e == 0)
-                e = find_anchors(location, info, &choice.runtime);
+                e = set_anchors(location, info, &choice.runtime);
         if (e == 0)
                 *ret = choice;
         return e;
@@ -208,7 +208,7 @@ int choose_check(const struct pystack_reader *reader, const struct runtime *runt
                 uint64_t interp, tstate, back;
                 e = remote_read_word(reader, runtime->interpreters, &interp);
                 if (e != 0)
-                        return not_mapped_yet(e);
+                        return ready_later_if_corrupt(e);
                 if (!interp)
                         return PYSTACK_E_NOT_READY;
                 e = remote_read_word(reader, interp + l->interp.threads_head, &tstate);

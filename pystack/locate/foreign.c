@@ -23,7 +23,7 @@ static const struct {
         { "rustpython", "it is RustPython, not CPython" },
 };
 
-static const char *find_other(const struct nsutil_maps *maps)
+static const char *recognise_other(const struct nsutil_maps *maps)
 {
         for (size_t i = 0; i < maps->n; i++) {
                 const char *slash = strrchr(maps->maps[i].path, '/');
@@ -96,7 +96,7 @@ static void name_program(pid_t pid, char *ret, size_t size)
 int locate_name_other(pid_t pid, const struct nsutil_maps *maps, const char *foreign,
                       char ret_detail[static PYSTACK_DETAIL_SIZE])
 {
-        const char *other = find_other(maps);
+        const char *other = recognise_other(maps);
         char name[64];
         int e = PYSTACK_E_UNSUPPORTED;
 

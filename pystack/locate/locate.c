@@ -54,7 +54,7 @@ struct search {
         int error; /* ends the search: the process has ended or refuses */
 };
 
-static const char *base_name(const char *path)
+static const char *last_part_of_path(const char *path)
 {
         const char *slash = strrchr(path, '/');
 
@@ -63,7 +63,7 @@ static const char *base_name(const char *path)
 
 static bool is_named_python(const struct nsutil_map *map)
 {
-        return strcasestr(base_name(map->path), "python") || strcasestr(base_name(map->path), "wsgi");
+        return strcasestr(last_part_of_path(map->path), "python") || strcasestr(last_part_of_path(map->path), "wsgi");
 }
 
 static enum rank rank_of(const struct search *search, const struct nsutil_map *map)
@@ -74,7 +74,7 @@ static enum rank rank_of(const struct search *search, const struct nsutil_map *m
 }
 
 /* Where @map's file is, or belongs. There is always a free slot: no more than FILES_MAX files are looked at. */
-static size_t find_slot(const struct barren *barren, const struct nsutil_map *map)
+static size_t slot_of_file(const struct barren *barren, const struct nsutil_map *map)
 {
         uint64_t hash = (map->inode ^ (uint64_t)map->dev << 32) * 0x9e3779b97f4a7c15u;
         size_t mask = sizeof barren->slots / sizeof *barren->slots - 1, i = hash >> 32 & mask;
@@ -86,18 +86,18 @@ static size_t find_slot(const struct barren *barren, const struct nsutil_map *ma
 
 static bool is_barren(const struct barren *barren, const struct nsutil_map *map)
 {
-        return barren->slots[find_slot(barren, map)].inode != 0;
+        return barren->slots[slot_of_file(barren, map)].inode != 0;
 }
 
 static void note_barren(struct barren *barren, const struct nsutil_map *map)
 {
-        size_t i = find_slot(barren, map);
+        size_t i = slot_of_file(barren, map);
 
         barren->slots[i].inode = map->inode;
         barren->slots[i].dev = map->dev;
 }
 
-static bool same_file(const struct nsutil_map *a, const struct nsutil_map *b)
+static bool is_same_file(const struct nsutil_map *a, const struct nsutil_map *b)
 {
         return a->inode == b->inode && a->dev == b->dev;
 }
@@ -107,16 +107,16 @@ static bool begins_program(const struct nsutil_maps *maps, size_t i)
 {
         const struct nsutil_map *map = &maps->maps[i];
 
-        if (map->inode == 0 || map->offset != 0 || !(map->prot & PROT_READ) || (i > 0 && same_file(map - 1, map)))
+        if (map->inode == 0 || map->offset != 0 || !(map->prot & PROT_READ) || (i > 0 && is_same_file(map - 1, map)))
                 return false;
-        for (size_t j = i; j < maps->n && same_file(&maps->maps[j], map); j++)
+        for (size_t j = i; j < maps->n && is_same_file(&maps->maps[j], map); j++)
                 if (maps->maps[j].prot & PROT_EXEC)
                         return true;
         return false;
 }
 
 /* True if the search is over. */
-static bool take(struct search *search, struct location *location, const struct nsutil_map *map)
+static bool take_location(struct search *search, struct location *location, const struct nsutil_map *map)
 {
         pystack_escape(map->path, strlen(map->path), location->file, sizeof location->file);
         if (!search->found)
@@ -169,7 +169,7 @@ static bool look_into_memory(struct search *search, const struct nsutil_map *map
 
         if (e == 0 && locate_in_elf(elf, elfsym_load_bias(elf, map->start), &reader, &location) == 0) {
                 complete_from_file(search, map, &location);
-                over = take(search, &location, map);
+                over = take_location(search, &location, map);
         } else {
                 note_barren(&search->barren, map);
         }
@@ -198,7 +198,7 @@ static bool look_into_file(struct search *search, const struct nsutil_map *map)
         if (elfsym_open_fd(fd, &elf) == 0 &&
             (is_named_python(map) || elfsym_section(elf, ".PyRuntime", &section) == 0) &&
             locate_in_elf(elf, elfsym_load_bias(elf, map->start), &search->subject->reader, &location) == 0)
-                over = take(search, &location, map);
+                over = take_location(search, &location, map);
         else
                 note_barren(&search->barren, map);
         elfsym_close(elf);
@@ -207,7 +207,8 @@ static bool look_into_file(struct search *search, const struct nsutil_map *map)
 }
 
 /* True if the search is over. */
-static bool look(struct search *search, enum rank rank, bool (*look_into)(struct search *, const struct nsutil_map *))
+static bool look_into_each_file(struct search *search, enum rank rank,
+                                bool (*look_into)(struct search *, const struct nsutil_map *))
 {
         for (size_t i = 0; i < search->maps->n && search->looked_at < FILES_MAX; i++) {
                 const struct nsutil_map *map = &search->maps->maps[i];
@@ -225,18 +226,18 @@ static bool look(struct search *search, enum rank rank, bool (*look_into)(struct
         return false;
 }
 
-static void run(struct search *search)
+static void run_search(struct search *search)
 {
         for (unsigned rank = 0; rank < RANKS; rank++)
-                if (look(search, (enum rank)rank, look_into_memory))
+                if (look_into_each_file(search, (enum rank)rank, look_into_memory))
                         return;
         search->barren = (struct barren){ 0 }; /* a file holds more than what of it is in memory */
         for (unsigned rank = 0; rank <= RANK_EXE && !search->found; rank++)
-                if (look(search, (enum rank)rank, look_into_file))
+                if (look_into_each_file(search, (enum rank)rank, look_into_file))
                         return;
 }
 
-static int from_nsutil(int r)
+static int error_from_nsutil(int r)
 {
         switch (r) {
         case NSUTIL_E_GONE:
@@ -268,9 +269,9 @@ int locate_runtime(const struct subject *subject,
 
         if (r == 0)
                 r = nsutil_exe(pid, exe, sizeof exe);
-        r = r == 0 ? 0 : from_nsutil(r);
+        r = r == 0 ? 0 : error_from_nsutil(r);
         if (r == 0) {
-                run(&search);
+                run_search(&search);
                 r = search.error;
         }
         if (r == 0 && !search.found)

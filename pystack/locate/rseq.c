@@ -27,7 +27,7 @@ static int read_image(void *ctx, uint64_t addr, void *buf, size_t len)
         return remote_read(ctx, addr, buf, len) == 0 ? 0 : -1;
 }
 
-static int64_t look(struct pystack_reader *reader, uint64_t start)
+static int64_t read_rseq_offset(struct pystack_reader *reader, uint64_t start)
 {
         struct elfsym_symbol symbol;
         struct elfsym *elf = NULL;
@@ -52,7 +52,7 @@ int64_t rseq_find(pid_t pid, const struct pystack_reader *reader)
                 return 0;
         for (size_t i = 0; offset == 0 && i < maps.n; i++)
                 if (is_dynamic_loader(&maps.maps[i]))
-                        offset = look(&copy, maps.maps[i].start);
+                        offset = read_rseq_offset(&copy, maps.maps[i].start);
         nsutil_maps_deinit(&maps);
         return offset;
 }

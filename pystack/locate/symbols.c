@@ -30,22 +30,22 @@ static const struct {
         { 0x02000000, "PyString_FromString" },
 };
 
-static bool defines(struct elfsym *elf, const char *name)
+static bool has_symbol(struct elfsym *elf, const char *name)
 {
         struct elfsym_symbol symbol;
 
         return elfsym_symbol(elf, name, &symbol) == 0;
 }
 
-static uint32_t climb_ladder(struct elfsym *elf)
+static uint32_t version_by_symbols(struct elfsym *elf)
 {
-        if (defines(elf, "PyString_FromString")) {
+        if (has_symbol(elf, "PyString_FromString")) {
                 for (size_t i = 0; i < sizeof ladder_of_2 / sizeof *ladder_of_2; i++)
-                        if (defines(elf, ladder_of_2[i].symbol))
+                        if (has_symbol(elf, ladder_of_2[i].symbol))
                                 return ladder_of_2[i].version;
         }
         for (size_t i = 0; i < sizeof ladder / sizeof *ladder; i++)
-                if (defines(elf, ladder[i].symbol))
+                if (has_symbol(elf, ladder[i].symbol))
                         return ladder[i].version;
         return 0;
 }
@@ -57,7 +57,7 @@ static uint64_t address_of(struct elfsym *elf, const char *name, uint64_t bias)
         return elfsym_symbol(elf, name, &symbol) == 0 ? symbol.value + bias : 0;
 }
 
-static uint64_t find_interp_head(struct elfsym *elf, uint64_t bias, const struct pystack_reader *reader)
+static uint64_t locate_interp_head(struct elfsym *elf, uint64_t bias, const struct pystack_reader *reader)
 {
         uint64_t function = address_of(elf, "PyInterpreterState_Head", bias);
         uint64_t head = 0;
@@ -72,7 +72,7 @@ static uint64_t find_interp_head(struct elfsym *elf, uint64_t bias, const struct
  * Without the symbol the section tells, from 3.10 on: it holds nothing else. Such
  * are programs with a static CPython that were stripped and export nothing.
  */
-static bool find_runtime(struct elfsym *elf, struct elfsym_symbol *ret)
+static bool symbol_of_runtime(struct elfsym *elf, struct elfsym_symbol *ret)
 {
         struct elfsym_section section;
 
@@ -87,7 +87,7 @@ static bool find_runtime(struct elfsym *elf, struct elfsym_symbol *ret)
 int locate_in_elf(struct elfsym *elf, uint64_t bias, const struct pystack_reader *reader, struct location *ret)
 {
         struct elfsym_symbol runtime = { 0 };
-        bool modern = find_runtime(elf, &runtime);
+        bool modern = symbol_of_runtime(elf, &runtime);
         uint64_t current = modern ? 0 : address_of(elf, "_PyThreadState_Current", bias);
 
         if (!modern && !current)
@@ -96,11 +96,11 @@ int locate_in_elf(struct elfsym *elf, uint64_t bias, const struct pystack_reader
                 .runtime = modern ? runtime.value + bias : 0,
                 .runtime_size = runtime.size,
                 .tstate_current = current,
-                .interp_head = modern ? 0 : find_interp_head(elf, bias, reader),
+                .interp_head = modern ? 0 : locate_interp_head(elf, bias, reader),
                 .code_type = address_of(elf, "PyCode_Type", bias),
                 .type_type = address_of(elf, "PyType_Type", bias),
                 .version_at = address_of(elf, "Py_Version", bias),
-                .ladder = climb_ladder(elf),
+                .ladder = version_by_symbols(elf),
                 .machine = machine_here(),
         };
         return 0;

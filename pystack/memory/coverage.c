@@ -83,7 +83,7 @@ bool snapshot_replan(struct pystack_thread *t, const struct snapshot *s)
 
 /* ---- learning ---------------------------------------------------------------- */
 
-static bool covered(const struct pystack_thread *t, uint64_t addr, size_t len)
+static bool is_covered(const struct pystack_thread *t, uint64_t addr, size_t len)
 {
         if (snapshot_inside(t->chunk, t->chunk_len, addr, len))
                 return true;
@@ -121,8 +121,8 @@ static bool read_chunk_header(struct pystack_thread *t, struct snapshot *s, uint
 }
 
 /* The older chunk that holds @addr, if one does. */
-static bool find_chunk(struct pystack_thread *t, struct snapshot *s, uint64_t addr, size_t len, uint64_t *ret,
-                       uint32_t *ret_len)
+static bool get_older_chunk(struct pystack_thread *t, struct snapshot *s, uint64_t addr, size_t len, uint64_t *ret,
+                            uint32_t *ret_len)
 {
         const struct layout *layout = &t->py->layout;
         uint8_t header[CHUNK_HEADER];
@@ -151,7 +151,7 @@ static void choose_span(struct pystack_thread *t, struct snapshot *s, uint64_t a
         uint64_t page = remote_page(addr);
         bool in_page = snapshot_inside(page, REMOTE_PAGE, addr, len);
 
-        if (find_chunk(t, s, addr, len, ret, ret_len))
+        if (get_older_chunk(t, s, addr, len, ret, ret_len))
                 return;
         *ret = in_page ? page : addr;
         *ret_len = in_page ? REMOTE_PAGE : len;
@@ -168,13 +168,13 @@ int snapshot_learn(struct pystack_thread *t, struct snapshot *s, uint64_t addr)
                 int e = remote_read(&t->py->reader, addr, frame, layout->frame.size);
                 if (e != 0)
                         return e == PYSTACK_E_CORRUPT ? PYSTACK_E_TORN : e;
-                if (!covered(t, addr, layout->frame.size)) {
+                if (!is_covered(t, addr, layout->frame.size)) {
                         choose_span(t, s, addr, layout->frame.size, &start, &len);
                         if ((e = add_span(t, start, len)) != 0)
                                 return e;
                 }
                 addr = word_at(frame, layout->frame.previous);
-                if (layout->tstate.chunk != LAYOUT_NONE && covered(t, addr, layout->frame.size))
+                if (layout->tstate.chunk != LAYOUT_NONE && is_covered(t, addr, layout->frame.size))
                         break; /* the rest is in chunks, which the next snapshot holds */
         }
         return 0;

@@ -97,7 +97,7 @@ static int drop_unreadable(struct pystack_thread *t, const struct iovec *iov, si
         return 0;
 }
 
-static bool same_thread(const struct pystack_thread *t, const uint8_t *tstate)
+static bool is_same_thread(const struct pystack_thread *t, const uint8_t *tstate)
 {
         const struct layout *layout = &t->py->layout;
 
@@ -162,7 +162,7 @@ static bool is_audit(struct pystack_thread *t)
         return n < AUDITS_AT_FIRST || n % AUDIT_EVERY == 0;
 }
 
-static int plan(struct pystack_thread *t, struct remote_batch *batch, struct snapshot *s, struct parts *parts)
+static int plan_snapshot(struct pystack_thread *t, struct remote_batch *batch, struct snapshot *s, struct parts *parts)
 {
         struct pystack *py = t->py;
 
@@ -192,7 +192,7 @@ int snapshot_take(struct pystack_thread *t, const struct pystack_hold *hold, str
                 struct snapshot s = { .held = hold && t->on_cpu };
                 struct remote_batch batch;
                 struct parts parts;
-                int e = plan(t, &batch, &s, &parts);
+                int e = plan_snapshot(t, &batch, &s, &parts);
                 if (e != 0)
                         return e;
                 if (s.held)
@@ -206,7 +206,7 @@ int snapshot_take(struct pystack_thread *t, const struct pystack_hold *hold, str
                         tell_parts(py, &parts, &s);
                         s.size = s.twice ? s.size : batch.end;
                         *ret = s;
-                        return same_thread(t, s.second) ? 0 : PYSTACK_E_GONE;
+                        return is_same_thread(t, s.second) ? 0 : PYSTACK_E_GONE;
                 } else if ((e = drop_unreadable(t, py->room.iov, batch.n, got < 0 ? 0 : (size_t)got)) != 0) {
                         return e;
                 }

@@ -66,8 +66,8 @@ static bool is_in_known_page(const struct record *record, uint64_t addr)
         return i < record->n && record->blocks[i].addr - page < REMOTE_PAGE;
 }
 
-static const struct record_block *find_or_fetch(struct record *record, uint64_t addr,
-                                                int (*fetch)(void *ctx, struct record_block *block), void *ctx)
+static const struct record_block *get_or_fetch_block(struct record *record, uint64_t addr,
+                                                     int (*fetch)(void *ctx, struct record_block *block), void *ctx)
 {
         const struct record_block *block = record_find(record, addr);
         struct record_block fetched = { .addr = addr };
@@ -88,7 +88,7 @@ ssize_t record_copy(struct record *record, void *buf, const struct iovec *remote
                 while (left > 0) {
                         size_t offset = addr % RECORD_BLOCK;
                         size_t part = left < RECORD_BLOCK - offset ? left : RECORD_BLOCK - offset;
-                        const struct record_block *block = find_or_fetch(record, addr - offset, fetch, ctx);
+                        const struct record_block *block = get_or_fetch_block(record, addr - offset, fetch, ctx);
                         if (!block && (fetch || !is_in_known_page(record, addr)))
                                 return done > 0 ? (ssize_t)done : -EFAULT;
                         if (block)

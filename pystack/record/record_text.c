@@ -127,7 +127,7 @@ static int finish_block(struct record *record, struct record_block *block, bool 
         return e == -EEXIST ? -EBADMSG : e;
 }
 
-static int parse_line(char *line, struct record *record, struct record_block *block, bool *begun)
+static int parse_record_line(char *line, struct record *record, struct record_block *block, bool *begun)
 {
         char *space = strchr(line, ' ');
         int e = 0;
@@ -166,7 +166,7 @@ int record_parse(FILE *file, struct record *ret)
                         e = -EBADMSG;
                 line[len] = '\0';
                 if (e == 0)
-                        e = parse_line(line, &record, &block, &begun);
+                        e = parse_record_line(line, &record, &block, &begun);
         }
         if (e == 0)
                 e = ferror(file) ? -EIO : finish_block(&record, &block, &begun);

@@ -15,7 +15,7 @@ struct pystack_recorder {
         struct pystack_reader process;
 };
 
-static int fetch_of_process(void *ctx, struct record_block *block)
+static int fetch_from_process(void *ctx, struct record_block *block)
 {
         struct pystack_recorder *recorder = ctx;
 
@@ -26,7 +26,7 @@ static ssize_t read_recording(void *ctx, void *buf, const struct iovec *remote, 
 {
         struct pystack_recorder *recorder = ctx;
 
-        return record_copy(&recorder->record, buf, remote, n, fetch_of_process, recorder);
+        return record_copy(&recorder->record, buf, remote, n, fetch_from_process, recorder);
 }
 
 int pystack_recorder_open(pid_t pid, uint32_t abi, struct pystack_recorder **ret_recorder, struct pystack **ret,

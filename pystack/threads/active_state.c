@@ -59,7 +59,7 @@ static enum strength strength_of(struct pystack *py, uint64_t tstate, uint64_t h
         return has_frame(py, tstate) ? STRENGTH_FRAME : STRENGTH_NONE;
 }
 
-static int find_holder(struct pystack *py, uint64_t *ret)
+static int read_gil_holder(struct pystack *py, uint64_t *ret)
 {
         *ret = 0;
         return py->layout.tstate.status == LAYOUT_NONE ? pystack_gil_holder(py, ret) : 0;
@@ -69,7 +69,7 @@ static int find_holder(struct pystack *py, uint64_t *ret)
  * Which of two equal claims counts, that of a newer interpreter or that of an older one.
  * The flag is borne by two of a thread's states only if another runs in one of them: see above.
  */
-static bool newer_wins(const struct pystack *py)
+static bool is_newer_preferred(const struct pystack *py)
 {
         return py->layout.tstate.status == LAYOUT_NONE;
 }
@@ -83,7 +83,7 @@ struct claim {
 };
 
 /* The claims of one thread together, the strongest first. */
-static int compare(const void *left, const void *right)
+static int order_claims(const void *left, const void *right)
 {
         const struct claim *a = left, *b = right;
 
@@ -99,10 +99,10 @@ static void keep_best(struct pystack *py, struct claim *claims)
 {
         size_t n = py->n_threads, kept = 0;
 
-        qsort(claims, n, sizeof *claims, compare);
+        qsort(claims, n, sizeof *claims, order_claims);
         for (size_t i = 0, best = 0; i < n; i++) {
                 bool same = i > 0 && claims[i].pthread == claims[best].pthread;
-                bool better = same && claims[i].strength == claims[best].strength && !newer_wins(py);
+                bool better = same && claims[i].strength == claims[best].strength && !is_newer_preferred(py);
                 if (same)
                         py->threads[claims[better ? best : i].at].tstate = 0;
                 if (!same || better)
@@ -117,7 +117,7 @@ static void keep_best(struct pystack *py, struct claim *claims)
 int current_filter(struct pystack *py)
 {
         uint64_t holder;
-        int e = py->several && py->n_threads > 0 ? find_holder(py, &holder) : 0;
+        int e = py->several && py->n_threads > 0 ? read_gil_holder(py, &holder) : 0;
 
         if (!py->several || py->n_threads == 0 || e != 0)
                 return e;
@@ -153,7 +153,7 @@ static bool is_of_thread(const struct pystack_thread *t, const uint8_t *bytes)
                 (pid_t)word_at(bytes, layout->tstate.native_thread_id) == t->inner_tid);
 }
 
-static int look(void *ctx, uint64_t tstate, uint64_t interp, const uint8_t *bytes)
+static int note_stronger_state(void *ctx, uint64_t tstate, uint64_t interp, const uint8_t *bytes)
 {
         struct search *search = ctx;
         struct pystack *py = search->t->py;
@@ -161,7 +161,7 @@ static int look(void *ctx, uint64_t tstate, uint64_t interp, const uint8_t *byte
         if (!is_of_thread(search->t, bytes))
                 return 0;
         enum strength strength = strength_of(py, tstate, search->holder);
-        bool better = strength > search->strength || (strength == search->strength && !newer_wins(py));
+        bool better = strength > search->strength || (strength == search->strength && !is_newer_preferred(py));
         if (search->found && !better)
                 return 0;
         search->found = true;
@@ -172,10 +172,10 @@ static int look(void *ctx, uint64_t tstate, uint64_t interp, const uint8_t *byte
 }
 
 /* The plan of the next snapshot is left as it is: what of it does not fit is learned anew. */
-static int move(struct pystack_thread *t, uint64_t holder)
+static int move_to_strongest(struct pystack_thread *t, uint64_t holder)
 {
         struct search search = { .t = t, .holder = holder };
-        int e = interpreter_walk(t->py, look, &search);
+        int e = interpreter_walk(t->py, note_stronger_state, &search);
 
         if (e != 0 || !search.found)
                 return e != 0 ? e : PYSTACK_E_GONE;
@@ -188,14 +188,14 @@ static int move(struct pystack_thread *t, uint64_t holder)
 /* Up to 3.11 the TIDs are not known for certain: one whose state has gone may be another thread by now. */
 int current_follow(struct pystack_thread *t)
 {
-        return t->py->layout.tstate.status == LAYOUT_NONE ? PYSTACK_E_GONE : move(t, 0);
+        return t->py->layout.tstate.status == LAYOUT_NONE ? PYSTACK_E_GONE : move_to_strongest(t, 0);
 }
 
 /* Between two looks at what changes rarely, in snapshots. */
 #define LOOK_INTERVAL 64
 
 /* Of a thread that is read in a state without the flag: it may have got it back, or another may have it. */
-static void look_for_flag(struct pystack_thread *t)
+static void look_for_gil_flag(struct pystack_thread *t)
 {
         bool due = t->py->snapshots % LOOK_INTERVAL == 0;
 
@@ -209,14 +209,14 @@ int current_choose(struct pystack_thread *t)
 
         if (py->layout.tstate.status != LAYOUT_NONE) {
                 if (t->unentered)
-                        look_for_flag(t);
+                        look_for_gil_flag(t);
                 return 0;
         }
         if (!py->several && py->snapshots % LOOK_INTERVAL == 0)
                 interpreter_count(py);
-        int e = py->several ? find_holder(py, &holder) : 0;
+        int e = py->several ? read_gil_holder(py, &holder) : 0;
         if (!py->several || e != 0 || holder == t->tstate)
                 return e;
-        e = move(t, holder);
+        e = move_to_strongest(t, holder);
         return e == PYSTACK_E_GONE ? 0 : e; /* that shows in the snapshot */
 }

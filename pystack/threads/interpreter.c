@@ -11,7 +11,7 @@
 
 /* ---- states that have been met ------------------------------------------------------ */
 
-static size_t find_met(const struct pystack *py, uint64_t tstate)
+static size_t slot_of_met(const struct pystack *py, uint64_t tstate)
 {
         size_t i = (tstate >> 4) * 0x9e3779b97f4a7c15u >> 32 & py->met.mask;
 
@@ -32,7 +32,7 @@ static int grow_met(struct pystack *py)
         py->met.mask = size - 1;
         for (size_t i = 0; i < before; i++)
                 if (slots[i])
-                        bigger[find_met(py, slots[i])] = slots[i];
+                        bigger[slot_of_met(py, slots[i])] = slots[i];
         free(slots);
         return 0;
 }
@@ -45,13 +45,13 @@ static void forget_met(struct pystack *py)
 }
 
 /* *@ret_again: it has been met before, so the list goes in a circle. 0 or -ENOMEM. */
-static int meet(struct pystack *py, uint64_t tstate, bool *ret_again)
+static int note_met(struct pystack *py, uint64_t tstate, bool *ret_again)
 {
         int e = py->met.slots && 2 * py->met.n <= py->met.mask ? 0 : grow_met(py);
 
         if (e != 0)
                 return e;
-        size_t i = find_met(py, tstate);
+        size_t i = slot_of_met(py, tstate);
         *ret_again = py->met.slots[i] != 0;
         py->met.slots[i] = tstate;
         py->met.n += !*ret_again;
@@ -68,7 +68,7 @@ static int walk_interpreter(struct pystack *py, uint64_t interp, interpreter_eac
 
         while (e == 0 && tstate && py->met.n < PYSTACK_MAX_THREADS) {
                 bool again;
-                if ((e = meet(py, tstate, &again)) != 0 || again)
+                if ((e = note_met(py, tstate, &again)) != 0 || again)
                         return e;
                 e = remote_read(&py->reader, tstate, bytes, py->layout.tstate.size);
                 /* A thread that ends while the list is walked ends the walk as well. */
@@ -111,7 +111,7 @@ void interpreter_count(struct pystack *py)
 }
 
 /* 3.12 on: each interpreter points to a GIL, which several may share. */
-static int find_gil(struct pystack *py, uint64_t interp, uint64_t *ret_gil, bool *ret_enabled)
+static int locate_gil(struct pystack *py, uint64_t interp, uint64_t *ret_gil, bool *ret_enabled)
 {
         uint32_t enabled = 1;
         int e = remote_read_word(&py->reader, interp + py->layout.interp.gil, ret_gil);
@@ -127,7 +127,7 @@ static int holder_of(struct pystack *py, uint64_t interp, uint64_t *ret)
         uint64_t gil, holder;
         uint32_t locked;
         bool enabled;
-        int e = find_gil(py, interp, &gil, &enabled);
+        int e = locate_gil(py, interp, &gil, &enabled);
 
         if (e != 0 || (e = remote_read(&py->reader, gil + py->layout.gil.locked, &locked, sizeof locked)) != 0 ||
             (e = remote_read_word(&py->reader, gil + py->layout.gil.holder, &holder)) != 0)
@@ -165,7 +165,7 @@ bool pystack_has_gil(struct pystack *py)
                 return true;
         int e = first_interpreter(py, &interp);
         for (unsigned i = 0; e == 0 && interp && enabled && i < INTERPRETERS_MAX; i++) {
-                e = find_gil(py, interp, &gil, &enabled);
+                e = locate_gil(py, interp, &gil, &enabled);
                 if (e == 0)
                         e = remote_read_word(&py->reader, interp + py->layout.interp.next, &interp);
         }

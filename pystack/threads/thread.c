@@ -29,7 +29,7 @@ static bool has_tid_at(const struct pystack *py, uint32_t offset, const pid_t *k
 }
 
 /* musl's struct is the smaller one: what lies behind it could be anything, so it is tried first. */
-static void calibrate(struct pystack *py, const pid_t *known, size_t n)
+static void calibrate_tid_offset(struct pystack *py, const pid_t *known, size_t n)
 {
         for (size_t libc = MACHINE_LIBCS; libc-- > 0 && !py->tid_offset;) {
                 uint32_t offset = py->machine->libcs[libc].tid;
@@ -54,7 +54,7 @@ static void calibrate_without_main(struct pystack *py)
         for (size_t i = 0; i < n; i++)
                 known[i] = threads[i].inner_tid;
         free(threads);
-        calibrate(py, known, n);
+        calibrate_tid_offset(py, known, n);
 }
 
 static int add_thread(void *ctx, uint64_t tstate, uint64_t interp, const uint8_t *bytes)
@@ -97,10 +97,10 @@ static bool mark_main(struct pystack *py)
  * Fills in the TIDs by what libc knows. Needed up to 3.10, and where an embedder
  * (uWSGI) has forked without telling Python: then the parent's are still noted.
  */
-static void find_tids(struct pystack *py)
+static void read_tids(struct pystack *py)
 {
         if (!py->tid_offset)
-                calibrate(py, &py->inner_pid, 1);
+                calibrate_tid_offset(py, &py->inner_pid, 1);
         if (!py->tid_offset)
                 calibrate_without_main(py);
         for (size_t i = 0; i < py->n_threads && py->tid_offset; i++) {
@@ -119,7 +119,7 @@ int pystack_threads(struct pystack *py, const struct pystack_thread_ref **ret, s
         if (e != 0)
                 return e;
         if (!mark_main(py)) {
-                find_tids(py);
+                read_tids(py);
                 mark_main(py);
         }
         *ret = py->threads;

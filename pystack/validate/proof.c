@@ -27,7 +27,7 @@ struct pages {
         struct proof_page *first;
 };
 
-static void want_entry(struct pages *pages, const struct code_entry *entry)
+static void want_pages_of_entry(struct pages *pages, const struct code_entry *entry)
 {
         for (uint32_t i = 0; i < entry->n_proofs; i++) {
                 struct proof_page *page = entry->proofs[i].page;
@@ -51,7 +51,7 @@ static void add_pages(const struct pages *pages, struct remote_batch *batch)
 }
 
 /* What the newest reading of its page, among the first @got bytes of the buffer, has in its place; NULL: nothing. */
-static const uint8_t *find_read(const struct pystack *py, const struct code_proof *proof, size_t got)
+static const uint8_t *locate_read_bytes(const struct pystack *py, const struct code_proof *proof, size_t got)
 {
         const struct proof_page *page = proof->page;
         uint64_t from = proof->addr - page->addr;
@@ -66,7 +66,7 @@ static bool proofs_hold(const struct pystack *py, const struct code_entry *entry
 {
         for (uint32_t i = 0; i < entry->n_proofs; i++) {
                 const struct code_proof *proof = &entry->proofs[i];
-                const uint8_t *read = find_read(py, proof, got);
+                const uint8_t *read = locate_read_bytes(py, proof, got);
                 if (!read || memcmp(read, proof->bytes, proof->len) != 0)
                         return false;
         }
@@ -100,12 +100,12 @@ void proof_plan(const struct pystack_thread *t, struct remote_batch *batch)
                 if (!entry || !is_wanted(t, entry))
                         continue;
                 entry->planned = py->snapshots;
-                want_entry(&pages, entry);
+                want_pages_of_entry(&pages, entry);
         }
         add_pages(&pages, batch);
 }
 
-static void note(struct code_entry *entry, uint64_t number, bool holds)
+static void note_proof(struct code_entry *entry, uint64_t number, bool holds)
 {
         if (holds) {
                 entry->proved = number;
@@ -118,12 +118,12 @@ static void note(struct code_entry *entry, uint64_t number, bool holds)
 
 void proof_grant(const struct pystack *py, struct code_entry *entry)
 {
-        note(entry, py->snapshots, true);
+        note_proof(entry, py->snapshots, true);
 }
 
 /* ---- putting off ------------------------------------------------------------------- */
 
-static int owe(struct pystack *py, struct code_entry *entry)
+static int owe_proof(struct pystack *py, struct code_entry *entry)
 {
         py->provisional = true;
         if (entry->owed)
@@ -150,12 +150,12 @@ int proof_check(const struct pystack_thread *t, uint64_t generation, struct code
 
         *ret_certain = false;
         if (planned && entry->proved != number && entry->rejected != number)
-                note(entry, number, proofs_hold(t->py, entry, t->py->room.size));
+                note_proof(entry, number, proofs_hold(t->py, entry, t->py->room.size));
         if (entry->rejected == number)
                 return 0;
         if (entry->proved != number && generation == 0) {
                 *ret_certain = may_wait(t->py, entry);
-                return *ret_certain ? owe(t->py, entry) : 0;
+                return *ret_certain ? owe_proof(t->py, entry) : 0;
         }
         if (entry->proved != number && (entry->generation != generation || entry->interp != t->interp))
                 return 0;
@@ -173,7 +173,7 @@ void pystack_put_off(struct pystack *py, bool allowed)
 }
 
 /* The entry that is meant, NULL if it is not known any more. */
-static struct code_entry *find_owed(const struct pystack *py, const struct owed *owed)
+static struct code_entry *get_owed_entry(const struct pystack *py, const struct owed *owed)
 {
         if (py->owed_changes == py->codes.changes)
                 return owed->code.entry;
@@ -189,9 +189,9 @@ static bool plan_owed(struct pystack *py, struct remote_batch *batch)
         bool all = true;
 
         for (size_t i = 0; i < py->n_owed; i++) {
-                const struct code_entry *entry = find_owed(py, &py->owed[i]);
+                const struct code_entry *entry = get_owed_entry(py, &py->owed[i]);
                 if (entry)
-                        want_entry(&pages, entry);
+                        want_pages_of_entry(&pages, entry);
                 all = all && entry;
         }
         add_pages(&pages, batch);
@@ -199,16 +199,16 @@ static bool plan_owed(struct pystack *py, struct remote_batch *batch)
 }
 
 /* @got bytes were read: what is not among them does not hold. */
-static bool owed_hold(struct pystack *py, size_t got)
+static bool check_owed_proofs(struct pystack *py, size_t got)
 {
         bool all = true;
 
         for (size_t i = 0; i < py->n_owed; i++) {
-                struct code_entry *entry = find_owed(py, &py->owed[i]);
+                struct code_entry *entry = get_owed_entry(py, &py->owed[i]);
                 if (!entry)
                         continue;
                 bool holds = proofs_hold(py, entry, got);
-                note(entry, py->snapshots, holds);
+                note_proof(entry, py->snapshots, holds);
                 entry->owed = false;
                 all = all && holds;
         }
@@ -230,7 +230,7 @@ int pystack_settle(struct pystack *py)
                 return e;
         py->snapshots++;
         got = batch.n == 0 ? 0 : py->reader.read(py->reader.ctx, py->room.buf, py->room.iov, batch.n);
-        all = owed_hold(py, got < 0 ? 0 : (size_t)got) && all;
+        all = check_owed_proofs(py, got < 0 ? 0 : (size_t)got) && all;
         py->n_owed = 0;
         if (got < 0 && got != -EFAULT)
                 return remote_error(got);

@@ -46,12 +46,12 @@ struct agent {
         bool reaches; /* there is a process that can be read: known once one is refused */
 };
 
-static uint64_t now_ms(void)
+static uint64_t read_clock_ms(void)
 {
         return clock_ns(CLOCK_MONOTONIC) / 1000000;
 }
 
-static void end_window(struct agent *agent)
+static void take_and_send_window(struct agent *agent)
 {
         struct profile_set set = { 0 };
         int r = fleet_take(agent->fleet, &set);
@@ -66,7 +66,7 @@ static void end_window(struct agent *agent)
         vitals_end_window(agent->vitals, r >= 0);
 }
 
-static void reload(struct agent *agent)
+static void reload_configuration(struct agent *agent)
 {
         if (selection_reload(&agent->config.selection, agent->find, &agent->rules))
                 say("rules and secrets are read again");
@@ -79,17 +79,17 @@ static bool obey_signals(struct agent *agent)
         int signal;
 
         while ((signal = signals_take(agent->signals)) == SIGHUP)
-                reload(agent);
+                reload_configuration(agent);
         return signal != 0;
 }
 
 /* Until there is something to look at, or the window's end: true if it is told to end. */
-static bool wait_for_news(struct agent *agent, uint64_t end)
+static bool wait_for_event(struct agent *agent, uint64_t end)
 {
         struct pollfd fds[] = { { .fd = agent->signals, .events = POLLIN },
                                 { .fd = find_fd(agent->find), .events = POLLIN } };
         int timeout = find_timeout_ms(agent->find), pause = vitals_pause_ms(agent->vitals);
-        uint64_t now = now_ms(), left = end > now ? end - now : 0;
+        uint64_t now = read_clock_ms(), left = end > now ? end - now : 0;
 
         if (timeout < 0 || left < (uint64_t)timeout)
                 timeout = (int)left;
@@ -113,11 +113,11 @@ static int check_reach(struct agent *agent)
                          "and no other process can be read either", refused, refused == 1 ? " is" : "es are");
 }
 
-static int run(struct agent *agent)
+static int scan_until_told_to_end(struct agent *agent)
 {
         struct find_events events = fleet_events(agent->fleet);
         uint64_t window = (uint64_t)(agent->config.window * 1000);
-        uint64_t end = now_ms() + window;
+        uint64_t end = read_clock_ms() + window;
 
         for (;;) {
                 int r = find_scan(agent->find, &events);
@@ -128,20 +128,20 @@ static int run(struct agent *agent)
                 r = check_reach(agent);
                 if (r >= 0)
                         return r;
-                if (now_ms() >= end || vitals_is_too_large(agent->vitals)) {
-                        end_window(agent);
-                        if (now_ms() >= end)
-                                end += window * (1 + (now_ms() - end) / window);
+                if (read_clock_ms() >= end || vitals_is_too_large(agent->vitals)) {
+                        take_and_send_window(agent);
+                        if (read_clock_ms() >= end)
+                                end += window * (1 + (read_clock_ms() - end) / window);
                 }
-                if (wait_for_news(agent, end))
+                if (wait_for_event(agent, end))
                         break;
         }
-        end_window(agent);
+        take_and_send_window(agent);
         return EXIT_OK;
 }
 
 /* -1, or an exit status after a word about it. */
-static int start_finding(struct agent *agent)
+static int open_finding(struct agent *agent)
 {
         struct find_config config = finding_config();
 
@@ -154,7 +154,7 @@ static int start_finding(struct agent *agent)
 }
 
 /* What can be checked without starting anything. */
-static int check(struct agent *agent, struct sample_config *ret)
+static int check_options(struct agent *agent, struct sample_config *ret)
 {
         int r = sampling_config(&agent->config.sampling, &agent_usage, ret);
 
@@ -164,10 +164,10 @@ static int check(struct agent *agent, struct sample_config *ret)
 }
 
 /* What takes privileges, then without them: -1, or an exit status after a word about it. */
-static int prepare(struct agent *agent, struct sample_config *ret)
+static int prepare_privileged(struct agent *agent, struct sample_config *ret)
 {
         struct agent_config *config = &agent->config;
-        int r = check(agent, ret);
+        int r = check_options(agent, ret);
 
         if (r < 0)
                 r = log_setup(&config->log, &agent_usage);
@@ -197,10 +197,10 @@ static int start_vitals(struct agent *agent, const struct sample_config *config)
 }
 
 /* -1, or an exit status after a word about it. */
-static int start(struct agent *agent)
+static int start_parts(struct agent *agent)
 {
         struct sample_config sample_config;
-        int r = prepare(agent, &sample_config);
+        int r = prepare_privileged(agent, &sample_config);
 
         if (r >= 0)
                 return r;
@@ -214,7 +214,7 @@ static int start(struct agent *agent)
         agent->fleet = fleet_new(agent->sampler, sample_config.threads);
         if (!agent->fleet)
                 return say_error("out of memory");
-        r = start_finding(agent);
+        r = open_finding(agent);
         if (r >= 0)
                 return r;
         say_hiding();
@@ -235,9 +235,9 @@ int agent_run(int argc, char **argv)
         if (r < 0 && rest < argc)
                 r = options_wrong_word(&agent_usage, argv[rest], NULL);
         if (r < 0)
-                r = start(&agent);
+                r = start_parts(&agent);
         if (r < 0)
-                r = run(&agent);
+                r = scan_until_told_to_end(&agent);
         vitals_close(agent.vitals);
         sampler_close(agent.sampler);
         fleet_free(agent.fleet);

@@ -56,7 +56,7 @@ static const char **text_of(struct destination *d, size_t i)
 
 /* ---- from the options ---------------------------------------------------------------- */
 
-static bool is(const struct option_item *item, const char *option)
+static bool is_option(const struct option_item *item, const char *option)
 {
         return strcmp(item->option->name, option) == 0;
 }
@@ -73,26 +73,26 @@ static int add_header(struct destination *d, const char *line)
         return 0;
 }
 
-static int apply(struct destination *d, const struct option_item *item)
+static int apply_option(struct destination *d, const struct option_item *item)
 {
-        if (is(item, "header"))
+        if (is_option(item, "header"))
                 return add_header(d, item->text);
         for (size_t i = 0; i < TEXTS; i++)
-                if (is(item, texts[i].option))
+                if (is_option(item, texts[i].option))
                         *text_of(d, i) = item->text;
         return 0;
 }
 
 /* What is for all of them goes to @common; what is said of one to that one. */
-static int gather(struct destinations *d, const struct option_list *list, struct destination *common)
+static int gather_destinations(struct destinations *d, const struct option_list *list, struct destination *common)
 {
         struct destination *last = common;
         int r = 0;
 
         for (size_t i = 0; i < list->n && r == 0; i++) {
                 const struct option_item *item = &list->items[i];
-                if (!is(item, "collector")) {
-                        r = apply(item->from_environment ? common : last, item);
+                if (!is_option(item, "collector")) {
+                        r = apply_option(item->from_environment ? common : last, item);
                         continue;
                 }
                 if (d->n == DESTINATIONS_MAX)
@@ -106,7 +106,7 @@ static int gather(struct destinations *d, const struct option_list *list, struct
 }
 
 /* What is not said of @one is as @common has it; headers of both are sent. */
-static int inherit(struct destination *one, struct destination *common)
+static int inherit_settings(struct destination *one, struct destination *common)
 {
         char *lines;
 
@@ -124,7 +124,7 @@ static int inherit(struct destination *one, struct destination *common)
 
 /* ---- news ------------------------------------------------------------------------------- */
 
-static void on_state(void *ctx, bool up, const char *reason)
+static void say_collector_state(void *ctx, bool up, const char *reason)
 {
         const struct destination *d = ctx;
 
@@ -135,7 +135,7 @@ static void on_state(void *ctx, bool up, const char *reason)
                     d->config.spool ? "on disk" : "in memory");
 }
 
-static void on_rejected(void *ctx, const char *reason)
+static void say_rejected_batch(void *ctx, const char *reason)
 {
         const struct destination *d = ctx;
 
@@ -161,7 +161,7 @@ static int say_refused(const struct destination *d, const struct usage *usage, i
 }
 
 /* -1, or an exit status after a word about it. */
-static int open_one(struct destination *d, const struct destination_options *options, const struct usage *usage)
+static int open_destination(struct destination *d, const struct destination_options *options, const struct usage *usage)
 {
         char reason[HTTP_CLIENT_REASON_SIZE] = "";
         bool otlp = !d->config.protocol || strcmp(d->config.protocol, "otlp") == 0;
@@ -169,8 +169,8 @@ static int open_one(struct destination *d, const struct destination_options *opt
         d->config.client.headers = d->headers;
         d->config.spool = options->spool;
         d->config.spool_max_bytes = options->spool_max;
-        d->config.on_state = on_state;
-        d->config.on_rejected = on_rejected;
+        d->config.on_state = say_collector_state;
+        d->config.on_rejected = say_rejected_batch;
         d->config.ctx = d;
         d->config.client.reason = reason;
         d->config.client.reason_size = sizeof reason;
@@ -188,13 +188,14 @@ static int open_one(struct destination *d, const struct destination_options *opt
         return r;
 }
 
-static int open_all(struct destinations *d, const struct destination_options *options, const struct usage *usage)
+static int open_destinations(struct destinations *d, const struct destination_options *options,
+                             const struct usage *usage)
 {
         struct destination common = { 0 };
-        int r = gather(d, &options->list, &common);
+        int r = gather_destinations(d, &options->list, &common);
 
         for (size_t i = 0; i < d->n && r == 0; i++)
-                r = inherit(&d->items[i], &common);
+                r = inherit_settings(&d->items[i], &common);
         free(common.headers);
         if (r != 0)
                 return r == -E2BIG ? options_wrong(usage, "--collector: more than %d of them", DESTINATIONS_MAX)
@@ -202,13 +203,13 @@ static int open_all(struct destinations *d, const struct destination_options *op
         r = -1;
         for (size_t i = 0; i < d->n && r < 0; i++) {
                 d->items[i].config.queue_max_bytes = options->queue_max / d->n;
-                r = open_one(&d->items[i], options, usage);
+                r = open_destination(&d->items[i], options, usage);
                 d->sends[i] = d->items[i].send;
         }
         return r;
 }
 
-static void on_left(void *ctx, const char *folder, uint64_t batches)
+static void say_left_batches(void *ctx, const char *folder, uint64_t batches)
 {
         const char *const *spool = ctx;
 
@@ -217,7 +218,7 @@ static void on_left(void *ctx, const char *folder, uint64_t batches)
 }
 
 /* "A and B" */
-static char *describe(const struct destinations *d)
+static char *list_urls(const struct destinations *d)
 {
         char *text = NULL;
         size_t len;
@@ -231,13 +232,13 @@ static char *describe(const struct destinations *d)
 int destinations_open(const struct destination_options *options, const struct usage *usage, struct destinations **ret)
 {
         struct destinations *d = calloc(1, sizeof *d);
-        int r = d ? open_all(d, options, usage) : say_error("out of memory");
+        int r = d ? open_destinations(d, options, usage) : say_error("out of memory");
 
         if (r < 0) {
                 const char *spool = options->spool;
                 if (spool)
-                        send_spool_tidy(spool, on_left, &spool);
-                d->described = describe(d);
+                        send_spool_tidy(spool, say_left_batches, &spool);
+                d->described = list_urls(d);
                 r = d->described ? -1 : say_error("out of memory");
         }
         if (r < 0)
@@ -262,7 +263,7 @@ struct closing {
         unsigned deadline_ms;
 };
 
-static void *close_one(void *ctx)
+static void *close_destination(void *ctx)
 {
         const struct closing *closing = ctx;
 
@@ -284,9 +285,9 @@ void destinations_close(struct destinations *d, unsigned deadline_ms)
                 struct closing *c = &closings[i];
                 *c = (struct closing){ .send = d->items[i].send, .config = &d->items[i].config,
                                         .deadline_ms = deadline_ms };
-                c->started = c->send && pthread_create(&c->thread, NULL, close_one, c) == 0;
+                c->started = c->send && pthread_create(&c->thread, NULL, close_destination, c) == 0;
                 if (!c->started)
-                        close_one(c);
+                        close_destination(c);
         }
         for (size_t i = 0; i < d->n; i++) {
                 if (closings[i].started)
@@ -305,7 +306,7 @@ int destinations_send(struct destinations *d, const struct profile_set *set)
         return send_profiles_to_all(d->sends, d->n, set);
 }
 
-static void check_files(struct destination *d)
+static void check_readable_files(struct destination *d)
 {
         for (size_t i = 0; i < TEXTS; i++) {
                 const char *path = *text_of(d, i);
@@ -318,7 +319,7 @@ static void check_files(struct destination *d)
 void destinations_reload(struct destinations *d)
 {
         for (size_t i = 0; i < d->n; i++) {
-                check_files(&d->items[i]);
+                check_readable_files(&d->items[i]);
                 send_hurry(d->items[i].send);
         }
 }

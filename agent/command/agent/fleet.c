@@ -103,23 +103,25 @@ const struct profile_counters *fleet_counters(const struct fleet *f)
 
 /* ---- windows ------------------------------------------------------------------------ */
 
-static bool same(const struct profile *profile, const char *key, const char *value)
+static bool has_attribute(const struct profile *profile, const char *key, const char *value)
 {
         const char *has = profile_attribute(profile, key);
 
         return strcmp(has ? has : "", value) == 0;
 }
 
-static bool belongs(const struct profile *group, const struct find_process *p)
+static bool is_of_group(const struct profile *group, const struct find_process *p)
 {
-        return same(group, "container.id", p->container_id) && same(group, "k8s.pod.uid", p->pod_uid) &&
-               same(group, "k8s.container.name", p->k8s_container) && same(group, "service.name", p->service);
+        return has_attribute(group, "container.id", p->container_id) &&
+               has_attribute(group, "k8s.pod.uid", p->pod_uid) &&
+               has_attribute(group, "k8s.container.name", p->k8s_container) &&
+               has_attribute(group, "service.name", p->service);
 }
 
-static int group_for(struct fleet *f, const struct find_process *p, struct profile **ret)
+static int get_or_add_group(struct fleet *f, const struct find_process *p, struct profile **ret)
 {
         for (size_t i = 0; i < f->window.n; i++)
-                if (belongs(f->window.items[i], p)) {
+                if (is_of_group(f->window.items[i], p)) {
                         *ret = f->window.items[i];
                         return 0;
                 }
@@ -158,7 +160,7 @@ static int add_to_window(struct fleet *f, struct watched *w, struct profile *pro
         profile_counters_add(counters, &w->owed);
         w->owed = (struct profile_counters){ 0 };
         if (is_worth_sending(profile, last)) {
-                r = group_for(f, &w->process, &group);
+                r = get_or_add_group(f, &w->process, &group);
                 if (r == 0)
                         r = profile_merge(group, profile, f->keep_threads);
         } else {
@@ -190,7 +192,7 @@ int fleet_take(struct fleet *f, struct profile_set *ret)
 
 /* ---- events ------------------------------------------------------------------------- */
 
-static void forget(struct fleet *f, struct watched *w)
+static void forget_process(struct fleet *f, struct watched *w)
 {
         struct profile *profile;
 
@@ -203,14 +205,14 @@ static void forget(struct fleet *f, struct watched *w)
         free(w);
 }
 
-static void ended(void *ctx, pid_t pid, uint64_t start_time)
+static void on_process_ended(void *ctx, pid_t pid, uint64_t start_time)
 {
         struct fleet *f = ctx;
         struct watched *w;
 
         HASH_FIND_INT(f->watched, &pid, w);
         if (w && w->process.start_time == start_time)
-                forget(f, w);
+                forget_process(f, w);
 }
 
 /* Of a machine's processes all but a few may be nobody's concern: they are counted. */
@@ -231,7 +233,7 @@ void fleet_end_scan(struct fleet *f)
         f->unselected = 0;
 }
 
-static void announce(struct fleet *f, const struct find_process *p)
+static void announce_process(struct fleet *f, const struct find_process *p)
 {
         char version[32], why[EXPLANATION_SIZE];
         const char *of = *p->container_id ? ", container " : "";
@@ -251,7 +253,7 @@ static void announce(struct fleet *f, const struct find_process *p)
         }
 }
 
-static struct fleet_kind *kind_of(struct fleet *f, const struct watched *w)
+static struct fleet_kind *kind_of_watched(struct fleet *f, const struct watched *w)
 {
         size_t status = (size_t)w->process.status;
 
@@ -263,7 +265,7 @@ static struct fleet_kind *kind_of(struct fleet *f, const struct watched *w)
 }
 
 /* NULL: out of memory. */
-static struct watched *watch(struct fleet *f, const struct find_process *p)
+static struct watched *watch_process(struct fleet *f, const struct find_process *p)
 {
         struct watched *w = calloc(1, sizeof *w);
 
@@ -278,15 +280,15 @@ static struct watched *watch(struct fleet *f, const struct find_process *p)
         return NULL;
 }
 
-static void born(void *ctx, const struct find_process *p, struct pystack *py)
+static void on_process_found(void *ctx, const struct find_process *p, struct pystack *py)
 {
         struct fleet *f = ctx;
         struct watched *w;
 
         HASH_FIND_INT(f->watched, &p->pid, w);
         if (w)
-                forget(f, w);
-        w = watch(f, p);
+                forget_process(f, w);
+        w = watch_process(f, p);
         if (!w) {
                 say("process %d is not sampled: out of memory", p->pid);
                 pystack_close(py);
@@ -296,10 +298,10 @@ static void born(void *ctx, const struct find_process *p, struct pystack *py)
                 w->sampled = true;
         else
                 pystack_close(py);
-        w->kind = kind_of(f, w);
+        w->kind = kind_of_watched(f, w);
         w->kind->n++;
         f->disbelieved += *p->claimed_id != '\0';
-        announce(f, p);
+        announce_process(f, p);
         if (*p->claimed_id)
                 say("process %d: is not in container %.12s, whose name its cgroup has: that container is in another cgroup",
                     p->pid, p->claimed_id);
@@ -308,5 +310,5 @@ static void born(void *ctx, const struct find_process *p, struct pystack *py)
 
 struct find_events fleet_events(struct fleet *f)
 {
-        return (struct find_events){ .ctx = f, .born = born, .ended = ended };
+        return (struct find_events){ .ctx = f, .born = on_process_found, .ended = on_process_ended };
 }

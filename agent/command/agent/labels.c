@@ -12,7 +12,7 @@
 #define KEY_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/"
 
 /* NULL, or what is wrong with it. */
-static const char *check(const char *text)
+static const char *check_label(const char *text)
 {
         char key[KEY_MAX + 1];
         size_t len = strcspn(text, "=");
@@ -39,14 +39,14 @@ int labels_check(const struct option_list *labels, const struct usage *usage)
         if (labels->n > LABELS_MAX)
                 return options_wrong(usage, "--label: more than %d of them", LABELS_MAX);
         for (size_t i = 0; i < labels->n; i++) {
-                const char *why = check(labels->items[i].text);
+                const char *why = check_label(labels->items[i].text);
                 if (why)
                         return options_wrong(usage, "--label: '%s': %s", labels->items[i].text, why);
         }
         return -1;
 }
 
-static int put(const char *text, struct profile *profile)
+static int put_label(const char *text, struct profile *profile)
 {
         char key[KEY_MAX + 1] = "";
         const char *equals = strchr(text, '=');
@@ -61,6 +61,6 @@ int labels_put(const struct option_list *labels, const struct profile_set *set)
 
         for (size_t i = 0; i < set->n; i++)
                 for (size_t j = 0; j < labels->n && r == 0; j++)
-                        r = put(labels->items[j].text, set->items[i]);
+                        r = put_label(labels->items[j].text, set->items[i]);
         return r;
 }

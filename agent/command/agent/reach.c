@@ -6,7 +6,7 @@
 
 #include <unistd.h>
 
-static int look(pid_t pid, void *ctx)
+static int note_readable_process(pid_t pid, void *ctx)
 {
         bool *readable = ctx;
 
@@ -18,5 +18,5 @@ bool reach_is_nothing(void)
 {
         bool readable = false;
 
-        return geteuid() != 0 && nsutil_each_pid(look, &readable) >= 0 && !readable;
+        return geteuid() != 0 && nsutil_each_pid(note_readable_process, &readable) >= 0 && !readable;
 }

@@ -54,7 +54,7 @@ struct vitals {
 #define EARLY_PAUSE_S   1
 #define EARLY_USELESS_S 60
 
-static double now_s(clockid_t clock)
+static double clock_seconds(clockid_t clock)
 {
         return (double)clock_ns(clock) / 1e9;
 }
@@ -79,7 +79,7 @@ int vitals_listen(const struct vitals_options *options, const struct usage *usag
         return r == 0 ? -1 : say_error("%s; --listen takes another port", reason);
 }
 
-static int serve_health(struct vitals *v)
+static int open_health(struct vitals *v)
 {
         size_t n = destinations_count(v->subject.destinations);
         struct health_config config = { .listen_fd = v->listen_fd, .window_s = v->subject.window_s,
@@ -118,7 +118,7 @@ int vitals_open(struct vitals *v, const struct vitals_subject *subject)
         if (rate < subject->rate)
                 say("budget: sampling begins with %u Hz instead of %u", rate, subject->rate);
         sampler_set_rate(subject->sampler, rate);
-        return serve_health(v);
+        return open_health(v);
 }
 
 void vitals_close(struct vitals *v)
@@ -135,7 +135,7 @@ void vitals_close(struct vitals *v)
 /* ---- telling ---------------------------------------------------------------------- */
 
 /* A window in which nothing ran has no coverage: the one before is still the last one. */
-static void end_books(struct vitals *v)
+static void end_window_books(struct vitals *v)
 {
         const struct profile_counters *all = fleet_counters(v->subject.fleet);
         const struct profile_counters window = {
@@ -157,7 +157,7 @@ static uint64_t unseen_ns(const struct profile_counters *counters)
         return losses[PROFILE_LOSSES - 1].ns;
 }
 
-static void tell(struct vitals *v)
+static void publish_facts(struct vitals *v)
 {
         struct health_targets targets[HEALTH_TARGETS_MAX];
         size_t n;
@@ -178,8 +178,8 @@ static void tell(struct vitals *v)
 /* What finding and opening the processes that were there from the start has cost is not what a window costs. */
 static void begin_window(struct vitals *v)
 {
-        v->cpu_s = now_s(CLOCK_PROCESS_CPUTIME_ID);
-        v->at_s = now_s(CLOCK_MONOTONIC);
+        v->cpu_s = clock_seconds(CLOCK_PROCESS_CPUTIME_ID);
+        v->at_s = clock_seconds(CLOCK_MONOTONIC);
 }
 
 /* Once, until all of them have been looked at. */
@@ -201,7 +201,7 @@ void vitals_beat(struct vitals *v, uint64_t starved)
         if (!v->facts.ready)
                 begin_window(v);
         v->facts.ready = true;
-        tell(v);
+        publish_facts(v);
         log_flush(false);
 }
 
@@ -224,7 +224,7 @@ static void say_hopeless(struct vitals *v, bool hopeless, uint64_t rss)
         v->hopeless = hopeless;
 }
 
-static void trim(struct vitals *v, uint64_t rss)
+static void trim_caches(struct vitals *v, uint64_t rss)
 {
         struct sampler_memory targets = sampler_memory(v->subject.sampler);
 
@@ -240,7 +240,7 @@ int vitals_pause_ms(const struct vitals *v)
 }
 
 /* Whether the end of a window that was early has let go of enough to try that again. */
-static bool has_helped(struct vitals *v, uint64_t rss)
+static bool has_early_end_helped(struct vitals *v, uint64_t rss)
 {
         bool helped = v->early_rss == 0 || rss + v->options.max_memory / 10 < v->early_rss;
 
@@ -269,7 +269,7 @@ static bool is_short(const struct vitals *v, uint64_t rss)
 
 bool vitals_is_too_large(struct vitals *v)
 {
-        double now = now_s(CLOCK_MONOTONIC);
+        double now = clock_seconds(CLOCK_MONOTONIC);
         uint64_t max = v->options.max_memory, rss;
 
         if (max == 0 || now < v->memory_looked_s + MEMORY_PAUSE_MS / 1e3)
@@ -277,11 +277,11 @@ bool vitals_is_too_large(struct vitals *v)
         v->memory_looked_s = now;
         rss = health_resident_bytes();
         divide_memory(v, rss);
-        if (!has_helped(v, rss))
+        if (!has_early_end_helped(v, rss))
                 v->early_end_s = now + EARLY_USELESS_S;
         if (!is_short(v, rss) || now < v->early_end_s)
                 return false;
-        trim(v, rss);
+        trim_caches(v, rss);
         rss = health_resident_bytes();
         v->early_end_s = now + EARLY_PAUSE_S;
         bool remains = is_short(v, rss);
@@ -300,10 +300,11 @@ static void keep_to_budget(struct vitals *v)
         unsigned before = budget->rate;
 
         health_usage_read(&usage);
-        struct health_advice advice = health_budget_look(budget, now_s(CLOCK_MONOTONIC) - v->at_s,
-                                                         now_s(CLOCK_PROCESS_CPUTIME_ID) - v->cpu_s, usage.rss_bytes);
+        struct health_advice advice = health_budget_look(budget, clock_seconds(CLOCK_MONOTONIC) - v->at_s,
+                                                         clock_seconds(CLOCK_PROCESS_CPUTIME_ID) - v->cpu_s,
+                                                         usage.rss_bytes);
         if (advice.trim)
-                trim(v, usage.rss_bytes);
+                trim_caches(v, usage.rss_bytes);
         if (advice.rate != before) {
                 sampler_set_rate(v->subject.sampler, advice.rate);
                 say_rate(v, before, usage.rss_bytes);
@@ -320,8 +321,8 @@ void vitals_end_window(struct vitals *v, bool sent)
         v->facts.stalled = health.stalled;
         v->facts.windows += sent;
         v->facts.failed_windows += !sent;
-        end_books(v);
+        end_window_books(v);
         keep_to_budget(v);
         begin_window(v);
-        tell(v);
+        publish_facts(v);
 }

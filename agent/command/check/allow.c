@@ -44,32 +44,32 @@ static int parse_day(const char *text, size_t len)
         return day.tm_mon == month - 1 && day.tm_mday == mday ? year * 10000 + month * 100 + mday : 0;
 }
 
-static int wrong(char *reason, size_t line, const char *why)
+static int report_wrong_line(char *reason, size_t line, const char *why)
 {
         snprintf(reason, ALLOW_REASON_SIZE, "line %zu: %s", line, why);
         return -1;
 }
 
-static int add(struct allow *allow, const char *function, size_t len, int day, size_t line, char *reason)
+static int add_allowance(struct allow *allow, const char *function, size_t len, int day, size_t line, char *reason)
 {
         struct allowance *items;
         char *copy;
 
         if (allow->n == ALLOWANCES_MAX)
-                return wrong(reason, line, "too many lines");
+                return report_wrong_line(reason, line, "too many lines");
         items = reallocarray(allow->items, allow->n + 1, sizeof *items);
         if (!items)
-                return wrong(reason, line, strerror(ENOMEM));
+                return report_wrong_line(reason, line, strerror(ENOMEM));
         allow->items = items;
         copy = strndup(function, len);
         if (!copy)
-                return wrong(reason, line, strerror(ENOMEM));
+                return report_wrong_line(reason, line, strerror(ENOMEM));
         allow->items[allow->n++] = (struct allowance){ .function = copy, .last_day = day };
         return 0;
 }
 
 /* The line without its comment and the space around it. */
-static size_t strip(const char **line, size_t len)
+static size_t strip_comment(const char **line, size_t len)
 {
         const char *text = *line;
 
@@ -86,9 +86,9 @@ static size_t strip(const char **line, size_t len)
         return len;
 }
 
-static int parse_line(struct allow *allow, const char *line, size_t len, size_t number, char *reason)
+static int parse_allowance(struct allow *allow, const char *line, size_t len, size_t number, char *reason)
 {
-        len = strip(&line, len);
+        len = strip_comment(&line, len);
         if (len == 0)
                 return 0;
 
@@ -102,10 +102,10 @@ static int parse_line(struct allow *allow, const char *line, size_t len, size_t 
         int day = parse_day(line, date);
 
         if (day == 0)
-                return wrong(reason, number, "it does not begin with a day of the form 2026-12-31");
+                return report_wrong_line(reason, number, "it does not begin with a day of the form 2026-12-31");
         if (name == len)
-                return wrong(reason, number, "it names no function: 2026-12-31 file.py:function");
-        return add(allow, line + name, len - name, day, number, reason);
+                return report_wrong_line(reason, number, "it names no function: 2026-12-31 file.py:function");
+        return add_allowance(allow, line + name, len - name, day, number, reason);
 }
 
 int allow_parse(const char *text, struct allow *ret, char reason[static ALLOW_REASON_SIZE])
@@ -117,7 +117,7 @@ int allow_parse(const char *text, struct allow *ret, char reason[static ALLOW_RE
         for (const char *line = text; r == 0 && *line; number++) {
                 size_t len = strcspn(line, "\n");
 
-                r = parse_line(&allow, line, len, number, reason);
+                r = parse_allowance(&allow, line, len, number, reason);
                 line += len + (line[len] == '\n');
         }
         if (r == 0)
@@ -136,7 +136,7 @@ void allow_deinit(struct allow *allow)
 }
 
 /* Equal, or @key has folders before it. */
-static bool names(const char *function, const char *key)
+static bool is_name_of_function(const char *function, const char *key)
 {
         size_t n = strlen(function), len = strlen(key);
 
@@ -149,7 +149,7 @@ void allow_apply(struct allow *allow, int today, struct compare_result *comparis
                 for (size_t k = 0; k < comparison->n; k++) {
                         struct compare_function *row = &comparison->functions[k];
 
-                        if (!names(allow->items[i].function, row->key))
+                        if (!is_name_of_function(allow->items[i].function, row->key))
                                 continue;
                         allow->items[i].used = true;
                         row->allowed |= today <= allow->items[i].last_day;

@@ -44,22 +44,22 @@ bool baseline_name(const char *branch, char ret[static BASELINE_NAME_SIZE])
         return n > 0;
 }
 
-static int fail(char *reason, const char *path, const char *why)
+static int report_path_failure(char *reason, const char *path, const char *why)
 {
         snprintf(reason, BASELINE_REASON_SIZE, "%s: %s", path, why);
         return -1;
 }
 
-static char *branch_path(const char *dir, const char *branch, char *reason)
+static char *make_branch_path(const char *dir, const char *branch, char *reason)
 {
         char name[BASELINE_NAME_SIZE], *path;
 
         if (!baseline_name(branch, name)) {
-                fail(reason, branch, "a branch's name must have 1 to 200 characters");
+                report_path_failure(reason, branch, "a branch's name must have 1 to 200 characters");
                 return NULL;
         }
         if (asprintf(&path, "%s/%s", dir, name) < 0) {
-                fail(reason, dir, strerror(ENOMEM));
+                report_path_failure(reason, dir, strerror(ENOMEM));
                 return NULL;
         }
         return path;
@@ -67,7 +67,7 @@ static char *branch_path(const char *dir, const char *branch, char *reason)
 
 /* ---- listing ---------------------------------------------------------------------- */
 
-static int is_profile(const struct dirent *entry)
+static int is_profile_file(const struct dirent *entry)
 {
         return strspn(entry->d_name, "0123456789") == DIGITS && strcmp(entry->d_name + DIGITS, SUFFIX) == 0;
 }
@@ -80,24 +80,24 @@ static void free_entries(struct dirent **entries, int n)
 }
 
 /* The number of profiles in @path, or -1; in their order. */
-static int scan(const char *path, struct dirent ***ret, char *reason)
+static int list_profiles(const char *path, struct dirent ***ret, char *reason)
 {
-        int n = scandir(path, ret, is_profile, alphasort);
+        int n = scandir(path, ret, is_profile_file, alphasort);
 
-        return n < 0 ? fail(reason, path, strerror(errno)) : n;
+        return n < 0 ? report_path_failure(reason, path, strerror(errno)) : n;
 }
 
 int baseline_list(const char *dir, const char *branch, size_t max, struct baseline *ret,
                   char reason[static BASELINE_REASON_SIZE])
 {
-        char *path = branch_path(dir, branch, reason);
+        char *path = make_branch_path(dir, branch, reason);
         struct dirent **entries = NULL;
         int n = -1;
 
         if (path && access(path, F_OK) < 0 && errno == ENOENT)
                 n = 0;
         else if (path)
-                n = scan(path, &entries, reason);
+                n = list_profiles(path, &entries, reason);
         ret->files = n > 0 ? calloc((size_t)n, sizeof *ret->files) : NULL;
         ret->n = 0;
         for (int i = n > (int)max ? n - (int)max : 0; ret->files && i < n; i++)
@@ -132,7 +132,7 @@ static int number_runs(const struct profile_set *set, const size_t *run_of)
 }
 
 /* The set as a gzipped file's content. */
-static int pack(const struct profile_set *set, void **ret, size_t *ret_len)
+static int pack_profiles(const struct profile_set *set, void **ret, size_t *ret_len)
 {
         char *text = NULL;
         size_t len;
@@ -161,10 +161,10 @@ static int write_all(int fd, const char *data, size_t len)
 }
 
 /* Gives the file @temporary the number after the last one. */
-static int give_number(const char *path, const char *temporary, char *reason)
+static int number_profile(const char *path, const char *temporary, char *reason)
 {
         struct dirent **entries;
-        int n = scan(path, &entries, reason);
+        int n = list_profiles(path, &entries, reason);
         unsigned long last = n > 0 ? strtoul(entries[n - 1]->d_name, NULL, 10) : 0;
 
         if (n < 0)
@@ -175,30 +175,30 @@ static int give_number(const char *path, const char *temporary, char *reason)
                 int r, error;
 
                 if (asprintf(&name, "%s/%0*lu" SUFFIX, path, DIGITS, last + (unsigned)try) < 0)
-                        return fail(reason, path, strerror(ENOMEM));
+                        return report_path_failure(reason, path, strerror(ENOMEM));
                 r = link(temporary, name);
                 error = errno;
                 free(name);
                 if (r == 0)
                         return 0;
                 if (error != EEXIST)
-                        return fail(reason, path, strerror(error));
+                        return report_path_failure(reason, path, strerror(error));
         }
-        return fail(reason, path, "no number is free for another profile");
+        return report_path_failure(reason, path, "no number is free for another profile");
 }
 
-static int add_file(const char *path, const void *data, size_t len, char *reason)
+static int add_numbered_profile(const char *path, const void *data, size_t len, char *reason)
 {
         char *temporary;
         int fd, r;
 
         if (asprintf(&temporary, "%s/.new-XXXXXX", path) < 0)
-                return fail(reason, path, strerror(ENOMEM));
+                return report_path_failure(reason, path, strerror(ENOMEM));
         fd = mkostemp(temporary, O_CLOEXEC);
         r = fd < 0 ? -errno : write_all(fd, data, len);
         if (fd >= 0 && fchmod(fd, 0644) < 0 && r == 0)
                 r = -errno;
-        r = r < 0 ? fail(reason, path, strerror(-r)) : give_number(path, temporary, reason);
+        r = r < 0 ? report_path_failure(reason, path, strerror(-r)) : number_profile(path, temporary, reason);
         if (fd >= 0) {
                 unlink(temporary);
                 close(fd);
@@ -207,10 +207,10 @@ static int add_file(const char *path, const void *data, size_t len, char *reason
         return r;
 }
 
-static int remove_old(const char *path, size_t keep, char *reason)
+static int remove_old_profiles(const char *path, size_t keep, char *reason)
 {
         struct dirent **entries;
-        int n = scan(path, &entries, reason), r = 0;
+        int n = list_profiles(path, &entries, reason), r = 0;
 
         for (int i = 0; r == 0 && i < n - (int)keep; i++) {
                 char *file = NULL;
@@ -218,9 +218,9 @@ static int remove_old(const char *path, size_t keep, char *reason)
                 if (asprintf(&file, "%s/%s", path, entries[i]->d_name) < 0)
                         file = NULL;
                 if (!file)
-                        r = fail(reason, path, strerror(ENOMEM));
+                        r = report_path_failure(reason, path, strerror(ENOMEM));
                 else if (unlink(file) < 0 && errno != ENOENT)
-                        r = fail(reason, file, strerror(errno));
+                        r = report_path_failure(reason, file, strerror(errno));
                 free(file);
         }
         free_entries(entries, n);
@@ -234,7 +234,7 @@ int baseline_pack(const struct profile_set *set, const size_t *run_of, int fd)
         int r = number_runs(set, run_of);
 
         if (r == 0)
-                r = pack(set, &data, &len);
+                r = pack_profiles(set, &data, &len);
         if (r == 0)
                 r = write_all(fd, data, len);
         free(data);
@@ -248,7 +248,7 @@ static int make_folders(const char *dir, const char *path)
 
 int baseline_add(const char *dir, const char *branch, int fd, size_t keep, char reason[static BASELINE_REASON_SIZE])
 {
-        char *path = branch_path(dir, branch, reason), *data = NULL;
+        char *path = make_branch_path(dir, branch, reason), *data = NULL;
         size_t len = 0;
 
         if (!path)
@@ -256,9 +256,10 @@ int baseline_add(const char *dir, const char *branch, int fd, size_t keep, char 
         int r = lseek(fd, 0, SEEK_SET) < 0 ? -errno : nsutil_read_fd(fd, FORMAT_OTLP_MAX_BYTES, &data, &len);
         if (r == 0)
                 r = make_folders(dir, path);
-        r = r == 0 ? add_file(path, data, len, reason) : fail(reason, path, nsutil_strerror(r));
+        r = r == 0 ? add_numbered_profile(path, data, len, reason)
+                   : report_path_failure(reason, path, nsutil_strerror(r));
         if (r == 0)
-                r = remove_old(path, keep, reason);
+                r = remove_old_profiles(path, keep, reason);
         free(data);
         free(path);
         return r < 0 ? BASELINE_E_TOLD : 0;

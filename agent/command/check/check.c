@@ -92,7 +92,7 @@ static int check_options(const struct check_config *config)
         return GO_ON;
 }
 
-static int status_of(const struct check_config *config, enum compare_verdict verdict)
+static int exit_status_of(const struct check_config *config, enum compare_verdict verdict)
 {
         if (verdict == COMPARE_INCONCLUSIVE && config->inconclusive)
                 return strcmp(config->inconclusive, "pass") == 0 ? statuses[COMPARE_PASS]
@@ -109,7 +109,7 @@ struct checking {
 };
 
 /* Opens all files, then gives up what that took. GO_ON, or an exit status. */
-static int open_all(struct checking *c)
+static int open_files_and_confine(struct checking *c)
 {
         const struct judging_options *options = &c->config.judging;
         struct outside_duty duties[OUTSIDE_DEEDS] = { { NULL, NULL } };
@@ -130,7 +130,7 @@ static int open_all(struct checking *c)
         return GO_ON;
 }
 
-static int keep(struct checking *c, const char *as)
+static int keep_new_profiles(struct checking *c, const char *as)
 {
         const struct side *side = &c->judging.sides[COMPARE_NEW];
         char reason[BASELINE_REASON_SIZE];
@@ -144,15 +144,15 @@ static int keep(struct checking *c, const char *as)
 }
 
 /* Nothing to judge by yet, and nothing to report: the first profiles are kept, as was asked for. */
-static int keep_first(struct checking *c)
+static int keep_first_profiles(struct checking *c)
 {
-        int status = keep(c, "first");
+        int status = keep_new_profiles(c, "first");
 
         return status == GO_ON ? EXIT_OK : status;
 }
 
 /* Reports it. Exit statuses: the verdict's; or, as a report's failure is no regression, that of what is invalid. */
-static int report(struct checking *c)
+static int report_verdict(struct checking *c)
 {
         const struct judging *judging = &c->judging;
         struct compare_findings comparison;
@@ -164,14 +164,14 @@ static int report(struct checking *c)
         if (reports_write(&c->reports, &comparison) != GO_ON)
                 return statuses[COMPARE_INVALID];
         if (c->config.save && judging->verdict == COMPARE_PASS)
-                status = keep(c, "newest");
-        return status == GO_ON ? status_of(&c->config, judging->verdict) : status;
+                status = keep_new_profiles(c, "newest");
+        return status == GO_ON ? exit_status_of(&c->config, judging->verdict) : status;
 }
 
-static int check(struct checking *c)
+static int judge_and_report(struct checking *c)
 {
         judging_run(&c->config.judging, &c->judging);
-        return c->config.save && c->judging.no_baseline ? keep_first(c) : report(c);
+        return c->config.save && c->judging.no_baseline ? keep_first_profiles(c) : report_verdict(c);
 }
 
 int check_run(int argc, char **argv)
@@ -188,9 +188,9 @@ int check_run(int argc, char **argv)
         if (status == GO_ON)
                 status = reports_choose(&c.config.reports, &usage, true, false, &c.reports);
         if (status == GO_ON)
-                status = open_all(&c);
+                status = open_files_and_confine(&c);
         if (status == GO_ON)
-                status = check(&c);
+                status = judge_and_report(&c);
         judging_deinit(&c.judging);
         reports_close(&c.reports);
         keeping_close(&c.keeping);

@@ -40,7 +40,7 @@ struct comparing {
 };
 
 /* Opens all files, then gives up what that took. GO_ON, or an exit status. */
-static int open_all(struct comparing *c, const struct confinement_options *confinement)
+static int open_sides_and_confine(struct comparing *c, const struct confinement_options *confinement)
 {
         struct outside_duty duties[OUTSIDE_DEEDS] = { { NULL, NULL } };
         char reason[LOAD_REASON_SIZE];
@@ -57,7 +57,7 @@ static int open_all(struct comparing *c, const struct confinement_options *confi
         return confine_with(confinement, &usage, CONFINE_CONVERTER, duties, &c->outside);
 }
 
-static int compare(struct comparing *c)
+static int report_differences(struct comparing *c)
 {
         const struct compare_criteria criteria = COMPARE_CRITERIA_DEFAULT;
         struct side *sides = c->sides;
@@ -109,9 +109,9 @@ int diff_run(int argc, char **argv)
                 status = reports_choose(&config.reports, &usage, false, true, &c.reports);
         c.files = (const char *const *)&argv[rest];
         if (status == GO_ON)
-                status = open_all(&c, &config.confinement);
+                status = open_sides_and_confine(&c, &config.confinement);
         if (status == GO_ON)
-                status = compare(&c);
+                status = report_differences(&c);
         for (int side = 0; side < COMPARE_SIDES; side++)
                 side_deinit(&c.sides[side]);
         reports_close(&c.reports);

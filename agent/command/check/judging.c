@@ -26,7 +26,7 @@
 
 static const char *const side_names[] = { [COMPARE_BASE] = "the base", [COMPARE_NEW] = "the new side" };
 
-static __attribute__((format(printf, 2, 3))) int invalid(struct judging *j, const char *format, ...)
+static __attribute__((format(printf, 2, 3))) int report_invalid(struct judging *j, const char *format, ...)
 {
         va_list args;
 
@@ -36,7 +36,7 @@ static __attribute__((format(printf, 2, 3))) int invalid(struct judging *j, cons
         return -1;
 }
 
-static __attribute__((format(printf, 2, 3))) void note(struct judging *j, const char *format, ...)
+static __attribute__((format(printf, 2, 3))) void add_note(struct judging *j, const char *format, ...)
 {
         va_list args;
 
@@ -66,8 +66,8 @@ static int open_baseline(struct judging *j, const struct judging_options *option
 
         j->no_baseline = r == 0 && baseline.n == 0;
         if (j->no_baseline)
-                invalid(j, "%s has no baseline of branch %s; --save makes the new profiles its first one",
-                        options->baseline_dir, options->branch);
+                report_invalid(j, "%s has no baseline of branch %s; --save makes the new profiles its first one",
+                               options->baseline_dir, options->branch);
         else if (r == 0)
                 r = open_files(j, COMPARE_BASE, (const char *const *)baseline.files, baseline.n);
         baseline_deinit(&baseline);
@@ -76,7 +76,7 @@ static int open_baseline(struct judging *j, const struct judging_options *option
         return r;
 }
 
-static int open_listed(struct judging *j, enum compare_side side, const struct option_list *list)
+static int open_listed_files(struct judging *j, enum compare_side side, const struct option_list *list)
 {
         const char *files[OPTION_LIST_MAX];
 
@@ -93,21 +93,21 @@ static int read_allowed(struct judging *j, const char *file)
         int r = file ? nsutil_read_file_at(AT_FDCWD, file, ALLOW_MAX_BYTES, &text, &len) : 0;
 
         if (r != 0)
-                return invalid(j, "%s: %s", file, nsutil_strerror(r));
+                return report_invalid(j, "%s: %s", file, nsutil_strerror(r));
         if (!file)
                 return 0;
         j->allowed = text;
-        return strlen(text) == len ? 0 : invalid(j, "%s: it is no text", file);
+        return strlen(text) == len ? 0 : report_invalid(j, "%s: it is no text", file);
 }
 
 void judging_open(const struct judging_options *options, struct judging *ret)
 {
         *ret = (struct judging){ .verdict = COMPARE_INVALID, .today = allow_day(time(NULL)) };
-        int r = open_listed(ret, COMPARE_NEW, &options->new);
+        int r = open_listed_files(ret, COMPARE_NEW, &options->new);
 
         if (r == 0)
                 r = options->baseline_dir ? open_baseline(ret, options)
-                                          : open_listed(ret, COMPARE_BASE, &options->base);
+                                          : open_listed_files(ret, COMPARE_BASE, &options->base);
         if (r == 0 && !ret->no_baseline)
                 r = read_allowed(ret, options->allow);
         ret->unopened = r != 0;
@@ -133,9 +133,9 @@ static int check_runs(struct judging *j, const struct judging_options *options)
         (void)options;
         for (int side = 0; side < COMPARE_SIDES; side++)
                 if (j->sides[side].runs.n < RUNS_MIN)
-                        return invalid(j, "%s (%s) has one run only: what changes between runs by itself takes at "
-                                          "least %d to tell, better %d (podflame record --repeat %d)",
-                                       side_names[side], j->names[side], RUNS_MIN, RUNS_ADVISED, RUNS_ADVISED);
+                        return report_invalid(j, "%s (%s) has one run only: what changes between runs by itself takes "
+                                                 "at least %d to tell, better %d (podflame record --repeat %d)",
+                                              side_names[side], j->names[side], RUNS_MIN, RUNS_ADVISED, RUNS_ADVISED);
         return 0;
 }
 
@@ -145,16 +145,16 @@ static int check_circumstance(struct judging *j, const struct compare_circumstan
 {
         for (int side = 0; side < COMPARE_SIDES; side++) {
                 if (c->varies[side])
-                        return invalid(j, "the %s differs between the runs of %s: %s and others", c->name,
-                                       side_names[side], c->values[side]);
+                        return report_invalid(j, "the %s differs between the runs of %s: %s and others", c->name,
+                                              side_names[side], c->values[side]);
                 /* Only recordings of today tell the architecture. */
                 if (!*c->values[side] && strcmp(c->name, "architecture") != 0)
-                        return invalid(j, "%s (%s) does not tell its %s; podflame record -f otlp does",
-                                       side_names[side], j->names[side], c->name);
+                        return report_invalid(j, "%s (%s) does not tell its %s; podflame record -f otlp does",
+                                              side_names[side], j->names[side], c->name);
         }
         if (c->differs)
-                return invalid(j, "the %s differs: %s in the base, %s on the new side", c->name,
-                               c->values[COMPARE_BASE], c->values[COMPARE_NEW]);
+                return report_invalid(j, "the %s differs: %s in the base, %s on the new side", c->name,
+                                      c->values[COMPARE_BASE], c->values[COMPARE_NEW]);
         return 0;
 }
 
@@ -180,13 +180,13 @@ static int check_coverage(struct judging *j, const struct judging_options *optio
         (void)options;
         for (int side = 0; side < COMPARE_SIDES; side++)
                 if (side_coverage_is_low(&j->sides[side], j->names[side], reason))
-                        return invalid(j, "%s", reason);
+                        return report_invalid(j, "%s", reason);
         return 0;
 }
 
 /* ---- the verdict ---------------------------------------------------------------------- */
 
-static int compare(struct judging *j, const struct judging_options *options)
+static int make_comparison(struct judging *j, const struct judging_options *options)
 {
         const struct profile_set runs[] = { j->sides[COMPARE_BASE].runs, j->sides[COMPARE_NEW].runs };
         struct compare_criteria criteria = COMPARE_CRITERIA_DEFAULT;
@@ -199,10 +199,10 @@ static int compare(struct judging *j, const struct judging_options *options)
         int r = compare_sides(runs, &criteria, &j->comparison);
 
         if (r < 0)
-                return invalid(j, "%s", strerror(-r));
+                return report_invalid(j, "%s", strerror(-r));
         for (int side = 0; side < COMPARE_SIDES; side++)
                 if (j->comparison->samples[side] == 0)
-                        return invalid(j, "%s (%s) has no active samples", side_names[side], j->names[side]);
+                        return report_invalid(j, "%s (%s) has no active samples", side_names[side], j->names[side]);
         return 0;
 }
 
@@ -212,10 +212,10 @@ static void note_allowances(struct judging *j, const struct allow *allow, int to
                 const struct allowance *a = &allow->items[i];
 
                 if (!a->used)
-                        note(j, "%s is allowed to grow, but is in neither side", a->function);
+                        add_note(j, "%s is allowed to grow, but is in neither side", a->function);
                 else if (a->last_day < today)
-                        note(j, "%s was allowed to grow until %04d-%02d-%02d", a->function, a->last_day / 10000,
-                             a->last_day / 100 % 100, a->last_day % 100);
+                        add_note(j, "%s was allowed to grow until %04d-%02d-%02d", a->function, a->last_day / 10000,
+                                 a->last_day / 100 % 100, a->last_day % 100);
         }
 }
 
@@ -227,30 +227,31 @@ static int apply_allowances(struct judging *j, const struct judging_options *opt
         if (!j->allowed)
                 return 0;
         if (allow_parse(j->allowed, &allow, reason) < 0)
-                return invalid(j, "%s: %s", options->allow, reason);
+                return report_invalid(j, "%s: %s", options->allow, reason);
         allow_apply(&allow, j->today, j->comparison);
         note_allowances(j, &allow, j->today);
         allow_deinit(&allow);
         return 0;
 }
 
-static int judge(struct judging *j, const struct judging_options *options)
+static int judge_comparison(struct judging *j, const struct judging_options *options)
 {
         int r = compare_judge(j->comparison, &j->judgement);
 
         if (r < 0)
-                return invalid(j, "%s", strerror(-r));
+                return report_invalid(j, "%s", strerror(-r));
         if (options->work > 0) {
                 j->have_cost = compare_cost_of(j->comparison, options->work, &j->cost);
                 if (!j->have_cost)
-                        note(j, "the CPU time of a unit of work cannot be told: the profiles have no period");
+                        add_note(j, "the CPU time of a unit of work cannot be told: the profiles have no period");
         }
         j->verdict = j->judgement.verdict;
         return 0;
 }
 
 static int (*const steps[])(struct judging *j, const struct judging_options *options) = {
-        load_sides, check_runs, check_circumstances, check_coverage, compare, apply_allowances, judge,
+        load_sides, check_runs, check_circumstances, check_coverage, make_comparison, apply_allowances,
+        judge_comparison,
 };
 
 void judging_run(const struct judging_options *options, struct judging *j)

@@ -25,7 +25,7 @@ int keeping_open(const char *dir, const char *branch, size_t keep, struct keepin
         return 0;
 }
 
-static int add(void *ctx, int argument)
+static int add_to_baseline(void *ctx, int argument)
 {
         const struct keeping *k = ctx;
 
@@ -37,7 +37,7 @@ void keeping_duties(struct keeping *keeping, const struct outside *outside,
                     struct outside_duty duties[static OUTSIDE_DEEDS])
 {
         keeping->outside = outside;
-        duties[OUTSIDE_KEEP] = (struct outside_duty){ add, keeping };
+        duties[OUTSIDE_KEEP] = (struct outside_duty){ add_to_baseline, keeping };
 }
 
 int keeping_add(struct keeping *k, const struct profile_set *set, const size_t *run_of,

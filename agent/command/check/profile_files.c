@@ -18,13 +18,13 @@
 /* More runs than anybody makes. Each takes a row of numbers for every function. */
 #define RUNS_MAX 1000
 
-static int fail(char *reason, const char *file, const char *why)
+static int report_file_failure(char *reason, const char *file, const char *why)
 {
         snprintf(reason, LOAD_REASON_SIZE, "%s: %s", file, why);
         return -1;
 }
 
-static bool same_run(const struct profile *a, const struct profile *b)
+static bool is_same_run(const struct profile *a, const struct profile *b)
 {
         const char *x = profile_attribute(a, "podflame.run");
         const char *y = profile_attribute(b, "podflame.run");
@@ -33,10 +33,10 @@ static bool same_run(const struct profile *a, const struct profile *b)
 }
 
 /* The run of this file that @profile is of, among those from @first on; a new one if there is none yet. */
-static int find_run(struct side *side, size_t first, const struct profile *profile, size_t *ret)
+static int get_or_add_run(struct side *side, size_t first, const struct profile *profile, size_t *ret)
 {
         for (size_t i = first; i < side->runs.n; i++)
-                if (same_run(side->runs.items[i], profile)) {
+                if (is_same_run(side->runs.items[i], profile)) {
                         *ret = i;
                         return 0;
                 }
@@ -67,11 +67,11 @@ static int add_profile(struct side *side, size_t first, struct profile *profile)
                 return r;
         }
         profile_counters_add(&side->counters, profile_counters_of(profile));
-        r = find_run(side, first, profile, &side->run_of[side->profiles.n - 1]);
+        r = get_or_add_run(side, first, profile, &side->run_of[side->profiles.n - 1]);
         return r < 0 ? r : profile_merge(side->runs.items[side->run_of[side->profiles.n - 1]], profile, false);
 }
 
-static int add_file(struct side *side, const char *file, const void *data, size_t len, char *reason)
+static int add_file_content(struct side *side, const char *file, const void *data, size_t len, char *reason)
 {
         struct profile_set set = { 0 };
         const char *why = "";
@@ -80,7 +80,7 @@ static int add_file(struct side *side, const char *file, const void *data, size_
         int r = format_read(data, len, &set, &why);
 
         if (r == -EINVAL)
-                return fail(reason, file, why);
+                return report_file_failure(reason, file, why);
         for (size_t i = 0; i < set.n; i++) {
                 samples += profile_total(set.items[i]);
                 if (r == 0)
@@ -90,10 +90,10 @@ static int add_file(struct side *side, const char *file, const void *data, size_
         }
         free(set.items);
         if (r == -ENOSPC)
-                return fail(reason, file, "it has too many runs, or stacks");
+                return report_file_failure(reason, file, "it has too many runs, or stacks");
         if (r < 0)
-                return fail(reason, file, strerror(-r));
-        return samples > 0 ? 0 : fail(reason, file, "it has no samples");
+                return report_file_failure(reason, file, strerror(-r));
+        return samples > 0 ? 0 : report_file_failure(reason, file, "it has no samples");
 }
 
 static int open_file(struct side *side, const char *name)
@@ -118,7 +118,7 @@ int side_open(struct side *side, const char *const *files, size_t n, char reason
         for (size_t i = 0; i < n; i++) {
                 int r = open_file(side, files[i]);
                 if (r < 0)
-                        return fail(reason, files[i], strerror(-r));
+                        return report_file_failure(reason, files[i], strerror(-r));
         }
         return 0;
 }
@@ -132,8 +132,8 @@ static int load_file(struct side *side, struct side_file *file, char *reason)
         close(file->fd);
         file->fd = -1;
         if (r != 0)
-                return fail(reason, file->name, nsutil_strerror(r));
-        r = add_file(side, file->name, data, len, reason);
+                return report_file_failure(reason, file->name, nsutil_strerror(r));
+        r = add_file_content(side, file->name, data, len, reason);
         free(data);
         return r;
 }

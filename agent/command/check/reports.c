@@ -15,8 +15,8 @@ void report_options_deinit(struct report_options *options)
         option_list_deinit(&options->files);
 }
 
-static int add(struct reports *reports, const struct usage *usage, const struct compare_report *format,
-               const char *path, bool judged)
+static int add_report(struct reports *reports, const struct usage *usage, const struct compare_report *format,
+                      const char *path, bool judged)
 {
         if (format->judged && !judged)
                 return options_wrong(usage, "%s is for judgements: podflame check writes it", format->name);
@@ -30,7 +30,7 @@ static int add(struct reports *reports, const struct usage *usage, const struct 
 }
 
 /* "html:FILE" */
-static const struct compare_report *by_prefix(const char **path)
+static const struct compare_report *take_format_prefix(const char **path)
 {
         for (size_t i = 0; i < compare_reports_n; i++) {
                 size_t n = strlen(compare_reports[i]->name);
@@ -54,15 +54,15 @@ static int refuse_ending(const struct usage *usage, const char *path)
         return output_wrong_ending(usage, path, known, "text:FILE names the format");
 }
 
-static int add_file(struct reports *reports, const struct usage *usage, const char *path, bool judged)
+static int add_report_file(struct reports *reports, const struct usage *usage, const char *path, bool judged)
 {
-        const struct compare_report *format = by_prefix(&path);
+        const struct compare_report *format = take_format_prefix(&path);
 
         if (!format)
                 format = compare_report_by_path(path);
         if (!format)
                 return refuse_ending(usage, path);
-        return add(reports, usage, format, path, judged);
+        return add_report(reports, usage, format, path, judged);
 }
 
 int reports_choose(const struct report_options *options, const struct usage *usage, bool judged, bool quiet,
@@ -74,13 +74,13 @@ int reports_choose(const struct report_options *options, const struct usage *usa
         for (size_t i = 0; status == GO_ON && i < options->formats.n; i++) {
                 const struct compare_report *format = compare_report_by_name(options->formats.items[i].text);
 
-                status = format ? add(ret, usage, format, NULL, judged)
+                status = format ? add_report(ret, usage, format, NULL, judged)
                            : options_wrong(usage, "--format: there is no format '%s'", options->formats.items[i].text);
         }
         if (status == GO_ON && options->formats.n == 0 && !(quiet && options->files.n > 0))
-                status = add(ret, usage, compare_reports[0], NULL, judged);
+                status = add_report(ret, usage, compare_reports[0], NULL, judged);
         for (size_t i = 0; status == GO_ON && i < options->files.n; i++)
-                status = add_file(ret, usage, options->files.items[i].text, judged);
+                status = add_report_file(ret, usage, options->files.items[i].text, judged);
         return status;
 }
 
@@ -94,7 +94,7 @@ int reports_open(struct reports *reports)
         return status;
 }
 
-static int remove_made(void *ctx, int index)
+static int remove_report_file(void *ctx, int index)
 {
         const struct reports *reports = ctx;
 
@@ -112,11 +112,11 @@ void reports_duties(struct reports *reports, const struct outside *outside,
                 file->outside = outside;
                 file->index = (int)i;
                 if (file->made)
-                        duties[OUTSIDE_REMOVE] = (struct outside_duty){ remove_made, reports };
+                        duties[OUTSIDE_REMOVE] = (struct outside_duty){ remove_report_file, reports };
         }
 }
 
-static int write_one(struct report_target *target, const struct compare_findings *c)
+static int write_report(struct report_target *target, const struct compare_findings *c)
 {
         FILE *out = stdout;
         int r = target->file.path ? output_stream(&target->file, &out) : 0;
@@ -142,7 +142,7 @@ bool reports_print_text(const struct reports *reports)
 int reports_write(struct reports *reports, const struct compare_findings *c)
 {
         for (size_t i = 0; i < reports->n; i++) {
-                int r = write_one(&reports->items[i], c);
+                int r = write_report(&reports->items[i], c);
 
                 if (r < 0)
                         return say_error("%s cannot be written: %s", reports->items[i].file.name, strerror(-r));

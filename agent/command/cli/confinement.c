@@ -17,7 +17,7 @@ static const struct {
         { "off", false, CONFINE_DENY },
 };
 
-static void missing(void *ctx, const char *name, const char *loss)
+static void say_missing_capability(void *ctx, const char *name, const char *loss)
 {
         (void)ctx;
         say("%s is missing: %s", name, loss);
@@ -46,7 +46,7 @@ int confine(const struct confinement_options *options, const struct usage *usage
         if (!ways[i].on)
                 return GO_ON;
         confinement_found_filter();
-        r = confine_capabilities(role, missing, NULL);
+        r = confine_capabilities(role, say_missing_capability, NULL);
         if (r < 0)
                 return say_error("capabilities cannot be given up: %s; --confine off keeps them", strerror(-r));
         r = confine_calls(role, ways[i].answer);

@@ -14,33 +14,33 @@
 #include <stdlib.h>
 
 /* Half an answer would look like a whole one. */
-static void need(bool had_memory)
+static void exit_without_memory(bool had_memory)
 {
         if (!had_memory)
                 exit(say_error("out of memory"));
 }
 
-static struct json_object *made(struct json_object *json)
+static struct json_object *require_json(struct json_object *json)
 {
-        need(json);
+        exit_without_memory(json);
         return json;
 }
 
-static void set(struct json_object *object, const char *key, struct json_object *value)
+static void set_member(struct json_object *object, const char *key, struct json_object *value)
 {
-        need(json_object_object_add(object, key, value) == 0);
+        exit_without_memory(json_object_object_add(object, key, value) == 0);
 }
 
 void json_put_text(struct json_object *object, const char *key, const char *text)
 {
-        set(object, key, *text ? made(json_object_new_string(text)) : NULL);
+        set_member(object, key, *text ? require_json(json_object_new_string(text)) : NULL);
 }
 
 static void put_name(struct json_object *object, const char *key, const char *escaped)
 {
         char *name = format_true_name(escaped);
 
-        set(object, key, made(name ? json_object_new_string(name) : NULL));
+        set_member(object, key, require_json(name ? json_object_new_string(name) : NULL));
         free(name);
 }
 
@@ -50,27 +50,27 @@ static void put_known(struct json_object *object, const char *key, const char *e
         if (*escaped)
                 put_name(object, key, escaped);
         else
-                set(object, key, NULL);
+                set_member(object, key, NULL);
 }
 
 void json_put_flag(struct json_object *object, const char *key, bool flag)
 {
-        set(object, key, made(json_object_new_boolean(flag)));
+        set_member(object, key, require_json(json_object_new_boolean(flag)));
 }
 
 struct json_object *json_map(void)
 {
-        return made(json_object_new_object());
+        return require_json(json_object_new_object());
 }
 
 struct json_object *json_list(void)
 {
-        return made(json_object_new_array());
+        return require_json(json_object_new_array());
 }
 
 void json_append(struct json_object *list, struct json_object *item)
 {
-        need(json_object_array_add(list, item) == 0);
+        exit_without_memory(json_object_array_add(list, item) == 0);
 }
 
 void json_add(struct json_object *object, const char *key, struct json_object *item)
@@ -79,7 +79,7 @@ void json_add(struct json_object *object, const char *key, struct json_object *i
 
         if (!json_object_object_get_ex(object, key, &list)) {
                 list = json_list();
-                set(object, key, list);
+                set_member(object, key, list);
         }
         json_append(list, item);
 }
@@ -90,8 +90,8 @@ struct json_object *json_of_process(const struct find_process *p)
         char version[32];
 
         format_version(p->info.version, version, sizeof version);
-        set(json, "pid", made(json_object_new_int(p->pid)));
-        set(json, "start_time", made(json_object_new_int64((int64_t)p->start_time)));
+        set_member(json, "pid", require_json(json_object_new_int(p->pid)));
+        set_member(json, "start_time", require_json(json_object_new_int64((int64_t)p->start_time)));
         json_put_text(json, "python", version);
         put_known(json, "executable", p->exe);
         put_known(json, "command", p->cmdline);
@@ -106,7 +106,7 @@ struct json_object *json_of_process(const struct find_process *p)
         return json;
 }
 
-static struct json_object *frames_of(struct pystack *py, const struct pystack_stack *stack)
+static struct json_object *make_json_frames(struct pystack *py, const struct pystack_stack *stack)
 {
         struct json_object *frames = json_list();
 
@@ -117,7 +117,7 @@ static struct json_object *frames_of(struct pystack *py, const struct pystack_st
                 put_name(frame, "function", text.name);
                 put_name(frame, "file", text.file);
                 uint32_t line = pystack_line(py, &stack->frames[i]);
-                set(frame, "line", line > 0 ? made(json_object_new_int64(line)) : NULL);
+                set_member(frame, "line", line > 0 ? require_json(json_object_new_int64(line)) : NULL);
                 json_append(frames, frame);
         }
         return frames;
@@ -128,11 +128,11 @@ struct json_object *json_of_thread(pid_t tid, const char *name, const char *stat
 {
         struct json_object *json = json_map();
 
-        set(json, "tid", made(json_object_new_int(tid)));
+        set_member(json, "tid", require_json(json_object_new_int(tid)));
         put_known(json, "name", name);
         json_put_text(json, "state", state);
         json_put_flag(json, "gil", gil);
-        set(json, "frames", stack ? frames_of(py, stack) : NULL);
+        set_member(json, "frames", stack ? make_json_frames(py, stack) : NULL);
         json_put_flag(json, "truncated", stack && stack->truncated);
         return json;
 }
@@ -141,7 +141,7 @@ void json_print(struct json_object *json)
 {
         const char *text = json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE);
 
-        need(text);
+        exit_without_memory(text);
         puts(text);
         json_object_put(json);
 }

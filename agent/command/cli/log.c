@@ -37,7 +37,7 @@ static struct {
         uint64_t suppressed;
 } state = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
-static time_t now_s(void)
+static time_t coarse_clock_s(void)
 {
         struct timespec now;
 
@@ -73,20 +73,20 @@ static void begin_span(struct kind *kind, time_t now)
         kind->left_out = 0;
 }
 
-static struct kind *find_kind(const char *name)
+static struct kind *get_or_add_kind(const char *name)
 {
         for (size_t i = 0; i < state.n; i++)
                 if (state.kinds[i].name == name)
                         return &state.kinds[i];
         if (state.n < KINDS_MAX)
-                state.kinds[state.n++] = (struct kind){ .name = name, .since = now_s() };
+                state.kinds[state.n++] = (struct kind){ .name = name, .since = coarse_clock_s() };
         return &state.kinds[state.n - 1];
 }
 
-static bool is_one_too_many(const char *name, const char *text)
+static bool suppress_line(const char *name, const char *text)
 {
-        struct kind *kind = find_kind(name);
-        time_t now = now_s();
+        struct kind *kind = get_or_add_kind(name);
+        time_t now = coarse_clock_s();
 
         if (now - kind->since >= SPAN_S)
                 begin_span(kind, now);
@@ -114,14 +114,14 @@ int log_setup(const struct log_options *options, const struct usage *usage)
 void log_line(const char *level, const char *kind, const char *text)
 {
         pthread_mutex_lock(&state.lock);
-        if (!state.limited || !is_one_too_many(kind, text))
+        if (!state.limited || !suppress_line(kind, text))
                 write_line(level, text);
         pthread_mutex_unlock(&state.lock);
 }
 
 void log_flush(bool all)
 {
-        time_t now = now_s();
+        time_t now = coarse_clock_s();
 
         pthread_mutex_lock(&state.lock);
         for (size_t i = 0; i < state.n; i++)

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <time.h>
 
-static bool put(struct json_object *json, const char *key, const char *text)
+static bool put_valid_text(struct json_object *json, const char *key, const char *text)
 {
         char *valid = format_true_name(text);
         struct json_object *value = valid ? json_object_new_string(valid) : NULL;
@@ -26,7 +26,7 @@ static bool put(struct json_object *json, const char *key, const char *text)
         return false;
 }
 
-static void stamp_now(char *ret, size_t size)
+static void write_timestamp(char *ret, size_t size)
 {
         struct timespec now;
         struct tm utc;
@@ -41,8 +41,9 @@ char *log_json(const char *level, const char *message)
         struct json_object *json = json_object_new_object();
         char stamp[40], *line = NULL;
 
-        stamp_now(stamp, sizeof stamp);
-        if (json && put(json, "time", stamp) && put(json, "level", level) && put(json, "message", message)) {
+        write_timestamp(stamp, sizeof stamp);
+        if (json && put_valid_text(json, "time", stamp) && put_valid_text(json, "level", level) &&
+            put_valid_text(json, "message", message)) {
                 const char *text = json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN |
                                                                                 JSON_C_TO_STRING_NOSLASHESCAPE);
                 line = text ? strdup(text) : NULL;

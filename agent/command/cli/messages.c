@@ -12,7 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static __attribute__((format(printf, 2, 0))) void put_line(const char *level, const char *format, va_list args)
+static __attribute__((format(printf, 2, 0))) void log_formatted_line(const char *level, const char *format,
+                                                                     va_list args)
 {
         char line[2048];
         int n = vsnprintf(line, sizeof line, format, args);
@@ -27,7 +28,7 @@ int say_error(const char *format, ...)
         va_list args;
 
         va_start(args, format);
-        put_line("error", format, args);
+        log_formatted_line("error", format, args);
         va_end(args);
         return EXIT_FAILED;
 }
@@ -37,7 +38,7 @@ void say(const char *format, ...)
         va_list args;
 
         va_start(args, format);
-        put_line("info", format, args);
+        log_formatted_line("info", format, args);
         va_end(args);
 }
 

@@ -83,7 +83,7 @@ static const struct unit *const units_of[] = {
         [OPTION_REAL] = no_units,
 };
 
-static bool parse_number(const char *text, const struct unit *units, double *ret)
+static bool parse_number_with_unit(const char *text, const struct unit *units, double *ret)
 {
         char *end;
         double value = strtod(text, &end);
@@ -147,7 +147,7 @@ static int add_item(const struct usage *usage, const struct option_spec *o, cons
         return GO_ON;
 }
 
-static int wrong_value(const struct usage *usage, const struct option_spec *o, const char *text)
+static int report_wrong_value(const struct usage *usage, const struct option_spec *o, const char *text)
 {
         if (o->kind == OPTION_PIDS)
                 return options_wrong(usage, "--%s: '%s' is not a process id", o->name, text);
@@ -158,7 +158,7 @@ static int wrong_value(const struct usage *usage, const struct option_spec *o, c
         return options_wrong(usage, "--%s: '%s' cannot be understood", o->name, text);
 }
 
-static bool in_bounds(const struct option_spec *o, double value)
+static bool is_in_bounds(const struct option_spec *o, double value)
 {
         return o->max <= 0 || (value >= o->min && value <= o->max);
 }
@@ -177,7 +177,7 @@ static int set_value(const struct usage *usage, const struct option_spec *o, con
                 *(const char **)field = text;
                 return GO_ON;
         case OPTION_PIDS:
-                return parse_pids(text, field) ? GO_ON : wrong_value(usage, o, text);
+                return parse_pids(text, field) ? GO_ON : report_wrong_value(usage, o, text);
         case OPTION_LIST:
         case OPTION_WORDS:
                 forget_environment(o, field);
@@ -189,8 +189,8 @@ static int set_value(const struct usage *usage, const struct option_spec *o, con
         case OPTION_REAL:
                 break;
         }
-        if (!parse_number(text, units_of[o->kind], &value) || !in_bounds(o, value))
-                return wrong_value(usage, o, text);
+        if (!parse_number_with_unit(text, units_of[o->kind], &value) || !is_in_bounds(o, value))
+                return report_wrong_value(usage, o, text);
         if (o->kind == OPTION_SECONDS || o->kind == OPTION_PERCENT || o->kind == OPTION_REAL)
                 *(double *)field = value;
         else
@@ -201,7 +201,7 @@ static int set_value(const struct usage *usage, const struct option_spec *o, con
 /* ---- environment and command line ---------------------------------------------------- */
 
 /* NULL if the variable is not set, or empty. */
-static const char *variable(const struct option_spec *o)
+static const char *environment_value_of(const struct option_spec *o)
 {
         char name[64] = "PODFLAME_";
         size_t len = strlen(name);
@@ -230,7 +230,7 @@ static int parse_environment(const struct usage *usage, void *config)
 {
         for (size_t i = 0; i < usage->n; i++) {
                 const struct option_spec *o = &usage->options[i];
-                const char *text = variable(o);
+                const char *text = environment_value_of(o);
                 if (!text || (o->kind == OPTION_FLAG && strcmp(text, "0") == 0))
                         continue;
                 int status = o->kind == OPTION_LIST || o->kind == OPTION_WORDS
@@ -263,7 +263,7 @@ static void make_getopt(const struct usage *usage, struct option *longs, char *s
         *shorts = '\0';
 }
 
-static const struct option_spec *find_spec(const struct usage *usage, int c)
+static const struct option_spec *spec_of_getopt(const struct usage *usage, int c)
 {
         if (c >= 256)
                 return &usage->options[c - 256];
@@ -297,7 +297,7 @@ int options_parse(const struct usage *usage, int argc, char **argv, void *config
                 int c = getopt_long(argc, argv, shorts, longs, NULL);
                 if (c < 0)
                         break;
-                const struct option_spec *o = find_spec(usage, c);
+                const struct option_spec *o = spec_of_getopt(usage, c);
                 if (c == 'h' && !o) {
                         print_usage(usage);
                         return EXIT_OK;

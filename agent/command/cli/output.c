@@ -23,7 +23,7 @@ static size_t length_unpacked(const char *path)
 }
 
 /* The format that @path names, gzipped or not; NULL if it names none. */
-static const struct format *format_of(const char *path)
+static const struct format *get_format_of_path(const char *path)
 {
         const struct format *format = format_by_path(path);
         char *unpacked = format ? NULL : strndup(path, length_unpacked(path));
@@ -90,8 +90,8 @@ int output_choose(const struct usage *usage, const char *format, const char *pat
 
         if (format)
                 chosen = format_by_name(format);
-        else if (path && format_of(path))
-                chosen = format_of(path);
+        else if (path && get_format_of_path(path))
+                chosen = get_format_of_path(path);
         else if (path && has_ending(path))
                 return refuse_ending(usage, path);
         if (!chosen)
@@ -108,7 +108,7 @@ int output_choose(const struct usage *usage, const char *format, const char *pat
         return GO_ON;
 }
 
-static int open_file(struct output *output)
+static int open_output_file(struct output *output)
 {
         struct stat stat;
         int fd = open(output->path, O_WRONLY | O_CLOEXEC);
@@ -128,7 +128,7 @@ static int open_file(struct output *output)
 
 int output_make(struct output *output)
 {
-        output->fd = output->path ? open_file(output) : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
+        output->fd = output->path ? open_output_file(output) : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
         return output->fd < 0 ? -errno : 0;
 }
 
@@ -191,7 +191,7 @@ void output_remove(const struct output *output)
                 unlink(output->path);
 }
 
-static int remove_made(void *ctx, int argument)
+static int remove_output_file(void *ctx, int argument)
 {
         (void)argument; /* there is one */
         output_remove(ctx);
@@ -203,7 +203,7 @@ void output_duties(struct output *output, const struct outside *outside,
 {
         output->outside = outside;
         if (output->made)
-                duties[OUTSIDE_REMOVE] = (struct outside_duty){ remove_made, output };
+                duties[OUTSIDE_REMOVE] = (struct outside_duty){ remove_output_file, output };
 }
 
 void output_close(struct output *output)

@@ -21,7 +21,7 @@ struct order {
 };
 
 /* What no program would inherit is ours: a pipe that waits for all its writers does not wait for this child. */
-static void close_ours(int but)
+static void close_all_files_but(int but)
 {
         DIR *dir = opendir("/proc/self/fd");
 
@@ -34,21 +34,21 @@ static void close_ours(int but)
                 closedir(dir);
 }
 
-static int obey(const struct outside_duty *duties, const struct order *order)
+static int perform_order(const struct outside_duty *duties, const struct order *order)
 {
         const struct outside_duty *duty = order->deed >= 0 && order->deed < OUTSIDE_DEEDS ? &duties[order->deed] : NULL;
 
         return duty && duty->perform ? duty->perform(duty->ctx, order->argument) : -ENOSYS;
 }
 
-static _Noreturn void serve(const struct outside_duty *duties, int fd)
+static _Noreturn void perform_orders_until_closed(const struct outside_duty *duties, int fd)
 {
         struct order order;
 
         prctl(PR_SET_NAME, "podflame-out");
-        close_ours(fd);
+        close_all_files_but(fd);
         while (TEMP_FAILURE_RETRY(read(fd, &order, sizeof order)) == sizeof order) {
-                int answer = obey(duties, &order);
+                int answer = perform_order(duties, &order);
                 if (send(fd, &answer, sizeof answer, MSG_NOSIGNAL) != sizeof answer)
                         break;
         }
@@ -77,7 +77,7 @@ int outside_open(const struct outside_duty duties[static OUTSIDE_DEEDS], struct 
         sigprocmask(SIG_SETMASK, &all, &before); /* the child never takes one, from its first moment on */
         pid_t pid = fork();
         if (pid == 0)
-                serve(duties, fds[1]);
+                perform_orders_until_closed(duties, fds[1]);
         int e = pid < 0 ? -errno : 0;
         sigprocmask(SIG_SETMASK, &before, NULL);
         close(fds[1]);

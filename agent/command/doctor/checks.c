@@ -24,7 +24,7 @@
 
 /* ---- words -------------------------------------------------------------------------- */
 
-static __attribute__((format(printf, 2, 3))) void put(char *state, const char *format, ...)
+static __attribute__((format(printf, 2, 3))) void put_state(char *state, const char *format, ...)
 {
         va_list args;
 
@@ -33,7 +33,7 @@ static __attribute__((format(printf, 2, 3))) void put(char *state, const char *f
         va_end(args);
 }
 
-static const char *has(int cap)
+static const char *state_of_capability(int cap)
 {
         return nsutil_has_cap(cap) ? "granted" : "missing";
 }
@@ -46,10 +46,12 @@ static enum doctor_verdict check_ptrace(const struct doctor_host *host, char *st
         char why[512];
 
         if (host->readable == host->processes && host->own == 0) {
-                put(state, "%s: all %zu processes can be read", has(CAP_SYS_PTRACE), host->processes);
+                put_state(state, "%s: all %zu processes can be read", state_of_capability(CAP_SYS_PTRACE),
+                          host->processes);
                 return DOCTOR_FINE;
         }
-        put(state, "%s: %zu of %zu processes can be read", has(CAP_SYS_PTRACE), host->readable, host->processes);
+        put_state(state, "%s: %zu of %zu processes can be read", state_of_capability(CAP_SYS_PTRACE), host->readable,
+                  host->processes);
         if (there && host->refused) {
                 /* Whether a seccomp filter is the cause has been tried by now: it has a row of its own. */
                 bool unknown = nsutil_denial(host->refused) == NSUTIL_DENIAL_UNKNOWN;
@@ -68,14 +70,14 @@ static enum doctor_verdict check_ptrace(const struct doctor_host *host, char *st
 static enum doctor_verdict check_dac(const struct doctor_host *host, char *state)
 {
         if (host->environs < host->foreign)
-                put(state, "%s: the environment of %zu of %zu processes of other users can be read",
-                    has(CAP_DAC_READ_SEARCH), host->environs, host->foreign);
+                put_state(state, "%s: the environment of %zu of %zu processes of other users can be read",
+                          state_of_capability(CAP_DAC_READ_SEARCH), host->environs, host->foreign);
         else
-                put(state, "%s", has(CAP_DAC_READ_SEARCH));
+                put_state(state, "%s", state_of_capability(CAP_DAC_READ_SEARCH));
         return host->environs == host->foreign && nsutil_has_cap(CAP_DAC_READ_SEARCH) ? DOCTOR_FINE : DOCTOR_LESS;
 }
 
-static const char *own_events(const struct sample_probe *probe)
+static const char *describe_own_events(const struct sample_probe *probe)
 {
         if (probe->perf_own == 0)
                 return "they can be had for single processes";
@@ -91,13 +93,13 @@ static enum doctor_verdict check_perfmon(const struct doctor_host *host, char *s
         size_t len;
 
         if (probe->perf_machine == 0) {
-                put(state, "%s: all processes, on %u CPUs", has(CAP_PERFMON), probe->cpus);
+                put_state(state, "%s: all processes, on %u CPUs", state_of_capability(CAP_PERFMON), probe->cpus);
                 return DOCTOR_FINE;
         }
         nsutil_read_file_at(AT_FDCWD, "/proc/sys/kernel/perf_event_paranoid", 16, &level, &len);
-        put(state, "%s: events of all processes are refused (%s; kernel.perf_event_paranoid is %.*s), %s",
-            has(CAP_PERFMON), strerror(-probe->perf_machine), level ? (int)strcspn(level, "\n") : 1,
-            level ? level : "?", own_events(probe));
+        put_state(state, "%s: events of all processes are refused (%s; kernel.perf_event_paranoid is %.*s), %s",
+                  state_of_capability(CAP_PERFMON), strerror(-probe->perf_machine),
+                  level ? (int)strcspn(level, "\n") : 1, level ? level : "?", describe_own_events(probe));
         free(level);
         return DOCTOR_LESS;
 }
@@ -107,11 +109,12 @@ static enum doctor_verdict check_nice(const struct doctor_host *host, char *stat
         bool there = nsutil_has_cap(CAP_SYS_NICE);
 
         if (host->sample.realtime)
-                put(state, "%s: SCHED_FIFO can be had", has(CAP_SYS_NICE));
+                put_state(state, "%s: SCHED_FIFO can be had", state_of_capability(CAP_SYS_NICE));
         else
-                put(state, "%s: SCHED_FIFO is refused%s", has(CAP_SYS_NICE),
-                    there ? "; this cgroup has no real-time budget (cpu.rt_runtime_us), or a seccomp filter forbids it"
-                          : "");
+                put_state(state, "%s: SCHED_FIFO is refused%s", state_of_capability(CAP_SYS_NICE),
+                          there ? "; this cgroup has no real-time budget (cpu.rt_runtime_us), or a seccomp filter "
+                                  "forbids it"
+                                : "");
         return host->sample.realtime ? DOCTOR_FINE : DOCTOR_LESS;
 }
 
@@ -121,7 +124,7 @@ static enum doctor_verdict check_pid_namespace(const struct doctor_host *host, c
 {
         bool initial = nsutil_in_initial_pid_namespace();
 
-        put(state, "%s: %zu processes are seen", initial ? "the machine's" : "one of its own", host->processes);
+        put_state(state, "%s: %zu processes are seen", initial ? "the machine's" : "one of its own", host->processes);
         return initial ? DOCTOR_FINE : DOCTOR_LESS;
 }
 
@@ -134,9 +137,9 @@ static enum doctor_verdict check_hidepid(const struct doctor_host *host, char *s
 
         (void)host;
         if (level > 0)
-                put(state, "%s (hidepid=%u)", hidden[level], level);
+                put_state(state, "%s (hidepid=%u)", hidden[level], level);
         else
-                put(state, "%s", hidden[level]);
+                put_state(state, "%s", hidden[level]);
         return level > 0 ? DOCTOR_LESS : DOCTOR_FINE;
 }
 
@@ -144,7 +147,7 @@ static enum doctor_verdict check_user_namespace(const struct doctor_host *host, 
 {
         bool initial = nsutil_in_initial_user_namespace();
 
-        put(state, "%s", initial ? "the machine's" : "one of its own");
+        put_state(state, "%s", initial ? "the machine's" : "one of its own");
         return initial || host->readable == host->processes ? DOCTOR_FINE : DOCTOR_LESS;
 }
 
@@ -153,9 +156,9 @@ static enum doctor_verdict check_yama(const struct doctor_host *host, char *stat
         int scope = nsutil_yama_scope();
 
         if (scope < 0)
-                put(state, "not there");
+                put_state(state, "not there");
         else
-                put(state, "kernel.yama.ptrace_scope is %d%s", scope, scope == 3 ? ", which is for ever" : "");
+                put_state(state, "kernel.yama.ptrace_scope is %d%s", scope, scope == 3 ? ", which is for ever" : "");
         if (scope == 3 && host->own != 0)
                 return DOCTOR_BLOCKED;
         return scope > 0 && host->readable < host->processes ? DOCTOR_LESS : DOCTOR_FINE;
@@ -168,9 +171,9 @@ static enum doctor_verdict check_label(const struct doctor_host *host, char *sta
         bool reads = host->readable == host->processes;
 
         if (!*label)
-                put(state, "none is there");
+                put_state(state, "none is there");
         else
-                put(state, "we are %s%s", label, !confined ? "" : reads ? ", which lets reading through" : "");
+                put_state(state, "we are %s%s", label, !confined ? "" : reads ? ", which lets reading through" : "");
         return confined && !reads ? DOCTOR_LESS : DOCTOR_FINE;
 }
 
@@ -179,11 +182,12 @@ static enum doctor_verdict check_seccomp(const struct doctor_host *host, char *s
         bool filtered = confinement_found_filter();
 
         if (!filtered)
-                put(state, "no filter");
+                put_state(state, "no filter");
         else if (host->own == 0)
-                put(state, "a filter, which lets process_vm_readv through");
+                put_state(state, "a filter, which lets process_vm_readv through");
         else
-                put(state, "a filter, and process_vm_readv fails even on a child of ours: %s", nsutil_strerror(host->own));
+                put_state(state, "a filter, and process_vm_readv fails even on a child of ours: %s",
+                          nsutil_strerror(host->own));
         return filtered && host->own != 0 ? DOCTOR_BLOCKED : DOCTOR_FINE;
 }
 
@@ -193,7 +197,7 @@ static enum doctor_verdict check_cpus(const struct doctor_host *host, char *stat
 {
         const struct sample_probe *probe = &host->sample;
 
-        put(state, "readers can go to %u of %u", probe->pinned, probe->cpus);
+        put_state(state, "readers can go to %u of %u", probe->pinned, probe->cpus);
         return probe->pinned == probe->cpus ? DOCTOR_FINE : DOCTOR_LESS;
 }
 
@@ -211,8 +215,8 @@ static enum doctor_verdict check_kernel(const struct doctor_host *host, char *st
                 r = nsutil_open_in_root(getpid(), path, &fd);
         if (fd >= 0)
                 close(fd);
-        put(state, "%s %s, %s%s%s", system.sysname, system.release, system.machine, r == 0 ? "" : "; openat2: ",
-            r == 0 ? "" : nsutil_strerror(r));
+        put_state(state, "%s %s, %s%s%s", system.sysname, system.release, system.machine, r == 0 ? "" : "; openat2: ",
+                  r == 0 ? "" : nsutil_strerror(r));
         return r == 0 ? DOCTOR_FINE : DOCTOR_LESS;
 }
 
@@ -231,9 +235,9 @@ static enum doctor_verdict check_names(const struct doctor_host *host, char *sta
                                  refused_len ? "; " : "", source.name, source.path, strerror(-source.error));
         }
         if (*refused)
-                put(state, "refused: %s%s%s", refused, *readable ? "; readable: " : "", readable);
+                put_state(state, "refused: %s%s%s", refused, *readable ? "; readable: " : "", readable);
         else
-                put(state, "%s", *readable ? readable : "no runtime's files are here");
+                put_state(state, "%s", *readable ? readable : "no runtime's files are here");
         return *refused || (!*readable && host->contained) ? DOCTOR_LESS : DOCTOR_FINE;
 }
 
@@ -249,8 +253,8 @@ static enum doctor_verdict check_collector(const struct doctor_host *host, char 
         if (!host->collector)
                 return DOCTOR_UNASKED;
         int r = send_probe(&config);
-        put(state, "%s %s%s", host->collector, r == 0 ? "takes profiles" : "does not take profiles: ",
-            r == 0 ? "" : *reason ? reason : strerror(r < 0 ? -r : EINVAL));
+        put_state(state, "%s %s%s", host->collector, r == 0 ? "takes profiles" : "does not take profiles: ",
+                  r == 0 ? "" : *reason ? reason : strerror(r < 0 ? -r : EINVAL));
         return r == 0 ? DOCTOR_FINE : DOCTOR_FAILED;
 }
 

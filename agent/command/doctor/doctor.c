@@ -56,7 +56,7 @@ struct finding {
         char grant[512];
 };
 
-static void judge(const struct doctor_check *check, const struct doctor_host *host, struct finding *ret)
+static void run_check(const struct doctor_check *check, const struct doctor_host *host, struct finding *ret)
 {
         *ret = (struct finding){ 0 };
         ret->verdict = check->check(host, ret->state);
@@ -135,7 +135,7 @@ static struct outcome report_host(const struct doctor_host *host, struct json_ob
 
         for (size_t i = 0; i < doctor_checks_n; i++) {
                 struct finding finding;
-                judge(&doctor_checks[i], host, &finding);
+                run_check(&doctor_checks[i], host, &finding);
                 outcome.possible = outcome.possible && finding.verdict != DOCTOR_BLOCKED;
                 outcome.arrives = outcome.arrives && finding.verdict != DOCTOR_FAILED;
                 if (finding.verdict == DOCTOR_UNASKED)
@@ -165,7 +165,7 @@ static bool report_patients(const struct doctor_patients *patients, struct json_
         return profilable;
 }
 
-static int report(const struct doctor_host *host, const struct doctor_patients *patients, bool as_json)
+static int report_findings(const struct doctor_host *host, const struct doctor_patients *patients, bool as_json)
 {
         struct json_object *json = as_json ? json_map() : NULL;
         struct outcome outcome = report_host(host, json);
@@ -184,7 +184,7 @@ static int report(const struct doctor_host *host, const struct doctor_patients *
         return outcome.possible && outcome.arrives ? EXIT_OK : EXIT_FAILED;
 }
 
-static int examine(const struct doctor_config *config, struct doctor_host *host)
+static int examine_host_and_targets(const struct doctor_config *config, struct doctor_host *host)
 {
         struct doctor_patients patients = { 0 };
         bool targeted = target_is_named(&config->target);
@@ -198,7 +198,7 @@ static int examine(const struct doctor_config *config, struct doctor_host *host)
         if (targeted)
                 status = doctor_examine_targets(host->find, &config->target, &usage, &patients);
         if (status == GO_ON)
-                status = report(host, targeted ? &patients : NULL, config->json);
+                status = report_findings(host, targeted ? &patients : NULL, config->json);
         doctor_patients_deinit(&patients);
         return status;
 }
@@ -219,7 +219,7 @@ int doctor_run(int argc, char **argv)
         if (status == GO_ON && finding_open(false, &host.find) != 0)
                 status = say_error("/proc cannot be read");
         if (status == GO_ON)
-                status = examine(&config, &host);
+                status = examine_host_and_targets(&config, &host);
         find_close(host.find);
         return status;
 }

@@ -36,7 +36,7 @@ static void try_engine(struct doctor_patient *patient, struct pystack *py)
 }
 
 /* Returns pystack_open()'s error. */
-static int examine(struct find *find, pid_t pid, uint32_t abi, struct doctor_patient *patient)
+static int examine_process(struct find *find, pid_t pid, uint32_t abi, struct doctor_patient *patient)
 {
         const struct pystack_thread_ref *refs;
         struct pystack *py = NULL;
@@ -60,7 +60,7 @@ struct examination {
         struct doctor_patients *patients;
 };
 
-static int add(struct examination *e, pid_t pid, bool of_group)
+static int add_patient(struct examination *e, pid_t pid, bool of_group)
 {
         struct doctor_patients *patients = e->patients;
         struct doctor_patient *items = realloc(patients->items, (patients->n + 1) * sizeof *items);
@@ -68,7 +68,7 @@ static int add(struct examination *e, pid_t pid, bool of_group)
         if (!items)
                 return say_error("out of memory");
         patients->items = items;
-        int r = examine(e->find, pid, e->abi, &items[patients->n]);
+        int r = examine_process(e->find, pid, e->abi, &items[patients->n]);
         if (of_group && (r == PYSTACK_E_NOT_PYTHON || r == PYSTACK_E_GONE))
                 patients->passed_over++;
         else
@@ -81,7 +81,7 @@ static int examine_group(void *ctx, const pid_t *pids, size_t n)
         int status = GO_ON;
 
         for (size_t i = 0; status == GO_ON && i < n; i++)
-                status = add(ctx, pids[i], true);
+                status = add_patient(ctx, pids[i], true);
         return status;
 }
 
@@ -94,7 +94,7 @@ int doctor_examine_targets(struct find *find, const struct target_options *targe
         if (status == GO_ON)
                 status = target_find_groups(find, target, examine_group, &examination);
         for (size_t i = 0; status == GO_ON && i < target->pids.n; i++)
-                status = add(&examination, target_process(target->pids.pids[i]), false);
+                status = add_patient(&examination, target_process(target->pids.pids[i]), false);
         return status;
 }
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* The major version has one digit, so the dot says nothing. */
-static bool is_named(uint32_t abi, const char *text)
+static bool is_name_of_abi(uint32_t abi, const char *text)
 {
         char digits[16], dotted[24];
 
@@ -20,7 +20,7 @@ static bool is_named(uint32_t abi, const char *text)
 bool abi_parse(const char *text, uint32_t *ret)
 {
         for (const uint32_t *abi = pystack_abis(); *abi; abi++)
-                if (is_named(*abi, text)) {
+                if (is_name_of_abi(*abi, text)) {
                         *ret = *abi;
                         return true;
                 }

@@ -6,7 +6,7 @@
 #include "follow_internal.h"
 
 /* Whom it is a copy of, or anybody: all are of one family. NULL: nobody is left. */
-static const struct find_process *find_original(const struct follow *f, pid_t pid)
+static const struct find_process *original_of_copy(const struct follow *f, pid_t pid)
 {
         const struct followed *item = follow_get(f, kinship_parent(f->kinship, pid));
 
@@ -27,10 +27,10 @@ static int keep_ended(struct follow *f, const struct find_process *process)
         return follow_keep(f, process, profile);
 }
 
-static int take(struct follow *f, pid_t pid)
+static int take_adopted(struct follow *f, pid_t pid)
 {
         const struct followed how = { .adopted = true };
-        const struct find_process *original = find_original(f, pid);
+        const struct find_process *original = original_of_copy(f, pid);
         struct find_process process = { .pid = pid };
         struct followed *item = NULL;
         int e = 0;
@@ -57,7 +57,7 @@ int adopted_take(struct follow *f)
         int e = 0;
 
         while (e == 0 && (pid = sampler_adopted(f->config.sampler)) != 0)
-                e = take(f, pid);
+                e = take_adopted(f, pid);
         return e;
 }
 

@@ -76,7 +76,7 @@ static bool has_thread(struct pystack *py)
         return false;
 }
 
-static bool open_now(struct appear *a, struct pystack **ret)
+static bool try_to_open(struct appear *a, struct pystack **ret)
 {
         uint64_t begin = clock_ns(CLOCK_MONOTONIC), end;
 
@@ -92,7 +92,7 @@ static bool open_now(struct appear *a, struct pystack **ret)
         return a->error == 0;
 }
 
-static enum appear_event look(struct appear *a, uint64_t now, struct pystack **ret)
+static enum appear_event look_at_program(struct appear *a, uint64_t now, struct pystack **ret)
 {
         if (has_executed(a)) {
                 bool had = a->found;
@@ -105,7 +105,7 @@ static enum appear_event look(struct appear *a, uint64_t now, struct pystack **r
         }
         if (a->found || now < a->open_ns)
                 return APPEAR_NOTHING;
-        a->found = open_now(a, ret);
+        a->found = try_to_open(a, ret);
         return a->found ? APPEAR_FOUND : APPEAR_NOTHING;
 }
 
@@ -115,7 +115,7 @@ enum appear_event appear_look(struct appear *a, struct pystack **ret)
 
         if (now < a->look_ns)
                 return APPEAR_NOTHING;
-        enum appear_event event = look(a, now, ret);
+        enum appear_event event = look_at_program(a, now, ret);
         a->look_ns = now + pause_for(a, now, a->found ? FOUND_MAX_NS : LOOK_MAX_NS);
         return event;
 }

@@ -13,7 +13,7 @@ struct child {
         bool ours;      /* it is, or descends from one that is */
 };
 
-static int add(pid_t pid, void *ctx)
+static int add_child(pid_t pid, void *ctx)
 {
         struct children *c = ctx;
         struct nsutil_stat stat;
@@ -40,7 +40,7 @@ static int by_pid(const void *a, const void *b)
 int children_read(struct children *ret)
 {
         struct children c = { 0 };
-        int r = nsutil_each_pid(add, &c);
+        int r = nsutil_each_pid(add_child, &c);
 
         if (r != 0)
                 children_deinit(&c);
@@ -56,26 +56,26 @@ void children_deinit(struct children *c)
         *c = (struct children){ 0 };
 }
 
-static struct child *get(const struct children *c, pid_t pid)
+static struct child *get_child(const struct children *c, pid_t pid)
 {
         const struct child key = { .pid = pid };
 
         return c->n > 0 ? bsearch(&key, c->items, c->n, sizeof *c->items, by_pid) : NULL;
 }
 
-static void mark(const struct children *c, const struct choice *choice)
+static void mark_descendants(const struct children *c, const struct choice *choice)
 {
         bool changed = true;
 
         for (size_t i = 0; i < choice->n; i++) {
-                struct child *child = get(c, choice->items[i].process.pid);
+                struct child *child = get_child(c, choice->items[i].process.pid);
                 if (child)
                         child->chosen = child->ours = true;
         }
         while (changed) {
                 changed = false;
                 for (size_t i = 0; i < c->n; i++) {
-                        const struct child *parent = get(c, c->items[i].parent);
+                        const struct child *parent = get_child(c, c->items[i].parent);
                         if (!c->items[i].ours && parent && parent->ours)
                                 c->items[i].ours = changed = true;
                 }
@@ -86,9 +86,9 @@ size_t children_that_ran(const struct choice *choice, const struct children *bef
 {
         size_t n = 0;
 
-        mark(after, choice);
+        mark_descendants(after, choice);
         for (size_t i = 0; i < after->n; i++) {
-                const struct child *now = &after->items[i], *then = get(before, now->pid);
+                const struct child *now = &after->items[i], *then = get_child(before, now->pid);
                 uint64_t had = then && then->start_time == now->start_time ? then->ticks : 0;
                 n += now->ours && !now->chosen && now->ticks > had;
         }

@@ -52,7 +52,7 @@ bool describe_is_own(const char *key)
 }
 
 /* What the process says of itself beyond its name; what podflame knows better is left out by find. */
-static int set_claimed(struct profile *profile, const struct find_process *process)
+static int set_claimed_attributes(struct profile *profile, const struct find_process *process)
 {
         const char *key, *value = NULL;
         int r = 0;
@@ -90,7 +90,7 @@ int describe_group(struct profile *profile, const struct find_process *process)
         for (size_t i = 0; i < KEYS && r == 0; i++)
                 if (*values[i])
                         r = profile_set_attribute(profile, keys[i], values[i]);
-        return r < 0 ? r : set_claimed(profile, process);
+        return r < 0 ? r : set_claimed_attributes(profile, process);
 }
 
 int describe_process(struct profile *profile, const struct find_process *process)

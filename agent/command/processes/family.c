@@ -60,7 +60,7 @@ struct family *family_new(void)
         return f;
 }
 
-static void forget(struct family *f, struct member *member)
+static void forget_member(struct family *f, struct member *member)
 {
         HASH_DEL(f->members, member);
         free(member);
@@ -73,14 +73,14 @@ void family_free(struct family *f)
         if (!f)
                 return;
         HASH_ITER(hh, f->members, member, next)
-                forget(f, member);
+                forget_member(f, member);
         free(f->heard);
         free(f);
 }
 
 /* ---- members --------------------------------------------------------------------------- */
 
-static struct member *get(const struct family *f, pid_t pid)
+static struct member *get_member(const struct family *f, pid_t pid)
 {
         struct member *member;
 
@@ -90,7 +90,7 @@ static struct member *get(const struct family *f, pid_t pid)
 
 int family_add(struct family *f, pid_t pid, uint64_t start_time)
 {
-        struct member *member = get(f, pid);
+        struct member *member = get_member(f, pid);
 
         if (!member) {
                 member = calloc(1, sizeof *member);
@@ -125,7 +125,7 @@ static void forget_ended(struct family *f)
                 return;
         HASH_ITER(hh, f->members, member, next)
                 if (!is_alive(member))
-                        forget(f, member);
+                        forget_member(f, member);
         f->members_max = 2 * HASH_COUNT(f->members) > MEMBERS_MIN ? 2 * HASH_COUNT(f->members) : MEMBERS_MIN;
 }
 
@@ -150,27 +150,28 @@ static int by_time(const void *a, const void *b)
 
 static bool is_born_here(const struct family *f, const struct find_birth *birth)
 {
-        return get(f, birth->parent) || (birth->session > 0 && birth->session != birth->pid && get(f, birth->session));
+        return get_member(f, birth->parent) ||
+               (birth->session > 0 && birth->session != birth->pid && get_member(f, birth->session));
 }
 
 /* Whether a birth is done with: its child is of the family. A stranger may have got the PID of one that was. */
-static bool take_birth(struct family *f, const struct find_birth *birth)
+static bool resolve_birth(struct family *f, const struct find_birth *birth)
 {
-        struct member *namesake = get(f, birth->pid);
+        struct member *namesake = get_member(f, birth->pid);
         struct nsutil_stat stat = { 0 };
         bool here = is_born_here(f, birth), there = (here || namesake) && nsutil_stat_read(birth->pid, &stat) == 0;
 
         if (here)
                 return family_add(f, birth->pid, stat.start_time) == 0;
         if (there && namesake->start_time != stat.start_time)
-                forget(f, namesake);
+                forget_member(f, namesake);
         return false;
 }
 
 int family_hear(struct family *f, const struct find_birth *birth)
 {
         if (birth->at == 0) {
-                take_birth(f, birth);
+                resolve_birth(f, birth);
                 return 0;
         }
         if (f->n_heard == f->cap_heard) {
@@ -188,7 +189,7 @@ int family_hear(struct family *f, const struct find_birth *birth)
 }
 
 /* Goes through all that was heard, and keeps what leads nowhere yet. */
-static void go_through(struct family *f)
+static void resolve_heard_births(struct family *f)
 {
         size_t kept = 0;
 
@@ -196,7 +197,7 @@ static void go_through(struct family *f)
                 return;
         qsort(f->heard, f->n_heard, sizeof *f->heard, by_time);
         for (size_t i = 0; i < f->n_heard; i++)
-                if (!take_birth(f, &f->heard[i].birth))
+                if (!resolve_birth(f, &f->heard[i].birth))
                         f->heard[kept++] = f->heard[i];
         f->n_heard = kept;
         f->fresh = false;
@@ -206,7 +207,7 @@ void family_settle(struct family *f)
 {
         size_t kept = 0;
 
-        go_through(f);
+        resolve_heard_births(f);
         for (size_t i = 0; i < f->n_heard; i++)
                 if (!f->heard[i].old) {
                         f->heard[kept] = f->heard[i];
@@ -221,7 +222,7 @@ void family_settle(struct family *f)
 
 static bool is_member(const struct family *f, const struct nsutil_stat *stat)
 {
-        const struct member *member = get(f, stat->pid);
+        const struct member *member = get_member(f, stat->pid);
 
         return member && member->start_time == stat->start_time;
 }
@@ -229,13 +230,13 @@ static bool is_member(const struct family *f, const struct nsutil_stat *stat)
 /* Of the one who began the session a process of another start time may be there, but not in this session. */
 static bool is_in_session(const struct family *f, const struct nsutil_stat *stat)
 {
-        const struct member *leader = stat->session != stat->pid ? get(f, stat->session) : NULL;
+        const struct member *leader = stat->session != stat->pid ? get_member(f, stat->session) : NULL;
         struct nsutil_stat now;
 
         return leader && (nsutil_stat_read(leader->pid, &now) != 0 || now.start_time == leader->start_time);
 }
 
-static bool descends(const struct family *f, struct nsutil_stat child)
+static bool is_descendant(const struct family *f, struct nsutil_stat child)
 {
         struct nsutil_stat parent;
 
@@ -253,8 +254,8 @@ bool family_has(struct family *f, pid_t pid, uint64_t start_time)
 {
         struct nsutil_stat stat;
 
-        go_through(f);
-        if (nsutil_stat_read(pid, &stat) != 0 || stat.start_time != start_time || !descends(f, stat))
+        resolve_heard_births(f);
+        if (nsutil_stat_read(pid, &stat) != 0 || stat.start_time != start_time || !is_descendant(f, stat))
                 return false;
         family_add(f, pid, start_time); /* out of memory, it may be asked for again */
         return true;

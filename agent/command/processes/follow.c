@@ -51,7 +51,7 @@ pid_t follow_parent(const struct follow *f, pid_t pid)
         return f->config.starter > 0 && pid == f->config.starter ? getpid() : pid;
 }
 
-static void forget(struct follow *f, struct followed *item)
+static void forget_followed(struct follow *f, struct followed *item)
 {
         HASH_DEL(f->items, item);
         close(item->pidfd);
@@ -65,7 +65,7 @@ void follow_close(struct follow *f)
         if (!f)
                 return;
         HASH_ITER(hh, f->items, item, next)
-                forget(f, item);
+                forget_followed(f, item);
         family_free(f->family);
         kinship_close(f->kinship);
         missed_deinit(&f->missed);
@@ -129,7 +129,7 @@ struct followed *follow_get(const struct follow *f, pid_t pid)
 }
 
 /* Once the pidfd is open, the PID stays this process's until it is reaped: then it is seen to have ended. */
-static int watch(struct follow *f, struct followed *item)
+static int watch_for_end(struct follow *f, struct followed *item)
 {
         struct epoll_event event = { .events = EPOLLIN, .data.fd = item->pid };
         struct nsutil_stat stat;
@@ -148,7 +148,7 @@ static int watch(struct follow *f, struct followed *item)
 }
 
 /* On failure nobody holds its pidfd any more. */
-static int insert(struct follow *f, struct followed *item)
+static int insert_followed(struct follow *f, struct followed *item)
 {
         HASH_ADD_INT(f->items, pid, item);
         if (item->hh.tbl)
@@ -168,11 +168,11 @@ int follow_begin(struct follow *f, const struct find_process *process, const str
         *item = *how;
         item->pid = process->pid;
         item->process = *process;
-        int e = watch(f, item);
+        int e = watch_for_end(f, item);
         if (e == 0)
                 e = family_add(f->family, item->pid, process->start_time);
         if (e == 0)
-                e = insert(f, item);
+                e = insert_followed(f, item);
         if (e == 0) {
                 kinship_meet(f->kinship, item->pid, 0);
                 *ret = item;
@@ -279,7 +279,7 @@ int follow_end(struct follow *f, struct followed *item)
                 named_end(f, item);
         if (!item->profiled && (!item->command || item->reported))
                 note_missed(f, item, item->appear.error);
-        forget(f, item);
+        forget_followed(f, item);
         return e;
 }
 
@@ -290,7 +290,7 @@ int follow_fd(const struct follow *f)
         return f->epoll_fd;
 }
 
-static int reap(struct follow *f)
+static int end_those_that_ended(struct follow *f)
 {
         struct epoll_event event;
         int e = 0;
@@ -321,7 +321,7 @@ int follow_step(struct follow *f)
         int e = adopted_take(f);
 
         if (e == 0)
-                e = reap(f);
+                e = end_those_that_ended(f);
         kinship_step(f->kinship);
         look_after_readers(f);
         HASH_ITER(hh, f->items, item, next)
@@ -345,7 +345,7 @@ int follow_delay_ms(const struct follow *f)
 /* ---- what was sampled ---------------------------------------------------------------------- */
 
 /* @all: the processes that live are followed no more. */
-static int hand_over(struct follow *f, bool all, struct profile_set *set)
+static int hand_over_profiles(struct follow *f, bool all, struct profile_set *set)
 {
         int e = kinship_take(f->kinship, all, &f->done, &f->foreign_ns);
 
@@ -371,7 +371,7 @@ int follow_take(struct follow *f, struct profile_set *set)
                 if ((e = profile_set_add(&f->done, profile)) < 0)
                         profile_free(profile);
         }
-        return e < 0 ? e : hand_over(f, false, set);
+        return e < 0 ? e : hand_over_profiles(f, false, set);
 }
 
 int follow_finish(struct follow *f, struct profile_set *set)
@@ -382,5 +382,5 @@ int follow_finish(struct follow *f, struct profile_set *set)
         HASH_ITER(hh, f->items, item, next)
                 if (e == 0)
                         e = follow_end(f, item);
-        return e < 0 ? e : hand_over(f, true, set);
+        return e < 0 ? e : hand_over_profiles(f, true, set);
 }

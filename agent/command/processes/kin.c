@@ -54,7 +54,7 @@ struct kin *kin_new(unsigned parts, bool adopts)
         return kin;
 }
 
-static void forget(struct kin *kin, struct relative *item)
+static void forget_relative(struct kin *kin, struct relative *item)
 {
         HASH_DEL(kin->items, item);
         free(item);
@@ -67,11 +67,11 @@ void kin_free(struct kin *kin)
         if (!kin)
                 return;
         HASH_ITER(hh, kin->items, item, next)
-                forget(kin, item);
+                forget_relative(kin, item);
         free(kin);
 }
 
-static struct relative *get(const struct kin *kin, pid_t pid)
+static struct relative *get_relative(const struct kin *kin, pid_t pid)
 {
         struct relative *item;
 
@@ -80,9 +80,9 @@ static struct relative *get(const struct kin *kin, pid_t pid)
 }
 
 /* NULL: out of memory. */
-static struct relative *get_or_add(struct kin *kin, pid_t pid)
+static struct relative *get_or_add_relative(struct kin *kin, pid_t pid)
 {
-        struct relative *item = get(kin, pid);
+        struct relative *item = get_relative(kin, pid);
 
         if (item || !(item = calloc(1, sizeof *item)))
                 return item;
@@ -97,12 +97,12 @@ static struct relative *get_or_add(struct kin *kin, pid_t pid)
 
 bool kin_knows(const struct kin *kin, pid_t pid)
 {
-        return get(kin, pid) != NULL;
+        return get_relative(kin, pid) != NULL;
 }
 
 pid_t kin_parent(const struct kin *kin, pid_t pid)
 {
-        const struct relative *item = get(kin, pid);
+        const struct relative *item = get_relative(kin, pid);
 
         return item ? item->parent : 0;
 }
@@ -121,17 +121,19 @@ static bool was_within_reach(const struct relative *item)
 /* ---- ends ------------------------------------------------------------------------------ */
 
 /* Who has ended is waited for by its parent, if that lives, else by whom adopts it. */
-static struct relative *waits_for(const struct kin *kin, const struct relative *item)
+static struct relative *waiting_parent_of(const struct kin *kin, const struct relative *item)
 {
-        struct relative *parent = item->parent > 0 ? get(kin, item->parent) : NULL;
+        struct relative *parent = item->parent > 0 ? get_relative(kin, item->parent) : NULL;
 
-        return parent && parent->threads > 0 ? parent : kin->adopter > 0 && kin->adopter != item->pid ? get(kin, kin->adopter) : NULL;
+        return parent && parent->threads > 0 ? parent
+                                             : kin->adopter > 0 && kin->adopter != item->pid
+                                                     ? get_relative(kin, kin->adopter) : NULL;
 }
 
-static void end(struct kin *kin, struct relative *item)
+static void book_ended_relative(struct kin *kin, struct relative *item)
 {
         uint64_t rest = item->used_ns > item->booked_ns ? item->used_ns - item->booked_ns : 0;
-        struct relative *parent = waits_for(kin, item);
+        struct relative *parent = waiting_parent_of(kin, item);
 
         if (!is_python(item)) {
                 kin->sum.foreign += rest;
@@ -145,7 +147,7 @@ static void end(struct kin *kin, struct relative *item)
         }
         if (parent)
                 parent->below_ns += item->booked_ns + rest + item->below_ns + item->own_from_ns + item->children_from_ns;
-        forget(kin, item);
+        forget_relative(kin, item);
 }
 
 /* ---- what is told ------------------------------------------------------------------------ */
@@ -164,9 +166,9 @@ bool kin_is_interpreter(const char *file)
         return strncmp(name, "python", strlen("python")) == 0 || strncmp(name, "libpython", strlen("libpython")) == 0;
 }
 
-static void be_born(struct kin *kin, struct relative *item, const struct lineage_event *event)
+static void note_birth(struct kin *kin, struct relative *item, const struct lineage_event *event)
 {
-        const struct relative *parent = get(kin, event->parent);
+        const struct relative *parent = get_relative(kin, event->parent);
 
         item->parent = event->parent;
         item->threads++;
@@ -176,14 +178,14 @@ static void be_born(struct kin *kin, struct relative *item, const struct lineage
 
 void kin_hear(struct kin *kin, const struct lineage_event *event)
 {
-        struct relative *item = event->pid > 0 ? get_or_add(kin, event->pid) : NULL;
+        struct relative *item = event->pid > 0 ? get_or_add_relative(kin, event->pid) : NULL;
 
         kin->incomplete |= event->kind == LINEAGE_LOST;
         if (!item)
                 return;
         switch (event->kind) {
         case LINEAGE_BORN:
-                be_born(kin, item, event);
+                note_birth(kin, item, event);
                 break;
         case LINEAGE_THREAD:
                 item->threads++;
@@ -210,7 +212,7 @@ void kin_hear(struct kin *kin, const struct lineage_event *event)
 
 void kin_begin(struct kin *kin, const struct kin_begin *begin)
 {
-        struct relative *item = get_or_add(kin, begin->pid);
+        struct relative *item = get_or_add_relative(kin, begin->pid);
 
         if (!item)
                 return;
@@ -235,7 +237,7 @@ void kin_complete(struct kin *kin, const struct kin_clocks *clocks)
 
 void kin_opened(struct kin *kin, pid_t pid, uint64_t at)
 {
-        struct relative *item = get(kin, pid);
+        struct relative *item = get_relative(kin, pid);
 
         if (!item)
                 return;
@@ -246,7 +248,7 @@ void kin_opened(struct kin *kin, pid_t pid, uint64_t at)
 
 void kin_booked(struct kin *kin, pid_t pid, uint64_t ns)
 {
-        struct relative *item = get(kin, pid);
+        struct relative *item = get_relative(kin, pid);
 
         if (item)
                 item->booked_ns += ns;
@@ -254,7 +256,7 @@ void kin_booked(struct kin *kin, pid_t pid, uint64_t ns)
 
 void kin_stopped(struct kin *kin, pid_t pid)
 {
-        struct relative *item = get(kin, pid);
+        struct relative *item = get_relative(kin, pid);
 
         if (item)
                 item->sampled = false;
@@ -265,7 +267,7 @@ void kin_stopped(struct kin *kin, pid_t pid)
 /* Of one that had ended before the kernel was asked to tell, no end is told. */
 #define MISSED_MAX 25
 
-static bool is_gone(struct relative *item, const struct kin_clocks *clocks)
+static bool is_clock_gone(struct relative *item, const struct kin_clocks *clocks)
 {
         uint64_t ns;
 
@@ -281,16 +283,16 @@ static bool has_ended(const struct kin *kin, struct relative *item, const struct
                 return false;
         if (kin->parts > 0 && item->threads <= 0 && item->due == 0)
                 return true;
-        return is_gone(item, clocks) && (kin->parts == 0 || kin->incomplete || item->missed > MISSED_MAX);
+        return is_clock_gone(item, clocks) && (kin->parts == 0 || kin->incomplete || item->missed > MISSED_MAX);
 }
 
-static void end_those_that_have(struct kin *kin, const struct kin_clocks *clocks)
+static void book_ended_relatives(struct kin *kin, const struct kin_clocks *clocks)
 {
         struct relative *item, *next;
 
         HASH_ITER(hh, kin->items, item, next)
                 if (has_ended(kin, item, clocks))
-                        end(kin, item);
+                        book_ended_relative(kin, item);
 }
 
 void kin_look(struct kin *kin, const struct kin_clocks *clocks)
@@ -300,11 +302,11 @@ void kin_look(struct kin *kin, const struct kin_clocks *clocks)
         for (struct relative *item = kin->items; kin->parts == 0 && item; item = item->hh.next)
                 if (!item->adopts && !item->sampled && clocks->own(item->pid, &now) && now > item->own_from_ns)
                         item->used_ns = now - item->own_from_ns;
-        end_those_that_have(kin, clocks);
+        book_ended_relatives(kin, clocks);
 }
 
 /* What parents that live were accounted for their children beyond what is known of these. */
-static uint64_t excess(const struct kin *kin, const struct kin_clocks *clocks)
+static uint64_t unexplained_children_ns(const struct kin *kin, const struct kin_clocks *clocks)
 {
         uint64_t sum = 0, now;
 
@@ -314,7 +316,7 @@ static uint64_t excess(const struct kin *kin, const struct kin_clocks *clocks)
         return sum;
 }
 
-static void share(struct kin *kin, uint64_t ns)
+static void divide_unexplained_ns(struct kin *kin, uint64_t ns)
 {
         uint64_t n = kin->ended_opened + kin->ended_unopened + kin->ended_foreign;
 
@@ -329,7 +331,7 @@ static void share(struct kin *kin, uint64_t ns)
 }
 
 /* Of those that live and were not opened. */
-static void add_living(struct kin *kin, const struct kin_clocks *clocks)
+static void add_living_unopened(struct kin *kin, const struct kin_clocks *clocks)
 {
         uint64_t now;
 
@@ -347,15 +349,15 @@ static void add_living(struct kin *kin, const struct kin_clocks *clocks)
 
 struct kin_sum kin_take(struct kin *kin, const struct kin_clocks *clocks, bool all)
 {
-        end_those_that_have(kin, clocks);
-        uint64_t beyond = excess(kin, clocks);
+        book_ended_relatives(kin, clocks);
+        uint64_t beyond = unexplained_children_ns(kin, clocks);
 
         if (beyond > kin->excess_told) {
-                share(kin, beyond - kin->excess_told);
+                divide_unexplained_ns(kin, beyond - kin->excess_told);
                 kin->excess_told = beyond;
         }
         if (all)
-                add_living(kin, clocks);
+                add_living_unopened(kin, clocks);
         struct kin_sum sum = kin->sum;
         kin->sum = (struct kin_sum){ 0 };
         return sum;
@@ -365,7 +367,7 @@ bool kin_waits(struct kin *kin, const struct kin_clocks *clocks)
 {
         uint64_t ns;
 
-        end_those_that_have(kin, clocks);
+        book_ended_relatives(kin, clocks);
         for (const struct relative *item = kin->items; item; item = item->hh.next)
                 if (!item->adopts && kin->parts > 0 && (item->threads <= 0 || !clocks->own(item->pid, &ns)))
                         return true;

@@ -117,7 +117,7 @@ void kinship_close(struct kinship *k)
 
 /* ---- who there is ------------------------------------------------------------------------ */
 
-static void hear(const struct lineage_event *event, void *ctx)
+static void hear_lineage_event(const struct lineage_event *event, void *ctx)
 {
         struct kinship *k = ctx;
         struct lineage_event ours = *event;
@@ -130,10 +130,10 @@ static void hear(const struct lineage_event *event, void *ctx)
                 adopted_executed(k->follow, event->pid);
 }
 
-static void hear_all(struct kinship *k)
+static void hear_lineage(struct kinship *k)
 {
         if (k->lineage)
-                lineage_hear(k->lineage, hear, k);
+                lineage_hear(k->lineage, hear_lineage_event, k);
 }
 
 static bool has_interpreters_name(pid_t pid)
@@ -160,7 +160,7 @@ void kinship_meet(struct kinship *k, pid_t pid, pid_t parent)
 
         if (!k)
                 return;
-        hear_all(k);
+        hear_lineage(k);
         if (kin_knows(k->kin, pid) || nsutil_stat_read(pid, &stat) != 0)
                 return;
         begin.parent = parent > 0 ? parent : stat.ppid;
@@ -206,7 +206,7 @@ void kinship_step(struct kinship *k)
 
         if (!k)
                 return;
-        hear_all(k);
+        hear_lineage(k);
         if (now < k->look_ns)
                 return;
         kin_look(k->kin, &clocks);
@@ -219,14 +219,14 @@ void kinship_step(struct kinship *k)
 #define WAITS_MAX 100
 #define WAIT_NS 2000000
 
-static void wait_for_the_last(struct kinship *k)
+static void wait_for_last_events(struct kinship *k)
 {
         const struct timespec moment = { .tv_nsec = WAIT_NS };
 
-        hear_all(k);
+        hear_lineage(k);
         for (unsigned i = 0; i < WAITS_MAX && kin_waits(k->kin, &clocks); i++) {
                 clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL);
-                hear_all(k);
+                hear_lineage(k);
         }
 }
 
@@ -267,7 +267,7 @@ int kinship_take(struct kinship *k, bool all, struct profile_set *set, uint64_t 
         if (!k)
                 return 0;
         if (all)
-                wait_for_the_last(k);
+                wait_for_last_events(k);
         struct kin_sum sum = kin_take(k->kin, &clocks, all);
         *ret_foreign += sum.foreign;
         sum.unopened += k->untold.unopened;

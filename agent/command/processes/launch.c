@@ -25,7 +25,7 @@ static const int passed_on[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGU
 /* ---- outside of the confinement ------------------------------------------------------------ */
 
 /* In the command's place, until it executes its program: @error_fd tells why it cannot. */
-static _Noreturn void execute(const struct launch *launch, int error_fd)
+static _Noreturn void execute_command(const struct launch *launch, int error_fd)
 {
         if (launch->pipe_kills)
                 signal(SIGPIPE, SIG_DFL);
@@ -41,7 +41,7 @@ static _Noreturn void execute(const struct launch *launch, int error_fd)
  * CLONE_PARENT (Linux 2.3.13): a sibling of this process, so a child of podflame's, who waits for it, adopts its
  * orphans and, where Yama asks, is its ancestor.
  */
-static int start(void *ctx, int argument)
+static int start_command_process(void *ctx, int argument)
 {
         struct launch *launch = ctx;
         int pipe[2], error;
@@ -51,7 +51,7 @@ static int start(void *ctx, int argument)
                 return -errno;
         launch->pid = (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, NULL, NULL, NULL, NULL);
         if (launch->pid == 0)
-                execute(launch, pipe[1]);
+                execute_command(launch, pipe[1]);
         int e = launch->pid < 0 ? -errno : launch->pid;
         close(pipe[1]);
         if (e > 0 && TEMP_FAILURE_RETRY(read(pipe[0], &error, sizeof error)) == sizeof error)
@@ -60,7 +60,7 @@ static int start(void *ctx, int argument)
         return e;
 }
 
-static int pass_on(void *ctx, int number)
+static int pass_on_signal(void *ctx, int number)
 {
         const struct launch *launch = ctx;
 
@@ -100,18 +100,18 @@ void launch_duties(struct launch *launch, const struct outside *outside,
                    struct outside_duty duties[static OUTSIDE_DEEDS])
 {
         launch->outside = outside;
-        duties[OUTSIDE_START] = (struct outside_duty){ start, launch };
-        duties[OUTSIDE_SIGNAL] = (struct outside_duty){ pass_on, launch };
+        duties[OUTSIDE_START] = (struct outside_duty){ start_command_process, launch };
+        duties[OUTSIDE_SIGNAL] = (struct outside_duty){ pass_on_signal, launch };
 }
 
-static void close_ended(struct launch *launch)
+static void close_ended_fd(struct launch *launch)
 {
         if (launch->ended_fd >= 0)
                 close(launch->ended_fd);
         launch->ended_fd = -1;
 }
 
-static void set_ended(struct launch *launch, int status)
+static void note_ended(struct launch *launch, int status)
 {
         launch->ended = true;
         launch->status = status;
@@ -119,11 +119,11 @@ static void set_ended(struct launch *launch, int status)
 
 int launch_start(struct launch *launch)
 {
-        close_ended(launch);
+        close_ended_fd(launch);
         launch->pid = 0;
         int pid = outside_ask(launch->outside, OUTSIDE_START, 0);
         if (pid < 0) {
-                set_ended(launch, pid == -ENOENT ? LAUNCH_NOT_FOUND : LAUNCH_NOT_RUNNABLE);
+                note_ended(launch, pid == -ENOENT ? LAUNCH_NOT_FOUND : LAUNCH_NOT_RUNNABLE);
                 return -pid;
         }
         launch->pid = pid;
@@ -149,7 +149,7 @@ void launch_forward(struct launch *launch)
  * ptrace waits for them by itself: their stops, which every wait of ours would be
  * told of, are not to be taken from it.
  */
-static bool reap_one(struct launch *launch, idtype_t type, pid_t pid)
+static bool reap_child(struct launch *launch, idtype_t type, pid_t pid)
 {
         siginfo_t info = { 0 };
         int status;
@@ -159,7 +159,7 @@ static bool reap_one(struct launch *launch, idtype_t type, pid_t pid)
         if (info.si_code != CLD_EXITED && info.si_code != CLD_KILLED && info.si_code != CLD_DUMPED)
                 return false;
         if (waitpid(info.si_pid, &status, 0) == launch->pid)
-                set_ended(launch, WIFSIGNALED(status) ? LAUNCH_SIGNALLED + WTERMSIG(status) : WEXITSTATUS(status));
+                note_ended(launch, WIFSIGNALED(status) ? LAUNCH_SIGNALLED + WTERMSIG(status) : WEXITSTATUS(status));
         return true;
 }
 
@@ -169,11 +169,11 @@ bool launch_reap(struct launch *launch)
         siginfo_t info;
 
         if (!launch->ended)
-                reap_one(launch, P_PID, launch->pid);
-        while (reap_one(launch, P_ALL, 0))
+                reap_child(launch, P_PID, launch->pid);
+        while (reap_child(launch, P_ALL, 0))
                 ; /* orphans that were adopted */
         if (!launch->ended && waitid(P_PID, (id_t)launch->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
-                set_ended(launch, LAUNCH_UNKNOWN); /* somebody else has reaped it */
+                note_ended(launch, LAUNCH_UNKNOWN); /* somebody else has reaped it */
         return launch->ended;
 }
 
@@ -197,5 +197,5 @@ void launch_close(struct launch *launch)
         if (launch->signals >= 0)
                 close(launch->signals);
         launch->signals = -1;
-        close_ended(launch);
+        close_ended_fd(launch);
 }

@@ -19,7 +19,7 @@
 #define SCAN_MAX_NS 100000000u
 
 /* Whether it is of the family, or of the container or pod; those that are named we look at ourselves. */
-static bool belongs(void *ctx, pid_t pid, uint64_t start_time)
+static bool is_wanted_newcomer(void *ctx, pid_t pid, uint64_t start_time)
 {
         struct follow *f = ctx;
         const char *container = f->config.container_id;
@@ -35,7 +35,7 @@ static bool belongs(void *ctx, pid_t pid, uint64_t start_time)
                (f->config.pod && find_is_in_pod(&process, f->config.pod));
 }
 
-static void appeared(void *ctx, const struct find_birth *birth)
+static void on_birth(void *ctx, const struct find_birth *birth)
 {
         struct follow *f = ctx;
         struct find_birth ours = *birth;
@@ -59,7 +59,7 @@ static void note_unreadable(struct follow *f, const struct find_process *process
         missed_add(&f->missed, &missed);
 }
 
-static void born(void *ctx, const struct find_process *process, struct pystack *py)
+static void on_newcomer_found(void *ctx, const struct find_process *process, struct pystack *py)
 {
         const struct followed how = { 0 };
         struct follow *f = ctx;
@@ -83,7 +83,7 @@ static void born(void *ctx, const struct find_process *process, struct pystack *
                 say("process %d cannot be followed: %s", process->pid, nsutil_strerror(e));
 }
 
-static void ended(void *ctx, pid_t pid, uint64_t start_time)
+static void on_newcomer_ended(void *ctx, pid_t pid, uint64_t start_time)
 {
         struct follow *f = ctx;
         struct followed *item = follow_get(f, pid);
@@ -96,8 +96,8 @@ static void ended(void *ctx, pid_t pid, uint64_t start_time)
 
 int newcomers_scan(struct follow *f)
 {
-        struct find_events events = { .ctx = f, .born = born, .ended = ended, .appeared = appeared,
-                                      .wanted = belongs };
+        struct find_events events = { .ctx = f, .born = on_newcomer_found, .ended = on_newcomer_ended,
+                                      .appeared = on_birth, .wanted = is_wanted_newcomer };
         uint64_t begin = clock_ns(CLOCK_MONOTONIC);
 
         if (!f->config.subprocesses || (!find_follows(f->config.find) && begin < f->scan_ns))

@@ -17,7 +17,7 @@ struct find_config finding_config(void)
         };
 }
 
-static void on_api(void *ctx, const char *api, const char *problem)
+static void say_api_state(void *ctx, const char *api, const char *problem)
 {
         (void)ctx;
         if (problem)
@@ -39,7 +39,7 @@ int finding_open_with(struct find_config config, const struct finding_options *o
 
         config.docker_api = options->docker_socket ? &docker : NULL;
         config.kubelet = options->kubelet ? &kubelet : NULL;
-        config.on_api = on_api;
+        config.on_api = say_api_state;
         int r = find_open(&config, ret);
         if (r == 0)
                 return GO_ON;

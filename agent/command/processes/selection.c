@@ -51,7 +51,7 @@ static void trim_end(char *line)
 }
 
 /* One line of the file; empty ones and those that begin with # say nothing. @why: what is wrong with it. */
-static int add_line(struct find_rules *rules, char *line, char why[static FIND_RULE_ERROR_SIZE])
+static int add_rule_line(struct find_rules *rules, char *line, char why[static FIND_RULE_ERROR_SIZE])
 {
         while (is_blank(*line))
                 line++;
@@ -68,7 +68,7 @@ static int add_line(struct find_rules *rules, char *line, char why[static FIND_R
 }
 
 /* 0, or @why. */
-static int add_lines(struct find_rules *rules, const char *path, FILE *file, char why[static WHY_SIZE])
+static int add_rule_lines(struct find_rules *rules, const char *path, FILE *file, char why[static WHY_SIZE])
 {
         char *line = NULL, reason[FIND_RULE_ERROR_SIZE] = "";
         size_t size = 0, number = 0;
@@ -76,7 +76,7 @@ static int add_lines(struct find_rules *rules, const char *path, FILE *file, cha
 
         while (r == 0 && number < FILE_RULES_MAX && getline(&line, &size, file) >= 0) {
                 number++;
-                r = add_line(rules, line, reason);
+                r = add_rule_line(rules, line, reason);
         }
         free(line);
         if (r < 0)
@@ -92,7 +92,7 @@ static int add_lines(struct find_rules *rules, const char *path, FILE *file, cha
         return r;
 }
 
-static int add_file(struct find_rules *rules, const char *path, char why[static WHY_SIZE])
+static int add_rules_file(struct find_rules *rules, const char *path, char why[static WHY_SIZE])
 {
         FILE *file = path ? fopen(path, "re") : NULL;
 
@@ -100,12 +100,12 @@ static int add_file(struct find_rules *rules, const char *path, char why[static 
                 return 0;
         if (!file)
                 return snprintf(why, WHY_SIZE, "--rules: %.200s: %s", path, strerror(errno));
-        int r = add_lines(rules, path, file, why);
+        int r = add_rule_lines(rules, path, file, why);
         fclose(file);
         return r;
 }
 
-static int add_options(struct find_rules *rules, const struct option_list *list, char why[static WHY_SIZE])
+static int add_rule_options(struct find_rules *rules, const struct option_list *list, char why[static WHY_SIZE])
 {
         char reason[FIND_RULE_ERROR_SIZE] = "";
         int r = 0;
@@ -131,9 +131,9 @@ static int make_rules(const struct selection_options *options, struct find_rules
         r = find_rules_new(&rules);
         if (r != 0)
                 return snprintf(why, WHY_SIZE, "%s", strerror(-r));
-        r = add_file(rules, options->file, why);
+        r = add_rules_file(rules, options->file, why);
         if (r == 0)
-                r = add_options(rules, &options->rules, why);
+                r = add_rule_options(rules, &options->rules, why);
         if (r == 0)
                 *ret = rules;
         else

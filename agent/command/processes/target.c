@@ -62,7 +62,7 @@ struct choosing {
         struct choice *choice;
 };
 
-static struct chosen *get(const struct choice *choice, pid_t pid)
+static struct chosen *get_chosen(const struct choice *choice, pid_t pid)
 {
         for (size_t i = 0; i < choice->n; i++)
                 if (choice->items[i].process.pid == pid)
@@ -71,7 +71,7 @@ static struct chosen *get(const struct choice *choice, pid_t pid)
 }
 
 /* Whether one that cannot be opened now is worth keeping; a group's members are if they are Python. */
-static bool keeps(const struct choosing *c, pid_t pid, int error, bool asked)
+static bool is_worth_keeping(const struct choosing *c, pid_t pid, int error, bool asked)
 {
         bool other = error == PYSTACK_E_NOT_PYTHON || (asked && error == PYSTACK_E_UNSUPPORTED);
 
@@ -84,9 +84,9 @@ static bool keeps(const struct choosing *c, pid_t pid, int error, bool asked)
  * out who it is; it may have been added all the same. What its stack's address was before tells whether it has
  * executed another program since.
  */
-static int add(struct choosing *c, pid_t pid, bool asked, struct pystack_info *info)
+static int add_chosen(struct choosing *c, pid_t pid, bool asked, struct pystack_info *info)
 {
-        struct chosen chosen = { .asked = asked }, *known = get(c->choice, pid);
+        struct chosen chosen = { .asked = asked }, *known = get_chosen(c->choice, pid);
         struct chosen *items = reallocarray(c->choice->items, c->choice->n + 1, sizeof *items);
         struct nsutil_stat stat;
 
@@ -95,7 +95,7 @@ static int add(struct choosing *c, pid_t pid, bool asked, struct pystack_info *i
                 return -ENOMEM;
         c->choice->items = items;
         if (known) {
-                known = get(c->choice, pid);
+                known = get_chosen(c->choice, pid);
                 known->asked |= asked;
                 return known->status;
         }
@@ -108,7 +108,7 @@ static int add(struct choosing *c, pid_t pid, bool asked, struct pystack_info *i
         chosen.status = c->patience == TARGET_NOW ? target_open(pid, c->abi, &chosen.py, info)
                                                   : pystack_open_abi(pid, c->abi, &chosen.py, info);
         chosen.process.info = *info;
-        if (chosen.status == 0 || keeps(c, pid, chosen.status, asked))
+        if (chosen.status == 0 || is_worth_keeping(c, pid, chosen.status, asked))
                 c->choice->items[c->choice->n++] = chosen;
         return chosen.status;
 }
@@ -120,8 +120,8 @@ static int choose_pids(struct choosing *c, const struct pid_list *pids)
 
         for (size_t i = 0; i < pids->n; i++) {
                 pid_t pid = target_process(pids->pids[i]);
-                int r = add(c, pid, true, &info);
-                if (r == 0 || get(c->choice, pid))
+                int r = add_chosen(c, pid, true, &info);
+                if (r == 0 || get_chosen(c->choice, pid))
                         continue;
                 explain_target(pids->pids[i], r, &info, c->patience);
                 c->choice->refused++;
@@ -174,7 +174,7 @@ static int choose_processes(struct choosing *c, const struct group *group, const
         size_t good = 0;
 
         for (size_t i = 0; i < n; i++) {
-                int e = add(c, pids[i], false, &info);
+                int e = add_chosen(c, pids[i], false, &info);
                 good += e == 0 || appear_may_come(pids[i], e);
                 if (e != 0 && e != PYSTACK_E_NOT_PYTHON && e != PYSTACK_E_GONE) {
                         worst = e;
@@ -192,7 +192,8 @@ static int choose_processes(struct choosing *c, const struct group *group, const
 }
 
 /* GO_ON, or an exit status after a word about it. */
-static int find_group(struct find *find, const struct group *group, const char *name, pid_t **ret_pids, size_t *ret_n)
+static int resolve_group(struct find *find, const struct group *group, const char *name, pid_t **ret_pids,
+                         size_t *ret_n)
 {
         struct find_candidate *candidates = NULL;
         size_t n_candidates = 0;
@@ -208,7 +209,7 @@ static int choose_group(struct choosing *c, const struct group *group, const cha
 {
         pid_t *pids = NULL;
         size_t n = 0;
-        int status = find_group(c->find, group, name, &pids, &n);
+        int status = resolve_group(c->find, group, name, &pids, &n);
 
         if (status == GO_ON)
                 status = choose_processes(c, group, name, pids, n);
@@ -230,7 +231,7 @@ int target_find_groups(struct find *find, const struct target_options *target,
                 size_t n = 0;
                 if (!named[i].name)
                         continue;
-                status = find_group(find, named[i].group, named[i].name, &pids, &n);
+                status = resolve_group(find, named[i].group, named[i].name, &pids, &n);
                 if (status == GO_ON)
                         status = each(ctx, pids, n);
                 free(pids);

@@ -52,7 +52,7 @@ static const char help[] =
         "  -h, --help              this text\n"
         "  -v, --version           version, and what --abi takes\n";
 
-static int wrong_usage(const char *sentence, const char *word)
+static int report_wrong_usage(const char *sentence, const char *word)
 {
         if (sentence)
                 fprintf(stderr, "%s%s%s\n", sentence, word ? ": " : "", word ? word : "");
@@ -156,7 +156,7 @@ static int take_option(struct pyflame_options *options, int c, const char *word,
         case 'v':
                 return print_version();
         default:
-                return wrong_usage(c == ':' ? "This option needs a value" : "There is no such option", word);
+                return report_wrong_usage(c == ':' ? "This option needs a value" : "There is no such option", word);
         }
 }
 
@@ -170,13 +170,13 @@ static const char *basename_of(const char *path)
 static int check_command(const struct pyflame_options *options, const struct words *words)
 {
         if (!*options->command)
-                return wrong_usage("Option -t requires a command to run.", NULL);
+                return report_wrong_usage("Option -t requires a command to run.", NULL);
         if (options->pid || options->dump) {
                 fprintf(stderr, "Options -t and %s are not mutually compatible.\n", options->dump ? "-d" : "-p");
                 return EXIT_FAILED;
         }
         if (words->n > 0)
-                return wrong_usage("The command stands behind -t, and nothing but options before", words->first);
+                return report_wrong_usage("The command stands behind -t, and nothing but options before", words->first);
         if (strcmp(basename_of(*options->command), "pyflame") == 0) {
                 fputs("You tried to pyflame a pyflame: name the program that is to be profiled.\n", stderr);
                 return EXIT_FAILED;
@@ -187,7 +187,7 @@ static int check_command(const struct pyflame_options *options, const struct wor
 static int check_process(struct pyflame_options *options, const struct words *words)
 {
         if (words->n != (options->pid ? 0 : 1))
-                return wrong_usage(NULL, NULL);
+                return report_wrong_usage(NULL, NULL);
         if (options->pid)
                 return GO_ON;
         fputs("WARNING: Specifying a PID to trace without -p is deprecated; see Pyflame issue #99 for details.\n",

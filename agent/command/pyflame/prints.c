@@ -59,7 +59,7 @@ int pyflame_tally_failed(struct pyflame_tally *t, uint64_t time_us)
         return add_moment(t, time_us, PYFLAME_FAILED);
 }
 
-static int intern(struct profile *p, const char *name, const char *file, uint32_t line, profile_id *ret)
+static int intern_function_line(struct profile *p, const char *name, const char *file, uint32_t line, profile_id *ret)
 {
         profile_id function;
         int e = profile_intern_function(p, name, file, 0, &function);
@@ -78,10 +78,11 @@ int pyflame_tally_stack(struct pyflame_tally *t, uint64_t time_us, struct pystac
                 const struct pystack_frame *f = &stack->frames[n];
                 struct pystack_text text;
                 pystack_text(f->code, &text);
-                e = intern(t->stacks, text.name, text.file, t->options->no_lines ? 0 : pystack_line(py, f), &ids[n]);
+                e = intern_function_line(t->stacks, text.name, text.file,
+                                         t->options->no_lines ? 0 : pystack_line(py, f), &ids[n]);
         }
         if (e == 0 && stack->truncated)
-                e = intern(t->stacks, "(truncated)", "?", 0, &ids[n++]);
+                e = intern_function_line(t->stacks, "(truncated)", "?", 0, &ids[n++]);
         if (e == 0)
                 e = profile_intern_stack(t->stacks, ids, n, &id);
         if (e == 0)

@@ -67,7 +67,7 @@ static void print_abi(uint32_t version)
 }
 
 /* Pyflame's sentence first, for whoever looks for it, then the reason that it did not tell. */
-static int refuse(pid_t pid, int error, const struct pystack_info *info)
+static int report_refusal(pid_t pid, int error, const struct pystack_info *info)
 {
         char why[512];
 
@@ -91,7 +91,7 @@ static int refuse(pid_t pid, int error, const struct pystack_info *info)
 
 /* ---- samples ------------------------------------------------------------------------------ */
 
-static void count(void *ctx, struct pystack *py, const struct pyflame_reading *reading)
+static void count_reading(void *ctx, struct pystack *py, const struct pyflame_reading *reading)
 {
         struct session *s = ctx;
         int e = 0;
@@ -121,9 +121,9 @@ static int take_sample(struct session *s)
         s->lost_us = 0;
         s->time_us = clock_ns(CLOCK_REALTIME) / 1000;
         if (s->options.threads)
-                e = pyflame_read_threads(s->reader, count, s);
+                e = pyflame_read_threads(s->reader, count_reading, s);
         else
-                e = pyflame_read_holder(s->reader, count, s, &idle);
+                e = pyflame_read_holder(s->reader, count_reading, s, &idle);
         if (e == 0 && idle)
                 e = pyflame_tally_idle(&s->tally, s->time_us);
         if (e > 0 && e != PYSTACK_E_GONE) /* of one that has ended its pidfd tells */
@@ -132,7 +132,7 @@ static int take_sample(struct session *s)
 }
 
 /* Deadlines that were missed are left out. */
-static void set_next(struct session *s, uint64_t now)
+static void set_next_deadline(struct session *s, uint64_t now)
 {
         uint64_t interval = (uint64_t)(s->options.interval * NS_PER_S);
 
@@ -162,7 +162,7 @@ static int take_interpreter(struct session *s, struct pystack *py)
 }
 
 /* Sees whether the process has become another program. */
-static int look(struct session *s)
+static int look_for_interpreter(struct session *s)
 {
         struct pystack *py;
 
@@ -198,16 +198,16 @@ static int pause_until_due(struct session *s)
         return 0;
 }
 
-static int sample_until_over(struct session *s)
+static int take_samples_until_over(struct session *s)
 {
         int e = 0;
 
         while (e == 0 && !s->over) {
                 uint64_t now = clock_ns(CLOCK_MONOTONIC);
-                e = look(s);
+                e = look_for_interpreter(s);
                 if (e == 0 && s->reader && now >= s->next_ns) {
                         e = take_sample(s);
-                        set_next(s, now);
+                        set_next_deadline(s, now);
                 }
                 if (e == 0 && !s->over)
                         e = pause_until_due(s);
@@ -255,14 +255,14 @@ static int finish_output(struct session *s)
         return EXIT_FAILED;
 }
 
-static int fail(int error)
+static int report_unexpected_error(int error)
 {
         fprintf(stderr, "Unexpected error: %s\n", error < 0 ? strerror(-error) : pystack_strerror(error));
         return EXIT_FAILED;
 }
 
 /* It was Python, and then executed something else. */
-static void say_foreign(const struct session *s)
+static void say_became_foreign(const struct session *s)
 {
         if (s->seen && !s->py && s->appear.tried && s->appear.error == PYSTACK_E_NOT_PYTHON)
                 fprintf(stderr, "PID %d has become another program, which is not Python; %s.\n", s->appear.pid,
@@ -270,38 +270,39 @@ static void say_foreign(const struct session *s)
 }
 
 /* Opens the process, which may be starting. GO_ON, or an exit status. */
-static int attach(struct session *s)
+static int attach_to_process(struct session *s)
 {
         uint64_t give_up = clock_ns(CLOCK_MONOTONIC) + START_WAIT_NS;
         struct pystack *py;
 
         s->options.pid = target_process(s->options.pid);
         if (nsutil_pidfd_open(s->options.pid, &s->ended_fd) != 0)
-                return refuse(s->options.pid, PYSTACK_E_GONE, NULL);
+                return report_refusal(s->options.pid, PYSTACK_E_GONE, NULL);
         appear_begin(&s->appear, s->options.pid, s->options.abi);
         while (appear_look(&s->appear, &py) != APPEAR_FOUND) {
                 if (!appear_may_come(s->options.pid, s->appear.error) || clock_ns(CLOCK_MONOTONIC) > give_up)
-                        return refuse(s->options.pid, s->appear.error, &s->appear.info);
+                        return report_refusal(s->options.pid, s->appear.error, &s->appear.info);
                 signals_wait(s->signals, appear_delay_ms(&s->appear));
         }
         int e = take_interpreter(s, py);
-        return e == 0 ? GO_ON : fail(e);
+        return e == 0 ? GO_ON : report_unexpected_error(e);
 }
 
-static int profile_process(struct session *s)
+static int run_for_process(struct session *s)
 {
         s->signals = signals_open();
-        int status = attach(s);
+        int status = attach_to_process(s);
 
         if (status == GO_ON)
                 status = begin_output(s);
         if (status != GO_ON)
                 return status;
         s->end_ns = s->next_ns + (uint64_t)(s->options.seconds * NS_PER_S);
-        int e = s->options.dump ? pyflame_read_threads(s->reader, dump_thread, s) : sample_until_over(s);
+        int e = s->options.dump ? pyflame_read_threads(s->reader, dump_thread, s) : take_samples_until_over(s);
         if (e != 0)
-                return s->options.dump && e > 0 ? refuse(s->options.pid, e, &s->appear.info) : fail(e);
-        say_foreign(s);
+                return s->options.dump && e > 0 ? report_refusal(s->options.pid, e, &s->appear.info)
+                                                : report_unexpected_error(e);
+        say_became_foreign(s);
         pyflame_print(&s->tally, s->out);
         return finish_output(s);
 }
@@ -318,7 +319,7 @@ static int start_command(struct session *s)
         return EXIT_FAILED;
 }
 
-static int profile_command(struct session *s)
+static int run_for_command(struct session *s)
 {
         int status = start_command(s);
 
@@ -329,13 +330,13 @@ static int profile_command(struct session *s)
         s->ended_fd = s->launch.ended_fd;
         s->end_ns = UINT64_MAX;
         appear_begin(&s->appear, s->launch.pid, s->options.abi);
-        int e = sample_until_over(s);
+        int e = take_samples_until_over(s);
         if (e != 0)
-                status = fail(e);
+                status = report_unexpected_error(e);
         else if (!s->seen)
-                status = refuse(s->launch.pid,
-                                s->appear.error == PYSTACK_E_GONE ? PYSTACK_E_NOT_PYTHON : s->appear.error,
-                                &s->appear.info);
+                status = report_refusal(s->launch.pid,
+                                        s->appear.error == PYSTACK_E_GONE ? PYSTACK_E_NOT_PYTHON : s->appear.error,
+                                        &s->appear.info);
         else
                 pyflame_print(&s->tally, s->out);
         if (status == GO_ON)
@@ -350,7 +351,7 @@ static const struct usage usage = { .command = "pyflame" };
 #define CONFINEMENT "PODFLAME_CONFINE"
 
 /* As record does it. GO_ON, or an exit status. */
-static int confine_all(struct session *s)
+static int open_output_and_confine(struct session *s)
 {
         const struct confinement_options confinement = { .calls = getenv(CONFINEMENT) };
         struct outside_duty duties[OUTSIDE_DEEDS] = { { NULL, NULL } };
@@ -365,7 +366,7 @@ static int confine_all(struct session *s)
                 launch_duties(&s->launch, &s->outside, duties);
         }
         if (e < 0)
-                return fail(e);
+                return report_unexpected_error(e);
         return confine_with(&confinement, &usage, CONFINE_RECORDER, duties, &s->outside);
 }
 
@@ -378,9 +379,9 @@ int pyflame_run(int argc, char **argv)
         if (status != GO_ON)
                 return status;
         int e = pyflame_tally_init(&s.tally, &s.options);
-        status = e != 0 ? fail(e) : confine_all(&s);
+        status = e != 0 ? report_unexpected_error(e) : open_output_and_confine(&s);
         if (status == GO_ON)
-                status = s.options.command ? profile_command(&s) : profile_process(&s);
+                status = s.options.command ? run_for_command(&s) : run_for_process(&s);
         close_interpreter(&s);
         pyflame_tally_deinit(&s.tally);
         if (s.out && s.out != stdout)

@@ -38,7 +38,7 @@ struct pyflame_reader *pyflame_reader_new(pid_t pid, struct pystack *py)
         return r;
 }
 
-static void forget(struct pyflame_reader *r, struct known *known)
+static void forget_thread(struct pyflame_reader *r, struct known *known)
 {
         HASH_DEL(r->threads, known);
         pystack_thread_close(known->thread);
@@ -52,7 +52,7 @@ void pyflame_reader_free(struct pyflame_reader *r)
         if (!r)
                 return;
         HASH_ITER(hh, r->threads, known, next)
-                forget(r, known);
+                forget_thread(r, known);
         free(r);
 }
 
@@ -76,7 +76,7 @@ static int host_tid(const struct pyflame_reader *r, pid_t inner_tid, pid_t *ret)
         return e;
 }
 
-static int meet(struct pyflame_reader *r, const struct pystack_thread_ref *ref, struct known **ret)
+static int open_new_thread(struct pyflame_reader *r, const struct pystack_thread_ref *ref, struct known **ret)
 {
         struct known *known = calloc(1, sizeof *known);
 
@@ -101,22 +101,22 @@ static int meet(struct pyflame_reader *r, const struct pystack_thread_ref *ref, 
 }
 
 /* The thread of @ref, opened; another one may have got the thread state of one that ended. */
-static int get(struct pyflame_reader *r, const struct pystack_thread_ref *ref, struct known **ret)
+static int get_thread(struct pyflame_reader *r, const struct pystack_thread_ref *ref, struct known **ret)
 {
         struct known *known;
 
         HASH_FIND(hh, r->threads, &ref->tstate, sizeof ref->tstate, known);
         if (known && known->inner_tid != ref->inner_tid) {
-                forget(r, known);
+                forget_thread(r, known);
                 known = NULL;
         }
         if (!known)
-                return meet(r, ref, ret);
+                return open_new_thread(r, ref, ret);
         *ret = known;
         return 0;
 }
 
-static int find_holder(struct pyflame_reader *r, uint64_t tstate, struct known **ret)
+static int get_gil_holder(struct pyflame_reader *r, uint64_t tstate, struct known **ret)
 {
         const struct pystack_thread_ref *refs;
         struct known *known;
@@ -130,16 +130,16 @@ static int find_holder(struct pyflame_reader *r, uint64_t tstate, struct known *
         int e = pystack_threads(r->py, &refs, &n);
         for (size_t i = 0; e == 0 && i < n; i++)
                 if (refs[i].tstate == tstate)
-                        return get(r, &refs[i], ret);
+                        return get_thread(r, &refs[i], ret);
         return e == 0 ? PYSTACK_E_TORN : e; /* it has ended since */
 }
 
-static int read_thread(struct pyflame_reader *r, struct known *known, struct pystack_stack *ret)
+static int read_known_thread(struct pyflame_reader *r, struct known *known, struct pystack_stack *ret)
 {
         int e = sample_now(r->py, known->thread, known->tid, ret);
 
         if (e == PYSTACK_E_GONE)
-                forget(r, known);
+                forget_thread(r, known);
         return e;
 }
 
@@ -156,9 +156,9 @@ int pyflame_read_holder(struct pyflame_reader *r, pyflame_take_fn take, void *ct
         int e = pystack_gil_holder(r->py, &holder);
 
         for (unsigned i = 0; e == 0 && holder != 0 && i < HOLDERS_MAX; i++) {
-                reading.error = find_holder(r, holder, &known);
+                reading.error = get_gil_holder(r, holder, &known);
                 if (reading.error == 0)
-                        reading.error = read_thread(r, known, &reading.stack);
+                        reading.error = read_known_thread(r, known, &reading.stack);
                 e = pystack_gil_holder(r->py, &after);
                 if (reading.error == 0 && after == holder)
                         break;
@@ -191,9 +191,9 @@ int pyflame_read_threads(struct pyflame_reader *r, pyflame_take_fn take, void *c
         for (size_t i = 0; i < n; i++) {
                 struct pyflame_reading reading = { .thread = &refs[i], .holds_gil = refs[i].tstate == holder };
                 struct known *known;
-                reading.error = get(r, &refs[i], &known);
+                reading.error = get_thread(r, &refs[i], &known);
                 if (reading.error == 0)
-                        reading.error = read_thread(r, known, &reading.stack);
+                        reading.error = read_known_thread(r, known, &reading.stack);
                 take(ctx, r->py, &reading);
         }
         free(refs);

@@ -9,7 +9,7 @@
 /* A build farm's children that cannot be read may be many, and alike. */
 #define CHILDREN_MAX 20
 
-static struct missed *get(const struct missed_list *list, pid_t pid, uint64_t start_time)
+static struct missed *get_missed(const struct missed_list *list, pid_t pid, uint64_t start_time)
 {
         for (size_t i = 0; i < list->n; i++)
                 if (list->items[i].pid == pid && list->items[i].start_time == start_time)
@@ -19,7 +19,7 @@ static struct missed *get(const struct missed_list *list, pid_t pid, uint64_t st
 
 void missed_add(struct missed_list *list, const struct missed *missed)
 {
-        struct missed *item = get(list, missed->pid, missed->start_time);
+        struct missed *item = get_missed(list, missed->pid, missed->start_time);
 
         if (!item) {
                 struct missed *items = reallocarray(list->items, list->n + 1, sizeof *items);
@@ -33,13 +33,13 @@ void missed_add(struct missed_list *list, const struct missed *missed)
 
 void missed_remove(struct missed_list *list, pid_t pid, uint64_t start_time)
 {
-        struct missed *item = get(list, pid, start_time);
+        struct missed *item = get_missed(list, pid, start_time);
 
         if (item)
                 *item = list->items[--list->n];
 }
 
-static void say_one(const struct missed *missed)
+static void say_missed(const struct missed *missed)
 {
         say_error("process %d was not profiled: %s%s%s%s", missed->pid, missed->why, *missed->program ? " (" : "",
                   missed->program, *missed->program ? ")" : "");
@@ -56,7 +56,7 @@ size_t missed_say(struct missed_list *list, bool profiled, bool quiet)
                 asked += missed->asked;
                 children += !missed->asked;
                 if (!missed->said && (missed->asked || (!quiet && children <= CHILDREN_MAX)))
-                        say_one(missed);
+                        say_missed(missed);
         }
         if (!quiet && children > CHILDREN_MAX)
                 say_error("%zu more processes were not profiled", children - CHILDREN_MAX);

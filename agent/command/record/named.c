@@ -16,7 +16,7 @@
 
 /* ---- who is to be followed ------------------------------------------------------------------ */
 
-static int choose(struct follow *f, struct chosen *chosen)
+static int follow_chosen(struct follow *f, struct chosen *chosen)
 {
         struct followed how = { .named = true, .asked = chosen->asked }, *item = NULL;
         struct pystack *py = chosen->py;
@@ -38,7 +38,7 @@ static int choose(struct follow *f, struct chosen *chosen)
 int follow_choice(struct follow *f, struct choice *choice)
 {
         for (size_t i = 0; i < choice->n; i++) {
-                int e = choose(f, &choice->items[i]);
+                int e = follow_chosen(f, &choice->items[i]);
                 if (e != 0)
                         return say_error("process %d: %s", choice->items[i].process.pid, nsutil_strerror(e));
         }
@@ -61,7 +61,7 @@ int follow_command(struct follow *f, pid_t pid)
 
 /* ---- looking at one ------------------------------------------------------------------------- */
 
-static int appear(struct follow *f, struct followed *item, struct pystack *py)
+static int start_sampling_appeared(struct follow *f, struct followed *item, struct pystack *py)
 {
         struct find_process process;
 
@@ -80,7 +80,7 @@ static int appear(struct follow *f, struct followed *item, struct pystack *py)
         return e == -ENOMEM ? e : 0;
 }
 
-static void say_foreign(struct follow *f, struct followed *item)
+static void say_not_python_any_more(struct follow *f, struct followed *item)
 {
         item->foreign = true;
         if (!f->config.quiet)
@@ -94,12 +94,12 @@ static bool is_foreign(const struct followed *item)
 }
 
 /* What there is to say of one that is not sampled now. */
-static void tell(struct follow *f, struct followed *item)
+static void say_news_of_named(struct follow *f, struct followed *item)
 {
         int e = item->appear.error;
 
         if (is_foreign(item) && clock_ns(CLOCK_MONOTONIC) > item->appear.since_ns + FOREIGN_NS)
-                say_foreign(f, item);
+                say_not_python_any_more(f, item);
         if ((e != PYSTACK_E_DENIED && e != PYSTACK_E_UNSUPPORTED) || item->reported == e || !item->appear.tried)
                 return;
         item->reported = e;
@@ -112,21 +112,21 @@ int named_look(struct follow *f, struct followed *item)
 
         switch (appear_look(&item->appear, &py)) {
         case APPEAR_FOUND:
-                return appear(f, item, py);
+                return start_sampling_appeared(f, item, py);
         case APPEAR_REPLACED:
                 return follow_stop(f, item);
         case APPEAR_NOTHING:
                 break;
         }
         if (!item->sampled)
-                tell(f, item);
+                say_news_of_named(f, item);
         return 0;
 }
 
 void named_end(struct follow *f, struct followed *item)
 {
         if (is_foreign(item))
-                say_foreign(f, item);
+                say_not_python_any_more(f, item);
         if (!item->profiled)
                 item->process.info = item->appear.info;
 }

@@ -84,7 +84,7 @@ static int check_runs(const struct format *format)
 }
 
 /* Checks how the options go together: -1, or an exit status after a word about it. */
-static int check(const struct record_config *config, const char *word, struct recording *r)
+static int check_record_options(const struct record_config *config, const char *word, struct recording *r)
 {
         char **command = r->config.command;
 
@@ -103,7 +103,7 @@ static int check(const struct record_config *config, const char *word, struct re
 }
 
 /* Carries the options over, once they are known to go together. */
-static void configure(const struct record_config *config, struct recording *r)
+static void copy_options(const struct record_config *config, struct recording *r)
 {
         r->config.repeat = config->repeat;
         r->config.duration = config->duration;
@@ -120,7 +120,7 @@ static void configure(const struct record_config *config, struct recording *r)
  * Opens what takes privileges, leaves somebody outside who has them, and gives them up, before anything hostile is
  * looked at. -1, or an exit status.
  */
-static int confine_all(const struct record_config *config, struct recording *r)
+static int open_all_and_confine(const struct record_config *config, struct recording *r)
 {
         struct outside_duty duties[OUTSIDE_DEEDS] = { { NULL, NULL } };
         int status = output_open(&r->output), e = 0;
@@ -147,12 +147,12 @@ int record_run(int argc, char **argv)
         if (e < 0 && rest < argc && strcmp(argv[rest - 1], "--") == 0)
                 r.config.command = argv + rest;
         if (e < 0)
-                e = check(&config, argv[rest], &r);
+                e = check_record_options(&config, argv[rest], &r);
         if (e < 0)
                 e = sampling_config(&config.sampling, &usage, &r.config.sampling);
-        configure(&config, &r);
+        copy_options(&config, &r);
         if (e < 0)
-                e = confine_all(&config, &r);
+                e = open_all_and_confine(&config, &r);
         if (e < 0 && finding_open(config.subprocesses, &r.find) != 0)
                 e = say_error("/proc cannot be read");
         if (e < 0 && !r.config.command)

@@ -43,7 +43,7 @@ static bool start_command(struct recording *r)
 
 /* ---- the time ----------------------------------------------------------------------- */
 
-static double now(void)
+static double monotonic_seconds(void)
 {
         return (double)clock_ns(CLOCK_MONOTONIC) / 1e9;
 }
@@ -60,7 +60,7 @@ static int choose_timeout(const struct recording *r, double left)
 }
 
 /* Waits for at most @left seconds, and sees to what has happened meanwhile. */
-static int step(struct recording *r, double left)
+static int wait_and_serve_events(struct recording *r, double left)
 {
         struct pollfd fds[] = { { .fd = r->signals, .events = POLLIN },
                                 { .fd = follow_fd(r->follow), .events = POLLIN },
@@ -78,13 +78,13 @@ static int step(struct recording *r, double left)
         return follow_step(r->follow);
 }
 
-static bool goes_on(const struct recording *r)
+static bool is_to_continue(const struct recording *r)
 {
         return r->config.command ? !r->launch.ended : !r->told_to_stop && follow_lives(r->follow);
 }
 
 /* Takes the profiles of what was sampled. */
-static int finish(struct recording *r)
+static int finish_run(struct recording *r)
 {
         size_t i = r->done.n;
         int e = follow_finish(r->follow, &r->done);
@@ -98,18 +98,18 @@ static int finish(struct recording *r)
 static int wait_for_end(struct recording *r)
 {
         bool shown = !r->config.quiet && !r->config.command; /* a command's terminal is not ours to draw on */
-        double start = now(), elapsed = 0;
+        double start = monotonic_seconds(), elapsed = 0;
         int e = 0;
 
-        while (e == 0 && goes_on(r) && elapsed < r->config.duration) {
+        while (e == 0 && is_to_continue(r) && elapsed < r->config.duration) {
                 if (shown)
                         progress_draw(elapsed, r->config.duration);
-                e = step(r, r->config.duration - elapsed);
-                elapsed = now() - start;
+                e = wait_and_serve_events(r, r->config.duration - elapsed);
+                elapsed = monotonic_seconds() - start;
         }
         if (shown)
                 progress_clear();
-        return e == 0 ? finish(r) : e;
+        return e == 0 ? finish_run(r) : e;
 }
 
 /* ---- the result --------------------------------------------------------------------- */
@@ -140,7 +140,7 @@ static void say_children(const struct recording *r)
 #define FOREIGN_MIN_NS 5000000u /* less would be told as 0.00 s */
 
 /* Programs that are not Python are in nobody's books. */
-static void say_foreign(const struct recording *r)
+static void say_foreign_time(const struct recording *r)
 {
         uint64_t ns = follow_foreign_ns(r->follow), accounted = 0;
 
@@ -174,7 +174,7 @@ static bool has_samples(const struct recording *r)
 }
 
 /* Writes what was recorded; @e: the error by which it ended. Returns an exit status. */
-static int conclude(struct recording *r, int e)
+static int conclude_recording(struct recording *r, int e)
 {
         bool command = r->config.command != NULL;
         size_t missed = e == 0 ? follow_say_missed(r->follow, r->done.n > 0) + r->choice.refused : 0;
@@ -191,7 +191,7 @@ static int conclude(struct recording *r, int e)
         if (!r->config.quiet)
                 summary_say(&r->done, r->run, r->config.verbose ? sampler_describe(r->sampler) : NULL);
         if (!r->config.quiet)
-                say_foreign(r);
+                say_foreign_time(r);
         if (!r->config.quiet && r->before.n > 0)
                 say_children(r);
         if (r->config.verbose)
@@ -257,7 +257,7 @@ static int record_command(struct recording *r)
 
         while (run_command(r, &e))
                 ;
-        e = conclude(r, e);
+        e = conclude_recording(r, e);
         int status = launch_wait(&r->launch);
         return status != 0 ? status : e;
 }
@@ -277,7 +277,7 @@ int recording_run(struct recording *r)
                 return e;
         if (!r->config.subprocesses && r->choice.n > 0 && r->choice.items[0].asked)
                 children_read(&r->before); /* if it fails, nothing is said of them */
-        return r->config.command ? record_command(r) : conclude(r, wait_for_end(r));
+        return r->config.command ? record_command(r) : conclude_recording(r, wait_for_end(r));
 }
 
 void recording_deinit(struct recording *r)

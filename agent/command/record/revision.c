@@ -24,7 +24,7 @@
 #define PACKED_MAX_SIZE ((size_t)64 << 20)
 
 /* @name as seen from @folder; "", which is no file's, if it is too long. */
-static void join(const char *folder, const char *name, char ret[static PATH_MAX])
+static void join_path(const char *folder, const char *name, char ret[static PATH_MAX])
 {
         bool absolute = *name == '/';
 
@@ -37,12 +37,12 @@ static int read_text(const char *folder, const char *name, size_t max, char **re
         char path[PATH_MAX];
         size_t len;
 
-        join(folder, name, path);
+        join_path(folder, name, path);
         return nsutil_read_file_at(AT_FDCWD, path, max, ret, &len);
 }
 
 /* The first line of @folder/@name behind @prefix. Allocated; NULL if it is none such. */
-static char *read_line(const char *folder, const char *name, const char *prefix)
+static char *read_prefixed_line(const char *folder, const char *name, const char *prefix)
 {
         char *text, *rest = NULL;
 
@@ -55,7 +55,7 @@ static char *read_line(const char *folder, const char *name, const char *prefix)
         return rest;
 }
 
-static bool take(const char *text, char ret[static REVISION_SIZE])
+static bool take_commit(const char *text, char ret[static REVISION_SIZE])
 {
         size_t len = strspn(text, "0123456789abcdef");
 
@@ -67,7 +67,7 @@ static bool take(const char *text, char ret[static REVISION_SIZE])
 }
 
 /* Lines "COMMIT NAME" in the file packed-refs. */
-static bool find_packed(const char *git, const char *name, char ret[static REVISION_SIZE])
+static bool read_packed_reference(const char *git, const char *name, char ret[static REVISION_SIZE])
 {
         char *text;
         bool found = false;
@@ -76,23 +76,23 @@ static bool find_packed(const char *git, const char *name, char ret[static REVIS
                 return false;
         for (char *rest = text, *line; !found && (line = strsep(&rest, "\n"));) {
                 char *space = strchr(line, ' ');
-                found = space && strcmp(space + 1, name) == 0 && take(line, ret);
+                found = space && strcmp(space + 1, name) == 0 && take_commit(line, ret);
         }
         free(text);
         return found;
 }
 
 /* The references of all working trees of a repository lie in one folder. */
-static bool find_reference(const char *git, const char *name, char ret[static REVISION_SIZE])
+static bool read_reference(const char *git, const char *name, char ret[static REVISION_SIZE])
 {
-        char *common = read_line(git, "commondir", ""), shared[PATH_MAX];
+        char *common = read_prefixed_line(git, "commondir", ""), shared[PATH_MAX];
 
-        join(git, common ? common : ".", shared);
+        join_path(git, common ? common : ".", shared);
         free(common);
         if (strncmp(name, "refs/", 5) != 0 || strstr(name, ".."))
                 return false;
-        char *commit = read_line(shared, name, "");
-        bool found = (commit && take(commit, ret)) || find_packed(shared, name, ret);
+        char *commit = read_prefixed_line(shared, name, "");
+        bool found = (commit && take_commit(commit, ret)) || read_packed_reference(shared, name, ret);
         free(commit);
         return found;
 }
@@ -100,8 +100,8 @@ static bool find_reference(const char *git, const char *name, char ret[static RE
 /* HEAD names a reference; where none is checked out, a commit. */
 static bool read_head(const char *git, char ret[static REVISION_SIZE])
 {
-        char *name = read_line(git, "HEAD", "ref: "), *commit = read_line(git, "HEAD", "");
-        bool found = name ? find_reference(git, name, ret) : commit && take(commit, ret);
+        char *name = read_prefixed_line(git, "HEAD", "ref: "), *commit = read_prefixed_line(git, "HEAD", "");
+        bool found = name ? read_reference(git, name, ret) : commit && take_commit(commit, ret);
 
         free(name);
         free(commit);
@@ -109,17 +109,17 @@ static bool read_head(const char *git, char ret[static REVISION_SIZE])
 }
 
 /* Of a further working tree and of a submodule, .git is a file that says where the repository is. */
-static bool read_tree(const char *folder, char ret[static REVISION_SIZE])
+static bool read_working_tree(const char *folder, char ret[static REVISION_SIZE])
 {
-        char *elsewhere = read_line(folder, ".git", "gitdir: "), git[PATH_MAX];
+        char *elsewhere = read_prefixed_line(folder, ".git", "gitdir: "), git[PATH_MAX];
 
-        join(folder, elsewhere ? elsewhere : ".git", git);
+        join_path(folder, elsewhere ? elsewhere : ".git", git);
         free(elsewhere);
         return read_head(git, ret);
 }
 
 /* Takes the last name off an absolute path; false if that is the root. */
-static bool go_up(char *path)
+static bool remove_last_name(char *path)
 {
         char *slash = strrchr(path, '/');
 
@@ -136,9 +136,9 @@ bool revision_read(const char *folder, char ret[static REVISION_SIZE])
         if (!realpath(folder, path))
                 return false;
         do {
-                join(path, ".git", git);
+                join_path(path, ".git", git);
                 if (access(git, F_OK) == 0)
-                        return read_tree(path, ret);
-        } while (go_up(path));
+                        return read_working_tree(path, ret);
+        } while (remove_last_name(path));
         return false;
 }

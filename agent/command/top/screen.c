@@ -34,7 +34,7 @@ static struct {
         int kept, own; /* file descriptors; own 0: stderr is not held back */
 } said;
 
-static void hold_stderr(void)
+static void redirect_stderr(void)
 {
         if (!isatty(STDERR_FILENO))
                 return;
@@ -44,7 +44,7 @@ static void hold_stderr(void)
                 dup2(said.kept, STDERR_FILENO);
 }
 
-static void release_stderr(void)
+static void restore_stderr(void)
 {
         char buffer[4096];
         off_t at = 0;
@@ -68,7 +68,7 @@ int screen_open(void)
         terminal = newterm(NULL, stdout, stdin);
         if (!terminal)
                 return -ENOTTY;
-        hold_stderr();
+        redirect_stderr();
         cbreak();
         noecho();
         nodelay(stdscr, TRUE);
@@ -84,7 +84,7 @@ void screen_close(void)
         endwin();
         delscreen(terminal);
         terminal = NULL;
-        release_stderr();
+        restore_stderr();
 }
 
 /* ---- drawing and keys ------------------------------------------------------------------ */

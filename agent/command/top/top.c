@@ -96,7 +96,7 @@ static uint64_t to_ns(double seconds)
 
 #define PLAIN_ROWS 20
 
-static int draw(struct top *t)
+static int draw_table(struct top *t)
 {
         if (t->whole)
                 return screen_draw(&t->view);
@@ -106,7 +106,7 @@ static int draw(struct top *t)
 }
 
 /* Adds a profile of the interval to what is shown. */
-static int count(struct top *t, const struct profile *profile)
+static int count_profile(struct top *t, const struct profile *profile)
 {
         for (size_t i = 0; i < profile_samples(profile); i++) {
                 const struct profile_sample *sample = profile_sample(profile, i);
@@ -119,7 +119,7 @@ static int count(struct top *t, const struct profile *profile)
 }
 
 /* Ends an interval: what was sampled in it is counted, and shown. */
-static int turn(struct top *t)
+static int end_interval(struct top *t)
 {
         struct profile_set set = { 0 };
         uint64_t now = clock_ns(CLOCK_MONOTONIC);
@@ -129,18 +129,18 @@ static int turn(struct top *t)
         t->view.running_ns = 0;
         t->sampled = t->sampled || set.n > 0;
         for (size_t i = 0; e == 0 && i < set.n; i++)
-                e = count(t, set.items[i]);
+                e = count_profile(t, set.items[i]);
         profile_set_deinit(&set);
         t->view.processes = follow_sampled(t->follow);
         t->view.interval_ns = now - t->turned_ns;
         t->view.elapsed_ns = now - t->begin_ns;
         t->turned_ns = now;
-        return e == 0 && !t->view.held ? draw(t) : e;
+        return e == 0 && !t->view.held ? draw_table(t) : e;
 }
 
 /* ---- keys ------------------------------------------------------------------------------ */
 
-static void reset(struct top *t)
+static void reset_totals(struct top *t)
 {
         totals_reset(t->totals);
         t->view.counters = (struct profile_counters){ 0 };
@@ -148,26 +148,26 @@ static void reset(struct top *t)
         t->begin_ns = clock_ns(CLOCK_MONOTONIC);
 }
 
-static int obey(struct top *t, enum screen_key key)
+static int apply_key(struct top *t, enum screen_key key)
 {
         if (key >= SCREEN_SELF && key <= SCREEN_TOTAL_TIME)
                 t->view.order = TOTALS_SELF + (key - SCREEN_SELF);
         else if (key == SCREEN_HOLD)
                 t->view.held = !t->view.held;
         else if (key == SCREEN_RESET)
-                reset(t);
+                reset_totals(t);
         else if (key == SCREEN_QUIT)
                 t->ending = true;
-        return key == SCREEN_NONE ? 0 : draw(t);
+        return key == SCREEN_NONE ? 0 : draw_table(t);
 }
 
-static int obey_all(struct top *t)
+static int apply_pressed_keys(struct top *t)
 {
         enum screen_key key;
         int e = 0;
 
         while (e == 0 && t->whole && screen_key(&key))
-                e = obey(t, key);
+                e = apply_key(t, key);
         return e;
 }
 
@@ -185,7 +185,7 @@ static int choose_timeout(const struct top *t)
 }
 
 /* Waits for what comes first, and sees to it. */
-static int step(struct top *t)
+static int wait_and_serve_events(struct top *t)
 {
         struct pollfd fds[] = { { .fd = t->signals, .events = POLLIN },
                                 { .fd = follow_fd(t->follow), .events = POLLIN },
@@ -196,15 +196,15 @@ static int step(struct top *t)
                 return -errno;
         int e = follow_step(t->follow);
         if (e == 0)
-                e = obey_all(t);
+                e = apply_pressed_keys(t);
         uint64_t now = clock_ns(CLOCK_MONOTONIC);
         t->ending = t->ending || fds[0].revents || (fds[3].revents & POLLHUP) || !follow_lives(t->follow) ||
                     now >= t->end_ns;
-        return e == 0 && (t->ending || now - t->turned_ns >= to_ns(t->config.interval)) ? turn(t) : e;
+        return e == 0 && (t->ending || now - t->turned_ns >= to_ns(t->config.interval)) ? end_interval(t) : e;
 }
 
 /* What was left out is named once the screen is the terminal again. */
-static int conclude(struct top *t)
+static int conclude_top(struct top *t)
 {
         struct profile_set rest = { 0 };
         bool ended = !follow_lives(t->follow);
@@ -218,7 +218,7 @@ static int conclude(struct top *t)
         return follow_say_missed(t->follow, t->sampled) + t->choice.refused > 0 ? EXIT_FAILED : EXIT_OK;
 }
 
-static int watch(struct top *t)
+static int watch_until_end(struct top *t)
 {
         int e = 0;
 
@@ -226,11 +226,11 @@ static int watch(struct top *t)
         t->end_ns = t->config.duration > 0 ? t->begin_ns + to_ns(t->config.duration) : UINT64_MAX;
         t->whole = !t->config.plain && screen_open() == 0;
         while (e == 0 && !t->ending)
-                e = step(t);
+                e = wait_and_serve_events(t);
         screen_close();
         if (results_flush() != 0)
                 return EXIT_FAILED; /* the processes are not to blame */
-        return e == 0 ? conclude(t) : say_error("%s: %s", t->view.subject, strerror(-e));
+        return e == 0 ? conclude_top(t) : say_error("%s: %s", t->view.subject, strerror(-e));
 }
 
 /* ---- from the options on ---------------------------------------------------------------- */
@@ -253,7 +253,7 @@ static void name_subject(struct top *t)
                 snprintf(name, size, "%zu processes", t->choice.n);
 }
 
-static int check(struct top *t)
+static int check_top_options(struct top *t)
 {
         enum totals_order order = 0;
 
@@ -265,7 +265,7 @@ static int check(struct top *t)
         return sampling_config(&t->config.sampling, &usage, &t->sampling);
 }
 
-static int open_all(struct top *t)
+static int open_totals_and_sampler(struct top *t)
 {
         struct follow_config config = { .find = t->find, .subprocesses = t->config.subprocesses,
                                         .pod = t->config.target.pod, .mode = t->sampling.mode };
@@ -292,7 +292,7 @@ static int open_all(struct top *t)
         return follow_choice(t->follow, &t->choice);
 }
 
-static void close_all(struct top *t)
+static void close_totals_and_sampler(struct top *t)
 {
         follow_close(t->follow);
         sampler_close(t->sampler);
@@ -312,7 +312,7 @@ int top_run(int argc, char **argv)
         if (status == GO_ON && rest < argc)
                 status = options_wrong_word(&usage, argv[rest], NULL);
         if (status == GO_ON)
-                status = check(&top);
+                status = check_top_options(&top);
         if (status == GO_ON)
                 status = confine(&top.config.confinement, &usage, sampling_role(&top.sampling));
         if (status == GO_ON && finding_open(top.config.subprocesses, &top.find) != 0)
@@ -321,9 +321,9 @@ int top_run(int argc, char **argv)
                 status = target_choose(top.find, &top.config.target, &usage,
                                        top.config.subprocesses ? TARGET_FOLLOWED : TARGET_WAITED_FOR, &top.choice);
         if (status == GO_ON)
-                status = open_all(&top);
+                status = open_totals_and_sampler(&top);
         if (status == GO_ON)
-                status = watch(&top);
-        close_all(&top);
+                status = watch_until_end(&top);
+        close_totals_and_sampler(&top);
         return status;
 }

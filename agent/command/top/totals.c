@@ -53,7 +53,7 @@ void totals_turn(struct totals *b)
 
 /* ---- counting -------------------------------------------------------------------------- */
 
-static struct entry *insert(struct totals *b, const char *key, size_t size)
+static struct entry *insert_entry(struct totals *b, const char *key, size_t size)
 {
         struct entry *entry = calloc(1, sizeof *entry + size);
 
@@ -70,7 +70,7 @@ static struct entry *insert(struct totals *b, const char *key, size_t size)
 }
 
 /* The function's entry, made if there is room; the others' if not. NULL: out of memory. */
-static struct entry *get(struct totals *b, const char *name, const char *file)
+static struct entry *get_or_insert_entry(struct totals *b, const char *name, const char *file)
 {
         static const char others[] = TOTALS_OTHERS "\0";
         char key[2 * TEXT_SIZE];
@@ -84,13 +84,13 @@ static struct entry *get(struct totals *b, const char *name, const char *file)
         if (entry)
                 return entry;
         if (HASH_COUNT(b->entries) < TOTALS_MAX)
-                return insert(b, key, size);
+                return insert_entry(b, key, size);
         HASH_FIND(hh, b->entries, others, sizeof others, entry);
-        return entry ? entry : insert(b, others, sizeof others);
+        return entry ? entry : insert_entry(b, others, sizeof others);
 }
 
 /* Others may call each other: what they take in all cannot be summed, what they take themselves can. */
-static void count(struct totals_row *row, const struct profile_top *top)
+static void count_function(struct totals_row *row, const struct profile_top *top)
 {
         uint64_t total_ns = strcmp(row->name, TOTALS_OTHERS) == 0 ? top->self_ns : top->total_ns;
 
@@ -109,12 +109,12 @@ int totals_add(struct totals *b, const struct profile *profile)
         if (e < 0)
                 return e;
         for (size_t i = 0; i < n; i++) {
-                struct entry *entry = get(b, tops[i].name, tops[i].file);
+                struct entry *entry = get_or_insert_entry(b, tops[i].name, tops[i].file);
                 if (!entry) {
                         e = -ENOMEM;
                         break;
                 }
-                count(&entry->row, &tops[i]);
+                count_function(&entry->row, &tops[i]);
         }
         free(tops);
         return e;
@@ -122,20 +122,20 @@ int totals_add(struct totals *b, const struct profile *profile)
 
 /* ---- sorting --------------------------------------------------------------------------- */
 
-static int descending(uint64_t a, uint64_t b)
+static int order_descending(uint64_t a, uint64_t b)
 {
         return (a < b) - (a > b);
 }
 
-static int compare(const void *a, const void *b, void *ctx)
+static int order_rows(const void *a, const void *b, void *ctx)
 {
         static const enum totals_order ties[] = { TOTALS_SELF_TIME, TOTALS_TOTAL_TIME };
         const struct totals_row *x = *(const struct totals_row *const *)a, *y = *(const struct totals_row *const *)b;
         enum totals_order order = *(const enum totals_order *)ctx;
-        int r = descending(x->figures[order], y->figures[order]);
+        int r = order_descending(x->figures[order], y->figures[order]);
 
         for (size_t i = 0; r == 0 && i < sizeof ties / sizeof *ties; i++)
-                r = descending(x->figures[ties[i]], y->figures[ties[i]]);
+                r = order_descending(x->figures[ties[i]], y->figures[ties[i]]);
         if (r == 0)
                 r = strcmp(x->name, y->name);
         return r ? r : strcmp(x->file, y->file);
@@ -150,7 +150,7 @@ size_t totals_rows(const struct totals *b, enum totals_order order, size_t max, 
                 return 0;
         for (const struct entry *entry = b->entries; entry; entry = entry->hh.next)
                 rows[n++] = &entry->row;
-        qsort_r(rows, n, sizeof *rows, compare, &order);
+        qsort_r(rows, n, sizeof *rows, order_rows, &order);
         n = n < max ? n : max;
         for (size_t i = 0; i < n; i++)
                 ret[i] = *rows[i];

@@ -14,13 +14,13 @@ static const char *const columns[TOTALS_ORDERS] = {
         [TOTALS_TOTAL_TIME] = "TOTAL s",
 };
 
-static double percent(uint64_t part, uint64_t whole)
+static double percentage_of(uint64_t part, uint64_t whole)
 {
         return whole ? 100.0 * (double)part / (double)whole : 0;
 }
 
 /* A low one with where most of the rest went. */
-static void write_coverage(const struct view *v, FILE *out)
+static void write_coverage_part(const struct view *v, FILE *out)
 {
         struct profile_loss losses[PROFILE_LOSSES];
         double coverage = profile_coverage(&v->counters);
@@ -36,21 +36,22 @@ static void write_head(const struct view *v, FILE *out)
 {
         const struct profile_counters *c = &v->counters;
 
-        fprintf(out, "%.0f %% running, %.0f s%s, %s\n", percent(v->running_ns, v->interval_ns),
+        fprintf(out, "%.0f %% running, %.0f s%s, %s\n", percentage_of(v->running_ns, v->interval_ns),
                 (double)v->elapsed_ns / NS_PER_S, v->held ? ", held" : "", v->subject);
         fprintf(out, "%zu process%s, %" PRIu64 " samples (%s)", v->processes, v->processes == 1 ? "" : "es", c->ok,
                 v->engine);
-        write_coverage(v, out);
+        write_coverage_part(v, out);
         fprintf(out, "; torn %" PRIu64 ", late %" PRIu64 ", lost %" PRIu64 "\n", c->torn, c->late, c->gone + c->failed);
         for (size_t i = 0; i < TOTALS_ORDERS; i++)
                 fprintf(out, "%*s%s", i < TOTALS_SELF_TIME ? 8 : 10, columns[i], i == v->order ? "*" : " ");
         fputs(" FUNCTION\n", out);
 }
 
-static void write_row(const struct totals_row *row, uint64_t interval_ns, FILE *out)
+static void write_table_row(const struct totals_row *row, uint64_t interval_ns, FILE *out)
 {
-        fprintf(out, "%8.1f %8.1f %10.2f %10.2f   %s", percent(row->figures[TOTALS_SELF], interval_ns),
-                percent(row->figures[TOTALS_TOTAL], interval_ns), (double)row->figures[TOTALS_SELF_TIME] / NS_PER_S,
+        fprintf(out, "%8.1f %8.1f %10.2f %10.2f   %s", percentage_of(row->figures[TOTALS_SELF], interval_ns),
+                percentage_of(row->figures[TOTALS_TOTAL], interval_ns),
+                (double)row->figures[TOTALS_SELF_TIME] / NS_PER_S,
                 (double)row->figures[TOTALS_TOTAL_TIME] / NS_PER_S, row->name);
         fprintf(out, *row->file ? "  %s\n" : "\n", row->file);
 }
@@ -62,5 +63,5 @@ void view_write(const struct view *v, size_t rows, FILE *out)
 
         write_head(v, out);
         for (size_t i = 0; i < n; i++)
-                write_row(&shown[i], v->interval_ns, out);
+                write_table_row(&shown[i], v->interval_ns, out);
 }

@@ -39,7 +39,7 @@ static void write_property(const char *text, FILE *out)
         write_escaped(text, "%:,", out);
 }
 
-static int write_cause(const struct compare_findings *c, const struct compare_cause *cause, FILE *out)
+static int write_github_cause(const struct compare_findings *c, const struct compare_cause *cause, FILE *out)
 {
         char *growth = report_growth(&cause->function->by[cause->measure], cause->measure);
         char *path = report_path(c->comparison, cause);
@@ -84,7 +84,7 @@ static int github_write(const struct compare_findings *c, FILE *out)
         }
         free(sentence);
         for (size_t i = 0; r == 0 && c->judgement && i < c->judgement->causes_n && i + 1 < ANNOTATIONS_MAX; i++)
-                r = write_cause(c, &c->judgement->causes[i], out);
+                r = write_github_cause(c, &c->judgement->causes[i], out);
         return r ? r : escape_finish(out);
 }
 

@@ -21,7 +21,7 @@ static int write_side(const struct compare_findings *c, enum compare_side side, 
         return r;
 }
 
-static int write_verdict(const struct compare_findings *c, FILE *out)
+static int write_html_verdict(const struct compare_findings *c, FILE *out)
 {
         char *sentence = report_sentence(c);
 
@@ -48,7 +48,7 @@ static int write_compared(const void *what, FILE *out)
                 r = write_side(c, COMPARE_NEW, out);
         putc(']', out);
         if (r == 0 && (c->judgement || c->invalid))
-                r = write_verdict(c, out);
+                r = write_html_verdict(c, out);
         fputs("},\"tree\":", out);
         if (r == 0 && c->comparison)
                 r = tree_write_compared(c->comparison->stacks, c->comparison->counts, out);

@@ -8,7 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-static void put_number(struct json_writer *m, struct json_object *object, const char *key, double value)
+static void put_finite_number(struct json_writer *m, struct json_object *object, const char *key, double value)
 {
         json_writer_put(m, object, key, isfinite(value) ? json_object_new_double(value) : json_object_new_int(0));
 }
@@ -34,8 +34,8 @@ static void put_pair(struct json_writer *m, struct json_object *object, const ch
 {
         struct json_object *pair = json_writer_put_object(m, object, key);
 
-        put_number(m, pair, "base", values[COMPARE_BASE]);
-        put_number(m, pair, "new", values[COMPARE_NEW]);
+        put_finite_number(m, pair, "base", values[COMPARE_BASE]);
+        put_finite_number(m, pair, "new", values[COMPARE_NEW]);
 }
 
 /* ---- parts -------------------------------------------------------------------- */
@@ -46,7 +46,7 @@ static void put_side(struct json_writer *m, struct json_object *root, const stru
         struct json_object *object = json_writer_put_object(m, root, side == COMPARE_BASE ? "base" : "new");
 
         json_writer_put_text(m, object, "name", c->names[side]);
-        put_number(m, object, "lost", report_lost(&c->counters[side]));
+        put_finite_number(m, object, "lost", report_lost(&c->counters[side]));
         if (profile_coverage(&c->counters[side]) >= 0)
                 json_writer_put(m, object, "coverage", format_coverage(&c->counters[side], c->settings[side].mode,
                                                                        c->settings[side].period_ns));
@@ -74,12 +74,12 @@ static void put_criteria(struct json_writer *m, struct json_object *root, const 
 {
         struct json_object *object = json_writer_put_object(m, root, "criteria");
 
-        put_number(m, object, "relative", criteria->relative);
-        put_number(m, object, "points", criteria->points);
-        put_number(m, object, "alpha", criteria->alpha);
-        put_number(m, object, "power", criteria->power);
-        put_number(m, object, "least_share", criteria->least_share);
-        put_number(m, object, "sensitivity", criteria->sensitivity);
+        put_finite_number(m, object, "relative", criteria->relative);
+        put_finite_number(m, object, "points", criteria->points);
+        put_finite_number(m, object, "alpha", criteria->alpha);
+        put_finite_number(m, object, "power", criteria->power);
+        put_finite_number(m, object, "least_share", criteria->least_share);
+        put_finite_number(m, object, "sensitivity", criteria->sensitivity);
 }
 
 static void put_change(struct json_writer *m, struct json_object *row, enum compare_measure measure,
@@ -91,17 +91,17 @@ static void put_change(struct json_writer *m, struct json_object *row, enum comp
         put_count(m, samples, "base", change->hits[COMPARE_BASE]);
         put_count(m, samples, "new", change->hits[COMPARE_NEW]);
         put_pair(m, object, "share", change->share);
-        put_number(m, object, "change", change->change);
-        put_number(m, object, "low", change->low);
-        put_number(m, object, "high", change->high);
-        put_number(m, object, "phi", change->phi);
+        put_finite_number(m, object, "change", change->change);
+        put_finite_number(m, object, "low", change->low);
+        put_finite_number(m, object, "high", change->high);
+        put_finite_number(m, object, "phi", change->phi);
         put_flag(m, object, "tested", change->tested);
         if (!change->tested)
                 return;
-        put_number(m, object, "p", change->p);
-        put_number(m, object, "threshold", change->threshold);
-        put_number(m, object, "detectable", change->detectable);
-        put_number(m, object, "more", change->more);
+        put_finite_number(m, object, "p", change->p);
+        put_finite_number(m, object, "threshold", change->threshold);
+        put_finite_number(m, object, "detectable", change->detectable);
+        put_finite_number(m, object, "more", change->more);
         put_flag(m, object, "regression", change->regression);
 }
 
@@ -131,7 +131,7 @@ static void put_cause(struct json_writer *m, struct json_object *list, const str
 
         put_owned(m, object, "function", format_true_name(cause->function->key));
         json_writer_put_text(m, object, "measure", compare_measure_name(cause->measure));
-        put_number(m, object, "change", cause->function->by[cause->measure].change);
+        put_finite_number(m, object, "change", cause->function->by[cause->measure].change);
         put_count(m, object, "regressions", cause->regressions);
         for (size_t i = 0; i < cause->path_n; i++) {
                 char *name = format_true_name(profile_function(c->stacks, cause->path[i])->name);
@@ -150,13 +150,13 @@ static void put_judgement(struct json_writer *m, struct json_object *root, const
                 put_cause(m, causes, c->comparison, &j->causes[i]);
         put_count(m, root, "regressions", j->regressions);
         put_count(m, root, "blind", j->blind);
-        put_number(m, root, "more", j->more);
+        put_finite_number(m, root, "more", j->more);
         if (j->weakest) {
                 struct json_object *weakest = json_writer_put_object(m, root, "weakest");
 
                 put_owned(m, weakest, "function", format_true_name(j->weakest->key));
                 json_writer_put_text(m, weakest, "measure", compare_measure_name(j->weakest_measure));
-                put_number(m, weakest, "detectable", j->weakest->by[j->weakest_measure].detectable);
+                put_finite_number(m, weakest, "detectable", j->weakest->by[j->weakest_measure].detectable);
         }
 }
 
@@ -165,10 +165,10 @@ static void put_cost(struct json_writer *m, struct json_object *root, const stru
         struct json_object *object = json_writer_put_object(m, root, "cost");
 
         put_pair(m, object, "seconds", cost->mean);
-        put_number(m, object, "change", cost->change);
-        put_number(m, object, "low", cost->low);
-        put_number(m, object, "high", cost->high);
-        put_number(m, object, "p", cost->p);
+        put_finite_number(m, object, "change", cost->change);
+        put_finite_number(m, object, "low", cost->low);
+        put_finite_number(m, object, "high", cost->high);
+        put_finite_number(m, object, "p", cost->p);
 }
 
 static void put_all(struct json_writer *m, struct json_object *root, const struct compare_findings *c)

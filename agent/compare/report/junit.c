@@ -61,7 +61,7 @@ static bool is_blind(const struct compare_function *row, const struct compare_ch
         return change->more > 1 && !row->allowed;
 }
 
-static struct tally count(const struct compare_result *c)
+static struct tally count_tests(const struct compare_result *c)
 {
         struct tally tally = { 0 };
 
@@ -106,7 +106,7 @@ static int write_case(const struct compare_function *row, enum compare_measure m
 }
 
 /* The verdict itself: so that there is a case even if no function could be tested. */
-static int write_verdict(const struct compare_findings *c, FILE *out)
+static int write_junit_verdict(const struct compare_findings *c, FILE *out)
 {
         static const char *const elements[] = {
                 [COMPARE_REGRESSION] = "failure",
@@ -133,13 +133,13 @@ static int junit_write(const struct compare_findings *c, FILE *out)
 {
         enum compare_verdict verdict = compare_verdict_of(c);
         const struct compare_result *comparison = c->invalid ? NULL : c->comparison;
-        struct tally tally = count(comparison);
+        struct tally tally = count_tests(comparison);
 
         fprintf(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
                      "<testsuites>\n <testsuite name=\"podflame\" tests=\"%zu\" failures=\"%zu\" errors=\"%d\" "
                      "skipped=\"%zu\">\n", tally.tests + 1, tally.failures + (verdict == COMPARE_REGRESSION),
                 verdict == COMPARE_INVALID, tally.skipped + (verdict == COMPARE_INCONCLUSIVE));
-        int r = write_verdict(c, out);
+        int r = write_junit_verdict(c, out);
         for (size_t i = 0; comparison && i < comparison->n; i++)
                 for (int measure = 0; r == 0 && measure < COMPARE_MEASURES; measure++)
                         if (comparison->functions[i].by[measure].tested)

@@ -56,7 +56,7 @@ static int write_owned(char *text, FILE *out)
         return 0;
 }
 
-static int write_cause(const struct compare_findings *c, const struct compare_cause *cause, FILE *out)
+static int write_markdown_cause(const struct compare_findings *c, const struct compare_cause *cause, FILE *out)
 {
         char *path = report_path(c->comparison, cause);
         int r = path ? 0 : -ENOMEM;
@@ -119,7 +119,7 @@ static void write_remarks(const struct compare_findings *c, FILE *out)
         }
 }
 
-static void write_coverage(const struct compare_findings *c, FILE *out)
+static void write_coverage_of_sides(const struct compare_findings *c, FILE *out)
 {
         double base = profile_coverage(&c->counters[COMPARE_BASE]), new = profile_coverage(&c->counters[COMPARE_NEW]);
 
@@ -135,7 +135,7 @@ static int write_details(const struct compare_findings *c, FILE *out)
         fprintf(out, "\n<details><summary>%" PRIu64 " samples of %zu runs against %" PRIu64 " of %zu</summary>\n",
                 comparison->samples[COMPARE_NEW], comparison->runs[COMPARE_NEW], comparison->samples[COMPARE_BASE],
                 comparison->runs[COMPARE_BASE]);
-        write_coverage(c, out);
+        write_coverage_of_sides(c, out);
         for (int measure = COMPARE_MEASURES; r == 0 && measure-- > 0;)
                 r = write_table(c, (enum compare_measure)measure, out);
         fputs("\n</details>\n", out);
@@ -156,7 +156,7 @@ static int markdown_write(const struct compare_findings *c, FILE *out)
                 fputs("### podflame: what changed\n\n", out);
         }
         for (size_t i = 0; r == 0 && c->judgement && i < c->judgement->causes_n; i++)
-                r = write_cause(c, &c->judgement->causes[i], out);
+                r = write_markdown_cause(c, &c->judgement->causes[i], out);
         write_remarks(c, out);
         if (r == 0 && c->cost) {
                 fputs("- ", out);

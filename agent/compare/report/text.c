@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int write_text(char *text, FILE *out)
+static int write_owned_text(char *text, FILE *out)
 {
         if (!text)
                 return -ENOMEM;
@@ -18,30 +18,30 @@ static int write_text(char *text, FILE *out)
         return 0;
 }
 
-static int write_cause(const struct compare_findings *c, const struct compare_cause *cause, FILE *out)
+static int write_text_cause(const struct compare_findings *c, const struct compare_cause *cause, FILE *out)
 {
         const struct compare_change *change = &cause->function->by[cause->measure];
 
         fputs("\n  ", out);
         escape_text(cause->function->key, out);
         fputs("\n    ", out);
-        int r = write_text(report_growth(change, cause->measure), out);
+        int r = write_owned_text(report_growth(change, cause->measure), out);
         fputs("\n    in ", out);
         if (r == 0)
-                r = write_text(report_path(c->comparison, cause), out);
+                r = write_owned_text(report_path(c->comparison, cause), out);
         if (cause->regressions > 1)
                 fprintf(out, "\n    (%zu functions grew by this)", cause->regressions);
         return r;
 }
 
-static int write_verdict(const struct compare_findings *c, FILE *out)
+static int write_text_verdict(const struct compare_findings *c, FILE *out)
 {
         if (!c->judgement && !c->invalid)
                 return 0;
         fprintf(out, "%s: ", compare_verdict_name(compare_verdict_of(c)));
-        int r = write_text(report_sentence(c), out);
+        int r = write_owned_text(report_sentence(c), out);
         for (size_t i = 0; r == 0 && c->judgement && i < c->judgement->causes_n; i++)
-                r = write_cause(c, &c->judgement->causes[i], out);
+                r = write_text_cause(c, &c->judgement->causes[i], out);
         fputs("\n\n", out);
         return r;
 }
@@ -81,7 +81,7 @@ static void write_circumstances(const struct compare_findings *c, FILE *out)
         }
 }
 
-static void write_row(const struct compare_findings *c, const struct report_row *row, FILE *out)
+static void write_change_row(const struct compare_findings *c, const struct report_row *row, FILE *out)
 {
         const struct compare_change *change = row->change;
         char p[REPORT_P_SIZE], samples[48];
@@ -107,20 +107,20 @@ static int write_table(const struct compare_findings *c, enum compare_measure me
         fprintf(out, "\n%5s BASE      NEW  CHANGE  95 %% CONFIDENCE         SAMPLES         P  %-10s  FUNCTION\n",
                 titles[measure], "");
         for (size_t i = 0; i < n; i++)
-                write_row(c, &rows[i], out);
+                write_change_row(c, &rows[i], out);
         free(rows);
         return 0;
 }
 
 static int text_write(const struct compare_findings *c, FILE *out)
 {
-        int r = write_verdict(c, out);
+        int r = write_text_verdict(c, out);
 
         for (int side = 0; c->comparison && side < COMPARE_SIDES; side++)
                 write_side(c, (enum compare_side)side, out);
         write_circumstances(c, out);
         if (r == 0 && c->cost)
-                r = write_text(report_cost(c->cost), out);
+                r = write_owned_text(report_cost(c->cost), out);
         if (c->cost)
                 putc('\n', out);
         for (int measure = COMPARE_MEASURES; r == 0 && c->comparison && measure-- > 0;)

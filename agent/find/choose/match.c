@@ -17,7 +17,7 @@ static bool is_called(const struct find_candidate *container, const char *name)
 }
 
 /* Whether @text is @a/@b, or @a alone where @b is NULL. What is not known ("") is not meant by anything. */
-static bool is_path(const char *text, const char *a, const char *b)
+static bool is_path_of(const char *text, const char *a, const char *b)
 {
         size_t len = strlen(a);
 
@@ -33,8 +33,8 @@ static bool is_pod(const struct find_candidate *c, const char *name)
         if (!c->pod[0])
                 return false;
         snprintf(pod, sizeof(pod), "%s/%s", c->pod_namespace, c->pod);
-        return is_path(name, c->pod, NULL) || is_path(name, c->pod, c->k8s_container) || is_path(name, pod, NULL) ||
-               is_path(name, pod, c->k8s_container);
+        return is_path_of(name, c->pod, NULL) || is_path_of(name, c->pod, c->k8s_container) ||
+               is_path_of(name, pod, NULL) || is_path_of(name, pod, c->k8s_container);
 }
 
 static bool is_same_pod(const struct find_candidate *a, const struct find_candidate *b)
@@ -48,8 +48,8 @@ static bool id_begins_with(const struct find_candidate *container, const char *n
 }
 
 /* Moves those that match to the front, and returns how many. */
-static size_t gather(struct find_candidate *containers, size_t n, const char *name,
-                     bool (*matches)(const struct find_candidate *container, const char *name))
+static size_t move_matches_to_front(struct find_candidate *containers, size_t n, const char *name,
+                                    bool (*matches)(const struct find_candidate *container, const char *name))
 {
         size_t found = 0;
 
@@ -68,9 +68,9 @@ int find_match(struct find_candidate *containers, size_t n, const char *name, si
         size_t found = 0;
 
         if (name[0])
-                found = gather(containers, n, name, is_called);
+                found = move_matches_to_front(containers, n, name, is_called);
         if (name[0] && found == 0)
-                found = gather(containers, n, name, id_begins_with);
+                found = move_matches_to_front(containers, n, name, id_begins_with);
         *ret_matches = found;
         if (found == 1)
                 return 0;
@@ -79,7 +79,7 @@ int find_match(struct find_candidate *containers, size_t n, const char *name, si
 
 int find_match_pod(struct find_candidate *containers, size_t n, const char *name, size_t *ret_matches)
 {
-        size_t found = gather(containers, n, name, is_pod);
+        size_t found = move_matches_to_front(containers, n, name, is_pod);
 
         *ret_matches = found;
         for (size_t i = 1; i < found; i++)

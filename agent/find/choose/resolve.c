@@ -47,7 +47,7 @@ static int add_member(pid_t pid, void *ctx)
 }
 
 /* By container, then by PID. */
-static int compare_members(const void *a, const void *b)
+static int order_members(const void *a, const void *b)
 {
         const struct member *left = a, *right = b;
         int r = strcmp(left->id, right->id);
@@ -55,7 +55,7 @@ static int compare_members(const void *a, const void *b)
         return r ? r : (left->pid > right->pid) - (left->pid < right->pid);
 }
 
-static int compare_pids(const void *a, const void *b)
+static int order_pids(const void *a, const void *b)
 {
         return *(const pid_t *)a - *(const pid_t *)b;
 }
@@ -111,7 +111,7 @@ static int list_pids(const struct members *members, const struct find_candidate 
                 for (size_t j = 0; j < n_containers; j++)
                         if (!strcmp(members->all[i].id, containers[j].id))
                                 pids[n++] = members->all[i].pid;
-        qsort(pids, n, sizeof(*pids), compare_pids);
+        qsort(pids, n, sizeof(*pids), order_pids);
         *ret = pids;
         *ret_n = n;
         return 0;
@@ -120,8 +120,8 @@ static int list_pids(const struct members *members, const struct find_candidate 
 /* How those that are meant are chosen: find_match() or find_match_pod(). */
 typedef int (*match_fn)(struct find_candidate *containers, size_t n, const char *name, size_t *ret_matches);
 
-static int resolve(struct find *find, match_fn match, const char *name, pid_t **ret_pids, size_t *ret_n,
-                   struct find_candidate **ret_candidates, size_t *ret_n_candidates)
+static int resolve_name(struct find *find, match_fn match, const char *name, pid_t **ret_pids, size_t *ret_n,
+                        struct find_candidate **ret_candidates, size_t *ret_n_candidates)
 {
         struct find_candidate *containers = NULL;
         struct members members = { .find = find };
@@ -131,7 +131,7 @@ static int resolve(struct find *find, match_fn match, const char *name, pid_t **
         if (r)
                 goto out;
         if (members.n > 0)
-                qsort(members.all, members.n, sizeof(*members.all), compare_members);
+                qsort(members.all, members.n, sizeof(*members.all), order_members);
         r = list_containers(find, &members, &containers, &n);
         if (r)
                 goto out;
@@ -152,13 +152,13 @@ out:
 int find_container(struct find *find, const char *name, pid_t **ret_pids, size_t *ret_n,
                    struct find_candidate **ret_candidates, size_t *ret_n_candidates)
 {
-        return resolve(find, find_match, name, ret_pids, ret_n, ret_candidates, ret_n_candidates);
+        return resolve_name(find, find_match, name, ret_pids, ret_n, ret_candidates, ret_n_candidates);
 }
 
 int find_pod(struct find *find, const char *name, pid_t **ret_pids, size_t *ret_n,
              struct find_candidate **ret_candidates, size_t *ret_n_candidates)
 {
-        int r = resolve(find, find_match_pod, name, ret_pids, ret_n, ret_candidates, ret_n_candidates);
+        int r = resolve_name(find, find_match_pod, name, ret_pids, ret_n, ret_candidates, ret_n_candidates);
         size_t n = 0;
 
         if (r != FIND_E_UNKNOWN)

@@ -98,7 +98,7 @@ struct parse {
         char *error;
 };
 
-__attribute__((format(printf, 2, 3))) static int wrong(const struct parse *parse, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static int report_rule_error(const struct parse *parse, const char *format, ...)
 {
         char what[FIND_RULE_ERROR_SIZE / 2];
         va_list args;
@@ -111,14 +111,14 @@ __attribute__((format(printf, 2, 3))) static int wrong(const struct parse *parse
         return FIND_E_RULE;
 }
 
-static int unknown_key(const struct parse *parse, size_t len)
+static int report_unknown_key(const struct parse *parse, size_t len)
 {
         char known[128] = "";
         size_t at = 0;
 
         for (size_t i = 0; i < N_KEYS; i++)
                 at += (size_t)snprintf(known + at, sizeof(known) - at, "%s%s", i ? ", " : "", keys[i].name);
-        return wrong(parse, "'%.*s' is not a key; there are %s", (int)len, parse->at, known);
+        return report_rule_error(parse, "'%.*s' is not a key; there are %s", (int)len, parse->at, known);
 }
 
 static int parse_key(struct parse *parse, struct term *term)
@@ -126,14 +126,14 @@ static int parse_key(struct parse *parse, struct term *term)
         size_t len = strcspn(parse->at, "=,");
 
         if (parse->at[len] != '=')
-                return wrong(parse, "KEY=GLOB is expected");
+                return report_rule_error(parse, "KEY=GLOB is expected");
         for (size_t i = 0; i < N_KEYS; i++)
                 if (strlen(keys[i].name) == len && !memcmp(keys[i].name, parse->at, len)) {
                         term->key = &keys[i];
                         parse->at += len + 1;
                         return 0;
                 }
-        return unknown_key(parse, len);
+        return report_unknown_key(parse, len);
 }
 
 /* The end of a bracket expression, of which a ']' right at its beginning is part; NULL if it has none. */
@@ -162,9 +162,9 @@ static int parse_glob(struct parse *parse, struct term *term)
                 else if (*parse->at == '\\')
                         next = *next ? next + 1 : NULL;
                 if (!next && *parse->at == '[')
-                        return wrong(parse, "this '[' has no ']'; a '[' itself is \"\\[\"");
+                        return report_rule_error(parse, "this '[' has no ']'; a '[' itself is \"\\[\"");
                 if (!next)
-                        return wrong(parse, "nothing follows the '\\'");
+                        return report_rule_error(parse, "nothing follows the '\\'");
                 parse->at = next;
         }
         size_t len = (size_t)(parse->at - start);
@@ -181,7 +181,7 @@ static int parse_rule(struct parse *parse, struct rule *rule)
                 if (*parse->at == ',')
                         parse->at++;
                 if (rule->n == MAX_TERMS)
-                        return wrong(parse, "a rule has %d globs at most", MAX_TERMS);
+                        return report_rule_error(parse, "a rule has %d globs at most", MAX_TERMS);
                 r = parse_key(parse, &rule->terms[rule->n]);
                 if (!r)
                         r = parse_glob(parse, &rule->terms[rule->n++]);
@@ -201,7 +201,8 @@ int find_rules_add(struct find_rules *rules, bool select, const char *text, char
         *rule = (struct rule){ .select = select };
         if (snprintf(rule->text, sizeof(rule->text), "%s %s", select ? "select" : "drop", text) >=
             (int)sizeof(rule->text))
-                return wrong(&parse, "a rule has %d characters at most", FIND_RULE_SIZE - (int)sizeof("select "));
+                return report_rule_error(&parse, "a rule has %d characters at most",
+                                         FIND_RULE_SIZE - (int)sizeof("select "));
         int r = parse_rule(&parse, rule);
         if (r)
                 return r;

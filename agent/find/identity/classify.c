@@ -30,7 +30,7 @@ static bool looks_like_python(pid_t pid)
 }
 
 /* What pystack_open()'s result makes of a process. */
-static enum find_kind kind_of(int status, pid_t pid, bool young)
+static enum find_kind kind_of_status(int status, pid_t pid, bool young)
 {
         switch (status) {
         case 0:
@@ -91,8 +91,8 @@ struct finding {
  * What was found is consumed. As long as the pidfd is quiet, everything that was
  * read by PID since it was opened was read of this process.
  */
-static void report(struct find *find, struct find_entry *entry, const struct find_events *events, uint64_t now,
-                   struct finding *found)
+static void report_process(struct find *find, struct find_entry *entry, const struct find_events *events, uint64_t now,
+                           struct finding *found)
 {
         struct find_process process;
         int r = find_identify(find, entry->pid, &process);
@@ -127,14 +127,14 @@ static void open_and_report(struct find *find, struct find_entry *entry, const s
         if (starved || nsutil_pidfd_open(entry->pid, &found.pidfd) == NSUTIL_E_GONE)
                 return;
         found.status = find->ops->open(entry->pid, &found.py, &found.info);
-        enum find_kind kind = kind_of(found.status, entry->pid, now < entry->since + YOUNG_NS);
+        enum find_kind kind = kind_of_status(found.status, entry->pid, now < entry->since + YOUNG_NS);
         if (found.status == PYSTACK_E_COSTLY || found.status == PYSTACK_E_HANGS)
                 find_penalty_add(find, entry->pid, now);
         if (found.status == PYSTACK_E_GONE && !has_ended(found.pidfd))
                 kind = FIND_STARTING; /* its memory was not there: it is in an exec, or about to end */
 
         if (kind == FIND_PYTHON || (kind == FIND_UNREADABLE && (entry->kind != kind || entry->status != found.status))) {
-                report(find, entry, events, now, &found);
+                report_process(find, entry, events, now, &found);
                 return;
         }
         if (!find_entry_is_reported(entry))
@@ -152,7 +152,7 @@ static void report_unselected(struct find *find, struct find_entry *entry, const
         if (!find->show_unselected || find_entry_is_reported(entry) || !looks_like_python(entry->pid) ||
             nsutil_pidfd_open(entry->pid, &found.pidfd) == NSUTIL_E_GONE)
                 return;
-        report(find, entry, events, now, &found);
+        report_process(find, entry, events, now, &found);
 }
 
 /* Where there are rules, they are asked before anything of the process is opened. */

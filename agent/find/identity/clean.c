@@ -40,7 +40,7 @@ static size_t sequence_length(unsigned char first)
 }
 
 /* The length of the valid sequence at @text and its code point; 0 if it is not valid. */
-static size_t decode(const unsigned char *text, size_t len, uint32_t *ret_code)
+static size_t decode_sequence(const unsigned char *text, size_t len, uint32_t *ret_code)
 {
         static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
         size_t n = sequence_length(text[0]);
@@ -66,7 +66,7 @@ void find_clean(const char *text, size_t len, char *ret, size_t size)
 
         while (at < end) {
                 uint32_t code = 0;
-                size_t in = decode(at, (size_t)(end - at), &code);
+                size_t in = decode_sequence(at, (size_t)(end - at), &code);
                 bool good = in > 0 && code >= ' ' && code != 0x7f && !is_hidden(code);
                 size_t out = good ? in : 1;
 

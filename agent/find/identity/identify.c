@@ -41,7 +41,7 @@ static void set_cmdline(struct find_process *process)
 }
 
 /* The longest path of all hierarchies says most; on cgroup v2 there is one. */
-static void longest_path(const char *text, char *ret, size_t size)
+static void copy_longest_path(const char *text, char *ret, size_t size)
 {
         size_t longest = 0;
 
@@ -65,7 +65,7 @@ static void set_cgroup(struct find_process *process, char cgroup[static CGROUP_P
 
         if (nsutil_read_proc(process->pid, "cgroup", CGROUP_MAX, &text, &len))
                 return;
-        longest_path(text, cgroup, CGROUP_PATH_SIZE);
+        copy_longest_path(text, cgroup, CGROUP_PATH_SIZE);
         free(text);
 }
 

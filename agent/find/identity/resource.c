@@ -18,7 +18,7 @@ static const char *const reserved[] = {
         "container.", "host.", "k8s.", "podflame.", "process.", "profile.", "service.name", "telemetry.", "thread.",
 };
 
-static int digit(char c)
+static int hex_digit_value(char c)
 {
         if (c >= '0' && c <= '9')
                 return c - '0';
@@ -32,15 +32,16 @@ static size_t percent_decode(const char *text, size_t len, char *ret)
         size_t n = 0;
 
         for (size_t i = 0; i < len && n < MAX_VALUE; i++) {
-                bool escape = text[i] == '%' && i + 2 < len && digit(text[i + 1]) >= 0 && digit(text[i + 2]) >= 0;
+                bool escape = text[i] == '%' && i + 2 < len && hex_digit_value(text[i + 1]) >= 0 &&
+                        hex_digit_value(text[i + 2]) >= 0;
 
-                ret[n++] = escape ? (char)(digit(text[i + 1]) << 4 | digit(text[i + 2])) : text[i];
+                ret[n++] = escape ? (char)(hex_digit_value(text[i + 1]) << 4 | hex_digit_value(text[i + 2])) : text[i];
                 i += escape ? 2 : 0;
         }
         return n;
 }
 
-static void trim(const char **text, size_t *len)
+static void trim_spaces(const char **text, size_t *len)
 {
         while (*len > 0 && **text == ' ') {
                 (*text)++;
@@ -70,7 +71,7 @@ static bool is_reserved(const char *key, size_t len)
         return false;
 }
 
-static bool has(const struct find_process *process, const char *wanted, size_t len)
+static bool has_attribute(const struct find_process *process, const char *wanted, size_t len)
 {
         const char *key, *value = NULL;
 
@@ -81,11 +82,11 @@ static bool has(const struct find_process *process, const char *wanted, size_t l
 }
 
 /* Appends "KEY NUL VALUE NUL"; behind the last there is one more NUL. Returns the new length. */
-static size_t append(struct find_process *process, size_t at, const char *key, size_t len, const char *value)
+static size_t append_attribute(struct find_process *process, size_t at, const char *key, size_t len, const char *value)
 {
         size_t value_len = strlen(value);
 
-        if (at + len + value_len + 3 > sizeof(process->resource) || !value_len || has(process, key, len))
+        if (at + len + value_len + 3 > sizeof(process->resource) || !value_len || has_attribute(process, key, len))
                 return at;
         memcpy(process->resource + at, key, len);
         memcpy(process->resource + at + len + 1, value, value_len + 1);
@@ -108,13 +109,13 @@ void find_resource_parse(const char *text, size_t len, struct find_process *proc
                         continue;
                 size_t key_len = (size_t)(equals - key), raw_len = (size_t)(stop - equals - 1);
                 const char *raw = equals + 1;
-                trim(&key, &key_len);
-                trim(&raw, &raw_len);
+                trim_spaces(&key, &key_len);
+                trim_spaces(&raw, &raw_len);
                 find_clean(decoded, percent_decode(raw, raw_len, decoded), value, sizeof(value));
                 if (key_len == strlen("service.name") && !memcmp(key, "service.name", key_len))
                         find_names_set(process->service, sizeof(process->service), value, strlen(value));
                 else if (is_key(key, key_len) && !is_reserved(key, key_len))
-                        at = append(process, at, key, key_len, value);
+                        at = append_attribute(process, at, key, key_len, value);
         }
 }
 

@@ -17,7 +17,7 @@ struct args {
 };
 
 /* The next argument, NULL after the last one. */
-static const char *take(struct args *args, size_t *ret_len)
+static const char *take_argument(struct args *args, size_t *ret_len)
 {
         const char *arg = args->at;
 
@@ -28,7 +28,7 @@ static const char *take(struct args *args, size_t *ret_len)
         return arg;
 }
 
-static bool is(const char *arg, size_t len, const char *expected)
+static bool is_argument(const char *arg, size_t len, const char *expected)
 {
         return len == strlen(expected) && !memcmp(arg, expected, len);
 }
@@ -37,7 +37,7 @@ static void copy_basename(const char *path, size_t len, char *ret, size_t size)
 {
         const char *slash = memrchr(path, '/', len);
 
-        if (slash && is(slash, len - (size_t)(slash - path), "/__main__.py")) {
+        if (slash && is_argument(slash, len - (size_t)(slash - path), "/__main__.py")) {
                 len = (size_t)(slash - path);
                 slash = memrchr(path, '/', len);
         }
@@ -59,23 +59,23 @@ static size_t find_value_option(const char *arg, size_t len)
 static const char *take_value(struct args *args, const char *arg, size_t len, size_t i, size_t *ret_len)
 {
         if (i + 1 == len)
-                return take(args, ret_len);
+                return take_argument(args, ret_len);
         *ret_len = len - i - 1;
         return arg + i + 1;
 }
 
 /* "" if Python is given no script and no module. */
-static void script_name(struct args args, char *ret, size_t size)
+static void take_name_of_script(struct args args, char *ret, size_t size)
 {
         const char *arg, *value;
         size_t len = 0, json_value_len;
 
-        while ((arg = take(&args, &len)) && len > 1 && arg[0] == '-' && !is(arg, len, "--")) {
+        while ((arg = take_argument(&args, &len)) && len > 1 && arg[0] == '-' && !is_argument(arg, len, "--")) {
                 size_t i = find_value_option(arg, len);
 
                 if (arg[1] == '-') {
-                        if (is(arg, len, "--check-hash-based-pycs"))
-                                take(&args, &json_value_len);
+                        if (is_argument(arg, len, "--check-hash-based-pycs"))
+                                take_argument(&args, &json_value_len);
                         continue;
                 }
                 if (i == len)
@@ -88,13 +88,13 @@ static void script_name(struct args args, char *ret, size_t size)
                         return;
                 }
         }
-        if (arg && is(arg, len, "--"))
-                arg = take(&args, &len);
-        if (arg && !is(arg, len, "-"))
+        if (arg && is_argument(arg, len, "--"))
+                arg = take_argument(&args, &len);
+        if (arg && !is_argument(arg, len, "-"))
                 copy_basename(arg, len, ret, size);
 }
 
-static void title_name(const char *title, size_t len, char *ret, size_t size)
+static void take_name_from_title(const char *title, size_t len, char *ret, size_t size)
 {
         size_t n = 0, skip = len > 0 && title[0] == '[';
 
@@ -108,7 +108,7 @@ void find_program_name(const char *exe, const char *args, size_t len, char *ret,
         static const char python[] = "python";
         struct args rest = { args, args + len };
         size_t name_len = 0;
-        const char *name = take(&rest, &name_len);
+        const char *name = take_argument(&rest, &name_len);
 
         ret[0] = '\0';
         if (name && !strncmp(find_basename(exe), python, sizeof(python) - 1)) {
@@ -116,9 +116,9 @@ void find_program_name(const char *exe, const char *args, size_t len, char *ret,
                 bool titled = rest.at >= rest.end && strncmp(ret, python, sizeof(python) - 1);
                 ret[0] = '\0';
                 if (titled)
-                        title_name(name, name_len, ret, size);
+                        take_name_from_title(name, name_len, ret, size);
                 else
-                        script_name(rest, ret, size);
+                        take_name_of_script(rest, ret, size);
         }
         if (!ret[0])
                 copy_basename(exe, strlen(exe), ret, size);

@@ -56,7 +56,7 @@ int find_api_open(const struct find_api_kind *kind, const struct http_client_con
         return r;
 }
 
-static void forget(struct find_api *api)
+static void forget_containers(struct find_api *api)
 {
         struct known *known, *next;
 
@@ -71,7 +71,7 @@ void find_api_close(struct find_api *api)
 {
         if (!api)
                 return;
-        forget(api);
+        forget_containers(api);
         http_client_close(api->client);
         free(api);
 }
@@ -86,7 +86,7 @@ static size_t labels_size(const char *labels)
         return n + 1;
 }
 
-static void add(void *ctx, const char *id, const struct find_names *names)
+static void add_container(void *ctx, const char *id, const struct find_names *names)
 {
         struct find_api *api = ctx;
         size_t size = offsetof(struct find_names, labels) + labels_size(names->labels);
@@ -106,7 +106,7 @@ static void add(void *ctx, const char *id, const struct find_names *names)
 }
 
 /* NULL, or what was wrong with the answer. */
-static const char *ask(struct find_api *api, char why[static HTTP_CLIENT_REASON_SIZE])
+static const char *request_containers(struct find_api *api, char why[static HTTP_CLIENT_REASON_SIZE])
 {
         static const char *const headers[] = { "Accept: application/json", NULL };
         const struct http_client_request request = { .headers = headers };
@@ -122,14 +122,14 @@ static const char *ask(struct find_api *api, char why[static HTTP_CLIENT_REASON_
         struct json_object *root = find_json_parse(answer.body, answer.len);
         if (!root)
                 return answer.len == ANSWER_MAX ? "its answer is too large" : "its answer is not JSON";
-        forget(api);
-        api->kind->parse(root, add, api);
+        forget_containers(api);
+        api->kind->parse(root, add_container, api);
         find_json_free(root);
         return NULL;
 }
 
 /* Says so when it begins and when it ends. */
-static void note(struct find *find, struct find_api *api, const char *problem)
+static void note_api_state(struct find *find, struct find_api *api, const char *problem)
 {
         bool changed = api->failed != (problem != NULL);
 
@@ -146,7 +146,7 @@ const struct find_names *find_api_get(struct find *find, struct find_api *api, c
 
         HASH_FIND_STR(api->all, id, known);
         if (!known && now >= api->ask_at && find_is_long_id(id)) {
-                note(find, api, ask(api, why));
+                note_api_state(find, api, request_containers(api, why));
                 api->ask_at = find_now() + (api->failed ? AFTER_FAILURE_NS : ASK_AGAIN_NS);
                 HASH_FIND_STR(api->all, id, known);
         }

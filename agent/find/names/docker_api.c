@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-static void parse_one(struct json_object *container, find_add_fn add, void *ctx)
+static void parse_container(struct json_object *container, find_add_fn add, void *ctx)
 {
         struct find_names names = { 0 };
         size_t id_len, name_len;
@@ -29,7 +29,7 @@ void find_docker_api_parse(struct json_object *root, find_add_fn add, void *ctx)
         struct json_object *container;
 
         for (size_t i = 0; (container = find_json_at(root, i)); i++)
-                parse_one(container, add, ctx);
+                parse_container(container, add, ctx);
 }
 
 const struct find_api_kind find_docker_api = {

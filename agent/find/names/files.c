@@ -16,7 +16,7 @@
 
 #define ID_LENGTH 64
 
-static int read_below_init(const char *path, size_t max, char **ret_text, size_t *ret_len)
+static int read_file_below_init(const char *path, size_t max, char **ret_text, size_t *ret_len)
 {
         int fd, r = nsutil_open_in_root(1, path, &fd);
 
@@ -31,7 +31,7 @@ int find_read_file(const struct find_roots *roots, const char *path, size_t max,
 {
         int r = nsutil_read_file_at(AT_FDCWD, path, max, ret_text, ret_len);
 
-        return r && roots->below_init ? read_below_init(path, max, ret_text, ret_len) : r;
+        return r && roots->below_init ? read_file_below_init(path, max, ret_text, ret_len) : r;
 }
 
 static int open_dir_below_init(const char *path)

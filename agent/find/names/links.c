@@ -70,7 +70,7 @@ bool find_link_parse(const char *link, char ret_id[static NSUTIL_CONTAINER_ID_SI
         return true;
 }
 
-static void forget(struct find_links *links)
+static void forget_links(struct find_links *links)
 {
         struct link *link, *next;
 
@@ -82,7 +82,7 @@ static void forget(struct find_links *links)
 }
 
 /* False when there are too many, or too little memory for more. */
-static bool add(struct find_links *links, const char *name)
+static bool add_link(struct find_links *links, const char *name)
 {
         struct find_names names;
         struct link *link = calloc(1, sizeof(*link)), *same;
@@ -114,15 +114,15 @@ static void read_links(const struct find_roots *roots, struct find_links *links)
         if (snprintf(path, sizeof(path), "%s/containers", roots->log) >= (int)sizeof(path))
                 return;
         DIR *dir = find_open_dir(roots, path);
-        forget(links);
+        forget_links(links);
         if (!dir)
                 return;
-        while ((entry = readdir(dir)) && add(links, entry->d_name))
+        while ((entry = readdir(dir)) && add_link(links, entry->d_name))
                 ;
         closedir(dir);
 }
 
-static const struct link *get(struct find *find, const char *id)
+static const struct link *get_link(struct find *find, const char *id)
 {
         uint64_t now = find_now();
         struct link *link;
@@ -142,7 +142,7 @@ static const struct link *get(struct find *find, const char *id)
 
 void find_link_names(struct find *find, const struct find_place *place, struct find_names *names)
 {
-        const struct link *link = find_is_long_id(place->id) ? get(find, place->id) : NULL;
+        const struct link *link = find_is_long_id(place->id) ? get_link(find, place->id) : NULL;
 
         if (!link)
                 return;
@@ -156,6 +156,6 @@ void find_link_names(struct find *find, const struct find_place *place, struct f
 void find_links_free(struct find_links *links)
 {
         if (links)
-                forget(links);
+                forget_links(links);
         free(links);
 }

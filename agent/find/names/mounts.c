@@ -45,7 +45,7 @@ static const char *take_segment(const char **at, const char *end, size_t *ret_le
         return segment;
 }
 
-static bool is(const char *segment, size_t len, const char *expected)
+static bool is_segment(const char *segment, size_t len, const char *expected)
 {
         return len == strlen(expected) && !memcmp(segment, expected, len);
 }
@@ -76,10 +76,10 @@ static bool parse_root(const char *at, const char *end, const char **ret_uid, si
                 return false;
         segment = take_segment(&at, end, &len);
         *ret_container_len = 0;
-        if (is(segment, len, "etc-hosts") && at == end)
+        if (is_segment(segment, len, "etc-hosts") && at == end)
                 return true;
         *ret_container = take_segment(&at, end, ret_container_len);
-        return is(segment, len, "containers") && *ret_container_len > 0 && at < end;
+        return is_segment(segment, len, "containers") && *ret_container_len > 0 && at < end;
 }
 
 void find_mount_parse(const char *text, size_t len, const struct find_place *place, struct find_names *names)
@@ -95,7 +95,7 @@ void find_mount_parse(const char *text, size_t len, const struct find_place *pla
                 if (!root || !parse_root(root, root + root_len, &uid, &uid_len, &container, &container_len))
                         continue;
                 const char *known = place->pod_uid[0] ? place->pod_uid : names->pod_uid;
-                if (known[0] && !is(uid, uid_len, known))
+                if (known[0] && !is_segment(uid, uid_len, known))
                         continue;
                 find_names_set(names->pod_uid, sizeof(names->pod_uid), uid, uid_len);
                 if (container_len > 0)

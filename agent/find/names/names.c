@@ -37,7 +37,7 @@ static bool is_complete(const struct find *find, const struct find_names *names)
                (names->has_labels || !find_rules_want_labels(find->rules));
 }
 
-static const struct find_names *recall(const struct find_names_cache *cache, const char *id)
+static const struct find_names *recall_names(const struct find_names_cache *cache, const char *id)
 {
         uint64_t now = find_now();
 
@@ -47,7 +47,7 @@ static const struct find_names *recall(const struct find_names_cache *cache, con
         return NULL;
 }
 
-static void remember(struct find_names_cache *cache, const char *id, const struct find_names *names)
+static void remember_names(struct find_names_cache *cache, const char *id, const struct find_names *names)
 {
         size_t i = cache->next++ % N_REMEMBERED;
 
@@ -58,7 +58,7 @@ static void remember(struct find_names_cache *cache, const char *id, const struc
 
 void find_names_get(struct find *find, const struct find_place *place, struct find_names *ret)
 {
-        const struct find_names *known = find->names && place->id[0] ? recall(find->names, place->id) : NULL;
+        const struct find_names *known = find->names && place->id[0] ? recall_names(find->names, place->id) : NULL;
 
         if (known && is_complete(find, known)) {
                 *ret = *known;
@@ -70,7 +70,7 @@ void find_names_get(struct find *find, const struct find_place *place, struct fi
         if (place->pod_uid[0])
                 find_clean(place->pod_uid, strlen(place->pod_uid), ret->pod_uid, sizeof(ret->pod_uid));
         if (find->names && place->id[0] && is_complete(find, ret))
-                remember(find->names, place->id, ret);
+                remember_names(find->names, place->id, ret);
 }
 
 static void add_label(void *ctx, const char *key, const char *text)

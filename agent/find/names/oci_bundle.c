@@ -58,7 +58,7 @@ static const struct {
         { "containerd/io.containerd.runtime.v2.task/default", "config.json", nerdctl, NULL },
 };
 
-static bool agrees(struct json_object *annotations, const char *key, const char *expected)
+static bool has_expected_text(struct json_object *annotations, const char *key, const char *expected)
 {
         size_t len;
         const char *uid = find_json_text(find_json_get(annotations, key), &len);
@@ -66,11 +66,12 @@ static bool agrees(struct json_object *annotations, const char *key, const char 
         return uid && expected[0] && !strcmp(uid, expected);
 }
 
-static void parse(const char *text, size_t len, size_t i, const struct find_place *place, struct find_names *names)
+static void parse_bundle(const char *text, size_t len, size_t i, const struct find_place *place,
+                         struct find_names *names)
 {
         struct json_object *root = find_json_parse(text, len), *annotations = find_json_get(root, "annotations");
 
-        if (!places[i].pod_uid || agrees(annotations, places[i].pod_uid, place->pod_uid))
+        if (!places[i].pod_uid || has_expected_text(annotations, places[i].pod_uid, place->pod_uid))
                 for (const struct annotation *a = places[i].annotations; a->key; a++)
                         find_names_set_json((char *)names + a->field, a->size, find_json_get(annotations, a->key));
         find_json_free(root);
@@ -86,7 +87,7 @@ void find_bundle_names(struct find *find, const struct find_place *place, struct
                              places[i].after) >= (int)sizeof(path) ||
                     find_read_file(&find->roots, path, CONFIG_MAX, &text, &len))
                         continue;
-                parse(text, len, i, place, names);
+                parse_bundle(text, len, i, place, names);
                 free(text);
                 return;
         }

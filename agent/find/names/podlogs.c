@@ -14,7 +14,7 @@
 #define MAX_PODS 16384
 
 /* NAMESPACE_POD_UID, where @uid is the pod's; neither name may hold '_'. */
-static bool parse(const char *dir, const char *uid, struct find_names *names)
+static bool parse_folder_name(const char *dir, const char *uid, struct find_names *names)
 {
         size_t len = strlen(dir), uid_len = strlen(uid);
         const char *separator = strchr(dir, '_');
@@ -60,7 +60,7 @@ void find_pod_log_names(struct find *find, const struct find_place *place, struc
                 return;
         DIR *dir = find_open_dir(&find->roots, path);
         for (unsigned n = 0; dir && n < MAX_PODS && (entry = readdir(dir)); n++) {
-                if (!parse(entry->d_name, uid, names))
+                if (!parse_folder_name(entry->d_name, uid, names))
                         continue;
                 if (snprintf(pod_path, sizeof(pod_path), "%s/%s", path, entry->d_name) < (int)sizeof(pod_path))
                         set_only_container(&find->roots, pod_path, names);

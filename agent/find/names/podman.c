@@ -49,7 +49,8 @@ void find_podman_parse(const char *text, size_t len, const struct find_place *pl
 /* Each storage driver has a list of its own; vfs is what works in containers. */
 static const char *const drivers[] = { "overlay", "vfs", "btrfs", "zfs" };
 
-static void read_list(struct find *find, const char *driver, const struct find_place *place, struct find_names *names)
+static void read_container_list(struct find *find, const char *driver, const struct find_place *place,
+                                struct find_names *names)
 {
         char path[PATH_MAX], *text;
         size_t len;
@@ -65,5 +66,5 @@ static void read_list(struct find *find, const char *driver, const struct find_p
 void find_podman_names(struct find *find, const struct find_place *place, struct find_names *names)
 {
         for (size_t i = 0; i < sizeof(drivers) / sizeof(*drivers) && find_is_long_id(place->id); i++)
-                read_list(find, drivers[i], place, names);
+                read_container_list(find, drivers[i], place, names);
 }

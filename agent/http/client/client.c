@@ -58,7 +58,7 @@ struct http_client {
         size_t read;
 };
 
-static int64_t now_ms(void)
+static int64_t monotonic_ms(void)
 {
         struct timespec now;
 
@@ -100,7 +100,7 @@ static int check_proxy(const struct http_client_config *config)
 /* ---- callbacks ----------------------------------------------------------- */
 
 /* Room for @more bytes, up to body_max. */
-static void grow(struct http_client *client, size_t more)
+static void grow_body(struct http_client *client, size_t more)
 {
         size_t wanted = client->len + more < client->body_max ? client->len + more : client->body_max;
         size_t size = 2 * client->size > wanted ? 2 * client->size : wanted;
@@ -116,12 +116,12 @@ static void grow(struct http_client *client, size_t more)
         client->size = size;
 }
 
-static size_t on_body(char *data, size_t size, size_t n, void *ctx)
+static size_t take_body_part(char *data, size_t size, size_t n, void *ctx)
 {
         struct http_client *client = ctx;
         size_t len = size * n;
 
-        grow(client, len);
+        grow_body(client, len);
         size_t room = client->size - client->len, kept = len < room ? len : room;
         if (kept > 0)
                 memcpy(client->body + client->len, data, kept);
@@ -131,7 +131,7 @@ static size_t on_body(char *data, size_t size, size_t n, void *ctx)
 }
 
 /* libcurl opens its sockets without close-on-exec. */
-static curl_socket_t on_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
+static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
 {
         (void)ctx;
         (void)purpose;
@@ -165,9 +165,9 @@ static void set_options(struct http_client *client, const struct http_client_con
                 curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, config->unix_socket);
         curl_easy_setopt(easy, CURLOPT_USERAGENT, "podflame/" PODFLAME_VERSION);
         curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, client->error);
-        curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+        curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body_part);
         curl_easy_setopt(easy, CURLOPT_WRITEDATA, client);
-        curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_socket);
+        curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
 }
 
 static int watch_pems(struct http_client *client, const struct http_client_config *config)
@@ -273,7 +273,7 @@ static struct curl_slist *make_headers(const struct http_client *client, const s
 }
 
 /* Certificates are read when a connection is made; what was made with others is not used again. */
-static void look_at_files(struct http_client *client)
+static void check_changed_files(struct http_client *client)
 {
         for (size_t i = 0; i < PEMS; i++)
                 client->fresh |= http_client_watch_changed(&client->pems[i]);
@@ -281,7 +281,7 @@ static void look_at_files(struct http_client *client)
         http_client_headers_refresh(&client->headers);
 }
 
-static CURLcode result_of(CURLM *multi)
+static CURLcode result_of_transfer(CURLM *multi)
 {
         CURLMsg *message;
         int left;
@@ -294,7 +294,7 @@ static CURLcode result_of(CURLM *multi)
 }
 
 /* CURLE_ABORTED_BY_CALLBACK: its time to stop came first. */
-static CURLcode drive(struct http_client *client)
+static CURLcode drive_transfer(struct http_client *client)
 {
         int running;
 
@@ -302,16 +302,16 @@ static CURLcode drive(struct http_client *client)
                 if (curl_multi_perform(client->multi, &running) != CURLM_OK)
                         return CURLE_OUT_OF_MEMORY;
                 if (running == 0)
-                        return result_of(client->multi);
+                        return result_of_transfer(client->multi);
 
-                int64_t left = atomic_load(&client->stop_at_ms) - now_ms();
+                int64_t left = atomic_load(&client->stop_at_ms) - monotonic_ms();
                 if (left <= 0)
                         return CURLE_ABORTED_BY_CALLBACK;
                 curl_multi_poll(client->multi, NULL, 0, left < POLL_MS ? (int)left : POLL_MS, NULL);
         }
 }
 
-static CURLcode perform(struct http_client *client, const struct http_client_request *request)
+static CURLcode perform_request(struct http_client *client, const struct http_client_request *request)
 {
         struct curl_slist *headers = make_headers(client, request);
         CURLcode code = CURLE_OUT_OF_MEMORY;
@@ -324,7 +324,7 @@ static CURLcode perform(struct http_client *client, const struct http_client_req
         /* Setting a body, even none, has made it a POST. */
         curl_easy_setopt(client->easy, request->body ? CURLOPT_POST : CURLOPT_HTTPGET, 1L);
         if (curl_multi_add_handle(client->multi, client->easy) == CURLM_OK) {
-                code = drive(client);
+                code = drive_transfer(client);
                 curl_multi_remove_handle(client->multi, client->easy);
         }
         curl_easy_setopt(client->easy, CURLOPT_HTTPHEADER, NULL);
@@ -332,7 +332,7 @@ static CURLcode perform(struct http_client *client, const struct http_client_req
         return code;
 }
 
-static long without_status(CURLcode code)
+static long status_of_failure(CURLcode code)
 {
         static const struct {
                 CURLcode code;
@@ -360,15 +360,15 @@ void http_client_request(struct http_client *client, const struct http_client_re
 
         client->len = client->read = 0;
         client->error[0] = '\0';
-        look_at_files(client);
-        code = perform(client, request);
+        check_changed_files(client);
+        code = perform_request(client, request);
         curl_easy_getinfo(client->easy, CURLINFO_RESPONSE_CODE, &status);
         client->fresh = client->fresh && status == 0;
         /* Before 8.12, libcurl calls a date that has passed negative. */
         curl_easy_getinfo(client->easy, CURLINFO_RETRY_AFTER, &retry_after);
 
         *ret = (struct http_client_answer){
-                .status = code == CURLE_ABORTED_BY_CALLBACK || status < 200 ? without_status(code) : status,
+                .status = code == CURLE_ABORTED_BY_CALLBACK || status < 200 ? status_of_failure(code) : status,
                 .retry_after = retry_after > 0 ? retry_after : 0,
                 .body = client->body ? client->body : "",
                 .len = client->len,

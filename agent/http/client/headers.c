@@ -81,7 +81,7 @@ static bool is_reserved(const char *name, size_t len)
         return false;
 }
 
-static void trim(const char **text, size_t *len)
+static void trim_value(const char **text, size_t *len)
 {
         while (*len > 0 && strchr(" \t\r", (*text)[*len - 1]))
                 --*len;
@@ -92,7 +92,7 @@ static void trim(const char **text, size_t *len)
 }
 
 /* HTTP_CLIENT_E_HEADER, with *@ret_why; -ENOMEM. */
-static int parse_line(struct http_client_lines *lines, const char *line, size_t len, const char **ret_why)
+static int parse_header_line(struct http_client_lines *lines, const char *line, size_t len, const char **ret_why)
 {
         size_t name = strspn(line, TOKEN_CHARS);
         const char *value;
@@ -104,7 +104,7 @@ static int parse_line(struct http_client_lines *lines, const char *line, size_t 
                 return HTTP_CLIENT_E_HEADER;
         value = line + name + 1;
         json_value_len = len - name - 1;
-        trim(&value, &json_value_len);
+        trim_value(&value, &json_value_len);
         if (json_value_len == 0)
                 return HTTP_CLIENT_E_HEADER;
         *ret_why = "a control character in it";
@@ -132,9 +132,9 @@ static int parse_headers(struct http_client_lines *lines, const char *text, size
                 const char *line = text;
 
                 ++*ret_line;
-                trim(&line, &len);
+                trim_value(&line, &len);
                 if (len > 0 && *line != '#')
-                        r = parse_line(lines, line, len, ret_why);
+                        r = parse_header_line(lines, line, len, ret_why);
                 text += end + (text[end] == '\n');
         }
         return r;
@@ -143,7 +143,7 @@ static int parse_headers(struct http_client_lines *lines, const char *text, size
 /* ---- files --------------------------------------------------------------- */
 
 /* The first line, as credentials are kept. */
-static int first_line(char *text, const char **ret_why)
+static int cut_to_first_line(char *text, const char **ret_why)
 {
         text[strcspn(text, "\r\n")] = '\0';
         if (*text && is_value(text, strlen(text)))
@@ -161,7 +161,7 @@ static int add_token(struct http_client_lines *lines, const char *token)
 
 static int parse_token(struct http_client_lines *lines, char *text, const char **ret_why)
 {
-        int r = first_line(text, ret_why);
+        int r = cut_to_first_line(text, ret_why);
 
         return r == 0 ? add_token(lines, text) : r;
 }
@@ -169,7 +169,7 @@ static int parse_token(struct http_client_lines *lines, char *text, const char *
 static int parse_basic(struct http_client_lines *lines, char *text, const char **ret_why)
 {
         char *encoded, *line = NULL;
-        int r = first_line(text, ret_why);
+        int r = cut_to_first_line(text, ret_why);
 
         if (r != 0)
                 return r;
@@ -222,7 +222,7 @@ static int read_secret(struct http_client_headers *headers, size_t i, const char
 
 /* ---- the door ------------------------------------------------------------ */
 
-static int init_fixed(struct http_client_headers *headers, const struct http_client_config *config)
+static int add_fixed_headers(struct http_client_headers *headers, const struct http_client_config *config)
 {
         const char *why = "";
         size_t line;
@@ -239,7 +239,8 @@ static int init_fixed(struct http_client_headers *headers, const struct http_cli
         return r > 0 ? http_client_refuse(config, r, "header %zu: %s", line, why) : r;
 }
 
-static int init_file(struct http_client_headers *headers, size_t i, const char *path, const struct http_client_config *config)
+static int add_header_file(struct http_client_headers *headers, size_t i, const char *path,
+                           const struct http_client_config *config)
 {
         const char *why = "";
         int r = http_client_watch_init(&headers->files[i], path);
@@ -258,10 +259,10 @@ int http_client_headers_init(struct http_client_headers *headers, const struct h
                 [HTTP_CLIENT_SECRET_BASIC] = config->basic_file,
                 [HTTP_CLIENT_SECRET_HEADERS] = config->headers_file,
         };
-        int r = init_fixed(headers, config);
+        int r = add_fixed_headers(headers, config);
 
         for (size_t i = 0; r == 0 && i < HTTP_CLIENT_SECRETS; i++)
-                r = init_file(headers, i, paths[i], config);
+                r = add_header_file(headers, i, paths[i], config);
         return r;
 }
 
@@ -284,7 +285,8 @@ void http_client_headers_refresh(struct http_client_headers *headers)
         }
 }
 
-static bool each(const struct http_client_lines *lines, bool (*add)(void *ctx, const char *line), void *ctx)
+static bool call_for_each_line(const struct http_client_lines *lines, bool (*add)(void *ctx, const char *line),
+                               void *ctx)
 {
         for (size_t i = 0; i < lines->n; i++) {
                 if (!add(ctx, lines->items[i]))
@@ -295,9 +297,9 @@ static bool each(const struct http_client_lines *lines, bool (*add)(void *ctx, c
 
 bool http_client_headers_each(const struct http_client_headers *headers, bool (*add)(void *ctx, const char *line), void *ctx)
 {
-        bool all = each(&headers->fixed, add, ctx);
+        bool all = call_for_each_line(&headers->fixed, add, ctx);
 
         for (size_t i = 0; all && i < HTTP_CLIENT_SECRETS; i++)
-                all = each(&headers->of[i], add, ctx);
+                all = call_for_each_line(&headers->of[i], add, ctx);
         return all;
 }

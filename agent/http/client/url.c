@@ -16,7 +16,7 @@ static bool is_http(CURLU *parts)
         return http;
 }
 
-static bool has(CURLU *parts, CURLUPart part)
+static bool has_part(CURLU *parts, CURLUPart part)
 {
         char *text = NULL;
         bool there = curl_url_get(parts, part, &text, 0) == CURLUE_OK;
@@ -43,11 +43,11 @@ const char *http_client_url_check(const char *url, bool path_follows)
 
         if (r == CURLUE_BAD_PORT_NUMBER || (r == CURLUE_OK && has_port_0(parts)))
                 why = "its port is no number from 1 to 65535";
-        else if (r != CURLUE_OK || !is_http(parts) || !has(parts, CURLUPART_HOST))
+        else if (r != CURLUE_OK || !is_http(parts) || !has_part(parts, CURLUPART_HOST))
                 why = "not an http:// or https:// URL";
-        else if (has(parts, CURLUPART_USER) || has(parts, CURLUPART_PASSWORD))
+        else if (has_part(parts, CURLUPART_USER) || has_part(parts, CURLUPART_PASSWORD))
                 why = "the URL has a user or a password in it: they belong into a file";
-        else if (has(parts, CURLUPART_FRAGMENT) || (path_follows && has(parts, CURLUPART_QUERY)))
+        else if (has_part(parts, CURLUPART_FRAGMENT) || (path_follows && has_part(parts, CURLUPART_QUERY)))
                 why = "the URL has more than a path";
         curl_url_cleanup(parts);
         return why;

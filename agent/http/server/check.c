@@ -25,7 +25,7 @@ static bool is_method(const char *method, const char *wanted)
 }
 
 /* One that was written in another way (%68 for an h) is in another lane, where its route is not. */
-static void find_route(struct http_request *request, const char *method, const char *path)
+static void set_route(struct http_request *request, const char *method, const char *path)
 {
         const struct http_server_config *config = &request->serve->config;
 
@@ -50,7 +50,7 @@ struct single {
         bool differs;
 };
 
-static enum MHD_Result count(void *ctx, enum MHD_ValueKind kind, const char *name, const char *value)
+static enum MHD_Result note_header_value(void *ctx, enum MHD_ValueKind kind, const char *name, const char *value)
 {
         struct single *single = ctx;
 
@@ -62,23 +62,23 @@ static enum MHD_Result count(void *ctx, enum MHD_ValueKind kind, const char *nam
         return MHD_YES;
 }
 
-static struct single find_single(const struct http_request *request, const char *name)
+static struct single get_single_header(const struct http_request *request, const char *name)
 {
         struct single single = { .name = name };
 
-        MHD_get_connection_values(request->connection, MHD_HEADER_KIND, count, &single);
+        MHD_get_connection_values(request->connection, MHD_HEADER_KIND, note_header_value, &single);
         return single;
 }
 
 /* Where servers and proxies differ on where a body ends or whom is asked, the next request may be smuggled in. */
 static void check_framing(struct http_request *request)
 {
-        struct single length = find_single(request, "Content-Length");
-        struct single coding = find_single(request, "Transfer-Encoding");
+        struct single length = get_single_header(request, "Content-Length");
+        struct single coding = get_single_header(request, "Transfer-Encoding");
 
         if (length.differs || coding.n > 1 || (length.n > 0 && coding.n > 0))
                 http_server_refuse(request, MHD_HTTP_BAD_REQUEST, "the headers do not agree on the length of the body");
-        else if (find_single(request, "Host").n > 1)
+        else if (get_single_header(request, "Host").n > 1)
                 http_server_refuse(request, MHD_HTTP_BAD_REQUEST, "there are several Host headers");
         request->at_once |= request->refused != 0;
         if (length.n > 0 && strtoull(length.value, NULL, 10) > request->serve->config.body_max)
@@ -119,7 +119,7 @@ static void check_token(struct http_request *request)
 void http_server_check(struct http_request *request, const char *method, const char *path)
 {
         check_framing(request);
-        find_route(request, method, path);
+        set_route(request, method, path);
         check_origin(request);
         if (!request->refused)
                 check_token(request);

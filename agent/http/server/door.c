@@ -44,7 +44,7 @@ uint64_t http_server_now_ms(void)
 
 /* ---- leaving -------------------------------------------------------------- */
 
-static void drop(struct http_server *serve, struct guest *guest)
+static void drop_guest(struct http_server *serve, struct guest *guest)
 {
         int fd = guest->fd;
 
@@ -53,7 +53,7 @@ static void drop(struct http_server *serve, struct guest *guest)
 }
 
 /* Reads what there is, so that closing does not take the answer back; false: the other side has closed. */
-static bool throw_away(int fd)
+static bool drain_socket(int fd)
 {
         char bytes[4096];
         ssize_t n;
@@ -65,7 +65,7 @@ static bool throw_away(int fd)
 }
 
 /* Answers from the lobby, in the routes' own form. */
-static void turn_away(struct http_server *serve, struct guest *guest, unsigned status, const char *sentence)
+static void turn_guest_away(struct http_server *serve, struct guest *guest, unsigned status, const char *sentence)
 {
         struct http_answer answer = { 0 };
         char head[512];
@@ -75,7 +75,7 @@ static void turn_away(struct http_server *serve, struct guest *guest, unsigned s
         len = snprintf(head, sizeof(head),
                        "HTTP/1.1 %u Refused\r\nContent-Type: %s\r\nContent-Length: %zu\r\n%sConnection: close\r\n\r\n",
                        status, answer.type, answer.body ? answer.len : 0, status == 503 ? "Retry-After: 1\r\n" : "");
-        throw_away(guest->fd);
+        drain_socket(guest->fd);
         send(guest->fd, head, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT | MSG_MORE);
         send(guest->fd, answer.body, answer.body ? answer.len : 0, MSG_NOSIGNAL | MSG_DONTWAIT);
         shutdown(guest->fd, SHUT_WR);
@@ -130,7 +130,7 @@ static bool make_place(struct http_server *serve, enum http_lane lane, const str
 }
 
 /* The lock is held, but not while libmicrohttpd takes it: that may tell that it is gone already. */
-static void hand_on(struct http_server *serve, struct guest *guest, enum http_lane lane)
+static void hand_to_worker(struct http_server *serve, struct guest *guest, enum http_lane lane)
 {
         struct worker *worker = choose_worker(serve, lane);
         struct sockaddr_storage from = { .ss_family = AF_UNSPEC };
@@ -138,7 +138,7 @@ static void hand_on(struct http_server *serve, struct guest *guest, enum http_la
         int fd = guest->fd;
 
         if (!worker || !make_place(serve, lane, guest)) {
-                turn_away(serve, guest, 503, "too many connections are open at the moment");
+                turn_guest_away(serve, guest, 503, "too many connections are open at the moment");
                 return;
         }
         epoll_ctl(serve->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
@@ -153,40 +153,40 @@ static void hand_on(struct http_server *serve, struct guest *guest, enum http_la
                 guests_remove(&serve->guests, guest);
 }
 
-static void look(struct http_server *serve, struct guest *guest)
+static void look_at_guest(struct http_server *serve, struct guest *guest)
 {
         char bytes[HTTP_SERVER_HEAD_MAX];
         struct http_server_head head;
         ssize_t n;
 
         if (guest->leaving) {
-                if (!throw_away(guest->fd))
-                        drop(serve, guest);
+                if (!drain_socket(guest->fd))
+                        drop_guest(serve, guest);
                 return;
         }
         n = recv(guest->fd, bytes, sizeof(bytes), MSG_PEEK | MSG_DONTWAIT);
         if (n <= 0) {
                 if (n == 0 || (errno != EAGAIN && errno != EINTR))
-                        drop(serve, guest);
+                        drop_guest(serve, guest);
                 return;
         }
         switch (http_server_head_read(bytes, (size_t)n, &head)) {
         case HTTP_SERVER_HEAD_WHOLE:
-                hand_on(serve, guest, lane_of(serve, &head));
+                hand_to_worker(serve, guest, lane_of(serve, &head));
                 break;
         case HTTP_SERVER_HEAD_WRONG:
-                turn_away(serve, guest, 400, "this is not a request");
+                turn_guest_away(serve, guest, 400, "this is not a request");
                 break;
         case HTTP_SERVER_HEAD_PARTIAL:
                 if (n == sizeof(bytes))
-                        turn_away(serve, guest, 431, "the headers are larger than 16 KiB");
+                        turn_guest_away(serve, guest, 431, "the headers are larger than 16 KiB");
         }
 }
 
 /* ---- letting in ----------------------------------------------------------- */
 
 /* A descriptor, or -errno. Without a free one the oldest in the lobby gives its own. */
-static int take_next(struct http_server *serve, struct sockaddr_storage *from)
+static int accept_next(struct http_server *serve, struct sockaddr_storage *from)
 {
         for (;;) {
                 socklen_t len = sizeof(*from);
@@ -197,11 +197,11 @@ static int take_next(struct http_server *serve, struct sockaddr_storage *from)
                         return fd;
                 if ((errno != EMFILE && errno != ENFILE) || !oldest)
                         return -errno;
-                drop(serve, oldest);
+                drop_guest(serve, oldest);
         }
 }
 
-static void let_in(struct http_server *serve, int fd, const struct sockaddr_storage *from)
+static void admit_guest(struct http_server *serve, int fd, const struct sockaddr_storage *from)
 {
         struct guest *guest = guests_add(&serve->guests, fd, from, http_server_now_ms() + HEAD_MS), *surplus;
         struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data.fd = fd };
@@ -211,23 +211,23 @@ static void let_in(struct http_server *serve, int fd, const struct sockaddr_stor
                 return;
         }
         if (epoll_ctl(serve->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
-                drop(serve, guest);
+                drop_guest(serve, guest);
                 return;
         }
         surplus = guests_surplus(&serve->guests, &guest->peer);
         if (surplus)
-                drop(serve, surplus);
+                drop_guest(serve, surplus);
 }
 
 /* How long to leave the listening socket alone, in ms. */
-static unsigned let_all_in(struct http_server *serve)
+static unsigned admit_waiting_guests(struct http_server *serve)
 {
         for (unsigned i = 0; i < ACCEPTS_MAX; i++) {
                 struct sockaddr_storage from = { .ss_family = AF_UNSPEC };
-                int fd = take_next(serve, &from);
+                int fd = accept_next(serve, &from);
 
                 if (fd >= 0)
-                        let_in(serve, fd, &from);
+                        admit_guest(serve, fd, &from);
                 else if (fd == -EAGAIN)
                         return 0;
                 else if (fd != -EINTR && fd != -ECONNABORTED)
@@ -238,7 +238,7 @@ static unsigned let_all_in(struct http_server *serve)
 
 /* ---- time ----------------------------------------------------------------- */
 
-static void end_time_of(struct http_server *serve, struct guest *guest, uint64_t now)
+static void end_guest_time(struct http_server *serve, struct guest *guest, uint64_t now)
 {
         struct MHD_Connection *waiting = guest->waiting;
 
@@ -250,14 +250,14 @@ static void end_time_of(struct http_server *serve, struct guest *guest, uint64_t
                 guest->until_ms = 0;
                 shutdown(guest->fd, SHUT_RDWR);
         } else if (guest->leaving) {
-                drop(serve, guest);
+                drop_guest(serve, guest);
         } else {
-                turn_away(serve, guest, 408, "the headers took too long");
+                turn_guest_away(serve, guest, 408, "the headers took too long");
         }
 }
 
 /* How long until the next one's time ends, in ms. */
-static int end_times(struct http_server *serve)
+static int end_expired_times(struct http_server *serve)
 {
         uint64_t now = http_server_now_ms(), next = now + LONGEST_MS;
         struct guest *guest, *following;
@@ -266,7 +266,7 @@ static int end_times(struct http_server *serve)
                 if (guest->until_ms == 0)
                         continue;
                 if (guest->until_ms <= now)
-                        end_time_of(serve, guest, now);
+                        end_guest_time(serve, guest, now);
                 else if (guest->until_ms < next)
                         next = guest->until_ms;
         }
@@ -276,7 +276,7 @@ static int end_times(struct http_server *serve)
 /* ---- the thread ----------------------------------------------------------- */
 
 /* How long to leave the listening socket alone, in ms. */
-static unsigned attend(struct http_server *serve, const struct epoll_event *events, int n)
+static unsigned serve_events(struct http_server *serve, const struct epoll_event *events, int n)
 {
         unsigned pause = 0;
 
@@ -285,29 +285,29 @@ static unsigned attend(struct http_server *serve, const struct epoll_event *even
                 struct guest *guest;
 
                 if (fd == serve->config.listen_fd) {
-                        pause = let_all_in(serve);
+                        pause = admit_waiting_guests(serve);
                 } else if (fd != serve->wake_fd) {
                         /* It may have been dropped meanwhile, and another may have its descriptor: no harm in looking. */
                         guest = guests_find(&serve->guests, fd, false);
                         if (guest)
-                                look(serve, guest);
+                                look_at_guest(serve, guest);
                 }
         }
         return pause;
 }
 
-static void *run(void *ctx)
+static void *run_door(void *ctx)
 {
         struct http_server *serve = ctx;
         struct epoll_event events[EVENTS_MAX];
 
         while (!atomic_load(&serve->closing)) {
                 pthread_mutex_lock(&serve->lock);
-                int timeout = end_times(serve);
+                int timeout = end_expired_times(serve);
                 pthread_mutex_unlock(&serve->lock);
                 int n = epoll_wait(serve->epoll_fd, events, EVENTS_MAX, timeout);
                 pthread_mutex_lock(&serve->lock);
-                unsigned pause = attend(serve, events, n);
+                unsigned pause = serve_events(serve, events, n);
                 pthread_mutex_unlock(&serve->lock);
                 if (pause > 0)
                         nanosleep(&(struct timespec){ .tv_nsec = (long)pause * 1000000 }, NULL);
@@ -315,7 +315,7 @@ static void *run(void *ctx)
         return NULL;
 }
 
-static int watch(struct http_server *serve, int fd)
+static int watch_socket(struct http_server *serve, int fd)
 {
         struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
 
@@ -328,11 +328,11 @@ int http_server_door_open(struct http_server *serve)
 
         serve->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
         serve->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        r = serve->epoll_fd < 0 ? -errno : watch(serve, serve->wake_fd);
+        r = serve->epoll_fd < 0 ? -errno : watch_socket(serve, serve->wake_fd);
         if (r == 0)
-                r = watch(serve, serve->config.listen_fd);
+                r = watch_socket(serve, serve->config.listen_fd);
         if (r == 0)
-                r = -pthread_create(&serve->door, NULL, run, serve);
+                r = -pthread_create(&serve->door, NULL, run_door, serve);
         serve->has_door = r == 0;
         return r;
 }
@@ -351,9 +351,9 @@ void http_server_door_close(struct http_server *serve)
         pthread_mutex_lock(&serve->lock);
         DL_FOREACH_SAFE(serve->guests.all, guest, next) {
                 if (!guest->inside)
-                        drop(serve, guest);
+                        drop_guest(serve, guest);
                 else if (guest->waiting)
-                        end_time_of(serve, guest, http_server_now_ms());
+                        end_guest_time(serve, guest, http_server_now_ms());
         }
         pthread_mutex_unlock(&serve->lock);
         if (serve->epoll_fd >= 0)

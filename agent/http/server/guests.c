@@ -30,7 +30,7 @@ static void name_peer(const struct sockaddr_storage *from, struct guest *guest)
         }
 }
 
-static bool is_of(const struct guest *guest, const struct guest_peer *peer)
+static bool is_of_peer(const struct guest *guest, const struct guest_peer *peer)
 {
         return guest->peer.v6 == peer->v6 && memcmp(guest->peer.bytes, peer->bytes, sizeof(peer->bytes)) == 0;
 }
@@ -98,7 +98,7 @@ struct guest *guests_surplus(const struct guests *guests, const struct guest_pee
                 if (guest->inside)
                         continue;
                 n++;
-                if (!is_of(guest, peer))
+                if (!is_of_peer(guest, peer))
                         continue;
                 n_of_peer++;
                 if (!oldest_of_peer)
@@ -121,7 +121,7 @@ bool guests_is_full(const struct guests *guests, enum http_lane lane, const stru
                 n++;
                 if (!oldest)
                         oldest = guest;
-                if (!is_of(guest, peer))
+                if (!is_of_peer(guest, peer))
                         continue;
                 n_of_peer++;
                 if (!oldest_of_peer)

@@ -14,7 +14,7 @@ struct span {
         size_t len;
 };
 
-static bool contains(struct span span, const char *text)
+static bool has_text_in_span(struct span span, const char *text)
 {
         return memmem(span.at, span.len, text, strlen(text)) != NULL;
 }
@@ -32,7 +32,7 @@ static bool take_word(struct span *rest, struct span *ret)
         return true;
 }
 
-static bool read_line(struct span line, struct http_server_head *ret)
+static bool read_request_line(struct span line, struct http_server_head *ret)
 {
         struct span method, target;
         const char *query;
@@ -41,7 +41,7 @@ static bool read_line(struct span line, struct http_server_head *ret)
                 return false;
         if (line.len != strlen(version) + 1 || memcmp(line.at, version, strlen(version)) != 0)
                 return false;
-        if (contains(target, encoded_nul))
+        if (has_text_in_span(target, encoded_nul))
                 return false;
         if (target.at[0] == '?')
                 return false;
@@ -62,7 +62,7 @@ enum http_server_head_state http_server_head_read(const char *bytes, size_t len,
                 return HTTP_SERVER_HEAD_WRONG;
         if (!line_end)
                 return HTTP_SERVER_HEAD_PARTIAL;
-        if (!read_line((struct span){ head.at, (size_t)(line_end - head.at) }, &found))
+        if (!read_request_line((struct span){ head.at, (size_t)(line_end - head.at) }, &found))
                 return HTTP_SERVER_HEAD_WRONG;
         if (!end)
                 return HTTP_SERVER_HEAD_PARTIAL;

@@ -17,7 +17,7 @@
 #define HOST_SIZE 256
 #define PORT_SIZE sizeof("65535")
 
-static int split(const char *address, char host[static HOST_SIZE], char port[static PORT_SIZE])
+static int split_address(const char *address, char host[static HOST_SIZE], char port[static PORT_SIZE])
 {
         const char *colon = strrchr(address, ':');
         size_t len;
@@ -97,7 +97,7 @@ int http_server_listen(const char *address, int *ret_fd, uint16_t *ret_port, cha
         char host[HOST_SIZE], port[PORT_SIZE];
         int fd, r;
 
-        if (split(address, host, port) < 0) {
+        if (split_address(address, host, port) < 0) {
                 snprintf(reason, reason_size, "\"%s\" is not an address to listen on: expected ADDR:PORT", address);
                 return HTTP_SERVER_E_ADDRESS;
         }

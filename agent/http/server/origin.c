@@ -17,7 +17,7 @@
 enum { FORBIDDEN = 403, MISDIRECTED = 421 };
 
 /* Splits "NAME", "NAME:PORT", "[V6]:PORT". */
-static bool split(const char *host, char name[static NAME_SIZE], uint16_t *ret_port)
+static bool split_host(const char *host, char name[static NAME_SIZE], uint16_t *ret_port)
 {
         const char *end = host[0] == '[' ? strchr(host, ']') : strchrnul(host, ':');
         size_t len, digits;
@@ -55,7 +55,7 @@ static bool is_local_host(const char *host, uint16_t port)
         char name[NAME_SIZE];
         uint16_t asked;
 
-        return split(host, name, &asked) && asked == port && is_local_name(name);
+        return split_host(host, name, &asked) && asked == port && is_local_name(name);
 }
 
 static bool is_own_origin(const char *origin, const char *host)

@@ -18,7 +18,7 @@
 #define GZIP_MIN_BYTES 1024
 
 /* Compresses in place; an answer that cannot be is sent as it is. */
-static bool compress(struct http_answer *answer)
+static bool compress_answer(struct http_answer *answer)
 {
         void *packed;
         size_t len;
@@ -52,7 +52,7 @@ static void add_headers(struct MHD_Response *response, const struct http_answer 
 }
 
 /* Consumes what @answer holds. */
-static enum MHD_Result send_answer(struct http_request *request, struct http_answer *answer, bool compressed)
+static enum MHD_Result queue_answer(struct http_request *request, struct http_answer *answer, bool compressed)
 {
         enum MHD_Result result = MHD_NO;
         struct MHD_Response *response = NULL;
@@ -83,7 +83,7 @@ static bool is_affordable(struct http_request *request, const struct http_answer
         return before == 0 || before + answer->len <= ANSWERS_MAX_BYTES;
 }
 
-static void give_up(struct http_request *request, struct http_answer *answer)
+static void refuse_answer(struct http_request *request, struct http_answer *answer)
 {
         atomic_fetch_sub(&request->serve->answered, request->answer_len);
         request->answer_len = 0;
@@ -104,10 +104,10 @@ int http_server_reply(struct http_request *request)
         else
                 request->route->answer(request->serve->config.ctx, request, &answer);
         compressed = answer.body && answer.len >= GZIP_MIN_BYTES && accepted && strstr(accepted, "gzip") &&
-                     compress(&answer);
+                     compress_answer(&answer);
         if (!is_affordable(request, &answer)) {
-                give_up(request, &answer);
+                refuse_answer(request, &answer);
                 compressed = false;
         }
-        return send_answer(request, &answer, compressed);
+        return queue_answer(request, &answer, compressed);
 }

@@ -47,7 +47,7 @@ const void *http_request_body(const struct http_request *request, size_t *ret_le
 /* ---- reading -------------------------------------------------------------- */
 
 /* What is counted is what is allocated. */
-static bool make_room(struct http_request *request, size_t more)
+static bool reserve_body(struct http_request *request, size_t more)
 {
         size_t size = request->size > 0 ? request->size : 4096, most = request->serve->config.body_max * BODIES_UNDER_WAY;
         char *body;
@@ -69,11 +69,11 @@ static bool make_room(struct http_request *request, size_t more)
         return true;
 }
 
-static void take(struct http_request *request, const char *data, size_t len)
+static void take_body_part(struct http_request *request, const char *data, size_t len)
 {
         if (len > request->serve->config.body_max - request->len) {
                 http_server_refuse(request, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large");
-        } else if (!make_room(request, len)) {
+        } else if (!reserve_body(request, len)) {
                 http_server_refuse(request, MHD_HTTP_SERVICE_UNAVAILABLE, "too much is being sent at the moment");
         } else {
                 memcpy(request->body + request->len, data, len);
@@ -82,10 +82,10 @@ static void take(struct http_request *request, const char *data, size_t len)
 }
 
 /* MHD_NO closes the connection: a refused body that goes on for ever. */
-static enum MHD_Result read_part(struct http_request *request, const char *data, size_t len)
+static enum MHD_Result read_body_part(struct http_request *request, const char *data, size_t len)
 {
         if (!request->refused)
-                take(request, data, len);
+                take_body_part(request, data, len);
         if (request->refused)
                 request->thrown_away += len;
         return request->thrown_away <= request->serve->config.body_max ? MHD_YES : MHD_NO;
@@ -101,7 +101,7 @@ static struct guest *guest_of(struct http_server *serve, struct MHD_Connection *
         return info ? guests_find(&serve->guests, info->connect_fd, true) : NULL;
 }
 
-static void set_time(const struct http_request *request, uint64_t until_ms)
+static void set_guest_time(const struct http_request *request, uint64_t until_ms)
 {
         struct http_server *serve = request->serve;
         struct guest *guest;
@@ -116,14 +116,14 @@ static void set_time(const struct http_request *request, uint64_t until_ms)
 /* How long the route takes is not the guest's fault, how long it takes to fetch the answer is. */
 static enum MHD_Result give_answer(struct http_request *request)
 {
-        set_time(request, 0);
+        set_guest_time(request, 0);
         int result = http_server_reply(request);
-        set_time(request, http_server_now_ms() + ANSWER_MS);
+        set_guest_time(request, http_server_now_ms() + ANSWER_MS);
         return (enum MHD_Result)result;
 }
 
 /* The lock is held. A sentence to be told, or "". */
-static void count_wrong(struct http_server *serve, const char *address, char *sentence, size_t size)
+static void count_wrong_token(struct http_server *serve, const char *address, char *sentence, size_t size)
 {
         uint64_t now = http_server_now_ms();
 
@@ -136,7 +136,7 @@ static void count_wrong(struct http_server *serve, const char *address, char *se
         serve->wrong_n = 0;
 }
 
-static void put_off(struct http_request *request)
+static void put_answer_off(struct http_request *request)
 {
         struct http_server *serve = request->serve;
         char sentence[256] = "";
@@ -145,7 +145,7 @@ static void put_off(struct http_request *request)
         pthread_mutex_lock(&serve->lock);
         guest = guest_of(serve, request->connection);
         if (guest) {
-                count_wrong(serve, guest->address, sentence, sizeof(sentence));
+                count_wrong_token(serve, guest->address, sentence, sizeof(sentence));
                 if (!atomic_load(&serve->closing)) {
                         guest->waiting = request->connection;
                         guest->until_ms = http_server_now_ms() + WRONG_TOKEN_MS;
@@ -172,7 +172,7 @@ static enum MHD_Result start_request(struct worker *worker, struct MHD_Connectio
         *ret = request;
         http_server_check(request, method, path);
         if (request->refused == MHD_HTTP_UNAUTHORIZED && http_request_header(request, "Authorization")) {
-                put_off(request);
+                put_answer_off(request);
                 return MHD_YES;
         }
         return request->at_once ? give_answer(request) : MHD_YES;
@@ -185,7 +185,7 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
         if (!*request)
                 return start_request(ctx, connection, method, path, request);
         if (*len > 0) {
-                enum MHD_Result result = read_part(*request, data, *len);
+                enum MHD_Result result = read_body_part(*request, data, *len);
                 *len = 0;
                 return result;
         }
