@@ -14,7 +14,8 @@ static void print_usage(FILE *out)
               out);
         for (size_t i = 0; i < command_table_n; i++)
                 fprintf(out, "  %-11s %s\n", command_table[i].name, command_table[i].summary);
-        fputs("\n`podflame COMMAND -h` or `podflame help COMMAND` tells more of each one; `podflame -V` the version.\n", out);
+        fputs("\n`podflame COMMAND -h` or `podflame help COMMAND` tells more of each one; `podflame -V` the version.\n",
+              out);
 }
 
 /* NULL, after a word about it: there is none of that name. */

@@ -13,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DYNAMIC_MAX 1024  /* entries: some 30, and one for each needed library */
-#define CHAIN_MAX   64    /* symbols that share a bucket: 12 at most in all libraries of a Debian */
-#define HASHES_MAX  8     /* of a chain that are read at a time */
+#define DYNAMIC_MAX 1024 /* entries: some 30, and one for each needed library */
+#define CHAIN_MAX 64     /* symbols that share a bucket: 12 at most in all libraries of a Debian */
+#define HASHES_MAX 8     /* of a chain that are read at a time */
 
 /* ---- the table ----------------------------------------------------------- */
 
@@ -131,7 +131,7 @@ struct lookup {
         uint64_t hash_table;
 };
 
-bool elfsym_is_defined(const ElfW(Sym) *symbol)
+bool elfsym_is_defined(const ElfW(Sym) * symbol)
 {
         unsigned type = GELF_ST_TYPE(symbol->st_info);
 
@@ -150,7 +150,7 @@ static int read_if_symbol(const struct lookup *l, uint32_t i, struct elfsym_symb
                 return ELFSYM_E_NOT_FOUND;
         r = match_name(l->elf, l->names, symbol.st_name, l->name);
         if (r == 0)
-                *ret = (struct elfsym_symbol){.value = symbol.st_value, .size = symbol.st_size};
+                *ret = (struct elfsym_symbol){ .value = symbol.st_value, .size = symbol.st_size };
         return r;
 }
 
@@ -268,7 +268,7 @@ static int look_up_in_sysv_hash(const struct lookup *l, struct elfsym_symbol *re
 
 int elfsym_dynamic_symbol(struct elfsym *elf, const char *name, struct elfsym_symbol *ret, bool *ret_hashed)
 {
-        struct lookup l = {.elf = elf, .name = name};
+        struct lookup l = { .elf = elf, .name = name };
         bool gnu = get_pointer(elf, DT_GNU_HASH, &l.hash_table);
 
         *ret_hashed = gnu || get_pointer(elf, DT_HASH, &l.hash_table);

@@ -15,7 +15,7 @@
 
 /* A symbol table with its strings, as copied from the sections of a file. */
 struct symbol_table {
-        ElfW(Sym) *symbols; /* NULL: none, or not loaded yet */
+        ElfW(Sym) * symbols; /* NULL: none, or not loaded yet */
         size_t n;
         char *names; /* ends with a NUL */
         size_t names_size;
@@ -36,7 +36,7 @@ struct elfsym {
         GElf_Ehdr ehdr;
         uint64_t first_value; /* value of file offset 0 */
 
-        ElfW(Dyn) *dynamic; /* up to DT_NULL; NULL if there is none */
+        ElfW(Dyn) * dynamic; /* up to DT_NULL; NULL if there is none */
         size_t dynamic_n;
 
         struct symbol_table dynsym; /* through sections, for files without a hash table */
@@ -56,7 +56,7 @@ int elfsym_load_dynamic(struct elfsym *elf);
 int elfsym_dynamic_symbol(struct elfsym *elf, const char *name, struct elfsym_symbol *ret, bool *ret_hashed);
 
 /* Whether a symbol is one that elfsym gives out: defined, and with an address. */
-bool elfsym_is_defined(const ElfW(Sym) *symbol);
+bool elfsym_is_defined(const ElfW(Sym) * symbol);
 
 /*
  * Copies the symbol table of that section type and its strings. ELFSYM_E_NOT_FOUND

@@ -21,7 +21,7 @@
 /* This program's own header tells what this host's files look like. */
 extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
 
-static int check_header(const ElfW(Ehdr) *ehdr)
+static int check_header(const ElfW(Ehdr) * ehdr)
 {
         if (memcmp(ehdr->e_ident, ELFMAG, SELFMAG) != 0)
                 return ELFSYM_E_NOT_ELF;
@@ -36,16 +36,15 @@ static int check_header(const ElfW(Ehdr) *ehdr)
 }
 
 /* Section headers are not loaded, and a file can do without them. */
-static size_t count_sections(const struct elfsym *elf, const ElfW(Ehdr) *ehdr)
+static size_t count_sections(const struct elfsym *elf, const ElfW(Ehdr) * ehdr)
 {
-        if (elf->read || ehdr->e_shoff == 0 || ehdr->e_shentsize != sizeof(ElfW(Shdr)) ||
-            ehdr->e_shnum > SECTIONS_MAX)
+        if (elf->read || ehdr->e_shoff == 0 || ehdr->e_shentsize != sizeof(ElfW(Shdr)) || ehdr->e_shnum > SECTIONS_MAX)
                 return 0;
         return ehdr->e_shnum;
 }
 
 /* Copies the headers that @ehdr names to where they belong in elf->headers. */
-static int copy_headers(struct elfsym *elf, ElfW(Ehdr) *ehdr, size_t segments_size, size_t sections_size)
+static int copy_headers(struct elfsym *elf, ElfW(Ehdr) * ehdr, size_t segments_size, size_t sections_size)
 {
         char *copy = elf->headers;
         char *segments = copy + sizeof(*ehdr);
@@ -130,12 +129,12 @@ static int open_source(struct elfsym source, struct elfsym **ret)
 
 int elfsym_open_fd(int fd, struct elfsym **ret)
 {
-        return open_source((struct elfsym){.fd = fd}, ret);
+        return open_source((struct elfsym){ .fd = fd }, ret);
 }
 
 int elfsym_open_image(elfsym_read_fn read, void *ctx, uint64_t base, struct elfsym **ret)
 {
-        return open_source((struct elfsym){.fd = -1, .read = read, .ctx = ctx, .base = base}, ret);
+        return open_source((struct elfsym){ .fd = -1, .read = read, .ctx = ctx, .base = base }, ret);
 }
 
 void elfsym_close(struct elfsym *elf)

@@ -57,7 +57,7 @@ int elfsym_section(struct elfsym *elf, const char *name, struct elfsym_section *
         for (size_t i = 1; r != 0 && get_header(elf, i, &header); i++) {
                 if (header.sh_name >= strings.sh_size || strcmp(names + header.sh_name, name) != 0)
                         continue;
-                *ret = (struct elfsym_section){.addr = header.sh_addr, .size = header.sh_size};
+                *ret = (struct elfsym_section){ .addr = header.sh_addr, .size = header.sh_size };
                 r = 0;
         }
         free(bytes);
@@ -66,7 +66,7 @@ int elfsym_section(struct elfsym *elf, const char *name, struct elfsym_section *
 
 int elfsym_load_symbols(const struct elfsym *elf, uint32_t type, struct symbol_table *ret)
 {
-        GElf_Shdr header = {0};
+        GElf_Shdr header = { 0 };
         GElf_Shdr strings;
         void *symbols = NULL;
         void *names;

@@ -16,7 +16,7 @@ static int scan_table(const struct symbol_table *table, const char *name, struct
                 if (symbol->st_name >= table->names_size || strcmp(table->names + symbol->st_name, name) != 0 ||
                     !elfsym_is_defined(symbol))
                         continue;
-                *ret = (struct elfsym_symbol){.value = symbol->st_value, .size = symbol->st_size};
+                *ret = (struct elfsym_symbol){ .value = symbol->st_value, .size = symbol->st_size };
                 return 0;
         }
         return ELFSYM_E_NOT_FOUND;

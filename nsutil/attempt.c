@@ -16,8 +16,8 @@
 #define LOOK_MS 100
 
 struct worker {
-        pthread_mutex_t lock;   /* guards all below */
-        pthread_cond_t changed; /* there is a job; it is done */
+        pthread_mutex_t lock;           /* guards all below */
+        pthread_cond_t changed;         /* there is a job; it is done */
         const struct nsutil_work *work; /* NULL: nothing to do */
         void *job;
         pid_t tid;

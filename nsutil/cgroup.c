@@ -72,8 +72,8 @@ static bool is_fargate_id(struct nsutil_text text)
 static bool is_lxc_name(struct nsutil_text text)
 {
         for (const char *c = text.at; c < text.end; c++)
-                if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') ||
-                      *c == '-' || *c == '_' || *c == '.'))
+                if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || *c == '-' ||
+                      *c == '_' || *c == '.'))
                         return false;
         return text.at < text.end;
 }

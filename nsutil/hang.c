@@ -20,12 +20,13 @@
 
 /* File systems that nobody but this kernel and its disks answers for, or whose files cannot be mapped. */
 static const char *const local_types[] = {
-        "aufs", "autofs", "bcachefs", "bdev", "binfmt_misc", "bpf", "btrfs", "cgroup", "cgroup2", "configfs", "cpuset",
-        "cramfs", "debugfs", "devpts", "devtmpfs", "ecryptfs", "efivarfs", "erofs", "exfat", "ext2", "ext3", "ext4",
-        "f2fs", "fusectl", "hfsplus", "hugetlbfs", "iso9660", "jfs", "minix", "mqueue", "msdos", "nilfs2", "nsfs",
-        "ntfs3", "overlay", "proc", "pstore", "ramfs", "reiserfs", "resctrl", "romfs", "rootfs", "rpc_pipefs",
-        "securityfs", "selinuxfs", "smackfs", "squashfs", "sysfs", "tmpfs", "tracefs", "ubifs", "udf", "ufs", "vfat",
-        "xfs", "zfs",
+        "aufs",     "autofs",    "bcachefs",   "bdev",       "binfmt_misc", "bpf",     "btrfs",    "cgroup",
+        "cgroup2",  "configfs",  "cpuset",     "cramfs",     "debugfs",     "devpts",  "devtmpfs", "ecryptfs",
+        "efivarfs", "erofs",     "exfat",      "ext2",       "ext3",        "ext4",    "f2fs",     "fusectl",
+        "hfsplus",  "hugetlbfs", "iso9660",    "jfs",        "minix",       "mqueue",  "msdos",    "nilfs2",
+        "nsfs",     "ntfs3",     "overlay",    "proc",       "pstore",      "ramfs",   "reiserfs", "resctrl",
+        "romfs",    "rootfs",    "rpc_pipefs", "securityfs", "selinuxfs",   "smackfs", "squashfs", "sysfs",
+        "tmpfs",    "tracefs",   "ubifs",      "udf",        "ufs",         "vfat",    "xfs",      "zfs",
 };
 
 /* Where the kernel lists all FUSE file systems by the minor number of their device. */
@@ -108,8 +109,8 @@ static void free_mounts(struct mounts *mounts)
 static bool host_says_it_may_hang(struct mounts *mounts, struct nsutil_text options)
 {
         if (!mounts->host_is_read)
-                mounts->host_is_too_long =
-                        read_text(1, mounts->max, &mounts->host_text, &mounts->host) == NSUTIL_E_TOO_BIG;
+                mounts->host_is_too_long = read_text(1, mounts->max, &mounts->host_text, &mounts->host) ==
+                                           NSUTIL_E_TOO_BIG;
         mounts->host_is_read = true;
         return mounts->host_is_too_long || nsutil_overlay_may_hang(options, mounts->host);
 }
@@ -271,7 +272,8 @@ static bool span_is_present(pid_t pid, uint64_t from, uint64_t to)
         while (present && at < end) {
                 size_t n = end - at < PAGES ? end - at : PAGES;
                 ssize_t want = (ssize_t)(n * sizeof *entries);
-                present = pread(fd, entries, (size_t)want, (off_t)(at * sizeof *entries)) == want && are_present(entries, n);
+                present = pread(fd, entries, (size_t)want, (off_t)(at * sizeof *entries)) == want &&
+                          are_present(entries, n);
                 at += n;
         }
         close(fd);

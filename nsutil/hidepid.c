@@ -24,8 +24,14 @@ static const struct {
         const char *word;
         unsigned level;
 } levels[] = {
-        { "0", 0 }, { "off", 0 }, { "1", 1 }, { "noaccess", 1 }, { "2", 2 }, { "invisible", 2 },
-        { "4", LEVEL_PTRACEABLE }, { "ptraceable", LEVEL_PTRACEABLE },
+        { "0", 0 },
+        { "off", 0 },
+        { "1", 1 },
+        { "noaccess", 1 },
+        { "2", 2 },
+        { "invisible", 2 },
+        { "4", LEVEL_PTRACEABLE },
+        { "ptraceable", LEVEL_PTRACEABLE },
 };
 
 static void take_option(struct nsutil_text option, struct nsutil_hidepid *ret)

@@ -113,7 +113,8 @@ int nsutil_hierarchy_path(const struct nsutil_hierarchy *hierarchy, const char *
                         return NSUTIL_E_NOT_FOUND;
                 if (nsutil_text_is(path, "/"))
                         path.at = path.end;
-                int n = snprintf(ret, NSUTIL_CGROUP_PATH_SIZE, "%s%.*s", hierarchy->point, (int)(path.end - path.at), path.at);
+                int n = snprintf(ret, NSUTIL_CGROUP_PATH_SIZE, "%s%.*s", hierarchy->point, (int)(path.end - path.at),
+                                 path.at);
                 return n < NSUTIL_CGROUP_PATH_SIZE ? 0 : NSUTIL_E_NOT_FOUND;
         }
         return NSUTIL_E_NOT_FOUND;

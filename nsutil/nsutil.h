@@ -98,10 +98,10 @@ int nsutil_stat_open(pid_t pid, pid_t tid, int *ret_fd);
 int nsutil_stat_reread(int fd, struct nsutil_stat *ret);
 
 struct nsutil_status {
-        pid_t process;     /* Tgid: of a thread's TID the process that it is one of */
-        uid_t uid;         /* effective */
-        uint64_t cap_eff;  /* CapEff, a bit per capability */
-        unsigned ns_depth; /* levels in ns_pid, at least 1 */
+        pid_t process;                     /* Tgid: of a thread's TID the process that it is one of */
+        uid_t uid;                         /* effective */
+        uint64_t cap_eff;                  /* CapEff, a bit per capability */
+        unsigned ns_depth;                 /* levels in ns_pid, at least 1 */
         pid_t ns_pid[NSUTIL_MAX_NS_DEPTH]; /* NSpid: outermost (ours) first, innermost last */
 };
 
@@ -287,7 +287,7 @@ int nsutil_place_agrees(pid_t pid, pid_t first, const char *id, bool *ret);
 
 /* Where a hierarchy of cgroups can be seen. */
 struct nsutil_hierarchy {
-        char controller[16]; /* that it has, of cgroup v1; "": it is cgroup v2's */
+        char controller[16];                 /* that it has, of cgroup v1; "": it is cgroup v2's */
         char root[NSUTIL_CGROUP_PATH_SIZE];  /* the cgroup that is mounted, as /proc/PID/cgroup would call it */
         char point[NSUTIL_CGROUP_PATH_SIZE]; /* where it is mounted */
 };

@@ -66,11 +66,8 @@ static const struct {
         const char *key;
         bool (*parse)(struct nsutil_text value, struct fields *fields);
 } keys[] = {
-        { "Tgid:", parse_process },
-        { "Pid:", parse_pid },
-        { "Uid:", parse_uid },
-        { "NSpid:", parse_ns_pid },
-        { "CapEff:", parse_cap_eff },
+        { "Tgid:", parse_process }, { "Pid:", parse_pid },        { "Uid:", parse_uid },
+        { "NSpid:", parse_ns_pid }, { "CapEff:", parse_cap_eff },
 };
 
 static bool parse_status_line(struct nsutil_text line, struct fields *fields)

@@ -4,10 +4,10 @@
 
 /* What pystack's own files share. */
 
+#include "pystack.h"
 #include "pystack/decode/code_cache.h"
 #include "pystack/layout/layout.h"
 #include "pystack/locate/machine.h"
-#include "pystack.h"
 #include "pystack/memory/remote.h"
 
 /* A span of the target's memory that is read with every snapshot of a thread. */
@@ -34,15 +34,15 @@ struct pystack_thread {
         bool unentered; /* 3.12 on: its state does not bear the flag, but no other of its states does */
 
         /* Where its stack lay last time: the plan of the next snapshot. */
-        uint64_t cframe;   /* 3.11, 3.12: address of the running cframe */
-        uint64_t chunk;    /* 3.11 on: what to read of the newest data stack chunk, */
+        uint64_t cframe;    /* 3.11, 3.12: address of the running cframe */
+        uint64_t chunk;     /* 3.11 on: what to read of the newest data stack chunk, */
         uint32_t chunk_len; /* 0: nothing known */
         struct span *spans; /* older chunks, shims, generators' frames, pages of heap frames */
         uint32_t n_spans, cap_spans;
         struct named *named; /* the frames of its last stack, outermost first */
         uint32_t n_named, cap_named;
         uint64_t named_changes; /* of the code cache, when they were named */
-        struct named *codes; /* the code objects of that stack, each once */
+        struct named *codes;    /* the code objects of that stack, each once */
         uint32_t n_codes;
         uint64_t generation;
         uint32_t generation_changes; /* > 0: lately code objects have been freed between samples */
@@ -51,7 +51,7 @@ struct pystack_thread {
 /* A frame as it stands in the target: code and position, not yet resolved. */
 struct raw_frame {
         uint64_t code;
-        int64_t position; /* as kept: see enum layout_position */
+        int64_t position;    /* as kept: see enum layout_position */
         uint32_t tlbc_index; /* 0 where threads share the bytecode */
         uint64_t addr;
         bool on_data_stack; /* of 3.11 and 3.12, as the rest */
@@ -90,25 +90,25 @@ struct pystack {
         struct owed *owed; /* the code objects whose proofs have been put off, each once */
         size_t n_owed, cap_owed;
         uint64_t owed_changes; /* of the code cache, when the first of them was */
-        uint32_t steady_min; /* a code object's proofs wait after having held so often; 0: never yet */
-        bool put_off;     /* it is allowed */
-        bool provisional; /* the stack being read has one of them */
-        unsigned senseless; /* readings for the last sample that agreed and led to no code objects or no memory */
-        uint64_t snapshots; /* taken so far: the newest one's number */
-        uint64_t batches;   /* of proofs, read so far: likewise */
-        uint64_t lists;     /* of a stack's code objects, made so far: likewise */
+        uint32_t steady_min;   /* a code object's proofs wait after having held so often; 0: never yet */
+        bool put_off;          /* it is allowed */
+        bool provisional;      /* the stack being read has one of them */
+        unsigned senseless;    /* readings for the last sample that agreed and led to no code objects or no memory */
+        uint64_t snapshots;    /* taken so far: the newest one's number */
+        uint64_t batches;      /* of proofs, read so far: likewise */
+        uint64_t lists;        /* of a stack's code objects, made so far: likewise */
         struct pystack_thread_ref *threads;
         size_t n_threads, cap_threads;
         struct {
                 uint64_t *slots; /* open addressing; 0: free */
                 size_t mask, n;
-        } met; /* thread states, in the walk through the list of them that is under way */
+        } met;        /* thread states, in the walk through the list of them that is under way */
         bool several; /* interpreters, when their threads were last listed */
 
-        uint64_t cpu_ns_max;      /* of a sample: see pystack_limit(); 0: no limit */
-        uint64_t resolve_begin;   /* by the thread's CPU clock, when the first code object of this sample was resolved */
-        unsigned resolved;        /* code objects for this sample */
-        size_t line_bytes;        /* of line tables that were searched for this sample's lines */
+        uint64_t cpu_ns_max;    /* of a sample: see pystack_limit(); 0: no limit */
+        uint64_t resolve_begin; /* by the thread's CPU clock, when the first code object of this sample was resolved */
+        unsigned resolved;      /* code objects for this sample */
+        size_t line_bytes;      /* of line tables that were searched for this sample's lines */
 
         /* One snapshot's memory and the frames in it, reused by the next. */
         struct remote_room room;
@@ -130,7 +130,7 @@ struct subject {
         pid_t pid, inner_pid;
         struct pystack_reader reader;
         struct effort *effort; /* in which the opening by @reader is counted; NULL: it is not */
-        uint32_t abi; /* 0: to be found out */
+        uint32_t abi;          /* 0: to be found out */
 };
 
 /* Finds the runtime of @subject's process, and fills in its inner_pid. Errors and @info as of pystack_open(). */

@@ -3,9 +3,9 @@
  * Opening a process: locate its runtime, find out its version, choose or make
  * the layout, and see that the interpreter is up.
  */
+#include "pystack/layout/trial.h"
 #include "pystack/layout/version.h"
 #include "pystack/memory/effort.h"
-#include "pystack/layout/trial.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -38,7 +38,8 @@ static void tell_trial(struct pystack_info *info, int error)
                 return;
         snprintf(info->detail, sizeof info->detail, "it is CPython %u.%u%s, which this podflame %s",
                  info->version >> 24, info->version >> 16 & 255, info->free_threaded ? " without the GIL" : "",
-                 error == PYSTACK_E_TORN ? "does not know, and no thread held still to be tried: try again" : "cannot read");
+                 error == PYSTACK_E_TORN ? "does not know, and no thread held still to be tried: try again"
+                                         : "cannot read");
 }
 
 int pystack_open_location(const struct subject *subject, const struct location *location, struct pystack_info *info,
@@ -106,7 +107,9 @@ static void run_opening(void *job)
         struct opening *o = job;
         struct pystack_reader process = pystack_process_reader(o->pid);
         struct effort effort;
-        struct subject subject = { .pid = o->pid, .reader = effort_begin(&effort, &process), .abi = o->abi, .effort = &effort };
+        struct subject subject = {
+                .pid = o->pid, .reader = effort_begin(&effort, &process), .abi = o->abi, .effort = &effort
+        };
         struct location location;
 
         o->error = pystack_find(&subject, &o->info, &location);
@@ -237,7 +240,8 @@ static const char *const sentences[] = {
         [PYSTACK_E_TORN] = "it kept running while it was read",
         [PYSTACK_E_CORRUPT] = "its memory is not what this CPython would hold",
         [PYSTACK_E_COSTLY] = "finding out whether it is Python takes too much work",
-        [PYSTACK_E_HANGS] = "its memory does not answer: whoever serves a page of it (FUSE, userfaultfd) hangs; it is left alone for good",
+        [PYSTACK_E_HANGS] = "its memory does not answer: whoever serves a page of it (FUSE, userfaultfd) hangs; it is "
+                            "left alone for good",
 };
 
 const char *pystack_strerror(int error)

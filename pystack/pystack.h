@@ -70,10 +70,10 @@ struct pystack_reader pystack_process_reader(pid_t pid);
 #define PYSTACK_DETAIL_SIZE 160
 
 struct pystack_info {
-        uint32_t version;   /* PY_VERSION_HEX, e.g. 0x030d00f0; 0: not known; micro and level may be 0 */
-        bool free_threaded; /* built without the GIL */
-        uint64_t runtime;   /* address of _PyRuntime; before 3.7, of _PyThreadState_Current */
-        char file[256];     /* the file that holds the runtime, as the target sees it, escaped */
+        uint32_t version;                 /* PY_VERSION_HEX, e.g. 0x030d00f0; 0: not known; micro and level may be 0 */
+        bool free_threaded;               /* built without the GIL */
+        uint64_t runtime;                 /* address of _PyRuntime; before 3.7, of _PyThreadState_Current */
+        char file[256];                   /* the file that holds the runtime, as the target sees it, escaped */
         char detail[PYSTACK_DETAIL_SIZE]; /* after a failure: what was found, a sentence fragment, or "" */
 };
 

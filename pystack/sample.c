@@ -3,11 +3,11 @@
  * A thread's stack: snapshots until one is whole, agrees with itself, and proves
  * all its code objects. A steady thread needs one.
  */
+#include "pystack/decode/name.h"
+#include "pystack/decode/walk.h"
+#include "pystack/memory/snapshot.h"
 #include "pystack/threads/active_state.h"
 #include "pystack/validate/fit.h"
-#include "pystack/decode/name.h"
-#include "pystack/memory/snapshot.h"
-#include "pystack/decode/walk.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -35,7 +35,10 @@ int pystack_thread_open(struct pystack *py, const struct pystack_thread_ref *ref
 
         if (!t)
                 return -ENOMEM;
-        *t = (struct pystack_thread){ .py = py, .tstate = ref->tstate, .interp = ref->interp, .pthread = ref->pthread,
+        *t = (struct pystack_thread){ .py = py,
+                                      .tstate = ref->tstate,
+                                      .interp = ref->interp,
+                                      .pthread = ref->pthread,
                                       .inner_tid = ref->inner_tid };
         if (py->rseq_offset)
                 t->on_cpu = ref->pthread + (uint64_t)py->rseq_offset + RSEQ_CPU_ID;
@@ -178,8 +181,10 @@ int pystack_sample_held(struct pystack *py, struct pystack_thread *t, const stru
                 if (e != 0)
                         break;
                 if (outcome == OUTCOME_STACK) {
-                        *ret = (struct pystack_stack){ .frames = py->frames, .n = walk.n,
-                                                       .truncated = walk.truncated, .retries = torn,
+                        *ret = (struct pystack_stack){ .frames = py->frames,
+                                                       .n = walk.n,
+                                                       .truncated = walk.truncated,
+                                                       .retries = torn,
                                                        .provisional = py->provisional };
                         break;
                 }

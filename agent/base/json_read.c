@@ -31,12 +31,14 @@ static int take_member(struct json_reader *t, const struct json_value *object, c
         return 0;
 }
 
-int json_reader_object(struct json_reader *t, const struct json_value *object, const char *key, const struct json_value **ret)
+int json_reader_object(struct json_reader *t, const struct json_value *object, const char *key,
+                       const struct json_value **ret)
 {
         return take_member(t, object, key, JSON_VALUE_OBJECT, "a field that should be an object is none", ret);
 }
 
-int json_reader_array(struct json_reader *t, const struct json_value *object, const char *key, const struct json_value **ret)
+int json_reader_array(struct json_reader *t, const struct json_value *object, const char *key,
+                      const struct json_value **ret)
 {
         return take_member(t, object, key, JSON_VALUE_ARRAY, "a field that should be an array is none", ret);
 }
@@ -97,7 +99,8 @@ int json_reader_u64(struct json_reader *t, const struct json_value *object, cons
 }
 
 /* Index 0 is allowed to an empty table: it means none. */
-int json_reader_index(struct json_reader *t, const struct json_value *object, const char *key, size_t limit, size_t *ret)
+int json_reader_index(struct json_reader *t, const struct json_value *object, const char *key, size_t limit,
+                      size_t *ret)
 {
         uint64_t value;
         int r = json_reader_u64(t, object, key, &value);
@@ -128,7 +131,8 @@ int json_reader_index_at(struct json_reader *t, const struct json_value *array, 
         return r ? r : check_index(t, value, limit ? limit : 1, ret);
 }
 
-int json_reader_object_at(struct json_reader *t, const struct json_value *array, size_t i, const struct json_value **ret)
+int json_reader_object_at(struct json_reader *t, const struct json_value *array, size_t i,
+                          const struct json_value **ret)
 {
         const struct json_value *value = get_item(array, i);
 

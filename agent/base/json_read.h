@@ -21,17 +21,21 @@ int json_reader_refuse(struct json_reader *t, const char *sentence);
 /* NULL: absent or null. */
 const struct json_value *json_reader_member(const struct json_value *object, const char *key);
 
-int json_reader_object(struct json_reader *t, const struct json_value *object, const char *key, const struct json_value **ret);
-int json_reader_array(struct json_reader *t, const struct json_value *object, const char *key, const struct json_value **ret);
+int json_reader_object(struct json_reader *t, const struct json_value *object, const char *key,
+                       const struct json_value **ret);
+int json_reader_array(struct json_reader *t, const struct json_value *object, const char *key,
+                      const struct json_value **ret);
 int json_reader_u64(struct json_reader *t, const struct json_value *object, const char *key, uint64_t *ret);
 /* A number below @limit. */
-int json_reader_index(struct json_reader *t, const struct json_value *object, const char *key, size_t limit, size_t *ret);
+int json_reader_index(struct json_reader *t, const struct json_value *object, const char *key, size_t limit,
+                      size_t *ret);
 int json_reader_text(struct json_reader *t, const struct json_value *object, const char *key, const char **ret);
 
 /* The length and elements of what json_reader_array() gave; NULL is empty. */
 size_t json_reader_length(const struct json_value *array);
 int json_reader_u64_at(struct json_reader *t, const struct json_value *array, size_t i, uint64_t *ret);
 int json_reader_index_at(struct json_reader *t, const struct json_value *array, size_t i, size_t limit, size_t *ret);
-int json_reader_object_at(struct json_reader *t, const struct json_value *array, size_t i, const struct json_value **ret);
+int json_reader_object_at(struct json_reader *t, const struct json_value *array, size_t i,
+                          const struct json_value **ret);
 
 #endif

@@ -108,8 +108,9 @@ static bool close_container(struct reader *r)
         r->front += n;
         r->top = open.before;
         r->at++;
-        push_value(r, (struct json_value){ .type = open.object ? JSON_VALUE_OBJECT : JSON_VALUE_ARRAY, .items = items,
-                                .n = (uint32_t)(open.object ? n / 2 : n) });
+        push_value(r, (struct json_value){ .type = open.object ? JSON_VALUE_OBJECT : JSON_VALUE_ARRAY,
+                                           .items = items,
+                                           .n = (uint32_t)(open.object ? n / 2 : n) });
         return true;
 }
 

@@ -38,7 +38,7 @@ enum json_value_error {
         JSON_VALUE_E_MANY,      /* too many values, or members of an object */
 };
 
-#define JSON_VALUE_DEPTH_MAX   32  /* the schema of OTLP's profiles needs 12 */
+#define JSON_VALUE_DEPTH_MAX 32    /* the schema of OTLP's profiles needs 12 */
 #define JSON_VALUE_MEMBERS_MAX 256 /* of an object: each of its members is looked for among all */
 
 /*

@@ -6,8 +6,8 @@
  * cannot send that without a preflight, which is never answered. So no page that
  * someone happens to visit can post to a collector on loopback.
  */
-#include "agent/base/base.h"
 #include "agent/collect/api.h"
+#include "agent/base/base.h"
 #include "agent/collect/answer.h"
 #include "agent/collect/ingest.h"
 #include "agent/collect/json.h"
@@ -31,7 +31,7 @@
 #define SECONDS_MAX 9000000000.0
 
 #define TOP_DEFAULT 100
-#define TOP_MAX     10000
+#define TOP_MAX 10000
 
 /* Stacks of a tree: what a browser draws at ease, some megabytes. */
 #define TREE_MAX 10000
@@ -211,8 +211,7 @@ static const char *parse_series(const struct http_request *request, int64_t *ret
 }
 
 /* @mode is where query->mode may point to. */
-static const char *parse_query(const struct http_request *request, enum profile_mode *mode,
-                               struct collect_query *query)
+static const char *parse_query(const struct http_request *request, enum profile_mode *mode, struct collect_query *query)
 {
         const char *name = http_request_parameter(request, "mode");
         const char *why = parse_range(request, &query->range);

@@ -2,8 +2,8 @@
 #ifndef COLLECT_API_H
 #define COLLECT_API_H
 
-#include "agent/http/http.h"
 #include "agent/collect/store.h"
+#include "agent/http/http.h"
 
 /* What the routes' ctx points to. */
 struct collect_api {

@@ -3,8 +3,8 @@
 #include "agent/collect/collect.h"
 #include "agent/collect/answer.h"
 #include "agent/collect/api.h"
-#include "agent/http/http.h"
 #include "agent/collect/store.h"
+#include "agent/http/http.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -16,7 +16,7 @@
 
 #define SECOND_NS INT64_C(1000000000)
 
-#define THREADS        4
+#define THREADS 4
 #define BODY_MAX_BYTES ((size_t)8 << 20)
 
 /* Between two rounds of retention. */
@@ -101,7 +101,8 @@ static struct collect *collect_new(const struct collect_config *config)
 
         if (!collect)
                 return NULL;
-        collect->config = (struct collect_config){ .retain_s = config->retain_s, .max_bytes = config->max_bytes,
+        collect->config = (struct collect_config){ .retain_s = config->retain_s,
+                                                   .max_bytes = config->max_bytes,
                                                    .note = config->note };
         collect->api.retain_s = config->retain_s;
         pthread_mutex_init(&collect->lock, NULL);

@@ -16,8 +16,8 @@
  * Errors: negative -errno, positive collect_error.
  */
 
-#include <stddef.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum collect_error {
@@ -27,12 +27,12 @@ enum collect_error {
 };
 
 struct collect_config {
-        const char *listen;     /* "ADDR:PORT", "[v6]:PORT"; port 0 picks one */
-        const char *data;       /* directory of the database; NULL: in memory */
-        uint64_t retain_s;      /* older samples are removed; 0: kept */
-        uint64_t max_bytes;     /* oldest samples are removed beyond; 0: no bound */
+        const char *listen;                 /* "ADDR:PORT", "[v6]:PORT"; port 0 picks one */
+        const char *data;                   /* directory of the database; NULL: in memory */
+        uint64_t retain_s;                  /* older samples are removed; 0: kept */
+        uint64_t max_bytes;                 /* oldest samples are removed beyond; 0: no bound */
         void (*note)(const char *sentence); /* is told what whoever runs it should know, from any thread; may be NULL */
-        const char *token_file; /* bearer token wanted from senders and readers; NULL: none */
+        const char *token_file;             /* bearer token wanted from senders and readers; NULL: none */
 };
 
 struct collect;

@@ -7,8 +7,8 @@
  * synchronous=NORMAL: a crash of the program loses nothing that was answered
  * 200; a crash of the machine may lose the last seconds.
  */
-#include "agent/collect/store_inside.h"
 #include "agent/collect/collect.h"
+#include "agent/collect/store_inside.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -125,8 +125,8 @@ static int make_file(const char *path, char *reason, size_t reason_size)
         struct stat st;
 
         if (fd < 0) {
-                snprintf(reason, reason_size, "%s", errno == ELOOP ? "it is a symbolic link, which is not followed"
-                                                                   : strerror(errno));
+                snprintf(reason, reason_size, "%s",
+                         errno == ELOOP ? "it is a symbolic link, which is not followed" : strerror(errno));
                 return COLLECT_E_STORE;
         }
         if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {

@@ -39,10 +39,10 @@ struct store_slice {
         int64_t series;
         enum profile_mode mode;
         int64_t start_ns, duration_ns;
-        uint64_t count, running_ns; /* of all samples */
+        uint64_t count, running_ns;              /* of all samples */
         const struct profile_counters *counters; /* the books; NULL: none */
         uint64_t period_ns;
-        const void *samples;        /* (stack id, less the one before; state; count; nanoseconds), packed */
+        const void *samples; /* (stack id, less the one before; state; count; nanoseconds), packed */
         size_t len;
 };
 int store_slice(struct store *store, const struct store_slice *slice);

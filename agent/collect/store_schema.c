@@ -14,74 +14,72 @@
 #include "agent/collect/store_inside.h"
 
 /* auto_vacuum works only if it is set before the first table is made. */
-static const char slices[] =
-        "CREATE TABLE series ("
-        "  id INTEGER PRIMARY KEY,"
-        "  key TEXT NOT NULL UNIQUE,"
-        "  attributes TEXT NOT NULL,"
-        "  first_seen INTEGER NOT NULL,"
-        "  last_seen INTEGER NOT NULL"
-        ") STRICT;"
-        "CREATE TABLE function ("
-        "  id INTEGER PRIMARY KEY,"
-        "  name TEXT NOT NULL,"
-        "  file TEXT NOT NULL,"
-        "  first_line INTEGER NOT NULL,"
-        "  seen INTEGER NOT NULL,"
-        "  UNIQUE (name, file, first_line)"
-        ") STRICT;"
-        "CREATE INDEX function_seen ON function (seen);"
-        "CREATE TABLE stack ("
-        "  id INTEGER PRIMARY KEY,"
-        "  hash INTEGER NOT NULL,"
-        "  frames BLOB NOT NULL,"
-        "  seen INTEGER NOT NULL"
-        ") STRICT;"
-        "CREATE INDEX stack_hash ON stack (hash);"
-        "CREATE INDEX stack_seen ON stack (seen);"
-        "CREATE TABLE slice ("
-        "  id INTEGER PRIMARY KEY,"
-        "  series INTEGER NOT NULL REFERENCES series (id),"
-        "  mode INTEGER NOT NULL,"
-        "  start INTEGER NOT NULL,"
-        "  duration INTEGER NOT NULL,"
-        "  count INTEGER NOT NULL,"
-        "  running INTEGER NOT NULL,"
-        "  samples BLOB NOT NULL"
-        ") STRICT;"
-        /* Covers the list of series. */
-        "CREATE INDEX slice_start ON slice (start, series, mode, count, running);"
-        "CREATE INDEX slice_series ON slice (series, mode, start);"
-        "CREATE TABLE batch ("
-        "  key TEXT PRIMARY KEY,"
-        "  received INTEGER NOT NULL"
-        ") STRICT, WITHOUT ROWID;"
-        "PRAGMA user_version = 1;";
+static const char slices[] = "CREATE TABLE series ("
+                             "  id INTEGER PRIMARY KEY,"
+                             "  key TEXT NOT NULL UNIQUE,"
+                             "  attributes TEXT NOT NULL,"
+                             "  first_seen INTEGER NOT NULL,"
+                             "  last_seen INTEGER NOT NULL"
+                             ") STRICT;"
+                             "CREATE TABLE function ("
+                             "  id INTEGER PRIMARY KEY,"
+                             "  name TEXT NOT NULL,"
+                             "  file TEXT NOT NULL,"
+                             "  first_line INTEGER NOT NULL,"
+                             "  seen INTEGER NOT NULL,"
+                             "  UNIQUE (name, file, first_line)"
+                             ") STRICT;"
+                             "CREATE INDEX function_seen ON function (seen);"
+                             "CREATE TABLE stack ("
+                             "  id INTEGER PRIMARY KEY,"
+                             "  hash INTEGER NOT NULL,"
+                             "  frames BLOB NOT NULL,"
+                             "  seen INTEGER NOT NULL"
+                             ") STRICT;"
+                             "CREATE INDEX stack_hash ON stack (hash);"
+                             "CREATE INDEX stack_seen ON stack (seen);"
+                             "CREATE TABLE slice ("
+                             "  id INTEGER PRIMARY KEY,"
+                             "  series INTEGER NOT NULL REFERENCES series (id),"
+                             "  mode INTEGER NOT NULL,"
+                             "  start INTEGER NOT NULL,"
+                             "  duration INTEGER NOT NULL,"
+                             "  count INTEGER NOT NULL,"
+                             "  running INTEGER NOT NULL,"
+                             "  samples BLOB NOT NULL"
+                             ") STRICT;"
+                             /* Covers the list of series. */
+                             "CREATE INDEX slice_start ON slice (start, series, mode, count, running);"
+                             "CREATE INDEX slice_series ON slice (series, mode, start);"
+                             "CREATE TABLE batch ("
+                             "  key TEXT PRIMARY KEY,"
+                             "  received INTEGER NOT NULL"
+                             ") STRICT, WITHOUT ROWID;"
+                             "PRAGMA user_version = 1;";
 
 /*
  * The books are a table of their own: most questions do not want them, and in a
  * database of before they would stand behind the slices' long values.
  */
-static const char books[] =
-        "CREATE TABLE books ("
-        "  slice INTEGER PRIMARY KEY REFERENCES slice (id) ON DELETE CASCADE,"
-        "  series INTEGER NOT NULL,"
-        "  mode INTEGER NOT NULL,"
-        "  start INTEGER NOT NULL,"
-        "  period INTEGER NOT NULL,"
-        "  accounted INTEGER NOT NULL,"
-        "  sampled INTEGER NOT NULL,"
-        "  native INTEGER NOT NULL,"
-        "  left_out INTEGER NOT NULL,"
-        "  unopened INTEGER NOT NULL,"
-        "  torn INTEGER NOT NULL,"
-        "  late INTEGER NOT NULL,"
-        "  gone INTEGER NOT NULL,"
-        "  failed INTEGER NOT NULL"
-        ") STRICT;"
-        "CREATE INDEX books_start ON books (start, mode);"
-        "CREATE INDEX books_series ON books (series, mode, start);"
-        "PRAGMA user_version = 2;";
+static const char books[] = "CREATE TABLE books ("
+                            "  slice INTEGER PRIMARY KEY REFERENCES slice (id) ON DELETE CASCADE,"
+                            "  series INTEGER NOT NULL,"
+                            "  mode INTEGER NOT NULL,"
+                            "  start INTEGER NOT NULL,"
+                            "  period INTEGER NOT NULL,"
+                            "  accounted INTEGER NOT NULL,"
+                            "  sampled INTEGER NOT NULL,"
+                            "  native INTEGER NOT NULL,"
+                            "  left_out INTEGER NOT NULL,"
+                            "  unopened INTEGER NOT NULL,"
+                            "  torn INTEGER NOT NULL,"
+                            "  late INTEGER NOT NULL,"
+                            "  gone INTEGER NOT NULL,"
+                            "  failed INTEGER NOT NULL"
+                            ") STRICT;"
+                            "CREATE INDEX books_start ON books (start, mode);"
+                            "CREATE INDEX books_series ON books (series, mode, start);"
+                            "PRAGMA user_version = 2;";
 
 const char *const store_schema[STORE_VERSION] = { slices, books };
 
@@ -94,9 +92,9 @@ const size_t store_times[STORE_TIMES] = {
 };
 
 /* total() rather than sum(), which refuses to overflow. */
-#define TIMES_SUMMED                                                                                                 \
-        "total(accounted) AS accounted, total(sampled) AS sampled, total(native) AS native,"                         \
-        " total(left_out) AS left_out, total(unopened) AS unopened, total(torn) AS torn, total(late) AS late,"        \
+#define TIMES_SUMMED                                                                                           \
+        "total(accounted) AS accounted, total(sampled) AS sampled, total(native) AS native,"                   \
+        " total(left_out) AS left_out, total(unopened) AS unopened, total(torn) AS torn, total(late) AS late," \
         " total(gone) AS gone, total(failed) AS failed, total(1.0 * period * accounted) / total(accounted) AS period"
 #define TIMES "accounted, sampled, native, left_out, unopened, torn, late, gone, failed, period"
 
@@ -125,8 +123,7 @@ const char *const store_sql[STORE_STATEMENTS] = {
          * does not add up.
          */
         [SQL_LIST] = "SELECT series.id, attributes, first_seen, last_seen, total(count) AS samples, total(running),"
-                     " modes, " TIMES
-                     " FROM (SELECT series AS id, min(mode) AS mode,"
+                     " modes, " TIMES " FROM (SELECT series AS id, min(mode) AS mode,"
                      "         max(mode = 0) + 2 * max(mode = 1) + 4 * max(mode = 2) AS modes"
                      "       FROM slice WHERE start >= ?1 AND start < ?2 AND (?3 = 0 OR series = ?3)"
                      "       GROUP BY series) AS found"

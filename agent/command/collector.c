@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* podflame collector: the built-in collector, until it is told to stop. */
-#include "command.h"
-#include "commands.h"
 #include "agent/command/cli/confinement.h"
 #include "agent/command/cli/log.h"
-#include "agent/command/cli/options.h"
 #include "agent/command/cli/messages.h"
+#include "agent/command/cli/options.h"
 #include "agent/command/cli/signals.h"
+#include "command.h"
+#include "commands.h"
 
 #include "agent/collect/collect.h"
 
@@ -25,16 +25,37 @@ struct collector_config {
 };
 
 static const struct option_spec specs[] = {
-        { .name = "listen", .letter = 'l', .kind = OPTION_TEXT, .field = offsetof(struct collector_config, listen),
-          .argument = "ADDR:PORT", .help = "where to serve (127.0.0.1:4318); port 0 picks a free one" },
-        { .name = "data", .letter = 'd', .kind = OPTION_TEXT, .field = offsetof(struct collector_config, data),
-          .argument = "DIR", .help = "where to keep profiles (in memory only)" },
-        { .name = "retain", .kind = OPTION_SECONDS, .field = offsetof(struct collector_config, retain),
-          .argument = "AGE", .help = "remove older samples: 12h, 7d (7d)", .min = 60, .max = 3650 * 86400.0 },
-        { .name = "max-size", .kind = OPTION_BYTES, .field = offsetof(struct collector_config, max_size),
-          .argument = "BYTES", .help = "remove the oldest samples when there are more than this: 500M, 2G (2G)", .min = 1 << 20, .max = 1e15 },
-        { .name = "token-file", .kind = OPTION_TEXT, .field = offsetof(struct collector_config, token_file),
-          .argument = "FILE", .help = "refuse requests without the bearer token in this file" },
+        { .name = "listen",
+          .letter = 'l',
+          .kind = OPTION_TEXT,
+          .field = offsetof(struct collector_config, listen),
+          .argument = "ADDR:PORT",
+          .help = "where to serve (127.0.0.1:4318); port 0 picks a free one" },
+        { .name = "data",
+          .letter = 'd',
+          .kind = OPTION_TEXT,
+          .field = offsetof(struct collector_config, data),
+          .argument = "DIR",
+          .help = "where to keep profiles (in memory only)" },
+        { .name = "retain",
+          .kind = OPTION_SECONDS,
+          .field = offsetof(struct collector_config, retain),
+          .argument = "AGE",
+          .help = "remove older samples: 12h, 7d (7d)",
+          .min = 60,
+          .max = 3650 * 86400.0 },
+        { .name = "max-size",
+          .kind = OPTION_BYTES,
+          .field = offsetof(struct collector_config, max_size),
+          .argument = "BYTES",
+          .help = "remove the oldest samples when there are more than this: 500M, 2G (2G)",
+          .min = 1 << 20,
+          .max = 1e15 },
+        { .name = "token-file",
+          .kind = OPTION_TEXT,
+          .field = offsetof(struct collector_config, token_file),
+          .argument = "FILE",
+          .help = "refuse requests without the bearer token in this file" },
         LOG_OPTIONS(struct collector_config, log),
         CONFINEMENT_OPTIONS(struct collector_config, confinement),
 };
@@ -84,7 +105,8 @@ static int run_collector(const struct collector_config *config)
         say("collector: http://%.*s:%u/", (int)(colon - config->listen), config->listen, collect_port(collect));
         if (collect_is_open(collect))
                 say("anybody on the network can read these profiles and send more: --token-file FILE asks for a token, "
-                    "--listen 127.0.0.1:%u serves this machine alone", collect_port(collect));
+                    "--listen 127.0.0.1:%u serves this machine alone",
+                    collect_port(collect));
         signals_wait(signals, -1);
         collect_close(collect);
         close(signals);

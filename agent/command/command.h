@@ -21,7 +21,7 @@ enum { GO_ON = -1 };
 
 struct command {
         const char *name;
-        const char *summary; /* a line for the list of commands */
+        const char *summary;               /* a line for the list of commands */
         int (*run)(int argc, char **argv); /* argv[0] is the command's name */
 };
 

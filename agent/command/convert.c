@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* podflame convert: profile files as one file of another format. */
-#include "command.h"
-#include "commands.h"
-#include "agent/command/cli/confinement.h"
 #include "agent/command/check/profile_files.h"
+#include "agent/command/cli/confinement.h"
+#include "agent/command/cli/messages.h"
 #include "agent/command/cli/options.h"
 #include "agent/command/cli/output.h"
-#include "agent/command/cli/messages.h"
+#include "command.h"
+#include "commands.h"
 
 #include <string.h>
 
@@ -17,10 +17,18 @@ struct convert_config {
 };
 
 static const struct option_spec specs[] = {
-        { .name = "format", .letter = 'f', .kind = OPTION_TEXT, .field = offsetof(struct convert_config, format),
-          .argument = "FORMAT", .help = OUTPUT_FORMATS },
-        { .name = "output", .letter = 'o', .kind = OPTION_TEXT, .field = offsetof(struct convert_config, output),
-          .argument = "FILE", .help = "where to write it (standard output);\n" OUTPUT_ENDINGS },
+        { .name = "format",
+          .letter = 'f',
+          .kind = OPTION_TEXT,
+          .field = offsetof(struct convert_config, format),
+          .argument = "FORMAT",
+          .help = OUTPUT_FORMATS },
+        { .name = "output",
+          .letter = 'o',
+          .kind = OPTION_TEXT,
+          .field = offsetof(struct convert_config, output),
+          .argument = "FILE",
+          .help = "where to write it (standard output);\n" OUTPUT_ENDINGS },
         CONFINEMENT_OPTIONS(struct convert_config, confinement),
 };
 

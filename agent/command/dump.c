@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* podflame dump: every Python thread's stack, once, as text or JSON. */
-#include "command.h"
-#include "commands.h"
 #include "agent/command/cli/confinement.h"
-#include "agent/command/processes/open_find.h"
 #include "agent/command/cli/json.h"
-#include "agent/command/cli/options.h"
 #include "agent/command/cli/messages.h"
+#include "agent/command/cli/options.h"
+#include "agent/command/processes/open_find.h"
 #include "agent/command/processes/target.h"
 #include "agent/command/processes/thread_state.h"
+#include "command.h"
+#include "commands.h"
 
 #include "agent/sample/sample.h"
 
@@ -28,7 +28,10 @@ struct dump_config {
 
 static const struct option_spec specs[] = {
         TARGET_OPTIONS(struct dump_config, target),
-        { .name = "json", .letter = 'j', .kind = OPTION_FLAG, .field = offsetof(struct dump_config, json),
+        { .name = "json",
+          .letter = 'j',
+          .kind = OPTION_FLAG,
+          .field = offsetof(struct dump_config, json),
           .help = "as JSON" },
         CONFINEMENT_OPTIONS(struct dump_config, confinement),
 };
@@ -58,7 +61,8 @@ struct subject {
         struct pystack *py;
         uint64_t holder; /* of the GIL */
         const struct nsutil_freezers *freezers;
-        bool asked, throttled; /* whether it was asked if the CPU quota of its cgroup keeps it from running, and the answer */
+        bool asked,
+                throttled; /* whether it was asked if the CPU quota of its cgroup keeps it from running, and the answer */
         struct json_object *json; /* NULL: text */
 };
 
@@ -137,8 +141,8 @@ static void dump_thread(struct subject *s, const struct pystack_thread_ref *ref,
                 v.error = sample_now(s->py, thread, os->tid, &stack);
         v.stack = &stack;
         if (s->json)
-                json_add(s->json, "threads", json_of_thread(v.tid, v.name, v.state, v.holds_gil, s->py,
-                                                            v.error == 0 ? &stack : NULL));
+                json_add(s->json, "threads",
+                         json_of_thread(v.tid, v.name, v.state, v.holds_gil, s->py, v.error == 0 ? &stack : NULL));
         else
                 print_thread(&v);
         pystack_thread_close(thread);

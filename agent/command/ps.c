@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* podflame ps: the Python processes of this machine, whose they are, and whether they can be profiled. */
+#include "agent/command/cli/confinement.h"
+#include "agent/command/cli/json.h"
+#include "agent/command/cli/messages.h"
+#include "agent/command/cli/options.h"
+#include "agent/command/processes/open_find.h"
+#include "agent/command/processes/selection.h"
 #include "command.h"
 #include "commands.h"
-#include "agent/command/cli/confinement.h"
-#include "agent/command/processes/open_find.h"
-#include "agent/command/cli/json.h"
-#include "agent/command/cli/options.h"
-#include "agent/command/cli/messages.h"
-#include "agent/command/processes/selection.h"
 
 #include "agent/find/find.h"
 
@@ -26,9 +26,15 @@ struct ps_config {
 };
 
 static const struct option_spec specs[] = {
-        { .name = "json", .letter = 'j', .kind = OPTION_FLAG, .field = offsetof(struct ps_config, json),
+        { .name = "json",
+          .letter = 'j',
+          .kind = OPTION_FLAG,
+          .field = offsetof(struct ps_config, json),
           .help = "as JSON" },
-        { .name = "pod", .kind = OPTION_TEXT, .field = offsetof(struct ps_config, pod), .argument = "POD",
+        { .name = "pod",
+          .kind = OPTION_TEXT,
+          .field = offsetof(struct ps_config, pod),
+          .argument = "POD",
           .help = "only those of this pod: [NAMESPACE/]POD[/CONTAINER]" },
         SELECTION_OPTIONS(struct ps_config, selection),
         FINDING_OPTIONS(struct ps_config, finding),
@@ -126,7 +132,8 @@ static void print_row(const struct find_process *p, bool rules)
         printf("%7d  %-9s ", p->pid, version);
         if (rules)
                 printf("%-8s ", p->selected ? "yes" : "no");
-        printf("%-13.12s %-20s %-24s ", *p->container_id ? p->container_id : "-", container, *p->image ? p->image : "-");
+        printf("%-13.12s %-20s %-24s ", *p->container_id ? p->container_id : "-", container,
+               *p->image ? p->image : "-");
         if (*why)
                 printf("not profilable (%s): ", denied ? "permission refused" : why);
         if (*p->claimed_id)

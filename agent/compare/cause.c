@@ -22,10 +22,10 @@ static bool leads_through(const struct compare_cause *cause, profile_id function
 }
 
 /* A function whose callers share its growth has it as the end of its path. */
-static int make_cause(const struct compare_result *c, const struct compare_function *row,
-                      enum compare_measure measure, struct compare_cause *ret)
+static int make_cause(const struct compare_result *c, const struct compare_function *row, enum compare_measure measure,
+                      struct compare_cause *ret)
 {
-        struct compare_cause cause = {.function = row, .measure = measure, .regressions = 1};
+        struct compare_cause cause = { .function = row, .measure = measure, .regressions = 1 };
         int r = compare_growth_path(c, row->function, measure, &cause.path, &cause.path_n);
 
         if (r == 0 && !leads_through(&cause, row->function)) {
@@ -72,8 +72,8 @@ static void join_causes(struct compare_cause *known, const struct compare_cause 
         known->regressions += is_counted(cause->function, cause->measure);
 }
 
-static int add_cause(const struct compare_result *c, const struct compare_function *row,
-                     enum compare_measure measure, struct compare_judgement *judgement)
+static int add_cause(const struct compare_result *c, const struct compare_function *row, enum compare_measure measure,
+                     struct compare_judgement *judgement)
 {
         struct compare_cause cause;
         int r = make_cause(c, row, measure, &cause);
@@ -138,7 +138,7 @@ static int by_change(const void *a, const void *b)
 
 int compare_find_causes(const struct compare_result *c, struct compare_judgement *judgement)
 {
-        static const enum compare_measure order[] = {COMPARE_SELF, COMPARE_TOTAL};
+        static const enum compare_measure order[] = { COMPARE_SELF, COMPARE_TOTAL };
         int r = 0;
 
         judgement->causes = calloc(CAUSES_MAX, sizeof(*judgement->causes));

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define VALUE_SIZE sizeof(((struct compare_circumstance *)0)->values[0])
-#define NS_PER_S   1e9
+#define NS_PER_S 1e9
 
 static void get_attribute(const struct profile *p, const char *key, char *ret)
 {
@@ -61,15 +61,15 @@ static const struct {
         bool must_agree;
         void (*get)(const struct profile *p, const char *key, char *ret);
 } fields[COMPARE_CIRCUMSTANCES] = {
-        {"interpreter", "process.runtime.version", true, get_minor},
-        {"rate", "podflame.rate", true, get_rate},
-        {"mode", "", true, get_mode},
-        {"architecture", "host.arch", true, get_attribute},
-        {"engine", "", false, get_engine},
-        {"CPU", "host.cpu.model.name", false, get_attribute},
-        {"kernel", "os.version", false, get_attribute},
-        {"image", "container.image.name", false, get_attribute},
-        {"commit", "vcs.ref.head.revision", false, get_attribute},
+        { "interpreter", "process.runtime.version", true, get_minor },
+        { "rate", "podflame.rate", true, get_rate },
+        { "mode", "", true, get_mode },
+        { "architecture", "host.arch", true, get_attribute },
+        { "engine", "", false, get_engine },
+        { "CPU", "host.cpu.model.name", false, get_attribute },
+        { "kernel", "os.version", false, get_attribute },
+        { "image", "container.image.name", false, get_attribute },
+        { "commit", "vcs.ref.head.revision", false, get_attribute },
 };
 
 static void note_circumstance(const struct profile_set *set, size_t field, int side, struct compare_circumstance *ret)
@@ -91,7 +91,7 @@ void compare_circumstances(const struct profile_set sides[static COMPARE_SIDES],
         for (size_t i = 0; i < COMPARE_CIRCUMSTANCES; i++) {
                 struct compare_circumstance *c = &ret[i];
 
-                *c = (struct compare_circumstance){.name = fields[i].name, .must_agree = fields[i].must_agree};
+                *c = (struct compare_circumstance){ .name = fields[i].name, .must_agree = fields[i].must_agree };
                 for (int side = 0; side < COMPARE_SIDES; side++)
                         note_circumstance(&sides[side], i, side, c);
                 c->differs = *c->values[COMPARE_BASE] && *c->values[COMPARE_NEW] &&

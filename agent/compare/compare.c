@@ -43,8 +43,8 @@ static void measure_function(const struct paired *paired, profile_id function, e
         const uint64_t *hits = paired_hits(paired, function, which);
         size_t base = paired->runs[COMPARE_BASE];
         const struct statistics_tally tallies[COMPARE_SIDES] = {
-                {.hits = hits, .samples = paired->samples, .runs = base},
-                {.hits = hits + base, .samples = paired->samples + base, .runs = paired->runs[COMPARE_NEW]},
+                { .hits = hits, .samples = paired->samples, .runs = base },
+                { .hits = hits + base, .samples = paired->samples + base, .runs = paired->runs[COMPARE_NEW] },
         };
 
         statistics_proportions(tallies, ret);
@@ -54,8 +54,8 @@ static void set_change(const struct compare_criteria *criteria, const struct sta
                        struct compare_change *ret)
 {
         *ret = (struct compare_change){
-                .hits = {of->hits[0], of->hits[1]},
-                .share = {of->share[0], of->share[1]},
+                .hits = { of->hits[0], of->hits[1] },
+                .share = { of->share[0], of->share[1] },
                 .change = of->change,
                 .low = of->low,
                 .high = of->high,
@@ -229,7 +229,7 @@ int compare_sides(const struct profile_set sides[static COMPARE_SIDES], const st
                   struct compare_result **ret)
 {
         struct compare_result *c;
-        struct paired paired = {0};
+        struct paired paired = { 0 };
         int r;
 
         if (sides[COMPARE_BASE].n == 0 || sides[COMPARE_NEW].n == 0)

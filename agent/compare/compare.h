@@ -41,8 +41,10 @@ struct compare_criteria {
         double least_share; /* functions below it on both sides are not tested, unless they are new */
         double sensitivity; /* a pass promises that so many times what matters would have been detected */
 };
-#define COMPARE_CRITERIA_DEFAULT \
-        {.relative = 0.1, .points = 0.005, .alpha = 0.01, .power = 0.8, .least_share = 0.01, .sensitivity = 2}
+#define COMPARE_CRITERIA_DEFAULT                                                                                     \
+        {                                                                                                            \
+                .relative = 0.1, .points = 0.005, .alpha = 0.01, .power = 0.8, .least_share = 0.01, .sensitivity = 2 \
+        }
 
 /* One measure of one function. */
 struct compare_change {
@@ -62,17 +64,17 @@ struct compare_change {
 struct compare_function {
         profile_id function; /* in the comparison's stacks */
         const char *name;
-        const char *file;    /* "": none */
-        const char *key;     /* "file:name", by which people name it */
-        bool allowed;        /* may grow: false at first, the caller's to set */
+        const char *file; /* "": none */
+        const char *key;  /* "file:name", by which people name it */
+        bool allowed;     /* may grow: false at first, the caller's to set */
         struct compare_change by[COMPARE_MEASURES];
 };
 
 struct compare_result {
         struct compare_criteria criteria;
-        struct profile *stacks;             /* of both sides; functions and frames without lines */
-        uint64_t (*counts)[COMPARE_SIDES];  /* active samples by stack id */
-        uint64_t samples[COMPARE_SIDES];    /* active ones */
+        struct profile *stacks;            /* of both sides; functions and frames without lines */
+        uint64_t (*counts)[COMPARE_SIDES]; /* active samples by stack id */
+        uint64_t samples[COMPARE_SIDES];   /* active ones */
         size_t runs[COMPARE_SIDES];
         double *seconds[COMPARE_SIDES];     /* by run: what its active samples stand for; 0: period not known */
         struct compare_function *functions; /* those with samples, by what changed most */
@@ -91,8 +93,8 @@ void compare_result_free(struct compare_result *comparison); /* accepts NULL */
  * went through. It ends below the function if a callee grew, and above it if
  * several callers share the growth. @ret is allocated: function ids of the stacks.
  */
-int compare_growth_path(const struct compare_result *comparison, profile_id function,
-                        enum compare_measure measure, profile_id **ret, size_t *ret_n);
+int compare_growth_path(const struct compare_result *comparison, profile_id function, enum compare_measure measure,
+                        profile_id **ret, size_t *ret_n);
 
 /* ---- judging ------------------------------------------------------------- */
 
@@ -108,7 +110,7 @@ const char *compare_verdict_name(enum compare_verdict verdict); /* "pass", "regr
 struct compare_cause {
         profile_id *path; /* see compare_growth_path() */
         size_t path_n;
-        bool scattered; /* several ways lead from the path to its last function */
+        bool scattered;                          /* several ways lead from the path to its last function */
         const struct compare_function *function; /* the one that grew most */
         enum compare_measure measure;
         size_t regressions; /* functions that have this cause */
@@ -126,11 +128,11 @@ struct compare_judgement {
         enum compare_verdict verdict;
         struct compare_cause *causes;
         size_t causes_n;
-        size_t regressions; /* functions, not allowed ones */
-        size_t blind;       /* functions of which less than promised would be detected */
+        size_t regressions;                     /* functions, not allowed ones */
+        size_t blind;                           /* functions of which less than promised would be detected */
         const struct compare_function *weakest; /* the worst of them; NULL: none */
         enum compare_measure weakest_measure;
-        double more;        /* times as many samples that would be enough; 1 if these are */
+        double more; /* times as many samples that would be enough; 1 if these are */
 };
 
 /* Judges by @comparison's criteria; functions that are allowed count for nothing. @ret refers to it. */
@@ -144,11 +146,11 @@ bool compare_cost_of(const struct compare_result *comparison, double units, stru
 
 /* A property of the circumstances, as both sides have it. */
 struct compare_circumstance {
-        const char *name;                 /* "interpreter", "rate", … */
-        char values[COMPARE_SIDES][128];  /* "": not known; of several runs, the first */
-        bool must_agree;                  /* or else shares mean different things */
+        const char *name;                /* "interpreter", "rate", … */
+        char values[COMPARE_SIDES][128]; /* "": not known; of several runs, the first */
+        bool must_agree;                 /* or else shares mean different things */
         bool differs;
-        bool varies[COMPARE_SIDES];       /* between runs of the side */
+        bool varies[COMPARE_SIDES]; /* between runs of the side */
 };
 #define COMPARE_CIRCUMSTANCES 9
 
@@ -162,13 +164,13 @@ void compare_circumstances(const struct profile_set sides[static COMPARE_SIDES],
 struct compare_findings {
         const char *names[COMPARE_SIDES];
         const struct compare_circumstance *circumstances; /* COMPARE_CIRCUMSTANCES of them; NULL: not known */
-        const struct compare_result *comparison;      /* NULL: they cannot be compared */
+        const struct compare_result *comparison;          /* NULL: they cannot be compared */
         const struct compare_judgement *judgement;        /* NULL: compared, but not judged */
         const char *invalid;                              /* why not; NULL: they can be */
         const struct compare_cost *cost;                  /* NULL: not asked for */
         struct profile_counters counters[COMPARE_SIDES];
-        struct profile_settings settings[COMPARE_SIDES];  /* of the first run */
-        const char *const *notes;                         /* sentences */
+        struct profile_settings settings[COMPARE_SIDES]; /* of the first run */
+        const char *const *notes;                        /* sentences */
         size_t notes_n;
 };
 
@@ -176,7 +178,7 @@ struct compare_report {
         const char *name;      /* as in -f NAME */
         const char *extension; /* what -o FILE implies; NULL: none */
         const char *summary;
-        bool judged;           /* for judgements only */
+        bool judged; /* for judgements only */
         int (*write)(const struct compare_findings *c, FILE *out);
 };
 

@@ -141,8 +141,8 @@ static int follow_growth(struct way *way, double growth, profile_id **ret, size_
         return 0;
 }
 
-int compare_growth_path(const struct compare_result *comparison, profile_id function,
-                        enum compare_measure measure, profile_id **ret, size_t *ret_n)
+int compare_growth_path(const struct compare_result *comparison, profile_id function, enum compare_measure measure,
+                        profile_id **ret, size_t *ret_n)
 {
         struct way way;
         int r = way_init(&way, comparison);

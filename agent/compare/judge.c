@@ -54,7 +54,7 @@ static enum compare_verdict decide_verdict(const struct compare_result *c, const
 
 int compare_judge(const struct compare_result *comparison, struct compare_judgement *ret)
 {
-        struct compare_judgement judgement = {.more = 1};
+        struct compare_judgement judgement = { .more = 1 };
 
         for (size_t i = 0; i < comparison->n; i++) {
                 const struct compare_function *row = &comparison->functions[i];
@@ -81,15 +81,15 @@ void compare_judgement_deinit(struct compare_judgement *judgement)
         for (size_t i = 0; i < judgement->causes_n; i++)
                 free(judgement->causes[i].path);
         free(judgement->causes);
-        *judgement = (struct compare_judgement){0};
+        *judgement = (struct compare_judgement){ 0 };
 }
 
 /* ---- cost ------------------------------------------------------------------------------- */
 
 bool compare_cost_of(const struct compare_result *comparison, double units, struct compare_cost *ret)
 {
-        const double *const seconds[COMPARE_SIDES] = {comparison->seconds[COMPARE_BASE],
-                                                      comparison->seconds[COMPARE_NEW]};
+        const double *const seconds[COMPARE_SIDES] = { comparison->seconds[COMPARE_BASE],
+                                                       comparison->seconds[COMPARE_NEW] };
         struct statistics_means means;
 
         if (comparison->runs[COMPARE_BASE] < 2 || comparison->runs[COMPARE_NEW] < 2)
@@ -101,7 +101,7 @@ bool compare_cost_of(const struct compare_result *comparison, double units, stru
         if (base <= 0 || means.mean[COMPARE_NEW] <= 0)
                 return false;
         *ret = (struct compare_cost){
-                .mean = {base / units, means.mean[COMPARE_NEW] / units},
+                .mean = { base / units, means.mean[COMPARE_NEW] / units },
                 .change = means.change / base,
                 .low = means.low / base,
                 .high = means.high / base,

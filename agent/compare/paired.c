@@ -72,7 +72,7 @@ static int count_samples(struct adding *a, struct profile_map *map, uint64_t *co
 static int add_run(struct adding *a, uint64_t **ret_counts)
 {
         uint64_t *counts = calloc(profile_stacks(a->from) + profile_stacks(a->paired->stacks) + 1, sizeof(*counts));
-        struct profile_map map = {0};
+        struct profile_map map = { 0 };
         int r = counts ? profile_map_init(&map, a->paired->stacks, a->from) : -ENOMEM;
 
         map.no_lines = true;
@@ -162,7 +162,7 @@ static int add_side(struct paired *paired, const struct profile_set *set, enum c
 
 int paired_make(const struct profile_set sides[static COMPARE_SIDES], struct paired *ret)
 {
-        struct paired paired = {.runs = {sides[COMPARE_BASE].n, sides[COMPARE_NEW].n}, .stacks = profile_new()};
+        struct paired paired = { .runs = { sides[COMPARE_BASE].n, sides[COMPARE_NEW].n }, .stacks = profile_new() };
         size_t n = paired.runs[COMPARE_BASE] + paired.runs[COMPARE_NEW];
         struct run_counts *runs = calloc(n + 1, sizeof(*runs));
         struct source_paths paths;
@@ -193,5 +193,5 @@ void paired_deinit(struct paired *paired)
         free(paired->samples);
         free(paired->hits);
         free(paired->seconds);
-        *paired = (struct paired){0};
+        *paired = (struct paired){ 0 };
 }

@@ -169,8 +169,8 @@ static bool vote_for_roots(const struct voter *voter, const struct voters *other
         }
         if (!found || (voter->library && found->library))
                 return false;
-        ret->roots[COMPARE_BASE] = (struct source_root){.text = voter->file, .len = strlen(voter->file) - best};
-        ret->roots[COMPARE_NEW] = (struct source_root){.text = found->file, .len = strlen(found->file) - best};
+        ret->roots[COMPARE_BASE] = (struct source_root){ .text = voter->file, .len = strlen(voter->file) - best };
+        ret->roots[COMPARE_NEW] = (struct source_root){ .text = found->file, .len = strlen(found->file) - best };
         return true;
 }
 
@@ -239,7 +239,7 @@ static void shorten_common_folder(const struct voters *voters, enum compare_side
                 if (*file != '/')
                         continue; /* relative already */
                 if (!*begun)
-                        *common = (struct source_root){.text = file, .len = (size_t)(slash - file) + 1};
+                        *common = (struct source_root){ .text = file, .len = (size_t)(slash - file) + 1 };
                 *begun = true;
                 while (n < common->len && file[n] == common->text[n])
                         n++;
@@ -251,8 +251,8 @@ static void shorten_common_folder(const struct voters *voters, enum compare_side
 
 int source_paths_learn(const struct profile_set sides[static COMPARE_SIDES], struct source_paths *ret)
 {
-        struct voters voters[COMPARE_SIDES] = {{0}};
-        struct source_paths paths = {0};
+        struct voters voters[COMPARE_SIDES] = { { 0 } };
+        struct source_paths paths = { 0 };
         bool begun = false;
         int r = 0;
 

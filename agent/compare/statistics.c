@@ -70,7 +70,7 @@ struct sum {
 
 static struct sum sum_runs(const struct statistics_tally *tally)
 {
-        struct sum sum = {0};
+        struct sum sum = { 0 };
 
         for (size_t i = 0; i < tally->runs; i++) {
                 sum.hits += tally->hits[i];
@@ -129,7 +129,7 @@ static void set_interval(struct statistics_proportions *of, const struct sum *su
 
 void statistics_proportions(const struct statistics_tally sides[static 2], struct statistics_proportions *ret)
 {
-        struct statistics_proportions of = {0};
+        struct statistics_proportions of = { 0 };
         struct sum sums[2];
         double chi2 = 0;
 
@@ -216,7 +216,7 @@ static double variance_of(const double *values, size_t n, double mean)
 
 void statistics_welch(const double *const values[static 2], const size_t n[static 2], struct statistics_means *ret)
 {
-        struct statistics_means of = {0};
+        struct statistics_means of = { 0 };
         double variance = 0, divisor = 0;
 
         for (int side = 0; side < 2; side++) {

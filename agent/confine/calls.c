@@ -46,26 +46,62 @@ static const struct limited no_limited[] = { { .name = NULL } };
 
 /* What every C program of several threads does. */
 static const struct list plain = {
-        (const char *const[]){
-                "brk", "clock_getres", "clock_gettime", "clock_nanosleep", "exit", "exit_group", "futex", "getegid",
-                "geteuid", "getgid", "getgroups", "getpid", "getppid", "getrandom", "getrusage", "gettid", "gettimeofday",
-                "getuid", "madvise", "membarrier", "mmap", "mprotect", "mremap", "munmap", "nanosleep", "prlimit64",
-                "restart_syscall", "rseq", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigtimedwait",
-                "sched_getaffinity", "sched_getparam", "sched_getscheduler", "sched_yield", "set_robust_list",
-                "sigaltstack", "sysinfo", "tgkill", "time", "uname", NULL },
-        (const struct limited[]){
-                { "clone", 0, CLONE_THREAD, CLONE_THREAD },
-                { "prctl", 0, UINT32_MAX, PR_SET_NAME },
-                { "prctl", 0, UINT32_MAX, PR_SET_VMA },
-                { .name = NULL } },
+        (const char *const[]){ "brk",
+                               "clock_getres",
+                               "clock_gettime",
+                               "clock_nanosleep",
+                               "exit",
+                               "exit_group",
+                               "futex",
+                               "getegid",
+                               "geteuid",
+                               "getgid",
+                               "getgroups",
+                               "getpid",
+                               "getppid",
+                               "getrandom",
+                               "getrusage",
+                               "gettid",
+                               "gettimeofday",
+                               "getuid",
+                               "madvise",
+                               "membarrier",
+                               "mmap",
+                               "mprotect",
+                               "mremap",
+                               "munmap",
+                               "nanosleep",
+                               "prlimit64",
+                               "restart_syscall",
+                               "rseq",
+                               "rt_sigaction",
+                               "rt_sigprocmask",
+                               "rt_sigreturn",
+                               "rt_sigtimedwait",
+                               "sched_getaffinity",
+                               "sched_getparam",
+                               "sched_getscheduler",
+                               "sched_yield",
+                               "set_robust_list",
+                               "sigaltstack",
+                               "sysinfo",
+                               "tgkill",
+                               "time",
+                               "uname",
+                               NULL },
+        (const struct limited[]){ { "clone", 0, CLONE_THREAD, CLONE_THREAD },
+                                  { "prctl", 0, UINT32_MAX, PR_SET_NAME },
+                                  { "prctl", 0, UINT32_MAX, PR_SET_VMA },
+                                  { .name = NULL } },
 };
 
 /* Descriptors, whatever they are of. */
 static const struct list streams = {
-        (const char *const[]){
-                "close", "close_range", "dup", "dup2", "dup3", "epoll_create1", "epoll_ctl", "epoll_pwait", "epoll_wait",
-                "eventfd2", "fcntl", "fdatasync", "fstat", "fsync", "ftruncate", "lseek", "pipe2", "poll", "ppoll",
-                "pread64", "pselect6", "pwrite64", "read", "readv", "select", "signalfd4", "write", "writev", NULL },
+        (const char *const[]){ "close",     "close_range", "dup",        "dup2",     "dup3",  "epoll_create1",
+                               "epoll_ctl", "epoll_pwait", "epoll_wait", "eventfd2", "fcntl", "fdatasync",
+                               "fstat",     "fsync",       "ftruncate",  "lseek",    "pipe2", "poll",
+                               "ppoll",     "pread64",     "pselect6",   "pwrite64", "read",  "readv",
+                               "select",    "signalfd4",   "write",      "writev",   NULL },
         (const struct limited[]){
                 { "ioctl", 1, UINT32_MAX, TCGETS }, /* whether it is a terminal */
                 { "ioctl", 1, UINT32_MAX, GETS2 },
@@ -75,9 +111,8 @@ static const struct list streams = {
 
 /* Files by name: what there is, and what is in it. */
 static const struct list naming = {
-        (const char *const[]){
-                "access", "faccessat", "faccessat2", "fstatfs", "getcwd", "getdents64", "lstat", "newfstatat", "readlink",
-                "readlinkat", "stat", "statfs", "statx", NULL },
+        (const char *const[]){ "access", "faccessat", "faccessat2", "fstatfs", "getcwd", "getdents64", "lstat",
+                               "newfstatat", "readlink", "readlinkat", "stat", "statfs", "statx", NULL },
         no_limited,
 };
 
@@ -86,24 +121,21 @@ static const struct list naming = {
 static const struct list reading = {
         no_names,
         (const struct limited[]){
-                { "open", 1, O_CHANGING, O_RDONLY },
-                { "openat", 2, O_CHANGING, O_RDONLY },
-                { .name = NULL } },
+                { "open", 1, O_CHANGING, O_RDONLY }, { "openat", 2, O_CHANGING, O_RDONLY }, { .name = NULL } },
 };
 
 /* Making and changing files; what a spool and SQLite do to their own included. */
 static const struct list writing = {
-        (const char *const[]){
-                "fallocate", "fchmod", "fchown", "flock", "link", "linkat", "mkdir", "mkdirat", "open", "openat",
-                "rename", "renameat", "renameat2", "rmdir", "umask", "unlink", "unlinkat", "utimensat", NULL },
+        (const char *const[]){ "fallocate", "fchmod", "fchown", "flock", "link", "linkat", "mkdir", "mkdirat", "open",
+                               "openat", "rename", "renameat", "renameat2", "rmdir", "umask", "unlink", "unlinkat",
+                               "utimensat", NULL },
         no_limited,
 };
 
 static const struct list network = {
-        (const char *const[]){
-                "accept", "accept4", "bind", "connect", "getpeername", "getsockname", "getsockopt", "listen", "recvfrom",
-                "recvmmsg", "recvmsg", "sendfile", "sendmmsg", "sendmsg", "sendto", "setsockopt", "shutdown", "socketpair",
-                NULL },
+        (const char *const[]){ "accept", "accept4", "bind", "connect", "getpeername", "getsockname", "getsockopt",
+                               "listen", "recvfrom", "recvmmsg", "recvmsg", "sendfile", "sendmmsg", "sendmsg", "sendto",
+                               "setsockopt", "shutdown", "socketpair", NULL },
         (const struct limited[]){
                 { "socket", 0, UINT32_MAX, AF_UNIX },
                 { "socket", 0, UINT32_MAX, AF_INET },
@@ -116,17 +148,15 @@ static const struct list network = {
 
 /* At other processes. openat2 keeps its flags in memory, where no filter sees them. */
 static const struct list looking = {
-        (const char *const[]){
-                "capget", "kcmp", "openat2", "perf_event_open", "pidfd_open", "process_vm_readv",
-                "sched_get_priority_max", "sched_get_priority_min", "sched_setaffinity", "sched_setparam",
-                "sched_setscheduler", NULL },
-        (const struct limited[]){
-                { "ioctl", 1, UINT32_MAX, PERF_EVENT_IOC_ENABLE },
-                { "ioctl", 1, UINT32_MAX, PERF_EVENT_IOC_DISABLE },
-                { "ioctl", 1, UINT32_MAX, PERF_EVENT_IOC_ID },
-                { "ioctl", 1, UINT32_MAX, PERF_EVENT_IOC_PERIOD },
-                { "ioctl", 1, UINT32_MAX, PERF_EVENT_IOC_SET_OUTPUT },
-                { .name = NULL } },
+        (const char *const[]){ "capget", "kcmp", "openat2", "perf_event_open", "pidfd_open", "process_vm_readv",
+                               "sched_get_priority_max", "sched_get_priority_min", "sched_setaffinity",
+                               "sched_setparam", "sched_setscheduler", NULL },
+        (const struct limited[]){ { "ioctl", 1, UINT32_MAX, PERF_EVENT_IOC_ENABLE },
+                                  { "ioctl", 1, UINT32_MAX, PERF_EVENT_IOC_DISABLE },
+                                  { "ioctl", 1, UINT32_MAX, PERF_EVENT_IOC_ID },
+                                  { "ioctl", 1, UINT32_MAX, PERF_EVENT_IOC_PERIOD },
+                                  { "ioctl", 1, UINT32_MAX, PERF_EVENT_IOC_SET_OUTPUT },
+                                  { .name = NULL } },
 };
 
 /* An order to the child that is not confined: no other socket can be had. */
@@ -139,14 +169,13 @@ static const struct list stopping = { (const char *const[]){ "ptrace", NULL }, n
 /* A terminal that is drawn on; what is said meanwhile is kept in memory. */
 static const struct list terminal = {
         (const char *const[]){ "getpgrp", "memfd_create", NULL },
-        (const struct limited[]){
-                { "ioctl", 1, UINT32_MAX, TCSETS },
-                { "ioctl", 1, UINT32_MAX, TCSETSF },
-                { "ioctl", 1, UINT32_MAX, TCSETSW },
-                { "ioctl", 1, UINT32_MAX, TCFLSH },
-                { "ioctl", 1, UINT32_MAX, TIOCGPGRP },
-                { "ioctl", 1, UINT32_MAX, TIOCGWINSZ },
-                { .name = NULL } },
+        (const struct limited[]){ { "ioctl", 1, UINT32_MAX, TCSETS },
+                                  { "ioctl", 1, UINT32_MAX, TCSETSF },
+                                  { "ioctl", 1, UINT32_MAX, TCSETSW },
+                                  { "ioctl", 1, UINT32_MAX, TCFLSH },
+                                  { "ioctl", 1, UINT32_MAX, TIOCGPGRP },
+                                  { "ioctl", 1, UINT32_MAX, TIOCGWINSZ },
+                                  { .name = NULL } },
 };
 
 /*
@@ -156,20 +185,19 @@ static const struct list terminal = {
 #ifdef __SANITIZE_ADDRESS__
 static const struct list sanitizer = {
         (const char *const[]){ "getdents", "getdents64", "readlink", "wait4", NULL },
-        (const struct limited[]){
-                { "clone", 0, CLONE_UNTRACED, CLONE_UNTRACED },
-                { "open", 1, O_CHANGING, O_RDONLY },
-                { "openat", 2, O_CHANGING, O_RDONLY },
-                { "prctl", 0, UINT32_MAX, PR_GET_DUMPABLE },
-                { "prctl", 0, UINT32_MAX, PR_SET_DUMPABLE },
-                { "prctl", 0, UINT32_MAX, PR_SET_PDEATHSIG },
-                { "prctl", 0, UINT32_MAX, PR_SET_PTRACER },
-                { "ptrace", 0, UINT32_MAX, PTRACE_ATTACH },
-                { "ptrace", 0, UINT32_MAX, PTRACE_CONT },
-                { "ptrace", 0, UINT32_MAX, PTRACE_DETACH },
-                { "ptrace", 0, UINT32_MAX, PTRACE_GETREGS },
-                { "ptrace", 0, UINT32_MAX, PTRACE_GETREGSET },
-                { .name = NULL } },
+        (const struct limited[]){ { "clone", 0, CLONE_UNTRACED, CLONE_UNTRACED },
+                                  { "open", 1, O_CHANGING, O_RDONLY },
+                                  { "openat", 2, O_CHANGING, O_RDONLY },
+                                  { "prctl", 0, UINT32_MAX, PR_GET_DUMPABLE },
+                                  { "prctl", 0, UINT32_MAX, PR_SET_DUMPABLE },
+                                  { "prctl", 0, UINT32_MAX, PR_SET_PDEATHSIG },
+                                  { "prctl", 0, UINT32_MAX, PR_SET_PTRACER },
+                                  { "ptrace", 0, UINT32_MAX, PTRACE_ATTACH },
+                                  { "ptrace", 0, UINT32_MAX, PTRACE_CONT },
+                                  { "ptrace", 0, UINT32_MAX, PTRACE_DETACH },
+                                  { "ptrace", 0, UINT32_MAX, PTRACE_GETREGS },
+                                  { "ptrace", 0, UINT32_MAX, PTRACE_GETREGSET },
+                                  { .name = NULL } },
 };
 #define EVERY &plain, &streams, &sanitizer
 #else
@@ -183,8 +211,7 @@ static const struct list *const roles[][LISTS_MAX + 1] = {
         [CONFINE_AGENT_BLOCKING] = { EVERY, &naming, &writing, &network, &looking, &waiting, &stopping },
         [CONFINE_COLLECTOR] = { EVERY, &naming, &writing, &network },
         [CONFINE_RECORDER] = { EVERY, &naming, &reading, &looking, &ordering, &waiting, &terminal },
-        [CONFINE_RECORDER_BLOCKING] = { EVERY, &naming, &reading, &looking, &ordering, &waiting, &terminal,
-                                        &stopping },
+        [CONFINE_RECORDER_BLOCKING] = { EVERY, &naming, &reading, &looking, &ordering, &waiting, &terminal, &stopping },
         [CONFINE_VIEWER] = { EVERY, &naming, &reading, &network, &looking },
         [CONFINE_CONVERTER] = { EVERY, &ordering, &waiting },
 };
@@ -201,8 +228,9 @@ static int allow_call_with_argument(scmp_filter_ctx filter, const struct limited
 {
         int call = seccomp_syscall_resolve_name(l->name);
 
-        return call == __NR_SCMP_ERROR ? 0 : seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1,
-                                                              SCMP_CMP(l->argument, SCMP_CMP_MASKED_EQ, l->mask, l->value));
+        return call == __NR_SCMP_ERROR ? 0
+                                       : seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1,
+                                                          SCMP_CMP(l->argument, SCMP_CMP_MASKED_EQ, l->mask, l->value));
 }
 
 static int add_list(scmp_filter_ctx filter, const struct list *list)

@@ -22,7 +22,7 @@ struct need {
         const char *name;
         cap_value_t cap;
         cap_value_t instead; /* serves as well where @cap is not there; -1: none does */
-        const char *loss; /* NULL: not told, the command tells it in its own way */
+        const char *loss;    /* NULL: not told, the command tells it in its own way */
 };
 
 static const struct need agent_needs[] = {
@@ -51,8 +51,14 @@ static const struct need viewer_needs[] = {
         { "CAP_IPC_LOCK", CAP_IPC_LOCK, -1, NULL },
 };
 
-#define AGENT  { agent_needs, sizeof(agent_needs) / sizeof(*agent_needs), false }
-#define VIEWER { viewer_needs, sizeof(viewer_needs) / sizeof(*viewer_needs), true }
+#define AGENT                                                                  \
+        {                                                                      \
+                agent_needs, sizeof(agent_needs) / sizeof(*agent_needs), false \
+        }
+#define VIEWER                                                                   \
+        {                                                                        \
+                viewer_needs, sizeof(viewer_needs) / sizeof(*viewer_needs), true \
+        }
 
 /*
  * Without CAP_SYS_PTRACE a process reads another if it holds all that the other holds (__ptrace_may_access() asks

@@ -19,10 +19,10 @@ enum confine_role {
         CONFINE_AGENT,
         CONFINE_AGENT_BLOCKING, /* one that stops threads by ptrace */
         CONFINE_COLLECTOR,
-        CONFINE_RECORDER,  /* samples for a while, and draws on a terminal: record, top */
+        CONFINE_RECORDER,          /* samples for a while, and draws on a terminal: record, top */
         CONFINE_RECORDER_BLOCKING, /* one that stops threads by ptrace */
-        CONFINE_VIEWER,    /* looks once, and asks servers: ps, dump, doctor */
-        CONFINE_CONVERTER, /* has opened all its files: convert, diff, check */
+        CONFINE_VIEWER,            /* looks once, and asks servers: ps, dump, doctor */
+        CONFINE_CONVERTER,         /* has opened all its files: convert, diff, check */
 };
 
 /*

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 /* For collectors, the spool, probes and what reading one process takes: so many, or a part of a low limit. */
-#define RESERVE      32
+#define RESERVE 32
 #define RESERVE_PART 4
 
 bool find_has_descriptors(void)

@@ -38,24 +38,25 @@ enum find_error {
 
 struct find_process {
         pid_t pid;
-        uint64_t start_time; /* clock ticks since boot; with pid, the identity */
-        char exe[FIND_NAME_SIZE];     /* these two escaped: see pystack_escape() */
+        uint64_t start_time;      /* clock ticks since boot; with pid, the identity */
+        char exe[FIND_NAME_SIZE]; /* these two escaped: see pystack_escape() */
         char cmdline[FIND_NAME_SIZE];
         char container_id[NSUTIL_CONTAINER_ID_SIZE]; /* "": of the host */
-        char claimed_id[NSUTIL_CONTAINER_ID_SIZE];   /* whose name its cgroup has, elsewhere than that container is; or "" */
-        char container_name[FIND_NAME_SIZE];         /* "": not known */
-        char image[FIND_NAME_SIZE];                  /* "": not known */
-        char pod[FIND_NAME_SIZE];                    /* these four "": not of Kubernetes, or not known */
+        char claimed_id
+                [NSUTIL_CONTAINER_ID_SIZE];  /* whose name its cgroup has, elsewhere than that container is; or "" */
+        char container_name[FIND_NAME_SIZE]; /* "": not known */
+        char image[FIND_NAME_SIZE];          /* "": not known */
+        char pod[FIND_NAME_SIZE];            /* these four "": not of Kubernetes, or not known */
         char pod_namespace[FIND_LABEL_SIZE];
         char k8s_container[FIND_LABEL_SIZE];
         char pod_uid[NSUTIL_POD_UID_SIZE];
         char node[FIND_NAME_SIZE];
-        char service[FIND_NAME_SIZE];        /* never empty */
-        char resource[FIND_RESOURCE_SIZE];   /* what else it says of itself: find_resource_next() */
-        bool selected;                       /* by the rules; true where there are none */
-        char rule[FIND_RULE_SIZE];           /* the rule that decided, "": none did */
-        int status;               /* 0, or why pystack_open() failed */
-        struct pystack_info info; /* version, file; detail when status is not 0 */
+        char service[FIND_NAME_SIZE];      /* never empty */
+        char resource[FIND_RESOURCE_SIZE]; /* what else it says of itself: find_resource_next() */
+        bool selected;                     /* by the rules; true where there are none */
+        char rule[FIND_RULE_SIZE];         /* the rule that decided, "": none did */
+        int status;                        /* 0, or why pystack_open() failed */
+        struct pystack_info info;          /* version, file; detail when status is not 0 */
 };
 
 /*
@@ -110,11 +111,11 @@ struct find_config {
 
         const struct find_rules *rules; /* borrowed; NULL: everything is selected */
         unsigned min_age_ms;            /* processes are left alone until so long after birth or exec */
-        bool show_unselected; /* also report, unread, those that are Python by name and not selected */
-        bool read_unselected; /* report everybody, read, with what the rules say of them */
-        bool follow;          /* learn of births and execs from the kernel, if it lets us */
-        unsigned slice_ms;    /* find_scan() returns after so long, and the next one goes on at once; 0: when it is done */
-        bool at_once;         /* look at who is born or executes a program at once, not 5 ms later: it costs a look more */
+        bool show_unselected;           /* also report, unread, those that are Python by name and not selected */
+        bool read_unselected;           /* report everybody, read, with what the rules say of them */
+        bool follow;                    /* learn of births and execs from the kernel, if it lets us */
+        unsigned slice_ms; /* find_scan() returns after so long, and the next one goes on at once; 0: when it is done */
+        bool at_once;      /* look at who is born or executes a program at once, not 5 ms later: it costs a look more */
 };
 
 /*

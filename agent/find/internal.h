@@ -35,8 +35,8 @@ struct find_entry {
         uint64_t open_at; /* ns since boot: try pystack again */
         uint64_t scan;    /* the last one that saw it */
         UT_hash_handle hh;
-        bool starved;     /* not looked at for want of descriptors */
-        bool is_young;    /* in the list of those to be looked at between scans of everything */
+        bool starved;  /* not looked at for want of descriptors */
+        bool is_young; /* in the list of those to be looked at between scans of everything */
         struct find_entry *prev, *next;
 };
 
@@ -81,8 +81,8 @@ struct find {
         struct find_entry *entries;
         struct find_penalty *penalties;
         struct find_entry *young;
-        int ends_fd; /* epoll of the pidfds of those reported */
-        int fd;      /* epoll of that one and the watch's */
+        int ends_fd;              /* epoll of the pidfds of those reported */
+        int fd;                   /* epoll of that one and the watch's */
         struct find_watch *watch; /* NULL: births and execs are not told */
         uint64_t muted_until;     /* ns since boot; 0: the watch may wake us */
         uint64_t scan;

@@ -15,11 +15,11 @@
 
 /* An opening that is given up has taken 20 ms: a twentieth of that pause. */
 #define FIRST_NS UINT64_C(400000000)
-#define LAST_NS  UINT64_C(60000000000)
+#define LAST_NS UINT64_C(60000000000)
 
 /* Beyond, and after so long a quiet, all is forgiven. */
 #define PENALTIES_MAX 1024
-#define QUIET_NS      UINT64_C(600000000000)
+#define QUIET_NS UINT64_C(600000000000)
 
 #define CGROUP_MAX 65536
 

@@ -9,9 +9,9 @@
  * own, as formats want them that share one set of tables. Equal ones are one.
  */
 struct dictionary {
-        struct profile *all;  /* holds functions, frames and stacks; no samples */
-        profile_id **stacks;  /* by profile of the set, then by stack id: the id in @all */
-        size_t n;             /* of the set */
+        struct profile *all; /* holds functions, frames and stacks; no samples */
+        profile_id **stacks; /* by profile of the set, then by stack id: the id in @all */
+        size_t n;            /* of the set */
 };
 
 /* -ENOMEM, -ENOSPC. */

@@ -7,13 +7,13 @@
  * program, by the assembler: NAME is its bytes, NAME_end the byte after the last.
  * At file scope, once a program. The object must depend on the file in the Makefile.
  */
-#define EMBED(name, path)                                                                 \
-        __asm__(".pushsection .rodata\n"                                                  \
-                ".global " #name "\n" #name ":\n"                                         \
-                ".incbin \"" PODFLAME_GEN path "\"\n"                                     \
-                ".global " #name "_end\n" #name "_end:\n"                                 \
-                ".byte 0\n"                                                               \
-                ".popsection\n");                                                         \
+#define EMBED(name, path)                                 \
+        __asm__(".pushsection .rodata\n"                  \
+                ".global " #name "\n" #name ":\n"         \
+                ".incbin \"" PODFLAME_GEN path "\"\n"     \
+                ".global " #name "_end\n" #name "_end:\n" \
+                ".byte 0\n"                               \
+                ".popsection\n");                         \
         extern const char name[], name##_end[]
 
 #endif

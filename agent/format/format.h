@@ -45,7 +45,8 @@ int format_write_tree(const struct profile_set *set, FILE *out);
  * from the greatest down. For counters whose time was accounted only. The caller owns it; NULL: out of memory.
  */
 struct json_object;
-struct json_object *format_coverage(const struct profile_counters *counters, enum profile_mode mode, uint64_t period_ns);
+struct json_object *format_coverage(const struct profile_counters *counters, enum profile_mode mode,
+                                    uint64_t period_ns);
 
 /* An OTLP ExportProfilesServiceRequest as JSON, uncompressed. */
 int format_write_otlp(const struct profile_set *set, FILE *out);
@@ -59,7 +60,7 @@ char *format_true_name(const char *name);
 
 /* What an OTLP body may hold: bounds against hostile senders. */
 #define FORMAT_OTLP_MAX_BYTES ((size_t)64 << 20) /* the specification's cap */
-#define FORMAT_OTLP_MAX_VALUES (1u << 22)        /* and keys, 16 bytes each: 64 MiB; 60000 stacks 50 deep have 3.5 million */
+#define FORMAT_OTLP_MAX_VALUES (1u << 22) /* and keys, 16 bytes each: 64 MiB; 60000 stacks 50 deep have 3.5 million */
 #define FORMAT_OTLP_MAX_COST ((size_t)128 << 20) /* bytes of profiles: tables are shared, so a little may say a lot */
 #define FORMAT_OTLP_MAX_FRAMES 4096              /* of one stack; twice what podflame reads */
 

@@ -6,8 +6,8 @@
  */
 #include "html.h"
 
-#include "embed.h"
 #include "agent/base/base.h"
+#include "embed.h"
 #include "formats.h"
 #include "summary.h"
 

@@ -18,9 +18,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PROFILE_COST   (32u << 10) /* about what an empty profile takes */
+#define PROFILE_COST (32u << 10) /* about what an empty profile takes */
 #define ATTRIBUTE_COST 64
-#define THREAD_COST    64
+#define THREAD_COST 64
 
 struct reader {
         struct otlp_tables tables;
@@ -340,7 +340,8 @@ static const char *const errors[] = {
 static int parse_body(struct reader *r, char *json, size_t len, struct json_value **ret_all,
                       const struct json_value **ret)
 {
-        int rc = len > FORMAT_OTLP_MAX_BYTES ? JSON_VALUE_E_MANY : json_value_read(json, len, FORMAT_OTLP_MAX_VALUES, ret_all, ret);
+        int rc = len > FORMAT_OTLP_MAX_BYTES ? JSON_VALUE_E_MANY
+                                             : json_value_read(json, len, FORMAT_OTLP_MAX_VALUES, ret_all, ret);
 
         if (rc > 0)
                 return json_reader_refuse(r->take, errors[rc]);

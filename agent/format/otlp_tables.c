@@ -19,8 +19,8 @@
 
 /* About what one of these takes in a profile besides its strings. */
 #define FUNCTION_COST 64
-#define STACK_COST    64
-#define FRAME_COST    32
+#define STACK_COST 64
+#define FRAME_COST 32
 
 #define UNKNOWN "(unknown)" /* the name of what has none */
 
@@ -224,7 +224,8 @@ static int read_int_value(struct otlp_tables *t, const struct json_value *value,
 
         errno = 0;
         long long number = fits ? strtoll(value->text, &end, 10) : 0;
-        if (!fits || errno || end == value->text || (value->type == JSON_VALUE_STRING ? *end != '\0' : is_fraction(end)))
+        if (!fits || errno || end == value->text ||
+            (value->type == JSON_VALUE_STRING ? *end != '\0' : is_fraction(end)))
                 return json_reader_refuse(&t->take, "an integer attribute is no integer");
         snprintf(ret->number, sizeof(ret->number), "%lld", number);
         ret->value = ret->number;
@@ -258,7 +259,7 @@ int otlp_tables_key_value(struct otlp_tables *t, const struct json_value *entry,
 {
         const struct json_value *value;
         int r = json_reader_member(entry, "key") ? json_reader_text(&t->take, entry, "key", &ret->key)
-                                           : otlp_tables_string(t, entry, "keyStrindex", &ret->key);
+                                                 : otlp_tables_string(t, entry, "keyStrindex", &ret->key);
 
         if (r == 0)
                 r = json_reader_object(&t->take, entry, "value", &value);

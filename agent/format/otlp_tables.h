@@ -2,8 +2,8 @@
 #ifndef FORMAT_OTLP_TABLES_H
 #define FORMAT_OTLP_TABLES_H
 
-#include "agent/profile/profile.h"
 #include "agent/base/base.h"
+#include "agent/profile/profile.h"
 
 /*
  * The dictionary of a request that is being read: its tables, and what of them

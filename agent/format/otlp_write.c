@@ -8,12 +8,12 @@
  * Strings are made clean on their way in. profileId and links are left out:
  * receivers disagree on how JSON encodes their bytes.
  */
-#include "dictionary.h"
 #include "agent/base/base.h"
+#include "dictionary.h"
 #include "formats.h"
 #include "otlp.h"
-#include "summary.h"
 #include "string_table.h"
+#include "summary.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -44,8 +44,9 @@ enum json_value_kind {
 
 static void put_value(struct writer *w, struct json_object *object, enum json_value_kind kind, const char *value)
 {
-        static const char *const keys[] = { [JSON_VALUE_TEXT] = "stringValue", [JSON_VALUE_INT] = "intValue",
-                                            [JSON_VALUE_REAL] = "doubleValue" };
+        static const char *const keys[] = {
+                [JSON_VALUE_TEXT] = "stringValue", [JSON_VALUE_INT] = "intValue", [JSON_VALUE_REAL] = "doubleValue"
+        };
         struct json_object *out = json_writer_put_object(&w->json, object, "value");
 
         /* proto3's JSON has integers of 64 bits as strings, but real numbers as numbers. */
@@ -125,7 +126,8 @@ static void put_samples(struct writer *w, struct json_object *profile, size_t it
 
                 json_writer_put_u32(&w->json, out, "stackIndex", w->dictionary.stacks[item][sample->stack]);
                 put_sample_attributes(w, out, p, sample);
-                json_writer_append(&w->json, json_writer_put_array(&w->json, out, "values"), json_writer_u64(sample->count));
+                json_writer_append(&w->json, json_writer_put_array(&w->json, out, "values"),
+                                   json_writer_u64(sample->count));
         }
 }
 
@@ -280,12 +282,13 @@ static void put_locations(struct writer *w, struct json_object *dictionary)
         for (size_t i = 1; i <= profile_frames(w->dictionary.all) && !w->json.failed; i++) {
                 const struct profile_frame *frame = profile_frame(w->dictionary.all, (profile_id)i);
                 struct json_object *out = json_writer_append_object(&w->json, table);
-                struct json_object *line = json_writer_append_object(&w->json, json_writer_put_array(&w->json, out, "lines"));
+                struct json_object *line = json_writer_append_object(&w->json,
+                                                                     json_writer_put_array(&w->json, out, "lines"));
 
                 json_writer_put_u32(&w->json, line, "functionIndex", frame->function);
                 json_writer_put_u64(&w->json, line, "line", frame->line);
-                add_attribute(w, json_writer_put_array(&w->json, out, "attributeIndices"), OTLP_FRAME_TYPE, JSON_VALUE_TEXT,
-                              OTLP_CPYTHON);
+                add_attribute(w, json_writer_put_array(&w->json, out, "attributeIndices"), OTLP_FRAME_TYPE,
+                              JSON_VALUE_TEXT, OTLP_CPYTHON);
         }
 }
 
@@ -296,8 +299,8 @@ static void put_stacks(struct writer *w, struct json_object *dictionary)
         for (size_t i = 1; i <= profile_stacks(w->dictionary.all) && !w->json.failed; i++) {
                 size_t n;
                 const profile_id *stack = profile_stack(w->dictionary.all, (profile_id)i, &n);
-                struct json_object *indices =
-                        json_writer_put_array(&w->json, json_writer_append_object(&w->json, table), "locationIndices");
+                struct json_object *indices = json_writer_put_array(
+                        &w->json, json_writer_append_object(&w->json, table), "locationIndices");
 
                 for (size_t k = 0; k < n; k++)
                         json_writer_append(&w->json, indices, json_object_new_int64(stack[k]));

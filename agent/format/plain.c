@@ -39,10 +39,8 @@ static void write_attribute(const struct profile *p, const char *label, const ch
 static const struct {
         const char *label, *key;
 } resource_lines[] = {
-        { "Container", "container.name" },
-        { "Service", "service.name" },
-        { "Program", "process.executable.name" },
-        { "PID", "process.pid" },
+        { "Container", "container.name" },        { "Service", "service.name" },
+        { "Program", "process.executable.name" }, { "PID", "process.pid" },
         { "Python", "process.runtime.version" },
 };
 #define RESOURCE_LINES (sizeof(resource_lines) / sizeof(resource_lines[0]))

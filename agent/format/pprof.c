@@ -9,13 +9,13 @@
  * here and the other there. There is no mapping of addresses, but one mapping
  * says that names are complete: else pprof looks for the binary.
  */
+#include "agent/base/base.h"
 #include "arena.h"
 #include "dictionary.h"
-#include "agent/base/base.h"
 #include "formats.h"
 #include "pprof.pb-c.h"
-#include "summary.h"
 #include "string_table.h"
+#include "summary.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -20,8 +20,8 @@ struct reader {
         Pprof__Profile *in;
         struct profile *out;
         struct profile_settings settings;
-        size_t value;      /* which one of a sample */
-        bool nanoseconds;  /* it is time */
+        size_t value;     /* which one of a sample */
+        bool nanoseconds; /* it is time */
         const char *error;
         profile_id frames[FORMAT_OTLP_MAX_FRAMES];
 };

@@ -4,8 +4,8 @@
  * begins: gzip by its mark, JSON by its brace, pprof by the tag of its first field,
  * which no text has.
  */
-#include "agent/base/base.h"
 #include "read.h"
+#include "agent/base/base.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -8,13 +8,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNTER(field) { .name = #field, .offset = offsetof(struct profile_counters, field) }
-#define TIME(field) { .name = #field, .offset = offsetof(struct profile_counters, field), .is_time = true }
+#define COUNTER(field)                                                             \
+        {                                                                          \
+                .name = #field, .offset = offsetof(struct profile_counters, field) \
+        }
+#define TIME(field)                                                                                 \
+        {                                                                                           \
+                .name = #field, .offset = offsetof(struct profile_counters, field), .is_time = true \
+        }
 
 const struct summary_counter summary_counters[SUMMARY_COUNTERS] = {
-        COUNTER(ticks), COUNTER(ok), COUNTER(retried), COUNTER(torn), COUNTER(late), COUNTER(gone), COUNTER(failed),
-        TIME(accounted_ns), TIME(sampled_ns), TIME(native_ns), TIME(left_out_ns), TIME(unopened_ns),
-        TIME(torn_ns), TIME(late_ns), TIME(gone_ns), TIME(failed_ns),
+        COUNTER(ticks),  COUNTER(ok),        COUNTER(retried), COUNTER(torn),   COUNTER(late),     COUNTER(gone),
+        COUNTER(failed), TIME(accounted_ns), TIME(sampled_ns), TIME(native_ns), TIME(left_out_ns), TIME(unopened_ns),
+        TIME(torn_ns),   TIME(late_ns),      TIME(gone_ns),    TIME(failed_ns),
 };
 
 _Static_assert(sizeof(struct profile_counters) == SUMMARY_COUNTERS * sizeof(uint64_t), "every counter is in the table");

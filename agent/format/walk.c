@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CONTEXT_MAX 2       /* container, process */
-#define AROUND_STACK_MAX 4  /* these, thread, idle */
+#define CONTEXT_MAX 2         /* container, process */
+#define AROUND_STACK_MAX 4    /* these, thread, idle */
 #define CONTAINER_ID_SHOWN 12 /* as the tools of containers show it */
 
 struct walk {

@@ -8,8 +8,8 @@
 #include "agent/health/health.h"
 
 /* Aim below the bound, lest chance exceeds it; rise only where there is more room than that, and not by much. */
-#define AIM      0.85
-#define ROOM     0.7
+#define AIM 0.85
+#define ROOM 0.7
 #define RISE_MAX 2.0
 
 /* What a sample takes of a CPU at most, on crowded machines and with deep stacks. */

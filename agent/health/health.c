@@ -23,7 +23,7 @@
 
 /* What has not moved for so many windows, and so many seconds, does not move any more. */
 #define STUCK_WINDOWS 3
-#define STUCK_MIN_S   30
+#define STUCK_MIN_S 30
 
 struct health {
         struct health_config config;

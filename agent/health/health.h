@@ -81,13 +81,13 @@ struct health_facts {
         struct profile_counters samples; /* of all windows so far */
         struct profile_counters window;  /* the books of the last one: accounted_ns, sampled_ns, left_out_ns */
         uint64_t unseen_ns; /* the most that profile_losses() has told of @samples: chance makes it fall at times */
-        uint64_t lost;                   /* ticks that the kernel had no room for */
+        uint64_t lost;      /* ticks that the kernel had no room for */
         const struct health_targets *targets; /* copied */
         size_t n_targets;
         struct health_budget budget;
         uint64_t trims;
         uint64_t windows, failed_windows;
-        uint64_t starved; /* processes that are not looked at for want of file descriptors */
+        uint64_t starved;     /* processes that are not looked at for want of file descriptors */
         uint64_t disbelieved; /* processes whose cgroup has the name of a container that is elsewhere */
         uint64_t log_suppressed;
         bool ready;       /* the engine runs, and the machine has been looked at once */

@@ -109,7 +109,7 @@ static void put_samples(FILE *out, const struct family *family, const struct vie
                 const char *outcome;
                 uint64_t n;
         } rows[] = {
-                { "ok", c->ok },     { "retried", c->retried }, { "torn", c->torn },     { "late", c->late },
+                { "ok", c->ok },     { "retried", c->retried }, { "torn", c->torn },           { "late", c->late },
                 { "gone", c->gone }, { "failed", c->failed },   { "lost", view->facts->lost },
         };
 
@@ -208,7 +208,8 @@ static void put_batches(FILE *out, const struct family *family, const struct vie
                 const struct {
                         const char *outcome;
                         uint64_t n;
-                } rows[] = { { "delivered", c->delivered }, { "dropped", sum_dropped_batches(c) },
+                } rows[] = { { "delivered", c->delivered },
+                             { "dropped", sum_dropped_batches(c) },
                              { "halved", c->halved } };
 
                 for (size_t j = 0; j < sizeof(rows) / sizeof(*rows); j++)
@@ -227,18 +228,18 @@ static void put_dropped(FILE *out, const struct family *family, const struct vie
                                          (double)view->counters[i].lost[loss]);
 }
 
-#define FACT(member)    .put = put_fact, .field = offsetof(struct health_facts, member)
+#define FACT(member) .put = put_fact, .field = offsetof(struct health_facts, member)
 #define SECONDS(member) .put = put_fact_seconds, .field = offsetof(struct health_facts, member)
-#define USAGE(member)   .put = put_usage, .field = offsetof(struct health_usage, member)
-#define TIME(member)    .put = put_time, .field = offsetof(struct health_usage, member)
+#define USAGE(member) .put = put_usage, .field = offsetof(struct health_usage, member)
+#define TIME(member) .put = put_time, .field = offsetof(struct health_usage, member)
 #define SENDING(member) .put = put_sending, .field = offsetof(struct send_counters, member)
 
 static const struct family families[] = {
         { "podflame_build_info", "gauge", "1, with the version as label.", .put = put_build },
         { "podflame_targets", "gauge", "Python processes, by whether they are sampled and why not.",
           .put = put_targets },
-        { "podflame_starved_processes", "gauge", "Python processes that are not looked at for want of file descriptors.",
-          FACT(starved) },
+        { "podflame_starved_processes", "gauge",
+          "Python processes that are not looked at for want of file descriptors.", FACT(starved) },
         { "podflame_disbelieved_processes", "gauge",
           "Python processes whose cgroup has the name of a container that is elsewhere.", FACT(disbelieved) },
         { "podflame_rate_hertz", "gauge", "Samples per second of each CPU, as the budget allows.", .put = put_rate },
@@ -250,7 +251,8 @@ static const struct family families[] = {
         { "podflame_cpu_accounted_seconds_total", "counter",
           "CPU time of the targets as the kernel accounts it (mode wall: time of threads; gil: of processes).",
           SECONDS(samples.accounted_ns) },
-        { "podflame_cpu_sampled_seconds_total", "counter", "Time that samples stand for.", SECONDS(samples.sampled_ns) },
+        { "podflame_cpu_sampled_seconds_total", "counter", "Time that samples stand for.",
+          SECONDS(samples.sampled_ns) },
         { "podflame_cpu_unsampled_seconds_total", "counter",
           "Accounted time without a sample, by reason; left_out: threads without Python, by --no-native.",
           .put = put_unsampled },

@@ -41,7 +41,7 @@ static int append_attribute(struct profile *p, const char *key, char *value)
 
         if (!copy)
                 return -ENOMEM;
-        p->attributes[p->attributes_n++] = (struct attribute){.key = copy, .value = value};
+        p->attributes[p->attributes_n++] = (struct attribute){ .key = copy, .value = value };
         return 0;
 }
 

@@ -20,11 +20,11 @@ void profile_counters_add(struct profile_counters *to, const struct profile_coun
 void profile_losses(const struct profile_counters *c, struct profile_loss ret[PROFILE_LOSSES])
 {
         const struct profile_loss known[PROFILE_LOSSES - 1] = {
-                {"unopened", "before it was opened", c->unopened_ns},
-                {"late", "read too late", c->late_ns},
-                {"torn", "changed while it was read", c->torn_ns},
-                {"gone", "ended before it was read", c->gone_ns},
-                {"failed", "could not be read", c->failed_ns},
+                { "unopened", "before it was opened", c->unopened_ns },
+                { "late", "read too late", c->late_ns },
+                { "torn", "changed while it was read", c->torn_ns },
+                { "gone", "ended before it was read", c->gone_ns },
+                { "failed", "could not be read", c->failed_ns },
         };
         uint64_t explained = c->sampled_ns + c->left_out_ns;
 
@@ -32,8 +32,9 @@ void profile_losses(const struct profile_counters *c, struct profile_loss ret[PR
                 ret[i] = known[i];
                 explained += known[i].ns;
         }
-        ret[PROFILE_LOSSES - 1] = (struct profile_loss){
-                "unseen", "not seen by any tick", c->accounted_ns > explained ? c->accounted_ns - explained : 0};
+        ret[PROFILE_LOSSES - 1] = (struct profile_loss){ "unseen", "not seen by any tick",
+                                                         c->accounted_ns > explained ? c->accounted_ns - explained
+                                                                                     : 0 };
 }
 
 static double seen_ns(const struct profile_counters *c)

@@ -64,10 +64,9 @@ static int intern_text(struct profile *p, const char *text, const char **ret)
         return *ret ? 0 : -ENOSPC;
 }
 
-int profile_intern_function(struct profile *p, const char *name, const char *file, uint32_t first_line,
-                            profile_id *ret)
+int profile_intern_function(struct profile *p, const char *name, const char *file, uint32_t first_line, profile_id *ret)
 {
-        struct profile_function key = {.first_line = first_line};
+        struct profile_function key = { .first_line = first_line };
         int r = intern_text(p, name, &key.name);
 
         if (r == 0)
@@ -75,7 +74,7 @@ int profile_intern_function(struct profile *p, const char *name, const char *fil
         if (r < 0)
                 return r;
 
-        uint64_t parts[] = {(uintptr_t)key.name, (uintptr_t)key.file, key.first_line};
+        uint64_t parts[] = { (uintptr_t)key.name, (uintptr_t)key.file, key.first_line };
         uint64_t hash = profile_table_hash(parts, sizeof(parts), p->seed);
         profile_id id = profile_table_find(&p->functions, &function_kind, hash, &key);
 
@@ -103,7 +102,7 @@ static const struct table_kind frame_kind = {
 
 int profile_intern_frame(struct profile *p, profile_id function, uint32_t line, profile_id *ret)
 {
-        struct profile_frame key = {.function = function, .line = line};
+        struct profile_frame key = { .function = function, .line = line };
         uint64_t hash = profile_table_hash(&key, sizeof(key), p->seed);
         profile_id id = profile_table_find(&p->frames, &frame_kind, hash, &key);
 
@@ -171,7 +170,7 @@ static int append_stack(struct profile *p, const profile_id *frames, size_t n, u
         if (r < 0)
                 return r;
 
-        struct stack stack = {.offset = (uint32_t)p->stack_frames_n, .n = (uint32_t)n};
+        struct stack stack = { .offset = (uint32_t)p->stack_frames_n, .n = (uint32_t)n };
 
         r = profile_table_add(&p->stacks, &stack_kind, hash, &stack, ret);
         if (r < 0)
@@ -186,7 +185,7 @@ int profile_intern_stack(struct profile *p, const profile_id *frames, size_t n, 
         if (n == 0 || n > STACK_FRAMES_MAX)
                 return -EINVAL;
 
-        struct stack_key key = {.all = p->stack_frames, .frames = frames, .n = n};
+        struct stack_key key = { .all = p->stack_frames, .frames = frames, .n = n };
         uint64_t hash = profile_table_hash(frames, n * sizeof(*frames), p->seed);
         profile_id id = profile_table_find(&p->stacks, &stack_kind, hash, &key);
 
@@ -214,13 +213,13 @@ static const struct table_kind thread_kind = {
 
 int profile_intern_thread(struct profile *p, uint64_t tid, const char *name, profile_id *ret)
 {
-        struct thread key = {.tid = tid};
+        struct thread key = { .tid = tid };
         int r = intern_text(p, name, &key.name);
 
         if (r < 0)
                 return r;
 
-        uint64_t parts[] = {tid, (uintptr_t)key.name};
+        uint64_t parts[] = { tid, (uintptr_t)key.name };
         uint64_t hash = profile_table_hash(parts, sizeof(parts), p->seed);
         profile_id id = profile_table_find(&p->threads, &thread_kind, hash, &key);
 

@@ -12,16 +12,16 @@
  * for every sample; each of these is far above what honest programs reach
  * (the largest have some 10^5 functions and, in an hour, some 10^5 stacks).
  */
-#define STRINGS_MAX       (1u << 21)
-#define STRING_BYTES_MAX  (64u << 20) /* of all strings */
-#define FUNCTIONS_MAX     (1u << 20)
-#define FRAMES_MAX        (1u << 22)
-#define STACKS_MAX        (1u << 20)
-#define STACK_FRAMES_MAX  (1u << 24) /* frame ids of all stacks: 64 MiB */
-#define THREADS_MAX       (1u << 20)
-#define SAMPLES_MAX       (1u << 22)
-#define RESERVED_MAX      (1u << 20)
-#define ATTRIBUTES_MAX    128
+#define STRINGS_MAX (1u << 21)
+#define STRING_BYTES_MAX (64u << 20) /* of all strings */
+#define FUNCTIONS_MAX (1u << 20)
+#define FRAMES_MAX (1u << 22)
+#define STACKS_MAX (1u << 20)
+#define STACK_FRAMES_MAX (1u << 24) /* frame ids of all stacks: 64 MiB */
+#define THREADS_MAX (1u << 20)
+#define SAMPLES_MAX (1u << 22)
+#define RESERVED_MAX (1u << 20)
+#define ATTRIBUTES_MAX 128
 
 struct chunk;
 
@@ -62,7 +62,7 @@ struct profile {
         struct table stacks;    /* struct stack */
         struct table threads;   /* struct thread */
         struct table samples;   /* struct profile_sample */
-        profile_id *reserved;  /* the stacks that reserved ids stand for; 0: not known yet */
+        profile_id *reserved;   /* the stacks that reserved ids stand for; 0: not known yet */
         size_t reserved_n, reserved_capacity;
         struct table unsettled; /* struct profile_sample, of reserved ids */
         profile_id *stack_frames;

@@ -45,7 +45,7 @@ void profile_map_deinit(struct profile_map *map)
         free(map->stacks);
         free(map->threads);
         free(map->path);
-        *map = (struct profile_map){0};
+        *map = (struct profile_map){ 0 };
 }
 
 static int map_function(struct profile_map *map, profile_id id)

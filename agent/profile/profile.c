@@ -73,8 +73,8 @@ static uint64_t add_saturated(uint64_t a, uint64_t b)
 int profile_add(struct profile *p, profile_id stack, profile_id thread, enum profile_state state, uint64_t count,
                 uint64_t nanoseconds)
 {
-        struct profile_sample key = {.stack = stack, .thread = thread, .state = state};
-        uint32_t parts[] = {stack, thread, state};
+        struct profile_sample key = { .stack = stack, .thread = thread, .state = state };
+        uint32_t parts[] = { stack, thread, state };
         uint64_t hash = profile_table_hash(parts, sizeof(parts), p->seed);
         struct table *table = stack & RESERVED_BIT ? &p->unsettled : &p->samples;
         uint32_t id = profile_table_find(table, &sample_kind, hash, &key);

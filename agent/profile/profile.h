@@ -23,7 +23,7 @@ typedef uint32_t profile_id;
 
 /* ---- making -------------------------------------------------------------- */
 
-struct profile *profile_new(void); /* NULL: out of memory */
+struct profile *profile_new(void);          /* NULL: out of memory */
 void profile_free(struct profile *profile); /* accepts NULL */
 
 /*
@@ -94,7 +94,7 @@ struct profile_map {
         profile_id *path;                                  /* room for a stack */
 
         /* For the caller to set after profile_map_init(). */
-        bool no_lines;                                               /* functions and frames lose their lines */
+        bool no_lines;                                                /* functions and frames lose their lines */
         void (*rename)(void *ctx, struct profile_function *function); /* changes names on the way; NULL: none */
         void *ctx;
 };
@@ -239,17 +239,17 @@ struct profile_sample {
         uint64_t count;
         uint64_t nanoseconds;
 };
-size_t profile_samples(const struct profile *p); /* each (stack, thread, state) once */
+size_t profile_samples(const struct profile *p);                                /* each (stack, thread, state) once */
 const struct profile_sample *profile_sample(const struct profile *p, size_t i); /* i from 0 */
-uint64_t profile_total(const struct profile *p); /* sum of counts */
+uint64_t profile_total(const struct profile *p);                                /* sum of counts */
 
 /* ---- statistics ---------------------------------------------------------- */
 
 struct profile_top {
         const char *name;
         const char *file;
-        uint64_t self;  /* samples with it as leaf */
-        uint64_t total; /* samples with it anywhere, recursion counted once */
+        uint64_t self;              /* samples with it as leaf */
+        uint64_t total;             /* samples with it anywhere, recursion counted once */
         uint64_t self_ns, total_ns; /* the time that these stand for */
 };
 

@@ -81,8 +81,8 @@ void profile_settle(struct profile *p)
                 const struct profile_sample *sample = profile_table_item(&p->unsettled, sizeof(*sample), id);
                 profile_id stack = profile_linked(p, sample->stack);
 
-                if (stack == 0 || profile_add(p, stack, sample->thread, sample->state, sample->count,
-                                              sample->nanoseconds) < 0)
+                if (stack == 0 ||
+                    profile_add(p, stack, sample->thread, sample->state, sample->count, sample->nanoseconds) < 0)
                         count_sample_as_failed(p, sample);
         }
         profile_table_deinit(&p->unsettled);

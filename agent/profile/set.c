@@ -24,5 +24,5 @@ void profile_set_deinit(struct profile_set *set)
         for (size_t i = 0; i < set->n; i++)
                 profile_free(set->items[i]);
         free(set->items);
-        *set = (struct profile_set){0};
+        *set = (struct profile_set){ 0 };
 }

@@ -49,7 +49,7 @@ static struct chunk *chunk_with_room(struct strings *strings, size_t len)
         chunk = malloc(sizeof(*chunk) + size);
         if (!chunk)
                 return NULL;
-        *chunk = (struct chunk){.next = strings->chunks, .size = size};
+        *chunk = (struct chunk){ .next = strings->chunks, .size = size };
         strings->chunks = chunk;
         return chunk;
 }
@@ -83,7 +83,7 @@ static int add_text(struct strings *strings, struct text text, uint64_t hash, co
 
 int profile_strings_intern(struct strings *strings, const char *text, uint64_t seed, const char **ret)
 {
-        struct text key = {.bytes = text, .len = strlen(text)};
+        struct text key = { .bytes = text, .len = strlen(text) };
         uint64_t hash = profile_table_hash(text, key.len, seed);
         uint32_t id = profile_table_find(&strings->table, &text_kind, hash, &key);
 
@@ -98,7 +98,7 @@ int profile_strings_intern(struct strings *strings, const char *text, uint64_t s
 
 const char *profile_strings_find(const struct strings *strings, const char *text, uint64_t seed)
 {
-        struct text key = {.bytes = text, .len = strlen(text)};
+        struct text key = { .bytes = text, .len = strlen(text) };
         uint64_t hash = profile_table_hash(text, key.len, seed);
         uint32_t id = profile_table_find(&strings->table, &text_kind, hash, &key);
         const struct text *known = id ? profile_table_item(&strings->table, sizeof(*known), id) : NULL;

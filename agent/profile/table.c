@@ -24,7 +24,7 @@ void profile_table_deinit(struct table *table)
 {
         free(table->items);
         free(table->slots);
-        *table = (struct table){0};
+        *table = (struct table){ 0 };
 }
 
 uint64_t profile_table_hash(const void *key, size_t len, uint64_t seed)
@@ -94,7 +94,7 @@ int profile_table_add(struct table *table, const struct table_kind *kind, uint64
         uint32_t id = ++table->n;
 
         memcpy(profile_table_item(table, kind->size, id), item, kind->size);
-        place_slot(table->slots, table->capacity * 2 - 1, (struct table_slot){.hash = (uint32_t)hash, .id = id});
+        place_slot(table->slots, table->capacity * 2 - 1, (struct table_slot){ .hash = (uint32_t)hash, .id = id });
         *ret_id = id;
         return 0;
 }

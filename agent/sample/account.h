@@ -13,10 +13,10 @@
 
 struct account {
         pid_t pid;
-        uint64_t start_time; /* of the process, in clock ticks since boot; 0: not known */
-        uint64_t cpu_ns;     /* of all its life, at the last reading */
-        uint64_t booked_ns;  /* of it, what account_book() has told */
-        int count_fd;        /* a count of the kernel's that outlives the process, -1: none */
+        uint64_t start_time;    /* of the process, in clock ticks since boot; 0: not known */
+        uint64_t cpu_ns;        /* of all its life, at the last reading */
+        uint64_t booked_ns;     /* of it, what account_book() has told */
+        int count_fd;           /* a count of the kernel's that outlives the process, -1: none */
         uint64_t count_from_ns; /* CPU time when that count began */
         uint64_t read_at_ns;    /* when account_read_at_tick() last read it, CLOCK_MONOTONIC */
 };

@@ -97,8 +97,10 @@ static void append_frames(struct backlog *b, const struct pystack_stack *stack, 
                 pystack_keep(frame->code);
                 lines += frame->code->lines_len;
                 b->keys[i] = backlog_key(frame);
-                b->batch.frames[b->batch.n_frames++] = (struct backlog_frame){
-                        .code = frame->code, .instruction = frame->instruction, .without_line = lines > BACKLOG_LINE_BYTES };
+                b->batch.frames[b->batch.n_frames++] = (struct backlog_frame){ .code = frame->code,
+                                                                               .instruction = frame->instruction,
+                                                                               .without_line = lines >
+                                                                                               BACKLOG_LINE_BYTES };
         }
         b->n_keys = stack->n;
 }
@@ -116,7 +118,8 @@ int backlog_add(struct backlog *b, struct profile *p, const struct pystack_stack
                 return -ENOSPC;
         b->batch.work += work;
         b->batch.stacks[b->batch.n_stacks++] = (struct backlog_stack){
-                .reserved = id, .shared = (uint32_t)shared, .own = (uint32_t)own, .truncated = stack->truncated };
+                .reserved = id, .shared = (uint32_t)shared, .own = (uint32_t)own, .truncated = stack->truncated
+        };
         append_frames(b, stack, shared);
         *ret = id;
         return 0;

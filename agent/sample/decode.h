@@ -24,9 +24,9 @@ struct target;
 /* The stacks of a target that are being decoded. */
 struct decoding {
         struct batch batch;
-        size_t stack; /* of @batch: the one that comes next */
-        size_t frame; /* likewise */
-        size_t done;  /* frames of that stack */
+        size_t stack;    /* of @batch: the one that comes next */
+        size_t frame;    /* likewise */
+        size_t done;     /* frames of that stack */
         profile_id *ids; /* PYSTACK_MAX_FRAMES: of the frames of the stack that was decoded last, outermost first */
 };
 

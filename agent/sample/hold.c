@@ -27,7 +27,9 @@ static struct rseq *own_rseq(void)
 static void begin_critical_section(void)
 {
         static const struct rseq_cs never = {
-                .start_ip = (uintptr_t)&nowhere.signature, .post_commit_offset = 1, .abort_ip = (uintptr_t)&nowhere.abort,
+                .start_ip = (uintptr_t)&nowhere.signature,
+                .post_commit_offset = 1,
+                .abort_ip = (uintptr_t)&nowhere.abort,
         };
 
         own_rseq()->rseq_cs = (uintptr_t)&never;

@@ -19,8 +19,8 @@
 
 /* What the timer tick knows of a thread's doings. */
 struct member_clock {
-        int fd;      /* of nsutil_times_open(), -1: none */
-        int stat_fd; /* of nsutil_stat_open(), -1: none; only of threads that run */
+        int fd;          /* of nsutil_times_open(), -1: none */
+        int stat_fd;     /* of nsutil_stat_open(), -1: none; only of threads that run */
         int last_ran_fd; /* of nsutil_last_ran_open(), -1: none; only of threads that run */
         struct nsutil_times times;
         uint64_t moved_ns;       /* mode cpu: when @times were last seen to have changed, CLOCK_MONOTONIC */
@@ -35,14 +35,14 @@ struct member {
         struct pystack_thread *thread; /* NULL: no Python thread, or not yet */
         profile_id id;                 /* in the target's present profile; 0: not yet there */
         char name[16];
-        uint64_t since_ns;   /* thread NULL: since when, as far as is known (CLOCK_MONOTONIC) */
-        uint64_t retry_ns;   /* thread NULL: when to look again (CLOCK_MONOTONIC) */
-        bool looked_now;     /* thread NULL: it was looked at for this very tick */
-        bool native_now;     /* and it surely runs no Python */
+        uint64_t since_ns;          /* thread NULL: since when, as far as is known (CLOCK_MONOTONIC) */
+        uint64_t retry_ns;          /* thread NULL: when to look again (CLOCK_MONOTONIC) */
+        bool looked_now;            /* thread NULL: it was looked at for this very tick */
+        bool native_now;            /* and it surely runs no Python */
         uint64_t unsure, unsure_ns; /* ticks since that look, and what they stand for: the next look decides on them */
-        profile_id native;   /* its stack while it runs no Python, in the present profile; 0: not yet there */
-        uint64_t listed_ns;  /* when it was last found in the process's list */
-        struct member_clock clock; /* timer tick */
+        profile_id native;          /* its stack while it runs no Python, in the present profile; 0: not yet there */
+        uint64_t listed_ns;         /* when it was last found in the process's list */
+        struct member_clock clock;  /* timer tick */
         UT_hash_handle hh;
 };
 
@@ -65,10 +65,10 @@ struct pending {
 
 /* How much of itself a process lets be read: see restraint.c. */
 struct restraint {
-        unsigned costly;    /* samples in a row that took too long */
-        uint64_t rest_ns;   /* that the last one was followed by */
-        uint64_t until_ns;  /* CLOCK_MONOTONIC: it is not read before; 0: it may be */
-        bool restrained;    /* it has been, at some time */
+        unsigned costly;   /* samples in a row that took too long */
+        uint64_t rest_ns;  /* that the last one was followed by */
+        uint64_t until_ns; /* CLOCK_MONOTONIC: it is not read before; 0: it may be */
+        bool restrained;   /* it has been, at some time */
 };
 
 /* A process being sampled. */
@@ -81,10 +81,10 @@ struct target {
         struct profile *profile;
         struct stacks stacks; /* which stack of the profile a raw one is */
         struct decoder *decoder;
-        bool asked; /* it is among those that have asked the decoder */
-        uint64_t since_ns;    /* CLOCK_REALTIME at which the profile began */
+        bool asked;        /* it is among those that have asked the decoder */
+        uint64_t since_ns; /* CLOCK_REALTIME at which the profile began */
         uint64_t since_mono_ns;
-        uint64_t list_at_ns; /* timer tick: when the members are to be listed again */
+        uint64_t list_at_ns;     /* timer tick: when the members are to be listed again */
         struct pending *pending; /* stacks that wait to be proved */
         size_t n_pending;
         uint64_t pending_ns; /* what they stand for */
@@ -92,20 +92,20 @@ struct target {
         struct restraint restraint;
         struct memory memory;
         struct account account;
-        uint64_t opened_cpu_ns; /* of account_read() when it was opened */
-        uint64_t ticked_ns;     /* what all ticks that met it stand for, late ones included */
-        int64_t correction;     /* ticks that it has met too rarely (or, negative, too often): balance_steer() */
-        int64_t owed_ns;      /* timer tick, in modes that count elapsed time: what no sample stands for yet */
-        uint64_t samples;     /* likewise: as which this tick counts */
+        uint64_t opened_cpu_ns;    /* of account_read() when it was opened */
+        uint64_t ticked_ns;        /* what all ticks that met it stand for, late ones included */
+        int64_t correction;        /* ticks that it has met too rarely (or, negative, too often): balance_steer() */
+        int64_t owed_ns;           /* timer tick, in modes that count elapsed time: what no sample stands for yet */
+        uint64_t samples;          /* likewise: as which this tick counts */
         uint64_t seen_cpu_ns;      /* timer tick: its account at the last look */
         _Atomic uint64_t moved_ns; /* and when that had changed (CLOCK_MONOTONIC); read without the lock */
-        struct throttle throttle; /* timer tick, mode wall */
-        pid_t newest;         /* timer tick: of nsutil_newest_read(), when the members were listed */
-        unsigned uncorrected;   /* ticks since one was corrected */
-        struct own_event *events; /* perf tick: events of its own */
+        struct throttle throttle;  /* timer tick, mode wall */
+        pid_t newest;              /* timer tick: of nsutil_newest_read(), when the members were listed */
+        unsigned uncorrected;      /* ticks since one was corrected */
+        struct own_event *events;  /* perf tick: events of its own */
         size_t n_events;
-        struct target *next_asked;  /* guarded by decoder->list */
-        struct decoding decoding;   /* guarded by decoder->turn */
+        struct target *next_asked; /* guarded by decoder->list */
+        struct decoding decoding;  /* guarded by decoder->turn */
         UT_hash_handle hh;
 };
 
@@ -159,10 +159,11 @@ struct sampler {
         struct memory_pool memory;
         struct decoder decoder;
         _Atomic uint64_t period_ns;
-        _Atomic uint64_t period_before_ns, period_since_ns; /* ticks before that moment (CLOCK_MONOTONIC) had that one */
-        pthread_rwlock_t lock; /* guards the table, not the targets in it */
+        _Atomic uint64_t period_before_ns,
+                period_since_ns; /* ticks before that moment (CLOCK_MONOTONIC) had that one */
+        pthread_rwlock_t lock;   /* guards the table, not the targets in it */
         struct target *targets;
-        uint64_t opened_ticks;        /* when it was opened, in clock ticks since boot */
+        uint64_t opened_ticks; /* when it was opened, in clock ticks since boot */
         struct departed departed[DEPARTED_MAX];
         size_t next_departed;
         const struct tick *tick;
@@ -175,14 +176,14 @@ struct sampler {
 /* That a thread is to be read. */
 struct tick_event {
         pid_t pid, tid;
-        uint64_t count; /* samples that this reading counts as */
-        uint64_t ns;    /* the time that they stand for */
-        uint64_t late; /* ticks that came too late or were missed, and so are not counted */
-        int cpu; /* on which the caller is pinned, and on which the thread was running */
+        uint64_t count;           /* samples that this reading counts as */
+        uint64_t ns;              /* the time that they stand for */
+        uint64_t late;            /* ticks that came too late or were missed, and so are not counted */
+        int cpu;                  /* on which the caller is pinned, and on which the thread was running */
         uint64_t event_id, at_ns; /* perf tick: which event ticked, and when (CLOCK_MONOTONIC) */
-        bool in_kernel;    /* perf tick: it met the thread in the kernel */
-        uint64_t woken_ns; /* and the reader that it has woken began at this moment (CLOCK_MONOTONIC) */
-        bool left;         /* and has left its CPU since, so that the thread may have run on */
+        bool in_kernel;           /* perf tick: it met the thread in the kernel */
+        uint64_t woken_ns;        /* and the reader that it has woken began at this moment (CLOCK_MONOTONIC) */
+        bool left;                /* and has left its CPU since, so that the thread may have run on */
         bool meets_all; /* such ticks meet every thread alike, so that the kernel's account can correct their number */
         const struct pystack_hold *hold; /* NULL: the caller cannot tell whether it is switched out */
 };

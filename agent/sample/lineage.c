@@ -153,8 +153,9 @@ static const struct {
         uint32_t type;
         enum lineage_kind kind;
 } kinds[] = {
-        { PERF_RECORD_FORK, LINEAGE_BORN },  { PERF_RECORD_COMM, LINEAGE_EXECUTED }, { PERF_RECORD_MMAP2, LINEAGE_MAPPED },
-        { PERF_RECORD_EXIT, LINEAGE_ENDED }, { PERF_RECORD_READ, LINEAGE_USED },     { PERF_RECORD_LOST, LINEAGE_LOST },
+        { PERF_RECORD_FORK, LINEAGE_BORN },    { PERF_RECORD_COMM, LINEAGE_EXECUTED },
+        { PERF_RECORD_MMAP2, LINEAGE_MAPPED }, { PERF_RECORD_EXIT, LINEAGE_ENDED },
+        { PERF_RECORD_READ, LINEAGE_USED },    { PERF_RECORD_LOST, LINEAGE_LOST },
 };
 
 static void fill_event(struct lineage_event *event, const struct perf_event_header *header)

@@ -121,7 +121,9 @@ static void count_native(struct target *t, const struct sampler *s, struct membe
         }
         struct pending found = { .stack = m ? intern_native(t, m) : stacks_native(t->profile, ENDED),
                                  .thread = m ? member_id(t, s, m) : 0,
-                                 .state = PROFILE_RUNNING, .count = count, .ns = ns };
+                                 .state = PROFILE_RUNNING,
+                                 .count = count,
+                                 .ns = ns };
         counters->ticks += count;
         if (pending_count(t, &found))
                 counters->native_ns += ns;

@@ -29,10 +29,10 @@ struct memory_pool {
 /* A target's part of the pool. */
 struct memory {
         struct memory_pool *pool;
-        bool takes_part;          /* the target has been read */
-        size_t leased;            /* bytes */
-        size_t room;              /* bytes that a sample needs: doubled when they were too few */
-        uint64_t refusals;        /* of pystack_bytes(), at the last look */
+        bool takes_part;   /* the target has been read */
+        size_t leased;     /* bytes */
+        size_t room;       /* bytes that a sample needs: doubled when they were too few */
+        uint64_t refusals; /* of pystack_bytes(), at the last look */
 };
 
 void memory_open(struct memory *memory, struct memory_pool *pool);

@@ -38,10 +38,12 @@ void pending_allow(struct target *t, uint64_t ns, enum profile_state state)
 
 void pending_lose(struct profile_counters *counters, int error, uint64_t count, uint64_t ns)
 {
-        uint64_t *number = error == PYSTACK_E_TORN ? &counters->torn : error == PYSTACK_E_GONE ? &counters->gone
-                                                                                                  : &counters->failed;
-        uint64_t *time = error == PYSTACK_E_TORN ? &counters->torn_ns : error == PYSTACK_E_GONE ? &counters->gone_ns
-                                                                                                  : &counters->failed_ns;
+        uint64_t *number = error == PYSTACK_E_TORN   ? &counters->torn
+                           : error == PYSTACK_E_GONE ? &counters->gone
+                                                     : &counters->failed;
+        uint64_t *time = error == PYSTACK_E_TORN   ? &counters->torn_ns
+                         : error == PYSTACK_E_GONE ? &counters->gone_ns
+                                                   : &counters->failed_ns;
 
         *number += count;
         *time += ns;

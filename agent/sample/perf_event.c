@@ -30,7 +30,10 @@ static int open_clock_event(struct perf_event_attr *attr, pid_t tid, int cpu)
 int perf_open_cpu(int cpu, uint64_t period_ns)
 {
         struct perf_event_attr attr = {
-                .config = PERF_COUNT_SW_CPU_CLOCK, .sample_period = period_ns, .disabled = 1, .exclude_idle = 1,
+                .config = PERF_COUNT_SW_CPU_CLOCK,
+                .sample_period = period_ns,
+                .disabled = 1,
+                .exclude_idle = 1,
         };
 
         return open_clock_event(&attr, -1, cpu);
@@ -39,7 +42,10 @@ int perf_open_cpu(int cpu, uint64_t period_ns)
 int perf_open_thread(pid_t tid, int cpu, uint64_t period_ns, bool user_only)
 {
         struct perf_event_attr attr = {
-                .config = PERF_COUNT_SW_CPU_CLOCK, .sample_period = period_ns, .inherit = 1, .inherit_thread = 1,
+                .config = PERF_COUNT_SW_CPU_CLOCK,
+                .sample_period = period_ns,
+                .inherit = 1,
+                .inherit_thread = 1,
                 .exclude_kernel = user_only,
         };
         int fd = open_clock_event(&attr, tid, cpu);
@@ -53,7 +59,9 @@ int perf_open_thread(pid_t tid, int cpu, uint64_t period_ns, bool user_only)
 int perf_open_count(pid_t pid)
 {
         struct perf_event_attr attr = {
-                .config = PERF_COUNT_SW_TASK_CLOCK, .inherit = 1, .inherit_thread = 1,
+                .config = PERF_COUNT_SW_TASK_CLOCK,
+                .inherit = 1,
+                .inherit_thread = 1,
         };
 
         return open_clock_event(&attr, pid, -1);
@@ -62,9 +70,19 @@ int perf_open_count(pid_t pid)
 int perf_open_lineage(pid_t tid, int cpu)
 {
         struct perf_event_attr attr = {
-                .config = PERF_COUNT_SW_TASK_CLOCK, .inherit = 1, .inherit_stat = 1, .exclude_kernel = 1,
-                .task = 1, .comm = 1, .comm_exec = 1, .mmap = 1, .mmap2 = 1,
-                .sample_id_all = 1, .sample_type = PERF_SAMPLE_TIME, .watermark = 1, .wakeup_watermark = UINT32_MAX,
+                .config = PERF_COUNT_SW_TASK_CLOCK,
+                .inherit = 1,
+                .inherit_stat = 1,
+                .exclude_kernel = 1,
+                .task = 1,
+                .comm = 1,
+                .comm_exec = 1,
+                .mmap = 1,
+                .mmap2 = 1,
+                .sample_id_all = 1,
+                .sample_type = PERF_SAMPLE_TIME,
+                .watermark = 1,
+                .wakeup_watermark = UINT32_MAX,
         };
 
         return open_clock_event(&attr, tid, cpu);
@@ -134,7 +152,8 @@ enum perf_woken perf_wait(int wait_fd, int timeout_ms)
                 ;
         if (n == 0)
                 return PERF_NOTHING;
-        return n == 1 && found.data.u32 == WAIT_TICKS && !(found.events & (EPOLLERR | EPOLLHUP)) ? PERF_TICKS : PERF_END;
+        return n == 1 && found.data.u32 == WAIT_TICKS && !(found.events & (EPOLLERR | EPOLLHUP)) ? PERF_TICKS
+                                                                                                 : PERF_END;
 }
 
 /* ---- rings --------------------------------------------------------------------- */
@@ -161,7 +180,8 @@ bool perf_ring_is_empty(const struct perf_ring *ring)
 {
         const struct perf_event_mmap_page *page = ring->pages;
 
-        return __atomic_load_n(&page->data_head, __ATOMIC_ACQUIRE) == __atomic_load_n(&page->data_tail, __ATOMIC_RELAXED);
+        return __atomic_load_n(&page->data_head, __ATOMIC_ACQUIRE) ==
+               __atomic_load_n(&page->data_tail, __ATOMIC_RELAXED);
 }
 
 /* What PERF_SAMPLE_TID | PERF_SAMPLE_TIME | PERF_SAMPLE_ID puts into a record. */

@@ -91,8 +91,8 @@ void perf_ring_each(struct perf_ring *ring, perf_record_fn each, void *ctx);
 struct perf_batch {
         uint32_t pid, tid; /* in our PID namespace; pid 0: outside of it */
         uint64_t ticks;
-        uint64_t time; /* of the newest: CLOCK_MONOTONIC, ns */
-        uint64_t id;   /* of the event that it came from: perf_event_id() */
+        uint64_t time;  /* of the newest: CLOCK_MONOTONIC, ns */
+        uint64_t id;    /* of the event that it came from: perf_event_id() */
         bool in_kernel; /* the newest: it met the thread in the kernel, not in its own code */
 };
 

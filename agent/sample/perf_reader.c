@@ -35,13 +35,18 @@ static void read_batch(struct perf_reader *r, const struct perf_batch *batch, si
                  * reader had no CPU for a while, the thread had none, or its stack of now is as good as any.
                  * Whose ticks had no room in the ring is not known; most likely they were the next one's.
                  */
-                struct tick_event event = { .pid = pid, .tid = (pid_t)batch[i].tid, .count = 1,
+                struct tick_event event = { .pid = pid,
+                                            .tid = (pid_t)batch[i].tid,
+                                            .count = 1,
                                             .meets_all = r->machine,
                                             .ns = sampler_period_ns(s, batch[i].time),
-                                            .event_id = batch[i].id, .at_ns = batch[i].time,
-                                            .in_kernel = batch[i].in_kernel, .woken_ns = woken,
+                                            .event_id = batch[i].id,
+                                            .at_ns = batch[i].time,
+                                            .in_kernel = batch[i].in_kernel,
+                                            .woken_ns = woken,
                                             .late = batch[i].ticks - 1 + r->untold,
-                                            .cpu = r->cpu, .hold = r->holds ? &r->hold : NULL };
+                                            .cpu = r->cpu,
+                                            .hold = r->holds ? &r->hold : NULL };
                 if (sampler_tick(s, &event))
                         r->untold = 0;
         }
@@ -158,7 +163,12 @@ int perf_reader_open(struct perf_reader *r, int cpu)
 
         if (fd < 0)
                 return fd;
-        *r = (struct perf_reader){ .sampler = r->sampler, .machine = r->machine, .ready = r->ready, .cpu = cpu, .fd = fd, .stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
+        *r = (struct perf_reader){ .sampler = r->sampler,
+                                   .machine = r->machine,
+                                   .ready = r->ready,
+                                   .cpu = cpu,
+                                   .fd = fd,
+                                   .stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
         jitter_init(&r->jitter);
         r->wait_fd = r->stop_fd < 0 ? -errno : perf_wait_open(fd, r->stop_fd);
         int e = r->wait_fd < 0 ? r->wait_fd : perf_ring_open(fd, RING_PAGES, &r->ring);

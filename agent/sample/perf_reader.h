@@ -26,14 +26,14 @@ struct perf_reader {
         struct perf_ring ring;
         struct pystack_hold hold;
         struct jitter jitter;
-        uint64_t vary_at_ns;           /* when the period is to be drawn anew, CLOCK_MONOTONIC */
-        uint64_t untold;               /* ticks lost since a target was last read */
+        uint64_t vary_at_ns; /* when the period is to be drawn anew, CLOCK_MONOTONIC */
+        uint64_t untold;     /* ticks lost since a target was last read */
         bool pinned, realtime, holds;
 
-        _Atomic uint64_t lost;  /* since it was started */
-        _Atomic uint64_t turns; /* how often it has emptied the ring */
+        _Atomic uint64_t lost;           /* since it was started */
+        _Atomic uint64_t turns;          /* how often it has emptied the ring */
         uint64_t turns_seen, count_seen; /* at the last check */
-        unsigned stalled, stands; /* checks in a row in which it, or its clock, has not moved */
+        unsigned stalled, stands;        /* checks in a row in which it, or its clock, has not moved */
 };
 
 /*

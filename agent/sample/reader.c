@@ -34,7 +34,7 @@ const char *reader_realtime_text(bool realtime)
         if (realtime)
                 return "SCHED_FIFO";
         return nsutil_has_cap(CAP_SYS_NICE) ? "no SCHED_FIFO (the cgroup has no real-time budget)"
-                                                   : "no SCHED_FIFO (CAP_SYS_NICE)";
+                                            : "no SCHED_FIFO (CAP_SYS_NICE)";
 }
 
 /* How often a thread that gets away is followed, and how often it is read at each place. */

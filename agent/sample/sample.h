@@ -54,8 +54,8 @@ struct sample_config {
         enum profile_mode mode;
         enum sample_engine engine;
         enum sample_scope scope;
-        unsigned rate; /* per second */
-        bool threads;  /* tell threads apart in the profiles */
+        unsigned rate;  /* per second */
+        bool threads;   /* tell threads apart in the profiles */
         bool adopts;    /* add copies of targets by itself: see sampler_adopted() */
         bool no_native; /* leave out the stacks of threads that run no Python; their time is accounted */
         size_t profile_bytes; /* that a process's profile may take; samples that need more fail. 0: no bound but the format's */

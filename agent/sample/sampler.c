@@ -158,7 +158,8 @@ static struct departed *place_for_departed(struct sampler *s, const struct accou
 
 static void remember_departed(struct sampler *s, const struct account *account)
 {
-        *place_for_departed(s, account) = (struct departed){ .pid = account->pid, .start_time = account->start_time,
+        *place_for_departed(s, account) = (struct departed){ .pid = account->pid,
+                                                             .start_time = account->start_time,
                                                              .cpu_ns = account->booked_ns };
 }
 
@@ -277,7 +278,8 @@ bool sampler_tick(struct sampler *s, const struct tick_event *event)
 
 uint64_t sampler_period_ns(const struct sampler *s, uint64_t at_ns)
 {
-        return at_ns < atomic_load(&s->period_since_ns) ? atomic_load(&s->period_before_ns) : atomic_load(&s->period_ns);
+        return at_ns < atomic_load(&s->period_since_ns) ? atomic_load(&s->period_before_ns)
+                                                        : atomic_load(&s->period_ns);
 }
 
 void sampler_set_rate(struct sampler *s, unsigned rate)
@@ -313,7 +315,8 @@ void sampler_limit_memory(struct sampler *s, size_t bytes)
 
 struct sampler_memory sampler_memory(const struct sampler *s)
 {
-        return (struct sampler_memory){ .max = atomic_load(&s->memory.max), .leased = atomic_load(&s->memory.leased),
+        return (struct sampler_memory){ .max = atomic_load(&s->memory.max),
+                                        .leased = atomic_load(&s->memory.leased),
                                         .refused = atomic_load(&s->memory.refused) };
 }
 

@@ -30,8 +30,8 @@ void stacks_trim(struct stacks *stacks)
 
 size_t stacks_bytes(const struct stacks *stacks)
 {
-        return (stacks->slots ? (stacks->mask + 1) * sizeof *stacks->slots : 0) +
-               batch_bytes(&stacks->backlog.batch) + stacks->backlog.cap_keys * sizeof *stacks->backlog.keys + stacks->lent;
+        return (stacks->slots ? (stacks->mask + 1) * sizeof *stacks->slots : 0) + batch_bytes(&stacks->backlog.batch) +
+               stacks->backlog.cap_keys * sizeof *stacks->backlog.keys + stacks->lent;
 }
 
 static void forget_stacks(struct stacks *stacks)

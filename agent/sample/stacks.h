@@ -20,7 +20,7 @@ struct stacks {
         size_t used;
 
         struct backlog backlog; /* stacks whose names and lines are to be decoded */
-        size_t lent; /* bytes of those that are being decoded */
+        size_t lent;            /* bytes of those that are being decoded */
 };
 
 void stacks_deinit(struct stacks *stacks);

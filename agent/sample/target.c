@@ -213,8 +213,11 @@ profile_id target_read(struct target *t, const struct sampler *s, const struct t
 void target_add_known(struct target *t, const struct sampler *s, const struct tick_event *event, struct member *m,
                       profile_id stack, enum profile_state state)
 {
-        struct pending known = { .stack = stack, .thread = m ? member_id(t, s, m) : 0, .state = state,
-                                 .count = event->count, .ns = event->ns };
+        struct pending known = { .stack = stack,
+                                 .thread = m ? member_id(t, s, m) : 0,
+                                 .state = state,
+                                 .count = event->count,
+                                 .ns = event->ns };
 
         profile_counters(t->profile)->ticks += event->count;
         pending_count(t, &known);

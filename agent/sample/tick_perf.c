@@ -24,12 +24,12 @@
 struct perf_tick {
         struct sampler *sampler;
         struct perf_reader *readers; /* by CPU */
-        size_t n_readers;       /* places for them */
-        uint64_t lost;          /* ticks, of readers that have ended */
-        sem_t ready; /* posted by each reader */
-        bool machine;   /* watches every CPU, not the targets' threads */
-        bool user_only; /* ticks in the kernel are refused */
-        struct jitter jitter; /* of the thread that adds targets */
+        size_t n_readers;            /* places for them */
+        uint64_t lost;               /* ticks, of readers that have ended */
+        sem_t ready;                 /* posted by each reader */
+        bool machine;                /* watches every CPU, not the targets' threads */
+        bool user_only;              /* ticks in the kernel are refused */
+        struct jitter jitter;        /* of the thread that adds targets */
 };
 
 static void stop_perf(void *state)
@@ -121,7 +121,8 @@ static void describe_readers(struct perf_tick *tick)
         }
         snprintf(s->description, sizeof s->description, "perf tick on %zu CPU%s, %s%s%s%s", n, n == 1 ? "" : "s",
                  reader_realtime_text(realtime), pinned ? "" : ", some readers not pinned (cpuset)",
-                 tick->machine ? "" : ", events of the target's threads only", tick->user_only ? ", user space only (CAP_PERFMON)" : "");
+                 tick->machine ? "" : ", events of the target's threads only",
+                 tick->user_only ? ", user space only (CAP_PERFMON)" : "");
 }
 
 static int refuse_perf(int error, char *reason, size_t reason_size)

@@ -157,8 +157,11 @@ static struct timer_engine *new_engine(struct sampler *s, bool blocking)
         sem_init(&engine->ready, 0, 0);
         for (size_t i = 0; i < n; i++) {
                 struct timer_tick *tick = &engine->ticks[i];
-                *tick = (struct timer_tick){ .sampler = s, .blocking = blocking, .home = each_cpu ? (int)i : -1,
-                                             .cpu = -1, .ready = &engine->ready };
+                *tick = (struct timer_tick){ .sampler = s,
+                                             .blocking = blocking,
+                                             .home = each_cpu ? (int)i : -1,
+                                             .cpu = -1,
+                                             .ready = &engine->ready };
                 jitter_init(&tick->jitter);
         }
         return engine;

@@ -168,8 +168,13 @@ void timer_cpu_serve(struct timer_tick *tick, struct target *t, const struct mom
         if (!m)
                 return;
         tick->asks = false; /* a CPU runs one thread */
-        struct tick_event event = { .pid = t->pid, .tid = m->tid, .count = at->weight, .meets_all = true, .at_ns = at->now,
-                                    .ns = atomic_load(&tick->sampler->period_ns), .cpu = tick->cpu,
+        struct tick_event event = { .pid = t->pid,
+                                    .tid = m->tid,
+                                    .count = at->weight,
+                                    .meets_all = true,
+                                    .at_ns = at->now,
+                                    .ns = atomic_load(&tick->sampler->period_ns),
+                                    .cpu = tick->cpu,
                                     .hold = tick->holds ? &tick->hold : NULL };
         bool held = tick->blocking && thread_stop(m->tid, &stopped);
         if (!held || !has_gone_on(m))

@@ -46,8 +46,11 @@ void timer_look_at_clock(struct target *t, uint64_t ignored_ns)
 static struct tick_event event_of(const struct timer_tick *tick, const struct target *t, pid_t tid, uint64_t count,
                                   const struct moment *at)
 {
-        return (struct tick_event){ .pid = t->pid, .tid = tid, .count = count,
-                                    .ns = count * atomic_load(&tick->sampler->period_ns), .cpu = tick->cpu,
+        return (struct tick_event){ .pid = t->pid,
+                                    .tid = tid,
+                                    .count = count,
+                                    .ns = count * atomic_load(&tick->sampler->period_ns),
+                                    .cpu = tick->cpu,
                                     .at_ns = at->now };
 }
 
@@ -300,7 +303,10 @@ static void tick_gil(struct timer_tick *tick, struct target *t, const struct mom
 }
 
 const struct timer_mode timer_modes[] = {
-        [PROFILE_MODE_CPU] = { .weigh = timer_cpu_weigh, .is_due = timer_cpu_is_due, .serve = timer_cpu_serve, .each_cpu = true },
+        [PROFILE_MODE_CPU] = { .weigh = timer_cpu_weigh,
+                               .is_due = timer_cpu_is_due,
+                               .serve = timer_cpu_serve,
+                               .each_cpu = true },
         [PROFILE_MODE_WALL] = { .is_due = is_any_sample_due, .serve = tick_wall },
         [PROFILE_MODE_GIL] = { .is_due = is_any_sample_due, .serve = tick_gil },
 };

@@ -17,23 +17,24 @@ struct timer_tick {
         pthread_t thread;
         bool running;
         _Atomic bool stop;
-        sem_t *ready;  /* posted once @realtime is known */
+        sem_t *ready; /* posted once @realtime is known */
         bool realtime;
         struct jitter jitter;
-        uint64_t last_ns; /* when the last tick was served */
+        uint64_t last_ns;       /* when the last tick was served */
         _Atomic uint64_t turns; /* ticks served */
         uint64_t turns_seen;    /* at the last check */
         unsigned stalled;
-        int cpu;          /* where this thread is pinned, -1: nowhere */
-        int newest_fd;    /* of nsutil_newest_open(), -1: none */
+        int cpu;       /* where this thread is pinned, -1: nowhere */
+        int newest_fd; /* of nsutil_newest_open(), -1: none */
 
         /* Of a CPU's clock. */
         struct pystack_hold hold;
         bool holds;
-        int own_fd;            /* of nsutil_last_ran_open() for this thread, -1: it cannot tell whom it interrupts */
-        uint64_t on_cpu_since; /* when this tick put this thread on its CPU, as nsutil_last_ran_read() says; 0: not read */
-        bool asks;             /* this tick has interrupted somebody, and it is not known yet whom */
-        long switches;         /* timer_switches() when this tick woke it */
+        int own_fd; /* of nsutil_last_ran_open() for this thread, -1: it cannot tell whom it interrupts */
+        uint64_t
+                on_cpu_since; /* when this tick put this thread on its CPU, as nsutil_last_ran_read() says; 0: not read */
+        bool asks;            /* this tick has interrupted somebody, and it is not known yet whom */
+        long switches;        /* timer_switches() when this tick woke it */
 };
 
 /* A tick. */

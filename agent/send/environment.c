@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ALL      "OTEL_EXPORTER_OTLP_"
+#define ALL "OTEL_EXPORTER_OTLP_"
 #define PROFILES ALL "PROFILES_"
 
 /* OpenTelemetry says that an empty variable is as none. */
@@ -51,7 +51,8 @@ static int set_compression(struct send_config *config)
         if (!value || config->uncompressed || strcmp(value, "gzip") == 0)
                 return 0;
         if (strcmp(value, "none") != 0)
-                return http_client_refuse(&config->client, SEND_E_PROTOCOL, "%s: '%.64s' is neither gzip nor none", name, value);
+                return http_client_refuse(&config->client, SEND_E_PROTOCOL, "%s: '%.64s' is neither gzip nor none",
+                                          name, value);
         config->uncompressed = true;
         return 0;
 }
@@ -69,7 +70,8 @@ static int set_timeout(struct send_config *config)
         errno = 0;
         ms = strtol(value, &end, 10);
         if (errno || *end || ms < 1 || ms > 3600000)
-                return http_client_refuse(&config->client, SEND_E_TIMEOUT, "%s: '%.64s' is not a number of milliseconds", name, value);
+                return http_client_refuse(&config->client, SEND_E_TIMEOUT,
+                                          "%s: '%.64s' is not a number of milliseconds", name, value);
         config->client.timeout_ms = (unsigned)ms;
         return 0;
 }
@@ -152,7 +154,8 @@ static int set_headers(struct send_config *config, char **ret_storage)
         }
         if (!valid) {
                 free(text);
-                return http_client_refuse(&config->client, HTTP_CLIENT_E_HEADER, "%s: not of the form NAME=VALUE,NAME=VALUE", name);
+                return http_client_refuse(&config->client, HTTP_CLIENT_E_HEADER,
+                                          "%s: not of the form NAME=VALUE,NAME=VALUE", name);
         }
         config->client.headers = *ret_storage = text;
         return 0;

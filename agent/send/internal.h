@@ -23,9 +23,9 @@ struct send {
 
         const struct send_protocol *protocol;
         struct http_client *client;
-        struct send_spool *spool; /* NULL: none */
+        struct send_spool *spool;  /* NULL: none */
         struct send_config config; /* its strings are gone */
-        bool down; /* the thread's alone */
+        bool down;                 /* the thread's alone */
 };
 
 /* The thread; @ctx is the struct send. */

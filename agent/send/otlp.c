@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define BODY_MAX     ((size_t)16 << 20)
+#define BODY_MAX ((size_t)16 << 20)
 #define PROFILES_MAX 8000
 
 static int encode_otlp(const struct profile_set *set, struct send_body *ret)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The protocols, the default first; and bodies to bytes and back. */
-#include "agent/base/base.h"
 #include "agent/send/protocol.h"
+#include "agent/base/base.h"
 #include "agent/format/format.h"
 #include "agent/send/send.h"
 

@@ -18,12 +18,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PPROF_MAX    (((size_t)2 << 20) - 1) /* all of a body's, unpacked */
-#define SAMPLES_MAX  15999                   /* of a profile */
-#define PROFILES_MAX 1000                    /* of a body: a failed one may be stored in part */
-#define JSON_VALUE_MAX    2048                    /* bytes of a label's value */
-#define LABEL_MAX    128                     /* of its name; it takes 1024 */
-#define OTHERS_MAX   20                      /* labels besides podflame's own; a series has 30 at most */
+#define PPROF_MAX (((size_t)2 << 20) - 1) /* all of a body's, unpacked */
+#define SAMPLES_MAX 15999                 /* of a profile */
+#define PROFILES_MAX 1000                 /* of a body: a failed one may be stored in part */
+#define JSON_VALUE_MAX 2048               /* bytes of a label's value */
+#define LABEL_MAX 128                     /* of its name; it takes 1024 */
+#define OTHERS_MAX 20                     /* labels besides podflame's own; a series has 30 at most */
 
 #define MAX_AGE_S (55 * 60)
 #define JSON_DEPTH 8 /* {"series":[{"labels":[{ needs 5 */
@@ -43,13 +43,8 @@ static const struct {
 
 /* What would only tell apart what belongs together. */
 static const char *const no_labels[] = {
-        "container.id",
-        "container.image.name",
-        "k8s.pod.uid",
-        "process.executable.name",
-        "process.pid",
-        "process.runtime.name",
-        "process.runtime.version",
+        "container.id",         "container.image.name",    "k8s.pod.uid", "process.executable.name", "process.pid",
+        "process.runtime.name", "process.runtime.version",
 };
 
 /*
@@ -144,7 +139,8 @@ static bool name_label(const char *key, char name[static LABEL_MAX])
         if (*key >= '0' && *key <= '9')
                 name[n++] = '_';
         for (; *key && n + 1 < LABEL_MAX; key++) {
-                bool plain = (*key >= '0' && *key <= '9') || (*key >= 'a' && *key <= 'z') || (*key >= 'A' && *key <= 'Z');
+                bool plain = (*key >= '0' && *key <= '9') || (*key >= 'a' && *key <= 'z') ||
+                             (*key >= 'A' && *key <= 'Z');
 
                 name[n++] = plain ? *key : '_';
         }

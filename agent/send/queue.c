@@ -95,7 +95,8 @@ static void drop_oldest_beyond(struct send_queue *queue, size_t max_bytes, bool 
         const uint64_t *bytes = spooled ? &queue->counters.spool_bytes : &queue->counters.waiting_bytes;
         struct send_batch *batch, *tmp;
 
-        DL_FOREACH_SAFE(queue->batches, batch, tmp) {
+        DL_FOREACH_SAFE(queue->batches, batch, tmp)
+        {
                 if (*bytes <= max_bytes)
                         return;
                 if (!batch->busy && (batch->file > 0) == spooled)
@@ -142,7 +143,8 @@ void send_queue_expire(struct send_queue *queue, int64_t now_ms)
 
         if (queue->max_age_ms == 0)
                 return;
-        DL_FOREACH_SAFE(queue->batches, batch, tmp) {
+        DL_FOREACH_SAFE(queue->batches, batch, tmp)
+        {
                 if (now_ms - batch->created_ms <= queue->max_age_ms)
                         return;
                 if (!batch->busy)
@@ -219,7 +221,8 @@ void send_queue_deinit(struct send_queue *queue)
 {
         struct send_batch *batch, *tmp;
 
-        DL_FOREACH_SAFE(queue->batches, batch, tmp) {
+        DL_FOREACH_SAFE(queue->batches, batch, tmp)
+        {
                 DL_DELETE(queue->batches, batch);
                 send_batch_free(batch);
         }

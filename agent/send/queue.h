@@ -20,13 +20,13 @@ struct send_batch {
         size_t len;  /* of the body */
         size_t file; /* the size of its file in the spool; 0: it has none */
         bool gzip;
-        char key[SEND_KEY_SIZE];  /* tells a batch that is sent again from a new one */
-        uint64_t created_ns;      /* CLOCK_REALTIME */
-        int64_t created_ms;       /* the same moment in CLOCK_MONOTONIC; may be before the machine's start */
-        int64_t next_attempt_ms;  /* not before this moment */
+        char key[SEND_KEY_SIZE]; /* tells a batch that is sent again from a new one */
+        uint64_t created_ns;     /* CLOCK_REALTIME */
+        int64_t created_ms;      /* the same moment in CLOCK_MONOTONIC; may be before the machine's start */
+        int64_t next_attempt_ms; /* not before this moment */
         unsigned attempts;
-        long status;      /* the last answer that may come only so often */
-        unsigned answers; /* … how often it came in a row */
+        long status;       /* the last answer that may come only so often */
+        unsigned answers;  /* … how often it came in a row */
         unsigned halvings; /* how often what it was a part of was halved */
         bool busy;         /* taken with send_queue_take() and not settled yet */
 };
@@ -36,11 +36,11 @@ int send_batch_new(void *body, size_t len, bool gzip, int64_t now_ms, struct sen
 void send_batch_free(struct send_batch *batch); /* accepts NULL; its file stays */
 
 struct send_queue {
-        struct send_batch *batches; /* oldest first */
-        size_t max_bytes;           /* of batches in memory */
-        size_t max_spool_bytes;     /* of files */
-        int64_t max_age_ms;         /* 0: no bound */
-        struct send_spool *spool;   /* may be NULL */
+        struct send_batch *batches;    /* oldest first */
+        size_t max_bytes;              /* of batches in memory */
+        size_t max_spool_bytes;        /* of files */
+        int64_t max_age_ms;            /* 0: no bound */
+        struct send_spool *spool;      /* may be NULL */
         struct send_counters counters; /* without waiting_ms */
 };
 

@@ -19,7 +19,7 @@
 #include <string.h>
 #include <zlib.h>
 
-#define MAGIC   "PFSPOOL\n"
+#define MAGIC "PFSPOOL\n"
 #define VERSION 1
 
 enum {

@@ -47,7 +47,8 @@ static int make_send(const struct send_config *config, struct send **ret)
         pthread_condattr_t attributes;
 
         if (!protocol)
-                return http_client_refuse(&config->client, SEND_E_PROTOCOL, "there is no protocol '%.64s'", config->protocol);
+                return http_client_refuse(&config->client, SEND_E_PROTOCOL, "there is no protocol '%.64s'",
+                                          config->protocol);
         send = calloc(1, sizeof(*send));
         if (!send)
                 return -ENOMEM;
@@ -171,11 +172,8 @@ uint64_t send_close(struct send *send, unsigned deadline_ms)
 /* ---- what became of it ---------------------------------------------------- */
 
 static const char *const loss_names[SEND_LOSSES] = {
-        [SEND_LOST_FULL] = "full",
-        [SEND_LOST_EXPIRED] = "expired",
-        [SEND_LOST_REJECTED] = "rejected",
-        [SEND_LOST_TOO_LARGE] = "too_large",
-        [SEND_LOST_UNREADABLE] = "unreadable",
+        [SEND_LOST_FULL] = "full",           [SEND_LOST_EXPIRED] = "expired",       [SEND_LOST_REJECTED] = "rejected",
+        [SEND_LOST_TOO_LARGE] = "too_large", [SEND_LOST_UNREADABLE] = "unreadable",
 };
 
 const char *send_loss_name(enum send_loss loss)

@@ -27,9 +27,9 @@
 
 enum send_error {
         SEND_E_PROTOCOL = HTTP_CLIENT_ERRORS, /* unknown */
-        SEND_E_TIMEOUT,                  /* not a number; only from the environment */
-        SEND_E_SPOOL,                    /* unusable, or another process has it */
-        SEND_E_REFUSED,                  /* the collector does not answer, or not as one: only of send_probe() */
+        SEND_E_TIMEOUT,                       /* not a number; only from the environment */
+        SEND_E_SPOOL,                         /* unusable, or another process has it */
+        SEND_E_REFUSED,                       /* the collector does not answer, or not as one: only of send_probe() */
 };
 
 /* A protocol's name and a line about it, for usage texts; NULL after the last. The first is the default. */
@@ -38,9 +38,9 @@ const char *send_protocol_name(size_t i, const char **ret_summary);
 /* Everything is copied; NULL, 0 and false are the defaults. */
 struct send_config {
         struct http_client_config client; /* its URL: without a path or with a base path; path is not the caller's */
-        bool url_is_whole;           /* the protocol's path is in it already */
-        const char *protocol;        /* "otlp", "pyroscope" */
-        bool uncompressed;           /* bodies are not gzipped */
+        bool url_is_whole;                /* the protocol's path is in it already */
+        const char *protocol;             /* "otlp", "pyroscope" */
+        bool uncompressed;                /* bodies are not gzipped */
 
         size_t queue_max_bytes;   /* of batches in memory; the oldest are dropped beyond; 0: 64 MiB */
         uint32_t max_age_s;       /* older ones are dropped; 0: what the protocol's servers take */
@@ -113,18 +113,18 @@ const char *send_loss_name(enum send_loss loss); /* "full", "expired", … */
 
 /* queued == delivered + sum of lost + halved + waiting, at any time. */
 struct send_counters {
-        uint64_t queued;                 /* batches, those that were found in the spool included */
+        uint64_t queued; /* batches, those that were found in the spool included */
         uint64_t delivered;
         uint64_t lost[SEND_LOSSES];
-        uint64_t halved;                 /* too large for the collector: two others were queued in its place */
-        uint64_t recovered;              /* found in the spool at the start */
-        uint64_t retried;                /* attempts after a batch's first */
-        uint64_t bytes;                  /* delivered, as sent */
-        uint64_t waiting, waiting_bytes; /* now; bytes are those in memory */
-        uint64_t waiting_ms;             /* for how long the oldest has */
+        uint64_t halved;                   /* too large for the collector: two others were queued in its place */
+        uint64_t recovered;                /* found in the spool at the start */
+        uint64_t retried;                  /* attempts after a batch's first */
+        uint64_t bytes;                    /* delivered, as sent */
+        uint64_t waiting, waiting_bytes;   /* now; bytes are those in memory */
+        uint64_t waiting_ms;               /* for how long the oldest has */
         uint64_t spool_bytes, spool_files; /* now, on disk */
-        uint64_t spool_failed;           /* batches that the disk did not take: they wait in memory */
-        uint64_t spool_set_aside;        /* files in it that are no batch: now *.bad */
+        uint64_t spool_failed;             /* batches that the disk did not take: they wait in memory */
+        uint64_t spool_set_aside;          /* files in it that are no batch: now *.bad */
 };
 void send_counters(struct send *send, struct send_counters *ret);
 

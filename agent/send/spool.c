@@ -47,8 +47,7 @@ static void name_destination(char name[static SPOOL_DESTINATION_SIZE], const cha
                         *c = '_';
         }
         len = strlen(name);
-        snprintf(name + len, SPOOL_DESTINATION_SIZE - len, "-%016" PRIx64,
-                 (uint64_t)XXH3_64bits(url, strlen(url)));
+        snprintf(name + len, SPOOL_DESTINATION_SIZE - len, "-%016" PRIx64, (uint64_t)XXH3_64bits(url, strlen(url)));
 }
 
 /* The folder has to be ours alone: what is in it is sent. */
@@ -114,7 +113,8 @@ int send_spool_open(const struct send_config *config, const struct send_protocol
         why = open_folder(spool, parent);
         close(parent);
         if (why) {
-                r = http_client_refuse(&config->client, SEND_E_SPOOL, "%s/%s: %s", config->spool, spool->destination, why);
+                r = http_client_refuse(&config->client, SEND_E_SPOOL, "%s/%s: %s", config->spool, spool->destination,
+                                       why);
                 send_spool_close(spool);
                 return r;
         }

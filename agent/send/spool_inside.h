@@ -6,10 +6,10 @@
 
 #include "agent/send/spool.h"
 
-#define SPOOL_LOCK      "lock"
-#define SPOOL_SUFFIX    ".batch"
+#define SPOOL_LOCK "lock"
+#define SPOOL_SUFFIX ".batch"
 #define SPOOL_TEMPORARY ".tmp"
-#define SPOOL_ASIDE     ".bad"
+#define SPOOL_ASIDE ".bad"
 
 /* Room for a destination: its protocol, its host, a hash of its URL. */
 #define SPOOL_DESTINATION_SIZE 128

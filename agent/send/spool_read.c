@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 /* Files that are set aside are for people to look at; more of them say nothing new, and fill the disk. */
-#define ASIDE_MAX       16
+#define ASIDE_MAX 16
 #define ASIDE_MAX_BYTES ((uint64_t)16 << 20)
 
 /* A file that claims to be larger is not ours. */

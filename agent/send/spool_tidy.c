@@ -25,7 +25,8 @@ static uint32_t max_age_of(const char *folder)
         const char *summary;
         size_t len = strlen(folder);
 
-        if (len < 17 || len >= SPOOL_DESTINATION_SIZE || folder[len - 17] != '-' || strspn(folder + len - 16, "0123456789abcdef") != 16)
+        if (len < 17 || len >= SPOOL_DESTINATION_SIZE || folder[len - 17] != '-' ||
+            strspn(folder + len - 16, "0123456789abcdef") != 16)
                 return 0;
         for (size_t i = 0;; i++) {
                 const char *name = send_protocol_name(i, &summary);
@@ -100,8 +101,7 @@ static uint64_t tidy_folder(int parent, const char *name, uint32_t max_age_s)
         struct folder f = { .oldest_ns = send_wall_ns() - max_age_s * 1000000000ull };
 
         f.spool.directory = f.spool.lock = -1;
-        snprintf(f.spool.destination, sizeof(f.spool.destination), "%.*s",
-                 SPOOL_DESTINATION_SIZE - 1, name);
+        snprintf(f.spool.destination, sizeof(f.spool.destination), "%.*s", SPOOL_DESTINATION_SIZE - 1, name);
         if (!send_spool_take(&f.spool, parent) && walk_folder(&f, false) == 0 && f.left == 0 && !f.aliens &&
             walk_folder(&f, true) == 0)
                 unlinkat(parent, name, AT_REMOVEDIR);

@@ -18,7 +18,7 @@
 #include <sys/random.h>
 
 #define BACKOFF_BASE_MS 1000
-#define BACKOFF_MAX_MS  60000
+#define BACKOFF_MAX_MS 60000
 #define RETRY_AFTER_MAX_S 300 /* a server may not silence us for longer */
 
 /* A server that finds everything too large gets no more than 2^8 parts of a batch. */
@@ -238,8 +238,7 @@ static void give_up_reading(struct send *send, struct send_batch *batch, int err
         pthread_mutex_unlock(&send->lock);
         if (later || !send->config.on_rejected)
                 return;
-        snprintf(reason, sizeof(reason), "its file in the spool: %s",
-                 error == -EINVAL ? "damaged" : strerror(-error));
+        snprintf(reason, sizeof(reason), "its file in the spool: %s", error == -EINVAL ? "damaged" : strerror(-error));
         send->config.on_rejected(send->config.ctx, reason);
 }
 

@@ -10,7 +10,7 @@
 
 enum send_fate {
         SEND_TAKEN,
-        SEND_REFUSED, /* for good */
+        SEND_REFUSED,   /* for good */
         SEND_TOO_LARGE, /* never again as it is */
         SEND_AGAIN,
 };

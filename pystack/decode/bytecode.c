@@ -58,8 +58,8 @@ static void forget_freed(struct code_entry *entry, uint32_t generation)
         entry->bytecodes_generation = generation;
 }
 
-int bytecode_find(struct pystack *py, const struct snapshot *s, struct code_entry *entry,
-                  const struct raw_frame *frame, uint64_t *ret, bool *ret_certain)
+int bytecode_find(struct pystack *py, const struct snapshot *s, struct code_entry *entry, const struct raw_frame *frame,
+                  uint64_t *ret, bool *ret_certain)
 {
         uint32_t index = frame->tlbc_index;
         int e = 0;

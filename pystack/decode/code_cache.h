@@ -14,9 +14,9 @@
  */
 
 #include "pystack/layout/layout.h"
-#include "pystack/validate/proof_page.h"
-#include "pystack/pystack.h"
 #include "pystack/memory/remote.h"
+#include "pystack/pystack.h"
+#include "pystack/validate/proof_page.h"
 #include "pystr.h"
 
 /* The code object, its name, its file's name, its line table; each can lie across the end of a page. */
@@ -44,14 +44,14 @@ struct code_entry {
         struct code_proof proofs[CODE_PROOFS_MAX];
         uint32_t n_proofs;
         uint32_t frame_size; /* bytes of its frames on the data stack; 0: not known */
-        bool unique;     /* no other code object of the process can ever have the same proofs */
-        bool run_once;   /* a module's: it is freed when it has been run */
-        bool owed;       /* a stack waits for its proof */
-        uint32_t steady; /* its proofs held so often in a row, and then were not counted any more */
-        uint8_t *data;   /* what was copied of the target's memory: name, file's name, line table, in this order */
+        bool unique;         /* no other code object of the process can ever have the same proofs */
+        bool run_once;       /* a module's: it is freed when it has been run */
+        bool owed;           /* a stack waits for its proof */
+        uint32_t steady;     /* its proofs held so often in a row, and then were not counted any more */
+        uint8_t *data;       /* what was copied of the target's memory: name, file's name, line table, in this order */
         struct text_ref name, file;
         bool without_lines; /* its table is larger than any is believed to be, and was not read */
-        size_t bytes;     /* that it is charged with */
+        size_t bytes;       /* that it is charged with */
         line_memo memo[LINE_MEMOS];
 
         uint64_t *bytecodes; /* addresses of its per-thread bytecodes by index, 0: not known; 3.14t on */
@@ -81,9 +81,9 @@ struct code_cache {
         size_t mask;               /* slots - 1; 0: no table yet */
         size_t used;
         uint32_t next_serial;
-        uint64_t changes; /* entries have been replaced or dropped so often: until then pointers to them hold */
-        size_t bytes;    /* that entries are charged with */
-        size_t limit;    /* of @bytes; 0, or more than CODE_CACHE_BYTES: that */
+        uint64_t changes;  /* entries have been replaced or dropped so often: until then pointers to them hold */
+        size_t bytes;      /* that entries are charged with */
+        size_t limit;      /* of @bytes; 0, or more than CODE_CACHE_BYTES: that */
         uint64_t refusals; /* charges that went beyond it */
         struct code_entry *retired; /* dropped, but the caller may still look at them */
         struct code_entry *kept;    /* dropped, and nobody looks at them but their keepers */

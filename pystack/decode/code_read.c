@@ -109,8 +109,9 @@ static int add_proof_in_page(struct code_cache *cache, struct code_entry *entry,
 {
         struct code_proof *proof = &entry->proofs[entry->n_proofs++];
 
-        *proof = (struct code_proof){ .page = proof_page_get(&cache->pages, addr), .addr = addr, .len = len,
-                                      .bytes = malloc(len) };
+        *proof = (struct code_proof){
+                .page = proof_page_get(&cache->pages, addr), .addr = addr, .len = len, .bytes = malloc(len)
+        };
         if (!proof->page || !proof->bytes)
                 return -ENOMEM;
         memcpy(proof->bytes, bytes, len);
@@ -166,7 +167,8 @@ static int add_proofs(struct code_cache *cache, struct code_entry *entry, const 
         if ((e = add_text_proof(cache, entry, &r->name, entry->data)) != 0 ||
             (e = add_text_proof(cache, entry, &r->file, r->file_data)) != 0)
                 return e;
-        return add_proof(cache, entry, r->lines_addr, r->lines_data, lines_len < PROOF_TEXT_MAX ? lines_len : PROOF_TEXT_MAX);
+        return add_proof(cache, entry, r->lines_addr, r->lines_data,
+                         lines_len < PROOF_TEXT_MAX ? lines_len : PROOF_TEXT_MAX);
 }
 
 /* Of a frame on the data stack, 0 where the layout does not tell. */
@@ -183,8 +185,8 @@ static uint32_t frame_size(const struct reading *r)
 /* What an entry takes. */
 static size_t entry_bytes(const struct reading *r)
 {
-        return sizeof(struct code_entry) + text_cost(&r->name) + text_cost(&r->file) + r->lines_len + r->layout->code.size +
-               3 * PROOF_TEXT_MAX;
+        return sizeof(struct code_entry) + text_cost(&r->name) + text_cost(&r->file) + r->lines_len +
+               r->layout->code.size + 3 * PROOF_TEXT_MAX;
 }
 
 /* The entry takes over what was read. */

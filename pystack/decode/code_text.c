@@ -5,8 +5,8 @@
  * beginning: none of that is done while a sample is read, when the reader may run
  * before all else on its CPU.
  */
-#include "pystack/internal.h"
 #include "lines.h"
+#include "pystack/internal.h"
 
 #include <stdatomic.h>
 
@@ -43,7 +43,8 @@ void pystack_let_go(struct pystack *py, const struct pystack_code *code)
 /* Whether the line is known without a search. No place that a search is needed for is remembered as 0. */
 static bool recall_line(const struct code_entry *entry, int32_t instruction, uint32_t *ret)
 {
-        uint64_t memo = atomic_load_explicit(&entry->memo[(uint32_t)instruction / 2 % LINE_MEMOS], memory_order_relaxed);
+        uint64_t memo = atomic_load_explicit(&entry->memo[(uint32_t)instruction / 2 % LINE_MEMOS],
+                                             memory_order_relaxed);
 
         if (instruction < 0)
                 *ret = entry->code.first_line;

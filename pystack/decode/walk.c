@@ -3,8 +3,8 @@
  * Following the frames of a snapshot. A frame counts only if its link, its code
  * and its position are the same in both readings.
  */
-#include "pystack/validate/loops.h"
 #include "walk.h"
+#include "pystack/validate/loops.h"
 
 static uint64_t position_at(const struct layout *layout, const uint8_t *frame)
 {
@@ -58,7 +58,8 @@ static struct raw_frame make_raw_frame(const struct layout *layout, uint64_t add
                 .addr = addr,
                 .on_data_stack = layout->frame.owner != LAYOUT_NONE && frame[layout->frame.owner] == 0,
                 .from_c = is_entry(layout, frame),
-                .at_rest = layout->frame.stack_top != LAYOUT_NONE && half_at(frame, layout->frame.stack_top) != UINT32_MAX,
+                .at_rest = layout->frame.stack_top != LAYOUT_NONE &&
+                           half_at(frame, layout->frame.stack_top) != UINT32_MAX,
         };
 }
 

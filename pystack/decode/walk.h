@@ -14,8 +14,8 @@ enum walk_result {
 };
 
 struct walk {
-        size_t n;         /* frames found, leaf first, in the pystack's raw[] */
-        bool truncated;   /* PYSTACK_MAX_FRAMES reached */
+        size_t n;       /* frames found, leaf first, in the pystack's raw[] */
+        bool truncated; /* PYSTACK_MAX_FRAMES reached */
         uint64_t missing;
         uint32_t missing_len; /* 0: of a frame, behind which others may be missing */
 };

@@ -13,78 +13,76 @@
  */
 #include "layout.h"
 
-#define STRINGS_2                                                                                          \
-        {                                                                                                  \
-                .length = 16, .ascii_data = 36,                                                            \
+#define STRINGS_2                               \
+        {                                       \
+                .length = 16, .ascii_data = 36, \
         }
-#define STRINGS_UP_TO_3_11                                                                                 \
-        {                                                                                                  \
-                .length = 16, .state = 32, .ascii_data = 48, .compact_data = 72, .data_pointer = 72,       \
-                .kind_shift = 2, .compact_bit = 0x20, .ascii_bit = 0x40,                                   \
+#define STRINGS_UP_TO_3_11                                                                                            \
+        {                                                                                                             \
+                .length = 16, .state = 32, .ascii_data = 48, .compact_data = 72, .data_pointer = 72, .kind_shift = 2, \
+                .compact_bit = 0x20, .ascii_bit = 0x40,                                                               \
         }
-#define STRINGS_3_12                                                                                       \
-        {                                                                                                  \
-                .length = 16, .state = 32, .ascii_data = 40, .compact_data = 56, .data_pointer = 56,       \
-                .kind_shift = 2, .compact_bit = 0x20, .ascii_bit = 0x40,                                   \
+#define STRINGS_3_12                                                                                                  \
+        {                                                                                                             \
+                .length = 16, .state = 32, .ascii_data = 40, .compact_data = 56, .data_pointer = 56, .kind_shift = 2, \
+                .compact_bit = 0x20, .ascii_bit = 0x40,                                                               \
         }
-#define BYTES                                                                                              \
-        {                                                                                                  \
-                .size = 16, .data = 32,                                                                    \
+#define BYTES                           \
+        {                               \
+                .size = 16, .data = 32, \
         }
-#define NO_GIL_STRUCT                                                                                      \
-        {                                                                                                  \
-                .holder = LAYOUT_NONE, .locked = LAYOUT_NONE, .enabled = LAYOUT_NONE,                      \
+#define NO_GIL_STRUCT                                                                 \
+        {                                                                             \
+                .holder = LAYOUT_NONE, .locked = LAYOUT_NONE, .enabled = LAYOUT_NONE, \
         }
-#define INTERP(head, gil_pointer)                                                                          \
-        {                                                                                                  \
-                .next = 0, .threads_head = head, .gil = gil_pointer, .code_generation = LAYOUT_NONE,       \
-                .tlbc_generation = LAYOUT_NONE,                                                            \
+#define INTERP(head, gil_pointer)                                                                    \
+        {                                                                                            \
+                .next = 0, .threads_head = head, .gil = gil_pointer, .code_generation = LAYOUT_NONE, \
+                .tlbc_generation = LAYOUT_NONE,                                                      \
         }
-#define NO_RUNTIME                                                                                         \
-        {                                                                                                  \
-                .interpreters_head = LAYOUT_NONE, .tstate_current = LAYOUT_NONE,                           \
+#define NO_RUNTIME                                                               \
+        {                                                                        \
+                .interpreters_head = LAYOUT_NONE, .tstate_current = LAYOUT_NONE, \
         }
-#define NO_LOOPS                                                                                           \
-        .cframe = LAYOUT_NONE, .cframe_frame = LAYOUT_NONE, .cframe_previous = LAYOUT_NONE,                \
+#define NO_LOOPS                                                                            \
+        .cframe = LAYOUT_NONE, .cframe_frame = LAYOUT_NONE, .cframe_previous = LAYOUT_NONE, \
         .cframe_root = LAYOUT_NONE, .exc_info = LAYOUT_NONE, .exc_state = LAYOUT_NONE
 /* Up to 3.10 frames are heap objects, and TIDs are not kept. */
-#define TSTATE_OF_OBJECTS(before, thread)                                                                  \
-        {                                                                                                  \
-                .size = thread + 8, .next = before, .interp = before + 8, .frame = before + 16,            \
-                NO_LOOPS, .thread_id = thread,                                                             \
-                .native_thread_id = LAYOUT_NONE, .chunk = LAYOUT_NONE, .chunk_top = LAYOUT_NONE,           \
-                .status = LAYOUT_NONE,                                                                     \
+#define TSTATE_OF_OBJECTS(before, thread)                                                                             \
+        {                                                                                                             \
+                .size = thread + 8, .next = before, .interp = before + 8, .frame = before + 16, NO_LOOPS,             \
+                .thread_id = thread, .native_thread_id = LAYOUT_NONE, .chunk = LAYOUT_NONE, .chunk_top = LAYOUT_NONE, \
+                .status = LAYOUT_NONE,                                                                                \
         }
-#define FRAME_OBJECT(lasti)                                                                                \
-        {                                                                                                  \
-                .size = lasti + 8, .previous = 24, .code = 32, .position = lasti, .owner = LAYOUT_NONE,    \
-                .entry = LAYOUT_NONE, .stack_top = LAYOUT_NONE, .tlbc_index = LAYOUT_NONE,                 \
+#define FRAME_OBJECT(lasti)                                                                             \
+        {                                                                                               \
+                .size = lasti + 8, .previous = 24, .code = 32, .position = lasti, .owner = LAYOUT_NONE, \
+                .entry = LAYOUT_NONE, .stack_top = LAYOUT_NONE, .tlbc_index = LAYOUT_NONE,              \
         }
-#define CODE_OF_OBJECTS(file_at, first_line_at, lines_at)                                                  \
-        {                                                                                                  \
-                .file = file_at, .name = file_at + 8, .first_line = first_line_at, .lines = lines_at,      \
-                .version = LAYOUT_NONE, .bytecode = LAYOUT_NONE, .tlbc = LAYOUT_NONE,                      \
-                .words = { LAYOUT_NONE, LAYOUT_NONE },                                                     \
-                .size = lines_at + 8,                                                                      \
+#define CODE_OF_OBJECTS(file_at, first_line_at, lines_at)                                             \
+        {                                                                                             \
+                .file = file_at, .name = file_at + 8, .first_line = first_line_at, .lines = lines_at, \
+                .version = LAYOUT_NONE, .bytecode = LAYOUT_NONE, .tlbc = LAYOUT_NONE,                 \
+                .words = { LAYOUT_NONE, LAYOUT_NONE }, .size = lines_at + 8,                          \
         }
 /* 2.6 and 2.7 are alike. */
-#define PYTHON_2                                                                                           \
-        .object_type = 8, .runtime = NO_RUNTIME, .interp = INTERP(8, LAYOUT_NONE), .gil = NO_GIL_STRUCT,   \
-        .tstate = TSTATE_OF_OBJECTS(0, 144), .frame = FRAME_OBJECT(120), .position = POSITION_LASTI_BYTES, \
-        .code = CODE_OF_OBJECTS(80, 96, 104), .lines = LINES_LNOTAB_UNSIGNED, .text = TEXT_BYTES,          \
-        .string = STRINGS_2, .bytes = { .size = 16, .data = 36 }
+#define PYTHON_2                                                                                                       \
+        .object_type = 8, .runtime = NO_RUNTIME, .interp = INTERP(8, LAYOUT_NONE), .gil = NO_GIL_STRUCT,               \
+        .tstate = TSTATE_OF_OBJECTS(0, 144), .frame = FRAME_OBJECT(120), .position = POSITION_LASTI_BYTES,             \
+        .code = CODE_OF_OBJECTS(80, 96, 104), .lines = LINES_LNOTAB_UNSIGNED, .text = TEXT_BYTES, .string = STRINGS_2, \
+        .bytes = { .size = 16, .data = 36 }
 /* What 3.4 to 3.10 have in common. */
-#define PYTHON_3                                                                                           \
-        .object_type = 8, .interp = INTERP(8, LAYOUT_NONE), .gil = NO_GIL_STRUCT, .text = TEXT_FLEXIBLE,   \
+#define PYTHON_3                                                                                         \
+        .object_type = 8, .interp = INTERP(8, LAYOUT_NONE), .gil = NO_GIL_STRUCT, .text = TEXT_FLEXIBLE, \
         .string = STRINGS_UP_TO_3_11, .bytes = BYTES
 /* So are 3.4 and 3.5. */
-#define PYTHON_3_4                                                                                         \
-        PYTHON_3, .runtime = NO_RUNTIME, .tstate = TSTATE_OF_OBJECTS(8, 152), .frame = FRAME_OBJECT(120),  \
-        .position = POSITION_LASTI_BYTES, .code = CODE_OF_OBJECTS(96, 112, 120),                           \
-        .lines = LINES_LNOTAB_UNSIGNED
-#define PYTHON_3_7                                                                                         \
-        PYTHON_3, .tstate = TSTATE_OF_OBJECTS(8, 176), .frame = FRAME_OBJECT(104),                         \
-        .position = POSITION_LASTI_BYTES, .code = CODE_OF_OBJECTS(96, 36, 112), .lines = LINES_LNOTAB_SIGNED
+#define PYTHON_3_4                                                                                        \
+        PYTHON_3, .runtime = NO_RUNTIME, .tstate = TSTATE_OF_OBJECTS(8, 152), .frame = FRAME_OBJECT(120), \
+                  .position = POSITION_LASTI_BYTES, .code = CODE_OF_OBJECTS(96, 112, 120),                \
+                  .lines = LINES_LNOTAB_UNSIGNED
+#define PYTHON_3_7                                                                                                   \
+        PYTHON_3, .tstate = TSTATE_OF_OBJECTS(8, 176), .frame = FRAME_OBJECT(104), .position = POSITION_LASTI_BYTES, \
+                  .code = CODE_OF_OBJECTS(96, 36, 112), .lines = LINES_LNOTAB_SIGNED
 
 /* Of several of one minor version the later one comes first. */
 static const struct layout table[] = {
@@ -93,7 +91,8 @@ static const struct layout table[] = {
         { .version = 0x0304, PYTHON_3_4 },
         { .version = 0x0305, PYTHON_3_4 },
         {
-                .version = 0x0306, PYTHON_3,
+                .version = 0x0306,
+                PYTHON_3,
                 .runtime = NO_RUNTIME,
                 .tstate = TSTATE_OF_OBJECTS(8, 152),
                 .frame = FRAME_OBJECT(120),
@@ -104,7 +103,8 @@ static const struct layout table[] = {
         { .version = 0x0307, .micro = 4, PYTHON_3_7, .runtime = { .interpreters_head = 24, .tstate_current = 1480 } },
         { .version = 0x0307, .micro = 0, PYTHON_3_7, .runtime = { .interpreters_head = 24, .tstate_current = 1392 } },
         {
-                .version = 0x0308, PYTHON_3,
+                .version = 0x0308,
+                PYTHON_3,
                 .runtime = { .interpreters_head = 32, .tstate_current = 1368 },
                 .tstate = TSTATE_OF_OBJECTS(8, 176),
                 .frame = FRAME_OBJECT(104),
@@ -113,7 +113,8 @@ static const struct layout table[] = {
                 .lines = LINES_LNOTAB_SIGNED,
         },
         {
-                .version = 0x0309, PYTHON_3,
+                .version = 0x0309,
+                PYTHON_3,
                 .runtime = { .interpreters_head = 32, .tstate_current = 568 },
                 .tstate = TSTATE_OF_OBJECTS(8, 176),
                 .frame = FRAME_OBJECT(104),
@@ -122,7 +123,8 @@ static const struct layout table[] = {
                 .lines = LINES_LNOTAB_SIGNED,
         },
         {
-                .version = 0x030a, PYTHON_3,
+                .version = 0x030a,
+                PYTHON_3,
                 .runtime = { .interpreters_head = 32, .tstate_current = 568 },
                 .tstate = TSTATE_OF_OBJECTS(8, 176),
                 .frame = FRAME_OBJECT(96),
@@ -136,15 +138,40 @@ static const struct layout table[] = {
                 .runtime = { .interpreters_head = 40, .tstate_current = 576 },
                 .interp = INTERP(16, LAYOUT_NONE),
                 .gil = NO_GIL_STRUCT,
-                .tstate = { .size = 320, .next = 8, .interp = 16, .frame = LAYOUT_NONE, .cframe = 56,
-                            .cframe_frame = 8, .cframe_previous = 16, .cframe_root = 336, .exc_info = 120,
-                            .exc_state = 320, .thread_id = 152, .native_thread_id = 160, .chunk = 296,
-                            .chunk_top = 304, .status = LAYOUT_NONE },
-                .frame = { .size = 72, .previous = 48, .code = 32, .position = 56, .owner = 69, .entry = 68,
-                           .stack_top = 64, .tlbc_index = LAYOUT_NONE },
+                .tstate = { .size = 320,
+                            .next = 8,
+                            .interp = 16,
+                            .frame = LAYOUT_NONE,
+                            .cframe = 56,
+                            .cframe_frame = 8,
+                            .cframe_previous = 16,
+                            .cframe_root = 336,
+                            .exc_info = 120,
+                            .exc_state = 320,
+                            .thread_id = 152,
+                            .native_thread_id = 160,
+                            .chunk = 296,
+                            .chunk_top = 304,
+                            .status = LAYOUT_NONE },
+                .frame = { .size = 72,
+                           .previous = 48,
+                           .code = 32,
+                           .position = 56,
+                           .owner = 69,
+                           .entry = 68,
+                           .stack_top = 64,
+                           .tlbc_index = LAYOUT_NONE },
                 .position = POSITION_PREV_INSTR,
-                .code = { .file = 112, .name = 128, .first_line = 72, .lines = 136, .version = LAYOUT_NONE,
-                          .bytecode = 184, .tlbc = LAYOUT_NONE, .words = { 68, 76 }, .extra_words = 9, .size = 144 },
+                .code = { .file = 112,
+                          .name = 128,
+                          .first_line = 72,
+                          .lines = 136,
+                          .version = LAYOUT_NONE,
+                          .bytecode = 184,
+                          .tlbc = LAYOUT_NONE,
+                          .words = { 68, 76 },
+                          .extra_words = 9,
+                          .size = 144 },
                 .lines = LINES_LOCATIONS,
                 .string = STRINGS_UP_TO_3_11,
                 .bytes = BYTES,
@@ -155,15 +182,39 @@ static const struct layout table[] = {
                 .runtime = { .interpreters_head = 40, .tstate_current = LAYOUT_NONE },
                 .interp = INTERP(72, 384),
                 .gil = { .holder = 8, .locked = 16, .enabled = LAYOUT_NONE },
-                .tstate = { .size = 256, .next = 8, .interp = 16, .frame = LAYOUT_NONE, .cframe = 56,
-                            .cframe_frame = 0, .cframe_previous = 8, .cframe_root = 272, .exc_info = 104,
-                            .exc_state = 256, .thread_id = 136, .native_thread_id = 144, .chunk = 232,
-                            .chunk_top = 240, .status = 24 },
-                .frame = { .size = 72, .previous = 8, .code = 0, .position = 56, .owner = 70, .entry = LAYOUT_NONE,
-                           .stack_top = 64, .tlbc_index = LAYOUT_NONE },
+                .tstate = { .size = 256,
+                            .next = 8,
+                            .interp = 16,
+                            .frame = LAYOUT_NONE,
+                            .cframe = 56,
+                            .cframe_frame = 0,
+                            .cframe_previous = 8,
+                            .cframe_root = 272,
+                            .exc_info = 104,
+                            .exc_state = 256,
+                            .thread_id = 136,
+                            .native_thread_id = 144,
+                            .chunk = 232,
+                            .chunk_top = 240,
+                            .status = 24 },
+                .frame = { .size = 72,
+                           .previous = 8,
+                           .code = 0,
+                           .position = 56,
+                           .owner = 70,
+                           .entry = LAYOUT_NONE,
+                           .stack_top = 64,
+                           .tlbc_index = LAYOUT_NONE },
                 .position = POSITION_PREV_INSTR,
-                .code = { .file = 112, .name = 128, .first_line = 68, .lines = 136, .version = 92,
-                          .bytecode = 192, .tlbc = LAYOUT_NONE, .words = { 76, LAYOUT_NONE }, .size = 144 },
+                .code = { .file = 112,
+                          .name = 128,
+                          .first_line = 68,
+                          .lines = 136,
+                          .version = 92,
+                          .bytecode = 192,
+                          .tlbc = LAYOUT_NONE,
+                          .words = { 76, LAYOUT_NONE },
+                          .size = 144 },
                 .lines = LINES_LOCATIONS,
                 .string = STRINGS_3_12,
                 .bytes = BYTES,
@@ -187,9 +238,10 @@ static void widen_offset(uint32_t *offset, uint32_t by)
 void layout_widen_objects(struct layout *l, uint32_t by)
 {
         uint32_t *const offsets[] = {
-                &l->object_type,  &l->code.file,     &l->code.name,      &l->code.first_line,  &l->code.lines,
-                &l->code.version, &l->code.bytecode, &l->code.size, &l->code.words[0], &l->code.words[1],     &l->string.length,    &l->string.state,
-                &l->bytes.size,   &l->bytes.data,    &l->string.ascii_data, &l->string.compact_data,
+                &l->object_type,         &l->code.file,     &l->code.name,         &l->code.first_line,
+                &l->code.lines,          &l->code.version,  &l->code.bytecode,     &l->code.size,
+                &l->code.words[0],       &l->code.words[1], &l->string.length,     &l->string.state,
+                &l->bytes.size,          &l->bytes.data,    &l->string.ascii_data, &l->string.compact_data,
                 &l->string.data_pointer,
         };
         uint32_t *const of_frame[] = { &l->frame.size, &l->frame.previous, &l->frame.code, &l->frame.position };

@@ -8,8 +8,8 @@
  */
 
 #include <stdbool.h>
-#include <stdint.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define LAYOUT_NONE UINT32_MAX /* this CPython has no such field */
 
@@ -100,7 +100,7 @@ struct layout {
                 uint32_t tlbc;     /* pointer to the array of per-thread bytecodes, 3.14t on */
                 uint32_t words[2]; /* ints whose sum, with extra_words, is the size of its frames; 3.11 and 3.12 */
                 uint32_t extra_words;
-                uint32_t size;     /* bytes from its start that hold all but the bytecode */
+                uint32_t size; /* bytes from its start that hold all but the bytecode */
         } code;
         enum layout_lines lines;
 

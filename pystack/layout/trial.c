@@ -11,9 +11,9 @@
 
 /* So many threads are tried in a round, and each so often. */
 #define THREADS 16
-#define TRIES   20
+#define TRIES 20
 
-#define ROUNDS   10
+#define ROUNDS 10
 #define PAUSE_NS 8000000
 
 enum verdict {

@@ -12,8 +12,8 @@
  */
 #include "locate.h"
 
-#include "pystack/memory/effort.h"
 #include "pystack/internal.h"
+#include "pystack/memory/effort.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -212,8 +212,7 @@ static bool look_into_each_file(struct search *search, enum rank rank,
 {
         for (size_t i = 0; i < search->maps->n && search->looked_at < FILES_MAX; i++) {
                 const struct nsutil_map *map = &search->maps->maps[i];
-                if (!begins_program(search->maps, i) || rank_of(search, map) != rank ||
-                    is_barren(&search->barren, map))
+                if (!begins_program(search->maps, i) || rank_of(search, map) != rank || is_barren(&search->barren, map))
                         continue;
                 if (effort_is_spent(search->subject->effort)) {
                         search->error = PYSTACK_E_COSTLY;

@@ -51,11 +51,11 @@ static uint64_t decode_x86_64(const uint8_t code[static 16], uint64_t address)
 #define RET 0xd65f03c0u
 
 /* adrp x0, PAGE: 21 bits of distance in pages, the lowest two at bit 29. */
-#define IS_ADRP_X0(i) (((i) & 0x9f00001fu) == 0x90000000u)
+#define IS_ADRP_X0(i) (((i)&0x9f00001fu) == 0x90000000u)
 /* ldr x0, [x0, #OFFSET]: 12 bits, in words of 8 bytes. */
-#define IS_LDR_X0(i) (((i) & 0xffc003ffu) == 0xf9400000u)
+#define IS_LDR_X0(i) (((i)&0xffc003ffu) == 0xf9400000u)
 /* add x0, x0, #OFFSET: 12 bits; then the load has none. */
-#define IS_ADD_X0(i) (((i) & 0xffc003ffu) == 0x91000000u)
+#define IS_ADD_X0(i) (((i)&0xffc003ffu) == 0x91000000u)
 #define LDR_X0_X0 0xf9400000u
 #define IMMEDIATE(i) ((uint64_t)(i) >> 10 & 0xfff)
 

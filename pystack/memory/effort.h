@@ -13,7 +13,7 @@
  * Calls of the reader, and CPU time of the calling thread. A Python takes some 100 reads and less than 1 ms; a
  * program with 500 libraries and no Python in it takes 3000 reads and 5 ms.
  */
-#define EFFORT_READS  5000
+#define EFFORT_READS 5000
 #define EFFORT_CPU_NS 20000000
 
 struct effort {

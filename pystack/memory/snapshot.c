@@ -3,8 +3,8 @@
  * Taking a snapshot by the plan of where things lay last time. In the steady state
  * the plan is right and one system call reads all.
  */
-#include "pystack/threads/active_state.h"
 #include "snapshot.h"
+#include "pystack/threads/active_state.h"
 #include "pystack/validate/proof.h"
 
 #include <errno.h>
@@ -233,7 +233,8 @@ int snapshot_extend(struct pystack_thread *t, const struct pystack_hold *hold, s
         ssize_t got = py->reader.read(py->reader.ctx, py->room.buf + from, py->room.iov, batch.n);
         if (got < 0 && got != -EFAULT)
                 return remote_error(got);
-        return got >= 0 && (size_t)got == batch.end - from && was_held(hold, py->room.buf + on_cpu) ? 0 : PYSTACK_E_TORN;
+        return got >= 0 && (size_t)got == batch.end - from && was_held(hold, py->room.buf + on_cpu) ? 0
+                                                                                                    : PYSTACK_E_TORN;
 }
 
 /* ---- looking into it ----------------------------------------------------------- */

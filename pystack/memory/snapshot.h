@@ -28,7 +28,7 @@ struct snapshot_window {
 struct snapshot {
         const uint8_t *first, *second; /* the two readings, laid out alike */
         size_t size;                   /* bytes of each, and then of all that was read */
-        uint64_t generation; /* code_object_generation, 0 where there is none */
+        uint64_t generation;           /* code_object_generation, 0 where there is none */
         uint32_t tlbc_generation;
         bool held;  /* the thread stood still, as far as its rseq tells */
         bool twice; /* read twice; else both readings are the one */

@@ -34,7 +34,9 @@ int pystack_recorder_open(pid_t pid, uint32_t abi, struct pystack_recorder **ret
 {
         struct pystack_reader process = pystack_process_reader(pid);
         struct effort effort;
-        struct subject subject = { .pid = pid, .reader = effort_begin(&effort, &process), .abi = abi, .effort = &effort };
+        struct subject subject = {
+                .pid = pid, .reader = effort_begin(&effort, &process), .abi = abi, .effort = &effort
+        };
         struct pystack_recorder *recorder = calloc(1, sizeof *recorder);
         struct pystack_info info = { 0 };
 

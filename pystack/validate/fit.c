@@ -15,7 +15,7 @@
 #include "fit.h"
 
 /* Where the frames of a chunk begin, the first one's and others': a header of three words, in the first a word more. */
-#define CHUNK_DATA       24
+#define CHUNK_DATA 24
 #define CHUNK_DATA_FIRST 32
 
 static bool begins_chunk(uint64_t addr)

@@ -19,7 +19,7 @@
  * but those of modules that have been run; one that does has to wait longer, each time.
  */
 #define STEADY_FIRST 16u
-#define STEADY_MAX   8192u
+#define STEADY_MAX 8192u
 
 /* The pages of a batch that is being planned: what of each is wanted, then where it goes. */
 struct pages {

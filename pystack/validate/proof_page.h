@@ -8,8 +8,8 @@
  * code objects of one module lie together, and share the name of their file.
  */
 
-#include <stdint.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct proof_page {
         uint64_t addr;

@@ -87,7 +87,8 @@ static void open_floor(struct floor_reader *r, uint64_t period, int stop_fd)
 {
         r->fd = perf_open_ring_only(r->cpu);
         int event = perf_open_thread(r->pid, r->cpu, period, false);
-        if (r->fd < 0 || event < 0 || perf_ring_open(r->fd, RING_PAGES, &r->ring) != 0 || perf_redirect(event, r->fd) != 0)
+        if (r->fd < 0 || event < 0 || perf_ring_open(r->fd, RING_PAGES, &r->ring) != 0 ||
+            perf_redirect(event, r->fd) != 0)
                 give_up("perf events are refused");
         r->wait_fd = perf_wait_open(r->fd, stop_fd);
         if (r->wait_fd < 0 || pthread_create(&r->thread, NULL, read_floor, r) != 0)
@@ -128,8 +129,9 @@ static void write_folded(struct profile *profile)
 
 static unsigned long run_sampler(pid_t pid, unsigned seconds, unsigned rate, bool write, unsigned long *ret_lost)
 {
-        struct sample_config config = { .mode = PROFILE_MODE_CPU, .engine = SAMPLE_ENGINE_PERF,
-                                        .scope = SAMPLE_SCOPE_BEST, .rate = rate };
+        struct sample_config config = {
+                .mode = PROFILE_MODE_CPU, .engine = SAMPLE_ENGINE_PERF, .scope = SAMPLE_SCOPE_BEST, .rate = rate
+        };
         struct pystack_info info;
         struct pystack *py;
         struct sampler *sampler;

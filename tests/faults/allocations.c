@@ -43,7 +43,7 @@ static void __attribute__((constructor)) begin(void)
 
 static bool is_new(uint64_t site)
 {
-        for (size_t i = site % SITES; ; i = (i + 1) % SITES) {
+        for (size_t i = site % SITES;; i = (i + 1) % SITES) {
                 unsigned long none = 0;
                 if (atomic_compare_exchange_strong(&sites[i], &none, site))
                         return true;

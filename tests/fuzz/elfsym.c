@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-        struct memory memory = {.bytes = data, .len = size};
+        struct memory memory = { .bytes = data, .len = size };
         int fd = memfd_create("elf", MFD_CLOEXEC);
         struct elfsym *elf;
 

@@ -8,7 +8,7 @@
 
 static inline void elfsym_exercise(struct elfsym *elf)
 {
-        static const char *const names[] = {"_PyRuntime", "interp_head", "Py_Version", "absent", ""};
+        static const char *const names[] = { "_PyRuntime", "interp_head", "Py_Version", "absent", "" };
 
         for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
                 struct elfsym_symbol symbol;

@@ -37,8 +37,8 @@ struct damaged {
 struct forgery {
         struct record record;
         uint64_t anchors[ANCHORS]; /* of the runtime, its first interpreter, that one's first thread, its code */
-        uint64_t link, twin; /* where the address of the second interpreter belongs, and which it is; 0: none */
-        uint64_t code; /* of the first thread's running frame; 0: not known. There are CODES copies of it. */
+        uint64_t link, twin;       /* where the address of the second interpreter belongs, and which it is; 0: none */
+        uint64_t code;    /* of the first thread's running frame; 0: not known. There are CODES copies of it. */
         uint64_t code_at; /* where the frame says so */
         uint64_t position_at, before_first; /* where it says how far it is, and that it has not begun; 0: otherwise */
         struct damage damages[DAMAGES_MAX];

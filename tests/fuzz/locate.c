@@ -3,8 +3,8 @@
  * Any bytes as a file that a process has mapped, the process being this one: it is searched for an interpreter as
  * any other, through the kernel. The file's name is one of those that matter.
  */
-#include "pystack/internal.h"
 #include "pystack/locate/locate.h"
+#include "pystack/internal.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

@@ -4,10 +4,10 @@
  * nothing; of the agent up to what its values mean; of Pyflame. And as files of rules and of allowances. The first
  * byte says which.
  */
-#include "agent/command/processes/abi.h"
-#include "agent/command/command.h"
-#include "agent/command/check/allow.h"
 #include "agent/command/agent/agent_options.h"
+#include "agent/command/check/allow.h"
+#include "agent/command/command.h"
+#include "agent/command/processes/abi.h"
 #include "agent/command/pyflame/pyflame.h"
 #include "agent/find/internal.h"
 

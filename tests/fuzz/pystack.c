@@ -35,7 +35,7 @@ enum how {
         LIMITED = 8,
         MANY = 16,
         TRIMMED = 32,
-        COPIES = 64, /* the first thread runs another code object each time */
+        COPIES = 64,   /* the first thread runs another code object each time */
         UNBEGUN = 128, /* … in a frame that has not begun */
 };
 

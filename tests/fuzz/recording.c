@@ -29,7 +29,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         FILE *out = open_memstream(&text, &text_len);
         if (!out || record_write(&record, out) != 0 || fclose(out) != 0 || !parse(text, text_len, &again))
                 abort();
-        if (record.n != again.n || (record.n > 0 && memcmp(record.blocks, again.blocks, record.n * sizeof *record.blocks)))
+        if (record.n != again.n ||
+            (record.n > 0 && memcmp(record.blocks, again.blocks, record.n * sizeof *record.blocks)))
                 abort();
         free(text);
         record_deinit(&record);

@@ -25,10 +25,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 /* The first byte of an input. */
 enum how {
-        MADE = 1,      /* what follows is the body of a batch; else it is the file */
-        SUMMED = 2,    /* the sum of the file is made right */
-        MISNAMED = 4,  /* the file has another name: the 16 bytes that follow */
-        PACKED = 8,    /* of a body that was made: it is packed */
+        MADE = 1,     /* what follows is the body of a batch; else it is the file */
+        SUMMED = 2,   /* the sum of the file is made right */
+        MISNAMED = 4, /* the file has another name: the 16 bytes that follow */
+        PACKED = 8,   /* of a body that was made: it is packed */
         PYROSCOPE = 16,
         UNFINISHED = 32, /* its name ends as that of a temporary file */
         ASIDE = 64,      /* … or of one that was set aside */
@@ -70,9 +70,15 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 static uint8_t *make_record(const struct send_spool *spool, const void *body, size_t len, bool gzip, size_t *ret_len)
 {
         struct send_record record = {
-                .created_ns = CREATED, .key = KEY, .gzip = gzip, .body = body, .len = len,
-                .destination = spool->destination, .destination_len = strlen(spool->destination),
-                .content_type = spool->content_type, .content_type_len = strlen(spool->content_type),
+                .created_ns = CREATED,
+                .key = KEY,
+                .gzip = gzip,
+                .body = body,
+                .len = len,
+                .destination = spool->destination,
+                .destination_len = strlen(spool->destination),
+                .content_type = spool->content_type,
+                .content_type_len = strlen(spool->content_type),
         };
         uint8_t *file = malloc(send_record_size(&record));
 

@@ -20,8 +20,8 @@
 
 enum { SECTIONS_AT = 4096, SYMBOLS_AT = 8192, PAGE = 4096, SECONDS_MAX = 600 };
 
-#define MILLION    1000000
-#define LARGE      ((uint64_t)16 << 20) /* what of a section is still read */
+#define MILLION 1000000
+#define LARGE ((uint64_t)16 << 20) /* what of a section is still read */
 #define LARGE_MANY (LARGE / sizeof(Elf64_Sym))
 
 #define TIB ((uint64_t)1 << 40)
@@ -38,9 +38,16 @@ static void put(int fd, const void *bytes, size_t n, uint64_t at)
 
 static void put_header(int fd)
 {
-        Elf64_Ehdr header = { .e_type = ET_DYN, .e_version = EV_CURRENT, .e_phoff = sizeof header, .e_phnum = 1,
-                              .e_phentsize = sizeof(Elf64_Phdr), .e_ehsize = sizeof header, .e_shoff = SECTIONS_AT,
-                              .e_shentsize = sizeof(Elf64_Shdr), .e_shnum = 5, .e_shstrndx = 3 };
+        Elf64_Ehdr header = { .e_type = ET_DYN,
+                              .e_version = EV_CURRENT,
+                              .e_phoff = sizeof header,
+                              .e_phnum = 1,
+                              .e_phentsize = sizeof(Elf64_Phdr),
+                              .e_ehsize = sizeof header,
+                              .e_shoff = SECTIONS_AT,
+                              .e_shentsize = sizeof(Elf64_Shdr),
+                              .e_shnum = 5,
+                              .e_shstrndx = 3 };
         Elf64_Phdr segment = { .p_type = PT_LOAD, .p_filesz = PAGE, .p_memsz = PAGE, .p_flags = PF_R | PF_X };
 
         memcpy(header.e_ident, ELFMAG, SELFMAG);
@@ -59,7 +66,11 @@ static void put_header(int fd)
 static void put_sections(int fd, uint64_t symbols_at, uint64_t symbols_size, uint64_t names_size)
 {
         Elf64_Shdr sections[5] = {
-                [1] = { .sh_name = 1, .sh_type = SHT_SYMTAB, .sh_offset = symbols_at, .sh_size = symbols_size, .sh_link = 2,
+                [1] = { .sh_name = 1,
+                        .sh_type = SHT_SYMTAB,
+                        .sh_offset = symbols_at,
+                        .sh_size = symbols_size,
+                        .sh_link = 2,
                         .sh_entsize = sizeof(Elf64_Sym) },
                 [2] = { .sh_name = 9, .sh_type = SHT_STRTAB, .sh_offset = SECTIONS_AT + 1024, .sh_size = names_size },
                 [3] = { .sh_name = 17, .sh_type = SHT_STRTAB, .sh_offset = SECTIONS_AT + 1024, .sh_size = names_size },
@@ -75,8 +86,9 @@ static void put_symbols(int fd, uint64_t at, size_t n)
         Elf64_Sym *symbols = calloc(n, sizeof *symbols);
 
         for (size_t i = 1; symbols && i < n; i++)
-                symbols[i] = (Elf64_Sym){ .st_name = 38, .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_OBJECT), .st_shndx = 4,
-                                          .st_size = 8 };
+                symbols[i] = (Elf64_Sym){
+                        .st_name = 38, .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_OBJECT), .st_shndx = 4, .st_size = 8
+                };
         put(fd, symbols, n * sizeof *symbols, at);
         free(symbols);
 }

@@ -31,8 +31,18 @@ static void restore(const struct region *regions, size_t n)
 static uint64_t invent(uint64_t *state, const struct region *regions, size_t n, uint64_t was)
 {
         const struct region *other = &regions[draw(state) % n];
-        const uint64_t values[] = { 0, 1, UINT64_MAX, (uint64_t)1 << 63, INT64_MAX, UINT32_MAX, was + 8, was ^ (draw(state) & 255),
-                                    draw(state), (uintptr_t)other->words, other->saved[draw(state) % other->n], was << 1 };
+        const uint64_t values[] = { 0,
+                                    1,
+                                    UINT64_MAX,
+                                    (uint64_t)1 << 63,
+                                    INT64_MAX,
+                                    UINT32_MAX,
+                                    was + 8,
+                                    was ^ (draw(state) & 255),
+                                    draw(state),
+                                    (uintptr_t)other->words,
+                                    other->saved[draw(state) % other->n],
+                                    was << 1 };
 
         return values[draw(state) % (sizeof values / sizeof *values)];
 }

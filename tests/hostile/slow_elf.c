@@ -47,8 +47,9 @@ static void write_header(size_t dynamic_at, size_t dynamic_size)
         for (int i = 0; i < SEGMENTS - 2; i++)
                 segment[i] = (Elf64_Phdr){ .p_type = PT_LOAD, .p_filesz = 1, .p_memsz = 1 };
         segment[SEGMENTS - 2] = (Elf64_Phdr){ .p_type = PT_LOAD, .p_filesz = SIZE, .p_memsz = SIZE };
-        segment[SEGMENTS - 1] = (Elf64_Phdr){ .p_type = PT_DYNAMIC, .p_vaddr = dynamic_at, .p_offset = dynamic_at,
-                                              .p_filesz = dynamic_size };
+        segment[SEGMENTS - 1] = (Elf64_Phdr){
+                .p_type = PT_DYNAMIC, .p_vaddr = dynamic_at, .p_offset = dynamic_at, .p_filesz = dynamic_size
+        };
 }
 
 static void write_image(void)
@@ -62,7 +63,10 @@ static void write_image(void)
 
         write_header(dynamic_at, 8 * sizeof *dynamic);
         strcpy(image + names_at + 1, "_PyRuntime");
-        symbols[1] = (Elf64_Sym){ .st_name = 1, .st_shndx = 1, .st_value = 0x100, .st_size = 8,
+        symbols[1] = (Elf64_Sym){ .st_name = 1,
+                                  .st_shndx = 1,
+                                  .st_value = 0x100,
+                                  .st_size = 8,
                                   .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_OBJECT) };
         dynamic[0] = (Elf64_Dyn){ DT_GNU_HASH, { hash_at } };
         dynamic[1] = (Elf64_Dyn){ DT_STRTAB, { names_at } };
@@ -98,7 +102,8 @@ int main(int argc, char **argv)
         char *base = mmap(NULL, mappings * SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
         for (size_t i = 0; i < mappings; i++)
-                if (mmap(base + i * SIZE, SIZE, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED, fds[i % 2], 0) == MAP_FAILED) {
+                if (mmap(base + i * SIZE, SIZE, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED, fds[i % 2], 0) ==
+                    MAP_FAILED) {
                         perror("mmap");
                         return 1;
                 }

@@ -1,6 +1,6 @@
 # Static checks, and the check of includes.
 
-lint_packages := cppcheck shellcheck python3-pyflakes
+lint_packages := clang-format cppcheck shellcheck python3-pyflakes
 
 .PHONY: lint
 lint: ## static checks: cppcheck, shellcheck, pyflakes, lengths, names, and what documents say of files and constants
@@ -11,6 +11,7 @@ lint: ## static checks: cppcheck, shellcheck, pyflakes, lengths, names, and what
 	        $(foreach room,$(rooms),$(path_$(room))) agent/main.c
 	$(Q)shellcheck $$(git ls-files -co --exclude-standard | xargs grep -lE '^#!.*(bash|sh)$$')
 	$(Q)$(PYTHON) -m pyflakes $$(git ls-files -co --exclude-standard '*.py')
+	$(Q)clang-format --dry-run -Werror $$(git ls-files -co --exclude-standard '*.c' '*.h')
 	$(Q)tests/lint/lengths.py
 	$(Q)tests/lint/claims.py
 	$(Q)tests/lint/names.py $(foreach r,$(rooms),$(r):$(path_$(r))) $(main)
@@ -20,3 +21,8 @@ lint: ## static checks: cppcheck, shellcheck, pyflakes, lengths, names, and what
 .PHONY: check-includes
 check-includes: ## that includes run only downwards, and only through doors
 	$(Q)tests/lint/includes.py $(foreach r,$(rooms),$(r):$(path_$(r)):$(subst $(space),$(comma),$(below_$(r))))
+
+.PHONY: format
+format: ## writes all C files in the one dialect of .clang-format
+	$(Q).ci/packages clang-format
+	$(Q)clang-format -i $$(git ls-files -co --exclude-standard '*.c' '*.h')

@@ -16,19 +16,25 @@ static const struct {
         { "handle", "handle" },
         { "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x94\xa5", "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x94\xa5" },
         { "a\nb\tc\x1b[31m\x7f", "a\\x0ab\\x09c\\x1b[31m\\x7f" },
-        { "\xc2\x9b" "31m", "\\u009b31m" },                         /* C1's CSI */
-        { "\x9b" "31m", "\\x9b31m" },                             /* a byte that is no character */
-        { "x\xe2\x80\xae" "y", "x\\u202ey" },                       /* right to left */
-        { "\xff\xfe", "\\xff\\xfe" },                            /* no lead bytes */
-        { "\x80", "\\x80" },                                      /* a lone continuation */
-        { "\xc3", "\\xc3" },                                      /* cut off by the end */
-        { "\xe2\x82", "\\xe2\\x82" },                            /* likewise */
-        { "\xc3(", "\\xc3(" },                                    /* cut off by another character */
-        { "\xc0\xaf", "\\xc0\\xaf" },                            /* '/' in two bytes */
-        { "\xe0\x80\xaf", "\\xe0\\x80\\xaf" },                  /* in three */
-        { "\xed\xa0\x80", "\\xed\\xa0\\x80" },                  /* a surrogate */
-        { "\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80" },        /* beyond Unicode */
-        { "\xef\xbf\xbd", "\xef\xbf\xbd" },                       /* somebody's replacement character */
+        { "\xc2\x9b"
+          "31m",
+          "\\u009b31m" }, /* C1's CSI */
+        { "\x9b"
+          "31m",
+          "\\x9b31m" }, /* a byte that is no character */
+        { "x\xe2\x80\xae"
+          "y",
+          "x\\u202ey" },                                /* right to left */
+        { "\xff\xfe", "\\xff\\xfe" },                   /* no lead bytes */
+        { "\x80", "\\x80" },                            /* a lone continuation */
+        { "\xc3", "\\xc3" },                            /* cut off by the end */
+        { "\xe2\x82", "\\xe2\\x82" },                   /* likewise */
+        { "\xc3(", "\\xc3(" },                          /* cut off by another character */
+        { "\xc0\xaf", "\\xc0\\xaf" },                   /* '/' in two bytes */
+        { "\xe0\x80\xaf", "\\xe0\\x80\\xaf" },          /* in three */
+        { "\xed\xa0\x80", "\\xed\\xa0\\x80" },          /* a surrogate */
+        { "\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80" }, /* beyond Unicode */
+        { "\xef\xbf\xbd", "\xef\xbf\xbd" },             /* somebody's replacement character */
 };
 
 Test(escape, clean)
@@ -89,7 +95,7 @@ Test(escape, folded_is_taken_back)
         static const struct {
                 const char *in, *out;
         } rows[] = {
-                { "a\\x3bb", "a;b" },       { "\\x3b\\x3b", ";;" },   { "a\\\\x3bb", "a\\\\x3bb" },
+                { "a\\x3bb", "a;b" },       { "\\x3b\\x3b", ";;" },       { "a\\\\x3bb", "a\\\\x3bb" },
                 { "a\\\\\\x3b", "a\\\\;" }, { "a\\x0ab\\", "a\\x0ab\\" }, { "", "" },
         };
 

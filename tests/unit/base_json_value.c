@@ -103,11 +103,56 @@ Test(value, json)
 Test(value, no_json)
 {
         static const char *const rows[] = {
-                "", " ", "{", "[", "]", "}", "[1", "[1,", "[1,]", "[,1]", "[1 2]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}",
-                "{1:2}", "{a:1}", "{'a':1}", "[1}", "{\"a\":1]", "[1]x", "{}{}", "nul", "nulls", "[tru]", "01", "-", "+1",
-                "1.", ".5", "1e", "0x10", "NaN", "Infinity", "\"", "\"a", "\"\\", "\"\\x\"", "\"\\u12\"", "\"\\u12g4\"",
-                "\"\n\"", "\"\xff\"", "\"\xc0\xaf\"", "\"\xed\xa0\x80\"", "\"\xf4\x90\x80\x80\"", "\"\xe2\x82\"",
-                "[1]/**/", ":", ",", "[\"a\":1]", "{\"a\",1}",
+                "",
+                " ",
+                "{",
+                "[",
+                "]",
+                "}",
+                "[1",
+                "[1,",
+                "[1,]",
+                "[,1]",
+                "[1 2]",
+                "{\"a\"}",
+                "{\"a\":}",
+                "{\"a\":1,}",
+                "{1:2}",
+                "{a:1}",
+                "{'a':1}",
+                "[1}",
+                "{\"a\":1]",
+                "[1]x",
+                "{}{}",
+                "nul",
+                "nulls",
+                "[tru]",
+                "01",
+                "-",
+                "+1",
+                "1.",
+                ".5",
+                "1e",
+                "0x10",
+                "NaN",
+                "Infinity",
+                "\"",
+                "\"a",
+                "\"\\",
+                "\"\\x\"",
+                "\"\\u12\"",
+                "\"\\u12g4\"",
+                "\"\n\"",
+                "\"\xff\"",
+                "\"\xc0\xaf\"",
+                "\"\xed\xa0\x80\"",
+                "\"\xf4\x90\x80\x80\"",
+                "\"\xe2\x82\"",
+                "[1]/**/",
+                ":",
+                ",",
+                "[\"a\":1]",
+                "{\"a\",1}",
         };
 
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -156,7 +201,8 @@ Test(value, the_last_member_counts)
 /* However it is spoiled, what it says is what json-c makes of it, if that takes it as well. */
 Test(value, as_json_c_has_it)
 {
-        static const char text[] = "{\"a\":[1,22,{\"b\\u0041\":\"\\ud83d\\ude00\"},[]],\"c\":{\"d\":null,\"e\":[true,false]}}";
+        static const char text[] =
+                "{\"a\":[1,22,{\"b\\u0041\":\"\\ud83d\\ude00\"},[]],\"c\":{\"d\":null,\"e\":[true,false]}}";
         char spoiled[sizeof(text)];
         unsigned both = 0;
 
@@ -165,7 +211,8 @@ Test(value, as_json_c_has_it)
                 memcpy(spoiled, text, sizeof(text));
                 for (int j = rand() % 3; j >= 0; j--)
                         spoiled[(size_t)rand() % (sizeof(text) - 1)] = "{}[],:\"\\0 1un"[rand() % 13];
-                char *ours = again(spoiled, strlen(text)), *theirs = ours ? again_by_json_c(spoiled, strlen(text)) : NULL;
+                char *ours = again(spoiled, strlen(text)),
+                     *theirs = ours ? again_by_json_c(spoiled, strlen(text)) : NULL;
 
                 if (ours && theirs && !strstr(spoiled, "u0000")) {
                         both++;

@@ -12,7 +12,7 @@
 
 SUITE(collect_books);
 
-#define NS     INT64_C(1000000000)
+#define NS INT64_C(1000000000)
 #define SECOND UINT64_C(1000000000)
 
 /* A window of a container of which @accounted seconds were accounted, of which half were before it was opened. */
@@ -31,7 +31,8 @@ static struct profile *without_samples(const char *container, int64_t start_s, u
         struct profile *p = profile_new();
 
         profile_set_attribute(p, "container.id", container);
-        profile_set_settings(p, &(struct profile_settings){ .start_ns = (uint64_t)(start_s * NS), .period_ns = 10000000 });
+        profile_set_settings(p,
+                             &(struct profile_settings){ .start_ns = (uint64_t)(start_s * NS), .period_ns = 10000000 });
         profile_counters(p)->accounted_ns = accounted;
         return p;
 }
@@ -69,7 +70,8 @@ Test(collect_books, are_summed_over_the_range_and_by_series)
         for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
                 struct json_object *tree = get_json(collect, rows[i].path);
 
-                cr_expect_float_eq(real_at(tree, "meta/coverage/accounted"), rows[i].accounted, 1e-9, "%s", rows[i].path);
+                cr_expect_float_eq(real_at(tree, "meta/coverage/accounted"), rows[i].accounted, 1e-9, "%s",
+                                   rows[i].path);
                 cr_expect_float_eq(real_at(tree, "meta/coverage/share"), 0.5, 1e-9);
                 cr_expect_str_eq(text_at(tree, "meta/coverage/losses/0/name"), "unopened");
                 cr_expect_float_eq(real_at(tree, "meta/coverage/losses/0/seconds"), rows[i].accounted / 2, 1e-9);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/base/base.h"
 #include "tests/unit/collect_client.h"
+#include "agent/base/base.h"
 #include "agent/format/format.h"
 #include "tests/unit/support/interned.h"
 
@@ -14,7 +14,10 @@
 struct collect *collect_start(const char *data, uint64_t retain_s, const char *token_file)
 {
         struct collect_config config = {
-                .listen = "127.0.0.1:0", .data = data, .retain_s = retain_s, .token_file = token_file,
+                .listen = "127.0.0.1:0",
+                .data = data,
+                .retain_s = retain_s,
+                .token_file = token_file,
         };
         struct collect *collect;
         char reason[512] = "";

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/collect/store.h"
 #include "agent/collect/ingest.h"
 #include "agent/collect/query.h"
+#include "agent/collect/store.h"
 #include "tests/unit/collect_client.h"
 #include "tests/unit/support/interned.h"
 #include "tests/unit/support/suite.h"
@@ -14,7 +14,7 @@
 SUITE(collect_store);
 
 #define HOUR 3600
-#define NS   INT64_C(1000000000)
+#define NS INT64_C(1000000000)
 
 static struct store *open_store(const char *dir)
 {
@@ -43,7 +43,8 @@ static struct profile *lone(const char *name, int64_t start_s)
         struct profile *p = profile_new();
         profile_id frame = interned_frame(p, interned_function(p, name, "/app/a.py", 1), 2);
 
-        profile_set_settings(p, &(struct profile_settings){ .start_ns = (uint64_t)(start_s * NS), .period_ns = 10000000,
+        profile_set_settings(p, &(struct profile_settings){ .start_ns = (uint64_t)(start_s * NS),
+                                                            .period_ns = 10000000,
                                                             .engine = "perf" });
         profile_set_attribute(p, "container.id", name);
         profile_add(p, interned_stack(p, &frame, 1), 0, PROFILE_RUNNING, 1, 10000000);
@@ -249,11 +250,16 @@ Test(collect_store, cut_off_stacks_still_count)
 Test(collect_store, damaged_values)
 {
         static const char *const damages[] = {
-                "UPDATE slice SET samples = x'ffffffffffffffffffffffff'", "UPDATE slice SET samples = x'01'",
-                "UPDATE slice SET samples = x''",   "UPDATE slice SET samples = x'7f000101'",
-                "UPDATE stack SET frames = x'ff'",  "UPDATE stack SET frames = x''",
-                "UPDATE stack SET frames = x'7f01'", "DELETE FROM stack",
-                "DELETE FROM function",             "UPDATE series SET attributes = 'x'",
+                "UPDATE slice SET samples = x'ffffffffffffffffffffffff'",
+                "UPDATE slice SET samples = x'01'",
+                "UPDATE slice SET samples = x''",
+                "UPDATE slice SET samples = x'7f000101'",
+                "UPDATE stack SET frames = x'ff'",
+                "UPDATE stack SET frames = x''",
+                "UPDATE stack SET frames = x'7f01'",
+                "DELETE FROM stack",
+                "DELETE FROM function",
+                "UPDATE series SET attributes = 'x'",
                 "UPDATE series SET attributes = '[1]'",
         };
         const char *dir = make_dir();

@@ -65,12 +65,12 @@ static void live_and_end(struct kin *kin, pid_t pid, pid_t parent, uint64_t ns)
         use(kin, pid, 1);
 }
 
-#define EXPECT(kin, unopened_, unseen_, foreign_)                    \
-        do {                                                         \
-                struct kin_sum sum = kin_take(kin, &clocks, false);  \
+#define EXPECT(kin, unopened_, unseen_, foreign_)                           \
+        do {                                                                \
+                struct kin_sum sum = kin_take(kin, &clocks, false);         \
                 cr_expect_eq(sum.unopened, unopened_, "%lu", sum.unopened); \
-                cr_expect_eq(sum.unseen, unseen_, "%lu", sum.unseen);     \
-                cr_expect_eq(sum.foreign, foreign_, "%lu", sum.foreign); \
+                cr_expect_eq(sum.unseen, unseen_, "%lu", sum.unseen);       \
+                cr_expect_eq(sum.foreign, foreign_, "%lu", sum.foreign);    \
         } while (0)
 
 Test(command_kin, a_child_that_nobody_opened)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/command/command.h"
 #include "agent/command/cli/log.h"
 #include "agent/command/cli/messages.h"
+#include "agent/command/command.h"
 #include "command_capture.h"
 #include "tests/unit/support/suite.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/command/processes/abi.h"
 #include "agent/command/cli/messages.h"
+#include "agent/command/processes/abi.h"
 #include "nsutil/nsutil.h"
 #include "tests/unit/support/suite.h"
 
@@ -25,7 +25,7 @@ static const struct {
         { 0x030e00b4, "3.14.0b4" },
         { 0x030e00c2, "3.14.0rc2" },
         { 0x020712f0, "2.7.18" },
-        { 0x030f0011, "3.15.0" },       /* a level that no Python has */
+        { 0x030f0011, "3.15.0" },      /* a level that no Python has */
         { 0xfffffff0, "255.255.255" }, /* a hostile one */
 };
 
@@ -66,7 +66,7 @@ Test(command_messages, abi_takes_what_it_lists)
 
 Test(command_messages, abi_refuses_the_rest)
 {
-        const char *const words[] = { "",      "0",    "3",    "3.",   ".11",  "3.11.7",
+        const char *const words[] = { "",     "0",    "3",    "3.",   ".11",  "3.11.7",
                                       "311 ", " 311", "+311", "31 1", "3.99", "v311" };
         uint32_t abi = 7;
 

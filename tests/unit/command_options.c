@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/command/command.h"
 #include "agent/command/cli/options.h"
+#include "agent/command/command.h"
 #include "command_capture.h"
 #include "tests/unit/support/suite.h"
 
@@ -24,16 +24,42 @@ struct config {
 static const struct option_spec specs[] = {
         { .name = "flag", .letter = 'f', .kind = OPTION_FLAG, .field = FIELD(flag), .help = "a flag" },
         { .name = "wide-flag", .kind = OPTION_FLAG, .field = FIELD(wide_flag), .help = "another" },
-        { .name = "text", .letter = 't', .kind = OPTION_TEXT, .field = FIELD(text), .argument = "WORD",
+        { .name = "text",
+          .letter = 't',
+          .kind = OPTION_TEXT,
+          .field = FIELD(text),
+          .argument = "WORD",
           .help = "text" },
-        { .name = "number", .letter = 'n', .kind = OPTION_NUMBER, .field = FIELD(number), .argument = "N",
-          .help = "1 to 20000", .min = 1, .max = 20000 },
-        { .name = "bytes", .kind = OPTION_BYTES, .field = FIELD(bytes), .argument = "N", .help = "size", .min = 1024,
+        { .name = "number",
+          .letter = 'n',
+          .kind = OPTION_NUMBER,
+          .field = FIELD(number),
+          .argument = "N",
+          .help = "1 to 20000",
+          .min = 1,
+          .max = 20000 },
+        { .name = "bytes",
+          .kind = OPTION_BYTES,
+          .field = FIELD(bytes),
+          .argument = "N",
+          .help = "size",
+          .min = 1024,
           .max = 1e15 },
-        { .name = "seconds", .letter = 's', .kind = OPTION_SECONDS, .field = FIELD(seconds), .argument = "TIME",
-          .help = "time", .min = 0.001, .max = 86400 },
-        { .name = "share", .kind = OPTION_PERCENT, .field = FIELD(share), .argument = "PERCENT", .help = "a share",
-          .min = 0.1, .max = 100 },
+        { .name = "seconds",
+          .letter = 's',
+          .kind = OPTION_SECONDS,
+          .field = FIELD(seconds),
+          .argument = "TIME",
+          .help = "time",
+          .min = 0.001,
+          .max = 86400 },
+        { .name = "share",
+          .kind = OPTION_PERCENT,
+          .field = FIELD(share),
+          .argument = "PERCENT",
+          .help = "a share",
+          .min = 0.1,
+          .max = 100 },
         { .name = "pid", .letter = 'p', .kind = OPTION_PIDS, .field = FIELD(pids), .argument = "PID", .help = "pids" },
         { .name = "with", .letter = 'w', .kind = OPTION_LIST, .field = FIELD(list), .argument = "X", .help = "a list" },
         { .name = "without", .kind = OPTION_LIST, .field = FIELD(list), .argument = "X", .help = "the same list" },
@@ -84,9 +110,9 @@ static const struct {
         const char *line;
         double expected;
 } times[] = {
-        { "--seconds 10", 10 },   { "--seconds=0.5", 0.5 }, { "-s 10s", 10 },    { "-s5m", 300 },
-        { "-s 2h", 7200 },        { "-s 1d", 86400 },       { "-s 250ms", 0.25 }, { "-s .5", 0.5 },
-        { "-s 0.001", 0.001 },    { "-s 86400", 86400 },    { "-s 1e2", 100 },   { "-s 1 -s 2", 2 },
+        { "--seconds 10", 10 }, { "--seconds=0.5", 0.5 }, { "-s 10s", 10 },     { "-s5m", 300 },
+        { "-s 2h", 7200 },      { "-s 1d", 86400 },       { "-s 250ms", 0.25 }, { "-s .5", 0.5 },
+        { "-s 0.001", 0.001 },  { "-s 86400", 86400 },    { "-s 1e2", 100 },    { "-s 1 -s 2", 2 },
         { "--sec 3", 3 },
 };
 
@@ -116,8 +142,8 @@ static const struct {
         const char *line;
         uint64_t expected;
 } sizes[] = {
-        { "--bytes 1024", 1024 }, { "--bytes 2K", 2048 }, { "--bytes 64M", 64u << 20 }, { "--bytes 1.5G", 3ull << 29 },
-        { "--bytes 1T", 1ull << 40 },
+        { "--bytes 1024", 1024 },       { "--bytes 2K", 2048 },       { "--bytes 64M", 64u << 20 },
+        { "--bytes 1.5G", 3ull << 29 }, { "--bytes 1T", 1ull << 40 },
 };
 
 Test(command_options, sizes)
@@ -263,8 +289,7 @@ static const struct {
         const char *line;
         int rest;
 } ends[] = {
-        { "-f", 2 },          { "-f -- python -n x", 3 }, { "word -f", 1 }, { "-n 5 --", 4 }, { "", 1 },
-        { "-f -- -- x", 3 },
+        { "-f", 2 }, { "-f -- python -n x", 3 }, { "word -f", 1 }, { "-n 5 --", 4 }, { "", 1 }, { "-f -- -- x", 3 },
 };
 
 Test(command_options, options_end_at_the_first_argument)

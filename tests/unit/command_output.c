@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/command/command.h"
 #include "agent/command/cli/output.h"
+#include "agent/command/command.h"
 #include "command_capture.h"
 #include "tests/unit/support/suite.h"
 
@@ -98,8 +98,10 @@ Test(command_output, an_unknown_ending_is_refused)
         static const struct {
                 const char *path, *needle;
         } rows[] = {
-                { "x.unknown", "'x.unknown' ends in none of .folded .html" }, { "x.pprof", ".otlp.json .json .txt; -f" },
-                { "x.unknown.gz", "x.unknown.gz" },                           { "run-1.2", "'run-1.2'" },
+                { "x.unknown", "'x.unknown' ends in none of .folded .html" },
+                { "x.pprof", ".otlp.json .json .txt; -f" },
+                { "x.unknown.gz", "x.unknown.gz" },
+                { "run-1.2", "'run-1.2'" },
                 { "x.svg", ".svg is not a format of podflame; .html is the picture" },
                 { "a/x.PNG", ".PNG is not a format of podflame; .html is the picture" },
         };

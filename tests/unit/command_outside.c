@@ -33,8 +33,9 @@ static int tell_no_new_privileges(void *ctx, int argument)
 Test(command_outside, answers)
 {
         int forty = 40;
-        const struct outside_duty duties[OUTSIDE_DEEDS] = { [OUTSIDE_START] = { add, &forty },
-                                                            [OUTSIDE_KEEP] = { fail, NULL } };
+        const struct outside_duty duties[OUTSIDE_DEEDS] = {
+                [OUTSIDE_START] = { add, &forty }, [OUTSIDE_KEEP] = { fail, NULL }
+        };
         struct outside outside = OUTSIDE_NONE;
 
         cr_assert_eq(outside_open(duties, &outside), 0);

@@ -11,7 +11,7 @@
 static char folder[] = "/tmp/podflame-revision-XXXXXX";
 
 #define COMMIT "0123456789abcdef0123456789abcdef01234567"
-#define OTHER  "76543210fedcba9876543210fedcba9876543210"
+#define OTHER "76543210fedcba9876543210fedcba9876543210"
 #define SHA256 COMMIT "0123456789abcdef01234567"
 
 static void run(const char *command)
@@ -97,8 +97,16 @@ Test(command_revision, of_a_further_working_tree)
 Test(command_revision, of_nothing)
 {
         static const char *const heads[] = {
-                "", "\n", "ref: ", "ref: refs/heads/main", "ref: ../secret", "ref: refs/../../secret", COMMIT "0",
-                "ref: refs/heads", "0123", "ZZZ3456789abcdef0123456789abcdef01234567",
+                "",
+                "\n",
+                "ref: ",
+                "ref: refs/heads/main",
+                "ref: ../secret",
+                "ref: refs/../../secret",
+                COMMIT "0",
+                "ref: refs/heads",
+                "0123",
+                "ZZZ3456789abcdef0123456789abcdef01234567",
         };
 
         put("secret", COMMIT "\n");

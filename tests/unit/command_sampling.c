@@ -8,7 +8,8 @@
 SUITE(command_sampling);
 
 static const struct option_spec specs[] = {
-        SAMPLING_OPTIONS(struct { struct sampling_options options; }, options),
+        SAMPLING_OPTIONS(
+                struct { struct sampling_options options; }, options),
 };
 
 static const struct usage usage = {

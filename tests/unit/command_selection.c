@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rules from a file and from options; labels. */
-#include "agent/command/command.h"
 #include "agent/command/agent/labels.h"
+#include "agent/command/command.h"
 #include "agent/command/processes/selection.h"
 #include "command_capture.h"
 #include "tests/unit/support/suite.h"
@@ -18,8 +18,9 @@ struct config {
 
 static const struct option_spec specs[] = { SELECTION_OPTIONS(struct config, selection),
                                             LABEL_OPTION(struct config, labels) };
-static const struct usage usage = { .command = "try", .synopsis = "", .text = "", .options = specs,
-                                    .n = sizeof specs / sizeof *specs };
+static const struct usage usage = {
+        .command = "try", .synopsis = "", .text = "", .options = specs, .n = sizeof specs / sizeof *specs
+};
 
 SUITE(command_selection);
 
@@ -156,8 +157,9 @@ Test(command_selection, labels)
 Test(command_selection, labels_are_above_claims)
 {
         const struct option_spec spec = { .name = "label" };
-        struct option_list labels = { .items = { { &spec, (char[]){ "team=ours" }, false },
-                                                 { &spec, (char[]){ "a=b=c" }, false } }, .n = 2 };
+        struct option_list labels = {
+                .items = { { &spec, (char[]){ "team=ours" }, false }, { &spec, (char[]){ "a=b=c" }, false } }, .n = 2
+        };
         struct profile_set set = { 0 };
         struct profile *profile = profile_new();
 

@@ -16,7 +16,8 @@ static const char *said(struct profile_counters counters, const char *engine)
 
         cr_assert_not_null(profile);
         *profile_counters(profile) = counters;
-        profile_set_settings(profile, &(struct profile_settings){ .mode = PROFILE_MODE_WALL, .duration_ns = 1000000000 });
+        profile_set_settings(profile,
+                             &(struct profile_settings){ .mode = PROFILE_MODE_WALL, .duration_ns = 1000000000 });
         cr_assert_eq(profile_set_attribute(profile, "process.pid", "4242"), 0);
         cr_assert_eq(profile_set_add(&set, profile), 0);
         capture_begin(STDERR_FILENO);

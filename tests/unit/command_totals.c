@@ -60,7 +60,8 @@ Test(command_totals, rows_are_in_the_order_asked_for)
         for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
                 cr_assert_eq(totals_rows(b, expected[i].order, 8, rows), 4);
                 for (size_t k = 0; k < 4; k++)
-                        cr_expect_str_eq(rows[k].name, expected[i].names[k], "order %zu, row %zu: %s", i, k, rows[k].name);
+                        cr_expect_str_eq(rows[k].name, expected[i].names[k], "order %zu, row %zu: %s", i, k,
+                                         rows[k].name);
         }
         totals_free(b);
 }
@@ -118,8 +119,13 @@ static char *view_text(const struct view *view, size_t rows)
 Test(command_totals, a_view_is_a_line_for_each_function)
 {
         struct totals *b = example();
-        struct view view = { .subject = "process 42: app", .engine = "timer", .totals = b, .processes = 1,
-                             .interval_ns = 1000, .elapsed_ns = 2000000000, .running_ns = 230,
+        struct view view = { .subject = "process 42: app",
+                             .engine = "timer",
+                             .totals = b,
+                             .processes = 1,
+                             .interval_ns = 1000,
+                             .elapsed_ns = 2000000000,
+                             .running_ns = 230,
                              .counters = { .ok = 4, .torn = 1, .gone = 2 } };
         char *text = view_text(&view, 2);
 
@@ -136,8 +142,14 @@ Test(command_totals, a_view_is_a_line_for_each_function)
 static void expect_coverage(uint64_t accounted, uint64_t seen, const char *line)
 {
         struct totals *b = totals_new();
-        struct view view = { .subject = "x", .engine = "timer", .totals = b, .processes = 1, .period_ns = 10000000,
-                             .counters = { .ok = seen, .accounted_ns = 10000000 * accounted, .sampled_ns = 10000000 * seen } };
+        struct view view = {
+                .subject = "x",
+                .engine = "timer",
+                .totals = b,
+                .processes = 1,
+                .period_ns = 10000000,
+                .counters = { .ok = seen, .accounted_ns = 10000000 * accounted, .sampled_ns = 10000000 * seen }
+        };
         char *text = view_text(&view, 0);
 
         cr_expect_not_null(strstr(text, line), "%s", text);
@@ -148,7 +160,8 @@ static void expect_coverage(uint64_t accounted, uint64_t seen, const char *line)
 Test(command_totals, the_head_tells_the_coverage_where_time_is_accounted)
 {
         expect_coverage(100, 99, "1 process, 99 samples (timer), coverage 99.0 %; torn 0,");
-        expect_coverage(100, 40, "1 process, 40 samples (timer), coverage 40.0 % (not seen by any tick 0.60 s); torn 0,");
+        expect_coverage(100, 40,
+                        "1 process, 40 samples (timer), coverage 40.0 % (not seen by any tick 0.60 s); torn 0,");
         expect_coverage(0, 40, "1 process, 40 samples (timer); torn 0,");
 }
 

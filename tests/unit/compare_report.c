@@ -66,8 +66,9 @@ static void judge(struct judged *j, uint64_t growth)
         }
         cr_assert_eq(compare_sides(sides, &criteria, &j->comparison), 0);
         cr_assert_eq(compare_judge(j->comparison, &j->judgement), 0);
-        j->report = (struct compare_findings){ .names = { "base", "new" }, .comparison = j->comparison,
-                                                .judgement = &j->judgement };
+        j->report = (struct compare_findings){ .names = { "base", "new" },
+                                               .comparison = j->comparison,
+                                               .judgement = &j->judgement };
         for (int side = 0; side < COMPARE_SIDES; side++)
                 profile_set_deinit(&sides[side]);
 }
@@ -97,23 +98,30 @@ static const struct {
         const char *parts[8];
 } regressions[] = {
         { "text",
-          { "regression: 1 function grew\n  lib,a:b.py:" CLEAN "\n    self 20.0 % -> 33.3 %, +13.3 points (+12.6 to +14.1), "
+          { "regression: 1 function grew\n  lib,a:b.py:" CLEAN
+            "\n    self 20.0 % -> 33.3 %, +13.3 points (+12.6 to +14.1), "
             "5000 -> 10000 samples\n    in main > " CLEAN "\n\n",
             "Base   base: 5 runs, 25000 active samples, 0.00 % of the ticks lost\n", "TOTAL BASE",
             "5000/10000  < 0.0001  regression  lib,a:b.py:" CLEAN "\n",
-            " 60.00 %  50.00 %  -10.00  -10.83 to  -9.17     15000/15000    1.0000              app.py:steady\n", " SELF BASE",
-            "app.py:main\n" } },
+            " 60.00 %  50.00 %  -10.00  -10.83 to  -9.17     15000/15000    1.0000              app.py:steady\n",
+            " SELF BASE", "app.py:main\n" } },
         { "markdown",
-          { "### ❌ podflame: regression\n\n1 function grew.\n\n- `lib,a:b.py:a\\|b'<i>&%0A::error\\x1b[31m\\x0a`: self 20.0 %",
-            "| function (total) | base | new |", "\n| `lib,a:b.py:a\\|b'<i>&%0A::error\\x1b[31m\\x0a` | 20.00 % | 33.33 % |",
+          { "### ❌ podflame: regression\n\n1 function grew.\n\n- `lib,a:b.py:a\\|b'<i>&%0A::error\\x1b[31m\\x0a`: self "
+            "20.0 %",
+            "| function (total) | base | new |",
+            "\n| `lib,a:b.py:a\\|b'<i>&%0A::error\\x1b[31m\\x0a` | 20.00 % | 33.33 % |",
             "| 5000 / 10000 | regression |\n", "| `app.py:steady` | 60.00 % | 50.00 % |", "\n</details>\n" } },
         { "junit",
-          { "tests=\"6\" failures=\"3\" errors=\"0\"", "name=\"verdict\"><failure message=\"regression: 1 function grew\"/>",
-            "classname=\"lib,a:b.py\" name=\"a|b`&lt;i&gt;&amp;%0A::error\\x1b[31m\\x0a (self)\"><failure message=\"self 20.0 % -&gt;",
+          { "tests=\"6\" failures=\"3\" errors=\"0\"",
+            "name=\"verdict\"><failure message=\"regression: 1 function grew\"/>",
+            "classname=\"lib,a:b.py\" name=\"a|b`&lt;i&gt;&amp;%0A::error\\x1b[31m\\x0a (self)\"><failure "
+            "message=\"self 20.0 % -&gt;",
             "name=\"steady (self)\"></testcase>\n", "</testsuites>\n" } },
         { "github",
-          { "::error title=podflame%3A regression::1 function grew\n::error file=lib%2Ca%3Ab.py,title=podflame%3A regression::"
-            "lib,a:b.py:a|b`<i>&%250A::error\\x1b[31m\\x0a: self 20.0 %25 -> 33.3 %25, ", "; in main > a|b`" } },
+          { "::error title=podflame%3A regression::1 function grew\n::error file=lib%2Ca%3Ab.py,title=podflame%3A "
+            "regression::"
+            "lib,a:b.py:a|b`<i>&%250A::error\\x1b[31m\\x0a: self 20.0 %25 -> 33.3 %25, ",
+            "; in main > a|b`" } },
         { "json", { "\"verdict\":", "regression", "\"causes\":", "a|b`", "\"regressions\":" } },
 };
 
@@ -167,7 +175,8 @@ static const struct {
         { "text", "pass: no function grew by 10 %", "invalid: no <base> | here" },
         { "markdown", "### ✅ podflame: pass\n\nno function grew", "podflame: invalid\n\nno \\<base\\> \\| here.\n" },
         { "junit", "failures=\"0\" errors=\"0\"", "errors=\"1\"" },
-        { "github", "::notice title=podflame%3A pass::no function grew", "::error title=podflame%3A invalid::no <base> | here\n" },
+        { "github", "::notice title=podflame%3A pass::no function grew",
+          "::error title=podflame%3A invalid::no <base> | here\n" },
         { "json", "pass", "invalid" },
 };
 
@@ -184,9 +193,9 @@ Test(compare_report, a_pass_and_what_cannot_be_compared)
                 char *not = written(verdicts[i].report, &invalid);
 
                 cr_expect_not_null(strstr(pass, verdicts[i].pass), "%s", pass);
-                cr_expect_not_null(strstr(not, verdicts[i].invalid), "%s", not);
+                cr_expect_not_null(strstr(not, verdicts[i].invalid), "%s", not );
                 free(pass);
-                free(not);
+                free(not );
         }
         judged_deinit(&j);
 }
@@ -197,10 +206,12 @@ Test(compare_report, coverage_is_told_of_the_side_that_knows_it)
         struct judged j;
 
         judge(&j, 0);
-        j.report.counters[COMPARE_NEW] = (struct profile_counters){ .accounted_ns = 2000000000, .sampled_ns = 1000000000 };
+        j.report.counters[COMPARE_NEW] = (struct profile_counters){ .accounted_ns = 2000000000,
+                                                                    .sampled_ns = 1000000000 };
         char *text = written("text", &j.report), *json = written("json", &j.report), *html = written("html", &j.report);
 
-        cr_expect_not_null(strstr(text, "Base   base: 5 runs, 25000 active samples, 0.00 % of the ticks lost\n"), "%s", text);
+        cr_expect_not_null(strstr(text, "Base   base: 5 runs, 25000 active samples, 0.00 % of the ticks lost\n"), "%s",
+                           text);
         cr_expect_not_null(strstr(text, "of the ticks lost, coverage 50.0 %\n"), "%s", text);
         cr_expect_not_null(strstr(json, "\"share\":0.5,"), "%s", json);
         cr_expect_not_null(strstr(html, ",\"coverage\":{\"share\":0.5,\"low\":true,"));

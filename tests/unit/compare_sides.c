@@ -41,7 +41,7 @@ static void add_run(struct profile_set *set, const char *file, const struct part
 {
         struct profile *p = profile_new();
 
-        profile_set_settings(p, &(struct profile_settings){.mode = PROFILE_MODE_CPU, .period_ns = 1000000});
+        profile_set_settings(p, &(struct profile_settings){ .mode = PROFILE_MODE_CPU, .period_ns = 1000000 });
         for (size_t i = 0; i < n; i++)
                 count(p, file, parts[i].stack, PROFILE_RUNNING, parts[i].n);
         cr_assert_eq(profile_set_add(set, p), 0);
@@ -52,7 +52,10 @@ static void fill(struct profile_set *set, const char *file, uint64_t c)
 {
         for (int run = 0; run < 5; run++) {
                 const struct part parts[] = {
-                        {"main", 1000}, {"main;a", 4000 + (uint64_t)run}, {"main;b", 4000}, {"main;b;c", c},
+                        { "main", 1000 },
+                        { "main;a", 4000 + (uint64_t)run },
+                        { "main;b", 4000 },
+                        { "main;b;c", c },
                 };
 
                 add_run(set, file, parts, 4);
@@ -81,7 +84,7 @@ static const struct compare_function *find(const struct compare_result *c, const
 
 Test(compare_sides, shares_by_function_whatever_its_lines)
 {
-        struct profile_set sides[COMPARE_SIDES] = {{0}};
+        struct profile_set sides[COMPARE_SIDES] = { { 0 } };
 
         fill(&sides[COMPARE_BASE], "app.py", 1000);
         fill(&sides[COMPARE_NEW], "app.py", 1000);
@@ -103,7 +106,7 @@ Test(compare_sides, shares_by_function_whatever_its_lines)
 
 Test(compare_sides, growth_is_found_and_led_to_its_cause)
 {
-        struct profile_set sides[COMPARE_SIDES] = {{0}};
+        struct profile_set sides[COMPARE_SIDES] = { { 0 } };
         struct compare_judgement judgement;
 
         fill(&sides[COMPARE_BASE], "app.py", 1000);
@@ -133,14 +136,17 @@ Test(compare_sides, growth_is_found_and_led_to_its_cause)
 /* Called from everywhere: no one stack has its growth. */
 Test(compare_sides, growth_that_many_callers_share)
 {
-        struct profile_set sides[COMPARE_SIDES] = {{0}};
+        struct profile_set sides[COMPARE_SIDES] = { { 0 } };
         struct compare_judgement judgement;
 
         for (int side = 0; side < COMPARE_SIDES; side++)
                 for (int run = 0; run < 3; run++) {
                         uint64_t n = side == COMPARE_BASE ? 500 : 1000;
-                        const struct part parts[] = {{"main;a", 4000}, {"main;b", 3000}, {"main;a;log", n},
-                                                     {"main;b;log", n}, {"main;d;log", n}};
+                        const struct part parts[] = { { "main;a", 4000 },
+                                                      { "main;b", 3000 },
+                                                      { "main;a;log", n },
+                                                      { "main;b;log", n },
+                                                      { "main;d;log", n } };
 
                         add_run(&sides[side], "app.py", parts, 5);
                 }
@@ -162,10 +168,10 @@ Test(compare_sides, growth_that_many_callers_share)
 
 Test(compare_sides, idle_samples_and_recursion)
 {
-        struct profile_set sides[COMPARE_SIDES] = {{0}};
+        struct profile_set sides[COMPARE_SIDES] = { { 0 } };
 
         for (int side = 0; side < COMPARE_SIDES; side++) {
-                const struct part parts[] = {{"main;r;r;r", 60}, {"main", 40}};
+                const struct part parts[] = { { "main;r;r;r", 60 }, { "main", 40 } };
 
                 add_run(&sides[side], "app.py", parts, 2);
                 count(sides[side].items[0], "app.py", "main;wait", PROFILE_IDLE, 1000);
@@ -182,12 +188,12 @@ Test(compare_sides, idle_samples_and_recursion)
 
 Test(compare_sides, few_samples_are_not_enough)
 {
-        struct profile_set sides[COMPARE_SIDES] = {{0}};
+        struct profile_set sides[COMPARE_SIDES] = { { 0 } };
         struct compare_judgement judgement;
 
         for (int side = 0; side < COMPARE_SIDES; side++)
                 for (int run = 0; run < 5; run++) {
-                        const struct part parts[] = {{"main;a", 60}, {"main;b", 39 + (uint64_t)run % 3}};
+                        const struct part parts[] = { { "main;a", 60 }, { "main;b", 39 + (uint64_t)run % 3 } };
 
                         add_run(&sides[side], "app.py", parts, 2);
                 }
@@ -209,7 +215,7 @@ Test(compare_sides, few_samples_are_not_enough)
 Test(compare_sides, a_side_without_runs)
 {
         const struct compare_criteria criteria = COMPARE_CRITERIA_DEFAULT;
-        struct profile_set sides[COMPARE_SIDES] = {{0}};
+        struct profile_set sides[COMPARE_SIDES] = { { 0 } };
         struct compare_result *c;
 
         cr_expect_eq(compare_sides(sides, &criteria, &c), -EINVAL);
@@ -218,7 +224,7 @@ Test(compare_sides, a_side_without_runs)
 /* Nothing in it: no crash, and nothing that could pass. */
 Test(compare_sides, sides_without_samples)
 {
-        struct profile_set sides[COMPARE_SIDES] = {{0}};
+        struct profile_set sides[COMPARE_SIDES] = { { 0 } };
         struct compare_judgement judgement;
 
         for (int side = 0; side < COMPARE_SIDES; side++)
@@ -238,8 +244,8 @@ Test(compare_sides, sides_without_samples)
 /* The keys of function "f" of @base and of @new_one are the same, and are @key. */
 static void expect_same(const char *base, const char *new_one, const char *key)
 {
-        struct profile_set sides[COMPARE_SIDES] = {{0}};
-        const struct part f = {"f", 100};
+        struct profile_set sides[COMPARE_SIDES] = { { 0 } };
+        const struct part f = { "f", 100 };
 
         add_run(&sides[COMPARE_BASE], base, &f, 1);
         add_run(&sides[COMPARE_NEW], new_one, &f, 1);
@@ -276,12 +282,12 @@ Test(compare_sides, files_are_those_of_their_module)
 
 Test(compare_sides, cost_of_a_unit_of_work)
 {
-        struct profile_set sides[COMPARE_SIDES] = {{0}};
+        struct profile_set sides[COMPARE_SIDES] = { { 0 } };
         struct compare_cost cost;
 
         for (int run = 0; run < 3; run++) {
-                add_run(&sides[COMPARE_BASE], "app.py", &(struct part){"f", 1000 + (uint64_t)run}, 1);
-                add_run(&sides[COMPARE_NEW], "app.py", &(struct part){"f", 1500 + (uint64_t)run}, 1);
+                add_run(&sides[COMPARE_BASE], "app.py", &(struct part){ "f", 1000 + (uint64_t)run }, 1);
+                add_run(&sides[COMPARE_NEW], "app.py", &(struct part){ "f", 1500 + (uint64_t)run }, 1);
         }
 
         struct compare_result *c = compare(sides);
@@ -307,7 +313,7 @@ Test(compare_sides, circumstances_differ_vary_or_are_not_known)
 {
         static const char version[] = "process.runtime.version";
         struct compare_circumstance all[COMPARE_CIRCUMSTANCES];
-        struct profile_set sides[COMPARE_SIDES] = {{0}};
+        struct profile_set sides[COMPARE_SIDES] = { { 0 } };
 
         for (int side = 0; side < COMPARE_SIDES; side++)
                 for (int run = 0; run < 2; run++)

@@ -61,8 +61,8 @@ Test(compare_statistics, proportions_are_scipys)
 
 Test(compare_statistics, nothing_counted_proves_nothing)
 {
-        static const uint64_t none[2], samples[2] = {100, 100};
-        struct statistics_tally sides[2] = {{none, none, 2}, {none, samples, 2}};
+        static const uint64_t none[2], samples[2] = { 100, 100 };
+        struct statistics_tally sides[2] = { { none, none, 2 }, { none, samples, 2 } };
         struct statistics_proportions got;
 
         statistics_proportions(sides, &got);
@@ -74,8 +74,8 @@ Test(compare_statistics, nothing_counted_proves_nothing)
 /* Of one run a side the noise between runs is not known: counting is all there is. */
 Test(compare_statistics, one_run_a_side)
 {
-        static const uint64_t hits[2] = {100, 200}, samples = 1000;
-        struct statistics_tally sides[2] = {{&hits[0], &samples, 1}, {&hits[1], &samples, 1}};
+        static const uint64_t hits[2] = { 100, 200 }, samples = 1000;
+        struct statistics_tally sides[2] = { { &hits[0], &samples, 1 }, { &hits[1], &samples, 1 } };
         struct statistics_proportions got;
 
         statistics_proportions(sides, &got);
@@ -86,14 +86,14 @@ Test(compare_statistics, one_run_a_side)
 /* At the detectable growth, the test statistic is beyond its limit with just that probability. */
 Test(compare_statistics, detectable_growth_is_alpha_and_power)
 {
-        static const uint64_t hits[2] = {1000, 1000}, samples = 10000;
-        struct statistics_tally sides[2] = {{&hits[0], &samples, 1}, {&hits[1], &samples, 1}};
+        static const uint64_t hits[2] = { 1000, 1000 }, samples = 10000;
+        struct statistics_tally sides[2] = { { &hits[0], &samples, 1 }, { &hits[1], &samples, 1 } };
         struct statistics_proportions got;
         double error = sqrt(0.1 * 0.9 * 2 / 10000);
 
         statistics_proportions(sides, &got);
-        expect_close(statistics_detectable(&got, 0.1, 0.025, 0.5), error * statistics_t_quantile(0.025, STATISTICS_NORMAL),
-                     "half", 0);
+        expect_close(statistics_detectable(&got, 0.1, 0.025, 0.5),
+                     error * statistics_t_quantile(0.025, STATISTICS_NORMAL), "half", 0);
         expect_close(statistics_detectable(&got, 0.1, 0.005, 0.8) / error, 2.5758293035489004 + 0.8416212335729143,
                      "sum of quantiles", 0);
 }
@@ -114,7 +114,7 @@ Test(compare_statistics, holm_is_by_the_book)
 Test(compare_statistics, welch_is_scipys)
 {
         for (size_t i = 0; i < LENGTH(expected_welch); i++) {
-                const double *values[2] = {expected_welch[i].values[0], expected_welch[i].values[1]};
+                const double *values[2] = { expected_welch[i].values[0], expected_welch[i].values[1] };
                 struct statistics_means got;
 
                 statistics_welch(values, expected_welch[i].n, &got);
@@ -126,12 +126,12 @@ Test(compare_statistics, welch_is_scipys)
 
 Test(compare_statistics, welch_of_equal_values)
 {
-        static const double same[2] = {2, 2}, more[2] = {3, 3};
+        static const double same[2] = { 2, 2 }, more[2] = { 3, 3 };
         struct statistics_means got;
 
-        statistics_welch((const double *[2]){same, same}, (size_t[2]){2, 2}, &got);
+        statistics_welch((const double *[2]){ same, same }, (size_t[2]){ 2, 2 }, &got);
         cr_expect_eq(got.p, 1);
-        statistics_welch((const double *[2]){same, more}, (size_t[2]){2, 2}, &got);
+        statistics_welch((const double *[2]){ same, more }, (size_t[2]){ 2, 2 }, &got);
         cr_expect_eq(got.p, 0);
         cr_expect_eq(got.change, 1);
 }

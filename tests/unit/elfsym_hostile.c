@@ -27,13 +27,13 @@
 SUITE(elfsym_hostile);
 
 static const struct elfwriter_symbol dynsym[] = {
-        {.name = "malloc", .undefined = true},
-        {.name = "_PyRuntime", .value = 0x10010, .size = 99},
-        {.name = "Py_Version", .value = 0x40, .size = 8},
-        {0},
+        { .name = "malloc", .undefined = true },
+        { .name = "_PyRuntime", .value = 0x10010, .size = 99 },
+        { .name = "Py_Version", .value = 0x40, .size = 8 },
+        { 0 },
 };
 
-static const struct elfwriter_symbol symtab[] = {{.name = "interp_head", .value = 0x5000, .size = 8}, {0}};
+static const struct elfwriter_symbol symtab[] = { { .name = "interp_head", .value = 0x5000, .size = 8 }, { 0 } };
 
 static void make(enum elfwriter_hash hash, struct elfwriter_file *ret)
 {
@@ -43,7 +43,7 @@ static void make(enum elfwriter_hash hash, struct elfwriter_file *ret)
                 .sections = true,
                 .dynsym = dynsym,
                 .symtab = symtab,
-                .needed = {"libpython3.11.so.1.0"},
+                .needed = { "libpython3.11.so.1.0" },
                 .data = "initialised",
         };
 
@@ -69,7 +69,7 @@ static int read_memory(void *ctx, uint64_t addr, void *buf, size_t len)
 /* Opens the bytes as a file and as an image, and asks everything. */
 static int exercise(int fd, const char *bytes, size_t len)
 {
-        struct memory memory = {.bytes = bytes, .len = len};
+        struct memory memory = { .bytes = bytes, .len = len };
         struct elfsym *elf;
         int r;
 
@@ -115,7 +115,7 @@ Test(elfsym_hostile, copied_headers_are_not_overread)
 
         make(ELFWRITER_GNU_HASH, &file);
         for (size_t len = 1; len <= file.len; len++) {
-                memory = (struct memory){.bytes = guard_copy(file.bytes, len), .len = len};
+                memory = (struct memory){ .bytes = guard_copy(file.bytes, len), .len = len };
                 if (elfsym_open_image(read_memory, &memory, 0, &elf) == 0) {
                         elfsym_exercise(elf);
                         elfsym_close(elf);
@@ -150,8 +150,9 @@ Test(elfsym_hostile, random_bytes_changed)
 /* Every aligned word of every kind of file, at the ends of what it can say. */
 Test(elfsym_hostile, every_word_at_its_extremes)
 {
-        static const uint64_t values[] = {0, 1, 0x7fffffff, 0xffffffff, INT64_MAX, INT64_MAX - 7, UINT64_MAX,
-                                          UINT64_MAX - 7, 1ul << 32, 1ul << 40};
+        static const uint64_t values[] = {
+                0, 1, 0x7fffffff, 0xffffffff, INT64_MAX, INT64_MAX - 7, UINT64_MAX, UINT64_MAX - 7, 1ul << 32, 1ul << 40
+        };
         int fd = memfd_create("elf", MFD_CLOEXEC);
 
         for (unsigned hash = 0; hash <= ELFWRITER_NO_HASH; hash++) {
@@ -174,7 +175,7 @@ Test(elfsym_hostile, every_word_at_its_extremes)
         close(fd);
 }
 
-static ElfW(Ehdr) *header_of(struct elfwriter_file *file)
+static ElfW(Ehdr) * header_of(struct elfwriter_file *file)
 {
         return (ElfW(Ehdr) *)(void *)file->bytes;
 }

@@ -24,8 +24,8 @@ static const char hidden_constant[] = "read from the file";
 
 static int read_self(void *ctx, uint64_t addr, void *buf, size_t len)
 {
-        struct iovec to = {buf, len};
-        struct iovec from = {(void *)(uintptr_t)addr, len};
+        struct iovec to = { buf, len };
+        struct iovec from = { (void *)(uintptr_t)addr, len };
 
         (void)ctx;
         return process_vm_readv(getpid(), &to, 1, &from, 1, 0) == (ssize_t)len ? 0 : -EFAULT;
@@ -72,7 +72,7 @@ Test(elfsym_real, this_program)
 /* The C library in memory, its dynamic table relocated by whichever libc this is. */
 Test(elfsym_real, a_library_in_memory)
 {
-        static const char *const names[] = {"puts", "malloc", "getpid", "strtoul"};
+        static const char *const names[] = { "puts", "malloc", "getpid", "strtoul" };
         void *getpid_at = dlsym(RTLD_DEFAULT, "getpid"); /* sanitizers have a puts of their own */
         struct elfsym *elf;
         Dl_info info;
@@ -95,7 +95,7 @@ Test(elfsym_real, a_library_in_memory)
 
 Test(elfsym_real, the_vdso)
 {
-        static const char *const names[] = {"__vdso_clock_gettime", "__kernel_clock_gettime"};
+        static const char *const names[] = { "__vdso_clock_gettime", "__kernel_clock_gettime" };
         uint64_t base = getauxval(AT_SYSINFO_EHDR);
         unsigned found = 0;
         struct elfsym *elf;

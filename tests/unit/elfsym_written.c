@@ -17,35 +17,35 @@ SUITE(elfsym_written);
 #define BASE 0x400000
 
 static const struct elfwriter_symbol dynsym[] = {
-        {.name = "malloc", .undefined = true},
-        {.name = "_PyRuntime", .value = 0x1234, .size = 99},
-        {.name = "Py_Version", .value = 0x2000, .size = 8},
-        {.name = "free", .undefined = true},
-        {.name = "PyEval_EvalFrameDefault", .value = 0x3000},
-        {.name = "a_name_that_is_longer_than_the_sixty_four_bytes_which_are_compared_at_once", .value = 7},
-        {.name = "both", .value = 1},
-        {0},
+        { .name = "malloc", .undefined = true },
+        { .name = "_PyRuntime", .value = 0x1234, .size = 99 },
+        { .name = "Py_Version", .value = 0x2000, .size = 8 },
+        { .name = "free", .undefined = true },
+        { .name = "PyEval_EvalFrameDefault", .value = 0x3000 },
+        { .name = "a_name_that_is_longer_than_the_sixty_four_bytes_which_are_compared_at_once", .value = 7 },
+        { .name = "both", .value = 1 },
+        { 0 },
 };
 
 static const struct elfwriter_symbol symtab[] = {
-        {.name = "interp_head", .value = 0x5000, .size = 8},
-        {.name = "both", .value = 2},
-        {0},
+        { .name = "interp_head", .value = 0x5000, .size = 8 },
+        { .name = "both", .value = 2 },
+        { 0 },
 };
 
 static const struct kind {
         const char *what;
         struct elfwriter spec;
 } kinds[] = {
-        {"library, GNU hash", {.type = ET_DYN, .hash = ELFWRITER_GNU_HASH, .sections = true}},
-        {"library, SysV hash", {.type = ET_DYN, .hash = ELFWRITER_SYSV_HASH, .sections = true}},
-        {"library, no hash", {.type = ET_DYN, .hash = ELFWRITER_NO_HASH, .sections = true}},
-        {"program, GNU hash", {.type = ET_EXEC, .base = BASE, .hash = ELFWRITER_GNU_HASH, .sections = true}},
-        {"program, SysV hash", {.type = ET_EXEC, .base = BASE, .hash = ELFWRITER_SYSV_HASH, .sections = true}},
-        {"library, GNU hash, no sections", {.type = ET_DYN, .hash = ELFWRITER_GNU_HASH}},
-        {"library, SysV hash, no sections", {.type = ET_DYN, .hash = ELFWRITER_SYSV_HASH}},
-        {"library, no hash, no sections", {.type = ET_DYN, .hash = ELFWRITER_NO_HASH}},
-        {"library with a base, GNU hash", {.type = ET_DYN, .base = BASE, .hash = ELFWRITER_GNU_HASH}},
+        { "library, GNU hash", { .type = ET_DYN, .hash = ELFWRITER_GNU_HASH, .sections = true } },
+        { "library, SysV hash", { .type = ET_DYN, .hash = ELFWRITER_SYSV_HASH, .sections = true } },
+        { "library, no hash", { .type = ET_DYN, .hash = ELFWRITER_NO_HASH, .sections = true } },
+        { "program, GNU hash", { .type = ET_EXEC, .base = BASE, .hash = ELFWRITER_GNU_HASH, .sections = true } },
+        { "program, SysV hash", { .type = ET_EXEC, .base = BASE, .hash = ELFWRITER_SYSV_HASH, .sections = true } },
+        { "library, GNU hash, no sections", { .type = ET_DYN, .hash = ELFWRITER_GNU_HASH } },
+        { "library, SysV hash, no sections", { .type = ET_DYN, .hash = ELFWRITER_SYSV_HASH } },
+        { "library, no hash, no sections", { .type = ET_DYN, .hash = ELFWRITER_NO_HASH } },
+        { "library with a base, GNU hash", { .type = ET_DYN, .base = BASE, .hash = ELFWRITER_GNU_HASH } },
 };
 
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
@@ -93,7 +93,7 @@ static int open_bytes(const void *bytes, size_t len, struct elfsym **ret)
 static void check_symbols(struct elfsym *elf, const struct elfwriter_symbol *symbols, bool found, const char *what)
 {
         for (size_t i = 0; symbols[i].name; i++) {
-                struct elfsym_symbol symbol = {0};
+                struct elfsym_symbol symbol = { 0 };
                 int r = elfsym_symbol(elf, symbols[i].name, &symbol);
 
                 if (!found || symbols[i].undefined) {
@@ -177,7 +177,7 @@ Test(elfsym_written, images)
                 struct elfsym *elf;
                 struct elfsym_section section;
                 uint64_t bias = spec.type == ET_EXEC ? 0 : 0x7f0000000000;
-                struct memory memory = {.start = bias + spec.base};
+                struct memory memory = { .start = bias + spec.base };
 
                 spec.sections = false;
                 elfwriter_write(&spec, &file);
@@ -197,14 +197,14 @@ Test(elfsym_written, any_number_of_symbols)
 {
         for (size_t n = 0; n < 60; n++) {
                 static char names[60][16];
-                struct elfwriter_symbol symbols[61] = {{0}};
-                struct elfwriter spec = {.type = ET_DYN, .hash = n % 2, .dynsym = symbols, .data = "x"};
+                struct elfwriter_symbol symbols[61] = { { 0 } };
+                struct elfwriter spec = { .type = ET_DYN, .hash = n % 2, .dynsym = symbols, .data = "x" };
                 struct elfwriter_file file;
                 struct elfsym *elf;
 
                 for (size_t i = 0; i < n; i++) {
                         snprintf(names[i], sizeof(names[i]), "symbol_%zu", i * i);
-                        symbols[i] = (struct elfwriter_symbol){names[i], i, i, i % 5 == 4};
+                        symbols[i] = (struct elfwriter_symbol){ names[i], i, i, i % 5 == 4 };
                 }
                 elfwriter_write(&spec, &file);
                 cr_assert_eq(open_bytes(file.bytes, file.len, &elf), 0);

@@ -49,29 +49,40 @@ Test(find_api, docker)
                 { "[{\"Id\":\"" A "\",\"Names\":[\"/web\",\"/other/alias\"],\"Image\":\"shop:2\","
                   "\"Labels\":{\"app\":\"web\"}},{\"Id\":\"" B "\",\"Names\":null}]",
                   "aad6 web shop:2     app=web;b4d6       ;" },
-                { "[{\"Id\":7,\"Names\":[\"/web\"]},{\"Id\":\"" B "\",\"Names\":\"web\",\"Image\":{}}]", "b4d6       ;" },
+                { "[{\"Id\":7,\"Names\":[\"/web\"]},{\"Id\":\"" B "\",\"Names\":\"web\",\"Image\":{}}]",
+                  "b4d6       ;" },
                 { "[{\"Id\":\"" A "\",\"Names\":[\"/w\\u001beb\"]}]", "aad6 w?eb      ;" },
-                { "{\"message\":\"no\"}", "" }, { "[]", "" }, { "null", "" }, { "[[],7,\"x\",null]", "" },
+                { "{\"message\":\"no\"}", "" },
+                { "[]", "" },
+                { "null", "" },
+                { "[[],7,\"x\",null]", "" },
         };
 
         for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
                 cr_expect_str_eq(parse(&find_docker_api, cases[i][0]), cases[i][1], "%s", cases[i][0]);
 }
 
-#define METADATA "\"metadata\":{\"name\":\"web-0\",\"namespace\":\"shop\",\"uid\":\"" POD "\",\"labels\":{\"app\":\"web\"}}"
+#define METADATA \
+        "\"metadata\":{\"name\":\"web-0\",\"namespace\":\"shop\",\"uid\":\"" POD "\",\"labels\":{\"app\":\"web\"}}"
 #define STATUS(name, id) "{\"name\":\"" name "\",\"image\":\"i:1\",\"containerID\":\"" id "\"}"
 
 Test(find_api, kubelet)
 {
         static const char *const cases[][2] = {
-                { "{\"items\":[{" METADATA ",\"status\":{\"containerStatuses\":[" STATUS("app", "containerd://" A) "],"
-                  "\"initContainerStatuses\":[" STATUS("init", "cri-o://" B) "]}}]}",
+                { "{\"items\":[{" METADATA ",\"status\":{\"containerStatuses\":[" STATUS(
+                          "app", "containerd://" A) "],"
+                                                    "\"initContainerStatuses\":[" STATUS("init", "cri-o://" B) "]}}]}",
                   "aad6  i:1 web-0 shop app f6f2 app=web;b4d6  i:1 web-0 shop init f6f2 app=web;" },
-                { "{\"items\":[{" METADATA ",\"status\":{\"containerStatuses\":[" STATUS("app", "") ","
-                  STATUS("x", A) ",{\"name\":\"y\"},7]}}]}", "" },
-                { "{\"items\":[{\"metadata\":[],\"status\":{\"ephemeralContainerStatuses\":["
-                  STATUS("debug", "docker://" A) "]}}]}", "aad6  i:1   debug  ;" },
-                { "{\"items\":[{" METADATA "}]}", "" }, { "{\"items\":{}}", "" }, { "[]", "" }, { "7", "" },
+                { "{\"items\":[{" METADATA ",\"status\":{\"containerStatuses\":[" STATUS("app", "") "," STATUS(
+                          "x", A) ",{\"name\":\"y\"},7]}}]}",
+                  "" },
+                { "{\"items\":[{\"metadata\":[],\"status\":{\"ephemeralContainerStatuses\":[" STATUS(
+                          "debug", "docker://" A) "]}}]}",
+                  "aad6  i:1   debug  ;" },
+                { "{\"items\":[{" METADATA "}]}", "" },
+                { "{\"items\":{}}", "" },
+                { "[]", "" },
+                { "7", "" },
         };
 
         for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
@@ -81,7 +92,9 @@ Test(find_api, kubelet)
 Test(find_api, merging_adds_what_is_not_known)
 {
         struct find_names names = { .name = "web", .pod = "a" };
-        const struct find_names other = { .name = "x", .image = "i", .pod = "b", .has_labels = true, .labels = "k=v\0l=w\0" };
+        const struct find_names other = {
+                .name = "x", .image = "i", .pod = "b", .has_labels = true, .labels = "k=v\0l=w\0"
+        };
 
         find_names_merge(&names, &other);
         cr_expect_str_eq(names.name, "web");
@@ -164,8 +177,10 @@ Test(find_api, an_unknown_container_is_asked_for)
         struct find_api *api;
 
         server_start(&server);
-        cr_assert_eq(find_api_open(&find_docker_api, &(struct http_client_config){ .url = "http://docker", .unix_socket =
-                                   server.path }, &api), 0);
+        cr_assert_eq(find_api_open(&find_docker_api,
+                                   &(struct http_client_config){ .url = "http://docker", .unix_socket = server.path },
+                                   &api),
+                     0);
         cr_expect_null(find_api_get(&find, api, "web"));
         cr_expect_eq(__atomic_load_n(&server.requests, __ATOMIC_SEQ_CST), 0, "that is no id");
         const struct find_names *names = find_api_get(&find, api, A);
@@ -201,8 +216,11 @@ Test(find_api, wrong_answers)
 
                 n_problems = 0;
                 server_start(&server);
-                cr_assert_eq(find_api_open(&find_docker_api, &(struct http_client_config){ .url = "http://docker",
-                                           .unix_socket = server.path }, &api), 0);
+                cr_assert_eq(find_api_open(
+                                     &find_docker_api,
+                                     &(struct http_client_config){ .url = "http://docker", .unix_socket = server.path },
+                                     &api),
+                             0);
                 for (int n = 0; n < 5; n++)
                         cr_expect_null(find_api_get(&find, api, A));
                 cr_expect_eq(n_problems, 1, "case %zu: %u", i, n_problems);
@@ -217,13 +235,20 @@ Test(find_api, nobody_there)
         struct find find = { .on_api = on_api };
         struct find_api *api;
 
-        cr_assert_eq(find_api_open(&find_docker_api, &(struct http_client_config){ .url = "http://docker",
-                                   .unix_socket = "/nonexistent" }, &api), 0);
+        cr_assert_eq(
+                find_api_open(&find_docker_api,
+                              &(struct http_client_config){ .url = "http://docker", .unix_socket = "/nonexistent" },
+                              &api),
+                0);
         cr_expect_null(find_api_get(&find, api, A));
         cr_expect_eq(n_problems, 1);
         cr_expect_eq(n_repaired, 0);
         find_api_close(api);
-        cr_expect_eq(find_api_open(&find_kubelet, &(struct http_client_config){ .url = "localhost:10250" }, &api), HTTP_CLIENT_E_URL);
-        cr_expect_eq(find_api_open(&find_kubelet, &(struct http_client_config){ .url = "https://localhost:10250",
-                                   .token_file = "/nonexistent" }, &api), HTTP_CLIENT_E_FILE);
+        cr_expect_eq(find_api_open(&find_kubelet, &(struct http_client_config){ .url = "localhost:10250" }, &api),
+                     HTTP_CLIENT_E_URL);
+        cr_expect_eq(find_api_open(&find_kubelet,
+                                   &(struct http_client_config){ .url = "https://localhost:10250",
+                                                                 .token_file = "/nonexistent" },
+                                   &api),
+                     HTTP_CLIENT_E_FILE);
 }

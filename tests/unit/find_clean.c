@@ -26,16 +26,20 @@ Test(find_clean, known_answers)
                 { "web-1_a.b", "web-1_a.b" },
                 { "caf\xc3\xa9 \xe6\xb8\xac \xf0\x9f\x90\x8d", "caf\xc3\xa9 \xe6\xb8\xac \xf0\x9f\x90\x8d" },
                 { "a\033[31mb\r\n\t\x7f", "a?[31mb????" },
-                { "\xc2\x9b" "31m", "?31m" },                   /* CSI as one code point */
-                { "a\xe2\x80\xae" "b", "a?b" },                 /* right-to-left override */
+                { "\xc2\x9b"
+                  "31m",
+                  "?31m" }, /* CSI as one code point */
+                { "a\xe2\x80\xae"
+                  "b",
+                  "a?b" }, /* right-to-left override */
                 { "\xff\xfe\x80", "???" },
-                { "\xc3", "?" },                                /* cut */
+                { "\xc3", "?" }, /* cut */
                 { "\xe2\x82", "??" },
-                { "\xc0\xaf", "??" },                           /* overlong slash */
+                { "\xc0\xaf", "??" }, /* overlong slash */
                 { "\xe0\x80\xaf", "???" },
                 { "\xf0\x80\x80\xaf", "????" },
-                { "\xed\xa0\x80", "?" },                        /* surrogate */
-                { "\xf4\x90\x80\x80", "????" },                 /* beyond Unicode */
+                { "\xed\xa0\x80", "?" },        /* surrogate */
+                { "\xf4\x90\x80\x80", "????" }, /* beyond Unicode */
                 { "\xf4\x8f\xbf\xbf", "\xf4\x8f\xbf\xbf" },
         };
 

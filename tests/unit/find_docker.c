@@ -52,9 +52,19 @@ Test(find_docker, known_answers)
 Test(find_docker, what_names_nothing)
 {
         static const char *const texts[] = {
-                "", "{", "{}", "[]", "null", "7", "\"Name\"", "{\"Name\":\"/web\"",
-                "{\"Name\":\"/\"}", "{\"Name\":\"\"}",
-                "{\"Name\":null}", "{\"name\":{}}", "\xff\xfe",
+                "",
+                "{",
+                "{}",
+                "[]",
+                "null",
+                "7",
+                "\"Name\"",
+                "{\"Name\":\"/web\"",
+                "{\"Name\":\"/\"}",
+                "{\"Name\":\"\"}",
+                "{\"Name\":null}",
+                "{\"name\":{}}",
+                "\xff\xfe",
         };
 
         for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
@@ -123,10 +133,9 @@ Test(find_docker, files)
 /* Labels may come from the image: they count only in the pod that they speak of. */
 Test(find_docker, labels_of_a_pod)
 {
-        static const char text[] =
-                "{\"Name\":\"/k8s_web\",\"Config\":{\"Image\":\"shop\",\"Labels\":{"
-                "\"io.kubernetes.pod.name\":\"web-0\",\"io.kubernetes.pod.namespace\":\"shop\","
-                "\"io.kubernetes.container.name\":\"web\",\"io.kubernetes.pod.uid\":\"" POD "\"}}}";
+        static const char text[] = "{\"Name\":\"/k8s_web\",\"Config\":{\"Image\":\"shop\",\"Labels\":{"
+                                   "\"io.kubernetes.pod.name\":\"web-0\",\"io.kubernetes.pod.namespace\":\"shop\","
+                                   "\"io.kubernetes.container.name\":\"web\",\"io.kubernetes.pod.uid\":\"" POD "\"}}}";
         static const struct {
                 const char *uid, *pod;
         } cases[] = { { POD, "web-0" }, { "", "" }, { "f6f2d169-0000-4afa-95ed-06ff2ed6b288", "" } };

@@ -162,7 +162,8 @@ Test(find_first, every_runtime_tells_where_its_container_is)
 Test(find_first, notes_that_tell_nothing)
 {
         static const char *const texts[] = { "", "0", "-7", "x", "99999999999999999999", "{" };
-        static const char *const configs[] = { "", "{", "{\"State\":{\"Pid\":0}}", "{\"State\":{\"Pid\":\"#\"}}", "{\"State\":7}" };
+        static const char *const configs[] = { "", "{", "{\"State\":{\"Pid\":0}}", "{\"State\":{\"Pid\":\"#\"}}",
+                                               "{\"State\":7}" };
 
         for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
                 put(notes[0].path, texts[i], first);
@@ -193,7 +194,8 @@ Test(find_first, an_impostor_has_no_names_and_is_in_no_container)
 {
         struct find_process process;
 
-        put("containers/" ID "/config.v2.json", "{\"State\":{\"Pid\":#},\"Name\":\"/web\",\"Config\":{\"Image\":\"shop\"}}", first);
+        put("containers/" ID "/config.v2.json",
+            "{\"State\":{\"Pid\":#},\"Name\":\"/web\",\"Config\":{\"Image\":\"shop\"}}", first);
         cr_assert_eq(find_identify(&find, impostor, &process), 0);
         cr_expect_str_eq(process.container_name, "");
         cr_expect_str_eq(process.image, "");

@@ -9,8 +9,11 @@ SUITE(find_match);
 #define N 5
 
 static const struct find_candidate all[N] = {
-        { .id = "aaaa1111", .name = "web" }, { .id = "aaaa2222", .name = "db" }, { .id = "bbbb1111", .name = "aaaa" },
-        { .id = "cccc1111", .name = "db" },  { .id = "web1" },
+        { .id = "aaaa1111", .name = "web" },
+        { .id = "aaaa2222", .name = "db" },
+        { .id = "bbbb1111", .name = "aaaa" },
+        { .id = "cccc1111", .name = "db" },
+        { .id = "web1" },
 };
 
 static void expect(const char *name, int expected, size_t expected_matches, const char *first_id)
@@ -104,7 +107,8 @@ Test(find_match, pods)
 
 Test(find_match, a_process_of_a_pod)
 {
-        const struct find_process process = { .pod = "web-0", .pod_namespace = "shop", .k8s_container = "app" }, none = { 0 };
+        const struct find_process process = { .pod = "web-0", .pod_namespace = "shop", .k8s_container = "app" },
+                                  none = { 0 };
 
         cr_expect(find_is_in_pod(&process, "web-0"));
         cr_expect(find_is_in_pod(&process, "shop/web-0/app"));

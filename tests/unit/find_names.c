@@ -179,7 +179,8 @@ Test(find_names, mounts)
                 { "1 2 0:3 /pods/" OTHER_POD "/containers/evil/0 /x" REST, POD, "", "" },
                 { HOSTS "1 2 0:3 /pods/" OTHER_POD "/containers/evil/0 /x" REST, "", POD, "" },
                 /* a volume of the pod may hold a folder of any name */
-                { "1 2 0:3 /var/lib/kubelet/pods/" POD "/volumes/v/pods/" OTHER_POD "/containers/evil/0 /x" REST, "", "", "" },
+                { "1 2 0:3 /var/lib/kubelet/pods/" POD "/volumes/v/pods/" OTHER_POD "/containers/evil/0 /x" REST, "",
+                  "", "" },
                 { "1 2 0:3 /pods/" POD "/containers/app /x" REST, "", "", "" },
                 { "1 2 0:3 /pods/" POD "/containers//0 /x" REST, "", "", "" },
                 { "1 2 0:3 /pods/" POD "0/containers/app/0 /x" REST, "", "", "" },
@@ -214,9 +215,9 @@ Test(find_names, mounts_cut_anywhere)
         }
 }
 
-#define LIST                                                                                                      \
-        "[{\"id\":\"" OTHER "\",\"names\":[\"db\"]},"                                                              \
-        "{\"id\":\"" ID "\",\"names\":[\"web\",\"x\"],\"image\":\"4bb46517cac3\","                                 \
+#define LIST                                                                       \
+        "[{\"id\":\"" OTHER "\",\"names\":[\"db\"]},"                              \
+        "{\"id\":\"" ID "\",\"names\":[\"web\",\"x\"],\"image\":\"4bb46517cac3\"," \
         "\"metadata\":\"{\\\"image-name\\\":\\\"docker.io/library/shop:1\\\",\\\"name\\\":\\\"web\\\"}\"}]"
 
 Test(find_names, podman)
@@ -240,7 +241,8 @@ Test(find_names, podman_with_another_storage_driver)
 
 Test(find_names, the_sources_that_are_here_are_told)
 {
-        static const char *const here[] = { "containers", "vfs-containers", "k3s/containerd/io.containerd.runtime.v2.task" };
+        static const char *const here[] = { "containers", "vfs-containers",
+                                            "k3s/containerd/io.containerd.runtime.v2.task" };
         struct find_source source;
         size_t n = 0;
 
@@ -260,9 +262,14 @@ Test(find_names, the_sources_that_are_here_are_told)
 Test(find_names, podman_spoiled)
 {
         static const char *const texts[] = {
-                "",          "[",        "{\"id\":\"" ID "\"}",
-                "[\"" ID "\"]", "[{\"id\":\"" ID "\"}]", "[{\"id\":\"" ID "\",\"names\":{},\"metadata\":\"{\"}]",
-                "[{\"id\":\"" ID "\",\"names\":[7],\"metadata\":7}]", "[{\"id\":7,\"names\":[\"" ID "\"]}]",
+                "",
+                "[",
+                "{\"id\":\"" ID "\"}",
+                "[\"" ID "\"]",
+                "[{\"id\":\"" ID "\"}]",
+                "[{\"id\":\"" ID "\",\"names\":{},\"metadata\":\"{\"}]",
+                "[{\"id\":\"" ID "\",\"names\":[7],\"metadata\":7}]",
+                "[{\"id\":7,\"names\":[\"" ID "\"]}]",
         };
         static const struct find_place place = { .id = ID, .pod_uid = "" };
 

@@ -107,7 +107,11 @@ Test(find_select, globs)
         }
 }
 
-#define RULES(...) (const char *const[]){ __VA_ARGS__, NULL }
+#define RULES(...)                \
+        (const char *const[])     \
+        {                         \
+                __VA_ARGS__, NULL \
+        }
 
 Test(find_select, the_last_match_decides)
 {
@@ -138,7 +142,8 @@ Test(find_select, what_is_no_rule)
                 { "", "at character 1" },
                 { "pod", "KEY=GLOB is expected" },
                 { "pod,image=x", "KEY=GLOB is expected" },
-                { "pods=web", "'pods' is not a key; there are namespace, pod, container, image, service, exe, cmdline, cgroup, label, pid" },
+                { "pods=web", "'pods' is not a key; there are namespace, pod, container, image, service, exe, cmdline, "
+                              "cgroup, label, pid" },
                 { "=x", "'' is not a key" },
                 { "pod=web,imag=x", "at character 9" },
                 { "pod=web,", "at character 9" },

@@ -10,7 +10,7 @@ SUITE(format_coverage);
 
 #define SECOND 1000000000ull
 
-#define SENTENCE                                                                                            \
+#define SENTENCE                                                                                                      \
         "50.0 %: of 0.20 s of CPU time, samples stand for 0.10 s; not seen by any tick 0.07 s, before it was opened " \
         "0.03 s"
 
@@ -47,7 +47,8 @@ Test(format_coverage, is_told_where_the_time_was_accounted)
         for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
                 char *told = helper_format(parts[i].format, &with), *untold = helper_format(parts[i].format, &without);
 
-                cr_expect_not_null(strstr(told, parts[i].part), "%s: no %s in %s", parts[i].format, parts[i].part, told);
+                cr_expect_not_null(strstr(told, parts[i].part), "%s: no %s in %s", parts[i].format, parts[i].part,
+                                   told);
                 cr_expect_null(strstr(untold, parts[i].part), "%s: %s", parts[i].format, untold);
                 free(told);
                 free(untold);
@@ -71,8 +72,12 @@ Test(format_coverage, several_profiles_are_told_as_one)
 
 static void expect_kept(const char *format)
 {
-        const struct profile_counters expected = { .accounted_ns = SECOND / 5, .sampled_ns = SECOND / 10,
-                                                   .unopened_ns = 3 * SECOND / 100, .ticks = 12, .ok = 10, .retried = 1,
+        const struct profile_counters expected = { .accounted_ns = SECOND / 5,
+                                                   .sampled_ns = SECOND / 10,
+                                                   .unopened_ns = 3 * SECOND / 100,
+                                                   .ticks = 12,
+                                                   .ok = 10,
+                                                   .retried = 1,
                                                    .torn = 2 };
         struct profile_set set = helper_set(accounted()), back = { 0 };
         const char *error = "";

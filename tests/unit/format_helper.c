@@ -44,12 +44,12 @@ struct profile *helper_service(void)
         profile_set_attribute(p, "process.pid", "42");
         profile_set_attribute(p, "process.executable.name", "python3");
         profile_set_settings(p, &(struct profile_settings){
-                .mode = PROFILE_MODE_CPU,
-                .period_ns = PERIOD,
-                .start_ns = 1767225600000000000,
-                .duration_ns = 10000000000,
-                .engine = "perf",
-        });
+                                        .mode = PROFILE_MODE_CPU,
+                                        .period_ns = PERIOD,
+                                        .start_ns = 1767225600000000000,
+                                        .duration_ns = 10000000000,
+                                        .engine = "perf",
+                                });
         *profile_counters(p) = (struct profile_counters){ .ticks = 12, .ok = 10, .retried = 1, .torn = 2 };
         helper_add(p, frames, 3, 0, PROFILE_RUNNING, 7);
         helper_add(p, frames, 2, 0, PROFILE_RUNNING, 3);

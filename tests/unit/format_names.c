@@ -72,8 +72,8 @@ Test(format_names, different_names_stay_different)
         for (size_t i = 0; i < NAMES; i++)
                 for (size_t j = 0; j < i; j++)
                         if (strcmp(names[i], names[j]) == 0)
-                                cr_expect_str_eq(escaped[i], escaped[j], "%s and %s are both %s", escaped[i], escaped[j],
-                                                 names[i]);
+                                cr_expect_str_eq(escaped[i], escaped[j], "%s and %s are both %s", escaped[i],
+                                                 escaped[j], names[i]);
         for (size_t i = 0; i < NAMES; i++) {
                 free(names[i]);
                 free(escaped[i]);

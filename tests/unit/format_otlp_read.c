@@ -118,18 +118,20 @@ Test(otlp_read, all_of_a_profile)
 
 /* ---- what others send ------------------------------------------------------ */
 
-#define STRINGS "\"stringTable\":[\"\",\"f\",\"a.py\",\"cpu\",\"nanoseconds\",\"thread.name\",\"w\",\"thread.id\",\"podflame.ok\"]"
+#define STRINGS                                                                                                        \
+        "\"stringTable\":[\"\",\"f\",\"a.py\",\"cpu\",\"nanoseconds\",\"thread.name\",\"w\",\"thread.id\",\"podflame." \
+        "ok\"]"
 #define TABLES                                                                                                        \
         STRINGS ",\"functionTable\":[{},{\"nameStrindex\":1,\"filenameStrindex\":2,\"startLine\":\"1\"}],"            \
                 "\"locationTable\":[{},{\"lines\":[{\"functionIndex\":1,\"line\":\"3\"}]},"                           \
                 "{\"lines\":[{\"functionIndex\":1,\"line\":4},{\"functionIndex\":1,\"line\":5}]},{}],"                \
                 "\"attributeTable\":[{},{\"keyStrindex\":5,\"value\":{\"stringValueStrindex\":6}},"                   \
-                "{\"keyStrindex\":7,\"value\":{\"intValue\":9}},{\"keyStrindex\":7,\"value\":{\"intValue\":-20140}},"     \
-                "{\"keyStrindex\":8,\"value\":{\"intValue\":\"-5\"}},"                                                  \
-                "{\"keyStrindex\":7,\"value\":{\"stringValue\":\"99999999999999999999\"}}],"                            \
+                "{\"keyStrindex\":7,\"value\":{\"intValue\":9}},{\"keyStrindex\":7,\"value\":{\"intValue\":-20140}}," \
+                "{\"keyStrindex\":8,\"value\":{\"intValue\":\"-5\"}},"                                                \
+                "{\"keyStrindex\":7,\"value\":{\"stringValue\":\"99999999999999999999\"}}],"                          \
                 "\"stackTable\":[{},{\"locationIndices\":[1]},{\"locationIndices\":[2,\"1\"]},"                       \
                 "{\"locationIndices\":[3]}]"
-#define REQUEST(profile, tables)                                                                                      \
+#define REQUEST(profile, tables) \
         "{\"resourceProfiles\":[{\"scopeProfiles\":[{\"profiles\":[{" profile "}]}]}],\"dictionary\":{" tables "}}"
 #define SAMPLES(samples) REQUEST("\"samples\":[" samples "]", TABLES)
 
@@ -190,10 +192,10 @@ Test(otlp_read, numbers_out_of_range_make_a_round_trip)
 /* As the OpenTelemetry Collector writes what it was sent. */
 Test(otlp_read, resources_whose_texts_are_in_the_table)
 {
-        static const char json[] =
-                "{\"resourceProfiles\":[{\"resource\":{\"attributes\":["
-                "{\"keyStrindex\":5,\"value\":{\"stringValueStrindex\":6}},{\"keyStrindex\":7,\"value\":{\"intValue\":\"9\"}}]},"
-                "\"scopeProfiles\":[{\"profiles\":[{}]}]}],\"dictionary\":{" STRINGS "}}";
+        static const char json[] = "{\"resourceProfiles\":[{\"resource\":{\"attributes\":["
+                                   "{\"keyStrindex\":5,\"value\":{\"stringValueStrindex\":6}},{\"keyStrindex\":7,"
+                                   "\"value\":{\"intValue\":\"9\"}}]},"
+                                   "\"scopeProfiles\":[{\"profiles\":[{}]}]}],\"dictionary\":{" STRINGS "}}";
         struct profile_set set = { 0 };
 
         cr_assert_eq(read_back(json, strlen(json), &set, NULL), 0);
@@ -204,12 +206,12 @@ Test(otlp_read, resources_whose_texts_are_in_the_table)
 
 /* ---- hostile input --------------------------------------------------------- */
 
-#define ONE_STACK(stack, location, function, string)                                                                  \
-        REQUEST("\"samples\":[{\"stackIndex\":1,\"values\":[1]}]",                                                    \
-                "\"stackTable\":[{}," stack "],\"locationTable\":[{}," location "],"                                  \
+#define ONE_STACK(stack, location, function, string)                                 \
+        REQUEST("\"samples\":[{\"stackIndex\":1,\"values\":[1]}]",                   \
+                "\"stackTable\":[{}," stack "],\"locationTable\":[{}," location "]," \
                 "\"functionTable\":[{}," function "],\"stringTable\":[\"\"," string "]")
-#define RESOURCE(attribute)                                                                                           \
-        "{\"resourceProfiles\":[{\"resource\":{\"attributes\":[" attribute "]},"                                      \
+#define RESOURCE(attribute)                                                      \
+        "{\"resourceProfiles\":[{\"resource\":{\"attributes\":[" attribute "]}," \
         "\"scopeProfiles\":[{\"profiles\":[{}]}]}]}"
 
 static const char *const refused[] = {
@@ -372,8 +374,8 @@ Test(otlp_read, too_many_frames)
 Test(otlp_read, amplification)
 {
         size_t len;
-        char *json =
-                repeat("{\"resourceProfiles\":[{\"scopeProfiles\":[{\"profiles\":[{}", ",{}", MANY, "]}]}]}", &len);
+        char *json = repeat("{\"resourceProfiles\":[{\"scopeProfiles\":[{\"profiles\":[{}", ",{}", MANY, "]}]}]}",
+                            &len);
 
         expect_refused(json, len, "the profiles would take too much memory");
 }

@@ -7,41 +7,41 @@
 
 SUITE(otlp_write);
 
-#define ONE_PROFILE                                                                                                   \
-        "{\"resourceProfiles\":[{\"resource\":{\"attributes\":["                                                      \
-        "{\"key\":\"service.name\",\"value\":{\"stringValue\":\"billing-api\"}},"                                     \
-        "{\"key\":\"container.name\",\"value\":{\"stringValue\":\"web\"}},"                                           \
-        "{\"key\":\"process.pid\",\"value\":{\"intValue\":\"42\"}},"                                                  \
-        "{\"key\":\"process.executable.name\",\"value\":{\"stringValue\":\"python3\"}}]},"                            \
-        "\"scopeProfiles\":[{\"scope\":{\"name\":\"podflame\",\"version\":\"" PODFLAME_VERSION "\"},\"profiles\":[{"  \
-        "\"sampleType\":{\"typeStrindex\":1,\"unitStrindex\":2},"                                                     \
-        "\"periodType\":{\"typeStrindex\":3,\"unitStrindex\":4},\"period\":\"10000000\","                             \
-        "\"timeUnixNano\":\"1767225600000000000\",\"durationNano\":\"10000000000\","                                  \
-        "\"attributeIndices\":[1,2,3,4,5,6,7,8,9],"                                                                   \
-        "\"samples\":[{\"stackIndex\":1,\"values\":[\"7\"]},{\"stackIndex\":2,\"values\":[\"3\"]}]}]}]}],"            \
-        "\"dictionary\":{\"mappingTable\":[{}],\"linkTable\":[{}],\"attributeTable\":[{},"                            \
-        "{\"keyStrindex\":5,\"value\":{\"stringValue\":\"cpu\"}},"                                                    \
-        "{\"keyStrindex\":6,\"value\":{\"stringValue\":\"perf\"}},"                                                   \
-        "{\"keyStrindex\":7,\"value\":{\"intValue\":\"12\"}},"                                                        \
-        "{\"keyStrindex\":8,\"value\":{\"intValue\":\"10\"}},"                                                        \
-        "{\"keyStrindex\":9,\"value\":{\"intValue\":\"1\"}},"                                                         \
-        "{\"keyStrindex\":10,\"value\":{\"intValue\":\"2\"}},"                                                        \
-        "{\"keyStrindex\":11,\"value\":{\"intValue\":\"0\"}},"                                                        \
-        "{\"keyStrindex\":12,\"value\":{\"intValue\":\"0\"}},"                                                        \
-        "{\"keyStrindex\":13,\"value\":{\"intValue\":\"0\"}},"                                                        \
-        "{\"keyStrindex\":19,\"value\":{\"stringValue\":\"cpython\"}}],"                                              \
-        "\"functionTable\":[{},"                                                                                      \
-        "{\"nameStrindex\":14,\"filenameStrindex\":15,\"startLine\":\"183\"},"                                        \
-        "{\"nameStrindex\":16,\"filenameStrindex\":17,\"startLine\":\"10\"},"                                         \
-        "{\"nameStrindex\":18,\"filenameStrindex\":17,\"startLine\":\"1\"}],"                                         \
-        "\"locationTable\":[{},"                                                                                      \
-        "{\"lines\":[{\"functionIndex\":1,\"line\":\"231\"}],\"attributeIndices\":[10]},"                             \
-        "{\"lines\":[{\"functionIndex\":2,\"line\":\"12\"}],\"attributeIndices\":[10]},"                              \
-        "{\"lines\":[{\"functionIndex\":3,\"line\":\"40\"}],\"attributeIndices\":[10]}],"                             \
-        "\"stackTable\":[{},{\"locationIndices\":[1,2,3]},{\"locationIndices\":[2,3]}],"                              \
-        "\"stringTable\":[\"\",\"samples\",\"count\",\"cpu\",\"nanoseconds\",\"podflame.mode\",\"podflame.engine\","  \
-        "\"podflame.ticks\",\"podflame.ok\",\"podflame.retried\",\"podflame.torn\",\"podflame.late\","                \
-        "\"podflame.gone\",\"podflame.failed\",\"dumps\",\"/usr/lib/python3.11/json/__init__.py\",\"handle\","        \
+#define ONE_PROFILE                                                                                                  \
+        "{\"resourceProfiles\":[{\"resource\":{\"attributes\":["                                                     \
+        "{\"key\":\"service.name\",\"value\":{\"stringValue\":\"billing-api\"}},"                                    \
+        "{\"key\":\"container.name\",\"value\":{\"stringValue\":\"web\"}},"                                          \
+        "{\"key\":\"process.pid\",\"value\":{\"intValue\":\"42\"}},"                                                 \
+        "{\"key\":\"process.executable.name\",\"value\":{\"stringValue\":\"python3\"}}]},"                           \
+        "\"scopeProfiles\":[{\"scope\":{\"name\":\"podflame\",\"version\":\"" PODFLAME_VERSION "\"},\"profiles\":[{" \
+        "\"sampleType\":{\"typeStrindex\":1,\"unitStrindex\":2},"                                                    \
+        "\"periodType\":{\"typeStrindex\":3,\"unitStrindex\":4},\"period\":\"10000000\","                            \
+        "\"timeUnixNano\":\"1767225600000000000\",\"durationNano\":\"10000000000\","                                 \
+        "\"attributeIndices\":[1,2,3,4,5,6,7,8,9],"                                                                  \
+        "\"samples\":[{\"stackIndex\":1,\"values\":[\"7\"]},{\"stackIndex\":2,\"values\":[\"3\"]}]}]}]}],"           \
+        "\"dictionary\":{\"mappingTable\":[{}],\"linkTable\":[{}],\"attributeTable\":[{},"                           \
+        "{\"keyStrindex\":5,\"value\":{\"stringValue\":\"cpu\"}},"                                                   \
+        "{\"keyStrindex\":6,\"value\":{\"stringValue\":\"perf\"}},"                                                  \
+        "{\"keyStrindex\":7,\"value\":{\"intValue\":\"12\"}},"                                                       \
+        "{\"keyStrindex\":8,\"value\":{\"intValue\":\"10\"}},"                                                       \
+        "{\"keyStrindex\":9,\"value\":{\"intValue\":\"1\"}},"                                                        \
+        "{\"keyStrindex\":10,\"value\":{\"intValue\":\"2\"}},"                                                       \
+        "{\"keyStrindex\":11,\"value\":{\"intValue\":\"0\"}},"                                                       \
+        "{\"keyStrindex\":12,\"value\":{\"intValue\":\"0\"}},"                                                       \
+        "{\"keyStrindex\":13,\"value\":{\"intValue\":\"0\"}},"                                                       \
+        "{\"keyStrindex\":19,\"value\":{\"stringValue\":\"cpython\"}}],"                                             \
+        "\"functionTable\":[{},"                                                                                     \
+        "{\"nameStrindex\":14,\"filenameStrindex\":15,\"startLine\":\"183\"},"                                       \
+        "{\"nameStrindex\":16,\"filenameStrindex\":17,\"startLine\":\"10\"},"                                        \
+        "{\"nameStrindex\":18,\"filenameStrindex\":17,\"startLine\":\"1\"}],"                                        \
+        "\"locationTable\":[{},"                                                                                     \
+        "{\"lines\":[{\"functionIndex\":1,\"line\":\"231\"}],\"attributeIndices\":[10]},"                            \
+        "{\"lines\":[{\"functionIndex\":2,\"line\":\"12\"}],\"attributeIndices\":[10]},"                             \
+        "{\"lines\":[{\"functionIndex\":3,\"line\":\"40\"}],\"attributeIndices\":[10]}],"                            \
+        "\"stackTable\":[{},{\"locationIndices\":[1,2,3]},{\"locationIndices\":[2,3]}],"                             \
+        "\"stringTable\":[\"\",\"samples\",\"count\",\"cpu\",\"nanoseconds\",\"podflame.mode\",\"podflame.engine\"," \
+        "\"podflame.ticks\",\"podflame.ok\",\"podflame.retried\",\"podflame.torn\",\"podflame.late\","               \
+        "\"podflame.gone\",\"podflame.failed\",\"dumps\",\"/usr/lib/python3.11/json/__init__.py\",\"handle\","       \
         "\"/app/main.py\",\"<module>\",\"profile.frame.type\"]}}"
 
 Test(otlp_write, one_profile)
@@ -121,7 +121,7 @@ Test(otlp_write, service_name_is_never_missing)
 Test(otlp_write, zero_entries)
 {
         static const char *const tables[] = {
-                "/dictionary/mappingTable/0", "/dictionary/linkTable/0",  "/dictionary/attributeTable/0",
+                "/dictionary/mappingTable/0", "/dictionary/linkTable/0",     "/dictionary/attributeTable/0",
                 "/dictionary/stackTable/0",   "/dictionary/functionTable/0", "/dictionary/locationTable/0",
         };
         struct json_object *json = written((struct profile_set){ 0 });

@@ -124,8 +124,15 @@ static bool has_comment(const Pprof__Profile *p, const char *comment)
 Test(pprof, comments)
 {
         static const char *const comments[] = {
-                ("podflame: " PODFLAME_VERSION), "mode: cpu", "engine: perf", "ticks: 12", "ok: 10", "retried: 1",
-                "torn: 2", "late: 0", "service.name: billing-api",
+                ("podflame: " PODFLAME_VERSION),
+                "mode: cpu",
+                "engine: perf",
+                "ticks: 12",
+                "ok: 10",
+                "retried: 1",
+                "torn: 2",
+                "late: 0",
+                "service.name: billing-api",
         };
         struct profile_set set = helper_set(helper_service());
         Pprof__Profile *p = decoded(&set);

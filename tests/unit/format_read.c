@@ -92,7 +92,8 @@ static const struct {
         { "{", 1, "no resourceProfiles" },
         { "{}", 2, "OTLP/JSON, pprof and folded stacks can be read" },
         { "{\"resourceProfiles\"", 19, "not JSON" },
-        { SPEEDSCOPE, sizeof SPEEDSCOPE - 1, "speedscope's format, which is only written; OTLP/JSON, pprof and folded" },
+        { SPEEDSCOPE, sizeof SPEEDSCOPE - 1,
+          "speedscope's format, which is only written; OTLP/JSON, pprof and folded" },
         { " [", 2, "no profile" },
         { "main;f", 6, "no profile" },
         { "main;f x", 8, "no profile" },
@@ -102,7 +103,9 @@ static const struct {
         { " 5", 2, "no profile" },
         { "\x1f\x8b", 2, "gzip" },
         { "\x1f\x8b\x08\x00\x00", 5, "gzip" },
-        { "\x7f" "ELF\x02\x01\x01", 7, "no profile" },
+        { "\x7f"
+          "ELF\x02\x01\x01",
+          7, "no profile" },
         { "\0", 1, "no profile" },
         /* A sample whose location is not there: strings "", sample_type, sample {1}. */
         { "\x32\x00\x12\x06\x0a\x01\x07\x12\x01\x01", 10, "a stack leads to no location" },

@@ -28,11 +28,20 @@ Test(table, paths)
         static const struct {
                 const char *path, *name;
         } rows[] = {
-                { "a.html", "html" },  { "a.HTML", "html" },          { "dir.html/a.txt", "text" },
-                { "a.pb.gz", "pprof" }, { "a.otlp.json", "otlp" },    { "a.folded", "folded" },
-                { "a.speedscope.json", "speedscope" }, { "a.json", "otlp" }, { "speedscope.json", "otlp" },
-                { ".html", NULL },      { "a.gz", NULL },             { "html", NULL },
-                { "", NULL },           { "a.html.bak", NULL },
+                { "a.html", "html" },
+                { "a.HTML", "html" },
+                { "dir.html/a.txt", "text" },
+                { "a.pb.gz", "pprof" },
+                { "a.otlp.json", "otlp" },
+                { "a.folded", "folded" },
+                { "a.speedscope.json", "speedscope" },
+                { "a.json", "otlp" },
+                { "speedscope.json", "otlp" },
+                { ".html", NULL },
+                { "a.gz", NULL },
+                { "html", NULL },
+                { "", NULL },
+                { "a.html.bak", NULL },
         };
 
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

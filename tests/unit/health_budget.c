@@ -6,7 +6,7 @@
 SUITE(health_budget);
 
 #define WINDOW_S 10.0
-#define MB       1000000u
+#define MB 1000000u
 
 /* Runs @windows of a machine that takes @fixed + @rate * @each of a CPU; returns the last one's share. */
 static double run(struct health_budget *budget, double fixed, double each, unsigned windows, struct health_advice *ret)
@@ -25,8 +25,8 @@ Test(health_budget, falls_below_the_bound_within_four_windows)
         static const struct {
                 double max, fixed, each;
         } rows[] = {
-                { 0.01, 0, 20e-6 },      /* 20 kHz would take 40 % */
-                { 0.01, 0.005, 20e-6 },  /* half of the budget is fixed */
+                { 0.01, 0, 20e-6 },     /* 20 kHz would take 40 % */
+                { 0.01, 0.005, 20e-6 }, /* half of the budget is fixed */
                 { 0.05, 0.02, 100e-6 },
                 { 0.50, 0.001, 60e-6 },
         };
@@ -100,8 +100,8 @@ Test(health_budget, begins_with_what_is_sure_to_fit)
                 double max_cpu;
                 unsigned max_rate, cpus, expected;
         } rows[] = {
-                { 0, 20000, 2, 20000 }, { 0.01, 99, 2, 99 }, { 0.01, 20000, 2, 100 }, { 0.01, 20000, 0, 200 },
-                { 0.001, 99, 64, 1 },   { 4, 20000, 2, 20000 },
+                { 0, 20000, 2, 20000 },  { 0.01, 99, 2, 99 },  { 0.01, 20000, 2, 100 },
+                { 0.01, 20000, 0, 200 }, { 0.001, 99, 64, 1 }, { 4, 20000, 2, 20000 },
         };
 
         for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {

@@ -66,7 +66,8 @@ static struct health *start(uint16_t *ret_port)
         struct health *health;
         char reason[256];
 
-        cr_assert_eq(http_server_listen("127.0.0.1:0", &config.listen_fd, ret_port, reason, sizeof(reason)), 0, "%s", reason);
+        cr_assert_eq(http_server_listen("127.0.0.1:0", &config.listen_fd, ret_port, reason, sizeof(reason)), 0, "%s",
+                     reason);
         cr_assert_eq(health_open(&config, &health), 0);
         return health;
 }
@@ -101,8 +102,11 @@ Test(health_server, a_reader_that_stands_still_is_ill)
 Test(health_server, metrics_are_text_of_what_was_told)
 {
         const struct health_targets targets[] = { { "sampled", "", 7 }, { "unreadable", "denied", 2 } };
-        struct health_facts facts = { .samples = { .ticks = 12, .ok = 9, .torn = 3 }, .lost = 5, .targets = targets,
-                                      .n_targets = 2, .budget = { .rate = 50, .max_rate = 99, .max_cpu = 0.01 } };
+        struct health_facts facts = { .samples = { .ticks = 12, .ok = 9, .torn = 3 },
+                                      .lost = 5,
+                                      .targets = targets,
+                                      .n_targets = 2,
+                                      .budget = { .rate = 50, .max_rate = 99, .max_cpu = 0.01 } };
         uint16_t port;
         struct health *health = start(&port);
 
@@ -141,8 +145,11 @@ static char *metrics(const struct health_facts *facts)
 Test(health_server, metrics_balance)
 {
         const struct health_facts facts = {
-                .samples = { .accounted_ns = 10000000000, .sampled_ns = 6000000000, .left_out_ns = 1000000000,
-                             .unopened_ns = 500000000, .late_ns = 250000000 },
+                .samples = { .accounted_ns = 10000000000,
+                             .sampled_ns = 6000000000,
+                             .left_out_ns = 1000000000,
+                             .unopened_ns = 500000000,
+                             .late_ns = 250000000 },
                 .window = { .accounted_ns = 4000000000, .sampled_ns = 1000000000, .left_out_ns = 1000000000 },
                 .unseen_ns = 2300000000, /* more than the 2.25 s of now */
         };

@@ -63,11 +63,13 @@ Test(http_client_headers, lines)
 
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
                 char all[4096] = "", reason[HTTP_CLIENT_REASON_SIZE] = "";
-                const struct http_client_config config = { .headers = rows[i].text, .reason = reason,
-                                                    .reason_size = sizeof(reason) };
+                const struct http_client_config config = { .headers = rows[i].text,
+                                                           .reason = reason,
+                                                           .reason_size = sizeof(reason) };
                 struct http_client_headers headers = { 0 };
 
-                cr_expect_eq(http_client_headers_init(&headers, &config), rows[i].wanted ? 0 : HTTP_CLIENT_E_HEADER, "row %zu", i);
+                cr_expect_eq(http_client_headers_init(&headers, &config), rows[i].wanted ? 0 : HTTP_CLIENT_E_HEADER,
+                             "row %zu", i);
                 if (rows[i].wanted) {
                         cr_assert(http_client_headers_each(&headers, join, all));
                         cr_expect_str_eq(all, rows[i].wanted, "row %zu", i);
@@ -85,7 +87,8 @@ Test(http_client_headers, too_many)
 
         for (int i = 0; i < 65; i++)
                 strcat(text, "a: b\n");
-        cr_assert_eq(http_client_headers_init(&headers, &(struct http_client_config){ .headers = text }), HTTP_CLIENT_E_HEADER);
+        cr_assert_eq(http_client_headers_init(&headers, &(struct http_client_config){ .headers = text }),
+                     HTTP_CLIENT_E_HEADER);
         http_client_headers_deinit(&headers);
 }
 
@@ -100,8 +103,9 @@ Test(http_client_headers, secrets_from_files)
         write_text(path[0], "sesame\nmore\n");
         write_text(path[1], "Aladdin:open sesame\r\n");
         write_text(path[2], "X-Scope-OrgID: a\nX-Other: b\n");
-        const struct http_client_config config = { .token_file = path[0], .basic_file = path[1], .headers_file = path[2],
-                                            .headers = "First: 1" };
+        const struct http_client_config config = {
+                .token_file = path[0], .basic_file = path[1], .headers_file = path[2], .headers = "First: 1"
+        };
         cr_assert_eq(http_client_headers_init(&headers, &config), 0);
         http_client_headers_each(&headers, join, all);
         cr_assert_str_eq(all, "First: 1|Authorization: Bearer sesame|"
@@ -113,8 +117,9 @@ Test(http_client_headers, secrets_from_files)
         http_client_headers_refresh(&headers);
         all[0] = '\0';
         http_client_headers_each(&headers, join, all);
-        cr_assert_str_eq(all, "First: 1|Authorization: Bearer changed|"
-                              "Authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==|X-Scope-OrgID: a|X-Other: b|",
+        cr_assert_str_eq(all,
+                         "First: 1|Authorization: Bearer changed|"
+                         "Authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==|X-Scope-OrgID: a|X-Other: b|",
                          "what cannot be read stays as it was");
         http_client_headers_deinit(&headers);
         temp_remove(folder);
@@ -131,7 +136,9 @@ Test(http_client_headers, unusable_files)
         } rows[] = {
                 { "", ": its first line is empty" },
                 { "\nsesame", ": its first line is empty" },
-                { "ses\x01" "ame", ": a control character in it" },
+                { "ses\x01"
+                  "ame",
+                  ": a control character in it" },
                 { large, ": File too large" },
         };
 
@@ -155,8 +162,14 @@ Test(http_client_headers, base64)
 {
         /* RFC 4648, section 10 */
         static const char *const rows[][2] = {
-                { "", "" },         { "f", "Zg==" },         { "fo", "Zm8=" },         { "foo", "Zm9v" },
-                { "foob", "Zm9vYg==" }, { "fooba", "Zm9vYmE=" }, { "foobar", "Zm9vYmFy" }, { "\xff\xef\xbe", "/+++" },
+                { "", "" },
+                { "f", "Zg==" },
+                { "fo", "Zm8=" },
+                { "foo", "Zm9v" },
+                { "foob", "Zm9vYg==" },
+                { "fooba", "Zm9vYmE=" },
+                { "foobar", "Zm9vYmFy" },
+                { "\xff\xef\xbe", "/+++" },
         };
 
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

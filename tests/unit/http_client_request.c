@@ -69,8 +69,11 @@ static void stop(struct server *server)
 
 static struct http_client *open_at(const struct server *server, size_t body_max)
 {
-        const struct http_client_config config = { .url = "http://here/base", .path = "/path", .unix_socket = server->path,
-                                              .headers = "X-Fixed: 1", .body_max = body_max };
+        const struct http_client_config config = { .url = "http://here/base",
+                                                   .path = "/path",
+                                                   .unix_socket = server->path,
+                                                   .headers = "X-Fixed: 1",
+                                                   .body_max = body_max };
         struct http_client *client;
 
         cr_assert_eq(http_client_open(&config, &client), 0);
@@ -86,7 +89,8 @@ Test(http_client_request, without_a_body_it_is_get_and_with_one_post)
 
         start(&server);
         struct http_client *client = open_at(&server, 0);
-        http_client_request(client, &(struct http_client_request){ .headers = headers, .body = "body", .len = 4 }, &answer);
+        http_client_request(client, &(struct http_client_request){ .headers = headers, .body = "body", .len = 4 },
+                            &answer);
         cr_expect_eq(strncmp(server.request, "POST /base/path HTTP/1.1\r\n", 26), 0, "%s", server.request);
         cr_expect_not_null(strstr(server.request, "\r\nX-Own: 2\r\n"));
         cr_expect_not_null(strstr(server.request, "\r\nX-Fixed: 1\r\n"));
@@ -104,9 +108,14 @@ Test(http_client_request, what_is_kept_of_an_answer_is_bounded)
 {
         static const struct {
                 size_t max, sent, kept;
-        } cases[] = { { 1000, 0, 0 },        { 1000, 999, 999 },           { 1000, 1000, 1000 },
-                      { 1000, 1001, 1000 },  { 1000, 1 << 20, 1000 },      { 0, 1 << 20, 64 << 10 },
-                      { 3 << 20, 2 << 20, 2 << 20 }, { 1000, 16 << 20, 1000 } };
+        } cases[] = { { 1000, 0, 0 },
+                      { 1000, 999, 999 },
+                      { 1000, 1000, 1000 },
+                      { 1000, 1001, 1000 },
+                      { 1000, 1 << 20, 1000 },
+                      { 0, 1 << 20, 64 << 10 },
+                      { 3 << 20, 2 << 20, 2 << 20 },
+                      { 1000, 16 << 20, 1000 } };
 
         for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
                 struct server server = { .answer = "HTTP/1.1 200 OK\r\n" CLOSE, .n_more = cases[i].sent };
@@ -159,18 +168,31 @@ Test(http_client_request, urls)
                 bool path;
                 int expected;
         } cases[] = {
-                { "http://a", true, 0 },           { "https://a:1/b/", true, 0 },          { "HTTP://a/b?c=d", false, 0 },
-                { "http://a/b?c=d", true, HTTP_CLIENT_E_URL }, { "a:4318", true, HTTP_CLIENT_E_URL },  { "", false, HTTP_CLIENT_E_URL },
-                { "ftp://a", true, HTTP_CLIENT_E_URL }, { "http://", true, HTTP_CLIENT_E_URL },      { "http://u@a", true, HTTP_CLIENT_E_URL },
-                { "http://u:p@a", true, HTTP_CLIENT_E_URL }, { "http://a/#b", false, HTTP_CLIENT_E_URL }, { "//a", true, HTTP_CLIENT_E_URL },
-                { "http://a b", true, HTTP_CLIENT_E_URL }, { "http://a:65535", true, 0 },   { "http://a:65536", true, HTTP_CLIENT_E_URL },
-                { "http://a:99999/", true, HTTP_CLIENT_E_URL }, { "http://a:0", true, HTTP_CLIENT_E_URL },
+                { "http://a", true, 0 },
+                { "https://a:1/b/", true, 0 },
+                { "HTTP://a/b?c=d", false, 0 },
+                { "http://a/b?c=d", true, HTTP_CLIENT_E_URL },
+                { "a:4318", true, HTTP_CLIENT_E_URL },
+                { "", false, HTTP_CLIENT_E_URL },
+                { "ftp://a", true, HTTP_CLIENT_E_URL },
+                { "http://", true, HTTP_CLIENT_E_URL },
+                { "http://u@a", true, HTTP_CLIENT_E_URL },
+                { "http://u:p@a", true, HTTP_CLIENT_E_URL },
+                { "http://a/#b", false, HTTP_CLIENT_E_URL },
+                { "//a", true, HTTP_CLIENT_E_URL },
+                { "http://a b", true, HTTP_CLIENT_E_URL },
+                { "http://a:65535", true, 0 },
+                { "http://a:65536", true, HTTP_CLIENT_E_URL },
+                { "http://a:99999/", true, HTTP_CLIENT_E_URL },
+                { "http://a:0", true, HTTP_CLIENT_E_URL },
         };
 
         for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
                 char reason[HTTP_CLIENT_REASON_SIZE] = "";
-                const struct http_client_config config = { .url = cases[i].url, .path = cases[i].path ? "/x" : NULL,
-                                                      .reason = reason, .reason_size = sizeof(reason) };
+                const struct http_client_config config = { .url = cases[i].url,
+                                                           .path = cases[i].path ? "/x" : NULL,
+                                                           .reason = reason,
+                                                           .reason_size = sizeof(reason) };
                 struct http_client *client = NULL;
                 int r = http_client_open(&config, &client);
 

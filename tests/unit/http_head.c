@@ -15,7 +15,10 @@ static enum http_server_head_state look(const char *text, size_t len, struct htt
 
 Test(http_server_head, heads)
 {
-#define ROW(text, state) { text, sizeof(text) - 1, state }
+#define ROW(text, state)                      \
+        {                                     \
+                text, sizeof(text) - 1, state \
+        }
         static const struct {
                 const char *text;
                 size_t len;

@@ -48,7 +48,9 @@ Test(http_server_origin, a_server_on_loopback_has_the_names_of_loopback)
 
         EXPECT((&(struct http_server_policy){ .local = true, .port = 4318 }), rows);
         cr_expect_eq(http_server_origin_check(&(struct http_server_origin){ .host = "localhost" },
-                                        &(struct http_server_policy){ .local = true, .port = 80 }, &(const char *){ NULL }), 0);
+                                              &(struct http_server_policy){ .local = true, .port = 80 },
+                                              &(const char *){ NULL }),
+                     0);
 }
 
 Test(http_server_origin, pages_of_others)

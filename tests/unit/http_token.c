@@ -13,12 +13,12 @@ Test(http_server_token, tokens)
                 const char *header;
                 bool matches;
         } rows[] = {
-                { NULL, false },           { "", false },
-                { "Bearer", false },       { "Bearer ", false },
-                { "Bearer abc", true },    { "bearer abc", true },
-                { "Bearer  abc", false },  { "Bearer ab", false },
-                { "Bearer abcd", false },  { "Bearer abcabc", false },
-                { "Bearer abd", false },   { "Basic abc", false },
+                { NULL, false },          { "", false },
+                { "Bearer", false },      { "Bearer ", false },
+                { "Bearer abc", true },   { "bearer abc", true },
+                { "Bearer  abc", false }, { "Bearer ab", false },
+                { "Bearer abcd", false }, { "Bearer abcabc", false },
+                { "Bearer abd", false },  { "Basic abc", false },
         };
 
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -17,7 +17,7 @@ SUITE(nsutil_attempt);
 static _Atomic unsigned discarded;
 
 struct job {
-        int fd;    /* to be waited for; -1: none */
+        int fd;        /* to be waited for; -1: none */
         double busy_s; /* to run for */
         bool inner;    /* to do work of the same kind */
         bool done;

@@ -17,7 +17,8 @@ static struct nsutil_place place_of(const char *text, const char *own)
 {
         struct nsutil_place place;
 
-        nsutil_cgroup_place(guard_copy(text, strlen(text)), strlen(text), guard_copy(own, strlen(own)), strlen(own), &place);
+        nsutil_cgroup_place(guard_copy(text, strlen(text)), strlen(text), guard_copy(own, strlen(own)), strlen(own),
+                            &place);
         return place;
 }
 
@@ -145,12 +146,14 @@ Test(nsutil_cgroup, pods)
                 const char *text, *uid;
         } cases[] = {
                 { "0::/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" POD_ ".slice/cri-containerd-" B
-                  ".scope\n", POD },
+                  ".scope\n",
+                  POD },
                 { "0::/kubepods.slice/kubepods-pod" POD_ ".slice/crio-" B ".scope/container\n", POD },
                 { "0::/kubepods/besteffort/pod" POD "/" B "\n", POD },
                 { "0::/kubepods/pod" HASH "/" B, HASH },
                 { "0::/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod" POD_ ".slice/x", POD },
-                { "1:cpu:/system.slice/containerd.service/kubepods-besteffort-pod" POD_ ".slice:cri-containerd:" B, POD },
+                { "1:cpu:/system.slice/containerd.service/kubepods-besteffort-pod" POD_ ".slice:cri-containerd:" B,
+                  POD },
                 { "9:name=systemd:/\n4:memory:/kubepods/pod" POD "/" B "\n", POD },
                 { "0::/kubepods/pod" HASH "/" A "/kubepods/pod" POD "/" B, HASH },
                 /* no pods */
@@ -291,5 +294,6 @@ Test(nsutil_cgroup, the_first_process_of_a_container_shows_where_it_is)
 
         for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
                 cr_expect_eq(is_in_the_same(cases[i].text, cases[i].of_first, ""), cases[i].agrees, "row %zu", i);
-        cr_expect(is_in_the_same("0::/docker/" B "/docker/" A "\n", "0::/docker/" B "/docker/" A "\n", "0::/docker/" B "\n"));
+        cr_expect(is_in_the_same("0::/docker/" B "/docker/" A "\n", "0::/docker/" B "/docker/" A "\n",
+                                 "0::/docker/" B "\n"));
 }

@@ -27,8 +27,9 @@ Test(nsutil_hang, types_of_mounts)
         static const char local[] = "22 1 0:30 / / rw shared:1 - overlay overlay rw,lowerdir=/a\n"
                                     "23 22 0:5 / /proc rw,nosuid shared:2 master:1 - proc proc rw\n"
                                     "24 22 8:1 / /data rw - ext4 /dev/sda1 rw\n";
-        static const char *const others[] = { "fuse", "fuse.sshfs", "fuseblk", "nfs", "nfs4", "cifs", "9p", "ceph",
-                                              "virtiofs", "a_type_that_nobody_knows", "ext", "ext44" };
+        static const char *const others[] = { "fuse", "fuse.sshfs", "fuseblk", "nfs",      "nfs4",
+                                              "cifs", "9p",         "ceph",    "virtiofs", "a_type_that_nobody_knows",
+                                              "ext",  "ext44" };
 
         cr_expect(!may_hang(local, 0));
         for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
@@ -69,8 +70,10 @@ Test(nsutil_hang, layers_of_overlays)
         for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
                 char text[2048];
 
-                snprintf(text, sizeof text, "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n" FUSE
-                         "31 30 8:1 /x /mnt/fuse/local rw - ext4 /dev/sda1 rw\n%s", rows[i].options);
+                snprintf(text, sizeof text,
+                         "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n" FUSE
+                         "31 30 8:1 /x /mnt/fuse/local rw - ext4 /dev/sda1 rw\n%s",
+                         rows[i].options);
                 cr_expect_eq(may_hang(text, 60), rows[i].may, "%s", rows[i].options);
                 cr_expect(!may_hang(text, 7));
         }
@@ -79,8 +82,9 @@ Test(nsutil_hang, layers_of_overlays)
 Test(nsutil_hang, layers_below_odd_mount_points)
 {
         cr_expect(may_hang("1 1 0:50 / / rw - virtiofs x rw\n" OVERLAY("lowerdir=/a:/b"), 60));
-        cr_expect(!may_hang("1 1 0:50 / / rw - virtiofs x rw\n2 1 8:1 / /var rw - xfs /dev/sda rw\n"
-                            OVERLAY("lowerdir=/var/1:/var/2"), 60));
+        cr_expect(!may_hang("1 1 0:50 / / rw - virtiofs x rw\n2 1 8:1 / /var rw - xfs /dev/sda rw\n" OVERLAY(
+                                    "lowerdir=/var/1:/var/2"),
+                            60));
         cr_expect(may_hang("1 1 0:50 / /a\\040b\\134 rw - fuse x rw\n" OVERLAY("lowerdir=/a\\040b\\134\\134/c"), 60));
         /* mounted over: the last one counts */
         cr_expect(may_hang("1 1 8:1 / /a rw - xfs x rw\n2 1 0:50 / /a rw - nfs x rw\n" OVERLAY("lowerdir=/a"), 60));
@@ -161,7 +165,8 @@ Test(nsutil_hang, a_file_in_memory_is_harmless_unless_there_is_too_much_to_look_
 
         cr_expect(!nsutil_span_may_hang(getpid(), (uintptr_t)page, 4096));
         for (int i = 0; i < 8000; i++) /* neighbours of the same kind would become one */
-                cr_assert(mmap(NULL, 4096, i % 2 ? PROT_READ : PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED);
+                cr_assert(mmap(NULL, 4096, i % 2 ? PROT_READ : PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) !=
+                          MAP_FAILED);
         cr_expect(nsutil_span_may_hang(getpid(), (uintptr_t)page, 4096));
 }
 

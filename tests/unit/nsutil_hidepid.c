@@ -37,7 +37,8 @@ Test(nsutil_hidepid, known_answers)
                 struct nsutil_hidepid hidepid = { 9, 9 };
                 size_t len = strlen(cases[i].text);
 
-                cr_expect_eq(nsutil_hidepid_parse(guard_copy(cases[i].text, len), len, &hidepid), cases[i].result, "%zu", i);
+                cr_expect_eq(nsutil_hidepid_parse(guard_copy(cases[i].text, len), len, &hidepid), cases[i].result,
+                             "%zu", i);
                 cr_expect_eq(hidepid.level, cases[i].hidepid.level, "case %zu: %u", i, hidepid.level);
                 cr_expect_eq(hidepid.gid, cases[i].hidepid.gid, "case %zu: %u", i, hidepid.gid);
         }

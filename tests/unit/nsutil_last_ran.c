@@ -21,7 +21,9 @@ Test(nsutil_last_ran, milliseconds_are_read_to_the_nanosecond)
         uint64_t ns = 0;
 
         cr_expect_eq(parsed(HEAD "se.exec_start                                :      12729376.052466\n"
-                                 "se.vruntime                                  :       1416266.132488\n", &ns), 0);
+                                 "se.vruntime                                  :       1416266.132488\n",
+                            &ns),
+                     0);
         cr_expect_eq(ns, 12729376052466u);
 }
 
@@ -36,9 +38,15 @@ Test(nsutil_last_ran, a_thread_s_name_is_no_line_of_the_kernel_s)
 Test(nsutil_last_ran, other_texts_are_refused)
 {
         const char *const texts[] = {
-                "", "se.exec_start : 2.000001\n", HEAD, HEAD "se.exec_start : \n", HEAD "se.exec_start : 2\n",
-                HEAD "se.exec_start : 2.01\n", HEAD "se.exec_start : 99999999999999999999.000000\n",
-                HEAD "se.exec_start : 18446744073709551615.000000\n", HEAD "se.vruntime : 2.000001\n",
+                "",
+                "se.exec_start : 2.000001\n",
+                HEAD,
+                HEAD "se.exec_start : \n",
+                HEAD "se.exec_start : 2\n",
+                HEAD "se.exec_start : 2.01\n",
+                HEAD "se.exec_start : 99999999999999999999.000000\n",
+                HEAD "se.exec_start : 18446744073709551615.000000\n",
+                HEAD "se.vruntime : 2.000001\n",
         };
         uint64_t ns = 7;
 

@@ -18,10 +18,12 @@ static const struct {
         { ROOT "91 72 254:0 /var/lib/docker/containers/" ID "/hosts /etc/hosts" REST, ID },
         { "89 72 254:0 /containers/" ID "/resolv.conf /etc/resolv.conf" REST, ID },
         { "1 2 0:3 /var/lib/containers/storage/overlay-containers/" ID "/userdata/.containerenv "
-          "/run/.containerenv" REST, ID },
+          "/run/.containerenv" REST,
+          ID },
         /* the files of a pod's sandbox are not those of the container */
         { "89 72 254:0 /var/lib/docker/containers/" ID "/hostname /etc/hostname" REST
-          "90 72 254:0 /var/lib/kubelet/pods/f6f2d169-f2ae-4afa-95ed-06ff2ed6b288/etc-hosts /etc/hosts" REST, NULL },
+          "90 72 254:0 /var/lib/kubelet/pods/f6f2d169-f2ae-4afa-95ed-06ff2ed6b288/etc-hosts /etc/hosts" REST,
+          NULL },
         /* somebody's own bind mount of a container's directory */
         { "89 72 254:0 /var/lib/docker/containers/" ID "/hostname /logs/hostname" REST, NULL },
         { "89 72 254:0 /var/lib/docker/containers /etc/containers" REST, NULL },

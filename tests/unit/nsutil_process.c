@@ -6,10 +6,10 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <signal.h>
 #include <unistd.h>
 
 SUITE(nsutil_process);

@@ -11,8 +11,9 @@
 
 SUITE(nsutil_stat);
 
-#define NUMBERS " S 7 8 9 -1 -1 4194304 5 6 7 8 111 222 3 4 20 -5 12 0 987654321 10 20 18446744073709551615 " \
-                "1 1 140000000000000 0 0 0 0 4096 81920 0 0 0 17 3 0 0 0 0 0 0 0 0 0 0 0 0 0\n"
+#define NUMBERS                                                                                       \
+        " S 7 8 9 -1 -1 4194304 5 6 7 8 111 222 3 4 20 -5 12 0 987654321 10 20 18446744073709551615 " \
+        "1 1 140000000000000 0 0 0 0 4096 81920 0 0 0 17 3 0 0 0 0 0 0 0 0 0 0 0 0 0\n"
 
 static int parse(const char *text, size_t len, struct nsutil_stat *ret)
 {
@@ -54,8 +55,10 @@ Test(nsutil_stat, one_that_ends)
         static const struct {
                 const char *state_and_flags;
                 bool ending;
-        } cases[] = { { "S 7 8 9 -1 -1 4194304", false }, { "R 7 8 9 -1 -1 4194308", true },
-                      { "Z 7 8 9 -1 -1 4227084", true }, { "Z 7 8 9 -1 -1 4194304", true } };
+        } cases[] = { { "S 7 8 9 -1 -1 4194304", false },
+                      { "R 7 8 9 -1 -1 4194308", true },
+                      { "Z 7 8 9 -1 -1 4227084", true },
+                      { "Z 7 8 9 -1 -1 4194304", true } };
 
         for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
                 char text[512];
@@ -70,8 +73,20 @@ Test(nsutil_stat, one_that_ends)
 Test(nsutil_stat, malformed_texts_change_nothing)
 {
         static const char *const texts[] = {
-                "", "42", "42 ", "42 (", "42 (a", "42 (a)", "42 (a) ", "42 (a) S", "42 (a) S x", "x (a)" NUMBERS, ")",
-                "42)" NUMBERS, "99999999999 (a)" NUMBERS, "42 (a) S 99999999999999999999",
+                "",
+                "42",
+                "42 ",
+                "42 (",
+                "42 (a",
+                "42 (a)",
+                "42 (a) ",
+                "42 (a) S",
+                "42 (a) S x",
+                "x (a)" NUMBERS,
+                ")",
+                "42)" NUMBERS,
+                "99999999999 (a)" NUMBERS,
+                "42 (a) S 99999999999999999999",
         };
 
         for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {

@@ -13,8 +13,9 @@
 
 SUITE(nsutil_status);
 
-#define HEAD "Name:\tx\\nUid:\\t0\nUmask:\t0022\nState:\tS (sleeping)\nTgid:\t42\nPid:\t42\n" \
-             "Uid:\t1000\t1001\t1002\t1003\nGroups:\t4 24 \n"
+#define HEAD                                                                             \
+        "Name:\tx\\nUid:\\t0\nUmask:\t0022\nState:\tS (sleeping)\nTgid:\t42\nPid:\t42\n" \
+        "Uid:\t1000\t1001\t1002\t1003\nGroups:\t4 24 \n"
 #define TAIL "CapInh:\t0000000000000000\nCapEff:\t000001ffffffffff\nNoNewPrivs:\t0\n"
 
 static int parse(const char *text, struct nsutil_status *ret)
@@ -56,8 +57,16 @@ Test(nsutil_status, a_thread_tells_its_process)
 Test(nsutil_status, malformed_texts_change_nothing)
 {
         static const char *const texts[] = {
-                "", HEAD, TAIL, HEAD "NSpid:\t\n" TAIL, HEAD "NSpid:\t42 x\n" TAIL, HEAD "NSpid:\t99999999999\n" TAIL,
-                "Pid:\tx\n" HEAD TAIL, "Uid:\t0\n" HEAD TAIL, HEAD "CapEff:\t\n", HEAD "CapEff:\t10000000000000000\n",
+                "",
+                HEAD,
+                TAIL,
+                HEAD "NSpid:\t\n" TAIL,
+                HEAD "NSpid:\t42 x\n" TAIL,
+                HEAD "NSpid:\t99999999999\n" TAIL,
+                "Pid:\tx\n" HEAD TAIL,
+                "Uid:\t0\n" HEAD TAIL,
+                HEAD "CapEff:\t\n",
+                HEAD "CapEff:\t10000000000000000\n",
                 "Uid:\t0 4294967296 0 0\n" HEAD TAIL,
         };
 

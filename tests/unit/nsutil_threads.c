@@ -4,12 +4,11 @@
 #include "tests/unit/support/suite.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <signal.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 SUITE(nsutil_threads);

@@ -17,7 +17,9 @@ Test(balance, coverage_is_the_share_of_the_accounted_time)
 
 Test(balance, threads_that_are_not_wanted_are_covered)
 {
-        struct profile_counters c = { .accounted_ns = 10 * SECOND, .sampled_ns = 5 * SECOND, .left_out_ns = 5 * SECOND };
+        struct profile_counters c = { .accounted_ns = 10 * SECOND,
+                                      .sampled_ns = 5 * SECOND,
+                                      .left_out_ns = 5 * SECOND };
 
         cr_assert_float_eq(profile_coverage(&c), 1, 1e-9);
         cr_assert(!profile_coverage_is_low(&c, PERIOD));
@@ -43,15 +45,22 @@ Test(balance, chance_is_no_low_coverage)
 
 Test(balance, losses_that_were_counted_are_no_chance)
 {
-        struct profile_counters c = { .accounted_ns = 4900 * PERIOD, .sampled_ns = 4900 * PERIOD, .torn_ns = 400 * PERIOD };
+        struct profile_counters c = { .accounted_ns = 4900 * PERIOD,
+                                      .sampled_ns = 4900 * PERIOD,
+                                      .torn_ns = 400 * PERIOD };
 
         cr_assert(profile_coverage_is_low(&c, PERIOD));
 }
 
 Test(balance, losses_are_told_by_reason_and_the_rest_is_unseen)
 {
-        struct profile_counters c = { .accounted_ns = 100, .sampled_ns = 50, .unopened_ns = 1, .late_ns = 2, .torn_ns = 3,
-                                      .gone_ns = 4, .failed_ns = 5 };
+        struct profile_counters c = { .accounted_ns = 100,
+                                      .sampled_ns = 50,
+                                      .unopened_ns = 1,
+                                      .late_ns = 2,
+                                      .torn_ns = 3,
+                                      .gone_ns = 4,
+                                      .failed_ns = 5 };
         struct profile_loss losses[PROFILE_LOSSES];
         const uint64_t expected[PROFILE_LOSSES] = { 1, 2, 3, 4, 5, 35 };
 
@@ -94,14 +103,20 @@ static const char *told(struct profile_counters c, enum profile_mode mode)
 
 Test(balance, a_sentence_tells_the_greatest_losses_first)
 {
-        cr_expect_str_eq(told((struct profile_counters){ .accounted_ns = 603 * PERIOD, .sampled_ns = 369 * PERIOD,
-                                                         .unopened_ns = 14 * PERIOD, .gone_ns = 1000 }, PROFILE_MODE_CPU),
+        cr_expect_str_eq(told((struct profile_counters){ .accounted_ns = 603 * PERIOD,
+                                                         .sampled_ns = 369 * PERIOD,
+                                                         .unopened_ns = 14 * PERIOD,
+                                                         .gone_ns = 1000 },
+                              PROFILE_MODE_CPU),
                          "61.2 %: of 6.03 s of CPU time, samples stand for 3.69 s; not seen by any tick 2.20 s, "
                          "before it was opened 0.14 s");
-        cr_expect_str_eq(told((struct profile_counters){ .accounted_ns = SECOND, .sampled_ns = SECOND }, PROFILE_MODE_WALL),
-                         "100.0 %: of 1.00 s of the threads' time, samples stand for 1.00 s");
-        cr_expect_str_eq(told((struct profile_counters){ .accounted_ns = 4 * SECOND, .sampled_ns = SECOND,
-                                                         .left_out_ns = 3 * SECOND }, PROFILE_MODE_CPU),
+        cr_expect_str_eq(
+                told((struct profile_counters){ .accounted_ns = SECOND, .sampled_ns = SECOND }, PROFILE_MODE_WALL),
+                "100.0 %: of 1.00 s of the threads' time, samples stand for 1.00 s");
+        cr_expect_str_eq(told((struct profile_counters){ .accounted_ns = 4 * SECOND,
+                                                         .sampled_ns = SECOND,
+                                                         .left_out_ns = 3 * SECOND },
+                              PROFILE_MODE_CPU),
                          "100.0 %: of 4.00 s of CPU time, samples stand for 1.00 s, 3.00 s of threads without "
                          "Python are left out");
         cr_expect_str_eq(told((struct profile_counters){ .sampled_ns = SECOND }, PROFILE_MODE_CPU), "");
@@ -109,9 +124,14 @@ Test(balance, a_sentence_tells_the_greatest_losses_first)
 
 Test(balance, a_sentence_fits_into_what_there_is)
 {
-        struct profile_counters c = { .accounted_ns = UINT64_MAX, .sampled_ns = 1, .left_out_ns = SECOND,
-                                      .unopened_ns = UINT64_MAX, .torn_ns = UINT64_MAX, .late_ns = UINT64_MAX,
-                                      .gone_ns = UINT64_MAX, .failed_ns = UINT64_MAX };
+        struct profile_counters c = { .accounted_ns = UINT64_MAX,
+                                      .sampled_ns = 1,
+                                      .left_out_ns = SECOND,
+                                      .unopened_ns = UINT64_MAX,
+                                      .torn_ns = UINT64_MAX,
+                                      .late_ns = UINT64_MAX,
+                                      .gone_ns = UINT64_MAX,
+                                      .failed_ns = UINT64_MAX };
         char text[32];
 
         cr_expect_lt(strlen(told(c, PROFILE_MODE_WALL)), PROFILE_COVERAGE_SIZE - 1, "all of it");

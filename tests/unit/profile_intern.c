@@ -131,7 +131,7 @@ Test(profile_intern, unknown_ids_are_refused)
 {
         struct profile *p = profile_new();
         profile_id frame = interned_frame(p, interned_function(p, "f", "a.py", 1), 1);
-        profile_id bad[][2] = {{frame, 0}, {0, frame}, {frame, 2}, {UINT32_MAX, frame}}, id;
+        profile_id bad[][2] = { { frame, 0 }, { 0, frame }, { frame, 2 }, { UINT32_MAX, frame } }, id;
 
         cr_assert_eq(profile_intern_frame(p, 0, 1, &id), -EINVAL);
         cr_assert_eq(profile_intern_frame(p, 2, 1, &id), -EINVAL);
@@ -147,8 +147,8 @@ Test(profile_intern, stacks_differ_by_order_and_length)
 {
         struct profile *p = profile_new();
         profile_id f = interned_function(p, "f", "a.py", 1);
-        profile_id frames[] = {interned_frame(p, f, 1), interned_frame(p, f, 2)};
-        profile_id turned[] = {frames[1], frames[0]};
+        profile_id frames[] = { interned_frame(p, f, 1), interned_frame(p, f, 2) };
+        profile_id turned[] = { frames[1], frames[0] };
         size_t n;
 
         cr_assert_eq(interned_stack(p, frames, 2), 1);

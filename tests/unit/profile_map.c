@@ -16,7 +16,7 @@ static struct profile *source(void)
         profile_id f = interned_frame(p, interned_function(p, "f", "/src/a.py", 1), 2);
         profile_id g = interned_frame(p, interned_function(p, "g", "/src/b.py", 10), 11);
 
-        cr_assert_eq(interned_stack(p, (profile_id[]){f, g}, 2), 1);
+        cr_assert_eq(interned_stack(p, (profile_id[]){ f, g }, 2), 1);
         cr_assert_eq(interned_stack(p, &g, 1), 2);
         cr_assert_eq(interned_thread(p, 7, "worker"), 1);
         return p;
@@ -62,7 +62,7 @@ Test(profile_map, functions_are_renamed_and_lose_their_lines)
 
         cr_assert_eq(profile_map_init(&map, to, from), 0);
         map.rename = shorten;
-        map.ctx = (char[]){"/src/"};
+        map.ctx = (char[]){ "/src/" };
         map.no_lines = true;
         cr_assert_eq(profile_map_frames(&map), 0);
         cr_expect_eq(profile_stacks(to), 0);

@@ -19,7 +19,7 @@ static void count(struct profile *p, const char *names, uint64_t tid, uint64_t t
         profile_id thread = tid ? interned_thread(p, tid, "t") : 0;
 
         for (size_t i = 0; i < n; i++) {
-                char name[] = {names[i], '\0'};
+                char name[] = { names[i], '\0' };
 
                 frames[i] = interned_frame(p, interned_function(p, name, "m.py", 1), (uint32_t)i);
         }
@@ -124,11 +124,11 @@ Test(profile_merge, counters_are_added)
         struct profile *a = profile_new();
         struct profile *b = profile_new();
 
-        *profile_counters(a) = (struct profile_counters){.ticks = 1, .ok = 2, .torn = 4, .late_ns = 7};
-        *profile_counters(b) = (struct profile_counters){.ticks = 10, .ok = 20, .torn = 40, .late_ns = 70};
+        *profile_counters(a) = (struct profile_counters){ .ticks = 1, .ok = 2, .torn = 4, .late_ns = 7 };
+        *profile_counters(b) = (struct profile_counters){ .ticks = 10, .ok = 20, .torn = 40, .late_ns = 70 };
         cr_assert_eq(profile_merge(a, b, true), 0);
 
-        const struct profile_counters sum = {.ticks = 11, .ok = 22, .torn = 44, .late_ns = 77};
+        const struct profile_counters sum = { .ticks = 11, .ok = 22, .torn = 44, .late_ns = 77 };
 
         cr_assert_arr_eq(profile_counters_of(a), &sum, sizeof(sum));
         profile_free(a);
@@ -139,21 +139,34 @@ static const struct span_case {
         const char *what;
         struct profile_settings to, from, expected;
 } spans[] = {
-        {"apart", {.start_ns = 100, .duration_ns = 10}, {.start_ns = 200, .duration_ns = 5},
-         {.start_ns = 100, .duration_ns = 105}},
-        {"earlier", {.start_ns = 200, .duration_ns = 5}, {.start_ns = 100, .duration_ns = 10},
-         {.start_ns = 100, .duration_ns = 105}},
-        {"within", {.start_ns = 100, .duration_ns = 50}, {.start_ns = 110, .duration_ns = 5},
-         {.start_ns = 100, .duration_ns = 50}},
-        {"unknown start", {.duration_ns = 4}, {.start_ns = 110, .duration_ns = 5},
-         {.start_ns = 110, .duration_ns = 5}},
-        {"other's start unknown", {.start_ns = 110, .duration_ns = 5}, {.duration_ns = 4},
-         {.start_ns = 110, .duration_ns = 5}},
-        {"engine and period", {.mode = PROFILE_MODE_WALL, .start_ns = 1},
-         {.mode = PROFILE_MODE_GIL, .start_ns = 1, .period_ns = 9, .engine = "perf"},
-         {.mode = PROFILE_MODE_WALL, .start_ns = 1, .period_ns = 9, .engine = "perf"}},
-        {"own engine and period", {.start_ns = 1, .period_ns = 8, .engine = "timer"},
-         {.start_ns = 1, .period_ns = 9, .engine = "perf"}, {.start_ns = 1, .period_ns = 8, .engine = "timer"}},
+        { "apart",
+          { .start_ns = 100, .duration_ns = 10 },
+          { .start_ns = 200, .duration_ns = 5 },
+          { .start_ns = 100, .duration_ns = 105 } },
+        { "earlier",
+          { .start_ns = 200, .duration_ns = 5 },
+          { .start_ns = 100, .duration_ns = 10 },
+          { .start_ns = 100, .duration_ns = 105 } },
+        { "within",
+          { .start_ns = 100, .duration_ns = 50 },
+          { .start_ns = 110, .duration_ns = 5 },
+          { .start_ns = 100, .duration_ns = 50 } },
+        { "unknown start",
+          { .duration_ns = 4 },
+          { .start_ns = 110, .duration_ns = 5 },
+          { .start_ns = 110, .duration_ns = 5 } },
+        { "other's start unknown",
+          { .start_ns = 110, .duration_ns = 5 },
+          { .duration_ns = 4 },
+          { .start_ns = 110, .duration_ns = 5 } },
+        { "engine and period",
+          { .mode = PROFILE_MODE_WALL, .start_ns = 1 },
+          { .mode = PROFILE_MODE_GIL, .start_ns = 1, .period_ns = 9, .engine = "perf" },
+          { .mode = PROFILE_MODE_WALL, .start_ns = 1, .period_ns = 9, .engine = "perf" } },
+        { "own engine and period",
+          { .start_ns = 1, .period_ns = 8, .engine = "timer" },
+          { .start_ns = 1, .period_ns = 9, .engine = "perf" },
+          { .start_ns = 1, .period_ns = 8, .engine = "timer" } },
 };
 
 Test(profile_merge, spans_are_united)
@@ -184,7 +197,7 @@ Test(profile_merge, settings_never_made_are_taken_whole)
         struct profile *a = profile_new();
         struct profile *b = profile_new();
 
-        profile_set_settings(b, &(struct profile_settings){.mode = PROFILE_MODE_WALL, .start_ns = 3});
+        profile_set_settings(b, &(struct profile_settings){ .mode = PROFILE_MODE_WALL, .start_ns = 3 });
         cr_assert_eq(profile_merge(a, b, true), 0);
         cr_assert_eq(profile_settings(a)->mode, PROFILE_MODE_WALL);
         cr_assert_eq(profile_settings(a)->start_ns, 3);

@@ -28,7 +28,8 @@ Test(profile_reserve, what_turns_out_to_be_one_stack_is_one)
 {
         struct profile *p = profile_new();
         profile_id known = add_stack(p, "known");
-        profile_id first = profile_reserve_stack(p), second = profile_reserve_stack(p), other = profile_reserve_stack(p);
+        profile_id first = profile_reserve_stack(p), second = profile_reserve_stack(p),
+                   other = profile_reserve_stack(p);
 
         cr_assert(first && second && other && first != second && first != known);
         count(p, first, PROFILE_RUNNING, 1);
@@ -43,13 +44,16 @@ Test(profile_reserve, what_turns_out_to_be_one_stack_is_one)
         profile_settle(p);
 
         static const struct profile_sample wanted[] = {
-                { 1, 0, PROFILE_RUNNING, 14, 140 }, { 2, 0, PROFILE_RUNNING, 2, 20 }, { 1, 0, PROFILE_IDLE, 5, 50 },
+                { 1, 0, PROFILE_RUNNING, 14, 140 },
+                { 2, 0, PROFILE_RUNNING, 2, 20 },
+                { 1, 0, PROFILE_IDLE, 5, 50 },
         };
         cr_assert_eq(profile_samples(p), 3);
         for (size_t i = 0; i < 3; i++) {
                 const struct profile_sample *s = profile_sample(p, i);
                 cr_expect(s->stack == wanted[i].stack && s->state == wanted[i].state && s->count == wanted[i].count &&
-                          s->nanoseconds == wanted[i].nanoseconds, "%zu", i);
+                                  s->nanoseconds == wanted[i].nanoseconds,
+                          "%zu", i);
         }
         cr_expect_eq(profile_stacks(p), 2);
         cr_expect_eq(profile_total(p), 21);

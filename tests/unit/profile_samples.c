@@ -108,7 +108,8 @@ Test(profile_samples, settings_and_counters_are_kept)
 {
         struct profile *p = profile_new();
         struct profile_settings settings = {
-                .mode = PROFILE_MODE_GIL, .period_ns = 1000, .start_ns = 5, .duration_ns = 7, .engine = "perf"};
+                .mode = PROFILE_MODE_GIL, .period_ns = 1000, .start_ns = 5, .duration_ns = 7, .engine = "perf"
+        };
 
         profile_set_settings(p, &settings);
         profile_counters(p)->torn += 3;
@@ -121,8 +122,8 @@ Test(profile_samples, settings_and_counters_are_kept)
 
 Test(profile_samples, modes_have_names)
 {
-        enum profile_mode all[] = {PROFILE_MODE_CPU, PROFILE_MODE_WALL, PROFILE_MODE_GIL};
-        const char *const bad[] = {"", "CPU", "cpu ", "cp", "idle"};
+        enum profile_mode all[] = { PROFILE_MODE_CPU, PROFILE_MODE_WALL, PROFILE_MODE_GIL };
+        const char *const bad[] = { "", "CPU", "cpu ", "cp", "idle" };
         enum profile_mode mode;
 
         cr_assert_str_eq(profile_mode_name(PROFILE_MODE_CPU), "cpu");
@@ -137,7 +138,7 @@ Test(profile_samples, modes_have_names)
 
 Test(profile_samples, a_set_owns_what_was_added)
 {
-        struct profile_set set = {0};
+        struct profile_set set = { 0 };
         struct profile *made[100];
 
         profile_set_deinit(&set);

@@ -17,12 +17,12 @@ static void count(struct profile *p, const char *names, profile_id thread, uint6
         size_t n = strlen(names);
 
         for (size_t i = 0; i < n; i++) {
-                char name[] = {names[i], '\0'};
+                char name[] = { names[i], '\0' };
 
                 frames[i] = interned_frame(p, interned_function(p, name, "m.py", 1), (uint32_t)i);
         }
-        cr_assert_eq(profile_add(p, interned_stack(p, frames, n), thread, PROFILE_RUNNING, times,
-                                 times * NANOSECONDS), 0);
+        cr_assert_eq(profile_add(p, interned_stack(p, frames, n), thread, PROFILE_RUNNING, times, times * NANOSECONDS),
+                     0);
 }
 
 /* Leaf first. */
@@ -43,7 +43,7 @@ static const struct {
         const char *name;
         uint64_t self, total;
 } expected[] = {
-        {"a", 10, 21}, {"b", 10, 10}, {"r", 3, 4}, {"c", 1, 1}, {"m", 0, 24},
+        { "a", 10, 21 }, { "b", 10, 10 }, { "r", 3, 4 }, { "c", 1, 1 }, { "m", 0, 24 },
 };
 
 #define N (sizeof(expected) / sizeof(expected[0]))

@@ -55,7 +55,8 @@ static const char *const builds[] = { "3.14t", "3.15t" };
 
 Test(pystack_bytecode, positions_count_from_the_threads_own_copy)
 {
-        EACH_BUILD(i) {
+        EACH_BUILD(i)
+        {
                 struct world w;
                 begin(&w, forge_version(builds[i]));
                 cr_expect_eq(instruction(&w), 10);
@@ -68,7 +69,8 @@ Test(pystack_bytecode, positions_count_from_the_threads_own_copy)
 
 Test(pystack_bytecode, the_first_copy_is_the_code_objects_own)
 {
-        EACH_BUILD(i) {
+        EACH_BUILD(i)
+        {
                 struct world w;
                 begin(&w, forge_version(builds[i]));
                 const struct layout *l = &w.forge.layout;
@@ -81,7 +83,8 @@ Test(pystack_bytecode, the_first_copy_is_the_code_objects_own)
 
 Test(pystack_bytecode, copies_are_read_again_when_unused_ones_were_freed)
 {
-        EACH_BUILD(i) {
+        EACH_BUILD(i)
+        {
                 struct world w;
                 begin(&w, forge_version(builds[i]));
                 const struct layout *l = &w.forge.layout;
@@ -98,7 +101,8 @@ Test(pystack_bytecode, indices_that_lie_are_no_stack)
 {
         const uint32_t wild[] = { INDEX + 1, 4096, PYSTACK_MAX_THREADS, UINT32_MAX, INT32_MAX };
 
-        EACH_BUILD(i) {
+        EACH_BUILD(i)
+        {
                 struct world w;
                 begin(&w, forge_version(builds[i]));
                 for (size_t j = 0; j < sizeof wild / sizeof *wild; j++) {

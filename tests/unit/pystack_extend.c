@@ -84,7 +84,8 @@ static void end(struct world *w)
 
 Test(pystack_extend, a_new_stack_takes_one_whole_reading)
 {
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 struct world w;
                 begin(&w, v);
                 for (unsigned i = 0; i < 10; i++) {
@@ -151,7 +152,8 @@ static void check_unheld(const struct forge_version *v, void (*event)(struct for
 /* Whenever it happens. */
 Test(pystack_extend, a_hold_that_ends_meanwhile_is_not_believed)
 {
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 check_unheld(v, take_away);
                 check_unheld(v, switch_out);
         }
@@ -160,7 +162,8 @@ Test(pystack_extend, a_hold_that_ends_meanwhile_is_not_believed)
 /* The rest of a stack that has outgrown what is read of its chunk, many times over. */
 Test(pystack_extend, a_stack_that_has_grown_is_whole)
 {
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 struct world w;
                 begin(&w, v);
                 uint64_t code = forge_code(&w.forge, "deep", "y.py", 1), frame = 0;

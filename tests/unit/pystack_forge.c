@@ -16,35 +16,24 @@
 #define FIXTURES "tests/fixtures/debug-offsets/"
 
 const struct forge_version forge_versions[] = {
-        { "2.6", 0x020609f0, NULL, 0 },
-        { "2.7", 0x020712f0, NULL, 0 },
-        { "2.7 debug", 0x020712f0, NULL, 16 },
-        { "3.4", 0x03040af0, NULL, 0 },
-        { "3.5", 0x030509f0, NULL, 0 },
-        { "3.6", 0x03060ff0, NULL, 0 },
-        { "3.6 debug", 0x03060ff0, NULL, 16 },
-        { "3.7.3", 0x030703f0, NULL, 0 },
-        { "3.7.16", 0x030710f0, NULL, 0 },
-        { "3.7 debug", 0x030710f0, NULL, 16 },
-        { "3.8", 0x030812f0, NULL, 0 },
-        { "3.9", 0x030912f0, NULL, 0 },
-        { "3.10", 0x030a0df0, NULL, 0 },
-        { "3.11", 0x030b07f0, NULL, 0 },
-        { "3.12", 0x030c01f0, NULL, 0 },
-        { "3.13", 0x030d12f0, "3.13.18", 0 },
-        { "3.13t", 0x030d0ff0, "3.13.15t", 0 },
-        { "3.14", 0x030e0af0, "3.14.10", 0 },
-        { "3.14t", 0x030e07f0, "3.14.7t", 0 },
-        { "3.15", 0x030f02f0, "3.15.2", 0 },
-        { "3.15t", 0x030f02f0, "3.15.2t", 0 },
-        { NULL, 0, NULL, 0 },
+        { "2.6", 0x020609f0, NULL, 0 },         { "2.7", 0x020712f0, NULL, 0 },
+        { "2.7 debug", 0x020712f0, NULL, 16 },  { "3.4", 0x03040af0, NULL, 0 },
+        { "3.5", 0x030509f0, NULL, 0 },         { "3.6", 0x03060ff0, NULL, 0 },
+        { "3.6 debug", 0x03060ff0, NULL, 16 },  { "3.7.3", 0x030703f0, NULL, 0 },
+        { "3.7.16", 0x030710f0, NULL, 0 },      { "3.7 debug", 0x030710f0, NULL, 16 },
+        { "3.8", 0x030812f0, NULL, 0 },         { "3.9", 0x030912f0, NULL, 0 },
+        { "3.10", 0x030a0df0, NULL, 0 },        { "3.11", 0x030b07f0, NULL, 0 },
+        { "3.12", 0x030c01f0, NULL, 0 },        { "3.13", 0x030d12f0, "3.13.18", 0 },
+        { "3.13t", 0x030d0ff0, "3.13.15t", 0 }, { "3.14", 0x030e0af0, "3.14.10", 0 },
+        { "3.14t", 0x030e07f0, "3.14.7t", 0 },  { "3.15", 0x030f02f0, "3.15.2", 0 },
+        { "3.15t", 0x030f02f0, "3.15.2t", 0 },  { NULL, 0, NULL, 0 },
 };
 
 const struct forge_version *forge_version(const char *name)
 {
         EACH_VERSION(v)
-                if (strcmp(v->name, name) == 0)
-                        return v;
+        if (strcmp(v->name, name) == 0)
+                return v;
         cr_assert_fail("no version %s", name);
         return NULL;
 }

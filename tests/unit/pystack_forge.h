@@ -46,7 +46,7 @@ struct forge {
         uint64_t cframe; /* of the loop that all frames are in, 3.11 */
         uint64_t code_type, type_type;
         uint64_t chunk, chunk_top;
-        uint64_t root; /* the shim that all chains end in, 3.12 on */
+        uint64_t root;  /* the shim that all chains end in, 3.12 on */
         unsigned reads; /* calls of the reader */
         /* Called before each of the @n spans of a read is copied; NULL: not. */
         void (*between)(struct forge *, size_t span, size_t n);

@@ -19,9 +19,9 @@ struct world {
         struct pystack *py;
         struct pystack_thread *thread;
         struct pystack_stack stack;
-        uint64_t ab, cd;  /* frames of two chains that share no function */
-        size_t last;      /* spans of the last read */
-        uint64_t cpu;     /* the address of the thread's */
+        uint64_t ab, cd; /* frames of two chains that share no function */
+        size_t last;     /* spans of the last read */
+        uint64_t cpu;    /* the address of the thread's */
         unsigned changes;
 };
 
@@ -86,7 +86,8 @@ static size_t spans(struct world *w, const struct pystack_hold *by)
 
 Test(pystack_hold, a_held_thread_is_read_once)
 {
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 struct world w;
                 begin(&w, v);
                 size_t twice = spans(&w, NULL), once = spans(&w, &hold);
@@ -99,7 +100,8 @@ Test(pystack_hold, a_held_thread_is_read_once)
 /* On another CPU; out of use (RSEQ_CPU_ID_UNINITIALIZED); the reader switched out; nowhere; not known. */
 Test(pystack_hold, one_that_may_have_run_is_read_twice)
 {
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 struct world w;
                 begin(&w, v);
                 size_t twice = spans(&w, NULL);
@@ -137,7 +139,8 @@ static void migrate(struct forge *forge, size_t span, size_t n)
 
 Test(pystack_hold, a_thread_that_is_taken_away_meanwhile_is_never_wrong)
 {
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 struct world w;
                 begin(&w, v);
                 w.forge.between = migrate;
@@ -146,7 +149,8 @@ Test(pystack_hold, a_thread_that_is_taken_away_meanwhile_is_never_wrong)
                         cr_assert(e == 0 || e == PYSTACK_E_TORN, "%s: %d", v->name, e);
                         const struct pystack_frame *f = w.stack.frames;
                         if (e == 0)
-                                cr_assert(w.stack.n == 2 && frame_name(&f[0])[0] == frame_name(&f[1])[0] + 1, "%s", v->name);
+                                cr_assert(w.stack.n == 2 && frame_name(&f[0])[0] == frame_name(&f[1])[0] + 1, "%s",
+                                          v->name);
                 }
                 end(&w);
         }
@@ -165,7 +169,8 @@ static void jump(struct forge *forge, size_t span, size_t n)
 
 Test(pystack_hold, a_hold_that_does_not_hold_is_not_believed_any_more)
 {
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 struct world w;
                 begin(&w, v);
                 cr_assert_eq(pystack_sample_held(w.py, w.thread, &hold, 1, &w.stack), 0);

@@ -21,17 +21,20 @@ static void check(enum layout_lines kind, const uint8_t *table, size_t len, uint
 
         for (size_t i = 0; i < n; i++)
                 cr_expect_eq(lines_find(kind, guarded, len, first, expected[i].at), expected[i].line,
-                             "at %d: %u, not %u", expected[i].at,
-                             lines_find(kind, guarded, len, first, expected[i].at), expected[i].line);
+                             "at %d: %u, not %u", expected[i].at, lines_find(kind, guarded, len, first, expected[i].at),
+                             expected[i].line);
 }
 
-#define CHECK(kind, first, table, ...)                                                                     \
-        do {                                                                                               \
-                static const uint8_t bytes[] = table;                                                      \
-                static const struct expectation expected[] = { __VA_ARGS__ };                              \
-                check(kind, bytes, sizeof bytes, first, expected, sizeof expected / sizeof *expected);     \
+#define CHECK(kind, first, table, ...)                                                                 \
+        do {                                                                                           \
+                static const uint8_t bytes[] = table;                                                  \
+                static const struct expectation expected[] = { __VA_ARGS__ };                          \
+                check(kind, bytes, sizeof bytes, first, expected, sizeof expected / sizeof *expected); \
         } while (0)
-#define BYTES(...) { __VA_ARGS__ }
+#define BYTES(...)          \
+        {                   \
+                __VA_ARGS__ \
+        }
 
 Test(pystack_lines, before_the_first_instruction_is_the_first_line)
 {
@@ -69,15 +72,16 @@ Test(pystack_lines, ranges_of_3_10)
  */
 Test(pystack_lines, locations_of_3_11)
 {
-        CHECK(LINES_LOCATIONS, 1, BYTES(0x80 | 10 << 3, 0, 0, 0x80 | 11 << 3 | 1, 11, 12), { 0, 1 }, { 1, 1 },
-              { 2, 2 }, { 5, 2 }, { 6, 0 });
+        CHECK(LINES_LOCATIONS, 1, BYTES(0x80 | 10 << 3, 0, 0, 0x80 | 11 << 3 | 1, 11, 12), { 0, 1 }, { 1, 1 }, { 2, 2 },
+              { 5, 2 }, { 6, 0 });
 }
 
 Test(pystack_lines, locations_with_long_and_negative_steps)
 {
         /* code 13, svarint +100 (200 = 8 + 3*64: 0x48 0x03); code 14, svarint -2 and three varints; code 15 */
-        CHECK(LINES_LOCATIONS, 50, BYTES(0x80 | 13 << 3, 0x48, 0x03, 0x80 | 14 << 3, 5, 0, 1, 2, 0x80 | 15 << 3, 0x80, 3),
-              { 0, 150 }, { 2, 148 }, { 4, 0 }, { 6, 148 });
+        CHECK(LINES_LOCATIONS, 50,
+              BYTES(0x80 | 13 << 3, 0x48, 0x03, 0x80 | 14 << 3, 5, 0, 1, 2, 0x80 | 15 << 3, 0x80, 3), { 0, 150 },
+              { 2, 148 }, { 4, 0 }, { 6, 148 });
 }
 
 Test(pystack_lines, any_bytes_are_survived)

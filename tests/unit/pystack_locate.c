@@ -65,9 +65,12 @@ static int locate(const struct elfwriter_symbol *symbols, const char *data, stru
 Test(pystack_locate, a_modern_runtime_by_its_symbols)
 {
         const struct elfwriter_symbol symbols[] = {
-                { .name = "_PyRuntime", .value = 0x100, .size = 1520 }, { .name = "PyCode_Type", .value = 0x200 },
-                { .name = "PyType_Type", .value = 0x300 },              { .name = "PyContext_New", .value = 0x400 },
-                { .name = "PyBytes_FromString", .value = 0x500 },       { 0 },
+                { .name = "_PyRuntime", .value = 0x100, .size = 1520 },
+                { .name = "PyCode_Type", .value = 0x200 },
+                { .name = "PyType_Type", .value = 0x300 },
+                { .name = "PyContext_New", .value = 0x400 },
+                { .name = "PyBytes_FromString", .value = 0x500 },
+                { 0 },
         };
         struct location l;
 
@@ -87,8 +90,10 @@ Test(pystack_locate, an_old_runtime_by_two_variables_of_which_one_has_no_name)
         const char code[] = "\x48\x8b\x05\x44\x33\x22\x11\xc3________";
         struct elfwriter spec = { .type = ET_DYN, .dynsym = (const struct elfwriter_symbol[]){ { 0 } }, .data = code };
         struct elfwriter_symbol symbols[] = {
-                { .name = "_PyThreadState_Current", .value = 0x100 }, { .name = "PyString_FromString", .value = 1 },
-                { .name = "PyCapsule_New", .value = 1 },              { .name = "PyInterpreterState_Head", .value = 0 },
+                { .name = "_PyThreadState_Current", .value = 0x100 },
+                { .name = "PyString_FromString", .value = 1 },
+                { .name = "PyCapsule_New", .value = 1 },
+                { .name = "PyInterpreterState_Head", .value = 0 },
                 { 0 },
         };
         struct elfwriter_file file;
@@ -109,7 +114,8 @@ Test(pystack_locate, an_old_runtime_by_two_variables_of_which_one_has_no_name)
 Test(pystack_locate, a_file_without_a_runtime_is_not_python)
 {
         const struct elfwriter_symbol symbols[] = { { .name = "main", .value = 1 },
-                                                    { .name = "_PyRuntime", .undefined = true }, { 0 } };
+                                                    { .name = "_PyRuntime", .undefined = true },
+                                                    { 0 } };
         struct location l;
 
         cr_expect_eq(locate(symbols, "", &l), PYSTACK_E_NOT_PYTHON);

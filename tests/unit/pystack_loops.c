@@ -62,7 +62,8 @@ static void begin(struct world *w, const struct forge_version *version)
         forge_init(&w->forge, version);
         const struct layout *l = &w->forge.layout;
         w->main = forge_frame(&w->forge, code(w, "main"), 0);
-        w->shim = l->frame.entry == LAYOUT_NONE ? forge_frame_elsewhere(&w->forge, 0, w->main, LAYOUT_OWNER_SHIM) : w->main;
+        w->shim = l->frame.entry == LAYOUT_NONE ? forge_frame_elsewhere(&w->forge, 0, w->main, LAYOUT_OWNER_SHIM)
+                                                : w->main;
         w->key = forge_frame(&w->forge, code(w, "key"), w->shim);
         w->inner = forge_frame(&w->forge, code(w, "inner"), w->key);
         forge_run(&w->forge, w->inner);
@@ -98,9 +99,9 @@ static const char *stack_of(struct world *w)
         return e == PYSTACK_E_TORN ? "torn" : e != 0 ? "error" : names;
 }
 
-#define EXPECT_STACK(w, v, wanted)                                                       \
-        do {                                                                             \
-                const char *stack_ = stack_of(w);                                        \
+#define EXPECT_STACK(w, v, wanted)                                                             \
+        do {                                                                                   \
+                const char *stack_ = stack_of(w);                                              \
                 cr_expect_str_eq(stack_, wanted, "%s: %s, not %s", (v)->name, stack_, wanted); \
         } while (0)
 
@@ -108,7 +109,8 @@ static const char *stack_of(struct world *w)
 
 Test(pystack_loops, one_inside_of_the_other_are_one_stack)
 {
-        EACH_VERSION_WITH_LOOPS(v) {
+        EACH_VERSION_WITH_LOOPS(v)
+        {
                 struct world w;
                 begin(&w, v);
                 EXPECT_STACK(&w, v, "inner key main");
@@ -120,7 +122,8 @@ Test(pystack_loops, one_inside_of_the_other_are_one_stack)
 /* The thread state points to the new cframe, in which an older loop's fields stand. */
 Test(pystack_loops, a_cframe_of_an_older_loop_is_not_believed)
 {
-        EACH_VERSION_WITH_LOOPS(v) {
+        EACH_VERSION_WITH_LOOPS(v)
+        {
                 struct world w;
                 begin(&w, v);
                 const struct layout *l = &w.forge.layout;
@@ -145,7 +148,8 @@ Test(pystack_loops, a_cframe_of_an_older_loop_is_not_believed)
 /* A frame stands as the running one before its link is written, which is an older frame's. */
 Test(pystack_loops, an_old_link_that_misses_a_frame_is_not_believed)
 {
-        EACH_VERSION_WITH_LOOPS(v) {
+        EACH_VERSION_WITH_LOOPS(v)
+        {
                 struct world w;
                 begin(&w, v);
                 set_begun(&w, w.inner, false);
@@ -160,7 +164,8 @@ Test(pystack_loops, an_old_link_that_misses_a_frame_is_not_believed)
 /* Its caller is a generator, whose frame is not on the data stack, and leaves no gap there. */
 Test(pystack_loops, an_old_link_that_misses_a_generator_is_not_believed)
 {
-        EACH_VERSION_WITH_LOOPS(v) {
+        EACH_VERSION_WITH_LOOPS(v)
+        {
                 struct world w;
                 begin(&w, v);
                 uint64_t exc_info = w.forge.tstate + w.forge.layout.tstate.exc_info, none = word(&w, exc_info);
@@ -178,7 +183,8 @@ Test(pystack_loops, an_old_link_that_misses_a_generator_is_not_believed)
 
 Test(pystack_loops, a_frame_beyond_the_top_is_gone)
 {
-        EACH_VERSION_WITH_LOOPS(v) {
+        EACH_VERSION_WITH_LOOPS(v)
+        {
                 struct world w;
                 begin(&w, v);
                 uint64_t top = w.forge.tstate + w.forge.layout.tstate.chunk_top;
@@ -194,7 +200,8 @@ Test(pystack_loops, a_frame_beyond_the_top_is_gone)
 /* Frames that are being cleared lie between, while __del__ of what they held runs. */
 Test(pystack_loops, only_below_what_c_has_called_there_may_be_others)
 {
-        EACH_VERSION_WITH_LOOPS(v) {
+        EACH_VERSION_WITH_LOOPS(v)
+        {
                 struct world w;
                 begin(&w, v);
                 const struct layout *l = &w.forge.layout;
@@ -211,7 +218,8 @@ Test(pystack_loops, only_below_what_c_has_called_there_may_be_others)
 /* In 3.11 an old cframe points to the frame that returned last in it; in the gap it would have been called from. */
 Test(pystack_loops, a_frame_that_has_returned_is_not_believed_in_a_gap)
 {
-        EACH_VERSION_WITH_LOOPS(v) {
+        EACH_VERSION_WITH_LOOPS(v)
+        {
                 struct world w;
                 begin(&w, v);
                 const struct layout *l = &w.forge.layout;

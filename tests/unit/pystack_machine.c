@@ -41,7 +41,7 @@ Test(pystack_machine, x86_64_code)
 }
 
 #define WORD(i) (i) & 0xff, (i) >> 8 & 0xff, (i) >> 16 & 0xff, (i) >> 24
-#define ADRP(distance) WORD(0x90000000u | ((distance) & 3u) << 29 | ((distance) >> 2 & 0x7ffffu) << 5)
+#define ADRP(distance) WORD(0x90000000u | ((distance)&3u) << 29 | ((distance) >> 2 & 0x7ffffu) << 5)
 
 Test(pystack_machine, aarch64_code)
 {
@@ -49,7 +49,7 @@ Test(pystack_machine, aarch64_code)
                 /* adrp x0, 0x34e000; ldr x0, [x0, #1968]; ret: Debian's 2.7, there at 0x66394 */
                 { { WORD(0x90001740u), WORD(0xf943d800u), WORD(0xd65f03c0u) }, 0x5000000 + 0x2e8000 + 1968 },
                 { { ADRP((uint32_t)-3), WORD(0xf9400400u), WORD(0xd65f03c0u) }, 0x5000000 - 0x3000 + 8 },
-                { { ADRP((uint32_t)-(1 << 20)), WORD(0xf9400000u), WORD(0xd65f03c0u) }, 0x5000000 - (1ull << 32) },
+                { { ADRP((uint32_t) - (1 << 20)), WORD(0xf9400000u), WORD(0xd65f03c0u) }, 0x5000000 - (1ull << 32) },
                 /* With a landing pad it is on the next page. */
                 { { WORD(0xd503245fu), ADRP(2u), WORD(0xf9400400u), WORD(0xd65f03c0u) }, 0x5000000 + 0x2000 + 8 },
                 /* adrp; add x0, x0, #0x258; ldr x0, [x0]; ret */
@@ -102,29 +102,30 @@ static const struct runtime_row in_musl[] = {
         { "3.9", 656, 568 },     { "3.10", 672, 568 },     { "3.11", 166688, 576 },
 };
 
-#define EACH_ROW(row, rows) \
-        for (const struct runtime_row *row = rows; row < rows + sizeof rows / sizeof *rows; row++)
+#define EACH_ROW(row, rows) for (const struct runtime_row *row = rows; row < rows + sizeof rows / sizeof *rows; row++)
 
 Test(pystack_machine, aarch64_holder_of_the_gil)
 {
-        EACH_ROW(row, in_glibc) {
+        EACH_ROW(row, in_glibc)
+        {
                 check_holder(MACHINE_AARCH64, row, true, row->size);
                 check_holder(MACHINE_AARCH64, row, false, row->size);
         }
         EACH_ROW(row, in_musl)
-                check_holder(MACHINE_AARCH64, row, true, row->size);
+        check_holder(MACHINE_AARCH64, row, true, row->size);
 }
 
 Test(pystack_machine, aarch64_is_taken_for_glibc_where_the_size_does_not_tell)
 {
         EACH_ROW(row, in_glibc)
-                if (strcmp(row->name, "3.7.3") != 0)
-                        check_holder(MACHINE_AARCH64, row, true, 0);
+        if (strcmp(row->name, "3.7.3") != 0)
+                check_holder(MACHINE_AARCH64, row, true, 0);
 }
 
 Test(pystack_machine, x86_64_holder_of_the_gil_is_the_same_in_both_libcs)
 {
-        EACH_ROW(row, in_musl) {
+        EACH_ROW(row, in_musl)
+        {
                 check_holder(MACHINE_X86_64, row, true, row->size);
                 check_holder(MACHINE_X86_64, row, false, row->size);
         }
@@ -177,7 +178,8 @@ static void check_tids(const struct forge_version *version, enum machine_kind ki
  */
 Test(pystack_machine, tids_in_each_libc)
 {
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 check_tids(v, MACHINE_X86_64, 720);
                 check_tids(v, MACHINE_X86_64, 48);
                 check_tids(v, MACHINE_AARCH64, 208);

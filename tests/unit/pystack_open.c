@@ -56,7 +56,8 @@ static const char *running(struct opening *o, const char *name)
 
 Test(pystack_open, finds_out_each_version)
 {
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 struct opening o;
                 begin(&o, v);
                 cr_assert_eq(open(&o), 0, "%s: %s", v->name, o.info.detail);
@@ -84,7 +85,8 @@ Test(pystack_open, a_version_that_is_written_there_is_taken_with_its_micro)
 
 Test(pystack_open, is_not_ready_before_the_first_thread_and_after_the_last)
 {
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 struct opening o;
                 begin(&o, v);
                 uint64_t head = o.forge.interp + o.forge.layout.interp.threads_head;
@@ -100,7 +102,8 @@ Test(pystack_open, is_not_ready_before_the_first_thread_and_after_the_last)
 
 Test(pystack_open, a_thread_of_nobody_is_corrupt)
 {
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 struct opening o;
                 begin(&o, v);
                 forge_word(&o.forge, o.forge.tstate + o.forge.layout.tstate.interp, o.forge.interp + 8);
@@ -136,7 +139,7 @@ Test(pystack_open, without_symbols_the_size_of_the_runtime_tells)
         static const struct {
                 const char *name;
                 uint64_t size;
-        } rows[] = { { "3.7.3", 1424 }, { "3.7.16", 1520 }, { "3.8", 1464 },    { "3.9", 656 },
+        } rows[] = { { "3.7.3", 1424 }, { "3.7.16", 1520 }, { "3.8", 1464 },   { "3.9", 656 },
                      { "3.10", 672 },   { "3.11", 166688 }, { "3.12", 459888 } };
 
         for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -253,7 +256,8 @@ static void keep_busy(struct opening *o, struct busy *busy, unsigned rest_after)
 
 Test(pystack_open, a_newer_version_whose_threads_run_is_neither_refused_nor_believed)
 {
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 struct opening o;
                 struct busy busy;
                 if (!v->table)
@@ -285,7 +289,8 @@ Test(pystack_open, a_pre_release_is_tried_as_well)
 
 Test(pystack_open, a_forced_version_overrides_what_was_found)
 {
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 struct opening o;
                 begin(&o, v);
                 uint32_t major = v->version >> 24, minor = v->version >> 16 & 255;
@@ -302,7 +307,8 @@ Test(pystack_open, a_forced_version_overrides_what_was_found)
 
 Test(pystack_open, a_wrongly_forced_version_ends_in_an_error)
 {
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 for (size_t i = 0; layout_abis[i]; i++) {
                         struct opening o;
                         begin(&o, v);
@@ -334,7 +340,8 @@ Test(pystack_open, random_memory_is_survived)
         unsigned seed = 11;
 
         for (int round = 0; round < 30; round++) {
-                EACH_VERSION(v) {
+                EACH_VERSION(v)
+                {
                         struct opening o;
                         begin(&o, v);
                         run_frame(&o);

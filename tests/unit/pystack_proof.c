@@ -52,7 +52,8 @@ static void sample(struct world *w)
 
 Test(pystack_proof, only_what_is_unique_waits_and_only_if_allowed)
 {
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 struct world w;
                 begin(&w, v);
                 cr_expect_eq(w.stack.provisional, waits(v), "%s", v->name);
@@ -66,7 +67,8 @@ Test(pystack_proof, only_what_is_unique_waits_and_only_if_allowed)
 
 Test(pystack_proof, many_stacks_settle_by_one_read)
 {
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 if (!waits(v))
                         continue;
                 struct world w;
@@ -87,7 +89,8 @@ Test(pystack_proof, many_stacks_settle_by_one_read)
 
 Test(pystack_proof, a_code_object_freed_before_or_after_a_sample_fails_it)
 {
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 if (!waits(v))
                         continue;
                 for (int after = 0; after < 2; after++) {
@@ -112,7 +115,8 @@ Test(pystack_proof, a_code_object_freed_before_or_after_a_sample_fails_it)
 /* The same function, made again where it was: in between there was another one. */
 Test(pystack_proof, a_code_object_that_came_back_is_not_the_same)
 {
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 if (!waits(v))
                         continue;
                 struct world w;
@@ -139,7 +143,8 @@ static unsigned until_provisional(struct world *w)
 
 Test(pystack_proof, where_code_objects_are_freed_they_wait_later_and_later)
 {
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 if (!waits(v))
                         continue;
                 struct world w;
@@ -161,7 +166,8 @@ Test(pystack_proof, where_code_objects_are_freed_they_wait_later_and_later)
 /* It is freed when it has been run, and always in use until then. */
 Test(pystack_proof, a_module_never_waits)
 {
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 struct world w;
                 begin(&w, v);
                 pystack_settle(w.py);
@@ -177,7 +183,8 @@ Test(pystack_proof, a_module_never_waits)
 /* Noticed by a sample that read the proof, since the code object was on a stack where it did not wait. */
 Test(pystack_proof, what_is_noticed_before_settling_fails_too)
 {
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 if (!waits(v))
                         continue;
                 struct world w;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Pages that hold proofs: one for all in it; and proofs that lie in two. */
-#include "pystack/validate/proof_page.h"
 #include "pystack/memory/remote.h"
+#include "pystack/validate/proof_page.h"
 #include "tests/unit/pystack_forge.h"
 #include "tests/unit/pystack_names.h"
 #include "tests/unit/support/suite.h"
@@ -74,7 +74,8 @@ static uint8_t *last_character(struct world *w)
 /* Up to 3.11, where the text is proved: another name in the same place. */
 Test(pystack_proof_page, a_change_in_either_page_is_noticed)
 {
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 if (v->version >= 0x030c0000)
                         continue;
                 for (uint64_t before = 8; before < 160; before += 8) {

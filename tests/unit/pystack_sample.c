@@ -42,7 +42,8 @@ static bool named(const struct pystack_stack *stack, const char *const *names, s
 /* A generator that yields has cleared its link, and is still the running frame. */
 Test(pystack_sample, a_chain_that_was_cut_is_no_stack)
 {
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 struct world w;
                 struct pystack_stack stack;
                 begin(&w, v);
@@ -63,7 +64,8 @@ Test(pystack_sample, a_chain_that_was_cut_is_no_stack)
 
 Test(pystack_sample, a_stack_is_one_read_once_it_is_known)
 {
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 struct world w;
                 struct pystack_stack stack;
                 begin(&w, v);
@@ -85,7 +87,8 @@ Test(pystack_sample, a_stack_is_one_read_once_it_is_known)
 
 Test(pystack_sample, a_thread_without_frames_has_an_empty_stack)
 {
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 struct world w;
                 struct pystack_stack stack;
                 begin(&w, v);
@@ -97,7 +100,8 @@ Test(pystack_sample, a_thread_without_frames_has_an_empty_stack)
 
 Test(pystack_sample, shims_are_passed_over_and_generators_found_in_the_heap)
 {
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 if (v->version < 0x030c0000)
                         continue;
                 struct world w;
@@ -122,7 +126,8 @@ Test(pystack_sample, shims_are_passed_over_and_generators_found_in_the_heap)
 
 Test(pystack_sample, deep_stacks_lose_their_outermost_frames_and_say_so)
 {
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 struct world w;
                 struct pystack_stack stack;
                 begin(&w, v);
@@ -161,7 +166,8 @@ Test(pystack_sample, frames_too_far_apart_are_truncated)
 
 Test(pystack_sample, a_circle_of_frames_ends)
 {
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 struct world w;
                 struct pystack_stack stack;
                 begin(&w, v);
@@ -227,7 +233,8 @@ static void jump(struct forge *forge, size_t span, size_t n)
 
 Test(pystack_sample, a_thread_that_never_holds_still_is_torn_never_wrong)
 {
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 struct world w;
                 struct chains chains = { 0 };
                 struct pystack_stack stack;
@@ -262,7 +269,8 @@ static void rewrite(struct forge *forge, size_t span, size_t n)
 
 Test(pystack_sample, a_frame_that_changes_between_the_readings_is_torn)
 {
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 struct world w;
                 struct chains chains = { 0 };
                 struct pystack_stack stack;
@@ -285,7 +293,8 @@ Test(pystack_sample, a_frame_that_changes_between_the_readings_is_torn)
 
 Test(pystack_sample, another_code_object_at_the_same_address_gets_its_own_name)
 {
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 struct world w;
                 struct pystack_stack stack;
                 char name[32];
@@ -311,7 +320,8 @@ Test(pystack_sample, another_code_object_at_the_same_address_gets_its_own_name)
 /* Before 3.12: a new name in the very memory of the old one, all pointers as they were. */
 Test(pystack_sample, a_name_rewritten_in_place_is_noticed)
 {
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 if (v->version >= 0x030c0000)
                         continue;
                 struct world w;
@@ -333,7 +343,8 @@ Test(pystack_sample, a_name_rewritten_in_place_is_noticed)
 
 Test(pystack_sample, a_thread_state_that_became_another_thread_s_is_gone)
 {
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 struct world w;
                 struct pystack_stack stack;
                 begin(&w, v);
@@ -347,10 +358,12 @@ Test(pystack_sample, a_thread_state_that_became_another_thread_s_is_gone)
 
 Test(pystack_sample, wild_pointers_end_in_an_error)
 {
-        const uint64_t wild[] = { 1, 8, 0xdeadbeef, FORGE_BASE - 1, FORGE_BASE + FORGE_SIZE - 4, UINT64_MAX,
-                                  UINT64_MAX - 7, 1ull << 63 };
+        const uint64_t wild[] = {
+                1, 8, 0xdeadbeef, FORGE_BASE - 1, FORGE_BASE + FORGE_SIZE - 4, UINT64_MAX, UINT64_MAX - 7, 1ull << 63
+        };
 
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 for (size_t i = 0; i < sizeof wild / sizeof *wild; i++) {
                         struct world w;
                         struct pystack_stack stack;
@@ -370,7 +383,8 @@ Test(pystack_sample, random_memory_is_survived)
         unsigned seed = 7;
 
         for (int round = 0; round < 20; round++) {
-                EACH_VERSION(v) {
+                EACH_VERSION(v)
+                {
                         struct world w;
                         struct pystack_stack stack;
                         begin(&w, v);

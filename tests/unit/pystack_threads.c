@@ -18,7 +18,8 @@ static size_t list(struct pystack *py, const struct pystack_thread_ref **ret)
 
 Test(pystack_threads, are_listed_newest_first)
 {
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 struct forge forge;
                 const struct pystack_thread_ref *refs;
                 forge_init(&forge, v);
@@ -42,7 +43,8 @@ Test(pystack_threads, are_listed_newest_first)
 /* A thread state between its birth and its thread's, and one that has lost its stack. */
 Test(pystack_threads, without_frames_have_empty_stacks)
 {
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 struct forge forge;
                 const struct pystack_thread_ref *refs;
                 struct pystack_stack stack = { .n = 9 };
@@ -66,7 +68,8 @@ Test(pystack_threads, without_frames_have_empty_stacks)
 
 Test(pystack_threads, are_none_once_the_interpreter_is_finalized)
 {
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 struct forge forge;
                 const struct pystack_thread_ref *refs;
                 uint64_t holder = 1;
@@ -84,7 +87,8 @@ Test(pystack_threads, are_none_once_the_interpreter_is_finalized)
 
 Test(pystack_threads, in_a_circle_are_listed_once)
 {
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 struct forge forge;
                 const struct pystack_thread_ref *refs;
                 forge_init(&forge, v);
@@ -131,7 +135,8 @@ static uint64_t forge_gil(struct forge *forge, uint64_t interp, uint64_t holder)
 
 Test(pystack_threads, of_which_one_holds_the_gil)
 {
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 struct forge forge;
                 forge_init(&forge, v);
                 struct pystack *py = forge_open(&forge);
@@ -155,7 +160,8 @@ Test(pystack_threads, without_the_gil_nobody_holds_it)
 {
         unsigned builds = 0;
 
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 struct forge forge;
                 forge_init(&forge, v);
                 if (forge.layout.gil.enabled != LAYOUT_NONE) {
@@ -177,7 +183,8 @@ Test(pystack_threads, without_the_gil_nobody_holds_it)
 /* The GIL is there in every other build, whoever holds it, and where an interpreter has none yet. */
 Test(pystack_threads, have_a_gil_unless_it_is_seen_to_be_off)
 {
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 struct forge forge;
                 forge_init(&forge, v);
                 struct pystack *py = forge_open(&forge);
@@ -245,7 +252,8 @@ static void enter(struct forge *forge, const struct sub *sub, bool into_sub)
 /* The list is newest first; a subinterpreter has a GIL of its own or shares the main one's. */
 Test(pystack_threads, of_a_subinterpreter_can_hold_its_own_gil)
 {
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 struct forge forge;
                 forge_init(&forge, v);
                 const struct layout *l = &forge.layout;
@@ -270,7 +278,8 @@ Test(pystack_threads, of_a_subinterpreter_can_hold_its_own_gil)
 /* One interpreter without a GIL is enough for threads to run at the same time, whichever of the two it is. */
 Test(pystack_threads, have_no_gil_if_one_interpreter_has_none)
 {
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 struct forge forge;
                 forge_init(&forge, v);
                 const struct layout *l = &forge.layout;
@@ -293,7 +302,8 @@ Test(pystack_threads, have_no_gil_if_one_interpreter_has_none)
 
 Test(pystack_threads, in_two_interpreters_are_listed_where_they_are)
 {
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 struct forge forge;
                 const struct pystack_thread_ref *refs;
                 forge_init(&forge, v);
@@ -315,7 +325,8 @@ Test(pystack_threads, in_two_interpreters_are_listed_where_they_are)
 /* Up to 3.11, without the GIL: in the newest interpreter in which it has a frame. */
 Test(pystack_threads, that_wait_are_where_they_have_frames)
 {
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 struct forge forge;
                 const struct pystack_thread_ref *refs;
                 forge_init(&forge, v);
@@ -345,13 +356,13 @@ static const char *leaf(struct pystack *py, struct pystack_thread *thread, const
 
 Test(pystack_threads, are_followed_from_one_interpreter_to_another)
 {
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 struct forge forge;
                 forge_init(&forge, v);
                 forge_run(&forge, forge_frame(&forge, forge_code(&forge, "outer", "a.py", 1), 0));
                 struct sub sub = forge_sub(&forge);
-                run_in_sub(&forge, &sub,
-                           forge_frame_elsewhere(&forge, forge_code(&forge, "inner", "a.py", 9), 0, 1));
+                run_in_sub(&forge, &sub, forge_frame_elsewhere(&forge, forge_code(&forge, "inner", "a.py", 9), 0, 1));
                 struct pystack *py = forge_open(&forge);
                 struct pystack_thread *thread = forge_thread(&forge, py);
                 thread->inner_tid = FORGE_PTHREAD;
@@ -369,7 +380,8 @@ Test(pystack_threads, are_followed_from_one_interpreter_to_another)
 /* 3.12 on: all of a thread's states were left, for one that bears another's name: it is read where it went there. */
 Test(pystack_threads, without_the_flag_are_read_until_it_is_back)
 {
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 struct forge forge;
                 struct pystack_stack stack;
                 forge_init(&forge, v);

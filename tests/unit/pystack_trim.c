@@ -9,7 +9,8 @@ SUITE(pystack_trim);
 
 Test(pystack_trim, what_was_let_go_is_read_again)
 {
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 struct forge forge;
                 struct pystack_stack stack;
                 const struct pystack_thread_ref *refs;
@@ -41,7 +42,8 @@ Test(pystack_trim, what_was_let_go_is_read_again)
 /* Another code object in its place: what is kept is what it was, and is charged for as long as it is kept. */
 Test(pystack_trim, what_is_kept_stays_as_it_was)
 {
-        EACH_VERSION(v) {
+        EACH_VERSION(v)
+        {
                 struct forge forge;
                 struct pystack_stack stack;
 

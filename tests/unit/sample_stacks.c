@@ -20,8 +20,10 @@ static void make_entries(void)
 
         for (uint32_t i = 0; i < 300; i++)
                 entries[i] = (struct code_entry){
-                        .code = { .serial = i + 1, .first_line = i, .chars = 5 }, .data = i == 1 ? g : f,
-                        .name = { .chars = 1, .width = 1 }, .file = { .chars = 4, .width = 1 },
+                        .code = { .serial = i + 1, .first_line = i, .chars = 5 },
+                        .data = i == 1 ? g : f,
+                        .name = { .chars = 1, .width = 1 },
+                        .file = { .chars = 4, .width = 1 },
                 };
 }
 
@@ -173,7 +175,8 @@ static bool has_codes(const struct profile *p, profile_id stack, const uint32_t 
         const profile_id *ids = profile_stack(p, stack, &n);
 
         for (size_t k = 0; k < n && n == depth; k++)
-                if (profile_function(p, profile_frame(p, ids[k])->function)->first_line != entries[codes[k]].code.first_line)
+                if (profile_function(p, profile_frame(p, ids[k])->function)->first_line !=
+                    entries[codes[k]].code.first_line)
                         return false;
         return n == depth;
 }

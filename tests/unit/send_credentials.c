@@ -36,8 +36,9 @@ Test(send_credentials, a_rotated_token_is_used)
         make_directory(folder);
         snprintf(path, sizeof(path), "%s/token", folder);
         write_text(path, "old");
-        struct send *send = open_with((struct send_config){ .client.token_file = path, .client.headers = "X-Scope-OrgID: a" },
-                                      server_port(server), NULL);
+        struct send *send = open_with(
+                (struct send_config){ .client.token_file = path, .client.headers = "X-Scope-OrgID: a" },
+                server_port(server), NULL);
         send_one(send, "a");
         cr_assert_str_eq(request_header(server_request(server, 0), "Authorization"), "Bearer old");
         cr_assert_str_eq(request_header(server_request(server, 0), "X-Scope-OrgID"), "a");
@@ -59,10 +60,14 @@ Test(send_credentials, proxy)
 
         snprintf(proxy, sizeof(proxy), "http://127.0.0.1:%u", server_port(server));
         struct send *send;
-        cr_assert_eq(send_open(&(struct send_config){ .client.url = "http://collector.invalid:4318", .client.proxy = proxy }, &send), 0);
+        cr_assert_eq(
+                send_open(&(struct send_config){ .client.url = "http://collector.invalid:4318", .client.proxy = proxy },
+                          &send),
+                0);
         send_one(send, "a");
         cr_assert_eq(strncmp(server_request(server, 0)->head,
-                             "POST http://collector.invalid:4318/v1development/profiles ", 57), 0);
+                             "POST http://collector.invalid:4318/v1development/profiles ", 57),
+                     0);
         send_close(send, 1000);
 
         setenv("http_proxy", "http://127.0.0.1:9", 1);
@@ -71,7 +76,9 @@ Test(send_credentials, proxy)
         cr_assert_eq(strncmp(server_request(server, 1)->head, "POST /v1development/profiles ", 29), 0);
         send_close(send, 1000);
 
-        struct send_config config = { .client.url = "http://a", .client.proxy = "http://x y/", .client.reason = reason,
+        struct send_config config = { .client.url = "http://a",
+                                      .client.proxy = "http://x y/",
+                                      .client.reason = reason,
                                       .client.reason_size = sizeof(reason) };
         cr_assert_eq(send_open(&config, &send), HTTP_CLIENT_E_PROXY);
         server_stop(server);

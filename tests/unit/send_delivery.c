@@ -130,7 +130,8 @@ Test(send_delivery, retried_after_passing_failures)
 Test(send_delivery, retry_after_is_respected)
 {
         static const struct step steps[] = {
-                { .status = "429 Too Many Requests", .headers = "Retry-After: 1\r\n" }, OK,
+                { .status = "429 Too Many Requests", .headers = "Retry-After: 1\r\n" },
+                OK,
         };
         struct server *server = server_start(0, steps, 2);
         struct said said = { 0 };
@@ -283,7 +284,9 @@ Test(send_delivery, urls)
 
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
                 char reason[HTTP_CLIENT_REASON_SIZE] = "";
-                struct send_config config = { .client.url = rows[i].url, .client.reason = reason, .client.reason_size = sizeof(reason) };
+                struct send_config config = { .client.url = rows[i].url,
+                                              .client.reason = reason,
+                                              .client.reason_size = sizeof(reason) };
                 struct send *send = NULL;
 
                 cr_expect_eq(send_open(&config, &send), rows[i].wanted, "%s", rows[i].url);

@@ -8,7 +8,7 @@
 
 SUITE(send_environment);
 
-#define ALL(key)      "OTEL_EXPORTER_OTLP_" key
+#define ALL(key) "OTEL_EXPORTER_OTLP_" key
 #define PROFILES(key) "OTEL_EXPORTER_OTLP_PROFILES_" key
 
 Test(send_environment, nothing_set)
@@ -18,7 +18,8 @@ Test(send_environment, nothing_set)
 
         cr_assert_eq(send_config_from_environment(&config, &storage), 0);
         cr_assert_str_eq(config.client.url, "http://mine");
-        cr_assert(!config.client.headers && !config.client.ca_file && !config.client.timeout_ms && !config.uncompressed && !storage);
+        cr_assert(!config.client.headers && !config.client.ca_file && !config.client.timeout_ms &&
+                  !config.uncompressed && !storage);
 }
 
 Test(send_environment, all_signals)

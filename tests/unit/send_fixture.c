@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/base/base.h"
 #include "tests/unit/send_fixture.h"
+#include "agent/base/base.h"
 #include "agent/format/format.h"
 #include "tests/unit/support/interned.h"
 
@@ -58,8 +58,10 @@ void make_set(struct profile_set *set, const char *function)
         struct profile *p = profile_new();
         profile_id frame = interned_frame(p, interned_function(p, function, "/app/main.py", 3), 7);
 
-        profile_set_settings(p, &(struct profile_settings){ .period_ns = 10000000, .start_ns = 1767225600000000000,
-                                                            .duration_ns = 10000000000, .engine = "perf" });
+        profile_set_settings(p, &(struct profile_settings){ .period_ns = 10000000,
+                                                            .start_ns = 1767225600000000000,
+                                                            .duration_ns = 10000000000,
+                                                            .engine = "perf" });
         profile_set_attribute(p, "service.name", "billing");
         cr_assert_eq(profile_add(p, interned_stack(p, &frame, 1), 0, PROFILE_RUNNING, 5, 50000000), 0);
         cr_assert_eq(profile_set_add(set, p), 0);

@@ -5,7 +5,10 @@
 #include "agent/send/send.h"
 #include "tests/unit/send_server.h"
 
-#define OK { .status = "200 OK", .body = "{}" }
+#define OK                                       \
+        {                                        \
+                .status = "200 OK", .body = "{}" \
+        }
 
 /* What the callbacks said. */
 struct said {

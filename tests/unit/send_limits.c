@@ -29,7 +29,8 @@ Test(send_limits, full_queue_drops_the_oldest)
 Test(send_limits, closing_sends_what_waits)
 {
         static const struct step steps[] = {
-                { .status = "503 Service Unavailable", .headers = "Retry-After: 60\r\n" }, OK,
+                { .status = "503 Service Unavailable", .headers = "Retry-After: 60\r\n" },
+                OK,
         };
         struct server *server = server_start(0, steps, 2);
         struct said said = { 0 };

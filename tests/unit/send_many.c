@@ -15,7 +15,10 @@ Test(send_many, no_destination_waits_for_another)
         struct server *servers[4] = { server_start(0, stall, 1), server_start(0, ok, 1), server_start(0, ok, 1),
                                       server_start(0, ok, 1) };
         static const struct send_config configs[4] = {
-                { .protocol = NULL }, { .protocol = "otlp" }, { .protocol = "pyroscope" }, { .uncompressed = true },
+                { .protocol = NULL },
+                { .protocol = "otlp" },
+                { .protocol = "pyroscope" },
+                { .uncompressed = true },
         };
         struct profile_set set = { 0 };
         struct send *sends[4];
@@ -129,7 +132,9 @@ Test(send_many, protocols_have_names)
                 cr_assert(*send_loss_name((enum send_loss)i));
 
         char reason[HTTP_CLIENT_REASON_SIZE];
-        struct send_config config = { .client.url = "http://127.0.0.1:1", .protocol = "carrier-pigeon", .client.reason = reason,
+        struct send_config config = { .client.url = "http://127.0.0.1:1",
+                                      .protocol = "carrier-pigeon",
+                                      .client.reason = reason,
                                       .client.reason_size = sizeof(reason) };
         struct send *send = NULL;
         cr_assert_eq(send_open(&config, &send), SEND_E_PROTOCOL);

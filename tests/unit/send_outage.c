@@ -32,7 +32,8 @@ static void drain(const char *spool)
         /* By the second try there has to be more than the one batch, on the slowest of disks. */
         static const struct step steps[TRIES + 1] = { { .status = "503 Service Unavailable",
                                                         .headers = "Retry-After: 1\r\n" },
-                                                      { .status = "503 Service Unavailable" }, OK };
+                                                      { .status = "503 Service Unavailable" },
+                                                      OK };
         struct server *server = server_start(0, steps, TRIES + 1);
         struct said said = { 0 };
         struct send *send = open_with((struct send_config){ .spool = spool }, server_port(server), &said);

@@ -53,15 +53,17 @@ static struct profile *make_profile(size_t stacks, const char *padding)
         profile_id threads[] = { interned_thread(p, 7, "one"), interned_thread(p, 8, "two") };
         char name[4096];
 
-        profile_set_settings(p, &(struct profile_settings){ .period_ns = 10000000, .start_ns = 1767225600000000000,
-                                                            .duration_ns = 10000000000, .engine = "perf" });
+        profile_set_settings(p, &(struct profile_settings){ .period_ns = 10000000,
+                                                            .start_ns = 1767225600000000000,
+                                                            .duration_ns = 10000000000,
+                                                            .engine = "perf" });
         profile_set_attribute(p, "service.name", "billing");
         profile_counters(p)->ticks = profile_counters(p)->ok = stacks;
         for (size_t i = 0; i < stacks; i++) {
                 snprintf(name, sizeof(name), "f%zu%s", i, padding);
                 profile_id frame = interned_frame(p, interned_function(p, name, "/app/main.py", 3), 7);
-                cr_assert_eq(profile_add(p, interned_stack(p, &frame, 1), threads[i % 2], PROFILE_RUNNING, 1,
-                                         10000000), 0);
+                cr_assert_eq(profile_add(p, interned_stack(p, &frame, 1), threads[i % 2], PROFILE_RUNNING, 1, 10000000),
+                             0);
         }
         return p;
 }
@@ -243,10 +245,18 @@ Test(send_protocol, pyroscope_series)
 Test(send_protocol, pyroscope_other_labels)
 {
         static const char *const others[][2] = {
-                { "team", "a" },          { "Deployment.environment", "prod" }, { "9lives", "9" },
-                { "service_name", "lie" }, { "namespace", "lie" },              { "pod", "lie" },
-                { "__name__", "lie" },    { "__session_id__", "lie" },          { "x.y", "first" },
-                { "x_y", "last" },        { "container.id", "0123" },           { "process.pid", "7" },
+                { "team", "a" },
+                { "Deployment.environment", "prod" },
+                { "9lives", "9" },
+                { "service_name", "lie" },
+                { "namespace", "lie" },
+                { "pod", "lie" },
+                { "__name__", "lie" },
+                { "__session_id__", "lie" },
+                { "x.y", "first" },
+                { "x_y", "last" },
+                { "container.id", "0123" },
+                { "process.pid", "7" },
         };
         struct profile_set set = { 0 };
         struct profile *p = make_profile(3, "");
@@ -307,7 +317,9 @@ Test(send_protocol, pyroscope_labels_are_clean)
         } rows[] = {
                 { "caf\xc3\xa9", "caf\xc3\xa9" },
                 { "a\nb\x1b[31m\x7f", "a_b_[31m_" },
-                { "a\xff\xfe" "b", "a??b" },
+                { "a\xff\xfe"
+                  "b",
+                  "a??b" },
                 { "over\xc0\xaflong", "over??long" },
                 { "cut\xe2\x82", "cut??" },
                 { "\xed\xa0\x80", "???" },
@@ -362,8 +374,16 @@ Test(send_protocol, pyroscope_limits)
 Test(send_protocol, halves_of_a_body)
 {
         static const struct send_protocol *const protocols[] = { &send_otlp, &send_pyroscope };
-        static const char *const junk[] = { "", "{}", "[]", "7", "null", "{\"series\":7}", "{\"series\":[", "\xff",
-                                            "{\"resourceProfiles\":[]}", "{\"series\":[]}" };
+        static const char *const junk[] = { "",
+                                            "{}",
+                                            "[]",
+                                            "7",
+                                            "null",
+                                            "{\"series\":7}",
+                                            "{\"series\":[",
+                                            "\xff",
+                                            "{\"resourceProfiles\":[]}",
+                                            "{\"series\":[]}" };
 
         for (size_t i = 0; i < 2; i++) {
                 struct send_body halves[2], whole;

@@ -161,7 +161,8 @@ Test(send_queue, sums_agree_after_any_sequence)
                 } else if (!busy) {
                         busy = send_queue_take(&queue, i);
                 } else {
-                        void (*const ends[])(struct send_queue *, struct send_batch *) = { send_queue_delivered, reject };
+                        void (*const ends[])(struct send_queue *, struct send_batch *) = { send_queue_delivered,
+                                                                                           reject };
                         if (rand() % 3 == 0)
                                 send_queue_put_back(&queue, busy, i + rand() % 20);
                         else

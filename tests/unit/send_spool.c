@@ -28,8 +28,8 @@ Test(send_spool, a_batch_is_a_private_file_until_it_is_taken)
         struct stat st;
 
         make_directory(spool);
-        struct send *send = open_with((struct send_config){ .spool = spool, .client.token = "sesame" }, server_port(server),
-                                      NULL);
+        struct send *send = open_with((struct send_config){ .spool = spool, .client.token = "sesame" },
+                                      server_port(server), NULL);
         send_one(send, "work");
         cr_assert_eq(files(spool, "*.batch", path), 1);
         cr_assert_eq(stat(path, &st), 0);
@@ -280,7 +280,8 @@ Test(send_spool, bounded_by_age)
         make_directory(spool);
         leave(spool, server, 3);
         usleep(1100000);
-        struct send *send = open_with((struct send_config){ .spool = spool, .max_age_s = 1 }, server_port(server), NULL);
+        struct send *send = open_with((struct send_config){ .spool = spool, .max_age_s = 1 }, server_port(server),
+                                      NULL);
         send_one(send, "new");
         send_counters(send, &c);
         cr_assert_eq(c.lost[SEND_LOST_EXPIRED], 3);
@@ -381,7 +382,9 @@ Test(send_spool, refused_with_the_reason)
 {
         char spool[64], path[256], reason[HTTP_CLIENT_REASON_SIZE];
         struct send_config config = {
-                .client.url = "http://127.0.0.1:1/", .client.reason = reason, .client.reason_size = sizeof(reason),
+                .client.url = "http://127.0.0.1:1/",
+                .client.reason = reason,
+                .client.reason_size = sizeof(reason),
         };
         struct send *first, *second = NULL;
 

@@ -47,7 +47,8 @@ static void make_certificate(const char *name)
         char command[1024];
 
         snprintf(command, sizeof(command),
-                 "cd '%s' && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj '/CN=%s' "
+                 "cd '%s' && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "
+                 "'/CN=%s' "
                  "-addext subjectAltName=IP:127.0.0.1 -keyout '%s.key' -out '%s.pem' 2>/dev/null",
                  folder, name, name, name);
         cr_assert_eq(system(command), 0, "openssl is needed");
@@ -73,7 +74,8 @@ static uint16_t free_port(void)
 
 static void wait_for_port(uint16_t port)
 {
-        struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+        struct sockaddr_in address = { .sin_family = AF_INET,
+                                       .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
                                        .sin_port = htons(port) };
 
         for (int i = 0; i < 500; i++) {
@@ -199,8 +201,9 @@ Test(send_tls, untrusted_gets_nothing_until_the_ca_file_says_so)
         make_certificate("server");
         make_certificate("other");
         struct tls tls = serve("server.pem", NULL);
-        struct send *send = open_tls((struct send_config){ .client.ca_file = in_folder("other.pem"), .on_state = on_state,
-                                                           .ctx = &said }, tls.port);
+        struct send *send = open_tls(
+                (struct send_config){ .client.ca_file = in_folder("other.pem"), .on_state = on_state, .ctx = &said },
+                tls.port);
         send_one(send, "a");
         wait_until(&said.downs);
         cr_assert(strcasestr(said.reason, "certificate"), "%s", said.reason);
@@ -224,15 +227,18 @@ Test(send_tls, the_client_shows_its_certificate)
         make_certificate("server");
         make_certificate("client");
         struct tls tls = serve("server.pem", "client.pem");
-        struct send *send = open_tls((struct send_config){ .client.ca_file = in_folder("server.pem"), .on_state = on_state,
-                                                           .ctx = &said }, tls.port);
+        struct send *send = open_tls(
+                (struct send_config){ .client.ca_file = in_folder("server.pem"), .on_state = on_state, .ctx = &said },
+                tls.port);
         send_one(send, "a");
         wait_until(&said.downs);
         cr_assert(!answer(&tls, 0));
         send_close(send, 0);
 
-        send = open_tls((struct send_config){ .client.ca_file = in_folder("server.pem"), .client.cert_file = in_folder("client.pem"),
-                                              .client.key_file = in_folder("client.key") }, tls.port);
+        send = open_tls((struct send_config){ .client.ca_file = in_folder("server.pem"),
+                                              .client.cert_file = in_folder("client.pem"),
+                                              .client.key_file = in_folder("client.key") },
+                        tls.port);
         send_one(send, "a");
         cr_assert(answer(&tls, 5000));
         cr_assert_eq(wait_for_end(send, 1).delivered, 1);
@@ -243,7 +249,8 @@ Test(send_tls, the_client_shows_its_certificate)
 Test(send_tls, files_that_are_not_there)
 {
         const struct send_config configs[] = {
-                { .client.ca_file = in_folder("none.pem") }, { .client.cert_file = in_folder("none.pem") },
+                { .client.ca_file = in_folder("none.pem") },
+                { .client.cert_file = in_folder("none.pem") },
                 { .client.key_file = in_folder("none.pem") },
         };
 

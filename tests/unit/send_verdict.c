@@ -9,7 +9,9 @@ SUITE(send_verdict);
 
 static struct send_verdict judge(long status, const char *body, size_t len, char reason[static 512])
 {
-        struct http_client_answer answer = { .status = status, .body = guard_copy(body, len), .len = len, .error = "why" };
+        struct http_client_answer answer = {
+                .status = status, .body = guard_copy(body, len), .len = len, .error = "why"
+        };
 
         return send_judge(&answer, reason, 512);
 }
@@ -110,6 +112,9 @@ Test(send_verdict, reasons_are_short_and_printable)
                                      "\"a\\u001b[2Jb\\u009bc\\nd\\u202ee\"}}";
         judge(200, forged, sizeof(forged) - 1, reason);
         cr_assert_str_eq(reason, "1 profiles rejected: a [2Jb??c d???e");
-        judge(400, "\xff\x9b" "2J", 4, reason);
+        judge(400,
+              "\xff\x9b"
+              "2J",
+              4, reason);
         cr_assert_str_eq(reason, "HTTP status 400: ??2J");
 }

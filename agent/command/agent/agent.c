@@ -5,11 +5,11 @@
  * every window.
  */
 #include "agent/base/base.h"
-#include "agent/command/command.h"
-#include "agent/command/commands.h"
 #include "agent/command/cli/descriptors.h"
 #include "agent/command/cli/messages.h"
 #include "agent/command/cli/signals.h"
+#include "agent/command/command.h"
+#include "agent/command/commands.h"
 
 #include "agent_options.h"
 #include "fleet.h"
@@ -109,8 +109,10 @@ static int check_reach(struct agent *agent)
         if (agent->reaches)
                 return -1;
         log_flush(true); /* this is to be the last word */
-        return say_error("nothing can be profiled; see podflame doctor: %" PRIu64 " Python process%s refused to this user, "
-                         "and no other process can be read either", refused, refused == 1 ? " is" : "es are");
+        return say_error("nothing can be profiled; see podflame doctor: %" PRIu64
+                         " Python process%s refused to this user, "
+                         "and no other process can be read either",
+                         refused, refused == 1 ? " is" : "es are");
 }
 
 static int scan_until_told_to_end(struct agent *agent)

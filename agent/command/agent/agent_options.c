@@ -4,8 +4,14 @@
 
 static const struct option_spec specs[] = {
         DESTINATION_OPTIONS(struct agent_config, destinations),
-        { .name = "window", .letter = 'w', .kind = OPTION_SECONDS, .field = offsetof(struct agent_config, window),
-          .argument = "TIME", .help = "how much time one profile covers (10s)", .min = 1, .max = 3600 },
+        { .name = "window",
+          .letter = 'w',
+          .kind = OPTION_SECONDS,
+          .field = offsetof(struct agent_config, window),
+          .argument = "TIME",
+          .help = "how much time one profile covers (10s)",
+          .min = 1,
+          .max = 3600 },
         LABEL_OPTION(struct agent_config, labels),
         SAMPLING_OPTIONS(struct agent_config, sampling),
         SAMPLING_THREADS_OPTION(struct agent_config, sampling),

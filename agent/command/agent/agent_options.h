@@ -9,9 +9,9 @@
 #include "vitals.h"
 
 #include "agent/command/cli/confinement.h"
-#include "agent/command/processes/open_find.h"
 #include "agent/command/cli/log.h"
 #include "agent/command/cli/options.h"
+#include "agent/command/processes/open_find.h"
 #include "agent/command/processes/sampling.h"
 #include "agent/command/processes/selection.h"
 
@@ -27,7 +27,10 @@ struct agent_config {
         struct confinement_options confinement;
 };
 
-#define AGENT_DEFAULTS { .sampling = SAMPLING_DEFAULTS, .window = 10 }
+#define AGENT_DEFAULTS                                      \
+        {                                                   \
+                .sampling = SAMPLING_DEFAULTS, .window = 10 \
+        }
 
 void agent_config_deinit(struct agent_config *config);
 

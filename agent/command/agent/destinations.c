@@ -21,7 +21,7 @@
 
 struct destination {
         struct send_config config;
-        char *headers; /* those of --header, one a line */
+        char *headers;          /* those of --header, one a line */
         char *from_environment; /* what OpenTelemetry's headers have become */
         const char *named_by;   /* who says its URL */
         struct send *send;
@@ -41,10 +41,14 @@ static const struct {
         size_t field; /* a const char * */
         bool is_file;
 } texts[] = {
-        { "protocol", FIELD(protocol), false },       { "token-file", FIELD(client.token_file), true },
-        { "basic-auth-file", FIELD(client.basic_file), true }, { "headers-file", FIELD(client.headers_file), true },
-        { "ca-file", FIELD(client.ca_file), true },          { "cert-file", FIELD(client.cert_file), true },
-        { "key-file", FIELD(client.key_file), true },        { "proxy", FIELD(client.proxy), false },
+        { "protocol", FIELD(protocol), false },
+        { "token-file", FIELD(client.token_file), true },
+        { "basic-auth-file", FIELD(client.basic_file), true },
+        { "headers-file", FIELD(client.headers_file), true },
+        { "ca-file", FIELD(client.ca_file), true },
+        { "cert-file", FIELD(client.cert_file), true },
+        { "key-file", FIELD(client.key_file), true },
+        { "proxy", FIELD(client.proxy), false },
 };
 
 #define TEXTS (sizeof texts / sizeof *texts)
@@ -151,11 +155,12 @@ static int say_refused(const struct destination *d, const struct usage *usage, i
 
         /* A URL with a password in it is not to be repeated. */
         if (error == HTTP_CLIENT_E_URL)
-                return options_wrong(usage, "%s: '%s': %s", d->named_by, strchr(d->config.client.url, '@') ? "…" : d->config.client.url,
-                                     reason);
+                return options_wrong(usage, "%s: '%s': %s", d->named_by,
+                                     strchr(d->config.client.url, '@') ? "…" : d->config.client.url, reason);
         if (error == SEND_E_PROTOCOL && d->config.protocol && strcmp(d->config.protocol, "otlp") != 0)
                 return options_wrong(usage, "--protocol: '%s' is none of otlp, pyroscope", d->config.protocol);
-        if (error == HTTP_CLIENT_E_HEADER || error == HTTP_CLIENT_E_PROXY || error == SEND_E_TIMEOUT || error == SEND_E_PROTOCOL)
+        if (error == HTTP_CLIENT_E_HEADER || error == HTTP_CLIENT_E_PROXY || error == SEND_E_TIMEOUT ||
+            error == SEND_E_PROTOCOL)
                 return options_wrong(usage, "collector %s: %s", d->config.client.url, reason);
         return say_error("nothing can be sent to %s: %s", d->config.client.url, error > 0 ? reason : strerror(-error));
 }
@@ -213,8 +218,8 @@ static void say_left_batches(void *ctx, const char *folder, uint64_t batches)
 {
         const char *const *spool = ctx;
 
-        say("%s/%s: %llu batch%s for a collector that is not named any more; they are deleted when too old for it", *spool,
-            folder, (unsigned long long)batches, batches == 1 ? "" : "es");
+        say("%s/%s: %llu batch%s for a collector that is not named any more; they are deleted when too old for it",
+            *spool, folder, (unsigned long long)batches, batches == 1 ? "" : "es");
 }
 
 /* "A and B" */
@@ -283,8 +288,9 @@ void destinations_close(struct destinations *d, unsigned deadline_ms)
                 return;
         for (size_t i = 0; i < d->n; i++) {
                 struct closing *c = &closings[i];
-                *c = (struct closing){ .send = d->items[i].send, .config = &d->items[i].config,
-                                        .deadline_ms = deadline_ms };
+                *c = (struct closing){ .send = d->items[i].send,
+                                       .config = &d->items[i].config,
+                                       .deadline_ms = deadline_ms };
                 c->started = c->send && pthread_create(&c->thread, NULL, close_destination, c) == 0;
                 if (!c->started)
                         close_destination(c);

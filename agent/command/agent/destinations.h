@@ -14,34 +14,48 @@ struct destination_options {
         uint64_t queue_max; /* bytes in memory, of all together; 0: send's default for each */
 };
 
-#define DESTINATION_OPTION(type, member, option, word, text)                                         \
-        { .name = option, .kind = OPTION_LIST, .field = offsetof(type, member.list), .argument = word, \
-          .help = text }
+#define DESTINATION_OPTION(type, member, option, word, text)                                                 \
+        {                                                                                                    \
+                .name = option, .kind = OPTION_LIST, .field = offsetof(type, member.list), .argument = word, \
+                .help = text                                                                                 \
+        }
 
 /*
  * The rows of an option table for a configuration whose member @member is a struct
  * destination_options. Those between --collector and --spool are for the collector
  * before them, and for all if there is none or they are from the environment.
  */
-#define DESTINATION_OPTIONS(type, member)                                                                        \
-        { .name = "collector", .letter = 'c', .kind = OPTION_LIST, .field = offsetof(type, member.list),         \
-          .argument = "URL", .help = "where profiles go (http://127.0.0.1:4318); several: to each of them.\n"    \
-                                     "The next nine are for the collector that they follow; for all of them,\n" \
-                                     "if they come before the first" },                                          \
-        DESTINATION_OPTION(type, member, "protocol", "PROTOCOL", "otlp, or pyroscope's push (otlp)"),            \
-        DESTINATION_OPTION(type, member, "token-file", "FILE", "a bearer token is in this file"),                \
-        DESTINATION_OPTION(type, member, "basic-auth-file", "FILE", "USER:PASSWORD is in this file"),            \
-        DESTINATION_OPTION(type, member, "header", "'NAME: VALUE'", "add this header to each request"),          \
-        DESTINATION_OPTION(type, member, "headers-file", "FILE", "add the headers in this file, one a line"),    \
-        DESTINATION_OPTION(type, member, "ca-file", "FILE", "trust the certificates in this file (the system's)"), \
-        DESTINATION_OPTION(type, member, "cert-file", "FILE", "show the client certificate in this file"),       \
-        DESTINATION_OPTION(type, member, "key-file", "FILE", "its key, if that is not in the same file"),        \
-        DESTINATION_OPTION(type, member, "proxy", "URL", "go through this proxy; '': through none\n"             \
-                                                         "(as http_proxy, HTTPS_PROXY, NO_PROXY say)"),          \
-        { .name = "spool", .kind = OPTION_TEXT, .field = offsetof(type, member.spool),                           \
-          .argument = "DIR", .help = "keep what is not delivered yet in this directory (in memory)" },           \
-        { .name = "spool-max", .kind = OPTION_BYTES, .field = offsetof(type, member.spool_max),                  \
-          .argument = "BYTES", .help = "drop the oldest when there is more than this: 64M, 1G (256M)", .min = 1 << 20, .max = 1e15 }
+#define DESTINATION_OPTIONS(type, member)                                                                             \
+        { .name = "collector",                                                                                        \
+          .letter = 'c',                                                                                              \
+          .kind = OPTION_LIST,                                                                                        \
+          .field = offsetof(type, member.list),                                                                       \
+          .argument = "URL",                                                                                          \
+          .help = "where profiles go (http://127.0.0.1:4318); several: to each of them.\n"                            \
+                  "The next nine are for the collector that they follow; for all of them,\n"                          \
+                  "if they come before the first" },                                                                  \
+                DESTINATION_OPTION(type, member, "protocol", "PROTOCOL", "otlp, or pyroscope's push (otlp)"),         \
+                DESTINATION_OPTION(type, member, "token-file", "FILE", "a bearer token is in this file"),             \
+                DESTINATION_OPTION(type, member, "basic-auth-file", "FILE", "USER:PASSWORD is in this file"),         \
+                DESTINATION_OPTION(type, member, "header", "'NAME: VALUE'", "add this header to each request"),       \
+                DESTINATION_OPTION(type, member, "headers-file", "FILE", "add the headers in this file, one a line"), \
+                DESTINATION_OPTION(type, member, "ca-file", "FILE",                                                   \
+                                   "trust the certificates in this file (the system's)"),                             \
+                DESTINATION_OPTION(type, member, "cert-file", "FILE", "show the client certificate in this file"),    \
+                DESTINATION_OPTION(type, member, "key-file", "FILE", "its key, if that is not in the same file"),     \
+                DESTINATION_OPTION(type, member, "proxy", "URL",                                                      \
+                                   "go through this proxy; '': through none\n"                                        \
+                                   "(as http_proxy, HTTPS_PROXY, NO_PROXY say)"),                                     \
+                { .name = "spool",                                                                                    \
+                  .kind = OPTION_TEXT,                                                                                \
+                  .field = offsetof(type, member.spool),                                                              \
+                  .argument = "DIR",                                                                                  \
+                  .help = "keep what is not delivered yet in this directory (in memory)" },                           \
+        {                                                                                                             \
+                .name = "spool-max", .kind = OPTION_BYTES, .field = offsetof(type, member.spool_max),                 \
+                .argument = "BYTES", .help = "drop the oldest when there is more than this: 64M, 1G (256M)",          \
+                .min = 1 << 20, .max = 1e15                                                                           \
+        }
 
 void destination_options_deinit(struct destination_options *options);
 
@@ -52,8 +66,7 @@ struct send;
  * -1, or an exit status after a word about what is wrong with @options, which have
  * to live longer. OpenTelemetry's variables fill in what they leave open.
  */
-int destinations_open(const struct destination_options *options, const struct usage *usage,
-                      struct destinations **ret);
+int destinations_open(const struct destination_options *options, const struct usage *usage, struct destinations **ret);
 
 /* Accepts NULL. Tries to deliver what waits for at most @deadline_ms, to all at once. */
 void destinations_close(struct destinations *destinations, unsigned deadline_ms);

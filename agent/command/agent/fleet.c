@@ -6,9 +6,9 @@
  */
 #include "fleet.h"
 
+#include "agent/command/cli/messages.h"
 #include "agent/command/processes/describe.h"
 #include "agent/command/processes/sampling.h"
-#include "agent/command/cli/messages.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -37,7 +37,7 @@ struct watched {
         struct find_process process;
         bool sampled;
         struct sampling_said said;
-        struct fleet_kind *kind; /* that it is counted as */
+        struct fleet_kind *kind;      /* that it is counted as */
         struct profile_counters owed; /* books of windows without a tick, which are not in any profile yet */
         UT_hash_handle hh;
 };
@@ -196,8 +196,7 @@ static void forget_process(struct fleet *f, struct watched *w)
 {
         struct profile *profile;
 
-        if (w->sampled && sampler_remove(f->sampler, w->pid, &profile) == 0 &&
-            add_to_window(f, w, profile, true) != 0)
+        if (w->sampled && sampler_remove(f->sampler, w->pid, &profile) == 0 && add_to_window(f, w, profile, true) != 0)
                 say("process %d: its last samples are lost: out of memory", w->pid);
         w->kind->n--;
         f->disbelieved -= *w->process.claimed_id != '\0';
@@ -229,7 +228,8 @@ void fleet_end_scan(struct fleet *f)
         if (f->unselected == 1)
                 say("process %d: not selected: %s", last->pid, *last->rule ? last->rule : "no rule matches");
         else if (f->unselected > 1)
-                say("%zu processes are not selected; `podflame ps` with the same rules tells which, and why", f->unselected);
+                say("%zu processes are not selected; `podflame ps` with the same rules tells which, and why",
+                    f->unselected);
         f->unselected = 0;
 }
 
@@ -303,7 +303,8 @@ static void on_process_found(void *ctx, const struct find_process *p, struct pys
         f->disbelieved += *p->claimed_id != '\0';
         announce_process(f, p);
         if (*p->claimed_id)
-                say("process %d: is not in container %.12s, whose name its cgroup has: that container is in another cgroup",
+                say("process %d: is not in container %.12s, whose name its cgroup has: that container is in another "
+                    "cgroup",
                     p->pid, p->claimed_id);
         sampling_say_exceptions(f->sampler, w->pid, &w->said);
 }

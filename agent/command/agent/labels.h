@@ -10,9 +10,11 @@
 #define LABELS_MAX 16
 
 /* The row of an option table for the struct option_list @member of a configuration. */
-#define LABEL_OPTION(type, member)                                                                         \
-        { .name = "label", .kind = OPTION_LIST, .field = offsetof(type, member), .argument = "KEY=VALUE",  \
-          .help = "an attribute of all profiles, as deployment.environment=prod" }
+#define LABEL_OPTION(type, member)                                                                              \
+        {                                                                                                       \
+                .name = "label", .kind = OPTION_LIST, .field = offsetof(type, member), .argument = "KEY=VALUE", \
+                .help = "an attribute of all profiles, as deployment.environment=prod"                          \
+        }
 
 /* -1, or an exit status after a word about what is wrong with one. */
 int labels_check(const struct option_list *labels, const struct usage *usage);

@@ -7,9 +7,9 @@
 #include "vitals.h"
 
 #include "agent/base/base.h"
-#include "agent/command/command.h"
 #include "agent/command/cli/log.h"
 #include "agent/command/cli/messages.h"
+#include "agent/command/command.h"
 #include "agent/health/health.h"
 #include "agent/http/http.h"
 
@@ -43,7 +43,7 @@ struct vitals {
  * Targets may take this part of what --max-memory leaves beside everything else. The rest is for what is not counted:
  * tables that double when they grow, malloc's own, a window that is being encoded.
  */
-#define TARGETS_PART   0.6
+#define TARGETS_PART 0.6
 /* And this part of --max-memory in any case: else a backlog of batches would end all sampling. */
 #define TARGETS_PART_MIN 0.1
 
@@ -51,7 +51,7 @@ struct vitals {
 #define MEMORY_PAUSE_MS 200
 
 /* Between two ends that were early, and after one that did not help: then it is not the profiles that are large. */
-#define EARLY_PAUSE_S   1
+#define EARLY_PAUSE_S 1
 #define EARLY_USELESS_S 60
 
 static double clock_seconds(clockid_t clock)
@@ -82,7 +82,8 @@ int vitals_listen(const struct vitals_options *options, const struct usage *usag
 static int open_health(struct vitals *v)
 {
         size_t n = destinations_count(v->subject.destinations);
-        struct health_config config = { .listen_fd = v->listen_fd, .window_s = v->subject.window_s,
+        struct health_config config = { .listen_fd = v->listen_fd,
+                                        .window_s = v->subject.window_s,
                                         .n_destinations = n };
 
         if (v->listen_fd < 0)
@@ -99,8 +100,10 @@ static int open_health(struct vitals *v)
         if (r < 0)
                 return say_error("metrics cannot be served: %s", strerror(-r));
         if (open)
-                say("anybody on the network can read these metrics: --listen 127.0.0.1:%u serves this machine alone; they name "
-                    "no process, no container and no function", v->port);
+                say("anybody on the network can read these metrics: --listen 127.0.0.1:%u serves this machine alone; "
+                    "they name "
+                    "no process, no container and no function",
+                    v->port);
         const char *colon = strrchr(v->options.listen, ':');
         say("metrics: http://%.*s:%u/metrics", (int)(colon - v->options.listen), v->options.listen, v->port);
         return -1;
@@ -189,9 +192,10 @@ static void say_starved(struct vitals *v, uint64_t starved)
 
         getrlimit(RLIMIT_NOFILE, &limit);
         if (starved > 0 && v->facts.starved == 0)
-                say("%" PRIu64 " Python process%s not sampled, and others that come: nearly all of the %llu file descriptors "
-                    "are taken; raise `ulimit -n` (LimitNOFILE= of a systemd unit)", starved,
-                    starved == 1 ? " is" : "es are", (unsigned long long)limit.rlim_cur);
+                say("%" PRIu64
+                    " Python process%s not sampled, and others that come: nearly all of the %llu file descriptors "
+                    "are taken; raise `ulimit -n` (LimitNOFILE= of a systemd unit)",
+                    starved, starved == 1 ? " is" : "es are", (unsigned long long)limit.rlim_cur);
         v->facts.starved = starved;
 }
 
@@ -219,8 +223,8 @@ static void say_hopeless(struct vitals *v, bool hopeless, uint64_t rss)
 {
         if (hopeless && !v->hopeless)
                 say("budget: at 1 Hz podflame still takes %.2f %% of a CPU and %.1f MB: --max-cpu or --max-memory is "
-                    "less than finding processes and sending profiles takes here", v->facts.budget.cpu * 100,
-                    (double)rss / 1e6);
+                    "less than finding processes and sending profiles takes here",
+                    v->facts.budget.cpu * 100, (double)rss / 1e6);
         v->hopeless = hopeless;
 }
 

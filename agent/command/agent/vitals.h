@@ -19,15 +19,26 @@ struct vitals_options {
 };
 
 /* The rows of an option table for a configuration whose member @member is a struct vitals_options. */
-#define VITALS_OPTIONS(type, member)                                                                              \
-        { .name = "listen", .letter = 'l', .kind = OPTION_TEXT, .field = offsetof(type, member.listen),           \
-          .argument = "ADDR:PORT", .help = "serve /metrics, /healthz and /readyz here (nowhere)" },               \
-        { .name = "max-cpu", .kind = OPTION_PERCENT, .field = offsetof(type, member.max_cpu),                     \
-          .argument = "PERCENT", .help = "stay below this part of one CPU: sample less often (no bound)", \
-          .min = 0.1, .max = 10000 },                                                                             \
-        { .name = "max-memory", .kind = OPTION_BYTES, .field = offsetof(type, member.max_memory),                 \
-          .argument = "BYTES", .help = "stay below this: empty caches, end a window early, sample less often (no bound)", \
-          .min = 16 << 20, .max = 1e15 }
+#define VITALS_OPTIONS(type, member)                                                                       \
+        { .name = "listen",                                                                                \
+          .letter = 'l',                                                                                   \
+          .kind = OPTION_TEXT,                                                                             \
+          .field = offsetof(type, member.listen),                                                          \
+          .argument = "ADDR:PORT",                                                                         \
+          .help = "serve /metrics, /healthz and /readyz here (nowhere)" },                                 \
+                { .name = "max-cpu",                                                                       \
+                  .kind = OPTION_PERCENT,                                                                  \
+                  .field = offsetof(type, member.max_cpu),                                                 \
+                  .argument = "PERCENT",                                                                   \
+                  .help = "stay below this part of one CPU: sample less often (no bound)",                 \
+                  .min = 0.1,                                                                              \
+                  .max = 10000 },                                                                          \
+        {                                                                                                  \
+                .name = "max-memory", .kind = OPTION_BYTES, .field = offsetof(type, member.max_memory),    \
+                .argument = "BYTES",                                                                       \
+                .help = "stay below this: empty caches, end a window early, sample less often (no bound)", \
+                .min = 16 << 20, .max = 1e15                                                               \
+        }
 
 struct vitals;
 
@@ -39,7 +50,7 @@ struct vitals_subject {
         struct sampler *sampler;
         const struct fleet *fleet;
         const struct destinations *destinations;
-        unsigned rate;   /* asked for */
+        unsigned rate; /* asked for */
         double window_s;
 };
 

@@ -4,8 +4,8 @@
  * a number that nobody has, or the next number is tried; so it is whole, and nobody's is
  * overwritten.
  */
-#include "agent/base/base.h"
 #include "baseline.h"
+#include "agent/base/base.h"
 
 #include "agent/format/format.h"
 
@@ -21,10 +21,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SUFFIX     ".otlp.json.gz"
-#define DIGITS     8
+#define SUFFIX ".otlp.json.gz"
+#define DIGITS 8
 #define NUMBER_MAX 99999999
-#define TRIES      100 /* jobs that want the same number at the same moment */
+#define TRIES 100 /* jobs that want the same number at the same moment */
 
 bool baseline_name(const char *branch, char ret[static BASELINE_NAME_SIZE])
 {

@@ -3,11 +3,11 @@
  * podflame check: new profiles against a base, for CI. Its exit status is its verdict;
  * whatever keeps it from judging is "invalid", never a pass.
  */
+#include "agent/command/cli/confinement.h"
+#include "agent/command/cli/messages.h"
+#include "agent/command/cli/options.h"
 #include "agent/command/command.h"
 #include "agent/command/commands.h"
-#include "agent/command/cli/confinement.h"
-#include "agent/command/cli/options.h"
-#include "agent/command/cli/messages.h"
 
 #include "judging.h"
 #include "keeping.h"
@@ -35,32 +35,86 @@ struct check_config {
 #define JUDGING(name) offsetof(struct check_config, judging.name)
 
 static const struct option_spec specs[] = {
-        { .name = "base", .letter = 'b', .kind = OPTION_WORDS, .field = JUDGING(base), .argument = "FILE",
+        { .name = "base",
+          .letter = 'b',
+          .kind = OPTION_WORDS,
+          .field = JUDGING(base),
+          .argument = "FILE",
           .help = "profiles to judge by: several runs, in one file or several" },
-        { .name = "new", .letter = 'n', .kind = OPTION_WORDS, .field = JUDGING(new), .argument = "FILE",
+        { .name = "new",
+          .letter = 'n',
+          .kind = OPTION_WORDS,
+          .field = JUDGING(new),
+          .argument = "FILE",
           .help = "profiles to be judged" },
-        { .name = "baseline-dir", .letter = 'd', .kind = OPTION_TEXT, .field = JUDGING(baseline_dir),
-          .argument = "DIR", .help = "compare with the good profiles that are kept in this directory" },
-        { .name = "branch", .kind = OPTION_TEXT, .field = JUDGING(branch), .argument = "NAME",
+        { .name = "baseline-dir",
+          .letter = 'd',
+          .kind = OPTION_TEXT,
+          .field = JUDGING(baseline_dir),
+          .argument = "DIR",
+          .help = "compare with the good profiles that are kept in this directory" },
+        { .name = "branch",
+          .kind = OPTION_TEXT,
+          .field = JUDGING(branch),
+          .argument = "NAME",
           .help = "the branch that the good profiles belong to (main)" },
-        { .name = "keep", .kind = OPTION_NUMBER, .field = JUDGING(keep), .argument = "N",
-          .help = "how many good profiles to keep: 1 to 100 (5)", .min = 1, .max = 100 },
-        { .name = "save", .kind = OPTION_FLAG, .field = offsetof(struct check_config, save),
+        { .name = "keep",
+          .kind = OPTION_NUMBER,
+          .field = JUDGING(keep),
+          .argument = "N",
+          .help = "how many good profiles to keep: 1 to 100 (5)",
+          .min = 1,
+          .max = 100 },
+        { .name = "save",
+          .kind = OPTION_FLAG,
+          .field = offsetof(struct check_config, save),
           .help = "keep the new profiles there if they pass, or if there are none to compare with yet" },
-        { .name = "relative", .kind = OPTION_PERCENT, .field = JUDGING(relative), .argument = "PERCENT",
-          .help = "report a function that grew by at least this per cent of its share (10)", .min = 0, .max = 1000 },
-        { .name = "points", .kind = OPTION_PERCENT, .field = JUDGING(points), .argument = "POINTS",
-          .help = "and by at least this many percentage points of all samples (0.5)", .min = 0, .max = 100 },
-        { .name = "alpha", .kind = OPTION_REAL, .field = JUDGING(alpha), .argument = "P",
-          .help = "probability of a false alarm (0.01)", .min = 1e-6, .max = 0.5 },
-        { .name = "sensitivity", .kind = OPTION_REAL, .field = JUDGING(sensitivity), .argument = "TIMES",
-          .help = "a pass promises that growth this many times --relative would be found (2)", .min = 1, .max = 100 },
-        { .name = "inconclusive", .kind = OPTION_TEXT, .field = offsetof(struct check_config, inconclusive),
-          .argument = "VERDICT", .help = "pass or fail: exit with 0 or 1 if it cannot tell (3)" },
-        { .name = "allow", .letter = 'a', .kind = OPTION_TEXT, .field = JUDGING(allow), .argument = "FILE",
+        { .name = "relative",
+          .kind = OPTION_PERCENT,
+          .field = JUDGING(relative),
+          .argument = "PERCENT",
+          .help = "report a function that grew by at least this per cent of its share (10)",
+          .min = 0,
+          .max = 1000 },
+        { .name = "points",
+          .kind = OPTION_PERCENT,
+          .field = JUDGING(points),
+          .argument = "POINTS",
+          .help = "and by at least this many percentage points of all samples (0.5)",
+          .min = 0,
+          .max = 100 },
+        { .name = "alpha",
+          .kind = OPTION_REAL,
+          .field = JUDGING(alpha),
+          .argument = "P",
+          .help = "probability of a false alarm (0.01)",
+          .min = 1e-6,
+          .max = 0.5 },
+        { .name = "sensitivity",
+          .kind = OPTION_REAL,
+          .field = JUDGING(sensitivity),
+          .argument = "TIMES",
+          .help = "a pass promises that growth this many times --relative would be found (2)",
+          .min = 1,
+          .max = 100 },
+        { .name = "inconclusive",
+          .kind = OPTION_TEXT,
+          .field = offsetof(struct check_config, inconclusive),
+          .argument = "VERDICT",
+          .help = "pass or fail: exit with 0 or 1 if it cannot tell (3)" },
+        { .name = "allow",
+          .letter = 'a',
+          .kind = OPTION_TEXT,
+          .field = JUDGING(allow),
+          .argument = "FILE",
           .help = "functions that may grow: lines of \"2026-12-31 file.py:function\", the last day first" },
-        { .name = "work", .letter = 'w', .kind = OPTION_REAL, .field = JUDGING(work), .argument = "N",
-          .help = "units of work that each run did: also compare the CPU time of one unit (advisory)", .min = 1e-9,
+        { .name = "work",
+          .letter = 'w',
+          .kind = OPTION_REAL,
+          .field = JUDGING(work),
+          .argument = "N",
+          .help = "units of work that each run did: also compare the CPU time of one unit (advisory)",
+          .min = 1e-9,
           .max = 1e18 },
         REPORT_OPTIONS(struct check_config, reports, "text, json, markdown, html, folded, junit, github (text)"),
         CONFINEMENT_OPTIONS(struct check_config, confinement),
@@ -176,7 +230,8 @@ static int judge_and_report(struct checking *c)
 
 int check_run(int argc, char **argv)
 {
-        struct checking c = { .config = { .judging = JUDGING_DEFAULTS }, .keeping = KEEPING_NONE,
+        struct checking c = { .config = { .judging = JUDGING_DEFAULTS },
+                              .keeping = KEEPING_NONE,
                               .outside = OUTSIDE_NONE };
         int rest;
         int status = options_parse(&usage, argc, argv, &c.config, &rest);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* podflame diff: what changed from one profile to another, without a verdict. */
+#include "agent/command/cli/confinement.h"
+#include "agent/command/cli/messages.h"
+#include "agent/command/cli/options.h"
 #include "agent/command/command.h"
 #include "agent/command/commands.h"
-#include "agent/command/cli/confinement.h"
 #include "profile_files.h"
-#include "agent/command/cli/options.h"
-#include "agent/command/cli/messages.h"
 
 #include "reports.h"
 
@@ -83,15 +83,17 @@ static int report_differences(struct comparing *c)
                 status = r < 0 ? say_error("%s and %s: %s", files[0], files[1], strerror(-r)) : GO_ON;
         }
         if (status == GO_ON)
-                status = reports_write(&c->reports, &(struct compare_findings){
-                        .names = { files[COMPARE_BASE], files[COMPARE_NEW] },
-                        .circumstances = circumstances,
-                        .comparison = comparison,
-                        .counters = { sides[COMPARE_BASE].counters, sides[COMPARE_NEW].counters },
-                        .settings = { side_settings(&sides[COMPARE_BASE]), side_settings(&sides[COMPARE_NEW]) },
-                        .notes = notes,
-                        .notes_n = notes_n,
-                });
+                status = reports_write(
+                        &c->reports,
+                        &(struct compare_findings){
+                                .names = { files[COMPARE_BASE], files[COMPARE_NEW] },
+                                .circumstances = circumstances,
+                                .comparison = comparison,
+                                .counters = { sides[COMPARE_BASE].counters, sides[COMPARE_NEW].counters },
+                                .settings = { side_settings(&sides[COMPARE_BASE]), side_settings(&sides[COMPARE_NEW]) },
+                                .notes = notes,
+                                .notes_n = notes_n,
+                        });
         compare_result_free(comparison);
         return status == GO_ON ? EXIT_OK : status;
 }

@@ -133,8 +133,9 @@ static int check_runs(struct judging *j, const struct judging_options *options)
         (void)options;
         for (int side = 0; side < COMPARE_SIDES; side++)
                 if (j->sides[side].runs.n < RUNS_MIN)
-                        return report_invalid(j, "%s (%s) has one run only: what changes between runs by itself takes "
-                                                 "at least %d to tell, better %d (podflame record --repeat %d)",
+                        return report_invalid(j,
+                                              "%s (%s) has one run only: what changes between runs by itself takes "
+                                              "at least %d to tell, better %d (podflame record --repeat %d)",
                                               side_names[side], j->names[side], RUNS_MIN, RUNS_ADVISED, RUNS_ADVISED);
         return 0;
 }
@@ -250,8 +251,8 @@ static int judge_comparison(struct judging *j, const struct judging_options *opt
 }
 
 static int (*const steps[])(struct judging *j, const struct judging_options *options) = {
-        load_sides, check_runs, check_circumstances, check_coverage, make_comparison, apply_allowances,
-        judge_comparison,
+        load_sides,      check_runs,       check_circumstances, check_coverage,
+        make_comparison, apply_allowances, judge_comparison,
 };
 
 void judging_run(const struct judging_options *options, struct judging *j)

@@ -4,9 +4,9 @@
 
 /* Profile files to a verdict, with the reason if they cannot be judged. */
 
-#include "profile_files.h"
 #include "agent/command/cli/options.h"
 #include "agent/compare/compare.h"
+#include "profile_files.h"
 
 struct judging_options {
         struct option_list base;
@@ -22,16 +22,19 @@ struct judging_options {
         double work; /* units of work a run; 0: not said */
 };
 
-#define JUDGING_DEFAULTS { .branch = "main", .keep = 5, .relative = 10, .points = 0.5, .alpha = 0.01, .sensitivity = 2 }
+#define JUDGING_DEFAULTS                                                                                    \
+        {                                                                                                   \
+                .branch = "main", .keep = 5, .relative = 10, .points = 0.5, .alpha = 0.01, .sensitivity = 2 \
+        }
 
 #define JUDGING_NOTES_MAX 32
 
 struct judging {
         enum compare_verdict verdict;
-        int today;        /* when it was opened, as 20261125 */
-        char *allowed;    /* the text of options.allow; NULL: there is none */
-        bool no_baseline; /* that is why it is invalid */
-        bool unopened;    /* likewise */
+        int today;                     /* when it was opened, as 20261125 */
+        char *allowed;                 /* the text of options.allow; NULL: there is none */
+        bool no_baseline;              /* that is why it is invalid */
+        bool unopened;                 /* likewise */
         char reason[LOAD_REASON_SIZE]; /* why it is invalid */
         char names[COMPARE_SIDES][256];
         struct side sides[COMPARE_SIDES];

@@ -14,11 +14,14 @@ struct keeping {
         const char *dir, *branch;
         size_t keep;
         const struct outside *outside; /* who writes it */
-        int fd;       /* of memory: what is to be kept */
-        char *reason; /* shared: why it cannot be */
+        int fd;                        /* of memory: what is to be kept */
+        char *reason;                  /* shared: why it cannot be */
 };
 
-#define KEEPING_NONE { .fd = -1 }
+#define KEEPING_NONE     \
+        {                \
+                .fd = -1 \
+        }
 
 /* @dir and @branch must live as long as @ret. 0 or negative errno. */
 int keeping_open(const char *dir, const char *branch, size_t keep, struct keeping *ret);

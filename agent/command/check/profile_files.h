@@ -14,11 +14,11 @@ struct side {
         struct side_file {
                 char *name;
                 int fd; /* -1: read */
-        } *files;
+        } * files;
         size_t n_files;
-        struct profile_set profiles; /* all of the files; those of a run are several if it had several processes */
-        struct profile_set runs;     /* one for each run */
-        size_t *run_of;              /* by profile */
+        struct profile_set profiles;      /* all of the files; those of a run are several if it had several processes */
+        struct profile_set runs;          /* one for each run */
+        size_t *run_of;                   /* by profile */
         struct profile_counters counters; /* of all */
 };
 

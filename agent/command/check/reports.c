@@ -2,8 +2,8 @@
 /* Where reports of comparisons go, and how they are written. */
 #include "reports.h"
 
-#include "agent/command/command.h"
 #include "agent/command/cli/messages.h"
+#include "agent/command/command.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -75,7 +75,8 @@ int reports_choose(const struct report_options *options, const struct usage *usa
                 const struct compare_report *format = compare_report_by_name(options->formats.items[i].text);
 
                 status = format ? add_report(ret, usage, format, NULL, judged)
-                           : options_wrong(usage, "--format: there is no format '%s'", options->formats.items[i].text);
+                                : options_wrong(usage, "--format: there is no format '%s'",
+                                                options->formats.items[i].text);
         }
         if (status == GO_ON && options->formats.n == 0 && !(quiet && options->files.n > 0))
                 status = add_report(ret, usage, compare_reports[0], NULL, judged);

@@ -13,12 +13,19 @@ struct report_options {
         struct option_list files;
 };
 
-#define REPORT_OPTIONS(type, member, formats_text)                                                                 \
-        { .name = "format", .letter = 'f', .kind = OPTION_LIST, .field = offsetof(type, member.formats),           \
-          .argument = "FORMAT", .help = formats_text },                                                            \
-        { .name = "output", .letter = 'o', .kind = OPTION_LIST, .field = offsetof(type, member.files),             \
-          .argument = "FILE", .help = "write to FILE, too, as in html:FILE, or as its ending says: .txt, .json,\n" \
-                             ".md, .html, .folded, .xml (junit); repeatable" }
+#define REPORT_OPTIONS(type, member, formats_text)                                                           \
+        { .name = "format",                                                                                  \
+          .letter = 'f',                                                                                     \
+          .kind = OPTION_LIST,                                                                               \
+          .field = offsetof(type, member.formats),                                                           \
+          .argument = "FORMAT",                                                                              \
+          .help = formats_text },                                                                            \
+        {                                                                                                    \
+                .name = "output", .letter = 'o', .kind = OPTION_LIST, .field = offsetof(type, member.files), \
+                .argument = "FILE",                                                                          \
+                .help = "write to FILE, too, as in html:FILE, or as its ending says: .txt, .json,\n"         \
+                        ".md, .html, .folded, .xml (junit); repeatable"                                      \
+        }
 
 void report_options_deinit(struct report_options *options); /* accepts {0} */
 

@@ -14,10 +14,12 @@ struct confinement_options {
 };
 
 /* The rows of an option table for a configuration whose member @member is a struct confinement_options. */
-#define CONFINEMENT_OPTIONS(type, member)                                                                 \
-        { .name = "confine", .kind = OPTION_TEXT, .field = offsetof(type, member.calls),                  \
-          .argument = "HOW", .help = "unneeded system calls: deny, or kill the process; off: keep them and all "\
-                                     "capabilities (deny)" }
+#define CONFINEMENT_OPTIONS(type, member)                                                                         \
+        {                                                                                                         \
+                .name = "confine", .kind = OPTION_TEXT, .field = offsetof(type, member.calls), .argument = "HOW", \
+                .help = "unneeded system calls: deny, or kill the process; off: keep them and all "               \
+                        "capabilities (deny)"                                                                     \
+        }
 
 /*
  * Gives up what @role does not need, and says what an agent needs and does not have. To

@@ -139,7 +139,8 @@ struct json_object *json_of_thread(pid_t tid, const char *name, const char *stat
 
 void json_print(struct json_object *json)
 {
-        const char *text = json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE);
+        const char *text = json_object_to_json_string_ext(json,
+                                                          JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE);
 
         exit_without_memory(text);
         puts(text);

@@ -16,7 +16,7 @@
 
 /* Of one kind, so many lines in so many seconds. */
 #define LINES_MAX 20
-#define SPAN_S    10
+#define SPAN_S 10
 
 /* Kinds there are some dozens of: what is beyond shares the last place. */
 #define KINDS_MAX 64

@@ -18,8 +18,10 @@ struct log_options {
 
 /* The rows of an option table for a configuration whose member @member is a struct log_options. */
 #define LOG_OPTIONS(type, member)                                                                  \
-        { .name = "log-format", .kind = OPTION_TEXT, .field = offsetof(type, member.format),       \
-          .argument = "FORMAT", .help = "text, or json: an object for each line (text)" }
+        {                                                                                          \
+                .name = "log-format", .kind = OPTION_TEXT, .field = offsetof(type, member.format), \
+                .argument = "FORMAT", .help = "text, or json: an object for each line (text)"      \
+        }
 
 /*
  * From now on lines are written as @options say, and of one kind only so many in

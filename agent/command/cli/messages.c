@@ -61,11 +61,15 @@ void explain_denial(pid_t pid, char *ret, size_t size)
         const char *why = denials[denial];
 
         if (denial == NSUTIL_DENIAL_UNKNOWN && confinement_found_filter())
-                snprintf(ret, size, "%s; podflame is under a seccomp filter: `podflame doctor` tries whether that lets "
-                                    "reading through", why);
+                snprintf(ret, size,
+                         "%s; podflame is under a seccomp filter: `podflame doctor` tries whether that lets "
+                         "reading through",
+                         why);
         else if (scope > 0 && scope < 3)
-                snprintf(ret, size, "%s (kernel.yama.ptrace_scope is %d: `sysctl kernel.yama.ptrace_scope=0` "
-                                    "lets a user profile their own processes)", why, scope);
+                snprintf(ret, size,
+                         "%s (kernel.yama.ptrace_scope is %d: `sysctl kernel.yama.ptrace_scope=0` "
+                         "lets a user profile their own processes)",
+                         why, scope);
         else
                 snprintf(ret, size, "%s", why);
 }
@@ -115,8 +119,10 @@ void explain_not_profilable(pid_t pid, int error, const struct pystack_info *inf
                 snprintf(ret, size, "permission refused: %s", more);
                 break;
         case PYSTACK_E_NOT_PYTHON:
-                snprintf(ret, size, "it is not a CPython process: neither its executable nor a library that it has "
-                                    "loaded holds a Python runtime%s%s", info->detail[0] ? "; " : "", info->detail);
+                snprintf(ret, size,
+                         "it is not a CPython process: neither its executable nor a library that it has "
+                         "loaded holds a Python runtime%s%s",
+                         info->detail[0] ? "; " : "", info->detail);
                 break;
         case PYSTACK_E_UNSUPPORTED:
                 list_versions(more, sizeof more);

@@ -53,8 +53,8 @@ static void print_usage(const struct usage *usage)
         for (size_t i = 0; i < usage->n; i++) {
                 const struct option_spec *o = &usage->options[i];
                 char letter[] = { '-', o->letter, ',', ' ', '\0' }, left[64];
-                snprintf(left, sizeof left, "%s--%s%s%s", o->letter ? letter : "    ", o->name,
-                         o->argument ? " " : "", o->argument ? o->argument : "");
+                snprintf(left, sizeof left, "%s--%s%s%s", o->letter ? letter : "    ", o->name, o->argument ? " " : "",
+                         o->argument ? o->argument : "");
                 print_row(left, o->help);
         }
         print_row("-h, --help", "this text");
@@ -68,19 +68,17 @@ struct unit {
         double factor;
 };
 
-static const struct unit time_units[] = { { "", 1 },    { "ms", 1e-3 },  { "s", 1 },
-                                          { "m", 60 },  { "h", 3600 },   { "d", 86400 }, { NULL, 0 } };
-static const struct unit byte_units[] = { { "", 1 },          { "K", 1024.0 },          { "M", 1048576.0 },
-                                          { "G", 1073741824.0 }, { "T", 1099511627776.0 }, { NULL, 0 } };
+static const struct unit time_units[] = { { "", 1 },     { "ms", 1e-3 }, { "s", 1 }, { "m", 60 },
+                                          { "h", 3600 }, { "d", 86400 }, { NULL, 0 } };
+static const struct unit byte_units[] = {
+        { "", 1 }, { "K", 1024.0 }, { "M", 1048576.0 }, { "G", 1073741824.0 }, { "T", 1099511627776.0 }, { NULL, 0 }
+};
 static const struct unit per_cent[] = { { "", 1 }, { "%", 1 }, { NULL, 0 } };
 static const struct unit no_units[] = { { "", 1 }, { NULL, 0 } };
 
 static const struct unit *const units_of[] = {
-        [OPTION_NUMBER] = no_units,
-        [OPTION_SECONDS] = time_units,
-        [OPTION_PERCENT] = per_cent,
-        [OPTION_BYTES] = byte_units,
-        [OPTION_REAL] = no_units,
+        [OPTION_NUMBER] = no_units,  [OPTION_SECONDS] = time_units, [OPTION_PERCENT] = per_cent,
+        [OPTION_BYTES] = byte_units, [OPTION_REAL] = no_units,
 };
 
 static bool parse_number_with_unit(const char *text, const struct unit *units, double *ret)
@@ -234,8 +232,8 @@ static int parse_environment(const struct usage *usage, void *config)
                 if (!text || (o->kind == OPTION_FLAG && strcmp(text, "0") == 0))
                         continue;
                 int status = o->kind == OPTION_LIST || o->kind == OPTION_WORDS
-                                ? add_lines(usage, o, text, (struct option_list *)((char *)config + o->field))
-                                : set_value(usage, o, text, config);
+                                     ? add_lines(usage, o, text, (struct option_list *)((char *)config + o->field))
+                                     : set_value(usage, o, text, config);
                 if (status != GO_ON)
                         return status;
         }

@@ -47,8 +47,8 @@ struct option_list {
 void option_list_deinit(struct option_list *list); /* accepts {0} */
 
 struct option_spec {
-        const char *name;     /* the long option, without the dashes */
-        char letter;          /* the short one, 0: none */
+        const char *name; /* the long option, without the dashes */
+        char letter;      /* the short one, 0: none */
         enum option_kind kind;
         size_t field;         /* offsetof() in the command's configuration */
         const char *argument; /* what its value is called in the usage text */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Writing a result to a file or to standard output. */
-#include "agent/base/base.h"
 #include "output.h"
+#include "agent/base/base.h"
 
 #include "messages.h"
 

@@ -16,20 +16,24 @@ struct output {
         const char *path; /* NULL: standard output */
         const struct format *format;
         const struct outside *outside; /* who removes it if it was made for nothing; NULL: we can */
-        int index; /* what @outside knows it by */
-        bool made; /* by output_open(): it was not there */
-        dev_t device; /* of one that was made, and its inode */
+        int index;                     /* what @outside knows it by */
+        bool made;                     /* by output_open(): it was not there */
+        dev_t device;                  /* of one that was made, and its inode */
         ino_t inode;
         bool gzip; /* by its name it is to be gzipped, which its format is not of itself */
         int fd;
 };
 
-#define OUTPUT_NONE { .fd = -1 }
+#define OUTPUT_NONE      \
+        {                \
+                .fd = -1 \
+        }
 
 /* What the rows of -f and -o say in an option table. The endings are those of the formats' table. */
 #define OUTPUT_FORMATS "folded, html, speedscope, pprof, otlp, text (by FILE's ending; folded if it has none)"
-#define OUTPUT_ENDINGS "its ending tells the format: .folded, .html, .speedscope.json, .pb.gz (pprof),\n" \
-                       ".otlp.json or .json (otlp), .txt (text); behind that .gz, which packs it"
+#define OUTPUT_ENDINGS                                                                     \
+        "its ending tells the format: .folded, .html, .speedscope.json, .pb.gz (pprof),\n" \
+        ".otlp.json or .json (otlp), .txt (text); behind that .gz, which packs it"
 
 /*
  * Decides on the format: @format if there is one, else what @path ends in, which must be known then; a name without

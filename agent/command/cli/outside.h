@@ -29,7 +29,10 @@ struct outside {
         int fd;
 };
 
-#define OUTSIDE_NONE { .fd = -1 }
+#define OUTSIDE_NONE     \
+        {                \
+                .fd = -1 \
+        }
 
 /*
  * Starts it, if there is anything to do; @duties by deed, those without a function are refused. It takes no signal, and

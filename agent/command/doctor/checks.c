@@ -130,7 +130,8 @@ static enum doctor_verdict check_pid_namespace(const struct doctor_host *host, c
 
 static enum doctor_verdict check_hidepid(const struct doctor_host *host, char *state)
 {
-        static const char *const hidden[] = { [0] = "hides nothing from us", [1] = "hides what is in other users' processes",
+        static const char *const hidden[] = { [0] = "hides nothing from us",
+                                              [1] = "hides what is in other users' processes",
                                               [2] = "hides other users' processes",
                                               [4] = "hides the processes that we may not trace" };
         unsigned level = nsutil_hiding();
@@ -215,8 +216,8 @@ static enum doctor_verdict check_kernel(const struct doctor_host *host, char *st
                 r = nsutil_open_in_root(getpid(), path, &fd);
         if (fd >= 0)
                 close(fd);
-        put_state(state, "%s %s, %s%s%s", system.sysname, system.release, system.machine, r == 0 ? "" : "; openat2: ",
-                  r == 0 ? "" : nsutil_strerror(r));
+        put_state(state, "%s %s, %s%s%s", system.sysname, system.release, system.machine,
+                  r == 0 ? "" : "; openat2: ", r == 0 ? "" : nsutil_strerror(r));
         return r == 0 ? DOCTOR_FINE : DOCTOR_LESS;
 }
 
@@ -245,7 +246,9 @@ static enum doctor_verdict check_collector(const struct doctor_host *host, char 
 {
         char reason[HTTP_CLIENT_REASON_SIZE] = "";
         const struct send_config config = {
-                .client = { .url = host->collector, .token_file = host->token_file, .reason = reason,
+                .client = { .url = host->collector,
+                            .token_file = host->token_file,
+                            .reason = reason,
                             .reason_size = sizeof reason },
                 .protocol = host->protocol,
         };
@@ -254,7 +257,9 @@ static enum doctor_verdict check_collector(const struct doctor_host *host, char 
                 return DOCTOR_UNASKED;
         int r = send_probe(&config);
         put_state(state, "%s %s%s", host->collector, r == 0 ? "takes profiles" : "does not take profiles: ",
-                  r == 0 ? "" : *reason ? reason : strerror(r < 0 ? -r : EINVAL));
+                  r == 0    ? ""
+                  : *reason ? reason
+                            : strerror(r < 0 ? -r : EINVAL));
         return r == 0 ? DOCTOR_FINE : DOCTOR_FAILED;
 }
 
@@ -269,7 +274,8 @@ const struct doctor_check doctor_checks[] = {
           "services are named by container or program", NULL, NULL, check_dac },
         { "CAP_PERFMON", "the kernel's clock events for all processes",
           "record: events of the target's threads, which miss short ones, or the timer tick; agent: the timer tick; "
-          "the coverage tells what is missed", NULL, NULL, check_perfmon },
+          "the coverage tells what is missed",
+          NULL, NULL, check_perfmon },
         { "CAP_SYS_NICE", "SCHED_FIFO readers", "ordinary readers; the same correctness", NULL, NULL, check_nice },
         { "PID namespace", "seeing the machine's processes", "only the processes of this container are seen",
           "run podflame outside of it", "docker run --pid=host; Kubernetes: hostPID: true", check_pid_namespace },
@@ -277,15 +283,17 @@ const struct doctor_check doctor_checks[] = {
           "run as root: sudo podflame …; or as a member of the group that /proc's mount option gid= names",
           "docker run --user root --cap-add SYS_PTRACE; Kubernetes: capabilities: {add: [SYS_PTRACE]}", check_hidepid },
         { "user namespace", "having the capabilities outside of this one", "processes outside of it stay closed",
-          "run podflame outside of it",
-          "docker run --userns=host; podman: as root; Kubernetes: hostUsers: true", check_user_namespace },
-        { "Yama", "deciding who may read whose memory", "without CAP_SYS_PTRACE only one's own children, with 3 nothing",
+          "run podflame outside of it", "docker run --userns=host; podman: as root; Kubernetes: hostUsers: true",
+          check_user_namespace },
+        { "Yama", "deciding who may read whose memory",
+          "without CAP_SYS_PTRACE only one's own children, with 3 nothing",
           "sysctl kernel.yama.ptrace_scope=0 (3: in /etc/sysctl.d, and start the machine anew)",
           "on the host: sysctl kernel.yama.ptrace_scope=0", check_yama },
         { "AppArmor, SELinux", "deciding who may read whose memory", "processes outside of this profile stay closed",
           "aa-complain PROFILE; SELinux: setsebool deny_ptrace 0",
           "docker run --security-opt apparmor=unconfined; Kubernetes: appArmorProfile: {type: Unconfined}, "
-          "seLinuxOptions: {type: spc_t}", check_label },
+          "seLinuxOptions: {type: spc_t}",
+          check_label },
         { "seccomp", "letting process_vm_readv through", "nothing can be read", "run podflame without that filter",
           "with CAP_SYS_PTRACE the default profiles of Docker and containerd let it through", check_seccomp },
         { "CPUs", "a reader on each CPU, which threads cannot outrun",
@@ -294,7 +302,8 @@ const struct doctor_check doctor_checks[] = {
         { "container names", "calling containers by their names", "containers are called by their ids",
           "run as root: sudo podflame …",
           "CAP_SYS_PTRACE and the host's PID namespace show them, or mounts: -v /var/lib/docker:/var/lib/docker:ro, "
-          "Kubernetes: hostPath /var/log, read only", check_names },
+          "Kubernetes: hostPath /var/log, read only",
+          check_names },
         { "kernel", "opening files inside a container's root (openat2, Linux 5.6)",
           "programs that export no symbols are not recognised", "a newer kernel",
           "a newer kernel, or a seccomp profile that knows openat2", check_kernel },

@@ -15,13 +15,13 @@
 struct doctor_host {
         struct find *find;
         struct sample_probe sample;
-        int own;           /* of nsutil_may_read() of a child of ours */
-        size_t processes;  /* others than ourselves, with memory of their own */
-        size_t readable;   /* of these */
-        pid_t refused;     /* one that is not; 0: none */
-        size_t foreign;    /* those of other users */
-        size_t environs;   /* of these, whose environment can be read */
-        bool contained;    /* we are in a container */
+        int own;               /* of nsutil_may_read() of a child of ours */
+        size_t processes;      /* others than ourselves, with memory of their own */
+        size_t readable;       /* of these */
+        pid_t refused;         /* one that is not; 0: none */
+        size_t foreign;        /* those of other users */
+        size_t environs;       /* of these, whose environment can be read */
+        bool contained;        /* we are in a container */
         const char *collector; /* these three NULL: not asked for */
         const char *protocol;
         const char *token_file;

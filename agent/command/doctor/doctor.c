@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* podflame doctor: what this machine and a target allow, what is missing, what that costs, and how to grant it. */
+#include "agent/command/cli/confinement.h"
+#include "agent/command/cli/json.h"
+#include "agent/command/cli/messages.h"
+#include "agent/command/cli/options.h"
 #include "agent/command/command.h"
 #include "agent/command/commands.h"
-#include "agent/command/cli/confinement.h"
 #include "agent/command/processes/open_find.h"
-#include "agent/command/cli/json.h"
-#include "agent/command/cli/options.h"
-#include "agent/command/cli/messages.h"
 #include "agent/command/processes/target.h"
 
 #include "checks.h"
@@ -26,13 +26,25 @@ struct doctor_config {
 
 static const struct option_spec specs[] = {
         TARGET_OPTIONS(struct doctor_config, target),
-        { .name = "collector", .kind = OPTION_TEXT, .field = offsetof(struct doctor_config, collector),
-          .argument = "URL", .help = "also test whether this collector takes profiles" },
-        { .name = "protocol", .kind = OPTION_TEXT, .field = offsetof(struct doctor_config, protocol),
-          .argument = "PROTOCOL", .help = "the protocol of this collector: otlp, pyroscope (otlp)" },
-        { .name = "token-file", .kind = OPTION_TEXT, .field = offsetof(struct doctor_config, token_file),
-          .argument = "FILE", .help = "a bearer token for the collector is in this file" },
-        { .name = "json", .letter = 'j', .kind = OPTION_FLAG, .field = offsetof(struct doctor_config, json),
+        { .name = "collector",
+          .kind = OPTION_TEXT,
+          .field = offsetof(struct doctor_config, collector),
+          .argument = "URL",
+          .help = "also test whether this collector takes profiles" },
+        { .name = "protocol",
+          .kind = OPTION_TEXT,
+          .field = offsetof(struct doctor_config, protocol),
+          .argument = "PROTOCOL",
+          .help = "the protocol of this collector: otlp, pyroscope (otlp)" },
+        { .name = "token-file",
+          .kind = OPTION_TEXT,
+          .field = offsetof(struct doctor_config, token_file),
+          .argument = "FILE",
+          .help = "a bearer token for the collector is in this file" },
+        { .name = "json",
+          .letter = 'j',
+          .kind = OPTION_FLAG,
+          .field = offsetof(struct doctor_config, json),
           .help = "as JSON" },
         CONFINEMENT_OPTIONS(struct doctor_config, confinement),
 };
@@ -47,8 +59,9 @@ static const struct usage usage = {
         .n = sizeof specs / sizeof *specs,
 };
 
-static const char *const marks[] = { [DOCTOR_FINE] = "ok", [DOCTOR_LESS] = "less", [DOCTOR_BLOCKED] = "no",
-                                      [DOCTOR_FAILED] = "no" };
+static const char *const marks[] = {
+        [DOCTOR_FINE] = "ok", [DOCTOR_LESS] = "less", [DOCTOR_BLOCKED] = "no", [DOCTOR_FAILED] = "no"
+};
 
 struct finding {
         enum doctor_verdict verdict;

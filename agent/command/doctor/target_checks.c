@@ -5,8 +5,8 @@
  */
 #include "target_checks.h"
 
-#include "agent/command/command.h"
 #include "agent/command/cli/messages.h"
+#include "agent/command/command.h"
 #include "agent/sample/sample.h"
 
 #include <stdio.h>
@@ -42,9 +42,8 @@ static int examine_process(struct find *find, pid_t pid, uint32_t abi, struct do
         struct pystack *py = NULL;
 
         *patient = (struct doctor_patient){ .process = { .pid = pid } };
-        int r = find_identify(find, pid, &patient->process) == 0
-                        ? target_open(pid, abi, &py, &patient->process.info)
-                        : PYSTACK_E_GONE;
+        int r = find_identify(find, pid, &patient->process) == 0 ? target_open(pid, abi, &py, &patient->process.info)
+                                                                 : PYSTACK_E_GONE;
         if (r == 0 && (r = pystack_threads(py, &refs, &patient->threads)) != 0)
                 pystack_close(py);
         if (r == 0)

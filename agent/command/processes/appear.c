@@ -18,7 +18,7 @@
 #define NS_PER_MS 1000000u
 
 /* Between two looks at what program it is, before and after it is found; and between two attempts to open it. */
-#define LOOK_MAX_NS  (10 * NS_PER_MS)
+#define LOOK_MAX_NS (10 * NS_PER_MS)
 #define FOUND_MAX_NS (50 * NS_PER_MS)
 #define OPEN_MAX_NS (100 * NS_PER_MS)
 #define OTHER_MAX_NS (500 * NS_PER_MS) /* of one that is no Python so far */
@@ -39,7 +39,9 @@ static uint64_t pause_for(const struct appear *a, uint64_t now, uint64_t max)
 
 void appear_begin(struct appear *a, pid_t pid, uint32_t abi)
 {
-        *a = (struct appear){ .pid = pid, .abi = abi, .since_ns = clock_ns(CLOCK_MONOTONIC), .error = PYSTACK_E_NOT_PYTHON };
+        *a = (struct appear){
+                .pid = pid, .abi = abi, .since_ns = clock_ns(CLOCK_MONOTONIC), .error = PYSTACK_E_NOT_PYTHON
+        };
 }
 
 void appear_resume(struct appear *a, pid_t pid, uint32_t abi, uint64_t start_stack, bool found, int error)

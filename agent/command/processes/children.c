@@ -25,7 +25,9 @@ static int add_child(pid_t pid, void *ctx)
         if (!items)
                 return -ENOMEM;
         c->items = items;
-        items[c->n++] = (struct child){ .pid = pid, .parent = stat.ppid, .start_time = stat.start_time,
+        items[c->n++] = (struct child){ .pid = pid,
+                                        .parent = stat.ppid,
+                                        .start_time = stat.start_time,
                                         .ticks = stat.user_ticks + stat.system_ticks };
         return 0;
 }

@@ -243,7 +243,8 @@ static bool is_descendant(const struct family *f, struct nsutil_stat child)
         for (unsigned i = 0; i < GENERATIONS_MAX; i++) {
                 if (is_member(f, &child) || is_in_session(f, &child))
                         return true;
-                if (child.ppid <= 0 || nsutil_stat_read(child.ppid, &parent) != 0 || parent.start_time > child.start_time)
+                if (child.ppid <= 0 || nsutil_stat_read(child.ppid, &parent) != 0 ||
+                    parent.start_time > child.start_time)
                         return false;
                 child = parent;
         }

@@ -16,7 +16,7 @@
 
 struct family;
 
-struct family *family_new(void); /* NULL: out of memory */
+struct family *family_new(void);         /* NULL: out of memory */
 void family_free(struct family *family); /* accepts NULL */
 
 /* One whose descendants are looked for, known by PID and start time. 0 or -ENOMEM. */

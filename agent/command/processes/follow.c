@@ -6,10 +6,10 @@
  */
 #include "follow_internal.h"
 
-#include "describe.h"
-#include "sampling.h"
 #include "agent/base/base.h"
 #include "agent/command/cli/messages.h"
+#include "describe.h"
+#include "sampling.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -91,7 +91,9 @@ bool follow_lives(const struct follow *f)
 static void note_missed(struct follow *f, const struct followed *item, int error)
 {
         bool other = error == PYSTACK_E_NOT_PYTHON || error == PYSTACK_E_UNSUPPORTED;
-        struct missed missed = { .pid = item->pid, .start_time = item->process.start_time, .asked = item->asked,
+        struct missed missed = { .pid = item->pid,
+                                 .start_time = item->process.start_time,
+                                 .asked = item->asked,
                                  .said = item->reported == error && error != 0,
                                  .parent = other && f->config.subprocesses };
         struct nsutil_stat stat = { 0 };

@@ -9,22 +9,22 @@
  * of a process that is Python ends as a profile of its own.
  */
 
-#include "target.h"
 #include "agent/profile/profile.h"
 #include "agent/sample/sample.h"
+#include "target.h"
 
 struct follow;
 
 struct follow_config {
         struct sampler *sampler; /* must live longer, like find */
         struct find *find;
-        uint32_t abi;             /* of pystack_open_abi(), for those that are named */
+        uint32_t abi; /* of pystack_open_abi(), for those that are named */
         bool subprocesses;
         const char *container_id; /* whose newcomers are followed with the subprocesses; NULL: none's */
         const char *pod;          /* likewise, as find_pod() takes it */
         enum profile_mode mode;   /* of the sampler */
-        pid_t starter;            /* starts our commands in our name; 0: there are none. Our own children are orphans of theirs */
-        bool quiet;               /* a word about what fails only */
+        pid_t starter; /* starts our commands in our name; 0: there are none. Our own children are orphans of theirs */
+        bool quiet;    /* a word about what fails only */
 };
 
 /* 0 or negative errno. */

@@ -4,10 +4,10 @@
 
 /* What the files of follow share. */
 
+#include "agent/command/record/missed.h"
 #include "appear.h"
 #include "family.h"
 #include "follow.h"
-#include "agent/command/record/missed.h"
 
 #include "sampling.h"
 
@@ -18,15 +18,15 @@ struct followed {
         struct find_process process;
         int pidfd;
         struct sampling_said said;
-        bool named;    /* we look at it ourselves, and do not listen to what find says of it */
-        bool asked;    /* by -p: that it gives no profile is a failure */
-        bool command;  /* podflame has started it */
-        bool sampled;  /* it is in the sampler */
-        bool adopted;  /* the sampler has added it, and find has not told of it yet */
-        bool profiled; /* it has been, ever */
-        bool foreign;  /* that its program is no Python was said */
-        int reported;  /* the error that was said of it */
-        uint64_t ticks; /* CPU time before it was sampled, in clock ticks */
+        bool named;           /* we look at it ourselves, and do not listen to what find says of it */
+        bool asked;           /* by -p: that it gives no profile is a failure */
+        bool command;         /* podflame has started it */
+        bool sampled;         /* it is in the sampler */
+        bool adopted;         /* the sampler has added it, and find has not told of it yet */
+        bool profiled;        /* it has been, ever */
+        bool foreign;         /* that its program is no Python was said */
+        int reported;         /* the error that was said of it */
+        uint64_t ticks;       /* CPU time before it was sampled, in clock ticks */
         struct appear appear; /* of one that is named */
         UT_hash_handle hh;
 };
@@ -44,10 +44,10 @@ struct follow {
         struct profile_set done;
         struct missed_list missed;
         uint64_t unsampled_ticks;
-        pid_t stopped;    /* of those without a sample */
-        uint64_t scan_ns; /* when to scan next */
+        pid_t stopped;     /* of those without a sample */
+        uint64_t scan_ns;  /* when to scan next */
         uint64_t check_ns; /* when to look after the readers next */
-        int error;        /* of handling what a scan has found */
+        int error;         /* of handling what a scan has found */
 };
 
 struct followed *follow_get(const struct follow *follow, pid_t pid);

@@ -18,16 +18,16 @@
 
 struct relative {
         pid_t pid, parent;
-        int threads; /* that live; an end may be told before a birth */
+        int threads;  /* that live; an end may be told before a birth */
         unsigned due; /* records of use to come for ends that were told */
         uint64_t used_ns, booked_ns, below_ns;
         uint64_t own_from_ns, children_from_ns; /* the kernel's accounts when it began */
-        uint64_t executed_at, python_at; /* when it became a program, and Python; 0: since its birth, never */
-        unsigned missed; /* how often it was looked for in vain */
-        bool is_copy;    /* of one that was sampled at its birth */
-        bool was_python; /* at its birth: its parent was, as far as is known */
-        bool sampled; /* now */
-        bool opened;  /* it was sampled, ever */
+        uint64_t executed_at, python_at;        /* when it became a program, and Python; 0: since its birth, never */
+        unsigned missed;                        /* how often it was looked for in vain */
+        bool is_copy;                           /* of one that was sampled at its birth */
+        bool was_python;                        /* at its birth: its parent was, as far as is known */
+        bool sampled;                           /* now */
+        bool opened;                            /* it was sampled, ever */
         bool adopts;
         UT_hash_handle hh;
 };
@@ -36,11 +36,11 @@ struct kin {
         struct relative *items;
         unsigned parts;
         bool adopts;
-        pid_t adopter;   /* 0: none */
-        bool incomplete; /* something was not told */
+        pid_t adopter;                                        /* 0: none */
+        bool incomplete;                                      /* something was not told */
         uint64_t ended_opened, ended_unopened, ended_foreign; /* how many */
-        struct kin_sum sum;   /* since the last time */
-        uint64_t excess_told; /* beyond what is known of children, so far */
+        struct kin_sum sum;                                   /* since the last time */
+        uint64_t excess_told;                                 /* beyond what is known of children, so far */
 };
 
 struct kin *kin_new(unsigned parts, bool adopts)
@@ -125,9 +125,9 @@ static struct relative *waiting_parent_of(const struct kin *kin, const struct re
 {
         struct relative *parent = item->parent > 0 ? get_relative(kin, item->parent) : NULL;
 
-        return parent && parent->threads > 0 ? parent
-                                             : kin->adopter > 0 && kin->adopter != item->pid
-                                                     ? get_relative(kin, kin->adopter) : NULL;
+        return parent && parent->threads > 0                   ? parent
+               : kin->adopter > 0 && kin->adopter != item->pid ? get_relative(kin, kin->adopter)
+                                                               : NULL;
 }
 
 static void book_ended_relative(struct kin *kin, struct relative *item)
@@ -146,7 +146,8 @@ static void book_ended_relative(struct kin *kin, struct relative *item)
                 kin->ended_unopened++;
         }
         if (parent)
-                parent->below_ns += item->booked_ns + rest + item->below_ns + item->own_from_ns + item->children_from_ns;
+                parent->below_ns += item->booked_ns + rest + item->below_ns + item->own_from_ns +
+                                    item->children_from_ns;
         forget_relative(kin, item);
 }
 

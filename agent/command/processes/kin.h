@@ -35,12 +35,12 @@ pid_t kin_parent(const struct kin *kin, pid_t pid); /* who has forked it; 0: not
 
 /* A process that is there already, or whose birth the kernel does not tell. */
 struct kin_begin {
-        pid_t pid, parent;    /* parent 0: none of the family */
+        pid_t pid, parent; /* parent 0: none of the family */
         unsigned threads;
         uint64_t own_ns;      /* what it has used before anything was recorded, */
         uint64_t children_ns; /* and the children that it has waited for */
         bool python;
-        bool adopts;          /* it becomes the parent of orphans, and is none of the family itself */
+        bool adopts; /* it becomes the parent of orphans, and is none of the family itself */
 };
 void kin_begin(struct kin *kin, const struct kin_begin *begin);
 

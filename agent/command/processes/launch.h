@@ -22,19 +22,22 @@ enum {
 };
 
 struct launch {
-        char **argv;      /* found in PATH */
+        char **argv;                   /* found in PATH */
         const struct outside *outside; /* who starts it */
-        pid_t pid;        /* 0: not started */
-        int signals;      /* signalfd of those that are passed on: readable when one has come */
-        int ended_fd;     /* pidfd: readable once the command has ended */
+        pid_t pid;                     /* 0: not started */
+        int signals;                   /* signalfd of those that are passed on: readable when one has come */
+        int ended_fd;                  /* pidfd: readable once the command has ended */
         bool ended;
         bool told_to_stop; /* it, or we, were sent a signal that means so */
-        int status;       /* of an ended one, as a shell would say it */
-        sigset_t mask;    /* ours before launch_open(): the command's */
-        bool pipe_kills;  /* SIGPIPE was not ignored before: nor will the command ignore it */
+        int status;        /* of an ended one, as a shell would say it */
+        sigset_t mask;     /* ours before launch_open(): the command's */
+        bool pipe_kills;   /* SIGPIPE was not ignored before: nor will the command ignore it */
 };
 
-#define LAUNCH_NONE { .signals = -1, .ended_fd = -1 }
+#define LAUNCH_NONE                           \
+        {                                     \
+                .signals = -1, .ended_fd = -1 \
+        }
 
 /*
  * To be called before any thread is started, and before privileges are given up, which the command is to have: signals

@@ -96,8 +96,11 @@ static void on_newcomer_ended(void *ctx, pid_t pid, uint64_t start_time)
 
 int newcomers_scan(struct follow *f)
 {
-        struct find_events events = { .ctx = f, .born = on_newcomer_found, .ended = on_newcomer_ended,
-                                      .appeared = on_birth, .wanted = is_wanted_newcomer };
+        struct find_events events = { .ctx = f,
+                                      .born = on_newcomer_found,
+                                      .ended = on_newcomer_ended,
+                                      .appeared = on_birth,
+                                      .wanted = is_wanted_newcomer };
         uint64_t begin = clock_ns(CLOCK_MONOTONIC);
 
         if (!f->config.subprocesses || (!find_follows(f->config.find) && begin < f->scan_ns))

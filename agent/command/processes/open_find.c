@@ -31,11 +31,15 @@ int finding_open_with(struct find_config config, const struct finding_options *o
 {
         char reason[HTTP_CLIENT_REASON_SIZE] = "";
         /* Docker's API has no host; but every URL has one. */
-        const struct http_client_config docker = { .url = "http://docker", .unix_socket = options->docker_socket,
-                                              .reason = reason, .reason_size = sizeof reason };
-        const struct http_client_config kubelet = { .url = options->kubelet, .token_file = options->kubelet_token_file,
-                                               .ca_file = options->kubelet_ca_file, .reason = reason,
-                                               .reason_size = sizeof reason };
+        const struct http_client_config docker = { .url = "http://docker",
+                                                   .unix_socket = options->docker_socket,
+                                                   .reason = reason,
+                                                   .reason_size = sizeof reason };
+        const struct http_client_config kubelet = { .url = options->kubelet,
+                                                    .token_file = options->kubelet_token_file,
+                                                    .ca_file = options->kubelet_ca_file,
+                                                    .reason = reason,
+                                                    .reason_size = sizeof reason };
 
         config.docker_api = options->docker_socket ? &docker : NULL;
         config.kubelet = options->kubelet ? &kubelet : NULL;

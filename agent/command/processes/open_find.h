@@ -21,15 +21,26 @@ struct finding_options {
 };
 
 /* The rows of an option table for a configuration whose member @member is a struct finding_options. */
-#define FINDING_OPTIONS(type, member)                                                                                \
-        { .name = "docker-socket", .kind = OPTION_TEXT, .field = offsetof(type, member.docker_socket),               \
-          .argument = "PATH", .help = "ask Docker for names as well, where its files cannot be read" },              \
-        { .name = "kubelet", .kind = OPTION_TEXT, .field = offsetof(type, member.kubelet), .argument = "URL",        \
-          .help = "ask the kubelet for names and labels of pods as well: https://127.0.0.1:10250" },                 \
-        { .name = "kubelet-token-file", .kind = OPTION_TEXT, .field = offsetof(type, member.kubelet_token_file),     \
-          .argument = "FILE", .help = "a service account's token for it, read again when it changes" },              \
-        { .name = "kubelet-ca-file", .kind = OPTION_TEXT, .field = offsetof(type, member.kubelet_ca_file),           \
-          .argument = "FILE", .help = "trust the certificates in this file for it" }
+#define FINDING_OPTIONS(type, member)                                                                            \
+        { .name = "docker-socket",                                                                               \
+          .kind = OPTION_TEXT,                                                                                   \
+          .field = offsetof(type, member.docker_socket),                                                         \
+          .argument = "PATH",                                                                                    \
+          .help = "ask Docker for names as well, where its files cannot be read" },                              \
+                { .name = "kubelet",                                                                             \
+                  .kind = OPTION_TEXT,                                                                           \
+                  .field = offsetof(type, member.kubelet),                                                       \
+                  .argument = "URL",                                                                             \
+                  .help = "ask the kubelet for names and labels of pods as well: https://127.0.0.1:10250" },     \
+                { .name = "kubelet-token-file",                                                                  \
+                  .kind = OPTION_TEXT,                                                                           \
+                  .field = offsetof(type, member.kubelet_token_file),                                            \
+                  .argument = "FILE",                                                                            \
+                  .help = "a service account's token for it, read again when it changes" },                      \
+        {                                                                                                        \
+                .name = "kubelet-ca-file", .kind = OPTION_TEXT, .field = offsetof(type, member.kubelet_ca_file), \
+                .argument = "FILE", .help = "trust the certificates in this file for it"                         \
+        }
 
 /* To be filled further, for finding_open_with(). */
 struct find_config finding_config(void);

@@ -67,7 +67,7 @@ enum sample_scope sampling_scope(const struct choice *choice, bool subprocesses)
                         threads += (size_t)stat.threads;
         }
         return !subprocesses && threads * (size_t)get_nprocs() <= THREAD_EVENTS_MAX ? SAMPLE_SCOPE_BEST
-                                                                                     : SAMPLE_SCOPE_MACHINE;
+                                                                                    : SAMPLE_SCOPE_MACHINE;
 }
 
 int sampling_open(const struct sample_config *config, struct sampler **ret)
@@ -87,8 +87,10 @@ void sampling_say_exceptions(struct sampler *sampler, pid_t pid, struct sampling
                 said->gil = true;
         }
         if (!said->restraint && sampler_is_restrained(sampler, pid)) {
-                say("process %d: its stacks take too long to read (new functions in every one, or very long names): it is "
-                    "sampled less, and the ticks that are missing are counted as failed", pid);
+                say("process %d: its stacks take too long to read (new functions in every one, or very long names): it "
+                    "is "
+                    "sampled less, and the ticks that are missing are counted as failed",
+                    pid);
                 said->restraint = true;
         }
 }

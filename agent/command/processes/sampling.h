@@ -4,9 +4,9 @@
 
 /* How to sample, on the command line: the options that record, top and agent share. */
 
+#include "agent/command/cli/options.h"
 #include "agent/confine/confine.h"
 #include "agent/sample/sample.h"
-#include "agent/command/cli/options.h"
 #include "target.h"
 
 struct sampling_options {
@@ -20,29 +20,56 @@ struct sampling_options {
         bool no_native;
 };
 
-#define SAMPLING_DEFAULTS { .rate = 99, .mode = "cpu", .engine = "auto" }
+#define SAMPLING_DEFAULTS                                   \
+        {                                                   \
+                .rate = 99, .mode = "cpu", .engine = "auto" \
+        }
 
-#define SAMPLING_OPTIONS(type, member)                                                                             \
-        { .name = "rate", .letter = 'r', .kind = OPTION_NUMBER, .field = offsetof(type, member.rate),              \
-          .argument = "HZ", .help = "samples per second of each CPU, 1 to 20000 (99)",                            \
-          .min = SAMPLE_RATE_MIN, .max = SAMPLE_RATE_MAX },                                                       \
-        { .name = "mode", .letter = 'm', .kind = OPTION_TEXT, .field = offsetof(type, member.mode),                \
-          .argument = "MODE", .help = "cpu: threads on a CPU; wall: every thread; gil: the GIL's holder (cpu)" }, \
-        { .name = "idle", .letter = 'i', .kind = OPTION_FLAG, .field = offsetof(type, member.idle),                \
-          .help = "count sleeping threads too: the same as --mode wall" },                                                      \
-        { .name = "gil", .letter = 'g', .kind = OPTION_FLAG, .field = offsetof(type, member.gil),                 \
-          .help = "only the GIL's holder, (idle) while nobody is: the same as --mode gil" },                      \
-        { .name = "engine", .kind = OPTION_TEXT, .field = offsetof(type, member.engine),                           \
-          .argument = "ENGINE", .help = "perf, timer, blocking; auto: the best one that works here (auto)" },      \
-        { .name = "blocking", .kind = OPTION_FLAG, .field = offsetof(type, member.blocking),                      \
-          .help = "stop threads by ptrace while they are read: the same as --engine blocking" },                   \
-        { .name = "no-native", .kind = OPTION_FLAG, .field = offsetof(type, member.no_native),                    \
-          .help = "leave out threads that run no Python; the coverage still knows their time" }
+#define SAMPLING_OPTIONS(type, member)                                                                   \
+        { .name = "rate",                                                                                \
+          .letter = 'r',                                                                                 \
+          .kind = OPTION_NUMBER,                                                                         \
+          .field = offsetof(type, member.rate),                                                          \
+          .argument = "HZ",                                                                              \
+          .help = "samples per second of each CPU, 1 to 20000 (99)",                                     \
+          .min = SAMPLE_RATE_MIN,                                                                        \
+          .max = SAMPLE_RATE_MAX },                                                                      \
+                { .name = "mode",                                                                        \
+                  .letter = 'm',                                                                         \
+                  .kind = OPTION_TEXT,                                                                   \
+                  .field = offsetof(type, member.mode),                                                  \
+                  .argument = "MODE",                                                                    \
+                  .help = "cpu: threads on a CPU; wall: every thread; gil: the GIL's holder (cpu)" },    \
+                { .name = "idle",                                                                        \
+                  .letter = 'i',                                                                         \
+                  .kind = OPTION_FLAG,                                                                   \
+                  .field = offsetof(type, member.idle),                                                  \
+                  .help = "count sleeping threads too: the same as --mode wall" },                       \
+                { .name = "gil",                                                                         \
+                  .letter = 'g',                                                                         \
+                  .kind = OPTION_FLAG,                                                                   \
+                  .field = offsetof(type, member.gil),                                                   \
+                  .help = "only the GIL's holder, (idle) while nobody is: the same as --mode gil" },     \
+                { .name = "engine",                                                                      \
+                  .kind = OPTION_TEXT,                                                                   \
+                  .field = offsetof(type, member.engine),                                                \
+                  .argument = "ENGINE",                                                                  \
+                  .help = "perf, timer, blocking; auto: the best one that works here (auto)" },          \
+                { .name = "blocking",                                                                    \
+                  .kind = OPTION_FLAG,                                                                   \
+                  .field = offsetof(type, member.blocking),                                              \
+                  .help = "stop threads by ptrace while they are read: the same as --engine blocking" }, \
+        {                                                                                                \
+                .name = "no-native", .kind = OPTION_FLAG, .field = offsetof(type, member.no_native),     \
+                .help = "leave out threads that run no Python; the coverage still knows their time"      \
+        }
 
 /* For those whose results have threads. */
-#define SAMPLING_THREADS_OPTION(type, member)                                                             \
-        { .name = "threads", .letter = 't', .kind = OPTION_FLAG, .field = offsetof(type, member.threads), \
-          .help = "tell threads apart; their names are threading's from 3.14 on, else the kernel's" }
+#define SAMPLING_THREADS_OPTION(type, member)                                                                   \
+        {                                                                                                       \
+                .name = "threads", .letter = 't', .kind = OPTION_FLAG, .field = offsetof(type, member.threads), \
+                .help = "tell threads apart; their names are threading's from 3.14 on, else the kernel's"       \
+        }
 
 /* Checks the options: GO_ON and @ret filled, or an exit status after a word about it. */
 int sampling_config(const struct sampling_options *options, const struct usage *usage, struct sample_config *ret);

@@ -5,8 +5,8 @@
  */
 #include "selection.h"
 
-#include "agent/command/command.h"
 #include "agent/command/cli/messages.h"
+#include "agent/command/command.h"
 
 #include <errno.h>
 #include <stdio.h>

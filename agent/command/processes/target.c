@@ -3,8 +3,8 @@
 #include "target.h"
 
 #include "abi.h"
-#include "agent/command/command.h"
 #include "agent/command/cli/messages.h"
+#include "agent/command/command.h"
 
 #include "appear.h"
 
@@ -51,8 +51,10 @@ static void explain_target(pid_t pid, int error, const struct pystack_info *info
         char why[EXPLANATION_SIZE];
 
         explain_not_profilable(pid, error, info, why, sizeof why);
-        say_error("process %d: %s%s", pid, why, error == PYSTACK_E_NOT_PYTHON && patience == TARGET_WAITED_FOR
-                                                        ? "; --subprocesses follows its children" : "");
+        say_error("process %d: %s%s", pid, why,
+                  error == PYSTACK_E_NOT_PYTHON && patience == TARGET_WAITED_FOR
+                          ? "; --subprocesses follows its children"
+                          : "");
 }
 
 struct choosing {
@@ -166,7 +168,8 @@ static int say_unknown(const struct group *group, int error, const char *name, c
 }
 
 /* Of a group without a readable Python, the most telling error is reported; of others each, where none is tried again. */
-static int choose_processes(struct choosing *c, const struct group *group, const char *name, const pid_t *pids, size_t n)
+static int choose_processes(struct choosing *c, const struct group *group, const char *name, const pid_t *pids,
+                            size_t n)
 {
         struct pystack_info info, worst_info = { 0 };
         int worst = PYSTACK_E_NOT_PYTHON;
@@ -186,9 +189,9 @@ static int choose_processes(struct choosing *c, const struct group *group, const
                 say_not_profilable(worst_pid, worst, &worst_info);
         if (good > 0 || (worst == PYSTACK_E_NOT_PYTHON && c->choice->n > 0))
                 return GO_ON;
-        return worst != PYSTACK_E_NOT_PYTHON ? EXIT_FAILED
-                                             : say_error("%s '%s': none of its %zu processes is a CPython process",
-                                                         group->kind, name, n);
+        return worst != PYSTACK_E_NOT_PYTHON
+                       ? EXIT_FAILED
+                       : say_error("%s '%s': none of its %zu processes is a CPython process", group->kind, name, n);
 }
 
 /* GO_ON, or an exit status after a word about it. */

@@ -4,8 +4,8 @@
 
 /* TARGET on the command line: -p PID, -c CONTAINER, --pod [NAMESPACE/]POD[/CONTAINER]. */
 
-#include "agent/find/find.h"
 #include "agent/command/cli/options.h"
+#include "agent/find/find.h"
 
 struct target_options {
         struct pid_list pids;
@@ -15,15 +15,28 @@ struct target_options {
 };
 
 /* The rows of an option table for a configuration whose member @member is a struct target_options. */
-#define TARGET_OPTIONS(type, member)                                                                         \
-        { .name = "pid", .letter = 'p', .kind = OPTION_PIDS, .field = offsetof(type, member.pids),           \
-          .argument = "PID", .help = "a process, by its PID on this machine; may be given several times" }, \
-        { .name = "container", .letter = 'c', .kind = OPTION_TEXT, .field = offsetof(type, member.container), \
-          .argument = "CONTAINER", .help = "a container's processes: its name, id, or the beginning of its id" }, \
-        { .name = "pod", .kind = OPTION_TEXT, .field = offsetof(type, member.pod), .argument = "POD",        \
-          .help = "a pod's processes: [NAMESPACE/]POD[/CONTAINER]" },                                        \
-        { .name = "abi", .kind = OPTION_TEXT, .field = offsetof(type, member.abi),                           \
-          .argument = "VERSION", .help = "read the process as this Python version, e.g. 3.11, not as the one that was found" }
+#define TARGET_OPTIONS(type, member)                                                                            \
+        { .name = "pid",                                                                                        \
+          .letter = 'p',                                                                                        \
+          .kind = OPTION_PIDS,                                                                                  \
+          .field = offsetof(type, member.pids),                                                                 \
+          .argument = "PID",                                                                                    \
+          .help = "a process, by its PID on this machine; may be given several times" },                        \
+                { .name = "container",                                                                          \
+                  .letter = 'c',                                                                                \
+                  .kind = OPTION_TEXT,                                                                          \
+                  .field = offsetof(type, member.container),                                                    \
+                  .argument = "CONTAINER",                                                                      \
+                  .help = "a container's processes: its name, id, or the beginning of its id" },                \
+                { .name = "pod",                                                                                \
+                  .kind = OPTION_TEXT,                                                                          \
+                  .field = offsetof(type, member.pod),                                                          \
+                  .argument = "POD",                                                                            \
+                  .help = "a pod's processes: [NAMESPACE/]POD[/CONTAINER]" },                                   \
+        {                                                                                                       \
+                .name = "abi", .kind = OPTION_TEXT, .field = offsetof(type, member.abi), .argument = "VERSION", \
+                .help = "read the process as this Python version, e.g. 3.11, not as the one that was found"     \
+        }
 
 /* A process named by a TARGET, opened, or to be opened later. */
 struct chosen {

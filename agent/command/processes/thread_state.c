@@ -13,12 +13,8 @@ static const struct {
         bool may_be_frozen; /* a thread in a frozen cgroup is seen in this state */
         const char *name;
 } states[] = {
-        { 'R', false, "running" },
-        { 'S', true, "sleeping" },
-        { 'D', true, "waiting uninterruptibly" },
-        { 'T', false, "stopped" },
-        { 't', false, "traced" },
-        { 'Z', false, "ended" },
+        { 'R', false, "running" }, { 'S', true, "sleeping" }, { 'D', true, "waiting uninterruptibly" },
+        { 'T', false, "stopped" }, { 't', false, "traced" },  { 'Z', false, "ended" },
         { 'X', false, "ended" },
 };
 

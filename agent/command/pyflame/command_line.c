@@ -5,8 +5,8 @@
  */
 #include "pyflame.h"
 
-#include "agent/command/processes/abi.h"
 #include "agent/command/command.h"
+#include "agent/command/processes/abi.h"
 
 #include <getopt.h>
 #include <math.h>
@@ -22,13 +22,13 @@
 #define INTERVAL_MAX 3600.0
 
 static const struct option longs[] = {
-        { "abi", required_argument, NULL, 'a' },     { "dump", no_argument, NULL, 'd' },
-        { "exclude-idle", no_argument, NULL, 'x' },  { "flamechart", no_argument, NULL, 'F' },
-        { "help", no_argument, NULL, 'h' },          { "no-line-numbers", no_argument, NULL, 'n' },
-        { "output", required_argument, NULL, 'o' },  { "pid", required_argument, NULL, 'p' },
-        { "rate", required_argument, NULL, 'r' },    { "seconds", required_argument, NULL, 's' },
-        { "threads", no_argument, NULL, 'L' },       { "trace", no_argument, NULL, 't' },
-        { "version", no_argument, NULL, 'v' },       { NULL, 0, NULL, 0 },
+        { "abi", required_argument, NULL, 'a' },    { "dump", no_argument, NULL, 'd' },
+        { "exclude-idle", no_argument, NULL, 'x' }, { "flamechart", no_argument, NULL, 'F' },
+        { "help", no_argument, NULL, 'h' },         { "no-line-numbers", no_argument, NULL, 'n' },
+        { "output", required_argument, NULL, 'o' }, { "pid", required_argument, NULL, 'p' },
+        { "rate", required_argument, NULL, 'r' },   { "seconds", required_argument, NULL, 's' },
+        { "threads", no_argument, NULL, 'L' },      { "trace", no_argument, NULL, 't' },
+        { "version", no_argument, NULL, 'v' },      { NULL, 0, NULL, 0 },
 };
 
 /* In order: an argument that is no option is reported as option 1. */

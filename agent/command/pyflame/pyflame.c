@@ -7,16 +7,16 @@
  * up nobody. What was sampled is printed whatever ends it.
  */
 #include "agent/base/base.h"
-#include "agent/command/command.h"
 #include "agent/command/cli/confinement.h"
-#include "agent/command/cli/output.h"
 #include "agent/command/cli/messages.h"
+#include "agent/command/cli/output.h"
 #include "agent/command/cli/signals.h"
+#include "agent/command/command.h"
 #include "agent/command/processes/target.h"
 
-#include "pyflame.h"
 #include "agent/command/processes/appear.h"
 #include "agent/command/processes/launch.h"
+#include "pyflame.h"
 
 #include "nsutil/nsutil.h"
 
@@ -314,8 +314,8 @@ static int start_command(struct session *s)
         s->signals = s->launch.signals;
         if (e == 0)
                 return GO_ON;
-        fprintf(stderr, "execvp() failed for: %s, err = %s\nChild process exited with status %d\n",
-                *s->options.command, strerror(e), s->launch.status);
+        fprintf(stderr, "execvp() failed for: %s, err = %s\nChild process exited with status %d\n", *s->options.command,
+                strerror(e), s->launch.status);
         return EXIT_FAILED;
 }
 
@@ -372,8 +372,9 @@ static int open_output_and_confine(struct session *s)
 
 int pyflame_run(int argc, char **argv)
 {
-        struct session s = { .output = OUTPUT_NONE, .outside = OUTSIDE_NONE, .launch = LAUNCH_NONE, .signals = -1,
-                             .ended_fd = -1 };
+        struct session s = {
+                .output = OUTPUT_NONE, .outside = OUTSIDE_NONE, .launch = LAUNCH_NONE, .signals = -1, .ended_fd = -1
+        };
         int status = pyflame_parse(argc, argv, &s.options);
 
         if (status != GO_ON)

@@ -16,12 +16,12 @@
 /* ---- options (pyflame_options.c) ------------------------------------------------------ */
 
 struct pyflame_options {
-        pid_t pid;           /* 0: a command */
-        char **command;      /* NULL: a process */
-        double seconds;      /* 0: one sample; of a process only */
-        double interval;     /* seconds between two samples */
-        const char *output;  /* NULL: standard output */
-        uint32_t abi;        /* of pystack_open_abi() */
+        pid_t pid;          /* 0: a command */
+        char **command;     /* NULL: a process */
+        double seconds;     /* 0: one sample; of a process only */
+        double interval;    /* seconds between two samples */
+        const char *output; /* NULL: standard output */
+        uint32_t abi;       /* of pystack_open_abi() */
         bool exclude_idle;
         bool no_lines;
         bool threads;
@@ -38,7 +38,7 @@ struct pyflame_reader;
 
 /* What a reading of one thread has found. */
 struct pyflame_reading {
-        int error; /* of sample_now() */
+        int error;                               /* of sample_now() */
         const struct pystack_thread_ref *thread; /* only while all threads are read */
         bool holds_gil;                          /* likewise */
         struct pystack_stack stack;

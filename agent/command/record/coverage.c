@@ -30,7 +30,8 @@ static struct profile_counters sum_of(const struct profile_set *set)
 /* The time of descendants that ended before they were opened is of no process; the sum of all tells it. */
 static bool is_low_process(const struct profile *p)
 {
-        return profile_attribute(p, "process.pid") && profile_coverage_is_low(profile_counters_of(p), profile_settings(p)->period_ns);
+        return profile_attribute(p, "process.pid") &&
+               profile_coverage_is_low(profile_counters_of(p), profile_settings(p)->period_ns);
 }
 
 /* ---- processes ----------------------------------------------------------------------- */
@@ -55,7 +56,8 @@ static void say_process(const struct profile *p)
         char sentence[PROFILE_COVERAGE_SIZE];
 
         profile_coverage_tell(profile_counters_of(p), profile_settings(p)->mode, sentence, sizeof sentence);
-        say("process %s%s%s%s: coverage %s", pid ? pid : "?", name ? " (" : "", name ? name : "", name ? ")" : "", sentence);
+        say("process %s%s%s%s: coverage %s", pid ? pid : "?", name ? " (" : "", name ? name : "", name ? ")" : "",
+            sentence);
 }
 
 static void say_low_processes(const struct profile_set *set)
@@ -101,11 +103,13 @@ void coverage_say_no_samples(const struct profile_set *set)
         char sentence[PROFILE_COVERAGE_SIZE];
 
         if (sum.accounted_ns == 0) {
-                say("no samples: nothing ran%s", settings.mode == PROFILE_MODE_CPU
-                                             ? ", and mode cpu counts no sleeping threads; --idle does" : "");
+                say("no samples: nothing ran%s",
+                    settings.mode == PROFILE_MODE_CPU ? ", and mode cpu counts no sleeping threads; --idle does" : "");
         } else if (sum.accounted_ns < PERIODS_EXPECTED * settings.period_ns) {
-                say("no samples: %.1f ms of time were accounted, and ticks come every %.1f ms; record for longer, or at a "
-                    "higher --rate", (double)sum.accounted_ns / 1e6, (double)settings.period_ns / 1e6);
+                say("no samples: %.1f ms of time were accounted, and ticks come every %.1f ms; record for longer, or "
+                    "at a "
+                    "higher --rate",
+                    (double)sum.accounted_ns / 1e6, (double)settings.period_ns / 1e6);
         } else {
                 profile_coverage_tell(&sum, settings.mode, sentence, sizeof sentence);
                 say("no samples; coverage %s", sentence);

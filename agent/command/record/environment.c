@@ -74,12 +74,9 @@ int environment_describe(const struct environment *environment, unsigned run, un
         const struct {
                 const char *key, *value;
         } attributes[] = {
-                { "host.arch", environment->arch },
-                { "host.cpu.model.name", environment->cpu },
-                { "os.version", environment->kernel },
-                { "vcs.ref.head.revision", environment->revision },
-                { "podflame.run", run_text },
-                { "podflame.rate", rate_text },
+                { "host.arch", environment->arch },    { "host.cpu.model.name", environment->cpu },
+                { "os.version", environment->kernel }, { "vcs.ref.head.revision", environment->revision },
+                { "podflame.run", run_text },          { "podflame.rate", rate_text },
         };
         int r = 0;
 

@@ -11,9 +11,9 @@
 #include "revision.h"
 
 struct environment {
-        char arch[65];    /* "amd64", "arm64": OpenTelemetry's names; others as uname(2) has them */
-        char kernel[65];  /* its release */
-        char cpu[128];    /* model name; "": the kernel does not tell it */
+        char arch[65];                /* "amd64", "arm64": OpenTelemetry's names; others as uname(2) has them */
+        char kernel[65];              /* its release */
+        char cpu[128];                /* model name; "": the kernel does not tell it */
         char revision[REVISION_SIZE]; /* of the working directory; "": that is in no git repository */
 };
 

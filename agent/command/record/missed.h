@@ -11,7 +11,7 @@ struct missed {
         uint64_t start_time;
         char program[FIND_NAME_SIZE]; /* its command line */
         char why[768];
-        bool asked; /* named by the user, not somebody's child */
+        bool asked;  /* named by the user, not somebody's child */
         bool parent; /* it is no Python itself: its children were meant */
         bool said;   /* already */
 };

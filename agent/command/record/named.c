@@ -65,8 +65,7 @@ static int start_sampling_appeared(struct follow *f, struct followed *item, stru
 {
         struct find_process process;
 
-        if (find_identify(f->config.find, item->pid, &process) != 0 ||
-            process.start_time != item->process.start_time) {
+        if (find_identify(f->config.find, item->pid, &process) != 0 || process.start_time != item->process.start_time) {
                 pystack_close(py);
                 return 0; /* it has ended: that shows elsewhere */
         }
@@ -84,7 +83,8 @@ static void say_not_python_any_more(struct follow *f, struct followed *item)
 {
         item->foreign = true;
         if (!f->config.quiet)
-                say("process %d has become another program, which is not Python; %s", item->pid, item->appear.info.detail);
+                say("process %d has become another program, which is not Python; %s", item->pid,
+                    item->appear.info.detail);
 }
 
 static bool is_foreign(const struct followed *item)

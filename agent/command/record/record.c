@@ -4,13 +4,13 @@
  * from its first moments to its end, and writes one profile. What has been sampled
  * is written whatever ends it: the time, a signal, or the end of the processes.
  */
+#include "agent/command/cli/confinement.h"
+#include "agent/command/cli/messages.h"
+#include "agent/command/cli/options.h"
 #include "agent/command/command.h"
 #include "agent/command/commands.h"
-#include "agent/command/cli/confinement.h"
 #include "agent/command/processes/open_find.h"
-#include "agent/command/cli/options.h"
 #include "agent/command/processes/sampling.h"
-#include "agent/command/cli/messages.h"
 
 #include "recording.h"
 
@@ -35,24 +35,49 @@ struct record_config {
 
 static const struct option_spec specs[] = {
         TARGET_OPTIONS(struct record_config, target),
-        { .name = "subprocesses", .letter = 's', .kind = OPTION_FLAG,
+        { .name = "subprocesses",
+          .letter = 's',
+          .kind = OPTION_FLAG,
           .field = offsetof(struct record_config, subprocesses),
           .help = "follow child processes as well, and new ones of CONTAINER or POD" },
-        { .name = "duration", .letter = 'd', .kind = OPTION_SECONDS, .field = offsetof(struct record_config, duration),
-          .argument = "TIME", .help = "how long: 10, 90s, 5m (10; of COMMAND: until it ends)", .min = 0.001,
+        { .name = "duration",
+          .letter = 'd',
+          .kind = OPTION_SECONDS,
+          .field = offsetof(struct record_config, duration),
+          .argument = "TIME",
+          .help = "how long: 10, 90s, 5m (10; of COMMAND: until it ends)",
+          .min = 0.001,
           .max = 30 * 86400.0 },
-        { .name = "repeat", .kind = OPTION_NUMBER, .field = offsetof(struct record_config, repeat), .argument = "N",
-          .help = "run COMMAND this many times, while it succeeds; each run is a profile of its own (1)", .min = 1,
+        { .name = "repeat",
+          .kind = OPTION_NUMBER,
+          .field = offsetof(struct record_config, repeat),
+          .argument = "N",
+          .help = "run COMMAND this many times, while it succeeds; each run is a profile of its own (1)",
+          .min = 1,
           .max = 1000 },
         SAMPLING_OPTIONS(struct record_config, sampling),
         SAMPLING_THREADS_OPTION(struct record_config, sampling),
-        { .name = "format", .letter = 'f', .kind = OPTION_TEXT, .field = offsetof(struct record_config, format),
-          .argument = "FORMAT", .help = OUTPUT_FORMATS },
-        { .name = "output", .letter = 'o', .kind = OPTION_TEXT, .field = offsetof(struct record_config, output),
-          .argument = "FILE", .help = "where to write it (standard output; required with COMMAND, which keeps it);\n" OUTPUT_ENDINGS },
-        { .name = "quiet", .letter = 'q', .kind = OPTION_FLAG, .field = offsetof(struct record_config, quiet),
+        { .name = "format",
+          .letter = 'f',
+          .kind = OPTION_TEXT,
+          .field = offsetof(struct record_config, format),
+          .argument = "FORMAT",
+          .help = OUTPUT_FORMATS },
+        { .name = "output",
+          .letter = 'o',
+          .kind = OPTION_TEXT,
+          .field = offsetof(struct record_config, output),
+          .argument = "FILE",
+          .help = "where to write it (standard output; required with COMMAND, which keeps it);\n" OUTPUT_ENDINGS },
+        { .name = "quiet",
+          .letter = 'q',
+          .kind = OPTION_FLAG,
+          .field = offsetof(struct record_config, quiet),
           .help = "no progress, no summary" },
-        { .name = "verbose", .letter = 'v', .kind = OPTION_FLAG, .field = offsetof(struct record_config, verbose),
+        { .name = "verbose",
+          .letter = 'v',
+          .kind = OPTION_FLAG,
+          .field = offsetof(struct record_config, verbose),
           .help = "print the engine, why a better one was refused, and what podflame itself cost" },
         CONFINEMENT_OPTIONS(struct record_config, confinement),
 };

@@ -11,10 +11,10 @@
 #include "summary.h"
 
 #include "agent/base/base.h"
-#include "agent/command/command.h"
-#include "agent/command/processes/sampling.h"
 #include "agent/command/cli/messages.h"
 #include "agent/command/cli/signals.h"
+#include "agent/command/command.h"
+#include "agent/command/processes/sampling.h"
 
 #include "nsutil/nsutil.h"
 
@@ -116,9 +116,9 @@ static int wait_for_end(struct recording *r)
 
 static int say_nothing_recorded(const struct recording *r)
 {
-        return say_error("nothing was recorded: no Python interpreter was running in '%s' (process %d)%s", *r->config.command,
-                         r->launch.pid, r->config.subprocesses ? " or in what it started"
-                                                               : "; --subprocesses follows what it starts");
+        return say_error("nothing was recorded: no Python interpreter was running in '%s' (process %d)%s",
+                         *r->config.command, r->launch.pid,
+                         r->config.subprocesses ? " or in what it started" : "; --subprocesses follows what it starts");
 }
 
 /* Children of what was named by -p: people name the parent of a prefork server, who only waits. */
@@ -128,10 +128,13 @@ static void say_children(const struct recording *r)
         size_t n = children_read(&after) == 0 ? children_that_ran(&r->choice, &r->before, &after) : 0;
 
         if (n > 0 && r->choice.n == 1)
-                say("process %d has %zu child%s that ran meanwhile and %s not recorded: --subprocesses follows children",
+                say("process %d has %zu child%s that ran meanwhile and %s not recorded: --subprocesses follows "
+                    "children",
                     r->choice.items[0].process.pid, n, n == 1 ? "" : "ren", n == 1 ? "was" : "were");
         else if (n > 0)
-                say("%zu children of the processes ran meanwhile and were not recorded: --subprocesses follows children", n);
+                say("%zu children of the processes ran meanwhile and were not recorded: --subprocesses follows "
+                    "children",
+                    n);
         children_deinit(&after);
 }
 
@@ -161,11 +164,13 @@ static bool has_samples(const struct recording *r)
         if (sum.ok > 0)
                 return true;
         if (sum.ticks > 0)
-                say_error("no samples: of %" PRIu64 " none could be read (torn %" PRIu64 ", lost %" PRIu64 ")", sum.ticks,
-                          sum.torn, sum.gone + sum.failed);
+                say_error("no samples: of %" PRIu64 " none could be read (torn %" PRIu64 ", lost %" PRIu64 ")",
+                          sum.ticks, sum.torn, sum.gone + sum.failed);
         else if (used_ms > 0 && sum.accounted_ns == 0)
-                say_error("no samples, although %.2f s of CPU time were used: none was taken by chance; record for longer, "
-                          "or at a higher --rate", (double)used_ms / 1000);
+                say_error("no samples, although %.2f s of CPU time were used: none was taken by chance; record for "
+                          "longer, "
+                          "or at a higher --rate",
+                          (double)used_ms / 1000);
         else if (follow_stopped(r->follow) != 0)
                 say_error("no samples: process %d is stopped; SIGCONT lets it go on", follow_stopped(r->follow));
         else

@@ -8,22 +8,22 @@
  */
 
 #include "agent/command/processes/children.h"
-#include "environment.h"
 #include "agent/command/processes/follow.h"
 #include "agent/command/processes/launch.h"
+#include "environment.h"
 
 #include "agent/command/cli/output.h"
 #include "agent/command/processes/target.h"
 
 struct recording_config {
         struct sample_config sampling; /* its scope is chosen by the recording */
-        char **command;    /* NULL: the processes chosen */
-        uint64_t repeat;   /* how often COMMAND is run */
-        double duration;   /* seconds */
-        uint32_t abi;      /* of pystack_open_abi() */
-        bool subprocesses; /* follow children, and newcomers of the container or pod */
-        bool container;    /* the processes are a container's */
-        const char *pod;   /* or this pod's; NULL: none's */
+        char **command;                /* NULL: the processes chosen */
+        uint64_t repeat;               /* how often COMMAND is run */
+        double duration;               /* seconds */
+        uint32_t abi;                  /* of pystack_open_abi() */
+        bool subprocesses;             /* follow children, and newcomers of the container or pod */
+        bool container;                /* the processes are a container's */
+        const char *pod;               /* or this pod's; NULL: none's */
         bool quiet, verbose;
 };
 
@@ -35,17 +35,20 @@ struct recording {
         struct sampler *sampler;
         struct follow *follow;
         struct environment environment;
-        struct launch launch; /* open, if there is a command */
+        struct launch launch;   /* open, if there is a command */
         struct outside outside; /* what starts it */
-        unsigned run;         /* how many times the command has been run before */
-        bool seen;            /* Python was in its last run */
+        unsigned run;           /* how many times the command has been run before */
+        bool seen;              /* Python was in its last run */
         int signals;
         bool told_to_stop;
         struct children before; /* when it began, where children are not followed */
         struct profile_set done;
 };
 
-#define RECORDING_NONE { .output = OUTPUT_NONE, .outside = OUTSIDE_NONE, .launch = LAUNCH_NONE, .signals = -1 }
+#define RECORDING_NONE                                                                               \
+        {                                                                                            \
+                .output = OUTPUT_NONE, .outside = OUTSIDE_NONE, .launch = LAUNCH_NONE, .signals = -1 \
+        }
 
 /*
  * Records and writes, @recording having its configuration, an open output, and find

@@ -16,7 +16,9 @@ static void list_counters(const struct profile_counters *sum, bool all, char *re
         const struct {
                 const char *name;
                 uint64_t n;
-        } counters[] = { { "torn", sum->torn }, { "retried", sum->retried }, { "late", sum->late },
+        } counters[] = { { "torn", sum->torn },
+                         { "retried", sum->retried },
+                         { "late", sum->late },
                          { "lost", sum->gone + sum->failed } };
         size_t len = 0;
 

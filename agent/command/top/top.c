@@ -4,19 +4,19 @@
  * since the beginning: on the whole terminal, or as one table after another.
  */
 #include "agent/base/base.h"
-#include "agent/command/command.h"
-#include "agent/command/commands.h"
 #include "agent/command/cli/confinement.h"
-#include "agent/command/processes/open_find.h"
+#include "agent/command/cli/messages.h"
 #include "agent/command/cli/options.h"
 #include "agent/command/cli/results.h"
-#include "agent/command/processes/sampling.h"
-#include "agent/command/cli/messages.h"
 #include "agent/command/cli/signals.h"
+#include "agent/command/command.h"
+#include "agent/command/commands.h"
+#include "agent/command/processes/open_find.h"
+#include "agent/command/processes/sampling.h"
 #include "agent/command/processes/target.h"
 
-#include "screen.h"
 #include "agent/command/processes/follow.h"
+#include "screen.h"
 
 #include <errno.h>
 #include <math.h>
@@ -37,15 +37,36 @@ struct top_config {
 
 static const struct option_spec specs[] = {
         TARGET_OPTIONS(struct top_config, target),
-        { .name = "subprocesses", .letter = 's', .kind = OPTION_FLAG, .field = offsetof(struct top_config, subprocesses),
+        { .name = "subprocesses",
+          .letter = 's',
+          .kind = OPTION_FLAG,
+          .field = offsetof(struct top_config, subprocesses),
           .help = "follow child processes as well, and new ones of CONTAINER or POD" },
-        { .name = "duration", .letter = 'd', .kind = OPTION_SECONDS, .field = offsetof(struct top_config, duration),
-          .argument = "TIME", .help = "end by itself after 10, 90s, 5m (never)", .min = 0.001, .max = 30 * 86400.0 },
-        { .name = "interval", .letter = 'n', .kind = OPTION_SECONDS, .field = offsetof(struct top_config, interval),
-          .argument = "TIME", .help = "seconds between one table and the next (1)", .min = 0.1, .max = 3600 },
-        { .name = "sort", .letter = 'o', .kind = OPTION_TEXT, .field = offsetof(struct top_config, sort),
-          .argument = "COLUMN", .help = "self, total: of the last interval; self-time, total-time: of all (self)" },
-        { .name = "plain", .kind = OPTION_FLAG, .field = offsetof(struct top_config, plain),
+        { .name = "duration",
+          .letter = 'd',
+          .kind = OPTION_SECONDS,
+          .field = offsetof(struct top_config, duration),
+          .argument = "TIME",
+          .help = "end by itself after 10, 90s, 5m (never)",
+          .min = 0.001,
+          .max = 30 * 86400.0 },
+        { .name = "interval",
+          .letter = 'n',
+          .kind = OPTION_SECONDS,
+          .field = offsetof(struct top_config, interval),
+          .argument = "TIME",
+          .help = "seconds between one table and the next (1)",
+          .min = 0.1,
+          .max = 3600 },
+        { .name = "sort",
+          .letter = 'o',
+          .kind = OPTION_TEXT,
+          .field = offsetof(struct top_config, sort),
+          .argument = "COLUMN",
+          .help = "self, total: of the last interval; self-time, total-time: of all (self)" },
+        { .name = "plain",
+          .kind = OPTION_FLAG,
+          .field = offsetof(struct top_config, plain),
           .help = "print one table after another, as when standard output is no terminal" },
         SAMPLING_OPTIONS(struct top_config, sampling),
         CONFINEMENT_OPTIONS(struct top_config, confinement),
@@ -83,7 +104,7 @@ struct top {
         uint64_t end_ns;    /* when to end; UINT64_MAX: never */
         int signals;
         bool sampled; /* anybody was */
-        bool whole; /* the terminal is drawn on */
+        bool whole;   /* the terminal is drawn on */
         bool ending;
 };
 
@@ -260,15 +281,18 @@ static int check_top_options(struct top *t)
         while (order < TOTALS_ORDERS && strcmp(t->config.sort, orders[order]) != 0)
                 order++;
         if (order == TOTALS_ORDERS)
-                return options_wrong(&usage, "--sort: '%s' is none of self, total, self-time, total-time", t->config.sort);
+                return options_wrong(&usage, "--sort: '%s' is none of self, total, self-time, total-time",
+                                     t->config.sort);
         t->view.order = order;
         return sampling_config(&t->config.sampling, &usage, &t->sampling);
 }
 
 static int open_totals_and_sampler(struct top *t)
 {
-        struct follow_config config = { .find = t->find, .subprocesses = t->config.subprocesses,
-                                        .pod = t->config.target.pod, .mode = t->sampling.mode };
+        struct follow_config config = { .find = t->find,
+                                        .subprocesses = t->config.subprocesses,
+                                        .pod = t->config.target.pod,
+                                        .mode = t->sampling.mode };
 
         int status = target_abi(&t->config.target, &usage, &config.abi);
         if (status != GO_ON)

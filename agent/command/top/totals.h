@@ -15,7 +15,7 @@
 
 /* What rows are sorted by, descending. */
 enum totals_order {
-        TOTALS_SELF,  /* the last interval */
+        TOTALS_SELF, /* the last interval */
         TOTALS_TOTAL,
         TOTALS_SELF_TIME, /* since the beginning */
         TOTALS_TOTAL_TIME,
@@ -23,13 +23,13 @@ enum totals_order {
 };
 
 struct totals_row {
-        const char *name, *file;          /* the totals's, until it is reset */
+        const char *name, *file;         /* the totals's, until it is reset */
         uint64_t figures[TOTALS_ORDERS]; /* nanoseconds */
 };
 
 struct totals;
 
-struct totals *totals_new(void); /* NULL: out of memory */
+struct totals *totals_new(void);         /* NULL: out of memory */
 void totals_free(struct totals *totals); /* accepts NULL */
 
 /* Forgets all functions. */

@@ -51,8 +51,8 @@ static void write_table_row(const struct totals_row *row, uint64_t interval_ns, 
 {
         fprintf(out, "%8.1f %8.1f %10.2f %10.2f   %s", percentage_of(row->figures[TOTALS_SELF], interval_ns),
                 percentage_of(row->figures[TOTALS_TOTAL], interval_ns),
-                (double)row->figures[TOTALS_SELF_TIME] / NS_PER_S,
-                (double)row->figures[TOTALS_TOTAL_TIME] / NS_PER_S, row->name);
+                (double)row->figures[TOTALS_SELF_TIME] / NS_PER_S, (double)row->figures[TOTALS_TOTAL_TIME] / NS_PER_S,
+                row->name);
         fprintf(out, *row->file ? "  %s\n" : "\n", row->file);
 }
 

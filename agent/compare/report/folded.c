@@ -15,8 +15,8 @@ static void write_stack(const struct profile *stacks, profile_id id, FILE *out)
         const profile_id *frames = profile_stack(stacks, id, &n);
 
         while (n-- > 0) {
-                const struct profile_function *function =
-                        profile_function(stacks, profile_frame(stacks, frames[n])->function);
+                const struct profile_function *function = profile_function(stacks,
+                                                                           profile_frame(stacks, frames[n])->function);
                 const struct walk_frame frame = { .name = function->name, .file = function->file };
 
                 folded_frame(&frame, out);

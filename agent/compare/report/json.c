@@ -48,8 +48,9 @@ static void put_side(struct json_writer *m, struct json_object *root, const stru
         json_writer_put_text(m, object, "name", c->names[side]);
         put_finite_number(m, object, "lost", report_lost(&c->counters[side]));
         if (profile_coverage(&c->counters[side]) >= 0)
-                json_writer_put(m, object, "coverage", format_coverage(&c->counters[side], c->settings[side].mode,
-                                                                       c->settings[side].period_ns));
+                json_writer_put(
+                        m, object, "coverage",
+                        format_coverage(&c->counters[side], c->settings[side].mode, c->settings[side].period_ns));
         if (!c->comparison)
                 return;
         put_count(m, object, "runs", c->comparison->runs[side]);
@@ -205,8 +206,9 @@ static int json_write(const struct compare_findings *c, FILE *out)
         const char *text;
 
         put_all(&m, root, c);
-        text = m.failed ? NULL : json_object_to_json_string_ext(root, JSON_C_TO_STRING_PRETTY |
-                                                                              JSON_C_TO_STRING_NOSLASHESCAPE);
+        text = m.failed
+                       ? NULL
+                       : json_object_to_json_string_ext(root, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE);
         if (text)
                 fprintf(out, "%s\n", text);
         json_object_put(root);

@@ -135,10 +135,12 @@ static int junit_write(const struct compare_findings *c, FILE *out)
         const struct compare_result *comparison = c->invalid ? NULL : c->comparison;
         struct tally tally = count_tests(comparison);
 
-        fprintf(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-                     "<testsuites>\n <testsuite name=\"podflame\" tests=\"%zu\" failures=\"%zu\" errors=\"%d\" "
-                     "skipped=\"%zu\">\n", tally.tests + 1, tally.failures + (verdict == COMPARE_REGRESSION),
-                verdict == COMPARE_INVALID, tally.skipped + (verdict == COMPARE_INCONCLUSIVE));
+        fprintf(out,
+                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+                "<testsuites>\n <testsuite name=\"podflame\" tests=\"%zu\" failures=\"%zu\" errors=\"%d\" "
+                "skipped=\"%zu\">\n",
+                tally.tests + 1, tally.failures + (verdict == COMPARE_REGRESSION), verdict == COMPARE_INVALID,
+                tally.skipped + (verdict == COMPARE_INCONCLUSIVE));
         int r = write_junit_verdict(c, out);
         for (size_t i = 0; comparison && i < comparison->n; i++)
                 for (int measure = 0; r == 0 && measure < COMPARE_MEASURES; measure++)

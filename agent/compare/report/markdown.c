@@ -83,8 +83,10 @@ static int write_table(const struct compare_findings *c, enum compare_measure me
 
         if (r)
                 return r;
-        fprintf(out, "\n| function (%s) | base | new | change | 95 %% confidence | samples | |\n"
-                     "|---|--:|--:|--:|--:|--:|---|\n", compare_measure_name(measure));
+        fprintf(out,
+                "\n| function (%s) | base | new | change | 95 %% confidence | samples | |\n"
+                "|---|--:|--:|--:|--:|--:|---|\n",
+                compare_measure_name(measure));
         for (size_t i = 0; r == 0 && i < n; i++) {
                 const struct compare_change *change = rows[i].change;
 

@@ -59,8 +59,7 @@ static int by_weight(const void *a, const void *b)
         return p != q ? (p < q) - (p > q) : strcmp(x->function->key, y->function->key);
 }
 
-int report_rows(const struct compare_result *c, enum compare_measure measure, struct report_row **ret,
-                size_t *ret_n)
+int report_rows(const struct compare_result *c, enum compare_measure measure, struct report_row **ret, size_t *ret_n)
 {
         struct report_row *rows = calloc(c->n + 1, sizeof(*rows));
         size_t n = 0;
@@ -143,14 +142,15 @@ char *report_sentence(const struct compare_findings *c)
         const struct compare_criteria *criteria = &c->comparison->criteria;
 
         return make_sentence("no function grew by %g %% and %g points or more; %g times that would have been "
-                             "found with a probability of %g %%", 100 * criteria->relative,
-                             100 * criteria->points, criteria->sensitivity, 100 * criteria->power);
+                             "found with a probability of %g %%",
+                             100 * criteria->relative, 100 * criteria->points, criteria->sensitivity,
+                             100 * criteria->power);
 }
 
 char *report_growth(const struct compare_change *change, enum compare_measure measure)
 {
-        return make_sentence("%s %.1f %% -> %.1f %%, %+.1f points (%+.1f to %+.1f), %" PRIu64 " -> %" PRIu64
-                             " samples", compare_measure_name(measure), 100 * change->share[COMPARE_BASE],
+        return make_sentence("%s %.1f %% -> %.1f %%, %+.1f points (%+.1f to %+.1f), %" PRIu64 " -> %" PRIu64 " samples",
+                             compare_measure_name(measure), 100 * change->share[COMPARE_BASE],
                              100 * change->share[COMPARE_NEW], 100 * change->change, 100 * change->low,
                              100 * change->high, change->hits[COMPARE_BASE], change->hits[COMPARE_NEW]);
 }
@@ -185,8 +185,8 @@ char *report_cost(const struct compare_cost *cost)
 
         return make_sentence("CPU time a unit of work: %.4g ms -> %.4g ms, %+.1f %% (%+.1f to %+.1f), p %s; "
                              "advisory: it depends on the machine's other load",
-                             1000 * cost->mean[COMPARE_BASE], 1000 * cost->mean[COMPARE_NEW],
-                             100 * cost->change, 100 * cost->low, 100 * cost->high, report_p(cost->p, p));
+                             1000 * cost->mean[COMPARE_BASE], 1000 * cost->mean[COMPARE_NEW], 100 * cost->change,
+                             100 * cost->low, 100 * cost->high, report_p(cost->p, p));
 }
 
 const char *report_p(double p, char ret[static REPORT_P_SIZE])

@@ -23,8 +23,7 @@ struct report_row {
         const struct compare_change *change; /* of it, by the measure that was asked for */
 };
 /* @ret is allocated; rows without any change are left out. */
-int report_rows(const struct compare_result *c, enum compare_measure measure, struct report_row **ret,
-                size_t *ret_n);
+int report_rows(const struct compare_result *c, enum compare_measure measure, struct report_row **ret, size_t *ret_n);
 
 /* "regression", "allowed", "new", "gone", ""; where nothing is judged, "grew" for a regression that is not new. */
 const char *report_remark(const struct compare_findings *c, const struct report_row *row);

@@ -80,8 +80,7 @@ static void name_candidate(struct find *find, const struct member *member, struc
                          names.k8s_container);
 }
 
-static int list_containers(struct find *find, const struct members *members, struct find_candidate **ret,
-                           size_t *ret_n)
+static int list_containers(struct find *find, const struct members *members, struct find_candidate **ret, size_t *ret_n)
 {
         struct find_candidate *containers = calloc(members->n + 1, sizeof(*containers));
         size_t n = 0;

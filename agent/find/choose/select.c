@@ -251,13 +251,20 @@ void find_rules_apply(const struct find_rules *rules, const struct find_facts *f
 {
         char pid[16];
         const char *const values[N_VALUES] = {
-                [NAMESPACE] = process->pod_namespace, [POD] = process->pod,
-                [POD_UID] = process->pod_uid,         [CONTAINER_NAME] = process->container_name,
-                [K8S_CONTAINER] = process->k8s_container, [CONTAINER_ID] = process->container_id,
-                [IMAGE] = process->image,             [SERVICE] = process->service,
-                [EXE] = process->exe,                 [EXE_NAME] = find_basename(process->exe),
-                [CMDLINE] = process->cmdline,         [CGROUP] = facts->cgroup,
-                [LABELS] = facts->labels,             [PID] = pid,
+                [NAMESPACE] = process->pod_namespace,
+                [POD] = process->pod,
+                [POD_UID] = process->pod_uid,
+                [CONTAINER_NAME] = process->container_name,
+                [K8S_CONTAINER] = process->k8s_container,
+                [CONTAINER_ID] = process->container_id,
+                [IMAGE] = process->image,
+                [SERVICE] = process->service,
+                [EXE] = process->exe,
+                [EXE_NAME] = find_basename(process->exe),
+                [CMDLINE] = process->cmdline,
+                [CGROUP] = facts->cgroup,
+                [LABELS] = facts->labels,
+                [PID] = pid,
         };
 
         snprintf(pid, sizeof(pid), "%d", process->pid);

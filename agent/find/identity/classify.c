@@ -133,7 +133,8 @@ static void open_and_report(struct find *find, struct find_entry *entry, const s
         if (found.status == PYSTACK_E_GONE && !has_ended(found.pidfd))
                 kind = FIND_STARTING; /* its memory was not there: it is in an exec, or about to end */
 
-        if (kind == FIND_PYTHON || (kind == FIND_UNREADABLE && (entry->kind != kind || entry->status != found.status))) {
+        if (kind == FIND_PYTHON ||
+            (kind == FIND_UNREADABLE && (entry->kind != kind || entry->status != found.status))) {
                 report_process(find, entry, events, now, &found);
                 return;
         }

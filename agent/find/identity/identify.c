@@ -69,8 +69,7 @@ static void set_cgroup(struct find_process *process, char cgroup[static CGROUP_P
         free(text);
 }
 
-static void set_container(struct find *find, struct find_process *process, const char *cgroup,
-                          struct find_names *names)
+static void set_container(struct find *find, struct find_process *process, const char *cgroup, struct find_names *names)
 {
         struct find_place place = {
                 .pid = process->pid,
@@ -125,8 +124,9 @@ static void set_program(const struct find_process *process, char program[static 
 static void set_service(struct find_process *process, const char *comm)
 {
         char program[FIND_NAME_SIZE];
-        const char *const choices[] = { process->k8s_container, process->container_name, program,
-                                        find_basename(process->exe), comm, "unknown" };
+        const char *const choices[] = {
+                process->k8s_container, process->container_name, program, find_basename(process->exe), comm, "unknown"
+        };
 
         set_claims(process);
         set_program(process, program);

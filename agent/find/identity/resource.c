@@ -33,7 +33,7 @@ static size_t percent_decode(const char *text, size_t len, char *ret)
 
         for (size_t i = 0; i < len && n < MAX_VALUE; i++) {
                 bool escape = text[i] == '%' && i + 2 < len && hex_digit_value(text[i + 1]) >= 0 &&
-                        hex_digit_value(text[i + 2]) >= 0;
+                              hex_digit_value(text[i + 2]) >= 0;
 
                 ret[n++] = escape ? (char)(hex_digit_value(text[i + 1]) << 4 | hex_digit_value(text[i + 2])) : text[i];
                 i += escape ? 2 : 0;

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ASK_AGAIN_NS     UINT64_C(1000000000)
+#define ASK_AGAIN_NS UINT64_C(1000000000)
 #define AFTER_FAILURE_NS UINT64_C(30000000000)
 
 /* The machine's scans wait for it; both APIs are on this machine. */
@@ -60,8 +60,7 @@ static void forget_containers(struct find_api *api)
 {
         struct known *known, *next;
 
-        HASH_ITER(hh, api->all, known, next)
-        {
+        HASH_ITER(hh, api->all, known, next) {
                 HASH_DEL(api->all, known);
                 free(known);
         }

@@ -63,8 +63,7 @@ void find_json_each_text(struct json_object *json, void (*each)(void *ctx, const
 {
         if (!json_object_is_type(json, json_type_object))
                 return;
-        json_object_object_foreach(json, key, value)
-        {
+        json_object_object_foreach(json, key, value) {
                 if (json_object_is_type(value, json_type_string))
                         each(ctx, key, json_object_get_string(value));
         }

@@ -74,8 +74,7 @@ static void forget_links(struct find_links *links)
 {
         struct link *link, *next;
 
-        HASH_ITER(hh, links->all, link, next)
-        {
+        HASH_ITER(hh, links->all, link, next) {
                 HASH_DEL(links->all, link);
                 free(link);
         }

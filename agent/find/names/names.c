@@ -26,9 +26,8 @@ struct find_names_cache {
 
 /* In this order, until nothing is missing. What the kubelet says comes first; APIs last, since they may be slow. */
 static void (*const sources[])(struct find *find, const struct find_place *place, struct find_names *names) = {
-        find_link_names,   find_mount_names,  find_pod_log_names,
-        find_docker_names, find_podman_names, find_bundle_names,
-        find_docker_api_names, find_kubelet_names,
+        find_link_names,   find_mount_names,  find_pod_log_names,    find_docker_names,
+        find_podman_names, find_bundle_names, find_docker_api_names, find_kubelet_names,
 };
 
 static bool is_complete(const struct find *find, const struct find_names *names)
@@ -88,12 +87,14 @@ static void add_label(void *ctx, const char *key, const char *text)
                 memcpy(names->labels + at, label, len + 1);
 }
 
-#define FIELD(member) { offsetof(struct find_names, member), sizeof(((struct find_names *)0)->member) }
+#define FIELD(member)                                                                         \
+        {                                                                                     \
+                offsetof(struct find_names, member), sizeof(((struct find_names *)0)->member) \
+        }
 
 static const struct {
         size_t at, size;
-} fields[] = { FIELD(name),          FIELD(image),         FIELD(pod),
-               FIELD(pod_namespace), FIELD(k8s_container), FIELD(pod_uid) };
+} fields[] = { FIELD(name), FIELD(image), FIELD(pod), FIELD(pod_namespace), FIELD(k8s_container), FIELD(pod_uid) };
 
 void find_names_merge(struct find_names *names, const struct find_names *other)
 {

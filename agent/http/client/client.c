@@ -22,10 +22,10 @@
 #include <time.h>
 
 #define CONNECT_TIMEOUT_MS 5000L
-#define TOTAL_TIMEOUT_MS   30000u
+#define TOTAL_TIMEOUT_MS 30000u
 
 /* Of an answer's body, what is kept by default, and what is read beyond: a hostile server may send for ever. */
-#define BODY_MAX   ((size_t)64 << 10)
+#define BODY_MAX ((size_t)64 << 10)
 #define BODY_EXTRA ((size_t)4 << 20)
 
 /* Between two looks at the clock if nothing happens; a wake-up comes at once. */
@@ -352,7 +352,8 @@ static long status_of_failure(CURLcode code)
         return HTTP_CLIENT_UNREACHABLE;
 }
 
-void http_client_request(struct http_client *client, const struct http_client_request *request, struct http_client_answer *ret)
+void http_client_request(struct http_client *client, const struct http_client_request *request,
+                         struct http_client_answer *ret)
 {
         curl_off_t retry_after = 0;
         long status = 0;

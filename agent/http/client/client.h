@@ -86,7 +86,8 @@ struct http_client_answer {
 };
 
 /* Sends a request to the URL, and waits for the answer. */
-void http_client_request(struct http_client *client, const struct http_client_request *request, struct http_client_answer *ret);
+void http_client_request(struct http_client *client, const struct http_client_request *request,
+                         struct http_client_answer *ret);
 
 /* Ends the request under way, and every later one, at @when_ms of CLOCK_MONOTONIC. From any thread. */
 void http_client_stop_at(struct http_client *client, int64_t when_ms);

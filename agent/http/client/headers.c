@@ -20,8 +20,8 @@
 
 /* What a request is made of is not the owner's to say. */
 static const char *const reserved[] = {
-        "connection",      "content-encoding",  "content-length", "content-type", "expect", "host",
-        "idempotency-key", "transfer-encoding",
+        "connection", "content-encoding", "content-length",    "content-type", "expect",
+        "host",       "idempotency-key",  "transfer-encoding",
 };
 
 int http_client_refuse(const struct http_client_config *config, int error, const char *format, ...)
@@ -230,7 +230,8 @@ static int add_fixed_headers(struct http_client_headers *headers, const struct h
 
         if (config->token) {
                 if (!is_value(config->token, strlen(config->token)))
-                        return http_client_refuse(config, HTTP_CLIENT_E_HEADER, "the token has a control character in it");
+                        return http_client_refuse(config, HTTP_CLIENT_E_HEADER,
+                                                  "the token has a control character in it");
                 r = add_token(&headers->fixed, config->token);
                 if (r < 0)
                         return r;
@@ -295,7 +296,8 @@ static bool call_for_each_line(const struct http_client_lines *lines, bool (*add
         return true;
 }
 
-bool http_client_headers_each(const struct http_client_headers *headers, bool (*add)(void *ctx, const char *line), void *ctx)
+bool http_client_headers_each(const struct http_client_headers *headers, bool (*add)(void *ctx, const char *line),
+                              void *ctx)
 {
         bool all = call_for_each_line(&headers->fixed, add, ctx);
 

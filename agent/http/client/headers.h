@@ -20,7 +20,7 @@ struct http_client_lines {
 };
 
 struct http_client_headers {
-        struct http_client_lines fixed;            /* given as text */
+        struct http_client_lines fixed;                   /* given as text */
         struct http_client_lines of[HTTP_CLIENT_SECRETS]; /* read from files */
         struct http_client_watch files[HTTP_CLIENT_SECRETS];
 };
@@ -33,6 +33,7 @@ void http_client_headers_deinit(struct http_client_headers *headers); /* accepts
 void http_client_headers_refresh(struct http_client_headers *headers);
 
 /* Calls @add with each "Key: value"; stops when it says false. Whether it never did. */
-bool http_client_headers_each(const struct http_client_headers *headers, bool (*add)(void *ctx, const char *line), void *ctx);
+bool http_client_headers_each(const struct http_client_headers *headers, bool (*add)(void *ctx, const char *line),
+                              void *ctx);
 
 #endif

@@ -57,7 +57,8 @@ bool http_client_url_is_proxy(const char *url)
 {
         CURLU *parts = curl_url();
         bool valid = parts &&
-                     curl_url_set(parts, CURLUPART_URL, url, CURLU_DEFAULT_SCHEME | CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
+                     curl_url_set(parts, CURLUPART_URL, url, CURLU_DEFAULT_SCHEME | CURLU_NON_SUPPORT_SCHEME) ==
+                             CURLUE_OK &&
                      !has_port_0(parts);
 
         curl_url_cleanup(parts);

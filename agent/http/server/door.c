@@ -24,9 +24,9 @@
 #include <unistd.h>
 #include <utlist.h>
 
-#define EVENTS_MAX  64
+#define EVENTS_MAX 64
 #define ACCEPTS_MAX 64 /* in a row, before those that came are looked at */
-#define LONGEST_MS  1000
+#define LONGEST_MS 1000
 
 /* So long an answer is waited for that it be taken, by one that is not let in. */
 #define LEAVING_MS 1000
@@ -262,7 +262,8 @@ static int end_expired_times(struct http_server *serve)
         uint64_t now = http_server_now_ms(), next = now + LONGEST_MS;
         struct guest *guest, *following;
 
-        DL_FOREACH_SAFE(serve->guests.all, guest, following) {
+        DL_FOREACH_SAFE(serve->guests.all, guest, following)
+        {
                 if (guest->until_ms == 0)
                         continue;
                 if (guest->until_ms <= now)
@@ -349,7 +350,8 @@ void http_server_door_close(struct http_server *serve)
                 serve->has_door = false;
         }
         pthread_mutex_lock(&serve->lock);
-        DL_FOREACH_SAFE(serve->guests.all, guest, next) {
+        DL_FOREACH_SAFE(serve->guests.all, guest, next)
+        {
                 if (!guest->inside)
                         drop_guest(serve, guest);
                 else if (guest->waiting)

@@ -19,9 +19,9 @@
 #include <sys/socket.h>
 
 /* Connections at the same time: without a whole head; of an address; and those that one route's lane takes. */
-#define GUESTS_LOBBY_MAX          128
-#define GUESTS_LOBBY_MAX_OF_PEER  32
-#define GUESTS_INSIDE_MAX         64
+#define GUESTS_LOBBY_MAX 128
+#define GUESTS_LOBBY_MAX_OF_PEER 32
+#define GUESTS_INSIDE_MAX 64
 #define GUESTS_INSIDE_MAX_OF_PEER 16
 
 /* Who is on the other side: an IPv4 address, or the /64 of an IPv6 one, which is what a single host can choose from. */
@@ -35,11 +35,11 @@ struct guest {
         int fd;
         struct guest_peer peer;
         char address[INET6_ADDRSTRLEN];
-        uint64_t until_ms; /* CLOCK_MONOTONIC; 0: as long as it takes */
+        uint64_t until_ms;    /* CLOCK_MONOTONIC; 0: as long as it takes */
         bool inside, leaving; /* leaving: it has its answer, and what it still sends is thrown away */
         enum http_lane lane;
-        struct worker *worker;           /* who has it, inside */
-        struct MHD_Connection *waiting;  /* whose answer is put off until until_ms; NULL: it is not */
+        struct worker *worker;          /* who has it, inside */
+        struct MHD_Connection *waiting; /* whose answer is put off until until_ms; NULL: it is not */
 };
 
 struct guests {

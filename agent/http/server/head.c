@@ -46,8 +46,10 @@ static bool read_request_line(struct span line, struct http_server_head *ret)
         if (target.at[0] == '?')
                 return false;
         query = memchr(target.at, '?', target.len);
-        *ret = (struct http_server_head){ .method = method.at, .method_len = method.len, .path = target.at,
-                                    .path_len = query ? (size_t)(query - target.at) : target.len };
+        *ret = (struct http_server_head){ .method = method.at,
+                                          .method_len = method.len,
+                                          .path = target.at,
+                                          .path_len = query ? (size_t)(query - target.at) : target.len };
         return true;
 }
 

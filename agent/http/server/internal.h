@@ -14,8 +14,8 @@
 #define WORKERS_MAX 8
 
 /* From accept to the end of the head; from there to the end of the body; and for taking the answer. */
-#define HEAD_MS   5000
-#define BODY_MS   30000
+#define HEAD_MS 5000
+#define BODY_MS 30000
 #define ANSWER_MS 60000
 
 /* Who has sent a wrong token waits so long for the answer. */
@@ -30,7 +30,7 @@ struct worker {
 
 struct http_server {
         struct http_server_config config;
-        bool local;    /* only asked as one of this machine's own names */
+        bool local; /* only asked as one of this machine's own names */
         uint16_t port;
         struct worker workers[WORKERS_MAX];
         size_t workers_n;

@@ -80,7 +80,7 @@ static bool is_own_site(const struct http_server_origin *from, bool linked)
 }
 
 unsigned http_server_origin_check(const struct http_server_origin *from, const struct http_server_policy *policy,
-                            const char **ret_sentence)
+                                  const char **ret_sentence)
 {
         if (policy->local && (!from->host || !is_local_host(from->host, policy->port))) {
                 *ret_sentence = "this server is for its own machine: ask it as 127.0.0.1, localhost or [::1], with its "

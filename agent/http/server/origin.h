@@ -28,6 +28,6 @@ struct http_server_policy {
  *   - Sec-Fetch-Site comes with everything that a current browser sends (Fetch Metadata, W3C).
  */
 unsigned http_server_origin_check(const struct http_server_origin *from, const struct http_server_policy *policy,
-                            const char **ret_sentence);
+                                  const char **ret_sentence);
 
 #endif

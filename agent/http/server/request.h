@@ -10,7 +10,7 @@ struct http_request {
         struct worker *worker;
         struct MHD_Connection *connection;
         const struct http_route *route; /* NULL: none */
-        unsigned refused;                /* status; 0: not */
+        unsigned refused;               /* status; 0: not */
         const char *sentence;
         bool at_once; /* its body is not waited for: libmicrohttpd closes the connection after the answer */
         char *body;

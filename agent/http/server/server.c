@@ -19,9 +19,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define POOL_BYTES       (32 << 10) /* of a connection, for its headers and what is made of them */
-#define BODIES_UNDER_WAY 4          /* of the largest size, at the same time */
-#define CLOSING_MAX_S    3
+#define POOL_BYTES (32 << 10) /* of a connection, for its headers and what is made of them */
+#define BODIES_UNDER_WAY 4    /* of the largest size, at the same time */
+#define CLOSING_MAX_S 3
 
 /* The log is told of wrong tokens at most once in. */
 #define WRONG_SAID_EVERY_MS 600000
@@ -49,7 +49,8 @@ const void *http_request_body(const struct http_request *request, size_t *ret_le
 /* What is counted is what is allocated. */
 static bool reserve_body(struct http_request *request, size_t more)
 {
-        size_t size = request->size > 0 ? request->size : 4096, most = request->serve->config.body_max * BODIES_UNDER_WAY;
+        size_t size = request->size > 0 ? request->size : 4096,
+               most = request->serve->config.body_max * BODIES_UNDER_WAY;
         char *body;
 
         while (size - request->len < more)
@@ -130,8 +131,10 @@ static void count_wrong_token(struct http_server *serve, const char *address, ch
         serve->wrong_n++;
         if (serve->wrong_said_ms > 0 && now < serve->wrong_said_ms + WRONG_SAID_EVERY_MS)
                 return;
-        snprintf(sentence, size, "%s asks with a wrong token (%llu wrong ones since this was last said; it is said every "
-                 "10 minutes at most)", address, (unsigned long long)serve->wrong_n);
+        snprintf(sentence, size,
+                 "%s asks with a wrong token (%llu wrong ones since this was last said; it is said every "
+                 "10 minutes at most)",
+                 address, (unsigned long long)serve->wrong_n);
         serve->wrong_said_ms = now;
         serve->wrong_n = 0;
 }
@@ -237,12 +240,10 @@ static int start_worker(struct http_server *serve, enum http_lane lane)
         *worker = (struct worker){ .serve = serve, .lane = lane };
         worker->daemon = MHD_start_daemon(MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_NO_LISTEN_SOCKET |
                                                   MHD_ALLOW_SUSPEND_RESUME,
-                                          0, NULL, NULL, on_request, worker,
-                                          MHD_OPTION_NOTIFY_COMPLETED, on_end, worker,
-                                          MHD_OPTION_NOTIFY_CONNECTION, on_connection, worker,
+                                          0, NULL, NULL, on_request, worker, MHD_OPTION_NOTIFY_COMPLETED, on_end,
+                                          worker, MHD_OPTION_NOTIFY_CONNECTION, on_connection, worker,
                                           MHD_OPTION_CONNECTION_LIMIT, (unsigned)(2 * GUESTS_INSIDE_MAX),
-                                          MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES,
-                                          MHD_OPTION_END);
+                                          MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES, MHD_OPTION_END);
         if (!worker->daemon)
                 return -EIO;
         serve->workers_n++;
@@ -260,8 +261,9 @@ static bool is_used(const struct http_server *serve, enum http_lane lane)
 
 static int start_workers(struct http_server *serve)
 {
-        const unsigned wanted[HTTP_LANES] = { [HTTP_LANE_READS] = serve->config.threads, [HTTP_LANE_WRITES] = 1,
-                                               [HTTP_LANE_PROBES] = 1 };
+        const unsigned wanted[HTTP_LANES] = {
+                [HTTP_LANE_READS] = serve->config.threads, [HTTP_LANE_WRITES] = 1, [HTTP_LANE_PROBES] = 1
+        };
         int r = 0;
 
         for (enum http_lane lane = 0; lane < HTTP_LANES; lane++)

@@ -42,9 +42,9 @@ const void *http_request_body(const struct http_request *request, size_t *ret_le
 
 struct http_answer {
         unsigned status;
-        const char *type;   /* of the content; static */
-        char *policy;       /* Content-Security-Policy, malloc; NULL: nothing is allowed */
-        char *body;         /* malloc; NULL: out of memory */
+        const char *type; /* of the content; static */
+        char *policy;     /* Content-Security-Policy, malloc; NULL: nothing is allowed */
+        char *body;       /* malloc; NULL: out of memory */
         size_t len;
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The bearer token (RFC 6750). How long comparing takes tells nothing about where two tokens differ. */
-#include "agent/http/server/server.h"
 #include "agent/http/server/token.h"
+#include "agent/http/server/server.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -11,8 +11,8 @@
 #include <string.h>
 
 #define SEGMENTS 3
-#define BUCKETS  2
-#define MAX      4096 /* symbols of a table */
+#define BUCKETS 2
+#define MAX 4096 /* symbols of a table */
 
 extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
 
@@ -120,8 +120,8 @@ static void add_symbols(struct out *out, struct out *names, const struct elfwrit
 static size_t add_gnu_hash(struct out *out, const struct elfwriter_symbol *sorted, size_t n)
 {
         const unsigned bits = sizeof(ElfW(Addr)) * 8;
-        uint32_t head[4] = {BUCKETS, 1, 1, 6};
-        uint32_t buckets[BUCKETS] = {0};
+        uint32_t head[4] = { BUCKETS, 1, 1, 6 };
+        uint32_t buckets[BUCKETS] = { 0 };
         uint32_t *chains = calloc(n + 1, sizeof(*chains));
         ElfW(Addr) bloom = 0;
 
@@ -172,18 +172,18 @@ static size_t add_sysv_hash(struct out *out, const struct elfwriter_symbol *sort
 static void add_dynamic(struct out *out, const struct elfwriter *spec, const struct table *table,
                         const uint32_t *needed, struct elfwriter_file *ret)
 {
-        ElfW(Dyn) dynamic[16] = {{0}};
+        ElfW(Dyn) dynamic[16] = { { 0 } };
         size_t n = 0;
 
         for (size_t i = 0; spec->needed[i]; i++)
-                dynamic[n++] = (ElfW(Dyn)){DT_NEEDED, {needed[i]}};
-        dynamic[n++] = (ElfW(Dyn)){DT_STRTAB, {spec->base + table->names}};
-        dynamic[n++] = (ElfW(Dyn)){DT_STRSZ, {table->names_size}};
-        dynamic[n++] = (ElfW(Dyn)){DT_SYMTAB, {spec->base + table->symbols}};
+                dynamic[n++] = (ElfW(Dyn)){ DT_NEEDED, { needed[i] } };
+        dynamic[n++] = (ElfW(Dyn)){ DT_STRTAB, { spec->base + table->names } };
+        dynamic[n++] = (ElfW(Dyn)){ DT_STRSZ, { table->names_size } };
+        dynamic[n++] = (ElfW(Dyn)){ DT_SYMTAB, { spec->base + table->symbols } };
         if (spec->hash == ELFWRITER_GNU_HASH)
-                dynamic[n++] = (ElfW(Dyn)){DT_GNU_HASH, {spec->base + ret->hash_offset}};
+                dynamic[n++] = (ElfW(Dyn)){ DT_GNU_HASH, { spec->base + ret->hash_offset } };
         if (spec->hash == ELFWRITER_SYSV_HASH)
-                dynamic[n++] = (ElfW(Dyn)){DT_HASH, {spec->base + ret->hash_offset}};
+                dynamic[n++] = (ElfW(Dyn)){ DT_HASH, { spec->base + ret->hash_offset } };
         ret->dynamic_n = ++n;
         ret->dynamic_offset = append(out, dynamic, n * sizeof(*dynamic));
 }
@@ -199,18 +199,32 @@ static size_t add_sections(struct out *out, const struct table *dynsym, const st
         const ElfW(Word) entry = sizeof(ElfW(Sym));
         size_t names_at = append(out, names, sizeof(names));
         ElfW(Shdr) headers[SECTIONS] = {
-                [DYNSYM] = {.sh_name = 1, .sh_type = SHT_DYNSYM, .sh_offset = dynsym->symbols,
-                            .sh_size = dynsym->n * entry, .sh_link = DYNSTR, .sh_entsize = entry},
-                [DYNSTR] = {.sh_name = 9, .sh_type = SHT_STRTAB, .sh_offset = dynsym->names,
-                            .sh_size = dynsym->names_size},
-                [SYMTAB] = {.sh_name = 17, .sh_type = SHT_SYMTAB, .sh_offset = symtab->symbols,
-                            .sh_size = symtab->n * entry, .sh_link = STRTAB, .sh_entsize = entry},
-                [STRTAB] = {.sh_name = 25, .sh_type = SHT_STRTAB, .sh_offset = symtab->names,
-                            .sh_size = symtab->names_size},
-                [DATA] = {.sh_name = 33, .sh_type = SHT_PROGBITS, .sh_addr = file->data_value,
-                          .sh_offset = (size_t)(file->data_value - file->data_moved), .sh_size = strlen(data) + 1},
-                [SHSTRTAB] = {.sh_name = 39, .sh_type = SHT_STRTAB, .sh_offset = names_at,
-                              .sh_size = sizeof(names)},
+                [DYNSYM] = { .sh_name = 1,
+                             .sh_type = SHT_DYNSYM,
+                             .sh_offset = dynsym->symbols,
+                             .sh_size = dynsym->n * entry,
+                             .sh_link = DYNSTR,
+                             .sh_entsize = entry },
+                [DYNSTR] = { .sh_name = 9,
+                             .sh_type = SHT_STRTAB,
+                             .sh_offset = dynsym->names,
+                             .sh_size = dynsym->names_size },
+                [SYMTAB] = { .sh_name = 17,
+                             .sh_type = SHT_SYMTAB,
+                             .sh_offset = symtab->symbols,
+                             .sh_size = symtab->n * entry,
+                             .sh_link = STRTAB,
+                             .sh_entsize = entry },
+                [STRTAB] = { .sh_name = 25,
+                             .sh_type = SHT_STRTAB,
+                             .sh_offset = symtab->names,
+                             .sh_size = symtab->names_size },
+                [DATA] = { .sh_name = 33,
+                           .sh_type = SHT_PROGBITS,
+                           .sh_addr = file->data_value,
+                           .sh_offset = (size_t)(file->data_value - file->data_moved),
+                           .sh_size = strlen(data) + 1 },
+                [SHSTRTAB] = { .sh_name = 39, .sh_type = SHT_STRTAB, .sh_offset = names_at, .sh_size = sizeof(names) },
         };
 
         return append(out, headers, sizeof(headers));
@@ -218,19 +232,23 @@ static size_t add_sections(struct out *out, const struct table *dynsym, const st
 
 /* ---- the whole ----------------------------------------------------------- */
 
-static void fill_headers(char *bytes, const struct elfwriter *spec, const struct elfwriter_file *file,
-                         size_t sections)
+static void fill_headers(char *bytes, const struct elfwriter *spec, const struct elfwriter_file *file, size_t sections)
 {
         size_t text_len = file->data_offset;
         size_t data_len = file->loaded_len - file->data_offset;
         ElfW(Ehdr) ehdr = __ehdr_start;
         ElfW(Phdr) phdrs[SEGMENTS] = {
-                {.p_type = PT_LOAD, .p_offset = 0, .p_vaddr = spec->base, .p_filesz = text_len, .p_memsz = text_len},
-                {.p_type = PT_LOAD, .p_offset = file->data_offset, .p_vaddr = file->data_moved + file->data_offset,
-                 .p_filesz = data_len, .p_memsz = data_len + 64},
-                {.p_type = PT_DYNAMIC, .p_offset = file->dynamic_offset,
-                 .p_vaddr = file->data_moved + file->dynamic_offset,
-                 .p_filesz = file->dynamic_n * sizeof(ElfW(Dyn)), .p_memsz = file->dynamic_n * sizeof(ElfW(Dyn))},
+                { .p_type = PT_LOAD, .p_offset = 0, .p_vaddr = spec->base, .p_filesz = text_len, .p_memsz = text_len },
+                { .p_type = PT_LOAD,
+                  .p_offset = file->data_offset,
+                  .p_vaddr = file->data_moved + file->data_offset,
+                  .p_filesz = data_len,
+                  .p_memsz = data_len + 64 },
+                { .p_type = PT_DYNAMIC,
+                  .p_offset = file->dynamic_offset,
+                  .p_vaddr = file->data_moved + file->dynamic_offset,
+                  .p_filesz = file->dynamic_n * sizeof(ElfW(Dyn)),
+                  .p_memsz = file->dynamic_n * sizeof(ElfW(Dyn)) },
         };
 
         ehdr.e_type = spec->type;
@@ -249,8 +267,8 @@ static void write_segments(struct out *out, const struct elfwriter *spec, struct
 {
         struct elfwriter_symbol sorted[MAX];
         size_t n = sort(spec->dynsym, sorted);
-        struct out names = {0};
-        uint32_t needed[4] = {0};
+        struct out names = { 0 };
+        uint32_t needed[4] = { 0 };
 
         add_name(&names, "");
         for (size_t i = 0; spec->needed[i]; i++)
@@ -270,8 +288,8 @@ static void write_segments(struct out *out, const struct elfwriter *spec, struct
 
 void elfwriter_write(const struct elfwriter *spec, struct elfwriter_file *ret)
 {
-        struct out out = {0};
-        struct elfwriter_file file = {.headers_len = sizeof(ElfW(Ehdr)) + SEGMENTS * sizeof(ElfW(Phdr))};
+        struct out out = { 0 };
+        struct elfwriter_file file = { .headers_len = sizeof(ElfW(Ehdr)) + SEGMENTS * sizeof(ElfW(Phdr)) };
         struct table dynsym;
         size_t sections = 0;
 
@@ -279,7 +297,7 @@ void elfwriter_write(const struct elfwriter *spec, struct elfwriter_file *ret)
         write_segments(&out, spec, &dynsym, &file);
         if (spec->sections) {
                 struct elfwriter_symbol sorted[MAX];
-                struct out names = {0};
+                struct out names = { 0 };
                 struct table symtab;
 
                 add_name(&names, "");

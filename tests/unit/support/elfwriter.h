@@ -25,14 +25,14 @@ struct elfwriter_symbol {
 };
 
 struct elfwriter {
-        uint16_t type;  /* ET_DYN, ET_EXEC */
-        uint64_t base;  /* value of file offset 0 */
+        uint16_t type; /* ET_DYN, ET_EXEC */
+        uint64_t base; /* value of file offset 0 */
         enum elfwriter_hash hash;
-        bool sections;  /* .dynsym .dynstr .symtab .strtab .data .shstrtab */
+        bool sections; /* .dynsym .dynstr .symtab .strtab .data .shstrtab */
         const struct elfwriter_symbol *dynsym;
         const struct elfwriter_symbol *symtab; /* may be NULL; only with sections */
         const char *needed[4];                 /* up to the first NULL */
-        const char *data;    /* a string for the data segment */
+        const char *data;                      /* a string for the data segment */
 };
 
 /* What was written, and where the tests find some of it again. */
@@ -43,11 +43,11 @@ struct elfwriter_file {
         size_t dynamic_offset; /* file offset of PT_DYNAMIC */
         size_t dynamic_n;
         size_t hash_offset;
-        uint64_t data_value;  /* where elfwriter.data is, as a value */
-        uint64_t values_end;  /* end of the last segment in memory */
-        size_t data_offset;   /* start of the second segment */
-        uint64_t data_moved;  /* its value less its offset */
-        size_t loaded_len;    /* file bytes that segments hold */
+        uint64_t data_value; /* where elfwriter.data is, as a value */
+        uint64_t values_end; /* end of the last segment in memory */
+        size_t data_offset;  /* start of the second segment */
+        uint64_t data_moved; /* its value less its offset */
+        size_t loaded_len;   /* file bytes that segments hold */
 };
 
 /* The data segment lies this much further on in memory than in the file. */

@@ -24,5 +24,7 @@ void abort_on_leaks(void)
                 abort();
 }
 #else
-void abort_on_leaks(void) {}
+void abort_on_leaks(void)
+{
+}
 #endif
