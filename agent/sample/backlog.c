@@ -105,6 +105,11 @@ static void append_frames(struct backlog *b, const struct pystack_stack *stack, 
         b->n_keys = stack->n;
 }
 
+size_t backlog_work(const struct pystack_stack *stack)
+{
+        return work_of(stack, 0);
+}
+
 int backlog_add(struct backlog *b, struct profile *p, const struct pystack_stack *stack, profile_id *ret)
 {
         size_t shared = count_shared(b, stack), own = stack->n - shared, work = work_of(stack, shared);

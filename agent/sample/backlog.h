@@ -63,6 +63,9 @@ void backlog_deinit(struct backlog *backlog);
  */
 int backlog_add(struct backlog *backlog, struct profile *p, const struct pystack_stack *stack, profile_id *ret);
 
+/* What decoding all frames of @stack asks to be done: see BACKLOG_WORK. */
+size_t backlog_work(const struct pystack_stack *stack);
+
 /* Lets the next stack have all of its frames for its own. */
 void backlog_restart(struct backlog *backlog);
 

@@ -105,16 +105,53 @@ static void hash_stack(const struct pystack_stack *stack, uint64_t ret[2])
         ret[1] = hash.high64;
 }
 
-/* A stack that is new: only bytes are copied. */
-static int add_stack(struct stacks *stacks, struct profile *p, const struct pystack_stack *stack, profile_id *ret)
+/*
+ * The decoder runs when the scheduler lets it. A program that has a new stack for each sample, at a high rate on a crowded
+ * machine, is ahead of it: such stacks would be lost. A stack that takes this much to decode, some 0.3 ms, is decoded
+ * within the tick then. So are 200 frames of ordinary names; one of the longest names is not.
+ */
+#define AT_ONCE_WORK ((size_t)64 << 10)
+
+static int intern_now(struct profile *p, struct pystack *py, const struct pystack_frame *frame, profile_id *ret)
 {
-        if (stack->n > 0)
-                return backlog_add(&stacks->backlog, p, stack, ret);
+        struct pystack_text text;
+        profile_id function;
+
+        pystack_text(frame->code, &text);
+        int r = profile_intern_function(p, text.name, text.file, frame->code->first_line, &function);
+        return r < 0 ? r : profile_intern_frame(p, function, pystack_line(py, frame), ret);
+}
+
+static int add_at_once(struct profile *p, struct pystack *py, const struct pystack_stack *stack, profile_id *ret)
+{
+        profile_id ids[PYSTACK_MAX_FRAMES + 1];
+        size_t n = stack->n;
+
+        for (size_t i = 0; i < stack->n; i++) {
+                int r = intern_now(p, py, &stack->frames[i], &ids[i]);
+                if (r < 0)
+                        return r;
+        }
+        if (stack->truncated && (ids[n++] = stacks_pseudo_frame(p, "(truncated)")) == 0)
+                return -ENOSPC;
+        return profile_intern_stack(p, ids, n, ret);
+}
+
+/* A stack that is new: only bytes are copied, as long as the decoder follows. */
+static int add_stack(struct stacks *stacks, struct profile *p, struct pystack *py, const struct pystack_stack *stack,
+                     profile_id *ret)
+{
+        if (stack->n > 0) {
+                int e = backlog_add(&stacks->backlog, p, stack, ret);
+                return e == PYSTACK_E_COSTLY && backlog_work(stack) <= AT_ONCE_WORK ? add_at_once(p, py, stack, ret)
+                                                                                    : e;
+        }
         *ret = stacks_pseudo(p, "(no Python frame)");
         return *ret ? 0 : -ENOSPC;
 }
 
-int stacks_find(struct stacks *stacks, struct profile *profile, const struct pystack_stack *stack, profile_id *ret)
+int stacks_find(struct stacks *stacks, struct profile *profile, struct pystack *py, const struct pystack_stack *stack,
+                profile_id *ret)
 {
         uint64_t hash[2];
         int e = 0;
@@ -124,7 +161,7 @@ int stacks_find(struct stacks *stacks, struct profile *profile, const struct pys
         hash_stack(stack, hash);
         struct stacks_slot *slot = slot_for(stacks->slots, stacks->mask, hash);
         if (!slot->id) {
-                e = add_stack(stacks, profile, stack, &slot->id);
+                e = add_stack(stacks, profile, py, stack, &slot->id);
                 slot->hash[0] = hash[0];
                 slot->hash[1] = hash[1];
                 stacks->used += slot->id != 0;

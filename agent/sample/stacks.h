@@ -38,10 +38,12 @@ size_t stacks_bytes(const struct stacks *stacks);
 void stacks_clear(struct stacks *stacks);
 
 /*
- * The id by which @stack is counted in @profile. If it is new, that is a reserved one, and it goes to the backlog. Errors
- * as of backlog_add(); @ret is 0 then.
+ * The id by which @stack, of @py, is counted in @profile. If it is new, that is a reserved one, and it goes to the
+ * backlog; if that is full, and the stack is decoded soon, it is decoded at once. Errors as of backlog_add(); @ret is 0
+ * then.
  */
-int stacks_find(struct stacks *stacks, struct profile *profile, const struct pystack_stack *stack, profile_id *ret);
+int stacks_find(struct stacks *stacks, struct profile *profile, struct pystack *py, const struct pystack_stack *stack,
+                profile_id *ret);
 
 /* The id of a frame that is no Python's, called @name. 0 on failure. */
 profile_id stacks_pseudo_frame(struct profile *profile, const char *name);

@@ -108,7 +108,7 @@ void target_free(struct target *t)
 static int get_stack_id(struct target *t, const struct sampler *s, const struct pystack_stack *stack, profile_id *ret)
 {
         memory_bound_profile(t, s->config.profile_bytes);
-        int e = stacks_find(&t->stacks, t->profile, stack, ret);
+        int e = stacks_find(&t->stacks, t->profile, t->py, stack, ret);
 
         if (t->stacks.backlog.batch.n_stacks > 0)
                 decoder_ask(t);

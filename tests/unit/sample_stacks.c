@@ -74,7 +74,7 @@ static profile_id meet(struct world *w, const struct pystack_stack *stack)
 {
         profile_id id;
 
-        cr_assert_eq(stacks_find(&w->target.stacks, w->target.profile, stack, &id), 0);
+        cr_assert_eq(stacks_find(&w->target.stacks, w->target.profile, w->target.py, stack, &id), 0);
         cr_assert_eq(profile_add(w->target.profile, id, 0, PROFILE_RUNNING, 1, 1), 0);
         return id;
 }
@@ -258,7 +258,7 @@ Test(sample_stacks, so_much_waits_and_no_more)
                 for (int k = 0; k < 20; k++)
                         instructions[k] = 100 * (int32_t)i + k;
                 struct pystack_stack stack = make_stack(frames, 20, codes, instructions);
-                e = stacks_find(&w.target.stacks, w.target.profile, &stack, &id);
+                e = stacks_find(&w.target.stacks, w.target.profile, w.target.py, &stack, &id);
                 if (e == 0)
                         cr_assert_eq(profile_add(w.target.profile, id, 0, PROFILE_RUNNING, 1, 1), 0);
         }
@@ -267,6 +267,15 @@ Test(sample_stacks, so_much_waits_and_no_more)
         cr_expect_leq(w.target.stacks.backlog.batch.work, BACKLOG_WORK);
         cr_expect_eq(w.target.stacks.backlog.batch.n_stacks, BACKLOG_WORK / (20 * (8192 + 256) + 256));
         cr_expect_lt(stacks_bytes(&w.target.stacks), 1 << 20);
+        /* A stack that is decoded soon is not lost for that: its id is no reserved one. */
+        w.target.stacks.backlog.batch.work = BACKLOG_WORK;
+        entries[20].code.chars = 10;
+        struct pystack_stack small = make_stack(frames, 1, (uint32_t[]){ 20 }, (int32_t[]){ -1 });
+        cr_expect_eq(stacks_find(&w.target.stacks, w.target.profile, w.target.py, &small, &id), 0);
+        size_t n_frames;
+        const profile_id *known = profile_stack(w.target.profile, id, &n_frames);
+        cr_assert_eq(n_frames, 1);
+        cr_expect_eq(profile_frame(w.target.profile, known[0])->line, 20);
         settle(&w);
         cr_expect_eq(count_of(&w, codes, 20), i - 1, "all that had room");
         struct pystack_stack stack = make_stack(frames, 20, codes, instructions);
