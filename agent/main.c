@@ -18,7 +18,7 @@ static void print_usage(FILE *out)
               out);
 }
 
-/* NULL, after a word about it: there is none of that name. */
+/* NULL, when a message has been printed: there is none of that name. */
 static const struct command *look_up_command(const char *name)
 {
         for (size_t i = 0; i < command_table_n; i++)

@@ -14,7 +14,8 @@ enum {
 };
 
 /*
- * What a step of a command returns that another one follows; else it returns the exit status, after a word about it.
+ * What a step of a command returns that another one follows; else it returns the exit status, when a message has been
+ * printed.
  * A variable that holds either is called status, and never holds an errno.
  */
 enum { GO_ON = -1 };

@@ -196,7 +196,7 @@ static void apply_min_age(struct listing *listing, double min_age)
         }
 }
 
-/* GO_ON, or an exit status after a word about it. */
+/* GO_ON, or an exit status, when a message has been printed. */
 static int list_processes(const struct ps_config *ps, const struct find_rules *rules, struct listing *listing)
 {
         const struct find_events events = { .ctx = listing, .born = add_listed_process, .ended = ignore_ended_process };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Regressions to causes. A function whose self time grew is one. That its callers
- * take longer in all is explained by it; only what is not explained so has causes of
- * its own. Those whose growth went through the same stack are one.
+ * From regressions to causes. A function whose self time grew is a cause. It also explains why its callers take
+ * longer in total, so a caller is reported only for growth that no callee explains. Causes whose growth went through
+ * the same stack are reported as one.
  */
 #include "internal.h"
 

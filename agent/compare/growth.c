@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where growth went through. Of all stacks with the function, those that begin alike
- * are followed from the root: as long as one next function has nearly all of the
- * growth, it is on the path. And whose self time it is: that of the leaves.
+ * The path from the root that a function's growth took, and the leaf whose self time grew. All stacks that contain the
+ * function are followed from the root. A function is on the path as long as it has nearly all of the growth.
  */
 #include "internal.h"
 

@@ -3,8 +3,8 @@
  * A reader's proof that it ran all the time while it read. The kernel clears
  * rseq_cs when it has switched the thread out and the thread is not in that
  * critical section (rseq(2), linux/rseq.h): so a section that is never entered
- * tells whether there was a switch, without a system call. Newer kernels spare
- * themselves that after a switch inside of a system call: what is done is tried.
+ * tells whether there was a switch, without a system call. Newer kernels do not
+ * clear it after a switch inside a system call, so hold_open() tries what this kernel does.
  */
 #include "internal.h"
 
@@ -46,7 +46,7 @@ static bool is_unbroken(int cpu)
 /* Whether a sleep is noticed, and nothing where there was none. */
 static bool is_sleep_noticed(int cpu)
 {
-        struct timespec moment = { .tv_nsec = 100000 }; /* more than any timer is ahead of itself */
+        struct timespec moment = { .tv_nsec = 100000 }; /* longer than any timer slack */
 
         begin_critical_section();
         bool before = is_unbroken(cpu);

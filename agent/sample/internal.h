@@ -88,7 +88,7 @@ struct target {
         struct pending *pending; /* stacks that wait to be proved */
         size_t n_pending;
         uint64_t pending_ns; /* what they stand for */
-        uint64_t counted_ns; /* what all those stand for that were counted, in all profiles */
+        uint64_t counted_ns; /* what all counted samples stand for, since the target was added */
         struct restraint restraint;
         struct memory memory;
         struct account account;

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 
 /*
- * So much of a target's time waits at most, and such a part of what was sampled of it:
- * that is lost when it ends. The few that would share a proof at low rates are not worth it.
+ * Deferred stacks are lost if the process ends. So they stand for 8 ms at most, and for 1/256 of what has been sampled
+ * of the process. If fewer than 8 stacks fit into that, none is deferred: it would save too little.
  */
 #define WAIT_NS 8000000u
 #define WAIT_PART 256

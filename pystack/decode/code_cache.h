@@ -47,7 +47,7 @@ struct code_entry {
         bool unique;         /* no other code object of the process can ever have the same proofs */
         bool run_once;       /* a module's: it is freed when it has been run */
         bool owed;           /* a stack waits for its proof */
-        uint32_t steady;     /* its proofs held so often in a row, and then were not counted any more */
+        uint32_t steady;     /* how many times in a row its proofs held; stops at the number that is needed */
         uint8_t *data;       /* what was copied of the target's memory: name, file's name, line table, in this order */
         struct text_ref name, file;
         bool without_lines; /* its table is larger than any is believed to be, and was not read */
@@ -81,7 +81,7 @@ struct code_cache {
         size_t mask;               /* slots - 1; 0: no table yet */
         size_t used;
         uint32_t next_serial;
-        uint64_t changes;  /* entries have been replaced or dropped so often: until then pointers to them hold */
+        uint64_t changes;  /* grows when an entry is replaced or dropped: until then pointers to entries are valid */
         size_t bytes;      /* that entries are charged with */
         size_t limit;      /* of @bytes; 0, or more than CODE_CACHE_BYTES: that */
         uint64_t refusals; /* charges that went beyond it */

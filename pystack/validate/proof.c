@@ -14,9 +14,9 @@
 #include <string.h>
 
 /*
- * Proofs of a code object wait only after they have held so often, since one that is
- * freed takes with it the stacks that wait for its proof. Most programs free none
- * but those of modules that have been run; one that does has to wait longer, each time.
+ * The proofs of a code object are deferred only after they have held this many times in a row. A code object that is
+ * freed takes with it the stacks that wait for its proof. Most programs free only the code objects of modules that have
+ * been run. Each time that another one is freed, the number is doubled, up to STEADY_MAX.
  */
 #define STEADY_FIRST 16u
 #define STEADY_MAX 8192u

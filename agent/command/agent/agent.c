@@ -98,7 +98,7 @@ static bool wait_for_event(struct agent *agent, uint64_t end)
         return poll(fds, 2, timeout) > 0 && fds[0].revents && obey_signals(agent);
 }
 
-/* -1; or an exit status, after a word about it: there is nothing to wait for. */
+/* -1; or an exit status, when a message has been printed: there is nothing to wait for. */
 static int check_reach(struct agent *agent)
 {
         uint64_t refused = agent->reaches ? 0 : fleet_refused(agent->fleet);
@@ -142,7 +142,7 @@ static int scan_until_told_to_end(struct agent *agent)
         return EXIT_OK;
 }
 
-/* -1, or an exit status after a word about it. */
+/* -1, or an exit status, when a message has been printed. */
 static int open_finding(struct agent *agent)
 {
         struct find_config config = finding_config();
@@ -165,7 +165,7 @@ static int check_options(struct agent *agent, struct sample_config *ret)
         return r < 0 ? selection_rules(&agent->config.selection, &agent_usage, &agent->rules) : r;
 }
 
-/* What takes privileges, then without them: -1, or an exit status after a word about it. */
+/* What takes privileges, then without them: -1, or an exit status, when a message has been printed. */
 static int prepare_privileged(struct agent *agent, struct sample_config *ret)
 {
         struct agent_config *config = &agent->config;
@@ -198,7 +198,7 @@ static int start_vitals(struct agent *agent, const struct sample_config *config)
         return vitals_open(agent->vitals, &subject);
 }
 
-/* -1, or an exit status after a word about it. */
+/* -1, or an exit status, when a message has been printed. */
 static int start_parts(struct agent *agent)
 {
         struct sample_config sample_config;

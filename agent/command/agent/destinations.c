@@ -165,7 +165,7 @@ static int say_refused(const struct destination *d, const struct usage *usage, i
         return say_error("nothing can be sent to %s: %s", d->config.client.url, error > 0 ? reason : strerror(-error));
 }
 
-/* -1, or an exit status after a word about it. */
+/* -1, or an exit status, when a message has been printed. */
 static int open_destination(struct destination *d, const struct destination_options *options, const struct usage *usage)
 {
         char reason[HTTP_CLIENT_REASON_SIZE] = "";

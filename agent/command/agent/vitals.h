@@ -42,7 +42,7 @@ struct vitals_options {
 
 struct vitals;
 
-/* Listens, before privileges are given up. -1, or an exit status after a word about what is wrong. */
+/* Listens, before privileges are given up. -1, or an exit status, when a message has been printed. */
 int vitals_listen(const struct vitals_options *options, const struct usage *usage, struct vitals **ret);
 
 /* What they are of; all of it must outlive them. */

@@ -42,12 +42,12 @@ struct reports {
 /*
  * Decides on formats. @judged: formats of judgements are there, too. What goes to
  * standard output if no format is named is text; nothing if files are and @quiet.
- * GO_ON, or an exit status after a word about it.
+ * GO_ON, or an exit status, when a message has been printed.
  */
 int reports_choose(const struct report_options *options, const struct usage *usage, bool judged, bool quiet,
                    struct reports *ret);
 
-/* Opens all files, before any work is done for them: GO_ON, or an exit status after a word about it. */
+/* Opens all files, before any work is done for them: GO_ON, or an exit status, when a message has been printed. */
 int reports_open(struct reports *reports);
 
 /* Adds what @outside, which is to be started then, and must live as long as @reports, does for them. */
@@ -57,7 +57,7 @@ void reports_duties(struct reports *reports, const struct outside *outside,
 /* Whether the text for people is among what goes to standard output. */
 bool reports_print_text(const struct reports *reports);
 
-/* Writes all of them: GO_ON, or an exit status after a word about it. */
+/* Writes all of them: GO_ON, or an exit status, when a message has been printed. */
 int reports_write(struct reports *reports, const struct compare_findings *c);
 
 /* Leaves none of those files behind that were not there and have not been written. Accepts {0}. */

@@ -23,13 +23,13 @@ struct confinement_options {
 
 /*
  * Gives up what @role does not need, and says what an agent needs and does not have. To
- * be called before there are threads. GO_ON, or an exit status after a word about it.
+ * be called before there are threads. GO_ON, or an exit status, when a message has been printed.
  */
 int confine(const struct confinement_options *options, const struct usage *usage, enum confine_role role);
 
 /*
  * The same, after having started who stays outside for @duties, if there are any: until then nothing hostile is to be
- * looked at. GO_ON, or an exit status after a word about it.
+ * looked at. GO_ON, or an exit status, when a message has been printed.
  */
 int confine_with(const struct confinement_options *options, const struct usage *usage, enum confine_role role,
                  const struct outside_duty duties[static OUTSIDE_DEEDS], struct outside *ret);

@@ -25,7 +25,7 @@ struct log_options {
 
 /*
  * From now on lines are written as @options say, and of one kind only so many in
- * so many seconds. GO_ON, or an exit status after a word about what is wrong.
+ * so many seconds. GO_ON, or an exit status, when a message has been printed.
  */
 int log_setup(const struct log_options *options, const struct usage *usage);
 

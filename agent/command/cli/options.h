@@ -32,7 +32,7 @@ struct pid_list {
         size_t n;
 };
 
-/* Of the agent's longest list, the rules, a file has room for more; of profiles, 200 runs are many. */
+/* The longest lists are the agent's rules (--rules FILE takes more) and the profiles of `check` (200 are many). */
 #define OPTION_LIST_MAX 256
 
 /* Several options may share a list, which keeps the order of all of them. */

@@ -37,7 +37,7 @@ struct output {
 
 /*
  * Decides on the format: @format if there is one, else what @path ends in, which must be known then; a name without
- * an ending is for folded stacks. GO_ON, or an exit status after a word about it.
+ * an ending is for folded stacks. GO_ON, or an exit status, when a message has been printed.
  */
 int output_choose(const struct usage *usage, const char *format, const char *path, struct output *ret);
 
@@ -46,7 +46,7 @@ int output_wrong_ending(const struct usage *usage, const char *path, const char 
 
 /*
  * Opens the file, before any work is done for it; an old one keeps its content until output_write(). GO_ON, or an
- * exit status after a word about it.
+ * exit status when a message has been printed.
  */
 int output_open(struct output *output);
 

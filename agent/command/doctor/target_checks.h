@@ -21,8 +21,8 @@ struct doctor_patients {
 };
 
 /*
- * Examines all that @target names: GO_ON, or an exit status after a word about what
- * cannot even be found. doctor_patients_deinit() accepts {0}.
+ * Examines all that @target names: GO_ON, or an exit status, when it cannot even be found and a message says so.
+ * doctor_patients_deinit() accepts {0}.
  */
 int doctor_examine_targets(struct find *find, const struct target_options *target, const struct usage *usage,
                            struct doctor_patients *ret);

@@ -45,7 +45,7 @@ struct finding_options {
 /* To be filled further, for finding_open_with(). */
 struct find_config finding_config(void);
 
-/* GO_ON, or an exit status after a word about what is wrong. */
+/* GO_ON, or an exit status, when a message has been printed. */
 int finding_open_with(struct find_config config, const struct finding_options *options, const struct usage *usage,
                       struct find **ret);
 

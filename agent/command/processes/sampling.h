@@ -71,7 +71,7 @@ struct sampling_options {
                 .help = "tell threads apart; their names are threading's from 3.14 on, else the kernel's"       \
         }
 
-/* Checks the options: GO_ON and @ret filled, or an exit status after a word about it. */
+/* Checks the options: GO_ON and @ret filled, or an exit status, when a message has been printed. */
 int sampling_config(const struct sampling_options *options, const struct usage *usage, struct sample_config *ret);
 
 /* What a command that samples so has to be allowed. */

@@ -40,7 +40,7 @@ struct selection_options {
 
 void selection_deinit(struct selection_options *options);
 
-/* *@ret is NULL where there are no rules. GO_ON, or an exit status after a word about what is wrong. */
+/* *@ret is NULL where there are no rules. GO_ON, or an exit status, when a message has been printed. */
 int selection_rules(const struct selection_options *options, const struct usage *usage, struct find_rules **ret);
 
 /*

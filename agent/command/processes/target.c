@@ -194,7 +194,7 @@ static int choose_processes(struct choosing *c, const struct group *group, const
                        : say_error("%s '%s': none of its %zu processes is a CPython process", group->kind, name, n);
 }
 
-/* GO_ON, or an exit status after a word about it. */
+/* GO_ON, or an exit status, when a message has been printed. */
 static int resolve_group(struct find *find, const struct group *group, const char *name, pid_t **ret_pids,
                          size_t *ret_n)
 {

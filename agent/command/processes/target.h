@@ -50,7 +50,7 @@ struct chosen {
 struct choice {
         struct chosen *items;
         size_t n;
-        size_t refused; /* named by -p and left out, after a word about it */
+        size_t refused; /* named by -p and left out, with a message */
 };
 
 /* What is to be done with processes that cannot be opened now. */
@@ -60,7 +60,7 @@ enum target_patience {
         TARGET_FOLLOWED,   /* and those that are no Python, since their children are meant */
 };
 
-/* What --abi means to pystack_open_abi(): GO_ON, or an exit status after a word about it. */
+/* What --abi means to pystack_open_abi(): GO_ON, or an exit status, when a message has been printed. */
 int target_abi(const struct target_options *target, const struct usage *usage, uint32_t *ret);
 
 /* Whether it names anything. */

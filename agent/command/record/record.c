@@ -108,7 +108,7 @@ static int check_runs(const struct format *format)
         return options_wrong(&usage, "--repeat: %s does not keep runs apart; what does: %s", format->name, able);
 }
 
-/* Checks how the options go together: -1, or an exit status after a word about it. */
+/* Checks how the options go together: -1, or an exit status, when a message has been printed. */
 static int check_record_options(const struct record_config *config, const char *word, struct recording *r)
 {
         char **command = r->config.command;

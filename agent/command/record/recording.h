@@ -52,8 +52,8 @@ struct recording {
 
 /*
  * Records and writes, @recording having its configuration, an open output, and find
- * and choice where they are needed. Returns an exit status after a word about all
- * that went wrong.
+ * and choice where they are needed. Returns an exit status. All that went wrong has been
+ * told by messages.
  */
 int recording_run(struct recording *recording);
 
