@@ -240,8 +240,8 @@ static const char *const sentences[] = {
         [PYSTACK_E_TORN] = "it kept running while it was read",
         [PYSTACK_E_CORRUPT] = "its memory is not what this CPython would hold",
         [PYSTACK_E_COSTLY] = "finding out whether it is Python takes too much work",
-        [PYSTACK_E_HANGS] = "its memory does not answer: whoever serves a page of it (FUSE, userfaultfd) hangs; it is "
-                            "left alone for good",
+        [PYSTACK_E_HANGS] = ("its memory does not answer: whoever serves a page of it (FUSE, userfaultfd) hangs; it is "
+                             "left alone for good"),
 };
 
 const char *pystack_strerror(int error)
