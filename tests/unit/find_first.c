@@ -95,7 +95,7 @@ static void tear_down(void)
         abort_on_leaks();
 }
 
-TestSuite(find_first, .init = set_up, .fini = tear_down, .timeout = 120);
+TestSuite(find_first, .init = set_up, .fini = tear_down, .timeout = 60);
 
 static void put(const char *path, const char *format, pid_t pid)
 {

@@ -132,7 +132,7 @@ Test(nsutil_attempt, a_process_that_holds_up_is_left_alone_for_good)
         close(ends[1]);
 }
 
-Test(nsutil_attempt, so_many_may_hang, .timeout = 200)
+Test(nsutil_attempt, so_many_may_hang, .timeout = 60)
 {
         pid_t silent[NSUTIL_HANGING_LAST];
         int ends[2];
