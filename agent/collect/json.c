@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Answers as JSON. json-c reports a failed allocation by NULL, which its other
- * functions then take for a JSON null: what would be incomplete is found out at
- * the one place where text is made, by way of struct answer.
+ * Answers as JSON, made by base's json_write. An answer that would be incomplete, because memory ran out, is found out at
+ * the one place where text is made.
  */
 #include "agent/collect/json.h"
+
+#include "agent/base/base.h"
 #include "agent/format/format.h"
 
 #include <errno.h>
@@ -17,22 +18,19 @@
 
 struct answer {
         struct json_object *object;
-        bool failed;
+        struct json_writer json;
 };
 
 static struct answer start_answer(void)
 {
         struct json_object *object = json_object_new_object();
 
-        return (struct answer){ .object = object, .failed = !object };
+        return (struct answer){ .object = object, .json.failed = !object };
 }
 
 static void put_member(struct answer *answer, const char *key, struct json_object *value)
 {
-        if (answer->failed || !value || json_object_object_add(answer->object, key, value) != 0) {
-                json_object_put(value);
-                answer->failed = true;
-        }
+        json_writer_put(&answer->json, answer->object, key, value);
 }
 
 static void put_text(struct answer *answer, const char *key, const char *value)
@@ -52,13 +50,12 @@ static void put_member_seconds(struct answer *answer, const char *key, int64_t n
 
 static void put_modes(struct answer *answer, unsigned modes)
 {
-        struct json_object *names = json_object_new_array();
+        struct json_object *names = json_writer_put_array(&answer->json, answer->object, "modes");
 
-        for (unsigned mode = 0; names && mode < MODES; mode++) {
+        for (unsigned mode = 0; mode < MODES; mode++) {
                 if (modes & 1u << mode)
-                        json_object_array_add(names, json_object_new_string(profile_mode_name(mode)));
+                        json_writer_append(&answer->json, names, json_object_new_string(profile_mode_name(mode)));
         }
-        put_member(answer, "modes", names);
 }
 
 /* Consumes @object. */
@@ -74,7 +71,7 @@ static char *text_of(struct json_object *object)
 
 static char *finish_text(struct answer *answer)
 {
-        if (!answer->failed)
+        if (!answer->json.failed)
                 return text_of(answer->object);
         json_object_put(answer->object);
         return NULL;
@@ -154,7 +151,7 @@ char *collect_json_export(uint64_t rejected, const char *sentence)
         snprintf(digits, sizeof(digits), "%llu", (unsigned long long)rejected);
         put_text(&partial, "rejectedProfiles", digits);
         put_text(&partial, "errorMessage", sentence);
-        answer.failed |= partial.failed;
+        answer.json.failed |= partial.json.failed;
         put_member(&answer, "partialSuccess", partial.object);
         return finish_text(&answer);
 }
@@ -208,7 +205,7 @@ int collect_json_list_add(struct json_object *list, const struct store_found *fo
         put_member_seconds(&answer, "first_seen", found->first_seen_ns);
         put_member_seconds(&answer, "last_seen", found->last_seen_ns);
         put_coverage(&answer, &found->books);
-        if (answer.failed || json_object_array_add(list, answer.object) != 0) {
+        if (answer.json.failed || json_object_array_add(list, answer.object) != 0) {
                 json_object_put(answer.object);
                 return -ENOMEM;
         }
@@ -257,7 +254,7 @@ static struct json_object *function_object(const struct profile_top *top, uint64
         put_member_number(&answer, "total", top->total);
         put_member(&answer, "self_share", json_object_new_double((double)top->self / whole));
         put_member(&answer, "total_share", json_object_new_double((double)top->total / whole));
-        if (!answer.failed)
+        if (!answer.json.failed)
                 return answer.object;
         json_object_put(answer.object);
         return NULL;
@@ -268,9 +265,9 @@ char *collect_json_top(const struct profile_top *tops, size_t n, uint64_t total)
         struct json_object *functions = json_object_new_array();
         struct answer answer = start_answer();
 
-        for (size_t i = 0; functions && !answer.failed && i < n; i++) {
+        for (size_t i = 0; functions && !answer.json.failed && i < n; i++) {
                 struct json_object *function = function_object(&tops[i], total);
-                answer.failed = !function || json_object_array_add(functions, function) != 0;
+                answer.json.failed = !function || json_object_array_add(functions, function) != 0;
         }
         put_member_number(&answer, "total", total);
         put_member(&answer, "functions", functions);
