@@ -4,13 +4,12 @@
 #include "tests/unit/nsutil_helper.h"
 #include "tests/unit/support/guard.h"
 #include "tests/unit/support/suite.h"
+#include "tests/unit/support/unix_server.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 SUITE(find_api);
@@ -110,11 +109,9 @@ Test(find_api, merging_adds_what_is_not_known)
 
 /* Answers each request on a Unix socket with the same text. */
 struct server {
-        char folder[64], path[96];
+        struct unix_server at;
         const char *answer;
         unsigned requests;
-        int fd;
-        pthread_t thread;
 };
 
 static void *serve(void *ctx)
@@ -123,7 +120,7 @@ static void *serve(void *ctx)
         char request[4096];
         int fd;
 
-        while ((fd = accept(server->fd, NULL, NULL)) >= 0) {
+        while ((fd = accept(server->at.fd, NULL, NULL)) >= 0) {
                 ssize_t n = read(fd, request, sizeof(request) - 1);
 
                 request[n > 0 ? n : 0] = '\0';
@@ -133,27 +130,6 @@ static void *serve(void *ctx)
                 close(fd);
         }
         return NULL;
-}
-
-static void server_start(struct server *server)
-{
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
-
-        temp_make(server->folder, sizeof(server->folder));
-        snprintf(server->path, sizeof(server->path), "%s/socket", server->folder);
-        snprintf(address.sun_path, sizeof(address.sun_path), "%s", server->path);
-        server->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        cr_assert_eq(bind(server->fd, (struct sockaddr *)&address, sizeof(address)), 0);
-        cr_assert_eq(listen(server->fd, 8), 0);
-        cr_assert_eq(pthread_create(&server->thread, NULL, serve, server), 0);
-}
-
-static void server_stop(struct server *server)
-{
-        shutdown(server->fd, SHUT_RDWR);
-        pthread_join(server->thread, NULL);
-        close(server->fd);
-        temp_remove(server->folder);
 }
 
 static char problem[512];
@@ -176,11 +152,12 @@ Test(find_api, an_unknown_container_is_asked_for)
         struct find find = { .on_api = on_api };
         struct find_api *api;
 
-        server_start(&server);
-        cr_assert_eq(find_api_open(&find_docker_api,
-                                   &(struct http_client_config){ .url = "http://docker", .unix_socket = server.path },
-                                   &api),
-                     0);
+        unix_server_start(&server.at, serve, &server);
+        cr_assert_eq(
+                find_api_open(&find_docker_api,
+                              &(struct http_client_config){ .url = "http://docker", .unix_socket = server.at.path },
+                              &api),
+                0);
         cr_expect_null(find_api_get(&find, api, "web"));
         cr_expect_eq(__atomic_load_n(&server.requests, __ATOMIC_SEQ_CST), 0, "that is no id");
         const struct find_names *names = find_api_get(&find, api, A);
@@ -193,7 +170,7 @@ Test(find_api, an_unknown_container_is_asked_for)
         cr_expect_eq(__atomic_load_n(&server.requests, __ATOMIC_SEQ_CST), 1, "not more than once a second");
         cr_expect_eq(n_problems, 0);
         find_api_close(api);
-        server_stop(&server);
+        unix_server_stop(&server.at);
 }
 
 Test(find_api, wrong_answers)
@@ -215,18 +192,18 @@ Test(find_api, wrong_answers)
                 struct find_api *api;
 
                 n_problems = 0;
-                server_start(&server);
-                cr_assert_eq(find_api_open(
-                                     &find_docker_api,
-                                     &(struct http_client_config){ .url = "http://docker", .unix_socket = server.path },
-                                     &api),
+                unix_server_start(&server.at, serve, &server);
+                cr_assert_eq(find_api_open(&find_docker_api,
+                                           &(struct http_client_config){ .url = "http://docker",
+                                                                         .unix_socket = server.at.path },
+                                           &api),
                              0);
                 for (int n = 0; n < 5; n++)
                         cr_expect_null(find_api_get(&find, api, A));
                 cr_expect_eq(n_problems, 1, "case %zu: %u", i, n_problems);
                 cr_expect(problem[0] && strstr(problem, cases[i].problem), "case %zu: %s", i, problem);
                 find_api_close(api);
-                server_stop(&server);
+                unix_server_stop(&server.at);
         }
 }
 

@@ -1,27 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Requests to a server on a Unix socket that answers every one with the same text. */
 #include "agent/http/http.h"
-#include "tests/unit/nsutil_helper.h"
 #include "tests/unit/support/suite.h"
+#include "tests/unit/support/unix_server.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 SUITE(http_client_request);
 
 struct server {
-        char folder[64], path[96], request[4096];
+        struct unix_server at;
+        char request[4096];
         const char *answer;
         size_t n_more; /* so many bytes 'x' behind it */
         bool stalls;
-        int fd;
-        pthread_t thread;
 };
 
 static void *serve(void *ctx)
@@ -30,7 +27,7 @@ static void *serve(void *ctx)
         static const char more[4096] = { [0 ... 4095] = 'x' };
         int fd;
 
-        while ((fd = accept(server->fd, NULL, NULL)) >= 0) {
+        while ((fd = accept(server->at.fd, NULL, NULL)) >= 0) {
                 ssize_t n = read(fd, server->request, sizeof(server->request) - 1);
 
                 server->request[n > 0 ? n : 0] = '\0';
@@ -44,34 +41,13 @@ static void *serve(void *ctx)
         return NULL;
 }
 
-static void start(struct server *server)
-{
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
-
-        temp_make(server->folder, sizeof(server->folder));
-        snprintf(server->path, sizeof(server->path), "%s/socket", server->folder);
-        snprintf(address.sun_path, sizeof(address.sun_path), "%s", server->path);
-        server->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        cr_assert_eq(bind(server->fd, (struct sockaddr *)&address, sizeof(address)), 0);
-        cr_assert_eq(listen(server->fd, 8), 0);
-        cr_assert_eq(pthread_create(&server->thread, NULL, serve, server), 0);
-}
-
-static void stop(struct server *server)
-{
-        shutdown(server->fd, SHUT_RDWR);
-        pthread_join(server->thread, NULL);
-        close(server->fd);
-        temp_remove(server->folder);
-}
-
 #define CLOSE "Connection: close\r\n\r\n"
 
 static struct http_client *open_at(const struct server *server, size_t body_max)
 {
         const struct http_client_config config = { .url = "http://here/base",
                                                    .path = "/path",
-                                                   .unix_socket = server->path,
+                                                   .unix_socket = server->at.path,
                                                    .headers = "X-Fixed: 1",
                                                    .body_max = body_max };
         struct http_client *client;
@@ -87,7 +63,7 @@ Test(http_client_request, without_a_body_it_is_get_and_with_one_post)
         const char *const headers[] = { "X-Own: 2", NULL };
         struct http_client_answer answer;
 
-        start(&server);
+        unix_server_start(&server.at, serve, &server);
         struct http_client *client = open_at(&server, 0);
         http_client_request(client, &(struct http_client_request){ .headers = headers, .body = "body", .len = 4 },
                             &answer);
@@ -101,7 +77,7 @@ Test(http_client_request, without_a_body_it_is_get_and_with_one_post)
         cr_expect_eq(answer.len, 3);
         cr_expect_eq(memcmp(answer.body, "yes", 3), 0);
         http_client_close(client);
-        stop(&server);
+        unix_server_stop(&server.at);
 }
 
 Test(http_client_request, what_is_kept_of_an_answer_is_bounded)
@@ -121,7 +97,7 @@ Test(http_client_request, what_is_kept_of_an_answer_is_bounded)
                 struct server server = { .answer = "HTTP/1.1 200 OK\r\n" CLOSE, .n_more = cases[i].sent };
                 struct http_client_answer answer;
 
-                start(&server);
+                unix_server_start(&server.at, serve, &server);
                 struct http_client *client = open_at(&server, cases[i].max);
                 http_client_request(client, &(struct http_client_request){ 0 }, &answer);
                 cr_expect_eq(answer.status, 200);
@@ -129,7 +105,7 @@ Test(http_client_request, what_is_kept_of_an_answer_is_bounded)
                 for (size_t at = 0; at < answer.len; at++)
                         cr_assert_eq(answer.body[at], 'x');
                 http_client_close(client);
-                stop(&server);
+                unix_server_stop(&server.at);
         }
 }
 
@@ -150,7 +126,7 @@ Test(http_client_request, a_server_that_stalls_is_left_when_told_so)
         pthread_t thread;
         time_t begin = time(NULL);
 
-        start(&server);
+        unix_server_start(&server.at, serve, &server);
         struct http_client *client = open_at(&server, 0);
         cr_assert_eq(pthread_create(&thread, NULL, stop_soon, client), 0);
         http_client_request(client, &(struct http_client_request){ 0 }, &answer);
@@ -158,7 +134,7 @@ Test(http_client_request, a_server_that_stalls_is_left_when_told_so)
         cr_expect_lt(time(NULL) - begin, 20);
         pthread_join(thread, NULL);
         http_client_close(client);
-        stop(&server);
+        unix_server_stop(&server.at);
 }
 
 Test(http_client_request, urls)
