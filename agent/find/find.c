@@ -51,9 +51,9 @@ static int open_apis(const struct find_config *config, struct find *find)
         find->on_api = config->on_api;
         find->ctx = config->ctx;
         if (config->docker_api)
-                r = find_api_open(&find_docker_api, config->docker_api, &find->apis[FIND_DOCKER_API]);
+                r = find_api_poll_open(&find_docker_api, config->docker_api, &find->apis[FIND_DOCKER_API]);
         if (r == 0 && config->kubelet)
-                r = find_api_open(&find_kubelet, config->kubelet, &find->apis[FIND_KUBELET]);
+                r = find_api_poll_open(&find_kubelet, config->kubelet, &find->apis[FIND_KUBELET]);
         return r;
 }
 
@@ -113,7 +113,7 @@ void find_close(struct find *find)
         if (!find)
                 return;
         HASH_ITER(hh, find->entries, entry, next)
-                find_table_remove(find, entry);
+                find_known_remove(find, entry);
         find_penalties_clear(find);
         find_watch_close(find->watch);
         if (find->ends_fd >= 0)

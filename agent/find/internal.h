@@ -11,7 +11,7 @@
 
 #include <uthash.h>
 
-/* ---- the machine's processes, as far as they are known (table.c) --------- */
+/* ---- the machine's processes, as far as they are known (known.c) --------- */
 
 enum find_kind {
         FIND_OTHER,      /* not Python so far */
@@ -55,7 +55,7 @@ struct find_roots {
 /* The APIs that may be asked, in this order. */
 enum { FIND_DOCKER_API, FIND_KUBELET, FIND_APIS };
 
-struct find_api;
+struct find_api_poll;
 struct find_penalty;
 struct find_watch;
 struct find_links;
@@ -67,7 +67,7 @@ struct find {
         bool sees_host_pids; /* a PID that a runtime has noted means the same process to us */
         char node[FIND_NAME_SIZE];
         struct find_links *links;
-        struct find_api *apis[FIND_APIS]; /* NULL: not to be asked */
+        struct find_api_poll *apis[FIND_APIS]; /* NULL: not to be asked */
         void (*on_api)(void *ctx, const char *api, const char *problem);
         void *ctx;
         struct find_names_cache *names; /* NULL: nothing is remembered */
@@ -97,25 +97,25 @@ void find_set_starved(struct find *find, struct find_entry *entry, bool starved)
 
 int find_open_with(const struct find_config *config, const struct find_ops *ops, struct find **ret);
 
-struct find_entry *find_table_get(const struct find *find, pid_t pid);
+struct find_entry *find_known_get(const struct find *find, pid_t pid);
 
 /* Adds @entry, which the table owns from then on; not if it fails. */
-int find_table_add(struct find *find, struct find_entry *entry);
+int find_known_add(struct find *find, struct find_entry *entry);
 
 /* Removes and frees @entry. */
-void find_table_remove(struct find *find, struct find_entry *entry);
+void find_known_remove(struct find *find, struct find_entry *entry);
 
 /* A reported entry whose process has ended, NULL if there is none (any more). */
-struct find_entry *find_table_ended(const struct find *find);
+struct find_entry *find_known_ended(const struct find *find);
 
 /* Watches for the end of @entry's process from now on. @pidfd is consumed; -1: none could be had. */
-void find_table_watch(struct find *find, struct find_entry *entry, int pidfd);
-void find_table_unwatch(struct find *find, struct find_entry *entry);
+void find_known_watch(struct find *find, struct find_entry *entry, int pidfd);
+void find_known_unwatch(struct find *find, struct find_entry *entry);
 
 bool find_entry_is_reported(const struct find_entry *entry);
 
 /* Puts @entry among the young, or takes it out. */
-void find_table_set_young(struct find *find, struct find_entry *entry, bool young);
+void find_known_set_young(struct find *find, struct find_entry *entry, bool young);
 
 /* ---- is it Python? (classify.c) ------------------------------------------ */
 
@@ -275,7 +275,7 @@ void find_mount_names(struct find *find, const struct find_place *place, struct 
 void find_pod_log_names(struct find *find, const struct find_place *place, struct find_names *names);
 void find_docker_names(struct find *find, const struct find_place *place, struct find_names *names);
 void find_podman_names(struct find *find, const struct find_place *place, struct find_names *names);
-void find_bundle_names(struct find *find, const struct find_place *place, struct find_names *names);
+void find_oci_bundle_names(struct find *find, const struct find_place *place, struct find_names *names);
 
 /* These ask APIs, for all containers at once. */
 void find_docker_api_names(struct find *find, const struct find_place *place, struct find_names *names);
@@ -300,21 +300,22 @@ void find_mount_parse(const char *text, size_t len, const struct find_place *pla
 /* POD_NAMESPACE_CONTAINER-ID.log; @ret_id is untouched if it is not of that form. */
 bool find_link_parse(const char *link, char ret_id[static NSUTIL_CONTAINER_ID_SIZE], struct find_names *ret);
 
-/* ---- APIs (api.c) -------------------------------------------------------- */
+/* ---- APIs (api_poll.c) -------------------------------------------------------- */
 
-struct find_api_kind {
+struct find_api_poll_kind {
         const char *name; /* for people */
         const char *path;
         void (*parse)(struct json_object *root, find_add_fn add, void *ctx);
 };
-extern const struct find_api_kind find_docker_api, find_kubelet;
+extern const struct find_api_poll_kind find_docker_api, find_kubelet;
 
 /* Errors of http_client_open(). */
-int find_api_open(const struct find_api_kind *kind, const struct http_client_config *config, struct find_api **ret);
-void find_api_close(struct find_api *api); /* accepts NULL */
+int find_api_poll_open(const struct find_api_poll_kind *kind, const struct http_client_config *config,
+                       struct find_api_poll **ret);
+void find_api_poll_close(struct find_api_poll *api); /* accepts NULL */
 
 /* What is known of container @id by now, or has just been asked for; NULL: nothing. Borrowed until the next call. */
-const struct find_names *find_api_get(struct find *find, struct find_api *api, const char *id);
+const struct find_names *find_api_poll_get(struct find *find, struct find_api_poll *api, const char *id);
 
 /* ---- names of services (service.c, resource.c) --------------------------- */
 

@@ -20,7 +20,7 @@ bool find_entry_is_reported(const struct find_entry *entry)
         return entry->kind == FIND_PYTHON || entry->kind == FIND_UNREADABLE;
 }
 
-struct find_entry *find_table_get(const struct find *find, pid_t pid)
+struct find_entry *find_known_get(const struct find *find, pid_t pid)
 {
         struct find_entry *entry;
 
@@ -28,22 +28,22 @@ struct find_entry *find_table_get(const struct find *find, pid_t pid)
         return entry;
 }
 
-int find_table_add(struct find *find, struct find_entry *entry)
+int find_known_add(struct find *find, struct find_entry *entry)
 {
         HASH_ADD_INT(find->entries, pid, entry);
         return entry->hh.tbl ? 0 : -ENOMEM;
 }
 
-void find_table_remove(struct find *find, struct find_entry *entry)
+void find_known_remove(struct find *find, struct find_entry *entry)
 {
-        find_table_unwatch(find, entry);
-        find_table_set_young(find, entry, false);
+        find_known_unwatch(find, entry);
+        find_known_set_young(find, entry, false);
         find_set_starved(find, entry, false);
         HASH_DEL(find->entries, entry);
         free(entry);
 }
 
-struct find_entry *find_table_ended(const struct find *find)
+struct find_entry *find_known_ended(const struct find *find)
 {
         struct epoll_event event;
 
@@ -51,7 +51,7 @@ struct find_entry *find_table_ended(const struct find *find)
 }
 
 /* A pidfd that cannot be watched is as good as none. */
-void find_table_watch(struct find *find, struct find_entry *entry, int pidfd)
+void find_known_watch(struct find *find, struct find_entry *entry, int pidfd)
 {
         struct epoll_event event = { .events = EPOLLIN, .data.ptr = entry };
 
@@ -63,7 +63,7 @@ void find_table_watch(struct find *find, struct find_entry *entry, int pidfd)
 }
 
 /* Closing alone would leave it in the epoll if a child has inherited it. */
-void find_table_unwatch(struct find *find, struct find_entry *entry)
+void find_known_unwatch(struct find *find, struct find_entry *entry)
 {
         if (entry->pidfd < 0)
                 return;
@@ -72,7 +72,7 @@ void find_table_unwatch(struct find *find, struct find_entry *entry)
         entry->pidfd = -1;
 }
 
-void find_table_set_young(struct find *find, struct find_entry *entry, bool young)
+void find_known_set_young(struct find *find, struct find_entry *entry, bool young)
 {
         if (young == entry->is_young)
                 return;

@@ -47,7 +47,7 @@ static void report_end(const struct find_entry *entry, const struct find_events 
 static void forget_entry(struct find *find, struct find_entry *entry, const struct find_events *events)
 {
         report_end(entry, events);
-        find_table_remove(find, entry);
+        find_known_remove(find, entry);
 }
 
 /* Those that are reported or hopeless need no more looks than scans of everything give them. */
@@ -56,7 +56,7 @@ static void update_young(const struct visit *visit, struct find_entry *entry)
         bool young = find_is_young(entry->since + visit->find->min_age, visit->now);
         bool open = entry->kind == FIND_STARTING || (entry->kind == FIND_OTHER && young);
 
-        find_table_set_young(visit->find, entry, visit->find->watch && open);
+        find_known_set_young(visit->find, entry, visit->find->watch && open);
 }
 
 /* Adds a process to the table; NULL if it has ended already, or memory is short (*@ret is -ENOMEM then). */
@@ -80,7 +80,7 @@ static struct find_entry *add_entry(const struct visit *visit, pid_t pid, struct
                 .since = find_ticks_to_ns(stat.start_time),
                 .scan = visit->find->scan,
         };
-        if (find_table_add(visit->find, entry)) {
+        if (find_known_add(visit->find, entry)) {
                 free(entry);
                 return NULL;
         }
@@ -112,7 +112,7 @@ static int meet_process(const struct visit *visit, pid_t pid)
 static void reset_executed_entry(const struct visit *visit, struct find_entry *entry)
 {
         report_end(entry, visit->events);
-        find_table_unwatch(visit->find, entry);
+        find_known_unwatch(visit->find, entry);
         entry->kind = FIND_OTHER;
         entry->since = visit->now;
         find_classify(visit->find, entry, visit->events, visit->now);
@@ -149,7 +149,7 @@ static void apply_new_rules(const struct visit *visit, struct find_entry *entry)
         if (process.selected == entry->selected)
                 return;
         report_end(entry, visit->events);
-        find_table_unwatch(visit->find, entry);
+        find_known_unwatch(visit->find, entry);
         entry->kind = FIND_OTHER;
         entry->open_at = 0;
 }
@@ -203,7 +203,7 @@ static bool is_due(const struct find_entry *entry, uint64_t now)
 static int visit_process(pid_t pid, void *ctx)
 {
         struct visit *visit = ctx;
-        struct find_entry *entry = find_table_get(visit->find, pid);
+        struct find_entry *entry = find_known_get(visit->find, pid);
 
         if (entry)
                 entry->scan = visit->find->scan;
@@ -246,7 +246,7 @@ static void hear_birth(const struct find_birth *news, void *ctx)
 {
         struct hearing *hearing = ctx;
         const struct visit *visit = hearing->visit;
-        struct find_entry *entry = find_table_get(visit->find, news->pid);
+        struct find_entry *entry = find_known_get(visit->find, news->pid);
 
         if (news->parent)
                 tell_birth(visit, news);
@@ -266,7 +266,7 @@ static void hear_birth(const struct find_birth *news, void *ctx)
         entry->look_at = visit->now + (find_entry_is_reported(entry) ? 0 : visit->find->first_look);
         if (!find_entry_is_reported(entry))
                 entry->open_at = entry->look_at;
-        find_table_set_young(visit->find, entry, true);
+        find_known_set_young(visit->find, entry, true);
 }
 
 /*
@@ -318,7 +318,7 @@ int find_scan(struct find *find, const struct find_events *events)
         struct find_entry *entry;
         int r = 0;
 
-        while ((entry = find_table_ended(find)))
+        while ((entry = find_known_ended(find)))
                 forget_entry(find, entry, events);
         if (find->watch)
                 r = listen_to_kernel(&visit);

@@ -68,7 +68,7 @@ static void parse_mounts(const char *text, size_t len, struct find_names *names)
         find_mount_parse(text, len, &place, names);
 }
 
-static void parse_api(const struct find_api_kind *kind, const char *text, size_t len, struct find_names *names)
+static void parse_api(const struct find_api_poll_kind *kind, const char *text, size_t len, struct find_names *names)
 {
         struct json_object *root = find_json_parse(text, len);
 
@@ -119,9 +119,9 @@ static const struct source {
 } sources[] = {
         { "docker/containers/" ID "/config.v2.json", find_docker_names },
         { "podman/overlay-containers/containers.json", find_podman_names },
-        { "run/containerd/io.containerd.runtime.v2.task/k8s.io/" ID "/config.json", find_bundle_names },
-        { "run/containers/storage/overlay-containers/" ID "/userdata/config.json", find_bundle_names },
-        { "run/containerd/io.containerd.runtime.v2.task/default/" ID "/config.json", find_bundle_names },
+        { "run/containerd/io.containerd.runtime.v2.task/k8s.io/" ID "/config.json", find_oci_bundle_names },
+        { "run/containers/storage/overlay-containers/" ID "/userdata/config.json", find_oci_bundle_names },
+        { "run/containerd/io.containerd.runtime.v2.task/default/" ID "/config.json", find_oci_bundle_names },
 };
 #define SOURCES (sizeof sources / sizeof *sources)
 

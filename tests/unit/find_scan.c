@@ -268,7 +268,7 @@ Test(find_scan, without_a_pidfd_the_end_is_seen_all_the_same)
         pid_t pid = start("py-good");
 
         scan(1, 0);
-        find_table_unwatch(find, find_table_get(find, pid));
+        find_known_unwatch(find, find_known_get(find, pid));
         scan(1, 0);
         child_end(pid);
         scan(1, 1);
@@ -280,8 +280,8 @@ Test(find_scan, a_reused_pid_is_another_process)
 
         scan(1, 0);
         /* As if the PID had belonged to another process at the last scan, one without a pidfd. */
-        struct find_entry *entry = find_table_get(find, pid);
-        find_table_unwatch(find, entry);
+        struct find_entry *entry = find_known_get(find, pid);
+        find_known_unwatch(find, entry);
         entry->start_time--;
         scan(2, 1);
         cr_expect_eq(seen.ended[0].start_time, seen.born[0].start_time - 1);
@@ -331,7 +331,7 @@ Test(find_scan, gone_is_no_verdict)
 
         starting = PYSTACK_E_GONE;
         scan(0, 0);
-        cr_expect_eq(find_table_get(find, pid)->kind, FIND_STARTING);
+        cr_expect_eq(find_known_get(find, pid)->kind, FIND_STARTING);
         starting = 0;
         scan_until_born();
         scan(1, 0);

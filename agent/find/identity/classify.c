@@ -69,7 +69,7 @@ static void forget_report(struct find *find, struct find_entry *entry, const str
 {
         if (find_entry_is_reported(entry))
                 events->ended(events->ctx, entry->pid, entry->start_time);
-        find_table_unwatch(find, entry);
+        find_known_unwatch(find, entry);
 }
 
 static void set_kind(struct find_entry *entry, enum find_kind kind, uint64_t now)
@@ -109,7 +109,7 @@ static void report_process(struct find *find, struct find_entry *entry, const st
                 return;
         }
         forget_report(find, entry, events);
-        find_table_watch(find, entry, found->pidfd);
+        find_known_watch(find, entry, found->pidfd);
         entry->kind = found->py ? FIND_PYTHON : FIND_UNREADABLE;
         entry->status = process.status = found->status;
         entry->selected = process.selected;

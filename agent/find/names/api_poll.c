@@ -28,18 +28,19 @@ struct known {
         struct find_names names; /* of its labels, only those that there are are allocated */
 };
 
-struct find_api {
-        const struct find_api_kind *kind;
+struct find_api_poll {
+        const struct find_api_poll_kind *kind;
         struct http_client *client;
         struct known *all;
         uint64_t ask_at; /* ns since boot */
         bool failed;     /* the last time */
 };
 
-int find_api_open(const struct find_api_kind *kind, const struct http_client_config *config, struct find_api **ret)
+int find_api_poll_open(const struct find_api_poll_kind *kind, const struct http_client_config *config,
+                       struct find_api_poll **ret)
 {
         struct http_client_config ours = *config;
-        struct find_api *api = calloc(1, sizeof(*api));
+        struct find_api_poll *api = calloc(1, sizeof(*api));
 
         if (!api)
                 return -ENOMEM;
@@ -56,7 +57,7 @@ int find_api_open(const struct find_api_kind *kind, const struct http_client_con
         return r;
 }
 
-static void forget_containers(struct find_api *api)
+static void forget_containers(struct find_api_poll *api)
 {
         struct known *known, *next;
 
@@ -66,7 +67,7 @@ static void forget_containers(struct find_api *api)
         }
 }
 
-void find_api_close(struct find_api *api)
+void find_api_poll_close(struct find_api_poll *api)
 {
         if (!api)
                 return;
@@ -87,7 +88,7 @@ static size_t labels_size(const char *labels)
 
 static void add_container(void *ctx, const char *id, const struct find_names *names)
 {
-        struct find_api *api = ctx;
+        struct find_api_poll *api = ctx;
         size_t size = offsetof(struct find_names, labels) + labels_size(names->labels);
         struct known *known, *same;
 
@@ -105,7 +106,7 @@ static void add_container(void *ctx, const char *id, const struct find_names *na
 }
 
 /* NULL, or what was wrong with the answer. */
-static const char *request_containers(struct find_api *api, char why[static HTTP_CLIENT_REASON_SIZE])
+static const char *request_containers(struct find_api_poll *api, char why[static HTTP_CLIENT_REASON_SIZE])
 {
         static const char *const headers[] = { "Accept: application/json", NULL };
         const struct http_client_request request = { .headers = headers };
@@ -128,7 +129,7 @@ static const char *request_containers(struct find_api *api, char why[static HTTP
 }
 
 /* Says so when it begins and when it ends. */
-static void note_api_state(struct find *find, struct find_api *api, const char *problem)
+static void note_api_state(struct find *find, struct find_api_poll *api, const char *problem)
 {
         bool changed = api->failed != (problem != NULL);
 
@@ -137,7 +138,7 @@ static void note_api_state(struct find *find, struct find_api *api, const char *
                 find->on_api(find->ctx, api->kind->name, problem);
 }
 
-const struct find_names *find_api_get(struct find *find, struct find_api *api, const char *id)
+const struct find_names *find_api_poll_get(struct find *find, struct find_api_poll *api, const char *id)
 {
         char why[HTTP_CLIENT_REASON_SIZE];
         uint64_t now = find_now();

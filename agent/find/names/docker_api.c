@@ -32,7 +32,7 @@ void find_docker_api_parse(struct json_object *root, find_add_fn add, void *ctx)
                 parse_container(container, add, ctx);
 }
 
-const struct find_api_kind find_docker_api = {
+const struct find_api_poll_kind find_docker_api = {
         .name = "Docker's API",
         .path = "/containers/json",
         .parse = find_docker_api_parse,
@@ -40,8 +40,8 @@ const struct find_api_kind find_docker_api = {
 
 void find_docker_api_names(struct find *find, const struct find_place *place, struct find_names *names)
 {
-        struct find_api *api = find->apis[FIND_DOCKER_API];
-        const struct find_names *known = api ? find_api_get(find, api, place->id) : NULL;
+        struct find_api_poll *api = find->apis[FIND_DOCKER_API];
+        const struct find_names *known = api ? find_api_poll_get(find, api, place->id) : NULL;
 
         if (known)
                 find_names_merge(names, known);

@@ -47,7 +47,7 @@ void find_kubelet_parse(struct json_object *root, find_add_fn add, void *ctx)
                 parse_pod(pod, add, ctx);
 }
 
-const struct find_api_kind find_kubelet = {
+const struct find_api_poll_kind find_kubelet = {
         .name = "the kubelet",
         .path = "/pods",
         .parse = find_kubelet_parse,
@@ -55,8 +55,8 @@ const struct find_api_kind find_kubelet = {
 
 void find_kubelet_names(struct find *find, const struct find_place *place, struct find_names *names)
 {
-        struct find_api *api = find->apis[FIND_KUBELET];
-        const struct find_names *known = api ? find_api_get(find, api, place->id) : NULL;
+        struct find_api_poll *api = find->apis[FIND_KUBELET];
+        const struct find_names *known = api ? find_api_poll_get(find, api, place->id) : NULL;
 
         if (known)
                 find_names_merge(names, known);

@@ -26,8 +26,8 @@ struct find_names_cache {
 
 /* In this order, until nothing is missing. What the kubelet says comes first; APIs last, since they may be slow. */
 static void (*const sources[])(struct find *find, const struct find_place *place, struct find_names *names) = {
-        find_link_names,   find_mount_names,  find_pod_log_names,    find_docker_names,
-        find_podman_names, find_bundle_names, find_docker_api_names, find_kubelet_names,
+        find_link_names,   find_mount_names,      find_pod_log_names,    find_docker_names,
+        find_podman_names, find_oci_bundle_names, find_docker_api_names, find_kubelet_names,
 };
 
 static bool is_complete(const struct find *find, const struct find_names *names)
@@ -127,7 +127,7 @@ int find_names_open(struct find *find)
 void find_names_close(struct find *find)
 {
         for (size_t i = 0; i < FIND_APIS; i++)
-                find_api_close(find->apis[i]);
+                find_api_poll_close(find->apis[i]);
         find_links_free(find->links);
         free(find->names);
 }

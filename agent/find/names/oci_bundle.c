@@ -77,7 +77,7 @@ static void parse_bundle(const char *text, size_t len, size_t i, const struct fi
         find_json_free(root);
 }
 
-void find_bundle_names(struct find *find, const struct find_place *place, struct find_names *names)
+void find_oci_bundle_names(struct find *find, const struct find_place *place, struct find_names *names)
 {
         char path[PATH_MAX], *text;
         size_t len;

@@ -59,7 +59,7 @@ int http_server_door_open(struct http_server *serve);
 /* Lets nobody in any more, and lets those go that wait in the lobby or for the answer to a wrong token. */
 void http_server_door_close(struct http_server *serve);
 
-/* ---- http.c ---- */
+/* ---- server.c ---- */
 
 /* Hands a connection to libmicrohttpd, which closes it, also on failure. */
 int http_server_worker_take(struct worker *worker, int fd, const struct sockaddr_storage *from, socklen_t len);

@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-SUITE(find_api);
+SUITE(find_api_poll);
 
 #define A "aad6d161c62525d726fa394b27df30e14f8ea5646313ada576b390de70cfc8cc"
 #define B "b4d6d161c62525d726fa394b27df30e14f8ea5646313ada576b390de70cfc8cc"
@@ -32,7 +32,7 @@ static void note(void *ctx, const char *id, const struct find_names *names)
                  names->pod, names->pod_namespace, names->k8s_container, names->pod_uid, names->labels);
 }
 
-static const char *parse(const struct find_api_kind *kind, const char *text)
+static const char *parse(const struct find_api_poll_kind *kind, const char *text)
 {
         struct json_object *root = find_json_parse(guard_copy(text, strlen(text)), strlen(text));
 
@@ -42,7 +42,7 @@ static const char *parse(const struct find_api_kind *kind, const char *text)
         return seen;
 }
 
-Test(find_api, docker)
+Test(find_api_poll, docker)
 {
         static const char *const cases[][2] = {
                 { "[{\"Id\":\"" A "\",\"Names\":[\"/web\",\"/other/alias\"],\"Image\":\"shop:2\","
@@ -65,7 +65,7 @@ Test(find_api, docker)
         "\"metadata\":{\"name\":\"web-0\",\"namespace\":\"shop\",\"uid\":\"" POD "\",\"labels\":{\"app\":\"web\"}}"
 #define STATUS(name, id) "{\"name\":\"" name "\",\"image\":\"i:1\",\"containerID\":\"" id "\"}"
 
-Test(find_api, kubelet)
+Test(find_api_poll, kubelet)
 {
         static const char *const cases[][2] = {
                 { "{\"items\":[{" METADATA ",\"status\":{\"containerStatuses\":[" STATUS(
@@ -88,7 +88,7 @@ Test(find_api, kubelet)
                 cr_expect_str_eq(parse(&find_kubelet, cases[i][0]), cases[i][1], "%s", cases[i][0]);
 }
 
-Test(find_api, merging_adds_what_is_not_known)
+Test(find_api_poll, merging_adds_what_is_not_known)
 {
         struct find_names names = { .name = "web", .pod = "a" };
         const struct find_names other = {
@@ -146,34 +146,34 @@ static void on_api(void *ctx, const char *api, const char *text)
 
 #define CLOSE "Connection: close\r\n\r\n"
 
-Test(find_api, an_unknown_container_is_asked_for)
+Test(find_api_poll, an_unknown_container_is_asked_for)
 {
         struct server server = { .answer = "HTTP/1.1 200 OK\r\n" CLOSE "[{\"Id\":\"" A "\",\"Names\":[\"/web\"]}]" };
         struct find find = { .on_api = on_api };
-        struct find_api *api;
+        struct find_api_poll *api;
 
         unix_server_start(&server.at, serve, &server);
-        cr_assert_eq(
-                find_api_open(&find_docker_api,
-                              &(struct http_client_config){ .url = "http://docker", .unix_socket = server.at.path },
-                              &api),
-                0);
-        cr_expect_null(find_api_get(&find, api, "web"));
+        cr_assert_eq(find_api_poll_open(
+                             &find_docker_api,
+                             &(struct http_client_config){ .url = "http://docker", .unix_socket = server.at.path },
+                             &api),
+                     0);
+        cr_expect_null(find_api_poll_get(&find, api, "web"));
         cr_expect_eq(__atomic_load_n(&server.requests, __ATOMIC_SEQ_CST), 0, "that is no id");
-        const struct find_names *names = find_api_get(&find, api, A);
+        const struct find_names *names = find_api_poll_get(&find, api, A);
         cr_assert_not_null(names);
         cr_expect_str_eq(names->name, "web");
         for (int i = 0; i < 5; i++) {
-                cr_expect_not_null(find_api_get(&find, api, A));
-                cr_expect_null(find_api_get(&find, api, B));
+                cr_expect_not_null(find_api_poll_get(&find, api, A));
+                cr_expect_null(find_api_poll_get(&find, api, B));
         }
         cr_expect_eq(__atomic_load_n(&server.requests, __ATOMIC_SEQ_CST), 1, "not more than once a second");
         cr_expect_eq(n_problems, 0);
-        find_api_close(api);
+        find_api_poll_close(api);
         unix_server_stop(&server.at);
 }
 
-Test(find_api, wrong_answers)
+Test(find_api_poll, wrong_answers)
 {
         static const struct {
                 const char *answer, *problem;
@@ -189,43 +189,43 @@ Test(find_api, wrong_answers)
         for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
                 struct server server = { .answer = cases[i].answer };
                 struct find find = { .on_api = on_api };
-                struct find_api *api;
+                struct find_api_poll *api;
 
                 n_problems = 0;
                 unix_server_start(&server.at, serve, &server);
-                cr_assert_eq(find_api_open(&find_docker_api,
-                                           &(struct http_client_config){ .url = "http://docker",
-                                                                         .unix_socket = server.at.path },
-                                           &api),
+                cr_assert_eq(find_api_poll_open(&find_docker_api,
+                                                &(struct http_client_config){ .url = "http://docker",
+                                                                              .unix_socket = server.at.path },
+                                                &api),
                              0);
                 for (int n = 0; n < 5; n++)
-                        cr_expect_null(find_api_get(&find, api, A));
+                        cr_expect_null(find_api_poll_get(&find, api, A));
                 cr_expect_eq(n_problems, 1, "case %zu: %u", i, n_problems);
                 cr_expect(problem[0] && strstr(problem, cases[i].problem), "case %zu: %s", i, problem);
-                find_api_close(api);
+                find_api_poll_close(api);
                 unix_server_stop(&server.at);
         }
 }
 
-Test(find_api, nobody_there)
+Test(find_api_poll, nobody_there)
 {
         struct find find = { .on_api = on_api };
-        struct find_api *api;
+        struct find_api_poll *api;
 
-        cr_assert_eq(
-                find_api_open(&find_docker_api,
-                              &(struct http_client_config){ .url = "http://docker", .unix_socket = "/nonexistent" },
-                              &api),
-                0);
-        cr_expect_null(find_api_get(&find, api, A));
+        cr_assert_eq(find_api_poll_open(
+                             &find_docker_api,
+                             &(struct http_client_config){ .url = "http://docker", .unix_socket = "/nonexistent" },
+                             &api),
+                     0);
+        cr_expect_null(find_api_poll_get(&find, api, A));
         cr_expect_eq(n_problems, 1);
         cr_expect_eq(n_repaired, 0);
-        find_api_close(api);
-        cr_expect_eq(find_api_open(&find_kubelet, &(struct http_client_config){ .url = "localhost:10250" }, &api),
+        find_api_poll_close(api);
+        cr_expect_eq(find_api_poll_open(&find_kubelet, &(struct http_client_config){ .url = "localhost:10250" }, &api),
                      HTTP_CLIENT_E_URL);
-        cr_expect_eq(find_api_open(&find_kubelet,
-                                   &(struct http_client_config){ .url = "https://localhost:10250",
-                                                                 .token_file = "/nonexistent" },
-                                   &api),
+        cr_expect_eq(find_api_poll_open(&find_kubelet,
+                                        &(struct http_client_config){ .url = "https://localhost:10250",
+                                                                      .token_file = "/nonexistent" },
+                                        &api),
                      HTTP_CLIENT_E_FILE);
 }
