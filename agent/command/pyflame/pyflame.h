@@ -32,7 +32,7 @@ struct pyflame_options {
 /* Returns GO_ON, or the exit status: after -h and -v, or after an error that has been printed. */
 int pyflame_parse(int argc, char **argv, struct pyflame_options *ret);
 
-/* ---- reading stacks (reads.c) --------------------------------------------------------- */
+/* ---- reading stacks (reader.c) -------------------------------------------------------- */
 
 struct pyflame_reader;
 
@@ -59,7 +59,7 @@ int pyflame_read_holder(struct pyflame_reader *reader, pyflame_take_fn take, voi
 /* Reads every thread, in the order in which the interpreter lists them. */
 int pyflame_read_threads(struct pyflame_reader *reader, pyflame_take_fn take, void *ctx);
 
-/* ---- counting and printing (prints.c) -------------------------------------------------- */
+/* ---- counting and printing (tally.c) ---------------------------------------------------- */
 
 /* A moment of the flame chart. */
 struct pyflame_moment {
