@@ -38,6 +38,7 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "pyenv: needs the further Pythons of a machine that has pyenv")
     config.addinivalue_line("markers", "tools: needs a program of tests/testbed/tools.py")
     config.addinivalue_line("markers", "alone: no other test may run meanwhile")
+    config.addinivalue_line("markers", "host_pids: PIDs have to be the machine's, as in no PID namespace of one's own")
     config.addinivalue_line("markers", "quick: one of those that make check runs")
     if getattr(config.option, "numprocesses", None) and config.option.markexpr != "quick":
         share_docker(config)
@@ -68,6 +69,12 @@ def pytest_collection_modifyitems(items):
             item.add_marker("tools")
     # What takes minutes to build is built meanwhile.
     items.sort(key=lambda item: item.get_closest_marker("tools") is not None)
+
+
+def pytest_runtest_setup(item):
+    # PID namespaces have numbers for names, and the machine's is fixed: PROC_PID_INIT_INO, include/linux/proc_ns.h.
+    if item.get_closest_marker("host_pids") and os.readlink("/proc/self/ns/pid") != "pid:[4026531836]":
+        must_skip("the PIDs that runtimes note mean nothing in a PID namespace of one's own", debian=False)
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -129,6 +129,7 @@ def impostor():
         process.kill()
 
 
+@pytest.mark.host_pids
 @pytest.mark.parametrize("runtime", ["docker", "podman"])
 @pytest.mark.parametrize("path", ["podflame-test/docker/%s", "podflame-test/docker-%s.scope",
                                   "kubepods/besteffort/pod" + UID + "/%s"])
@@ -147,6 +148,7 @@ def test_a_cgroup_that_is_named_like_a_running_container(request, runtime, path,
         assert impostor.pid not in [process["pid"] for process in json.loads(chosen.stdout)]
 
 
+@pytest.mark.host_pids
 def test_the_agent_says_so_once_and_counts_it(docker_container, impostor, tmp_path):
     port = free_port()
     with cgroup("podflame-test/docker-%s.scope" % docker_container.id, impostor.pid), \
