@@ -140,6 +140,16 @@ def cgroup_parent():
     raise Unavailable("no cgroup hierarchy here is writable")
 
 
+def make_cgroup(name):
+    """A group below cgroup_parent(), which another test that ends may remove at any moment."""
+    for _ in range(100):
+        group = cgroup_parent() / name
+        with contextlib.suppress(FileNotFoundError):
+            group.mkdir()
+            return group
+    raise Unavailable("%s: the group's parent is removed again and again" % group)
+
+
 class Bare(Piped):
     """PID, mount, user and cgroup namespaces of its own around an image's root directory."""
 
@@ -149,8 +159,7 @@ class Bare(Piped):
         root = images.directory(suite)
         self.id = id or secrets.token_hex(32)
         self.name = self.id[:12]
-        self.group = cgroup_parent() / self.id
-        self.group.mkdir()
+        self.group = make_cgroup(self.id)
         join = ["setpriv", "--pdeathsig", "KILL", "sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"',
                 str(self.group)]
         unshare = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child", "--mount", "--cgroup"]
