@@ -230,6 +230,7 @@ def test_full_disk_leaves_memory(target, tmp_path):
             assert on_disk
             server.policy = script(OK)
             eventually(lambda: not batches_in(spool) & on_disk, 2 * BACKOFF_SECONDS, "all is sent")
+            eventually(lambda: len(windows(server, target)) > len(on_disk), MARGIN_SECONDS, "so is what waited in memory")
             server.policy = script(HOLD)
             assert server.held.wait(MARGIN_SECONDS)
             (spool / "more").write_bytes(b"")
