@@ -16,6 +16,7 @@ from testbed import PROJECT, Unavailable, containers, daemon, images  # noqa: E4
 
 import alone  # noqa: E402
 import interpreters  # noqa: E402
+from failures import Failures  # noqa: E402
 from program import PODFLAME  # noqa: E402
 from quick import is_quick  # noqa: E402
 from skips import Skips, must_skip  # noqa: E402
@@ -35,6 +36,8 @@ def pytest_configure(config):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     config.pluginmanager.register(Table())
     config.pluginmanager.register(Skips())
+    if not hasattr(config, "workerinput"):  # the process that others report to
+        config.pluginmanager.register(Failures())
     config.addinivalue_line("markers", "pyenv: needs the further Pythons of a machine that has pyenv")
     config.addinivalue_line("markers", "tools: needs a program of tests/testbed/tools.py")
     config.addinivalue_line("markers", "alone: no other test may run meanwhile")
