@@ -10,6 +10,7 @@ import time
 import pytest
 
 import faults
+import shims
 from collector import agent, silent_port
 from faults import CLOSING, CUT, HOLD, OK, PARTIAL, RESET, TRUNCATED, Server, busy_for, busy_until, refusal, script
 from interpreters import BARE_BOOKWORM
@@ -248,6 +249,25 @@ def test_full_disk_leaves_memory(target, tmp_path):
             known = len(server.requests)
             eventually(lambda: len(server.requests) > known + 2, 30, "it starts on a full disk, and sends")
             assert pusher.interrupt() == 0, pusher.stderr
+
+
+def test_the_search_goes_on_beside_a_slow_disk(target, start, tmp_path):
+    """While the disk takes no batch, a process that is born is found; no time is lost with the windows."""
+    held, spool = tmp_path / "held", tmp_path / "spool"
+    spool.mkdir()
+    wrap = ["env", "LD_PRELOAD=%s" % shims.build("held_disk", tmp_path), "FAULTS_HELD=%s" % held]
+    with Server(script(OK)) as server, \
+            agent(tmp_path / "agent", server.url, *OPTIONS, "--spool", spool, wrap=wrap) as pusher:
+        eventually(lambda: "every 1 s" in pusher.stderr, 20, lambda: pusher.stderr)
+        held.touch()
+        eventually(lambda: next(spool.glob("*/*.tmp"), None), 30, "a batch is being written")
+        late = start(BARE_BOOKWORM, "split.py")
+        eventually(lambda: "container %s" % late.id in pusher.stderr, 10, lambda: pusher.stderr)
+        assert next(spool.glob("*/*.tmp"), None)
+        held.unlink()
+        eventually(lambda: len(windows(server, target)) >= 3, 30, "windows go on")
+        assert pusher.interrupt() == 0, pusher.stderr
+        assert_seamless(windows(server, target))
 
 
 def test_spool_that_cannot_be_used_is_refused(tmp_path):

@@ -12,6 +12,7 @@
 #include "agent/command/commands.h"
 
 #include "agent_options.h"
+#include "delivery.h"
 #include "fleet.h"
 #include "reach.h"
 
@@ -28,6 +29,9 @@
 /* The search shares a thread with windows and heartbeat: processes that are slow to open do not hold these up. */
 #define SEARCH_SLICE_MS 100
 
+/* The agent wakes up at least this often while a window is being handed over. */
+#define HANDOVER_LOOK_MS 1000
+
 /* What one process may add to a window: the largest applications take 2 MB in 10 s. */
 #define PROFILE_BYTES ((size_t)8 << 20)
 
@@ -42,6 +46,7 @@ struct agent {
         struct sampler *sampler;
         struct fleet *fleet;
         struct destinations *destinations;
+        struct delivery *delivery;
         struct vitals *vitals;
         bool reaches; /* there is a process that can be read: known once one is refused */
 };
@@ -51,19 +56,46 @@ static uint64_t read_clock_ms(void)
         return clock_ns(CLOCK_MONOTONIC) / 1000000;
 }
 
-static void take_and_send_window(struct agent *agent)
+/* @r: 0 if the profiles of a window are on their way, else why not. */
+static void count_window(struct agent *agent, int r)
+{
+        if (r < 0)
+                say("a window is lost: %s", strerror(-r));
+        vitals_count_window(agent->vitals, r >= 0);
+}
+
+static void count_delivered_window(struct agent *agent)
+{
+        int r;
+
+        if (delivery_take_result(agent->delivery, &r))
+                count_window(agent, r);
+}
+
+/* Not while the window before is being handed over. */
+static void end_window(struct agent *agent)
 {
         struct profile_set set = { 0 };
         int r = fleet_take(agent->fleet, &set);
 
+        count_delivered_window(agent);
         if (r == 0)
                 r = labels_put(&agent->config.labels, &set);
         if (r == 0)
-                r = destinations_send(agent->destinations, &set);
-        if (r < 0)
-                say("a window is lost: %s", strerror(-r));
+                delivery_begin(agent->delivery, &set);
+        else
+                count_window(agent, r);
         profile_set_deinit(&set);
-        vitals_end_window(agent->vitals, r >= 0);
+        vitals_end_window(agent->vitals);
+}
+
+/* The last one is handed over before it returns. */
+static void end_last_window(struct agent *agent)
+{
+        delivery_wait(agent->delivery);
+        end_window(agent);
+        delivery_wait(agent->delivery);
+        count_delivered_window(agent);
 }
 
 static void reload_configuration(struct agent *agent)
@@ -87,27 +119,31 @@ static bool obey_signals(struct agent *agent)
 static bool wait_for_event(struct agent *agent, uint64_t end)
 {
         struct pollfd fds[] = { { .fd = agent->signals, .events = POLLIN },
-                                { .fd = find_fd(agent->find), .events = POLLIN } };
+                                { .fd = find_fd(agent->find), .events = POLLIN },
+                                { .fd = delivery_fd(agent->delivery), .events = POLLIN } };
         int timeout = find_timeout_ms(agent->find), pause = vitals_pause_ms(agent->vitals);
         uint64_t now = read_clock_ms(), left = end > now ? end - now : 0;
 
+        /* A window that could end now goes on while the one before is being handed over: the end of that wakes us. */
+        if (left == 0 && delivery_is_busy(agent->delivery))
+                left = HANDOVER_LOOK_MS;
         if (timeout < 0 || left < (uint64_t)timeout)
                 timeout = (int)left;
         if (pause >= 0 && pause < timeout)
                 timeout = pause;
-        return poll(fds, 2, timeout) > 0 && fds[0].revents && obey_signals(agent);
+        return poll(fds, 3, timeout) > 0 && fds[0].revents && obey_signals(agent);
 }
 
-/* -1; or an exit status, when a message has been printed: there is nothing to wait for. */
+/* GO_ON; or an exit status, when a message has been printed: there is nothing to wait for. */
 static int check_reach(struct agent *agent)
 {
         uint64_t refused = agent->reaches ? 0 : fleet_refused(agent->fleet);
 
         if (refused == 0)
-                return -1;
+                return GO_ON;
         agent->reaches = !reach_is_nothing();
         if (agent->reaches)
-                return -1;
+                return GO_ON;
         log_flush(true); /* this is to be the last word */
         return say_error("nothing can be profiled; see podflame doctor: %" PRIu64
                          " Python process%s refused to this user, "
@@ -115,11 +151,26 @@ static int check_reach(struct agent *agent)
                          refused, refused == 1 ? " is" : "es are");
 }
 
+/*
+ * Ends the window if it is time to, or memory is short. Returns when the next one ends; @end is when this one does. Ends
+ * stay on a grid; after one that was late, the next window takes at least half of its time, for one that is shorter may
+ * be without a sample.
+ */
+static uint64_t end_window_in_time(struct agent *agent, uint64_t end)
+{
+        uint64_t window = (uint64_t)(agent->config.window * 1000);
+
+        if (delivery_is_busy(agent->delivery) || (read_clock_ms() < end && !vitals_is_too_large(agent->vitals)))
+                return end;
+        end_window(agent);
+        uint64_t now = read_clock_ms();
+        return now < end ? end : end + window * (1 + (now - end + window / 2) / window);
+}
+
 static int scan_until_told_to_end(struct agent *agent)
 {
         struct find_events events = fleet_events(agent->fleet);
-        uint64_t window = (uint64_t)(agent->config.window * 1000);
-        uint64_t end = read_clock_ms() + window;
+        uint64_t end = read_clock_ms() + (uint64_t)(agent->config.window * 1000);
 
         for (;;) {
                 int r = find_scan(agent->find, &events);
@@ -127,22 +178,19 @@ static int scan_until_told_to_end(struct agent *agent)
                         return say_error("/proc cannot be read: %s", strerror(-r));
                 fleet_end_scan(agent->fleet);
                 vitals_beat(agent->vitals, find_starved(agent->find));
-                r = check_reach(agent);
-                if (r >= 0)
-                        return r;
-                if (read_clock_ms() >= end || vitals_is_too_large(agent->vitals)) {
-                        take_and_send_window(agent);
-                        if (read_clock_ms() >= end)
-                                end += window * (1 + (read_clock_ms() - end) / window);
-                }
+                int status = check_reach(agent);
+                if (status != GO_ON)
+                        return status;
+                count_delivered_window(agent);
+                end = end_window_in_time(agent, end);
                 if (wait_for_event(agent, end))
                         break;
         }
-        take_and_send_window(agent);
+        end_last_window(agent);
         return EXIT_OK;
 }
 
-/* -1, or an exit status, when a message has been printed. */
+/* GO_ON, or an exit status, when a message has been printed. */
 static int open_finding(struct agent *agent)
 {
         struct find_config config = finding_config();
@@ -160,22 +208,22 @@ static int check_options(struct agent *agent, struct sample_config *ret)
 {
         int r = sampling_config(&agent->config.sampling, &agent_usage, ret);
 
-        if (r < 0)
+        if (r == GO_ON)
                 r = labels_check(&agent->config.labels, &agent_usage);
-        return r < 0 ? selection_rules(&agent->config.selection, &agent_usage, &agent->rules) : r;
+        return r == GO_ON ? selection_rules(&agent->config.selection, &agent_usage, &agent->rules) : r;
 }
 
-/* What takes privileges, then without them: -1, or an exit status, when a message has been printed. */
+/* What takes privileges, then without them: GO_ON, or an exit status, when a message has been printed. */
 static int prepare_privileged(struct agent *agent, struct sample_config *ret)
 {
         struct agent_config *config = &agent->config;
         int r = check_options(agent, ret);
 
-        if (r < 0)
+        if (r == GO_ON)
                 r = log_setup(&config->log, &agent_usage);
-        if (r < 0)
+        if (r == GO_ON)
                 r = vitals_listen(&config->vitals, &agent_usage, &agent->vitals);
-        if (r >= 0)
+        if (r != GO_ON)
                 return r;
         descriptors_raise(); /* each process takes one or two */
         agent->signals = signals_open();
@@ -198,26 +246,29 @@ static int start_vitals(struct agent *agent, const struct sample_config *config)
         return vitals_open(agent->vitals, &subject);
 }
 
-/* -1, or an exit status, when a message has been printed. */
+/* GO_ON, or an exit status, when a message has been printed. */
 static int start_parts(struct agent *agent)
 {
         struct sample_config sample_config;
         int r = prepare_privileged(agent, &sample_config);
 
-        if (r >= 0)
+        if (r != GO_ON)
                 return r;
         r = destinations_open(&agent->config.destinations, &agent_usage, &agent->destinations);
-        if (r >= 0)
+        if (r != GO_ON)
                 return r;
+        int e = delivery_open(agent->destinations, &agent->delivery);
+        if (e < 0)
+                return say_error("profiles cannot be handed to their destinations: %s", strerror(-e));
         sample_config.profile_bytes = PROFILE_BYTES;
         r = sampling_open(&sample_config, &agent->sampler);
-        if (r >= 0)
+        if (r != GO_ON)
                 return r;
         agent->fleet = fleet_new(agent->sampler, sample_config.threads);
         if (!agent->fleet)
                 return say_error("out of memory");
         r = open_finding(agent);
-        if (r >= 0)
+        if (r != GO_ON)
                 return r;
         say_hiding();
         say("agent: mode %s, %u Hz, %s; to %s every %g s", profile_mode_name(sample_config.mode), sample_config.rate,
@@ -234,12 +285,13 @@ int agent_run(int argc, char **argv)
         int rest;
         int r = options_parse(&agent_usage, argc, argv, &agent.config, &rest);
 
-        if (r < 0 && rest < argc)
+        if (r == GO_ON && rest < argc)
                 r = options_wrong_word(&agent_usage, argv[rest], NULL);
-        if (r < 0)
+        if (r == GO_ON)
                 r = start_parts(&agent);
-        if (r < 0)
+        if (r == GO_ON)
                 r = scan_until_told_to_end(&agent);
+        delivery_close(agent.delivery);
         vitals_close(agent.vitals);
         sampler_close(agent.sampler);
         fleet_free(agent.fleet);

@@ -77,9 +77,10 @@ int vitals_listen(const struct vitals_options *options, const struct usage *usag
                 r = http_server_listen(options->listen, &v->listen_fd, &v->port, reason, sizeof reason);
         if (r == HTTP_SERVER_E_ADDRESS)
                 return options_wrong(usage, "--listen: %s", reason);
-        return r == 0 ? -1 : say_error("%s; --listen takes another port", reason);
+        return r == 0 ? GO_ON : say_error("%s; --listen takes another port", reason);
 }
 
+/* GO_ON, or an exit status, when a message has been printed. */
 static int open_health(struct vitals *v)
 {
         size_t n = destinations_count(v->subject.destinations);
@@ -88,7 +89,7 @@ static int open_health(struct vitals *v)
                                         .n_destinations = n };
 
         if (v->listen_fd < 0)
-                return -1;
+                return GO_ON;
         v->destinations = calloc(n, sizeof *v->destinations);
         if (!v->destinations)
                 return say_error("out of memory");
@@ -107,7 +108,7 @@ static int open_health(struct vitals *v)
                     v->port);
         const char *colon = strrchr(v->options.listen, ':');
         say("metrics: http://%.*s:%u/metrics", (int)(colon - v->options.listen), v->options.listen, v->port);
-        return -1;
+        return GO_ON;
 }
 
 int vitals_open(struct vitals *v, const struct vitals_subject *subject)
@@ -317,15 +318,20 @@ static void keep_to_budget(struct vitals *v)
         say_hopeless(v, advice.hopeless, usage.rss_bytes);
 }
 
-void vitals_end_window(struct vitals *v, bool sent)
+void vitals_count_window(struct vitals *v, bool sent)
+{
+        v->facts.windows += sent;
+        v->facts.failed_windows += !sent;
+        publish_facts(v);
+}
+
+void vitals_end_window(struct vitals *v)
 {
         struct sampler_health health;
 
         sampler_check(v->subject.sampler, &health);
         v->facts.lost = health.lost;
         v->facts.stalled = health.stalled;
-        v->facts.windows += sent;
-        v->facts.failed_windows += !sent;
         end_window_books(v);
         keep_to_budget(v);
         begin_window(v);

@@ -42,7 +42,7 @@ struct vitals_options {
 
 struct vitals;
 
-/* Listens, before privileges are given up. -1, or an exit status, when a message has been printed. */
+/* Listens, before privileges are given up. GO_ON, or an exit status, when a message has been printed. */
 int vitals_listen(const struct vitals_options *options, const struct usage *usage, struct vitals **ret);
 
 /* What they are of; all of it must outlive them. */
@@ -54,7 +54,7 @@ struct vitals_subject {
         double window_s;
 };
 
-/* Begins to answer. -1, or an exit status. */
+/* Begins to answer. GO_ON, or an exit status. */
 int vitals_open(struct vitals *vitals, const struct vitals_subject *subject);
 void vitals_close(struct vitals *vitals); /* accepts NULL */
 
@@ -68,7 +68,10 @@ void vitals_beat(struct vitals *vitals, uint64_t starved);
 bool vitals_is_too_large(struct vitals *vitals);
 int vitals_pause_ms(const struct vitals *vitals);
 
-/* A window has ended, and its profiles are on their way if @sent: sees to the budget for the next one. */
-void vitals_end_window(struct vitals *vitals, bool sent);
+/* A window has ended: sees to the budget for the next one. */
+void vitals_end_window(struct vitals *vitals);
+
+/* The profiles of a window that has ended are on their way if @sent, else lost. */
+void vitals_count_window(struct vitals *vitals, bool sent);
 
 #endif
