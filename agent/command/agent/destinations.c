@@ -8,6 +8,7 @@
 #include "destinations.h"
 
 #include "agent/command/cli/messages.h"
+#include "agent/command/command.h"
 #include "agent/send/send.h"
 
 #include <errno.h>
@@ -165,7 +166,7 @@ static int say_refused(const struct destination *d, const struct usage *usage, i
         return say_error("nothing can be sent to %s: %s", d->config.client.url, error > 0 ? reason : strerror(-error));
 }
 
-/* -1, or an exit status, when a message has been printed. */
+/* GO_ON, or an exit status, when a message has been printed. */
 static int open_destination(struct destination *d, const struct destination_options *options, const struct usage *usage)
 {
         char reason[HTTP_CLIENT_REASON_SIZE] = "";
@@ -185,19 +186,17 @@ static int open_destination(struct destination *d, const struct destination_opti
                 d->config.client.url = URL_DEFAULT;
         if (r == 0)
                 r = send_open(&d->config, &d->send);
-        if (r != 0)
-                r = say_refused(d, usage, r);
-        else
-                r = -1;
+        int status = r == 0 ? GO_ON : say_refused(d, usage, r);
         d->config.client.reason = NULL;
-        return r;
+        return status;
 }
 
+/* GO_ON, or an exit status, when a message has been printed. */
 static int open_destinations(struct destinations *d, const struct destination_options *options,
                              const struct usage *usage)
 {
         struct destination common = { 0 };
-        int r = gather_destinations(d, &options->list, &common);
+        int r = gather_destinations(d, &options->list, &common), status = GO_ON;
 
         for (size_t i = 0; i < d->n && r == 0; i++)
                 r = inherit_settings(&d->items[i], &common);
@@ -205,13 +204,12 @@ static int open_destinations(struct destinations *d, const struct destination_op
         if (r != 0)
                 return r == -E2BIG ? options_wrong(usage, "--collector: more than %d of them", DESTINATIONS_MAX)
                                    : say_error("nothing can be sent: %s", strerror(-r));
-        r = -1;
-        for (size_t i = 0; i < d->n && r < 0; i++) {
+        for (size_t i = 0; i < d->n && status == GO_ON; i++) {
                 d->items[i].config.queue_max_bytes = options->queue_max / d->n;
-                r = open_destination(&d->items[i], options, usage);
+                status = open_destination(&d->items[i], options, usage);
                 d->sends[i] = d->items[i].send;
         }
-        return r;
+        return status;
 }
 
 static void say_left_batches(void *ctx, const char *folder, uint64_t batches)
@@ -237,20 +235,20 @@ static char *list_urls(const struct destinations *d)
 int destinations_open(const struct destination_options *options, const struct usage *usage, struct destinations **ret)
 {
         struct destinations *d = calloc(1, sizeof *d);
-        int r = d ? open_destinations(d, options, usage) : say_error("out of memory");
+        int status = d ? open_destinations(d, options, usage) : say_error("out of memory");
 
-        if (r < 0) {
+        if (status == GO_ON) {
                 const char *spool = options->spool;
                 if (spool)
                         send_spool_tidy(spool, say_left_batches, &spool);
                 d->described = list_urls(d);
-                r = d->described ? -1 : say_error("out of memory");
+                status = d->described ? GO_ON : say_error("out of memory");
         }
-        if (r < 0)
+        if (status == GO_ON)
                 *ret = d;
         else
                 destinations_close(d, 0);
-        return r;
+        return status;
 }
 
 /* ---- closing ---------------------------------------------------------------------------- */

@@ -63,7 +63,7 @@ struct destinations;
 struct send;
 
 /*
- * -1, or an exit status, when @options are wrong and a message says so. @options have to live longer than @ret.
+ * GO_ON, or an exit status, when @options are wrong and a message says so. @options have to live longer than @ret.
  * OpenTelemetry's variables fill in what the options leave open.
  */
 int destinations_open(const struct destination_options *options, const struct usage *usage, struct destinations **ret);

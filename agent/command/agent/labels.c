@@ -2,6 +2,7 @@
 /* Labels are attributes of the resource: what podflame finds out itself cannot be said by one. */
 #include "labels.h"
 
+#include "agent/command/command.h"
 #include "agent/command/processes/describe.h"
 
 #include <string.h>
@@ -43,7 +44,7 @@ int labels_check(const struct option_list *labels, const struct usage *usage)
                 if (why)
                         return options_wrong(usage, "--label: '%s': %s", labels->items[i].text, why);
         }
-        return -1;
+        return GO_ON;
 }
 
 static int put_label(const char *text, struct profile *profile)

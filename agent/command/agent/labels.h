@@ -16,7 +16,7 @@
                 .help = "an attribute of all profiles, as deployment.environment=prod"                          \
         }
 
-/* -1, or an exit status, when one is wrong and a message says so. */
+/* GO_ON, or an exit status, when one is wrong and a message says so. */
 int labels_check(const struct option_list *labels, const struct usage *usage);
 
 /* Sets them on every profile, above what processes claim. @labels have been checked. 0 or -ENOMEM. */

@@ -31,7 +31,7 @@ struct follow_config {
 int follow_open(const struct follow_config *config, struct follow **ret);
 void follow_close(struct follow *follow); /* accepts NULL */
 
-/* Follows the processes of @choice, or says why not: -1, or an exit status. Their interpreters are consumed. */
+/* Follows the processes of @choice, or says why not: GO_ON, or an exit status. Their interpreters are consumed. */
 int follow_choice(struct follow *follow, struct choice *choice);
 
 /* Follows a command that has just been started, whose interpreter is yet to appear. 0 or negative errno. */

@@ -8,6 +8,7 @@
 
 #include "agent/base/base.h"
 #include "agent/command/cli/messages.h"
+#include "agent/command/command.h"
 
 #include <errno.h>
 
@@ -42,7 +43,7 @@ int follow_choice(struct follow *f, struct choice *choice)
                 if (e != 0)
                         return say_error("process %d: %s", choice->items[i].process.pid, nsutil_strerror(e));
         }
-        return -1;
+        return GO_ON;
 }
 
 int follow_command(struct follow *f, pid_t pid)

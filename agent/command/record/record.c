@@ -94,13 +94,13 @@ static const struct usage usage = {
         .n = sizeof specs / sizeof *specs,
 };
 
-/* Minutes of runs are not to be lost at their end. */
+/* Minutes of runs are not to be lost at their end. GO_ON, or an exit status, when a message has been printed. */
 static int check_runs(const struct format *format)
 {
         char able[128] = "";
 
         if (format->runs)
-                return -1;
+                return GO_ON;
         for (size_t i = 0, len = 0; i < format_table_n && len < sizeof able; i++)
                 if (format_table[i]->runs)
                         len += (size_t)snprintf(able + len, sizeof able - len, "%s%s (-o FILE%s)", len > 0 ? ", " : "",
@@ -108,7 +108,7 @@ static int check_runs(const struct format *format)
         return options_wrong(&usage, "--repeat: %s does not keep runs apart; what does: %s", format->name, able);
 }
 
-/* Checks how the options go together: -1, or an exit status, when a message has been printed. */
+/* Checks how the options go together: GO_ON, or an exit status, when a message has been printed. */
 static int check_record_options(const struct record_config *config, const char *word, struct recording *r)
 {
         char **command = r->config.command;
@@ -121,10 +121,10 @@ static int check_record_options(const struct record_config *config, const char *
                 return options_wrong(&usage, "standard output is the command's: name a file with -o FILE");
         if (config->repeat > 1 && !command)
                 return options_wrong(&usage, "--repeat: only a command can be run again");
-        int e = target_abi(&config->target, &usage, &r->config.abi);
-        if (e < 0)
-                e = output_choose(&usage, config->format, config->output, &r->output);
-        return e < 0 && config->repeat > 1 ? check_runs(r->output.format) : e;
+        int status = target_abi(&config->target, &usage, &r->config.abi);
+        if (status == GO_ON)
+                status = output_choose(&usage, config->format, config->output, &r->output);
+        return status == GO_ON && config->repeat > 1 ? check_runs(r->output.format) : status;
 }
 
 /* Carries the options over, once they are known to go together. */
@@ -143,14 +143,14 @@ static void copy_options(const struct record_config *config, struct recording *r
 
 /*
  * Opens what takes privileges, leaves somebody outside who has them, and gives them up, before anything hostile is
- * looked at. -1, or an exit status.
+ * looked at. GO_ON, or an exit status.
  */
 static int open_all_and_confine(const struct record_config *config, struct recording *r)
 {
         struct outside_duty duties[OUTSIDE_DEEDS] = { { NULL, NULL } };
         int status = output_open(&r->output), e = 0;
 
-        if (status >= 0)
+        if (status != GO_ON)
                 return status;
         if (r->config.command) {
                 e = launch_open(&r->launch, r->config.command, r->config.subprocesses);
@@ -167,24 +167,24 @@ int record_run(int argc, char **argv)
         struct record_config config = { .sampling = SAMPLING_DEFAULTS, .repeat = 1 };
         struct recording r = RECORDING_NONE;
         int rest = 0;
-        int e = options_parse(&usage, argc, argv, &config, &rest);
+        int status = options_parse(&usage, argc, argv, &config, &rest);
 
-        if (e < 0 && rest < argc && strcmp(argv[rest - 1], "--") == 0)
+        if (status == GO_ON && rest < argc && strcmp(argv[rest - 1], "--") == 0)
                 r.config.command = argv + rest;
-        if (e < 0)
-                e = check_record_options(&config, argv[rest], &r);
-        if (e < 0)
-                e = sampling_config(&config.sampling, &usage, &r.config.sampling);
+        if (status == GO_ON)
+                status = check_record_options(&config, argv[rest], &r);
+        if (status == GO_ON)
+                status = sampling_config(&config.sampling, &usage, &r.config.sampling);
         copy_options(&config, &r);
-        if (e < 0)
-                e = open_all_and_confine(&config, &r);
-        if (e < 0 && finding_open(config.subprocesses, &r.find) != 0)
-                e = say_error("/proc cannot be read");
-        if (e < 0 && !r.config.command)
-                e = target_choose(r.find, &config.target, &usage,
-                                  config.subprocesses ? TARGET_FOLLOWED : TARGET_WAITED_FOR, &r.choice);
-        if (e < 0)
-                e = recording_run(&r);
+        if (status == GO_ON)
+                status = open_all_and_confine(&config, &r);
+        if (status == GO_ON && finding_open(config.subprocesses, &r.find) != 0)
+                status = say_error("/proc cannot be read");
+        if (status == GO_ON && !r.config.command)
+                status = target_choose(r.find, &config.target, &usage,
+                                       config.subprocesses ? TARGET_FOLLOWED : TARGET_WAITED_FOR, &r.choice);
+        if (status == GO_ON)
+                status = recording_run(&r);
         recording_deinit(&r);
-        return e;
+        return status;
 }

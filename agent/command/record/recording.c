@@ -206,7 +206,7 @@ static int conclude_recording(struct recording *r, int e)
 
 /* ---- from beginning to end ------------------------------------------------------------ */
 
-/* Signals wait from here on at the latest, before the sampler's threads are started. -1, or an exit status. */
+/* Signals wait from here on at the latest, before the sampler's threads are started. GO_ON, or an exit status. */
 static int open_sampler(struct recording *r)
 {
         struct sample_config config = r->config.sampling;
@@ -214,12 +214,13 @@ static int open_sampler(struct recording *r)
         r->signals = r->config.command ? r->launch.signals : signals_open();
         config.scope = sampling_scope(&r->choice, r->config.subprocesses);
         config.adopts = r->config.subprocesses;
-        int e = sampling_open(&config, &r->sampler);
-        if (e < 0 && r->config.verbose)
+        int status = sampling_open(&config, &r->sampler);
+        if (status == GO_ON && r->config.verbose)
                 summary_say_engine(r->sampler);
-        return e;
+        return status;
 }
 
+/* GO_ON, or an exit status, when a message has been printed. */
 static int open_follow(struct recording *r)
 {
         struct follow_config config = {
@@ -239,7 +240,7 @@ static int open_follow(struct recording *r)
                 say("the kernel does not tell of births here (CAP_PERFMON is missing): children are looked for every "
                     "10 to 100 ms, one that lives for less may be missed");
         int e = follow_open(&config, &r->follow);
-        return e < 0 ? say_error("the processes cannot be watched: %s", strerror(-e)) : -1;
+        return e < 0 ? say_error("the processes cannot be watched: %s", strerror(-e)) : GO_ON;
 }
 
 /* One run of the command: whether there is to be another. @ret: the error by which it ended. */
@@ -262,24 +263,23 @@ static int record_command(struct recording *r)
 
         while (run_command(r, &e))
                 ;
-        e = conclude_recording(r, e);
-        int status = launch_wait(&r->launch);
-        return status != 0 ? status : e;
+        int status = conclude_recording(r, e), of_command = launch_wait(&r->launch);
+        return of_command != 0 ? of_command : status;
 }
 
 int recording_run(struct recording *r)
 {
-        int e = open_sampler(r);
+        int status = open_sampler(r);
 
         environment_read(&r->environment);
-        if (e < 0)
-                e = open_follow(r);
-        if (e < 0)
-                e = follow_choice(r->follow, &r->choice);
-        if (e < 0 && follow_step(r->follow) < 0)
-                e = say_error("/proc cannot be read");
-        if (e >= 0)
-                return e;
+        if (status == GO_ON)
+                status = open_follow(r);
+        if (status == GO_ON)
+                status = follow_choice(r->follow, &r->choice);
+        if (status == GO_ON && follow_step(r->follow) < 0)
+                status = say_error("/proc cannot be read");
+        if (status != GO_ON)
+                return status;
         if (!r->config.subprocesses && r->choice.n > 0 && r->choice.items[0].asked)
                 children_read(&r->before); /* if it fails, nothing is said of them */
         return r->config.command ? record_command(r) : conclude_recording(r, wait_for_end(r));
