@@ -236,6 +236,24 @@ Test(command_kin, a_copy_that_executes_another_interpreter_is_to_be_opened)
         kin_free(kin);
 }
 
+Test(command_kin, the_account_of_who_has_ended_is_not_held_against_children)
+{
+        struct kin *kin = family(PARTS);
+
+        hear(kin, LINEAGE_BORN, CHILD, ROOT, 1);
+        kin_opened(kin, CHILD, 2);
+        hear(kin, LINEAGE_ENDED, CHILD, 0, 8);
+        use(kin, CHILD, 99);
+        use(kin, CHILD, 1);
+        hear(kin, LINEAGE_ENDED, ROOT, 0, 9); /* a zombie whose second record has not come yet */
+        use(kin, ROOT, 5);
+        children_ns[ROOT] = 100;
+        kin_booked(kin, CHILD, 100);
+        kin_stopped(kin, CHILD);
+        EXPECT(kin, 0, 0, 0);
+        kin_free(kin);
+}
+
 Test(command_kin, those_that_live_count_in_the_end)
 {
         struct kin *kin = family(PARTS);

@@ -306,13 +306,20 @@ void kin_look(struct kin *kin, const struct kin_clocks *clocks)
         book_ended_relatives(kin, clocks);
 }
 
+/* Its end was told, though perhaps not yet what it has used: children that end are not held against its account. */
+static bool is_end_told(const struct kin *kin, const struct relative *item)
+{
+        return kin->parts > 0 && !item->adopts && item->threads <= 0;
+}
+
 /* What parents that live were accounted for their children beyond what is known of these. */
 static uint64_t unexplained_children_ns(const struct kin *kin, const struct kin_clocks *clocks)
 {
         uint64_t sum = 0, now;
 
         for (const struct relative *item = kin->items; item; item = item->hh.next)
-                if (clocks->children(item->pid, &now) && now > item->children_from_ns + item->below_ns)
+                if (!is_end_told(kin, item) && clocks->children(item->pid, &now) &&
+                    now > item->children_from_ns + item->below_ns)
                         sum += now - item->children_from_ns - item->below_ns;
         return sum;
 }

@@ -169,8 +169,8 @@ void kinship_meet(struct kinship *k, pid_t pid, pid_t parent)
                 read_own(pid, &begin.own_ns);
                 begin.children_ns = stat.children_ticks * tick_ns();
         }
-        if (k->lineage)
-                lineage_add(k->lineage, pid, &begin.threads);
+        if (k->lineage && lineage_add(k->lineage, pid, &begin.threads) != 0 && begin.threads == 0)
+                begin.threads = 1; /* it was there a moment ago: its clock will tell its end */
         kin_begin(k->kin, &begin);
 }
 
