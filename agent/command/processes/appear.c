@@ -48,7 +48,8 @@ void appear_resume(struct appear *a, pid_t pid, uint32_t abi, uint64_t start_sta
 {
         appear_begin(a, pid, abi);
         a->start_stack = start_stack;
-        a->found = a->tried = found;
+        a->found = found;
+        a->tried = found || error == PYSTACK_E_NOT_PYTHON;
         a->error = error;
 }
 
@@ -82,7 +83,10 @@ static bool try_to_open(struct appear *a, struct pystack **ret)
 {
         uint64_t begin = clock_ns(CLOCK_MONOTONIC), end;
 
+        int before = a->tried ? a->error : 0;
         a->error = pystack_open_abi(a->pid, a->abi, ret, &a->info);
+        if (a->error == PYSTACK_E_GONE && before == PYSTACK_E_NOT_PYTHON)
+                a->error = before; /* it has no memory any more: that does not tell what it was */
         if (a->error == 0 && begin - a->since_ns < NAMELESS_NS && !has_thread(*ret)) {
                 pystack_close(*ret);
                 a->error = PYSTACK_E_NOT_READY;
