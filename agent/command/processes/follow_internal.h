@@ -4,10 +4,10 @@
 
 /* What the files of follow share. */
 
-#include "agent/command/record/missed.h"
 #include "appear.h"
 #include "family.h"
 #include "follow.h"
+#include "missed.h"
 
 #include "sampling.h"
 

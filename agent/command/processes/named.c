@@ -4,7 +4,7 @@
  * of an exec: so they are looked at, as long as they live (appear.c). One of them may
  * be Python, then something else for a while, then another Python.
  */
-#include "agent/command/processes/follow_internal.h"
+#include "follow_internal.h"
 
 #include "agent/base/base.h"
 #include "agent/command/cli/messages.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef RECORD_MISSED_H
-#define RECORD_MISSED_H
+#ifndef PROCESSES_MISSED_H
+#define PROCESSES_MISSED_H
 
 /* Processes that were to be profiled and gave no profile, to be named in the end, each with the reason. */
 
