@@ -96,16 +96,16 @@ static void set_container(struct find *find, struct find_process *process, const
 static void set_claims(struct find_process *process)
 {
         char *text;
-        size_t len, json_value_len;
+        size_t len, value_len;
 
         if (nsutil_read_arguments(process->pid, "environ", ENVIRON_MAX, &text, &len))
                 return;
-        const char *value = find_environ_get(text, len, "OTEL_SERVICE_NAME", &json_value_len);
+        const char *value = find_environ_get(text, len, "OTEL_SERVICE_NAME", &value_len);
         if (value)
-                find_clean(value, json_value_len, process->service, sizeof(process->service));
-        value = find_environ_get(text, len, "OTEL_RESOURCE_ATTRIBUTES", &json_value_len);
+                find_clean(value, value_len, process->service, sizeof(process->service));
+        value = find_environ_get(text, len, "OTEL_RESOURCE_ATTRIBUTES", &value_len);
         if (value)
-                find_resource_parse(value, json_value_len, process);
+                find_resource_parse(value, value_len, process);
         free(text);
 }
 

@@ -68,23 +68,23 @@ static const char *take_value(struct args *args, const char *arg, size_t len, si
 static void take_name_of_script(struct args args, char *ret, size_t size)
 {
         const char *arg, *value;
-        size_t len = 0, json_value_len;
+        size_t len = 0, value_len;
 
         while ((arg = take_argument(&args, &len)) && len > 1 && arg[0] == '-' && !is_argument(arg, len, "--")) {
                 size_t i = find_value_option(arg, len);
 
                 if (arg[1] == '-') {
                         if (is_argument(arg, len, "--check-hash-based-pycs"))
-                                take_argument(&args, &json_value_len);
+                                take_argument(&args, &value_len);
                         continue;
                 }
                 if (i == len)
                         continue;
-                value = arg[i] == 'c' ? NULL : take_value(&args, arg, len, i, &json_value_len);
+                value = arg[i] == 'c' ? NULL : take_value(&args, arg, len, i, &value_len);
                 if (!value)
                         return;
                 if (arg[i] == 'm') {
-                        find_clean(value, json_value_len, ret, size);
+                        find_clean(value, value_len, ret, size);
                         return;
                 }
         }
