@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef SEND_VERDICT_H
-#define SEND_VERDICT_H
+#ifndef SEND_OUTCOME_H
+#define SEND_OUTCOME_H
 
 /* What an answer means for the batch and for the destination. */
 
@@ -11,19 +11,19 @@
 enum send_fate {
         SEND_TAKEN,
         SEND_REFUSED,   /* for good */
-        SEND_TOO_LARGE, /* never again as it is */
+        SEND_TOO_LARGE, /* it must not be sent again as it is */
         SEND_AGAIN,
 };
 
-struct send_verdict {
+struct send_outcome {
         enum send_fate fate;
-        unsigned tries; /* SEND_AGAIN: refused for good after so many such answers; 0: no bound */
-        bool gate;      /* it is the destination that cannot: nothing is sent to it meanwhile */
-        bool down;      /* … and people should know */
-        bool misused;   /* … who have to repair something first: no use in trying often */
+        unsigned tries; /* SEND_AGAIN: after this many such answers it is refused for good; 0: no bound */
+        bool gate;      /* the destination has failed: nothing is sent to it for a while */
+        bool down;      /* the destination has failed, and people should know */
+        bool misused;   /* people must repair something first, so frequent attempts are useless */
 };
 
-/* @reason gets a sentence for everything but a plain success; then it is "". */
-struct send_verdict send_judge(const struct http_client_answer *answer, char *reason, size_t reason_size);
+/* Judges an answer. @reason gets a sentence, or "" for a plain success. */
+struct send_outcome send_judge(const struct http_client_answer *answer, char *reason, size_t reason_size);
 
 #endif

@@ -9,11 +9,10 @@
  *   24  created, u64
  *   32  CRC-32, u32; zeros     80  destination, content type, body
  *
- * The CRC is zlib's (ISO-HDLC), over all of the file but itself. It finds what
- * a disk or a crash has damaged; it is no protection against forgers, who would
- * have to be root anyway.
+ * The CRC is zlib's (ISO-HDLC), over the whole file except the CRC itself. It finds damage by a disk or a crash. It
+ * does not protect against forgers, who would have to be root anyway.
  */
-#include "agent/send/record.h"
+#include "agent/send/spool_file.h"
 
 #include <errno.h>
 #include <string.h>
@@ -50,7 +49,7 @@ static uint64_t get_little_endian(const uint8_t *at, size_t size)
         return value;
 }
 
-static uint32_t checksum_of_record(const uint8_t *prefix, size_t prefix_len, const void *body, size_t len)
+static uint32_t checksum_of_file(const uint8_t *prefix, size_t prefix_len, const void *body, size_t len)
 {
         uLong crc = crc32_z(0, prefix, AT_CRC);
 
@@ -58,63 +57,63 @@ static uint32_t checksum_of_record(const uint8_t *prefix, size_t prefix_len, con
         return (uint32_t)crc32_z(crc, body, len);
 }
 
-static size_t prefix_size(const struct send_record *record)
+static size_t prefix_size(const struct send_spool_file *file)
 {
-        return SEND_RECORD_HEAD + record->destination_len + record->content_type_len;
+        return SEND_SPOOL_FILE_HEAD + file->destination_len + file->content_type_len;
 }
 
-size_t send_record_size(const struct send_record *record)
+size_t send_spool_file_size(const struct send_spool_file *file)
 {
-        return prefix_size(record) + record->len;
+        return prefix_size(file) + file->len;
 }
 
-size_t send_record_prefix(const struct send_record *record, uint8_t ret[static SEND_RECORD_PREFIX_MAX])
+size_t send_spool_file_prefix(const struct send_spool_file *file, uint8_t ret[static SEND_SPOOL_FILE_PREFIX_MAX])
 {
-        size_t len = prefix_size(record);
+        size_t len = prefix_size(file);
 
-        memset(ret, 0, SEND_RECORD_HEAD);
+        memset(ret, 0, SEND_SPOOL_FILE_HEAD);
         memcpy(ret, MAGIC, sizeof(MAGIC) - 1);
         put_little_endian(ret + AT_VERSION, VERSION, 4);
-        put_little_endian(ret + AT_FLAGS, record->gzip ? FLAG_GZIP : 0, 4);
-        put_little_endian(ret + AT_BODY_LEN, record->len, 8);
-        put_little_endian(ret + AT_CREATED, record->created_ns, 8);
-        memcpy(ret + AT_KEY, record->key, SEND_KEY_SIZE - 1);
-        put_little_endian(ret + AT_DESTINATION_LEN, record->destination_len, 1);
-        put_little_endian(ret + AT_TYPE_LEN, record->content_type_len, 1);
-        memcpy(ret + SEND_RECORD_HEAD, record->destination, record->destination_len);
-        memcpy(ret + SEND_RECORD_HEAD + record->destination_len, record->content_type, record->content_type_len);
-        put_little_endian(ret + AT_CRC, checksum_of_record(ret, len, record->body, record->len), 4);
+        put_little_endian(ret + AT_FLAGS, file->gzip ? FLAG_GZIP : 0, 4);
+        put_little_endian(ret + AT_BODY_LEN, file->len, 8);
+        put_little_endian(ret + AT_CREATED, file->created_ns, 8);
+        memcpy(ret + AT_KEY, file->key, SEND_KEY_SIZE - 1);
+        put_little_endian(ret + AT_DESTINATION_LEN, file->destination_len, 1);
+        put_little_endian(ret + AT_TYPE_LEN, file->content_type_len, 1);
+        memcpy(ret + SEND_SPOOL_FILE_HEAD, file->destination, file->destination_len);
+        memcpy(ret + SEND_SPOOL_FILE_HEAD + file->destination_len, file->content_type, file->content_type_len);
+        put_little_endian(ret + AT_CRC, checksum_of_file(ret, len, file->body, file->len), 4);
         return len;
 }
 
-/* It goes into a header and into a file's name. */
+/* Whether a key is well-formed: it becomes part of a header and of a file's name. */
 static bool is_key(const char *key)
 {
         return strspn(key, "0123456789abcdef-") == SEND_KEY_SIZE - 1 && key[SEND_KEY_SIZE - 1] == '\0';
 }
 
-int send_record_parse(const void *data, size_t len, struct send_record *ret)
+int send_spool_file_parse(const void *data, size_t len, struct send_spool_file *ret)
 {
         const uint8_t *at = data;
-        struct send_record record = { 0 };
+        struct send_spool_file file = { 0 };
 
-        if (len < SEND_RECORD_HEAD || memcmp(at, MAGIC, sizeof(MAGIC) - 1) != 0 ||
+        if (len < SEND_SPOOL_FILE_HEAD || memcmp(at, MAGIC, sizeof(MAGIC) - 1) != 0 ||
             get_little_endian(at + AT_VERSION, 4) != VERSION)
                 return -EINVAL;
-        record.len = get_little_endian(at + AT_BODY_LEN, 8);
-        record.destination_len = at[AT_DESTINATION_LEN];
-        record.content_type_len = at[AT_TYPE_LEN];
-        if (record.len > SEND_RECORD_MAX_BODY || send_record_size(&record) != len)
+        file.len = get_little_endian(at + AT_BODY_LEN, 8);
+        file.destination_len = at[AT_DESTINATION_LEN];
+        file.content_type_len = at[AT_TYPE_LEN];
+        if (file.len > SEND_SPOOL_FILE_MAX_BODY || send_spool_file_size(&file) != len)
                 return -EINVAL;
-        record.gzip = get_little_endian(at + AT_FLAGS, 4) & FLAG_GZIP;
-        record.created_ns = get_little_endian(at + AT_CREATED, 8);
-        memcpy(record.key, at + AT_KEY, SEND_KEY_SIZE - 1);
-        record.destination = (const char *)at + SEND_RECORD_HEAD;
-        record.content_type = record.destination + record.destination_len;
-        record.body = record.content_type + record.content_type_len;
-        if (!is_key(record.key) ||
-            get_little_endian(at + AT_CRC, 4) != checksum_of_record(at, prefix_size(&record), record.body, record.len))
+        file.gzip = get_little_endian(at + AT_FLAGS, 4) & FLAG_GZIP;
+        file.created_ns = get_little_endian(at + AT_CREATED, 8);
+        memcpy(file.key, at + AT_KEY, SEND_KEY_SIZE - 1);
+        file.destination = (const char *)at + SEND_SPOOL_FILE_HEAD;
+        file.content_type = file.destination + file.destination_len;
+        file.body = file.content_type + file.content_type_len;
+        if (!is_key(file.key) ||
+            get_little_endian(at + AT_CRC, 4) != checksum_of_file(at, prefix_size(&file), file.body, file.len))
                 return -EINVAL;
-        *ret = record;
+        *ret = file;
         return 0;
 }

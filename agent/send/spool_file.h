@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef SEND_RECORD_H
-#define SEND_RECORD_H
+#ifndef SEND_SPOOL_FILE_H
+#define SEND_SPOOL_FILE_H
 
 /* A batch as a file: a head of fixed size, destination, content type, body. */
 
@@ -8,32 +8,32 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* 8-4-4-4-12 hex digits */
+/* A key: 8-4-4-4-12 hex digits. */
 #define SEND_KEY_SIZE sizeof("734fd599-6865-419e-9475-932762d8f469")
 
-#define SEND_RECORD_HEAD 80
+#define SEND_SPOOL_FILE_HEAD 80
 
-/* Of body and destination: what podflame writes is far smaller. */
-#define SEND_RECORD_MAX_BODY ((size_t)64 << 20) /* OTLP's own cap */
-#define SEND_RECORD_MAX_TEXT 255
+/* Limits of the body and of the texts. What podflame writes is far smaller. */
+#define SEND_SPOOL_FILE_MAX_BODY ((size_t)64 << 20) /* OTLP's own cap */
+#define SEND_SPOOL_FILE_MAX_TEXT 255
 
-struct send_record {
+struct send_spool_file {
         uint64_t created_ns; /* CLOCK_REALTIME */
         char key[SEND_KEY_SIZE];
         bool gzip; /* the body is compressed */
         const char *destination, *content_type;
-        size_t destination_len, content_type_len; /* SEND_RECORD_MAX_TEXT at most */
+        size_t destination_len, content_type_len; /* SEND_SPOOL_FILE_MAX_TEXT at most */
         const void *body;
         size_t len;
 };
 
-size_t send_record_size(const struct send_record *record);
+size_t send_spool_file_size(const struct send_spool_file *file);
 
-/* All that comes before the body; returns its length. */
-#define SEND_RECORD_PREFIX_MAX (SEND_RECORD_HEAD + 2 * SEND_RECORD_MAX_TEXT)
-size_t send_record_prefix(const struct send_record *record, uint8_t ret[static SEND_RECORD_PREFIX_MAX]);
+/* Writes everything that comes before the body. Returns its length. */
+#define SEND_SPOOL_FILE_PREFIX_MAX (SEND_SPOOL_FILE_HEAD + 2 * SEND_SPOOL_FILE_MAX_TEXT)
+size_t send_spool_file_prefix(const struct send_spool_file *file, uint8_t ret[static SEND_SPOOL_FILE_PREFIX_MAX]);
 
-/* @ret's pointers go into @data. -EINVAL: it is not a whole and undamaged record. */
-int send_record_parse(const void *data, size_t len, struct send_record *ret);
+/* Parses a file. @ret's pointers lead into @data. -EINVAL if the file is cut or damaged, or no batch. */
+int send_spool_file_parse(const void *data, size_t len, struct send_spool_file *ret);
 
 #endif
