@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the dynamic linker goes by: the table of PT_DYNAMIC. It is there without
- * section headers, and in memory. A symbol is found as the dynamic linker finds
- * it, through the hash table, by some ten reads of a few bytes.
+ * Symbols by the table of PT_DYNAMIC, which the dynamic linker uses. The table is present without section headers, and
+ * in memory. A symbol is found as the dynamic linker finds it, through the hash table, by some ten reads of a few
+ * bytes.
  *
- * In memory, glibc's dynamic linker has replaced the table's values by addresses
- * (on most machines); musl's has not, and nobody has in the vDSO.
+ * In memory glibc's dynamic linker has replaced the table's values by addresses (on most machines). musl's dynamic
+ * linker has not, and the values in the vDSO are never replaced.
  */
 #include "internal.h"
 
@@ -13,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DYNAMIC_MAX 1024 /* entries: some 30, and one for each needed library */
-#define CHAIN_MAX 64     /* symbols that share a bucket: 12 at most in all libraries of a Debian */
-#define HASHES_MAX 8     /* of a chain that are read at a time */
+#define DYNAMIC_MAX 1024 /* entries: files have some 30, and one for each needed library */
+#define CHAIN_MAX 64     /* symbols in one bucket; all libraries of a Debian have at most 12 */
+#define HASHES_MAX 8     /* how many hashes of a chain are read at a time */
 
 /* ---- the table ----------------------------------------------------------- */
 
@@ -74,7 +74,7 @@ static bool is_value(const struct elfsym *elf, uint64_t value)
         return false;
 }
 
-/* As get_tag(), for tags that point somewhere: always gives a value of the file. */
+/* Like get_tag(), for tags that point somewhere. @ret is always a value of the file. */
 static bool get_pointer(const struct elfsym *elf, int64_t tag, uint64_t *ret)
 {
         uint64_t value;
@@ -97,7 +97,7 @@ static bool locate_names(const struct elfsym *elf, struct names *ret)
         return get_pointer(elf, DT_STRTAB, &ret->at) && get_tag(elf, DT_STRSZ, &ret->size);
 }
 
-/* 0: the string at @offset is @name; ELFSYM_E_NOT_FOUND: it is another. */
+/* 0 if the string at @offset is @name, ELFSYM_E_NOT_FOUND if it is another string. */
 static int match_name(struct elfsym *elf, struct names names, uint64_t offset, const char *name)
 {
         size_t left = strlen(name) + 1;
@@ -138,7 +138,7 @@ bool elfsym_is_defined(const ElfW(Sym) * symbol)
         return symbol->st_shndx != SHN_UNDEF && type != STT_TLS && type != STT_SECTION && type != STT_FILE;
 }
 
-/* 0 if symbol number @i is the one. */
+/* Reads symbol number @i. 0 if it is the one that is looked up, ELFSYM_E_NOT_FOUND if it is another symbol. */
 static int read_if_symbol(const struct lookup *l, uint32_t i, struct elfsym_symbol *ret)
 {
         ElfW(Sym) symbol;
@@ -159,7 +159,10 @@ static int read_u32(const struct lookup *l, uint64_t at, uint32_t *ret)
         return elfsym_read(l->elf, at, ret, sizeof(*ret));
 }
 
-/* Two bits of one word are set for every name in the table. */
+/*
+ * The Bloom filter has two bits of one word set for every name in the table. ELFSYM_E_NOT_FOUND if one of them is
+ * clear.
+ */
 static int check_bloom(const struct lookup *l, uint64_t at, uint32_t hash, uint32_t shift)
 {
         const unsigned bits = sizeof(ElfW(Addr)) * 8;
@@ -171,7 +174,10 @@ static int check_bloom(const struct lookup *l, uint64_t at, uint32_t hash, uint3
         return (word >> (hash % bits)) & (word >> ((hash >> (shift % 32)) % bits)) & 1 ? 0 : ELFSYM_E_NOT_FOUND;
 }
 
-/* Hashes of a chain from @at on, fewer where their segment or their memory ends. Most chains end within them. */
+/*
+ * Reads hashes of a chain from @at on. It reads fewer where the segment or its memory ends. Most chains end within
+ * HASHES_MAX.
+ */
 static int read_hashes(const struct lookup *l, uint64_t at, uint32_t hashes[static HASHES_MAX], unsigned *ret_n)
 {
         int r = ELFSYM_E_RANGE;
@@ -183,7 +189,7 @@ static int read_hashes(const struct lookup *l, uint64_t at, uint32_t hashes[stat
         return r;
 }
 
-/* From symbol @i on; the lowest bit of a hash marks the last of its bucket. */
+/* Walks the chain that begins with symbol @i. The lowest bit of a hash marks the last symbol of its bucket. */
 static int walk_gnu_chain(const struct lookup *l, uint64_t at, uint32_t i, uint32_t hash, struct elfsym_symbol *ret)
 {
         uint32_t hashes[HASHES_MAX];

@@ -3,12 +3,10 @@
 #define ELFSYM_H
 
 /*
- * elfsym: what an ELF file says of itself: symbols, sections, and where it
- * came to lie in memory. Files belong to targets and may be forged:
- * every offset and count is checked against the file before use.
+ * elfsym: what an ELF file says about itself: its symbols, its sections, and the addresses at which it was loaded.
+ * Files belong to targets and may be forged, so every offset and count is checked against the file before use.
  *
- * Errors: 0 success, negative -errno, positive elfsym_error.
- * One elfsym is for one thread at a time.
+ * Errors: 0 success, negative -errno, positive elfsym_error. Only one thread at a time may use a struct elfsym.
  */
 
 #include <stdbool.h>
@@ -17,10 +15,10 @@
 #include <sys/types.h>
 
 enum elfsym_error {
-        ELFSYM_E_NOT_ELF = 1, /* no ELF program or library, or damaged beyond reading */
-        ELFSYM_E_FOREIGN,     /* another class, byte order or machine than this host's */
+        ELFSYM_E_NOT_ELF = 1, /* not an ELF program or library, or damaged beyond reading */
+        ELFSYM_E_FOREIGN,     /* its class, byte order or machine is not this host's */
         ELFSYM_E_NOT_FOUND,   /* no such symbol or section */
-        ELFSYM_E_RANGE,       /* an address or length outside the file's segments */
+        ELFSYM_E_RANGE,       /* an address or length is outside the file's segments */
 };
 
 struct elfsym;
@@ -34,9 +32,8 @@ int elfsym_open_fd(int fd, struct elfsym **ret);
 typedef int (*elfsym_read_fn)(void *ctx, uint64_t addr, void *buf, size_t len);
 
 /*
- * Opens the image of an ELF file as mapped at @base (the address of file offset
- * 0): for files that cannot be opened (deleted, the vDSO). Only what is loaded
- * can be seen: .dynsym through PT_DYNAMIC, not sections.
+ * Opens the image of an ELF file as mapped at @base, the address of file offset 0. It serves for files that cannot be
+ * opened (deleted files, the vDSO). Only what is loaded can be seen: .dynsym through PT_DYNAMIC, not sections.
  */
 int elfsym_open_image(elfsym_read_fn read, void *ctx, uint64_t base, struct elfsym **ret);
 
@@ -44,15 +41,14 @@ int elfsym_open_image(elfsym_read_fn read, void *ctx, uint64_t base, struct elfs
 void elfsym_close(struct elfsym *elf);
 
 struct elfsym_symbol {
-        uint64_t value; /* as in the file: add elfsym_load_bias() for the address */
+        uint64_t value; /* as in the file; the address is this plus elfsym_load_bias() */
         uint64_t size;  /* bytes, 0 if not given */
 };
 
 /*
- * A defined symbol by name. .dynsym is searched first (it stays in stripped
- * files), then .symtab. Works without section headers, through PT_DYNAMIC.
- * .symtab is copied at the first name that .dynsym lacks, up to 16 MiB of it and
- * of its strings, and kept until elfsym_close().
+ * Finds a defined symbol by name. Searches .dynsym first (it stays in stripped files), then .symtab. Works without
+ * section headers, through PT_DYNAMIC. .symtab is copied at the first name that .dynsym lacks, up to 16 MiB of it and
+ * up to 16 MiB of its strings. The copy is kept until elfsym_close().
  */
 int elfsym_symbol(struct elfsym *elf, const char *name, struct elfsym_symbol *ret);
 
@@ -63,15 +59,14 @@ struct elfsym_section {
 int elfsym_section(struct elfsym *elf, const char *name, struct elfsym_section *ret);
 
 /*
- * The load bias: what is to be added to a value of the file to get its address,
- * where the mapping that holds file offset 0 starts at @map_start. 0 for ET_EXEC.
+ * The load bias: what must be added to a value of the file to get its address. @map_start is the start of the mapping
+ * that holds file offset 0. The bias is 0 for ET_EXEC.
  */
 uint64_t elfsym_load_bias(const struct elfsym *elf, uint64_t map_start);
 
 /*
- * Reads initialised data of the file at file address @value (before relocation):
- * constants such as Py_Version. ELFSYM_E_RANGE where no segment holds all of it.
- * Of an image, what is in memory now.
+ * Reads initialised data at file address @value (before relocation), such as the constant Py_Version. ELFSYM_E_RANGE if
+ * no segment holds all of it. For an image it reads what is in memory now.
  */
 int elfsym_read(struct elfsym *elf, uint64_t value, void *buf, size_t len);
 

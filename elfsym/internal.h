@@ -3,9 +3,8 @@
 #define ELFSYM_INTERNAL_H
 
 /*
- * What the files of elfsym share. Two address spaces are read from: offsets in
- * the file (elfsym_read_at) and values, the addresses that the file speaks of
- * (elfsym_read), which the PT_LOAD segments translate to offsets or memory.
+ * What the files of elfsym share. They read from two address spaces: offsets in the file (elfsym_read_at) and values,
+ * the addresses that the file speaks of (elfsym_read). The PT_LOAD segments translate values to offsets or memory.
  */
 
 #include "elfsym.h"
@@ -13,7 +12,7 @@
 #include <gelf.h>
 #include <link.h>
 
-/* A symbol table with its strings, as copied from the sections of a file. */
+/* A symbol table and its strings, copied from the sections of a file. */
 struct symbol_table {
         ElfW(Sym) * symbols; /* NULL: none, or not loaded yet */
         size_t n;
@@ -23,14 +22,14 @@ struct symbol_table {
 };
 
 struct elfsym {
-        int fd;              /* of a file */
+        int fd;              /* of a file; -1 for images */
         elfsym_read_fn read; /* of an image; NULL for files */
         void *ctx;
         uint64_t base; /* of an image: the address of file offset 0 */
-        uint64_t bias; /* of an image */
+        uint64_t bias; /* of an image: see elfsym_load_bias() */
 
-        void *headers; /* private copy of the ELF, program and section headers */
-        Elf *elf;      /* over @headers */
+        void *headers; /* private copy of the ELF header, the program headers and the section headers */
+        Elf *elf;      /* libelf's view of @headers */
         size_t segments_n;
         size_t sections_n; /* 0: no section headers */
         GElf_Ehdr ehdr;
@@ -39,28 +38,28 @@ struct elfsym {
         ElfW(Dyn) * dynamic; /* up to DT_NULL; NULL if there is none */
         size_t dynamic_n;
 
-        struct symbol_table dynsym; /* through sections, for files without a hash table */
+        struct symbol_table dynsym; /* from sections, for files without a hash table */
         struct symbol_table symtab;
 };
 
-/* All of @len bytes at a file offset. ELFSYM_E_RANGE: the file ends before. */
+/* Reads exactly @len bytes at a file offset. ELFSYM_E_RANGE if the file ends before. */
 int elfsym_read_at(const struct elfsym *elf, uint64_t offset, void *buf, size_t len);
 
-/* The next segment of @type from number *@i on; *@i is then one past it. */
+/* Finds the next segment of @type from number *@i on. *@i is then one past it. */
 bool elfsym_next_segment(const struct elfsym *elf, uint32_t type, size_t *i, GElf_Phdr *ret);
 
-/* Loads PT_DYNAMIC; none is no error. */
+/* Loads PT_DYNAMIC. A file without it is no error. */
 int elfsym_load_dynamic(struct elfsym *elf);
 
-/* A symbol through PT_DYNAMIC's hash tables. *@ret_hashed: whether there is one. */
+/* Finds a symbol through PT_DYNAMIC's hash tables. *@ret_hashed says whether there is a hash table. */
 int elfsym_dynamic_symbol(struct elfsym *elf, const char *name, struct elfsym_symbol *ret, bool *ret_hashed);
 
-/* Whether a symbol is one that elfsym gives out: defined, and with an address. */
+/* Whether elfsym gives this symbol out: it is defined, and has an address. */
 bool elfsym_is_defined(const ElfW(Sym) * symbol);
 
 /*
- * Copies the symbol table of that section type and its strings. ELFSYM_E_NOT_FOUND
- * if there is none, or none that can be read.
+ * Copies the symbol table of section type @type, and its strings. ELFSYM_E_NOT_FOUND if there is none, or none can be
+ * read.
  */
 int elfsym_load_symbols(const struct elfsym *elf, uint32_t type, struct symbol_table *ret);
 

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Opening: the headers are read into private memory, bounded, and libelf is
- * given that copy. Given the file itself, libelf sizes its section table by
- * what the file claims (2^32 sections of a sparse file are some 10^12 bytes),
- * and a check made before would race with the file's owner.
+ * Opening. The headers are read into private memory, bounded, and libelf gets that copy. If it got the file itself,
+ * libelf would size its section table by what the file claims (2^32 sections of a sparse file are some 10^12 bytes). A
+ * check before that would race with the file's owner.
  *
- * The copy is the ELF header, the program headers and the section headers, one
- * after the other, with the offsets in the ELF header set accordingly.
+ * The copy has the ELF header, the program headers and the section headers, one after the other. The offsets in its ELF
+ * header are set accordingly.
  */
 #include "internal.h"
 
@@ -14,11 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Programs have some 15 segments and 40 sections; unusual linking adds a few dozen. */
+/* Programs have some 15 segments and 40 sections. Unusual linking adds a few dozen. */
 #define SEGMENTS_MAX 256
 #define SECTIONS_MAX 4096
 
-/* This program's own header tells what this host's files look like. */
+/* The header of this program itself shows what this host's files look like. */
 extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
 
 static int check_header(const ElfW(Ehdr) * ehdr)
@@ -35,7 +34,7 @@ static int check_header(const ElfW(Ehdr) * ehdr)
         return 0;
 }
 
-/* Section headers are not loaded, and a file can do without them. */
+/* Counts the sections. Memory has no section headers, and a file can do without them. */
 static size_t count_sections(const struct elfsym *elf, const ElfW(Ehdr) * ehdr)
 {
         if (elf->read || ehdr->e_shoff == 0 || ehdr->e_shentsize != sizeof(ElfW(Shdr)) || ehdr->e_shnum > SECTIONS_MAX)
@@ -43,7 +42,7 @@ static size_t count_sections(const struct elfsym *elf, const ElfW(Ehdr) * ehdr)
         return ehdr->e_shnum;
 }
 
-/* Copies the headers that @ehdr names to where they belong in elf->headers. */
+/* Copies the headers that @ehdr names to their place in elf->headers. */
 static int copy_headers(struct elfsym *elf, ElfW(Ehdr) * ehdr, size_t segments_size, size_t sections_size)
 {
         char *copy = elf->headers;
@@ -94,7 +93,7 @@ static int load_headers(struct elfsym *elf)
         return 0;
 }
 
-/* The kernel's rule: what lies before the first segment's bytes in the file lies before them in memory. */
+/* The kernel maps the bytes that lie before the first segment in the file before it in memory too. */
 static int locate_in_memory(struct elfsym *elf)
 {
         GElf_Phdr first;

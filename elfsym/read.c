@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading from a file or an image. Files are read by pread only: a mapping of a
- * file that its owner truncates kills its reader with SIGBUS. Nothing is kept
- * of what was checked before, so a file that changes meanwhile can give wrong
- * answers but no wrong reads.
+ * Reading from a file or an image. Files are read by pread only: if a file was mapped and its owner truncated it,
+ * SIGBUS would kill the reader. No result of an earlier check is relied upon, so a file that changes meanwhile can give
+ * wrong answers but cause no wrong reads.
  */
 #include "internal.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What only section headers tell: sections by name, and the full symbol table,
- * which unstripped files have and which is never loaded.
+ * What only section headers show: sections by name, and the full symbol table, which unstripped files have and which is
+ * never loaded into memory.
  */
 #include "internal.h"
 
@@ -9,7 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Section names, a symbol table, its strings: an unstripped libpython has 0.5 MiB of each. */
+/*
+ * At most this many bytes of section names, of a symbol table, or of its strings. An unstripped libpython has 0.5 MiB
+ * of each.
+ */
 #define SECTION_MAX ((uint64_t)16 << 20)
 
 static bool get_header(const struct elfsym *elf, size_t i, GElf_Shdr *ret)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Symbols by name, in the order that costs least: the hash table of .dynsym;
- * .dynsym itself where a file has no hash table; .symtab. The tables of sections
- * are copied once, at the first name that needs them.
+ * Symbols by name. The cheapest search comes first: the hash table of .dynsym, then .dynsym itself if the file has no
+ * hash table, then .symtab. The tables of sections are copied once, at the first name that needs them.
  */
 #include "internal.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The command line and the environment: they are read from the process's memory, and a process may put both anywhere
- * (PR_SET_MM_MAP of prctl(2)).
+ * The command line and the environment. The kernel reads them from the process's memory. A process may move both to any
+ * address (PR_SET_MM_MAP of prctl(2)).
  */
 #include "nsutil/internal.h"
 #include "nsutil/nsutil.h"
@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- where they are ------------------------------------------------------------------- */
+/* ---- their addresses -------------------------------------------------------------------- */
 
 /* Fields of /proc/PID/stat, as proc(5) numbers them. */
 enum { FIELD_STATE = 3, FIELD_ARG_START = 48, FIELD_ARG_END, FIELD_ENV_START, FIELD_ENV_END };
@@ -60,7 +60,7 @@ struct reading {
         pid_t pid;
         const char *name;
         size_t max; /* bytes */
-        bool cut;   /* what is beyond them is left out; else it is an error */
+        bool cut;   /* cut what exceeds @max; otherwise it is an error */
         char *text;
         size_t len;
         int error;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The thread that does what may hang, and its successors. */
+/* The worker that does what may hang, and its successors. */
 #include "nsutil/internal.h"
 #include "nsutil/nsutil.h"
 
@@ -12,20 +12,21 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Between two looks at a thread that does not answer. */
+/* The time between two looks at a worker that does not answer. */
 #define LOOK_MS 100
 
 struct worker {
         pthread_mutex_t lock;           /* guards all below */
-        pthread_cond_t changed;         /* there is a job; it is done */
+        pthread_cond_t changed;         /* a job has come, or is done */
         const struct nsutil_work *work; /* NULL: nothing to do */
         void *job;
         pid_t tid;
-        bool left; /* the caller has given up: this thread ends when it wakes up */
+        bool left; /* the caller has given up; this thread ends when it wakes up */
 };
 
-static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER; /* of callers: guards the next one */
-static struct worker *spare;                             /* NULL: none has been started yet, or it was left */
+/* held by the one caller whose work is being done; guards @spare */
+static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+static struct worker *spare; /* the worker for the next job; NULL: none was started yet, or it was abandoned */
 static _Atomic unsigned hanging;
 static _Thread_local bool is_worker;
 
@@ -38,7 +39,7 @@ static void free_worker(struct worker *w)
         free(w);
 }
 
-/* Does a job. False if the caller has not waited for it. */
+/* Waits for a job and does it. False if the caller has given it up. */
 static bool do_next_job(struct worker *w)
 {
         pthread_mutex_lock(&w->lock);
@@ -72,7 +73,7 @@ static void *run_worker(void *arg)
         return NULL;
 }
 
-/* Signals are for those who wait for them, whether they have said so by now or not. */
+/* Blocks all signals in the thread: other threads wait for them, now or later. */
 static int start_thread(struct worker *w)
 {
         sigset_t all, before;
@@ -107,7 +108,10 @@ static struct worker *new_worker(void)
 
 /* ---- whether it hangs ------------------------------------------------------------------- */
 
-/* Whatever changes when a thread runs: its turns on a CPU, or, of a kernel that does not count them, clock ticks. */
+/*
+ * A number that changes whenever the thread runs: how often it was put on a CPU and its CPU time, plus its clock ticks
+ * in case the kernel does not count the former.
+ */
 static uint64_t beats_of(pid_t tid, const struct nsutil_stat *stat)
 {
         struct nsutil_times times = { 0 };
@@ -152,7 +156,7 @@ static struct timespec after_ms(unsigned ms)
         return at;
 }
 
-/* Waits until the job is done: true; or the thread hangs. Its lock is held. */
+/* Waits until the job is done (true) or the worker hangs (false). w->lock is held. */
 static bool wait_until_done(struct worker *w)
 {
         struct timespec look = after_ms(NSUTIL_HANG_MS);
@@ -177,7 +181,7 @@ static bool is_refused(pid_t pid)
                (n >= NSUTIL_HANGING_MAX && nsutil_has_mount_that_may_hang(pid));
 }
 
-/* Whether the job is done. If not, the worker keeps it. */
+/* Gives the worker a job. Returns whether it is done. If not, the worker keeps it. */
 static bool try_work(struct worker *w, const struct nsutil_work *work, void *job)
 {
         pthread_mutex_lock(&w->lock);

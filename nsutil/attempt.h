@@ -3,13 +3,13 @@
 #define NSUTIL_ATTEMPT_H
 
 /*
- * Work that another process may hold up for ever. Whoever reads the memory of a process, or a file of its root, may
- * have to wait for a page that a program serves (FUSE, userfaultfd), or for a lock that the process holds while it
- * waits for such a page itself. No signal but SIGKILL ends that, and that one not always.
+ * Work that another process may hold up for ever. Reading a process's memory, or a file below its root, may have to
+ * wait for a page that a program serves (FUSE, userfaultfd). It may also have to wait for a lock that the process holds
+ * while it waits for such a page itself. No signal but SIGKILL ends the wait, and SIGKILL not always.
  *
- * So a thread that is kept for it does the work, while the caller waits with a deadline. A thread that does not answer
- * in time is left where it is, with the work that it has, and another one takes its place. The process is left alone
- * for good.
+ * So a separate thread, the worker, does the work, while the caller waits with a deadline. A worker that does not
+ * answer in time is abandoned together with its work, and the next call starts another worker. The process is left
+ * alone for good.
  */
 
 #include <stdbool.h>
@@ -19,33 +19,41 @@
 
 struct nsutil_work {
         void (*run)(void *job);
-        void (*discard)(void *job); /* frees @job and all that it has, which nobody wants any more */
+        void (*discard)(void *job); /* frees @job and all that it owns */
 };
 
-/* A thread that has been asleep for so long, and has not run for two looks in a row, hangs. One that waits for a CPU does not. */
+/*
+ * A worker hangs if its work has taken this long and it has slept through two looks. Waiting for a CPU is not hanging.
+ */
 #define NSUTIL_HANG_MS 2000
 
-/* So many threads may hang. Where there are more, processes that see a mount which may hang are refused; then all are. */
+/*
+ * From NSUTIL_HANGING_MAX hanging workers on, processes that see a mount which may hang are refused. From
+ * NSUTIL_HANGING_LAST on, all processes are.
+ */
 #define NSUTIL_HANGING_MAX 8
 #define NSUTIL_HANGING_LAST 16
 
 /*
  * Runs work->run(@job) on behalf of process @pid. 0: it has returned, and @job is the caller's. NSUTIL_E_HANGS: the
- * process does not answer, now or at an earlier time; @job is discarded, now or when the thread that has it wakes up.
- * Called while such work is done, it runs directly. So it does where no thread can be had.
+ * process does not answer, now or at an earlier time. Then @job is discarded, at once or when its worker wakes up. If
+ * it is called by such work itself, or no worker can be started, it runs the work in the caller's thread.
  */
 int nsutil_attempt(pid_t pid, const struct nsutil_work *work, void *job);
 
 /* Leaves a process alone for good: every attempt on its behalf is refused from now on. */
 void nsutil_give_up(pid_t pid);
 
-/* Whether that was said of it, or an attempt has shown it. */
+/* Whether nsutil_give_up() was called for the process, or an attempt has found that it hangs. */
 bool nsutil_is_given_up(pid_t pid);
 
-/* Whether a thread of ours hangs: see NSUTIL_HANG_MS. Looks that are less than 100 ms apart tell nothing. */
+/*
+ * Looks at a thread of podflame now and then. nsutil_pulse_stands() looks, and returns true once two looks in a row
+ * have found the thread asleep and not run since the look before. Looks that are less than 100 ms apart prove nothing.
+ */
 struct nsutil_pulse {
         uint64_t beats; /* at the last look */
-        unsigned still; /* looks in a row that have found it asleep, and no beat since the look before */
+        unsigned still; /* how many looks in a row have found it asleep, without a beat since the look before */
 };
 bool nsutil_pulse_stands(struct nsutil_pulse *pulse, pid_t tid);
 

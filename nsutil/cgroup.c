@@ -2,20 +2,19 @@
 /*
  * From the text of /proc/PID/cgroup to the container and the pod of a process.
  *
- * A line is "HIERARCHY:CONTROLLERS:PATH", several of them on cgroup v1. The path
- * is relative to the reader's cgroup namespace, and anything may follow below
- * the container (systemd inside it, a "container" leaf), so its segments are
- * looked at one by one, from the root to the leaf. Only a whole segment counts,
- * and only with a prefix that a runtime is known to put before a container's id:
- * pods, slices and conmon, podman's and CRI-O's monitor, carry ids as well.
+ * A line is "HIERARCHY:CONTROLLERS:PATH". cgroup v1 has several lines. The path is relative to the reader's cgroup
+ * namespace. Anything may follow below the container (systemd inside it, a "container" leaf), so that the path's
+ * segments are read one by one, from the root to the leaf. Only a whole segment counts, and only with a prefix that a
+ * runtime is known to put before a container's id: pods, slices and conmon, the monitor of podman and CRI-O, carry ids
+ * as well.
  *
- * Whoever has a cgroup of his own gives those below it any name:
- *   - a container, so the outermost one counts. A reader that is inside of one as
- *     well (a node of kind) looks on from where their paths part;
- *   - a user, below user.slice (systemd): what a user calls a container there has
- *     the user's number behind its id, and is none of root's runtimes;
- *   - a service that systemd gives its cgroup to (Delegate=): but for runtimes, and
- *     podman's --cgroups=split, there are no containers below one.
+ * The owner of a cgroup can give any name to the cgroups below it:
+ *   - A container can, so the outermost container counts. If the reader is inside of a container as well (a node of
+ *     kind), the search goes on where the two paths part.
+ *   - A user can, below user.slice (systemd). A container there has the user's number behind its id, so that it is
+ *     never mistaken for one of root's runtimes.
+ *   - A service can if systemd gives its cgroup to it (Delegate=). Below one there are no containers, except below
+ *     runtimes and podman's --cgroups=split.
  */
 #include "nsutil/internal.h"
 #include "nsutil/nsutil.h"
@@ -26,7 +25,7 @@
 #define TASK_ID 32
 #define STATIC_POD_UID 32
 
-/* systemd's driver: PREFIX-ID.scope; cgroupfs: ID or PREFIX-ID; with a colon: SLICE:PREFIX:ID. */
+/* systemd's driver writes PREFIX-ID.scope, cgroupfs writes ID or PREFIX-ID; with a colon it is SLICE:PREFIX:ID. */
 static const char *const prefixes[] = {
         "docker-", "cri-containerd-", "containerd-", "crio-", "libpod-", "libpod-payload-", "nerdctl-",
 };
@@ -57,7 +56,7 @@ bool nsutil_copy_id(struct nsutil_text id, char *ret)
         return true;
 }
 
-/* ECS names a task's container "TASK-NUMBER" on Fargate. */
+/* On Fargate ECS names a task's container "TASK-NUMBER". */
 static bool is_fargate_id(struct nsutil_text text)
 {
         uint64_t number;
@@ -96,7 +95,7 @@ static bool take_hex_id(struct nsutil_text segment, struct nsutil_text parent, c
                 ;
         if (is_fargate_id(segment))
                 return nsutil_copy_id(segment, ret);
-        /* Below libpod_parent a bare id is a pod's: podman's containers have their prefix. */
+        /* Below libpod_parent a bare id is a pod's. podman's containers have their prefix. */
         if (nsutil_text_is_long_id(segment))
                 return !nsutil_text_is(parent, "libpod_parent") && nsutil_copy_id(segment, ret);
         for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++) {
@@ -108,7 +107,7 @@ static bool take_hex_id(struct nsutil_text segment, struct nsutil_text parent, c
         return false;
 }
 
-/* UUIDs are written in five groups; slices, where '-' means a parent, have '_' in its place. */
+/* Copies a UUID, which has five groups. Slices have '_' between the groups, since '-' means a parent there. */
 static bool copy_pod_uid(struct nsutil_text text, char *ret)
 {
         static const char shape[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
@@ -128,7 +127,7 @@ static bool copy_pod_uid(struct nsutil_text text, char *ret)
         return true;
 }
 
-/* "podUID", or "kubepods-QOS-podUID.slice", to which cgroup v1 may append ":cri-containerd:ID". */
+/* Takes the UID out of "podUID" or "kubepods-QOS-podUID.slice", to which cgroup v1 may append ":cri-containerd:ID". */
 static bool take_pod_uid(struct nsutil_text segment, char *ret)
 {
         static const char infix[] = "-pod";
@@ -149,14 +148,17 @@ static bool take_pod_uid(struct nsutil_text segment, char *ret)
         return copy_pod_uid(name, ret);
 }
 
-/* ---- whose part of the tree it is -------------------------------------------- */
+/* ---- the owner of a part of the tree ----------------------------------------- */
 
 static bool has_word(struct nsutil_text text, const char *word)
 {
         return text.at < text.end && memmem(text.at, (size_t)(text.end - text.at), word, strlen(word));
 }
 
-/* "user-1000.slice", "user@1000.service": @ret is the number, as long as it is one. */
+/*
+ * Whether a segment is a user's: "user-1000.slice", "user@1000.service". @ret is the user's number, or empty if it is
+ * not a number.
+ */
 static bool is_of_user(struct nsutil_text segment, struct nsutil_text *ret)
 {
         struct nsutil_text number = segment, rest;
@@ -173,7 +175,7 @@ static bool is_of_user(struct nsutil_text segment, struct nsutil_text *ret)
         return true;
 }
 
-/* Services that are runtimes, or run one. */
+/* Services that are container runtimes, or run one. */
 static const char *const runtimes[] = { "containerd", "docker", "crio", "k3s", "rke2", "k0s", "kubelet" };
 
 static bool is_of_service(struct nsutil_text segment)
@@ -195,11 +197,11 @@ static bool may_be_below_a_service(struct nsutil_text segment)
 
 struct walk {
         struct nsutil_place *place;
-        struct nsutil_text user; /* its number; empty: not known */
+        struct nsutil_text user; /* the user's number; empty: not known */
         bool of_user, of_service;
 };
 
-/* "ID@UID": no id of root's runtimes has such a shape. */
+/* Makes "ID@UID" of @id. No id of root's runtimes looks like that. */
 static bool add_user(const struct walk *walk, char *id)
 {
         size_t len = strlen(id), uid_len = (size_t)(walk->user.end - walk->user.at);
@@ -238,8 +240,8 @@ static bool take_if_shared(struct nsutil_text *own, struct nsutil_text segment)
 }
 
 /*
- * The first container where the paths have parted, else the last one before. Returns where its segment ends; NULL: none
- * was found.
+ * Finds the first container behind the point where @path and @own part, or else the last one before it. Returns where
+ * its segment ends; NULL if there is none.
  */
 static const char *walk_path(struct nsutil_text path, struct nsutil_text own, struct nsutil_place *place)
 {
@@ -272,7 +274,7 @@ static const char *walk_path(struct nsutil_text path, struct nsutil_text own, st
 
 /* ---- the text -------------------------------------------------------------------- */
 
-/* Splits a line; false: it is none of the kernel's. */
+/* Splits a line; false if the kernel does not write such lines. */
 static bool split_line(struct nsutil_text line, struct nsutil_text *ret_hierarchy, struct nsutil_text *ret_path)
 {
         struct nsutil_text skipped;
@@ -285,7 +287,7 @@ static bool split_line(struct nsutil_text line, struct nsutil_text *ret_hierarch
         return true;
 }
 
-/* Another process's path in the same hierarchy; empty: not known. */
+/* The path in @hierarchy that @text names, the text of another process; empty: not known. */
 static struct nsutil_text path_in(struct nsutil_text text, struct nsutil_text hierarchy)
 {
         struct nsutil_text line, name, path;
@@ -310,7 +312,7 @@ void nsutil_cgroup_place(const char *text, size_t len, const char *own, size_t o
                 if (!split_line(line, &hierarchy, &path))
                         continue;
                 walk_path(path, path_in((struct nsutil_text){ own, own + own_len }, hierarchy), &place);
-                /* What users call a container counts where no hierarchy knows another. */
+                /* A user's container counts only if no hierarchy names another one. */
                 if (strchr(place.container_id, '@')) {
                         users = users.container_id[0] ? users : place;
                         continue;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which container a process is in: its cgroup says so, else its mounts may. */
+/* Finds the container of a process by its cgroup, or else by its mounts. */
 #include "nsutil/internal.h"
 #include "nsutil/nsutil.h"
 
@@ -12,7 +12,7 @@ static int read_cgroup(pid_t pid, char **ret_text, size_t *ret_len)
         return nsutil_read_proc(pid, "cgroup", NSUTIL_CGROUP_MAX, ret_text, ret_len);
 }
 
-/* What the reader itself is in; NULL: it cannot be read. */
+/* The reader's own cgroup text; NULL: it cannot be read. */
 static char *read_own_cgroup(size_t *ret_len)
 {
         char *text;

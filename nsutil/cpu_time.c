@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The CPU time of a process by its CPU clock, which the kernel brings up to date
- * at the moment of asking (kernel/time/posix-cpu-timers.c, thread_group_cputime()),
- * and which needs no privilege.
+ * The CPU time of a process, read from its CPU clock. The kernel updates that clock when it is read
+ * (kernel/time/posix-cpu-timers.c, thread_group_cputime()). Reading it needs no privilege.
  */
 #include "nsutil/nsutil.h"
 
 #include <errno.h>
 #include <time.h>
 
-/* Of a clockid_t: the complement of the PID, then the kind (CPUCLOCK_SCHED, include/linux/posix-timers.h). */
+/*
+ * A clockid_t of a process is the complement of the PID, shifted, and the kind of clock (CPUCLOCK_SCHED,
+ * include/linux/posix-timers.h).
+ */
 #define PID_SHIFT 3
 #define CPUCLOCK_SCHED 2u
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What nsutil's errors are called, and how procfs's errno become them. */
+/* The texts of nsutil's errors, and the translation of procfs's errno to them. */
 #include "nsutil/internal.h"
 #include "nsutil/nsutil.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Freezers of cgroups. The state in /proc/PID/stat does not show them: a frozen thread is in
- * D by v1 (and by v2 if it was), in S by v2.
+ * Freezers of cgroups. The state in /proc/PID/stat does not show that a thread is frozen. Frozen by v1 it is in state
+ * D. Frozen by v2 it is in state S, or in D if it was in D before.
  *
- * v1: freezer.state is THAWED, FREEZING or FROZEN, whether it was frozen itself or an ancestor was.
- * v2: "frozen 1" in cgroup.events, likewise. The root of either cannot be frozen and has no such file.
+ * v1: freezer.state is THAWED, FREEZING or FROZEN, whether the cgroup itself was frozen or an ancestor. v2:
+ * cgroup.events says "frozen 1", in both cases too. The root of either hierarchy cannot be frozen and has no such file.
  * (Documentation/admin-guide/cgroup-v1/freezer-subsystem.rst, cgroup-v2.rst)
  */
 #include "nsutil/internal.h"
@@ -44,7 +44,7 @@ static bool has_line(const char *text, size_t len, const char *wanted)
         return false;
 }
 
-/* Of the cgroup in @directory. */
+/* Reads whether the cgroup in @directory is frozen. */
 static int read_state(const struct nsutil_hierarchy *hierarchy, const char *directory, bool *ret)
 {
         bool v1 = *hierarchy->controller;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Processes that are left alone for good. One that has ended makes room; if all live, the oldest does. */
+/*
+ * The table of processes that are left alone for good. A new entry takes the place of a process that has ended. If all
+ * live, it takes the oldest entry's place.
+ */
 #include "nsutil/internal.h"
 #include "nsutil/nsutil.h"
 
@@ -9,14 +12,15 @@
 #define PLACES 256
 
 struct place {
-        pid_t pid; /* 0: free */
+        pid_t pid; /* 0: the place is free */
         uint64_t start_time;
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards the places */
 static struct place places[PLACES];
 static size_t oldest;
-static _Atomic size_t n_given_up; /* at any time: hardly ever is there one to be looked for */
+/* how many were given up since the start. It is 0 as a rule, which saves the search */
+static _Atomic size_t n_given_up;
 
 static bool is_still_there(const struct place *place)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Pages that may never come. A page of a mapped file that is not in memory has to be fetched by its file system. One
- * that is served by a program or over a network may never answer, and who waits for that can't even be killed
- * (request_wait_answer() in fs/fuse/dev.c). A target can make such a file system, and map a file of it.
+ * Pages that may never come. A page of a mapped file that is not in memory has to be fetched by its file system. If a
+ * program or another machine serves that file system, it may never answer, and the waiting reader cannot even be killed
+ * (request_wait_answer() in fs/fuse/dev.c). A target can make such a file system and map a file of it.
  *
- * What is known without asking that file system: the type of each mount (/proc/PID/mountinfo), the device of each
- * mapping (/proc/PID/maps), and whether a page is in the process's page table (/proc/PID/pagemap, see
+ * Three things are known without asking that file system: the type of each mount (/proc/PID/mountinfo), the device of
+ * each mapping (/proc/PID/maps), and whether a page is in the process's page table (/proc/PID/pagemap, see
  * Documentation/admin-guide/mm/pagemap.rst).
  */
 #include "nsutil/internal.h"
@@ -18,7 +18,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-/* File systems that nobody but this kernel and its disks answers for, or whose files cannot be mapped. */
+/* File systems that this kernel and its disks serve alone, or that have files which cannot be mapped. */
 static const char *const local_types[] = {
         "aufs",     "autofs",    "bcachefs",   "bdev",       "binfmt_misc", "bpf",     "btrfs",    "cgroup",
         "cgroup2",  "configfs",  "cpuset",     "cramfs",     "debugfs",     "devpts",  "devtmpfs", "ecryptfs",
@@ -29,7 +29,7 @@ static const char *const local_types[] = {
         "tmpfs",    "tracefs",   "ubifs",      "udf",        "ufs",         "vfat",    "xfs",      "zfs",
 };
 
-/* Where the kernel lists all FUSE file systems by the minor number of their device. */
+/* The folder in which the kernel lists all FUSE file systems by the minor number of their device. */
 #define FUSE_CONNECTIONS "/sys/fs/fuse/connections"
 
 static int order_types(const void *type, const void *local)
@@ -39,7 +39,7 @@ static int order_types(const void *type, const void *local)
 
 bool nsutil_type_is_local(struct nsutil_text type)
 {
-        char name[16]; /* longer than the longest of the table */
+        char name[16]; /* longer than the longest name of the table */
         size_t len = (size_t)(type.end - type.at);
 
         if (len >= sizeof name)
@@ -51,7 +51,7 @@ bool nsutil_type_is_local(struct nsutil_text type)
 
 /* ---- mounts -------------------------------------------------------------------------- */
 
-/* Fields 3 and 5, and the first and the third one behind the lone hyphen. */
+/* Takes fields 3 and 5, and the first and the third field behind the lone hyphen. */
 bool nsutil_mount_parse(struct nsutil_text line, struct nsutil_mount *ret)
 {
         struct nsutil_text field;
@@ -73,17 +73,17 @@ bool nsutil_mount_parse(struct nsutil_text line, struct nsutil_mount *ret)
 }
 
 /*
- * Texts of mountinfo: of a process, and of PID 1, which sees what the runtimes have mounted. That one is read for unusual
- * overlays only: it takes more than 1 us for each of the mounts of a whole machine.
+ * Two texts of mountinfo: a process's, and that of PID 1, which sees what the runtimes have mounted. The latter is read
+ * for unusual overlays only: it takes more than 1 us for each mount of the whole machine.
  */
 struct mounts {
         struct nsutil_text own, host;
         char *own_text, *host_text; /* what these point into */
-        size_t max;                 /* so long either may be */
+        size_t max;                 /* bytes that each text may have */
         bool host_is_read, host_is_too_long;
 };
 
-/* 0, or why the text is not there: then it is empty. */
+/* Reads the mountinfo of @pid. On an error @ret_span is empty. */
 static int read_text(pid_t pid, size_t max, char **ret, struct nsutil_text *ret_span)
 {
         size_t len;
@@ -123,7 +123,7 @@ static bool mount_may_hang(struct mounts *mounts, const struct nsutil_mount *mou
                (nsutil_overlay_is_unusual(mount->options) && host_says_it_may_hang(mounts, mount->options));
 }
 
-/* Of device @dev, unless that is NULL. */
+/* Whether a mount may hang. If @dev is not NULL, only mounts of that device count. */
 static bool some_may_hang(struct mounts *mounts, const dev_t *dev)
 {
         struct nsutil_text rest = mounts->own, line;
@@ -140,7 +140,10 @@ bool nsutil_mounts_may_hang(const char *text, size_t len, const dev_t *dev)
         return some_may_hang(&(struct mounts){ .own = { text, text + len }, .host_is_read = true }, dev);
 }
 
-/* A mount of another namespace, whose file came as a descriptor, is in no list of mounts of ours. */
+/*
+ * A process may have received its file as a descriptor from another mount namespace. No mountinfo that we read lists
+ * that mount, but the kernel's list of FUSE connections has it.
+ */
 static bool is_fuse(dev_t dev)
 {
         char path[NSUTIL_PROC_PATH_SIZE];
@@ -169,11 +172,11 @@ bool nsutil_map_may_hang(pid_t pid, const struct nsutil_map *map)
         return may;
 }
 
-/* Of a process's mappings, on disks as well: FUSE may have one (fuseblk). */
+/* The devices of a process's mappings. Those of disks are included, since FUSE may mount a disk (fuseblk). */
 struct devices {
         dev_t items[16];
         size_t n;
-        bool full; /* there are more */
+        bool full; /* there are more devices than places */
 };
 
 static void add_device(struct devices *devices, dev_t dev)
@@ -186,7 +189,7 @@ static void add_device(struct devices *devices, dev_t dev)
                 devices->items[devices->n++] = dev;
 }
 
-/* Those of mappings that have addresses of @from to @to (exclusive). */
+/* Lists the devices of mappings that have addresses from @from to @to (exclusive). */
 static void list_devices(const struct nsutil_maps *maps, uint64_t from, uint64_t to, struct devices *ret)
 {
         *ret = (struct devices){ 0 };
@@ -197,7 +200,10 @@ static void list_devices(const struct nsutil_maps *maps, uint64_t from, uint64_t
         }
 }
 
-/* The more is read, the longer it takes. Beyond these bounds the answer is that it may hang. */
+/*
+ * How many bytes of maps and of mountinfo are read at most, since reading takes time. If a text is longer, the answer
+ * is that it may hang.
+ */
 struct bounds {
         size_t maps, mounts;
 };
@@ -212,7 +218,8 @@ static bool span_may_hang(pid_t pid, uint64_t from, uint64_t to, const struct bo
         int r = nsutil_read_proc(pid, "maps", bounds->maps, &text, &len);
 
         if (r != 0)
-                return r == NSUTIL_E_TOO_BIG; /* else it has ended or refuses: no page of it can be read */
+                /* otherwise the process has ended or access is refused: no page of it can be read */
+                return r == NSUTIL_E_TOO_BIG;
         if (nsutil_maps_parse(text, len, &maps) != 0) {
                 free(text);
                 return true;
@@ -228,7 +235,7 @@ static bool span_may_hang(pid_t pid, uint64_t from, uint64_t to, const struct bo
         return may;
 }
 
-/* Once for a process: as much as any has. */
+/* Called once for a process, so that its bounds fit any process. */
 bool nsutil_may_hang(pid_t pid)
 {
         static const struct bounds all = { NSUTIL_MAPS_MAX, NSUTIL_MOUNTINFO_MAX };
@@ -238,7 +245,7 @@ bool nsutil_may_hang(pid_t pid)
 
 /* ---- pages --------------------------------------------------------------------------- */
 
-#define PAGEMAP_TRACKED (1ull << 57) /* with SWAPPED: perhaps only userfaultfd's mark, behind which there is no page */
+#define PAGEMAP_TRACKED (1ull << 57) /* with SWAPPED: it may be only userfaultfd's mark, and there is no page */
 #define PAGEMAP_SWAPPED (1ull << 62)
 #define PAGEMAP_PRESENT (1ull << 63)
 
@@ -247,7 +254,7 @@ static bool is_present(uint64_t entry)
         return entry & PAGEMAP_PRESENT || (entry & (PAGEMAP_SWAPPED | PAGEMAP_TRACKED)) == PAGEMAP_SWAPPED;
 }
 
-/* Pages that are asked for at a time. */
+/* The number of pages that one read of pagemap asks for. */
 #define PAGES 64
 
 static bool are_present(const uint64_t *entries, size_t n)
@@ -280,7 +287,7 @@ static bool span_is_present(pid_t pid, uint64_t from, uint64_t to)
         return present;
 }
 
-/* What is looked through for a single reading: 2000 mappings and 300 mounts, which takes 1 ms. */
+/* Bounds for a single read of memory: 2000 mappings and 300 mounts, which take 1 ms. */
 #define FEW_MAPS_BYTES ((size_t)256 << 10)
 #define FEW_MOUNTS_BYTES ((size_t)64 << 10)
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What /proc hides of other users' processes (proc(5), mount option hidepid): 1 refuses what is
- * in their directories, 2 the directories as well, 4 what cannot be traced. Up to 2, members
- * of the group gid= are let off, which is 0 unless it is named; who has CAP_SYS_PTRACE always is.
- * Since Linux 5.8 the options stand as words in mountinfo.
+ * What /proc hides about other users' processes (proc(5), mount option hidepid). Level 1 refuses the files in their
+ * directories, level 2 hides the directories as well, level 4 hides what cannot be traced. Up to level 2, members of
+ * the group gid= are exempt; that group is 0 unless the option names another. Processes with CAP_SYS_PTRACE are exempt
+ * from all levels. Since Linux 5.8 mountinfo writes the levels as words.
  */
 #include "nsutil/internal.h"
 #include "nsutil/nsutil.h"
@@ -17,7 +17,7 @@
 
 #define GROUPS_MAX 65536 /* NGROUPS_MAX of the kernel */
 
-/* The least level that a group does not let off. */
+/* From this level on, members of the group are not exempt. */
 #define LEVEL_PTRACEABLE 4
 
 static const struct {
@@ -47,7 +47,7 @@ static void take_option(struct nsutil_text option, struct nsutil_hidepid *ret)
         }
 }
 
-/* Behind " - " stand "proc", the source, and the options of the file system. */
+/* Finds the options of the file system in a line: " - " precedes "proc", the source, and the options. */
 static bool take_options(struct nsutil_text line, struct nsutil_hidepid *ret)
 {
         const char *dash = memmem(line.at, (size_t)(line.end - line.at), " - ", 3);
@@ -65,7 +65,7 @@ static bool take_options(struct nsutil_text line, struct nsutil_hidepid *ret)
         return true;
 }
 
-/* Of several mounts on /proc the last one is seen. */
+/* If there are several mounts on /proc, the last one is seen. */
 int nsutil_hidepid_parse(const char *text, size_t len, struct nsutil_hidepid *ret)
 {
         struct nsutil_text rest = { text, text + len }, line, root, point;
@@ -104,7 +104,10 @@ unsigned nsutil_hiding(void)
         return hidepid.level < LEVEL_PTRACEABLE && is_member(hidepid.gid) ? 0 : hidepid.level;
 }
 
-/* A pidfd is had of any process that is there, whatever /proc hides; and an agent that has given up kill(2) may ask for it. */
+/*
+ * pidfd_open(2) works for any process that exists, whatever /proc hides. An agent that has given up kill(2) may still
+ * call it.
+ */
 static bool is_there(pid_t pid)
 {
         int fd;

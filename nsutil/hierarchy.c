@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From a cgroup's path to its directory. Paths in /proc/PID/cgroup and the roots in
- * /proc/self/mountinfo are both relative to the reader's cgroup namespace: what lies
- * outside of it begins with "/..", and is not looked for.
+ * From a cgroup's path to its directory. Paths in /proc/PID/cgroup and roots in /proc/self/mountinfo are both relative
+ * to the reader's cgroup namespace. A path that lies outside of it begins with "/..", and is not looked for.
  */
 #include "nsutil/internal.h"
 #include "nsutil/nsutil.h"
@@ -16,7 +15,7 @@ static bool copy_path(struct nsutil_text text, char ret[static NSUTIL_CGROUP_PAT
 {
         size_t len = (size_t)(text.end - text.at);
 
-        /* Spaces and the like are escaped in mountinfo; nobody mounts cgroups there. */
+        /* mountinfo escapes spaces and the like. Nobody mounts cgroups at such a path. */
         if (len >= NSUTIL_CGROUP_PATH_SIZE || (len > 0 && memchr(text.at, '\\', len)))
                 return false;
         memcpy(ret, text.at, len);
@@ -24,7 +23,7 @@ static bool copy_path(struct nsutil_text text, char ret[static NSUTIL_CGROUP_PAT
         return true;
 }
 
-/* Whether @word is one of those between commas. */
+/* Whether @word is one of @words, which are separated by commas. */
 static bool is_listed_word(struct nsutil_text words, const char *word)
 {
         struct nsutil_text one;
@@ -35,7 +34,9 @@ static bool is_listed_word(struct nsutil_text words, const char *word)
         return nsutil_text_is(words, word);
 }
 
-/* Behind " - " stand the file system's type, its source and its own options. */
+/*
+ * Whether a line mounts @controller's hierarchy. " - " precedes the file system's type, its source and its own options.
+ */
 static bool is_hierarchy(struct nsutil_text line, const char *controller)
 {
         const char *dash = memmem(line.at, (size_t)(line.end - line.at), " - ", 3);
@@ -79,7 +80,7 @@ int nsutil_hierarchy_find(const char *controller, struct nsutil_hierarchy *ret)
         return r;
 }
 
-/* The path in a line "NUMBER:CONTROLLERS:PATH", if it is of @controller's hierarchy. */
+/* Takes the path of a line "NUMBER:CONTROLLERS:PATH" if the line is of @controller's hierarchy. */
 static bool take_path(struct nsutil_text line, const char *controller, struct nsutil_text *ret)
 {
         struct nsutil_text number, controllers;
@@ -91,7 +92,7 @@ static bool take_path(struct nsutil_text line, const char *controller, struct ns
                            : nsutil_text_is(number, "0") && nsutil_text_is(controllers, "");
 }
 
-/* Eats @root off @path, where the path lies below it. */
+/* Removes @root from the front of @path. False if the path does not lie below it. */
 static bool remove_root(struct nsutil_text *path, const char *root)
 {
         if (nsutil_text_prefix(&(struct nsutil_text){ path->at, path->end }, "/.."))

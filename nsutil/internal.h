@@ -2,7 +2,7 @@
 #ifndef NSUTIL_INTERNAL_H
 #define NSUTIL_INTERNAL_H
 
-/* What the files of nsutil share with each other. */
+/* What the files of nsutil share. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,28 +12,34 @@
 /* Long enough for "/proc/PID/task/TID/" and every name that nsutil puts behind it. */
 #define NSUTIL_PROC_PATH_SIZE 128
 
-/* An errno of an access to /proc/PID: E_GONE, E_DENIED, or -@error. */
+/* Translates the errno of an access to /proc/PID: NSUTIL_E_GONE, NSUTIL_E_DENIED, or -@error. */
 int nsutil_proc_error(int error);
 
-/* Opens a file of /proc that is to be read again and again: 0, or as above. */
+/*
+ * Opens a file of /proc for repeated reading. 0, or an error as nsutil_proc_error() gives it. The caller closes
+ * @ret_fd.
+ */
 int nsutil_proc_open(const char *path, int *ret_fd);
 
-/* Reads up to @size bytes of @fd; fewer means that it has ended. Returns how many, or -errno. */
+/*
+ * Reads up to @size bytes of @fd. Returns how many it has read, fewer than @size only at the end of the file, or
+ * -errno.
+ */
 ssize_t nsutil_read_up_to(int fd, char *buf, size_t size);
 
 struct nsutil_stat;
 struct nsutil_status;
 
-/* nsutil_stat_read() for /proc/@pid/@name, as it stands there. */
+/* nsutil_stat_read() for /proc/@pid/@name, without looking for another thread. */
 int nsutil_stat_read_at(pid_t pid, const char *name, struct nsutil_stat *ret);
 
-/* Whether it is of a first thread that has ended before others. */
+/* Whether @stat belongs to a first thread that has ended before others. */
 bool nsutil_is_survived(const struct nsutil_stat *stat);
 
-/* nsutil_status_read() for /proc/@pid/@name, a thread's "task/TID/status" perhaps. */
+/* nsutil_status_read() for /proc/@pid/@name; @name may be a thread's "task/TID/status". */
 int nsutil_status_read_at(pid_t pid, const char *name, struct nsutil_status *ret);
 
-/* ---- text: a span that is eaten from the front --------------------------- */
+/* ---- text: bytes that are consumed from the front ------------------------- */
 
 struct nsutil_text {
         const char *at;
@@ -68,64 +74,65 @@ bool nsutil_text_pid(struct nsutil_text *text, pid_t *ret);
 
 /* ---- cgroup.c ------------------------------------------------------------ */
 
-/* 64 lowercase hex digits: what Docker, containerd, CRI-O and podman call a container. */
+/* Whether @text is 64 lowercase hex digits, as the container ids of Docker, containerd, CRI-O and podman are. */
 bool nsutil_text_is_long_id(struct nsutil_text text);
 
-/* Whether the text of /proc/PID/cgroup says "0::/": the reader's own cgroup namespace hides the path. */
+/* Whether the text of /proc/PID/cgroup says "0::/": then the reader's own cgroup namespace hides the path. */
 bool nsutil_cgroup_is_hidden(const char *text, size_t len);
 
 /*
- * Whether a process whose /proc/PID/cgroup is @text is in the cgroup of container @id that the process of @of_first,
- * the container's first one as a rule, is in as well, or was when it went deeper. Hierarchies of cgroup v1 are
- * compared one by one: one that agrees is enough, since runtimes do not use all of them.
+ * Whether the process with the /proc/PID/cgroup @text is in the cgroup of container @id. @of_first is the text of
+ * another process, as a rule the container's first one. It is in the same cgroup, or it was before it moved further
+ * down. @own is the text of /proc/self/cgroup. Hierarchies of cgroup v1 are compared one by one. One that agrees is
+ * enough, since runtimes do not use all of them.
  */
 bool nsutil_cgroup_agrees(const char *text, size_t len, const char *of_first, size_t of_first_len, const char *own,
                           size_t own_len, const char *id);
 
-/* Copies an id; false if it is empty or too long. */
+/* Copies an id to @ret, which has NSUTIL_CONTAINER_ID_SIZE bytes; false if the id is empty or too long. */
 bool nsutil_copy_id(struct nsutil_text id, char *ret);
 
-/* A dozen hierarchies with a path of up to 4096 bytes (PATH_MAX) each, several times over. */
+/* Enough for a dozen hierarchies with a path of up to 4096 bytes (PATH_MAX) each, several times over. */
 #define NSUTIL_CGROUP_MAX ((size_t)256 << 10)
 
 /* ---- mountinfo.c --------------------------------------------------------- */
 
-/* Containers have some dozens of mounts of about 200 bytes; hosts of containers, thousands. */
+/* Containers have some dozens of mounts of about 200 bytes each. Hosts of containers have thousands. */
 #define NSUTIL_MOUNTINFO_MAX ((size_t)2 << 20)
 
 /*
- * The id from the text of /proc/PID/mountinfo, for targets whose cgroup path
- * is hidden ("0::/"): runtimes bind-mount …/containers/ID/hostname and the like.
+ * Finds the container's id in the text of /proc/PID/mountinfo, for targets whose cgroup path is hidden ("0::/").
+ * Runtimes bind-mount …/containers/ID/hostname and the like. @ret has NSUTIL_CONTAINER_ID_SIZE bytes.
  */
-int nsutil_mountinfo_container_id(const char *text, size_t len, char *ret); /* NSUTIL_CONTAINER_ID_SIZE */
+int nsutil_mountinfo_container_id(const char *text, size_t len, char *ret);
 
-/* Of a line of mountinfo: what of its file system is mounted, and where. */
+/* Parses a line of mountinfo. @ret_root is the part of the file system that is mounted, @ret_point the mount point. */
 bool nsutil_mountinfo_line(struct nsutil_text line, struct nsutil_text *ret_root, struct nsutil_text *ret_point);
 
 /* ---- overlay.c ------------------------------------------------------------ */
 
 /*
- * Whether an overlay that is mounted with @options has a layer that lies, by @mounts (a text of mountinfo), on a file
- * system that may never answer.
+ * Whether an overlay mounted with @options has a layer on a file system that may never answer. @mounts, a text of
+ * mountinfo, says on which file system each layer lies.
  */
 bool nsutil_overlay_may_hang(struct nsutil_text options, struct nsutil_text mounts);
 
 /*
- * Whether it has layers elsewhere than where Docker, containerd, podman and CRI-O unpack images: made by somebody in a
- * container, or of a snapshotter that fetches files when they are asked for.
+ * Whether the overlay has a layer outside the folders in which Docker, containerd, podman and CRI-O unpack images.
+ * Somebody in a container may have made such an overlay, or a snapshotter that fetches files when they are read.
  */
 bool nsutil_overlay_is_unusual(struct nsutil_text options);
 
 /* ---- hang.c --------------------------------------------------------------- */
 
-/* A line of mountinfo. What a target may choose of it has its blanks escaped. */
+/* A line of mountinfo. The kernel escapes blanks in the parts that a target may choose. */
 struct nsutil_mount {
         dev_t dev;
-        struct nsutil_text point, type, options; /* these of the file system */
+        struct nsutil_text point, type, options; /* @type and @options are the file system's */
 };
 bool nsutil_mount_parse(struct nsutil_text line, struct nsutil_mount *ret);
 
-/* Whether nobody but this kernel and its disks answers for file systems of a type. */
+/* Whether file systems of @type are served by this kernel and its disks alone. */
 bool nsutil_type_is_local(struct nsutil_text type);
 
 /* Whether a process sees a mount of a file system that may never answer. */
@@ -133,7 +140,7 @@ bool nsutil_has_mount_that_may_hang(pid_t pid);
 
 /* ---- privilege.c --------------------------------------------------------- */
 
-/* Whether a security label (/proc/self/attr/current) is one that restricts its process. */
+/* Whether a security label (the text of /proc/self/attr/current) restricts its process. */
 bool nsutil_label_confines(const char *text, size_t len);
 
 #endif

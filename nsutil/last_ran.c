@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * /proc/PID/task/TID/sched, which kernels since 6.15 always have, and older ones with
- * CONFIG_SCHED_DEBUG, as all distributions set it: lines of "name : number" (kernel/sched/debug.c,
- * proc_sched_show_task()). Of se.exec_start the kernel says: milliseconds, a point, six digits.
+ * /proc/PID/task/TID/sched. Kernels since 6.15 always have it, older ones with CONFIG_SCHED_DEBUG, which all
+ * distributions set. It has lines of "name : number" (kernel/sched/debug.c, proc_sched_show_task()). The number of
+ * se.exec_start is milliseconds, a point, and six digits.
  */
 #include "nsutil/internal.h"
 #include "nsutil/nsutil.h"
@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* The line is the third, behind the thread's name. */
+/* Enough for the first lines: se.exec_start is in the third, behind the one with the thread's name. */
 #define SCHED_MAX ((size_t)512)
 
 #define NS_PER_MS 1000000u
@@ -35,7 +35,9 @@ int nsutil_last_ran_parse(const char *text, size_t len, uint64_t *ret)
 {
         struct nsutil_text rest = { text, text + len }, line, name;
 
-        /* The thread's name comes first, and may look like any line; only behind the rule of dashes lines are the kernel's. */
+        /*
+         * The thread's name comes first, and may look like any line. Lines behind the rule of dashes are the kernel's.
+         */
         while (nsutil_text_line(&rest, &line) && !nsutil_text_prefix(&line, "--------"))
                 ;
         while (nsutil_text_line(&rest, &line))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The smallest parser that procfs needs: a span of bytes that is eaten from the
- * front. It is never assumed to end in NUL, and no function looks past its end.
+ * The smallest parser that procfs needs: text that is consumed from the front. The text need not end with a NUL, and no
+ * function looks past its end.
  */
 #include "nsutil/internal.h"
 

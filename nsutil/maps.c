@@ -43,7 +43,7 @@ static bool parse_file(struct nsutil_text *line, struct nsutil_map *map)
         return true;
 }
 
-/* The path is ended in place: by the newline's byte, or by the first of " (deleted)". */
+/* Parses a line. Ends the path in place: writes a NUL over the newline, or over the first byte of " (deleted)". */
 static bool parse_map(struct nsutil_text line, char *newline, struct nsutil_map *ret)
 {
         struct nsutil_map map = { 0 };

@@ -1,21 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From the text of /proc/PID/mountinfo to a container's id, where the cgroup
- * path tells nothing.
+ * From the text of /proc/PID/mountinfo to a container's id, for targets whose cgroup path is hidden.
  *
  * Docker and podman bind-mount files of the container's own directory into it:
  *   … /var/lib/docker/containers/ID/hosts /etc/hosts …
  *   … /var/lib/containers/storage/overlay-containers/ID/userdata/hosts /etc/hosts …
- * (fields 4 and 5: the root of the mount within its file system, the mount point).
+ * (fields 4 and 5: the root of the mount within its file system, and the mount point).
  *
- * In a Kubernetes pod those files belong to the pod's sandbox, another container:
- * no id is better than a wrong one. There the kubelet provides /etc/hosts, as
- * …/pods/UID/etc-hosts, and gives the pod away.
+ * In a Kubernetes pod those files belong to the pod's sandbox, which is another container. No id is better than a wrong
+ * one. The kubelet provides /etc/hosts in a pod, as …/pods/UID/etc-hosts, and so a pod is recognised.
  */
 #include "nsutil/internal.h"
 #include "nsutil/nsutil.h"
 
-/* Eats @path up to the segment after "containers" or "overlay-containers", if that is an id. */
+/* Finds the segment behind "containers" or "overlay-containers" in @path. False if it is not an id. */
 static bool take_id_from_path(struct nsutil_text path, struct nsutil_text *ret)
 {
         struct nsutil_text segment;

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Three averages, two counts and a PID. */
+/* Enough for three averages, two counts and a PID. */
 #define LOADAVG_MAX ((size_t)128)
 
 int nsutil_newest_parse(const char *text, size_t len, pid_t *ret)

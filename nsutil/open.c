@@ -2,12 +2,11 @@
 /*
  * Opening a file as a target sees it, without being led out of its root.
  *
- * The target decides what its links point to: an absolute link followed from
- * /proc/PID/root would be resolved on the host. Hence openat2(2), and first with
- * O_PATH, which opens nothing: a FIFO does not block, a device's driver does not
- * notice. Only what proves to be a regular file is opened for reading.
+ * The target decides what its links point to. An absolute link that is followed from /proc/PID/root would be resolved
+ * on the host. Hence openat2(2). The file is opened with O_PATH first, which does not touch what it finds: a FIFO does
+ * not block, a device's driver does not notice. Only what proves to be a regular file is opened for reading.
  *
- * Limit: a path that holds a newline is not found by path, since maps escape it.
+ * Limit: a path with a newline is not found, since maps escape it.
  */
 #include "nsutil/internal.h"
 #include "nsutil/nsutil.h"
@@ -24,10 +23,10 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-/* openat2(2) gives up with EAGAIN if anything is renamed meanwhile: the target could do that for ever. */
+/* openat2(2) fails with EAGAIN if anything is renamed meanwhile. A target could rename files for ever. */
 #define MAX_TRIES 16
 
-/* Turns an O_PATH descriptor, not consumed, into one for reading, if it is a regular file. */
+/* Makes a descriptor for reading of an O_PATH descriptor, which is not consumed, if it is of a regular file. */
 static int reopen_for_reading(int path_fd, int *ret_fd)
 {
         char path[NSUTIL_PROC_PATH_SIZE];
@@ -38,7 +37,7 @@ static int reopen_for_reading(int path_fd, int *ret_fd)
         if (!S_ISREG(st.st_mode))
                 return NSUTIL_E_NOT_FOUND;
         snprintf(path, sizeof(path), "/proc/self/fd/%d", path_fd);
-        /* O_NONBLOCK: otherwise a lease that the target holds on its file delays us by 45 s. */
+        /* Without O_NONBLOCK a lease that the target holds on its file delays the reader by 45 s. */
         int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         if (fd < 0)
                 return errno == EACCES || errno == EPERM ? NSUTIL_E_DENIED : -errno;
@@ -62,7 +61,7 @@ static int error_of_resolving(int error)
         }
 }
 
-/* Since Linux 5.12: by what the kernel remembers, without asking a file system. */
+/* Since Linux 5.12. Resolves a path with the kernel's cache alone, without asking a file system. */
 #ifndef RESOLVE_CACHED
 #define RESOLVE_CACHED 0x20
 #endif
@@ -107,7 +106,7 @@ int nsutil_open_in_root(pid_t pid, const char *path, int *ret_fd)
         return open_in_root(pid, path, 0, ret_fd);
 }
 
-/* What a target gives for a path may lead anywhere by now. */
+/* The path is the target's choice, so by now it may lead to a file system that never answers. */
 static int open_without_hanging(pid_t pid, const char *path, int *ret_fd)
 {
         if (!nsutil_has_mount_that_may_hang(pid))
@@ -130,17 +129,15 @@ static int open_map_file(pid_t pid, const struct nsutil_map *map, int *ret_fd)
 }
 
 /*
- * Maps and stat(2) can disagree about the device of one and the same file: on
- * overlayfs (until Linux 6.8) maps show the layer's device and stat overlayfs's
- * own, on btrfs maps show the file system's and stat the subvolume's. What stat
- * shows then is an anonymous device, major 0. The inode number agrees on both.
+ * Maps and stat(2) can disagree about the device of one and the same file. On overlayfs (until Linux 6.8) maps show the
+ * layer's device and stat shows overlayfs's own; on btrfs maps show the file system's device and stat shows the
+ * subvolume's. The device that stat shows is then an anonymous one, with major number 0. The inode number agrees in
+ * both.
  *
- * So another device is forgiven if it is anonymous, the inode agrees, and the
- * file is long enough for the mapping. An upgrade that replaces the file by
- * accident is still noticed: the old inode lives as long as it is mapped, so the
- * new file has another number. A target could contrive such an agreement on
- * purpose, but gains nothing: the file is below its root in any case, and it
- * could as well have mapped that other file.
+ * So another device is accepted if it is anonymous, the inode agrees, and the file is long enough for the mapping. An
+ * upgrade that has replaced the file is still noticed: the old inode lives while it is mapped, so that the new file has
+ * another number. A target could contrive such an agreement, but gains nothing: the file is below its root in any case,
+ * and it could as well have mapped that other file.
  */
 static bool is_file_of(const struct nsutil_map *map, const struct stat *st)
 {
@@ -155,9 +152,8 @@ static bool is_file_of(const struct nsutil_map *map, const struct stat *st)
 }
 
 /*
- * Maps, like the root link, show paths from the root of the target's mount
- * namespace, or from our root if we share that namespace. After chroot(2) the
- * target's own root comes first in them.
+ * Maps, like the link /proc/PID/root, show paths from the root of the target's mount namespace, or from podflame's root
+ * if the two share that namespace. After chroot(2) those paths begin with the target's own root.
  */
 static const char *path_in_root(pid_t pid, const char *path)
 {

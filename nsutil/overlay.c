@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Overlays whose pages may never come: those with a layer on a file system that may never answer. Which layers there are
- * stands in the options of the mount (Documentation/filesystems/overlayfs.rst):
+ * Overlays with a layer on a file system that may never answer: pages of such an overlay may never come. The options of
+ * the mount list the layers (Documentation/filesystems/overlayfs.rst):
  *   … - overlay overlay rw,lowerdir=/a:/b,upperdir=/c,workdir=/d
  *   … - overlay overlay ro,lowerdir+=/a,lowerdir+=/b,datadir+=/c
- * mountinfo writes blanks, commas and backslashes in octal. overlayfs itself has a backslash before a colon or a comma
- * that belongs to a name.
+ * mountinfo writes blanks, commas and backslashes in octal. overlayfs itself writes a backslash before a colon or a
+ * comma that belongs to a name.
  *
- * Paths are as whoever has mounted it saw them, then. A link on the way, a layer that is mounted no more, one that is
- * named from a working folder ("lowerdir=l/A:l/B", as Docker does for many layers), and one that is an overlay itself are
- * not seen through.
+ * The paths are those that the mounting process saw at that time. Four kinds of layers are not recognised: a layer
+ * behind a link, a layer that is no longer mounted, a layer named from a working folder ("lowerdir=l/A:l/B", as Docker
+ * does for many layers), and a layer that is an overlay itself.
  */
 #include "nsutil/internal.h"
 #include "nsutil/nsutil.h"
@@ -35,7 +35,7 @@ static bool take_byte(struct nsutil_text *path, char *ret)
         return true;
 }
 
-/* The same of a row of layers; false at the end of the first one. */
+/* Takes a byte of the first of @layers; false at the end of that layer. */
 static bool take_layer_byte(struct nsutil_text *layers, char *ret)
 {
         struct nsutil_text rest = *layers;
@@ -48,7 +48,7 @@ static bool take_layer_byte(struct nsutil_text *layers, char *ret)
         return true;
 }
 
-/* Takes a layer and the colon behind it; false if nothing is left then. */
+/* Skips a layer and the colon behind it; false if nothing is left then. */
 static bool skip_layer(struct nsutil_text *layers)
 {
         char byte;
@@ -72,7 +72,7 @@ static bool is_below(struct nsutil_text layers, struct nsutil_text point)
 
 /* ---- layers ---------------------------------------------------------------------------- */
 
-/* Whether the first of @layers lies on @on: no mount that is as deep or deeper comes between them, or later. */
+/* Whether the first of @layers lies on mount @on: no later mount, and no deeper one, lies between them. */
 static bool lies_on(struct nsutil_text layers, const struct nsutil_mount *on, struct nsutil_text mounts)
 {
         struct nsutil_text line;
@@ -99,7 +99,7 @@ static bool is_on(struct nsutil_text layers, const struct place *place)
         return is_below(layers, place->on->point) && lies_on(layers, place->on, place->mounts);
 }
 
-/* Whether a layer is of the kind that @is tells. */
+/* Whether @is returns true for one of the layers. */
 static bool has_layer(struct nsutil_text options, bool (*is)(struct nsutil_text layers, const struct place *place),
                       const struct place *place)
 {
@@ -132,7 +132,7 @@ bool nsutil_overlay_may_hang(struct nsutil_text options, struct nsutil_text moun
         return false;
 }
 
-/* Where the layers are that runtimes unpack before they start a container. */
+/* The folders in which runtimes unpack layers before they start a container. */
 static const char *const stores[] = {
         "/var/lib/docker/overlay2",
         "/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs",

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What we may do, and why not: capabilities, Yama, user namespaces, AppArmor and
- * SELinux. The kernel only ever says EPERM; the cause is worked out from what
- * each of them shows of itself.
+ * What podflame may do, and what keeps it from more: capabilities, Yama, user namespaces, AppArmor and SELinux. The
+ * kernel only ever says EPERM. This file finds the cause from what each of them shows.
  */
 #include "nsutil/internal.h"
 #include "nsutil/nsutil.h"
@@ -18,11 +17,11 @@
 
 #define YAMA_LOCKED 3
 
-/* A digit and a newline; a label of AppArmor or SELinux has a few dozen characters. */
+/* Yama's file has a digit and a newline. A label of AppArmor or SELinux has a few dozen characters. */
 #define YAMA_MAX ((size_t)16)
 #define LABEL_MAX ((size_t)4096)
 
-/* Up to 340 lines of three numbers (Linux 4.15). */
+/* uid_map has up to 340 lines of three numbers (Linux 4.15). */
 #define UID_MAP_MAX ((size_t)16384)
 
 bool nsutil_has_cap(int cap)
@@ -72,7 +71,7 @@ bool nsutil_in_initial_user_namespace(void)
         return ok && inner == 0 && outer == 0 && count == UINT32_MAX;
 }
 
-/* PROC_PID_INIT_INO: the kernel has numbered it so since Linux 3.8. */
+/* PROC_PID_INIT_INO: the kernel's inode number for the initial PID namespace since Linux 3.8. */
 bool nsutil_in_initial_pid_namespace(void)
 {
         char link[64];
@@ -82,7 +81,7 @@ bool nsutil_in_initial_pid_namespace(void)
         return n == (ssize_t)strlen(initial) && !memcmp(link, initial, (size_t)n);
 }
 
-/* Whether @pid's user namespace is known to be ours: without access its link cannot be read. */
+/* Whether @pid is known to be in podflame's user namespace. Without access to the process its link cannot be read. */
 static bool shares_user_namespace(pid_t pid)
 {
         char path[NSUTIL_PROC_PATH_SIZE], ours[64], theirs[64];
@@ -93,8 +92,8 @@ static bool shares_user_namespace(pid_t pid)
 }
 
 /*
- * AppArmor: "unconfined" or "PROFILE (MODE)"; SELinux: "USER:ROLE:TYPE:LEVEL", of
- * whose types unconfined_t, spc_t and kernel_t may look at others.
+ * AppArmor writes "unconfined" or "PROFILE (MODE)". SELinux writes "USER:ROLE:TYPE:LEVEL"; its types unconfined_t,
+ * spc_t and kernel_t may read other processes.
  */
 bool nsutil_label_confines(const char *text, size_t len)
 {
@@ -118,7 +117,7 @@ bool nsutil_label(char *ret, size_t size)
         size_t len;
 
         *ret = '\0';
-        /* EINVAL where no security module keeps labels. */
+        /* EINVAL if no security module keeps labels. */
         if (nsutil_read_file_at(AT_FDCWD, "/proc/self/attr/current", LABEL_MAX, &text, &len))
                 return false;
         bool r = nsutil_label_confines(text, len);
@@ -127,7 +126,7 @@ bool nsutil_label(char *ret, size_t size)
         return r;
 }
 
-/* The access is checked before the address, where nothing can be mapped. */
+/* The kernel checks the access before the address. Nothing can be mapped at this address. */
 int nsutil_may_read(pid_t pid)
 {
         char byte;

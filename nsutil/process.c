@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A process as a whole: its program, a hold on it, and all there are. */
+/* A process as a whole: its program, its pidfd, and the list of all PIDs. */
 #include "nsutil/internal.h"
 #include "nsutil/nsutil.h"
 
@@ -17,7 +17,7 @@ static void make_proc_path(pid_t pid, const char *name, char ret[static NSUTIL_P
         snprintf(ret, NSUTIL_PROC_PATH_SIZE, "/proc/%d/%s", pid, name);
 }
 
-/* Threads of the kernel and zombies have no program: there, too, the link is not found. */
+/* Kernel threads and zombies have no program. The kernel says for them, too, that the link is not found. */
 static int error_of_exe_link(pid_t pid, int error)
 {
         char path[NSUTIL_PROC_PATH_SIZE];

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * CPU quotas of cgroups. A thread whose cgroup has used its quota has state R like one that runs. No file says
- * that it is so kept now; but cpu.stat counts the periods in which it happened (nr_throttled), at their end.
+ * CPU quotas of cgroups. A thread whose cgroup has used up its quota is in state R, like a thread that runs. No file
+ * says that a quota keeps it from running now. But cpu.stat counts the periods in which a quota did (nr_throttled), at
+ * their end.
  *
- * v1: cpu.cfs_quota_us is the quota, -1 if there is none. v2: "max" stands first in cpu.max if there is none. The
- * root of either has neither file. (Documentation/scheduler/sched-bwc.rst, admin-guide/cgroup-v2.rst)
+ * v1: cpu.cfs_quota_us is the quota, -1 if there is none. v2: cpu.max begins with "max" if there is none. The root of
+ * either hierarchy has neither file. (Documentation/scheduler/sched-bwc.rst, admin-guide/cgroup-v2.rst)
  */
 #include "nsutil/internal.h"
 #include "nsutil/nsutil.h"
@@ -59,7 +60,7 @@ static void open_stat(const char *directory, struct nsutil_quota *quota)
                 quota->fds[quota->n++] = fd;
 }
 
-/* Those of @directory and of all above it, up to where the hierarchy is mounted. */
+/* Opens the quotas of @directory and of all cgroups above it, up to the mount point of the hierarchy. */
 static void open_limited_quotas(char *directory, const struct nsutil_hierarchy *hierarchy, struct nsutil_quota *quota)
 {
         size_t top = strlen(hierarchy->point);

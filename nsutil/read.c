@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bounded reads of files whose size is not known beforehand: procfs says 0 for
- * all of its own, and hands out at most a page per read, so only a read of 0
- * bytes means the end.
+ * Bounded reads of files of unknown size. procfs says 0 for the size of all its files, and gives at most a page per
+ * read, so that only a read of 0 bytes means the end.
  */
 #include "nsutil/internal.h"
 #include "nsutil/nsutil.h"
@@ -15,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Holds most of what procfs says of a process in one piece. */
+/* Most files of procfs fit into this size. */
 #define FIRST_SIZE ((size_t)4096)
 
 int nsutil_proc_open(const char *path, int *ret_fd)
@@ -44,7 +43,7 @@ ssize_t nsutil_read_up_to(int fd, char *buf, size_t size)
         return (ssize_t)len;
 }
 
-/* Doubles *@buf, but not beyond @max bytes and what tells that there are more. */
+/* Doubles *@buf, up to @max bytes and the one byte more that shows that the file is longer. */
 static int grow_buffer(char **buf, size_t *size, size_t max)
 {
         size_t new_size = *size ? *size * 2 : FIRST_SIZE;
@@ -136,7 +135,7 @@ int nsutil_read_proc(pid_t pid, const char *name, size_t max, char **ret_text, s
         size_t len = 0, other_len;
         int r = read_file_of_process(pid, name, max, &text, &len);
 
-        /* No thread that has ended has an empty stat, which nsutil_task() reads. */
+        /* "stat" is never empty, even of a thread that has ended, and nsutil_task() reads it. */
         pid_t task = len == 0 && r != NSUTIL_E_TOO_BIG && strcmp(name, "stat") != 0 ? nsutil_task(pid) : pid;
         if (task != pid && read_file_of_process(task, name, max, &other, &other_len) == 0) {
                 if (!r)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * /proc/PID/stat: one line of numbers behind a name in parentheses. The name is
- * the target's choice and not escaped: only the last ')' of the line ends it.
+ * /proc/PID/stat is one line: a name in parentheses and numbers behind it. The target chooses the name, and the kernel
+ * does not escape it, so that only the last ')' of the line ends it.
  */
 #include "nsutil/internal.h"
 #include "nsutil/nsutil.h"
@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* 52 numbers of up to 20 digits, and a name. */
+/* Enough for 52 numbers of up to 20 digits, and a name. */
 #define STAT_MAX ((size_t)4096)
 
 /* Fields as proc(5) numbers them, from 1. */
@@ -31,10 +31,10 @@ enum {
         FIELD_N,
 };
 
-/* Of the flags, by linux/sched.h. */
+/* A flag, from linux/sched.h. */
 #define PF_EXITING 0x4u
 
-/* Some are negative: they come out as two's complement. */
+/* Parses a number that may be negative. It is stored as two's complement. */
 static bool parse_signed_number(struct nsutil_text *text, uint64_t *ret)
 {
         bool negative;
@@ -52,7 +52,7 @@ static void copy_name(struct nsutil_text name, char ret[static NSUTIL_COMM_SIZE]
 {
         size_t len = (size_t)(name.end - name.at);
 
-        /* Workers of the kernel show longer names here than their comm. */
+        /* Kernel workers show longer names here than their comm. */
         if (len > NSUTIL_COMM_SIZE - 1)
                 len = NSUTIL_COMM_SIZE - 1;
         memcpy(ret, name.at, len);

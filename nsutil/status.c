@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * /proc/PID/status: "Key:\tvalue" lines. The name in it is escaped by the kernel,
- * so a target cannot forge a line.
+ * /proc/PID/status has lines of "Key:\tvalue". The kernel escapes the name in it, so that a target cannot forge a line.
  */
 #include "nsutil/internal.h"
 #include "nsutil/nsutil.h"
 
 #include <stdlib.h>
 
-/* The line of supplementary groups can hold 65 536 (NGROUPS_MAX) of up to 11 characters. */
+/* The line of supplementary groups can hold 65 536 numbers (NGROUPS_MAX) of up to 11 characters. */
 #define STATUS_MAX ((size_t)1 << 20)
 
 struct fields {
@@ -28,7 +27,7 @@ static bool parse_process(struct nsutil_text value, struct fields *fields)
         return nsutil_text_pid(&value, &fields->status.process);
 }
 
-/* Real, effective, saved, of the file system. */
+/* Takes the effective UID out of four: real, effective, saved, and that of the file system. */
 static bool parse_uid(struct nsutil_text value, struct fields *fields)
 {
         uint64_t real, effective;

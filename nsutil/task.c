@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A process whose first thread has ended before others (pthread_exit(3) in main()) lives
- * on, but /proc/PID shows what is left of that thread: a zombie without memory, files and
- * root. Any other thread shows them, since threads share them: /proc/TID of one is as
- * good as /proc/PID, though not listed.
+ * A process lives on if its first thread ends before others (pthread_exit(3) in main()). But /proc/PID then shows what
+ * is left of that thread: a zombie without memory, files and root. Threads share these, so that any other thread shows
+ * them. /proc/TID of a thread is as good as /proc/PID, though /proc does not list it.
  */
 #include "nsutil/internal.h"
 #include "nsutil/nsutil.h"

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The threads of a process: /proc/PID/task. All threads of a process are in the
- * same PID namespace, so that the status of each need not be read where the
- * process is in ours.
+ * The threads of a process, from /proc/PID/task. All threads of a process are in the same PID namespace. If that is the
+ * reader's namespace, the status of each thread need not be read.
  */
 #include "nsutil/internal.h"
 #include "nsutil/nsutil.h"
@@ -14,10 +13,10 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A name and a newline. */
+/* Enough for a name and a newline. */
 #define COMM_MAX ((size_t)NSUTIL_COMM_SIZE + 1)
 
-/* Three numbers of 64 bits. */
+/* Enough for three numbers of 64 bits. */
 #define SCHEDSTAT_MAX ((size_t)128)
 
 static int read_task(pid_t pid, pid_t tid, const char *name, size_t max, char **ret_text, size_t *ret_len)
@@ -130,7 +129,7 @@ int nsutil_tids_read(pid_t pid, pid_t **ret, size_t *ret_n)
         return 0;
 }
 
-/* Reads those that have not ended meanwhile into @ret, which has room for all. */
+/* Reads the threads that have not ended meanwhile into @ret, which has room for all. */
 static int read_all_threads(pid_t pid, const pid_t *tids, size_t n, bool ours, struct nsutil_thread *ret, size_t *ret_n)
 {
         int r = 0;

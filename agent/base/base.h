@@ -6,11 +6,11 @@
  * base: what several rooms need and no room owns. Nothing here knows about profiles or processes.
  *
  *   clock        nanoseconds of a clock
- *   escape       text of strangers, made safe to print
+ *   escape       untrusted text, made safe to print
  *   gzip         packing and unpacking
- *   json_read    typed access to JSON from strangers
- *   json_value   JSON from strangers, parsed into memory of a known size
- *   json_write   JSON that is made, by json-c
+ *   json_read    typed access to untrusted JSON
+ *   json_value   untrusted JSON, parsed into memory of a known size
+ *   json_write   JSON made with json-c
  */
 
 #include "agent/base/clock.h"

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <time.h>
 
-/* Nanoseconds of a clock: CLOCK_MONOTONIC for whatever waits. */
+/* Nanoseconds of a clock. Whatever waits uses CLOCK_MONOTONIC. */
 static inline uint64_t clock_ns(clockid_t clock)
 {
         struct timespec time;

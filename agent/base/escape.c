@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Clean text from hostile names: bytes that are not UTF-8 become \xNN, one each;
- * control characters, line separators and what turns the direction of writing
- * become \xNN (up to 0x7f) or \uNNNN. Backslashes stay as they are: names that
- * podflame has read itself are escaped already, theirs are doubled.
+ * Clean text from hostile names. Each byte that is not UTF-8 becomes \xNN. Control characters, line separators and
+ * characters that turn the direction of writing become \xNN (up to 0x7f) or \uNNNN. Backslashes stay as they are: names
+ * that podflame has read itself are escaped already, with their backslashes doubled.
  */
 #include "escape.h"
 
@@ -15,7 +14,7 @@
 
 #define NO_CHARACTER UINT32_MAX
 
-/* By number of continuation bytes: the lead byte, and the least code point it may stand for. */
+/* Indexed by the number of continuation bytes: the lead byte, and the least code point that it may stand for. */
 static const struct {
         uint8_t mask, lead;
         uint32_t least;
@@ -27,7 +26,7 @@ static const struct {
 };
 #define FORMS (sizeof(forms) / sizeof(forms[0]))
 
-/* Ranges, both ends included. */
+/* Ranges of code points, both ends included. */
 static const struct {
         uint32_t first, last;
 } unwanted[] = {
@@ -49,7 +48,7 @@ static bool is_unwanted(uint32_t c)
         return false;
 }
 
-/* A terminating NUL is no continuation byte: it is never passed. */
+/* Decodes a character. It never reads past a terminating NUL, since that is no continuation byte. */
 static uint32_t decode_character(const char **s)
 {
         const char *p = *s;

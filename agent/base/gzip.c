@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * gzip by zlib, whole buffers. Unpacking takes several members in a row, as
- * RFC 1952 allows, and grows its buffer as bytes come out, never by what the
- * input claims: a small bomb costs no more than the caller's bound.
+ * gzip by zlib, for whole buffers. Unpacking takes several members in a row, as RFC 1952 allows. The buffer grows as
+ * bytes come out, never by what the input claims, so that a small bomb costs no more than the caller's bound.
  */
 #include "gzip.h"
 
@@ -13,9 +12,9 @@
 #define ZLIB_CONST
 #include <zlib.h>
 
-#define WINDOW_GZIP (15 + 16) /* the largest window, with gzip's header */
-#define MEMORY_LEVEL 8        /* zlib's default */
-#define FIRST_GUESS 4096      /* of the unpacked size */
+#define WINDOW_BITS (15 + 16) /* zlib's windowBits: the largest window, with gzip's header */
+#define MEMORY_LEVEL 8        /* zlib's default memLevel */
+#define FIRST_GUESS 4096      /* first guess of the unpacked size, in bytes */
 
 int gzip_pack(const void *data, size_t len, void **ret, size_t *ret_len)
 {
@@ -23,7 +22,7 @@ int gzip_pack(const void *data, size_t len, void **ret, size_t *ret_len)
 
         if (len > UINT_MAX)
                 return -EFBIG;
-        if (deflateInit2(&z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, WINDOW_GZIP, MEMORY_LEVEL, Z_DEFAULT_STRATEGY) != Z_OK)
+        if (deflateInit2(&z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, WINDOW_BITS, MEMORY_LEVEL, Z_DEFAULT_STRATEGY) != Z_OK)
                 return -ENOMEM;
         uLong bound = deflateBound(&z, len);
         void *packed = bound <= UINT_MAX ? malloc(bound) : NULL;
@@ -45,7 +44,7 @@ struct unpacked {
         size_t len, capacity, max;
 };
 
-/* One byte more than the bound is made room for: so a result that fits is told from one that is cut. */
+/* Makes room for one byte more than the bound, which tells a result that fits from one that is too long. */
 static int reserve_output(struct unpacked *u)
 {
         if (u->len < u->capacity)
@@ -63,7 +62,7 @@ static int reserve_output(struct unpacked *u)
         return 0;
 }
 
-/* 0: go on; 1: all of the input is unpacked. */
+/* 0: call again; 1: all of the input is unpacked; or a negative errno. */
 static int inflate_step(z_stream *z, struct unpacked *u)
 {
         int r = reserve_output(u);
@@ -95,7 +94,7 @@ int gzip_unpack(const void *data, size_t len, size_t max, void **ret, size_t *re
 
         if (len > UINT_MAX || max >= SIZE_MAX / 2)
                 return -EFBIG;
-        if (inflateInit2(&z, WINDOW_GZIP) != Z_OK)
+        if (inflateInit2(&z, WINDOW_BITS) != Z_OK)
                 return -ENOMEM;
         do
                 r = inflate_step(&z, &u);

@@ -4,9 +4,9 @@
 
 #include <stddef.h>
 
-/* gzip (RFC 1952). @ret is allocated. */
+/* Packs @data by gzip (RFC 1952). @ret is allocated. 0 or a negative errno. */
 int gzip_pack(const void *data, size_t len, void **ret, size_t *ret_len);
-/* The reverse, refusing to produce more than @max bytes (-EFBIG). */
+/* Unpacks gzip. -EFBIG if more than @max bytes would come out. @ret is allocated. */
 int gzip_unpack(const void *data, size_t len, size_t max, void **ret, size_t *ret_len);
 
 #endif

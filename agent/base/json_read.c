@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A value has the right type and range, or it is refused. No number that is read here may be negative. */
+/* Typed reading. A value that has not the right type and range is refused, and so is every negative number. */
 #include "json_read.h"
 
 #include <ctype.h>
@@ -54,7 +54,7 @@ int json_reader_text(struct json_reader *t, const struct json_value *object, con
         return 0;
 }
 
-/* Behind the digits is the end of the string, or what is no part of a number. */
+/* Parses digits. They end at the end of the string, or at a character that is no part of a number. */
 static int parse_digits(struct json_reader *t, const char *digits, const char *sentence, uint64_t *ret)
 {
         char *end;
@@ -98,7 +98,7 @@ int json_reader_u64(struct json_reader *t, const struct json_value *object, cons
         return read_u64(t, json_reader_member(object, key), ret);
 }
 
-/* Index 0 is allowed to an empty table: it means none. */
+/* Index 0 is allowed for an empty table: it means that there is none. */
 int json_reader_index(struct json_reader *t, const struct json_value *object, const char *key, size_t limit,
                       size_t *ret)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One allocation. A value is put on a stack that grows from its end; when an array
- * or an object ends, what is in it moves to the front, one behind the other, so
- * that each has its place by number. No value is in both, so they never meet.
+ * One allocation holds all values. A value is first put on a stack that grows from the allocation's end. When an array
+ * or an object ends, its values move to the allocation's front, one behind the other, so that each can be reached by
+ * its number. No value is in both places, so the front and the stack never meet.
  */
 #include "json_value.h"
 #include "json_value_text.h"
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A container that is open: what stood on the stack before it, and whether it is an object. */
+/* An array or object whose end has not been read yet. */
 struct open {
         size_t before;
         bool object;
@@ -20,7 +20,8 @@ struct open {
 struct reader {
         char *at, *end;
         struct json_value *all;
-        size_t front, top; /* values at the front; the stack's last one, which is all of them if it is empty */
+        /* @front: number of values at the front. @top: index of the stack's newest value, or of the allocation's end */
+        size_t front, top;
         struct open open[JSON_VALUE_DEPTH_MAX];
         size_t depth;
         int error;
@@ -89,7 +90,7 @@ static bool open_container(struct reader *r, bool object)
         return true;
 }
 
-/* Moves what is in it to the front, in order: the stack has the last one first. */
+/* Moves a container's values to the front, in order: the stack has the last one first. */
 static bool close_container(struct reader *r)
 {
         struct open open = r->open[--r->depth];
@@ -126,9 +127,9 @@ static bool take_key(struct reader *r)
         return true;
 }
 
-/* ---- the order of things ---------------------------------------------------- */
+/* ---- the order of values -------------------------------------------------------- */
 
-/* A value, or the beginning of a container: true in @ret_opened. */
+/* Takes a value, or the beginning of an array or object: then @ret_opened is true. */
 static bool take_value(struct reader *r, bool *ret_opened)
 {
         skip_space(r);
@@ -157,7 +158,7 @@ static bool is_closing(const struct reader *r)
         return r->at < r->end && *r->at == (r->open[r->depth - 1].object ? '}' : ']');
 }
 
-/* Behind a value: ends the containers that end there, and goes on to the next value, unless there is none. */
+/* Goes on behind a value: ends the containers that end there, and goes to the next value if there is one. */
 static bool go_on_to_next_value(struct reader *r)
 {
         for (;;) {
@@ -175,7 +176,7 @@ static bool go_on_to_next_value(struct reader *r)
         return !r->open[r->depth - 1].object || take_key(r);
 }
 
-/* Behind the beginning of a container: true in @ret_empty if it ends there. */
+/* Goes on behind the beginning of a container. @ret_empty is true if the container ends there. */
 static bool enter_container(struct reader *r, bool *ret_empty)
 {
         skip_space(r);
@@ -202,7 +203,10 @@ static bool read_all_values(struct reader *r)
 
 /* ---- the door --------------------------------------------------------------- */
 
-/* How many values and keys it may have: what begins or follows one, also in strings. */
+/*
+ * The most values and keys that @text can have: counts the characters that begin a value or follow one, also those in
+ * strings.
+ */
 static size_t count_values_at_most(const char *text, size_t len)
 {
         size_t n = 1;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Decoding never makes a string longer: six characters of \uXXXX become three bytes at most. */
+/*
+ * Decoding strings in place works since it never makes a string longer: the six characters of \uXXXX become three bytes
+ * at most.
+ */
 #include "json_value_text.h"
 
 #include <stdbool.h>
@@ -11,7 +14,9 @@
 
 /* ---- UTF-8 ------------------------------------------------------------------ */
 
-/* What the first byte of a sequence says: how many follow, and the least that it may mean. */
+/*
+ * What the first byte of a sequence says: how many bytes follow, and the least code point that the sequence may mean.
+ */
 static const struct {
         unsigned char mask, mark;
         unsigned follow;
@@ -27,7 +32,7 @@ static bool is_surrogate(uint32_t point)
         return point >= 0xd800 && point <= 0xdfff;
 }
 
-/* The length of the sequence at @text, which is not ASCII; 0: it is none. */
+/* The length of the sequence at @text, which is not ASCII. 0 if it is no valid sequence. */
 static size_t utf8_sequence_length(const unsigned char *text, const unsigned char *end)
 {
         for (size_t i = 0; i < sizeof(leads) / sizeof(leads[0]); i++) {
@@ -68,7 +73,7 @@ static int hex_value_of(char c)
                                       : -1;
 }
 
-/* Four digits. */
+/* Takes four hex digits. */
 static bool take_hex(const char **at, const char *end, uint32_t *ret)
 {
         uint32_t value = 0;
@@ -87,7 +92,7 @@ static bool take_hex(const char **at, const char *end, uint32_t *ret)
         return true;
 }
 
-/* Behind "\u". Two halves in a row are one character. */
+/* Takes the code point behind "\u". Two halves of a surrogate pair in a row are one character. */
 static bool take_point(const char **at, const char *end, uint32_t *ret)
 {
         const char *next;
@@ -108,7 +113,7 @@ static bool take_point(const char **at, const char *end, uint32_t *ret)
         return true;
 }
 
-/* Behind the backslash; NULL: there is no such escape. */
+/* Decodes what follows a backslash. NULL if there is no such escape. */
 static char *take_escape(const char **at, const char *end, char *out)
 {
         static const char names[] = "\"\\/bfnrt", values[] = "\"\\/\b\f\n\r\t";
@@ -152,7 +157,7 @@ char *json_value_decode_string(char *text, const char *end)
         }
         if (at == end)
                 return NULL;
-        *out = '\0'; /* the quote at the latest */
+        *out = '\0'; /* overwrites the closing quote at the latest */
         return text + (at + 1 - text);
 }
 

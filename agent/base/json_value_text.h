@@ -2,15 +2,15 @@
 #ifndef BASE_JSON_VALUE_TEXT_H
 #define BASE_JSON_VALUE_TEXT_H
 
-/* Strings and numbers of JSON. NULL: it is none. */
+/* Strings and numbers of JSON. Both functions return NULL if there is no string or number. */
 
 /*
- * Decodes the string whose first character is at @text, in its own place, and ends it with a NUL. Returns what follows
- * its closing quote. A NUL in it ends it for whoever reads it as a C string.
+ * Decodes in place the string that has its first character at @text, and ends it with a NUL. Returns a pointer behind
+ * its closing quote. A NUL inside the string ends it for readers of C strings.
  */
 char *json_value_decode_string(char *text, const char *end);
 
-/* Returns what follows the number that begins at @text. */
+/* Returns a pointer behind the number that begins at @text. */
 char *json_value_skip_number(char *text, const char *end);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * json-c reports that memory ran out from every single call. Here the first
- * failure is remembered, what follows does nothing, and the caller looks once.
+ * Every single call of json-c can report that memory ran out. Here the first failure is remembered, all later calls do
+ * nothing, and the caller checks once.
  */
 #include "json_write.h"
 

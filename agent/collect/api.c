@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The routes: what is asked, checked; what is answered, as JSON.
+ * The routes: they check requests, and answer them as JSON.
  *
- * Bodies must say that they are application/json: a web page of another origin
- * cannot send that without a preflight, which is never answered. So no page that
- * someone happens to visit can post to a collector on loopback.
+ * Bodies must have the type application/json. A web page of another origin cannot send that type without a preflight
+ * request, which is never answered. So no page that someone visits can post to a collector on loopback.
  */
 #include "agent/collect/api.h"
 #include "agent/base/base.h"
@@ -27,19 +26,19 @@
 
 #define DEFAULT_RANGE_S 900
 
-/* The year 2255: what fits in 63 bits of nanoseconds, with room to calculate. */
+/* The year 2255: it fits in 63 bits of nanoseconds, with room to calculate. */
 #define SECONDS_MAX 9000000000.0
 
 #define TOP_DEFAULT 100
 #define TOP_MAX 10000
 
-/* Stacks of a tree: what a browser draws at ease, some megabytes. */
+/* The most stacks of a tree. A browser draws this number with ease; they take some megabytes. */
 #define TREE_MAX 10000
 
-/* Twice what podflame sends at a time. */
+/* The most bytes of an unpacked body: twice what podflame sends at a time. */
 #define UNPACKED_MAX_BYTES ((size_t)32 << 20)
 
-/* A UUID has 36; someone else's key may be longer. */
+/* The longest key. A UUID has 36 characters; other senders' keys may be longer. */
 #define KEY_MAX 128
 
 static int64_t now_ns(void)
@@ -50,7 +49,7 @@ static int64_t now_ns(void)
         return (int64_t)now.tv_sec * SECOND_NS + now.tv_nsec;
 }
 
-/* Consumes @body; NULL: out of memory. */
+/* Answers with JSON. Consumes @body; NULL means that memory ran out. */
 static void answer_json(struct http_answer *ret, char *body)
 {
         if (!body) {
@@ -86,7 +85,7 @@ static bool is_json(const char *type)
         return type && strncasecmp(type, json, strlen(json)) == 0 && strchr("; ", type[strlen(json)]);
 }
 
-/* The body unpacked into @ret (malloc). False: @answer says why not. */
+/* Unpacks the body into @ret (malloc). False: @answer has the reason. */
 static bool unpack_body(const struct http_request *request, char **ret, size_t *ret_len, struct http_answer *answer)
 {
         const char *encoding = http_request_header(request, "Content-Encoding");
@@ -150,14 +149,14 @@ static void post_profiles(void *ctx, const struct http_request *request, struct 
         if (unpack_body(request, &json, &len, ret)) {
                 ingest_export(api, json, len, key, ret);
                 free(json);
-                /* What a body took, which may be much more than it has, glibc would keep for the next one. */
+                /* glibc would keep the memory for the next body. A body may have taken much more than its own size. */
                 malloc_trim(0);
         }
 }
 
 /* ---- parameters ----------------------------------------------------------- */
 
-/* Unix seconds, with a fraction if need be. */
+/* Parses Unix seconds, which may have a fraction. */
 static bool parse_moment(const char *text, int64_t *ret)
 {
         double seconds;
@@ -185,7 +184,7 @@ static bool parse_positive_number(const char *text, int64_t max, int64_t *ret)
         return true;
 }
 
-/* NULL: fine. */
+/* Parses the range. NULL, or what is wrong. */
 static const char *parse_range(const struct http_request *request, struct store_range *ret)
 {
         const char *from = http_request_parameter(request, "from"), *to = http_request_parameter(request, "to");
@@ -210,7 +209,7 @@ static const char *parse_series(const struct http_request *request, int64_t *ret
         return NULL;
 }
 
-/* @mode is where query->mode may point to. */
+/* Parses a query. query->mode may point to @mode. */
 static const char *parse_query(const struct http_request *request, enum profile_mode *mode, struct collect_query *query)
 {
         const char *name = http_request_parameter(request, "mode");
@@ -261,7 +260,7 @@ static void get_series(void *ctx, const struct http_request *request, struct htt
         }
 }
 
-/* @query says how, @request what. False: @ret says why not. */
+/* Runs a query. @query says how, @request says what. False: @ret has the reason. */
 static bool run_query(struct collect_api *api, const struct http_request *request, struct collect_query query,
                       struct profile_set *ret_set, struct collect_meta *ret_meta, struct http_answer *ret)
 {
@@ -348,7 +347,7 @@ static void get_top(void *ctx, const struct http_request *request, struct http_a
         profile_set_deinit(&set);
 }
 
-/* ---- the rest ------------------------------------------------------------- */
+/* ---- other routes ---------------------------------------------------------- */
 
 static void get_page(void *ctx, const struct http_request *request, struct http_answer *ret)
 {

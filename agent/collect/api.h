@@ -5,7 +5,7 @@
 #include "agent/collect/store.h"
 #include "agent/http/http.h"
 
-/* What the routes' ctx points to. */
+/* The routes' ctx points to this. */
 struct collect_api {
         struct store *store;
         uint64_t retain_s; /* as in collect_config */

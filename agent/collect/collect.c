@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The door: store, server, and the thread that removes what is not kept any longer. */
+/* The collector as a whole: its store, its server, and the thread that removes old samples. */
 #include "agent/collect/collect.h"
 #include "agent/collect/answer.h"
 #include "agent/collect/api.h"
@@ -19,14 +19,14 @@
 #define THREADS 4
 #define BODY_MAX_BYTES ((size_t)8 << 20)
 
-/* Between two rounds of retention. */
+/* Time between two rounds of retention. */
 #define RETAIN_EVERY_S 10
 
-/* For how long a batch may come again: as long as senders keep theirs. */
+/* A batch may come again for this time: senders keep theirs no longer. */
 #define REMEMBER_S 86400
 
 struct collect {
-        struct collect_config config; /* its strings are not kept */
+        struct collect_config config; /* copied; its strings are not valid any more */
         struct collect_api api;
         struct http_server *serve;
         char *token;
@@ -48,7 +48,7 @@ static void remove_expired(struct collect *collect)
 
         if (collect->config.retain_s > 0 && (int64_t)collect->config.retain_s < now_s)
                 before_s = now_s - (int64_t)collect->config.retain_s;
-        /* What cannot be removed now is tried again in the next round. */
+        /* If something cannot be removed now, the next round tries again. */
         store_retain(collect->api.store, before_s * SECOND_NS, collect->config.max_bytes,
                      (now_s - REMEMBER_S) * SECOND_NS);
 }
@@ -129,7 +129,7 @@ static int start_threads(struct collect *collect, int listen_fd)
         sigset_t all, old;
         int r;
 
-        /* Signals are for the main thread. */
+        /* The main thread takes all signals. */
         sigfillset(&all);
         sigdelset(&all, SIGSYS);
         pthread_sigmask(SIG_SETMASK, &all, &old);

@@ -3,8 +3,8 @@
 #define COLLECT_H
 
 /*
- * collect: the built-in collector for one machine. Takes OTLP/HTTP profiles
- * (JSON, gzip or plain), keeps them in SQLite, answers queries, serves a page.
+ * collect: the built-in collector for one machine. It accepts OTLP/HTTP profiles (JSON, gzip or plain), keeps them in
+ * SQLite, answers queries, and serves a page.
  *
  *   POST /v1development/profiles     an ExportProfilesServiceRequest
  *   GET  /                           the page
@@ -27,26 +27,24 @@ enum collect_error {
 };
 
 struct collect_config {
-        const char *listen;                 /* "ADDR:PORT", "[v6]:PORT"; port 0 picks one */
-        const char *data;                   /* directory of the database; NULL: in memory */
-        uint64_t retain_s;                  /* older samples are removed; 0: kept */
-        uint64_t max_bytes;                 /* oldest samples are removed beyond; 0: no bound */
-        void (*note)(const char *sentence); /* is told what whoever runs it should know, from any thread; may be NULL */
-        const char *token_file;             /* bearer token wanted from senders and readers; NULL: none */
+        const char *listen; /* "ADDR:PORT", "[v6]:PORT"; port 0 picks one */
+        const char *data;   /* directory of the database; NULL: the database is in memory */
+        uint64_t retain_s;  /* seconds after which samples are removed; 0: they are kept */
+        uint64_t max_bytes; /* beyond, the oldest samples are removed; 0: no bound */
+        /* gets sentences for the person who runs the collector, from any thread; may be NULL */
+        void (*note)(const char *sentence);
+        const char *token_file; /* file of the bearer token that senders and readers must give; NULL: none */
 };
 
 struct collect;
 
-/*
- * Opens the store and starts serving in threads of its own. @reason (size
- * @reason_size) gets a sentence on failure.
- */
+/* Opens the store and starts serving, in threads of its own. On failure @reason gets a sentence. */
 int collect_open(const struct collect_config *config, struct collect **ret, char *reason, size_t reason_size);
 
-/* The port that is served. */
+/* The port that the collector listens on. */
 uint16_t collect_port(const struct collect *collect);
 
-/* Whether anybody beyond this machine can read and send: no token is asked for, and the address is not loopback. */
+/* Whether anybody beyond this machine can read and send: no token is needed, and the address is not loopback. */
 bool collect_is_open(const struct collect *collect);
 
 /* Finishes requests under way, then stops. Accepts NULL. */

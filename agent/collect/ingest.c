@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From an OTLP body to slices. A series is a container, or without one a
- * service's program on a host: the processes of one container come and go, and
- * are added up. Threads are not told apart.
+ * From an OTLP body to slices. A series belongs to a container or, without one, to a service's program on a host. The
+ * processes of a container come and go, and are added up. Threads are not told apart.
  */
 #include "agent/collect/ingest.h"
 #include "agent/collect/json.h"
@@ -17,13 +16,13 @@
 
 #define SECOND_NS INT64_C(1000000000)
 
-/* Clocks differ; one that is further ahead is wrong, and what it dates would outlive all retention. */
+/* Clocks differ. A clock that is further ahead is wrong. Samples with its times would outlive all retention. */
 #define AHEAD_MAX_NS (600 * SECOND_NS)
 
-/* Of a slice: far beyond what a window holds, and small enough to add up without overflow. */
+/* The most that a slice may count: far more than any profile has, and small enough to add up without overflow. */
 #define TOTAL_MAX (UINT64_C(1) << 53)
 
-/* As JSON; a resource has a dozen of some tens of bytes. */
+/* Bytes of attributes as JSON. A resource has a dozen attributes of some tens of bytes. */
 #define ATTRIBUTES_MAX_BYTES ((size_t)16 << 10)
 
 /* ---- samples ------------------------------------------------------------- */
@@ -65,13 +64,13 @@ static int pack_rows(struct row *rows, size_t n, struct pack *pack)
         return pack->failed ? -ENOMEM : 0;
 }
 
-/* ---- a profile's stacks, by their ids in the store ------------------------ */
+/* ---- the stacks of a profile in the store --------------------------------- */
 
 struct intern {
         struct store *store;
         const struct profile *profile;
         int64_t seen_ns;
-        int64_t *functions, *stacks; /* by profile_id; 0: not yet */
+        int64_t *functions, *stacks; /* ids in the store, by profile_id; 0: not stored yet */
         struct pack frames;
 };
 
@@ -165,7 +164,7 @@ static const char *attribute_or_empty(const struct profile *profile, const char 
         return value ? value : "";
 }
 
-/* NULL: out of memory. */
+/* Makes the key of a profile's series. NULL if memory ran out. */
 static char *series_key(const struct profile *profile)
 {
         const char *container = attribute_or_empty(profile, "container.id");
@@ -230,7 +229,7 @@ static int add_slice(struct store *store, const struct profile *profile, int64_t
         return r;
 }
 
-/* ---- what is accepted ---------------------------------------------------- */
+/* ---- checks ------------------------------------------------------------- */
 
 static bool is_within_total_bound(const struct profile *profile)
 {
@@ -259,7 +258,7 @@ static size_t attribute_bytes(const struct profile *profile)
         return len;
 }
 
-/* NULL: it is accepted. */
+/* NULL if the profile is accepted, otherwise the reason why not. */
 static const char *objection_to_profile(const struct profile *profile, int64_t start_ns, int64_t oldest_ns,
                                         int64_t now_ns)
 {
@@ -268,7 +267,7 @@ static const char *objection_to_profile(const struct profile *profile, int64_t s
         if (start_ns < oldest_ns)
                 return "the profile is older than what is kept";
         if (!is_within_total_bound(profile))
-                return "the profile counts more than a window can hold";
+                return "the profile counts more than a slice can hold";
         if (attribute_bytes(profile) > ATTRIBUTES_MAX_BYTES)
                 return "the resource's attributes are larger than 16 KiB";
         return NULL;
@@ -297,7 +296,10 @@ static int add_set(struct store *store, const struct profile_set *set, int64_t o
                         result->sentence = why;
                         continue;
                 }
-                /* An idle window says nothing that its absence does not; one that no tick met does. */
+                /*
+                 * A profile of an idle process says no more than its absence. One with CPU time and without samples
+                 * does.
+                 */
                 if (profile_samples(profile) > 0 || profile_counters_of(profile)->accounted_ns > 0)
                         r = add_slice(store, profile, start_ns);
                 if (r < 0)
@@ -337,7 +339,7 @@ int collect_ingest(struct store *store, char *json, size_t len, const char *key,
         int r = format_take_otlp(json, len, &set, ret_error);
 
         if (r < 0)
-                return r == -ENOSPC ? -ENOMEM : r; /* it is a profile that is full, not the store */
+                return r == -ENOSPC ? -ENOMEM : r; /* a profile is full, not the store */
         r = store_set(store, &set, key, oldest_ns, &result);
         profile_set_deinit(&set);
         if (r == 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Answers as JSON, made by base's json_write. An answer that would be incomplete, because memory ran out, is found out at
- * the one place where text is made.
+ * Answers as JSON, made by base's json_write. If memory ran out, an answer is incomplete. The one function that makes
+ * text of it checks that.
  */
 #include "agent/collect/json.h"
 
@@ -58,7 +58,7 @@ static void put_modes(struct answer *answer, unsigned modes)
         }
 }
 
-/* Consumes @object. */
+/* Makes text of @object, and consumes it. */
 static char *text_of(struct json_object *object)
 {
         int flags = JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE;
@@ -146,7 +146,7 @@ char *collect_json_export(uint64_t rejected, const char *sentence)
                 json_object_put(partial.object);
                 return finish_text(&answer);
         }
-        /* 64-bit numbers are text in protobuf's JSON, which is json-c's too if it is made so. */
+        /* protobuf's JSON writes 64-bit numbers as text. */
         char digits[24];
         snprintf(digits, sizeof(digits), "%llu", (unsigned long long)rejected);
         put_text(&partial, "rejectedProfiles", digits);
@@ -181,7 +181,7 @@ static void put_attributes(struct answer *answer, const char *attributes)
         json_object_put(object);
 }
 
-/* Of each series in short; collect_json_meta() has all of it. */
+/* Puts a short form of the coverage of a series. collect_json_meta() has all of it. */
 static void put_coverage(struct answer *answer, const struct store_books *books)
 {
         double coverage = profile_coverage(&books->counters);

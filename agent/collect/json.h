@@ -2,27 +2,27 @@
 #ifndef COLLECT_JSON_H
 #define COLLECT_JSON_H
 
-/* The only users of json-c in this room. What is returned is malloc'd text; NULL: out of memory. */
+/* The only part of collect that uses json-c. Functions return allocated text; NULL if memory ran out. */
 
 #include "agent/collect/store.h"
 
 /* ---- attributes ---------------------------------------------------------- */
 
-/* Those of @profile that do not change with each process. */
+/* The attributes of @profile that are the same for all processes of a series. */
 char *collect_json_attributes(const struct profile *profile);
 
-/* Sets the attributes of a stored series; ignores text that is not what is expected. */
+/* Sets the attributes of a stored series. Ignores text in another form than expected. */
 int collect_json_restore(const char *attributes, struct profile *profile);
 
 /* ---- answers ------------------------------------------------------------- */
 
-/* A google.rpc.Status, which is what OTLP wants for errors. */
+/* Makes a google.rpc.Status, which OTLP requires for errors. */
 char *collect_json_error(unsigned http_status, const char *sentence);
 
-/* An ExportProfilesServiceResponse. */
+/* Makes an ExportProfilesServiceResponse. */
 char *collect_json_export(uint64_t rejected, const char *sentence);
 
-/* A list that is filled and then turned into text, which frees it. */
+/* Makes a list. It is filled and then turned into text, which frees it. */
 struct json_object *collect_json_list(void);
 int collect_json_list_add(struct json_object *list, const struct store_found *found);
 char *collect_json_list_text(struct json_object *list);
@@ -31,7 +31,7 @@ void collect_json_list_free(struct json_object *list); /* accepts NULL */
 struct collect_meta {
         int64_t from_ns, to_ns, series;
         enum profile_mode mode;
-        unsigned modes; /* as in store_found: what there is in the range */
+        unsigned modes; /* as in store_found: the modes that are in the range */
         uint64_t slices, samples, ns;
         struct store_books books;
 };

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Samples and frames are stored packed: a row of SQLite for every sample would
- * be ten times as large and as slow to add up. What is read back is checked all
- * the same: a file can be damaged.
+ * Samples and frames are stored packed. A row of SQLite for every sample would be ten times as large, and as slow to
+ * add up. Packed bytes are checked when they are read back, since a file can be damaged.
  */
 #include "agent/collect/pack.h"
 

@@ -2,16 +2,16 @@
 #ifndef COLLECT_PACK_H
 #define COLLECT_PACK_H
 
-/* Rows of numbers as bytes: LEB128, seven bits a byte, the lowest first. */
+/* Rows of numbers as bytes: LEB128, with seven bits in each byte, the lowest first. */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct pack {
-        uint8_t *data; /* malloc; the owner's to free */
+        uint8_t *data; /* allocated; the owner frees it */
         size_t len, size;
-        bool failed; /* out of memory: data is incomplete */
+        bool failed; /* memory ran out: data is incomplete */
 };
 
 void collect_pack(struct pack *pack, uint64_t value);
@@ -21,10 +21,10 @@ struct unpack {
         bool failed; /* the bytes end within a number, or it is too long */
 };
 
-/* Of @len bytes at @data, which may be NULL for none: SQLite gives that for an empty blob. */
+/* Begins to unpack @len bytes at @data. @data may be NULL: SQLite gives that for an empty blob. */
 struct unpack collect_unpack_begin(const void *data, size_t len);
 
-/* 0 after a failure. */
+/* Unpacks the next number. 0 after a failure. */
 uint64_t collect_unpack(struct unpack *unpack);
 
 #endif

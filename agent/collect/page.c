@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The page: one html file with its script and style in it, embedded. Its policy
- * allows that one script, by a nonce which is new for every answer, and requests
- * to where it came from; whatever else should find its way into it does not run.
+ * The page: one embedded html file with its script and style. Its policy allows that one script, by a nonce that is new
+ * for every answer, and requests to its own server. Any other script that gets into the page does not run.
  */
 #include "agent/collect/page.h"
 #include "agent/collect/answer.h"

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An answer is made in two passes: slices are added up by stack id (sums.c), then
- * each distinct stack is read once and becomes part of a profile.
+ * An answer is made in two passes. First slices are added up by stack id (sums.c). Then each distinct stack is read
+ * once and becomes part of a profile.
  *
- * What refers to nothing (a damaged database) is left out rather than failing
- * the whole page.
+ * References that lead nowhere (in a damaged database) are left out, and the page does not fail.
  */
 #include "agent/collect/query.h"
 #include "agent/collect/pack.h"
@@ -13,12 +12,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Deeper than any interpreter's recursion limit that is seen in practice. */
+/* The most frames of a stack: more than any recursion limit seen in practice. */
 #define STACK_MAX 65536
 
 #define MODES 3
 
-/* A function's id in the profile that is being made. */
+/* A function of the store, and its id in the profile that is being made. */
 struct local {
         int64_t id;
         profile_id function;
@@ -30,10 +29,10 @@ struct making {
         struct store *store;
         const struct collect_query *query;
         struct sums sums;
-        uint64_t threshold; /* sums below it are cut off */
+        uint64_t threshold; /* smaller sums are cut off */
         enum profile_mode mode;
 
-        struct profile *profile; /* of the part under way */
+        struct profile *profile; /* the profile of the current part */
         struct local *locals;
         profile_id *frames; /* STACK_MAX */
 };
@@ -59,7 +58,7 @@ static int add_local(struct making *making, int64_t id, const struct profile_fun
         return r;
 }
 
-/* -ENOENT: there is none. */
+/* Finds a function. -ENOENT if there is none. */
 static int get_local_function(struct making *making, int64_t id, profile_id *ret)
 {
         struct profile_function function;
@@ -168,7 +167,7 @@ static int make_profile(struct making *making, const struct part *part, struct p
         }
         forget_locals(making);
         if (r == -ENOSPC)
-                r = -ENOMEM; /* it is the profile that is full, not the store */
+                r = -ENOMEM; /* a profile is full, not the store */
         if (r == 0)
                 r = profile_set_add(set, making->profile);
         if (r < 0)

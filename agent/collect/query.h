@@ -7,19 +7,19 @@
 #include "agent/collect/json.h"
 #include "agent/collect/store.h"
 
-/* The function that stands for stacks that were cut off. */
+/* The name of the function that stands for stacks that were cut off. */
 #define COLLECT_REST "(other stacks)"
 
 struct collect_query {
         struct store_range range;
-        const enum profile_mode *mode; /* NULL: cpu, wall or gil, the first that there is */
-        bool apart;                    /* a profile for each series; else one of all */
-        size_t stacks_max;             /* rarer ones than so many become COLLECT_REST; 0: all are told apart */
+        const enum profile_mode *mode; /* NULL: the first of cpu, wall and gil that the range has */
+        bool apart;                    /* a profile for each series; otherwise one of all */
+        size_t stacks_max;             /* only this many stacks stay, the rarer ones become COLLECT_REST; 0: all stay */
 };
 
 /*
- * Adds up all slices of the range. @ret is to be deinitialised with profile_set_deinit().
- * -ENOENT: no such series. Nothing in the range is no error: a set without samples.
+ * Adds up all slices of the range. The caller deinitialises @ret with profile_set_deinit(). -ENOENT if there is no such
+ * series. An empty range is no error: it gives a set without samples.
  */
 int collect_query(struct store *store, const struct collect_query *query, struct profile_set *ret,
                   struct collect_meta *ret_meta);

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The SQLite database: opening, closing, transactions. Two connections, so that
- * a page that reads for long does not keep agents waiting (WAL allows it). A
- * database in memory has but one.
+ * The SQLite database: opening, closing, transactions. There are two connections, so that a page that reads for a long
+ * time does not keep agents waiting (WAL allows that). A database in memory has only one.
  *
- * synchronous=NORMAL: a crash of the program loses nothing that was answered
- * 200; a crash of the machine may lose the last seconds.
+ * synchronous=NORMAL: a crash of the program loses nothing that was answered with 200. A crash of the machine may lose
+ * the last seconds.
  */
 #include "agent/collect/collect.h"
-#include "agent/collect/store_inside.h"
+#include "agent/collect/store_sql.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +19,7 @@
 
 #define FILE_NAME "podflame.db"
 
-/* Waiting for a lock of another process, e.g. someone's sqlite3 shell. */
+/* How long to wait for a lock of another process, such as someone's sqlite3 shell. */
 #define BUSY_MS 5000
 
 static const char settings[] = "PRAGMA auto_vacuum = INCREMENTAL;"
@@ -48,9 +47,9 @@ int store_errno(int sqlite)
         }
 }
 
-sqlite3_stmt *store_statement(struct store_lane *lane, enum store_statement which)
+sqlite3_stmt *store_statement(struct store_connection *connection, enum store_statement which)
 {
-        sqlite3_stmt *statement = lane->statements[which];
+        sqlite3_stmt *statement = connection->statements[which];
 
         sqlite3_reset(statement);
         sqlite3_clear_bindings(statement);
@@ -90,7 +89,7 @@ static int upgrade_schema(sqlite3 *db, int version)
         return code == SQLITE_OK ? sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) : code;
 }
 
-/* Makes the tables in a new file, or those that an older one lacks; a file of a version that is not known is left alone. */
+/* Makes the tables in a new file, or the missing ones in an older file. A file of an unknown version is not changed. */
 static int prepare_schema(sqlite3 *db, char *reason, size_t reason_size)
 {
         int version = 0, tables = 0, code = read_number(db, "PRAGMA user_version", &version);
@@ -116,8 +115,8 @@ static int prepare_schema(sqlite3 *db, char *reason, size_t reason_size)
 }
 
 /*
- * Makes the file for its owner alone, whatever the folder and the umask allow; SQLite gives the files beside it the
- * same mode. A link would lead to a file that somebody else has chosen.
+ * Makes the file readable by its owner alone, whatever the folder and the umask allow. SQLite gives the files beside it
+ * the same mode. A link is refused: it would lead to a file that somebody else has chosen.
  */
 static int make_file(const char *path, char *reason, size_t reason_size)
 {
@@ -140,54 +139,54 @@ static int make_file(const char *path, char *reason, size_t reason_size)
         return 0;
 }
 
-static int prepare_statements(struct store_lane *lane)
+static int prepare_statements(struct store_connection *connection)
 {
         for (size_t i = 0; i < STORE_STATEMENTS; i++) {
-                int code = sqlite3_prepare_v3(lane->db, store_sql[i], -1, SQLITE_PREPARE_PERSISTENT,
-                                              &lane->statements[i], NULL);
+                int code = sqlite3_prepare_v3(connection->db, store_sql[i], -1, SQLITE_PREPARE_PERSISTENT,
+                                              &connection->statements[i], NULL);
                 if (code != SQLITE_OK)
                         return code;
         }
         return SQLITE_OK;
 }
 
-static int open_lane(struct store_lane *lane, const char *path, char *reason, size_t reason_size)
+static int open_connection(struct store_connection *connection, const char *path, char *reason, size_t reason_size)
 {
         int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
-        int code = sqlite3_open_v2(path, &lane->db, flags, NULL), r;
+        int code = sqlite3_open_v2(path, &connection->db, flags, NULL), r;
 
         if (code == SQLITE_OK) {
-                sqlite3_busy_timeout(lane->db, BUSY_MS);
-                code = sqlite3_exec(lane->db, settings, NULL, NULL, NULL);
+                sqlite3_busy_timeout(connection->db, BUSY_MS);
+                code = sqlite3_exec(connection->db, settings, NULL, NULL, NULL);
         }
         if (code == SQLITE_OK) {
-                r = prepare_schema(lane->db, reason, reason_size);
+                r = prepare_schema(connection->db, reason, reason_size);
                 if (r != 0)
                         return r;
-                code = prepare_statements(lane);
+                code = prepare_statements(connection);
         }
         if (code == SQLITE_OK)
                 return 0;
-        snprintf(reason, reason_size, "%s", lane->db ? sqlite3_errmsg(lane->db) : "out of memory");
+        snprintf(reason, reason_size, "%s", connection->db ? sqlite3_errmsg(connection->db) : "out of memory");
         return COLLECT_E_STORE;
 }
 
-static void close_lane(struct store_lane *lane)
+static void close_connection(struct store_connection *connection)
 {
         for (size_t i = 0; i < STORE_STATEMENTS; i++)
-                sqlite3_finalize(lane->statements[i]);
-        sqlite3_close(lane->db);
-        pthread_mutex_destroy(&lane->lock);
+                sqlite3_finalize(connection->statements[i]);
+        sqlite3_close(connection->db);
+        pthread_mutex_destroy(&connection->lock);
 }
 
-static int open_lanes(struct store *store, const char *path, char *reason, size_t reason_size)
+static int open_connections(struct store *store, const char *path, char *reason, size_t reason_size)
 {
-        int r = open_lane(&store->writer, path ? path : ":memory:", reason, reason_size);
+        int r = open_connection(&store->writer, path ? path : ":memory:", reason, reason_size);
 
         if (r != 0 || !path)
                 return r;
         store->reader = &store->reading;
-        return open_lane(&store->reading, path, reason, reason_size);
+        return open_connection(&store->reading, path, reason, reason_size);
 }
 
 int store_open(const char *dir, struct store **ret, char *reason, size_t reason_size)
@@ -211,7 +210,7 @@ int store_open(const char *dir, struct store **ret, char *reason, size_t reason_
         }
         r = path ? make_file(path, why, sizeof(why)) : 0;
         if (r == 0)
-                r = open_lanes(store, path, why, sizeof(why));
+                r = open_connections(store, path, why, sizeof(why));
         if (r == COLLECT_E_STORE)
                 snprintf(reason, reason_size, "cannot open the database %s: %s", path ? path : "in memory", why);
 out:
@@ -227,32 +226,32 @@ void store_close(struct store *store)
 {
         if (!store)
                 return;
-        close_lane(&store->reading);
-        close_lane(&store->writer);
+        close_connection(&store->reading);
+        close_connection(&store->writer);
         free(store);
 }
 
 /* ---- transactions -------------------------------------------------------- */
 
-static int begin_transaction(struct store_lane *lane, enum store_statement how)
+static int begin_transaction(struct store_connection *connection, enum store_statement how)
 {
         int r;
 
-        pthread_mutex_lock(&lane->lock);
-        r = store_run(store_statement(lane, how));
+        pthread_mutex_lock(&connection->lock);
+        r = store_run(store_statement(connection, how));
         if (r < 0)
-                pthread_mutex_unlock(&lane->lock);
+                pthread_mutex_unlock(&connection->lock);
         return r;
 }
 
-static int end_transaction(struct store_lane *lane, bool keep)
+static int end_transaction(struct store_connection *connection, bool keep)
 {
-        int r = keep ? store_run(store_statement(lane, SQL_COMMIT)) : 0;
+        int r = keep ? store_run(store_statement(connection, SQL_COMMIT)) : 0;
 
-        /* Some errors end the transaction by themselves. */
-        if (!sqlite3_get_autocommit(lane->db))
-                store_run(store_statement(lane, SQL_ROLLBACK));
-        pthread_mutex_unlock(&lane->lock);
+        /* Some errors have ended the transaction already. */
+        if (!sqlite3_get_autocommit(connection->db))
+                store_run(store_statement(connection, SQL_ROLLBACK));
+        pthread_mutex_unlock(&connection->lock);
         return r;
 }
 
@@ -273,7 +272,7 @@ int store_read_begin(struct store *store)
 
 void store_read_end(struct store *store)
 {
-        /* These were left at their row, which would hold on to what they read. */
+        /* These statements are still at a row, which would keep the transaction open. */
         sqlite3_reset(store->reader->statements[SQL_READ_SERIES]);
         sqlite3_reset(store->reader->statements[SQL_READ_STACK]);
         sqlite3_reset(store->reader->statements[SQL_READ_FUNCTION]);

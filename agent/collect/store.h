@@ -3,8 +3,8 @@
 #define COLLECT_STORE_H
 
 /*
- * The store: series, and slices of time in which they were sampled. Calls come
- * from any thread, one writer and one reader at a time.
+ * The store: series, and the slices of time in which they were sampled. Any thread may call it; one writer and one
+ * reader can work at the same time.
  *
  * Moments are nanoseconds since 1970. Errors: -ENOMEM, -ENOSPC, -EIO.
  */
@@ -13,26 +13,23 @@
 
 struct store;
 
-/* In the directory @dir, which is made if need be; NULL: in memory. COLLECT_E_STORE with a @reason. */
+/* Opens the store in the directory @dir, which is made if needed; NULL: in memory. COLLECT_E_STORE with a @reason. */
 int store_open(const char *dir, struct store **ret, char *reason, size_t reason_size);
 void store_close(struct store *store); /* accepts NULL */
 
 /* ---- writing ------------------------------------------------------------- */
 
-/* Between begin and end, the calling thread has the store for itself. @keep false undoes everything. */
+/* Between begin and end only the calling thread can write. If @keep is false, everything is undone. */
 int store_begin(struct store *store);
 int store_end(struct store *store, bool keep);
 
-/* Whether @key is new; from now on it is not. */
+/* Sets @ret_new if @key is new. From now on it is known. */
 int store_remember(struct store *store, const char *key, int64_t now_ns, bool *ret_new);
 
-/*
- * What is stored, by equality: the id of the one that is there or is made.
- * @seen_ns is the start of the slice that it is wanted for.
- */
+/* Finds or stores a thing, and gives its id. @seen_ns is the start of the slice that needs it. */
 int store_series(struct store *store, const char *key, const char *attributes, int64_t seen_ns, int64_t *ret);
 int store_function(struct store *store, const struct profile_function *function, int64_t seen_ns, int64_t *ret);
-/* @frames: pairs of (function id, line), leaf first, packed. */
+/* @frames has pairs of (function id, line), leaf first, packed. */
 int store_stack(struct store *store, const void *frames, size_t len, int64_t seen_ns, int64_t *ret);
 
 struct store_slice {
@@ -42,41 +39,41 @@ struct store_slice {
         uint64_t count, running_ns;              /* of all samples */
         const struct profile_counters *counters; /* the books; NULL: none */
         uint64_t period_ns;
-        const void *samples; /* (stack id, less the one before; state; count; nanoseconds), packed */
+        const void *samples; /* packed (difference of stack ids; state; count; nanoseconds) */
         size_t len;
 };
 int store_slice(struct store *store, const struct store_slice *slice);
 
-/* Whether none of the times is more than @max. */
+/* Whether none of the times exceeds @max. */
 bool store_books_fit(const struct profile_counters *counters, uint64_t max);
 
 /* ---- reading ------------------------------------------------------------- */
 
-/* Between these, what is read stays as it is. */
+/* Between begin and end, readers see the same state of the store. */
 int store_read_begin(struct store *store);
 void store_read_end(struct store *store);
 
 struct store_range {
-        int64_t from_ns, to_ns; /* slices that start in [from, to) */
+        int64_t from_ns, to_ns; /* the range of the starts of slices: [from, to) */
         int64_t series;         /* 0: all */
 };
 
-/* Sums of the slices whose time was accounted: of their counters the times. */
+/* Sums over the slices with accounted time. Only the times of their counters are summed. */
 struct store_books {
         struct profile_counters counters;
-        uint64_t period_ns; /* the mean of the accounted time */
+        uint64_t period_ns; /* the mean period, weighted by accounted time */
 };
 
 struct store_found {
         int64_t id;
-        const char *attributes; /* JSON object; lives until the callback returns */
+        const char *attributes; /* JSON object, valid until the callback returns */
         int64_t first_seen_ns, last_seen_ns;
-        uint64_t samples, cpu_ns; /* in cpu mode, or else in the first that there is */
+        uint64_t samples, cpu_ns; /* in mode cpu, or else in the first mode that there is */
         unsigned modes;           /* bit n: enum profile_mode n */
-        struct store_books books; /* of the mode that samples and cpu_ns are of */
+        struct store_books books; /* for the same mode as samples and cpu_ns */
 };
 
-/* The busiest series first; at most STORE_SERIES_MAX, as many as a page can show. */
+/* Calls back for each series, the busiest first: at most STORE_SERIES_MAX, as many as a page can show. */
 #define STORE_SERIES_MAX 2000
 int store_list(struct store *store, const struct store_range *range,
                int (*visit)(void *ctx, const struct store_found *found), void *ctx);
@@ -84,11 +81,11 @@ int store_list(struct store *store, const struct store_range *range,
 int store_read_books(struct store *store, const struct store_range *range, enum profile_mode mode,
                      struct store_books *ret);
 
-/* Slices of @mode; count, running_ns, and the books are not set. */
+/* Calls back for each slice of @mode. count, running_ns, and the books are not set. */
 int store_each_slice(struct store *store, const struct store_range *range, enum profile_mode mode,
                      int (*visit)(void *ctx, const struct store_slice *slice), void *ctx);
 
-/* -ENOENT: no such id. What is returned lives until the next call of the same function. */
+/* These read a row by id. -ENOENT if there is none. The result is valid until the next call of the same function. */
 int store_read_series(struct store *store, int64_t id, const char **ret_attributes);
 int store_read_stack(struct store *store, int64_t id, const void **ret_frames, size_t *ret_len);
 int store_read_function(struct store *store, int64_t id, struct profile_function *ret);
@@ -96,10 +93,9 @@ int store_read_function(struct store *store, int64_t id, struct profile_function
 /* ---- retention ----------------------------------------------------------- */
 
 /*
- * Removes slices that start before @before_ns (0: none), then the oldest ones
- * while more than @max_bytes (0: no bound) are used, then what none needs any
- * more; forgets keys that were remembered before @forget_ns.
- * In small transactions: writers come in between.
+ * Removes slices that start before @before_ns (0: none), then the oldest slices while more than @max_bytes are used (0:
+ * no bound), then everything that no slice needs any more. Forgets keys that were remembered before @forget_ns. It
+ * works in small transactions, so that writers can come in between.
  */
 int store_retain(struct store *store, int64_t before_ns, uint64_t max_bytes, int64_t forget_ns);
 

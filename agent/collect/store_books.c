@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The books of slices: how much time there was, against what samples stand for. */
-#include "agent/collect/store_inside.h"
+/* The books of slices: the accounted time, and the time that samples stand for. */
+#include "agent/collect/store_sql.h"
 
 #include <string.h>
 
-int store_add_books(struct store_lane *lane, const struct store_slice *slice, int64_t id)
+int store_add_books(struct store_connection *connection, const struct store_slice *slice, int64_t id)
 {
         if (!slice->counters || slice->counters->accounted_ns == 0)
                 return 0;
 
-        sqlite3_stmt *s = store_statement(lane, SQL_ADD_BOOKS);
+        sqlite3_stmt *s = store_statement(connection, SQL_ADD_BOOKS);
         const int64_t others[] = { (int64_t)slice->period_ns, id, slice->series, slice->mode, slice->start_ns };
 
         for (int i = 0; i < STORE_TIMES; i++) {

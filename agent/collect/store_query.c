@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the pages' questions read. Callers hold the reader (store_read_begin). */
-#include "agent/collect/store_inside.h"
+/* The reading side of queries. Callers have called store_read_begin(). */
+#include "agent/collect/store_sql.h"
 
 #include <errno.h>
 
-/* SQLite's columns are NULL when memory ran out, or in a damaged file. */
+/* A text column. It is NULL if memory ran out, or in a damaged file. */
 static const char *column_text(sqlite3_stmt *s, int column)
 {
         const char *value = (const char *)sqlite3_column_text(s, column);
@@ -69,7 +69,10 @@ int store_each_slice(struct store *store, const struct store_range *range, enum 
         return r;
 }
 
-/* Leaves the statement at its row: what it returned lives until it is used again. NULL: @ret_error says why. */
+/*
+ * Reads one row, and leaves the statement there: its values are valid until it is used again. NULL: @ret_error says
+ * why.
+ */
 static sqlite3_stmt *read_one(struct store *store, enum store_statement which, int64_t id, int *ret_error)
 {
         sqlite3_stmt *s = store_statement(store->reader, which);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Removing what is too old or too much. Each step is a transaction of its own
- * of at most STEP rows, some milliseconds long: agents deliver in between.
+ * Removes slices that are too old or too many. Each step is a transaction of at most STEP rows and some milliseconds,
+ * so that agents can deliver in between.
  */
-#include "agent/collect/store_inside.h"
+#include "agent/collect/store_sql.h"
 
 #include <errno.h>
 
@@ -11,7 +11,7 @@
 
 #define HOUR_NS (INT64_C(3600) * 1000000000)
 
-/* Runs @which once in a transaction; @ret_rows: how many rows it removed. */
+/* Runs @which once in a transaction. @ret_rows is the number of rows that it removed. */
 static int remove_rows_once(struct store *store, enum store_statement which, const int64_t *values, size_t n,
                             int *ret_rows)
 {
@@ -39,23 +39,23 @@ static int remove_all_rows_before(struct store *store, enum store_statement whic
         return r;
 }
 
-/* A single number; @none if there is none. */
+/* Reads a single number; @none if there is none. */
 static int64_t read_single_number(struct store *store, enum store_statement which, int64_t none)
 {
-        struct store_lane *lane = &store->writer;
+        struct store_connection *connection = &store->writer;
         int64_t number = none;
         sqlite3_stmt *s;
 
-        pthread_mutex_lock(&lane->lock);
-        s = store_statement(lane, which);
+        pthread_mutex_lock(&connection->lock);
+        s = store_statement(connection, which);
         if (sqlite3_step(s) == SQLITE_ROW && sqlite3_column_type(s, 0) != SQLITE_NULL)
                 number = sqlite3_column_int64(s, 0);
         sqlite3_reset(s);
-        pthread_mutex_unlock(&lane->lock);
+        pthread_mutex_unlock(&connection->lock);
         return number;
 }
 
-/* What no slice refers to any more. */
+/* Removes everything that no slice refers to any more. */
 static int remove_unreferenced(struct store *store)
 {
         int64_t oldest = read_single_number(store, SQL_OLDEST, INT64_MAX), before = oldest / HOUR_NS * HOUR_NS;
@@ -81,12 +81,12 @@ static int remove_oldest_beyond(struct store *store, int64_t max_bytes)
 /* Gives free pages back to the file system, a thousand at a time. */
 static int return_free_pages(struct store *store)
 {
-        struct store_lane *lane = &store->writer;
+        struct store_connection *connection = &store->writer;
         int r;
 
-        pthread_mutex_lock(&lane->lock);
-        r = store_run(store_statement(lane, SQL_SHRINK));
-        pthread_mutex_unlock(&lane->lock);
+        pthread_mutex_lock(&connection->lock);
+        r = store_run(store_statement(connection, SQL_SHRINK));
+        pthread_mutex_unlock(&connection->lock);
         return r;
 }
 

@@ -2,16 +2,14 @@
 /*
  * Tables and statements, as data.
  *
- * A slice is one profile as it came: its samples are one packed value that
- * refers to stacks by id, and a stack is one packed value that refers to
- * functions. A page that shows an hour thus reads some thousand rows instead
- * of millions, and adds up the rest by itself.
+ * A slice is one profile as it was sent. Its samples are one packed value that refers to stacks by id. A stack is one
+ * packed value that refers to functions. So a page that shows an hour reads some thousand rows and not millions, and
+ * adds up the rest by itself.
  *
- * Stacks and functions note the latest hour in which a slice wanted them
- * ("seen"): those whose hour lies before the oldest slice's are not needed by
- * any slice any more, which no foreign key could tell for packed values.
+ * Stacks and functions note the latest hour in which a slice needed them ("seen"). If that hour lies before the oldest
+ * slice's, no slice needs them any more. A foreign key could not show that for packed values.
  */
-#include "agent/collect/store_inside.h"
+#include "agent/collect/store_sql.h"
 
 /* auto_vacuum works only if it is set before the first table is made. */
 static const char slices[] = "CREATE TABLE series ("
@@ -48,7 +46,7 @@ static const char slices[] = "CREATE TABLE series ("
                              "  running INTEGER NOT NULL,"
                              "  samples BLOB NOT NULL"
                              ") STRICT;"
-                             /* Covers the list of series. */
+                             /* This index covers the list of series. */
                              "CREATE INDEX slice_start ON slice (start, series, mode, count, running);"
                              "CREATE INDEX slice_series ON slice (series, mode, start);"
                              "CREATE TABLE batch ("
@@ -58,8 +56,8 @@ static const char slices[] = "CREATE TABLE series ("
                              "PRAGMA user_version = 1;";
 
 /*
- * The books are a table of their own: most questions do not want them, and in a
- * database of before they would stand behind the slices' long values.
+ * The books have their own table. Most queries do not need them. In a database of an older version they would stand
+ * behind the slices' long values.
  */
 static const char books[] = "CREATE TABLE books ("
                             "  slice INTEGER PRIMARY KEY REFERENCES slice (id) ON DELETE CASCADE,"
@@ -91,7 +89,7 @@ const size_t store_times[STORE_TIMES] = {
         offsetof(struct profile_counters, failed_ns),
 };
 
-/* total() rather than sum(), which refuses to overflow. */
+/* total() is used, since sum() fails on overflow. */
 #define TIMES_SUMMED                                                                                           \
         "total(accounted) AS accounted, total(sampled) AS sampled, total(native) AS native,"                   \
         " total(left_out) AS left_out, total(unopened) AS unopened, total(torn) AS torn, total(late) AS late," \
@@ -118,10 +116,7 @@ const char *const store_sql[STORE_STATEMENTS] = {
                           " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         [SQL_ADD_BOOKS] = "INSERT INTO books (" TIMES ", slice, series, mode, start)"
                           " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
-        /*
-         * Samples and time on a CPU are those of one mode: what different modes count
-         * does not add up.
-         */
+        /* Samples and time on a CPU belong to one mode: counts of different modes cannot be added. */
         [SQL_LIST] = "SELECT series.id, attributes, first_seen, last_seen, total(count) AS samples, total(running),"
                      " modes, " TIMES " FROM (SELECT series AS id, min(mode) AS mode,"
                      "         max(mode = 0) + 2 * max(mode = 1) + 4 * max(mode = 2) AS modes"

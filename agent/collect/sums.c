@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Unpacking and adding up: the inner loop of every page. A slice that breaks off
- * within a number (a damaged database) counts as far as it can be read.
+ * Unpacking and adding up: the inner loop of every page. If a slice breaks off within a number (in a damaged database),
+ * the part before it counts.
  */
 #include "agent/collect/sums.h"
 #include "agent/collect/pack.h"

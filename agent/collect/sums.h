@@ -2,16 +2,16 @@
 #ifndef COLLECT_SUMS_H
 #define COLLECT_SUMS_H
 
-/* Samples of many slices, added up by stack: one part for each series, or one for all. */
+/* Samples of many slices, added up by stack, in one part for each series or in one part for all. */
 
 #include "agent/collect/store.h"
 
-/* When memory runs out, what was to be added says so. */
+/* If memory runs out, the item that was to be added gets a mark. */
 #define uthash_nonfatal_oom(item) ((item)->lost = true)
 #include <uthash.h>
 
 struct sum {
-        uint64_t key; /* stack id and state: sum_stack(), sum_state() */
+        uint64_t key; /* stack id and state, see sum_stack() and sum_state() */
         uint64_t count, ns;
         bool lost;
         UT_hash_handle hh;
@@ -36,18 +36,18 @@ struct part {
 
 struct sums {
         struct part *parts;
-        struct part *last; /* slices of one series often follow each other */
+        struct part *last; /* the part that was used last: slices of one series often follow each other */
         bool apart;        /* a part for each series */
         uint64_t slices;
         size_t n; /* sums of all parts */
 };
 
-/* -ENOMEM */
+/* Adds a slice. -ENOMEM. */
 int collect_sums_add(struct sums *sums, const struct store_slice *slice);
 
 /*
- * The count from which on sums are kept if at most @max are to be; of equals, all
- * go. 0: there are no more than @max. -ENOMEM.
+ * Finds the smallest count with which sums are kept, if at most @max are kept. If several sums have the same count, all
+ * of them stay or all go. 0 if there are no more than @max. -ENOMEM.
  */
 int collect_sums_threshold(const struct sums *sums, size_t max, uint64_t *ret);
 

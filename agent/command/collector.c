@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* podflame collector: the built-in collector, until it is told to stop. */
+/* podflame collector: runs the built-in collector until a signal ends it. */
 #include "agent/command/cli/confinement.h"
 #include "agent/command/cli/log.h"
 #include "agent/command/cli/messages.h"
@@ -87,7 +87,7 @@ static int run_collector(const struct collector_config *config)
         char reason[512] = "";
         int signals = signals_open();
 
-        /* Each further heap of glibc would keep what its threads have freed. */
+        /* Each further heap of glibc would keep memory that its threads have freed. */
         mallopt(M_ARENA_MAX, 1);
         int status = confine(&config->confinement, &usage, CONFINE_COLLECTOR);
 

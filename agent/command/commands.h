@@ -2,7 +2,7 @@
 #ifndef COMMAND_COMMANDS_H
 #define COMMAND_COMMANDS_H
 
-/* The subcommands, each in the file of its name. */
+/* The subcommands. Each is in the file or folder with its name. */
 
 int record_run(int argc, char **argv);
 int top_run(int argc, char **argv);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* podflame convert: profile files as one file of another format. */
+/* podflame convert: writes profile files as one file of another format. */
 #include "agent/command/check/profile_files.h"
 #include "agent/command/cli/confinement.h"
 #include "agent/command/cli/messages.h"
@@ -49,13 +49,13 @@ struct conversion {
         struct outside outside;
 };
 
-/* Opens all files, then gives up what that took. GO_ON, or an exit status. */
+/* Opens all files, then gives up the privileges for opening. GO_ON, or an exit status after a message. */
 static int open_files_and_confine(struct conversion *c, const char *const *files, size_t n,
                                   const struct confinement_options *confinement)
 {
         struct outside_duty duties[OUTSIDE_DEEDS] = { { NULL, NULL } };
         char reason[LOAD_REASON_SIZE];
-        int status = side_open(&c->side, files, n, reason) < 0 ? say_error("%s", reason) : output_open(&c->output);
+        int status = side_open(&c->side, files, n, reason) != 0 ? say_error("%s", reason) : output_open(&c->output);
 
         if (status != GO_ON)
                 return status;
@@ -67,7 +67,7 @@ static int convert_profiles(struct conversion *c)
 {
         char reason[LOAD_REASON_SIZE];
 
-        if (side_load(&c->side, reason) < 0)
+        if (side_load(&c->side, reason) != 0)
                 return say_error("%s", reason);
         int r = output_write(&c->output, &c->side.profiles);
         return r < 0 ? say_error("%s: %s", c->output.name, strerror(-r)) : EXIT_OK;

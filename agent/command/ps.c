@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* podflame ps: the Python processes of this machine, whose they are, and whether they can be profiled. */
+/*
+ * podflame ps: lists the Python processes of this machine, their containers and services, and whether they can be
+ * profiled.
+ */
 #include "agent/command/cli/confinement.h"
 #include "agent/command/cli/json.h"
 #include "agent/command/cli/messages.h"
@@ -53,8 +56,9 @@ static const struct usage usage = {
 struct listing {
         struct find_process *items;
         size_t n;
-        size_t starved; /* Python by their names, but not looked at for want of file descriptors */
-        bool lost;      /* there was no memory for one */
+        /* number of processes, Python by name, that were not looked at since file descriptors were short */
+        size_t starved;
+        bool lost; /* memory ran out for a process */
 };
 
 static void add_listed_process(void *ctx, const struct find_process *process, struct pystack *py)
@@ -77,7 +81,7 @@ static void ignore_ended_process(void *ctx, pid_t pid, uint64_t start_time)
         (void)start_time;
 }
 
-/* Why not, in a few words; the remedy is longer. */
+/* Says in a few words why a process cannot be profiled. The remedy is longer. */
 static void describe_problem(const struct find_process *p, char *ret, size_t size)
 {
         if (p->status == 0)
@@ -88,13 +92,13 @@ static void describe_problem(const struct find_process *p, char *ret, size_t siz
                 snprintf(ret, size, "%s", p->info.detail[0] ? p->info.detail : pystack_strerror(p->status));
 }
 
-/* Which rule decided. */
+/* The text of the rule that decided. */
 static const char *deciding_rule_of(const struct find_process *p)
 {
         return *p->rule ? p->rule : p->selected ? "" : "no rule matches";
 }
 
-/* What people call its container: by Docker's name, or Kubernetes'. */
+/* The container's name: Docker's, or Kubernetes's. */
 static void name_container(const struct find_process *p, char *ret, size_t size)
 {
         if (*p->container_name || !*p->pod)
@@ -103,7 +107,7 @@ static void name_container(const struct find_process *p, char *ret, size_t size)
                 snprintf(ret, size, "%s/%s/%s", p->pod_namespace, p->pod, p->k8s_container);
 }
 
-/* Remedies for what is refused, each once: most have the same. */
+/* Remedies for refused processes, each once: most processes need the same one. */
 struct remedies {
         char texts[4][512];
         size_t n;
@@ -180,7 +184,7 @@ static int by_pid(const void *a, const void *b)
         return ((const struct find_process *)a)->pid - ((const struct find_process *)b)->pid;
 }
 
-/* One too young for the agent is not selected yet, whatever the rules say. */
+/* A process that is too young for the agent is not selected yet, whatever the rules say. */
 static void apply_min_age(struct listing *listing, double min_age)
 {
         struct timespec now;
@@ -196,7 +200,7 @@ static void apply_min_age(struct listing *listing, double min_age)
         }
 }
 
-/* GO_ON, or an exit status, when a message has been printed. */
+/* Finds the processes. GO_ON, or an exit status after a message. */
 static int list_processes(const struct ps_config *ps, const struct find_rules *rules, struct listing *listing)
 {
         const struct find_events events = { .ctx = listing, .born = add_listed_process, .ended = ignore_ended_process };
@@ -216,7 +220,7 @@ static int list_processes(const struct ps_config *ps, const struct find_rules *r
         return r == 0 ? GO_ON : say_error("/proc cannot be read: %s", strerror(-r));
 }
 
-/* What is listed is true all the same. */
+/* Prints the number of processes that were not looked at. The list itself is true. */
 static int say_starved(size_t n)
 {
         return say_error("%zu Python process%s not listed: nearly all file descriptors are taken; raise `ulimit -n`", n,
@@ -233,7 +237,7 @@ static void keep_pod(struct listing *listing, const char *pod)
         listing->n = n;
 }
 
-/* @rules: there are some, so that some may be left out. */
+/* Prints the list. @rules: there are rules, so that some processes may be left out. */
 static void print_listing(const struct ps_config *config, bool rules, struct listing *listing)
 {
         if (config->pod)

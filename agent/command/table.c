@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of subcommands, in the order in which people meet them. */
+/* The table of subcommands, in the order in which people will use them. */
 #include "command.h"
 #include "commands.h"
 

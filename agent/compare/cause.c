@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Causes that are told apart: people read fewer. */
+/* The most causes that are told apart. People read fewer. */
 #define CAUSES_MAX 64
 
 static bool leads_through(const struct compare_cause *cause, profile_id function)
@@ -21,7 +21,7 @@ static bool leads_through(const struct compare_cause *cause, profile_id function
         return false;
 }
 
-/* A function whose callers share its growth has it as the end of its path. */
+/* Makes a cause. If several callers share the growth of a function, the function becomes the end of the path. */
 static int make_cause(const struct compare_result *c, const struct compare_function *row, enum compare_measure measure,
                       struct compare_cause *ret)
 {
@@ -45,7 +45,9 @@ static int make_cause(const struct compare_result *c, const struct compare_funct
         return r;
 }
 
-/* A function is counted once: one whose self time grew has been, before its total. */
+/*
+ * Whether a regression is counted. A function is counted once: if its self time grew, its total is not counted again.
+ */
 static bool is_counted(const struct compare_function *row, enum compare_measure measure)
 {
         return measure == COMPARE_SELF || !row->by[COMPARE_SELF].regression;
@@ -56,7 +58,7 @@ static bool is_same_path(const struct compare_cause *a, const struct compare_cau
         return a->path_n == b->path_n && memcmp(a->path, b->path, a->path_n * sizeof(*a->path)) == 0;
 }
 
-/* The function that is named is the innermost regression on the path. */
+/* Joins a cause to a known one. The cause is named after the innermost regression on the path. */
 static void join_causes(struct compare_cause *known, const struct compare_cause *cause)
 {
         size_t at = 0, known_at = 0;
@@ -91,9 +93,9 @@ static int add_cause(const struct compare_result *c, const struct compare_functi
         return 0;
 }
 
-/* ---- what explains what --------------------------------------------------------- */
+/* ---- explanations --------------------------------------------------------------- */
 
-/* The causes so far that are functions by themselves, as the leaves of their stacks. */
+/* Lists the functions of causes so far by self time: leaves of stacks. */
 static size_t list_leaves(const struct compare_judgement *judgement, profile_id ret[static CAUSES_MAX])
 {
         size_t n = 0;
@@ -104,7 +106,7 @@ static size_t list_leaves(const struct compare_judgement *judgement, profile_id 
         return n;
 }
 
-/* Whether a cause that is known has nearly all of what @row takes longer; it counts for that one then. */
+/* Whether a known cause explains nearly all of the growth of @row. The regression is then counted for that cause. */
 static int is_explained(const struct compare_result *c, const struct compare_function *row,
                         struct compare_judgement *judgement, bool *ret)
 {

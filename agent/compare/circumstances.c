@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the two sides were recorded on. Shares of different interpreters, rates, modes
- * and architectures are different things; another CPU, kernel or image only makes it
- * likelier that what changed is not the program.
+ * The circumstances of the two sides' recordings. Shares mean different things with different interpreters, rates,
+ * modes and architectures. Another CPU, kernel or image only makes it more likely that the difference does not come
+ * from the program.
  */
 #include "compare.h"
 
@@ -21,7 +21,7 @@ static void get_attribute(const struct profile *p, const char *key, char *ret)
         snprintf(ret, VALUE_SIZE, "%s", value ? value : "");
 }
 
-/* "3.11" of "3.11.2". */
+/* Takes "3.11" out of "3.11.2". */
 static void get_minor(const struct profile *p, const char *key, char *ret)
 {
         get_attribute(p, key, ret);

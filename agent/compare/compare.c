@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Two sides function by function. Shares are compositional: if one function grows,
- * all others shrink. So growth is what is tested, and not change. Each measure is a
- * family of tests of its own, at half of the level.
+ * Compares two sides function by function. Shares are compositional: if one function grows, all others shrink. So
+ * growth is tested, not change. Each measure is a family of tests, at half of the level.
  *
- * Not tested: what is too small on both sides to matter, and what has so large a
- * share that it cannot grow by what matters. Fewer tests are sharper ones.
+ * Two kinds of functions are not tested: those that are too small on both sides to matter, and those that cannot grow
+ * by what matters, since their share is too large. Fewer tests are more powerful.
  */
 #include "compare.h"
 #include "paired.h"
@@ -27,7 +26,7 @@ static double threshold_of_share(const struct compare_criteria *criteria, double
         return fmax(criteria->points, criteria->relative * share);
 }
 
-/* A function that is new is tested from the share on at which it would be a regression. */
+/* Whether a function is tested. A new function is tested if its share is so large that it would be a regression. */
 static bool is_tested(const struct compare_criteria *criteria, const struct compare_change *change)
 {
         double least = change->hits[COMPARE_BASE] == 0 ? threshold_of_share(criteria, 0) : criteria->least_share;
@@ -68,18 +67,18 @@ static void set_change(const struct compare_criteria *criteria, const struct sta
         ret->threshold = threshold_of_share(criteria, ret->share[COMPARE_BASE]);
 }
 
-/* The statistics of a function while its family of tests is being counted. */
+/* The statistics of a function, kept while the tests of its family are counted. */
 struct estimates {
         struct statistics_proportions by[COMPARE_MEASURES];
 };
 
-/* How many times as many samples would be needed to keep the promise. */
+/* By what factor there would have to be more samples to keep the promise. */
 static double times_more_samples_needed(const struct compare_criteria *criteria, const struct compare_change *change)
 {
         double promised = criteria->sensitivity * change->threshold;
 
         if (change->share[COMPARE_BASE] + promised >= 1)
-                return 1; /* there is no such growth */
+                return 1; /* such growth is impossible */
         return fmax(1, pow(change->detectable / promised, 2));
 }
 
@@ -117,7 +116,7 @@ static int judge_changes(struct compare_result *c, const struct estimates *estim
 
 /* ---- functions ------------------------------------------------------------------ */
 
-/* Its file and name, behind the keys that there are; without a file, the name is the key. */
+/* Makes a function's key of its file and name, behind the keys made before. Without a file the name is the key. */
 static const char *make_function_key(const struct profile_function *function, char **keys_end)
 {
         char *key = *keys_end;
@@ -200,9 +199,9 @@ static int by_change(const void *a, const void *b)
         return p != q ? (p < q) - (p > q) : strcmp(x->key, y->key);
 }
 
-/* ---- from beginning to end --------------------------------------------------------- */
+/* ---- the whole comparison ---------------------------------------------------------- */
 
-/* Moves into @c what outlives @paired. */
+/* Moves the parts of @paired that the result needs into @c. */
 static int take_paired(struct compare_result *c, struct paired *paired)
 {
         const uint64_t *samples = paired->samples;

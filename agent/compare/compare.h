@@ -3,12 +3,11 @@
 #define COMPARE_H
 
 /*
- * compare: two sides, each of several runs of one workload, function by function;
- * a verdict on them, and reports of both.
+ * compare: compares two sides function by function. Each side has several runs of one workload. It gives a verdict, and
+ * reports.
  *
- * Shares are of active samples (those that are not idle), and go from 0 to 1. A
- * function is known by its name and by its file within its package or checkout, not
- * by its lines: these move with every commit.
+ * Shares are shares of active samples (those that are not idle), and go from 0 to 1. A function is identified by its
+ * name and by its file within its package or checkout. Its lines do not count, since they move with every commit.
  */
 
 #include "agent/profile/profile.h"
@@ -24,7 +23,10 @@ enum compare_side {
 };
 #define COMPARE_SIDES 2
 
-/* Samples that have a function as their leaf, or anywhere (recursion counted once). */
+/*
+ * The samples that are counted for a function: those with it as their leaf, or those with it anywhere (recursion counts
+ * once).
+ */
 enum compare_measure {
         COMPARE_SELF,
         COMPARE_TOTAL,
@@ -32,14 +34,14 @@ enum compare_measure {
 #define COMPARE_MEASURES 2
 const char *compare_measure_name(enum compare_measure measure); /* "self", "total" */
 
-/* What growth matters, and how sure one wants to be of it. */
+/* Which growth matters, and with what certainty. */
 struct compare_criteria {
-        double relative;    /* the least that matters, as a part of the base's share, */
-        double points;      /* and as a share: both must be reached */
-        double alpha;       /* probability of any false alarm in one comparison */
-        double power;       /* with which what is called detectable is detected */
-        double least_share; /* functions below it on both sides are not tested, unless they are new */
-        double sensitivity; /* a pass promises that so many times what matters would have been detected */
+        double relative;    /* the least growth that matters, relative to the base's share, */
+        double points;      /* and as a difference of shares: both must be reached */
+        double alpha;       /* probability of any false alarm in a comparison */
+        double power;       /* probability with which growth called detectable is detected */
+        double least_share; /* functions with smaller shares on both sides are not tested, unless they are new */
+        double sensitivity; /* a pass promises that growth of this many times the threshold would have been detected */
 };
 #define COMPARE_CRITERIA_DEFAULT                                                                                     \
         {                                                                                                            \
@@ -52,46 +54,47 @@ struct compare_change {
         double share[COMPARE_SIDES];
         double change;     /* of the share */
         double low, high;  /* 95 % confidence interval of it */
-        double phi;        /* variance between runs over that of counting, at least 1 */
-        bool tested;       /* what follows is 0 if not */
-        double p;          /* of this growth by chance, corrected for the number of tests (Holm) */
+        double phi;        /* variance between runs, divided by that of counting; at least 1 */
+        bool tested;       /* if false, the members below are 0 */
+        double p;          /* probability of this growth by chance, corrected for the number of tests (Holm) */
         double threshold;  /* the least growth that matters */
         double detectable; /* the least growth that would be detected with the wanted power */
-        double more;       /* times as many samples that would keep the promise of a pass; 1: these do */
+        double more;       /* factor of samples with which a pass keeps its promise; 1: these samples keep it */
         bool regression;   /* significant, and not below the threshold */
 };
 
 struct compare_function {
-        profile_id function; /* in the comparison's stacks */
+        profile_id function; /* id in the result's @stacks */
         const char *name;
         const char *file; /* "": none */
-        const char *key;  /* "file:name", by which people name it */
-        bool allowed;     /* may grow: false at first, the caller's to set */
+        const char *key;  /* "file:name": how people name it */
+        bool allowed;     /* it may grow: false at first; the caller may set it */
         struct compare_change by[COMPARE_MEASURES];
 };
 
 struct compare_result {
         struct compare_criteria criteria;
-        struct profile *stacks;            /* of both sides; functions and frames without lines */
+        struct profile *stacks;            /* both sides' stacks; functions and frames have no lines */
         uint64_t (*counts)[COMPARE_SIDES]; /* active samples by stack id */
         uint64_t samples[COMPARE_SIDES];   /* active ones */
         size_t runs[COMPARE_SIDES];
-        double *seconds[COMPARE_SIDES];     /* by run: what its active samples stand for; 0: period not known */
-        struct compare_function *functions; /* those with samples, by what changed most */
-        char *keys;                         /* what their keys point into */
+        /* by run: the time that its active samples stand for; 0: the period is not known */
+        double *seconds[COMPARE_SIDES];
+        struct compare_function *functions; /* functions with samples; the largest change comes first */
+        char *keys;                         /* memory of the functions' keys */
         size_t n;
         size_t tested[COMPARE_MEASURES];
 };
 
-/* @sides: profiles by run. -EINVAL: a side has no run; -ENOMEM, -ENOSPC. */
+/* Compares. @sides has a profile for each run. -EINVAL if a side has no run; -ENOMEM, -ENOSPC. */
 int compare_sides(const struct profile_set sides[static COMPARE_SIDES], const struct compare_criteria *criteria,
                   struct compare_result **ret);
 void compare_result_free(struct compare_result *comparison); /* accepts NULL */
 
 /*
- * Where the growth of a function is: the deepest stack, root first, that most of it
- * went through. It ends below the function if a callee grew, and above it if
- * several callers share the growth. @ret is allocated: function ids of the stacks.
+ * The path of a function's growth: the deepest stack, root first, that most of the growth went through. It ends below
+ * the function if a callee grew, and above it if several callers share the growth. @ret is allocated; it has ids of
+ * functions.
  */
 int compare_growth_path(const struct compare_result *comparison, profile_id function, enum compare_measure measure,
                         profile_id **ret, size_t *ret_n);
@@ -102,21 +105,21 @@ enum compare_verdict {
         COMPARE_PASS,
         COMPARE_REGRESSION,
         COMPARE_INVALID,      /* the two sides cannot be compared */
-        COMPARE_INCONCLUSIVE, /* no regression found, but there may be one */
+        COMPARE_INCONCLUSIVE, /* no regression was found, but there may be one */
 };
 const char *compare_verdict_name(enum compare_verdict verdict); /* "pass", "regression", … */
 
-/* Regressions with one cause: those whose growth went through one stack. */
+/* Regressions with one cause: their growth went through one stack. */
 struct compare_cause {
         profile_id *path; /* see compare_growth_path() */
         size_t path_n;
-        bool scattered;                          /* several ways lead from the path to its last function */
-        const struct compare_function *function; /* the one that grew most */
+        bool scattered;                          /* several paths lead from the end of @path to its last function */
+        const struct compare_function *function; /* the function after which the cause is named */
         enum compare_measure measure;
-        size_t regressions; /* functions that have this cause */
+        size_t regressions; /* number of functions with this cause */
 };
 
-/* Seconds a unit of work, run by run: for a fixed number of units a run. */
+/* The cost: seconds for a unit of work, if every run does a fixed number of units. */
 struct compare_cost {
         double mean[COMPARE_SIDES];
         double change;    /* relative to the base */
@@ -128,45 +131,45 @@ struct compare_judgement {
         enum compare_verdict verdict;
         struct compare_cause *causes;
         size_t causes_n;
-        size_t regressions;                     /* functions, not allowed ones */
-        size_t blind;                           /* functions of which less than promised would be detected */
-        const struct compare_function *weakest; /* the worst of them; NULL: none */
+        size_t regressions; /* number of functions, without allowed ones */
+        size_t blind;       /* number of functions that could have grown unnoticed, more than promised */
+        const struct compare_function *weakest; /* the worst of those; NULL: there is none */
         enum compare_measure weakest_measure;
-        double more; /* times as many samples that would be enough; 1 if these are */
+        double more; /* factor of samples that would be enough; 1 if these are */
 };
 
-/* Judges by @comparison's criteria; functions that are allowed count for nothing. @ret refers to it. */
+/* Judges by @comparison's criteria. Allowed functions are ignored. @ret refers to @comparison. */
 int compare_judge(const struct compare_result *comparison, struct compare_judgement *ret);
 void compare_judgement_deinit(struct compare_judgement *judgement); /* accepts {0} */
 
-/* False: the period is not known, or a side has fewer than 2 runs. @units of work a run. */
+/* Computes the cost; @units of work in each run. False if the period is not known, or a side has fewer than 2 runs. */
 bool compare_cost_of(const struct compare_result *comparison, double units, struct compare_cost *ret);
 
-/* ---- what may be compared -------------------------------------------------- */
+/* ---- circumstances ----------------------------------------------------------- */
 
-/* A property of the circumstances, as both sides have it. */
+/* A property of the circumstances, with the value on both sides. */
 struct compare_circumstance {
         const char *name;                /* "interpreter", "rate", … */
-        char values[COMPARE_SIDES][128]; /* "": not known; of several runs, the first */
-        bool must_agree;                 /* or else shares mean different things */
+        char values[COMPARE_SIDES][128]; /* "": not known; with several runs, the first run's value */
+        bool must_agree;                 /* if it differs, shares mean different things */
         bool differs;
-        bool varies[COMPARE_SIDES]; /* between runs of the side */
+        bool varies[COMPARE_SIDES]; /* it varies between runs of the side */
 };
 #define COMPARE_CIRCUMSTANCES 9
 
-/* @sides: all profiles, before those of a run are merged. */
+/* Finds the circumstances. @sides has all profiles, before those of a run are merged. */
 void compare_circumstances(const struct profile_set sides[static COMPARE_SIDES],
                            struct compare_circumstance ret[static COMPARE_CIRCUMSTANCES]);
 
 /* ---- reports ------------------------------------------------------------ */
 
-/* Two sides compared, with all that is to be told of it. Nothing is owned. */
+/* Everything that reports tell about a comparison. It owns nothing. */
 struct compare_findings {
         const char *names[COMPARE_SIDES];
-        const struct compare_circumstance *circumstances; /* COMPARE_CIRCUMSTANCES of them; NULL: not known */
-        const struct compare_result *comparison;          /* NULL: they cannot be compared */
-        const struct compare_judgement *judgement;        /* NULL: compared, but not judged */
-        const char *invalid;                              /* why not; NULL: they can be */
+        const struct compare_circumstance *circumstances; /* an array of COMPARE_CIRCUMSTANCES; NULL: not known */
+        const struct compare_result *comparison;          /* NULL: the sides cannot be compared */
+        const struct compare_judgement *judgement;        /* NULL: compared, and not judged */
+        const char *invalid;                              /* why they cannot be compared; NULL: they can */
         const struct compare_cost *cost;                  /* NULL: not asked for */
         struct profile_counters counters[COMPARE_SIDES];
         struct profile_settings settings[COMPARE_SIDES]; /* of the first run */
@@ -176,13 +179,13 @@ struct compare_findings {
 
 struct compare_report {
         const char *name;      /* as in -f NAME */
-        const char *extension; /* what -o FILE implies; NULL: none */
+        const char *extension; /* the ending of -o FILE that selects it; NULL: none */
         const char *summary;
         bool judged; /* for judgements only */
         int (*write)(const struct compare_findings *c, FILE *out);
 };
 
-/* The first is the default. */
+/* All reports. The first is the default. */
 extern const struct compare_report *const compare_reports[];
 extern const size_t compare_reports_n;
 const struct compare_report *compare_report_by_name(const char *name);

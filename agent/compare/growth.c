@@ -9,14 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The part of the growth that the way has to keep. */
+/* Each function of a path must have at least this part of the growth. */
 #define MOST 0.8
 
 struct way {
         const struct compare_result *comparison;
-        profile_id *stacks; /* those that the way leads through */
+        profile_id *stacks; /* stacks that begin with the path so far */
         size_t n;
-        double *gains; /* by function: the growth that it would lead through */
+        double *gains; /* by function: the growth of the stacks that go on through it */
 };
 
 static int way_init(struct way *way, const struct compare_result *comparison)
@@ -42,7 +42,7 @@ static profile_id leaf_of(const struct way *way, profile_id stack)
         return profile_frame(way->comparison->stacks, profile_stack(way->comparison->stacks, stack, &n)[0])->function;
 }
 
-/* At @depth from the root; 0: the stack ends before. */
+/* The function at @depth from the root; 0: the stack ends before. */
 static profile_id function_at(const struct way *way, profile_id stack, size_t depth)
 {
         size_t n;
@@ -83,7 +83,7 @@ static double gather_stacks_with(struct way *way, profile_id function, enum comp
         return growth;
 }
 
-/* The function that takes most of the growth on at @depth; 0: none does. */
+/* The function at @depth through which most of the growth goes on; 0: there is none. */
 static profile_id choose_next_function(const struct way *way, size_t depth, double growth)
 {
         profile_id best = 0;
@@ -155,7 +155,7 @@ int compare_growth_path(const struct compare_result *comparison, profile_id func
         return r;
 }
 
-/* The one of @leaves with the largest gain, if all of them together have most of @growth. */
+/* The one of @leaves with the largest gain, if all of them together have most of @growth; otherwise 0. */
 static profile_id choose_leaf(const struct way *way, double growth, const profile_id *leaves, size_t n)
 {
         profile_id best = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A comparison to a verdict. A regression that was found is one, however little was
- * sampled; but that none was found means something only if it would have been.
+ * From a comparison to a verdict. A regression that was found counts, however few samples there are. Finding none means
+ * something only if a regression would have been found.
  */
 #include "internal.h"
 #include "statistics.h"
@@ -22,7 +22,7 @@ const char *compare_verdict_name(enum compare_verdict verdict)
         return names[verdict];
 }
 
-/* ---- what would have been found ---------------------------------------------------- */
+/* ---- how much could have been missed ----------------------------------------------- */
 
 static void note_weakness(const struct compare_function *row, struct compare_judgement *judgement)
 {

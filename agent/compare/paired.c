@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Like a merge, but functions lose their lines and the folder of their checkout, so
- * that those of one name in one file are one; and what is idle is left out. Stacks
- * are walked once a run.
+ * The stacks of both sides in one profile, like a merge. But functions lose their lines and the folder of their
+ * checkout, so that functions of one name in one file are one. Idle samples are left out. The stacks of a run are
+ * walked once.
  */
 #include "paired.h"
 
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What samplers report that know only that nothing ran. */
+/* The function that samplers report if they know only that nothing ran. */
 #define IDLE "(idle)"
 
 #define NS_PER_S 1e9
@@ -21,7 +21,7 @@ struct adding {
         struct paired *paired;
         const struct source_paths *paths;
         enum compare_side side;
-        size_t run; /* in the order of the sides together */
+        size_t run; /* index of the run: the base's runs first, then the new side's */
         const struct profile *from;
 };
 
@@ -41,7 +41,7 @@ static bool is_active(const struct adding *a, const struct profile_sample *sampl
         return sample->state == PROFILE_RUNNING && strcmp(profile_function(a->from, leaf)->name, IDLE) != 0;
 }
 
-/* The time of a sample: its own, or that of the period. */
+/* The time that a sample stands for: its own time, or the period for each count. */
 static double seconds_of(const struct profile *p, const struct profile_sample *sample)
 {
         if (sample->nanoseconds > 0)
@@ -87,7 +87,7 @@ static int add_run(struct adding *a, uint64_t **ret_counts)
 
 /* ---- hits ------------------------------------------------------------------- */
 
-/* A run's counts by stack id, as many as there were stacks when it had been added. */
+/* A run's counts by stack id. There is one for each stack that was known when the run was added. */
 struct run_counts {
         uint64_t *counts;
         size_t n;
@@ -136,7 +136,7 @@ static int count_hits(struct paired *paired, const struct run_counts *runs, size
         return 0;
 }
 
-/* ---- from beginning to end ------------------------------------------------------ */
+/* ---- all runs -------------------------------------------------------------------- */
 
 static int add_side(struct paired *paired, const struct profile_set *set, enum compare_side side,
                     const struct source_paths *paths, struct run_counts *runs)

@@ -10,7 +10,7 @@ struct paired {
         struct profile *stacks;
         uint64_t (*counts)[COMPARE_SIDES]; /* by stack id */
         size_t runs[COMPARE_SIDES];
-        uint64_t *samples; /* by run: those of the base, then the new ones; active */
+        uint64_t *samples; /* active samples by run: the base's runs first, then the new side's */
         uint64_t *hits;    /* see paired_hits() */
         double *seconds;   /* by run */
 };
@@ -18,7 +18,7 @@ struct paired {
 int paired_make(const struct profile_set sides[static COMPARE_SIDES], struct paired *ret);
 void paired_deinit(struct paired *paired); /* accepts {0} */
 
-/* The hits of a function by run, in the order of the samples. */
+/* The hits of a function by run, in the order of @samples. */
 static inline uint64_t *paired_hits(const struct paired *paired, profile_id function, enum compare_measure measure)
 {
         size_t runs = paired->runs[COMPARE_BASE] + paired->runs[COMPARE_NEW];

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Two checkouts of a program lie in different folders, so files are compared by the
- * part of their name that follows the folder. Of installed packages and the standard
- * library that is what follows site-packages or lib/pythonX.Y. Of other files it is
- * found by a vote: each file of one side looks for the file of the other whose name
- * ends most like its own, and what is left of the two names is a pair of roots. The
- * pair with the most votes is it; files outside of it keep their names. A package may
- * be installed on one side and in a checkout on the other; one that is installed on
- * both has no vote.
+ * Two checkouts of a program lie in different folders, so files are compared by the part of their name that follows the
+ * folder. For installed packages and the standard library that part follows site-packages or lib/pythonX.Y.
+ *
+ * For other files a vote finds the folders. Each file of one side looks for the file of the other side with the longest
+ * common end of its name. The remaining beginnings of the two names are a pair of roots. The pair with the most votes
+ * wins. Files outside of it keep their names. A package may be installed on one side and be in a checkout on the other.
+ * A file that is installed on both sides does not vote.
  */
 #include "source_paths.h"
 
@@ -16,9 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Functions whose files vote, those of several runs counted for each: what a vote may cost is bounded by them. */
+/* The most functions that vote with their files, of all runs together. This bounds the cost of the vote. */
 #define VOTERS_MAX (1u << 16)
-/* Files of one name that are looked at by a voter: think of __init__.py. */
+/* The most files of one name that a voter looks at. Many are called __init__.py. */
 #define NAMESAKES_MAX 256
 
 /* ---- libraries ------------------------------------------------------------- */
@@ -32,7 +31,7 @@ static const char *after_last_folder(const char *file, const char *folder)
         return found;
 }
 
-/* What follows "lib/python3.11/". */
+/* The part of a name that follows "lib/python3.11/". */
 static const char *after_standard_library(const char *file)
 {
         static const char folder[] = "/lib/python";
@@ -120,7 +119,7 @@ static int gather_voters(const struct profile_set *side, struct voters *ret)
         return 0;
 }
 
-/* How many characters the two names have in common at their ends, in whole parts. */
+/* The length of the common end of two names, in whole parts. */
 static size_t length_of_common_end(const char *a, const char *b)
 {
         size_t x = strlen(a), y = strlen(b), n = 0, whole = 0;
@@ -135,7 +134,7 @@ static size_t length_of_common_end(const char *a, const char *b)
         return whole;
 }
 
-/* The first of the voters that have @base as their last part, or what comes after. */
+/* The index of the first voter with @base as its last part, or of the voter that comes after such voters. */
 static size_t index_of_first_namesake(const struct voters *voters, const char *base)
 {
         size_t low = 0, high = voters->n;
@@ -218,14 +217,14 @@ static int hold_vote(const struct voters voters[static COMPARE_SIDES], struct so
         return 0;
 }
 
-/* ---- what is left ------------------------------------------------------------- */
+/* ---- the remaining names -------------------------------------------------------- */
 
 static const char *without_root(const struct source_root *root, const char *file)
 {
         return root->len > 0 && strncmp(file, root->text, root->len) == 0 ? file + root->len : file;
 }
 
-/* The folder that all files but those of libraries share: it says nothing, and is long. */
+/* Shortens the folder that all files share, except those of libraries: it is long and says nothing. */
 static void shorten_common_folder(const struct voters *voters, enum compare_side side, bool *begun,
                                   struct source_paths *paths)
 {

@@ -2,11 +2,11 @@
 #ifndef COMPARE_SOURCE_PATHS_H
 #define COMPARE_SOURCE_PATHS_H
 
-/* File names of two sides, made the same where they are of the same module. */
+/* File names of two sides, made equal if they are of the same module. */
 
 #include "compare.h"
 
-/* A leading part of file names; points into them. */
+/* A leading part of file names. Points into one of them. */
 struct source_root {
         const char *text;
         size_t len;
@@ -14,13 +14,13 @@ struct source_root {
 
 struct source_paths {
         struct source_root roots[COMPARE_SIDES]; /* of each side's checkout */
-        struct source_root common;               /* of what is left of either side's files */
+        struct source_root common;               /* the folder that the remaining files of both sides share */
 };
 
-/* Learns from the files of all functions. @ret points into the profiles. -ENOMEM. */
+/* Learns the roots from the files of all functions. @ret points into the profiles. -ENOMEM. */
 int source_paths_learn(const struct profile_set sides[static COMPARE_SIDES], struct source_paths *ret);
 
-/* The part of @file that names its module's file; within @file. */
+/* The part of @file that names its module's file. Points into @file. */
 const char *source_paths_relative(const struct source_paths *paths, enum compare_side side, const char *file);
 
 #endif

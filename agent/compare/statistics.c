@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The test: two proportions, pooled, once against the noise of counting alone
- * (normal) and once against the noise that is seen between the runs (Student's,
- * with as many degrees of freedom as the runs leave). The larger p counts. So runs
- * that happen to agree better than chance allows prove nothing, and a noise that is
- * known from few runs is not trusted much.
+ * The test compares two proportions, pooled. It tests once against the noise of counting alone (normal distribution),
+ * and once against the noise seen between the runs (Student's distribution, with the degrees of freedom that the runs
+ * leave). The larger p counts. So runs that agree better than chance allows prove nothing, and noise that is known from
+ * few runs is not trusted much.
  *
- * No library: erfc() gives the normal distribution, and for whole degrees of freedom
- * Student's is a finite sum (Abramowitz and Stegun, 26.7.3 and 26.7.4). Quantiles are
- * bisected. Compared with SciPy's in tests/unit/compare_statistics.c.
+ * No library is needed: erfc() gives the normal distribution. For whole degrees of freedom Student's distribution is a
+ * finite sum (Abramowitz and Stegun, 26.7.3 and 26.7.4). Quantiles are found by bisection.
+ * tests/unit/compare_statistics.c compares the results with SciPy's.
  */
 #include "statistics.h"
 
@@ -21,7 +20,7 @@
 
 /* ---- distributions --------------------------------------------------------- */
 
-/* P(-t < T < t), signed as t is. */
+/* P(-t < T < t), with the sign of t. */
 static double t_within(double t, unsigned df)
 {
         double angle = atan(t / sqrt(df));
@@ -43,7 +42,7 @@ double statistics_t_above(double t, unsigned df)
         return fmax(0, (1 - t_within(t, df)) / 2);
 }
 
-/* With 1 degree of freedom, 1e9 is exceeded once in 3e9. */
+/* The largest quantile: with 1 degree of freedom 1e9 is exceeded once in 3e9. */
 #define QUANTILE_MAX 1e9
 #define HALVINGS 120
 
@@ -79,7 +78,7 @@ static struct sum sum_runs(const struct statistics_tally *tally)
         return sum;
 }
 
-/* Pearson's statistic of the runs of a side; runs without samples tell nothing. */
+/* Pearson's statistic for the runs of a side. Runs without samples are ignored. */
 static double chi_squared(const struct statistics_tally *tally, double share, unsigned *df)
 {
         double variance = share * (1 - share), sum = 0;
@@ -204,7 +203,7 @@ static double mean_of(const double *values, size_t n)
         return sum / (double)n;
 }
 
-/* Of the mean. */
+/* The variance of the mean. */
 static double variance_of(const double *values, size_t n, double mean)
 {
         double sum = 0;
@@ -227,7 +226,7 @@ void statistics_welch(const double *const values[static 2], const size_t n[stati
                 variance += part;
                 divisor += part * part / ((double)n[side] - 1);
         }
-        /* Welch and Satterthwaite's degrees of freedom, rounded down to the cautious side. */
+        /* Welch's and Satterthwaite's degrees of freedom, rounded down to be cautious. */
         unsigned df = divisor > 0 ? (unsigned)fmax(1, variance * variance / divisor) : 1;
         double error = sqrt(variance), half = statistics_t_quantile((1 - CONFIDENCE) / 2, df) * error;
 

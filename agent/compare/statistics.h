@@ -3,40 +3,39 @@
 #define COMPARE_STATISTICS_H
 
 /*
- * What comparisons rest on: the normal and Student's distribution, a test of two
- * proportions that were counted in several runs each, Holm's correction, Welch's
- * test. Numbers in, numbers out.
+ * The statistics of comparisons: the normal distribution and Student's, a test of two proportions that were counted in
+ * several runs each, Holm's correction, Welch's test. They take and give numbers only.
  */
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* Degrees of freedom without end: Student's distribution is then the normal one. */
+/* Infinite degrees of freedom: Student's distribution is then the normal one. */
 #define STATISTICS_NORMAL 0
 
 /* P(T > t) with @df degrees of freedom. */
 double statistics_t_above(double t, unsigned df);
 
-/* The reverse: the t that is exceeded with probability @p, 0 < p < 1. */
+/* The quantile: the t that is exceeded with probability @p, 0 < p < 1. */
 double statistics_t_quantile(double p, unsigned df);
 
-/* What was counted on one side: in run i, @hits[i] of @samples[i]. */
+/* The counts of one side: in run i, @hits[i] of @samples[i]. */
 struct statistics_tally {
         const uint64_t *hits;
         const uint64_t *samples;
         size_t runs; /* at least 1 */
 };
 
-/* The share of the second side less that of the first. */
+/* The share of the second side minus that of the first. */
 struct statistics_proportions {
         uint64_t hits[2];
         double share[2];
         double change;
         double low, high; /* of 95 % confidence */
-        double phi;       /* variance between runs over that of counting, at least 1 */
-        double p;         /* of this growth or more by chance */
+        double phi;       /* variance between runs, divided by that of counting; at least 1 */
+        double p;         /* probability of this growth, or more, by chance */
         /* For statistics_detectable(). */
-        double observed_phi; /* before it was raised to 1; 0 with one run a side */
+        double observed_phi; /* phi before it was raised to 1; 0 with one run on each side */
         double inverse_n;    /* 1/n + 1/n' */
         unsigned df;         /* of phi */
 };
@@ -44,20 +43,20 @@ struct statistics_proportions {
 void statistics_proportions(const struct statistics_tally sides[static 2], struct statistics_proportions *ret);
 
 /*
- * The least growth that is found with probability @power at level @alpha, if the
- * share is @share, about half way between the two sides.
+ * The least growth that is found with probability @power at level @alpha. @share is a share about half way between
+ * those of the two sides.
  */
 double statistics_detectable(const struct statistics_proportions *of, double share, double alpha, double power);
 
-/* Replaces each of @n p-values by Holm's. -ENOMEM. */
+/* Replaces each of @n p-values by Holm's corrected one. -ENOMEM. */
 int statistics_holm(double *const *p, size_t n);
 
-/* Welch's test of two means; each side has at least 2 values. */
+/* Welch's test of two means. Each side needs at least 2 values. */
 struct statistics_means {
         double mean[2];
         double change;
         double low, high; /* of 95 % confidence */
-        double p;         /* of such a difference by chance, in either direction */
+        double p;         /* probability of such a difference by chance, in either direction */
 };
 
 void statistics_welch(const double *const values[static 2], const size_t n[static 2], struct statistics_means *ret);

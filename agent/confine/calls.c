@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * System calls, by libseccomp. Rules without arguments cost nothing: the kernel
- * (5.11) remembers which calls a filter lets through whatever they are given.
+ * System calls, limited by libseccomp. Rules without arguments cost nothing: the kernel (5.11) remembers which calls a
+ * filter allows with any arguments.
  *
- * clone3 hides its flags behind a pointer, so it is said not to exist; glibc
- * then takes clone, whose flags say that it is a thread.
+ * clone3 hides its flags behind a pointer, so the filter answers that it does not exist. glibc then uses clone, with
+ * flags that say that it makes a thread.
  */
 #include "agent/confine/confine.h"
 
@@ -20,22 +20,25 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Set by glibc from 2.39 on for names of its own mappings. */
+/* glibc 2.39 and later use it to name its own mappings. */
 #ifndef PR_SET_VMA
 #define PR_SET_VMA 0x53564d41
 #endif
 
-/* TCGETS2, by which isatty(3) asks since glibc 2.42; <asm/termbits.h>, which has its struct, cannot be had with libc's. */
+/*
+ * TCGETS2, which isatty(3) uses since glibc 2.42. <asm/termbits.h> has its struct, but cannot be included together with
+ * libc's headers.
+ */
 #define GETS2 _IOR('T', 0x2A, char[44])
 
-/* A call that is allowed with one value of an argument only, or, masked, with some. */
+/* A call that is allowed only with one value of an argument. The value is compared after masking. */
 struct limited {
         const char *name;
         unsigned argument;
         scmp_datum_t mask, value;
 };
 
-/* Each ends with a NULL, which may be all of it. */
+/* Both arrays end with a NULL. They may be empty. */
 struct list {
         const char *const *names;
         const struct limited *limited;
@@ -44,7 +47,7 @@ struct list {
 static const char *const no_names[] = { NULL };
 static const struct limited no_limited[] = { { .name = NULL } };
 
-/* What every C program of several threads does. */
+/* Calls that every C program with several threads makes. */
 static const struct list plain = {
         (const char *const[]){ "brk",
                                "clock_getres",
@@ -95,7 +98,7 @@ static const struct list plain = {
                                   { .name = NULL } },
 };
 
-/* Descriptors, whatever they are of. */
+/* Calls on descriptors of any kind. */
 static const struct list streams = {
         (const char *const[]){ "close",     "close_range", "dup",        "dup2",     "dup3",  "epoll_create1",
                                "epoll_ctl", "epoll_pwait", "epoll_wait", "eventfd2", "fcntl", "fdatasync",
@@ -109,7 +112,7 @@ static const struct list streams = {
                 { .name = NULL } },
 };
 
-/* Files by name: what there is, and what is in it. */
+/* Listing and reading files by name. */
 static const struct list naming = {
         (const char *const[]){ "access", "faccessat", "faccessat2", "fstatfs", "getcwd", "getdents64", "lstat",
                                "newfstatat", "readlink", "readlinkat", "stat", "statfs", "statx", NULL },
@@ -124,7 +127,7 @@ static const struct list reading = {
                 { "open", 1, O_CHANGING, O_RDONLY }, { "openat", 2, O_CHANGING, O_RDONLY }, { .name = NULL } },
 };
 
-/* Making and changing files; what a spool and SQLite do to their own included. */
+/* Making and changing files, with the calls of a spool and of SQLite. */
 static const struct list writing = {
         (const char *const[]){ "fallocate", "fchmod", "fchown", "flock", "link", "linkat", "mkdir", "mkdirat", "open",
                                "openat", "rename", "renameat", "renameat2", "rmdir", "umask", "unlink", "unlinkat",
@@ -140,13 +143,13 @@ static const struct list network = {
                 { "socket", 0, UINT32_MAX, AF_UNIX },
                 { "socket", 0, UINT32_MAX, AF_INET },
                 { "socket", 0, UINT32_MAX, AF_INET6 },
-                { "socket", 0, UINT32_MAX, AF_NETLINK }, /* the resolver asks which addresses this machine has */
+                { "socket", 0, UINT32_MAX, AF_NETLINK }, /* the resolver asks for this machine's addresses */
                 { "ioctl", 1, UINT32_MAX, FIONBIO },
                 { "ioctl", 1, UINT32_MAX, FIONREAD },
                 { .name = NULL } },
 };
 
-/* At other processes. openat2 keeps its flags in memory, where no filter sees them. */
+/* Reading other processes. openat2 keeps its flags in memory, where no filter sees them. */
 static const struct list looking = {
         (const char *const[]){ "capget", "kcmp", "openat2", "perf_event_open", "pidfd_open", "process_vm_readv",
                                "sched_get_priority_max", "sched_get_priority_min", "sched_setaffinity",
@@ -159,14 +162,14 @@ static const struct list looking = {
                                   { .name = NULL } },
 };
 
-/* An order to the child that is not confined: no other socket can be had. */
+/* Sends an order to the child that is not confined. No other socket can be opened. */
 static const struct list ordering = { (const char *const[]){ "sendto", NULL }, no_limited };
 
-/* For children, and for threads that are stopped. */
+/* Waits for children, and for stopped threads. */
 static const struct list waiting = { (const char *const[]){ "wait4", "waitid", NULL }, no_limited };
 static const struct list stopping = { (const char *const[]){ "ptrace", NULL }, no_limited };
 
-/* A terminal that is drawn on; what is said meanwhile is kept in memory. */
+/* Drawing on a terminal. Messages are kept in memory meanwhile. */
 static const struct list terminal = {
         (const char *const[]){ "getpgrp", "memfd_create", NULL },
         (const struct limited[]){ { "ioctl", 1, UINT32_MAX, TCSETS },
@@ -179,8 +182,8 @@ static const struct list terminal = {
 };
 
 /*
- * In a build with AddressSanitizer: at the end LeakSanitizer stops all threads from a process that shares our memory,
- * and looks through what is mapped.
+ * For builds with AddressSanitizer: at the end LeakSanitizer stops all threads from a process that shares this
+ * process's memory, and searches all mappings.
  */
 #ifdef __SANITIZE_ADDRESS__
 static const struct list sanitizer = {
@@ -216,7 +219,7 @@ static const struct list *const roles[][LISTS_MAX + 1] = {
         [CONFINE_CONVERTER] = { EVERY, &ordering, &waiting },
 };
 
-/* A call that this libseccomp does not know is none that this libc makes. */
+/* Allows a call. If this libseccomp does not know the call, this libc does not make it. */
 static int allow_call(scmp_filter_ctx filter, const char *name)
 {
         int call = seccomp_syscall_resolve_name(name);
@@ -257,7 +260,7 @@ static int add_rules(scmp_filter_ctx filter, enum confine_role role)
 
         for (const struct list *const *list = roles[role]; *list && r == 0; list++)
                 r = add_list(filter, *list);
-        /* ncurses gives the terminal back on ^Z, and then stops this process by kill(2). */
+        /* On ^Z ncurses restores the terminal, and then stops this process by kill(2). */
         if (r == 0 && is_list_wanted(&terminal, roles[role]))
                 r = allow_call_with_argument(filter,
                                              &(struct limited){ "kill", 0, UINT32_MAX, (scmp_datum_t)getpid() });

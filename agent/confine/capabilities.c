@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Capabilities. What is kept is a table; everything else leaves the permitted
- * and the bounding set. No program is ever executed after this, and no_new_privs
- * (Linux 3.5) sees to it that executing one would not bring anything back.
+ * Capabilities. A table says which ones are kept. All others leave the permitted and the bounding set. No program is
+ * ever executed after this. no_new_privs (Linux 3.5) makes sure that executing one would bring nothing back.
  */
 #include "agent/confine/confine.h"
 
@@ -10,7 +9,7 @@
 #include <sys/capability.h>
 #include <sys/prctl.h>
 
-/* Of Linux 5.8 and 5.9; libcap 2.66 knows them, older headers may not. */
+/* From Linux 5.8 and 5.9. libcap 2.66 knows them, older headers may not. */
 #ifndef CAP_PERFMON
 #define CAP_PERFMON 38
 #endif
@@ -21,8 +20,8 @@
 struct need {
         const char *name;
         cap_value_t cap;
-        cap_value_t instead; /* serves as well where @cap is not there; -1: none does */
-        const char *loss;    /* NULL: not told, the command tells it in its own way */
+        cap_value_t instead; /* it serves as well if @cap is missing; -1: none does */
+        const char *loss;    /* what is lost without it; NULL: the command reports it in its own way */
 };
 
 static const struct need agent_needs[] = {
@@ -30,7 +29,7 @@ static const struct need agent_needs[] = {
         { "CAP_DAC_READ_SEARCH", CAP_DAC_READ_SEARCH, -1,
           "other users' environments and closed folders cannot be read: services and containers may lack their names, "
           "Pythons in home folders may not be recognised" },
-        /* Docker 20.10, which is Debian 12's, does not know PERFMON; before Linux 5.8 there was none. */
+        /* Docker 20.10, which Debian 12 has, does not know PERFMON. Before Linux 5.8 it did not exist. */
         { "CAP_PERFMON", CAP_PERFMON, CAP_SYS_ADMIN,
           "the kernel's clock events and its news of births are not to be had, unless kernel.perf_event_paranoid "
           "allows them: the timer tick and looking around serve instead" },
@@ -38,9 +37,9 @@ static const struct need agent_needs[] = {
 };
 
 /*
- * Two more keep the commands as good as they were: map_files, which alone leads to files that are deleted, takes
- * CAP_CHECKPOINT_RESTORE (Linux 5.9), and rings of events beyond perf_event_mlock_kb, which all podflames of root
- * share, take CAP_IPC_LOCK.
+ * Two more capabilities keep the commands' abilities. map_files, the only way to deleted files, needs
+ * CAP_CHECKPOINT_RESTORE (Linux 5.9). Rings of events beyond perf_event_mlock_kb, which all podflames of root share,
+ * need CAP_IPC_LOCK.
  */
 static const struct need viewer_needs[] = {
         { "CAP_SYS_PTRACE", CAP_SYS_PTRACE, -1, NULL },
@@ -61,9 +60,9 @@ static const struct need viewer_needs[] = {
         }
 
 /*
- * Without CAP_SYS_PTRACE a process reads another if it holds all that the other holds (__ptrace_may_access() asks
- * cap_ptrace_access_check(), Linux 6.12). So root of a container that lacks it reads its neighbours, and its own
- * children, only if it gives up nothing: @by_superset.
+ * Without CAP_SYS_PTRACE a process can read another one if it holds every capability that the other one holds
+ * (__ptrace_may_access() asks cap_ptrace_access_check(), Linux 6.12). So root of a container without it can read its
+ * neighbours and its own children only if it gives up nothing: @by_superset.
  */
 static const struct {
         const struct need *needs;
@@ -94,7 +93,7 @@ static int keep_capability(cap_t caps, cap_value_t cap)
         return 0;
 }
 
-/* Fills @kept from what @had holds. */
+/* Fills @kept with those capabilities of @had that are needed. */
 static int choose_capabilities(cap_t had, cap_t kept, const struct need *needs, size_t n,
                                void (*missing)(void *, const char *, const char *), void *ctx)
 {
@@ -113,7 +112,7 @@ static int choose_capabilities(cap_t had, cap_t kept, const struct need *needs, 
         return r;
 }
 
-/* Takes CAP_SETPCAP, without which the bounding set stays, and matters no more than no_new_privs lets it. */
+/* Empties the bounding set. That needs CAP_SETPCAP; without it the set stays, but no_new_privs makes it harmless. */
 static void drop_bounds(cap_t kept)
 {
         for (cap_value_t cap = 0; cap < cap_max_bits(); cap++)
@@ -125,7 +124,7 @@ static void drop_bounds(cap_t kept)
 static int keep_only(cap_t kept)
 {
         drop_bounds(kept);
-        cap_reset_ambient(); /* before Linux 4.3 there is none */
+        cap_reset_ambient(); /* before Linux 4.3 there is no ambient set */
         return cap_set_proc(kept) < 0 ? -errno : 0;
 }
 

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Each process that is followed takes descriptors; a part of them is left to the rest of the program. */
+/* Each process that is followed takes descriptors. A part of all descriptors is kept for the rest of the program. */
 #include "agent/find/internal.h"
 
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* For collectors, the spool, probes and what reading one process takes: so many, or a part of a low limit. */
+/*
+ * Descriptors kept for sending, the spool, probes and reading a process. If the limit is low, a part of the limit is
+ * kept instead.
+ */
 #define RESERVE 32
 #define RESERVE_PART 4
 
@@ -18,7 +21,7 @@ bool find_has_descriptors(void)
 
         if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
                 return true;
-        /* The kernel gives the lowest number that is free. */
+        /* The kernel gives the lowest free number. */
         if (pipe2(ends, O_CLOEXEC) < 0)
                 return false;
         lowest = ends[1];

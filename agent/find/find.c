@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Making and unmaking a struct find. */
+/* Opening and closing a struct find. */
 #include "agent/find/internal.h"
 
 #include <errno.h>
@@ -32,7 +32,7 @@ static void close_roots(struct find_roots *roots)
         free(roots->run);
 }
 
-/* A manifest passes spec.nodeName in the environment; the host's name is usually the same. */
+/* A manifest passes spec.nodeName in the environment. The host's name is usually the same. */
 static void set_node(const char *node, char ret[static FIND_NAME_SIZE])
 {
         char host[FIND_NAME_SIZE] = "";
@@ -65,7 +65,7 @@ static int open_fds(struct find *find, bool follow)
         find->fd = epoll_create1(EPOLL_CLOEXEC);
         if (find->ends_fd < 0 || find->fd < 0 || epoll_ctl(find->fd, EPOLL_CTL_ADD, find->ends_fd, &event) < 0)
                 return -errno;
-        /* Where the kernel does not tell, find_scan() looks. */
+        /* If the kernel does not report births, find_scan() looks for them. */
         if (!follow || find_watch_open(&find->watch))
                 return 0;
         return epoll_ctl(find->fd, EPOLL_CTL_ADD, find_watch_fd(find->watch), &event) < 0 ? -errno : 0;

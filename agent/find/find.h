@@ -3,10 +3,9 @@
 #define FIND_H
 
 /*
- * find: who on this machine is Python, and whose is it? Follows births, execs
- * and deaths, and gives each process its identity: (pid, start time), the
- * container and the pod it is in, their names, a service name; and says by the
- * user's rules whether it is to be profiled.
+ * find: which processes of this machine are Python, and which container each belongs to. find follows births, execs and
+ * deaths. It gives each process its identity (pid, start time), its container and pod, their names, and a service name.
+ * By the user's rules it decides whether a process is to be profiled.
  *
  * Errors: negative -errno, positive find_error. A struct find is for one thread.
  */
@@ -22,15 +21,15 @@
 #include <sys/types.h>
 
 enum find_error {
-        FIND_E_UNKNOWN = 1, /* no container of that name or id */
-        FIND_E_AMBIGUOUS,   /* several: see the candidates */
-        FIND_E_RULE,        /* not a rule: see the message */
+        FIND_E_UNKNOWN = 1, /* there is no container of that name or id */
+        FIND_E_AMBIGUOUS,   /* several containers match: see the candidates */
+        FIND_E_RULE,        /* the text is not a rule: see the message */
 };
 
 /* Pods' names have up to 253 characters. */
 #define FIND_NAME_SIZE 256
 
-/* What Kubernetes makes DNS labels: namespaces and containers, up to 63 characters. */
+/* Size of names that Kubernetes requires to be DNS labels: namespaces and containers, up to 63 characters. */
 #define FIND_LABEL_SIZE 64
 
 #define FIND_RESOURCE_SIZE 1024
@@ -38,42 +37,40 @@ enum find_error {
 
 struct find_process {
         pid_t pid;
-        uint64_t start_time;      /* clock ticks since boot; with pid, the identity */
-        char exe[FIND_NAME_SIZE]; /* these two escaped: see pystack_escape() */
+        uint64_t start_time;      /* clock ticks since boot; pid and start time together identify the process */
+        char exe[FIND_NAME_SIZE]; /* @exe and @cmdline are escaped: see pystack_escape() */
         char cmdline[FIND_NAME_SIZE];
-        char container_id[NSUTIL_CONTAINER_ID_SIZE]; /* "": of the host */
-        char claimed_id
-                [NSUTIL_CONTAINER_ID_SIZE];  /* whose name its cgroup has, elsewhere than that container is; or "" */
-        char container_name[FIND_NAME_SIZE]; /* "": not known */
-        char image[FIND_NAME_SIZE];          /* "": not known */
-        char pod[FIND_NAME_SIZE];            /* these four "": not of Kubernetes, or not known */
+        char container_id[NSUTIL_CONTAINER_ID_SIZE]; /* "": the process is the host's */
+        char claimed_id[NSUTIL_CONTAINER_ID_SIZE];   /* the container that its cgroup's name claims falsely; or "" */
+        char container_name[FIND_NAME_SIZE];         /* "": not known */
+        char image[FIND_NAME_SIZE];                  /* "": not known */
+        char pod[FIND_NAME_SIZE]; /* the pod's fields are "" if it has no pod, or they are not known */
         char pod_namespace[FIND_LABEL_SIZE];
         char k8s_container[FIND_LABEL_SIZE];
         char pod_uid[NSUTIL_POD_UID_SIZE];
         char node[FIND_NAME_SIZE];
         char service[FIND_NAME_SIZE];      /* never empty */
-        char resource[FIND_RESOURCE_SIZE]; /* what else it says of itself: find_resource_next() */
-        bool selected;                     /* by the rules; true where there are none */
-        char rule[FIND_RULE_SIZE];         /* the rule that decided, "": none did */
+        char resource[FIND_RESOURCE_SIZE]; /* attributes that it claims: find_resource_next() */
+        bool selected;                     /* by the rules; true if there are none */
+        char rule[FIND_RULE_SIZE];         /* the rule that decided; "": none did */
         int status;                        /* 0, or why pystack_open() failed */
-        struct pystack_info info;          /* version, file; detail when status is not 0 */
+        struct pystack_info info;          /* version and file; with status, the detail of the failure */
 };
 
 /*
- * Goes through the attributes that a process claims in OTEL_RESOURCE_ATTRIBUTES,
- * service.name and all that podflame says itself left out. *@ret_value is NULL
- * before the first; both point into @process. False after the last.
+ * Iterates over the attributes that a process claims in OTEL_RESOURCE_ATTRIBUTES. service.name is left out, and so are
+ * all attributes that podflame sets itself. *@ret_value is NULL before the first call. Both pointers lead into
+ * @process. False after the last attribute.
  */
 bool find_resource_next(const struct find_process *process, const char **ret_key, const char **ret_value);
 
 /* ---- rules ---------------------------------------------------------------- */
 
 /*
- * KEY=GLOB[,KEY=GLOB]...: a rule matches if all of its globs do, "*" a slash too,
- * an empty one only what is not known; "\\," is a comma. A label is compared as
- * NAME=VALUE, and one of a container that matches is enough. The last rule that
- * matches decides. Where none does, a process is selected unless there are rules
- * that select.
+ * KEY=GLOB[,KEY=GLOB]...: a rule matches if all of its globs match. "*" matches a slash too, an empty glob matches only
+ * what is not known, and "\\," is a comma. A label is compared as NAME=VALUE; one label of a container that matches is
+ * enough. The last rule that matches decides. If none matches, a process is selected unless there are rules that
+ * select.
  */
 struct find_rules;
 
@@ -82,7 +79,7 @@ struct find_rules;
 int find_rules_new(struct find_rules **ret);
 void find_rules_free(struct find_rules *rules); /* accepts NULL */
 
-/* FIND_E_RULE: @error says what is wrong with @text, and where. */
+/* Adds a rule. FIND_E_RULE: @error says what is wrong with @text, and where. */
 int find_rules_add(struct find_rules *rules, bool select, const char *text, char error[static FIND_RULE_ERROR_SIZE]);
 
 /* ---- finding -------------------------------------------------------------- */
@@ -90,143 +87,156 @@ int find_rules_add(struct find_rules *rules, bool select, const char *text, char
 struct find;
 
 struct find_config {
-        /* Folders of the host, NULL for where they usually are; also looked for below PID 1's root. */
+        /* Folders of the host; NULL: the usual ones. They are also looked for below PID 1's root. */
         const char *docker_root; /* /var/lib/docker */
         const char *podman_root; /* /var/lib/containers/storage */
-        const char *log_root;    /* /var/log, with the kubelet's containers/ and pods/ */
-        const char *run_root;    /* /run, with the bundles of containerd and CRI-O */
+        const char *log_root;    /* /var/log, where the kubelet has containers/ and pods/ */
+        const char *run_root;    /* /run, where containerd and CRI-O have their bundles */
         const char *node;        /* NULL: $PODFLAME_NODE_NAME, $NODE_NAME, or the host's name */
 
         /*
-         * APIs that are asked for what those files do not tell; NULL: not at all.
-         * Their URLs are without a path, as unix_socket: that of Docker's API,
-         * https://127.0.0.1:10250: the kubelet's. One that does not answer holds
-         * up find_scan() for a second, twice a minute.
+         * APIs that are asked for what the files above do not say; NULL: the API is not asked. docker_api's URL has no
+         * path; the API is Docker's, reached by its Unix socket. kubelet's URL is https://127.0.0.1:10250 as a rule. An
+         * API that does not answer delays find_scan() by a second, twice a minute.
          */
         const struct http_client_config *docker_api;
         const struct http_client_config *kubelet;
-        /* An API has stopped answering as it should, or does so again: @problem is NULL then. May be NULL. */
+        /*
+         * Called when an API stops answering properly (@problem says why), and when it answers again (@problem is
+         * NULL). May be NULL.
+         */
         void (*on_api)(void *ctx, const char *api, const char *problem);
         void *ctx;
 
         const struct find_rules *rules; /* borrowed; NULL: everything is selected */
-        unsigned min_age_ms;            /* processes are left alone until so long after birth or exec */
-        bool show_unselected;           /* also report, unread, those that are Python by name and not selected */
-        bool read_unselected;           /* report everybody, read, with what the rules say of them */
-        bool follow;                    /* learn of births and execs from the kernel, if it lets us */
-        unsigned slice_ms; /* find_scan() returns after so long, and the next one goes on at once; 0: when it is done */
-        bool at_once;      /* look at who is born or executes a program at once, not 5 ms later: it costs a look more */
+        unsigned min_age_ms;  /* a process is not opened before this time has passed since its birth or exec */
+        bool show_unselected; /* also report processes that are Python by name and not selected, without reading them */
+        bool read_unselected; /* read and report all Python processes, with what the rules decide about them */
+        bool follow;          /* get births and execs from the kernel, if it allows that */
+        /* find_scan() returns after this time, and the next call goes on at once; 0: it returns when it is done */
+        unsigned slice_ms;
+        bool at_once; /* look at a process right after its birth or exec, not 5 ms later: this costs one look more */
 };
 
 /*
- * @config may be NULL. Holds a descriptor for each process that is reported born,
- * where there are enough. Errors are those of http_client_open(), too.
+ * @config may be NULL. find holds a descriptor for each process that it has reported, as long as there are enough
+ * descriptors. Errors include those of http_client_open().
  */
 int find_open(const struct find_config *config, struct find **ret);
 void find_close(struct find *find); /* accepts NULL */
 
-/* Other rules (borrowed, NULL for none) from the next scan on, which reports those that change sides. */
+/*
+ * Sets other rules (borrowed; NULL: none) for the scans from now on. The next scan reports processes for which the
+ * decision has changed.
+ */
 void find_set_rules(struct find *find, const struct find_rules *rules);
 
-/* Whether births and execs are told by the kernel; if not, processes are found by looking. */
+/* Whether the kernel reports births and execs. If not, find looks for processes. */
 bool find_follows(const struct find *find);
 
-/* Somebody's birth, Python or not, as the kernel has told it; or somebody who is met for the first time. */
+/*
+ * The birth of a process, Python or not, as the kernel has reported it; or a process that find meets for the first
+ * time.
+ */
 struct find_birth {
-        pid_t pid;     /* it may have ended by now */
-        pid_t parent;  /* who has forked; of one that is met, its parent of now: init, if that one has ended */
-        pid_t session; /* of one that is met; 0: not known */
-        uint64_t at;   /* when, in ns of a clock of the kernel's; 0: not known */
+        pid_t pid; /* it may have ended by now */
+        /*
+         * the process that forked; of a process that is met, its present parent, which is init if the first parent has
+         * ended
+         */
+        pid_t parent;
+        pid_t session; /* of a process that is met; 0: not known */
+        uint64_t at;   /* time of the birth, in ns of a clock of the kernel; 0: not known */
 };
 
 struct find_events {
         void *ctx;
         /*
-         * A Python process has appeared: by birth, by exec, or because its
-         * interpreter has started by now. @py is consumed; it is NULL where the
-         * process is Python but cannot be read (@process->status says why), or
-         * is not selected.
+         * A Python process has appeared: by birth, by exec, or because its interpreter has started by now. @py is
+         * consumed. @py is NULL if the process is Python but cannot be read (@process->status says why), or is not
+         * selected.
          */
         void (*born)(void *ctx, const struct find_process *process, struct pystack *py);
-        /* One that was reported born has ended, or has become another by exec. */
+        /* A process that was reported by born() has ended, or has executed another program. */
         void (*ended)(void *ctx, pid_t pid, uint64_t start_time);
         /*
-         * Every process, before it is reported in any other way. In the order of time if
-         * sorted by @birth->at, and if those that the next scan tells are added. May be NULL.
+         * Called for every process, before any other call for that process. Births are in the order of time once they
+         * are sorted by @birth->at together with those of the next scan. May be NULL.
          */
         void (*appeared)(void *ctx, const struct find_birth *birth);
         /*
-         * Whether a process is of interest: others are never opened, which takes
-         * milliseconds, nor reported. Asked again as often as it would be opened. NULL: all are.
+         * Whether a process is of interest. Others are never opened, which takes milliseconds, nor reported. It is
+         * asked whenever a process would be opened. NULL: all processes are of interest.
          */
         bool (*wanted)(void *ctx, pid_t pid, uint64_t start_time);
 };
 
 /*
- * Looks at the machine and reports what has changed since the last time. A
- * process that was not Python is looked at again while it is young, since it
- * may exec, and now and then afterwards. Where the kernel tells, only those are
- * looked at that are new or young, and everything every few seconds.
+ * Looks at the machine and reports what has changed since the last call. A process that was not Python is looked at
+ * again and again while it is young, since it may exec, and now and then afterwards. If the kernel reports births and
+ * execs, a scan looks only at new and young processes, and at all processes every few seconds.
  */
 int find_scan(struct find *find, const struct find_events *events);
 
 /*
- * When to scan: as soon as the descriptor is readable (a process that was
- * reported born has ended; births, execs), or after so many milliseconds.
+ * When to call find_scan(): as soon as the descriptor is readable (a process that was reported has ended; births,
+ * execs), or after the given number of milliseconds.
  */
 int find_fd(const struct find *find);
 int find_timeout_ms(const struct find *find);
 
-/* How many processes, Python by their names, are not looked at because nearly all file descriptors are taken. */
+/*
+ * The number of processes, Python by their names, that are not looked at since nearly all file descriptors are taken.
+ */
 size_t find_starved(const struct find *find);
 
 /*
- * Who is process @pid? Fills all but status and info. NSUTIL errors as in
- * nsutil.h are positive, too: NSUTIL_E_GONE.
+ * Identifies process @pid. Fills everything except status and info. NSUTIL errors of nsutil.h are positive, too:
+ * NSUTIL_E_GONE.
  */
 int find_identify(struct find *find, pid_t pid, struct find_process *ret);
 
 struct find_candidate {
         char id[NSUTIL_CONTAINER_ID_SIZE];
-        char name[FIND_NAME_SIZE]; /* its own; of one that has none, NAMESPACE/POD/CONTAINER */
-        char pod[FIND_NAME_SIZE];  /* these three "": not of Kubernetes, or not known */
+        char name[FIND_NAME_SIZE]; /* the container's name; if it has none, NAMESPACE/POD/CONTAINER */
+        char pod[FIND_NAME_SIZE];  /* the pod's fields are "" if it is not Kubernetes's, or they are not known */
         char pod_namespace[FIND_LABEL_SIZE];
         char k8s_container[FIND_LABEL_SIZE];
 };
 
 /*
- * The processes of the container called @name: its name, its id, or the
- * beginning of one id. @ret_pids is allocated, ascending. On FIND_E_AMBIGUOUS
- * and FIND_E_UNKNOWN @ret_candidates are the containers that match, or all that
- * there are; allocated as well (may be NULL with 0 entries).
+ * Finds the processes of the container @name: its name, its id, or the beginning of one id. @ret_pids is allocated,
+ * ascending. On FIND_E_AMBIGUOUS @ret_candidates are the containers that match, on FIND_E_UNKNOWN all containers. They
+ * are allocated as well (NULL is possible with 0 entries).
  */
 int find_container(struct find *find, const char *name, pid_t **ret_pids, size_t *ret_n,
                    struct find_candidate **ret_candidates, size_t *ret_n_candidates);
 
 /*
- * Likewise the processes of the pod called [NAMESPACE/]POD[/CONTAINER]: of all its
- * containers, or of one. On FIND_E_UNKNOWN the candidates are the containers of all pods.
+ * Finds, in the same way, the processes of the pod [NAMESPACE/]POD[/CONTAINER]: of all its containers, or of one. On
+ * FIND_E_UNKNOWN the candidates are the containers of all pods.
  */
 int find_pod(struct find *find, const char *name, pid_t **ret_pids, size_t *ret_n,
              struct find_candidate **ret_candidates, size_t *ret_n_candidates);
 
-/* Whether a process is one of those that find_pod() means by @name, if that means one pod. */
+/* Whether a process belongs to the pod that find_pod() finds by @name, if @name means one pod. */
 bool find_is_in_pod(const struct find_process *process, const char *name);
 
 /*
- * Copies hostile text: whatever could confuse a terminal or a page (control and
- * direction characters, invalid UTF-8) becomes '?'. Cut to @size between characters.
+ * Copies hostile text. Whatever could confuse a terminal or a page (control and direction characters, invalid UTF-8)
+ * becomes '?'. The text is cut to @size between two characters.
  */
 void find_clean(const char *text, size_t len, char *ret, size_t size);
 
-/* A place where a runtime leaves the names of its containers. */
+/* A place where a runtime keeps the names of its containers. */
 struct find_source {
-        const char *name; /* whose it is */
+        const char *name; /* of the runtime */
         char path[512];
-        int error; /* 0: it is here and can be read; -ENOENT: it is not here; else why it cannot be read */
+        /* 0: the place exists and can be read; -ENOENT: it does not exist; otherwise why it cannot be read */
+        int error;
 };
 
-/* The @i'th one; false after the last. */
+/* Gives the @i'th place. False after the last. */
 bool find_source(const struct find *find, size_t i, struct find_source *ret);
 
 #endif

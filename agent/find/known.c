@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The processes that are known, by PID. Those that were reported are held by
- * pidfds in one epoll: a pidfd tells the end of its process before the PID can
- * be given to another, and the scan asks it first, so that a reused PID is never
- * taken for its predecessor. The others need none: that one ends and another gets
- * its PID between two scans is rare, and shows in the start time when it is due.
+ * The table of known processes, by PID. One epoll watches the pidfds of the reported ones. A pidfd reports the end of
+ * its process before the PID can be given to another process. The scan asks the epoll first, so that a reused PID is
+ * never taken for its predecessor. Other processes need no pidfd: it is rare that one of them ends and another process
+ * gets its PID between two scans. Its start time shows that when it is next looked at.
  */
 #include "internal.h"
 
@@ -50,7 +49,7 @@ struct find_entry *find_known_ended(const struct find *find)
         return epoll_wait(find->ends_fd, &event, 1, 0) == 1 ? event.data.ptr : NULL;
 }
 
-/* A pidfd that cannot be watched is as good as none. */
+/* A pidfd that cannot be watched is closed, as if there was none. */
 void find_known_watch(struct find *find, struct find_entry *entry, int pidfd)
 {
         struct epoll_event event = { .events = EPOLLIN, .data.ptr = entry };
@@ -62,7 +61,7 @@ void find_known_watch(struct find *find, struct find_entry *entry, int pidfd)
         entry->pidfd = pidfd;
 }
 
-/* Closing alone would leave it in the epoll if a child has inherited it. */
+/* A pidfd must be removed first: if a child has inherited it, closing alone would leave it in the epoll. */
 void find_known_unwatch(struct find *find, struct find_entry *entry)
 {
         if (entry->pidfd < 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The find that everybody uses: the one that opens processes with pystack. */
+/* find_open(): a find that opens processes with pystack. */
 #include "agent/find/internal.h"
 
 static const struct find_ops pystack_ops = {

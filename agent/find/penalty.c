@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A container whose processes take too much work to open waits for its others to be opened, longer each time, and
- * nobody else does. Who starts a hundred such processes a second gets no more of the search than who starts one.
- * Processes of one user in one cgroup count as a container, since on a host there are others.
+ * If a process of a container takes too much work to open, the other processes of that container must wait to be
+ * opened, longer each time. Other containers do not wait. So a container that starts a hundred such processes a second
+ * gets no more of the search than one that starts a single one. The processes of one user in one cgroup count as a
+ * container, since on a host there are processes outside of containers.
  *
- * Only a search that goes on, by slices, has others to look at later: one that looks once, as that of ps, looks at all.
+ * This holds only for a search that goes on in slices, and so can look at others later. A search that looks once, like
+ * that of ps, looks at all processes.
  */
 #include "agent/find/internal.h"
 
@@ -13,11 +15,14 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-/* An opening that is given up has taken 20 ms: a twentieth of that pause. */
+/* The first pause. An opening that is given up has taken 20 ms, a twentieth of it. */
 #define FIRST_NS UINT64_C(400000000)
 #define LAST_NS UINT64_C(60000000000)
 
-/* Beyond, and after so long a quiet, all is forgiven. */
+/*
+ * If there are more penalties than this, all are forgotten. After this time without another one, a penalty is
+ * forgotten.
+ */
 #define PENALTIES_MAX 1024
 #define QUIET_NS UINT64_C(600000000000)
 
@@ -25,7 +30,7 @@
 
 struct find_penalty {
         uint64_t group;
-        uint64_t pause, until; /* ns; ns since boot */
+        uint64_t pause, until; /* @pause in ns; @until in ns since boot */
         UT_hash_handle hh;
 };
 

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who has ended, who is new, who has become another.
+ * The scan: which processes have ended, which are new, and which have executed another program.
  *
- * Either by one look at the whole machine: a known process costs a directory
- * entry and a hash lookup; only those that are due are read. Or, where the kernel
- * tells of births and execs, by looks at the young alone, and at everything only
- * every few seconds, for what was not told.
+ * There are two ways. One is a look at the whole machine: a known process costs a directory entry and a hash lookup;
+ * only those that are due are read. The other is used if the kernel reports births and execs: then only young processes
+ * are looked at, and all processes every few seconds, for what was not reported.
  *
- * An exec shows in the address of the stack, which the kernel draws anew for each
- * program (not where address space randomisation is switched off).
+ * An exec shows in the address of the stack, which the kernel chooses anew for each program (unless address space
+ * randomisation is off).
  */
 #include "agent/find/internal.h"
 
@@ -20,7 +19,7 @@
 
 #define NS_PER_MS UINT64_C(1000000)
 
-/* Between looks at everything, without and with the kernel's news. */
+/* The time between scans of all processes, without and with the kernel's reports. */
 #define SCAN_NS (300 * NS_PER_MS)
 #define FOLLOWED_SCAN_NS (5000 * NS_PER_MS)
 
@@ -28,10 +27,10 @@ struct visit {
         struct find *find;
         const struct find_events *events;
         uint64_t now;
-        bool cut; /* the slice is over */
+        bool cut; /* the slice of time is over */
 };
 
-/* Whether the caller is to have its turn before anybody else is looked at. */
+/* Whether the slice of time is over, so that the caller gets its turn before another process is looked at. */
 static bool is_to_be_cut(struct visit *visit)
 {
         visit->cut = visit->cut || (visit->find->slice && find_now() - visit->now > visit->find->slice);
@@ -50,7 +49,7 @@ static void forget_entry(struct find *find, struct find_entry *entry, const stru
         find_known_remove(find, entry);
 }
 
-/* Those that are reported or hopeless need no more looks than scans of everything give them. */
+/* Reported and hopeless processes leave the list of the young: the scans of all processes are enough for them. */
 static void update_young(const struct visit *visit, struct find_entry *entry)
 {
         bool young = find_is_young(entry->since + visit->find->min_age, visit->now);
@@ -59,7 +58,7 @@ static void update_young(const struct visit *visit, struct find_entry *entry)
         find_known_set_young(visit->find, entry, visit->find->watch && open);
 }
 
-/* Adds a process to the table; NULL if it has ended already, or memory is short (*@ret is -ENOMEM then). */
+/* Adds a process to the table. NULL if it has ended already, or memory ran out (then *@ret is -ENOMEM). */
 static struct find_entry *add_entry(const struct visit *visit, pid_t pid, struct find_birth *ret_birth, int *ret)
 {
         struct nsutil_stat stat;
@@ -118,7 +117,7 @@ static void reset_executed_entry(const struct visit *visit, struct find_entry *e
         find_classify(visit->find, entry, visit->events, visit->now);
 }
 
-/* In the middle of an exec a process has a program already, but no stack yet. */
+/* Whether a process is in the middle of an exec: then it has a program already, but no stack yet. */
 static bool is_executing(const struct find_entry *entry, const struct nsutil_stat *stat)
 {
         char exe[2];
@@ -126,7 +125,10 @@ static bool is_executing(const struct find_entry *entry, const struct nsutil_sta
         return entry->start_stack && !stat->start_stack && nsutil_exe(entry->pid, exe, sizeof(exe)) == 0;
 }
 
-/* Remembers the stack's address. It says nothing where access to it is refused. */
+/*
+ * Whether the process has executed a program since the last look. Remembers the stack's address. If access is refused,
+ * the address is 0 and says nothing.
+ */
 static bool has_executed(struct find_entry *entry, const struct nsutil_stat *stat)
 {
         uint64_t before = entry->start_stack;
@@ -136,7 +138,9 @@ static bool has_executed(struct find_entry *entry, const struct nsutil_stat *sta
         return before && entry->start_stack != before;
 }
 
-/* Under new rules a process that was reported may change sides: then it is looked at as if for the first time. */
+/*
+ * New rules may change the decision about a reported process. Then it is treated as if it was met for the first time.
+ */
 static void apply_new_rules(const struct visit *visit, struct find_entry *entry)
 {
         struct find_process process;
@@ -193,7 +197,7 @@ static int reread_and_look_at_entry(const struct visit *visit, struct find_entry
         return 0;
 }
 
-/* ---- everything ------------------------------------------------------------ */
+/* ---- all processes ----------------------------------------------------------- */
 
 static bool is_due(const struct find_entry *entry, uint64_t now)
 {
@@ -238,9 +242,9 @@ struct hearing {
 };
 
 /*
- * One that was reported is looked at now, since it may be it no more. Anybody else
- * is given a moment: who is born will most often execute a program, and who has
- * executed one has nothing in its memory yet.
+ * Gets a birth or an exec. A reported process is looked at now, since it may not be the same program any more. Other
+ * processes are looked at a little later: a new process most often executes a program, and a process that has executed
+ * one has nothing in its memory yet.
  */
 static void hear_birth(const struct find_birth *news, void *ctx)
 {
@@ -260,7 +264,7 @@ static void hear_birth(const struct find_birth *news, void *ctx)
                 if (!entry)
                         return;
                 if (!news->parent)
-                        tell_birth(visit, &met); /* its birth was not told */
+                        tell_birth(visit, &met); /* its birth was not reported */
                 entry->since = visit->now;
         }
         entry->look_at = visit->now + (find_entry_is_reported(entry) ? 0 : visit->find->first_look);
@@ -270,8 +274,9 @@ static void hear_birth(const struct find_birth *news, void *ctx)
 }
 
 /*
- * Threads are news, too: a machine that starts thousands a second wakes us no more often
- * than a first look is due. While the watch is muted, the time-out makes the caller come back.
+ * Mutes the watch after it has woken podflame up. The kernel reports new threads, too. A machine that starts thousands
+ * of them a second wakes podflame up no more often than first looks are due. While the watch is muted, the time-out
+ * makes the caller come back.
  */
 static void mute_watch(struct find *find, bool muted, uint64_t now)
 {
@@ -327,7 +332,7 @@ int find_scan(struct find *find, const struct find_events *events)
         return !find->watch || visit.now >= find->full_at ? visit_all_processes(&visit) : visit_young_processes(&visit);
 }
 
-/* ---- what the caller asks and tells ---------------------------------------- */
+/* ---- public functions -------------------------------------------------------- */
 
 int find_fd(const struct find *find)
 {

@@ -1,21 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * When to look at a known process again. What it will become is decided early: a
- * shell executes the program that it was started for, an interpreter starts. So
- * it is looked at whenever it has grown half as old again, down to a slow
- * rotation. A few per cent of each interval depend on the PID, lest all the
- * processes that were there from the start come due together.
+ * When to look at a known process again. A process becomes what it will be early: a shell executes the program that it
+ * was started for, an interpreter starts. So a process is looked at again when its age has grown by half, and every 30
+ * s at the latest. A few per cent of each interval depend on the PID. Otherwise all processes that were there from the
+ * start would come due together.
  *
- * Reading whether a process has executed a program costs microseconds, opening
- * it costs up to milliseconds: the latter, needed for programs that load an
- * interpreter late, gets rarer still.
+ * A check for an exec costs microseconds. Opening a process costs up to milliseconds. Opening again is needed for
+ * programs that load an interpreter late, and so its intervals grow further, up to 600 s.
  *
- * An interpreter that starts may be stopped or throttled, for however long: it is
- * tried every 2 s at least as long as it lives.
+ * An interpreter that starts may be stopped or throttled for any length of time. It is tried at least every 2 s as long
+ * as it lives.
  *
- * Where the kernel tells of births and execs, a process is young since the last
- * of them, and opened early: at 5, 40, 320 ms; an interpreter that starts, which
- * takes it 10 to 30 ms, after 5, 10, 15, 22, 33 ms and so on.
+ * If the kernel reports births and execs, a process is young for 2 s after the last of them. It is opened early: after
+ * 5, 40 and 320 ms. An interpreter takes 10 to 30 ms to start; one that starts is tried after 5, 10, 15, 22, 33 ms and
+ * so on.
  */
 #include "agent/find/internal.h"
 
@@ -27,7 +25,7 @@
 #define MAX_OPEN_INTERVAL (600 * NS_PER_S)
 #define MAX_STARTING_INTERVAL (2 * NS_PER_S)
 
-/* Whoever is not Python by then has probably become what it was started for. */
+/* A process that is not Python by then has probably become what it was started for. */
 #define YOUNG_NS (2 * NS_PER_S)
 
 uint64_t find_now(void)

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Births and execs at once: perf's side-band records, for which a software event
- * that counts nothing is opened on each CPU. That takes CAP_PERFMON (Linux 5.8),
- * CAP_SYS_ADMIN or kernel.perf_event_paranoid <= 0, as the perf tick does.
+ * Births and execs at once, from perf's side-band records. For these a software event that counts nothing is opened on
+ * each CPU. That needs CAP_PERFMON (Linux 5.8), CAP_SYS_ADMIN or kernel.perf_event_paranoid <= 0, like the perf engine.
  *
- * The netlink process connector tells the same, but takes CAP_NET_ADMIN and the
- * host's network namespace, which a pod does not have.
+ * The netlink process connector reports the same, but needs CAP_NET_ADMIN and the host's network namespace, which a pod
+ * does not have.
  *
- * Limit: a CPU that comes online later is not heard; the scan of everything
- * finds what is born there.
+ * Limit: a CPU that comes online later is not watched. The scan of all processes finds what is born there.
  */
 #include "agent/find/internal.h"
 
@@ -21,7 +19,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Of 4 KiB: 800 records, of which a birth with an exec and an end makes three. */
+/* Pages of 4 KiB: enough for 800 records. A birth, an exec and an end make three records. */
 #define DATA_PAGES 8
 
 struct ring {
@@ -36,13 +34,13 @@ struct find_watch {
         struct ring rings[];
 };
 
-/* The beginning of each record that matters; 0 where a record is shorter. */
-struct record {
+/* The beginning of each of the kernel's records that matter. Fields that a shorter record lacks are 0. */
+struct kernel_record {
         struct perf_event_header header;
         uint32_t pid;
-        uint32_t ppid; /* in a record of a birth: of who has forked; the same as pid for a thread */
+        uint32_t ppid; /* in a record of a birth, the PID of the process that forked; equal to pid for a thread */
         uint32_t tid, ptid;
-        uint64_t time; /* likewise */
+        uint64_t time; /* of the birth, by the clock of the kernel */
 };
 
 static int open_watch_event(int cpu)
@@ -98,7 +96,7 @@ int find_watch_open(struct find_watch **ret)
                 r = -errno;
         for (int cpu = 0; !r && cpu < n_cpus; cpu++) {
                 r = add_ring(watch, cpu);
-                if (r == -ENODEV || r == -EINVAL) /* offline, or not possible */
+                if (r == -ENODEV || r == -EINVAL) /* the CPU is offline, or does not exist */
                         r = 0;
         }
         if (!r && watch->n == 0)
@@ -129,20 +127,26 @@ int find_watch_fd(const struct find_watch *watch)
         return watch->epoll_fd;
 }
 
-/* Records are aligned to 8 bytes, the size of their header, and may go round the end of the ring. */
-static void copy_record(const struct find_watch *watch, const struct ring *ring, uint64_t at, struct record *ret)
+/*
+ * Copies a record out of the ring. Records are aligned to 8 bytes, the size of their header. A record may wrap around
+ * the end of the ring.
+ */
+static void copy_record(const struct find_watch *watch, const struct ring *ring, uint64_t at, struct kernel_record *ret)
 {
         const char *data = (const char *)ring->page + watch->page_size;
         size_t mask = DATA_PAGES * watch->page_size - 1, step = sizeof(ret->header);
 
-        *ret = (struct record){ 0 };
+        *ret = (struct kernel_record){ 0 };
         memcpy(&ret->header, data + (at & mask), step);
         for (size_t i = step; i + step <= sizeof(*ret) && i + step <= ret->header.size; i += step)
                 memcpy((char *)ret + i, data + ((at + i) & mask), step);
 }
 
-/* PIDs are of our namespace; 0 and -1 stand for processes outside of it. */
-static bool is_news_of_process(const struct record *record, struct find_birth *ret)
+/*
+ * Whether a record is of a birth or exec of a process. PIDs are of podflame's namespace; 0 and -1 stand for processes
+ * outside of it.
+ */
+static bool is_news_of_process(const struct kernel_record *record, struct find_birth *ret)
 {
         bool born = record->header.type == PERF_RECORD_FORK && record->pid != record->ppid;
         bool executed = record->header.type == PERF_RECORD_COMM && record->header.misc & PERF_RECORD_MISC_COMM_EXEC;
@@ -163,7 +167,7 @@ size_t find_watch_hear(struct find_watch *watch, find_news_fn each, void *ctx, b
                 struct ring *ring = &watch->rings[i];
                 uint64_t head = __atomic_load_n(&ring->page->data_head, __ATOMIC_ACQUIRE);
                 uint64_t at = ring->page->data_tail;
-                struct record record;
+                struct kernel_record record;
                 struct find_birth news;
 
                 for (; at < head; at += record.header.size) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * protobuf-c wants arrays of pointers to messages: a dozen arrays that live
- * until the packing is done. Each is a block in a list here.
+ * Memory for protobuf-c, which wants arrays of pointers to messages: a dozen arrays that live until the packing is
+ * done. Each allocation is a block in a list.
  */
 #include "arena.h"
 

@@ -10,7 +10,7 @@ struct arena {
         int error; /* -ENOMEM from the first failure on */
 };
 
-/* Zeroed, aligned for anything; lives until arena_deinit(). NULL: out of memory. */
+/* Allocates zeroed memory, aligned for anything, that lives until arena_deinit(). NULL if memory ran out. */
 void *arena_alloc(struct arena *arena, size_t n, size_t size);
 void arena_deinit(struct arena *arena);
 

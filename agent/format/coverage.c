@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The books of a profile for programs: one object, which pages, reports and the collector share. */
+/* The books of a profile for programs: one JSON object, which pages, reports and the collector share. */
 #include "format.h"
 
 #include "agent/base/base.h"
 
-/* json-c by itself writes all 17 digits, of which the last ones are noise. */
+/* Puts a real number. json-c by itself would write all 17 digits, and the last ones are noise. */
 static void put_real(struct json_writer *m, struct json_object *object, const char *key, double value)
 {
         char digits[32];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One numbering for many profiles: an empty profile interns what each of them
- * holds, and a map per profile leads from its ids to the common ones.
+ * Common ids for many profiles. A profile without samples interns the functions, frames and stacks of all of them. A
+ * map for each profile leads from its ids to the common ones.
  */
 #include "dictionary.h"
 

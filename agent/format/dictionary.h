@@ -5,16 +5,16 @@
 #include "agent/profile/profile.h"
 
 /*
- * The functions, frames and stacks of all profiles of a set with ids of their
- * own, as formats want them that share one set of tables. Equal ones are one.
+ * The functions, frames and stacks of all profiles of a set, with common ids. Formats with one set of tables for all
+ * profiles need this. Equal things have one id.
  */
 struct dictionary {
         struct profile *all; /* holds functions, frames and stacks; no samples */
-        profile_id **stacks; /* by profile of the set, then by stack id: the id in @all */
+        profile_id **stacks; /* indexed by profile of the set, then by stack id: the id in @all */
         size_t n;            /* of the set */
 };
 
-/* -ENOMEM, -ENOSPC. */
+/* Fills a dictionary. -ENOMEM, -ENOSPC. */
 int dictionary_init(struct dictionary *dictionary, const struct profile_set *set);
 void dictionary_deinit(struct dictionary *dictionary); /* accepts {0} */
 

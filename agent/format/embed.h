@@ -3,9 +3,9 @@
 #define FORMAT_EMBED_H
 
 /*
- * Puts a generated file (a path below PODFLAME_GEN, with its slash) into the
- * program, by the assembler: NAME is its bytes, NAME_end the byte after the last.
- * At file scope, once a program. The object must depend on the file in the Makefile.
+ * Puts a generated file (a path below PODFLAME_GEN, with its slash) into the program, by the assembler. NAME is its
+ * first byte, NAME_end the byte after the last. Use it at file scope, once in a program. In the Makefile the object
+ * must depend on the file.
  */
 #define EMBED(name, path)                                 \
         __asm__(".pushsection .rodata\n"                  \

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Folded stacks: "root;…;leaf COUNT", one line a stack, as flamegraph.pl,
- * speedscope and the Firefox Profiler read them. A frame is written as
- * "function (file:line)". Readers take the digits after a line's last space for
- * the count, and digits before that for a second count: a leaf therefore never
- * ends in a space and digits, and a lone name that does is put in parentheses.
+ * Folded stacks: one line "root;…;leaf COUNT" for each stack, as flamegraph.pl, speedscope and the Firefox Profiler
+ * read them. A frame is written as "function (file:line)". Readers take the digits after a line's last space for the
+ * count, and digits before that for a second count. So a leaf never ends in a space and digits; a name that does so is
+ * put in parentheses if it stands alone.
  */
 #include "folded.h"
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Folded stacks: "root;…;leaf COUNT", frames as folded.c and py-spy write them,
- * "function (file:line)", or names alone. Nothing else is in such a file: neither
- * rate nor mode nor interpreter.
+ * Reads folded stacks, "root;…;leaf COUNT". Frames are "function (file:line)", as folded.c and py-spy write them, or
+ * names alone. Such a file has nothing else: no rate, no mode, no interpreter.
  */
 #include "read.h"
 
@@ -13,13 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Lines and frames are changed in place in a copy that ends with a NUL. */
+/* The text that is read: a copy that ends with a NUL, in which lines and frames are changed in place. */
 struct lines {
         struct profile *profile;
         profile_id frames[FORMAT_OTLP_MAX_FRAMES];
 };
 
-/* "name (file:line)" to its parts; @text is cut. */
+/* Splits "name (file:line)". @text is cut apart. */
 static int read_frame(struct profile *p, char *text, profile_id *ret)
 {
         size_t len = strlen(text);

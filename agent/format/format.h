@@ -3,8 +3,8 @@
 #define FORMAT_H
 
 /*
- * format: profiles to bytes, and OTLP back to profiles. One file per format,
- * all of them in one table.
+ * format: from profiles to bytes, and from some formats back to profiles. There is one file for each format, and one
+ * table of all formats.
  */
 
 #include "agent/base/base.h"
@@ -16,72 +16,77 @@
 
 struct format {
         const char *name;       /* as in -f NAME */
-        const char *endings[3]; /* of files, with the dot, the one to be advised first; NULL behind the last */
-        const char *summary;    /* a line for the usage text */
-        bool binary;            /* not to be written to a terminal */
-        bool runs;              /* runs of a command stay apart in it, and can be told apart when it is read */
-        /* Writes all of @set. 0, or negative errno (write errors included). */
+        const char *endings[3]; /* file endings, with the dot; the recommended one comes first, NULL comes last */
+        const char *summary;    /* one line for the usage text */
+        bool binary;            /* it must not be written to a terminal */
+        bool runs;              /* it keeps the runs of a command apart, and a reader can tell them apart */
+        /* Writes all of @set. 0, or a negative errno, also for write errors. */
         int (*write)(const struct profile_set *set, FILE *out);
 };
 
-/* All formats; the first is the default. */
+/* All formats, the default first. */
 extern const struct format *const format_table[];
 extern const size_t format_table_n;
 
-/* NULL if unknown. Of the endings that fit a path, the longest counts, whatever the case. */
+/*
+ * Finds a format by name, or by a path's ending. NULL if it is not known. If several endings fit a path, the longest
+ * counts. The case does not matter.
+ */
 const struct format *format_by_name(const char *name);
 const struct format *format_by_path(const char *path);
 
 /*
- * The tree of all stacks of @set as d3-flame-graph wants it: {"name", "value",
- * "file", "line", "children": […]}, counts as values. What the html format
- * embeds and the collector's page draws.
+ * Writes the tree of all stacks of @set as d3-flame-graph wants it: {"name", "value", "file", "line", "children": […]},
+ * with counts as values. The html format embeds it, and the collector's page draws it.
  */
 int format_write_tree(const struct profile_set *set, FILE *out);
 
 /*
- * The coverage as an object of json-c, for who takes part in its JSON: {"share": 0.6, "low": true, "sentence",
- * "accounted", "sampled", "native", "left_out", "losses": [{"name", "reason", "seconds"}, …]}, times in seconds, losses
- * from the greatest down. For counters whose time was accounted only. The caller owns it; NULL: out of memory.
+ * The coverage as an object of json-c, for callers that put it into their own JSON: {"share": 0.6, "low": true,
+ * "sentence", "accounted", "sampled", "native", "left_out", "losses": [{"name", "reason", "seconds"}, …]}. Times are in
+ * seconds. The greatest loss comes first. Call it only if the time was accounted. The caller owns the object. NULL if
+ * memory ran out.
  */
 struct json_object;
 struct json_object *format_coverage(const struct profile_counters *counters, enum profile_mode mode,
                                     uint64_t period_ns);
 
-/* An OTLP ExportProfilesServiceRequest as JSON, uncompressed. */
+/* Writes an OTLP ExportProfilesServiceRequest as JSON, uncompressed. */
 int format_write_otlp(const struct profile_set *set, FILE *out);
 
 /*
- * The name itself of one that is escaped as pystack_escape() does it: valid UTF-8, for JSON. A NUL,
- * and what UTF-8 cannot hold, stays an escape, which no true name is mistaken for. A name that is not
- * escaped so, from another program's profile, is only made valid. Allocated; NULL: out of memory.
+ * Gives the original of a name that pystack_escape() has escaped: valid UTF-8, for JSON. A NUL, and what UTF-8 cannot
+ * hold, stays an escape. No original name looks like such an escape. A name that was not escaped this way, from another
+ * program's profile, is only made valid. Allocated; NULL if memory ran out.
  */
 char *format_true_name(const char *name);
 
-/* What an OTLP body may hold: bounds against hostile senders. */
+/* Bounds of an OTLP body, against hostile senders. */
 #define FORMAT_OTLP_MAX_BYTES ((size_t)64 << 20) /* the specification's cap */
-#define FORMAT_OTLP_MAX_VALUES (1u << 22) /* and keys, 16 bytes each: 64 MiB; 60000 stacks 50 deep have 3.5 million */
-#define FORMAT_OTLP_MAX_COST ((size_t)128 << 20) /* bytes of profiles: tables are shared, so a little may say a lot */
-#define FORMAT_OTLP_MAX_FRAMES 4096              /* of one stack; twice what podflame reads */
+/* values and keys, 16 bytes each: 64 MiB; 60000 stacks 50 deep have 3.5 million */
+#define FORMAT_OTLP_MAX_VALUES (1u << 22)
+/* bytes of profiles: tables are shared, so a small body can make large profiles */
+#define FORMAT_OTLP_MAX_COST ((size_t)128 << 20)
+#define FORMAT_OTLP_MAX_FRAMES 4096 /* frames of one stack; twice what podflame reads */
 
 /*
- * Reads such a body back. @ret_error, if not NULL, gets a static sentence on
- * -EINVAL. On success @ret is to be deinitialised with profile_set_deinit().
+ * Reads an OTLP body. On -EINVAL @ret_error, if it is not NULL, gets a static sentence. On success the caller
+ * deinitialises @ret with profile_set_deinit().
  */
 int format_read_otlp(const char *json, size_t len, struct profile_set *ret, const char **ret_error);
 
-/* The same without a copy: @json is written over. */
+/* The same without a copy: @json is overwritten. */
 int format_take_otlp(char *json, size_t len, struct profile_set *ret, const char **ret_error);
 
 /*
- * Reads a profile file, packed by gzip or not: OTLP/JSON, pprof, folded stacks. A
- * folded file tells nothing but stacks. Limits and errors as above.
+ * Reads a profile file, packed by gzip or not: OTLP/JSON, pprof, or folded stacks. A folded file has nothing but
+ * stacks. Limits and errors are those of format_read_otlp().
  */
 int format_read(const void *data, size_t len, struct profile_set *ret, const char **ret_error);
 
 /* ---- parts of formats ------------------------------------------------------ */
 
-/* For who writes what is not a profile as formats write profiles: stacks, a page, a tree. */
+/* For writers of other things that look like profiles: stacks, a page, a tree. */
 #include "agent/format/folded.h"
 #include "agent/format/html.h"
 #include "agent/format/tree.h"

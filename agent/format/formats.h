@@ -4,7 +4,7 @@
 
 #include "format.h"
 
-/* One a file; table.c lists them. */
+/* The formats, one in each file. table.c lists them. */
 extern const struct format format_folded;
 extern const struct format format_html;
 extern const struct format format_otlp;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One html file that draws a flame graph and needs nothing else, no network
- * either. The page comes from flame/ by way of esbuild and is embedded here; the
- * profile goes where its placeholder stands, as {"meta", "tree"}.
+ * One html file that draws a flame graph and needs nothing else, not even the network. esbuild makes the page from
+ * flame/, and it is embedded here. The profile replaces the page's placeholder, as {"meta", "tree"}.
  */
 #include "html.h"
 
@@ -42,7 +41,7 @@ static void write_resource(const struct profile *p, FILE *out)
         putc('}', out);
 }
 
-/* Times in milliseconds: in nanoseconds they would not fit JavaScript's numbers. */
+/* Writes the settings. Times are in milliseconds: nanoseconds would not fit JavaScript's numbers. */
 static void write_settings(const struct profile_settings *settings, FILE *out)
 {
         html_write_member("mode", profile_mode_name(settings->mode), out);

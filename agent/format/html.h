@@ -4,16 +4,16 @@
 
 #include <stdio.h>
 
-/* The page of the flame graph, with what @write writes in it: JSON that is safe inside a <script>. */
+/* Writes the page of the flame graph. @write writes the data in it: JSON that is safe inside a <script>. */
 int html_write_page(int (*write)(const void *what, FILE *out), const void *what, FILE *out);
 
 struct profile_counters;
 struct profile_settings;
 
-/* ,"coverage":{…} as in format_coverage(), or nothing where the time was not accounted. 0 or -ENOMEM. */
+/* Writes ,"coverage":{…} as format_coverage() makes it, or nothing if the time was not accounted. 0 or -ENOMEM. */
 int html_write_coverage(const struct profile_counters *counters, const struct profile_settings *settings, FILE *out);
 
-/* "key":"value" */
+/* Writes "key":"value". */
 void html_write_member(const char *key, const char *value, FILE *out);
 
 #endif

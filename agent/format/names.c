@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From escaped names (see pystack_escape()) back to the true ones, for JSON, which can hold
- * every character. What a C string of UTF-8 cannot hold stays an escape: \xNN of a byte and
- * of NUL, \uNNNN of a surrogate, \UNNNNNNNN of what is beyond Unicode. So that a true name which spells one of
- * these is not taken for it, the backslashes just before such a spelling are doubled, and
- * only there: an odd number of them begins an escape.
+ * From escaped names (see pystack_escape()) back to the original ones, for JSON, which can hold every character. What a
+ * C string of UTF-8 cannot hold stays an escape: \xNN for a byte and for NUL, \uNNNN for a surrogate, \UNNNNNNNN for a
+ * number beyond Unicode. An original name may spell one of these itself. To tell the two apart, the backslashes just
+ * before such a spelling are doubled, and no others: an odd number of backslashes begins an escape.
  */
 #include "agent/base/base.h"
 #include "format.h"
@@ -17,14 +16,14 @@
 static const struct {
         char letter;
         unsigned digits;
-        uint32_t least, most; /* values beside 0 that are none of UTF-8's characters */
+        uint32_t least, most; /* numbers, beside 0, that are no characters of UTF-8 */
 } escapes[] = {
         { 'x', 2, 0x80, 0xff },
         { 'u', 4, 0xd800, 0xdfff },
         { 'U', 8, 0x110000, UINT32_MAX },
 };
 
-/* What stands behind a backslash: -1 if it is no escape, else which; @ret_value is its number. */
+/* Reads what follows a backslash: -1 if it is no escape, otherwise which kind. @ret_value is its number. */
 static int read_spelled_escape(const char *at, uint32_t *ret_value)
 {
         for (int i = 0; i < (int)(sizeof(escapes) / sizeof(*escapes)); i++) {
@@ -46,7 +45,7 @@ static bool is_kept_escape(int escape, uint32_t value)
         return escape >= 0 && (value == 0 || (value >= escapes[escape].least && value <= escapes[escape].most));
 }
 
-/* Whether each backslash begins an escape, as in every name that podflame has read itself. */
+/* Whether each backslash begins an escape, as in every name that podflame has read. */
 static bool is_escaped(const char *name)
 {
         uint32_t value;
@@ -74,7 +73,7 @@ static char *put_char(char *out, uint32_t c)
         return out;
 }
 
-/* Takes a run of backslashes, two for each that is in the name, and the escape that may follow. */
+/* Takes a run of backslashes, two for each one in the name, and the escape that may follow. */
 static char *put_backslash_run(char *out, const char **at)
 {
         size_t n = strspn(*at, "\\"), run = n / 2;

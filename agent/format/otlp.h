@@ -2,15 +2,16 @@
 #ifndef FORMAT_OTLP_H
 #define FORMAT_OTLP_H
 
-/* Names on the wire. The reader knows all that the writer writes. */
+/* Names of OTLP's attributes. The reader knows all that the writer writes. */
 
 #define OTLP_SCOPE "podflame"
 
-/* Attributes of a profile; besides these, the counters by name: "podflame.torn". */
+/* Attributes of a profile. The counters are attributes, too, by their names: "podflame.torn". */
 #define OTLP_PREFIX "podflame."
 #define OTLP_MODE OTLP_PREFIX "mode"
 #define OTLP_ENGINE OTLP_PREFIX "engine"
-#define OTLP_COVERAGE OTLP_PREFIX "coverage" /* for who looks; it follows from the counters, where time was accounted */
+/* for people; it follows from the counters, and is there if time was accounted */
+#define OTLP_COVERAGE OTLP_PREFIX "coverage"
 
 /* Attributes of a sample. */
 #define OTLP_THREAD_NAME "thread.name"
@@ -24,8 +25,8 @@
 
 /* Attributes of a resource. */
 #define OTLP_SERVICE "service.name"
-#define OTLP_PID "process.pid"       /* these three are integers */
-#define OTLP_RUN OTLP_PREFIX "run"   /* which of a recording's runs, from 0 */
-#define OTLP_RATE OTLP_PREFIX "rate" /* samples a second that were asked for */
+#define OTLP_PID "process.pid"       /* this and the next two are integers */
+#define OTLP_RUN OTLP_PREFIX "run"   /* number of the recording's run, from 0 */
+#define OTLP_RATE OTLP_PREFIX "rate" /* requested samples a second */
 
 #endif

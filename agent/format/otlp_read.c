@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * OTLP profiles from strangers, as JSON: see otlp_write.c for what they are.
- * Bodies are bounded in bytes, in nesting, in their number of values and in what
- * the profiles will take; every table and field may be missing; fields
- * that are not known are passed over.
+ * Untrusted OTLP profiles as JSON: otlp_write.c describes them. Bodies are bounded in bytes, in nesting, in the number
+ * of values, and in the memory of the profiles. Every table and field may be missing. Unknown fields are ignored.
  *
- * Besides podflame's own shape (one value a sample, counted in samples), values
- * in nanoseconds are divided by the period, and samples that only have
- * timestamps count each as one.
+ * podflame writes one value for each sample, counted in samples. Two other shapes are read as well: values in
+ * nanoseconds are divided by the period, and samples that have only timestamps count one for each timestamp.
  */
 #include "format.h"
 #include "otlp.h"
@@ -18,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PROFILE_COST (32u << 10) /* about what an empty profile takes */
+#define PROFILE_COST (32u << 10) /* bytes that an empty profile takes, about */
 #define ATTRIBUTE_COST 64
 #define THREAD_COST 64
 
@@ -33,7 +30,7 @@ struct reader {
         bool nanoseconds; /* values are time, not counts */
 };
 
-/* Calls @each for the attributes that @object lists by their indices, if they have text. */
+/* Calls @each for the attributes that @object lists by index, if they have a text. */
 static int each_attribute(struct reader *r, const struct json_value *object,
                           void (*each)(const struct otlp_attribute *attribute, void *ctx), void *ctx)
 {

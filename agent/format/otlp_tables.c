@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The dictionary of an OTLP request, from strangers. Nothing of it is decoded
- * before a sample leads there; every index is checked where it is followed.
+ * The dictionary of an untrusted OTLP request. An entry is decoded only when a sample leads to it. Every index is
+ * checked when it is followed.
  *
- * A dictionary is shared by all profiles of the request, and each profile gets
- * copies of what it uses: a hundred thousand small profiles that name one large
- * stack would fill the memory. Copies are therefore counted against a bound
- * before they are made.
+ * All profiles of the request share the dictionary, and each profile gets copies of what it uses. A hundred thousand
+ * small profiles that name one large stack would fill the memory. So copies are counted against a bound before they are
+ * made.
  */
 #include "otlp_tables.h"
 
@@ -17,12 +16,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* About what one of these takes in a profile besides its strings. */
+/* Bytes that each of these takes in a profile, about, without its strings. */
 #define FUNCTION_COST 64
 #define STACK_COST 64
 #define FRAME_COST 32
 
-#define UNKNOWN "(unknown)" /* the name of what has none */
+#define UNKNOWN "(unknown)" /* the name of things that have none */
 
 static const char *const table_keys[OTLP_TABLES] = {
         [OTLP_STRINGS] = "stringTable", [OTLP_FUNCTIONS] = "functionTable",   [OTLP_LOCATIONS] = "locationTable",
@@ -145,7 +144,7 @@ static int push_frame(struct otlp_tables *t, struct profile *p, size_t function,
         return r;
 }
 
-/* Inlined functions come first, their caller last: leaf first, as frames are. */
+/* Pushes the frames of a location. Inlined functions come first and their caller last: leaf first, like frames. */
 static int push_location(struct otlp_tables *t, struct profile *p, size_t index, size_t *n)
 {
         const struct json_value *location, *lines;
@@ -211,7 +210,7 @@ int otlp_tables_stack(struct otlp_tables *t, struct profile *p, size_t index, pr
 
 /* ---- attributes ------------------------------------------------------------ */
 
-/* Behind the digits of a number. */
+/* Whether a fraction or an exponent follows the digits of a number. */
 static bool is_fraction(const char *end)
 {
         return *end == '.' || *end == 'e' || *end == 'E';

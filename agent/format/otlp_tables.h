@@ -6,8 +6,7 @@
 #include "agent/profile/profile.h"
 
 /*
- * The dictionary of a request that is being read: its tables, and what of them
- * is in the current profile already.
+ * The dictionary of a request that is being read: its tables, and those entries that the current profile has already.
  */
 enum otlp_table {
         OTLP_STRINGS,
@@ -18,7 +17,7 @@ enum otlp_table {
         OTLP_TABLES,
 };
 
-/* What an entry of a table is in the profile of that number. */
+/* The id of a table's entry in a profile, and the number of that profile. */
 struct otlp_known {
         uint32_t profile;
         profile_id id;
@@ -29,16 +28,16 @@ struct otlp_tables {
         const struct json_value *table[OTLP_TABLES]; /* NULL: absent */
         size_t n[OTLP_TABLES];
         struct otlp_known *functions, *stacks;
-        uint32_t profile;   /* the number of the current profile, from 1 */
-        size_t cost;        /* bytes that the profiles take so far, at least */
-        profile_id *frames; /* of the stack that is being read */
+        uint32_t profile;   /* number of the current profile, from 1 */
+        size_t cost;        /* bytes that the profiles take at least, so far */
+        profile_id *frames; /* frames of the stack that is being read */
 };
 
-/* An attribute's value as text. */
+/* An attribute, with its value as text. */
 #define OTLP_NUMBER_MAX 40
 struct otlp_attribute {
         const char *key;
-        const char *value; /* NULL: of a type that has no text */
+        const char *value; /* NULL: its type has no text */
         char number[OTLP_NUMBER_MAX];
 };
 
@@ -46,19 +45,19 @@ struct otlp_attribute {
 int otlp_tables_init(struct otlp_tables *t, const struct json_value *dictionary);
 void otlp_tables_deinit(struct otlp_tables *t); /* accepts {0} */
 
-/* Adds to the cost; -EINVAL beyond FORMAT_OTLP_MAX_COST. */
+/* Adds @bytes to the cost. -EINVAL if it exceeds FORMAT_OTLP_MAX_COST. */
 int otlp_tables_charge(struct otlp_tables *t, size_t bytes);
 
-/* What follows is for a new profile. */
+/* Begins a new profile. */
 void otlp_tables_next(struct otlp_tables *t);
 
-/* A string by the index that @object has as @key. */
+/* Finds a string by the index that @object has as @key. */
 int otlp_tables_string(struct otlp_tables *t, const struct json_value *object, const char *key, const char **ret);
-/* A stack by its index, in @p. */
+/* Finds a stack by its index, and interns it in @p. */
 int otlp_tables_stack(struct otlp_tables *t, struct profile *p, size_t index, profile_id *ret);
-/* An attribute by its index; key "" for the zero one. Points into @ret and the request. */
+/* Finds an attribute by its index. The zero entry has the key "". The texts are in @ret and in the request. */
 int otlp_tables_attribute(struct otlp_tables *t, size_t index, struct otlp_attribute *ret);
-/* Likewise a KeyValue: its texts are in itself, or in the table if somebody passed it on. */
+/* Reads a KeyValue in the same way. Its texts are in itself, or in the table if a proxy has moved them there. */
 int otlp_tables_key_value(struct otlp_tables *t, const struct json_value *entry, struct otlp_attribute *ret);
 
 #endif

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * OTLP profiles (v1development, 1.10 and later) as JSON: an
- * ExportProfilesServiceRequest with one ResourceProfiles a profile and one
- * dictionary for all. Its JSON is proto3's: 64-bit numbers are strings, zero and
- * empty fields are left out, entry 0 of every table is the zero value.
+ * OTLP profiles (v1development, 1.10 and later) as JSON: an ExportProfilesServiceRequest with one ResourceProfiles for
+ * each profile and one dictionary for all. Its JSON is proto3's: 64-bit numbers are strings, zero and empty fields are
+ * left out, entry 0 of every table is the zero value.
  *
- * Strings are made clean on their way in. profileId and links are left out:
- * receivers disagree on how JSON encodes their bytes.
+ * Strings are cleaned when they are added. profileId and links are left out, since receivers disagree on how JSON
+ * encodes their bytes.
  */
 #include "agent/base/base.h"
 #include "dictionary.h"
@@ -25,7 +24,7 @@ struct writer {
         struct json_writer json;
         struct dictionary dictionary;
         struct string_table texts;
-        struct string_table attributes; /* "key=kind:value", so that each is in the table once */
+        struct string_table attributes; /* "key=kind:value"; each attribute is in the table once */
         struct json_object *attribute_table;
 };
 
@@ -49,7 +48,7 @@ static void put_value(struct writer *w, struct json_object *object, enum json_va
         };
         struct json_object *out = json_writer_put_object(&w->json, object, "value");
 
-        /* proto3's JSON has integers of 64 bits as strings, but real numbers as numbers. */
+        /* proto3's JSON writes 64-bit integers as strings, but real numbers as numbers. */
         if (kind == JSON_VALUE_REAL)
                 json_writer_put(&w->json, out, keys[kind], json_object_new_double_s(strtod(value, NULL), value));
         else
@@ -186,7 +185,7 @@ static bool is_integer(const char *text)
         return errno == 0 && end != text && *end == '\0';
 }
 
-/* Attributes have values of text in a profile; of these, what reads as a number is one on the wire. */
+/* Whether an attribute is written as a number. In a profile its value is text. */
 static bool is_number(const char *key, const char *value)
 {
         static const char *const numbers[] = { OTLP_PID, OTLP_RUN, OTLP_RATE };
@@ -205,7 +204,7 @@ static void put_resource_attribute(struct writer *w, struct json_object *attribu
         put_value(w, attribute, is_number(key, value) ? JSON_VALUE_INT : JSON_VALUE_TEXT, value);
 }
 
-/* The one attribute that OpenTelemetry requires, and what it prescribes in its absence. */
+/* Writes the one attribute that OpenTelemetry requires, with the value that it prescribes if there is none. */
 static void put_fallback_name(struct writer *w, struct json_object *attributes, const struct profile *p)
 {
         const char *executable = profile_attribute(p, "process.executable.name");
@@ -252,7 +251,7 @@ static void put_resource_profiles(struct writer *w, struct json_object *list, si
 
 /* ---- the dictionary -------------------------------------------------------- */
 
-/* A table with its entry 0. */
+/* Puts a table with its entry 0. */
 static struct json_object *put_table(struct writer *w, struct json_object *dictionary, const char *key)
 {
         struct json_object *table = json_writer_put_array(&w->json, dictionary, key);
@@ -315,7 +314,7 @@ static void put_strings(struct writer *w, struct json_object *dictionary)
                 json_writer_append(&w->json, table, json_object_new_string(w->texts.items[i]));
 }
 
-/* Attributes and strings are last: all else adds to them. */
+/* Puts the request. Attributes and strings come last, since all other parts add to them. */
 static void put_request(struct writer *w, struct json_object *request)
 {
         struct json_object *list = json_writer_put_array(&w->json, request, "resourceProfiles");

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * A table for people: what was profiled, how well, and the functions that took
- * the most samples.
- */
+/* A table for people: what was profiled, the coverage, and the functions with the most samples. */
 #include "agent/base/base.h"
 #include "formats.h"
 #include "summary.h"
@@ -69,7 +66,7 @@ static void write_settings(const struct profile_settings *settings, FILE *out)
         putc('\n', out);
 }
 
-/* Zeros are left out, but for the ticks: what went well needs no words. */
+/* Writes the counters. Zeros are left out, except the number of ticks. */
 static void write_counters(const struct summary *summary, FILE *out)
 {
         write_label("Samples", out);

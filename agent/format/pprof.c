@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pprof's format: a gzipped protobuf, by protobuf-c. One profile holds the whole
- * set; process and container become labels when there are several, the thread
- * when it was told apart.
+ * pprof's format: a gzipped protobuf, made with protobuf-c. One profile holds the whole set. Process and container
+ * become labels if there are several. The thread becomes a label if threads are told apart.
  *
- * Rules that its readers have: string 0 is "", ids run from 1 without gaps, a
- * sample has one value per type, a label has a text or a number and not the one
- * here and the other there. There is no mapping of addresses, but one mapping
- * says that names are complete: else pprof looks for the binary.
+ * Rules of its readers: string 0 is "". Ids run from 1 without gaps. A sample has one value for each type. A label has
+ * a text or a number, the same in all samples. There are no addresses, but there is one mapping, which says that names
+ * are complete: otherwise pprof would look for the binary.
  */
 #include "agent/base/base.h"
 #include "arena.h"
@@ -23,7 +21,7 @@
 #include <string.h>
 
 #define LABELS_MAX 5    /* thread, tid, pid, container, state */
-#define COMMENTS_MAX 64 /* the rest of a resource's attributes is left out */
+#define COMMENTS_MAX 64 /* further attributes of a resource are left out */
 #define VALUES 2        /* count, nanoseconds */
 
 static const Pprof__ValueType value_type_init = PPROF__VALUE_TYPE__INIT;
@@ -49,8 +47,8 @@ static int64_t index_of_text(struct writer *w, const char *s)
 }
 
 /*
- * A list as protobuf-c wants it: an array of pointers to @n messages, each a copy
- * of @init. NULL: out of memory.
+ * Makes a list as protobuf-c wants it: an array of pointers to @n messages, each a copy of @init. NULL if memory ran
+ * out.
  */
 static void *allocate_messages(struct writer *w, size_t n, size_t size, const void *init)
 {
@@ -149,7 +147,7 @@ static int add_locations(struct writer *w)
         return 0;
 }
 
-/* A label with the text if there is one, else with the number if that is not 0, else none. */
+/* Adds a label with the text @str, or with the number @num if there is no text. Adds none if the number is 0. */
 static void add_label(struct writer *w, Pprof__Sample *sample, const char *key, const char *str, int64_t num)
 {
         if (!(str && *str) && !num)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pprof profiles of Python programs, with podflame's comments if it wrote them. Of
- * several values of a sample the one that is a count is taken; time is divided by the
- * period. Labels are passed over, but for the state.
+ * Reads pprof profiles of Python programs, with podflame's comments if podflame wrote them. If a sample has several
+ * values, the one that is a count is used. Time is divided by the period. Labels are ignored, except the state.
  */
 #include "read.h"
 #include "summary.h"
@@ -13,14 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* protobuf-c makes some 30 bytes of one: half a gigabyte at most. */
+/* protobuf-c makes some 30 bytes of each byte: half a gigabyte at most. */
 #define PPROF_MAX_BYTES ((size_t)16 << 20)
 
 struct reader {
         Pprof__Profile *in;
         struct profile *out;
         struct profile_settings settings;
-        size_t value;     /* which one of a sample */
+        size_t value;     /* index of the value that is used in a sample */
         bool nanoseconds; /* it is time */
         const char *error;
         profile_id frames[FORMAT_OTLP_MAX_FRAMES];
@@ -53,7 +52,7 @@ static int by_function(const void *a, const void *b)
         return (x->id > y->id) - (x->id < y->id);
 }
 
-/* As bsearch(), which takes no empty table. */
+/* Like bsearch(), which does not accept an empty table. */
 static void *look_up_in_table(const void *wanted, void *table, size_t n, int (*compare)(const void *a, const void *b))
 {
         void **found = n > 0 ? bsearch(&wanted, table, n, sizeof(void *), compare) : NULL;
@@ -127,7 +126,7 @@ static int read_sample(struct reader *r, const Pprof__Sample *sample)
         return rc < 0 ? rc : profile_add(r->out, stack, 0, state_of(r, sample), count, 0);
 }
 
-/* ---- what it is of ----------------------------------------------------------------- */
+/* ---- the resource ------------------------------------------------------------------- */
 
 static void read_counter(struct reader *r, const char *key, const char *value)
 {
@@ -136,7 +135,7 @@ static void read_counter(struct reader *r, const char *key, const char *value)
                         summary_counter_set(profile_counters(r->out), i, summary_number(value));
 }
 
-/* podflame's comments are "key: value"; attributes have a dot in their names. */
+/* Reads one of podflame's comments, "key: value". Names of attributes have a dot in them. */
 static int read_comment(struct reader *r, const char *comment)
 {
         const char *colon = strstr(comment, ": ");

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Profile files of any format that can be read. What a file is, is told by how it
- * begins: gzip by its mark, JSON by its brace, pprof by the tag of its first field,
- * which no text has.
+ * Profile files of any format that can be read. The beginning of a file shows its format: gzip by its mark, JSON by its
+ * brace, pprof by the tag of its first field, which no text has.
  */
 #include "read.h"
 #include "agent/base/base.h"
@@ -26,7 +25,7 @@ static bool is_json(const char *text, size_t len)
         return i < len && text[i] == '{';
 }
 
-/* Folded stacks have no zero byte, and control characters are not how they begin. */
+/* Whether text may be folded stacks: they have no zero byte, and do not begin with a control character. */
 static bool is_folded_text(const char *text, size_t len)
 {
         return !memchr(text, '\0', len) && (unsigned char)text[0] >= ' ';
@@ -39,7 +38,10 @@ static bool has_text(const char *data, size_t len, const char *text)
 
 #define WHAT_CAN_BE_READ "OTLP/JSON, pprof and folded stacks can be read"
 
-/* NULL, or why JSON is none of OTLP's profiles. Looked for before it is parsed: what it is may be larger than OTLP may. */
+/*
+ * Recognises other programs' JSON. NULL, or a sentence that says why it is not an OTLP profile. It is called before
+ * parsing, since such a file may be larger than OTLP may be.
+ */
 static const char *name_foreign_json(const char *data, size_t len)
 {
         if (has_text(data, len, "\"resourceProfiles\""))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * speedscope's own format (its file-format-schema.json): a table of frames, and
- * samples as lists of indices into it, root first. Written as it is found: the
- * samples go to a memory stream while the frames that they name are collected.
+ * speedscope's own format (its file-format-schema.json): a table of frames, and samples as lists of indices into it,
+ * root first. The table comes first in the file, but is known last. So samples go to a memory stream, while the frames
+ * that they name are collected.
  */
 #include "agent/base/base.h"
 #include "formats.h"
@@ -15,7 +15,7 @@
 #include <string.h>
 #include <uthash.h>
 
-/* What tells frames apart, as one key: no name or file holds a NUL. */
+/* A frame as one key: no name or file has a NUL. */
 struct known {
         size_t index;
         UT_hash_handle hh;
@@ -111,7 +111,7 @@ static void forget_frames(struct speedscope *s)
         }
 }
 
-/* The profile's name is the one place that speedscope shows. */
+/* Makes the profile's name, the only text that speedscope shows. */
 static void name_profile(const struct profile_set *set, char *ret, size_t size)
 {
         struct summary summary;

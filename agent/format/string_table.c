@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A string table: an array for the order, uthash for the lookup. Lookups are by
- * the clean text, so that names that clean to the same text share an entry.
+ * A string table: an array for the order, and uthash for the lookup. Lookups use the clean text, so that names with the
+ * same clean text share an entry.
  */
 #include "string_table.h"
 
@@ -18,7 +18,7 @@
 
 struct text_entry {
         UT_hash_handle hh;
-        uint32_t index; /* 0: could not be hashed */
+        uint32_t index; /* 0: adding it to the hash table failed */
         char text[];
 };
 

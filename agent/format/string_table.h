@@ -6,9 +6,9 @@
 #include <stdint.h>
 
 /*
- * A string table as pprof and OTLP have it: every text once, by index; index 0
- * is "". Texts are made clean (see escape.h) as they come in. {0} is not valid:
- * initialise first. After a failure the table stays usable and says so.
+ * A string table as pprof and OTLP have it: every text once, by index; index 0 is "". Texts are made clean (see
+ * escape.h) when they are added. {0} is not valid: initialise it first. After a failure the table can still be used,
+ * and keeps the error.
  */
 struct text_entry;
 
@@ -22,7 +22,9 @@ struct string_table {
 int string_table_init(struct string_table *texts);
 void string_table_deinit(struct string_table *texts); /* accepts {0} */
 
-/* The index of @text; NULL is "". 0 on failure, with texts->error set. */
+/*
+ * The index of @text, which is added if needed. A NULL text counts as "". Returns 0 on failure, and sets texts->error.
+ */
 uint32_t string_table_index(struct string_table *texts, const char *text);
 
 #endif

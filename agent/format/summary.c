@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A set of profiles as a whole: its time span, the sums of its counters. The
- * counters are a table here, so that no format forgets one.
+ * A set of profiles as a whole: the time that it covers, and the sums of its counters. The counters are in a table, so
+ * that no format forgets one.
  */
 #include "summary.h"
 
@@ -55,8 +55,8 @@ const char *summary_period_type(enum profile_mode mode)
         return mode == PROFILE_MODE_CPU ? "cpu" : "wall";
 }
 
-/* A profile that does not know when it began has no part in it. */
-static void unite_span(struct profile_settings *all, const struct profile_settings *one)
+/* Extends @all's time by @one's. A profile without a start is ignored. */
+static void unite_times(struct profile_settings *all, const struct profile_settings *one)
 {
         if (one->start_ns == 0)
                 return;
@@ -83,7 +83,7 @@ void summary_of(const struct profile_set *set, struct summary *ret)
                 if (i == 0)
                         s.settings = *profile_settings(p);
                 else
-                        unite_span(&s.settings, profile_settings(p));
+                        unite_times(&s.settings, profile_settings(p));
                 s.samples += profile_total(p);
                 for (size_t k = 0; k < SUMMARY_COUNTERS; k++) {
                         uint64_t value = summary_counter_get(profile_counters_of(p), k);

@@ -4,16 +4,16 @@
 
 #include "agent/profile/profile.h"
 
-/* What can be said of a set as a whole. */
+/* A set as a whole. */
 struct summary {
-        struct profile_settings settings; /* of the first profile; the time span of all */
+        struct profile_settings settings; /* those of the first profile; the time covers all profiles */
         struct profile_counters counters; /* of all */
         uint64_t samples;
 };
 
 void summary_of(const struct profile_set *set, struct summary *ret);
 
-/* The counters by name, in the order in which they are told: first numbers of ticks, then times. */
+/* The counters by name, in the order in which they are written: numbers of ticks first, then times. */
 #define SUMMARY_COUNTERS 16
 extern const struct summary_counter {
         const char *name;
@@ -21,16 +21,16 @@ extern const struct summary_counter {
         bool is_time;  /* in nanoseconds */
 } summary_counters[SUMMARY_COUNTERS];
 
-/* Whether files tell it: numbers always, times only where the time was accounted and there was some. */
+/* Whether files have counter @i: numbers always, times only if the time was accounted and is not 0. */
 bool summary_counter_is_told(const struct profile_counters *counters, size_t i);
 
 uint64_t summary_counter_get(const struct profile_counters *counters, size_t i);
 void summary_counter_set(struct profile_counters *counters, size_t i, uint64_t value);
 
-/* What @text counts, of a file that may be a stranger's: 0 instead of a negative number, at most INT64_MAX. */
+/* Parses a count in an untrusted file. A negative number becomes 0. The result is at most INT64_MAX. */
 uint64_t summary_number(const char *text);
 
-/* "samples that stand for time on a CPU": the period type, "cpu" or "wall". */
+/* The period type that says whether samples stand for time on a CPU: "cpu" or "wall". */
 const char *summary_period_type(enum profile_mode mode);
 
 #endif

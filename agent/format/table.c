@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The formats, the default first. A path names a format by its ending, whatever
- * the case.
- */
+/* The formats, the default first. The ending of a path names a format, whatever the case. */
 #include "formats.h"
 
 #include <string.h>
@@ -22,7 +19,10 @@ const struct format *format_by_name(const char *name)
         return NULL;
 }
 
-/* The length of the longest ending of @format that @path has; 0: none. An ending alone is a name. */
+/*
+ * The length of the longest ending of @format that @path has. 0 if it has none. A path that is only an ending does not
+ * count: it is a name.
+ */
 static size_t match_ending(const struct format *format, const char *path)
 {
         size_t len = strlen(path), longest = 0;

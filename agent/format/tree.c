@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * All stacks as one tree. Nodes are functions: frames of one function at
- * different lines are one node, whose line is the function's first.
+ * All stacks as one tree. Nodes are functions: frames of one function at different lines are one node. Its line is the
+ * function's first line.
  *
- * The tree is never built: stacks are sorted as paths of function ranks, and the
- * JSON follows from comparing each path with the one before it. A node's value
- * is known when it closes, so "value" comes last. Depth costs an array, not the
- * C stack.
+ * The tree is never built. Stacks are sorted as paths of function ranks, and the JSON follows from comparing each path
+ * with the one before it. A node's value is known when it ends, so "value" comes last. Depth costs an array, not the C
+ * stack.
  */
 #include "tree.h"
 
@@ -22,14 +21,14 @@
 #define FIRST_CAPACITY 256
 
 struct path {
-        size_t start, n; /* in struct tree's steps: root first */
+        size_t start, n; /* its steps in struct tree, root first */
         uint64_t count;
-        uint64_t base; /* the other side's, in a comparison */
+        uint64_t base; /* the value of the base, in a comparison */
 };
 
 struct tree {
-        struct profile *functions; /* interns (name, file, first line); the stacks, too, in a comparison */
-        uint32_t *steps;           /* of all paths: function ids, later ranks */
+        struct profile *functions; /* interns (name, file, first line), and the stacks in a comparison */
+        uint32_t *steps;           /* of all paths: function ids, which become ranks later */
         size_t steps_n, steps_capacity;
         struct path *paths;
         size_t paths_n, paths_capacity;
@@ -37,7 +36,7 @@ struct tree {
         bool compared; /* nodes have a base */
 };
 
-/* @array with room for @wanted items; NULL: out of memory, @array is as it was. */
+/* Makes room for @wanted items in @array. NULL if memory ran out; @array is then unchanged. */
 static void *grow_array(void *array, size_t size, size_t wanted, size_t *capacity)
 {
         size_t n = *capacity ? *capacity : FIRST_CAPACITY;
@@ -142,7 +141,7 @@ static size_t length_of_common_prefix(const uint32_t *steps, const struct path *
         return i;
 }
 
-/* A path comes before those that it begins. */
+/* Orders paths. A path comes before longer paths that begin with it. */
 static int by_steps(const void *a, const void *b, void *ctx)
 {
         const struct path *x = a, *y = b;
@@ -168,7 +167,7 @@ static void open_node(const struct tree *tree, uint32_t rank, bool first, FILE *
                 fprintf(out, ",\"line\":%" PRIu32, f->first_line);
 }
 
-/* A node on the way from the root to where the writing is. */
+/* An open node, on the way from the root to the node that is being written. */
 struct level {
         uint64_t value, base;
         bool has_children;
@@ -204,7 +203,7 @@ static void open_levels(const struct tree *tree, struct level *levels, size_t *d
         levels[*depth].base += path->base;
 }
 
-/* levels[0] is the root, which is no function. */
+/* Writes the nodes. levels[0] is the root, which is no function. */
 static void write_nodes(const struct tree *tree, struct level *levels, FILE *out)
 {
         size_t depth = 0;

@@ -7,8 +7,8 @@
 #include <stdio.h>
 
 /*
- * The tree of two sides: nodes have a "base" beside their "value", which is of the new side. @counts of each of
- * @stacks by its id: of the base, then of the new side.
+ * Writes the tree of two sides. Nodes have a "base" beside their "value", which belongs to the new side. @counts is
+ * indexed by ids of @stacks; each entry has the count of the base, then that of the new side.
  */
 int tree_write_compared(struct profile *stacks, const uint64_t (*counts)[2], FILE *out);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Every stack of a set, with what is known of it besides its functions turned
- * into frames. One array of frames is reused for all stacks.
+ * Visits every stack of a set. Everything else that is known about a stack becomes frames. One array of frames is
+ * reused for all stacks.
  */
 #include "walk.h"
 
@@ -12,8 +12,8 @@
 #include <string.h>
 
 #define CONTEXT_MAX 2         /* container, process */
-#define AROUND_STACK_MAX 4    /* these, thread, idle */
-#define CONTAINER_ID_SHOWN 12 /* as the tools of containers show it */
+#define AROUND_STACK_MAX 4    /* frames around a stack: the context, thread, idle */
+#define CONTAINER_ID_SHOWN 12 /* as container tools show it */
 
 struct walk {
         const struct profile *profile;
@@ -118,7 +118,9 @@ static void push_label(struct walk *walk, size_t *n, const char *name)
         walk->frames[(*n)++] = (struct walk_frame){ .name = name, .file = "" };
 }
 
-/* A sampler that knows only that nothing ran reports "(idle)" as the function itself. */
+/*
+ * Whether "(idle)" must be added. A sampler that knows only that nothing ran reports "(idle)" as the function itself.
+ */
 static bool needs_idle_label(const struct walk *walk, size_t n, enum profile_state state)
 {
         return state == PROFILE_IDLE && (n == 0 || strcmp(walk->frames[n - 1].name, WALK_IDLE) != 0);

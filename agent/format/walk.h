@@ -5,10 +5,9 @@
 #include "agent/profile/profile.h"
 
 /*
- * A set of profiles as one sequence of stacks, for formats that know nothing but
- * stacks. What else there is to tell becomes frames: the container and the
- * process at the root when the set holds more than one profile, then the thread
- * if it was told apart, and "(idle)" as the leaf of an idle thread.
+ * A set of profiles as one sequence of stacks, for formats that know only stacks. All other facts become frames. The
+ * container and the process are frames at the root if the set has more than one profile. Then comes the thread, if
+ * threads are told apart. "(idle)" is the leaf of an idle thread.
  */
 struct walk_frame {
         const char *name;
@@ -20,8 +19,8 @@ struct walk_frame {
 #define WALK_IDLE "(idle)"
 
 /*
- * Calls @each for every sample, frames root first; they live until it returns.
- * Stops at, and returns, what is not 0. -ENOMEM.
+ * Calls @each for every sample, with its frames root first. They live until @each returns. If @each returns non-zero,
+ * stops and returns that value. -ENOMEM.
  */
 int walk_samples(const struct profile_set *set,
                  int (*each)(void *ctx, const struct walk_frame *frames, size_t n, uint64_t count), void *ctx);

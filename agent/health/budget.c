@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Staying within bounds. What podflame takes is a part that does not depend on
- * the rate (finding, sending) and one that is proportional to it; scaling the
- * rate by what may be taken over what was taken comes close to the bound within
- * a few windows whatever the first part is, if it fits at all.
+ * Staying within bounds. One part of podflame's CPU time does not depend on the rate (finding, sending), the other is
+ * proportional to it. The rate is scaled by the allowed time divided by the time used. Within a few windows that comes
+ * close to the bound, however large the first part is, if the bound can be kept at all.
  */
 #include "agent/health/health.h"
 
-/* Aim below the bound, lest chance exceeds it; rise only where there is more room than that, and not by much. */
+/*
+ * The rate is set to use a part of the bound (AIM), so that chance does not exceed it. It rises only if a smaller part
+ * (ROOM) is used, and by no more than RISE_MAX at a time.
+ */
 #define AIM 0.85
 #define ROOM 0.7
 #define RISE_MAX 2.0
 
-/* What a sample takes of a CPU at most, on crowded machines and with deep stacks. */
+/* The most CPU seconds that a sample takes, on crowded machines and with deep stacks. */
 #define SAMPLE_S 50e-6
 
 static double scale_for_cpu(const struct health_budget *budget, double cpu)
@@ -27,7 +29,10 @@ static double scale_for_cpu(const struct health_budget *budget, double cpu)
         return fits < RISE_MAX ? fits : RISE_MAX;
 }
 
-/* Emptied caches come first; what is still too much after that is new stacks, and fewer samples find fewer of them. */
+/*
+ * Caches are emptied first. If memory still exceeds the bound after that, new stacks take it, and fewer samples find
+ * fewer of them.
+ */
 static double scale_for_memory(struct health_budget *budget, uint64_t rss_bytes, bool *ret_trim)
 {
         if (budget->max_memory == 0)
@@ -45,7 +50,7 @@ static unsigned scale_rate(const struct health_budget *budget, double scale)
 {
         double rate = budget->rate * scale;
 
-        /* Rising from a low rate takes at least a step. */
+        /* A low rate rises by at least one. */
         if (scale > 1 && rate < budget->rate + 1)
                 rate = budget->rate + 1;
         if (rate < 1)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The server and what it was last told. Probes and scrapes are answered from a
- * copy, in threads of their own: they tell when the agent's own thread is stuck,
- * and cannot hold it up.
+ * The server, and the last facts that it got. Probes and scrapes are answered from a copy, in threads of their own. So
+ * they show when the agent's own thread is stuck, and cannot delay that thread.
  */
 #include "agent/health/health.h"
 #include "agent/http/http.h"
@@ -15,13 +14,13 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Of scrapes; probes have one of their own. */
+/* Threads for scrapes. Probes have a thread of their own. */
 #define THREADS 1
 
-/* Nothing is asked with a body. */
+/* No request needs a body. */
 #define BODY_MAX_BYTES 1024
 
-/* What has not moved for so many windows, and so many seconds, does not move any more. */
+/* A part is stuck if it has not moved for this many windows and this many seconds. */
 #define STUCK_WINDOWS 3
 #define STUCK_MIN_S 30
 
@@ -31,7 +30,7 @@ struct health {
         pthread_mutex_t lock;
         struct health_facts facts;
         struct health_targets targets[HEALTH_TARGETS_MAX];
-        double told_s; /* when facts last came, CLOCK_MONOTONIC */
+        double told_s; /* when the last facts came, by CLOCK_MONOTONIC */
 };
 
 static double monotonic_s(void)
@@ -86,7 +85,7 @@ static void answer_metrics(void *ctx, const struct http_request *request, struct
         pthread_mutex_unlock(&health->lock);
 }
 
-/* What does not move; NULL: all is well. */
+/* Says which part is stuck. NULL if none is. */
 static const char *describe_stuck_part(struct health *health, bool *ret_ready)
 {
         double limit = STUCK_WINDOWS * health->config.window_s;

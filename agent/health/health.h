@@ -3,15 +3,16 @@
 #define HEALTH_H
 
 /*
- * health: what the agent says of itself over HTTP, and what it takes of the
- * machine.
+ * health: the agent's report about itself over HTTP, and its budget of the machine's resources.
  *
  *   GET /metrics   Prometheus' text format, version 0.0.4
- *   GET /healthz   200 as long as everything moves; else 503 and what does not
- *   GET /readyz    the same, and 503 until the machine has been looked at once
+ *   GET /healthz   200 as long as no part is stuck; otherwise 503 with the part that is
+ *   GET /readyz    the same, and 503 until the first scan of the machine
  *
- * No label is a process's or a container's: what a node runs in its life has no
- * bound, what a scraper keeps of it must have one.
+ * A window is the time that one profile of the agent covers.
+ *
+ * No label names a process or a container: a node runs any number of those in its life, and a scraper must be able to
+ * keep all labels.
  *
  * Errors: negative -errno, positive http_server_error.
  */
@@ -23,78 +24,78 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* ---- what this process takes ---------------------------------------------- */
+/* ---- usage of this process ---------------------------------------------- */
 
 struct health_usage {
-        double cpu_s;        /* user and system, all threads, so far */
+        double cpu_s;        /* user and system time of all threads, so far */
         double start_time_s; /* since the epoch */
         uint64_t rss_bytes;
         uint64_t fds, threads;
 };
 
-/* What cannot be read is 0. */
+/* Reads the usage. Values that cannot be read are 0. */
 void health_usage_read(struct health_usage *ret);
-uint64_t health_resident_bytes(void); /* of that, what is cheap to read */
+uint64_t health_resident_bytes(void); /* only the RSS, which is cheap to read */
 
 /* ---- budget ---------------------------------------------------------------- */
 
-/* What may be taken of the machine, and by how much sampling has been cut down for it. */
+/* The bounds on what podflame may use, and how far sampling is cut down to keep them. */
 struct health_budget {
-        double max_cpu;      /* of one CPU: 0.01 is one per cent; 0: no bound */
+        double max_cpu;      /* as a part of one CPU: 0.01 is one per cent; 0: no bound */
         uint64_t max_memory; /* bytes of RSS; 0: no bound */
-        unsigned max_rate;   /* what was asked for, per second */
+        unsigned max_rate;   /* the requested rate, per second */
         unsigned rate;       /* at present */
-        double cpu;          /* what the last window took, of one CPU */
-        bool trimmed;        /* after the last window: that was not enough if it still takes too much */
+        double cpu;          /* usage in the last window, as a part of one CPU */
+        /* caches were emptied after the last window; if memory still exceeds the bound, that was not enough */
+        bool trimmed;
 };
 
 /*
- * The rate to begin with on @cpus CPUs: what is sure to fit, since an agent that
- * takes too much from the start may not get to look at its budget for long.
+ * The rate to begin with on @cpus CPUs. It surely keeps the bound: an agent that uses too much from the start might not
+ * look at its budget for a long time.
  */
 unsigned health_budget_begin(struct health_budget *budget, unsigned cpus);
 
-/* What is to be done for the next window. */
+/* What to do in the next window. */
 struct health_advice {
         unsigned rate;
-        bool trim;     /* let go of everything that can be had again */
-        bool hopeless; /* a bound is exceeded at the lowest rate: no sampling is slow enough */
+        bool trim;     /* free all memory that can be filled again */
+        bool hopeless; /* a bound is exceeded even at the lowest rate */
 };
 
 /*
- * Looks at a window of @seconds in which @cpu_s of CPU time were spent and after
- * which @rss_bytes are in memory. The rate falls at once as far as it must, and
- * rises by steps when there is room.
+ * Looks at a window of @seconds in which @cpu_s of CPU time were used, with @rss_bytes in memory after it. The rate
+ * falls at once as far as needed, and rises in steps if there is room.
  */
 struct health_advice health_budget_look(struct health_budget *budget, double seconds, double cpu_s, uint64_t rss_bytes);
 
 /* ---- facts ------------------------------------------------------------------ */
 
-/* Processes of one kind. Strings are static. */
+/* Processes of one kind. The strings are static. */
 struct health_targets {
         const char *state, *reason;
         uint64_t n;
 };
 
-/* What only the agent's own thread knows. */
+/* Facts that only the agent's own thread knows. */
 struct health_facts {
         struct profile_counters samples; /* of all windows so far */
-        struct profile_counters window;  /* the books of the last one: accounted_ns, sampled_ns, left_out_ns */
-        uint64_t unseen_ns; /* the most that profile_losses() has told of @samples: chance makes it fall at times */
-        uint64_t lost;      /* ticks that the kernel had no room for */
+        struct profile_counters window;  /* books of the last window: accounted_ns, sampled_ns, left_out_ns */
+        uint64_t unseen_ns; /* the highest value of @samples' unseen loss so far: by chance it sometimes falls */
+        uint64_t lost;      /* ticks for which the kernel had no room */
         const struct health_targets *targets; /* copied */
         size_t n_targets;
         struct health_budget budget;
         uint64_t trims;
         uint64_t windows, failed_windows;
-        uint64_t starved;     /* processes that are not looked at for want of file descriptors */
-        uint64_t disbelieved; /* processes whose cgroup has the name of a container that is elsewhere */
+        uint64_t starved;     /* processes that are not looked at since file descriptors are short */
+        uint64_t disbelieved; /* processes in a cgroup that falsely has the name of a container */
         uint64_t log_suppressed;
-        bool ready;       /* the engine runs, and the machine has been looked at once */
-        unsigned stalled; /* windows in a row in which a reader has had ticks and not moved */
+        bool ready;       /* the engine runs, and the machine has been scanned once */
+        unsigned stalled; /* number of windows in a row in which a reader had ticks and did not move */
 };
 
-/* Room for so many kinds. */
+/* The most kinds of processes. */
 #define HEALTH_TARGETS_MAX 16
 
 /* ---- the server -------------------------------------------------------------- */
@@ -104,10 +105,10 @@ struct health_destination {
         struct send *send;
 };
 
-/* What is pointed to must outlive the server. */
+/* Everything that it points to must outlive the server. */
 struct health_config {
-        int listen_fd;   /* of http_server_listen(); consumed, also on failure */
-        double window_s; /* how often facts come at least */
+        int listen_fd;   /* from http_server_listen(); consumed, also on failure */
+        double window_s; /* the longest time between two calls of health_publish() */
         const struct health_destination *destinations;
         size_t n_destinations;
 };
@@ -117,10 +118,10 @@ struct health;
 int health_open(const struct health_config *config, struct health **ret);
 void health_close(struct health *health); /* accepts NULL */
 
-/* Tells what is so now; a caller that stops telling is taken for stuck. Copies @facts. @health may be NULL. */
+/* Publishes the present facts, and copies them. A caller that stops publishing counts as stuck. @health may be NULL. */
 void health_publish(struct health *health, const struct health_facts *facts);
 
-/* The text of /metrics, for tests as well; malloc, NULL: out of memory. */
+/* Makes the text of /metrics, also for tests; allocated. NULL if memory ran out. */
 char *health_metrics(const struct health_facts *facts, const struct health_usage *usage,
                      const struct health_destination *destinations, size_t n_destinations, size_t *ret_len);
 

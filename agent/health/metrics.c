@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The metrics, in Prometheus' text format: a table of families, each with a
- * function that puts its samples. The text is made anew for each scrape.
+ * The metrics, in Prometheus' text format: a table of families, each with a function that writes its samples. The text
+ * is made anew for each scrape.
  */
 #include "agent/health/health.h"
 
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What one scrape shows. */
+/* The data of one scrape. */
 struct view {
         const struct health_facts *facts;
         const struct health_usage *usage;
@@ -22,12 +22,15 @@ struct view {
 struct family {
         const char *name, *type, *help;
         void (*put)(FILE *out, const struct family *family, const struct view *view);
-        size_t field; /* offset of a uint64_t or a double, in what @put says */
+        size_t field; /* offset of a uint64_t or a double, in the struct that @put uses */
 };
 
 /* ---- samples ----------------------------------------------------------------- */
 
-/* A label's value (which ends in the caller's quote): what the format or a terminal could trip over is replaced. */
+/*
+ * Writes a label's value; the caller writes the quotes. Characters that would confuse the format or a terminal are
+ * replaced.
+ */
 static void put_value(FILE *out, const char *value)
 {
         for (const char *c = value; *c; c++) {
@@ -42,7 +45,7 @@ static void put_number_and_newline(FILE *out, double value)
         fprintf(out, " %.15g\n", value);
 }
 
-/* A sample with up to two labels; @value NULL: the label is left out. */
+/* Writes a sample with up to two labels. A label with a NULL value is left out. */
 static void put_sample_value(FILE *out, const struct family *family, const char *const labels[2],
                              const char *const values[2], double number)
 {
@@ -136,7 +139,7 @@ static void put_reason(FILE *out, const struct family *family, const char *reaso
                          (double)ns / 1e9);
 }
 
-/* A counter must not fall: of what no reason is known for, its highest value is told. */
+/* A counter must not fall. So for the loss without a known reason its highest value is written. */
 static void put_unsampled(FILE *out, const struct family *family, const struct view *view)
 {
         struct profile_loss losses[PROFILE_LOSSES];
@@ -148,7 +151,7 @@ static void put_unsampled(FILE *out, const struct family *family, const struct v
         put_reason(out, family, "left_out", view->facts->samples.left_out_ns);
 }
 
-/* Nothing where nothing ran. */
+/* Writes nothing if nothing ran. */
 static void put_coverage(FILE *out, const struct family *family, const struct view *view)
 {
         double coverage = profile_coverage(&view->facts->window);

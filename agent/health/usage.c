@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What this process takes of the machine, from the kernel's own books. */
+/* The resources that this process uses, from the kernel's accounts. */
 #include "agent/health/health.h"
 
 #include <dirent.h>
@@ -17,7 +17,7 @@ static double read_clock_seconds(clockid_t clock)
         return clock_gettime(clock, &now) == 0 ? (double)now.tv_sec + (double)now.tv_nsec / 1e9 : 0;
 }
 
-/* The second number of /proc/self/statm: resident pages. */
+/* Reads the second number of /proc/self/statm: resident pages. */
 uint64_t health_resident_bytes(void)
 {
         unsigned long long size, pages = 0;
@@ -31,7 +31,7 @@ uint64_t health_resident_bytes(void)
         return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-/* Entries of a folder of /proc/self, but "." and "..". */
+/* Counts the entries of a folder of /proc/self, without "." and "..". */
 static uint64_t count_folder_entries(const char *path)
 {
         DIR *folder = opendir(path);
@@ -45,7 +45,10 @@ static uint64_t count_folder_entries(const char *path)
         return n - 2;
 }
 
-/* Field 22 of /proc/self/stat, in clock ticks since boot; behind the name, which may hold anything. */
+/*
+ * Reads field 22 of /proc/self/stat, in clock ticks since boot. It comes behind the name, which may have any
+ * characters.
+ */
 static double read_start_time(void)
 {
         char text[1024];
@@ -73,7 +76,7 @@ void health_usage_read(struct health_usage *ret)
                 .cpu_s = read_clock_seconds(CLOCK_PROCESS_CPUTIME_ID),
                 .start_time_s = read_start_time(),
                 .rss_bytes = health_resident_bytes(),
-                .fds = fds ? fds - 1 : 0, /* without the one that it was listed with */
+                .fds = fds ? fds - 1 : 0, /* without the descriptor that was open for listing them */
                 .threads = count_folder_entries("/proc/self/task"),
         };
 }

@@ -6,7 +6,7 @@
  * http: the two ends of HTTP.
  *
  *   client/  sends requests to one place: profiles to a collector, questions to Docker and the kubelet
- *   server/  answers requests: the collector, and the agent's metrics and health
+ *   server/  answers requests: for the collector, and for the agent's metrics and health
  */
 
 #include "agent/http/client/client.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Attributes of the resource: a dozen at most in practice, so an array searched
- * from the front, in the order in which they were set.
+ * Attributes of the resource. There are a dozen at most in practice, so they are in an array in the order in which they
+ * were set, searched from the front.
  */
 #include "internal.h"
 

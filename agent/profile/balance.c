@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The books of a profile: the time that there was against the time that samples stand for. */
+/* The books of a profile: compare the accounted time with the time that samples stand for. */
 #include "internal.h"
 
 #include <math.h>
 
-/* More than this many standard errors are no chance: 1 profile in 700 exceeds it. */
+/* A gap of more standard errors than this is not called chance: 1 profile in 700 exceeds it by chance. */
 #define SIGMAS 3
 
 void profile_counters_add(struct profile_counters *to, const struct profile_counters *from)
@@ -12,7 +12,7 @@ void profile_counters_add(struct profile_counters *to, const struct profile_coun
         uint64_t *sum = (uint64_t *)to;
         const uint64_t *part = (const uint64_t *)from;
 
-        /* All fields are uint64_t: format/summary.c asserts it. */
+        /* All fields are uint64_t, which format/summary.c asserts. */
         for (size_t i = 0; i < sizeof(*to) / sizeof(*sum); i++)
                 sum[i] += part[i];
 }
@@ -57,7 +57,7 @@ bool profile_coverage_is_low(const struct profile_counters *c, uint64_t period_n
         profile_losses(c, losses);
         for (size_t i = 0; i < PROFILE_LOSSES - 1; i++)
                 counted += (double)losses[i].ns;
-        /* The number of ticks that meet a thread varies like a Poisson variable at most. */
+        /* The number of ticks that meet a thread varies no more than a Poisson variable. */
         double chance = SIGMAS * sqrt(accounted * (double)period_ns);
 
         return c->accounted_ns > 0 && (counted > allowed + chance || accounted - seen_ns(c) > allowed + chance);

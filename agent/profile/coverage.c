@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The books in a sentence. */
+/* The coverage and the losses in one sentence. */
 #include "internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Less would be printed as "0.00 s". */
+/* Smaller losses would be printed as "0.00 s". */
 #define LEAST_TOLD_NS 5000000
 
-/* Whose time is accounted: see struct profile_counters. */
+/* The time that is accounted in each mode: see struct profile_counters. */
 static const char *const accounted_of[] = {
         [PROFILE_MODE_CPU] = "CPU time",
         [PROFILE_MODE_WALL] = "the threads' time",

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Functions, frames, stacks and threads, each kept once. A stack is a run of
- * frame ids in one growing array. Ids handed in are checked when something new
- * is made of them: what is found has been checked before.
+ * Functions, frames, stacks and threads, each kept once. A stack is a run of frame ids in one growing array. Ids that
+ * callers pass are checked when something new is made of them. What is found was checked before.
  */
 #include "internal.h"
 
@@ -14,13 +13,13 @@
 
 /* ---- bytes --------------------------------------------------------------- */
 
-/* A row's share of its table: the item, and two slots of the index. */
+/* The bytes of a row in its table: the item, and two slots of the index. */
 static size_t row_bytes(const struct table *table, size_t size)
 {
         return table->n * (size + 16);
 }
 
-/* Samples and threads are not among them: each takes a stack, or a thread of the process. */
+/* Samples and threads are not counted: each of them needs a stack, or a thread of the process. */
 size_t profile_bytes(const struct profile *p)
 {
         return p->strings.bytes + p->stack_frames_n * sizeof(profile_id) + row_bytes(&p->strings.table, 16) +

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Ids of one profile to those of another, through arrays. What an id stands for is
- * interned when the id is first asked for, so a part of a profile costs a part.
+ * Translates ids of one profile to ids of another, by arrays. A thing is interned when its id is first asked for, so
+ * that translating a part of a profile costs only that part.
  */
 #include "internal.h"
 
@@ -92,7 +92,7 @@ static int map_thread(struct profile_map *map, profile_id id)
         return profile_intern_thread(map->to, tid, name, &map->threads[id]);
 }
 
-/* Asks for @id; 0 is none. */
+/* Translates @id. 0 means none and stays 0. */
 static int look_up(struct profile_map *map, const profile_id *ids, profile_id id,
                    int (*add)(struct profile_map *map, profile_id id), profile_id *ret)
 {

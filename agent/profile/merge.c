@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Adding one profile to another: everything of the source is interned once, in
- * the order functions, frames, stacks, threads. Linear in the size of the source.
+ * Adding one profile to another. All functions, frames, stacks and threads of the source are interned once, in this
+ * order. The time is linear in the size of the source.
  */
 #include "internal.h"
 
@@ -41,8 +41,8 @@ static int add_attributes(struct profile *to, const struct profile *from)
         return 0;
 }
 
-/* The span that covers both; a start of 0 is none. */
-static void unite_spans(struct profile_settings *to, const struct profile_settings *from)
+/* Extends @to's time so that it covers @from's as well. A start of 0 means that the time is not known. */
+static void unite_times(struct profile_settings *to, const struct profile_settings *from)
 {
         if (from->start_ns == 0 || to->start_ns == 0) {
                 to->start_ns = to->start_ns ? to->start_ns : from->start_ns;
@@ -71,7 +71,7 @@ static void add_settings(struct profile *to, const struct profile *from)
                 to->settings.period_ns = from->settings.period_ns;
         if (!to->settings.engine)
                 to->settings.engine = from->settings.engine;
-        unite_spans(&to->settings, &from->settings);
+        unite_times(&to->settings, &from->settings);
 }
 
 int profile_merge(struct profile *to, const struct profile *from, bool keep_threads)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The profile: made, counted into, read. A new one is a single small
- * allocation; each table takes memory with its first row.
+ * The profile: making it, counting into it, reading it. A new profile is a single small allocation. Each table
+ * allocates memory with its first row.
  */
 #include "internal.h"
 
@@ -10,8 +10,8 @@
 #include <time.h>
 
 /*
- * The seed keeps a target from choosing names that all fall into one slot. It
- * is made of what a container can't see: where this heap lies, and the time.
+ * The seed keeps a target from choosing names that all fall into one slot. It is made of two things that a container
+ * cannot see: the address of this heap, and the time.
  */
 static uint64_t make_seed(const struct profile *p)
 {

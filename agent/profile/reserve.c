@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Stacks that are counted before their frames are known. Their ids have a bit of
- * their own, so they are no rows of the table of stacks: that holds each stack once,
- * and nothing else, whatever is reserved. Their samples have a table of their own for
- * the same reason, and so that settling them takes as long as there are of them.
+ * Stacks that are counted before their frames are known. A bit marks their ids, so they are no rows of the table of
+ * stacks. That table holds each stack once and nothing else, whatever is reserved. Samples of reserved ids have a table
+ * of their own for the same reason. So settling them takes time linear in their number only.
  */
 #include "internal.h"
 

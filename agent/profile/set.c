@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sets of profiles: the array grows whenever its length is a power of two. */
+/* Sets of profiles. The array grows whenever its length is a power of two. */
 #include "profile.h"
 
 #include <errno.h>

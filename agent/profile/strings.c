@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Interned strings, in chunks that never move: a chunk is freed with the whole
- * profile only. A string longer than a chunk gets one to its measure.
+ * Interned strings, in blocks that never move. A block is freed only with the whole profile. A string longer than a
+ * block gets a block of its own size.
  */
 #include "internal.h"
 
@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK_SIZE (16u << 10)
+#define BLOCK_SIZE (16u << 10)
 
-struct chunk {
-        struct chunk *next;
+struct block {
+        struct block *next;
         size_t used;
         size_t size;
         char bytes[];
@@ -37,36 +37,36 @@ static const struct table_kind text_kind = {
         .equal = is_equal_text,
 };
 
-static struct chunk *chunk_with_room(struct strings *strings, size_t len)
+static struct block *block_with_room(struct strings *strings, size_t len)
 {
-        struct chunk *chunk = strings->chunks;
+        struct block *block = strings->blocks;
 
-        if (chunk && chunk->size - chunk->used >= len)
-                return chunk;
+        if (block && block->size - block->used >= len)
+                return block;
 
-        size_t size = len > CHUNK_SIZE ? len : CHUNK_SIZE;
+        size_t size = len > BLOCK_SIZE ? len : BLOCK_SIZE;
 
-        chunk = malloc(sizeof(*chunk) + size);
-        if (!chunk)
+        block = malloc(sizeof(*block) + size);
+        if (!block)
                 return NULL;
-        *chunk = (struct chunk){ .next = strings->chunks, .size = size };
-        strings->chunks = chunk;
-        return chunk;
+        *block = (struct block){ .next = strings->blocks, .size = size };
+        strings->blocks = block;
+        return block;
 }
 
-/* The copy is kept only once the index has it: a failure wastes no room. */
+/* Adds a string. Its copy is kept only once the index has it, so that a failure wastes no room. */
 static int add_text(struct strings *strings, struct text text, uint64_t hash, const char **ret)
 {
-        struct chunk *chunk;
+        struct block *block;
         uint32_t id;
 
         if (text.len >= STRING_BYTES_MAX - strings->bytes)
                 return -ENOSPC;
-        chunk = chunk_with_room(strings, text.len + 1);
-        if (!chunk)
+        block = block_with_room(strings, text.len + 1);
+        if (!block)
                 return -ENOMEM;
 
-        char *copy = chunk->bytes + chunk->used;
+        char *copy = block->bytes + block->used;
 
         memcpy(copy, text.bytes, text.len + 1);
         text.bytes = copy;
@@ -75,7 +75,7 @@ static int add_text(struct strings *strings, struct text text, uint64_t hash, co
 
         if (r < 0)
                 return r;
-        chunk->used += text.len + 1;
+        block->used += text.len + 1;
         strings->bytes += text.len + 1;
         *ret = copy;
         return 0;
@@ -108,11 +108,11 @@ const char *profile_strings_find(const struct strings *strings, const char *text
 
 void profile_strings_deinit(struct strings *strings)
 {
-        while (strings->chunks) {
-                struct chunk *chunk = strings->chunks;
+        while (strings->blocks) {
+                struct block *block = strings->blocks;
 
-                strings->chunks = chunk->next;
-                free(chunk);
+                strings->blocks = block->next;
+                free(block);
         }
         profile_table_deinit(&strings->table);
         strings->bytes = 0;

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The one hash table of the profile: open addressing with linear probing over
- * slots of 8 bytes, which hold half of the hash beside the id, so that a probe
- * rarely has to look at an item. Never more than half full; nothing is ever
- * removed. Empty tables own no memory: most profiles of a node are of idle
- * processes and stay empty.
+ * The profile's one kind of hash table: open addressing with linear probing over slots of 8 bytes. A slot holds half of
+ * the hash beside the id, so that a probe rarely has to look at an item. The table is never more than half full, and
+ * nothing is ever removed. Empty tables own no memory: most profiles of a node are of idle processes and stay empty.
  */
 #include "table.h"
 

@@ -3,9 +3,8 @@
 #define PROFILE_TABLE_H
 
 /*
- * Table: items of one size in a growing array, each found by its key through a
- * hash index. Ids count from 1. Pointers to items are valid until the next
- * profile_table_add().
+ * Table: items of one size in a growing array. A hash index finds each by its key. Ids count from 1. Pointers to items
+ * are valid until the next profile_table_add().
  */
 
 #include <stdbool.h>
@@ -14,17 +13,17 @@
 
 struct table_slot;
 
-/* {0} is empty and owns nothing. */
+/* A table. {0} is empty and owns nothing. */
 struct table {
         void *items;
-        struct table_slot *slots; /* twice as many as there is room for items */
+        struct table_slot *slots; /* there are twice as many slots as items fit */
         uint32_t n;
-        uint32_t capacity; /* items there is room for: 0 or a power of two */
+        uint32_t capacity; /* the number of items that fit: 0 or a power of two */
 };
 
 struct table_kind {
         size_t size;  /* of an item */
-        uint32_t max; /* number of items: at most 2^30 */
+        uint32_t max; /* the most items: at most 2^30 */
         bool (*equal)(const void *item, const void *key);
 };
 
@@ -32,14 +31,14 @@ void profile_table_deinit(struct table *table);
 
 uint64_t profile_table_hash(const void *key, size_t len, uint64_t seed);
 
-/* 0: none. */
+/* Finds an item's id by its key. 0 if there is none. */
 uint32_t profile_table_find(const struct table *table, const struct table_kind *kind, uint64_t hash, const void *key);
 
-/* Appends a copy of @item, whose key must not be there yet. -ENOMEM, or -ENOSPC: @kind->max reached. */
+/* Appends a copy of @item. Its key must not be there yet. -ENOMEM, or -ENOSPC if @kind->max is reached. */
 int profile_table_add(struct table *table, const struct table_kind *kind, uint64_t hash, const void *item,
                       uint32_t *ret_id);
 
-/* The item of an id from 1 to @table->n. */
+/* The item with an id from 1 to @table->n. */
 static inline void *profile_table_item(const struct table *table, size_t size, uint32_t id)
 {
         return (char *)table->items + (size_t)(id - 1) * size;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Functions by the samples they were in. For each function the last stack that
- * counted it is remembered, so that recursion counts once without a set.
+ * Functions by the samples that they were in. For each function the last stack that counted it is remembered. So
+ * recursion counts once, and no set is needed.
  */
 #include "internal.h"
 
@@ -14,7 +14,7 @@ struct weight {
         uint64_t nanoseconds;
 };
 
-/* What each stack weighs, threads and states taken together: deep stacks are walked once. */
+/* The weight of each stack, for all threads and states together, so that a deep stack is walked only once. */
 static struct weight *weigh_stacks(const struct profile *p)
 {
         struct weight *weights = calloc(p->stacks.n + 1, sizeof(*weights));
@@ -66,7 +66,7 @@ static int order_tops(const void *a, const void *b)
         return r ? r : strcmp(x->file, y->file);
 }
 
-/* Leaves out functions without samples: those of merged or unfinished stacks. */
+/* Leaves out functions without samples: they come from merged or unfinished stacks. */
 static size_t name_and_compact_tops(const struct profile *p, struct profile_top *tops)
 {
         size_t n = 0;

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <time.h>
 
-/* Milliseconds of CLOCK_MONOTONIC: what waiting is measured in. */
+/* Milliseconds of CLOCK_MONOTONIC, for waiting. */
 static inline int64_t send_now_ms(void)
 {
         struct timespec now;
@@ -14,7 +14,7 @@ static inline int64_t send_now_ms(void)
         return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Nanoseconds of CLOCK_REALTIME: when a batch was made, which has to outlive the process. */
+/* Nanoseconds of CLOCK_REALTIME, for the creation of a batch: that time must outlive the process. */
 static inline uint64_t send_wall_ns(void)
 {
         struct timespec now;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * OpenTelemetry's environment variables, each in a form for all signals and one
- * for profiles that wins. An endpoint for profiles is a whole URL, one for all
- * gets the protocol's path. Headers are NAME=VALUE,… with values in per cent
- * encoding (W3C Baggage without properties).
+ * OpenTelemetry's environment variables. Each exists in a form for all signals and in a form for profiles, which takes
+ * precedence. An endpoint for profiles is a whole URL; the protocol's path is appended to one for all signals. Headers
+ * are NAME=VALUE,… with percent-encoded values (W3C Baggage without properties).
  */
 #include "agent/send/send.h"
 
@@ -15,7 +14,7 @@
 #define ALL "OTEL_EXPORTER_OTLP_"
 #define PROFILES ALL "PROFILES_"
 
-/* OpenTelemetry says that an empty variable is as none. */
+/* OpenTelemetry says that an empty variable counts as unset. */
 static const char *get_nonempty(const char *name)
 {
         const char *value = getenv(name);
@@ -23,10 +22,10 @@ static const char *get_nonempty(const char *name)
         return value && *value ? value : NULL;
 }
 
-/* Room for the longest, …_CLIENT_CERTIFICATE. */
+/* Room for the longest name, …_CLIENT_CERTIFICATE. */
 #define NAME_SIZE 64
 
-/* @name gets the full name of the one that is set. */
+/* Finds a variable. @name gets the full name of the variable that is set. */
 static const char *get_profile_variable(const char *key, char name[static NAME_SIZE])
 {
         snprintf(name, NAME_SIZE, PROFILES "%s", key);
@@ -57,7 +56,7 @@ static int set_compression(struct send_config *config)
         return 0;
 }
 
-/* Milliseconds, up to an hour. */
+/* Sets the timeout. It is in milliseconds, up to an hour. */
 static int set_timeout(struct send_config *config)
 {
         char name[NAME_SIZE];
@@ -96,7 +95,7 @@ static int hex_digit_of(char c)
         return at ? (int)(at - digits) % 16 : -1;
 }
 
-/* Unescapes in place; a '%' that is no escape stays. False: a line end or a zero came out. */
+/* Decodes in place. A '%' that is no escape stays. False if the result has a line end or a zero byte. */
 static bool unescape_percent(char *text)
 {
         char *out = text;
@@ -116,7 +115,7 @@ static bool unescape_percent(char *text)
         return true;
 }
 
-/* One NAME=VALUE, @pair, as a line of send_config.headers. */
+/* Writes one NAME=VALUE, @pair, as a line of send_config.headers. */
 static bool write_header(FILE *out, char *pair)
 {
         char *equals = strchr(pair, '=');

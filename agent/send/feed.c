@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Profiles are encoded on the caller's thread, once for all destinations that speak
- * the same protocol; a batch that is sent again is byte for byte the same. The
- * caller's thread also writes batches to the spool, outside of the lock: a slow disk
- * holds up the caller, not the sending.
+ * Profiles are encoded on the caller's thread, once for all destinations with the same protocol. A batch that is sent
+ * again has the same bytes. The caller's thread also writes batches to the spool, without holding the lock: a slow disk
+ * delays the caller, not the sending.
  */
 #include "agent/send/clock.h"
 #include "agent/send/internal.h"
@@ -14,7 +13,7 @@
 
 /* ---- one destination ------------------------------------------------------ */
 
-/* Consumes @body (malloc), packed. */
+/* Queues a packed body. Consumes @body (malloc). */
 static int push_body(struct send *send, void *body, size_t len)
 {
         struct send_queue *queue = &send->queue;
@@ -39,7 +38,7 @@ static int push_body(struct send *send, void *body, size_t len)
         return 0;
 }
 
-/* Counts what could not even be encoded. */
+/* Counts a profile that was too large to be encoded. */
 static void count_too_large(struct send *send)
 {
         pthread_mutex_lock(&send->lock);
@@ -50,7 +49,7 @@ static void count_too_large(struct send *send)
 
 /* ---- to several ---------------------------------------------------------- */
 
-/* Destinations; of them, those that want what the @first does. */
+/* A set of destinations, and which of them get the same bodies as the @first. */
 struct fan {
         struct send *const *sends;
         size_t n, first;
@@ -61,7 +60,7 @@ static bool is_alike(const struct send *a, const struct send *b)
         return a->protocol == b->protocol && a->config.uncompressed == b->config.uncompressed;
 }
 
-/* The next destination of the fan after @i; its n: none. */
+/* The next destination after @i that gets the same bodies; @n if there is none. */
 static size_t next_alike(const struct fan *fan, size_t i)
 {
         do
@@ -70,7 +69,7 @@ static size_t next_alike(const struct fan *fan, size_t i)
         return i;
 }
 
-/* Each gets a copy: it is compressed, and some put it on disk at once. */
+/* Gives a body to all. Each destination gets a copy of its own, which is compressed; some put it on disk at once. */
 static int push_to_all(void *ctx, const struct send_body *body)
 {
         const struct fan *fan = ctx;

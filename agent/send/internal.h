@@ -2,7 +2,7 @@
 #ifndef SEND_INTERNAL_H
 #define SEND_INTERNAL_H
 
-/* What the thread of a destination and those who start, feed and stop it share. */
+/* What a destination's thread shares with the functions that start, feed and stop it. */
 
 #include "agent/send/protocol.h"
 #include "agent/send/queue.h"
@@ -16,22 +16,24 @@ struct send {
         pthread_cond_t wake;
         struct send_queue queue;
         int64_t gate_ms;    /* nothing is sent before */
-        unsigned failures;  /* of the destination, in a row */
+        unsigned failures;  /* failures of the destination in a row */
         int64_t stop_at_ms; /* INT64_MAX until it is closing */
         bool closing;
-        bool hopeless; /* closing, and the destination failed */
+        bool hopeless; /* it is closing, and the destination has failed */
 
         const struct send_protocol *protocol;
         struct http_client *client;
         struct send_spool *spool;  /* NULL: none */
-        struct send_config config; /* its strings are gone */
+        struct send_config config; /* copied; its strings are not valid any more */
         bool down;                 /* the thread's alone */
 };
 
-/* The thread; @ctx is the struct send. */
+/* The function of the thread; @ctx is the struct send. */
 void *send_run(void *ctx);
 
-/* Into the spool if there is one; what it cannot take stays in memory. Not locked. */
+/*
+ * Writes a batch into the spool if there is one. If that fails, it stays in memory. The caller does not hold the lock.
+ */
 void send_commit(struct send *send, struct send_batch *batch);
 
 #endif

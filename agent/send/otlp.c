@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * OTLP/HTTP profiles, JSON: what the built-in collector, the OpenTelemetry
- * Collector and Pyroscope take. The Collector reads 20 MiB at most, unpacked.
+ * OTLP/HTTP profiles as JSON, which the built-in collector, the OpenTelemetry Collector and Pyroscope accept. The
+ * Collector reads 20 MiB at most, unpacked.
  *
- * A body says all that its profiles say: it is halved by reading it back.
+ * A body has everything about its profiles, so halving a body means reading it back.
  */
 #include "agent/format/format.h"
 #include "agent/send/protocol.h"
@@ -35,7 +35,7 @@ static int encode_otlp(const struct profile_set *set, struct send_body *ret)
         return 0;
 }
 
-/* Of two profiles or more. */
+/* Halves a set of two or more profiles, and encodes the halves. */
 static int encode_halves(const struct profile_set *all, struct send_body ret[static 2])
 {
         const struct profile_set first = { .items = all->items, .n = all->n / 2 };
@@ -66,7 +66,7 @@ static int halve_otlp(const struct send_body *body, struct send_body ret[static 
         return r;
 }
 
-/* Pyroscope compares the content type as a string: no parameters. */
+/* The content type has no parameters, since Pyroscope compares it as a string. */
 const struct send_protocol send_otlp = {
         .name = "otlp",
         .summary = "OpenTelemetry profiles (OTLP/HTTP, JSON)",

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whether a collector takes profiles: it is sent one request that holds none. That
- * finds what a mere connection does not: a wrong path, a token that is refused, a
- * certificate that cannot be verified.
+ * Checks whether a collector accepts profiles: sends it one request without profiles. That finds what a mere connection
+ * does not: a wrong path, a refused token, a certificate that cannot be verified.
  */
+#include "agent/send/outcome.h"
 #include "agent/send/protocol.h"
 #include "agent/send/send.h"
-#include "agent/send/verdict.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-/* What anybody is willing to wait for a diagnosis. */
+/* People do not wait longer for a diagnosis. */
 #define PROBE_MS 5000
 
 static int make_empty_body(const struct send_protocol *protocol, bool gzip, void **ret, size_t *ret_len)
@@ -46,9 +45,9 @@ static int request_once(struct http_client *client, const struct send_protocol *
         snprintf(type, sizeof(type), "Content-Type: %s", protocol->content_type);
         const struct http_client_request request = { .headers = headers, .body = bytes, .len = len };
         http_client_request(client, &request, &answer);
-        struct send_verdict verdict = send_judge(&answer, reason, reason_size);
+        struct send_outcome outcome = send_judge(&answer, reason, reason_size);
         free(bytes);
-        return verdict.fate == SEND_TAKEN ? 0 : SEND_E_REFUSED;
+        return outcome.fate == SEND_TAKEN ? 0 : SEND_E_REFUSED;
 }
 
 int send_probe(const struct send_config *config)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The protocols, the default first; and bodies to bytes and back. */
+/* The table of protocols, the default first; and the packing and unpacking of bodies. */
 #include "agent/send/protocol.h"
 #include "agent/base/base.h"
 #include "agent/format/format.h"

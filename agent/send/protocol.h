@@ -2,7 +2,7 @@
 #ifndef SEND_PROTOCOL_H
 #define SEND_PROTOCOL_H
 
-/* What a protocol sends where: one file each, all of them in one table. */
+/* The protocols: what each sends, and to which path. Each has a file; one table lists all. */
 
 #include "agent/profile/profile.h"
 
@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A body is JSON: text, not compressed. */
+/* A body: JSON text, not compressed. */
 struct send_body {
         char *text; /* NULL: nothing to send */
         size_t len;
@@ -19,37 +19,37 @@ struct send_body {
 struct send_protocol {
         const char *name; /* as people choose it */
         const char *summary;
-        const char *path;         /* below the collector's URL */
+        const char *path;         /* path below the collector's URL */
         const char *content_type; /* sent exactly so */
-        uint32_t max_age_s;       /* older profiles are refused, or worth nothing */
+        uint32_t max_age_s;       /* servers refuse older profiles, or do not need them */
         size_t max_profiles;      /* of a body */
-        /* -EFBIG: servers would refuse it as too large. */
+        /* Makes a body. -EFBIG if servers would refuse it as too large. */
         int (*encode)(const struct profile_set *set, struct send_body *ret);
-        /* Makes two of one. -E2BIG: it is of a single profile; -EINVAL: not a body of this protocol. */
+        /* Makes two bodies of one. -E2BIG if it has a single profile; -EINVAL if it is not a body of this protocol. */
         int (*halve)(const struct send_body *body, struct send_body ret[static 2]);
 };
 
 extern const struct send_protocol send_otlp;
 extern const struct send_protocol send_pyroscope;
 
-/* NULL name: the default. NULL: unknown. */
+/* Finds a protocol. A NULL name means the default. NULL if the name is unknown. */
 const struct send_protocol *send_protocol_by_name(const char *name);
 
 /*
- * Encodes @set into as many bodies as the protocol wants: profiles are told
- * apart first, then a single one that is too large is cut between its stacks.
+ * Encodes @set into as many bodies as the protocol's limits require. First the set is divided between profiles. A
+ * single profile that is too large is divided between its stacks.
  */
 struct send_split {
         const struct send_protocol *protocol;
-        int (*body)(void *ctx, const struct send_body *body); /* the body is freed afterwards */
-        void (*too_large)(void *ctx);                         /* a single stack: it is left out */
+        int (*body)(void *ctx, const struct send_body *body); /* called for each body, which is freed afterwards */
+        void (*too_large)(void *ctx); /* called for a single stack that is too large: it is left out */
         void *ctx;
 };
 int send_split(const struct send_split *split, const struct profile_set *set);
 
-/* The bytes of @body as they are sent, allocated. */
+/* Packs @body into the bytes that are sent. @ret is allocated. */
 int send_body_pack(const struct send_body *body, bool gzip, void **ret, size_t *ret_len);
-/* The reverse. */
+/* Unpacks what send_body_pack() has made. */
 int send_body_unpack(const void *bytes, size_t len, bool gzip, struct send_body *ret);
 
 #endif

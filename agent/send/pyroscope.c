@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Pyroscope's push.v1.PusherService/Push, as Connect in JSON: a series of labels
- * for each profile, with one gzipped pprof in base64.
+ * Pyroscope's push.v1.PusherService/Push, as Connect in JSON. Each profile is a series with labels, and has one gzipped
+ * pprof in base64.
  *
- * Its default limits: 16 000 samples a profile; 2 MiB of unpacked pprof at once,
- * a larger profile gets 429 for ever; nothing that is older than an hour. Labels
- * of samples become labels of the series, so threads are not told apart.
+ * Pyroscope's default limits: 16 000 samples in a profile; 2 MiB of unpacked pprof at once (a larger profile gets 429
+ * for ever); nothing older than an hour. Labels of samples become labels of the series, so threads are not told apart.
  */
 #include "agent/base/base.h"
 #include "agent/format/format.h"
@@ -18,11 +17,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PPROF_MAX (((size_t)2 << 20) - 1) /* all of a body's, unpacked */
+#define PPROF_MAX (((size_t)2 << 20) - 1) /* bytes of all pprofs of a body, unpacked */
 #define SAMPLES_MAX 15999                 /* of a profile */
-#define PROFILES_MAX 1000                 /* of a body: a failed one may be stored in part */
+#define PROFILES_MAX 1000                 /* profiles in a body: Pyroscope may store a failed body in part */
 #define JSON_VALUE_MAX 2048               /* bytes of a label's value */
-#define LABEL_MAX 128                     /* of its name; it takes 1024 */
+#define LABEL_MAX 128                     /* bytes of a label's name; Pyroscope accepts 1024 */
 #define OTHERS_MAX 20                     /* labels besides podflame's own; a series has 30 at most */
 
 #define MAX_AGE_S (55 * 60)
@@ -32,7 +31,7 @@
 
 static const struct {
         const char *name;
-        const char *attributes[2]; /* the first that there is */
+        const char *attributes[2]; /* the first of these that is set gives the label */
 } labels[] = {
         { "service_name", { "service.name" } },
         { "namespace", { "k8s.namespace.name" } },
@@ -41,15 +40,15 @@ static const struct {
         { "node", { "k8s.node.name", "host.name" } },
 };
 
-/* What would only tell apart what belongs together. */
+/* Attributes that would only separate series that belong together. */
 static const char *const no_labels[] = {
         "container.id",         "container.image.name",    "k8s.pod.uid", "process.executable.name", "process.pid",
         "process.runtime.name", "process.runtime.version",
 };
 
 /*
- * @value as Pyroscope takes it: valid UTF-8, of limited length, and without
- * control characters, which only a forger puts into a name.
+ * Cleans @value for Pyroscope: valid UTF-8 of limited length, without control characters. Only forgers put those into
+ * names.
  */
 static size_t clean_label_value(const char *value, char ret[static JSON_VALUE_MAX + 1])
 {
@@ -75,7 +74,7 @@ static size_t clean_label_value(const char *value, char ret[static JSON_VALUE_MA
         return (size_t)(out - ret);
 }
 
-/* json-c's functions take NULL where memory ran out; these say so. Both consume @value. */
+/* json-c's functions accept a NULL value after memory ran out. These report it. Both consume @value. */
 static bool put_json(struct json_object *object, const char *key, struct json_object *value)
 {
         if (object && value && json_object_object_add(object, key, value) == 0)
@@ -131,7 +130,10 @@ static bool is_own_label(const char *name)
         return false;
 }
 
-/* Letters, digits and '_', not a digit first; what begins with two '_' is Pyroscope's own: false. */
+/*
+ * Makes a label's name: letters, digits and '_', not a digit first. False for names that begin with two '_', since
+ * those are Pyroscope's own.
+ */
 static bool name_label(const char *key, char name[static LABEL_MAX])
 {
         size_t n = 0;
@@ -159,7 +161,10 @@ static bool has_label(struct json_object *array, const char *name)
         return false;
 }
 
-/* The other attributes, the last one first: it is who runs podflame that speaks last. None replaces one of ours. */
+/*
+ * Puts the other attributes, the last one first: those of the user who runs podflame come last. None replaces one of
+ * podflame's labels.
+ */
 static bool put_other_labels(struct json_object *array, const struct profile *p)
 {
         char name[LABEL_MAX];
@@ -234,7 +239,7 @@ static int copy_without_threads(const struct profile *p, struct profile **ret)
         return 0;
 }
 
-/* Takes its unpacked size from @room. @ret is base64. */
+/* Makes a pprof in base64. Its unpacked size is subtracted from @room. */
 static int make_pprof(const struct profile *p, size_t *room, char **ret)
 {
         size_t packed_len, unpacked_len;
@@ -272,7 +277,7 @@ static int add_series(struct json_object *list, const struct profile *p, size_t 
         sample = json_object_new_object();
         bool done = put_json(sample, "rawProfile", json_object_new_string(pprof));
         free(pprof);
-        /* Each is given to the next one up, or freed where that failed. */
+        /* Each object is given to the object above it, or freed if that failed. */
         done = append_json(samples, sample) && done;
         done = put_json(series, "samples", samples) && done;
         done = put_json(series, "labels", make_labels(p)) && done;
@@ -313,7 +318,7 @@ static int encode_pyroscope(const struct profile_set *set, struct send_body *ret
         return r;
 }
 
-/* Elements of @series from @first on, @n of them. */
+/* Prints @n elements of @series, from @first on. */
 static int print_range(struct json_object *series, size_t first, size_t n, struct send_body *ret)
 {
         struct json_object *request = json_object_new_object(), *list = json_object_new_array();

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Batches that wait to be sent. When the collector is away for long, memory and
- * disk run out and old profiles are worth least: the oldest are dropped, and
- * counted. The one that is being sent stays: its body is in use.
+ * Batches that wait to be sent. If the collector is away for long, memory and disk run out. Old profiles are worth
+ * least, so the oldest batches are dropped, and counted. A batch that is being sent stays, since its body is in use.
  */
 #include "agent/send/queue.h"
 #include "agent/send/clock.h"
@@ -63,7 +62,7 @@ void send_batch_free(struct send_batch *batch)
 
 /* ---- the queue ----------------------------------------------------------- */
 
-/* What @batch takes of which bound. */
+/* The counter of bytes that @batch belongs to (spool or memory). @ret_bytes is what the batch adds to it. */
 static uint64_t *bytes_of(struct send_queue *queue, const struct send_batch *batch, size_t *ret_bytes)
 {
         *ret_bytes = batch->file ? batch->file : batch->len;
@@ -108,12 +107,12 @@ void send_queue_make_room(struct send_queue *queue, size_t bytes, bool spooled)
 {
         size_t max_bytes = spooled ? queue->max_spool_bytes : queue->max_bytes;
 
-        /* One that would never fit is not worth the others. */
+        /* Other batches are not dropped for one that would never fit. */
         if (bytes <= max_bytes)
                 drop_oldest_beyond(queue, max_bytes - bytes, spooled);
 }
 
-/* @before NULL: at the end. */
+/* Inserts a batch before @before; NULL: at the end. */
 static void insert_batch(struct send_queue *queue, struct send_batch *before, struct send_batch *batch)
 {
         size_t bytes;
@@ -153,9 +152,8 @@ void send_queue_expire(struct send_queue *queue, int64_t now_ms)
 }
 
 /*
- * After an outage people want to see what happens now, so the newest comes first.
- * One that breaks the connection whenever it is sent is no better tested for being
- * tried again: others come before it.
+ * After an outage people want to see what happens now, so the newest batch goes first. If a batch breaks the connection
+ * whenever it is sent, sending it again and again helps nobody: others go before it.
  */
 struct send_batch *send_queue_take(struct send_queue *queue, int64_t now_ms)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A destination as a whole: its queue, its spool, its thread. */
+/* A destination as a whole: its queue, its spool and its thread. */
 #include "agent/send/clock.h"
 #include "agent/send/internal.h"
 
@@ -14,14 +14,14 @@
 
 /* ---- starting and stopping ----------------------------------------------- */
 
-/* Signals are for the main thread. */
+/* Starts the thread. The main thread takes all signals. */
 static int start_thread(struct send *send)
 {
         sigset_t all, old;
         int r;
 
         sigfillset(&all);
-        sigdelset(&all, SIGSYS); /* the kernel ends a thread that blocks it and makes a call it may not */
+        sigdelset(&all, SIGSYS); /* if a thread blocks SIGSYS and makes a forbidden call, the kernel ends it */
         pthread_sigmask(SIG_SETMASK, &all, &old);
         r = pthread_create(&send->thread, NULL, send_run, send);
         pthread_sigmask(SIG_SETMASK, &old, NULL);
@@ -130,7 +130,10 @@ void send_hurry(struct send *send)
         pthread_mutex_unlock(&send->lock);
 }
 
-/* A disk that was full may have room again. Returns how many batches it does not take; there is no other thread. */
+/*
+ * Tries again to write all batches to the spool: a disk that was full may have room again. There is no other thread any
+ * more. Returns the number of batches that the disk did not take.
+ */
 static uint64_t commit_remaining(struct send *send)
 {
         struct send_batch *batch;
@@ -169,7 +172,7 @@ uint64_t send_close(struct send *send, unsigned deadline_ms)
         return lost;
 }
 
-/* ---- what became of it ---------------------------------------------------- */
+/* ---- counters -------------------------------------------------------------- */
 
 static const char *const loss_names[SEND_LOSSES] = {
         [SEND_LOST_FULL] = "full",           [SEND_LOST_EXPIRED] = "expired",       [SEND_LOST_REJECTED] = "rejected",

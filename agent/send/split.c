@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A set too large for one body is halved until its parts fit: sizes are known
- * only once it is encoded, and most sets fit at once. The recursion is as deep
- * as numbers of profiles and stacks have bits.
+ * A set that is too large for one body is halved until its parts fit. A size is known only after encoding, and most
+ * sets fit at once. The depth of the recursion is at most the number of bits of the numbers of profiles and stacks.
  */
 #include "agent/format/format.h"
 #include "agent/send/protocol.h"
@@ -36,7 +35,7 @@ static int slice_resource(struct profile *to, const struct profile *from)
         return r;
 }
 
-/* The first slice has the counters, so that their sum stays what it was. */
+/* Makes a slice of a profile. The first slice has the counters, so that their sum stays the same. */
 static int make_slice(const struct profile *from, size_t first, size_t n, struct profile **ret)
 {
         struct profile *to = profile_new();

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A file appears under its name only when the disk has all of it: written under
- * another, fsync, rename, fsync of the folder. It is deleted once the collector
- * has answered. What is killed in between is sent again after the next start.
+ * Writing the spool. A file gets its name only when the disk has all of it: it is written under another name, then
+ * fsync, rename, fsync of the folder. It is deleted once the collector has answered. If the process is killed in
+ * between, the batch is sent again after the next start.
  *
- * Stacks and names are of other people's processes: only the owner reads them.
- * Credentials are never written here.
+ * Stacks and names belong to other people's processes: only the owner can read the files. Credentials are never written
+ * here.
  */
-#include "agent/send/spool_inside.h"
+#include "agent/send/spool_folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,13 +27,13 @@ void send_spool_name(const struct send_batch *batch, const char *suffix, char na
 
 /* ---- opening ------------------------------------------------------------- */
 
-/* What a folder's name may hold of a host. */
+/* Whether a character of a host's name may be in a folder's name. */
 static bool is_plain(char c)
 {
         return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' || c == '-';
 }
 
-/* A name that people recognise, and that no other destination has. */
+/* Makes a name that people recognise and that no other destination has. */
 static void name_destination(char name[static SPOOL_DESTINATION_SIZE], const char *protocol, const char *url)
 {
         const char *slashes = strstr(url, "//"), *host = slashes ? slashes + 2 : url;
@@ -50,7 +50,7 @@ static void name_destination(char name[static SPOOL_DESTINATION_SIZE], const cha
         snprintf(name + len, SPOOL_DESTINATION_SIZE - len, "-%016" PRIx64, (uint64_t)XXH3_64bits(url, strlen(url)));
 }
 
-/* The folder has to be ours alone: what is in it is sent. */
+/* Checks that only podflame's user can write to the folder, since its files are sent. */
 static const char *check_folder(int fd)
 {
         struct stat st;
@@ -135,9 +135,9 @@ void send_spool_close(struct send_spool *spool)
 
 /* ---- writing ------------------------------------------------------------- */
 
-static struct send_record record_of(const struct send_spool *spool, const struct send_batch *batch)
+static struct send_spool_file file_of(const struct send_spool *spool, const struct send_batch *batch)
 {
-        struct send_record record = {
+        struct send_spool_file file = {
                 .created_ns = batch->created_ns,
                 .gzip = batch->gzip,
                 .destination = spool->destination,
@@ -148,15 +148,15 @@ static struct send_record record_of(const struct send_spool *spool, const struct
                 .len = batch->len,
         };
 
-        memcpy(record.key, batch->key, sizeof(record.key));
-        return record;
+        memcpy(file.key, batch->key, sizeof(file.key));
+        return file;
 }
 
 size_t send_spool_size(const struct send_spool *spool, const struct send_batch *batch)
 {
-        struct send_record record = record_of(spool, batch);
+        struct send_spool_file file = file_of(spool, batch);
 
-        return send_record_size(&record);
+        return send_spool_file_size(&file);
 }
 
 static int write_all(int fd, const void *data, size_t len)
@@ -174,19 +174,19 @@ static int write_all(int fd, const void *data, size_t len)
         return 0;
 }
 
-static int write_file(int fd, const struct send_record *record)
+static int write_file(int fd, const struct send_spool_file *file)
 {
-        uint8_t prefix[SEND_RECORD_PREFIX_MAX];
-        int r = write_all(fd, prefix, send_record_prefix(record, prefix));
+        uint8_t prefix[SEND_SPOOL_FILE_PREFIX_MAX];
+        int r = write_all(fd, prefix, send_spool_file_prefix(file, prefix));
 
         if (r == 0)
-                r = write_all(fd, record->body, record->len);
+                r = write_all(fd, file->body, file->len);
         return r == 0 && fsync(fd) < 0 ? -errno : r;
 }
 
 int send_spool_write(const struct send_spool *spool, struct send_batch *batch)
 {
-        struct send_record record = record_of(spool, batch);
+        struct send_spool_file file = file_of(spool, batch);
         char name[SPOOL_NAME_SIZE], temporary[SPOOL_NAME_SIZE];
         int fd, r;
 
@@ -195,7 +195,7 @@ int send_spool_write(const struct send_spool *spool, struct send_batch *batch)
         fd = openat(spool->directory, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (fd < 0)
                 return -errno;
-        r = write_file(fd, &record);
+        r = write_file(fd, &file);
         if (close(fd) < 0 && r == 0)
                 r = -errno;
         if (r == 0 && renameat(spool->directory, temporary, spool->directory, name) < 0)
@@ -209,7 +209,7 @@ int send_spool_write(const struct send_spool *spool, struct send_batch *batch)
                 unlinkat(spool->directory, name, 0);
                 return r;
         }
-        batch->file = send_record_size(&record);
+        batch->file = send_spool_file_size(&file);
         return 0;
 }
 

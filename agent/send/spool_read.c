@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading a spool back. Whatever is found there was perhaps cut by a crash,
- * damaged by a disk, or put there by people: it is checked whole, at the start
- * and again before it is sent, and what is no batch of ours is set aside.
+ * Reading a spool back. A file may have been cut by a crash, damaged by a disk, or put there by people. So all of it is
+ * checked at the start, and again before it is sent. A file that is no batch of podflame is set aside.
  */
-#include "agent/send/spool_inside.h"
+#include "agent/send/spool_folder.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -15,12 +14,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Files that are set aside are for people to look at; more of them say nothing new, and fill the disk. */
+/* Files are set aside for people to look at. More than this many say nothing new, and fill the disk. */
 #define ASIDE_MAX 16
 #define ASIDE_MAX_BYTES ((uint64_t)16 << 20)
 
-/* A file that claims to be larger is not ours. */
-#define FILE_MAX (SEND_RECORD_PREFIX_MAX + SEND_RECORD_MAX_BODY)
+/* A larger file is not podflame's. */
+#define FILE_MAX (SEND_SPOOL_FILE_PREFIX_MAX + SEND_SPOOL_FILE_MAX_BODY)
 
 static int read_exactly(int fd, uint8_t *data, size_t len)
 {
@@ -69,30 +68,31 @@ static bool is_text(const char *wanted, const char *text, size_t len)
         return strlen(wanted) == len && memcmp(wanted, text, len) == 0;
 }
 
-/* @ret_data is what @ret points into. */
-static int read_record(const struct send_spool *spool, const char *name, uint8_t **ret_data, struct send_record *ret)
+/* Reads and parses a file. @ret points into @ret_data. */
+static int read_batch_file(const struct send_spool *spool, const char *name, uint8_t **ret_data,
+                           struct send_spool_file *ret)
 {
-        struct send_record record;
+        struct send_spool_file file;
         uint8_t *data = NULL;
         size_t len = 0;
         int r = read_file(spool, name, &data, &len);
 
         if (r < 0)
                 return r;
-        r = send_record_parse(data, len, &record);
-        if (r == 0 && (!is_text(spool->destination, record.destination, record.destination_len) ||
-                       !is_text(spool->content_type, record.content_type, record.content_type_len)))
+        r = send_spool_file_parse(data, len, &file);
+        if (r == 0 && (!is_text(spool->destination, file.destination, file.destination_len) ||
+                       !is_text(spool->content_type, file.content_type, file.content_type_len)))
                 r = -EINVAL;
         if (r < 0) {
                 free(data);
                 return r;
         }
         *ret_data = data;
-        *ret = record;
+        *ret = file;
         return 0;
 }
 
-/* Whether there is room for it among those that are set aside. */
+/* Whether one more file may be set aside. Counts it if so. */
 static bool count_if_room_aside(struct send_spool *spool, const char *name)
 {
         struct stat st = { 0 };
@@ -116,14 +116,14 @@ static void set_file_aside(struct send_spool *spool, const char *name)
 
 int send_spool_read(struct send_spool *spool, const struct send_batch *batch, void **ret)
 {
-        struct send_record record;
+        struct send_spool_file file;
         char name[SPOOL_NAME_SIZE];
         uint8_t *data;
         int r;
 
         send_spool_name(batch, SPOOL_SUFFIX, name);
-        r = read_record(spool, name, &data, &record);
-        if (r == 0 && (strcmp(record.key, batch->key) != 0 || record.len != batch->len)) {
+        r = read_batch_file(spool, name, &data, &file);
+        if (r == 0 && (strcmp(file.key, batch->key) != 0 || file.len != batch->len)) {
                 free(data);
                 r = -EINVAL;
         }
@@ -131,7 +131,7 @@ int send_spool_read(struct send_spool *spool, const struct send_batch *batch, vo
                 set_file_aside(spool, name);
         if (r < 0)
                 return r;
-        memmove(data, record.body, record.len);
+        memmove(data, file.body, file.len);
         *ret = data;
         return 0;
 }
@@ -145,21 +145,21 @@ bool send_spool_ends_with(const char *name, const char *suffix)
         return len > n && strcmp(name + len - n, suffix) == 0;
 }
 
-/* A file from the future, by a clock that was wrong, is taken as new. */
-static int make_batch(const struct send_record *record, int64_t now_ms, struct send_batch **ret)
+/* Makes a batch of a file. If the file's time is in the future, since a clock was wrong, it is taken as new. */
+static int make_batch(const struct send_spool_file *file, int64_t now_ms, struct send_batch **ret)
 {
         struct send_batch *batch;
         uint64_t now_ns;
-        int r = send_batch_new(NULL, record->len, record->gzip, now_ms, &batch);
+        int r = send_batch_new(NULL, file->len, file->gzip, now_ms, &batch);
 
         if (r < 0)
                 return r;
         now_ns = batch->created_ns;
-        memcpy(batch->key, record->key, sizeof(batch->key));
-        batch->created_ns = record->created_ns;
-        batch->file = send_record_size(record);
-        if (record->created_ns < now_ns)
-                batch->created_ms = now_ms - (int64_t)((now_ns - record->created_ns) / 1000000);
+        memcpy(batch->key, file->key, sizeof(batch->key));
+        batch->created_ns = file->created_ns;
+        batch->file = send_spool_file_size(file);
+        if (file->created_ns < now_ns)
+                batch->created_ms = now_ms - (int64_t)((now_ns - file->created_ns) / 1000000);
         *ret = batch;
         return 0;
 }
@@ -167,13 +167,13 @@ static int make_batch(const struct send_record *record, int64_t now_ms, struct s
 static int recover_file(struct send_spool *spool, const char *name, struct send_queue *queue, int64_t now_ms)
 {
         struct send_batch *batch = NULL;
-        struct send_record record;
+        struct send_spool_file file;
         char wanted[SPOOL_NAME_SIZE] = "";
         uint8_t *data;
-        int r = read_record(spool, name, &data, &record);
+        int r = read_batch_file(spool, name, &data, &file);
 
         if (r == 0) {
-                r = make_batch(&record, now_ms, &batch);
+                r = make_batch(&file, now_ms, &batch);
                 free(data);
         }
         if (r == -ENOMEM || r == -EMFILE || r == -ENFILE)

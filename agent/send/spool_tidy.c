@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Folders of collectors that are not sent to any more. Nobody reads them again
- * unless their collector is named again, so they would stay for ever.
+ * Folders of collectors that get nothing any more. Nobody would read them unless their collector is named again, so
+ * they would stay for ever.
  *
- * Only what looks in every respect like ours is touched: the folder's name, owner
- * and mode, and the files' names. A folder that a process has is locked by it.
+ * Only files that look in every respect like podflame's are touched: the folder's name, owner and mode, and the files'
+ * names must fit. A folder that a process uses is locked by that process.
  */
 #include "agent/send/clock.h"
 #include "agent/send/send.h"
-#include "agent/send/spool_inside.h"
+#include "agent/send/spool_folder.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -19,7 +19,10 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What the protocol's servers take of what was made in a folder of this name; 0: it is none of ours. */
+/*
+ * The age up to which the protocol's servers accept what was written to a folder of this name. 0 if the folder is not
+ * podflame's.
+ */
 static uint32_t max_age_of(const char *folder)
 {
         const char *summary;
@@ -37,11 +40,11 @@ static uint32_t max_age_of(const char *folder)
         }
 }
 
-/* The files of a folder, told by their names. */
+/* The kinds of files in a folder, by their names. */
 enum kind {
-        BATCH, /* with the time at which it was made */
-        REST,  /* set aside, unfinished, the lock */
-        ALIEN, /* not ours: the folder is kept for it */
+        BATCH, /* has the time of creation in its name */
+        REST,  /* set aside, unfinished, or the lock */
+        ALIEN, /* not podflame's: the folder is kept because of it */
 };
 
 static enum kind kind_of_file(const char *name, uint64_t *ret_created_ns)
@@ -58,7 +61,7 @@ static enum kind kind_of_file(const char *name, uint64_t *ret_created_ns)
 
 struct folder {
         struct send_spool spool;
-        uint64_t oldest_ns; /* batches made before are deleted */
+        uint64_t oldest_ns; /* older batches are deleted */
         uint64_t left;      /* batches that are not */
         bool aliens;
 };
@@ -74,7 +77,7 @@ static int look_at_file(struct folder *f, const char *name, bool last)
         return (old || (last && kind == REST)) && unlinkat(f->spool.directory, name, 0) < 0 ? -errno : 0;
 }
 
-/* Goes through the folder; @last: no batch is in it any more, so the rest is deleted as well. */
+/* Goes through the folder. @last: it has no batch any more, so the other files are deleted as well. */
 static int walk_folder(struct folder *f, bool last)
 {
         struct dirent **entries;
@@ -95,7 +98,10 @@ static int walk_folder(struct folder *f, bool last)
 
 /* ---- folders ------------------------------------------------------------- */
 
-/* Deletes what is too old in the folder @name below @parent, and it, if nothing is left. Returns the batches left. */
+/*
+ * Deletes batches that are too old in the folder @name below @parent, and the folder if nothing is left. Returns the
+ * number of batches left.
+ */
 static uint64_t tidy_folder(int parent, const char *name, uint32_t max_age_s)
 {
         struct folder f = { .oldest_ns = send_wall_ns() - max_age_s * 1000000000ull };

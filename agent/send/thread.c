@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One thread, one request at a time. A batch that failed waits for a moment of
- * its own while later ones pass it. When it is the destination that failed,
- * nothing at all is sent until that moment (the gate), then one batch probes it.
+ * The sending thread. It sends one request at a time. A failed batch waits for some time, while later batches pass it.
+ * If the destination has failed, nothing is sent until a certain moment (the gate); then one batch probes it.
  *
- * Waiting times have full jitter, also on top of those that a server asks for, so
- * that the agents of a cluster do not come back all at once after an outage.
+ * Waiting times have full jitter, also in addition to those that a server asks for. So the agents of a cluster do not
+ * all come back at once after an outage.
  */
 #include "agent/send/clock.h"
 #include "agent/send/internal.h"
-#include "agent/send/verdict.h"
+#include "agent/send/outcome.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -19,14 +18,14 @@
 
 #define BACKOFF_BASE_MS 1000
 #define BACKOFF_MAX_MS 60000
-#define RETRY_AFTER_MAX_S 300 /* a server may not silence us for longer */
+#define RETRY_AFTER_MAX_S 300 /* a server cannot delay podflame for longer */
 
-/* A server that finds everything too large gets no more than 2^8 parts of a batch. */
+/* If a server finds everything too large, it gets no more than 2^8 parts of a batch. */
 #define HALVINGS_MAX 8
 
 /* ---- waiting ------------------------------------------------------------- */
 
-/* uniform(0, min(BACKOFF_MAX_MS, BACKOFF_BASE_MS * 2^n)) */
+/* A random pause: uniform(0, min(BACKOFF_MAX_MS, BACKOFF_BASE_MS * 2^n)). */
 static int64_t backoff_ms(unsigned n)
 {
         int64_t most = n < 16 ? (int64_t)BACKOFF_BASE_MS << n : BACKOFF_MAX_MS;
@@ -39,11 +38,11 @@ static int64_t backoff_ms(unsigned n)
         return random % (most + 1);
 }
 
-static int64_t pause_ms(const struct send_verdict *verdict, const struct http_client_answer *answer, unsigned failures)
+static int64_t pause_ms(const struct send_outcome *outcome, const struct http_client_answer *answer, unsigned failures)
 {
         int64_t asked = answer->retry_after < RETRY_AFTER_MAX_S ? answer->retry_after : RETRY_AFTER_MAX_S;
 
-        if (verdict->misused)
+        if (outcome->misused)
                 return asked * 1000 > BACKOFF_MAX_MS ? asked * 1000 : BACKOFF_MAX_MS;
         return asked * 1000 + backoff_ms(failures);
 }
@@ -58,7 +57,7 @@ static void sleep_until(struct send *send, int64_t when_ms)
                 pthread_cond_timedwait(&send->wake, &send->lock, &when);
 }
 
-/* The next batch to send; NULL: stop. */
+/* Waits for the next batch to send. NULL means stop. */
 static struct send_batch *wait_for_batch(struct send *send)
 {
         for (;;) {
@@ -78,13 +77,13 @@ static struct send_batch *wait_for_batch(struct send *send)
 
 /* ---- settling ------------------------------------------------------------ */
 
-static void put_batch_back(struct send *send, struct send_batch *batch, const struct send_verdict *verdict,
+static void put_batch_back(struct send *send, struct send_batch *batch, const struct send_outcome *outcome,
                            const struct http_client_answer *answer)
 {
-        unsigned failures = verdict->gate ? send->failures++ : batch->attempts - 1;
-        int64_t when = send_now_ms() + pause_ms(verdict, answer, failures);
+        unsigned failures = outcome->gate ? send->failures++ : batch->attempts - 1;
+        int64_t when = send_now_ms() + pause_ms(outcome, answer, failures);
 
-        if (verdict->gate) {
+        if (outcome->gate) {
                 send->gate_ms = when;
                 send->hopeless = send->closing;
         }
@@ -100,7 +99,7 @@ void send_commit(struct send *send, struct send_batch *batch)
         batch->body = NULL;
 }
 
-/* Consumes @body. */
+/* Makes a batch of half a body. Consumes @body. */
 static struct send_batch *make_half(struct send *send, const struct send_batch *whole, struct send_body *body)
 {
         struct send_batch *half = NULL;
@@ -117,7 +116,7 @@ static struct send_batch *make_half(struct send *send, const struct send_batch *
         return half;
 }
 
-/* The two halves of @batch, if it has any. */
+/* Makes the two halves of @batch. False if it cannot be halved. */
 static bool halve_batch(struct send *send, const struct send_batch *batch, struct send_batch *ret[static 2])
 {
         struct send_body body, halves[2];
@@ -141,47 +140,47 @@ static bool halve_batch(struct send *send, const struct send_batch *batch, struc
         return false;
 }
 
-/* Whether @batch has had this answer as often as makes sense. Others in between, as of an outage, do not count. */
-static bool is_worn_out(struct send_batch *batch, const struct send_verdict *verdict, long status)
+/* Whether @batch has had this answer too often. Other answers in between, as during an outage, do not count. */
+static bool is_worn_out(struct send_batch *batch, const struct send_outcome *outcome, long status)
 {
-        if (verdict->tries == 0)
+        if (outcome->tries == 0)
                 return false;
         if (batch->status != status)
                 batch->answers = 0;
         batch->status = status;
-        return ++batch->answers >= verdict->tries;
+        return ++batch->answers >= outcome->tries;
 }
 
-/* What became of @batch; @halves are what to send in its place, or NULL. Whether it was lost. */
-static bool settle_batch(struct send *send, struct send_batch *batch, const struct send_verdict *verdict,
+/* Settles @batch. @halves replace it, or are NULL. Returns whether it was lost. */
+static bool settle_batch(struct send *send, struct send_batch *batch, const struct send_outcome *outcome,
                          const struct http_client_answer *answer, struct send_batch *halves[2])
 {
-        bool again = verdict->fate == SEND_AGAIN && !is_worn_out(batch, verdict, answer->status);
+        bool again = outcome->fate == SEND_AGAIN && !is_worn_out(batch, outcome, answer->status);
         struct send_queue *queue = &send->queue;
 
-        if (!verdict->gate)
+        if (!outcome->gate)
                 send->failures = 0;
         if (again) {
-                put_batch_back(send, batch, verdict, answer);
-        } else if (verdict->fate == SEND_TAKEN) {
+                put_batch_back(send, batch, outcome, answer);
+        } else if (outcome->fate == SEND_TAKEN) {
                 send_queue_delivered(queue, batch);
         } else if (halves) {
                 queue->counters.spool_failed += send->spool ? !halves[0]->file + !halves[1]->file : 0;
                 send_queue_halved(queue, batch, halves);
         } else {
                 send_queue_lost(queue, batch,
-                                verdict->fate == SEND_TOO_LARGE ? SEND_LOST_TOO_LARGE : SEND_LOST_REJECTED);
+                                outcome->fate == SEND_TOO_LARGE ? SEND_LOST_TOO_LARGE : SEND_LOST_REJECTED);
                 return true;
         }
         return false;
 }
 
-static void tell_outcome(struct send *send, const struct send_verdict *verdict, bool lost, const char *reason)
+static void report_outcome(struct send *send, const struct send_outcome *outcome, bool lost, const char *reason)
 {
         const struct send_config *config = &send->config;
 
-        if (verdict->down != send->down && (verdict->down || !verdict->gate)) {
-                send->down = verdict->down;
+        if (outcome->down != send->down && (outcome->down || !outcome->gate)) {
+                send->down = outcome->down;
                 if (config->on_state)
                         config->on_state(config->ctx, !send->down, send->down ? reason : NULL);
         }
@@ -191,7 +190,7 @@ static void tell_outcome(struct send *send, const struct send_verdict *verdict, 
 
 /* ---- sending ------------------------------------------------------------- */
 
-/* Sends @batch, whose body is there, and waits for the answer. */
+/* Sends @batch, which has its body in memory, and waits for the answer. */
 static void post_batch(const struct send *send, const struct send_batch *batch, struct http_client_answer *ret)
 {
         char type[128], key[64];
@@ -207,22 +206,25 @@ static void post_batch(const struct send *send, const struct send_batch *batch, 
 static void deliver_batch(struct send *send, struct send_batch *batch)
 {
         struct send_batch *halves[2];
-        struct send_verdict verdict;
+        struct send_outcome outcome;
         struct http_client_answer answer;
         char reason[HTTP_CLIENT_REASON_SIZE];
         bool halved, lost;
 
         post_batch(send, batch, &answer);
-        verdict = send_judge(&answer, reason, sizeof(reason));
-        halved = verdict.fate == SEND_TOO_LARGE && halve_batch(send, batch, halves);
+        outcome = send_judge(&answer, reason, sizeof(reason));
+        halved = outcome.fate == SEND_TOO_LARGE && halve_batch(send, batch, halves);
 
         pthread_mutex_lock(&send->lock);
-        lost = settle_batch(send, batch, &verdict, &answer, halved ? halves : NULL);
+        lost = settle_batch(send, batch, &outcome, &answer, halved ? halves : NULL);
         pthread_mutex_unlock(&send->lock);
-        tell_outcome(send, &verdict, lost, reason);
+        report_outcome(send, &outcome, lost, reason);
 }
 
-/* A file that cannot be opened now may be so later; one that is damaged stays it. Not locked. */
+/*
+ * Settles a batch that cannot be read. If its file cannot be opened, that may work later. If it is damaged, the batch
+ * is lost. The caller does not hold the lock.
+ */
 static void give_up_reading(struct send *send, struct send_batch *batch, int error)
 {
         bool later = error == -ENOMEM || error == -EMFILE || error == -ENFILE;

@@ -29,7 +29,7 @@ fuzz_room_recording   := pystack
 fuzz_files_recording  := pystack/record/record_text.c
 fuzz_flags_options    := -close_fd_mask=3
 fuzz_room_spool       := send
-fuzz_files_spool      := agent/send/record.c agent/send/spool_read.c agent/send/otlp.c
+fuzz_files_spool      := agent/send/spool_file.c agent/send/spool_read.c agent/send/otlp.c
 fuzz_names    := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
 fuzz_packages := clang libclang-rt-14-dev llvm-14
 FUZZ_SECONDS  ?= 60

@@ -3,7 +3,7 @@
  * Any bytes as a file in the spool: what is there is found, read again, unpacked and halved as for being sent. A batch
  * that was made whole comes back as it was.
  */
-#include "agent/send/spool_inside.h"
+#include "agent/send/spool_folder.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 #define KEY "734fd599-6865-419e-9475-932762d8f469"
 #define CREATED 0x17f0000000000000
 
-/* In a file; see agent/send/record.c. */
+/* In a file; see agent/send/spool_file.c. */
 #define AT_CRC 32
 
 /* The first byte of an input. */
@@ -66,10 +66,11 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 /* ---- the file ------------------------------------------------------------------------ */
 
-/* A record whose body is @body. NULL: out of memory. */
-static uint8_t *make_record(const struct send_spool *spool, const void *body, size_t len, bool gzip, size_t *ret_len)
+/* A file of a batch whose body is @body. NULL: out of memory. */
+static uint8_t *make_batch_file(const struct send_spool *spool, const void *body, size_t len, bool gzip,
+                                size_t *ret_len)
 {
-        struct send_record record = {
+        struct send_spool_file head = {
                 .created_ns = CREATED,
                 .key = KEY,
                 .gzip = gzip,
@@ -80,12 +81,12 @@ static uint8_t *make_record(const struct send_spool *spool, const void *body, si
                 .content_type = spool->content_type,
                 .content_type_len = strlen(spool->content_type),
         };
-        uint8_t *file = malloc(send_record_size(&record));
+        uint8_t *file = malloc(send_spool_file_size(&head));
 
         if (!file)
                 return NULL;
-        uint8_t prefix[SEND_RECORD_PREFIX_MAX];
-        size_t n = send_record_prefix(&record, prefix);
+        uint8_t prefix[SEND_SPOOL_FILE_PREFIX_MAX];
+        size_t n = send_spool_file_prefix(&head, prefix);
         memcpy(file, prefix, n);
         memcpy(file + n, body, len);
         *ret_len = n + len;
@@ -100,7 +101,7 @@ static uint8_t *make_file(const struct send_spool *spool, const uint8_t *text, s
 
         if (send_body_pack(&body, gzip, &bytes, &bytes_len) != 0)
                 return NULL;
-        uint8_t *file = make_record(spool, bytes, bytes_len, gzip, ret_len);
+        uint8_t *file = make_batch_file(spool, bytes, bytes_len, gzip, ret_len);
         free(bytes);
         return file;
 }

@@ -201,7 +201,7 @@ Test(collect_books, of_more_time_than_a_window_has_are_refused)
 
         cr_assert_eq(collect_ingest(store, json, len, NULL, 0, &result, &error), 0);
         cr_expect_eq(result.rejected, 1);
-        cr_expect_str_eq(result.sentence, "the profile counts more than a window can hold");
+        cr_expect_str_eq(result.sentence, "the profile counts more than a slice can hold");
         free(json);
         store_close(store);
         remove_dir(dir);

@@ -58,7 +58,7 @@ Test(command_allow, what_is_wrong_is_named_by_its_line)
                 char reason[ALLOW_REASON_SIZE] = "";
                 struct allow allow;
 
-                cr_expect_eq(allow_parse(wrong[i].text, &allow, reason), -1, "%s", wrong[i].text);
+                cr_expect_eq(allow_parse(wrong[i].text, &allow, reason), CHECK_E_TOLD, "%s", wrong[i].text);
                 cr_expect_eq(strncmp(reason, wrong[i].reason, strlen(wrong[i].reason)), 0, "%s: %s", wrong[i].text,
                              reason);
         }

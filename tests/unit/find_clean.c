@@ -82,17 +82,17 @@ Test(find_clean, basenames)
 
 static void expect_variable(const char *text, size_t len, const char *expected)
 {
-        size_t json_value_len = 77;
-        const char *value = find_environ_get(guard_copy(text, len), len, "NAME", &json_value_len);
+        size_t value_len = 77;
+        const char *value = find_environ_get(guard_copy(text, len), len, "NAME", &value_len);
 
         if (!expected) {
                 cr_expect_null(value);
-                cr_expect_eq(json_value_len, 77);
+                cr_expect_eq(value_len, 77);
                 return;
         }
         cr_assert_not_null(value);
-        cr_expect_eq(json_value_len, strlen(expected));
-        cr_expect_eq(memcmp(value, expected, json_value_len), 0);
+        cr_expect_eq(value_len, strlen(expected));
+        cr_expect_eq(memcmp(value, expected, value_len), 0);
 }
 
 #define VARIABLES(text) text, sizeof(text) - 1

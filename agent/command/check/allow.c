@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The list of allowances: small, read once, looked through for each function. */
+/* The list of allowances. It is small and read once; it is searched for each function. */
 #include "allow.h"
 
 #include <ctype.h>
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-/* Lines that allow something: a list of more is no list of exceptions. */
+/* The most allowances. A longer list would not be a list of exceptions. */
 #define ALLOWANCES_MAX 1000
 
 int allow_day(long long time)
@@ -22,7 +22,7 @@ int allow_day(long long time)
         return (day.tm_year + 1900) * 10000 + (day.tm_mon + 1) * 100 + day.tm_mday;
 }
 
-/* "YYYY-MM-DD" of the calendar; 0 if it is none. */
+/* Parses "YYYY-MM-DD". 0 if the calendar has no such day. */
 static int parse_day(const char *text, size_t len)
 {
         struct tm day = { 0 };
@@ -40,14 +40,14 @@ static int parse_day(const char *text, size_t len)
         day.tm_year = year - 1900;
         day.tm_mon = month - 1;
         day.tm_mday = mday;
-        timegm(&day); /* carries what is too much over: then it was no day */
+        timegm(&day); /* timegm() turns a day that does not exist into another one */
         return day.tm_mon == month - 1 && day.tm_mday == mday ? year * 10000 + month * 100 + mday : 0;
 }
 
 static int report_wrong_line(char *reason, size_t line, const char *why)
 {
         snprintf(reason, ALLOW_REASON_SIZE, "line %zu: %s", line, why);
-        return -1;
+        return CHECK_E_TOLD;
 }
 
 static int add_allowance(struct allow *allow, const char *function, size_t len, int day, size_t line, char *reason)
@@ -68,7 +68,7 @@ static int add_allowance(struct allow *allow, const char *function, size_t len, 
         return 0;
 }
 
-/* The line without its comment and the space around it. */
+/* Strips a line of its comment and of the space around it. */
 static size_t strip_comment(const char **line, size_t len)
 {
         const char *text = *line;
@@ -135,7 +135,7 @@ void allow_deinit(struct allow *allow)
         *allow = (struct allow){ 0 };
 }
 
-/* Equal, or @key has folders before it. */
+/* Whether @function names @key: they are equal, or @key has further folders before it. */
 static bool is_name_of_function(const char *function, const char *key)
 {
         size_t n = strlen(function), len = strlen(key);

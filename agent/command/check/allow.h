@@ -3,11 +3,12 @@
 #define CHECK_ALLOW_H
 
 /*
- * Functions that may grow for a while. A line is "YYYY-MM-DD FUNCTION": the last day
- * (UTC) on which it counts, and the function as reports name it, "file.py:function",
- * where leading folders may be left out. "#" at the beginning of a word begins a
- * comment.
+ * Functions that may grow for some time. A line is "YYYY-MM-DD FUNCTION": the last day (UTC) on which it is valid, and
+ * the function as reports name it, "file.py:function". Leading folders may be left out. "#" at the beginning of a word
+ * begins a comment.
  */
+
+#include "reason.h"
 
 #include "agent/compare/compare.h"
 
@@ -26,14 +27,14 @@ struct allow {
         size_t n;
 };
 
-/* Parses @text. 0, or -1 with @reason: the line and what is wrong with it. */
+/* Parses @text. 0, or CHECK_E_TOLD with the line and what is wrong with it in @reason. */
 int allow_parse(const char *text, struct allow *ret, char reason[static ALLOW_REASON_SIZE]);
 void allow_deinit(struct allow *allow); /* accepts {0} */
 
 /* The day of @time (seconds since 1970), as 20261125. */
 int allow_day(long long time);
 
-/* Marks what is allowed on day @today. */
+/* Marks functions that are allowed to grow on day @today. */
 void allow_apply(struct allow *allow, int today, struct compare_result *comparison);
 
 #endif

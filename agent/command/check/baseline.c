@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A folder of good profiles. Jobs of a CI may share it: a file appears by link(2) under
- * a number that nobody has, or the next number is tried; so it is whole, and nobody's is
- * overwritten.
+ * A folder of good profiles, which jobs of a CI may share. link(2) puts a file there under a number that is free; if it
+ * is taken, the next number is tried. So a file is always whole, and no file is overwritten.
  */
 #include "baseline.h"
 #include "agent/base/base.h"
@@ -24,7 +23,7 @@
 #define SUFFIX ".otlp.json.gz"
 #define DIGITS 8
 #define NUMBER_MAX 99999999
-#define TRIES 100 /* jobs that want the same number at the same moment */
+#define TRIES 100 /* number of jobs that may want the same number at the same moment */
 
 bool baseline_name(const char *branch, char ret[static BASELINE_NAME_SIZE])
 {
@@ -47,7 +46,7 @@ bool baseline_name(const char *branch, char ret[static BASELINE_NAME_SIZE])
 static int report_path_failure(char *reason, const char *path, const char *why)
 {
         snprintf(reason, BASELINE_REASON_SIZE, "%s: %s", path, why);
-        return -1;
+        return CHECK_E_TOLD;
 }
 
 static char *make_branch_path(const char *dir, const char *branch, char *reason)
@@ -79,12 +78,15 @@ static void free_entries(struct dirent **entries, int n)
         free(entries);
 }
 
-/* The number of profiles in @path, or -1; in their order. */
-static int list_profiles(const char *path, struct dirent ***ret, char *reason)
+/* Lists the profiles in @path, in their order. */
+static int list_profiles(const char *path, struct dirent ***ret, int *ret_n, char *reason)
 {
         int n = scandir(path, ret, is_profile_file, alphasort);
 
-        return n < 0 ? report_path_failure(reason, path, strerror(errno)) : n;
+        if (n < 0)
+                return report_path_failure(reason, path, strerror(errno));
+        *ret_n = n;
+        return 0;
 }
 
 int baseline_list(const char *dir, const char *branch, size_t max, struct baseline *ret,
@@ -92,12 +94,10 @@ int baseline_list(const char *dir, const char *branch, size_t max, struct baseli
 {
         char *path = make_branch_path(dir, branch, reason);
         struct dirent **entries = NULL;
-        int n = -1;
+        int n = 0, r = path ? 0 : CHECK_E_TOLD;
 
-        if (path && access(path, F_OK) < 0 && errno == ENOENT)
-                n = 0;
-        else if (path)
-                n = list_profiles(path, &entries, reason);
+        if (path && (access(path, F_OK) == 0 || errno != ENOENT))
+                r = list_profiles(path, &entries, &n, reason);
         ret->files = n > 0 ? calloc((size_t)n, sizeof *ret->files) : NULL;
         ret->n = 0;
         for (int i = n > (int)max ? n - (int)max : 0; ret->files && i < n; i++)
@@ -105,7 +105,7 @@ int baseline_list(const char *dir, const char *branch, size_t max, struct baseli
                         ret->n++;
         free_entries(entries, n);
         free(path);
-        return n < 0 ? -1 : 0;
+        return r;
 }
 
 void baseline_deinit(struct baseline *baseline)
@@ -131,7 +131,7 @@ static int number_runs(const struct profile_set *set, const size_t *run_of)
         return r;
 }
 
-/* The set as a gzipped file's content. */
+/* Packs the set as the content of a gzipped file. */
 static int pack_profiles(const struct profile_set *set, void **ret, size_t *ret_len)
 {
         char *text = NULL;
@@ -164,15 +164,15 @@ static int write_all(int fd, const char *data, size_t len)
 static int number_profile(const char *path, const char *temporary, char *reason)
 {
         struct dirent **entries;
-        int n = list_profiles(path, &entries, reason);
-        unsigned long last = n > 0 ? strtoul(entries[n - 1]->d_name, NULL, 10) : 0;
+        int n, r = list_profiles(path, &entries, &n, reason);
 
-        if (n < 0)
-                return -1;
+        if (r != 0)
+                return r;
+        unsigned long last = n > 0 ? strtoul(entries[n - 1]->d_name, NULL, 10) : 0;
         free_entries(entries, n);
         for (int try = 1; try <= TRIES && last + (unsigned)try <= NUMBER_MAX; try++) {
                 char *name;
-                int r, error;
+                int error;
 
                 if (asprintf(&name, "%s/%0*lu" SUFFIX, path, DIGITS, last + (unsigned)try) < 0)
                         return report_path_failure(reason, path, strerror(ENOMEM));
@@ -209,8 +209,8 @@ static int add_numbered_profile(const char *path, const void *data, size_t len, 
 
 static int remove_old_profiles(const char *path, size_t keep, char *reason)
 {
-        struct dirent **entries;
-        int n = list_profiles(path, &entries, reason), r = 0;
+        struct dirent **entries = NULL;
+        int n = 0, r = list_profiles(path, &entries, &n, reason);
 
         for (int i = 0; r == 0 && i < n - (int)keep; i++) {
                 char *file = NULL;
@@ -224,7 +224,7 @@ static int remove_old_profiles(const char *path, size_t keep, char *reason)
                 free(file);
         }
         free_entries(entries, n);
-        return n < 0 ? -1 : r;
+        return r;
 }
 
 int baseline_pack(const struct profile_set *set, const size_t *run_of, int fd)
@@ -252,7 +252,7 @@ int baseline_add(const char *dir, const char *branch, int fd, size_t keep, char 
         size_t len = 0;
 
         if (!path)
-                return BASELINE_E_TOLD;
+                return CHECK_E_TOLD;
         int r = lseek(fd, 0, SEEK_SET) < 0 ? -errno : nsutil_read_fd(fd, FORMAT_OTLP_MAX_BYTES, &data, &len);
         if (r == 0)
                 r = make_folders(dir, path);
@@ -262,5 +262,5 @@ int baseline_add(const char *dir, const char *branch, int fd, size_t keep, char 
                 r = remove_old_profiles(path, keep, reason);
         free(data);
         free(path);
-        return r < 0 ? BASELINE_E_TOLD : 0;
+        return r;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * podflame check: new profiles against a base, for CI. Its exit status is its verdict;
- * whatever keeps it from judging is "invalid", never a pass.
+ * podflame check: compares new profiles with a base, for CI. Its exit status is its verdict. If anything keeps it from
+ * judging, the verdict is "invalid", never a pass.
  */
 #include "agent/command/cli/confinement.h"
 #include "agent/command/cli/messages.h"
@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The exit status by verdict. */
+/* The exit status of each verdict. */
 static const int statuses[] = {
         [COMPARE_PASS] = 0,
         [COMPARE_REGRESSION] = 1,
@@ -162,7 +162,7 @@ struct checking {
         struct outside outside;
 };
 
-/* Opens all files, then gives up what that took. GO_ON, or an exit status. */
+/* Opens all files, then gives up the privileges for opening. GO_ON, or an exit status. */
 static int open_files_and_confine(struct checking *c)
 {
         const struct judging_options *options = &c->config.judging;
@@ -197,7 +197,7 @@ static int keep_new_profiles(struct checking *c, const char *as)
         return GO_ON;
 }
 
-/* Nothing to judge by yet, and nothing to report: the first profiles are kept, as was asked for. */
+/* There is no baseline yet, so nothing to judge and to report. Keeps the first profiles, as --save asks. */
 static int keep_first_profiles(struct checking *c)
 {
         int status = keep_new_profiles(c, "first");
@@ -205,7 +205,10 @@ static int keep_first_profiles(struct checking *c)
         return status == GO_ON ? EXIT_OK : status;
 }
 
-/* Reports it. Exit statuses: the verdict's; or, as a report's failure is no regression, that of what is invalid. */
+/*
+ * Reports the verdict, and returns its exit status. A report that fails is no regression: the exit status is then that
+ * of "invalid".
+ */
 static int report_verdict(struct checking *c)
 {
         const struct judging *judging = &c->judging;

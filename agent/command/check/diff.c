@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* podflame diff: what changed from one profile to another, without a verdict. */
+/* podflame diff: shows what changed from one profile to another, without a verdict. */
 #include "agent/command/cli/confinement.h"
 #include "agent/command/cli/messages.h"
 #include "agent/command/cli/options.h"
@@ -39,7 +39,7 @@ struct comparing {
         struct outside outside;
 };
 
-/* Opens all files, then gives up what that took. GO_ON, or an exit status. */
+/* Opens all files, then gives up the privileges for opening. GO_ON, or an exit status. */
 static int open_sides_and_confine(struct comparing *c, const struct confinement_options *confinement)
 {
         struct outside_duty duties[OUTSIDE_DEEDS] = { { NULL, NULL } };
@@ -47,7 +47,7 @@ static int open_sides_and_confine(struct comparing *c, const struct confinement_
         int status = GO_ON;
 
         for (int side = 0; status == GO_ON && side < COMPARE_SIDES; side++)
-                if (side_open(&c->sides[side], &c->files[side], 1, reason) < 0)
+                if (side_open(&c->sides[side], &c->files[side], 1, reason) != 0)
                         status = say_error("%s", reason);
         if (status == GO_ON)
                 status = reports_open(&c->reports);
@@ -70,7 +70,7 @@ static int report_differences(struct comparing *c)
         int status = GO_ON;
 
         for (int side = 0; status == GO_ON && side < COMPARE_SIDES; side++)
-                if (side_load(&sides[side], reason) < 0)
+                if (side_load(&sides[side], reason) != 0)
                         status = say_error("%s", reason);
         if (status == GO_ON) {
                 const struct profile_set runs[] = { sides[COMPARE_BASE].runs, sides[COMPARE_NEW].runs };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The way from files to a verdict. Each step may end it with a reason; then the verdict
- * is that the two sides cannot be compared.
+ * From files to a verdict. Each step may end the judging with a reason. Then the verdict is that the two sides cannot
+ * be compared.
  */
 #include "judging.h"
 
@@ -18,7 +18,7 @@
 #include <string.h>
 #include <time.h>
 
-/* Without two runs there is no telling what changes between them by itself. */
+/* With fewer runs the variance between runs cannot be known. */
 #define RUNS_MIN 2
 #define RUNS_ADVISED 5
 
@@ -33,7 +33,7 @@ static __attribute__((format(printf, 2, 3))) int report_invalid(struct judging *
         va_start(args, format);
         vsnprintf(j->reason, sizeof j->reason, format, args);
         va_end(args);
-        return -1;
+        return CHECK_E_TOLD;
 }
 
 static __attribute__((format(printf, 2, 3))) void add_note(struct judging *j, const char *format, ...)
@@ -85,7 +85,7 @@ static int open_listed_files(struct judging *j, enum compare_side side, const st
         return open_files(j, side, files, list->n);
 }
 
-/* It is the user's own, and small. */
+/* Reads the list of allowances. It is the user's own file, and small. */
 static int read_allowed(struct judging *j, const char *file)
 {
         char *text;
@@ -115,17 +115,17 @@ void judging_open(const struct judging_options *options, struct judging *ret)
 
 /* ---- the profiles ---------------------------------------------------------------- */
 
-/* The new side is read even if there is no baseline: it may become the first. */
+/* Reads both sides. The new side is read even if there is no baseline: it may become the first one. */
 static int load_sides(struct judging *j, const struct judging_options *options)
 {
         (void)options;
         if (j->unopened)
-                return -1;
-        if (side_load(&j->sides[COMPARE_NEW], j->reason) < 0) {
-                j->no_baseline = false; /* it is not that which keeps us from judging */
-                return -1;
+                return CHECK_E_TOLD;
+        if (side_load(&j->sides[COMPARE_NEW], j->reason) != 0) {
+                j->no_baseline = false; /* the reason is another one than the missing baseline */
+                return CHECK_E_TOLD;
         }
-        return j->no_baseline ? -1 : side_load(&j->sides[COMPARE_BASE], j->reason);
+        return j->no_baseline ? CHECK_E_TOLD : side_load(&j->sides[COMPARE_BASE], j->reason);
 }
 
 static int check_runs(struct judging *j, const struct judging_options *options)
@@ -148,7 +148,7 @@ static int check_circumstance(struct judging *j, const struct compare_circumstan
                 if (c->varies[side])
                         return report_invalid(j, "the %s differs between the runs of %s: %s and others", c->name,
                                               side_names[side], c->values[side]);
-                /* Only recordings of today tell the architecture. */
+                /* Old recordings do not have the architecture. */
                 if (!*c->values[side] && strcmp(c->name, "architecture") != 0)
                         return report_invalid(j, "%s (%s) does not tell its %s; podflame record -f otlp does",
                                               side_names[side], j->names[side], c->name);
@@ -173,7 +173,10 @@ static int check_circumstances(struct judging *j, const struct judging_options *
         return r;
 }
 
-/* A function that no sample could meet cannot be seen to grow either. Other tools' profiles tell no time. */
+/*
+ * A function that no sample could meet cannot be seen to grow. Profiles of other tools have no accounted time, and
+ * pass.
+ */
 static int check_coverage(struct judging *j, const struct judging_options *options)
 {
         char reason[LOAD_REASON_SIZE];
@@ -227,7 +230,7 @@ static int apply_allowances(struct judging *j, const struct judging_options *opt
 
         if (!j->allowed)
                 return 0;
-        if (allow_parse(j->allowed, &allow, reason) < 0)
+        if (allow_parse(j->allowed, &allow, reason) != 0)
                 return report_invalid(j, "%s: %s", options->allow, reason);
         allow_apply(&allow, j->today, j->comparison);
         note_allowances(j, &allow, j->today);

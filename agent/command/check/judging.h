@@ -2,7 +2,7 @@
 #ifndef CHECK_JUDGING_H
 #define CHECK_JUDGING_H
 
-/* Profile files to a verdict, with the reason if they cannot be judged. */
+/* From profile files to a verdict, or to the reason why they cannot be judged. */
 
 #include "agent/command/cli/options.h"
 #include "agent/compare/compare.h"
@@ -19,7 +19,7 @@ struct judging_options {
         double alpha;
         double sensitivity;
         const char *allow;
-        double work; /* units of work a run; 0: not said */
+        double work; /* units of work in each run; 0: not given */
 };
 
 #define JUDGING_DEFAULTS                                                                                    \
@@ -31,9 +31,9 @@ struct judging_options {
 
 struct judging {
         enum compare_verdict verdict;
-        int today;                     /* when it was opened, as 20261125 */
-        char *allowed;                 /* the text of options.allow; NULL: there is none */
-        bool no_baseline;              /* that is why it is invalid */
+        int today;                     /* the day on which it was opened, as 20261125 */
+        char *allowed;                 /* the text of options.allow; NULL: none */
+        bool no_baseline;              /* it is invalid since there is no baseline */
         bool unopened;                 /* likewise */
         char reason[LOAD_REASON_SIZE]; /* why it is invalid */
         char names[COMPARE_SIDES][256];
@@ -48,13 +48,13 @@ struct judging {
         size_t notes_n;
 };
 
-/* Opens all that is to be judged. What cannot be opened is the reason of an invalid verdict. */
+/* Opens all files. If one cannot be opened, the verdict is invalid, with that reason. */
 void judging_open(const struct judging_options *options, struct judging *ret);
 
-/* Judges what was opened. */
+/* Judges the opened files. */
 void judging_run(const struct judging_options *options, struct judging *judging);
 
-/* As reports want it; refers to @judging. */
+/* Fills the findings for reports. @ret refers to @judging. */
 void judging_report(const struct judging *judging, struct compare_findings *ret);
 void judging_deinit(struct judging *judging); /* accepts {0} */
 

@@ -14,7 +14,7 @@ int keeping_open(const char *dir, const char *branch, size_t keep, struct keepin
         k.reason = mmap(NULL, BASELINE_REASON_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         if (k.reason == MAP_FAILED)
                 return -errno;
-        /* Not closed on exec, and so not by outside_open(); check executes nothing. */
+        /* The descriptor is not closed on exec, and so outside_open() leaves it open. check executes no program. */
         k.fd = memfd_create("kept", 0);
         if (k.fd < 0) {
                 int e = -errno;
@@ -47,11 +47,11 @@ int keeping_add(struct keeping *k, const struct profile_set *set, const size_t *
 
         if (r == 0)
                 r = outside_ask(k->outside, OUTSIDE_KEEP, 0);
-        if (r == BASELINE_E_TOLD)
+        if (r == CHECK_E_TOLD)
                 memcpy(reason, k->reason, BASELINE_REASON_SIZE);
         else if (r < 0)
                 snprintf(reason, BASELINE_REASON_SIZE, "%s: %s", k->dir, strerror(-r));
-        return r == 0 ? 0 : BASELINE_E_TOLD;
+        return r == 0 ? 0 : CHECK_E_TOLD;
 }
 
 void keeping_close(struct keeping *keeping)

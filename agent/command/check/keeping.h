@@ -3,8 +3,8 @@
 #define CHECK_KEEPING_H
 
 /*
- * Good profiles on their way from where they are judged, which has no privileges, to the folder where they are kept:
- * packed in memory that both share, written by who stays outside.
+ * Good profiles on their way from the judging process, which has no privileges, to the folder of baselines. They are
+ * packed in memory that both processes share, and the child outside writes them.
  */
 
 #include "agent/command/cli/outside.h"
@@ -14,8 +14,8 @@ struct keeping {
         const char *dir, *branch;
         size_t keep;
         const struct outside *outside; /* who writes it */
-        int fd;                        /* of memory: what is to be kept */
-        char *reason;                  /* shared: why it cannot be */
+        int fd;                        /* a file in memory with the packed profiles */
+        char *reason;                  /* in shared memory: why they cannot be kept */
 };
 
 #define KEEPING_NONE     \
@@ -23,14 +23,14 @@ struct keeping {
                 .fd = -1 \
         }
 
-/* @dir and @branch must live as long as @ret. 0 or negative errno. */
+/* Opens the keeping. @dir and @branch must live as long as @ret. 0 or negative errno. */
 int keeping_open(const char *dir, const char *branch, size_t keep, struct keeping *ret);
 
-/* Adds what @outside, which is to be started then, and must live as long as @keeping, does for it. */
+/* Adds the duty of @outside. Call it before @outside is started. @outside must live as long as @keeping. */
 void keeping_duties(struct keeping *keeping, const struct outside *outside,
                     struct outside_duty duties[static OUTSIDE_DEEDS]);
 
-/* As baseline_pack() and baseline_add(): 0, or BASELINE_E_TOLD with @reason. */
+/* Keeps profiles, like baseline_pack() and baseline_add(). 0, or CHECK_E_TOLD with @reason. */
 int keeping_add(struct keeping *keeping, const struct profile_set *set, const size_t *run_of,
                 char reason[static BASELINE_REASON_SIZE]);
 

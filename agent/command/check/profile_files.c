@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files to runs: read whole, parsed by what they are, grouped by the number of their run. */
+/*
+ * From files to runs. A file is read whole, its content shows its format, and its profiles are grouped by the number of
+ * their run.
+ */
 #include "profile_files.h"
 
 #include "agent/command/cli/descriptors.h"
@@ -15,13 +18,13 @@
 #include <string.h>
 #include <unistd.h>
 
-/* More runs than anybody makes. Each takes a row of numbers for every function. */
+/* The most runs, more than anybody makes. Each takes a row of numbers for every function. */
 #define RUNS_MAX 1000
 
 static int report_file_failure(char *reason, const char *file, const char *why)
 {
         snprintf(reason, LOAD_REASON_SIZE, "%s: %s", file, why);
-        return -1;
+        return CHECK_E_TOLD;
 }
 
 static bool is_same_run(const struct profile *a, const struct profile *b)
@@ -32,7 +35,10 @@ static bool is_same_run(const struct profile *a, const struct profile *b)
         return x && y ? strcmp(x, y) == 0 : x == y;
 }
 
-/* The run of this file that @profile is of, among those from @first on; a new one if there is none yet. */
+/*
+ * Finds the run that @profile belongs to, among this file's runs, which begin at @first. Adds a new run if there is
+ * none yet.
+ */
 static int get_or_add_run(struct side *side, size_t first, const struct profile *profile, size_t *ret)
 {
         for (size_t i = first; i < side->runs.n; i++)
@@ -54,7 +60,7 @@ static int get_or_add_run(struct side *side, size_t first, const struct profile 
         return 0;
 }
 
-/* Takes @profile in any case. */
+/* Adds @profile, and owns it also on failure. */
 static int add_profile(struct side *side, size_t first, struct profile *profile)
 {
         size_t *run_of = reallocarray(side->run_of, side->profiles.n + 1, sizeof *run_of);
@@ -142,7 +148,7 @@ int side_load(struct side *side, char reason[static LOAD_REASON_SIZE])
 {
         for (size_t i = 0; i < side->n_files; i++) {
                 int r = load_file(side, &side->files[i], reason);
-                if (r < 0)
+                if (r != 0)
                         return r;
         }
         return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where reports of comparisons go, and how they are written. */
+/* The reports of comparisons: their formats, their files, and writing them. */
 #include "reports.h"
 
 #include "agent/command/cli/messages.h"
@@ -29,7 +29,7 @@ static int add_report(struct reports *reports, const struct usage *usage, const 
         return GO_ON;
 }
 
-/* "html:FILE" */
+/* Takes the format off "html:FILE". */
 static const struct compare_report *take_format_prefix(const char **path)
 {
         for (size_t i = 0; i < compare_reports_n; i++) {
@@ -126,7 +126,7 @@ static int write_report(struct report_target *target, const struct compare_findi
                 return r;
         r = target->format->write(c, out);
         if (r < 0)
-                clearerr(out); /* it is told here: the command has an exit status for it */
+                clearerr(out); /* the error is reported here: the command has an exit status for it */
         if (target->file.path && fclose(out) != 0 && r == 0)
                 r = -errno;
         return r;

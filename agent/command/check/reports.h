@@ -2,7 +2,7 @@
 #ifndef CHECK_REPORTS_H
 #define CHECK_REPORTS_H
 
-/* -f FORMAT and -o FILE of comparisons: several at once. */
+/* -f FORMAT and -o FILE for comparisons: several of each may be given. */
 
 #include "agent/command/cli/options.h"
 #include "agent/command/cli/output.h"
@@ -31,7 +31,7 @@ void report_options_deinit(struct report_options *options); /* accepts {0} */
 
 struct report_target {
         const struct compare_report *format;
-        struct output file; /* without a path: standard output */
+        struct output file; /* without a path it is standard output */
 };
 
 struct reports {
@@ -40,27 +40,29 @@ struct reports {
 };
 
 /*
- * Decides on formats. @judged: formats of judgements are there, too. What goes to
- * standard output if no format is named is text; nothing if files are and @quiet.
- * GO_ON, or an exit status, when a message has been printed.
+ * Chooses the formats. @judged: formats of judgements are allowed, too. If no format is named, text goes to standard
+ * output, but nothing if there are files and @quiet. GO_ON, or an exit status after a message.
  */
 int reports_choose(const struct report_options *options, const struct usage *usage, bool judged, bool quiet,
                    struct reports *ret);
 
-/* Opens all files, before any work is done for them: GO_ON, or an exit status, when a message has been printed. */
+/* Opens all files, before any work is done for them. GO_ON, or an exit status after a message. */
 int reports_open(struct reports *reports);
 
-/* Adds what @outside, which is to be started then, and must live as long as @reports, does for them. */
+/*
+ * Adds the duties of @outside for these files. Call it before @outside is started. @outside must live as long as
+ * @reports.
+ */
 void reports_duties(struct reports *reports, const struct outside *outside,
                     struct outside_duty duties[static OUTSIDE_DEEDS]);
 
-/* Whether the text for people is among what goes to standard output. */
+/* Whether the text for people goes to standard output. */
 bool reports_print_text(const struct reports *reports);
 
-/* Writes all of them: GO_ON, or an exit status, when a message has been printed. */
+/* Writes all reports. GO_ON, or an exit status after a message. */
 int reports_write(struct reports *reports, const struct compare_findings *c);
 
-/* Leaves none of those files behind that were not there and have not been written. Accepts {0}. */
+/* Closes the reports, and removes files that were made and not written. Accepts {0}. */
 void reports_close(struct reports *reports);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From the option to a process that may do less, and a word about each privilege that is missing. */
+/* From the options to a confined process, and a message for each privilege that is missing. */
 #include "confinement.h"
 
 #include "messages.h"
@@ -23,7 +23,10 @@ static void say_missing_capability(void *ctx, const char *name, const char *loss
         say("%s is missing: %s", name, loss);
 }
 
-/* A filter of ours is not to be asked: this call is on none of its lists. */
+/*
+ * Whether podflame was started under a seccomp filter. It is tested once, before podflame's own filter is loaded, since
+ * the test makes a call that is on none of its lists.
+ */
 static enum { UNKNOWN, FREE, FILTERED } before;
 
 bool confinement_found_filter(void)

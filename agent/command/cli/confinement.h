@@ -2,7 +2,7 @@
 #ifndef CLI_CONFINEMENT_H
 #define CLI_CONFINEMENT_H
 
-/* Giving up privileges, as the options say. */
+/* Gives up privileges, as the options say. */
 
 #include "options.h"
 #include "outside.h"
@@ -13,7 +13,7 @@ struct confinement_options {
         const char *calls; /* NULL: deny */
 };
 
-/* The rows of an option table for a configuration whose member @member is a struct confinement_options. */
+/* The rows of an option table for a configuration that has a struct confinement_options as its member @member. */
 #define CONFINEMENT_OPTIONS(type, member)                                                                         \
         {                                                                                                         \
                 .name = "confine", .kind = OPTION_TEXT, .field = offsetof(type, member.calls), .argument = "HOW", \
@@ -22,19 +22,19 @@ struct confinement_options {
         }
 
 /*
- * Gives up what @role does not need, and says what an agent needs and does not have. To
- * be called before there are threads. GO_ON, or an exit status, when a message has been printed.
+ * Gives up what @role does not need, and says what an agent needs and does not have. Call it before there are threads.
+ * GO_ON, or an exit status after a message.
  */
 int confine(const struct confinement_options *options, const struct usage *usage, enum confine_role role);
 
 /*
- * The same, after having started who stays outside for @duties, if there are any: until then nothing hostile is to be
- * looked at. GO_ON, or an exit status, when a message has been printed.
+ * The same, but first starts the child outside for @duties, if there are any. Read nothing hostile before this returns.
+ * GO_ON, or an exit status after a message.
  */
 int confine_with(const struct confinement_options *options, const struct usage *usage, enum confine_role role,
                  const struct outside_duty duties[static OUTSIDE_DEEDS], struct outside *ret);
 
-/* Whether podflame was started under a seccomp filter: somebody else's. */
+/* Whether podflame was started under somebody else's seccomp filter. */
 bool confinement_found_filter(void);
 
 #endif

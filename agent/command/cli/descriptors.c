@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The soft limit is low for the sake of programs that use select(2) (systemd 240). */
+/* Raises the soft limit of open files. It is low only for programs that use select(2) (systemd 240). */
 #include "descriptors.h"
 
 #include <sys/resource.h>

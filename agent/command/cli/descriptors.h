@@ -2,7 +2,10 @@
 #ifndef CLI_DESCRIPTORS_H
 #define CLI_DESCRIPTORS_H
 
-/* Allows us as many open files as anybody may have who does not use select(2); what prevents it is no error. */
+/*
+ * Raises the limit of open files as far as the hard limit allows; podflame does not use select(2). A failure is
+ * ignored.
+ */
 void descriptors_raise(void);
 
 #endif

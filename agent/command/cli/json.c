@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * json-c, for the commands that print JSON. Texts of targets are made valid UTF-8 by those who
- * read them; names that are escaped so that they can be turned back are, as JSON can hold the true ones.
+ * json-c, for the commands that print JSON. The readers of targets' texts have made them valid UTF-8. Names that were
+ * escaped reversibly are unescaped here, since JSON can hold the original names.
  */
 #include "json.h"
 
@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Half an answer would look like a whole one. */
+/* Ends the program if memory ran out: half an answer would look like a whole one. */
 static void exit_without_memory(bool had_memory)
 {
         if (!had_memory)
@@ -44,7 +44,7 @@ static void put_name(struct json_object *object, const char *key, const char *es
         free(name);
 }
 
-/* "" becomes null. */
+/* Puts a text. "" becomes null. */
 static void put_known(struct json_object *object, const char *key, const char *escaped)
 {
         if (*escaped)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Lines, in two formats, and not too many: a node with a thousand processes, or a
- * collector that refuses everything, would fill the log with the same event. What
- * is left out is counted and said.
+ * The lines of the log, in two formats, and bounded in number. A node with a thousand processes, or a collector that
+ * refuses everything, would fill the log with the same event. Lines that are left out are counted, and their number is
+ * logged.
  */
 #include "log.h"
 
@@ -14,19 +14,19 @@
 #include <string.h>
 #include <time.h>
 
-/* Of one kind, so many lines in so many seconds. */
+/* At most LINES_MAX lines of one kind in INTERVAL_S seconds. */
 #define LINES_MAX 20
-#define SPAN_S 10
+#define INTERVAL_S 10
 
-/* Kinds there are some dozens of: what is beyond shares the last place. */
+/* There are some dozens of kinds. Kinds beyond this number share the last place. */
 #define KINDS_MAX 64
 
 struct kind {
-        const char *name; /* an address, of a format string */
+        const char *name; /* the address of a format string, which is unique */
         time_t since;
         unsigned lines;
         uint64_t left_out;
-        char example[96]; /* the last one that was left out */
+        char example[96]; /* the last line that was left out */
 };
 
 static struct {
@@ -45,7 +45,7 @@ static time_t coarse_clock_s(void)
         return now.tv_sec;
 }
 
-/* One write a line, so that lines of several threads do not mix. */
+/* Writes a line by a single write, so that lines of several threads do not mix. */
 static void write_line(const char *level, const char *text)
 {
         char *json = state.json ? log_json(level, text) : NULL;
@@ -57,9 +57,9 @@ static void write_line(const char *level, const char *text)
         free(json);
 }
 
-/* ---- not too many ---------------------------------------------------------------- */
+/* ---- the bound ---------------------------------------------------------------------- */
 
-static void begin_span(struct kind *kind, time_t now)
+static void begin_interval(struct kind *kind, time_t now)
 {
         char line[160];
 
@@ -88,8 +88,8 @@ static bool suppress_line(const char *name, const char *text)
         struct kind *kind = get_or_add_kind(name);
         time_t now = coarse_clock_s();
 
-        if (now - kind->since >= SPAN_S)
-                begin_span(kind, now);
+        if (now - kind->since >= INTERVAL_S)
+                begin_interval(kind, now);
         if (++kind->lines <= LINES_MAX)
                 return false;
         kind->left_out++;
@@ -98,7 +98,7 @@ static bool suppress_line(const char *name, const char *text)
         return true;
 }
 
-/* ---- the door ----------------------------------------------------------------------- */
+/* ---- public functions ----------------------------------------------------------------- */
 
 int log_setup(const struct log_options *options, const struct usage *usage)
 {
@@ -125,8 +125,8 @@ void log_flush(bool all)
 
         pthread_mutex_lock(&state.lock);
         for (size_t i = 0; i < state.n; i++)
-                if (all || now - state.kinds[i].since >= SPAN_S)
-                        begin_span(&state.kinds[i], now);
+                if (all || now - state.kinds[i].since >= INTERVAL_S)
+                        begin_interval(&state.kinds[i], now);
         pthread_mutex_unlock(&state.lock);
 }
 

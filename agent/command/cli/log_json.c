@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A line of the log as an object, valid UTF-8 whatever the line holds. What it says is said as text
- * where memory has run out: nothing ends here.
+ * A line of the log as a JSON object, valid UTF-8 whatever the line holds. If memory runs out, the program does not
+ * end: the caller writes the line as text.
  */
 #include "log_json.h"
 

@@ -2,7 +2,7 @@
 #ifndef CLI_LOG_JSON_H
 #define CLI_LOG_JSON_H
 
-/* {"time", "level", "message"} in one line; malloc, NULL: out of memory. */
+/* Makes {"time", "level", "message"} in one line, allocated. NULL if memory ran out. */
 char *log_json(const char *level, const char *message);
 
 #endif

@@ -93,7 +93,7 @@ void say_hiding(void)
                 say("other users' processes are not seen: " HIDDEN ": " UNHIDE, level);
 }
 
-/* "2.6, 2.7, 3.4, …": an abi is a version without its dot. */
+/* Lists the versions, "2.6, 2.7, 3.4, …". An ABI is a version without its dot. */
 static void list_versions(char *ret, size_t size)
 {
         size_t len = 0;
@@ -153,7 +153,7 @@ void format_version(uint32_t version, char *ret, size_t size)
         if (version == 0)
                 snprintf(ret, size, "?");
         else if (level == 0)
-                snprintf(ret, size, "%u.%u", major, minor); /* told by its layout: no micro */
+                snprintf(ret, size, "%u.%u", major, minor); /* the version is known from the layout, without micro */
         else if (levels[level])
                 snprintf(ret, size, "%u.%u.%u%s%u", major, minor, micro, levels[level], serial);
         else

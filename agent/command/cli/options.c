@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A command's options at most. */
+/* The most options of a command. */
 #define OPTIONS_MAX 64
 
 int options_wrong(const struct usage *usage, const char *format, ...)
@@ -38,7 +38,7 @@ int options_wrong_word(const struct usage *usage, const char *word, const char *
         return options_wrong(usage, "'%s' is not an option%s%s", word, hint ? "; " : "", hint ? hint : "");
 }
 
-/* @help may have several lines. */
+/* Prints a row of the usage text. @help may have several lines. */
 static void print_row(const char *left, const char *help)
 {
         for (size_t len; *help; help += len + (help[len] == '\n'), left = "") {
@@ -86,7 +86,7 @@ static bool parse_number_with_unit(const char *text, const struct unit *units, d
         char *end;
         double value = strtod(text, &end);
 
-        /* strtod also takes inf, nan and hexadecimal. */
+        /* strtod also accepts inf, nan and hexadecimal numbers. */
         if (end == text || !(isdigit((unsigned char)*text) || *text == '.') || strpbrk(text, "xXnN"))
                 return false;
         for (; units->name; units++)
@@ -118,7 +118,7 @@ void option_list_deinit(struct option_list *list)
         list->n = 0;
 }
 
-/* What the environment says of @o is replaced by the command line. */
+/* Forgets the items from the environment: the command line replaces them. */
 static void forget_environment(const struct option_spec *o, struct option_list *list)
 {
         size_t n = 0;
@@ -132,7 +132,7 @@ static void forget_environment(const struct option_spec *o, struct option_list *
         list->n = n;
 }
 
-/* Returns GO_ON if it was added, else the exit status. */
+/* Adds an item to a list. GO_ON if it was added, otherwise an exit status. */
 static int add_item(const struct usage *usage, const struct option_spec *o, const char *text, size_t len,
                     bool from_environment, struct option_list *list)
 {
@@ -161,7 +161,7 @@ static bool is_in_bounds(const struct option_spec *o, double value)
         return o->max <= 0 || (value >= o->min && value <= o->max);
 }
 
-/* Returns GO_ON if the value was taken, else the exit status. */
+/* Sets an option's value. GO_ON if it was accepted, otherwise an exit status. */
 static int set_value(const struct usage *usage, const struct option_spec *o, const char *text, void *config)
 {
         void *field = (char *)config + o->field;
@@ -198,7 +198,7 @@ static int set_value(const struct usage *usage, const struct option_spec *o, con
 
 /* ---- environment and command line ---------------------------------------------------- */
 
-/* NULL if the variable is not set, or empty. */
+/* The value of the option's environment variable. NULL if it is not set, or empty. */
 static const char *environment_value_of(const struct option_spec *o)
 {
         char name[64] = "PODFLAME_";
@@ -211,7 +211,7 @@ static const char *environment_value_of(const struct option_spec *o)
         return text && *text ? text : NULL;
 }
 
-/* Returns GO_ON if all lines of @text were added, else the exit status. */
+/* Adds all lines of @text. GO_ON, or an exit status. */
 static int add_lines(const struct usage *usage, const struct option_spec *o, const char *text, struct option_list *list)
 {
         int status = GO_ON;
@@ -243,7 +243,7 @@ static int parse_environment(const struct usage *usage, void *config)
 static void make_getopt(const struct usage *usage, struct option *longs, char *shorts)
 {
         if (!usage->anywhere)
-                *shorts++ = '+'; /* options end at the first argument: it may be a command to run */
+                *shorts++ = '+'; /* options end at the first argument, which may be a command to run */
         *shorts++ = ':';
         *shorts++ = 'h';
         for (size_t i = 0; i < usage->n; i++) {
@@ -271,7 +271,7 @@ static const struct option_spec *spec_of_getopt(const struct usage *usage, int c
         return NULL;
 }
 
-/* The words behind the first one, up to the next option. */
+/* Takes the words behind the first one, up to the next option. */
 static int take_words(const struct usage *usage, const struct option_spec *o, int argc, char **argv, void *config)
 {
         int status = GO_ON;
@@ -288,7 +288,7 @@ int options_parse(const struct usage *usage, int argc, char **argv, void *config
         int status = parse_environment(usage, config);
 
         make_getopt(usage, longs, shorts);
-        optind = 0; /* glibc: begin anew, nothing kept of another line */
+        optind = 0; /* glibc starts anew: it keeps nothing of another command line */
         opterr = 0;
         while (status == GO_ON) {
                 int at = optind > 0 ? optind : 1;

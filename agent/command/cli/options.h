@@ -3,8 +3,8 @@
 #define CLI_OPTIONS_H
 
 /*
- * Options as tables: a command describes each of its options once, and gets
- * parsing, PODFLAME_… environment variables and usage text of it.
+ * Options as tables. A command describes each option once, and gets parsing, PODFLAME_… environment variables, and
+ * usage text from that.
  */
 
 #include "agent/command/command.h"
@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What a value is, and so the type of the field that it goes to. */
+/* The kind of a value, which determines the type of its field. */
 enum option_kind {
         OPTION_FLAG,    /* bool */
         OPTION_TEXT,    /* const char * */
@@ -22,7 +22,7 @@ enum option_kind {
         OPTION_PERCENT, /* double: 2, 0.5, 1.5%; within min and max */
         OPTION_BYTES,   /* uint64_t: 64M, 1G; within min and max */
         OPTION_PIDS,    /* struct pid_list: may be given several times, or as a list with commas */
-        OPTION_LIST,    /* struct option_list: may be given several times; in the environment, one a line */
+        OPTION_LIST,    /* struct option_list: may be given several times; in the environment, one on each line */
         OPTION_WORDS,   /* the same, and each time it takes all words up to the next option */
         OPTION_REAL,    /* double, within min and max */
 };
@@ -32,10 +32,10 @@ struct pid_list {
         size_t n;
 };
 
-/* The longest lists are the agent's rules (--rules FILE takes more) and the profiles of `check` (200 are many). */
+/* The longest lists are the agent's rules (--rules FILE accepts more) and the profiles of `check` (200 are many). */
 #define OPTION_LIST_MAX 256
 
-/* Several options may share a list, which keeps the order of all of them. */
+/* A list of values. Several options may share one, which keeps the order of all of them. */
 struct option_list {
         struct option_item {
                 const struct option_spec *option;
@@ -48,36 +48,37 @@ void option_list_deinit(struct option_list *list); /* accepts {0} */
 
 struct option_spec {
         const char *name; /* the long option, without the dashes */
-        char letter;      /* the short one, 0: none */
+        char letter;      /* the short option; 0: none */
         enum option_kind kind;
         size_t field;         /* offsetof() in the command's configuration */
-        const char *argument; /* what its value is called in the usage text */
+        const char *argument; /* name of its value in the usage text */
         const char *help;
-        double min, max; /* of numbers; both 0: no bounds */
+        double min, max; /* bounds of a number; both 0: none */
 };
 
 struct usage {
         const char *command;
-        const char *synopsis; /* behind "podflame COMMAND" */
+        const char *synopsis; /* the text behind "podflame COMMAND" */
         const char *text;     /* what it does */
         const struct option_spec *options;
         size_t n;
-        bool anywhere; /* options may stand behind arguments, too */
+        bool anywhere; /* options may also follow arguments */
 };
 
 /*
- * Fills @config (defaults already in it) from the environment, then from the
- * command line, which replaces what the environment says of the same option.
- * @ret_rest is the index of the first argument that is no option.
- * Returns GO_ON, or the exit status: after -h, or after an error that has
- * been printed.
+ * Fills @config, which has the defaults already, from the environment, then from the command line. The command line
+ * replaces the environment's values of the same option. @ret_rest is the index of the first argument that is no option.
+ * GO_ON, or an exit status: after -h, or after a message.
  */
 int options_parse(const struct usage *usage, int argc, char **argv, void *config, int *ret_rest);
 
-/* Refuses an argument that is no option, with what may have been meant: @hint, or NULL; of digits, -p. EXIT_USAGE. */
+/*
+ * Refuses an argument that is no option, and says what the user may have meant: @hint if it is not NULL, or -p for
+ * digits. EXIT_USAGE.
+ */
 int options_wrong_word(const struct usage *usage, const char *word, const char *hint);
 
-/* Prints how the command is called wrongly, and returns EXIT_USAGE. */
+/* Prints what is wrong with the command line, and returns EXIT_USAGE. */
 int options_wrong(const struct usage *usage, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

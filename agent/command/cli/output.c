@@ -22,7 +22,7 @@ static size_t length_unpacked(const char *path)
         return len > 3 && strcasecmp(path + len - 3, ".gz") == 0 ? len - 3 : len;
 }
 
-/* The format that @path names, gzipped or not; NULL if it names none. */
+/* The format that @path names, gzipped or not. NULL if it names none. */
 static const struct format *get_format_of_path(const char *path)
 {
         const struct format *format = format_by_path(path);
@@ -34,7 +34,7 @@ static const struct format *get_format_of_path(const char *path)
         return format;
 }
 
-/* The ending of @path, with its dot and without ".gz"; "" if it has none, as /dev/null, "out.gz" or ".hidden". */
+/* The ending of @path, with its dot and without ".gz". "" if it has none, like /dev/null, "out.gz" or ".hidden". */
 static char *ending_of(const char *path)
 {
         const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
@@ -46,7 +46,7 @@ static char *ending_of(const char *path)
         return ending;
 }
 
-/* What people want to look at and other profilers write. */
+/* Endings of pictures, which other profilers write and podflame does not. */
 static const char *const pictures[] = { ".svg", ".png" };
 
 int output_wrong_ending(const struct usage *usage, const char *path, const char *known, const char *remedy)
@@ -116,7 +116,7 @@ static int open_output_file(struct output *output)
         if (fd >= 0 || errno != ENOENT)
                 return fd;
         fd = open(output->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (fd < 0 && errno == EEXIST) /* a link that leads to none */
+        if (fd < 0 && errno == EEXIST) /* a link that leads to no file */
                 return open(output->path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
         if (fd >= 0 && fstat(fd, &stat) == 0) {
                 output->made = true;
@@ -161,7 +161,7 @@ static int write_gzipped(const struct format *format, const struct profile_set *
 int output_stream(struct output *output, FILE **ret)
 {
         if (output->path && ftruncate(output->fd, 0) < 0 && errno != EINVAL)
-                return -errno; /* EINVAL: a device or a pipe, which has no length */
+                return -errno; /* EINVAL: it is a device or a pipe, which have no length */
         *ret = fdopen(output->fd, "w");
         if (!*ret)
                 return -errno;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Orders and answers go through a pair of sockets, each in a message of its own. The
- * other end is closed when we end, however that happens, and then the child ends.
+ * Orders and answers go through a pair of sockets, each in a message of its own. When podflame ends, in whatever way,
+ * its end is closed, and then the child ends too.
  */
 #include "outside.h"
 
@@ -20,7 +20,10 @@ struct order {
         int deed, argument;
 };
 
-/* What no program would inherit is ours: a pipe that waits for all its writers does not wait for this child. */
+/*
+ * Closes descriptors that are closed on exec: they are podflame's own. A pipe that waits for all its writers to close
+ * it must not wait for this child.
+ */
 static void close_all_files_but(int but)
 {
         DIR *dir = opendir("/proc/self/fd");
@@ -74,7 +77,7 @@ int outside_open(const struct outside_duty duties[static OUTSIDE_DEEDS], struct 
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
                 return -errno;
         sigfillset(&all);
-        sigprocmask(SIG_SETMASK, &all, &before); /* the child never takes one, from its first moment on */
+        sigprocmask(SIG_SETMASK, &all, &before); /* the child blocks all signals from its first moment on */
         pid_t pid = fork();
         if (pid == 0)
                 perform_orders_until_closed(duties, fds[1]);

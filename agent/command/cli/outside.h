@@ -3,22 +3,25 @@
 #define CLI_OUTSIDE_H
 
 /*
- * A child of ours that stays outside of the confinement, and does for us the few things
- * that we cannot do inside. What it does them to is settled when it starts, before
- * anything hostile is read: an order is a number, and so is the answer.
+ * A child that stays outside of the confinement, and does a few deeds for podflame that podflame cannot do inside.
+ * Their objects are fixed when the child starts, before anything hostile is read. An order is a number, and so is its
+ * answer.
  */
 
 #include <sys/types.h>
 
 enum outside_deed {
         OUTSIDE_START,  /* the command */
-        OUTSIDE_SIGNAL, /* the command: the signal of that number */
-        OUTSIDE_REMOVE, /* a file that was made for nothing: of that index */
+        OUTSIDE_SIGNAL, /* sends the command the signal with that number */
+        OUTSIDE_REMOVE, /* removes a file with no content: the one with that index */
         OUTSIDE_KEEP,   /* a good profile */
         OUTSIDE_DEEDS,
 };
 
-/* How a deed is done: in the child, with the memory of the moment in which it was started. 0 or more, or negative errno. */
+/*
+ * The function that does a deed. It runs in the child, with the memory of the moment at which the child was started. It
+ * returns 0 or more, or a negative errno.
+ */
 struct outside_duty {
         int (*perform)(void *ctx, int argument);
         void *ctx;
@@ -35,16 +38,16 @@ struct outside {
         }
 
 /*
- * Starts it, if there is anything to do; @duties by deed, those without a function are refused. It takes no signal, and
- * ends when we do. To be called before there are threads. Descriptors that are closed on exec are closed in it. 0 or
- * negative errno.
+ * Starts the child if there is any duty. @duties is indexed by deed; deeds without a function are refused. The child
+ * takes no signals, and ends when podflame does. Call this before there are threads. Descriptors that are closed on
+ * exec are closed in the child. 0 or negative errno.
  */
 int outside_open(const struct outside_duty duties[static OUTSIDE_DEEDS], struct outside *ret);
 
-/* Has it do a deed, and returns what that returned; -ESRCH if it has ended, or was not started. */
+/* Orders a deed, and returns its result. -ESRCH if the child has ended, or was not started. */
 int outside_ask(const struct outside *outside, enum outside_deed deed, int argument);
 
-/* Has it end. Accepts OUTSIDE_NONE. */
+/* Ends the child. Accepts OUTSIDE_NONE. */
 void outside_close(struct outside *outside);
 
 #endif

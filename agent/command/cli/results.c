@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A result that did not arrive is a failure; nobody there to read it any more is none to talk about. */
+/*
+ * Results on standard output. A result that could not be written is a failure. If the reader has closed the pipe, there
+ * is no message, since nobody waits for one.
+ */
 #include "results.h"
 
 #include "agent/command/command.h"
@@ -10,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Something earlier could not be written, and stdio does not keep why. */
+/* An earlier write failed, and stdio does not keep the reason. */
 #define UNKNOWN (-EIO)
 
 int results_flush(void)

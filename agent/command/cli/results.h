@@ -2,9 +2,12 @@
 #ifndef CLI_RESULTS_H
 #define CLI_RESULTS_H
 
-/* Results on standard output: whether they have got there. */
+/* Results on standard output, and whether they were written. */
 
-/* Writes out what waits. 0; or, from the first failure on, its negative errno: command_end() tells of it then. */
+/*
+ * Flushes standard output. 0, or the negative errno of the first failure, also in later calls. command_end() then
+ * prints a message.
+ */
 int results_flush(void);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Being told to stop, as something that can be waited for. */
+/* Signals that end the program, as a descriptor to wait for. */
 #include "signals.h"
 
 #include <errno.h>

@@ -3,16 +3,15 @@
 #define CLI_SIGNALS_H
 
 /*
- * Blocks SIGINT, SIGTERM and SIGHUP for the whole program and returns a
- * descriptor that becomes readable when one of them comes (signalfd), or a
- * negative errno. To be called before any thread is started. SIGPIPE is ignored.
+ * Blocks SIGINT, SIGTERM and SIGHUP for the whole program, and ignores SIGPIPE. Returns a descriptor that becomes
+ * readable when one of the three comes (signalfd), or a negative errno. Call it before any thread is started.
  */
 int signals_open(void);
 
-/* The signal that has come, SIGINT, SIGTERM or SIGHUP; 0: none (any more). */
+/* Takes a signal that has come: SIGINT, SIGTERM or SIGHUP. 0 if there is none (any more). */
 int signals_take(int fd);
 
-/* Waits until @fd is readable: true, or until @timeout_ms has passed: false. */
+/* Waits until @fd is readable (true), or until @timeout_ms have passed (false). */
 int signals_wait(int fd, int timeout_ms);
 
 #endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The checks. Each says what it has found by trying, not what ought to follow from
- * capabilities: what a seccomp filter, a cgroup or a security module takes away
- * again does not show there.
+ * The checks. Each tries something out, and says what happened. Capabilities alone would not show what a seccomp
+ * filter, a cgroup or a security module takes away.
  */
 #include "checks.h"
 
@@ -53,7 +52,7 @@ static enum doctor_verdict check_ptrace(const struct doctor_host *host, char *st
         put_state(state, "%s: %zu of %zu processes can be read", state_of_capability(CAP_SYS_PTRACE), host->readable,
                   host->processes);
         if (there && host->refused) {
-                /* Whether a seccomp filter is the cause has been tried by now: it has a row of its own. */
+                /* Whether a seccomp filter is the cause has been tried already; that has a row of its own. */
                 bool unknown = nsutil_denial(host->refused) == NSUTIL_DENIAL_UNKNOWN;
                 if (!unknown)
                         explain_denial(host->refused, why, sizeof why);
@@ -61,7 +60,10 @@ static enum doctor_verdict check_ptrace(const struct doctor_host *host, char *st
                 snprintf(state + len, DOCTOR_STATE_SIZE - len, "; process %d is refused%s%s", host->refused,
                          unknown ? ", and the kernel does not say why" : ": ", unknown ? "" : why);
         }
-        /* Where some can be read although it is there, what keeps it from the others has a row of its own. */
+        /*
+         * If some processes can be read although the capability is missing, another row says what prevents reading the
+         * others.
+         */
         if (there && host->readable > 0)
                 return DOCTOR_FINE;
         return host->readable == 0 && host->own != 0 ? DOCTOR_BLOCKED : DOCTOR_LESS;
@@ -85,7 +87,7 @@ static const char *describe_own_events(const struct sample_probe *probe)
                                          : "nor for single processes: the timer tick is left";
 }
 
-/* As a rule a seccomp filter answers with EPERM, the kernel itself with EACCES. */
+/* As a rule a seccomp filter answers with EPERM, and the kernel itself with EACCES. */
 static enum doctor_verdict check_perfmon(const struct doctor_host *host, char *state)
 {
         const struct sample_probe *probe = &host->sample;
@@ -202,7 +204,7 @@ static enum doctor_verdict check_cpus(const struct doctor_host *host, char *stat
         return probe->pinned == probe->cpus ? DOCTOR_FINE : DOCTOR_LESS;
 }
 
-/* Opens our own program as a target's files are opened. */
+/* Opens podflame's own program in the way in which a target's files are opened. */
 static enum doctor_verdict check_kernel(const struct doctor_host *host, char *state)
 {
         struct utsname system = { 0 };
@@ -221,7 +223,7 @@ static enum doctor_verdict check_kernel(const struct doctor_host *host, char *st
         return r == 0 ? DOCTOR_FINE : DOCTOR_LESS;
 }
 
-/* Who is here and can be read, and who is here and cannot. */
+/* Which sources of names exist and can be read, and which exist and cannot. */
 static enum doctor_verdict check_names(const struct doctor_host *host, char *state)
 {
         char readable[256] = "", refused[768] = "";
@@ -265,7 +267,7 @@ static enum doctor_verdict check_collector(const struct doctor_host *host, char 
 
 /* ---- the table ------------------------------------------------------------------------- */
 
-/* The capabilities' rows stand in README as well. */
+/* README also has the rows of the capabilities. */
 const struct doctor_check doctor_checks[] = {
         { "CAP_SYS_PTRACE", "reading other processes' memory (process_vm_readv) and maps",
           "only one's own processes, if Yama allows", NULL, NULL, check_ptrace },

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* podflame doctor: what this machine and a target allow, what is missing, what that costs, and how to grant it. */
+/* podflame doctor: says what this machine and a target allow, what is missing, what that costs, and how to grant it. */
 #include "agent/command/cli/confinement.h"
 #include "agent/command/cli/json.h"
 #include "agent/command/cli/messages.h"
@@ -76,7 +76,7 @@ static void run_check(const struct doctor_check *check, const struct doctor_host
         doctor_grant(check, host, ret->grant, sizeof ret->grant);
 }
 
-/* Where what there is to say of a name begins. */
+/* The column of the text behind a name. */
 #define INDENT 26
 
 /* ---- text --------------------------------------------------------------------------- */
@@ -138,10 +138,10 @@ static struct json_object *json_of_patient(const struct doctor_patient *patient)
 
 struct outcome {
         bool possible; /* to profile */
-        bool arrives;  /* at the collector, if one was named */
+        bool arrives;  /* profiles arrive at the collector, if one was named */
 };
 
-/* @json: NULL for text. */
+/* Reports all checks. @json is NULL for text. */
 static struct outcome report_host(const struct doctor_host *host, struct json_object *json)
 {
         struct outcome outcome = { true, true };

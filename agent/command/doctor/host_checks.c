@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What doctor tries out before it judges: everything that takes going through the machine's processes. */
+/* The tests for which doctor visits all processes of the machine. */
 #include "checks.h"
 
 #include "nsutil/nsutil.h"
@@ -9,10 +9,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* One byte tells as much as all of them. */
+/* Reading one byte is enough. */
 #define ENVIRON_MAX 1
 
-/* Memory of the user's own: what record -- COMMAND is about. The child waits until it has been tried. */
+/*
+ * Tests reading the memory of the user's own child, as record -- COMMAND needs it. The child waits until the test is
+ * done.
+ */
 int doctor_try_child(void)
 {
         int pipes[2];

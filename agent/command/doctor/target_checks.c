@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A target is opened as record opens it, handed to a sampler as record would do
- * it, and let go again.
+ * The checks of a target. It is opened as record opens it, added to a sampler as record would add it, and released
+ * again.
  */
 #include "target_checks.h"
 
@@ -35,7 +35,7 @@ static void try_engine(struct doctor_patient *patient, struct pystack *py)
         patient->profilable = r == 0;
 }
 
-/* Returns pystack_open()'s error. */
+/* Examines a process. Returns pystack_open()'s error. */
 static int examine_process(struct find *find, pid_t pid, uint32_t abi, struct doctor_patient *patient)
 {
         const struct pystack_thread_ref *refs;

@@ -10,18 +10,18 @@ struct doctor_patient {
         struct find_process process;
         bool profilable;
         size_t threads;    /* that run Python */
-        char engine[320];  /* what record would use, and why nothing better */
-        char reason[1024]; /* why it is not profilable */
+        char engine[320];  /* the engine that record would use, and why better ones were refused */
+        char reason[1024]; /* why it cannot be profiled */
 };
 
 struct doctor_patients {
         struct doctor_patient *items;
         size_t n;
-        size_t passed_over; /* processes of the container or pod that are no Python */
+        size_t passed_over; /* number of processes of the container or pod that are not Python */
 };
 
 /*
- * Examines all that @target names: GO_ON, or an exit status, when it cannot even be found and a message says so.
+ * Examines all processes that @target names. GO_ON, or an exit status after a message if they cannot be found.
  * doctor_patients_deinit() accepts {0}.
  */
 int doctor_examine_targets(struct find *find, const struct target_options *target, const struct usage *usage,

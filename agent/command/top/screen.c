@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ncurses draws only what has changed, and knows the terminal. A line that is too
- * long runs over into the next one, which is drawn after it, and so over it.
+ * The screen, by ncurses, which draws only what has changed and knows the terminal. A line that is too long runs into
+ * the next line. That is drawn later, and covers it.
  */
 #include "screen.h"
 
@@ -28,9 +28,9 @@ static SCREEN *terminal;
 
 /* ---- opening and closing --------------------------------------------------------------- */
 
-/* What is said while the screen is not for reading. */
+/* Messages that come while the screen is drawn on. */
 static struct {
-        int kept, own; /* file descriptors; own 0: stderr is not held back */
+        int kept, own; /* file descriptors; @own is 0 if stderr is not held back */
 } said;
 
 static void redirect_stderr(void)

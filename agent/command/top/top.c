@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * podflame top: the functions that take the time of a TARGET's processes, now and
- * since the beginning: on the whole terminal, or as one table after another.
+ * podflame top: shows the functions that take the time of a TARGET's processes, now and since the beginning. It draws
+ * on the whole terminal, or prints one table after another.
  */
 #include "agent/base/base.h"
 #include "agent/command/cli/confinement.h"
@@ -29,7 +29,7 @@ struct top_config {
         struct sampling_options sampling;
         struct confinement_options confinement;
         bool subprocesses;
-        double duration; /* seconds; 0: until it is told to end */
+        double duration; /* seconds; 0: until a key or a signal ends it */
         double interval;
         const char *sort;
         bool plain;
@@ -99,12 +99,12 @@ struct top {
         struct follow *follow;
         struct totals *totals;
         struct view view;
-        uint64_t begin_ns;  /* since when times are counted */
-        uint64_t turned_ns; /* when the interval began */
-        uint64_t end_ns;    /* when to end; UINT64_MAX: never */
+        uint64_t begin_ns;  /* the moment from which times are counted */
+        uint64_t turned_ns; /* the beginning of the interval */
+        uint64_t end_ns;    /* the moment to end; UINT64_MAX: never */
         int signals;
         bool sampled; /* anybody was */
-        bool whole;   /* the terminal is drawn on */
+        bool whole;   /* it draws on the whole terminal */
         bool ending;
 };
 
@@ -126,7 +126,7 @@ static int draw_table(struct top *t)
         return results_flush();
 }
 
-/* Adds a profile of the interval to what is shown. */
+/* Adds a profile of the interval to the totals. */
 static int count_profile(struct top *t, const struct profile *profile)
 {
         for (size_t i = 0; i < profile_samples(profile); i++) {
@@ -139,7 +139,7 @@ static int count_profile(struct top *t, const struct profile *profile)
         return totals_add(t->totals, profile);
 }
 
-/* Ends an interval: what was sampled in it is counted, and shown. */
+/* Ends an interval: its samples are counted, and shown. */
 static int end_interval(struct top *t)
 {
         struct profile_set set = { 0 };
@@ -194,7 +194,7 @@ static int apply_pressed_keys(struct top *t)
 
 /* ---- the time -------------------------------------------------------------------------- */
 
-/* Until the interval's end, or until there is something to look for. */
+/* The time until the interval ends, or until the processes must be looked at. */
 static int choose_timeout(const struct top *t)
 {
         uint64_t now = clock_ns(CLOCK_MONOTONIC), end = t->turned_ns + to_ns(t->config.interval);
@@ -205,7 +205,7 @@ static int choose_timeout(const struct top *t)
         return delay >= 0 && delay < timeout ? delay : timeout;
 }
 
-/* Waits for what comes first, and sees to it. */
+/* Waits for the first event, and handles it. */
 static int wait_and_serve_events(struct top *t)
 {
         struct pollfd fds[] = { { .fd = t->signals, .events = POLLIN },
@@ -224,14 +224,14 @@ static int wait_and_serve_events(struct top *t)
         return e == 0 && (t->ending || now - t->turned_ns >= to_ns(t->config.interval)) ? end_interval(t) : e;
 }
 
-/* What was left out is named once the screen is the terminal again. */
+/* Ends. Messages about what was left out come after the terminal is restored. */
 static int conclude_top(struct top *t)
 {
         struct profile_set rest = { 0 };
         bool ended = !follow_lives(t->follow);
         int e = follow_finish(t->follow, &rest);
 
-        profile_set_deinit(&rest); /* what came after the last table */
+        profile_set_deinit(&rest); /* samples that came after the last table */
         if (e < 0)
                 return say_error("%s: %s", t->view.subject, strerror(-e));
         if (ended)
@@ -250,11 +250,11 @@ static int watch_until_end(struct top *t)
                 e = wait_and_serve_events(t);
         screen_close();
         if (results_flush() != 0)
-                return EXIT_FAILED; /* the processes are not to blame */
+                return EXIT_FAILED; /* the failure is not one of the processes */
         return e == 0 ? conclude_top(t) : say_error("%s: %s", t->view.subject, strerror(-e));
 }
 
-/* ---- from the options on ---------------------------------------------------------------- */
+/* ---- the command ----------------------------------------------------------------------- */
 
 static void name_subject(struct top *t)
 {

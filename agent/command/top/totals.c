@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A hash of functions by name and file; sorting it a few times a second is cheap. */
+/* The totals: a hash table of functions by name and file. Sorting it a few times a second is cheap. */
 #include "totals.h"
 
 #include "agent/find/find.h"
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <uthash.h>
 
-/* Of a name or a path, what a screen has room for. */
+/* At most this much of a name or a path is kept: more than a screen has room for. */
 #define TEXT_SIZE 512
 
 struct entry {
@@ -69,7 +69,9 @@ static struct entry *insert_entry(struct totals *b, const char *key, size_t size
         return NULL;
 }
 
-/* The function's entry, made if there is room; the others' if not. NULL: out of memory. */
+/*
+ * Finds or makes the entry of a function. If there is no room, it is the entry of all others. NULL if memory ran out.
+ */
 static struct entry *get_or_insert_entry(struct totals *b, const char *name, const char *file)
 {
         static const char others[] = TOTALS_OTHERS "\0";
@@ -89,7 +91,10 @@ static struct entry *get_or_insert_entry(struct totals *b, const char *name, con
         return entry ? entry : insert_entry(b, others, sizeof others);
 }
 
-/* Others may call each other: what they take in all cannot be summed, what they take themselves can. */
+/*
+ * Counts a function. For TOTALS_OTHERS only self time is added: those functions may call each other, so their total
+ * times cannot be added.
+ */
 static void count_function(struct totals_row *row, const struct profile_top *top)
 {
         uint64_t total_ns = strcmp(row->name, TOTALS_OTHERS) == 0 ? top->self_ns : top->total_ns;

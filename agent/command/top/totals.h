@@ -3,17 +3,17 @@
 #define TOP_TOTALS_H
 
 /*
- * The functions that have been seen so far, with what they took in the last interval
- * and since the beginning. Bounded: targets may have any number of names.
+ * The functions seen so far, with their times in the last interval and since the beginning. Their number is bounded,
+ * since targets may have any number of names.
  */
 
 #include "agent/profile/profile.h"
 
-/* Functions told apart; what all others take is counted for TOTALS_OTHERS. */
+/* The most functions that are told apart. The times of all others go to TOTALS_OTHERS. */
 #define TOTALS_MAX 16384
 #define TOTALS_OTHERS "(other functions)"
 
-/* What rows are sorted by, descending. */
+/* The order of rows, descending. */
 enum totals_order {
         TOTALS_SELF, /* the last interval */
         TOTALS_TOTAL,
@@ -23,7 +23,7 @@ enum totals_order {
 };
 
 struct totals_row {
-        const char *name, *file;         /* the totals's, until it is reset */
+        const char *name, *file;         /* owned by the totals, until they are reset */
         uint64_t figures[TOTALS_ORDERS]; /* nanoseconds */
 };
 
@@ -35,13 +35,13 @@ void totals_free(struct totals *totals); /* accepts NULL */
 /* Forgets all functions. */
 void totals_reset(struct totals *totals);
 
-/* A new interval begins: what the last one held is part of the past. */
+/* Begins a new interval. */
 void totals_turn(struct totals *totals);
 
-/* Counts what was sampled in this interval, of one process. 0 or negative errno. */
+/* Counts the samples of a process in this interval. 0 or negative errno. */
 int totals_add(struct totals *totals, const struct profile *profile);
 
-/* The first @max rows in that order, into @ret: how many there are. None if there is no memory for it. */
+/* Writes the first @max rows in that order to @ret. Returns their number; 0 if memory ran out. */
 size_t totals_rows(const struct totals *totals, enum totals_order order, size_t max, struct totals_row *ret);
 
 #endif

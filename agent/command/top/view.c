@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Shares are of one CPU (in mode wall: of one thread's time), so several make more than 100 %. */
+/* The text of the view. Shares are of one CPU (in mode wall: of one thread's time), so their sum can exceed 100 %. */
 #include "view.h"
 
 #include <inttypes.h>
@@ -19,7 +19,7 @@ static double percentage_of(uint64_t part, uint64_t whole)
         return whole ? 100.0 * (double)part / (double)whole : 0;
 }
 
-/* A low one with where most of the rest went. */
+/* Writes the coverage. If it is low, the largest loss follows. */
 static void write_coverage_part(const struct view *v, FILE *out)
 {
         struct profile_loss losses[PROFILE_LOSSES];

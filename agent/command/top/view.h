@@ -2,7 +2,10 @@
 #ifndef TOP_VIEW_H
 #define TOP_VIEW_H
 
-/* What `top` shows, as lines of text: two about the whole, the columns' names, a line for each function. */
+/*
+ * The output of `top` as lines of text: two lines about the whole, a line with the columns' names, and a line for each
+ * function.
+ */
 
 #include "totals.h"
 
@@ -12,20 +15,20 @@
 #define VIEW_ROWS_MAX 256 /* more than a screen has */
 
 struct view {
-        char subject[768];  /* whom it is about */
+        char subject[768];  /* the processes that are shown */
         const char *engine; /* of sampler_describe() */
         const struct totals *totals;
         enum totals_order order;
         size_t processes;
-        uint64_t interval_ns; /* what the last interval's figures are shares of */
+        uint64_t interval_ns; /* length of the last interval: its figures are shares of it */
         uint64_t elapsed_ns;
-        uint64_t running_ns;              /* of the last interval: what threads ran, all taken together */
+        uint64_t running_ns;              /* time that all threads together ran in the last interval */
         struct profile_counters counters; /* since the beginning */
         uint64_t period_ns;               /* of the samples */
-        bool held;                        /* it stands still at the user's wish */
+        bool held;                        /* the user has stopped the display */
 };
 
-/* Writes it with at most @rows functions. */
+/* Writes the view, with at most @rows functions. */
 void view_write(const struct view *view, size_t rows, FILE *out);
 
 #endif

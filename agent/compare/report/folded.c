@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Folded stacks with two counts, "root;…;leaf BASE NEW": what difffolded.pl makes and
- * flamegraph.pl draws.
- */
+/* Folded stacks with two counts, "root;…;leaf BASE NEW": the form that difffolded.pl writes and flamegraph.pl draws. */
 #include "report.h"
 
 #include "agent/base/base.h"

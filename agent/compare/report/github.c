@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A judgement as GitHub's workflow commands, which become annotations: "::error
- * file=F,title=T::MESSAGE". What ends a line, and in properties what ends a property,
- * is written as the percent sign and two digits (actions/toolkit, command.ts).
+ * A judgement as GitHub's workflow commands, which become annotations: "::error file=F,title=T::MESSAGE". Characters
+ * that would end the line or, in a property, the property are written as a percent sign and two digits
+ * (actions/toolkit, command.ts).
  */
 #include "report.h"
 
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* GitHub shows ten of a kind for each step. */
+/* GitHub shows ten annotations of a kind for each step. */
 #define ANNOTATIONS_MAX 10
 
 static void write_escaped(const char *text, const char *special, FILE *out)

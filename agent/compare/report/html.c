@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A differential flame graph: the page of the html format, whose nodes have two counts. */
+/* A differential flame graph: the page of the html format, with two counts for each node. */
 #include "report.h"
 
 #include "agent/base/base.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A comparison for programs: everything that was computed, shares from 0 to 1. */
+/* A comparison for programs: all results. Shares go from 0 to 1. */
 #include "report.h"
 
 #include "agent/base/base.h"

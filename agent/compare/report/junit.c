@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A judgement as JUnit XML: a test case for each measure of a function that was
- * tested. Regressions are failures, what could have been missed is skipped, sides that
- * cannot be compared are an error.
+ * A judgement as JUnit XML, with a test case for each measure of a tested function. Regressions are failures. Tests
+ * that could have missed a regression are skipped. Sides that cannot be compared are an error.
  */
 #include "report.h"
 
@@ -32,7 +31,7 @@ static void write_byte(char c, FILE *out)
         putc(c, out);
 }
 
-/* U+FFFE and U+FFFF, which are no characters of XML, become U+FFFD. */
+/* Writes XML text. U+FFFE and U+FFFF are no characters of XML, and become U+FFFD. */
 static void write_xml(const char *text, FILE *out)
 {
         while (text && *text) {
@@ -55,7 +54,7 @@ static bool is_failure(const struct compare_function *row, const struct compare_
         return change->regression && !row->allowed;
 }
 
-/* Less than promised would have been found. */
+/* Whether a regression of the promised size could have been missed. */
 static bool is_blind(const struct compare_function *row, const struct compare_change *change)
 {
         return change->more > 1 && !row->allowed;
@@ -105,7 +104,7 @@ static int write_case(const struct compare_function *row, enum compare_measure m
         return 0;
 }
 
-/* The verdict itself: so that there is a case even if no function could be tested. */
+/* The verdict as a test case, so that there is a case even if no function could be tested. */
 static int write_junit_verdict(const struct compare_findings *c, FILE *out)
 {
         static const char *const elements[] = {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A comparison as Markdown (GitHub's, which GitLab's understands), for a comment on a
- * pull request. Names stand in code spans, where nothing but a backtick is special,
- * and in tables the bar.
+ * A comparison as Markdown (GitHub's, which GitLab also understands), for a comment on a pull request. Names stand in
+ * code quotes. Only a backtick is special there, and in tables the bar.
  */
 #include "report.h"
 
@@ -37,7 +36,7 @@ static int write_code(const char *text, FILE *out)
         return 0;
 }
 
-/* Of sentences that are clean but may quote files' names. */
+/* Writes a sentence that is clean, but may quote names of files. */
 static void write_plain(const char *text, FILE *out)
 {
         for (const char *c = text; *c; c++) {

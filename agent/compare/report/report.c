@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The reports of comparisons, the default first, and the sentences that several of them have. */
+/* The reports of comparisons, the default first, and the sentences that several of them use. */
 #include "report.h"
 
 #include "agent/base/base.h"
@@ -90,7 +90,7 @@ const char *report_remark(const struct compare_findings *c, const struct report_
 
 /* ---- sentences ------------------------------------------------------------------ */
 
-/* As printf() says it; NULL: out of memory. */
+/* Formats a sentence like printf(), allocated. NULL if memory ran out. */
 __attribute__((format(printf, 1, 2))) static char *make_sentence(const char *format, ...)
 {
         char *text;
@@ -102,7 +102,7 @@ __attribute__((format(printf, 1, 2))) static char *make_sentence(const char *for
         return printed < 0 ? NULL : text;
 }
 
-/* On both sides: below, it is the noise between runs that is not known well. */
+/* With fewer runs on each side the noise between runs is not known well. */
 #define RUNS_FEW 10
 
 static char *say_inconclusive(const struct compare_result *c, const struct compare_judgement *j)
@@ -155,7 +155,7 @@ char *report_growth(const struct compare_change *change, enum compare_measure me
                              100 * change->high, change->hits[COMPARE_BASE], change->hits[COMPARE_NEW]);
 }
 
-/* The last ones: where the growth is. */
+/* The number of functions shown of a path: the last ones, which grew. */
 #define PATH_SHOWN 6
 
 char *report_path(const struct compare_result *c, const struct compare_cause *cause)

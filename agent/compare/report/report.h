@@ -2,7 +2,7 @@
 #ifndef COMPARE_REPORT_H
 #define COMPARE_REPORT_H
 
-/* What the reports of comparisons share. One a file; report.c lists them. */
+/* What the reports of comparisons share. Each report has a file; report.c lists them. */
 
 #include "agent/compare/compare.h"
 #include "agent/format/format.h"
@@ -15,34 +15,37 @@ extern const struct compare_report report_junit;
 extern const struct compare_report report_markdown;
 extern const struct compare_report report_text;
 
-/* What of the functions is shown: those that changed most, regressions first. */
+/* The most functions that are shown: those that changed most, regressions first. */
 #define REPORT_ROWS 20
 
 struct report_row {
         const struct compare_function *function;
-        const struct compare_change *change; /* of it, by the measure that was asked for */
+        const struct compare_change *change; /* the function's change by the requested measure */
 };
-/* @ret is allocated; rows without any change are left out. */
+/* Lists rows; @ret is allocated. Rows without any change are left out. */
 int report_rows(const struct compare_result *c, enum compare_measure measure, struct report_row **ret, size_t *ret_n);
 
-/* "regression", "allowed", "new", "gone", ""; where nothing is judged, "grew" for a regression that is not new. */
+/*
+ * A row's remark: "regression", "allowed", "new", "gone" or "". If there is no judgement, a regression that is not new
+ * is "grew".
+ */
 const char *report_remark(const struct compare_findings *c, const struct report_row *row);
 
-/* The verdict in a sentence or two, plain text without names in it that need cleaning; allocated. */
+/* The verdict in a sentence or two, allocated: plain text, in which no name needs cleaning. */
 char *report_sentence(const struct compare_findings *c);
-/* "total 12.3 % -> 18.1 %, +5.8 points (+5.1 to +6.5), 2460 -> 3620 samples"; allocated. */
+/* A change as text: "total 12.3 % -> 18.1 %, +5.8 points (+5.1 to +6.5), 2460 -> 3620 samples"; allocated. */
 char *report_growth(const struct compare_change *change, enum compare_measure measure);
-/* "main > handle > dumps": the end of a cause's path, clean; allocated. */
+/* The end of a cause's path: "main > handle > dumps", clean; allocated. */
 char *report_path(const struct compare_result *c, const struct compare_cause *cause);
 
-/* The cost of a unit of work; allocated. */
+/* The cost of a unit of work as text; allocated. */
 char *report_cost(const struct compare_cost *cost);
 
-/* "0.0012", "< 0.0001" */
+/* A p-value as text: "0.0012", "< 0.0001". */
 #define REPORT_P_SIZE 16
 const char *report_p(double p, char ret[static REPORT_P_SIZE]);
 
-/* The part of the ticks that gave no stack: torn, gone, failed. */
+/* The share of ticks that gave no stack: torn, gone, failed. */
 double report_lost(const struct profile_counters *counters);
 
 #endif

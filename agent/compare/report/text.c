@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A comparison for people: the verdict, why, and what changed. */
+/* A comparison for people: the verdict, the reasons, and the changes. */
 #include "report.h"
 
 #include "agent/base/base.h"

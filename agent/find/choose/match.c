@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which container is meant by a name. A whole name or id is meant as such, even
- * if an id begins with it as well: so does Docker.
+ * Which container a name means. A whole name or id takes precedence over ids that begin with it, as Docker does.
  *
- * Of a pod's name with one slash, either side may be the pod's: NAMESPACE/POD or
- * POD/CONTAINER. Both are tried; if that finds two pods, it is ambiguous.
+ * In a pod's name with one slash either side may be the pod: NAMESPACE/POD or POD/CONTAINER. Both are tried. If that
+ * finds two pods, the name is ambiguous.
  */
 #include "agent/find/internal.h"
 
@@ -16,7 +15,7 @@ static bool is_called(const struct find_candidate *container, const char *name)
         return !strcmp(container->name, name) || !strcmp(container->id, name);
 }
 
-/* Whether @text is @a/@b, or @a alone where @b is NULL. What is not known ("") is not meant by anything. */
+/* Whether @text is @a/@b, or @a alone if @b is NULL. Names that are not known ("") never match. */
 static bool is_path_of(const char *text, const char *a, const char *b)
 {
         size_t len = strlen(a);
@@ -47,7 +46,7 @@ static bool id_begins_with(const struct find_candidate *container, const char *n
         return !strncmp(container->id, name, strlen(name));
 }
 
-/* Moves those that match to the front, and returns how many. */
+/* Moves the containers that match to the front, and returns their number. */
 static size_t move_matches_to_front(struct find_candidate *containers, size_t n, const char *name,
                                     bool (*matches)(const struct find_candidate *container, const char *name))
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rules that say which processes are profiled. They are decided on what the
- * kernel and the runtimes say of a process, before its memory is read.
+ * Rules that decide which processes are profiled. They use what the kernel and the runtimes say about a process, before
+ * its memory is read.
  */
 #include "agent/find/internal.h"
 
@@ -14,7 +14,7 @@
 
 #define MAX_TERMS 10
 
-/* What the globs of a key are compared with; any one may match. */
+/* The values that the globs of a key are compared with. One that matches is enough. */
 enum value {
         NAMESPACE,
         POD,
@@ -39,7 +39,7 @@ static const struct key {
         const char *name;
         enum value values[MAX_KEY_VALUES];
         unsigned n;
-        bool several; /* the value is a row of texts, each with its NUL, up to an empty one */
+        bool several; /* the value is a row of texts, each with its NUL, that ends with an empty text */
 } keys[] = {
         { .name = "namespace", .values = { NAMESPACE }, .n = 1 },
         { .name = "pod", .values = { POD, POD_UID }, .n = 2 },
@@ -136,7 +136,7 @@ static int parse_key(struct parse *parse, struct term *term)
         return report_unknown_key(parse, len);
 }
 
-/* The end of a bracket expression, of which a ']' right at its beginning is part; NULL if it has none. */
+/* The end of a bracket expression. A ']' right at its beginning is a part of it. NULL if it has no end. */
 static const char *skip_brackets(const char *at)
 {
         at++;
@@ -215,7 +215,7 @@ int find_rules_add(struct find_rules *rules, bool select, const char *text, char
 
 /* ---- applying the rules ---------------------------------------------------- */
 
-/* What is not known is compared only where nothing of its kind is known. */
+/* Whether a term matches. An unknown value ("") is compared only if no value of the key is known. */
 static bool term_matches(const struct term *term, const char *const values[static N_VALUES])
 {
         bool known = false;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Is it Python? Whoever can be opened by pystack is; whoever has no runtime is
- * not. Where that remains unknown, because access is refused, the program's name
- * decides: a process that only may be Python is better not reported.
+ * Whether a process is Python. If pystack can open it, it is. If it has no runtime, it is not. If access is refused,
+ * the program's name decides: a process that only may be Python is better not reported.
  */
 #include "agent/find/internal.h"
 
@@ -11,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* So long an interpreter's memory may make no sense because it is not written yet. */
+/* For this time an interpreter's memory may make no sense, since it is not written yet. */
 #define YOUNG_NS UINT64_C(1000000000)
 
 static bool is_python_name(const char *path)
@@ -29,7 +28,7 @@ static bool looks_like_python(pid_t pid)
         return is_python_name(exe) || is_python_name(cmdline);
 }
 
-/* What pystack_open()'s result makes of a process. */
+/* From the result of pystack_open() to a kind. */
 static enum find_kind kind_of_status(int status, pid_t pid, bool young)
 {
         switch (status) {
@@ -59,7 +58,7 @@ static bool has_ended(int pidfd)
         return pidfd >= 0 && poll(&poll_fd, 1, 0) == 1;
 }
 
-/* The kubelet may be about to write down what the pod is called. */
+/* Whether the name of a young process's pod is not known yet: the kubelet may be about to write it. */
 static bool is_nameless_yet(const struct find_process *process, bool young)
 {
         return process->pod_uid[0] && !process->pod[0] && young;
@@ -74,7 +73,7 @@ static void forget_report(struct find *find, struct find_entry *entry, const str
 
 static void set_kind(struct find_entry *entry, enum find_kind kind, uint64_t now)
 {
-        /* One that has begun to start is looked at as if it were newly born. */
+        /* A process that has begun to start is treated as if it was born now. */
         if (kind == FIND_STARTING && entry->kind != FIND_STARTING)
                 entry->since = now;
         entry->kind = kind;
@@ -84,12 +83,12 @@ struct finding {
         int status;
         struct pystack_info info;
         struct pystack *py;
-        int pidfd; /* -1: none */
+        int pidfd; /* -1: there is none */
 };
 
 /*
- * What was found is consumed. As long as the pidfd is quiet, everything that was
- * read by PID since it was opened was read of this process.
+ * Reports a process. @found is consumed. While the pidfd is not readable, everything that was read by PID since it was
+ * opened was read from this process.
  */
 static void report_process(struct find *find, struct find_entry *entry, const struct find_events *events, uint64_t now,
                            struct finding *found)
@@ -131,7 +130,7 @@ static void open_and_report(struct find *find, struct find_entry *entry, const s
         if (found.status == PYSTACK_E_COSTLY || found.status == PYSTACK_E_HANGS)
                 find_penalty_add(find, entry->pid, now);
         if (found.status == PYSTACK_E_GONE && !has_ended(found.pidfd))
-                kind = FIND_STARTING; /* its memory was not there: it is in an exec, or about to end */
+                kind = FIND_STARTING; /* its memory was not there: it is in the middle of an exec, or about to end */
 
         if (kind == FIND_PYTHON ||
             (kind == FIND_UNREADABLE && (entry->kind != kind || entry->status != found.status))) {
@@ -144,7 +143,7 @@ static void open_and_report(struct find *find, struct find_entry *entry, const s
                 close(found.pidfd);
 }
 
-/* Once, and without a look into its memory: only its name says that it is Python. */
+/* Reports a process that is not selected once, without reading its memory. Only its name says that it is Python. */
 static void report_unselected(struct find *find, struct find_entry *entry, const struct find_events *events,
                               uint64_t now)
 {
@@ -156,7 +155,7 @@ static void report_unselected(struct find *find, struct find_entry *entry, const
         report_process(find, entry, events, now, &found);
 }
 
-/* Where there are rules, they are asked before anything of the process is opened. */
+/* If there are rules, they decide before anything of the process is opened. */
 static void select_and_open(struct find *find, struct find_entry *entry, const struct find_events *events, uint64_t now)
 {
         struct find_process process;

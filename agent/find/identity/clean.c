@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names come from files and memory that a container controls, and go to
- * terminals, pages and collectors. Here they become harmless UTF-8.
+ * Names come from files and memory that a container controls, and go to terminals, pages and collectors. This file
+ * makes harmless UTF-8 of them.
  */
 #include "agent/find/internal.h"
 
 #include <string.h>
 
-/* Code points of several bytes that are invisible or reorder the text around them. */
+/* Code points of several bytes that are invisible, or that reorder the text around them. */
 static const struct {
         uint32_t first, last;
 } hidden[] = {
@@ -27,7 +27,7 @@ static bool is_hidden(uint32_t code)
         return false;
 }
 
-/* How many bytes a sequence has, by its first one; 0 if none may begin like that. */
+/* The number of bytes of a sequence, by its first byte. 0 if no sequence may begin with that byte. */
 static size_t sequence_length(unsigned char first)
 {
         if (first < 0x80)
@@ -39,7 +39,7 @@ static size_t sequence_length(unsigned char first)
         return first >= 0xf0 && first < 0xf5 ? 4 : 0;
 }
 
-/* The length of the valid sequence at @text and its code point; 0 if it is not valid. */
+/* The length of the valid sequence at @text, and its code point. 0 if the sequence is not valid. */
 static size_t decode_sequence(const unsigned char *text, size_t len, uint32_t *ret_code)
 {
         static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whether a process is in the container that its cgroup is called like. Whoever may make cgroups gives them any name.
- * Runtimes note the PID of a container's first process: the cgroup which that one is in is the container's, and one of
- * the same name elsewhere is not.
+ * Whether a process really is in the container that its cgroup is named after. The owner of a cgroup can give any name
+ * to the cgroups below it. But runtimes note the PID of a container's first process. That process's cgroup is the
+ * container's. Another cgroup of the same name is not.
  *
- * Nothing is known, and the name is believed, where no runtime has noted a PID (a container that is being made), where
- * that process has ended or is in no container of that id (a note that is out of date), and where the PIDs are not
- * those that we see: in a PID namespace of our own.
+ * The name is believed without proof in three cases: no runtime has noted a PID (the container is being made); the
+ * noted process has ended or is in no container of that id (the note is out of date); podflame is in a PID namespace of
+ * its own, so that noted PIDs mean nothing here.
  */
 #include "agent/find/internal.h"
 
@@ -15,17 +15,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* runc's state and Docker's config have tens of kilobytes, the environment included. */
+/* runc's state and Docker's config have tens of kilobytes, with the environment. */
 #define NOTE_MAX ((size_t)1 << 20)
 
 #define RUN offsetof(struct find_roots, run)
 #define DOCKER offsetof(struct find_roots, docker)
 
-/* The smallest come first. runc's and crun's own notes are for containers that nothing above these has made. */
+/* The smallest notes come first. runc's and crun's own notes serve for containers that no higher runtime has made. */
 static const struct note {
         size_t root;
         const char *before, *after;
-        const char *keys[2]; /* the members of JSON that lead to the number; none: the number is all there is */
+        const char *keys[2]; /* the JSON members that lead to the number; none: the file is the number alone */
 } notes[] = {
         { RUN, "containerd/io.containerd.runtime.v2.task/k8s.io", "init.pid", { NULL } },
         { RUN, "containerd/io.containerd.runtime.v2.task/moby", "init.pid", { NULL } },
@@ -52,7 +52,7 @@ static long parse_json(const struct note *note, const char *text, size_t len)
         return pid;
 }
 
-/* 0: it has noted none. */
+/* Reads a noted PID. 0 if the runtime has noted none. */
 static pid_t read_note(const struct find_roots *roots, const struct note *note, const char *id)
 {
         const char *root = *(char *const *)((const char *)roots + note->root);

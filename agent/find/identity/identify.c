@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who a process is. Of its environment two variables are taken, by which its
- * owner says under which name it is to be known; the rest is never looked at.
- * Where it runs, only the kernel and the runtimes say.
+ * The identity of a process. Only two variables of its environment are used: by these its owner says which name it has.
+ * Only the kernel and the runtimes say where it runs.
  */
 #include "agent/find/internal.h"
 
@@ -10,14 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The kernel limits one string to 128 KiB, all to a quarter of the stack's limit: 2 MiB by default. */
+/* The kernel limits one string to 128 KiB, and all strings to a quarter of the stack's limit: 2 MiB by default. */
 #define ENVIRON_MAX ((size_t)2 << 20)
 #define CMDLINE_MAX ENVIRON_MAX
 
-/* As in nsutil: a dozen hierarchies with a path of up to 4096 bytes each, several times over. */
+/* As in nsutil: enough for a dozen hierarchies with a path of up to 4096 bytes each, several times over. */
 #define CGROUP_MAX ((size_t)256 << 10)
 
-/* Of a cgroup's path, what rules are compared with. */
+/* At most this much of a cgroup's path is compared with rules. */
 #define CGROUP_PATH_SIZE 1024
 
 static void set_exe(struct find_process *process)
@@ -28,7 +27,7 @@ static void set_exe(struct find_process *process)
         pystack_escape(exe, strlen(exe), process->exe, sizeof(process->exe));
 }
 
-/* One that does not answer is known by its program at least. */
+/* Sets the command line. A process that may hang has at least its program there. */
 static void set_cmdline(struct find_process *process)
 {
         char cmdline[FIND_NAME_SIZE] = "";
@@ -40,7 +39,7 @@ static void set_cmdline(struct find_process *process)
         pystack_escape(cmdline, strlen(cmdline), process->cmdline, sizeof(process->cmdline));
 }
 
-/* The longest path of all hierarchies says most; on cgroup v2 there is one. */
+/* Copies the longest path of all hierarchies, which says most. cgroup v2 has only one. */
 static void copy_longest_path(const char *text, char *ret, size_t size)
 {
         size_t longest = 0;
@@ -96,16 +95,16 @@ static void set_container(struct find *find, struct find_process *process, const
 static void set_claims(struct find_process *process)
 {
         char *text;
-        size_t len, json_value_len;
+        size_t len, value_len;
 
         if (nsutil_read_arguments(process->pid, "environ", ENVIRON_MAX, &text, &len))
                 return;
-        const char *value = find_environ_get(text, len, "OTEL_SERVICE_NAME", &json_value_len);
+        const char *value = find_environ_get(text, len, "OTEL_SERVICE_NAME", &value_len);
         if (value)
-                find_clean(value, json_value_len, process->service, sizeof(process->service));
-        value = find_environ_get(text, len, "OTEL_RESOURCE_ATTRIBUTES", &json_value_len);
+                find_clean(value, value_len, process->service, sizeof(process->service));
+        value = find_environ_get(text, len, "OTEL_RESOURCE_ATTRIBUTES", &value_len);
         if (value)
-                find_resource_parse(value, json_value_len, process);
+                find_resource_parse(value, value_len, process);
         free(text);
 }
 
@@ -152,7 +151,7 @@ int find_identify(struct find *find, pid_t pid, struct find_process *ret)
         set_container(find, &process, cgroup, &names);
         set_service(&process, stat.comm);
         find_rules_apply(find->rules, &facts, &process);
-        /* All of that was said of one and the same process only if it is still there. */
+        /* If the process is still there, all that was read belongs to one and the same process. */
         r = nsutil_stat_read(pid, &again);
         if (!r && again.start_time != stat.start_time)
                 r = NSUTIL_E_GONE;

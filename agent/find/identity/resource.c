@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * OTEL_RESOURCE_ATTRIBUTES, "KEY=VALUE,KEY=VALUE" with percent-encoded values: by
- * it a process says what it wants to be known by. It may name its service and add
- * to its description, but never say where it runs: that is for the kernel, and
- * whoever else is described there must not be impersonated.
+ * OTEL_RESOURCE_ATTRIBUTES, "KEY=VALUE,KEY=VALUE" with percent-encoded values: a process's own description of itself.
+ * It may name its service and add to its description. It may never say where it runs: the kernel says that, and a
+ * process must not impersonate another one.
  */
 #include "agent/find/internal.h"
 
@@ -13,7 +12,7 @@
 #define MAX_KEY 64
 #define MAX_VALUE 256
 
-/* What podflame says itself. */
+/* The keys that podflame sets itself. */
 static const char *const reserved[] = {
         "container.", "host.", "k8s.", "podflame.", "process.", "profile.", "service.name", "telemetry.", "thread.",
 };
@@ -26,7 +25,7 @@ static int hex_digit_value(char c)
         return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Into MAX_VALUE bytes, cut; what is no valid escape stays as it is. */
+/* Decodes into MAX_VALUE bytes, and cuts what exceeds them. An invalid escape stays as it is. */
 static size_t percent_decode(const char *text, size_t len, char *ret)
 {
         size_t n = 0;
@@ -81,7 +80,7 @@ static bool has_attribute(const struct find_process *process, const char *wanted
         return false;
 }
 
-/* Appends "KEY NUL VALUE NUL"; behind the last there is one more NUL. Returns the new length. */
+/* Appends "KEY NUL VALUE NUL". One more NUL follows the last attribute. Returns the new length. */
 static size_t append_attribute(struct find_process *process, size_t at, const char *key, size_t len, const char *value)
 {
         size_t value_len = strlen(value);

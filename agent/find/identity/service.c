@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a program is called. Of Python nobody wants to know that it is Python: it
- * is its script or module that has a name, found as CPython itself finds it on
- * the command line. Programs that write a title over theirs, as setproctitle
- * does, are called by the title's first word.
+ * The name of a program. That a program is Python helps nobody: its script or module has the name, and is found on the
+ * command line as CPython itself finds it. A program that writes a title over its command line, as setproctitle does,
+ * is named by the title's first word.
  */
 #include "agent/find/internal.h"
 
 #include <string.h>
 
-/* CPython's options that take a value, in the same argument or the next (Modules/getopt: "c:m:W:X:"). */
+/* CPython's options that take a value, in the same argument or in the next one (Modules/getopt: "c:m:W:X:"). */
 #define WITH_VALUE "cmWX"
 
 struct args {
         const char *at, *end;
 };
 
-/* The next argument, NULL after the last one. */
+/* The next argument. NULL after the last one. */
 static const char *take_argument(struct args *args, size_t *ret_len)
 {
         const char *arg = args->at;
@@ -45,7 +44,7 @@ static void copy_basename(const char *path, size_t len, char *ret, size_t size)
         find_clean(path + skip, len - skip, ret, size);
 }
 
-/* In "-Bum" it is 'm' that takes a value; @len if no letter does. */
+/* Finds the letter of an option that takes a value: in "-Bum" it is 'm'. Returns @len if no letter does. */
 static size_t find_value_option(const char *arg, size_t len)
 {
         size_t i = 1;
@@ -55,7 +54,10 @@ static size_t find_value_option(const char *arg, size_t len)
         return i;
 }
 
-/* The value of the option that is letter @i: the rest of its argument, or the next one; NULL if there is none. */
+/*
+ * The value of the option that letter @i stands for: the rest of its argument, or the next argument. NULL if there is
+ * none.
+ */
 static const char *take_value(struct args *args, const char *arg, size_t len, size_t i, size_t *ret_len)
 {
         if (i + 1 == len)
@@ -64,27 +66,27 @@ static const char *take_value(struct args *args, const char *arg, size_t len, si
         return arg + i + 1;
 }
 
-/* "" if Python is given no script and no module. */
+/* Takes the name of the script or module. "" if Python was given neither. */
 static void take_name_of_script(struct args args, char *ret, size_t size)
 {
         const char *arg, *value;
-        size_t len = 0, json_value_len;
+        size_t len = 0, value_len;
 
         while ((arg = take_argument(&args, &len)) && len > 1 && arg[0] == '-' && !is_argument(arg, len, "--")) {
                 size_t i = find_value_option(arg, len);
 
                 if (arg[1] == '-') {
                         if (is_argument(arg, len, "--check-hash-based-pycs"))
-                                take_argument(&args, &json_value_len);
+                                take_argument(&args, &value_len);
                         continue;
                 }
                 if (i == len)
                         continue;
-                value = arg[i] == 'c' ? NULL : take_value(&args, arg, len, i, &json_value_len);
+                value = arg[i] == 'c' ? NULL : take_value(&args, arg, len, i, &value_len);
                 if (!value)
                         return;
                 if (arg[i] == 'm') {
-                        find_clean(value, json_value_len, ret, size);
+                        find_clean(value, value_len, ret, size);
                         return;
                 }
         }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * APIs that name all containers in one answer. What it said is remembered, and
- * asked for again when an unknown id turns up: not more often than once a second,
- * and after a failure not for half a minute, since who asks waits for the answer.
+ * APIs that name all containers in one answer. The answer is remembered. The API is asked again when an unknown id
+ * turns up, at most once a second. After a failure it is not asked for half a minute, since the scan waits for the
+ * answer.
  */
 #include "agent/find/internal.h"
 
@@ -14,10 +14,10 @@
 #define ASK_AGAIN_NS UINT64_C(1000000000)
 #define AFTER_FAILURE_NS UINT64_C(30000000000)
 
-/* The machine's scans wait for it; both APIs are on this machine. */
+/* The scan waits for the answer. Both APIs are on this machine. */
 #define TIMEOUT_MS 1000
 
-/* The kubelet's answer has some 10 KiB for each of some hundred pods. */
+/* The kubelet's answer has some 10 KiB for each pod, and a node has some hundred pods. */
 #define ANSWER_MAX ((size_t)32 << 20)
 
 #define MAX_CONTAINERS 4096
@@ -25,7 +25,7 @@
 struct known {
         char id[NSUTIL_CONTAINER_ID_SIZE];
         UT_hash_handle hh;
-        struct find_names names; /* of its labels, only those that there are are allocated */
+        struct find_names names; /* memory for labels is allocated only as far as there are any */
 };
 
 struct find_api_poll {
@@ -33,7 +33,7 @@ struct find_api_poll {
         struct http_client *client;
         struct known *all;
         uint64_t ask_at; /* ns since boot */
-        bool failed;     /* the last time */
+        bool failed;     /* the last request failed */
 };
 
 int find_api_poll_open(const struct find_api_poll_kind *kind, const struct http_client_config *config,
@@ -76,7 +76,7 @@ void find_api_poll_close(struct find_api_poll *api)
         free(api);
 }
 
-/* The bytes of a row of labels, up to the empty one. */
+/* The bytes of a row of labels, including the empty label at its end. */
 static size_t labels_size(const char *labels)
 {
         size_t n = 0;
@@ -105,7 +105,7 @@ static void add_container(void *ctx, const char *id, const struct find_names *na
                 free(known);
 }
 
-/* NULL, or what was wrong with the answer. */
+/* Asks the API. NULL, or what was wrong with the answer. */
 static const char *request_containers(struct find_api_poll *api, char why[static HTTP_CLIENT_REASON_SIZE])
 {
         static const char *const headers[] = { "Accept: application/json", NULL };
@@ -128,7 +128,7 @@ static const char *request_containers(struct find_api_poll *api, char why[static
         return NULL;
 }
 
-/* Says so when it begins and when it ends. */
+/* Calls on_api when a problem begins and when it ends. */
 static void note_api_state(struct find *find, struct find_api_poll *api, const char *problem)
 {
         bool changed = api->failed != (problem != NULL);

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names from Docker without its socket, which would be root's power over the
- * machine: it keeps each container's settings in containers/ID/config.v2.json.
+ * Names from Docker's files. Access to its socket would be root's power over the machine. Docker keeps each container's
+ * settings in containers/ID/config.v2.json.
  *
- * Under Kubernetes its labels name the pod as well. But labels may also come
- * from whoever made the image: they are believed only of the pod that the kernel
- * says the process is in.
+ * Under Kubernetes its labels name the pod as well. But labels may also come from the maker of the image. They are
+ * believed only if they name the pod that the kernel says the process is in.
  */
 #include "agent/find/internal.h"
 
@@ -14,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Some kilobytes; a container's environment, up to 128 KiB for each variable, is in there. */
+/* The file has some kilobytes, and the container's environment, of up to 128 KiB for each variable. */
 #define CONFIG_MAX ((size_t)1 << 20)
 
 static void set_pod(struct json_object *labels, const struct find_place *place, struct find_names *names)
@@ -37,7 +36,7 @@ void find_docker_parse(const char *text, size_t len, const struct find_place *pl
         size_t name_len;
         const char *name = find_json_text(find_json_get(root, "Name"), &name_len);
 
-        /* Docker's names begin with a slash, from the days of links between containers. */
+        /* Docker's names begin with a slash, which dates from the time of links between containers. */
         if (name)
                 find_names_set(names->name, sizeof(names->name), name + (name[0] == '/'), name_len - (name[0] == '/'));
         find_names_set_json(names->image, sizeof(names->image), find_json_get(config, "Image"));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names from Docker's API, for where its files cannot be read: GET /containers/json
- * is [{"Id": …, "Names": ["/web"], "Image": "shop:2", "Labels": {…}}]. Whoever may
- * speak to its socket is root on this machine, hence only where it is asked for.
+ * Names from Docker's API, if its files cannot be read: GET /containers/json gives [{"Id": …, "Names": ["/web"],
+ * "Image": "shop:2", "Labels": {…}}]. Whoever may use its socket is root on this machine, so it is asked only if the
+ * user wants that.
  */
 #include "agent/find/internal.h"
 

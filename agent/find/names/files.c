@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Files of the host that runtimes keep. If podflame runs in a container of its
- * own, they are looked for below the root of PID 1 as well, which is the host's
- * where the container shares the host's PID namespace. Links there are resolved
- * inside that root: an absolute one would lead into ours.
+ * The runtimes' files on the host. If podflame runs in a container, they are looked for below the root of PID 1 as
+ * well. That is the host's root if the container shares the host's PID namespace. Links there are resolved inside that
+ * root: an absolute link would lead into podflame's own root.
  */
 #include "agent/find/internal.h"
 
@@ -63,7 +62,7 @@ DIR *find_open_dir(const struct find_roots *roots, const char *path)
         return dir;
 }
 
-/* LXC's ids are names, and ".." is a name. */
+/* LXC's ids are names, and ".." could be one. */
 bool find_is_long_id(const char *id)
 {
         return strlen(id) == ID_LENGTH && strspn(id, "0123456789abcdef") == ID_LENGTH;

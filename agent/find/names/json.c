@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The little of JSON that runtimes' files need, by json-c. */
+/* The few JSON functions that the runtimes' files need, by json-c. */
 #include "agent/find/internal.h"
 
 #include <limits.h>
@@ -7,8 +7,8 @@
 #include <json-c/json.h>
 
 /*
- * Docker nests three levels, an OCI bundle seven, the kubelet's pods fifteen, in
- * managedFields. json-c recurses, so this also bounds the stack.
+ * Docker nests three levels, an OCI bundle seven, the kubelet's pods fifteen (in managedFields). json-c recurses, so
+ * this bounds the stack as well.
  */
 #define MAX_DEPTH 32
 

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names and labels from the kubelet: GET /pods is a PodList of the pods of this
- * node (core/v1), whose containers' ids stand in their status as
- * "containerd://64 digits". It takes a service account that may get nodes/proxy.
+ * Names and labels from the kubelet. GET /pods gives a PodList of the pods of this node (core/v1). The status of a pod
+ * has the ids of its containers, as "containerd://64 digits". It needs a service account that may get nodes/proxy.
  */
 #include "agent/find/internal.h"
 
 #include <string.h>
 
-/* The kinds of containers of a pod, by the members of its status. */
+/* The kinds of containers of a pod: members of its status. */
 static const char *const statuses[] = { "containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses" };
 
 static void parse_status(struct json_object *status, const struct find_names *pod, find_add_fn add, void *ctx)

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names from the links that the kubelet makes for collectors of logs:
+ * Names from the links that the kubelet makes for collectors of logs, with any runtime:
  *   /var/log/containers/POD_NAMESPACE_CONTAINER-ID.log
- * whatever the runtime. Only their names are read; they are never followed. All
- * are remembered, and read again when an unknown id turns up, which on a machine
- * without Kubernetes every id is: so not more often than once a second.
+ * Only their names are read; they are never followed. All are remembered, and read again when an unknown id turns up.
+ * On a machine without Kubernetes every id is unknown, so they are read at most once a second.
  */
 #include "agent/find/internal.h"
 
@@ -16,7 +15,7 @@
 #define ID_LENGTH 64
 #define REREAD_NS UINT64_C(1000000000)
 
-/* A node runs some hundred pods; links of the ended ones stay for a while. */
+/* A node runs some hundred pods. Links of ended ones stay for a while. */
 #define MAX_LINKS 16384
 
 struct link {
@@ -32,7 +31,7 @@ struct find_links {
         uint64_t reread_at; /* ns since boot */
 };
 
-/* Takes what stands before @delimiter, or all that is left if that is NUL, if Kubernetes allows it as a name. */
+/* Takes the text before @delimiter (NUL: all that is left) if Kubernetes allows it as a name. */
 static bool take_name(const char **at, const char *end, char delimiter, char *ret, size_t size)
 {
         const char *name = *at, *stop = delimiter ? memchr(name, delimiter, (size_t)(end - name)) : end;
@@ -80,7 +79,7 @@ static void forget_links(struct find_links *links)
         }
 }
 
-/* False when there are too many, or too little memory for more. */
+/* Adds a link. False if there are too many links, or memory ran out. */
 static bool add_link(struct find_links *links, const char *name)
 {
         struct find_names names;

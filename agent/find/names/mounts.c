@@ -3,22 +3,21 @@
  * Names from what the kubelet mounts into each container of a pod:
  *   … /var/lib/kubelet/pods/UID/containers/CONTAINER/HASH /dev/termination-log …
  *   … /var/lib/kubelet/pods/UID/etc-hosts /etc/hosts …
- * (fields 4 and 5 of /proc/PID/mountinfo). That shows even where the cgroup's
- * path is hidden. The kubelet's mounts come before those that a process may have
- * added in a user namespace of its own, hence the first one is believed; and none
- * that contradicts the cgroup.
+ * (fields 4 and 5 of /proc/PID/mountinfo). They show even if the cgroup's path is hidden. A process can add mounts in a
+ * user namespace of its own, but the kubelet's mounts come before those. Hence the first one is believed, unless it
+ * contradicts the cgroup.
  */
 #include "agent/find/internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* As in nsutil: some dozens of mounts of about 200 bytes, on hosts of containers thousands. */
+/* As in nsutil: containers have some dozens of mounts of about 200 bytes, hosts of containers have thousands. */
 #define MOUNTINFO_MAX ((size_t)2 << 20)
 
 #define ROOT_FIELD 3
 
-/* The root of a mount within its file system; @len is 0 if there is none. */
+/* The root of a mount within its file system. @ret_len is 0 if there is none. */
 static const char *root_of(const char *line, const char *end, size_t *ret_len)
 {
         for (int i = 0; i < ROOT_FIELD; i++) {
@@ -35,7 +34,7 @@ static const char *root_of(const char *line, const char *end, size_t *ret_len)
         return line;
 }
 
-/* Takes the segment up to the next slash; all that is left if there is none. */
+/* Takes the segment up to the next slash, or all that is left if there is no slash. */
 static const char *take_segment(const char **at, const char *end, size_t *ret_len)
 {
         const char *segment = *at, *slash = memchr(segment, '/', (size_t)(end - segment));
@@ -60,7 +59,7 @@ static bool is_uid(const char *segment, size_t len)
         return true;
 }
 
-/* Whether a root is one of those above; @ret_container_len is 0 for the second. */
+/* Whether a root has one of the two forms above. @ret_container_len is 0 for the second form. */
 static bool parse_root(const char *at, const char *end, const char **ret_uid, size_t *ret_uid_len,
                        const char **ret_container, size_t *ret_container_len)
 {

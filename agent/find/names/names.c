@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a container is called. Its id comes from the kernel, its names only from
- * what its runtime leaves lying about: each kind of file is one source. Answers
- * are remembered for some seconds: containers can be renamed, but the processes
- * of a container often come in swarms.
+ * The names of a container. Its id comes from the kernel. Its names come only from files that its runtime leaves; each
+ * kind of file is one source. Answers are remembered for some seconds: containers can be renamed, but often many
+ * processes of a container appear together.
  */
 #include "agent/find/internal.h"
 
@@ -24,7 +23,10 @@ struct find_names_cache {
         size_t next;
 };
 
-/* In this order, until nothing is missing. What the kubelet says comes first; APIs last, since they may be slow. */
+/*
+ * The sources, asked in this order until nothing is missing. The kubelet's come first. APIs come last, since they may
+ * be slow.
+ */
 static void (*const sources[])(struct find *find, const struct find_place *place, struct find_names *names) = {
         find_link_names,   find_mount_names,      find_pod_log_names,    find_docker_names,
         find_podman_names, find_oci_bundle_names, find_docker_api_names, find_kubelet_names,

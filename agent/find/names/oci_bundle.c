@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names from OCI bundles: the config.json that containerd and CRI-O hand to runc,
- * in whose annotations they note what the container is for.
+ * Names from OCI bundles. containerd and CRI-O give runc a config.json, and note in its annotations what the container
+ * is for.
  *
- * Annotations in containerd's namespace k8s.io are written by its CRI plug-in
- * alone. CRI-O passes on a pod's own annotations besides: those are believed only
- * of the pod that the kernel says the process is in.
+ * Annotations in containerd's namespace k8s.io are written by its CRI plug-in alone. CRI-O also passes on a pod's own
+ * annotations. Those are believed only if they name the pod that the kernel says the process is in.
  */
 #include "agent/find/internal.h"
 
@@ -14,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Tens of kilobytes, most of them seccomp rules; and the environment, as in Docker's. */
+/* The file has tens of kilobytes, mostly seccomp rules, and the environment, as Docker's. */
 #define CONFIG_MAX ((size_t)1 << 20)
 
 #define FIELD(member) offsetof(struct find_names, member), sizeof(((struct find_names *)0)->member)
@@ -46,11 +45,11 @@ static const struct annotation nerdctl[] = {
         { NULL, 0, 0 },
 };
 
-/* Where bundles are, below /run; k3s brings a containerd of its own. */
+/* The places of bundles below /run. k3s brings a containerd of its own. */
 static const struct {
         const char *before, *after;
         const struct annotation *annotations;
-        const char *pod_uid; /* the annotation that must agree with the kernel, if any */
+        const char *pod_uid; /* the annotation that must agree with the kernel; NULL: none must */
 } places[] = {
         { "containerd/io.containerd.runtime.v2.task/k8s.io", "config.json", cri, NULL },
         { "k3s/containerd/io.containerd.runtime.v2.task/k8s.io", "config.json", cri, NULL },

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names from the folders of pods' logs, which the kubelet makes before it starts
- * a pod's first container: /var/log/pods/NAMESPACE_POD_UID/CONTAINER/. The uid is
- * what the cgroup says. Which container it is shows only if the pod has just one.
+ * Names from the folders of pods' logs: /var/log/pods/NAMESPACE_POD_UID/CONTAINER/. The kubelet makes them before it
+ * starts a pod's first container. The UID comes from the cgroup. The container is known only if the pod has just one.
  */
 #include "agent/find/internal.h"
 
@@ -13,7 +12,7 @@
 /* A node runs some hundred pods. */
 #define MAX_PODS 16384
 
-/* NAMESPACE_POD_UID, where @uid is the pod's; neither name may hold '_'. */
+/* Parses NAMESPACE_POD_UID, which must end with @uid. Neither name may have a '_'. */
 static bool parse_folder_name(const char *dir, const char *uid, struct find_names *names)
 {
         size_t len = strlen(dir), uid_len = strlen(uid);

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names from the storage that podman and CRI-O share: one file lists all
- * containers of a storage driver, with a "metadata" that is JSON in a string.
+ * Names from the storage that podman and CRI-O share. One file lists all containers of a storage driver; its "metadata"
+ * is JSON in a string.
  *
- * Limit: the storage of users who run podman without root is not looked at; it
- * is theirs to write.
+ * Limit: the storage of users who run podman without root is not read, since those users can write to it.
  */
 #include "agent/find/internal.h"
 
@@ -13,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* About a kilobyte for each container that exists, running or not. */
+/* The list has about a kilobyte for each container that exists, running or not. */
 #define LIST_MAX ((size_t)16 << 20)
 
 static void set_image(struct json_object *metadata, struct find_names *names)
@@ -46,7 +45,7 @@ void find_podman_parse(const char *text, size_t len, const struct find_place *pl
         find_json_free(list);
 }
 
-/* Each storage driver has a list of its own; vfs is what works in containers. */
+/* Each storage driver has its own list. vfs works inside of containers. */
 static const char *const drivers[] = { "overlay", "vfs", "btrfs", "zfs" };
 
 static void read_container_list(struct find *find, const char *driver, const struct find_place *place,

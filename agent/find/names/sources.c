@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which of the places that names of containers come from are here, and may be read. */
+/* Which sources of containers' names exist here and can be read. */
 #include "agent/find/internal.h"
 
 #include <errno.h>
@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/* A folder that exists where, and only where, that runtime keeps containers. */
+/* For each runtime a folder that exists only if that runtime keeps containers here. */
 static const struct {
         const char *name;
         size_t root;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What basic authentication is written in. */
+/* Base64, the encoding of basic authentication. */
 #include "agent/http/client/client.h"
 
 #include <stdint.h>

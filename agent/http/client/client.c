@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * With url.c, the only file that knows libcurl. A request is driven through the multi
- * interface, although there is only ever one: curl_multi_wakeup() is what lets
- * another thread end it at once, however the server stalls.
+ * Requests by libcurl, which only this file and url.c know. There is only ever one request, but it is driven through
+ * the multi interface: with curl_multi_wakeup() another thread can end it at once, however the server stalls.
  *
- * A final status decides what becomes of a batch, even if the body after it
- * breaks off: the collector has said what it did.
+ * A final status decides what happens to a request, even if the body after it breaks off: the server has said what it
+ * did.
  */
 #include "agent/http/client/client.h"
 #include "agent/http/client/headers.h"
@@ -24,11 +23,14 @@
 #define CONNECT_TIMEOUT_MS 5000L
 #define TOTAL_TIMEOUT_MS 30000u
 
-/* Of an answer's body, what is kept by default, and what is read beyond: a hostile server may send for ever. */
+/*
+ * How much of an answer's body is kept by default, and how much is read beyond that: a hostile server may send for
+ * ever.
+ */
 #define BODY_MAX ((size_t)64 << 10)
 #define BODY_EXTRA ((size_t)4 << 20)
 
-/* Between two looks at the clock if nothing happens; a wake-up comes at once. */
+/* The time between two looks at the clock if nothing happens. A wake-up is noticed at once. */
 #define POLL_MS 1000
 
 enum {
@@ -50,11 +52,11 @@ struct http_client {
         char *url;
         struct http_client_headers headers;
         struct http_client_watch pems[PEMS];
-        bool fresh; /* the connection that is kept was made with other certificates */
+        bool fresh; /* the kept connection must not be used again: it was made with other certificates */
         _Atomic int64_t stop_at_ms;
         char error[CURL_ERROR_SIZE];
         char *body;
-        size_t len, size, body_max; /* kept, allocated, and what it may become */
+        size_t len, size, body_max; /* bytes of the body: kept, allocated, and allowed */
         size_t read;
 };
 
@@ -99,7 +101,7 @@ static int check_proxy(const struct http_client_config *config)
 
 /* ---- callbacks ----------------------------------------------------------- */
 
-/* Room for @more bytes, up to body_max. */
+/* Makes room for @more bytes, up to body_max. */
 static void grow_body(struct http_client *client, size_t more)
 {
         size_t wanted = client->len + more < client->body_max ? client->len + more : client->body_max;
@@ -130,7 +132,7 @@ static size_t take_body_part(char *data, size_t size, size_t n, void *ctx)
         return client->read > client->body_max + BODY_EXTRA ? 0 : len;
 }
 
-/* libcurl opens its sockets without close-on-exec. */
+/* libcurl would open its sockets without close-on-exec. */
 static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
 {
         (void)ctx;
@@ -150,10 +152,10 @@ static void set_options(struct http_client *client, const struct http_client_con
         curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
         curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
         curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(config->timeout_ms ? config->timeout_ms : TOTAL_TIMEOUT_MS));
-        /* A resolver thread that hangs is left behind rather than waited for. */
+        /* A resolver thread that hangs is abandoned, not waited for. */
         curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
         curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-        /* libcurl would keep what it read from a CA file for a day. */
+        /* libcurl would cache a CA file for a day. */
         curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
         for (size_t i = 0; i < PEMS; i++) {
                 if (client->pems[i].path)
@@ -256,7 +258,7 @@ static bool add_header(void *ctx, const char *line)
         return more;
 }
 
-/* NULL: out of memory. */
+/* Makes the list of headers. NULL if memory ran out. */
 static struct curl_slist *make_headers(const struct http_client *client, const struct http_client_request *request)
 {
         struct curl_slist *headers = NULL;
@@ -272,7 +274,10 @@ static struct curl_slist *make_headers(const struct http_client *client, const s
         return NULL;
 }
 
-/* Certificates are read when a connection is made; what was made with others is not used again. */
+/*
+ * Certificates are read when a connection is made. A connection that was made with other certificates is not used
+ * again.
+ */
 static void check_changed_files(struct http_client *client)
 {
         for (size_t i = 0; i < PEMS; i++)
@@ -293,7 +298,7 @@ static CURLcode result_of_transfer(CURLM *multi)
         return CURLE_OUT_OF_MEMORY;
 }
 
-/* CURLE_ABORTED_BY_CALLBACK: its time to stop came first. */
+/* Drives the request to its end. CURLE_ABORTED_BY_CALLBACK if the time of http_client_stop_at() came first. */
 static CURLcode drive_transfer(struct http_client *client)
 {
         int running;
@@ -321,7 +326,7 @@ static CURLcode perform_request(struct http_client *client, const struct http_cl
         curl_easy_setopt(client->easy, CURLOPT_HTTPHEADER, headers);
         curl_easy_setopt(client->easy, CURLOPT_POSTFIELDS, request->body);
         curl_easy_setopt(client->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->len);
-        /* Setting a body, even none, has made it a POST. */
+        /* CURLOPT_POSTFIELDS, even NULL, has made the request a POST. */
         curl_easy_setopt(client->easy, request->body ? CURLOPT_POST : CURLOPT_HTTPGET, 1L);
         if (curl_multi_add_handle(client->multi, client->easy) == CURLM_OK) {
                 code = drive_transfer(client);
@@ -365,7 +370,7 @@ void http_client_request(struct http_client *client, const struct http_client_re
         code = perform_request(client, request);
         curl_easy_getinfo(client->easy, CURLINFO_RESPONSE_CODE, &status);
         client->fresh = client->fresh && status == 0;
-        /* Before 8.12, libcurl calls a date that has passed negative. */
+        /* Before 8.12 libcurl gives a negative number for a date that has passed. */
         curl_easy_getinfo(client->easy, CURLINFO_RETRY_AFTER, &retry_after);
 
         *ret = (struct http_client_answer){

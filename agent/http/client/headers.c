@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Headers from text and files, checked before they are sent: a line end in a
- * value would be another header. Values are secrets: no message repeats one.
+ * Headers from text and files, checked before they are sent: a line end in a value would begin another header. Values
+ * are secrets, so no message repeats a value.
  */
 #include "agent/http/client/headers.h"
 
@@ -12,13 +12,13 @@
 #include <string.h>
 #include <strings.h>
 
-/* Nobody needs more; servers take about 100 headers. */
+/* Nobody needs more headers. Servers accept about 100. */
 #define LINES_MAX 64
 
-/* Of RFC 9110's tokens. */
+/* The characters of RFC 9110's tokens. */
 #define TOKEN_CHARS "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
-/* What a request is made of is not the owner's to say. */
+/* Headers of the request itself, which the user may not set. */
 static const char *const reserved[] = {
         "connection", "content-encoding", "content-length",    "content-type", "expect",
         "host",       "idempotency-key",  "transfer-encoding",
@@ -46,7 +46,7 @@ static void lines_deinit(struct http_client_lines *lines)
         *lines = (struct http_client_lines){ 0 };
 }
 
-/* Consumes @line. */
+/* Adds @line, and consumes it. */
 static int add_line(struct http_client_lines *lines, char *line)
 {
         char **items = line ? reallocarray(lines->items, lines->n + 1, sizeof(*items)) : NULL;
@@ -60,7 +60,7 @@ static int add_line(struct http_client_lines *lines, char *line)
         return 0;
 }
 
-/* Visible text: RFC 9110 allows spaces, tabs and bytes above ASCII in a value. */
+/* Whether text can be a value. RFC 9110 allows visible characters, spaces, tabs and bytes above ASCII. */
 static bool is_value(const char *text, size_t len)
 {
         for (size_t i = 0; i < len; i++) {
@@ -91,24 +91,24 @@ static void trim_value(const char **text, size_t *len)
         }
 }
 
-/* HTTP_CLIENT_E_HEADER, with *@ret_why; -ENOMEM. */
+/* Parses a line. HTTP_CLIENT_E_HEADER with a reason in *@ret_why, or -ENOMEM. */
 static int parse_header_line(struct http_client_lines *lines, const char *line, size_t len, const char **ret_why)
 {
         size_t name = strspn(line, TOKEN_CHARS);
         const char *value;
-        size_t json_value_len;
+        size_t value_len;
         char *copy;
 
         *ret_why = "not of the form KEY: VALUE";
         if (name == 0 || name >= len || line[name] != ':')
                 return HTTP_CLIENT_E_HEADER;
         value = line + name + 1;
-        json_value_len = len - name - 1;
-        trim_value(&value, &json_value_len);
-        if (json_value_len == 0)
+        value_len = len - name - 1;
+        trim_value(&value, &value_len);
+        if (value_len == 0)
                 return HTTP_CLIENT_E_HEADER;
         *ret_why = "a control character in it";
-        if (!is_value(value, json_value_len))
+        if (!is_value(value, value_len))
                 return HTTP_CLIENT_E_HEADER;
         *ret_why = "that header is podflame's own";
         if (is_reserved(line, name))
@@ -116,12 +116,12 @@ static int parse_header_line(struct http_client_lines *lines, const char *line, 
         *ret_why = "too many headers";
         if (lines->n == LINES_MAX)
                 return HTTP_CLIENT_E_HEADER;
-        if (asprintf(&copy, "%.*s: %.*s", (int)name, line, (int)json_value_len, value) < 0)
+        if (asprintf(&copy, "%.*s: %.*s", (int)name, line, (int)value_len, value) < 0)
                 return -ENOMEM;
         return add_line(lines, copy);
 }
 
-/* @ret_line counts from 1. */
+/* Parses all lines. @ret_line is the number of the last line that was read, counted from 1. */
 static int parse_headers(struct http_client_lines *lines, const char *text, size_t *ret_line, const char **ret_why)
 {
         int r = 0;
@@ -142,7 +142,7 @@ static int parse_headers(struct http_client_lines *lines, const char *text, size
 
 /* ---- files --------------------------------------------------------------- */
 
-/* The first line, as credentials are kept. */
+/* Takes the first line of a file: credentials are kept there. */
 static int cut_to_first_line(char *text, const char **ret_why)
 {
         text[strcspn(text, "\r\n")] = '\0';
@@ -197,7 +197,7 @@ static int (*const parsers[HTTP_CLIENT_SECRETS])(struct http_client_lines *lines
         [HTTP_CLIENT_SECRET_HEADERS] = parse_file_headers,
 };
 
-/* On failure @headers has what it had. */
+/* Reads a file of headers again. On failure @headers stays as it was. */
 static int read_secret(struct http_client_headers *headers, size_t i, const char **ret_why)
 {
         struct http_client_lines lines = { 0 };
@@ -220,7 +220,7 @@ static int read_secret(struct http_client_headers *headers, size_t i, const char
         return 0;
 }
 
-/* ---- the door ------------------------------------------------------------ */
+/* ---- public functions ------------------------------------------------------ */
 
 static int add_fixed_headers(struct http_client_headers *headers, const struct http_client_config *config)
 {

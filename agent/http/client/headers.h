@@ -2,7 +2,7 @@
 #ifndef HTTP_CLIENT_HEADERS_H
 #define HTTP_CLIENT_HEADERS_H
 
-/* The headers that the owner of a place adds to every request: credentials, tenants. */
+/* The headers that the user adds to every request: credentials, tenants. */
 
 #include "agent/http/client/client.h"
 #include "agent/http/client/watch.h"
@@ -25,14 +25,14 @@ struct http_client_headers {
         struct http_client_watch files[HTTP_CLIENT_SECRETS];
 };
 
-/* HTTP_CLIENT_E_HEADER, HTTP_CLIENT_E_FILE: @config->reason says why, without any secret; -ENOMEM. */
+/* HTTP_CLIENT_E_HEADER and HTTP_CLIENT_E_FILE leave a reason in @config->reason, without any secret. Or -ENOMEM. */
 int http_client_headers_init(struct http_client_headers *headers, const struct http_client_config *config);
 void http_client_headers_deinit(struct http_client_headers *headers); /* accepts {0} */
 
-/* Reads again what has changed; what cannot be read stays as it was. */
+/* Reads again the files that have changed. If a file cannot be read, its headers stay as they were. */
 void http_client_headers_refresh(struct http_client_headers *headers);
 
-/* Calls @add with each "Key: value"; stops when it says false. Whether it never did. */
+/* Calls @add with each "Key: value", until it returns false. Returns whether it never did. */
 bool http_client_headers_each(const struct http_client_headers *headers, bool (*add)(void *ctx, const char *line),
                               void *ctx);
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What libcurl would take, and fail with at every request, is refused before the first. */
+/*
+ * Checks of URLs. libcurl would accept such URLs, and fail at every request. They are refused before the first request.
+ */
 #include "agent/http/client/url.h"
 
 #include <curl/curl.h>
@@ -25,7 +27,7 @@ static bool has_part(CURLU *parts, CURLUPart part)
         return there;
 }
 
-/* Nobody listens on port 0. */
+/* Port 0 is refused: nobody listens there. */
 static bool has_port_0(CURLU *parts)
 {
         char *text = NULL;

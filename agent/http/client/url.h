@@ -4,10 +4,10 @@
 
 #include <stdbool.h>
 
-/* NULL, or why @url is not one that can be asked; @path_follows: it may have no query then. */
+/* NULL if requests can go to @url, or the reason why not. If @path_follows, the URL may have no query. */
 const char *http_client_url_check(const char *url, bool path_follows);
 
-/* Whether @url can be a proxy's: libcurl has schemes of its own for these. */
+/* Whether @url can be a proxy's. For proxies libcurl has schemes of its own. */
 bool http_client_url_is_proxy(const char *url);
 
 #endif

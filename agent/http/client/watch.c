@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Looked at before each request rather than followed by inotify: requests are
- * seconds apart. Kubernetes replaces secrets by turning a symbolic link: the
- * file behind it is then another one.
+ * The files are looked at before each request, not followed by inotify: requests are seconds apart. Kubernetes replaces
+ * secrets by changing a symbolic link, which then leads to another file.
  */
 #include "agent/http/client/watch.h"
 
@@ -11,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Tokens have at most a few KiB: HTTP servers refuse longer headers. */
+/* More than tokens have. HTTP servers refuse headers of more than a few KiB. */
 #define TEXT_MAX ((size_t)64 << 10)
 
 int http_client_watch_init(struct http_client_watch *watch, const char *path)

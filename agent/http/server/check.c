@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is wrong with a request, as far as its head tells. */
+/* Checks of a request's head. */
 #include "agent/http/server/internal.h"
 #include "agent/http/server/origin.h"
 #include "agent/http/server/request.h"
@@ -24,7 +24,10 @@ static bool is_method(const char *method, const char *wanted)
         return strcmp(method, wanted) == 0 || (strcmp(method, "HEAD") == 0 && strcmp(wanted, "GET") == 0);
 }
 
-/* One that was written in another way (%68 for an h) is in another lane, where its route is not. */
+/*
+ * Finds the route. A path that was written in another way (%68 for an h) has come to another lane, which does not have
+ * the route.
+ */
 static void set_route(struct http_request *request, const char *method, const char *path)
 {
         const struct http_server_config *config = &request->serve->config;
@@ -42,7 +45,7 @@ static void set_route(struct http_request *request, const char *method, const ch
                 http_server_refuse(request, MHD_HTTP_NOT_FOUND, "there is nothing at this path");
 }
 
-/* ---- what may stand there once ------------------------------------------------- */
+/* ---- headers that may come only once -------------------------------------------- */
 
 struct single {
         const char *name, *value;
@@ -70,7 +73,10 @@ static struct single get_single_header(const struct http_request *request, const
         return single;
 }
 
-/* Where servers and proxies differ on where a body ends or whom is asked, the next request may be smuggled in. */
+/*
+ * Checks what ends the body and which host is asked. If a proxy and this server differ on that, a second request could
+ * be smuggled in.
+ */
 static void check_framing(struct http_request *request)
 {
         struct single length = get_single_header(request, "Content-Length");
@@ -85,7 +91,7 @@ static void check_framing(struct http_request *request)
                 request->at_once = true;
 }
 
-/* ---- who asks ------------------------------------------------------------------ */
+/* ---- the asking side ------------------------------------------------------------ */
 
 static void check_origin(struct http_request *request)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A few hundred at most: lists that are gone through cost less than what keeps them in order. */
+/* There are a few hundred guests at most. Searching a list costs less than keeping an order. */
 #include "agent/http/server/guests.h"
 
 #include <arpa/inet.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <utlist.h>
 
-/* ---- whose it is ---------------------------------------------------------- */
+/* ---- peers ----------------------------------------------------------------- */
 
 static void name_peer(const struct sockaddr_storage *from, struct guest *guest)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where the server is reached: "127.0.0.1:7411", "[::1]:7411", "localhost:0". */
+/* The address that the server listens on: "127.0.0.1:7411", "[::1]:7411", "localhost:0". */
 #include "agent/http/server/server.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@
 
 #define BACKLOG 128
 
-/* Of a host name and of a port, with the 0. */
+/* Sizes of a host name and of a port, with the NUL. */
 #define HOST_SIZE 256
 #define PORT_SIZE sizeof("65535")
 
@@ -46,7 +46,7 @@ static bool is_port(const char *port)
         return strtoul(port, NULL, 10) <= UINT16_MAX;
 }
 
-/* A file descriptor, or -errno. */
+/* Returns a listening descriptor, or -errno. */
 static int bind_and_listen(const struct addrinfo *info)
 {
         int fd = socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), on = 1, r;
@@ -101,7 +101,7 @@ int http_server_listen(const char *address, int *ret_fd, uint16_t *ret_port, cha
                 snprintf(reason, reason_size, "\"%s\" is not an address to listen on: expected ADDR:PORT", address);
                 return HTTP_SERVER_E_ADDRESS;
         }
-        /* getaddrinfo() would take it modulo 65536. */
+        /* getaddrinfo() would accept a larger port modulo 65536. */
         if (!is_port(port)) {
                 snprintf(reason, reason_size, "\"%s\": there is no port %s; ports are 1 to 65535, or 0 for a free one",
                          address, port);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* No page of another site may use a browser on this machine to read or write here. */
+/* Makes sure that no page of another site can use a browser on this machine to read or write here. */
 #include "agent/http/server/origin.h"
 
 #include <arpa/inet.h>
@@ -11,7 +11,7 @@
 
 #define HTTP_PORT 80
 
-/* Longer ones are names of this machine for nobody. */
+/* No name of this machine is longer. */
 #define NAME_SIZE 64
 
 enum { FORBIDDEN = 403, MISDIRECTED = 421 };
@@ -40,7 +40,9 @@ static bool split_host(const char *host, char name[static NAME_SIZE], uint16_t *
         return true;
 }
 
-/* An address cannot be made to lead elsewhere; of names, localhost cannot (RFC 6761). */
+/*
+ * Whether a name can only mean this machine: an address cannot be made to lead elsewhere, nor can localhost (RFC 6761).
+ */
 static bool is_local_name(const char *name)
 {
         struct in_addr v4;
@@ -71,7 +73,7 @@ static bool is_own_origin(const char *origin, const char *host)
         return false;
 }
 
-/* "none" is what the person typed. */
+/* Whether the request comes from the server's own pages. "none" means that the person typed the address. */
 static bool is_own_site(const struct http_server_origin *from, bool linked)
 {
         if (strcmp(from->site, "same-origin") == 0 || strcmp(from->site, "none") == 0)

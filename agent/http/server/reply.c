@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From a route's answer to libmicrohttpd's. Answers wait in memory until they are
- * taken, and whoever asks may be slow to take them: all of them together are
- * bounded, but for one that alone is larger.
+ * From a route's answer to libmicrohttpd's. Answers wait in memory until they are taken, and a client may be slow to
+ * take them. So all waiting answers together are bounded. A single answer may be larger than the bound.
  */
 #include "agent/base/base.h"
 #include "agent/http/server/internal.h"
@@ -14,10 +13,10 @@
 
 #define ANSWERS_MAX_BYTES ((size_t)32 << 20)
 
-/* Answers from here on are worth compressing. */
+/* Answers of at least this many bytes are compressed. */
 #define GZIP_MIN_BYTES 1024
 
-/* Compresses in place; an answer that cannot be is sent as it is. */
+/* Compresses an answer in place. If that fails, it is sent as it is. */
 static bool compress_answer(struct http_answer *answer)
 {
         void *packed;
@@ -51,7 +50,7 @@ static void add_headers(struct MHD_Response *response, const struct http_answer 
                 MHD_add_response_header(response, "Retry-After", "1");
 }
 
-/* Consumes what @answer holds. */
+/* Queues an answer, and consumes what @answer holds. */
 static enum MHD_Result queue_answer(struct http_request *request, struct http_answer *answer, bool compressed)
 {
         enum MHD_Result result = MHD_NO;
@@ -74,7 +73,7 @@ static enum MHD_Result queue_answer(struct http_request *request, struct http_an
         return result;
 }
 
-/* Whether the answer's bytes may wait to be taken; counted until the request ends. */
+/* Whether there is memory for the answer while it waits to be taken. It is counted until the request ends. */
 static bool is_affordable(struct http_request *request, const struct http_answer *answer)
 {
         size_t before = atomic_fetch_add(&request->serve->answered, answer->len);

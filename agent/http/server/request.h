@@ -4,27 +4,27 @@
 
 #include "agent/http/server/server.h"
 
-/* A request under way, as the files between libmicrohttpd and the routes see it. */
+/* A request under way, as seen by the files between libmicrohttpd and the routes. */
 struct http_request {
         struct http_server *serve;
         struct worker *worker;
         struct MHD_Connection *connection;
         const struct http_route *route; /* NULL: none */
-        unsigned refused;               /* status; 0: not */
+        unsigned refused;               /* the status that it is refused with; 0: it is not refused */
         const char *sentence;
-        bool at_once; /* its body is not waited for: libmicrohttpd closes the connection after the answer */
+        bool at_once; /* its body is not read: libmicrohttpd closes the connection after the answer */
         char *body;
         size_t len, size, thrown_away;
-        size_t answer_len; /* what it takes of the memory for answers */
+        size_t answer_len; /* bytes of its answer that are counted in the server's @answered */
 };
 
-/* The first thing that is wrong is what is told. */
+/* Refuses a request. Only the first reason is kept. */
 void http_server_refuse(struct http_request *request, unsigned status, const char *sentence);
 
-/* Finds the route, and what is wrong with a request by its head. */
+/* Finds the route, and refuses the request if its head is wrong. */
 void http_server_check(struct http_request *request, const char *method, const char *path);
 
-/* Calls the route, or tells what is wrong: enum MHD_Result. */
+/* Calls the route, or answers with the refusal. Returns an enum MHD_Result. */
 int http_server_reply(struct http_request *request);
 
 #endif

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What libmicrohttpd calls. It calls on_request() once when the headers are there,
- * then with each part of the body, then once more without: that is when an answer
- * can be given, so what is wrong with a request is noted first and the rest of it
- * read and thrown away.
+ * The callbacks of libmicrohttpd. It calls on_request() once when the headers have come, then with each part of the
+ * body, then once more without a part. An answer can be given only in that last call. So a refusal is noted first, and
+ * the rest of the request is read and dropped.
  *
- * All senders together may hold so much memory and no more.
+ * The memory for the bodies of all requests together is bounded.
  */
 #include "agent/http/server/internal.h"
 #include "agent/http/server/request.h"
@@ -19,11 +18,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define POOL_BYTES (32 << 10) /* of a connection, for its headers and what is made of them */
-#define BODIES_UNDER_WAY 4    /* of the largest size, at the same time */
+#define POOL_BYTES (32 << 10) /* bytes of a connection, for its headers and what libmicrohttpd makes of them */
+#define BODIES_UNDER_WAY 4    /* bodies of the largest size at the same time */
 #define CLOSING_MAX_S 3
 
-/* The log is told of wrong tokens at most once in. */
+/* The log is told about wrong tokens at most once in this time. */
 #define WRONG_SAID_EVERY_MS 600000
 
 /* ---- what routes see ------------------------------------------------------ */
@@ -46,7 +45,7 @@ const void *http_request_body(const struct http_request *request, size_t *ret_le
 
 /* ---- reading -------------------------------------------------------------- */
 
-/* What is counted is what is allocated. */
+/* Makes room for @more bytes of a body. It counts the bytes that are allocated. */
 static bool reserve_body(struct http_request *request, size_t more)
 {
         size_t size = request->size > 0 ? request->size : 4096,
@@ -82,7 +81,7 @@ static void take_body_part(struct http_request *request, const char *data, size_
         }
 }
 
-/* MHD_NO closes the connection: a refused body that goes on for ever. */
+/* Reads a part of the body. MHD_NO closes the connection if a refused body goes on for ever. */
 static enum MHD_Result read_body_part(struct http_request *request, const char *data, size_t len)
 {
         if (!request->refused)
@@ -114,7 +113,7 @@ static void set_guest_time(const struct http_request *request, uint64_t until_ms
         pthread_mutex_unlock(&serve->lock);
 }
 
-/* How long the route takes is not the guest's fault, how long it takes to fetch the answer is. */
+/* Calls the route. Its time does not count for the guest's deadline, but the time to take the answer does. */
 static enum MHD_Result give_answer(struct http_request *request)
 {
         set_guest_time(request, 0);
@@ -123,7 +122,7 @@ static enum MHD_Result give_answer(struct http_request *request)
         return (enum MHD_Result)result;
 }
 
-/* The lock is held. A sentence to be told, or "". */
+/* Counts a wrong token. The caller holds the lock. @sentence is for the log, or "" if nothing is to be logged. */
 static void count_wrong_token(struct http_server *serve, const char *address, char *sentence, size_t size)
 {
         uint64_t now = http_server_now_ms();
@@ -211,7 +210,7 @@ static void on_end(void *ctx, struct MHD_Connection *connection, void **state, e
         *state = NULL;
 }
 
-/* libmicrohttpd tells before it closes the descriptor. */
+/* libmicrohttpd calls this before it closes the descriptor. */
 static void on_connection(void *ctx, struct MHD_Connection *connection, void **state,
                           enum MHD_ConnectionNotificationCode what)
 {
@@ -313,13 +312,13 @@ int http_server_open(const struct http_server_config *config, struct http_server
                 close(config->listen_fd);
                 return -ENOMEM;
         }
-        /* Signals are for the main thread, but for the one that says which system call was refused: see confine. */
+        /* The main thread takes all signals, except SIGSYS, which says which system call was refused: see confine. */
         sigfillset(&all);
         sigdelset(&all, SIGSYS);
         pthread_sigmask(SIG_SETMASK, &all, &old);
         r = start_workers(serve);
         if (r == 0)
-                r = http_server_door_open(serve);
+                r = http_server_acceptor_open(serve);
         pthread_sigmask(SIG_SETMASK, &old, NULL);
         if (r < 0) {
                 http_server_close(serve);
@@ -346,7 +345,7 @@ void http_server_close(struct http_server *serve)
 {
         if (!serve)
                 return;
-        http_server_door_close(serve);
+        http_server_acceptor_close(serve);
         close(serve->config.listen_fd);
         wait_until_idle(serve);
         for (size_t i = 0; i < serve->workers_n; i++)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The bearer token (RFC 6750). How long comparing takes tells nothing about where two tokens differ. */
+/* The bearer token (RFC 6750). The time of a comparison does not show where two tokens differ. */
 #include "agent/http/server/token.h"
 #include "agent/http/server/server.h"
 
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* Longer ones do not fit a header. */
+/* Longer tokens do not fit a header. */
 #define TOKEN_MAX 4096
 
 #define SCHEME "Bearer "

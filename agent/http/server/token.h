@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-/* Whether an Authorization header (NULL: none) carries @token. */
+/* Whether an Authorization header (NULL: there is none) has @token. */
 bool http_server_token_matches(const char *token, const char *authorization);
 
 #endif

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/send/verdict.h"
+#include "agent/send/outcome.h"
 #include "tests/unit/support/guard.h"
 #include "tests/unit/support/suite.h"
 
 #include <string.h>
 
-SUITE(send_verdict);
+SUITE(send_outcome);
 
-static struct send_verdict judge(long status, const char *body, size_t len, char reason[static 512])
+static struct send_outcome judge(long status, const char *body, size_t len, char reason[static 512])
 {
         struct http_client_answer answer = {
                 .status = status, .body = guard_copy(body, len), .len = len, .error = "why"
@@ -16,11 +16,11 @@ static struct send_verdict judge(long status, const char *body, size_t len, char
         return send_judge(&answer, reason, 512);
 }
 
-Test(send_verdict, by_status)
+Test(send_outcome, by_status)
 {
         static const struct {
                 long status;
-                struct send_verdict wanted;
+                struct send_outcome wanted;
         } rows[] = {
                 { 200, { .fate = SEND_TAKEN } },
                 { 204, { .fate = SEND_TAKEN } },
@@ -50,9 +50,9 @@ Test(send_verdict, by_status)
         };
 
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-                const struct send_verdict *w = &rows[i].wanted;
+                const struct send_outcome *w = &rows[i].wanted;
                 char reason[512];
-                struct send_verdict v = judge(rows[i].status, "", 0, reason);
+                struct send_outcome v = judge(rows[i].status, "", 0, reason);
 
                 cr_expect(v.fate == w->fate && v.tries == w->tries && v.gate == w->gate && v.down == w->down &&
                                   v.misused == w->misused,
@@ -62,7 +62,7 @@ Test(send_verdict, by_status)
 }
 
 /* What a server may say after 200: only a positive number of rejected profiles is a refusal. */
-Test(send_verdict, partial_success)
+Test(send_outcome, partial_success)
 {
         static const struct {
                 const char *body;
@@ -93,7 +93,7 @@ Test(send_verdict, partial_success)
         }
 }
 
-Test(send_verdict, reasons_are_short_and_printable)
+Test(send_outcome, reasons_are_short_and_printable)
 {
         char reason[512], body[4096];
 

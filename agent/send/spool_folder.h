@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef SEND_SPOOL_INSIDE_H
-#define SEND_SPOOL_INSIDE_H
+#ifndef SEND_SPOOL_FOLDER_H
+#define SEND_SPOOL_FOLDER_H
 
 /* What writing, reading and tidying a spool share. */
 
@@ -11,25 +11,25 @@
 #define SPOOL_TEMPORARY ".tmp"
 #define SPOOL_ASIDE ".bad"
 
-/* Room for a destination: its protocol, its host, a hash of its URL. */
+/* Size of a destination's name: its protocol, its host, a hash of its URL. */
 #define SPOOL_DESTINATION_SIZE 128
 
 struct send_spool {
-        char destination[SPOOL_DESTINATION_SIZE]; /* also the folder's name */
+        char destination[SPOOL_DESTINATION_SIZE]; /* it is also the folder's name */
         const char *content_type;
         int directory, lock;
-        unsigned aside; /* files that were set aside, now or earlier */
+        unsigned aside; /* number of files that were set aside, now or earlier */
         uint64_t aside_bytes;
 };
 
-/* 16 hex digits of nanoseconds, then the key */
+/* A file's name: 16 hex digits of nanoseconds, then the key. */
 #define SPOOL_NAME_SIZE (sizeof("0000000000000000-" SPOOL_SUFFIX) + SEND_KEY_SIZE)
 
 void send_spool_name(const struct send_batch *batch, const char *suffix, char name[static SPOOL_NAME_SIZE]);
 
 bool send_spool_ends_with(const char *name, const char *suffix);
 
-/* Opens and locks the folder of @spool's destination, which is there: NULL, or why not. */
+/* Opens and locks the folder of @spool's destination, which exists. NULL, or why that failed. */
 const char *send_spool_take(struct send_spool *spool, int parent);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef COLLECT_STORE_INSIDE_H
-#define COLLECT_STORE_INSIDE_H
+#ifndef COLLECT_STORE_SQL_H
+#define COLLECT_STORE_SQL_H
 
-/* What the store's files share. */
+/* What the store's files share: the database's connections and statements. */
 
 #include "agent/collect/store.h"
 
@@ -46,43 +46,43 @@ enum store_statement {
         STORE_STATEMENTS,
 };
 
-/* What makes a database of version n of one of version n - 1: [n - 1]. A new one has version 0. */
+/* store_schema[n - 1] makes a database of version n of one of version n - 1. A new one has version 0. */
 #define STORE_VERSION 2
 extern const char *const store_schema[STORE_VERSION];
 extern const char *const store_sql[STORE_STATEMENTS];
 
-/* A connection and its statements; one thread at a time. */
-struct store_lane {
+/* A connection and its statements, for one thread at a time. */
+struct store_connection {
         sqlite3 *db;
         pthread_mutex_t lock;
         sqlite3_stmt *statements[STORE_STATEMENTS];
 };
 
 struct store {
-        struct store_lane writer, reading; /* in memory there is only the writer */
-        struct store_lane *reader;
+        struct store_connection writer, reading; /* a database in memory has only the writer */
+        struct store_connection *reader;
 };
 
-/* 0, or the errno that fits. */
+/* Translates SQLite's error. 0, or a negative errno. */
 int store_errno(int sqlite);
 
-/* The statement, reset and without values. */
-sqlite3_stmt *store_statement(struct store_lane *lane, enum store_statement which);
+/* A statement, reset and without values. */
+sqlite3_stmt *store_statement(struct store_connection *connection, enum store_statement which);
 
-/* The times of struct profile_counters, as the table has them: offsets. */
+/* The times of struct profile_counters, in the order of the table's columns: their offsets. */
 #define STORE_TIMES 9
 extern const size_t store_times[STORE_TIMES];
 
 /* Binds the moments of @range to ?1 and ?2. */
 void store_bind_range(sqlite3_stmt *statement, const struct store_range *range);
 
-/* Adds the books of the slice @id, if it has any. */
-int store_add_books(struct store_lane *lane, const struct store_slice *slice, int64_t id);
+/* Stores the books of slice @id, if it has any. */
+int store_add_books(struct store_connection *connection, const struct store_slice *slice, int64_t id);
 
-/* The books at the row that @statement is at, in its columns from @column on. */
+/* Reads the books in the current row of @statement, in its columns from @column on. */
 void store_get_books(sqlite3_stmt *statement, int column, struct store_books *ret);
 
-/* Steps one that returns no rows. */
+/* Runs a statement that returns no rows. */
 int store_run(sqlite3_stmt *statement);
 
 #endif

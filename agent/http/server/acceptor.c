@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The thread at the door. libmicrohttpd knows no deadline but for silence, and
- * serves whoever comes first; so a connection is given to it only once its head
- * is there, which is looked at without taking it out of the socket (MSG_PEEK).
+ * The thread that accepts connections. libmicrohttpd has no deadline but for silence, and serves in the order of
+ * arrival. So a connection is given to libmicrohttpd only once its head has come. The thread looks at the head without
+ * taking it out of the socket (MSG_PEEK).
  *
- *   - Whoever is slow waits in the lobby, for HEAD_MS at most. It is bounded by
- *     address, and when it is full the oldest one goes: the others have had
- *     their time, a probe sends its head at once.
- *   - The path chooses the lane, whose threads and places are its own: what else is
- *     asked of the server does not keep a probe waiting.
- *   - What takes too long inside is shut down; libmicrohttpd then closes it.
+ * - A connection without a whole head waits in the lobby, for HEAD_MS at most. The lobby is bounded for each address.
+ *   When it is full, its oldest connection is closed: a probe sends its head at once, so that only slow ones are
+ *   affected.
+ * - The path chooses the lane. Each lane has its own threads and places, so that other requests do not keep a probe
+ *   waiting.
+ * - A connection that takes too long inside is shut down; libmicrohttpd then closes it.
  */
 #include "agent/http/server/head.h"
 #include "agent/http/server/internal.h"
@@ -25,13 +25,13 @@
 #include <utlist.h>
 
 #define EVENTS_MAX 64
-#define ACCEPTS_MAX 64 /* in a row, before those that came are looked at */
+#define ACCEPTS_MAX 64 /* connections accepted in a row, before those that came are looked at */
 #define LONGEST_MS 1000
 
-/* So long an answer is waited for that it be taken, by one that is not let in. */
+/* A connection that is turned away has this long to take its answer. */
 #define LEAVING_MS 1000
 
-/* Without descriptors, the next attempt comes after. */
+/* If descriptors have run out, the next attempt comes after this time. */
 #define STARVED_MS 20
 
 uint64_t http_server_now_ms(void)
@@ -52,7 +52,10 @@ static void drop_guest(struct http_server *serve, struct guest *guest)
         close(fd);
 }
 
-/* Reads what there is, so that closing does not take the answer back; false: the other side has closed. */
+/*
+ * Reads and drops what has come, since closing a socket with unread bytes would discard the answer. False if the other
+ * side has closed.
+ */
 static bool drain_socket(int fd)
 {
         char bytes[4096];
@@ -64,7 +67,7 @@ static bool drain_socket(int fd)
         return n < 0 && (errno == EAGAIN || errno == EINTR);
 }
 
-/* Answers from the lobby, in the routes' own form. */
+/* Answers a connection in the lobby, in the form that the routes have for errors. */
 static void turn_guest_away(struct http_server *serve, struct guest *guest, unsigned status, const char *sentence)
 {
         struct http_answer answer = { 0 };
@@ -98,7 +101,7 @@ static enum http_lane lane_of(const struct http_server *serve, const struct http
         return HTTP_LANE_READS;
 }
 
-/* The one of the lane that has the least to do. */
+/* The worker of the lane with the fewest requests. */
 static struct worker *choose_worker(struct http_server *serve, enum http_lane lane)
 {
         struct worker *best = NULL;
@@ -116,7 +119,10 @@ static struct worker *choose_worker(struct http_server *serve, enum http_lane la
         return best;
 }
 
-/* Whether @lane takes one more. A probe is answered at once and leaves: one that stays is none, and makes place. */
+/*
+ * Whether @lane takes one more request. Probes are answered at once and leave, so that a connection that stays in their
+ * lane is not a probe: the oldest is shut down to make place.
+ */
 static bool make_place(struct http_server *serve, enum http_lane lane, const struct guest *guest)
 {
         struct guest *oldest;
@@ -129,7 +135,10 @@ static bool make_place(struct http_server *serve, enum http_lane lane, const str
         return true;
 }
 
-/* The lock is held, but not while libmicrohttpd takes it: that may tell that it is gone already. */
+/*
+ * Gives a guest to a worker. The caller holds the lock. It is released while libmicrohttpd takes the connection, since
+ * libmicrohttpd may report at once that the connection is gone.
+ */
 static void hand_to_worker(struct http_server *serve, struct guest *guest, enum http_lane lane)
 {
         struct worker *worker = choose_worker(serve, lane);
@@ -185,7 +194,10 @@ static void look_at_guest(struct http_server *serve, struct guest *guest)
 
 /* ---- letting in ----------------------------------------------------------- */
 
-/* A descriptor, or -errno. Without a free one the oldest in the lobby gives its own. */
+/*
+ * Accepts a connection. Returns a descriptor, or -errno. If descriptors have run out, the oldest connection in the
+ * lobby is closed.
+ */
 static int accept_next(struct http_server *serve, struct sockaddr_storage *from)
 {
         for (;;) {
@@ -219,7 +231,7 @@ static void admit_guest(struct http_server *serve, int fd, const struct sockaddr
                 drop_guest(serve, surplus);
 }
 
-/* How long to leave the listening socket alone, in ms. */
+/* Accepts all that wait. Returns for how many ms to leave the listening socket alone. */
 static unsigned admit_waiting_guests(struct http_server *serve)
 {
         for (unsigned i = 0; i < ACCEPTS_MAX; i++) {
@@ -256,7 +268,7 @@ static void end_guest_time(struct http_server *serve, struct guest *guest, uint6
         }
 }
 
-/* How long until the next one's time ends, in ms. */
+/* Ends what has exceeded its time. Returns how long until the next deadline, in ms. */
 static int end_expired_times(struct http_server *serve)
 {
         uint64_t now = http_server_now_ms(), next = now + LONGEST_MS;
@@ -276,7 +288,7 @@ static int end_expired_times(struct http_server *serve)
 
 /* ---- the thread ----------------------------------------------------------- */
 
-/* How long to leave the listening socket alone, in ms. */
+/* Handles events. Returns for how many ms to leave the listening socket alone. */
 static unsigned serve_events(struct http_server *serve, const struct epoll_event *events, int n)
 {
         unsigned pause = 0;
@@ -288,7 +300,10 @@ static unsigned serve_events(struct http_server *serve, const struct epoll_event
                 if (fd == serve->config.listen_fd) {
                         pause = admit_waiting_guests(serve);
                 } else if (fd != serve->wake_fd) {
-                        /* It may have been dropped meanwhile, and another may have its descriptor: no harm in looking. */
+                        /*
+                         * The guest may have been dropped meanwhile, and another one may have its descriptor. Looking
+                         * at that one does no harm.
+                         */
                         guest = guests_find(&serve->guests, fd, false);
                         if (guest)
                                 look_at_guest(serve, guest);
@@ -297,7 +312,7 @@ static unsigned serve_events(struct http_server *serve, const struct epoll_event
         return pause;
 }
 
-static void *run_door(void *ctx)
+static void *run_acceptor(void *ctx)
 {
         struct http_server *serve = ctx;
         struct epoll_event events[EVENTS_MAX];
@@ -323,7 +338,7 @@ static int watch_socket(struct http_server *serve, int fd)
         return fd < 0 || epoll_ctl(serve->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
-int http_server_door_open(struct http_server *serve)
+int http_server_acceptor_open(struct http_server *serve)
 {
         int r;
 
@@ -333,21 +348,21 @@ int http_server_door_open(struct http_server *serve)
         if (r == 0)
                 r = watch_socket(serve, serve->config.listen_fd);
         if (r == 0)
-                r = -pthread_create(&serve->door, NULL, run_door, serve);
-        serve->has_door = r == 0;
+                r = -pthread_create(&serve->acceptor, NULL, run_acceptor, serve);
+        serve->has_acceptor = r == 0;
         return r;
 }
 
-void http_server_door_close(struct http_server *serve)
+void http_server_acceptor_close(struct http_server *serve)
 {
         static const uint64_t one = 1;
         struct guest *guest, *next;
 
         atomic_store(&serve->closing, true);
-        if (serve->has_door) {
+        if (serve->has_acceptor) {
                 if (write(serve->wake_fd, &one, sizeof(one)) == sizeof(one))
-                        pthread_join(serve->door, NULL);
-                serve->has_door = false;
+                        pthread_join(serve->acceptor, NULL);
+                serve->has_acceptor = false;
         }
         pthread_mutex_lock(&serve->lock);
         DL_FOREACH_SAFE(serve->guests.all, guest, next)

@@ -1,31 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Statuses to verdicts. OTLP retries 429, 502, 503 and 504 only. Three deviations:
+ * From a status to an outcome. OTLP retries only 429, 502, 503 and 504. There are three deviations.
  *
- *   401, 403, 404 and redirects say that the address or the credentials are wrong,
- *   not the data: batches wait (the queue is bounded) until someone repairs it;
- *   500 is tried thrice: Pyroscope answers it for outages too;
- *   429 is given up after ten of them: Pyroscope answers it, for ever, to a
- *   profile larger than its burst size.
+ * 401, 403, 404 and redirects say that the address or the credentials are wrong, not the data: batches wait (the queue
+ * is bounded) until someone repairs that.
+ * 500 is tried three times: Pyroscope answers it for outages, too.
+ * 429 is given up after ten times: Pyroscope answers it for ever if a profile is larger than its burst size.
  *
- * 413 is for the batch as it is: its halves are other batches.
+ * 413 means the batch as it is: its halves are other batches.
  */
-#include "agent/send/verdict.h"
+#include "agent/send/outcome.h"
 
 #include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
 
-/* {"partialSuccess":{"rejectedProfiles":"1"}} */
+/* The nesting of {"partialSuccess":{"rejectedProfiles":"1"}}, and some more. */
 #define ANSWER_MAX_DEPTH 8
 
-/* How much of a refusal's body is worth repeating to people. */
+/* At most this many bytes of a refusal's body are quoted. */
 #define QUOTED_MAX 200
 
 static const struct {
         long first, last; /* inclusive */
-        struct send_verdict verdict;
-} verdicts[] = {
+        struct send_outcome outcome;
+} outcomes[] = {
         { HTTP_CLIENT_STOPPED, HTTP_CLIENT_STOPPED, { .fate = SEND_AGAIN, .gate = true } },
         { HTTP_CLIENT_UNTRUSTED,
           HTTP_CLIENT_UNTRUSTED,
@@ -42,16 +41,16 @@ static const struct {
         { 502, 504, { .fate = SEND_AGAIN, .gate = true, .down = true } },
 };
 
-static struct send_verdict verdict_of(long status)
+static struct send_outcome outcome_of(long status)
 {
-        for (size_t i = 0; i < sizeof(verdicts) / sizeof(verdicts[0]); i++) {
-                if (status >= verdicts[i].first && status <= verdicts[i].last)
-                        return verdicts[i].verdict;
+        for (size_t i = 0; i < sizeof(outcomes) / sizeof(outcomes[0]); i++) {
+                if (status >= outcomes[i].first && status <= outcomes[i].last)
+                        return outcomes[i].outcome;
         }
-        return (struct send_verdict){ .fate = SEND_REFUSED };
+        return (struct send_outcome){ .fate = SEND_REFUSED };
 }
 
-/* Whether profiles were rejected. Pyroscope answers protobuf to JSON: what is not JSON means success. */
+/* Whether profiles were rejected. Pyroscope answers protobuf to JSON, so an answer that is not JSON means success. */
 static bool is_partial(const char *body, size_t len, char *reason, size_t reason_size)
 {
         struct json_tokener *tokener = json_tokener_new_ex(ANSWER_MAX_DEPTH);
@@ -87,7 +86,10 @@ static void quote_answer(const struct http_client_answer *answer, char *reason, 
         snprintf(reason, reason_size, n > 0 ? "HTTP status %ld: %s" : "HTTP status %ld", answer->status, quoted);
 }
 
-/* Answers come from anywhere and go to terminals and logs; a cut character is none either. */
+/*
+ * Makes an answer's text printable: answers may have any bytes, and go to terminals and logs. So is a character that
+ * was cut.
+ */
 static void make_harmless(char *reason)
 {
         for (; *reason; reason++) {
@@ -98,19 +100,19 @@ static void make_harmless(char *reason)
         }
 }
 
-struct send_verdict send_judge(const struct http_client_answer *answer, char *reason, size_t reason_size)
+struct send_outcome send_judge(const struct http_client_answer *answer, char *reason, size_t reason_size)
 {
-        struct send_verdict verdict = verdict_of(answer->status);
+        struct send_outcome outcome = outcome_of(answer->status);
 
         reason[0] = '\0';
-        if (verdict.fate == SEND_TAKEN) {
+        if (outcome.fate == SEND_TAKEN) {
                 if (is_partial(answer->body, answer->len, reason, reason_size))
-                        verdict.fate = SEND_REFUSED;
+                        outcome.fate = SEND_REFUSED;
         } else if (answer->status > 0) {
                 quote_answer(answer, reason, reason_size);
         } else {
                 snprintf(reason, reason_size, "%s", answer->error);
         }
         make_harmless(reason);
-        return verdict;
+        return outcome;
 }
