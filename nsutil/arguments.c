@@ -104,7 +104,7 @@ static void discard_reading(void *job)
 /* On success the text is the caller's. */
 static int read_in_time(const struct reading *what, char **ret_text, size_t *ret_len)
 {
-        static const struct nsutil_work work = { run_reading, discard_reading };
+        static const struct nsutil_work work = { .run = run_reading, .discard = discard_reading };
         struct reading *r = malloc(sizeof *r);
 
         if (!r)

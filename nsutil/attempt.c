@@ -27,7 +27,7 @@ struct worker {
 /* held by the one caller whose work is being done; guards @spare */
 static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
 static struct worker *spare; /* the worker for the next job; NULL: none was started yet, or it was abandoned */
-static _Atomic unsigned hanging;
+static _Atomic int hanging;
 static _Thread_local bool is_worker;
 
 /* ---- the thread ----------------------------------------------------------------------- */
@@ -69,7 +69,7 @@ static void *run_worker(void *arg)
                 ;
         w->work->discard(w->job);
         free_worker(w);
-        atomic_fetch_sub(&hanging, 1);
+        nsutil_count_hanging(-1);
         return NULL;
 }
 
@@ -171,11 +171,16 @@ static bool wait_until_done(struct worker *w)
         return true;
 }
 
+void nsutil_count_hanging(int change)
+{
+        atomic_fetch_add(&hanging, change);
+}
+
 /* ---- attempts ----------------------------------------------------------------------------- */
 
-static bool is_refused(pid_t pid)
+static bool is_refused(pid_t pid, bool known)
 {
-        unsigned n = atomic_load(&hanging);
+        int n = known ? 0 : atomic_load(&hanging);
 
         return nsutil_is_given_up(pid) || n >= NSUTIL_HANGING_LAST ||
                (n >= NSUTIL_HANGING_MAX && nsutil_has_mount_that_may_hang(pid));
@@ -191,14 +196,14 @@ static bool try_work(struct worker *w, const struct nsutil_work *work, void *job
         bool done = wait_until_done(w);
         w->left = !done;
         if (!done)
-                atomic_fetch_add(&hanging, 1);
+                nsutil_count_hanging(1);
         pthread_mutex_unlock(&w->lock);
         return done;
 }
 
 static int try_in_turn(pid_t pid, const struct nsutil_work *work, void *job)
 {
-        if (is_refused(pid)) {
+        if (is_refused(pid, work->known)) {
                 work->discard(job);
                 return NSUTIL_E_HANGS;
         }

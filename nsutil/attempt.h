@@ -20,6 +20,7 @@
 struct nsutil_work {
         void (*run)(void *job);
         void (*discard)(void *job); /* frees @job and all that it owns */
+        bool known;                 /* the process was looked at before: it is not refused because others hang */
 };
 
 /*
@@ -28,8 +29,8 @@ struct nsutil_work {
 #define NSUTIL_HANG_MS 2000
 
 /*
- * From NSUTIL_HANGING_MAX hanging workers on, processes that see a mount which may hang are refused. From
- * NSUTIL_HANGING_LAST on, all processes are.
+ * From NSUTIL_HANGING_MAX hanging threads on (workers and those of nsutil_count_hanging()), processes that see a mount
+ * which may hang are refused. From NSUTIL_HANGING_LAST on, all processes are.
  */
 #define NSUTIL_HANGING_MAX 8
 #define NSUTIL_HANGING_LAST 16
@@ -40,6 +41,9 @@ struct nsutil_work {
  * it is called by such work itself, or no worker can be started, it runs the work in the caller's thread.
  */
 int nsutil_attempt(pid_t pid, const struct nsutil_work *work, void *job);
+
+/* Some of the caller's own threads hang (1), or do so no more (-1). */
+void nsutil_count_hanging(int change);
 
 /* Leaves a process alone for good: every attempt on its behalf is refused from now on. */
 void nsutil_give_up(pid_t pid);

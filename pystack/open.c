@@ -127,7 +127,7 @@ static void discard_opening(void *job)
 
 int pystack_open_abi(pid_t pid, uint32_t abi, struct pystack **ret, struct pystack_info *ret_info)
 {
-        static const struct nsutil_work work = { run_opening, discard_opening };
+        static const struct nsutil_work work = { .run = run_opening, .discard = discard_opening };
         struct opening *o = calloc(1, sizeof *o);
 
         *ret_info = (struct pystack_info){ 0 };
@@ -135,8 +135,12 @@ int pystack_open_abi(pid_t pid, uint32_t abi, struct pystack **ret, struct pysta
                 return -ENOMEM;
         o->pid = pid;
         o->abi = abi;
-        if (nsutil_attempt(pid, &work, o) != 0)
+        if (nsutil_attempt(pid, &work, o) != 0) {
+                if (!nsutil_is_given_up(pid))
+                        snprintf(ret_info->detail, sizeof ret_info->detail,
+                                 "so many other processes do not answer that it is not looked at");
                 return PYSTACK_E_HANGS;
+        }
         int e = o->error;
         if (e == 0)
                 *ret = o->py;

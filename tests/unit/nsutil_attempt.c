@@ -38,7 +38,7 @@ static void discard(void *job)
 }
 
 static void run(void *arg);
-static const struct nsutil_work work = { run, discard };
+static const struct nsutil_work work = { .run = run, .discard = discard };
 
 static void run(void *arg)
 {

@@ -44,8 +44,9 @@ static enum find_kind kind_of_status(int status, pid_t pid, bool young)
                 return young ? FIND_STARTING : FIND_UNREADABLE;
         case PYSTACK_E_UNSUPPORTED:
         case PYSTACK_E_COSTLY:
-        case PYSTACK_E_HANGS:
                 return FIND_UNREADABLE;
+        case PYSTACK_E_HANGS: /* or it is refused because others hang */
+                return nsutil_is_given_up(pid) || looks_like_python(pid) ? FIND_UNREADABLE : FIND_OTHER;
         default:
                 return looks_like_python(pid) ? FIND_UNREADABLE : FIND_OTHER;
         }
