@@ -109,6 +109,7 @@ struct target {
         UT_hash_handle hh;
 };
 
+struct jitter;
 struct tick_event;
 
 /* An engine: says when and whom. */
@@ -124,8 +125,6 @@ struct tick {
         void (*set_period)(void *state);
         /* Prepares for @target, which is in nobody's hands yet. NULL: nothing to prepare. */
         int (*add)(void *state, struct target *target);
-        /* A target was read for @event; its lock is held. NULL: nothing to do. */
-        void (*was_read)(void *state, struct target *target, const struct tick_event *event);
 };
 
 extern const struct tick tick_perf;
@@ -186,6 +185,8 @@ struct tick_event {
         bool left;                /* and has left its CPU since, so that the thread may have run on */
         bool meets_all; /* such ticks meet every thread alike, so that the kernel's account can correct their number */
         const struct pystack_hold *hold; /* NULL: the caller cannot tell whether it is switched out */
+        struct jitter
+                *jitter; /* the caller's, which draws the next period of a thread's own event; NULL: of no such event */
 };
 
 /* The time that a tick at @at_ns stands for. */

@@ -46,7 +46,8 @@ static void read_batch(struct perf_reader *r, const struct perf_batch *batch, si
                                             .woken_ns = woken,
                                             .late = batch[i].ticks - 1 + r->untold,
                                             .cpu = r->cpu,
-                                            .hold = r->holds ? &r->hold : NULL };
+                                            .hold = r->holds ? &r->hold : NULL,
+                                            .jitter = r->machine ? NULL : &r->jitter };
                 if (sampler_tick(s, &event))
                         r->untold = 0;
         }

@@ -4,7 +4,7 @@
  * read at every tick and written when a process comes or goes; opening a process
  * happens outside, so readers never wait for long.
  */
-#include "internal.h"
+#include "own_events.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -247,8 +247,8 @@ void target_tick(struct target *t, const struct sampler *s, const struct tick_ev
         target_add_late(t, event->late, event->ns);
         if (counted.count > 0)
                 target_read(t, s, &counted, PROFILE_RUNNING);
-        if (s->tick->was_read)
-                s->tick->was_read(s->tick_state, t, event);
+        if (event->jitter)
+                own_events_vary(t, event->event_id, event->tid, event->at_ns, event->ns, event->jitter);
 }
 
 static bool tick_if_target(struct sampler *s, const struct tick_event *event)

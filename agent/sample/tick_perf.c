@@ -91,15 +91,6 @@ static int add_perf_target(void *state, struct target *t)
         return e == NSUTIL_E_GONE ? 0 : e;
 }
 
-static void vary_period_of_event(void *state, struct target *t, const struct tick_event *event)
-{
-        struct perf_tick *tick = state;
-
-        if (!tick->machine)
-                own_events_vary(t, event->event_id, event->tid, event->at_ns, event->ns,
-                                &tick->readers[event->cpu].jitter);
-}
-
 /* ---- starting -------------------------------------------------------------------- */
 
 static void describe_readers(struct perf_tick *tick)
@@ -210,5 +201,4 @@ const struct tick tick_perf = {
         .check = check_perf,
         .set_period = set_period,
         .add = add_perf_target,
-        .was_read = vary_period_of_event,
 };
