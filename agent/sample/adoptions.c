@@ -100,15 +100,19 @@ static struct pystack *open_copy(struct sampler *s, const struct nsutil_stat *st
 
         pthread_rwlock_rdlock(&s->lock);
         struct target *t = original_target_of(s, stat);
-        if (t) {
-                pthread_mutex_lock(&t->lock);
+        if (t)
+                target_use(t);
+        pthread_rwlock_unlock(&s->lock);
+        if (!t) {
+                note_stranger(&s->adoptions, stat->pid);
+                return NULL;
+        }
+        if (target_lock(t) != TARGET_SILENT) {
                 if (has_memory_of(stat->pid, t->pid) || pystack_fork(t->py, stat->pid, &py) != 0)
                         py = NULL;
-                pthread_mutex_unlock(&t->lock);
+                target_unlock(t);
         }
-        pthread_rwlock_unlock(&s->lock);
-        if (!t)
-                note_stranger(&s->adoptions, stat->pid);
+        target_put(t);
         return py;
 }
 

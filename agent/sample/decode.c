@@ -36,14 +36,16 @@ static profile_id intern_decoded(struct profile *p, const struct pystack_text *t
         return frame;
 }
 
-/* Readers bound the profile at each sample of theirs; so does who puts something into it afterwards. */
-static void lock_profile(struct target *t, const struct sampler *s, const struct profile *p)
+/* Readers bound the profile at each sample of theirs; so does who puts something into it afterwards. False: silent. */
+static bool lock_profile(struct target *t, const struct sampler *s, const struct profile *p)
 {
-        pthread_mutex_lock(&t->lock);
+        if (target_lock(t) == TARGET_SILENT)
+                return false;
         if (p != t->profile)
-                return;
+                return true;
         memory_prepare(t);
         memory_bound_profile(t, s->config.profile_bytes);
+        return true;
 }
 
 /* Stacks that share what could not be interned would all be lost. */
@@ -54,10 +56,11 @@ static void unlock_profile(struct target *t, const struct profile *p, profile_id
                         backlog_restart(&t->stacks.backlog);
                 memory_return(t);
         }
-        pthread_mutex_unlock(&t->lock);
+        target_unlock(t);
 }
 
-static void decode_frame(struct target *t, const struct sampler *s, struct profile *p)
+/* These are false if the target is silent: it keeps what is left. */
+static bool decode_frame(struct target *t, const struct sampler *s, struct profile *p)
 {
         struct decoding *d = &t->decoding;
         const struct backlog_frame *frame = &d->batch.frames[d->frame++];
@@ -66,16 +69,18 @@ static void decode_frame(struct target *t, const struct sampler *s, struct profi
 
         pystack_text(frame->code, &text);
         uint32_t line = frame->without_line ? 0 : pystack_line_apart(t->py, &place);
-        lock_profile(t, s, p);
+        if (!lock_profile(t, s, p))
+                return false;
         profile_id id = intern_decoded(p, &text, frame->code->first_line, line);
         pystack_let_go(t->py, frame->code);
         unlock_profile(t, p, id);
         if (d->ids)
                 d->ids[d->batch.stacks[d->stack].shared + d->done] = id;
         d->done++;
+        return true;
 }
 
-static void decode_stack(struct target *t, const struct sampler *s, struct profile *p)
+static bool decode_stack(struct target *t, const struct sampler *s, struct profile *p)
 {
         struct decoding *d = &t->decoding;
         const struct backlog_stack *stack = &d->batch.stacks[d->stack++];
@@ -84,7 +89,8 @@ static void decode_stack(struct target *t, const struct sampler *s, struct profi
 
         for (size_t i = 0; i < n; i++)
                 ids[n - 1 - i] = d->ids ? d->ids[i] : 0; /* no stack has such a frame */
-        lock_profile(t, s, p);
+        if (!lock_profile(t, s, p))
+                return false;
         if (stack->truncated)
                 ids[n++] = stacks_pseudo_frame(p, "(truncated)");
         profile_id id;
@@ -93,20 +99,24 @@ static void decode_stack(struct target *t, const struct sampler *s, struct profi
         profile_link_stack(p, stack->reserved, id);
         unlock_profile(t, p, id);
         d->done = 0;
+        return true;
 }
 
-/* Decodes the next frame, or ends a stack. False: what was taken over is decoded. */
+bool decode_has_ended(const struct target *t)
+{
+        return t->decoding.stack == t->decoding.batch.n_stacks;
+}
+
+/* Decodes the next frame, or ends a stack. False: what was taken over is decoded, or the target is silent. */
 static bool decode_next(struct target *t, const struct sampler *s, struct profile *p)
 {
         struct decoding *d = &t->decoding;
 
-        if (d->stack == d->batch.n_stacks)
+        if (decode_has_ended(t))
                 return false;
         if (d->done < d->batch.stacks[d->stack].own)
-                decode_frame(t, s, p);
-        else
-                decode_stack(t, s, p);
-        return true;
+                return decode_frame(t, s, p);
+        return decode_stack(t, s, p);
 }
 
 void decode_rest(struct target *t, const struct sampler *s, struct profile *p)
@@ -131,23 +141,26 @@ bool decode_fetch(struct target *t)
         return d->batch.n_stacks > 0;
 }
 
+/* False as well where the target is silent. */
 static bool fetch_under_lock(struct target *t)
 {
-        pthread_mutex_lock(&t->lock);
+        if (!decode_has_ended(t) || target_lock(t) == TARGET_SILENT)
+                return false;
         bool any = decode_fetch(t);
         t->asked = t->asked && any;
         if (!any && profile_reserved(t->profile) >= RENUMBER_AT)
                 target_renumber(t);
-        pthread_mutex_unlock(&t->lock);
+        target_unlock(t);
         return any;
 }
 
 void decode_waiting(struct target *t, const struct sampler *s)
 {
         decode_rest(t, s, t->profile);
-        pthread_mutex_lock(&t->lock);
+        if (!decode_has_ended(t) || target_lock(t) == TARGET_SILENT)
+                return;
         decode_fetch(t);
-        pthread_mutex_unlock(&t->lock);
+        target_unlock(t);
         decode_rest(t, s, t->profile);
 }
 

@@ -38,16 +38,20 @@ struct decoder {
         sem_t asked;
         pthread_t thread;
         _Atomic bool stop;
+        _Atomic unsigned takers; /* who waits for a turn to take a profile: the thread takes none meanwhile */
 };
 
 /* Starts the thread. -errno. */
 int decoder_open(struct decoder *decoder, struct sampler *sampler);
+/* Ends the thread. */
 void decoder_close(struct decoder *decoder);
+/* Frees what decoder_open() has made, also where it has failed. */
+void decoder_deinit(struct decoder *decoder);
 
 /* To be called when the target's backlog has got a stack. Its lock is held. */
 void decoder_ask(struct target *target);
 
-/* The target, which no reader knows any more, has not asked. decoder->turn is held. */
+/* The target, which is silent or which no reader knows any more, has not asked. decoder->turn is held. */
 void decoder_forget(struct decoder *decoder, struct target *target);
 
 /* All of these expect decoder->turn to be held. */
@@ -57,6 +61,8 @@ bool decode_some(struct target *target, const struct sampler *sampler);
 void decode_waiting(struct target *target, const struct sampler *sampler);
 /* Takes over what waits, for @decode_rest(). The target's lock is held, and all that was taken over before is decoded. */
 bool decode_fetch(struct target *target);
+/* Whether what was taken over is decoded. */
+bool decode_has_ended(const struct target *target);
 /* Decodes what was taken over, for @p, the target's profile or the one that it had until now. Its lock is not held. */
 void decode_rest(struct target *target, const struct sampler *sampler, struct profile *p);
 /* Frees it. */

@@ -16,17 +16,26 @@
 
 /* ---- who has asked ------------------------------------------------------------------ */
 
-/* Whether it is the only one. */
+static void append_to_list(struct decoder *d, struct target *t)
+{
+        t->next_asked = NULL;
+        if (d->first)
+                d->last->next_asked = t;
+        else
+                d->first = t;
+        d->last = t;
+}
+
+/*
+ * Whether it is the only one. A silent target is not appended: a reader that wakes up at it may have been forgotten by
+ * the sampler, and the target as well.
+ */
 static bool append_asking_target(struct decoder *d, struct target *t)
 {
         pthread_mutex_lock(&d->list);
-        bool first = !d->first;
-        t->next_asked = NULL;
-        if (first)
-                d->first = t;
-        else
-                d->last->next_asked = t;
-        d->last = t;
+        bool silent = target_is_silent(t), first = !silent && !d->first;
+        if (!silent)
+                append_to_list(d, t);
         pthread_mutex_unlock(&d->list);
         return first;
 }
@@ -98,7 +107,7 @@ static void *run_decoder(void *arg)
                 while (sem_wait(&d->asked) < 0)
                         ;
                 while ((n = count_asking_targets(d)) > 0 && !atomic_load(&d->stop)) {
-                        while (n-- > 0)
+                        while (n-- > 0 && atomic_load(&d->takers) == 0)
                                 take_turn(d);
                         clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
                 }
@@ -120,6 +129,10 @@ void decoder_close(struct decoder *d)
         atomic_store(&d->stop, true);
         sem_post(&d->asked);
         pthread_join(d->thread, NULL);
+}
+
+void decoder_deinit(struct decoder *d)
+{
         sem_destroy(&d->asked);
         pthread_mutex_destroy(&d->list);
         pthread_mutex_destroy(&d->turn);

@@ -68,14 +68,19 @@ struct restraint {
         unsigned costly;   /* samples in a row that took too long */
         uint64_t rest_ns;  /* that the last one was followed by */
         uint64_t until_ns; /* CLOCK_MONOTONIC: it is not read before; 0: it may be */
-        bool restrained;   /* it has been, at some time */
 };
 
 /* A process being sampled. */
 struct target {
         pid_t pid;
-        uint64_t start_stack; /* of nsutil_stat: the same in copies, new in another program; 0: not known */
-        pthread_mutex_t lock; /* guards all below */
+        uint64_t start_stack;     /* of nsutil_stat: the same in copies, new in another program; 0: not known */
+        _Atomic unsigned users;   /* the table, and those that read it: the last one frees it */
+        _Atomic bool silent;      /* its memory does not answer: whoever has the lock keeps it */
+        _Atomic bool restrained;  /* it has been, at some time: see restraint.c */
+        _Atomic pid_t held_by;    /* the thread that has the lock; 0: none */
+        _Atomic uint64_t held_ns; /* since when (CLOCK_MONOTONIC) */
+        uint64_t lost_cpu_ns, lost_mono_ns; /* of a silent one: until when its time was told as lost; 0: not yet */
+        pthread_mutex_t lock;               /* guards all below */
         struct pystack *py;
         struct member *members;
         struct profile *profile;
@@ -160,13 +165,16 @@ struct sampler {
         _Atomic uint64_t period_ns;
         _Atomic uint64_t period_before_ns,
                 period_since_ns; /* ticks before that moment (CLOCK_MONOTONIC) had that one */
-        pthread_rwlock_t lock;   /* guards the table, not the targets in it */
+        pthread_rwlock_t lock;   /* guards the next two, not the targets in them */
         struct target *targets;
-        uint64_t opened_ticks; /* when it was opened, in clock ticks since boot */
+        struct target *leaving; /* is being removed, and in the table no more; NULL: none */
+        uint64_t opened_ticks;  /* when it was opened, in clock ticks since boot */
         struct departed departed[DEPARTED_MAX];
         size_t next_departed;
         const struct tick *tick;
         void *tick_state;
+        _Atomic unsigned
+                strays; /* threads that use it and are not waited for: readers that were relieved, and errands */
         bool meets_all; /* its ticks do: see struct tick_event */
         char description[160];
         char refused[160];
@@ -199,10 +207,29 @@ bool sampler_tick(struct sampler *sampler, const struct tick_event *event);
 void target_tick(struct target *target, const struct sampler *sampler, const struct tick_event *event);
 
 /*
- * Takes target->lock at a tick. Whoever has it lets it go soon: while the caller waits for that on its CPU, the thread
- * that it has interrupted stays where it was. False if it had to give up its CPU.
+ * Takes target->lock. Whoever has it lets it go soon: while the caller waits for that on its CPU, the thread that it has
+ * interrupted stays where it was. Or the target turns out to be silent, and is not to be touched.
  */
-bool target_lock(struct target *target);
+enum target_held {
+        TARGET_SILENT,
+        TARGET_HELD,
+        TARGET_HELD_LATE, /* the caller had to give up its CPU */
+};
+enum target_held target_lock(struct target *target);
+void target_unlock(struct target *target);
+
+/* No lock is needed for these. */
+bool target_is_silent(const struct target *target);
+void target_silence(struct target *target);
+
+/* The target of @pid, with one user more; NULL: there is none. */
+struct target *sampler_get(struct sampler *sampler, pid_t pid);
+void target_use(struct target *target);
+void target_put(struct target *target);
+/* Of one that is in no table any more: until nobody but the caller has it, or it is silent. */
+void target_wait_for_readers(struct target *target);
+/* A profile of nothing but the time of a silent target that is lost: since it was last taken or lost. */
+int target_lose(struct target *target, const struct sampler *sampler, struct profile **ret);
 
 int target_new(pid_t pid, struct pystack *py, struct sampler *sampler, struct target **ret);
 void target_free(struct target *target); /* accepts NULL */

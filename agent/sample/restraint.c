@@ -30,12 +30,12 @@ void restraint_note(struct target *t, int error)
         struct restraint *r = &t->restraint;
 
         if (error != PYSTACK_E_COSTLY) {
-                *r = (struct restraint){ .restrained = r->restrained };
+                *r = (struct restraint){ 0 };
                 return;
         }
         if (++r->costly <= COSTLY_MAX)
                 return;
-        r->restrained = true;
+        atomic_store(&t->restrained, true);
         r->rest_ns = r->rest_ns == 0 ? REST_MIN_NS : 2 * r->rest_ns;
         if (r->rest_ns > REST_MAX_NS)
                 r->rest_ns = REST_MAX_NS;

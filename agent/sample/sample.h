@@ -26,6 +26,7 @@
 enum sample_error {
         SAMPLE_E_ENGINE = 1, /* the engine asked for is refused here: see the reason */
         SAMPLE_E_GONE,       /* the process has ended */
+        SAMPLE_E_SILENT,     /* its memory does not answer: see sampler_is_silent() */
 };
 
 enum sample_engine {
@@ -146,6 +147,12 @@ bool sampler_lacks_gil(struct sampler *sampler, pid_t pid);
  * read: then ticks that met it are lost to it. False without such a target.
  */
 bool sampler_is_restrained(struct sampler *sampler, pid_t pid);
+
+/*
+ * Whether the process's memory does not answer: a reader of it was held up for 2 s, and hangs for all that is known. It
+ * is not read any more. All of its time that was not taken by then is told as failed, and it is the caller's to remove.
+ */
+bool sampler_is_silent(struct sampler *sampler, pid_t pid);
 
 /*
  * One stack, now, without a sampler: for a running thread the caller is moved to

@@ -7,7 +7,6 @@
 #include "own_events.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,18 +48,33 @@ static int start_tick(struct sampler *s, char *reason, size_t reason_size)
         return r;
 }
 
-static int start_threads(struct sampler *s, char *reason, size_t reason_size)
+static int start_decoder(struct sampler *s, char *reason, size_t reason_size)
 {
         int r = decoder_open(&s->decoder, s);
 
-        if (r < 0) {
+        if (r < 0)
                 snprintf(reason, reason_size, "a thread cannot be started: %s", strerror(-r));
+        return r;
+}
+
+static int start_threads(struct sampler *s, char *reason, size_t reason_size)
+{
+        int r = start_decoder(s, reason, reason_size);
+
+        if (r != 0)
                 return r;
-        }
         r = start_tick(s, reason, reason_size);
         if (r != 0)
                 decoder_close(&s->decoder);
         return r;
+}
+
+static void free_sampler(struct sampler *s)
+{
+        decoder_deinit(&s->decoder);
+        adoptions_deinit(&s->adoptions);
+        pthread_rwlock_destroy(&s->lock);
+        free(s);
 }
 
 int sampler_open(const struct sample_config *config, struct sampler **ret, char *reason, size_t reason_size)
@@ -75,14 +89,11 @@ int sampler_open(const struct sample_config *config, struct sampler **ret, char 
         pthread_rwlock_init(&s->lock, NULL);
         adoptions_init(&s->adoptions);
         int r = start_threads(s, reason, reason_size);
-        if (r != 0) {
-                adoptions_deinit(&s->adoptions);
-                pthread_rwlock_destroy(&s->lock);
-                free(s);
-                return r;
-        }
-        *ret = s;
-        return 0;
+        if (r != 0)
+                free_sampler(s);
+        else
+                *ret = s;
+        return r;
 }
 
 void sampler_close(struct sampler *s)
@@ -95,11 +106,12 @@ void sampler_close(struct sampler *s)
         decoder_close(&s->decoder);
         HASH_ITER(hh, s->targets, t, next) {
                 HASH_DEL(s->targets, t);
-                target_free(t);
+                if (atomic_load(&s->strays) > 0)
+                        atomic_store(&t->silent, true); /* a thread that wakes up at it asks nobody for anything more */
+                target_put(t);
         }
-        adoptions_deinit(&s->adoptions);
-        pthread_rwlock_destroy(&s->lock);
-        free(s);
+        if (atomic_load(&s->strays) == 0) /* else a thread may wake up that uses it */
+                free_sampler(s);
 }
 
 const char *sampler_describe(const struct sampler *s)
@@ -145,98 +157,6 @@ int sampler_add(struct sampler *s, pid_t pid, struct pystack *py)
         return r;
 }
 
-/* Where a process departs again and again, the last time counts. */
-static struct departed *place_for_departed(struct sampler *s, const struct account *account)
-{
-        for (size_t i = 0; i < DEPARTED_MAX; i++)
-                if (s->departed[i].pid == account->pid && s->departed[i].start_time == account->start_time)
-                        return &s->departed[i];
-        struct departed *oldest = &s->departed[s->next_departed];
-        s->next_departed = (s->next_departed + 1) % DEPARTED_MAX;
-        return oldest;
-}
-
-static void remember_departed(struct sampler *s, const struct account *account)
-{
-        *place_for_departed(s, account) = (struct departed){ .pid = account->pid,
-                                                             .start_time = account->start_time,
-                                                             .cpu_ns = account->booked_ns };
-}
-
-/* What @fact says of a target; false if there is none. */
-static bool has_target_fact(struct sampler *s, pid_t pid, bool (*fact)(const struct target *))
-{
-        struct target *t;
-        bool answer = false;
-
-        pthread_rwlock_rdlock(&s->lock);
-        HASH_FIND_INT(s->targets, &pid, t);
-        if (t) {
-                pthread_mutex_lock(&t->lock);
-                answer = fact(t);
-                pthread_mutex_unlock(&t->lock);
-        }
-        pthread_rwlock_unlock(&s->lock);
-        return answer;
-}
-
-static bool lacks_gil(const struct target *t)
-{
-        return !pystack_has_gil(t->py);
-}
-
-static bool is_restrained(const struct target *t)
-{
-        return t->restraint.restrained;
-}
-
-bool sampler_lacks_gil(struct sampler *s, pid_t pid)
-{
-        return s->config.mode == PROFILE_MODE_GIL && has_target_fact(s, pid, lacks_gil);
-}
-
-bool sampler_is_restrained(struct sampler *s, pid_t pid)
-{
-        return has_target_fact(s, pid, is_restrained);
-}
-
-int sampler_remove(struct sampler *s, pid_t pid, struct profile **ret)
-{
-        struct target *t;
-        int r = SAMPLE_E_GONE;
-
-        pthread_mutex_lock(&s->decoder.turn);
-        pthread_rwlock_wrlock(&s->lock);
-        HASH_FIND_INT(s->targets, &pid, t);
-        if (t)
-                HASH_DEL(s->targets, t);
-        pthread_rwlock_unlock(&s->lock);
-        /* Readers hold the table's lock while they use a target, and who decodes has a turn: nobody has this one any more. */
-        if (t) {
-                decoder_forget(&s->decoder, t);
-                r = target_take(t, s, ret);
-                remember_departed(s, &t->account);
-                target_free(t);
-        }
-        pthread_mutex_unlock(&s->decoder.turn);
-        return r;
-}
-
-int sampler_take(struct sampler *s, pid_t pid, struct profile **ret)
-{
-        struct target *t;
-        int r = SAMPLE_E_GONE;
-
-        pthread_mutex_lock(&s->decoder.turn); /* while it is held, no target is removed */
-        pthread_rwlock_rdlock(&s->lock);
-        HASH_FIND_INT(s->targets, &pid, t);
-        pthread_rwlock_unlock(&s->lock);
-        if (t)
-                r = target_take(t, s, ret);
-        pthread_mutex_unlock(&s->decoder.turn);
-        return r;
-}
-
 void target_tick(struct target *t, const struct sampler *s, const struct tick_event *event)
 {
         struct tick_event counted = *event;
@@ -253,18 +173,19 @@ void target_tick(struct target *t, const struct sampler *s, const struct tick_ev
 
 static bool tick_if_target(struct sampler *s, const struct tick_event *event)
 {
-        struct target *t;
+        struct target *t = sampler_get(s, event->pid);
+        struct tick_event had = *event;
 
-        pthread_rwlock_rdlock(&s->lock);
-        HASH_FIND_INT(s->targets, &event->pid, t);
-        if (t) {
-                struct tick_event had = *event;
-                had.left = !target_lock(t);
+        if (!t)
+                return false;
+        enum target_held held = target_lock(t);
+        had.left = held == TARGET_HELD_LATE;
+        if (held != TARGET_SILENT) {
                 target_tick(t, s, &had);
-                pthread_mutex_unlock(&t->lock);
+                target_unlock(t);
         }
-        pthread_rwlock_unlock(&s->lock);
-        return t != NULL;
+        target_put(t);
+        return true;
 }
 
 bool sampler_tick(struct sampler *s, const struct tick_event *event)
@@ -294,18 +215,6 @@ void sampler_set_rate(struct sampler *s, unsigned rate)
         atomic_store(&s->period_since_ns, clock_ns(CLOCK_MONOTONIC));
         if (s->tick->set_period)
                 s->tick->set_period(s->tick_state);
-}
-
-void sampler_trim(struct sampler *s)
-{
-        pthread_rwlock_rdlock(&s->lock);
-        for (struct target *t = s->targets; t; t = t->hh.next) {
-                pthread_mutex_lock(&t->lock);
-                target_trim(t);
-                pthread_mutex_unlock(&t->lock);
-        }
-        pthread_rwlock_unlock(&s->lock);
-        malloc_trim(0);
 }
 
 void sampler_limit_memory(struct sampler *s, size_t bytes)

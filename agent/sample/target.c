@@ -16,19 +16,6 @@
 /* Readings of a thread that does not hold still, before it is looked for on other CPUs. */
 #define TRIES_HERE 2
 
-/* So long a lock is waited for without giving up the CPU: most stacks are read in less. */
-#define LOCK_NS 300000u
-
-bool target_lock(struct target *t)
-{
-        for (uint64_t begin = clock_ns(CLOCK_MONOTONIC); pthread_mutex_trylock(&t->lock) != 0;)
-                if (clock_ns(CLOCK_MONOTONIC) - begin > LOCK_NS) {
-                        pthread_mutex_lock(&t->lock);
-                        return false;
-                }
-        return true;
-}
-
 static int begin_profile(struct target *t, const struct sampler *s)
 {
         struct profile *profile = profile_new();
@@ -66,6 +53,7 @@ int target_new(pid_t pid, struct pystack *py, struct sampler *s, struct target *
         if (!t)
                 return -ENOMEM;
         t->pid = pid;
+        t->users = 1;
         int r = begin_profile(t, s);
         if (r < 0) {
                 free(t);
@@ -266,8 +254,6 @@ static int exchange_profile(struct target *t, const struct sampler *s, struct pr
                 .duration_ns = clock_ns(CLOCK_MONOTONIC) - t->since_mono_ns,
                 .engine = s->tick->name,
         };
-        members_settle(t, s);
-        pending_settle(t);
         balance_book(t, s);
         decode_fetch(t);
         int r = begin_profile(t, s);
@@ -280,18 +266,103 @@ static int exchange_profile(struct target *t, const struct sampler *s, struct pr
         return 0;
 }
 
+/* Between two tries to have both the target's lock and a turn. */
+#define TURN_PAUSE_NS 1000000
+
+/*
+ * Takes target->lock and decoder->turn, when nothing is left to be read or decoded for the target's profile. Reading may
+ * take for ever, so nobody does that in a turn; and whoever has a turn waits for the lock, so a turn is not waited for
+ * with the lock. False: the target is silent, and neither is held.
+ */
+static bool await_turn(struct target *t, const struct sampler *s)
+{
+        const struct timespec pause = { .tv_nsec = TURN_PAUSE_NS };
+        pthread_mutex_t *turn = &t->decoder->turn;
+
+        for (;;) {
+                pthread_mutex_lock(turn);
+                decode_waiting(t, s);
+                pthread_mutex_unlock(turn);
+                if (target_lock(t) == TARGET_SILENT)
+                        return false;
+                members_settle(t, s);
+                pending_settle(t);
+                bool silent = target_is_silent(t), alone = !silent && pthread_mutex_trylock(turn) == 0;
+                if (alone && decode_has_ended(t))
+                        return true;
+                target_unlock(t);
+                if (silent)
+                        return false;
+                if (alone)
+                        pthread_mutex_unlock(turn);
+                nanosleep(&pause, NULL);
+        }
+}
+
+/* While it is tried, the decoder takes no new turn: else there might always be one. */
+static bool begin_exchange(struct target *t, const struct sampler *s)
+{
+        atomic_fetch_add(&t->decoder->takers, 1);
+        bool begun = await_turn(t, s);
+        atomic_fetch_sub(&t->decoder->takers, 1);
+        return begun;
+}
+
 int target_take(struct target *t, const struct sampler *s, struct profile **ret)
 {
         struct profile *done;
 
-        decode_waiting(t, s);
-        pthread_mutex_lock(&t->lock);
+        if (!begin_exchange(t, s))
+                return SAMPLE_E_SILENT;
         int r = exchange_profile(t, s, &done);
-        pthread_mutex_unlock(&t->lock);
-        if (r < 0)
-                return r;
-        decode_rest(t, s, done);
-        profile_settle(done);
-        *ret = done;
+        target_unlock(t);
+        if (r == 0) {
+                decode_rest(t, s, done);
+                profile_settle(done);
+                *ret = done;
+        }
+        pthread_mutex_unlock(&t->decoder->turn);
+        return r;
+}
+
+/* In modes that count elapsed time, of one thread at least. */
+static uint64_t lost_ns(struct target *t, const struct sampler *s, uint64_t now)
+{
+        uint64_t cpu_ns = t->lost_cpu_ns;
+
+        if (s->config.mode != PROFILE_MODE_CPU)
+                return now - t->lost_mono_ns;
+        if (nsutil_cpu_ns(t->pid, &cpu_ns) != 0 || cpu_ns < t->lost_cpu_ns)
+                return 0;
+        uint64_t lost = cpu_ns - t->lost_cpu_ns;
+        t->lost_cpu_ns = cpu_ns;
+        return lost;
+}
+
+/* Whoever has the lock sleeps, or has just woken up: what is read of the target here does not change often. */
+int target_lose(struct target *t, const struct sampler *s, struct profile **ret)
+{
+        struct profile *profile = profile_new();
+        uint64_t now = clock_ns(CLOCK_MONOTONIC), period = atomic_load(&s->period_ns);
+
+        if (!profile)
+                return -ENOMEM;
+        if (t->lost_mono_ns == 0) {
+                t->lost_mono_ns = t->since_mono_ns;
+                t->lost_cpu_ns = __atomic_load_n(&t->account.booked_ns, __ATOMIC_RELAXED);
+        }
+        const struct profile_settings settings = {
+                .mode = s->config.mode,
+                .period_ns = period,
+                .start_ns = clock_ns(CLOCK_REALTIME) - (now - t->lost_mono_ns),
+                .duration_ns = now - t->lost_mono_ns,
+                .engine = s->tick->name,
+        };
+        struct profile_counters *counters = profile_counters(profile);
+        counters->accounted_ns = counters->failed_ns = lost_ns(t, s, now);
+        counters->ticks = counters->failed = counters->failed_ns / period;
+        t->lost_mono_ns = now;
+        profile_set_settings(profile, &settings);
+        *ret = profile;
         return 0;
 }
