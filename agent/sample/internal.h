@@ -9,6 +9,7 @@
 #include "memory.h"
 #include "sample.h"
 #include "stacks.h"
+#include "watchdog.h"
 
 #include "agent/base/base.h"
 #include "nsutil/nsutil.h"
@@ -73,12 +74,14 @@ struct restraint {
 /* A process being sampled. */
 struct target {
         pid_t pid;
-        uint64_t start_stack;     /* of nsutil_stat: the same in copies, new in another program; 0: not known */
-        _Atomic unsigned users;   /* the table, and those that read it: the last one frees it */
-        _Atomic bool silent;      /* its memory does not answer: whoever has the lock keeps it */
-        _Atomic bool restrained;  /* it has been, at some time: see restraint.c */
-        _Atomic pid_t held_by;    /* the thread that has the lock; 0: none */
-        _Atomic uint64_t held_ns; /* since when (CLOCK_MONOTONIC) */
+        uint64_t start_stack;      /* of nsutil_stat: the same in copies, new in another program; 0: not known */
+        _Atomic unsigned users;    /* the table, and those that read it: the last one frees it */
+        _Atomic bool silent;       /* its memory does not answer: whoever has the lock keeps it */
+        _Atomic bool restrained;   /* it has been, at some time: see restraint.c */
+        _Atomic pid_t held_by;     /* the thread that has the lock; 0: none */
+        _Atomic uint64_t held_ns;  /* since when (CLOCK_MONOTONIC) */
+        struct nsutil_pulse pulse; /* the watchdog's: of the thread that has had the lock since @pulse_of */
+        uint64_t pulse_of;
         uint64_t lost_cpu_ns, lost_mono_ns; /* of a silent one: until when its time was told as lost; 0: not yet */
         pthread_mutex_t lock;               /* guards all below */
         struct pystack *py;
@@ -124,6 +127,8 @@ struct tick {
         /* Starts its threads: 0, -errno, or SAMPLE_E_ENGINE with the reason. */
         int (*start)(struct sampler *sampler, void **ret, char *reason, size_t reason_size);
         void (*stop)(void *state);
+        /* The thread @tid hangs at a target: if it is one of the engine's, another one takes its place. */
+        void (*relieve)(void *state, pid_t tid);
         /* Looks after the readers, see sampler_check(). */
         void (*check)(void *state, struct sampler_health *ret);
         /* The sampler's period has changed. NULL: it is looked up for every tick. */
@@ -173,6 +178,9 @@ struct sampler {
         size_t next_departed;
         const struct tick *tick;
         void *tick_state;
+        pthread_mutex_t engine; /* held while the engine's threads are changed; guards the next one */
+        bool closing;           /* they are not to be changed any more */
+        struct watchdog watchdog;
         _Atomic unsigned
                 strays; /* threads that use it and are not waited for: readers that were relieved, and errands */
         bool meets_all; /* its ticks do: see struct tick_event */

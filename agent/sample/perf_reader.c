@@ -21,7 +21,8 @@
 /* The period is drawn anew no more often than this: it costs a system call. */
 #define VARY_NS 4000000u
 
-static void read_batch(struct perf_reader *r, const struct perf_batch *batch, size_t n)
+/* False if this thread was relieved meanwhile. */
+static bool read_batch(struct perf_reader *r, const struct perf_batch *batch, size_t n)
 {
         struct sampler *s = r->sampler;
         uint64_t woken = clock_ns(CLOCK_MONOTONIC);
@@ -48,9 +49,14 @@ static void read_batch(struct perf_reader *r, const struct perf_batch *batch, si
                                             .cpu = r->cpu,
                                             .hold = r->holds ? &r->hold : NULL,
                                             .jitter = r->machine ? NULL : &r->jitter };
-                if (sampler_tick(s, &event))
+                post_enter(&r->post);
+                bool of_target = sampler_tick(s, &event);
+                if (!post_leave(&r->post))
+                        return false;
+                if (of_target)
                         r->untold = 0;
         }
+        return true;
 }
 
 /*
@@ -81,7 +87,8 @@ static uint64_t newest_tick(const struct perf_batch *batch, size_t n)
         return newest;
 }
 
-static void empty_ring(struct perf_reader *r)
+/* False if this thread was relieved meanwhile. */
+static bool empty_ring(struct perf_reader *r)
 {
         struct perf_batch batch[BATCH_MAX];
         uint64_t before = r->ring.lost;
@@ -89,10 +96,12 @@ static void empty_ring(struct perf_reader *r)
 
         r->untold += r->ring.lost - before;
         atomic_store(&r->lost, r->ring.lost);
-        read_batch(r, batch, n);
+        if (!read_batch(r, batch, n))
+                return false;
         if (r->machine && n > 0)
                 vary_period(r, newest_tick(batch, n));
         atomic_fetch_add(&r->turns, 1);
+        return true;
 }
 
 /* Starts the CPU's clock at a moment that nobody knows. False if the reader is to end. */
@@ -107,6 +116,7 @@ static bool begin_clock(struct perf_reader *r)
         clock_nanosleep(CLOCK_MONOTONIC, 0, &rest, NULL);
         perf_set_period(r->fd, jitter_interval(&r->jitter, period));
         perf_enable(r->fd, true);
+        r->begun = true;
         return true;
 }
 
@@ -122,28 +132,34 @@ static int patience_ms(const struct perf_reader *r)
         return !r->machine ? -1 : periods_ms > 2000 ? (int)periods_ms : 2000;
 }
 
-static void read_until_stopped(struct perf_reader *r)
+/* False if this thread was relieved. */
+static bool read_until_stopped(struct perf_reader *r)
 {
         enum perf_woken woken;
 
         while ((woken = perf_wait(r->wait_fd, patience_ms(r))) != PERF_END) {
-                if (woken == PERF_TICKS)
-                        empty_ring(r);
-                else
+                if (woken != PERF_TICKS)
                         perf_set_period(r->fd, jitter_interval(&r->jitter, atomic_load(&r->sampler->period_ns)));
+                else if (!empty_ring(r))
+                        return false;
         }
+        return true;
 }
 
 static void *run_reader(void *arg)
 {
         struct perf_reader *r = arg;
 
+        post_begin(&r->post);
         r->pinned = reader_pin(r->cpu);
         r->realtime = reader_realtime();
         r->holds = r->pinned && hold_open(r->cpu, &r->hold);
         sem_post(r->ready);
-        if (!r->machine || begin_clock(r))
-                read_until_stopped(r);
+        if ((r->machine && !r->begun && !begin_clock(r)) || read_until_stopped(r))
+                return NULL;
+        struct sampler *s = r->sampler;
+        free(r);
+        post_end(s);
         return NULL;
 }
 
@@ -157,44 +173,103 @@ static void close_reader(struct perf_reader *r)
                 close(r->wait_fd);
 }
 
-int perf_reader_open(struct perf_reader *r, int cpu)
+static int start_reader_thread(struct perf_reader *r)
+{
+        return -post_start(&r->post, r->sampler, run_reader, r);
+}
+
+static int open_events(struct perf_reader *r)
 {
         uint64_t period = atomic_load(&r->sampler->period_ns);
-        int fd = r->machine ? perf_open_cpu(cpu, period) : perf_open_ring_only(cpu);
 
-        if (fd < 0)
-                return fd;
-        *r = (struct perf_reader){ .sampler = r->sampler,
-                                   .machine = r->machine,
-                                   .ready = r->ready,
-                                   .cpu = cpu,
-                                   .fd = fd,
-                                   .stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
-        jitter_init(&r->jitter);
-        r->wait_fd = r->stop_fd < 0 ? -errno : perf_wait_open(fd, r->stop_fd);
-        int e = r->wait_fd < 0 ? r->wait_fd : perf_ring_open(fd, RING_PAGES, &r->ring);
+        r->fd = r->machine ? perf_open_cpu(r->cpu, period) : perf_open_ring_only(r->cpu);
+        if (r->fd < 0)
+                return r->fd;
+        r->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        r->wait_fd = r->stop_fd < 0 ? -errno : perf_wait_open(r->fd, r->stop_fd);
+        int e = r->wait_fd < 0 ? r->wait_fd : perf_ring_open(r->fd, RING_PAGES, &r->ring);
         if (e == 0)
-                e = -pthread_create(&r->thread, NULL, run_reader, r);
-        if (e != 0) {
+                e = start_reader_thread(r);
+        if (e != 0)
                 close_reader(r);
-                return e;
-        }
-        r->running = true;
-        return 0;
+        return e;
+}
+
+int perf_reader_open(const struct perf_reader *how, int cpu, struct perf_reader **ret)
+{
+        struct perf_reader *r = calloc(1, sizeof *r);
+
+        if (!r)
+                return -ENOMEM;
+        r->sampler = how->sampler;
+        r->machine = how->machine;
+        r->ready = how->ready;
+        r->cpu = cpu;
+        jitter_init(&r->jitter);
+        int e = open_events(r);
+        if (e != 0)
+                free(r);
+        else
+                *ret = r;
+        return e;
 }
 
 uint64_t perf_reader_close(struct perf_reader *r)
 {
         uint64_t one = 1;
 
-        if (!r->running)
+        if (!r)
                 return 0;
         if (write(r->stop_fd, &one, sizeof one) < 0)
                 abort(); /* an eventfd that was just made takes a write */
-        pthread_join(r->thread, NULL);
-        r->running = false;
+        bool ended = post_join(&r->post);
+        uint64_t lost = atomic_load(&r->lost);
         close_reader(r);
-        return atomic_load(&r->lost);
+        if (ended)
+                free(r);
+        else
+                post_release(&r->post);
+        return lost;
+}
+
+/* What another thread needs to go on where that of @r has stopped. */
+static struct perf_reader *new_successor(const struct perf_reader *r)
+{
+        struct perf_reader *new = malloc(sizeof *new);
+
+        if (!new)
+                return NULL;
+        *new = (struct perf_reader){ .sampler = r->sampler,
+                                     .machine = r->machine,
+                                     .ready = r->ready,
+                                     .begun = r->begun,
+                                     .cpu = r->cpu,
+                                     .fd = r->fd,
+                                     .stop_fd = r->stop_fd,
+                                     .wait_fd = r->wait_fd,
+                                     .ring = r->ring,
+                                     .jitter = r->jitter,
+                                     .vary_at_ns = r->vary_at_ns,
+                                     .untold = r->untold,
+                                     .lost = r->lost,
+                                     .count_seen = r->count_seen };
+        if (start_reader_thread(new) == 0)
+                return new;
+        free(new);
+        return NULL;
+}
+
+bool perf_reader_relieve(struct perf_reader **reader)
+{
+        struct perf_reader *r = *reader;
+
+        if (!post_relieve(&r->post))
+                return false;
+        *reader = new_successor(r);
+        if (!*reader)
+                close_reader(r);
+        post_release(&r->post);
+        return true;
 }
 
 /* At 1 Hz a clock is started up to a second after its reader: so many looks may come before. */

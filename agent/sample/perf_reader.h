@@ -10,6 +10,7 @@
 #include "internal.h"
 #include "jitter.h"
 #include "perf_event.h"
+#include "post.h"
 
 #include <semaphore.h>
 
@@ -17,12 +18,12 @@ struct perf_reader {
         struct sampler *sampler;
         bool machine; /* has the CPU's own clock; else a ring only, for targets' events */
         sem_t *ready; /* posted once the last three are known */
-        pthread_t thread;
+        struct post post;
+        bool begun; /* the CPU's clock runs */
         int cpu;
         int fd;      /* of the event that has the ring */
         int stop_fd; /* an eventfd: it is to end */
         int wait_fd; /* of perf_wait_open(), for both */
-        bool running;
         struct perf_ring ring;
         struct pystack_hold hold;
         struct jitter jitter;
@@ -37,13 +38,19 @@ struct perf_reader {
 };
 
 /*
- * Starts the reader of @cpu, @ret->sampler, machine and ready being set. -ENODEV: the CPU
- * is offline; other negative errnos: the kernel refuses.
+ * Starts the reader of @cpu, as @how has sampler, machine and ready. -ENODEV: the CPU is offline; other negative errnos:
+ * the kernel refuses. *@ret is the caller's, until it is closed or relieved.
  */
-int perf_reader_open(struct perf_reader *ret, int cpu);
+int perf_reader_open(const struct perf_reader *how, int cpu, struct perf_reader **ret);
 
-/* Stops it, if it runs. Returns how many ticks it has lost since it was opened. */
+/* Stops it; accepts NULL. Returns how many ticks it has lost since it was opened. */
 uint64_t perf_reader_close(struct perf_reader *reader);
+
+/*
+ * Lets another one have what *@reader has, whose thread hangs at a target, and puts it in its place: NULL if none can be
+ * started. False if the thread is at no target any more.
+ */
+bool perf_reader_relieve(struct perf_reader **reader);
 
 /* Whether its clock has stopped since the last call, at least a second ago: its CPU has been offline. */
 bool perf_reader_has_stopped(struct perf_reader *reader);

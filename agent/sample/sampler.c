@@ -64,6 +64,8 @@ static int start_threads(struct sampler *s, char *reason, size_t reason_size)
         if (r != 0)
                 return r;
         r = start_tick(s, reason, reason_size);
+        if (r == 0 && (r = watchdog_start(s)) != 0)
+                s->tick->stop(s->tick_state);
         if (r != 0)
                 decoder_close(&s->decoder);
         return r;
@@ -74,6 +76,7 @@ static void free_sampler(struct sampler *s)
         decoder_deinit(&s->decoder);
         adoptions_deinit(&s->adoptions);
         pthread_rwlock_destroy(&s->lock);
+        pthread_mutex_destroy(&s->engine);
         free(s);
 }
 
@@ -88,6 +91,7 @@ int sampler_open(const struct sample_config *config, struct sampler **ret, char 
         atomic_init(&s->period_ns, 1000000000u / config->rate);
         pthread_rwlock_init(&s->lock, NULL);
         adoptions_init(&s->adoptions);
+        pthread_mutex_init(&s->engine, NULL);
         int r = start_threads(s, reason, reason_size);
         if (r != 0)
                 free_sampler(s);
@@ -102,8 +106,12 @@ void sampler_close(struct sampler *s)
 
         if (!s)
                 return;
+        pthread_mutex_lock(&s->engine);
+        s->closing = true;
+        pthread_mutex_unlock(&s->engine);
         s->tick->stop(s->tick_state);
-        decoder_close(&s->decoder);
+        decoder_close(&s->decoder); /* before the watchdog, which tells it of targets that are silent */
+        watchdog_stop(s);
         HASH_ITER(hh, s->targets, t, next) {
                 HASH_DEL(s->targets, t);
                 if (atomic_load(&s->strays) > 0)
@@ -146,8 +154,10 @@ int sampler_add(struct sampler *s, pid_t pid, struct pystack *py)
 
         if (r < 0)
                 return r;
+        pthread_mutex_lock(&s->engine);
         if (s->tick->add)
                 r = s->tick->add(s->tick_state, t);
+        pthread_mutex_unlock(&s->engine);
         if (r == 0)
                 r = sampler_insert(s, t, false);
         if (r == 0)
@@ -213,8 +223,10 @@ void sampler_set_rate(struct sampler *s, unsigned rate)
         atomic_store(&s->period_before_ns, atomic_load(&s->period_ns));
         atomic_store(&s->period_ns, period);
         atomic_store(&s->period_since_ns, clock_ns(CLOCK_MONOTONIC));
+        pthread_mutex_lock(&s->engine);
         if (s->tick->set_period)
                 s->tick->set_period(s->tick_state);
+        pthread_mutex_unlock(&s->engine);
 }
 
 void sampler_limit_memory(struct sampler *s, size_t bytes)
@@ -231,5 +243,7 @@ struct sampler_memory sampler_memory(const struct sampler *s)
 
 void sampler_check(struct sampler *s, struct sampler_health *ret)
 {
+        pthread_mutex_lock(&s->engine);
         s->tick->check(s->tick_state, ret);
+        pthread_mutex_unlock(&s->engine);
 }

@@ -23,13 +23,13 @@
 
 struct perf_tick {
         struct sampler *sampler;
-        struct perf_reader *readers; /* by CPU */
-        size_t n_readers;            /* places for them */
-        uint64_t lost;               /* ticks, of readers that have ended */
-        sem_t ready;                 /* posted by each reader */
-        bool machine;                /* watches every CPU, not the targets' threads */
-        bool user_only;              /* ticks in the kernel are refused */
-        struct jitter jitter;        /* of the thread that adds targets */
+        struct perf_reader **readers; /* by CPU; NULL: it is offline */
+        size_t n_readers;             /* places for them */
+        uint64_t lost;                /* ticks, of readers that have ended */
+        sem_t ready;                  /* posted by each reader */
+        bool machine;                 /* watches every CPU, not the targets' threads */
+        bool user_only;               /* ticks in the kernel are refused */
+        struct jitter jitter;         /* of the thread that adds targets */
 };
 
 static void stop_perf(void *state)
@@ -37,10 +37,28 @@ static void stop_perf(void *state)
         struct perf_tick *tick = state;
 
         for (size_t i = 0; i < tick->n_readers; i++)
-                perf_reader_close(&tick->readers[i]);
+                perf_reader_close(tick->readers[i]);
         sem_destroy(&tick->ready);
         free(tick->readers);
         free(tick);
+}
+
+static int open_reader(struct perf_tick *tick, int cpu)
+{
+        const struct perf_reader how = { .sampler = tick->sampler, .machine = tick->machine, .ready = &tick->ready };
+
+        return perf_reader_open(&how, cpu, &tick->readers[cpu]);
+}
+
+static void relieve_reader_of(void *state, pid_t tid)
+{
+        struct perf_tick *tick = state;
+
+        for (size_t i = 0; i < tick->n_readers; i++)
+                if (tick->readers[i] && atomic_load(&tick->readers[i]->post.tid) == tid) {
+                        perf_reader_relieve(&tick->readers[i]);
+                        return;
+                }
 }
 
 static void check_perf(void *state, struct sampler_health *ret)
@@ -49,11 +67,14 @@ static void check_perf(void *state, struct sampler_health *ret)
 
         *ret = (struct sampler_health){ 0 };
         for (size_t i = 0; i < tick->n_readers; i++) {
-                struct perf_reader *r = &tick->readers[i];
-                if (r->running && tick->machine && perf_reader_has_stopped(r))
+                struct perf_reader *r = tick->readers[i];
+                if (r && tick->machine && perf_reader_has_stopped(r)) {
                         tick->lost += perf_reader_close(r);
-                if (!r->running && perf_reader_open(r, (int)i) != 0)
+                        tick->readers[i] = NULL;
+                }
+                if (!tick->readers[i] && open_reader(tick, (int)i) != 0)
                         continue; /* offline, most likely */
+                r = tick->readers[i];
                 perf_reader_check(r);
                 ret->lost += atomic_load(&r->lost);
                 ret->stalled = r->stalled > ret->stalled ? r->stalled : ret->stalled;
@@ -66,8 +87,8 @@ static void set_period(void *state)
         struct perf_tick *tick = state;
 
         for (size_t i = 0; i < tick->n_readers; i++)
-                if (tick->readers[i].running)
-                        perf_set_period(tick->readers[i].fd, atomic_load(&tick->sampler->period_ns));
+                if (tick->readers[i])
+                        perf_set_period(tick->readers[i]->fd, atomic_load(&tick->sampler->period_ns));
 }
 
 /* ---- targets ------------------------------------------------------------------------ */
@@ -84,8 +105,8 @@ static int add_perf_target(void *state, struct target *t)
         if (!rings)
                 return -ENOMEM;
         for (size_t i = 0; i < tick->n_readers; i++)
-                if (tick->readers[i].running)
-                        rings[n++] = (struct own_ring){ .cpu = tick->readers[i].cpu, .fd = tick->readers[i].fd };
+                if (tick->readers[i])
+                        rings[n++] = (struct own_ring){ .cpu = tick->readers[i]->cpu, .fd = tick->readers[i]->fd };
         int e = own_events_open(t, rings, n, atomic_load(&tick->sampler->period_ns), &tick->jitter, &tick->user_only);
         free(rings);
         return e == NSUTIL_E_GONE ? 0 : e;
@@ -100,15 +121,15 @@ static void describe_readers(struct perf_tick *tick)
         size_t n = 0;
 
         for (size_t i = 0; i < tick->n_readers; i++) {
-                while (tick->readers[i].running && sem_wait(&tick->ready) < 0)
+                while (tick->readers[i] && sem_wait(&tick->ready) < 0)
                         ;
         }
         for (size_t i = 0; i < tick->n_readers; i++) {
-                if (!tick->readers[i].running)
+                if (!tick->readers[i])
                         continue;
                 n++;
-                pinned = pinned && tick->readers[i].pinned;
-                realtime = realtime && tick->readers[i].realtime;
+                pinned = pinned && tick->readers[i]->pinned;
+                realtime = realtime && tick->readers[i]->realtime;
         }
         snprintf(s->description, sizeof s->description, "perf tick on %zu CPU%s, %s%s%s%s", n, n == 1 ? "" : "s",
                  reader_realtime_text(realtime), pinned ? "" : ", some readers not pinned (cpuset)",
@@ -162,9 +183,7 @@ static int open_readers(struct perf_tick *tick)
         int e = tick->machine ? 0 : probe_own(tick);
 
         for (int cpu = 0; e == 0 && cpu < (int)tick->n_readers; cpu++) {
-                struct perf_reader *r = &tick->readers[cpu];
-                *r = (struct perf_reader){ .sampler = tick->sampler, .machine = tick->machine, .ready = &tick->ready };
-                e = perf_reader_open(r, cpu);
+                e = open_reader(tick, cpu);
                 if (e == -ENODEV)
                         e = 0; /* offline */
         }
@@ -198,6 +217,7 @@ const struct tick tick_perf = {
         .engine = SAMPLE_ENGINE_PERF,
         .start = start_perf,
         .stop = stop_perf,
+        .relieve = relieve_reader_of,
         .check = check_perf,
         .set_period = set_period,
         .add = add_perf_target,

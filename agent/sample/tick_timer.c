@@ -47,37 +47,79 @@ static void await_tick(struct timer_tick *tick, uint64_t due)
         tick->on_cpu_since = 0;
 }
 
-static void tick_targets(struct timer_tick *tick, uint64_t due, uint64_t missed)
+/* False: out of memory. */
+static bool make_room_for_due(struct timer_tick *tick, size_t n)
+{
+        if (n <= tick->cap_due)
+                return true;
+        struct due *due = reallocarray(tick->due, 2 * n, sizeof *due);
+        if (!due)
+                return false;
+        tick->due = due;
+        tick->cap_due = 2 * n;
+        return true;
+}
+
+/* Takes those that this tick may meet out of the table, whose lock nobody is to have while a target is read. */
+static void gather_due_targets(struct timer_tick *tick, struct moment *at, uint64_t missed)
 {
         const struct timer_mode *mode = &timer_modes[tick->sampler->config.mode];
         struct sampler *s = tick->sampler;
-        struct moment at = { .due = due, .now = clock_ns(CLOCK_MONOTONIC), .weight = 1 };
+
+        tick->n_due = 0;
+        pthread_rwlock_rdlock(&s->lock);
+        at->n_targets = HASH_COUNT(s->targets);
+        bool room = make_room_for_due(tick, at->n_targets);
+        for (struct target *t = s->targets; t && room; t = t->hh.next) {
+                uint64_t weight = mode->weigh ? mode->weigh(tick, t, at) : 1;
+                if ((weight == 0 && missed == 0) || target_is_silent(t))
+                        continue;
+                target_use(t);
+                atomic_init(&tick->due[tick->n_due].target, t);
+                tick->due[tick->n_due++].weight = weight;
+        }
+        pthread_rwlock_unlock(&s->lock);
+}
+
+static void tick_target(struct timer_tick *tick, struct target *t, struct moment *at, uint64_t missed)
+{
+        const struct timer_mode *mode = &timer_modes[tick->sampler->config.mode];
+
+        if (target_lock(t) == TARGET_SILENT)
+                return;
+        profile_counters(t->profile)->late += missed;
+        if (at->weight > 0 && mode->is_due(tick, t, at))
+                mode->serve(tick, t, at);
+        target_unlock(t);
+}
+
+/* False if this thread was relieved meanwhile. */
+static bool tick_targets(struct timer_tick *tick, uint64_t due, uint64_t missed)
+{
+        struct moment at = { .due = due, .now = clock_ns(CLOCK_MONOTONIC) };
 
         at.elapsed = at.now - tick->last_ns;
         tick->last_ns = at.now;
-        pthread_rwlock_rdlock(&s->lock);
-        at.n_targets = HASH_COUNT(s->targets);
-        for (struct target *t = s->targets; t; t = t->hh.next) {
-                if (mode->weigh)
-                        at.weight = mode->weigh(tick, t, &at);
-                if (at.weight == 0 && missed == 0)
-                        continue;
-                target_lock(t);
-                profile_counters(t->profile)->late += missed;
-                if (at.weight > 0 && mode->is_due(tick, t, &at))
-                        mode->serve(tick, t, &at);
-                pthread_mutex_unlock(&t->lock);
+        gather_due_targets(tick, &at, missed);
+        post_enter(&tick->post);
+        for (size_t i = 0; i < tick->n_due; i++) {
+                struct target *t = atomic_exchange(&tick->due[i].target, NULL);
+                if (!t)
+                        break; /* it was relieved */
+                at.weight = tick->due[i].weight;
+                tick_target(tick, t, &at, missed);
+                target_put(t);
         }
-        pthread_rwlock_unlock(&s->lock);
+        return post_leave(&tick->post);
 }
 
 /* ---- the clocks --------------------------------------------------------------------- */
 
 /*
  * While this thread has its CPU, nobody else runs there: a CPU's clock stands still. If it did not, a thread
- * would be met too soon after the last time, and too often for what it has used.
+ * would be met too soon after the last time, and too often for what it has used. False if this thread was relieved.
  */
-static void run_clock(struct timer_tick *tick)
+static bool run_clock(struct timer_tick *tick)
 {
         bool stands = timer_modes[tick->sampler->config.mode].each_cpu;
         uint64_t due = tick->last_ns = clock_ns(CLOCK_MONOTONIC);
@@ -90,33 +132,91 @@ static void run_clock(struct timer_tick *tick)
                 uint64_t now = clock_ns(CLOCK_MONOTONIC);
                 uint64_t missed = now > due + period ? (now - due) / period : 0;
                 due += missed * period;
-                tick_targets(tick, due, missed);
+                if (!tick_targets(tick, due, missed))
+                        return false;
                 due += stands ? clock_ns(CLOCK_MONOTONIC) - now : 0;
                 atomic_fetch_add(&tick->turns, 1);
         }
+        return true;
 }
 
 static void *run_timer_thread(void *arg)
 {
         struct timer_tick *tick = arg;
 
+        post_begin(&tick->post);
         tick->realtime = reader_realtime();
         tick->newest_fd = -1;
         nsutil_newest_open(&tick->newest_fd);
         timer_cpu_begin(tick);
         sem_post(tick->ready);
-        run_clock(tick);
+        bool told = run_clock(tick);
         timer_cpu_end(tick);
         if (tick->newest_fd >= 0)
                 close(tick->newest_fd);
+        free(tick->due);
+        struct sampler *s = tick->sampler;
+        if (!told) {
+                free(tick);
+                post_end(s);
+        }
         return NULL;
 }
 
 struct timer_engine {
+        struct sampler *sampler;
+        bool blocking;
         sem_t ready;
+        bool each_cpu; /* each CPU has a clock; else there is one */
         size_t n;
-        struct timer_tick ticks[];
+        struct timer_tick *ticks[]; /* NULL: no thread could be started */
 };
+
+/* Starts the thread of clock @i. 0 or negative errno. */
+static int start_clock(struct timer_engine *engine, size_t i)
+{
+        struct timer_tick *tick = calloc(1, sizeof *tick);
+
+        engine->ticks[i] = NULL;
+        if (!tick)
+                return -ENOMEM;
+        *tick = (struct timer_tick){ .sampler = engine->sampler,
+                                     .blocking = engine->blocking,
+                                     .home = engine->each_cpu ? (int)i : -1,
+                                     .cpu = -1,
+                                     .ready = &engine->ready };
+        jitter_init(&tick->jitter);
+        int e = post_start(&tick->post, engine->sampler, run_timer_thread, tick);
+        if (e != 0)
+                free(tick);
+        else
+                engine->ticks[i] = tick;
+        return -e;
+}
+
+/* Takes from a thread that was relieved the targets that it has not come to, and lets the thread go. */
+static void drop_due_targets(struct timer_tick *tick)
+{
+        for (size_t i = 0; i < tick->n_due; i++) {
+                struct target *t = atomic_exchange(&tick->due[i].target, NULL);
+                if (t)
+                        target_put(t);
+        }
+        post_release(&tick->post);
+}
+
+static void relieve_clock(void *state, pid_t tid)
+{
+        struct timer_engine *engine = state;
+
+        for (size_t i = 0; i < engine->n; i++) {
+                struct timer_tick *tick = engine->ticks[i];
+                if (!tick || atomic_load(&tick->post.tid) != tid || !post_relieve(&tick->post))
+                        continue;
+                start_clock(engine, i);
+                drop_due_targets(tick);
+        }
+}
 
 static void check_timer(void *state, struct sampler_health *ret)
 {
@@ -124,7 +224,9 @@ static void check_timer(void *state, struct sampler_health *ret)
 
         *ret = (struct sampler_health){ 0 };
         for (size_t i = 0; i < engine->n; i++) {
-                struct timer_tick *tick = &engine->ticks[i];
+                if (!engine->ticks[i] && start_clock(engine, i) != 0)
+                        continue;
+                struct timer_tick *tick = engine->ticks[i];
                 uint64_t turns = atomic_load(&tick->turns);
                 tick->stalled = turns == tick->turns_seen ? tick->stalled + 1 : 0;
                 tick->turns_seen = turns;
@@ -137,10 +239,15 @@ static void stop_timer(void *state)
         struct timer_engine *engine = state;
 
         for (size_t i = 0; i < engine->n; i++)
-                atomic_store(&engine->ticks[i].stop, true);
-        for (size_t i = 0; i < engine->n; i++)
-                if (engine->ticks[i].running)
-                        pthread_join(engine->ticks[i].thread, NULL);
+                if (engine->ticks[i])
+                        atomic_store(&engine->ticks[i]->stop, true);
+        for (size_t i = 0; i < engine->n; i++) {
+                struct timer_tick *tick = engine->ticks[i];
+                if (tick && post_join(&tick->post))
+                        free(tick);
+                else if (tick)
+                        drop_due_targets(tick);
+        }
         sem_destroy(&engine->ready);
         free(engine);
 }
@@ -153,17 +260,11 @@ static struct timer_engine *new_engine(struct sampler *s, bool blocking)
 
         if (!engine)
                 return NULL;
+        engine->sampler = s;
+        engine->blocking = blocking;
+        engine->each_cpu = each_cpu;
         engine->n = n;
         sem_init(&engine->ready, 0, 0);
-        for (size_t i = 0; i < n; i++) {
-                struct timer_tick *tick = &engine->ticks[i];
-                *tick = (struct timer_tick){ .sampler = s,
-                                             .blocking = blocking,
-                                             .home = each_cpu ? (int)i : -1,
-                                             .cpu = -1,
-                                             .ready = &engine->ready };
-                jitter_init(&tick->jitter);
-        }
         return engine;
 }
 
@@ -175,17 +276,15 @@ static int start_clocks(struct sampler *s, bool blocking, void **ret, char *reas
         if (!engine)
                 return -ENOMEM;
         for (size_t i = 0; i < engine->n; i++) {
-                struct timer_tick *tick = &engine->ticks[i];
-                int e = pthread_create(&tick->thread, NULL, run_timer_thread, tick);
+                int e = start_clock(engine, i);
                 if (e != 0) {
-                        snprintf(reason, reason_size, "a thread cannot be started: %s", strerror(e));
+                        snprintf(reason, reason_size, "a thread cannot be started: %s", strerror(-e));
                         stop_timer(engine);
-                        return -e;
+                        return e;
                 }
-                tick->running = true;
                 while (sem_wait(&engine->ready) < 0)
                         ;
-                realtime = realtime && tick->realtime;
+                realtime = realtime && engine->ticks[i]->realtime;
         }
         snprintf(s->description, sizeof s->description, "%s, %s",
                  blocking ? "timer tick, threads stopped by ptrace" : "timer tick", reader_realtime_text(realtime));
@@ -208,6 +307,7 @@ const struct tick tick_timer = {
         .engine = SAMPLE_ENGINE_TIMER,
         .start = start_not_blocking,
         .stop = stop_timer,
+        .relieve = relieve_clock,
         .check = check_timer,
 };
 
@@ -216,5 +316,6 @@ const struct tick tick_blocking = {
         .engine = SAMPLE_ENGINE_BLOCKING,
         .start = start_blocking,
         .stop = stop_timer,
+        .relieve = relieve_clock,
         .check = check_timer,
 };

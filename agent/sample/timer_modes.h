@@ -6,17 +6,25 @@
 
 #include "internal.h"
 #include "jitter.h"
+#include "post.h"
 
 #include <semaphore.h>
+
+/* A target that a tick may meet. */
+struct due {
+        _Atomic(struct target *) target; /* with a user for whoever takes it; NULL: it is taken */
+        uint64_t weight; /* as how many samples the tick counts if it meets the target; 0: it is passed over */
+};
 
 /* A clock, and the thread that serves it: of the machine, or of a CPU. */
 struct timer_tick {
         struct sampler *sampler;
         bool blocking;
         int home; /* the CPU whose clock it is, -1: the machine's */
-        pthread_t thread;
-        bool running;
+        struct post post;
         _Atomic bool stop;
+        struct due *due; /* those of this tick */
+        size_t n_due, cap_due;
         sem_t *ready; /* posted once @realtime is known */
         bool realtime;
         struct jitter jitter;
