@@ -170,15 +170,44 @@ static int add_to_window(struct fleet *f, struct watched *w, struct profile *pro
         return r;
 }
 
+static struct fleet_kind *kind_of_watched(struct fleet *f, const struct watched *w)
+{
+        size_t status = (size_t)w->process.status;
+
+        if (!w->process.selected)
+                return &f->kinds[N_KINDS - 1];
+        if (!w->sampled && (status == 0 || status > PYSTACK_E_HANGS))
+                return &f->kinds[N_KINDS - 2];
+        return &f->kinds[status];
+}
+
+/* Its memory does not answer any more: it counts as one that could not be opened. */
+static int leave_alone(struct fleet *f, struct watched *w)
+{
+        struct profile *profile;
+        int r = sampler_remove(f->sampler, w->pid, &profile);
+
+        if (r == 0)
+                r = add_to_window(f, w, profile, true);
+        w->sampled = false;
+        w->process.status = PYSTACK_E_HANGS;
+        w->kind->n--;
+        w->kind = kind_of_watched(f, w);
+        w->kind->n++;
+        return r > 0 ? 0 : r;
+}
+
 int fleet_take(struct fleet *f, struct profile_set *ret)
 {
         struct profile *profile;
         int r = 0;
 
         for (struct watched *w = f->watched; w && r >= 0; w = w->hh.next) {
-                sampling_say_exceptions(f->sampler, w->pid, &w->said);
                 if (w->sampled && sampler_take(f->sampler, w->pid, &profile) == 0)
                         r = add_to_window(f, w, profile, false);
+                sampling_say_exceptions(f->sampler, w->pid, &w->said);
+                if (r >= 0 && w->sampled && w->said.silence)
+                        r = leave_alone(f, w);
         }
         for (size_t i = 0; i < f->window.n && r >= 0; i++) {
                 r = profile_set_add(ret, f->window.items[i]);
@@ -251,17 +280,6 @@ static void announce_process(struct fleet *f, const struct find_process *p)
                 say("process %d: not profilable: Python %s, %s%s%s: %s", p->pid, version, p->service, of, container,
                     why);
         }
-}
-
-static struct fleet_kind *kind_of_watched(struct fleet *f, const struct watched *w)
-{
-        size_t status = (size_t)w->process.status;
-
-        if (!w->process.selected)
-                return &f->kinds[N_KINDS - 1];
-        if (!w->sampled && (status == 0 || status > PYSTACK_E_HANGS))
-                return &f->kinds[N_KINDS - 2];
-        return &f->kinds[status];
 }
 
 /* NULL: out of memory. */

@@ -38,13 +38,13 @@ static void try_engine(struct doctor_patient *patient, struct pystack *py)
 /* Examines a process. Returns pystack_open()'s error. */
 static int examine_process(struct find *find, pid_t pid, uint32_t abi, struct doctor_patient *patient)
 {
-        const struct pystack_thread_ref *refs;
         struct pystack *py = NULL;
+        size_t named;
 
         *patient = (struct doctor_patient){ .process = { .pid = pid } };
         int r = find_identify(find, pid, &patient->process) == 0 ? target_open(pid, abi, &py, &patient->process.info)
                                                                  : PYSTACK_E_GONE;
-        if (r == 0 && (r = pystack_threads(py, &refs, &patient->threads)) != 0)
+        if (r == 0 && (r = target_count_threads(pid, &py, &patient->threads, &named)) != 0)
                 pystack_close(py);
         if (r == 0)
                 try_engine(patient, py);

@@ -8,6 +8,7 @@
  * switched off).
  */
 #include "appear.h"
+#include "target.h"
 
 #include "agent/base/base.h"
 
@@ -66,17 +67,12 @@ static bool has_executed(struct appear *a)
 }
 
 /* An interpreter's first thread state stands in its list before it is anybody's. */
-static bool has_thread(struct pystack *py)
+static int check_threads(const struct appear *a, struct pystack **py)
 {
-        const struct pystack_thread_ref *refs;
-        size_t n;
+        size_t n, named;
+        int e = target_count_threads(a->pid, py, &n, &named);
 
-        if (pystack_threads(py, &refs, &n) != 0)
-                return false;
-        for (size_t i = 0; i < n; i++)
-                if (refs[i].inner_tid != 0)
-                        return true;
-        return false;
+        return e == PYSTACK_E_HANGS ? e : e != 0 || named == 0 ? PYSTACK_E_NOT_READY : 0;
 }
 
 static bool try_to_open(struct appear *a, struct pystack **ret)
@@ -87,10 +83,8 @@ static bool try_to_open(struct appear *a, struct pystack **ret)
         a->error = pystack_open_abi(a->pid, a->abi, ret, &a->info);
         if (a->error == PYSTACK_E_GONE && before == PYSTACK_E_NOT_PYTHON)
                 a->error = before; /* it has no memory any more: that does not tell what it was */
-        if (a->error == 0 && begin - a->since_ns < NAMELESS_NS && !has_thread(*ret)) {
+        if (a->error == 0 && begin - a->since_ns < NAMELESS_NS && (a->error = check_threads(a, ret)) != 0)
                 pystack_close(*ret);
-                a->error = PYSTACK_E_NOT_READY;
-        }
         end = clock_ns(CLOCK_MONOTONIC);
         a->tried = true;
         a->open_ns = end + pause_for(a, end, a->error == PYSTACK_E_NOT_PYTHON ? OTHER_MAX_NS : OPEN_MAX_NS) +

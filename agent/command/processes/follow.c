@@ -252,6 +252,14 @@ int follow_keep(struct follow *f, const struct find_process *process, struct pro
         return e;
 }
 
+/* It is as if it had not been profiled, whatever there was of it before. */
+static void note_silence(struct follow *f, struct followed *item)
+{
+        sampling_say_silence(item->pid, &item->said);
+        item->reported = PYSTACK_E_HANGS;
+        note_missed(f, item, PYSTACK_E_HANGS);
+}
+
 /* Takes the process's profile out of the sampler, with its name on it. */
 int follow_stop(struct follow *f, struct followed *item)
 {
@@ -266,6 +274,8 @@ int follow_stop(struct follow *f, struct followed *item)
         if (e == 0)
                 kinship_booked(f->kinship, item->pid, profile);
         kinship_stopped(f->kinship, item->pid);
+        if (item->said.silence || nsutil_is_given_up(item->pid))
+                note_silence(f, item);
         if (e == 0 && profile_counters_of(profile)->ok == 0)
                 note_unsampled(f, item);
         if (e == 0)

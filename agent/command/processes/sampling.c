@@ -80,6 +80,13 @@ int sampling_open(const struct sample_config *config, struct sampler **ret)
         return say_error("sampling cannot start: %s", r < 0 ? strerror(-r) : reason);
 }
 
+void sampling_say_silence(pid_t pid, struct sampling_said *said)
+{
+        if (!said->silence)
+                say("process %d: %s; what was sampled of it last is lost", pid, pystack_strerror(PYSTACK_E_HANGS));
+        said->silence = true;
+}
+
 void sampling_say_exceptions(struct sampler *sampler, pid_t pid, struct sampling_said *said)
 {
         if (!said->gil && sampler_lacks_gil(sampler, pid)) {
@@ -93,4 +100,6 @@ void sampling_say_exceptions(struct sampler *sampler, pid_t pid, struct sampling
                     pid);
                 said->restraint = true;
         }
+        if (!said->silence && sampler_is_silent(sampler, pid))
+                sampling_say_silence(pid, said);
 }

@@ -82,14 +82,18 @@ enum sample_scope sampling_scope(const struct choice *choice, bool subprocesses)
 
 /* What has been said of a process. */
 struct sampling_said {
-        bool gil, restraint;
+        bool gil, restraint, silence;
 };
 
 /*
- * Says, once each, that a process has no GIL in mode gil, and that its stacks take too long to be read as often as others.
+ * Says, once each, that a process has no GIL in mode gil, that its stacks take too long to be read as often as others,
+ * and that its memory does not answer.
  * To be called from time to time: a young interpreter has not decided yet, and an import can change it.
  */
 void sampling_say_exceptions(struct sampler *sampler, pid_t pid, struct sampling_said *said);
+
+/* The last of these, of a process that is known to be so. */
+void sampling_say_silence(pid_t pid, struct sampling_said *said);
 
 /* Opens a sampler, or says why not: GO_ON, or an exit status. */
 int sampling_open(const struct sample_config *config, struct sampler **ret);

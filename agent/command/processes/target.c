@@ -36,6 +36,51 @@ int target_open(pid_t pid, uint32_t abi, struct pystack **ret, struct pystack_in
         return r;
 }
 
+/* ---- threads ------------------------------------------------------------------------------- */
+
+struct counting {
+        struct pystack *py;
+        size_t n, named;
+        int error;
+};
+
+static void count_threads(void *job)
+{
+        struct counting *c = job;
+        const struct pystack_thread_ref *refs;
+
+        c->error = pystack_threads(c->py, &refs, &c->n);
+        for (size_t i = 0; c->error == 0 && i < c->n; i++)
+                c->named += refs[i].inner_tid != 0;
+}
+
+static void discard_counting(void *job)
+{
+        struct counting *c = job;
+
+        pystack_close(c->py);
+        free(c);
+}
+
+int target_count_threads(pid_t pid, struct pystack **py, size_t *ret_n, size_t *ret_named)
+{
+        static const struct nsutil_work work = { .run = count_threads, .discard = discard_counting };
+        struct counting *c = calloc(1, sizeof *c);
+
+        if (!c)
+                return -ENOMEM;
+        c->py = *py;
+        if (nsutil_attempt(pid, &work, c) != 0) {
+                *py = NULL;
+                return PYSTACK_E_HANGS;
+        }
+        int e = c->error;
+        *ret_n = c->n;
+        *ret_named = c->named;
+        free(c);
+        return e;
+}
+
 pid_t target_process(pid_t pid)
 {
         pid_t process;

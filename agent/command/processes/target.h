@@ -73,6 +73,12 @@ pid_t target_process(pid_t pid);
 int target_open(pid_t pid, uint32_t abi, struct pystack **ret, struct pystack_info *info);
 
 /*
+ * Counts the threads that the process's interpreters have, in time: all, and those whose TID is known by now. Errors of
+ * pystack_threads(); *@py is NULL after PYSTACK_E_HANGS.
+ */
+int target_count_threads(pid_t pid, struct pystack **py, size_t *ret_n, size_t *ret_named);
+
+/*
  * Calls @each with the processes of the container, and of the pod, that @target names,
  * Python or not: GO_ON, or an exit status, which ends it. An exit status of its
  * own after a word about what is not there.
