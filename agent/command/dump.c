@@ -55,35 +55,41 @@ struct view {
         struct pystack *py;
 };
 
-/* A process whose threads are printed. */
+/* A process whose threads are printed. It is read in time: if its memory does not answer, the other processes do not wait. */
 struct subject {
         pid_t pid;
+        struct find_process process;
         struct pystack *py;
         uint64_t holder; /* of the GIL */
-        const struct nsutil_freezers *freezers;
-        bool asked,
-                throttled; /* whether it was asked if the CPU quota of its cgroup keeps it from running, and the answer */
+        struct nsutil_freezers freezers;
+        bool asked;               /* it was asked whether the CPU quota of its cgroup keeps it from running */
+        bool throttled;           /* the answer */
         struct json_object *json; /* NULL: text */
+        FILE *out;                /* into @text */
+        char *text;
+        size_t len;
+        int error; /* in the end */
 };
 
 /* ---- text --------------------------------------------------------------------------- */
 
-static void print_process(const struct find_process *p)
+static void print_process(const struct find_process *p, FILE *out)
 {
         char version[32];
 
         format_version(p->info.version, version, sizeof version);
-        printf("Process %d: %s\nPython %s, %s", p->pid, p->cmdline, version, p->info.file);
+        fprintf(out, "Process %d: %s\nPython %s, %s", p->pid, p->cmdline, version, p->info.file);
         if (*p->container_id)
-                printf(", container %.12s%s%s", p->container_id, *p->container_name ? " " : "", p->container_name);
-        puts("");
+                fprintf(out, ", container %.12s%s%s", p->container_id, *p->container_name ? " " : "",
+                        p->container_name);
+        fputs("\n", out);
 }
 
-static void print_thread(const struct view *v)
+static void print_thread(const struct view *v, FILE *out)
 {
-        printf("\nThread %d \"%s\" (%s%s)\n", v->tid, v->name, v->state, v->holds_gil ? ", GIL" : "");
+        fprintf(out, "\nThread %d \"%s\" (%s%s)\n", v->tid, v->name, v->state, v->holds_gil ? ", GIL" : "");
         if (v->error != 0) {
-                printf("    (no stack: %s)\n", pystack_strerror(v->error));
+                fprintf(out, "    (no stack: %s)\n", pystack_strerror(v->error));
                 return;
         }
         for (size_t i = 0; i < v->stack->n; i++) {
@@ -91,15 +97,15 @@ static void print_thread(const struct view *v)
                 struct pystack_text text;
                 uint32_t line = pystack_line(v->py, f);
                 pystack_text(f->code, &text);
-                printf("    %s (%s", text.name, text.file);
+                fprintf(out, "    %s (%s", text.name, text.file);
                 if (line > 0)
-                        printf(":%" PRIu32, line);
-                puts(")");
+                        fprintf(out, ":%" PRIu32, line);
+                fputs(")\n", out);
         }
         if (v->stack->n == 0)
-                puts("    (no Python frame)");
+                fputs("    (no Python frame)\n", out);
         if (v->stack->truncated)
-                puts("    (truncated)");
+                fputs("    (truncated)\n", out);
 }
 
 /* ---- threads ------------------------------------------------------------------------ */
@@ -120,7 +126,7 @@ static const char *state_of(struct subject *s, pid_t tid, char letter)
                 s->throttled = is_throttled(s->pid);
                 s->asked = true;
         }
-        return letter == 'R' && s->throttled ? "throttled" : thread_state(s->freezers, s->pid, tid, letter);
+        return letter == 'R' && s->throttled ? "throttled" : thread_state(&s->freezers, s->pid, tid, letter);
 }
 
 /* Reads one thread and prints it. */
@@ -144,7 +150,7 @@ static void dump_thread(struct subject *s, const struct pystack_thread_ref *ref,
                 json_add(s->json, "threads",
                          json_of_thread(v.tid, v.name, v.state, v.holds_gil, s->py, v.error == 0 ? &stack : NULL));
         else
-                print_thread(&v);
+                print_thread(&v, s->out);
         pystack_thread_close(thread);
 }
 
@@ -156,42 +162,101 @@ static int list_threads(pid_t pid, struct nsutil_thread **ret, size_t *ret_n)
         return e > 0 ? PYSTACK_E_GONE : e;
 }
 
-static int dump_process(const struct chosen *chosen, const struct nsutil_freezers *freezers, struct json_object *json)
+static int copy_threads(struct subject *s, struct pystack_thread_ref **ret, size_t *ret_n)
 {
-        struct subject subject = { .pid = chosen->process.pid, .py = chosen->py, .freezers = freezers, .json = json };
         const struct pystack_thread_ref *listed;
-        struct pystack_thread_ref *refs = NULL;
+        int e = pystack_threads(s->py, &listed, ret_n);
+
+        *ret = e == 0 ? malloc((*ret_n + 1) * sizeof **ret) : NULL;
+        if (*ret && *ret_n > 0)
+                memcpy(*ret, listed, *ret_n * sizeof **ret);
+        return e == 0 && !*ret ? -ENOMEM : e;
+}
+
+static int dump_threads(struct subject *s)
+{
+        struct pystack_thread_ref *refs;
         struct nsutil_thread *os = NULL;
         size_t n = 0, n_os = 0;
-        int e = pystack_threads(chosen->py, &listed, &n);
+        int e = copy_threads(s, &refs, &n);
 
-        if (e == 0 && n > 0) {
-                refs = malloc(n * sizeof *refs);
-                if (refs)
-                        memcpy(refs, listed, n * sizeof *refs);
-        }
-        if (e == 0 && n > 0 && !refs)
-                e = -ENOMEM;
         if (e == 0)
-                e = list_threads(chosen->process.pid, &os, &n_os);
-        if (e != 0) {
-                free(refs);
-                return say_not_profilable(chosen->process.pid, e, &chosen->process.info);
-        }
-        pystack_gil_holder(chosen->py, &subject.holder);
-        if (!json)
-                print_process(&chosen->process);
-        for (size_t i = 0; i < n; i++) {
+                e = list_threads(s->pid, &os, &n_os);
+        if (e == 0)
+                pystack_gil_holder(s->py, &s->holder);
+        if (e == 0 && !s->json)
+                print_process(&s->process, s->out);
+        for (size_t i = 0; e == 0 && i < n; i++) {
                 const struct nsutil_thread *thread = look_up_thread(os, n_os, refs[i].inner_tid);
                 if (thread)
-                        dump_thread(&subject, &refs[i], thread);
+                        dump_thread(s, &refs[i], thread);
         }
         free(refs);
         free(os);
-        return EXIT_OK;
+        return e;
 }
 
-static int dump_all(const struct choice *choice, bool as_json)
+/* ---- processes ---------------------------------------------------------------------- */
+
+static void run_dump(void *job)
+{
+        struct subject *s = job;
+
+        s->error = dump_threads(s);
+}
+
+static void discard_subject(void *job)
+{
+        struct subject *s = job;
+
+        pystack_close(s->py);
+        fclose(s->out);
+        free(s->text);
+        free(s);
+}
+
+/* Takes over what was opened of @chosen. NULL: out of memory. */
+static struct subject *new_subject(struct chosen *chosen, const struct nsutil_freezers *freezers,
+                                   struct json_object *json)
+{
+        struct subject *s = calloc(1, sizeof *s);
+
+        if (!s)
+                return NULL;
+        s->out = open_memstream(&s->text, &s->len);
+        if (!s->out) {
+                free(s);
+                return NULL;
+        }
+        s->pid = chosen->process.pid;
+        s->process = chosen->process;
+        s->py = chosen->py;
+        s->freezers = *freezers;
+        s->json = json;
+        chosen->py = NULL;
+        return s;
+}
+
+/* If the process does not answer, *@json belongs to the thread that hangs, and is replaced. */
+static int dump_process(struct chosen *chosen, const struct nsutil_freezers *freezers, struct json_object **json)
+{
+        static const struct nsutil_work work = { .run = run_dump, .discard = discard_subject };
+        struct subject *s = new_subject(chosen, freezers, *json);
+        int e = s ? 0 : -ENOMEM;
+
+        if (s && nsutil_attempt(s->pid, &work, s) != 0) {
+                *json = *json ? json_of_process(&chosen->process) : NULL;
+                return say_not_profilable(chosen->process.pid, PYSTACK_E_HANGS, &chosen->process.info);
+        }
+        if (s) {
+                e = fflush(s->out) == 0 ? s->error : -ENOMEM;
+                fwrite(s->text, 1, e == 0 ? s->len : 0, stdout);
+                discard_subject(s);
+        }
+        return e == 0 ? EXIT_OK : say_not_profilable(chosen->process.pid, e, &chosen->process.info);
+}
+
+static int dump_all(struct choice *choice, bool as_json)
 {
         struct json_object *all = as_json ? json_list() : NULL;
         struct nsutil_freezers freezers = { 0 };
@@ -202,7 +267,7 @@ static int dump_all(const struct choice *choice, bool as_json)
                 struct json_object *one = as_json ? json_of_process(&choice->items[i].process) : NULL;
                 if (i > 0 && !as_json)
                         puts("");
-                if (dump_process(&choice->items[i], &freezers, one) != EXIT_OK)
+                if (dump_process(&choice->items[i], &freezers, &one) != EXIT_OK)
                         e = EXIT_FAILED; /* the others are none the worse */
                 if (as_json)
                         json_append(all, one);

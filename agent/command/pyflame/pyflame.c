@@ -53,41 +53,10 @@ struct session {
         bool seen;        /* there was an interpreter */
         bool printed;     /* a thread's dump */
         bool over;
+        int (*what)(struct session *s); /* is to be done in time */
+        int result;                     /* of it */
+        _Atomic bool silent;            /* it was not done: the thread that hangs has the interpreter and the tally */
 };
-
-/* ---- what can go wrong ------------------------------------------------------------------ */
-
-static void print_abi(uint32_t version)
-{
-        if (version == 0)
-                fputs("Failed to detect a Python ABI.\n", stderr);
-        else
-                fprintf(stderr, "Target has Python ABI %u%u, which is not supported by this pyflame build.\n",
-                        version >> 24, version >> 16 & 255);
-}
-
-/* Pyflame's sentence first, for whoever looks for it, then the reason that it did not tell. */
-static int report_refusal(pid_t pid, int error, const struct pystack_info *info)
-{
-        char why[512];
-
-        switch (error) {
-        case PYSTACK_E_GONE:
-                explain_absence(pid, why, sizeof why);
-                fprintf(stderr, "Failed to seize PID %d: %s\n", pid, why);
-                return EXIT_FAILED;
-        case PYSTACK_E_DENIED:
-                explain_denial(pid, why, sizeof why);
-                fprintf(stderr, "Failed to seize PID %d: permission refused: %s\n", pid, why);
-                return EXIT_FAILED;
-        case PYSTACK_E_UNSUPPORTED:
-                print_abi(info->version);
-                break;
-        default:
-                fputs("Failed to locate libpython within timeout period.\n", stderr);
-        }
-        return say_not_profilable(pid, error, info);
-}
 
 /* ---- samples ------------------------------------------------------------------------------ */
 
@@ -96,6 +65,8 @@ static void count_reading(void *ctx, struct pystack *py, const struct pyflame_re
         struct session *s = ctx;
         int e = 0;
 
+        if (s->silent) /* the tally is being printed */
+                return;
         if (reading->error == PYSTACK_E_GONE)
                 s->lost_us = s->options.threads ? 0 : s->time_us; /* of many threads one has ended */
         else if (reading->error != 0)
@@ -124,11 +95,38 @@ static int take_sample(struct session *s)
                 e = pyflame_read_threads(s->reader, count_reading, s);
         else
                 e = pyflame_read_holder(s->reader, count_reading, s, &idle);
+        if (s->silent)
+                return 0;
         if (e == 0 && idle)
                 e = pyflame_tally_idle(&s->tally, s->time_us);
         if (e > 0 && e != PYSTACK_E_GONE) /* of one that has ended its pidfd tells */
                 e = pyflame_tally_failed(&s->tally, s->time_us);
         return e < 0 ? e : s->error;
+}
+
+/* ---- in time ------------------------------------------------------------------------------ */
+
+static void run_session(void *job)
+{
+        struct session *s = job;
+
+        s->result = s->what(s);
+}
+
+/* The thread that reads has nothing of its own: all is the session's, which lives as long as the process. */
+static void discard_nothing(void *job)
+{
+        (void)job;
+}
+
+/* Returns the result of @what, which reads the process; PYSTACK_E_HANGS: the process does not answer, see @silent. */
+static int read_in_time(struct session *s, int (*what)(struct session *s))
+{
+        static const struct nsutil_work work = { .run = run_session, .discard = discard_nothing };
+
+        s->what = what;
+        s->silent = nsutil_attempt(s->appear.pid, &work, s) != 0;
+        return s->silent ? PYSTACK_E_HANGS : s->result;
 }
 
 /* Deadlines that were missed are left out. */
@@ -206,7 +204,7 @@ static int take_samples_until_over(struct session *s)
                 uint64_t now = clock_ns(CLOCK_MONOTONIC);
                 e = look_for_interpreter(s);
                 if (e == 0 && s->reader && now >= s->next_ns) {
-                        e = take_sample(s);
+                        e = read_in_time(s, take_sample);
                         set_next_deadline(s, now);
                 }
                 if (e == 0 && !s->over)
@@ -226,6 +224,11 @@ static void dump_thread(void *ctx, struct pystack *py, const struct pyflame_read
                         pystack_strerror(reading->error));
         else if (pyflame_print_thread(py, reading, !s->printed, s->out))
                 s->printed = true;
+}
+
+static int dump_all_threads(struct session *s)
+{
+        return pyflame_read_threads(s->reader, dump_thread, s);
 }
 
 static int refuse_output(const struct session *s, int error)
@@ -255,12 +258,6 @@ static int finish_output(struct session *s)
         return EXIT_FAILED;
 }
 
-static int report_unexpected_error(int error)
-{
-        fprintf(stderr, "Unexpected error: %s\n", error < 0 ? strerror(-error) : pystack_strerror(error));
-        return EXIT_FAILED;
-}
-
 /* It was Python, and then executed something else. */
 static void say_became_foreign(const struct session *s)
 {
@@ -277,15 +274,15 @@ static int attach_to_process(struct session *s)
 
         s->options.pid = target_process(s->options.pid);
         if (nsutil_pidfd_open(s->options.pid, &s->ended_fd) != 0)
-                return report_refusal(s->options.pid, PYSTACK_E_GONE, NULL);
+                return pyflame_refuse(s->options.pid, PYSTACK_E_GONE, NULL);
         appear_begin(&s->appear, s->options.pid, s->options.abi);
         while (appear_look(&s->appear, &py) != APPEAR_FOUND) {
                 if (!appear_may_come(s->options.pid, s->appear.error) || clock_ns(CLOCK_MONOTONIC) > give_up)
-                        return report_refusal(s->options.pid, s->appear.error, &s->appear.info);
+                        return pyflame_refuse(s->options.pid, s->appear.error, &s->appear.info);
                 signals_wait(s->signals, appear_delay_ms(&s->appear));
         }
         int e = take_interpreter(s, py);
-        return e == 0 ? GO_ON : report_unexpected_error(e);
+        return e == 0 ? GO_ON : pyflame_fail(e);
 }
 
 static int run_for_process(struct session *s)
@@ -298,10 +295,11 @@ static int run_for_process(struct session *s)
         if (status != GO_ON)
                 return status;
         s->end_ns = s->next_ns + (uint64_t)(s->options.seconds * NS_PER_S);
-        int e = s->options.dump ? pyflame_read_threads(s->reader, dump_thread, s) : take_samples_until_over(s);
+        int e = s->options.dump ? read_in_time(s, dump_all_threads) : take_samples_until_over(s);
+        if (e == PYSTACK_E_HANGS)
+                pyflame_print(&s->tally, s->out); /* what there was until then */
         if (e != 0)
-                return s->options.dump && e > 0 ? report_refusal(s->options.pid, e, &s->appear.info)
-                                                : report_unexpected_error(e);
+                return s->options.dump && e > 0 ? pyflame_refuse(s->options.pid, e, &s->appear.info) : pyflame_fail(e);
         say_became_foreign(s);
         pyflame_print(&s->tally, s->out);
         return finish_output(s);
@@ -332,9 +330,9 @@ static int run_for_command(struct session *s)
         appear_begin(&s->appear, s->launch.pid, s->options.abi);
         int e = take_samples_until_over(s);
         if (e != 0)
-                status = report_unexpected_error(e);
+                status = pyflame_fail(e);
         else if (!s->seen)
-                status = report_refusal(s->launch.pid,
+                status = pyflame_refuse(s->launch.pid,
                                         s->appear.error == PYSTACK_E_GONE ? PYSTACK_E_NOT_PYTHON : s->appear.error,
                                         &s->appear.info);
         else
@@ -366,13 +364,13 @@ static int open_output_and_confine(struct session *s)
                 launch_duties(&s->launch, &s->outside, duties);
         }
         if (e < 0)
-                return report_unexpected_error(e);
+                return pyflame_fail(e);
         return confine_with(&confinement, &usage, CONFINE_RECORDER, duties, &s->outside);
 }
 
 int pyflame_run(int argc, char **argv)
 {
-        struct session s = {
+        static struct session s = {
                 .output = OUTPUT_NONE, .outside = OUTSIDE_NONE, .launch = LAUNCH_NONE, .signals = -1, .ended_fd = -1
         };
         int status = pyflame_parse(argc, argv, &s.options);
@@ -380,11 +378,13 @@ int pyflame_run(int argc, char **argv)
         if (status != GO_ON)
                 return status;
         int e = pyflame_tally_init(&s.tally, &s.options);
-        status = e != 0 ? report_unexpected_error(e) : open_output_and_confine(&s);
+        status = e != 0 ? pyflame_fail(e) : open_output_and_confine(&s);
         if (status == GO_ON)
                 status = s.options.command ? run_for_command(&s) : run_for_process(&s);
-        close_interpreter(&s);
-        pyflame_tally_deinit(&s.tally);
+        if (!s.silent) {
+                close_interpreter(&s);
+                pyflame_tally_deinit(&s.tally);
+        }
         if (s.out && s.out != stdout)
                 fclose(s.out);
         output_close(&s.output);

@@ -59,6 +59,12 @@ int pyflame_read_holder(struct pyflame_reader *reader, pyflame_take_fn take, voi
 /* Reads every thread, in the order in which the interpreter lists them. */
 int pyflame_read_threads(struct pyflame_reader *reader, pyflame_take_fn take, void *ctx);
 
+/* ---- errors (errors.c) ---------------------------------------------------------------- */
+
+/* Says why process @pid is not read, by an error of pystack_open(), or what has ended the program. EXIT_FAILED. */
+int pyflame_refuse(pid_t pid, int error, const struct pystack_info *info);
+int pyflame_fail(int error);
+
 /* ---- counting and printing (tally.c) ---------------------------------------------------- */
 
 /* A moment of the flame chart. */
