@@ -50,6 +50,24 @@ def running(name, *arguments, python="/usr/bin/python3", before=(), **options):
             yield process
 
 
+@contextlib.contextmanager
+def mounted(content, reads, *options):
+    """A file system of one file, with @content's bytes, that answers so many readings: silent_files.py has the options.
+    What waits for it goes on with the block's end."""
+    with tempfile.TemporaryDirectory(prefix="podflame-silent-") as folder:
+        os.chmod(folder, 0o755)
+        command = ["/usr/bin/python3", FOLDER / "silent_files.py", folder, content, str(reads), *options]
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        try:
+            assert server.stdout.readline() == "ready\n"
+            yield os.path.join(folder, "python3.11")
+        finally:
+            server.kill()  # the kernel ends all that waits for it
+            server.wait()
+            server.stdout.close()
+            subprocess.run(["umount", "--lazy", folder], check=False)
+
+
 def installed(folder):
     """An installation of Python that lies where only root may look, for running(): what nobody sees it as."""
     show = ["unshare", "-m", "sh", "-c", 'mount --bind "$1" /mnt && shift && exec "$@"', "sh", str(folder)]

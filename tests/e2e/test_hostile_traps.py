@@ -3,6 +3,8 @@
 
 import contextlib
 import json
+import pathlib
+import platform
 import re
 import signal
 import urllib.request
@@ -11,11 +13,18 @@ import pytest
 
 import collector
 import hostile
-from program import MARGIN_SECONDS, eventually, podflame
+import truth
+from program import MARGIN_SECONDS, Background, cpu_seconds, eventually, podflame
 from testbed import PROJECT, containers
 
 DONE_SECONDS = 60  # what takes longer waits for a page
+PYTHON = "/usr/bin/python3.11"
 SILENCE = "its memory does not answer"
+READING = {"x86_64": "310", "aarch64": "270"}[platform.machine()]  # process_vm_readv()
+# Engine timer makes up for the 2.5 s of a CPU whose reader hangs by some tens of samples that count for up to 76 each
+# (balance.c), and in modes wall and gil a reading counts for as long as nobody looks. That has a sigma of 3 points. If
+# the trap took a third of the time, hot would be 23 points off.
+TOLERANCE = 0.12
 
 
 def lay(process):
@@ -64,4 +73,91 @@ def test_the_agent_leaves_it_alone_and_finds_others(tmp_path):
         # Other tests lay traps at the same time.
         assert re.search(r'podflame_targets{state="unreadable",reason="hangs"} [1-9]', get("/metrics"))
         assert get("/healthz").strip() == "ok"
+        assert len(re.findall("process %d: .*%s" % (target.pid, SILENCE), agent.stderr)) == 1
+
+
+# ---- mapped after it was opened ----------------------------------------------------------
+
+
+@contextlib.contextmanager
+def to_be_trapped():
+    """A Python, of nobody, which lays its trap when it is told to: it maps a file that its server never reads."""
+    with hostile.mounted(PYTHON, 0, "killable") as file, hostile.running("trap.py", "thread", file) as target:
+        yield target
+
+
+def samples_of_victim(text):
+    stacks = truth.parse_folded(text)
+    return [(frames, count) for frames, count in stacks if frames[-1].name in truth.SPLIT]
+
+
+def assert_roughly(counts):
+    n = sum(counts[name] for name in truth.SPLIT)
+    assert n > 1000, counts
+    for name, share in truth.SPLIT.items():
+        assert abs(counts[name] / n - share) < TOLERANCE, "%s: %d of %d, truth %.2f" % (name, counts[name], n, share)
+
+
+@pytest.mark.parametrize("options", [("--engine", "perf"), ("--engine", "timer"), ("-m", "wall"), ("-m", "gil")],
+                         ids=["perf", "timer", "wall", "gil"])
+def test_a_recording_goes_on_beside_it_and_ends(options, tmp_path):
+    """Others have their true shares, and the status says that one is missing."""
+    out = tmp_path / "out.folded"
+    with to_be_trapped() as target, victim() as other, \
+            Background(tmp_path / "record", "record", "-r", 499, "-d", 600, "-p", target.pid, "-p", other.pid, "-o", out,
+                       *options) as recording:
+        eventually(lambda: cpu_seconds(other.pid) > 1, MARGIN_SECONDS, "the victim runs")
+        lay(target)
+        if "gil" not in options:  # whose holder is read before its thread state is
+            eventually(lambda: SILENCE in recording.stderr, MARGIN_SECONDS, lambda: recording.stderr)
+        before = cpu_seconds(other.pid)
+        eventually(lambda: cpu_seconds(other.pid) > before + 4, MARGIN_SECONDS, "the victim goes on")
+        status = recording.interrupt(DONE_SECONDS)
+        if "gil" not in options:
+            assert status == 1, recording.stderr
+            assert recording.stderr.count(SILENCE) == 1
+    counts = truth.leaves(samples_of_victim(out.read_text()))
+    if "perf" in options:
+        truth.assert_shares(counts, truth.SPLIT)
+    else:
+        assert_roughly(counts)
+
+
+def hangs(pid):
+    """Whether a thread of the process is in a reading, and asleep."""
+    for task in pathlib.Path("/proc/%d/task" % pid).iterdir():
+        with contextlib.suppress(OSError):
+            if (task / "syscall").read_text().split()[0] == READING:  # else "running"
+                return True
+    return False
+
+
+AS_PYFLAME = ["bash", "-c", 'exec -a pyflame "$@"', "-"]
+
+
+@pytest.mark.parametrize("wrap, command", [
+    ((), ("record", "-d", 600)), ((), ("top", "--plain")), (AS_PYFLAME, ("-s", 600, "--threads"))],
+    ids=["record", "top", "pyflame"])
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT], ids=["term", "int"])
+def test_a_command_ends_when_it_is_told_to(wrap, command, told, tmp_path):
+    """Before anybody knows that its reader hangs; and what hangs can be killed."""
+    with to_be_trapped() as target, Background(tmp_path, *command, "-p", target.pid, wrap=wrap) as running:
+        eventually(lambda: cpu_seconds(running.process.pid) > 0.03, MARGIN_SECONDS, lambda: running.stderr)
+        lay(target)
+        eventually(lambda: hangs(running.process.pid), MARGIN_SECONDS, lambda: running.stderr)
+        running.process.send_signal(told)
+        running.process.wait(DONE_SECONDS)
+
+
+def test_the_agent_goes_on_beside_it_and_ends(tmp_path):
+    with to_be_trapped() as target, collector.Collector(tmp_path / "collector") as store, \
+            collector.agent(tmp_path / "agent", store.url, "--window", 1, "-r", 499) as agent:
+        eventually(lambda: "process %d: Python" % target.pid in agent.stderr, MARGIN_SECONDS, lambda: agent.stderr)
+        lay(target)
+        eventually(lambda: SILENCE in agent.stderr, MARGIN_SECONDS, lambda: agent.stderr)
+        with victim() as late:
+            eventually(lambda: "process %d: Python" % late.pid in agent.stderr, MARGIN_SECONDS, lambda: agent.stderr)
+            eventually(lambda: "split.py" in json.dumps(store.json("series")), MARGIN_SECONDS, lambda: agent.stderr)
+        agent.process.terminate()
+        assert agent.process.wait(DONE_SECONDS) == 0
         assert len(re.findall("process %d: .*%s" % (target.pid, SILENCE), agent.stderr)) == 1

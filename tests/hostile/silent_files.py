@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A FUSE file system of one file, whose pages come or do not: silent_files.py FOLDER FILE READS [DEVICE].
+"""A FUSE file system of one file, whose pages come or not: silent_files.py FOLDER FILE READS [killable|DEVICE].
 
 Mounts on FOLDER, where "python3.11" has the bytes of FILE then; prints "ready". The first READS readings are
 answered (-1: all), the others never. Its end, which a kill brings, answers whoever waits: the kernel gives up on the
-file system. On a block device that it makes no use of, it is of the type fuseblk. As root. The numbers are those of linux/fuse.h.
+file system. With "killable" the kernel reads pages in the background, and SIGKILL ends whoever waits for them; else
+nothing does. On a block device that it makes no use of, it is of the type fuseblk. As root. The numbers are those of
+linux/fuse.h.
 """
 import ctypes
 import errno
@@ -20,6 +22,7 @@ ROOT, FILE = 1, 2
 HEAD, MAX_BYTES = struct.Struct("=IIQQIIII"), 1 << 17
 
 folder, path, reads = sys.argv[1], sys.argv[2], int(sys.argv[3])
+ASYNC_READ = "killable" in sys.argv
 with open(path, "rb") as source:
     content = source.read()
 
@@ -43,7 +46,7 @@ def look_up(body):
 def answer(operation, node, body):
     """Bytes, or an errno."""
     if operation == INIT:
-        return struct.pack("=IIIIHHIIHHI28x", 7, 31, MAX_BYTES, 0, 16, 12, MAX_BYTES, 1, 0, 0, 0)
+        return struct.pack("=IIIIHHIIHHI28x", 7, 31, MAX_BYTES, ASYNC_READ, 16, 12, MAX_BYTES, 1, 0, 0, 0)
     if operation == LOOKUP:
         return look_up(body)
     if operation == GETATTR:
@@ -75,7 +78,7 @@ if not os.path.exists("/dev/fuse"):
     os.mknod("/dev/fuse", stat.S_IFCHR | 0o666, os.makedev(10, 229))
 device = os.open("/dev/fuse", os.O_RDWR)
 options = "fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other" % device
-source, kind = (sys.argv[4], "fuseblk") if len(sys.argv) > 4 else ("silent", "fuse")
+source, kind = (sys.argv[4], "fuseblk") if len(sys.argv) > 4 and not ASYNC_READ else ("silent", "fuse")
 libc = ctypes.CDLL(None, use_errno=True)
 if libc.mount(source.encode(), folder.encode(), kind.encode(), 0, options.encode()) != 0:
     sys.exit("mount: " + os.strerror(ctypes.get_errno()))
