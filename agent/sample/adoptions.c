@@ -33,7 +33,7 @@ void adoptions_init(struct adoptions *a)
 void adoptions_deinit(struct adoptions *a)
 {
         pthread_mutex_destroy(&a->lock);
-        free(a->pids);
+        free(a->items);
 }
 
 /* ---- strangers ----------------------------------------------------------------------------- */
@@ -116,32 +116,34 @@ static struct pystack *open_copy(struct sampler *s, const struct nsutil_stat *st
         return py;
 }
 
-static bool list_adopted(struct adoptions *a, pid_t pid)
+static bool list_adopted(struct adoptions *a, const struct sample_target *target)
 {
         pthread_mutex_lock(&a->lock);
         if (a->n == a->cap && a->cap < ADOPTED_MAX) {
                 size_t cap = a->cap ? 2 * a->cap : 64;
-                pid_t *pids = reallocarray(a->pids, cap, sizeof *pids);
-                if (pids) {
-                        a->pids = pids;
+                struct sample_target *items = reallocarray(a->items, cap, sizeof *items);
+                if (items) {
+                        a->items = items;
                         a->cap = cap;
                 }
         }
         bool told = a->n < a->cap;
         if (told)
-                a->pids[a->n++] = pid;
+                a->items[a->n++] = *target;
         pthread_mutex_unlock(&a->lock);
         return told;
 }
 
-pid_t sampler_adopted(struct sampler *s)
+bool sampler_adopted(struct sampler *s, struct sample_target *ret)
 {
         struct adoptions *a = &s->adoptions;
 
         pthread_mutex_lock(&a->lock);
-        pid_t pid = a->n > 0 ? a->pids[--a->n] : 0;
+        bool any = a->n > 0;
+        if (any)
+                *ret = a->items[--a->n];
         pthread_mutex_unlock(&a->lock);
-        return pid;
+        return any;
 }
 
 bool adoptions_take(struct sampler *s, const struct tick_event *event)
@@ -158,8 +160,9 @@ bool adoptions_take(struct sampler *s, const struct tick_event *event)
                 pystack_close(py);
                 return false;
         }
+        const struct sample_target named = { t->pid, t->start_time }; /* once inserted, it may be removed */
         int e = sampler_insert(s, t, true);
         if (e != 0)
                 target_free(t); /* added by somebody else meanwhile, or the table is in use */
-        return e == -EEXIST || (e == 0 && list_adopted(&s->adoptions, event->pid));
+        return e == -EEXIST || (e == 0 && list_adopted(&s->adoptions, &named));
 }

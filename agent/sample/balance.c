@@ -19,10 +19,11 @@ static const struct departed *get_departed(const struct sampler *s, const struct
 void balance_open(struct target *t, struct sampler *s)
 {
         struct profile_counters *counters = profile_counters(t->profile);
-        struct nsutil_stat stat;
+        struct nsutil_stat stat = { 0 };
         bool born = nsutil_stat_read(t->pid, &stat) == 0 && stat.start_time >= s->opened_ticks;
 
         account_open(&t->account, t->pid, born);
+        t->start_time = stat.start_time;
         t->start_stack = stat.start_stack;
         t->opened_cpu_ns = t->account.cpu_ns;
         if (s->config.mode != PROFILE_MODE_CPU)

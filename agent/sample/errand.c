@@ -89,9 +89,9 @@ static int take_or_lose(struct sampler *s, struct target *t, struct profile **re
         return r;
 }
 
-int sampler_take(struct sampler *s, pid_t pid, struct profile **ret)
+int sampler_take(struct sampler *s, const struct sample_target *named, struct profile **ret)
 {
-        struct target *t = sampler_get(s, pid);
+        struct target *t = sampler_find(s, named);
 
         if (!t)
                 return SAMPLE_E_GONE;
@@ -119,12 +119,14 @@ static void remember_departed(struct sampler *s, const struct account *account)
 }
 
 /* The watchdog still looks at it: a reader may hang at it. NULL: there is none. */
-static struct target *begin_leave(struct sampler *s, pid_t pid)
+static struct target *begin_leave(struct sampler *s, const struct sample_target *named)
 {
         struct target *t;
 
         pthread_rwlock_wrlock(&s->lock);
-        HASH_FIND_INT(s->targets, &pid, t);
+        HASH_FIND_INT(s->targets, &named->pid, t);
+        if (t && t->start_time != named->start_time)
+                t = NULL;
         if (t)
                 HASH_DEL(s->targets, t);
         s->leaving = t;
@@ -142,9 +144,9 @@ static void end_leave(struct sampler *s, struct target *t)
         pthread_mutex_unlock(&s->decoder.turn);
 }
 
-int sampler_remove(struct sampler *s, pid_t pid, struct profile **ret)
+int sampler_remove(struct sampler *s, const struct sample_target *named, struct profile **ret)
 {
-        struct target *t = begin_leave(s, pid);
+        struct target *t = begin_leave(s, named);
 
         if (!t)
                 return SAMPLE_E_GONE;
@@ -169,9 +171,9 @@ static int ask_gil(struct errand *e)
         return run_locked(e, look_for_gil);
 }
 
-bool sampler_lacks_gil(struct sampler *s, pid_t pid)
+bool sampler_lacks_gil(struct sampler *s, const struct sample_target *named)
 {
-        struct target *t = s->config.mode == PROFILE_MODE_GIL ? sampler_get(s, pid) : NULL;
+        struct target *t = s->config.mode == PROFILE_MODE_GIL ? sampler_find(s, named) : NULL;
         struct errand asked = { .answer = false };
 
         if (!t)
@@ -182,9 +184,9 @@ bool sampler_lacks_gil(struct sampler *s, pid_t pid)
 }
 
 /* What @fact says of a target, which needs no lock; false if there is none. */
-static bool ask_target(struct sampler *s, pid_t pid, bool (*fact)(const struct target *))
+static bool ask_target(struct sampler *s, const struct sample_target *named, bool (*fact)(const struct target *))
 {
-        struct target *t = sampler_get(s, pid);
+        struct target *t = sampler_find(s, named);
         bool answer = t && fact(t);
 
         if (t)
@@ -197,14 +199,14 @@ static bool is_restrained(const struct target *t)
         return atomic_load(&t->restrained);
 }
 
-bool sampler_is_restrained(struct sampler *s, pid_t pid)
+bool sampler_is_restrained(struct sampler *s, const struct sample_target *named)
 {
-        return ask_target(s, pid, is_restrained);
+        return ask_target(s, named, is_restrained);
 }
 
-bool sampler_is_silent(struct sampler *s, pid_t pid)
+bool sampler_is_silent(struct sampler *s, const struct sample_target *named)
 {
-        return ask_target(s, pid, target_is_silent);
+        return ask_target(s, named, target_is_silent);
 }
 
 /* ---- caches ----------------------------------------------------------------------------------- */

@@ -74,6 +74,7 @@ struct restraint {
 /* A process being sampled. */
 struct target {
         pid_t pid;
+        uint64_t start_time;       /* of nsutil_stat; 0: not known */
         uint64_t start_stack;      /* of nsutil_stat: the same in copies, new in another program; 0: not known */
         _Atomic unsigned users;    /* the table, and those that read it: the last one frees it */
         _Atomic bool silent;       /* its memory does not answer: whoever has the lock keeps it */
@@ -157,7 +158,7 @@ struct departed {
 /* Those that were added without the caller's doing. */
 struct adoptions {
         pthread_mutex_t lock;
-        pid_t *pids;
+        struct sample_target *items;
         size_t n, cap;
         _Atomic uint64_t strangers[STRANGERS]; /* a PID, and above it the time until which it is one, in ms */
 };
@@ -232,6 +233,8 @@ void target_silence(struct target *target);
 
 /* The target of @pid, with one user more; NULL: there is none. */
 struct target *sampler_get(struct sampler *sampler, pid_t pid);
+/* The same; NULL also if the target of that PID is another process. */
+struct target *sampler_find(struct sampler *sampler, const struct sample_target *named);
 void target_use(struct target *target);
 void target_put(struct target *target);
 /* Of one that is in no table any more: until nobody but the caller has it, or it is silent. */
@@ -300,7 +303,10 @@ void adoptions_deinit(struct adoptions *adoptions);
 bool adoptions_is_copy(struct sampler *sampler, const struct nsutil_stat *stat);
 /* Adds the process that a tick has met if it is a copy of a target. Whether it did. */
 bool adoptions_take(struct sampler *sampler, const struct tick_event *event);
-/* Puts a target into the table, unless it is there (-EEXIST) or, if @now, the table is in use (-EBUSY). */
+/*
+ * Puts a target into the table, unless it is there (-EEXIST), an earlier process of its PID is, or
+ * @now the table is in use (-EBUSY).
+ */
 int sampler_insert(struct sampler *sampler, struct target *target, bool now);
 
 /* Begins the books of a new target. */

@@ -102,6 +102,17 @@ void target_wait_for_readers(struct target *t)
                 nanosleep(&moment, NULL);
 }
 
+struct target *sampler_find(struct sampler *s, const struct sample_target *named)
+{
+        struct target *t = sampler_get(s, named->pid);
+
+        if (t && t->start_time != named->start_time) {
+                target_put(t);
+                return NULL;
+        }
+        return t;
+}
+
 struct target *sampler_get(struct sampler *s, pid_t pid)
 {
         struct target *t;

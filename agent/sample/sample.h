@@ -110,49 +110,55 @@ struct sampler_health {
  */
 void sampler_check(struct sampler *sampler, struct sampler_health *ret);
 
+/* A target of a sampler. The start time tells it from a later process that has the same PID. */
+struct sample_target {
+        pid_t pid;           /* 0: none */
+        uint64_t start_time; /* in clock ticks since boot: field 22 of /proc/PID/stat, proc_pid_stat(5) */
+};
+
 /*
- * Adds a process. @py is consumed on success. The target is named by its pid
- * until it is removed; -EEXIST if there is one.
+ * Adds a process, which @ret names until it is removed. @py is consumed on success. -EEXIST if the process is a target
+ * already, which @ret names then; -EBUSY while an earlier process of that PID is one.
  */
-int sampler_add(struct sampler *sampler, pid_t pid, struct pystack *py);
+int sampler_add(struct sampler *sampler, pid_t pid, struct pystack *py, struct sample_target *ret);
 
 /*
  * A process that was forked by a target, and has executed no other program, is a copy of it: where the
  * configuration says so, and ticks meet every thread of the machine, it is added by the first tick that meets it.
- * Then all of its time is met alike, and none of it is from before it was opened. Returns the PID of one that was added
- * since the last call, or 0. It may have ended, or executed a program, by now: it is the caller's to remove.
+ * Then all of its time is met alike, and none of it is from before it was opened. @ret is one that was added since the
+ * last call; false if there is none. It may have ended, or executed a program, by now: it is the caller's to remove.
  */
-pid_t sampler_adopted(struct sampler *sampler);
+bool sampler_adopted(struct sampler *sampler, struct sample_target *ret);
 
 /* Whether it does that here. */
 bool sampler_adopts(const struct sampler *sampler);
 
-/* Removes it; its unfinished profile is handed over like sampler_take()'s. */
-int sampler_remove(struct sampler *sampler, pid_t pid, struct profile **ret);
+/* Removes it; its unfinished profile is handed over like sampler_take()'s. SAMPLE_E_GONE if it is no target. */
+int sampler_remove(struct sampler *sampler, const struct sample_target *target, struct profile **ret);
 
 /*
  * Takes the target's profile so far and begins a new one. The profile has its
  * settings and counters set, and no attributes; the caller owns it.
  */
-int sampler_take(struct sampler *sampler, pid_t pid, struct profile **ret);
+int sampler_take(struct sampler *sampler, const struct sample_target *target, struct profile **ret);
 
 /*
  * Whether mode gil finds no GIL in the process, and so samples every thread of it that
  * runs. It can change: see pystack_has_gil(). False in the other modes, or without such a target.
  */
-bool sampler_lacks_gil(struct sampler *sampler, pid_t pid);
+bool sampler_lacks_gil(struct sampler *sampler, const struct sample_target *target);
 
 /*
  * Whether the process has been sampled less than others, since its stacks kept taking more than 2 ms of CPU time to
  * read: then ticks that met it are lost to it. False without such a target.
  */
-bool sampler_is_restrained(struct sampler *sampler, pid_t pid);
+bool sampler_is_restrained(struct sampler *sampler, const struct sample_target *target);
 
 /*
  * Whether the process's memory does not answer: a reader of it was held up for 2 s, and hangs for all that is known. It
  * is not read any more. All of its time that was not taken by then is told as failed, and it is the caller's to remove.
  */
-bool sampler_is_silent(struct sampler *sampler, pid_t pid);
+bool sampler_is_silent(struct sampler *sampler, const struct sample_target *target);
 
 /*
  * One stack, now, without a sampler: for a running thread the caller is moved to

@@ -142,12 +142,12 @@ int sampler_insert(struct sampler *s, struct target *t, bool now)
         HASH_FIND_INT(s->targets, &t->pid, present);
         if (!present)
                 HASH_ADD_INT(s->targets, pid, t);
-        int r = present ? -EEXIST : t->hh.tbl ? 0 : -ENOMEM;
+        int r = !present ? t->hh.tbl ? 0 : -ENOMEM : present->start_time == t->start_time ? -EEXIST : -EBUSY;
         pthread_rwlock_unlock(&s->lock);
         return r;
 }
 
-int sampler_add(struct sampler *s, pid_t pid, struct pystack *py)
+int sampler_add(struct sampler *s, pid_t pid, struct pystack *py, struct sample_target *ret)
 {
         struct target *t;
         int r = target_new(pid, py, s, &t);
@@ -158,6 +158,7 @@ int sampler_add(struct sampler *s, pid_t pid, struct pystack *py)
         if (s->tick->add)
                 r = s->tick->add(s->tick_state, t);
         pthread_mutex_unlock(&s->engine);
+        *ret = (struct sample_target){ t->pid, t->start_time };
         if (r == 0)
                 r = sampler_insert(s, t, false);
         if (r == 0)

@@ -134,6 +134,7 @@ static unsigned long run_sampler(pid_t pid, unsigned seconds, unsigned rate, boo
         };
         struct pystack_info info;
         struct pystack *py;
+        struct sample_target target;
         struct sampler *sampler;
         struct profile *profile;
         char reason[160];
@@ -142,10 +143,10 @@ static unsigned long run_sampler(pid_t pid, unsigned seconds, unsigned rate, boo
                 give_up("the target cannot be read");
         if (sampler_open(&config, &sampler, reason, sizeof reason) != 0)
                 give_up(reason);
-        if (sampler_add(sampler, pid, py) != 0)
+        if (sampler_add(sampler, pid, py, &target) != 0)
                 give_up("the target has ended");
         sleep(seconds);
-        if (sampler_remove(sampler, pid, &profile) != 0)
+        if (sampler_remove(sampler, &target, &profile) != 0)
                 give_up("the target has ended");
         const struct profile_counters *counters = profile_counters_of(profile);
         unsigned long ok = counters->ok;

@@ -8,12 +8,11 @@
 
 #include "agent/command/cli/messages.h"
 #include "agent/command/processes/describe.h"
-#include "agent/command/processes/sampling.h"
+#include "agent/command/processes/watched.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 /* The first ones are pystack's errors by number, 0 for none. */
 static const struct fleet_kind kinds[] = {
@@ -32,20 +31,21 @@ static const struct fleet_kind kinds[] = {
 };
 #define N_KINDS (sizeof kinds / sizeof *kinds)
 
-struct watched {
-        pid_t pid;
-        struct find_process process;
-        bool sampled;
-        struct sampling_said said;
+struct fleet_process {
+        struct watched watched;       /* the first member: see fleet_process_of() */
         struct fleet_kind *kind;      /* that it is counted as */
         struct profile_counters owed; /* books of windows without a tick, which are not in any profile yet */
-        UT_hash_handle hh;
 };
 
+/* NULL gives NULL. */
+static struct fleet_process *fleet_process_of(struct watched *watched)
+{
+        return (struct fleet_process *)watched;
+}
+
 struct fleet {
-        struct sampler *sampler;
+        struct watch_list list; /* of struct fleet_process */
         bool keep_threads;
-        struct watched *watched;
         struct fleet_kind kinds[N_KINDS];
         struct profile_counters counters;
         struct profile_set window; /* groups with something to tell so far */
@@ -59,7 +59,7 @@ struct fleet *fleet_new(struct sampler *sampler, bool keep_threads)
         struct fleet *f = calloc(1, sizeof *f);
 
         if (f) {
-                f->sampler = sampler;
+                f->list.sampler = sampler;
                 f->keep_threads = keep_threads;
                 memcpy(f->kinds, kinds, sizeof kinds);
         }
@@ -72,9 +72,9 @@ void fleet_free(struct fleet *f)
 
         if (!f)
                 return;
-        HASH_ITER(hh, f->watched, w, next) {
-                HASH_DEL(f->watched, w);
-                free(w);
+        HASH_ITER(hh, f->list.items, w, next) {
+                watched_remove(&f->list, w);
+                free(fleet_process_of(w));
         }
         profile_set_deinit(&f->window);
         free(f);
@@ -150,65 +150,71 @@ static bool is_worth_sending(const struct profile *profile, bool last)
 }
 
 /* Adds a process's profile to the group that it belongs to. @last: it has ended. @profile is consumed. */
-static int add_to_window(struct fleet *f, struct watched *w, struct profile *profile, bool last)
+static int add_to_window(struct fleet *f, struct fleet_process *m, struct profile *profile, bool last)
 {
         struct profile_counters *counters = profile_counters(profile);
         struct profile *group;
         int r = 0;
 
         profile_counters_add(&f->counters, counters);
-        profile_counters_add(counters, &w->owed);
-        w->owed = (struct profile_counters){ 0 };
+        profile_counters_add(counters, &m->owed);
+        m->owed = (struct profile_counters){ 0 };
         if (is_worth_sending(profile, last)) {
-                r = get_or_add_group(f, &w->process, &group);
+                r = get_or_add_group(f, &m->watched.process, &group);
                 if (r == 0)
                         r = profile_merge(group, profile, f->keep_threads);
         } else {
-                w->owed = *counters;
+                m->owed = *counters;
         }
         profile_free(profile);
         return r;
 }
 
-static struct fleet_kind *kind_of_watched(struct fleet *f, const struct watched *w)
+static struct fleet_kind *kind_of_process(struct fleet *f, const struct fleet_process *m)
 {
-        size_t status = (size_t)w->process.status;
+        size_t status = (size_t)m->watched.process.status;
 
-        if (!w->process.selected)
+        if (!m->watched.process.selected)
                 return &f->kinds[N_KINDS - 1];
-        if (!w->sampled && (status == 0 || status > PYSTACK_E_HANGS))
+        if (!watched_is_sampled(&m->watched) && (status == 0 || status > PYSTACK_E_HANGS))
                 return &f->kinds[N_KINDS - 2];
         return &f->kinds[status];
 }
 
 /* Its memory does not answer any more: it counts as one that could not be opened. */
-static int leave_alone(struct fleet *f, struct watched *w)
+static int leave_alone(struct fleet *f, struct fleet_process *m)
 {
         struct profile *profile;
-        int r = sampler_remove(f->sampler, w->pid, &profile);
+        int r = watched_stop(&f->list, &m->watched, &profile);
 
         if (r == 0)
-                r = add_to_window(f, w, profile, true);
-        w->sampled = false;
-        w->process.status = PYSTACK_E_HANGS;
-        w->kind->n--;
-        w->kind = kind_of_watched(f, w);
-        w->kind->n++;
+                r = add_to_window(f, m, profile, true);
+        m->watched.process.status = PYSTACK_E_HANGS;
+        m->kind->n--;
+        m->kind = kind_of_process(f, m);
+        m->kind->n++;
         return r > 0 ? 0 : r;
 }
 
-int fleet_take(struct fleet *f, struct profile_set *ret)
+static int take_process(struct fleet *f, struct fleet_process *m)
 {
         struct profile *profile;
         int r = 0;
 
-        for (struct watched *w = f->watched; w && r >= 0; w = w->hh.next) {
-                if (w->sampled && sampler_take(f->sampler, w->pid, &profile) == 0)
-                        r = add_to_window(f, w, profile, false);
-                sampling_say_exceptions(f->sampler, w->pid, &w->said);
-                if (r >= 0 && w->sampled && w->said.silence)
-                        r = leave_alone(f, w);
-        }
+        if (!watched_is_sampled(&m->watched))
+                return 0;
+        if (watched_take(&f->list, &m->watched, &profile) == 0)
+                r = add_to_window(f, m, profile, false);
+        watched_say_exceptions(&f->list, &m->watched);
+        return r >= 0 && m->watched.said.silence ? leave_alone(f, m) : r;
+}
+
+int fleet_take(struct fleet *f, struct profile_set *ret)
+{
+        int r = 0;
+
+        for (struct watched *w = f->list.items; w && r >= 0; w = w->hh.next)
+                r = take_process(f, fleet_process_of(w));
         for (size_t i = 0; i < f->window.n && r >= 0; i++) {
                 r = profile_set_add(ret, f->window.items[i]);
                 if (r >= 0)
@@ -221,26 +227,26 @@ int fleet_take(struct fleet *f, struct profile_set *ret)
 
 /* ---- events ------------------------------------------------------------------------- */
 
-static void forget_process(struct fleet *f, struct watched *w)
+static void forget_process(struct fleet *f, struct fleet_process *m)
 {
         struct profile *profile;
 
-        if (w->sampled && sampler_remove(f->sampler, w->pid, &profile) == 0 && add_to_window(f, w, profile, true) != 0)
-                say("process %d: its last samples are lost: out of memory", w->pid);
-        w->kind->n--;
-        f->disbelieved -= *w->process.claimed_id != '\0';
-        HASH_DEL(f->watched, w);
-        free(w);
+        if (watched_is_sampled(&m->watched) && watched_stop(&f->list, &m->watched, &profile) == 0 &&
+            add_to_window(f, m, profile, true) != 0)
+                say("process %d: its last samples are lost: out of memory", m->watched.pid);
+        m->kind->n--;
+        f->disbelieved -= *m->watched.process.claimed_id != '\0';
+        watched_remove(&f->list, &m->watched);
+        free(m);
 }
 
 static void on_process_ended(void *ctx, pid_t pid, uint64_t start_time)
 {
         struct fleet *f = ctx;
-        struct watched *w;
+        struct fleet_process *m = fleet_process_of(watched_get(&f->list, pid));
 
-        HASH_FIND_INT(f->watched, &pid, w);
-        if (w && w->process.start_time == start_time)
-                forget_process(f, w);
+        if (m && m->watched.process.start_time == start_time)
+                forget_process(f, m);
 }
 
 /* Of a machine's processes all but a few may be nobody's concern: they are counted. */
@@ -283,48 +289,48 @@ static void announce_process(struct fleet *f, const struct find_process *p)
 }
 
 /* NULL: out of memory. */
-static struct watched *watch_process(struct fleet *f, const struct find_process *p)
+static struct fleet_process *add_process(struct fleet *f, const struct find_process *p)
 {
-        struct watched *w = calloc(1, sizeof *w);
+        struct fleet_process *m = calloc(1, sizeof *m);
 
-        if (!w)
+        if (!m)
                 return NULL;
-        w->pid = p->pid;
-        w->process = *p;
-        HASH_ADD_INT(f->watched, pid, w);
-        if (w->hh.tbl)
-                return w;
-        free(w);
+        m->watched.process = *p;
+        if (watched_insert(&f->list, &m->watched) == 0)
+                return m;
+        free(m);
         return NULL;
+}
+
+static void announce_impostor(const struct find_process *p)
+{
+        if (*p->claimed_id)
+                say("process %d: is not in container %.12s, whose name its cgroup has: that container is in another "
+                    "cgroup",
+                    p->pid, p->claimed_id);
 }
 
 static void on_process_found(void *ctx, const struct find_process *p, struct pystack *py)
 {
         struct fleet *f = ctx;
-        struct watched *w;
+        struct fleet_process *m = fleet_process_of(watched_get(&f->list, p->pid));
 
-        HASH_FIND_INT(f->watched, &p->pid, w);
-        if (w)
-                forget_process(f, w);
-        w = watch_process(f, p);
-        if (!w) {
+        if (m)
+                forget_process(f, m);
+        m = add_process(f, p);
+        if (!m) {
                 say("process %d is not sampled: out of memory", p->pid);
                 pystack_close(py);
                 return;
         }
-        if (py && sampler_add(f->sampler, p->pid, py) == 0)
-                w->sampled = true;
-        else
-                pystack_close(py);
-        w->kind = kind_of_watched(f, w);
-        w->kind->n++;
+        if (py)
+                watched_sample(&f->list, &m->watched, py); /* if that fails, it counts as unreadable */
+        m->kind = kind_of_process(f, m);
+        m->kind->n++;
         f->disbelieved += *p->claimed_id != '\0';
         announce_process(f, p);
-        if (*p->claimed_id)
-                say("process %d: is not in container %.12s, whose name its cgroup has: that container is in another "
-                    "cgroup",
-                    p->pid, p->claimed_id);
-        sampling_say_exceptions(f->sampler, w->pid, &w->said);
+        announce_impostor(p);
+        watched_say_exceptions(&f->list, &m->watched);
 }
 
 struct find_events fleet_events(struct fleet *f)

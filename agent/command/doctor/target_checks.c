@@ -18,10 +18,11 @@
 static void try_engine(struct doctor_patient *patient, struct pystack *py)
 {
         const struct sample_config config = { .rate = RATE, .scope = SAMPLE_SCOPE_BEST };
+        struct sample_target target;
         struct sampler *sampler = NULL;
         int r = sampler_open(&config, &sampler, patient->reason, sizeof patient->reason);
 
-        if (r == 0 && (r = sampler_add(sampler, patient->process.pid, py)) != 0)
+        if (r == 0 && (r = sampler_add(sampler, patient->process.pid, py, &target)) != 0)
                 snprintf(patient->reason, sizeof patient->reason, "sampling cannot start: %s",
                          r < 0 ? strerror(-r) : nsutil_strerror(r));
         if (r == 0) {

@@ -10,14 +10,14 @@ static const struct find_process *original_of_copy(const struct follow *f, pid_t
 {
         const struct followed *item = follow_get(f, kinship_parent(f->kinship, pid));
 
-        item = item ? item : f->items;
-        return item ? &item->process : NULL;
+        item = item ? item : followed_of(f->list.items);
+        return item ? &item->watched.process : NULL;
 }
 
-static int keep_ended(struct follow *f, const struct find_process *process)
+static int keep_ended(struct follow *f, const struct sample_target *target, const struct find_process *process)
 {
         struct profile *profile;
-        int e = sampler_remove(f->config.sampler, process->pid, &profile);
+        int e = sampler_remove(f->config.sampler, target, &profile);
 
         if (e != 0)
                 return e < 0 ? e : 0;
@@ -27,8 +27,9 @@ static int keep_ended(struct follow *f, const struct find_process *process)
         return follow_keep(f, process, profile);
 }
 
-static int take_adopted(struct follow *f, pid_t pid)
+static int take_adopted(struct follow *f, const struct sample_target *target)
 {
+        pid_t pid = target->pid;
         const struct followed how = { .adopted = true };
         const struct find_process *original = original_of_copy(f, pid);
         struct find_process process = { .pid = pid };
@@ -37,7 +38,7 @@ static int take_adopted(struct follow *f, pid_t pid)
 
         if (follow_get(f, pid))
                 return 0;
-        if (find_identify(f->config.find, pid, &process) == 0)
+        if (find_identify(f->config.find, pid, &process) == 0 && process.start_time == target->start_time)
                 e = follow_begin(f, &process, &how, 0, &item);
         else if (original)
                 process = *original;
@@ -45,19 +46,20 @@ static int take_adopted(struct follow *f, pid_t pid)
         if (original)
                 process.info = original->info;
         if (e < 0 || !item)
-                return e < 0 ? e : keep_ended(f, &process);
-        item->process = process;
+                return e < 0 ? e : keep_ended(f, target, &process);
+        item->watched.process = process;
+        watched_note_sampled(&f->list, &item->watched, target);
         follow_note_sampled(f, item);
         return 0;
 }
 
 int adopted_take(struct follow *f)
 {
-        pid_t pid;
+        struct sample_target target;
         int e = 0;
 
-        while (e == 0 && (pid = sampler_adopted(f->config.sampler)) != 0)
-                e = take_adopted(f, pid);
+        while (e == 0 && sampler_adopted(f->config.sampler, &target))
+                e = take_adopted(f, &target);
         return e;
 }
 

@@ -29,6 +29,7 @@ int follow_open(const struct follow_config *config, struct follow **ret)
         if (!f)
                 return -ENOMEM;
         f->config = *config;
+        f->list.sampler = config->sampler;
         f->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
         int e = f->epoll_fd < 0 ? -errno : 0;
         f->family = family_new();
@@ -53,19 +54,19 @@ pid_t follow_parent(const struct follow *f, pid_t pid)
 
 static void forget_followed(struct follow *f, struct followed *item)
 {
-        HASH_DEL(f->items, item);
+        watched_remove(&f->list, &item->watched);
         close(item->pidfd);
         free(item);
 }
 
 void follow_close(struct follow *f)
 {
-        struct followed *item, *next;
+        struct watched *w, *next;
 
         if (!f)
                 return;
-        HASH_ITER(hh, f->items, item, next)
-                forget_followed(f, item);
+        HASH_ITER(hh, f->list.items, w, next)
+                forget_followed(f, followed_of(w));
         family_free(f->family);
         kinship_close(f->kinship);
         missed_deinit(&f->missed);
@@ -77,12 +78,12 @@ void follow_close(struct follow *f)
 
 size_t follow_sampled(const struct follow *f)
 {
-        return f->n_sampled;
+        return f->list.n_sampled;
 }
 
 bool follow_lives(const struct follow *f)
 {
-        return f->items || (f->config.subprocesses && family_lives(f->family));
+        return f->list.items || (f->config.subprocesses && family_lives(f->family));
 }
 
 /* ---- who gives no profile ----------------------------------------------------------------- */
@@ -91,8 +92,8 @@ bool follow_lives(const struct follow *f)
 static void note_missed(struct follow *f, const struct followed *item, int error)
 {
         bool other = error == PYSTACK_E_NOT_PYTHON || error == PYSTACK_E_UNSUPPORTED;
-        struct missed missed = { .pid = item->pid,
-                                 .start_time = item->process.start_time,
+        struct missed missed = { .pid = item->watched.pid,
+                                 .start_time = item->watched.process.start_time,
                                  .asked = item->asked,
                                  .said = item->reported == error && error != 0,
                                  .parent = other && f->config.subprocesses };
@@ -100,13 +101,13 @@ static void note_missed(struct follow *f, const struct followed *item, int error
         const char *state = "";
         char why[EXPLANATION_SIZE];
 
-        explain_not_profilable(item->pid, error, &item->process.info, why, sizeof why);
-        if (nsutil_stat_read(item->pid, &stat) != 0 || strchr("ZX", stat.state))
+        explain_not_profilable(item->watched.pid, error, &item->watched.process.info, why, sizeof why);
+        if (nsutil_stat_read(item->watched.pid, &stat) != 0 || strchr("ZX", stat.state))
                 state = error == PYSTACK_E_GONE ? "" : "it has ended; until then ";
         else if (strchr("Tt", stat.state))
                 state = "it is stopped (SIGCONT lets it go on); ";
         snprintf(missed.why, sizeof missed.why, "%s%.700s", state, why);
-        strcpy(missed.program, item->process.cmdline);
+        strcpy(missed.program, item->watched.process.cmdline);
         missed_add(&f->missed, &missed);
 }
 
@@ -124,23 +125,20 @@ uint64_t follow_unsampled_ms(const struct follow *f)
 
 struct followed *follow_get(const struct follow *f, pid_t pid)
 {
-        struct followed *item;
-
-        HASH_FIND_INT(f->items, &pid, item);
-        return item;
+        return followed_of(watched_get(&f->list, pid));
 }
 
 /* Once the pidfd is open, the PID stays this process's until it is reaped: then it is seen to have ended. */
 static int watch_for_end(struct follow *f, struct followed *item)
 {
-        struct epoll_event event = { .events = EPOLLIN, .data.fd = item->pid };
+        struct epoll_event event = { .events = EPOLLIN, .data.fd = item->watched.pid };
         struct nsutil_stat stat;
-        int e = nsutil_pidfd_open(item->pid, &item->pidfd);
+        int e = nsutil_pidfd_open(item->watched.pid, &item->pidfd);
 
         if (e != 0)
                 return e;
-        e = nsutil_stat_read(item->pid, &stat);
-        if (e == 0 && stat.start_time != item->process.start_time)
+        e = nsutil_stat_read(item->watched.pid, &stat);
+        if (e == 0 && stat.start_time != item->watched.process.start_time)
                 e = NSUTIL_E_GONE;
         if (e == 0 && epoll_ctl(f->epoll_fd, EPOLL_CTL_ADD, item->pidfd, &event) < 0)
                 e = -errno;
@@ -152,11 +150,11 @@ static int watch_for_end(struct follow *f, struct followed *item)
 /* On failure nobody holds its pidfd any more. */
 static int insert_followed(struct follow *f, struct followed *item)
 {
-        HASH_ADD_INT(f->items, pid, item);
-        if (item->hh.tbl)
-                return 0;
-        close(item->pidfd);
-        return -ENOMEM;
+        int e = watched_insert(&f->list, &item->watched);
+
+        if (e != 0)
+                close(item->pidfd);
+        return e;
 }
 
 int follow_begin(struct follow *f, const struct find_process *process, const struct followed *how, int error,
@@ -168,15 +166,15 @@ int follow_begin(struct follow *f, const struct find_process *process, const str
         if (!item)
                 return -ENOMEM;
         *item = *how;
-        item->pid = process->pid;
-        item->process = *process;
+        item->watched.pid = process->pid;
+        item->watched.process = *process;
         int e = watch_for_end(f, item);
         if (e == 0)
-                e = family_add(f->family, item->pid, process->start_time);
+                e = family_add(f->family, item->watched.pid, process->start_time);
         if (e == 0)
                 e = insert_followed(f, item);
         if (e == 0) {
-                kinship_meet(f->kinship, item->pid, 0);
+                kinship_meet(f->kinship, item->watched.pid, 0);
                 *ret = item;
                 return 0;
         }
@@ -208,33 +206,30 @@ static void note_unsampled(struct follow *f, const struct followed *item)
 {
         struct nsutil_stat stat;
 
-        if (nsutil_stat_read(item->pid, &stat) != 0)
+        if (nsutil_stat_read(item->watched.pid, &stat) != 0)
                 return;
         if (stat.user_ticks + stat.system_ticks > item->ticks)
                 f->unsampled_ticks += stat.user_ticks + stat.system_ticks - item->ticks;
         if (strchr("Tt", stat.state))
-                f->stopped = item->pid;
+                f->stopped = item->watched.pid;
 }
 
 void follow_note_sampled(struct follow *f, struct followed *item)
 {
-        sampling_say_exceptions(f->config.sampler, item->pid, &item->said);
-        missed_remove(&f->missed, item->pid, item->process.start_time);
-        kinship_opened(f->kinship, item->pid);
-        item->sampled = item->profiled = true;
+        watched_say_exceptions(&f->list, &item->watched);
+        missed_remove(&f->missed, item->watched.pid, item->watched.process.start_time);
+        kinship_opened(f->kinship, item->watched.pid);
+        item->profiled = true;
         item->foreign = false;
         item->reported = 0;
-        f->n_sampled++;
 }
 
 int follow_sample(struct follow *f, struct followed *item, struct pystack *py)
 {
-        uint64_t ticks = ticks_of(item->pid);
-        int e = sampler_add(f->config.sampler, item->pid, py);
+        uint64_t ticks = ticks_of(item->watched.pid);
+        int e = watched_sample(&f->list, &item->watched, py);
 
         if (e != 0)
-                pystack_close(py);
-        if (e != 0 && e != -EEXIST) /* the sampler has adopted it a moment ago */
                 return e;
         item->ticks = ticks;
         follow_note_sampled(f, item);
@@ -255,7 +250,7 @@ int follow_keep(struct follow *f, const struct find_process *process, struct pro
 /* It is as if it had not been profiled, whatever there was of it before. */
 static void note_silence(struct follow *f, struct followed *item)
 {
-        sampling_say_silence(item->pid, &item->said);
+        sampling_say_silence(item->watched.pid, &item->watched.said);
         item->reported = PYSTACK_E_HANGS;
         note_missed(f, item, PYSTACK_E_HANGS);
 }
@@ -265,21 +260,19 @@ int follow_stop(struct follow *f, struct followed *item)
 {
         struct profile *profile = NULL;
 
-        if (!item->sampled)
+        if (!watched_is_sampled(&item->watched))
                 return 0;
-        sampling_say_exceptions(f->config.sampler, item->pid, &item->said);
-        item->sampled = false;
-        f->n_sampled--;
-        int e = sampler_remove(f->config.sampler, item->pid, &profile);
+        watched_say_exceptions(&f->list, &item->watched);
+        int e = watched_stop(&f->list, &item->watched, &profile);
         if (e == 0)
-                kinship_booked(f->kinship, item->pid, profile);
-        kinship_stopped(f->kinship, item->pid);
-        if (item->said.silence || nsutil_is_given_up(item->pid))
+                kinship_booked(f->kinship, item->watched.pid, profile);
+        kinship_stopped(f->kinship, item->watched.pid);
+        if (item->watched.said.silence || nsutil_is_given_up(item->watched.pid))
                 note_silence(f, item);
         if (e == 0 && profile_counters_of(profile)->ok == 0)
                 note_unsampled(f, item);
         if (e == 0)
-                e = follow_keep(f, &item->process, profile);
+                e = follow_keep(f, &item->watched.process, profile);
         return e < 0 ? e : 0;
 }
 
@@ -307,8 +300,8 @@ static int end_those_that_ended(struct follow *f)
         struct epoll_event event;
         int e = 0;
 
-        for (struct followed *item = f->items; item; item = item->hh.next)
-                sampling_say_exceptions(f->config.sampler, item->pid, &item->said);
+        for (struct watched *w = f->list.items; w; w = w->hh.next)
+                watched_say_exceptions(&f->list, w);
         while (e == 0 && epoll_wait(f->epoll_fd, &event, 1, 0) == 1)
                 e = follow_end(f, follow_get(f, event.data.fd));
         return e;
@@ -329,16 +322,16 @@ static void look_after_readers(struct follow *f)
 
 int follow_step(struct follow *f)
 {
-        struct followed *item, *next;
+        struct watched *w, *next;
         int e = adopted_take(f);
 
         if (e == 0)
                 e = end_those_that_ended(f);
         kinship_step(f->kinship);
         look_after_readers(f);
-        HASH_ITER(hh, f->items, item, next)
-                if (e == 0 && item->named)
-                        e = named_look(f, item);
+        HASH_ITER(hh, f->list.items, w, next)
+                if (e == 0 && followed_of(w)->named)
+                        e = named_look(f, followed_of(w));
         return e == 0 ? newcomers_scan(f) : e;
 }
 
@@ -346,7 +339,8 @@ int follow_delay_ms(const struct follow *f)
 {
         int delay = newcomers_delay_ms(f);
 
-        for (const struct followed *item = f->items; item; item = item->hh.next) {
+        for (struct watched *w = f->list.items; w; w = w->hh.next) {
+                const struct followed *item = followed_of(w);
                 int look = item->named ? appear_delay_ms(&item->appear) : -1;
                 if (look >= 0 && (delay < 0 || look < delay))
                         delay = look;
@@ -372,14 +366,16 @@ static int hand_over_profiles(struct follow *f, bool all, struct profile_set *se
 
 int follow_take(struct follow *f, struct profile_set *set)
 {
-        struct followed *item, *next;
+        struct watched *w, *next;
         int e = 0;
 
-        HASH_ITER(hh, f->items, item, next) {
+        HASH_ITER(hh, f->list.items, w, next) {
+                struct followed *item = followed_of(w);
                 struct profile *profile = NULL;
-                if (e != 0 || !item->sampled || (e = sampler_take(f->config.sampler, item->pid, &profile)) != 0)
+                if (e != 0 || !watched_is_sampled(&item->watched) ||
+                    (e = watched_take(&f->list, &item->watched, &profile)) != 0)
                         continue;
-                kinship_booked(f->kinship, item->pid, profile);
+                kinship_booked(f->kinship, item->watched.pid, profile);
                 if ((e = profile_set_add(&f->done, profile)) < 0)
                         profile_free(profile);
         }
@@ -388,11 +384,11 @@ int follow_take(struct follow *f, struct profile_set *set)
 
 int follow_finish(struct follow *f, struct profile_set *set)
 {
-        struct followed *item, *next;
+        struct watched *w, *next;
         int e = adopted_take(f);
 
-        HASH_ITER(hh, f->items, item, next)
+        HASH_ITER(hh, f->list.items, w, next)
                 if (e == 0)
-                        e = follow_end(f, item);
+                        e = follow_end(f, followed_of(w));
         return e < 0 ? e : hand_over_profiles(f, true, set);
 }

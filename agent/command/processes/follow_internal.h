@@ -8,35 +8,33 @@
 #include "family.h"
 #include "follow.h"
 #include "missed.h"
-
-#include "sampling.h"
-
-#include <uthash.h>
+#include "watched.h"
 
 struct followed {
-        pid_t pid;
-        struct find_process process;
+        struct watched watched; /* the first member: see followed_of() */
         int pidfd;
-        struct sampling_said said;
         bool named;           /* we look at it ourselves, and do not listen to what find says of it */
         bool asked;           /* by -p: that it gives no profile is a failure */
         bool command;         /* podflame has started it */
-        bool sampled;         /* it is in the sampler */
         bool adopted;         /* the sampler has added it, and find has not told of it yet */
         bool profiled;        /* it has been, ever */
         bool foreign;         /* that its program is no Python was said */
         int reported;         /* the error that was said of it */
         uint64_t ticks;       /* CPU time before it was sampled, in clock ticks */
         struct appear appear; /* of one that is named */
-        UT_hash_handle hh;
 };
+
+/* NULL gives NULL. */
+static inline struct followed *followed_of(struct watched *watched)
+{
+        return (struct followed *)watched;
+}
 
 struct kinship;
 
 struct follow {
         struct follow_config config;
-        struct followed *items;
-        size_t n_sampled;
+        struct watch_list list; /* of struct followed */
         struct family *family;
         struct kinship *kinship; /* NULL: nobody is followed but those that were named, or time is not accounted */
         uint64_t foreign_ns;

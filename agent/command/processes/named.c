@@ -66,15 +66,16 @@ static int start_sampling_appeared(struct follow *f, struct followed *item, stru
 {
         struct find_process process;
 
-        if (find_identify(f->config.find, item->pid, &process) != 0 || process.start_time != item->process.start_time) {
+        if (find_identify(f->config.find, item->watched.pid, &process) != 0 ||
+            process.start_time != item->watched.process.start_time) {
                 pystack_close(py);
                 return 0; /* it has ended: that shows elsewhere */
         }
-        item->process = process;
-        item->process.info = item->appear.info;
+        item->watched.process = process;
+        item->watched.process.info = item->appear.info;
         int e = follow_sample(f, item, py);
         if (e != 0) {
-                say("process %d cannot be sampled: %s", item->pid, nsutil_strerror(e));
+                say("process %d cannot be sampled: %s", item->watched.pid, nsutil_strerror(e));
                 item->appear.error = item->reported = e;
         }
         return e == -ENOMEM ? e : 0;
@@ -84,14 +85,14 @@ static void say_not_python_any_more(struct follow *f, struct followed *item)
 {
         item->foreign = true;
         if (!f->config.quiet)
-                say("process %d has become another program, which is not Python; %s", item->pid,
+                say("process %d has become another program, which is not Python; %s", item->watched.pid,
                     item->appear.info.detail);
 }
 
 static bool is_foreign(const struct followed *item)
 {
-        return item->named && item->profiled && !item->sampled && !item->foreign && item->appear.tried &&
-               item->appear.error == PYSTACK_E_NOT_PYTHON;
+        return item->named && item->profiled && !watched_is_sampled(&item->watched) && !item->foreign &&
+               item->appear.tried && item->appear.error == PYSTACK_E_NOT_PYTHON;
 }
 
 /* What there is to say of one that is not sampled now. */
@@ -104,7 +105,7 @@ static void say_news_of_named(struct follow *f, struct followed *item)
         if ((e != PYSTACK_E_DENIED && e != PYSTACK_E_UNSUPPORTED) || item->reported == e || !item->appear.tried)
                 return;
         item->reported = e;
-        say_not_profilable(item->pid, e, &item->appear.info);
+        say_not_profilable(item->watched.pid, e, &item->appear.info);
 }
 
 int named_look(struct follow *f, struct followed *item)
@@ -119,7 +120,7 @@ int named_look(struct follow *f, struct followed *item)
         case APPEAR_NOTHING:
                 break;
         }
-        if (!item->sampled)
+        if (!watched_is_sampled(&item->watched))
                 say_news_of_named(f, item);
         return 0;
 }
@@ -129,5 +130,5 @@ void named_end(struct follow *f, struct followed *item)
         if (is_foreign(item))
                 say_not_python_any_more(f, item);
         if (!item->profiled)
-                item->process.info = item->appear.info;
+                item->watched.process.info = item->appear.info;
 }

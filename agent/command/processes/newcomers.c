@@ -88,7 +88,7 @@ static void on_newcomer_ended(void *ctx, pid_t pid, uint64_t start_time)
         struct follow *f = ctx;
         struct followed *item = follow_get(f, pid);
 
-        if (item && !item->named && item->process.start_time == start_time) {
+        if (item && !item->named && item->watched.process.start_time == start_time) {
                 int e = follow_end(f, item);
                 f->error = f->error ? f->error : e;
         }

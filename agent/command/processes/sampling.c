@@ -87,19 +87,19 @@ void sampling_say_silence(pid_t pid, struct sampling_said *said)
         said->silence = true;
 }
 
-void sampling_say_exceptions(struct sampler *sampler, pid_t pid, struct sampling_said *said)
+void sampling_say_exceptions(struct sampler *sampler, const struct sample_target *target, struct sampling_said *said)
 {
-        if (!said->gil && sampler_lacks_gil(sampler, pid)) {
-                say("process %d: this Python has no GIL: every thread that runs is sampled", pid);
+        if (!said->gil && sampler_lacks_gil(sampler, target)) {
+                say("process %d: this Python has no GIL: every thread that runs is sampled", target->pid);
                 said->gil = true;
         }
-        if (!said->restraint && sampler_is_restrained(sampler, pid)) {
+        if (!said->restraint && sampler_is_restrained(sampler, target)) {
                 say("process %d: its stacks take too long to read (new functions in every one, or very long names): it "
                     "is "
                     "sampled less, and the ticks that are missing are counted as failed",
-                    pid);
+                    target->pid);
                 said->restraint = true;
         }
-        if (!said->silence && sampler_is_silent(sampler, pid))
-                sampling_say_silence(pid, said);
+        if (!said->silence && sampler_is_silent(sampler, target))
+                sampling_say_silence(target->pid, said);
 }

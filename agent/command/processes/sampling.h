@@ -90,7 +90,7 @@ struct sampling_said {
  * and that its memory does not answer.
  * To be called from time to time: a young interpreter has not decided yet, and an import can change it.
  */
-void sampling_say_exceptions(struct sampler *sampler, pid_t pid, struct sampling_said *said);
+void sampling_say_exceptions(struct sampler *sampler, const struct sample_target *target, struct sampling_said *said);
 
 /* The last of these, of a process that is known to be so. */
 void sampling_say_silence(pid_t pid, struct sampling_said *said);
