@@ -289,7 +289,7 @@ static void announce_process(struct fleet *f, const struct find_process *p)
 }
 
 /* NULL: out of memory. */
-static struct fleet_process *add_process(struct fleet *f, const struct find_process *p)
+static struct fleet_process *add_found_process(struct fleet *f, const struct find_process *p)
 {
         struct fleet_process *m = calloc(1, sizeof *m);
 
@@ -317,7 +317,7 @@ static void on_process_found(void *ctx, const struct find_process *p, struct pys
 
         if (m)
                 forget_process(f, m);
-        m = add_process(f, p);
+        m = add_found_process(f, p);
         if (!m) {
                 say("process %d is not sampled: out of memory", p->pid);
                 pystack_close(py);
