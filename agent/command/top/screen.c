@@ -18,8 +18,8 @@ static const struct {
         int code;
         enum screen_key key;
 } keys[] = {
-        { 'q', SCREEN_QUIT },       { 's', SCREEN_SELF }, { 't', SCREEN_TOTAL }, { 'S', SCREEN_SELF_TIME },
-        { 'T', SCREEN_TOTAL_TIME }, { ' ', SCREEN_HOLD }, { 'r', SCREEN_RESET }, { KEY_RESIZE, SCREEN_RESIZED },
+        { 'q', SCREEN_QUIT },       { 's', SCREEN_SELF },  { 't', SCREEN_TOTAL }, { 'S', SCREEN_SELF_TIME },
+        { 'T', SCREEN_TOTAL_TIME }, { ' ', SCREEN_PAUSE }, { 'r', SCREEN_RESET }, { KEY_RESIZE, SCREEN_RESIZED },
 };
 
 static const char help[] = "q quit  s self  t total  S self time  T total time  space hold  r reset";

@@ -25,7 +25,7 @@ enum screen_key {
         SCREEN_TOTAL,
         SCREEN_SELF_TIME,
         SCREEN_TOTAL_TIME,
-        SCREEN_HOLD,
+        SCREEN_PAUSE,
         SCREEN_RESET,
         SCREEN_RESIZED,
 };

@@ -103,7 +103,7 @@ struct top {
         uint64_t turned_ns; /* the beginning of the interval */
         uint64_t end_ns;    /* the moment to end; UINT64_MAX: never */
         int signals;
-        bool sampled; /* anybody was */
+        bool sampled; /* at least one process was sampled */
         bool whole;   /* it draws on the whole terminal */
         bool ending;
 };
@@ -156,7 +156,7 @@ static int end_interval(struct top *t)
         t->view.interval_ns = now - t->turned_ns;
         t->view.elapsed_ns = now - t->begin_ns;
         t->turned_ns = now;
-        return e == 0 && !t->view.held ? draw_table(t) : e;
+        return e == 0 && !t->view.paused ? draw_table(t) : e;
 }
 
 /* ---- keys ------------------------------------------------------------------------------ */
@@ -173,8 +173,8 @@ static int apply_key(struct top *t, enum screen_key key)
 {
         if (key >= SCREEN_SELF && key <= SCREEN_TOTAL_TIME)
                 t->view.order = TOTALS_SELF + (key - SCREEN_SELF);
-        else if (key == SCREEN_HOLD)
-                t->view.held = !t->view.held;
+        else if (key == SCREEN_PAUSE)
+                t->view.paused = !t->view.paused;
         else if (key == SCREEN_RESET)
                 reset_totals(t);
         else if (key == SCREEN_QUIT)

@@ -37,7 +37,7 @@ static void write_head(const struct view *v, FILE *out)
         const struct profile_counters *c = &v->counters;
 
         fprintf(out, "%.0f %% running, %.0f s%s, %s\n", percentage_of(v->running_ns, v->interval_ns),
-                (double)v->elapsed_ns / NS_PER_S, v->held ? ", held" : "", v->subject);
+                (double)v->elapsed_ns / NS_PER_S, v->paused ? ", paused" : "", v->subject);
         fprintf(out, "%zu process%s, %" PRIu64 " samples (%s)", v->processes, v->processes == 1 ? "" : "es", c->ok,
                 v->engine);
         write_coverage_part(v, out);

@@ -16,7 +16,7 @@
 
 struct view {
         char subject[768];  /* the processes that are shown */
-        const char *engine; /* of sampler_describe() */
+        const char *engine; /* as sampler_describe() names it */
         const struct totals *totals;
         enum totals_order order;
         size_t processes;
@@ -24,8 +24,8 @@ struct view {
         uint64_t elapsed_ns;
         uint64_t running_ns;              /* time that all threads together ran in the last interval */
         struct profile_counters counters; /* since the beginning */
-        uint64_t period_ns;               /* of the samples */
-        bool held;                        /* the user has stopped the display */
+        uint64_t period_ns;               /* time between two samples */
+        bool paused;                      /* the user has stopped the display */
 };
 
 /* Writes the view, with at most @rows functions. */

@@ -18,7 +18,7 @@ enum http_client_error {
         HTTP_CLIENT_E_URL = 1, /* not an http:// or https:// URL, or a URL with a password in it */
         HTTP_CLIENT_E_HEADER,  /* malformed, or a header that only the client may set */
         HTTP_CLIENT_E_FILE,    /* a file of credentials or certificates is unreadable or malformed */
-        HTTP_CLIENT_E_PROXY,   /* not a URL */
+        HTTP_CLIENT_E_PROXY,   /* the proxy is not a URL */
         HTTP_CLIENT_ERRORS,    /* errors of the rooms that use the client begin here */
 };
 

@@ -47,7 +47,7 @@ struct guest {
 };
 
 struct guests {
-        struct guest *all; /* the oldest first */
+        struct guest *all; /* the list of all guests, the oldest first */
         size_t inside;
 };
 

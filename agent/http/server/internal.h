@@ -34,8 +34,8 @@ struct http_server {
         uint16_t port;
         struct worker workers[WORKERS_MAX];
         size_t workers_n;
-        _Atomic size_t held;     /* bytes of bodies */
-        _Atomic size_t answered; /* bytes of answers that were not taken yet */
+        _Atomic size_t body_bytes; /* bytes of bodies in memory */
+        _Atomic size_t answered;   /* bytes of answers that were not taken yet */
 
         pthread_mutex_t lock;
         pthread_cond_t idle; /* signalled when no guest is inside */

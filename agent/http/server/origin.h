@@ -16,7 +16,7 @@ struct http_server_origin {
 /* Which requests are accepted. */
 struct http_server_policy {
         bool local;    /* only requests to this machine's own names */
-        uint16_t port; /* of the server */
+        uint16_t port; /* the server's port */
         bool linked;   /* a link on another site may lead here: the answer is the same for everybody */
 };
 

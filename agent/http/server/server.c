@@ -56,12 +56,12 @@ static bool reserve_body(struct http_request *request, size_t more)
                 size *= 2;
         if (size == request->size)
                 return true;
-        if (atomic_fetch_add(&request->serve->held, size - request->size) + size - request->size > most)
+        if (atomic_fetch_add(&request->serve->body_bytes, size - request->size) + size - request->size > most)
                 body = NULL;
         else
                 body = realloc(request->body, size);
         if (!body) {
-                atomic_fetch_sub(&request->serve->held, size - request->size);
+                atomic_fetch_sub(&request->serve->body_bytes, size - request->size);
                 return false;
         }
         request->body = body;
@@ -203,7 +203,7 @@ static void on_end(void *ctx, struct MHD_Connection *connection, void **state, e
         (void)why;
         if (!request)
                 return;
-        atomic_fetch_sub(&worker->serve->held, request->size);
+        atomic_fetch_sub(&worker->serve->body_bytes, request->size);
         atomic_fetch_sub(&worker->serve->answered, request->answer_len);
         free(request->body);
         free(request);
