@@ -35,28 +35,28 @@ static void put_strindex(struct writer *w, struct json_object *object, const cha
 
 /* ---- attributes ------------------------------------------------------------ */
 
-enum json_value_kind {
-        JSON_VALUE_TEXT,
-        JSON_VALUE_INT,
-        JSON_VALUE_REAL,
+enum value_kind {
+        VALUE_TEXT,
+        VALUE_INT,
+        VALUE_REAL,
 };
 
-static void put_value(struct writer *w, struct json_object *object, enum json_value_kind kind, const char *value)
+static void put_value(struct writer *w, struct json_object *object, enum value_kind kind, const char *value)
 {
         static const char *const keys[] = {
-                [JSON_VALUE_TEXT] = "stringValue", [JSON_VALUE_INT] = "intValue", [JSON_VALUE_REAL] = "doubleValue"
+                [VALUE_TEXT] = "stringValue", [VALUE_INT] = "intValue", [VALUE_REAL] = "doubleValue"
         };
         struct json_object *out = json_writer_put_object(&w->json, object, "value");
 
         /* proto3's JSON writes 64-bit integers as strings, but real numbers as numbers. */
-        if (kind == JSON_VALUE_REAL)
+        if (kind == VALUE_REAL)
                 json_writer_put(&w->json, out, keys[kind], json_object_new_double_s(strtod(value, NULL), value));
         else
                 json_writer_put_text(&w->json, out, keys[kind], value);
 }
 
 /* Appends the index of an attribute in the table to @indices. */
-static void add_attribute(struct writer *w, struct json_object *indices, const char *key, enum json_value_kind kind,
+static void add_attribute(struct writer *w, struct json_object *indices, const char *key, enum value_kind kind,
                           const char *value)
 {
         size_t known = w->attributes.n;
@@ -82,7 +82,7 @@ static void add_number(struct writer *w, struct json_object *indices, const char
         char digits[sizeof("18446744073709551615")];
 
         snprintf(digits, sizeof(digits), "%" PRIu64, value);
-        add_attribute(w, indices, key, JSON_VALUE_INT, digits);
+        add_attribute(w, indices, key, VALUE_INT, digits);
 }
 
 /* ---- profiles -------------------------------------------------------------- */
@@ -108,10 +108,10 @@ static void put_sample_attributes(struct writer *w, struct json_object *out, con
                 profile_thread(p, sample->thread, &tid, &name);
                 add_number(w, indices, OTLP_THREAD_ID, tid);
                 if (name && *name)
-                        add_attribute(w, indices, OTLP_THREAD_NAME, JSON_VALUE_TEXT, name);
+                        add_attribute(w, indices, OTLP_THREAD_NAME, VALUE_TEXT, name);
         }
         if (sample->state == PROFILE_IDLE)
-                add_attribute(w, indices, OTLP_THREAD_STATE, JSON_VALUE_TEXT, OTLP_IDLE);
+                add_attribute(w, indices, OTLP_THREAD_STATE, VALUE_TEXT, OTLP_IDLE);
 }
 
 static void put_samples(struct writer *w, struct json_object *profile, size_t item)
@@ -137,7 +137,7 @@ static void add_coverage(struct writer *w, struct json_object *indices, double c
         if (coverage < 0)
                 return;
         snprintf(digits, sizeof(digits), "%.4f", coverage);
-        add_attribute(w, indices, OTLP_COVERAGE, JSON_VALUE_REAL, digits);
+        add_attribute(w, indices, OTLP_COVERAGE, VALUE_REAL, digits);
 }
 
 static void put_profile_attributes(struct writer *w, struct json_object *out, const struct profile *p)
@@ -145,9 +145,9 @@ static void put_profile_attributes(struct writer *w, struct json_object *out, co
         const struct profile_settings *settings = profile_settings(p);
         struct json_object *indices = json_writer_put_array(&w->json, out, "attributeIndices");
 
-        add_attribute(w, indices, OTLP_MODE, JSON_VALUE_TEXT, profile_mode_name(settings->mode));
+        add_attribute(w, indices, OTLP_MODE, VALUE_TEXT, profile_mode_name(settings->mode));
         if (settings->engine)
-                add_attribute(w, indices, OTLP_ENGINE, JSON_VALUE_TEXT, settings->engine);
+                add_attribute(w, indices, OTLP_ENGINE, VALUE_TEXT, settings->engine);
         for (size_t i = 0; i < SUMMARY_COUNTERS; i++) {
                 char key[64];
 
@@ -201,7 +201,7 @@ static void put_resource_attribute(struct writer *w, struct json_object *attribu
         struct json_object *attribute = json_writer_append_object(&w->json, attributes);
 
         json_writer_put_text(&w->json, attribute, "key", key);
-        put_value(w, attribute, is_number(key, value) ? JSON_VALUE_INT : JSON_VALUE_TEXT, value);
+        put_value(w, attribute, is_number(key, value) ? VALUE_INT : VALUE_TEXT, value);
 }
 
 /* Writes the one attribute that OpenTelemetry requires, with the value that it prescribes if there is none. */
@@ -286,8 +286,8 @@ static void put_locations(struct writer *w, struct json_object *dictionary)
 
                 json_writer_put_u32(&w->json, line, "functionIndex", frame->function);
                 json_writer_put_u64(&w->json, line, "line", frame->line);
-                add_attribute(w, json_writer_put_array(&w->json, out, "attributeIndices"), OTLP_FRAME_TYPE,
-                              JSON_VALUE_TEXT, OTLP_CPYTHON);
+                add_attribute(w, json_writer_put_array(&w->json, out, "attributeIndices"), OTLP_FRAME_TYPE, VALUE_TEXT,
+                              OTLP_CPYTHON);
         }
 }
 

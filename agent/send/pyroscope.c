@@ -18,9 +18,9 @@
 #include <string.h>
 
 #define PPROF_MAX (((size_t)2 << 20) - 1) /* bytes of all pprofs of a body, unpacked */
-#define SAMPLES_MAX 15999                 /* of a profile */
+#define SAMPLES_MAX 15999                 /* samples of a profile */
 #define PROFILES_MAX 1000                 /* profiles in a body: Pyroscope may store a failed body in part */
-#define JSON_VALUE_MAX 2048               /* bytes of a label's value */
+#define LABEL_VALUE_MAX 2048              /* bytes of a label's value */
 #define LABEL_MAX 128                     /* bytes of a label's name; Pyroscope accepts 1024 */
 #define OTHERS_MAX 20                     /* labels besides podflame's own; a series has 30 at most */
 
@@ -50,11 +50,11 @@ static const char *const no_labels[] = {
  * Cleans @value for Pyroscope: valid UTF-8 of limited length, without control characters. Only forgers put those into
  * names.
  */
-static size_t clean_label_value(const char *value, char ret[static JSON_VALUE_MAX + 1])
+static size_t clean_label_value(const char *value, char ret[static LABEL_VALUE_MAX + 1])
 {
         iconv_t checker = iconv_open("UTF-8", "UTF-8");
         char *in = (char *)(uintptr_t)value, *out = ret;
-        size_t left = strlen(value), room = JSON_VALUE_MAX;
+        size_t left = strlen(value), room = LABEL_VALUE_MAX;
 
         if (checker == (iconv_t)-1)
                 left = 0;
@@ -93,7 +93,7 @@ static bool append_json(struct json_object *array, struct json_object *value)
 
 static bool put_label(struct json_object *array, const char *name, const char *value)
 {
-        char text[JSON_VALUE_MAX + 1];
+        char text[LABEL_VALUE_MAX + 1];
         struct json_object *label;
 
         if (!value || clean_label_value(value, text) == 0)
