@@ -78,7 +78,7 @@ bool nsutil_mount_parse(struct nsutil_text line, struct nsutil_mount *ret)
  */
 struct mounts {
         struct nsutil_text own, host;
-        char *own_text, *host_text; /* what these point into */
+        char *own_text, *host_text; /* memory of the two texts */
         size_t max;                 /* bytes that each text may have */
         bool host_is_read, host_is_too_long;
 };

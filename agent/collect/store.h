@@ -36,7 +36,7 @@ struct store_slice {
         int64_t series;
         enum profile_mode mode;
         int64_t start_ns, duration_ns;
-        uint64_t count, running_ns;              /* of all samples */
+        uint64_t count, running_ns;              /* sums over all samples */
         const struct profile_counters *counters; /* the books; NULL: none */
         uint64_t period_ns;
         const void *samples; /* packed (difference of stack ids; state; count; nanoseconds) */

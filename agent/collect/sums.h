@@ -37,9 +37,9 @@ struct part {
 struct sums {
         struct part *parts;
         struct part *last; /* the part that was used last: slices of one series often follow each other */
-        bool apart;        /* a part for each series */
+        bool apart;        /* there is a part for each series */
         uint64_t slices;
-        size_t n; /* sums of all parts */
+        size_t n; /* number of sums in all parts */
 };
 
 /* Adds a slice. -ENOMEM. */

@@ -52,7 +52,7 @@ struct compare_criteria {
 struct compare_change {
         uint64_t hits[COMPARE_SIDES];
         double share[COMPARE_SIDES];
-        double change;     /* of the share */
+        double change;     /* new share minus the base's share */
         double low, high;  /* 95 % confidence interval of it */
         double phi;        /* variance between runs, divided by that of counting; at least 1 */
         bool tested;       /* if false, the members below are 0 */
@@ -76,7 +76,7 @@ struct compare_result {
         struct compare_criteria criteria;
         struct profile *stacks;            /* both sides' stacks; functions and frames have no lines */
         uint64_t (*counts)[COMPARE_SIDES]; /* active samples by stack id */
-        uint64_t samples[COMPARE_SIDES];   /* active ones */
+        uint64_t samples[COMPARE_SIDES];   /* active samples */
         size_t runs[COMPARE_SIDES];
         /* by run: the time that its active samples stand for; 0: the period is not known */
         double *seconds[COMPARE_SIDES];
@@ -124,7 +124,7 @@ struct compare_cost {
         double mean[COMPARE_SIDES];
         double change;    /* relative to the base */
         double low, high; /* 95 % confidence interval of it */
-        double p;         /* of such a difference by chance */
+        double p;         /* probability of this difference, or a larger one, by chance */
 };
 
 struct compare_judgement {
@@ -172,7 +172,7 @@ struct compare_findings {
         const char *invalid;                              /* why they cannot be compared; NULL: they can */
         const struct compare_cost *cost;                  /* NULL: not asked for */
         struct profile_counters counters[COMPARE_SIDES];
-        struct profile_settings settings[COMPARE_SIDES]; /* of the first run */
+        struct profile_settings settings[COMPARE_SIDES]; /* those of the first run */
         const char *const *notes;                        /* sentences */
         size_t notes_n;
 };
@@ -181,7 +181,7 @@ struct compare_report {
         const char *name;      /* as in -f NAME */
         const char *extension; /* the ending of -o FILE that selects it; NULL: none */
         const char *summary;
-        bool judged; /* for judgements only */
+        bool judged; /* it can only report judgements */
         int (*write)(const struct compare_findings *c, FILE *out);
 };
 

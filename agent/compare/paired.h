@@ -8,11 +8,11 @@
 
 struct paired {
         struct profile *stacks;
-        uint64_t (*counts)[COMPARE_SIDES]; /* by stack id */
+        uint64_t (*counts)[COMPARE_SIDES]; /* active samples by stack id */
         size_t runs[COMPARE_SIDES];
         uint64_t *samples; /* active samples by run: the base's runs first, then the new side's */
         uint64_t *hits;    /* see paired_hits() */
-        double *seconds;   /* by run */
+        double *seconds;   /* time that the active samples stand for, by run */
 };
 
 int paired_make(const struct profile_set sides[static COMPARE_SIDES], struct paired *ret);

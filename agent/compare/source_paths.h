@@ -13,7 +13,7 @@ struct source_root {
 };
 
 struct source_paths {
-        struct source_root roots[COMPARE_SIDES]; /* of each side's checkout */
+        struct source_root roots[COMPARE_SIDES]; /* the folder of each side's checkout */
         struct source_root common;               /* the folder that the remaining files of both sides share */
 };
 

@@ -31,13 +31,13 @@ struct statistics_proportions {
         uint64_t hits[2];
         double share[2];
         double change;
-        double low, high; /* of 95 % confidence */
+        double low, high; /* 95 % confidence interval of the change */
         double phi;       /* variance between runs, divided by that of counting; at least 1 */
         double p;         /* probability of this growth, or more, by chance */
         /* For statistics_detectable(). */
         double observed_phi; /* phi before it was raised to 1; 0 with one run on each side */
         double inverse_n;    /* 1/n + 1/n' */
-        unsigned df;         /* of phi */
+        unsigned df;         /* degrees of freedom of phi */
 };
 
 void statistics_proportions(const struct statistics_tally sides[static 2], struct statistics_proportions *ret);
@@ -55,7 +55,7 @@ int statistics_holm(double *const *p, size_t n);
 struct statistics_means {
         double mean[2];
         double change;
-        double low, high; /* of 95 % confidence */
+        double low, high; /* 95 % confidence interval of the change */
         double p;         /* probability of such a difference by chance, in either direction */
 };
 

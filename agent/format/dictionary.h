@@ -11,7 +11,7 @@
 struct dictionary {
         struct profile *all; /* holds functions, frames and stacks; no samples */
         profile_id **stacks; /* indexed by profile of the set, then by stack id: the id in @all */
-        size_t n;            /* of the set */
+        size_t n;            /* number of profiles of the set */
 };
 
 /* Fills a dictionary. -ENOMEM, -ENOSPC. */

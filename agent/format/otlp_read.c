@@ -21,9 +21,9 @@
 
 struct reader {
         struct otlp_tables tables;
-        struct json_reader *take; /* of the tables */
+        struct json_reader *take; /* the tables' reader */
         struct profile_set *set;
-        uint64_t samples, time_ns; /* of all profiles */
+        uint64_t samples, time_ns; /* sums over all profiles */
         /* the current profile */
         struct profile *profile;
         struct profile_settings settings;

@@ -20,7 +20,7 @@ struct reader {
         struct profile *out;
         struct profile_settings settings;
         size_t value;     /* index of the value that is used in a sample */
-        bool nanoseconds; /* it is time */
+        bool nanoseconds; /* the value is a time */
         const char *error;
         profile_id frames[FORMAT_OTLP_MAX_FRAMES];
 };

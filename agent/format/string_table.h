@@ -14,7 +14,7 @@ struct text_entry;
 
 struct string_table {
         struct text_entry *index; /* a hash table */
-        char **items;             /* by index */
+        char **items;             /* texts by index */
         size_t n, capacity;
         int error; /* -ENOMEM from the first failure on */
 };

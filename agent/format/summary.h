@@ -7,7 +7,7 @@
 /* A set as a whole. */
 struct summary {
         struct profile_settings settings; /* those of the first profile; the time covers all profiles */
-        struct profile_counters counters; /* of all */
+        struct profile_counters counters; /* sums over all profiles */
         uint64_t samples;
 };
 

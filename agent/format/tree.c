@@ -33,7 +33,7 @@ struct tree {
         struct path *paths;
         size_t paths_n, paths_capacity;
         profile_id *by_rank;
-        bool compared; /* nodes have a base */
+        bool compared; /* nodes have a base, since two sides are compared */
 };
 
 /* Makes room for @wanted items in @array. NULL if memory ran out; @array is then unchanged. */

@@ -13,7 +13,7 @@ struct walk_frame {
         const char *name;
         const char *file;    /* "": none */
         uint32_t line;       /* 0: not known */
-        uint32_t first_line; /* of the function */
+        uint32_t first_line; /* first line of the function */
 };
 
 #define WALK_IDLE "(idle)"

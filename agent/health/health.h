@@ -44,7 +44,7 @@ struct health_budget {
         double max_cpu;      /* as a part of one CPU: 0.01 is one per cent; 0: no bound */
         uint64_t max_memory; /* bytes of RSS; 0: no bound */
         unsigned max_rate;   /* the requested rate, per second */
-        unsigned rate;       /* at present */
+        unsigned rate;       /* the present rate, per second */
         double cpu;          /* usage in the last window, as a part of one CPU */
         /* caches were emptied after the last window; if memory still exceeds the bound, that was not enough */
         bool trimmed;
@@ -79,7 +79,7 @@ struct health_targets {
 
 /* Facts that only the agent's own thread knows. */
 struct health_facts {
-        struct profile_counters samples; /* of all windows so far */
+        struct profile_counters samples; /* sums over all windows so far */
         struct profile_counters window;  /* books of the last window: accounted_ns, sampled_ns, left_out_ns */
         uint64_t unseen_ns; /* the highest value of @samples' unseen loss so far: by chance it sometimes falls */
         uint64_t lost;      /* ticks for which the kernel had no room */

@@ -15,7 +15,7 @@ struct view {
         const struct health_facts *facts;
         const struct health_usage *usage;
         const struct health_destination *destinations;
-        const struct send_counters *counters; /* of each of them */
+        const struct send_counters *counters; /* counters of each destination */
         size_t n_destinations;
 };
 

@@ -12,7 +12,7 @@
  * what honest programs reach (the largest have some 10^5 functions and, in an hour, some 10^5 stacks).
  */
 #define STRINGS_MAX (1u << 21)
-#define STRING_BYTES_MAX (64u << 20) /* of all strings */
+#define STRING_BYTES_MAX (64u << 20) /* bytes of all strings */
 #define FUNCTIONS_MAX (1u << 20)
 #define FRAMES_MAX (1u << 22)
 #define STACKS_MAX (1u << 20)
@@ -39,7 +39,7 @@ const char *profile_strings_find(const struct strings *strings, const char *text
 void profile_strings_deinit(struct strings *strings);
 
 struct stack {
-        uint32_t offset; /* in profile.stack_frames */
+        uint32_t offset; /* index of its first frame in profile.stack_frames */
         uint32_t n;
 };
 

@@ -22,7 +22,7 @@ struct table {
 };
 
 struct table_kind {
-        size_t size;  /* of an item */
+        size_t size;  /* bytes of an item */
         uint32_t max; /* the most items: at most 2^30 */
         bool (*equal)(const void *item, const void *key);
 };

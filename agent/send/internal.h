@@ -12,10 +12,10 @@
 
 struct send {
         pthread_t thread;
-        pthread_mutex_t lock; /* of all below */
+        pthread_mutex_t lock; /* guards all below */
         pthread_cond_t wake;
         struct send_queue queue;
-        int64_t gate_ms;    /* nothing is sent before */
+        int64_t gate_ms;    /* nothing is sent before this moment */
         unsigned failures;  /* failures of the destination in a row */
         int64_t stop_at_ms; /* INT64_MAX until it is closing */
         bool closing;
@@ -25,7 +25,7 @@ struct send {
         struct http_client *client;
         struct send_spool *spool;  /* NULL: none */
         struct send_config config; /* copied; its strings are not valid any more */
-        bool down;                 /* the thread's alone */
+        bool down;                 /* only the thread uses it */
 };
 
 /* The function of the thread; @ctx is the struct send. */

@@ -10,7 +10,7 @@
 
 enum send_fate {
         SEND_TAKEN,
-        SEND_REFUSED,   /* for good */
+        SEND_REFUSED,   /* the collector will never accept it */
         SEND_TOO_LARGE, /* it must not be sent again as it is */
         SEND_AGAIN,
 };

@@ -17,12 +17,12 @@ struct send_body {
 };
 
 struct send_protocol {
-        const char *name; /* as people choose it */
+        const char *name; /* the name by which users choose it */
         const char *summary;
         const char *path;         /* path below the collector's URL */
         const char *content_type; /* sent exactly so */
         uint32_t max_age_s;       /* servers refuse older profiles, or do not need them */
-        size_t max_profiles;      /* of a body */
+        size_t max_profiles;      /* the most profiles of a body */
         /* Makes a body. -EFBIG if servers would refuse it as too large. */
         int (*encode)(const struct profile_set *set, struct send_body *ret);
         /* Makes two bodies of one. -E2BIG if it has a single profile; -EINVAL if it is not a body of this protocol. */

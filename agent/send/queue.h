@@ -16,13 +16,13 @@ struct send_spool;
 struct send_batch {
         struct send_batch *prev, *next;
         void *body;  /* NULL: it is in the spool only */
-        size_t len;  /* of the body */
+        size_t len;  /* bytes of the body */
         size_t file; /* the size of its file in the spool; 0: it has no file */
         bool gzip;
         char key[SEND_KEY_SIZE]; /* tells a batch that is sent again from a new one */
         uint64_t created_ns;     /* CLOCK_REALTIME */
         int64_t created_ms;      /* the same moment in CLOCK_MONOTONIC; may be before the machine's start */
-        int64_t next_attempt_ms; /* not before this moment */
+        int64_t next_attempt_ms; /* it must not be sent before this moment */
         unsigned attempts;
         long status;       /* the last status that is tolerated only a limited number of times */
         unsigned answers;  /* how often that status came in a row */
@@ -36,8 +36,8 @@ void send_batch_free(struct send_batch *batch); /* accepts NULL; its file stays 
 
 struct send_queue {
         struct send_batch *batches;    /* oldest first */
-        size_t max_bytes;              /* of batches in memory */
-        size_t max_spool_bytes;        /* of files */
+        size_t max_bytes;              /* the most bytes of batches in memory */
+        size_t max_spool_bytes;        /* the most bytes of files in the spool */
         int64_t max_age_ms;            /* 0: no bound */
         struct send_spool *spool;      /* may be NULL */
         struct send_counters counters; /* without waiting_ms */

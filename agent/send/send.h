@@ -97,7 +97,7 @@ int send_profiles_to_all(struct send *const *sends, size_t n, const struct profi
 /* Why a batch was lost. */
 enum send_loss {
         SEND_LOST_FULL,       /* newer batches displaced it */
-        SEND_LOST_EXPIRED,    /* too old */
+        SEND_LOST_EXPIRED,    /* it was too old */
         SEND_LOST_REJECTED,   /* the collector refused it for good, wholly or in part */
         SEND_LOST_TOO_LARGE,  /* a single profile exceeds the collector's limits */
         SEND_LOST_UNREADABLE, /* its file in the spool is gone or damaged */
@@ -116,7 +116,7 @@ struct send_counters {
         uint64_t bytes;     /* delivered, as sent */
         uint64_t waiting, waiting_bytes;   /* batches that wait now; the bytes of those in memory */
         uint64_t waiting_ms;               /* how long the oldest has been waiting */
-        uint64_t spool_bytes, spool_files; /* now, on disk */
+        uint64_t spool_bytes, spool_files; /* what is on disk now */
         uint64_t spool_failed;             /* batches that could not be written to disk: they wait in memory */
         uint64_t spool_set_aside;          /* files in the spool that are no batch: now called *.bad */
 };

@@ -34,7 +34,7 @@ struct judging {
         int today;                     /* the day on which it was opened, as 20261125 */
         char *allowed;                 /* the text of options.allow; NULL: none */
         bool no_baseline;              /* it is invalid since there is no baseline */
-        bool unopened;                 /* likewise */
+        bool unopened;                 /* it is invalid since a file could not be opened */
         char reason[LOAD_REASON_SIZE]; /* why it is invalid */
         char names[COMPARE_SIDES][256];
         struct side sides[COMPARE_SIDES];

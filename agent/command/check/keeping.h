@@ -13,7 +13,7 @@
 struct keeping {
         const char *dir, *branch;
         size_t keep;
-        const struct outside *outside; /* who writes it */
+        const struct outside *outside; /* the child that writes them */
         int fd;                        /* a file in memory with the packed profiles */
         char *reason;                  /* in shared memory: why they cannot be kept */
 };

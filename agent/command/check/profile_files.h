@@ -23,8 +23,8 @@ struct side {
         size_t n_files;
         struct profile_set profiles;      /* all profiles of the files; a run of several processes has several */
         struct profile_set runs;          /* one for each run */
-        size_t *run_of;                   /* by profile */
-        struct profile_counters counters; /* of all */
+        size_t *run_of;                   /* index of the run of each profile */
+        struct profile_counters counters; /* sums over all profiles */
 };
 
 /* Opens profile files. 0, or CHECK_E_TOLD with the file and the reason in @reason. */

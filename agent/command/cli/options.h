@@ -59,7 +59,7 @@ struct option_spec {
 struct usage {
         const char *command;
         const char *synopsis; /* the text behind "podflame COMMAND" */
-        const char *text;     /* what it does */
+        const char *text;     /* says what the command does */
         const struct option_spec *options;
         size_t n;
         bool anywhere; /* options may also follow arguments */

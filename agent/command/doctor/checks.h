@@ -19,7 +19,7 @@ struct doctor_host {
         struct sample_probe sample;
         int own;               /* result of nsutil_may_read() for a child of podflame */
         size_t processes;      /* number of other processes that have memory */
-        size_t readable;       /* of these */
+        size_t readable;       /* how many of those can be read */
         pid_t refused;         /* a process that cannot be read; 0: none */
         size_t foreign;        /* number of processes of other users */
         size_t environs;       /* how many of those have a readable environment */
@@ -40,14 +40,14 @@ enum doctor_verdict {
         DOCTOR_LESS,    /* something is lost */
         DOCTOR_BLOCKED, /* nothing can be profiled */
         DOCTOR_FAILED,  /* profiling works, but the collector that was named gets no profiles */
-        DOCTOR_UNASKED, /* not to be shown */
+        DOCTOR_UNASKED, /* the check is not shown */
 };
 
 #define DOCTOR_STATE_SIZE 1024
 
 struct doctor_check {
         const char *name;    /* the name of the capability, or of the check */
-        const char *purpose; /* what it is for */
+        const char *purpose; /* what podflame needs it for */
         const char *without;
         const char *on_host;      /* the command or the setting that grants it; NULL: as all capabilities are granted */
         const char *in_container; /* the same in a container */

@@ -137,7 +137,7 @@ static struct json_object *json_of_patient(const struct doctor_patient *patient)
 /* ---- the report ------------------------------------------------------------------------ */
 
 struct outcome {
-        bool possible; /* to profile */
+        bool possible; /* profiling is possible */
         bool arrives;  /* profiles arrive at the collector, if one was named */
 };
 

@@ -9,7 +9,7 @@
 struct doctor_patient {
         struct find_process process;
         bool profilable;
-        size_t threads;    /* that run Python */
+        size_t threads;    /* number of threads that run Python */
         char engine[320];  /* the engine that record would use, and why better ones were refused */
         char reason[1024]; /* why it cannot be profiled */
 };
