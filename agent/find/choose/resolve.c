@@ -20,7 +20,7 @@ struct contained_processes {
         size_t n, size;
 };
 
-static int add_process(pid_t pid, void *ctx)
+static int add_contained_process(pid_t pid, void *ctx)
 {
         struct contained_processes *processes = ctx;
         struct contained_process process = { .pid = pid };
@@ -125,7 +125,7 @@ static int resolve_name(struct find *find, match_fn match, const char *name, pid
         struct find_candidate *containers = NULL;
         struct contained_processes processes = { .find = find };
         size_t n, matches;
-        int r = nsutil_each_pid(add_process, &processes);
+        int r = nsutil_each_pid(add_contained_process, &processes);
 
         if (r)
                 goto out;
