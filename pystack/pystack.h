@@ -5,25 +5,24 @@
 /*
  * pystack: from an interpreter's memory to Python stacks.
  *
- *   locate    where the runtime lies in the target, or what a process is that is no CPython
- *   layout    which version of CPython it is, 2.6, 2.7, or 3.4 and later, and its offsets, as data
- *   threads   its interpreters, thread states, and which of a thread's states is active
- *   memory    one thread's state and stack, copied and verified
- *   decode    a copy and a layout in, frames out; code objects: the bytes of their names and line
- *             tables, cached, and what these say when somebody asks
- *   validate  that code objects are still those in the cache, and that frames and loops fit together
- *   record    what was read of a process, kept to be read again
+ *   locate    finds the runtime in the process, or says what a process is that is no CPython
+ *   layout    finds out the version of CPython (2.6, 2.7, 3.4 and later), and has its offsets as data
+ *   threads   lists interpreters and thread states, and finds the active state of each thread
+ *   memory    copies one thread's state and stack, and checks that the copy is of one moment
+ *   decode    makes frames of a copy by a layout; reads and caches the bytes of names and line tables; makes text and
+ *             line numbers of them when the caller asks
+ *   validate  checks that code objects are still those in the cache, and that frames and loops fit together
+ *   record    keeps what was read of a process, so that it can be read again
  *
- * open.c and sample.c join them.
+ * open.c and sample.c join these folders.
  *
- * The target is hostile: its memory can hold anything and change at any moment.
- * Every remote length is bounded, nothing recurses over remote data, and a stack
- * is reported only if it was read twice and both readings agree, or once with the
- * proof that the thread could not run meanwhile (see struct pystack_hold), and if
- * its parts fit together: README.md has the moments at which memory lies.
+ * The target is hostile: its memory can hold anything and change at any moment. Every length that is read is bounded,
+ * and nothing recurses over what was read. A stack is reported only if its parts fit together and all of it is from
+ * one moment. Either two copies of it agree, or the thread could not run while the one copy was made (see struct
+ * pystack_hold). README.md lists the moments at which the memory does not show a true stack.
  *
- * Errors: 0 success, negative -errno, positive pystack_error. A struct pystack
- * is for one thread at a time; several are independent of each other.
+ * Errors: 0 is success, a negative value is -errno, a positive one is a pystack_error. One thread at a time may use a
+ * struct pystack. Different ones are independent of each other.
  */
 
 #include <stdbool.h>
@@ -47,23 +46,60 @@ enum pystack_error {
 
 const char *pystack_strerror(int error);
 
+/* ---- what is refused ------------------------------------------------------ */
+
+#define PYSTACK_REFUSAL_NAME_SIZE 64
+
+/*
+ * One thing in the target that pystack did not accept. Refusals explain errors: PYSTACK_E_CORRUPT alone does not say
+ * what was corrupt. Some refusals are no errors: a torn snapshot is taken again.
+ */
+struct pystack_refusal {
+        pid_t pid;            /* 0: not a live process */
+        const char *field;    /* what was looked at, e.g. "tstate.interp"; the same pointer each time; static */
+        const char *expected; /* what would have been accepted; static */
+        uint64_t address;     /* in the target; 0: it has none */
+        uint64_t wanted;      /* the value or bound that @expected speaks of; 0: none */
+        uint64_t found;       /* the value there */
+        bool unreadable;      /* no value could be read there */
+        char name[PYSTACK_REFUSAL_NAME_SIZE]; /* a name that belongs to it, e.g. a file's, escaped; or "" */
+};
+
+/*
+ * Is told each refusal as it happens, by the thread that calls pystack: it must not block where that thread must not.
+ * pystack_open() tells those of the opening before it returns.
+ */
+typedef void (*pystack_trace_fn)(void *ctx, const struct pystack_refusal *refusal);
+
+struct pystack_trace {
+        pystack_trace_fn refused; /* NULL: nobody is told, and nothing is spent on it */
+        void *ctx;                /* borrowed until pystack_close() */
+};
+
+/* Bytes of the longest line, NUL included. */
+#define PYSTACK_REFUSAL_SIZE 256
+
+/* "tstate.interp at 0x7f...: expected the address of its interpreter (0x...), found 0x0". */
+void pystack_refusal_text(const struct pystack_refusal *refusal, char ret[static PYSTACK_REFUSAL_SIZE]);
+
 /* ---- reading memory ------------------------------------------------------ */
 
 /*
- * How memory is read: process_vm_readv(2) on a live process, a recording in
- * tests. Copies the @n remote spans, in order and back to back, into @buf, and
- * stops at the first one that cannot be read. Returns the bytes copied, or a
- * negative errno if there were none (-ESRCH: the process has ended).
+ * How memory is read: by process_vm_readv(2) from a live process, or from a recording. Copies the @n remote spans into
+ * @buf, in order and back to back, and stops at the first one that cannot be read. Returns the number of bytes copied,
+ * or a negative errno if that is 0 (-ESRCH: the process has ended).
  */
 typedef ssize_t (*pystack_read_fn)(void *ctx, void *buf, const struct iovec *remote, size_t n);
 
-struct pystack_reader {
+struct pystack_memory {
         pystack_read_fn read;
         void *ctx;
+        struct pystack_trace trace; /* is told what is refused of this memory; pystack_open() fills it in */
+        pid_t pid;                  /* for the trace; 0: not a live process */
 };
 
-/* The reader of a live process. It holds nothing that needs to be released. */
-struct pystack_reader pystack_process_reader(pid_t pid);
+/* The memory of a live process. It holds nothing that needs to be released. */
+struct pystack_memory pystack_process_memory(pid_t pid);
 
 /* ---- opening ------------------------------------------------------------- */
 
@@ -78,28 +114,35 @@ struct pystack_info {
 };
 
 struct pystack;
+struct pystack_location; /* where the runtime lies: see locate/locate.h */
+
+/* What is opened, and how. Members that are 0 or NULL have the meaning given. */
+struct pystack_options {
+        pid_t pid;    /* the process; 0: it is not alive: then @memory and @location are needed */
+        uint32_t abi; /* take it for this version, major and minor digits as in 27 or 311; 0: find the version out */
+        struct pystack_trace trace; /* is told what is refused, from now until pystack_close() */
+
+        /* For what is read otherwise than from a live process. Both are borrowed for the call. */
+        const struct pystack_memory *memory;     /* NULL: the process's own */
+        const struct pystack_location *location; /* NULL: it is searched for */
+        pid_t inner_pid;                         /* with @location: the PID in the target's own namespace */
+};
 
 /*
- * Finds the runtime of process @pid and prepares to read it. @ret_info is filled
- * with what became known, also on failure. Takes some 100 us to a few ms; its
- * files are looked at in its memory, or opened through nsutil, never executed.
- * What would take more than 20 ms of CPU time or 5000 readings is PYSTACK_E_COSTLY:
- * no honest process is near that, and it is not worth trying again soon. A process
- * that holds the reader up is PYSTACK_E_HANGS after some 2 s, and at once from then on.
+ * Finds the runtime of a process and prepares to read it. @ret_info is filled with what became known, also on failure.
+ * Takes some 100 us to a few ms. The process's files are looked at in its memory, or opened through nsutil. They are
+ * never executed.
+ *
+ * -EINVAL: the abi is not one of pystack_abis(), or nothing says what to read. PYSTACK_E_COSTLY: it would take more
+ * than 20 ms of CPU time or 5000 readings; no honest process is near that, and trying again soon is not worth it.
+ * PYSTACK_E_HANGS: the process holds the reading up; after some 2 s, and at once from then on.
  */
-int pystack_open(pid_t pid, struct pystack **ret, struct pystack_info *ret_info);
+int pystack_open(const struct pystack_options *options, struct pystack **ret, struct pystack_info *ret_info);
 
 /*
- * The same for a process that is to be taken for the version @abi, major and
- * minor digits as in 27 or 311, whatever it seems to be; 0: as it seems to be.
- * -EINVAL if it is not one of pystack_abis().
- */
-int pystack_open_abi(pid_t pid, uint32_t abi, struct pystack **ret, struct pystack_info *ret_info);
-
-/*
- * Opens @pid, which is a copy of the process of @parent: forked by it, or by such a copy, and no other program has
- * been executed in between. Everything lies where it lies there, so nothing is searched for: that takes some 50 us.
- * Errors as of pystack_open().
+ * Opens @pid, a copy of the process of @parent: it was forked by that process or by another copy, and has executed no
+ * other program since. All lies where it lies in the parent, so nothing is searched for: that takes some 50 us. It has
+ * the trace of @parent. Errors as of pystack_open().
  */
 int pystack_fork(const struct pystack *parent, pid_t pid, struct pystack **ret);
 
@@ -278,16 +321,16 @@ void pystack_escape(const char *bytes, size_t len, char *ret, size_t size);
 /* ---- recordings ---------------------------------------------------------- */
 
 /*
- * A recording is what was read of a process, so that its stacks can be read again
- * elsewhere: a text file, see tests/fixtures/recordings/README.md. It holds pieces
- * of the process's memory: names and line numbers, but also values beside them.
+ * A recording is what was read of a process. Its stacks can be read again elsewhere. It is a text file: see
+ * tests/fixtures/recordings/README.md. It holds pieces of the process's memory: names and line numbers, but also values
+ * beside them.
  */
 struct pystack_recorder;
 
 /*
- * Opens @pid as pystack_open_abi() does; from then on everything that is read
- * through @ret is kept. The recorder must live until after pystack_close(). The
- * process should hold still meanwhile: of what changes, the first reading is kept.
+ * Opens @pid as pystack_open() does with @abi. From then on all that is read through @ret is kept. The recorder must
+ * live until after pystack_close(). The process should not run meanwhile: if something changes, the first reading of it
+ * is kept.
  */
 int pystack_recorder_open(pid_t pid, uint32_t abi, struct pystack_recorder **ret_recorder, struct pystack **ret,
                           struct pystack_info *ret_info);
@@ -299,9 +342,10 @@ int pystack_recorder_write(const struct pystack_recorder *recorder, FILE *file);
 void pystack_recorder_close(struct pystack_recorder *recorder);
 
 /*
- * Opens a recording, all of which is read; @file is not consumed. Memory that is
- * not in it cannot be read. Errors as of pystack_open(); -EBADMSG if it is none.
+ * Opens a recording, all of which is read; @file is not consumed. Memory that is not in it cannot be read. @trace may be
+ * NULL. Errors as of pystack_open(); -EBADMSG if the file is no recording.
  */
-int pystack_open_recording(FILE *file, struct pystack **ret, struct pystack_info *ret_info);
+int pystack_open_recording(FILE *file, const struct pystack_trace *trace, struct pystack **ret,
+                           struct pystack_info *ret_info);
 
 #endif

@@ -20,14 +20,14 @@
 static int read_address(const struct pystack *py, uint64_t code, uint32_t index, uint64_t *ret)
 {
         uint64_t array, size, address = 0;
-        int e = remote_read_word(&py->reader, code + py->layout.code.tlbc, &array);
+        int e = remote_read_word(&py->memory, code + py->runtime.layout.code.tlbc, &array);
 
         if (e == 0)
-                e = remote_read_word(&py->reader, array, &size);
+                e = remote_read_word(&py->memory, array, &size);
         if (e == 0 && index >= size)
                 e = PYSTACK_E_CORRUPT;
         if (e == 0)
-                e = remote_read_word(&py->reader, array + 8 + 8 * (uint64_t)index, &address);
+                e = remote_read_word(&py->memory, array + 8 + 8 * (uint64_t)index, &address);
         if (e == 0 && !address)
                 e = PYSTACK_E_CORRUPT;
         if (e == 0)
@@ -49,7 +49,7 @@ static int reserve_bytecode(struct code_entry *entry, uint32_t index)
         return 0;
 }
 
-static void forget_freed(struct code_entry *entry, uint32_t generation)
+static void drop_freed(struct code_entry *entry, uint32_t generation)
 {
         if (entry->bytecodes_generation == generation)
                 return;
@@ -65,12 +65,12 @@ int bytecode_find(struct pystack *py, const struct snapshot *s, struct code_entr
         int e = 0;
 
         *ret_certain = true;
-        *ret = frame->code + py->layout.code.bytecode;
+        *ret = frame->code + py->runtime.layout.code.bytecode;
         if (index == 0)
                 return 0;
         if (index >= INDEX_MAX)
                 return PYSTACK_E_CORRUPT;
-        forget_freed(entry, s->tlbc_generation);
+        drop_freed(entry, s->tlbc_generation);
         if (index >= entry->n_bytecodes || !entry->bytecodes[index]) {
                 *ret_certain = false;
                 if ((e = reserve_bytecode(entry, index)) == 0)

@@ -23,10 +23,10 @@
 /* What is being read of a code object. */
 struct reading {
         const struct layout *layout;
-        const struct pystack_reader *reader;
+        const struct pystack_memory *memory;
         uint64_t addr;
         uint8_t header[LAYOUT_MAX_CODE];
-        struct text_ref name, file;
+        struct pystr name, file;
         uint64_t lines_addr, lines_len;
         bool without_lines;
         uint8_t *name_data; /* allocated, with the next two in it */
@@ -51,7 +51,7 @@ static uint32_t header_half(const struct reading *r, uint32_t offset)
 
 static int read_header(struct reading *r, uint64_t type)
 {
-        int e = remote_read(r->reader, r->addr, r->header, r->layout->code.size);
+        int e = remote_read(r->memory, r->addr, r->header, r->layout->code.size);
 
         if (e != 0)
                 return e;
@@ -60,23 +60,23 @@ static int read_header(struct reading *r, uint64_t type)
         return 0;
 }
 
-static int follow_data_pointer(const struct reading *r, struct text_ref *text)
+static int follow_data_pointer(const struct reading *r, struct pystr *text)
 {
-        return text->data ? 0 : remote_read_word(r->reader, text->pointer, &text->data);
+        return text->data ? 0 : remote_read_word(r->memory, text->pointer, &text->data);
 }
 
 static int read_object_headers(struct reading *r)
 {
         uint64_t name = header_word(r, r->layout->code.name), file = header_word(r, r->layout->code.file);
         uint64_t lines = header_word(r, r->layout->code.lines);
-        size_t text_size = text_header_size(r->layout);
-        uint8_t buf[2 * TEXT_HEADER_MAX + 8];
+        size_t text_size = pystr_header_size(r->layout);
+        uint8_t buf[2 * PYSTR_HEADER_MAX + 8];
         struct iovec spans[] = { remote_span(name, text_size), remote_span(file, text_size),
                                  remote_span(lines + r->layout->bytes.size, 8) };
-        int e = remote_read_spans(r->reader, buf, spans, 3);
+        int e = remote_read_spans(r->memory, buf, spans, 3);
 
-        if (e != 0 || (e = text_locate(r->layout, name, buf, &r->name)) != 0 ||
-            (e = text_locate(r->layout, file, buf + text_size, &r->file)) != 0)
+        if (e != 0 || (e = pystr_locate(r->layout, name, buf, &r->name)) != 0 ||
+            (e = pystr_locate(r->layout, file, buf + text_size, &r->file)) != 0)
                 return e;
         memcpy(&r->lines_len, buf + 2 * text_size, 8);
         r->lines_addr = lines + r->layout->bytes.data;
@@ -92,7 +92,7 @@ static int read_object_headers(struct reading *r)
 /* All data in one read; each part with the terminating NUL that CPython puts behind it. */
 static int read_data(struct reading *r)
 {
-        size_t name_len = text_data_len(&r->name), file_len = text_data_len(&r->file);
+        size_t name_len = pystr_data_len(&r->name), file_len = pystr_data_len(&r->file);
         struct iovec spans[] = { remote_span(r->name.data, name_len), remote_span(r->file.data, file_len),
                                  remote_span(r->lines_addr, r->lines_len + 1) };
 
@@ -101,7 +101,7 @@ static int read_data(struct reading *r)
                 return -ENOMEM;
         r->file_data = r->name_data + name_len;
         r->lines_data = r->file_data + file_len;
-        return remote_read_spans(r->reader, r->name_data, spans, 3);
+        return remote_read_spans(r->memory, r->name_data, spans, 3);
 }
 
 static int add_proof_in_page(struct code_cache *cache, struct code_entry *entry, uint64_t addr, const uint8_t *bytes,
@@ -134,10 +134,10 @@ static int add_proof(struct code_cache *cache, struct code_entry *entry, uint64_
         return e;
 }
 
-static int add_text_proof(struct code_cache *cache, struct code_entry *entry, const struct text_ref *text,
+static int add_text_proof(struct code_cache *cache, struct code_entry *entry, const struct pystr *text,
                           const uint8_t *data)
 {
-        size_t len = text_data_len(text);
+        size_t len = pystr_data_len(text);
 
         return add_proof(cache, entry, text->data, data, len < PROOF_TEXT_MAX ? len : PROOF_TEXT_MAX);
 }
@@ -185,7 +185,7 @@ static uint32_t frame_size(const struct reading *r)
 /* What an entry takes. */
 static size_t entry_bytes(const struct reading *r)
 {
-        return sizeof(struct code_entry) + text_cost(&r->name) + text_cost(&r->file) + r->lines_len +
+        return sizeof(struct code_entry) + pystr_cost(&r->name) + pystr_cost(&r->file) + r->lines_len +
                r->layout->code.size + 3 * PROOF_TEXT_MAX;
 }
 
@@ -196,7 +196,7 @@ static int fill_entry(struct code_cache *cache, struct code_entry *entry, struct
         r->name_data = NULL;
         entry->name = r->name;
         entry->file = r->file;
-        entry->run_once = text_is(&r->name, entry->data, "<module>");
+        entry->run_once = pystr_is(&r->name, entry->data, "<module>");
         entry->addr = r->addr;
         entry->code.first_line = header_half(r, r->layout->code.first_line);
         entry->code.chars = r->name.chars + r->file.chars;
@@ -206,10 +206,10 @@ static int fill_entry(struct code_cache *cache, struct code_entry *entry, struct
         return add_proofs(cache, entry, r);
 }
 
-int code_cache_resolve(struct code_cache *cache, const struct layout *layout, const struct pystack_reader *reader,
-                       uint64_t type, uint64_t addr, struct code_entry **ret)
+int code_read(struct code_cache *cache, const struct layout *layout, const struct pystack_memory *memory, uint64_t type,
+              uint64_t addr, struct code_entry **ret)
 {
-        struct reading reading = { .layout = layout, .reader = reader, .addr = addr };
+        struct reading reading = { .layout = layout, .memory = memory, .addr = addr };
         struct code_entry *entry = NULL;
         int e;
 

@@ -19,8 +19,8 @@ void pystack_text(const struct pystack_code *code, struct pystack_text *ret)
 {
         const struct code_entry *entry = entry_of(code);
 
-        text_encode(&entry->name, entry->data, ret->name);
-        text_encode(&entry->file, code_file_data(entry), ret->file);
+        pystr_encode(&entry->name, entry->data, ret->name);
+        pystr_encode(&entry->file, code_file_data(entry), ret->file);
 }
 
 static struct code_entry *entry_to_change(const struct pystack_code *code)
@@ -55,7 +55,7 @@ static bool recall_line(const struct code_entry *entry, int32_t instruction, uin
 
 static uint32_t look_up_line(const struct pystack *py, struct code_entry *entry, int32_t instruction)
 {
-        uint32_t line = lines_find(py->layout.lines, code_lines_data(entry), entry->code.lines_len,
+        uint32_t line = lines_find(py->runtime.layout.lines, code_lines_data(entry), entry->code.lines_len,
                                    entry->code.first_line, instruction);
 
         atomic_store_explicit(&entry->memo[(uint32_t)instruction / 2 % LINE_MEMOS],
@@ -83,8 +83,8 @@ uint32_t pystack_line(struct pystack *py, const struct pystack_frame *frame)
 
         if (recall_line(entry, frame->instruction, &line))
                 return line;
-        if (entry->without_lines || py->line_bytes > LINE_BYTES_MAX)
+        if (entry->without_lines || py->sample.line_bytes > LINE_BYTES_MAX)
                 return 0;
-        py->line_bytes += entry->code.lines_len;
+        py->sample.line_bytes += entry->code.lines_len;
         return look_up_line(py, entry, frame->instruction);
 }

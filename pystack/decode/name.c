@@ -32,43 +32,43 @@ static int reserve_names(struct pystack_thread *t, size_t n)
 /* Notes in the plan that this code object is on the stack. */
 static void note_code_on_stack(struct pystack_thread *t, struct code_entry *entry)
 {
-        if (entry->listed == t->py->lists)
+        if (entry->listed == t->py->numbers.list)
                 return;
-        entry->listed = t->py->lists;
+        entry->listed = t->py->numbers.list;
         t->codes[t->n_codes++] = (struct named){ entry->addr, entry };
 }
 
 /* So many code objects are resolved between two looks at the clock, which is a system call as their readings are. */
-#define RESOLVED_PER_CLOCK 8
+#define READ_PER_CLOCK 8
 
 /* Whether another code object may be resolved for this sample: 0 or PYSTACK_E_COSTLY. */
 static int check_limit(struct pystack *py)
 {
-        if (py->cpu_ns_max == 0 || py->resolved++ % RESOLVED_PER_CLOCK != 0)
+        if (py->sample.cpu_ns_max == 0 || py->sample.codes_read++ % READ_PER_CLOCK != 0)
                 return 0;
         uint64_t ns = effort_cpu_ns();
-        if (py->resolved == 1)
-                py->resolve_begin = ns;
-        return ns - py->resolve_begin > py->cpu_ns_max ? PYSTACK_E_COSTLY : 0;
+        if (py->sample.codes_read == 1)
+                py->sample.begin_ns = ns;
+        return ns - py->sample.begin_ns > py->sample.cpu_ns_max ? PYSTACK_E_COSTLY : 0;
 }
 
 /* @known: the entry there, as far as is known without a search. @ret_fresh is set if it had to be resolved. */
-static int look_up_or_resolve(struct pystack *py, const struct snapshot *s, uint64_t addr, struct code_entry *known,
-                              struct code_entry **ret, bool *ret_fresh)
+static int look_up_or_read(struct pystack *py, const struct snapshot *s, uint64_t addr, struct code_entry *known,
+                           struct code_entry **ret, bool *ret_fresh)
 {
         struct code_entry *entry = known ? known : code_cache_find(&py->codes, addr);
 
-        if (entry && entry->rejected != py->snapshots) {
+        if (entry && entry->rejected != py->numbers.snapshot) {
                 *ret = entry;
                 return 0;
         }
         int e = check_limit(py);
         if (e == 0)
-                e = code_cache_resolve(&py->codes, &py->layout, &py->reader, py->code_type, addr, ret);
+                e = code_read(&py->codes, &py->runtime.layout, &py->memory, py->runtime.code_type, addr, ret);
         if (e != 0)
                 return e;
         if (snapshot_is_open(s))
-                proof_grant(py, *ret);
+                proof_accept(py, *ret);
         *ret_fresh = true;
         return 0;
 }
@@ -79,12 +79,12 @@ static int name_code(struct pystack_thread *t, const struct snapshot *s, uint64_
 {
         struct pystack *py = t->py;
         bool fresh = false;
-        int e = look_up_or_resolve(py, s, addr, known, ret, &fresh);
+        int e = look_up_or_read(py, s, addr, known, ret, &fresh);
 
         if (e == 0)
                 e = proof_check(t, s->generation, *ret, ret_certain);
-        if (e == 0 && !*ret_certain && (*ret)->rejected == py->snapshots)
-                e = look_up_or_resolve(py, s, addr, NULL, ret, &fresh);
+        if (e == 0 && !*ret_certain && (*ret)->rejected == py->numbers.snapshot)
+                e = look_up_or_read(py, s, addr, NULL, ret, &fresh);
         *ret_certain = *ret_certain && !fresh;
         if (e == 0)
                 note_code_on_stack(t, *ret);
@@ -103,27 +103,28 @@ int name_frames(struct pystack_thread *t, const struct snapshot *s, size_t n, bo
 {
         struct pystack *py = t->py;
         struct code_entry *entry = NULL;
-        bool all = true, certain = false, shared = py->layout.code.tlbc == LAYOUT_NONE;
+        bool all = true, certain = false, shared = py->runtime.layout.code.tlbc == LAYOUT_NONE;
         uint64_t changes = py->codes.changes;
         int e = reserve_names(t, n);
 
         t->n_codes = 0;
-        py->lists++;
+        py->numbers.list++;
         for (size_t i = 0; e == 0 && i < n; i++) {
-                const struct raw_frame *raw = &py->raw[i];
+                const struct raw_frame *raw = &py->scratch.raw[i];
                 size_t place = n - 1 - i;
                 bool found = true;
                 if (!entry || entry->addr != raw->code)
                         e = name_code(t, s, raw->code, remembered_entry(t, place, raw->code), &entry, &certain);
-                uint64_t bytecode = raw->code + py->layout.code.bytecode;
+                uint64_t bytecode = raw->code + py->runtime.layout.code.bytecode;
                 if (e == 0 && !shared)
                         e = bytecode_find(py, s, entry, raw, &bytecode, &found);
                 if (e != 0)
                         break;
                 all = all && certain && found;
                 t->named[place] = (struct named){ raw->code, entry };
-                py->frames[i] = (struct pystack_frame){ .code = &entry->code,
-                                                        .instruction = walk_instruction(&py->layout, raw, bytecode) };
+                py->scratch.frames[i] = (struct pystack_frame){
+                        .code = &entry->code, .instruction = walk_instruction(&py->runtime.layout, raw, bytecode)
+                };
         }
         t->n_named = e == 0 ? (uint32_t)n : 0;
         t->named_changes = changes;

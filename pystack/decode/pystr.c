@@ -13,26 +13,26 @@
 #include <assert.h>
 #include <string.h>
 
-size_t text_header_size(const struct layout *layout)
+size_t pystr_header_size(const struct layout *layout)
 {
         return layout->text == TEXT_BYTES ? layout->string.ascii_data : layout->string.compact_data;
 }
 
-static int locate_bytes(const struct layout *layout, uint64_t addr, uint64_t length, struct text_ref *ret)
+static int locate_bytes(const struct layout *layout, uint64_t addr, uint64_t length, struct pystr *ret)
 {
         if (length > INT64_MAX)
                 return PYSTACK_E_CORRUPT;
-        *ret = (struct text_ref){
+        *ret = (struct pystr){
                 .data = addr + layout->string.ascii_data,
-                .chars = length > TEXT_MAX_CHARS ? TEXT_MAX_CHARS : (uint32_t)length,
+                .chars = length > PYSTR_MAX_CHARS ? PYSTR_MAX_CHARS : (uint32_t)length,
                 .width = 1,
                 .utf8 = true,
-                .cut = length > TEXT_MAX_CHARS,
+                .cut = length > PYSTR_MAX_CHARS,
         };
         return 0;
 }
 
-int text_locate(const struct layout *layout, uint64_t addr, const uint8_t *header, struct text_ref *ret)
+int pystr_locate(const struct layout *layout, uint64_t addr, const uint8_t *header, struct pystr *ret)
 {
         uint64_t length;
         uint32_t state;
@@ -47,12 +47,12 @@ int text_locate(const struct layout *layout, uint64_t addr, const uint8_t *heade
 
         bool compact = state & layout->string.compact_bit;
         bool ascii = state & layout->string.ascii_bit;
-        *ret = (struct text_ref){
+        *ret = (struct pystr){
                 .data = compact ? addr + (ascii ? layout->string.ascii_data : layout->string.compact_data) : 0,
                 .pointer = addr + layout->string.data_pointer,
-                .chars = length > TEXT_MAX_CHARS ? TEXT_MAX_CHARS : (uint32_t)length,
+                .chars = length > PYSTR_MAX_CHARS ? PYSTR_MAX_CHARS : (uint32_t)length,
                 .width = kind,
-                .cut = length > TEXT_MAX_CHARS,
+                .cut = length > PYSTR_MAX_CHARS,
         };
         return 0;
 }
@@ -208,16 +208,16 @@ void pystack_escape(const char *bytes, size_t len, char *ret, size_t size)
 
 #define ELLIPSIS "\xe2\x80\xa6"
 
-static_assert(PYSTACK_TEXT_SIZE >= TEXT_MAX_CHARS * ESCAPE_MAX + sizeof ELLIPSIS, "the longest name has room");
+static_assert(PYSTACK_TEXT_SIZE >= PYSTR_MAX_CHARS * ESCAPE_MAX + sizeof ELLIPSIS, "the longest name has room");
 
-bool text_is(const struct text_ref *ref, const uint8_t *data, const char *ascii)
+bool pystr_is(const struct pystr *ref, const uint8_t *data, const char *ascii)
 {
         size_t len = strlen(ascii);
 
         return ref->width == 1 && ref->chars == len && memcmp(data, ascii, len) == 0;
 }
 
-void text_encode(const struct text_ref *ref, const uint8_t *data, char ret[static PYSTACK_TEXT_SIZE])
+void pystr_encode(const struct pystr *ref, const uint8_t *data, char ret[static PYSTACK_TEXT_SIZE])
 {
         char *out = ret;
 

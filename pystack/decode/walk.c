@@ -66,15 +66,15 @@ static struct raw_frame make_raw_frame(const struct layout *layout, uint64_t add
 /* Takes the frame at @addr, which is @frame, for the next one outside. */
 static void add_frame(struct pystack *py, uint64_t addr, const uint8_t *frame, struct walk *ret)
 {
-        if (!is_shim(&py->layout, frame))
-                py->raw[ret->n++] = make_raw_frame(&py->layout, addr, frame);
+        if (!is_shim(&py->runtime.layout, frame))
+                py->scratch.raw[ret->n++] = make_raw_frame(&py->runtime.layout, addr, frame);
         else if (ret->n > 0)
-                py->raw[ret->n - 1].from_c = true;
+                py->scratch.raw[ret->n - 1].from_c = true;
 }
 
 enum walk_result walk_frames(struct pystack_thread *t, struct snapshot *s, struct walk *ret)
 {
-        const struct layout *layout = &t->py->layout;
+        const struct layout *layout = &t->py->runtime.layout;
         const uint8_t *a = NULL, *b;
         unsigned shims = 0;
         uint64_t frame;

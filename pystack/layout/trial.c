@@ -36,7 +36,7 @@ static int try_thread(struct pystack *py, const struct pystack_thread_ref *ref, 
         *ret = VERDICT_NONE;
         if (e == 0)
                 *ret = VERDICT_SENSE;
-        else if (e == PYSTACK_E_CORRUPT || (e == PYSTACK_E_TORN && py->senseless >= TRIES))
+        else if (e == PYSTACK_E_CORRUPT || (e == PYSTACK_E_TORN && py->sample.senseless >= TRIES))
                 *ret = VERDICT_NONSENSE;
         return e < 0 || e == PYSTACK_E_DENIED || e == PYSTACK_E_COSTLY ? e : 0;
 }
@@ -68,7 +68,7 @@ int trial_run(struct pystack *py)
         const struct timespec pause = { .tv_nsec = PAUSE_NS };
         bool torn = false;
 
-        for (unsigned i = 0; py->code_type && i < ROUNDS; i++) {
+        for (unsigned i = 0; py->runtime.code_type && i < ROUNDS; i++) {
                 enum verdict verdict;
                 if (i > 0)
                         nanosleep(&pause, NULL);

@@ -48,7 +48,7 @@ static int refuse_unsupported(struct pystack_info *info, const char *why)
 }
 
 /* 0: no version has that size, less @mutexes. */
-static uint32_t version_of_size(const struct location *location, uint32_t mutexes)
+static uint32_t version_of_size(const struct pystack_location *location, uint32_t mutexes)
 {
         uint64_t size = location->runtime_size - mutexes;
 
@@ -63,7 +63,7 @@ static uint32_t version_of_size(const struct location *location, uint32_t mutexe
  * By how much the mutexes move what stands behind them in the runtime of @version:
  * by what its size says, else as in glibc.
  */
-static uint32_t mutexes_of(const struct location *location, const struct machine *machine, uint32_t version)
+static uint32_t mutexes_of(const struct pystack_location *location, const struct machine *machine, uint32_t version)
 {
         for (size_t libc = 0; libc < MACHINE_LIBCS; libc++)
                 if (version_of_size(location, machine->libcs[libc].mutexes) >> 16 == version >> 16)
@@ -72,12 +72,12 @@ static uint32_t mutexes_of(const struct location *location, const struct machine
 }
 
 /* PY_VERSION_HEX; with LAYOUT_MICRO_UNKNOWN where only the symbols tell. */
-static uint32_t read_version(const struct pystack_reader *reader, const struct location *location,
+static uint32_t read_version(const struct pystack_memory *memory, const struct pystack_location *location,
                              const struct machine *machine)
 {
         uint64_t version;
 
-        if (location->version_at && remote_read_word(reader, location->version_at, &version) == 0 && version)
+        if (location->version_at && remote_read_word(memory, location->version_at, &version) == 0 && version)
                 return (uint32_t)version;
         uint32_t by_size = 0;
         for (size_t libc = 0; libc < MACHINE_LIBCS && !by_size; libc++)
@@ -94,18 +94,19 @@ static void tell_version(struct pystack_info *info, uint32_t version)
  * How many bytes come before an object's head: told by where the type of code
  * objects, which is static, has its own type.
  */
-static uint32_t extra_head_bytes(const struct pystack_reader *reader, const struct location *location)
+static uint32_t extra_head_bytes(const struct pystack_memory *memory, const struct pystack_location *location)
 {
         uint64_t head[4];
 
         if (!location->code_type || !location->type_type ||
-            remote_read(reader, location->code_type, head, sizeof head) != 0)
+            remote_read(memory, location->code_type, head, sizeof head) != 0)
                 return 0;
         return head[1] != location->type_type && head[3] == location->type_type ? 16 : 0;
 }
 
-static int choose_from_table(const struct pystack_reader *reader, const struct location *location, uint32_t version,
-                             const struct machine *machine, struct pystack_info *info, struct choice *ret)
+static int detect_from_table(const struct pystack_memory *memory, const struct pystack_location *location,
+                             uint32_t version, const struct machine *machine, struct pystack_info *info,
+                             struct detected *ret)
 {
         const struct layout *layout = layout_find(version);
 
@@ -114,14 +115,14 @@ static int choose_from_table(const struct pystack_reader *reader, const struct l
         if (!layout)
                 return refuse_unsupported(info, "which this podflame cannot read");
         ret->runtime.layout = *layout;
-        layout_widen_objects(&ret->runtime.layout, extra_head_bytes(reader, location));
+        layout_widen_objects(&ret->runtime.layout, extra_head_bytes(memory, location));
         if (layout->runtime.tstate_current != LAYOUT_NONE)
                 ret->runtime.layout.runtime.tstate_current += mutexes_of(location, machine, layout->version << 16);
         return 0;
 }
 
-static int choose_from_offsets(const void *table, size_t len, const struct location *location, uint32_t version,
-                               const struct layout_debug_info *self, struct pystack_info *info, struct choice *ret)
+static int detect_from_offsets(const void *table, size_t len, const struct pystack_location *location, uint32_t version,
+                               const struct layout_debug_info *self, struct pystack_info *info, struct detected *ret)
 {
         uint64_t size;
         int e = layout_from_debug_offsets(table, len, version, &ret->runtime.layout);
@@ -136,7 +137,7 @@ static int choose_from_offsets(const void *table, size_t len, const struct locat
 }
 
 /* Where the list of interpreters begins, and who holds the GIL. */
-static int set_anchors(const struct location *location, struct pystack_info *info, struct runtime *runtime)
+static int set_anchors(const struct pystack_location *location, struct pystack_info *info, struct runtime *runtime)
 {
         const struct layout *layout = &runtime->layout;
         bool modern = layout->runtime.interpreters_head != LAYOUT_NONE;
@@ -164,17 +165,17 @@ static int ready_later_if_corrupt(int e)
         return e == PYSTACK_E_CORRUPT ? PYSTACK_E_NOT_READY : e;
 }
 
-int choose_layout(const struct pystack_reader *reader, const struct location *location, uint32_t abi,
-                  struct pystack_info *info, struct choice *ret)
+int version_detect(const struct pystack_memory *memory, const struct pystack_location *location, uint32_t abi,
+                   struct pystack_info *info, struct detected *ret)
 {
         uint8_t table[LAYOUT_DEBUG_OFFSETS_MAX];
         struct layout_debug_info self;
-        struct choice choice = { 0 };
+        struct detected detected = { 0 };
         const struct machine *machine = machine_get(location->machine);
         if (!machine)
                 return refuse_unsupported(info, "of a machine that this podflame does not know");
-        uint32_t version = abi ? layout_abi_version(abi) : read_version(reader, location, machine);
-        int e = location->runtime ? remote_read(reader, location->runtime, table, sizeof table) : 0;
+        uint32_t version = abi ? layout_abi_version(abi) : read_version(memory, location, machine);
+        int e = location->runtime ? remote_read(memory, location->runtime, table, sizeof table) : 0;
 
         tell_version(info, version);
         if (e != 0)
@@ -185,37 +186,37 @@ int choose_layout(const struct pystack_reader *reader, const struct location *lo
                         self.known = true;
                 else
                         version = info->version = self.version;
-                e = choose_from_offsets(table, sizeof table, location, version, &self, info, &choice);
+                e = detect_from_offsets(table, sizeof table, location, version, &self, info, &detected);
         } else {
-                e = choose_from_table(reader, location, version, machine, info, &choice);
+                e = detect_from_table(memory, location, version, machine, info, &detected);
         }
         if (e == 0)
-                e = set_anchors(location, info, &choice.runtime);
+                e = set_anchors(location, info, &detected.runtime);
         if (e == 0)
-                *ret = choice;
+                *ret = detected;
         return e;
 }
 
 /* A thread can end between the readings. */
 #define CHECKS_MAX 8
 
-int choose_check(const struct pystack_reader *reader, const struct runtime *runtime)
+int version_check(const struct pystack_memory *memory, const struct runtime *runtime)
 {
         const struct layout *l = &runtime->layout;
         int e = PYSTACK_E_NOT_READY;
 
         for (unsigned i = 0; i < CHECKS_MAX; i++) {
                 uint64_t interp, tstate, back;
-                e = remote_read_word(reader, runtime->interpreters, &interp);
+                e = remote_read_word(memory, runtime->interpreters, &interp);
                 if (e != 0)
                         return ready_later_if_corrupt(e);
                 if (!interp)
                         return PYSTACK_E_NOT_READY;
-                e = remote_read_word(reader, interp + l->interp.threads_head, &tstate);
+                e = remote_read_word(memory, interp + l->interp.threads_head, &tstate);
                 if (e == 0 && !tstate)
                         return PYSTACK_E_NOT_READY;
                 if (e == 0)
-                        e = remote_read_word(reader, tstate + l->tstate.interp, &back);
+                        e = remote_read_word(memory, tstate + l->tstate.interp, &back);
                 if (e == 0 && back == interp)
                         return 0;
                 if (e != 0 && e != PYSTACK_E_CORRUPT)

@@ -8,7 +8,7 @@
 #include "pystack/locate/locate.h"
 
 /* What is to be read, and as what. */
-struct choice {
+struct detected {
         struct runtime runtime;
         bool on_trial; /* newer than what is known: to be believed only if its threads can be walked */
 };
@@ -19,13 +19,13 @@ struct choice {
  * also on failure. PYSTACK_E_UNSUPPORTED, PYSTACK_E_CORRUPT, PYSTACK_E_NOT_READY, or
  * a read's error.
  */
-int choose_layout(const struct pystack_reader *reader, const struct location *location, uint32_t abi,
-                  struct pystack_info *info, struct choice *ret);
+int version_detect(const struct pystack_memory *memory, const struct pystack_location *location, uint32_t abi,
+                   struct pystack_info *info, struct detected *ret);
 
 /*
  * Whether there is an interpreter with a thread: 0, PYSTACK_E_NOT_READY if not,
  * PYSTACK_E_CORRUPT if what is there is neither.
  */
-int choose_check(const struct pystack_reader *reader, const struct runtime *runtime);
+int version_check(const struct pystack_memory *memory, const struct runtime *runtime);
 
 #endif

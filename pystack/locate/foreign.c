@@ -23,7 +23,7 @@ static const struct {
         { "rustpython", "it is RustPython, not CPython" },
 };
 
-static const char *recognise_other(const struct nsutil_maps *maps)
+static const char *recognise_foreign(const struct nsutil_maps *maps)
 {
         for (size_t i = 0; i < maps->n; i++) {
                 const char *slash = strrchr(maps->maps[i].path, '/');
@@ -93,10 +93,10 @@ static void name_program(pid_t pid, char *ret, size_t size)
                 snprintf(ret, size, "a program without a name");
 }
 
-int locate_name_other(pid_t pid, const struct nsutil_maps *maps, const char *foreign,
-                      char ret_detail[static PYSTACK_DETAIL_SIZE])
+int locate_name_foreign(pid_t pid, const struct nsutil_maps *maps, const char *foreign,
+                        char ret_detail[static PYSTACK_DETAIL_SIZE])
 {
-        const char *other = recognise_other(maps);
+        const char *other = recognise_foreign(maps);
         char name[64];
         int e = PYSTACK_E_UNSUPPORTED;
 

@@ -45,8 +45,8 @@ struct search {
         const struct subject *subject;
         const struct nsutil_maps *maps;
         const char *exe;
-        bool (*in_use)(const struct subject *subject, const struct location *);
-        struct location *ret;
+        bool (*in_use)(const struct subject *subject, const struct pystack_location *);
+        struct pystack_location *ret;
         struct barren barren;
         bool found;
         const char *foreign; /* what the executable is if it is not of this machine, else NULL */
@@ -116,7 +116,7 @@ static bool begins_program(const struct nsutil_maps *maps, size_t i)
 }
 
 /* True if the search is over. */
-static bool take_location(struct search *search, struct location *location, const struct nsutil_map *map)
+static bool take_location(struct search *search, struct pystack_location *location, const struct nsutil_map *map)
 {
         pystack_escape(map->path, strlen(map->path), location->file, sizeof location->file);
         if (!search->found)
@@ -136,7 +136,7 @@ static int read_image(void *ctx, uint64_t addr, void *buf, size_t len)
 }
 
 /* Before 3.7: what code that cannot be decoded does not tell, .symtab may. */
-static void complete_from_file(struct search *search, const struct nsutil_map *map, struct location *location)
+static void complete_from_file(struct search *search, const struct nsutil_map *map, struct pystack_location *location)
 {
         struct elfsym_symbol symbol;
         struct elfsym *elf = NULL;
@@ -151,30 +151,30 @@ static void complete_from_file(struct search *search, const struct nsutil_map *m
         close(fd);
 }
 
-static const char *name_foreign(const struct pystack_reader *reader, const struct nsutil_map *map)
+static const char *name_foreign(const struct pystack_memory *memory, const struct nsutil_map *map)
 {
         uint8_t class = ELFCLASSNONE;
 
-        remote_read(reader, map->start + EI_CLASS, &class, sizeof class);
+        remote_read(memory, map->start + EI_CLASS, &class, sizeof class);
         return class == ELFCLASS32 ? "a 32-bit program" : "a program for another kind of machine";
 }
 
 static bool look_into_memory(struct search *search, const struct nsutil_map *map)
 {
-        struct pystack_reader reader = search->subject->reader;
+        struct pystack_memory memory = search->subject->memory;
         struct elfsym *elf = NULL;
-        struct location location;
-        int e = elfsym_open_image(read_image, &reader, map->start, &elf);
+        struct pystack_location location;
+        int e = elfsym_open_image(read_image, &memory, map->start, &elf);
         bool over = false;
 
-        if (e == 0 && locate_in_elf(elf, elfsym_load_bias(elf, map->start), &reader, &location) == 0) {
+        if (e == 0 && locate_in_elf(elf, elfsym_load_bias(elf, map->start), &memory, &location) == 0) {
                 complete_from_file(search, map, &location);
                 over = take_location(search, &location, map);
         } else {
                 note_barren(&search->barren, map);
         }
         if (e == ELFSYM_E_FOREIGN && rank_of(search, map) != RANK_OTHER)
-                search->foreign = name_foreign(&reader, map);
+                search->foreign = name_foreign(&memory, map);
         if (e == -ESRCH || e == -EPERM || e == -ENOMEM)
                 search->error = remote_error(e);
         elfsym_close(elf);
@@ -189,7 +189,7 @@ static bool look_into_file(struct search *search, const struct nsutil_map *map)
 {
         struct elfsym *elf = NULL;
         struct elfsym_section section;
-        struct location location;
+        struct pystack_location location;
         bool over = false;
         int fd = -1;
 
@@ -197,7 +197,7 @@ static bool look_into_file(struct search *search, const struct nsutil_map *map)
                 return false;
         if (elfsym_open_fd(fd, &elf) == 0 &&
             (is_named_python(map) || elfsym_section(elf, ".PyRuntime", &section) == 0) &&
-            locate_in_elf(elf, elfsym_load_bias(elf, map->start), &search->subject->reader, &location) == 0)
+            locate_in_elf(elf, elfsym_load_bias(elf, map->start), &search->subject->memory, &location) == 0)
                 over = take_location(search, &location, map);
         else
                 note_barren(&search->barren, map);
@@ -257,8 +257,8 @@ static bool is_ending(pid_t pid)
 }
 
 int locate_runtime(const struct subject *subject,
-                   bool (*in_use)(const struct subject *subject, const struct location *), struct location *ret,
-                   char ret_detail[static PYSTACK_DETAIL_SIZE])
+                   bool (*in_use)(const struct subject *subject, const struct pystack_location *),
+                   struct pystack_location *ret, char ret_detail[static PYSTACK_DETAIL_SIZE])
 {
         struct nsutil_maps maps = { 0 };
         char exe[sizeof ret->file] = "";
@@ -274,7 +274,7 @@ int locate_runtime(const struct subject *subject,
                 r = search.error;
         }
         if (r == 0 && !search.found)
-                r = locate_name_other(pid, &maps, search.foreign, ret_detail);
+                r = locate_name_foreign(pid, &maps, search.foreign, ret_detail);
         if (r == PYSTACK_E_NOT_PYTHON && !*exe && is_ending(pid))
                 r = PYSTACK_E_GONE;
         nsutil_maps_deinit(&maps);

@@ -8,7 +8,7 @@
 #include "nsutil/nsutil.h"
 #include "pystack/pystack.h"
 
-struct location {
+struct pystack_location {
         uint64_t runtime;        /* address of _PyRuntime; 0: a CPython before 3.7 */
         uint64_t runtime_size;   /* st_size of the symbol: tells layouts apart before 3.11 */
         uint64_t tstate_current; /* before 3.7: address of _PyThreadState_Current */
@@ -31,21 +31,21 @@ struct subject;
  * PYSTACK_E_GONE, PYSTACK_E_DENIED, PYSTACK_E_COSTLY, or a negative errno.
  */
 int locate_runtime(const struct subject *subject,
-                   bool (*in_use)(const struct subject *subject, const struct location *), struct location *ret,
-                   char ret_detail[static PYSTACK_DETAIL_SIZE]);
+                   bool (*in_use)(const struct subject *subject, const struct pystack_location *),
+                   struct pystack_location *ret, char ret_detail[static PYSTACK_DETAIL_SIZE]);
 
 /*
  * What process @pid is, since no CPython was found in @maps: PYSTACK_E_NOT_PYTHON or
  * PYSTACK_E_UNSUPPORTED. @foreign: what its executable is if it is not of this
  * machine, else NULL.
  */
-int locate_name_other(pid_t pid, const struct nsutil_maps *maps, const char *foreign,
-                      char ret_detail[static PYSTACK_DETAIL_SIZE]);
+int locate_name_foreign(pid_t pid, const struct nsutil_maps *maps, const char *foreign,
+                        char ret_detail[static PYSTACK_DETAIL_SIZE]);
 
 /*
  * What the ELF file @elf, loaded with @bias, defines: 0, or PYSTACK_E_NOT_PYTHON if
- * that is no runtime. @reader reads the process it is loaded in. All but @ret->file.
+ * that is no runtime. @memory reads the process it is loaded in. All but @ret->file.
  */
-int locate_in_elf(struct elfsym *elf, uint64_t bias, const struct pystack_reader *reader, struct location *ret);
+int locate_in_elf(struct elfsym *elf, uint64_t bias, const struct pystack_memory *memory, struct pystack_location *ret);
 
 #endif

@@ -27,13 +27,13 @@ static int read_image(void *ctx, uint64_t addr, void *buf, size_t len)
         return remote_read(ctx, addr, buf, len) == 0 ? 0 : -1;
 }
 
-static int64_t read_rseq_offset(struct pystack_reader *reader, uint64_t start)
+static int64_t read_rseq_offset(struct pystack_memory *memory, uint64_t start)
 {
         struct elfsym_symbol symbol;
         struct elfsym *elf = NULL;
         int64_t offset = 0;
 
-        if (elfsym_open_image(read_image, reader, start, &elf) != 0)
+        if (elfsym_open_image(read_image, memory, start, &elf) != 0)
                 return 0;
         if (elfsym_symbol(elf, "__rseq_offset", &symbol) != 0 ||
             elfsym_read(elf, symbol.value, &offset, sizeof offset) != 0 || offset > OFFSET_MAX || offset < -OFFSET_MAX)
@@ -42,9 +42,9 @@ static int64_t read_rseq_offset(struct pystack_reader *reader, uint64_t start)
         return offset;
 }
 
-int64_t rseq_find(pid_t pid, const struct pystack_reader *reader)
+int64_t rseq_find(pid_t pid, const struct pystack_memory *memory)
 {
-        struct pystack_reader copy = *reader;
+        struct pystack_memory copy = *memory;
         struct nsutil_maps maps = { 0 };
         int64_t offset = 0;
 

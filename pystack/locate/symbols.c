@@ -57,13 +57,13 @@ static uint64_t address_of(struct elfsym *elf, const char *name, uint64_t bias)
         return elfsym_symbol(elf, name, &symbol) == 0 ? symbol.value + bias : 0;
 }
 
-static uint64_t locate_interp_head(struct elfsym *elf, uint64_t bias, const struct pystack_reader *reader)
+static uint64_t locate_interp_head(struct elfsym *elf, uint64_t bias, const struct pystack_memory *memory)
 {
         uint64_t function = address_of(elf, "PyInterpreterState_Head", bias);
         uint64_t head = 0;
         uint8_t code[16];
 
-        if (function && remote_read(reader, function, code, sizeof code) == 0)
+        if (function && remote_read(memory, function, code, sizeof code) == 0)
                 head = machine_get(machine_here())->decode_head(code, function);
         return head ? head : address_of(elf, "interp_head", bias);
 }
@@ -84,7 +84,7 @@ static bool symbol_of_runtime(struct elfsym *elf, struct elfsym_symbol *ret)
         return true;
 }
 
-int locate_in_elf(struct elfsym *elf, uint64_t bias, const struct pystack_reader *reader, struct location *ret)
+int locate_in_elf(struct elfsym *elf, uint64_t bias, const struct pystack_memory *memory, struct pystack_location *ret)
 {
         struct elfsym_symbol runtime = { 0 };
         bool modern = symbol_of_runtime(elf, &runtime);
@@ -92,11 +92,11 @@ int locate_in_elf(struct elfsym *elf, uint64_t bias, const struct pystack_reader
 
         if (!modern && !current)
                 return PYSTACK_E_NOT_PYTHON;
-        *ret = (struct location){
+        *ret = (struct pystack_location){
                 .runtime = modern ? runtime.value + bias : 0,
                 .runtime_size = runtime.size,
                 .tstate_current = current,
-                .interp_head = modern ? 0 : locate_interp_head(elf, bias, reader),
+                .interp_head = modern ? 0 : locate_interp_head(elf, bias, memory),
                 .code_type = address_of(elf, "PyCode_Type", bias),
                 .type_type = address_of(elf, "PyType_Type", bias),
                 .version_at = address_of(elf, "Py_Version", bias),

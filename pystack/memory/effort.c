@@ -32,8 +32,10 @@ static ssize_t read_counted(void *ctx, void *buf, const struct iovec *remote, si
         return effort->process.read(effort->process.ctx, buf, remote, n);
 }
 
-struct pystack_reader effort_begin(struct effort *effort, const struct pystack_reader *process)
+struct pystack_memory effort_begin(struct effort *effort, const struct pystack_memory *process)
 {
         *effort = (struct effort){ .process = *process, .end_ns = effort_cpu_ns() + EFFORT_CPU_NS };
-        return (struct pystack_reader){ .read = read_counted, .ctx = effort };
+        return (struct pystack_memory){
+                .read = read_counted, .ctx = effort, .trace = process->trace, .pid = process->pid
+        };
 }

@@ -17,7 +17,7 @@
 #define EFFORT_CPU_NS 20000000
 
 struct effort {
-        struct pystack_reader process; /* who does the reading */
+        struct pystack_memory process; /* who does the reading */
         unsigned reads;                /* so far */
         uint64_t end_ns;               /* by the thread's CPU clock */
         bool spent;
@@ -27,7 +27,7 @@ struct effort {
  * Begins to count what @process reads for @effort. Everything is to be read by the reader that is returned, which
  * fails with -ETIME (PYSTACK_E_COSTLY) as soon as the effort is spent. It is valid as long as @effort is.
  */
-struct pystack_reader effort_begin(struct effort *effort, const struct pystack_reader *process);
+struct pystack_memory effort_begin(struct effort *effort, const struct pystack_memory *process);
 
 /* CPU time that the calling thread has used, in ns. A system call. */
 uint64_t effort_cpu_ns(void);

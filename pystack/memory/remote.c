@@ -55,15 +55,18 @@ static ssize_t read_carefully(void *ctx, void *buf, const struct iovec *remote, 
         return read_process(ctx, buf, remote, n);
 }
 
-struct pystack_reader pystack_process_reader(pid_t pid)
+struct pystack_memory pystack_process_memory(pid_t pid)
 {
-        return (struct pystack_reader){ .read = nsutil_may_hang(nsutil_task(pid)) ? read_carefully : read_process,
-                                        .ctx = (void *)(intptr_t)pid };
+        return (struct pystack_memory){ .read = nsutil_may_hang(nsutil_task(pid)) ? read_carefully : read_process,
+                                        .ctx = (void *)(intptr_t)pid,
+                                        .pid = pid };
 }
 
-struct pystack_reader remote_reader_of_copy(const struct pystack_reader *parent, pid_t pid)
+struct pystack_memory remote_memory_of_copy(const struct pystack_memory *parent, pid_t pid)
 {
-        return (struct pystack_reader){ .read = parent->read, .ctx = (void *)(intptr_t)pid };
+        return (struct pystack_memory){
+                .read = parent->read, .ctx = (void *)(intptr_t)pid, .trace = parent->trace, .pid = pid
+        };
 }
 
 int remote_error(ssize_t negative_errno)
@@ -83,29 +86,29 @@ int remote_error(ssize_t negative_errno)
         }
 }
 
-int remote_read_spans(const struct pystack_reader *reader, void *buf, const struct iovec *spans, size_t n)
+int remote_read_spans(const struct pystack_memory *memory, void *buf, const struct iovec *spans, size_t n)
 {
         size_t want = 0;
 
         for (size_t i = 0; i < n; i++)
                 want += spans[i].iov_len;
-        ssize_t got = reader->read(reader->ctx, buf, spans, n);
+        ssize_t got = memory->read(memory->ctx, buf, spans, n);
         if (got < 0)
                 return remote_error(got);
         return (size_t)got == want ? 0 : PYSTACK_E_CORRUPT;
 }
 
-int remote_read(const struct pystack_reader *reader, uint64_t addr, void *buf, size_t len)
+int remote_read(const struct pystack_memory *memory, uint64_t addr, void *buf, size_t len)
 {
         struct iovec span = remote_span(addr, len);
 
-        return remote_read_spans(reader, buf, &span, 1);
+        return remote_read_spans(memory, buf, &span, 1);
 }
 
-int remote_read_word(const struct pystack_reader *reader, uint64_t addr, uint64_t *ret)
+int remote_read_word(const struct pystack_memory *memory, uint64_t addr, uint64_t *ret)
 {
         uint64_t value;
-        int r = remote_read(reader, addr, &value, sizeof value);
+        int r = remote_read(memory, addr, &value, sizeof value);
 
         if (r == 0)
                 *ret = value;

@@ -10,15 +10,15 @@
  * Reads all spans or fails: PYSTACK_E_GONE, PYSTACK_E_DENIED, PYSTACK_E_CORRUPT
  * (an address that is not there), PYSTACK_E_COSTLY (see effort.h), or a negative errno.
  */
-int remote_read_spans(const struct pystack_reader *reader, void *buf, const struct iovec *spans, size_t n);
+int remote_read_spans(const struct pystack_memory *memory, void *buf, const struct iovec *spans, size_t n);
 
-/* The reader of a process that is a copy of one whose reader is @parent, of pystack_process_reader(). */
-struct pystack_reader remote_reader_of_copy(const struct pystack_reader *parent, pid_t pid);
+/* The reader of a process that is a copy of one whose reader is @parent, of pystack_process_memory(). */
+struct pystack_memory remote_memory_of_copy(const struct pystack_memory *parent, pid_t pid);
 
-int remote_read(const struct pystack_reader *reader, uint64_t addr, void *buf, size_t len);
+int remote_read(const struct pystack_memory *memory, uint64_t addr, void *buf, size_t len);
 
 /* Eight bytes, the size of a pointer and of Py_ssize_t. */
-int remote_read_word(const struct pystack_reader *reader, uint64_t addr, uint64_t *ret);
+int remote_read_word(const struct pystack_memory *memory, uint64_t addr, uint64_t *ret);
 
 /* Turns a reader's negative errno into a pystack_error where there is one. */
 int remote_error(ssize_t negative_errno);

@@ -22,7 +22,7 @@ struct record_block {
 };
 
 struct record {
-        struct location location;
+        struct pystack_location location;
         uint64_t inner_pid;
         uint64_t abi;
         struct record_block *blocks; /* ascending */

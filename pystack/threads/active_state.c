@@ -20,7 +20,7 @@
 
 #define STATUS_ENTERED 8u
 
-bool current_is_entered(const struct layout *layout, const uint8_t *bytes)
+bool active_state_is_entered(const struct layout *layout, const uint8_t *bytes)
 {
         return layout->tstate.status == LAYOUT_NONE || half_at(bytes, layout->tstate.status) & STATUS_ENTERED;
 }
@@ -34,26 +34,26 @@ enum strength {
 
 static bool has_frame(struct pystack *py, uint64_t tstate)
 {
-        const struct layout *layout = &py->layout;
+        const struct layout *layout = &py->runtime.layout;
         uint64_t at = tstate + layout->tstate.frame, cframe, frame;
 
         if (layout->tstate.cframe != LAYOUT_NONE) {
-                if (remote_read_word(&py->reader, tstate + layout->tstate.cframe, &cframe) != 0 || !cframe)
+                if (remote_read_word(&py->memory, tstate + layout->tstate.cframe, &cframe) != 0 || !cframe)
                         return false;
                 at = cframe + layout->tstate.cframe_frame;
         }
-        return remote_read_word(&py->reader, at, &frame) == 0 && frame != 0;
+        return remote_read_word(&py->memory, at, &frame) == 0 && frame != 0;
 }
 
 /* @holder: of the GIL, up to 3.11. */
 static enum strength strength_of(struct pystack *py, uint64_t tstate, uint64_t holder)
 {
-        const struct layout *layout = &py->layout;
+        const struct layout *layout = &py->runtime.layout;
         uint32_t status = 0;
 
         if (layout->tstate.status == LAYOUT_NONE
                     ? tstate == holder
-                    : remote_read(&py->reader, tstate + layout->tstate.status, &status, sizeof status) == 0 &&
+                    : remote_read(&py->memory, tstate + layout->tstate.status, &status, sizeof status) == 0 &&
                               status & STATUS_ENTERED)
                 return STRENGTH_ENTERED;
         return has_frame(py, tstate) ? STRENGTH_FRAME : STRENGTH_NONE;
@@ -62,7 +62,7 @@ static enum strength strength_of(struct pystack *py, uint64_t tstate, uint64_t h
 static int read_gil_holder(struct pystack *py, uint64_t *ret)
 {
         *ret = 0;
-        return py->layout.tstate.status == LAYOUT_NONE ? pystack_gil_holder(py, ret) : 0;
+        return py->runtime.layout.tstate.status == LAYOUT_NONE ? pystack_gil_holder(py, ret) : 0;
 }
 
 /*
@@ -71,7 +71,7 @@ static int read_gil_holder(struct pystack *py, uint64_t *ret)
  */
 static bool is_newer_preferred(const struct pystack *py)
 {
-        return py->layout.tstate.status == LAYOUT_NONE;
+        return py->runtime.layout.tstate.status == LAYOUT_NONE;
 }
 
 /* ---- the list of threads ----------------------------------------------------------- */
@@ -97,35 +97,35 @@ static int order_claims(const void *left, const void *right)
 /* Keeps of each thread the best claim, in the order of the list. */
 static void keep_best(struct pystack *py, struct claim *claims)
 {
-        size_t n = py->n_threads, kept = 0;
+        size_t n = py->threads.n, kept = 0;
 
         qsort(claims, n, sizeof *claims, order_claims);
         for (size_t i = 0, best = 0; i < n; i++) {
                 bool same = i > 0 && claims[i].pthread == claims[best].pthread;
                 bool better = same && claims[i].strength == claims[best].strength && !is_newer_preferred(py);
                 if (same)
-                        py->threads[claims[better ? best : i].at].tstate = 0;
+                        py->threads.refs[claims[better ? best : i].at].tstate = 0;
                 if (!same || better)
                         best = i;
         }
         for (size_t i = 0; i < n; i++)
-                if (py->threads[i].tstate)
-                        py->threads[kept++] = py->threads[i];
-        py->n_threads = kept;
+                if (py->threads.refs[i].tstate)
+                        py->threads.refs[kept++] = py->threads.refs[i];
+        py->threads.n = kept;
 }
 
-int current_filter(struct pystack *py)
+int active_state_filter(struct pystack *py)
 {
         uint64_t holder;
-        int e = py->several && py->n_threads > 0 ? read_gil_holder(py, &holder) : 0;
+        int e = py->threads.several && py->threads.n > 0 ? read_gil_holder(py, &holder) : 0;
 
-        if (!py->several || py->n_threads == 0 || e != 0)
+        if (!py->threads.several || py->threads.n == 0 || e != 0)
                 return e;
-        struct claim *claims = malloc(py->n_threads * sizeof *claims);
+        struct claim *claims = malloc(py->threads.n * sizeof *claims);
         if (!claims)
                 return -ENOMEM;
-        for (size_t i = 0; i < py->n_threads; i++) {
-                const struct pystack_thread_ref *ref = &py->threads[i];
+        for (size_t i = 0; i < py->threads.n; i++) {
+                const struct pystack_thread_ref *ref = &py->threads.refs[i];
                 claims[i] = (struct claim){ ref->pthread, strength_of(py, ref->tstate, holder), i };
         }
         keep_best(py, claims);
@@ -146,7 +146,7 @@ struct search {
 /* Another thread may have got the pthread_t of one that has ended. */
 static bool is_of_thread(const struct pystack_thread *t, const uint8_t *bytes)
 {
-        const struct layout *layout = &t->py->layout;
+        const struct layout *layout = &t->py->runtime.layout;
 
         return word_at(bytes, layout->tstate.thread_id) == t->pthread &&
                (layout->tstate.native_thread_id == LAYOUT_NONE ||
@@ -186,9 +186,9 @@ static int move_to_strongest(struct pystack_thread *t, uint64_t holder)
 }
 
 /* Up to 3.11 the TIDs are not known for certain: one whose state has gone may be another thread by now. */
-int current_follow(struct pystack_thread *t)
+int active_state_follow(struct pystack_thread *t)
 {
-        return t->py->layout.tstate.status == LAYOUT_NONE ? PYSTACK_E_GONE : move_to_strongest(t, 0);
+        return t->py->runtime.layout.tstate.status == LAYOUT_NONE ? PYSTACK_E_GONE : move_to_strongest(t, 0);
 }
 
 /* Between two looks at what changes rarely, in snapshots. */
@@ -197,25 +197,25 @@ int current_follow(struct pystack_thread *t)
 /* Of a thread that is read in a state without the flag: it may have got it back, or another may have it. */
 static void look_for_gil_flag(struct pystack_thread *t)
 {
-        bool due = t->py->snapshots % LOOK_INTERVAL == 0;
+        bool due = t->py->numbers.snapshot % LOOK_INTERVAL == 0;
 
         t->unentered = !due && strength_of(t->py, t->tstate, 0) != STRENGTH_ENTERED;
 }
 
-int current_choose(struct pystack_thread *t)
+int active_state_choose(struct pystack_thread *t)
 {
         struct pystack *py = t->py;
         uint64_t holder;
 
-        if (py->layout.tstate.status != LAYOUT_NONE) {
+        if (py->runtime.layout.tstate.status != LAYOUT_NONE) {
                 if (t->unentered)
                         look_for_gil_flag(t);
                 return 0;
         }
-        if (!py->several && py->snapshots % LOOK_INTERVAL == 0)
+        if (!py->threads.several && py->numbers.snapshot % LOOK_INTERVAL == 0)
                 interpreter_count(py);
-        int e = py->several ? read_gil_holder(py, &holder) : 0;
-        if (!py->several || e != 0 || holder == t->tstate)
+        int e = py->threads.several ? read_gil_holder(py, &holder) : 0;
+        if (!py->threads.several || e != 0 || holder == t->tstate)
                 return e;
         e = move_to_strongest(t, holder);
         return e == PYSTACK_E_GONE ? 0 : e; /* that shows in the snapshot */

@@ -39,21 +39,21 @@ static bool is_begun(const struct pystack_frame *frame)
 /* The innermost generator's frame, or the thread state's own if there is none, by the frames. */
 static uint64_t innermost_exc_state(const struct pystack_thread *t, size_t n)
 {
-        const struct raw_frame *raw = t->py->raw;
+        const struct raw_frame *raw = t->py->scratch.raw;
 
         for (size_t i = 0; i < n; i++)
                 if (!raw[i].on_data_stack)
                         return raw[i].addr - LAYOUT_EXC_STATE_BEFORE;
-        return t->tstate + t->py->layout.tstate.exc_state;
+        return t->tstate + t->py->runtime.layout.tstate.exc_state;
 }
 
 /* The running frame, on the data stack, whose end is @end. */
 static bool fits_top(const struct pystack_thread *t, const struct snapshot *s, size_t n, uint64_t end)
 {
-        const struct layout *layout = &t->py->layout;
+        const struct layout *layout = &t->py->runtime.layout;
         uint64_t top = word_at(s->first, layout->tstate.chunk_top);
 
-        if (is_begun(&t->py->frames[0]))
+        if (is_begun(&t->py->scratch.frames[0]))
                 return is_before(end, top, true);
         return is_before(end, top, false) && word_at(s->first, layout->tstate.exc_info) == innermost_exc_state(t, n);
 }
@@ -69,8 +69,8 @@ static bool is_called_from_c(const struct raw_frame *raw, size_t i)
 
 bool fit_frames(const struct pystack_thread *t, const struct snapshot *s, size_t n)
 {
-        const struct raw_frame *raw = t->py->raw;
-        uint32_t top = t->py->layout.tstate.chunk_top;
+        const struct raw_frame *raw = t->py->scratch.raw;
+        uint32_t top = t->py->runtime.layout.tstate.chunk_top;
         uint64_t next = word_at(s->first, top);
         bool from_c = true;
 

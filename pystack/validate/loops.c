@@ -22,13 +22,13 @@
 
 static bool is_root(const struct pystack_thread *t, uint64_t cframe)
 {
-        return cframe == t->tstate + t->py->layout.tstate.cframe_root;
+        return cframe == t->tstate + t->py->runtime.layout.tstate.cframe_root;
 }
 
 static enum walk_result read_cframe(struct pystack_thread *t, struct snapshot *s, uint64_t cframe, struct walk *walk,
                                     uint64_t *ret_frame, uint64_t *ret_previous)
 {
-        const struct layout *layout = &t->py->layout;
+        const struct layout *layout = &t->py->runtime.layout;
         uint32_t size = snapshot_cframe_size(layout);
         const uint8_t *a, *b;
 
@@ -57,7 +57,7 @@ static bool may_be_idle(const struct pystack_thread *t, const struct loops *loop
 enum walk_result loops_begin(struct loops *ret, struct pystack_thread *t, struct snapshot *s, uint64_t *ret_frame,
                              struct walk *walk)
 {
-        const struct layout *layout = &t->py->layout;
+        const struct layout *layout = &t->py->runtime.layout;
         uint32_t at = layout->tstate.frame;
 
         *ret = (struct loops){ 0 };
@@ -83,7 +83,7 @@ static bool is_near(uint64_t cframe, uint64_t shim)
 enum walk_result loops_leave(struct loops *loops, struct pystack_thread *t, struct snapshot *s, uint64_t edge,
                              uint64_t outer, struct walk *walk)
 {
-        bool shims = t->py->layout.frame.entry == LAYOUT_NONE;
+        bool shims = t->py->runtime.layout.frame.entry == LAYOUT_NONE;
         uint64_t frame, next;
 
         if (!loops->cframe)

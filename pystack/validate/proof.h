@@ -17,7 +17,7 @@
 void proof_plan(const struct pystack_thread *thread, struct remote_batch *batch);
 
 /* Takes @entry, resolved while the thread was held, for proved: what was read is what is on the stack. */
-void proof_grant(const struct pystack *py, struct code_entry *entry);
+void proof_accept(const struct pystack *py, struct code_entry *entry);
 
 /*
  * Whether @entry is what lay at its address when the snapshot's stack was true.

@@ -92,7 +92,7 @@ static void let_hold(struct pystack_thread *thread, const struct forgery *f, str
         memcpy(&cpu, block->bytes, sizeof cpu);
         *ret = (struct pystack_hold){ .cpu = cpu, .begin = begin, .unbroken = unbroken };
         thread->on_cpu = block->addr;
-        thread->held = 17;
+        thread->frozen = 17;
 }
 
 static void sample(struct pystack *py, const struct pystack_thread_ref *ref, struct forgery *f, uint8_t how, bool held)
@@ -179,7 +179,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         forgery_begin(f, data + sizeof plan, len - sizeof plan, plan.how & TWIN);
         if (plan.how & UNBEGUN)
                 unbegin(f);
-        int e = pystack_open_location(&subject, &f->record.location, &info, &py);
+        int e = subject_open(&subject, &f->record.location, &info, &py);
         if (e == 0) {
                 read_all(py, f, plan.how);
                 pystack_close(py);

@@ -90,11 +90,11 @@ Test(pystack_extend, a_new_stack_takes_one_whole_reading)
                 begin(&w, v);
                 for (unsigned i = 0; i < 10; i++) {
                         forge_run(&w.forge, fresh_chain(&w));
-                        uint64_t before = w.py->snapshots;
+                        uint64_t before = w.py->numbers.snapshot;
                         cr_assert_eq(pystack_sample_held(w.py, w.thread, &hold, 1, &w.stack), 0, "%s", v->name);
                         check_chain(&w.stack);
                         cr_expect_eq(w.stack.retries, 0);
-                        cr_expect_eq(w.py->snapshots, before + 1, "%s", v->name);
+                        cr_expect_eq(w.py->numbers.snapshot, before + 1, "%s", v->name);
                 }
                 end(&w);
         }
@@ -172,10 +172,10 @@ Test(pystack_extend, a_stack_that_has_grown_is_whole)
                         if (i % 60 != 0)
                                 continue;
                         forge_run(&w.forge, frame);
-                        uint64_t before = w.py->snapshots;
+                        uint64_t before = w.py->numbers.snapshot;
                         cr_assert_eq(pystack_sample_held(w.py, w.thread, &hold, 1, &w.stack), 0, "%s", v->name);
                         cr_expect_eq(w.stack.n, i, "%s: %zu of %zu", v->name, w.stack.n, i);
-                        cr_expect_eq(w.py->snapshots, before + 1, "%s", v->name);
+                        cr_expect_eq(w.py->numbers.snapshot, before + 1, "%s", v->name);
                 }
                 end(&w);
         }

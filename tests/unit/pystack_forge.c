@@ -141,9 +141,9 @@ struct runtime forge_runtime(const struct forge *forge)
         };
 }
 
-struct location forge_location(const struct forge *forge)
+struct pystack_location forge_location(const struct forge *forge)
 {
-        struct location location = {
+        struct pystack_location location = {
                 .code_type = forge->code_type,
                 .type_type = forge->type_type,
                 .ladder = forge->version->version & 0xffff0000,
@@ -210,20 +210,20 @@ uint64_t forge_add_thread(struct forge *forge, uint64_t id)
         return tstate;
 }
 
-struct pystack_reader forge_reader(struct forge *forge)
+struct pystack_memory forge_remote(struct forge *forge)
 {
-        return (struct pystack_reader){ .read = read_forged, .ctx = forge };
+        return (struct pystack_memory){ .read = read_forged, .ctx = forge };
 }
 
 struct pystack *forge_open(struct forge *forge)
 {
-        struct pystack_reader reader = forge_reader(forge);
+        struct pystack_memory remote = forge_remote(forge);
         struct pystack_info info = { .runtime = forge->runtime };
         struct runtime runtime = forge_runtime(forge);
         struct pystack *py;
 
-        cr_assert_eq(pystack_open_reader(&reader, &info, &runtime, &py), 0);
-        py->inner_pid = FORGE_PTHREAD;
+        cr_assert_eq(pystack_new(&remote, &info, &runtime, &py), 0);
+        py->process.inner_pid = FORGE_PTHREAD;
         return py;
 }
 

@@ -188,8 +188,8 @@ Test(pystack_hold, a_hold_that_does_not_hold_is_not_believed_any_more)
 
 Test(pystack_hold, where_glibc_keeps_it)
 {
-        struct pystack_reader reader = pystack_process_reader(getpid());
+        struct pystack_memory remote = pystack_process_memory(getpid());
 
-        cr_expect_eq(rseq_find(getpid(), &reader), __rseq_offset);
-        cr_expect_eq(rseq_find(1 << 30, &reader), 0);
+        cr_expect_eq(rseq_find(getpid(), &remote), __rseq_offset);
+        cr_expect_eq(rseq_find(1 << 30, &remote), 0);
 }

@@ -219,10 +219,10 @@ Test(pystack_proof, unreadable_proofs_fail)
                 struct world w;
                 ssize_t got = cases[i].read;
                 begin(&w, forge_version("3.13"));
-                struct pystack_reader reader = w.py->reader;
-                w.py->reader = (struct pystack_reader){ .read = read_nothing, .ctx = &got };
+                struct pystack_memory remote = w.py->memory;
+                w.py->memory = (struct pystack_memory){ .read = read_nothing, .ctx = &got };
                 cr_expect_eq(pystack_settle(w.py), cases[i].error);
-                w.py->reader = reader;
+                w.py->memory = remote;
                 sample(&w);
                 cr_expect_eq(pystack_settle(w.py), 0);
                 end(&w);
