@@ -7,6 +7,7 @@
 #include "pystack/decode/walk.h"
 #include "pystack/memory/plan.h"
 #include "pystack/threads/active_state.h"
+#include "pystack/trace.h"
 #include "pystack/validate/fit.h"
 
 #include <errno.h>
@@ -192,7 +193,11 @@ int pystack_sample_held(struct pystack *py, struct pystack_thread *t, const stru
                 else
                         incomplete++;
                 if (torn >= max_tries || incomplete > INCOMPLETE_MAX)
-                        e = PYSTACK_E_TORN;
+                        e = REFUSE(&py->memory, PYSTACK_E_TORN, .field = "sample", .address = t->tstate,
+                                   .expected = torn >= max_tries ? "torn snapshots fewer than"
+                                                                 : "incomplete snapshots of at most",
+                                   .wanted = torn >= max_tries ? max_tries : INCOMPLETE_MAX,
+                                   .found = torn >= max_tries ? torn : incomplete);
         }
         return e;
 }

@@ -10,6 +10,8 @@
  */
 #include "bytecode.h"
 
+#include "pystack/trace.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,20 +21,22 @@
 
 static int read_address(const struct pystack *py, uint64_t code, uint32_t index, uint64_t *ret)
 {
-        uint64_t array, size, address = 0;
-        int e = remote_read_word(&py->memory, code + py->runtime.layout.code.tlbc, &array);
+        uint64_t at = code + py->runtime.layout.code.tlbc, array, size, address = 0;
+        int e = remote_read_word(&py->memory, at, &array);
 
-        if (e == 0)
-                e = remote_read_word(&py->memory, array, &size);
-        if (e == 0 && index >= size)
-                e = PYSTACK_E_CORRUPT;
-        if (e == 0)
-                e = remote_read_word(&py->memory, array + 8 + 8 * (uint64_t)index, &address);
-        if (e == 0 && !address)
-                e = PYSTACK_E_CORRUPT;
-        if (e == 0)
-                *ret = address;
-        return e;
+        if (e != 0 || (e = remote_read_word(&py->memory, array, &size)) != 0)
+                return trace_unread(&py->memory, e, "code.co_tlbc", at);
+        if (index >= size)
+                return REFUSE(&py->memory, PYSTACK_E_CORRUPT, .field = "code.co_tlbc", .address = array,
+                              .expected = "more bytecodes than the frame's index", .wanted = index, .found = size);
+        at = array + 8 + 8 * (uint64_t)index;
+        if ((e = remote_read_word(&py->memory, at, &address)) != 0)
+                return trace_unread(&py->memory, e, "code.co_tlbc", at);
+        if (!address)
+                return REFUSE(&py->memory, PYSTACK_E_CORRUPT, .field = "code.co_tlbc", .address = at,
+                              .expected = "an address of bytecode");
+        *ret = address;
+        return 0;
 }
 
 static int reserve_bytecode(struct code_entry *entry, uint32_t index)
@@ -69,7 +73,9 @@ int bytecode_find(struct pystack *py, const struct snapshot *s, struct code_entr
         if (index == 0)
                 return 0;
         if (index >= INDEX_MAX)
-                return PYSTACK_E_CORRUPT;
+                return REFUSE(&py->memory, PYSTACK_E_CORRUPT, .field = "frame.tlbc_index",
+                              .address = frame->addr + py->runtime.layout.frame.tlbc_index,
+                              .expected = "an index below", .wanted = INDEX_MAX, .found = index);
         drop_freed(entry, s->tlbc_generation);
         if (index >= entry->n_bytecodes || !entry->bytecodes[index]) {
                 *ret_certain = false;

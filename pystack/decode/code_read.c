@@ -8,6 +8,7 @@
  * a freed one, with other text behind them: there the text is proved as well.
  */
 #include "code_cache.h"
+#include "pystack/trace.h"
 #include "pystr.h"
 
 #include <errno.h>
@@ -21,7 +22,7 @@
 #define PROOF_TEXT_MAX 256
 
 /* What is being read of a code object. */
-struct reading {
+struct code_reading {
         const struct layout *layout;
         const struct pystack_memory *memory;
         uint64_t addr;
@@ -33,7 +34,7 @@ struct reading {
         const uint8_t *file_data, *lines_data;
 };
 
-static uint64_t header_word(const struct reading *r, uint32_t offset)
+static uint64_t header_word(const struct code_reading *r, uint32_t offset)
 {
         uint64_t value;
 
@@ -41,7 +42,7 @@ static uint64_t header_word(const struct reading *r, uint32_t offset)
         return value;
 }
 
-static uint32_t header_half(const struct reading *r, uint32_t offset)
+static uint32_t header_half(const struct code_reading *r, uint32_t offset)
 {
         uint32_t value;
 
@@ -49,48 +50,79 @@ static uint32_t header_half(const struct reading *r, uint32_t offset)
         return value;
 }
 
-static int read_header(struct reading *r, uint64_t type)
+static int read_header(struct code_reading *r, uint64_t type)
 {
         int e = remote_read(r->memory, r->addr, r->header, r->layout->code.size);
 
         if (e != 0)
-                return e;
+                return trace_unread(r->memory, e, "frame.code", r->addr);
         if (type && header_word(r, r->layout->object_type) != type)
-                return PYSTACK_E_CORRUPT;
+                return REFUSE(r->memory, PYSTACK_E_CORRUPT, .field = "code.ob_type",
+                              .address = r->addr + r->layout->object_type, .expected = "PyCode_Type", .wanted = type,
+                              .found = header_word(r, r->layout->object_type));
         return 0;
 }
 
-static int follow_data_pointer(const struct reading *r, struct pystr *text)
+/* A string object of the code object, whose header is @header. @field: which of them. */
+static int locate_string(const struct code_reading *r, const char *field, uint64_t addr, const uint8_t *header,
+                         struct pystr *ret)
 {
-        return text->data ? 0 : remote_read_word(r->memory, text->pointer, &text->data);
+        uint64_t length;
+        uint32_t state = 0;
+        int e = pystr_locate(r->layout, addr, header, ret);
+
+        if (e == 0)
+                return ret->data ? 0
+                                 : trace_unread(r->memory, remote_read_word(r->memory, ret->pointer, &ret->data), field,
+                                                ret->pointer);
+        memcpy(&length, header + r->layout->string.length, sizeof length);
+        if (r->layout->text == TEXT_BYTES)
+                return REFUSE(r->memory, e, .field = field, .address = addr + r->layout->string.length,
+                              .expected = "a length of bytes", .found = length);
+        memcpy(&state, header + r->layout->string.state, sizeof state);
+        if (length > INT64_MAX / 8)
+                return REFUSE(r->memory, e, .field = field, .address = addr + r->layout->string.length,
+                              .expected = "a length of a str", .found = length);
+        return REFUSE(r->memory, e, .field = field, .address = addr + r->layout->string.state,
+                      .expected = "a state of a str, of kind 1, 2 or 4", .found = state);
 }
 
-static int read_object_headers(struct reading *r)
+/* @len: of the line table at @lines. */
+static int set_lines(struct code_reading *r, uint64_t lines, uint64_t len)
+{
+        if (len > INT64_MAX)
+                return REFUSE(r->memory, PYSTACK_E_CORRUPT, .field = "code.linetable",
+                              .address = lines + r->layout->bytes.size, .expected = "a length of bytes", .found = len);
+        r->lines_addr = lines + r->layout->bytes.data;
+        r->without_lines = len > LINES_MAX;
+        r->lines_len = r->without_lines ? 0 : len;
+        if (r->without_lines)
+                TRACE(r->memory, .field = "code.linetable", .address = lines + r->layout->bytes.size,
+                      .expected = "a length of at most", .wanted = LINES_MAX, .found = len);
+        return 0;
+}
+
+static int read_object_headers(struct code_reading *r)
 {
         uint64_t name = header_word(r, r->layout->code.name), file = header_word(r, r->layout->code.file);
-        uint64_t lines = header_word(r, r->layout->code.lines);
+        uint64_t lines = header_word(r, r->layout->code.lines), lines_len;
         size_t text_size = pystr_header_size(r->layout);
         uint8_t buf[2 * PYSTR_HEADER_MAX + 8];
         struct iovec spans[] = { remote_span(name, text_size), remote_span(file, text_size),
                                  remote_span(lines + r->layout->bytes.size, 8) };
         int e = remote_read_spans(r->memory, buf, spans, 3);
 
-        if (e != 0 || (e = pystr_locate(r->layout, name, buf, &r->name)) != 0 ||
-            (e = pystr_locate(r->layout, file, buf + text_size, &r->file)) != 0)
+        if (e != 0)
+                return trace_unread(r->memory, e, "code.name, filename, linetable", r->addr + r->layout->code.file);
+        memcpy(&lines_len, buf + 2 * text_size, 8);
+        if ((e = locate_string(r, "code.name", name, buf, &r->name)) != 0 ||
+            (e = locate_string(r, "code.filename", file, buf + text_size, &r->file)) != 0)
                 return e;
-        memcpy(&r->lines_len, buf + 2 * text_size, 8);
-        r->lines_addr = lines + r->layout->bytes.data;
-        if (r->lines_len > INT64_MAX)
-                return PYSTACK_E_CORRUPT;
-        r->without_lines = r->lines_len > LINES_MAX;
-        if (r->without_lines)
-                r->lines_len = 0;
-        e = follow_data_pointer(r, &r->name);
-        return e != 0 ? e : follow_data_pointer(r, &r->file);
+        return set_lines(r, lines, lines_len);
 }
 
 /* All data in one read; each part with the terminating NUL that CPython puts behind it. */
-static int read_data(struct reading *r)
+static int read_data(struct code_reading *r)
 {
         size_t name_len = pystr_data_len(&r->name), file_len = pystr_data_len(&r->file);
         struct iovec spans[] = { remote_span(r->name.data, name_len), remote_span(r->file.data, file_len),
@@ -101,7 +133,8 @@ static int read_data(struct reading *r)
                 return -ENOMEM;
         r->file_data = r->name_data + name_len;
         r->lines_data = r->file_data + file_len;
-        return remote_read_spans(r->memory, r->name_data, spans, 3);
+        return trace_unread(r->memory, remote_read_spans(r->memory, r->name_data, spans, 3),
+                            "text of name, filename, linetable", r->name.data);
 }
 
 static int add_proof_in_page(struct code_cache *cache, struct code_entry *entry, uint64_t addr, const uint8_t *bytes,
@@ -152,7 +185,7 @@ static uint32_t first_of_constants(const struct layout *layout)
         return layout->code.file < first ? layout->code.file : first;
 }
 
-static int add_proofs(struct code_cache *cache, struct code_entry *entry, const struct reading *r)
+static int add_proofs(struct code_cache *cache, struct code_entry *entry, const struct code_reading *r)
 {
         uint32_t from = first_of_constants(r->layout);
         size_t lines_len = r->lines_len + 1;
@@ -172,7 +205,7 @@ static int add_proofs(struct code_cache *cache, struct code_entry *entry, const 
 }
 
 /* Of a frame on the data stack, 0 where the layout does not tell. */
-static uint32_t frame_size(const struct reading *r)
+static uint32_t frame_size(const struct code_reading *r)
 {
         const struct layout *layout = r->layout;
         uint32_t words = layout->code.extra_words;
@@ -183,14 +216,14 @@ static uint32_t frame_size(const struct reading *r)
 }
 
 /* What an entry takes. */
-static size_t entry_bytes(const struct reading *r)
+static size_t entry_bytes(const struct code_reading *r)
 {
         return sizeof(struct code_entry) + pystr_cost(&r->name) + pystr_cost(&r->file) + r->lines_len +
                r->layout->code.size + 3 * PROOF_TEXT_MAX;
 }
 
 /* The entry takes over what was read. */
-static int fill_entry(struct code_cache *cache, struct code_entry *entry, struct reading *r)
+static int fill_entry(struct code_cache *cache, struct code_entry *entry, struct code_reading *r)
 {
         entry->data = r->name_data;
         r->name_data = NULL;
@@ -209,7 +242,7 @@ static int fill_entry(struct code_cache *cache, struct code_entry *entry, struct
 int code_read(struct code_cache *cache, const struct layout *layout, const struct pystack_memory *memory, uint64_t type,
               uint64_t addr, struct code_entry **ret)
 {
-        struct reading reading = { .layout = layout, .memory = memory, .addr = addr };
+        struct code_reading reading = { .layout = layout, .memory = memory, .addr = addr };
         struct code_entry *entry = NULL;
         int e;
 
@@ -218,8 +251,12 @@ int code_read(struct code_cache *cache, const struct layout *layout, const struc
         entry = calloc(1, sizeof *entry);
         if (!entry)
                 return -ENOMEM;
-        if ((e = code_cache_charge(cache, entry, entry_bytes(&reading))) != 0 || (e = read_data(&reading)) != 0 ||
-            (e = fill_entry(cache, entry, &reading)) != 0 || (e = code_cache_put(cache, entry)) != 0)
+        if ((e = code_cache_charge(cache, entry, entry_bytes(&reading))) != 0)
+                TRACE(memory, .field = "code objects of the process", .address = addr,
+                      .expected = "bytes of cache that are left",
+                      .wanted = cache->limit ? cache->limit : CODE_CACHE_BYTES, .found = entry_bytes(&reading));
+        if (e != 0 || (e = read_data(&reading)) != 0 || (e = fill_entry(cache, entry, &reading)) != 0 ||
+            (e = code_cache_put(cache, entry)) != 0)
                 goto out;
         entry->code.serial = ++cache->next_serial;
         *ret = entry;

@@ -7,6 +7,7 @@
 
 #include "bytecode.h"
 #include "pystack/memory/effort.h"
+#include "pystack/trace.h"
 #include "pystack/validate/proof.h"
 #include "walk.h"
 
@@ -49,7 +50,11 @@ static int check_limit(struct pystack *py)
         uint64_t ns = effort_cpu_ns();
         if (py->sample.codes_read == 1)
                 py->sample.begin_ns = ns;
-        return ns - py->sample.begin_ns > py->sample.cpu_ns_max ? PYSTACK_E_COSTLY : 0;
+        if (ns - py->sample.begin_ns <= py->sample.cpu_ns_max)
+                return 0;
+        return REFUSE(&py->memory, PYSTACK_E_COSTLY, .field = "new code objects of a sample",
+                      .expected = "CPU time in ns of at most", .wanted = py->sample.cpu_ns_max,
+                      .found = ns - py->sample.begin_ns);
 }
 
 /* @known: the entry there, as far as is known without a search. @ret_fresh is set if it had to be resolved. */

@@ -4,6 +4,7 @@
  * and its position are the same in both readings.
  */
 #include "walk.h"
+#include "pystack/trace.h"
 #include "pystack/validate/loops.h"
 
 static uint64_t position_at(const struct layout *layout, const uint8_t *frame)
@@ -77,7 +78,7 @@ enum walk_result walk_frames(struct pystack_thread *t, struct snapshot *s, struc
         const struct layout *layout = &t->py->runtime.layout;
         const uint8_t *a = NULL, *b;
         unsigned shims = 0;
-        uint64_t frame;
+        uint64_t frame, outermost = 0;
         struct loops loops;
 
         *ret = (struct walk){ 0 };
@@ -88,7 +89,10 @@ enum walk_result walk_frames(struct pystack_thread *t, struct snapshot *s, struc
                         return WALK_MISSING;
                 }
                 if (!is_same_frame(layout, a, b))
-                        return WALK_CHANGED;
+                        return REFUSE(&t->py->memory, WALK_CHANGED, .field = "frame", .address = frame,
+                                      .expected = "the same link, code and position in both readings; the first link",
+                                      .wanted = word_at(a, layout->frame.previous),
+                                      .found = word_at(b, layout->frame.previous));
                 if (ret->n == PYSTACK_MAX_FRAMES || shims == SHIMS_MAX) {
                         ret->truncated = true;
                         return WALK_DONE;
@@ -97,9 +101,14 @@ enum walk_result walk_frames(struct pystack_thread *t, struct snapshot *s, struc
                 add_frame(t->py, frame, a, ret);
                 if (is_shim(layout, a) || is_entry(layout, a))
                         result = loops_leave(&loops, t, s, frame, word_at(a, layout->frame.previous), ret);
+                outermost = frame;
                 frame = word_at(a, layout->frame.previous);
         }
-        return result == WALK_DONE && !is_whole(layout, a) ? WALK_CUT : result;
+        if (result == WALK_DONE && !is_whole(layout, a))
+                return REFUSE(&t->py->memory, WALK_CUT, .field = "frame.owner",
+                              .address = outermost + layout->frame.owner, .expected = "a shim at the end of the chain",
+                              .wanted = LAYOUT_OWNER_SHIM, .found = a[layout->frame.owner]);
+        return result;
 }
 
 /* A pointer outside the bytecode of any possible function: not started, or forged. */

@@ -171,12 +171,21 @@ struct layout_debug_info {
  */
 bool layout_debug_probe(const void *table, size_t len, struct layout_debug_info *ret);
 
+/* What is wrong with such a table: the first thing that was found. */
+struct layout_fault {
+        const char *field;    /* static */
+        const char *expected; /* static */
+        size_t word;          /* its position in the table */
+        uint64_t wanted;      /* the value or bound that @expected speaks of; 0: none */
+        uint64_t found;
+};
+
 /*
- * Makes a layout of a _Py_DebugOffsets table (3.13 on) in the order of words of
- * @version, or of the newest version that is known if @version is newer than that.
- * PYSTACK_E_UNSUPPORTED if the version has no such table, PYSTACK_E_CORRUPT if a
- * value is absurd or the table is not in that order.
+ * Makes a layout of a _Py_DebugOffsets table (3.13 on). Its words are in the order of @version, or of the newest version
+ * that is known if @version is newer than that. PYSTACK_E_UNSUPPORTED if the version has no such table, PYSTACK_E_CORRUPT
+ * if a value is absurd or the table is not in that order: then @ret_fault says which.
  */
-int layout_from_debug_offsets(const void *table, size_t len, uint32_t version, struct layout *ret);
+int layout_from_debug_offsets(const void *table, size_t len, uint32_t version, struct layout *ret,
+                              struct layout_fault *ret_fault);
 
 #endif

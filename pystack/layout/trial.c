@@ -7,6 +7,8 @@
  */
 #include "trial.h"
 
+#include "pystack/trace.h"
+
 #include <time.h>
 
 /* So many threads are tried in a round, and each so often. */
@@ -77,5 +79,9 @@ int trial_run(struct pystack *py)
                         return e;
                 torn = torn || verdict == VERDICT_NONE;
         }
-        return torn ? PYSTACK_E_TORN : PYSTACK_E_UNSUPPORTED;
+        if (torn)
+                return REFUSE(&py->memory, PYSTACK_E_TORN, .field = "trial of the version", .address = py->info.runtime,
+                              .expected = "a thread that does not run on", .found = py->info.version);
+        return REFUSE(&py->memory, PYSTACK_E_UNSUPPORTED, .field = "trial of the version", .address = py->info.runtime,
+                      .expected = "code objects on the stack of the main thread", .found = py->info.version);
 }

@@ -11,6 +11,7 @@
 #include "version.h"
 
 #include "pystack/locate/machine.h"
+#include "pystack/trace.h"
 
 #include <stdio.h>
 
@@ -37,8 +38,17 @@ static const struct {
 
 #define RELEASE_LEVEL 0xf0 /* 0 in a version of which only major and minor are known */
 
-static int refuse_unsupported(struct pystack_info *info, const char *why)
+/* @location: what was looked at. */
+static int refuse_unsupported(const struct pystack_memory *memory, const struct pystack_location *location,
+                              struct pystack_info *info, const char *why)
 {
+        trace_refusal(
+                memory,
+                &(struct pystack_refusal){ .field = "version",
+                                           .address = location->version_at ? location->version_at : location->runtime,
+                                           .expected = why,
+                                           .found = info->version },
+                location->file);
         if (info->version == 0)
                 snprintf(info->detail, sizeof info->detail, "it is a CPython whose version does not show");
         else
@@ -111,9 +121,10 @@ static int detect_from_table(const struct pystack_memory *memory, const struct p
         const struct layout *layout = layout_find(version);
 
         if (!layout && version >= SELF_DESCRIBING)
-                return refuse_unsupported(info, "but its runtime does not describe itself as that version's does");
+                return refuse_unsupported(memory, location, info,
+                                          "but its runtime does not describe itself as that version's does");
         if (!layout)
-                return refuse_unsupported(info, "which this podflame cannot read");
+                return refuse_unsupported(memory, location, info, "which this podflame cannot read");
         ret->runtime.layout = *layout;
         layout_widen_objects(&ret->runtime.layout, extra_head_bytes(memory, location));
         if (layout->runtime.tstate_current != LAYOUT_NONE)
@@ -121,23 +132,38 @@ static int detect_from_table(const struct pystack_memory *memory, const struct p
         return 0;
 }
 
-static int detect_from_offsets(const void *table, size_t len, const struct pystack_location *location, uint32_t version,
+static int trace_fault(const struct pystack_memory *memory, const struct pystack_location *location,
+                       const struct layout_fault *fault, int error)
+{
+        return error == 0 ? 0
+                          : REFUSE(memory, error, .field = fault->field,
+                                   .address = location->runtime + 8 * (uint64_t)fault->word,
+                                   .expected = fault->expected, .wanted = fault->wanted, .found = fault->found);
+}
+
+/* @self: what the table at the beginning of the runtime says of its version. */
+static int detect_from_offsets(const struct pystack_memory *memory, const void *table, size_t len,
+                               const struct pystack_location *location, uint32_t version,
                                const struct layout_debug_info *self, struct pystack_info *info, struct detected *ret)
 {
+        struct layout_fault fault;
         uint64_t size;
-        int e = layout_from_debug_offsets(table, len, version, &ret->runtime.layout);
+        int e = trace_fault(memory, location, &fault,
+                            layout_from_debug_offsets(table, len, version, &ret->runtime.layout, &fault));
 
         if (e == PYSTACK_E_UNSUPPORTED || (e != 0 && !self->known))
-                return refuse_unsupported(info, "which this podflame cannot read");
+                return refuse_unsupported(memory, location, info, "which this podflame cannot read");
         ret->on_trial = !self->known;
         __builtin_memcpy(&size, (const char *)table + 24, sizeof size);
         if (e == 0 && ret->on_trial && location->runtime_size && location->runtime_size != size)
-                return refuse_unsupported(info, "whose description of itself this podflame does not understand");
+                return refuse_unsupported(memory, location, info,
+                                          "whose description of itself this podflame does not understand");
         return e;
 }
 
 /* Where the list of interpreters begins, and who holds the GIL. */
-static int set_anchors(const struct pystack_location *location, struct pystack_info *info, struct runtime *runtime)
+static int set_anchors(const struct pystack_memory *memory, const struct pystack_location *location,
+                       struct pystack_info *info, struct runtime *runtime)
 {
         const struct layout *layout = &runtime->layout;
         bool modern = layout->runtime.interpreters_head != LAYOUT_NONE;
@@ -152,16 +178,20 @@ static int set_anchors(const struct pystack_location *location, struct pystack_i
                                                   ? 0
                                                   : location->runtime + layout->runtime.tstate_current;
         } else if (modern || location->runtime) {
-                return refuse_unsupported(info, "but its runtime is not where that version has it");
+                return refuse_unsupported(memory, location, info, "but its runtime is not where that version has it");
         } else if (!runtime->interpreters) {
-                return refuse_unsupported(info, "but its list of interpreters cannot be found");
+                return refuse_unsupported(memory, location, info, "but its list of interpreters cannot be found");
         }
         return 0;
 }
 
-/* While the dynamic linker maps a library, its symbols can be read before its data is there. */
-static int ready_later_if_corrupt(int e)
+/*
+ * An error of reading what a runtime begins with. Corrupt means not ready here: while the dynamic linker maps a library,
+ * its symbols can be read before its data is there.
+ */
+static int explain_unread(const struct pystack_memory *memory, int e, const char *field, uint64_t addr)
 {
+        trace_unread(memory, e, field, addr);
         return e == PYSTACK_E_CORRUPT ? PYSTACK_E_NOT_READY : e;
 }
 
@@ -173,55 +203,64 @@ int version_detect(const struct pystack_memory *memory, const struct pystack_loc
         struct detected detected = { 0 };
         const struct machine *machine = machine_get(location->machine);
         if (!machine)
-                return refuse_unsupported(info, "of a machine that this podflame does not know");
+                return refuse_unsupported(memory, location, info, "of a machine that this podflame does not know");
         uint32_t version = abi ? layout_abi_version(abi) : read_version(memory, location, machine);
         int e = location->runtime ? remote_read(memory, location->runtime, table, sizeof table) : 0;
 
         tell_version(info, version);
         if (e != 0)
-                return ready_later_if_corrupt(e);
+                return explain_unread(memory, e, "_PyRuntime", location->runtime);
         if (location->runtime && (!abi || abi >= 313) && layout_debug_probe(table, sizeof table, &self)) {
                 info->free_threaded = self.free_threaded;
                 if (abi)
                         self.known = true;
                 else
                         version = info->version = self.version;
-                e = detect_from_offsets(table, sizeof table, location, version, &self, info, &detected);
+                e = detect_from_offsets(memory, table, sizeof table, location, version, &self, info, &detected);
         } else {
                 e = detect_from_table(memory, location, version, machine, info, &detected);
         }
         if (e == 0)
-                e = set_anchors(location, info, &detected.runtime);
+                e = set_anchors(memory, location, info, &detected.runtime);
         if (e == 0)
                 *ret = detected;
         return e;
 }
 
-/* A thread can end between the readings. */
+/* Looks once for an interpreter with a thread. PYSTACK_E_CORRUPT: the thread may have ended between the readings. */
+static int check_once(const struct pystack_memory *memory, const struct runtime *runtime)
+{
+        const struct layout *l = &runtime->layout;
+        uint64_t interp, tstate, back;
+        int e = remote_read_word(memory, runtime->interpreters, &interp);
+
+        if (e != 0)
+                return explain_unread(memory, e, "runtime.interpreters_head", runtime->interpreters);
+        if (!interp)
+                return REFUSE(memory, PYSTACK_E_NOT_READY, .field = "runtime.interpreters_head",
+                              .address = runtime->interpreters, .expected = "an interpreter");
+        uint64_t head = interp + l->interp.threads_head;
+        if ((e = remote_read_word(memory, head, &tstate)) != 0)
+                return trace_unread(memory, e, "interp.threads_head", head);
+        if (!tstate)
+                return REFUSE(memory, PYSTACK_E_NOT_READY, .field = "interp.threads_head", .address = head,
+                              .expected = "a thread state");
+        if ((e = remote_read_word(memory, tstate + l->tstate.interp, &back)) != 0)
+                return trace_unread(memory, e, "tstate.interp", tstate + l->tstate.interp);
+        if (back != interp)
+                return REFUSE(memory, PYSTACK_E_CORRUPT, .field = "tstate.interp", .address = tstate + l->tstate.interp,
+                              .expected = "its interpreter", .wanted = interp, .found = back);
+        return 0;
+}
+
+/* Looks, since a thread can end between two readings. */
 #define CHECKS_MAX 8
 
 int version_check(const struct pystack_memory *memory, const struct runtime *runtime)
 {
-        const struct layout *l = &runtime->layout;
-        int e = PYSTACK_E_NOT_READY;
+        int e = PYSTACK_E_CORRUPT;
 
-        for (unsigned i = 0; i < CHECKS_MAX; i++) {
-                uint64_t interp, tstate, back;
-                e = remote_read_word(memory, runtime->interpreters, &interp);
-                if (e != 0)
-                        return ready_later_if_corrupt(e);
-                if (!interp)
-                        return PYSTACK_E_NOT_READY;
-                e = remote_read_word(memory, interp + l->interp.threads_head, &tstate);
-                if (e == 0 && !tstate)
-                        return PYSTACK_E_NOT_READY;
-                if (e == 0)
-                        e = remote_read_word(memory, tstate + l->tstate.interp, &back);
-                if (e == 0 && back == interp)
-                        return 0;
-                if (e != 0 && e != PYSTACK_E_CORRUPT)
-                        return e;
-                e = PYSTACK_E_CORRUPT;
-        }
+        for (unsigned i = 0; e == PYSTACK_E_CORRUPT && i < CHECKS_MAX; i++)
+                e = check_once(memory, runtime);
         return e;
 }

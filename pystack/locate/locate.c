@@ -14,6 +14,7 @@
 
 #include "pystack/internal.h"
 #include "pystack/memory/effort.h"
+#include "pystack/trace.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -115,6 +116,17 @@ static bool begins_program(const struct nsutil_maps *maps, size_t i)
         return false;
 }
 
+/* Tells why a file was passed over: why @field was not as @expected. */
+static void trace_file(const struct search *search, const struct nsutil_map *map, const char *field,
+                       const char *expected)
+{
+        if (search->subject->memory.trace.refused && rank_of(search, map) != RANK_OTHER)
+                trace_refusal(&search->subject->memory,
+                              &(struct pystack_refusal){
+                                      .field = field, .expected = expected, .address = map->start, .unreadable = true },
+                              last_part_of_path(map->path));
+}
+
 /* True if the search is over. */
 static bool take_location(struct search *search, struct pystack_location *location, const struct nsutil_map *map)
 {
@@ -122,8 +134,10 @@ static bool take_location(struct search *search, struct pystack_location *locati
         if (!search->found)
                 *search->ret = *location;
         search->found = true;
-        if (!search->in_use(search->subject, location))
+        if (!search->in_use(search->subject, location)) {
+                trace_file(search, map, "interpreter in the runtime", "a thread state");
                 return false;
+        }
         *search->ret = *location;
         return true;
 }
@@ -175,6 +189,10 @@ static bool look_into_memory(struct search *search, const struct nsutil_map *map
         }
         if (e == ELFSYM_E_FOREIGN && rank_of(search, map) != RANK_OTHER)
                 search->foreign = name_foreign(&memory, map);
+        if (e == 0 && !over && !search->found)
+                trace_file(search, map, "_PyRuntime", "the symbol among those that are exported");
+        else if (e != 0)
+                trace_file(search, map, "ELF header", "an image of this kind of machine");
         if (e == -ESRCH || e == -EPERM || e == -ENOMEM)
                 search->error = remote_error(e);
         elfsym_close(elf);
@@ -201,6 +219,8 @@ static bool look_into_file(struct search *search, const struct nsutil_map *map)
                 over = take_location(search, &location, map);
         else
                 note_barren(&search->barren, map);
+        if (!over && !search->found)
+                trace_file(search, map, ".symtab", "the symbol _PyRuntime, or the section .PyRuntime");
         elfsym_close(elf);
         close(fd);
         return over;
@@ -215,7 +235,10 @@ static bool look_into_each_file(struct search *search, enum rank rank,
                 if (!begins_program(search->maps, i) || rank_of(search, map) != rank || is_barren(&search->barren, map))
                         continue;
                 if (effort_is_spent(search->subject->effort)) {
-                        search->error = PYSTACK_E_COSTLY;
+                        search->error = REFUSE(&search->subject->memory, PYSTACK_E_COSTLY,
+                                               .field = "search for a runtime", .address = map->start,
+                                               .expected = "readings or CPU time that are left",
+                                               .found = search->looked_at);
                         return true;
                 }
                 search->looked_at++;
@@ -274,7 +297,10 @@ int locate_runtime(const struct subject *subject,
                 r = search.error;
         }
         if (r == 0 && !search.found)
-                r = locate_name_foreign(pid, &maps, search.foreign, ret_detail);
+                r = REFUSE(&subject->memory, locate_name_foreign(pid, &maps, search.foreign, ret_detail),
+                           .field = "_PyRuntime",
+                           .expected = "a runtime in one of the files that are mapped; looked into",
+                           .found = search.looked_at);
         if (r == PYSTACK_E_NOT_PYTHON && !*exe && is_ending(pid))
                 r = PYSTACK_E_GONE;
         nsutil_maps_deinit(&maps);

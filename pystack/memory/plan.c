@@ -9,6 +9,8 @@
  */
 #include "plan.h"
 
+#include "pystack/trace.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,7 +98,8 @@ static bool is_covered(const struct pystack_thread *t, uint64_t addr, size_t len
 static int add_span(struct pystack_thread *t, uint64_t addr, uint32_t len)
 {
         if (t->n_spans == SPANS_MAX)
-                return -ENOSPC;
+                return REFUSE(&t->py->memory, -ENOSPC, .field = "frames outside of the data stack", .address = addr,
+                              .expected = "spans of at most", .wanted = SPANS_MAX, .found = SPANS_MAX + 1);
         if (t->n_spans == t->cap_spans) {
                 uint32_t cap = t->cap_spans ? 2 * t->cap_spans : 4;
                 struct span *spans = realloc(t->spans, cap * sizeof *spans);
@@ -157,6 +160,13 @@ static void choose_span(struct pystack_thread *t, struct snapshot *s, uint64_t a
         *ret_len = in_page ? REMOTE_PAGE : len;
 }
 
+/* What cannot be read any more was not where a thread that runs had it a moment ago. */
+static int refuse_unread(const struct pystack_thread *t, int e, const char *field, uint64_t addr)
+{
+        trace_unread(&t->py->memory, e, field, addr);
+        return e == PYSTACK_E_CORRUPT ? PYSTACK_E_TORN : e;
+}
+
 int plan_extend(struct pystack_thread *t, struct snapshot *s, uint64_t addr)
 {
         const struct layout *layout = &t->py->runtime.layout;
@@ -167,7 +177,7 @@ int plan_extend(struct pystack_thread *t, struct snapshot *s, uint64_t addr)
                 uint32_t len;
                 int e = remote_read(&t->py->memory, addr, frame, layout->frame.size);
                 if (e != 0)
-                        return e == PYSTACK_E_CORRUPT ? PYSTACK_E_TORN : e;
+                        return refuse_unread(t, e, "frame", addr);
                 if (!is_covered(t, addr, layout->frame.size)) {
                         choose_span(t, s, addr, layout->frame.size, &start, &len);
                         if ((e = add_span(t, start, len)) != 0)
@@ -188,7 +198,7 @@ int plan_add(struct pystack_thread *t, struct snapshot *s, uint64_t addr, uint32
         int e = remote_read(&t->py->memory, addr, bytes, len);
 
         if (e != 0)
-                return e == PYSTACK_E_CORRUPT ? PYSTACK_E_TORN : e;
+                return refuse_unread(t, e, "cframe", addr);
         choose_span(t, s, addr, len, &start, &size);
         return add_span(t, start, size);
 }

@@ -2,6 +2,7 @@
 /* Takes a snapshot by the thread's plan. Most of the time the plan is right, and one system call reads all. */
 #include "snapshot.h"
 #include "pystack/threads/active_state.h"
+#include "pystack/trace.h"
 #include "pystack/validate/proof.h"
 
 #include <errno.h>
@@ -77,6 +78,7 @@ static int drop_unreadable(struct pystack_thread *t, const struct iovec *iov, si
         while (i < n && got >= iov[i].iov_len)
                 got -= iov[i++].iov_len;
         uint64_t addr = i < n ? (uint64_t)(uintptr_t)iov[i].iov_base : 0;
+        trace_unread(&t->py->memory, PYSTACK_E_CORRUPT, "span of a snapshot", addr);
         if (addr == t->tstate)
                 return PYSTACK_E_GONE;
         if (t->on_cpu && addr == t->on_cpu) {
@@ -104,6 +106,23 @@ static bool is_same_thread(const struct pystack_thread *t, const uint8_t *tstate
         return word_at(tstate, layout->tstate.interp) == t->interp &&
                word_at(tstate, layout->tstate.thread_id) == t->pthread &&
                (t->unentered || active_state_is_entered(layout, tstate));
+}
+
+static int refuse_other_thread(const struct pystack_thread *t, const uint8_t *tstate)
+{
+        const struct layout *layout = &t->py->runtime.layout;
+
+        if (word_at(tstate, layout->tstate.interp) != t->interp)
+                return REFUSE(&t->py->memory, PYSTACK_E_GONE, .field = "tstate.interp",
+                              .address = t->tstate + layout->tstate.interp, .expected = "its interpreter",
+                              .wanted = t->interp, .found = word_at(tstate, layout->tstate.interp));
+        if (word_at(tstate, layout->tstate.thread_id) != t->pthread)
+                return REFUSE(&t->py->memory, PYSTACK_E_GONE, .field = "tstate.thread_id",
+                              .address = t->tstate + layout->tstate.thread_id, .expected = "its pthread_t",
+                              .wanted = t->pthread, .found = word_at(tstate, layout->tstate.thread_id));
+        return REFUSE(&t->py->memory, PYSTACK_E_GONE, .field = "tstate.status",
+                      .address = t->tstate + layout->tstate.status, .expected = "the flag of the state entered",
+                      .found = half_at(tstate, layout->tstate.status));
 }
 
 /* A snapshot is given up after spans have left the plan this many times. */
@@ -206,12 +225,14 @@ int snapshot_take(struct pystack_thread *t, const struct pystack_hold *hold, str
                         tell_parts(py, &parts, &s);
                         s.size = s.twice ? s.size : batch.end;
                         *ret = s;
-                        return is_same_thread(t, s.second) ? 0 : PYSTACK_E_GONE;
+                        return is_same_thread(t, s.second) ? 0 : refuse_other_thread(t, s.second);
                 } else if ((e = drop_unreadable(t, py->scratch.room.iov, batch.n, got < 0 ? 0 : (size_t)got)) != 0) {
                         return e;
                 }
         }
-        return PYSTACK_E_TORN;
+        return REFUSE(&py->memory, PYSTACK_E_TORN, .field = "snapshot", .address = t->tstate,
+                      .expected = "unreadable spans no more than", .wanted = SHORT_READS_MAX,
+                      .found = SHORT_READS_MAX + 1);
 }
 
 int snapshot_extend(struct pystack_thread *t, const struct pystack_hold *hold, struct snapshot *s)
@@ -233,9 +254,11 @@ int snapshot_extend(struct pystack_thread *t, const struct pystack_hold *hold, s
         ssize_t got = py->memory.read(py->memory.ctx, py->scratch.room.buf + from, py->scratch.room.iov, batch.n);
         if (got < 0 && got != -EFAULT)
                 return remote_error(got);
-        return got >= 0 && (size_t)got == batch.end - from && was_frozen(hold, py->scratch.room.buf + on_cpu)
-                       ? 0
-                       : PYSTACK_E_TORN;
+        if (got >= 0 && (size_t)got == batch.end - from && was_frozen(hold, py->scratch.room.buf + on_cpu))
+                return 0;
+        return REFUSE(&py->memory, PYSTACK_E_TORN, .field = "rest of a snapshot", .address = t->on_cpu,
+                      .expected = "a thread that is still frozen, and bytes read", .wanted = batch.end - from,
+                      .found = got < 0 ? 0 : (uint64_t)got);
 }
 
 /* ---- looking into it ----------------------------------------------------------- */

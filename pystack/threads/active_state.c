@@ -15,6 +15,8 @@
 #include "active_state.h"
 #include "interpreter.h"
 
+#include "pystack/trace.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -177,8 +179,11 @@ static int move_to_strongest(struct pystack_thread *t, uint64_t holder)
         struct search search = { .t = t, .holder = holder };
         int e = interpreter_walk(t->py, note_stronger_state, &search);
 
-        if (e != 0 || !search.found)
-                return e != 0 ? e : PYSTACK_E_GONE;
+        if (e != 0)
+                return e;
+        if (!search.found)
+                return REFUSE(&t->py->memory, PYSTACK_E_GONE, .field = "tstate", .address = t->tstate,
+                              .expected = "a thread state with the pthread_t", .wanted = t->pthread);
         t->tstate = search.tstate;
         t->interp = search.interp;
         t->unentered = search.strength != STRENGTH_ENTERED;

@@ -2,6 +2,8 @@
 /* Interpreters and their thread states: two linked lists in the target, read link by link, each with a bound. */
 #include "interpreter.h"
 
+#include "pystack/trace.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,23 +64,42 @@ static int note_visited(struct pystack *py, uint64_t tstate, bool *ret_again)
 
 /* ---- walking ------------------------------------------------------------------------- */
 
+static int read_thread_state(const struct pystack *py, uint64_t interp, uint64_t tstate, uint8_t *ret, bool *ret_ended)
+{
+        const struct layout *layout = &py->runtime.layout;
+        int e = remote_read(&py->memory, tstate, ret, layout->tstate.size);
+
+        *ret_ended = e == PYSTACK_E_CORRUPT || (e == 0 && word_at(ret, layout->tstate.interp) != interp);
+        if (e != 0)
+                trace_unread(&py->memory, e, "tstate", tstate);
+        else if (*ret_ended)
+                TRACE(&py->memory, .field = "tstate.interp", .address = tstate + layout->tstate.interp,
+                      .expected = "its interpreter", .wanted = interp, .found = word_at(ret, layout->tstate.interp));
+        return *ret_ended ? 0 : e;
+}
+
 static int walk_interpreter(struct pystack *py, uint64_t interp, interpreter_each_fn each, void *ctx)
 {
+        uint64_t head = interp + py->runtime.layout.interp.threads_head, tstate;
         uint8_t bytes[LAYOUT_MAX_TSTATE];
-        uint64_t tstate;
-        int e = remote_read_word(&py->memory, interp + py->runtime.layout.interp.threads_head, &tstate);
+        int e = trace_unread(&py->memory, remote_read_word(&py->memory, head, &tstate), "interp.threads_head", head);
 
         while (e == 0 && tstate && py->threads.visited.n < PYSTACK_MAX_THREADS) {
-                bool again;
-                if ((e = note_visited(py, tstate, &again)) != 0 || again)
+                bool again, ended;
+                if ((e = note_visited(py, tstate, &again)) != 0)
                         return e;
-                e = remote_read(&py->memory, tstate, bytes, py->runtime.layout.tstate.size);
+                if (again)
+                        return REFUSE(&py->memory, 0, .field = "tstate.next", .address = tstate,
+                                      .expected = "a thread state that was not in the list before", .found = tstate);
                 /* A thread that ends while the list is walked ends the walk as well. */
-                if (e != 0 || word_at(bytes, py->runtime.layout.tstate.interp) != interp)
-                        return e == PYSTACK_E_CORRUPT ? 0 : e;
+                if ((e = read_thread_state(py, interp, tstate, bytes, &ended)) != 0 || ended)
+                        return e;
                 e = each(ctx, tstate, interp, bytes);
                 tstate = word_at(bytes, py->runtime.layout.tstate.next);
         }
+        if (e == 0 && tstate)
+                TRACE(&py->memory, .field = "tstate.next", .address = tstate, .expected = "threads no more than",
+                      .wanted = PYSTACK_MAX_THREADS, .found = PYSTACK_MAX_THREADS + 1);
         return e;
 }
 
@@ -87,18 +108,30 @@ static int first_interpreter(struct pystack *py, uint64_t *ret)
         return remote_read_word(&py->memory, py->runtime.interpreters, ret);
 }
 
+static int next_interpreter(struct pystack *py, uint64_t *interp)
+{
+        uint64_t at = *interp + py->runtime.layout.interp.next;
+
+        return trace_unread(&py->memory, remote_read_word(&py->memory, at, interp), "interp.next", at);
+}
+
 int interpreter_walk(struct pystack *py, interpreter_each_fn each, void *ctx)
 {
         uint64_t interp;
-        int e = first_interpreter(py, &interp);
+        int e = trace_unread(&py->memory, first_interpreter(py, &interp), "runtime.interpreters_head",
+                             py->runtime.interpreters);
 
         clear_visited(py);
         py->threads.several = false;
-        for (unsigned i = 0; e == 0 && interp && i < INTERPRETERS_MAX; i++) {
+        for (unsigned i = 0; e == 0 && interp; i++) {
+                if (i == INTERPRETERS_MAX)
+                        return REFUSE(&py->memory, 0, .field = "interp.next", .address = interp,
+                                      .expected = "interpreters no more than", .wanted = INTERPRETERS_MAX,
+                                      .found = INTERPRETERS_MAX + 1);
                 py->threads.several = i > 0;
                 e = walk_interpreter(py, interp, each, ctx);
                 if (e == 0)
-                        e = remote_read_word(&py->memory, interp + py->runtime.layout.interp.next, &interp);
+                        e = next_interpreter(py, &interp);
         }
         return e;
 }

@@ -14,6 +14,8 @@
  */
 #include "fit.h"
 
+#include "pystack/trace.h"
+
 /* Where the frames of a chunk begin, the first one's and others': a header of three words, in the first a word more. */
 #define CHUNK_DATA 24
 #define CHUNK_DATA_FIRST 32
@@ -69,19 +71,24 @@ static bool is_called_from_c(const struct raw_frame *raw, size_t i)
 
 bool fit_frames(const struct pystack_thread *t, const struct snapshot *s, size_t n)
 {
+        const struct pystack_memory *memory = &t->py->memory;
         const struct raw_frame *raw = t->py->scratch.raw;
         uint32_t top = t->py->runtime.layout.tstate.chunk_top;
         uint64_t next = word_at(s->first, top);
         bool from_c = true;
 
         if (next != word_at(s->second, top))
-                return false;
+                return REFUSE(memory, false, .field = "tstate.datastack_top", .address = t->tstate + top,
+                              .expected = "the same in both readings", .wanted = next,
+                              .found = word_at(s->second, top));
         for (size_t i = 0; i < n; i++) {
                 uint64_t end = raw[i].addr + t->named[n - 1 - i].entry->frame_size;
                 if (i == 0 && raw[i].on_data_stack && !fits_top(t, s, n, end))
-                        return false;
+                        return REFUSE(memory, false, .field = "running frame", .address = raw[i].addr,
+                                      .expected = "an end at the top of the data stack", .wanted = next, .found = end);
                 if (raw[i].on_data_stack && !is_before(end, next, from_c))
-                        return false;
+                        return REFUSE(memory, false, .field = "calling frame", .address = raw[i].addr,
+                                      .expected = "an end at the frame that it called", .wanted = next, .found = end);
                 from_c = is_called_from_c(raw, i) || (from_c && !raw[i].on_data_stack);
                 next = raw[i].on_data_stack ? raw[i].addr : next;
         }

@@ -17,6 +17,8 @@
  */
 #include "loops.h"
 
+#include "pystack/trace.h"
+
 /* The shim lies in the same C function's variables: 112 bytes from the cframe in the 3.12 at hand. */
 #define SHIM_NEAR 1024u
 
@@ -42,16 +44,30 @@ static enum walk_result read_cframe(struct pystack_thread *t, struct snapshot *s
         }
         *ret_frame = word_at(a, layout->tstate.cframe_frame);
         *ret_previous = word_at(a, layout->tstate.cframe_previous);
-        return *ret_frame == word_at(b, layout->tstate.cframe_frame) &&
-                               *ret_previous == word_at(b, layout->tstate.cframe_previous)
-                       ? WALK_DONE
-                       : WALK_CHANGED;
+        if (*ret_frame == word_at(b, layout->tstate.cframe_frame) &&
+            *ret_previous == word_at(b, layout->tstate.cframe_previous))
+                return WALK_DONE;
+        return REFUSE(&t->py->memory, WALK_CHANGED, .field = "cframe.current_frame", .address = cframe,
+                      .expected = "the same in both readings", .wanted = *ret_frame,
+                      .found = word_at(b, layout->tstate.cframe_frame));
 }
 
 /* No frame runs in the root cframe, and in one that stands directly inside of it before its first frame (greenlet's). */
 static bool may_be_idle(const struct pystack_thread *t, const struct loops *loops)
 {
         return is_root(t, loops->cframe) || is_root(t, loops->previous);
+}
+
+/* Whether a word of the thread state is the same in both readings. */
+static inline enum walk_result check_unchanged(const struct pystack_thread *t, const struct snapshot *s,
+                                               const char *field, uint32_t at)
+{
+        uint64_t first = word_at(s->first, at), second = word_at(s->second, at);
+
+        if (first == second)
+                return WALK_DONE;
+        return REFUSE(&t->py->memory, WALK_CHANGED, .field = field, .address = t->tstate + at,
+                      .expected = "the same in both readings", .wanted = first, .found = second);
 }
 
 enum walk_result loops_begin(struct loops *ret, struct pystack_thread *t, struct snapshot *s, uint64_t *ret_frame,
@@ -63,16 +79,19 @@ enum walk_result loops_begin(struct loops *ret, struct pystack_thread *t, struct
         *ret = (struct loops){ 0 };
         if (layout->tstate.cframe == LAYOUT_NONE) {
                 *ret_frame = word_at(s->first, at);
-                return *ret_frame == word_at(s->second, at) ? WALK_DONE : WALK_CHANGED;
+                return check_unchanged(t, s, "tstate.current_frame", at);
         }
-        if (word_at(s->first, layout->tstate.cframe) != word_at(s->second, layout->tstate.cframe))
+        if (check_unchanged(t, s, "tstate.cframe", layout->tstate.cframe) != WALK_DONE)
                 return WALK_CHANGED;
         *ret_frame = 0;
         ret->cframe = t->cframe;
         if (!t->cframe)
                 return WALK_DONE;
         enum walk_result result = read_cframe(t, s, t->cframe, walk, ret_frame, &ret->previous);
-        return result == WALK_DONE && !*ret_frame && !may_be_idle(t, ret) ? WALK_CUT : result;
+        if (result == WALK_DONE && !*ret_frame && !may_be_idle(t, ret))
+                return REFUSE(&t->py->memory, WALK_CUT, .field = "cframe.current_frame", .address = t->cframe,
+                              .expected = "a frame, since this is not the root cframe");
+        return result;
 }
 
 static bool is_near(uint64_t cframe, uint64_t shim)
@@ -89,10 +108,14 @@ enum walk_result loops_leave(struct loops *loops, struct pystack_thread *t, stru
         if (!loops->cframe)
                 return WALK_DONE;
         if (!loops->previous || (shims && !is_near(loops->cframe, edge)))
-                return WALK_CUT;
+                return REFUSE(&t->py->memory, WALK_CUT, .field = "cframe.previous", .address = loops->cframe,
+                              .expected = "a cframe near the shim", .wanted = edge, .found = loops->previous);
         enum walk_result result = read_cframe(t, s, loops->previous, walk, &frame, &next);
         if (result != WALK_DONE)
                 return result;
         *loops = (struct loops){ .cframe = loops->previous, .previous = next };
-        return frame == outer ? WALK_DONE : WALK_CUT;
+        if (frame == outer)
+                return WALK_DONE;
+        return REFUSE(&t->py->memory, WALK_CUT, .field = "cframe.current_frame", .address = loops->cframe,
+                      .expected = "the frame behind the shim", .wanted = outer, .found = frame);
 }

@@ -9,6 +9,8 @@
  */
 #include "proof.h"
 
+#include "pystack/trace.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -153,7 +155,8 @@ int proof_check(const struct pystack_thread *t, uint64_t generation, struct code
         if (planned && entry->proved != number && entry->rejected != number)
                 note_proof(entry, number, proofs_hold(t->py, entry, t->py->scratch.room.size));
         if (entry->rejected == number)
-                return 0;
+                return REFUSE(&t->py->memory, 0, .field = "proof of a code object", .address = entry->addr,
+                              .expected = "the bytes that were there when it was read", .wanted = entry->code.serial);
         if (entry->proved != number && generation == 0) {
                 *ret_certain = may_be_deferred(t->py, entry);
                 return *ret_certain ? defer_proof(t->py, entry) : 0;
@@ -209,6 +212,9 @@ static bool check_deferred_proofs(struct pystack *py, size_t got)
                 if (!entry)
                         continue;
                 bool holds = proofs_hold(py, entry, got);
+                if (!holds)
+                        TRACE(&py->memory, .field = "deferred proof of a code object", .address = entry->addr,
+                              .expected = "the bytes that were there when it was read", .wanted = entry->code.serial);
                 note_proof(entry, py->numbers.snapshot, holds);
                 entry->deferred = false;
                 all = all && holds;

@@ -66,7 +66,8 @@ static void make_layout(struct forge *forge)
         if (forge->version->table) {
                 forge_read_table(forge->version->table, words);
                 memcpy(forge_at(forge, forge->runtime), words, sizeof words);
-                int e = layout_from_debug_offsets(words, sizeof words, forge->version->version, &forge->layout);
+                struct layout_fault fault;
+                int e = layout_from_debug_offsets(words, sizeof words, forge->version->version, &forge->layout, &fault);
                 cr_assert_eq(e, 0, "%s", forge->version->name);
         } else {
                 forge->layout = *layout_find(forge->version->version);
