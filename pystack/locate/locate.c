@@ -298,8 +298,7 @@ int locate_runtime(const struct subject *subject,
         }
         if (r == 0 && !search.found)
                 r = REFUSE(&subject->memory, locate_name_foreign(pid, &maps, search.foreign, ret_detail),
-                           .field = "_PyRuntime",
-                           .expected = "a runtime in one of the files that are mapped; looked into",
+                           .field = "runtime", .expected = "a runtime in one of the files that are mapped; looked into",
                            .found = search.looked_at);
         if (r == PYSTACK_E_NOT_PYTHON && !*exe && is_ending(pid))
                 r = PYSTACK_E_GONE;

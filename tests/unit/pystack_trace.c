@@ -236,7 +236,7 @@ Test(pystack_trace, what_is_no_python_is_told_with_its_pid)
         struct pystack *py;
 
         cr_assert_eq(pystack_open(&options, &py, &info), PYSTACK_E_NOT_PYTHON);
-        const struct pystack_refusal *refusal = get_told(&told, "_PyRuntime", 0);
+        const struct pystack_refusal *refusal = get_told(&told, "runtime", 0);
         cr_assert(refusal);
         cr_expect_eq(refusal->pid, getpid());
         cr_expect_gt(refusal->found, 0, "the number of files");
