@@ -27,39 +27,39 @@ struct pystack_thread {
         struct pystack *py;
         uint64_t tstate;
         uint64_t interp;
-        uint64_t pthread; /* thread_id: with interp, what tells it from a successor at its address */
+        uint64_t pthread; /* its thread_id: another one if another thread's state comes to lie at @tstate */
         unsigned frozen;  /* snapshots for which the caller had its CPU */
         uint64_t on_cpu;  /* address of the number of the CPU it was last on, int32; 0: not known */
         pid_t inner_tid;
-        bool unentered; /* 3.12 on: its state does not bear the flag, but no other of its states does */
+        bool unentered; /* 3.12 on: none of its states has the flag of the entered one */
 
         /* Where its stack lay last time: the plan of the next snapshot. */
         uint64_t cframe;    /* 3.11, 3.12: address of the running cframe */
-        uint64_t chunk;     /* 3.11 on: what to read of the newest data stack chunk, */
-        uint32_t chunk_len; /* 0: nothing known */
+        uint64_t chunk;     /* 3.11 on: the part of the newest data stack chunk to be read: its address, */
+        uint32_t chunk_len; /* and its length; 0: not known */
         struct span *spans; /* older chunks, shims, generators' frames, pages of heap frames */
         uint32_t n_spans, cap_spans;
         struct named *named; /* the frames of its last stack, outermost first */
         uint32_t n_named, cap_named;
-        uint64_t named_changes; /* of the code cache, when they were named */
-        struct named *codes;    /* the code objects of that stack, each once */
+        uint64_t named_changes; /* the code cache's count of changes when they were named */
+        struct named *codes;    /* the different code objects of that stack */
         uint32_t n_codes;
         uint64_t generation;
-        uint32_t generation_changes; /* > 0: lately code objects have been freed between samples */
+        uint32_t generation_changes; /* > 0: code objects were freed between the last few samples */
 };
 
-/* A frame as it stands in the target: code and position, not yet resolved. */
+/* A frame as it stands in the target. */
 struct raw_frame {
         uint64_t code;
-        int64_t position;    /* as kept: see enum layout_position */
+        int64_t position;    /* in the form that enum layout_position says */
         uint32_t tlbc_index; /* 0 where threads share the bytecode */
         uint64_t addr;
-        bool on_data_stack; /* of 3.11 and 3.12, as the rest */
+        bool on_data_stack; /* 3.11 and 3.12, like the next two */
         bool from_c;        /* C has called it */
-        bool at_rest;       /* it neither runs nor waits for C: not begun, returning, or waiting for Python */
+        bool at_rest;       /* it neither runs nor waits for C: it has not begun, returns, or waits for Python */
 };
 
-/* What is read of a process, and how. */
+/* Where in a process its interpreters lie, and by which offsets they are read. */
 struct runtime {
         struct layout layout;
         uint64_t interpreters;   /* address of the pointer to the first interpreter */

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Opening a process: locate its runtime, find out its version, choose or make
- * the layout, and see that the interpreter is up.
- */
+/* Opens a process: finds its runtime, finds out its version, makes the layout, and sees that the interpreter is up. */
 #include "pystack/layout/trial.h"
 #include "pystack/layout/version.h"
 #include "pystack/memory/effort.h"
@@ -65,7 +62,7 @@ int subject_open(const struct subject *subject, const struct pystack_location *l
         return 0;
 }
 
-/* Of several runtimes in a process, the one that has an interpreter is meant. */
+/* A process can have several runtimes. The one that has an interpreter is in use. */
 static bool is_runtime_in_use(const struct subject *subject, const struct pystack_location *location)
 {
         struct pystack_info info = { 0 };

@@ -168,38 +168,37 @@ struct pystack_thread_ref {
 #define PYSTACK_MAX_THREADS 16384
 
 /*
- * Lists the threads of all interpreters: of one that has entered several, the state
- * that it is in now. @ret points into @py and is valid
- * until the next call. @ret_n is 0 for an interpreter without threads.
+ * Lists the threads of all interpreters. A thread that has entered several interpreters is listed once, with the
+ * state that it is in now. @ret points into @py and is valid until the next call. @ret_n is 0 for an interpreter
+ * without threads.
  */
 int pystack_threads(struct pystack *py, const struct pystack_thread_ref **ret, size_t *ret_n);
 
 /*
- * The thread state that holds the GIL (of any interpreter), 0 if nobody does or
- * the build has none. PYSTACK_E_UNSUPPORTED where the layout does not tell.
+ * The thread state that holds the GIL of any interpreter; 0 if none does or the build has no GIL.
+ * PYSTACK_E_UNSUPPORTED if the layout does not tell.
  */
 int pystack_gil_holder(struct pystack *py, uint64_t *ret_tstate);
 
 /*
- * Whether threads take turns by a GIL, at this moment: false if an interpreter of the process runs without.
- * Free-threaded builds do (PEP 703), unless PYTHON_GIL=1 is set or a module is imported, or was, that needs
- * the GIL. True where it cannot be read, as it is before an interpreter has been set up.
+ * Whether threads take turns by a GIL at this moment: false if an interpreter of the process runs without one.
+ * Interpreters of free-threaded builds run without one (PEP 703), unless PYTHON_GIL=1 is set or a module that needs
+ * the GIL has been imported. True if it cannot be read, as before an interpreter has been set up.
  */
 bool pystack_has_gil(struct pystack *py);
 
 /* ---- stacks -------------------------------------------------------------- */
 
 /*
- * A code object, as it was when it was first seen. Valid until the next call to
- * pystack_sample(); @serial names it for ever: it is never used twice in a pystack,
- * even if another code object comes to lie at the same address. A sample copies the
- * bytes of its names and its line table; pystack_text() and pystack_line() decode them.
+ * A code object, as it was when it was first seen. The pointer is valid until the next pystack_sample(). @serial is
+ * never used twice in a pystack, even if another code object comes to lie at the same address. A sample copies the
+ * bytes of its names and its line table. pystack_text() and pystack_line() decode them.
  */
 struct pystack_code {
         uint32_t serial;
         uint32_t first_line;
-        uint32_t chars;     /* of its name and its file's: so many pystack_text() goes through */
-        uint32_t lines_len; /* bytes of its line table: so many pystack_line() goes through at most */
+        uint32_t chars;     /* of its name and its file's name: pystack_text() goes through all of them */
+        uint32_t lines_len; /* bytes of its line table: pystack_line() goes through all of them at most */
 };
 
 struct pystack_frame {
@@ -207,7 +206,7 @@ struct pystack_frame {
         int32_t instruction; /* byte offset into the bytecode, -1: not started */
 };
 
-/* Deeper stacks lose their outermost frames and are marked truncated. */
+/* A deeper stack loses its outermost frames and is marked truncated. */
 #define PYSTACK_MAX_FRAMES 2048
 
 struct pystack_stack {
@@ -218,75 +217,76 @@ struct pystack_stack {
         bool provisional;                   /* true if pystack_settle() says so */
 };
 
-struct pystack_thread; /* what was learned of a thread: where its stack lies, and in which interpreter it is */
+struct pystack_thread; /* what is known of a thread: where its stack lies, and in which interpreter it is */
 
 int pystack_thread_open(struct pystack *py, const struct pystack_thread_ref *ref, struct pystack_thread **ret);
 void pystack_thread_close(struct pystack_thread *thread);
 uint64_t pystack_thread_tstate(const struct pystack_thread *thread);
 
 /*
- * Reads the thread's stack, verified: 0 and a true stack, PYSTACK_E_TORN after
- * @max_tries readings that disagreed, PYSTACK_E_GONE if the thread has no state
- * any more. In the steady state this is one system call.
+ * Reads the thread's stack. 0: it is a true stack. PYSTACK_E_TORN after @max_tries torn snapshots. PYSTACK_E_GONE if
+ * the thread has no state any more. Once its code objects are known, this is one system call most of the time.
  */
 int pystack_sample(struct pystack *py, struct pystack_thread *thread, unsigned max_tries, struct pystack_stack *ret);
 
 /*
- * Lets a sample take so much CPU time for code objects that are new to it: what takes more fails with
- * PYSTACK_E_COSTLY. What was learned until then is kept, so that a stack of many new functions succeeds some samples
- * later. 0, as after opening: no limit. In any case a process's code objects take 8 MiB at most, and a sample whose
- * own take more is PYSTACK_E_COSTLY.
+ * Limits the CPU time that a sample takes to read code objects that are new. A sample that would take more fails with
+ * PYSTACK_E_COSTLY. The code objects that it has read are kept, so a stack of many new functions succeeds some samples
+ * later. 0, as after opening: no limit.
  */
 void pystack_limit(struct pystack *py, uint64_t cpu_ns);
 
 /*
- * Lets the process's code objects take @bytes at most, instead of 8 MiB; 0: 8 MiB. What goes beyond fails with
- * PYSTACK_E_COSTLY, as above.
+ * Limits the bytes that the process's code objects take. 0, as after opening: 8 MiB, which is the most in any case. A
+ * sample whose code objects would take more fails with PYSTACK_E_COSTLY.
  */
 void pystack_limit_bytes(struct pystack *py, size_t bytes);
 
-/* The bytes that its code objects take, and how many were refused because they would have taken more than they may. */
+/*
+ * The bytes that the process's code objects take. @ret_refusals: how many code objects did not fit in the limit so
+ * far.
+ */
 size_t pystack_bytes(const struct pystack *py, uint64_t *ret_refusals);
 
-/* Lets go of all memory that can be had again by reading, code objects and stacks that were returned included. */
+/* Frees all that can be read again. Code objects and stacks that were returned are not valid any more. */
 void pystack_trim(struct pystack *py);
 
 /*
- * That the caller keeps the thread from running: it runs on @cpu itself, and the
- * thread was last there. Where the target's own memory says that it has not been on
- * another CPU since (glibc 2.35 on), its stack is read once instead of twice.
+ * How the caller shows that it was not switched out while a thread was read. The caller runs on @cpu, which the
+ * thread was last on. If the target's own memory says that the thread has not been on another CPU since (glibc 2.35
+ * on), the thread is frozen: it could not run meanwhile. Then its stack is read once instead of twice.
  */
 struct pystack_hold {
         int cpu;
         void (*begin)(void);
-        bool (*unbroken)(int cpu); /* whether the caller has run all the time since begin(), on @cpu */
+        bool (*unbroken)(int cpu); /* whether the caller has run on @cpu all the time since begin() */
 };
 
-/* The same, with the thread held; @hold may be NULL. If it turns out not to have been held, it is read twice. */
+/* The same for a thread that may be frozen. @hold may be NULL. If the thread was not frozen, it is read twice. */
 int pystack_sample_held(struct pystack *py, struct pystack_thread *thread, const struct pystack_hold *hold,
                         unsigned max_tries, struct pystack_stack *ret);
 
 /*
- * Lets stacks be provisional: the names of some frames are still to be proved, for
- * many stacks at once, by pystack_settle(). That saves most of the reading where
- * every stack needs proofs otherwise (3.12 and 3.13; others are never provisional).
+ * Allows that stacks are provisional: the proofs of some of their code objects are deferred. pystack_settle() reads
+ * these proofs for many stacks at once. That saves most of the reading for 3.12 and 3.13, whose stacks all need
+ * proofs. Stacks of other versions are never provisional.
  */
 void pystack_put_off(struct pystack *py, bool allowed);
 
 /*
- * Whether all provisional stacks since the last call were true: 0, or for example
- * PYSTACK_E_TORN if a code object was freed, and it cannot be told which of them
- * had it, or PYSTACK_E_GONE. At most one system call.
+ * Reads the deferred proofs. 0: all provisional stacks since the last call were true. PYSTACK_E_TORN: a code object was
+ * freed, and nothing shows which of the stacks had it; none of them may be believed. PYSTACK_E_GONE and other errors of
+ * reading: none may be believed either. At most one system call.
  */
 int pystack_settle(struct pystack *py);
 
 /*
- * The line that @frame is executing. 0 if its code has no line there, a line table of more than 512 KiB, or if 4 MiB of
- * line tables have been searched for this stack: no honest program has such.
+ * The line that @frame is executing. 0 if its code has no line there. Also 0 if its line table has more than 512 KiB,
+ * or if 4 MiB of line tables have been searched for this stack: no honest program needs more.
  */
 uint32_t pystack_line(struct pystack *py, const struct pystack_frame *frame);
 
-/* The same without a bound for the stack: the caller bounds what it asks for, by @lines_len of the code object. */
+/* The same without a bound for the stack. The caller bounds the work, by @lines_len of the code objects. */
 uint32_t pystack_line_apart(const struct pystack *py, const struct pystack_frame *frame);
 
 /* ---- names ---------------------------------------------------------------- */
@@ -300,21 +300,21 @@ struct pystack_text {
         char file[PYSTACK_TEXT_SIZE];
 };
 
-/* Decodes the names of @code. Up to 80 us for the longest ones. */
+/* Decodes the names of @code. The longest names take 80 us. */
 void pystack_text(const struct pystack_code *code, struct pystack_text *ret);
 
 /*
- * For those who decode later, in another thread: from pystack_keep() to the pystack_let_go() that belongs to it @code
- * stays valid, and pystack_text() and pystack_line_apart() may be called of it while others call what else there is of
- * @py. What is kept counts as bytes that the process's code objects take; only pystack_close() ends it otherwise.
+ * Keeps @code valid, for a thread that decodes it later, until the pystack_let_go() that belongs to the call, or
+ * until pystack_close(). Until then any thread may call pystack_text() and pystack_line_apart() with it while another
+ * one uses @py. Kept code objects count as bytes that the process's code objects take.
  */
 void pystack_keep(const struct pystack_code *code);
 void pystack_let_go(struct pystack *py, const struct pystack_code *code);
 
 /*
- * The form of all names here, which can be printed anywhere and turned back: UTF-8 in which a
- * control character or one that cannot be seen is \xNN (up to 0x7f) or \uNNNN, a byte that is
- * no UTF-8 is \xNN (from 0x80 on), and a backslash is two. @ret is cut between characters.
+ * The form that all names here have. It can be printed anywhere and turned back. It is UTF-8. A control character, or
+ * one that cannot be seen, is written \xNN (up to 0x7f) or \uNNNN. A byte that is no UTF-8 is written \xNN (from 0x80
+ * on). A backslash is doubled. @ret is cut between characters.
  */
 void pystack_escape(const char *bytes, size_t len, char *ret, size_t size);
 
@@ -342,8 +342,8 @@ int pystack_recorder_write(const struct pystack_recorder *recorder, FILE *file);
 void pystack_recorder_close(struct pystack_recorder *recorder);
 
 /*
- * Opens a recording, all of which is read; @file is not consumed. Memory that is not in it cannot be read. @trace may be
- * NULL. Errors as of pystack_open(); -EBADMSG if the file is no recording.
+ * Opens a recording, all of which is read; @file is not consumed. Memory that is not in it cannot be read. @trace may
+ * be NULL. Errors as of pystack_open(); -EBADMSG if the file is no recording.
  */
 int pystack_open_recording(FILE *file, const struct pystack_trace *trace, struct pystack **ret,
                            struct pystack_info *ret_info);

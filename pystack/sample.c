@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A thread's stack: snapshots until one is whole, agrees with itself, and proves
- * all its code objects. A steady thread needs one.
+ * Reads a thread's stack: takes snapshots until one is whole, agrees with itself, and proves all its code objects. A
+ * thread whose stack hardly changes needs one.
  */
 #include "pystack/decode/name.h"
 #include "pystack/decode/walk.h"
@@ -15,8 +15,8 @@
 #include <string.h>
 
 /*
- * Snapshots that only taught something (a new chunk, a new frame, a new code
- * object) are not retries, but a target that keeps teaching is not read for ever.
+ * An incomplete snapshot (of a new chunk, a new frame, a new code object) is no retry. But a sample with more of them
+ * than this is given up.
  */
 #define INCOMPLETE_MAX 40
 
@@ -26,7 +26,7 @@
 /* What became of one snapshot. */
 enum outcome {
         OUTCOME_STACK,      /* a true stack */
-        OUTCOME_INCOMPLETE, /* the plan or the cache has learned: take another */
+        OUTCOME_INCOMPLETE, /* the plan or the cache has been extended: take another */
         OUTCOME_TORN,       /* the thread was running */
 };
 
@@ -82,7 +82,7 @@ static void note_generation(struct pystack_thread *t, const struct snapshot *s)
         t->generation = s->generation;
 }
 
-/* The frame that is missing is planned for. */
+/* Adds the missing frame to the plan. */
 static int plan_missing_span(struct pystack_thread *t, struct snapshot *s, struct walk *walk, enum outcome *ret)
 {
         uint32_t before = t->n_spans;
@@ -106,7 +106,8 @@ static int follow_frames(struct pystack_thread *t, struct snapshot *s, struct wa
                 return plan_missing_span(t, s, walk, ret);
         case WALK_CHANGED:
                 if (s->frozen)
-                        t->on_cpu = 0; /* who changed it was not the thread that is held: never again */
+                        t->on_cpu =
+                                0; /* another thread has changed it than the frozen one: never trust its rseq again */
                 *ret = OUTCOME_TORN;
                 return 0;
         case WALK_CUT:
@@ -120,8 +121,8 @@ static int follow_frames(struct pystack_thread *t, struct snapshot *s, struct wa
 }
 
 /*
- * What the snapshot shows. PYSTACK_E_CORRUPT from a code object that cannot be
- * resolved is what a running thread looks like as well: torn, unless it stays.
+ * Makes a stack of the snapshot, or finds out what it lacks. A code object that cannot be read is PYSTACK_E_CORRUPT,
+ * but a running thread looks like that as well. So the snapshot is torn.
  */
 static int decode_snapshot(struct pystack_thread *t, struct snapshot *s, struct walk *walk, enum outcome *ret)
 {
@@ -142,7 +143,7 @@ static int decode_snapshot(struct pystack_thread *t, struct snapshot *s, struct 
         return e == PYSTACK_E_CORRUPT ? 0 : e;
 }
 
-/* One snapshot, and what it turns out to lack, if that can be read afterwards. */
+/* Takes one snapshot, and extends it by what it lacks as long as the thread is frozen. */
 static int try_once(struct pystack_thread *t, const struct pystack_hold *hold, struct walk *walk, enum outcome *ret)
 {
         struct snapshot s;

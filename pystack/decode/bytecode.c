@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * In free-threaded builds from 3.14 on each thread runs a copy of the bytecode of
- * its own, since it specialises while it runs. co_tlbc points to their addresses
- * (struct _PyCodeArray: a count, then pointers); the first is the code object's
- * own. Copies are only added, but for a stop of the world that frees unused ones
- * and then counts interp.tlbc_generation up.
+ * In free-threaded builds from 3.14 on each thread runs its own copy of the bytecode, since bytecode is specialised
+ * while it runs. co_tlbc points to the addresses of the copies (struct _PyCodeArray: a count, then pointers). The
+ * first address is that of the code object's own bytecode. Copies are only added. The exception is a stop of all
+ * threads: it frees unused copies and increments interp.tlbc_generation.
  *
  * Limit: no such interpreter was at hand; tested on forged memory.
  */
@@ -16,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Indices are given to threads, and taken back when they end. */
+/* A thread has an index, which is free again when the thread ends. So there are no more indices than threads. */
 #define INDEX_MAX PYSTACK_MAX_THREADS
 
 static int read_address(const struct pystack *py, uint64_t code, uint32_t index, uint64_t *ret)

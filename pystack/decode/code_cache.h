@@ -5,12 +5,12 @@
 /*
  * The cache of code objects. Each is read once, and proved each time that it is found on a stack.
  *
- * CPython frees code objects and uses their memory again, so an address is not an identity. Therefore an entry has proofs:
- * bytes that this code object has in its place, and that another one would not have there. A snapshot reads them together
- * with the stack. If they differ, the entry is dropped and the code object is read anew.
+ * CPython frees code objects and uses their memory again, so an address is not an identity. Therefore an entry has
+ * proofs: bytes that this code object has in its place, and that another one would not have there. A snapshot reads
+ * them together with the stack. If they differ, the entry is dropped and the code object is read anew.
  *
- * Reading a code object only copies the bytes of its names and its line table. code_text.c makes text and line numbers of
- * them when the caller asks.
+ * Reading a code object only copies the bytes of its names and its line table. code_text.c makes text and line
+ * numbers of them when the caller asks.
  */
 
 #include "pystack/layout/layout.h"
@@ -30,9 +30,9 @@ struct code_proof {
 };
 
 /*
- * A line that has been looked up. A stack shows the same few places of a function again and again. The upper 32 bits are
- * the line, the lower ones the instruction with each bit inverted. 0: none. It is one word because several threads that
- * decode share it.
+ * A line that has been looked up. A stack shows the same few places of a function again and again. The upper 32 bits
+ * are the line, the lower ones the instruction with each bit inverted. 0: none. It is one word because several
+ * threads that decode share it.
  */
 typedef _Atomic uint64_t line_memo;
 #define LINE_MEMOS 4
@@ -44,13 +44,12 @@ struct code_entry {
         uint64_t generation; /* of the interpreter, when the entry was last proved; 0: not known */
         struct code_proof proofs[CODE_PROOFS_MAX];
         uint32_t n_proofs;
-        uint32_t frame_size; /* bytes of its frames on the data stack; 0: not known */
-        bool unique;         /* no other code object of the process can ever have the same proofs */
-        bool run_once;       /* a module's: it is freed when it has been run */
-        bool deferred;       /* its proof is deferred: a stack waits for it */
-        uint32_t
-                times_proved; /* how many times in a row its proofs have held; it is not counted beyond DEFER_AFTER_MAX */
-        uint8_t *data;        /* copied from the target: name, file's name, line table, in this order */
+        uint32_t frame_size;   /* bytes of its frames on the data stack; 0: not known */
+        bool unique;           /* no other code object of the process can ever have the same proofs */
+        bool run_once;         /* a module's: it is freed when it has been run */
+        bool deferred;         /* its proof is deferred: a stack waits for it */
+        uint32_t times_proved; /* proofs in a row that held, counted up to DEFER_AFTER_MAX */
+        uint8_t *data;         /* copied from the target: name, file's name, line table, in this order */
         struct pystr name, file;
         bool without_lines; /* its line table is larger than LINES_MAX and was not read */
         size_t bytes;       /* that code_cache_charge() has charged it with */
@@ -72,8 +71,8 @@ struct code_entry {
 };
 
 /*
- * Bytes that the entries of a process take at most, retired ones included. A large application has some 5000 code objects
- * that ever run; an entry takes 900 bytes.
+ * Bytes that the entries of a process take at most, retired ones included. A large application has some 5000 code
+ * objects that ever run; an entry takes 900 bytes.
  */
 #define CODE_CACHE_BYTES ((size_t)8 << 20)
 
@@ -107,7 +106,10 @@ static inline const uint8_t *code_lines_data(const struct code_entry *entry)
 /* Accepts NULL. */
 void code_entry_free(struct code_cache *cache, struct code_entry *entry);
 
-/* Puts @entry in place of the entry of its address, if there is one. 0: the cache owns it; -ENOMEM: the caller still does. */
+/*
+ * Puts @entry in place of the entry of its address, if there is one. 0: the cache owns it; -ENOMEM: the caller still
+ * does.
+ */
 int code_cache_put(struct code_cache *cache, struct code_entry *entry);
 
 /*
@@ -120,9 +122,9 @@ int code_cache_charge(struct code_cache *cache, struct code_entry *entry, size_t
 struct code_entry *code_cache_find(const struct code_cache *cache, uint64_t addr);
 
 /*
- * Reads the code object at @addr and puts it into the cache, in place of the entry of that address. @type is the address
- * of PyCode_Type, 0: not known. PYSTACK_E_CORRUPT if there is no code object, PYSTACK_E_COSTLY as code_cache_charge().
- * See code_read.c.
+ * Reads the code object at @addr and puts it into the cache, in place of the entry of that address. @type is the
+ * address of PyCode_Type, 0: not known. PYSTACK_E_CORRUPT if there is no code object, PYSTACK_E_COSTLY as
+ * code_cache_charge(). See code_read.c.
  */
 int code_read(struct code_cache *cache, const struct layout *layout, const struct pystack_memory *memory, uint64_t type,
               uint64_t addr, struct code_entry **ret);

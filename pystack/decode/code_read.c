@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Resolving a code object takes three reads: the code object, the headers of its
- * strings and line table, their data.
+ * Reading a code object takes three reads: of the code object, of the headers of its strings and its line table, and
+ * of their data.
  *
- * Proofs. From 3.12 on co_version is unique in the process, so the header of the
- * code object proves it. Before, a new code object can have all the pointers of
- * a freed one, with other text behind them: there the text is proved as well.
+ * Proofs: from 3.12 on co_version is unique in the process, so the header of the code object proves it. Up to 3.11 a
+ * new code object can have the same pointers as a freed one, with other text behind them. So the text is proved as
+ * well.
  */
 #include "code_cache.h"
 #include "pystack/trace.h"
@@ -15,13 +15,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Larger line tables are not read, and their code objects have no lines: a function of 60 000 lines has 300 KiB. */
+/* A larger line table is not read, and its code object has no lines. A function of 60 000 lines has 300 KiB. */
 #define LINES_MAX ((uint64_t)512 << 10)
 
-/* Of texts and tables, this many bytes are proved: more would cost every sample. */
+/* The first bytes of a text or a table that are proved. More would cost every sample. */
 #define PROOF_TEXT_MAX 256
 
-/* What is being read of a code object. */
+/* A code object that is being read. */
 struct code_reading {
         const struct layout *layout;
         const struct pystack_memory *memory;
@@ -121,7 +121,7 @@ static int read_object_headers(struct code_reading *r)
         return set_lines(r, lines, lines_len);
 }
 
-/* All data in one read; each part with the terminating NUL that CPython puts behind it. */
+/* Reads all data by one call; each part with the NUL that CPython puts behind it. */
 static int read_data(struct code_reading *r)
 {
         size_t name_len = pystr_data_len(&r->name), file_len = pystr_data_len(&r->file);
@@ -175,7 +175,7 @@ static int add_text_proof(struct code_cache *cache, struct code_entry *entry, co
         return add_proof(cache, entry, text->data, data, len < PROOF_TEXT_MAX ? len : PROOF_TEXT_MAX);
 }
 
-/* Before them come reference count and counters, which change. */
+/* The offset from which the bytes of the code object are constant. Before it come the reference count and counters. */
 static uint32_t first_of_constants(const struct layout *layout)
 {
         uint32_t first = layout->code.first_line;
@@ -204,7 +204,7 @@ static int add_proofs(struct code_cache *cache, struct code_entry *entry, const 
                          lines_len < PROOF_TEXT_MAX ? lines_len : PROOF_TEXT_MAX);
 }
 
-/* Of a frame on the data stack, 0 where the layout does not tell. */
+/* The bytes of its frames on the data stack, 0 if the layout does not tell. */
 static uint32_t frame_size(const struct code_reading *r)
 {
         const struct layout *layout = r->layout;
@@ -215,14 +215,14 @@ static uint32_t frame_size(const struct code_reading *r)
         return layout->code.words[0] == LAYOUT_NONE ? 0 : 8 * words;
 }
 
-/* What an entry takes. */
+/* The bytes that an entry is charged with. */
 static size_t entry_bytes(const struct code_reading *r)
 {
         return sizeof(struct code_entry) + pystr_cost(&r->name) + pystr_cost(&r->file) + r->lines_len +
                r->layout->code.size + 3 * PROOF_TEXT_MAX;
 }
 
-/* The entry takes over what was read. */
+/* Fills the entry with what was read, and makes its proofs. */
 static int fill_entry(struct code_cache *cache, struct code_entry *entry, struct code_reading *r)
 {
         entry->data = r->name_data;

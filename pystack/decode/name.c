@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Most frames of a stack are where they were in the one before it, the outer ones,
- * so their entries are remembered by position and rarely have to be searched for.
+ * From frames to code objects. The outer frames of a stack are mostly where they were in the stack before it. So their
+ * entries are remembered by position, and are rarely searched for.
  */
 #include "name.h"
 
@@ -30,7 +30,7 @@ static int reserve_names(struct pystack_thread *t, size_t n)
         return 0;
 }
 
-/* Notes in the plan that this code object is on the stack. */
+/* Notes that this code object is on the stack: the next snapshot reads its proofs. */
 static void note_code_on_stack(struct pystack_thread *t, struct code_entry *entry)
 {
         if (entry->listed == t->py->numbers.list)
@@ -39,10 +39,10 @@ static void note_code_on_stack(struct pystack_thread *t, struct code_entry *entr
         t->codes[t->n_codes++] = (struct named){ entry->addr, entry };
 }
 
-/* So many code objects are resolved between two looks at the clock, which is a system call as their readings are. */
+/* Code objects that are read between two looks at the clock. Both are system calls. */
 #define READ_PER_CLOCK 8
 
-/* Whether another code object may be resolved for this sample: 0 or PYSTACK_E_COSTLY. */
+/* Whether another code object may be read for this sample: 0 or PYSTACK_E_COSTLY. */
 static int check_limit(struct pystack *py)
 {
         if (py->sample.cpu_ns_max == 0 || py->sample.codes_read++ % READ_PER_CLOCK != 0)
@@ -57,7 +57,10 @@ static int check_limit(struct pystack *py)
                       .found = ns - py->sample.begin_ns);
 }
 
-/* @known: the entry there, as far as is known without a search. @ret_fresh is set if it had to be resolved. */
+/*
+ * @known: the entry of @addr if it is known without a search, else NULL. @ret_fresh is set if the code object was
+ * read.
+ */
 static int look_up_or_read(struct pystack *py, const struct snapshot *s, uint64_t addr, struct code_entry *known,
                            struct code_entry **ret, bool *ret_fresh)
 {
@@ -78,7 +81,10 @@ static int look_up_or_read(struct pystack *py, const struct snapshot *s, uint64_
         return 0;
 }
 
-/* The entry of the code object at @addr, listed. @ret_certain: whether it is proved to be what is on the stack. */
+/*
+ * The entry of the code object at @addr, put on the list. @ret_certain: whether it is proved that this one is on the
+ * stack.
+ */
 static int name_code(struct pystack_thread *t, const struct snapshot *s, uint64_t addr, struct code_entry *known,
                      struct code_entry **ret, bool *ret_certain)
 {

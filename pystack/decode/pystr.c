@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Python strings (PEP 393; the byte strings of 2.x) to UTF-8. What a target calls
- * its functions ends up on terminals and in other people's tools, so nothing
- * unprintable passes. Different names stay different: what is written as an escape
- * begins with a backslash, and a backslash that is in the name is doubled. \xNN is a
- * character up to 0x7f, and a byte above, where the bytes are no UTF-8.
+ * From Python's strings (PEP 393; the byte strings of 2.x) to UTF-8. The names of a target end up on terminals and in
+ * other people's tools, so nothing unprintable passes. Different names stay different: an escape begins with a
+ * backslash, and a backslash in the name is doubled. \xNN is a character if NN is at most 7f. Otherwise it is a byte
+ * that is no UTF-8.
  *
- * In 2.x names and file names are byte strings always (PyCode_New() refuses others).
+ * In 2.x names and file names are always byte strings: PyCode_New() refuses others.
  */
 #include "pystr.h"
 
@@ -65,7 +64,7 @@ static uint32_t char_at(const uint8_t *data, uint32_t width, size_t i)
         return c;
 }
 
-/* Not by printf(): a target can have names of nothing else. */
+/* Without printf(), which is slow: a target can have names that are all escapes. */
 static char *put_hex(char *out, char letter, unsigned digits, uint32_t value)
 {
         *out++ = '\\';
@@ -109,7 +108,7 @@ static bool is_printable(uint32_t c)
         return true;
 }
 
-/* Nearly all characters of nearly all names. */
+/* Whether it is itself in the output. That is so for nearly all characters. */
 static bool is_plain(uint32_t c)
 {
         return c >= ' ' && c < 0x7f && c != '\\';
@@ -143,10 +142,10 @@ static char *put_char(char *out, uint32_t c)
         return out;
 }
 
-/* Smallest character of each length: a longer encoding than needed is none. */
+/* The smallest character of each length. An encoding that is longer than needed is no UTF-8. */
 static const uint32_t utf8_least[] = { [1] = 0x80, [2] = 0x800, [3] = 0x10000 };
 
-/* Decodes the character at @data: returns its bytes, 0 if they are no UTF-8. */
+/* Decodes the character at @data. Returns the number of its bytes, 0 if they are no UTF-8. */
 static size_t get_utf8(const uint8_t *data, size_t len, uint32_t *ret)
 {
         uint32_t c = data[0];
@@ -167,10 +166,10 @@ static size_t get_utf8(const uint8_t *data, size_t len, uint32_t *ret)
         return 1 + more;
 }
 
-/* The longest that a character can become: \U0010ffff. */
+/* Bytes of the longest escape: \U0010ffff. */
 #define ESCAPE_MAX 10
 
-/* Takes the next character of @data, or byte that is none. */
+/* Writes the next character of @data, or the next byte if it is no UTF-8, and moves @data behind it. */
 static char *put_next(char *out, const uint8_t **data, size_t *len)
 {
         uint32_t c;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From _Py_DebugOffsets to a layout. A CPython from 3.13 on describes itself by this table, at the start of _PyRuntime
- * (Include/internal/pycore_debug_offsets.h).
+ * From _Py_DebugOffsets to a layout. A CPython from 3.13 on describes itself by this table, at the start of
+ * _PyRuntime (Include/internal/pycore_debug_offsets.h).
  *
- * The values come from the target, so they are bounded before use, and they must fit together. Four things are not in the
- * table, and are constants here or in debug_words.c: where datastack_top lies (in the word after datastack_chunk), tag
- * bits, the bits of a str's state, and co_version.
+ * The values come from the target, so they are bounded before use, and they must fit together. Four things are not in
+ * the table, and are constants here or in debug_words.c: where datastack_top lies (in the word after
+ * datastack_chunk), tag bits, the bits of a str's state, and co_version.
  */
 #include "debug_words.h"
 #include "layout.h"
@@ -198,8 +198,8 @@ static bool is_consistent(const struct layout *l, const struct debug_words *w, s
         }
 
 /*
- * Whether the table is in the order of @w. The shapes of str and bytes follow from that of object, and these words stand
- * near the end of the table. So a word that was inserted anywhere before them shows.
+ * Whether the table is in the order of @w. The shapes of str and bytes follow from that of object, and these words
+ * stand near the end of the table. So a word that was inserted anywhere before them shows.
  */
 static bool is_in_order(const void *t, const struct debug_words *w, const struct layout *l,
                         struct layout_fault *ret_fault)

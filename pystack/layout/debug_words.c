@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The order of words in _Py_DebugOffsets. After the cookie all fields are uint64. Within a released minor version their
- * order is fixed. A later version inserts more fields, so each minor version has its own list here.
+ * The order of words in _Py_DebugOffsets. After the cookie all fields are uint64. Within a released minor version
+ * their order is fixed. A later version inserts more fields, so each minor version has its own list here.
  *
- * The lists were compared with the tables found in 3.13.0, 3.13.18, 3.14.10, 3.15.2, 3.13.15t and 3.14.7t. That of 3.15t
- * follows from the headers.
+ * The lists were compared with the tables found in 3.13.0, 3.13.18, 3.14.10, 3.15.2, 3.13.15t and 3.14.7t. That of
+ * 3.15t follows from the headers.
  */
 #include "debug_words.h"
 

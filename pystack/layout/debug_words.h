@@ -33,7 +33,10 @@ enum {
         WORD_INTERP_SIZE,
 };
 
-/* The words of @version (PY_VERSION_HEX), or of the newest known version if @version is newer; NULL: there is no table. */
+/*
+ * The words of @version (PY_VERSION_HEX), or of the newest known version if @version is newer; NULL: there is no
+ * table.
+ */
 const struct debug_words *debug_words_of(uint32_t version);
 
 /* Whether @version is no newer than the newest one that is known. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Versions that are newer than what is known, and pre-releases: their own offsets are
- * tried on their threads. Only what was read alike twice and makes no sense speaks
- * against them. A thread that keeps running, or ends, says nothing, and what makes no
- * sense once may be a thread at work on its frames: so there are several rounds.
+ * Tries out the offsets that a newer version, or a pre-release, publishes of itself: are there stacks where they say?
+ * Only a stack that was read twice alike and makes no sense speaks against them. A thread that keeps running, or
+ * ends, says nothing. A thread that is at work on its frames makes no sense at that moment, so there are several
+ * rounds.
  */
 #include "trial.h"
 
@@ -11,7 +11,7 @@
 
 #include <time.h>
 
-/* So many threads are tried in a round, and each so often. */
+/* Threads that are tried in a round, and snapshots that are taken of each. */
 #define THREADS 16
 #define TRIES 20
 

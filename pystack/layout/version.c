@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Version and layout of a located runtime. What tells the version, best first:
- * the one that was asked for; _Py_DebugOffsets (3.13 on); Py_Version (3.11 on);
- * the size of _PyRuntime where a minor version has two layouts; the symbols that
- * exist.
+ * Finds out the version of a located runtime, and makes its layout. These tell the version, the best one first: the
+ * caller, who has asked for one; _Py_DebugOffsets (3.13 on); Py_Version (3.11 on); the size of _PyRuntime, if a minor
+ * version has two layouts; the symbols that exist.
  *
- * These are constants, but in writable memory the target may have put anything:
- * what they say is checked where it is used.
+ * All of these are constants. But the target may have written anything into memory that is writable, so each value is
+ * checked where it is used.
  */
 #include "version.h"
 
@@ -16,9 +15,8 @@
 #include <stdio.h>
 
 /*
- * sizeof(_PyRuntime) on x86-64; elsewhere libc's mutexes may add to it. That of 3.7.0
- * to 3.7.3 tells them from later releases; the others are needed where no symbol
- * exists, and tell which libc it is.
+ * sizeof(_PyRuntime) on x86-64. On other machines it is larger by what libc's mutexes take. The first row tells 3.7.0
+ * to 3.7.3 from later releases. The other rows are needed if no symbol exists; they also tell which libc it is.
  */
 static const struct {
         uint64_t least, most;
@@ -33,10 +31,10 @@ static const struct {
         { 459328, 459992, 0x030c0000 | LAYOUT_MICRO_UNKNOWN },
 };
 
-/* From here on _PyRuntime begins with _Py_DebugOffsets. */
+/* From this version on _PyRuntime begins with _Py_DebugOffsets. */
 #define SELF_DESCRIBING 0x030d0000u
 
-#define RELEASE_LEVEL 0xf0 /* 0 in a version of which only major and minor are known */
+#define RELEASE_LEVEL 0xf0 /* these bits are 0 in a version whose micro version is not known */
 
 /* @location: what was looked at. */
 static int refuse_unsupported(const struct pystack_memory *memory, const struct pystack_location *location,
@@ -57,7 +55,7 @@ static int refuse_unsupported(const struct pystack_memory *memory, const struct 
         return PYSTACK_E_UNSUPPORTED;
 }
 
-/* 0: no version has that size, less @mutexes. */
+/* The version whose runtime has the size of this one, less the @mutexes of another machine. 0: there is none. */
 static uint32_t version_of_size(const struct pystack_location *location, uint32_t mutexes)
 {
         uint64_t size = location->runtime_size - mutexes;
@@ -70,8 +68,8 @@ static uint32_t version_of_size(const struct pystack_location *location, uint32_
 }
 
 /*
- * By how much the mutexes move what stands behind them in the runtime of @version:
- * by what its size says, else as in glibc.
+ * How many bytes the mutexes move what lies behind them in the runtime of @version. The size of the runtime tells
+ * which libc it has; if it does not, glibc is assumed.
  */
 static uint32_t mutexes_of(const struct pystack_location *location, const struct machine *machine, uint32_t version)
 {
@@ -81,7 +79,7 @@ static uint32_t mutexes_of(const struct pystack_location *location, const struct
         return machine->libcs[MACHINE_GLIBC].mutexes;
 }
 
-/* PY_VERSION_HEX; with LAYOUT_MICRO_UNKNOWN where only the symbols tell. */
+/* PY_VERSION_HEX; with LAYOUT_MICRO_UNKNOWN if only the size or the symbols tell. */
 static uint32_t read_version(const struct pystack_memory *memory, const struct pystack_location *location,
                              const struct machine *machine)
 {
@@ -101,8 +99,8 @@ static void tell_version(struct pystack_info *info, uint32_t version)
 }
 
 /*
- * How many bytes come before an object's head: told by where the type of code
- * objects, which is static, has its own type.
+ * How many bytes come before the head of an object. PyCode_Type is static, and its own type is PyType_Type: the place
+ * of that pointer tells.
  */
 static uint32_t extra_head_bytes(const struct pystack_memory *memory, const struct pystack_location *location)
 {
@@ -161,7 +159,7 @@ static int detect_from_offsets(const struct pystack_memory *memory, const void *
         return e;
 }
 
-/* Where the list of interpreters begins, and who holds the GIL. */
+/* Sets where the list of interpreters begins, and where the holder of the GIL stands. */
 static int set_anchors(const struct pystack_memory *memory, const struct pystack_location *location,
                        struct pystack_info *info, struct runtime *runtime)
 {
@@ -186,8 +184,8 @@ static int set_anchors(const struct pystack_memory *memory, const struct pystack
 }
 
 /*
- * An error of reading what a runtime begins with. Corrupt means not ready here: while the dynamic linker maps a library,
- * its symbols can be read before its data is there.
+ * An error of reading what a runtime begins with. Corrupt means not ready here: while the dynamic linker maps a
+ * library, its symbols can be read before its data is there.
  */
 static int explain_unread(const struct pystack_memory *memory, int e, const char *field, uint64_t addr)
 {

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Finding the runtime among the files that a process has mapped. They are looked
- * at where they lie in its memory, not opened: that takes a few microseconds a
- * file, needs no access to its file systems, and is right for files that have
- * been deleted or replaced. Neither the executable nor a name tells for certain
- * (an interpreter can be embedded in anything, and started through ld.so), so
- * all are looked at, likely ones first.
+ * Finds the runtime among the files that a process has mapped. Files are not opened. They are looked at where they
+ * lie in the memory of the process. That takes a few microseconds a file, needs no access to the process's file
+ * systems, and is right for files that have been deleted or replaced. An interpreter can be embedded in any program,
+ * and started through ld.so: neither the executable nor a name shows where it is. So all files are looked at, the
+ * likely ones first.
  *
- * Only a program that exports nothing has to be opened: its .symtab, and the
- * section .PyRuntime, are not loaded.
+ * Only a program that exports nothing has to be opened. Its .symtab and its section .PyRuntime are not loaded.
  */
 #include "locate.h"
 
@@ -23,10 +21,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* A large process maps some 500 libraries; 10 us each. A power of two. */
+/* Files that are looked at. A large process maps some 500 libraries; each takes 10 us. A power of two. */
 #define FILES_MAX 1024
 
-/* Which files are looked at first. */
+/* The order in which files are looked at. */
 enum rank {
         RANK_PYTHON, /* named like Python */
         RANK_EXE,
@@ -34,14 +32,14 @@ enum rank {
         RANKS,
 };
 
-/* Files in which there is no runtime: what is mapped again and again is looked at once. Open addressing. */
+/* Files that hold no runtime, so that a file which is mapped several times is looked at once. Open addressing. */
 struct barren {
         struct {
                 uint64_t dev, inode; /* 0: a free slot */
         } slots[2 * FILES_MAX];
 };
 
-/* What has been found so far over a process's maps. */
+/* A search through the files that a process has mapped. */
 struct search {
         const struct subject *subject;
         const struct nsutil_maps *maps;
@@ -50,9 +48,9 @@ struct search {
         struct pystack_location *ret;
         struct barren barren;
         bool found;
-        const char *foreign; /* what the executable is if it is not of this machine, else NULL */
+        const char *foreign; /* what the executable is, if it is for another kind of machine; else NULL */
         unsigned looked_at;
-        int error; /* ends the search: the process has ended or refuses */
+        int error; /* not 0: the search has ended, since the process has ended or cannot be read */
 };
 
 static const char *last_part_of_path(const char *path)
@@ -74,7 +72,10 @@ static enum rank rank_of(const struct search *search, const struct nsutil_map *m
         return strcmp(map->path, search->exe) == 0 ? RANK_EXE : RANK_OTHER;
 }
 
-/* Where @map's file is, or belongs. There is always a free slot: no more than FILES_MAX files are looked at. */
+/*
+ * The slot of @map's file, or the free one that it belongs in. There is one, since at most FILES_MAX files are looked
+ * at.
+ */
 static size_t slot_of_file(const struct barren *barren, const struct nsutil_map *map)
 {
         uint64_t hash = (map->inode ^ (uint64_t)map->dev << 32) * 0x9e3779b97f4a7c15u;
@@ -149,7 +150,7 @@ static int read_image(void *ctx, uint64_t addr, void *buf, size_t len)
         return e > 0 ? (e == PYSTACK_E_GONE ? -ESRCH : e == PYSTACK_E_DENIED ? -EPERM : -EFAULT) : e;
 }
 
-/* Before 3.7: what code that cannot be decoded does not tell, .symtab may. */
+/* Up to 3.6, if the code of PyInterpreterState_Head() cannot be decoded: .symtab may tell what it returns. */
 static void complete_from_file(struct search *search, const struct nsutil_map *map, struct pystack_location *location)
 {
         struct elfsym_symbol symbol;
@@ -200,8 +201,8 @@ static bool look_into_memory(struct search *search, const struct nsutil_map *map
 }
 
 /*
- * Reading a full symbol table takes milliseconds, too much for the programs of a
- * whole machine: only where the name or a section suggests it.
+ * Looks into the file on disk, if its name or a section suggests that it holds a runtime. True if the search is over.
+ * Reading a full symbol table takes milliseconds, which is too much for all programs of a machine.
  */
 static bool look_into_file(struct search *search, const struct nsutil_map *map)
 {
@@ -253,7 +254,7 @@ static void run_search(struct search *search)
         for (unsigned rank = 0; rank < RANKS; rank++)
                 if (look_into_each_file(search, (enum rank)rank, look_into_memory))
                         return;
-        search->barren = (struct barren){ 0 }; /* a file holds more than what of it is in memory */
+        search->barren = (struct barren){ 0 }; /* the file on disk has more than the part that is in memory */
         for (unsigned rank = 0; rank <= RANK_EXE && !search->found; rank++)
                 if (look_into_each_file(search, (enum rank)rank, look_into_file))
                         return;
@@ -271,7 +272,7 @@ static int error_from_nsutil(int r)
         }
 }
 
-/* It was there a moment ago: what has no memory any more must not be called no Python. */
+/* Whether the process is ending. It has no memory any more then, and must not be called no Python. */
 static bool is_ending(pid_t pid)
 {
         struct nsutil_stat stat;

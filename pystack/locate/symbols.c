@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What an ELF file says of the CPython in it. Its data is found by symbols that
- * extension modules need and that even stripped builds therefore export.
+ * What an ELF file says of the CPython in it. The data is found by symbols that extension modules need. So even
+ * stripped builds export them.
  *
- * Before 3.7 the list of interpreters is a static variable, which only .symtab
- * names. Exported in every version is PyInterpreterState_Head(), which returns
- * it: its few bytes of code are decoded, not executed.
+ * Up to 3.6 the list of interpreters is a static variable, which only .symtab names. But each version exports
+ * PyInterpreterState_Head(), which returns that list. Its few bytes of code are decoded, not executed.
  */
 #include "locate.h"
 #include "machine.h"
@@ -13,7 +12,7 @@
 
 #include <string.h>
 
-/* The first symbol that each version brought, newest first. */
+/* A symbol that is new in each version, the newest version first. */
 static const struct {
         uint32_t version;
         const char *symbol;
@@ -69,8 +68,8 @@ static uint64_t locate_interp_head(struct elfsym *elf, uint64_t bias, const stru
 }
 
 /*
- * Without the symbol the section tells, from 3.10 on: it holds nothing else. Such
- * are programs with a static CPython that were stripped and export nothing.
+ * The symbol of _PyRuntime. A program with a static CPython may be stripped and export nothing. From 3.10 on its
+ * section .PyRuntime tells the same: it holds nothing else.
  */
 static bool symbol_of_runtime(struct elfsym *elf, struct elfsym_symbol *ret)
 {

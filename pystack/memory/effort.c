@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <time.h>
 
-/* Reading the clock of a thread is a system call, as the reading of memory is: every so many reads are enough. */
+/* Reads of memory between two looks at the clock. Both are system calls. */
 #define READS_PER_CLOCK 32
 
 uint64_t effort_cpu_ns(void)

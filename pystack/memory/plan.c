@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The plan of a thread's next snapshot: where its stack lay last time. If a frame lies elsewhere, the plan is extended
- * and another snapshot is taken.
+ * The plan of a thread's next snapshot: where its stack lay last time. If a frame lies elsewhere, the plan is
+ * extended and another snapshot is taken.
  *
- * From 3.11 on frames lie in the chunks of the data stack, except those of generators (in the heap) and shims (on the C
- * stack). Up to 3.10 each frame is an object in the heap. Heap and C stack are read by pages: the heap has frames in a few
- * size classes, and those of one class lie together.
+ * From 3.11 on frames lie in the chunks of the data stack, except those of generators (in the heap) and shims (on the
+ * C stack). Up to 3.10 each frame is an object in the heap. Heap and C stack are read by pages: the heap has frames
+ * in a few size classes, and those of one class lie together.
  */
 #include "plan.h"
 
@@ -147,7 +147,10 @@ static bool get_older_chunk(struct pystack_thread *t, struct snapshot *s, uint64
         return false;
 }
 
-/* The span to read for a frame at @addr: its chunk or its page. Reading a page costs hardly more than reading a frame. */
+/*
+ * The span to read for a frame at @addr: its chunk or its page. Reading a page costs hardly more than reading a
+ * frame.
+ */
 static void choose_span(struct pystack_thread *t, struct snapshot *s, uint64_t addr, uint32_t len, uint64_t *ret,
                         uint32_t *ret_len)
 {

@@ -7,14 +7,14 @@
 #include "snapshot.h"
 
 /*
- * Adapts the plan to the thread state in @snapshot: to its cframe and its data stack. True if the plan has changed: take
- * another snapshot.
+ * Adapts the plan to the thread state in @snapshot: to its cframe and its data stack. True if the plan has changed:
+ * take another snapshot.
  */
 bool plan_update(struct pystack_thread *thread, const struct snapshot *snapshot);
 
 /*
- * Adds the frame at @addr to the plan, and the frames behind it that the plan does not have yet. PYSTACK_E_TORN if their
- * memory cannot be read; -ENOSPC if the plan is as large as it may be.
+ * Adds the frame at @addr to the plan, and the frames behind it that the plan does not have yet. PYSTACK_E_TORN if
+ * their memory cannot be read; -ENOSPC if the plan is as large as it may be.
  */
 int plan_extend(struct pystack_thread *thread, struct snapshot *snapshot, uint64_t addr);
 

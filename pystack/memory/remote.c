@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading the target's memory. process_vm_readv(2) copies at most IOV_MAX spans
- * a call and stops at the first address that is not mapped; longer lists are
- * split, which keeps their order.
+ * Reads the target's memory. process_vm_readv(2) copies at most IOV_MAX spans a call, and stops at the first address
+ * that is not mapped. A longer list is split, which keeps its order.
  */
 #include "remote.h"
 
@@ -34,7 +33,7 @@ static ssize_t read_task(pid_t pid, void *buf, const struct iovec *remote, size_
         return (ssize_t)done;
 }
 
-/* Of a process whose first thread has ended before others, through one of these. */
+/* Reads a process. If its first thread has ended before others, it is read through one of these. */
 static ssize_t read_process(void *ctx, void *buf, const struct iovec *remote, size_t n)
 {
         pid_t pid = (pid_t)(intptr_t)ctx;
@@ -44,7 +43,7 @@ static ssize_t read_process(void *ctx, void *buf, const struct iovec *remote, si
         return task != pid ? read_task(task, buf, remote, n) : got;
 }
 
-/* The same, of what is in memory or lies where it will come from soon. */
+/* The same for a process that may hold its reader up: fails for pages that are not in memory and may never come. */
 static ssize_t read_carefully(void *ctx, void *buf, const struct iovec *remote, size_t n)
 {
         pid_t pid = nsutil_task((pid_t)(intptr_t)ctx);

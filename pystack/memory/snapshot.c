@@ -20,7 +20,9 @@ static void plan_window(struct pystack *py, struct remote_batch *batch, uint64_t
         };
 }
 
-/* Plans the chunk, or what has been added to its end. The parts overlap, so that each frame lies whole in one window. */
+/*
+ * Plans the chunk, or what has been added to its end. The parts overlap, so that each frame lies whole in one window.
+ */
 static void plan_chunk(const struct pystack_thread *t, struct remote_batch *batch, const struct snapshot *s)
 {
         uint32_t known = t->chunk == s->chunk && s->chunk_len > LAYOUT_MAX_FRAME ? s->chunk_len - LAYOUT_MAX_FRAME : 0;
@@ -140,7 +142,10 @@ struct parts {
         size_t reading; /* number of spans of the first */
 };
 
-/* Appends what shows that the first reading is of one moment: all of it again, or the CPU of a frozen thread, or both. */
+/*
+ * Appends what shows that the first reading is of one moment: all of it again, or the CPU of a frozen thread, or
+ * both.
+ */
 static void plan_check(const struct pystack_thread *t, struct remote_batch *batch, const struct snapshot *s,
                        struct parts *parts)
 {
@@ -168,8 +173,8 @@ static void tell_parts(const struct pystack *py, const struct parts *parts, stru
 }
 
 /*
- * Audits: the first snapshots of a frozen thread, and later one in so many, are read twice all the same. An embedder can
- * let a thread run with the state of another one, and then the state changes although its own thread is frozen.
+ * Audits: the first snapshots of a frozen thread, and later one in so many, are read twice all the same. An embedder
+ * can let a thread run with the state of another one, and then the state changes although its own thread is frozen.
  */
 #define AUDITS_AT_FIRST 16
 #define AUDIT_EVERY 16

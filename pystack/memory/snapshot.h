@@ -7,11 +7,11 @@
  *
  *   [state, stack, frames elsewhere] [proofs of code objects] [state, stack, frames elsewhere]
  *
- * Bytes that are equal in the first and the last part were so at one moment between them. The code objects on that stack
- * were alive at that moment, so the proofs in the middle belong to them.
+ * Bytes that are equal in the first and the last part were so at one moment between them. The code objects on that
+ * stack were alive at that moment, so the proofs in the middle belong to them.
  *
- * If the thread is frozen, one copy is enough. What the plan did not foresee is then read afterwards, on its own, as long
- * as the thread stays frozen.
+ * If the thread is frozen, one copy is enough. What the plan did not foresee is then read afterwards, on its own, as
+ * long as the thread stays frozen.
  */
 
 #include "pystack/internal.h"
@@ -40,9 +40,9 @@ struct snapshot {
 };
 
 /*
- * Takes a snapshot by the thread's plan. With @hold, and if it is unbroken, there is only one reading, and behind it the
- * number of the thread's CPU; both pointers are to that reading. Spans that cannot be read any more leave the plan.
- * PYSTACK_E_GONE if the thread state is no longer this thread's.
+ * Takes a snapshot by the thread's plan. With @hold, and if it is unbroken, there is only one reading, and behind it
+ * the number of the thread's CPU; both pointers are to that reading. Spans that cannot be read any more leave the
+ * plan. PYSTACK_E_GONE if the thread state is no longer this thread's.
  */
 int snapshot_take(struct pystack_thread *thread, const struct pystack_hold *hold, struct snapshot *ret);
 
@@ -59,9 +59,9 @@ static inline bool snapshot_is_open(const struct snapshot *snapshot)
 }
 
 /*
- * Reads into an open snapshot what it lacks of the plan, and the proofs that have come to be wanted. If it succeeds, all
- * that was read of the thread since snapshot_take() is of the same moment. PYSTACK_E_TORN if the thread was not frozen all
- * the time, or something cannot be read: take another snapshot.
+ * Reads into an open snapshot what it lacks of the plan, and the proofs that have come to be wanted. If it succeeds,
+ * all that was read of the thread since snapshot_take() is of the same moment. PYSTACK_E_TORN if the thread was not
+ * frozen all the time, or something cannot be read: take another snapshot.
  */
 int snapshot_extend(struct pystack_thread *thread, const struct pystack_hold *hold, struct snapshot *snapshot);
 

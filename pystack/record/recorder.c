@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Recorder and replay: two readers, one that keeps all it reads of a process, and
- * one that answers from that. A recording begins where the runtime was located;
- * everything after that is read again by whoever opens it.
+ * Recorder and replay. The recorder's memory keeps all that is read of a process. The replay's memory answers from
+ * that. A recording says where the runtime lies. It holds what was read after the runtime was found.
  */
 #include "pystack/memory/effort.h"
 #include "record.h"
@@ -48,7 +47,7 @@ int pystack_recorder_open(pid_t pid, uint32_t abi, struct pystack_recorder **ret
                 recorder->record.inner_pid = (uint64_t)subject.inner_pid;
                 recorder->record.abi = abi;
                 subject.memory = (struct pystack_memory){ .read = read_recording, .ctx = recorder };
-                subject.effort = NULL; /* its owner has asked for all of it */
+                subject.effort = NULL; /* whoever records a process wants all of it */
                 e = subject_open(&subject, &recorder->record.location, &info, ret);
         }
         *ret_info = info;

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From 3.12 on the state that an OS thread entered last bears a flag, until it enters
- * another: bit 3 of _status, bound_gilstate (tstate_activate() in Python/pystate.c).
- * It stays there while the thread waits without the GIL.
+ * From 3.12 on the state that a thread of the operating system has entered last has a flag, until the thread enters
+ * another state: bit 3 of _status, bound_gilstate (tstate_activate() in Python/pystate.c). The state keeps the flag
+ * while the thread waits without the GIL.
  *
- * Before, there is one GIL for all interpreters, and its holder is the one entered. Of
- * a thread that does not hold it, the newest interpreter in which it has a frame counts:
- * who enters another one has made it, most often, and one that was left has no frame.
+ * Up to 3.11 one GIL serves all interpreters, and the state that holds it is the entered one. If a thread does not
+ * hold the GIL, its state in the newest interpreter in which it has a frame is taken. A thread that enters another
+ * interpreter has mostly made it just before, and in an interpreter that it has left it has no frame.
  *
- * Limit: up to 3.12 CPython's own module of subinterpreters lets a thread run in a state
- * that bears the TID of another one, which made it. Such a thread is seen where it went
- * there; with frames, but without those inside.
+ * Limit: up to 3.12 CPython's own module of subinterpreters lets a thread run in a state with the TID of another
+ * thread, which has made that state. The first thread is then seen where it entered the subinterpreter, without the
+ * frames inside.
  */
 #include "active_state.h"
 #include "interpreter.h"
@@ -27,11 +27,11 @@ bool active_state_is_entered(const struct layout *layout, const uint8_t *bytes)
         return layout->tstate.status == LAYOUT_NONE || half_at(bytes, layout->tstate.status) & STATUS_ENTERED;
 }
 
-/* How much speaks for a state being the one that its thread is in. */
+/* How likely a state is the one that its thread is in. */
 enum strength {
         STRENGTH_NONE,
         STRENGTH_FRAME,   /* Python has been called in it */
-        STRENGTH_ENTERED, /* it is the one entered, by the flag or by the GIL */
+        STRENGTH_ENTERED, /* the flag or the GIL says that it is the entered one */
 };
 
 static bool has_frame(struct pystack *py, uint64_t tstate)
@@ -47,7 +47,7 @@ static bool has_frame(struct pystack *py, uint64_t tstate)
         return remote_read_word(&py->memory, at, &frame) == 0 && frame != 0;
 }
 
-/* @holder: of the GIL, up to 3.11. */
+/* @holder: the state that holds the GIL; up to 3.11 only. */
 static enum strength strength_of(struct pystack *py, uint64_t tstate, uint64_t holder)
 {
         const struct layout *layout = &py->runtime.layout;
@@ -68,8 +68,8 @@ static int read_gil_holder(struct pystack *py, uint64_t *ret)
 }
 
 /*
- * Which of two equal claims counts, that of a newer interpreter or that of an older one.
- * The flag is borne by two of a thread's states only if another runs in one of them: see above.
+ * Whether the state in the newer interpreter is taken if two are equally likely. Two states of a thread have the flag
+ * only if another thread runs in one of them: see above. That one is the newer state.
  */
 static bool is_newer_preferred(const struct pystack *py)
 {
@@ -81,10 +81,10 @@ static bool is_newer_preferred(const struct pystack *py)
 struct claim {
         uint64_t pthread;
         enum strength strength;
-        size_t at; /* in the list, which is that of the newest interpreter first */
+        size_t at; /* index in the list, which begins with the newest interpreter */
 };
 
-/* The claims of one thread together, the strongest first. */
+/* Puts the claims of a thread side by side, the strongest first. */
 static int order_claims(const void *left, const void *right)
 {
         const struct claim *a = left, *b = right;
@@ -96,7 +96,7 @@ static int order_claims(const void *left, const void *right)
         return a->at < b->at ? -1 : 1;
 }
 
-/* Keeps of each thread the best claim, in the order of the list. */
+/* Keeps the best state of each thread, in the order of the list. */
 static void keep_best(struct pystack *py, struct claim *claims)
 {
         size_t n = py->threads.n, kept = 0;
@@ -173,7 +173,7 @@ static int note_stronger_state(void *ctx, uint64_t tstate, uint64_t interp, cons
         return 0;
 }
 
-/* The plan of the next snapshot is left as it is: what of it does not fit is learned anew. */
+/* Moves the thread to its likeliest state. The plan stays as it is; the next snapshot adapts it. */
 static int move_to_strongest(struct pystack_thread *t, uint64_t holder)
 {
         struct search search = { .t = t, .holder = holder };
@@ -190,16 +190,19 @@ static int move_to_strongest(struct pystack_thread *t, uint64_t holder)
         return 0;
 }
 
-/* Up to 3.11 the TIDs are not known for certain: one whose state has gone may be another thread by now. */
+/* Up to 3.11 TIDs are not certain. If a state has gone, its thread may be another one by now. */
 int active_state_follow(struct pystack_thread *t)
 {
         return t->py->runtime.layout.tstate.status == LAYOUT_NONE ? PYSTACK_E_GONE : move_to_strongest(t, 0);
 }
 
-/* Between two looks at what changes rarely, in snapshots. */
+/* Snapshots between two looks at something that changes rarely. */
 #define LOOK_INTERVAL 64
 
-/* Of a thread that is read in a state without the flag: it may have got it back, or another may have it. */
+/*
+ * For a thread none of whose states had the flag: whether its state has it now, or it is time to look for another
+ * one.
+ */
 static void look_for_gil_flag(struct pystack_thread *t)
 {
         bool due = t->py->numbers.snapshot % LOOK_INTERVAL == 0;

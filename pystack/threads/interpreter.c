@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Interpreters and their thread states: two linked lists in the target, read link by link, each with a bound. */
+/*
+ * Interpreters and their thread states are two linked lists in the target. They are read link by link, and both are
+ * bounded.
+ */
 #include "interpreter.h"
 
 #include "pystack/trace.h"
@@ -8,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Interpreters of one process; more is forged (each takes about 10 MiB). */
+/* Interpreters of a process. Each takes about 10 MiB, so a longer list is forged. */
 #define INTERPRETERS_MAX 256
 
 /* ---- states that have been visited ------------------------------------------------------ */
@@ -145,7 +148,7 @@ void interpreter_count(struct pystack *py)
                 py->threads.several = next != 0;
 }
 
-/* 3.12 on: each interpreter points to a GIL, which several may share. */
+/* 3.12 on: each interpreter points to a GIL. Several interpreters may share one. */
 static int locate_gil(struct pystack *py, uint64_t interp, uint64_t *ret_gil, bool *ret_enabled)
 {
         uint32_t enabled = 1;

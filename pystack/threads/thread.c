@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A process's threads and their TIDs. Up to 3.10 a thread state knows only its
- * pthread_t, which points to libc's struct pthread; the TID stands in there.
+ * Lists the threads of a process with their TIDs. Up to 3.10 a thread state has no TID, but its pthread_t points to
+ * libc's struct pthread, which has it.
  */
 #include "active_state.h"
 #include "interpreter.h"
@@ -12,8 +12,8 @@
 #include <stdlib.h>
 
 /*
- * Tries an offset: in some thread's struct pthread it must be where one of the
- * process's @known TIDs stands, as the target sees them.
+ * Whether a struct pthread of some thread has one of the @known TIDs of the process at @offset. TIDs are as the
+ * target sees them.
  */
 static bool has_tid_at(const struct pystack *py, uint32_t offset, const pid_t *known, size_t n)
 {
@@ -28,7 +28,7 @@ static bool has_tid_at(const struct pystack *py, uint32_t offset, const pid_t *k
         return false;
 }
 
-/* musl's struct is the smaller one: what lies behind it could be anything, so it is tried first. */
+/* musl's struct is tried first, as it is the smaller one: anything could lie behind it. */
 static void calibrate_tid_offset(struct pystack *py, const pid_t *known, size_t n)
 {
         for (size_t libc = MACHINE_LIBCS; libc-- > 0 && !py->process.tid_offset;) {
@@ -38,10 +38,10 @@ static void calibrate_tid_offset(struct pystack *py, const pid_t *known, size_t 
         }
 }
 
-/* So many of a process's threads serve as known ones. */
+/* Threads of the process whose TIDs are tried. */
 #define KNOWN_MAX 64
 
-/* Where Python runs in other threads than the main one: an embedded interpreter. */
+/* For an embedded interpreter, which may run in other threads than the main one. */
 static void calibrate_without_main(struct pystack *py)
 {
         struct nsutil_thread *threads = NULL;
@@ -94,8 +94,8 @@ static bool mark_main(struct pystack *py)
 }
 
 /*
- * Fills in the TIDs by what libc knows. Needed up to 3.10, and where an embedder
- * (uWSGI) has forked without telling Python: then the parent's are still noted.
+ * Fills in the TIDs from struct pthread. That is needed up to 3.10, and if an embedder (uWSGI) has forked without
+ * telling Python: then the thread states still have the TIDs of the parent.
  */
 static void read_tids(struct pystack *py)
 {

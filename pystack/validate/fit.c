@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The data stack of 3.11 and 3.12 is a stack: a frame begins where the one that has
- * called it ends, the sizes stand in their code objects, and the top is the innermost
- * one's end. So a frame that is missing, and one that is long gone, leave a gap or
- * overlap. That shows what the links alone do not: compilers write a new frame's link
- * behind the store that makes it the running one, and then what an earlier frame at
- * this place has left there is its link for some instructions.
+ * Checks that frames lie end to end. The data stack of 3.11 and 3.12 is a stack: a frame begins where its caller
+ * ends, and the top is where the innermost frame ends. Code objects have the sizes of their frames. So a frame that
+ * is missing leaves a gap, and a frame that has returned long ago overlaps.
  *
- * Gaps there are only where C has called Python: frames that are being cleared, whose
- * objects' __del__ runs, and at the top a callee that is not linked yet. Generators'
- * frames lie elsewhere; but the thread state points to the innermost generator, so a
- * frame that has not begun, whose link may be old, must have the same one behind it.
+ * The links alone do not show that. Some compilers write a new frame's link after the store that makes the frame the
+ * running one. For some instructions its link is what an earlier frame has left in that place.
+ *
+ * A gap may be where C has called Python: it holds frames that are being cleared, while __del__ of their objects
+ * runs. At the top it holds a callee that is not linked yet. Frames of generators lie elsewhere. But the thread state
+ * points to the innermost generator. If a frame has not begun, its link may be old, so it must have that same
+ * generator behind it.
  */
 #include "fit.h"
 
 #include "pystack/trace.h"
 
-/* Where the frames of a chunk begin, the first one's and others': a header of three words, in the first a word more. */
+/* Offsets at which the frames of a chunk begin: a header has three words; the first chunk leaves one more word free. */
 #define CHUNK_DATA 24
 #define CHUNK_DATA_FIRST 32
 
@@ -27,7 +27,10 @@ static bool begins_chunk(uint64_t addr)
         return at == CHUNK_DATA || at == CHUNK_DATA_FIRST;
 }
 
-/* Whether what ends at @end may lie before what begins at @next. @from_c: other frames may lie between them. */
+/*
+ * Whether a frame that ends at @end may lie before one that begins at @next. @from_c: other frames may lie between
+ * them.
+ */
 static bool is_before(uint64_t end, uint64_t next, bool from_c)
 {
         return end == next || begins_chunk(next) || (from_c && end < next);
@@ -38,7 +41,10 @@ static bool is_begun(const struct pystack_frame *frame)
         return frame->instruction >= 0;
 }
 
-/* The innermost generator's frame, or the thread state's own if there is none, by the frames. */
+/*
+ * The exception state of the innermost generator among the frames, or that of the thread state if there is no
+ * generator.
+ */
 static uint64_t innermost_exc_state(const struct pystack_thread *t, size_t n)
 {
         const struct raw_frame *raw = t->py->scratch.raw;
@@ -49,7 +55,7 @@ static uint64_t innermost_exc_state(const struct pystack_thread *t, size_t n)
         return t->tstate + t->py->runtime.layout.tstate.exc_state;
 }
 
-/* The running frame, on the data stack, whose end is @end. */
+/* Whether the running frame, which lies on the data stack and ends at @end, fits the top of the data stack. */
 static bool fits_top(const struct pystack_thread *t, const struct snapshot *s, size_t n, uint64_t end)
 {
         const struct layout *layout = &t->py->runtime.layout;
@@ -61,8 +67,8 @@ static bool fits_top(const struct pystack_thread *t, const struct snapshot *s, s
 }
 
 /*
- * Whether other frames may lie before the one at @i. Of the running one only if it runs or waits for C: what
- * neither does nor stands next to its caller may have returned long ago, and be what an old cframe points to.
+ * Whether other frames may lie before the one at @i. For the running frame that is so only if it runs or waits for C.
+ * One that does neither, and does not lie next to its caller, may have returned long ago: an old cframe points to it.
  */
 static bool is_called_from_c(const struct raw_frame *raw, size_t i)
 {

@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * In 3.11 and 3.12 a loop keeps its running frame in a _PyCFrame among its own
- * variables on the C stack. Its first act is to make that the thread state's cframe
- * (Python/ceval.c, _PyEval_EvalFrameDefault), and compilers let some twenty
- * instructions pass before its fields are written. A thread that is preempted
- * between them shows what an earlier call has left at that place of the C stack:
- * often a cframe, of a loop that has ended, so it looks like one.
+ * Checks that the evaluation loops of 3.11 and 3.12 lie inside each other. A loop keeps its running frame in a
+ * _PyCFrame, among its own variables on the C stack. First it makes that the thread state's cframe (Python/ceval.c,
+ * _PyEval_EvalFrameDefault). Compilers let some twenty instructions pass before they write its fields. A thread that
+ * is preempted in between shows what an earlier call has left at that place of the C stack. Often that is the cframe
+ * of a loop that has ended.
  *
- * What such a leftover can hardly be is part of a chain: from the cframe, all loops to
- * the root one, and from each loop's first frame, the running frame of the loop outside
- * are reached both by cframes and by frames, and both must agree. What agrees although
- * the cframe is old shows the caller as it was before the call, which is true.
+ * Such a leftover is hardly part of a chain. Two ways lead from the cframe to the root one, loop by loop: the links
+ * of the cframes, and the links of the frames. Both must reach the running frame of each loop. If they agree although
+ * the cframe is old, the stack is that of the caller before the call, which is true.
  *
- * The chain of cframes is complete at any moment but in those twenty instructions,
- * and a loop that ends is left in one store.
+ * The chain of cframes is whole at any other moment. A loop ends by one store.
  */
 #include "loops.h"
 
@@ -52,7 +49,7 @@ static enum walk_result read_cframe(struct pystack_thread *t, struct snapshot *s
                       .found = word_at(b, layout->tstate.cframe_frame));
 }
 
-/* No frame runs in the root cframe, and in one that stands directly inside of it before its first frame (greenlet's). */
+/* Whether the loop may have no frame: the root cframe has none, and one directly inside of it (greenlet's) at first. */
 static bool may_be_idle(const struct pystack_thread *t, const struct loops *loops)
 {
         return is_root(t, loops->cframe) || is_root(t, loops->previous);

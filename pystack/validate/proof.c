@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Proving code objects, and putting proofs off. Where co_version is unique in the
- * process (3.12 on), a code object whose proofs held at two moments has been there
- * all the time between: nothing else can have lain in its place, since it could
- * not have come back. So a proof that holds later proves all the stacks before it,
- * and one system call serves many samples. Before 3.12 equal bytes may be another
- * code object's, made of the same text after one of other text: no proof waits.
+ * Proves code objects, at once or later. From 3.12 on co_version is unique in the process. If the proofs of a code
+ * object hold at two moments, it has been there all the time between: another one in its place would have another
+ * co_version, and a freed one does not come back. So proofs that hold later prove all the stacks before, and one
+ * system call serves many samples. Up to 3.11 equal bytes may belong to another code object that was made of the same
+ * text. So no proof is deferred.
  */
 #include "proof.h"
 
@@ -23,7 +22,7 @@
 #define DEFER_AFTER_FIRST 16u
 #define DEFER_AFTER_MAX 8192u
 
-/* The pages of a batch that is being planned: what of each is wanted, then where it goes. */
+/* The pages of a batch that is being planned. Each knows which of its bytes are wanted, and then where these go. */
 struct pages {
         uint64_t batch;
         struct proof_page *first;
@@ -52,7 +51,7 @@ static void add_pages(const struct pages *pages, struct remote_batch *batch)
                 page->at = remote_add(batch, page->addr + page->from, page->to - page->from);
 }
 
-/* What the newest reading of its page, among the first @got bytes of the buffer, has in its place; NULL: nothing. */
+/* The bytes that were read in the proof's place, if they are among the first @got bytes of the buffer; else NULL. */
 static const uint8_t *locate_read_bytes(const struct pystack *py, const struct code_proof *proof, size_t got)
 {
         const struct proof_page *page = proof->page;
@@ -63,7 +62,7 @@ static const uint8_t *locate_read_bytes(const struct pystack *py, const struct c
         return py->scratch.room.buf + page->at + (from - page->from);
 }
 
-/* @got: bytes in the buffer. */
+/* Whether all proofs of the code object hold. @got: bytes in the buffer. */
 static bool proofs_hold(const struct pystack *py, const struct code_entry *entry, size_t got)
 {
         for (uint32_t i = 0; i < entry->n_proofs; i++) {
@@ -123,7 +122,7 @@ void proof_accept(const struct pystack *py, struct code_entry *entry)
         note_proof(entry, py->numbers.snapshot, true);
 }
 
-/* ---- putting off ------------------------------------------------------------------- */
+/* ---- deferring --------------------------------------------------------------------- */
 
 static int defer_proof(struct pystack *py, struct code_entry *entry)
 {
@@ -176,7 +175,7 @@ void pystack_put_off(struct pystack *py, bool allowed)
         py->deferral.allowed = allowed;
 }
 
-/* The entry that is meant, NULL if it is not known any more. */
+/* The entry whose proof is deferred; NULL if it has been dropped. */
 static struct code_entry *get_deferred_entry(const struct pystack *py, const struct deferred *deferred)
 {
         if (py->deferral.changes == py->codes.changes)
@@ -186,7 +185,7 @@ static struct code_entry *get_deferred_entry(const struct pystack *py, const str
         return entry && entry->code.serial == deferred->serial ? entry : NULL;
 }
 
-/* Plans the reading of all that is owed. False if something is not known any more. */
+/* Plans the reading of all deferred proofs. False if an entry has been dropped. */
 static bool plan_deferred(struct pystack *py, struct remote_batch *batch)
 {
         struct pages pages = { .batch = ++py->numbers.batch };
@@ -202,7 +201,7 @@ static bool plan_deferred(struct pystack *py, struct remote_batch *batch)
         return all;
 }
 
-/* @got bytes were read: what is not among them does not hold. */
+/* Whether all deferred proofs hold, by the @got bytes that were read. A proof that was not read does not hold. */
 static bool check_deferred_proofs(struct pystack *py, size_t got)
 {
         bool all = true;
