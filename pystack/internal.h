@@ -74,7 +74,7 @@ struct deferred {
         uint32_t serial;
 };
 
-/* Proofs that are read later, for many stacks at once: see pystack_put_off(). */
+/* Proofs that are read later, for many stacks at once: see pystack_defer(). */
 struct deferral {
         struct deferred *items; /* each code object once */
         size_t n, cap;

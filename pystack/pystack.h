@@ -19,7 +19,7 @@
  * The target is hostile: its memory can hold anything and change at any moment. Every length that is read is bounded,
  * and nothing recurses over what was read. A stack is reported only if its parts fit together and all of it is from
  * one moment. Either two copies of it agree, or the thread could not run while the one copy was made (see struct
- * pystack_hold). README.md lists the moments at which the memory does not show a true stack.
+ * pystack_uninterrupted). README.md lists the moments at which the memory does not show a true stack.
  *
  * Errors: 0 is success, a negative value is -errno, a positive one is a pystack_error. One thread at a time may use a
  * struct pystack. Different ones are independent of each other.
@@ -214,7 +214,7 @@ struct pystack_stack {
         size_t n;                           /* 0: the thread runs no Python at all */
         bool truncated;                     /* the outermost frames are missing */
         unsigned retries;                   /* readings thrown away before this one */
-        bool provisional;                   /* true if pystack_settle() says so */
+        bool provisional;                   /* true if pystack_validate() says so */
 };
 
 struct pystack_thread; /* what is known of a thread: where its stack lies, and in which interpreter it is */
@@ -256,29 +256,33 @@ void pystack_trim(struct pystack *py);
  * thread was last on. If the target's own memory says that the thread has not been on another CPU since (glibc 2.35
  * on), the thread is frozen: it could not run meanwhile. Then its stack is read once instead of twice.
  */
-struct pystack_hold {
+struct pystack_uninterrupted {
         int cpu;
         void (*begin)(void);
         bool (*unbroken)(int cpu); /* whether the caller has run on @cpu all the time since begin() */
 };
 
-/* The same for a thread that may be frozen. @hold may be NULL. If the thread was not frozen, it is read twice. */
-int pystack_sample_held(struct pystack *py, struct pystack_thread *thread, const struct pystack_hold *hold,
-                        unsigned max_tries, struct pystack_stack *ret);
+/*
+ * The same for a thread that may be frozen. @uninterrupted may be NULL. If the thread was not frozen, it is read
+ * twice.
+ */
+int pystack_sample_frozen(struct pystack *py, struct pystack_thread *thread,
+                          const struct pystack_uninterrupted *uninterrupted, unsigned max_tries,
+                          struct pystack_stack *ret);
 
 /*
- * Allows that stacks are provisional: the proofs of some of their code objects are deferred. pystack_settle() reads
+ * Allows that stacks are provisional: the proofs of some of their code objects are deferred. pystack_validate() reads
  * these proofs for many stacks at once. That saves most of the reading for 3.12 and 3.13, whose stacks all need
  * proofs. Stacks of other versions are never provisional.
  */
-void pystack_put_off(struct pystack *py, bool allowed);
+void pystack_defer(struct pystack *py, bool allowed);
 
 /*
  * Reads the deferred proofs. 0: all provisional stacks since the last call were true. PYSTACK_E_TORN: a code object was
  * freed, and nothing shows which of the stacks had it; none of them may be believed. PYSTACK_E_GONE and other errors of
  * reading: none may be believed either. At most one system call.
  */
-int pystack_settle(struct pystack *py);
+int pystack_validate(struct pystack *py);
 
 /*
  * The line that @frame is executing. 0 if its code has no line there. Also 0 if its line table has more than 512 KiB,

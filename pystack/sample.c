@@ -144,10 +144,11 @@ static int decode_snapshot(struct pystack_thread *t, struct snapshot *s, struct 
 }
 
 /* Takes one snapshot, and extends it by what it lacks as long as the thread is frozen. */
-static int try_once(struct pystack_thread *t, const struct pystack_hold *hold, struct walk *walk, enum outcome *ret)
+static int try_once(struct pystack_thread *t, const struct pystack_uninterrupted *uninterrupted, struct walk *walk,
+                    enum outcome *ret)
 {
         struct snapshot s;
-        int e = snapshot_take(t, hold, &s);
+        int e = snapshot_take(t, uninterrupted, &s);
 
         t->py->sample.provisional = false;
         *ret = OUTCOME_INCOMPLETE;
@@ -157,15 +158,16 @@ static int try_once(struct pystack_thread *t, const struct pystack_hold *hold, s
                 e = decode_snapshot(t, &s, walk, ret);
                 if (e != 0 || *ret != OUTCOME_INCOMPLETE || !snapshot_is_open(&s))
                         break;
-                e = snapshot_extend(t, hold, &s);
+                e = snapshot_extend(t, uninterrupted, &s);
         }
         if (e == 0 && *ret == OUTCOME_STACK)
                 plan_prune(t, &s);
         return e == PYSTACK_E_TORN ? 0 : e;
 }
 
-int pystack_sample_held(struct pystack *py, struct pystack_thread *t, const struct pystack_hold *hold,
-                        unsigned max_tries, struct pystack_stack *ret)
+int pystack_sample_frozen(struct pystack *py, struct pystack_thread *t,
+                          const struct pystack_uninterrupted *uninterrupted, unsigned max_tries,
+                          struct pystack_stack *ret)
 {
         unsigned incomplete = 0, torn = 0;
         struct walk walk;
@@ -178,7 +180,7 @@ int pystack_sample_held(struct pystack *py, struct pystack_thread *t, const stru
         py->sample.line_bytes = 0;
         while (e == 0) {
                 enum outcome outcome;
-                e = try_once(t, hold, &walk, &outcome);
+                e = try_once(t, uninterrupted, &walk, &outcome);
                 if (e != 0)
                         break;
                 if (outcome == OUTCOME_STACK) {
@@ -205,7 +207,7 @@ int pystack_sample_held(struct pystack *py, struct pystack_thread *t, const stru
 
 int pystack_sample(struct pystack *py, struct pystack_thread *t, unsigned max_tries, struct pystack_stack *ret)
 {
-        return pystack_sample_held(py, t, NULL, max_tries, ret);
+        return pystack_sample_frozen(py, t, NULL, max_tries, ret);
 }
 
 void pystack_limit(struct pystack *py, uint64_t cpu_ns)

@@ -131,9 +131,9 @@ static int refuse_other_thread(const struct pystack_thread *t, const uint8_t *ts
 #define SHORT_READS_MAX 64
 
 /* Whether the thread was frozen while the one reading was made. @on_cpu: the number of its CPU, read last. */
-static bool was_frozen(const struct pystack_hold *hold, const uint8_t *on_cpu)
+static bool was_frozen(const struct pystack_uninterrupted *uninterrupted, const uint8_t *on_cpu)
 {
-        return half_at(on_cpu, 0) == (uint32_t)hold->cpu && hold->unbroken(hold->cpu);
+        return half_at(on_cpu, 0) == (uint32_t)uninterrupted->cpu && uninterrupted->unbroken(uninterrupted->cpu);
 }
 
 /* Where the parts of a reading lie in the buffer. */
@@ -208,24 +208,25 @@ static int plan_snapshot(struct pystack_thread *t, struct remote_batch *batch, s
         return remote_reserve(&py->scratch.room, 0, batch->end);
 }
 
-int snapshot_take(struct pystack_thread *t, const struct pystack_hold *hold, struct snapshot *ret)
+int snapshot_take(struct pystack_thread *t, const struct pystack_uninterrupted *uninterrupted, struct snapshot *ret)
 {
         struct pystack *py = t->py;
 
         for (unsigned i = 0; i < SHORT_READS_MAX; i++) {
-                struct snapshot s = { .frozen = hold && t->on_cpu };
+                struct snapshot s = { .frozen = uninterrupted && t->on_cpu };
                 struct remote_batch batch;
                 struct parts parts;
                 int e = plan_snapshot(t, &batch, &s, &parts);
                 if (e != 0)
                         return e;
                 if (s.frozen)
-                        hold->begin();
+                        uninterrupted->begin();
                 ssize_t got = py->memory.read(py->memory.ctx, py->scratch.room.buf, py->scratch.room.iov, batch.n);
                 if (got < 0 && got != -EFAULT)
                         return remote_error(got);
-                if ((size_t)got == batch.end && s.frozen && !was_frozen(hold, py->scratch.room.buf + parts.on_cpu)) {
-                        hold = NULL;
+                if ((size_t)got == batch.end && s.frozen &&
+                    !was_frozen(uninterrupted, py->scratch.room.buf + parts.on_cpu)) {
+                        uninterrupted = NULL;
                 } else if ((size_t)got == batch.end) {
                         tell_parts(py, &parts, &s);
                         s.size = s.twice ? s.size : batch.end;
@@ -240,7 +241,7 @@ int snapshot_take(struct pystack_thread *t, const struct pystack_hold *hold, str
                       .found = SHORT_READS_MAX + 1);
 }
 
-int snapshot_extend(struct pystack_thread *t, const struct pystack_hold *hold, struct snapshot *s)
+int snapshot_extend(struct pystack_thread *t, const struct pystack_uninterrupted *uninterrupted, struct snapshot *s)
 {
         struct pystack *py = t->py;
         size_t from = s->size;
@@ -259,7 +260,7 @@ int snapshot_extend(struct pystack_thread *t, const struct pystack_hold *hold, s
         ssize_t got = py->memory.read(py->memory.ctx, py->scratch.room.buf + from, py->scratch.room.iov, batch.n);
         if (got < 0 && got != -EFAULT)
                 return remote_error(got);
-        if (got >= 0 && (size_t)got == batch.end - from && was_frozen(hold, py->scratch.room.buf + on_cpu))
+        if (got >= 0 && (size_t)got == batch.end - from && was_frozen(uninterrupted, py->scratch.room.buf + on_cpu))
                 return 0;
         return REFUSE(&py->memory, PYSTACK_E_TORN, .field = "rest of a snapshot", .address = t->on_cpu,
                       .expected = "a thread that is still frozen, and bytes read", .wanted = batch.end - from,

@@ -40,11 +40,12 @@ struct snapshot {
 };
 
 /*
- * Takes a snapshot by the thread's plan. With @hold, and if it is unbroken, there is only one reading, and behind it
- * the number of the thread's CPU; both pointers are to that reading. Spans that cannot be read any more leave the
- * plan. PYSTACK_E_GONE if the thread state is no longer this thread's.
+ * Takes a snapshot by the thread's plan. With @uninterrupted, and if it is unbroken, there is only one reading, and
+ * behind it the number of the thread's CPU; both pointers are to that reading. Spans that cannot be read any more
+ * leave the plan. PYSTACK_E_GONE if the thread state is no longer this thread's.
  */
-int snapshot_take(struct pystack_thread *thread, const struct pystack_hold *hold, struct snapshot *ret);
+int snapshot_take(struct pystack_thread *thread, const struct pystack_uninterrupted *uninterrupted,
+                  struct snapshot *ret);
 
 /* Bytes of a cframe. Only for layouts that have cframes. */
 static inline uint32_t snapshot_cframe_size(const struct layout *layout)
@@ -63,7 +64,8 @@ static inline bool snapshot_is_open(const struct snapshot *snapshot)
  * all that was read of the thread since snapshot_take() is of the same moment. PYSTACK_E_TORN if the thread was not
  * frozen all the time, or something cannot be read: take another snapshot.
  */
-int snapshot_extend(struct pystack_thread *thread, const struct pystack_hold *hold, struct snapshot *snapshot);
+int snapshot_extend(struct pystack_thread *thread, const struct pystack_uninterrupted *uninterrupted,
+                    struct snapshot *snapshot);
 
 static inline bool snapshot_inside(uint64_t start, uint64_t size, uint64_t addr, size_t len)
 {

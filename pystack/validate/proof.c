@@ -168,7 +168,7 @@ int proof_check(const struct pystack_thread *t, uint64_t generation, struct code
         return 0;
 }
 
-void pystack_put_off(struct pystack *py, bool allowed)
+void pystack_defer(struct pystack *py, bool allowed)
 {
         if (py->deferral.after == 0)
                 py->deferral.after = DEFER_AFTER_FIRST;
@@ -221,7 +221,7 @@ static bool check_deferred_proofs(struct pystack *py, size_t got)
         return all;
 }
 
-int pystack_settle(struct pystack *py)
+int pystack_validate(struct pystack *py)
 {
         ssize_t got;
 

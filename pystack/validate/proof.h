@@ -4,7 +4,7 @@
 
 /*
  * Proves that a code object on a stack is the one that is known by its address. Either its proofs are read with the
- * stack, or no code object has been freed since they held, or they are deferred: see pystack_put_off().
+ * stack, or no code object has been freed since they held, or they are deferred: see pystack_defer().
  */
 
 #include "pystack/internal.h"
