@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A table of refusals by process and field, in memory that is taken before the first one. Readers of several CPUs may
- * have one at the same moment: then one of them is kept, and the other is only counted.
+ * have one at the same moment: then one of them is kept, and the other is only counted. So is one that comes while
+ * refusals are said, from a thread that was left behind with a process that hangs. Such a thread may come at any
+ * time, so the table is never freed.
  */
 #include "refusals.h"
 
 #include "agent/command/cli/messages.h"
 
 #include <inttypes.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Different refusals that are kept: of a thousand processes that are no Python, three each. */
 #define REFUSALS_MAX 3072
@@ -22,8 +26,9 @@ struct slot {
 };
 
 static struct {
-        struct slot *slots; /* by PID and field, open addressing; NULL: nothing is kept */
+        struct slot *slots; /* by PID and field, open addressing; NULL: not made yet */
         size_t n;
+        bool asked; /* somebody wants to know them */
         atomic_flag busy;
         _Atomic uint64_t left_out; /* there was no room, or another reader was at it */
 } kept = { .busy = ATOMIC_FLAG_INIT };
@@ -47,23 +52,23 @@ static void keep_refusal(void *ctx, const struct pystack_refusal *refusal)
         struct slot *slot = slot_of(refusal->pid, refusal->field);
         if (slot->count == 0 && kept.n == REFUSALS_MAX) {
                 kept.left_out++;
-        } else {
-                if (slot->count++ == 0) {
-                        slot->first = *refusal;
-                        slot->order = kept.n++;
-                }
+        } else if (kept.asked && slot->count++ == 0) {
+                slot->first = *refusal;
+                slot->order = kept.n++;
         }
         atomic_flag_clear(&kept.busy);
 }
 
 void refusals_keep(void)
 {
-        kept.slots = calloc(SLOTS, sizeof *kept.slots);
+        if (!kept.slots)
+                kept.slots = calloc(SLOTS, sizeof *kept.slots);
+        kept.asked = kept.slots != NULL;
 }
 
 struct pystack_trace refusals_trace(void)
 {
-        return (struct pystack_trace){ .refused = kept.slots ? keep_refusal : NULL };
+        return (struct pystack_trace){ .refused = kept.asked ? keep_refusal : NULL };
 }
 
 static int order_slots(const void *left, const void *right)
@@ -99,9 +104,16 @@ static void say_process(struct slot *const *slots, size_t n)
                     n - REFUSALS_SAID_MAX);
 }
 
-void refusals_say(pid_t pid)
+/* Nobody stays in the table for longer than it takes to copy a refusal. */
+static void lock_table(void)
 {
-        struct slot **order = kept.slots && kept.n > 0 ? malloc(kept.n * sizeof(struct slot *)) : NULL;
+        while (atomic_flag_test_and_set(&kept.busy))
+                sched_yield();
+}
+
+static void say_refusals(pid_t pid)
+{
+        struct slot **order = kept.n > 0 ? malloc(kept.n * sizeof(struct slot *)) : NULL;
         size_t n = 0;
 
         for (size_t i = 0; order && i < SLOTS; i++)
@@ -115,14 +127,24 @@ void refusals_say(pid_t pid)
                 say_process(order + i, end - i);
         }
         free(order);
+}
+
+void refusals_say(pid_t pid)
+{
+        lock_table();
+        say_refusals(pid);
+        atomic_flag_clear(&kept.busy);
         if (pid == 0 && kept.left_out > 0)
                 say("%" PRIu64 " refusals were not kept", kept.left_out);
 }
 
 void refusals_end(void)
 {
-        free(kept.slots);
-        kept.slots = NULL;
+        lock_table();
+        if (kept.slots)
+                memset(kept.slots, 0, SLOTS * sizeof *kept.slots);
+        kept.asked = false;
         kept.n = 0;
         kept.left_out = 0;
+        atomic_flag_clear(&kept.busy);
 }

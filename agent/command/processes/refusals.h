@@ -29,7 +29,7 @@ struct pystack_trace refusals_trace(void);
 
 /*
  * Prints what was refused of process @pid, or of all if it is 0: each field once, at most REFUSALS_SAID_MAX of a
- * process, and how many more there were. No sampler may run meanwhile.
+ * process, and how many more there were.
  */
 void refusals_say(pid_t pid);
 
