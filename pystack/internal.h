@@ -27,39 +27,39 @@ struct pystack_thread {
         struct pystack *py;
         uint64_t tstate;
         uint64_t interp;
-        uint64_t pthread; /* thread_id: with interp, what tells it from a successor at its address */
-        unsigned held;    /* snapshots for which the caller held it */
+        uint64_t pthread; /* its thread_id: another one if another thread's state comes to lie at @tstate */
+        unsigned frozen;  /* snapshots for which the caller had its CPU */
         uint64_t on_cpu;  /* address of the number of the CPU it was last on, int32; 0: not known */
         pid_t inner_tid;
-        bool unentered; /* 3.12 on: its state does not bear the flag, but no other of its states does */
+        bool unentered; /* 3.12 on: none of its states has the flag of the entered one */
 
         /* Where its stack lay last time: the plan of the next snapshot. */
         uint64_t cframe;    /* 3.11, 3.12: address of the running cframe */
-        uint64_t chunk;     /* 3.11 on: what to read of the newest data stack chunk, */
-        uint32_t chunk_len; /* 0: nothing known */
+        uint64_t chunk;     /* 3.11 on: the part of the newest data stack chunk to be read: its address, */
+        uint32_t chunk_len; /* and its length; 0: not known */
         struct span *spans; /* older chunks, shims, generators' frames, pages of heap frames */
         uint32_t n_spans, cap_spans;
         struct named *named; /* the frames of its last stack, outermost first */
         uint32_t n_named, cap_named;
-        uint64_t named_changes; /* of the code cache, when they were named */
-        struct named *codes;    /* the code objects of that stack, each once */
+        uint64_t named_changes; /* the code cache's count of changes when they were named */
+        struct named *codes;    /* the different code objects of that stack */
         uint32_t n_codes;
         uint64_t generation;
-        uint32_t generation_changes; /* > 0: lately code objects have been freed between samples */
+        uint32_t generation_changes; /* > 0: code objects were freed between the last few samples */
 };
 
-/* A frame as it stands in the target: code and position, not yet resolved. */
+/* A frame as it stands in the target. */
 struct raw_frame {
         uint64_t code;
-        int64_t position;    /* as kept: see enum layout_position */
+        int64_t position;    /* in the form that enum layout_position says */
         uint32_t tlbc_index; /* 0 where threads share the bytecode */
         uint64_t addr;
-        bool on_data_stack; /* of 3.11 and 3.12, as the rest */
+        bool on_data_stack; /* 3.11 and 3.12, like the next two */
         bool from_c;        /* C has called it */
-        bool at_rest;       /* it neither runs nor waits for C: not begun, returning, or waiting for Python */
+        bool at_rest;       /* it neither runs nor waits for C: it has not begun, returns, or waits for Python */
 };
 
-/* What is read of a process, and how. */
+/* Where in a process its interpreters lie, and by which offsets they are read. */
 struct runtime {
         struct layout layout;
         uint64_t interpreters;   /* address of the pointer to the first interpreter */
@@ -68,49 +68,51 @@ struct runtime {
         const struct machine *machine;
 };
 
-/* A code object whose proofs have been put off. */
-struct owed {
+/* A code object whose proofs are deferred. */
+struct deferred {
         struct named code;
         uint32_t serial;
 };
 
-struct pystack {
-        struct pystack_reader reader;
-        struct pystack_info info;
-        struct layout layout;
-        uint64_t interpreters, tstate_current, code_type; /* as in struct runtime */
-        const struct machine *machine;                    /* likewise */
-        pid_t pid;                                        /* 0: not of a live process */
-        pid_t inner_pid;                                  /* in the target's own namespace */
-        int64_t rseq_offset;                              /* of struct rseq from a pthread_t; 0: not known */
-        uint32_t tid_offset;                              /* of the TID in struct pthread, 0: not known yet */
-        void (*release)(void *ctx);                       /* the reader's context goes with us; NULL: it is another's */
+/* Proofs that are read later, for many stacks at once: see pystack_defer(). */
+struct deferral {
+        struct deferred *items; /* each code object once */
+        size_t n, cap;
+        uint64_t changes; /* of the code cache, when the first item was added */
+        uint32_t after;   /* a code object's proofs are deferred after this many have held in a row; 0: not set yet */
+        bool allowed;
+};
 
-        struct code_cache codes;
-        struct owed *owed; /* the code objects whose proofs have been put off, each once */
-        size_t n_owed, cap_owed;
-        uint64_t owed_changes; /* of the code cache, when the first of them was */
-        uint32_t steady_min;   /* a code object's proofs wait after having held so often; 0: never yet */
-        bool put_off;          /* it is allowed */
-        bool provisional;      /* the stack being read has one of them */
-        unsigned senseless;    /* readings for the last sample that agreed and led to no code objects or no memory */
-        uint64_t snapshots;    /* taken so far: the newest one's number */
-        uint64_t batches;      /* of proofs, read so far: likewise */
-        uint64_t lists;        /* of a stack's code objects, made so far: likewise */
-        struct pystack_thread_ref *threads;
-        size_t n_threads, cap_threads;
+/* The thread states of the process. */
+struct thread_list {
+        struct pystack_thread_ref *refs;
+        size_t n, cap;
         struct {
                 uint64_t *slots; /* open addressing; 0: free */
                 size_t mask, n;
-        } met;        /* thread states, in the walk through the list of them that is under way */
-        bool several; /* interpreters, when their threads were last listed */
+        } visited;    /* thread states that the present walk through the list has met */
+        bool several; /* there were several interpreters when their threads were last listed */
+};
 
-        uint64_t cpu_ns_max;    /* of a sample: see pystack_limit(); 0: no limit */
-        uint64_t resolve_begin; /* by the thread's CPU clock, when the first code object of this sample was resolved */
-        unsigned resolved;      /* code objects for this sample */
-        size_t line_bytes;      /* of line tables that were searched for this sample's lines */
+/* What the sample that is being taken has cost and found so far. */
+struct effort_of_sample {
+        uint64_t cpu_ns_max; /* see pystack_limit(); 0: no limit */
+        uint64_t begin_ns;   /* by the thread's CPU clock, when the first code object was read */
+        unsigned codes_read; /* code objects that were new */
+        unsigned senseless;  /* readings that agreed, and that led to no code objects or to no memory */
+        size_t line_bytes;   /* of line tables that were searched for its lines */
+        bool provisional;    /* the proof of one of its code objects is deferred */
+};
 
-        /* One snapshot's memory and the frames in it, reused by the next. */
+/* The numbers that were given last. 64 bits: none is given twice. */
+struct numbers {
+        uint64_t snapshot;
+        uint64_t batch; /* of proofs that are read together */
+        uint64_t list;  /* of the code objects of a stack */
+};
+
+/* One snapshot's memory and the frames in it, reused by the next one. */
+struct scratch {
         struct remote_room room;
         struct snapshot_window *windows;
         size_t n_windows, cap_windows;
@@ -118,30 +120,49 @@ struct pystack {
         struct pystack_frame *frames; /* most processes of a machine are never on a CPU */
 };
 
-/* Prepares to read @runtime. The files of thread.c and snapshot.c need no more. */
-int pystack_open_reader(const struct pystack_reader *reader, const struct pystack_info *info,
-                        const struct runtime *runtime, struct pystack **ret);
+struct pystack {
+        struct runtime runtime; /* first, as it is read most */
+        struct pystack_memory memory;
+        struct numbers numbers;
+        struct effort_of_sample sample;
+        struct scratch scratch;
+        struct code_cache codes;
+        struct deferral deferral;
+        struct thread_list threads;
+        struct {
+                pid_t pid;           /* 0: not a live process */
+                pid_t inner_pid;     /* in the target's own namespace */
+                int64_t rseq_offset; /* of struct rseq from a pthread_t; 0: not known */
+                uint32_t tid_offset; /* of the TID in struct pthread; 0: not known yet */
+        } process;
+        void (*release)(void *ctx); /* releases the context of @memory; NULL: another owns it */
+        struct pystack_info info;
+};
 
-struct location;
+/* Makes a pystack that reads @runtime. The files of threads/ and memory/ need no more. 0 or -ENOMEM. */
+int pystack_new(const struct pystack_memory *memory, const struct pystack_info *info, const struct runtime *runtime,
+                struct pystack **ret);
+
+struct pystack_location;
 struct effort;
 
-/* Who is read: @pid is 0 for what is not a live process. */
+/* The process that is being opened. @pid is 0 if it is no live process. */
 struct subject {
         pid_t pid, inner_pid;
-        struct pystack_reader reader;
-        struct effort *effort; /* in which the opening by @reader is counted; NULL: it is not */
+        struct pystack_memory memory;
+        struct effort *effort; /* counts what opening costs; NULL: nobody does */
         uint32_t abi;          /* 0: to be found out */
 };
 
 /* Finds the runtime of @subject's process, and fills in its inner_pid. Errors and @info as of pystack_open(). */
-int pystack_find(struct subject *subject, struct pystack_info *info, struct location *ret);
+int subject_locate(struct subject *subject, struct pystack_info *info, struct pystack_location *ret);
 
 /* Opens what was found at @location. Errors and @info as of pystack_open(). */
-int pystack_open_location(const struct subject *subject, const struct location *location, struct pystack_info *info,
-                          struct pystack **ret);
+int subject_open(const struct subject *subject, const struct pystack_location *location, struct pystack_info *info,
+                 struct pystack **ret);
 
 /* The offset of struct rseq from a thread's pthread_t; 0: not known. */
-int64_t rseq_find(pid_t pid, const struct pystack_reader *reader);
+int64_t rseq_find(pid_t pid, const struct pystack_memory *memory);
 
 static inline uint64_t word_at(const uint8_t *bytes, uint32_t offset)
 {

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Opening a process: locate its runtime, find out its version, choose or make
- * the layout, and see that the interpreter is up.
- */
+/* Opens a process: finds its runtime, finds out its version, makes the layout, and sees that the interpreter is up. */
 #include "pystack/layout/trial.h"
 #include "pystack/layout/version.h"
 #include "pystack/memory/effort.h"
@@ -12,20 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-int pystack_open_reader(const struct pystack_reader *reader, const struct pystack_info *info,
-                        const struct runtime *runtime, struct pystack **ret)
+int pystack_new(const struct pystack_memory *memory, const struct pystack_info *info, const struct runtime *runtime,
+                struct pystack **ret)
 {
         struct pystack *py = calloc(1, sizeof *py);
 
         if (!py)
                 return -ENOMEM;
-        py->reader = *reader;
+        py->memory = *memory;
         py->info = *info;
-        py->layout = runtime->layout;
-        py->interpreters = runtime->interpreters;
-        py->tstate_current = runtime->tstate_current;
-        py->code_type = runtime->code_type;
-        py->machine = runtime->machine;
+        py->runtime = *runtime;
         *ret = py;
         return 0;
 }
@@ -42,44 +35,44 @@ static void tell_trial(struct pystack_info *info, int error)
                                          : "cannot read");
 }
 
-int pystack_open_location(const struct subject *subject, const struct location *location, struct pystack_info *info,
-                          struct pystack **ret)
+int subject_open(const struct subject *subject, const struct pystack_location *location, struct pystack_info *info,
+                 struct pystack **ret)
 {
-        struct choice choice;
+        struct detected detected;
         struct pystack *py = NULL;
         int e;
 
         snprintf(info->file, sizeof info->file, "%s", location->file);
         info->runtime = location->runtime ? location->runtime : location->tstate_current;
-        e = choose_layout(&subject->reader, location, subject->abi, info, &choice);
-        if (e != 0 || (e = choose_check(&subject->reader, &choice.runtime)) != 0 ||
-            (e = pystack_open_reader(&subject->reader, info, &choice.runtime, &py)) != 0)
+        e = version_detect(&subject->memory, location, subject->abi, info, &detected);
+        if (e != 0 || (e = version_check(&subject->memory, &detected.runtime)) != 0 ||
+            (e = pystack_new(&subject->memory, info, &detected.runtime, &py)) != 0)
                 return e;
-        py->pid = subject->pid;
-        py->inner_pid = subject->inner_pid;
-        py->rseq_offset = subject->pid ? rseq_find(subject->pid, &subject->reader) : 0;
-        if (choice.on_trial && (e = trial_run(py)) != 0) {
+        py->process.pid = subject->pid;
+        py->process.inner_pid = subject->inner_pid;
+        py->process.rseq_offset = subject->pid ? rseq_find(subject->pid, &subject->memory) : 0;
+        if (detected.on_trial && (e = trial_run(py)) != 0) {
                 tell_trial(info, e);
                 pystack_close(py);
                 return e;
         }
         if (subject->effort)
-                py->reader = subject->effort->process;
+                py->memory = subject->effort->process;
         *ret = py;
         return 0;
 }
 
-/* Of several runtimes in a process, the one that has an interpreter is meant. */
-static bool is_runtime_in_use(const struct subject *subject, const struct location *location)
+/* A process can have several runtimes. The one that has an interpreter is in use. */
+static bool is_runtime_in_use(const struct subject *subject, const struct pystack_location *location)
 {
         struct pystack_info info = { 0 };
-        struct choice choice;
+        struct detected detected;
 
-        return choose_layout(&subject->reader, location, subject->abi, &info, &choice) == 0 &&
-               choose_check(&subject->reader, &choice.runtime) == 0;
+        return version_detect(&subject->memory, location, subject->abi, &info, &detected) == 0 &&
+               version_check(&subject->memory, &detected.runtime) == 0;
 }
 
-int pystack_find(struct subject *subject, struct pystack_info *info, struct location *ret)
+int subject_locate(struct subject *subject, struct pystack_info *info, struct pystack_location *ret)
 {
         struct nsutil_status status;
 
@@ -94,27 +87,65 @@ int pystack_find(struct subject *subject, struct pystack_info *info, struct loca
 
 /* ---- in time -------------------------------------------------------------------------- */
 
+/* Refusals of one opening that are told. A process with many unreadable files has no more that are of interest. */
+#define REFUSALS_MAX 32
+
+/*
+ * The refusals of an opening. It runs in a thread that may be left behind, so what it finds is kept until the caller's
+ * thread tells it.
+ */
+struct refusals {
+        size_t n;
+        uint64_t left_out;
+        struct pystack_refusal items[REFUSALS_MAX];
+};
+
 struct opening {
         pid_t pid;
         uint32_t abi;
-        struct pystack *py; /* NULL: it could not be opened, or is the caller's by now */
+        struct refusals *refusals; /* NULL: nobody wants to know them */
+        struct pystack *py;        /* NULL: it could not be opened, or is the caller's by now */
         struct pystack_info info;
         int error;
 };
 
+static void keep_refusal(void *ctx, const struct pystack_refusal *refusal)
+{
+        struct refusals *refusals = ctx;
+
+        if (refusals->n < REFUSALS_MAX)
+                refusals->items[refusals->n++] = *refusal;
+        else
+                refusals->left_out++;
+}
+
+static void tell_refusals(const struct refusals *refusals, const struct pystack_trace *trace, pid_t pid)
+{
+        const struct pystack_refusal more = {
+                .pid = pid, .field = "opening", .expected = "fewer refusals; left out", .found = refusals->left_out
+        };
+
+        for (size_t i = 0; i < refusals->n; i++)
+                trace->refused(trace->ctx, &refusals->items[i]);
+        if (refusals->left_out > 0)
+                trace->refused(trace->ctx, &more);
+}
+
 static void run_opening(void *job)
 {
         struct opening *o = job;
-        struct pystack_reader process = pystack_process_reader(o->pid);
+        struct pystack_memory process = pystack_process_memory(o->pid);
         struct effort effort;
-        struct subject subject = {
-                .pid = o->pid, .reader = effort_begin(&effort, &process), .abi = o->abi, .effort = &effort
-        };
-        struct location location;
+        struct pystack_location location;
 
-        o->error = pystack_find(&subject, &o->info, &location);
+        if (o->refusals)
+                process.trace = (struct pystack_trace){ keep_refusal, o->refusals };
+        struct subject subject = {
+                .pid = o->pid, .memory = effort_begin(&effort, &process), .abi = o->abi, .effort = &effort
+        };
+        o->error = subject_locate(&subject, &o->info, &location);
         if (o->error == 0)
-                o->error = pystack_open_location(&subject, &location, &o->info, &o->py);
+                o->error = subject_open(&subject, &location, &o->info, &o->py);
 }
 
 static void discard_opening(void *job)
@@ -122,64 +153,100 @@ static void discard_opening(void *job)
         struct opening *o = job;
 
         pystack_close(o->py);
+        free(o->refusals);
         free(o);
 }
 
-int pystack_open_abi(pid_t pid, uint32_t abi, struct pystack **ret, struct pystack_info *ret_info)
+static int begin_opening(const struct pystack_options *options, struct opening **ret)
 {
-        static const struct nsutil_work work = { .run = run_opening, .discard = discard_opening };
         struct opening *o = calloc(1, sizeof *o);
 
-        *ret_info = (struct pystack_info){ 0 };
         if (!o)
                 return -ENOMEM;
-        o->pid = pid;
-        o->abi = abi;
-        if (nsutil_attempt(pid, &work, o) != 0) {
-                if (!nsutil_is_given_up(pid))
+        o->pid = options->pid;
+        o->abi = options->abi;
+        if (options->trace.refused && !(o->refusals = calloc(1, sizeof *o->refusals))) {
+                free(o);
+                return -ENOMEM;
+        }
+        *ret = o;
+        return 0;
+}
+
+static int open_in_time(const struct pystack_options *options, struct pystack **ret, struct pystack_info *ret_info)
+{
+        static const struct nsutil_work work = { .run = run_opening, .discard = discard_opening };
+        struct opening *o;
+        int e = begin_opening(options, &o);
+
+        if (e != 0)
+                return e;
+        if (nsutil_attempt(options->pid, &work, o) != 0) {
+                if (!nsutil_is_given_up(options->pid))
                         snprintf(ret_info->detail, sizeof ret_info->detail,
                                  "so many other processes do not answer that it is not looked at");
                 return PYSTACK_E_HANGS;
         }
-        int e = o->error;
-        if (e == 0)
-                *ret = o->py;
+        e = o->error;
         *ret_info = o->info;
-        free(o);
+        if (o->refusals)
+                tell_refusals(o->refusals, &options->trace, options->pid);
+        if (e == 0) {
+                o->py->memory.trace = options->trace;
+                *ret = o->py;
+                o->py = NULL;
+        }
+        discard_opening(o);
         return e;
+}
+
+/* Opens what the caller has located, or reads by itself. */
+static int open_given(const struct pystack_options *options, struct pystack **ret, struct pystack_info *ret_info)
+{
+        struct subject subject = {
+                .pid = options->pid,
+                .inner_pid = options->inner_pid,
+                .memory = options->memory ? *options->memory : pystack_process_memory(options->pid),
+                .abi = options->abi,
+        };
+        struct pystack_location location;
+        int e = 0;
+
+        subject.memory.trace = options->trace;
+        if (options->location)
+                location = *options->location;
+        else
+                e = subject_locate(&subject, ret_info, &location);
+        return e != 0 ? e : subject_open(&subject, &location, ret_info, ret);
+}
+
+int pystack_open(const struct pystack_options *options, struct pystack **ret, struct pystack_info *ret_info)
+{
+        *ret_info = (struct pystack_info){ 0 };
+        if (options->pid == 0 && !(options->memory && options->location))
+                return -EINVAL;
+        return options->memory || options->location ? open_given(options, ret, ret_info)
+                                                    : open_in_time(options, ret, ret_info);
 }
 
 int pystack_fork(const struct pystack *parent, pid_t pid, struct pystack **ret)
 {
-        struct pystack_reader reader = remote_reader_of_copy(&parent->reader, pid);
-        struct runtime runtime = {
-                .layout = parent->layout,
-                .interpreters = parent->interpreters,
-                .tstate_current = parent->tstate_current,
-                .code_type = parent->code_type,
-                .machine = parent->machine,
-        };
+        struct pystack_memory memory = remote_memory_of_copy(&parent->memory, pid);
         struct nsutil_status status;
         struct pystack *py;
-        int e = choose_check(&reader, &runtime);
+        int e = version_check(&memory, &parent->runtime);
 
         if (e == 0 && (e = nsutil_status_read(pid, &status)) > 0)
                 e = PYSTACK_E_GONE;
         if (e == 0)
-                e = pystack_open_reader(&reader, &parent->info, &runtime, &py);
+                e = pystack_new(&memory, &parent->info, &parent->runtime, &py);
         if (e != 0)
                 return e;
-        py->pid = pid;
-        py->inner_pid = status.ns_pid[status.ns_depth - 1];
-        py->rseq_offset = parent->rseq_offset;
-        py->tid_offset = parent->tid_offset;
+        py->process = parent->process;
+        py->process.pid = pid;
+        py->process.inner_pid = status.ns_pid[status.ns_depth - 1];
         *ret = py;
         return 0;
-}
-
-int pystack_open(pid_t pid, struct pystack **ret, struct pystack_info *ret_info)
-{
-        return pystack_open_abi(pid, 0, ret, ret_info);
 }
 
 const uint32_t *pystack_abis(void)
@@ -198,23 +265,27 @@ size_t pystack_bytes(const struct pystack *py, uint64_t *ret_refusals)
         return py->codes.bytes;
 }
 
+static void free_scratch(struct scratch *scratch)
+{
+        remote_release(&scratch->room);
+        free(scratch->windows);
+        free(scratch->raw);
+        free(scratch->frames);
+        *scratch = (struct scratch){ 0 };
+}
+
+static void free_threads(struct thread_list *threads)
+{
+        free(threads->refs);
+        free(threads->visited.slots);
+        *threads = (struct thread_list){ .several = threads->several };
+}
+
 void pystack_trim(struct pystack *py)
 {
         code_cache_clear(&py->codes);
-        free(py->threads);
-        free(py->met.slots);
-        remote_release(&py->room);
-        free(py->windows);
-        free(py->raw);
-        free(py->frames);
-        py->threads = NULL;
-        py->met.slots = NULL;
-        py->met.mask = py->met.n = 0;
-        py->windows = NULL;
-        py->raw = NULL;
-        py->frames = NULL;
-        py->n_threads = py->cap_threads = 0;
-        py->n_windows = py->cap_windows = 0;
+        free_threads(&py->threads);
+        free_scratch(&py->scratch);
 }
 
 void pystack_close(struct pystack *py)
@@ -223,9 +294,9 @@ void pystack_close(struct pystack *py)
                 return;
         pystack_trim(py);
         code_cache_deinit(&py->codes);
-        free(py->owed);
+        free(py->deferral.items);
         if (py->release)
-                py->release(py->reader.ctx);
+                py->release(py->memory.ctx);
         free(py);
 }
 

@@ -5,25 +5,24 @@
 /*
  * pystack: from an interpreter's memory to Python stacks.
  *
- *   locate    where the runtime lies in the target, or what a process is that is no CPython
- *   layout    which version of CPython it is, 2.6, 2.7, or 3.4 and later, and its offsets, as data
- *   threads   its interpreters, thread states, and which of a thread's states is active
- *   memory    one thread's state and stack, copied and verified
- *   decode    a copy and a layout in, frames out; code objects: the bytes of their names and line
- *             tables, cached, and what these say when somebody asks
- *   validate  that code objects are still those in the cache, and that frames and loops fit together
- *   record    what was read of a process, kept to be read again
+ *   locate    finds the runtime in the process, or says what a process is that is no CPython
+ *   layout    finds out the version of CPython (2.6, 2.7, 3.4 and later), and has its offsets as data
+ *   threads   lists interpreters and thread states, and finds the active state of each thread
+ *   memory    copies one thread's state and stack, and checks that the copy is of one moment
+ *   decode    makes frames of a copy by a layout; reads and caches the bytes of names and line tables; makes text and
+ *             line numbers of them when the caller asks
+ *   validate  checks that code objects are still those in the cache, and that frames and loops fit together
+ *   record    keeps what was read of a process, so that it can be read again
  *
- * open.c and sample.c join them.
+ * open.c and sample.c join these folders.
  *
- * The target is hostile: its memory can hold anything and change at any moment.
- * Every remote length is bounded, nothing recurses over remote data, and a stack
- * is reported only if it was read twice and both readings agree, or once with the
- * proof that the thread could not run meanwhile (see struct pystack_hold), and if
- * its parts fit together: README.md has the moments at which memory lies.
+ * The target is hostile: its memory can hold anything and change at any moment. Every length that is read is bounded,
+ * and nothing recurses over what was read. A stack is reported only if its parts fit together and all of it is from
+ * one moment. Either two copies of it agree, or the thread could not run while the one copy was made (see struct
+ * pystack_uninterrupted). README.md lists the moments at which the memory does not show a true stack.
  *
- * Errors: 0 success, negative -errno, positive pystack_error. A struct pystack
- * is for one thread at a time; several are independent of each other.
+ * Errors: 0 is success, a negative value is -errno, a positive one is a pystack_error. One thread at a time may use a
+ * struct pystack. Different ones are independent of each other.
  */
 
 #include <stdbool.h>
@@ -47,23 +46,60 @@ enum pystack_error {
 
 const char *pystack_strerror(int error);
 
+/* ---- what is refused ------------------------------------------------------ */
+
+#define PYSTACK_REFUSAL_NAME_SIZE 64
+
+/*
+ * One thing in the target that pystack did not accept. Refusals explain errors: PYSTACK_E_CORRUPT alone does not say
+ * what was corrupt. Some refusals are no errors: a torn snapshot is taken again.
+ */
+struct pystack_refusal {
+        pid_t pid;            /* 0: not a live process */
+        const char *field;    /* what was looked at, e.g. "tstate.interp"; the same pointer each time; static */
+        const char *expected; /* what would have been accepted; static */
+        uint64_t address;     /* in the target; 0: it has none */
+        uint64_t wanted;      /* the value or bound that @expected speaks of; 0: none */
+        uint64_t found;       /* the value there */
+        bool unreadable;      /* no value could be read there */
+        char name[PYSTACK_REFUSAL_NAME_SIZE]; /* a name that belongs to it, e.g. a file's, escaped; or "" */
+};
+
+/*
+ * Is told each refusal as it happens, by the thread that calls pystack: it must not block where that thread must not.
+ * pystack_open() tells those of the opening before it returns.
+ */
+typedef void (*pystack_trace_fn)(void *ctx, const struct pystack_refusal *refusal);
+
+struct pystack_trace {
+        pystack_trace_fn refused; /* NULL: nobody is told, and nothing is spent on it */
+        void *ctx;                /* borrowed until pystack_close() */
+};
+
+/* Bytes of the longest line, NUL included. */
+#define PYSTACK_REFUSAL_SIZE 256
+
+/* "tstate.interp at 0x7f...: expected the address of its interpreter (0x...), found 0x0". */
+void pystack_refusal_text(const struct pystack_refusal *refusal, char ret[static PYSTACK_REFUSAL_SIZE]);
+
 /* ---- reading memory ------------------------------------------------------ */
 
 /*
- * How memory is read: process_vm_readv(2) on a live process, a recording in
- * tests. Copies the @n remote spans, in order and back to back, into @buf, and
- * stops at the first one that cannot be read. Returns the bytes copied, or a
- * negative errno if there were none (-ESRCH: the process has ended).
+ * How memory is read: by process_vm_readv(2) from a live process, or from a recording. Copies the @n remote spans into
+ * @buf, in order and back to back, and stops at the first one that cannot be read. Returns the number of bytes copied,
+ * or a negative errno if that is 0 (-ESRCH: the process has ended).
  */
 typedef ssize_t (*pystack_read_fn)(void *ctx, void *buf, const struct iovec *remote, size_t n);
 
-struct pystack_reader {
+struct pystack_memory {
         pystack_read_fn read;
         void *ctx;
+        struct pystack_trace trace; /* is told what is refused of this memory; pystack_open() fills it in */
+        pid_t pid;                  /* for the trace; 0: not a live process */
 };
 
-/* The reader of a live process. It holds nothing that needs to be released. */
-struct pystack_reader pystack_process_reader(pid_t pid);
+/* The memory of a live process. It holds nothing that needs to be released. */
+struct pystack_memory pystack_process_memory(pid_t pid);
 
 /* ---- opening ------------------------------------------------------------- */
 
@@ -78,28 +114,35 @@ struct pystack_info {
 };
 
 struct pystack;
+struct pystack_location; /* where the runtime lies: see locate/locate.h */
+
+/* What is opened, and how. Members that are 0 or NULL have the meaning given. */
+struct pystack_options {
+        pid_t pid;    /* the process; 0: it is not alive: then @memory and @location are needed */
+        uint32_t abi; /* take it for this version, major and minor digits as in 27 or 311; 0: find the version out */
+        struct pystack_trace trace; /* is told what is refused, from now until pystack_close() */
+
+        /* For what is read otherwise than from a live process. Both are borrowed for the call. */
+        const struct pystack_memory *memory;     /* NULL: the process's own */
+        const struct pystack_location *location; /* NULL: it is searched for */
+        pid_t inner_pid;                         /* with @location: the PID in the target's own namespace */
+};
 
 /*
- * Finds the runtime of process @pid and prepares to read it. @ret_info is filled
- * with what became known, also on failure. Takes some 100 us to a few ms; its
- * files are looked at in its memory, or opened through nsutil, never executed.
- * What would take more than 20 ms of CPU time or 5000 readings is PYSTACK_E_COSTLY:
- * no honest process is near that, and it is not worth trying again soon. A process
- * that holds the reader up is PYSTACK_E_HANGS after some 2 s, and at once from then on.
+ * Finds the runtime of a process and prepares to read it. @ret_info is filled with what became known, also on failure.
+ * Takes some 100 us to a few ms. The process's files are looked at in its memory, or opened through nsutil. They are
+ * never executed.
+ *
+ * -EINVAL: the abi is not one of pystack_abis(), or nothing says what to read. PYSTACK_E_COSTLY: it would take more
+ * than 20 ms of CPU time or 5000 readings; no honest process is near that, and trying again soon is not worth it.
+ * PYSTACK_E_HANGS: the process holds the reading up; after some 2 s, and at once from then on.
  */
-int pystack_open(pid_t pid, struct pystack **ret, struct pystack_info *ret_info);
+int pystack_open(const struct pystack_options *options, struct pystack **ret, struct pystack_info *ret_info);
 
 /*
- * The same for a process that is to be taken for the version @abi, major and
- * minor digits as in 27 or 311, whatever it seems to be; 0: as it seems to be.
- * -EINVAL if it is not one of pystack_abis().
- */
-int pystack_open_abi(pid_t pid, uint32_t abi, struct pystack **ret, struct pystack_info *ret_info);
-
-/*
- * Opens @pid, which is a copy of the process of @parent: forked by it, or by such a copy, and no other program has
- * been executed in between. Everything lies where it lies there, so nothing is searched for: that takes some 50 us.
- * Errors as of pystack_open().
+ * Opens @pid, a copy of the process of @parent: it was forked by that process or by another copy, and has executed no
+ * other program since. All lies where it lies in the parent, so nothing is searched for: that takes some 50 us. It has
+ * the trace of @parent. Errors as of pystack_open().
  */
 int pystack_fork(const struct pystack *parent, pid_t pid, struct pystack **ret);
 
@@ -125,38 +168,37 @@ struct pystack_thread_ref {
 #define PYSTACK_MAX_THREADS 16384
 
 /*
- * Lists the threads of all interpreters: of one that has entered several, the state
- * that it is in now. @ret points into @py and is valid
- * until the next call. @ret_n is 0 for an interpreter without threads.
+ * Lists the threads of all interpreters. A thread that has entered several interpreters is listed once, with the
+ * state that it is in now. @ret points into @py and is valid until the next call. @ret_n is 0 for an interpreter
+ * without threads.
  */
 int pystack_threads(struct pystack *py, const struct pystack_thread_ref **ret, size_t *ret_n);
 
 /*
- * The thread state that holds the GIL (of any interpreter), 0 if nobody does or
- * the build has none. PYSTACK_E_UNSUPPORTED where the layout does not tell.
+ * The thread state that holds the GIL of any interpreter; 0 if none does or the build has no GIL.
+ * PYSTACK_E_UNSUPPORTED if the layout does not tell.
  */
 int pystack_gil_holder(struct pystack *py, uint64_t *ret_tstate);
 
 /*
- * Whether threads take turns by a GIL, at this moment: false if an interpreter of the process runs without.
- * Free-threaded builds do (PEP 703), unless PYTHON_GIL=1 is set or a module is imported, or was, that needs
- * the GIL. True where it cannot be read, as it is before an interpreter has been set up.
+ * Whether threads take turns by a GIL at this moment: false if an interpreter of the process runs without one.
+ * Interpreters of free-threaded builds run without one (PEP 703), unless PYTHON_GIL=1 is set or a module that needs
+ * the GIL has been imported. True if it cannot be read, as before an interpreter has been set up.
  */
 bool pystack_has_gil(struct pystack *py);
 
 /* ---- stacks -------------------------------------------------------------- */
 
 /*
- * A code object, as it was when it was first seen. Valid until the next call to
- * pystack_sample(); @serial names it for ever: it is never used twice in a pystack,
- * even if another code object comes to lie at the same address. A sample copies the
- * bytes of its names and its line table; pystack_text() and pystack_line() decode them.
+ * A code object, as it was when it was first seen. The pointer is valid until the next pystack_sample(). @serial is
+ * never used twice in a pystack, even if another code object comes to lie at the same address. A sample copies the
+ * bytes of its names and its line table. pystack_text() and pystack_line() decode them.
  */
 struct pystack_code {
         uint32_t serial;
         uint32_t first_line;
-        uint32_t chars;     /* of its name and its file's: so many pystack_text() goes through */
-        uint32_t lines_len; /* bytes of its line table: so many pystack_line() goes through at most */
+        uint32_t chars;     /* of its name and its file's name: pystack_text() goes through all of them */
+        uint32_t lines_len; /* bytes of its line table: pystack_line() goes through all of them at most */
 };
 
 struct pystack_frame {
@@ -164,7 +206,7 @@ struct pystack_frame {
         int32_t instruction; /* byte offset into the bytecode, -1: not started */
 };
 
-/* Deeper stacks lose their outermost frames and are marked truncated. */
+/* A deeper stack loses its outermost frames and is marked truncated. */
 #define PYSTACK_MAX_FRAMES 2048
 
 struct pystack_stack {
@@ -172,78 +214,83 @@ struct pystack_stack {
         size_t n;                           /* 0: the thread runs no Python at all */
         bool truncated;                     /* the outermost frames are missing */
         unsigned retries;                   /* readings thrown away before this one */
-        bool provisional;                   /* true if pystack_settle() says so */
+        bool provisional;                   /* true if pystack_validate() says so */
 };
 
-struct pystack_thread; /* what was learned of a thread: where its stack lies, and in which interpreter it is */
+struct pystack_thread; /* what is known of a thread: where its stack lies, and in which interpreter it is */
 
 int pystack_thread_open(struct pystack *py, const struct pystack_thread_ref *ref, struct pystack_thread **ret);
 void pystack_thread_close(struct pystack_thread *thread);
 uint64_t pystack_thread_tstate(const struct pystack_thread *thread);
 
 /*
- * Reads the thread's stack, verified: 0 and a true stack, PYSTACK_E_TORN after
- * @max_tries readings that disagreed, PYSTACK_E_GONE if the thread has no state
- * any more. In the steady state this is one system call.
+ * Reads the thread's stack. 0: it is a true stack. PYSTACK_E_TORN after @max_tries torn snapshots. PYSTACK_E_GONE if
+ * the thread has no state any more. Once its code objects are known, this is one system call most of the time.
  */
 int pystack_sample(struct pystack *py, struct pystack_thread *thread, unsigned max_tries, struct pystack_stack *ret);
 
 /*
- * Lets a sample take so much CPU time for code objects that are new to it: what takes more fails with
- * PYSTACK_E_COSTLY. What was learned until then is kept, so that a stack of many new functions succeeds some samples
- * later. 0, as after opening: no limit. In any case a process's code objects take 8 MiB at most, and a sample whose
- * own take more is PYSTACK_E_COSTLY.
+ * Limits the CPU time that a sample takes to read code objects that are new. A sample that would take more fails with
+ * PYSTACK_E_COSTLY. The code objects that it has read are kept, so a stack of many new functions succeeds some samples
+ * later. 0, as after opening: no limit.
  */
 void pystack_limit(struct pystack *py, uint64_t cpu_ns);
 
 /*
- * Lets the process's code objects take @bytes at most, instead of 8 MiB; 0: 8 MiB. What goes beyond fails with
- * PYSTACK_E_COSTLY, as above.
+ * Limits the bytes that the process's code objects take. 0, as after opening: 8 MiB, which is the most in any case. A
+ * sample whose code objects would take more fails with PYSTACK_E_COSTLY.
  */
 void pystack_limit_bytes(struct pystack *py, size_t bytes);
 
-/* The bytes that its code objects take, and how many were refused because they would have taken more than they may. */
+/*
+ * The bytes that the process's code objects take. @ret_refusals: how many code objects did not fit in the limit so
+ * far.
+ */
 size_t pystack_bytes(const struct pystack *py, uint64_t *ret_refusals);
 
-/* Lets go of all memory that can be had again by reading, code objects and stacks that were returned included. */
+/* Frees all that can be read again. Code objects and stacks that were returned are not valid any more. */
 void pystack_trim(struct pystack *py);
 
 /*
- * That the caller keeps the thread from running: it runs on @cpu itself, and the
- * thread was last there. Where the target's own memory says that it has not been on
- * another CPU since (glibc 2.35 on), its stack is read once instead of twice.
+ * How the caller shows that it was not switched out while a thread was read. The caller runs on @cpu, which the
+ * thread was last on. If the target's own memory says that the thread has not been on another CPU since (glibc 2.35
+ * on), the thread is frozen: it could not run meanwhile. Then its stack is read once instead of twice.
  */
-struct pystack_hold {
+struct pystack_uninterrupted {
         int cpu;
         void (*begin)(void);
-        bool (*unbroken)(int cpu); /* whether the caller has run all the time since begin(), on @cpu */
+        bool (*unbroken)(int cpu); /* whether the caller has run on @cpu all the time since begin() */
 };
 
-/* The same, with the thread held; @hold may be NULL. If it turns out not to have been held, it is read twice. */
-int pystack_sample_held(struct pystack *py, struct pystack_thread *thread, const struct pystack_hold *hold,
-                        unsigned max_tries, struct pystack_stack *ret);
-
 /*
- * Lets stacks be provisional: the names of some frames are still to be proved, for
- * many stacks at once, by pystack_settle(). That saves most of the reading where
- * every stack needs proofs otherwise (3.12 and 3.13; others are never provisional).
+ * The same for a thread that may be frozen. @uninterrupted may be NULL. If the thread was not frozen, it is read
+ * twice.
  */
-void pystack_put_off(struct pystack *py, bool allowed);
+int pystack_sample_frozen(struct pystack *py, struct pystack_thread *thread,
+                          const struct pystack_uninterrupted *uninterrupted, unsigned max_tries,
+                          struct pystack_stack *ret);
 
 /*
- * Whether all provisional stacks since the last call were true: 0, or for example
- * PYSTACK_E_TORN if a code object was freed, and it cannot be told which of them
- * had it, or PYSTACK_E_GONE. At most one system call.
+ * Allows that stacks are provisional: the proofs of some of their code objects are deferred. pystack_validate() reads
+ * these proofs for many stacks at once. That saves most of the reading for 3.12 and 3.13, whose stacks all need
+ * proofs. Stacks of other versions are never provisional.
  */
-int pystack_settle(struct pystack *py);
+void pystack_defer(struct pystack *py, bool allowed);
 
 /*
- * The line that @frame is executing. 0 if its code has no line there, a line table of more than 512 KiB, or if 4 MiB of
- * line tables have been searched for this stack: no honest program has such.
+ * Reads the deferred proofs. 0: all provisional stacks since the last call were true. PYSTACK_E_TORN: a code object was
+ * freed, and nothing shows which of the stacks had it; none of them may be believed. PYSTACK_E_GONE and other errors of
+ * reading: none may be believed either. At most one system call.
+ */
+int pystack_validate(struct pystack *py);
+
+/*
+ * The line that @frame is executing. 0 if its code has no line there. Also 0 if its line table has more than 512 KiB,
+ * or if 4 MiB of line tables have been searched for this stack: no honest program needs more.
  */
 uint32_t pystack_line(struct pystack *py, const struct pystack_frame *frame);
 
-/* The same without a bound for the stack: the caller bounds what it asks for, by @lines_len of the code object. */
+/* The same without a bound for the stack. The caller bounds the work, by @lines_len of the code objects. */
 uint32_t pystack_line_apart(const struct pystack *py, const struct pystack_frame *frame);
 
 /* ---- names ---------------------------------------------------------------- */
@@ -257,37 +304,37 @@ struct pystack_text {
         char file[PYSTACK_TEXT_SIZE];
 };
 
-/* Decodes the names of @code. Up to 80 us for the longest ones. */
+/* Decodes the names of @code. The longest names take 80 us. */
 void pystack_text(const struct pystack_code *code, struct pystack_text *ret);
 
 /*
- * For those who decode later, in another thread: from pystack_keep() to the pystack_let_go() that belongs to it @code
- * stays valid, and pystack_text() and pystack_line_apart() may be called of it while others call what else there is of
- * @py. What is kept counts as bytes that the process's code objects take; only pystack_close() ends it otherwise.
+ * Keeps @code valid, for a thread that decodes it later, until the pystack_let_go() that belongs to the call, or
+ * until pystack_close(). Until then any thread may call pystack_text() and pystack_line_apart() with it while another
+ * one uses @py. Kept code objects count as bytes that the process's code objects take.
  */
 void pystack_keep(const struct pystack_code *code);
 void pystack_let_go(struct pystack *py, const struct pystack_code *code);
 
 /*
- * The form of all names here, which can be printed anywhere and turned back: UTF-8 in which a
- * control character or one that cannot be seen is \xNN (up to 0x7f) or \uNNNN, a byte that is
- * no UTF-8 is \xNN (from 0x80 on), and a backslash is two. @ret is cut between characters.
+ * The form that all names here have. It can be printed anywhere and turned back. It is UTF-8. A control character, or
+ * one that cannot be seen, is written \xNN (up to 0x7f) or \uNNNN. A byte that is no UTF-8 is written \xNN (from 0x80
+ * on). A backslash is doubled. @ret is cut between characters.
  */
 void pystack_escape(const char *bytes, size_t len, char *ret, size_t size);
 
 /* ---- recordings ---------------------------------------------------------- */
 
 /*
- * A recording is what was read of a process, so that its stacks can be read again
- * elsewhere: a text file, see tests/fixtures/recordings/README.md. It holds pieces
- * of the process's memory: names and line numbers, but also values beside them.
+ * A recording is what was read of a process. Its stacks can be read again elsewhere. It is a text file: see
+ * tests/fixtures/recordings/README.md. It holds pieces of the process's memory: names and line numbers, but also values
+ * beside them.
  */
 struct pystack_recorder;
 
 /*
- * Opens @pid as pystack_open_abi() does; from then on everything that is read
- * through @ret is kept. The recorder must live until after pystack_close(). The
- * process should hold still meanwhile: of what changes, the first reading is kept.
+ * Opens @pid as pystack_open() does with @abi. From then on all that is read through @ret is kept. The recorder must
+ * live until after pystack_close(). The process should not run meanwhile: if something changes, the first reading of it
+ * is kept.
  */
 int pystack_recorder_open(pid_t pid, uint32_t abi, struct pystack_recorder **ret_recorder, struct pystack **ret,
                           struct pystack_info *ret_info);
@@ -299,9 +346,10 @@ int pystack_recorder_write(const struct pystack_recorder *recorder, FILE *file);
 void pystack_recorder_close(struct pystack_recorder *recorder);
 
 /*
- * Opens a recording, all of which is read; @file is not consumed. Memory that is
- * not in it cannot be read. Errors as of pystack_open(); -EBADMSG if it is none.
+ * Opens a recording, all of which is read; @file is not consumed. Memory that is not in it cannot be read. @trace may
+ * be NULL. Errors as of pystack_open(); -EBADMSG if the file is no recording.
  */
-int pystack_open_recording(FILE *file, struct pystack **ret, struct pystack_info *ret_info);
+int pystack_open_recording(FILE *file, const struct pystack_trace *trace, struct pystack **ret,
+                           struct pystack_info *ret_info);
 
 #endif

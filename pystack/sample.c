@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A thread's stack: snapshots until one is whole, agrees with itself, and proves
- * all its code objects. A steady thread needs one.
+ * Reads a thread's stack: takes snapshots until one is whole, agrees with itself, and proves all its code objects. A
+ * thread whose stack hardly changes needs one.
  */
 #include "pystack/decode/name.h"
 #include "pystack/decode/walk.h"
-#include "pystack/memory/snapshot.h"
+#include "pystack/memory/plan.h"
 #include "pystack/threads/active_state.h"
+#include "pystack/trace.h"
 #include "pystack/validate/fit.h"
 
 #include <errno.h>
@@ -14,19 +15,19 @@
 #include <string.h>
 
 /*
- * Snapshots that only taught something (a new chunk, a new frame, a new code
- * object) are not retries, but a target that keeps teaching is not read for ever.
+ * An incomplete snapshot (of a new chunk, a new frame, a new code object) is no retry. But a sample with more of them
+ * than this is given up.
  */
-#define LESSONS_MAX 40
+#define INCOMPLETE_MAX 40
 
 /* In struct rseq (linux/rseq.h). */
 #define RSEQ_CPU_ID 4
 
 /* What became of one snapshot. */
 enum outcome {
-        OUTCOME_STACK,  /* a true stack */
-        OUTCOME_LESSON, /* the plan or the cache has learned: take another */
-        OUTCOME_TORN,   /* the thread was running */
+        OUTCOME_STACK,      /* a true stack */
+        OUTCOME_INCOMPLETE, /* the plan or the cache has been extended: take another */
+        OUTCOME_TORN,       /* the thread was running */
 };
 
 int pystack_thread_open(struct pystack *py, const struct pystack_thread_ref *ref, struct pystack_thread **ret)
@@ -40,8 +41,8 @@ int pystack_thread_open(struct pystack *py, const struct pystack_thread_ref *ref
                                       .interp = ref->interp,
                                       .pthread = ref->pthread,
                                       .inner_tid = ref->inner_tid };
-        if (py->rseq_offset)
-                t->on_cpu = ref->pthread + (uint64_t)py->rseq_offset + RSEQ_CPU_ID;
+        if (py->process.rseq_offset)
+                t->on_cpu = ref->pthread + (uint64_t)py->process.rseq_offset + RSEQ_CPU_ID;
         *ret = t;
         return 0;
 }
@@ -63,11 +64,11 @@ uint64_t pystack_thread_tstate(const struct pystack_thread *t)
 
 static int reserve_stack(struct pystack *py)
 {
-        if (!py->raw)
-                py->raw = malloc(PYSTACK_MAX_FRAMES * sizeof *py->raw);
-        if (!py->frames)
-                py->frames = malloc(PYSTACK_MAX_FRAMES * sizeof *py->frames);
-        return py->raw && py->frames ? 0 : -ENOMEM;
+        if (!py->scratch.raw)
+                py->scratch.raw = malloc(PYSTACK_MAX_FRAMES * sizeof *py->scratch.raw);
+        if (!py->scratch.frames)
+                py->scratch.frames = malloc(PYSTACK_MAX_FRAMES * sizeof *py->scratch.frames);
+        return py->scratch.raw && py->scratch.frames ? 0 : -ENOMEM;
 }
 
 /* ---- sampling ------------------------------------------------------------------ */
@@ -81,15 +82,14 @@ static void note_generation(struct pystack_thread *t, const struct snapshot *s)
         t->generation = s->generation;
 }
 
-/* The frame that is missing is planned for. */
-static int learn_missing_span(struct pystack_thread *t, struct snapshot *s, struct walk *walk, enum outcome *ret)
+/* Adds the missing frame to the plan. */
+static int plan_missing_span(struct pystack_thread *t, struct snapshot *s, struct walk *walk, enum outcome *ret)
 {
         uint32_t before = t->n_spans;
-        int e = walk->missing_len ? snapshot_cover(t, s, walk->missing, walk->missing_len)
-                                  : snapshot_learn(t, s, walk->missing);
+        int e = walk->missing_len ? plan_add(t, s, walk->missing, walk->missing_len) : plan_extend(t, s, walk->missing);
 
-        *ret = e == PYSTACK_E_TORN ? OUTCOME_TORN : OUTCOME_LESSON;
-        t->py->senseless += e == PYSTACK_E_TORN;
+        *ret = e == PYSTACK_E_TORN ? OUTCOME_TORN : OUTCOME_INCOMPLETE;
+        t->py->sample.senseless += e == PYSTACK_E_TORN;
         if (e == -ENOSPC && walk->n > 0) {
                 walk->truncated = true; /* frames further out lie too far apart */
                 *ret = OUTCOME_STACK;
@@ -103,10 +103,11 @@ static int follow_frames(struct pystack_thread *t, struct snapshot *s, struct wa
 {
         switch (walk_frames(t, s, walk)) {
         case WALK_MISSING:
-                return learn_missing_span(t, s, walk, ret);
+                return plan_missing_span(t, s, walk, ret);
         case WALK_CHANGED:
-                if (s->held)
-                        t->on_cpu = 0; /* who changed it was not the thread that is held: never again */
+                if (s->frozen)
+                        t->on_cpu =
+                                0; /* another thread has changed it than the frozen one: never trust its rseq again */
                 *ret = OUTCOME_TORN;
                 return 0;
         case WALK_CUT:
@@ -120,90 +121,96 @@ static int follow_frames(struct pystack_thread *t, struct snapshot *s, struct wa
 }
 
 /*
- * What the snapshot shows. PYSTACK_E_CORRUPT from a code object that cannot be
- * resolved is what a running thread looks like as well: torn, unless it stays.
+ * Makes a stack of the snapshot, or finds out what it lacks. A code object that cannot be read is PYSTACK_E_CORRUPT,
+ * but a running thread looks like that as well. So the snapshot is torn.
  */
-static int understand_snapshot(struct pystack_thread *t, struct snapshot *s, struct walk *walk, enum outcome *ret)
+static int decode_snapshot(struct pystack_thread *t, struct snapshot *s, struct walk *walk, enum outcome *ret)
 {
         bool certain = false;
 
-        *ret = OUTCOME_LESSON;
-        if (snapshot_replan(t, s))
+        *ret = OUTCOME_INCOMPLETE;
+        if (plan_update(t, s))
                 return 0;
         int e = follow_frames(t, s, walk, ret);
         if (e != 0 || *ret != OUTCOME_STACK)
                 return e;
         note_generation(t, s);
         e = name_frames(t, s, walk->n, &certain);
-        t->py->senseless += e == PYSTACK_E_CORRUPT;
-        *ret = e == PYSTACK_E_CORRUPT ? OUTCOME_TORN : certain ? OUTCOME_STACK : OUTCOME_LESSON;
-        if (e == 0 && certain && t->py->layout.code.words[0] != LAYOUT_NONE && !fit_frames(t, s, walk->n))
+        t->py->sample.senseless += e == PYSTACK_E_CORRUPT;
+        *ret = e == PYSTACK_E_CORRUPT ? OUTCOME_TORN : certain ? OUTCOME_STACK : OUTCOME_INCOMPLETE;
+        if (e == 0 && certain && t->py->runtime.layout.code.words[0] != LAYOUT_NONE && !fit_frames(t, s, walk->n))
                 *ret = OUTCOME_TORN;
         return e == PYSTACK_E_CORRUPT ? 0 : e;
 }
 
-/* One snapshot, and what it turns out to lack, if that can be read afterwards. */
-static int try_once(struct pystack_thread *t, const struct pystack_hold *hold, struct walk *walk, enum outcome *ret)
+/* Takes one snapshot, and extends it by what it lacks as long as the thread is frozen. */
+static int try_once(struct pystack_thread *t, const struct pystack_uninterrupted *uninterrupted, struct walk *walk,
+                    enum outcome *ret)
 {
         struct snapshot s;
-        int e = snapshot_take(t, hold, &s);
+        int e = snapshot_take(t, uninterrupted, &s);
 
-        t->py->provisional = false;
-        *ret = OUTCOME_LESSON;
+        t->py->sample.provisional = false;
+        *ret = OUTCOME_INCOMPLETE;
         if (e != 0)
-                return e == PYSTACK_E_GONE ? current_follow(t) : e;
-        for (unsigned i = 0; e == 0 && i < LESSONS_MAX; i++) {
-                e = understand_snapshot(t, &s, walk, ret);
-                if (e != 0 || *ret != OUTCOME_LESSON || !snapshot_is_open(&s))
+                return e == PYSTACK_E_GONE ? active_state_follow(t) : e;
+        for (unsigned i = 0; e == 0 && i < INCOMPLETE_MAX; i++) {
+                e = decode_snapshot(t, &s, walk, ret);
+                if (e != 0 || *ret != OUTCOME_INCOMPLETE || !snapshot_is_open(&s))
                         break;
-                e = snapshot_extend(t, hold, &s);
+                e = snapshot_extend(t, uninterrupted, &s);
         }
         if (e == 0 && *ret == OUTCOME_STACK)
-                snapshot_forget(t, &s);
+                plan_prune(t, &s);
         return e == PYSTACK_E_TORN ? 0 : e;
 }
 
-int pystack_sample_held(struct pystack *py, struct pystack_thread *t, const struct pystack_hold *hold,
-                        unsigned max_tries, struct pystack_stack *ret)
+int pystack_sample_frozen(struct pystack *py, struct pystack_thread *t,
+                          const struct pystack_uninterrupted *uninterrupted, unsigned max_tries,
+                          struct pystack_stack *ret)
 {
-        unsigned lessons = 0, torn = 0;
+        unsigned incomplete = 0, torn = 0;
         struct walk walk;
         int e = reserve_stack(py);
 
         if (e == 0)
-                e = current_choose(t);
+                e = active_state_choose(t);
         code_cache_sweep(&py->codes);
-        py->senseless = py->resolved = 0;
-        py->line_bytes = 0;
+        py->sample.senseless = py->sample.codes_read = 0;
+        py->sample.line_bytes = 0;
         while (e == 0) {
                 enum outcome outcome;
-                e = try_once(t, hold, &walk, &outcome);
+                e = try_once(t, uninterrupted, &walk, &outcome);
                 if (e != 0)
                         break;
                 if (outcome == OUTCOME_STACK) {
-                        *ret = (struct pystack_stack){ .frames = py->frames,
+                        *ret = (struct pystack_stack){ .frames = py->scratch.frames,
                                                        .n = walk.n,
                                                        .truncated = walk.truncated,
                                                        .retries = torn,
-                                                       .provisional = py->provisional };
+                                                       .provisional = py->sample.provisional };
                         break;
                 }
                 if (outcome == OUTCOME_TORN)
                         torn++;
                 else
-                        lessons++;
-                if (torn >= max_tries || lessons > LESSONS_MAX)
-                        e = PYSTACK_E_TORN;
+                        incomplete++;
+                if (torn >= max_tries || incomplete > INCOMPLETE_MAX)
+                        e = REFUSE(&py->memory, PYSTACK_E_TORN, .field = "sample", .address = t->tstate,
+                                   .expected = torn >= max_tries ? "torn snapshots fewer than"
+                                                                 : "incomplete snapshots of at most",
+                                   .wanted = torn >= max_tries ? max_tries : INCOMPLETE_MAX,
+                                   .found = torn >= max_tries ? torn : incomplete);
         }
         return e;
 }
 
 int pystack_sample(struct pystack *py, struct pystack_thread *t, unsigned max_tries, struct pystack_stack *ret)
 {
-        return pystack_sample_held(py, t, NULL, max_tries, ret);
+        return pystack_sample_frozen(py, t, NULL, max_tries, ret);
 }
 
 void pystack_limit(struct pystack *py, uint64_t cpu_ns)
 {
-        py->cpu_ns_max = cpu_ns;
+        py->sample.cpu_ns_max = cpu_ns;
 }

@@ -5,6 +5,7 @@
 #include "agent/command/cli/messages.h"
 #include "agent/command/cli/options.h"
 #include "agent/command/processes/open_find.h"
+#include "agent/command/processes/refusals.h"
 #include "agent/command/processes/target.h"
 #include "agent/command/processes/thread_state.h"
 #include "command.h"
@@ -23,7 +24,7 @@
 struct dump_config {
         struct target_options target;
         struct confinement_options confinement;
-        bool json;
+        bool json, verbose;
 };
 
 static const struct option_spec specs[] = {
@@ -33,6 +34,7 @@ static const struct option_spec specs[] = {
           .kind = OPTION_FLAG,
           .field = offsetof(struct dump_config, json),
           .help = "as JSON" },
+        REFUSALS_OPTION(struct dump_config, verbose),
         CONFINEMENT_OPTIONS(struct dump_config, confinement),
 };
 
@@ -289,6 +291,8 @@ int dump_run(int argc, char **argv)
                 status = options_wrong_word(&usage, argv[rest], NULL);
         if (status == GO_ON)
                 status = confine(&config.confinement, &usage, CONFINE_VIEWER);
+        if (config.verbose)
+                refusals_keep();
         if (status == GO_ON && finding_open(false, &find) != 0)
                 status = say_error("/proc cannot be read");
         if (status == GO_ON)
@@ -297,5 +301,7 @@ int dump_run(int argc, char **argv)
                 status = dump_all(&choice, config.json);
         choice_deinit(&choice);
         find_close(find);
+        refusals_say(0);
+        refusals_end();
         return status;
 }

@@ -8,6 +8,7 @@
 #include "agent/command/cli/messages.h"
 #include "agent/command/cli/options.h"
 #include "agent/command/processes/open_find.h"
+#include "agent/command/processes/refusals.h"
 #include "agent/command/processes/selection.h"
 #include "command.h"
 #include "commands.h"
@@ -25,7 +26,7 @@ struct ps_config {
         struct finding_options finding;
         struct confinement_options confinement;
         const char *pod;
-        bool json;
+        bool json, verbose;
 };
 
 static const struct option_spec specs[] = {
@@ -39,6 +40,7 @@ static const struct option_spec specs[] = {
           .field = offsetof(struct ps_config, pod),
           .argument = "POD",
           .help = "only those of this pod: [NAMESPACE/]POD[/CONTAINER]" },
+        REFUSALS_OPTION(struct ps_config, verbose),
         SELECTION_OPTIONS(struct ps_config, selection),
         FINDING_OPTIONS(struct ps_config, finding),
         CONFINEMENT_OPTIONS(struct ps_config, confinement),
@@ -265,13 +267,18 @@ int ps_run(int argc, char **argv)
                 status = selection_rules(&config.selection, &usage, &rules);
         if (status == GO_ON)
                 status = confine(&config.confinement, &usage, CONFINE_VIEWER);
+        if (config.verbose)
+                refusals_keep();
         if (status == GO_ON)
                 status = list_processes(&config, rules, &listing);
         if (status == GO_ON) {
                 say_hiding();
                 print_listing(&config, rules != NULL, &listing);
+                for (size_t i = 0; i < listing.n; i++)
+                        refusals_say(listing.items[i].pid);
                 status = listing.starved > 0 ? say_starved(listing.starved) : EXIT_OK;
         }
+        refusals_end();
         free(listing.items);
         find_rules_free(rules);
         selection_deinit(&config.selection);

@@ -82,6 +82,7 @@ int find_open_with(const struct find_config *config, const struct find_ops *ops,
         if (!config)
                 config = &usual;
         find->ops = ops;
+        find->trace = config->trace;
         find->ends_fd = find->fd = -1;
         find->rules = config->rules;
         find->min_age = config->min_age_ms * UINT64_C(1000000);

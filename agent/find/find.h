@@ -108,6 +108,8 @@ struct find_config {
         void (*on_api)(void *ctx, const char *api, const char *problem);
         void *ctx;
 
+        struct pystack_trace trace; /* what processes are opened with */
+
         const struct find_rules *rules; /* borrowed; NULL: everything is selected */
         unsigned min_age_ms;  /* a process is not opened before this time has passed since its birth or exec */
         bool show_unselected; /* also report processes that are Python by name and not selected, without reading them */

@@ -42,7 +42,7 @@ struct find_entry {
 
 /* Opens processes: with pystack, or with a test's functions. */
 struct find_ops {
-        int (*open)(pid_t pid, struct pystack **ret, struct pystack_info *ret_info);
+        int (*open)(const struct pystack_options *options, struct pystack **ret, struct pystack_info *ret_info);
         void (*close)(struct pystack *py);
 };
 
@@ -63,6 +63,7 @@ struct find_names_cache;
 
 struct find {
         const struct find_ops *ops;
+        struct pystack_trace trace;
         struct find_roots roots;
         /* podflame is in the PID namespace of the runtimes, so that PIDs that they have noted are valid here */
         bool sees_host_pids;

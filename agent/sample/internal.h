@@ -201,7 +201,7 @@ struct tick_event {
         uint64_t woken_ns;        /* and the reader that it has woken began at this moment (CLOCK_MONOTONIC) */
         bool left;                /* and has left its CPU since, so that the thread may have run on */
         bool meets_all; /* such ticks meet every thread alike, so that the kernel's account can correct their number */
-        const struct pystack_hold *hold; /* NULL: the caller cannot tell whether it is switched out */
+        const struct pystack_uninterrupted *uninterrupted; /* NULL: the caller cannot tell whether it is switched out */
         struct jitter
                 *jitter; /* the caller's, which draws the next period of a thread's own event; NULL: of no such event */
 };
@@ -351,7 +351,7 @@ bool reader_realtime(void);
 const char *reader_realtime_text(bool realtime);
 
 /* Prepares the calling thread, pinned to @cpu, to prove that it runs while it reads. False if it cannot. */
-bool hold_open(int cpu, struct pystack_hold *ret);
+bool uninterrupted_open(int cpu, struct pystack_uninterrupted *ret);
 
 /*
  * Reads a thread that may be running on another CPU: goes where it runs, so that

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Stacks that wait to be proved, many by one system call: see pystack_put_off().
+ * Stacks that wait to be proved, many by one system call: see pystack_defer().
  * They are counted when they are proved; a code object that is freed in the
  * meantime, or a process that ends, costs those of the last few milliseconds.
  */
@@ -33,7 +33,7 @@ void pending_allow(struct target *t, uint64_t ns, enum profile_state state)
 
         if (allowed && !t->pending)
                 t->pending = malloc(PENDING_MAX * sizeof *t->pending);
-        pystack_put_off(t->py, allowed && t->pending);
+        pystack_defer(t->py, allowed && t->pending);
 }
 
 void pending_lose(struct profile_counters *counters, int error, uint64_t count, uint64_t ns)
@@ -78,7 +78,7 @@ void pending_settle(struct target *t)
 {
         struct profile_counters *counters = profile_counters(t->profile);
         size_t n = t->n_pending;
-        int e = n == 0 ? 0 : pystack_settle(t->py);
+        int e = n == 0 ? 0 : pystack_validate(t->py);
 
         t->n_pending = 0;
         t->pending_ns = 0;

@@ -47,7 +47,7 @@ static bool read_batch(struct perf_reader *r, const struct perf_batch *batch, si
                                             .woken_ns = woken,
                                             .late = batch[i].ticks - 1 + r->untold,
                                             .cpu = r->cpu,
-                                            .hold = r->holds ? &r->hold : NULL,
+                                            .uninterrupted = r->holds ? &r->uninterrupted : NULL,
                                             .jitter = r->machine ? NULL : &r->jitter };
                 post_enter(&r->post);
                 bool of_target = sampler_tick(s, &event);
@@ -153,7 +153,7 @@ static void *run_reader(void *arg)
         post_begin(&r->post);
         r->pinned = reader_pin(r->cpu);
         r->realtime = reader_realtime();
-        r->holds = r->pinned && hold_open(r->cpu, &r->hold);
+        r->holds = r->pinned && uninterrupted_open(r->cpu, &r->uninterrupted);
         sem_post(r->ready);
         if ((r->machine && !r->begun && !begin_clock(r)) || read_until_stopped(r))
                 return NULL;

@@ -25,7 +25,7 @@ struct perf_reader {
         int stop_fd; /* an eventfd: it is to end */
         int wait_fd; /* of perf_wait_open(), for both */
         struct perf_ring ring;
-        struct pystack_hold hold;
+        struct pystack_uninterrupted uninterrupted;
         struct jitter jitter;
         uint64_t vary_at_ns; /* when the period is to be drawn anew, CLOCK_MONOTONIC */
         uint64_t untold;     /* ticks lost since a target was last read */

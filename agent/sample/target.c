@@ -129,7 +129,7 @@ static profile_id count_read_stack(struct target *t, const struct sampler *s, st
  */
 static int read_member(struct target *t, struct member *m, const struct tick_event *event, struct pystack_stack *ret)
 {
-        int e = pystack_sample_held(t->py, m->thread, event->hold, TRIES_HERE, ret);
+        int e = pystack_sample_frozen(t->py, m->thread, event->uninterrupted, TRIES_HERE, ret);
 
         if (e != PYSTACK_E_TORN)
                 return e;

@@ -25,7 +25,7 @@ void timer_cpu_begin(struct timer_tick *tick)
 {
         tick->own_fd = -1;
         tick->cpu = tick->home >= 0 && reader_pin(tick->home) ? tick->home : -1;
-        tick->holds = tick->cpu >= 0 && hold_open(tick->cpu, &tick->hold);
+        tick->holds = tick->cpu >= 0 && uninterrupted_open(tick->cpu, &tick->uninterrupted);
         if (tick->cpu >= 0)
                 nsutil_last_ran_open(getpid(), gettid(), &tick->own_fd);
 }
@@ -175,7 +175,7 @@ void timer_cpu_serve(struct timer_tick *tick, struct target *t, const struct mom
                                     .at_ns = at->now,
                                     .ns = atomic_load(&tick->sampler->period_ns),
                                     .cpu = tick->cpu,
-                                    .hold = tick->holds ? &tick->hold : NULL };
+                                    .uninterrupted = tick->holds ? &tick->uninterrupted : NULL };
         bool held = tick->blocking && thread_stop(m->tid, &stopped);
         if (!held || !has_gone_on(m))
                 target_tick(t, tick->sampler, &event);

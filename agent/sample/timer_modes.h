@@ -36,7 +36,7 @@ struct timer_tick {
         int newest_fd; /* of nsutil_newest_open(), -1: none */
 
         /* Of a CPU's clock. */
-        struct pystack_hold hold;
+        struct pystack_uninterrupted uninterrupted;
         bool holds;
         int own_fd; /* of nsutil_last_ran_open() for this thread, -1: it cannot tell whom it interrupts */
         uint64_t

@@ -1,38 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * In free-threaded builds from 3.14 on each thread runs a copy of the bytecode of
- * its own, since it specialises while it runs. co_tlbc points to their addresses
- * (struct _PyCodeArray: a count, then pointers); the first is the code object's
- * own. Copies are only added, but for a stop of the world that frees unused ones
- * and then counts interp.tlbc_generation up.
+ * In free-threaded builds from 3.14 on each thread runs its own copy of the bytecode, since bytecode is specialised
+ * while it runs. co_tlbc points to the addresses of the copies (struct _PyCodeArray: a count, then pointers). The
+ * first address is that of the code object's own bytecode. Copies are only added. The exception is a stop of all
+ * threads: it frees unused copies and increments interp.tlbc_generation.
  *
  * Limit: no such interpreter was at hand; tested on forged memory.
  */
 #include "bytecode.h"
 
+#include "pystack/trace.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Indices are given to threads, and taken back when they end. */
+/* A thread has an index, which is free again when the thread ends. So there are no more indices than threads. */
 #define INDEX_MAX PYSTACK_MAX_THREADS
 
 static int read_address(const struct pystack *py, uint64_t code, uint32_t index, uint64_t *ret)
 {
-        uint64_t array, size, address = 0;
-        int e = remote_read_word(&py->reader, code + py->layout.code.tlbc, &array);
+        uint64_t at = code + py->runtime.layout.code.tlbc, array, size, address = 0;
+        int e = remote_read_word(&py->memory, at, &array);
 
-        if (e == 0)
-                e = remote_read_word(&py->reader, array, &size);
-        if (e == 0 && index >= size)
-                e = PYSTACK_E_CORRUPT;
-        if (e == 0)
-                e = remote_read_word(&py->reader, array + 8 + 8 * (uint64_t)index, &address);
-        if (e == 0 && !address)
-                e = PYSTACK_E_CORRUPT;
-        if (e == 0)
-                *ret = address;
-        return e;
+        if (e != 0 || (e = remote_read_word(&py->memory, array, &size)) != 0)
+                return trace_unread(&py->memory, e, "code.co_tlbc", at);
+        if (index >= size)
+                return REFUSE(&py->memory, PYSTACK_E_CORRUPT, .field = "code.co_tlbc", .address = array,
+                              .expected = "more bytecodes than the frame's index", .wanted = index, .found = size);
+        at = array + 8 + 8 * (uint64_t)index;
+        if ((e = remote_read_word(&py->memory, at, &address)) != 0)
+                return trace_unread(&py->memory, e, "code.co_tlbc", at);
+        if (!address)
+                return REFUSE(&py->memory, PYSTACK_E_CORRUPT, .field = "code.co_tlbc", .address = at,
+                              .expected = "an address of bytecode");
+        *ret = address;
+        return 0;
 }
 
 static int reserve_bytecode(struct code_entry *entry, uint32_t index)
@@ -49,7 +52,7 @@ static int reserve_bytecode(struct code_entry *entry, uint32_t index)
         return 0;
 }
 
-static void forget_freed(struct code_entry *entry, uint32_t generation)
+static void drop_freed(struct code_entry *entry, uint32_t generation)
 {
         if (entry->bytecodes_generation == generation)
                 return;
@@ -65,12 +68,14 @@ int bytecode_find(struct pystack *py, const struct snapshot *s, struct code_entr
         int e = 0;
 
         *ret_certain = true;
-        *ret = frame->code + py->layout.code.bytecode;
+        *ret = frame->code + py->runtime.layout.code.bytecode;
         if (index == 0)
                 return 0;
         if (index >= INDEX_MAX)
-                return PYSTACK_E_CORRUPT;
-        forget_freed(entry, s->tlbc_generation);
+                return REFUSE(&py->memory, PYSTACK_E_CORRUPT, .field = "frame.tlbc_index",
+                              .address = frame->addr + py->runtime.layout.frame.tlbc_index,
+                              .expected = "an index below", .wanted = INDEX_MAX, .found = index);
+        drop_freed(entry, s->tlbc_generation);
         if (index >= entry->n_bytecodes || !entry->bytecodes[index]) {
                 *ret_certain = false;
                 if ((e = reserve_bytecode(entry, index)) == 0)

@@ -7,8 +7,8 @@
 #include <string.h>
 
 /*
- * Live entries of a process. The largest applications known have some 100 000
- * code objects, of which few ever run; beyond, the cache starts anew.
+ * Entries of a process. The largest applications known have some 100 000 code objects, of which few ever run. When
+ * there are this many, all are dropped, and the cache fills anew.
  */
 #define ENTRIES_MAX 65536
 

@@ -1,39 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Resolving a code object takes three reads: the code object, the headers of its
- * strings and line table, their data.
+ * Reading a code object takes three reads: of the code object, of the headers of its strings and its line table, and
+ * of their data.
  *
- * Proofs. From 3.12 on co_version is unique in the process, so the header of the
- * code object proves it. Before, a new code object can have all the pointers of
- * a freed one, with other text behind them: there the text is proved as well.
+ * Proofs: from 3.12 on co_version is unique in the process, so the header of the code object proves it. Up to 3.11 a
+ * new code object can have the same pointers as a freed one, with other text behind them. So the text is proved as
+ * well.
  */
 #include "code_cache.h"
+#include "pystack/trace.h"
 #include "pystr.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Larger line tables are not read, and their code objects have no lines: a function of 60 000 lines has 300 KiB. */
+/* A larger line table is not read, and its code object has no lines. A function of 60 000 lines has 300 KiB. */
 #define LINES_MAX ((uint64_t)512 << 10)
 
-/* Of texts and tables, this many bytes are proved: more would cost every sample. */
+/* The first bytes of a text or a table that are proved. More would cost every sample. */
 #define PROOF_TEXT_MAX 256
 
-/* What is being read of a code object. */
-struct reading {
+/* A code object that is being read. */
+struct code_reading {
         const struct layout *layout;
-        const struct pystack_reader *reader;
+        const struct pystack_memory *memory;
         uint64_t addr;
         uint8_t header[LAYOUT_MAX_CODE];
-        struct text_ref name, file;
+        struct pystr name, file;
         uint64_t lines_addr, lines_len;
         bool without_lines;
         uint8_t *name_data; /* allocated, with the next two in it */
         const uint8_t *file_data, *lines_data;
 };
 
-static uint64_t header_word(const struct reading *r, uint32_t offset)
+static uint64_t header_word(const struct code_reading *r, uint32_t offset)
 {
         uint64_t value;
 
@@ -41,7 +42,7 @@ static uint64_t header_word(const struct reading *r, uint32_t offset)
         return value;
 }
 
-static uint32_t header_half(const struct reading *r, uint32_t offset)
+static uint32_t header_half(const struct code_reading *r, uint32_t offset)
 {
         uint32_t value;
 
@@ -49,50 +50,81 @@ static uint32_t header_half(const struct reading *r, uint32_t offset)
         return value;
 }
 
-static int read_header(struct reading *r, uint64_t type)
+static int read_header(struct code_reading *r, uint64_t type)
 {
-        int e = remote_read(r->reader, r->addr, r->header, r->layout->code.size);
+        int e = remote_read(r->memory, r->addr, r->header, r->layout->code.size);
 
         if (e != 0)
-                return e;
+                return trace_unread(r->memory, e, "frame.code", r->addr);
         if (type && header_word(r, r->layout->object_type) != type)
-                return PYSTACK_E_CORRUPT;
+                return REFUSE(r->memory, PYSTACK_E_CORRUPT, .field = "code.ob_type",
+                              .address = r->addr + r->layout->object_type, .expected = "PyCode_Type", .wanted = type,
+                              .found = header_word(r, r->layout->object_type));
         return 0;
 }
 
-static int follow_data_pointer(const struct reading *r, struct text_ref *text)
+/* A string object of the code object, whose header is @header. @field: which of them. */
+static int locate_string(const struct code_reading *r, const char *field, uint64_t addr, const uint8_t *header,
+                         struct pystr *ret)
 {
-        return text->data ? 0 : remote_read_word(r->reader, text->pointer, &text->data);
+        uint64_t length;
+        uint32_t state = 0;
+        int e = pystr_locate(r->layout, addr, header, ret);
+
+        if (e == 0)
+                return ret->data ? 0
+                                 : trace_unread(r->memory, remote_read_word(r->memory, ret->pointer, &ret->data), field,
+                                                ret->pointer);
+        memcpy(&length, header + r->layout->string.length, sizeof length);
+        if (r->layout->text == TEXT_BYTES)
+                return REFUSE(r->memory, e, .field = field, .address = addr + r->layout->string.length,
+                              .expected = "a length of bytes", .found = length);
+        memcpy(&state, header + r->layout->string.state, sizeof state);
+        if (length > INT64_MAX / 8)
+                return REFUSE(r->memory, e, .field = field, .address = addr + r->layout->string.length,
+                              .expected = "a length of a str", .found = length);
+        return REFUSE(r->memory, e, .field = field, .address = addr + r->layout->string.state,
+                      .expected = "a state of a str, of kind 1, 2 or 4", .found = state);
 }
 
-static int read_object_headers(struct reading *r)
+/* @len: of the line table at @lines. */
+static int set_lines(struct code_reading *r, uint64_t lines, uint64_t len)
+{
+        if (len > INT64_MAX)
+                return REFUSE(r->memory, PYSTACK_E_CORRUPT, .field = "code.linetable",
+                              .address = lines + r->layout->bytes.size, .expected = "a length of bytes", .found = len);
+        r->lines_addr = lines + r->layout->bytes.data;
+        r->without_lines = len > LINES_MAX;
+        r->lines_len = r->without_lines ? 0 : len;
+        if (r->without_lines)
+                TRACE(r->memory, .field = "code.linetable", .address = lines + r->layout->bytes.size,
+                      .expected = "a length of at most", .wanted = LINES_MAX, .found = len);
+        return 0;
+}
+
+static int read_object_headers(struct code_reading *r)
 {
         uint64_t name = header_word(r, r->layout->code.name), file = header_word(r, r->layout->code.file);
-        uint64_t lines = header_word(r, r->layout->code.lines);
-        size_t text_size = text_header_size(r->layout);
-        uint8_t buf[2 * TEXT_HEADER_MAX + 8];
+        uint64_t lines = header_word(r, r->layout->code.lines), lines_len;
+        size_t text_size = pystr_header_size(r->layout);
+        uint8_t buf[2 * PYSTR_HEADER_MAX + 8];
         struct iovec spans[] = { remote_span(name, text_size), remote_span(file, text_size),
                                  remote_span(lines + r->layout->bytes.size, 8) };
-        int e = remote_read_spans(r->reader, buf, spans, 3);
+        int e = remote_read_spans(r->memory, buf, spans, 3);
 
-        if (e != 0 || (e = text_locate(r->layout, name, buf, &r->name)) != 0 ||
-            (e = text_locate(r->layout, file, buf + text_size, &r->file)) != 0)
+        if (e != 0)
+                return trace_unread(r->memory, e, "code.name, filename, linetable", r->addr + r->layout->code.file);
+        memcpy(&lines_len, buf + 2 * text_size, 8);
+        if ((e = locate_string(r, "code.name", name, buf, &r->name)) != 0 ||
+            (e = locate_string(r, "code.filename", file, buf + text_size, &r->file)) != 0)
                 return e;
-        memcpy(&r->lines_len, buf + 2 * text_size, 8);
-        r->lines_addr = lines + r->layout->bytes.data;
-        if (r->lines_len > INT64_MAX)
-                return PYSTACK_E_CORRUPT;
-        r->without_lines = r->lines_len > LINES_MAX;
-        if (r->without_lines)
-                r->lines_len = 0;
-        e = follow_data_pointer(r, &r->name);
-        return e != 0 ? e : follow_data_pointer(r, &r->file);
+        return set_lines(r, lines, lines_len);
 }
 
-/* All data in one read; each part with the terminating NUL that CPython puts behind it. */
-static int read_data(struct reading *r)
+/* Reads all data by one call; each part with the NUL that CPython puts behind it. */
+static int read_data(struct code_reading *r)
 {
-        size_t name_len = text_data_len(&r->name), file_len = text_data_len(&r->file);
+        size_t name_len = pystr_data_len(&r->name), file_len = pystr_data_len(&r->file);
         struct iovec spans[] = { remote_span(r->name.data, name_len), remote_span(r->file.data, file_len),
                                  remote_span(r->lines_addr, r->lines_len + 1) };
 
@@ -101,7 +133,8 @@ static int read_data(struct reading *r)
                 return -ENOMEM;
         r->file_data = r->name_data + name_len;
         r->lines_data = r->file_data + file_len;
-        return remote_read_spans(r->reader, r->name_data, spans, 3);
+        return trace_unread(r->memory, remote_read_spans(r->memory, r->name_data, spans, 3),
+                            "text of name, filename, linetable", r->name.data);
 }
 
 static int add_proof_in_page(struct code_cache *cache, struct code_entry *entry, uint64_t addr, const uint8_t *bytes,
@@ -134,15 +167,15 @@ static int add_proof(struct code_cache *cache, struct code_entry *entry, uint64_
         return e;
 }
 
-static int add_text_proof(struct code_cache *cache, struct code_entry *entry, const struct text_ref *text,
+static int add_text_proof(struct code_cache *cache, struct code_entry *entry, const struct pystr *text,
                           const uint8_t *data)
 {
-        size_t len = text_data_len(text);
+        size_t len = pystr_data_len(text);
 
         return add_proof(cache, entry, text->data, data, len < PROOF_TEXT_MAX ? len : PROOF_TEXT_MAX);
 }
 
-/* Before them come reference count and counters, which change. */
+/* The offset from which the bytes of the code object are constant. Before it come the reference count and counters. */
 static uint32_t first_of_constants(const struct layout *layout)
 {
         uint32_t first = layout->code.first_line;
@@ -152,7 +185,7 @@ static uint32_t first_of_constants(const struct layout *layout)
         return layout->code.file < first ? layout->code.file : first;
 }
 
-static int add_proofs(struct code_cache *cache, struct code_entry *entry, const struct reading *r)
+static int add_proofs(struct code_cache *cache, struct code_entry *entry, const struct code_reading *r)
 {
         uint32_t from = first_of_constants(r->layout);
         size_t lines_len = r->lines_len + 1;
@@ -171,8 +204,8 @@ static int add_proofs(struct code_cache *cache, struct code_entry *entry, const 
                          lines_len < PROOF_TEXT_MAX ? lines_len : PROOF_TEXT_MAX);
 }
 
-/* Of a frame on the data stack, 0 where the layout does not tell. */
-static uint32_t frame_size(const struct reading *r)
+/* The bytes of its frames on the data stack, 0 if the layout does not tell. */
+static uint32_t frame_size(const struct code_reading *r)
 {
         const struct layout *layout = r->layout;
         uint32_t words = layout->code.extra_words;
@@ -182,21 +215,21 @@ static uint32_t frame_size(const struct reading *r)
         return layout->code.words[0] == LAYOUT_NONE ? 0 : 8 * words;
 }
 
-/* What an entry takes. */
-static size_t entry_bytes(const struct reading *r)
+/* The bytes that an entry is charged with. */
+static size_t entry_bytes(const struct code_reading *r)
 {
-        return sizeof(struct code_entry) + text_cost(&r->name) + text_cost(&r->file) + r->lines_len +
+        return sizeof(struct code_entry) + pystr_cost(&r->name) + pystr_cost(&r->file) + r->lines_len +
                r->layout->code.size + 3 * PROOF_TEXT_MAX;
 }
 
-/* The entry takes over what was read. */
-static int fill_entry(struct code_cache *cache, struct code_entry *entry, struct reading *r)
+/* Fills the entry with what was read, and makes its proofs. */
+static int fill_entry(struct code_cache *cache, struct code_entry *entry, struct code_reading *r)
 {
         entry->data = r->name_data;
         r->name_data = NULL;
         entry->name = r->name;
         entry->file = r->file;
-        entry->run_once = text_is(&r->name, entry->data, "<module>");
+        entry->run_once = pystr_is(&r->name, entry->data, "<module>");
         entry->addr = r->addr;
         entry->code.first_line = header_half(r, r->layout->code.first_line);
         entry->code.chars = r->name.chars + r->file.chars;
@@ -206,10 +239,10 @@ static int fill_entry(struct code_cache *cache, struct code_entry *entry, struct
         return add_proofs(cache, entry, r);
 }
 
-int code_cache_resolve(struct code_cache *cache, const struct layout *layout, const struct pystack_reader *reader,
-                       uint64_t type, uint64_t addr, struct code_entry **ret)
+int code_read(struct code_cache *cache, const struct layout *layout, const struct pystack_memory *memory, uint64_t type,
+              uint64_t addr, struct code_entry **ret)
 {
-        struct reading reading = { .layout = layout, .reader = reader, .addr = addr };
+        struct code_reading reading = { .layout = layout, .memory = memory, .addr = addr };
         struct code_entry *entry = NULL;
         int e;
 
@@ -218,8 +251,12 @@ int code_cache_resolve(struct code_cache *cache, const struct layout *layout, co
         entry = calloc(1, sizeof *entry);
         if (!entry)
                 return -ENOMEM;
-        if ((e = code_cache_charge(cache, entry, entry_bytes(&reading))) != 0 || (e = read_data(&reading)) != 0 ||
-            (e = fill_entry(cache, entry, &reading)) != 0 || (e = code_cache_put(cache, entry)) != 0)
+        if ((e = code_cache_charge(cache, entry, entry_bytes(&reading))) != 0)
+                TRACE(memory, .field = "code objects of the process", .address = addr,
+                      .expected = "bytes of cache that are left",
+                      .wanted = cache->limit ? cache->limit : CODE_CACHE_BYTES, .found = entry_bytes(&reading));
+        if (e != 0 || (e = read_data(&reading)) != 0 || (e = fill_entry(cache, entry, &reading)) != 0 ||
+            (e = code_cache_put(cache, entry)) != 0)
                 goto out;
         entry->code.serial = ++cache->next_serial;
         *ret = entry;

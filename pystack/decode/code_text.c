@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From the bytes of a code object to its names and lines. Names may be thousands of
- * characters of which each becomes an escape, and line tables are searched from their
- * beginning: none of that is done while a sample is read, when the reader may run
- * before all else on its CPU.
+ * From the bytes of a code object to its names and lines. A name may have thousands of characters, of which each
+ * becomes an escape, and a line table is searched from its beginning. So this is not done while a sample is read:
+ * then the calling thread may run before all others on its CPU.
  */
 #include "lines.h"
 #include "pystack/internal.h"
@@ -19,8 +18,8 @@ void pystack_text(const struct pystack_code *code, struct pystack_text *ret)
 {
         const struct code_entry *entry = entry_of(code);
 
-        text_encode(&entry->name, entry->data, ret->name);
-        text_encode(&entry->file, code_file_data(entry), ret->file);
+        pystr_encode(&entry->name, entry->data, ret->name);
+        pystr_encode(&entry->file, code_file_data(entry), ret->file);
 }
 
 static struct code_entry *entry_to_change(const struct pystack_code *code)
@@ -40,7 +39,10 @@ void pystack_let_go(struct pystack *py, const struct pystack_code *code)
 
 /* ---- lines ------------------------------------------------------------------------- */
 
-/* Whether the line is known without a search. No place that a search is needed for is remembered as 0. */
+/*
+ * Whether the line is known without a search. A memo of 0 is free, and belongs to no instruction that can be searched
+ * for.
+ */
 static bool recall_line(const struct code_entry *entry, int32_t instruction, uint32_t *ret)
 {
         uint64_t memo = atomic_load_explicit(&entry->memo[(uint32_t)instruction / 2 % LINE_MEMOS],
@@ -55,7 +57,7 @@ static bool recall_line(const struct code_entry *entry, int32_t instruction, uin
 
 static uint32_t look_up_line(const struct pystack *py, struct code_entry *entry, int32_t instruction)
 {
-        uint32_t line = lines_find(py->layout.lines, code_lines_data(entry), entry->code.lines_len,
+        uint32_t line = lines_find(py->runtime.layout.lines, code_lines_data(entry), entry->code.lines_len,
                                    entry->code.first_line, instruction);
 
         atomic_store_explicit(&entry->memo[(uint32_t)instruction / 2 % LINE_MEMOS],
@@ -73,7 +75,7 @@ uint32_t pystack_line_apart(const struct pystack *py, const struct pystack_frame
         return entry->without_lines ? 0 : look_up_line(py, entry, frame->instruction);
 }
 
-/* 1 ns a byte. A stack of 2000 functions has 1 MiB of tables. */
+/* A search takes 1 ns a byte. A stack of 2000 functions has 1 MiB of tables. */
 #define LINE_BYTES_MAX ((size_t)4 << 20)
 
 uint32_t pystack_line(struct pystack *py, const struct pystack_frame *frame)
@@ -83,8 +85,8 @@ uint32_t pystack_line(struct pystack *py, const struct pystack_frame *frame)
 
         if (recall_line(entry, frame->instruction, &line))
                 return line;
-        if (entry->without_lines || py->line_bytes > LINE_BYTES_MAX)
+        if (entry->without_lines || py->sample.line_bytes > LINE_BYTES_MAX)
                 return 0;
-        py->line_bytes += entry->code.lines_len;
+        py->sample.line_bytes += entry->code.lines_len;
         return look_up_line(py, entry, frame->instruction);
 }

@@ -47,7 +47,7 @@ static uint32_t line_in_ranges(const uint8_t *table, size_t len, uint32_t first_
         return 0;
 }
 
-/* Six bits a byte, low ones first, bit 6 says that more follow; at most 32 bits. */
+/* Reads a number of at most 32 bits. Each byte has six of them, the low ones first; its bit 6 says that more follow. */
 static bool read_varint(const uint8_t *table, size_t len, size_t *pos, uint32_t *ret)
 {
         uint64_t value = 0;
@@ -66,9 +66,9 @@ static bool read_varint(const uint8_t *table, size_t len, size_t *pos, uint32_t 
 enum { LOCATION_NO_COLUMNS = 13, LOCATION_LONG = 14, LOCATION_NONE = 15 };
 
 /*
- * 3.11 on: an entry's first byte has bit 7 set, a code in bits 3-6 and its length
- * in code units less one in bits 0-2. Following bytes have bit 7 clear, so what
- * is not wanted (columns) is skipped without being decoded.
+ * 3.11 on: the first byte of an entry has bit 7 set, a code in bits 3-6, and the length in code units, less one, in
+ * bits 0-2. The other bytes have bit 7 clear. So the columns, which are not wanted, are skipped without being
+ * decoded.
  */
 static uint32_t line_in_locations(const uint8_t *table, size_t len, uint32_t first_line, int32_t at)
 {

@@ -5,9 +5,9 @@
 #include "pystack/layout/layout.h"
 
 /*
- * The line of bytecode offset @at (bytes; negative: not started, gives
- * @first_line) by a line table of @len bytes. 0 if that instruction has no line.
- * Damaged tables give some line or 0, never an overread.
+ * The line of the instruction at byte offset @at of the bytecode, by a line table of @len bytes. @first_line if @at
+ * is negative (the frame has not begun); 0 if the instruction has no line. A damaged table gives some line or 0, and
+ * is never read beyond its end.
  */
 uint32_t lines_find(enum layout_lines kind, const uint8_t *table, size_t len, uint32_t first_line, int32_t at);
 

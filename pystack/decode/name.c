@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Most frames of a stack are where they were in the one before it, the outer ones,
- * so their entries are remembered by position and rarely have to be searched for.
+ * From frames to code objects. The outer frames of a stack are mostly where they were in the stack before it. So their
+ * entries are remembered by position, and are rarely searched for.
  */
 #include "name.h"
 
 #include "bytecode.h"
 #include "pystack/memory/effort.h"
+#include "pystack/trace.h"
 #include "pystack/validate/proof.h"
 #include "walk.h"
 
@@ -29,62 +30,72 @@ static int reserve_names(struct pystack_thread *t, size_t n)
         return 0;
 }
 
-/* Notes in the plan that this code object is on the stack. */
+/* Notes that this code object is on the stack: the next snapshot reads its proofs. */
 static void note_code_on_stack(struct pystack_thread *t, struct code_entry *entry)
 {
-        if (entry->listed == t->py->lists)
+        if (entry->listed == t->py->numbers.list)
                 return;
-        entry->listed = t->py->lists;
+        entry->listed = t->py->numbers.list;
         t->codes[t->n_codes++] = (struct named){ entry->addr, entry };
 }
 
-/* So many code objects are resolved between two looks at the clock, which is a system call as their readings are. */
-#define RESOLVED_PER_CLOCK 8
+/* Code objects that are read between two looks at the clock. Both are system calls. */
+#define READ_PER_CLOCK 8
 
-/* Whether another code object may be resolved for this sample: 0 or PYSTACK_E_COSTLY. */
+/* Whether another code object may be read for this sample: 0 or PYSTACK_E_COSTLY. */
 static int check_limit(struct pystack *py)
 {
-        if (py->cpu_ns_max == 0 || py->resolved++ % RESOLVED_PER_CLOCK != 0)
+        if (py->sample.cpu_ns_max == 0 || py->sample.codes_read++ % READ_PER_CLOCK != 0)
                 return 0;
         uint64_t ns = effort_cpu_ns();
-        if (py->resolved == 1)
-                py->resolve_begin = ns;
-        return ns - py->resolve_begin > py->cpu_ns_max ? PYSTACK_E_COSTLY : 0;
+        if (py->sample.codes_read == 1)
+                py->sample.begin_ns = ns;
+        if (ns - py->sample.begin_ns <= py->sample.cpu_ns_max)
+                return 0;
+        return REFUSE(&py->memory, PYSTACK_E_COSTLY, .field = "new code objects of a sample",
+                      .expected = "CPU time in ns of at most", .wanted = py->sample.cpu_ns_max,
+                      .found = ns - py->sample.begin_ns);
 }
 
-/* @known: the entry there, as far as is known without a search. @ret_fresh is set if it had to be resolved. */
-static int look_up_or_resolve(struct pystack *py, const struct snapshot *s, uint64_t addr, struct code_entry *known,
-                              struct code_entry **ret, bool *ret_fresh)
+/*
+ * @known: the entry of @addr if it is known without a search, else NULL. @ret_fresh is set if the code object was
+ * read.
+ */
+static int look_up_or_read(struct pystack *py, const struct snapshot *s, uint64_t addr, struct code_entry *known,
+                           struct code_entry **ret, bool *ret_fresh)
 {
         struct code_entry *entry = known ? known : code_cache_find(&py->codes, addr);
 
-        if (entry && entry->rejected != py->snapshots) {
+        if (entry && entry->rejected != py->numbers.snapshot) {
                 *ret = entry;
                 return 0;
         }
         int e = check_limit(py);
         if (e == 0)
-                e = code_cache_resolve(&py->codes, &py->layout, &py->reader, py->code_type, addr, ret);
+                e = code_read(&py->codes, &py->runtime.layout, &py->memory, py->runtime.code_type, addr, ret);
         if (e != 0)
                 return e;
         if (snapshot_is_open(s))
-                proof_grant(py, *ret);
+                proof_accept(py, *ret);
         *ret_fresh = true;
         return 0;
 }
 
-/* The entry of the code object at @addr, listed. @ret_certain: whether it is proved to be what is on the stack. */
+/*
+ * The entry of the code object at @addr, put on the list. @ret_certain: whether it is proved that this one is on the
+ * stack.
+ */
 static int name_code(struct pystack_thread *t, const struct snapshot *s, uint64_t addr, struct code_entry *known,
                      struct code_entry **ret, bool *ret_certain)
 {
         struct pystack *py = t->py;
         bool fresh = false;
-        int e = look_up_or_resolve(py, s, addr, known, ret, &fresh);
+        int e = look_up_or_read(py, s, addr, known, ret, &fresh);
 
         if (e == 0)
                 e = proof_check(t, s->generation, *ret, ret_certain);
-        if (e == 0 && !*ret_certain && (*ret)->rejected == py->snapshots)
-                e = look_up_or_resolve(py, s, addr, NULL, ret, &fresh);
+        if (e == 0 && !*ret_certain && (*ret)->rejected == py->numbers.snapshot)
+                e = look_up_or_read(py, s, addr, NULL, ret, &fresh);
         *ret_certain = *ret_certain && !fresh;
         if (e == 0)
                 note_code_on_stack(t, *ret);
@@ -103,27 +114,28 @@ int name_frames(struct pystack_thread *t, const struct snapshot *s, size_t n, bo
 {
         struct pystack *py = t->py;
         struct code_entry *entry = NULL;
-        bool all = true, certain = false, shared = py->layout.code.tlbc == LAYOUT_NONE;
+        bool all = true, certain = false, shared = py->runtime.layout.code.tlbc == LAYOUT_NONE;
         uint64_t changes = py->codes.changes;
         int e = reserve_names(t, n);
 
         t->n_codes = 0;
-        py->lists++;
+        py->numbers.list++;
         for (size_t i = 0; e == 0 && i < n; i++) {
-                const struct raw_frame *raw = &py->raw[i];
+                const struct raw_frame *raw = &py->scratch.raw[i];
                 size_t place = n - 1 - i;
                 bool found = true;
                 if (!entry || entry->addr != raw->code)
                         e = name_code(t, s, raw->code, remembered_entry(t, place, raw->code), &entry, &certain);
-                uint64_t bytecode = raw->code + py->layout.code.bytecode;
+                uint64_t bytecode = raw->code + py->runtime.layout.code.bytecode;
                 if (e == 0 && !shared)
                         e = bytecode_find(py, s, entry, raw, &bytecode, &found);
                 if (e != 0)
                         break;
                 all = all && certain && found;
                 t->named[place] = (struct named){ raw->code, entry };
-                py->frames[i] = (struct pystack_frame){ .code = &entry->code,
-                                                        .instruction = walk_instruction(&py->layout, raw, bytecode) };
+                py->scratch.frames[i] = (struct pystack_frame){
+                        .code = &entry->code, .instruction = walk_instruction(&py->runtime.layout, raw, bytecode)
+                };
         }
         t->n_named = e == 0 ? (uint32_t)n : 0;
         t->named_changes = changes;

@@ -1,38 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Python strings (PEP 393; the byte strings of 2.x) to UTF-8. What a target calls
- * its functions ends up on terminals and in other people's tools, so nothing
- * unprintable passes. Different names stay different: what is written as an escape
- * begins with a backslash, and a backslash that is in the name is doubled. \xNN is a
- * character up to 0x7f, and a byte above, where the bytes are no UTF-8.
+ * From Python's strings (PEP 393; the byte strings of 2.x) to UTF-8. The names of a target end up on terminals and in
+ * other people's tools, so nothing unprintable passes. Different names stay different: an escape begins with a
+ * backslash, and a backslash in the name is doubled. \xNN is a character if NN is at most 7f. Otherwise it is a byte
+ * that is no UTF-8.
  *
- * In 2.x names and file names are byte strings always (PyCode_New() refuses others).
+ * In 2.x names and file names are always byte strings: PyCode_New() refuses others.
  */
 #include "pystr.h"
 
 #include <assert.h>
 #include <string.h>
 
-size_t text_header_size(const struct layout *layout)
+size_t pystr_header_size(const struct layout *layout)
 {
         return layout->text == TEXT_BYTES ? layout->string.ascii_data : layout->string.compact_data;
 }
 
-static int locate_bytes(const struct layout *layout, uint64_t addr, uint64_t length, struct text_ref *ret)
+static int locate_bytes(const struct layout *layout, uint64_t addr, uint64_t length, struct pystr *ret)
 {
         if (length > INT64_MAX)
                 return PYSTACK_E_CORRUPT;
-        *ret = (struct text_ref){
+        *ret = (struct pystr){
                 .data = addr + layout->string.ascii_data,
-                .chars = length > TEXT_MAX_CHARS ? TEXT_MAX_CHARS : (uint32_t)length,
+                .chars = length > PYSTR_MAX_CHARS ? PYSTR_MAX_CHARS : (uint32_t)length,
                 .width = 1,
                 .utf8 = true,
-                .cut = length > TEXT_MAX_CHARS,
+                .cut = length > PYSTR_MAX_CHARS,
         };
         return 0;
 }
 
-int text_locate(const struct layout *layout, uint64_t addr, const uint8_t *header, struct text_ref *ret)
+int pystr_locate(const struct layout *layout, uint64_t addr, const uint8_t *header, struct pystr *ret)
 {
         uint64_t length;
         uint32_t state;
@@ -47,12 +46,12 @@ int text_locate(const struct layout *layout, uint64_t addr, const uint8_t *heade
 
         bool compact = state & layout->string.compact_bit;
         bool ascii = state & layout->string.ascii_bit;
-        *ret = (struct text_ref){
+        *ret = (struct pystr){
                 .data = compact ? addr + (ascii ? layout->string.ascii_data : layout->string.compact_data) : 0,
                 .pointer = addr + layout->string.data_pointer,
-                .chars = length > TEXT_MAX_CHARS ? TEXT_MAX_CHARS : (uint32_t)length,
+                .chars = length > PYSTR_MAX_CHARS ? PYSTR_MAX_CHARS : (uint32_t)length,
                 .width = kind,
-                .cut = length > TEXT_MAX_CHARS,
+                .cut = length > PYSTR_MAX_CHARS,
         };
         return 0;
 }
@@ -65,7 +64,7 @@ static uint32_t char_at(const uint8_t *data, uint32_t width, size_t i)
         return c;
 }
 
-/* Not by printf(): a target can have names of nothing else. */
+/* Without printf(), which is slow: a target can have names that are all escapes. */
 static char *put_hex(char *out, char letter, unsigned digits, uint32_t value)
 {
         *out++ = '\\';
@@ -109,7 +108,7 @@ static bool is_printable(uint32_t c)
         return true;
 }
 
-/* Nearly all characters of nearly all names. */
+/* Whether it is itself in the output. That is so for nearly all characters. */
 static bool is_plain(uint32_t c)
 {
         return c >= ' ' && c < 0x7f && c != '\\';
@@ -143,10 +142,10 @@ static char *put_char(char *out, uint32_t c)
         return out;
 }
 
-/* Smallest character of each length: a longer encoding than needed is none. */
+/* The smallest character of each length. An encoding that is longer than needed is no UTF-8. */
 static const uint32_t utf8_least[] = { [1] = 0x80, [2] = 0x800, [3] = 0x10000 };
 
-/* Decodes the character at @data: returns its bytes, 0 if they are no UTF-8. */
+/* Decodes the character at @data. Returns the number of its bytes, 0 if they are no UTF-8. */
 static size_t get_utf8(const uint8_t *data, size_t len, uint32_t *ret)
 {
         uint32_t c = data[0];
@@ -167,10 +166,10 @@ static size_t get_utf8(const uint8_t *data, size_t len, uint32_t *ret)
         return 1 + more;
 }
 
-/* The longest that a character can become: \U0010ffff. */
+/* Bytes of the longest escape: \U0010ffff. */
 #define ESCAPE_MAX 10
 
-/* Takes the next character of @data, or byte that is none. */
+/* Writes the next character of @data, or the next byte if it is no UTF-8, and moves @data behind it. */
 static char *put_next(char *out, const uint8_t **data, size_t *len)
 {
         uint32_t c;
@@ -208,16 +207,16 @@ void pystack_escape(const char *bytes, size_t len, char *ret, size_t size)
 
 #define ELLIPSIS "\xe2\x80\xa6"
 
-static_assert(PYSTACK_TEXT_SIZE >= TEXT_MAX_CHARS * ESCAPE_MAX + sizeof ELLIPSIS, "the longest name has room");
+static_assert(PYSTACK_TEXT_SIZE >= PYSTR_MAX_CHARS * ESCAPE_MAX + sizeof ELLIPSIS, "the longest name has room");
 
-bool text_is(const struct text_ref *ref, const uint8_t *data, const char *ascii)
+bool pystr_is(const struct pystr *ref, const uint8_t *data, const char *ascii)
 {
         size_t len = strlen(ascii);
 
         return ref->width == 1 && ref->chars == len && memcmp(data, ascii, len) == 0;
 }
 
-void text_encode(const struct text_ref *ref, const uint8_t *data, char ret[static PYSTACK_TEXT_SIZE])
+void pystr_encode(const struct pystr *ref, const uint8_t *data, char ret[static PYSTACK_TEXT_SIZE])
 {
         char *out = ret;
 

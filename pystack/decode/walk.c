@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Following the frames of a snapshot. A frame counts only if its link, its code
- * and its position are the same in both readings.
+ * Follows the frames of a snapshot. A frame counts only if its link, its code and its position agree in both
+ * readings.
  */
 #include "walk.h"
+#include "pystack/trace.h"
 #include "pystack/validate/loops.h"
 
 static uint64_t position_at(const struct layout *layout, const uint8_t *frame)
@@ -24,18 +25,17 @@ static bool is_shim(const struct layout *layout, const uint8_t *frame)
         return layout->frame.owner != LAYOUT_NONE && frame[layout->frame.owner] >= LAYOUT_OWNER_SHIM;
 }
 
-/* In 3.11 the frame that C has called says so itself. */
+/* Whether C has called the frame. In 3.11 the frame says so itself. */
 static bool is_entry(const struct layout *layout, const uint8_t *frame)
 {
         return layout->frame.entry != LAYOUT_NONE && frame[layout->frame.entry];
 }
 
 /*
- * From 3.12 on every chain ends in the shim of the innermost interpreter loop that
- * was called from C without Python below it. One that ends elsewhere was cut: a
- * generator that yields clears its link, and where the compiler has put that before
- * the store that makes its caller the running frame, the thread can be met between
- * the two, both readings alike.
+ * Whether the chain of frames is whole. From 3.12 on each chain ends in a shim, that of the outermost loop. A chain
+ * that ends elsewhere was cut. A generator that yields clears its link, and makes its caller the running frame. Some
+ * compilers put the first store before the second one. A thread that stands between the two shows a chain that was
+ * cut, in both readings.
  */
 static bool is_whole(const struct layout *layout, const uint8_t *outermost)
 {
@@ -44,7 +44,7 @@ static bool is_whole(const struct layout *layout, const uint8_t *outermost)
         return !outermost || !ends || is_shim(layout, outermost) || is_entry(layout, outermost);
 }
 
-/* Shims are not counted: as many as this between Python frames, then it is a forged chain. */
+/* Shims are not counted as frames. A chain with more of them than this is forged. */
 #define SHIMS_MAX PYSTACK_MAX_FRAMES
 
 static struct raw_frame make_raw_frame(const struct layout *layout, uint64_t addr, const uint8_t *frame)
@@ -63,21 +63,21 @@ static struct raw_frame make_raw_frame(const struct layout *layout, uint64_t add
         };
 }
 
-/* Takes the frame at @addr, which is @frame, for the next one outside. */
+/* Adds the frame at @addr, whose bytes are @frame, as the next one outside. */
 static void add_frame(struct pystack *py, uint64_t addr, const uint8_t *frame, struct walk *ret)
 {
-        if (!is_shim(&py->layout, frame))
-                py->raw[ret->n++] = make_raw_frame(&py->layout, addr, frame);
+        if (!is_shim(&py->runtime.layout, frame))
+                py->scratch.raw[ret->n++] = make_raw_frame(&py->runtime.layout, addr, frame);
         else if (ret->n > 0)
-                py->raw[ret->n - 1].from_c = true;
+                py->scratch.raw[ret->n - 1].from_c = true;
 }
 
 enum walk_result walk_frames(struct pystack_thread *t, struct snapshot *s, struct walk *ret)
 {
-        const struct layout *layout = &t->py->layout;
+        const struct layout *layout = &t->py->runtime.layout;
         const uint8_t *a = NULL, *b;
         unsigned shims = 0;
-        uint64_t frame;
+        uint64_t frame, outermost = 0;
         struct loops loops;
 
         *ret = (struct walk){ 0 };
@@ -88,7 +88,10 @@ enum walk_result walk_frames(struct pystack_thread *t, struct snapshot *s, struc
                         return WALK_MISSING;
                 }
                 if (!is_same_frame(layout, a, b))
-                        return WALK_CHANGED;
+                        return REFUSE(&t->py->memory, WALK_CHANGED, .field = "frame", .address = frame,
+                                      .expected = "the same link, code and position in both readings; the first link",
+                                      .wanted = word_at(a, layout->frame.previous),
+                                      .found = word_at(b, layout->frame.previous));
                 if (ret->n == PYSTACK_MAX_FRAMES || shims == SHIMS_MAX) {
                         ret->truncated = true;
                         return WALK_DONE;
@@ -97,12 +100,17 @@ enum walk_result walk_frames(struct pystack_thread *t, struct snapshot *s, struc
                 add_frame(t->py, frame, a, ret);
                 if (is_shim(layout, a) || is_entry(layout, a))
                         result = loops_leave(&loops, t, s, frame, word_at(a, layout->frame.previous), ret);
+                outermost = frame;
                 frame = word_at(a, layout->frame.previous);
         }
-        return result == WALK_DONE && !is_whole(layout, a) ? WALK_CUT : result;
+        if (result == WALK_DONE && !is_whole(layout, a))
+                return REFUSE(&t->py->memory, WALK_CUT, .field = "frame.owner",
+                              .address = outermost + layout->frame.owner, .expected = "a shim at the end of the chain",
+                              .wanted = LAYOUT_OWNER_SHIM, .found = a[layout->frame.owner]);
+        return result;
 }
 
-/* A pointer outside the bytecode of any possible function: not started, or forged. */
+/* A position beyond any possible bytecode: the frame has not begun, or it is forged. */
 #define BYTECODE_MAX ((int64_t)1 << 28)
 
 int32_t walk_instruction(const struct layout *layout, const struct raw_frame *frame, uint64_t bytecode)

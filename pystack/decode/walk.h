@@ -2,7 +2,7 @@
 #ifndef PYSTACK_WALK_H
 #define PYSTACK_WALK_H
 
-/* Decoding: a snapshot and a layout in, raw frames out. */
+/* From a snapshot and a layout to raw frames. */
 
 #include "pystack/memory/snapshot.h"
 
@@ -17,13 +17,13 @@ struct walk {
         size_t n;       /* frames found, leaf first, in the pystack's raw[] */
         bool truncated; /* PYSTACK_MAX_FRAMES reached */
         uint64_t missing;
-        uint32_t missing_len; /* 0: of a frame, behind which others may be missing */
+        uint32_t missing_len; /* 0: it is a frame, and the frames behind it may be missing, too */
 };
 
 /* Follows the frames from the running one outwards. */
 enum walk_result walk_frames(struct pystack_thread *thread, struct snapshot *snapshot, struct walk *ret);
 
-/* The byte offset of a raw frame's position into its bytecode, which lies at @bytecode; -1: not started. */
+/* The byte offset of a raw frame's position in its bytecode, which lies at @bytecode; -1: the frame has not begun. */
 int32_t walk_instruction(const struct layout *layout, const struct raw_frame *frame, uint64_t bytecode);
 
 #endif

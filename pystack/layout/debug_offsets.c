@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * _Py_DebugOffsets: the table with which a CPython from 3.13 on describes
- * itself, at the start of _PyRuntime (Include/internal/pycore_debug_offsets.h).
+ * From _Py_DebugOffsets to a layout. A CPython from 3.13 on describes itself by this table, at the start of
+ * _PyRuntime (Include/internal/pycore_debug_offsets.h).
  *
- * After the cookie all fields are uint64. Their order is fixed within a released
- * minor version and grows between them, so each minor has its own list of word
- * positions here; the values come from the target and are bounded before use.
- * Not in the table, hence constants here: where datastack_top lies (the word
- * after datastack_chunk), tag bits, unicode state bits, co_version.
- *
- * The lists were compared with the tables found in 3.13.0, 3.13.18, 3.14.10,
- * 3.15.2, 3.13.15t and 3.14.7t; that of 3.15t follows from the headers.
+ * The values come from the target, so they are bounded before use, and they must fit together. Four things are not in
+ * the table, and are constants here or in debug_words.c: where datastack_top lies (in the word after
+ * datastack_chunk), tag bits, the bits of a str's state, and co_version.
  */
+#include "debug_words.h"
 #include "layout.h"
 #include "pystack/pystack.h"
 
@@ -20,162 +16,12 @@
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
 #define COOKIE "xdebugpy"
 
-/* Word positions in the table; one struct a minor version. */
-struct words {
-        uint16_t version;
-        uint16_t n; /* words in the whole table */
-        uint8_t interp_next, threads_head, ceval_gil, gil_state, gil_enabled, gil_locked, gil_holder;
-        uint8_t code_generation, tlbc_generation, fr_tlbc_index, co_tlbc; /* 0: none */
-        uint8_t ts_next, ts_interp, ts_frame, ts_thread_id, ts_native_id, ts_chunk, ts_status;
-        uint8_t fr_size, fr_previous, fr_code, fr_instr, fr_owner;
-        uint8_t co_size, co_file, co_qualname, co_lines, co_first_line, co_adaptive;
-        uint8_t ob_size, ob_type;
-        uint8_t bytes_size, bytes_data, str_state, str_length, str_ascii_size;
-        uint8_t tag_bits;                 /* low bits of f_executable that are a tag */
-        uint8_t free_threaded_kind_shift; /* in a string's state, which grew without the GIL */
-};
-
-/* Positions shared by all versions: the common prefix of the tables. */
-enum {
-        WORD_COOKIE,
-        WORD_VERSION,
-        WORD_FREE_THREADED,
-        WORD_RUNTIME_SIZE,
-        WORD_INTERPRETERS_HEAD = 5,
-        WORD_INTERP_SIZE,
-};
-
-static const struct words words[] = {
-        {
-                .version = 0x030d,
-                .n = 73,
-                .interp_next = 8,
-                .threads_head = 9,
-                .ceval_gil = 14,
-                .gil_state = 15,
-                .gil_enabled = 16,
-                .gil_locked = 17,
-                .gil_holder = 18,
-                .ts_next = 21,
-                .ts_interp = 22,
-                .ts_frame = 23,
-                .ts_thread_id = 24,
-                .ts_native_id = 25,
-                .ts_chunk = 26,
-                .ts_status = 27,
-                .fr_size = 28,
-                .fr_previous = 29,
-                .fr_code = 30,
-                .fr_instr = 31,
-                .fr_owner = 33,
-                .ob_size = 44,
-                .ob_type = 45,
-                .co_size = 34,
-                .co_file = 35,
-                .co_qualname = 37,
-                .co_lines = 38,
-                .co_first_line = 39,
-                .co_adaptive = 43,
-                .bytes_size = 65,
-                .bytes_data = 66,
-                .str_state = 68,
-                .str_length = 69,
-                .str_ascii_size = 70,
-                .tag_bits = 0,
-                .free_threaded_kind_shift = 2,
-        },
-        {
-                .version = 0x030e,
-                .n = 95,
-                .interp_next = 8,
-                .threads_head = 9,
-                .ceval_gil = 15,
-                .gil_state = 16,
-                .gil_enabled = 17,
-                .gil_locked = 18,
-                .gil_holder = 19,
-                .code_generation = 20,
-                .tlbc_generation = 21,
-                .ts_next = 24,
-                .ts_interp = 25,
-                .ts_frame = 26,
-                .ts_thread_id = 27,
-                .ts_native_id = 28,
-                .ts_chunk = 29,
-                .ts_status = 30,
-                .fr_size = 31,
-                .fr_previous = 32,
-                .fr_code = 33,
-                .fr_instr = 34,
-                .fr_owner = 36,
-                .ob_size = 50,
-                .ob_type = 51,
-                .fr_tlbc_index = 38,
-                .co_tlbc = 49,
-                .co_size = 39,
-                .co_file = 40,
-                .co_qualname = 42,
-                .co_lines = 43,
-                .co_first_line = 44,
-                .co_adaptive = 48,
-                .bytes_size = 75,
-                .bytes_data = 76,
-                .str_state = 78,
-                .str_length = 79,
-                .str_ascii_size = 80,
-                .tag_bits = 3,
-                .free_threaded_kind_shift = 8,
-        },
-        {
-                .version = 0x030f,
-                .n = 111,
-                .interp_next = 8,
-                .threads_head = 9,
-                .ceval_gil = 15,
-                .gil_state = 16,
-                .gil_enabled = 17,
-                .gil_locked = 18,
-                .gil_holder = 19,
-                .code_generation = 20,
-                .tlbc_generation = 21,
-                .ts_next = 24,
-                .ts_interp = 25,
-                .ts_frame = 26,
-                .ts_thread_id = 30,
-                .ts_native_id = 31,
-                .ts_chunk = 32,
-                .ts_status = 33,
-                .fr_size = 39,
-                .fr_previous = 40,
-                .fr_code = 41,
-                .fr_instr = 42,
-                .fr_owner = 44,
-                .ob_size = 58,
-                .ob_type = 59,
-                .fr_tlbc_index = 46,
-                .co_tlbc = 57,
-                .co_size = 47,
-                .co_file = 48,
-                .co_qualname = 50,
-                .co_lines = 51,
-                .co_first_line = 52,
-                .co_adaptive = 56,
-                .bytes_size = 87,
-                .bytes_data = 88,
-                .str_state = 90,
-                .str_length = 91,
-                .str_ascii_size = 92,
-                .tag_bits = 3,
-                .free_threaded_kind_shift = 8,
-        },
-};
-
 /* co_version lies this far behind co_firstlineno in every version that has both (cpython/code.h). */
 #define CO_VERSION_AFTER_FIRST_LINE 24
 
 /*
- * Offsets are into structs of at most a few hundred KiB (PyInterpreterState is
- * the largest, 383 552 bytes in 3.12): a larger one is forged.
+ * The largest offset that is believed. The largest struct is PyInterpreterState, with 383 552 bytes in 3.12; a larger
+ * offset is forged.
  */
 #define OFFSET_MAX ((uint64_t)1 << 20)
 
@@ -195,18 +41,8 @@ bool layout_debug_probe(const void *offsets, size_t len, struct layout_debug_inf
                 return false;
         ret->version = (uint32_t)word_number(offsets, WORD_VERSION);
         ret->free_threaded = word_number(offsets, WORD_FREE_THREADED) != 0;
-        ret->known = ret->version >> 16 <= words[LENGTH(words) - 1].version && (ret->version & 0xf0) == RELEASE_FINAL;
+        ret->known = debug_words_are_known(ret->version) && (ret->version & 0xf0) == RELEASE_FINAL;
         return true;
-}
-
-static const struct words *words_of_version(uint32_t version)
-{
-        const struct words *newest = &words[LENGTH(words) - 1];
-
-        for (size_t i = 0; i < LENGTH(words); i++)
-                if (words[i].version == version >> 16)
-                        return &words[i];
-        return version >> 16 > newest->version && version >> 24 == newest->version >> 8 ? newest : NULL;
 }
 
 static uint32_t optional_offset(const void *offsets, uint8_t position)
@@ -214,7 +50,7 @@ static uint32_t optional_offset(const void *offsets, uint8_t position)
         return position ? (uint32_t)word_number(offsets, position) : LAYOUT_NONE;
 }
 
-static void fill_process(struct layout *l, const void *t, const struct words *w, bool free_threaded)
+static void fill_process(struct layout *l, const void *t, const struct debug_words *w, bool free_threaded)
 {
         l->runtime.interpreters_head = (uint32_t)word_number(t, WORD_INTERPRETERS_HEAD);
         l->runtime.tstate_current = LAYOUT_NONE;
@@ -228,7 +64,7 @@ static void fill_process(struct layout *l, const void *t, const struct words *w,
         l->gil.enabled = free_threaded ? (uint32_t)word_number(t, w->gil_enabled) : LAYOUT_NONE;
 }
 
-static void fill_tstate(struct layout *l, const void *t, const struct words *w)
+static void fill_tstate(struct layout *l, const void *t, const struct debug_words *w)
 {
         l->tstate.next = (uint32_t)word_number(t, w->ts_next);
         l->tstate.interp = (uint32_t)word_number(t, w->ts_interp);
@@ -247,7 +83,7 @@ static void fill_tstate(struct layout *l, const void *t, const struct words *w)
         l->tstate.size = l->tstate.chunk_top + 8;
 }
 
-static void fill_frame(struct layout *l, const void *t, const struct words *w, bool free_threaded)
+static void fill_frame(struct layout *l, const void *t, const struct debug_words *w, bool free_threaded)
 {
         l->frame.size = (uint32_t)word_number(t, w->fr_size);
         l->frame.previous = (uint32_t)word_number(t, w->fr_previous);
@@ -261,7 +97,7 @@ static void fill_frame(struct layout *l, const void *t, const struct words *w, b
         l->position = POSITION_INSTR_PTR;
 }
 
-static void fill_code(struct layout *l, const void *t, const struct words *w, bool free_threaded)
+static void fill_code(struct layout *l, const void *t, const struct debug_words *w, bool free_threaded)
 {
         l->code.file = (uint32_t)word_number(t, w->co_file);
         l->code.name = (uint32_t)word_number(t, w->co_qualname);
@@ -276,7 +112,7 @@ static void fill_code(struct layout *l, const void *t, const struct words *w, bo
         l->lines = LINES_LOCATIONS;
 }
 
-static void fill_objects(struct layout *l, const void *t, const struct words *w, bool free_threaded)
+static void fill_objects(struct layout *l, const void *t, const struct debug_words *w, bool free_threaded)
 {
         unsigned shift = free_threaded ? w->free_threaded_kind_shift : 2;
 
@@ -294,60 +130,139 @@ static void fill_objects(struct layout *l, const void *t, const struct words *w,
         l->string.ascii_bit = 16u << shift;
 }
 
-/* Whether all offsets lie in the bytes that will be read of their structs. */
-static bool is_consistent(const struct layout *l)
-{
-        const uint32_t ts[] = { l->tstate.next,      l->tstate.interp,           l->tstate.frame,
-                                l->tstate.thread_id, l->tstate.native_thread_id, l->tstate.status };
-        const uint32_t fr[] = { l->frame.previous, l->frame.code, l->frame.position };
-        const uint32_t co[] = { l->code.file, l->code.name, l->code.first_line, l->code.version, l->object_type };
-        bool ok = l->tstate.size <= LAYOUT_MAX_TSTATE && l->frame.size <= LAYOUT_MAX_FRAME &&
-                  l->code.size <= LAYOUT_MAX_CODE && l->code.bytecode <= LAYOUT_MAX_CODE &&
-                  l->frame.owner < l->frame.size &&
-                  (l->frame.tlbc_index == LAYOUT_NONE || l->frame.tlbc_index + 4 <= l->frame.size);
+/* ---- checks -------------------------------------------------------------------------- */
 
-        for (size_t i = 0; i < LENGTH(ts); i++)
-                ok = ok && ts[i] + 8 <= l->tstate.size;
-        for (size_t i = 0; i < LENGTH(fr); i++)
-                ok = ok && fr[i] + 8 <= l->frame.size;
-        for (size_t i = 0; i < LENGTH(co); i++)
-                ok = ok && co[i] + 8 <= l->code.size;
-        return ok;
+/* What is checked of one word of the table. */
+struct demand {
+        const char *field;
+        uint8_t word;
+        uint64_t value, least, most;
+};
+
+/* Sets @ret_fault to the first of @n demands that is not met. */
+static bool are_met(const struct demand *demands, size_t n, const char *expected, struct layout_fault *ret_fault)
+{
+        for (size_t i = 0; i < n; i++) {
+                const struct demand *d = &demands[i];
+                if (d->value >= d->least && d->value <= d->most)
+                        continue;
+                *ret_fault = (struct layout_fault){ .field = d->field,
+                                                    .word = d->word,
+                                                    .expected = expected,
+                                                    .wanted = d->value < d->least ? d->least : d->most,
+                                                    .found = d->value };
+                return false;
+        }
+        return true;
 }
+
+/* A field of @len bytes that must lie in the first @size bytes of its struct. */
+#define WITHIN(name, position, offset, len, size)                                                                   \
+        {                                                                                                           \
+                .field = name, .word = position, .value = (offset) == LAYOUT_NONE ? 0 : (uint64_t)(offset) + (len), \
+                .most = (size),                                                                                     \
+        }
+
+/* Whether all offsets lie in the bytes that are read of their structs, and these are not too many. */
+static bool is_consistent(const struct layout *l, const struct debug_words *w, struct layout_fault *ret_fault)
+{
+        const struct demand demands[] = {
+                WITHIN("tstate.datastack_chunk", w->ts_chunk, l->tstate.size, 0, LAYOUT_MAX_TSTATE),
+                WITHIN("tstate.next", w->ts_next, l->tstate.next, 8, l->tstate.size),
+                WITHIN("tstate.interp", w->ts_interp, l->tstate.interp, 8, l->tstate.size),
+                WITHIN("tstate.current_frame", w->ts_frame, l->tstate.frame, 8, l->tstate.size),
+                WITHIN("tstate.thread_id", w->ts_thread_id, l->tstate.thread_id, 8, l->tstate.size),
+                WITHIN("tstate.native_thread_id", w->ts_native_id, l->tstate.native_thread_id, 8, l->tstate.size),
+                WITHIN("tstate.status", w->ts_status, l->tstate.status, 8, l->tstate.size),
+                WITHIN("frame.size", w->fr_size, l->frame.size, 0, LAYOUT_MAX_FRAME),
+                WITHIN("frame.previous", w->fr_previous, l->frame.previous, 8, l->frame.size),
+                WITHIN("frame.executable", w->fr_code, l->frame.code, 8, l->frame.size),
+                WITHIN("frame.instr_ptr", w->fr_instr, l->frame.position, 8, l->frame.size),
+                WITHIN("frame.owner", w->fr_owner, l->frame.owner, 1, l->frame.size),
+                WITHIN("frame.tlbc_index", w->fr_tlbc_index, l->frame.tlbc_index, 4, l->frame.size),
+                WITHIN("code.linetable", w->co_lines, l->code.size, 0, LAYOUT_MAX_CODE),
+                WITHIN("code.co_code_adaptive", w->co_adaptive, l->code.bytecode, 0, LAYOUT_MAX_CODE),
+                WITHIN("code.filename", w->co_file, l->code.file, 8, l->code.size),
+                WITHIN("code.qualname", w->co_qualname, l->code.name, 8, l->code.size),
+                WITHIN("code.firstlineno", w->co_first_line, l->code.first_line, 8, l->code.size),
+                WITHIN("code.co_version", w->co_first_line, l->code.version, 8, l->code.size),
+                WITHIN("object.ob_type", w->ob_type, l->object_type, 8, l->code.size),
+        };
+
+        return are_met(demands, LENGTH(demands), "an end within its struct", ret_fault);
+}
+
+#define EQUALS(name, position, offset, right)                                                    \
+        {                                                                                        \
+                .field = name, .word = position, .value = offset, .least = right, .most = right, \
+        }
 
 /*
- * Whether the table is in the order of @w. The shapes of str and bytes follow from
- * that of object and stand near the table's end, so a word that was inserted
- * anywhere before them shows.
+ * Whether the table is in the order of @w. The shapes of str and bytes follow from that of object, and these words
+ * stand near the end of the table. So a word that was inserted anywhere before them shows.
  */
-static bool is_in_order(const void *t, const struct words *w, const struct layout *l)
+static bool is_in_order(const void *t, const struct debug_words *w, const struct layout *l,
+                        struct layout_fault *ret_fault)
 {
-        uint64_t head = word_number(t, w->ob_size);
-        bool strings = (head == 16 || head == 32 || head == 48) && l->object_type == head - 8 &&
-                       l->bytes.size == head && l->bytes.data == head + 16 && l->string.length == head &&
-                       l->string.state == head + 16 && l->string.ascii_data == head + 24;
-        bool code = word_number(t, w->co_size) <= l->code.bytecode + 8 && word_number(t, w->co_size) > l->code.bytecode;
+        uint64_t head = word_number(t, w->ob_size), co_size = word_number(t, w->co_size);
+        const struct demand demands[] = {
+                { .field = "object.size", .word = w->ob_size, .value = head, .least = 16, .most = 48 },
+                EQUALS("object.size", w->ob_size, head & 15, 0),
+                EQUALS("object.ob_type", w->ob_type, l->object_type, head - 8),
+                EQUALS("bytes.ob_size", w->bytes_size, l->bytes.size, head),
+                EQUALS("bytes.ob_sval", w->bytes_data, l->bytes.data, head + 16),
+                EQUALS("str.length", w->str_length, l->string.length, head),
+                EQUALS("str.state", w->str_state, l->string.state, head + 16),
+                EQUALS("str.asciiobject_size", w->str_ascii_size, l->string.ascii_data, head + 24),
+                { "code.size", w->co_size, co_size, (uint64_t)l->code.bytecode + 1, (uint64_t)l->code.bytecode + 8 },
+                { "runtime.size", WORD_RUNTIME_SIZE, word_number(t, WORD_RUNTIME_SIZE),
+                  (uint64_t)l->runtime.interpreters_head + 8, OFFSET_MAX },
+                { "interp.size", WORD_INTERP_SIZE, word_number(t, WORD_INTERP_SIZE),
+                  (uint64_t)l->interp.threads_head + 8, OFFSET_MAX },
+                { "interp.size", WORD_INTERP_SIZE, word_number(t, WORD_INTERP_SIZE), (uint64_t)l->interp.next + 8,
+                  OFFSET_MAX },
+        };
 
-        return strings && code && l->runtime.interpreters_head + 8 <= word_number(t, WORD_RUNTIME_SIZE) &&
-               l->interp.threads_head + 8 <= word_number(t, WORD_INTERP_SIZE) &&
-               l->interp.next + 8 <= word_number(t, WORD_INTERP_SIZE);
+        return are_met(demands, LENGTH(demands), "the order of words of this version", ret_fault);
 }
 
-int layout_from_debug_offsets(const void *offsets, size_t len, uint32_t version, struct layout *ret)
+/* Whether each word is small enough to be an offset. */
+static bool is_bounded(const void *offsets, const struct debug_words *w, struct layout_fault *ret_fault)
+{
+        const struct demand flag = { "debug_offsets.free_threaded", WORD_FREE_THREADED,
+                                     word_number(offsets, WORD_FREE_THREADED), 0, 1 };
+
+        if (!are_met(&flag, 1, "0 or 1", ret_fault))
+                return false;
+        for (size_t i = WORD_FREE_THREADED + 1; i < w->n; i++) {
+                const struct demand word = { "debug_offsets", (uint8_t)i, word_number(offsets, i), 0, OFFSET_MAX };
+                if (!are_met(&word, 1, "an offset of at most", ret_fault))
+                        return false;
+        }
+        return true;
+}
+
+int layout_from_debug_offsets(const void *offsets, size_t len, uint32_t version, struct layout *ret,
+                              struct layout_fault *ret_fault)
 {
         struct layout_debug_info info;
         struct layout layout = { 0 };
 
+        *ret_fault = (struct layout_fault){ .field = "debug_offsets.cookie", .expected = "\"xdebugpy\"" };
         if (!layout_debug_probe(offsets, len, &info))
                 return PYSTACK_E_CORRUPT;
-        const struct words *w = words_of_version(version);
+        const struct debug_words *w = debug_words_of(version);
+        *ret_fault = (struct layout_fault){ .field = "debug_offsets.version",
+                                            .word = WORD_VERSION,
+                                            .expected = "a version whose table is known, or a newer one",
+                                            .found = version };
         if (!w)
                 return PYSTACK_E_UNSUPPORTED;
-        if (len < 8 * (size_t)w->n || word_number(offsets, WORD_FREE_THREADED) > 1)
+        *ret_fault = (struct layout_fault){
+                .field = "debug_offsets", .expected = "a table of", .wanted = 8 * (uint64_t)w->n, .found = len
+        };
+        if (len < 8 * (size_t)w->n || !is_bounded(offsets, w, ret_fault))
                 return PYSTACK_E_CORRUPT;
-        for (size_t i = WORD_FREE_THREADED + 1; i < w->n; i++)
-                if (word_number(offsets, i) > OFFSET_MAX)
-                        return PYSTACK_E_CORRUPT;
 
         layout.version = (uint16_t)(version >> 16);
         fill_process(&layout, offsets, w, info.free_threaded);
@@ -355,7 +270,7 @@ int layout_from_debug_offsets(const void *offsets, size_t len, uint32_t version,
         fill_frame(&layout, offsets, w, info.free_threaded);
         fill_code(&layout, offsets, w, info.free_threaded);
         fill_objects(&layout, offsets, w, info.free_threaded);
-        if (!is_consistent(&layout) || !is_in_order(offsets, w, &layout))
+        if (!is_consistent(&layout, w, ret_fault) || !is_in_order(offsets, w, &layout, ret_fault))
                 return PYSTACK_E_CORRUPT;
         *ret = layout;
         return 0;

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The layouts of the CPythons that do not describe themselves (up to 3.12), for
- * 64-bit little-endian targets.
+ * The layouts of the CPythons that do not describe themselves (up to 3.12), for 64-bit little-endian targets.
  *
- * Within one minor version these fields never moved between releases, but once:
- * 3.7.4 aligned the garbage collector's head anew (bpo-27987), which moved all
- * that follows it in _PyRuntime.
+ * Within a minor version these fields have moved only once: 3.7.4 aligned the garbage collector's head anew
+ * (bpo-27987), which moved all that follows it in _PyRuntime.
  *
- * Where the values come from: offsetof() on the headers of 2.6.9, 2.7.18, 3.4.10,
- * 3.5.9, 3.6.15, 3.7.3, 3.7.16, 3.8.18, 3.9.18, 3.10.13, 3.11.7, 3.12.0 and .10,
- * each but 3.7.3 confirmed on running processes.
+ * The values are offsetof() on the headers of 2.6.9, 2.7.18, 3.4.10, 3.5.9, 3.6.15, 3.7.3, 3.7.16, 3.8.18, 3.9.18,
+ * 3.10.13, 3.11.7, 3.12.0 and 3.12.10. All but those of 3.7.3 were confirmed on running processes.
  */
 #include "layout.h"
 
@@ -35,10 +32,9 @@
         {                                                                             \
                 .holder = LAYOUT_NONE, .locked = LAYOUT_NONE, .enabled = LAYOUT_NONE, \
         }
-#define INTERP(head, gil_pointer)                                                                    \
-        {                                                                                            \
-                .next = 0, .threads_head = head, .gil = gil_pointer, .code_generation = LAYOUT_NONE, \
-                .tlbc_generation = LAYOUT_NONE,                                                      \
+#define INTERP(...)                                                                          \
+        {                                                                                    \
+                .code_generation = LAYOUT_NONE, .tlbc_generation = LAYOUT_NONE, __VA_ARGS__, \
         }
 #define NO_RUNTIME                                                               \
         {                                                                        \
@@ -47,44 +43,54 @@
 #define NO_LOOPS                                                                            \
         .cframe = LAYOUT_NONE, .cframe_frame = LAYOUT_NONE, .cframe_previous = LAYOUT_NONE, \
         .cframe_root = LAYOUT_NONE, .exc_info = LAYOUT_NONE, .exc_state = LAYOUT_NONE
-/* Up to 3.10 frames are heap objects, and TIDs are not kept. */
-#define TSTATE_OF_OBJECTS(before, thread)                                                                             \
-        {                                                                                                             \
-                .size = thread + 8, .next = before, .interp = before + 8, .frame = before + 16, NO_LOOPS,             \
-                .thread_id = thread, .native_thread_id = LAYOUT_NONE, .chunk = LAYOUT_NONE, .chunk_top = LAYOUT_NONE, \
-                .status = LAYOUT_NONE,                                                                                \
+/*
+ * Up to 3.10 frames are objects in the heap, and thread states have no TIDs. The arguments are the members that there
+ * are.
+ */
+#define TSTATE_OF_OBJECTS(...)                                                                             \
+        {                                                                                                  \
+                NO_LOOPS, .native_thread_id = LAYOUT_NONE, .chunk = LAYOUT_NONE, .chunk_top = LAYOUT_NONE, \
+                          .status = LAYOUT_NONE, __VA_ARGS__,                                              \
         }
-#define FRAME_OBJECT(lasti)                                                                             \
-        {                                                                                               \
-                .size = lasti + 8, .previous = 24, .code = 32, .position = lasti, .owner = LAYOUT_NONE, \
-                .entry = LAYOUT_NONE, .stack_top = LAYOUT_NONE, .tlbc_index = LAYOUT_NONE,              \
+#define FRAME_OBJECT(...)                                                                                        \
+        {                                                                                                        \
+                .owner = LAYOUT_NONE, .entry = LAYOUT_NONE, .stack_top = LAYOUT_NONE, .tlbc_index = LAYOUT_NONE, \
+                __VA_ARGS__,                                                                                     \
         }
-#define CODE_OF_OBJECTS(file_at, first_line_at, lines_at)                                             \
-        {                                                                                             \
-                .file = file_at, .name = file_at + 8, .first_line = first_line_at, .lines = lines_at, \
-                .version = LAYOUT_NONE, .bytecode = LAYOUT_NONE, .tlbc = LAYOUT_NONE,                 \
-                .words = { LAYOUT_NONE, LAYOUT_NONE }, .size = lines_at + 8,                          \
+#define CODE_OF_OBJECTS(...)                                                          \
+        {                                                                             \
+                .version = LAYOUT_NONE, .bytecode = LAYOUT_NONE, .tlbc = LAYOUT_NONE, \
+                .words = { LAYOUT_NONE, LAYOUT_NONE }, __VA_ARGS__,                   \
         }
 /* 2.6 and 2.7 are alike. */
-#define PYTHON_2                                                                                                       \
-        .object_type = 8, .runtime = NO_RUNTIME, .interp = INTERP(8, LAYOUT_NONE), .gil = NO_GIL_STRUCT,               \
-        .tstate = TSTATE_OF_OBJECTS(0, 144), .frame = FRAME_OBJECT(120), .position = POSITION_LASTI_BYTES,             \
-        .code = CODE_OF_OBJECTS(80, 96, 104), .lines = LINES_LNOTAB_UNSIGNED, .text = TEXT_BYTES, .string = STRINGS_2, \
-        .bytes = { .size = 16, .data = 36 }
+#define PYTHON_2                                                                                                     \
+        .object_type = 8, .runtime = NO_RUNTIME, .interp = INTERP(.next = 0, .threads_head = 8, .gil = LAYOUT_NONE), \
+        .gil = NO_GIL_STRUCT,                                                                                        \
+        .tstate = TSTATE_OF_OBJECTS(.size = 152, .next = 0, .interp = 8, .frame = 16, .thread_id = 144),             \
+        .frame = FRAME_OBJECT(.size = 128, .previous = 24, .code = 32, .position = 120),                             \
+        .position = POSITION_LASTI_BYTES,                                                                            \
+        .code = CODE_OF_OBJECTS(.file = 80, .name = 88, .first_line = 96, .lines = 104, .size = 112),                \
+        .lines = LINES_LNOTAB_UNSIGNED, .text = TEXT_BYTES, .string = STRINGS_2, .bytes = { .size = 16, .data = 36 }
 /* What 3.4 to 3.10 have in common. */
-#define PYTHON_3                                                                                         \
-        .object_type = 8, .interp = INTERP(8, LAYOUT_NONE), .gil = NO_GIL_STRUCT, .text = TEXT_FLEXIBLE, \
-        .string = STRINGS_UP_TO_3_11, .bytes = BYTES
-/* So are 3.4 and 3.5. */
-#define PYTHON_3_4                                                                                        \
-        PYTHON_3, .runtime = NO_RUNTIME, .tstate = TSTATE_OF_OBJECTS(8, 152), .frame = FRAME_OBJECT(120), \
-                  .position = POSITION_LASTI_BYTES, .code = CODE_OF_OBJECTS(96, 112, 120),                \
+#define PYTHON_3                                                                                                    \
+        .object_type = 8, .interp = INTERP(.next = 0, .threads_head = 8, .gil = LAYOUT_NONE), .gil = NO_GIL_STRUCT, \
+        .text = TEXT_FLEXIBLE, .string = STRINGS_UP_TO_3_11, .bytes = BYTES
+/* 3.4 and 3.5 are alike. */
+#define PYTHON_3_4                                                                                                  \
+        PYTHON_3, .runtime = NO_RUNTIME,                                                                            \
+                  .tstate = TSTATE_OF_OBJECTS(.size = 160, .next = 8, .interp = 16, .frame = 24, .thread_id = 152), \
+                  .frame = FRAME_OBJECT(.size = 128, .previous = 24, .code = 32, .position = 120),                  \
+                  .position = POSITION_LASTI_BYTES,                                                                 \
+                  .code = CODE_OF_OBJECTS(.file = 96, .name = 104, .first_line = 112, .lines = 120, .size = 128),   \
                   .lines = LINES_LNOTAB_UNSIGNED
-#define PYTHON_3_7                                                                                                   \
-        PYTHON_3, .tstate = TSTATE_OF_OBJECTS(8, 176), .frame = FRAME_OBJECT(104), .position = POSITION_LASTI_BYTES, \
-                  .code = CODE_OF_OBJECTS(96, 36, 112), .lines = LINES_LNOTAB_SIGNED
+#define PYTHON_3_7                                                                                                  \
+        PYTHON_3, .tstate = TSTATE_OF_OBJECTS(.size = 184, .next = 8, .interp = 16, .frame = 24, .thread_id = 176), \
+                  .frame = FRAME_OBJECT(.size = 112, .previous = 24, .code = 32, .position = 104),                  \
+                  .position = POSITION_LASTI_BYTES,                                                                 \
+                  .code = CODE_OF_OBJECTS(.file = 96, .name = 104, .first_line = 36, .lines = 112, .size = 120),    \
+                  .lines = LINES_LNOTAB_SIGNED
 
-/* Of several of one minor version the later one comes first. */
+/* If a minor version has several layouts, the later one comes first. */
 static const struct layout table[] = {
         { .version = 0x0206, PYTHON_2 },
         { .version = 0x0207, PYTHON_2 },
@@ -94,10 +100,10 @@ static const struct layout table[] = {
                 .version = 0x0306,
                 PYTHON_3,
                 .runtime = NO_RUNTIME,
-                .tstate = TSTATE_OF_OBJECTS(8, 152),
-                .frame = FRAME_OBJECT(120),
+                .tstate = TSTATE_OF_OBJECTS(.size = 160, .next = 8, .interp = 16, .frame = 24, .thread_id = 152),
+                .frame = FRAME_OBJECT(.size = 128, .previous = 24, .code = 32, .position = 120),
                 .position = POSITION_LASTI_BYTES,
-                .code = CODE_OF_OBJECTS(96, 36, 112),
+                .code = CODE_OF_OBJECTS(.file = 96, .name = 104, .first_line = 36, .lines = 112, .size = 120),
                 .lines = LINES_LNOTAB_SIGNED,
         },
         { .version = 0x0307, .micro = 4, PYTHON_3_7, .runtime = { .interpreters_head = 24, .tstate_current = 1480 } },
@@ -106,37 +112,37 @@ static const struct layout table[] = {
                 .version = 0x0308,
                 PYTHON_3,
                 .runtime = { .interpreters_head = 32, .tstate_current = 1368 },
-                .tstate = TSTATE_OF_OBJECTS(8, 176),
-                .frame = FRAME_OBJECT(104),
+                .tstate = TSTATE_OF_OBJECTS(.size = 184, .next = 8, .interp = 16, .frame = 24, .thread_id = 176),
+                .frame = FRAME_OBJECT(.size = 112, .previous = 24, .code = 32, .position = 104),
                 .position = POSITION_LASTI_BYTES,
-                .code = CODE_OF_OBJECTS(104, 40, 120),
+                .code = CODE_OF_OBJECTS(.file = 104, .name = 112, .first_line = 40, .lines = 120, .size = 128),
                 .lines = LINES_LNOTAB_SIGNED,
         },
         {
                 .version = 0x0309,
                 PYTHON_3,
                 .runtime = { .interpreters_head = 32, .tstate_current = 568 },
-                .tstate = TSTATE_OF_OBJECTS(8, 176),
-                .frame = FRAME_OBJECT(104),
+                .tstate = TSTATE_OF_OBJECTS(.size = 184, .next = 8, .interp = 16, .frame = 24, .thread_id = 176),
+                .frame = FRAME_OBJECT(.size = 112, .previous = 24, .code = 32, .position = 104),
                 .position = POSITION_LASTI_BYTES,
-                .code = CODE_OF_OBJECTS(104, 40, 120),
+                .code = CODE_OF_OBJECTS(.file = 104, .name = 112, .first_line = 40, .lines = 120, .size = 128),
                 .lines = LINES_LNOTAB_SIGNED,
         },
         {
                 .version = 0x030a,
                 PYTHON_3,
                 .runtime = { .interpreters_head = 32, .tstate_current = 568 },
-                .tstate = TSTATE_OF_OBJECTS(8, 176),
-                .frame = FRAME_OBJECT(96),
+                .tstate = TSTATE_OF_OBJECTS(.size = 184, .next = 8, .interp = 16, .frame = 24, .thread_id = 176),
+                .frame = FRAME_OBJECT(.size = 104, .previous = 24, .code = 32, .position = 96),
                 .position = POSITION_LASTI_UNITS,
-                .code = CODE_OF_OBJECTS(104, 40, 120),
+                .code = CODE_OF_OBJECTS(.file = 104, .name = 112, .first_line = 40, .lines = 120, .size = 128),
                 .lines = LINES_RANGES,
         },
         {
                 .version = 0x030b,
                 .object_type = 8,
                 .runtime = { .interpreters_head = 40, .tstate_current = 576 },
-                .interp = INTERP(16, LAYOUT_NONE),
+                .interp = INTERP(.next = 0, .threads_head = 16, .gil = LAYOUT_NONE),
                 .gil = NO_GIL_STRUCT,
                 .tstate = { .size = 320,
                             .next = 8,
@@ -180,7 +186,7 @@ static const struct layout table[] = {
                 .version = 0x030c,
                 .object_type = 8,
                 .runtime = { .interpreters_head = 40, .tstate_current = LAYOUT_NONE },
-                .interp = INTERP(72, 384),
+                .interp = INTERP(.next = 0, .threads_head = 72, .gil = 384),
                 .gil = { .holder = 8, .locked = 16, .enabled = LAYOUT_NONE },
                 .tstate = { .size = 256,
                             .next = 8,

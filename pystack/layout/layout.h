@@ -3,8 +3,8 @@
 #define PYSTACK_LAYOUT_H
 
 /*
- * Where things are in a CPython's memory: one struct of byte offsets, filled
- * from a table (up to 3.12) or from the target's own _Py_DebugOffsets (3.13 on).
+ * Where a field lies in the structs of one CPython: a struct of byte offsets. They come from a table (up to 3.12) or
+ * from the target's own _Py_DebugOffsets (3.13 on).
  */
 
 #include <stdbool.h>
@@ -13,7 +13,7 @@
 
 #define LAYOUT_NONE UINT32_MAX /* this CPython has no such field */
 
-/* How the running position of a frame is kept. */
+/* How a frame keeps the position at which it runs. */
 enum layout_position {
         POSITION_LASTI_BYTES, /* int f_lasti, a byte offset (up to 3.9) */
         POSITION_LASTI_UNITS, /* int f_lasti, in code units of 2 bytes (3.10) */
@@ -37,10 +37,10 @@ enum layout_text {
 
 struct layout {
         uint16_t version;     /* major << 8 | minor */
-        uint8_t micro;        /* of the first release of that minor version that is laid out so */
+        uint8_t micro;        /* of the first release of that minor version with this layout */
         uint32_t object_type; /* ob_type */
 
-        struct { /* LAYOUT_NONE up to 3.6, where both are variables of their own */
+        struct { /* LAYOUT_NONE up to 3.6: both are variables of their own there */
                 uint32_t interpreters_head;
                 uint32_t tstate_current; /* holder of the GIL, up to 3.11 */
         } runtime;
@@ -53,23 +53,23 @@ struct layout {
                 uint32_t tlbc_generation; /* uint32: changes when bytecode of a thread is freed, 3.14t on */
         } interp;
 
-        struct { /* relative to what interp.gil points to */
+        struct { /* offsets from the address that interp.gil points to */
                 uint32_t holder;
                 uint32_t locked;  /* int */
-                uint32_t enabled; /* int; LAYOUT_NONE where the GIL cannot be off */
+                uint32_t enabled; /* int; LAYOUT_NONE if the GIL cannot be off */
         } gil;
 
         struct {
-                uint32_t size; /* bytes from its start that hold all of these */
+                uint32_t size; /* bytes from the start of the struct that hold all of these */
                 uint32_t next;
                 uint32_t interp;
-                uint32_t frame;            /* the running frame; in the cframe if there is one */
+                uint32_t frame;            /* the running frame; LAYOUT_NONE if it stands in the cframe */
                 uint32_t cframe;           /* pointer to it, 3.11 and 3.12 */
                 uint32_t cframe_frame;     /* relative to the cframe */
-                uint32_t cframe_previous;  /* likewise; pointer to the cframe of the loop outside */
+                uint32_t cframe_previous;  /* relative to the cframe; pointer to the cframe of the loop outside */
                 uint32_t cframe_root;      /* the cframe outside all loops, in which nothing runs */
                 uint32_t exc_info;         /* pointer to the innermost generator's gi_exc_state, 3.11 and 3.12 */
-                uint32_t exc_state;        /* or to this, where no generator runs */
+                uint32_t exc_state;        /* exc_info points to this if no generator runs */
                 uint32_t thread_id;        /* pthread_t */
                 uint32_t native_thread_id; /* TID in the target's namespace, 3.11 on */
                 uint32_t chunk;            /* newest data stack chunk, 3.11 on */
@@ -78,7 +78,7 @@ struct layout {
         } tstate;
 
         struct {
-                uint32_t size; /* bytes from its start that hold all of these */
+                uint32_t size; /* bytes from the start of the struct that hold all of these */
                 uint32_t previous;
                 uint32_t code;
                 uint32_t position;
@@ -100,12 +100,12 @@ struct layout {
                 uint32_t tlbc;     /* pointer to the array of per-thread bytecodes, 3.14t on */
                 uint32_t words[2]; /* ints whose sum, with extra_words, is the size of its frames; 3.11 and 3.12 */
                 uint32_t extra_words;
-                uint32_t size; /* bytes from its start that hold all but the bytecode */
+                uint32_t size; /* bytes from the start of the struct that hold all of these but the bytecode */
         } code;
         enum layout_lines lines;
 
         enum layout_text text;
-        struct { /* PEP 393 strings; of those of 2.x length and ascii_data */
+        struct { /* PEP 393's str; the str of 2.x has only length and ascii_data */
                 uint32_t length;
                 uint32_t state;
                 uint32_t ascii_data;
@@ -125,58 +125,65 @@ struct layout {
 /* frame.owner of a frame that lies in its generator, not on the data stack. */
 #define LAYOUT_OWNER_GENERATOR 1
 
-/* gi_exc_state lies so far before the frame, in the generators of 3.11 to 3.13. */
+/* In the generators of 3.11 to 3.13 gi_exc_state lies this many bytes before the frame. */
 #define LAYOUT_EXC_STATE_BEFORE 32
 
-/* frame.owner from this value on: a shim on the C stack, not a Python frame (3.12 on). */
+/* frame.owner is at least this if the frame is a shim on the C stack, and no Python frame (3.12 on). */
 #define LAYOUT_OWNER_SHIM 3
 
-/* The largest of the sizes above, in any version; checked when a layout is made. */
+/* The largest sizes above, in any version. Checked when a layout is made. */
 #define LAYOUT_MAX_TSTATE 512
 #define LAYOUT_MAX_FRAME 160
 #define LAYOUT_MAX_CODE 320
 
 /*
- * The layout of a CPython up to 3.12, by PY_VERSION_HEX. NULL if there is none.
- * Where the micro version matters and is not known, the newest is best asked for.
+ * The layout of a CPython up to 3.12, by PY_VERSION_HEX. NULL if there is none. If the micro version is not known,
+ * ask for LAYOUT_MICRO_UNKNOWN, which is the newest one.
  */
 const struct layout *layout_find(uint32_t version);
 
-/* Of a micro version that is not known; stands before every release level. */
+/* The bits of PY_VERSION_HEX for a micro version that is not known. Its release level, 0, is below all others. */
 #define LAYOUT_MICRO_UNKNOWN 0xff00
 
 /*
- * Builds with Py_TRACE_REFS (debug builds up to 3.7 have it) put two pointers before
- * every object's head: moves everything that lies in objects by @by bytes.
+ * Moves all fields of objects by @by bytes. Builds with Py_TRACE_REFS (debug builds up to 3.7 have it) put two
+ * pointers before the head of each object.
  */
 void layout_widen_objects(struct layout *layout, uint32_t by);
 
 /* The versions that can be read, as major and minor digits: 27, 311; ends with 0. */
 extern const uint32_t layout_abis[];
 
-/* PY_VERSION_HEX, of an unknown micro version, of one of them; 0: not one of them. */
+/* PY_VERSION_HEX of such a version, with LAYOUT_MICRO_UNKNOWN; 0 if @abi is none of them. */
 uint32_t layout_abi_version(uint32_t abi);
 
-/* The bytes that layout_from_debug_offsets() may want. 3.15's table has 888. */
+/* layout_from_debug_offsets() needs at most this many bytes. 3.15's table has 888. */
 #define LAYOUT_DEBUG_OFFSETS_MAX 1024
 
 struct layout_debug_info {
         uint32_t version; /* PY_VERSION_HEX */
         bool free_threaded;
-        bool known; /* a release of a version whose table is known: others are tried */
+        bool known; /* it is a release of a version whose table is known; other versions are on trial */
+};
+
+/* Whether @table, of @len bytes, begins like _Py_DebugOffsets. @ret: what it says of its version. */
+bool layout_debug_probe(const void *table, size_t len, struct layout_debug_info *ret);
+
+/* What is wrong with such a table: the first thing that was found. */
+struct layout_fault {
+        const char *field;    /* static */
+        const char *expected; /* static */
+        size_t word;          /* its position in the table */
+        uint64_t wanted;      /* the value or bound that @expected speaks of; 0: none */
+        uint64_t found;
 };
 
 /*
- * Whether @table (of @len bytes) begins like _Py_DebugOffsets; tells whose it is.
+ * Makes a layout of a _Py_DebugOffsets table (3.13 on). Its words are in the order of @version, or of the newest
+ * version that is known if @version is newer than that. PYSTACK_E_UNSUPPORTED if the version has no such table,
+ * PYSTACK_E_CORRUPT if a value is absurd or the table is not in that order: then @ret_fault says which.
  */
-bool layout_debug_probe(const void *table, size_t len, struct layout_debug_info *ret);
-
-/*
- * Makes a layout of a _Py_DebugOffsets table (3.13 on) in the order of words of
- * @version, or of the newest version that is known if @version is newer than that.
- * PYSTACK_E_UNSUPPORTED if the version has no such table, PYSTACK_E_CORRUPT if a
- * value is absurd or the table is not in that order.
- */
-int layout_from_debug_offsets(const void *table, size_t len, uint32_t version, struct layout *ret);
+int layout_from_debug_offsets(const void *table, size_t len, uint32_t version, struct layout *ret,
+                              struct layout_fault *ret_fault);
 
 #endif

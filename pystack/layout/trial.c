@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Versions that are newer than what is known, and pre-releases: their own offsets are
- * tried on their threads. Only what was read alike twice and makes no sense speaks
- * against them. A thread that keeps running, or ends, says nothing, and what makes no
- * sense once may be a thread at work on its frames: so there are several rounds.
+ * Tries out the offsets that a newer version, or a pre-release, publishes of itself: are there stacks where they say?
+ * Only a stack that was read twice alike and makes no sense speaks against them. A thread that keeps running, or
+ * ends, says nothing. A thread that is at work on its frames makes no sense at that moment, so there are several
+ * rounds.
  */
 #include "trial.h"
 
+#include "pystack/trace.h"
+
 #include <time.h>
 
-/* So many threads are tried in a round, and each so often. */
+/* Threads that are tried in a round, and snapshots that are taken of each. */
 #define THREADS 16
 #define TRIES 20
 
@@ -36,7 +38,7 @@ static int try_thread(struct pystack *py, const struct pystack_thread_ref *ref, 
         *ret = VERDICT_NONE;
         if (e == 0)
                 *ret = VERDICT_SENSE;
-        else if (e == PYSTACK_E_CORRUPT || (e == PYSTACK_E_TORN && py->senseless >= TRIES))
+        else if (e == PYSTACK_E_CORRUPT || (e == PYSTACK_E_TORN && py->sample.senseless >= TRIES))
                 *ret = VERDICT_NONSENSE;
         return e < 0 || e == PYSTACK_E_DENIED || e == PYSTACK_E_COSTLY ? e : 0;
 }
@@ -68,7 +70,7 @@ int trial_run(struct pystack *py)
         const struct timespec pause = { .tv_nsec = PAUSE_NS };
         bool torn = false;
 
-        for (unsigned i = 0; py->code_type && i < ROUNDS; i++) {
+        for (unsigned i = 0; py->runtime.code_type && i < ROUNDS; i++) {
                 enum verdict verdict;
                 if (i > 0)
                         nanosleep(&pause, NULL);
@@ -77,5 +79,9 @@ int trial_run(struct pystack *py)
                         return e;
                 torn = torn || verdict == VERDICT_NONE;
         }
-        return torn ? PYSTACK_E_TORN : PYSTACK_E_UNSUPPORTED;
+        if (torn)
+                return REFUSE(&py->memory, PYSTACK_E_TORN, .field = "trial of the version", .address = py->info.runtime,
+                              .expected = "a thread that does not run on", .found = py->info.version);
+        return REFUSE(&py->memory, PYSTACK_E_UNSUPPORTED, .field = "trial of the version", .address = py->info.runtime,
+                      .expected = "code objects on the stack of the main thread", .found = py->info.version);
 }

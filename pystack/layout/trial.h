@@ -5,9 +5,9 @@
 #include "pystack/internal.h"
 
 /*
- * Whether @py's layout, which is a guess, yields the main thread and stacks of code
- * objects: 0; PYSTACK_E_UNSUPPORTED if it does not, PYSTACK_E_TORN if no thread held
- * still long enough to tell, or another error of reading. Takes up to 0.1 s.
+ * Whether @py's layout, which is a guess, yields the main thread, and stacks of code objects. 0: it does.
+ * PYSTACK_E_UNSUPPORTED: it does not. PYSTACK_E_TORN: all threads kept running. Other errors are of reading. Takes up
+ * to 0.1 s.
  */
 int trial_run(struct pystack *py);
 

@@ -1,23 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Version and layout of a located runtime. What tells the version, best first:
- * the one that was asked for; _Py_DebugOffsets (3.13 on); Py_Version (3.11 on);
- * the size of _PyRuntime where a minor version has two layouts; the symbols that
- * exist.
+ * Finds out the version of a located runtime, and makes its layout. These tell the version, the best one first: the
+ * caller, who has asked for one; _Py_DebugOffsets (3.13 on); Py_Version (3.11 on); the size of _PyRuntime, if a minor
+ * version has two layouts; the symbols that exist.
  *
- * These are constants, but in writable memory the target may have put anything:
- * what they say is checked where it is used.
+ * All of these are constants. But the target may have written anything into memory that is writable, so each value is
+ * checked where it is used.
  */
 #include "version.h"
 
 #include "pystack/locate/machine.h"
+#include "pystack/trace.h"
 
 #include <stdio.h>
 
 /*
- * sizeof(_PyRuntime) on x86-64; elsewhere libc's mutexes may add to it. That of 3.7.0
- * to 3.7.3 tells them from later releases; the others are needed where no symbol
- * exists, and tell which libc it is.
+ * sizeof(_PyRuntime) on x86-64. On other machines it is larger by what libc's mutexes take. The first row tells 3.7.0
+ * to 3.7.3 from later releases. The other rows are needed if no symbol exists; they also tell which libc it is.
  */
 static const struct {
         uint64_t least, most;
@@ -32,13 +31,22 @@ static const struct {
         { 459328, 459992, 0x030c0000 | LAYOUT_MICRO_UNKNOWN },
 };
 
-/* From here on _PyRuntime begins with _Py_DebugOffsets. */
+/* From this version on _PyRuntime begins with _Py_DebugOffsets. */
 #define SELF_DESCRIBING 0x030d0000u
 
-#define RELEASE_LEVEL 0xf0 /* 0 in a version of which only major and minor are known */
+#define RELEASE_LEVEL 0xf0 /* these bits are 0 in a version whose micro version is not known */
 
-static int refuse_unsupported(struct pystack_info *info, const char *why)
+/* @location: what was looked at. */
+static int refuse_unsupported(const struct pystack_memory *memory, const struct pystack_location *location,
+                              struct pystack_info *info, const char *why)
 {
+        trace_refusal(
+                memory,
+                &(struct pystack_refusal){ .field = "version",
+                                           .address = location->version_at ? location->version_at : location->runtime,
+                                           .expected = why,
+                                           .found = info->version },
+                location->file);
         if (info->version == 0)
                 snprintf(info->detail, sizeof info->detail, "it is a CPython whose version does not show");
         else
@@ -47,8 +55,8 @@ static int refuse_unsupported(struct pystack_info *info, const char *why)
         return PYSTACK_E_UNSUPPORTED;
 }
 
-/* 0: no version has that size, less @mutexes. */
-static uint32_t version_of_size(const struct location *location, uint32_t mutexes)
+/* The version whose runtime has the size of this one, less the @mutexes of another machine. 0: there is none. */
+static uint32_t version_of_size(const struct pystack_location *location, uint32_t mutexes)
 {
         uint64_t size = location->runtime_size - mutexes;
 
@@ -60,10 +68,10 @@ static uint32_t version_of_size(const struct location *location, uint32_t mutexe
 }
 
 /*
- * By how much the mutexes move what stands behind them in the runtime of @version:
- * by what its size says, else as in glibc.
+ * How many bytes the mutexes move what lies behind them in the runtime of @version. The size of the runtime tells
+ * which libc it has; if it does not, glibc is assumed.
  */
-static uint32_t mutexes_of(const struct location *location, const struct machine *machine, uint32_t version)
+static uint32_t mutexes_of(const struct pystack_location *location, const struct machine *machine, uint32_t version)
 {
         for (size_t libc = 0; libc < MACHINE_LIBCS; libc++)
                 if (version_of_size(location, machine->libcs[libc].mutexes) >> 16 == version >> 16)
@@ -71,13 +79,13 @@ static uint32_t mutexes_of(const struct location *location, const struct machine
         return machine->libcs[MACHINE_GLIBC].mutexes;
 }
 
-/* PY_VERSION_HEX; with LAYOUT_MICRO_UNKNOWN where only the symbols tell. */
-static uint32_t read_version(const struct pystack_reader *reader, const struct location *location,
+/* PY_VERSION_HEX; with LAYOUT_MICRO_UNKNOWN if only the size or the symbols tell. */
+static uint32_t read_version(const struct pystack_memory *memory, const struct pystack_location *location,
                              const struct machine *machine)
 {
         uint64_t version;
 
-        if (location->version_at && remote_read_word(reader, location->version_at, &version) == 0 && version)
+        if (location->version_at && remote_read_word(memory, location->version_at, &version) == 0 && version)
                 return (uint32_t)version;
         uint32_t by_size = 0;
         for (size_t libc = 0; libc < MACHINE_LIBCS && !by_size; libc++)
@@ -91,52 +99,69 @@ static void tell_version(struct pystack_info *info, uint32_t version)
 }
 
 /*
- * How many bytes come before an object's head: told by where the type of code
- * objects, which is static, has its own type.
+ * How many bytes come before the head of an object. PyCode_Type is static, and its own type is PyType_Type: the place
+ * of that pointer tells.
  */
-static uint32_t extra_head_bytes(const struct pystack_reader *reader, const struct location *location)
+static uint32_t extra_head_bytes(const struct pystack_memory *memory, const struct pystack_location *location)
 {
         uint64_t head[4];
 
         if (!location->code_type || !location->type_type ||
-            remote_read(reader, location->code_type, head, sizeof head) != 0)
+            remote_read(memory, location->code_type, head, sizeof head) != 0)
                 return 0;
         return head[1] != location->type_type && head[3] == location->type_type ? 16 : 0;
 }
 
-static int choose_from_table(const struct pystack_reader *reader, const struct location *location, uint32_t version,
-                             const struct machine *machine, struct pystack_info *info, struct choice *ret)
+static int detect_from_table(const struct pystack_memory *memory, const struct pystack_location *location,
+                             uint32_t version, const struct machine *machine, struct pystack_info *info,
+                             struct detected *ret)
 {
         const struct layout *layout = layout_find(version);
 
         if (!layout && version >= SELF_DESCRIBING)
-                return refuse_unsupported(info, "but its runtime does not describe itself as that version's does");
+                return refuse_unsupported(memory, location, info,
+                                          "but its runtime does not describe itself as that version's does");
         if (!layout)
-                return refuse_unsupported(info, "which this podflame cannot read");
+                return refuse_unsupported(memory, location, info, "which this podflame cannot read");
         ret->runtime.layout = *layout;
-        layout_widen_objects(&ret->runtime.layout, extra_head_bytes(reader, location));
+        layout_widen_objects(&ret->runtime.layout, extra_head_bytes(memory, location));
         if (layout->runtime.tstate_current != LAYOUT_NONE)
                 ret->runtime.layout.runtime.tstate_current += mutexes_of(location, machine, layout->version << 16);
         return 0;
 }
 
-static int choose_from_offsets(const void *table, size_t len, const struct location *location, uint32_t version,
-                               const struct layout_debug_info *self, struct pystack_info *info, struct choice *ret)
+static int trace_fault(const struct pystack_memory *memory, const struct pystack_location *location,
+                       const struct layout_fault *fault, int error)
 {
+        return error == 0 ? 0
+                          : REFUSE(memory, error, .field = fault->field,
+                                   .address = location->runtime + 8 * (uint64_t)fault->word,
+                                   .expected = fault->expected, .wanted = fault->wanted, .found = fault->found);
+}
+
+/* @self: what the table at the beginning of the runtime says of its version. */
+static int detect_from_offsets(const struct pystack_memory *memory, const void *table, size_t len,
+                               const struct pystack_location *location, uint32_t version,
+                               const struct layout_debug_info *self, struct pystack_info *info, struct detected *ret)
+{
+        struct layout_fault fault;
         uint64_t size;
-        int e = layout_from_debug_offsets(table, len, version, &ret->runtime.layout);
+        int e = trace_fault(memory, location, &fault,
+                            layout_from_debug_offsets(table, len, version, &ret->runtime.layout, &fault));
 
         if (e == PYSTACK_E_UNSUPPORTED || (e != 0 && !self->known))
-                return refuse_unsupported(info, "which this podflame cannot read");
+                return refuse_unsupported(memory, location, info, "which this podflame cannot read");
         ret->on_trial = !self->known;
         __builtin_memcpy(&size, (const char *)table + 24, sizeof size);
         if (e == 0 && ret->on_trial && location->runtime_size && location->runtime_size != size)
-                return refuse_unsupported(info, "whose description of itself this podflame does not understand");
+                return refuse_unsupported(memory, location, info,
+                                          "whose description of itself this podflame does not understand");
         return e;
 }
 
-/* Where the list of interpreters begins, and who holds the GIL. */
-static int set_anchors(const struct location *location, struct pystack_info *info, struct runtime *runtime)
+/* Sets where the list of interpreters begins, and where the holder of the GIL stands. */
+static int set_anchors(const struct pystack_memory *memory, const struct pystack_location *location,
+                       struct pystack_info *info, struct runtime *runtime)
 {
         const struct layout *layout = &runtime->layout;
         bool modern = layout->runtime.interpreters_head != LAYOUT_NONE;
@@ -151,76 +176,89 @@ static int set_anchors(const struct location *location, struct pystack_info *inf
                                                   ? 0
                                                   : location->runtime + layout->runtime.tstate_current;
         } else if (modern || location->runtime) {
-                return refuse_unsupported(info, "but its runtime is not where that version has it");
+                return refuse_unsupported(memory, location, info, "but its runtime is not where that version has it");
         } else if (!runtime->interpreters) {
-                return refuse_unsupported(info, "but its list of interpreters cannot be found");
+                return refuse_unsupported(memory, location, info, "but its list of interpreters cannot be found");
         }
         return 0;
 }
 
-/* While the dynamic linker maps a library, its symbols can be read before its data is there. */
-static int ready_later_if_corrupt(int e)
+/*
+ * An error of reading what a runtime begins with. Corrupt means not ready here: while the dynamic linker maps a
+ * library, its symbols can be read before its data is there.
+ */
+static int explain_unread(const struct pystack_memory *memory, int e, const char *field, uint64_t addr)
 {
+        trace_unread(memory, e, field, addr);
         return e == PYSTACK_E_CORRUPT ? PYSTACK_E_NOT_READY : e;
 }
 
-int choose_layout(const struct pystack_reader *reader, const struct location *location, uint32_t abi,
-                  struct pystack_info *info, struct choice *ret)
+int version_detect(const struct pystack_memory *memory, const struct pystack_location *location, uint32_t abi,
+                   struct pystack_info *info, struct detected *ret)
 {
         uint8_t table[LAYOUT_DEBUG_OFFSETS_MAX];
         struct layout_debug_info self;
-        struct choice choice = { 0 };
+        struct detected detected = { 0 };
         const struct machine *machine = machine_get(location->machine);
         if (!machine)
-                return refuse_unsupported(info, "of a machine that this podflame does not know");
-        uint32_t version = abi ? layout_abi_version(abi) : read_version(reader, location, machine);
-        int e = location->runtime ? remote_read(reader, location->runtime, table, sizeof table) : 0;
+                return refuse_unsupported(memory, location, info, "of a machine that this podflame does not know");
+        uint32_t version = abi ? layout_abi_version(abi) : read_version(memory, location, machine);
+        int e = location->runtime ? remote_read(memory, location->runtime, table, sizeof table) : 0;
 
         tell_version(info, version);
         if (e != 0)
-                return ready_later_if_corrupt(e);
+                return explain_unread(memory, e, "_PyRuntime", location->runtime);
         if (location->runtime && (!abi || abi >= 313) && layout_debug_probe(table, sizeof table, &self)) {
                 info->free_threaded = self.free_threaded;
                 if (abi)
                         self.known = true;
                 else
                         version = info->version = self.version;
-                e = choose_from_offsets(table, sizeof table, location, version, &self, info, &choice);
+                e = detect_from_offsets(memory, table, sizeof table, location, version, &self, info, &detected);
         } else {
-                e = choose_from_table(reader, location, version, machine, info, &choice);
+                e = detect_from_table(memory, location, version, machine, info, &detected);
         }
         if (e == 0)
-                e = set_anchors(location, info, &choice.runtime);
+                e = set_anchors(memory, location, info, &detected.runtime);
         if (e == 0)
-                *ret = choice;
+                *ret = detected;
         return e;
 }
 
-/* A thread can end between the readings. */
-#define CHECKS_MAX 8
-
-int choose_check(const struct pystack_reader *reader, const struct runtime *runtime)
+/* Looks once for an interpreter with a thread. PYSTACK_E_CORRUPT: the thread may have ended between the readings. */
+static int check_once(const struct pystack_memory *memory, const struct runtime *runtime)
 {
         const struct layout *l = &runtime->layout;
-        int e = PYSTACK_E_NOT_READY;
+        uint64_t interp, tstate, back;
+        int e = remote_read_word(memory, runtime->interpreters, &interp);
 
-        for (unsigned i = 0; i < CHECKS_MAX; i++) {
-                uint64_t interp, tstate, back;
-                e = remote_read_word(reader, runtime->interpreters, &interp);
-                if (e != 0)
-                        return ready_later_if_corrupt(e);
-                if (!interp)
-                        return PYSTACK_E_NOT_READY;
-                e = remote_read_word(reader, interp + l->interp.threads_head, &tstate);
-                if (e == 0 && !tstate)
-                        return PYSTACK_E_NOT_READY;
-                if (e == 0)
-                        e = remote_read_word(reader, tstate + l->tstate.interp, &back);
-                if (e == 0 && back == interp)
-                        return 0;
-                if (e != 0 && e != PYSTACK_E_CORRUPT)
-                        return e;
-                e = PYSTACK_E_CORRUPT;
-        }
+        if (e != 0)
+                return explain_unread(memory, e, "runtime.interpreters_head", runtime->interpreters);
+        if (!interp)
+                return REFUSE(memory, PYSTACK_E_NOT_READY, .field = "runtime.interpreters_head",
+                              .address = runtime->interpreters, .expected = "an interpreter");
+        uint64_t head = interp + l->interp.threads_head;
+        if ((e = remote_read_word(memory, head, &tstate)) != 0)
+                return trace_unread(memory, e, "interp.threads_head", head);
+        if (!tstate)
+                return REFUSE(memory, PYSTACK_E_NOT_READY, .field = "interp.threads_head", .address = head,
+                              .expected = "a thread state");
+        if ((e = remote_read_word(memory, tstate + l->tstate.interp, &back)) != 0)
+                return trace_unread(memory, e, "tstate.interp", tstate + l->tstate.interp);
+        if (back != interp)
+                return REFUSE(memory, PYSTACK_E_CORRUPT, .field = "tstate.interp", .address = tstate + l->tstate.interp,
+                              .expected = "its interpreter", .wanted = interp, .found = back);
+        return 0;
+}
+
+/* Looks, since a thread can end between two readings. */
+#define CHECKS_MAX 8
+
+int version_check(const struct pystack_memory *memory, const struct runtime *runtime)
+{
+        int e = PYSTACK_E_CORRUPT;
+
+        for (unsigned i = 0; e == PYSTACK_E_CORRUPT && i < CHECKS_MAX; i++)
+                e = check_once(memory, runtime);
         return e;
 }

@@ -7,25 +7,24 @@
 #include "pystack/internal.h"
 #include "pystack/locate/locate.h"
 
-/* What is to be read, and as what. */
-struct choice {
+/* A runtime whose layout is known. */
+struct detected {
         struct runtime runtime;
-        bool on_trial; /* newer than what is known: to be believed only if its threads can be walked */
+        bool on_trial; /* its version is newer than all that are known: believe it only if its threads can be read */
 };
 
 /*
- * Finds out the version and makes the layout. @abi: the version to believe in, as
- * in pystack_open_abi(); 0: the one that is found. @info gets what became known,
- * also on failure. PYSTACK_E_UNSUPPORTED, PYSTACK_E_CORRUPT, PYSTACK_E_NOT_READY, or
- * a read's error.
+ * Finds out the version and makes the layout. @abi: the version to be believed, as in struct pystack_options; 0: the
+ * one that is found. @info gets what became known, also on failure. PYSTACK_E_UNSUPPORTED, PYSTACK_E_CORRUPT,
+ * PYSTACK_E_NOT_READY, or an error of reading.
  */
-int choose_layout(const struct pystack_reader *reader, const struct location *location, uint32_t abi,
-                  struct pystack_info *info, struct choice *ret);
+int version_detect(const struct pystack_memory *memory, const struct pystack_location *location, uint32_t abi,
+                   struct pystack_info *info, struct detected *ret);
 
 /*
- * Whether there is an interpreter with a thread: 0, PYSTACK_E_NOT_READY if not,
- * PYSTACK_E_CORRUPT if what is there is neither.
+ * Whether the runtime has an interpreter with a thread. 0: it has. PYSTACK_E_NOT_READY: it has none yet, or none any
+ * more. PYSTACK_E_CORRUPT: what is there is no interpreter and thread of each other.
  */
-int choose_check(const struct pystack_reader *reader, const struct runtime *runtime);
+int version_check(const struct pystack_memory *memory, const struct runtime *runtime);
 
 #endif

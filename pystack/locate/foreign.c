@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a process is that is no CPython: named for whoever asked for its stacks.
- * Other Pythons are told by the names of what they have mapped.
+ * Says what a process is that is no CPython. Other Pythons are recognised by the names of the files that they have
+ * mapped.
  */
 #include "locate.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* Of the command line, a program's name and class path; the rest does not matter. */
+/* Bytes of the command line that are looked at: the name and the class path of a program of Java. */
 #define CMDLINE_MAX 4096
 
-/* Part of a mapped file's name, lower case, and what it gives away. */
+/* A part of a mapped file's name, in lower case, and what the process is then. */
 static const struct {
         const char *part;
         const char *detail;
@@ -23,7 +23,7 @@ static const struct {
         { "rustpython", "it is RustPython, not CPython" },
 };
 
-static const char *recognise_other(const struct nsutil_maps *maps)
+static const char *recognise_foreign(const struct nsutil_maps *maps)
 {
         for (size_t i = 0; i < maps->n; i++) {
                 const char *slash = strrchr(maps->maps[i].path, '/');
@@ -44,7 +44,7 @@ static bool has_mapped(const struct nsutil_maps *maps, const char *name)
         return false;
 }
 
-/* Whether no dynamic loader has been mapped, glibc's or musl's: the kernel maps it before the program begins. */
+/* Whether no dynamic loader of glibc or musl is mapped. The kernel maps it before the program begins. */
 static bool is_static(const struct nsutil_maps *maps)
 {
         for (size_t i = 0; i < maps->n; i++) {
@@ -56,8 +56,9 @@ static bool is_static(const struct nsutil_maps *maps)
 }
 
 /*
- * A process in the middle of an exec has no loader yet either. Its command line is empty
- * until all is mapped (fs/binfmt_elf.c, create_elf_tables()), so what is mapped after that counts.
+ * The same for a process that may be in the middle of an exec, when it has no loader yet either. Its command line is
+ * empty until all is mapped (fs/binfmt_elf.c, create_elf_tables()). So the files count that are mapped when it is not
+ * empty.
  */
 static bool is_static_for_certain(pid_t pid)
 {
@@ -93,10 +94,10 @@ static void name_program(pid_t pid, char *ret, size_t size)
                 snprintf(ret, size, "a program without a name");
 }
 
-int locate_name_other(pid_t pid, const struct nsutil_maps *maps, const char *foreign,
-                      char ret_detail[static PYSTACK_DETAIL_SIZE])
+int locate_name_foreign(pid_t pid, const struct nsutil_maps *maps, const char *foreign,
+                        char ret_detail[static PYSTACK_DETAIL_SIZE])
 {
-        const char *other = recognise_other(maps);
+        const char *other = recognise_foreign(maps);
         char name[64];
         int e = PYSTACK_E_UNSUPPORTED;
 

@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Finding the runtime among the files that a process has mapped. They are looked
- * at where they lie in its memory, not opened: that takes a few microseconds a
- * file, needs no access to its file systems, and is right for files that have
- * been deleted or replaced. Neither the executable nor a name tells for certain
- * (an interpreter can be embedded in anything, and started through ld.so), so
- * all are looked at, likely ones first.
+ * Finds the runtime among the files that a process has mapped. Files are not opened. They are looked at where they
+ * lie in the memory of the process. That takes a few microseconds a file, needs no access to the process's file
+ * systems, and is right for files that have been deleted or replaced. An interpreter can be embedded in any program,
+ * and started through ld.so: neither the executable nor a name shows where it is. So all files are looked at, the
+ * likely ones first.
  *
- * Only a program that exports nothing has to be opened: its .symtab, and the
- * section .PyRuntime, are not loaded.
+ * Only a program that exports nothing has to be opened. Its .symtab and its section .PyRuntime are not loaded.
  */
 #include "locate.h"
 
 #include "pystack/internal.h"
 #include "pystack/memory/effort.h"
+#include "pystack/trace.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -22,10 +21,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* A large process maps some 500 libraries; 10 us each. A power of two. */
+/* Files that are looked at. A large process maps some 500 libraries; each takes 10 us. A power of two. */
 #define FILES_MAX 1024
 
-/* Which files are looked at first. */
+/* The order in which files are looked at. */
 enum rank {
         RANK_PYTHON, /* named like Python */
         RANK_EXE,
@@ -33,25 +32,25 @@ enum rank {
         RANKS,
 };
 
-/* Files in which there is no runtime: what is mapped again and again is looked at once. Open addressing. */
+/* Files that hold no runtime, so that a file which is mapped several times is looked at once. Open addressing. */
 struct barren {
         struct {
                 uint64_t dev, inode; /* 0: a free slot */
         } slots[2 * FILES_MAX];
 };
 
-/* What has been found so far over a process's maps. */
+/* A search through the files that a process has mapped. */
 struct search {
         const struct subject *subject;
         const struct nsutil_maps *maps;
         const char *exe;
-        bool (*in_use)(const struct subject *subject, const struct location *);
-        struct location *ret;
+        bool (*in_use)(const struct subject *subject, const struct pystack_location *);
+        struct pystack_location *ret;
         struct barren barren;
         bool found;
-        const char *foreign; /* what the executable is if it is not of this machine, else NULL */
+        const char *foreign; /* what the executable is, if it is for another kind of machine; else NULL */
         unsigned looked_at;
-        int error; /* ends the search: the process has ended or refuses */
+        int error; /* not 0: the search has ended, since the process has ended or cannot be read */
 };
 
 static const char *last_part_of_path(const char *path)
@@ -73,7 +72,10 @@ static enum rank rank_of(const struct search *search, const struct nsutil_map *m
         return strcmp(map->path, search->exe) == 0 ? RANK_EXE : RANK_OTHER;
 }
 
-/* Where @map's file is, or belongs. There is always a free slot: no more than FILES_MAX files are looked at. */
+/*
+ * The slot of @map's file, or the free one that it belongs in. There is one, since at most FILES_MAX files are looked
+ * at.
+ */
 static size_t slot_of_file(const struct barren *barren, const struct nsutil_map *map)
 {
         uint64_t hash = (map->inode ^ (uint64_t)map->dev << 32) * 0x9e3779b97f4a7c15u;
@@ -115,15 +117,28 @@ static bool begins_program(const struct nsutil_maps *maps, size_t i)
         return false;
 }
 
+/* Tells why a file was passed over: why @field was not as @expected. */
+static void trace_file(const struct search *search, const struct nsutil_map *map, const char *field,
+                       const char *expected)
+{
+        if (search->subject->memory.trace.refused && rank_of(search, map) != RANK_OTHER)
+                trace_refusal(&search->subject->memory,
+                              &(struct pystack_refusal){
+                                      .field = field, .expected = expected, .address = map->start, .unreadable = true },
+                              last_part_of_path(map->path));
+}
+
 /* True if the search is over. */
-static bool take_location(struct search *search, struct location *location, const struct nsutil_map *map)
+static bool take_location(struct search *search, struct pystack_location *location, const struct nsutil_map *map)
 {
         pystack_escape(map->path, strlen(map->path), location->file, sizeof location->file);
         if (!search->found)
                 *search->ret = *location;
         search->found = true;
-        if (!search->in_use(search->subject, location))
+        if (!search->in_use(search->subject, location)) {
+                trace_file(search, map, "interpreter in the runtime", "a thread state");
                 return false;
+        }
         *search->ret = *location;
         return true;
 }
@@ -135,8 +150,8 @@ static int read_image(void *ctx, uint64_t addr, void *buf, size_t len)
         return e > 0 ? (e == PYSTACK_E_GONE ? -ESRCH : e == PYSTACK_E_DENIED ? -EPERM : -EFAULT) : e;
 }
 
-/* Before 3.7: what code that cannot be decoded does not tell, .symtab may. */
-static void complete_from_file(struct search *search, const struct nsutil_map *map, struct location *location)
+/* Up to 3.6, if the code of PyInterpreterState_Head() cannot be decoded: .symtab may tell what it returns. */
+static void complete_from_file(struct search *search, const struct nsutil_map *map, struct pystack_location *location)
 {
         struct elfsym_symbol symbol;
         struct elfsym *elf = NULL;
@@ -151,30 +166,34 @@ static void complete_from_file(struct search *search, const struct nsutil_map *m
         close(fd);
 }
 
-static const char *name_foreign(const struct pystack_reader *reader, const struct nsutil_map *map)
+static const char *name_foreign(const struct pystack_memory *memory, const struct nsutil_map *map)
 {
         uint8_t class = ELFCLASSNONE;
 
-        remote_read(reader, map->start + EI_CLASS, &class, sizeof class);
+        remote_read(memory, map->start + EI_CLASS, &class, sizeof class);
         return class == ELFCLASS32 ? "a 32-bit program" : "a program for another kind of machine";
 }
 
 static bool look_into_memory(struct search *search, const struct nsutil_map *map)
 {
-        struct pystack_reader reader = search->subject->reader;
+        struct pystack_memory memory = search->subject->memory;
         struct elfsym *elf = NULL;
-        struct location location;
-        int e = elfsym_open_image(read_image, &reader, map->start, &elf);
+        struct pystack_location location;
+        int e = elfsym_open_image(read_image, &memory, map->start, &elf);
         bool over = false;
 
-        if (e == 0 && locate_in_elf(elf, elfsym_load_bias(elf, map->start), &reader, &location) == 0) {
+        if (e == 0 && locate_in_elf(elf, elfsym_load_bias(elf, map->start), &memory, &location) == 0) {
                 complete_from_file(search, map, &location);
                 over = take_location(search, &location, map);
         } else {
                 note_barren(&search->barren, map);
         }
         if (e == ELFSYM_E_FOREIGN && rank_of(search, map) != RANK_OTHER)
-                search->foreign = name_foreign(&reader, map);
+                search->foreign = name_foreign(&memory, map);
+        if (e == 0 && !over && !search->found)
+                trace_file(search, map, "_PyRuntime", "the symbol among those that are exported");
+        else if (e != 0)
+                trace_file(search, map, "ELF header", "an image of this kind of machine");
         if (e == -ESRCH || e == -EPERM || e == -ENOMEM)
                 search->error = remote_error(e);
         elfsym_close(elf);
@@ -182,14 +201,14 @@ static bool look_into_memory(struct search *search, const struct nsutil_map *map
 }
 
 /*
- * Reading a full symbol table takes milliseconds, too much for the programs of a
- * whole machine: only where the name or a section suggests it.
+ * Looks into the file on disk, if its name or a section suggests that it holds a runtime. True if the search is over.
+ * Reading a full symbol table takes milliseconds, which is too much for all programs of a machine.
  */
 static bool look_into_file(struct search *search, const struct nsutil_map *map)
 {
         struct elfsym *elf = NULL;
         struct elfsym_section section;
-        struct location location;
+        struct pystack_location location;
         bool over = false;
         int fd = -1;
 
@@ -197,10 +216,12 @@ static bool look_into_file(struct search *search, const struct nsutil_map *map)
                 return false;
         if (elfsym_open_fd(fd, &elf) == 0 &&
             (is_named_python(map) || elfsym_section(elf, ".PyRuntime", &section) == 0) &&
-            locate_in_elf(elf, elfsym_load_bias(elf, map->start), &search->subject->reader, &location) == 0)
+            locate_in_elf(elf, elfsym_load_bias(elf, map->start), &search->subject->memory, &location) == 0)
                 over = take_location(search, &location, map);
         else
                 note_barren(&search->barren, map);
+        if (!over && !search->found)
+                trace_file(search, map, ".symtab", "the symbol _PyRuntime, or the section .PyRuntime");
         elfsym_close(elf);
         close(fd);
         return over;
@@ -215,7 +236,10 @@ static bool look_into_each_file(struct search *search, enum rank rank,
                 if (!begins_program(search->maps, i) || rank_of(search, map) != rank || is_barren(&search->barren, map))
                         continue;
                 if (effort_is_spent(search->subject->effort)) {
-                        search->error = PYSTACK_E_COSTLY;
+                        search->error = REFUSE(&search->subject->memory, PYSTACK_E_COSTLY,
+                                               .field = "search for a runtime", .address = map->start,
+                                               .expected = "readings or CPU time that are left",
+                                               .found = search->looked_at);
                         return true;
                 }
                 search->looked_at++;
@@ -230,7 +254,7 @@ static void run_search(struct search *search)
         for (unsigned rank = 0; rank < RANKS; rank++)
                 if (look_into_each_file(search, (enum rank)rank, look_into_memory))
                         return;
-        search->barren = (struct barren){ 0 }; /* a file holds more than what of it is in memory */
+        search->barren = (struct barren){ 0 }; /* the file on disk has more than the part that is in memory */
         for (unsigned rank = 0; rank <= RANK_EXE && !search->found; rank++)
                 if (look_into_each_file(search, (enum rank)rank, look_into_file))
                         return;
@@ -248,7 +272,7 @@ static int error_from_nsutil(int r)
         }
 }
 
-/* It was there a moment ago: what has no memory any more must not be called no Python. */
+/* Whether the process is ending. It has no memory any more then, and must not be called no Python. */
 static bool is_ending(pid_t pid)
 {
         struct nsutil_stat stat;
@@ -257,8 +281,8 @@ static bool is_ending(pid_t pid)
 }
 
 int locate_runtime(const struct subject *subject,
-                   bool (*in_use)(const struct subject *subject, const struct location *), struct location *ret,
-                   char ret_detail[static PYSTACK_DETAIL_SIZE])
+                   bool (*in_use)(const struct subject *subject, const struct pystack_location *),
+                   struct pystack_location *ret, char ret_detail[static PYSTACK_DETAIL_SIZE])
 {
         struct nsutil_maps maps = { 0 };
         char exe[sizeof ret->file] = "";
@@ -274,7 +298,9 @@ int locate_runtime(const struct subject *subject,
                 r = search.error;
         }
         if (r == 0 && !search.found)
-                r = locate_name_other(pid, &maps, search.foreign, ret_detail);
+                r = REFUSE(&subject->memory, locate_name_foreign(pid, &maps, search.foreign, ret_detail),
+                           .field = "runtime", .expected = "a runtime in one of the files that are mapped; looked into",
+                           .found = search.looked_at);
         if (r == PYSTACK_E_NOT_PYTHON && !*exe && is_ending(pid))
                 r = PYSTACK_E_GONE;
         nsutil_maps_deinit(&maps);

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The machines. All of them are compiled in on each, so that each can be tested, and
- * recordings replayed, on any.
+ * The machines. All of them are compiled in on each one, so that each can be tested, and its recordings replayed, on
+ * any.
  *
- * Where the values come from: glibc says by _thread_db_pthread_tid where the TID is
- * (2.31 to 2.43); musl's gettid() and pthread_self() by their code (1.2). A mutex has
- * 48 bytes in glibc for aarch64, else 40. Of aarch64, sizes and offsets agree with
- * the code of Debian's 2.7, 3.9 and 3.11 (_PyThreadState_UncheckedGet).
+ * Where the values come from: glibc's _thread_db_pthread_tid says where the TID is (2.31 to 2.43); the code of musl's
+ * gettid() and pthread_self() does (1.2). A mutex has 48 bytes in glibc for aarch64, else 40. The sizes and offsets
+ * of aarch64 agree with the code of Debian's 2.7, 3.9 and 3.11 (_PyThreadState_UncheckedGet).
  */
 #include "machine.h"
 
@@ -14,7 +13,7 @@
 
 /* ---- x86-64 -------------------------------------------------------------------- */
 
-/* The prologues that compilers put before it, with -fcf-protection and without optimisation. */
+/* Prologues that compilers put before the code, with -fcf-protection and without optimisation. */
 static const struct {
         uint8_t len;
         uint8_t bytes[4];
@@ -74,7 +73,7 @@ static uint64_t decode_aarch64(const uint8_t code[static 16], uint64_t address)
         memcpy(i, code, 16);
         if (i[0] == BTI_C) {
                 memmove(i, i + 1, 3 * sizeof *i);
-                i[3] = RET; /* what comes behind was not read */
+                i[3] = RET; /* the instruction behind was not read; it does not matter in this case */
                 address += 4;
         }
         if (!IS_ADRP_X0(i[0]))

@@ -3,46 +3,45 @@
 #define PYSTACK_MACHINE_H
 
 /*
- * What depends on the kind of machine that an interpreter was built for: the sizes
- * of libc's own structs, and code. All else is the same wherever pointers have 64
- * bits and bytes are little-endian.
+ * What differs between the kinds of machine that interpreters are built for: the sizes of libc's own structs, and
+ * machine code. All else is the same on all machines with 64-bit pointers and little-endian bytes.
  */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* The values stand in recordings. */
+/* Recordings hold these values, so they never change. */
 enum machine_kind {
         MACHINE_X86_64 = 0,
         MACHINE_AARCH64 = 1,
 };
 
-/* glibc first: where nothing tells which it is, it is that. */
+/* If nothing tells which libc it is, the first one is assumed. */
 enum { MACHINE_GLIBC, MACHINE_MUSL, MACHINE_LIBCS };
 
 struct machine {
-        const char *name; /* as `uname -m` has it */
+        const char *name; /* as `uname -m` says it */
         bool rseq;        /* a pthread_t is a thread pointer, and loads are not reordered: see rseq.c */
         struct {
-                uint32_t tid; /* where struct pthread has the TID */
+                uint32_t tid; /* offset of the TID in struct pthread */
                 /*
-                 * How many bytes _PyRuntime is longer than on x86-64, up to 3.12, from the
-                 * GIL's two mutexes on; tstate_current stands behind them.
+                 * Bytes by which _PyRuntime is longer than on x86-64, up to 3.12, because of the GIL's two mutexes.
+                 * tstate_current lies behind them.
                  */
                 uint32_t mutexes;
         } libcs[MACHINE_LIBCS];
         /*
-         * The address of the variable that the code of PyInterpreterState_Head() returns:
-         * @code are the bytes at @address. 0 if they are not such code.
+         * The address of the variable that PyInterpreterState_Head() returns, by its code: the bytes @code at @address.
+         * 0 if it is other code.
          */
         uint64_t (*decode_head)(const uint8_t code[static 16], uint64_t address);
 };
 
-/* Also takes what a recording says: NULL if that is no machine_kind. */
+/* NULL if @kind is no machine_kind. A recording can say anything. */
 const struct machine *machine_get(uint64_t kind);
 
-/* The one that this program runs on, and so do those that it reads. */
+/* The kind of machine that this program runs on. The processes that it reads run on the same. */
 enum machine_kind machine_here(void);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where the target's threads keep their struct rseq, in which the kernel notes the
- * CPU a thread runs on whenever it returns to user space on another one (rseq(2),
- * Linux 4.18). glibc registers it for every thread from 2.35 on and says where it
- * lies, relative to the thread pointer, in __rseq_offset. Other C libraries do not.
+ * Finds where the target's threads keep their struct rseq. The kernel notes in it which CPU the thread runs on, each
+ * time that the thread returns to user space on another CPU (rseq(2), Linux 4.18). glibc registers a struct rseq for
+ * each thread from 2.35 on, and says in __rseq_offset where it lies, relative to the thread pointer. Other C
+ * libraries do not.
  */
 #include "pystack/internal.h"
 
@@ -12,7 +12,10 @@
 
 #include <string.h>
 
-/* Within the thread control block, or in the static TLS before it, which holds little more than this. */
+/*
+ * The largest distance that is believed. struct rseq lies in the thread control block, or in the static TLS before
+ * it.
+ */
 #define OFFSET_MAX 65536
 
 static bool is_dynamic_loader(const struct nsutil_map *map)
@@ -27,13 +30,13 @@ static int read_image(void *ctx, uint64_t addr, void *buf, size_t len)
         return remote_read(ctx, addr, buf, len) == 0 ? 0 : -1;
 }
 
-static int64_t read_rseq_offset(struct pystack_reader *reader, uint64_t start)
+static int64_t read_rseq_offset(struct pystack_memory *memory, uint64_t start)
 {
         struct elfsym_symbol symbol;
         struct elfsym *elf = NULL;
         int64_t offset = 0;
 
-        if (elfsym_open_image(read_image, reader, start, &elf) != 0)
+        if (elfsym_open_image(read_image, memory, start, &elf) != 0)
                 return 0;
         if (elfsym_symbol(elf, "__rseq_offset", &symbol) != 0 ||
             elfsym_read(elf, symbol.value, &offset, sizeof offset) != 0 || offset > OFFSET_MAX || offset < -OFFSET_MAX)
@@ -42,9 +45,9 @@ static int64_t read_rseq_offset(struct pystack_reader *reader, uint64_t start)
         return offset;
 }
 
-int64_t rseq_find(pid_t pid, const struct pystack_reader *reader)
+int64_t rseq_find(pid_t pid, const struct pystack_memory *memory)
 {
-        struct pystack_reader copy = *reader;
+        struct pystack_memory copy = *memory;
         struct nsutil_maps maps = { 0 };
         int64_t offset = 0;
 

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What an ELF file says of the CPython in it. Its data is found by symbols that
- * extension modules need and that even stripped builds therefore export.
+ * What an ELF file says of the CPython in it. The data is found by symbols that extension modules need. So even
+ * stripped builds export them.
  *
- * Before 3.7 the list of interpreters is a static variable, which only .symtab
- * names. Exported in every version is PyInterpreterState_Head(), which returns
- * it: its few bytes of code are decoded, not executed.
+ * Up to 3.6 the list of interpreters is a static variable, which only .symtab names. But each version exports
+ * PyInterpreterState_Head(), which returns that list. Its few bytes of code are decoded, not executed.
  */
 #include "locate.h"
 #include "machine.h"
@@ -13,7 +12,7 @@
 
 #include <string.h>
 
-/* The first symbol that each version brought, newest first. */
+/* A symbol that is new in each version, the newest version first. */
 static const struct {
         uint32_t version;
         const char *symbol;
@@ -57,20 +56,20 @@ static uint64_t address_of(struct elfsym *elf, const char *name, uint64_t bias)
         return elfsym_symbol(elf, name, &symbol) == 0 ? symbol.value + bias : 0;
 }
 
-static uint64_t locate_interp_head(struct elfsym *elf, uint64_t bias, const struct pystack_reader *reader)
+static uint64_t locate_interp_head(struct elfsym *elf, uint64_t bias, const struct pystack_memory *memory)
 {
         uint64_t function = address_of(elf, "PyInterpreterState_Head", bias);
         uint64_t head = 0;
         uint8_t code[16];
 
-        if (function && remote_read(reader, function, code, sizeof code) == 0)
+        if (function && remote_read(memory, function, code, sizeof code) == 0)
                 head = machine_get(machine_here())->decode_head(code, function);
         return head ? head : address_of(elf, "interp_head", bias);
 }
 
 /*
- * Without the symbol the section tells, from 3.10 on: it holds nothing else. Such
- * are programs with a static CPython that were stripped and export nothing.
+ * The symbol of _PyRuntime. A program with a static CPython may be stripped and export nothing. From 3.10 on its
+ * section .PyRuntime tells the same: it holds nothing else.
  */
 static bool symbol_of_runtime(struct elfsym *elf, struct elfsym_symbol *ret)
 {
@@ -84,7 +83,7 @@ static bool symbol_of_runtime(struct elfsym *elf, struct elfsym_symbol *ret)
         return true;
 }
 
-int locate_in_elf(struct elfsym *elf, uint64_t bias, const struct pystack_reader *reader, struct location *ret)
+int locate_in_elf(struct elfsym *elf, uint64_t bias, const struct pystack_memory *memory, struct pystack_location *ret)
 {
         struct elfsym_symbol runtime = { 0 };
         bool modern = symbol_of_runtime(elf, &runtime);
@@ -92,11 +91,11 @@ int locate_in_elf(struct elfsym *elf, uint64_t bias, const struct pystack_reader
 
         if (!modern && !current)
                 return PYSTACK_E_NOT_PYTHON;
-        *ret = (struct location){
+        *ret = (struct pystack_location){
                 .runtime = modern ? runtime.value + bias : 0,
                 .runtime_size = runtime.size,
                 .tstate_current = current,
-                .interp_head = modern ? 0 : locate_interp_head(elf, bias, reader),
+                .interp_head = modern ? 0 : locate_interp_head(elf, bias, memory),
                 .code_type = address_of(elf, "PyCode_Type", bias),
                 .type_type = address_of(elf, "PyType_Type", bias),
                 .version_at = address_of(elf, "Py_Version", bias),

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <time.h>
 
-/* Reading the clock of a thread is a system call, as the reading of memory is: every so many reads are enough. */
+/* Reads of memory between two looks at the clock. Both are system calls. */
 #define READS_PER_CLOCK 32
 
 uint64_t effort_cpu_ns(void)
@@ -32,8 +32,10 @@ static ssize_t read_counted(void *ctx, void *buf, const struct iovec *remote, si
         return effort->process.read(effort->process.ctx, buf, remote, n);
 }
 
-struct pystack_reader effort_begin(struct effort *effort, const struct pystack_reader *process)
+struct pystack_memory effort_begin(struct effort *effort, const struct pystack_memory *process)
 {
         *effort = (struct effort){ .process = *process, .end_ns = effort_cpu_ns() + EFFORT_CPU_NS };
-        return (struct pystack_reader){ .read = read_counted, .ctx = effort };
+        return (struct pystack_memory){
+                .read = read_counted, .ctx = effort, .trace = process->trace, .pid = process->pid
+        };
 }

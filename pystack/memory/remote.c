@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading the target's memory. process_vm_readv(2) copies at most IOV_MAX spans
- * a call and stops at the first address that is not mapped; longer lists are
- * split, which keeps their order.
+ * Reads the target's memory. process_vm_readv(2) copies at most IOV_MAX spans a call, and stops at the first address
+ * that is not mapped. A longer list is split, which keeps its order.
  */
 #include "remote.h"
 
@@ -34,7 +33,7 @@ static ssize_t read_task(pid_t pid, void *buf, const struct iovec *remote, size_
         return (ssize_t)done;
 }
 
-/* Of a process whose first thread has ended before others, through one of these. */
+/* Reads a process. If its first thread has ended before others, it is read through one of these. */
 static ssize_t read_process(void *ctx, void *buf, const struct iovec *remote, size_t n)
 {
         pid_t pid = (pid_t)(intptr_t)ctx;
@@ -44,7 +43,7 @@ static ssize_t read_process(void *ctx, void *buf, const struct iovec *remote, si
         return task != pid ? read_task(task, buf, remote, n) : got;
 }
 
-/* The same, of what is in memory or lies where it will come from soon. */
+/* The same for a process that may hold its reader up: fails for pages that are not in memory and may never come. */
 static ssize_t read_carefully(void *ctx, void *buf, const struct iovec *remote, size_t n)
 {
         pid_t pid = nsutil_task((pid_t)(intptr_t)ctx);
@@ -55,15 +54,18 @@ static ssize_t read_carefully(void *ctx, void *buf, const struct iovec *remote, 
         return read_process(ctx, buf, remote, n);
 }
 
-struct pystack_reader pystack_process_reader(pid_t pid)
+struct pystack_memory pystack_process_memory(pid_t pid)
 {
-        return (struct pystack_reader){ .read = nsutil_may_hang(nsutil_task(pid)) ? read_carefully : read_process,
-                                        .ctx = (void *)(intptr_t)pid };
+        return (struct pystack_memory){ .read = nsutil_may_hang(nsutil_task(pid)) ? read_carefully : read_process,
+                                        .ctx = (void *)(intptr_t)pid,
+                                        .pid = pid };
 }
 
-struct pystack_reader remote_reader_of_copy(const struct pystack_reader *parent, pid_t pid)
+struct pystack_memory remote_memory_of_copy(const struct pystack_memory *parent, pid_t pid)
 {
-        return (struct pystack_reader){ .read = parent->read, .ctx = (void *)(intptr_t)pid };
+        return (struct pystack_memory){
+                .read = parent->read, .ctx = (void *)(intptr_t)pid, .trace = parent->trace, .pid = pid
+        };
 }
 
 int remote_error(ssize_t negative_errno)
@@ -83,29 +85,29 @@ int remote_error(ssize_t negative_errno)
         }
 }
 
-int remote_read_spans(const struct pystack_reader *reader, void *buf, const struct iovec *spans, size_t n)
+int remote_read_spans(const struct pystack_memory *memory, void *buf, const struct iovec *spans, size_t n)
 {
         size_t want = 0;
 
         for (size_t i = 0; i < n; i++)
                 want += spans[i].iov_len;
-        ssize_t got = reader->read(reader->ctx, buf, spans, n);
+        ssize_t got = memory->read(memory->ctx, buf, spans, n);
         if (got < 0)
                 return remote_error(got);
         return (size_t)got == want ? 0 : PYSTACK_E_CORRUPT;
 }
 
-int remote_read(const struct pystack_reader *reader, uint64_t addr, void *buf, size_t len)
+int remote_read(const struct pystack_memory *memory, uint64_t addr, void *buf, size_t len)
 {
         struct iovec span = remote_span(addr, len);
 
-        return remote_read_spans(reader, buf, &span, 1);
+        return remote_read_spans(memory, buf, &span, 1);
 }
 
-int remote_read_word(const struct pystack_reader *reader, uint64_t addr, uint64_t *ret)
+int remote_read_word(const struct pystack_memory *memory, uint64_t addr, uint64_t *ret)
 {
         uint64_t value;
-        int r = remote_read(reader, addr, &value, sizeof value);
+        int r = remote_read(memory, addr, &value, sizeof value);
 
         if (r == 0)
                 *ret = value;

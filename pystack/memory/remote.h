@@ -2,7 +2,7 @@
 #ifndef PYSTACK_REMOTE_H
 #define PYSTACK_REMOTE_H
 
-/* Reading the target's memory, span by span, with pystack's errors. */
+/* Reads the target's memory, span by span, with pystack's errors. */
 
 #include "pystack/pystack.h"
 
@@ -10,20 +10,22 @@
  * Reads all spans or fails: PYSTACK_E_GONE, PYSTACK_E_DENIED, PYSTACK_E_CORRUPT
  * (an address that is not there), PYSTACK_E_COSTLY (see effort.h), or a negative errno.
  */
-int remote_read_spans(const struct pystack_reader *reader, void *buf, const struct iovec *spans, size_t n);
+int remote_read_spans(const struct pystack_memory *memory, void *buf, const struct iovec *spans, size_t n);
 
-/* The reader of a process that is a copy of one whose reader is @parent, of pystack_process_reader(). */
-struct pystack_reader remote_reader_of_copy(const struct pystack_reader *parent, pid_t pid);
+/*
+ * The memory of process @pid, a copy of the process whose memory is @parent. That one is of pystack_process_memory().
+ */
+struct pystack_memory remote_memory_of_copy(const struct pystack_memory *parent, pid_t pid);
 
-int remote_read(const struct pystack_reader *reader, uint64_t addr, void *buf, size_t len);
+int remote_read(const struct pystack_memory *memory, uint64_t addr, void *buf, size_t len);
 
 /* Eight bytes, the size of a pointer and of Py_ssize_t. */
-int remote_read_word(const struct pystack_reader *reader, uint64_t addr, uint64_t *ret);
+int remote_read_word(const struct pystack_memory *memory, uint64_t addr, uint64_t *ret);
 
-/* Turns a reader's negative errno into a pystack_error where there is one. */
+/* The pystack_error of a negative errno of reading, or that errno if there is none. */
 int remote_error(ssize_t negative_errno);
 
-/* Memory is there or is not by pages; larger ones, of other machines, are multiples of this. */
+/* Memory is mapped by pages of this size. Pages of other machines can be larger, in multiples of it. */
 #define REMOTE_PAGE 4096u
 
 /* The start of the page that holds @addr. */
@@ -39,14 +41,15 @@ struct remote_room {
         size_t n_iov, size;
 };
 
-/* Makes room for as many, which may move both. 0 or -ENOMEM. */
+/* Makes room for that many, which may move both arrays. 0 or -ENOMEM. */
 int remote_reserve(struct remote_room *room, size_t spans, size_t bytes);
 void remote_release(struct remote_room *room);
 
 /* Spans to be read by one system call, one behind the other. */
 struct remote_batch {
         struct iovec *iov;
-        size_t n, end; /* spans so far; where in the buffer the next one goes */
+        size_t n;   /* spans so far */
+        size_t end; /* where in the buffer the next one goes */
 };
 
 static inline struct iovec remote_span(uint64_t addr, size_t len)
@@ -54,7 +57,7 @@ static inline struct iovec remote_span(uint64_t addr, size_t len)
         return (struct iovec){ .iov_base = (void *)(uintptr_t)addr, .iov_len = len };
 }
 
-/* Appends a span, for which there must be room. Where in the buffer it goes. */
+/* Appends a span, for which there must be room. Returns where in the buffer it goes. */
 static inline size_t remote_add(struct remote_batch *batch, uint64_t addr, size_t len)
 {
         size_t at = batch->end;

@@ -57,7 +57,7 @@ int record_add(struct record *record, const struct record_block *block)
         return 0;
 }
 
-/* Pages are there whole, so what was not read of one that was has some value. */
+/* Whether a part of the page was read: then the page was mapped, so its other parts have some value. */
 static bool is_in_known_page(const struct record *record, uint64_t addr)
 {
         uint64_t page = remote_page(addr);

@@ -2,18 +2,18 @@
 #ifndef PYSTACK_RECORD_H
 #define PYSTACK_RECORD_H
 
-/* What recorder and replay have in common: pieces of memory, and what a recording says besides. */
+/* A recording in memory: the pieces of the target that were read, and where its runtime lies. */
 
 #include "pystack/internal.h"
 #include "pystack/locate/locate.h"
 
 /*
- * Memory is kept in aligned blocks: what stands beside what was read is kept, too,
- * so that a later podflame that reads a little more finds it.
+ * Memory is kept in aligned blocks of this many bytes. So the bytes beside those that were read are kept, too, and a
+ * later podflame that reads a little more finds them.
  */
 #define RECORD_BLOCK 256
 
-/* 16 MiB: a deep stack of a large program takes less than one. */
+/* 16 MiB. A deep stack of a large program takes less than 1 MiB. */
 #define RECORD_BLOCKS_MAX 65536
 
 struct record_block {
@@ -22,7 +22,7 @@ struct record_block {
 };
 
 struct record {
-        struct location location;
+        struct pystack_location location;
         uint64_t inner_pid;
         uint64_t abi;
         struct record_block *blocks; /* ascending */
@@ -38,9 +38,9 @@ const struct record_block *record_find(const struct record *record, uint64_t add
 int record_add(struct record *record, const struct record_block *block);
 
 /*
- * Copies the spans out of the blocks. Where one is missing, @fetch is asked for it;
- * an error ends the copying. If @fetch is NULL, what is missing of a page reads as
- * zeros, and a page without a block ends it. Returns as a pystack_read_fn does.
+ * Copies the spans out of the blocks. If a block is missing, @fetch is asked for it, and an error ends the copying.
+ * If @fetch is NULL, a missing block reads as zeros if its page has another block, and ends the copying if it has
+ * none. Returns what a pystack_read_fn does.
  */
 ssize_t record_copy(struct record *record, void *buf, const struct iovec *remote, size_t n,
                     int (*fetch)(void *ctx, struct record_block *block), void *ctx);

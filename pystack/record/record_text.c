@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A recording as text: comments that begin with '#', a line of its kind, lines "KEY
- * HEX" of where the runtime was found, a line "file PATH", then each block of memory:
- * a line "@ADDRESS" and lines "OFFSET BYTES" in hexadecimal. Rows of zeros are left
- * out.
+ * A recording as a text file. It has comments that begin with '#', a line that says what it is, lines "KEY HEX" that
+ * say where the runtime is, and a line "file PATH". Then each block of memory follows: a line "@ADDRESS", and lines
+ * "OFFSET BYTES" in hexadecimal. Rows of zeros are left out.
  */
 #include "record.h"
 

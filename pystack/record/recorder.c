@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Recorder and replay: two readers, one that keeps all it reads of a process, and
- * one that answers from that. A recording begins where the runtime was located;
- * everything after that is read again by whoever opens it.
+ * Recorder and replay. The recorder's memory keeps all that is read of a process. The replay's memory answers from
+ * that. A recording says where the runtime lies. It holds what was read after the runtime was found.
  */
 #include "pystack/memory/effort.h"
 #include "record.h"
@@ -12,7 +11,7 @@
 
 struct pystack_recorder {
         struct record record;
-        struct pystack_reader process;
+        struct pystack_memory process;
 };
 
 static int fetch_from_process(void *ctx, struct record_block *block)
@@ -32,10 +31,10 @@ static ssize_t read_recording(void *ctx, void *buf, const struct iovec *remote, 
 int pystack_recorder_open(pid_t pid, uint32_t abi, struct pystack_recorder **ret_recorder, struct pystack **ret,
                           struct pystack_info *ret_info)
 {
-        struct pystack_reader process = pystack_process_reader(pid);
+        struct pystack_memory process = pystack_process_memory(pid);
         struct effort effort;
         struct subject subject = {
-                .pid = pid, .reader = effort_begin(&effort, &process), .abi = abi, .effort = &effort
+                .pid = pid, .memory = effort_begin(&effort, &process), .abi = abi, .effort = &effort
         };
         struct pystack_recorder *recorder = calloc(1, sizeof *recorder);
         struct pystack_info info = { 0 };
@@ -43,13 +42,13 @@ int pystack_recorder_open(pid_t pid, uint32_t abi, struct pystack_recorder **ret
         if (!recorder)
                 return -ENOMEM;
         recorder->process = process;
-        int e = pystack_find(&subject, &info, &recorder->record.location);
+        int e = subject_locate(&subject, &info, &recorder->record.location);
         if (e == 0) {
                 recorder->record.inner_pid = (uint64_t)subject.inner_pid;
                 recorder->record.abi = abi;
-                subject.reader = (struct pystack_reader){ .read = read_recording, .ctx = recorder };
-                subject.effort = NULL; /* its owner has asked for all of it */
-                e = pystack_open_location(&subject, &recorder->record.location, &info, ret);
+                subject.memory = (struct pystack_memory){ .read = read_recording, .ctx = recorder };
+                subject.effort = NULL; /* whoever records a process wants all of it */
+                e = subject_open(&subject, &recorder->record.location, &info, ret);
         }
         *ret_info = info;
         if (e == 0)
@@ -85,7 +84,8 @@ static void replay_free(void *ctx)
         free(ctx);
 }
 
-int pystack_open_recording(FILE *file, struct pystack **ret, struct pystack_info *ret_info)
+int pystack_open_recording(FILE *file, const struct pystack_trace *trace, struct pystack **ret,
+                           struct pystack_info *ret_info)
 {
         struct record *record = calloc(1, sizeof *record);
         struct pystack_info info = { 0 };
@@ -94,12 +94,14 @@ int pystack_open_recording(FILE *file, struct pystack **ret, struct pystack_info
                 return -ENOMEM;
         int e = record_parse(file, record);
         if (e == 0) {
-                struct subject subject = {
+                const struct subject subject = {
                         .inner_pid = (pid_t)record->inner_pid,
-                        .reader = { .read = read_replay, .ctx = record },
+                        .memory = { .read = read_replay,
+                                    .ctx = record,
+                                    .trace = trace ? *trace : (struct pystack_trace){ 0 } },
                         .abi = (uint32_t)record->abi,
                 };
-                e = pystack_open_location(&subject, &record->location, &info, ret);
+                e = subject_open(&subject, &record->location, &info, ret);
         }
         *ret_info = info;
         if (e == 0)

@@ -1,59 +1,61 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From 3.12 on the state that an OS thread entered last bears a flag, until it enters
- * another: bit 3 of _status, bound_gilstate (tstate_activate() in Python/pystate.c).
- * It stays there while the thread waits without the GIL.
+ * From 3.12 on the state that a thread of the operating system has entered last has a flag, until the thread enters
+ * another state: bit 3 of _status, bound_gilstate (tstate_activate() in Python/pystate.c). The state keeps the flag
+ * while the thread waits without the GIL.
  *
- * Before, there is one GIL for all interpreters, and its holder is the one entered. Of
- * a thread that does not hold it, the newest interpreter in which it has a frame counts:
- * who enters another one has made it, most often, and one that was left has no frame.
+ * Up to 3.11 one GIL serves all interpreters, and the state that holds it is the entered one. If a thread does not
+ * hold the GIL, its state in the newest interpreter in which it has a frame is taken. A thread that enters another
+ * interpreter has mostly made it just before, and in an interpreter that it has left it has no frame.
  *
- * Limit: up to 3.12 CPython's own module of subinterpreters lets a thread run in a state
- * that bears the TID of another one, which made it. Such a thread is seen where it went
- * there; with frames, but without those inside.
+ * Limit: up to 3.12 CPython's own module of subinterpreters lets a thread run in a state with the TID of another
+ * thread, which has made that state. The first thread is then seen where it entered the subinterpreter, without the
+ * frames inside.
  */
 #include "active_state.h"
 #include "interpreter.h"
+
+#include "pystack/trace.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 #define STATUS_ENTERED 8u
 
-bool current_is_entered(const struct layout *layout, const uint8_t *bytes)
+bool active_state_is_entered(const struct layout *layout, const uint8_t *bytes)
 {
         return layout->tstate.status == LAYOUT_NONE || half_at(bytes, layout->tstate.status) & STATUS_ENTERED;
 }
 
-/* How much speaks for a state being the one that its thread is in. */
+/* How likely a state is the one that its thread is in. */
 enum strength {
         STRENGTH_NONE,
         STRENGTH_FRAME,   /* Python has been called in it */
-        STRENGTH_ENTERED, /* it is the one entered, by the flag or by the GIL */
+        STRENGTH_ENTERED, /* the flag or the GIL says that it is the entered one */
 };
 
 static bool has_frame(struct pystack *py, uint64_t tstate)
 {
-        const struct layout *layout = &py->layout;
+        const struct layout *layout = &py->runtime.layout;
         uint64_t at = tstate + layout->tstate.frame, cframe, frame;
 
         if (layout->tstate.cframe != LAYOUT_NONE) {
-                if (remote_read_word(&py->reader, tstate + layout->tstate.cframe, &cframe) != 0 || !cframe)
+                if (remote_read_word(&py->memory, tstate + layout->tstate.cframe, &cframe) != 0 || !cframe)
                         return false;
                 at = cframe + layout->tstate.cframe_frame;
         }
-        return remote_read_word(&py->reader, at, &frame) == 0 && frame != 0;
+        return remote_read_word(&py->memory, at, &frame) == 0 && frame != 0;
 }
 
-/* @holder: of the GIL, up to 3.11. */
+/* @holder: the state that holds the GIL; up to 3.11 only. */
 static enum strength strength_of(struct pystack *py, uint64_t tstate, uint64_t holder)
 {
-        const struct layout *layout = &py->layout;
+        const struct layout *layout = &py->runtime.layout;
         uint32_t status = 0;
 
         if (layout->tstate.status == LAYOUT_NONE
                     ? tstate == holder
-                    : remote_read(&py->reader, tstate + layout->tstate.status, &status, sizeof status) == 0 &&
+                    : remote_read(&py->memory, tstate + layout->tstate.status, &status, sizeof status) == 0 &&
                               status & STATUS_ENTERED)
                 return STRENGTH_ENTERED;
         return has_frame(py, tstate) ? STRENGTH_FRAME : STRENGTH_NONE;
@@ -62,16 +64,16 @@ static enum strength strength_of(struct pystack *py, uint64_t tstate, uint64_t h
 static int read_gil_holder(struct pystack *py, uint64_t *ret)
 {
         *ret = 0;
-        return py->layout.tstate.status == LAYOUT_NONE ? pystack_gil_holder(py, ret) : 0;
+        return py->runtime.layout.tstate.status == LAYOUT_NONE ? pystack_gil_holder(py, ret) : 0;
 }
 
 /*
- * Which of two equal claims counts, that of a newer interpreter or that of an older one.
- * The flag is borne by two of a thread's states only if another runs in one of them: see above.
+ * Whether the state in the newer interpreter is taken if two are equally likely. Two states of a thread have the flag
+ * only if another thread runs in one of them: see above. That one is the newer state.
  */
 static bool is_newer_preferred(const struct pystack *py)
 {
-        return py->layout.tstate.status == LAYOUT_NONE;
+        return py->runtime.layout.tstate.status == LAYOUT_NONE;
 }
 
 /* ---- the list of threads ----------------------------------------------------------- */
@@ -79,10 +81,10 @@ static bool is_newer_preferred(const struct pystack *py)
 struct claim {
         uint64_t pthread;
         enum strength strength;
-        size_t at; /* in the list, which is that of the newest interpreter first */
+        size_t at; /* index in the list, which begins with the newest interpreter */
 };
 
-/* The claims of one thread together, the strongest first. */
+/* Puts the claims of a thread side by side, the strongest first. */
 static int order_claims(const void *left, const void *right)
 {
         const struct claim *a = left, *b = right;
@@ -94,38 +96,38 @@ static int order_claims(const void *left, const void *right)
         return a->at < b->at ? -1 : 1;
 }
 
-/* Keeps of each thread the best claim, in the order of the list. */
+/* Keeps the best state of each thread, in the order of the list. */
 static void keep_best(struct pystack *py, struct claim *claims)
 {
-        size_t n = py->n_threads, kept = 0;
+        size_t n = py->threads.n, kept = 0;
 
         qsort(claims, n, sizeof *claims, order_claims);
         for (size_t i = 0, best = 0; i < n; i++) {
                 bool same = i > 0 && claims[i].pthread == claims[best].pthread;
                 bool better = same && claims[i].strength == claims[best].strength && !is_newer_preferred(py);
                 if (same)
-                        py->threads[claims[better ? best : i].at].tstate = 0;
+                        py->threads.refs[claims[better ? best : i].at].tstate = 0;
                 if (!same || better)
                         best = i;
         }
         for (size_t i = 0; i < n; i++)
-                if (py->threads[i].tstate)
-                        py->threads[kept++] = py->threads[i];
-        py->n_threads = kept;
+                if (py->threads.refs[i].tstate)
+                        py->threads.refs[kept++] = py->threads.refs[i];
+        py->threads.n = kept;
 }
 
-int current_filter(struct pystack *py)
+int active_state_filter(struct pystack *py)
 {
         uint64_t holder;
-        int e = py->several && py->n_threads > 0 ? read_gil_holder(py, &holder) : 0;
+        int e = py->threads.several && py->threads.n > 0 ? read_gil_holder(py, &holder) : 0;
 
-        if (!py->several || py->n_threads == 0 || e != 0)
+        if (!py->threads.several || py->threads.n == 0 || e != 0)
                 return e;
-        struct claim *claims = malloc(py->n_threads * sizeof *claims);
+        struct claim *claims = malloc(py->threads.n * sizeof *claims);
         if (!claims)
                 return -ENOMEM;
-        for (size_t i = 0; i < py->n_threads; i++) {
-                const struct pystack_thread_ref *ref = &py->threads[i];
+        for (size_t i = 0; i < py->threads.n; i++) {
+                const struct pystack_thread_ref *ref = &py->threads.refs[i];
                 claims[i] = (struct claim){ ref->pthread, strength_of(py, ref->tstate, holder), i };
         }
         keep_best(py, claims);
@@ -146,7 +148,7 @@ struct search {
 /* Another thread may have got the pthread_t of one that has ended. */
 static bool is_of_thread(const struct pystack_thread *t, const uint8_t *bytes)
 {
-        const struct layout *layout = &t->py->layout;
+        const struct layout *layout = &t->py->runtime.layout;
 
         return word_at(bytes, layout->tstate.thread_id) == t->pthread &&
                (layout->tstate.native_thread_id == LAYOUT_NONE ||
@@ -171,51 +173,57 @@ static int note_stronger_state(void *ctx, uint64_t tstate, uint64_t interp, cons
         return 0;
 }
 
-/* The plan of the next snapshot is left as it is: what of it does not fit is learned anew. */
+/* Moves the thread to its likeliest state. The plan stays as it is; the next snapshot adapts it. */
 static int move_to_strongest(struct pystack_thread *t, uint64_t holder)
 {
         struct search search = { .t = t, .holder = holder };
         int e = interpreter_walk(t->py, note_stronger_state, &search);
 
-        if (e != 0 || !search.found)
-                return e != 0 ? e : PYSTACK_E_GONE;
+        if (e != 0)
+                return e;
+        if (!search.found)
+                return REFUSE(&t->py->memory, PYSTACK_E_GONE, .field = "tstate", .address = t->tstate,
+                              .expected = "a thread state with the pthread_t", .wanted = t->pthread);
         t->tstate = search.tstate;
         t->interp = search.interp;
         t->unentered = search.strength != STRENGTH_ENTERED;
         return 0;
 }
 
-/* Up to 3.11 the TIDs are not known for certain: one whose state has gone may be another thread by now. */
-int current_follow(struct pystack_thread *t)
+/* Up to 3.11 TIDs are not certain. If a state has gone, its thread may be another one by now. */
+int active_state_follow(struct pystack_thread *t)
 {
-        return t->py->layout.tstate.status == LAYOUT_NONE ? PYSTACK_E_GONE : move_to_strongest(t, 0);
+        return t->py->runtime.layout.tstate.status == LAYOUT_NONE ? PYSTACK_E_GONE : move_to_strongest(t, 0);
 }
 
-/* Between two looks at what changes rarely, in snapshots. */
+/* Snapshots between two looks at something that changes rarely. */
 #define LOOK_INTERVAL 64
 
-/* Of a thread that is read in a state without the flag: it may have got it back, or another may have it. */
+/*
+ * For a thread none of whose states had the flag: whether its state has it now, or it is time to look for another
+ * one.
+ */
 static void look_for_gil_flag(struct pystack_thread *t)
 {
-        bool due = t->py->snapshots % LOOK_INTERVAL == 0;
+        bool due = t->py->numbers.snapshot % LOOK_INTERVAL == 0;
 
         t->unentered = !due && strength_of(t->py, t->tstate, 0) != STRENGTH_ENTERED;
 }
 
-int current_choose(struct pystack_thread *t)
+int active_state_choose(struct pystack_thread *t)
 {
         struct pystack *py = t->py;
         uint64_t holder;
 
-        if (py->layout.tstate.status != LAYOUT_NONE) {
+        if (py->runtime.layout.tstate.status != LAYOUT_NONE) {
                 if (t->unentered)
                         look_for_gil_flag(t);
                 return 0;
         }
-        if (!py->several && py->snapshots % LOOK_INTERVAL == 0)
+        if (!py->threads.several && py->numbers.snapshot % LOOK_INTERVAL == 0)
                 interpreter_count(py);
-        int e = py->several ? read_gil_holder(py, &holder) : 0;
-        if (!py->several || e != 0 || holder == t->tstate)
+        int e = py->threads.several ? read_gil_holder(py, &holder) : 0;
+        if (!py->threads.several || e != 0 || holder == t->tstate)
                 return e;
         e = move_to_strongest(t, holder);
         return e == PYSTACK_E_GONE ? 0 : e; /* that shows in the snapshot */

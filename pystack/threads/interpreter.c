@@ -1,102 +1,140 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Interpreters and their thread states: two linked lists in the target, read link by link, each with a bound. */
+/*
+ * Interpreters and their thread states are two linked lists in the target. They are read link by link, and both are
+ * bounded.
+ */
 #include "interpreter.h"
+
+#include "pystack/trace.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Interpreters of one process; more is forged (each takes about 10 MiB). */
+/* Interpreters of a process. Each takes about 10 MiB, so a longer list is forged. */
 #define INTERPRETERS_MAX 256
 
-/* ---- states that have been met ------------------------------------------------------ */
+/* ---- states that have been visited ------------------------------------------------------ */
 
-static size_t slot_of_met(const struct pystack *py, uint64_t tstate)
+static size_t slot_of_visited(const struct pystack *py, uint64_t tstate)
 {
-        size_t i = (tstate >> 4) * 0x9e3779b97f4a7c15u >> 32 & py->met.mask;
+        size_t i = (tstate >> 4) * 0x9e3779b97f4a7c15u >> 32 & py->threads.visited.mask;
 
-        while (py->met.slots[i] && py->met.slots[i] != tstate)
-                i = (i + 1) & py->met.mask;
+        while (py->threads.visited.slots[i] && py->threads.visited.slots[i] != tstate)
+                i = (i + 1) & py->threads.visited.mask;
         return i;
 }
 
 /* Keeps at least half of the slots free. */
-static int grow_met(struct pystack *py)
+static int grow_visited(struct pystack *py)
 {
-        size_t before = py->met.slots ? py->met.mask + 1 : 0, size = before ? 2 * before : 64;
-        uint64_t *slots = py->met.slots, *bigger = calloc(size, sizeof *bigger);
+        size_t before = py->threads.visited.slots ? py->threads.visited.mask + 1 : 0, size = before ? 2 * before : 64;
+        uint64_t *slots = py->threads.visited.slots, *bigger = calloc(size, sizeof *bigger);
 
         if (!bigger)
                 return -ENOMEM;
-        py->met.slots = bigger;
-        py->met.mask = size - 1;
+        py->threads.visited.slots = bigger;
+        py->threads.visited.mask = size - 1;
         for (size_t i = 0; i < before; i++)
                 if (slots[i])
-                        bigger[slot_of_met(py, slots[i])] = slots[i];
+                        bigger[slot_of_visited(py, slots[i])] = slots[i];
         free(slots);
         return 0;
 }
 
-static void forget_met(struct pystack *py)
+static void clear_visited(struct pystack *py)
 {
-        if (py->met.n > 0)
-                memset(py->met.slots, 0, (py->met.mask + 1) * sizeof *py->met.slots);
-        py->met.n = 0;
+        if (py->threads.visited.n > 0)
+                memset(py->threads.visited.slots, 0,
+                       (py->threads.visited.mask + 1) * sizeof *py->threads.visited.slots);
+        py->threads.visited.n = 0;
 }
 
-/* *@ret_again: it has been met before, so the list goes in a circle. 0 or -ENOMEM. */
-static int note_met(struct pystack *py, uint64_t tstate, bool *ret_again)
+/* *@ret_again: it has been visited before, so the list goes in a circle. 0 or -ENOMEM. */
+static int note_visited(struct pystack *py, uint64_t tstate, bool *ret_again)
 {
-        int e = py->met.slots && 2 * py->met.n <= py->met.mask ? 0 : grow_met(py);
+        int e = py->threads.visited.slots && 2 * py->threads.visited.n <= py->threads.visited.mask ? 0
+                                                                                                   : grow_visited(py);
 
         if (e != 0)
                 return e;
-        size_t i = slot_of_met(py, tstate);
-        *ret_again = py->met.slots[i] != 0;
-        py->met.slots[i] = tstate;
-        py->met.n += !*ret_again;
+        size_t i = slot_of_visited(py, tstate);
+        *ret_again = py->threads.visited.slots[i] != 0;
+        py->threads.visited.slots[i] = tstate;
+        py->threads.visited.n += !*ret_again;
         return 0;
 }
 
 /* ---- walking ------------------------------------------------------------------------- */
 
+static int read_thread_state(const struct pystack *py, uint64_t interp, uint64_t tstate, uint8_t *ret, bool *ret_ended)
+{
+        const struct layout *layout = &py->runtime.layout;
+        int e = remote_read(&py->memory, tstate, ret, layout->tstate.size);
+
+        *ret_ended = e == PYSTACK_E_CORRUPT || (e == 0 && word_at(ret, layout->tstate.interp) != interp);
+        if (e != 0)
+                trace_unread(&py->memory, e, "tstate", tstate);
+        else if (*ret_ended)
+                TRACE(&py->memory, .field = "tstate.interp", .address = tstate + layout->tstate.interp,
+                      .expected = "its interpreter", .wanted = interp, .found = word_at(ret, layout->tstate.interp));
+        return *ret_ended ? 0 : e;
+}
+
 static int walk_interpreter(struct pystack *py, uint64_t interp, interpreter_each_fn each, void *ctx)
 {
+        uint64_t head = interp + py->runtime.layout.interp.threads_head, tstate;
         uint8_t bytes[LAYOUT_MAX_TSTATE];
-        uint64_t tstate;
-        int e = remote_read_word(&py->reader, interp + py->layout.interp.threads_head, &tstate);
+        int e = trace_unread(&py->memory, remote_read_word(&py->memory, head, &tstate), "interp.threads_head", head);
 
-        while (e == 0 && tstate && py->met.n < PYSTACK_MAX_THREADS) {
-                bool again;
-                if ((e = note_met(py, tstate, &again)) != 0 || again)
+        while (e == 0 && tstate && py->threads.visited.n < PYSTACK_MAX_THREADS) {
+                bool again, ended;
+                if ((e = note_visited(py, tstate, &again)) != 0)
                         return e;
-                e = remote_read(&py->reader, tstate, bytes, py->layout.tstate.size);
+                if (again)
+                        return REFUSE(&py->memory, 0, .field = "tstate.next", .address = tstate,
+                                      .expected = "a thread state that was not in the list before", .found = tstate);
                 /* A thread that ends while the list is walked ends the walk as well. */
-                if (e != 0 || word_at(bytes, py->layout.tstate.interp) != interp)
-                        return e == PYSTACK_E_CORRUPT ? 0 : e;
+                if ((e = read_thread_state(py, interp, tstate, bytes, &ended)) != 0 || ended)
+                        return e;
                 e = each(ctx, tstate, interp, bytes);
-                tstate = word_at(bytes, py->layout.tstate.next);
+                tstate = word_at(bytes, py->runtime.layout.tstate.next);
         }
+        if (e == 0 && tstate)
+                TRACE(&py->memory, .field = "tstate.next", .address = tstate, .expected = "threads no more than",
+                      .wanted = PYSTACK_MAX_THREADS, .found = PYSTACK_MAX_THREADS + 1);
         return e;
 }
 
 static int first_interpreter(struct pystack *py, uint64_t *ret)
 {
-        return remote_read_word(&py->reader, py->interpreters, ret);
+        return remote_read_word(&py->memory, py->runtime.interpreters, ret);
+}
+
+static int next_interpreter(struct pystack *py, uint64_t *interp)
+{
+        uint64_t at = *interp + py->runtime.layout.interp.next;
+
+        return trace_unread(&py->memory, remote_read_word(&py->memory, at, interp), "interp.next", at);
 }
 
 int interpreter_walk(struct pystack *py, interpreter_each_fn each, void *ctx)
 {
         uint64_t interp;
-        int e = first_interpreter(py, &interp);
+        int e = trace_unread(&py->memory, first_interpreter(py, &interp), "runtime.interpreters_head",
+                             py->runtime.interpreters);
 
-        forget_met(py);
-        py->several = false;
-        for (unsigned i = 0; e == 0 && interp && i < INTERPRETERS_MAX; i++) {
-                py->several = i > 0;
+        clear_visited(py);
+        py->threads.several = false;
+        for (unsigned i = 0; e == 0 && interp; i++) {
+                if (i == INTERPRETERS_MAX)
+                        return REFUSE(&py->memory, 0, .field = "interp.next", .address = interp,
+                                      .expected = "interpreters no more than", .wanted = INTERPRETERS_MAX,
+                                      .found = INTERPRETERS_MAX + 1);
+                py->threads.several = i > 0;
                 e = walk_interpreter(py, interp, each, ctx);
                 if (e == 0)
-                        e = remote_read_word(&py->reader, interp + py->layout.interp.next, &interp);
+                        e = next_interpreter(py, &interp);
         }
         return e;
 }
@@ -106,18 +144,18 @@ void interpreter_count(struct pystack *py)
         uint64_t interp, next = 0;
 
         if (first_interpreter(py, &interp) == 0 && interp &&
-            remote_read_word(&py->reader, interp + py->layout.interp.next, &next) == 0)
-                py->several = next != 0;
+            remote_read_word(&py->memory, interp + py->runtime.layout.interp.next, &next) == 0)
+                py->threads.several = next != 0;
 }
 
-/* 3.12 on: each interpreter points to a GIL, which several may share. */
+/* 3.12 on: each interpreter points to a GIL. Several interpreters may share one. */
 static int locate_gil(struct pystack *py, uint64_t interp, uint64_t *ret_gil, bool *ret_enabled)
 {
         uint32_t enabled = 1;
-        int e = remote_read_word(&py->reader, interp + py->layout.interp.gil, ret_gil);
+        int e = remote_read_word(&py->memory, interp + py->runtime.layout.interp.gil, ret_gil);
 
-        if (e == 0 && py->layout.gil.enabled != LAYOUT_NONE)
-                e = remote_read(&py->reader, *ret_gil + py->layout.gil.enabled, &enabled, sizeof enabled);
+        if (e == 0 && py->runtime.layout.gil.enabled != LAYOUT_NONE)
+                e = remote_read(&py->memory, *ret_gil + py->runtime.layout.gil.enabled, &enabled, sizeof enabled);
         *ret_enabled = enabled != 0;
         return e;
 }
@@ -129,8 +167,9 @@ static int holder_of(struct pystack *py, uint64_t interp, uint64_t *ret)
         bool enabled;
         int e = locate_gil(py, interp, &gil, &enabled);
 
-        if (e != 0 || (e = remote_read(&py->reader, gil + py->layout.gil.locked, &locked, sizeof locked)) != 0 ||
-            (e = remote_read_word(&py->reader, gil + py->layout.gil.holder, &holder)) != 0)
+        if (e != 0 ||
+            (e = remote_read(&py->memory, gil + py->runtime.layout.gil.locked, &locked, sizeof locked)) != 0 ||
+            (e = remote_read_word(&py->memory, gil + py->runtime.layout.gil.holder, &holder)) != 0)
                 return e;
         *ret = enabled && locked == 1 ? holder : 0;
         return 0;
@@ -141,15 +180,15 @@ int pystack_gil_holder(struct pystack *py, uint64_t *ret_tstate)
         uint64_t interp, holder = 0;
         int e;
 
-        if (py->tstate_current)
-                return remote_read_word(&py->reader, py->tstate_current, ret_tstate);
-        if (py->layout.interp.gil == LAYOUT_NONE)
+        if (py->runtime.tstate_current)
+                return remote_read_word(&py->memory, py->runtime.tstate_current, ret_tstate);
+        if (py->runtime.layout.interp.gil == LAYOUT_NONE)
                 return PYSTACK_E_UNSUPPORTED;
         e = first_interpreter(py, &interp);
         for (unsigned i = 0; e == 0 && interp && !holder && i < INTERPRETERS_MAX; i++) {
                 e = holder_of(py, interp, &holder);
                 if (e == 0)
-                        e = remote_read_word(&py->reader, interp + py->layout.interp.next, &interp);
+                        e = remote_read_word(&py->memory, interp + py->runtime.layout.interp.next, &interp);
         }
         if (e == 0)
                 *ret_tstate = holder;
@@ -161,13 +200,13 @@ bool pystack_has_gil(struct pystack *py)
         uint64_t interp, gil;
         bool enabled = true;
 
-        if (py->layout.gil.enabled == LAYOUT_NONE)
+        if (py->runtime.layout.gil.enabled == LAYOUT_NONE)
                 return true;
         int e = first_interpreter(py, &interp);
         for (unsigned i = 0; e == 0 && interp && enabled && i < INTERPRETERS_MAX; i++) {
                 e = locate_gil(py, interp, &gil, &enabled);
                 if (e == 0)
-                        e = remote_read_word(&py->reader, interp + py->layout.interp.next, &interp);
+                        e = remote_read_word(&py->memory, interp + py->runtime.layout.interp.next, &interp);
         }
         return e != 0 || enabled;
 }

@@ -4,12 +4,12 @@
 
 #include "pystack/internal.h"
 
-/* What is to be done with a thread state, of which @bytes are the first. Anything but 0 ends the walk. */
+/* Is called for a thread state, whose first bytes are @bytes. Anything but 0 ends the walk. */
 typedef int (*interpreter_each_fn)(void *ctx, uint64_t tstate, uint64_t interp, const uint8_t *bytes);
 
 /*
- * Goes through the thread states of all interpreters, and notes in @py whether these
- * are several. 0, what @each returned, or an error of reading.
+ * Calls @each for the thread states of all interpreters, and notes in @py whether there are several interpreters. 0,
+ * what @each returned, or an error of reading.
  */
 int interpreter_walk(struct pystack *py, interpreter_each_fn each, void *ctx);
 

@@ -5,8 +5,8 @@
 #include "pystack/memory/snapshot.h"
 
 /*
- * Whether the first @n raw frames, which have been named, lie in memory as frames that
- * have called one another do. False: the thread is at work on them.
+ * Whether the first @n raw frames, whose code objects are known, lie in memory as frames do that have called one
+ * another. False: the thread is at work on them.
  */
 bool fit_frames(const struct pystack_thread *thread, const struct snapshot *snapshot, size_t n);
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Proving code objects, and putting proofs off. Where co_version is unique in the
- * process (3.12 on), a code object whose proofs held at two moments has been there
- * all the time between: nothing else can have lain in its place, since it could
- * not have come back. So a proof that holds later proves all the stacks before it,
- * and one system call serves many samples. Before 3.12 equal bytes may be another
- * code object's, made of the same text after one of other text: no proof waits.
+ * Proves code objects, at once or later. From 3.12 on co_version is unique in the process. If the proofs of a code
+ * object hold at two moments, it has been there all the time between: another one in its place would have another
+ * co_version, and a freed one does not come back. So proofs that hold later prove all the stacks before, and one
+ * system call serves many samples. Up to 3.11 equal bytes may belong to another code object that was made of the same
+ * text. So no proof is deferred.
  */
 #include "proof.h"
+
+#include "pystack/trace.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -16,12 +17,12 @@
 /*
  * The proofs of a code object are deferred only after they have held this many times in a row. A code object that is
  * freed takes with it the stacks that wait for its proof. Most programs free only the code objects of modules that have
- * been run. Each time that another one is freed, the number is doubled, up to STEADY_MAX.
+ * been run. Each time that another one is freed, the number is doubled, up to DEFER_AFTER_MAX.
  */
-#define STEADY_FIRST 16u
-#define STEADY_MAX 8192u
+#define DEFER_AFTER_FIRST 16u
+#define DEFER_AFTER_MAX 8192u
 
-/* The pages of a batch that is being planned: what of each is wanted, then where it goes. */
+/* The pages of a batch that is being planned. Each knows which of its bytes are wanted, and then where these go. */
 struct pages {
         uint64_t batch;
         struct proof_page *first;
@@ -50,7 +51,7 @@ static void add_pages(const struct pages *pages, struct remote_batch *batch)
                 page->at = remote_add(batch, page->addr + page->from, page->to - page->from);
 }
 
-/* What the newest reading of its page, among the first @got bytes of the buffer, has in its place; NULL: nothing. */
+/* The bytes that were read in the proof's place, if they are among the first @got bytes of the buffer; else NULL. */
 static const uint8_t *locate_read_bytes(const struct pystack *py, const struct code_proof *proof, size_t got)
 {
         const struct proof_page *page = proof->page;
@@ -58,10 +59,10 @@ static const uint8_t *locate_read_bytes(const struct pystack *py, const struct c
 
         if (from < page->from || from + proof->len > page->to || page->at + (page->to - page->from) > got)
                 return NULL;
-        return py->room.buf + page->at + (from - page->from);
+        return py->scratch.room.buf + page->at + (from - page->from);
 }
 
-/* @got: bytes in the buffer. */
+/* Whether all proofs of the code object hold. @got: bytes in the buffer. */
 static bool proofs_hold(const struct pystack *py, const struct code_entry *entry, size_t got)
 {
         for (uint32_t i = 0; i < entry->n_proofs; i++) {
@@ -73,33 +74,33 @@ static bool proofs_hold(const struct pystack *py, const struct code_entry *entry
         return true;
 }
 
-static bool may_wait(const struct pystack *py, const struct code_entry *entry)
+static bool may_be_deferred(const struct pystack *py, const struct code_entry *entry)
 {
-        return py->put_off && entry->unique && !entry->run_once && entry->steady >= py->steady_min;
+        return py->deferral.allowed && entry->unique && !entry->run_once && entry->times_proved >= py->deferral.after;
 }
 
 static bool is_wanted(const struct pystack_thread *t, const struct code_entry *entry)
 {
-        uint64_t number = t->py->snapshots;
+        uint64_t number = t->py->numbers.snapshot;
 
         if (entry->planned == number || entry->proved == number)
                 return false;
         if (t->generation == 0)
-                return !may_wait(t->py, entry);
+                return !may_be_deferred(t->py, entry);
         return entry->interp != t->interp || entry->generation != t->generation || t->generation_changes > 0;
 }
 
 void proof_plan(const struct pystack_thread *t, struct remote_batch *batch)
 {
         struct pystack *py = t->py;
-        struct pages pages = { .batch = ++py->batches };
+        struct pages pages = { .batch = ++py->numbers.batch };
         bool hold = t->named_changes == py->codes.changes;
 
         for (uint32_t i = 0; i < t->n_codes; i++) {
                 struct code_entry *entry = hold ? t->codes[i].entry : code_cache_find(&py->codes, t->codes[i].addr);
                 if (!entry || !is_wanted(t, entry))
                         continue;
-                entry->planned = py->snapshots;
+                entry->planned = py->numbers.snapshot;
                 want_pages_of_entry(&pages, entry);
         }
         add_pages(&pages, batch);
@@ -109,53 +110,55 @@ static void note_proof(struct code_entry *entry, uint64_t number, bool holds)
 {
         if (holds) {
                 entry->proved = number;
-                entry->steady += entry->steady < STEADY_MAX;
+                entry->times_proved += entry->times_proved < DEFER_AFTER_MAX;
         } else {
                 entry->rejected = number;
-                entry->steady = 0;
+                entry->times_proved = 0;
         }
 }
 
-void proof_grant(const struct pystack *py, struct code_entry *entry)
+void proof_accept(const struct pystack *py, struct code_entry *entry)
 {
-        note_proof(entry, py->snapshots, true);
+        note_proof(entry, py->numbers.snapshot, true);
 }
 
-/* ---- putting off ------------------------------------------------------------------- */
+/* ---- deferring --------------------------------------------------------------------- */
 
-static int owe_proof(struct pystack *py, struct code_entry *entry)
+static int defer_proof(struct pystack *py, struct code_entry *entry)
 {
-        py->provisional = true;
-        if (entry->owed)
+        py->sample.provisional = true;
+        if (entry->deferred)
                 return 0;
-        if (py->n_owed == py->cap_owed) {
-                size_t cap = py->cap_owed ? 2 * py->cap_owed : 16;
-                struct owed *owed = realloc(py->owed, cap * sizeof *owed);
-                if (!owed)
+        if (py->deferral.n == py->deferral.cap) {
+                size_t cap = py->deferral.cap ? 2 * py->deferral.cap : 16;
+                struct deferred *deferred = realloc(py->deferral.items, cap * sizeof *deferred);
+                if (!deferred)
                         return -ENOMEM;
-                py->owed = owed;
-                py->cap_owed = cap;
+                py->deferral.items = deferred;
+                py->deferral.cap = cap;
         }
-        if (py->n_owed == 0)
-                py->owed_changes = py->codes.changes;
-        py->owed[py->n_owed++] = (struct owed){ .code = { entry->addr, entry }, .serial = entry->code.serial };
-        entry->owed = true;
+        if (py->deferral.n == 0)
+                py->deferral.changes = py->codes.changes;
+        py->deferral.items[py->deferral.n++] = (struct deferred){ .code = { entry->addr, entry },
+                                                                  .serial = entry->code.serial };
+        entry->deferred = true;
         return 0;
 }
 
 int proof_check(const struct pystack_thread *t, uint64_t generation, struct code_entry *entry, bool *ret_certain)
 {
-        uint64_t number = t->py->snapshots;
+        uint64_t number = t->py->numbers.snapshot;
         bool planned = entry->planned == number;
 
         *ret_certain = false;
         if (planned && entry->proved != number && entry->rejected != number)
-                note_proof(entry, number, proofs_hold(t->py, entry, t->py->room.size));
+                note_proof(entry, number, proofs_hold(t->py, entry, t->py->scratch.room.size));
         if (entry->rejected == number)
-                return 0;
+                return REFUSE(&t->py->memory, 0, .field = "proof of a code object", .address = entry->addr,
+                              .expected = "the bytes that were there when it was read", .wanted = entry->code.serial);
         if (entry->proved != number && generation == 0) {
-                *ret_certain = may_wait(t->py, entry);
-                return *ret_certain ? owe_proof(t->py, entry) : 0;
+                *ret_certain = may_be_deferred(t->py, entry);
+                return *ret_certain ? defer_proof(t->py, entry) : 0;
         }
         if (entry->proved != number && (entry->generation != generation || entry->interp != t->interp))
                 return 0;
@@ -165,31 +168,31 @@ int proof_check(const struct pystack_thread *t, uint64_t generation, struct code
         return 0;
 }
 
-void pystack_put_off(struct pystack *py, bool allowed)
+void pystack_defer(struct pystack *py, bool allowed)
 {
-        if (py->steady_min == 0)
-                py->steady_min = STEADY_FIRST;
-        py->put_off = allowed;
+        if (py->deferral.after == 0)
+                py->deferral.after = DEFER_AFTER_FIRST;
+        py->deferral.allowed = allowed;
 }
 
-/* The entry that is meant, NULL if it is not known any more. */
-static struct code_entry *get_owed_entry(const struct pystack *py, const struct owed *owed)
+/* The entry whose proof is deferred; NULL if it has been dropped. */
+static struct code_entry *get_deferred_entry(const struct pystack *py, const struct deferred *deferred)
 {
-        if (py->owed_changes == py->codes.changes)
-                return owed->code.entry;
-        struct code_entry *entry = code_cache_find(&py->codes, owed->code.addr);
+        if (py->deferral.changes == py->codes.changes)
+                return deferred->code.entry;
+        struct code_entry *entry = code_cache_find(&py->codes, deferred->code.addr);
 
-        return entry && entry->code.serial == owed->serial ? entry : NULL;
+        return entry && entry->code.serial == deferred->serial ? entry : NULL;
 }
 
-/* Plans the reading of all that is owed. False if something is not known any more. */
-static bool plan_owed(struct pystack *py, struct remote_batch *batch)
+/* Plans the reading of all deferred proofs. False if an entry has been dropped. */
+static bool plan_deferred(struct pystack *py, struct remote_batch *batch)
 {
-        struct pages pages = { .batch = ++py->batches };
+        struct pages pages = { .batch = ++py->numbers.batch };
         bool all = true;
 
-        for (size_t i = 0; i < py->n_owed; i++) {
-                const struct code_entry *entry = get_owed_entry(py, &py->owed[i]);
+        for (size_t i = 0; i < py->deferral.n; i++) {
+                const struct code_entry *entry = get_deferred_entry(py, &py->deferral.items[i]);
                 if (entry)
                         want_pages_of_entry(&pages, entry);
                 all = all && entry;
@@ -198,43 +201,46 @@ static bool plan_owed(struct pystack *py, struct remote_batch *batch)
         return all;
 }
 
-/* @got bytes were read: what is not among them does not hold. */
-static bool check_owed_proofs(struct pystack *py, size_t got)
+/* Whether all deferred proofs hold, by the @got bytes that were read. A proof that was not read does not hold. */
+static bool check_deferred_proofs(struct pystack *py, size_t got)
 {
         bool all = true;
 
-        for (size_t i = 0; i < py->n_owed; i++) {
-                struct code_entry *entry = get_owed_entry(py, &py->owed[i]);
+        for (size_t i = 0; i < py->deferral.n; i++) {
+                struct code_entry *entry = get_deferred_entry(py, &py->deferral.items[i]);
                 if (!entry)
                         continue;
                 bool holds = proofs_hold(py, entry, got);
-                note_proof(entry, py->snapshots, holds);
-                entry->owed = false;
+                if (!holds)
+                        TRACE(&py->memory, .field = "deferred proof of a code object", .address = entry->addr,
+                              .expected = "the bytes that were there when it was read", .wanted = entry->code.serial);
+                note_proof(entry, py->numbers.snapshot, holds);
+                entry->deferred = false;
                 all = all && holds;
         }
         return all;
 }
 
-int pystack_settle(struct pystack *py)
+int pystack_validate(struct pystack *py)
 {
         ssize_t got;
 
-        if (py->n_owed == 0)
+        if (py->deferral.n == 0)
                 return 0;
-        int e = remote_reserve(&py->room, py->n_owed * CODE_PROOFS_MAX, 0);
+        int e = remote_reserve(&py->scratch.room, py->deferral.n * CODE_PROOFS_MAX, 0);
         if (e != 0)
                 return e;
-        struct remote_batch batch = { .iov = py->room.iov };
-        bool all = plan_owed(py, &batch);
-        if ((e = remote_reserve(&py->room, 0, batch.end)) != 0)
+        struct remote_batch batch = { .iov = py->scratch.room.iov };
+        bool all = plan_deferred(py, &batch);
+        if ((e = remote_reserve(&py->scratch.room, 0, batch.end)) != 0)
                 return e;
-        py->snapshots++;
-        got = batch.n == 0 ? 0 : py->reader.read(py->reader.ctx, py->room.buf, py->room.iov, batch.n);
-        all = check_owed_proofs(py, got < 0 ? 0 : (size_t)got) && all;
-        py->n_owed = 0;
+        py->numbers.snapshot++;
+        got = batch.n == 0 ? 0 : py->memory.read(py->memory.ctx, py->scratch.room.buf, py->scratch.room.iov, batch.n);
+        all = check_deferred_proofs(py, got < 0 ? 0 : (size_t)got) && all;
+        py->deferral.n = 0;
         if (got < 0 && got != -EFAULT)
                 return remote_error(got);
-        if (!all && py->steady_min < STEADY_MAX)
-                py->steady_min *= 2;
+        if (!all && py->deferral.after < DEFER_AFTER_MAX)
+                py->deferral.after *= 2;
         return all ? 0 : PYSTACK_E_TORN;
 }

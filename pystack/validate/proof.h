@@ -3,25 +3,21 @@
 #define PYSTACK_PROOF_H
 
 /*
- * That a code object on a stack is the one that is known by its address: its
- * proofs are read with the stack, or no code object has been freed since they
- * held, or they are put off: see pystack_put_off().
+ * Proves that a code object on a stack is the one that is known by its address. Either its proofs are read with the
+ * stack, or no code object has been freed since they held, or they are deferred: see pystack_defer().
  */
 
 #include "pystack/internal.h"
 
-/*
- * Appends to @batch the pages that hold the proofs which the thread's newest
- * snapshot wants and does not have yet.
- */
+/* Appends to @batch the pages with the proofs that the thread's newest snapshot wants, and does not have yet. */
 void proof_plan(const struct pystack_thread *thread, struct remote_batch *batch);
 
-/* Takes @entry, resolved while the thread was held, for proved: what was read is what is on the stack. */
-void proof_grant(const struct pystack *py, struct code_entry *entry);
+/* Takes @entry for proved. It was read while the thread was frozen, so it is the one on the stack. */
+void proof_accept(const struct pystack *py, struct code_entry *entry);
 
 /*
- * Whether @entry is what lay at its address when the snapshot's stack was true.
- * If its proofs are put off, it is owed from now on.
+ * Checks the proofs of @entry. @ret_certain: whether it lay at its address at the moment of the stack. If its proofs
+ * may be deferred, they are, and it counts as certain. 0 or -ENOMEM.
  */
 int proof_check(const struct pystack_thread *thread, uint64_t generation, struct code_entry *entry, bool *ret_certain);
 

@@ -3,9 +3,9 @@
 #define PYSTACK_PROOF_PAGE_H
 
 /*
- * The pages of the target that hold proofs. What process_vm_readv() costs is the
- * spans, hardly their length, so a page is read once for all the proofs in it:
- * code objects of one module lie together, and share the name of their file.
+ * The pages of the target that hold proofs. The cost of process_vm_readv() depends on the number of spans, and hardly
+ * on their length. So a page is read once for all the proofs in it. Code objects of one module lie together, and
+ * share the name of their file.
  */
 
 #include <stddef.h>
@@ -15,10 +15,9 @@ struct proof_page {
         uint64_t addr;
         uint32_t users;
 
-        /* Where it was read last: in which batch, what of it, to what place in the buffer. */
-        uint32_t from, to;
-        uint64_t batch;
-        size_t at;
+        uint64_t batch;          /* the last one in which it was read */
+        uint32_t from, to;       /* the part of it that was read */
+        size_t at;               /* where that part lies in the buffer */
         struct proof_page *next; /* in that batch */
 };
 

@@ -139,7 +139,7 @@ static unsigned long run_sampler(pid_t pid, unsigned seconds, unsigned rate, boo
         struct profile *profile;
         char reason[160];
 
-        if (pystack_open(pid, &py, &info) != 0)
+        if (pystack_open(&(struct pystack_options){ .pid = pid }, &py, &info) != 0)
                 give_up("the target cannot be read");
         if (sampler_open(&config, &sampler, reason, sizeof reason) != 0)
                 give_up(reason);
@@ -180,8 +180,9 @@ static unsigned long meet(pid_t pid)
         struct pystack *py;
         size_t n;
 
-        if (pystack_open(pid, &py, &info) != 0 || pystack_threads(py, &refs, &n) != 0 || n == 0 ||
-            pystack_thread_open(py, &refs[n - 1], &thread) != 0 || sample_now(py, thread, pid, &stack) != 0)
+        if (pystack_open(&(struct pystack_options){ .pid = pid }, &py, &info) != 0 ||
+            pystack_threads(py, &refs, &n) != 0 || n == 0 || pystack_thread_open(py, &refs[n - 1], &thread) != 0 ||
+            sample_now(py, thread, pid, &stack) != 0)
                 give_up("the target cannot be read");
         unsigned long took = now_us() - begin;
         pystack_thread_close(thread);

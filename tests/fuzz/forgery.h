@@ -75,7 +75,7 @@ static inline void damage(struct forgery *f, const struct damage *d)
         uint8_t *at = record->blocks[i].bytes + offset;
 
         if ((d->how >> 4 & 3) == IN_LOCATION) {
-                at = (uint8_t *)&record->location + offset % (offsetof(struct location, file) - 8);
+                at = (uint8_t *)&record->location + offset % (offsetof(struct pystack_location, file) - 8);
         } else if ((d->how >> 4 & 3) == BEHIND_ANCHOR) {
                 uint64_t addr = f->anchors[d->block % ANCHORS] + 4u * d->offset;
                 at = addr % RECORD_BLOCK <= RECORD_BLOCK - len ? byte_at(record, addr) : NULL;
@@ -163,12 +163,12 @@ static inline uint64_t code_copy(const struct forgery *f, size_t i)
 /* Of what @py has sampled last. */
 static inline void make_codes(struct forgery *f, const struct pystack *py)
 {
-        const struct layout *l = &py->layout;
+        const struct layout *l = &py->runtime.layout;
 
-        f->code = f->anchors[3] = py->raw[0].code;
-        f->code_at = py->raw[0].addr + l->frame.code;
+        f->code = f->anchors[3] = py->scratch.raw[0].code;
+        f->code_at = py->scratch.raw[0].addr + l->frame.code;
         if (l->position == POSITION_PREV_INSTR || l->position == POSITION_INSTR_PTR)
-                f->position_at = py->raw[0].addr + l->frame.position;
+                f->position_at = py->scratch.raw[0].addr + l->frame.position;
         f->before_first = f->code + l->code.bytecode - (l->position == POSITION_PREV_INSTR ? 2 : 0);
         for (size_t i = 0; i < CODES; i++)
                 for (uint64_t at = 0; at < LAYOUT_MAX_CODE + RECORD_BLOCK; at += RECORD_BLOCK)
@@ -210,7 +210,7 @@ static inline ssize_t forgery_read(void *ctx, void *buf, const struct iovec *rem
 static inline struct subject forgery_subject(struct forgery *f)
 {
         return (struct subject){ .inner_pid = (pid_t)f->record.inner_pid,
-                                 .reader = { .read = forgery_read, .ctx = &f->record },
+                                 .memory = { .read = forgery_read, .ctx = &f->record },
                                  .abi = (uint32_t)f->record.abi };
 }
 
@@ -225,7 +225,7 @@ static inline void learn(struct forgery *f, struct pystack *py)
                 return;
         f->anchors[1] = refs[0].interp;
         f->anchors[2] = refs[0].tstate;
-        make_twin(f, &py->layout, refs[0].interp, refs[0].tstate);
+        make_twin(f, &py->runtime.layout, refs[0].interp, refs[0].tstate);
         if (pystack_sample(py, thread, 2, &stack) == 0 && stack.n > 0)
                 make_codes(f, py);
         pystack_thread_close(thread);
@@ -241,7 +241,7 @@ static inline void forgery_init(struct forgery *f, FILE *file)
                 abort();
         struct subject subject = forgery_subject(f);
         f->anchors[0] = f->record.location.runtime ? f->record.location.runtime : f->record.location.interp_head;
-        if (pystack_open_location(&subject, &f->record.location, &info, &py) != 0)
+        if (subject_open(&subject, &f->record.location, &info, &py) != 0)
                 return;
         learn(f, py);
         pystack_close(py);

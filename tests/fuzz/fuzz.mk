@@ -23,7 +23,7 @@ fuzz_files_otlp_read  := $(addprefix agent/,format/otlp_read.c format/otlp_table
 fuzz_room_proc        := nsutil
 fuzz_files_proc       := $(addprefix nsutil/,cgroup.c hierarchy.c last_ran.c maps.c mountinfo.c stat.c status.c lines.c)
 fuzz_room_pystack     := pystack
-fuzz_files_pystack    := pystack/sample.c pystack/memory/snapshot.c pystack/memory/coverage.c \
+fuzz_files_pystack    := pystack/sample.c pystack/memory/snapshot.c pystack/memory/plan.c \
                            $(foreach folder,layout decode validate threads,$(wildcard pystack/$(folder)/*.c))
 fuzz_room_recording   := pystack
 fuzz_files_recording  := pystack/record/record_text.c

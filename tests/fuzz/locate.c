@@ -81,17 +81,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         if (len < 3)
                 return 0;
         const uint32_t *abis = pystack_abis();
-        struct pystack_reader reader = pystack_process_reader(getpid());
+        struct pystack_memory remote = pystack_process_memory(getpid());
         struct pystack_info info;
         struct pystack *py = NULL;
         uint32_t abi = data[1] < 14 ? abis[data[1]] : 0;
         void *at = map(files[*data % NAMES], data + 2, len - 2, *data < 0x80);
-        int e = pystack_open_abi(getpid(), abi, &py, &info);
+        int e = pystack_open(&(struct pystack_options){ .pid = getpid(), .abi = abi }, &py, &info);
 
         if (e == 0 ? !py : !*pystack_strerror(e))
                 abort();
         pystack_close(py);
-        (void)rseq_find(getpid(), &reader);
+        (void)rseq_find(getpid(), &remote);
         munmap(at, len - 2);
         return 0;
 }

@@ -16,6 +16,18 @@
 #define LIMIT_NS 20000
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
+/* What is told of a refusal is a line of printable text, whatever the memory holds. */
+static void check_refusal(void *ctx, const struct pystack_refusal *refusal)
+{
+        char line[PYSTACK_REFUSAL_SIZE];
+
+        (void)ctx;
+        pystack_refusal_text(refusal, line);
+        for (const char *c = line; *c; c++)
+                if (*c < ' ' || *c > '~')
+                        abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static struct forgery forgeries[FORGERIES_MAX];
@@ -31,7 +43,7 @@ struct plan {
 enum how {
         TWIN = 1,      /* there are two interpreters */
         ABI_ASKED = 2, /* the version is not left to be found out */
-        PUT_OFF = 4,
+        DEFER = 4,
         LIMITED = 8,
         MANY = 16,
         TRIMMED = 32,
@@ -83,37 +95,38 @@ static bool unbroken(int cpu)
         return true;
 }
 
-/* As a thread that is held, past the time in which such a one is read twice all the same; its CPU is any number. */
-static void let_hold(struct pystack_thread *thread, const struct forgery *f, struct pystack_hold *ret)
+/* As a thread that is frozen, past the time in which such a one is read twice all the same; its CPU is any number. */
+static void freeze(struct pystack_thread *thread, const struct forgery *f, struct pystack_uninterrupted *ret)
 {
         const struct record_block *block = &f->record.blocks[0];
         int32_t cpu;
 
         memcpy(&cpu, block->bytes, sizeof cpu);
-        *ret = (struct pystack_hold){ .cpu = cpu, .begin = begin, .unbroken = unbroken };
+        *ret = (struct pystack_uninterrupted){ .cpu = cpu, .begin = begin, .unbroken = unbroken };
         thread->on_cpu = block->addr;
-        thread->held = 17;
+        thread->frozen = 17;
 }
 
-static void sample(struct pystack *py, const struct pystack_thread_ref *ref, struct forgery *f, uint8_t how, bool held)
+static void sample(struct pystack *py, const struct pystack_thread_ref *ref, struct forgery *f, uint8_t how,
+                   bool frozen)
 {
         struct pystack_thread *thread;
         struct pystack_stack stack;
-        struct pystack_hold hold;
+        struct pystack_uninterrupted uninterrupted;
 
         if (pystack_thread_open(py, ref, &thread) != 0)
                 return;
-        if (held)
-                let_hold(thread, f, &hold);
+        if (frozen)
+                freeze(thread, f, &uninterrupted);
         for (unsigned i = 0; i < (how & MANY ? SAMPLES_MANY : SAMPLES); i++) {
-                if (pystack_sample_held(py, thread, held ? &hold : NULL, 2, &stack) == 0)
+                if (pystack_sample_frozen(py, thread, frozen ? &uninterrupted : NULL, 2, &stack) == 0)
                         look_at(py, &stack);
                 if (i == 0)
                         damage_all(f, true);
                 if (how & COPIES)
                         run_copy(f, i);
-                if (how & PUT_OFF && i % 2)
-                        (void)pystack_settle(py);
+                if (how & DEFER && i % 2)
+                        (void)pystack_validate(py);
                 if (how & TRIMMED)
                         pystack_trim(py);
         }
@@ -129,7 +142,7 @@ static void read_all(struct pystack *py, struct forgery *f, uint8_t how)
 
         (void)pystack_gil_holder(py, &holder);
         (void)pystack_has_gil(py);
-        pystack_put_off(py, how & PUT_OFF);
+        pystack_defer(py, how & DEFER);
         pystack_limit(py, how & LIMITED ? LIMIT_NS : 0);
         if (pystack_threads(py, &refs, &n) != 0)
                 return;
@@ -137,8 +150,8 @@ static void read_all(struct pystack *py, struct forgery *f, uint8_t how)
         n = n < max ? n : max;
         memcpy(copy, refs, n * sizeof *copy);
         for (size_t i = 0; i < n; i++)
-                for (int held = 0; held < 2; held++) {
-                        sample(py, &copy[i], f, how, held);
+                for (int frozen = 0; frozen < 2; frozen++) {
+                        sample(py, &copy[i], f, how, frozen);
                         forgery_restore(f, late);
                 }
 }
@@ -162,6 +175,18 @@ static void escape(const uint8_t *data, size_t len)
                 abort();
 }
 
+/* What is told of a refusal is a line of printable text, whatever the memory holds. */
+static void check_refusal(void *ctx, const struct pystack_refusal *refusal)
+{
+        char line[PYSTACK_REFUSAL_SIZE];
+
+        (void)ctx;
+        pystack_refusal_text(refusal, line);
+        for (const char *c = line; *c; c++)
+                if (*c < ' ' || *c > '~')
+                        abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
         struct plan plan;
@@ -174,12 +199,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         struct pystack_info info = { 0 };
         struct pystack *py;
 
+        subject.memory.trace.refused = check_refusal;
         if (plan.how & ABI_ASKED)
                 subject.abi = choose_abi(plan.abi);
         forgery_begin(f, data + sizeof plan, len - sizeof plan, plan.how & TWIN);
         if (plan.how & UNBEGUN)
                 unbegin(f);
-        int e = pystack_open_location(&subject, &f->record.location, &info, &py);
+        int e = subject_open(&subject, &f->record.location, &info, &py);
         if (e == 0) {
                 read_all(py, f, plan.how);
                 pystack_close(py);

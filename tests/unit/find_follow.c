@@ -29,10 +29,10 @@ static bool is_ours(pid_t pid)
         return nsutil_stat_read(pid, &stat) == 0 && stat.ppid == getpid() && !strcmp(stat.comm, python);
 }
 
-static int open_ours(pid_t pid, struct pystack **ret, struct pystack_info *ret_info)
+static int open_ours(const struct pystack_options *options, struct pystack **ret, struct pystack_info *ret_info)
 {
         (void)ret_info;
-        if (!is_ours(pid))
+        if (!is_ours(options->pid))
                 return PYSTACK_E_NOT_PYTHON;
         n_opened++;
         *ret = malloc(1);

@@ -64,9 +64,9 @@ static int status_of(pid_t pid)
         return has_name(pid, "py-starting") ? starting : PYSTACK_E_NOT_PYTHON;
 }
 
-static int open_by_name(pid_t pid, struct pystack **ret, struct pystack_info *ret_info)
+static int open_by_name(const struct pystack_options *options, struct pystack **ret, struct pystack_info *ret_info)
 {
-        int status = status_of(pid);
+        int status = status_of(options->pid);
 
         n_opened++;
         usleep(open_us);

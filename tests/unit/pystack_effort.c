@@ -29,13 +29,13 @@ static void burn(uint64_t ns)
 Test(pystack_effort, what_an_honest_process_takes_is_read)
 {
         unsigned calls = 0;
-        struct pystack_reader process = { .read = read_zeros, .ctx = &calls };
+        struct pystack_memory process = { .read = read_zeros, .ctx = &calls };
         struct effort effort;
-        struct pystack_reader reader = effort_begin(&effort, &process);
+        struct pystack_memory remote = effort_begin(&effort, &process);
         uint64_t value = 1;
 
         for (unsigned i = 0; i < 100; i++)
-                cr_assert_eq(remote_read_word(&reader, i, &value), 0);
+                cr_assert_eq(remote_read_word(&remote, i, &value), 0);
         cr_expect_eq(value, 0);
         cr_expect_eq(calls, 100);
         cr_expect(!effort_is_spent(&effort));
@@ -44,16 +44,16 @@ Test(pystack_effort, what_an_honest_process_takes_is_read)
 Test(pystack_effort, readings_end)
 {
         unsigned calls = 0;
-        struct pystack_reader process = { .read = read_zeros, .ctx = &calls };
+        struct pystack_memory process = { .read = read_zeros, .ctx = &calls };
         struct effort effort;
-        struct pystack_reader reader = effort_begin(&effort, &process);
+        struct pystack_memory remote = effort_begin(&effort, &process);
         uint64_t value;
 
         effort.end_ns = UINT64_MAX; /* a sanitizer makes each of them long */
         for (unsigned i = 0; i < EFFORT_READS; i++)
-                cr_assert_eq(remote_read_word(&reader, i, &value), 0);
-        cr_expect_eq(remote_read_word(&reader, 0, &value), PYSTACK_E_COSTLY);
-        cr_expect_eq(remote_read_word(&reader, 0, &value), PYSTACK_E_COSTLY);
+                cr_assert_eq(remote_read_word(&remote, i, &value), 0);
+        cr_expect_eq(remote_read_word(&remote, 0, &value), PYSTACK_E_COSTLY);
+        cr_expect_eq(remote_read_word(&remote, 0, &value), PYSTACK_E_COSTLY);
         cr_expect_eq(calls, EFFORT_READS);
         cr_expect(effort_is_spent(&effort));
 }
@@ -61,15 +61,15 @@ Test(pystack_effort, readings_end)
 Test(pystack_effort, cpu_time_ends)
 {
         unsigned calls = 0;
-        struct pystack_reader process = { .read = read_zeros, .ctx = &calls };
+        struct pystack_memory process = { .read = read_zeros, .ctx = &calls };
         struct effort effort;
-        struct pystack_reader reader = effort_begin(&effort, &process);
+        struct pystack_memory remote = effort_begin(&effort, &process);
         uint64_t value;
         int e = 0;
 
         burn(EFFORT_CPU_NS);
         for (unsigned i = 0; e == 0 && i < EFFORT_READS / 2; i++)
-                e = remote_read_word(&reader, i, &value);
+                e = remote_read_word(&remote, i, &value);
         cr_expect_eq(e, PYSTACK_E_COSTLY);
         cr_expect_lt(calls, 100);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a snapshot of a held thread turns out to lack is read on its own, and believed only if the hold lasts. */
+/* What a snapshot of a frozen thread turns out to lack is read on its own, and believed only if it is still frozen then. */
 #include "tests/unit/pystack_forge.h"
 #include "tests/unit/pystack_names.h"
 #include "tests/unit/support/suite.h"
@@ -10,7 +10,7 @@ SUITE(pystack_extend);
 
 #define HERE 3
 
-/* A thread is read twice at first, even if it is held, and then from time to time. */
+/* A thread is read twice at first, even if it is frozen, and then from time to time. */
 #define AUDITED 17
 
 struct world {
@@ -37,7 +37,7 @@ static bool unbroken(int cpu)
         return !came_back && cpu == HERE;
 }
 
-static const struct pystack_hold hold = { .cpu = HERE, .begin = start, .unbroken = unbroken };
+static const struct pystack_uninterrupted uninterrupted = { .cpu = HERE, .begin = start, .unbroken = unbroken };
 
 /* Frames that nobody has seen yet, of code objects likewise: the outer one on the heap, the inner one at the top. */
 static uint64_t fresh_chain(struct world *w)
@@ -71,7 +71,8 @@ static void begin(struct world *w, const struct forge_version *version)
         forge_run(&w->forge, fresh_chain(w));
         start();
         for (int i = 0; i < AUDITED; i++)
-                cr_assert_eq(pystack_sample_held(w->py, w->thread, &hold, 1, &w->stack), 0, "%s", version->name);
+                cr_assert_eq(pystack_sample_frozen(w->py, w->thread, &uninterrupted, 1, &w->stack), 0, "%s",
+                             version->name);
         w->forge.test = w;
 }
 
@@ -90,11 +91,12 @@ Test(pystack_extend, a_new_stack_takes_one_whole_reading)
                 begin(&w, v);
                 for (unsigned i = 0; i < 10; i++) {
                         forge_run(&w.forge, fresh_chain(&w));
-                        uint64_t before = w.py->snapshots;
-                        cr_assert_eq(pystack_sample_held(w.py, w.thread, &hold, 1, &w.stack), 0, "%s", v->name);
+                        uint64_t before = w.py->numbers.snapshot;
+                        cr_assert_eq(pystack_sample_frozen(w.py, w.thread, &uninterrupted, 1, &w.stack), 0, "%s",
+                                     v->name);
                         check_chain(&w.stack);
                         cr_expect_eq(w.stack.retries, 0);
-                        cr_expect_eq(w.py->snapshots, before + 1, "%s", v->name);
+                        cr_expect_eq(w.py->numbers.snapshot, before + 1, "%s", v->name);
                 }
                 end(&w);
         }
@@ -122,7 +124,7 @@ static void take_away(struct forge *forge, size_t span, size_t n)
         run_on(w);
 }
 
-/* Or it gets the CPU back because the reader was switched out, which the reader's own hold tells. */
+/* Or it gets the CPU back because the reader was switched out, which the reader's own rseq tells. */
 static void switch_out(struct forge *forge, size_t span, size_t n)
 {
         struct world *w = forge->test;
@@ -135,7 +137,7 @@ static void switch_out(struct forge *forge, size_t span, size_t n)
         run_on(w);
 }
 
-static void check_unheld(const struct forge_version *v, void (*event)(struct forge *, size_t, size_t))
+static void check_running(const struct forge_version *v, void (*event)(struct forge *, size_t, size_t))
 {
         for (unsigned at = 1; at < 40; at++) {
                 struct world w;
@@ -143,19 +145,20 @@ static void check_unheld(const struct forge_version *v, void (*event)(struct for
                 w.move_at = at;
                 forge_run(&w.forge, fresh_chain(&w));
                 w.forge.between = event;
-                cr_assert_eq(pystack_sample_held(w.py, w.thread, &hold, 5, &w.stack), 0, "%s %u", v->name, at);
+                cr_assert_eq(pystack_sample_frozen(w.py, w.thread, &uninterrupted, 5, &w.stack), 0, "%s %u", v->name,
+                             at);
                 check_chain(&w.stack);
                 end(&w);
         }
 }
 
 /* Whenever it happens. */
-Test(pystack_extend, a_hold_that_ends_meanwhile_is_not_believed)
+Test(pystack_extend, a_thread_that_does_not_stay_frozen_is_not_believed)
 {
         EACH_VERSION(v)
         {
-                check_unheld(v, take_away);
-                check_unheld(v, switch_out);
+                check_running(v, take_away);
+                check_running(v, switch_out);
         }
 }
 
@@ -172,10 +175,11 @@ Test(pystack_extend, a_stack_that_has_grown_is_whole)
                         if (i % 60 != 0)
                                 continue;
                         forge_run(&w.forge, frame);
-                        uint64_t before = w.py->snapshots;
-                        cr_assert_eq(pystack_sample_held(w.py, w.thread, &hold, 1, &w.stack), 0, "%s", v->name);
+                        uint64_t before = w.py->numbers.snapshot;
+                        cr_assert_eq(pystack_sample_frozen(w.py, w.thread, &uninterrupted, 1, &w.stack), 0, "%s",
+                                     v->name);
                         cr_expect_eq(w.stack.n, i, "%s: %zu of %zu", v->name, w.stack.n, i);
-                        cr_expect_eq(w.py->snapshots, before + 1, "%s", v->name);
+                        cr_expect_eq(w.py->numbers.snapshot, before + 1, "%s", v->name);
                 }
                 end(&w);
         }

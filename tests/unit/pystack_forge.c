@@ -66,7 +66,8 @@ static void make_layout(struct forge *forge)
         if (forge->version->table) {
                 forge_read_table(forge->version->table, words);
                 memcpy(forge_at(forge, forge->runtime), words, sizeof words);
-                int e = layout_from_debug_offsets(words, sizeof words, forge->version->version, &forge->layout);
+                struct layout_fault fault;
+                int e = layout_from_debug_offsets(words, sizeof words, forge->version->version, &forge->layout, &fault);
                 cr_assert_eq(e, 0, "%s", forge->version->name);
         } else {
                 forge->layout = *layout_find(forge->version->version);
@@ -141,9 +142,9 @@ struct runtime forge_runtime(const struct forge *forge)
         };
 }
 
-struct location forge_location(const struct forge *forge)
+struct pystack_location forge_location(const struct forge *forge)
 {
-        struct location location = {
+        struct pystack_location location = {
                 .code_type = forge->code_type,
                 .type_type = forge->type_type,
                 .ladder = forge->version->version & 0xffff0000,
@@ -210,20 +211,20 @@ uint64_t forge_add_thread(struct forge *forge, uint64_t id)
         return tstate;
 }
 
-struct pystack_reader forge_reader(struct forge *forge)
+struct pystack_memory forge_remote(struct forge *forge)
 {
-        return (struct pystack_reader){ .read = read_forged, .ctx = forge };
+        return (struct pystack_memory){ .read = read_forged, .ctx = forge };
 }
 
 struct pystack *forge_open(struct forge *forge)
 {
-        struct pystack_reader reader = forge_reader(forge);
+        struct pystack_memory remote = forge_remote(forge);
         struct pystack_info info = { .runtime = forge->runtime };
         struct runtime runtime = forge_runtime(forge);
         struct pystack *py;
 
-        cr_assert_eq(pystack_open_reader(&reader, &info, &runtime, &py), 0);
-        py->inner_pid = FORGE_PTHREAD;
+        cr_assert_eq(pystack_new(&remote, &info, &runtime, &py), 0);
+        py->process.inner_pid = FORGE_PTHREAD;
         return py;
 }
 

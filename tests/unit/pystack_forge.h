@@ -61,8 +61,8 @@ void forge_init(struct forge *forge, const struct forge_version *version);
 void forge_deinit(struct forge *forge);
 
 /* What reads it, where it is, and where its own lists begin. */
-struct pystack_reader forge_reader(struct forge *forge);
-struct location forge_location(const struct forge *forge);
+struct pystack_memory forge_remote(struct forge *forge);
+struct pystack_location forge_location(const struct forge *forge);
 struct runtime forge_runtime(const struct forge *forge);
 
 struct pystack *forge_open(struct forge *forge);

@@ -12,6 +12,8 @@
 
 SUITE(pystack_layout);
 
+static struct layout_fault fault; /* of the last table that was refused */
+
 Test(pystack_layout, of_the_tables_in_real_binaries)
 {
         static const struct {
@@ -34,7 +36,8 @@ Test(pystack_layout, of_the_tables_in_real_binaries)
                 struct layout l;
                 size_t len = forge_read_table(rows[i].table, words);
                 const char *table = guard_copy(words, len);
-                cr_assert_eq(layout_from_debug_offsets(table, len, (uint32_t)words[1], &l), 0, "%s", rows[i].table);
+                cr_assert_eq(layout_from_debug_offsets(table, len, (uint32_t)words[1], &l, &fault), 0, "%s",
+                             rows[i].table);
                 bool free_threaded = rows[i].head == 32;
                 cr_expect_eq(l.runtime.interpreters_head, rows[i].heads);
                 cr_expect_eq(l.interp.threads_head, rows[i].threads);
@@ -138,7 +141,8 @@ Test(pystack_layout, every_abi_is_a_version_with_a_layout)
                 if (version < 0x030d0000)
                         cr_expect_not_null(layout_find(version), "%x", version);
                 else
-                        cr_expect_neq(layout_from_debug_offsets(words, len, version, &l), PYSTACK_E_UNSUPPORTED);
+                        cr_expect_neq(layout_from_debug_offsets(words, len, version, &l, &fault),
+                                      PYSTACK_E_UNSUPPORTED);
         }
         cr_expect_eq(layout_abi_version(27), 0x0207ff00);
         cr_expect_eq(layout_abi_version(311), 0x030bff00);
@@ -154,14 +158,14 @@ Test(pystack_layout, newer_tables_are_read_in_the_newest_known_order_if_they_are
         struct layout_debug_info info;
         size_t len = forge_read_table("3.15.2", words);
 
-        cr_assert_eq(layout_from_debug_offsets(words, len, 0x030f02f0, &known), 0);
+        cr_assert_eq(layout_from_debug_offsets(words, len, 0x030f02f0, &known, &fault), 0);
         words[1] = 0x031000f0;
-        cr_assert_eq(layout_from_debug_offsets(words, len, 0x031000f0, &l), 0);
+        cr_assert_eq(layout_from_debug_offsets(words, len, 0x031000f0, &l, &fault), 0);
         cr_expect_eq(l.frame.owner, known.frame.owner);
         cr_expect_eq(l.version, 0x0310);
         cr_assert(layout_debug_probe(words, len, &info));
         cr_expect_not(info.known);
-        cr_expect_eq(layout_from_debug_offsets(words, len, 0x040000f0, &l), PYSTACK_E_UNSUPPORTED);
+        cr_expect_eq(layout_from_debug_offsets(words, len, 0x040000f0, &l, &fault), PYSTACK_E_UNSUPPORTED);
 
         /* A word more somewhere before the strings, as every version so far has brought. */
         for (size_t at = 4; at < 88; at++) {
@@ -169,7 +173,7 @@ Test(pystack_layout, newer_tables_are_read_in_the_newest_known_order_if_they_are
                 memcpy(moved, words, at * 8);
                 memcpy(moved + at + 1, words + at, len - at * 8);
                 moved[at] = 64;
-                int e = layout_from_debug_offsets(moved, len + 8, 0x031000f0, &l);
+                int e = layout_from_debug_offsets(moved, len + 8, 0x031000f0, &l, &fault);
                 cr_expect_eq(e, PYSTACK_E_CORRUPT, "at %zu", at);
         }
 }
@@ -196,7 +200,8 @@ Test(pystack_layout, tables_cut_short_are_refused)
         size_t full = forge_read_table("3.15.2", words);
 
         for (size_t len = 0; len < full; len += 4)
-                cr_expect_eq(layout_from_debug_offsets(guard_copy(words, len), len, 0x030f02f0, &l), PYSTACK_E_CORRUPT);
+                cr_expect_eq(layout_from_debug_offsets(guard_copy(words, len), len, 0x030f02f0, &l, &fault),
+                             PYSTACK_E_CORRUPT);
 }
 
 /* Whatever a table claims, what is accepted stays inside the buffers that are read. */
@@ -211,7 +216,7 @@ Test(pystack_layout, forged_values_never_reach_out_of_bounds)
                         struct layout l;
                         size_t len = forge_read_table("3.15.2t", words);
                         words[at] = extremes[i];
-                        if (layout_from_debug_offsets(words, len, 0x030f02f0, &l) != 0)
+                        if (layout_from_debug_offsets(words, len, 0x030f02f0, &l, &fault) != 0)
                                 continue;
                         accepted++;
                         cr_expect_leq(l.tstate.size, LAYOUT_MAX_TSTATE);

@@ -44,7 +44,7 @@ static int read_memory(void *ctx, uint64_t addr, void *buf, size_t len)
 }
 
 /* Locates in a library that exports @symbols, its data being @data. */
-static int locate(const struct elfwriter_symbol *symbols, const char *data, struct location *ret)
+static int locate(const struct elfwriter_symbol *symbols, const char *data, struct pystack_location *ret)
 {
         struct elfwriter spec = { .type = ET_DYN, .hash = ELFWRITER_GNU_HASH, .dynsym = symbols, .data = data };
         struct elfwriter_file file;
@@ -53,9 +53,9 @@ static int locate(const struct elfwriter_symbol *symbols, const char *data, stru
 
         elfwriter_write(&spec, &file);
         memory.bytes = elfwriter_load(&file, BIAS, true, &memory.len);
-        struct pystack_reader reader = { .read = read_spans, .ctx = &memory };
+        struct pystack_memory remote = { .read = read_spans, .ctx = &memory };
         cr_assert_eq(elfsym_open_image(read_memory, &memory, BIAS, &elf), 0);
-        int e = locate_in_elf(elf, elfsym_load_bias(elf, BIAS), &reader, ret);
+        int e = locate_in_elf(elf, elfsym_load_bias(elf, BIAS), &remote, ret);
         elfsym_close(elf);
         free(memory.bytes);
         free(file.bytes);
@@ -72,7 +72,7 @@ Test(pystack_locate, a_modern_runtime_by_its_symbols)
                 { .name = "PyBytes_FromString", .value = 0x500 },
                 { 0 },
         };
-        struct location l;
+        struct pystack_location l;
 
         cr_assert_eq(locate(symbols, "", &l), 0);
         cr_expect_eq(l.runtime, BIAS + 0x100);
@@ -97,7 +97,7 @@ Test(pystack_locate, an_old_runtime_by_two_variables_of_which_one_has_no_name)
                 { 0 },
         };
         struct elfwriter_file file;
-        struct location l;
+        struct pystack_location l;
 
         spec.dynsym = symbols;
         elfwriter_write(&spec, &file);
@@ -116,7 +116,7 @@ Test(pystack_locate, a_file_without_a_runtime_is_not_python)
         const struct elfwriter_symbol symbols[] = { { .name = "main", .value = 1 },
                                                     { .name = "_PyRuntime", .undefined = true },
                                                     { 0 } };
-        struct location l;
+        struct pystack_location l;
 
         cr_expect_eq(locate(symbols, "", &l), PYSTACK_E_NOT_PYTHON);
 }
@@ -127,7 +127,7 @@ static int name(const char *path, const char *foreign, char detail[static PYSTAC
 {
         struct nsutil_map maps[] = { { .path = "/usr/bin/something" }, { .path = path } };
 
-        return locate_name_other(getpid(), &(struct nsutil_maps){ .maps = maps, .n = 2 }, foreign, detail);
+        return locate_name_foreign(getpid(), &(struct nsutil_maps){ .maps = maps, .n = 2 }, foreign, detail);
 }
 
 Test(pystack_locate, names_other_pythons)
@@ -158,7 +158,7 @@ Test(pystack_locate, this_program_is_not_python)
         struct pystack_info info;
         struct pystack *py;
 
-        cr_expect_eq(pystack_open(getpid(), &py, &info), PYSTACK_E_NOT_PYTHON);
+        cr_expect_eq(pystack_open(&(struct pystack_options){ .pid = getpid() }, &py, &info), PYSTACK_E_NOT_PYTHON);
         cr_expect_str_eq(info.detail, "it is pystack");
 }
 
@@ -173,8 +173,9 @@ Test(pystack_locate, a_process_that_has_ended_is_gone)
         if (pid == 0)
                 _exit(0);
         waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOWAIT);
-        cr_expect_eq(pystack_open(pid, &py, &info), PYSTACK_E_GONE, "ended, not waited for");
+        cr_expect_eq(pystack_open(&(struct pystack_options){ .pid = pid }, &py, &info), PYSTACK_E_GONE,
+                     "ended, not waited for");
         waitpid(pid, NULL, 0);
-        cr_expect_eq(pystack_open(pid, &py, &info), PYSTACK_E_GONE);
-        cr_expect_eq(pystack_open(-1, &py, &info), PYSTACK_E_GONE);
+        cr_expect_eq(pystack_open(&(struct pystack_options){ .pid = pid }, &py, &info), PYSTACK_E_GONE);
+        cr_expect_eq(pystack_open(&(struct pystack_options){ .pid = -1 }, &py, &info), PYSTACK_E_GONE);
 }

@@ -74,16 +74,16 @@ static void check_holder(enum machine_kind kind, const struct runtime_row *row, 
         const struct forge_version *v = forge_version(row->name);
         struct forge forge;
         struct pystack_info info = { 0 };
-        struct choice choice;
+        struct detected choice;
 
         forge_init(&forge, v);
-        struct pystack_reader reader = forge_reader(&forge);
-        struct location location = forge_location(&forge);
+        struct pystack_memory remote = forge_remote(&forge);
+        struct pystack_location location = forge_location(&forge);
         location.machine = kind;
         location.runtime_size = size;
         if (!symbols)
                 location.ladder = 0;
-        cr_assert_eq(choose_layout(&reader, &location, 0, &info, &choice), 0, "%s: %s", row->name, info.detail);
+        cr_assert_eq(version_detect(&remote, &location, 0, &info, &choice), 0, "%s: %s", row->name, info.detail);
         cr_expect_eq(info.version >> 16, v->version >> 16, "%s is taken for %x", row->name, info.version);
         cr_expect_eq(choice.runtime.tstate_current - forge.runtime, row->current, "%s: %lu", row->name,
                      choice.runtime.tstate_current - forge.runtime);
@@ -135,15 +135,15 @@ Test(pystack_machine, another_one_is_refused)
 {
         struct forge forge;
         struct pystack_info info = { 0 };
-        struct choice choice;
+        struct detected choice;
 
         forge_init(&forge, forge_version("3.9"));
-        struct pystack_reader reader = forge_reader(&forge);
-        struct location location = forge_location(&forge);
+        struct pystack_memory remote = forge_remote(&forge);
+        struct pystack_location location = forge_location(&forge);
         location.machine = 7;
-        cr_expect_eq(choose_layout(&reader, &location, 0, &info, &choice), PYSTACK_E_UNSUPPORTED);
+        cr_expect_eq(version_detect(&remote, &location, 0, &info, &choice), PYSTACK_E_UNSUPPORTED);
         location.machine = UINT64_MAX;
-        cr_expect_eq(choose_layout(&reader, &location, 0, &info, &choice), PYSTACK_E_UNSUPPORTED);
+        cr_expect_eq(version_detect(&remote, &location, 0, &info, &choice), PYSTACK_E_UNSUPPORTED);
         forge_deinit(&forge);
 }
 
@@ -161,11 +161,11 @@ static void check_tids(const struct forge_version *version, enum machine_kind ki
         forge_word(&forge, forge.tstate + forge.layout.tstate.thread_id, a);
         forge_add_thread(&forge, b);
         struct pystack *py = forge_open(&forge);
-        py->machine = machine_get(kind);
-        py->inner_pid = 1;
+        py->runtime.machine = machine_get(kind);
+        py->process.inner_pid = 1;
         cr_assert_eq(pystack_threads(py, &refs, &n), 0);
         cr_assert_eq(n, 2);
-        cr_expect_eq(refs[0].inner_tid, 17, "%s, %s, %u: %d", version->name, py->machine->name, offset,
+        cr_expect_eq(refs[0].inner_tid, 17, "%s, %s, %u: %d", version->name, py->runtime.machine->name, offset,
                      refs[0].inner_tid);
         cr_expect(refs[1].main && !refs[0].main);
         pystack_close(py);

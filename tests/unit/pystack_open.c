@@ -13,10 +13,11 @@ SUITE(pystack_open);
 
 struct opening {
         struct forge forge;
-        struct location location;
+        struct pystack_location location;
         struct pystack_info info;
         struct pystack *py;
         uint32_t abi;
+        struct pystack_trace trace;
 };
 
 static void begin(struct opening *o, const struct forge_version *version)
@@ -28,12 +29,16 @@ static void begin(struct opening *o, const struct forge_version *version)
 
 static int open(struct opening *o)
 {
-        struct subject subject = { .inner_pid = FORGE_PTHREAD, .reader = forge_reader(&o->forge), .abi = o->abi };
+        struct pystack_memory remote = forge_remote(&o->forge);
+        const struct pystack_options options = { .abi = o->abi,
+                                                 .trace = o->trace,
+                                                 .memory = &remote,
+                                                 .location = &o->location,
+                                                 .inner_pid = FORGE_PTHREAD };
 
         pystack_close(o->py);
         o->py = NULL;
-        o->info = (struct pystack_info){ 0 };
-        return pystack_open_location(&subject, &o->location, &o->info, &o->py);
+        return pystack_open(&options, &o->py, &o->info);
 }
 
 static void end(struct opening *o)
@@ -328,8 +333,8 @@ Test(pystack_open, an_unknown_abi_is_an_invalid_argument)
         struct pystack_info info;
         struct pystack *py;
 
-        cr_expect_eq(pystack_open_abi(1, 33, &py, &info), -EINVAL);
-        cr_expect_eq(pystack_open_abi(1, 4, &py, &info), -EINVAL);
+        cr_expect_eq(pystack_open(&(struct pystack_options){ .pid = 1, .abi = 33 }, &py, &info), -EINVAL);
+        cr_expect_eq(pystack_open(&(struct pystack_options){ .pid = 1, .abi = 4 }, &py, &info), -EINVAL);
         cr_expect_eq(pystack_abis()[0], 26);
 }
 

@@ -28,7 +28,7 @@ static void begin(struct world *w, const struct forge_version *version)
         w->leaf = forge_code(&w->forge, "leaf", "a.py", 7);
         uint64_t outer = forge_frame(&w->forge, forge_code(&w->forge, "outer", "a.py", 3), 0);
         forge_run(&w->forge, forge_frame(&w->forge, w->leaf, outer));
-        pystack_put_off(w->py, true);
+        pystack_defer(w->py, true);
         for (int i = 0; i < LONG; i++)
                 cr_assert_eq(pystack_sample(w->py, w->thread, 1, &w->stack), 0, "%s", version->name);
 }
@@ -57,15 +57,15 @@ Test(pystack_proof, only_what_is_unique_waits_and_only_if_allowed)
                 struct world w;
                 begin(&w, v);
                 cr_expect_eq(w.stack.provisional, waits(v), "%s", v->name);
-                cr_expect_eq(pystack_settle(w.py), 0, "%s", v->name);
-                pystack_put_off(w.py, false);
+                cr_expect_eq(pystack_validate(w.py), 0, "%s", v->name);
+                pystack_defer(w.py, false);
                 sample(&w);
                 cr_expect_not(w.stack.provisional, "%s", v->name);
                 end(&w);
         }
 }
 
-Test(pystack_proof, many_stacks_settle_by_one_read)
+Test(pystack_proof, many_stacks_are_validated_by_one_read)
 {
         EACH_VERSION(v)
         {
@@ -73,15 +73,15 @@ Test(pystack_proof, many_stacks_settle_by_one_read)
                         continue;
                 struct world w;
                 begin(&w, v);
-                cr_assert_eq(pystack_settle(w.py), 0);
+                cr_assert_eq(pystack_validate(w.py), 0);
                 w.forge.reads = 0;
-                cr_expect_eq(pystack_settle(w.py), 0, "nothing is owed");
+                cr_expect_eq(pystack_validate(w.py), 0, "nothing is deferred");
                 cr_expect_eq(w.forge.reads, 0);
                 for (int i = 0; i < 20; i++) {
                         sample(&w);
                         cr_expect(w.stack.provisional);
                 }
-                cr_expect_eq(pystack_settle(w.py), 0);
+                cr_expect_eq(pystack_validate(w.py), 0);
                 cr_expect_eq(w.forge.reads, 21);
                 end(&w);
         }
@@ -96,15 +96,15 @@ Test(pystack_proof, a_code_object_freed_before_or_after_a_sample_fails_it)
                 for (int after = 0; after < 2; after++) {
                         struct world w;
                         begin(&w, v);
-                        cr_assert_eq(pystack_settle(w.py), 0);
+                        cr_assert_eq(pystack_validate(w.py), 0);
                         if (after)
                                 sample(&w);
                         forge_recode(&w.forge, w.leaf, "other", "b.py", 1);
                         if (!after)
                                 sample(&w);
-                        cr_expect_eq(pystack_settle(w.py), PYSTACK_E_TORN, "%s", v->name);
+                        cr_expect_eq(pystack_validate(w.py), PYSTACK_E_TORN, "%s", v->name);
                         sample(&w);
-                        cr_expect_not(w.stack.provisional && pystack_settle(w.py) != 0);
+                        cr_expect_not(w.stack.provisional && pystack_validate(w.py) != 0);
                         cr_expect_str_eq(frame_name(&w.stack.frames[0]), "other");
                         cr_expect_str_eq(frame_name(&w.stack.frames[1]), "outer");
                         end(&w);
@@ -124,7 +124,7 @@ Test(pystack_proof, a_code_object_that_came_back_is_not_the_same)
                 forge_recode(&w.forge, w.leaf, "other", "b.py", 1);
                 sample(&w);
                 forge_recode(&w.forge, w.leaf, "leaf", "a.py", 7);
-                cr_expect_eq(pystack_settle(w.py), PYSTACK_E_TORN, "%s", v->name);
+                cr_expect_eq(pystack_validate(w.py), PYSTACK_E_TORN, "%s", v->name);
                 end(&w);
         }
 }
@@ -157,7 +157,7 @@ Test(pystack_proof, where_code_objects_are_freed_they_wait_later_and_later)
                         cr_expect(n > last + last / 2, "%s: %u after %u", v->name, n, last);
                         last = n;
                         forge_recode(&w.forge, code, "next", "one.py", 1);
-                        cr_expect_eq(pystack_settle(w.py), PYSTACK_E_TORN);
+                        cr_expect_eq(pystack_validate(w.py), PYSTACK_E_TORN);
                 }
                 end(&w);
         }
@@ -170,7 +170,7 @@ Test(pystack_proof, a_module_never_waits)
         {
                 struct world w;
                 begin(&w, v);
-                pystack_settle(w.py);
+                pystack_validate(w.py);
                 forge_run(&w.forge, forge_frame(&w.forge, forge_code(&w.forge, "<module>", "m.py", 1), 0));
                 for (int i = 0; i < LONG; i++) {
                         sample(&w);
@@ -190,11 +190,11 @@ Test(pystack_proof, what_is_noticed_before_settling_fails_too)
                 struct world w;
                 begin(&w, v);
                 cr_assert(w.stack.provisional);
-                pystack_put_off(w.py, false);
+                pystack_defer(w.py, false);
                 forge_recode(&w.forge, w.leaf, "other", "b.py", 1);
                 sample(&w);
                 cr_expect_str_eq(frame_name(&w.stack.frames[0]), "other");
-                cr_expect_eq(pystack_settle(w.py), PYSTACK_E_TORN, "%s", v->name);
+                cr_expect_eq(pystack_validate(w.py), PYSTACK_E_TORN, "%s", v->name);
                 end(&w);
         }
 }
@@ -219,12 +219,12 @@ Test(pystack_proof, unreadable_proofs_fail)
                 struct world w;
                 ssize_t got = cases[i].read;
                 begin(&w, forge_version("3.13"));
-                struct pystack_reader reader = w.py->reader;
-                w.py->reader = (struct pystack_reader){ .read = read_nothing, .ctx = &got };
-                cr_expect_eq(pystack_settle(w.py), cases[i].error);
-                w.py->reader = reader;
+                struct pystack_memory remote = w.py->memory;
+                w.py->memory = (struct pystack_memory){ .read = read_nothing, .ctx = &got };
+                cr_expect_eq(pystack_validate(w.py), cases[i].error);
+                w.py->memory = remote;
                 sample(&w);
-                cr_expect_eq(pystack_settle(w.py), 0);
+                cr_expect_eq(pystack_validate(w.py), 0);
                 end(&w);
         }
 }

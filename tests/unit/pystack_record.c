@@ -101,7 +101,7 @@ Test(pystack_record, what_is_no_recording_is_refused)
                 struct pystack_info info;
                 struct pystack *py;
                 FILE *file = text_file(texts[i]);
-                cr_expect_eq(pystack_open_recording(file, &py, &info), -EBADMSG, "text %zu", i);
+                cr_expect_eq(pystack_open_recording(file, NULL, &py, &info), -EBADMSG, "text %zu", i);
                 fclose(file);
         }
 }
@@ -112,7 +112,7 @@ Test(pystack_record, of_nothing_but_a_location_is_of_no_interpreter)
         struct pystack *py;
         FILE *file = text_file("podflame recording 1\nruntime 1000\nladder 3090000\nfile x\n");
 
-        cr_expect_eq(pystack_open_recording(file, &py, &info), PYSTACK_E_NOT_READY);
+        cr_expect_eq(pystack_open_recording(file, NULL, &py, &info), PYSTACK_E_NOT_READY);
         cr_expect_eq(info.version, 0x03090000);
         fclose(file);
 }

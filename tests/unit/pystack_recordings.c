@@ -109,7 +109,7 @@ Test(pystack_recordings, agree_with_what_their_interpreters_said)
                 struct pystack_info info;
                 FILE *file = fopen(found.gl_pathv[i], "r");
                 cr_assert(file);
-                int e = pystack_open_recording(file, &py, &info);
+                int e = pystack_open_recording(file, NULL, &py, &info);
                 cr_assert_eq(e, 0, "%s: %s %s", found.gl_pathv[i], pystack_strerror(e), info.detail);
                 rewind(file);
                 size_t compared = check(py, &info, file, found.gl_pathv[i]);

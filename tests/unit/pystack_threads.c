@@ -141,9 +141,9 @@ Test(pystack_threads, of_which_one_holds_the_gil)
                 forge_init(&forge, v);
                 struct pystack *py = forge_open(&forge);
                 const struct layout *l = &forge.layout;
-                if (py->tstate_current) {
+                if (py->runtime.tstate_current) {
                         cr_expect_eq(holder_of(py), 0);
-                        forge_word(&forge, py->tstate_current, forge.tstate);
+                        forge_word(&forge, py->runtime.tstate_current, forge.tstate);
                         cr_expect_eq(holder_of(py), forge.tstate, "%s", v->name);
                 } else {
                         uint64_t gil = forge_gil(&forge, forge.interp, forge.tstate);

@@ -37,7 +37,7 @@ struct world {
 static void begin(struct world *w)
 {
         make_entries();
-        *w = (struct world){ .py = { .layout = *layout_find(0x030b0000) } };
+        *w = (struct world){ .py = { .runtime.layout = *layout_find(0x030b0000) } };
         w->target.py = &w->py;
         w->target.profile = profile_new();
         memory_open(&w->target.memory, &w->sampler.memory);

@@ -7,6 +7,7 @@
 #include "agent/command/command.h"
 #include "agent/command/commands.h"
 #include "agent/command/processes/open_find.h"
+#include "agent/command/processes/refusals.h"
 #include "agent/command/processes/target.h"
 
 #include "checks.h"
@@ -21,7 +22,7 @@ struct doctor_config {
         const char *protocol;
         const char *token_file;
         struct confinement_options confinement;
-        bool json;
+        bool json, verbose;
 };
 
 static const struct option_spec specs[] = {
@@ -46,6 +47,7 @@ static const struct option_spec specs[] = {
           .kind = OPTION_FLAG,
           .field = offsetof(struct doctor_config, json),
           .help = "as JSON" },
+        REFUSALS_OPTION(struct doctor_config, verbose),
         CONFINEMENT_OPTIONS(struct doctor_config, confinement),
 };
 
@@ -229,10 +231,14 @@ int doctor_run(int argc, char **argv)
                 host.own = doctor_try_child();
                 status = confine(&config.confinement, &usage, CONFINE_VIEWER);
         }
+        if (config.verbose)
+                refusals_keep();
         if (status == GO_ON && finding_open(false, &host.find) != 0)
                 status = say_error("/proc cannot be read");
         if (status == GO_ON)
                 status = examine_host_and_targets(&config, &host);
         find_close(host.find);
+        refusals_say(0);
+        refusals_end();
         return status;
 }

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* "311" or "3.11" to what pystack_open_abi() takes: false if it is no version that can be read. */
+/* "311" or "3.11" to what pystack_open() takes: false if it is no version that can be read. */
 bool abi_parse(const char *text, uint32_t *ret);
 
 /* All that can be read: "27 36 311". */

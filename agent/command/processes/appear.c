@@ -10,6 +10,8 @@
 #include "appear.h"
 #include "target.h"
 
+#include "refusals.h"
+
 #include "agent/base/base.h"
 
 #include "nsutil/nsutil.h"
@@ -78,9 +80,10 @@ static int check_threads(const struct appear *a, struct pystack **py)
 static bool try_to_open(struct appear *a, struct pystack **ret)
 {
         uint64_t begin = clock_ns(CLOCK_MONOTONIC), end;
-
+        const struct pystack_options options = { .pid = a->pid, .abi = a->abi, .trace = refusals_trace() };
         int before = a->tried ? a->error : 0;
-        a->error = pystack_open_abi(a->pid, a->abi, ret, &a->info);
+
+        a->error = pystack_open(&options, ret, &a->info);
         if (a->error == PYSTACK_E_GONE && before == PYSTACK_E_NOT_PYTHON)
                 a->error = before; /* it has no memory any more: that does not tell what it was */
         if (a->error == 0 && begin - a->since_ns < NAMELESS_NS && (a->error = check_threads(a, ret)) != 0)

@@ -12,7 +12,7 @@
 
 struct appear {
         pid_t pid;
-        uint32_t abi;         /* of pystack_open_abi() */
+        uint32_t abi;         /* of pystack_open() */
         uint64_t start_stack; /* another one after an exec */
         uint64_t since_ns;    /* when it became this program (CLOCK_MONOTONIC) */
         uint64_t look_ns;     /* when to see whether it has become another program */
@@ -29,7 +29,7 @@ enum appear_event {
         APPEAR_REPLACED, /* the program that held the one found was replaced by exec */
 };
 
-/* Begins with a process that has just executed its program. @abi: of pystack_open_abi(). */
+/* Begins with a process that has just executed its program. @abi: of pystack_open(). */
 void appear_begin(struct appear *appear, pid_t pid, uint32_t abi);
 
 /*

@@ -18,7 +18,7 @@ struct follow;
 struct follow_config {
         struct sampler *sampler; /* must live longer, like find */
         struct find *find;
-        uint32_t abi; /* of pystack_open_abi(), for those that are named */
+        uint32_t abi; /* of pystack_open(), for those that are named */
         bool subprocesses;
         const char *container_id; /* whose newcomers are followed with the subprocesses; NULL: none's */
         const char *pod;          /* likewise, as find_pod() takes it */

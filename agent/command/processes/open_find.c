@@ -2,6 +2,8 @@
 /* Where the host's folders and APIs are. */
 #include "open_find.h"
 
+#include "refusals.h"
+
 #include "agent/command/cli/messages.h"
 
 #include <stdlib.h>
@@ -14,6 +16,7 @@ struct find_config finding_config(void)
                 .podman_root = getenv("PODFLAME_PODMAN_ROOT"),
                 .log_root = getenv("PODFLAME_LOG_ROOT"),
                 .run_root = getenv("PODFLAME_RUN_ROOT"),
+                .trace = refusals_trace(),
         };
 }
 

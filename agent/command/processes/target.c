@@ -2,6 +2,8 @@
 /* From what was typed to opened processes, with a clear word where that fails. */
 #include "target.h"
 
+#include "refusals.h"
+
 #include "abi.h"
 #include "agent/command/cli/messages.h"
 #include "agent/command/command.h"
@@ -27,11 +29,12 @@ static void sleep_ms(unsigned ms)
 
 int target_open(pid_t pid, uint32_t abi, struct pystack **ret, struct pystack_info *info)
 {
-        int r = pystack_open_abi(pid, abi, ret, info);
+        const struct pystack_options options = { .pid = pid, .abi = abi, .trace = refusals_trace() };
+        int r = pystack_open(&options, ret, info);
 
         for (unsigned waited = 0; appear_may_come(pid, r) && waited < START_WAIT_MS; waited += START_STEP_MS) {
                 sleep_ms(START_STEP_MS);
-                r = pystack_open_abi(pid, abi, ret, info);
+                r = pystack_open(&options, ret, info);
         }
         return r;
 }
@@ -152,8 +155,9 @@ static int add_chosen(struct choosing *c, pid_t pid, bool asked, struct pystack_
         if (r != 0)
                 return r < 0 ? r : PYSTACK_E_GONE;
         chosen.start_stack = stat.start_stack;
+        const struct pystack_options options = { .pid = pid, .abi = c->abi, .trace = refusals_trace() };
         chosen.status = c->patience == TARGET_NOW ? target_open(pid, c->abi, &chosen.py, info)
-                                                  : pystack_open_abi(pid, c->abi, &chosen.py, info);
+                                                  : pystack_open(&options, &chosen.py, info);
         chosen.process.info = *info;
         if (chosen.status == 0 || is_worth_keeping(c, pid, chosen.status, asked))
                 c->choice->items[c->choice->n++] = chosen;

@@ -60,7 +60,7 @@ enum target_patience {
         TARGET_FOLLOWED,   /* and those that are no Python, since their children are meant */
 };
 
-/* What --abi means to pystack_open_abi(): GO_ON, or an exit status, when a message has been printed. */
+/* What --abi means to pystack_open(): GO_ON, or an exit status, when a message has been printed. */
 int target_abi(const struct target_options *target, const struct usage *usage, uint32_t *ret);
 
 /* Whether it names anything. */
@@ -69,7 +69,7 @@ bool target_is_named(const struct target_options *target);
 /* The process that @pid is a thread of; @pid itself if it is a process, or nothing. */
 pid_t target_process(pid_t pid);
 
-/* Like pystack_open_abi(), but waits a second for an interpreter that is still starting. */
+/* Opens @pid like pystack_open(), but waits a second for an interpreter that is still starting. */
 int target_open(pid_t pid, uint32_t abi, struct pystack **ret, struct pystack_info *info);
 
 /*

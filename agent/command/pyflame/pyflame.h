@@ -21,7 +21,7 @@ struct pyflame_options {
         double seconds;     /* 0: one sample; of a process only */
         double interval;    /* seconds between two samples */
         const char *output; /* NULL: standard output */
-        uint32_t abi;       /* of pystack_open_abi() */
+        uint32_t abi;       /* of pystack_open() */
         bool exclude_idle;
         bool no_lines;
         bool threads;

@@ -10,6 +10,7 @@
 #include "agent/command/command.h"
 #include "agent/command/commands.h"
 #include "agent/command/processes/open_find.h"
+#include "agent/command/processes/refusals.h"
 #include "agent/command/processes/sampling.h"
 
 #include "recording.h"
@@ -78,7 +79,8 @@ static const struct option_spec specs[] = {
           .letter = 'v',
           .kind = OPTION_FLAG,
           .field = offsetof(struct record_config, verbose),
-          .help = "print the engine, why a better one was refused, and what podflame itself cost" },
+          .help = "print the engine, why a better one was refused, what podflame itself cost, and what in the\n"
+                  "memory of a process was not as expected" },
         CONFINEMENT_OPTIONS(struct record_config, confinement),
 };
 
@@ -178,6 +180,8 @@ int record_run(int argc, char **argv)
         copy_options(&config, &r);
         if (status == GO_ON)
                 status = open_all_and_confine(&config, &r);
+        if (config.verbose)
+                refusals_keep();
         if (status == GO_ON && finding_open(config.subprocesses, &r.find) != 0)
                 status = say_error("/proc cannot be read");
         if (status == GO_ON && !r.config.command)
@@ -186,5 +190,7 @@ int record_run(int argc, char **argv)
         if (status == GO_ON)
                 status = recording_run(&r);
         recording_deinit(&r);
+        refusals_say(0);
+        refusals_end();
         return status;
 }

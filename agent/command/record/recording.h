@@ -20,7 +20,7 @@ struct recording_config {
         char **command;                /* NULL: the processes chosen */
         uint64_t repeat;               /* how often COMMAND is run */
         double duration;               /* seconds */
-        uint32_t abi;                  /* of pystack_open_abi() */
+        uint32_t abi;                  /* of pystack_open() */
         bool subprocesses;             /* follow children, and newcomers of the container or pod */
         bool container;                /* the processes are a container's */
         const char *pod;               /* or this pod's; NULL: none's */

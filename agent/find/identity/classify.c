@@ -126,7 +126,8 @@ static void open_and_report(struct find *find, struct find_entry *entry, const s
         find_set_starved(find, entry, starved && looks_like_python(entry->pid));
         if (starved || nsutil_pidfd_open(entry->pid, &found.pidfd) == NSUTIL_E_GONE)
                 return;
-        found.status = find->ops->open(entry->pid, &found.py, &found.info);
+        const struct pystack_options options = { .pid = entry->pid, .trace = find->trace };
+        found.status = find->ops->open(&options, &found.py, &found.info);
         enum find_kind kind = kind_of_status(found.status, entry->pid, now < entry->since + YOUNG_NS);
         if (found.status == PYSTACK_E_COSTLY || found.status == PYSTACK_E_HANGS)
                 find_penalty_add(find, entry->pid, now);

@@ -4,7 +4,7 @@
  * rseq_cs when it has switched the thread out and the thread is not in that
  * critical section (rseq(2), linux/rseq.h): so a section that is never entered
  * tells whether there was a switch, without a system call. Newer kernels do not
- * clear it after a switch inside a system call, so hold_open() tries what this kernel does.
+ * clear it after a switch inside a system call, so uninterrupted_open() tries what this kernel does.
  */
 #include "internal.h"
 
@@ -58,9 +58,9 @@ static bool is_sleep_noticed(int cpu)
 /* The reader may be switched out while it tries. */
 #define TRIES 3
 
-bool hold_open(int cpu, struct pystack_hold *ret)
+bool uninterrupted_open(int cpu, struct pystack_uninterrupted *ret)
 {
-        *ret = (struct pystack_hold){ .cpu = cpu, .begin = begin_critical_section, .unbroken = is_unbroken };
+        *ret = (struct pystack_uninterrupted){ .cpu = cpu, .begin = begin_critical_section, .unbroken = is_unbroken };
         for (unsigned i = 0; __rseq_size != 0 && i < TRIES; i++)
                 if (is_sleep_noticed(cpu))
                         return true;
@@ -69,7 +69,7 @@ bool hold_open(int cpu, struct pystack_hold *ret)
 
 #else
 
-bool hold_open(int cpu, struct pystack_hold *ret)
+bool uninterrupted_open(int cpu, struct pystack_uninterrupted *ret)
 {
         (void)cpu;
         (void)ret;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A thread that is held is read once; one that is not, or only seems to be, is read twice. */
+/* A thread that is frozen is read once; one that is not, or only seems to be, is read twice. */
 #include "tests/unit/pystack_forge.h"
 #include "tests/unit/pystack_names.h"
 #include "tests/unit/support/suite.h"
@@ -7,11 +7,11 @@
 #include <sys/rseq.h>
 #include <unistd.h>
 
-SUITE(pystack_hold);
+SUITE(pystack_frozen);
 
 #define HERE 3
 
-/* A thread is read twice at first, even if it is held: more than that, and not the one that is again. */
+/* A thread is read twice at first, even if it is frozen: more than that, and not the one that is again. */
 #define AUDITED 20
 
 struct world {
@@ -38,7 +38,7 @@ static bool unbroken(int cpu)
         return is_unbroken && !came_back && cpu == HERE;
 }
 
-static const struct pystack_hold hold = { .cpu = HERE, .begin = start, .unbroken = unbroken };
+static const struct pystack_uninterrupted uninterrupted = { .cpu = HERE, .begin = start, .unbroken = unbroken };
 
 static void count(struct forge *forge, size_t span, size_t n)
 {
@@ -73,24 +73,24 @@ static void end(struct world *w)
         forge_deinit(&w->forge);
 }
 
-static size_t spans(struct world *w, const struct pystack_hold *by)
+static size_t spans(struct world *w, const struct pystack_uninterrupted *by)
 {
         for (int i = 0; i < AUDITED; i++)
-                cr_assert_eq(pystack_sample_held(w->py, w->thread, by, 1, &w->stack), 0);
+                cr_assert_eq(pystack_sample_frozen(w->py, w->thread, by, 1, &w->stack), 0);
         w->forge.reads = 0;
-        cr_assert_eq(pystack_sample_held(w->py, w->thread, by, 1, &w->stack), 0);
+        cr_assert_eq(pystack_sample_frozen(w->py, w->thread, by, 1, &w->stack), 0);
         cr_expect_str_eq(frame_name(&w->stack.frames[0]), "b");
         cr_expect_eq(w->stack.retries, 0);
         return w->last;
 }
 
-Test(pystack_hold, a_held_thread_is_read_once)
+Test(pystack_frozen, a_frozen_thread_is_read_once)
 {
         EACH_VERSION(v)
         {
                 struct world w;
                 begin(&w, v);
-                size_t twice = spans(&w, NULL), once = spans(&w, &hold);
+                size_t twice = spans(&w, NULL), once = spans(&w, &uninterrupted);
                 cr_expect_lt(once, twice, "%s: %zu and %zu", v->name, once, twice);
                 cr_expect_eq(w.forge.reads, 1);
                 end(&w);
@@ -98,7 +98,7 @@ Test(pystack_hold, a_held_thread_is_read_once)
 }
 
 /* On another CPU; out of use (RSEQ_CPU_ID_UNINITIALIZED); the reader switched out; nowhere; not known. */
-Test(pystack_hold, one_that_may_have_run_is_read_twice)
+Test(pystack_frozen, one_that_may_have_run_is_read_twice)
 {
         EACH_VERSION(v)
         {
@@ -106,17 +106,17 @@ Test(pystack_hold, one_that_may_have_run_is_read_twice)
                 begin(&w, v);
                 size_t twice = spans(&w, NULL);
                 forge_half(&w.forge, w.thread->on_cpu, HERE + 1);
-                cr_expect_eq(spans(&w, &hold), twice, "%s", v->name);
+                cr_expect_eq(spans(&w, &uninterrupted), twice, "%s", v->name);
                 forge_half(&w.forge, w.thread->on_cpu, UINT32_MAX);
-                cr_expect_eq(spans(&w, &hold), twice, "%s", v->name);
+                cr_expect_eq(spans(&w, &uninterrupted), twice, "%s", v->name);
                 forge_half(&w.forge, w.thread->on_cpu, HERE);
                 is_unbroken = false;
-                cr_expect_eq(spans(&w, &hold), twice, "%s", v->name);
+                cr_expect_eq(spans(&w, &uninterrupted), twice, "%s", v->name);
                 is_unbroken = true;
                 w.thread->on_cpu = 8;
-                cr_expect_eq(spans(&w, &hold), twice, "%s", v->name);
+                cr_expect_eq(spans(&w, &uninterrupted), twice, "%s", v->name);
                 w.thread->on_cpu = 0;
-                cr_expect_eq(spans(&w, &hold), twice, "%s", v->name);
+                cr_expect_eq(spans(&w, &uninterrupted), twice, "%s", v->name);
                 end(&w);
         }
 }
@@ -137,7 +137,7 @@ static void migrate(struct forge *forge, size_t span, size_t n)
                 forge_run(forge, w->changes % 4 == 1 ? w->ab : w->cd);
 }
 
-Test(pystack_hold, a_thread_that_is_taken_away_meanwhile_is_never_wrong)
+Test(pystack_frozen, a_thread_that_is_taken_away_meanwhile_is_never_wrong)
 {
         EACH_VERSION(v)
         {
@@ -145,7 +145,7 @@ Test(pystack_hold, a_thread_that_is_taken_away_meanwhile_is_never_wrong)
                 begin(&w, v);
                 w.forge.between = migrate;
                 for (int i = 0; i < 500; i++) {
-                        int e = pystack_sample_held(w.py, w.thread, &hold, 3, &w.stack);
+                        int e = pystack_sample_frozen(w.py, w.thread, &uninterrupted, 3, &w.stack);
                         cr_assert(e == 0 || e == PYSTACK_E_TORN, "%s: %d", v->name, e);
                         const struct pystack_frame *f = w.stack.frames;
                         if (e == 0)
@@ -156,7 +156,7 @@ Test(pystack_hold, a_thread_that_is_taken_away_meanwhile_is_never_wrong)
         }
 }
 
-/* Another thread runs with this one's state: the one that is held stands still, but its stack does not. */
+/* Another thread runs with this one's state: the one that is frozen does not run, but its stack does not. */
 static void jump(struct forge *forge, size_t span, size_t n)
 {
         struct world *w = forge->test;
@@ -167,16 +167,16 @@ static void jump(struct forge *forge, size_t span, size_t n)
         forge_run(forge, w->changes >> 16 & 1 ? w->ab : w->cd);
 }
 
-Test(pystack_hold, a_hold_that_does_not_hold_is_not_believed_any_more)
+Test(pystack_frozen, an_rseq_that_lies_is_not_believed_any_more)
 {
         EACH_VERSION(v)
         {
                 struct world w;
                 begin(&w, v);
-                cr_assert_eq(pystack_sample_held(w.py, w.thread, &hold, 1, &w.stack), 0);
+                cr_assert_eq(pystack_sample_frozen(w.py, w.thread, &uninterrupted, 1, &w.stack), 0);
                 w.forge.between = jump;
                 for (int i = 0; i < 200; i++) {
-                        int e = pystack_sample_held(w.py, w.thread, &hold, 2, &w.stack);
+                        int e = pystack_sample_frozen(w.py, w.thread, &uninterrupted, 2, &w.stack);
                         const struct pystack_frame *f = w.stack.frames;
                         cr_assert(e == 0 || e == PYSTACK_E_TORN);
                         cr_assert(e != 0 || frame_name(&f[0])[0] == frame_name(&f[1])[0] + 1, "%s", v->name);
@@ -186,10 +186,10 @@ Test(pystack_hold, a_hold_that_does_not_hold_is_not_believed_any_more)
         }
 }
 
-Test(pystack_hold, where_glibc_keeps_it)
+Test(pystack_frozen, where_glibc_keeps_it)
 {
-        struct pystack_reader reader = pystack_process_reader(getpid());
+        struct pystack_memory remote = pystack_process_memory(getpid());
 
-        cr_expect_eq(rseq_find(getpid(), &reader), __rseq_offset);
-        cr_expect_eq(rseq_find(1 << 30, &reader), 0);
+        cr_expect_eq(rseq_find(getpid(), &remote), __rseq_offset);
+        cr_expect_eq(rseq_find(1 << 30, &remote), 0);
 }

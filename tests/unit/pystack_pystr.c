@@ -8,18 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-SUITE(pystack_text);
+SUITE(pystack_pystr);
 
 static void check(const void *chars, uint32_t n, uint32_t width, const char *expected)
 {
-        struct text_ref ref = { .chars = n, .width = width };
+        struct pystr ref = { .chars = n, .width = width };
         char text[PYSTACK_TEXT_SIZE];
 
-        text_encode(&ref, (const uint8_t *)guard_copy(chars, n * width), text);
+        pystr_encode(&ref, (const uint8_t *)guard_copy(chars, n * width), text);
         cr_expect_str_eq(text, expected);
 }
 
-Test(pystack_text, every_width)
+Test(pystack_pystr, every_width)
 {
         check("plain", 5, 1, "plain");
         check("caf\xe9", 4, 1, "caf\xc3\xa9");
@@ -28,7 +28,7 @@ Test(pystack_text, every_width)
         check("", 0, 1, "");
 }
 
-Test(pystack_text, what_is_not_printable_is_spelled_out)
+Test(pystack_pystr, what_is_not_printable_is_spelled_out)
 {
         check("a\n\x1b[31m\x7f\x80", 9, 1, "a\\x0a\\x1b[31m\\x7f\\u0080");
         check((const uint16_t[]){ 0xdc80, 0xd800 }, 2, 2, "\\udc80\\ud800");
@@ -45,7 +45,7 @@ static void make_header(uint8_t header[static 64], uint64_t length, uint32_t sta
         memcpy(header + 32, &state, 4);
 }
 
-Test(pystack_text, locates_the_data)
+Test(pystack_pystr, locates_the_data)
 {
         const struct layout *layout = layout_find(0x030c01f0);
         static const struct {
@@ -62,9 +62,9 @@ Test(pystack_text, locates_the_data)
         uint8_t header[64];
 
         for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-                struct text_ref ref;
+                struct pystr ref;
                 make_header(header, 9, rows[i].state);
-                cr_assert_eq(text_locate(layout, 0x1000, header, &ref), 0);
+                cr_assert_eq(pystr_locate(layout, 0x1000, header, &ref), 0);
                 cr_expect_eq(ref.data, rows[i].data);
                 cr_expect_eq(ref.width, rows[i].width);
                 cr_expect_eq(ref.chars, 9);
@@ -72,19 +72,19 @@ Test(pystack_text, locates_the_data)
         }
 }
 
-Test(pystack_text, refuses_what_is_no_string_and_cuts_what_is_too_long)
+Test(pystack_pystr, refuses_what_is_no_string_and_cuts_what_is_too_long)
 {
         const struct layout *layout = layout_find(0x030c01f0);
         uint8_t header[64];
-        struct text_ref ref;
+        struct pystr ref;
 
         make_header(header, 3, 3 << 2 | 0x20);
-        cr_expect_eq(text_locate(layout, 0x1000, header, &ref), PYSTACK_E_CORRUPT);
+        cr_expect_eq(pystr_locate(layout, 0x1000, header, &ref), PYSTACK_E_CORRUPT);
         make_header(header, UINT64_MAX, 1 << 2 | 0x60);
-        cr_expect_eq(text_locate(layout, 0x1000, header, &ref), PYSTACK_E_CORRUPT);
+        cr_expect_eq(pystr_locate(layout, 0x1000, header, &ref), PYSTACK_E_CORRUPT);
         make_header(header, 1 << 20, 1 << 2 | 0x60);
-        cr_assert_eq(text_locate(layout, 0x1000, header, &ref), 0);
-        cr_expect_eq(ref.chars, TEXT_MAX_CHARS);
+        cr_assert_eq(pystr_locate(layout, 0x1000, header, &ref), 0);
+        cr_expect_eq(ref.chars, PYSTR_MAX_CHARS);
         cr_expect(ref.cut);
 }
 
@@ -92,21 +92,21 @@ Test(pystack_text, refuses_what_is_no_string_and_cuts_what_is_too_long)
 
 static void check_bytes(const char *bytes, const char *expected)
 {
-        struct text_ref ref = { .chars = (uint32_t)strlen(bytes), .width = 1, .utf8 = true };
+        struct pystr ref = { .chars = (uint32_t)strlen(bytes), .width = 1, .utf8 = true };
         char text[PYSTACK_TEXT_SIZE];
 
-        text_encode(&ref, (const uint8_t *)guard_copy(bytes, ref.chars), text);
+        pystr_encode(&ref, (const uint8_t *)guard_copy(bytes, ref.chars), text);
         cr_expect_str_eq(text, expected, "%s", text);
 }
 
-Test(pystack_text, bytes_are_taken_for_utf8_if_they_are)
+Test(pystack_pystr, bytes_are_taken_for_utf8_if_they_are)
 {
         check_bytes("plain", "plain");
         check_bytes("caf\xc3\xa9 \xe6\xbc\xa2 \xf0\x9f\x92\xa9", "caf\xc3\xa9 \xe6\xbc\xa2 \xf0\x9f\x92\xa9");
         check_bytes("", "");
 }
 
-Test(pystack_text, bytes_that_are_no_utf8_are_spelled_out)
+Test(pystack_pystr, bytes_that_are_no_utf8_are_spelled_out)
 {
         check_bytes("caf\xe9", "caf\\xe9");
         check_bytes("\xe6\xbc", "\\xe6\\xbc");          /* cut short */
@@ -118,7 +118,7 @@ Test(pystack_text, bytes_that_are_no_utf8_are_spelled_out)
 }
 
 /* Each pair would be the same if a backslash in a name, or a byte, were written like an escape. */
-Test(pystack_text, different_names_stay_different)
+Test(pystack_pystr, different_names_stay_different)
 {
         check("new\\x0aline.py", 14, 1, "new\\\\x0aline.py");
         check("new\nline.py", 11, 1, "new\\x0aline.py");
@@ -129,7 +129,7 @@ Test(pystack_text, different_names_stay_different)
         check_bytes("a\\b", "a\\\\b");
 }
 
-Test(pystack_text, is_cut_between_escapes)
+Test(pystack_pystr, is_cut_between_escapes)
 {
         char room[8];
 
@@ -141,7 +141,7 @@ Test(pystack_text, is_cut_between_escapes)
         cr_expect_str_eq(room, "");
 }
 
-Test(pystack_text, any_bytes_are_survived)
+Test(pystack_pystr, any_bytes_are_survived)
 {
         unsigned seed = 5;
 
@@ -150,29 +150,29 @@ Test(pystack_text, any_bytes_are_survived)
                 size_t len = (size_t)rand_r(&seed) % sizeof bytes;
                 for (size_t i = 0; i < len; i++)
                         bytes[i] = (char)(rand_r(&seed) % 2 ? 0xc0 + rand_r(&seed) % 64 : 1 + rand_r(&seed) % 255);
-                struct text_ref ref = { .chars = (uint32_t)len, .width = 1, .utf8 = true };
+                struct pystr ref = { .chars = (uint32_t)len, .width = 1, .utf8 = true };
                 static char *page;
                 char text[PYSTACK_TEXT_SIZE];
                 if (!page)
                         page = guard_copy(bytes, sizeof bytes) + sizeof bytes;
                 memcpy(page - len, bytes, len);
-                text_encode(&ref, (const uint8_t *)page - len, text);
+                pystr_encode(&ref, (const uint8_t *)page - len, text);
                 for (const char *c = text; *c; c++)
                         cr_expect_geq((unsigned char)*c, 0x20);
         }
 }
 
-Test(pystack_text, locates_bytes)
+Test(pystack_pystr, locates_bytes)
 {
         const struct layout *layout = layout_find(0x020712f0);
         uint8_t header[64] = { [16] = 9 };
-        struct text_ref ref;
+        struct pystr ref;
 
-        cr_expect_leq(text_header_size(layout), 40);
-        cr_assert_eq(text_locate(layout, 0x1000, header, &ref), 0);
+        cr_expect_leq(pystr_header_size(layout), 40);
+        cr_assert_eq(pystr_locate(layout, 0x1000, header, &ref), 0);
         cr_expect_eq(ref.data, 0x1000 + 36);
         cr_expect_eq(ref.chars, 9);
         cr_expect(ref.utf8);
         memset(header + 16, 0xff, 8);
-        cr_expect_eq(text_locate(layout, 0x1000, header, &ref), PYSTACK_E_CORRUPT);
+        cr_expect_eq(pystr_locate(layout, 0x1000, header, &ref), PYSTACK_E_CORRUPT);
 }

@@ -1,34 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The plan of a thread's next snapshot: where its stack lay last time. A frame
- * that it does not cover is learned and the snapshot taken again.
+ * The plan of a thread's next snapshot: where its stack lay last time. If a frame lies elsewhere, the plan is
+ * extended and another snapshot is taken.
  *
- * Where frames are: from 3.11 on in the data stack's chunks, except generators'
- * (in the heap) and shims (on the C stack); up to 3.10 each in the heap. Heap and
- * C stack are read by pages: frames come from a few size classes and lie together.
+ * From 3.11 on frames lie in the chunks of the data stack, except those of generators (in the heap) and shims (on the
+ * C stack). Up to 3.10 each frame is an object in the heap. Heap and C stack are read by pages: the heap has frames
+ * in a few size classes, and those of one class lie together.
  */
-#include "snapshot.h"
+#include "plan.h"
+
+#include "pystack/trace.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The newest chunk is read from its end: this much holds over 2000 frames. */
+/* The newest chunk is read from its end. This many bytes hold over 2000 frames. */
 #define CHUNK_READ_MAX (256u << 10)
 
-/* Read beyond the top that was found, since the next stack may be a little deeper. */
+/* Bytes read beyond the top that was found, since the next stack may be a little deeper. */
 #define CHUNK_SLACK 768
 
-/* An older chunk or a page is read whole up to this. A chunk is 16 KiB unless a huge frame made it larger. */
+/* An older chunk is read whole if it has at most this many bytes. It has 16 KiB unless a huge frame made it larger. */
 #define SPAN_MAX (64u << 10)
 
 /* 2048 frames of 3.10, of some 500 bytes each, fill 250 pages. */
 #define SPANS_MAX 320
 
-/* Older chunks of a stack: 2048 frames of 100 bytes fill 13; more are not looked at. */
+/* Older chunks that are looked at. 2048 frames of 100 bytes fill 13. */
 #define CHUNKS_MAX 64
 
-/* A span that held no frame for so many samples leaves the plan. */
+/* A span that held no frame for this many samples leaves the plan. */
 #define SPAN_UNUSED_MAX 32
 
 /* _PyStackChunk: previous, size, top, data (pycore_frame.h; same in 3.11 to 3.15). */
@@ -36,9 +38,9 @@ enum { CHUNK_PREVIOUS = 0, CHUNK_SIZE = 8, CHUNK_HEADER = 24 };
 
 /* ---- the thread state ---------------------------------------------------------------- */
 
-static bool replan_cframe(struct pystack_thread *t, const uint8_t *tstate)
+static bool update_cframe(struct pystack_thread *t, const uint8_t *tstate)
 {
-        const struct layout *layout = &t->py->layout;
+        const struct layout *layout = &t->py->runtime.layout;
 
         if (layout->tstate.cframe == LAYOUT_NONE)
                 return false;
@@ -50,9 +52,9 @@ static bool replan_cframe(struct pystack_thread *t, const uint8_t *tstate)
 }
 
 /* Chunks are page-aligned mappings of their own (_PyObject_VirtualAlloc). */
-static bool replan_chunk(struct pystack_thread *t, const uint8_t *tstate)
+static bool update_chunk(struct pystack_thread *t, const uint8_t *tstate)
 {
-        const struct layout *layout = &t->py->layout;
+        const struct layout *layout = &t->py->runtime.layout;
 
         if (layout->tstate.chunk == LAYOUT_NONE)
                 return false;
@@ -73,15 +75,15 @@ static bool replan_chunk(struct pystack_thread *t, const uint8_t *tstate)
         return true;
 }
 
-bool snapshot_replan(struct pystack_thread *t, const struct snapshot *s)
+bool plan_update(struct pystack_thread *t, const struct snapshot *s)
 {
-        bool cframe = replan_cframe(t, s->first);
-        bool chunk = replan_chunk(t, s->first);
+        bool cframe = update_cframe(t, s->first);
+        bool chunk = update_chunk(t, s->first);
 
         return cframe || chunk;
 }
 
-/* ---- learning ---------------------------------------------------------------- */
+/* ---- extending --------------------------------------------------------------- */
 
 static bool is_covered(const struct pystack_thread *t, uint64_t addr, size_t len)
 {
@@ -96,7 +98,8 @@ static bool is_covered(const struct pystack_thread *t, uint64_t addr, size_t len
 static int add_span(struct pystack_thread *t, uint64_t addr, uint32_t len)
 {
         if (t->n_spans == SPANS_MAX)
-                return -ENOSPC;
+                return REFUSE(&t->py->memory, -ENOSPC, .field = "frames outside of the data stack", .address = addr,
+                              .expected = "spans of at most", .wanted = SPANS_MAX, .found = SPANS_MAX + 1);
         if (t->n_spans == t->cap_spans) {
                 uint32_t cap = t->cap_spans ? 2 * t->cap_spans : 4;
                 struct span *spans = realloc(t->spans, cap * sizeof *spans);
@@ -109,13 +112,13 @@ static int add_span(struct pystack_thread *t, uint64_t addr, uint32_t len)
         return 0;
 }
 
-/* The newest chunk's is in the snapshot, most often, and there are no others. */
+/* The header of a chunk. Most stacks have one chunk, and its header is in the snapshot. */
 static bool read_chunk_header(struct pystack_thread *t, struct snapshot *s, uint64_t chunk, uint8_t *ret)
 {
         const uint8_t *first, *second;
 
         if (!snapshot_at(t, s, chunk, CHUNK_HEADER, &first, &second))
-                return remote_read(&t->py->reader, chunk, ret, CHUNK_HEADER) == 0;
+                return remote_read(&t->py->memory, chunk, ret, CHUNK_HEADER) == 0;
         memcpy(ret, first, CHUNK_HEADER);
         return true;
 }
@@ -124,7 +127,7 @@ static bool read_chunk_header(struct pystack_thread *t, struct snapshot *s, uint
 static bool get_older_chunk(struct pystack_thread *t, struct snapshot *s, uint64_t addr, size_t len, uint64_t *ret,
                             uint32_t *ret_len)
 {
-        const struct layout *layout = &t->py->layout;
+        const struct layout *layout = &t->py->runtime.layout;
         uint8_t header[CHUNK_HEADER];
 
         if (layout->tstate.chunk == LAYOUT_NONE)
@@ -144,7 +147,10 @@ static bool get_older_chunk(struct pystack_thread *t, struct snapshot *s, uint64
         return false;
 }
 
-/* The span worth reading for a frame at @addr: the next one is not far, and a page costs hardly more than a frame. */
+/*
+ * The span to read for a frame at @addr: its chunk or its page. Reading a page costs hardly more than reading a
+ * frame.
+ */
 static void choose_span(struct pystack_thread *t, struct snapshot *s, uint64_t addr, uint32_t len, uint64_t *ret,
                         uint32_t *ret_len)
 {
@@ -157,17 +163,24 @@ static void choose_span(struct pystack_thread *t, struct snapshot *s, uint64_t a
         *ret_len = in_page ? REMOTE_PAGE : len;
 }
 
-int snapshot_learn(struct pystack_thread *t, struct snapshot *s, uint64_t addr)
+/* What cannot be read any more was not where a thread that runs had it a moment ago. */
+static int refuse_unread(const struct pystack_thread *t, int e, const char *field, uint64_t addr)
 {
-        const struct layout *layout = &t->py->layout;
+        trace_unread(&t->py->memory, e, field, addr);
+        return e == PYSTACK_E_CORRUPT ? PYSTACK_E_TORN : e;
+}
+
+int plan_extend(struct pystack_thread *t, struct snapshot *s, uint64_t addr)
+{
+        const struct layout *layout = &t->py->runtime.layout;
         uint8_t frame[LAYOUT_MAX_FRAME];
 
         for (unsigned i = 0; addr && i < PYSTACK_MAX_FRAMES; i++) {
                 uint64_t start;
                 uint32_t len;
-                int e = remote_read(&t->py->reader, addr, frame, layout->frame.size);
+                int e = remote_read(&t->py->memory, addr, frame, layout->frame.size);
                 if (e != 0)
-                        return e == PYSTACK_E_CORRUPT ? PYSTACK_E_TORN : e;
+                        return refuse_unread(t, e, "frame", addr);
                 if (!is_covered(t, addr, layout->frame.size)) {
                         choose_span(t, s, addr, layout->frame.size, &start, &len);
                         if ((e = add_span(t, start, len)) != 0)
@@ -180,22 +193,22 @@ int snapshot_learn(struct pystack_thread *t, struct snapshot *s, uint64_t addr)
         return 0;
 }
 
-int snapshot_cover(struct pystack_thread *t, struct snapshot *s, uint64_t addr, uint32_t len)
+int plan_add(struct pystack_thread *t, struct snapshot *s, uint64_t addr, uint32_t len)
 {
         uint8_t bytes[LAYOUT_MAX_FRAME];
         uint64_t start;
         uint32_t size;
-        int e = remote_read(&t->py->reader, addr, bytes, len);
+        int e = remote_read(&t->py->memory, addr, bytes, len);
 
         if (e != 0)
-                return e == PYSTACK_E_CORRUPT ? PYSTACK_E_TORN : e;
+                return refuse_unread(t, e, "cframe", addr);
         choose_span(t, s, addr, len, &start, &size);
         return add_span(t, start, size);
 }
 
-void snapshot_forget(struct pystack_thread *t, const struct snapshot *s)
+void plan_prune(struct pystack_thread *t, const struct snapshot *s)
 {
-        const struct layout *layout = &t->py->layout;
+        const struct layout *layout = &t->py->runtime.layout;
         uint32_t kept = 0;
 
         for (uint32_t i = 0; i < t->n_spans; i++)

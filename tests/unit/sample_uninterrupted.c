@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-SUITE(sample_hold);
+SUITE(sample_uninterrupted);
 
 static int pin(void)
 {
@@ -19,28 +19,28 @@ static int pin(void)
         return cpu;
 }
 
-static bool broken_by_a_sleep(const struct pystack_hold *hold)
+static bool broken_by_a_sleep(const struct pystack_uninterrupted *uninterrupted)
 {
         struct timespec moment = { .tv_nsec = 100000 };
 
-        hold->begin();
+        uninterrupted->begin();
         nanosleep(&moment, NULL);
-        return !hold->unbroken(hold->cpu);
+        return !uninterrupted->unbroken(uninterrupted->cpu);
 }
 
-Test(sample_hold, a_switch_is_noticed_every_time_and_a_system_call_is_none)
+Test(sample_uninterrupted, a_switch_is_noticed_every_time_and_a_system_call_is_none)
 {
-        struct pystack_hold hold;
+        struct pystack_uninterrupted uninterrupted;
         int cpu = pin(), kept = 0;
 
-        if (!hold_open(cpu, &hold))
+        if (!uninterrupted_open(cpu, &uninterrupted))
                 cr_skip_test("this kernel does not tell of switches inside of system calls");
         for (int i = 0; i < 200; i++) {
-                cr_assert(broken_by_a_sleep(&hold));
-                hold.begin();
+                cr_assert(broken_by_a_sleep(&uninterrupted));
+                uninterrupted.begin();
                 getppid();
-                kept += hold.unbroken(cpu);
-                cr_assert_not(hold.unbroken(cpu + 1));
+                kept += uninterrupted.unbroken(cpu);
+                cr_assert_not(uninterrupted.unbroken(cpu + 1));
         }
         cr_expect_gt(kept, 150);
 }
@@ -68,22 +68,22 @@ static uint64_t switches(void)
         return times.slices;
 }
 
-Test(sample_hold, a_preemption_is_noticed_every_time)
+Test(sample_uninterrupted, a_preemption_is_noticed_every_time)
 {
-        struct pystack_hold hold;
+        struct pystack_uninterrupted uninterrupted;
         _Atomic bool stop = false;
         pthread_t thread;
         int cpu = pin(), preempted = 0, whole = 0, false_alarms = 0;
 
-        if (!hold_open(cpu, &hold))
+        if (!uninterrupted_open(cpu, &uninterrupted))
                 cr_skip_test("this kernel does not tell of switches inside of system calls");
         cr_assert_eq(pthread_create(&thread, NULL, disturb, &stop), 0);
         for (int i = 0; i < 20000 && preempted < 100; i++) {
                 uint64_t before = switches();
-                hold.begin();
+                uninterrupted.begin();
                 for (volatile int j = 0; j < 20000; j++)
                         ;
-                bool unbroken = hold.unbroken(cpu);
+                bool unbroken = uninterrupted.unbroken(cpu);
                 uint64_t after = switches();
                 preempted += !unbroken;
                 whole += after == before;

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A table of refusals by process and field, in memory that is taken before the first one. Readers of several CPUs may
+ * have one at the same moment: then one of them is kept, and the other is only counted. So is one that comes while
+ * refusals are said, from a thread that was left behind with a process that hangs. Such a thread may come at any
+ * time, so the table is never freed.
+ */
+#include "refusals.h"
+
+#include "agent/command/cli/messages.h"
+
+#include <inttypes.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Different refusals that are kept: of a thousand processes that are no Python, three each. */
+#define REFUSALS_MAX 3072
+#define SLOTS 4096
+
+struct slot {
+        struct pystack_refusal first;
+        uint64_t count; /* 0: the slot is free */
+        size_t order;   /* how many were kept before it */
+};
+
+static struct {
+        struct slot *slots; /* by PID and field, open addressing; NULL: not made yet */
+        size_t n;
+        bool asked; /* somebody wants to know them */
+        atomic_flag busy;
+        _Atomic uint64_t left_out; /* there was no room, or another reader was at it */
+} kept = { .busy = ATOMIC_FLAG_INIT };
+
+static struct slot *slot_of(pid_t pid, const char *field)
+{
+        size_t i = ((uintptr_t)field ^ (uint64_t)pid << 32) * 0x9e3779b97f4a7c15u >> 32 & (SLOTS - 1);
+
+        while (kept.slots[i].count > 0 && (kept.slots[i].first.pid != pid || kept.slots[i].first.field != field))
+                i = (i + 1) & (SLOTS - 1);
+        return &kept.slots[i];
+}
+
+static void keep_refusal(void *ctx, const struct pystack_refusal *refusal)
+{
+        (void)ctx;
+        if (atomic_flag_test_and_set(&kept.busy)) {
+                kept.left_out++;
+                return;
+        }
+        struct slot *slot = slot_of(refusal->pid, refusal->field);
+        if (slot->count == 0 && kept.n == REFUSALS_MAX) {
+                kept.left_out++;
+        } else if (kept.asked && slot->count++ == 0) {
+                slot->first = *refusal;
+                slot->order = kept.n++;
+        }
+        atomic_flag_clear(&kept.busy);
+}
+
+void refusals_keep(void)
+{
+        if (!kept.slots)
+                kept.slots = calloc(SLOTS, sizeof *kept.slots);
+        kept.asked = kept.slots != NULL;
+}
+
+struct pystack_trace refusals_trace(void)
+{
+        return (struct pystack_trace){ .refused = kept.asked ? keep_refusal : NULL };
+}
+
+static int order_slots(const void *left, const void *right)
+{
+        const struct slot *a = *(struct slot *const *)left, *b = *(struct slot *const *)right;
+
+        if (a->first.pid != b->first.pid)
+                return a->first.pid < b->first.pid ? -1 : 1;
+        return a->order < b->order ? -1 : 1;
+}
+
+static void say_refusal(const struct slot *slot)
+{
+        char line[PYSTACK_REFUSAL_SIZE], times[48] = "";
+
+        pystack_refusal_text(&slot->first, line);
+        if (slot->count > 1)
+                snprintf(times, sizeof times, " (the first of %" PRIu64 ")", slot->count);
+        say("process %d: refused: %s%s", slot->first.pid, line, times);
+}
+
+/* The first @n slots of a process are of it. */
+static void say_process(struct slot *const *slots, size_t n)
+{
+        uint64_t more = 0;
+
+        for (size_t i = 0; i < n && i < REFUSALS_SAID_MAX; i++)
+                say_refusal(slots[i]);
+        for (size_t i = REFUSALS_SAID_MAX; i < n; i++)
+                more += slots[i]->count;
+        if (more > 0)
+                say("process %d: refused: %" PRIu64 " more, of %zu other fields", (*slots)->first.pid, more,
+                    n - REFUSALS_SAID_MAX);
+}
+
+/* Nobody stays in the table for longer than it takes to copy a refusal. */
+static void lock_table(void)
+{
+        while (atomic_flag_test_and_set(&kept.busy))
+                sched_yield();
+}
+
+static void say_refusals(pid_t pid)
+{
+        struct slot **order = kept.n > 0 ? malloc(kept.n * sizeof(struct slot *)) : NULL;
+        size_t n = 0;
+
+        for (size_t i = 0; order && i < SLOTS; i++)
+                if (kept.slots[i].count > 0 && (pid == 0 || kept.slots[i].first.pid == pid))
+                        order[n++] = &kept.slots[i];
+        if (n > 0)
+                qsort(order, n, sizeof *order, order_slots);
+        for (size_t i = 0, end; i < n; i = end) {
+                for (end = i; end < n && order[end]->first.pid == order[i]->first.pid;)
+                        end++;
+                say_process(order + i, end - i);
+        }
+        free(order);
+}
+
+void refusals_say(pid_t pid)
+{
+        lock_table();
+        say_refusals(pid);
+        atomic_flag_clear(&kept.busy);
+        if (pid == 0 && kept.left_out > 0)
+                say("%" PRIu64 " refusals were not kept", kept.left_out);
+}
+
+void refusals_end(void)
+{
+        lock_table();
+        if (kept.slots)
+                memset(kept.slots, 0, SLOTS * sizeof *kept.slots);
+        kept.asked = false;
+        kept.n = 0;
+        kept.left_out = 0;
+        atomic_flag_clear(&kept.busy);
+}
