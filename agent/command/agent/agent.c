@@ -165,7 +165,9 @@ static uint64_t end_window_in_time(struct agent *agent, uint64_t end)
 {
         uint64_t window = (uint64_t)(agent->config.window * 1000);
 
-        if (delivery_is_busy(agent->delivery) || (read_clock_ms() < end && !vitals_is_too_large(agent->vitals)))
+        bool can_end = !delivery_is_busy(agent->delivery), large = vitals_is_too_large(agent->vitals, can_end);
+
+        if (!can_end || (read_clock_ms() < end && !large))
                 return end;
         end_window(agent);
         uint64_t now = read_clock_ms();

@@ -278,7 +278,7 @@ static bool is_short(const struct vitals *v, uint64_t rss)
         return rss > v->options.max_memory || (targets.refused != v->refused && targets.leased > targets.max / 2);
 }
 
-bool vitals_is_too_large(struct vitals *v)
+bool vitals_is_too_large(struct vitals *v, bool can_end)
 {
         double now = clock_seconds(CLOCK_MONOTONIC);
         uint64_t max = v->options.max_memory, rss;
@@ -288,7 +288,7 @@ bool vitals_is_too_large(struct vitals *v)
         v->memory_looked_s = now;
         rss = health_resident_bytes();
         divide_memory(v, rss);
-        if (!has_early_end_helped(v, rss))
+        if (can_end && !has_early_end_helped(v, rss))
                 v->early_end_s = now + EARLY_USELESS_S;
         if (!is_short(v, rss) || now < v->early_end_s)
                 return false;
@@ -297,7 +297,7 @@ bool vitals_is_too_large(struct vitals *v)
         v->early_end_s = now + EARLY_PAUSE_S;
         bool remains = is_short(v, rss);
         v->refused = sampler_memory(v->subject.sampler).refused;
-        if (!remains)
+        if (!remains || !can_end)
                 return false;
         say("budget: %.1f MB are in memory all the same: this window ends early", (double)rss / 1e6);
         v->early_rss = rss;

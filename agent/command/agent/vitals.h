@@ -65,9 +65,10 @@ void vitals_beat(struct vitals *vitals, uint64_t starved);
 
 /*
  * Whether the window is to end early, since more is in memory than --max-memory allows, and emptying caches was not
- * enough. Call this at every turn of the loop, and at least every vitals_pause_ms(); -1: that need not be.
+ * enough. @can_end: false while the window before is being handed over. Then its memory is not free yet, so only caches
+ * are emptied. Call this at every turn of the loop, and at least every vitals_pause_ms(); -1: that need not be.
  */
-bool vitals_is_too_large(struct vitals *vitals);
+bool vitals_is_too_large(struct vitals *vitals, bool can_end);
 int vitals_pause_ms(const struct vitals *vitals);
 
 /* Call this at the end of a window. Sets the rate of the next one by the budget. */
