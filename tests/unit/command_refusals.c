@@ -49,6 +49,19 @@ Test(command_refusals, are_said_by_process_with_the_first_of_each_field)
         cr_expect_str_eq(said(0), "");
 }
 
+Test(command_refusals, of_a_process_that_was_opened_are_dropped_until_they_come_again)
+{
+        refusals_keep();
+        refuse(7, "a", 0x10);
+        refuse(7, "b", 0x20);
+        refuse(9, "a", 0x30);
+        refusals_drop(7);
+        refuse(7, "a", 0x40);
+        cr_expect_str_eq(said(0), "podflame: process 7: refused: a at 0x40: expected a frame, found 0x1\n"
+                                  "podflame: process 9: refused: a at 0x30: expected a frame, found 0x1\n");
+        refusals_end();
+}
+
 Test(command_refusals, are_bounded_by_process)
 {
         static const char fields[2 * REFUSALS_SAID_MAX + 1] = "abcdefghijklmnop";

@@ -8,6 +8,7 @@
 #include "agent/base/base.h"
 #include "agent/command/cli/messages.h"
 #include "describe.h"
+#include "refusals.h"
 #include "sampling.h"
 
 #include <errno.h>
@@ -220,6 +221,7 @@ void follow_note_sampled(struct follow *f, struct followed *item)
 {
         watched_say_exceptions(&f->list, &item->watched);
         missed_remove(&f->missed, item->watched.pid, item->watched.process.start_time);
+        refusals_drop(item->watched.pid);
         kinship_opened(f->kinship, item->watched.pid);
         item->profiled = true;
         item->foreign = false;

@@ -23,6 +23,7 @@ struct slot {
         struct pystack_refusal first;
         uint64_t count; /* 0: the slot is free */
         size_t order;   /* how many were kept before it */
+        bool dropped;   /* it is not said, unless it comes again */
 };
 
 static struct {
@@ -52,9 +53,10 @@ static void keep_refusal(void *ctx, const struct pystack_refusal *refusal)
         struct slot *slot = slot_of(refusal->pid, refusal->field);
         if (slot->count == 0 && kept.n == REFUSALS_MAX) {
                 kept.left_out++;
-        } else if (kept.asked && slot->count++ == 0) {
-                slot->first = *refusal;
-                slot->order = kept.n++;
+        } else if (kept.asked && (slot->count == 0 || slot->dropped)) {
+                *slot = (struct slot){ .first = *refusal, .count = 1, .order = slot->dropped ? slot->order : kept.n++ };
+        } else if (kept.asked) {
+                slot->count++;
         }
         atomic_flag_clear(&kept.busy);
 }
@@ -117,7 +119,7 @@ static void say_refusals(pid_t pid)
         size_t n = 0;
 
         for (size_t i = 0; order && i < SLOTS; i++)
-                if (kept.slots[i].count > 0 && (pid == 0 || kept.slots[i].first.pid == pid))
+                if (kept.slots[i].count > 0 && !kept.slots[i].dropped && (pid == 0 || kept.slots[i].first.pid == pid))
                         order[n++] = &kept.slots[i];
         if (n > 0)
                 qsort(order, n, sizeof *order, order_slots);
@@ -136,6 +138,15 @@ void refusals_say(pid_t pid)
         atomic_flag_clear(&kept.busy);
         if (pid == 0 && kept.left_out > 0)
                 say("%" PRIu64 " refusals were not kept", kept.left_out);
+}
+
+void refusals_drop(pid_t pid)
+{
+        lock_table();
+        for (size_t i = 0; kept.slots && i < SLOTS; i++)
+                if (kept.slots[i].count > 0 && kept.slots[i].first.pid == pid)
+                        kept.slots[i].dropped = true;
+        atomic_flag_clear(&kept.busy);
 }
 
 void refusals_end(void)

@@ -33,6 +33,9 @@ struct pystack_trace refusals_trace(void);
  */
 void refusals_say(pid_t pid);
 
+/* Process @pid was opened after all: what was refused of it before is of no interest. */
+void refusals_drop(pid_t pid);
+
 /* Forgets all of it. */
 void refusals_end(void);
 
