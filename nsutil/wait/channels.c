@@ -55,6 +55,7 @@ static const struct wait_channel channels[] = {
         { "do_signal_stop", CHANNEL_BEFORE, NSUTIL_WAIT_STOPPED, NSUTIL_THING_UNKNOWN, NULL },
         { "ptrace_stop", CHANNEL_BEFORE, NSUTIL_WAIT_STOPPED, NSUTIL_THING_UNKNOWN, NULL },
         { "do_freezer_trap", CHANNEL_BEFORE, NSUTIL_WAIT_FROZEN, NSUTIL_THING_UNKNOWN, NULL },
+        { "get_signal", CHANNEL_BEFORE, NSUTIL_WAIT_FROZEN, NSUTIL_THING_UNKNOWN, NULL }, /* which calls that only */
         { "__refrigerator", CHANNEL_BEFORE, NSUTIL_WAIT_FROZEN, NSUTIL_THING_UNKNOWN, NULL },
         /* A supervisor of seccomp is asked whether the call may be made; a limit of memory or disk holds it up. */
         { "__seccomp_filter", CHANNEL_BEFORE, NSUTIL_WAIT_UNKNOWN, NSUTIL_THING_UNKNOWN, NULL },
@@ -63,6 +64,15 @@ static const struct wait_channel channels[] = {
         { "mem_cgroup_handle_over_high", CHANNEL_BEFORE, NSUTIL_WAIT_UNKNOWN, NSUTIL_THING_UNKNOWN, NULL },
         { "blkcg_maybe_throttle_current", CHANNEL_BEFORE, NSUTIL_WAIT_UNKNOWN, NSUTIL_THING_UNKNOWN, NULL },
         { "blkcg_maybe_throttle_blkg", CHANNEL_BEFORE, NSUTIL_WAIT_UNKNOWN, NSUTIL_THING_UNKNOWN, NULL },
+        /* The way out of the kernel, and the way in (kernel/entry/common.c). */
+        { "exit_to_user_mode_loop", CHANNEL_BEFORE, NSUTIL_WAIT_UNKNOWN, NSUTIL_THING_UNKNOWN, NULL },
+        { "exit_to_user_mode_prepare", CHANNEL_BEFORE, NSUTIL_WAIT_UNKNOWN, NSUTIL_THING_UNKNOWN, NULL },
+        { "syscall_exit_to_user_mode", CHANNEL_BEFORE, NSUTIL_WAIT_UNKNOWN, NSUTIL_THING_UNKNOWN, NULL },
+        { "irqentry_exit_to_user_mode", CHANNEL_BEFORE, NSUTIL_WAIT_UNKNOWN, NSUTIL_THING_UNKNOWN, NULL },
+        { "arch_do_signal_or_restart", CHANNEL_BEFORE, NSUTIL_WAIT_UNKNOWN, NSUTIL_THING_UNKNOWN, NULL },
+        { "do_notify_resume", CHANNEL_BEFORE, NSUTIL_WAIT_UNKNOWN, NSUTIL_THING_UNKNOWN, NULL },
+        { "task_work_run", CHANNEL_BEFORE, NSUTIL_WAIT_UNKNOWN, NSUTIL_THING_UNKNOWN, NULL },
+        { "syscall_trace_enter", CHANNEL_BEFORE, NSUTIL_WAIT_UNKNOWN, NSUTIL_THING_UNKNOWN, NULL },
         { "do_coredump", CHANNEL_BEFORE, NSUTIL_WAIT_UNKNOWN, NSUTIL_THING_UNKNOWN, NULL },
         { "coredump_wait", CHANNEL_BEFORE, NSUTIL_WAIT_UNKNOWN, NSUTIL_THING_UNKNOWN, NULL },
         { "vfs_coredump", CHANNEL_BEFORE, NSUTIL_WAIT_UNKNOWN, NSUTIL_THING_UNKNOWN, NULL },

@@ -81,9 +81,13 @@ static bool judge_outside(const struct nsutil_wait_facts *facts, const struct wa
 {
         const struct nsutil_call *call = facts->call;
 
-        if (channel && channel->role == CHANNEL_BEFORE)
-                return channel->kind ? decide_kind(ret, channel->kind, NSUTIL_FROM_CHANNEL)
-                                     : give_up(ret, NSUTIL_MISSING_MEANING);
+        if (channel && channel->role == CHANNEL_BEFORE) {
+                /* In state D it may be another wait on the way out: there the cgroup has to say it. */
+                bool sure = channel->kind && (channel->kind != NSUTIL_WAIT_FROZEN || facts->state == 'S');
+
+                return sure ? decide_kind(ret, channel->kind, NSUTIL_FROM_CHANNEL)
+                            : give_up(ret, NSUTIL_MISSING_MEANING);
+        }
         /* Since Linux 6.1 a freezer of cgroup v1 leaves a thread where it sleeps, in state D. */
         if (facts->state == 'D' && !facts->frozen_known)
                 return give_up(ret, NSUTIL_MISSING_FREEZER);

@@ -6,55 +6,12 @@
 
 #include <signal.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 SUITE(nsutil_wait_real);
 
-#define PATIENCE 30000 /* looks, 1 ms apart */
 #define READINGS 20
-
-static int read_memory(void *ctx, uint64_t address, void *buf, size_t size)
-{
-        struct iovec local = { buf, size }, remote = { (void *)(uintptr_t)address, size };
-
-        return process_vm_readv(*(pid_t *)ctx, &local, 1, &remote, 1, 0) == (ssize_t)size ? 0 : -1;
-}
-
-/* A reading with its detail, as far as there is one. */
-struct said {
-        struct nsutil_wait wait;
-        struct nsutil_wait_detail detail;
-};
-
-static void read_all(const struct nsutil_wait_thread *thread, struct said *ret)
-{
-        static struct nsutil_freezers freezers;
-        struct nsutil_wait_memory memory = { read_memory, (void *)(uintptr_t)&thread->pid };
-        struct nsutil_wait_detail *detail = &ret->detail;
-
-        if (freezers.n == 0)
-                cr_assert_eq(nsutil_freezers_find(&freezers), 0);
-        ret->detail = (struct nsutil_wait_detail){ .fd = -1 };
-        cr_assert_eq(nsutil_wait_read(thread, &freezers, &ret->wait), 0);
-        if (nsutil_wait_detail(thread, &memory, &ret->wait, detail) == 0)
-                cr_assert_eq(nsutil_wait_addresses(thread->pid, &detail, 1, NULL), 0);
-}
-
-/* Reads until it is @kind. What is said before may be of the way there. */
-static bool settle(const struct nsutil_wait_thread *thread, enum nsutil_wait_kind kind, struct said *ret)
-{
-        for (int i = 0; i < PATIENCE; i++) {
-                read_all(thread, ret);
-                if (ret->wait.kind == kind)
-                        return true;
-                usleep(1000);
-        }
-        return false;
-}
 
 static bool is_of_scene(const struct said *said, const struct scene *scene, const struct stage *stage)
 {
@@ -100,10 +57,10 @@ static void expect_scene(const struct scene *scene, size_t way)
         if (pid < 0)
                 return;
         open_thread(pid, stage->tid, way, &thread);
-        cr_expect(settle(&thread, scene->kind, &said), "%s, %s: %d, missing %#x, call %d", scene->name, ways[way].name,
-                  said.wait.kind, said.wait.missing, said.wait.call);
+        cr_expect(said_settle(&thread, scene->kind, &said), "%s, %s: %d, missing %#x, call %d", scene->name,
+                  ways[way].name, said.wait.kind, said.wait.missing, said.wait.call);
         for (int i = 0; i < READINGS; i++) {
-                read_all(&thread, &said);
+                said_read(&thread, &said);
                 cr_expect(is_of_scene(&said, scene, stage), "%s, %s: kind %d act %d thing %d port %d", scene->name,
                           ways[way].name, said.wait.kind, said.wait.act, said.detail.thing, said.detail.peer.port);
                 unsigned missing = said.wait.missing &
@@ -141,9 +98,9 @@ Test(nsutil_wait_real, no_wrong_word_where_the_call_is_refused)
                 if (pid < 0)
                         continue;
                 open_thread(pid, stage->tid, 0, &thread);
-                cr_expect(settle(&thread, scenes[i].kind, &said), "%s", scenes[i].name);
+                cr_expect(said_settle(&thread, scenes[i].kind, &said), "%s", scenes[i].name);
                 close_file(&thread.call);
-                read_all(&thread, &said);
+                said_read(&thread, &said);
                 cr_expect(said.wait.kind == scenes[i].kind || said.wait.kind == NSUTIL_WAIT_UNKNOWN, "%s: %d",
                           scenes[i].name, said.wait.kind);
                 cr_expect(said.wait.kind == NSUTIL_WAIT_RUNNABLE || said.wait.missing & NSUTIL_MISSING_CALL);
@@ -189,7 +146,7 @@ Test(nsutil_wait_real, gone)
 
         cr_expect_eq(nsutil_wait_open(gone, gone, &thread), NSUTIL_E_GONE);
         cr_assert_eq(nsutil_wait_open(pid, stage->tid, &thread), 0);
-        cr_assert(settle(&thread, NSUTIL_WAIT_IO, &said));
+        cr_assert(said_settle(&thread, NSUTIL_WAIT_IO, &said));
         struct nsutil_wait wait = said.wait;
         cr_expect(nsutil_wait_holds(&thread, &wait));
         child_end(pid);
@@ -225,11 +182,11 @@ Test(nsutil_wait_real, stopped_and_continued)
                 pid_t pid = stage_start(restarted[i].play, &stage);
 
                 cr_assert_eq(nsutil_wait_open(pid, stage->tid, &thread), 0);
-                cr_assert(settle(&thread, restarted[i].kind, &said), "%s", restarted[i].name);
+                cr_assert(said_settle(&thread, restarted[i].kind, &said), "%s", restarted[i].name);
                 kill(pid, SIGSTOP);
-                cr_expect(settle(&thread, NSUTIL_WAIT_STOPPED, &after), "%s", restarted[i].name);
+                cr_expect(said_settle(&thread, NSUTIL_WAIT_STOPPED, &after), "%s", restarted[i].name);
                 kill(pid, SIGCONT);
-                cr_expect(settle(&thread, restarted[i].kind, &after), "%s: %d missing %#x", restarted[i].name,
+                cr_expect(said_settle(&thread, restarted[i].kind, &after), "%s: %d missing %#x", restarted[i].name,
                           after.wait.kind, after.wait.missing);
                 cr_expect_eq(after.detail.thing, restarted[i].thing, "%s", restarted[i].name);
                 cr_expect_eq(after.wait.futex, said.wait.futex);

@@ -30,6 +30,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -573,4 +574,40 @@ pid_t stage_start(void (*play)(struct stage *stage), struct stage **ret)
         cr_assert_null(getenv("MUST_WORK"), "%s", stage->missing);
         cr_log_warn("%s", stage->missing);
         return -1;
+}
+
+/* ---- what is said of it -------------------------------------------------------------------------- */
+
+#define PATIENCE 30000 /* looks, 1 ms apart */
+
+static int read_memory(void *ctx, uint64_t address, void *buf, size_t size)
+{
+        struct iovec local = { buf, size }, remote = { (void *)(uintptr_t)address, size };
+
+        return process_vm_readv(*(pid_t *)ctx, &local, 1, &remote, 1, 0) == (ssize_t)size ? 0 : -1;
+}
+
+void said_read(const struct nsutil_wait_thread *thread, struct said *ret)
+{
+        static struct nsutil_freezers freezers;
+        struct nsutil_wait_memory memory = { read_memory, (void *)(uintptr_t)&thread->pid };
+        struct nsutil_wait_detail *detail = &ret->detail;
+
+        if (freezers.n == 0)
+                cr_assert_eq(nsutil_freezers_find(&freezers), 0);
+        ret->detail = (struct nsutil_wait_detail){ .fd = -1 };
+        cr_assert_eq(nsutil_wait_read(thread, &freezers, &ret->wait), 0);
+        if (nsutil_wait_detail(thread, &memory, &ret->wait, detail) == 0)
+                cr_assert_eq(nsutil_wait_addresses(thread->pid, &detail, 1, NULL), 0);
+}
+
+bool said_settle(const struct nsutil_wait_thread *thread, enum nsutil_wait_kind kind, struct said *ret)
+{
+        for (int i = 0; i < PATIENCE; i++) {
+                said_read(thread, ret);
+                if (ret->wait.kind == kind)
+                        return true;
+                usleep(1000);
+        }
+        return false;
 }

@@ -35,6 +35,16 @@ void play_futex_timeout(struct stage *stage);
 void play_pipe_read(struct stage *stage);
 void play_spin(struct stage *stage);
 
+/* A reading with its detail, as far as there is one. */
+struct said {
+        struct nsutil_wait wait;
+        struct nsutil_wait_detail detail;
+};
+void said_read(const struct nsutil_wait_thread *thread, struct said *ret);
+
+/* Reads until it is @kind, for up to 30 s. What is said before may be of the way there. */
+bool said_settle(const struct nsutil_wait_thread *thread, enum nsutil_wait_kind kind, struct said *ret);
+
 /* Says that the scene is set, so that the thread waits next. */
 void stage_begin(struct stage *stage);
 
