@@ -186,12 +186,6 @@ static bool judge_clone(struct nsutil_wait *ret)
                                           : give_up(ret, NSUTIL_MISSING_MEANING);
 }
 
-/* Its flags stand in memory. */
-static bool judge_clone3(struct nsutil_wait *ret)
-{
-        return give_up(ret, NSUTIL_MISSING_MEANING);
-}
-
 /* Calls of which the arguments say whether, and for what, they wait. */
 static const struct {
         const char *name;
@@ -201,7 +195,7 @@ static const struct {
         { "fcntl", judge_fcntl },   { "flock", judge_flock },
         { "poll", judge_poll },     { "ppoll", judge_poll },
         { "select", judge_select }, { "pselect6", judge_select },
-        { "clone", judge_clone },   { "clone3", judge_clone3 },
+        { "clone", judge_clone },
 };
 
 static void judge_arguments(const struct wait_call *call, struct nsutil_wait *ret)
@@ -255,8 +249,9 @@ static void judge_call(const struct nsutil_wait_facts *facts, const struct wait_
                 return;
         }
         judge_arguments(call, ret);
-        if (channel && channel->role == CHANNEL_VFORK && strcmp(call->name, "clone3") == 0)
-                decide_kind(ret, NSUTIL_WAIT_CHILD, NSUTIL_FROM_CHANNEL);
+        /* The flags of this one stand in memory. */
+        if (strcmp(call->name, "clone3") == 0 && !(channel && channel->role == CHANNEL_VFORK))
+                give_up(ret, NSUTIL_MISSING_MEANING);
         if (ret->kind && contradicts_call(facts, call, channel, ret))
                 give_up(ret, NSUTIL_MISSING_UNITY);
 }
