@@ -188,18 +188,18 @@ struct nsutil_wait_detail {
 int nsutil_wait_detail(const struct nsutil_wait_thread *thread, const struct nsutil_wait_memory *memory,
                        struct nsutil_wait *wait, struct nsutil_wait_detail *ret);
 
-/* What reading the tables of sockets may take. A line is 80 to 200 bytes, and takes 0.3 us. */
+/* What reading the tables of sockets may take. A line is 80 to 200 bytes. */
 struct nsutil_wait_budget {
         size_t bytes;
-        uint64_t ns;
+        uint64_t cpu_ns; /* of the caller's thread */
 };
 #define NSUTIL_WAIT_SOCKET_BYTES ((size_t)16 << 20)
 #define NSUTIL_WAIT_SOCKET_NS 50000000u
 
 /*
- * Fills in family, protocol and addresses of the sockets among @details: all in one pass through the tables of the
+ * Fills in family, protocol and addresses of the sockets among @details: all together, from the tables of the
  * network namespace of @pid (/proc/PID/net/{tcp,tcp6,udp,udp6,unix}), of which all must be. @budget: NULL for the
- * values above; both are looked at every 64 KiB. What is not found gets NSUTIL_MISSING_ADDRESS or
+ * values above; both are looked at behind each read. What is not found gets NSUTIL_MISSING_ADDRESS or
  * NSUTIL_MISSING_BUDGET. NSUTIL_E_GONE, NSUTIL_E_DENIED, -ENOMEM. The peer of a UNIX socket is not told by these
  * tables.
  */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Addresses of sockets, from the tables of a network namespace. The tables are large on a busy node and the kernel
- * makes them anew for each reader, so they are read once for all sockets that are asked for, and no further than the
- * budget goes. The lines of UNIX sockets end in a path that its owner chose, and in which a newline is not escaped: a
- * path is believed only if one line has the inode, and after the tables of IP, which nobody can forge.
+ * makes them anew for each reader, so they are read for all sockets together, and no further than the budget goes. The
+ * lines of UNIX sockets end in a path that its owner chose, and in which a newline is not escaped: a path is believed
+ * only if one line has the inode, and after the tables of IP, which nobody can forge.
  */
 #include "nsutil/internal.h"
 #include "nsutil/wait/parts.h"
@@ -110,13 +110,17 @@ bool nsutil_socket_parse(int family, const char *line, size_t len, struct nsutil
 
 /* ---- tables ------------------------------------------------------------------------------------- */
 
+/*
+ * In the order in which they are read. The kernel makes a table page by page, by counting: a line is left out where one
+ * before it goes away in between. So those of IP are read twice before a line of "unix", that may be forged, is believed.
+ */
 static const struct table {
         const char *name;
         int family, protocol;
 } tables[] = {
-        { "tcp", AF_INET, IPPROTO_TCP }, { "tcp6", AF_INET6, IPPROTO_TCP },
-        { "udp", AF_INET, IPPROTO_UDP }, { "udp6", AF_INET6, IPPROTO_UDP },
-        { "unix", AF_UNIX, 0 },
+        { "tcp", AF_INET, IPPROTO_TCP },   { "tcp6", AF_INET6, IPPROTO_TCP }, { "udp", AF_INET, IPPROTO_UDP },
+        { "udp6", AF_INET6, IPPROTO_UDP }, { "tcp", AF_INET, IPPROTO_TCP },   { "tcp6", AF_INET6, IPPROTO_TCP },
+        { "udp", AF_INET, IPPROTO_UDP },   { "udp6", AF_INET6, IPPROTO_UDP }, { "unix", AF_UNIX, 0 },
 };
 
 /* What is searched for, by inode, ascending. */
@@ -124,7 +128,7 @@ struct search {
         struct nsutil_wait_detail **wanted;
         size_t n, found; /* @found: of the wanted, those that have a family */
         size_t bytes_left;
-        uint64_t end_ns;
+        uint64_t end_cpu_ns;
 };
 
 static int order_inodes(const void *a, const void *b)
@@ -195,11 +199,11 @@ static size_t search_lines(struct search *search, const struct table *table, cha
         return left;
 }
 
-static uint64_t now_ns(void)
+static uint64_t own_cpu_ns(void)
 {
         struct timespec now;
 
-        clock_gettime(CLOCK_MONOTONIC, &now);
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
         return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
@@ -211,7 +215,7 @@ static bool search_table(struct search *search, const struct table *table, int f
 
         while ((n = TEMP_FAILURE_RETRY(read(fd, chunk + len, TABLE_CHUNK - len))) > 0) {
                 len = search_lines(search, table, chunk, len + (size_t)n);
-                if (len == TABLE_CHUNK || search->bytes_left < (size_t)n || now_ns() > search->end_ns)
+                if (len == TABLE_CHUNK || search->bytes_left < (size_t)n || own_cpu_ns() > search->end_cpu_ns)
                         return false;
                 search->bytes_left -= (size_t)n;
                 if (search->found == search->n && table->family != AF_UNIX)
@@ -265,7 +269,7 @@ int nsutil_wait_addresses(pid_t pid, struct nsutil_wait_detail *const *details, 
 {
         static const struct nsutil_wait_budget usual = { NSUTIL_WAIT_SOCKET_BYTES, NSUTIL_WAIT_SOCKET_NS };
         const struct nsutil_wait_budget *may = budget ? budget : &usual;
-        struct search search = { .bytes_left = may->bytes, .end_ns = now_ns() + may->ns };
+        struct search search = { .bytes_left = may->bytes, .end_cpu_ns = own_cpu_ns() + may->cpu_ns };
         char *chunk = malloc(TABLE_CHUNK);
         bool all = true;
         int r = 0;
