@@ -61,8 +61,9 @@ static void expect_scene(const struct scene *scene, size_t way)
                   ways[way].name, said.wait.kind, said.wait.missing, said.wait.call);
         for (int i = 0; i < READINGS; i++) {
                 said_read(&thread, &said);
-                cr_expect(is_of_scene(&said, scene, stage), "%s, %s: kind %d act %d thing %d port %d", scene->name,
-                          ways[way].name, said.wait.kind, said.wait.act, said.detail.thing, said.detail.peer.port);
+                cr_expect(is_of_scene(&said, scene, stage), "%s, %s: kind %d act %d thing %d port %d, missing %#x",
+                          scene->name, ways[way].name, said.wait.kind, said.wait.act, said.detail.thing,
+                          said.detail.peer.port, said.detail.missing);
                 unsigned missing = said.wait.missing &
                                    ~(scene->kind == NSUTIL_WAIT_RUNNABLE ? NSUTIL_MISSING_CHANNEL : 0u);
                 cr_expect_eq(missing & ways[way].missing, missing, "%s, %s: %#x", scene->name, ways[way].name, missing);

@@ -124,15 +124,21 @@ static void play_sigtimedwait(struct stage *stage)
         sigtimedwait(&set, NULL, &time);
 }
 
+/* Ends with its parent, also where that has ended already. */
+static int idle_below(void *parent)
+{
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        while (getppid() == *(pid_t *)parent)
+                pause();
+        return 0;
+}
+
 static pid_t fork_idle(void)
 {
-        pid_t pid = fork();
+        pid_t parent = getpid(), pid = fork();
 
-        if (pid == 0) {
-                prctl(PR_SET_PDEATHSIG, SIGKILL);
-                for (;;)
-                        pause();
-        }
+        if (pid == 0)
+                _exit(idle_below(&parent));
         return pid;
 }
 
@@ -153,22 +159,14 @@ static void play_waitid(struct stage *stage)
         waitid(P_ALL, 0, &info, WEXITED);
 }
 
-static int idle_in_clone(void *ctx)
-{
-        (void)ctx;
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        for (;;)
-                pause();
-        return 0;
-}
-
 /* As posix_spawn() does. */
 static void play_vfork(struct stage *stage)
 {
         static char stack[65536];
+        pid_t self = getpid();
 
         stage_begin(stage);
-        clone(idle_in_clone, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, NULL);
+        clone(idle_below, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, &self);
 }
 
 void play_spin(struct stage *stage)

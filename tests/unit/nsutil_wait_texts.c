@@ -454,7 +454,7 @@ Test(nsutil_wait_texts, tables_are_read_once_for_all_and_within_the_budget)
 {
         enum { SOCKETS = 300 };
         static struct nsutil_wait_detail details[SOCKETS], *pointers[SOCKETS];
-        const struct nsutil_wait_budget little = { .bytes = 1, .ns = UINT32_MAX };
+        const struct nsutil_wait_budget little = { .bytes = 1, .cpu_ns = UINT32_MAX };
         int fds[SOCKETS];
 
         for (int i = 0; i < SOCKETS; i++) {
