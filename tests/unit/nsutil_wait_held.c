@@ -21,6 +21,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -207,6 +209,57 @@ Test(nsutil_wait_held, pages_that_do_not_come)
                 nsutil_wait_close(&thread);
                 child_end(pid);
         }
+}
+
+/* ---- a lock that is never given back ---------------------------------------------------------------------- */
+
+struct taker {
+        int epfd;
+        char *page;
+};
+
+static void *take_events(void *ctx)
+{
+        const struct taker *taker = ctx;
+
+        epoll_wait(taker->epfd, (struct epoll_event *)(void *)taker->page, 1, -1);
+        return NULL;
+}
+
+/* Another thread is handed an event at an absent page. It has the lock of the epoll descriptor meanwhile. */
+static void play_held_epoll(struct stage *stage)
+{
+        struct epoll_event event = { .events = EPOLLIN };
+        struct taker taker = { epoll_create1(0), absent_page(stage) };
+        pthread_t thread;
+
+        epoll_ctl(taker.epfd, EPOLL_CTL_ADD, eventfd(1, 0), &event);
+        stage->port = taker.epfd;
+        if (pthread_create(&thread, NULL, take_events, &taker))
+                strcpy(stage->missing, "a thread");
+        play_pipe_read(stage);
+}
+
+Test(nsutil_wait_held, a_set_behind_a_lock_holds_up_nobody)
+{
+        struct nsutil_wait_thread thread;
+        struct nsutil_wait_detail detail;
+        struct stage *stage;
+        struct said said;
+        pid_t pid = stage_start(play_held_epoll, &stage);
+        int r = 0;
+
+        require(pid > 0, "userfaultfd");
+        cr_assert_eq(nsutil_wait_open(pid, stage->tid, &thread), 0);
+        cr_assert(said_settle(&thread, NSUTIL_WAIT_IO, &said));
+        said.wait.act = NSUTIL_ACT_EPOLL;
+        said.wait.args[0] = (uint64_t)stage->port;
+        /* Until the other thread has the lock, the set can be read. */
+        for (int i = 0; i < 10000 && (r = nsutil_wait_detail(&thread, NULL, &said.wait, &detail)) == 0; i++)
+                usleep(1000);
+        cr_expect_eq(r, NSUTIL_E_HANGS, "%d", r);
+        nsutil_wait_close(&thread);
+        child_end(pid);
 }
 
 /* ---- what has no calls of ours ---------------------------------------------------------------------------- */
