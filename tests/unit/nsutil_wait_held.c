@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
+#include <linux/futex.h>
 #include <linux/io_uring.h>
 #include <linux/seccomp.h>
 #include <linux/userfaultfd.h>
@@ -264,6 +265,15 @@ Test(nsutil_wait_held, a_set_behind_a_lock_holds_up_nobody)
 
 /* ---- what has no calls of ours ---------------------------------------------------------------------------- */
 
+/* The thread was recognised as one whose calls are not those of this machine. */
+static void expect_foreign(const struct nsutil_wait_thread *thread)
+{
+        struct nsutil_wait wait;
+
+        cr_assert_eq(nsutil_wait_read(thread, NULL, &wait), 0);
+        cr_expect(wait.missing & NSUTIL_MISSING_NATIVE, "%#x", wait.missing);
+}
+
 /* io_uring starts a thread of the kernel in the process. */
 static void play_kernel_thread(struct stage *stage)
 {
@@ -292,6 +302,7 @@ Test(nsutil_wait_held, threads_of_the_kernel_are_in_no_call)
                 cr_assert_eq(nsutil_wait_open(pid, threads[i].tid, &thread), 0);
                 wait_until_asleep(&thread);
                 cr_expect_eq(count_unknown(&thread, NSUTIL_WAIT_UNKNOWN, threads[i].name), READINGS);
+                expect_foreign(&thread);
                 nsutil_wait_close(&thread);
         }
         free(threads);
@@ -357,6 +368,10 @@ Test(nsutil_wait_held, calls_of_32_bit_programs_are_not_mistaken)
                 usleep(1000);
         wait_until_asleep(&thread);
         cr_expect_eq(count_unknown(&thread, NSUTIL_WAIT_UNKNOWN, "32 bits"), READINGS);
+        expect_foreign(&thread);
+        close(thread.channel); /* wchan would contradict the call */
+        thread.channel = -1;
+        cr_expect_eq(count_unknown(&thread, NSUTIL_WAIT_UNKNOWN, "32 bits"), READINGS);
         nsutil_wait_close(&thread);
         child_end(pid);
 }
@@ -364,47 +379,68 @@ Test(nsutil_wait_held, calls_of_32_bit_programs_are_not_mistaken)
 
 /* ---- what does not hold still ------------------------------------------------------------------------------ */
 
-/* Sleeps and polls in turn: what is said of one is never mixed with the other. */
+/* Sleeps, polls and waits for a futex in turn: what is said of one is never mixed with another. */
 static void play_turns(struct stage *stage)
 {
-        struct timespec time = { .tv_nsec = 300000 };
+        struct timespec time = { .tv_nsec = 20000 };
         struct pollfd set = { .events = POLLIN };
+        static uint32_t word;
         int fds[2];
 
         (void)!pipe(fds);
         set.fd = fds[0];
-        stage->port = fds[0];
+        prctl(PR_SET_TIMERSLACK, 1000);
         for (stage_begin(stage);;) {
                 nanosleep(&time, NULL);
+                syscall(SYS_futex, &word, FUTEX_WAIT, 0, &time, NULL, 0);
                 ppoll(&set, 1, &time, NULL);
-                for (volatile int i = 0; i < 20000; i++)
-                        continue;
         }
+}
+
+static bool is_of_turns(const struct said *said)
+{
+        static const struct {
+                enum nsutil_wait_kind kind;
+                enum nsutil_wait_act act;
+                int call;
+        } turns[] = {
+                { NSUTIL_WAIT_RUNNABLE, NSUTIL_ACT_NONE, -1 },
+                { NSUTIL_WAIT_SLEEP, NSUTIL_ACT_NONE, SYS_clock_nanosleep },
+                { NSUTIL_WAIT_FUTEX, NSUTIL_ACT_NONE, SYS_futex },
+                { NSUTIL_WAIT_IO, NSUTIL_ACT_POLL, SYS_ppoll },
+        };
+
+        for (size_t i = 0; i < sizeof turns / sizeof *turns; i++)
+                if (said->wait.kind == turns[i].kind)
+                        return said->wait.act == turns[i].act && said->wait.call == turns[i].call &&
+                               (said->detail.thing == NSUTIL_THING_UNKNOWN ||
+                                (said->detail.thing == NSUTIL_THING_PIPE && said->wait.act == NSUTIL_ACT_POLL));
+        return said->wait.kind == NSUTIL_WAIT_UNKNOWN;
 }
 
 Test(nsutil_wait_held, no_mixture_of_two_waits)
 {
-        unsigned seen[NSUTIL_WAIT_KINDS] = { 0 };
+        unsigned seen[NSUTIL_WAIT_KINDS] = { 0 }, moved = 0, mixed = 0;
         struct nsutil_wait_thread thread;
         struct stage *stage;
         struct said said;
         pid_t pid = stage_start(play_turns, &stage);
 
         cr_assert_eq(nsutil_wait_open(pid, stage->tid, &thread), 0);
-        for (int i = 0; i < 20000; i++) {
+        for (int i = 0; i < 50000; i++) {
                 said_read(&thread, &said);
                 seen[said.wait.kind]++;
-                if (said.wait.kind == NSUTIL_WAIT_SLEEP)
-                        cr_expect(said.wait.act == NSUTIL_ACT_NONE && said.detail.thing == NSUTIL_THING_UNKNOWN);
-                if (said.wait.kind == NSUTIL_WAIT_IO)
-                        cr_expect(said.wait.act == NSUTIL_ACT_POLL && (said.detail.thing == NSUTIL_THING_UNKNOWN ||
-                                                                       said.detail.thing == NSUTIL_THING_PIPE));
+                moved += !!(said.wait.missing & NSUTIL_MISSING_STILL);
+                /* wchan of one wait and the call of another */
+                mixed += !!(said.wait.missing & NSUTIL_MISSING_UNITY);
+                cr_expect(is_of_turns(&said), "kind %d, act %d, call %d, thing %d", said.wait.kind, said.wait.act,
+                          said.wait.call, said.detail.thing);
         }
-        unsigned right = seen[NSUTIL_WAIT_SLEEP] + seen[NSUTIL_WAIT_IO] + seen[NSUTIL_WAIT_RUNNABLE];
-        cr_log_info("sleep %u, io %u, cpu %u, unknown %u", seen[NSUTIL_WAIT_SLEEP], seen[NSUTIL_WAIT_IO],
-                    seen[NSUTIL_WAIT_RUNNABLE], seen[NSUTIL_WAIT_UNKNOWN]);
-        cr_expect_eq(right + seen[NSUTIL_WAIT_UNKNOWN], 20000);
-        cr_expect(seen[NSUTIL_WAIT_SLEEP] && seen[NSUTIL_WAIT_IO]);
+        cr_log_info("sleep %u, futex %u, io %u, cpu %u, unknown %u, moved %u", seen[NSUTIL_WAIT_SLEEP],
+                    seen[NSUTIL_WAIT_FUTEX], seen[NSUTIL_WAIT_IO], seen[NSUTIL_WAIT_RUNNABLE],
+                    seen[NSUTIL_WAIT_UNKNOWN], moved);
+        cr_expect_eq(mixed, 0, "%u", mixed);
+        cr_expect(seen[NSUTIL_WAIT_SLEEP] && seen[NSUTIL_WAIT_FUTEX] && seen[NSUTIL_WAIT_IO]);
         nsutil_wait_close(&thread);
         child_end(pid);
 }
