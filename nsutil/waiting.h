@@ -14,6 +14,11 @@
  *
  * A reading is of one moment: schedstat counts how often the scheduler has put the thread on a CPU, and a reading
  * during which that has changed is thrown away. What is not certain is NSUTIL_WAIT_UNKNOWN.
+ *
+ * Not told here: whether a thread in state R runs, waits for a CPU, or is kept from it by a quota. No file says that of
+ * one moment: two readings with the same slices and CPU time tell that it did not run in between, and the counts of
+ * nsutil_quota_throttles() that a quota had a part in that. A program of 64 bits that makes calls of 32 bits (int 0x80)
+ * is taken at its numbers: it can only lie about itself.
  */
 
 #include <stdbool.h>
@@ -188,7 +193,7 @@ struct nsutil_wait_detail {
 int nsutil_wait_detail(const struct nsutil_wait_thread *thread, const struct nsutil_wait_memory *memory,
                        struct nsutil_wait *wait, struct nsutil_wait_detail *ret);
 
-/* What reading the tables of sockets may take. A line is 80 to 200 bytes. */
+/* What reading the tables of sockets may take. A line of TCP is 150 bytes, and takes Linux 6.18 1.7 us. */
 struct nsutil_wait_budget {
         size_t bytes;
         uint64_t cpu_ns; /* of the caller's thread */

@@ -107,10 +107,13 @@ static void play_epoll_sleep(struct stage *stage)
         epoll_wait(fd, &event, 1, LONG_S * 1000);
 }
 
-static void play_pause(struct stage *stage)
+static void play_sigsuspend(struct stage *stage)
 {
+        sigset_t set;
+
+        sigfillset(&set);
         stage_begin(stage);
-        pause();
+        sigsuspend(&set);
 }
 
 static void play_sigtimedwait(struct stage *stage)
@@ -483,7 +486,7 @@ const struct scene scenes[] = {
         { "poll_sleep", play_poll_sleep, NSUTIL_WAIT_SLEEP, NSUTIL_ACT_POLL, NSUTIL_THING_UNKNOWN, "sleep" },
         { "poll_negative", play_poll_negative, NSUTIL_WAIT_SLEEP, NSUTIL_ACT_POLL, NSUTIL_THING_UNKNOWN, "sleep" },
         { "epoll_sleep", play_epoll_sleep, NSUTIL_WAIT_SLEEP, NSUTIL_ACT_EPOLL, NSUTIL_THING_UNKNOWN, "sleep" },
-        { "pause", play_pause, NSUTIL_WAIT_SIGNAL, NSUTIL_ACT_NONE, NSUTIL_THING_UNKNOWN, "signal" },
+        { "sigsuspend", play_sigsuspend, NSUTIL_WAIT_SIGNAL, NSUTIL_ACT_NONE, NSUTIL_THING_UNKNOWN, "signal" },
         { "sigtimedwait", play_sigtimedwait, NSUTIL_WAIT_SIGNAL, NSUTIL_ACT_NONE, NSUTIL_THING_UNKNOWN, "signal" },
         { "wait4", play_wait4, NSUTIL_WAIT_CHILD, NSUTIL_ACT_NONE, NSUTIL_THING_UNKNOWN, "child" },
         { "waitid", play_waitid, NSUTIL_WAIT_CHILD, NSUTIL_ACT_NONE, NSUTIL_THING_UNKNOWN, "child" },
