@@ -138,7 +138,7 @@ static void discard_epoll_reading(void *job)
 static int read_epoll(const struct nsutil_wait_thread *thread, int epfd, struct nsutil_wait_detail *detail,
                       bool *ret_known)
 {
-        static const struct nsutil_work work = { run_epoll_reading, discard_epoll_reading };
+        static const struct nsutil_work work = { .run = run_epoll_reading, .discard = discard_epoll_reading };
         struct epoll_reading *r = calloc(1, sizeof(*r));
         struct nsutil_epoll_member member;
 
