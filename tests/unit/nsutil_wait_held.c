@@ -109,6 +109,40 @@ Test(nsutil_wait_held, frozen_by_v2)
         expect_frozen("", "cgroup.freeze", "1", "0", play_pipe_read, NSUTIL_WAIT_IO);
 }
 
+/* A quota lets it run for a hundredth of the time. A thread that is kept from running is not said to wait for anything. */
+Test(nsutil_wait_held, throttled_is_runnable)
+{
+        static struct nsutil_hierarchy hierarchy;
+        char dir[NSUTIL_CGROUP_PATH_SIZE + 32], number[16];
+        struct nsutil_wait_thread thread;
+        struct nsutil_quota quota;
+        struct stage *stage;
+        struct said said;
+
+        require(nsutil_hierarchy_find("cpu", &hierarchy) == 0, "quotas of cgroup v1");
+        snprintf(dir, sizeof dir, "%s/podflame-unit-%d", hierarchy.point, getpid());
+        require(mkdir(dir, 0755) == 0, "a cgroup that may be made");
+        write_text(dir, "cpu.cfs_quota_us", "1000");
+        pid_t pid = stage_start(play_spin, &stage);
+        snprintf(number, sizeof number, "%d", pid);
+        write_text(dir, "cgroup.procs", number);
+        cr_assert_eq(nsutil_wait_open(pid, stage->tid, &thread), 0);
+        cr_assert_eq(nsutil_quota_open(pid, &quota), 0);
+        uint64_t begin = nsutil_quota_throttles(&quota);
+        for (int i = 0; i < 30000 && nsutil_quota_throttles(&quota) < begin + 3; i++) {
+                said_read(&thread, &said);
+                cr_expect_eq(said.wait.kind, NSUTIL_WAIT_RUNNABLE, "%d", said.wait.kind);
+                usleep(1000);
+        }
+        cr_expect_geq(nsutil_quota_throttles(&quota), begin + 3);
+        nsutil_quota_close(&quota);
+        nsutil_wait_close(&thread);
+        write_text(dir, "cpu.cfs_quota_us", "-1"); /* so that it can end */
+        child_end(pid);
+        for (int i = 0; rmdir(dir) < 0 && errno == EBUSY && i < 1000; i++)
+                usleep(1000);
+}
+
 /* ---- a supervisor ------------------------------------------------------------------------------------ */
 
 /* Nobody answers, so the call is never begun. */
