@@ -65,7 +65,7 @@ below_compare := format profile base
 below_send    := http format profile base
 below_collect := http format profile base
 below_health  := send http format profile base
-below_command := find sample send collect health confine http compare format profile base pystack nsutil elfsym
+below_command := find sample send collect health confine http compare format profile reason base pystack nsutil elfsym
 
 # A room's files, and those of its folders.
 sources  = $(wildcard $(path_$(1))/*.c $(path_$(1))/*/*.c)
