@@ -40,7 +40,9 @@ static const struct option_spec specs[] = {
 static const struct usage usage = {
         .command = "dump",
         .synopsis = "(-p PID | -c CONTAINER | --pod POD) [OPTION]...",
-        .text = "Prints every Python thread's stack, innermost frame first, and why the thread does not run.",
+        .text = "Prints every Python thread's stack, innermost frame first, and why the thread does not run.\n"
+                "\"waits: lock\" is any wait for a word of memory outside of the GIL, also for an event, a queue,\n"
+                "or the end of a thread. A reason that is not certain is \"unknown\".",
         .options = specs,
         .n = sizeof specs / sizeof *specs,
 };
@@ -75,7 +77,7 @@ struct subject {
         char *stacks_text;
         size_t stacks_len;
         bool call_is_refused; /* what a thread waits for is not known, since its system call may not be read */
-        int error; /* in the end */
+        int error;            /* in the end */
 };
 
 /* ---- text --------------------------------------------------------------------------- */
@@ -153,6 +155,8 @@ static void name_state(struct subject *s, struct view *v)
         v->state = state_of(s, v->tid, stat.state);
         if (strcmp(v->state, "throttled") == 0)
                 v->reason.kind = THREAD_THROTTLED;
+        if (strcmp(v->state, "frozen") == 0) /* a freezer may leave a thread where it sleeps */
+                v->reason.kind = THREAD_FROZEN;
         s->call_is_refused |= v->reason.kind == THREAD_UNKNOWN && v->reason.wait.missing & NSUTIL_MISSING_CALL;
 }
 
@@ -353,8 +357,10 @@ static int dump_all(struct choice *choice, bool as_json)
         if (as_json)
                 json_print(all);
         if (refused > 0)
-                say("what some threads wait for is unknown: /proc/%d/task/TID/syscall is refused: CAP_SYS_PTRACE is missing, "
-                    "or the kernel does not have that file", refused);
+                say("what some threads wait for is unknown: /proc/%d/task/TID/syscall is refused: CAP_SYS_PTRACE is "
+                    "missing, "
+                    "or the kernel does not have that file",
+                    refused);
         return e;
 }
 

@@ -5,6 +5,7 @@
  */
 #include "thread_reason.h"
 
+#include "agent/base/base.h"
 #include "agent/command/cli/json.h"
 #include "agent/sample/sample.h"
 
@@ -20,22 +21,16 @@ static const struct {
         const char *word;
         const char *text; /* NULL: "waits: ", and what for */
 } kinds[] = {
-        [THREAD_UNKNOWN] = { "unknown", "unknown" },
-        [THREAD_RUNNING] = { "running", "" },
-        [THREAD_CPU] = { "cpu", "waits: CPU" },
-        [THREAD_THROTTLED] = { "throttled", "" },
-        [THREAD_SLEEP] = { "sleep", "sleeps" },
-        [THREAD_IO] = { "io", NULL },
-        [THREAD_GIL] = { "gil", "waits: GIL" },
-        [THREAD_LOCK] = { "lock", NULL },
-        [THREAD_CHILD] = { "child", "waits: child" },
-        [THREAD_SIGNAL] = { "signal", "waits: signal" },
-        [THREAD_PAGE] = { "page", "waits: page" },
-        [THREAD_STOPPED] = { "stopped", "" },
+        [THREAD_UNKNOWN] = { "unknown", "unknown" },  [THREAD_RUNNING] = { "running", "" },
+        [THREAD_CPU] = { "cpu", "waits: CPU" },       [THREAD_THROTTLED] = { "throttled", "" },
+        [THREAD_SLEEP] = { "sleep", "sleeps" },       [THREAD_IO] = { "io", NULL },
+        [THREAD_GIL] = { "gil", "waits: GIL" },       [THREAD_LOCK] = { "lock", NULL },
+        [THREAD_CHILD] = { "child", "waits: child" }, [THREAD_SIGNAL] = { "signal", "waits: signal" },
+        [THREAD_PAGE] = { "page", "waits: page" },    [THREAD_STOPPED] = { "stopped", "" },
         [THREAD_FROZEN] = { "frozen", "" },
 };
 
-/* FUTEX is missing: see judge_futex(). */
+/* FUTEX is left out: see judge_futex(). */
 static const enum thread_reason_kind by_wait[NSUTIL_WAIT_KINDS] = {
         [NSUTIL_WAIT_UNKNOWN] = THREAD_UNKNOWN, [NSUTIL_WAIT_RUNNABLE] = THREAD_RUNNING,
         [NSUTIL_WAIT_SLEEP] = THREAD_SLEEP,     [NSUTIL_WAIT_IO] = THREAD_IO,
@@ -71,18 +66,10 @@ static void read_detail(struct pystack *py, const struct nsutil_wait_thread *thr
         reason->has_detail = nsutil_wait_detail(thread, &memory, &reason->wait, &reason->detail) == 0;
 }
 
-static uint64_t read_clock(void)
-{
-        struct timespec now;
-
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 static void read_reason(const struct thread_whole *whole, const struct nsutil_wait_thread *files,
                         const struct nsutil_freezers *freezers, struct thread_reason *ret)
 {
-        *ret = (struct thread_reason){ .kind = THREAD_UNKNOWN, .begin_ns = read_clock() };
+        *ret = (struct thread_reason){ .kind = THREAD_UNKNOWN, .begin_ns = clock_ns(CLOCK_MONOTONIC) };
         if (nsutil_wait_read(files, freezers, &ret->wait) != 0)
                 return;
         if (ret->wait.kind == NSUTIL_WAIT_IO || ret->wait.kind == NSUTIL_WAIT_LOCK)
@@ -135,9 +122,10 @@ static bool has_not_run(const struct nsutil_wait_thread *thread, const struct th
                now.slices == reason->wait.slices && now.cpu_ns == reason->wait.cpu_ns;
 }
 
-static void sleep_until(uint64_t ns)
+static void await_tick(const struct thread_reason *reason)
 {
-        const struct timespec until = { .tv_sec = (time_t)(ns / 1000000000u), .tv_nsec = (long)(ns % 1000000000u) };
+        uint64_t age = clock_ns(CLOCK_MONOTONIC) - reason->begin_ns;
+        struct timespec until = clock_after(CLOCK_MONOTONIC, age < TICK_NS ? TICK_NS - age : 0);
 
         clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
 }
@@ -149,7 +137,7 @@ void thread_reason_settle(pid_t pid, pid_t tid, struct thread_reason *reason)
         if (reason->kind != THREAD_RUNNING || nsutil_wait_open(pid, tid, &thread) != 0)
                 return;
         if (has_not_run(&thread, reason)) {
-                sleep_until(reason->begin_ns + TICK_NS);
+                await_tick(reason);
                 if (has_not_run(&thread, reason))
                         reason->kind = THREAD_CPU;
         }
@@ -186,18 +174,15 @@ void thread_reason_words(const struct thread_reason *reason, char *ret, size_t s
 static const char *name_source(const struct thread_reason *reason)
 {
         static const char *const sources[] = {
-                [NSUTIL_FROM_NOTHING] = "",
-                [NSUTIL_FROM_STATE] = "state",
-                [NSUTIL_FROM_CGROUP] = "cgroup",
-                [NSUTIL_FROM_CHANNEL] = "channel",
-                [NSUTIL_FROM_CALL] = "call",
+                [NSUTIL_FROM_NOTHING] = "",        [NSUTIL_FROM_STATE] = "state", [NSUTIL_FROM_CGROUP] = "cgroup",
+                [NSUTIL_FROM_CHANNEL] = "channel", [NSUTIL_FROM_CALL] = "call",
         };
 
         return sources[reason->wait.source];
 }
 
 /* The address of the peer, or the socket's own if it has no peer. Neither: false. */
-static bool format_address(const struct thread_reason *reason, char *ret, size_t size, unsigned *ret_port)
+static bool write_address(const struct thread_reason *reason, char *ret, size_t size, unsigned *ret_port)
 {
         const struct nsutil_wait_detail *detail = &reason->detail;
         const struct nsutil_wait_address *address = detail->peer.is_set ? &detail->peer : &detail->local;
@@ -224,7 +209,7 @@ struct json_object *thread_reason_json(const struct thread_reason *reason)
                 return json;
         if (reason->detail.fd >= 0)
                 json_put_number(json, "fd", reason->detail.fd);
-        if (format_address(reason, address, sizeof address, &port)) {
+        if (write_address(reason, address, sizeof address, &port)) {
                 json_put_text(json, "address", address);
                 json_put_number(json, "port", port);
         }
