@@ -225,7 +225,7 @@ struct pystack_stack {
         size_t n;                           /* 0: the thread runs no Python at all */
         bool truncated;                     /* the outermost frames are missing */
         unsigned retries;                   /* readings thrown away before this one */
-        bool provisional;                   /* true if pystack_validate() says so */
+        bool provisional;                   /* believe it only if the next pystack_validate() returns 0 */
 };
 
 struct pystack_thread; /* what is known of a thread: where its stack lies, and in which interpreter it is */

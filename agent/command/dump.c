@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* podflame dump: every Python thread's stack, once, as text or JSON. */
+/* podflame dump: prints the stack of every Python thread once, as text or JSON. */
 #include "agent/command/cli/confinement.h"
 #include "agent/command/cli/json.h"
 #include "agent/command/cli/messages.h"
@@ -58,26 +58,29 @@ struct view {
         size_t end;               /* of its part of the subject's stacks */
 };
 
-/* A process whose threads are printed. It is read in time: if its memory does not answer, the other processes do not wait. */
+/*
+ * A process whose threads are printed. It is read in bounded time: if its memory does not answer, the other processes
+ * do not wait.
+ */
 struct subject {
         pid_t pid;
         struct find_process process;
         struct pystack *py;
-        uint64_t holder; /* of the GIL */
+        uint64_t holder; /* the thread state that holds the GIL */
         struct nsutil_freezers freezers;
-        bool asked;               /* it was asked whether the CPU quota of its cgroup keeps it from running */
-        bool throttled;           /* the answer */
+        bool asked;               /* it was found out whether the CPU quota of its cgroup keeps it from running */
+        bool throttled;           /* the CPU quota keeps it from running */
         struct json_object *json; /* NULL: text */
         struct view *views;
         size_t n_views;
-        FILE *out; /* into @text */
+        FILE *out; /* writes into @text */
         char *text;
         size_t len;
-        FILE *stacks; /* into @stacks_text: what is printed below the threads' names */
+        FILE *stacks; /* writes into @stacks_text what is printed below the threads' names */
         char *stacks_text;
         size_t stacks_len;
         bool call_is_refused; /* what a thread waits for is not known, since its system call may not be read */
-        int error;            /* in the end */
+        int error;            /* 0, or why its threads could not be listed */
 };
 
 /* ---- text --------------------------------------------------------------------------- */
@@ -127,7 +130,7 @@ static void print_name(const struct view *v, FILE *out)
 
 /* ---- threads ------------------------------------------------------------------------ */
 
-/* The host's TID of the thread that the target calls @inner_tid; 0 if it has ended. */
+/* Finds the thread that the target calls @inner_tid. NULL if it has ended. */
 static const struct nsutil_thread *look_up_thread(const struct nsutil_thread *threads, size_t n, pid_t inner_tid)
 {
         for (size_t i = 0; i < n; i++)
@@ -136,7 +139,10 @@ static const struct nsutil_thread *look_up_thread(const struct nsutil_thread *th
         return NULL;
 }
 
-/* A thread that its cgroup's CPU quota keeps from running has state R. It is asked once: that takes a while. */
+/*
+ * Names a thread's state. A thread that the CPU quota of its cgroup keeps from running has state R. Finding that out
+ * takes a while, so it is done once for each process.
+ */
 static const char *state_of(struct subject *s, pid_t tid, char letter)
 {
         if (letter == 'R' && !s->asked) {
@@ -221,7 +227,7 @@ static int finish_views(struct subject *s)
         return 0;
 }
 
-/* As nsutil_threads_read(), with pystack's errors. */
+/* Like nsutil_threads_read(), with pystack's errors. */
 static int list_threads(pid_t pid, struct nsutil_thread **ret, size_t *ret_n)
 {
         int e = nsutil_threads_read(pid, ret, ret_n);
@@ -292,7 +298,7 @@ static void discard_subject(void *job)
         free(s);
 }
 
-/* Takes over what was opened of @chosen. NULL: out of memory. */
+/* Makes a subject of @chosen, and takes over its interpreter. NULL: out of memory. */
 static struct subject *new_subject(struct chosen *chosen, const struct nsutil_freezers *freezers,
                                    struct json_object *json)
 {
@@ -315,7 +321,7 @@ static struct subject *new_subject(struct chosen *chosen, const struct nsutil_fr
         return s;
 }
 
-/* If the process does not answer, *@json belongs to the thread that hangs, and is replaced. */
+/* Prints one process. If its memory does not answer, the thread that hangs owns *@json, and *@json is replaced. */
 static int dump_process(struct chosen *chosen, const struct nsutil_freezers *freezers, struct json_object **json,
                         pid_t *ret_refused)
 {
@@ -344,13 +350,13 @@ static int dump_all(struct choice *choice, bool as_json)
         pid_t refused = 0;
         int e = choice->refused > 0 ? EXIT_FAILED : EXIT_OK;
 
-        nsutil_freezers_find(&freezers); /* what cannot be seen is not told */
+        nsutil_freezers_find(&freezers); /* a freezer that cannot be seen is not reported */
         for (size_t i = 0; i < choice->n; i++) {
                 struct json_object *one = as_json ? json_of_process(&choice->items[i].process) : NULL;
                 if (i > 0 && !as_json)
                         puts("");
                 if (dump_process(&choice->items[i], &freezers, &one, &refused) != EXIT_OK)
-                        e = EXIT_FAILED; /* the others are none the worse */
+                        e = EXIT_FAILED; /* the other processes are printed all the same */
                 if (as_json)
                         json_append(all, one);
         }

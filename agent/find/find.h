@@ -143,11 +143,11 @@ bool find_follows(const struct find *find);
 struct find_birth {
         pid_t pid; /* it may have ended by now */
         /*
-         * the process that forked; of a process that is met, its present parent, which is init if the first parent has
-         * ended
+         * the process that forked. If the process was there before find looked, its present parent, which is init if
+         * the first parent has ended
          */
         pid_t parent;
-        pid_t session; /* of a process that is met; 0: not known */
+        pid_t session; /* known only of a process that was there before find looked; else 0 */
         uint64_t at;   /* time of the birth, in ns of a clock of the kernel; 0: not known */
 };
 

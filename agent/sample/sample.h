@@ -5,13 +5,13 @@
 /*
  * sample: when to read which thread, on which CPU.
  *
- * Ticks say when and whom: the perf tick (a software clock event per CPU, the
- * kernel says which thread it interrupted) or the timer tick (absolute
- * deadlines). Readers, one per CPU, pinned, SCHED_FIFO where granted, read the
- * interrupted thread while it is preempted. Targets hold what is known of a
- * process and the profile being filled. Inside a tick only bytes are copied and
- * known things counted: what a new stack is called is decoded by a thread of
- * ordinary priority, and by sampler_take() where it is still to be done.
+ * A tick says when a thread is to be read, and which thread. Ticks of engine perf are software clock events of each
+ * CPU: the kernel says which thread it has interrupted. Ticks of engine timer are absolute deadlines. There is one
+ * reader for each CPU. It is pinned to the CPU, has SCHED_FIFO where that is granted, and reads the interrupted thread
+ * while that is preempted. A target holds what is known of a process, and the profile that is being filled.
+ *
+ * Inside a tick, bytes are copied and known stacks are counted. A thread of ordinary priority decodes the names of a
+ * new stack. sampler_take() decodes what is left.
  *
  * Errors: negative -errno, positive sample_error.
  */
@@ -37,17 +37,17 @@ enum sample_engine {
 };
 
 /*
- * What the kernel's clock events are to watch. Only those of every CPU meet threads
- * of any length without bias: an event of a thread's own begins with a whole period
- * for each thread that is started, and is opened too late for a short one.
+ * Which threads the kernel's clock events watch. Only events of every CPU meet threads of any length without bias. An
+ * event of a single thread begins with a whole period when the thread starts, and is opened too late for a short
+ * thread.
  */
 enum sample_scope {
         SAMPLE_SCOPE_MACHINE, /* every CPU */
-        SAMPLE_SCOPE_BEST,    /* every CPU; the targets' threads only, where that is refused */
+        SAMPLE_SCOPE_BEST,    /* every CPU; if that is refused, only the threads of the targets */
         SAMPLE_SCOPE_TARGETS, /* the targets' threads only */
 };
 
-/* Rates outside are refused. */
+/* The lowest and the highest rate, in samples per second. Others are refused. */
 #define SAMPLE_RATE_MIN 1
 #define SAMPLE_RATE_MAX 20000
 
@@ -58,33 +58,34 @@ struct sample_config {
         unsigned rate;  /* per second */
         bool threads;   /* tell threads apart in the profiles */
         bool adopts;    /* add copies of targets by itself: see sampler_adopted() */
-        bool no_native; /* leave out the stacks of threads that run no Python; their time is accounted */
-        size_t profile_bytes; /* that a process's profile may take; samples that need more fail. 0: no bound but the format's */
+        bool no_native; /* leave out stacks of threads that run no Python; their time is still accounted */
+        /* bytes that a process's profile may take; samples that need more fail. 0: only the format's bound */
+        size_t profile_bytes;
 };
 
 struct sampler;
 
-/* Probes the engines and starts the readers. @reason gets a sentence on failure. */
+/* Probes the engines and starts the readers. On failure @reason is a sentence. */
 int sampler_open(const struct sample_config *config, struct sampler **ret, char *reason, size_t reason_size);
 
-/* Stops the readers and releases all targets left. Accepts NULL. */
+/* Stops the readers and releases all remaining targets. Accepts NULL. */
 void sampler_close(struct sampler *sampler);
 
 /* What was chosen and what was refused, in one line, e.g. "perf tick, 2 CPUs, SCHED_FIFO". */
 const char *sampler_describe(const struct sampler *sampler);
-/* Why an engine that is better was not taken, "" if none is. */
+/* Why a better engine was not taken; "" if there is none. */
 const char *sampler_refused(const struct sampler *sampler);
 
 /*
- * Another rate from now on, of a sampler of the machine. Each sample stands for
- * the time between ticks at the moment of its own.
+ * Sets another rate. Only for a sampler with events of every CPU. Each sample stands for the time between ticks at the
+ * moment when it was taken.
  */
 void sampler_set_rate(struct sampler *sampler, unsigned rate);
 
-/* Lets go of what is known of code objects and stacks; it is read again where it is met again. */
+/* Frees what is known of code objects and stacks. It is read again when it is met again. */
 void sampler_trim(struct sampler *sampler);
 
-/* The memory that code objects, stacks and profiles of all targets take, and may take. */
+/* The memory that code objects, stacks and profiles of all targets take together, and may take. */
 struct sampler_memory {
         size_t max;       /* bytes; 0: no bound */
         size_t leased;    /* bytes that targets take */
@@ -92,21 +93,22 @@ struct sampler_memory {
 };
 
 /*
- * Bounds that memory to @bytes; 0, as at first: no bound. A target that gets no room starts its code objects anew, and
- * samples of stacks that are new to it are lost, until targets let go: by sampler_trim(), sampler_take().
+ * Bounds the memory of all targets to @bytes; 0, as at first: no bound. A target that gets no room forgets its code
+ * objects and reads them anew. Samples of stacks that are new to it are lost until targets free memory: by
+ * sampler_trim() or sampler_take().
  */
 void sampler_limit_memory(struct sampler *sampler, size_t bytes);
 struct sampler_memory sampler_memory(const struct sampler *sampler);
 
-/* How it goes, since it was opened. */
+/* The state of the readers, since the sampler was opened. */
 struct sampler_health {
         uint64_t lost;    /* ticks that the kernel had no room for */
         unsigned stalled; /* checks in a row that have found ticks waiting for a reader that had not moved */
 };
 
 /*
- * Looks after the readers: to be called every few seconds by the thread that has
- * opened the sampler. CPUs that have come back since get a new one.
+ * Checks the readers. The thread that has opened the sampler calls this every few seconds. A CPU that has come back
+ * since gets a new reader.
  */
 void sampler_check(struct sampler *sampler, struct sampler_health *ret);
 
@@ -117,67 +119,66 @@ struct sample_target {
 };
 
 /*
- * Adds a process, which @ret names until it is removed. @py is consumed on success. -EEXIST if the process is a target
- * already, which @ret names then; -EBUSY while an earlier process of that PID is one.
+ * Adds a process. @ret names it until it is removed. @py is consumed on success. -EEXIST if the process is a target
+ * already: then @ret names that. -EBUSY while an earlier process of that PID is a target.
  */
 int sampler_add(struct sampler *sampler, pid_t pid, struct pystack *py, struct sample_target *ret);
 
 /*
- * A process that was forked by a target, and has executed no other program, is a copy of it: where the
- * configuration says so, and ticks meet every thread of the machine, it is added by the first tick that meets it.
- * Then all of its time is met alike, and none of it is from before it was opened. @ret is one that was added since the
- * last call; false if there is none. It may have ended, or executed a program, by now: it is the caller's to remove.
+ * A copy of a target is a process that the target has forked, and that has executed no other program. If the
+ * configuration says so, and ticks meet every thread of the machine, the first tick that meets a copy adds it. So its
+ * time is met like that of others, and none of it is from before it was opened. @ret is a copy that was added since the
+ * last call; false if there is none. It may have ended or executed a program by now. The caller removes it.
  */
 bool sampler_adopted(struct sampler *sampler, struct sample_target *ret);
 
-/* Whether it does that here. */
+/* Whether this sampler adds copies by itself. */
 bool sampler_adopts(const struct sampler *sampler);
 
-/* Removes it; its unfinished profile is handed over like sampler_take()'s. SAMPLE_E_GONE if it is no target. */
+/* Removes a target. Hands its unfinished profile over as sampler_take() does. SAMPLE_E_GONE if it is no target. */
 int sampler_remove(struct sampler *sampler, const struct sample_target *target, struct profile **ret);
 
 /*
- * Takes the target's profile so far and begins a new one. The profile has its
- * settings and counters set, and no attributes; the caller owns it.
+ * Takes the target's profile so far and begins a new one. Settings and counters of the profile are set; it has no
+ * attributes. The caller owns it.
  */
 int sampler_take(struct sampler *sampler, const struct sample_target *target, struct profile **ret);
 
 /*
- * Whether mode gil finds no GIL in the process, and so samples every thread of it that
- * runs. It can change: see pystack_has_gil(). False in the other modes, or without such a target.
+ * Whether mode gil finds no GIL in the process, and so samples every thread that runs. That can change: see
+ * pystack_has_gil(). False in other modes, and if the process is no target.
  */
 bool sampler_lacks_gil(struct sampler *sampler, const struct sample_target *target);
 
 /*
- * Whether the process has been sampled less than others, since its stacks kept taking more than 2 ms of CPU time to
- * read: then ticks that met it are lost to it. False without such a target.
+ * Whether the process is sampled less often than others, since its stacks kept taking more than 2 ms of CPU time to
+ * read. Ticks that meet it meanwhile are lost. False if the process is no target.
  */
 bool sampler_is_restrained(struct sampler *sampler, const struct sample_target *target);
 
 /*
- * Whether the process's memory does not answer: a reader of it was held up for 2 s, and hangs for all that is known. It
- * is not read any more. All of its time that was not taken by then is told as failed, and it is the caller's to remove.
+ * Whether the memory of the process does not answer: it has held up a reader for 2 s, and perhaps for ever. The process
+ * is not read any more. Its time that was not taken by then is told as failed. The caller removes it.
  */
 bool sampler_is_silent(struct sampler *sampler, const struct sample_target *target);
 
 /*
- * One stack, now, without a sampler: for a running thread the caller is moved to
- * that thread's CPU while it reads. @tid is the thread's TID in our namespace.
- * 0, or pystack's errors.
+ * Reads one stack now, without a sampler. While a running thread is read, the calling thread is moved to the CPU of
+ * that thread. @tid is its TID in podflame's PID namespace. 0, or an error of pystack.
  */
 int sample_now(struct pystack *py, struct pystack_thread *thread, pid_t tid, struct pystack_stack *ret);
 
-/* What engines can be had here. Errors of the kernel's clock are negative errnos. */
+/* Which engines work here. Errors of the kernel's clock are negative errnos. */
 struct sample_probe {
-        unsigned cpus;     /* that are online */
-        unsigned pinned;   /* of these, those that a reader can go to */
+        unsigned cpus;     /* CPUs that are online */
+        unsigned pinned;   /* online CPUs that a reader can be pinned to */
         bool realtime;     /* SCHED_FIFO */
-        int perf_machine;  /* for all processes of a CPU */
-        int perf_own;      /* for a process of one's own */
-        int perf_own_user; /* likewise, without the time it spends in the kernel */
+        int perf_machine;  /* 0, or why events for all processes of a CPU are refused */
+        int perf_own;      /* 0, or why events for a process of one's own are refused */
+        int perf_own_user; /* the same, without the time that the process spends in the kernel */
 };
 
-/* Tries it out. -errno if not even a thread can be made. */
+/* Tries the engines. Negative errno if not even a thread can be started. */
 int sample_probe(struct sample_probe *ret);
 
 /* What descends from a process. */

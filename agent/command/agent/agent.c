@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * podflame agent: finds the Python processes of this machine as they come and
- * go, samples them all, and pushes a profile of each service of each container
- * every window.
+ * podflame agent: finds the Python processes of this machine as they come and go, and samples them all. At the end of
+ * every window it sends a profile of each service of each container.
  */
 #include "agent/base/base.h"
 #include "agent/command/cli/descriptors.h"
@@ -23,32 +22,35 @@
 #include <string.h>
 #include <unistd.h>
 
-/* After a signal, the collector is given this long to take what waits. */
+/* After a signal to end, the collector has this long to take the batches that wait. */
 #define FLUSH_MS 3000
 
-/* The search shares a thread with windows and heartbeat: processes that are slow to open do not hold these up. */
+/*
+ * The search for processes runs for this long at a time. Windows and heartbeat share its thread, and processes that are
+ * slow to open must not hold them up.
+ */
 #define SEARCH_SLICE_MS 100
 
 /* The agent wakes up at least this often while a window is being handed over. */
 #define HANDOVER_LOOK_MS 1000
 
-/* What one process may add to a window: the largest applications take 2 MB in 10 s. */
+/* The most that one process may add to a window. The largest applications take 2 MB in 10 s. */
 #define PROFILE_BYTES ((size_t)8 << 20)
 
-/* Of --max-memory, the part that batches may take while they wait for a collector. */
+/* Batches that wait for a collector may take 1/4 of --max-memory. */
 #define QUEUE_SHARE 4
 
 struct agent {
         struct agent_config config;
         int signals;
-        struct find_rules *rules; /* NULL: everything */
+        struct find_rules *rules; /* NULL: all processes are selected */
         struct find *find;
         struct sampler *sampler;
         struct fleet *fleet;
         struct destinations *destinations;
         struct delivery *delivery;
         struct vitals *vitals;
-        bool reaches; /* there is a process that can be read: known once one is refused */
+        bool reaches; /* a process can be read; found out only once one is refused */
 };
 
 static uint64_t read_clock_ms(void)
@@ -56,7 +58,7 @@ static uint64_t read_clock_ms(void)
         return clock_ns(CLOCK_MONOTONIC) / 1000000;
 }
 
-/* @r: 0 if the profiles of a window are on their way, else why not. */
+/* Counts a window. @r is 0 if its profiles are on their way, otherwise a negative errno. */
 static void count_window(struct agent *agent, int r)
 {
         if (r < 0)
@@ -72,7 +74,7 @@ static void count_delivered_window(struct agent *agent)
                 count_window(agent, r);
 }
 
-/* Not while the window before is being handed over. */
+/* Ends the window, and hands its profiles over. Waits if the window before is still being handed over. */
 static void end_window(struct agent *agent)
 {
         struct profile_set set = { 0 };
@@ -89,7 +91,7 @@ static void end_window(struct agent *agent)
         vitals_end_window(agent->vitals);
 }
 
-/* The last one is handed over before it returns. */
+/* Ends the last window. Its profiles are handed over before this returns. */
 static void end_last_window(struct agent *agent)
 {
         delivery_wait(agent->delivery);
@@ -105,7 +107,7 @@ static void reload_configuration(struct agent *agent)
         destinations_reload(agent->destinations);
 }
 
-/* True: it is told to end. */
+/* Returns whether a signal tells the agent to end. */
 static bool obey_signals(struct agent *agent)
 {
         int signal;
@@ -115,7 +117,7 @@ static bool obey_signals(struct agent *agent)
         return signal != 0;
 }
 
-/* Until there is something to look at, or the window's end: true if it is told to end. */
+/* Waits for an event or the end of the window. Returns whether a signal tells the agent to end. */
 static bool wait_for_event(struct agent *agent, uint64_t end)
 {
         struct pollfd fds[] = { { .fd = agent->signals, .events = POLLIN },
@@ -124,7 +126,10 @@ static bool wait_for_event(struct agent *agent, uint64_t end)
         int timeout = find_timeout_ms(agent->find), pause = vitals_pause_ms(agent->vitals);
         uint64_t now = read_clock_ms(), left = end > now ? end - now : 0;
 
-        /* A window that could end now goes on while the one before is being handed over: the end of that wakes us. */
+        /*
+         * A window that could end now goes on while the one before is being handed over. The end of that wakes the
+         * agent.
+         */
         if (left == 0 && delivery_is_busy(agent->delivery))
                 left = HANDOVER_LOOK_MS;
         if (timeout < 0 || left < (uint64_t)timeout)
@@ -134,7 +139,7 @@ static bool wait_for_event(struct agent *agent, uint64_t end)
         return poll(fds, 3, timeout) > 0 && fds[0].revents && obey_signals(agent);
 }
 
-/* GO_ON; or an exit status, when a message has been printed: there is nothing to wait for. */
+/* GO_ON. Or an exit status, after a message, if no process can ever be profiled. */
 static int check_reach(struct agent *agent)
 {
         uint64_t refused = agent->reaches ? 0 : fleet_refused(agent->fleet);
@@ -144,7 +149,7 @@ static int check_reach(struct agent *agent)
         agent->reaches = !reach_is_nothing();
         if (agent->reaches)
                 return GO_ON;
-        log_flush(true); /* this is to be the last word */
+        log_flush(true); /* so that the error is the last line of the log */
         return say_error("nothing can be profiled; see podflame doctor: %" PRIu64
                          " Python process%s refused to this user, "
                          "and no other process can be read either",
@@ -152,8 +157,8 @@ static int check_reach(struct agent *agent)
 }
 
 /*
- * Ends the window if it is time to, or memory is short. Returns when the next one ends; @end is when this one does. Ends
- * stay on a grid; after one that was late, the next window takes at least half of its time, for one that is shorter may
+ * Ends the window if it is time to, or if memory is short. @end is when the window ends. Returns when the next end is
+ * due. Ends stay on a grid. After a late end the next window takes at least half of its time, since a shorter one may
  * be without a sample.
  */
 static uint64_t end_window_in_time(struct agent *agent, uint64_t end)
@@ -190,7 +195,7 @@ static int scan_until_told_to_end(struct agent *agent)
         return EXIT_OK;
 }
 
-/* GO_ON, or an exit status, when a message has been printed. */
+/* GO_ON, or an exit status, after a message. */
 static int open_finding(struct agent *agent)
 {
         struct find_config config = finding_config();
@@ -203,7 +208,7 @@ static int open_finding(struct agent *agent)
         return finding_open_with(config, &agent->config.finding, &agent_usage, &agent->find);
 }
 
-/* What can be checked without starting anything. */
+/* Checks the options, and starts nothing. GO_ON, or an exit status, after a message. */
 static int check_options(struct agent *agent, struct sample_config *ret)
 {
         int r = sampling_config(&agent->config.sampling, &agent_usage, ret);
@@ -213,7 +218,7 @@ static int check_options(struct agent *agent, struct sample_config *ret)
         return r == GO_ON ? selection_rules(&agent->config.selection, &agent_usage, &agent->rules) : r;
 }
 
-/* What takes privileges, then without them: GO_ON, or an exit status, when a message has been printed. */
+/* Opens what takes privileges, and gives them up. GO_ON, or an exit status, after a message. */
 static int prepare_privileged(struct agent *agent, struct sample_config *ret)
 {
         struct agent_config *config = &agent->config;
@@ -225,9 +230,9 @@ static int prepare_privileged(struct agent *agent, struct sample_config *ret)
                 r = vitals_listen(&config->vitals, &agent_usage, &agent->vitals);
         if (r != GO_ON)
                 return r;
-        descriptors_raise(); /* each process takes one or two */
+        descriptors_raise(); /* each process takes one or two descriptors */
         agent->signals = signals_open();
-        /* What waits for a collector that is away gets a part of it. */
+        /* Batches that wait for a collector get a part of the memory. */
         config->destinations.queue_max = config->vitals.max_memory / QUEUE_SHARE;
         return confine(&config->confinement, &agent_usage,
                        ret->engine == SAMPLE_ENGINE_BLOCKING ? CONFINE_AGENT_BLOCKING : CONFINE_AGENT);
@@ -246,7 +251,7 @@ static int start_vitals(struct agent *agent, const struct sample_config *config)
         return vitals_open(agent->vitals, &subject);
 }
 
-/* GO_ON, or an exit status, when a message has been printed. */
+/* GO_ON, or an exit status, after a message. */
 static int start_parts(struct agent *agent)
 {
         struct sample_config sample_config;

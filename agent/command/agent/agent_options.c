@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The options of `podflame agent`; those of its parts are defined by these. */
+/* The options of `podflame agent`. Its parts define their own options. */
 #include "agent_options.h"
 
 static const struct option_spec specs[] = {

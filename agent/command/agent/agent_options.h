@@ -2,7 +2,7 @@
 #ifndef AGENT_AGENT_OPTIONS_H
 #define AGENT_AGENT_OPTIONS_H
 
-/* What `podflame agent` can be told: the table of its options, and what they become. */
+/* The options of `podflame agent`: their table, and the configuration that they fill. */
 
 #include "destinations.h"
 #include "labels.h"
@@ -32,9 +32,10 @@ struct agent_config {
                 .sampling = SAMPLING_DEFAULTS, .window = 10 \
         }
 
+/* Frees what the options have allocated. */
 void agent_config_deinit(struct agent_config *config);
 
-/* Its table is for a struct agent_config. */
+/* The option table. It fills a struct agent_config. */
 extern const struct usage agent_usage;
 
 #endif

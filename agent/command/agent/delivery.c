@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One window at a time is with the thread. The caller ends no window while one is: the next one becomes longer
- * instead, so that neither memory nor a queue grows behind a disk that is slow.
+ * The thread has one window at a time. Until it has handed that over, the caller ends no other window. The present
+ * window becomes longer instead, so that neither memory nor a queue grows behind a slow disk.
  */
 #include "delivery.h"
 
@@ -16,13 +16,13 @@ struct delivery {
         struct destinations *destinations;
         pthread_t thread;
         bool started;
-        int done_fd; /* an eventfd */
+        int done_fd; /* eventfd: see delivery_fd() */
 
-        pthread_mutex_t lock; /* of what follows */
+        pthread_mutex_t lock; /* protects the members below */
         pthread_cond_t changed;
         bool busy, closing;
-        struct profile_set set; /* of the window that is with the thread */
-        int result;             /* of the last window */
+        struct profile_set set; /* profiles of the window that the thread has */
+        int result;             /* of the last window: 0 or negative errno */
 };
 
 static int hand_over(struct delivery *d)

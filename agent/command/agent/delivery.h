@@ -3,8 +3,8 @@
 #define AGENT_DELIVERY_H
 
 /*
- * A thread that encodes the profiles of a window and hands them to all destinations. A spool's disk may take seconds
- * for that (fsync(2)); the agent's own thread searches for processes meanwhile.
+ * A thread that encodes the profiles of a window and hands them to all destinations. The disk of a spool may take
+ * seconds for that (fsync(2)). Meanwhile the agent's own thread searches for processes.
  */
 
 #include "destinations.h"
@@ -15,7 +15,7 @@
 
 struct delivery;
 
-/* Starts the thread. @destinations stay the caller's and must live longer. 0 or negative errno. */
+/* Starts the thread. @destinations is borrowed, and must live longer. 0 or negative errno. */
 int delivery_open(struct destinations *destinations, struct delivery **ret);
 
 /* Waits until the last window is handed over, and ends the thread. Accepts NULL. */
@@ -24,13 +24,16 @@ void delivery_close(struct delivery *delivery);
 /* Hands @set to the thread, which frees the profiles; @set is empty afterwards. Waits while delivery_is_busy(). */
 void delivery_begin(struct delivery *delivery, struct profile_set *set);
 
-/* Whether the window before is not handed over yet. */
+/* Whether a window is still being handed over. */
 bool delivery_is_busy(struct delivery *delivery);
 
-/* Readable once a window has been handed over, until delivery_take_result(). */
+/* The descriptor is readable once a window has been handed over, until delivery_take_result() is called. */
 int delivery_fd(const struct delivery *delivery);
 
-/* False: no window has been handed over since the last call. *@ret is 0 or the negative errno of one that has. */
+/*
+ * False if no window has been handed over since the last call. Otherwise *@ret is 0, or the negative errno by which
+ * handing it over failed.
+ */
 bool delivery_take_result(struct delivery *delivery, int *ret);
 
 /* Waits until nothing is being handed over. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From the options to a struct send for each collector, and its news to people.
+ * Makes a struct send for each collector, of the options, and tells people what happens to it.
  *
- * Options form a row: what stands before the first collector, or in the
- * environment, is for all of them, what follows one is for it alone.
+ * The order of options matters. Options before the first collector, or in the environment, are for all collectors.
+ * Options behind a collector are for that one.
  */
 #include "destinations.h"
 
@@ -22,24 +22,24 @@
 
 struct destination {
         struct send_config config;
-        char *headers;          /* those of --header, one a line */
-        char *from_environment; /* what OpenTelemetry's headers have become */
-        const char *named_by;   /* who says its URL */
+        char *headers;          /* those of --header, one a line; allocated */
+        char *from_environment; /* storage of send_config_from_environment() */
+        const char *named_by;   /* the option or variable that says its URL */
         struct send *send;
 };
 
 struct destinations {
         struct destination items[DESTINATIONS_MAX];
-        struct send *sends[DESTINATIONS_MAX];
+        struct send *sends[DESTINATIONS_MAX]; /* those of items */
         size_t n;
-        char *described;
+        char *described; /* see destinations_describe() */
 };
 
 #define FIELD(member) offsetof(struct send_config, member)
 
 static const struct {
         const char *option;
-        size_t field; /* a const char * */
+        size_t field; /* the offset of a const char * */
         bool is_file;
 } texts[] = {
         { "protocol", FIELD(protocol), false },
@@ -66,7 +66,7 @@ static bool is_option(const struct option_item *item, const char *option)
         return strcmp(item->option->name, option) == 0;
 }
 
-/* -ENOMEM, or 0. */
+/* 0 or -ENOMEM. */
 static int add_header(struct destination *d, const char *line)
 {
         char *lines;
@@ -88,7 +88,7 @@ static int apply_option(struct destination *d, const struct option_item *item)
         return 0;
 }
 
-/* What is for all of them goes to @common; what is said of one to that one. */
+/* Sorts the options: those for all collectors go to @common, those for one collector to that one. */
 static int gather_destinations(struct destinations *d, const struct option_list *list, struct destination *common)
 {
         struct destination *last = common;
@@ -110,7 +110,7 @@ static int gather_destinations(struct destinations *d, const struct option_list 
         return r;
 }
 
-/* What is not said of @one is as @common has it; headers of both are sent. */
+/* Fills in from @common what the options of @one leave open. Headers of both are sent. */
 static int inherit_settings(struct destination *one, struct destination *common)
 {
         char *lines;
@@ -149,12 +149,12 @@ static void say_rejected_batch(void *ctx, const char *reason)
 
 /* ---- opening ---------------------------------------------------------------------------- */
 
-/* Returns an exit status. */
+/* Prints why a destination cannot be opened. Returns an exit status. */
 static int say_refused(const struct destination *d, const struct usage *usage, int error)
 {
         const char *reason = d->config.client.reason;
 
-        /* A URL with a password in it is not to be repeated. */
+        /* A URL with a password in it is not printed. */
         if (error == HTTP_CLIENT_E_URL)
                 return options_wrong(usage, "%s: '%s': %s", d->named_by,
                                      strchr(d->config.client.url, '@') ? "…" : d->config.client.url, reason);
@@ -166,7 +166,7 @@ static int say_refused(const struct destination *d, const struct usage *usage, i
         return say_error("nothing can be sent to %s: %s", d->config.client.url, error > 0 ? reason : strerror(-error));
 }
 
-/* GO_ON, or an exit status, when a message has been printed. */
+/* Opens a destination. GO_ON, or an exit status, after a message. */
 static int open_destination(struct destination *d, const struct destination_options *options, const struct usage *usage)
 {
         char reason[HTTP_CLIENT_REASON_SIZE] = "";
@@ -191,7 +191,7 @@ static int open_destination(struct destination *d, const struct destination_opti
         return status;
 }
 
-/* GO_ON, or an exit status, when a message has been printed. */
+/* Opens all destinations of the options. GO_ON, or an exit status, after a message. */
 static int open_destinations(struct destinations *d, const struct destination_options *options,
                              const struct usage *usage)
 {
@@ -220,7 +220,7 @@ static void say_left_batches(void *ctx, const char *folder, uint64_t batches)
             *spool, folder, (unsigned long long)batches, batches == 1 ? "" : "es");
 }
 
-/* "A and B" */
+/* The URLs, as "A and B". Allocated; NULL: out of memory. */
 static char *list_urls(const struct destinations *d)
 {
         char *text = NULL;
@@ -277,7 +277,10 @@ static void *close_destination(void *ctx)
         return NULL;
 }
 
-/* One that does not answer takes the whole deadline: it is not to be at the cost of the next. */
+/*
+ * All are closed at the same time: a collector that does not answer takes the whole deadline, which the others must not
+ * lose.
+ */
 void destinations_close(struct destinations *d, unsigned deadline_ms)
 {
         struct closing closings[DESTINATIONS_MAX];

@@ -2,16 +2,16 @@
 #ifndef AGENT_DESTINATIONS_H
 #define AGENT_DESTINATIONS_H
 
-/* Where the agent's profiles go: the options that say it, and the collectors that they name. */
+/* The collectors that the agent sends its profiles to, and the options that name them. */
 
 #include "agent/command/cli/options.h"
 #include "agent/profile/profile.h"
 
 struct destination_options {
-        struct option_list list; /* --collector and what belongs to one, in their order */
-        const char *spool;
-        uint64_t spool_max;
-        uint64_t queue_max; /* bytes in memory, of all together; 0: send's default for each */
+        struct option_list list; /* --collector and the options of a collector, in their order */
+        const char *spool;       /* directory; NULL: batches wait in memory */
+        uint64_t spool_max;      /* bytes of each destination's files; 0: send's default */
+        uint64_t queue_max;      /* bytes in memory, of all destinations together; 0: send's default for each */
 };
 
 #define DESTINATION_OPTION(type, member, option, word, text)                                                 \
@@ -21,9 +21,9 @@ struct destination_options {
         }
 
 /*
- * The rows of an option table for a configuration whose member @member is a struct
- * destination_options. Those between --collector and --spool are for the collector
- * before them, and for all if there is none or they are from the environment.
+ * The rows of an option table for a configuration whose member @member is a struct destination_options. An option
+ * between --collector and --spool is for the collector before it. It is for all collectors if there is none before it,
+ * or if it comes from the environment.
  */
 #define DESTINATION_OPTIONS(type, member)                                                                             \
         { .name = "collector",                                                                                        \
@@ -63,21 +63,24 @@ struct destinations;
 struct send;
 
 /*
- * GO_ON, or an exit status, when @options are wrong and a message says so. @options have to live longer than @ret.
- * OpenTelemetry's variables fill in what the options leave open.
+ * Opens all destinations. GO_ON, or an exit status, after a message about what is wrong. @options have to live longer
+ * than @ret. OpenTelemetry's variables fill in what the options leave open.
  */
 int destinations_open(const struct destination_options *options, const struct usage *usage, struct destinations **ret);
 
-/* Accepts NULL. Tries to deliver what waits for at most @deadline_ms, to all at once. */
+/* Tries to deliver what waits to all destinations at the same time, for at most @deadline_ms. Accepts NULL. */
 void destinations_close(struct destinations *destinations, unsigned deadline_ms);
 
-/* Hands on @set, which stays the caller's. 0 or negative errno. */
+/* Queues the profiles of @set for all destinations. @set stays the caller's. 0 or negative errno. */
 int destinations_send(struct destinations *destinations, const struct profile_set *set);
 
-/* Credentials and certificates may be others by now: says which cannot be read, and tries what waits at once. */
+/*
+ * Reads credentials and certificates again, which may have changed. Prints which files cannot be read, and tries at
+ * once to deliver what waits.
+ */
 void destinations_reload(struct destinations *destinations);
 
-/* One by one: @ret_url is whose. Both live as long as @destinations. */
+/* The number of destinations, and the @i'th. @ret_url is its URL. Both pointers live as long as @destinations. */
 size_t destinations_count(const struct destinations *destinations);
 struct send *destinations_at(const struct destinations *destinations, size_t i, const char **ret_url);
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The agent's processes. Profiles are taken by process and merged by what they
- * belong to: a service, and the container that it is in, if any. Most containers
- * have one service; but processes may say that they are of another.
+ * The agent's processes. The profile of each process is taken, and merged into that of its group: a service and the
+ * container that it is in, if any. Most containers have one service, but processes may claim to be of another service.
  */
 #include "fleet.h"
 
@@ -14,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The first ones are pystack's errors by number, 0 for none. */
+/* The index of the first kinds is an error of pystack; 0: no error. */
 static const struct fleet_kind kinds[] = {
         [0] = { "sampled", "", 0 },
         [PYSTACK_E_GONE] = { "unreadable", "gone", 0 },
@@ -32,9 +31,9 @@ static const struct fleet_kind kinds[] = {
 #define N_KINDS (sizeof kinds / sizeof *kinds)
 
 struct fleet_process {
-        struct watched watched;       /* the first member: see fleet_process_of() */
-        struct fleet_kind *kind;      /* that it is counted as */
-        struct profile_counters owed; /* books of windows without a tick, which are not in any profile yet */
+        struct watched watched;         /* the first member: see fleet_process_of() */
+        struct fleet_kind *kind;        /* the kind that it is counted as */
+        struct profile_counters unsent; /* the books of windows without a tick, which wait for a profile that is sent */
 };
 
 /* NULL gives NULL. */
@@ -47,10 +46,11 @@ struct fleet {
         struct watch_list list; /* of struct fleet_process */
         bool keep_threads;
         struct fleet_kind kinds[N_KINDS];
-        struct profile_counters counters;
-        struct profile_set window; /* groups with something to tell so far */
-        uint64_t disbelieved;      /* of those watched */
-        size_t unselected;         /* that the present scan has found */
+        struct profile_counters counters; /* see fleet_counters() */
+        struct profile_set window;        /* the profiles of the present window, one for each group that has one */
+        uint64_t disbelieved;             /* see fleet_disbelieved() */
+        /* number of unselected processes that the present scan has found, and the last of them */
+        size_t unselected;
         struct find_process unselected_last;
 };
 
@@ -137,9 +137,8 @@ static int get_or_add_group(struct fleet *f, const struct find_process *p, struc
 }
 
 /*
- * Whether a profile says what cannot wait. Hardly any process sleeps for a whole
- * window: a profile for each of them that ran for a moment between two ticks would
- * be most of what is sent. Its books wait for a window with a tick.
+ * Whether a profile is sent now. Hardly any process sleeps for a whole window. Profiles of processes that ran for a
+ * moment between two ticks would be most of what is sent. The books of such a profile wait for a window with a tick.
  */
 static bool is_worth_sending(const struct profile *profile, bool last)
 {
@@ -149,7 +148,7 @@ static bool is_worth_sending(const struct profile *profile, bool last)
                profile_coverage_is_low(c, profile_settings(profile)->period_ns);
 }
 
-/* Adds a process's profile to the group that it belongs to. @last: it has ended. @profile is consumed. */
+/* Adds a process's profile to that of its group. @last: the process is no longer sampled. @profile is consumed. */
 static int add_to_window(struct fleet *f, struct fleet_process *m, struct profile *profile, bool last)
 {
         struct profile_counters *counters = profile_counters(profile);
@@ -157,14 +156,14 @@ static int add_to_window(struct fleet *f, struct fleet_process *m, struct profil
         int r = 0;
 
         profile_counters_add(&f->counters, counters);
-        profile_counters_add(counters, &m->owed);
-        m->owed = (struct profile_counters){ 0 };
+        profile_counters_add(counters, &m->unsent);
+        m->unsent = (struct profile_counters){ 0 };
         if (is_worth_sending(profile, last)) {
                 r = get_or_add_group(f, &m->watched.process, &group);
                 if (r == 0)
                         r = profile_merge(group, profile, f->keep_threads);
         } else {
-                m->owed = *counters;
+                m->unsent = *counters;
         }
         profile_free(profile);
         return r;
@@ -181,8 +180,8 @@ static struct fleet_kind *kind_of_process(struct fleet *f, const struct fleet_pr
         return &f->kinds[status];
 }
 
-/* Its memory does not answer any more: it counts as one that could not be opened. */
-static int leave_alone(struct fleet *f, struct fleet_process *m)
+/* Stops sampling a process whose memory does not answer. From now on it counts as one that could not be opened. */
+static int stop_silent_process(struct fleet *f, struct fleet_process *m)
 {
         struct profile *profile;
         int r = watched_stop(&f->list, &m->watched, &profile);
@@ -206,7 +205,7 @@ static int take_process(struct fleet *f, struct fleet_process *m)
         if (watched_take(&f->list, &m->watched, &profile) == 0)
                 r = add_to_window(f, m, profile, false);
         watched_say_exceptions(&f->list, &m->watched);
-        return r >= 0 && m->watched.said.silence ? leave_alone(f, m) : r;
+        return r >= 0 && m->watched.said.silence ? stop_silent_process(f, m) : r;
 }
 
 int fleet_take(struct fleet *f, struct profile_set *ret)
@@ -249,7 +248,7 @@ static void on_process_ended(void *ctx, pid_t pid, uint64_t start_time)
                 forget_process(f, m);
 }
 
-/* Of a machine's processes all but a few may be nobody's concern: they are counted. */
+/* Counts a process that is not selected. There may be many, so they are not printed one by one. */
 static void note_unselected(struct fleet *f, const struct find_process *p)
 {
         f->unselected++;
@@ -288,7 +287,7 @@ static void announce_process(struct fleet *f, const struct find_process *p)
         }
 }
 
-/* NULL: out of memory. */
+/* Adds a process that find has reported. NULL: out of memory. */
 static struct fleet_process *add_found_process(struct fleet *f, const struct find_process *p)
 {
         struct fleet_process *m = calloc(1, sizeof *m);
@@ -324,7 +323,7 @@ static void on_process_found(void *ctx, const struct find_process *p, struct pys
                 return;
         }
         if (py)
-                watched_sample(&f->list, &m->watched, py); /* if that fails, it counts as unreadable */
+                watched_sample(&f->list, &m->watched, py); /* if this fails, the process counts as unreadable */
         m->kind = kind_of_process(f, m);
         m->kind->n++;
         f->disbelieved += *p->claimed_id != '\0';

@@ -2,7 +2,10 @@
 #ifndef AGENT_FLEET_H
 #define AGENT_FLEET_H
 
-/* The processes that the agent watches: from find's events to windows of profiles. */
+/*
+ * The processes that the agent watches. find's events come in, and a profile of each group goes out at the end of each
+ * window.
+ */
 
 #include "agent/find/find.h"
 #include "agent/profile/profile.h"
@@ -10,36 +13,38 @@
 
 struct fleet;
 
-/* @sampler stays the caller's and must live longer. NULL: out of memory. */
+/*
+ * @sampler is borrowed, and must live longer. @keep_threads: tell threads apart in the profiles. NULL: out of memory.
+ */
 struct fleet *fleet_new(struct sampler *sampler, bool keep_threads);
 void fleet_free(struct fleet *fleet); /* accepts NULL */
 
-/* The events to be handed to find_scan(). */
+/* The events for find_scan(). */
 struct find_events fleet_events(struct fleet *fleet);
 
-/* To be called after each find_scan(): says how many processes it has found that are not selected. */
+/* Call this after each find_scan(). Prints how many processes the scan has found that are not selected. */
 void fleet_end_scan(struct fleet *fleet);
 
-/* How many processes are refused to us while none is sampled; 0 if one is. */
+/* The number of processes that podflame may not read, if no process is sampled; 0 if one is. */
 uint64_t fleet_refused(const struct fleet *fleet);
 
-/* Processes by state, and those that are not sampled by the reason. Strings are static. */
+/* How many processes are in a state; @reason says why they are not sampled, "" if they are. Strings are static. */
 struct fleet_kind {
         const char *state, *reason;
         uint64_t n;
 };
 const struct fleet_kind *fleet_kinds(const struct fleet *fleet, size_t *ret_n);
 
-/* How many processes are watched whose cgroup has the name of a container that is elsewhere. */
+/* The number of watched processes whose cgroup has the name of a container that is in another cgroup. */
 uint64_t fleet_disbelieved(const struct fleet *fleet);
 
-/* What became of all ticks so far, ended windows only. */
+/* The sum of the counters of all processes, up to the end of the last window. */
 const struct profile_counters *fleet_counters(const struct fleet *fleet);
 
 /*
- * Ends the window: one profile for each service of each container, and for each
- * service outside of containers, that had samples, or that ran without one for so
- * long that it is no chance; those of processes that ended meanwhile included. Appends to @ret. 0 or negative errno.
+ * Ends the window. Appends one profile to @ret for each service of each container, and for each service outside of
+ * containers, processes that have ended included. A group gets a profile if it has samples, or if it ran without a
+ * sample for so long that this is no chance. 0 or negative errno.
  */
 int fleet_take(struct fleet *fleet, struct profile_set *ret);
 

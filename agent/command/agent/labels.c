@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Labels are attributes of the resource: what podflame finds out itself cannot be said by one. */
+/* Labels are attributes of the resource. A label cannot set what podflame finds out itself. */
 #include "labels.h"
 
 #include "agent/command/command.h"
@@ -8,11 +8,11 @@
 #include <string.h>
 
 #define KEY_MAX 128
-#define JSON_VALUE_MAX 1024
+#define LABEL_VALUE_MAX 1024
 
 #define KEY_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/"
 
-/* NULL, or what is wrong with it. */
+/* NULL, or what is wrong with the label. */
 static const char *check_label(const char *text)
 {
         char key[KEY_MAX + 1];
@@ -27,7 +27,7 @@ static const char *check_label(const char *text)
         if (describe_is_own(key))
                 return "podflame itself says that";
         text += len + 1;
-        if (!*text || strlen(text) > JSON_VALUE_MAX)
+        if (!*text || strlen(text) > LABEL_VALUE_MAX)
                 return "a value has 1 to 1024 bytes";
         for (; *text; text++)
                 if ((unsigned char)*text < 0x20 || *text == 0x7f)

@@ -2,7 +2,7 @@
 #ifndef AGENT_LABELS_H
 #define AGENT_LABELS_H
 
-/* --label KEY=VALUE: what whoever runs the agent says of all its profiles. */
+/* --label KEY=VALUE: attributes that the user of the agent gives to all its profiles. */
 
 #include "agent/command/cli/options.h"
 #include "agent/profile/profile.h"
@@ -16,10 +16,13 @@
                 .help = "an attribute of all profiles, as deployment.environment=prod"                          \
         }
 
-/* GO_ON, or an exit status, when one is wrong and a message says so. */
+/* Checks the labels. GO_ON, or an exit status, after a message about one that is wrong. */
 int labels_check(const struct option_list *labels, const struct usage *usage);
 
-/* Sets them on every profile, above what processes claim. @labels have been checked. 0 or -ENOMEM. */
+/*
+ * Sets the labels on every profile. They overrule what processes claim. labels_check() must have accepted @labels. 0 or
+ * -ENOMEM.
+ */
 int labels_put(const struct option_list *labels, const struct profile_set *set);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* By trying, on every process of the machine. */
+/* Tries every process of the machine. */
 #include "reach.h"
 
 #include "nsutil/nsutil.h"

@@ -2,14 +2,13 @@
 #ifndef AGENT_REACH_H
 #define AGENT_REACH_H
 
-/* Whether there is anything that this user may read at all. */
+/* Whether this user may read any process at all. */
 
 #include <stdbool.h>
 
 /*
- * True: no process but ourselves can be read, and none of another program is likely to
- * be, since we are an ordinary user who has no other process. Of root's processes and
- * of those of a user who has some, the next one may be readable.
+ * True if podflame can read no process but itself, and is not likely to read one later: it runs as an ordinary user who
+ * has no other process. False for root, and for a user who has other processes, since the next process may be readable.
  */
 bool reach_is_nothing(void);
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The agent's account of itself. Facts are told at every turn of its loop, so
- * silence means that it is stuck; the budget is looked at at the end of a window,
- * so that all samples of one stand for the same time.
+ * The agent's account of itself. Facts are published at every turn of its loop, so silence means that it is stuck. The
+ * budget is looked at only at the end of a window, so that all samples of a window stand for the same time.
  */
 #include "vitals.h"
 
@@ -23,35 +22,38 @@
 struct vitals {
         struct vitals_options options;
         struct vitals_subject subject;
-        int listen_fd; /* -1: none, or the server's by now */
+        int listen_fd; /* -1: there is none, or the server has taken it */
         uint16_t port;
         struct health *health;
         struct health_destination *destinations;
         struct health_facts facts;
-        struct profile_counters before; /* at the end of the window before */
+        struct profile_counters before; /* counters of the fleet at the end of the window before */
 
-        double cpu_s, at_s; /* when the present window began; at_s 0: not yet */
-        bool hopeless;      /* has been said */
+        double cpu_s, at_s; /* CPU time and clock when the present window began; at_s 0: none has begun */
+        bool hopeless;      /* a message has said that the budget cannot be kept */
 
-        double memory_looked_s; /* when, as the following by CLOCK_MONOTONIC */
-        double early_end_s;     /* a window may end early again */
-        uint64_t early_rss;     /* what was in memory when one did; 0: none has since the last look */
-        uint64_t refused;       /* of sampler_memory(), at the last look */
+        double memory_looked_s; /* when memory was last looked at (CLOCK_MONOTONIC) */
+        double early_end_s;     /* from when on a window may end early again (CLOCK_MONOTONIC) */
+        uint64_t early_rss;     /* resident bytes at an early end; 0: there was none since the last look */
+        uint64_t refused;       /* sampler_memory().refused at the last look */
 };
 
 /*
- * Targets may take this part of what --max-memory leaves beside everything else. The rest is for what is not counted:
- * tables that double when they grow, malloc's own, and most of all a window that is encoded, which has each text of it
- * once more in its tables and once more in its bytes. With 0.6 an end of a window took 61 MB of 32.
+ * Targets may take this part of --max-memory, less what everything else takes. The rest is for what is not counted:
+ * tables that double when they grow, malloc's own, and most of all the encoding of a window, which has each text twice
+ * more, in its tables and in its bytes. With 0.6, the end of a window took 61 MB of 32.
  */
 #define TARGETS_PART 0.3
-/* And this part of --max-memory in any case: else a backlog of batches would end all sampling. */
+/* Targets may always take this part of --max-memory, or a backlog of batches would end all sampling. */
 #define TARGETS_PART_MIN 0.1
 
-/* Between two looks at the memory within a window. */
+/* Pause between two looks at the memory within a window, in ms. */
 #define MEMORY_PAUSE_MS 200
 
-/* Between two ends that were early, and after one that did not help: then it is not the profiles that are large. */
+/*
+ * Pause after an early end of a window, in seconds; and after one that did not help, because profiles are not what is
+ * large.
+ */
 #define EARLY_PAUSE_S 1
 #define EARLY_USELESS_S 60
 
@@ -80,7 +82,7 @@ int vitals_listen(const struct vitals_options *options, const struct usage *usag
         return r == 0 ? GO_ON : say_error("%s; --listen takes another port", reason);
 }
 
-/* GO_ON, or an exit status, when a message has been printed. */
+/* Serves the metrics. GO_ON, or an exit status, after a message. */
 static int open_health(struct vitals *v)
 {
         size_t n = destinations_count(v->subject.destinations);
@@ -139,7 +141,7 @@ void vitals_close(struct vitals *v)
 
 /* ---- telling ---------------------------------------------------------------------- */
 
-/* A window in which nothing ran has no coverage: the one before is still the last one. */
+/* Notes the coverage of the window. A window in which nothing ran has none: then that of the window before remains. */
 static void end_window_books(struct vitals *v)
 {
         const struct profile_counters *all = fleet_counters(v->subject.fleet);
@@ -180,14 +182,17 @@ static void publish_facts(struct vitals *v)
         health_publish(v->health, &v->facts);
 }
 
-/* What finding and opening the processes that were there from the start has cost is not what a window costs. */
+/*
+ * Notes when the window begins. It begins after the processes that were there from the start have been found and
+ * opened, which is not a cost of a window.
+ */
 static void begin_window(struct vitals *v)
 {
         v->cpu_s = clock_seconds(CLOCK_PROCESS_CPUTIME_ID);
         v->at_s = clock_seconds(CLOCK_MONOTONIC);
 }
 
-/* Once, until all of them have been looked at. */
+/* Prints, once, that processes are not looked at; again only after all have been looked at. */
 static void say_starved(struct vitals *v, uint64_t starved)
 {
         struct rlimit limit = { 0 };
@@ -245,7 +250,7 @@ int vitals_pause_ms(const struct vitals *v)
         return v->options.max_memory > 0 ? MEMORY_PAUSE_MS : -1;
 }
 
-/* Whether the end of a window that was early has let go of enough to try that again. */
+/* Whether an early end has freed at least 1/10 of --max-memory. If not, it is not tried again soon. */
 static bool has_early_end_helped(struct vitals *v, uint64_t rss)
 {
         bool helped = v->early_rss == 0 || rss + v->options.max_memory / 10 < v->early_rss;
@@ -254,7 +259,7 @@ static bool has_early_end_helped(struct vitals *v, uint64_t rss)
         return helped;
 }
 
-/* What all targets may take together follows from what else is in memory. */
+/* Sets what all targets together may take, by what else is in memory. */
 static void divide_memory(struct vitals *v, uint64_t rss)
 {
         double max = (double)v->options.max_memory, leased = (double)sampler_memory(v->subject.sampler).leased;
@@ -265,7 +270,7 @@ static void divide_memory(struct vitals *v, uint64_t rss)
         sampler_limit_memory(v->subject.sampler, (size_t)part);
 }
 
-/* Whether --max-memory is exceeded, or targets have been refused memory and what they have was not let go. */
+/* Whether --max-memory is exceeded; or targets were refused memory, and still take more than half of what they may. */
 static bool is_short(const struct vitals *v, uint64_t rss)
 {
         struct sampler_memory targets = sampler_memory(v->subject.sampler);

@@ -2,7 +2,9 @@
 #ifndef AGENT_VITALS_H
 #define AGENT_VITALS_H
 
-/* The agent's account of itself: what it may take of the machine, whether it moves, and who may ask. */
+/*
+ * The agent's account of itself: what it may take of the machine, whether it moves, and where its metrics are served.
+ */
 
 #include "destinations.h"
 #include "fleet.h"
@@ -13,7 +15,7 @@
 #include <stdbool.h>
 
 struct vitals_options {
-        const char *listen;  /* NULL: nobody may ask */
+        const char *listen;  /* ADDR:PORT of the metrics; NULL: they are not served */
         double max_cpu;      /* per cent of one CPU; 0: no bound */
         uint64_t max_memory; /* bytes; 0: no bound */
 };
@@ -42,36 +44,36 @@ struct vitals_options {
 
 struct vitals;
 
-/* Listens, before privileges are given up. GO_ON, or an exit status, when a message has been printed. */
+/* Listens. Call this before privileges are given up. GO_ON, or an exit status, after a message. */
 int vitals_listen(const struct vitals_options *options, const struct usage *usage, struct vitals **ret);
 
-/* What they are of; all of it must outlive them. */
+/* What the vitals report on. All of it must outlive them. */
 struct vitals_subject {
         struct sampler *sampler;
         const struct fleet *fleet;
         const struct destinations *destinations;
-        unsigned rate; /* asked for */
+        unsigned rate; /* samples per second that were asked for */
         double window_s;
 };
 
-/* Begins to answer. GO_ON, or an exit status. */
+/* Begins to serve metrics, and to keep to the budget. GO_ON, or an exit status, after a message. */
 int vitals_open(struct vitals *vitals, const struct vitals_subject *subject);
 void vitals_close(struct vitals *vitals); /* accepts NULL */
 
-/* The machine has been looked at once more; @starved processes were not, for want of file descriptors. */
+/* Call this after each scan of the machine. @starved processes were not looked at, for want of file descriptors. */
 void vitals_beat(struct vitals *vitals, uint64_t starved);
 
 /*
- * Whether the window is to end early, since it has more in memory than --max-memory allows and emptied caches
- * were not enough. To be asked at every turn of the loop, and at least every vitals_pause_ms(); -1: no need to ask.
+ * Whether the window is to end early, since more is in memory than --max-memory allows, and emptying caches was not
+ * enough. Call this at every turn of the loop, and at least every vitals_pause_ms(); -1: that need not be.
  */
 bool vitals_is_too_large(struct vitals *vitals);
 int vitals_pause_ms(const struct vitals *vitals);
 
-/* A window has ended: sees to the budget for the next one. */
+/* Call this at the end of a window. Sets the rate of the next one by the budget. */
 void vitals_end_window(struct vitals *vitals);
 
-/* The profiles of a window that has ended are on their way if @sent, else lost. */
+/* Counts a window that has ended. @sent: its profiles are on their way; otherwise they are lost. */
 void vitals_count_window(struct vitals *vitals, bool sent);
 
 #endif

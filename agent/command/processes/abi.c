@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Versions by their digits, as Pyflame had them, or as everybody writes them. */
+/* Names of versions: by their digits, as Pyflame had them, or with a dot, as everybody writes them. */
 #include "abi.h"
 
 #include "pystack/pystack.h"

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Copies of processes that are sampled, which the sampler has added by the first tick that
- * met them. They may have ended by now: then they have the identity of who has forked them.
+ * The sampler adds a copy of a sampled process by itself, at the first tick that meets the copy: see sampler_adopted().
+ * Here follow takes in these copies. A copy that has ended by now gets the identity of the process that has forked it.
  */
 #include "follow_internal.h"
 
-/* Whom it is a copy of, or anybody: all are of one family. NULL: nobody is left. */
+/*
+ * Finds the process that @pid is a copy of. If that one is not followed, any followed process will do: all are of one
+ * family. NULL: no process is followed.
+ */
 static const struct find_process *original_of_copy(const struct follow *f, pid_t pid)
 {
         const struct followed *item = follow_get(f, kinship_parent(f->kinship, pid));

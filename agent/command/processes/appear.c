@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A program that has just been executed is looked at every millisecond, an older
- * one less often, but at least every 50 ms for whether it has executed another, and
- * every half second for whether it has loaded an interpreter, be it what it may:
- * it is looked at as long as it lives. An exec shows in the address of its stack, which the
- * kernel draws anew for each program (not where address space randomisation is
- * switched off).
+ * A process is looked at every millisecond after it has executed a program, and less often as the program gets older.
+ * It is looked at as long as it lives: at least every 50 ms for whether it has executed another program, and about
+ * every 500 ms for whether it has loaded an interpreter.
+ *
+ * An exec shows in the address of the stack, which the kernel draws anew for each program. It does not show if address
+ * space randomisation is switched off.
  */
 #include "appear.h"
 #include "target.h"
@@ -20,19 +20,25 @@
 
 #define NS_PER_MS 1000000u
 
-/* Between two looks at what program it is, before and after it is found; and between two attempts to open it. */
+/* The longest pause between two looks at what program it is, before and after its interpreter is found */
 #define LOOK_MAX_NS (10 * NS_PER_MS)
 #define FOUND_MAX_NS (50 * NS_PER_MS)
-#define OPEN_MAX_NS (100 * NS_PER_MS)
-#define OTHER_MAX_NS (500 * NS_PER_MS) /* of one that is no Python so far */
+#define OPEN_MAX_NS (100 * NS_PER_MS)  /* between two attempts to open it */
+#define OTHER_MAX_NS (500 * NS_PER_MS) /* between two attempts to open a process that is not Python so far */
 
-/* Threads whose TIDs are not known by then are those of a C library that pystack does not know. */
+/*
+ * A young program's thread without a TID has not started yet. After this time, it is a thread of a C library that
+ * pystack does not know, and its TID stays unknown.
+ */
 #define NAMELESS_NS (500 * NS_PER_MS)
 
-/* Opening costs some 100 us to a few ms: at most a third of the time is spent on it. */
+/*
+ * Opening takes some 100 us to a few ms. The pause after it is at least twice as long, so at most a third of the time
+ * is spent on it.
+ */
 #define OPEN_COST_FACTOR 2
 
-/* An eighth of the program's age, within bounds: how long what was seen of it will do. */
+/* The pause before the next look: an eighth of the program's age, at least 1 ms, at most @max. */
 static uint64_t pause_for(const struct appear *a, uint64_t now, uint64_t max)
 {
         uint64_t pause = (now - a->since_ns) / 8;
@@ -56,7 +62,10 @@ void appear_resume(struct appear *a, pid_t pid, uint32_t abi, uint64_t start_sta
         a->error = error;
 }
 
-/* A process in the midst of an exec has no stack: then nothing is known. */
+/*
+ * Whether the process has executed another program since the last look. In the midst of an exec it has no stack, and
+ * nothing is known.
+ */
 static bool has_executed(struct appear *a)
 {
         struct nsutil_stat stat;
@@ -68,7 +77,10 @@ static bool has_executed(struct appear *a)
         return before != 0 && a->start_stack != before;
 }
 
-/* An interpreter's first thread state stands in its list before it is anybody's. */
+/*
+ * An interpreter lists its first thread state before a thread has it. The interpreter is ready once a thread's TID is
+ * known.
+ */
 static int check_threads(const struct appear *a, struct pystack **py)
 {
         size_t n, named;
@@ -85,7 +97,7 @@ static bool try_to_open(struct appear *a, struct pystack **ret)
 
         a->error = pystack_open(&options, ret, &a->info);
         if (a->error == PYSTACK_E_GONE && before == PYSTACK_E_NOT_PYTHON)
-                a->error = before; /* it has no memory any more: that does not tell what it was */
+                a->error = before; /* it has no memory any more, which does not tell what it was */
         if (a->error == 0 && begin - a->since_ns < NAMELESS_NS && (a->error = check_threads(a, ret)) != 0)
                 pystack_close(*ret);
         end = clock_ns(CLOCK_MONOTONIC);

@@ -2,7 +2,7 @@
 #ifndef PROCESSES_APPEAR_H
 #define PROCESSES_APPEAR_H
 
-/* Waits for a Python interpreter to appear in one process, whatever programs it executes on the way. */
+/* Waits until a Python interpreter appears in one process, whatever programs the process executes on the way. */
 
 #include "pystack/pystack.h"
 
@@ -12,37 +12,37 @@
 
 struct appear {
         pid_t pid;
-        uint32_t abi;         /* of pystack_open() */
-        uint64_t start_stack; /* another one after an exec */
-        uint64_t since_ns;    /* when it became this program (CLOCK_MONOTONIC) */
-        uint64_t look_ns;     /* when to see whether it has become another program */
-        uint64_t open_ns;     /* when to look for an interpreter again */
-        bool found;
-        bool tried;               /* to open this program */
+        uint32_t abi;             /* of pystack_open() */
+        uint64_t start_stack;     /* address of its stack, which every exec changes; 0: not known yet */
+        uint64_t since_ns;        /* when it became this program (CLOCK_MONOTONIC) */
+        uint64_t look_ns;         /* when to look next whether it has executed another program */
+        uint64_t open_ns;         /* when to try next to open its interpreter */
+        bool found;               /* its interpreter was opened */
+        bool tried;               /* its present program was tried to be opened */
         int error;                /* of the last pystack_open() */
-        struct pystack_info info; /* likewise */
+        struct pystack_info info; /* of the last pystack_open() */
 };
 
 enum appear_event {
         APPEAR_NOTHING,
         APPEAR_FOUND,    /* an interpreter is up */
-        APPEAR_REPLACED, /* the program that held the one found was replaced by exec */
+        APPEAR_REPLACED, /* the program whose interpreter was found was replaced by an exec */
 };
 
-/* Begins with a process that has just executed its program. @abi: of pystack_open(). */
+/* Begins with a process that has just executed its program. @abi is what pystack_open() takes. */
 void appear_begin(struct appear *appear, pid_t pid, uint32_t abi);
 
 /*
- * Begins with one that may have been there for long. @start_stack: before @found, whether its interpreter was opened,
- * was known; @error: why it was not.
+ * Begins with a process that may have been there for long. @start_stack was read before it was tried to open the
+ * process. @found: its interpreter was opened. @error: why it was not opened.
  */
 void appear_resume(struct appear *appear, pid_t pid, uint32_t abi, uint64_t start_stack, bool found, int error);
 
-/* Looks at the process if it is time to. On APPEAR_FOUND @ret is the caller's. */
+/* Looks at the process if it is time to. On APPEAR_FOUND the caller owns @ret. */
 enum appear_event appear_look(struct appear *appear, struct pystack **ret);
 
 /*
- * Whether it is worth while to try process @pid again after @error of pystack_open(): a process that starts, executes a
+ * Whether it is worth while to try process @pid again after @error of pystack_open(). A process that starts, executes a
  * program or kept running while it was read may be opened later, as long as it lives.
  */
 bool appear_may_come(pid_t pid, int error);

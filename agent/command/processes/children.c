@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Two looks at /proc, at the beginning and at the end: in between nothing is to be disturbed. */
+/* /proc is read twice, at the beginning and at the end. In between nothing disturbs the processes. */
 #include "children.h"
 
 #include <errno.h>
@@ -10,7 +10,7 @@ struct child {
         uint64_t start_time;
         uint64_t ticks; /* CPU time used, in clock ticks */
         bool chosen;    /* it is recorded itself */
-        bool ours;      /* it is, or descends from one that is */
+        bool ours;      /* it is chosen, or descends from a chosen process */
 };
 
 static int add_child(pid_t pid, void *ctx)

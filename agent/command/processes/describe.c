@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Identity of a process to attributes of its profile. */
+/* From the identity of a process to the attributes of its profile. */
 #include "describe.h"
 
 #include "agent/command/cli/messages.h"
@@ -51,7 +51,7 @@ bool describe_is_own(const char *key)
         return false;
 }
 
-/* What the process says of itself beyond its name; what podflame knows better is left out by find. */
+/* Sets what the process claims about itself, beyond its name. find leaves out what podflame knows better. */
 static int set_claimed_attributes(struct profile *profile, const struct find_process *process)
 {
         const char *key, *value = NULL;

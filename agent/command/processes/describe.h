@@ -2,18 +2,18 @@
 #ifndef PROCESSES_DESCRIBE_H
 #define PROCESSES_DESCRIBE_H
 
-/* What a profile is of, as attributes with OpenTelemetry's names. */
+/* Attributes, with OpenTelemetry's names, that say whose profile it is. */
 
 #include "agent/find/find.h"
 #include "agent/profile/profile.h"
 
-/* Whether attribute @key is said by podflame itself, and not to be said by anybody else. */
+/* Whether podflame itself sets attribute @key, and nothing else may set it. */
 bool describe_is_own(const char *key);
 
-/* A process's profile. 0 or -ENOMEM. */
+/* Describes the profile of a process. 0 or -ENOMEM. */
 int describe_process(struct profile *profile, const struct find_process *process);
 
-/* A profile of several processes of @process's container or service: what they share. */
+/* Describes a profile of several processes of @process's container or service, by what they share. 0 or -ENOMEM. */
 int describe_group(struct profile *profile, const struct find_process *process);
 
 #endif

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A process is known by its PID and its start time. One that ended before it could be
- * looked at has none: it only links its children to the family.
+ * PID and start time identify a process. A process that ended before it was looked at has no start time: it only links
+ * its children to the family.
  *
- * Births come one CPU after the other, so a child's may be heard before its parent's:
- * they are gone through in the order of time, and those that lead nowhere are kept
- * until the next scan. Where the kernel does not tell of births, what find meets by
- * looking is heard, and has no time: then the parent is that of the moment, which is
- * init where a daemon's has ended. Its session betrays that one, if who began it was seen: nobody
- * else can begin a session of that PID, nor join one, and no process gets the PID of a
- * session that has a member.
+ * The kernel reports births one CPU after the other, so the birth of a child may come before that of its parent. Births
+ * are therefore handled in the order of time, and those that do not lead to the family are kept until the next scan.
  *
- * Parents of now are known by start time as well, and no child is older than its
- * parent: a PID that has been given to another process leads nowhere.
+ * If the kernel does not report births, find reports processes that it meets by looking. Such a birth has no time, and
+ * its parent is the present one. A daemon's present parent is init, once its first parent has ended. The daemon is
+ * still recognised by its session, if the process that began the session was seen. No other process can begin a session
+ * of that PID or join it, and no process gets the PID of a session that has a process.
+ *
+ * Present parents are identified by start time as well, and no child is older than its parent. So a PID that now
+ * belongs to another process leads nowhere.
  */
 #include "family.h"
 
@@ -25,22 +25,22 @@
 
 #include <uthash.h>
 
-/* Between a descendant and one of ours; a longer line is the work of a fork bomb. */
+/* The most generations from a process up to a member of the family. A longer line is the work of a fork bomb. */
 #define GENERATIONS_MAX 256
 
-/* With more members than this, those that have ended are forgotten. */
+/* Once there are more members than this, those that have ended are forgotten. */
 #define MEMBERS_MIN 4096
 
 struct member {
         pid_t pid;
-        uint64_t start_time; /* 0: it had ended before it was looked at */
+        uint64_t start_time; /* 0: it ended before it was looked at */
         UT_hash_handle hh;
 };
 
 struct heard {
         struct find_birth birth;
-        size_t order; /* among those of one time */
-        bool old;     /* of a scan before */
+        size_t order; /* among births of the same time */
+        bool old;     /* it was heard before the last scan */
 };
 
 struct family {
@@ -48,7 +48,7 @@ struct family {
         size_t members_max;
         struct heard *heard;
         size_t n_heard, cap_heard;
-        bool fresh; /* there are some that were not gone through */
+        bool fresh; /* there are births that were not resolved yet */
 };
 
 struct family *family_new(void)
@@ -154,7 +154,10 @@ static bool is_born_here(const struct family *f, const struct find_birth *birth)
                (birth->session > 0 && birth->session != birth->pid && get_member(f, birth->session));
 }
 
-/* Whether a birth is done with: its child is of the family. A stranger may have got the PID of one that was. */
+/*
+ * Adds the child to the family if it was born into it, and returns whether it was. If another process has got the PID
+ * of a member, the member is forgotten.
+ */
 static bool resolve_birth(struct family *f, const struct find_birth *birth)
 {
         struct member *namesake = get_member(f, birth->pid);
@@ -188,7 +191,7 @@ int family_hear(struct family *f, const struct find_birth *birth)
         return 0;
 }
 
-/* Goes through all that was heard, and keeps what leads nowhere yet. */
+/* Resolves all births that were heard, and keeps those that do not lead to the family yet. */
 static void resolve_heard_births(struct family *f)
 {
         size_t kept = 0;
@@ -227,7 +230,10 @@ static bool is_member(const struct family *f, const struct nsutil_stat *stat)
         return member && member->start_time == stat->start_time;
 }
 
-/* Of the one who began the session a process of another start time may be there, but not in this session. */
+/*
+ * Whether a member of the family began the process's session. If another process has the PID of that member by now,
+ * this is another session.
+ */
 static bool is_in_session(const struct family *f, const struct nsutil_stat *stat)
 {
         const struct member *leader = stat->session != stat->pid ? get_member(f, stat->session) : NULL;
@@ -258,6 +264,6 @@ bool family_has(struct family *f, pid_t pid, uint64_t start_time)
         resolve_heard_births(f);
         if (nsutil_stat_read(pid, &stat) != 0 || stat.start_time != start_time || !is_descendant(f, stat))
                 return false;
-        family_add(f, pid, start_time); /* out of memory, it may be asked for again */
+        family_add(f, pid, start_time); /* without memory it is not added, and is asked for again */
         return true;
 }

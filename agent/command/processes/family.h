@@ -3,9 +3,8 @@
 #define PROCESSES_FAMILY_H
 
 /*
- * Who descends from whom: those that a recording began with, and all that they and
- * theirs have forked since. Births are told by find; whoever is born into the family
- * stays of it, whosever child it is later.
+ * A family: the processes that a recording began with, and all processes that these and their descendants have forked
+ * since. find reports births. A process that is born into the family stays in it, whatever its parent is later.
  */
 
 #include "agent/find/find.h"
@@ -19,22 +18,25 @@ struct family;
 struct family *family_new(void);         /* NULL: out of memory */
 void family_free(struct family *family); /* accepts NULL */
 
-/* One whose descendants are looked for, known by PID and start time. 0 or -ENOMEM. */
+/* Adds a process whose descendants belong to the family. PID and start time identify it. 0 or -ENOMEM. */
 int family_add(struct family *family, pid_t pid, uint64_t start_time);
 
-/* Somebody's birth, as find_events.appeared tells it. 0 or -ENOMEM. */
+/* Hears of a birth, as find_events.appeared reports it. 0 or -ENOMEM. */
 int family_hear(struct family *family, const struct find_birth *birth);
 
-/* To be called after each find_scan(): births whose parents were told by none of two scans are forgotten. */
+/*
+ * Call this after each find_scan(). Forgets births whose parents were reported neither in the scan of the birth nor in
+ * the next one.
+ */
 void family_settle(struct family *family);
 
 /*
- * Whether the process is of the family: it was added, or born into it; or its line of
- * parents leads there now; or the session that it is in was begun by one of it.
+ * Whether the process belongs to the family: it was added, or was born into it; or its present parents lead to it; or a
+ * process of the family began its session.
  */
 bool family_has(struct family *family, pid_t pid, uint64_t start_time);
 
-/* Whether any process of it lives, ourselves left out. */
+/* Whether any process of the family lives, podflame left out. */
 bool family_lives(const struct family *family);
 
 #endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Following processes, each by a pidfd, which tells its end before its PID can be
- * another's. Whom the user has named is looked at by ourselves (named.c); descendants
- * and newcomers are told by find (newcomers.c).
+ * Follows each process by a pidfd, which reports its end before another process can get its PID. Processes that the
+ * user has named are looked at by named.c. find reports descendants and newcomers (newcomers.c).
  */
 #include "follow_internal.h"
 
@@ -18,7 +17,10 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-/* A CPU that was away and is back is without samples for so long, or twice: its clock has to be seen standing. */
+/*
+ * How often the readers are checked, in ns. A CPU that was offline and is back has no samples for one or two of these
+ * periods, since a check has to see its clock stand still.
+ */
 #define CHECK_NS UINT64_C(1000000000)
 
 int follow_open(const struct follow_config *config, struct follow **ret)
@@ -86,9 +88,9 @@ bool follow_lives(const struct follow *f)
         return f->list.items || (f->config.subprocesses && family_lives(f->family));
 }
 
-/* ---- who gives no profile ----------------------------------------------------------------- */
+/* ---- processes without a profile ----------------------------------------------------------------- */
 
-/* @error: of pystack_open(), the last one. */
+/* Notes that a process gave no profile. @error is that of the last pystack_open(). */
 static void note_missed(struct follow *f, const struct followed *item, int error)
 {
         bool other = error == PYSTACK_E_NOT_PYTHON || error == PYSTACK_E_UNSUPPORTED;
@@ -128,7 +130,7 @@ struct followed *follow_get(const struct follow *f, pid_t pid)
         return followed_of(watched_get(&f->list, pid));
 }
 
-/* Once the pidfd is open, the PID stays this process's until it is reaped: then it is seen to have ended. */
+/* Opens a pidfd. The PID then stays this process's until the process is reaped, and that shows as its end. */
 static int watch_for_end(struct follow *f, struct followed *item)
 {
         struct epoll_event event = { .events = EPOLLIN, .data.fd = item->watched.pid };
@@ -147,7 +149,7 @@ static int watch_for_end(struct follow *f, struct followed *item)
         return e;
 }
 
-/* On failure nobody holds its pidfd any more. */
+/* On failure its pidfd is closed. */
 static int insert_followed(struct follow *f, struct followed *item)
 {
         int e = watched_insert(&f->list, &item->watched);
@@ -201,7 +203,7 @@ static uint64_t ticks_of(pid_t pid)
         return nsutil_stat_read(pid, &stat) == 0 ? stat.user_ticks + stat.system_ticks : 0;
 }
 
-/* Why a profile has no sample, as far as the kernel can tell. */
+/* Notes why a profile has no sample, as far as the kernel tells it. */
 static void note_unsampled(struct follow *f, const struct followed *item)
 {
         struct nsutil_stat stat;
@@ -247,7 +249,9 @@ int follow_keep(struct follow *f, const struct find_process *process, struct pro
         return e;
 }
 
-/* It is as if it had not been profiled, whatever there was of it before. */
+/*
+ * Notes that the process's memory does not answer. The process counts as not profiled, even if it gave samples before.
+ */
 static void note_silence(struct follow *f, struct followed *item)
 {
         sampling_say_silence(item->watched.pid, &item->watched.said);
@@ -255,7 +259,7 @@ static void note_silence(struct follow *f, struct followed *item)
         note_missed(f, item, PYSTACK_E_HANGS);
 }
 
-/* Takes the process's profile out of the sampler, with its name on it. */
+/* Takes the process's profile out of the sampler, and describes it. */
 int follow_stop(struct follow *f, struct followed *item)
 {
         struct profile *profile = NULL;
@@ -307,7 +311,7 @@ static int end_those_that_ended(struct follow *f)
         return e;
 }
 
-/* A CPU that comes back has no reader until somebody looks. */
+/* A CPU that comes back has no reader until sampler_check() is called. */
 static void look_after_readers(struct follow *f)
 {
         uint64_t now = clock_ns(CLOCK_MONOTONIC);
@@ -350,7 +354,7 @@ int follow_delay_ms(const struct follow *f)
 
 /* ---- what was sampled ---------------------------------------------------------------------- */
 
-/* @all: the processes that live are followed no more. */
+/* Moves the finished profiles to @set. @all: living processes are no longer followed. */
 static int hand_over_profiles(struct follow *f, bool all, struct profile_set *set)
 {
         int e = kinship_take(f->kinship, all, &f->done, &f->foreign_ns);

@@ -3,10 +3,9 @@
 #define PROCESSES_FOLLOW_H
 
 /*
- * The processes of a recording: those that were named, and, if they are to be
- * followed, their descendants and newcomers of their container or pod. One that was
- * named is followed as long as it lives, whatever programs it executes; each program
- * of a process that is Python ends as a profile of its own.
+ * The processes of a recording: those that were named and, if they are to be followed, their descendants and newcomers
+ * of their container or pod. A process that was named is followed as long as it lives, whatever programs it executes.
+ * Each Python program of a process gives a profile of its own.
  */
 
 #include "agent/profile/profile.h"
@@ -16,62 +15,74 @@
 struct follow;
 
 struct follow_config {
-        struct sampler *sampler; /* must live longer, like find */
+        struct sampler *sampler; /* @sampler and @find must live longer than the struct follow */
         struct find *find;
-        uint32_t abi; /* of pystack_open(), for those that are named */
-        bool subprocesses;
-        const char *container_id; /* whose newcomers are followed with the subprocesses; NULL: none's */
-        const char *pod;          /* likewise, as find_pod() takes it */
-        enum profile_mode mode;   /* of the sampler */
-        pid_t starter; /* starts our commands in our name; 0: there are none. Our own children are orphans of theirs */
-        bool quiet;    /* a word about what fails only */
+        uint32_t abi;      /* what pystack_open() takes, for processes that were named */
+        bool subprocesses; /* follow descendants */
+        /* the container whose newcomers are followed as well, with @subprocesses; NULL: none */
+        const char *container_id;
+        const char *pod;        /* the pod whose newcomers are followed, as find_pod() takes it; NULL: none */
+        enum profile_mode mode; /* of the sampler */
+        /*
+         * the process that starts the commands, which become podflame's children; 0: there are no commands. Other
+         * children of podflame are orphans of the commands
+         */
+        pid_t starter;
+        bool quiet; /* print only what fails */
 };
 
 /* 0 or negative errno. */
 int follow_open(const struct follow_config *config, struct follow **ret);
 void follow_close(struct follow *follow); /* accepts NULL */
 
-/* Follows the processes of @choice, or says why not: GO_ON, or an exit status. Their interpreters are consumed. */
+/* Follows the processes of @choice. Consumes their interpreters. GO_ON, or an exit status, after a message. */
 int follow_choice(struct follow *follow, struct choice *choice);
 
-/* Follows a command that has just been started, whose interpreter is yet to appear. 0 or negative errno. */
+/* Follows a command that has just been started. Its interpreter is yet to appear. 0 or negative errno. */
 int follow_command(struct follow *follow, pid_t pid);
 
-/* Sees to what has happened: who has ended, who has become another program, who was born. 0 or negative errno. */
+/* Handles what has happened since the last call: ends, execs and births. 0 or negative errno. */
 int follow_step(struct follow *follow);
 
-/* When to call it again, in ms; -1: never. Also once follow_fd(), or, with subprocesses, find_fd() is readable. */
+/*
+ * When to call follow_step() next, in ms; -1: never. Call it also once follow_fd() is readable or, with subprocesses,
+ * find_fd().
+ */
 int follow_delay_ms(const struct follow *follow);
 int follow_fd(const struct follow *follow);
 
-/* How many processes are being sampled now. */
+/* The number of processes that are sampled now. */
 size_t follow_sampled(const struct follow *follow);
 
-/* Whether anybody lives who may be sampled: those that were named; with subprocesses any of theirs. */
+/* Whether a process lives that may be sampled: one that was named or, with subprocesses, one of its descendants. */
 bool follow_lives(const struct follow *follow);
 
 /*
- * Adds what was sampled since the last time to @set; the processes are followed on. The time of
- * descendants that ended before they were opened is in a profile of its own, without a PID. 0 or negative errno.
+ * Adds what was sampled since the last call to @set. The processes remain followed. The CPU time of descendants that
+ * ended before they were opened is in a profile of its own, without a PID. 0 or negative errno.
  */
 int follow_take(struct follow *follow, struct profile_set *set);
 
-/* Finishes all that are left, and adds every profile since the last time to @set. 0 or negative errno. */
+/* Stops following all processes, and adds every profile that was not taken yet to @set. 0 or negative errno. */
 int follow_finish(struct follow *follow, struct profile_set *set);
 
 /*
- * Once it is finished: names each process that gave no profile, with the reason. @profiled: others gave one.
- * Returns how many of these the user had named.
+ * After follow_finish(): prints each process that gave no profile, with the reason. @profiled: others gave one. Then
+ * processes that are not Python are left out, since their children were meant. Returns how many of the processes
+ * without a profile the user had named by -p, or are the command.
  */
 size_t follow_say_missed(struct follow *follow, bool profiled);
 
-/* What CPU time the processes used while they were followed that gave no sample, as far as is known, in ms. */
+/* CPU time that processes used whose profiles have no sample, as far as it is known, in ms. */
 uint64_t follow_unsampled_ms(const struct follow *follow);
 
-/* What CPU time children used that are not Python, as far as is known, in ns. */
+/* CPU time that children used that are not Python, as far as it is known, in ns. */
 uint64_t follow_foreign_ns(const struct follow *follow);
 
-/* A process that was stopped (SIGSTOP, ^Z, a debugger) when it was finished without a sample; 0: none was. */
+/*
+ * A process that was stopped (SIGSTOP, ^Z, a debugger) when its profile was finished without a sample; 0: there is
+ * none.
+ */
 pid_t follow_stopped(const struct follow *follow);
 
 #endif

@@ -13,15 +13,16 @@
 struct followed {
         struct watched watched; /* the first member: see followed_of() */
         int pidfd;
-        bool named;           /* we look at it ourselves, and do not listen to what find says of it */
-        bool asked;           /* by -p: that it gives no profile is a failure */
+        /* named by the user, or the command: named.c looks at it, and what find reports of it is ignored */
+        bool named;
+        bool asked;           /* named by -p, or the command: it is a failure if it gives no profile */
         bool command;         /* podflame has started it */
-        bool adopted;         /* the sampler has added it, and find has not told of it yet */
-        bool profiled;        /* it has been, ever */
-        bool foreign;         /* that its program is no Python was said */
-        int reported;         /* the error that was said of it */
-        uint64_t ticks;       /* CPU time before it was sampled, in clock ticks */
-        struct appear appear; /* of one that is named */
+        bool adopted;         /* the sampler has added it, and find has not reported it yet */
+        bool profiled;        /* it was sampled at some time */
+        bool foreign;         /* a message has said that its program is not Python */
+        int reported;         /* the error that a message has named; 0: none */
+        uint64_t ticks;       /* CPU time that it had used before it was sampled, in clock ticks */
+        struct appear appear; /* only if it is named */
 };
 
 /* NULL gives NULL. */
@@ -36,90 +37,103 @@ struct follow {
         struct follow_config config;
         struct watch_list list; /* of struct followed */
         struct family *family;
-        struct kinship *kinship; /* NULL: nobody is followed but those that were named, or time is not accounted */
-        uint64_t foreign_ns;
-        int epoll_fd; /* of their pidfds */
-        struct profile_set done;
+        struct kinship *kinship; /* NULL: only named processes are followed, or the mode is not cpu */
+        uint64_t foreign_ns;     /* see follow_foreign_ns() */
+        int epoll_fd;            /* waits for the pidfds of all followed processes */
+        struct profile_set done; /* profiles that are finished and not taken yet */
         struct missed_list missed;
-        uint64_t unsampled_ticks;
-        pid_t stopped;     /* of those without a sample */
-        uint64_t scan_ns;  /* when to scan next */
-        uint64_t check_ns; /* when to look after the readers next */
-        int error;         /* of handling what a scan has found */
+        uint64_t unsampled_ticks; /* clock ticks of CPU time: see follow_unsampled_ms() */
+        pid_t stopped;            /* see follow_stopped() */
+        uint64_t scan_ns;         /* when to call find_scan() next */
+        uint64_t check_ns;        /* when to call sampler_check() next */
+        int error;                /* the first error in handling what a scan has found */
 };
 
 struct followed *follow_get(const struct follow *follow, pid_t pid);
 
-/* Who counts as the parent of what @pid has forked: of what is started in our name, we. */
+/* The process that counts as the parent of what @pid has forked. It is podflame for children of the starter. */
 pid_t follow_parent(const struct follow *follow, pid_t pid);
 
 /*
- * Begins to follow @process. *@ret is NULL if it has ended, which is noted: @error is why it could not be opened until
- * then. 0, or the error of nsutil_strerror().
+ * Begins to follow @process, with the flags of @how. *@ret is NULL if the process has ended: then it is noted as
+ * missed. @error is why it could not be opened before; 0: it was not tried. Returns 0, or an error for
+ * nsutil_strerror().
  */
 int follow_begin(struct follow *follow, const struct find_process *process, const struct followed *how, int error,
                  struct followed **ret);
 
-/* Samples it from now on. @py is consumed. What prevents it is noted, and 0. */
+/* Samples the process from now on. @py is consumed. 0, or an error of sampler_add(). */
 int follow_sample(struct follow *follow, struct followed *item, struct pystack *py);
 
-/* It is in the sampler from now on. */
+/* Notes that the process is a target of the sampler from now on. */
 void follow_note_sampled(struct follow *follow, struct followed *item);
 
-/* Puts a profile that is finished, of @process, to those that are done. 0 or negative errno; @profile is consumed. */
+/*
+ * Describes a finished profile as one of @process, and keeps it for follow_take(). @profile is consumed. 0 or negative
+ * errno.
+ */
 int follow_keep(struct follow *follow, const struct find_process *process, struct profile *profile);
 
-/* Takes in those whom the sampler has added by itself (adopted.c). 0 or negative errno. */
+/* Follows the copies that the sampler has added by itself (adopted.c). 0 or negative errno. */
 int adopted_take(struct follow *follow);
 
-/* The process has executed another program: if it was adopted, it is followed no more, until find tells of it. */
+/*
+ * Call this when a process has executed another program. If the process was adopted, it is no longer followed, until
+ * find reports it.
+ */
 void adopted_executed(struct follow *follow, pid_t pid);
 
-/* Its program is replaced, or it has ended: the profile is finished, and has its name. 0 or negative errno. */
+/*
+ * Stops sampling a process whose program was replaced, or that has ended. Its profile is finished, described and kept.
+ * 0 or negative errno.
+ */
 int follow_stop(struct follow *follow, struct followed *item);
 
-/* It has ended, or the recording: @item is freed. 0 or negative errno. */
+/* Stops following a process that has ended, or at the end of the recording. @item is freed. 0 or negative errno. */
 int follow_end(struct follow *follow, struct followed *item);
 
-/* ---- those that were named (named.c) -------------------------------------------------------- */
+/* ---- processes that were named (named.c) -------------------------------------------------------- */
 
-/* Looks at one if it is time to: what it has become by now. 0 or negative errno. */
+/* Looks at a named process if it is time to, and handles what it has become. 0 or negative errno. */
 int named_look(struct follow *follow, struct followed *item);
 
-/* A last word about one that ends. */
+/* Prints what is left to say about a process that ends. */
 void named_end(struct follow *follow, struct followed *item);
 
 /* ---- descendants and newcomers (newcomers.c) ------------------------------------------------ */
 
-/* Looks for them if it is time to. 0 or negative errno. */
+/* Looks for descendants and newcomers if it is time to. 0 or negative errno. */
 int newcomers_scan(struct follow *follow);
 int newcomers_delay_ms(const struct follow *follow); /* -1: never */
 
 /* ---- the time of descendants (kinship.c) ------------------------------------------------------ */
 
-/* These do nothing where @kinship is NULL. */
+/* These do nothing if @kinship is NULL. */
 
-/* @follow has its configuration. 0 or negative errno. */
+/* @follow->config is set. *@ret stays NULL if the time of descendants is not accounted. 0 or negative errno. */
 int kinship_open(struct follow *follow, struct kinship **ret);
 void kinship_close(struct kinship *kinship); /* accepts NULL */
 
-/* A process of the family is there; @parent of now. */
+/* Adds a process of the family. @parent is its present parent; 0: look it up. */
 void kinship_meet(struct kinship *kinship, pid_t pid, pid_t parent);
-void kinship_complete(struct kinship *kinship); /* all that were there at the beginning have been met */
+void kinship_complete(struct kinship *kinship); /* all processes that were there at the beginning have been added */
 bool kinship_has(const struct kinship *kinship, pid_t pid);
-pid_t kinship_parent(const struct kinship *kinship, pid_t pid); /* who has forked it; 0: not known */
+pid_t kinship_parent(const struct kinship *kinship, pid_t pid); /* the process that has forked it; 0: not known */
 
-/* It is sampled; a part of its time is in @profile; it is sampled no more. */
+/*
+ * kinship_opened(): the process is sampled from now on. kinship_booked(): a part of its time is in @profile.
+ * kinship_stopped(): it is sampled no longer.
+ */
 void kinship_opened(struct kinship *kinship, pid_t pid);
 void kinship_booked(struct kinship *kinship, pid_t pid, const struct profile *profile);
 void kinship_stopped(struct kinship *kinship, pid_t pid);
 
-/* To be called now and then: hears what the kernel tells. */
+/* Reads what the kernel has reported. Call it now and then. */
 void kinship_step(struct kinship *kinship);
 
 /*
- * Adds a profile of the time that is in no other to @set, if there is such, and what foreign programs used to
- * @ret_foreign. @all: also of those that live. 0 or negative errno.
+ * Adds a profile to @set of the time that is in no other profile, if there is any. Adds the time of programs that are
+ * not Python to *@ret_foreign, in ns. @all: also the time of living processes. 0 or negative errno.
  */
 int kinship_take(struct kinship *kinship, bool all, struct profile_set *set, uint64_t *ret_foreign);
 

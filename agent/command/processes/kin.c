@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The kernel's records tell what each thread has used but for its last moments, when
- * its memory is taken down. The account of a parent for the children that it has waited
- * for has those, too, and nothing else: it has no children that were not waited for, and
- * is in units of 10 ms. So records say whose time it is, and accounts how much it is:
- * what is known of children that a living parent has waited for (below_ns) is held
- * against the account, and the difference is shared among all that have ended.
+ * The kernel's records say what CPU time each thread has used, except for its last moments, in which its memory is
+ * taken down. A parent's account for the children that it has waited for includes these moments. But the account is one
+ * sum, in units of 10 ms, and lacks children that were not waited for.
  *
- * Whether a program that nobody has looked at was Python, the files say that it has mapped.
+ * So the records say which process used the time, and the accounts say how much time it was. What is known of the
+ * children that a living parent has waited for (below_ns) is compared with its account. The difference is divided
+ * equally among all processes that have ended.
+ *
+ * A program that was never opened counts as Python if it has mapped a file with an interpreter's name.
  */
 #include "kin.h"
 
@@ -18,16 +19,19 @@
 
 struct relative {
         pid_t pid, parent;
-        int threads;  /* that live; an end may be told before a birth */
-        unsigned due; /* records of use to come for ends that were told */
-        uint64_t used_ns, booked_ns, below_ns;
-        uint64_t own_from_ns, children_from_ns; /* the kernel's accounts when it began */
-        uint64_t executed_at, python_at;        /* when it became a program, and Python; 0: since its birth, never */
-        unsigned missed;                        /* how often it was looked for in vain */
-        bool is_copy;                           /* of one that was sampled at its birth */
-        bool was_python;                        /* at its birth: its parent was, as far as is known */
-        bool sampled;                           /* now */
-        bool opened;                            /* it was sampled, ever */
+        int threads;        /* that live; negative if an end is reported before its birth */
+        unsigned due;       /* records of used time that are still to come, for ends that were reported */
+        uint64_t used_ns;   /* CPU time of its own, since it was begun */
+        uint64_t booked_ns; /* the part of it that is in a profile's books */
+        uint64_t below_ns;  /* known time of the children that it has waited for */
+        uint64_t own_from_ns, children_from_ns; /* the kernel's accounts when the process was begun */
+        /* when it last executed a program (0: not since its birth), and when it was seen to be Python (0: never) */
+        uint64_t executed_at, python_at;
+        unsigned missed; /* how often its clock could not be read */
+        bool is_copy;    /* of a process that was sampled when this one was born */
+        bool was_python; /* at its birth, as far as is known: its parent was Python */
+        bool sampled;    /* now */
+        bool opened;     /* it was sampled at some time */
         bool adopts;
         UT_hash_handle hh;
 };
@@ -37,10 +41,11 @@ struct kin {
         unsigned parts;
         bool adopts;
         pid_t adopter;                                        /* 0: none */
-        bool incomplete;                                      /* something was not told */
-        uint64_t ended_opened, ended_unopened, ended_foreign; /* how many */
-        struct kin_sum sum;                                   /* since the last time */
-        uint64_t excess_told;                                 /* beyond what is known of children, so far */
+        bool incomplete;                                      /* the kernel has lost records */
+        uint64_t ended_opened, ended_unopened, ended_foreign; /* numbers of processes */
+        struct kin_sum sum;                                   /* found since the last kin_take() */
+        /* what kin_take() has returned so far of parents' accounts beyond what is known of their children */
+        uint64_t excess_told;
 };
 
 struct kin *kin_new(unsigned parts, bool adopts)
@@ -120,7 +125,10 @@ static bool was_within_reach(const struct relative *item)
 
 /* ---- ends ------------------------------------------------------------------------------ */
 
-/* Who has ended is waited for by its parent, if that lives, else by whom adopts it. */
+/*
+ * Finds the process that waits for one that has ended: its parent if that lives, otherwise the process that adopts
+ * orphans.
+ */
 static struct relative *waiting_parent_of(const struct kin *kin, const struct relative *item)
 {
         struct relative *parent = item->parent > 0 ? get_relative(kin, item->parent) : NULL;
@@ -151,7 +159,7 @@ static void book_ended_relative(struct kin *kin, struct relative *item)
         forget_relative(kin, item);
 }
 
-/* ---- what is told ------------------------------------------------------------------------ */
+/* ---- what is reported ------------------------------------------------------------------------ */
 
 static const char *basename_of(const char *path)
 {
@@ -265,7 +273,10 @@ void kin_stopped(struct kin *kin, pid_t pid)
 
 /* ---- what is found ----------------------------------------------------------------------- */
 
-/* Of one that had ended before the kernel was asked to tell, no end is told. */
+/*
+ * The kernel does not report the end of a process that ended before the kernel was asked. After its clock was not
+ * readable this many times, it counts as ended.
+ */
 #define MISSED_MAX 25
 
 static bool is_clock_gone(struct relative *item, const struct kin_clocks *clocks)
@@ -306,13 +317,16 @@ void kin_look(struct kin *kin, const struct kin_clocks *clocks)
         book_ended_relatives(kin, clocks);
 }
 
-/* Its end was told, though perhaps not yet what it has used: children that end are not held against its account. */
+/*
+ * Whether its end was reported. The record of what it has used may still be missing. Children that end after it are not
+ * in its account.
+ */
 static bool is_end_told(const struct kin *kin, const struct relative *item)
 {
         return kin->parts > 0 && !item->adopts && item->threads <= 0;
 }
 
-/* What parents that live were accounted for their children beyond what is known of these. */
+/* What living parents were accounted for their children, beyond what is known of these. */
 static uint64_t unexplained_children_ns(const struct kin *kin, const struct kin_clocks *clocks)
 {
         uint64_t sum = 0, now;
@@ -338,7 +352,7 @@ static void divide_unexplained_ns(struct kin *kin, uint64_t ns)
         kin->sum.unseen += ns - unopened - foreign;
 }
 
-/* Of those that live and were not opened. */
+/* Adds the time of living processes that were not opened. */
 static void add_living_unopened(struct kin *kin, const struct kin_clocks *clocks)
 {
         uint64_t now;

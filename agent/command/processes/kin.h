@@ -3,9 +3,9 @@
 #define PROCESSES_KIN_H
 
 /*
- * The CPU time of a family's processes, those included that end before anybody has opened
- * them. It is told what happens (sample's lineage, follow), in any order that the CPUs
- * of a machine may tell it, and says what is in no profile.
+ * Keeps account of the CPU time of a family, including processes that end before they are opened. lineage
+ * (agent/sample) and follow report what happens, in any order in which the CPUs of a machine may report it. kin says
+ * which time is in no profile.
  */
 
 #include "agent/sample/sample.h"
@@ -18,71 +18,79 @@ struct kin;
 struct kin_clocks;
 
 /*
- * @parts: of lineage_parts(); 0: nothing is told by the kernel. @adopts: ticks that meet a copy of a process that is
- * sampled open it, so that its time is met like that of others (see sampler_adopted()). NULL: out of memory.
+ * @parts is what lineage_parts() returns; 0: the kernel reports nothing. @adopts: a tick that meets a copy of a sampled
+ * process opens it, so the time of copies is met like that of others (see sampler_adopted()). NULL: out of memory.
  */
 struct kin *kin_new(unsigned parts, bool adopts);
 void kin_free(struct kin *kin); /* accepts NULL */
 
-/* What the kernel tells. */
+/* Takes in an event that the kernel has reported. */
 void kin_hear(struct kin *kin, const struct lineage_event *event);
 
-/* Whether a file is an interpreter's, by its name. */
+/* Whether a file is a Python interpreter or its library, by its name. */
 bool kin_is_interpreter(const char *file);
 
 bool kin_knows(const struct kin *kin, pid_t pid);
-pid_t kin_parent(const struct kin *kin, pid_t pid); /* who has forked it; 0: not known */
+pid_t kin_parent(const struct kin *kin, pid_t pid); /* the process that has forked it; 0: not known */
 
-/* A process that is there already, or whose birth the kernel does not tell. */
+/* A process that was there before the kernel was asked, or whose birth the kernel does not report. */
 struct kin_begin {
-        pid_t pid, parent; /* parent 0: none of the family */
+        pid_t pid, parent; /* parent 0: the parent is not of the family */
         unsigned threads;
-        uint64_t own_ns;      /* what it has used before anything was recorded, */
-        uint64_t children_ns; /* and the children that it has waited for */
+        uint64_t own_ns;      /* CPU time that it had used before anything was recorded */
+        uint64_t children_ns; /* CPU time of the children that it had waited for by then */
         bool python;
-        bool adopts; /* it becomes the parent of orphans, and is none of the family itself */
+        bool adopts; /* it becomes the parent of orphans, and is not of the family itself */
 };
 void kin_begin(struct kin *kin, const struct kin_begin *begin);
 
-/* All that were there already have been begun: what parents were accounted for others up to now is not to be found. */
+/*
+ * All processes that were there at the beginning have been begun. What their parents were accounted for other children
+ * up to now is left out.
+ */
 void kin_complete(struct kin *kin, const struct kin_clocks *clocks);
 
-/* It is sampled from @at on (CLOCK_MONOTONIC), so it is Python. */
+/* The process is sampled from @at on (CLOCK_MONOTONIC), so it is Python. */
 void kin_opened(struct kin *kin, pid_t pid, uint64_t at);
 
-/* So much more of its time is in a profile's books. */
+/* @ns more of its CPU time are in a profile's books. */
 void kin_booked(struct kin *kin, pid_t pid, uint64_t ns);
 
-/* It is sampled no more: its program is replaced, or it has ended. */
+/* The process is sampled no longer: its program was replaced, or it has ended. */
 void kin_stopped(struct kin *kin, pid_t pid);
 
 /* Time that is in no profile, in ns. */
 struct kin_sum {
-        uint64_t unopened; /* of Python processes that ended before they were opened */
-        uint64_t unseen;   /* of those that were opened, after the last look; or that any tick would have opened */
-        uint64_t foreign;  /* of programs that are not Python */
+        uint64_t unopened; /* of Python processes that were not opened */
+        /*
+         * of processes that were opened, after their books were last read; and of copies that any tick would have
+         * opened
+         */
+        uint64_t unseen;
+        uint64_t foreign; /* of programs that are not Python */
 };
 
 /*
- * To be called now and then: forgets those that have ended, but for what they have used. Where the kernel tells
- * nothing, looks at the clocks of those that live and are not sampled.
+ * Forgets processes that have ended, and keeps what they have used. If the kernel reports nothing, reads the clocks of
+ * living processes that are not sampled. Call it now and then.
  */
 void kin_look(struct kin *kin, const struct kin_clocks *clocks);
 
-/* How the clocks of a living process are read. False: it is gone. */
+/* Reads the clocks of a process. False: the process is gone. */
 struct kin_clocks {
         bool (*own)(pid_t pid, uint64_t *ret_ns);
-        bool (*children)(pid_t pid, uint64_t *ret_ns); /* that it has waited for, with theirs */
+        /* of the children that it has waited for, and of their children */
+        bool (*children)(pid_t pid, uint64_t *ret_ns);
 };
 
 /*
- * What has been found since the last time. What parents were accounted for their
- * children beyond what is known of these is what the end of a process takes, and if the
- * kernel tells nothing else, all that was not opened. @all: of those that live, too.
+ * Returns what was found since the last call. Living parents may have been accounted for more than what is known of
+ * their children. That excess is what the end of a process takes. If the kernel reports nothing else, it is the time of
+ * all processes that were not opened. @all: adds the time of living processes that were not opened.
  */
 struct kin_sum kin_take(struct kin *kin, const struct kin_clocks *clocks, bool all);
 
-/* Whether anybody has ended of whom not everything is told yet. */
+/* Whether a process has ended and not everything of it is reported yet. */
 bool kin_waits(struct kin *kin, const struct kin_clocks *clocks);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the kernel tells of a family's time, and where it tells nothing (perf events are
- * refused), what its parents were accounted for children. The latter misses children
- * that nobody waits for, and takes programs that were not met by looking for Python.
+ * The CPU time of a family, as perf events report it. If perf events are refused, it comes from what the parents were
+ * accounted for their children. These accounts lack children that nobody waits for. They include programs that are not
+ * Python and that podflame did not meet.
  */
 #include "follow_internal.h"
 #include "kin.h"
@@ -22,10 +22,10 @@ struct kinship {
         struct follow *follow;
         struct kin *kin;
         struct lineage *lineage; /* NULL: perf events are refused */
-        uint64_t since_ticks;    /* since boot */
-        uint64_t look_ns;        /* when to look at them next, CLOCK_MONOTONIC */
-        bool complete;           /* all of the family that were there already are known */
-        struct kin_sum untold;   /* of a time of which there was no profile */
+        uint64_t since_ticks;    /* when it was opened, in clock ticks since boot */
+        uint64_t look_ns;        /* when to call kin_look() next, CLOCK_MONOTONIC */
+        bool complete;           /* all processes of the family that were there at the beginning are known */
+        struct kin_sum untold;   /* time that waits for the next profile, since there was none to describe it by */
 };
 
 #define LOOK_EVERY_NS 100000000u
@@ -47,7 +47,10 @@ static uint64_t time_ns(const struct timeval *time)
         return (uint64_t)time->tv_sec * 1000000000u + (uint64_t)time->tv_usec * 1000u;
 }
 
-/* Our own children are told in microseconds. */
+/*
+ * Reads the CPU time of the children that a process has waited for: podflame's own in microseconds, others' in clock
+ * ticks.
+ */
 static bool read_children(pid_t pid, uint64_t *ret)
 {
         struct nsutil_stat stat;
@@ -67,11 +70,11 @@ static const struct kin_clocks clocks = { .own = read_own, .children = read_chil
 
 /* ---- from beginning to end --------------------------------------------------------------- */
 
-/* What is started in our name, and its orphans, which we adopt. */
+/* Begins with podflame itself, the parent of what the starter starts, and of its orphans. */
 static int listen_to_ours(struct kinship *k)
 {
         struct kin_begin own = { .pid = getpid(), .adopts = true };
-        unsigned threads; /* of the starter: one */
+        unsigned threads; /* the starter has one */
 
         read_children(own.pid, &own.children_ns);
         kin_begin(k->kin, &own);
@@ -115,7 +118,7 @@ void kinship_close(struct kinship *k)
         free(k);
 }
 
-/* ---- who there is ------------------------------------------------------------------------ */
+/* ---- which processes there are ------------------------------------------------------------------------ */
 
 static void hear_lineage_event(const struct lineage_event *event, void *ctx)
 {
@@ -170,7 +173,7 @@ void kinship_meet(struct kinship *k, pid_t pid, pid_t parent)
                 begin.children_ns = stat.children_ticks * tick_ns();
         }
         if (k->lineage && lineage_add(k->lineage, pid, &begin.threads) != 0 && begin.threads == 0)
-                begin.threads = 1; /* it was there a moment ago: its clock will tell its end */
+                begin.threads = 1; /* it was there a moment ago: its end will show by its clock */
         kin_begin(k->kin, &begin);
 }
 
@@ -215,7 +218,10 @@ void kinship_step(struct kinship *k)
 
 /* ---- their time -------------------------------------------------------------------------- */
 
-/* A thread that ends may lose its CPU between two records. */
+/*
+ * A thread that ends may lose its CPU between two records. What is missing is waited for, at most this often, for
+ * WAIT_NS each time.
+ */
 #define WAITS_MAX 100
 #define WAIT_NS 2000000
 
@@ -230,7 +236,7 @@ static void wait_for_last_events(struct kinship *k)
         }
 }
 
-/* It is of the same service, container and so on as its family, but of no process. */
+/* The profile gets the attributes of @of (service, container and so on), except for those of a single process. */
 static int describe_family(struct profile *profile, const struct profile *of)
 {
         struct profile_settings settings = *profile_settings(of);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Running a command in our place. It stays in our process group: what the
- * terminal sends (^C, ^\, hang-up) the kernel sends to the whole group, what a
- * process sends to us alone is passed on. Ours to stop and continue (^Z) is the
- * shell's business, which does both to the whole group as well.
+ * The command stays in podflame's process group. What the terminal sends (^C, ^\, hang-up), the kernel sends to the
+ * whole group. What a process sends to podflame alone is passed on. ^Z needs nothing: the shell stops and continues the
+ * whole group.
  */
 #include "launch.h"
 
@@ -24,7 +23,7 @@ static const int passed_on[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGU
 
 /* ---- outside of the confinement ------------------------------------------------------------ */
 
-/* In the command's place, until it executes its program: @error_fd tells why it cannot. */
+/* Runs in the new process until it executes its program. Writes to @error_fd why it cannot. */
 static _Noreturn void execute_command(const struct launch *launch, int error_fd)
 {
         if (launch->pipe_kills)
@@ -38,8 +37,8 @@ static _Noreturn void execute_command(const struct launch *launch, int error_fd)
 }
 
 /*
- * CLONE_PARENT (Linux 2.3.13): a sibling of this process, so a child of podflame's, who waits for it, adopts its
- * orphans and, where Yama asks, is its ancestor.
+ * Starts the command as a child of podflame, by CLONE_PARENT (Linux 2.3.13), not as a child of this helper. So podflame
+ * can wait for it, adopts its orphans and is its ancestor, which Yama asks for.
  */
 static int start_command_process(void *ctx, int argument)
 {
@@ -81,7 +80,7 @@ static int block_signals(struct launch *launch)
                 return -errno;
         launch->pipe_kills = pipe_action.sa_handler != SIG_IGN;
         signal(SIGPIPE, SIG_IGN);
-        signal(SIGCHLD, SIG_DFL); /* where it is ignored, the kernel throws statuses away */
+        signal(SIGCHLD, SIG_DFL); /* if it is ignored, the kernel throws statuses away */
         launch->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
         return launch->signals < 0 ? -errno : 0;
 }
@@ -139,15 +138,14 @@ void launch_forward(struct launch *launch)
 
         while (read(launch->signals, &info, sizeof info) == sizeof info) {
                 launch->told_to_stop |= info.ssi_signo != SIGUSR1 && info.ssi_signo != SIGUSR2;
-                if (info.ssi_code <= 0 && launch->pid > 0 && !launch->ended) /* above 0: the kernel's */
+                if (info.ssi_code <= 0 && launch->pid > 0 && !launch->ended) /* above 0: the kernel has sent it */
                         outside_ask(launch->outside, OUTSIDE_SIGNAL, (int)info.ssi_signo);
         }
 }
 
 /*
- * Collects one child if it has ended. A thread of ours that stops threads by
- * ptrace waits for them by itself: their stops, which every wait of ours would be
- * told of, are not to be taken from it.
+ * Collects one child if it has ended. The thread that stops threads by ptrace waits for their stops itself. WNOWAIT
+ * leaves these stops to it.
  */
 static bool reap_child(struct launch *launch, idtype_t type, pid_t pid)
 {
@@ -163,7 +161,7 @@ static bool reap_child(struct launch *launch, idtype_t type, pid_t pid)
         return true;
 }
 
-/* Until it is reaped, the command's PID cannot be another's. */
+/* Until the command is reaped, no other process can get its PID. */
 bool launch_reap(struct launch *launch)
 {
         siginfo_t info;
@@ -171,9 +169,9 @@ bool launch_reap(struct launch *launch)
         if (!launch->ended)
                 reap_child(launch, P_PID, launch->pid);
         while (reap_child(launch, P_ALL, 0))
-                ; /* orphans that were adopted */
+                ; /* they were orphans that podflame has adopted */
         if (!launch->ended && waitid(P_PID, (id_t)launch->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
-                note_ended(launch, LAUNCH_UNKNOWN); /* somebody else has reaped it */
+                note_ended(launch, LAUNCH_UNKNOWN); /* it was reaped elsewhere */
         return launch->ended;
 }
 

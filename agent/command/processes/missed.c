@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who was left out, and why. */
+/* The processes that gave no profile, and why. */
 #include "missed.h"
 
 #include "agent/command/cli/messages.h"
 
 #include <stdlib.h>
 
-/* A build farm's children that cannot be read may be many, and alike. */
+/* Children that cannot be read may be many, and alike, as on a build farm. At most this many are printed. */
 #define CHILDREN_MAX 20
 
 static struct missed *get_missed(const struct missed_list *list, pid_t pid, uint64_t start_time)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Those whom the user has named, and the command. The pidfd of a process does not tell
- * of an exec: so they are looked at, as long as they live (appear.c). One of them may
- * be Python, then something else for a while, then another Python.
+ * The processes that the user has named, and the command. A pidfd does not report an exec, so these processes are
+ * looked at as long as they live (appear.c). Such a process may be Python, then something else for a while, then
+ * another Python.
  */
 #include "follow_internal.h"
 
@@ -12,10 +12,13 @@
 
 #include <errno.h>
 
-/* A program that is no Python is told of if it stays so long: shells and env execute the next one at once. */
+/*
+ * A program that is not Python is reported if it stays for this long, in ns. Shells and env execute the next program at
+ * once.
+ */
 #define FOREIGN_NS 1000000000u
 
-/* ---- who is to be followed ------------------------------------------------------------------ */
+/* ---- processes to follow ------------------------------------------------------------------ */
 
 static int follow_chosen(struct follow *f, struct chosen *chosen)
 {
@@ -95,7 +98,7 @@ static bool is_foreign(const struct followed *item)
                item->appear.tried && item->appear.error == PYSTACK_E_NOT_PYTHON;
 }
 
-/* What there is to say of one that is not sampled now. */
+/* Prints what there is to say about a process that is not sampled now. */
 static void say_news_of_named(struct follow *f, struct followed *item)
 {
         int e = item->appear.error;

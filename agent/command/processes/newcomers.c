@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Following descendants and newcomers. find tells of every birth on the machine, and
- * of every Python process; those of the family, or of the container or pod, are taken
- * in. One that lives for less than the time of a look may be missed: some 5 ms after
- * its birth, or after its interpreter has started, where the kernel tells of births,
- * else up to a tenth of a second.
+ * Follows descendants and newcomers. find reports every birth on the machine, and every Python process. Processes of
+ * the family, or of the container or pod, are followed. A process that ends before it is looked at is missed. If the
+ * kernel reports births, it is looked at some 5 ms after its birth or after its interpreter has started; otherwise up
+ * to 100 ms after.
  */
 #include "follow_internal.h"
 
@@ -13,12 +12,15 @@
 
 #include <string.h>
 
-/* Scans of a machine whose births are not told take a hundredth of the time, as far as they can be put off. */
+/*
+ * If the kernel does not report births, scans take 1 % of the time. The pause between two scans is 10 to 100 ms, so
+ * scans of more than 1 ms take a larger part.
+ */
 #define SCAN_COST_FACTOR 100
 #define SCAN_MIN_NS 10000000u
 #define SCAN_MAX_NS 100000000u
 
-/* Whether it is of the family, or of the container or pod; those that are named we look at ourselves. */
+/* Whether a process is of the family, or of the container or pod. Named processes are looked at by named.c. */
 static bool is_wanted_newcomer(void *ctx, pid_t pid, uint64_t start_time)
 {
         struct follow *f = ctx;

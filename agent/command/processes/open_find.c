@@ -33,7 +33,7 @@ int finding_open_with(struct find_config config, const struct finding_options *o
                       struct find **ret)
 {
         char reason[HTTP_CLIENT_REASON_SIZE] = "";
-        /* Docker's API has no host; but every URL has one. */
+        /* Docker's API has no host, but every URL needs one. */
         const struct http_client_config docker = { .url = "http://docker",
                                                    .unix_socket = options->docker_socket,
                                                    .reason = reason,

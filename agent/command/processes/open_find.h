@@ -3,16 +3,16 @@
 #define PROCESSES_OPEN_FIND_H
 
 /*
- * How all commands want find: the folders of the container runtimes from
- * PODFLAME_DOCKER_ROOT, PODFLAME_PODMAN_ROOT, PODFLAME_LOG_ROOT, PODFLAME_RUN_ROOT
- * where they are not in the usual places (host paths mounted elsewhere).
+ * Opens find as all commands need it. PODFLAME_DOCKER_ROOT, PODFLAME_PODMAN_ROOT, PODFLAME_LOG_ROOT and
+ * PODFLAME_RUN_ROOT name the folders of the container runtimes if they are not in the usual places (host paths mounted
+ * elsewhere).
  */
 
 #include "agent/command/cli/options.h"
 
 #include "agent/find/find.h"
 
-/* APIs that are asked for names. */
+/* APIs that are asked for names; NULL: not given. */
 struct finding_options {
         const char *docker_socket;
         const char *kubelet;
@@ -42,14 +42,14 @@ struct finding_options {
                 .argument = "FILE", .help = "trust the certificates in this file for it"                         \
         }
 
-/* To be filled further, for finding_open_with(). */
+/* A configuration with the folders of the environment. The caller fills the rest for finding_open_with(). */
 struct find_config finding_config(void);
 
-/* GO_ON, or an exit status, when a message has been printed. */
+/* Opens find with the APIs of @options. GO_ON, or an exit status, after a message. */
 int finding_open_with(struct find_config config, const struct finding_options *options, const struct usage *usage,
                       struct find **ret);
 
-/* As it is, without options. @follow: learn of births from the kernel. 0, or an error. */
+/* Opens find without options. @follow: get births from the kernel. 0, or an error of find_open(). */
 int finding_open(bool follow, struct find **ret);
 
 #endif

@@ -51,9 +51,9 @@ enum confine_role sampling_role(const struct sample_config *config)
 }
 
 /*
- * Where the machine's events are refused, a target's own take a descriptor for each
- * thread and CPU. A child inherits its parent's as well as having its own, so where
- * children are followed they are of no use.
+ * If the machine's events are refused, the events of a process's threads take one descriptor for each thread and CPU:
+ * at most this many. If children are followed these events are of no use, since a child inherits those of its parent
+ * and gets its own as well.
  */
 #define THREAD_EVENTS_MAX 800
 

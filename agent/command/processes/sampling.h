@@ -2,7 +2,7 @@
 #ifndef PROCESSES_SAMPLING_H
 #define PROCESSES_SAMPLING_H
 
-/* How to sample, on the command line: the options that record, top and agent share. */
+/* The options for sampling that record, top and agent share. */
 
 #include "agent/command/cli/options.h"
 #include "agent/confine/confine.h"
@@ -64,38 +64,38 @@ struct sampling_options {
                 .help = "leave out threads that run no Python; the coverage still knows their time"      \
         }
 
-/* For those whose results have threads. */
+/* For commands whose results have threads. */
 #define SAMPLING_THREADS_OPTION(type, member)                                                                   \
         {                                                                                                       \
                 .name = "threads", .letter = 't', .kind = OPTION_FLAG, .field = offsetof(type, member.threads), \
                 .help = "tell threads apart; their names are threading's from 3.14 on, else the kernel's"       \
         }
 
-/* Checks the options: GO_ON and @ret filled, or an exit status, when a message has been printed. */
+/* Checks the options. GO_ON with @ret filled, or an exit status, after a message. */
 int sampling_config(const struct sampling_options *options, const struct usage *usage, struct sample_config *ret);
 
-/* What a command that samples so has to be allowed. */
+/* What a command that samples with @config has to be allowed. */
 enum confine_role sampling_role(const struct sample_config *config);
 
-/* Whom the kernel's clock is best to watch for these processes, and for their children if they are followed. */
+/* Which processes' clock events are best for these processes; @subprocesses: and for their descendants. */
 enum sample_scope sampling_scope(const struct choice *choice, bool subprocesses);
 
-/* What has been said of a process. */
+/* What messages have said about a process. */
 struct sampling_said {
         bool gil, restraint, silence;
 };
 
 /*
- * Says, once each, that a process has no GIL in mode gil, that its stacks take too long to be read as often as others,
- * and that its memory does not answer.
- * To be called from time to time: a young interpreter has not decided yet, and an import can change it.
+ * Prints, once each: that a process has no GIL in mode gil; that it is sampled less often since its stacks take too
+ * long to read; that its memory does not answer. Call it from time to time: a young interpreter has not decided yet
+ * about its GIL, and an import can change that.
  */
 void sampling_say_exceptions(struct sampler *sampler, const struct sample_target *target, struct sampling_said *said);
 
-/* The last of these, of a process that is known to be so. */
+/* Prints, once, that the memory of a process does not answer. */
 void sampling_say_silence(pid_t pid, struct sampling_said *said);
 
-/* Opens a sampler, or says why not: GO_ON, or an exit status. */
+/* Opens a sampler. GO_ON, or an exit status, after a message. */
 int sampling_open(const struct sample_config *config, struct sampler **ret);
 
 #endif

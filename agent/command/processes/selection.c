@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rules from a file and from options. Those of the file come first, so that the
- * command line, which is nearer, has the last word.
+ * Rules from a file and from options. The last rule that matches decides, so those of the file come first: the command
+ * line overrules them.
  */
 #include "selection.h"
 
@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Each is tried on each process that is found. */
+/* Each rule is tried on each process that is found, so a file has at most this many lines. */
 #define FILE_RULES_MAX 1000
 
 /* Room for what is wrong with a rule, and where. */
@@ -45,12 +45,14 @@ static void trim_end(char *line)
 {
         size_t len = strlen(line);
 
-        /* A blank that a backslash protects is the glob's. */
+        /* A blank with a backslash before it is part of the glob. */
         while (len > 0 && strchr(" \t\r\n", line[len - 1]) && !(len > 1 && line[len - 2] == '\\'))
                 line[--len] = '\0';
 }
 
-/* One line of the file; empty ones and those that begin with # say nothing. @why: what is wrong with it. */
+/*
+ * Adds the rule of one line. Empty lines and those that begin with # have none. @why says what is wrong with the line.
+ */
 static int add_rule_line(struct find_rules *rules, char *line, char why[static FIND_RULE_ERROR_SIZE])
 {
         while (is_blank(*line))
@@ -67,7 +69,7 @@ static int add_rule_line(struct find_rules *rules, char *line, char why[static F
         return FIND_E_RULE;
 }
 
-/* 0, or @why. */
+/* 0, or @why says what is wrong. */
 static int add_rule_lines(struct find_rules *rules, const char *path, FILE *file, char why[static WHY_SIZE])
 {
         char *line = NULL, reason[FIND_RULE_ERROR_SIZE] = "";
@@ -119,7 +121,7 @@ static int add_rule_options(struct find_rules *rules, const struct option_list *
         return r;
 }
 
-/* 0, or @why. *@ret is NULL where there are no rules. */
+/* 0, or @why says what is wrong. *@ret is NULL if there are no rules. */
 static int make_rules(const struct selection_options *options, struct find_rules **ret, char why[static WHY_SIZE])
 {
         struct find_rules *rules = NULL;

@@ -2,7 +2,7 @@
 #ifndef PROCESSES_SELECTION_H
 #define PROCESSES_SELECTION_H
 
-/* Which processes: the options that agent and ps share, and the rules that they make. */
+/* The options that select processes, which agent and ps share, and the rules that they make. */
 
 #include "agent/command/cli/options.h"
 
@@ -10,8 +10,8 @@
 
 struct selection_options {
         struct option_list rules; /* --select and --drop, in their order */
-        const char *file;
-        double min_age; /* seconds */
+        const char *file;         /* --rules; NULL: none */
+        double min_age;           /* seconds */
 };
 
 /* The rows of an option table for a configuration whose member @member is a struct selection_options. */
@@ -40,12 +40,12 @@ struct selection_options {
 
 void selection_deinit(struct selection_options *options);
 
-/* *@ret is NULL where there are no rules. GO_ON, or an exit status, when a message has been printed. */
+/* Makes rules of the options. *@ret is NULL if there are no rules. GO_ON, or an exit status, after a message. */
 int selection_rules(const struct selection_options *options, const struct usage *usage, struct find_rules **ret);
 
 /*
- * Reads the file again, and makes *@rules those that @find goes by. If they are
- * wrong, says so, and everything stays as it was. False then.
+ * Reads the file again, and makes the new rules *@rules and those of @find. If they are wrong, prints why, leaves
+ * everything as it was, and returns false.
  */
 bool selection_reload(const struct selection_options *options, struct find *find, struct find_rules **rules);
 

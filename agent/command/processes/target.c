@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From what was typed to opened processes, with a clear word where that fails. */
+/* From a TARGET that was typed to opened processes. Every failure is explained. */
 #include "target.h"
 
 #include "refusals.h"
@@ -93,7 +93,7 @@ pid_t target_process(pid_t pid)
 
 /* ---- choosing ------------------------------------------------------------------------------- */
 
-/* Says why a named process cannot be profiled. */
+/* Prints why a named process cannot be profiled. */
 static void explain_target(pid_t pid, int error, const struct pystack_info *info, enum target_patience patience)
 {
         char why[EXPLANATION_SIZE];
@@ -120,7 +120,7 @@ static struct chosen *get_chosen(const struct choice *choice, pid_t pid)
         return NULL;
 }
 
-/* Whether one that cannot be opened now is worth keeping; a group's members are if they are Python. */
+/* Whether a process that cannot be opened now is chosen all the same. A process of a group is, if it is Python. */
 static bool is_worth_keeping(const struct choosing *c, pid_t pid, int error, bool asked)
 {
         bool other = error == PYSTACK_E_NOT_PYTHON || (asked && error == PYSTACK_E_UNSUPPORTED);
@@ -130,9 +130,9 @@ static bool is_worth_keeping(const struct choosing *c, pid_t pid, int error, boo
 }
 
 /*
- * Adds process @pid, named by itself (@asked) or of a group. Returns the error of pystack_open(), or of finding
- * out who it is; it may have been added all the same. What its stack's address was before tells whether it has
- * executed another program since.
+ * Adds process @pid, which is named by itself (@asked) or is of a group. Returns the error of pystack_open(), or of
+ * identifying it. It may have been added in spite of an error. start_stack is read before: later it tells whether the
+ * process has executed another program since.
  */
 static int add_chosen(struct choosing *c, pid_t pid, bool asked, struct pystack_info *info)
 {
@@ -164,7 +164,7 @@ static int add_chosen(struct choosing *c, pid_t pid, bool asked, struct pystack_
         return chosen.status;
 }
 
-/* One that cannot be had does not keep the others from being profiled. */
+/* A process that cannot be opened does not keep the others from being profiled. */
 static int choose_pids(struct choosing *c, const struct pid_list *pids)
 {
         struct pystack_info info;
@@ -180,12 +180,12 @@ static int choose_pids(struct choosing *c, const struct pid_list *pids)
         return c->choice->n > 0 ? GO_ON : EXIT_FAILED;
 }
 
-/* What has several processes, and how it is found. */
+/* A kind of thing that has several processes, and how it is found. */
 struct group {
         const char *kind;
         int (*find)(struct find *find, const char *name, pid_t **ret_pids, size_t *ret_n,
                     struct find_candidate **ret_candidates, size_t *ret_n_candidates);
-        const char *unknown; /* there is none of that name */
+        const char *unknown; /* what does not exist, for the message */
 };
 
 static const struct group containers = { "container", find_container, "running container of that name or id" };
@@ -216,7 +216,11 @@ static int say_unknown(const struct group *group, int error, const char *name, c
         return EXIT_FAILED;
 }
 
-/* Of a group without a readable Python, the most telling error is reported; of others each, where none is tried again. */
+/*
+ * Chooses the processes of a group. If none of them can be read, now or later, only the last error that is not about a
+ * program other than Python is printed. With TARGET_NOW it is printed even if others can be read, as no process is
+ * tried again.
+ */
 static int choose_processes(struct choosing *c, const struct group *group, const char *name, const pid_t *pids,
                             size_t n)
 {
@@ -243,7 +247,7 @@ static int choose_processes(struct choosing *c, const struct group *group, const
                        : say_error("%s '%s': none of its %zu processes is a CPython process", group->kind, name, n);
 }
 
-/* GO_ON, or an exit status, when a message has been printed. */
+/* Finds the processes of a group. GO_ON, or an exit status, after a message. */
 static int resolve_group(struct find *find, const struct group *group, const char *name, pid_t **ret_pids,
                          size_t *ret_n)
 {

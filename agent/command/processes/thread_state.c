@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The states of proc_pid_stat(5), and the one that it does not show. */
+/* The states of proc_pid_stat(5), and "frozen", which it does not show. */
 #include "thread_state.h"
 
 #include <time.h>
 
-/* A period is 100 ms unless somebody has set another one; its end may be late. */
+/*
+ * A period of a quota is 100 ms unless it was set otherwise, and its end may be late. So a period is waited for this
+ * long, in ns, and looked at once every LOOK_NS.
+ */
 #define PERIOD_NS 200000000u
 #define LOOK_NS 2000000u
 
@@ -33,12 +36,12 @@ const char *thread_state(const struct nsutil_freezers *freezers, pid_t pid, pid_
 }
 
 /*
- * What a process may use of a period in which it is kept from running: since Linux 6.18 a thread is only stopped on its
- * way out of the kernel, and one that waits for the GIL wakes up every 5 ms.
+ * The CPU time, in ns, that a process may use in a period in which it is throttled. Since Linux 6.18 a thread is
+ * stopped only on its way out of the kernel, and a thread that waits for the GIL wakes up every 5 ms.
  */
 #define KEPT_NS 500000u
 
-/* Whether @pid uses hardly any CPU time until cpu.stat has grown. */
+/* Whether @pid uses hardly any CPU time until the number of throttled periods in cpu.stat grows. */
 static bool waits_for_period(pid_t pid, const struct nsutil_quota *quota)
 {
         const struct timespec pause = { .tv_nsec = LOOK_NS };
@@ -48,7 +51,8 @@ static bool waits_for_period(pid_t pid, const struct nsutil_quota *quota)
                 return false;
         for (unsigned i = 0; i < PERIOD_NS / LOOK_NS; i++) {
                 clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
-                bool grown = nsutil_quota_throttles(quota) > throttles; /* first: then it may run again */
+                /* read this before the CPU time: afterwards the process may run again */
+                bool grown = nsutil_quota_throttles(quota) > throttles;
                 if (nsutil_cpu_ns(pid, &now) != 0)
                         return false;
                 if (grown)

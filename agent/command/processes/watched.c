@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of processes that are watched, and the way of each into the sampler and out of it. */
+/* The table of processes that are watched. Adds them to the sampler, and removes them from it. */
 #include "watched.h"
 
 #include <errno.h>

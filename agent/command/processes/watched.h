@@ -3,15 +3,16 @@
 #define PROCESSES_WATCHED_H
 
 /*
- * Processes that a command watches, each by its PID, and their targets in a sampler. What the agent's fleet and the
- * followers of record and top have in common; whom to watch, and what becomes of a profile, is theirs.
+ * Processes that a command watches, each by its PID, and their targets in a sampler. The agent's fleet and the
+ * followers of record and top share this. They decide themselves which processes to watch, and what to do with a
+ * profile.
  */
 
 #include "sampling.h"
 
 #include <uthash.h>
 
-/* The first member of what its owner knows of the process; the owner allocates and frees that. */
+/* The first member of the struct that its owner keeps about the process. The owner allocates and frees that struct. */
 struct watched {
         pid_t pid;
         struct find_process process;
@@ -29,27 +30,36 @@ struct watch_list {
 /* NULL: none is watched. */
 struct watched *watched_get(const struct watch_list *list, pid_t pid);
 
-/* Adds one that is in no list; its process is set. 0 or -ENOMEM. */
+/* Adds a process that is in no list yet. @watched->process is set. 0 or -ENOMEM. */
 int watched_insert(struct watch_list *list, struct watched *watched);
 
-/* Takes one that is not sampled out of the list. */
+/* Takes a process that is not sampled out of the list. */
 void watched_remove(struct watch_list *list, struct watched *watched);
 
 bool watched_is_sampled(const struct watched *watched);
 
-/* Samples it from now on; @py is consumed in any case. If the sampler has adopted it, it is sampled already: 0 as well. */
+/*
+ * Samples the process from now on. @py is consumed in any case. 0 also if the sampler has adopted the process before.
+ * Otherwise errors of sampler_add().
+ */
 int watched_sample(struct watch_list *list, struct watched *watched, struct pystack *py);
 
-/* It is a target of the sampler by now: it was adopted. */
+/* Notes that the process is a target of the sampler by now, since it was adopted. */
 void watched_note_sampled(struct watch_list *list, struct watched *watched, const struct sample_target *target);
 
-/* Takes what was sampled since the last time; the caller owns it. Only of one that is sampled. As sampler_take(). */
+/*
+ * Takes what was sampled since the last call; the caller owns it. The process must be sampled. Errors as
+ * sampler_take().
+ */
 int watched_take(struct watch_list *list, struct watched *watched, struct profile **ret);
 
-/* Samples it no more; its last profile is the caller's. Only of one that is sampled. As sampler_remove(). */
+/*
+ * Stops sampling the process. The caller owns its last profile. The process must be sampled. Errors as
+ * sampler_remove().
+ */
 int watched_stop(struct watch_list *list, struct watched *watched, struct profile **ret);
 
-/* Says, once each, what is unusual in how it is sampled: see sampling_say_exceptions(). */
+/* Prints, once each, what is unusual in how the process is sampled: see sampling_say_exceptions(). */
 void watched_say_exceptions(struct watch_list *list, struct watched *watched);
 
 #endif

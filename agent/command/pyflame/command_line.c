@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Pyflame's command line. What it let pass without sense (an unknown option, junk
- * behind a number) is refused; every call that made sense means the same.
+ * Pyflame's command line. Calls that made sense mean the same as in Pyflame. Calls that Pyflame accepted although they
+ * made no sense (an unknown option, junk behind a number) are refused.
  */
 #include "pyflame.h"
 
@@ -17,7 +17,7 @@
 #define SECONDS_DEFAULT 1
 #define INTERVAL_DEFAULT 0.01
 
-/* Longer ones are mistakes: a month, an hour. */
+/* Larger values are taken for mistakes: more than a month, more than an hour. */
 #define SECONDS_MAX (30 * 86400.0)
 #define INTERVAL_MAX 3600.0
 
@@ -31,7 +31,7 @@ static const struct option longs[] = {
         { "version", no_argument, NULL, 'v' },      { NULL, 0, NULL, 0 },
 };
 
-/* In order: an argument that is no option is reported as option 1. */
+/* "-": arguments are taken in their order, and one that is no option is reported as option 1. */
 static const char shorts[] = "-:dhno:p:r:s:tvx";
 
 static const char help[] =
@@ -112,7 +112,7 @@ static int parse_abi(const char *text, uint32_t *ret)
 
 /* ---- the line ---------------------------------------------------------------------------- */
 
-/* What has been seen of the arguments that are no options. */
+/* The arguments so far that are no options. */
 struct words {
         const char *first;
         size_t n;
@@ -201,7 +201,7 @@ int pyflame_parse(int argc, char **argv, struct pyflame_options *ret)
         struct words words = { 0 };
         int c, status = GO_ON;
 
-        optind = 0; /* glibc: begin anew, nothing kept of another line */
+        optind = 0; /* glibc: begin anew, and keep nothing of another command line */
         opterr = 0;
         while (status == GO_ON && !options.command) {
                 int at = optind > 0 ? optind : 1;

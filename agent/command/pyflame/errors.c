@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What can go wrong: Pyflame's sentence first, for whoever looks for it, then the reason that it did not tell. */
+/*
+ * Error messages. Pyflame's sentence comes first, for people who look for it. Then comes the reason, which Pyflame did
+ * not tell.
+ */
 #include "pyflame.h"
 
 #include "agent/command/cli/messages.h"

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Called as pyflame: Pyflame's options, output, exit statuses and messages, for
- * scripts that call it. Samples are taken one by one in order of time, of the
- * thread that holds the GIL or of all. Nothing is attached to: the process is
- * never stopped, its signals stay its own, and a slow reader of our output holds
- * up nobody. What was sampled is printed whatever ends it.
+ * podflame, called as pyflame: it has Pyflame's options, output, exit statuses and messages, for scripts that call
+ * pyflame. It takes samples one by one, in the order of time, of the thread that holds the GIL or of all threads. It
+ * attaches to nothing: the process is never stopped, its signals stay its own, and a slow reader of the output holds up
+ * no process. Whatever ends it, what was sampled until then is printed.
  */
 #include "agent/base/base.h"
 #include "agent/command/cli/confinement.h"
@@ -30,32 +29,32 @@
 #define NS_PER_S 1000000000u
 #define NS_PER_MS 1000000u
 
-/* An interpreter that is still starting is waited for this long. */
+/* Time for which an interpreter that is still starting is waited for. */
 #define START_WAIT_NS NS_PER_S
 
 struct session {
         struct pyflame_options options;
         struct output output;
-        struct outside outside; /* what starts the command, and removes an output that was made for nothing */
-        FILE *out;              /* NULL: not begun */
+        struct outside outside; /* starts the command, removes an output that stays empty */
+        FILE *out;              /* NULL: the output has not begun */
         struct launch launch;
         int signals;
         int ended_fd; /* pidfd of the process */
         struct appear appear;
-        struct pystack *py; /* NULL: no interpreter (yet) */
+        struct pystack *py; /* NULL: there is no interpreter, or not yet */
         struct pyflame_reader *reader;
         struct pyflame_tally tally;
-        uint64_t time_us; /* of the present sample */
-        uint64_t lost_us; /* of one that the end of the process may explain; 0: there is none */
-        uint64_t next_ns; /* when the next is due (CLOCK_MONOTONIC) */
-        uint64_t end_ns;  /* when to end */
-        int error;        /* negative errno: of counting */
+        uint64_t time_us; /* time of the present sample, since the epoch */
+        uint64_t lost_us; /* time of a sample that failed, perhaps since the process has ended; 0: there is none */
+        uint64_t next_ns; /* when the next sample is due (CLOCK_MONOTONIC) */
+        uint64_t end_ns;  /* when to end (CLOCK_MONOTONIC) */
+        int error;        /* negative errno of counting a sample */
         bool seen;        /* there was an interpreter */
-        bool printed;     /* a thread's dump */
-        bool over;
-        int (*what)(struct session *s); /* is to be done in time */
-        int result;                     /* of it */
-        _Atomic bool silent;            /* it was not done: the thread that hangs has the interpreter and the tally */
+        bool printed;     /* a thread's part of the dump was printed */
+        bool over;        /* sampling has to end */
+        int (*what)(struct session *s); /* what read_in_time() does in another thread */
+        int result;                     /* what it has returned */
+        _Atomic bool silent; /* @what took too long: the thread that hangs has the interpreter and the tally */
 };
 
 /* ---- samples ------------------------------------------------------------------------------ */
@@ -68,7 +67,8 @@ static void count_reading(void *ctx, struct pystack *py, const struct pyflame_re
         if (s->silent) /* the tally is being printed */
                 return;
         if (reading->error == PYSTACK_E_GONE)
-                s->lost_us = s->options.threads ? 0 : s->time_us; /* of many threads one has ended */
+                /* with --threads, only one of many threads has ended */
+                s->lost_us = s->options.threads ? 0 : s->time_us;
         else if (reading->error != 0)
                 e = pyflame_tally_failed(&s->tally, s->time_us);
         else if (reading->stack.n > 0)
@@ -99,7 +99,7 @@ static int take_sample(struct session *s)
                 return 0;
         if (e == 0 && idle)
                 e = pyflame_tally_idle(&s->tally, s->time_us);
-        if (e > 0 && e != PYSTACK_E_GONE) /* of one that has ended its pidfd tells */
+        if (e > 0 && e != PYSTACK_E_GONE) /* the pidfd tells that the process has ended */
                 e = pyflame_tally_failed(&s->tally, s->time_us);
         return e < 0 ? e : s->error;
 }
@@ -113,13 +113,13 @@ static void run_session(void *job)
         s->result = s->what(s);
 }
 
-/* The thread that reads has nothing of its own: all is the session's, which lives as long as the process. */
+/* The thread that reads owns nothing. All belongs to the session, which lives as long as the program. */
 static void discard_nothing(void *job)
 {
         (void)job;
 }
 
-/* Returns the result of @what, which reads the process; PYSTACK_E_HANGS: the process does not answer, see @silent. */
+/* Reads the process by @what, in bounded time. Returns what @what returned, or PYSTACK_E_HANGS: see @silent. */
 static int read_in_time(struct session *s, int (*what)(struct session *s))
 {
         static const struct nsutil_work work = { .run = run_session, .discard = discard_nothing };
@@ -129,7 +129,7 @@ static int read_in_time(struct session *s, int (*what)(struct session *s))
         return s->silent ? PYSTACK_E_HANGS : s->result;
 }
 
-/* Deadlines that were missed are left out. */
+/* Sets when the next sample is due. Deadlines that were missed are left out. */
 static void set_next_deadline(struct session *s, uint64_t now)
 {
         uint64_t interval = (uint64_t)(s->options.interval * NS_PER_S);
@@ -159,7 +159,7 @@ static int take_interpreter(struct session *s, struct pystack *py)
         return s->reader ? 0 : -ENOMEM;
 }
 
-/* Sees whether the process has become another program. */
+/* Looks whether an interpreter has appeared, or was replaced by another program. */
 static int look_for_interpreter(struct session *s)
 {
         struct pystack *py;
@@ -178,7 +178,7 @@ static int look_for_interpreter(struct session *s)
 
 /* ---- waiting ------------------------------------------------------------------------------ */
 
-/* Until the next sample is due, or something happens. */
+/* Waits until the next sample is due, or something happens. */
 static int pause_until_due(struct session *s)
 {
         struct pollfd fds[] = { { .fd = s->signals, .events = POLLIN }, { .fd = s->ended_fd, .events = POLLIN } };
@@ -237,7 +237,7 @@ static int refuse_output(const struct session *s, int error)
         return EXIT_FAILED;
 }
 
-/* GO_ON, or an exit status. */
+/* GO_ON, or an exit status, after a message. */
 static int begin_output(struct session *s)
 {
         int e = 0;
@@ -258,7 +258,7 @@ static int finish_output(struct session *s)
         return EXIT_FAILED;
 }
 
-/* It was Python, and then executed something else. */
+/* Prints that the process was Python, and then executed another program, if it did. */
 static void say_became_foreign(const struct session *s)
 {
         if (s->seen && !s->py && s->appear.tried && s->appear.error == PYSTACK_E_NOT_PYTHON)
@@ -266,7 +266,7 @@ static void say_became_foreign(const struct session *s)
                         s->appear.info.detail);
 }
 
-/* Opens the process, which may be starting. GO_ON, or an exit status. */
+/* Opens the process, which may still be starting. GO_ON, or an exit status, after a message. */
 static int attach_to_process(struct session *s)
 {
         uint64_t give_up = clock_ns(CLOCK_MONOTONIC) + START_WAIT_NS;
@@ -297,7 +297,7 @@ static int run_for_process(struct session *s)
         s->end_ns = s->next_ns + (uint64_t)(s->options.seconds * NS_PER_S);
         int e = s->options.dump ? read_in_time(s, dump_all_threads) : take_samples_until_over(s);
         if (e == PYSTACK_E_HANGS)
-                pyflame_print(&s->tally, s->out); /* what there was until then */
+                pyflame_print(&s->tally, s->out); /* what was sampled until then */
         if (e != 0)
                 return s->options.dump && e > 0 ? pyflame_refuse(s->options.pid, e, &s->appear.info) : pyflame_fail(e);
         say_became_foreign(s);
@@ -345,13 +345,11 @@ static int run_for_command(struct session *s)
 
 static const struct usage usage = { .command = "pyflame" };
 
-/* Pyflame has no option for it. */
-#define CONFINEMENT "PODFLAME_CONFINE"
-
-/* As record does it. GO_ON, or an exit status. */
+/* Opens the output and gives up privileges, as record does. GO_ON, or an exit status, after a message. */
 static int open_output_and_confine(struct session *s)
 {
-        const struct confinement_options confinement = { .calls = getenv(CONFINEMENT) };
+        const struct confinement_options confinement = { .calls = getenv(
+                                                                 "PODFLAME_CONFINE") }; /* Pyflame has no option */
         struct outside_duty duties[OUTSIDE_DEEDS] = { { NULL, NULL } };
         int e = 0;
 

@@ -2,7 +2,7 @@
 #ifndef PYFLAME_PYFLAME_H
 #define PYFLAME_PYFLAME_H
 
-/* What the files of Pyflame's command line share: its options, its way of sampling, its output. */
+/* What the files of Pyflame's command line share: its options, how it samples, and its output. */
 
 #include "pystack/pystack.h"
 
@@ -16,12 +16,12 @@
 /* ---- options (command_line.c) --------------------------------------------------------- */
 
 struct pyflame_options {
-        pid_t pid;          /* 0: a command */
-        char **command;     /* NULL: a process */
-        double seconds;     /* 0: one sample; of a process only */
+        pid_t pid;          /* 0: a command is run */
+        char **command;     /* the command and its arguments; NULL: a process is sampled */
+        double seconds;     /* 0: one sample; not used with a command */
         double interval;    /* seconds between two samples */
         const char *output; /* NULL: standard output */
-        uint32_t abi;       /* of pystack_open() */
+        uint32_t abi;       /* what pystack_open() takes; 0: not given */
         bool exclude_idle;
         bool no_lines;
         bool threads;
@@ -29,48 +29,54 @@ struct pyflame_options {
         bool flamechart;
 };
 
-/* Returns GO_ON, or the exit status: after -h and -v, or after an error that has been printed. */
+/* GO_ON, or the exit status, after -h, after -v, or after an error that has been printed. */
 int pyflame_parse(int argc, char **argv, struct pyflame_options *ret);
 
 /* ---- reading stacks (reader.c) -------------------------------------------------------- */
 
 struct pyflame_reader;
 
-/* What a reading of one thread has found. */
+/* What reading one thread has given. */
 struct pyflame_reading {
         int error;                               /* of sample_now() */
-        const struct pystack_thread_ref *thread; /* only while all threads are read */
-        bool holds_gil;                          /* likewise */
+        const struct pystack_thread_ref *thread; /* set only if all threads are read */
+        bool holds_gil;                          /* set only if all threads are read */
         struct pystack_stack stack;
 };
 
+/* Called with each thread that was read. @reading is valid during the call. */
 typedef void (*pyflame_take_fn)(void *ctx, struct pystack *py, const struct pyflame_reading *reading);
 
-/* @py stays the caller's and must live longer. NULL: out of memory. */
+/* @py is borrowed, and must live longer. NULL: out of memory. */
 struct pyflame_reader *pyflame_reader_new(pid_t pid, struct pystack *py);
 void pyflame_reader_free(struct pyflame_reader *reader); /* accepts NULL */
 
 /*
- * Reads the thread that holds the GIL; @ret_idle: nobody does. 0 or pystack's
- * errors, PYSTACK_E_GONE if the process has ended.
+ * Reads the thread that holds the GIL. @ret_idle: no thread holds it. 0, or an error of pystack: PYSTACK_E_GONE if the
+ * process has ended.
  */
 int pyflame_read_holder(struct pyflame_reader *reader, pyflame_take_fn take, void *ctx, bool *ret_idle);
 
-/* Reads every thread, in the order in which the interpreter lists them. */
+/*
+ * Reads every thread, in the order in which the interpreter lists them. Errors as pyflame_read_holder(), and -ENOMEM.
+ */
 int pyflame_read_threads(struct pyflame_reader *reader, pyflame_take_fn take, void *ctx);
 
 /* ---- errors (errors.c) ---------------------------------------------------------------- */
 
-/* Says why process @pid is not read, by an error of pystack_open(), or what has ended the program. EXIT_FAILED. */
+/*
+ * Print why process @pid cannot be read, by @error of pystack_open(); and which error has ended the program. Both
+ * return EXIT_FAILED.
+ */
 int pyflame_refuse(pid_t pid, int error, const struct pystack_info *info);
 int pyflame_fail(int error);
 
 /* ---- counting and printing (tally.c) ---------------------------------------------------- */
 
-/* A moment of the flame chart. */
+/* A sample of the flame chart. */
 struct pyflame_moment {
-        uint64_t time_us;
-        profile_id stack; /* or one of these */
+        uint64_t time_us; /* since the epoch */
+        profile_id stack; /* the stack, PYFLAME_IDLE or PYFLAME_FAILED */
 };
 #define PYFLAME_IDLE ((profile_id)0)
 #define PYFLAME_FAILED ((profile_id)UINT32_MAX)
@@ -79,11 +85,11 @@ struct pyflame_tally {
         const struct pyflame_options *options;
         struct profile *stacks;
         uint64_t idle, failed;
-        struct pyflame_moment *moments; /* --flamechart: in order */
-        size_t n, size;
+        struct pyflame_moment *moments; /* only with --flamechart: all samples, in their order */
+        size_t n, size;                 /* entries of @moments, and room for them */
 };
 
-/* All of these: 0, -ENOMEM or -ENOSPC. @time_us: since the epoch. */
+/* These return 0, -ENOMEM or -ENOSPC. @time_us is in microseconds since the epoch. */
 int pyflame_tally_init(struct pyflame_tally *ret, const struct pyflame_options *options);
 int pyflame_tally_stack(struct pyflame_tally *tally, uint64_t time_us, struct pystack *py,
                         const struct pystack_stack *stack);
@@ -91,10 +97,13 @@ int pyflame_tally_idle(struct pyflame_tally *tally, uint64_t time_us);
 int pyflame_tally_failed(struct pyflame_tally *tally, uint64_t time_us);
 void pyflame_tally_deinit(struct pyflame_tally *tally);
 
-/* Folded stacks, or the flame chart. Errors stay in ferror(). */
+/* Prints folded stacks, or the flame chart. ferror() tells errors. */
 void pyflame_print(const struct pyflame_tally *tally, FILE *out);
 
-/* One thread's part of a dump; @first: of this dump. Returns whether there was anything to print. */
+/*
+ * Prints one thread's part of a dump. @first: it is the first one that is printed. Returns whether there was anything
+ * to print.
+ */
 bool pyflame_print_thread(struct pystack *py, const struct pyflame_reading *reading, bool first, FILE *out);
 
 #endif

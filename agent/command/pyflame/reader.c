@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading stacks one after the other, in order of time, as flame charts need
- * them: the sampler counts, this one tells. Threads are kept open from one sample
- * to the next, by their thread state.
+ * Reads stacks one after the other, in the order of time, which flame charts need. The sampler only counts stacks.
+ * Threads stay open from one sample to the next, and are found by their thread state.
  */
 #include "pyflame.h"
 
@@ -19,7 +18,7 @@ struct known {
         uint64_t tstate;
         pid_t inner_tid;
         struct pystack_thread *thread;
-        pid_t tid; /* in our namespace */
+        pid_t tid; /* in podflame's PID namespace */
         UT_hash_handle hh;
 };
 
@@ -100,7 +99,10 @@ static int open_new_thread(struct pyflame_reader *r, const struct pystack_thread
         return 0;
 }
 
-/* The thread of @ref, opened; another one may have got the thread state of one that ended. */
+/*
+ * Opens the thread of @ref, or finds it if it is open. A new thread may have got the thread state of one that has
+ * ended.
+ */
 static int get_thread(struct pyflame_reader *r, const struct pystack_thread_ref *ref, struct known **ret)
 {
         struct known *known;
@@ -131,7 +133,7 @@ static int get_gil_holder(struct pyflame_reader *r, uint64_t tstate, struct know
         for (size_t i = 0; e == 0 && i < n; i++)
                 if (refs[i].tstate == tstate)
                         return get_thread(r, &refs[i], ret);
-        return e == 0 ? PYSTACK_E_TORN : e; /* it has ended since */
+        return e == 0 ? PYSTACK_E_TORN : e; /* the holder has ended since */
 }
 
 static int read_known_thread(struct pyflame_reader *r, struct known *known, struct pystack_stack *ret)
@@ -145,7 +147,7 @@ static int read_known_thread(struct pyflame_reader *r, struct known *known, stru
 
 /* ---- samples ------------------------------------------------------------------------------ */
 
-/* The holder may change while it is read: then the tick is the next holder's, this often. */
+/* The holder of the GIL may change while it is read. Then the next holder is read, at most this many in all. */
 #define HOLDERS_MAX 4
 
 int pyflame_read_holder(struct pyflame_reader *r, pyflame_take_fn take, void *ctx, bool *ret_idle)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Pyflame's three shapes of text. A frame is file:function:line. Frames are equal
- * if all three are; without lines, if the other two are. A ';' in a name would
- * end its frame and becomes ','.
+ * Pyflame's three forms of text: folded stacks, the flame chart and the dump. A frame is file:function:line. Frames are
+ * equal if all three are equal; without line numbers, if file and function are. A ';' in a name would end its frame,
+ * and becomes ','.
  */
 #include "pyflame.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The books of a recording for people. Silence means that they balance: the time
- * that the kernel accounted is, but for chance, the time that samples stand for.
+ * The books of a recording, for people. If nothing is printed, they balance: apart from chance, the samples stand for
+ * the time that the kernel accounted.
  */
 #include "coverage.h"
 
@@ -9,10 +9,10 @@
 
 #include <stdlib.h>
 
-/* More lines tell nothing that the sum of all does not. */
+/* At most this many processes are printed. More lines would add nothing to the line about all together. */
 #define PROCESSES_TOLD 10
 
-/* All profiles of a recording have the same settings but for their times. */
+/* All profiles of a recording have the same settings, except for their times. */
 static struct profile_settings settings_of(const struct profile_set *set)
 {
         return set->n > 0 ? *profile_settings(set->items[0]) : (struct profile_settings){ 0 };
@@ -27,7 +27,10 @@ static struct profile_counters sum_of(const struct profile_set *set)
         return sum;
 }
 
-/* The time of descendants that ended before they were opened is of no process; the sum of all tells it. */
+/*
+ * Whether a profile is that of a process, and its coverage is low. The time of descendants that ended before they were
+ * opened belongs to no process, and is in the line about all together.
+ */
 static bool is_low_process(const struct profile *p)
 {
         return profile_attribute(p, "process.pid") &&
@@ -93,7 +96,7 @@ void coverage_say(const struct profile_set *set, bool verbose)
                 say_low_processes(set);
 }
 
-/* It is by chance that no tick meets a time of so many periods: once in twenty times. */
+/* In 1 of 20 cases no tick meets a time of this many periods, by chance. */
 #define PERIODS_EXPECTED 3
 
 void coverage_say_no_samples(const struct profile_set *set)

@@ -2,17 +2,17 @@
 #ifndef RECORD_COVERAGE_H
 #define RECORD_COVERAGE_H
 
-/* What record says of its books: how much of the accounted time the samples stand for. */
+/* What record prints about its books: which part of the accounted time the samples stand for. */
 
 #include "agent/profile/profile.h"
 
 /*
- * A sentence about all profiles together where their coverage is low, or if @verbose; and one about each process whose
- * own is low, those that lost most, if there are several processes.
+ * Prints a sentence about all profiles together, if their coverage is low or if @verbose. If there are several
+ * processes, also prints one about each process of low coverage, those that lost most first.
  */
 void coverage_say(const struct profile_set *set, bool verbose);
 
-/* Why there is not one sample: nothing ran, or what ran was not met by a tick. */
+/* Prints why there is no sample: nothing ran, or no tick met what ran. */
 void coverage_say_no_samples(const struct profile_set *set);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the machine is, and its attributes. */
+/* Reads what the machine is, and makes attributes of it. */
 #include "environment.h"
 
 #include "nsutil/nsutil.h"
@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-/* 1.5 KiB a CPU: for 2700 of them. The first model is all that is wanted. */
+/* Enough for 2700 CPUs of 1.5 KiB each. Only the first model is needed. */
 #define CPUINFO_MAX_SIZE ((size_t)4 << 20)
 
 static const struct {

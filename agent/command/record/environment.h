@@ -3,30 +3,30 @@
 #define RECORD_ENVIRONMENT_H
 
 /*
- * On what a recording was made, as attributes of its profiles: what has to be
- * equal if two of them are to be compared, and which commit each is of.
+ * The environment of a recording, as attributes of its profiles: what has to be equal if two recordings are compared,
+ * and which commit each was made of.
  */
 
 #include "agent/profile/profile.h"
 #include "revision.h"
 
 struct environment {
-        char arch[65];                /* "amd64", "arm64": OpenTelemetry's names; others as uname(2) has them */
-        char kernel[65];              /* its release */
+        /* "amd64", "arm64": OpenTelemetry's names; others are named as uname(2) names them */
+        char arch[65];
+        char kernel[65];              /* the kernel's release */
         char cpu[128];                /* model name; "": the kernel does not tell it */
-        char revision[REVISION_SIZE]; /* of the working directory; "": that is in no git repository */
+        char revision[REVISION_SIZE]; /* the commit of the working directory; "": it is in no git repository */
 };
 
 void environment_read(struct environment *ret);
 
-/* Parses the text of /proc/cpuinfo. @ret is "" if that names no model. */
+/* Parses the text of /proc/cpuinfo. @ret is "" if the text names no model. */
 void environment_parse_cpuinfo(const char *text, char *ret, size_t size);
 
 /*
- * Sets host.arch, os.version (the kernel's release), host.cpu.model.name and
- * vcs.ref.head.revision; podflame.run, which of a recording's runs it is of, from 0,
- * and podflame.rate, the samples a second that were asked for. Mode, engine and
- * counters are the profile's own. 0 or negative errno.
+ * Sets host.arch, os.version (the kernel's release), host.cpu.model.name and vcs.ref.head.revision. Sets podflame.run,
+ * the number of the recording's run, from 0, and podflame.rate, the samples per second that were asked for. Mode,
+ * engine and counters are in the profile itself. 0 or negative errno.
  */
 int environment_describe(const struct environment *environment, unsigned run, unsigned rate, struct profile *profile);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The bar is drawn over itself, and gone at the end. */
+/* The bar is drawn over itself, and is removed at the end. */
 #include "progress.h"
 
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #define BAR_DONE "##############################"
 #define BAR_LEFT ".............................."
 
-/* The longest number of seconds, twice, and the words around. */
+/* Room for the longest number of seconds, twice, and the words around them. */
 #define TEXT_WIDTH 30
 
 void progress_draw(double elapsed, double duration)

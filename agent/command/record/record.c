@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * podflame record: samples the processes of one TARGET for a while, or a command
- * from its first moments to its end, and writes one profile. What has been sampled
- * is written whatever ends it: the time, a signal, or the end of the processes.
+ * podflame record: samples the processes of one TARGET for a while, or a command from its first moments to its end, and
+ * writes one profile. Whatever ends the recording (the time, a signal, or the end of the processes), what was sampled
+ * until then is written.
  */
 #include "agent/command/cli/confinement.h"
 #include "agent/command/cli/messages.h"
@@ -24,7 +24,7 @@ struct record_config {
         struct sampling_options sampling;
         struct confinement_options confinement;
         bool subprocesses;
-        double duration; /* seconds; 0: not said */
+        double duration; /* 0: not given */
         uint64_t repeat;
         const char *format;
         const char *output;
@@ -96,7 +96,7 @@ static const struct usage usage = {
         .n = sizeof specs / sizeof *specs,
 };
 
-/* Minutes of runs are not to be lost at their end. GO_ON, or an exit status, when a message has been printed. */
+/* Checks before the first run that the format keeps runs apart. GO_ON, or an exit status, after a message. */
 static int check_runs(const struct format *format)
 {
         char able[128] = "";
@@ -110,7 +110,7 @@ static int check_runs(const struct format *format)
         return options_wrong(&usage, "--repeat: %s does not keep runs apart; what does: %s", format->name, able);
 }
 
-/* Checks how the options go together: GO_ON, or an exit status, when a message has been printed. */
+/* Checks whether the options go together. GO_ON, or an exit status, after a message. */
 static int check_record_options(const struct record_config *config, const char *word, struct recording *r)
 {
         char **command = r->config.command;
@@ -129,7 +129,7 @@ static int check_record_options(const struct record_config *config, const char *
         return status == GO_ON && config->repeat > 1 ? check_runs(r->output.format) : status;
 }
 
-/* Carries the options over, once they are known to go together. */
+/* Copies the options, which were checked before. */
 static void copy_options(const struct record_config *config, struct recording *r)
 {
         r->config.repeat = config->repeat;
@@ -144,8 +144,8 @@ static void copy_options(const struct record_config *config, struct recording *r
 }
 
 /*
- * Opens what takes privileges, leaves somebody outside who has them, and gives them up, before anything hostile is
- * looked at. GO_ON, or an exit status.
+ * Opens what takes privileges, starts a helper process that keeps them, and gives them up, before anything hostile is
+ * looked at. GO_ON, or an exit status, after a message.
  */
 static int open_all_and_confine(const struct record_config *config, struct recording *r)
 {

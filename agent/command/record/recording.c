@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From processes or a command to a file. The sampler is opened before a command is
- * started, and serves all of its runs: each of them is sampled from its interpreter's
- * first moments on, and its profiles say which run they are of.
+ * From processes or a command to a file. The sampler is opened before a command is started, and serves all of its runs.
+ * Each run is sampled from the first moments of its interpreter on. Its profiles say which run they are of.
  */
 #include "recording.h"
 
@@ -48,7 +47,7 @@ static double monotonic_seconds(void)
         return (double)clock_ns(CLOCK_MONOTONIC) / 1e9;
 }
 
-/* How long nothing can be missed by waiting for events only. */
+/* The longest wait for events, in ms. Nothing is missed in this time. */
 #define STEP_MS 250
 
 static int choose_timeout(const struct recording *r, double left)
@@ -59,7 +58,7 @@ static int choose_timeout(const struct recording *r, double left)
         return delay >= 0 && delay < timeout ? delay : timeout;
 }
 
-/* Waits for at most @left seconds, and sees to what has happened meanwhile. */
+/* Waits for at most @left seconds, and handles what has happened meanwhile. */
 static int wait_and_serve_events(struct recording *r, double left)
 {
         struct pollfd fds[] = { { .fd = r->signals, .events = POLLIN },
@@ -83,7 +82,7 @@ static bool is_to_continue(const struct recording *r)
         return r->config.command ? !r->launch.ended : !r->told_to_stop && follow_lives(r->follow);
 }
 
-/* Takes the profiles of what was sampled. */
+/* Takes the profiles of the run, and describes its environment in them. */
 static int finish_run(struct recording *r)
 {
         size_t i = r->done.n;
@@ -97,7 +96,7 @@ static int finish_run(struct recording *r)
 /* Samples until the time is over, a signal comes, or no process is left. */
 static int wait_for_end(struct recording *r)
 {
-        bool shown = !r->config.quiet && !r->config.command; /* a command's terminal is not ours to draw on */
+        bool shown = !r->config.quiet && !r->config.command; /* the terminal is used by a command if there is one */
         double start = monotonic_seconds(), elapsed = 0;
         int e = 0;
 
@@ -121,7 +120,10 @@ static int say_nothing_recorded(const struct recording *r)
                          r->config.subprocesses ? " or in what it started" : "; --subprocesses follows what it starts");
 }
 
-/* Children of what was named by -p: people name the parent of a prefork server, who only waits. */
+/*
+ * Prints how many children of the processes of -p ran and were not recorded. People name the parent of a prefork
+ * server, which only waits.
+ */
 static void say_children(const struct recording *r)
 {
         struct children after;
@@ -138,11 +140,11 @@ static void say_children(const struct recording *r)
         children_deinit(&after);
 }
 
-/* Less than this part of a recording's time is told only to those who want to know all. */
+/* Time of programs that are not Python is printed if it is more than a 100th of the accounted time, or with -v. */
 #define FOREIGN_PART 100
-#define FOREIGN_MIN_NS 5000000u /* less would be told as 0.00 s */
+#define FOREIGN_MIN_NS 5000000u /* less would be printed as 0.00 s */
 
-/* Programs that are not Python are in nobody's books. */
+/* Prints the time of descendants that are not Python. No profile's books have it. */
 static void say_foreign_time(const struct recording *r)
 {
         uint64_t ns = follow_foreign_ns(r->follow), accounted = 0;
@@ -153,7 +155,7 @@ static void say_foreign_time(const struct recording *r)
                 say("%.2f s of CPU time were used by descendants that run no Python", (double)ns / 1e9);
 }
 
-/* Whether any sample was taken; if not, a word about it, which is true. */
+/* Whether any sample was taken. If not, prints why. */
 static bool has_samples(const struct recording *r)
 {
         struct profile_counters sum = { 0 };
@@ -178,7 +180,7 @@ static bool has_samples(const struct recording *r)
         return false;
 }
 
-/* Writes what was recorded; @e: the error by which it ended. Returns an exit status. */
+/* Writes what was recorded. @e is the error by which the recording ended, or 0. Returns an exit status. */
 static int conclude_recording(struct recording *r, int e)
 {
         bool command = r->config.command != NULL;
@@ -206,7 +208,10 @@ static int conclude_recording(struct recording *r, int e)
 
 /* ---- from beginning to end ------------------------------------------------------------ */
 
-/* Signals wait from here on at the latest, before the sampler's threads are started. GO_ON, or an exit status. */
+/*
+ * From here on at the latest, signals wait. This is before the threads of the sampler are started. GO_ON, or an exit
+ * status, after a message.
+ */
 static int open_sampler(struct recording *r)
 {
         struct sample_config config = r->config.sampling;
@@ -220,7 +225,7 @@ static int open_sampler(struct recording *r)
         return status;
 }
 
-/* GO_ON, or an exit status, when a message has been printed. */
+/* GO_ON, or an exit status, after a message. */
 static int open_follow(struct recording *r)
 {
         struct follow_config config = {
@@ -243,7 +248,7 @@ static int open_follow(struct recording *r)
         return e < 0 ? say_error("the processes cannot be watched: %s", strerror(-e)) : GO_ON;
 }
 
-/* One run of the command: whether there is to be another. @ret: the error by which it ended. */
+/* Runs the command once. Returns whether it is to run again. @ret is the error by which the run ended. */
 static bool run_command(struct recording *r, int *ret)
 {
         size_t before = r->done.n;
@@ -281,7 +286,7 @@ int recording_run(struct recording *r)
         if (status != GO_ON)
                 return status;
         if (!r->config.subprocesses && r->choice.n > 0 && r->choice.items[0].asked)
-                children_read(&r->before); /* if it fails, nothing is said of them */
+                children_read(&r->before); /* if this fails, children are not mentioned */
         return r->config.command ? record_command(r) : conclude_recording(r, wait_for_end(r));
 }
 

@@ -3,8 +3,8 @@
 #define RECORD_RECORDING_H
 
 /*
- * One recording: of processes that are there, for a time, or of a command, from
- * its first moments to its end, once or several times; and the file that it becomes.
+ * One recording, and the file that it becomes. It records processes that are there, for a time; or a command, from its
+ * first moments to its end, once or several times.
  */
 
 #include "agent/command/processes/children.h"
@@ -16,33 +16,33 @@
 #include "agent/command/processes/target.h"
 
 struct recording_config {
-        struct sample_config sampling; /* its scope is chosen by the recording */
-        char **command;                /* NULL: the processes chosen */
-        uint64_t repeat;               /* how often COMMAND is run */
+        struct sample_config sampling; /* the recording chooses its scope */
+        char **command;                /* the command and its arguments; NULL: the chosen processes are recorded */
+        uint64_t repeat;               /* how many times the command is run */
         double duration;               /* seconds */
-        uint32_t abi;                  /* of pystack_open() */
+        uint32_t abi;                  /* what pystack_open() takes */
         bool subprocesses;             /* follow children, and newcomers of the container or pod */
-        bool container;                /* the processes are a container's */
-        const char *pod;               /* or this pod's; NULL: none's */
+        bool container;                /* the processes are those of a container */
+        const char *pod;               /* the processes are those of this pod; NULL: of no pod */
         bool quiet, verbose;
 };
 
 struct recording {
         struct recording_config config;
         struct output output;
-        struct find *find; /* follows births if subprocesses are */
-        struct choice choice;
+        struct find *find;    /* reports births if subprocesses are followed */
+        struct choice choice; /* the processes to record; none if there is a command */
         struct sampler *sampler;
         struct follow *follow;
         struct environment environment;
-        struct launch launch;   /* open, if there is a command */
-        struct outside outside; /* what starts it */
-        unsigned run;           /* how many times the command has been run before */
-        bool seen;              /* Python was in its last run */
-        int signals;
-        bool told_to_stop;
-        struct children before; /* when it began, where children are not followed */
-        struct profile_set done;
+        struct launch launch;    /* open if there is a command */
+        struct outside outside;  /* the helper process that starts the command */
+        unsigned run;            /* number of runs of the command that are over */
+        bool seen;               /* its last run gave a profile */
+        int signals;             /* signalfd */
+        bool told_to_stop;       /* a signal has asked podflame to stop; only without a command */
+        struct children before;  /* the processes at the beginning; empty if children are followed */
+        struct profile_set done; /* the profiles of all runs so far */
 };
 
 #define RECORDING_NONE                                                                               \
@@ -51,13 +51,12 @@ struct recording {
         }
 
 /*
- * Records and writes, @recording having its configuration, an open output, and find
- * and choice where they are needed. Returns an exit status. All that went wrong has been
- * told by messages.
+ * Records, and writes the result. @recording has its configuration, an open output and, where they are needed, find and
+ * choice. Returns an exit status. Messages have told all that went wrong.
  */
 int recording_run(struct recording *recording);
 
-/* Releases all of it. */
+/* Releases everything that @recording holds. */
 void recording_deinit(struct recording *recording);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A repository's files are read here rather than git(1) run: that may be missing,
- * refuses repositories of other users, as those of CI jobs in containers often are,
- * and does what their configuration says. Described in gitrepository-layout(5).
+ * Reads the files of a repository, as gitrepository-layout(5) describes them, and does not run git(1). git may be
+ * missing. It refuses repositories of other users, as those of CI jobs in containers often are. And it does what the
+ * configuration of the repository says.
  *
  * Limit: references in the newer "reftable" format are not read.
  */
@@ -17,13 +17,16 @@
 #include <string.h>
 #include <unistd.h>
 
-/* HEAD, .git of a further working tree, one reference: a line each. */
+/* Bound for HEAD, for .git of a further working tree, and for one reference: each is one line. */
 #define LINE_MAX_SIZE ((size_t)PATH_MAX)
 
-/* Some 100 bytes a reference: for 600 000 of them. */
+/* Enough for 600 000 references of some 100 bytes each. */
 #define PACKED_MAX_SIZE ((size_t)64 << 20)
 
-/* @name as seen from @folder; "", which is no file's, if it is too long. */
+/*
+ * Joins @folder and @name. An absolute @name stays as it is. "", which no file has as its path, if the result is too
+ * long.
+ */
 static void join_path(const char *folder, const char *name, char ret[static PATH_MAX])
 {
         bool absolute = *name == '/';
@@ -41,7 +44,10 @@ static int read_text(const char *folder, const char *name, size_t max, char **re
         return nsutil_read_file_at(AT_FDCWD, path, max, ret, &len);
 }
 
-/* The first line of @folder/@name behind @prefix. Allocated; NULL if it is none such. */
+/*
+ * Reads what follows @prefix in the first line of @folder/@name. Allocated; NULL if there is no such file, or its line
+ * does not begin with @prefix.
+ */
 static char *read_prefixed_line(const char *folder, const char *name, const char *prefix)
 {
         char *text, *rest = NULL;
@@ -66,7 +72,7 @@ static bool take_commit(const char *text, char ret[static REVISION_SIZE])
         return true;
 }
 
-/* Lines "COMMIT NAME" in the file packed-refs. */
+/* Looks for a reference in the file packed-refs, which has lines "COMMIT NAME". */
 static bool read_packed_reference(const char *git, const char *name, char ret[static REVISION_SIZE])
 {
         char *text;
@@ -97,7 +103,7 @@ static bool read_reference(const char *git, const char *name, char ret[static RE
         return found;
 }
 
-/* HEAD names a reference; where none is checked out, a commit. */
+/* HEAD names a reference or, if no branch is checked out, a commit. */
 static bool read_head(const char *git, char ret[static REVISION_SIZE])
 {
         char *name = read_prefixed_line(git, "HEAD", "ref: "), *commit = read_prefixed_line(git, "HEAD", "");
@@ -108,7 +114,7 @@ static bool read_head(const char *git, char ret[static REVISION_SIZE])
         return found;
 }
 
-/* Of a further working tree and of a submodule, .git is a file that says where the repository is. */
+/* In a further working tree, and in a submodule, .git is a file that says where the repository is. */
 static bool read_working_tree(const char *folder, char ret[static REVISION_SIZE])
 {
         char *elsewhere = read_prefixed_line(folder, ".git", "gitdir: "), git[PATH_MAX];

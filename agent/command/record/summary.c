@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Counters of a recording, in a sentence. */
+/* Makes a sentence of the counters of a recording. */
 #include "summary.h"
 
 #include "coverage.h"
@@ -10,7 +10,10 @@
 #include <stdio.h>
 #include <sys/resource.h>
 
-/* What became of the ticks that are no samples, those that there were; @all: the others as well. */
+/*
+ * Lists what became of ticks that gave no sample or took more than one reading. Counters of 0 are left out, unless
+ * @all.
+ */
 static void list_counters(const struct profile_counters *sum, bool all, char *ret, size_t size)
 {
         const struct {
@@ -29,7 +32,7 @@ static void list_counters(const struct profile_counters *sum, bool all, char *re
                                                 counters[i].name, counters[i].n);
 }
 
-/* That of descendants who ended before they were opened is of no process. */
+/* Counts the profiles of processes. The profile of descendants that ended before they were opened is of no process. */
 static size_t count_processes(const struct profile_set *set)
 {
         size_t n = 0;
@@ -68,7 +71,7 @@ void summary_say_engine(const struct sampler *sampler)
         say("engine: %s%s%s", sampler_describe(sampler), *refused ? "; not perf: " : "", refused);
 }
 
-/* getrusage() has the peak of whoever has started this program as well: exec keeps it. */
+/* VmHWM, the peak of memory, in MiB. getrusage() would include the peak of the program that was there before exec. */
 static long peak_mib(void)
 {
         FILE *file = fopen("/proc/self/status", "re");

@@ -2,21 +2,22 @@
 #ifndef RECORD_SUMMARY_H
 #define RECORD_SUMMARY_H
 
-/* The line on stderr that says what a recording is worth. */
+/* The lines on stderr that say what a recording is worth. */
 
 #include "agent/profile/profile.h"
 #include "agent/sample/sample.h"
 
 /*
- * How many samples, and what became of the ticks that are none, where there are such. @runs: of a command; 0 or 1: no
- * word about it. @engine: of sampler_describe(), for who wants to know all: then counters of 0 are told, too; or NULL.
+ * Prints the number of samples, and what became of ticks that gave none, if there are any. @runs is the number of runs
+ * of a command; it is printed if it is more than 1. @engine is what sampler_describe() returns, or NULL. If it is not
+ * NULL, it is printed, as well as counters that are 0.
  */
 void summary_say(const struct profile_set *set, unsigned runs, const char *engine);
 
-/* Which engine was chosen, and why no better one. */
+/* Prints the engine, and why a better one was refused. */
 void summary_say_engine(const struct sampler *sampler);
 
-/* What the recording has cost so far: ours alone, not a command's. */
+/* Prints what podflame itself has cost so far, without the command. */
 void summary_say_cost(void);
 
 #endif
