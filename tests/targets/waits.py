@@ -27,7 +27,7 @@ served, _ = listening.accept()
 pipe = os.pipe()
 held = threading.Lock()
 held.acquire()
-child = subprocess.Popen(["sleep", "100000"])
+child = subprocess.Popen(["cat"], stdin=subprocess.PIPE)  # it ends with this process
 
 
 def sleeps():
