@@ -48,14 +48,15 @@ GEN     := build/gen
 # ---- what is built -----------------------------------------------------------
 
 # The rooms, and for each one the rooms below it that it may call.
-rooms := nsutil elfsym pystack base http find sample profile format compare send collect health confine command
+rooms := nsutil elfsym pystack base reason http find sample profile format compare send collect health confine command
 
 path_nsutil  := nsutil
 path_elfsym  := elfsym
 path_pystack := pystack
-$(foreach r,base http find sample profile format compare send collect health confine command,$(eval path_$(r) := agent/$(r)))
+$(foreach r,base reason http find sample profile format compare send collect health confine command,$(eval path_$(r) := agent/$(r)))
 
 below_pystack := nsutil elfsym
+below_reason  := base nsutil
 below_http    := base
 below_find    := http base pystack nsutil elfsym
 below_sample  := base pystack nsutil elfsym profile
@@ -64,7 +65,7 @@ below_compare := format profile base
 below_send    := http format profile base
 below_collect := http format profile base
 below_health  := send http format profile base
-below_command := find sample send collect health confine http compare format profile base pystack nsutil elfsym
+below_command := find sample send collect health confine http compare format profile reason base pystack nsutil elfsym
 
 # A room's files, and those of its folders.
 sources  = $(wildcard $(path_$(1))/*.c $(path_$(1))/*/*.c)

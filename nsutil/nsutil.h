@@ -335,5 +335,6 @@ enum nsutil_denial nsutil_denial(pid_t pid);
 
 #include "attempt.h"
 #include "hierarchy.h"
+#include "waiting.h"
 
 #endif

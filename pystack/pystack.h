@@ -180,6 +180,17 @@ int pystack_threads(struct pystack *py, const struct pystack_thread_ref **ret, s
  */
 int pystack_gil_holder(struct pystack *py, uint64_t *ret_tstate);
 
+/* Copies of the process's memory, by the same bounds as all that is read of it. 0, or an error of reading. */
+int pystack_peek(struct pystack *py, uint64_t address, void *buf, size_t size);
+
+/*
+ * Where the GIL of the interpreter of @ref lies, @ret_to exclusive. A thread that waits for the GIL sleeps at a word of
+ * it, since glibc's condition variables and mutexes contain the words that their waiters sleep at.
+ * PYSTACK_E_UNSUPPORTED up to 3.6, and if libc is not known to be glibc: musl's waiters sleep at words of their stacks.
+ * Errors of reading.
+ */
+int pystack_gil_span(struct pystack *py, const struct pystack_thread_ref *ref, uint64_t *ret_from, uint64_t *ret_to);
+
 /*
  * Whether threads take turns by a GIL at this moment: false if an interpreter of the process runs without one.
  * Interpreters of free-threaded builds run without one (PEP 703), unless PYTHON_GIL=1 is set or a module that needs

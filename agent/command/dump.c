@@ -7,11 +7,10 @@
 #include "agent/command/processes/open_find.h"
 #include "agent/command/processes/refusals.h"
 #include "agent/command/processes/target.h"
+#include "agent/command/processes/thread_reason.h"
 #include "agent/command/processes/thread_state.h"
 #include "command.h"
 #include "commands.h"
-
-#include "agent/sample/sample.h"
 
 #include "nsutil/nsutil.h"
 
@@ -41,20 +40,22 @@ static const struct option_spec specs[] = {
 static const struct usage usage = {
         .command = "dump",
         .synopsis = "(-p PID | -c CONTAINER | --pod POD) [OPTION]...",
-        .text = "Prints every Python thread's stack, innermost frame first.",
+        .text = "Prints every Python thread's stack, innermost frame first, and why the thread does not run.\n"
+                "\"waits: lock\" is any wait for a word of memory outside of the GIL, also for an event, a queue,\n"
+                "or the end of a thread. A reason that is not certain is \"unknown\".",
         .options = specs,
         .n = sizeof specs / sizeof *specs,
 };
 
-/* One thread, as it is to be printed. */
+/* One thread. Its addresses are looked up for all threads together, so what names it is printed last. */
 struct view {
         pid_t tid;
-        const char *name;
+        char name[4 * NSUTIL_COMM_SIZE]; /* escaped: each byte may become \xNN */
         const char *state;
         bool holds_gil;
-        int error; /* of sample_now() */
-        const struct pystack_stack *stack;
-        struct pystack *py;
+        struct thread_reason reason;
+        struct json_object *json; /* NULL: text */
+        size_t end;               /* of its part of the subject's stacks */
 };
 
 /*
@@ -70,10 +71,16 @@ struct subject {
         bool asked;               /* it was found out whether the CPU quota of its cgroup keeps it from running */
         bool throttled;           /* the CPU quota keeps it from running */
         struct json_object *json; /* NULL: text */
-        FILE *out;                /* writes into @text */
+        struct view *views;
+        size_t n_views;
+        FILE *out; /* writes into @text */
         char *text;
         size_t len;
-        int error; /* 0, or why its threads could not be listed */
+        FILE *stacks; /* writes into @stacks_text what is printed below the threads' names */
+        char *stacks_text;
+        size_t stacks_len;
+        bool call_is_refused; /* what a thread waits for is not known, since its system call may not be read */
+        int error;            /* 0, or why its threads could not be listed */
 };
 
 /* ---- text --------------------------------------------------------------------------- */
@@ -90,27 +97,35 @@ static void print_process(const struct find_process *p, FILE *out)
         fputs("\n", out);
 }
 
-static void print_thread(const struct view *v, FILE *out)
+static void print_stack(struct pystack *py, const struct pystack_stack *stack, int error, FILE *out)
 {
-        fprintf(out, "\nThread %d \"%s\" (%s%s)\n", v->tid, v->name, v->state, v->holds_gil ? ", GIL" : "");
-        if (v->error != 0) {
-                fprintf(out, "    (no stack: %s)\n", pystack_strerror(v->error));
+        if (error != 0) {
+                fprintf(out, "    (no stack: %s)\n", pystack_strerror(error));
                 return;
         }
-        for (size_t i = 0; i < v->stack->n; i++) {
-                const struct pystack_frame *f = &v->stack->frames[i];
+        for (size_t i = 0; i < stack->n; i++) {
+                const struct pystack_frame *f = &stack->frames[i];
                 struct pystack_text text;
-                uint32_t line = pystack_line(v->py, f);
+                uint32_t line = pystack_line(py, f);
                 pystack_text(f->code, &text);
                 fprintf(out, "    %s (%s", text.name, text.file);
                 if (line > 0)
                         fprintf(out, ":%" PRIu32, line);
                 fputs(")\n", out);
         }
-        if (v->stack->n == 0)
+        if (stack->n == 0)
                 fputs("    (no Python frame)\n", out);
-        if (v->stack->truncated)
+        if (stack->truncated)
                 fputs("    (truncated)\n", out);
+}
+
+static void print_name(const struct view *v, FILE *out)
+{
+        char reason[REASON_SIZE + 32];
+
+        thread_reason_words(&v->reason, reason, sizeof reason);
+        fprintf(out, "\nThread %d \"%s\" (%s%s%s%s)\n", v->tid, v->name, v->state, v->holds_gil ? ", GIL" : "",
+                *reason ? ", " : "", reason);
 }
 
 /* ---- threads ------------------------------------------------------------------------ */
@@ -137,29 +152,79 @@ static const char *state_of(struct subject *s, pid_t tid, char letter)
         return letter == 'R' && s->throttled ? "throttled" : thread_state(&s->freezers, s->pid, tid, letter);
 }
 
-/* Reads one thread and prints it. */
+static void name_state(struct subject *s, struct view *v)
+{
+        struct nsutil_stat stat = { .state = v->reason.wait.state };
+
+        if (!stat.state)
+                nsutil_stat_read(v->tid, &stat);
+        v->state = state_of(s, v->tid, stat.state);
+        if (strcmp(v->state, "throttled") == 0)
+                v->reason.kind = THREAD_THROTTLED;
+        if (strcmp(v->state, "frozen") == 0) /* a freezer may leave a thread where it sleeps */
+                v->reason.kind = THREAD_FROZEN;
+        s->call_is_refused |= v->reason.kind == THREAD_UNKNOWN && v->reason.wait.missing & NSUTIL_MISSING_CALL;
+}
+
+/* Reads one thread, and prints its stack. */
 static void dump_thread(struct subject *s, const struct pystack_thread_ref *ref, const struct nsutil_thread *os)
 {
-        char name[4 * NSUTIL_COMM_SIZE]; /* each byte may become \xNN */
-        struct view v = { .tid = os->tid, .name = name, .holds_gil = ref->tstate == s->holder, .py = s->py };
+        struct view *v = &s->views[s->n_views++];
         struct pystack_thread *thread = NULL;
         struct pystack_stack stack = { 0 };
-        struct nsutil_stat stat = { .state = 0 };
 
-        pystack_escape(os->name, strlen(os->name), name, sizeof name);
-        v.error = pystack_thread_open(s->py, ref, &thread);
-        if (nsutil_stat_read(os->tid, &stat) != 0)
-                v.error = PYSTACK_E_GONE;
-        v.state = state_of(s, os->tid, stat.state);
-        if (v.error == 0)
-                v.error = sample_now(s->py, thread, os->tid, &stack);
-        v.stack = &stack;
-        if (s->json)
-                json_add(s->json, "threads",
-                         json_of_thread(v.tid, v.name, v.state, v.holds_gil, s->py, v.error == 0 ? &stack : NULL));
-        else
-                print_thread(&v, s->out);
+        v->tid = os->tid;
+        v->holds_gil = ref->tstate == s->holder;
+        pystack_escape(os->name, strlen(os->name), v->name, sizeof v->name);
+        int e = pystack_thread_open(s->py, ref, &thread);
+        if (e == 0)
+                e = thread_reason_sample(&(struct thread_whole){ s->py, ref, thread, s->pid, v->tid }, &s->freezers,
+                                         &v->reason, &stack);
+        name_state(s, v);
+        if (s->json) {
+                v->json = json_of_thread(v->tid, v->name, v->state, v->holds_gil, s->py, e == 0 ? &stack : NULL);
+                json_add(s->json, "threads", v->json);
+        } else {
+                print_stack(s->py, &stack, e, s->stacks);
+                v->end = (size_t)ftell(s->stacks);
+        }
         pystack_thread_close(thread);
+}
+
+/* What cannot be found stays without an address. */
+static void look_up_addresses(struct subject *s)
+{
+        struct nsutil_wait_detail **details = calloc(s->n_views + 1, sizeof *details);
+        size_t n = 0;
+
+        for (size_t i = 0; details && i < s->n_views; i++)
+                if (s->views[i].reason.detail.thing == NSUTIL_THING_SOCKET)
+                        details[n++] = &s->views[i].reason.detail;
+        if (n > 0)
+                nsutil_wait_addresses(s->pid, details, n, NULL);
+        free(details);
+}
+
+/* Names the threads, now that all is known of them. */
+static int finish_views(struct subject *s)
+{
+        size_t at = 0;
+
+        look_up_addresses(s);
+        if (fflush(s->stacks) != 0)
+                return -ENOMEM;
+        for (size_t i = 0; i < s->n_views; i++) {
+                struct view *v = &s->views[i];
+                thread_reason_settle(s->pid, v->tid, &v->reason);
+                if (v->json) {
+                        json_put(v->json, "reason", thread_reason_json(&v->reason));
+                        continue;
+                }
+                print_name(v, s->out);
+                fwrite(s->stacks_text + at, 1, v->end - at, s->out);
+                at = v->end;
+        }
+        return 0;
 }
 
 /* Like nsutil_threads_read(), with pystack's errors. */
@@ -194,11 +259,16 @@ static int dump_threads(struct subject *s)
                 pystack_gil_holder(s->py, &s->holder);
         if (e == 0 && !s->json)
                 print_process(&s->process, s->out);
+        s->views = e == 0 ? calloc(n + 1, sizeof *s->views) : NULL;
+        if (e == 0 && !s->views)
+                e = -ENOMEM;
         for (size_t i = 0; e == 0 && i < n; i++) {
                 const struct nsutil_thread *thread = look_up_thread(os, n_os, refs[i].inner_tid);
                 if (thread)
                         dump_thread(s, &refs[i], thread);
         }
+        if (e == 0)
+                e = finish_views(s);
         free(refs);
         free(os);
         return e;
@@ -218,8 +288,13 @@ static void discard_subject(void *job)
         struct subject *s = job;
 
         pystack_close(s->py);
-        fclose(s->out);
+        if (s->out)
+                fclose(s->out);
+        if (s->stacks)
+                fclose(s->stacks);
         free(s->text);
+        free(s->stacks_text);
+        free(s->views);
         free(s);
 }
 
@@ -232,8 +307,9 @@ static struct subject *new_subject(struct chosen *chosen, const struct nsutil_fr
         if (!s)
                 return NULL;
         s->out = open_memstream(&s->text, &s->len);
-        if (!s->out) {
-                free(s);
+        s->stacks = open_memstream(&s->stacks_text, &s->stacks_len);
+        if (!s->out || !s->stacks) {
+                discard_subject(s);
                 return NULL;
         }
         s->pid = chosen->process.pid;
@@ -246,7 +322,8 @@ static struct subject *new_subject(struct chosen *chosen, const struct nsutil_fr
 }
 
 /* Prints one process. If its memory does not answer, the thread that hangs owns *@json, and *@json is replaced. */
-static int dump_process(struct chosen *chosen, const struct nsutil_freezers *freezers, struct json_object **json)
+static int dump_process(struct chosen *chosen, const struct nsutil_freezers *freezers, struct json_object **json,
+                        pid_t *ret_refused)
 {
         static const struct nsutil_work work = { .run = run_dump, .discard = discard_subject };
         struct subject *s = new_subject(chosen, freezers, *json);
@@ -259,6 +336,8 @@ static int dump_process(struct chosen *chosen, const struct nsutil_freezers *fre
         if (s) {
                 e = fflush(s->out) == 0 ? s->error : -ENOMEM;
                 fwrite(s->text, 1, e == 0 ? s->len : 0, stdout);
+                if (s->call_is_refused)
+                        *ret_refused = s->pid;
                 discard_subject(s);
         }
         return e == 0 ? EXIT_OK : say_not_profilable(chosen->process.pid, e, &chosen->process.info);
@@ -268,6 +347,7 @@ static int dump_all(struct choice *choice, bool as_json)
 {
         struct json_object *all = as_json ? json_list() : NULL;
         struct nsutil_freezers freezers = { 0 };
+        pid_t refused = 0;
         int e = choice->refused > 0 ? EXIT_FAILED : EXIT_OK;
 
         nsutil_freezers_find(&freezers); /* a freezer that cannot be seen is not reported */
@@ -275,13 +355,18 @@ static int dump_all(struct choice *choice, bool as_json)
                 struct json_object *one = as_json ? json_of_process(&choice->items[i].process) : NULL;
                 if (i > 0 && !as_json)
                         puts("");
-                if (dump_process(&choice->items[i], &freezers, &one) != EXIT_OK)
+                if (dump_process(&choice->items[i], &freezers, &one, &refused) != EXIT_OK)
                         e = EXIT_FAILED; /* the other processes are printed all the same */
                 if (as_json)
                         json_append(all, one);
         }
         if (as_json)
                 json_print(all);
+        if (refused > 0)
+                say("what some threads wait for is unknown: /proc/%d/task/TID/syscall is refused: CAP_SYS_PTRACE is "
+                    "missing, "
+                    "or the kernel does not have that file",
+                    refused);
         return e;
 }
 

@@ -5,6 +5,7 @@
  */
 #include "interpreter.h"
 
+#include "pystack/locate/machine.h"
 #include "pystack/trace.h"
 
 #include <errno.h>
@@ -192,6 +193,54 @@ int pystack_gil_holder(struct pystack *py, uint64_t *ret_tstate)
         }
         if (e == 0)
                 *ret_tstate = holder;
+        return e;
+}
+
+int pystack_peek(struct pystack *py, uint64_t address, void *buf, size_t size)
+{
+        return remote_read(&py->memory, address, buf, size);
+}
+
+/* Whether libc is glibc: only there a pthread_t points to a struct that has the TID at glibc's offset. */
+static bool has_glibc(const struct pystack *py, const struct pystack_thread_ref *ref)
+{
+        uint32_t tid;
+        uint64_t at = ref->pthread + py->runtime.machine->libcs[MACHINE_GLIBC].tid;
+
+        return remote_read(&py->memory, at, &tid, sizeof tid) == 0 && (pid_t)tid == ref->inner_tid;
+}
+
+/*
+ * struct _gil_runtime_state (Include/internal/pycore_gil.h, 3.7 to 3.14): a long, the holder, an int, a long, and twice
+ * a pthread_cond_t of 48 bytes with a pthread_mutex_t of 40. Free-threaded builds have a word before the holder's long.
+ */
+static uint64_t size_of_gil(const struct pystack *py, uint32_t holder)
+{
+        const uint64_t from_holder = 24 + 2 * (48 + 40);
+
+        return holder + from_holder + py->runtime.machine->libcs[MACHINE_GLIBC].mutexes;
+}
+
+int pystack_gil_span(struct pystack *py, const struct pystack_thread_ref *ref, uint64_t *ret_from, uint64_t *ret_to)
+{
+        const struct layout *layout = &py->runtime.layout;
+        bool is_last_of_ceval = py->runtime.tstate_current && layout->version >= 0x0307;
+        uint64_t from;
+        bool enabled;
+
+        if ((layout->interp.gil == LAYOUT_NONE && !is_last_of_ceval) || !has_glibc(py, ref))
+                return PYSTACK_E_UNSUPPORTED;
+        if (layout->interp.gil == LAYOUT_NONE) {
+                /* _PyRuntime.gilstate follows, and begins with check_enabled and tstate_current (pycore_runtime.h). */
+                *ret_to = py->runtime.tstate_current - 8;
+                *ret_from = *ret_to - size_of_gil(py, 8);
+                return 0;
+        }
+        int e = locate_gil(py, ref->interp, &from, &enabled);
+        if (e == 0) {
+                *ret_from = from;
+                *ret_to = from + size_of_gil(py, layout->gil.holder);
+        }
         return e;
 }
 

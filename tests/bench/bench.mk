@@ -4,6 +4,13 @@
 build/bench-driver: $(call objects,tests/bench/driver.c) $(call archives,sample format $(below_sample)) $(B)/how_link
 	$(call link)
 
+build/bench-waits: $(call objects,tests/bench/waits.c) $(call archives,nsutil) $(B)/how_link
+	$(call link)
+
+.PHONY: bench-waits
+bench-waits: build/bench-waits ## what it costs to say why threads do not run: seconds
+	$(Q)$<
+
 .PHONY: bench-node
 bench-node: all ## the agent on a node of 10, 100 and 1000 processes: 5 minutes, as root
 	$(Q)$(PYTHON) tests/bench/node.py

@@ -30,6 +30,8 @@ fuzz_files_recording  := pystack/record/record_text.c
 fuzz_flags_options    := -close_fd_mask=3
 fuzz_room_spool       := send
 fuzz_files_spool      := agent/send/spool_file.c agent/send/spool_read.c agent/send/otlp.c
+fuzz_room_waits       := nsutil
+fuzz_files_waits      := $(addprefix nsutil/wait/,calls.c channels.c judge.c)
 fuzz_names    := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
 fuzz_packages := clang libclang-rt-14-dev llvm-14
 FUZZ_SECONDS  ?= 60

@@ -228,6 +228,31 @@ def names():
     yield b"\x09" + b"A=b\0OTEL_SERVICE_NAME=web\0"
 
 
+def waits():
+    """As tests/fuzz/waits.c tells them apart: a judgement, a link, fdinfo of epoll, a line of sockets."""
+    high = b" 0x7ffc00000000 0x7f0000000000\n"
+    rows = [(b"35" + b" 0x0" * 6, b"hrtimer_nanosleep"), (b"35" + b" 0x0" * 6, b"get_signal"), (b"-1", b"folio_wait_bit_common"),
+            (b"202 0x7f00 0x80 0x2 0x0 0x0 0x0", b"futex_do_wait"), (b"219" + b" 0x0" * 6, b"do_sys_poll"),
+            (b"7 0x7f00 0x1 0xffffffff 0x0 0x0 0x0", b"do_sys_poll.isra.0"), (b"23 0x8 0x0 0x1 0x0 0x7 0x0", b"do_select"),
+            (b"72 0x3 0x7 0x7f00 0x0 0x0 0x0", b"fcntl_setlk"), (b"73 0x3 0x2 0x0 0x0 0x0 0x0", b"0"),
+            (b"0 0x3 0x7f00 0x40 0x0 0x0 0x0", b"pipe_read"), (b"435 0x7f00 0x58 0x0 0x0 0x0 0x0", b"kernel_clone"),
+            (b"56 0x4111 0x0 0x0 0x0 0x0 0x0", b"kernel_clone"), (b"449 0x1 0x1 0x0 0x0 0x0 0x0", b"futex_wait"),
+            (b"455 0x1 0x1 0x0 0x0 0x0 0x0", b""), (b"16 0x1 0x1 0x0 0x0 0x0 0x0", b"wait_woken"), (b"junk", b"do_wait")]
+    for call, channel in rows:
+        for state in range(7):
+            for bits in (0, 1, 2, 64, 128):
+                yield bytes([0, state, bits]) + call + high + channel
+    yield b"\0\1\0running\ndo_wait"
+    yield b"\0\1\x800 0x1 0x1 0x1 0x1 0x1 0x1 0xff 0xf7f00000\npipe_read"
+    for link in ("socket:[4711]", "pipe:[1]", "anon_inode:[eventpoll]", "/x (deleted)", "/" + "x" * 300, "net:[1]"):
+        yield b"\1" + link.encode()
+    yield b"\2tfd:        5 events:       19 data:                5  pos:0 ino:dacd92 sdev:8\ntfd: 6 events: 1\n"
+    rest = " 00000000:00000000 02:000000A1 00000000  1000        0 4711 2 0000000000000000 20 4 30 10 -1"
+    yield b"\3" + ("   0: 0100007F:1F90 0700000A:1538 01" + rest).encode()
+    yield b"\3" + ("   0: " + "0" * 32 + ":1F90 " + "0" * 32 + ":0000 0A" + rest).encode()
+    yield b"\3ffff888: 00000002 00000000 00010000 0001 01 20471 /run/x.sock"
+
+
 # ---- HTTP -------------------------------------------------------------------------
 
 def head():
@@ -318,7 +343,7 @@ def options():
 
 
 HARNESSES = {"collect": collect, "elfsym": elf_files, "format_read": format_read, "head": head, "locate": locate,
-             "names": names, "options": options, "otlp_read": otlp_read, "proc": proc, "pystack": pystack,
+             "names": names, "options": options, "otlp_read": otlp_read, "proc": proc, "pystack": pystack, "waits": waits,
              "recording": recording, "spool": spool}
 
 

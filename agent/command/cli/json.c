@@ -44,8 +44,7 @@ static void put_name(struct json_object *object, const char *key, const char *es
         free(name);
 }
 
-/* Puts a text. "" becomes null. */
-static void put_known(struct json_object *object, const char *key, const char *escaped)
+void json_put_name(struct json_object *object, const char *key, const char *escaped)
 {
         if (*escaped)
                 put_name(object, key, escaped);
@@ -56,6 +55,16 @@ static void put_known(struct json_object *object, const char *key, const char *e
 void json_put_flag(struct json_object *object, const char *key, bool flag)
 {
         set_member(object, key, require_json(json_object_new_boolean(flag)));
+}
+
+void json_put_number(struct json_object *object, const char *key, int64_t number)
+{
+        set_member(object, key, require_json(json_object_new_int64(number)));
+}
+
+void json_put(struct json_object *object, const char *key, struct json_object *item)
+{
+        set_member(object, key, item);
 }
 
 struct json_object *json_map(void)
@@ -93,8 +102,8 @@ struct json_object *json_of_process(const struct find_process *p)
         set_member(json, "pid", require_json(json_object_new_int(p->pid)));
         set_member(json, "start_time", require_json(json_object_new_int64((int64_t)p->start_time)));
         json_put_text(json, "python", version);
-        put_known(json, "executable", p->exe);
-        put_known(json, "command", p->cmdline);
+        json_put_name(json, "executable", p->exe);
+        json_put_name(json, "command", p->cmdline);
         json_put_text(json, "container_id", p->container_id);
         json_put_text(json, "claimed_container_id", p->claimed_id);
         json_put_text(json, "container_name", p->container_name);
@@ -129,7 +138,7 @@ struct json_object *json_of_thread(pid_t tid, const char *name, const char *stat
         struct json_object *json = json_map();
 
         set_member(json, "tid", require_json(json_object_new_int(tid)));
-        put_known(json, "name", name);
+        json_put_name(json, "name", name);
         json_put_text(json, "state", state);
         json_put_flag(json, "gil", gil);
         set_member(json, "frames", stack ? make_json_frames(py, stack) : NULL);

@@ -29,7 +29,12 @@ struct json_object *json_of_thread(pid_t tid, const char *name, const char *stat
 
 /* Puts a text. "" becomes null. */
 void json_put_text(struct json_object *object, const char *key, const char *text);
+/* The same for a name that is escaped, see pystack_escape(). The object has the original name. */
+void json_put_name(struct json_object *object, const char *key, const char *escaped);
 void json_put_flag(struct json_object *object, const char *key, bool flag);
+void json_put_number(struct json_object *object, const char *key, int64_t number);
+/* Takes @item over. */
+void json_put(struct json_object *object, const char *key, struct json_object *item);
 
 /* Prints @json and frees it. */
 void json_print(struct json_object *json);
