@@ -298,7 +298,7 @@ void member_read_native(struct target *target, const struct sampler *sampler, st
 bool member_end(struct target *target, const struct sampler *sampler, const struct tick_event *event);
 /* Adds members for new threads, and frees those of ended threads. Does not look whether new threads run Python. */
 void members_list(struct target *target);
-/* Looks which threads run Python, of those for which it is time to. One call is cheaper than a member_get() for each. */
+/* Looks which threads run Python, if it is time to. One call is cheaper than a member_get() for each thread. */
 void members_introduce(struct target *target, const struct sampler *sampler);
 /* The member that was added last; the one that was added before @member. NULL: none. So young threads come first. */
 struct member *member_newest(const struct target *target);
@@ -379,7 +379,7 @@ bool uninterrupted_open(int cpu, struct pystack_uninterrupted *ret);
 bool reader_pursue(struct pystack *py, struct pystack_thread *thread, pid_t tid, int cpu, struct pystack_stack *ret,
                    int *ret_error);
 
-/* A lock whose holder inherits the priority of the most urgent thread that waits for it. That thread is the next holder. */
+/* Makes a lock whose holder inherits the priority of the most urgent waiting thread. That thread gets the lock next. */
 void inheriting_lock_init(pthread_mutex_t *lock);
 
 #endif
