@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Processes whose stacks take too long to read, or to decode: see backlog.h. A reader runs before all else on its CPU, so
- * what a sample takes of it others lack, although it only copies what is new. An honest stack of many functions that are new takes some samples until it is known; a process whose
- * samples keep being too long is read more and more rarely, and no other one is.
+ * Processes whose stacks take too long to read, or to decode: see backlog.h. A reader runs before all else on its CPU,
+ * so what a sample takes of it others lack, although it only copies what is new. An honest stack of many functions that
+ * are new takes some samples until it is known; a process whose samples keep being too long is read more and more
+ * rarely, and no other one is.
  */
 #include "internal.h"
 
