@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The CPU clock of a process ends when its parent has waited for it, often before
- * we hear of the end. What it used after the last reading would be lost; for a
- * process that lives for 20 ms that is most of it. A counting event of the
- * kernel's, inherited by threads but not by children, can be read afterwards.
+ * The CPU clock of a process ends when its parent has waited for it. That is often before podflame hears of the end.
+ * Then the CPU time after the last reading would be lost. For a process that lives for 20 ms that is most of its time.
+ * So a counting event of the kernel's is opened, which can be read afterwards. Threads inherit the event, children
+ * don't.
  */
 #include "account.h"
 
@@ -13,10 +13,10 @@
 
 #include <unistd.h>
 
-/* Of a process that has used this much, what it uses after the last reading is a small part. */
+/* If a process has used this much CPU time, the time after the last reading is a small part: no counter is kept. */
 #define SHORT_LIFE_NS 1000000000u
 
-/* Readings at ticks are this far apart: they cost a system call. */
+/* The least time between two readings at ticks. A reading costs a system call. */
 #define READ_EVERY_NS 5000000u
 
 void account_open(struct account *ret, pid_t pid, bool short_lived)

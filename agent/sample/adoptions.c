@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Copies of targets, added by the reader that a tick has made meet them. Whoever watches
- * births needs a CPU for that, and on a crowded machine gets it when a child of 20 ms has
- * ended; a reader has one, at once. What it takes is 200 us, once for a process.
+ * Copies of targets are added by the reader whose tick has met them. A thread that watches births needs a CPU for that.
+ * On a crowded machine it gets one only when a child of 20 ms has ended. A reader has a CPU at once. To add a process
+ * takes a reader 200 us.
  *
  * An exec shows in the address of the stack, which the kernel draws anew for each program
  * (where address space randomisation is switched off, pystack finds no interpreter in another
@@ -16,13 +16,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Between a copy and a target, processes that no tick has met. */
+/* The number of generations between a copy and its target at most. No tick has met the processes between. */
 #define GENERATIONS_MAX 8
 
-/* A stranger may become a copy by nothing but its PID; but its parent may become a target. */
+/* How long a PID counts as a stranger. A later process may get the PID, or the process's parent may become a target. */
 #define STRANGER_MS 50
 
-/* With nobody to take them; more would be the work of a fork bomb. */
+/* The number of copies that wait for sampler_adopted() at most. Only a fork bomb makes more. */
 #define ADOPTED_MAX 65536
 
 void adoptions_init(struct adoptions *a)

@@ -47,13 +47,11 @@ void balance_open(struct target *t, struct sampler *s)
 #define CHANCE_DIVISOR 4
 
 /*
- * Reading a thread is not without effect: when the reader has ended, the scheduler
- * chooses anew. On a crowded CPU, at high rates, threads that run for long are then
- * met too often and short ones too rarely (a busy loop among 12 others, at 1000 Hz:
- * a quarter too often). And the engine that stops threads loses the ticks that come
- * while it waits for a stop. What goes beyond a part of chance is corrected by every
- * fourth tick, which counts more than once or not at all. Which function they meet
- * has no part in that, so shares stay true.
+ * Reading a thread has an effect: when the reader sleeps again, the scheduler chooses anew. So on a crowded CPU and at
+ * high rates, ticks meet threads that run for long too often, and short ones too rarely. A busy loop among 12 others
+ * was met a quarter too often at 1000 Hz. The blocking engine loses the ticks that come while it waits for a stop. If
+ * the difference is larger than chance explains, every fourth tick corrects it: that tick counts more than once, or not
+ * at all. This does not depend on the function that the tick meets, so shares stay true.
  */
 uint64_t balance_steer(struct target *t, const struct tick_event *event)
 {

@@ -5,14 +5,16 @@
 
 #include <stdlib.h>
 
-/* A turn: so many frames of an honest program take a millisecond, and so does one of the longest names and tables. */
+/*
+ * The bounds of a turn. 1024 frames of an ordinary program take 1 ms; one frame of the longest names and tables does.
+ */
 #define TURN_FRAMES 1024
 #define TURN_NS 2000000u
 #define FRAMES_PER_CLOCK 8
 
 /*
- * A recording of hours meets some million stacks that are new, and most of them are one with others. When so many ids
- * were reserved, what has them gets the ids of their stacks: that takes 1 ms.
+ * A recording of hours meets some million new stacks, and most of them turn out to be equal to others. When this number
+ * of ids is reserved, they are replaced by the ids of their stacks. That takes 1 ms.
  */
 #define RENUMBER_AT 8192
 
@@ -36,7 +38,7 @@ static profile_id intern_decoded(struct profile *p, const struct pystack_text *t
         return frame;
 }
 
-/* Readers bound the profile at each sample of theirs; so does who puts something into it afterwards. False: silent. */
+/* Locks the target, and bounds its profile, as readers do for each sample. False: the target is silent. */
 static bool lock_profile(struct target *t, const struct sampler *s, const struct profile *p)
 {
         if (target_lock(t) == TARGET_SILENT)
@@ -59,7 +61,7 @@ static void unlock_profile(struct target *t, const struct profile *p, profile_id
         target_unlock(t);
 }
 
-/* These are false if the target is silent: it keeps what is left. */
+/* decode_frame() and decode_stack() return false if the target is silent: then the rest stays undecoded. */
 static bool decode_frame(struct target *t, const struct sampler *s, struct profile *p)
 {
         struct decoding *d = &t->decoding;
@@ -141,7 +143,7 @@ bool decode_fetch(struct target *t)
         return d->batch.n_stacks > 0;
 }
 
-/* False as well where the target is silent. */
+/* False: nothing waits, or the target is silent. */
 static bool fetch_under_lock(struct target *t)
 {
         if (!decode_has_ended(t) || target_lock(t) == TARGET_SILENT)

@@ -4,12 +4,12 @@
 
 /*
  * Names and lines, decoded outside of ticks. A reader runs before all else on its CPU, so it only copies bytes, and
- * counts a stack that is new under a reserved id. A thread of ordinary priority decodes such stacks, and whoever takes
- * a profile decodes what is left for it.
+ * counts a new stack under a reserved id. A thread of ordinary priority decodes new stacks. A thread that takes a
+ * profile decodes the stacks of it that are left.
  *
- * Who decodes holds target->lock for no longer than it takes to intern one frame: it is lifted to real-time priority
- * when a reader waits for that lock. What keeps the target, its profile and the frames that are being decoded in place
- * meanwhile is decoder->turn, which is held for a turn: no reader ever waits for it.
+ * A thread that decodes holds target->lock only while it interns one frame, because the thread is lifted to real-time
+ * priority when a reader waits for that lock. In between, decoder->turn keeps the target, its profile and the frames
+ * that are being decoded in place. That lock is held for a turn, and no reader ever waits for it.
  */
 
 #include "backlog.h"
@@ -24,48 +24,55 @@ struct target;
 /* The stacks of a target that are being decoded. */
 struct decoding {
         struct batch batch;
-        size_t stack;    /* of @batch: the one that comes next */
-        size_t frame;    /* likewise */
-        size_t done;     /* frames of that stack */
-        profile_id *ids; /* PYSTACK_MAX_FRAMES: of the frames of the stack that was decoded last, outermost first */
+        size_t stack;    /* the index in @batch of the stack that comes next */
+        size_t frame;    /* the index in @batch of the frame that comes next */
+        size_t done;     /* the number of frames of that stack that are decoded */
+        profile_id *ids; /* the ids of the frames of the last stack, outermost first: PYSTACK_MAX_FRAMES; or NULL */
 };
 
 struct decoder {
         struct sampler *sampler;
         pthread_mutex_t turn; /* guards the decoding of every target */
-        pthread_mutex_t list; /* guards the targets that have asked: */
+        pthread_mutex_t list; /* guards the queue of the targets that have asked, @first to @last */
         struct target *first, *last;
-        sem_t asked;
+        sem_t asked; /* posted when the first target of an empty queue has asked */
         pthread_t thread;
         _Atomic bool stop;
-        _Atomic unsigned takers; /* who waits for a turn to take a profile: the thread takes none meanwhile */
+        _Atomic unsigned
+                takers; /* threads that wait for a turn to take a profile: the decoder starts no turn meanwhile */
 };
 
-/* Starts the thread. -errno. */
+/* Starts the thread. 0 or -errno. */
 int decoder_open(struct decoder *decoder, struct sampler *sampler);
 /* Ends the thread. */
 void decoder_close(struct decoder *decoder);
-/* Frees what decoder_open() has made, also where it has failed. */
+/* Frees what decoder_open() has made, also if decoder_open() has failed. */
 void decoder_deinit(struct decoder *decoder);
 
-/* To be called when the target's backlog has got a stack. Its lock is held. */
+/* Queues the target. To be called when its backlog has got a stack. The target's lock is held. */
 void decoder_ask(struct target *target);
 
-/* The target, which is silent or which no reader knows any more, has not asked. decoder->turn is held. */
+/* Takes the target out of the queue. It is silent, or no reader knows it any more. decoder->turn is held. */
 void decoder_forget(struct decoder *decoder, struct target *target);
 
-/* All of these expect decoder->turn to be held. */
-/* Decodes some stacks of the target, whose lock is not held. False: none is left. */
+/* decoder->turn must be held for all functions from here on. */
+/* Decodes some stacks of the target, whose lock is not held. False: no stack is left. */
 bool decode_some(struct target *target, const struct sampler *sampler);
-/* Decodes what waits now. The same. */
+/* Decodes the stacks that wait now. The target's lock is not held. */
 void decode_waiting(struct target *target, const struct sampler *sampler);
-/* Takes over what waits, for @decode_rest(). The target's lock is held, and all that was taken over before is decoded. */
+/*
+ * Takes over the stacks in the target's backlog, for decode_rest(). The target's lock is held. All stacks that were
+ * taken over before are decoded. Returns whether there are any stacks.
+ */
 bool decode_fetch(struct target *target);
-/* Whether what was taken over is decoded. */
+/* Whether all stacks that were taken over are decoded. */
 bool decode_has_ended(const struct target *target);
-/* Decodes what was taken over, for @p, the target's profile or the one that it had until now. Its lock is not held. */
+/*
+ * Decodes the stacks that were taken over. @p is the profile that has them: the target's present one, or the one
+ * before. The target's lock is not held.
+ */
 void decode_rest(struct target *target, const struct sampler *sampler, struct profile *p);
-/* Frees it. */
+/* Frees the memory of the decoding. */
 void decoding_deinit(struct decoding *decoding);
 
 #endif

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The thread that decodes. Targets that have new stacks queue for it, each has a turn
- * in a round, and rounds have pauses: stacks that are new come in crowds, and waking
- * up for each of them would take as long as decoding it. A process whose names take
- * long has a fifth of a CPU so, and then its backlog is full: it is sampled less.
+ * The thread that decodes. Targets with new stacks queue for it. Each target has one turn in a round, and there is a
+ * pause between rounds: new stacks come in crowds, and to wake up for each stack would take as long as decoding it. So
+ * a process whose names take long to decode gets a fifth of a CPU. Then its backlog is full, and it is sampled less.
  */
 #include "decode.h"
 
@@ -27,8 +26,8 @@ static void append_to_list(struct decoder *d, struct target *t)
 }
 
 /*
- * Whether it is the only one. A silent target is not appended: a reader that wakes up at it may have been forgotten by
- * the sampler, and the target as well.
+ * Returns whether the target is the only one in the queue. A silent target is not appended: if a reader wakes up at it,
+ * the sampler may have forgotten the reader and the target.
  */
 static bool append_asking_target(struct decoder *d, struct target *t)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What callers of the sampler want of a target, while readers read it. An errand may read the target's memory itself,
- * so nsutil_attempt() does it: if the memory does not answer, the errand is left to the thread that hangs, the target is
- * silent from then on, and its callers get SAMPLE_E_SILENT.
+ * Errands: what a caller of the sampler wants of a target, while readers read the target. An errand may read the
+ * target's memory, so nsutil_attempt() runs it on a thread. If the memory does not answer, the errand is left to that
+ * thread, which hangs. The target is silent from then on, and callers get SAMPLE_E_SILENT.
  */
 #include "internal.h"
 
@@ -76,7 +76,7 @@ static int take_profile(struct errand *e)
         return target_take(e->target, e->sampler, &e->profile);
 }
 
-/* The profile until now; of a silent target one that has nothing but the time that was lost. */
+/* Takes the profile. For a silent target, makes a profile that has nothing but the time that is lost. */
 static int take_or_lose(struct sampler *s, struct target *t, struct profile **ret)
 {
         struct errand taken;
@@ -100,7 +100,7 @@ int sampler_take(struct sampler *s, const struct sample_target *named, struct pr
         return r;
 }
 
-/* Where a process departs again and again, the last time counts. */
+/* If a process departs several times, the last time counts. */
 static struct departed *place_for_departed(struct sampler *s, const struct account *account)
 {
         for (size_t i = 0; i < DEPARTED_MAX; i++)
@@ -118,7 +118,9 @@ static void remember_departed(struct sampler *s, const struct account *account)
                                                              .cpu_ns = account->booked_ns };
 }
 
-/* The watchdog still looks at it: a reader may hang at it. NULL: there is none. */
+/*
+ * Takes the target out of the table. The watchdog still checks it: a reader may hang at it. NULL: there is no target.
+ */
 static struct target *begin_leave(struct sampler *s, const struct sample_target *named)
 {
         struct target *t;
@@ -183,7 +185,7 @@ bool sampler_lacks_gil(struct sampler *s, const struct sample_target *named)
         return lacks;
 }
 
-/* What @fact says of a target, which needs no lock; false if there is none. */
+/* Returns what @fact says about a target. @fact needs no lock. False if there is no such target. */
 static bool ask_target(struct sampler *s, const struct sample_target *named, bool (*fact)(const struct target *))
 {
         struct target *t = sampler_find(s, named);

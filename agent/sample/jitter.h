@@ -3,10 +3,9 @@
 #define SAMPLE_JITTER_H
 
 /*
- * Chance for ticks. A clock with a fixed period falls into step with whatever has
- * the same period: a program's own timer, another profiler. It then sees always
- * the same moment, or never. So each interval is drawn anew; its mean is the
- * nominal period, and a tick stands for that.
+ * Chance for the intervals between ticks. A clock with a fixed period falls into step with everything that has the same
+ * period: a program's own timer, another profiler. Then the clock meets the same moment always, or never. So each
+ * interval is drawn anew. The mean of the intervals is the nominal period, and a tick stands for that period.
  */
 
 #include <stdint.h>
@@ -15,16 +14,16 @@ struct jitter {
         uint64_t state;
 };
 
-/* Seeds it from the clock and from where @ret lies. */
+/* Seeds @ret from the clock and from its own address. */
 void jitter_init(struct jitter *ret);
 
 /* An interval between 7/8 and 9/8 of @period_ns; on average @period_ns. */
 uint64_t jitter_interval(struct jitter *jitter, uint64_t period_ns);
 
-/* How long until the first tick of a clock that nobody has started: between 1 and @period_ns. */
+/* The time until the first tick of a clock, as if the clock had run before: between 1 and @period_ns. */
 uint64_t jitter_phase(struct jitter *jitter, uint64_t period_ns);
 
-/* A time of that mean that tells nothing of how long to wait still, however long one has waited (exponential). */
+/* An interval of mean @mean_ns with an exponential distribution: the time waited so far says nothing about the rest. */
 uint64_t jitter_memoryless(struct jitter *jitter, uint64_t mean_ns);
 
 #endif

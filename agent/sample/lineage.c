@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Counting events that are inherited by everything that a thread starts, one for each
- * CPU, since only such may have a ring. Their records are read now and then; nobody is woken.
+ * Each thread gets one counting event for each CPU. Everything that the thread starts inherits these events. An
+ * inherited event may have a ring only if it is of one CPU. The records are read now and then; no thread is woken.
  */
 #include "lineage.h"
 

@@ -10,13 +10,13 @@
 #include <time.h>
 #include <unistd.h>
 
-/* So long a lock is waited for without giving up the CPU: most stacks are read in less. */
+/* How long a thread waits for a lock without giving up its CPU. Most stacks are read in less time. */
 #define LOCK_NS 300000u
 
-/* Who waits for a target's lock looks this often whether the target is silent by now. */
+/* A thread that waits for a target's lock looks this often whether the target is silent by now. */
 #define WAIT_NS 100000000u
 
-/* Who waits for a target's readers looks this often whether they have gone. */
+/* A thread that waits for a target's readers looks this often whether they have gone. */
 #define READERS_NS 50000
 
 static pid_t own_tid(void)

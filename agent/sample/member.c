@@ -12,11 +12,11 @@
 #include <unistd.h>
 
 /*
- * A thread without Python may run some later (a thread that is just starting, a pool
- * of C++): it is looked at again with the next tick, but looking takes no more than
- * this part of the time, and the pause between two looks is no longer than that. One that is
- * just starting comes to Python soon or never, and one that has left Python ends soon or never: there is no
- * pause at first, and then it is no longer than the thread runs no Python.
+ * A thread without Python may run Python later: a thread that is just starting, or one of a C++ pool. So podflame looks
+ * again at the next tick. Looking takes 1/LOOK_PART of the time at most, and the pause between two looks is
+ * LOOK_PAUSE_MAX_NS at most. A thread that is just starting comes to Python soon or never, and a thread that has left
+ * Python ends soon or never. So there is no pause in the first YOUNG_NS, and later the pause is no longer than the time
+ * for which the thread has run no Python.
  */
 #define LOOK_PART 50
 #define LOOK_PAUSE_MAX_NS 1000000000ull
@@ -130,9 +130,9 @@ static void count_native(struct target *t, const struct sampler *s, struct membe
 }
 
 /*
- * A thread that the tick has met in the kernel runs no code of its own before the reader, which has that CPU next;
- * unless another CPU takes it over. So close to its end it has no Python frame any more all the same: to give up its
- * thread state and the GIL, to wake who joins it and to end takes longer.
+ * A thread that the tick has met in the kernel runs no code of its own before the reader runs, unless another CPU takes
+ * the thread over. Even then a thread that ends within this time had no Python frame any more: it takes longer to give
+ * up the thread state and the GIL, to wake the thread that joins it, and to end.
  */
 #define PROMPT_NS 150000u
 
@@ -160,7 +160,9 @@ bool member_end(struct target *t, const struct sampler *s, const struct tick_eve
         return true;
 }
 
-/* Decides on the ticks since the look before: without Python now as then, or nobody knows. */
+/*
+ * Decides on the ticks since the last look. If the thread is without Python now as then, they are native; else failed.
+ */
 static void count_unsure(struct target *t, const struct sampler *s, struct member *m, bool native)
 {
         struct profile_counters *counters = profile_counters(t->profile);

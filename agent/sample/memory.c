@@ -45,7 +45,9 @@ static void widen_room(struct target *t)
         m->refusals = refusals;
 }
 
-/* Half of what is free for all, so that readers of other CPUs find some as well; or the target's part of the rest. */
+/*
+ * Half of the free shared bytes, so that other CPUs' readers find some too; or the target's own part, if that is more.
+ */
 static size_t portion_of_free_memory(const struct memory *m, size_t leased)
 {
         size_t max = atomic_load(&m->pool->max), shared = max / 4 * 3, own = max / 4 / atomic_load(&m->pool->targets);

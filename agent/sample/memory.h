@@ -21,30 +21,30 @@ struct target;
 
 struct memory_pool {
         _Atomic size_t max;       /* bytes; 0: no bound */
-        _Atomic size_t leased;    /* bytes, by all targets */
-        _Atomic size_t targets;   /* those that have been read */
-        _Atomic uint64_t refused; /* leases that were too small, since the sampler was opened */
+        _Atomic size_t leased;    /* the bytes that all targets have leased */
+        _Atomic size_t targets;   /* the number of targets that have been read */
+        _Atomic uint64_t refused; /* the number of leases that were too small, since the sampler was opened */
 };
 
 /* A target's part of the pool. */
 struct memory {
         struct memory_pool *pool;
         bool takes_part;   /* the target has been read */
-        size_t leased;     /* bytes */
-        size_t room;       /* bytes that a sample needs: doubled when they were too few */
-        uint64_t refusals; /* of pystack_bytes(), at the last look */
+        size_t leased;     /* the bytes that the target has leased */
+        size_t room;       /* the bytes that a sample may need: doubled when they were too few */
+        uint64_t refusals; /* pystack_bytes()'s refusals, at the last look */
 };
 
 void memory_open(struct memory *memory, struct memory_pool *pool);
-/* Gives everything back. */
+/* Gives all leased bytes back. */
 void memory_close(struct memory *memory);
 
-/* These expect target->lock to be held. */
-/* Before a thread is read: leases the room that its stack may need, and bounds the code objects to it. */
+/* target->lock must be held for the functions from here on. */
+/* To be called before a thread is read. Leases the room that its stack may need, and bounds the code objects to it. */
 void memory_prepare(struct target *target);
-/* Before a stack is put into the profile, which may take @max bytes (0: no bound) and no more than is leased. */
+/* To be called before a stack is put into the profile. Bounds the profile to the lease, and to @max bytes unless 0. */
 void memory_bound_profile(struct target *target, size_t max);
-/* After a sample, or when caches have been emptied: gives back what is not used. */
+/* To be called after a sample, or when caches have been emptied. Gives back the leased bytes that are not used. */
 void memory_return(struct target *target);
 
 #endif

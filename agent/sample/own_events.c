@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An event's first period is drawn between nothing and a whole one: if it were
- * whole, what a thread uses before would never be sampled. A thread that starts
- * later inherits events whose first period is whole all the same; the kernel
- * offers nothing else, and the coverage tells what that misses.
+ * An event's first period is drawn between nothing and a whole period. If the first period were whole, the time before
+ * the first tick would never be sampled. A thread that starts later inherits events whose first period is whole: the
+ * kernel offers nothing else. The coverage tells the time that is missed so.
  */
 #include "own_events.h"
 
@@ -14,7 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* To draw a period costs a system call, so at high rates it is not done for each tick. */
+/* The least time between two draws of a period. A draw costs a system call. */
 #define VARY_NS 4000000u
 
 static int open_own_event(struct own_event *event, int cpu, uint64_t period_ns, bool *user_only)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Stacks that wait to be proved, many by one system call: see pystack_defer().
- * They are counted when they are proved; a code object that is freed in the
- * meantime, or a process that ends, costs those of the last few milliseconds.
+ * They are counted when they are proved. If a code object of theirs is freed before, or the process ends, the stacks of
+ * the last few milliseconds are lost.
  */
 #include "internal.h"
 

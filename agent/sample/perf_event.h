@@ -14,55 +14,56 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* A tick for every @period_ns that @cpu is not idle, whatever runs. Starts disabled. */
+/* Opens an event that ticks for every @period_ns for which @cpu is not idle, whatever runs. It starts disabled. */
 int perf_open_cpu(int cpu, uint64_t period_ns);
 
 /*
- * A tick for every @period_ns that thread @tid spends on @cpu, and threads that
- * it starts from now on. Starts enabled.
- * @user_only: not while it is in the kernel; all that one may have without
- * CAP_PERFMON where kernel.perf_event_paranoid is 2.
+ * Opens an event that ticks for every @period_ns that thread @tid spends on @cpu; and likewise for each thread that it
+ * starts from now on. The event starts enabled. With @user_only the event does not tick while the thread is in the
+ * kernel. Without CAP_PERFMON nothing else is granted if kernel.perf_event_paranoid is 2.
  */
 int perf_open_thread(pid_t tid, int cpu, uint64_t period_ns, bool user_only);
 
 /*
- * Counts the nanoseconds that thread @pid and all threads that it starts spend on CPUs:
- * read(2) tells them, also once they have ended. Not its child processes. -EINVAL before Linux 5.13.
+ * Opens a counter of the nanoseconds that thread @pid and all threads that it starts spend on CPUs. read(2) returns the
+ * count, also when the threads have ended. Child processes are not counted. -EINVAL before Linux 5.13.
  */
 int perf_open_count(pid_t pid);
 
 /*
- * Tells of thread @tid, and of all threads and processes that descend from it: their births, ends, programs and the
- * files that they map to execute, and at each thread's end the nanoseconds that it has spent on @cpu. What comes
- * after the kernel has taken the event off an ending thread is missing: the teardown of its memory, 0.1 to 1 ms.
- * A child that shares its parent's set of events may get them exchanged with its parent's, and then no record
- * tells its time: perf_open_anchor() on the same thread, which is not inherited, makes the sets differ.
+ * Opens an event that records what happens to thread @tid, and to all threads and processes that descend from it: their
+ * births, ends and programs, the files that they map to execute, and at each thread's end the nanoseconds that the
+ * thread has spent on @cpu. The time after the kernel has taken the event off an ending thread is missing: that is the
+ * teardown of its memory, 0.1 to 1 ms.
+ * If a child has the same set of events as its parent, the kernel may exchange the sets, and then no record has the
+ * child's time. perf_open_anchor() on the same thread opens an event that is not inherited, so the sets differ.
  */
 int perf_open_lineage(pid_t tid, int cpu);
 int perf_open_anchor(pid_t tid);
 
-/* An event without ticks, to which a ring for other events of @cpu can be attached. */
+/* Opens an event without ticks. A ring for other events of @cpu can be attached to it. */
 int perf_open_ring_only(int cpu);
 
-/* Lets the events of @fd go to the ring of @ring_fd, which is of the same CPU. */
+/* Makes the records of event @fd go to the ring of @ring_fd, an event of the same CPU. 0 or negative errno. */
 int perf_redirect(int fd, int ring_fd);
 
-/* What ticks of the event of @fd, and of those inherited from it, call it. 0 or negative errno. */
+/* The id that ticks of event @fd, and of the events inherited from it, bear. 0 or negative errno. */
 int perf_event_id(int fd, uint64_t *ret);
 
+/* Enables or disables an event. 0 or negative errno. */
 int perf_enable(int fd, bool on);
 
-/* The event's ticks are @period_ns apart from now on; the next one comes a whole period from now. */
+/* Sets the period of an event. The next tick comes a whole period from now. 0 or negative errno. */
 int perf_set_period(int fd, uint64_t period_ns);
 
-/* For perf_wait(): ticks of @fd, until @stop_fd, an eventfd, is written to. */
+/* Opens a descriptor for perf_wait(). It waits for ticks of @fd, and for a write to @stop_fd, an eventfd. */
 int perf_wait_open(int fd, int stop_fd);
 
 /* What perf_wait() has seen. */
 enum perf_woken {
         PERF_TICKS,
-        PERF_NOTHING, /* for @timeout_ms */
-        PERF_END,     /* there are to be no more ticks: told to stop, or the CPU has gone offline */
+        PERF_NOTHING, /* @timeout_ms have passed */
+        PERF_END,     /* there will be no more ticks: @stop_fd was written to, or the CPU has gone offline */
 };
 enum perf_woken perf_wait(int wait_fd, int timeout_ms);
 
@@ -71,34 +72,34 @@ enum perf_woken perf_wait(int wait_fd, int timeout_ms);
 struct perf_ring {
         void *pages;
         size_t size;
-        uint64_t lost; /* ticks that did not fit in */
+        uint64_t lost; /* the number of ticks for which the ring had no room */
 };
 
-/* @n_pages, a power of two, hold the records. */
+/* Maps the ring of event @fd. @n_pages, a power of two, hold its records. 0 or negative errno. */
 int perf_ring_open(int fd, unsigned n_pages, struct perf_ring *ret);
 void perf_ring_close(struct perf_ring *ring); /* accepts {0} */
 
 bool perf_ring_is_empty(const struct perf_ring *ring);
 
-/* A record with the longest name of a file in it. Longer ones are cut. */
+/* The bytes of a record with the longest file name. Longer records are cut. */
 #define PERF_RECORD_MAX 4352
 
-/* Takes all records from the ring. Each is valid during its call only. */
+/* Takes all records from the ring. A record is valid during its call of @each only. */
 typedef void (*perf_record_fn)(const struct perf_event_header *record, void *ctx);
 void perf_ring_each(struct perf_ring *ring, perf_record_fn each, void *ctx);
 
-/* Ticks of one thread found in the ring together. */
+/* The ticks of one thread that were in the ring together. */
 struct perf_batch {
-        uint32_t pid, tid; /* in our PID namespace; pid 0: outside of it */
-        uint64_t ticks;
-        uint64_t time;  /* of the newest: CLOCK_MONOTONIC, ns */
-        uint64_t id;    /* of the event that it came from: perf_event_id() */
-        bool in_kernel; /* the newest: it met the thread in the kernel, not in its own code */
+        uint32_t pid, tid; /* in our PID namespace; pid 0: the process is outside of it */
+        uint64_t ticks;    /* the number of ticks */
+        uint64_t time;     /* when the newest tick came: CLOCK_MONOTONIC, ns */
+        uint64_t id;       /* the event that the newest tick came from: perf_event_id() */
+        bool in_kernel;    /* the newest tick met the thread in the kernel, not in the thread's own code */
 };
 
 /*
- * Takes all ticks from the ring; those of one thread become one entry, in order
- * of first mention. Threads beyond @max count as lost. Returns the number of entries.
+ * Takes all ticks from the ring. The ticks of one thread become one entry. The entries are in the order of their first
+ * ticks. Ticks of threads beyond @max entries count as lost. Returns the number of entries.
  */
 size_t perf_ring_drain(struct perf_ring *ring, struct perf_batch *batch, size_t max);
 

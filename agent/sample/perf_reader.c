@@ -32,9 +32,9 @@ static bool read_batch(struct perf_reader *r, const struct perf_batch *batch, si
                 if (pid <= 0)
                         continue; /* outside our PID namespace, or ending */
                 /*
-                 * One stack for the newest tick: the older ones belonged to stacks that nobody has seen. If the
-                 * reader had no CPU for a while, the thread had none, or its stack of now is as good as any.
-                 * Whose ticks had no room in the ring is not known; most likely they were the next one's.
+                 * Only the newest tick of a thread gets a stack; the older ticks are counted as late. If the reader
+                 * had no CPU for a while, the thread had none either, or its present stack is as good as any. The
+                 * kernel does not say which thread lost ticks belonged to: they count for the next target that is read.
                  */
                 struct tick_event event = { .pid = pid,
                                             .tid = (pid_t)batch[i].tid,
@@ -60,9 +60,8 @@ static bool read_batch(struct perf_reader *r, const struct perf_batch *batch, si
 }
 
 /*
- * Draws the CPU's next interval. It is counted from the tick, not from now, so that
- * the mean stays the nominal period. At high rates that is done for some of the ticks
- * only, and then the time since the tick is too small a part of VARY_NS to matter.
+ * Draws the CPU's next interval. The interval is counted from the tick, not from now, so the mean stays the nominal
+ * period. At high rates only some ticks draw. Then the time since the tick is too small a part of VARY_NS to matter.
  */
 static void vary_period(struct perf_reader *r, uint64_t tick_ns)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What of the engines can be had here, found by trying on a thread of its own,
- * which is then pinned and scheduled like a reader and ends.
+ * Finds out what the engines can get here. A thread is started for that. It tries everything on itself: it is pinned
+ * and scheduled like a reader, and ends.
  */
 #include "internal.h"
 #include "perf_event.h"

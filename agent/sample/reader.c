@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What makes a thread a reader. Pinned to the target's CPU it cannot run at the
- * same time as the target; SCHED_FIFO makes sure that it preempts it at once.
- * Either may be refused, and correctness does not depend on them: see pystack.
+ * What makes a thread a reader. A reader that is pinned to the target's CPU cannot run at the same time as the target.
+ * SCHED_FIFO makes the reader preempt the target at once. The kernel may refuse either, and correctness does not depend
+ * on them: see pystack.
  */
 #include "internal.h"
 
@@ -37,7 +37,7 @@ const char *reader_realtime_text(bool realtime)
                                             : "no SCHED_FIFO (CAP_SYS_NICE)";
 }
 
-/* How often a thread that gets away is followed, and how often it is read at each place. */
+/* How often a reader follows a thread that changes its CPU, and how often it reads the thread on each CPU. */
 #define PURSUITS_MAX 50
 #define TRIES_EACH 3
 

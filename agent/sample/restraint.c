@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Processes whose stacks take too long to read, or to decode: see backlog.h. A reader runs before all else on its CPU, so
- * what a sample takes of it others lack, although it only copies what is new. An honest stack of many functions that are new takes some samples until it is known; a process whose
- * samples keep being too long is read more and more rarely, and no other one is.
+ * Processes whose stacks take too long to read, or to decode: see backlog.h. A reader runs before all else on its CPU,
+ * so other processes lack the time that a sample takes, although the reader only copies what is new. A stack with many
+ * new functions takes some samples until it is known. If the samples of a process keep being too long, that process is
+ * read more and more rarely, and other processes are not.
  */
 #include "internal.h"
 
-/* Of CPU time: 1000 code objects. What the kernel gives ordinary programs between two switches is more. */
+/* The CPU time of a sample: enough for 1000 code objects, and less than a program runs between two switches. */
 #define SAMPLE_CPU_NS 2000000ull
 
-/* A stack of 2048 functions, the deepest that is read, has been learned by then. */
+/* How many samples in a row may be too long. By then a stack of 2048 functions is known, which is the deepest. */
 #define COSTLY_MAX 8
 
 #define REST_MIN_NS 4000000ull

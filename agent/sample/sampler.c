@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The sampler: the table of targets, and the tick that reads them. The table is
- * read at every tick and written when a process comes or goes; opening a process
- * happens outside, so readers never wait for long.
+ * The sampler: the table of targets, and the tick that reads them. Each tick reads the table. The table is written when
+ * a process comes or goes. The table is not locked while a process is opened, so readers never wait for long.
  */
 #include "own_events.h"
 

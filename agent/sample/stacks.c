@@ -106,9 +106,9 @@ static void hash_stack(const struct pystack_stack *stack, uint64_t ret[2])
 }
 
 /*
- * The decoder runs when the scheduler lets it. A program that has a new stack for each sample, at a high rate on a crowded
- * machine, is ahead of it: such stacks would be lost. A stack that takes this much to decode, some 0.3 ms, is decoded
- * within the tick then. So are 200 frames of ordinary names; one of the longest names is not.
+ * The decoder runs when the scheduler lets it. A program that has a new stack for each sample, at a high rate on a
+ * crowded machine, is ahead of it: such stacks would be lost. A stack that takes this much to decode, some 0.3 ms, is
+ * decoded within the tick then. So are 200 frames of ordinary names; one of the longest names is not.
  */
 #define AT_ONCE_WORK ((size_t)64 << 10)
 

@@ -3,52 +3,52 @@
 #define SAMPLE_STACKS_H
 
 /*
- * From raw stacks to a profile's: a stack that was seen before costs one hash of
- * its code serials and positions, no string and no line table.
+ * The cache from pystack's raw stacks to the stacks of a profile. A stack that was seen before costs one hash of its
+ * code serials and positions. No string and no line table is read for it.
  */
 
 #include "backlog.h"
 
 struct stacks_slot {
-        uint64_t hash[2]; /* 128 bits: collisions are not of this world */
-        profile_id id;    /* 0: free */
+        uint64_t hash[2]; /* 128 bits, so two stacks practically never have the same hash */
+        profile_id id;    /* the stack in the profile; 0: the slot is free */
 };
 
 struct stacks {
         struct stacks_slot *slots;
-        size_t mask; /* slots - 1 */
-        size_t used;
+        size_t mask; /* the number of slots - 1 */
+        size_t used; /* the number of slots that are not free */
 
         struct backlog backlog; /* stacks whose names and lines are to be decoded */
-        size_t lent;            /* bytes of those that are being decoded */
+        size_t lent;            /* the bytes of the stacks that are being decoded */
 };
 
 void stacks_deinit(struct stacks *stacks);
 
-/* Empties what is only a cache. */
+/* Empties the cache. The backlog stays. */
 void stacks_trim(struct stacks *stacks);
 
-/* Gives each stack that is known the id that its own is linked with in @profile, whose reserved ids end then. */
+/* Replaces each reserved id in the cache by the id that it is linked with in @profile. The reserved ids end then. */
 void stacks_renumber(struct stacks *stacks, const struct profile *profile);
 
-/* The bytes that it takes. */
+/* The bytes of memory that the cache, the backlog and the stacks that are being decoded take. */
 size_t stacks_bytes(const struct stacks *stacks);
 
-/* Forgets all: the profile has been exchanged. */
+/* Forgets all ids. To be called when the target has got a new profile. */
 void stacks_clear(struct stacks *stacks);
 
 /*
- * The id by which @stack, of @py, is counted in @profile. If it is new, that is a reserved one, and it goes to the
- * backlog; if that is full, and the stack is decoded soon, it is decoded at once. Errors as of backlog_add(); @ret is 0
- * then.
+ * The id by which @stack, of @py, is counted in @profile. A new stack gets a reserved id and goes to the backlog. If
+ * the backlog is full, and decoding the stack takes little work, the stack is decoded at once. The errors are those of
+ * backlog_add(); then @ret is 0.
  */
 int stacks_find(struct stacks *stacks, struct profile *profile, struct pystack *py, const struct pystack_stack *stack,
                 profile_id *ret);
 
-/* The id of a frame that is no Python's, called @name. 0 on failure. */
+/* The id of a frame called @name that is not a Python frame. 0 on failure. */
 profile_id stacks_pseudo_frame(struct profile *profile, const char *name);
 
-/* The id of a stack that is no Python's, of one frame called @name. */
+/* The id of a stack of one frame called @name that is not a Python frame. 0 on failure. */
 profile_id stacks_pseudo(struct profile *profile, const char *name);
 
 /* The id of the stack of a thread called @name that runs no Python: "(native)" below its name. 0 on failure. */

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Stopping a thread by ptrace: for targets that cannot be preempted, on demand
- * only. PTRACE_SEIZE (Linux 3.4) sends no SIGSTOP and PTRACE_INTERRUPT leaves no
- * trace; a tracer that dies, even by SIGKILL, is detached by the kernel and the
- * thread goes on.
+ * Stopping a thread by ptrace. It is done only if the user asks for it, for targets that cannot be preempted.
+ * PTRACE_SEIZE (Linux 3.4) sends no SIGSTOP, and PTRACE_INTERRUPT leaves no trace. If the tracer dies, even by SIGKILL,
+ * the kernel detaches it and the thread goes on.
  */
 #include "internal.h"
 
@@ -20,8 +19,8 @@ static bool is_our_child(pid_t pid)
 }
 
 /*
- * Waits until the thread stops. If it ends instead, it has to be waited for, or
- * its parent would not hear of it; unless we are that parent, who wants to know.
+ * Waits until the thread stops. If the thread ends instead, podflame has to wait for it, or the thread's parent would
+ * not hear of the end. If podflame is that parent itself, the status is left for its own wait.
  */
 static bool wait_for_stop(pid_t tid, int *ret_status)
 {

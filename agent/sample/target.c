@@ -270,9 +270,9 @@ static int exchange_profile(struct target *t, const struct sampler *s, struct pr
 #define TURN_PAUSE_NS 1000000
 
 /*
- * Takes target->lock and decoder->turn, when nothing is left to be read or decoded for the target's profile. Reading may
- * take for ever, so nobody does that in a turn; and whoever has a turn waits for the lock, so a turn is not waited for
- * with the lock. False: the target is silent, and neither is held.
+ * Takes target->lock and decoder->turn, when nothing is left to be read or decoded for the target's profile. Reading
+ * may take for ever, so nobody does that in a turn; and whoever has a turn waits for the lock, so a turn is not waited
+ * for with the lock. False: the target is silent, and neither is held.
  */
 static bool await_turn(struct target *t, const struct sampler *s)
 {

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whether the CPU quota of its cgroup keeps a process from running, as far as a tick can tell: no thread of it has
- * run since the tick before, some want to, and in one of the last periods it was kept so. The kernel counts a period
- * at its end, so the first one of many is not known.
+ * Whether the CPU quota of its cgroup keeps a process from running, as far as a tick can tell. That is so if no thread
+ * of the process has run since the last tick, some thread wants to run, and the quota has kept the cgroup from running
+ * in one of the last periods. The kernel counts a period at its end, so the first one of several periods is not
+ * noticed.
  */
 #include "internal.h"
 
-/* Two periods of the usual 100 ms, and one more. */
+/* How long a throttled period counts as recent: three periods of the usual 100 ms. */
 #define RECENT_NS 300000000u
 
 /* A process may come into another cgroup, or get a quota. */

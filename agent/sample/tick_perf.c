@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The perf tick: software clock events, whose interrupt records which thread was
- * running and wakes that CPU's reader, which preempts the very thread before it
- * runs another instruction, and reads it. What does not run costs nothing.
+ * The perf tick: software clock events. The interrupt of an event records which thread was running, and wakes that
+ * CPU's reader. The reader preempts that thread before it runs another instruction, and reads it. A thread that does
+ * not run costs nothing.
  *
- * Two scopes. The machine: one event a CPU for all processes; takes CAP_PERFMON
- * (Linux 5.8), CAP_SYS_ADMIN, or kernel.perf_event_paranoid <= 0. Each tick meets
- * whoever runs, so a thread needs to have no age to be met. The targets: an event
- * for each of their threads and each CPU; one's own processes need no privilege
- * for that, but short threads are missed (see own_events.c).
+ * There are two scopes. For the machine, each CPU has one event for all processes. That takes CAP_PERFMON (Linux 5.8),
+ * CAP_SYS_ADMIN, or kernel.perf_event_paranoid <= 0. Each tick meets the thread that runs, however young it is. For the
+ * targets, each of their threads has an event for each CPU. That needs no privilege for processes of the caller's own
+ * user, but short threads are missed (see own_events.c).
  */
 #include "own_events.h"
 #include "perf_reader.h"

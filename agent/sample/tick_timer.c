@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The timer tick: absolute deadlines, each drawn anew against lockstep; missed
- * ones are skipped and counted. Serves the modes that want threads off
- * the CPU as well (wall, gil), and cpu where perf events are refused.
+ * The timer tick. It has absolute deadlines, and each interval is drawn anew against lockstep. Missed deadlines are
+ * skipped and counted. It serves modes wall and gil, which also want threads that have no CPU, and mode cpu if perf
+ * events are refused.
  */
 #include "timer_modes.h"
 

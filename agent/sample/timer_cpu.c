@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Mode cpu without the kernel's clock events. Each CPU has a thread of ours, pinned there, with a clock
- * of its own: when it wakes, it interrupts whoever runs on that CPU. Who that was nobody says. But the
- * scheduler notes of each thread when it was last on a CPU, in time of that CPU, and at a switch one and
- * the same moment is noted for the thread that goes and the one that comes (kernel/sched: put_prev_task()
- * and set_next_task() of one schedule()). So the thread that has our own moment is the one that we have
- * interrupted. It is known whether it had to wait or was about to run; and whether it has just gone to
- * sleep, since a tick that comes while the kernel puts it to sleep wakes us when that is done.
+ * Mode cpu without the kernel's clock events. Each CPU has a thread of ours, pinned there, with a clock of its own:
+ * when it wakes, it interrupts the thread that runs on that CPU. The kernel does not say which one that was. But the
+ * scheduler notes for each thread when it was last on a CPU, in time of that CPU. At a switch it notes the same moment
+ * for the thread that goes and for the thread that comes (kernel/sched: put_prev_task() and set_next_task() of one
+ * schedule()). So the thread that has our own moment is the one that we have interrupted. It is known whether that
+ * thread had to wait or was about to run. It is also known whether the thread has just gone to sleep, since a tick that
+ * comes while the kernel puts the thread to sleep wakes us when that is done.
  *
- * A tick meets a function as often as it runs, so the shares are right. The number of ticks is corrected
- * by the kernel's account: see balance_steer().
+ * A tick meets a function as often as it runs, so the shares are right. The number of ticks is corrected by the
+ * kernel's account: see balance_steer().
  */
 #include "timer_modes.h"
 
@@ -126,9 +126,9 @@ static struct member *interrupted_member(struct timer_tick *tick, struct target 
 /* ---- a tick ------------------------------------------------------------------------------- */
 
 /*
- * A look at a process's clock takes a microsecond, on each CPU with each tick. Of processes that have not run
- * lately only about so many are looked at, drawn anew by each tick; a tick that meets one of those counts for
- * all that it may have been passed over by. Those that run are few.
+ * A look at a process's clock takes a microsecond, on each CPU with each tick. So a tick looks at all processes that
+ * have run lately, which are few, and at about this number of the others, drawn anew by each tick. A tick that meets
+ * one of the others also counts for the ticks that may have passed it over.
  */
 #define IDLE_LOOKS 64
 #define LATELY_NS 200000000u

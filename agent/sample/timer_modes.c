@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A sleeping thread holds still by itself. One that runs is held: by moving to its
- * CPU, where it is preempted, or, for the blocking engine, by ptrace.
+ * A sleeping thread holds still by itself. A thread that runs is made to hold still. The reader moves to the thread's
+ * CPU and preempts it there; the blocking engine stops it by ptrace.
  */
 #include "timer_modes.h"
 
@@ -95,9 +95,9 @@ static void read_running(struct timer_tick *tick, struct target *t, struct membe
 /* ---- modes that count elapsed time ----------------------------------------------------- */
 
 /*
- * For the modes in which time passes whether anything runs or not: each tick stands
- * for the time since the last one, in whole samples; the rest is owed, and may be
- * negative. So a tick that was missed costs no time, only its stack.
+ * For modes wall and gil, in which time passes whether a thread runs or not. Each tick stands for the time since the
+ * last tick, in whole samples. @owed_ns keeps the rest, which may be negative. So a missed tick costs no time, only its
+ * stack.
  */
 static bool is_any_sample_due(struct timer_tick *tick, struct target *t, const struct moment *at)
 {
@@ -161,9 +161,9 @@ static bool is_active(struct target *t, struct member *m, const struct moment *a
 }
 
 /*
- * A thread that is ready to run does not idle, whether it has a CPU or not; unless it may not have one.
- * One that was found so by the last tick most likely is so now, and one that was not, is not: the reading
- * that most likely decides comes first, since each takes microseconds.
+ * A thread that is ready to run does not idle, whether it has a CPU or not, unless a quota keeps it from running. A
+ * thread that was active at the last tick most likely is active now, and one that was not, is not. Each look takes
+ * microseconds, so the look that most likely decides comes first.
  */
 static void tick_thread(struct timer_tick *tick, struct target *t, struct member *m, const struct moment *at)
 {

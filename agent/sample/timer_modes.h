@@ -2,7 +2,7 @@
 #ifndef SAMPLE_TIMER_MODES_H
 #define SAMPLE_TIMER_MODES_H
 
-/* What a tick of the timer does to each target, by mode. */
+/* What a tick of the timer does to each target, in each mode. */
 
 #include "internal.h"
 #include "jitter.h"
@@ -12,73 +12,77 @@
 
 /* A target that a tick may meet. */
 struct due {
-        _Atomic(struct target *) target; /* with a user for whoever takes it; NULL: it is taken */
-        uint64_t weight; /* as how many samples the tick counts if it meets the target; 0: it is passed over */
+        _Atomic(struct target *) target; /* has a user for the thread that takes it from here; NULL: it is taken */
+        uint64_t
+                weight; /* the number of samples that the tick counts as if it meets the target; 0: it is passed over */
 };
 
-/* A clock, and the thread that serves it: of the machine, or of a CPU. */
+/* A clock of the machine or of a CPU, and the thread that serves the clock. */
 struct timer_tick {
         struct sampler *sampler;
         bool blocking;
-        int home; /* the CPU whose clock it is, -1: the machine's */
+        int home; /* the CPU whose clock it is; -1: it is the machine's clock */
         struct post post;
         _Atomic bool stop;
-        struct due *due; /* those of this tick */
+        struct due *due; /* the targets that this tick may meet */
         size_t n_due, cap_due;
         sem_t *ready; /* posted once @realtime is known */
         bool realtime;
         struct jitter jitter;
         uint64_t last_ns;       /* when the last tick was served */
-        _Atomic uint64_t turns; /* ticks served */
-        uint64_t turns_seen;    /* at the last check */
-        unsigned stalled;
-        int cpu;       /* where this thread is pinned, -1: nowhere */
-        int newest_fd; /* of nsutil_newest_open(), -1: none */
+        _Atomic uint64_t turns; /* the number of ticks served */
+        uint64_t turns_seen;    /* @turns at the last check */
+        unsigned stalled;       /* checks in a row in which @turns had not moved */
+        int cpu;                /* the CPU to which this thread is pinned; -1: none */
+        int newest_fd;          /* nsutil_newest_open()'s; -1: none */
 
-        /* Of a CPU's clock. */
+        /* A CPU's clock uses the members from here on. */
         struct pystack_uninterrupted uninterrupted;
-        bool holds;
-        int own_fd; /* of nsutil_last_ran_open() for this thread, -1: it cannot tell whom it interrupts */
+        bool holds; /* @uninterrupted can be used */
+        int own_fd; /* nsutil_last_ran_open()'s for this thread; -1: the clock cannot tell which thread it interrupts */
         uint64_t
-                on_cpu_since; /* when this tick put this thread on its CPU, as nsutil_last_ran_read() says; 0: not read */
-        bool asks;            /* this tick has interrupted somebody, and it is not known yet whom */
-        long switches;        /* timer_switches() when this tick woke it */
+                on_cpu_since; /* when this tick put this thread on its CPU: nsutil_last_ran_read()'s; 0: not read yet */
+        bool asks;            /* this tick has interrupted a thread, and it is not known yet which one */
+        long switches;        /* timer_switches() when this tick woke this thread */
 };
 
-/* A tick. */
+/* A tick of the timer. */
 struct moment {
-        uint64_t due;     /* CLOCK_MONOTONIC */
-        uint64_t now;     /* CLOCK_MONOTONIC */
-        uint64_t elapsed; /* ns since the last one */
-        size_t n_targets; /* that there are */
-        uint64_t weight;  /* as how many samples this tick counts for the target that it is at */
+        uint64_t due;     /* when the tick was due (CLOCK_MONOTONIC) */
+        uint64_t now;     /* when the tick came (CLOCK_MONOTONIC) */
+        uint64_t elapsed; /* ns since the last tick */
+        size_t n_targets; /* the number of all targets */
+        uint64_t weight;  /* the number of samples that the tick counts as for the target that is served now */
 };
 
-/* What a tick does to a target, whose lock is held, in a mode. */
+/* What a tick does to a target in a mode. The target's lock is held, unless it is said otherwise. */
 struct timer_mode {
         /*
-         * As how many samples this tick counts if it meets the target, whose lock is not held. 0: it is passed over.
-         * On average 1. NULL: always 1.
+         * The number of samples that this tick counts as if it meets the target. The target's lock is not held. 0: the
+         * target is passed over. The average is 1. NULL: it is always 1.
          */
         uint64_t (*weigh)(struct timer_tick *tick, const struct target *target, const struct moment *at);
-        /* Whether the target is owed samples. */
+        /* Whether samples of the target are due. */
         bool (*is_due)(struct timer_tick *tick, struct target *target, const struct moment *at);
-        /* Gives them to those who run, or to all. */
+        /* Takes these samples: from the threads that run, or from all threads. */
         void (*serve)(struct timer_tick *tick, struct target *target, const struct moment *at);
         bool each_cpu; /* each CPU has a clock */
 };
 extern const struct timer_mode timer_modes[]; /* by profile_mode */
 
-/* Finds new threads of the target, and those that have ended, where it is time to and there can be any. Whether it looked. */
+/*
+ * Finds the new threads of the target, and those that have ended, if it is time to and there can be any. Returns
+ * whether it has looked.
+ */
 bool timer_list_members(const struct timer_tick *tick, struct target *target);
 
 /* Notes whether the target's CPU clock has moved by more than @ignored_ns since the last look. */
 void timer_look_at_clock(struct target *target, uint64_t ignored_ns);
 
-/* How often the calling thread has left its CPU, willingly or not. -1: not known. */
+/* The number of times that the calling thread has left its CPU, willingly or not. -1: not known. */
 long timer_switches(void);
 
-/* Mode cpu, in timer_cpu.c. Begin and end are called by the clock's thread. */
+/* Mode cpu: see timer_cpu.c. The clock's thread calls timer_cpu_begin() and timer_cpu_end(). */
 void timer_cpu_begin(struct timer_tick *tick);
 void timer_cpu_end(struct timer_tick *tick);
 uint64_t timer_cpu_weigh(struct timer_tick *tick, const struct target *target, const struct moment *at);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A reader's proof that it ran all the time while it read. The kernel clears
- * rseq_cs when it has switched the thread out and the thread is not in that
- * critical section (rseq(2), linux/rseq.h): so a section that is never entered
- * tells whether there was a switch, without a system call. Newer kernels do not
+ * A reader's proof that it ran all the time while it read. The kernel clears rseq_cs when it has switched the thread
+ * out and the thread is not in that critical section (rseq(2), linux/rseq.h). So a section that is never entered tells
+ * without a system call whether there was a switch. Newer kernels do not
  * clear it after a switch inside a system call, so uninterrupted_open() tries what this kernel does.
  */
 #include "internal.h"

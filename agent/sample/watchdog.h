@@ -3,8 +3,8 @@
 #define SAMPLE_WATCHDOG_H
 
 /*
- * A thread of ordinary priority that finds targets whose memory does not answer. No such target holds up a reader, or
- * whoever waits for its lock, for more than 3 s: NSUTIL_HANG_MS, and the time between the looks.
+ * A thread of ordinary priority that finds the targets whose memory does not answer. Such a target holds up a reader,
+ * or a thread that waits for the target's lock, for 3 s at most: NSUTIL_HANG_MS, and the time between two looks.
  */
 
 #include <pthread.h>
@@ -14,15 +14,15 @@ struct sampler;
 
 struct watchdog {
         pthread_t thread;
-        pthread_mutex_t lock; /* guards the next two */
-        pthread_cond_t told;  /* to stop */
-        bool stop;
-        bool running;
+        pthread_mutex_t lock; /* guards @stop */
+        pthread_cond_t told;  /* signalled when @stop is set */
+        bool stop;            /* the thread is to end */
+        bool running;         /* the thread was started */
 };
 
-/* Begins to look after @sampler, whose engine runs. 0 or negative errno. */
+/* Starts the watchdog of @sampler, whose engine runs. 0 or negative errno. */
 int watchdog_start(struct sampler *sampler);
-/* To be called when the engine and the decoder have stopped: until then they may wait for a silent target. */
+/* Stops the watchdog. The engine and the decoder must have stopped: until then they may wait for a silent target. */
 void watchdog_stop(struct sampler *sampler);
 
 #endif
