@@ -4,8 +4,10 @@
 import ctypes
 import json
 import os
+import random
 import signal
 import sys
+import time
 
 import pytest
 
@@ -20,6 +22,7 @@ sys.path.insert(0, str(PROJECT / "tests/oracle"))
 import launch  # noqa: E402
 
 HOST = Case(ON_HOST[0], "host")
+QUOTA_PERIOD_SECONDS = 0.1
 PTRACE_ATTACH, PTRACE_DETACH = 16, 17
 
 
@@ -79,7 +82,7 @@ def test_throttled(start):
         with launch.limited(5) as group:
             (group / "cgroup.procs").write_text(str(target.pid))
             eventually(lambda: "nr_throttled 0\n" not in (group / "cpu.stat").read_text(), 20, "it is throttled")
-            seen = [state for _ in range(10) for state in dumped(target.pid)]
+            seen = [state for _ in range(20) for state in dumped(target.pid, random.uniform(0, QUOTA_PERIOD_SECONDS))]
             assert seen.count("throttled") >= 5, seen
             launch.leave(group, target.pid)
     except Unavailable as error:
@@ -87,6 +90,8 @@ def test_throttled(start):
     assert "throttled" not in [state for _ in range(5) for state in dumped(target.pid)]
 
 
-def dumped(pid):
+def dumped(pid, pause=0):
+    """The threads' states. A dump ends when the group may run again; without @pause the next one meets that moment."""
+    time.sleep(pause)
     [process] = json.loads(podflame("dump", "--json", "-p", pid, wrap=["nice", "-n", "-20"]).stdout)
     return [thread["state"] for thread in process["threads"]]
