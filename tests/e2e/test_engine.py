@@ -103,7 +103,7 @@ def test_no_impossible_stack_in_a_labyrinth(start, case, options, rate):
 @pytest.mark.parametrize("case", MINORS, ids=case_id)
 def test_the_end_of_a_short_process_is_not_lost(start, case):
     """At this rate stacks of 3.12 and 3.13 wait to be proved: 8 ms at most, and a 256th of what was sampled."""
-    target = start(case, "exits.py", 2)
+    target = start(case, "exits.py", 5)
     rate = 2000
     stacks, counters = sample("-p", target.pid, seconds=20, rate=rate)
     assert truth.total(stacks) > 50
