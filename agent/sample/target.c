@@ -241,7 +241,7 @@ void target_trim(struct target *t)
         memory_return(t);
 }
 
-/* Ends the profile, which the caller then owns, and begins a new one. Fetches the stacks that are still to be decoded. */
+/* Ends the profile, which the caller then owns, and begins a new one. Fetches the stacks that wait to be decoded. */
 static int exchange_profile(struct target *t, const struct sampler *s, struct profile **ret)
 {
         struct profile *done = t->profile;
