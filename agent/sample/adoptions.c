@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Copies of targets are added by the reader whose tick has met them. A thread that watches births needs a CPU for that.
- * On a crowded machine it gets one only when a child of 20 ms has ended. A reader has a CPU at once. To add a process
- * takes a reader 200 us.
+ * The reader whose tick has met a copy of a target adds the copy. That takes the reader 200 us. A thread that watches
+ * births would need a CPU first. On a crowded machine it gets one only when a child of 20 ms has ended already.
  *
- * An exec shows in the address of the stack, which the kernel draws anew for each program
- * (where address space randomisation is switched off, pystack finds no interpreter in another
- * program, or the same one).
+ * A process that has executed a program is no copy. The address of its stack tells that, since the kernel draws the
+ * address anew for each program. Without address space randomisation the address may stay the same. Then pystack finds
+ * no interpreter in another program, or it finds the same interpreter.
  */
 #include "internal.h"
 
@@ -93,7 +92,7 @@ static bool has_memory_of(pid_t child, pid_t parent)
         return syscall(SYS_kcmp, parent, child, KCMP_VM, 0, 0) == 0;
 }
 
-/* Opens the process if it is a copy. NULL: it is none, or cannot be read now: then the next tick may. */
+/* Opens the process if it is a copy. NULL: it is no copy, or it cannot be read now. Then the next tick may read it. */
 static struct pystack *open_copy(struct sampler *s, const struct nsutil_stat *stat)
 {
         struct pystack *py = NULL;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* New stacks that wait to be decoded. */
 #include "backlog.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-/* Frames that an empty batch keeps its memory for. */
+/* An empty batch keeps its memory if it has room for no more frames and stacks than this. */
 #define CAP_KEPT 1024
 
+/* The work for each frame, and for each stack: see BACKLOG_WORK. */
 #define WORK_EACH 256
 #define LINE_BYTES_PER_WORK 8
 
@@ -66,7 +68,7 @@ static size_t work_of(const struct pystack_stack *stack, size_t shared)
         return work + (lines < BACKLOG_LINE_BYTES ? lines : BACKLOG_LINE_BYTES) / LINE_BYTES_PER_WORK;
 }
 
-/* Room for @n items of @size. False: no memory. */
+/* Makes room for @n items of @size bytes. False: there is no memory. */
 static bool make_room(void **items, size_t *cap, size_t n, size_t size)
 {
         if (n <= *cap)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The books of a target in mode cpu: what the kernel says that the process used. A
- * process that was born under the sampler's eyes is accounted for from its birth; one
- * that was removed and has come back, from its removal; any other from now.
+ * The books of a target in mode cpu: the CPU time that the process used, as the kernel accounts it. A process that was
+ * born after the sampler was opened is accounted from its birth. A process that was removed and has come back is
+ * accounted from its removal, and any other process from now.
  */
 #include "internal.h"
 
@@ -37,21 +37,22 @@ void balance_open(struct target *t, struct sampler *s)
                 counters->unopened_ns = counters->accounted_ns;
 }
 
-/* Corrections are spread: many in a row would all meet the same call of a function. */
+/* Corrections are spread. Many in a row would all meet the same call of a function. */
 #define CORRECT_EVERY 4
 
-/* Where ticks are lost by the dozen, a correction makes up for more than one. */
+/* A correction makes up for one tick, and for one more for each of this number of ticks that are missing. */
 #define FAR_BEHIND 16
 
-/* Chance leaves a difference of sqrt(n) ticks. This part of it may stay. */
+/* Chance leaves a difference of sqrt(n) ticks. A quarter of that, and one tick, may stay. */
 #define CHANCE_DIVISOR 4
 
 /*
  * Reading a thread has an effect: when the reader sleeps again, the scheduler chooses anew. So on a crowded CPU and at
  * high rates, ticks meet threads that run for long too often, and short ones too rarely. A busy loop among 12 others
  * was met a quarter too often at 1000 Hz. The blocking engine loses the ticks that come while it waits for a stop. If
- * the difference is larger than chance explains, every fourth tick corrects it: that tick counts more than once, or not
- * at all. This does not depend on the function that the tick meets, so shares stay true.
+ * the ticks differ from the account by more than a quarter of what chance explains, and one tick, every fourth tick
+ * corrects the rest: that tick counts more than once, or not at all. This does not depend on the function that the tick
+ * meets, so shares stay true.
  */
 uint64_t balance_steer(struct target *t, const struct tick_event *event)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A thread that was started while the list was made may have been missed, so the
- * list is made until it holds nothing new.
+ * Visits the threads of a process. A list may lack a thread that was started while the list was made. So the threads
+ * are listed again until a list has no new thread.
  */
 #include "each_thread.h"
 

@@ -12,7 +12,7 @@
 
 struct errand {
         struct sampler *sampler;
-        struct target *target; /* it has a user for it */
+        struct target *target; /* has a user for the errand */
         int (*run)(struct errand *errand);
         struct profile *profile;
         bool answer;
@@ -26,7 +26,7 @@ static void run_errand(void *job)
         e->result = e->run(e);
 }
 
-/* Does @what while the target's lock is held. */
+/* Calls @what while the target's lock is held. 0 or SAMPLE_E_SILENT. */
 static int run_locked(struct errand *e, void (*what)(struct errand *errand))
 {
         if (target_lock(e->target) == TARGET_SILENT)
@@ -45,7 +45,7 @@ static void discard_errand(void *job)
         profile_free(e->profile);
         target_put(e->target);
         free(e);
-        atomic_fetch_sub(&s->strays, 1); /* it may be gone now */
+        atomic_fetch_sub(&s->strays, 1); /* the sampler may be gone now */
 }
 
 /* 0, with the answers in @ret; SAMPLE_E_SILENT, -ENOMEM, or the error of @what. */
@@ -227,7 +227,7 @@ void sampler_trim(struct sampler *s)
 {
         struct errand done;
 
-        pthread_rwlock_rdlock(&s->lock); /* who adds and removes is the caller */
+        pthread_rwlock_rdlock(&s->lock); /* no other thread waits to write to the table */
         for (struct target *t = s->targets; t; t = t->hh.next)
                 do_errand(s, t, trim_target, &done);
         pthread_rwlock_unlock(&s->lock);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Chance for the intervals between ticks. */
 #include "jitter.h"
 
 #include "internal.h"
 
 #include <math.h>
 
-/* An interval differs from the period by up to this part of it. */
+/* An interval differs from the period by an eighth of the period at most. */
 #define SPREAD_DIVISOR 8
 
 void jitter_init(struct jitter *ret)
@@ -13,7 +14,7 @@ void jitter_init(struct jitter *ret)
         ret->state = (clock_ns(CLOCK_MONOTONIC) ^ (uintptr_t)ret) | 1;
 }
 
-/* xorshift64*: enough for this. */
+/* xorshift64* (Vigna, An experimental exploration of Marsaglia's xorshift generators): intervals need no better one. */
 static uint64_t draw_random(struct jitter *jitter)
 {
         jitter->state ^= jitter->state >> 12;

@@ -96,10 +96,10 @@ profile_id member_id(struct target *t, const struct sampler *s, struct member *m
 
 /* ---- threads without Python ------------------------------------------------------ */
 
-/* Threads that ended before anybody could ask for their names. */
+/* The name of threads that ended before their names were read. */
 #define ENDED "(ended threads)"
 
-/* A stack of the thread's name and what it is. What comes from a target is made harmless where it enters. */
+/* The id of the stack of a thread without Python. The thread's name comes from the target, so it is escaped. */
 static profile_id intern_native(struct target *t, struct member *m)
 {
         char name[ESCAPED_SIZE];
@@ -267,7 +267,10 @@ static int by_inner_tid(const void *a, const void *b)
         return (left > right) - (left < right);
 }
 
-/* Sorted by TID; a copy, since opening threads may overwrite the list. False if it can't be read now. */
+/*
+ * Lists the Python threads, sorted by TID. The list is a copy, since opening a thread may overwrite pystack's. The
+ * caller frees @ret. False if the threads cannot be read now.
+ */
 static bool list_refs(struct target *t, struct pystack_thread_ref **ret, size_t *ret_n)
 {
         const struct pystack_thread_ref *refs;
@@ -283,7 +286,7 @@ static bool list_refs(struct target *t, struct pystack_thread_ref **ret, size_t 
         return true;
 }
 
-/* A thread that is new: who it is, and its Python thread, if @refs are known and have one. */
+/* Reads the name of a thread, and opens its Python thread if @refs has one. Does nothing if @refs is NULL. */
 static void identify_member(struct target *t, const struct sampler *s, struct member *m,
                             const struct pystack_thread_ref *refs, size_t n)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One stack on demand. */
+/* Reads one stack on demand. */
 #include "internal.h"
 
 #include <sched.h>

@@ -52,7 +52,7 @@ int perf_open_thread(pid_t tid, int cpu, uint64_t period_ns, bool user_only)
 
         if (fd != -EINVAL)
                 return fd;
-        attr.inherit_thread = 0; /* before Linux 5.13: processes that it starts tick as well, in vain */
+        attr.inherit_thread = 0; /* before Linux 5.13: child processes tick as well, in vain */
         return open_clock_event(&attr, tid, cpu);
 }
 
@@ -126,7 +126,7 @@ int perf_set_period(int fd, uint64_t period_ns)
 
 enum { WAIT_TICKS, WAIT_STOP };
 
-/* Edge-triggered, so that a wait that ends costs no second look at the event. */
+/* The ticks' event is edge-triggered: then the kernel does not look at it a second time when a wait ends. */
 int perf_wait_open(int fd, int stop_fd)
 {
         struct epoll_event ticks = { .events = EPOLLIN | EPOLLET, .data.u32 = WAIT_TICKS };

@@ -103,7 +103,7 @@ static bool empty_ring(struct perf_reader *r)
         return true;
 }
 
-/* Starts the CPU's clock at a moment that nobody knows. False if the reader is to end. */
+/* Starts the CPU's clock after a random part of a period. False if the reader is to end. */
 static bool begin_clock(struct perf_reader *r)
 {
         uint64_t period = atomic_load(&r->sampler->period_ns);
@@ -120,9 +120,9 @@ static bool begin_clock(struct perf_reader *r)
 }
 
 /*
- * How long a CPU may be without a tick before its period is drawn anew, since the
- * clock of a CPU that idles goes on unchanged: a program that wakes for a moment might
- * be in step with it.
+ * If a CPU has no tick for this time, its period is drawn anew. The clock of an idle CPU keeps its period. A program
+ * that wakes on that CPU for moments might fall into step with the clock. -1: the ring is for the targets' own events,
+ * so the CPU has no clock.
  */
 static int patience_ms(const struct perf_reader *r)
 {
@@ -231,7 +231,7 @@ uint64_t perf_reader_close(struct perf_reader *r)
         return lost;
 }
 
-/* What another thread needs to go on where that of @r has stopped. */
+/* Starts a reader that goes on where the thread of @r hangs. NULL: it could not be started. */
 static struct perf_reader *new_successor(const struct perf_reader *r)
 {
         struct perf_reader *new = malloc(sizeof *new);
@@ -271,7 +271,7 @@ bool perf_reader_relieve(struct perf_reader **reader)
         return true;
 }
 
-/* At 1 Hz a clock is started up to a second after its reader: so many looks may come before. */
+/* At 1 Hz a clock starts up to a second after its reader. This number of looks may find it not started yet. */
 #define LOOKS_BEFORE_START 3
 
 /* The clock of a CPU that goes offline stays stopped when the CPU is back. */

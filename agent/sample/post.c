@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Another thread relieves a thread that hangs at a target. */
 #include "post.h"
 
 #include "internal.h"
@@ -6,11 +7,13 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Where the thread is. */
+/* Where the thread is. RELEASED follows RELIEVED when the thread may go on. */
 enum { AWAY, AT_TARGET, RELIEVED, RELEASED };
 
-/* Between two looks at a thread that is to end, and at whether one that was relieved may go. */
+/* The time between two looks at a thread that is to end. */
 #define LOOK_NS 100000000u
+
+/* The time between two looks of a relieved thread at whether it may go on. */
 #define RELEASE_NS 100000
 
 int post_start(struct post *post, struct sampler *s, void *(*run)(void *), void *arg)
@@ -59,7 +62,7 @@ bool post_relieve(struct post *post)
                 return false;
         }
         nsutil_count_hanging(1);
-        pthread_detach(post->thread); /* it does not end before it is released */
+        pthread_detach(post->thread); /* the thread does not end before it is released */
         return true;
 }
 

@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* The engines, best first. The kernel's clock knows only running threads; stopping threads has to be asked for. */
+/* The engines, best first. Engine perf meets only threads that run. The user has to ask for the blocking engine. */
 static const struct {
         const struct tick *tick;
         bool asleep_too;
@@ -114,10 +114,10 @@ void sampler_close(struct sampler *s)
         HASH_ITER(hh, s->targets, t, next) {
                 HASH_DEL(s->targets, t);
                 if (atomic_load(&s->strays) > 0)
-                        atomic_store(&t->silent, true); /* a thread that wakes up at it asks nobody for anything more */
+                        atomic_store(&t->silent, true); /* then a thread that wakes up here makes no more requests */
                 target_put(t);
         }
-        if (atomic_load(&s->strays) == 0) /* else a thread may wake up that uses it */
+        if (atomic_load(&s->strays) == 0) /* else a thread may wake up that uses the sampler */
                 free_sampler(s);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The cache from raw stacks to stacks of a profile. Serials of code objects are
- * never reused, so an entry is true for as long as the profile lives.
+ * The cache from raw stacks to the stacks of a profile. The serial of a code object is never used again, so an entry is
+ * true as long as the profile lives.
  */
 #include "stacks.h"
 
@@ -12,7 +12,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-/* Slots at most: 24 bytes each. A window with more distinct stacks starts anew. */
+/* The number of slots at most. A slot takes 24 bytes. The cache is emptied when half of them are used. */
 #define SLOTS_MAX ((size_t)1 << 17)
 
 void stacks_deinit(struct stacks *stacks)
@@ -59,7 +59,7 @@ void stacks_renumber(struct stacks *stacks, const struct profile *profile)
                 all = all && slot->id;
         }
         if (!all)
-                forget_stacks(stacks); /* a free slot would hide those behind it */
+                forget_stacks(stacks); /* a free slot would hide the slots behind it */
 }
 
 static struct stacks_slot *slot_for(struct stacks_slot *slots, size_t mask, const uint64_t hash[2])
@@ -106,9 +106,10 @@ static void hash_stack(const struct pystack_stack *stack, uint64_t ret[2])
 }
 
 /*
- * The decoder runs when the scheduler lets it. A program that has a new stack for each sample, at a high rate on a
- * crowded machine, is ahead of it: such stacks would be lost. A stack that takes this much to decode, some 0.3 ms, is
- * decoded within the tick then. So are 200 frames of ordinary names; one of the longest names is not.
+ * The decoder runs when the scheduler lets it. It does not follow a program that has a new stack in each sample, at a
+ * high rate on a crowded machine. The backlog is full then, and new stacks would be lost. So a stack is decoded within
+ * its tick if that takes no more than this work, some 0.3 ms. 200 frames of ordinary names take less, and one frame of
+ * the longest names takes more.
  */
 #define AT_ONCE_WORK ((size_t)64 << 10)
 
@@ -137,7 +138,7 @@ static int add_at_once(struct profile *p, struct pystack *py, const struct pysta
         return profile_intern_stack(p, ids, n, ret);
 }
 
-/* A stack that is new: only bytes are copied, as long as the decoder follows. */
+/* Adds a new stack to the backlog, which only copies bytes. If the backlog is full, the stack may be decoded at once. */
 static int add_stack(struct stacks *stacks, struct profile *p, struct pystack *py, const struct pystack_stack *stack,
                      profile_id *ret)
 {
@@ -179,7 +180,7 @@ profile_id stacks_pseudo_frame(struct profile *p, const char *name)
         return frame;
 }
 
-/* 0: out of memory, or full. */
+/* 0: there is no memory, or the profile is full. */
 static profile_id intern_frame_ids(struct profile *p, const profile_id *ids, size_t n)
 {
         profile_id stack;

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * A target: a process being sampled, and the profile that is being filled.
- */
+/* A target: a process that is sampled, and the profile that its samples go to. */
 #include "own_events.h"
 
 #include "nsutil/nsutil.h"
@@ -13,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Readings of a thread that does not hold still, before it is looked for on other CPUs. */
+/* If a thread does not hold still, it is read this often. Then the reader looks for it on other CPUs. */
 #define TRIES_HERE 2
 
 static int begin_profile(struct target *t, const struct sampler *s)
@@ -33,8 +31,8 @@ static int begin_profile(struct target *t, const struct sampler *s)
 }
 
 /*
- * A reader at real-time priority must not wait for an ordinary thread that holds the
- * lock and gets no CPU: such a thread inherits the reader's priority.
+ * A thread of ordinary priority may hold the lock and get no CPU. A reader at real-time priority that waits for the
+ * lock would wait as long. So the thread that holds the lock inherits the reader's priority.
  */
 void inheriting_lock_init(pthread_mutex_t *lock)
 {
@@ -92,7 +90,7 @@ void target_free(struct target *t)
 
 /* ---- samples ------------------------------------------------------------------- */
 
-/* The id by which the stack is counted. If it is new, the decoder is to say later what it is called. */
+/* @ret gets the id that the stack is counted by. The decoder makes the names of a new stack later. */
 static int get_stack_id(struct target *t, const struct sampler *s, const struct pystack_stack *stack, profile_id *ret)
 {
         memory_bound_profile(t, s->config.profile_bytes);
@@ -124,8 +122,8 @@ static profile_id count_read_stack(struct target *t, const struct sampler *s, st
 }
 
 /*
- * The thread was preempted by us on our CPU; if it does not hold still all the
- * same, it has been moved to another one.
+ * The reader has preempted the thread on the reader's CPU. If the thread does not hold still all the same, the kernel
+ * has moved it to another CPU, and the reader follows it.
  */
 static int read_member(struct target *t, struct member *m, const struct tick_event *event, struct pystack_stack *ret)
 {
@@ -140,7 +138,7 @@ static int read_member(struct target *t, struct member *m, const struct tick_eve
         return e;
 }
 
-/* 0, with the stack's id if it has Python, or why there is no stack. */
+/* Reads the thread once. @ret gets the stack's id if the thread runs Python. 0, or why there is no stack. */
 static int read_once(struct target *t, const struct sampler *s, const struct tick_event *event,
                      enum profile_state state, profile_id *ret)
 {
@@ -172,7 +170,7 @@ static int read_and_note_restraint(struct target *t, const struct sampler *s, co
 {
         int e = read_once(t, s, event, state, ret);
 
-        /* A thread whose Python has ended runs on for a while: then it is one without. */
+        /* A thread runs on for a while after its Python thread has ended. Then it is a thread without Python. */
         if (e == PYSTACK_E_GONE && !member_end(t, s, event))
                 e = read_once(t, s, event, state, ret);
         else if (e == PYSTACK_E_GONE)
@@ -243,7 +241,7 @@ void target_trim(struct target *t)
         memory_return(t);
 }
 
-/* Ends the profile, which is the caller's then, and takes over what is still to be decoded of it. */
+/* Ends the profile, which the caller then owns, and begins a new one. Fetches the stacks that wait to be decoded. */
 static int exchange_profile(struct target *t, const struct sampler *s, struct profile **ret)
 {
         struct profile *done = t->profile;
@@ -266,13 +264,13 @@ static int exchange_profile(struct target *t, const struct sampler *s, struct pr
         return 0;
 }
 
-/* Between two tries to have both the target's lock and a turn. */
+/* The time between two tries to have both the target's lock and a turn. */
 #define TURN_PAUSE_NS 1000000
 
 /*
  * Takes target->lock and decoder->turn, when nothing is left to be read or decoded for the target's profile. Reading
- * may take for ever, so nobody does that in a turn; and whoever has a turn waits for the lock, so a turn is not waited
- * for with the lock. False: the target is silent, and neither is held.
+ * may take for ever, so no thread reads in a turn. A thread that has a turn may wait for the lock, so this function
+ * does not wait for a turn while it holds the lock. False: the target is silent, and neither lock nor turn is held.
  */
 static bool await_turn(struct target *t, const struct sampler *s)
 {
@@ -299,7 +297,7 @@ static bool await_turn(struct target *t, const struct sampler *s)
         }
 }
 
-/* While it is tried, the decoder takes no new turn: else there might always be one. */
+/* The decoder takes no new turn meanwhile. Otherwise it might have one at every try. */
 static bool begin_exchange(struct target *t, const struct sampler *s)
 {
         atomic_fetch_add(&t->decoder->takers, 1);
@@ -325,7 +323,7 @@ int target_take(struct target *t, const struct sampler *s, struct profile **ret)
         return r;
 }
 
-/* In modes that count elapsed time, of one thread at least. */
+/* The time that is lost since the last call. In modes wall and gil it is elapsed time, counted for one thread only. */
 static uint64_t lost_ns(struct target *t, const struct sampler *s, uint64_t now)
 {
         uint64_t cpu_ns = t->lost_cpu_ns;
@@ -339,7 +337,10 @@ static uint64_t lost_ns(struct target *t, const struct sampler *s, uint64_t now)
         return lost;
 }
 
-/* Whoever has the lock sleeps, or has just woken up: what is read of the target here does not change often. */
+/*
+ * Does not take the target's lock. The thread that has the lock sleeps, or has just woken up, so the fields that are
+ * read here hardly ever change.
+ */
 int target_lose(struct target *t, const struct sampler *s, struct profile **ret)
 {
         struct profile *profile = profile_new();

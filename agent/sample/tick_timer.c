@@ -32,7 +32,10 @@ long timer_switches(void)
         return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nvcsw + usage.ru_nivcsw : -1;
 }
 
-/* A tick that is overdue interrupts nobody: it was this thread that had the CPU. The machine's clock does not ask. */
+/*
+ * Sleeps until the tick is due. An overdue tick interrupts no thread, since the reader itself had the CPU: then
+ * @tick->asks is false. The clock of the machine does not ask which thread it interrupts.
+ */
 static void await_tick(struct timer_tick *tick, uint64_t due)
 {
         if (tick->home < 0) {
@@ -47,7 +50,7 @@ static void await_tick(struct timer_tick *tick, uint64_t due)
         tick->on_cpu_since = 0;
 }
 
-/* False: out of memory. */
+/* False: there is no memory. */
 static bool make_room_for_due(struct timer_tick *tick, size_t n)
 {
         if (n <= tick->cap_due)
@@ -60,7 +63,7 @@ static bool make_room_for_due(struct timer_tick *tick, size_t n)
         return true;
 }
 
-/* Takes those that this tick may meet out of the table, whose lock nobody is to have while a target is read. */
+/* Lists the targets that this tick may meet. So the table's lock is not held while they are read. */
 static void gather_due_targets(struct timer_tick *tick, struct moment *at, uint64_t missed)
 {
         const struct timer_mode *mode = &timer_modes[tick->sampler->config.mode];
@@ -105,7 +108,7 @@ static bool tick_targets(struct timer_tick *tick, uint64_t due, uint64_t missed)
         for (size_t i = 0; i < tick->n_due; i++) {
                 struct target *t = atomic_exchange(&tick->due[i].target, NULL);
                 if (!t)
-                        break; /* it was relieved */
+                        break; /* this thread was relieved */
                 at.weight = tick->due[i].weight;
                 tick_target(tick, t, &at, missed);
                 target_put(t);
@@ -116,8 +119,9 @@ static bool tick_targets(struct timer_tick *tick, uint64_t due, uint64_t missed)
 /* ---- the clocks --------------------------------------------------------------------- */
 
 /*
- * While this thread has its CPU, nobody else runs there: a CPU's clock stands still. If it did not, a thread
- * would be met too soon after the last time, and too often for what it has used. False if this thread was relieved.
+ * While this thread has its CPU, no other thread runs there. So the clock of a CPU stands still meanwhile. If it went
+ * on, threads would be met too soon after the last tick, and too often for the time that they have used. False if this
+ * thread was relieved.
  */
 static bool run_clock(struct timer_tick *tick)
 {
@@ -194,7 +198,7 @@ static int start_clock(struct timer_engine *engine, size_t i)
         return -e;
 }
 
-/* Takes from a thread that was relieved the targets that it has not come to, and lets the thread go. */
+/* Takes the targets that a relieved thread has not come to away from it, and lets the thread go on. */
 static void drop_due_targets(struct timer_tick *tick)
 {
         for (size_t i = 0; i < tick->n_due; i++) {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Mode cpu without the kernel's clock events. Each CPU has a thread of ours, pinned there, with a clock of its own:
- * when it wakes, it interrupts the thread that runs on that CPU. The kernel does not say which one that was. But the
- * scheduler notes for each thread when it was last on a CPU, in time of that CPU. At a switch it notes the same moment
- * for the thread that goes and for the thread that comes (kernel/sched: put_prev_task() and set_next_task() of one
- * schedule()). So the thread that has our own moment is the one that we have interrupted. It is known whether that
- * thread had to wait or was about to run. It is also known whether the thread has just gone to sleep, since a tick that
- * comes while the kernel puts the thread to sleep wakes us when that is done.
+ * Mode cpu without the kernel's clock events. Each CPU has a reader, which is pinned to the CPU and has a clock of its
+ * own. When the reader wakes, it interrupts the thread that runs on that CPU. The kernel does not say which thread that
+ * was. But the scheduler notes for each thread when the thread was last on a CPU, in time of that CPU. At a switch it
+ * notes the same moment for the thread that goes and for the thread that comes (kernel/sched: put_prev_task() and
+ * set_next_task() of one schedule()). So the reader looks for the thread that has the reader's own moment. It finds the
+ * interrupted thread in each case: if the thread has to wait for the CPU, if it was about to run, and if it has just
+ * gone to sleep. A tick that comes while the kernel puts a thread to sleep wakes the reader when that is done.
  *
  * A tick meets a function as often as it runs, so the shares are right. The number of ticks is corrected by the
  * kernel's account: see balance_steer().
@@ -16,7 +16,7 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
-/* What the kernel itself takes to stop a thread, in 98 of 100 cases. */
+/* In 98 of 100 cases the kernel itself takes no longer than this to stop a thread. */
 #define STOP_NS 20000u
 
 /* ---- the reader ------------------------------------------------------------------------- */
@@ -37,23 +37,23 @@ void timer_cpu_end(struct timer_tick *tick)
 }
 
 /*
- * Whether the thread that the tick has interrupted is still where it was. If this thread had to wait for
- * a target's lock, that thread has run on. Whom it would interrupt now is no answer: a thread that another
- * reader has just let go is met too often then.
+ * Whether the thread that the tick has interrupted is still where it was. If the reader had to wait for a target's lock
+ * meanwhile, the interrupted thread has run on. The reader does not take the thread that it interrupts after the wait:
+ * then threads that another reader has just let go would be met too often.
  */
 static bool holds_still(struct timer_tick *tick)
 {
         tick->asks = tick->asks && timer_switches() == tick->switches;
-        if (tick->asks && tick->own_fd >= 0 && !tick->on_cpu_since) /* at once, since scheduler ticks move it on */
+        if (tick->asks && tick->own_fd >= 0 && !tick->on_cpu_since) /* read at once, since scheduler ticks change it */
                 tick->asks = nsutil_last_ran_read(tick->own_fd, &tick->on_cpu_since) == 0;
         return tick->asks;
 }
 
-/* ---- whom it has interrupted -------------------------------------------------------------- */
+/* ---- the interrupted thread --------------------------------------------------------------- */
 
 /*
- * Whether the thread may have run until @since. Other CPUs' readers look too: what one of
- * them has seen after that moment counts as well.
+ * Whether the thread may have run until @since. It may if a reader has seen after @since that the thread's times have
+ * changed. The readers of other CPUs look at the thread too, so what they have seen counts as well.
  */
 static bool has_run(const struct target *t, struct member *m, uint64_t since)
 {
@@ -78,8 +78,8 @@ static bool was_interrupted(const struct timer_tick *tick, const struct target *
 }
 
 /*
- * A reader that may not go to its CPU (a cpuset), or whose kernel has no such file, interrupts nobody that it
- * knows. Then a thread that is ready to run on that CPU is taken for one that runs.
+ * A cpuset may keep the reader from its CPU, or the kernel may have no /proc/PID/task/TID/sched. Then the reader does
+ * not know which thread it interrupts. It takes a thread that is ready to run on that CPU for one that runs.
  */
 static bool is_ready_here(const struct timer_tick *tick, const struct target *t, struct member *m)
 {
@@ -90,7 +90,7 @@ static bool is_ready_here(const struct timer_tick *tick, const struct target *t,
         return nsutil_stat_reread(m->clock.stat_fd, &stat) == 0 && stat.state == 'R' && stat.cpu == tick->home;
 }
 
-/* Of threads that are only ready, one is drawn. */
+/* Draws one of the threads that are ready. NULL: there is none. */
 static struct member *draw_ready(struct timer_tick *tick, struct target *t)
 {
         struct member *drawn = NULL;
@@ -114,7 +114,7 @@ static struct member *running_member(struct timer_tick *tick, struct target *t, 
         return NULL;
 }
 
-/* NULL: none of this process's. */
+/* The thread that the tick has interrupted. NULL: it is none of this target's. */
 static struct member *interrupted_member(struct timer_tick *tick, struct target *t, const struct moment *at)
 {
         if (!holds_still(tick))
@@ -150,8 +150,8 @@ bool timer_cpu_is_due(struct timer_tick *tick, struct target *t, const struct mo
 }
 
 /*
- * To be stopped a thread needs a CPU once more. Another CPU may have taken it over before it was told to stop:
- * then it is somewhere else by now, and the tick is lost.
+ * Whether a stopped thread has run on before it stopped. A thread needs a CPU once more in order to stop. If another
+ * CPU has taken the thread before it was told to stop, the thread has gone on in its program, and the tick is lost.
  */
 static bool has_gone_on(const struct member *m)
 {
@@ -167,7 +167,7 @@ void timer_cpu_serve(struct timer_tick *tick, struct target *t, const struct mom
 
         if (!m)
                 return;
-        tick->asks = false; /* a CPU runs one thread */
+        tick->asks = false; /* a CPU runs one thread, and that is found */
         struct tick_event event = { .pid = t->pid,
                                     .tid = m->tid,
                                     .count = at->weight,

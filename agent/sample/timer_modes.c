@@ -7,12 +7,15 @@
 
 #include <stdatomic.h>
 
-/* Threads are listed where one was born since, but for no more than a tenth of the time. */
+/*
+ * Threads are listed if a thread was born since the last list. The next list waits ten times as long as the last list
+ * took.
+ */
 #define LIST_SHARE 10
 
 /*
- * A thread whose scheduler times have not moved for longer than the slowest
- * scheduler tick (CONFIG_HZ=100) has slept all along: its stack is what it was.
+ * The slowest scheduler tick (CONFIG_HZ=100) takes 10 ms. A thread whose scheduler times have not changed for longer
+ * than that has slept all the time, so its stack has not changed.
  */
 #define STILL_NS 12000000ull
 
@@ -115,8 +118,8 @@ static void account_samples(const struct timer_tick *tick, struct target *t)
 }
 
 /*
- * A process that a quota keeps from running uses a fiftieth of the time at most: since Linux 6.18 a thread is only
- * stopped on its way out of the kernel, and one that waits for the GIL wakes up every 5 ms.
+ * A process that a quota keeps from running still uses up to a fiftieth of the time. Since Linux 6.18 a thread is
+ * stopped only when it leaves the kernel, and a thread that waits for the GIL wakes up every 5 ms.
  */
 #define HELD_SHARE 50
 
@@ -149,7 +152,7 @@ static void read_idle(struct timer_tick *tick, struct target *t, struct member *
                 m->clock.stack = stack;
 }
 
-/* Whether the thread, whose process a quota may keep from running, is ready to run and may; and on which CPU. */
+/* Whether the thread is ready to run, and no quota keeps its process from running. @ret_cpu gets the thread's CPU. */
 static bool is_active(struct target *t, struct member *m, const struct moment *at, int *ret_cpu)
 {
         struct nsutil_stat stat;
@@ -162,8 +165,8 @@ static bool is_active(struct target *t, struct member *m, const struct moment *a
 
 /*
  * A thread that is ready to run does not idle, whether it has a CPU or not, unless a quota keeps it from running. A
- * thread that was active at the last tick most likely is active now, and one that was not, is not. Each look takes
- * microseconds, so the look that most likely decides comes first.
+ * thread most likely is what it was at the last tick, active or not. Each look takes microseconds, so the look that
+ * most likely decides comes first.
  */
 static void tick_thread(struct timer_tick *tick, struct target *t, struct member *m, const struct moment *at)
 {
@@ -188,7 +191,7 @@ static void tick_thread(struct timer_tick *tick, struct target *t, struct member
         }
 }
 
-/* A thread without Python counts while it runs: where it sleeps, nobody wants to know. */
+/* A thread without Python counts only while it is active. It is of no interest where it sleeps. */
 static void tick_native(struct timer_tick *tick, struct target *t, struct member *m, const struct moment *at)
 {
         int cpu;
@@ -232,10 +235,13 @@ static struct member *gil_holding_member(struct target *t)
         return NULL;
 }
 
-/* The holder may let go while the reader is on its way: then the tick is the next holder's, or nobody's. */
+/*
+ * A thread may release the GIL while the reader moves to the thread's CPU. Then the reader follows the next holder, up
+ * to this number of holders.
+ */
 #define HOLDERS_MAX 2
 
-/* Threads that run at one moment: more than the CPUs of any machine. */
+/* The number of ready threads that a tick reads at most. Hardly any machine has more CPUs. */
 #define RUNNING_MAX 1024
 
 struct running {
@@ -254,7 +260,7 @@ static size_t list_running(struct target *t, struct running ret[RUNNING_MAX])
         return n;
 }
 
-/* Without a GIL every thread that runs has what the mode asks for. */
+/* Reads every thread that is ready to run, since no GIL keeps it from running Python. */
 static void tick_without_gil(struct timer_tick *tick, struct target *t, const struct moment *at)
 {
         struct running running[RUNNING_MAX];
@@ -270,7 +276,7 @@ static void tick_without_gil(struct timer_tick *tick, struct target *t, const st
         }
 }
 
-/* Whom to read, from the CPU that it is on. NULL: nobody has the GIL. */
+/* Goes to the CPU of the thread that has the GIL, and returns the thread. NULL: no thread has the GIL. */
 static struct member *follow_holder(struct timer_tick *tick, struct target *t)
 {
         struct member *before = NULL, *m = gil_holding_member(t);

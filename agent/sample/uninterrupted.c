@@ -2,8 +2,8 @@
 /*
  * A reader's proof that it ran all the time while it read. The kernel clears rseq_cs when it has switched the thread
  * out and the thread is not in that critical section (rseq(2), linux/rseq.h). So a section that is never entered tells
- * without a system call whether there was a switch. Newer kernels do not
- * clear it after a switch inside a system call, so uninterrupted_open() tries what this kernel does.
+ * without a system call whether there was a switch. Newer kernels do not clear it after a switch inside a system call,
+ * so uninterrupted_open() tries what this kernel does.
  */
 #include "internal.h"
 

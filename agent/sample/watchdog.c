@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Looks for threads that have had the lock of a target for too long and do not run. Such a thread waits for memory that
- * does not answer. Its target is silent from then on; and if the thread is a reader, a new one relieves it.
+ * The watchdog looks for threads that have had the lock of a target for too long and do not run. A thread of that kind
+ * waits for memory that does not answer. Its target is silent from then on. If the thread is a reader, a new reader
+ * relieves it.
  */
 #include "watchdog.h"
 
@@ -9,17 +10,17 @@
 
 #include <time.h>
 
-/* Between two looks: as a rule, and while some thread may hang. */
+/* The time between two looks: as a rule, and while a thread may hang. */
 #define LOOK_NS 500000000u
 #define CLOSE_LOOK_NS 100000000u
 
-/* One look finds no more than so many. The next one finds the others. */
+/* The number of threads that one look finds at most. The next look finds the others. */
 #define FOUND_MAX 8
 
 struct found {
         pid_t tids[FOUND_MAX];
         size_t n;
-        bool suspects; /* some have had a lock for long, and may hang */
+        bool suspects; /* a thread has had a lock for long, and may hang */
 };
 
 static void look_at(struct target *t, uint64_t now, struct found *ret)
@@ -40,7 +41,7 @@ static void look_at(struct target *t, uint64_t now, struct found *ret)
         }
 }
 
-/* Whether to look again soon. */
+/* Returns whether the next look is to come soon. */
 static bool look_at_all_targets(struct sampler *s)
 {
         struct found found = { .n = 0 };

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A table of refusals by process and field, in memory that is taken before the first one. Readers of several CPUs may
- * have one at the same moment: then one of them is kept, and the other is only counted. So is one that comes while
- * refusals are said, from a thread that was left behind with a process that hangs. Such a thread may come at any
- * time, so the table is never freed.
+ * A table of refusals by process and field. Its memory is taken before the first refusal. Readers of several CPUs may
+ * each have a refusal at the same moment. Then one refusal is kept, and the others are only counted. A thread that
+ * hangs at a process may wake up at any time and have a refusal. If refusals are printed at that moment, that refusal
+ * is only counted too. The table is never freed, since that thread may come late.
  */
 #include "refusals.h"
 
@@ -15,23 +15,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Different refusals that are kept: of a thousand processes that are no Python, three each. */
+/* The number of different refusals that are kept: three for each of a thousand processes that are not Python. */
 #define REFUSALS_MAX 3072
 #define SLOTS 4096
 
 struct slot {
         struct pystack_refusal first;
         uint64_t count; /* 0: the slot is free */
-        size_t order;   /* how many were kept before it */
-        bool dropped;   /* it is not said, unless it comes again */
+        size_t order;   /* the number of refusals that were kept before it */
+        bool dropped;   /* it is not printed, unless it comes again */
 };
 
 static struct {
         struct slot *slots; /* by PID and field, open addressing; NULL: not made yet */
         size_t n;
-        bool asked; /* somebody wants to know them */
+        bool asked; /* refusals are to be kept */
         atomic_flag busy;
-        _Atomic uint64_t left_out; /* there was no room, or another reader was at it */
+        _Atomic uint64_t left_out; /* refusals without room, or that met another thread at the table */
 } kept = { .busy = ATOMIC_FLAG_INIT };
 
 static struct slot *slot_of(pid_t pid, const char *field)
@@ -92,7 +92,7 @@ static void say_refusal(const struct slot *slot)
         say("process %d: refused: %s%s", slot->first.pid, line, times);
 }
 
-/* The first @n slots of a process are of it. */
+/* Prints the refusals of one process. @slots are its @n slots. */
 static void say_process(struct slot *const *slots, size_t n)
 {
         uint64_t more = 0;
@@ -106,7 +106,7 @@ static void say_process(struct slot *const *slots, size_t n)
                     n - REFUSALS_SAID_MAX);
 }
 
-/* Nobody stays in the table for longer than it takes to copy a refusal. */
+/* Waits for the table. A reader holds the table only while it copies a refusal. */
 static void lock_table(void)
 {
         while (atomic_flag_test_and_set(&kept.busy))

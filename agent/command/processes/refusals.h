@@ -3,15 +3,15 @@
 #define PROCESSES_REFUSALS_H
 
 /*
- * What pystack refuses of the processes that a command opens, for --verbose. It is kept until the command says it:
- * refusals can happen in a reader at real-time priority, which must not print.
+ * What pystack refuses in the processes that a command opens, for --verbose. A refusal may happen in a reader at
+ * real-time priority, which must not print. So refusals are kept until the command prints them.
  */
 
 #include "agent/command/cli/options.h"
 
 #include "pystack/pystack.h"
 
-/* Lines that are said of a process. */
+/* The number of lines that are printed for a process at most. */
 #define REFUSALS_SAID_MAX 8
 
 /* The row of an option table for a configuration whose member @member is a bool. */
@@ -21,22 +21,22 @@
                 .help = "print what in the memory of a process was not as expected, and its address"    \
         }
 
-/* Begins to keep refusals. Before, nothing is kept, and refusals_trace() is empty. */
+/* Begins to keep refusals. Until then no refusal is kept, and refusals_trace() is empty. */
 void refusals_keep(void);
 
-/* What processes are to be opened with. */
+/* The trace that processes are to be opened with. */
 struct pystack_trace refusals_trace(void);
 
 /*
- * Prints what was refused of process @pid, or of all if it is 0: each field once, at most REFUSALS_SAID_MAX of a
- * process, and how many more there were.
+ * Prints the refusals of process @pid. 0: of all processes, and the number of refusals that were not kept. Each field
+ * of a process is printed once, up to REFUSALS_SAID_MAX fields. A last line has the number of the others.
  */
 void refusals_say(pid_t pid);
 
-/* Process @pid was opened after all: what was refused of it before is of no interest. */
+/* To be called when process @pid was opened after all. Its refusals so far are not printed. */
 void refusals_drop(pid_t pid);
 
-/* Forgets all of it. */
+/* Forgets all refusals, and keeps no more of them. */
 void refusals_end(void);
 
 #endif

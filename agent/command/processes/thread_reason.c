@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A thread in state R is not known to run: it may wait for a CPU. That its time has not grown says so only after a tick
- * of the kernel (10 ms at most), which is when the kernel brings the time of a running thread up to date.
+ * A thread in state R runs, or waits for a CPU. The kernel brings the time of a running thread up to date with each of
+ * its ticks, which are 10 ms apart at most. So if the time of a thread has not grown after 10 ms, the thread waits.
  */
 #include "thread_reason.h"
 
@@ -15,11 +15,12 @@
 #include <sys/socket.h>
 #include <time.h>
 
+/* Longer than the 10 ms between two ticks. */
 #define TICK_NS 12000000u
 
 static const struct {
         const char *word;
-        const char *text; /* NULL: "waits: ", and what for */
+        const char *text; /* NULL: "waits: ", and what the thread waits for */
 } kinds[] = {
         [THREAD_UNKNOWN] = { "unknown", "unknown" },  [THREAD_RUNNING] = { "running", "" },
         [THREAD_CPU] = { "cpu", "waits: CPU" },       [THREAD_THROTTLED] = { "throttled", "" },
@@ -30,7 +31,7 @@ static const struct {
         [THREAD_FROZEN] = { "frozen", "" },
 };
 
-/* FUTEX is left out: see judge_futex(). */
+/* NSUTIL_WAIT_FUTEX is left out: see judge_futex(). */
 static const enum thread_reason_kind by_wait[NSUTIL_WAIT_KINDS] = {
         [NSUTIL_WAIT_UNKNOWN] = THREAD_UNKNOWN, [NSUTIL_WAIT_RUNNABLE] = THREAD_RUNNING,
         [NSUTIL_WAIT_SLEEP] = THREAD_SLEEP,     [NSUTIL_WAIT_IO] = THREAD_IO,
@@ -46,7 +47,7 @@ static int read_memory(void *ctx, uint64_t address, void *buf, size_t size)
         return pystack_peek(ctx, address, buf, size);
 }
 
-/* Only where the GIL lies is known, a word outside of it is another lock's. */
+/* If it is known where the GIL lies, a word outside of the GIL belongs to another lock. */
 static void judge_futex(struct pystack *py, const struct pystack_thread_ref *ref, struct thread_reason *reason)
 {
         uint64_t from, to;
@@ -80,7 +81,7 @@ static void read_reason(const struct thread_whole *whole, const struct nsutil_wa
         ret->moved = ret->wait.kind == NSUTIL_WAIT_UNKNOWN && ret->wait.missing & NSUTIL_MISSING_STILL;
 }
 
-/* Whether the thread has not moved since. If not, the reason is not known any more. A thread that runs may move. */
+/* Whether the thread has not moved since. If it has, the reason is unknown. A thread that is RUNNING may move. */
 static bool still_holds(const struct nsutil_wait_thread *files, struct thread_reason *reason)
 {
         if (reason->kind == THREAD_RUNNING || reason->kind == THREAD_UNKNOWN)
@@ -92,7 +93,7 @@ static bool still_holds(const struct nsutil_wait_thread *files, struct thread_re
         return false;
 }
 
-/* Looks at a thread that moves on while it is read. */
+/* A thread that moves while it is read is looked at this often. */
 #define LOOKS_MAX 3
 
 int thread_reason_sample(const struct thread_whole *whole, const struct nsutil_freezers *freezers,
@@ -113,7 +114,7 @@ int thread_reason_sample(const struct thread_whole *whole, const struct nsutil_f
         return e;
 }
 
-/* Whether it could run, and has not since @reason was read. */
+/* Whether the thread is ready to run, and has not run since @reason was read. */
 static bool has_not_run(const struct nsutil_wait_thread *thread, const struct thread_reason *reason)
 {
         struct nsutil_wait now;
@@ -181,7 +182,7 @@ static const char *name_source(const struct thread_reason *reason)
         return sources[reason->wait.source];
 }
 
-/* The address of the peer, or the socket's own if it has no peer. Neither: false. */
+/* Writes the address of the peer. Without a peer, the socket's own address. False: there is none of the two. */
 static bool write_address(const struct thread_reason *reason, char *ret, size_t size, unsigned *ret_port)
 {
         const struct nsutil_wait_detail *detail = &reason->detail;

@@ -2,7 +2,10 @@
 #ifndef PROCESSES_THREAD_REASON_H
 #define PROCESSES_THREAD_REASON_H
 
-/* Why a thread of an interpreter does not run. What the kernel says of it is joined with what is known of the GIL. */
+/*
+ * Why a thread of an interpreter does not run. The kernel says what the thread waits for. pystack says where the GIL
+ * lies.
+ */
 
 #include "agent/reason/reason.h"
 
@@ -11,12 +14,12 @@
 enum thread_reason_kind {
         THREAD_UNKNOWN,
         THREAD_RUNNING,
-        THREAD_CPU, /* it could run, and does not */
+        THREAD_CPU, /* it is ready to run, and has no CPU */
         THREAD_THROTTLED,
         THREAD_SLEEP,
         THREAD_IO,
         THREAD_GIL,
-        THREAD_LOCK, /* at a word of memory outside of the GIL; or for a lock of the kernel */
+        THREAD_LOCK, /* it waits at a word of memory outside of the GIL, or for a lock of the kernel */
         THREAD_CHILD,
         THREAD_SIGNAL,
         THREAD_PAGE,
@@ -29,12 +32,12 @@ struct thread_reason {
         struct nsutil_wait wait;
         bool has_detail;
         struct nsutil_wait_detail detail;
-        bool moved;        /* UNKNOWN: it ran while it was read */
-        bool lock_or_gil;  /* UNKNOWN: where the GIL lies is not known */
-        uint64_t begin_ns; /* when it was read, by CLOCK_MONOTONIC */
+        bool moved;        /* with UNKNOWN: the thread ran while it was read */
+        bool lock_or_gil;  /* with UNKNOWN: it is not known where the GIL lies */
+        uint64_t begin_ns; /* when the reading began, by CLOCK_MONOTONIC */
 };
 
-/* A thread of @py. All is borrowed. */
+/* A thread of @py. All pointers are borrowed. */
 struct thread_whole {
         struct pystack *py;
         const struct pystack_thread_ref *ref;
@@ -43,27 +46,30 @@ struct thread_whole {
 };
 
 /*
- * Reads the stack of a thread, and why the thread does not run: both of one moment, or the reason is UNKNOWN. Its
- * addresses are not known yet: see nsutil_wait_addresses(). The errors of sample_now(). That the reason cannot be read
- * is no error.
+ * Reads the stack of a thread, and why the thread does not run. Both are true for one moment. Otherwise the reason is
+ * UNKNOWN, which is no error. The reason has no addresses of sockets yet: see nsutil_wait_addresses(). The errors are
+ * those of sample_now().
  */
 int thread_reason_sample(const struct thread_whole *whole, const struct nsutil_freezers *freezers,
                          struct thread_reason *ret, struct pystack_stack *ret_stack);
 
 /*
- * To be called after all threads have been read: a thread that is RUNNING and has not run since waits for a CPU. Waits
- * until @reason is 12 ms old, if the thread has not run by now.
+ * To be called after all threads have been read. If the thread is RUNNING and has not run since, it waits for a CPU,
+ * and @reason says so. If the thread has not run by now, the call returns no sooner than @reason is 12 ms old.
  */
 void thread_reason_settle(pid_t pid, pid_t tid, struct thread_reason *reason);
 
-/* Words for people: "waits: socket 10.0.0.7:5432", "sleeps", "" where the state says it all. Of at least REASON_SIZE. */
+/*
+ * Writes words for people: "waits: socket 10.0.0.7:5432", "sleeps". "" if the state says all. @size is at least
+ * REASON_SIZE.
+ */
 void thread_reason_words(const struct thread_reason *reason, char *ret, size_t size);
 
 struct json_object;
 
 /*
- * Makes {kind, text, source, timeout, fd, address, port, path}, of the last five those that are known. The address is
- * the peer's, or the socket's own if it has no peer.
+ * Makes {kind, text, source, timeout, fd, address, port, path}. A member that is not known is left out; the first three
+ * are always there. The address is the peer's. Without a peer it is the socket's own.
  */
 struct json_object *thread_reason_json(const struct thread_reason *reason);
 
