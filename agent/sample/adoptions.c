@@ -18,8 +18,11 @@
 /* The number of generations between a copy and its target at most. No tick has met the processes between. */
 #define GENERATIONS_MAX 8
 
-/* How long a PID counts as a stranger. A later process may get the PID, or the process's parent may become a target. */
-#define STRANGER_MS 50
+/*
+ * How long a PID counts as another program. A later process may get the PID, or the process's parent may become a
+ * target.
+ */
+#define OTHER_PROGRAM_MS 50
 
 /* The number of copies that wait for sampler_adopted() at most. Only a fork bomb makes more. */
 #define ADOPTED_MAX 65536
@@ -35,23 +38,24 @@ void adoptions_deinit(struct adoptions *a)
         free(a->items);
 }
 
-/* ---- strangers ----------------------------------------------------------------------------- */
+/* ---- other programs ------------------------------------------------------------------------ */
 
 static uint64_t monotonic_ms(void)
 {
         return clock_ns(CLOCK_MONOTONIC) / 1000000u;
 }
 
-static bool is_stranger(struct adoptions *a, pid_t pid)
+static bool is_other_program(struct adoptions *a, pid_t pid)
 {
-        uint64_t known = atomic_load(&a->strangers[(unsigned)pid % STRANGERS]);
+        uint64_t known = atomic_load(&a->other_programs[(unsigned)pid % OTHER_PROGRAMS]);
 
         return (pid_t)(known & UINT32_MAX) == pid && monotonic_ms() < known >> 32;
 }
 
-static void note_stranger(struct adoptions *a, pid_t pid)
+static void note_other_program(struct adoptions *a, pid_t pid)
 {
-        atomic_store(&a->strangers[(unsigned)pid % STRANGERS], (monotonic_ms() + STRANGER_MS) << 32 | (uint32_t)pid);
+        atomic_store(&a->other_programs[(unsigned)pid % OTHER_PROGRAMS],
+                     (monotonic_ms() + OTHER_PROGRAM_MS) << 32 | (uint32_t)pid);
 }
 
 /* ---- copies ---------------------------------------------------------------------------------- */
@@ -103,7 +107,7 @@ static struct pystack *open_copy(struct sampler *s, const struct nsutil_stat *st
                 target_use(t);
         pthread_rwlock_unlock(&s->lock);
         if (!t) {
-                note_stranger(&s->adoptions, stat->pid);
+                note_other_program(&s->adoptions, stat->pid);
                 return NULL;
         }
         if (target_lock(t) != TARGET_SILENT) {
@@ -150,7 +154,7 @@ bool adoptions_take(struct sampler *s, const struct tick_event *event)
         struct nsutil_stat stat;
         struct target *t;
 
-        if (is_stranger(&s->adoptions, event->pid))
+        if (is_other_program(&s->adoptions, event->pid))
                 return false;
         struct pystack *py = nsutil_stat_read(event->pid, &stat) == 0 ? open_copy(s, &stat) : NULL;
         if (!py)

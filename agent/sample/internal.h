@@ -163,15 +163,15 @@ struct departed {
 /*
  * Slots for PIDs that are known for some ticks to be no copies of targets. Most processes of a machine are no copies.
  */
-#define STRANGERS 256
+#define OTHER_PROGRAMS 256
 
 /* The targets that ticks have added, until sampler_adopted() has told the caller of them. */
 struct adoptions {
         pthread_mutex_t lock; /* guards @items */
         struct sample_target *items;
         size_t n, cap;
-        /* The lower half is a PID; the upper half is the CLOCK_MONOTONIC in ms until which it is a stranger. */
-        _Atomic uint64_t strangers[STRANGERS];
+        /* The lower half is a PID; the upper half is the CLOCK_MONOTONIC in ms until which it is another program. */
+        _Atomic uint64_t other_programs[OTHER_PROGRAMS];
 };
 
 struct sampler {

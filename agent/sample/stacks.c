@@ -138,7 +138,7 @@ static int add_at_once(struct profile *p, struct pystack *py, const struct pysta
         return profile_intern_stack(p, ids, n, ret);
 }
 
-/* Adds a new stack to the backlog, which only copies bytes. If the backlog is full, the stack may be decoded at once. */
+/* Adds a new stack to the backlog, which only copies bytes. If the backlog is full, a stack may be decoded at once. */
 static int add_stack(struct stacks *stacks, struct profile *p, struct pystack *py, const struct pystack_stack *stack,
                      profile_id *ret)
 {
