@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef PROCESSES_THREAD_REASON_H
-#define PROCESSES_THREAD_REASON_H
+#ifndef DUMP_THREAD_REASON_H
+#define DUMP_THREAD_REASON_H
 
 /*
  * Why a thread of an interpreter does not run. The kernel says what the thread waits for. pystack says where the GIL
@@ -57,7 +57,7 @@ int thread_reason_sample(const struct thread_whole *whole, const struct nsutil_f
  * To be called after all threads have been read. If the thread is RUNNING and has not run since, it waits for a CPU,
  * and @reason says so. If the thread has not run by now, the call returns no sooner than @reason is 12 ms old.
  */
-void thread_reason_settle(pid_t pid, pid_t tid, struct thread_reason *reason);
+void thread_reason_complete(pid_t pid, pid_t tid, struct thread_reason *reason);
 
 /*
  * Writes words for people: "waits: socket 10.0.0.7:5432", "sleeps". "" if the state says all. @size is at least

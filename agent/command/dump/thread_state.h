@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef PROCESSES_THREAD_STATE_H
-#define PROCESSES_THREAD_STATE_H
+#ifndef DUMP_THREAD_STATE_H
+#define DUMP_THREAD_STATE_H
 
 /* The state of a thread, in a word. */
 

@@ -131,7 +131,7 @@ static void await_tick(const struct thread_reason *reason)
         clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
 }
 
-void thread_reason_settle(pid_t pid, pid_t tid, struct thread_reason *reason)
+void thread_reason_complete(pid_t pid, pid_t tid, struct thread_reason *reason)
 {
         struct nsutil_wait_thread thread;
 
