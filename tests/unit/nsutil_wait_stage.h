@@ -45,6 +45,13 @@ void said_read(const struct nsutil_wait_thread *thread, struct said *ret);
 /* Reads until it is @kind, for up to 30 s. What is said before may be of the way there. */
 bool said_settle(const struct nsutil_wait_thread *thread, enum nsutil_wait_kind kind, struct said *ret);
 
+/* Reads a thread SAID_READINGS times. Each reading is @kind, or unknown. Returns how many are unknown. */
+#define SAID_READINGS 200
+unsigned said_count_unknown(const struct nsutil_wait_thread *thread, enum nsutil_wait_kind kind, const char *what);
+
+/* Waits until the thread has slept for 50 ms, whatever it is said to wait for. */
+void said_wait_until_asleep(const struct nsutil_wait_thread *thread);
+
 /* Says that the scene is set, so that the thread waits next. */
 void stage_begin(struct stage *stage);
 
