@@ -60,7 +60,9 @@ fuzz-count-$(1): $(B)/fuzz/$(1) fuzz-seeds-$(1)
 endef
 $(foreach name,$(fuzz_names),$(eval $(call fuzz_rules,$(name))))
 
-.PHONY: fuzz fuzz-coverage
+.PHONY: fuzz fuzz-coverage fuzz-objects
+fuzz-objects: $(foreach name,$(fuzz_names),$(B)/tests/fuzz/$(name).o) ## compiles the harnesses only: any compiler will do
+
 fuzz: ## every fuzz harness for FUZZ_SECONDS=60 each; what they find is in build/fuzz/
 	$(Q).ci/packages $(fuzz_packages)
 	$(Q)$(MAKE) --no-print-directory CC=clang $(fuzz_find) $(addprefix fuzz-,$(fuzz_names))

@@ -5,6 +5,7 @@
  */
 #include "nsutil/internal.h"
 #include "nsutil/nsutil.h"
+#include "tests/fuzz/parsers.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -112,17 +113,12 @@ static void parse_numbers(const char *text, size_t len)
         (void)nsutil_quota_is_set(text, len);
 }
 
-static void (*const parsers[])(const char *text, size_t len) = { parse_stat,   parse_status,    parse_maps,
-                                                                 parse_cgroup, parse_mountinfo, parse_numbers };
+static const parser_fn parsers[] = {
+        parse_stat, parse_status, parse_maps, parse_cgroup, parse_mountinfo, parse_numbers
+};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-        char *text = malloc(len > 1 ? len - 1 : 1); /* just as long: a byte beyond is found */
-
-        if (len > 0 && text) {
-                memcpy(text, data + 1, len - 1);
-                parsers[*data % (sizeof parsers / sizeof *parsers)](text, len - 1);
-        }
-        free(text);
+        parse_input(parsers, sizeof parsers / sizeof *parsers, data, len);
         return 0;
 }

@@ -4,6 +4,7 @@
  * known has a source, and no text is without an end.
  */
 #include "nsutil/nsutil.h"
+#include "tests/fuzz/parsers.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -83,16 +84,10 @@ static void parse_sockets(const char *text, size_t len)
                 }
 }
 
-static void (*const parsers[])(const char *text, size_t len) = { judge_texts, parse_link, parse_epoll, parse_sockets };
+static const parser_fn parsers[] = { judge_texts, parse_link, parse_epoll, parse_sockets };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-        char *text = malloc(len > 1 ? len - 1 : 1); /* just as long: a byte beyond is found */
-
-        if (len > 0 && text) {
-                memcpy(text, data + 1, len - 1);
-                parsers[*data % (sizeof parsers / sizeof *parsers)](text, len - 1);
-        }
-        free(text);
+        parse_input(parsers, sizeof parsers / sizeof *parsers, data, len);
         return 0;
 }
