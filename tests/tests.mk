@@ -44,7 +44,7 @@ E2E_JOBS ?= $(shell expr $$(nproc) \* 2)
 
 .PHONY: e2e
 e2e: all ## end-to-end tests only: pytest's options in PYTEST, processes in E2E_JOBS
-	$(Q)$(PYTHON) tests/e2e/run.py --durations=10 -n $(E2E_JOBS) --dist loadgroup $(PYTEST)
+	$(Q)$(PYTHON) tests/e2e/run_e2e.py --durations=10 -n $(E2E_JOBS) --dist loadgroup $(PYTEST)
 
 .PHONY: check
 check: all unit ## a minute before a commit: units, and of the end-to-end tests those that are quick

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A plugin of pytest that writes the node ids of what failed into the file that PODFLAME_FAILURES names (run.py)."""
+"""A plugin of pytest that writes the node ids of what failed into the file that PODFLAME_FAILURES names (run_e2e.py)."""
 
 import os
 

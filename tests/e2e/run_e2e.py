@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""run.py [OPTION OF PYTEST]...: runs the end-to-end tests, many at once, and those that failed once more, alone.
+"""run_e2e.py [OPTION OF PYTEST]...: runs the end-to-end tests, many at once, and those that failed once more, alone.
 
 The tests judge a profiler by statistics while they load the machine themselves, so in a thousand of them one is at
 times late through no fault of the program. A test that fails twice, the second time with the machine for itself, has
