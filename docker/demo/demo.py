@@ -28,7 +28,7 @@ import urllib.request
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "tests"))
 
-from testbed import PROJECT, Unavailable, containers, daemon, images  # noqa: E402
+from testbed import PROJECT, Unavailable, containers, daemon, ends_with_us, images  # noqa: E402
 
 PODFLAME = os.environ.get("PODFLAME_PROGRAM", str(PROJECT / "build/podflame"))
 PORT = 4318
@@ -88,7 +88,7 @@ def running(folder, name, *arguments):
     """A podflame of ours; Ctrl-C reaches only the demo, which then ends it."""
     log = folder / name
     with open(log, "wb") as output:
-        process = subprocess.Popen(["setpriv", "--pdeathsig", "TERM", PODFLAME, name, *arguments],
+        process = subprocess.Popen([*ends_with_us("TERM"), PODFLAME, name, *arguments],
                                    stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
     process.log = log
     try:

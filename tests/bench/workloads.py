@@ -11,7 +11,8 @@ import subprocess
 import time
 
 import launch
-from places import DIE_WITH_US, started
+from places import started
+from testbed import ends_with_us
 
 READY_SECONDS = 20
 COUNTER_BYTES = 8 * 512
@@ -65,7 +66,7 @@ class Target:
             self.counters = memoryview(mmap.mmap(file.fileno(), COUNTER_BYTES)).cast("Q")
         python = self.place.python + [self.place.target(self.workload.script)] + list(self.workload.arguments)
         self.process = subprocess.Popen(
-            DIE_WITH_US + self.place.command(python), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, cwd="/",
+            ends_with_us("KILL") + self.place.command(python), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, cwd="/",
             env=dict(self.place.environment, BENCH_COUNTER=self.place.output(name)), start_new_session=True)
         started(self.process)
         self.pid = self.process.pid

@@ -16,7 +16,7 @@ import threading
 import pytest
 
 from program import MARGIN_SECONDS, eventually
-from testbed import PROJECT
+from testbed import PROJECT, ends_with_us
 
 PACKAGES = str(PROJECT / ".ci/packages")
 MISSING = "podflame-has-no-such-package"
@@ -195,6 +195,13 @@ def test_demo_leaves_nothing(folder, port_is_taken, number):
     eventually(lambda: not concerned(folder), 5, lambda: "nothing runs: %s" % concerned(folder))
     assert folder not in pathlib.Path("/proc/mounts").read_text()
     assert os.listdir(folder) == []
+
+
+@pytest.mark.parametrize("parent, output", [(os.getpid, "run\n"), (os.getppid, "")], ids=["lives", "has-ended"])
+def test_what_ends_with_its_parent_is_not_run_without_it(parent, output):
+    """A parent that is killed before the kernel knows of the wish would leave the command for ever."""
+    command = [*ends_with_us("TERM")[:-1], str(parent()), "echo", "run"]
+    assert subprocess.run(command, capture_output=True, text=True).stdout == output
 
 
 def test_demo_that_is_killed_leaves_no_process(folder):

@@ -26,6 +26,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 PROJECT = HERE.parents[1]
 sys.path.insert(0, str(PROJECT / "tests"))
 
+from testbed import ends_with_us  # noqa: E402
 from testbed.images import alone, run_to_end, sites  # noqa: E402
 
 # Where the copy of the checkout lies in the root.
@@ -114,7 +115,7 @@ def run(root, caches, commands):
         (caches[name]).mkdir(parents=True, exist_ok=True)
         (root / inside).mkdir(parents=True, exist_ok=True)
         binds.append("%s:%s" % (caches[name], inside))
-    command = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--uts", "--ipc", "--propagation", "private",
+    command = [*ends_with_us("KILL"), "unshare", "--mount", "--pid", "--uts", "--ipc", "--propagation", "private",
                "--kill-child", "--", "/bin/bash", str(HERE / "enter.sh"), str(root), INSIDE, *binds, "--", *commands]
     process = subprocess.Popen(command, env=environment(), stdin=subprocess.DEVNULL, start_new_session=True)
     try:

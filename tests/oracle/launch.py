@@ -10,8 +10,8 @@ import subprocess
 import time
 from typing import NamedTuple
 
-from places import DIE_WITH_US, started
-from testbed import Unavailable
+from places import started
+from testbed import Unavailable, ends_with_us
 
 END_SECONDS = 60
 JOIN = 'echo $$ >"$0/cgroup.procs" && exec "$@"'
@@ -139,7 +139,8 @@ class Target:
                 str(self.seconds), "--cpu", str(self.cpu), "--truth", self.place.output(self.name)))
             if self.workload.quota:
                 command = ["sh", "-c", JOIN, str(stack.enter_context(limited(self.workload.quota))), *command]
-            self.process = subprocess.Popen(DIE_WITH_US + command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/",
+            command = ends_with_us("KILL") + command
+            self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/",
                                             env=self.place.environment, start_new_session=True)
             stack.callback(self.stop)
             started(self.process)

@@ -14,11 +14,10 @@ import subprocess
 import sys
 import tempfile
 
-from testbed import CACHE, PROJECT, Unavailable, images
+from testbed import CACHE, PROJECT, Unavailable, ends_with_us, images
 
 PACKAGES = {"py-spy": "0.4.3", "austin-dist": "4.0.0"}
 TESTS = PROJECT / "tests"
-DIE_WITH_US = ["setpriv", "--pdeathsig", "KILL"]
 
 autogroup = 0  # nice value of every session that the bench starts, see sched(7); set by --crowded
 
@@ -97,7 +96,7 @@ class Rootfs:
         self.environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": "/app/targets", "PYTHONDONTWRITEBYTECODE": "1",
                             "PYTHONUTF8": "1"}
         binds = [str(folder) for folder in (self.root, TESTS, scratch, tools or scratch)]
-        command = DIE_WITH_US + ["unshare", "--mount", "sh", "-c", self.SETUP, *binds]
+        command = [*ends_with_us("KILL"), "unshare", "--mount", "sh", "-c", self.SETUP, *binds]
         self.holder = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd="/")
         if self.holder.stdout.readline() != "held\n":
             raise Unavailable("mounting was refused: " + self.holder.communicate()[1].strip())

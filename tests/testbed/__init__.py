@@ -9,10 +9,17 @@ Everything that these start is stopped by whoever started it: all are context
 managers. What cannot be had here raises Unavailable with the reason.
 """
 
+import os
 import pathlib
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 CACHE = PROJECT / ".cache"
+
+
+def ends_with_us(signal):
+    """The beginning of a command that gets @signal when this process ends, however it ends. If this process has ended
+    before the kernel knew of that, the command is not run."""
+    return ["setpriv", "--pdeathsig", signal, "sh", "-c", '[ "$PPID" = "$0" ] && exec "$@"', str(os.getpid())]
 
 
 class Unavailable(Exception):

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 
-from . import Unavailable, images
+from . import Unavailable, ends_with_us, images
 
 START_SECONDS = 90
 ENVIRONMENT = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1", "PATH": "/usr/local/bin:/usr/bin:/bin"}
@@ -160,8 +160,7 @@ class Bare(Piped):
         self.id = id or secrets.token_hex(32)
         self.name = self.id[:12]
         self.group = make_cgroup(self.id)
-        join = ["setpriv", "--pdeathsig", "KILL", "sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"',
-                str(self.group)]
+        join = [*ends_with_us("KILL"), "sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"', str(self.group)]
         unshare = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child", "--mount", "--cgroup"]
         enter = [sys.executable, "-I", "-S", str(ENTER), str(root), "%s:/app" % folder, "--"]
         self.spawn(join + unshare + enter + list(command), env=ENVIRONMENT, cwd="/")
@@ -190,5 +189,5 @@ class Host(Piped):
     """No container at all."""
 
     def __init__(self, command, folder):
-        self.spawn(["setpriv", "--pdeathsig", "KILL"] + list(command), env=ENVIRONMENT, cwd=str(folder))
+        self.spawn([*ends_with_us("KILL"), *command], env=ENVIRONMENT, cwd=str(folder))
         self.pid = self.process.pid

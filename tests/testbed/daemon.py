@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import time
 
-from . import Unavailable
+from . import Unavailable, ends_with_us
 
 START_SECONDS = 120
 STOP_SECONDS = 60
@@ -62,8 +62,7 @@ def private_docker():
     docker = Docker("unix://%s/socket" % home, str(home / "data"))
     with open(home / "log", "wb") as log:
         process = subprocess.Popen(
-            # It ends with us, however we end.
-            ["setpriv", "--pdeathsig", "TERM", "unshare", "--mount", "--propagation", "slave",
+            [*ends_with_us("TERM"), "unshare", "--mount", "--propagation", "slave",
              "dockerd", "--iptables=false", "--bridge=none", "--host", docker.host, "--data-root", docker.root,
              "--exec-root", str(home / "exec"), "--pidfile", str(home / "pid")],
             stdout=log, stderr=log, start_new_session=True)
