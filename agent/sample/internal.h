@@ -113,8 +113,8 @@ struct target {
         int64_t owed_ns;        /* timer tick, modes wall and gil: the elapsed time that no sample stands for yet */
         uint64_t samples;       /* timer tick, modes wall and gil: the number of samples that this tick counts as */
         uint64_t seen_cpu_ns;   /* timer tick: the process's CPU time at the last look */
-        _Atomic uint64_t
-                moved_ns; /* timer tick: when that time had last changed (CLOCK_MONOTONIC); read without the lock */
+        /* timer tick: when that time had last changed (CLOCK_MONOTONIC); read without the lock */
+        _Atomic uint64_t moved_ns;
         struct throttle throttle; /* timer tick, mode wall */
         pid_t newest;             /* timer tick: what nsutil_newest_read() returned when the members were last listed */
         unsigned uncorrected;     /* the number of ticks since the last corrected one */

@@ -13,8 +13,8 @@
 /* A target that a tick may meet. */
 struct due {
         _Atomic(struct target *) target; /* has a user for the thread that takes it from here; NULL: it is taken */
-        uint64_t
-                weight; /* the number of samples that the tick counts as if it meets the target; 0: it is passed over */
+        /* the number of samples that the tick counts as if it meets the target; 0: it is passed over */
+        uint64_t weight;
 };
 
 /* A clock of the machine or of a CPU, and the thread that serves the clock. */
@@ -40,10 +40,10 @@ struct timer_tick {
         struct pystack_uninterrupted uninterrupted;
         bool holds; /* @uninterrupted can be used */
         int own_fd; /* nsutil_last_ran_open()'s for this thread; -1: the clock cannot tell which thread it interrupts */
-        uint64_t
-                on_cpu_since; /* when this tick put this thread on its CPU: nsutil_last_ran_read()'s; 0: not read yet */
-        bool asks;            /* this tick has interrupted a thread, and it is not known yet which one */
-        long switches;        /* timer_switches() when this tick woke this thread */
+        /* when this tick put this thread on its CPU: nsutil_last_ran_read()'s; 0: not read yet */
+        uint64_t on_cpu_since;
+        bool asks;     /* this tick has interrupted a thread, and it is not known yet which one */
+        long switches; /* timer_switches() when this tick woke this thread */
 };
 
 /* A tick of the timer. */

@@ -32,8 +32,8 @@ static int hand_over(struct delivery *d)
 
         profile_set_deinit(&d->set);
         d->set = (struct profile_set){ 0 };
-        malloc_trim(
-                0); /* glibc keeps what this thread has freed for this thread, and it needs none until the next window */
+        /* glibc keeps for this thread what it has freed, and the thread needs nothing until the next window. */
+        malloc_trim(0);
         return r;
 }
 

@@ -348,8 +348,8 @@ static const struct usage usage = { .command = "pyflame" };
 /* Opens the output and gives up privileges, as record does. GO_ON, or an exit status, after a message. */
 static int open_output_and_confine(struct session *s)
 {
-        const struct confinement_options confinement = { .calls = getenv(
-                                                                 "PODFLAME_CONFINE") }; /* Pyflame has no option */
+        /* Pyflame has no option for that. */
+        const struct confinement_options confinement = { .calls = getenv("PODFLAME_CONFINE") };
         struct outside_duty duties[OUTSIDE_DEEDS] = { { NULL, NULL } };
         int e = 0;
 
