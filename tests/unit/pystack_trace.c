@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is refused is told: which field, where, what was expected, what was there. */
 #include "tests/unit/pystack_forge.h"
+#include "tests/unit/pystack_told.h"
 #include "tests/unit/support/suite.h"
 
 #include "pystack/trace.h"
@@ -11,32 +12,6 @@
 #include <unistd.h>
 
 SUITE(pystack_trace);
-
-struct told {
-        size_t n;
-        struct pystack_refusal items[64];
-};
-
-static void keep(void *ctx, const struct pystack_refusal *refusal)
-{
-        struct told *told = ctx;
-
-        if (told->n < sizeof told->items / sizeof *told->items)
-                told->items[told->n++] = *refusal;
-}
-
-static const struct pystack_refusal *get_told(const struct told *told, const char *field, uint64_t address)
-{
-        for (size_t i = 0; i < told->n; i++)
-                if (strcmp(told->items[i].field, field) == 0 && told->items[i].address == address)
-                        return &told->items[i];
-        for (size_t i = 0; i < told->n; i++) {
-                char line[PYSTACK_REFUSAL_SIZE];
-                pystack_refusal_text(&told->items[i], line);
-                cr_log_error("told: %s", line);
-        }
-        return NULL;
-}
 
 /* A runtime with a thread in one function, and what was told of it. */
 struct world {
@@ -68,7 +43,7 @@ static int open_and_read(struct world *w)
         struct pystack_memory remote = forge_remote(&w->forge);
         struct pystack_location location = forge_location(&w->forge);
         const struct pystack_options options = {
-                .trace = { keep, &w->told }, .memory = &remote, .location = &location, .inner_pid = FORGE_PTHREAD
+                .trace = { told_keep, &w->told }, .memory = &remote, .location = &location, .inner_pid = FORGE_PTHREAD
         };
         const struct pystack_thread_ref *refs;
         struct pystack_info info;
@@ -160,7 +135,7 @@ Test(pystack_trace, a_damaged_field_is_named_with_its_address_and_value)
                 else
                         forge_word(&w.forge, address, d->value);
                 cr_expect_eq(open_and_read(&w), d->error, "%s: %s", v->name, d->field);
-                const struct pystack_refusal *told = get_told(&w.told, d->field, address);
+                const struct pystack_refusal *told = told_find(&w.told, d->field, address);
                 cr_assert(told, "%s: %s at %lx", v->name, d->field, (unsigned long)address);
                 cr_expect_eq(told->found, found, "%s: %s", v->name, d->field);
                 cr_expect_not(told->unreadable);
@@ -176,7 +151,7 @@ Test(pystack_trace, a_pointer_to_nowhere_is_told_as_unreadable)
                 begin(&w, v);
                 forge_word(&w.forge, w.frame + w.forge.layout.frame.code, 64);
                 cr_expect_eq(open_and_read(&w), PYSTACK_E_TORN, "%s", v->name);
-                const struct pystack_refusal *told = get_told(&w.told, "frame.code", 64);
+                const struct pystack_refusal *told = told_find(&w.told, "frame.code", 64);
                 cr_expect(told && told->unreadable, "%s", v->name);
                 forge_deinit(&w.forge);
         }
@@ -195,7 +170,7 @@ Test(pystack_trace, a_word_of_the_debug_offsets_is_told_with_its_address)
                         uint64_t address = w.forge.runtime + 8 * at, before = word(&w, address);
                         forge_word(&w.forge, address, UINT64_MAX - at);
                         cr_expect_eq(open_and_read(&w), PYSTACK_E_CORRUPT, "%s: %zu", v->name, at);
-                        const struct pystack_refusal *told = get_told(&w.told, "debug_offsets", address);
+                        const struct pystack_refusal *told = told_find(&w.told, "debug_offsets", address);
                         cr_assert(told, "%s: %zu", v->name, at);
                         cr_expect_eq(told->found, UINT64_MAX - at);
                         forge_word(&w.forge, address, before);
@@ -205,7 +180,7 @@ Test(pystack_trace, a_word_of_the_debug_offsets_is_told_with_its_address)
                                                                                      : 44);
                 forge_word(&w.forge, owner, 4000);
                 cr_expect_eq(open_and_read(&w), PYSTACK_E_CORRUPT);
-                const struct pystack_refusal *told = get_told(&w.told, "frame.owner", owner);
+                const struct pystack_refusal *told = told_find(&w.told, "frame.owner", owner);
                 cr_assert(told, "%s", v->name);
                 cr_expect_eq(told->found, 4001, "its end");
                 cr_expect_eq(told->wanted, w.forge.layout.frame.size);
@@ -222,51 +197,15 @@ Test(pystack_trace, a_thread_list_that_goes_in_a_circle_is_told)
                 uint64_t other = forge_add_thread(&w.forge, 0x6160);
                 forge_word(&w.forge, w.forge.tstate + w.forge.layout.tstate.next, other);
                 open_and_read(&w);
-                cr_expect(get_told(&w.told, "tstate.next", other), "%s", v->name);
+                cr_expect(told_find(&w.told, "tstate.next", other), "%s", v->name);
                 forge_deinit(&w.forge);
         }
-}
-
-/* A live process: all files are looked at in vain. */
-Test(pystack_trace, what_is_no_python_is_told_with_its_pid)
-{
-        struct told told = { 0 };
-        const struct pystack_options options = { .pid = getpid(), .trace = { keep, &told } };
-        struct pystack_info info;
-        struct pystack *py;
-
-        cr_assert_eq(pystack_open(&options, &py, &info), PYSTACK_E_NOT_PYTHON);
-        const struct pystack_refusal *refusal = get_told(&told, "runtime", 0);
-        cr_assert(refusal);
-        cr_expect_eq(refusal->pid, getpid());
-        cr_expect_gt(refusal->found, 0, "the number of files");
-}
-
-/* Files that are named like Python and are none: each is refused, and only so many are told. */
-Test(pystack_trace, refusals_of_an_opening_are_bounded_and_the_rest_counted)
-{
-        struct told told = { 0 };
-        const struct pystack_options options = { .pid = getpid(), .trace = { keep, &told } };
-        struct pystack_info info;
-        struct pystack *py;
-
-        for (unsigned i = 0; i < 40; i++) {
-                int fd = memfd_create("libpython", 0);
-                cr_assert_geq(fd, 0);
-                cr_assert_eq(ftruncate(fd, 4096), 0);
-                cr_assert_neq(mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0), MAP_FAILED);
-                close(fd);
-        }
-        cr_assert_eq(pystack_open(&options, &py, &info), PYSTACK_E_NOT_PYTHON);
-        cr_assert_eq(told.n, 33);
-        cr_expect_str_eq(told.items[32].field, "opening");
-        cr_expect_geq(told.items[32].found, 8, "those that are left out");
 }
 
 Test(pystack_trace, a_line_is_bounded_and_its_names_are_escaped)
 {
         struct told told = { 0 };
-        struct pystack_memory memory = { .trace = { keep, &told }, .pid = 7 };
+        struct pystack_memory memory = { .trace = { told_keep, &told }, .pid = 7 };
         const struct pystack_refusal refusal = {
                 .field = "tstate.interp", .expected = "its interpreter", .address = 0x10, .wanted = 0x20, .found = 0x30
         };
