@@ -266,7 +266,8 @@ def test_target_that_ends_meanwhile(start, tmp_path, way):
     assert done.seconds < 15
     stacks = truth.parse_folded(done.stdout)
     working = sum(count for frames, count in stacks if "work" in truth.names(frames))
-    assert working > 0.95 * truth.total(stacks) > 100
+    # Its end in the kernel is some 10 samples without Python, however few the machine has let it work for.
+    assert truth.total(stacks) > 100 and working > 0.95 * truth.total(stacks) - 15
     eventually(lambda: not target.alive(), 5, "the target ends")
 
 
