@@ -56,10 +56,10 @@ path_pystack := pystack
 $(foreach r,base reason http find sample profile format compare send collect health confine command,$(eval path_$(r) := agent/$(r)))
 
 below_pystack := nsutil elfsym
-below_reason  := base nsutil
+below_reason  := base pystack nsutil elfsym
 below_http    := base
 below_find    := http base pystack nsutil elfsym
-below_sample  := base pystack nsutil elfsym profile
+below_sample  := reason base pystack nsutil elfsym profile
 below_format  := profile base
 below_compare := format profile base
 below_send    := http format profile base

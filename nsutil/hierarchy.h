@@ -68,9 +68,16 @@ void nsutil_quota_close(struct nsutil_quota *quota); /* accepts {0} */
 /* In how many periods the quotas have held the cgroups up so far. It grows at the end of each such period. */
 uint64_t nsutil_quota_throttles(const struct nsutil_quota *quota);
 
+/*
+ * For how long, in ns, the quotas have held the cgroups up so far: the sum over all cgroups and CPUs. It grows when a
+ * CPU may run the cgroup again (kernel/sched/fair.c, unthrottle_cfs_rq()).
+ */
+uint64_t nsutil_quota_throttled_ns(const struct nsutil_quota *quota);
+
 /* Whether the text of cpu.cfs_quota_us or cpu.max says that there is a quota. */
 bool nsutil_quota_is_set(const char *text, size_t len);
 /* Parses the text of cpu.stat. */
 int nsutil_throttles_parse(const char *text, size_t len, uint64_t *ret);
+int nsutil_throttled_parse(const char *text, size_t len, uint64_t *ret_ns);
 
 #endif

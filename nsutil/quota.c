@@ -37,6 +37,24 @@ int nsutil_throttles_parse(const char *text, size_t len, uint64_t *ret)
         return NSUTIL_E_MALFORMED;
 }
 
+/* v1 counts in nanoseconds, v2 in microseconds. */
+int nsutil_throttled_parse(const char *text, size_t len, uint64_t *ret)
+{
+        struct nsutil_text rest = { text, text + len }, line;
+        uint64_t us;
+
+        while (nsutil_text_line(&rest, &line)) {
+                if (nsutil_text_prefix(&line, "throttled_time "))
+                        return nsutil_text_u64(&line, 10, ret) ? 0 : NSUTIL_E_MALFORMED;
+                if (!nsutil_text_prefix(&line, "throttled_usec "))
+                        continue;
+                return nsutil_text_u64(&line, 10, &us) && !__builtin_mul_overflow(us, (uint64_t)1000, ret)
+                               ? 0
+                               : NSUTIL_E_MALFORMED;
+        }
+        return NSUTIL_E_MALFORMED;
+}
+
 static bool is_limited(const char *directory, bool v1)
 {
         char path[NSUTIL_CGROUP_PATH_SIZE + 32], *text;
@@ -101,15 +119,26 @@ void nsutil_quota_close(struct nsutil_quota *quota)
         quota->n = 0;
 }
 
-uint64_t nsutil_quota_throttles(const struct nsutil_quota *quota)
+static uint64_t sum_of_quotas(const struct nsutil_quota *quota,
+                              int (*parse)(const char *text, size_t len, uint64_t *ret))
 {
         char text[QUOTA_TEXT_MAX];
         uint64_t sum = 0, one;
 
         for (size_t i = 0; i < quota->n; i++) {
                 ssize_t len = pread(quota->fds[i], text, sizeof(text), 0);
-                if (len > 0 && nsutil_throttles_parse(text, (size_t)len, &one) == 0)
+                if (len > 0 && parse(text, (size_t)len, &one) == 0)
                         sum += one;
         }
         return sum;
+}
+
+uint64_t nsutil_quota_throttles(const struct nsutil_quota *quota)
+{
+        return sum_of_quotas(quota, nsutil_throttles_parse);
+}
+
+uint64_t nsutil_quota_throttled_ns(const struct nsutil_quota *quota)
+{
+        return sum_of_quotas(quota, nsutil_throttled_parse);
 }

@@ -110,6 +110,7 @@ struct nsutil_wait {
         enum nsutil_wait_timeout timeout;
         unsigned missing; /* bits of nsutil_wait_missing */
         char state;       /* of stat */
+        int cpu;          /* the CPU on which it last ran */
         int call;         /* number of the system call, as this machine counts; -1: in none, or not known */
         int fd;           /* that it waits for; -1: none, or several */
         int futex_op;     /* of FUTEX: with FUTEX_PRIVATE_FLAG and the like; -1: futex_waitv, or not known */
@@ -126,6 +127,10 @@ struct nsutil_wait_thread {
         pid_t pid, tid;
         int times, stat, call, channel;
 };
+#define NSUTIL_WAIT_CLOSED                                          \
+        {                                                           \
+                .times = -1, .stat = -1, .call = -1, .channel = -1, \
+        }
 
 /*
  * @tid is one of @pid's threads, both as we see them. @ret is the caller's, to be closed. NSUTIL_E_GONE. A file that

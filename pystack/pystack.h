@@ -184,14 +184,6 @@ int pystack_gil_holder(struct pystack *py, uint64_t *ret_tstate);
 int pystack_peek(struct pystack *py, uint64_t address, void *buf, size_t size);
 
 /*
- * Where the GIL of the interpreter of @ref lies, @ret_to exclusive. A thread that waits for the GIL sleeps at a word of
- * it, since glibc's condition variables and mutexes contain the words that their waiters sleep at.
- * PYSTACK_E_UNSUPPORTED up to 3.6, and if libc is not known to be glibc: musl's waiters sleep at words of their stacks.
- * Errors of reading.
- */
-int pystack_gil_span(struct pystack *py, const struct pystack_thread_ref *ref, uint64_t *ret_from, uint64_t *ret_to);
-
-/*
  * Whether threads take turns by a GIL at this moment: false if an interpreter of the process runs without one.
  * Interpreters of free-threaded builds run without one (PEP 703), unless PYTHON_GIL=1 is set or a module that needs
  * the GIL has been imported. True if it cannot be read, as before an interpreter has been set up.
@@ -233,6 +225,14 @@ struct pystack_thread; /* what is known of a thread: where its stack lies, and i
 int pystack_thread_open(struct pystack *py, const struct pystack_thread_ref *ref, struct pystack_thread **ret);
 void pystack_thread_close(struct pystack_thread *thread);
 uint64_t pystack_thread_tstate(const struct pystack_thread *thread);
+
+/*
+ * Where the GIL of the interpreter of @thread lies, @ret_to exclusive. A thread that waits for the GIL sleeps at a word
+ * of it, since glibc's condition variables and mutexes contain the words that their waiters sleep at.
+ * PYSTACK_E_UNSUPPORTED up to 3.6, and if libc is not known to be glibc: musl's waiters sleep at words of their stacks.
+ * Errors of reading.
+ */
+int pystack_gil_span(const struct pystack_thread *thread, uint64_t *ret_from, uint64_t *ret_to);
 
 /*
  * Reads the thread's stack. 0: it is a true stack. PYSTACK_E_TORN after @max_tries torn snapshots. PYSTACK_E_GONE if

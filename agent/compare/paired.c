@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The function that samplers report if they know only that nothing ran. */
+/* The function that samplers report if they know only that nothing ran. Others say why: profile_reason_kind(). */
 #define IDLE "(idle)"
 
 #define NS_PER_S 1e9
@@ -36,9 +36,10 @@ static bool is_active(const struct adding *a, const struct profile_sample *sampl
 {
         size_t n;
         const profile_id *frames = profile_stack(a->from, sample->stack, &n);
-        profile_id leaf = profile_frame(a->from, frames[0])->function;
+        const struct profile_function *leaf = profile_function(a->from, profile_frame(a->from, frames[0])->function);
 
-        return sample->state == PROFILE_RUNNING && strcmp(profile_function(a->from, leaf)->name, IDLE) != 0;
+        return sample->state == PROFILE_RUNNING && strcmp(leaf->name, IDLE) != 0 &&
+               !profile_reason_kind(leaf->name, leaf->file);
 }
 
 /* The time that a sample stands for: its own time, or the period for each count. */

@@ -18,6 +18,8 @@
 #define OTLP_THREAD_ID "thread.id"
 #define OTLP_THREAD_STATE "thread.state" /* only if idle */
 #define OTLP_IDLE "idle"
+/* why an idle thread does not run, one word; for receivers: it follows from the leaf frame */
+#define OTLP_WAIT OTLP_PREFIX "wait"
 
 /* Attributes of a location. */
 #define OTLP_FRAME_TYPE "profile.frame.type"

@@ -112,6 +112,8 @@ static void put_sample_attributes(struct writer *w, struct json_object *out, con
         }
         if (sample->state == PROFILE_IDLE)
                 add_attribute(w, indices, OTLP_THREAD_STATE, VALUE_TEXT, OTLP_IDLE);
+        if (profile_sample_reason(p, sample))
+                add_attribute(w, indices, OTLP_WAIT, VALUE_TEXT, profile_sample_reason(p, sample));
 }
 
 static void put_samples(struct writer *w, struct json_object *profile, size_t item)

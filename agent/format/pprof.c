@@ -20,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LABELS_MAX 5    /* thread, tid, pid, container, state */
+#define LABELS_MAX 6    /* thread, tid, pid, container, state, wait */
 #define COMMENTS_MAX 64 /* further attributes of a resource are left out */
 #define VALUES 2        /* count, nanoseconds */
 
@@ -179,6 +179,7 @@ static void add_labels(struct writer *w, Pprof__Sample *out, const struct profil
         }
         if (sample->state == PROFILE_IDLE)
                 add_label(w, out, "state", "idle", 0);
+        add_label(w, out, "wait", profile_sample_reason(from, sample), 0);
 }
 
 static int add_locations_of_stack(struct writer *w, Pprof__Sample *out, profile_id id)

@@ -119,11 +119,15 @@ static void push_label(struct walk *walk, size_t *n, const char *name)
 }
 
 /*
- * Whether "(idle)" must be added. A sampler that knows only that nothing ran reports "(idle)" as the function itself.
+ * Whether "(idle)" must be added: the leaf does not say why the thread does not run. A sampler that knows only that
+ * nothing ran reports "(idle)" as the function itself.
  */
 static bool needs_idle_label(const struct walk *walk, size_t n, enum profile_state state)
 {
-        return state == PROFILE_IDLE && (n == 0 || strcmp(walk->frames[n - 1].name, WALK_IDLE) != 0);
+        const struct walk_frame *leaf = n > 0 ? &walk->frames[n - 1] : NULL;
+
+        return state == PROFILE_IDLE &&
+               (!leaf || (strcmp(leaf->name, WALK_IDLE) != 0 && !profile_reason_kind(leaf->name, leaf->file)));
 }
 
 static int build_stack(struct walk *walk, const struct profile_sample *sample, size_t *ret_n)

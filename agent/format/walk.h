@@ -7,7 +7,8 @@
 /*
  * A set of profiles as one sequence of stacks, for formats that know only stacks. All other facts become frames. The
  * container and the process are frames at the root if the set has more than one profile. Then comes the thread, if
- * threads are told apart. "(idle)" is the leaf of an idle thread.
+ * threads are told apart. "(idle)" is the leaf of an idle thread, unless its
+ * stack has a leaf that says more (profile_reason_kind()).
  */
 struct walk_frame {
         const char *name;

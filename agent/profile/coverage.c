@@ -60,7 +60,7 @@ void profile_coverage_tell(const struct profile_counters *c, enum profile_mode m
                 fprintf(out, "%.1f %%: of %.2f s of %s, samples stand for %.2f s", 100 * coverage,
                         ns_to_seconds(c->accounted_ns), accounted_of[mode], ns_to_seconds(c->sampled_ns));
                 if (c->left_out_ns >= LEAST_TOLD_NS)
-                        fprintf(out, ", %.2f s of threads without Python are left out", ns_to_seconds(c->left_out_ns));
+                        fprintf(out, ", %.2f s are left out as asked", ns_to_seconds(c->left_out_ns));
                 write_losses(c, out);
         }
         fclose(out);

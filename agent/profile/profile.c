@@ -54,7 +54,7 @@ static bool is_equal_sample(const void *item, const void *key)
         const struct profile_sample *a = item;
         const struct profile_sample *b = key;
 
-        return a->stack == b->stack && a->thread == b->thread && a->state == b->state;
+        return a->stack == b->stack && a->thread == b->thread && a->state == b->state && a->mark == b->mark;
 }
 
 static const struct table_kind sample_kind = {
@@ -70,13 +70,13 @@ static uint64_t add_saturated(uint64_t a, uint64_t b)
         return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
 }
 
-int profile_add(struct profile *p, profile_id stack, profile_id thread, enum profile_state state, uint64_t count,
-                uint64_t nanoseconds)
+int profile_add_marked(struct profile *p, profile_id stack, profile_id thread, enum profile_state state, uint32_t mark,
+                       uint64_t count, uint64_t nanoseconds)
 {
-        struct profile_sample key = { .stack = stack, .thread = thread, .state = state };
-        uint32_t parts[] = { stack, thread, state };
+        struct profile_sample key = { .stack = stack, .thread = thread, .state = state, .mark = mark };
+        uint32_t parts[] = { stack, thread, state, mark };
         uint64_t hash = profile_table_hash(parts, sizeof(parts), p->seed);
-        struct table *table = stack & RESERVED_BIT ? &p->unsettled : &p->samples;
+        struct table *table = stack & RESERVED_BIT || mark ? &p->unsettled : &p->samples;
         uint32_t id = profile_table_find(table, &sample_kind, hash, &key);
 
         if (id == 0) {
@@ -96,6 +96,12 @@ int profile_add(struct profile *p, profile_id stack, profile_id thread, enum pro
         if (table == &p->samples)
                 p->total = add_saturated(p->total, count);
         return 0;
+}
+
+int profile_add(struct profile *p, profile_id stack, profile_id thread, enum profile_state state, uint64_t count,
+                uint64_t nanoseconds)
+{
+        return profile_add_marked(p, stack, thread, state, 0, count, nanoseconds);
 }
 
 /* ---- settings and counters ----------------------------------------------- */

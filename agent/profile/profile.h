@@ -78,13 +78,32 @@ profile_id profile_reserve_stack(struct profile *p);
 void profile_link_stack(struct profile *p, profile_id reserved, profile_id stack);
 profile_id profile_linked(const struct profile *p, profile_id stack);
 size_t profile_reserved(const struct profile *p); /* ids */
-void profile_settle(struct profile *p);
+
+/*
+ * Says what becomes of a marked sample, once its stack is known. @leaf is called by profile_settle() for each stack and
+ * mark, and may intern into @p. It returns true and a frame in @ret, which becomes the leaf of the sample's stack, or 0
+ * in @ret if the stack stays as it is. False: the sample is left out, and its time is counted as left out.
+ */
+struct profile_marks {
+        bool (*leaf)(void *ctx, struct profile *p, profile_id stack, uint32_t mark, profile_id *ret);
+        void *ctx;
+};
+
+/* @marks: NULL if no sample is marked. If there is no room for a longer stack, the stack stays as it is. */
+void profile_settle(struct profile *p, const struct profile_marks *marks);
 
 /*
  * Counts @count samples of @stack that stand for @nanoseconds together. @thread may be 0 if threads are not told apart.
  */
 int profile_add(struct profile *p, profile_id stack, profile_id thread, enum profile_state state, uint64_t count,
                 uint64_t nanoseconds);
+
+/*
+ * The same for a sample that has @mark, a number of the caller's. As those of reserved ids, marked samples are no
+ * samples of the profile before profile_settle(). 0: it has no mark.
+ */
+int profile_add_marked(struct profile *p, profile_id stack, profile_id thread, enum profile_state state, uint32_t mark,
+                       uint64_t count, uint64_t nanoseconds);
 
 /*
  * Translates ids of profile @from to ids of profile @to. When an id is first asked for, @to interns what it stands for.
@@ -175,7 +194,7 @@ struct profile_counters {
         uint64_t accounted_ns; /* with the time of ended threads; 0: not accounted */
         uint64_t sampled_ns;   /* the time that the samples stand for */
         uint64_t native_ns;    /* the part of sampled_ns of threads that run no Python */
-        uint64_t left_out_ns;  /* time of threads that run no Python, if these are left out */
+        uint64_t left_out_ns;  /* time of threads that are left out: those without Python, or those without work */
         uint64_t unopened_ns;  /* time before the process was opened */
         uint64_t torn_ns;      /* this and the next three: time of the ticks counted above */
         uint64_t late_ns;
@@ -189,8 +208,8 @@ void profile_counters_add(struct profile_counters *to, const struct profile_coun
 /* ---- the books ------------------------------------------------------------- */
 
 /*
- * The share of the accounted time that is covered: by samples, or by threads without Python that are left out. By
- * chance it can be a little more than 1. It is negative if the time was not accounted.
+ * The share of the accounted time that is covered: by samples, or by threads that are left out. By chance it can be a
+ * little more than 1. It is negative if the time was not accounted.
  */
 double profile_coverage(const struct profile_counters *counters);
 
@@ -244,10 +263,23 @@ struct profile_sample {
         enum profile_state state;
         uint64_t count;
         uint64_t nanoseconds;
+        uint32_t mark; /* 0 once it is settled */
 };
 size_t profile_samples(const struct profile *p);                                /* each (stack, thread, state) once */
 const struct profile_sample *profile_sample(const struct profile *p, size_t i); /* i from 0 */
 uint64_t profile_total(const struct profile *p);                                /* sum of counts */
+
+/* ---- reasons ------------------------------------------------------------- */
+
+/*
+ * The leaf frame of an idle thread's stack may say why the thread does not run: "[waits: GIL]", "[sleeps]". Such frames
+ * have no file. Returns the kind of the reason: "gil", "cpu", "throttled", "sleep", "io", "lock", "child", "signal",
+ * "page", "stopped", "frozen" or "unknown"; NULL if the frame is none of them. Static storage.
+ */
+const char *profile_reason_kind(const char *name, const char *file);
+
+/* The same of a sample's leaf; NULL also if the thread is not idle. */
+const char *profile_sample_reason(const struct profile *p, const struct profile_sample *sample);
 
 /* ---- statistics ---------------------------------------------------------- */
 
@@ -257,10 +289,13 @@ struct profile_top {
         uint64_t self;              /* samples with the function as leaf */
         uint64_t total;             /* samples with the function anywhere, recursion counted once */
         uint64_t self_ns, total_ns; /* the time that those samples stand for */
+        const char *waits;          /* the reason for which it waits most of the time, "[waits: GIL]"; NULL: none */
+        uint64_t waits_ns;          /* the part of @self_ns in which it waits for that */
 };
 
 /*
- * Lists functions by self samples, then by total samples, descending: at most @max. @ret is allocated; its strings live
+ * Lists functions by self samples, then by total samples, descending: at most @max. A frame that says why a thread does
+ * not run is no function: its samples are its caller's own. @ret is allocated; its strings live
  * as long as @p.
  */
 int profile_top(const struct profile *p, size_t max, struct profile_top **ret, size_t *ret_n);

@@ -2,11 +2,13 @@
 /*
  * Stacks that are counted before their frames are known. A bit marks their ids, so they are no rows of the table of
  * stacks. That table holds each stack once and nothing else, whatever is reserved. Samples of reserved ids have a table
- * of their own for the same reason. So settling them takes time linear in their number only.
+ * of their own for the same reason, and marked samples share it. So settling them takes time linear in their number
+ * only.
  */
 #include "internal.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define RESERVED_FIRST 64
 
@@ -74,16 +76,51 @@ static void count_sample_as_failed(struct profile *p, const struct profile_sampl
         p->counters.failed_ns += sample->nanoseconds;
 }
 
-void profile_settle(struct profile *p)
+static void count_sample_as_left_out(struct profile *p, const struct profile_sample *sample)
 {
-        for (uint32_t id = 1; id <= p->unsettled.n; id++) {
-                const struct profile_sample *sample = profile_table_item(&p->unsettled, sizeof(*sample), id);
-                profile_id stack = profile_linked(p, sample->stack);
+        p->counters.ok -= sample->count;
+        p->counters.ticks -= sample->count;
+        p->counters.sampled_ns -= sample->nanoseconds;
+        p->counters.left_out_ns += sample->nanoseconds;
+}
 
-                if (stack == 0 ||
-                    profile_add(p, stack, sample->thread, sample->state, sample->count, sample->nanoseconds) < 0)
-                        count_sample_as_failed(p, sample);
+/* The stack that has @leaf below @stack; @stack itself if there is no room for it. */
+static profile_id extend_stack(struct profile *p, profile_id stack, profile_id leaf)
+{
+        size_t n;
+        const profile_id *frames = profile_stack(p, stack, &n);
+        profile_id *longer = malloc((n + 1) * sizeof(*longer)), ret = stack;
+
+        if (!longer)
+                return stack;
+        longer[0] = leaf;
+        memcpy(longer + 1, frames, n * sizeof(*frames));
+        if (profile_intern_stack(p, longer, n + 1, &ret) < 0)
+                ret = stack;
+        free(longer);
+        return ret;
+}
+
+static void settle_sample(struct profile *p, const struct profile_sample *sample, const struct profile_marks *marks)
+{
+        profile_id stack = profile_linked(p, sample->stack), leaf = 0;
+
+        if (stack && sample->mark && marks) {
+                if (!marks->leaf(marks->ctx, p, stack, sample->mark, &leaf)) {
+                        count_sample_as_left_out(p, sample);
+                        return;
+                }
+                if (leaf)
+                        stack = extend_stack(p, stack, leaf);
         }
+        if (!stack || profile_add(p, stack, sample->thread, sample->state, sample->count, sample->nanoseconds) < 0)
+                count_sample_as_failed(p, sample);
+}
+
+void profile_settle(struct profile *p, const struct profile_marks *marks)
+{
+        for (uint32_t id = 1; id <= p->unsettled.n; id++)
+                settle_sample(p, profile_table_item(&p->unsettled, sizeof(struct profile_sample), id), marks);
         profile_table_deinit(&p->unsettled);
         free(p->reserved);
         p->reserved = NULL;

@@ -28,16 +28,30 @@ static struct weight *weigh_stacks(const struct profile *p)
         return weights;
 }
 
+static bool is_reason(const struct profile *p, profile_id frame)
+{
+        const struct profile_function *f = profile_function(p, profile_frame(p, frame)->function);
+
+        return profile_reason_kind(f->name, f->file) != NULL;
+}
+
+/* The index of the frame to which the samples of the stack belong. */
+static size_t index_of_leaf(const struct profile *p, const profile_id *frames, size_t n)
+{
+        return n > 1 && is_reason(p, frames[0]) ? 1 : 0;
+}
+
 static void count_weight_of_stack(const struct profile *p, profile_id stack, struct weight weight,
                                   struct profile_top *tops, profile_id *seen)
 {
         size_t n;
         const profile_id *frames = profile_stack(p, stack, &n);
-        struct profile_top *leaf = &tops[profile_frame(p, frames[0])->function - 1];
+        size_t first = index_of_leaf(p, frames, n);
+        struct profile_top *leaf = &tops[profile_frame(p, frames[first])->function - 1];
 
         leaf->self += weight.count;
         leaf->self_ns += weight.nanoseconds;
-        for (size_t i = 0; i < n; i++) {
+        for (size_t i = first; i < n; i++) {
                 profile_id function = profile_frame(p, frames[i])->function;
 
                 if (seen[function - 1] == stack)
@@ -47,6 +61,66 @@ static void count_weight_of_stack(const struct profile *p, profile_id stack, str
                 tops[function - 1].total_ns += weight.nanoseconds;
         }
 }
+
+/* ---- what functions wait for ------------------------------------------------ */
+
+/* The time for which a function waits for a reason. */
+struct waiting {
+        profile_id function, reason;
+        uint64_t ns;
+};
+
+static int order_waiting(const void *a, const void *b)
+{
+        const struct waiting *x = a;
+        const struct waiting *y = b;
+
+        if (x->function != y->function)
+                return x->function < y->function ? -1 : 1;
+        return (x->reason > y->reason) - (x->reason < y->reason);
+}
+
+static size_t list_waiting(const struct profile *p, const struct weight *weights, struct waiting *ret)
+{
+        size_t found = 0;
+
+        for (uint32_t id = 1; id <= p->stacks.n; id++) {
+                size_t n;
+                const profile_id *frames = profile_stack(p, id, &n);
+
+                if (weights[id].nanoseconds > 0 && index_of_leaf(p, frames, n) == 1)
+                        ret[found++] = (struct waiting){ profile_frame(p, frames[1])->function,
+                                                         profile_frame(p, frames[0])->function,
+                                                         weights[id].nanoseconds };
+        }
+        return found;
+}
+
+/* Finds the reason for which each function waits most. */
+static int choose_waits(const struct profile *p, const struct weight *weights, struct profile_top *tops)
+{
+        struct waiting *waiting = malloc((p->stacks.n + 1) * sizeof(*waiting));
+
+        if (!waiting)
+                return -ENOMEM;
+        size_t n = list_waiting(p, weights, waiting);
+        qsort(waiting, n, sizeof(*waiting), order_waiting);
+        for (size_t i = 0, next; i < n; i = next) {
+                struct profile_top *top = &tops[waiting[i].function - 1];
+                uint64_t ns = 0;
+
+                for (next = i; next < n && order_waiting(&waiting[i], &waiting[next]) == 0; next++)
+                        ns += waiting[next].ns;
+                if (ns > top->waits_ns) {
+                        top->waits_ns = ns;
+                        top->waits = profile_function(p, waiting[i].reason)->name;
+                }
+        }
+        free(waiting);
+        return 0;
+}
+
+/* ---- order -------------------------------------------------------------------- */
 
 static int order_numbers_descending(uint64_t a, uint64_t b)
 {
@@ -91,7 +165,7 @@ int profile_top(const struct profile *p, size_t max, struct profile_top **ret, s
         struct weight *weights = weigh_stacks(p);
         int r = -ENOMEM;
 
-        if (!tops || !seen || !weights)
+        if (!tops || !seen || !weights || choose_waits(p, weights, tops) < 0)
                 goto out;
         for (uint32_t id = 1; id <= p->stacks.n; id++)
                 if (weights[id].count > 0)

@@ -10,11 +10,25 @@
 #include <string.h>
 #include <sys/socket.h>
 
-static const char *const kinds[NSUTIL_WAIT_KINDS] = {
+/* What the kernel alone knows. A futex is nobody's yet. */
+static const char *const of_kernel[NSUTIL_WAIT_KINDS] = {
         [NSUTIL_WAIT_UNKNOWN] = "unknown", [NSUTIL_WAIT_RUNNABLE] = "cpu",  [NSUTIL_WAIT_SLEEP] = "sleep",
         [NSUTIL_WAIT_IO] = "io",           [NSUTIL_WAIT_FUTEX] = "futex",   [NSUTIL_WAIT_LOCK] = "lock",
         [NSUTIL_WAIT_CHILD] = "child",     [NSUTIL_WAIT_SIGNAL] = "signal", [NSUTIL_WAIT_PAGE] = "page",
         [NSUTIL_WAIT_STOPPED] = "stopped", [NSUTIL_WAIT_FROZEN] = "frozen",
+};
+
+static const struct {
+        const char *word;
+        const char *text; /* NULL: "waits: ", and what the thread waits for */
+} kinds[REASON_KINDS] = {
+        [REASON_UNKNOWN] = { "unknown", "unknown" },  [REASON_RUNNING] = { "running", "" },
+        [REASON_CPU] = { "cpu", "waits: CPU" },       [REASON_THROTTLED] = { "throttled", "throttled" },
+        [REASON_SLEEP] = { "sleep", "sleeps" },       [REASON_IO] = { "io", NULL },
+        [REASON_GIL] = { "gil", "waits: GIL" },       [REASON_LOCK] = { "lock", NULL },
+        [REASON_CHILD] = { "child", "waits: child" }, [REASON_SIGNAL] = { "signal", "waits: signal" },
+        [REASON_PAGE] = { "page", "waits: page" },    [REASON_STOPPED] = { "stopped", "stopped" },
+        [REASON_FROZEN] = { "frozen", "frozen" },
 };
 
 static const char *const things[] = {
@@ -36,6 +50,7 @@ static const char *const acts[] = {
 struct writer {
         char *at;
         size_t left; /* with the NUL */
+        enum reason_privacy privacy;
 };
 
 /* Nothing of it where not all of it fits. */
@@ -67,6 +82,8 @@ static void add_path(struct writer *w, const struct nsutil_wait_detail *detail)
         const char *at = detail->path;
         char unit[ESCAPE_MAX];
 
+        if (w->privacy == REASON_PRIVATE)
+                return;
         if (*at)
                 add_words(w, " ");
         while (*at) {
@@ -86,6 +103,10 @@ static void add_address(struct writer *w, int family, const struct nsutil_wait_a
         const uint8_t *bytes = is_mapped ? address->bytes + sizeof(mapped) : address->bytes;
         char text[INET6_ADDRSTRLEN];
 
+        if (w->privacy == REASON_PRIVATE) {
+                add_words(w, " port %u", address->port);
+                return;
+        }
         if (is_mapped)
                 family = AF_INET;
         inet_ntop(family, bytes, text, sizeof(text));
@@ -125,24 +146,61 @@ static void add_thing(struct writer *w, const struct nsutil_wait *wait, const st
         }
 }
 
-const char *reason_word(enum nsutil_wait_kind kind)
-{
-        return kinds[kind < NSUTIL_WAIT_KINDS ? kind : NSUTIL_WAIT_UNKNOWN];
-}
-
-void reason_words(const struct nsutil_wait *wait, const struct nsutil_wait_detail *detail, char *ret, size_t size)
+static void add_wait(struct writer *w, const struct nsutil_wait *wait, const struct nsutil_wait_detail *detail)
 {
         const struct nsutil_wait_detail none = { .thing = wait->thing };
-        struct writer w = { ret, size };
 
         if (wait->kind == NSUTIL_WAIT_IO) {
-                add_thing(&w, wait, detail ? detail : &none);
-        } else {
-                add_words(&w, "%s", reason_word(wait->kind));
-                if (wait->kind == NSUTIL_WAIT_LOCK && detail && detail->thing) {
-                        add_words(&w, " on ");
-                        add_thing(&w, wait, detail);
-                }
+                add_thing(w, wait, detail ? detail : &none);
+                return;
         }
+        add_words(w, "%s", of_kernel[wait->kind < NSUTIL_WAIT_KINDS ? wait->kind : NSUTIL_WAIT_UNKNOWN]);
+        if (wait->kind == NSUTIL_WAIT_LOCK && detail && detail->thing) {
+                add_words(w, " on ");
+                add_thing(w, wait, detail);
+        }
+}
+
+void reason_words(const struct nsutil_wait *wait, const struct nsutil_wait_detail *detail, enum reason_privacy privacy,
+                  char *ret, size_t size)
+{
+        struct writer w = { ret, size, privacy };
+
+        add_wait(&w, wait, detail);
+        *w.at = '\0';
+}
+
+/* ---- reasons ---------------------------------------------------------------------------- */
+
+const char *reason_word(enum reason_kind kind)
+{
+        return kinds[kind < REASON_KINDS ? kind : REASON_UNKNOWN].word;
+}
+
+/* What is waited for. A word of memory outside of the GIL is a lock, of which the stack may know more. */
+static void add_waited_for(struct writer *w, const struct reason *reason, const struct reason_place *place)
+{
+        if (reason->wait.kind == NSUTIL_WAIT_FUTEX)
+                add_words(w, "%s", place && place->lock ? place->lock : "lock");
+        else
+                add_wait(w, &reason->wait, reason->has_detail ? &reason->detail : NULL);
+}
+
+void reason_text(const struct reason *reason, const struct reason_place *place, enum reason_privacy privacy, char *ret,
+                 size_t size)
+{
+        struct writer w = { ret, size, privacy };
+        const char *text = kinds[reason->kind].text;
+
+        if (reason->kind == REASON_UNKNOWN && reason->lock_or_gil)
+                text = "waits: lock or GIL";
+        if (place && place->for_work)
+                add_words(&w, "waits for work: ");
+        else
+                add_words(&w, "%s", text ? text : "waits: ");
+        if (!text)
+                add_waited_for(&w, reason, place);
+        else if (place && place->for_work)
+                add_words(&w, "%s", reason_word(reason->kind));
         *w.at = '\0';
 }

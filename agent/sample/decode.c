@@ -143,15 +143,17 @@ bool decode_fetch(struct target *t)
         return d->batch.n_stacks > 0;
 }
 
-/* False: nothing waits, or the target is silent. */
-static bool fetch_under_lock(struct target *t)
+/* False: nothing waits to be decoded, or the target is silent. @ret_nameless: sockets wait for their addresses. */
+static bool fetch_under_lock(struct target *t, const struct sampler *s, bool *ret_nameless)
 {
+        *ret_nameless = false;
         if (!decode_has_ended(t) || target_lock(t) == TARGET_SILENT)
                 return false;
         bool any = decode_fetch(t);
-        t->asked = t->asked && any;
+        *ret_nameless = !any && t->waits.nameless > 0;
+        t->asked = t->asked && (any || *ret_nameless);
         if (!any && profile_reserved(t->profile) >= RENUMBER_AT)
-                target_renumber(t);
+                target_renumber(t, s);
         target_unlock(t);
         return any;
 }
@@ -169,10 +171,14 @@ void decode_waiting(struct target *t, const struct sampler *s)
 bool decode_some(struct target *t, const struct sampler *s)
 {
         uint64_t end = clock_ns(CLOCK_THREAD_CPUTIME_ID) + TURN_NS;
+        bool nameless;
 
         for (unsigned i = 1; i <= TURN_FRAMES; i++) {
-                if (!decode_next(t, s, t->profile) && !fetch_under_lock(t))
-                        return false;
+                if (!decode_next(t, s, t->profile) && !fetch_under_lock(t, s, &nameless)) {
+                        if (nameless)
+                                waits_look_up(t);
+                        return nameless;
+                }
                 if (i % FRAMES_PER_CLOCK == 0 && clock_ns(CLOCK_THREAD_CPUTIME_ID) > end)
                         break;
         }

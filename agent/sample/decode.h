@@ -56,7 +56,10 @@ void decoder_ask(struct target *target);
 void decoder_forget(struct decoder *decoder, struct target *target);
 
 /* decoder->turn must be held for all functions from here on. */
-/* Decodes some stacks of the target, whose lock is not held. False: no stack is left. */
+/*
+ * Decodes some stacks of the target, whose lock is not held. If there is none, looks up addresses that its waits lack.
+ * False: nothing is left.
+ */
 bool decode_some(struct target *target, const struct sampler *sampler);
 /* Decodes the stacks that wait now. The target's lock is not held. */
 void decode_waiting(struct target *target, const struct sampler *sampler);

@@ -206,6 +206,16 @@ bool sampler_is_restrained(struct sampler *s, const struct sample_target *named)
         return ask_target(s, named, is_restrained);
 }
 
+static bool misses_calls(const struct target *t)
+{
+        return atomic_load(&t->calls_refused);
+}
+
+bool sampler_misses_calls(struct sampler *s, const struct sample_target *named)
+{
+        return ask_target(s, named, misses_calls);
+}
+
 bool sampler_is_silent(struct sampler *s, const struct sample_target *named)
 {
         return ask_target(s, named, target_is_silent);

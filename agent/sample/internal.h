@@ -9,6 +9,7 @@
 #include "memory.h"
 #include "sample.h"
 #include "stacks.h"
+#include "waits.h"
 #include "watchdog.h"
 
 #include "agent/base/base.h"
@@ -18,16 +19,33 @@
 #include <stdatomic.h>
 #include <uthash.h>
 
+/* A stack of a profile that is not counted yet. */
+struct pending {
+        profile_id stack, thread;
+        enum profile_state state;
+        uint64_t count; /* the samples that it counts as */
+        uint64_t ns;    /* the time that these stand for */
+        uint32_t mark;  /* why the thread does not run: see waits_mark(); 0: it runs, or that is not known */
+        bool retried;   /* it took more than one reading */
+};
+
 /* What the timer tick knows of when a thread has run. */
 struct member_clock {
-        int fd;                    /* nsutil_times_open()'s; -1: none */
-        int stat_fd;               /* nsutil_stat_open()'s; -1: none. Only threads that run have one */
-        int last_ran_fd;           /* nsutil_last_ran_open()'s; -1: none. Only threads that run have one */
-        struct nsutil_times times; /* at the last look */
-        uint64_t moved_ns;         /* mode cpu: when @times were last seen to have changed, CLOCK_MONOTONIC */
-        bool active;               /* mode wall: the last tick found it ready to run */
-        uint64_t still_since_ns;   /* when @times were first seen as they are, CLOCK_MONOTONIC */
-        profile_id stack;          /* the stack that was read since then, in the present profile; 0: none */
+        int fd;                          /* nsutil_times_open()'s; -1: none */
+        int stat_fd;                     /* nsutil_stat_open()'s; -1: none. Only threads that run have one */
+        int last_ran_fd;                 /* nsutil_last_ran_open()'s; -1: none. Only threads that run have one */
+        struct nsutil_wait_thread files; /* mode wall: tell why it does not run. Only threads that run now and then */
+        bool was_ready;                  /* mode wall: the last tick found it ready to run */
+        struct nsutil_times times;       /* at the last look */
+        uint64_t moved_ns;               /* mode cpu: when @times were last seen to have changed, CLOCK_MONOTONIC */
+        uint64_t still_since_ns;         /* when @times were first seen as they are, CLOCK_MONOTONIC */
+        profile_id stack;                /* the stack that was read since then, in the present profile; 0: none */
+        uint32_t mark;                   /* with @stack: why the thread does not run; 0: not known */
+        /* Mode wall, of a thread that is ready to run: see timer_wall.c. */
+        struct pending held;       /* its samples since @times have changed; count 0: none */
+        uint64_t throttled_ns;     /* its target's throttle.total_ns when @times had last changed */
+        int64_t owed_cpu_ns;       /* waits for a CPU that have ended, and that no sample has counted yet */
+        int64_t owed_throttled_ns; /* the same of waits for a quota */
 };
 
 /*
@@ -56,17 +74,8 @@ struct member {
 struct throttle {
         struct nsutil_quota quota;
         uint64_t open_at_ns; /* when to look again which cgroups have a quota (CLOCK_MONOTONIC) */
-        uint64_t count;      /* what nsutil_quota_throttles() last returned */
-        uint64_t until_ns;   /* until then the quota is the reason if the process does not run (CLOCK_MONOTONIC) */
-};
-
-/* A stack of a profile that is not counted yet. */
-struct pending {
-        profile_id stack, thread;
-        enum profile_state state;
-        uint64_t count; /* the samples that it counts as */
-        uint64_t ns;    /* the time that these stand for */
-        bool retried;   /* it took more than one reading */
+        uint64_t seen_ns;    /* what nsutil_quota_throttled_ns() last returned */
+        uint64_t total_ns; /* for how long quotas have kept the process's cgroups from running, since it is looked at */
 };
 
 /* How often a process is read whose stacks take too long: see restraint.c. */
@@ -84,10 +93,11 @@ struct target {
         _Atomic unsigned users;  /* the table and the threads that use the target; the last user frees it */
         _Atomic bool silent;     /* the process's memory does not answer: the thread that has the lock keeps the lock */
         _Atomic bool restrained; /* the process has been restrained at some time: see restraint.c */
-        _Atomic pid_t held_by;   /* the thread that has the lock; 0: none */
-        _Atomic uint64_t held_ns;  /* since when that thread has the lock (CLOCK_MONOTONIC) */
-        struct nsutil_pulse pulse; /* the watchdog's, about the thread that has had the lock since @pulse_of */
-        uint64_t pulse_of;         /* a @held_ns; 0: @pulse is unused */
+        _Atomic bool calls_refused; /* mode wall: the system call of a sleeping thread could not be read */
+        _Atomic pid_t held_by;      /* the thread that has the lock; 0: none */
+        _Atomic uint64_t held_ns;   /* since when that thread has the lock (CLOCK_MONOTONIC) */
+        struct nsutil_pulse pulse;  /* the watchdog's, about the thread that has had the lock since @pulse_of */
+        uint64_t pulse_of;          /* a @held_ns; 0: @pulse is unused */
         /* For a silent target: the CPU time and CLOCK_MONOTONIC until which its time was told as lost. 0: none was. */
         uint64_t lost_cpu_ns, lost_mono_ns;
         pthread_mutex_t lock; /* guards all members below */
@@ -95,6 +105,7 @@ struct target {
         struct member *members;
         struct profile *profile;
         struct stacks stacks; /* the cache from raw stacks to the profile's */
+        struct waits waits;   /* mode wall: why threads do not run, by the marks of the profile's samples */
         struct decoder *decoder;
         bool asked;              /* the target is in the decoder's queue */
         uint64_t since_ns;       /* when the profile began (CLOCK_REALTIME) */
@@ -196,6 +207,7 @@ struct sampler {
         /* Threads that use the sampler and that nobody waits for: readers that were relieved, and errands. */
         _Atomic unsigned strays;
         bool meets_all; /* the engine's ticks meet every thread of the machine: see struct tick_event */
+        struct nsutil_freezers freezers;
         char description[160];
         char refused[160];
 };
@@ -214,6 +226,8 @@ struct tick_event {
         bool left;         /* perf tick: the reader has left its CPU since, so the thread may have run on */
         bool meets_all;    /* such ticks meet every thread alike, so the kernel's account can correct their number */
         const struct pystack_uninterrupted *uninterrupted; /* NULL: the caller cannot tell whether it is switched out */
+        struct wait_look *look;                            /* mode wall: why the thread does not run; NULL: it runs */
+        struct pending *held;  /* mode wall: gets the sample, which is not counted yet; NULL: it is counted */
         struct jitter *jitter; /* draws the next period of a thread's own event; NULL: the tick is of no such event */
 };
 
@@ -271,13 +285,13 @@ profile_id target_read(struct target *target, const struct sampler *sampler, con
                        enum profile_state state);
 /* Counts a stack that is known without reading: one that is in the profile, or one frame called @name. */
 void target_add_known(struct target *target, const struct sampler *sampler, const struct tick_event *event,
-                      struct member *member, profile_id stack, enum profile_state state);
+                      struct member *member, profile_id stack, uint32_t mark, enum profile_state state);
 void target_add_pseudo(struct target *target, const struct sampler *sampler, const struct tick_event *event,
                        const char *name, enum profile_state state);
 /* Adds ticks that came too late, or were missed, to the profile's counters. */
 void target_add_late(struct target *target, uint64_t ticks, uint64_t period_ns);
 /* Replaces the reserved ids of the target's profile by the ids of their stacks. No stack may wait to be decoded. */
-void target_renumber(struct target *target);
+void target_renumber(struct target *target, const struct sampler *sampler);
 /* Empties the target's caches. */
 void target_trim(struct target *target);
 
@@ -344,10 +358,11 @@ void pending_lose(struct profile_counters *counters, int error, uint64_t count, 
 /* Proves the pending stacks together, and counts them: as samples if the proof holds, as lost for its error if not. */
 void pending_settle(struct target *target);
 
-/* Whether the process is under a CPU quota at all. @now is CLOCK_MONOTONIC. */
-bool throttle_is_possible(struct throttle *throttle, pid_t pid, uint64_t now);
-/* Whether a CPU quota keeps the process from running. The process has not run since the last tick, and wants to. */
-bool throttle_holds(struct throttle *throttle, pid_t pid, uint64_t now);
+/* Mode wall: counts the samples that the member holds, since it ends, or its profile does. */
+void timer_wall_release(struct target *target, struct member *member);
+
+/* Brings @throttle->total_ns up to date. @now is CLOCK_MONOTONIC. */
+void throttle_read(struct throttle *throttle, pid_t pid, uint64_t now);
 void throttle_close(struct throttle *throttle); /* accepts {0} */
 
 /*

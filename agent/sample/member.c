@@ -31,6 +31,7 @@ static struct member *member_new(struct target *t, pid_t tid)
         m->tid = tid;
         m->since_ns = clock_ns(CLOCK_MONOTONIC);
         m->clock.fd = m->clock.stat_fd = m->clock.last_ran_fd = -1;
+        m->clock.files = (struct nsutil_wait_thread)NSUTIL_WAIT_CLOSED;
         HASH_ADD_INT(t->members, tid, m);
         if (m->hh.tbl)
                 return m;
@@ -64,6 +65,8 @@ void member_free(struct target *t, struct member *m)
         pystack_thread_close(m->thread);
         if (m->clock.fd >= 0)
                 close(m->clock.fd);
+        timer_wall_release(t, m);
+        nsutil_wait_close(&m->clock.files);
         if (m->clock.stat_fd >= 0)
                 close(m->clock.stat_fd);
         if (m->clock.last_ran_fd >= 0)

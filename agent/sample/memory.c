@@ -31,7 +31,7 @@ static size_t codes_bytes(const struct target *t)
 
 static size_t used_bytes(const struct target *t)
 {
-        return codes_bytes(t) + profile_bytes(t->profile) + stacks_bytes(&t->stacks);
+        return codes_bytes(t) + profile_bytes(t->profile) + stacks_bytes(&t->stacks) + waits_bytes(&t->waits);
 }
 
 static void widen_room(struct target *t)
@@ -113,7 +113,7 @@ void memory_bound_profile(struct target *t, size_t max)
 {
         if (!t->memory.takes_part)
                 return;
-        size_t left = lease_left_beside(&t->memory, codes_bytes(t) + stacks_bytes(&t->stacks));
+        size_t left = lease_left_beside(&t->memory, codes_bytes(t) + stacks_bytes(&t->stacks) + waits_bytes(&t->waits));
         profile_limit(t->profile, max == 0 || left < max ? left : max);
 }
 

@@ -52,8 +52,8 @@ void pending_lose(struct profile_counters *counters, int error, uint64_t count, 
 bool pending_count(struct target *t, const struct pending *stack)
 {
         struct profile_counters *counters = profile_counters(t->profile);
-        bool counted = stack->stack &&
-                       profile_add(t->profile, stack->stack, stack->thread, stack->state, stack->count, stack->ns) == 0;
+        bool counted = stack->stack && profile_add_marked(t->profile, stack->stack, stack->thread, stack->state,
+                                                          stack->mark, stack->count, stack->ns) == 0;
 
         t->counted_ns += stack->ns;
         if (!counted) {

@@ -55,10 +55,12 @@ struct sample_config {
         enum profile_mode mode;
         enum sample_engine engine;
         enum sample_scope scope;
-        unsigned rate;  /* per second */
-        bool threads;   /* tell threads apart in the profiles */
-        bool adopts;    /* add copies of targets by itself: see sampler_adopted() */
-        bool no_native; /* leave out stacks of threads that run no Python; their time is still accounted */
+        unsigned rate;        /* per second */
+        bool threads;         /* tell threads apart in the profiles */
+        bool adopts;          /* add copies of targets by itself: see sampler_adopted() */
+        bool wait_detail;     /* mode wall: frames of what is waited for have addresses of peers and names of files */
+        bool no_idle_workers; /* mode wall: leave out threads that wait for work; their time is still accounted */
+        bool no_native;       /* leave out stacks of threads that run no Python; their time is still accounted */
         /* bytes that a process's profile may take; samples that need more fail. 0: only the format's bound */
         size_t profile_bytes;
 };
@@ -149,6 +151,9 @@ int sampler_take(struct sampler *sampler, const struct sample_target *target, st
  * pystack_has_gil(). False in other modes, and if the process is no target.
  */
 bool sampler_lacks_gil(struct sampler *sampler, const struct sample_target *target);
+
+/* Whether reasons are unknown in mode wall, since the process's system calls cannot be read. */
+bool sampler_misses_calls(struct sampler *sampler, const struct sample_target *target);
 
 /*
  * Whether the process is sampled less often than others, since its stacks kept taking more than 2 ms of CPU time to

@@ -90,6 +90,7 @@ int sampler_open(const struct sample_config *config, struct sampler **ret, char 
         atomic_init(&s->period_ns, 1000000000u / config->rate);
         pthread_rwlock_init(&s->lock, NULL);
         adoptions_init(&s->adoptions);
+        nsutil_freezers_find(&s->freezers); /* if it fails, no freezer is known */
         pthread_mutex_init(&s->engine, NULL);
         int r = start_threads(s, reason, reason_size);
         if (r != 0)

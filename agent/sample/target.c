@@ -11,9 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-/* If a thread does not hold still, it is read this often. Then the reader looks for it on other CPUs. */
-#define TRIES_HERE 2
-
 static int begin_profile(struct target *t, const struct sampler *s)
 {
         struct profile *profile = profile_new();
@@ -81,6 +78,7 @@ void target_free(struct target *t)
         throttle_close(&t->throttle);
         free(t->pending);
         decoding_deinit(&t->decoding);
+        waits_deinit(&t->waits);
         stacks_deinit(&t->stacks);
         profile_free(t->profile);
         pystack_close(t->py);
@@ -88,132 +86,7 @@ void target_free(struct target *t)
         free(t);
 }
 
-/* ---- samples ------------------------------------------------------------------- */
-
-/* @ret gets the id that the stack is counted by. The decoder makes the names of a new stack later. */
-static int get_stack_id(struct target *t, const struct sampler *s, const struct pystack_stack *stack, profile_id *ret)
-{
-        memory_bound_profile(t, s->config.profile_bytes);
-        int e = stacks_find(&t->stacks, t->profile, t->py, stack, ret);
-
-        if (t->stacks.backlog.batch.n_stacks > 0)
-                decoder_ask(t);
-        return e;
-}
-
-static profile_id count_read_stack(struct target *t, const struct sampler *s, struct member *m,
-                                   const struct pystack_stack *stack, profile_id id, const struct tick_event *event,
-                                   enum profile_state state)
-{
-        struct pending found = {
-                .stack = id,
-                .thread = member_id(t, s, m),
-                .state = state,
-                .count = event->count,
-                .ns = event->ns,
-                .retried = stack->retries > 0,
-        };
-
-        if (stack->provisional)
-                pending_add(t, &found);
-        else if (!pending_count(t, &found))
-                return 0;
-        return found.stack;
-}
-
-/*
- * The reader has preempted the thread on the reader's CPU. If the thread does not hold still all the same, the kernel
- * has moved it to another CPU, and the reader follows it.
- */
-static int read_member(struct target *t, struct member *m, const struct tick_event *event, struct pystack_stack *ret)
-{
-        int e = pystack_sample_frozen(t->py, m->thread, event->uninterrupted, TRIES_HERE, ret);
-
-        if (e != PYSTACK_E_TORN)
-                return e;
-        if (reader_pursue(t->py, m->thread, m->tid, event->cpu, ret, &e) && event->cpu >= 0)
-                reader_pin(event->cpu);
-        if (e == 0)
-                ret->retries += TRIES_HERE;
-        return e;
-}
-
-/* Reads the thread once. @ret gets the stack's id if the thread runs Python. 0, or why there is no stack. */
-static int read_once(struct target *t, const struct sampler *s, const struct tick_event *event,
-                     enum profile_state state, profile_id *ret)
-{
-        struct member *m = member_get(t, s, event->tid);
-        struct pystack_stack stack;
-
-        if (!m)
-                return PYSTACK_E_GONE;
-        if (!m->thread) {
-                member_read_native(t, s, m, event);
-                return 0;
-        }
-        pending_allow(t, event->ns, state);
-        int e = read_member(t, m, event, &stack);
-        if (e == PYSTACK_E_GONE)
-                member_leave_python(m);
-        profile_id id = 0;
-        if (e == 0)
-                e = get_stack_id(t, s, &stack, &id);
-        if (e != 0)
-                return e;
-        profile_counters(t->profile)->ticks += event->count;
-        *ret = count_read_stack(t, s, m, &stack, id, event, state);
-        return 0;
-}
-
-static int read_and_note_restraint(struct target *t, const struct sampler *s, const struct tick_event *event,
-                                   enum profile_state state, profile_id *ret)
-{
-        int e = read_once(t, s, event, state, ret);
-
-        /* A thread runs on for a while after its Python thread has ended. Then it is a thread without Python. */
-        if (e == PYSTACK_E_GONE && !member_end(t, s, event))
-                e = read_once(t, s, event, state, ret);
-        else if (e == PYSTACK_E_GONE)
-                e = 0;
-        restraint_note(t, e);
-        return e;
-}
-
-profile_id target_read(struct target *t, const struct sampler *s, const struct tick_event *event,
-                       enum profile_state state)
-{
-        struct profile_counters *counters = profile_counters(t->profile);
-        profile_id stack = 0;
-
-        memory_prepare(t);
-        int e = restraint_rests(t) ? PYSTACK_E_COSTLY : read_and_note_restraint(t, s, event, state, &stack);
-
-        if (e != 0) {
-                counters->ticks += event->count;
-                pending_lose(counters, e, event->count, event->ns);
-        }
-        memory_return(t);
-        return stack;
-}
-
-void target_add_known(struct target *t, const struct sampler *s, const struct tick_event *event, struct member *m,
-                      profile_id stack, enum profile_state state)
-{
-        struct pending known = { .stack = stack,
-                                 .thread = m ? member_id(t, s, m) : 0,
-                                 .state = state,
-                                 .count = event->count,
-                                 .ns = event->ns };
-
-        profile_counters(t->profile)->ticks += event->count;
-        pending_count(t, &known);
-}
-
-void target_add_pseudo(struct target *t, const struct sampler *s, const struct tick_event *event, const char *name,
-                       enum profile_state state)
-{
-        target_add_known(t, s, event, NULL, stacks_pseudo(t->profile, name), state);
-}
+/* ---- profiles -------------------------------------------------------------------- */
 
 void target_add_late(struct target *t, uint64_t ticks, uint64_t period_ns)
 {
@@ -223,14 +96,25 @@ void target_add_late(struct target *t, uint64_t ticks, uint64_t period_ns)
         counters->late_ns += ticks * period_ns;
 }
 
-void target_renumber(struct target *t)
+/* Settles @p, whose samples have marks of @waits. */
+static void settle_profile(struct profile *p, const struct waits *waits, const struct sampler *s)
+{
+        struct waits_rule rule = { waits, s->config.wait_detail ? REASON_ALL : REASON_PRIVATE,
+                                   s->config.no_idle_workers };
+
+        profile_settle(p, &(struct profile_marks){ waits_leaf, &rule });
+}
+
+void target_renumber(struct target *t, const struct sampler *s)
 {
         for (size_t i = 0; i < t->n_pending; i++)
                 t->pending[i].stack = profile_linked(t->profile, t->pending[i].stack);
-        for (struct member *m = t->members; m; m = m->hh.next)
+        for (struct member *m = t->members; m; m = m->hh.next) {
                 m->clock.stack = profile_linked(t->profile, m->clock.stack);
+                m->clock.held.stack = profile_linked(t->profile, m->clock.held.stack);
+        }
         stacks_renumber(&t->stacks, t->profile);
-        profile_settle(t->profile);
+        settle_profile(t->profile, &t->waits, s);
 }
 
 void target_trim(struct target *t)
@@ -241,8 +125,11 @@ void target_trim(struct target *t)
         memory_return(t);
 }
 
-/* Ends the profile, which the caller then owns, and begins a new one. Fetches the stacks that wait to be decoded. */
-static int exchange_profile(struct target *t, const struct sampler *s, struct profile **ret)
+/*
+ * Ends the profile, which the caller then owns with its @ret_waits, and begins a new one. Fetches the stacks that wait
+ * to be decoded.
+ */
+static int exchange_profile(struct target *t, const struct sampler *s, struct profile **ret, struct waits *ret_waits)
 {
         struct profile *done = t->profile;
         struct profile_settings settings = {
@@ -253,11 +140,15 @@ static int exchange_profile(struct target *t, const struct sampler *s, struct pr
                 .engine = s->tick->name,
         };
         balance_book(t, s);
+        for (struct member *m = t->members; m; m = m->hh.next)
+                timer_wall_release(t, m);
         decode_fetch(t);
         int r = begin_profile(t, s);
 
         if (r < 0)
                 return r;
+        *ret_waits = t->waits;
+        t->waits = (struct waits){ 0 };
         memory_return(t);
         profile_set_settings(done, &settings);
         *ret = done;
@@ -309,14 +200,17 @@ static bool begin_exchange(struct target *t, const struct sampler *s)
 int target_take(struct target *t, const struct sampler *s, struct profile **ret)
 {
         struct profile *done;
+        struct waits waits;
 
         if (!begin_exchange(t, s))
                 return SAMPLE_E_SILENT;
-        int r = exchange_profile(t, s, &done);
+        int r = exchange_profile(t, s, &done, &waits);
         target_unlock(t);
         if (r == 0) {
                 decode_rest(t, s, done);
-                profile_settle(done);
+                waits_complete(&waits, t->pid);
+                settle_profile(done, &waits, s);
+                waits_deinit(&waits);
                 *ret = done;
         }
         pthread_mutex_unlock(&t->decoder->turn);

@@ -13,12 +13,6 @@
  */
 #define LIST_SHARE 10
 
-/*
- * The slowest scheduler tick (CONFIG_HZ=100) takes 10 ms. A thread whose scheduler times have not changed for longer
- * than that has slept all the time, so its stack has not changed.
- */
-#define STILL_NS 12000000ull
-
 /* ---- threads ---------------------------------------------------------------------- */
 
 bool timer_list_members(const struct timer_tick *tick, struct target *t)
@@ -46,19 +40,17 @@ void timer_look_at_clock(struct target *t, uint64_t ignored_ns)
         t->seen_cpu_ns = used;
 }
 
-static struct tick_event event_of(const struct timer_tick *tick, const struct target *t, pid_t tid, uint64_t count,
-                                  const struct moment *at)
+struct tick_event timer_event(const struct timer_tick *tick, const struct target *t, pid_t tid, const struct moment *at)
 {
         return (struct tick_event){ .pid = t->pid,
                                     .tid = tid,
-                                    .count = count,
-                                    .ns = count * atomic_load(&tick->sampler->period_ns),
+                                    .count = t->samples,
+                                    .ns = t->samples * atomic_load(&tick->sampler->period_ns),
                                     .cpu = tick->cpu,
                                     .at_ns = at->now };
 }
 
-/* What the kernel says of the thread now. False if it has ended. */
-static bool read_state(const struct target *t, struct member *m, struct nsutil_stat *ret)
+bool timer_read_state(const struct target *t, struct member *m, struct nsutil_stat *ret)
 {
         if (m->clock.stat_fd < 0 && nsutil_stat_open(t->pid, m->tid, &m->clock.stat_fd) != 0)
                 return false;
@@ -76,21 +68,20 @@ static void move_to_cpu_of(struct timer_tick *tick, const struct target *t, stru
 {
         struct nsutil_stat stat;
 
-        if (read_state(t, m, &stat) && stat.state == 'R')
+        if (timer_read_state(t, m, &stat) && stat.state == 'R')
                 move_to(tick, stat.cpu);
 }
 
-/* Reads a thread that runs on @cpu, as @count samples. The member may be gone afterwards. */
-static void read_running(struct timer_tick *tick, struct target *t, struct member *m, int cpu, uint64_t count,
-                         const struct moment *at)
+void timer_read_ready(struct timer_tick *tick, struct target *t, int cpu, const struct tick_event *event)
 {
+        struct tick_event here = *event;
         struct stopped stopped;
-        bool held = tick->blocking && thread_stop(m->tid, &stopped);
+        bool held = tick->blocking && thread_stop(event->tid, &stopped);
 
         if (!tick->blocking)
                 move_to(tick, cpu);
-        struct tick_event event = event_of(tick, t, m->tid, count, at);
-        target_read(t, tick->sampler, &event, PROFILE_RUNNING);
+        here.cpu = tick->cpu;
+        target_read(t, tick->sampler, &here, event->look ? PROFILE_IDLE : PROFILE_RUNNING);
         if (held)
                 thread_release(&stopped);
 }
@@ -112,113 +103,9 @@ static bool is_any_sample_due(struct timer_tick *tick, struct target *t, const s
         return t->samples > 0;
 }
 
-static void account_samples(const struct timer_tick *tick, struct target *t)
+void timer_account(const struct timer_tick *tick, struct target *t)
 {
         profile_counters(t->profile)->accounted_ns += t->samples * atomic_load(&tick->sampler->period_ns);
-}
-
-/*
- * A process that a quota keeps from running still uses up to a fiftieth of the time. Since Linux 6.18 a thread is
- * stopped only when it leaves the kernel, and a thread that waits for the GIL wakes up every 5 ms.
- */
-#define HELD_SHARE 50
-
-/* ---- mode wall ---------------------------------------------------------------------- */
-
-/* Notes whether the thread has been on a CPU since the last look. */
-static void note_whether_still(const struct target *t, struct member *m, const struct moment *at)
-{
-        struct nsutil_times before = m->clock.times, now;
-
-        if (m->clock.fd < 0 && nsutil_times_open(t->pid, m->tid, &m->clock.fd) != 0)
-                return;
-        if (nsutil_times_read(m->clock.fd, &now) != 0)
-                return;
-        m->clock.times = now;
-        if (now.cpu_ns != before.cpu_ns || now.slices != before.slices) {
-                m->clock.still_since_ns = at->now;
-                m->clock.stack = 0;
-        }
-}
-
-static void read_idle(struct timer_tick *tick, struct target *t, struct member *m, bool still, const struct moment *at)
-{
-        struct tick_event event = event_of(tick, t, m->tid, t->samples, at);
-        pid_t tid = m->tid;
-        profile_id stack = target_read(t, tick->sampler, &event, PROFILE_IDLE);
-
-        HASH_FIND_INT(t->members, &tid, m);
-        if (m && still)
-                m->clock.stack = stack;
-}
-
-/* Whether the thread is ready to run, and no quota keeps its process from running. @ret_cpu gets the thread's CPU. */
-static bool is_active(struct target *t, struct member *m, const struct moment *at, int *ret_cpu)
-{
-        struct nsutil_stat stat;
-
-        if (!read_state(t, m, &stat) || stat.state != 'R')
-                return false;
-        *ret_cpu = stat.cpu;
-        return t->moved_ns >= at->now || !throttle_holds(&t->throttle, t->pid, at->now);
-}
-
-/*
- * A thread that is ready to run does not idle, whether it has a CPU or not, unless a quota keeps it from running. A
- * thread most likely is what it was at the last tick, active or not. Each look takes microseconds, so the look that
- * most likely decides comes first.
- */
-static void tick_thread(struct timer_tick *tick, struct target *t, struct member *m, const struct moment *at)
-{
-        bool was_active = m->clock.active;
-        int cpu;
-
-        if (!was_active)
-                note_whether_still(t, m, at);
-        bool still = !was_active && at->now - m->clock.still_since_ns > STILL_NS;
-        if (still && m->clock.stack) {
-                struct tick_event event = event_of(tick, t, m->tid, t->samples, at);
-                target_add_known(t, tick->sampler, &event, m, m->clock.stack, PROFILE_IDLE);
-                return;
-        }
-        m->clock.active = is_active(t, m, at, &cpu);
-        if (m->clock.active) {
-                m->clock.still_since_ns = at->now;
-                m->clock.stack = 0;
-                read_running(tick, t, m, cpu, t->samples, at);
-        } else {
-                read_idle(tick, t, m, still, at);
-        }
-}
-
-/* A thread without Python counts only while it is active. It is of no interest where it sleeps. */
-static void tick_native(struct timer_tick *tick, struct target *t, struct member *m, const struct moment *at)
-{
-        int cpu;
-
-        if (!is_active(t, m, at, &cpu))
-                return;
-        account_samples(tick, t);
-        read_running(tick, t, m, cpu, t->samples, at);
-}
-
-static void tick_wall(struct timer_tick *tick, struct target *t, const struct moment *at)
-{
-        struct member *before;
-
-        if (throttle_is_possible(&t->throttle, t->pid, at->now))
-                timer_look_at_clock(t, at->elapsed / HELD_SHARE);
-        timer_list_members(tick, t);
-        members_introduce(t, tick->sampler);
-        for (struct member *m = member_newest(t); m; m = before) {
-                before = member_before(m);
-                if (!m->thread) {
-                        tick_native(tick, t, m, at);
-                        continue;
-                }
-                account_samples(tick, t);
-                tick_thread(tick, t, m, at);
-        }
 }
 
 /* ---- mode gil ----------------------------------------------------------------------- */
@@ -255,7 +142,7 @@ static size_t list_running(struct target *t, struct running ret[RUNNING_MAX])
         size_t n = 0;
 
         for (struct member *m = member_newest(t); m && n < RUNNING_MAX; m = member_before(m))
-                if (read_state(t, m, &stat) && stat.state == 'R')
+                if (timer_read_state(t, m, &stat) && stat.state == 'R')
                         ret[n++] = (struct running){ m->tid, stat.cpu };
         return n;
 }
@@ -271,8 +158,9 @@ static void tick_without_gil(struct timer_tick *tick, struct target *t, const st
                 HASH_FIND_INT(t->members, &running[i].tid, m);
                 if (!m)
                         continue;
-                account_samples(tick, t);
-                read_running(tick, t, m, running[i].cpu, t->samples, at);
+                timer_account(tick, t);
+                struct tick_event event = timer_event(tick, t, m->tid, at);
+                timer_read_ready(tick, t, running[i].cpu, &event);
         }
 }
 
@@ -300,10 +188,10 @@ static void tick_gil(struct timer_tick *tick, struct target *t, const struct mom
                 return;
         }
         struct member *m = follow_holder(tick, t);
-        account_samples(tick, t);
-        struct tick_event event = event_of(tick, t, m ? m->tid : 0, t->samples, at);
+        timer_account(tick, t);
+        struct tick_event event = timer_event(tick, t, m ? m->tid : 0, at);
         if (m)
-                read_running(tick, t, m, tick->cpu, t->samples, at);
+                timer_read_ready(tick, t, tick->cpu, &event);
         else
                 target_add_pseudo(t, tick->sampler, &event, "(idle)", PROFILE_IDLE);
 }
@@ -313,6 +201,6 @@ const struct timer_mode timer_modes[] = {
                                .is_due = timer_cpu_is_due,
                                .serve = timer_cpu_serve,
                                .each_cpu = true },
-        [PROFILE_MODE_WALL] = { .is_due = is_any_sample_due, .serve = tick_wall },
+        [PROFILE_MODE_WALL] = { .is_due = is_any_sample_due, .serve = timer_wall_serve },
         [PROFILE_MODE_GIL] = { .is_due = is_any_sample_due, .serve = tick_gil },
 };

@@ -76,6 +76,19 @@ extern const struct timer_mode timer_modes[]; /* by profile_mode */
  */
 bool timer_list_members(const struct timer_tick *tick, struct target *target);
 
+/* The samples that the tick counts as if it meets thread @tid of the target, in modes wall and gil. */
+struct tick_event timer_event(const struct timer_tick *tick, const struct target *target, pid_t tid,
+                              const struct moment *at);
+
+/* Adds the time of these samples to what is accounted. */
+void timer_account(const struct timer_tick *tick, struct target *target);
+
+/* What the kernel says of the thread now. False if it has ended. */
+bool timer_read_state(const struct target *target, struct member *member, struct nsutil_stat *ret);
+
+/* Reads a thread that is ready to run on @cpu. Its member may be gone afterwards. */
+void timer_read_ready(struct timer_tick *tick, struct target *target, int cpu, const struct tick_event *event);
+
 /* Notes whether the target's CPU clock has moved by more than @ignored_ns since the last look. */
 void timer_look_at_clock(struct target *target, uint64_t ignored_ns);
 
@@ -88,5 +101,8 @@ void timer_cpu_end(struct timer_tick *tick);
 uint64_t timer_cpu_weigh(struct timer_tick *tick, const struct target *target, const struct moment *at);
 bool timer_cpu_is_due(struct timer_tick *tick, struct target *target, const struct moment *at);
 void timer_cpu_serve(struct timer_tick *tick, struct target *target, const struct moment *at);
+
+/* Mode wall: see timer_wall.c. */
+void timer_wall_serve(struct timer_tick *tick, struct target *target, const struct moment *at);
 
 #endif

@@ -185,6 +185,7 @@ static int read_once(const struct nsutil_wait_thread *thread, const struct nsuti
                 ret->missing |= NSUTIL_MISSING_TIMES;
         ret->slices = look.times.slices;
         ret->cpu_ns = look.times.cpu_ns;
+        ret->cpu = look.stat.cpu;
         return 0;
 }
 

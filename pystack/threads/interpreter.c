@@ -202,12 +202,13 @@ int pystack_peek(struct pystack *py, uint64_t address, void *buf, size_t size)
 }
 
 /* Whether libc is glibc: only there a pthread_t points to a struct that has the TID at glibc's offset. */
-static bool has_glibc(const struct pystack *py, const struct pystack_thread_ref *ref)
+static bool has_glibc(const struct pystack_thread *thread)
 {
+        const struct pystack *py = thread->py;
         uint32_t tid;
-        uint64_t at = ref->pthread + py->runtime.machine->libcs[MACHINE_GLIBC].tid;
+        uint64_t at = thread->pthread + py->runtime.machine->libcs[MACHINE_GLIBC].tid;
 
-        return remote_read(&py->memory, at, &tid, sizeof tid) == 0 && (pid_t)tid == ref->inner_tid;
+        return remote_read(&py->memory, at, &tid, sizeof tid) == 0 && (pid_t)tid == thread->inner_tid;
 }
 
 /*
@@ -221,14 +222,15 @@ static uint64_t size_of_gil(const struct pystack *py, uint32_t holder)
         return holder + from_holder + py->runtime.machine->libcs[MACHINE_GLIBC].mutexes;
 }
 
-int pystack_gil_span(struct pystack *py, const struct pystack_thread_ref *ref, uint64_t *ret_from, uint64_t *ret_to)
+int pystack_gil_span(const struct pystack_thread *thread, uint64_t *ret_from, uint64_t *ret_to)
 {
+        struct pystack *py = thread->py;
         const struct layout *layout = &py->runtime.layout;
         bool is_last_of_ceval = py->runtime.tstate_current && layout->version >= 0x0307;
         uint64_t from;
         bool enabled;
 
-        if ((layout->interp.gil == LAYOUT_NONE && !is_last_of_ceval) || !has_glibc(py, ref))
+        if ((layout->interp.gil == LAYOUT_NONE && !is_last_of_ceval) || !has_glibc(thread))
                 return PYSTACK_E_UNSUPPORTED;
         if (layout->interp.gil == LAYOUT_NONE) {
                 /* _PyRuntime.gilstate follows, and begins with check_enabled and tstate_current (pycore_runtime.h). */
@@ -236,7 +238,7 @@ int pystack_gil_span(struct pystack *py, const struct pystack_thread_ref *ref, u
                 *ret_from = *ret_to - size_of_gil(py, 8);
                 return 0;
         }
-        int e = locate_gil(py, ref->interp, &from, &enabled);
+        int e = locate_gil(py, thread->interp, &from, &enabled);
         if (e == 0) {
                 *ret_from = from;
                 *ret_to = from + size_of_gil(py, layout->gil.holder);

@@ -18,8 +18,6 @@ LABYRINTH = pathlib.Path(__file__).resolve().parents[1] / "targets" / "labyrinth
 ROOTS = {"<module>", "main", "walk", "worker"}
 # What stands for a thread that begins or ends: it has no Python frame.
 WITHOUT_PYTHON = {"(no Python frame)", "(native)"}
-# Behind the stack of a thread that sleeps.
-SLEEPS = truth.parse_frame("(idle)")
 # What 3.12 and later put between a class that is called and its __init__().
 INTERNAL = truth.parse_frame("__init__ (__init__)")
 FLOOR_FILE = re.compile(r"floor(\d\d)\.py")
@@ -124,7 +122,7 @@ class Judge:
 
     def judge(self, frames):
         """None, or what is wrong with a stack: a sentence."""
-        frames = [frame for frame in frames if frame not in (INTERNAL, SLEEPS)]
+        frames = [frame for frame in frames if frame != INTERNAL and not truth.is_idle(frame)]
         if self.threads and frames and frames[-1].name in WITHOUT_PYTHON and all(not frame.file for frame in frames):
             return None
         if not frames or plain_name(frames[0]) not in ROOTS:

@@ -68,13 +68,13 @@ def test_what_each_thread_waits_for(start, case):
     assert peer["address"] == accepting["address"] == "127.0.0.1"
     assert peer["port"] == accepting["port"] > 0
     assert peer["text"] == "waits: socket 127.0.0.1:%d" % peer["port"]
-    assert accepting["text"] == "waits: listening socket 127.0.0.1:%d" % peer["port"]
+    assert accepting["text"] == "waits for work: listening socket 127.0.0.1:%d" % peer["port"]
     assert peer["fd"] > accepting["fd"] > 2 and peer["source"] == "call"
     assert seen["from_pipe"]["text"] == "waits: pipe"
     assert seen["sleeps"]["text"] == "sleeps" and seen["for_child"]["text"] == "waits: child"
     if has_known_gil(case):
         assert seen["wants_lock"]["text"] == "waits: lock" and not seen["wants_lock"]["timeout"]
-        assert seen["wants_event"]["text"] == "waits: lock, with a timeout" and seen["wants_event"]["timeout"]
+        assert seen["wants_event"]["text"] == "waits: event, with a timeout" and seen["wants_event"]["timeout"]
     else:
         assert seen["wants_lock"]["text"] == "waits: lock or GIL"
 

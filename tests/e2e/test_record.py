@@ -132,7 +132,7 @@ def test_wall_counts_every_thread(start):
     stacks = folded("-p", target.pid, "-m", "wall", seconds=seconds, rate=rate)
     seen = {name: sum(count for frames, count in stacks if name in truth.names(frames))
             for name in ("spin", "rest", "wait")}
-    idle = sum(count for frames, count in stacks if frames[-1].name == "(idle)")
+    idle = sum(count for frames, count in stacks if truth.is_idle(frames[-1]))
     assert idle >= 0.98 * (seen["rest"] + seen["wait"])
     for name, threads in (("spin", 1), ("rest", 2), ("wait", 1)):
         assert seen[name] == pytest.approx(threads * seconds * rate, rel=0.1), seen
@@ -213,6 +213,18 @@ def test_pprof_can_be_read(start, tmp_path, pprof_messages):
     assert nanoseconds == pytest.approx(sum(counts.values()) * 1e6, rel=0.2)
     assert profile.period == 1000000
     assert profile.duration_nanos == pytest.approx(2e9, rel=0.1)
+
+
+def test_pprof_says_why_a_thread_does_not_run(start, tmp_path, pprof_messages):
+    target = start(Case(ON_HOST[0], "host"), "waits.py")
+    file = tmp_path / "waits.pb.gz"
+    record("-p", target.pid, "-m", "wall", "-o", file, seconds=1, rate=50)
+    profile = pprof_messages.Profile()
+    profile.ParseFromString(gzip.decompress(file.read_bytes()))
+    text = profile.string_table
+    labels = [{text[label.key]: text[label.str] for label in sample.label} for sample in profile.sample]
+    assert {"sleep", "io", "lock", "child"} <= {one["wait"] for one in labels if one.get("state") == "idle"}
+    assert all("wait" not in one for one in labels if one.get("state") != "idle")
 
 
 def test_output_name_implies_the_format(start, tmp_path):

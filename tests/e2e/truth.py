@@ -18,6 +18,7 @@ import readers  # noqa: E402
 
 Frame = readers.Frame
 parse_frame = readers.parse_frame
+is_idle = readers.is_idle
 SIGMAS = 4
 SPLIT = {"hot": 0.7, "warm": 0.2, "cold": 0.1}
 

@@ -22,7 +22,8 @@ import wire  # noqa: E402
 NS = {"nanoseconds": 1, "ns": 1, "microseconds": 1e3, "us": 1e3, "μs": 1e3, "milliseconds": 1e6, "ms": 1e6,
       "seconds": 1e9, "s": 1e9}
 SAMPLES = "samples"
-IDLE = "(idle)"
+# Behind the stack of a thread that does not run: "(idle)", or why it does not, as "[waits: GIL]".
+IDLE = re.compile(r"\(idle\)|\[(waits|sleeps|throttled|stopped|frozen).*\]")
 # What profilers put before a stack: whose it is.
 OWNERS = [re.compile(pattern) for pattern in (
     r"tid:(?P<thread>.*)",  # CPython's profiling.sampling
@@ -67,6 +68,8 @@ def base(path):
 @functools.lru_cache(maxsize=None)  # a profile has many stacks, of few frames
 def parse_frame(text):
     """function (file.py:LINE) or file.py:function:LINE; anything else, such as (idle), is a name alone."""
+    if IDLE.fullmatch(text):  # it may have colons, of addresses
+        return Frame(text, "", 0)
     found = re.fullmatch(r"(.*) \((.*):(\d+)\)", text, re.S)
     if found:
         return Frame(found[1], base(found[2]), int(found[3]))
@@ -88,9 +91,13 @@ def owner(text):
     return None
 
 
+def is_idle(frame):
+    return not frame.file and bool(IDLE.fullmatch(frame.name))
+
+
 def sample(frames, count, ns, idle=False, thread=""):
     """@frames outermost first; a marker of idleness among them is taken off."""
-    stack = tuple(frame for frame in frames if frame.name != IDLE)
+    stack = tuple(frame for frame in frames if not is_idle(frame))
     return Sample(stack, count, ns, idle or len(stack) < len(frames), thread)
 
 

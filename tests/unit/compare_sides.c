@@ -176,6 +176,7 @@ Test(compare_sides, idle_samples_and_recursion)
                 add_run(&sides[side], "app.py", parts, 2);
                 count(sides[side].items[0], "app.py", "main;wait", PROFILE_IDLE, 1000);
                 count(sides[side].items[0], "", "(idle)", PROFILE_RUNNING, 1000);
+                count(sides[side].items[0], "", "[waits: GIL]", PROFILE_RUNNING, 1000);
         }
 
         struct compare_result *c = compare(sides);

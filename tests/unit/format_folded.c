@@ -44,12 +44,15 @@ Test(folded, frames)
 Test(folded, idle_is_a_leaf)
 {
         static const struct helper_frame frame = { "wait", "a.py", 1, 2 }, idle = { "(idle)", "", 0, 0 };
+        static const struct helper_frame reason[] = { { "wait", "a.py", 1, 2 }, { "[waits: GIL]", "", 0, 0 } };
         struct profile *p = profile_new();
 
         helper_add(p, &frame, 1, 0, PROFILE_RUNNING, 1);
         helper_add(p, &frame, 1, 0, PROFILE_IDLE, 2);
         helper_add(p, &idle, 1, 0, PROFILE_IDLE, 3);
-        helper_expect("folded", helper_set(p), "wait (a.py:2) 1\nwait (a.py:2);(idle) 2\n(idle) 3\n");
+        helper_add(p, reason, 2, 0, PROFILE_IDLE, 4);
+        helper_expect("folded", helper_set(p),
+                      "wait (a.py:2) 1\nwait (a.py:2);(idle) 2\n(idle) 3\nwait (a.py:2);[waits: GIL] 4\n");
 }
 
 Test(folded, threads_told_apart)

@@ -113,3 +113,56 @@ Test(profile_top, nothing_in_an_empty_profile)
         free(top);
         profile_free(p);
 }
+
+/* ---- what functions wait for ------------------------------------------------ */
+
+/* A stack of f, below which a reason may stand. */
+static void wait_for(struct profile *p, const char *function, const char *reason, uint64_t line, uint64_t times)
+{
+        profile_id frames[] = { interned_frame(p, interned_function(p, reason, "", 0), 0),
+                                interned_frame(p, interned_function(p, function, "m.py", 1), (uint32_t)line) };
+
+        cr_assert_eq(profile_add(p, interned_stack(p, frames, 2), 0, PROFILE_IDLE, times, times * NANOSECONDS), 0);
+}
+
+Test(profile_top, what_a_function_waits_for_is_its_own)
+{
+        struct profile *p = profile_new();
+        struct profile_top *tops;
+        size_t n;
+
+        wait_for(p, "f", "[waits: GIL]", 1, 4);
+        wait_for(p, "f", "[waits: lock]", 1, 3);
+        wait_for(p, "f", "[waits: lock]", 2, 3);
+        wait_for(p, "g", "[sleeps]", 1, 5);
+        count(p, "f", 0, 2);
+        cr_assert_eq(profile_top(p, 10, &tops, &n), 0);
+        cr_assert_eq(n, 2);
+        cr_expect_str_eq(tops[0].name, "f");
+        cr_expect_eq(tops[0].self, 12);
+        cr_expect_eq(tops[0].total, 12);
+        cr_expect_str_eq(tops[0].waits, "[waits: lock]");
+        cr_expect_eq(tops[0].waits_ns, 6 * NANOSECONDS);
+        cr_expect_str_eq(tops[1].name, "g");
+        cr_expect_eq(tops[1].self, 5);
+        cr_expect_str_eq(tops[1].waits, "[sleeps]");
+        free(tops);
+        profile_free(p);
+}
+
+/* A profile may have nothing but a reason: nobody knows whose it is. */
+Test(profile_top, a_reason_alone_is_a_row)
+{
+        struct profile *p = profile_new();
+        profile_id frame = interned_frame(p, interned_function(p, "[sleeps]", "", 0), 0);
+        struct profile_top *tops;
+        size_t n;
+
+        cr_assert_eq(profile_add(p, interned_stack(p, &frame, 1), 0, PROFILE_IDLE, 2, 2), 0);
+        cr_assert_eq(profile_top(p, 10, &tops, &n), 0);
+        cr_assert_eq(n, 1);
+        cr_expect_str_eq(tops[0].name, "[sleeps]");
+        cr_expect_null(tops[0].waits);
+        free(tops);
+        profile_free(p);
+}

@@ -82,7 +82,7 @@ static profile_id meet(struct world *w, const struct pystack_stack *stack)
 static void settle(struct world *w)
 {
         decode_waiting(&w->target, &w->sampler);
-        profile_settle(w->target.profile);
+        profile_settle(w->target.profile, NULL);
 }
 
 /* The function of frame @at of the stack of sample @i, which has @n frames. */

@@ -215,6 +215,7 @@ static int check_options(struct agent *agent, struct sample_config *ret)
 {
         int r = sampling_config(&agent->config.sampling, &agent_usage, ret);
 
+        ret->wait_detail = agent->config.wait_detail;
         if (r == GO_ON)
                 r = labels_check(&agent->config.labels, &agent_usage);
         return r == GO_ON ? selection_rules(&agent->config.selection, &agent_usage, &agent->rules) : r;

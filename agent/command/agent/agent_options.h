@@ -17,6 +17,7 @@
 
 struct agent_config {
         struct sampling_options sampling;
+        bool wait_detail;
         struct selection_options selection;
         struct finding_options finding;
         struct destination_options destinations;

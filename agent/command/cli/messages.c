@@ -159,3 +159,11 @@ void format_version(uint32_t version, char *ret, size_t size)
         else
                 snprintf(ret, size, "%u.%u.%u", major, minor, micro);
 }
+
+void say_calls_refused(pid_t pid)
+{
+        say("what some threads wait for is unknown: /proc/%d/task/TID/syscall is refused: CAP_SYS_PTRACE is missing, "
+            "or "
+            "the kernel does not have that file",
+            pid);
+}

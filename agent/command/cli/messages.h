@@ -28,6 +28,9 @@ void explain_denial(pid_t pid, char *ret, size_t size);
 /* Explains why process @pid is not found: it has ended, or /proc hides it. */
 void explain_absence(pid_t pid, char *ret, size_t size);
 
+/* Prints that what some threads of process @pid wait for is unknown, since their system calls cannot be read. */
+void say_calls_refused(pid_t pid);
+
 /* Prints that /proc hides other users' processes, if it does, so that nobody takes a list without them for complete. */
 void say_hiding(void);
 

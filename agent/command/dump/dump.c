@@ -35,8 +35,8 @@ static const struct usage usage = {
         .command = "dump",
         .synopsis = "(-p PID | -c CONTAINER | --pod POD) [OPTION]...",
         .text = "Prints every Python thread's stack, innermost frame first, and why the thread does not run.\n"
-                "\"waits: lock\" is any wait for a word of memory outside of the GIL, also for an event, a queue,\n"
-                "or the end of a thread. A reason that is not certain is \"unknown\".",
+                "\"waits: lock\" is any wait for a word of memory outside of the GIL. A thread that \"waits for\n"
+                "work\" has nothing to do. A reason that is not certain is \"unknown\".",
         .options = specs,
         .n = sizeof specs / sizeof *specs,
 };
@@ -130,9 +130,7 @@ static int dump_all(struct choice *choice, bool as_json)
         if (as_json)
                 json_print(all);
         if (refused > 0)
-                say("what some threads wait for is unknown: /proc/%d/task/TID/syscall is refused: CAP_SYS_PTRACE is "
-                    "missing, or the kernel does not have that file",
-                    refused);
+                say_calls_refused(refused);
         return e;
 }
 

@@ -96,16 +96,16 @@ static const char *state_of(struct subject *s, pid_t tid, char letter)
 
 static void name_state(struct subject *s, struct view *v)
 {
-        struct nsutil_stat stat = { .state = v->reason.wait.state };
+        struct nsutil_stat stat = { .state = v->reason.is.wait.state };
 
         if (!stat.state)
                 nsutil_stat_read(v->tid, &stat);
         v->state = state_of(s, v->tid, stat.state);
         if (strcmp(v->state, "throttled") == 0)
-                v->reason.kind = THREAD_THROTTLED;
+                v->reason.is.kind = REASON_THROTTLED;
         if (strcmp(v->state, "frozen") == 0) /* a freezer may leave a thread where it sleeps */
-                v->reason.kind = THREAD_FROZEN;
-        s->call_is_refused |= v->reason.kind == THREAD_UNKNOWN && v->reason.wait.missing & NSUTIL_MISSING_CALL;
+                v->reason.is.kind = REASON_FROZEN;
+        s->call_is_refused |= v->reason.is.kind == REASON_UNKNOWN && v->reason.is.wait.missing & NSUTIL_MISSING_CALL;
 }
 
 /* Reads one thread, and prints its stack. */
@@ -120,7 +120,7 @@ static void dump_thread(struct subject *s, const struct pystack_thread_ref *ref,
         pystack_escape(os->name, strlen(os->name), v->name, sizeof v->name);
         int e = pystack_thread_open(s->py, ref, &thread);
         if (e == 0)
-                e = thread_reason_sample(&(struct thread_whole){ s->py, ref, thread, s->pid, v->tid }, &s->freezers,
+                e = thread_reason_sample(&(struct thread_whole){ s->py, thread, s->pid, v->tid }, &s->freezers,
                                          &v->reason, &stack);
         name_state(s, v);
         if (s->json) {
@@ -140,8 +140,8 @@ static void look_up_addresses(struct subject *s)
         size_t n = 0;
 
         for (size_t i = 0; details && i < s->n_views; i++)
-                if (s->views[i].reason.detail.thing == NSUTIL_THING_SOCKET)
-                        details[n++] = &s->views[i].reason.detail;
+                if (s->views[i].reason.is.detail.thing == NSUTIL_THING_SOCKET)
+                        details[n++] = &s->views[i].reason.is.detail;
         if (n > 0)
                 nsutil_wait_addresses(s->pid, details, n, NULL);
         free(details);

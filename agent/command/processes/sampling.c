@@ -25,6 +25,8 @@ int sampling_config(const struct sampling_options *options, const struct usage *
                 .rate = (unsigned)options->rate,
                 .threads = options->threads,
                 .no_native = options->no_native,
+                .no_idle_workers = options->no_idle_workers,
+                .wait_detail = true,
         };
         size_t i = 0;
 
@@ -36,6 +38,9 @@ int sampling_config(const struct sampling_options *options, const struct usage *
                 config.mode = PROFILE_MODE_WALL;
         if (options->gil)
                 config.mode = PROFILE_MODE_GIL;
+        if (options->no_idle_workers && config.mode != PROFILE_MODE_WALL)
+                return options_wrong(usage,
+                                     "--no-idle-workers needs --mode wall: other modes count no thread that waits");
         while (i < sizeof engines / sizeof *engines && strcmp(engines[i].name, options->engine) != 0)
                 i++;
         if (i == sizeof engines / sizeof *engines)
@@ -99,6 +104,10 @@ void sampling_say_exceptions(struct sampler *sampler, const struct sample_target
                     "sampled less, and the ticks that are missing are counted as failed",
                     target->pid);
                 said->restraint = true;
+        }
+        if (!said->calls && sampler_misses_calls(sampler, target)) {
+                say_calls_refused(target->pid);
+                said->calls = true;
         }
         if (!said->silence && sampler_is_silent(sampler, target))
                 sampling_say_silence(target->pid, said);

@@ -18,6 +18,7 @@ struct sampling_options {
         bool gil;
         bool blocking;
         bool no_native;
+        bool no_idle_workers;
 };
 
 #define SAMPLING_DEFAULTS                                   \
@@ -25,43 +26,47 @@ struct sampling_options {
                 .rate = 99, .mode = "cpu", .engine = "auto" \
         }
 
-#define SAMPLING_OPTIONS(type, member)                                                                   \
-        { .name = "rate",                                                                                \
-          .letter = 'r',                                                                                 \
-          .kind = OPTION_NUMBER,                                                                         \
-          .field = offsetof(type, member.rate),                                                          \
-          .argument = "HZ",                                                                              \
-          .help = "samples per second of each CPU, 1 to 20000 (99)",                                     \
-          .min = SAMPLE_RATE_MIN,                                                                        \
-          .max = SAMPLE_RATE_MAX },                                                                      \
-                { .name = "mode",                                                                        \
-                  .letter = 'm',                                                                         \
-                  .kind = OPTION_TEXT,                                                                   \
-                  .field = offsetof(type, member.mode),                                                  \
-                  .argument = "MODE",                                                                    \
-                  .help = "cpu: threads on a CPU; wall: every thread; gil: the GIL's holder (cpu)" },    \
-                { .name = "idle",                                                                        \
-                  .letter = 'i',                                                                         \
-                  .kind = OPTION_FLAG,                                                                   \
-                  .field = offsetof(type, member.idle),                                                  \
-                  .help = "count sleeping threads too: the same as --mode wall" },                       \
-                { .name = "gil",                                                                         \
-                  .letter = 'g',                                                                         \
-                  .kind = OPTION_FLAG,                                                                   \
-                  .field = offsetof(type, member.gil),                                                   \
-                  .help = "only the GIL's holder, (idle) while nobody is: the same as --mode gil" },     \
-                { .name = "engine",                                                                      \
-                  .kind = OPTION_TEXT,                                                                   \
-                  .field = offsetof(type, member.engine),                                                \
-                  .argument = "ENGINE",                                                                  \
-                  .help = "perf, timer, blocking; auto: the best one that works here (auto)" },          \
-                { .name = "blocking",                                                                    \
-                  .kind = OPTION_FLAG,                                                                   \
-                  .field = offsetof(type, member.blocking),                                              \
-                  .help = "stop threads by ptrace while they are read: the same as --engine blocking" }, \
-        {                                                                                                \
-                .name = "no-native", .kind = OPTION_FLAG, .field = offsetof(type, member.no_native),     \
-                .help = "leave out threads that run no Python; the coverage still knows their time"      \
+#define SAMPLING_OPTIONS(type, member)                                                                           \
+        { .name = "rate",                                                                                        \
+          .letter = 'r',                                                                                         \
+          .kind = OPTION_NUMBER,                                                                                 \
+          .field = offsetof(type, member.rate),                                                                  \
+          .argument = "HZ",                                                                                      \
+          .help = "samples per second of each CPU, 1 to 20000 (99)",                                             \
+          .min = SAMPLE_RATE_MIN,                                                                                \
+          .max = SAMPLE_RATE_MAX },                                                                              \
+                { .name = "mode",                                                                                \
+                  .letter = 'm',                                                                                 \
+                  .kind = OPTION_TEXT,                                                                           \
+                  .field = offsetof(type, member.mode),                                                          \
+                  .argument = "MODE",                                                                            \
+                  .help = "cpu: threads on a CPU; wall: every thread; gil: the GIL's holder (cpu)" },            \
+                { .name = "idle",                                                                                \
+                  .letter = 'i',                                                                                 \
+                  .kind = OPTION_FLAG,                                                                           \
+                  .field = offsetof(type, member.idle),                                                          \
+                  .help = "count sleeping threads too: the same as --mode wall" },                               \
+                { .name = "gil",                                                                                 \
+                  .letter = 'g',                                                                                 \
+                  .kind = OPTION_FLAG,                                                                           \
+                  .field = offsetof(type, member.gil),                                                           \
+                  .help = "only the GIL's holder, (idle) while nobody is: the same as --mode gil" },             \
+                { .name = "engine",                                                                              \
+                  .kind = OPTION_TEXT,                                                                           \
+                  .field = offsetof(type, member.engine),                                                        \
+                  .argument = "ENGINE",                                                                          \
+                  .help = "perf, timer, blocking; auto: the best one that works here (auto)" },                  \
+                { .name = "blocking",                                                                            \
+                  .kind = OPTION_FLAG,                                                                           \
+                  .field = offsetof(type, member.blocking),                                                      \
+                  .help = "stop threads by ptrace while they are read: the same as --engine blocking" },         \
+                { .name = "no-native",                                                                           \
+                  .kind = OPTION_FLAG,                                                                           \
+                  .field = offsetof(type, member.no_native),                                                     \
+                  .help = "leave out threads that run no Python; the coverage still knows their time" },         \
+        {                                                                                                        \
+                .name = "no-idle-workers", .kind = OPTION_FLAG, .field = offsetof(type, member.no_idle_workers), \
+                .help = "mode wall: leave out threads that wait for work; the coverage knows their time"         \
         }
 
 /* For commands whose results have threads. */
@@ -82,12 +87,12 @@ enum sample_scope sampling_scope(const struct choice *choice, bool subprocesses)
 
 /* What messages have said about a process. */
 struct sampling_said {
-        bool gil, restraint, silence;
+        bool gil, restraint, silence, calls;
 };
 
 /*
  * Prints, once each: that a process has no GIL in mode gil; that it is sampled less often since its stacks take too
- * long to read; that its memory does not answer. Call it from time to time: a young interpreter has not decided yet
+ * long to read; that in mode wall reasons are unknown; that its memory does not answer. Call it from time to time: a young interpreter has not decided yet
  * about its GIL, and an import can change that.
  */
 void sampling_say_exceptions(struct sampler *sampler, const struct sample_target *target, struct sampling_said *said);

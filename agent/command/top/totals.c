@@ -47,8 +47,11 @@ void totals_free(struct totals *b)
 
 void totals_turn(struct totals *b)
 {
-        for (struct entry *entry = b->entries; entry; entry = entry->hh.next)
-                entry->row.figures[TOTALS_SELF] = entry->row.figures[TOTALS_TOTAL] = 0;
+        for (struct entry *entry = b->entries; entry; entry = entry->hh.next) {
+                struct totals_row *row = &entry->row;
+                row->figures[TOTALS_SELF] = row->figures[TOTALS_TOTAL] = row->waits_ns = 0;
+                *row->waits = '\0';
+        }
 }
 
 /* ---- counting -------------------------------------------------------------------------- */
@@ -105,6 +108,15 @@ static void count_function(struct totals_row *row, const struct profile_top *top
         row->figures[TOTALS_TOTAL_TIME] += total_ns;
 }
 
+/* Of several processes, the one that has waited longest says for what. */
+static void count_waits(struct totals_row *row, const struct profile_top *top)
+{
+        if (top->waits_ns <= row->waits_ns)
+                return;
+        row->waits_ns = top->waits_ns;
+        find_clean(top->waits, strlen(top->waits), row->waits, sizeof row->waits);
+}
+
 int totals_add(struct totals *b, const struct profile *profile)
 {
         struct profile_top *tops;
@@ -120,6 +132,7 @@ int totals_add(struct totals *b, const struct profile *profile)
                         break;
                 }
                 count_function(&entry->row, &tops[i]);
+                count_waits(&entry->row, &tops[i]);
         }
         free(tops);
         return e;

@@ -13,6 +13,9 @@
 #define TOTALS_MAX 16384
 #define TOTALS_OTHERS "(other functions)"
 
+/* Longer reasons are cut. */
+#define TOTALS_WAITS_SIZE 64
+
 /* The order of rows, descending. */
 enum totals_order {
         TOTALS_SELF, /* the last interval */
@@ -25,6 +28,9 @@ enum totals_order {
 struct totals_row {
         const char *name, *file;         /* owned by the totals, until they are reset */
         uint64_t figures[TOTALS_ORDERS]; /* nanoseconds */
+        /* The reason for which it has waited most in the last interval, "[waits: GIL]", and for how long. "": none. */
+        char waits[TOTALS_WAITS_SIZE];
+        uint64_t waits_ns;
 };
 
 struct totals;

@@ -53,7 +53,11 @@ static void write_table_row(const struct totals_row *row, uint64_t interval_ns, 
                 percentage_of(row->figures[TOTALS_TOTAL], interval_ns),
                 (double)row->figures[TOTALS_SELF_TIME] / NS_PER_S, (double)row->figures[TOTALS_TOTAL_TIME] / NS_PER_S,
                 row->name);
-        fprintf(out, *row->file ? "  %s\n" : "\n", row->file);
+        if (*row->file)
+                fprintf(out, "  %s", row->file);
+        if (row->waits_ns > 0)
+                fprintf(out, "  %.0f %% %s", percentage_of(row->waits_ns, row->figures[TOTALS_SELF]), row->waits);
+        putc('\n', out);
 }
 
 void view_write(const struct view *v, size_t rows, FILE *out)

@@ -3,7 +3,10 @@
 // The colour of a frame. The program's own code is warm, what it stands on (the
 // standard library, installed packages) is cool and paler, so that the eye finds
 // one's own code first. Within that, the hue follows from the file and the
-// lightness from the function: the same everywhere, in every profile.
+// lightness from the function: the same everywhere, in every profile. Frames that say
+// why a thread waits have the colours of waiting.js.
+
+import { kindOf, toneOf } from "./waiting.js";
 
 const library = /\/(site|dist)-packages\/|\/lib(64)?\/(pypy|python)\d|^<frozen /;
 
@@ -48,6 +51,8 @@ export function isLibrary(file) {
 
 export function colour(name, file, dark) {
   const theme = dark ? themes.dark : themes.light;
+  const waiting = kindOf(name, file);
+  if (waiting) return waitingColour(waiting, dark);
   if (!file) return oklch(...theme.plain, 280);
   const kind = isLibrary(file) ? "library" : "own";
   const [lightness, chroma] = theme[kind];
@@ -55,6 +60,10 @@ export function colour(name, file, dark) {
   const hue = from + ((to - from) * (hash(file) % hueSteps)) / (hueSteps - 1);
   const shift = ((hash(name) % 5) / 4 - 0.5) * lightnessSpread;
   return oklch(lightness + shift, chroma, hue);
+}
+
+export function waitingColour(kind, dark) {
+  return oklch(...toneOf(kind, dark));
 }
 
 export function dimmed(dark) {

@@ -12,10 +12,11 @@
 
 import flamegraph from "d3-flame-graph";
 import { select } from "d3-selection";
-import { colour, dimmed, matched } from "./colours.js";
+import { colour, dimmed, matched, waitingColour } from "./colours.js";
 import * as difference from "./difference.js";
 import { element } from "./dom.js";
 import { counted, percent } from "./numbers.js";
+import { legend } from "./waiting.js";
 
 const cellHeight = 22;
 const minWidth = 0.5; // pixels; narrower frames are not drawn
@@ -162,6 +163,7 @@ export function flame(parent, tree, { noun = "sample" } = {}) {
   const root = parent.appendChild(element("section", { class: "flame" }));
   const bar = makeBar(root);
   const canvas = root.appendChild(element("div", { class: "flame-chart" }));
+  let kinds = root.appendChild(element("div"));
   const tip = makeTip(root, noun);
   const stop = new AbortController();
   const on = (target, type, handler) => target.addEventListener(type, handler, { signal: stop.signal });
@@ -178,6 +180,9 @@ export function flame(parent, tree, { noun = "sample" } = {}) {
   function draw(data) {
     chart?.destroy();
     canvas.replaceChildren();
+    const present = legend(data, (kind) => waitingColour(kind, darkQuery.matches));
+    kinds.replaceWith(present);
+    kinds = present;
     chart = flamegraph()
       .width(canvas.clientWidth)
       .cellHeight(cellHeight)

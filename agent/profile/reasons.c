@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Frames that say why a thread does not run. They have no file, and their names are those that agent/reason makes, in
+ * brackets. What is none of the words here is a descriptor of some kind.
+ */
+#include "profile.h"
+
+#include <string.h>
+
+/* What a name begins with, and the kind. */
+struct word {
+        const char *begin, *kind;
+};
+
+static const struct word states[] = {
+        { "sleeps]", "sleep" },
+        { "throttled]", "throttled" },
+        { "stopped]", "stopped" },
+        { "frozen]", "frozen" },
+};
+
+static const struct word things[] = {
+        { "GIL]", "gil" },        { "CPU]", "cpu" },     { "child]", "child" },     { "signal]", "signal" },
+        { "page]", "page" },      { "sleep]", "sleep" }, { "unknown]", "unknown" }, { "lock or GIL]", "unknown" },
+        { "lock", "lock" },       { "event]", "lock" },  { "barrier]", "lock" },    { "condition]", "lock" },
+        { "semaphore]", "lock" }, { "thread]", "lock" }, { "queue]", "lock" },      { "future]", "lock" },
+};
+
+static const char *skip_beginning(const char *text, const char *begin)
+{
+        size_t n = strlen(begin);
+
+        return strncmp(text, begin, n) == 0 ? text + n : NULL;
+}
+
+static const char *kind_of_words(const char *text, const struct word *words, size_t n)
+{
+        for (size_t i = 0; i < n; i++)
+                if (skip_beginning(text, words[i].begin))
+                        return words[i].kind;
+        return NULL;
+}
+
+const char *profile_reason_kind(const char *name, const char *file)
+{
+        const char *thing;
+
+        if ((file && *file) || !name || *name != '[' || name[strlen(name) - 1] != ']')
+                return NULL;
+        if ((thing = skip_beginning(name + 1, "waits for work: ")) || (thing = skip_beginning(name + 1, "waits: "))) {
+                const char *kind = kind_of_words(thing, things, sizeof things / sizeof *things);
+                return kind ? kind : "io";
+        }
+        return kind_of_words(name + 1, states, sizeof states / sizeof *states);
+}
+
+const char *profile_sample_reason(const struct profile *p, const struct profile_sample *sample)
+{
+        size_t n;
+        const profile_id *stack = profile_stack(p, sample->stack, &n);
+
+        if (sample->state != PROFILE_IDLE || n == 0)
+                return NULL;
+        const struct profile_function *leaf = profile_function(p, profile_frame(p, stack[0])->function);
+        return profile_reason_kind(leaf->name, leaf->file);
+}
