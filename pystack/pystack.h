@@ -195,8 +195,8 @@ typedef void (*pystack_thread_name_fn)(void *ctx, size_t i, const char *name);
  * process's first thread is called MainThread if threading was never imported.
  *
  * A name that is not certain is not told. That is so if the thread is none of threading's, the name is no str or is
- * "", or something changes while it is read; a later call may tell it then. It takes some 5 us for each name and 0.1 ms
- * beside that, and may hang as all reading may. Another thread may use @py meanwhile, unless it closes it.
+ * "", the thread is gone, or something changes while it is read; a later call may tell it then. It takes some 15 us for
+ * each name and 0.2 ms beside that, and may hang as all reading may. Another thread may use @py meanwhile, unless it closes it.
  *
  * 0, also if no name is told. PYSTACK_E_UNSUPPORTED: the layout tells no names. PYSTACK_E_COSTLY: it would take more
  * than 100 ms of CPU time or 65536 readings. Other errors of reading. The names until then have been told.
