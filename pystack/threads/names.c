@@ -34,13 +34,12 @@ struct wanted {
         size_t index;   /* in the caller's array */
         bool main;      /* the process's first thread */
         uint64_t entry; /* address of its entry in threading._active; 0: there is none */
-        uint64_t tstate;
         pid_t inner_tid;
 };
 
 struct reading {
         const struct layout *layout;
-        uint32_t tid_offset; /* of the TID in struct pthread; 0: not known */
+        const struct machine *machine;
         struct pystack_memory memory;
         struct effort effort;
         struct registry_types types;
@@ -120,34 +119,26 @@ static uint64_t int_value(const struct layout *l, const uint8_t *fields)
         return half_at(fields, 8) | (digits == 2 ? (uint64_t)half_at(fields, 12) << DIGIT_BITS : 0);
 }
 
-/* Whether libc's struct pthread at the thread's pthread_t has the TID of the thread. */
-static int check_tid_of_libc(struct reading *r, const struct wanted *w)
+/* Adds to the trail that a struct pthread has this TID at @at. False if it has another one. */
+static bool has_tid(struct reading *r, uint64_t at, pid_t wanted)
 {
-        const uint8_t *tid;
+        const uint8_t *kept;
+        uint32_t tid;
 
-        if (!r->tid_offset || !w->inner_tid)
-                return PYSTACK_E_GONE;
-        int e = trail_read(&r->trail, w->pthread + r->tid_offset, sizeof(uint32_t), &tid);
-        return e == 0 && (pid_t)half_at(tid, 0) != w->inner_tid ? PYSTACK_E_GONE : e;
+        return remote_read(&r->memory, at, &tid, sizeof tid) == 0 && (pid_t)tid == wanted &&
+               trail_read(&r->trail, at, sizeof tid, &kept) == 0 && half_at(kept, 0) == tid;
 }
 
 /*
- * Whether the pthread_t is still the thread's. libc gives that of a thread that has ended to the next one. The thread
- * state tells the TID from 3.11 on, unless an embedder has forked without telling Python.
+ * Whether the pthread_t is the thread's at this moment. When a thread ends, libc gives its pthread_t to the next one,
+ * and the thread state that is freed may keep all its ids. But the kernel clears the TID in libc's struct pthread.
  */
 static int check_thread(struct reading *r, const struct wanted *w)
 {
-        const struct layout *l = r->layout;
-        uint64_t pthread, tid = 0;
-        int e = trail_word(&r->trail, w->tstate + l->tstate.thread_id, &pthread);
-
-        if (e == 0 && pthread != w->pthread)
-                e = PYSTACK_E_GONE;
-        if (e == 0 && l->tstate.native_thread_id != LAYOUT_NONE)
-                e = trail_word(&r->trail, w->tstate + l->tstate.native_thread_id, &tid);
-        if (e != 0 || (tid && (pid_t)tid == w->inner_tid))
-                return e;
-        return check_tid_of_libc(r, w);
+        for (size_t i = 0; w->inner_tid && i < MACHINE_LIBCS; i++)
+                if (has_tid(r, w->pthread + r->machine->libcs[i].tid, w->inner_tid))
+                        return 0;
+        return PYSTACK_E_GONE;
 }
 
 /* Whether the key of an entry is the ident of the thread: an int, and that one. */
@@ -296,7 +287,7 @@ static int name_all(const struct pystack *py, struct wanted *wanted, size_t n, p
 {
         struct reading r = {
                 .layout = &py->runtime.layout,
-                .tid_offset = py->process.tid_offset,
+                .machine = py->runtime.machine,
                 .name = { .name = py->runtime.layout.text == TEXT_BYTES ? "_Thread__name" : "_name" },
                 .each = each,
                 .ctx = ctx,
@@ -325,7 +316,6 @@ int pystack_thread_names(const struct pystack *py, const struct pystack_thread_r
                                              .pthread = refs[i].pthread,
                                              .index = i,
                                              .main = refs[i].main,
-                                             .tstate = refs[i].tstate,
                                              .inner_tid = refs[i].inner_tid };
         qsort(wanted, n, sizeof *wanted, by_interp_and_pthread);
         int e = name_all(py, wanted, n, each, ctx);
