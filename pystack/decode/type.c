@@ -23,7 +23,7 @@ int type_flags(const struct pystack_memory *memory, const struct layout *l, uint
 
 static int check_name(const struct pystack_memory *memory, const struct layout *l, uint64_t type, const char *name)
 {
-        char found[NAME_MAX_BYTES];
+        char found[NAME_MAX_BYTES] = "";
         size_t len = strlen(name) + 1;
         uint64_t at;
         int e = remote_read_word(memory, type + l->names.type_name, &at);
