@@ -6,6 +6,9 @@
 #include "tests/unit/pystack_threading.h"
 #include "tests/unit/support/suite.h"
 
+#include "pystack/decode/attribute.h"
+#include "pystack/memory/effort.h"
+
 #include <string.h>
 
 SUITE(pystack_thread_names);
@@ -371,6 +374,50 @@ Test(pystack_thread_names, a_name_that_changes_meanwhile_is_not_told)
 }
 
 /* ---- bounds ------------------------------------------------------------------------------- */
+
+/* A Thread whose dict claims more attributes than are searched. */
+Test(pystack_thread_names, a_thread_of_too_many_attributes_has_none)
+{
+        static struct forged_item items[2 * ATTRIBUTE_ENTRIES_MAX];
+
+        EACH_VERSION(v)
+        for (size_t n = ATTRIBUTE_ENTRIES_MAX / 4; n <= 2 * ATTRIBUTE_ENTRIES_MAX; n *= 8) {
+                uint64_t thread = open_scene(&scene, v, SHAPE_DICT);
+                struct threading *t = &scene.threading;
+                const struct layout *l = &t->forge.layout;
+                const char *key = l->text == TEXT_BYTES ? "_Thread__name" : "_name";
+                for (size_t i = 0; i < n; i++)
+                        items[i] = (struct forged_item){ i, t->threads[0].key, thread };
+                items[n - 1] = (struct forged_item){ n, threading_string(t, key), threading_string(t, "worker-3") };
+                bool in_object = l->names.attributes == ATTRIBUTES_DICT;
+                forge_word(&t->forge, in_object ? thread + layout_head(l) : thread - l->names.dict_before,
+                           threading_dict(t, items, n, true));
+                cr_expect_eq(read_names(&scene), 0);
+                expect_names(&scene, "MainThread", n < ATTRIBUTE_ENTRIES_MAX ? "worker-3" : "");
+                close_scene(&scene);
+        }
+}
+
+/* Each reading takes 10 ms. */
+static void take_long(struct forge *forge, size_t span, size_t n)
+{
+        uint64_t end = effort_cpu_ns() + 10000000;
+
+        (void)forge;
+        (void)n;
+        while (span == 0 && effort_cpu_ns() < end)
+                continue;
+}
+
+Test(pystack_thread_names, cpu_time_of_them_ends)
+{
+        open_scene(&scene, forge_version("3.12"), SHAPE_USUAL);
+        scene.threading.forge.between = take_long;
+        uint64_t begin = effort_cpu_ns();
+        cr_expect_eq(read_names(&scene), PYSTACK_E_COSTLY);
+        cr_expect_lt(effort_cpu_ns() - begin, 600000000);
+        close_scene(&scene);
+}
 
 static void count_name(void *ctx, size_t i, const char *name)
 {
