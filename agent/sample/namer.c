@@ -21,7 +21,7 @@ static bool is_due(const struct target *t, uint64_t now)
 }
 
 /* Adds a user to each of the targets in @ret. @ret_left: names are wanted, now or later. */
-static size_t find_asking_targets(struct sampler *s, struct target *ret[static ROUND_TARGETS], bool *ret_left)
+static size_t list_asking_targets(struct sampler *s, struct target *ret[static ROUND_TARGETS], bool *ret_left)
 {
         uint64_t now = clock_ns(CLOCK_MONOTONIC);
         size_t n = 0;
@@ -46,7 +46,7 @@ static bool run_round(struct namer *n)
 {
         struct target *targets[ROUND_TARGETS];
         bool left;
-        size_t found = find_asking_targets(n->sampler, targets, &left);
+        size_t found = list_asking_targets(n->sampler, targets, &left);
 
         for (size_t i = 0; i < found; i++) {
                 if (!atomic_load(&n->stop))

@@ -58,7 +58,7 @@ void names_detach(struct target *t, struct member *m)
 
 /* ---- what to read ------------------------------------------------------------------------ */
 
-static bool is_wanted(const struct member *m, bool all, uint64_t now)
+static bool wants_name(const struct member *m, bool all, uint64_t now)
 {
         return m->id && m->thread && (all || (m->looks < LOOKS_MAX && m->look_at_ns <= now));
 }
@@ -69,7 +69,7 @@ static void note_look(struct member *m, uint64_t now)
         m->looks++;
 }
 
-static int collect_wishes(struct target *t, bool all, struct wishes *ret)
+static int gather_wishes(struct target *t, bool all, struct wishes *ret)
 {
         size_t max = HASH_COUNT(t->members) + 1;
         uint64_t now = clock_ns(CLOCK_MONOTONIC);
@@ -78,7 +78,7 @@ static int collect_wishes(struct target *t, bool all, struct wishes *ret)
         if (!ret->items || !ret->refs)
                 return -ENOMEM;
         for (struct member *m = t->members; m; m = m->hh.next) {
-                if (!is_wanted(m, all, now))
+                if (!wants_name(m, all, now))
                         continue;
                 if (m->looks < LOOKS_MAX)
                         note_look(m, now);
@@ -154,7 +154,7 @@ int names_read(struct target *t, bool all)
         if (target_lock(t) == TARGET_SILENT)
                 return SAMPLE_E_SILENT;
         atomic_store(&t->naming.since_ns, clock_ns(CLOCK_MONOTONIC));
-        int r = collect_wishes(t, all, &wishes);
+        int r = gather_wishes(t, all, &wishes);
         target_unlock(t);
         if (r == 0 && wishes.n > 0)
                 pystack_thread_names(t->py, wishes.refs, wishes.n, keep_name, &wishes);

@@ -170,7 +170,7 @@ static bool may_be_key(const struct search *s, const uint8_t *fields)
 }
 
 /* Whether the object at @addr, whose fields are those of such a str, has the characters that are looked for. */
-static int compare_key(const struct search *s, uint64_t addr, bool *ret)
+static int match_key(const struct search *s, uint64_t addr, bool *ret)
 {
         const uint8_t *data;
         char copy[64];
@@ -210,7 +210,7 @@ static int search_batch(const struct search *s, uint64_t first, size_t n, struct
                 if (at[i] < 0 || !may_be_key(s, fields + at[i]))
                         continue;
                 *ret = (struct dict_entry){ first + i, word_at(entries, (uint32_t)i * s->dict->size + s->dict->key) };
-                e = compare_key(s, ret->key, ret_found);
+                e = match_key(s, ret->key, ret_found);
         }
         return e;
 }

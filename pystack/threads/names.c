@@ -89,7 +89,7 @@ static int match_entries(const struct reading *r, const struct dict *d, struct w
         return e;
 }
 
-static int find_entries(struct reading *r, struct wanted *wanted, size_t n, bool *ret_imported)
+static int locate_entries(struct reading *r, struct wanted *wanted, size_t n, bool *ret_imported)
 {
         struct dict active;
 
@@ -262,7 +262,7 @@ static int name_interpreter(struct reading *r, struct wanted *wanted, size_t n)
         int e = PYSTACK_E_TORN;
 
         for (unsigned i = 0; e != 0 && !is_final(e) && i < TRIES; i++)
-                e = find_entries(r, wanted, n, &is_imported);
+                e = locate_entries(r, wanted, n, &is_imported);
         for (size_t i = 0; e == 0 && i < n; i++) {
                 if (!is_imported && wanted[i].main)
                         r->each(r->ctx, wanted[i].index, "MainThread");
