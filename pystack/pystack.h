@@ -180,6 +180,30 @@ int pystack_threads(struct pystack *py, const struct pystack_thread_ref **ret, s
  */
 int pystack_gil_holder(struct pystack *py, uint64_t *ret_tstate);
 
+/* Characters of a thread's name that are kept. */
+#define PYSTACK_THREAD_NAME_CHARS 256
+
+/* Bytes of the longest name: each character as an escape of 10, an ellipsis for the rest, NUL. */
+#define PYSTACK_THREAD_NAME_SIZE (PYSTACK_THREAD_NAME_CHARS * 10 + 4)
+
+/* Is told that @refs[@i] is called @name, which is escaped and not "". Valid during the call. */
+typedef void (*pystack_thread_name_fn)(void *ctx, size_t i, const char *name);
+
+/*
+ * Reads what the threading module of its interpreter calls each of these threads: the `_name` of the Thread that
+ * threading._active has for its ident (Lib/threading.py, the same from 2.6 to 3.15; `_Thread__name` in 2.x). The
+ * process's first thread is called MainThread if threading was never imported.
+ *
+ * A name that is not certain is not told. That is so if the thread is none of threading's, the name is no str or is
+ * "", the thread is gone, or something changes while it is read; a later call may tell it then. It takes some 15 us for
+ * each name and 0.2 ms beside that, and may hang as all reading may. Another thread may use @py meanwhile, unless it closes it.
+ *
+ * 0, also if no name is told. PYSTACK_E_UNSUPPORTED: the layout tells no names. PYSTACK_E_COSTLY: it would take more
+ * than 100 ms of CPU time or 65536 readings. Other errors of reading. The names until then have been told.
+ */
+int pystack_thread_names(const struct pystack *py, const struct pystack_thread_ref *refs, size_t n,
+                         pystack_thread_name_fn each, void *ctx);
+
 /* Copies of the process's memory, by the same bounds as all that is read of it. 0, or an error of reading. */
 int pystack_peek(struct pystack *py, uint64_t address, void *buf, size_t size);
 
@@ -225,6 +249,8 @@ struct pystack_thread; /* what is known of a thread: where its stack lies, and i
 int pystack_thread_open(struct pystack *py, const struct pystack_thread_ref *ref, struct pystack_thread **ret);
 void pystack_thread_close(struct pystack_thread *thread);
 uint64_t pystack_thread_tstate(const struct pystack_thread *thread);
+/* What pystack_threads() lists of the thread that was opened. */
+struct pystack_thread_ref pystack_thread_get(const struct pystack_thread *thread);
 
 /*
  * Where the GIL of the interpreter of @thread lies, @ret_to exclusive. A thread that waits for the GIL sleeps at a word

@@ -62,6 +62,17 @@ uint64_t pystack_thread_tstate(const struct pystack_thread *t)
         return t->tstate;
 }
 
+struct pystack_thread_ref pystack_thread_get(const struct pystack_thread *t)
+{
+        return (struct pystack_thread_ref){
+                .tstate = t->tstate,
+                .interp = t->interp,
+                .pthread = t->pthread,
+                .inner_tid = t->inner_tid,
+                .main = t->inner_tid == t->py->process.inner_pid,
+        };
+}
+
 static int reserve_stack(struct pystack *py)
 {
         if (!py->scratch.raw)

@@ -201,7 +201,7 @@ static bool is_equal_thread(const void *item, const void *key)
         const struct thread *a = item;
         const struct thread *b = key;
 
-        return a->tid == b->tid && a->name == b->name;
+        return a->tid == b->tid && a->name == b->name && !a->ended;
 }
 
 static const struct table_kind thread_kind = {
@@ -226,4 +226,24 @@ int profile_intern_thread(struct profile *p, uint64_t tid, const char *name, pro
                 return profile_table_add(&p->threads, &thread_kind, hash, &key, ret);
         *ret = id;
         return 0;
+}
+
+int profile_name_thread(struct profile *p, profile_id id, const char *name)
+{
+        struct thread *thread = id && id <= p->threads.n ? profile_table_item(&p->threads, sizeof *thread, id) : NULL;
+
+        const char *text;
+        int r = thread ? intern_text(p, name, &text) : -EINVAL;
+
+        if (r == 0)
+                thread->shown = text;
+        return r;
+}
+
+void profile_end_thread(struct profile *p, profile_id id)
+{
+        struct thread *thread = id && id <= p->threads.n ? profile_table_item(&p->threads, sizeof *thread, id) : NULL;
+
+        if (thread)
+                thread->ended = true;
 }

@@ -45,7 +45,9 @@ struct stack {
 
 struct thread {
         uint64_t tid;
-        const char *name;
+        const char *name;  /* by which it was interned */
+        const char *shown; /* the name that profile_name_thread() has given it; NULL: @name */
+        bool ended;        /* nothing is equal to it any more */
 };
 
 struct attribute {

@@ -177,7 +177,7 @@ void profile_thread(const struct profile *p, profile_id id, uint64_t *ret_tid, c
         const struct thread *thread = profile_table_item(&p->threads, sizeof(*thread), id);
 
         *ret_tid = thread->tid;
-        *ret_name = thread->name;
+        *ret_name = thread->shown ? thread->shown : thread->name;
 }
 
 size_t profile_samples(const struct profile *p)

@@ -64,6 +64,15 @@ int profile_intern_stack(struct profile *p, const profile_id *frames, size_t n, 
 int profile_intern_thread(struct profile *p, uint64_t tid, const char *name, profile_id *ret);
 
 /*
+ * From now on the thread is called @name. What it was interned by finds it all the same. Its name stays as it was if
+ * that fails.
+ */
+int profile_name_thread(struct profile *p, profile_id thread, const char *name);
+
+/* The thread has ended: one that is interned later is another one, also if it has the same tid and name. */
+void profile_end_thread(struct profile *p, profile_id thread);
+
+/*
  * Reserves an id for a stack that can be counted now, while its frames are still unknown; 0 on failure. Several
  * reserved ids may turn out to be one stack.
  *

@@ -221,6 +221,20 @@ bool sampler_is_silent(struct sampler *s, const struct sample_target *named)
         return ask_target(s, named, target_is_silent);
 }
 
+/* ---- names of threads ------------------------------------------------------------------------- */
+
+static int read_names(struct errand *e)
+{
+        return names_read(e->target, false);
+}
+
+void errand_read_names(struct sampler *s, struct target *t)
+{
+        struct errand done;
+
+        do_errand(s, t, read_names, &done);
+}
+
 /* ---- caches ----------------------------------------------------------------------------------- */
 
 static void empty_caches(struct errand *e)

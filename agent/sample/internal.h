@@ -7,6 +7,7 @@
 #include "account.h"
 #include "decode.h"
 #include "memory.h"
+#include "names.h"
 #include "sample.h"
 #include "stacks.h"
 #include "waits.h"
@@ -56,11 +57,15 @@ struct member {
         pid_t tid;                     /* in our PID namespace */
         struct pystack_thread *thread; /* NULL: the thread runs no Python, or that is not known yet */
         profile_id id;                 /* the thread in the target's present profile; 0: it is not there yet */
-        char name[16];
-        uint64_t since_ns; /* since when the thread is known to be without Python (CLOCK_MONOTONIC) */
-        uint64_t retry_ns; /* when to look again (CLOCK_MONOTONIC) */
-        bool looked_now;   /* this tick has looked */
-        bool native_now;   /* with @looked_now: the thread runs no Python */
+        char name[16];                 /* the kernel's */
+        char *python;                  /* its name as Python knows it, escaped; NULL: not known. The member owns it */
+        uint64_t met_ns;               /* when the member was made (CLOCK_MONOTONIC) */
+        uint64_t look_at_ns;           /* when the namer is to read its name again (CLOCK_MONOTONIC) */
+        unsigned looks;                /* how often the namer has */
+        uint64_t since_ns;             /* since when the thread is known to be without Python (CLOCK_MONOTONIC) */
+        uint64_t retry_ns;             /* when to look again (CLOCK_MONOTONIC) */
+        bool looked_now;               /* this tick has looked */
+        bool native_now;               /* with @looked_now: the thread runs no Python */
         uint64_t unsure,
                 unsure_ns;         /* ticks since the last look, and the time that they stand for; the next look decides
                                      * what they were */
@@ -117,6 +122,7 @@ struct target {
         uint64_t counted_ns; /* the time that all counted samples stand for, since the target was added */
         struct restraint restraint;
         struct memory memory;
+        struct naming naming;
         struct account account;
         uint64_t opened_cpu_ns; /* the process's CPU time when the target was opened; 0 for a copy born meanwhile */
         uint64_t ticked_ns;     /* the time that all ticks stand for that met the process, late ones included */
@@ -190,6 +196,7 @@ struct sampler {
         struct adoptions adoptions;
         struct memory_pool memory;
         struct decoder decoder;
+        struct namer namer;
         _Atomic uint64_t period_ns;
         _Atomic uint64_t period_before_ns; /* the period of ticks before @period_since_ns */
         _Atomic uint64_t period_since_ns;  /* when the period was last changed (CLOCK_MONOTONIC) */

@@ -29,7 +29,7 @@ static struct member *member_new(struct target *t, pid_t tid)
         if (!m)
                 return NULL;
         m->tid = tid;
-        m->since_ns = clock_ns(CLOCK_MONOTONIC);
+        m->since_ns = m->met_ns = clock_ns(CLOCK_MONOTONIC);
         m->clock.fd = m->clock.stat_fd = m->clock.last_ran_fd = -1;
         m->clock.files = (struct nsutil_wait_thread)NSUTIL_WAIT_CLOSED;
         HASH_ADD_INT(t->members, tid, m);
@@ -61,6 +61,7 @@ static void count_gone_thread(struct target *t, uint64_t count, uint64_t ns)
 void member_free(struct target *t, struct member *m)
 {
         count_gone_thread(t, m->unsure, m->unsure_ns);
+        names_detach(t, m);
         HASH_DEL(t->members, m);
         pystack_thread_close(m->thread);
         if (m->clock.fd >= 0)
@@ -93,6 +94,7 @@ profile_id member_id(struct target *t, const struct sampler *s, struct member *m
                 pystack_escape(m->name, strlen(m->name), name, sizeof name);
                 if (profile_intern_thread(t->profile, (uint64_t)m->tid, name, &m->id) < 0)
                         return 0;
+                names_attach(t, m);
         }
         return m->id;
 }

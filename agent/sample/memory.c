@@ -31,7 +31,8 @@ static size_t codes_bytes(const struct target *t)
 
 static size_t used_bytes(const struct target *t)
 {
-        return codes_bytes(t) + profile_bytes(t->profile) + stacks_bytes(&t->stacks) + waits_bytes(&t->waits);
+        return codes_bytes(t) + profile_bytes(t->profile) + stacks_bytes(&t->stacks) + waits_bytes(&t->waits) +
+               t->naming.bytes;
 }
 
 static void widen_room(struct target *t)
@@ -113,8 +114,13 @@ void memory_bound_profile(struct target *t, size_t max)
 {
         if (!t->memory.takes_part)
                 return;
-        size_t left = lease_left_beside(&t->memory, codes_bytes(t) + stacks_bytes(&t->stacks) + waits_bytes(&t->waits));
+        size_t left = lease_left_beside(&t->memory, used_bytes(t) - profile_bytes(t->profile));
         profile_limit(t->profile, max == 0 || left < max ? left : max);
+}
+
+bool memory_has_room(const struct target *t, size_t bytes)
+{
+        return !t->memory.takes_part || bytes < lease_left_beside(&t->memory, used_bytes(t));
 }
 
 void memory_return(struct target *t)

@@ -3,7 +3,7 @@
 #define SAMPLE_MEMORY_H
 
 /*
- * The memory that all targets of a sampler may take together: for code objects, stacks and profiles. A target leases
+ * The memory that all targets of a sampler may take together: for code objects, stacks, profiles and names of threads. A target leases
  * bytes of a common pool before it allocates them. So the bound holds at every moment, however fast targets grow and
  * however many there are.
  *
@@ -44,6 +44,8 @@ void memory_close(struct memory *memory);
 void memory_prepare(struct target *target);
 /* To be called before a stack is put into the profile. Bounds the profile to the lease, and to @max bytes unless 0. */
 void memory_bound_profile(struct target *target, size_t max);
+/* Whether @bytes more fit in the lease. */
+bool memory_has_room(const struct target *target, size_t bytes);
 /* To be called after a sample, or when caches have been emptied. Gives back the leased bytes that are not used. */
 void memory_return(struct target *target);
 

@@ -47,10 +47,12 @@ static int start_tick(struct sampler *s, char *reason, size_t reason_size)
         return r;
 }
 
-static int start_decoder(struct sampler *s, char *reason, size_t reason_size)
+static int start_helpers(struct sampler *s, char *reason, size_t reason_size)
 {
         int r = decoder_open(&s->decoder, s);
 
+        if (r == 0 && s->config.threads && (r = namer_open(&s->namer, s)) != 0)
+                decoder_close(&s->decoder);
         if (r < 0)
                 snprintf(reason, reason_size, "a thread cannot be started: %s", strerror(-r));
         return r;
@@ -58,20 +60,23 @@ static int start_decoder(struct sampler *s, char *reason, size_t reason_size)
 
 static int start_threads(struct sampler *s, char *reason, size_t reason_size)
 {
-        int r = start_decoder(s, reason, reason_size);
+        int r = start_helpers(s, reason, reason_size);
 
         if (r != 0)
                 return r;
         r = start_tick(s, reason, reason_size);
         if (r == 0 && (r = watchdog_start(s)) != 0)
                 s->tick->stop(s->tick_state);
-        if (r != 0)
+        if (r != 0) {
+                namer_close(&s->namer);
                 decoder_close(&s->decoder);
+        }
         return r;
 }
 
 static void free_sampler(struct sampler *s)
 {
+        namer_deinit(&s->namer);
         decoder_deinit(&s->decoder);
         adoptions_deinit(&s->adoptions);
         pthread_rwlock_destroy(&s->lock);
@@ -110,6 +115,7 @@ void sampler_close(struct sampler *s)
         s->closing = true;
         pthread_mutex_unlock(&s->engine);
         s->tick->stop(s->tick_state);
+        namer_close(&s->namer);
         decoder_close(&s->decoder); /* before the watchdog, which tells it of targets that are silent */
         watchdog_stop(s);
         HASH_ITER(hh, s->targets, t, next) {

@@ -56,6 +56,7 @@ int target_new(pid_t pid, struct pystack *py, struct sampler *s, struct target *
         }
         inheriting_lock_init(&t->lock);
         t->decoder = &s->decoder;
+        t->naming.namer = s->config.threads ? &s->namer : NULL;
         balance_open(t, s);
         t->py = py;
         restraint_open(t);
@@ -202,6 +203,7 @@ int target_take(struct target *t, const struct sampler *s, struct profile **ret)
         struct profile *done;
         struct waits waits;
 
+        names_read(t, true); /* a thread whose name cannot be read keeps the one that it has */
         if (!begin_exchange(t, s))
                 return SAMPLE_E_SILENT;
         int r = exchange_profile(t, s, &done, &waits);

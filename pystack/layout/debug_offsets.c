@@ -130,6 +130,40 @@ static void fill_objects(struct layout *l, const void *t, const struct debug_wor
         l->string.ascii_bit = 16u << shift;
 }
 
+/* The fields before tp_flags and behind it are the same in every version from 3.13 on (cpython/object.h). */
+#define TYPE_SIZE_AFTER_NAME 8
+#define TYPE_DICT_AFTER_FLAGS 120
+
+/* PyHeapTypeObject has this many bytes between its PyTypeObject and ht_cached_keys. */
+#define TYPE_KEYS_AFTER_TYPE 464
+
+/* Py_GIL_DISABLED builds have the pointer to an object's dict in the word before the object, others before three. */
+#define DICT_BEFORE 24
+#define DICT_BEFORE_FREE_THREADED 8
+
+static uint32_t published_or(const void *t, uint8_t position, uint32_t otherwise)
+{
+        return position ? (uint32_t)word_number(t, position) : otherwise;
+}
+
+static void fill_names(struct layout *l, const void *t, const struct debug_words *w, bool free_threaded)
+{
+        l->names.modules = (uint32_t)word_number(t, w->modules);
+        l->names.type_name = (uint32_t)word_number(t, w->type_name);
+        l->names.type_size = published_or(t, w->type_size, l->names.type_name + TYPE_SIZE_AFTER_NAME);
+        l->names.type_flags = (uint32_t)word_number(t, w->type_flags);
+        l->names.type_dict = published_or(t, w->type_dict, l->names.type_flags + TYPE_DICT_AFTER_FLAGS);
+        l->names.type_keys = published_or(t, w->type_keys,
+                                          (uint32_t)word_number(t, w->type_bytes) + TYPE_KEYS_AFTER_TYPE);
+        l->names.dict_keys = (uint32_t)word_number(t, w->dict_keys);
+        l->names.dict_values = (uint32_t)word_number(t, w->dict_values);
+        l->names.int_size = (uint32_t)word_number(t, w->int_tag);
+        l->names.int_size_shift = 3;
+        l->names.dict_before = free_threaded ? DICT_BEFORE_FREE_THREADED : DICT_BEFORE;
+        l->names.dict = DICT_KINDS;
+        l->names.attributes = ATTRIBUTES_INLINE;
+}
+
 /* ---- checks -------------------------------------------------------------------------- */
 
 /* What is checked of one word of the table. */
@@ -226,6 +260,21 @@ static bool is_in_order(const void *t, const struct debug_words *w, const struct
         return are_met(demands, LENGTH(demands), "the order of words of this version", ret_fault);
 }
 
+/* Bytes of a type object that are believed. 3.15 has 944. */
+#define TYPE_MAX 4096
+
+/* Whether names of threads can be found. If not, stacks can be read all the same. */
+static bool has_names(const void *t, const struct layout *l)
+{
+        uint32_t head = layout_head(l);
+
+        return l->names.modules >= 8 && l->names.modules < word_number(t, WORD_INTERP_SIZE) &&
+               l->names.int_size == head && l->names.dict_keys == head + 16 && l->names.dict_values == head + 24 &&
+               l->names.type_name == head + 8 && l->names.type_flags < TYPE_MAX && l->names.type_size < TYPE_MAX &&
+               l->names.type_dict < TYPE_MAX && l->names.type_keys > l->names.type_dict &&
+               l->names.type_keys < TYPE_MAX;
+}
+
 /* Whether each word is small enough to be an offset. */
 static bool is_bounded(const void *offsets, const struct debug_words *w, struct layout_fault *ret_fault)
 {
@@ -270,6 +319,9 @@ int layout_from_debug_offsets(const void *offsets, size_t len, uint32_t version,
         fill_frame(&layout, offsets, w, info.free_threaded);
         fill_code(&layout, offsets, w, info.free_threaded);
         fill_objects(&layout, offsets, w, info.free_threaded);
+        fill_names(&layout, offsets, w, info.free_threaded);
+        if (!has_names(offsets, &layout))
+                layout.names.modules = LAYOUT_NONE;
         if (!is_consistent(&layout, w, ret_fault) || !is_in_order(offsets, w, &layout, ret_fault))
                 return PYSTACK_E_CORRUPT;
         *ret = layout;

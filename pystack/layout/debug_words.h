@@ -19,8 +19,10 @@ struct debug_words {
         uint8_t co_size, co_file, co_qualname, co_lines, co_first_line, co_adaptive;
         uint8_t ob_size, ob_type;
         uint8_t bytes_size, bytes_data, str_state, str_length, str_ascii_size;
-        uint8_t tag_bits;                 /* low bits of f_executable that are a tag */
-        uint8_t free_threaded_kind_shift; /* in a string's state, which grew without the GIL */
+        uint8_t modules, type_bytes, type_name, type_flags, dict_keys, dict_values, int_tag;
+        uint8_t type_size, type_dict, type_keys; /* 0: none */
+        uint8_t tag_bits;                        /* low bits of f_executable that are a tag */
+        uint8_t free_threaded_kind_shift;        /* in a string's state, which grew without the GIL */
 };
 
 /* Positions shared by all versions: the common prefix of the tables. */

@@ -28,6 +28,21 @@
         {                               \
                 .size = 16, .data = 32, \
         }
+/* PyTypeObject begins alike in all of them. The arguments are the members that differ. */
+#define NAMES(...)                                                                                  \
+        {                                                                                           \
+                .type_name = 24, .type_size = 32, .type_flags = 168, .type_dict = 288, __VA_ARGS__, \
+        }
+#define NAMES_2                                                                                                     \
+        NAMES(.modules = 16, .type_keys = LAYOUT_NONE, .dict_keys = 40, .dict_values = LAYOUT_NONE, .int_size = 16, \
+              .dict_before = LAYOUT_NONE, .dict = DICT_TABLE)
+#define NAMES_3_4                                                                                          \
+        NAMES(.modules = 16, .type_keys = LAYOUT_NONE, .dict_keys = 24, .dict_values = 32, .int_size = 16, \
+              .dict_before = LAYOUT_NONE, .dict = DICT_SLOTS)
+/* 3.6 to 3.10. */
+#define NAMES_3_6(sys_modules)                                                                                        \
+        NAMES(.modules = (sys_modules), .type_keys = LAYOUT_NONE, .dict_keys = 32, .dict_values = 40, .int_size = 16, \
+              .dict_before = LAYOUT_NONE, .dict = DICT_INDICES)
 #define NO_GIL_STRUCT                                                                 \
         {                                                                             \
                 .holder = LAYOUT_NONE, .locked = LAYOUT_NONE, .enabled = LAYOUT_NONE, \
@@ -63,14 +78,15 @@
                 .words = { LAYOUT_NONE, LAYOUT_NONE }, __VA_ARGS__,                   \
         }
 /* 2.6 and 2.7 are alike. */
-#define PYTHON_2                                                                                                     \
-        .object_type = 8, .runtime = NO_RUNTIME, .interp = INTERP(.next = 0, .threads_head = 8, .gil = LAYOUT_NONE), \
-        .gil = NO_GIL_STRUCT,                                                                                        \
-        .tstate = TSTATE_OF_OBJECTS(.size = 152, .next = 0, .interp = 8, .frame = 16, .thread_id = 144),             \
-        .frame = FRAME_OBJECT(.size = 128, .previous = 24, .code = 32, .position = 120),                             \
-        .position = POSITION_LASTI_BYTES,                                                                            \
-        .code = CODE_OF_OBJECTS(.file = 80, .name = 88, .first_line = 96, .lines = 104, .size = 112),                \
-        .lines = LINES_LNOTAB_UNSIGNED, .text = TEXT_BYTES, .string = STRINGS_2, .bytes = { .size = 16, .data = 36 }
+#define PYTHON_2                                                                                                      \
+        .object_type = 8, .runtime = NO_RUNTIME, .interp = INTERP(.next = 0, .threads_head = 8, .gil = LAYOUT_NONE),  \
+        .gil = NO_GIL_STRUCT,                                                                                         \
+        .tstate = TSTATE_OF_OBJECTS(.size = 152, .next = 0, .interp = 8, .frame = 16, .thread_id = 144),              \
+        .frame = FRAME_OBJECT(.size = 128, .previous = 24, .code = 32, .position = 120),                              \
+        .position = POSITION_LASTI_BYTES,                                                                             \
+        .code = CODE_OF_OBJECTS(.file = 80, .name = 88, .first_line = 96, .lines = 104, .size = 112),                 \
+        .lines = LINES_LNOTAB_UNSIGNED, .text = TEXT_BYTES, .string = STRINGS_2, .bytes = { .size = 16, .data = 36 }, \
+        .names = NAMES_2
 /* What 3.4 to 3.10 have in common. */
 #define PYTHON_3                                                                                                    \
         .object_type = 8, .interp = INTERP(.next = 0, .threads_head = 8, .gil = LAYOUT_NONE), .gil = NO_GIL_STRUCT, \
@@ -82,13 +98,13 @@
                   .frame = FRAME_OBJECT(.size = 128, .previous = 24, .code = 32, .position = 120),                  \
                   .position = POSITION_LASTI_BYTES,                                                                 \
                   .code = CODE_OF_OBJECTS(.file = 96, .name = 104, .first_line = 112, .lines = 120, .size = 128),   \
-                  .lines = LINES_LNOTAB_UNSIGNED
+                  .lines = LINES_LNOTAB_UNSIGNED, .names = NAMES_3_4
 #define PYTHON_3_7                                                                                                  \
         PYTHON_3, .tstate = TSTATE_OF_OBJECTS(.size = 184, .next = 8, .interp = 16, .frame = 24, .thread_id = 176), \
                   .frame = FRAME_OBJECT(.size = 112, .previous = 24, .code = 32, .position = 104),                  \
                   .position = POSITION_LASTI_BYTES,                                                                 \
                   .code = CODE_OF_OBJECTS(.file = 96, .name = 104, .first_line = 36, .lines = 112, .size = 120),    \
-                  .lines = LINES_LNOTAB_SIGNED
+                  .lines = LINES_LNOTAB_SIGNED, .names = NAMES_3_6(40)
 
 /* If a minor version has several layouts, the later one comes first. */
 static const struct layout table[] = {
@@ -105,6 +121,7 @@ static const struct layout table[] = {
                 .position = POSITION_LASTI_BYTES,
                 .code = CODE_OF_OBJECTS(.file = 96, .name = 104, .first_line = 36, .lines = 112, .size = 120),
                 .lines = LINES_LNOTAB_SIGNED,
+                .names = NAMES_3_6(16),
         },
         { .version = 0x0307, .micro = 4, PYTHON_3_7, .runtime = { .interpreters_head = 24, .tstate_current = 1480 } },
         { .version = 0x0307, .micro = 0, PYTHON_3_7, .runtime = { .interpreters_head = 24, .tstate_current = 1392 } },
@@ -117,6 +134,7 @@ static const struct layout table[] = {
                 .position = POSITION_LASTI_BYTES,
                 .code = CODE_OF_OBJECTS(.file = 104, .name = 112, .first_line = 40, .lines = 120, .size = 128),
                 .lines = LINES_LNOTAB_SIGNED,
+                .names = NAMES_3_6(56),
         },
         {
                 .version = 0x0309,
@@ -127,6 +145,7 @@ static const struct layout table[] = {
                 .position = POSITION_LASTI_BYTES,
                 .code = CODE_OF_OBJECTS(.file = 104, .name = 112, .first_line = 40, .lines = 120, .size = 128),
                 .lines = LINES_LNOTAB_SIGNED,
+                .names = NAMES_3_6(856),
         },
         {
                 .version = 0x030a,
@@ -137,6 +156,7 @@ static const struct layout table[] = {
                 .position = POSITION_LASTI_UNITS,
                 .code = CODE_OF_OBJECTS(.file = 104, .name = 112, .first_line = 40, .lines = 120, .size = 128),
                 .lines = LINES_RANGES,
+                .names = NAMES_3_6(856),
         },
         {
                 .version = 0x030b,
@@ -181,6 +201,8 @@ static const struct layout table[] = {
                 .lines = LINES_LOCATIONS,
                 .string = STRINGS_UP_TO_3_11,
                 .bytes = BYTES,
+                .names = NAMES(.modules = 888, .type_keys = 872, .dict_keys = 32, .dict_values = 40, .int_size = 16,
+                               .dict_before = 24, .dict = DICT_KINDS, .attributes = ATTRIBUTES_VALUES),
         },
         {
                 .version = 0x030c,
@@ -224,6 +246,9 @@ static const struct layout table[] = {
                 .lines = LINES_LOCATIONS,
                 .string = STRINGS_3_12,
                 .bytes = BYTES,
+                .names = NAMES(.modules = 944, .type_keys = 880, .dict_keys = 32, .dict_values = 40, .int_size = 16,
+                               .int_size_shift = 3, .dict_before = 24, .dict = DICT_KINDS,
+                               .attributes = ATTRIBUTES_TAGGED),
         },
 };
 
@@ -244,11 +269,13 @@ static void widen_offset(uint32_t *offset, uint32_t by)
 void layout_widen_objects(struct layout *l, uint32_t by)
 {
         uint32_t *const offsets[] = {
-                &l->object_type,         &l->code.file,     &l->code.name,         &l->code.first_line,
-                &l->code.lines,          &l->code.version,  &l->code.bytecode,     &l->code.size,
-                &l->code.words[0],       &l->code.words[1], &l->string.length,     &l->string.state,
-                &l->bytes.size,          &l->bytes.data,    &l->string.ascii_data, &l->string.compact_data,
-                &l->string.data_pointer,
+                &l->object_type,         &l->code.file,       &l->code.name,         &l->code.first_line,
+                &l->code.lines,          &l->code.version,    &l->code.bytecode,     &l->code.size,
+                &l->code.words[0],       &l->code.words[1],   &l->string.length,     &l->string.state,
+                &l->bytes.size,          &l->bytes.data,      &l->string.ascii_data, &l->string.compact_data,
+                &l->string.data_pointer, &l->names.type_name, &l->names.type_size,   &l->names.type_flags,
+                &l->names.type_dict,     &l->names.type_keys, &l->names.dict_keys,   &l->names.dict_values,
+                &l->names.int_size,
         };
         uint32_t *const of_frame[] = { &l->frame.size, &l->frame.previous, &l->frame.code, &l->frame.position };
 

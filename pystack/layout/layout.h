@@ -29,6 +29,22 @@ enum layout_lines {
         LINES_LOCATIONS,       /* variable-length entries, 3.11 on */
 };
 
+/* How a dict keeps its entries. */
+enum layout_dict {
+        DICT_TABLE,   /* in a hash table of its own, 2.x */
+        DICT_SLOTS,   /* in a hash table that dicts can share; 3.4 and 3.5 */
+        DICT_INDICES, /* in order, behind a table of indices; 3.6 to 3.10 */
+        DICT_KINDS,   /* the same, in several kinds, and sizes are logarithms; 3.11 on */
+};
+
+/* Where an instance of a class has its attributes. */
+enum layout_attributes {
+        ATTRIBUTES_DICT,   /* in the dict at tp_dictoffset, up to 3.10 */
+        ATTRIBUTES_VALUES, /* in an array or in a dict: pointers to both lie before the object; 3.11 */
+        ATTRIBUTES_TAGGED, /* the same by one pointer, whose lowest bit tells; 3.12 */
+        ATTRIBUTES_INLINE, /* behind the object, or in a dict to which a pointer before the object points; 3.13 on */
+};
+
 /* What names and file names are. */
 enum layout_text {
         TEXT_FLEXIBLE, /* PEP 393's str */
@@ -120,7 +136,29 @@ struct layout {
                 uint32_t size;
                 uint32_t data;
         } bytes;
+
+        struct {                         /* what the names of threads are found by */
+                uint32_t modules;        /* in the interpreter: sys.modules; LAYOUT_NONE: names cannot be found */
+                uint32_t type_name;      /* tp_name and so on */
+                uint32_t type_size;      /* tp_basicsize */
+                uint32_t type_flags;     /* tp_flags */
+                uint32_t type_dict;      /* tp_dictoffset */
+                uint32_t type_keys;      /* ht_cached_keys, 3.11 on */
+                uint32_t dict_keys;      /* ma_keys, or ma_table in 2.x */
+                uint32_t dict_values;    /* ma_values, 3.4 on */
+                uint32_t int_size;       /* ob_size or lv_tag; ob_ival in 2.x */
+                uint32_t int_size_shift; /* the bits below its number of digits */
+                uint32_t dict_before;    /* how far before an object the pointer to its dict lies, 3.11 on */
+                enum layout_dict dict;
+                enum layout_attributes attributes;
+        } names;
 };
+
+/* Bytes of an object's head, behind which its own fields begin. */
+static inline uint32_t layout_head(const struct layout *layout)
+{
+        return layout->object_type + 8;
+}
 
 /* frame.owner of a frame that lies in its generator, not on the data stack. */
 #define LAYOUT_OWNER_GENERATOR 1

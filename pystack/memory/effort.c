@@ -17,7 +17,7 @@ uint64_t effort_cpu_ns(void)
 
 bool effort_is_spent(struct effort *effort)
 {
-        effort->spent = effort->spent || effort->reads >= EFFORT_READS || effort_cpu_ns() >= effort->end_ns;
+        effort->spent = effort->spent || effort->reads >= effort->reads_max || effort_cpu_ns() >= effort->end_ns;
         return effort->spent;
 }
 
@@ -25,17 +25,23 @@ static ssize_t read_counted(void *ctx, void *buf, const struct iovec *remote, si
 {
         struct effort *effort = ctx;
 
-        if (effort->spent || effort->reads >= EFFORT_READS ||
+        if (effort->spent || effort->reads >= effort->reads_max ||
             (effort->reads % READS_PER_CLOCK == 0 && effort_is_spent(effort)))
                 return -ETIME;
         effort->reads++;
         return effort->process.read(effort->process.ctx, buf, remote, n);
 }
 
-struct pystack_memory effort_begin(struct effort *effort, const struct pystack_memory *process)
+struct pystack_memory effort_begin_within(struct effort *effort, const struct pystack_memory *process,
+                                          unsigned reads_max, uint64_t cpu_ns)
 {
-        *effort = (struct effort){ .process = *process, .end_ns = effort_cpu_ns() + EFFORT_CPU_NS };
+        *effort = (struct effort){ .process = *process, .reads_max = reads_max, .end_ns = effort_cpu_ns() + cpu_ns };
         return (struct pystack_memory){
                 .read = read_counted, .ctx = effort, .trace = process->trace, .pid = process->pid
         };
+}
+
+struct pystack_memory effort_begin(struct effort *effort, const struct pystack_memory *process)
+{
+        return effort_begin_within(effort, process, EFFORT_READS, EFFORT_CPU_NS);
 }

@@ -3,8 +3,9 @@
 #define PYSTACK_EFFORT_H
 
 /*
- * Bounds what opening a process costs. Each step of the search for a runtime is bounded by what honest files hold.
- * But there are some thousand steps, and a hostile process can make each as long as its bound allows.
+ * Bounds what opening a process costs, and what reading the names of its threads costs. Each step of the search for a
+ * runtime is bounded by what honest files hold. But there are some thousand steps, and a hostile process can make each
+ * as long as its bound allows.
  */
 
 #include "remote.h"
@@ -19,7 +20,8 @@
 struct effort {
         struct pystack_memory process; /* the memory that is read */
         unsigned reads;                /* so far */
-        uint64_t end_ns;               /* by the thread's CPU clock */
+        unsigned reads_max;
+        uint64_t end_ns; /* by the thread's CPU clock */
         bool spent;
 };
 
@@ -28,6 +30,10 @@ struct effort {
  * -ETIME (PYSTACK_E_COSTLY) as soon as the effort is spent. It is valid as long as @effort is.
  */
 struct pystack_memory effort_begin(struct effort *effort, const struct pystack_memory *process);
+
+/* The same by other bounds than those of opening. */
+struct pystack_memory effort_begin_within(struct effort *effort, const struct pystack_memory *process,
+                                          unsigned reads_max, uint64_t cpu_ns);
 
 /* CPU time that the calling thread has used, in ns. A system call. */
 uint64_t effort_cpu_ns(void);

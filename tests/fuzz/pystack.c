@@ -133,6 +133,18 @@ static void sample(struct pystack *py, const struct pystack_thread_ref *ref, str
         pystack_thread_close(thread);
 }
 
+/* A name is text that can be printed anywhere, and no longer than any. */
+static void check_thread_name(void *ctx, size_t i, const char *name)
+{
+        const size_t *n = ctx;
+
+        if (i >= *n || !*name || strlen(name) >= PYSTACK_THREAD_NAME_SIZE)
+                abort();
+        for (const char *c = name; *c; c++)
+                if ((unsigned char)*c < ' ' || *c == 0x7f)
+                        abort();
+}
+
 static void read_all(struct pystack *py, struct forgery *f, uint8_t how)
 {
         const struct pystack_thread_ref *refs;
@@ -149,6 +161,7 @@ static void read_all(struct pystack *py, struct forgery *f, uint8_t how)
         size_t max = how & MANY ? 1 : THREADS_MAX;
         n = n < max ? n : max;
         memcpy(copy, refs, n * sizeof *copy);
+        (void)pystack_thread_names(py, copy, n, check_thread_name, &n);
         for (size_t i = 0; i < n; i++)
                 for (int frozen = 0; frozen < 2; frozen++) {
                         sample(py, &copy[i], f, how, frozen);

@@ -249,3 +249,63 @@ Test(profile_intern, a_full_profile_refuses_more)
         free(frames);
         profile_free(p);
 }
+
+static void expect_thread(const struct profile *p, profile_id id, uint64_t tid, const char *name)
+{
+        uint64_t found;
+        const char *text;
+
+        profile_thread(p, id, &found, &text);
+        cr_expect_eq(found, tid);
+        cr_expect_str_eq(text, name);
+}
+
+Test(profile_intern, a_thread_can_get_another_name)
+{
+        struct profile *p = profile_new(), *to = profile_new();
+        profile_id first, again, other;
+
+        cr_assert_eq(profile_intern_thread(p, 7, "python", &first), 0);
+        cr_assert_eq(profile_name_thread(p, first, "worker-1"), 0);
+        cr_assert_eq(profile_name_thread(p, first, "worker-2"), 0);
+        expect_thread(p, first, 7, "worker-2");
+        cr_assert_eq(profile_intern_thread(p, 7, "python", &again), 0);
+        cr_expect_eq(again, first);
+        cr_assert_eq(profile_intern_thread(p, 7, "worker-2", &other), 0);
+        cr_expect_neq(other, first);
+        cr_expect_eq(profile_name_thread(p, 0, "none"), -EINVAL);
+        cr_expect_eq(profile_name_thread(p, 99, "none"), -EINVAL);
+        cr_assert_eq(profile_merge(to, p, true), 0);
+        expect_thread(to, 1, 7, "worker-2");
+        profile_free(p);
+        profile_free(to);
+}
+
+Test(profile_intern, a_thread_that_has_ended_is_not_the_next_one_of_its_tid)
+{
+        struct profile *p = profile_new();
+        profile_id first, next;
+
+        cr_assert_eq(profile_intern_thread(p, 7, "python", &first), 0);
+        cr_assert_eq(profile_name_thread(p, first, "worker-1"), 0);
+        profile_end_thread(p, first);
+        profile_end_thread(p, 0);
+        profile_end_thread(p, 99);
+        cr_assert_eq(profile_intern_thread(p, 7, "python", &next), 0);
+        cr_expect_neq(next, first);
+        expect_thread(p, first, 7, "worker-1");
+        expect_thread(p, next, 7, "python");
+        profile_free(p);
+}
+
+Test(profile_intern, a_full_profile_leaves_a_thread_its_name)
+{
+        struct profile *p = profile_new();
+        profile_id id;
+
+        cr_assert_eq(profile_intern_thread(p, 7, "python", &id), 0);
+        profile_limit(p, 1);
+        cr_expect_eq(profile_name_thread(p, id, "worker-1"), -ENOSPC);
+        expect_thread(p, id, 7, "python");
+        profile_free(p);
+}

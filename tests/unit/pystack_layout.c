@@ -61,6 +61,61 @@ Test(pystack_layout, of_the_tables_in_real_binaries)
         }
 }
 
+/* Most of these are published by 3.15 only; the headers of the others say the same. */
+Test(pystack_layout, of_what_names_of_threads_are_found_by)
+{
+        static const struct {
+                const char *version;
+                uint32_t modules, type_flags, type_dict, type_keys, dict_keys, int_size, dict_before;
+        } rows[] = {
+                { "2.6", 16, 168, 288, LAYOUT_NONE, 40, 16, LAYOUT_NONE },
+                { "2.7 debug", 16, 184, 304, LAYOUT_NONE, 56, 32, LAYOUT_NONE },
+                { "3.5", 16, 168, 288, LAYOUT_NONE, 24, 16, LAYOUT_NONE },
+                { "3.6", 16, 168, 288, LAYOUT_NONE, 32, 16, LAYOUT_NONE },
+                { "3.7.3", 40, 168, 288, LAYOUT_NONE, 32, 16, LAYOUT_NONE },
+                { "3.8", 56, 168, 288, LAYOUT_NONE, 32, 16, LAYOUT_NONE },
+                { "3.9", 856, 168, 288, LAYOUT_NONE, 32, 16, LAYOUT_NONE },
+                { "3.10", 856, 168, 288, LAYOUT_NONE, 32, 16, LAYOUT_NONE },
+                { "3.11", 888, 168, 288, 872, 32, 16, 24 },
+                { "3.12", 944, 168, 288, 880, 32, 16, 24 },
+                { "3.13", 7656, 168, 288, 880, 32, 16, 24 },
+                { "3.13t", 7664, 184, 304, 896, 48, 32, 8 },
+                { "3.14", 7688, 168, 288, 880, 32, 16, 24 },
+                { "3.14t", 7712, 184, 304, 896, 48, 32, 8 },
+                { "3.15", 7592, 168, 288, 888, 32, 16, 24 },
+                { "3.15t", 7592, 184, 304, 904, 48, 32, 8 },
+        };
+
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+                struct forge forge;
+                forge_init(&forge, forge_version(rows[i].version));
+                const struct layout *l = &forge.layout;
+                cr_expect_eq(l->names.modules, rows[i].modules, "%s", rows[i].version);
+                cr_expect_eq(l->names.type_flags, rows[i].type_flags, "%s", rows[i].version);
+                cr_expect_eq(l->names.type_dict, rows[i].type_dict, "%s", rows[i].version);
+                cr_expect_eq(l->names.type_keys, rows[i].type_keys, "%s", rows[i].version);
+                cr_expect_eq(l->names.dict_keys, rows[i].dict_keys, "%s", rows[i].version);
+                cr_expect_eq(l->names.int_size, rows[i].int_size, "%s", rows[i].version);
+                cr_expect_eq(l->names.dict_before, rows[i].dict_before, "%s", rows[i].version);
+                forge_deinit(&forge);
+        }
+}
+
+/* A process that publishes nonsense of dicts and types is sampled all the same. */
+Test(pystack_layout, without_what_names_are_found_by_stacks_are_read)
+{
+        static const size_t words[] = { 12, 60, 61, 63, 64, 65, 67, 79, 80, 84 };
+
+        for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+                uint64_t table[128] = { 0 };
+                struct layout l;
+                size_t len = forge_read_table("3.15.2", table);
+                table[words[i]] = words[i] == 60 ? table[60] : 1 << 20;
+                cr_expect_eq(layout_from_debug_offsets(table, len, (uint32_t)table[1], &l, &fault), 0);
+                cr_expect_eq(l.names.modules == LAYOUT_NONE, words[i] != 60, "%zu", words[i]);
+        }
+}
+
 /* offsetof() on each version's headers, and what was confirmed on running processes. */
 Test(pystack_layout, of_versions_that_do_not_describe_themselves)
 {

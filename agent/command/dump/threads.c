@@ -17,7 +17,8 @@
 /* What is known of one thread. */
 struct view {
         pid_t tid;
-        char name[4 * NSUTIL_COMM_SIZE]; /* escaped: each byte may become \xNN */
+        const char *name;                /* as Python knows it, or else the kernel's; both are escaped */
+        char comm[4 * NSUTIL_COMM_SIZE]; /* the kernel's: each byte may become \xNN */
         const char *state;
         bool holds_gil;
         struct thread_reason reason;
@@ -108,8 +109,9 @@ static void name_state(struct subject *s, struct view *v)
         s->call_is_refused |= v->reason.is.kind == REASON_UNKNOWN && v->reason.is.wait.missing & NSUTIL_MISSING_CALL;
 }
 
-/* Reads one thread, and prints its stack. */
-static void dump_thread(struct subject *s, const struct pystack_thread_ref *ref, const struct nsutil_thread *os)
+/* Reads one thread, and prints its stack. @name is Python's; NULL: it is not known. */
+static void dump_thread(struct subject *s, const struct pystack_thread_ref *ref, const struct nsutil_thread *os,
+                        const char *name)
 {
         struct view *v = &s->views[s->n_views++];
         struct pystack_thread *thread = NULL;
@@ -117,7 +119,8 @@ static void dump_thread(struct subject *s, const struct pystack_thread_ref *ref,
 
         v->tid = os->tid;
         v->holds_gil = ref->tstate == s->holder;
-        pystack_escape(os->name, strlen(os->name), v->name, sizeof v->name);
+        pystack_escape(os->name, strlen(os->name), v->comm, sizeof v->comm);
+        v->name = name ? name : v->comm;
         int e = pystack_thread_open(s->py, ref, &thread);
         if (e == 0)
                 e = thread_reason_sample(&(struct thread_whole){ s->py, thread, s->pid, v->tid }, &s->freezers,
@@ -125,6 +128,7 @@ static void dump_thread(struct subject *s, const struct pystack_thread_ref *ref,
         name_state(s, v);
         if (s->json) {
                 v->json = json_of_thread(v->tid, v->name, v->state, v->holds_gil, s->py, e == 0 ? &stack : NULL);
+                json_put_name(v->json, "comm", v->comm);
                 json_add(s->json, "threads", v->json);
         } else {
                 print_stack(s->py, &stack, e, s->stacks);
@@ -188,6 +192,49 @@ static int copy_threads(struct subject *s, struct pystack_thread_ref **ret, size
         return e == 0 && !*ret ? -ENOMEM : e;
 }
 
+static void keep_name(void *names, size_t i, const char *name)
+{
+        char **slot = (char **)names + i;
+
+        free(*slot);
+        *slot = strdup(name);
+}
+
+/* The names of @n threads as Python knows them; each may be NULL, and all may. The caller frees the names, and @ret. */
+static char **read_names(const struct subject *s, const struct pystack_thread_ref *refs, size_t n)
+{
+        char **names = calloc(n + 1, sizeof *names);
+
+        if (names)
+                pystack_thread_names(s->py, refs, n, keep_name, names);
+        return names;
+}
+
+static void free_names(char **names, size_t n)
+{
+        for (size_t i = 0; names && i < n; i++)
+                free(names[i]);
+        free(names);
+}
+
+static int dump_listed(struct subject *s, const struct pystack_thread_ref *refs, size_t n,
+                       const struct nsutil_thread *os, size_t n_os)
+{
+        char **names = read_names(s, refs, n);
+
+        s->views = calloc(n + 1, sizeof *s->views);
+        int e = s->views && names ? 0 : -ENOMEM;
+        for (size_t i = 0; e == 0 && i < n; i++) {
+                const struct nsutil_thread *thread = look_up_thread(os, n_os, refs[i].inner_tid);
+                if (thread)
+                        dump_thread(s, &refs[i], thread, names[i]);
+        }
+        if (e == 0)
+                e = finish_views(s);
+        free_names(names, n);
+        return e;
+}
+
 int dump_threads(struct subject *s)
 {
         struct pystack_thread_ref *refs;
@@ -201,16 +248,8 @@ int dump_threads(struct subject *s)
                 pystack_gil_holder(s->py, &s->holder);
         if (e == 0 && !s->json)
                 print_process(&s->process, s->out);
-        s->views = e == 0 ? calloc(n + 1, sizeof *s->views) : NULL;
-        if (e == 0 && !s->views)
-                e = -ENOMEM;
-        for (size_t i = 0; e == 0 && i < n; i++) {
-                const struct nsutil_thread *thread = look_up_thread(os, n_os, refs[i].inner_tid);
-                if (thread)
-                        dump_thread(s, &refs[i], thread);
-        }
         if (e == 0)
-                e = finish_views(s);
+                e = dump_listed(s, refs, n, os, n_os);
         free(refs);
         free(os);
         return e;

@@ -73,7 +73,7 @@ struct sampling_options {
 #define SAMPLING_THREADS_OPTION(type, member)                                                                   \
         {                                                                                                       \
                 .name = "threads", .letter = 't', .kind = OPTION_FLAG, .field = offsetof(type, member.threads), \
-                .help = "tell threads apart; their names are threading's from 3.14 on, else the kernel's"       \
+                .help = "tell threads apart; their names are threading's, else the kernel's"                    \
         }
 
 /* Checks the options. GO_ON with @ret filled, or an exit status, after a message. */
