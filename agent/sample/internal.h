@@ -8,6 +8,7 @@
 #include "decode.h"
 #include "memory.h"
 #include "names.h"
+#include "pending.h"
 #include "sample.h"
 #include "stacks.h"
 #include "waits.h"
@@ -19,16 +20,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <uthash.h>
-
-/* A stack of a profile that is not counted yet. */
-struct pending {
-        profile_id stack, thread;
-        enum profile_state state;
-        uint64_t count; /* the samples that it counts as */
-        uint64_t ns;    /* the time that these stand for */
-        uint32_t mark;  /* why the thread does not run: see waits_mark(); 0: it runs, or that is not known */
-        bool retried;   /* it took more than one reading */
-};
 
 /* What the timer tick knows of when a thread has run. */
 struct member_clock {
@@ -353,17 +344,6 @@ void balance_open(struct target *target, struct sampler *sampler);
 uint64_t balance_steer(struct target *target, const struct tick_event *event);
 /* In mode cpu, books the CPU time used since the last call. The other modes account for time with each tick. */
 void balance_book(struct target *target, const struct sampler *sampler);
-
-/* Decides whether the stack of the thread that is read next, which stands for @ns, may wait to be proved. */
-void pending_allow(struct target *target, uint64_t ns, enum profile_state state);
-/* Keeps a stack that is provisional until it is proved. */
-void pending_add(struct target *target, const struct pending *stack);
-/* Counts a proved stack in the target's profile. If that fails, counts it as failed, and returns false. */
-bool pending_count(struct target *target, const struct pending *stack);
-/* Counts @count ticks without a stack, which stand for @ns. @error, pystack's, says: they are torn, gone or failed. */
-void pending_lose(struct profile_counters *counters, int error, uint64_t count, uint64_t ns);
-/* Proves the pending stacks together, and counts them: as samples if the proof holds, as lost for its error if not. */
-void pending_settle(struct target *target);
 
 /* Mode wall: counts the samples that the member holds, since it ends, or its profile does. */
 void timer_wall_release(struct target *target, struct member *member);
