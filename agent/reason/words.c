@@ -116,8 +116,11 @@ static void add_address(struct writer *w, int family, const struct nsutil_wait_a
 static void add_socket(struct writer *w, const struct nsutil_wait *wait, const struct nsutil_wait_detail *detail)
 {
         bool is_internet = detail->family == AF_INET || detail->family == AF_INET6;
+        /* A connection has a peer, and nobody waits for a socket that neither is connected nor listens. */
+        bool listens = wait->act == NSUTIL_ACT_ACCEPT ||
+                       (detail->protocol == IPPROTO_TCP && detail->local.is_set && !detail->peer.is_set);
 
-        if (wait->act == NSUTIL_ACT_ACCEPT)
+        if (listens)
                 add_words(w, "listening ");
         if (detail->protocol == IPPROTO_UDP)
                 add_words(w, "udp ");
@@ -126,7 +129,7 @@ static void add_socket(struct writer *w, const struct nsutil_wait *wait, const s
         add_words(w, "socket");
         if (is_internet && detail->peer.is_set)
                 add_address(w, detail->family, &detail->peer);
-        else if (is_internet && (wait->act == NSUTIL_ACT_ACCEPT || detail->protocol == IPPROTO_UDP))
+        else if (is_internet && (listens || detail->protocol == IPPROTO_UDP))
                 add_address(w, detail->family, &detail->local);
         else if (detail->family == AF_UNIX)
                 add_path(w, detail);
@@ -134,7 +137,9 @@ static void add_socket(struct writer *w, const struct nsutil_wait *wait, const s
 
 static void add_thing(struct writer *w, const struct nsutil_wait *wait, const struct nsutil_wait_detail *detail)
 {
-        if (detail->thing == NSUTIL_THING_MANY) {
+        if (detail->thing == NSUTIL_THING_MANY && detail->descriptors == 0) {
+                add_words(w, "several descriptors");
+        } else if (detail->thing == NSUTIL_THING_MANY) {
                 add_words(w, "one of %u descriptors", detail->descriptors);
         } else if (detail->thing == NSUTIL_THING_SOCKET) {
                 add_socket(w, wait, detail);
