@@ -109,8 +109,8 @@ struct thread_list {
 struct garbage {
         uint64_t interp;      /* the interpreter whose GIL was read last; 0: none yet */
         uint64_t switches;    /* the number of switches of that GIL then */
-        uint64_t idle_turn;   /* that number when the collector was last seen not to run */
-        bool idle;            /* it was seen so */
+        uint64_t known_turn;  /* that number when nothing was collected, or when its holder collected */
+        bool known;           /* there was such a moment */
         uint64_t collections; /* the number of collections that was read last */
         uint32_t uneventful;  /* samples since a collection was last noticed */
         uint32_t *calls;      /* calls that were seen while no collection was in progress; NULL: none yet */

@@ -144,14 +144,15 @@ static int decode_snapshot(struct pystack_thread *t, struct snapshot *s, struct 
         return e == PYSTACK_E_CORRUPT ? 0 : e;
 }
 
-static void fill_stack(struct pystack_thread *t, const struct snapshot *s, const struct walk *walk,
+static void fill_stack(struct pystack_thread *t, const struct snapshot *s,
+                       const struct pystack_uninterrupted *uninterrupted, const struct walk *walk,
                        struct pystack_stack *ret)
 {
         *ret = (struct pystack_stack){ .frames = t->py->scratch.frames,
                                        .n = walk->n,
                                        .truncated = walk->truncated,
                                        .provisional = t->py->sample.provisional };
-        garbage_judge(t, s, ret);
+        garbage_judge(t, s, uninterrupted, ret);
         plan_prune(t, s);
 }
 
@@ -174,7 +175,7 @@ static int try_once(struct pystack_thread *t, const struct pystack_uninterrupted
                 e = snapshot_extend(t, uninterrupted, &s);
         }
         if (e == 0 && *ret == OUTCOME_STACK)
-                fill_stack(t, &s, &walk, ret_stack);
+                fill_stack(t, &s, uninterrupted, &walk, ret_stack);
         return e == PYSTACK_E_TORN ? 0 : e;
 }
 

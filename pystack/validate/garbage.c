@@ -5,20 +5,22 @@
  * the flag is 1.
  *
  * From 3.15 on CPython notes the frame that the collection has interrupted. The thread that has this frame on its stack
- * collects. Up to 3.14 one of two things shows who collects.
+ * collects. Up to 3.14 one of three things shows who collects.
  *
  * - The thread is the only one of its interpreter.
  * - The GIL counts how often another thread than before has taken it. If the flag was 0 at one moment, and the count is
  *   still the same, then one thread alone has held the GIL since. So that thread has begun the collection. It is the
  *   GIL's last holder.
+ * - The thread holds the GIL, and is frozen while a collection is finding out what is garbage: see marking.c.
  *
- * If neither shows, the stack is one without a collection. The README says how often that is.
+ * If none of them shows, the stack is one without a collection. The README says how often that is.
  *
  * Then the innermost frame is the interrupted one, or the collector has called it: it is a finalizer's. C calls a
  * finalizer. So a call by C is in doubt, unless the program is known to make this call itself: then it was on a stack
  * while the flag was 0. Up to 3.10 a frame does not show whether C has called it, so each call is in doubt.
  */
 #include "garbage.h"
+#include "marking.h"
 #include "pystack/trace.h"
 
 #include <stdlib.h>
@@ -239,23 +241,23 @@ static void find_interrupted(const struct pystack *py, uint64_t frame, struct py
  * before the number of switches, so that number was not larger while the flag was read. It was not smaller either, if
  * the thread is frozen and had the last turn, or if the number was the same before.
  */
-static bool is_in_idle_turn(struct pystack_thread *t, const struct snapshot *s, const uint8_t *bytes, bool collects)
+static bool is_in_known_turn(struct pystack_thread *t, const struct snapshot *s, const uint8_t *bytes, bool collects)
 {
         struct garbage *garbage = &t->py->garbage;
         uint64_t switches = word_at(bytes, t->garbage.holder + LAYOUT_GIL_SWITCHES_AFTER);
         bool same = garbage->interp == t->interp && garbage->switches == switches;
 
         if (garbage->interp != t->interp)
-                garbage->idle = false;
+                garbage->known = false;
         garbage->interp = t->interp;
         garbage->switches = switches;
         if (word_at(bytes, t->garbage.holder) != t->tstate)
                 return false;
         if (!collects && (same || s->frozen)) {
-                garbage->idle = true;
-                garbage->idle_turn = switches;
+                garbage->known = true;
+                garbage->known_turn = switches;
         }
-        return garbage->idle && garbage->idle_turn == switches;
+        return garbage->known && garbage->known_turn == switches;
 }
 
 /* A state becomes the last of the list for good. If it is the first one, too, then its thread alone can add others. */
@@ -269,20 +271,40 @@ static bool is_sole(struct pystack_thread *t, const struct snapshot *s, const ui
         return t->garbage.sole && s->frozen;
 }
 
-/* Up to 3.14. @has_gil: the GIL was read. */
-static void judge_by_threads(struct pystack_thread *t, const struct snapshot *s, const uint8_t *bytes, bool has_gil,
+/* The same if the flag was never seen 0 in this turn. From now on this turn is known to be the collector's. */
+static bool is_marking(struct pystack_thread *t, const struct pystack_uninterrupted *uninterrupted,
+                       const uint8_t *bytes)
+{
+        const struct layout *layout = &t->py->runtime.layout;
+        struct garbage *garbage = &t->py->garbage;
+
+        if (word_at(bytes, t->garbage.holder) != t->tstate ||
+            !marking_is_shown(t, uninterrupted, base_of(t, GC_OF_RUNTIME_UNTIL) + layout->gc.collecting,
+                              base_of(t, GIL_OF_RUNTIME_UNTIL) + layout->gc.gil, garbage->switches))
+                return false;
+        garbage->known = true;
+        garbage->known_turn = garbage->switches;
+        return true;
+}
+
+/* Up to 3.14. */
+static void judge_by_threads(struct pystack_thread *t, const struct snapshot *s,
+                             const struct pystack_uninterrupted *uninterrupted, const uint8_t *bytes,
                              struct pystack_stack *stack)
 {
         bool collects = half_at(bytes, t->garbage.collecting), sole = is_sole(t, s, bytes);
-        bool in_turn = has_gil && is_in_idle_turn(t, s, bytes, collects);
+        bool has_gil = t->garbage.holder != LAYOUT_NONE && s->has_gil;
+        bool known = (has_gil && is_in_known_turn(t, s, bytes, collects)) || sole;
 
-        if (!collects)
+        if (!collects) {
                 note_calls(t->py, stack);
-        if (!collects || !(sole || in_turn))
-                return;
-        stack->gc_at = count_doubtful_frames(t->py, stack);
-        stack->gc = stack->gc_at < stack->n;
-        stack->gc_certain = stack->gc && stack->gc_at == 0;
+        } else if (known) {
+                stack->gc_at = count_doubtful_frames(t->py, stack);
+                stack->gc = stack->gc_at < stack->n;
+                stack->gc_certain = stack->gc && stack->gc_at == 0;
+        } else if (has_gil && s->frozen && is_marking(t, uninterrupted, bytes)) {
+                stack->gc = stack->gc_certain = stack->n > 0;
+        }
 }
 
 /* Notes whether there has been a collection since the last look. */
@@ -297,7 +319,8 @@ static void note_collections(struct pystack_thread *t, const uint8_t *bytes)
         garbage->collections = collections;
 }
 
-void garbage_judge(struct pystack_thread *t, const struct snapshot *s, struct pystack_stack *stack)
+void garbage_judge(struct pystack_thread *t, const struct snapshot *s,
+                   const struct pystack_uninterrupted *uninterrupted, struct pystack_stack *stack)
 {
         const struct garbage_place *place = &t->garbage;
 
@@ -314,7 +337,7 @@ void garbage_judge(struct pystack_thread *t, const struct snapshot *s, struct py
         if (t->py->runtime.layout.version <= STATS_UNTIL)
                 note_collections(t, bytes);
         if (place->interrupted == LAYOUT_NONE)
-                judge_by_threads(t, s, bytes, place->holder != LAYOUT_NONE && s->has_gil, stack);
+                judge_by_threads(t, s, uninterrupted, bytes, stack);
         else if (collecting)
                 find_interrupted(t->py, word_at(bytes, place->interrupted), stack);
 }

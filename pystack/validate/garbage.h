@@ -24,8 +24,12 @@ size_t garbage_plan(struct pystack_thread *thread, bool frozen, struct remote_ba
 /* Whether a span at @addr is one of these. If it is, it cannot be read, and is not planned any more. */
 bool garbage_drop(struct pystack_thread *thread, uint64_t addr);
 
-/* Sets @stack->gc and gc_at. @stack is the one of @snapshot, whose raw frames are still in the pystack. */
-void garbage_judge(struct pystack_thread *thread, const struct snapshot *snapshot, struct pystack_stack *stack);
+/*
+ * Sets what @stack says of a collection. It is the stack of @snapshot, whose raw frames are still in the pystack, and
+ * which was taken with @uninterrupted.
+ */
+void garbage_judge(struct pystack_thread *thread, const struct snapshot *snapshot,
+                   const struct pystack_uninterrupted *uninterrupted, struct pystack_stack *stack);
 
 /* Forgets which calls the process makes. */
 void garbage_trim(struct pystack *py);

@@ -175,6 +175,38 @@ Test(pystack_garbage, the_only_thread_collects_whatever_the_gil_says)
         }
 }
 
+/* While objects of a generation are marked, no other thread runs. */
+Test(pystack_garbage, the_holder_of_the_gil_collects_while_objects_are_marked)
+{
+        EACH_BY_GIL(v)
+        {
+                struct world w;
+                bool told = v->version >= 0x03080000 && v->version < 0x030e0000;
+                begin(&w, v);
+                uint64_t other = forge_add_thread(&w.forge, 77), object = forge_alloc(&w.forge, 32);
+                uint64_t oldest = in(&w, 0x0308, w.forge.layout.gc.collecting) - 176 + 48;
+                forge_word(&w.forge, oldest, w.forge.runtime);
+                forge_word(&w.forge, oldest + 8, object);
+                forge_word(&w.forge, object + 8, 2);
+                set_flag(&w, 1);
+                set_gil(&w, other, 7);
+                sample(&w, true);
+                cr_expect(!w.stack.gc, "%s: another one holds it", v->name);
+                set_gil(&w, w.forge.tstate, 8);
+                sample(&w, false);
+                cr_expect(!w.stack.gc, "%s: not frozen", v->name);
+                sample(&w, true);
+                cr_expect_eq(w.stack.gc && w.stack.gc_certain, told, "%s", v->name);
+                forge_word(&w.forge, object + 8, 1);
+                sample(&w, true);
+                cr_expect_eq(w.stack.gc, told, "%s: later in that turn", v->name);
+                set_gil(&w, w.forge.tstate, 10);
+                sample(&w, true);
+                cr_expect(!w.stack.gc, "%s: in another turn", v->name);
+                end(&w);
+        }
+}
+
 /* A finalizer, which C has called, with a function that it calls. */
 static void run_finalizer(struct world *w)
 {
