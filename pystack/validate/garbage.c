@@ -51,7 +51,7 @@
 #define GC_OF_RUNTIME_UNTIL 0x0308
 #define GIL_OF_RUNTIME_UNTIL 0x030b
 
-static uint64_t base_of(const struct pystack_thread *t, uint16_t of_runtime_until)
+static uint64_t start_of_struct(const struct pystack_thread *t, uint16_t of_runtime_until)
 {
         return t->py->runtime.layout.version <= of_runtime_until ? t->py->info.runtime : t->interp;
 }
@@ -106,12 +106,12 @@ static void make_spans(struct garbage_place *place, const struct item *items, si
         }
 }
 
-static void find_places(struct pystack_thread *t)
+static void look_up_places(struct pystack_thread *t)
 {
         const struct layout *layout = &t->py->runtime.layout;
         struct garbage_place *place = &t->garbage;
-        uint64_t collecting = base_of(t, GC_OF_RUNTIME_UNTIL) + layout->gc.collecting;
-        uint64_t holder = base_of(t, GIL_OF_RUNTIME_UNTIL) + layout->gc.gil;
+        uint64_t collecting = start_of_struct(t, GC_OF_RUNTIME_UNTIL) + layout->gc.collecting;
+        uint64_t holder = start_of_struct(t, GIL_OF_RUNTIME_UNTIL) + layout->gc.gil;
         uint32_t stats = layout->version <= STATS_UNTIL ? STATS_SIZE : 0;
         struct item items[5], gil = { 0 };
         size_t n = 0;
@@ -144,7 +144,7 @@ size_t garbage_plan(struct pystack_thread *t, bool frozen, struct remote_batch *
         size_t at = batch->end;
 
         if (t->garbage.interp != t->interp)
-                find_places(t);
+                look_up_places(t);
         if (!t->garbage.told)
                 return GARBAGE_UNREAD;
         if (t->garbage.code_generation == LAYOUT_NONE && t->py->garbage.uneventful > UNEVENTFUL_MAX &&
@@ -228,7 +228,7 @@ void garbage_trim(struct pystack *py)
 /* ---- who collects --------------------------------------------------------------------------- */
 
 /* 3.15 on. The collection has interrupted @frame. */
-static void find_interrupted(const struct pystack *py, uint64_t frame, struct pystack_stack *stack)
+static void look_up_interrupted(const struct pystack *py, uint64_t frame, struct pystack_stack *stack)
 {
         for (size_t i = 0; i < stack->n && !stack->gc; i++) {
                 stack->gc = stack->gc_certain = py->scratch.raw[i].addr == frame;
@@ -279,8 +279,8 @@ static bool is_marking(struct pystack_thread *t, const struct pystack_uninterrup
         struct garbage *garbage = &t->py->garbage;
 
         if (word_at(bytes, t->garbage.holder) != t->tstate ||
-            !marking_is_shown(t, uninterrupted, base_of(t, GC_OF_RUNTIME_UNTIL) + layout->gc.collecting,
-                              base_of(t, GIL_OF_RUNTIME_UNTIL) + layout->gc.gil, garbage->switches))
+            !marking_is_shown(t, uninterrupted, start_of_struct(t, GC_OF_RUNTIME_UNTIL) + layout->gc.collecting,
+                              start_of_struct(t, GIL_OF_RUNTIME_UNTIL) + layout->gc.gil, garbage->switches))
                 return false;
         garbage->known = true;
         garbage->known_turn = garbage->switches;
@@ -339,5 +339,5 @@ void garbage_judge(struct pystack_thread *t, const struct snapshot *s,
         if (place->interrupted == LAYOUT_NONE)
                 judge_by_threads(t, s, uninterrupted, bytes, stack);
         else if (collecting)
-                find_interrupted(t->py, word_at(bytes, place->interrupted), stack);
+                look_up_interrupted(t->py, word_at(bytes, place->interrupted), stack);
 }
