@@ -107,13 +107,13 @@ struct thread_list {
 
 /* What is known of the collections of a process: see validate/garbage.c. */
 struct garbage {
-        uint64_t interp;      /* the interpreter whose GIL was read last; 0: none yet */
-        uint64_t switches;    /* the number of switches of that GIL then */
-        uint64_t known_turn;  /* that number when nothing was collected, or when its holder collected */
-        bool known;           /* there was such a moment */
-        uint64_t collections; /* the number of collections that was read last */
-        uint32_t uneventful;  /* samples since a collection was last noticed */
-        uint32_t *calls;      /* calls that were seen while no collection was in progress; NULL: none yet */
+        uint64_t interp;       /* the interpreter whose GIL was read last; 0: none yet */
+        uint64_t switches;     /* the number of switches of that GIL then */
+        uint64_t known_turn;   /* that number when nothing was collected, or when its holder collected */
+        uint64_t known_holder; /* the thread state that held the GIL then; 0: there was no such moment */
+        uint64_t collections;  /* the number of collections that was read last */
+        uint32_t uneventful;   /* samples since a collection was last noticed */
+        uint32_t *calls;       /* calls that were seen while no collection was in progress; NULL: none yet */
 };
 
 /* What the sample that is being taken has cost and found so far. */

@@ -122,7 +122,8 @@ static void look_up_places(struct pystack_thread *t)
         if (!place->told)
                 return;
         items[n++] = (struct item){ collecting - stats, stats + 4, &place->collecting };
-        items[n++] = (struct item){ t->interp + layout->interp.threads_head, 8, &place->threads_head };
+        if (layout->version > GC_OF_RUNTIME_UNTIL) /* one collector serves all interpreters up to then */
+                items[n++] = (struct item){ t->interp + layout->interp.threads_head, 8, &place->threads_head };
         if (layout->gc.interrupted != LAYOUT_NONE)
                 items[n++] = (struct item){ t->interp + layout->gc.interrupted, 8, &place->interrupted };
         else if (layout->gc.gil != LAYOUT_NONE && has_own_gil(t, holder))
@@ -239,7 +240,8 @@ static void look_up_interrupted(const struct pystack *py, uint64_t frame, struct
 /*
  * Whether @t holds the GIL for the same turn as at the last moment at which the collector did not run. The flag is read
  * before the number of switches, so that number was not larger while the flag was read. It was not smaller either, if
- * the thread is frozen and had the last turn, or if the number was the same before.
+ * the thread is frozen and had the last turn, or if the number was the same before. A thread that is just taking the
+ * GIL has become its last holder, and has not counted yet: so the holder must be the same, too.
  */
 static bool is_in_known_turn(struct pystack_thread *t, const struct snapshot *s, const uint8_t *bytes, bool collects)
 {
@@ -248,16 +250,16 @@ static bool is_in_known_turn(struct pystack_thread *t, const struct snapshot *s,
         bool same = garbage->interp == t->interp && garbage->switches == switches;
 
         if (garbage->interp != t->interp)
-                garbage->known = false;
+                garbage->known_holder = 0;
         garbage->interp = t->interp;
         garbage->switches = switches;
         if (word_at(bytes, t->garbage.holder) != t->tstate)
                 return false;
         if (!collects && (same || s->frozen)) {
-                garbage->known = true;
+                garbage->known_holder = t->tstate;
                 garbage->known_turn = switches;
         }
-        return garbage->known && garbage->known_turn == switches;
+        return garbage->known_holder == t->tstate && garbage->known_turn == switches;
 }
 
 /* A state becomes the last of the list for good. If it is the first one, too, then its thread alone can add others. */
@@ -282,7 +284,7 @@ static bool is_marking(struct pystack_thread *t, const struct pystack_uninterrup
             !marking_is_shown(t, uninterrupted, start_of_struct(t, GC_OF_RUNTIME_UNTIL) + layout->gc.collecting,
                               start_of_struct(t, GIL_OF_RUNTIME_UNTIL) + layout->gc.gil, garbage->switches))
                 return false;
-        garbage->known = true;
+        garbage->known_holder = t->tstate;
         garbage->known_turn = garbage->switches;
         return true;
 }

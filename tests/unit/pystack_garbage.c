@@ -127,6 +127,29 @@ Test(pystack_garbage, who_has_taken_the_gil_since_then_may_not)
         }
 }
 
+/* take_gil() notes the holder, then counts. */
+Test(pystack_garbage, who_is_just_taking_the_gil_does_not_collect)
+{
+        EACH_BY_GIL(v)
+        {
+                struct world w;
+                begin(&w, v);
+                struct pystack_thread *first = w.thread;
+                uint64_t other = forge_add_thread(&w.forge, 77);
+                struct pystack_thread_ref ref = { .tstate = other, .interp = w.forge.interp, .pthread = 77 };
+                forge_run_in(&w.forge, other, w.inner);
+                cr_assert_eq(pystack_thread_open(w.py, &ref, &w.thread), 0);
+                sample(&w, false);
+                set_flag(&w, 1);
+                set_gil(&w, other, 5);
+                sample(&w, false);
+                cr_expect(!w.stack.gc, "%s", v->name);
+                pystack_thread_close(w.thread);
+                w.thread = first;
+                end(&w);
+        }
+}
+
 /* The flag may have been read in the turn before. */
 Test(pystack_garbage, one_reading_of_a_thread_that_runs_does_not_tell_its_turn)
 {
