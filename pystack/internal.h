@@ -23,6 +23,16 @@ struct named {
         struct code_entry *entry;
 };
 
+/* The memory that shows whether a thread collects garbage: see validate/garbage.c. */
+struct garbage_place {
+        uint64_t interp; /* of which interpreter; 0: not looked for yet */
+        bool told;       /* it can be read; the rest is set only then */
+        bool sole;       /* the thread was its interpreter's only one */
+        unsigned n_spans;
+        struct span spans[2]; /* read one behind the other. Where in these bytes is what; LAYOUT_NONE: nowhere */
+        uint32_t collecting, interrupted, threads_head, holder, code_generation;
+};
+
 struct pystack_thread {
         struct pystack *py;
         uint64_t tstate;
@@ -44,6 +54,7 @@ struct pystack_thread {
         uint64_t named_changes; /* the code cache's count of changes when they were named */
         struct named *codes;    /* the different code objects of that stack */
         uint32_t n_codes;
+        struct garbage_place garbage;
         uint64_t generation;
         uint32_t generation_changes; /* > 0: code objects were freed between the last few samples */
 };
@@ -94,6 +105,17 @@ struct thread_list {
         bool several; /* there were several interpreters when their threads were last listed */
 };
 
+/* What is known of the collections of a process: see validate/garbage.c. */
+struct garbage {
+        uint64_t interp;       /* the interpreter whose GIL was read last; 0: none yet */
+        uint64_t switches;     /* the number of switches of that GIL then */
+        uint64_t known_turn;   /* that number when nothing was collected, or when its holder collected */
+        uint64_t known_holder; /* the thread state that held the GIL then; 0: there was no such moment */
+        uint64_t collections;  /* the number of collections that was read last */
+        uint32_t uneventful;   /* samples since a collection was last noticed */
+        uint32_t *calls;       /* calls that were seen while no collection was in progress; NULL: none yet */
+};
+
 /* What the sample that is being taken has cost and found so far. */
 struct effort_of_sample {
         uint64_t cpu_ns_max; /* see pystack_limit(); 0: no limit */
@@ -129,6 +151,7 @@ struct pystack {
         struct code_cache codes;
         struct deferral deferral;
         struct thread_list threads;
+        struct garbage garbage;
         struct {
                 pid_t pid;           /* 0: not a live process */
                 pid_t inner_pid;     /* in the target's own namespace */

@@ -3,6 +3,7 @@
 #include "pystack/layout/trial.h"
 #include "pystack/layout/version.h"
 #include "pystack/memory/effort.h"
+#include "pystack/validate/garbage.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -284,6 +285,7 @@ static void free_threads(struct thread_list *threads)
 void pystack_trim(struct pystack *py)
 {
         code_cache_clear(&py->codes);
+        garbage_trim(py);
         free_threads(&py->threads);
         free_scratch(&py->scratch);
 }

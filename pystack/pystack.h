@@ -240,9 +240,23 @@ struct pystack_stack {
         const struct pystack_frame *frames; /* leaf first; valid until the next sample */
         size_t n;                           /* 0: the thread runs no Python at all */
         bool truncated;                     /* the outermost frames are missing */
-        unsigned retries;                   /* readings thrown away before this one */
-        bool provisional;                   /* believe it only if the next pystack_validate() returns 0 */
+        bool gc;                            /* this thread collects garbage: see below */
+        bool gc_certain;
+        size_t gc_at;
+        unsigned retries; /* readings thrown away before this one */
+        bool provisional; /* believe it only if the next pystack_validate() returns 0 */
 };
+
+/*
+ * If @gc is set, the thread is in a collection of garbage, be it automatic or by gc.collect(). If @gc_certain is set, the
+ * collection has interrupted frames[gc_at], and the frames before it are of code that the collector has called:
+ * finalizers, callbacks of weak references, gc.callbacks. Else frames[gc_at] is the innermost frame that the collector
+ * has certainly not called, and the collection has interrupted this frame or one of those before it. gc_at is less than n.
+ *
+ * If @gc is not set, the thread may collect all the same: up to 3.6, without the GIL up to 3.14, and where README.md says
+ * so. CPython does not tell the generation while it collects.
+ */
+#define PYSTACK_GC_NAME "<GC>" /* what its frame is called: as in CPython's own profiler, 3.15 on */
 
 struct pystack_thread; /* what is known of a thread: where its stack lies, and in which interpreter it is */
 

@@ -9,6 +9,7 @@
 #include "pystack/threads/active_state.h"
 #include "pystack/trace.h"
 #include "pystack/validate/fit.h"
+#include "pystack/validate/garbage.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -154,11 +155,24 @@ static int decode_snapshot(struct pystack_thread *t, struct snapshot *s, struct 
         return e == PYSTACK_E_CORRUPT ? 0 : e;
 }
 
+static void fill_stack(struct pystack_thread *t, const struct snapshot *s,
+                       const struct pystack_uninterrupted *uninterrupted, const struct walk *walk,
+                       struct pystack_stack *ret)
+{
+        *ret = (struct pystack_stack){ .frames = t->py->scratch.frames,
+                                       .n = walk->n,
+                                       .truncated = walk->truncated,
+                                       .provisional = t->py->sample.provisional };
+        garbage_judge(t, s, uninterrupted, ret);
+        plan_prune(t, s);
+}
+
 /* Takes one snapshot, and extends it by what it lacks as long as the thread is frozen. */
-static int try_once(struct pystack_thread *t, const struct pystack_uninterrupted *uninterrupted, struct walk *walk,
-                    enum outcome *ret)
+static int try_once(struct pystack_thread *t, const struct pystack_uninterrupted *uninterrupted, enum outcome *ret,
+                    struct pystack_stack *ret_stack)
 {
         struct snapshot s;
+        struct walk walk;
         int e = snapshot_take(t, uninterrupted, &s);
 
         t->py->sample.provisional = false;
@@ -166,13 +180,13 @@ static int try_once(struct pystack_thread *t, const struct pystack_uninterrupted
         if (e != 0)
                 return e == PYSTACK_E_GONE ? active_state_follow(t) : e;
         for (unsigned i = 0; e == 0 && i < INCOMPLETE_MAX; i++) {
-                e = decode_snapshot(t, &s, walk, ret);
+                e = decode_snapshot(t, &s, &walk, ret);
                 if (e != 0 || *ret != OUTCOME_INCOMPLETE || !snapshot_is_open(&s))
                         break;
                 e = snapshot_extend(t, uninterrupted, &s);
         }
         if (e == 0 && *ret == OUTCOME_STACK)
-                plan_prune(t, &s);
+                fill_stack(t, &s, uninterrupted, &walk, ret_stack);
         return e == PYSTACK_E_TORN ? 0 : e;
 }
 
@@ -181,7 +195,6 @@ int pystack_sample_frozen(struct pystack *py, struct pystack_thread *t,
                           struct pystack_stack *ret)
 {
         unsigned incomplete = 0, torn = 0;
-        struct walk walk;
         int e = reserve_stack(py);
 
         if (e == 0)
@@ -191,15 +204,11 @@ int pystack_sample_frozen(struct pystack *py, struct pystack_thread *t,
         py->sample.line_bytes = 0;
         while (e == 0) {
                 enum outcome outcome;
-                e = try_once(t, uninterrupted, &walk, &outcome);
+                e = try_once(t, uninterrupted, &outcome, ret);
                 if (e != 0)
                         break;
                 if (outcome == OUTCOME_STACK) {
-                        *ret = (struct pystack_stack){ .frames = py->scratch.frames,
-                                                       .n = walk.n,
-                                                       .truncated = walk.truncated,
-                                                       .retries = torn,
-                                                       .provisional = py->sample.provisional };
+                        ret->retries = torn;
                         break;
                 }
                 if (outcome == OUTCOME_TORN)

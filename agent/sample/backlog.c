@@ -125,7 +125,12 @@ int backlog_add(struct backlog *b, struct profile *p, const struct pystack_stack
                 return -ENOSPC;
         b->batch.work += work;
         b->batch.stacks[b->batch.n_stacks++] = (struct backlog_stack){
-                .reserved = id, .shared = (uint32_t)shared, .own = (uint32_t)own, .truncated = stack->truncated
+                .reserved = id,
+                .shared = (uint32_t)shared,
+                .own = (uint32_t)own,
+                .gc_at = (uint32_t)stack->gc_at,
+                .gc = stack->gc,
+                .truncated = stack->truncated,
         };
         append_frames(b, stack, shared);
         *ret = id;

@@ -21,7 +21,9 @@ struct backlog_stack {
         profile_id reserved; /* the id that the stack is counted by until it is decoded */
         uint32_t shared;     /* the number of frames, from the outermost one on, that the stack before it has too */
         uint32_t own;        /* the number of frames that follow */
-        bool truncated;      /* the outermost frames are missing: see struct pystack_stack */
+        uint32_t gc_at;      /* this and the next two: see struct pystack_stack */
+        bool gc;
+        bool truncated;
 };
 
 struct batch {

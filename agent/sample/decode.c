@@ -87,14 +87,13 @@ static bool decode_stack(struct target *t, const struct sampler *s, struct profi
         struct decoding *d = &t->decoding;
         const struct backlog_stack *stack = &d->batch.stacks[d->stack++];
         size_t n = stack->shared + stack->own;
-        profile_id ids[PYSTACK_MAX_FRAMES + 1];
+        profile_id ids[STACKS_FRAMES_MAX];
 
         for (size_t i = 0; i < n; i++)
                 ids[n - 1 - i] = d->ids ? d->ids[i] : 0; /* no stack has such a frame */
         if (!lock_profile(t, s, p))
                 return false;
-        if (stack->truncated)
-                ids[n++] = stacks_pseudo_frame(p, "(truncated)");
+        n = stacks_add_pseudo_frames(p, ids, n, stack->truncated, stack->gc, stack->gc_at);
         profile_id id;
         if (profile_intern_stack(p, ids, n, &id) < 0)
                 id = 0;

@@ -99,7 +99,7 @@ static void hash_stack(const struct pystack_stack *stack, uint64_t ret[2])
 
         for (size_t i = 0; i < stack->n; i++)
                 keys[i] = backlog_key(&stack->frames[i]);
-        keys[stack->n] = stack->truncated;
+        keys[stack->n] = (uint64_t)stack->gc_at << 2 | (uint64_t)stack->gc << 1 | stack->truncated;
         XXH128_hash_t hash = XXH3_128bits(keys, (stack->n + 1) * sizeof *keys);
         ret[0] = hash.low64;
         ret[1] = hash.high64;
@@ -125,16 +125,14 @@ static int intern_now(struct profile *p, struct pystack *py, const struct pystac
 
 static int add_at_once(struct profile *p, struct pystack *py, const struct pystack_stack *stack, profile_id *ret)
 {
-        profile_id ids[PYSTACK_MAX_FRAMES + 1];
-        size_t n = stack->n;
+        profile_id ids[STACKS_FRAMES_MAX];
 
         for (size_t i = 0; i < stack->n; i++) {
                 int r = intern_now(p, py, &stack->frames[i], &ids[i]);
                 if (r < 0)
                         return r;
         }
-        if (stack->truncated && (ids[n++] = stacks_pseudo_frame(p, "(truncated)")) == 0)
-                return -ENOSPC;
+        size_t n = stacks_add_pseudo_frames(p, ids, stack->n, stack->truncated, stack->gc, stack->gc_at);
         return profile_intern_stack(p, ids, n, ret);
 }
 
@@ -151,9 +149,23 @@ static int add_stack(struct stacks *stacks, struct profile *p, struct pystack *p
         return *ret ? 0 : -ENOSPC;
 }
 
-int stacks_find(struct stacks *stacks, struct profile *profile, struct pystack *py, const struct pystack_stack *stack,
+/* Leaves out the frames of which it is not certain whether they belong above "<GC>" or below it. */
+static struct pystack_stack without_doubtful_frames(const struct pystack_stack *stack)
+{
+        struct pystack_stack ret = *stack;
+
+        if (!stack->gc || stack->gc_certain)
+                return ret;
+        ret.frames += stack->gc_at;
+        ret.n -= stack->gc_at;
+        ret.gc_at = 0;
+        return ret;
+}
+
+int stacks_find(struct stacks *stacks, struct profile *profile, struct pystack *py, const struct pystack_stack *found,
                 profile_id *ret)
 {
+        const struct pystack_stack copy = without_doubtful_frames(found), *stack = &copy;
         uint64_t hash[2];
         int e = 0;
 
@@ -178,6 +190,18 @@ profile_id stacks_pseudo_frame(struct profile *p, const char *name)
         if (profile_intern_function(p, name, "", 0, &function) < 0 || profile_intern_frame(p, function, 0, &frame) < 0)
                 return 0;
         return frame;
+}
+
+size_t stacks_add_pseudo_frames(struct profile *p, profile_id ids[static STACKS_FRAMES_MAX], size_t n, bool truncated,
+                                bool gc, size_t gc_at)
+{
+        if (truncated)
+                ids[n++] = stacks_pseudo_frame(p, "(truncated)");
+        if (gc) {
+                memmove(&ids[gc_at + 1], &ids[gc_at], (n++ - gc_at) * sizeof *ids);
+                ids[gc_at] = stacks_pseudo_frame(p, PYSTACK_GC_NAME);
+        }
+        return n;
 }
 
 /* 0: there is no memory, or the profile is full. */

@@ -38,7 +38,8 @@ size_t stacks_bytes(const struct stacks *stacks);
 void stacks_clear(struct stacks *stacks);
 
 /*
- * The id by which @stack, of @py, is counted in @profile. A new stack gets a reserved id and goes to the backlog. If
+ * The id by which @stack, of @py, is counted in @profile. Frames of which it is not certain whether the collector of
+ * garbage has called them are left out: see struct pystack_stack. A new stack gets a reserved id and goes to the backlog. If
  * the backlog is full, and decoding the stack takes little work, the stack is decoded at once. The errors are those of
  * backlog_add(); then @ret is 0.
  */
@@ -47,6 +48,16 @@ int stacks_find(struct stacks *stacks, struct profile *profile, struct pystack *
 
 /* The id of a frame called @name that is not a Python frame. 0 on failure. */
 profile_id stacks_pseudo_frame(struct profile *profile, const char *name);
+
+/* The frames that a stack of pystack's has in a profile at most. */
+#define STACKS_FRAMES_MAX (PYSTACK_MAX_FRAMES + 2)
+
+/*
+ * Adds "(truncated)" and "<GC>" to the frames of a stack, if it has them: see struct pystack_stack. @ids are the @n frames
+ * of a stack, leaf first. Returns their new number. An id that cannot be had is 0: no stack has such a frame.
+ */
+size_t stacks_add_pseudo_frames(struct profile *profile, profile_id ids[static STACKS_FRAMES_MAX], size_t n,
+                                bool truncated, bool gc, size_t gc_at);
 
 /* The id of a stack of one frame called @name that is not a Python frame. 0 on failure. */
 profile_id stacks_pseudo(struct profile *profile, const char *name);

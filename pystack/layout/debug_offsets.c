@@ -64,6 +64,31 @@ static void fill_process(struct layout *l, const void *t, const struct debug_wor
         l->gil.enabled = free_threaded ? (uint32_t)word_number(t, w->gil_enabled) : LAYOUT_NONE;
 }
 
+/* Whether the table has these fields, and they lie in their structs. */
+static bool is_gc_described(const void *t, const struct debug_words *w)
+{
+        uint64_t gc = word_number(t, w->gc), size = word_number(t, (size_t)w->gc_collecting - 1);
+        uint64_t last = word_number(t, w->gc_interrupted ? w->gc_interrupted : w->gc_collecting);
+
+        return gc > 0 && word_number(t, w->gc_collecting) + 4 <= size && last + 4 <= size &&
+               gc + size <= word_number(t, WORD_INTERP_SIZE);
+}
+
+/* Stacks can be read without these. The GIL of a free-threaded build is off, so it does not tell who collects. */
+static void fill_gc(struct layout *l, const void *t, const struct debug_words *w, bool free_threaded)
+{
+        uint32_t gc = (uint32_t)word_number(t, w->gc);
+
+        l->gc.collecting = l->gc.interrupted = l->gc.gil = LAYOUT_NONE;
+        if (!is_gc_described(t, w))
+                return;
+        l->gc.collecting = gc + (uint32_t)word_number(t, w->gc_collecting);
+        if (w->gc_interrupted)
+                l->gc.interrupted = gc + (uint32_t)word_number(t, w->gc_interrupted);
+        if (!free_threaded)
+                l->gc.gil = (uint32_t)word_number(t, w->gil_holder);
+}
+
 static void fill_tstate(struct layout *l, const void *t, const struct debug_words *w)
 {
         l->tstate.next = (uint32_t)word_number(t, w->ts_next);
@@ -315,6 +340,7 @@ int layout_from_debug_offsets(const void *offsets, size_t len, uint32_t version,
 
         layout.version = (uint16_t)(version >> 16);
         fill_process(&layout, offsets, w, info.free_threaded);
+        fill_gc(&layout, offsets, w, info.free_threaded);
         fill_tstate(&layout, offsets, w);
         fill_frame(&layout, offsets, w, info.free_threaded);
         fill_code(&layout, offsets, w, info.free_threaded);

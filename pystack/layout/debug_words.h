@@ -13,7 +13,8 @@ struct debug_words {
         uint16_t version;
         uint16_t n; /* words in the whole table */
         uint8_t interp_next, threads_head, ceval_gil, gil_state, gil_enabled, gil_locked, gil_holder;
-        uint8_t code_generation, tlbc_generation, fr_tlbc_index, co_tlbc; /* 0: none */
+        uint8_t gc, gc_collecting; /* gc.size stands before the latter */
+        uint8_t code_generation, tlbc_generation, fr_tlbc_index, co_tlbc, gc_interrupted; /* 0: none */
         uint8_t ts_next, ts_interp, ts_frame, ts_thread_id, ts_native_id, ts_chunk, ts_status;
         uint8_t fr_size, fr_previous, fr_code, fr_instr, fr_owner;
         uint8_t co_size, co_file, co_qualname, co_lines, co_first_line, co_adaptive;

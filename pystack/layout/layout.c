@@ -51,6 +51,14 @@
         {                                                                                    \
                 .code_generation = LAYOUT_NONE, .tlbc_generation = LAYOUT_NONE, __VA_ARGS__, \
         }
+#define NO_GC                                                                              \
+        {                                                                                  \
+                .collecting = LAYOUT_NONE, .interrupted = LAYOUT_NONE, .gil = LAYOUT_NONE, \
+        }
+#define GC(...)                                          \
+        {                                                \
+                .interrupted = LAYOUT_NONE, __VA_ARGS__, \
+        }
 #define NO_RUNTIME                                                               \
         {                                                                        \
                 .interpreters_head = LAYOUT_NONE, .tstate_current = LAYOUT_NONE, \
@@ -80,7 +88,7 @@
 /* 2.6 and 2.7 are alike. */
 #define PYTHON_2                                                                                                      \
         .object_type = 8, .runtime = NO_RUNTIME, .interp = INTERP(.next = 0, .threads_head = 8, .gil = LAYOUT_NONE),  \
-        .gil = NO_GIL_STRUCT,                                                                                         \
+        .gil = NO_GIL_STRUCT, .gc = NO_GC,                                                                            \
         .tstate = TSTATE_OF_OBJECTS(.size = 152, .next = 0, .interp = 8, .frame = 16, .thread_id = 144),              \
         .frame = FRAME_OBJECT(.size = 128, .previous = 24, .code = 32, .position = 120),                              \
         .position = POSITION_LASTI_BYTES,                                                                             \
@@ -93,7 +101,7 @@
         .text = TEXT_FLEXIBLE, .string = STRINGS_UP_TO_3_11, .bytes = BYTES
 /* 3.4 and 3.5 are alike. */
 #define PYTHON_3_4                                                                                                  \
-        PYTHON_3, .runtime = NO_RUNTIME,                                                                            \
+        PYTHON_3, .runtime = NO_RUNTIME, .gc = NO_GC,                                                               \
                   .tstate = TSTATE_OF_OBJECTS(.size = 160, .next = 8, .interp = 16, .frame = 24, .thread_id = 152), \
                   .frame = FRAME_OBJECT(.size = 128, .previous = 24, .code = 32, .position = 120),                  \
                   .position = POSITION_LASTI_BYTES,                                                                 \
@@ -116,6 +124,7 @@ static const struct layout table[] = {
                 .version = 0x0306,
                 PYTHON_3,
                 .runtime = NO_RUNTIME,
+                .gc = NO_GC,
                 .tstate = TSTATE_OF_OBJECTS(.size = 160, .next = 8, .interp = 16, .frame = 24, .thread_id = 152),
                 .frame = FRAME_OBJECT(.size = 128, .previous = 24, .code = 32, .position = 120),
                 .position = POSITION_LASTI_BYTES,
@@ -123,12 +132,25 @@ static const struct layout table[] = {
                 .lines = LINES_LNOTAB_SIGNED,
                 .names = NAMES_3_6(16),
         },
-        { .version = 0x0307, .micro = 4, PYTHON_3_7, .runtime = { .interpreters_head = 24, .tstate_current = 1480 } },
-        { .version = 0x0307, .micro = 0, PYTHON_3_7, .runtime = { .interpreters_head = 24, .tstate_current = 1392 } },
+        {
+                .version = 0x0307,
+                .micro = 4,
+                PYTHON_3_7,
+                .runtime = { .interpreters_head = 24, .tstate_current = 1480 },
+                .gc = GC(.collecting = 632, .gil = 1272),
+        },
+        {
+                .version = 0x0307,
+                .micro = 0,
+                PYTHON_3_7,
+                .runtime = { .interpreters_head = 24, .tstate_current = 1392 },
+                .gc = GC(.collecting = 544, .gil = 1184),
+        },
         {
                 .version = 0x0308,
                 PYTHON_3,
                 .runtime = { .interpreters_head = 32, .tstate_current = 1368 },
+                .gc = GC(.collecting = 544, .gil = 1160),
                 .tstate = TSTATE_OF_OBJECTS(.size = 184, .next = 8, .interp = 16, .frame = 24, .thread_id = 176),
                 .frame = FRAME_OBJECT(.size = 112, .previous = 24, .code = 32, .position = 104),
                 .position = POSITION_LASTI_BYTES,
@@ -140,6 +162,7 @@ static const struct layout table[] = {
                 .version = 0x0309,
                 PYTHON_3,
                 .runtime = { .interpreters_head = 32, .tstate_current = 568 },
+                .gc = GC(.collecting = 816, .gil = 360),
                 .tstate = TSTATE_OF_OBJECTS(.size = 184, .next = 8, .interp = 16, .frame = 24, .thread_id = 176),
                 .frame = FRAME_OBJECT(.size = 112, .previous = 24, .code = 32, .position = 104),
                 .position = POSITION_LASTI_BYTES,
@@ -151,6 +174,7 @@ static const struct layout table[] = {
                 .version = 0x030a,
                 PYTHON_3,
                 .runtime = { .interpreters_head = 32, .tstate_current = 568 },
+                .gc = GC(.collecting = 816, .gil = 360),
                 .tstate = TSTATE_OF_OBJECTS(.size = 184, .next = 8, .interp = 16, .frame = 24, .thread_id = 176),
                 .frame = FRAME_OBJECT(.size = 104, .previous = 24, .code = 32, .position = 96),
                 .position = POSITION_LASTI_UNITS,
@@ -164,6 +188,7 @@ static const struct layout table[] = {
                 .runtime = { .interpreters_head = 40, .tstate_current = 576 },
                 .interp = INTERP(.next = 0, .threads_head = 16, .gil = LAYOUT_NONE),
                 .gil = NO_GIL_STRUCT,
+                .gc = GC(.collecting = 848, .gil = 368),
                 .tstate = { .size = 320,
                             .next = 8,
                             .interp = 16,
@@ -210,6 +235,7 @@ static const struct layout table[] = {
                 .runtime = { .interpreters_head = 40, .tstate_current = LAYOUT_NONE },
                 .interp = INTERP(.next = 0, .threads_head = 72, .gil = 384),
                 .gil = { .holder = 8, .locked = 16, .enabled = LAYOUT_NONE },
+                .gc = GC(.collecting = 312, .gil = 1048),
                 .tstate = { .size = 256,
                             .next = 8,
                             .interp = 16,

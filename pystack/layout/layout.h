@@ -75,6 +75,12 @@ struct layout {
                 uint32_t enabled; /* int; LAYOUT_NONE if the GIL cannot be off */
         } gil;
 
+        struct {                      /* offsets from the interpreter, but for those in _PyRuntime */
+                uint32_t collecting;  /* int: 1 while a collection is in progress; in _PyRuntime up to 3.8 */
+                uint32_t interrupted; /* pointer to the frame that the collection has interrupted, 3.15 on */
+                uint32_t gil;         /* last holder of the GIL of its own; in _PyRuntime up to 3.11 */
+        } gc;                         /* all LAYOUT_NONE up to 3.6: the flag is a static variable there */
+
         struct {
                 uint32_t size; /* bytes from the start of the struct that hold all of these */
                 uint32_t next;
@@ -159,6 +165,13 @@ static inline uint32_t layout_head(const struct layout *layout)
 {
         return layout->object_type + 8;
 }
+
+/*
+ * So far behind the last holder of a GIL stands an unsigned long: how often another thread than before has taken it
+ * (struct _gil_runtime_state in Include/internal/pycore_gil.h, and take_gil() in Python/ceval_gil.h; same in 3.7 to
+ * 3.15).
+ */
+#define LAYOUT_GIL_SWITCHES_AFTER 16
 
 /* frame.owner of a frame that lies in its generator, not on the data stack. */
 #define LAYOUT_OWNER_GENERATOR 1

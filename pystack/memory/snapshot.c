@@ -3,6 +3,7 @@
 #include "snapshot.h"
 #include "pystack/threads/active_state.h"
 #include "pystack/trace.h"
+#include "pystack/validate/garbage.h"
 #include "pystack/validate/proof.h"
 
 #include <errno.h>
@@ -45,17 +46,10 @@ static void plan_stack(const struct pystack_thread *t, struct remote_batch *batc
         s->n_spans = t->n_spans;
 }
 
-static void plan_generations(const struct pystack_thread *t, struct remote_batch *batch)
-{
-        const struct layout *layout = &t->py->runtime.layout;
-
-        if (layout->interp.code_generation != LAYOUT_NONE)
-                remote_add(batch, t->interp + layout->interp.code_generation, 8);
-        if (layout->interp.tlbc_generation != LAYOUT_NONE)
-                remote_add(batch, t->interp + layout->interp.tlbc_generation, 4);
-}
-
-/* Makes room for all that a snapshot can hold: state, cframe, chunk and spans twice, generations, proofs, the CPU. */
+/*
+ * Makes room for all that a snapshot can hold: state, cframe, chunk and spans twice; who collects, generations, proofs,
+ * the CPU.
+ */
 static int reserve_plan(const struct pystack_thread *t)
 {
         struct pystack *py = t->py;
@@ -68,8 +62,9 @@ static int reserve_plan(const struct pystack_thread *t)
                 py->scratch.windows = grown;
                 py->scratch.cap_windows = 2 * windows;
         }
-        return remote_reserve(&py->scratch.room,
-                              2 * (3 + (size_t)t->n_spans) + 3 + (size_t)t->n_codes * CODE_PROOFS_MAX, 0);
+        return remote_reserve(
+                &py->scratch.room,
+                2 * (3 + (size_t)t->n_spans) + 3 + GARBAGE_SPANS_MAX + (size_t)t->n_codes * CODE_PROOFS_MAX, 0);
 }
 
 /* Removes from the plan the span that ended a short read. */
@@ -89,7 +84,7 @@ static int drop_unreadable(struct pystack_thread *t, const struct iovec *iov, si
                 t->cframe = 0;
         } else if (t->chunk_len && addr == t->chunk) {
                 t->chunk_len = 0;
-        } else {
+        } else if (!garbage_drop(t, addr)) {
                 uint32_t kept = 0;
                 for (uint32_t j = 0; j < t->n_spans; j++)
                         if (t->spans[j].addr != addr)
@@ -138,9 +133,25 @@ static bool was_frozen(const struct pystack_uninterrupted *uninterrupted, const 
 
 /* Where the parts of a reading lie in the buffer. */
 struct parts {
-        size_t generations, second, on_cpu;
+        size_t generation, tlbc_generation, second, on_cpu;
         size_t reading; /* number of spans of the first */
 };
+
+/* Appends what is read between the two readings, but for the proofs. Who collects may be read together with a generation. */
+static void plan_between(struct pystack_thread *t, struct remote_batch *batch, struct snapshot *s, struct parts *parts)
+{
+        const struct layout *layout = &t->py->runtime.layout;
+        size_t spans = batch->n;
+
+        s->garbage = garbage_plan(t, s->frozen, batch);
+        s->has_gil = batch->n - spans == t->garbage.n_spans;
+        if (layout->interp.code_generation != LAYOUT_NONE)
+                parts->generation = s->garbage != GARBAGE_UNREAD && t->garbage.code_generation != LAYOUT_NONE
+                                            ? s->garbage + t->garbage.code_generation
+                                            : remote_add(batch, t->interp + layout->interp.code_generation, 8);
+        if (layout->interp.tlbc_generation != LAYOUT_NONE)
+                parts->tlbc_generation = remote_add(batch, t->interp + layout->interp.tlbc_generation, 4);
+}
 
 /*
  * Appends what shows that the first reading is of one moment: all of it again, or the CPU of a frozen thread, or
@@ -164,12 +175,13 @@ static void plan_check(const struct pystack_thread *t, struct remote_batch *batc
 static void tell_parts(const struct pystack *py, const struct parts *parts, struct snapshot *s)
 {
         const struct layout *layout = &py->runtime.layout;
-        const uint8_t *generations = py->scratch.room.buf + parts->generations;
+        const uint8_t *all = py->scratch.room.buf;
 
-        s->first = py->scratch.room.buf;
-        s->second = py->scratch.room.buf + parts->second;
-        s->generation = layout->interp.code_generation != LAYOUT_NONE ? word_at(generations, 0) : 0;
-        s->tlbc_generation = layout->interp.tlbc_generation != LAYOUT_NONE ? half_at(generations, 8) : 0;
+        s->first = all;
+        s->second = all + parts->second;
+        s->generation = layout->interp.code_generation != LAYOUT_NONE ? word_at(all + parts->generation, 0) : 0;
+        s->tlbc_generation = layout->interp.tlbc_generation != LAYOUT_NONE ? half_at(all + parts->tlbc_generation, 0)
+                                                                           : 0;
 }
 
 /*
@@ -200,8 +212,7 @@ static int plan_snapshot(struct pystack_thread *t, struct remote_batch *batch, s
         plan_stack(t, batch, s);
         s->size = batch->end;
         parts->reading = batch->n;
-        parts->generations = batch->end;
-        plan_generations(t, batch);
+        plan_between(t, batch, s, parts);
         proof_plan(t, batch);
         s->twice = !s->frozen || is_audit(t);
         plan_check(t, batch, s, parts);
@@ -215,7 +226,7 @@ int snapshot_take(struct pystack_thread *t, const struct pystack_uninterrupted *
         for (unsigned i = 0; i < SHORT_READS_MAX; i++) {
                 struct snapshot s = { .frozen = uninterrupted && t->on_cpu };
                 struct remote_batch batch;
-                struct parts parts;
+                struct parts parts = { 0 };
                 int e = plan_snapshot(t, &batch, &s, &parts);
                 if (e != 0)
                         return e;

@@ -29,8 +29,10 @@ struct snapshot {
         size_t size;                   /* bytes of one reading; if there is only one, of all that was read */
         uint64_t generation;           /* code_object_generation, 0 where there is none */
         uint32_t tlbc_generation;
-        bool frozen; /* the caller may have frozen the thread: its rseq is known */
-        bool twice;  /* there are two readings; else both pointers are to the one */
+        size_t garbage; /* where in all that was read the bytes begin that show who collects: see garbage_plan() */
+        bool has_gil;   /* the GIL's are among them */
+        bool frozen;    /* the caller may have frozen the thread: its rseq is known */
+        bool twice;     /* there are two readings; else both pointers are to the one */
 
         /* How much of the plan it has. */
         uint64_t cframe, chunk;

@@ -363,3 +363,28 @@ Test(sample_stacks, frames_of_large_tables_beyond_a_bound_have_no_lines)
         cr_expect_eq(without, 12);
         end_decoded(&w);
 }
+
+Test(sample_stacks, a_collection_is_a_frame_above_the_one_that_it_has_interrupted)
+{
+        struct world w;
+        struct pystack_frame a[3];
+
+        begin(&w);
+        struct pystack_stack stack = make_stack(a, 3, (uint32_t[]){ 0, 1, 2 }, (int32_t[]){ -1, -1, -1 });
+        profile_id plain = meet(&w, &stack);
+        stack.gc = stack.gc_certain = true;
+        cr_expect_neq(meet(&w, &stack), plain);
+        stack.gc_at = 2;
+        cr_expect_neq(meet(&w, &stack), plain);
+        stack.gc_certain = false; /* of the first two it is not known whether the collector has called them */
+        meet(&w, &stack);
+        settle(&w);
+        cr_assert_eq(profile_samples(w.target.profile), 4);
+        cr_expect_str_eq(function_at(&w, 0, 3, 0)->name, "f");
+        cr_expect_str_eq(function_at(&w, 1, 4, 0)->name, "<GC>");
+        cr_expect_str_eq(function_at(&w, 2, 4, 1)->name, "g");
+        cr_expect_str_eq(function_at(&w, 2, 4, 2)->name, "<GC>");
+        cr_expect_str_eq(function_at(&w, 3, 2, 0)->name, "<GC>");
+        cr_expect_str_eq(function_at(&w, 3, 2, 1)->name, function_at(&w, 0, 3, 2)->name);
+        end(&w);
+}

@@ -115,19 +115,26 @@ struct json_object *json_of_process(const struct find_process *p)
         return json;
 }
 
+static void append_json_frame(struct json_object *frames, const char *function, const char *file, uint32_t line)
+{
+        struct json_object *frame = json_map();
+
+        put_name(frame, "function", function);
+        put_name(frame, "file", file);
+        set_member(frame, "line", line > 0 ? require_json(json_object_new_int64(line)) : NULL);
+        json_append(frames, frame);
+}
+
 static struct json_object *make_json_frames(struct pystack *py, const struct pystack_stack *stack)
 {
         struct json_object *frames = json_list();
 
         for (size_t i = 0; i < stack->n; i++) {
-                struct json_object *frame = json_map();
                 struct pystack_text text;
+                if (stack->gc_certain && stack->gc_at == i)
+                        append_json_frame(frames, PYSTACK_GC_NAME, "", 0);
                 pystack_text(stack->frames[i].code, &text);
-                put_name(frame, "function", text.name);
-                put_name(frame, "file", text.file);
-                uint32_t line = pystack_line(py, &stack->frames[i]);
-                set_member(frame, "line", line > 0 ? require_json(json_object_new_int64(line)) : NULL);
-                json_append(frames, frame);
+                append_json_frame(frames, text.name, text.file, pystack_line(py, &stack->frames[i]));
         }
         return frames;
 }

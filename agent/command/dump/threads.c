@@ -50,6 +50,8 @@ static void print_stack(struct pystack *py, const struct pystack_stack *stack, i
                 const struct pystack_frame *f = &stack->frames[i];
                 struct pystack_text text;
                 uint32_t line = pystack_line(py, f);
+                if (stack->gc_certain && stack->gc_at == i)
+                        fputs("    " PYSTACK_GC_NAME "\n", out);
                 pystack_text(f->code, &text);
                 fprintf(out, "    %s (%s", text.name, text.file);
                 if (line > 0)

@@ -4,20 +4,25 @@
 // standard library, installed packages) is cool and paler, so that the eye finds
 // one's own code first. Within that, the hue follows from the file and the
 // lightness from the function: the same everywhere, in every profile. Frames that say
-// why a thread waits have the colours of waiting.js.
+// why a thread waits have the colours of waiting.js. Collections of garbage are green,
+// as nothing else is.
 
 import { kindOf, toneOf } from "./waiting.js";
 
 const library = /\/(site|dist)-packages\/|\/lib(64)?\/(pypy|python)\d|^<frozen /;
 
 const themes = {
-  light: { own: [0.83, 0.115], library: [0.87, 0.042], plain: [0.9, 0.006], dim: "#ececf0", match: "#c9a4ff" },
-  dark: { own: [0.75, 0.11], library: [0.68, 0.055], plain: [0.62, 0.012], dim: "#26272d", match: "#7d4fd6" },
+  light: { own: [0.83, 0.115], library: [0.87, 0.042], plain: [0.9, 0.006], gc: [0.86, 0.12], dim: "#ececf0", match: "#c9a4ff" },
+  dark: { own: [0.75, 0.11], library: [0.68, 0.055], plain: [0.62, 0.012], gc: [0.72, 0.13], dim: "#26272d", match: "#7d4fd6" },
 };
 
 // Degrees in OKLCH: from rose over orange to yellow, and from teal to violet.
 const hues = { own: [8, 98], library: [185, 300] };
 const hueSteps = 9;
+const gcHue = 145;
+
+// The frame of a collection. It has no file.
+export const gcName = "<GC>";
 const lightnessSpread = 0.035;
 
 // FNV-1a.
@@ -53,6 +58,7 @@ export function colour(name, file, dark) {
   const theme = dark ? themes.dark : themes.light;
   const waiting = kindOf(name, file);
   if (waiting) return waitingColour(waiting, dark);
+  if (!file && name === gcName) return oklch(...theme.gc, gcHue);
   if (!file) return oklch(...theme.plain, 280);
   const kind = isLibrary(file) ? "library" : "own";
   const [lightness, chroma] = theme[kind];

@@ -4,7 +4,7 @@
 // The profile stands in the page as {meta, tree}; see html.c for what meta holds, and
 // report_html.c for what it holds of two profiles.
 
-import { colour } from "./colours.js";
+import { colour, gcName } from "./colours.js";
 import { coverageFact, coverageWarning } from "./coverage.js";
 import { prepare, swatch } from "./difference.js";
 import { element } from "./dom.js";
@@ -127,13 +127,18 @@ function key(text, paint) {
   return node;
 }
 
-function showFooter(parent, meta) {
+function contains(node, name) {
+  return node.name === name || (node.children ?? []).some((child) => contains(child, name));
+}
+
+function showFooter(parent, meta, tree) {
   const keys = meta.sides
     ? ["grown", "shrunk", "same"].map((direction) => key(direction, (dark) => swatch(direction, dark)))
     : [
         key("the program", (dark) => colour("", "main.py", dark)),
         key("libraries", (dark) => colour("", "/usr/lib/python3/os.py", dark)),
         ...(meta.coverage?.native ? [key("no Python", (dark) => colour("", "", dark))] : []),
+        ...(contains(tree, gcName) ? [key("garbage collection", (dark) => colour(gcName, "", dark))] : []),
       ];
   parent.append(
     ...keys,
@@ -155,4 +160,4 @@ if (meta.sides) {
 const main = document.getElementById("flame");
 if (meta.samples === 0) main.append(element("p", { class: "empty" }, whyEmpty(meta)));
 else flame(main, tree);
-showFooter(document.getElementById("footer"), meta);
+showFooter(document.getElementById("footer"), meta, tree);

@@ -14,7 +14,7 @@ const locks = /^(lock(?! or GIL)|event$|barrier$|condition$|semaphore$|thread$|q
 const tones = { light: [0.8, 0.09], dark: [0.66, 0.09] };
 
 const kinds = {
-  work: { label: "waits for work", hue: 150, pale: true },
+  work: { label: "waits for work", hue: 265, pale: true },
   sleep: { label: "sleeps", hue: 220, pale: true },
   io: { label: "waits for I/O", hue: 245 },
   lock: { label: "waits for a lock", hue: 305 },
@@ -22,7 +22,7 @@ const kinds = {
   cpu: { label: "waits for a CPU", hue: 40 },
   throttled: { label: "throttled by a CPU quota", hue: 20 },
   other: { label: "waits for something else", hue: 190 },
-  unknown: { label: "waits, not known why", hue: 280, pale: true },
+  unknown: { label: "waits, not known why", hue: 330, pale: true },
 };
 
 const things = { GIL: "gil", CPU: "cpu", sleep: "sleep", unknown: "unknown", "lock or GIL": "unknown" };
