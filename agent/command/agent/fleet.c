@@ -59,7 +59,7 @@ struct fleet *fleet_new(struct sampler *sampler, bool keep_threads)
         struct fleet *f = calloc(1, sizeof *f);
 
         if (f) {
-                f->list.sampler = sampler;
+                f->list = (struct watch_list){ .samplers = { sampler }, .n_samplers = 1 };
                 f->keep_threads = keep_threads;
                 memcpy(f->kinds, kinds, sizeof kinds);
         }
