@@ -25,7 +25,10 @@ struct sampling_options {
                 .rate = 99, .mode = "cpu", .engine = "auto" \
         }
 
-#define SAMPLING_OPTIONS(type, member)                                                                   \
+/* What --mode says in the help of a command that samples in one mode. */
+#define SAMPLING_MODES_HELP "cpu: threads on a CPU; wall: every thread; gil: the GIL's holder (cpu)"
+
+#define SAMPLING_OPTIONS(type, member, modes_help)                                                       \
         { .name = "rate",                                                                                \
           .letter = 'r',                                                                                 \
           .kind = OPTION_NUMBER,                                                                         \
@@ -39,7 +42,7 @@ struct sampling_options {
                   .kind = OPTION_TEXT,                                                                   \
                   .field = offsetof(type, member.mode),                                                  \
                   .argument = "MODE",                                                                    \
-                  .help = "cpu: threads on a CPU; wall: every thread; gil: the GIL's holder (cpu)" },    \
+                  .help = modes_help },                                                                  \
                 { .name = "idle",                                                                        \
                   .letter = 'i',                                                                         \
                   .kind = OPTION_FLAG,                                                                   \
