@@ -17,16 +17,14 @@
 #define WALL_RATE_DEFAULT 11
 
 /* What the agent's --mode says in its help. */
-#define MODES_HELP                                                            \
-        "cpu: threads on a CPU; wall: every thread; gil: the GIL's holder;\n" \
-        "cpu,wall: two profiles of each process (cpu)"
+#define MODES_HELP "cpu: threads on a CPU; wall: every thread; gil: the GIL's holder; cpu,wall: both (cpu)"
 
 /* The row of an option table for the uint64_t @member of a configuration: 0, unless the user has set it. */
-#define WALL_RATE_OPTION(type, member)                                                                                \
-        {                                                                                                             \
-                .name = "wall-rate", .kind = OPTION_NUMBER, .field = offsetof(type, member), .argument = "HZ",        \
-                .help = "samples per second of each thread, of wall in --mode cpu,wall (11)", .min = SAMPLE_RATE_MIN, \
-                .max = SAMPLE_RATE_MAX                                                                                \
+#define WALL_RATE_OPTION(type, member)                                                                                 \
+        {                                                                                                              \
+                .name = "wall-rate", .kind = OPTION_NUMBER, .field = offsetof(type, member), .argument = "HZ",         \
+                .help = "samples per second of each thread, for wall in --mode cpu,wall (11)", .min = SAMPLE_RATE_MIN, \
+                .max = SAMPLE_RATE_MAX                                                                                 \
         }
 
 struct modes {
