@@ -216,6 +216,27 @@ def test_the_page_switches_between_both(sent):
         assert not browser.errors(page)
 
 
+def test_what_only_sleeps_is_in_wall_and_the_page_leads_there(tmp_path):
+    service = "sleeps-%s" % uuid.uuid4().hex[:8]
+    command = [sys.executable, "-S", "-c", "import time\ndef nap(): time.sleep(1000)\nnap()"]
+    with Collector(tmp_path / "collector") as collector, \
+            subprocess.Popen(command, env={**os.environ, "OTEL_SERVICE_NAME": service}) as target:
+        time.sleep(2)  # its start is no sleep
+        with agent(tmp_path / "agent", collector.url, *BOTH, "--select", "pid=%d" % target.pid, "--confine", "kill") as pusher:
+            def found():
+                return [s for s in collector.json("series") if s["service"] == service and s["samples"] > 40]
+
+            [series] = eventually(found, 30, lambda: pusher.stderr)
+            assert pusher.interrupt() == 0, pusher.stderr
+        target.kill()
+        assert series["modes"] == ["wall"]
+        with browser.open_page("%s/#series=%d&mode=cpu" % (collector.url, series["id"])) as page:
+            eventually(lambda: page.execute_script(CHOICES) == [["On CPU and waiting", "false"]], 15, "it is offered")
+            page.execute_script(CHOOSE, "On CPU and waiting")
+            assert browser.widths(page, ["nap"])["nap"] > 0
+            assert not browser.errors(page)
+
+
 # ---- what it takes -------------------------------------------------------------------
 
 
