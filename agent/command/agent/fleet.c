@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The agent's processes. The profile of each process is taken, and merged into that of its group: a service and the
- * container that it is in, if any. Most containers have one service, but processes may claim to be of another service.
+ * container that it is in, if any. Most containers have one service, but processes may claim to be of another service. Each mode has
+ * its own profiles and groups: what is time of a CPU in one is time of a thread in the other.
  */
 #include "fleet.h"
 
