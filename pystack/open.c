@@ -230,6 +230,16 @@ int pystack_open(const struct pystack_options *options, struct pystack **ret, st
                                                     : open_in_time(options, ret, ret_info);
 }
 
+/* Makes a pystack that reads @memory, where all lies where it lies in the process of @of. 0 or -ENOMEM. */
+static int open_alike(const struct pystack *of, const struct pystack_memory *memory, struct pystack **ret)
+{
+        int e = pystack_new(memory, &of->info, &of->runtime, ret);
+
+        if (e == 0)
+                (*ret)->process = of->process;
+        return e;
+}
+
 int pystack_fork(const struct pystack *parent, pid_t pid, struct pystack **ret)
 {
         struct pystack_memory memory = remote_memory_of_copy(&parent->memory, pid);
@@ -240,14 +250,18 @@ int pystack_fork(const struct pystack *parent, pid_t pid, struct pystack **ret)
         if (e == 0 && (e = nsutil_status_read(pid, &status)) > 0)
                 e = PYSTACK_E_GONE;
         if (e == 0)
-                e = pystack_new(&memory, &parent->info, &parent->runtime, &py);
+                e = open_alike(parent, &memory, &py);
         if (e != 0)
                 return e;
-        py->process = parent->process;
         py->process.pid = pid;
         py->process.inner_pid = status.ns_pid[status.ns_depth - 1];
         *ret = py;
         return 0;
+}
+
+int pystack_again(const struct pystack *py, struct pystack **ret)
+{
+        return open_alike(py, &py->memory, ret);
 }
 
 const uint32_t *pystack_abis(void)

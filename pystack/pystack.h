@@ -146,6 +146,12 @@ int pystack_open(const struct pystack_options *options, struct pystack **ret, st
  */
 int pystack_fork(const struct pystack *parent, pid_t pid, struct pystack **ret);
 
+/*
+ * Opens the live process of @py once more, for another thread that reads it. Nothing of the process is read for that. It
+ * has the trace of @py. 0 or -ENOMEM.
+ */
+int pystack_again(const struct pystack *py, struct pystack **ret);
+
 /* The versions that can be read, ascending, ended by 0. */
 const uint32_t *pystack_abis(void);
 

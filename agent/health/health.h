@@ -43,7 +43,7 @@ uint64_t health_resident_bytes(void); /* only the RSS, which is cheap to read */
 struct health_budget {
         double max_cpu;      /* as a part of one CPU: 0.01 is one per cent; 0: no bound */
         uint64_t max_memory; /* bytes of RSS; 0: no bound */
-        unsigned max_rate;   /* the requested rate, per second */
+        unsigned max_rate;   /* the requested rate, per second; the sum of all modes' */
         unsigned rate;       /* the present rate, per second */
         double cpu;          /* usage in the last window, as a part of one CPU */
         /* caches were emptied after the last window; if memory still exceeds the bound, that was not enough */
@@ -77,12 +77,23 @@ struct health_targets {
         uint64_t n;
 };
 
-/* Facts that only the agent's own thread knows. */
-struct health_facts {
+/* The most modes that are sampled beside each other. */
+#define HEALTH_MODES_MAX 2
+
+/* What is sampled in one mode. */
+struct health_mode {
+        const char *name;                /* static */
+        unsigned rate, max_rate;         /* per second: at present, and as asked for */
         struct profile_counters samples; /* sums over all windows so far */
         struct profile_counters window;  /* books of the last window: accounted_ns, sampled_ns, left_out_ns */
         uint64_t unseen_ns; /* the highest value of @samples' unseen loss so far: by chance it sometimes falls */
         uint64_t lost;      /* ticks for which the kernel had no room */
+};
+
+/* Facts that only the agent's own thread knows. */
+struct health_facts {
+        struct health_mode modes[HEALTH_MODES_MAX];
+        size_t n_modes;
         const struct health_targets *targets; /* copied */
         size_t n_targets;
         struct health_budget budget;

@@ -22,6 +22,8 @@ struct view {
 struct family {
         const char *name, *type, *help;
         void (*put)(FILE *out, const struct family *family, const struct view *view);
+        /* in place of @put: is called for each mode */
+        void (*put_of_mode)(FILE *out, const struct family *family, const struct health_mode *mode);
         size_t field; /* offset of a uint64_t or a double, in the struct that @put uses */
 };
 
@@ -105,20 +107,33 @@ static void put_targets(FILE *out, const struct family *family, const struct vie
         }
 }
 
-static void put_samples(FILE *out, const struct family *family, const struct view *view)
+static void put_mode_value(FILE *out, const struct family *family, const struct health_mode *mode, double number)
 {
-        const struct profile_counters *c = &view->facts->samples;
+        put_sample_value(out, family, (const char *const[]){ "mode", NULL }, (const char *const[]){ mode->name, NULL },
+                         number);
+}
+
+/* Writes one more label beside the mode. */
+static void put_mode_part(FILE *out, const struct family *family, const struct health_mode *mode, const char *label,
+                          const char *value, double number)
+{
+        put_sample_value(out, family, (const char *const[]){ "mode", label },
+                         (const char *const[]){ mode->name, value }, number);
+}
+
+static void put_samples(FILE *out, const struct family *family, const struct health_mode *mode)
+{
+        const struct profile_counters *c = &mode->samples;
         const struct {
                 const char *outcome;
                 uint64_t n;
         } rows[] = {
-                { "ok", c->ok },     { "retried", c->retried }, { "torn", c->torn },           { "late", c->late },
-                { "gone", c->gone }, { "failed", c->failed },   { "lost", view->facts->lost },
+                { "ok", c->ok },     { "retried", c->retried }, { "torn", c->torn },    { "late", c->late },
+                { "gone", c->gone }, { "failed", c->failed },   { "lost", mode->lost },
         };
 
         for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
-                put_sample_value(out, family, (const char *const[]){ "outcome", NULL },
-                                 (const char *const[]){ rows[i].outcome, NULL }, (double)rows[i].n);
+                put_mode_part(out, family, mode, "outcome", rows[i].outcome, (double)rows[i].n);
 }
 
 /* field: of struct health_facts */
@@ -127,47 +142,47 @@ static void put_fact(FILE *out, const struct family *family, const struct view *
         put_unlabelled(out, family, read_whole_field(view->facts, family->field));
 }
 
-/* field: of struct health_facts, in nanoseconds */
-static void put_fact_seconds(FILE *out, const struct family *family, const struct view *view)
+/* field: of struct health_mode */
+static void put_mode_fact(FILE *out, const struct family *family, const struct health_mode *mode)
 {
-        put_unlabelled(out, family, read_whole_field(view->facts, family->field) / 1e9);
+        put_mode_value(out, family, mode, read_whole_field(mode, family->field));
 }
 
-static void put_reason(FILE *out, const struct family *family, const char *reason, uint64_t ns)
+/* field: of struct health_mode, in nanoseconds */
+static void put_mode_seconds(FILE *out, const struct family *family, const struct health_mode *mode)
 {
-        put_sample_value(out, family, (const char *const[]){ "reason", NULL }, (const char *const[]){ reason, NULL },
-                         (double)ns / 1e9);
+        put_mode_value(out, family, mode, read_whole_field(mode, family->field) / 1e9);
 }
 
 /* A counter must not fall. So for the loss without a known reason its highest value is written. */
-static void put_unsampled(FILE *out, const struct family *family, const struct view *view)
+static void put_unsampled(FILE *out, const struct family *family, const struct health_mode *mode)
 {
         struct profile_loss losses[PROFILE_LOSSES];
 
-        profile_losses(&view->facts->samples, losses);
-        losses[PROFILE_LOSSES - 1].ns = view->facts->unseen_ns;
+        profile_losses(&mode->samples, losses);
+        losses[PROFILE_LOSSES - 1].ns = mode->unseen_ns;
         for (size_t i = 0; i < PROFILE_LOSSES; i++)
-                put_reason(out, family, losses[i].name, losses[i].ns);
-        put_reason(out, family, "left_out", view->facts->samples.left_out_ns);
+                put_mode_part(out, family, mode, "reason", losses[i].name, (double)losses[i].ns / 1e9);
+        put_mode_part(out, family, mode, "reason", "left_out", (double)mode->samples.left_out_ns / 1e9);
 }
 
 /* Writes nothing if nothing ran. */
-static void put_coverage(FILE *out, const struct family *family, const struct view *view)
+static void put_coverage(FILE *out, const struct family *family, const struct health_mode *mode)
 {
-        double coverage = profile_coverage(&view->facts->window);
+        double coverage = profile_coverage(&mode->window);
 
         if (coverage >= 0)
-                put_unlabelled(out, family, coverage);
+                put_mode_value(out, family, mode, coverage);
 }
 
-static void put_rate(FILE *out, const struct family *family, const struct view *view)
+static void put_rate(FILE *out, const struct family *family, const struct health_mode *mode)
 {
-        put_unlabelled(out, family, view->facts->budget.rate);
+        put_mode_value(out, family, mode, mode->rate);
 }
 
-static void put_max_rate(FILE *out, const struct family *family, const struct view *view)
+static void put_max_rate(FILE *out, const struct family *family, const struct health_mode *mode)
 {
-        put_unlabelled(out, family, view->facts->budget.max_rate);
+        put_mode_value(out, family, mode, mode->max_rate);
 }
 
 /* field: of struct health_usage */
@@ -232,7 +247,8 @@ static void put_dropped(FILE *out, const struct family *family, const struct vie
 }
 
 #define FACT(member) .put = put_fact, .field = offsetof(struct health_facts, member)
-#define SECONDS(member) .put = put_fact_seconds, .field = offsetof(struct health_facts, member)
+#define MODE(member) .put_of_mode = put_mode_fact, .field = offsetof(struct health_mode, member)
+#define SECONDS(member) .put_of_mode = put_mode_seconds, .field = offsetof(struct health_mode, member)
 #define USAGE(member) .put = put_usage, .field = offsetof(struct health_usage, member)
 #define TIME(member) .put = put_time, .field = offsetof(struct health_usage, member)
 #define SENDING(member) .put = put_sending, .field = offsetof(struct send_counters, member)
@@ -245,12 +261,15 @@ static const struct family families[] = {
           "Python processes that are not looked at for want of file descriptors.", FACT(starved) },
         { "podflame_disbelieved_processes", "gauge",
           "Python processes whose cgroup has the name of a container that is elsewhere.", FACT(disbelieved) },
-        { "podflame_rate_hertz", "gauge", "Samples per second of each CPU, as the budget allows.", .put = put_rate },
-        { "podflame_rate_asked_hertz", "gauge", "Samples per second that were asked for.", .put = put_max_rate },
-        { "podflame_ticks_total", "counter", "Moments at which a Python thread was to be read.", FACT(samples.ticks) },
+        { "podflame_rate_hertz", "gauge",
+          "Samples per second of each CPU, in mode wall of each thread, as the budget allows.",
+          .put_of_mode = put_rate },
+        { "podflame_rate_asked_hertz", "gauge", "Samples per second that were asked for.",
+          .put_of_mode = put_max_rate },
+        { "podflame_ticks_total", "counter", "Moments at which a Python thread was to be read.", MODE(samples.ticks) },
         { "podflame_samples_total", "counter",
           "What became of them: ok, of these retried, torn, gone, failed; late or lost ones are not in the ticks.",
-          .put = put_samples },
+          .put_of_mode = put_samples },
         { "podflame_cpu_accounted_seconds_total", "counter",
           "CPU time of the targets as the kernel accounts it (mode wall: time of threads; gil: of processes).",
           SECONDS(samples.accounted_ns) },
@@ -258,10 +277,10 @@ static const struct family families[] = {
           SECONDS(samples.sampled_ns) },
         { "podflame_cpu_unsampled_seconds_total", "counter",
           "Accounted time without a sample, by reason; left_out: threads without Python, by --no-native.",
-          .put = put_unsampled },
+          .put_of_mode = put_unsampled },
         { "podflame_coverage_ratio", "gauge",
           "Part of the accounted time that samples stand for, in the last window in which anything ran.",
-          .put = put_coverage },
+          .put_of_mode = put_coverage },
         { "podflame_windows_total", "counter", "Windows whose profiles were made.", FACT(windows) },
         { "podflame_failed_windows_total", "counter", "Windows whose profiles could not be made.",
           FACT(failed_windows) },
@@ -297,7 +316,10 @@ static void put_families(FILE *out, const struct view *view)
                 const struct family *family = &families[i];
 
                 fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", family->name, family->help, family->name, family->type);
-                family->put(out, family, view);
+                if (family->put)
+                        family->put(out, family, view);
+                for (size_t j = 0; family->put_of_mode && j < view->facts->n_modes; j++)
+                        family->put_of_mode(out, family, &view->facts->modes[j]);
         }
 }
 

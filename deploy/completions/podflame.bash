@@ -23,8 +23,8 @@ _podflame_argument() {
         DIR) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
         PID) mapfile -t COMPREPLY < <(compgen -W "$("$program" ps 2>/dev/null | awk '$1 ~ /^[0-9]+$/ { print $1 }')" -- "$cur") ;;
         CONTAINER) mapfile -t COMPREPLY < <(compgen -W "$("$program" ps 2>/dev/null | awk "$containers")" -- "$cur") ;;
-        # "cpu: threads on a CPU; wall: every thread (cpu)", "folded, html (folded)"
-        MODE | FORMAT | ENGINE) mapfile -t COMPREPLY < <(compgen -W "$(tr ';,' '\n' <<<"${help%%(*}" | sed -E 's/^ *([a-z]*).*/\1/')" -- "$cur") ;;
+        # "cpu: threads on a CPU; cpu,wall: both (cpu)", "folded, html (folded)"
+        MODE | FORMAT | ENGINE) mapfile -t COMPREPLY < <(compgen -W "$(sed -E 's/[;,] /\n/g' <<<"${help%%(*}" | sed -E 's/^([a-z,]*).*/\1/')" -- "$cur") ;;
         esac
 }
 

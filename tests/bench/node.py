@@ -147,7 +147,7 @@ def measure(n, seconds, options):
 
 
 def samples(agent):
-    return agent.metrics()['podflame_samples_total{outcome="ok"}']
+    return agent.metrics()['podflame_samples_total{mode="cpu",outcome="ok"}']
 
 
 def main():

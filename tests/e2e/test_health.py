@@ -87,7 +87,7 @@ def test_metrics_are_true(start, collector, tmp_path):
         ticks = asked.value("podflame_ticks_total")
         assert outcomes["ok"] > 0 and sum(outcomes[o] for o in ("ok", "torn", "gone", "failed")) <= ticks
         labels = {label for family in families.values() for sample in family.samples for label in sample.labels}
-        assert labels == {"version", "state", "reason", "outcome", "collector"}
+        assert labels == {"version", "state", "reason", "outcome", "collector", "mode"}
         delivered = asked.value("podflame_batches_total", outcome="delivered", collector=collector.url)
         assert delivered >= 1 and asked.value("podflame_sent_bytes_total") > 100 * delivered
         own = pathlib.Path("/proc/%d" % asked.pid)

@@ -149,15 +149,18 @@ def test_a_command_ends_when_it_is_told_to(wrap, command, told, tmp_path):
         running.process.wait(DONE_SECONDS)
 
 
-def test_the_agent_goes_on_beside_it_and_ends(tmp_path):
+@pytest.mark.parametrize("mode", ["cpu", "cpu,wall"])
+def test_the_agent_goes_on_beside_it_and_ends(mode, tmp_path):
+    """Whichever of two samplers hangs at it first: both drop it, and both serve others."""
     with to_be_trapped() as target, collector.Collector(tmp_path / "collector") as store, \
-            collector.agent(tmp_path / "agent", store.url, "--window", 1, "-r", 499) as agent:
+            collector.agent(tmp_path / "agent", store.url, "--window", 1, "-r", 499, "--mode", mode) as agent:
         eventually(lambda: "process %d: Python" % target.pid in agent.stderr, MARGIN_SECONDS, lambda: agent.stderr)
         lay(target)
         eventually(lambda: SILENCE in agent.stderr, MARGIN_SECONDS, lambda: agent.stderr)
         with victim() as late:
             eventually(lambda: "process %d: Python" % late.pid in agent.stderr, MARGIN_SECONDS, lambda: agent.stderr)
-            eventually(lambda: "split.py" in json.dumps(store.json("series")), MARGIN_SECONDS, lambda: agent.stderr)
+            eventually(lambda: mode.split(",") in [one["modes"] for one in store.json("series")
+                                                   if one["service"] == "split.py"], MARGIN_SECONDS, lambda: agent.stderr)
         agent.process.terminate()
         assert agent.process.wait(DONE_SECONDS) == 0
         assert len(re.findall("process %d: .*%s" % (target.pid, SILENCE), agent.stderr)) == 1

@@ -21,8 +21,8 @@ HELMS_LABELS = ["app.kubernetes.io/managed-by", "helm.sh/chart"]
 
 # All that is in the chart, switched on.
 EVERYTHING = {
-    "agent": {"collectors": ["https://profiles.example:4040"], "protocol": "pyroscope", "rate": 199, "mode": "wall",
-              "window": "30s", "select": ["namespace=shop"], "drop": ["container=istio*"],
+    "agent": {"collectors": ["https://profiles.example:4040"], "protocol": "pyroscope", "rate": 199, "mode": "cpu,wall",
+              "wallRate": 19, "window": "30s", "select": ["namespace=shop"], "drop": ["container=istio*"],
               "labels": {"k8s.cluster.name": "blue"}, "headers": {"X-Scope-OrgID": "team-a"},
               "tokenSecret": {"name": "podflame-token"}, "podAnnotations": {"a/b": "c"}},
     "image": {"tag": "9.9", "pullSecrets": [{"name": "registry"}]},
@@ -206,6 +206,7 @@ WRONG = {
     "unknown key at the top": ({"agents": {}}, "agents"),
     "wrong type": ({"agent": {"rate": "fast"}}, "rate"),
     "rate out of bounds": ({"agent": {"rate": 0}}, "rate"),
+    "a rate of a mode that is not asked for": ({"agent": {"wallRate": 11}}, "mode"),
     "no such protocol": ({"agent": {"protocol": "grpc"}}, "protocol"),
     "no collector at all": ({"collector": {"enabled": False}}, "collectors"),
     "a collector that is none": ({"agent": {"collectors": ["profiles.example:4040"]}}, "collectors"),

@@ -101,7 +101,7 @@ static void apply(const struct find_rules *rules, const char *text)
 static void check_agent(char *text)
 {
         struct agent_config config = AGENT_DEFAULTS;
-        struct sample_config sample;
+        struct modes modes;
         struct find_rules *rules = NULL;
         struct line line;
         int rest;
@@ -111,7 +111,7 @@ static void check_agent(char *text)
                 if (rest < 1 || rest > line.n)
                         abort();
                 config.selection.file = NULL;
-                (void)sampling_config(&config.sampling, &agent_usage, &sample);
+                (void)modes_config(&config.sampling, config.wall_rate, &agent_usage, &modes);
                 (void)labels_check(&config.labels, &agent_usage);
                 if (selection_rules(&config.selection, &agent_usage, &rules) < 0)
                         apply(rules, line.words[line.n - 1]);

@@ -9,7 +9,7 @@ SUITE(command_sampling);
 
 static const struct option_spec specs[] = {
         SAMPLING_OPTIONS(
-                struct { struct sampling_options options; }, options),
+                struct { struct sampling_options options; }, options, SAMPLING_MODES_HELP),
 };
 
 static const struct usage usage = {

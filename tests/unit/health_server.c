@@ -102,11 +102,16 @@ Test(health_server, a_reader_that_stands_still_is_ill)
 Test(health_server, metrics_are_text_of_what_was_told)
 {
         const struct health_targets targets[] = { { "sampled", "", 7 }, { "unreadable", "denied", 2 } };
-        struct health_facts facts = { .samples = { .ticks = 12, .ok = 9, .torn = 3 },
-                                      .lost = 5,
+        struct health_facts facts = { .modes = { { .name = "cpu",
+                                                   .rate = 50,
+                                                   .max_rate = 99,
+                                                   .samples = { .ticks = 12, .ok = 9, .torn = 3 },
+                                                   .lost = 5 },
+                                                 { .name = "wall", .rate = 5, .max_rate = 11 } },
+                                      .n_modes = 2,
                                       .targets = targets,
                                       .n_targets = 2,
-                                      .budget = { .rate = 50, .max_rate = 99, .max_cpu = 0.01 } };
+                                      .budget = { .max_cpu = 0.01 } };
         uint16_t port;
         struct health *health = start(&port);
 
@@ -115,14 +120,14 @@ Test(health_server, metrics_are_text_of_what_was_told)
         cr_expect_eq(reply.status, 200);
         cr_expect_str_eq(reply.type, "text/plain; version=0.0.4; charset=utf-8");
         static const char *const rows[] = {
-                "# TYPE podflame_ticks_total counter\npodflame_ticks_total 12\n",
+                "# TYPE podflame_ticks_total counter\npodflame_ticks_total{mode=\"cpu\"} 12\n",
                 "podflame_targets{state=\"sampled\",reason=\"\"} 7\n",
                 "podflame_targets{state=\"unreadable\",reason=\"denied\"} 2\n",
-                "podflame_samples_total{outcome=\"ok\"} 9\n",
-                "podflame_samples_total{outcome=\"torn\"} 3\n",
-                "podflame_samples_total{outcome=\"lost\"} 5\n",
-                "podflame_rate_hertz 50\n",
-                "podflame_rate_asked_hertz 99\n",
+                "podflame_samples_total{mode=\"cpu\",outcome=\"ok\"} 9\n",
+                "podflame_samples_total{mode=\"cpu\",outcome=\"torn\"} 3\n",
+                "podflame_samples_total{mode=\"cpu\",outcome=\"lost\"} 5\n",
+                "podflame_rate_hertz{mode=\"cpu\"} 50\npodflame_rate_hertz{mode=\"wall\"} 5\n",
+                "podflame_rate_asked_hertz{mode=\"cpu\"} 99\npodflame_rate_asked_hertz{mode=\"wall\"} 11\n",
                 "podflame_cpu_limit_ratio 0.01\n",
                 "podflame_build_info{version=\"" PODFLAME_VERSION "\"} 1\n",
         };
@@ -145,23 +150,28 @@ static char *metrics(const struct health_facts *facts)
 Test(health_server, metrics_balance)
 {
         const struct health_facts facts = {
-                .samples = { .accounted_ns = 10000000000,
-                             .sampled_ns = 6000000000,
-                             .left_out_ns = 1000000000,
-                             .unopened_ns = 500000000,
-                             .late_ns = 250000000 },
-                .window = { .accounted_ns = 4000000000, .sampled_ns = 1000000000, .left_out_ns = 1000000000 },
-                .unseen_ns = 2300000000, /* more than the 2.25 s of now */
+                .modes = { { .name = "wall",
+                             .samples = { .accounted_ns = 10000000000,
+                                          .sampled_ns = 6000000000,
+                                          .left_out_ns = 1000000000,
+                                          .unopened_ns = 500000000,
+                                          .late_ns = 250000000 },
+                             .window = { .accounted_ns = 4000000000,
+                                         .sampled_ns = 1000000000,
+                                         .left_out_ns = 1000000000 },
+                             .unseen_ns = 2300000000 /* more than the 2.25 s of now */ } },
+                .n_modes = 1,
         };
         static const char *const rows[] = {
-                "# TYPE podflame_cpu_accounted_seconds_total counter\npodflame_cpu_accounted_seconds_total 10\n",
-                "podflame_cpu_sampled_seconds_total 6\n",
-                "podflame_cpu_unsampled_seconds_total{reason=\"unopened\"} 0.5\n",
-                "podflame_cpu_unsampled_seconds_total{reason=\"late\"} 0.25\n",
-                "podflame_cpu_unsampled_seconds_total{reason=\"torn\"} 0\n",
-                "podflame_cpu_unsampled_seconds_total{reason=\"unseen\"} 2.3\n",
-                "podflame_cpu_unsampled_seconds_total{reason=\"left_out\"} 1\n",
-                "# TYPE podflame_coverage_ratio gauge\npodflame_coverage_ratio 0.5\n",
+                "# TYPE podflame_cpu_accounted_seconds_total "
+                "counter\npodflame_cpu_accounted_seconds_total{mode=\"wall\"} 10\n",
+                "podflame_cpu_sampled_seconds_total{mode=\"wall\"} 6\n",
+                "podflame_cpu_unsampled_seconds_total{mode=\"wall\",reason=\"unopened\"} 0.5\n",
+                "podflame_cpu_unsampled_seconds_total{mode=\"wall\",reason=\"late\"} 0.25\n",
+                "podflame_cpu_unsampled_seconds_total{mode=\"wall\",reason=\"torn\"} 0\n",
+                "podflame_cpu_unsampled_seconds_total{mode=\"wall\",reason=\"unseen\"} 2.3\n",
+                "podflame_cpu_unsampled_seconds_total{mode=\"wall\",reason=\"left_out\"} 1\n",
+                "# TYPE podflame_coverage_ratio gauge\npodflame_coverage_ratio{mode=\"wall\"} 0.5\n",
         };
         char *text = metrics(&facts);
 
@@ -172,7 +182,8 @@ Test(health_server, metrics_balance)
 
 Test(health_server, without_an_account_there_is_no_ratio)
 {
-        char *text = metrics(&(struct health_facts){ .samples = { .ticks = 3 } });
+        char *text = metrics(
+                &(struct health_facts){ .modes = { { .name = "cpu", .samples = { .ticks = 3 } } }, .n_modes = 1 });
 
         cr_expect_null(strstr(text, "\npodflame_coverage_ratio"), "%s", text);
         free(text);

@@ -74,6 +74,22 @@ Test(pystack_open, finds_out_each_version)
         }
 }
 
+Test(pystack_open, what_is_opened_again_is_read_alone)
+{
+        EACH_VERSION(v)
+        {
+                struct opening o;
+                begin(&o, v);
+                cr_assert_eq(open(&o), 0, "%s: %s", v->name, o.info.detail);
+                struct pystack *first = o.py;
+                cr_assert_eq(pystack_again(first, &o.py), 0);
+                cr_expect_str_eq(pystack_info(o.py)->file, "/forged/libpython.so");
+                pystack_close(first);
+                cr_expect_str_eq(running(&o, "f"), "f", "%s", v->name);
+                end(&o);
+        }
+}
+
 Test(pystack_open, a_version_that_is_written_there_is_taken_with_its_micro)
 {
         struct opening o;

@@ -17,7 +17,12 @@ import { makeTop } from "./top.js";
 const refreshMs = 10000;
 const topLimit = 100;
 const modeUnits = { cpu: "CPUs", wall: "threads", gil: "threads" };
-const modeNames = { cpu: "CPU time", wall: "Wall time", gil: "GIL holder" };
+const modeTimes = { cpu: "CPU time", wall: "Time of threads", gil: "Time of the GIL" };
+const modeChoices = {
+  cpu: ["On CPU", "The time in which threads ran on a CPU"],
+  wall: ["On CPU and waiting", "The whole time of threads: running, waiting and sleeping"],
+  gil: ["Holding the GIL", "The time in which threads held the GIL"],
+};
 
 const parts = Object.fromEntries(["notice", "main"].map((id) => [id, document.getElementById(id)]));
 let state = readState();
@@ -62,12 +67,17 @@ function showUnseen(series, coverage) {
   );
 }
 
-function showNothingInRange(series) {
+// @meta: of the answer; what has no samples in this mode may have some in another.
+function showNothingInRange(series, meta) {
   message(
     "Nothing in this time range",
     text(`${series ? nameOf(series) : "What you chose"} was not on a CPU then, or was not sampled.`),
     text("Choose another time range, or something else in the list."),
   );
+  if (!meta?.modes.length) return;
+  const modes = makeModes();
+  showModes(modes, meta);
+  parts.main.firstElementChild.append(text("There is another measure of it:"), modes);
 }
 
 function showLogin(sentence) {
@@ -82,6 +92,24 @@ function showLogin(sentence) {
   token.focus();
 }
 
+// ---- what is measured -------------------------------------------------------
+
+function makeModes() {
+  return element("div", { class: "switch", role: "group", "aria-label": "What is measured" });
+}
+
+function showModes(modes, meta) {
+  modes.replaceChildren(
+    ...meta.modes.map((mode) => {
+      const [label, title] = modeChoices[mode];
+      const pressed = String(mode === meta.mode);
+      const button = element("button", { type: "button", title, "aria-pressed": pressed }, label);
+      button.addEventListener("click", () => change({ mode }));
+      return button;
+    }),
+  );
+}
+
 // ---- a profile --------------------------------------------------------------
 
 function makeView() {
@@ -89,7 +117,7 @@ function makeView() {
   const detail = element("p", { class: "about" });
   const facts = element("dl", { class: "facts" });
   const warning = element("p", { class: "about low" });
-  const modes = element("div", { class: "switch", role: "group", "aria-label": "What is measured" });
+  const modes = makeModes();
   const graph = element("div");
   const functions = element("div");
   place(
@@ -120,21 +148,10 @@ function showFacts(meta, shown) {
   view.warning.textContent = coverageWarning(meta.coverage);
   view.facts.replaceChildren(
     fact("Samples", count(meta.samples)),
-    fact(modeNames[meta.mode], seconds(meta.seconds)),
+    fact(modeTimes[meta.mode], seconds(meta.seconds)),
     fact("On average", average(meta, shown)),
     ...covered,
     fact("Last seen", new Date(last * 1000).toLocaleString([], { dateStyle: "medium", timeStyle: "medium" })),
-  );
-}
-
-function showModes(meta) {
-  view.modes.hidden = meta.modes.length < 2;
-  view.modes.replaceChildren(
-    ...meta.modes.map((mode) => {
-      const button = element("button", { type: "button", "aria-pressed": String(mode === meta.mode) }, modeNames[mode]);
-      button.addEventListener("click", () => change({ mode }));
-      return button;
-    }),
   );
 }
 
@@ -160,7 +177,8 @@ function showProfile({ meta, tree }, top, shown, found, again) {
   view.title.textContent = found ? nameOf(found) : "Everything";
   view.detail.textContent = found ? about(found) : "";
   showFacts(meta, shown);
-  showModes(meta);
+  view.modes.hidden = meta.modes.length < 2;
+  showModes(view.modes, meta);
   if (!view.graph) view.graph = flame(view.parent, tree);
   else if (!again || !isZoomed()) view.graph.update(tree);
   view.showTop(top.functions);
@@ -193,7 +211,7 @@ async function load(signal, again) {
     ask("top", { ...question, limit: topLimit }, signal),
   ]);
   if (tree.meta.samples === 0)
-    return tree.meta.coverage ? showUnseen(found, tree.meta.coverage) : showNothingInRange(found);
+    return tree.meta.coverage ? showUnseen(found, tree.meta.coverage) : showNothingInRange(found, tree.meta);
   top.functions = top.functions.map(readable);
   showProfile(tree, top, found ? [found] : series, found, again);
 }

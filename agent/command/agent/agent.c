@@ -45,7 +45,7 @@ struct agent {
         int signals;
         struct find_rules *rules; /* NULL: all processes are selected */
         struct find *find;
-        struct sampler *sampler;
+        struct modes modes;
         struct fleet *fleet;
         struct destinations *destinations;
         struct delivery *delivery;
@@ -211,21 +211,21 @@ static int open_finding(struct agent *agent)
 }
 
 /* Checks the options, and starts nothing. GO_ON, or an exit status, after a message. */
-static int check_options(struct agent *agent, struct sample_config *ret)
+static int check_options(struct agent *agent)
 {
-        int r = sampling_config(&agent->config.sampling, &agent_usage, ret);
+        int r = modes_config(&agent->config.sampling, agent->config.wall_rate, agent->config.wait_detail, &agent_usage,
+                             &agent->modes);
 
-        ret->wait_detail = agent->config.wait_detail;
         if (r == GO_ON)
                 r = labels_check(&agent->config.labels, &agent_usage);
         return r == GO_ON ? selection_rules(&agent->config.selection, &agent_usage, &agent->rules) : r;
 }
 
 /* Opens what takes privileges, and gives them up. GO_ON, or an exit status, after a message. */
-static int prepare_privileged(struct agent *agent, struct sample_config *ret)
+static int prepare_privileged(struct agent *agent)
 {
         struct agent_config *config = &agent->config;
-        int r = check_options(agent, ret);
+        int r = check_options(agent);
 
         if (r == GO_ON)
                 r = log_setup(&config->log, &agent_usage);
@@ -238,16 +238,15 @@ static int prepare_privileged(struct agent *agent, struct sample_config *ret)
         /* Batches that wait for a collector get a part of the memory. */
         config->destinations.queue_max = config->vitals.max_memory / QUEUE_SHARE;
         return confine(&config->confinement, &agent_usage,
-                       ret->engine == SAMPLE_ENGINE_BLOCKING ? CONFINE_AGENT_BLOCKING : CONFINE_AGENT);
+                       modes_are_blocking(&agent->modes) ? CONFINE_AGENT_BLOCKING : CONFINE_AGENT);
 }
 
-static int start_vitals(struct agent *agent, const struct sample_config *config)
+static int start_vitals(struct agent *agent)
 {
         const struct vitals_subject subject = {
-                .sampler = agent->sampler,
+                .modes = &agent->modes,
                 .fleet = agent->fleet,
                 .destinations = agent->destinations,
-                .rate = config->rate,
                 .window_s = agent->config.window,
         };
 
@@ -257,8 +256,7 @@ static int start_vitals(struct agent *agent, const struct sample_config *config)
 /* GO_ON, or an exit status, after a message. */
 static int start_parts(struct agent *agent)
 {
-        struct sample_config sample_config;
-        int r = prepare_privileged(agent, &sample_config);
+        int r = prepare_privileged(agent);
 
         if (r != GO_ON)
                 return r;
@@ -268,20 +266,18 @@ static int start_parts(struct agent *agent)
         int e = delivery_open(agent->destinations, &agent->delivery);
         if (e < 0)
                 return say_error("profiles cannot be handed to their destinations: %s", strerror(-e));
-        sample_config.profile_bytes = PROFILE_BYTES;
-        r = sampling_open(&sample_config, &agent->sampler);
+        r = modes_open(&agent->modes, PROFILE_BYTES);
         if (r != GO_ON)
                 return r;
-        agent->fleet = fleet_new(agent->sampler, sample_config.threads);
+        agent->fleet = fleet_new(&agent->modes);
         if (!agent->fleet)
                 return say_error("out of memory");
         r = open_finding(agent);
         if (r != GO_ON)
                 return r;
         say_hiding();
-        say("agent: mode %s, %u Hz, %s; to %s every %g s", profile_mode_name(sample_config.mode), sample_config.rate,
-            sampler_describe(agent->sampler), destinations_describe(agent->destinations), agent->config.window);
-        return start_vitals(agent, &sample_config);
+        modes_say(&agent->modes, destinations_describe(agent->destinations), agent->config.window);
+        return start_vitals(agent);
 }
 
 int agent_run(int argc, char **argv)
@@ -301,7 +297,7 @@ int agent_run(int argc, char **argv)
                 r = scan_until_told_to_end(&agent);
         delivery_close(agent.delivery);
         vitals_close(agent.vitals);
-        sampler_close(agent.sampler);
+        modes_close(&agent.modes);
         fleet_free(agent.fleet);
         destinations_close(agent.destinations, FLUSH_MS);
         find_close(agent.find);

@@ -6,18 +6,19 @@
 
 #include "destinations.h"
 #include "labels.h"
+#include "modes.h"
 #include "vitals.h"
 
 #include "agent/command/cli/confinement.h"
 #include "agent/command/cli/log.h"
 #include "agent/command/cli/options.h"
 #include "agent/command/processes/open_find.h"
-#include "agent/command/processes/sampling.h"
 #include "agent/command/processes/selection.h"
 
 struct agent_config {
         struct sampling_options sampling;
         bool wait_detail;
+        uint64_t wall_rate; /* samples per second; 0: not set */
         struct selection_options selection;
         struct finding_options finding;
         struct destination_options destinations;

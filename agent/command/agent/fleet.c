@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The agent's processes. The profile of each process is taken, and merged into that of its group: a service and the
- * container that it is in, if any. Most containers have one service, but processes may claim to be of another service.
+ * container that it is in, if any. Most containers have one service, but processes may claim to be of another service. Each mode has
+ * its own profiles and groups: what is time of a CPU in one is time of a thread in the other.
  */
 #include "fleet.h"
 
@@ -31,9 +32,10 @@ static const struct fleet_kind kinds[] = {
 #define N_KINDS (sizeof kinds / sizeof *kinds)
 
 struct fleet_process {
-        struct watched watched;         /* the first member: see fleet_process_of() */
-        struct fleet_kind *kind;        /* the kind that it is counted as */
-        struct profile_counters unsent; /* the books of windows without a tick, which wait for a profile that is sent */
+        struct watched watched;  /* the first member: see fleet_process_of() */
+        struct fleet_kind *kind; /* the kind that it is counted as */
+        /* in each mode: the books of windows without a tick, which wait for a profile that is sent */
+        struct profile_counters unsent[MODES_MAX];
 };
 
 /* NULL gives NULL. */
@@ -42,25 +44,31 @@ static struct fleet_process *fleet_process_of(struct watched *watched)
         return (struct fleet_process *)watched;
 }
 
+/* What was sampled in one mode. */
+struct mode_part {
+        struct profile_counters counters; /* see fleet_counters() */
+        struct profile_set window;        /* the profiles of the present window, one for each group that has one */
+};
+
 struct fleet {
         struct watch_list list; /* of struct fleet_process */
         bool keep_threads;
         struct fleet_kind kinds[N_KINDS];
-        struct profile_counters counters; /* see fleet_counters() */
-        struct profile_set window;        /* the profiles of the present window, one for each group that has one */
-        uint64_t disbelieved;             /* see fleet_disbelieved() */
+        struct mode_part parts[MODES_MAX];
+        uint64_t disbelieved; /* see fleet_disbelieved() */
         /* number of unselected processes that the present scan has found, and the last of them */
         size_t unselected;
         struct find_process unselected_last;
 };
 
-struct fleet *fleet_new(struct sampler *sampler, bool keep_threads)
+struct fleet *fleet_new(const struct modes *modes)
 {
         struct fleet *f = calloc(1, sizeof *f);
 
         if (f) {
-                f->list.sampler = sampler;
-                f->keep_threads = keep_threads;
+                f->list.n_samplers = modes->n;
+                memcpy(f->list.samplers, modes->samplers, sizeof modes->samplers);
+                f->keep_threads = modes->configs[0].threads;
                 memcpy(f->kinds, kinds, sizeof kinds);
         }
         return f;
@@ -76,7 +84,8 @@ void fleet_free(struct fleet *f)
                 watched_remove(&f->list, w);
                 free(fleet_process_of(w));
         }
-        profile_set_deinit(&f->window);
+        for (size_t i = 0; i < MODES_MAX; i++)
+                profile_set_deinit(&f->parts[i].window);
         free(f);
 }
 
@@ -96,9 +105,9 @@ uint64_t fleet_disbelieved(const struct fleet *f)
         return f->disbelieved;
 }
 
-const struct profile_counters *fleet_counters(const struct fleet *f)
+const struct profile_counters *fleet_counters(const struct fleet *f, size_t i)
 {
-        return &f->counters;
+        return &f->parts[i].counters;
 }
 
 /* ---- windows ------------------------------------------------------------------------ */
@@ -118,17 +127,17 @@ static bool is_of_group(const struct profile *group, const struct find_process *
                has_attribute(group, "service.name", p->service);
 }
 
-static int get_or_add_group(struct fleet *f, const struct find_process *p, struct profile **ret)
+static int get_or_add_group(struct profile_set *window, const struct find_process *p, struct profile **ret)
 {
-        for (size_t i = 0; i < f->window.n; i++)
-                if (is_of_group(f->window.items[i], p)) {
-                        *ret = f->window.items[i];
+        for (size_t i = 0; i < window->n; i++)
+                if (is_of_group(window->items[i], p)) {
+                        *ret = window->items[i];
                         return 0;
                 }
         struct profile *group = profile_new();
         int r = group ? describe_group(group, p) : -ENOMEM;
         if (r == 0)
-                r = profile_set_add(&f->window, group);
+                r = profile_set_add(window, group);
         if (r == 0)
                 *ret = group;
         else
@@ -148,24 +157,34 @@ static bool is_worth_sending(const struct profile *profile, bool last)
                profile_coverage_is_low(c, profile_settings(profile)->period_ns);
 }
 
-/* Adds a process's profile to that of its group. @last: the process is no longer sampled. @profile is consumed. */
-static int add_to_window(struct fleet *f, struct fleet_process *m, struct profile *profile, bool last)
+/* Adds a process's profile of mode @i to that of its group. @last: the process is no longer sampled. */
+static int add_to_window(struct fleet *f, struct fleet_process *m, size_t i, struct profile *profile, bool last)
 {
-        struct profile_counters *counters = profile_counters(profile);
+        struct profile_counters *counters = profile_counters(profile), *unsent = &m->unsent[i];
         struct profile *group;
+
+        profile_counters_add(&f->parts[i].counters, counters);
+        profile_counters_add(counters, unsent);
+        *unsent = (struct profile_counters){ 0 };
+        if (!is_worth_sending(profile, last)) {
+                *unsent = *counters;
+                return 0;
+        }
+        int r = get_or_add_group(&f->parts[i].window, &m->watched.process, &group);
+        return r == 0 ? profile_merge(group, profile, f->keep_threads) : r;
+}
+
+/* The same for a profile of each mode; NULL: there is none. The profiles are consumed. */
+static int add_all_to_window(struct fleet *f, struct fleet_process *m, struct profile *const profiles[], bool last)
+{
         int r = 0;
 
-        profile_counters_add(&f->counters, counters);
-        profile_counters_add(counters, &m->unsent);
-        m->unsent = (struct profile_counters){ 0 };
-        if (is_worth_sending(profile, last)) {
-                r = get_or_add_group(f, &m->watched.process, &group);
+        for (size_t i = 0; i < f->list.n_samplers; i++) {
+                int e = profiles[i] ? add_to_window(f, m, i, profiles[i], last) : 0;
                 if (r == 0)
-                        r = profile_merge(group, profile, f->keep_threads);
-        } else {
-                m->unsent = *counters;
+                        r = e;
+                profile_free(profiles[i]);
         }
-        profile_free(profile);
         return r;
 }
 
@@ -183,29 +202,39 @@ static struct fleet_kind *kind_of_process(struct fleet *f, const struct fleet_pr
 /* Stops sampling a process whose memory does not answer. From now on it counts as one that could not be opened. */
 static int stop_silent_process(struct fleet *f, struct fleet_process *m)
 {
-        struct profile *profile;
-        int r = watched_stop(&f->list, &m->watched, &profile);
+        struct profile *profiles[MODES_MAX];
+        int r = watched_stop(&f->list, &m->watched, profiles), e = add_all_to_window(f, m, profiles, true);
 
-        if (r == 0)
-                r = add_to_window(f, m, profile, true);
         m->watched.process.status = PYSTACK_E_HANGS;
         m->kind->n--;
         m->kind = kind_of_process(f, m);
         m->kind->n++;
-        return r > 0 ? 0 : r;
+        return r < 0 ? r : e;
 }
 
 static int take_process(struct fleet *f, struct fleet_process *m)
 {
-        struct profile *profile;
-        int r = 0;
+        struct profile *profiles[MODES_MAX];
 
         if (!watched_is_sampled(&m->watched))
                 return 0;
-        if (watched_take(&f->list, &m->watched, &profile) == 0)
-                r = add_to_window(f, m, profile, false);
+        watched_take(&f->list, &m->watched, profiles);
+        int r = add_all_to_window(f, m, profiles, false);
         watched_say_exceptions(&f->list, &m->watched);
         return r >= 0 && m->watched.said.silence ? stop_silent_process(f, m) : r;
+}
+
+/* 0 or -ENOMEM. What @from still has then is the caller's to free. */
+static int move_profiles(struct profile_set *from, struct profile_set *to)
+{
+        int r = 0;
+
+        for (size_t i = 0; i < from->n && r >= 0; i++) {
+                r = profile_set_add(to, from->items[i]);
+                if (r >= 0)
+                        from->items[i] = NULL;
+        }
+        return r;
 }
 
 int fleet_take(struct fleet *f, struct profile_set *ret)
@@ -214,13 +243,12 @@ int fleet_take(struct fleet *f, struct profile_set *ret)
 
         for (struct watched *w = f->list.items; w && r >= 0; w = w->hh.next)
                 r = take_process(f, fleet_process_of(w));
-        for (size_t i = 0; i < f->window.n && r >= 0; i++) {
-                r = profile_set_add(ret, f->window.items[i]);
+        for (size_t i = 0; i < f->list.n_samplers; i++) {
                 if (r >= 0)
-                        f->window.items[i] = NULL;
+                        r = move_profiles(&f->parts[i].window, ret);
+                profile_set_deinit(&f->parts[i].window);
+                f->parts[i].window = (struct profile_set){ 0 };
         }
-        profile_set_deinit(&f->window);
-        f->window = (struct profile_set){ 0 };
         return r;
 }
 
@@ -228,10 +256,11 @@ int fleet_take(struct fleet *f, struct profile_set *ret)
 
 static void forget_process(struct fleet *f, struct fleet_process *m)
 {
-        struct profile *profile;
+        struct profile *profiles[MODES_MAX] = { NULL };
 
-        if (watched_is_sampled(&m->watched) && watched_stop(&f->list, &m->watched, &profile) == 0 &&
-            add_to_window(f, m, profile, true) != 0)
+        if (watched_is_sampled(&m->watched))
+                watched_stop(&f->list, &m->watched, profiles);
+        if (add_all_to_window(f, m, profiles, true) != 0)
                 say("process %d: its last samples are lost: out of memory", m->watched.pid);
         m->kind->n--;
         f->disbelieved -= *m->watched.process.claimed_id != '\0';

@@ -7,16 +7,18 @@
  * window.
  */
 
+#include "modes.h"
+
 #include "agent/find/find.h"
 #include "agent/profile/profile.h"
-#include "agent/sample/sample.h"
 
 struct fleet;
 
 /*
- * @sampler is borrowed, and must live longer. @keep_threads: tell threads apart in the profiles. NULL: out of memory.
+ * The samplers of @modes are borrowed, and must live longer. Their configuration says whether threads are told apart in
+ * the profiles. NULL: out of memory.
  */
-struct fleet *fleet_new(struct sampler *sampler, bool keep_threads);
+struct fleet *fleet_new(const struct modes *modes);
 void fleet_free(struct fleet *fleet); /* accepts NULL */
 
 /* The events for find_scan(). */
@@ -38,12 +40,12 @@ const struct fleet_kind *fleet_kinds(const struct fleet *fleet, size_t *ret_n);
 /* The number of watched processes whose cgroup has the name of a container that is in another cgroup. */
 uint64_t fleet_disbelieved(const struct fleet *fleet);
 
-/* The sum of the counters of all processes, up to the end of the last window. */
-const struct profile_counters *fleet_counters(const struct fleet *fleet);
+/* The sum of the counters of all processes in the @i'th mode, up to the end of the last window. */
+const struct profile_counters *fleet_counters(const struct fleet *fleet, size_t i);
 
 /*
- * Ends the window. Appends one profile to @ret for each service of each container, and for each service outside of
- * containers, processes that have ended included. A group gets a profile if it has samples, or if it ran without a
+ * Ends the window. For each mode, appends one profile to @ret for each service of each container, and for each service
+ * outside of containers, processes that have ended included. A group gets a profile if it has samples, or if it ran without a
  * sample for so long that this is no chance. 0 or negative errno.
  */
 int fleet_take(struct fleet *fleet, struct profile_set *ret);

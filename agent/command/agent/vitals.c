@@ -27,7 +27,7 @@ struct vitals {
         struct health *health;
         struct health_destination *destinations;
         struct health_facts facts;
-        struct profile_counters before; /* counters of the fleet at the end of the window before */
+        struct profile_counters before[MODES_MAX]; /* counters of the fleet at the end of the window before */
 
         double cpu_s, at_s; /* CPU time and clock when the present window began; at_s 0: none has begun */
         bool hopeless;      /* a message has said that the budget cannot be kept */
@@ -35,7 +35,7 @@ struct vitals {
         double memory_looked_s; /* when memory was last looked at (CLOCK_MONOTONIC) */
         double early_end_s;     /* from when on a window may end early again (CLOCK_MONOTONIC) */
         uint64_t early_rss;     /* resident bytes at an early end; 0: there was none since the last look */
-        uint64_t refused;       /* sampler_memory().refused at the last look */
+        uint64_t refused;       /* modes_memory().refused at the last look */
 };
 
 /*
@@ -46,6 +46,8 @@ struct vitals {
 #define TARGETS_PART 0.3
 /* Targets may always take this part of --max-memory, or a backlog of batches would end all sampling. */
 #define TARGETS_PART_MIN 0.1
+
+_Static_assert(MODES_MAX <= HEALTH_MODES_MAX, "every mode is told");
 
 /* Pause between two looks at the memory within a window, in ms. */
 #define MEMORY_PAUSE_MS 200
@@ -113,18 +115,41 @@ static int open_health(struct vitals *v)
         return GO_ON;
 }
 
+/* Sets the rates of all modes, and notes them. */
+static void set_rate(struct vitals *v, unsigned rate)
+{
+        const struct modes *modes = v->subject.modes;
+
+        modes_set_rate(v->subject.modes, rate);
+        v->facts.n_modes = modes->n;
+        for (size_t i = 0; i < modes->n; i++) {
+                struct health_mode *mode = &v->facts.modes[i];
+                mode->name = profile_mode_name(modes->configs[i].mode);
+                mode->rate = modes_rate_at(modes, i, rate);
+                mode->max_rate = modes->configs[i].rate;
+        }
+}
+
+static void say_first_rate(const struct vitals *v)
+{
+        char first[MODES_RATES_SIZE], asked[MODES_RATES_SIZE];
+
+        modes_describe_rates(v->subject.modes, v->facts.budget.rate, first);
+        modes_describe_rates(v->subject.modes, v->facts.budget.max_rate, asked);
+        say("budget: sampling begins with %s instead of %s", first, asked);
+}
+
 int vitals_open(struct vitals *v, const struct vitals_subject *subject)
 {
         v->subject = *subject;
         v->facts.budget = (struct health_budget){
                 .max_cpu = v->options.max_cpu / 100,
                 .max_memory = v->options.max_memory,
-                .max_rate = subject->rate,
+                .max_rate = modes_rate(subject->modes),
         };
-        unsigned rate = health_budget_begin(&v->facts.budget, (unsigned)get_nprocs());
-        if (rate < subject->rate)
-                say("budget: sampling begins with %u Hz instead of %u", rate, subject->rate);
-        sampler_set_rate(subject->sampler, rate);
+        set_rate(v, health_budget_begin(&v->facts.budget, (unsigned)get_nprocs()));
+        if (v->facts.budget.rate < v->facts.budget.max_rate)
+                say_first_rate(v);
         return open_health(v);
 }
 
@@ -141,19 +166,22 @@ void vitals_close(struct vitals *v)
 
 /* ---- telling ---------------------------------------------------------------------- */
 
-/* Notes the coverage of the window. A window in which nothing ran has none: then that of the window before remains. */
-static void end_window_books(struct vitals *v)
+/*
+ * Notes the coverage of the window in the @i'th mode. A window in which nothing ran has none: then that of the window
+ * before remains.
+ */
+static void end_window_books(struct vitals *v, size_t i)
 {
-        const struct profile_counters *all = fleet_counters(v->subject.fleet);
+        const struct profile_counters *all = fleet_counters(v->subject.fleet, i), *before = &v->before[i];
         const struct profile_counters window = {
-                .accounted_ns = all->accounted_ns - v->before.accounted_ns,
-                .sampled_ns = all->sampled_ns - v->before.sampled_ns,
-                .left_out_ns = all->left_out_ns - v->before.left_out_ns,
+                .accounted_ns = all->accounted_ns - before->accounted_ns,
+                .sampled_ns = all->sampled_ns - before->sampled_ns,
+                .left_out_ns = all->left_out_ns - before->left_out_ns,
         };
 
         if (window.accounted_ns > 0)
-                v->facts.window = window;
-        v->before = *all;
+                v->facts.modes[i].window = window;
+        v->before[i] = *all;
 }
 
 static uint64_t unseen_ns(const struct profile_counters *counters)
@@ -162,6 +190,15 @@ static uint64_t unseen_ns(const struct profile_counters *counters)
 
         profile_losses(counters, losses);
         return losses[PROFILE_LOSSES - 1].ns;
+}
+
+static void note_samples(struct vitals *v, size_t i)
+{
+        struct health_mode *mode = &v->facts.modes[i];
+
+        mode->samples = *fleet_counters(v->subject.fleet, i);
+        if (unseen_ns(&mode->samples) > mode->unseen_ns)
+                mode->unseen_ns = unseen_ns(&mode->samples);
 }
 
 static void publish_facts(struct vitals *v)
@@ -175,9 +212,8 @@ static void publish_facts(struct vitals *v)
         v->facts.targets = targets;
         v->facts.n_targets = n;
         v->facts.disbelieved = fleet_disbelieved(v->subject.fleet);
-        v->facts.samples = *fleet_counters(v->subject.fleet);
-        if (unseen_ns(&v->facts.samples) > v->facts.unseen_ns)
-                v->facts.unseen_ns = unseen_ns(&v->facts.samples);
+        for (size_t i = 0; i < v->facts.n_modes; i++)
+                note_samples(v, i);
         v->facts.log_suppressed = log_suppressed();
         health_publish(v->health, &v->facts);
 }
@@ -220,10 +256,14 @@ void vitals_beat(struct vitals *v, uint64_t starved)
 
 static void say_rate(const struct vitals *v, unsigned before, uint64_t rss)
 {
-        const struct health_budget *b = &v->facts.budget;
+        char rates[MODES_RATES_SIZE], rates_before[MODES_RATES_SIZE];
 
-        say("budget: the last window took %.2f %% of a CPU, %.1f MB are in memory: %u Hz instead of %u", b->cpu * 100,
-            (double)rss / 1e6, b->rate, before);
+        modes_describe_rates(v->subject.modes, v->facts.budget.rate, rates);
+        modes_describe_rates(v->subject.modes, before, rates_before);
+        if (strcmp(rates, rates_before) == 0)
+                return;
+        say("budget: the last window took %.2f %% of a CPU, %.1f MB are in memory: %s instead of %s",
+            v->facts.budget.cpu * 100, (double)rss / 1e6, rates, rates_before);
 }
 
 static void say_hopeless(struct vitals *v, bool hopeless, uint64_t rss)
@@ -237,9 +277,9 @@ static void say_hopeless(struct vitals *v, bool hopeless, uint64_t rss)
 
 static void trim_caches(struct vitals *v, uint64_t rss)
 {
-        struct sampler_memory targets = sampler_memory(v->subject.sampler);
+        struct sampler_memory targets = modes_memory(v->subject.modes);
 
-        sampler_trim(v->subject.sampler);
+        modes_trim(v->subject.modes);
         v->facts.trims++;
         say("budget: %.1f MB are in memory, %.1f of them for what is known of processes: caches have been emptied",
             (double)rss / 1e6, (double)targets.leased / 1e6);
@@ -262,18 +302,18 @@ static bool has_early_end_helped(struct vitals *v, uint64_t rss)
 /* Sets what all targets together may take, by what else is in memory. */
 static void divide_memory(struct vitals *v, uint64_t rss)
 {
-        double max = (double)v->options.max_memory, leased = (double)sampler_memory(v->subject.sampler).leased;
+        double max = (double)v->options.max_memory, leased = (double)modes_memory(v->subject.modes).leased;
         double others = (double)rss - leased, part = (max - others) * TARGETS_PART;
 
         if (part < max * TARGETS_PART_MIN)
                 part = max * TARGETS_PART_MIN;
-        sampler_limit_memory(v->subject.sampler, (size_t)part);
+        modes_limit_memory(v->subject.modes, (size_t)part);
 }
 
 /* Whether --max-memory is exceeded; or targets were refused memory, and still take more than half of what they may. */
 static bool is_short(const struct vitals *v, uint64_t rss)
 {
-        struct sampler_memory targets = sampler_memory(v->subject.sampler);
+        struct sampler_memory targets = modes_memory(v->subject.modes);
 
         return rss > v->options.max_memory || (targets.refused != v->refused && targets.leased > targets.max / 2);
 }
@@ -296,7 +336,7 @@ bool vitals_is_too_large(struct vitals *v, bool can_end)
         rss = health_resident_bytes();
         v->early_end_s = now + EARLY_PAUSE_S;
         bool remains = is_short(v, rss);
-        v->refused = sampler_memory(v->subject.sampler).refused;
+        v->refused = modes_memory(v->subject.modes).refused;
         if (!remains || !can_end)
                 return false;
         say("budget: %.1f MB are in memory all the same: this window ends early", (double)rss / 1e6);
@@ -317,7 +357,7 @@ static void keep_to_budget(struct vitals *v)
         if (advice.trim)
                 trim_caches(v, usage.rss_bytes);
         if (advice.rate != before) {
-                sampler_set_rate(v->subject.sampler, advice.rate);
+                set_rate(v, advice.rate);
                 say_rate(v, before, usage.rss_bytes);
         }
         say_hopeless(v, advice.hopeless, usage.rss_bytes);
@@ -332,12 +372,15 @@ void vitals_count_window(struct vitals *v, bool sent)
 
 void vitals_end_window(struct vitals *v)
 {
-        struct sampler_health health;
-
-        sampler_check(v->subject.sampler, &health);
-        v->facts.lost = health.lost;
-        v->facts.stalled = health.stalled;
-        end_window_books(v);
+        v->facts.stalled = 0;
+        for (size_t i = 0; i < v->facts.n_modes; i++) {
+                struct sampler_health health;
+                sampler_check(v->subject.modes->samplers[i], &health);
+                v->facts.modes[i].lost = health.lost;
+                if (health.stalled > v->facts.stalled)
+                        v->facts.stalled = health.stalled;
+                end_window_books(v, i);
+        }
         keep_to_budget(v);
         begin_window(v);
         publish_facts(v);

@@ -8,9 +8,9 @@
 
 #include "destinations.h"
 #include "fleet.h"
+#include "modes.h"
 
 #include "agent/command/cli/options.h"
-#include "agent/sample/sample.h"
 
 #include <stdbool.h>
 
@@ -49,10 +49,9 @@ int vitals_listen(const struct vitals_options *options, const struct usage *usag
 
 /* What the vitals report on. All of it must outlive them. */
 struct vitals_subject {
-        struct sampler *sampler;
+        struct modes *modes;
         const struct fleet *fleet;
         const struct destinations *destinations;
-        unsigned rate; /* samples per second that were asked for */
         double window_s;
 };
 

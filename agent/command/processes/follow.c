@@ -32,7 +32,7 @@ int follow_open(const struct follow_config *config, struct follow **ret)
         if (!f)
                 return -ENOMEM;
         f->config = *config;
-        f->list.sampler = config->sampler;
+        f->list = (struct watch_list){ .samplers = { config->sampler }, .n_samplers = 1 };
         f->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
         int e = f->epoll_fd < 0 ? -errno : 0;
         f->family = family_new();

@@ -26,7 +26,10 @@ struct sampling_options {
                 .rate = 99, .mode = "cpu", .engine = "auto" \
         }
 
-#define SAMPLING_OPTIONS(type, member)                                                                           \
+/* What --mode says in the help of a command that samples in one mode. */
+#define SAMPLING_MODES_HELP "cpu: threads on a CPU; wall: every thread; gil: the GIL's holder (cpu)"
+
+#define SAMPLING_OPTIONS(type, member, modes_help)                                                               \
         { .name = "rate",                                                                                        \
           .letter = 'r',                                                                                         \
           .kind = OPTION_NUMBER,                                                                                 \
@@ -40,7 +43,7 @@ struct sampling_options {
                   .kind = OPTION_TEXT,                                                                           \
                   .field = offsetof(type, member.mode),                                                          \
                   .argument = "MODE",                                                                            \
-                  .help = "cpu: threads on a CPU; wall: every thread; gil: the GIL's holder (cpu)" },            \
+                  .help = modes_help },                                                                          \
                 { .name = "idle",                                                                                \
                   .letter = 'i',                                                                                 \
                   .kind = OPTION_FLAG,                                                                           \
@@ -92,8 +95,8 @@ struct sampling_said {
 
 /*
  * Prints, once each: that a process has no GIL in mode gil; that it is sampled less often since its stacks take too
- * long to read; that in mode wall reasons are unknown; that its memory does not answer. Call it from time to time: a young interpreter has not decided yet
- * about its GIL, and an import can change that.
+ * long to read; that in mode wall reasons are unknown; that its memory does not answer. Call it from time to time: a
+ * young interpreter has not decided yet about its GIL, and an import can change that.
  */
 void sampling_say_exceptions(struct sampler *sampler, const struct sample_target *target, struct sampling_said *said);
 

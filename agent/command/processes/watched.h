@@ -3,7 +3,7 @@
 #define PROCESSES_WATCHED_H
 
 /*
- * Processes that a command watches, each by its PID, and their targets in a sampler. The agent's fleet and the
+ * Processes that a command watches, each by its PID, and their targets in one or more samplers. The agent's fleet and the
  * followers of record and top share this. They decide themselves which processes to watch, and what to do with a
  * profile.
  */
@@ -16,14 +16,18 @@
 struct watched {
         pid_t pid;
         struct find_process process;
-        struct sample_target target; /* pid 0: it is not sampled */
+        struct sample_target target; /* in every sampler of the list; pid 0: it is not sampled */
         struct sampling_said said;
         UT_hash_handle hh;
 };
 
+/* The most samplers of a list. */
+#define WATCHED_SAMPLERS_MAX 2
+
 struct watch_list {
-        struct sampler *sampler; /* must live longer */
-        struct watched *items;   /* by PID */
+        struct sampler *samplers[WATCHED_SAMPLERS_MAX]; /* each samples every process; they must live longer */
+        size_t n_samplers;
+        struct watched *items; /* by PID */
         size_t n_sampled;
 };
 
@@ -39,8 +43,8 @@ void watched_remove(struct watch_list *list, struct watched *watched);
 bool watched_is_sampled(const struct watched *watched);
 
 /*
- * Samples the process from now on. @py is consumed in any case. 0 also if the sampler has adopted the process before.
- * Otherwise errors of sampler_add().
+ * Samples the process from now on: in all samplers, or in none. @py is consumed in any case. 0 also if the sampler has
+ * adopted the process before. Otherwise errors of sampler_add().
  */
 int watched_sample(struct watch_list *list, struct watched *watched, struct pystack *py);
 
@@ -48,16 +52,14 @@ int watched_sample(struct watch_list *list, struct watched *watched, struct pyst
 void watched_note_sampled(struct watch_list *list, struct watched *watched, const struct sample_target *target);
 
 /*
- * Takes what was sampled since the last call; the caller owns it. The process must be sampled. Errors as
+ * Takes what was sampled since the last call. @ret gets a profile for each sampler of the list, in their order; NULL:
+ * that sampler gave none. The caller owns the profiles. The process must be sampled. 0 or the first error, as those of
  * sampler_take().
  */
-int watched_take(struct watch_list *list, struct watched *watched, struct profile **ret);
+int watched_take(struct watch_list *list, struct watched *watched, struct profile *ret[]);
 
-/*
- * Stops sampling the process. The caller owns its last profile. The process must be sampled. Errors as
- * sampler_remove().
- */
-int watched_stop(struct watch_list *list, struct watched *watched, struct profile **ret);
+/* Stops sampling the process, and takes its last profiles. As watched_take(), with the errors of sampler_remove(). */
+int watched_stop(struct watch_list *list, struct watched *watched, struct profile *ret[]);
 
 /* Prints, once each, what is unusual in how the process is sampled: see sampling_say_exceptions(). */
 void watched_say_exceptions(struct watch_list *list, struct watched *watched);

@@ -56,7 +56,7 @@ static const struct option_spec specs[] = {
           .help = "run COMMAND this many times, while it succeeds; each run is a profile of its own (1)",
           .min = 1,
           .max = 1000 },
-        SAMPLING_OPTIONS(struct record_config, sampling),
+        SAMPLING_OPTIONS(struct record_config, sampling, SAMPLING_MODES_HELP),
         SAMPLING_THREADS_OPTION(struct record_config, sampling),
         { .name = "format",
           .letter = 'f',

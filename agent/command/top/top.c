@@ -68,7 +68,7 @@ static const struct option_spec specs[] = {
           .kind = OPTION_FLAG,
           .field = offsetof(struct top_config, plain),
           .help = "print one table after another, as when standard output is no terminal" },
-        SAMPLING_OPTIONS(struct top_config, sampling),
+        SAMPLING_OPTIONS(struct top_config, sampling, SAMPLING_MODES_HELP),
         CONFINEMENT_OPTIONS(struct top_config, confinement),
 };
 
