@@ -22,7 +22,7 @@ static struct modes configured(const char *mode, uint64_t wall_rate)
         struct sampling_options options = options_of(mode);
         struct modes modes;
 
-        cr_assert_eq(modes_config(&options, wall_rate, &usage, &modes), -1);
+        cr_assert_eq(modes_config(&options, wall_rate, false, &usage, &modes), -1);
         return modes;
 }
 
@@ -63,9 +63,23 @@ Test(command_modes, an_engine_that_does_not_serve_wall_is_for_cpu_only)
                 struct sampling_options options = options_of("cpu,wall");
                 struct modes modes;
                 options.engine = rows[i].name;
-                cr_assert_eq(modes_config(&options, 0, &usage, &modes), -1);
+                cr_assert_eq(modes_config(&options, 0, true, &usage, &modes), -1);
                 cr_expect_eq(modes.configs[1].engine, rows[i].wall, "%s", rows[i].name);
         }
+}
+
+Test(command_modes, idle_workers_are_left_out_of_wall_only)
+{
+        struct sampling_options options = options_of("cpu,wall");
+        struct modes modes;
+
+        options.no_idle_workers = true;
+        cr_assert_eq(modes_config(&options, 0, true, &usage, &modes), -1);
+        cr_expect_not(modes.configs[0].no_idle_workers);
+        cr_expect(modes.configs[1].no_idle_workers);
+        cr_expect(modes.configs[1].wait_detail);
+        options.mode = "cpu";
+        cr_expect_eq(modes_config(&options, 0, true, &usage, &modes), 2);
 }
 
 Test(command_modes, contradictions_are_refused)
@@ -75,10 +89,10 @@ Test(command_modes, contradictions_are_refused)
         struct modes modes;
 
         idle.idle = gil.gil = true;
-        cr_expect_eq(modes_config(&idle, 0, &usage, &modes), 2);
-        cr_expect_eq(modes_config(&gil, 0, &usage, &modes), 2);
-        cr_expect_eq(modes_config(&one, 11, &usage, &modes), 2);
-        cr_expect_eq(modes_config(&unknown, 0, &usage, &modes), 2);
+        cr_expect_eq(modes_config(&idle, 0, false, &usage, &modes), 2);
+        cr_expect_eq(modes_config(&gil, 0, false, &usage, &modes), 2);
+        cr_expect_eq(modes_config(&one, 11, false, &usage, &modes), 2);
+        cr_expect_eq(modes_config(&unknown, 0, false, &usage, &modes), 2);
 }
 
 Test(command_modes, a_lower_rate_is_lower_for_each)
