@@ -260,6 +260,21 @@ struct pystack_thread_ref pystack_thread_get(const struct pystack_thread *thread
  */
 int pystack_gil_span(const struct pystack_thread *thread, uint64_t *ret_from, uint64_t *ret_to);
 
+/* A GIL of a process. */
+struct pystack_gil {
+        uint64_t id;       /* an address of its own */
+        uint64_t from, to; /* see pystack_gil_span(); both 0: not known */
+        uint64_t holder;   /* the thread state that holds it; 0: none */
+        pid_t inner_tid;   /* the TID of the holder, as pystack_thread_ref has it; 0: not known */
+};
+
+/*
+ * Lists the GILs of the process of @thread, each with its holder at this moment: at most @max. From 3.12 on an
+ * interpreter may have a GIL of its own (PEP 684). Interpreters that share one are listed as one, and those that run
+ * without one are left out. PYSTACK_E_UNSUPPORTED if the layout does not tell. Errors of reading.
+ */
+int pystack_gils(const struct pystack_thread *thread, struct pystack_gil *ret, size_t max, size_t *ret_n);
+
 /*
  * Reads the thread's stack. 0: it is a true stack. PYSTACK_E_TORN after @max_tries torn snapshots. PYSTACK_E_GONE if
  * the thread has no state any more. Once its code objects are known, this is one system call most of the time.
