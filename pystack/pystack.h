@@ -266,6 +266,12 @@ struct pystack_gil {
         uint64_t from, to; /* see pystack_gil_span(); both 0: not known */
         uint64_t holder;   /* the thread state that holds it; 0: none */
         pid_t inner_tid;   /* the TID of the holder, as pystack_thread_ref has it; 0: not known */
+        /*
+         * Which thread the holder is cannot be known. Up to 3.12 run_string() runs in a thread state of the interpreter
+         * that another thread may have made, and that still has that thread's ids (Modules/_xxsubinterpretersmodule.c).
+         * So only those of the first interpreter, which is the last of the list, are sure.
+         */
+        bool unbound;
 };
 
 /*

@@ -254,14 +254,18 @@ int pystack_gil_span(const struct pystack_thread *thread, uint64_t *ret_from, ui
         return e;
 }
 
-static pid_t tid_of(const struct pystack *py, uint64_t tstate)
+/* Looks which thread @gil->holder is. */
+static void look_up_holder(const struct pystack *py, struct pystack_gil *gil)
 {
-        uint32_t offset = py->runtime.layout.tstate.native_thread_id;
-        uint64_t tid = 0;
+        const struct layout *layout = &py->runtime.layout;
+        uint64_t tid, interp, next;
 
-        if (tstate && offset != LAYOUT_NONE && remote_read_word(&py->memory, tstate + offset, &tid) != 0)
-                return 0;
-        return (pid_t)tid;
+        if (layout->version < 0x030d)
+                gil->unbound = remote_read_word(&py->memory, gil->holder + layout->tstate.interp, &interp) != 0 ||
+                               remote_read_word(&py->memory, interp + layout->interp.next, &next) != 0 || next != 0;
+        if (!gil->unbound && layout->tstate.native_thread_id != LAYOUT_NONE &&
+            remote_read_word(&py->memory, gil->holder + layout->tstate.native_thread_id, &tid) == 0)
+                gil->inner_tid = (pid_t)tid;
 }
 
 /* Adds the GIL at @id, unless it is there already. */
@@ -276,7 +280,8 @@ static int add_gil(const struct pystack *py, uint64_t id, struct pystack_gil *re
                                            : read_holder(py, id, &gil.holder);
         if (e != 0)
                 return e;
-        gil.inner_tid = tid_of(py, gil.holder);
+        if (gil.holder)
+                look_up_holder(py, &gil);
         ret[(*n)++] = gil;
         return 0;
 }
