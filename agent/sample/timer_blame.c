@@ -41,7 +41,7 @@ static bool read_gils(struct target *t, struct pystack_gil ret[GILS_MAX], size_t
 
 static bool is_holder(const struct member *m, const struct pystack_gil *gil)
 {
-        if (!m->thread || !gil->holder)
+        if (!m->thread || !gil->holder || gil->unbound)
                 return false;
         const struct pystack_thread_ref ref = pystack_thread_get(m->thread);
         return gil->inner_tid ? ref.inner_tid == gil->inner_tid : ref.tstate == gil->holder;
@@ -190,11 +190,12 @@ static const struct {
         [REASON_GIL] = { "[waits: GIL]", PROFILE_IDLE },
 };
 
-static void count_doing(struct timer_tick *tick, struct target *t, struct member *m, const struct moment *at)
+static void count_doing(struct timer_tick *tick, struct target *t, struct member *m, enum reason_kind why,
+                        const struct moment *at)
 {
-        const char *name = doings[m->clock.why].name ? doings[m->clock.why].name : "(idle)";
+        const char *name = doings[why].name ? doings[why].name : "(idle)";
+        enum profile_state state = doings[why].name ? doings[why].state : PROFILE_IDLE;
         struct tick_event event = timer_event(tick, t, m->tid, at);
-        enum profile_state state = doings[m->clock.why].name ? doings[m->clock.why].state : PROFILE_IDLE;
 
         timer_account(tick, t);
         target_add_known(t, tick->sampler, &event, m, stacks_pseudo(t->profile, name), 0, state);
@@ -248,12 +249,25 @@ static void count_gils(struct timer_tick *tick, struct target *t, struct blame *
                 count_gil(tick, t, PROFILE_GIL_UNTOLD, blame->waiters, at);
 }
 
-/* What a thread does whose GIL has changed hands meanwhile is unknown. */
+static bool has_unknown_holder(const struct blame *blame)
+{
+        for (size_t i = 0; i < blame->n; i++)
+                if (!blame->gils[i].tid && blame->gils[i].gil.holder)
+                        return true;
+        return false;
+}
+
+/* A thread that runs may be the unknown holder of a GIL. Then what it does is unknown. */
 static void count_others(struct timer_tick *tick, struct target *t, const struct blame *blame, const struct moment *at)
 {
-        for (struct member *m = t->members; m; m = m->hh.next)
-                if (m->thread && !holds_any(blame, m->tid))
-                        count_doing(tick, t, m, at);
+        bool doubtful = has_unknown_holder(blame);
+
+        for (struct member *m = t->members; m; m = m->hh.next) {
+                enum reason_kind why = m->clock.why;
+                if (!m->thread || holds_any(blame, m->tid))
+                        continue;
+                count_doing(tick, t, m, why == REASON_RUNNING && doubtful ? REASON_UNKNOWN : why, at);
+        }
 }
 
 void timer_blame_serve(struct timer_tick *tick, struct target *t, const struct moment *at)

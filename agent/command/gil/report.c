@@ -94,7 +94,7 @@ void report_write(const struct report *r, FILE *out)
 
         fprintf(out, "%.1f s, %s (%s)\n", seconds_of(r->elapsed_ns), r->subject, r->engine);
         write_gil(sums, out);
-        if (sums->gil_ns > 0)
+        if (sums->unsure_ns < sums->gil_ns)
                 write_unknown(sums, out);
         write_functions(r, out);
         write_threads(r, out);
