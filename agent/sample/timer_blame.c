@@ -251,6 +251,8 @@ static void count_gils(struct timer_tick *tick, struct target *t, struct blame *
 
 static bool has_unknown_holder(const struct blame *blame)
 {
+        if (!blame->is_missing && (blame->n == 0 || blame->n == GILS_MAX))
+                return true;
         for (size_t i = 0; i < blame->n; i++)
                 if (!blame->gils[i].tid && blame->gils[i].gil.holder)
                         return true;
