@@ -158,6 +158,15 @@ def test_thread_that_takes_turns_in_two_interpreters(start, case):
         assert outer > 0.2 and inner == 0
 
 
+@pytest.mark.parametrize("case", OWN_GILS, ids=str)
+def test_more_gils_than_are_told_apart(start, case):
+    """The main interpreter's GIL is the last of 21, and 16 are told apart: there is no holder, and no blame."""
+    report = Report("-p", start(case, "interpreters.py", "own", "many").pid, seconds=2)
+    assert report.all["functions"] == [] and report.all["waited_ns"] == 0
+    assert all(share["running"] == share["holding"] == 0 for share in report.shares().values()), report.all
+    assert report.seconds("gil_ns") == pytest.approx(16 * report.seconds("elapsed_ns"), rel=0.1)
+
+
 @pytest.mark.parametrize("case", UNTOLD, ids=str)
 def test_where_waiting_cannot_be_told(start, case):
     target = start(case, "gil_blame.py", 0, 2)
