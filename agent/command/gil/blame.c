@@ -143,7 +143,7 @@ static const struct profile_function *function_of(const struct profile *p, profi
         return profile_function(p, profile_frame(p, frame)->function);
 }
 
-static struct reading read_sample(const struct profile *p, const struct profile_sample *sample)
+static struct reading read_gil_sample(const struct profile *p, const struct profile_sample *sample)
 {
         struct reading ret = { 0 };
         size_t n;
@@ -225,7 +225,7 @@ int blame_add(struct blame *b, const struct profile *p)
 
         for (size_t i = 0; e == 0 && i < profile_samples(p); i++) {
                 const struct profile_sample *sample = profile_sample(p, i);
-                struct reading reading = read_sample(p, sample);
+                struct reading reading = read_gil_sample(p, sample);
                 if (reading.gil != PROFILE_GIL_NONE)
                         count_gil(&b->sums, &reading, sample->nanoseconds);
                 if (reading.gil == PROFILE_GIL_HELD)

@@ -168,7 +168,7 @@ static int conclude_gil(struct gil *g)
         return follow_say_missed(g->follow, g->sampled) + g->choice.refused > 0 ? EXIT_FAILED : EXIT_OK;
 }
 
-static int sample_until_end(struct gil *g)
+static int run_until_end(struct gil *g)
 {
         int e = 0;
 
@@ -240,7 +240,7 @@ int gil_run(int argc, char **argv)
         if (status == GO_ON)
                 status = open_blame_and_sampler(&gil);
         if (status == GO_ON)
-                status = sample_until_end(&gil);
+                status = run_until_end(&gil);
         close_blame_and_sampler(&gil);
         return status;
 }
