@@ -16,6 +16,7 @@ HOST = Case(ON_HOST[0], "host")
 PLACES = [Case(i, "host") for i in ON_HOST if i.version in ((3, 7), (3, 8), (3, 9), (3, 10), (3, 12), (3, 13))]
 IMAGES = [Case(i, "docker") for i in IN_IMAGES if i.suite in ("bullseye", "trixie", "forky")]
 CASES = [HOST, BOOKWORM, BARE_BOOKWORM, *PLACES, *IMAGES]
+# The first is of 3.12, where each of them has a thread state from its birth on.
 OWN_GILS = [Case(i, "host") for i in ON_HOST if i.version in ((3, 12), (3, 13))]
 UNTOLD = [Case(i, "host") for i in ON_HOST if i.version in ((2, 7), (3, 6))]
 
@@ -159,7 +160,7 @@ def test_thread_that_takes_turns_in_two_interpreters(start, case):
         assert outer > 0.2 and inner == 0
 
 
-@pytest.mark.parametrize("case", OWN_GILS, ids=str)
+@pytest.mark.parametrize("case", OWN_GILS[:1], ids=str)
 def test_more_gils_than_are_told_apart(start, case):
     """The main interpreter's GIL is the last of 21, and 16 are told apart: there is no holder, and no blame."""
     report = Report("-p", start(case, "interpreters.py", "own", "many").pid, seconds=2)
