@@ -6,6 +6,7 @@
 
 int record_run(int argc, char **argv);
 int top_run(int argc, char **argv);
+int gil_run(int argc, char **argv);
 int dump_run(int argc, char **argv);
 int ps_run(int argc, char **argv);
 int convert_run(int argc, char **argv);

@@ -6,6 +6,7 @@
 const struct command command_table[] = {
         { "record", "sample a process or a container, write one profile", record_run },
         { "top", "show which functions take the time, live", top_run },
+        { "gil", "show who holds the GIL while other threads want it", gil_run },
         { "dump", "print every thread's stack, now", dump_run },
         { "ps", "list the Python processes of this machine", ps_run },
         { "convert", "write profiles in another format, several as one", convert_run },

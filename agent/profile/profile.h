@@ -290,6 +290,24 @@ const char *profile_reason_kind(const char *name, const char *file);
 /* The same of a sample's leaf; NULL also if the thread is not idle. */
 const char *profile_sample_reason(const struct profile *p, const struct profile_sample *sample);
 
+/* ---- the GIL ---------------------------------------------------------------- */
+
+/*
+ * What a sample says of a GIL. Where every thread is sampled to tell who waits for whom, each tick has such a sample for
+ * each GIL. Its leaf frame has no file, and says how many threads wait for the GIL: "[holds GIL: 3 wait]".
+ */
+enum profile_gil {
+        PROFILE_GIL_NONE,    /* nothing: it is another frame */
+        PROFILE_GIL_HELD,    /* this thread holds it; the rest of the stack is what it does */
+        PROFILE_GIL_UNTOLD,  /* it is not known who holds it, or what that thread does */
+        PROFILE_GIL_FREE,    /* nobody holds it */
+        PROFILE_GIL_MISSING, /* there is none: it is a free-threaded build */
+};
+#define PROFILE_GIL_SIZE 48
+#define PROFILE_GIL_WAITERS_UNKNOWN UINT64_MAX /* "[holds GIL: unknown wait]" */
+void profile_gil_write(enum profile_gil gil, uint64_t waiters, char ret[static PROFILE_GIL_SIZE]);
+enum profile_gil profile_gil_read(const struct profile_function *leaf, uint64_t *ret_waiters);
+
 /* ---- statistics ---------------------------------------------------------- */
 
 struct profile_top {

@@ -59,6 +59,7 @@ struct sample_config {
         bool threads;         /* tell threads apart in the profiles */
         bool adopts;          /* add copies of targets by itself: see sampler_adopted() */
         bool wait_detail;     /* mode wall: frames of what is waited for have addresses of peers and names of files */
+        bool blame;           /* mode gil: samples say who waits for whom: see timer_blame.c */
         bool no_idle_workers; /* mode wall: leave out threads that wait for work; their time is still accounted */
         bool no_native;       /* leave out stacks of threads that run no Python; their time is still accounted */
         /* bytes that a process's profile may take; samples that need more fail. 0: only the format's bound */
@@ -148,7 +149,7 @@ int sampler_take(struct sampler *sampler, const struct sample_target *target, st
 
 /*
  * Whether mode gil finds no GIL in the process, and so samples every thread that runs. That can change: see
- * pystack_has_gil(). False in other modes, and if the process is no target.
+ * pystack_has_gil(). False in other modes, with blame, and if the process is no target.
  */
 bool sampler_lacks_gil(struct sampler *sampler, const struct sample_target *target);
 

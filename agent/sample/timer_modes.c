@@ -64,7 +64,7 @@ static void move_to(struct timer_tick *tick, int cpu)
                 tick->cpu = reader_pin(cpu) ? cpu : -1;
 }
 
-static void move_to_cpu_of(struct timer_tick *tick, const struct target *t, struct member *m)
+void timer_move_to_cpu_of(struct timer_tick *tick, const struct target *t, struct member *m)
 {
         struct nsutil_stat stat;
 
@@ -122,12 +122,6 @@ static struct member *gil_holding_member(struct target *t)
         return NULL;
 }
 
-/*
- * A thread may release the GIL while the reader moves to the thread's CPU. Then the reader follows the next holder, up
- * to this number of holders.
- */
-#define HOLDERS_MAX 2
-
 /* The number of ready threads that a tick reads at most. Hardly any machine has more CPUs. */
 #define RUNNING_MAX 1024
 
@@ -172,7 +166,7 @@ static struct member *follow_holder(struct timer_tick *tick, struct target *t)
         if (tick->blocking)
                 return m;
         for (int i = 0; m && m != before && i < HOLDERS_MAX; i++) {
-                move_to_cpu_of(tick, t, m);
+                timer_move_to_cpu_of(tick, t, m);
                 before = m;
                 m = gil_holding_member(t);
         }
@@ -181,6 +175,10 @@ static struct member *follow_holder(struct timer_tick *tick, struct target *t)
 
 static void tick_gil(struct timer_tick *tick, struct target *t, const struct moment *at)
 {
+        if (tick->sampler->config.blame) {
+                timer_blame_serve(tick, t, at);
+                return;
+        }
         timer_list_members(tick, t);
         members_introduce(t, tick->sampler);
         if (!pystack_has_gil(t->py)) {

@@ -83,8 +83,17 @@ struct tick_event timer_event(const struct timer_tick *tick, const struct target
 /* Adds the time of these samples to what is accounted. */
 void timer_account(const struct timer_tick *tick, struct target *target);
 
+/*
+ * A thread may release the GIL while the reader moves to the thread's CPU. Then the reader follows the next holder, up
+ * to this number of holders.
+ */
+#define HOLDERS_MAX 2
+
 /* What the kernel says of the thread now. False if it has ended. */
 bool timer_read_state(const struct target *target, struct member *member, struct nsutil_stat *ret);
+
+/* If the thread is ready to run, goes to its CPU, so that it holds still. */
+void timer_move_to_cpu_of(struct timer_tick *tick, const struct target *target, struct member *member);
 
 /* Reads a thread that is ready to run on @cpu. Its member may be gone afterwards. */
 void timer_read_ready(struct timer_tick *tick, struct target *target, int cpu, const struct tick_event *event);
@@ -104,5 +113,8 @@ void timer_cpu_serve(struct timer_tick *tick, struct target *target, const struc
 
 /* Mode wall: see timer_wall.c. */
 void timer_wall_serve(struct timer_tick *tick, struct target *target, const struct moment *at);
+
+/* Mode gil, if samples are to say who waits for whom: see timer_blame.c. */
+void timer_blame_serve(struct timer_tick *tick, struct target *target, const struct moment *at);
 
 #endif

@@ -250,13 +250,26 @@ static struct reason_place place_of(const struct profile *p, profile_id stack, c
         return reason_place_of(reason, &frames);
 }
 
+uint32_t waits_holder_mark(uint64_t waiters)
+{
+        return waiters == PROFILE_GIL_WAITERS_UNKNOWN ? 1 : (uint32_t)waiters + 2;
+}
+
+static profile_id holder_leaf(struct profile *p, uint32_t mark)
+{
+        char name[PROFILE_GIL_SIZE];
+
+        profile_gil_write(PROFILE_GIL_HELD, mark > 1 ? mark - 2 : PROFILE_GIL_WAITERS_UNKNOWN, name);
+        return stacks_pseudo_frame(p, name);
+}
+
 bool waits_leaf(void *ctx, struct profile *p, profile_id stack, uint32_t mark, profile_id *ret)
 {
         const struct waits_rule *rule = ctx;
         char text[REASON_SIZE], name[REASON_SIZE + 32];
 
-        *ret = 0;
-        if (mark > rule->waits->n)
+        *ret = rule->blame ? holder_leaf(p, mark) : 0;
+        if (rule->blame || mark > rule->waits->n)
                 return true;
         const struct reason *reason = &rule->waits->items[mark - 1].reason;
         const struct reason_place place = place_of(p, stack, reason);

@@ -63,6 +63,9 @@ bool wait_look_end(struct wait_look *look, const struct member *member);
 /* The mark of a reason. 0: there is no memory. The target's lock is held. */
 uint32_t waits_mark(struct waits *waits, const struct reason *reason);
 
+/* The mark of a sample of the thread that holds a GIL, where mode gil tells how many threads wait for it. */
+uint32_t waits_holder_mark(uint64_t waiters);
+
 /*
  * Looks up the addresses of the target's sockets, if it is time to. The target's lock is not held, and decoder->turn
  * is.
@@ -77,6 +80,7 @@ struct waits_rule {
         const struct waits *waits;
         enum reason_privacy privacy;
         bool no_idle_workers;
+        bool blame; /* the marks are waits_holder_mark()'s */
 };
 
 /* For struct profile_marks; @ctx is a struct waits_rule. */

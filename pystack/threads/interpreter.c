@@ -161,19 +161,27 @@ static int locate_gil(struct pystack *py, uint64_t interp, uint64_t *ret_gil, bo
         return e;
 }
 
+/* The thread state that holds the GIL at @gil; 0: none. */
+static int read_holder(const struct pystack *py, uint64_t gil, uint64_t *ret)
+{
+        uint32_t locked;
+        int e = remote_read(&py->memory, gil + py->runtime.layout.gil.locked, &locked, sizeof locked);
+
+        if (e == 0)
+                e = remote_read_word(&py->memory, gil + py->runtime.layout.gil.holder, ret);
+        if (e == 0 && locked != 1)
+                *ret = 0;
+        return e;
+}
+
 static int holder_of(struct pystack *py, uint64_t interp, uint64_t *ret)
 {
-        uint64_t gil, holder;
-        uint32_t locked;
+        uint64_t gil;
         bool enabled;
         int e = locate_gil(py, interp, &gil, &enabled);
 
-        if (e != 0 ||
-            (e = remote_read(&py->memory, gil + py->runtime.layout.gil.locked, &locked, sizeof locked)) != 0 ||
-            (e = remote_read_word(&py->memory, gil + py->runtime.layout.gil.holder, &holder)) != 0)
-                return e;
-        *ret = enabled && locked == 1 ? holder : 0;
-        return 0;
+        *ret = 0;
+        return e == 0 && enabled ? read_holder(py, gil, ret) : e;
 }
 
 int pystack_gil_holder(struct pystack *py, uint64_t *ret_tstate)
@@ -244,6 +252,75 @@ int pystack_gil_span(const struct pystack_thread *thread, uint64_t *ret_from, ui
                 *ret_to = from + size_of_gil(py, layout->gil.holder);
         }
         return e;
+}
+
+/* Looks which thread @gil->holder is. */
+static void look_up_holder(const struct pystack *py, struct pystack_gil *gil)
+{
+        const struct layout *layout = &py->runtime.layout;
+        uint64_t tid, interp, next;
+
+        if (layout->version < 0x030d)
+                gil->unbound = remote_read_word(&py->memory, gil->holder + layout->tstate.interp, &interp) != 0 ||
+                               remote_read_word(&py->memory, interp + layout->interp.next, &next) != 0 || next != 0;
+        if (!gil->unbound && layout->tstate.native_thread_id != LAYOUT_NONE &&
+            remote_read_word(&py->memory, gil->holder + layout->tstate.native_thread_id, &tid) == 0)
+                gil->inner_tid = (pid_t)tid;
+}
+
+/* Adds the GIL at @id, unless it is there already. */
+static int add_gil(const struct pystack *py, uint64_t id, struct pystack_gil *ret, size_t *n)
+{
+        struct pystack_gil gil = { .id = id };
+
+        for (size_t i = 0; i < *n; i++)
+                if (ret[i].id == id)
+                        return 0;
+        int e = py->runtime.tstate_current ? remote_read_word(&py->memory, id, &gil.holder)
+                                           : read_holder(py, id, &gil.holder);
+        if (e != 0)
+                return e;
+        if (gil.holder)
+                look_up_holder(py, &gil);
+        ret[(*n)++] = gil;
+        return 0;
+}
+
+/* 3.12 on: those of all interpreters. */
+static int list_gils(struct pystack *py, struct pystack_gil *ret, size_t max, size_t *n)
+{
+        uint64_t interp, gil;
+        bool enabled;
+        int e = first_interpreter(py, &interp);
+
+        for (unsigned i = 0; e == 0 && interp && *n < max && i < INTERPRETERS_MAX; i++) {
+                e = locate_gil(py, interp, &gil, &enabled);
+                if (e == 0 && enabled)
+                        e = add_gil(py, gil, ret, n);
+                if (e == 0)
+                        e = next_interpreter(py, &interp);
+        }
+        return e;
+}
+
+int pystack_gils(const struct pystack_thread *thread, struct pystack_gil *ret, size_t max, size_t *ret_n)
+{
+        struct pystack *py = thread->py;
+        uint32_t holder = py->runtime.layout.gil.holder;
+        uint64_t from, to;
+
+        *ret_n = 0;
+        if (!py->runtime.tstate_current && py->runtime.layout.interp.gil == LAYOUT_NONE)
+                return PYSTACK_E_UNSUPPORTED;
+        int e = py->runtime.tstate_current ? add_gil(py, py->runtime.tstate_current, ret, ret_n)
+                                           : list_gils(py, ret, max, ret_n);
+        if (e != 0 || pystack_gil_span(thread, &from, &to) != 0)
+                return e;
+        for (size_t i = 0; i < *ret_n; i++) {
+                ret[i].from = py->runtime.tstate_current ? from : ret[i].id;
+                ret[i].to = py->runtime.tstate_current ? to : ret[i].id + size_of_gil(py, holder);
+        }
+        return 0;
 }
 
 bool pystack_has_gil(struct pystack *py)

@@ -41,7 +41,7 @@ def free_pid():
     return next(pid for pid in range(4000000, 4000, -1) if not os.path.exists("/proc/%d" % pid))
 
 
-@pytest.mark.parametrize("command", ["record", "top", "dump"])
+@pytest.mark.parametrize("command", ["record", "top", "gil", "dump"])
 def test_no_such_process(command):
     pid = free_pid()
     refused(podflame(command, "-p", pid), "no such process", pid)
@@ -56,7 +56,7 @@ def test_process_that_has_ended(command):
     process.wait()
 
 
-@pytest.mark.parametrize("command", ["record", "top", "dump"])
+@pytest.mark.parametrize("command", ["record", "top", "gil", "dump"])
 def test_not_python(command, sleep):
     refused(podflame(command, "-p", sleep.pid), sleep.pid, "not", "Python process")
 
@@ -196,7 +196,7 @@ def test_no_command_at_all():
     assert all(command in done.stderr for command in ("record", "dump", "ps", "agent", "collector"))
 
 
-@pytest.mark.parametrize("command", ["record", "top", "dump", "ps", "agent", "collector"])
+@pytest.mark.parametrize("command", ["record", "top", "gil", "dump", "ps", "agent", "collector"])
 def test_help(command):
     done = podflame(command, "-h")
     assert done.returncode == 0 and done.stderr == ""

@@ -95,7 +95,8 @@ def test_while_it_samples(start, tmp_path, options):
         assert running.interrupt() == 0, running.stderr
 
 
-@pytest.mark.parametrize("options", [["dump"], ["dump", "--json"], ["doctor"], ["ps"], ["ps", "--json"]], ids=str)
+@pytest.mark.parametrize("options", [["dump"], ["dump", "--json"], ["doctor"],
+    ["gil", "-d", 0.5], ["gil", "-s", "--json", "-d", 0.5], ["ps"], ["ps", "--json"]], ids=str)
 def test_while_it_looks(start, options):
     target = start(BARE_BOOKWORM, "split.py")
     named = [] if options[0] == "ps" else ["-p", target.pid]

@@ -4,6 +4,7 @@
     turns    one thread works in the main interpreter and in another, in turn, 1 : 3
     threads  two threads, each in an interpreter of its own
     sleep    one thread sleeps in a subinterpreter
+    many     20 more interpreters are there, and the main one works
 
 By the CPU time of each thread, so that the shares are what they are on any machine.
 """
@@ -67,4 +68,11 @@ def sleep(gil):
     enter(interpreter, "inner", "def nap():\n    time.sleep(1000)\nnap()\n")
 
 
-{"turns": turns, "threads": threads, "sleep": sleep}[sys.argv[2]](sys.argv[1])
+def many(gil):
+    kept = [create(gil) for _ in range(20)]
+    print("ready", flush=True)
+    while kept:
+        outer(0.01)
+
+
+{"turns": turns, "many": many, "threads": threads, "sleep": sleep}[sys.argv[2]](sys.argv[1])

@@ -339,3 +339,20 @@ void choice_deinit(struct choice *choice)
         free(choice->items);
         *choice = (struct choice){ 0 };
 }
+
+void target_subject(const struct target_options *options, const struct choice *choice,
+                    char ret[static TARGET_SUBJECT_SIZE])
+{
+        const struct find_process *first = &choice->items[0].process;
+        const size_t size = TARGET_SUBJECT_SIZE;
+
+        if (options->container && options->pids.n == 0 && !options->pod)
+                snprintf(ret, size, "container %s",
+                         *first->container_name ? first->container_name : options->container);
+        else if (options->pod && options->pids.n == 0 && !options->container)
+                snprintf(ret, size, "pod %s", options->pod);
+        else if (choice->n == 1)
+                snprintf(ret, size, "process %d: %s", first->pid, first->cmdline);
+        else
+                snprintf(ret, size, "%zu processes", choice->n);
+}

@@ -95,4 +95,9 @@ int target_choose(struct find *find, const struct target_options *target, const 
                   enum target_patience patience, struct choice *ret);
 void choice_deinit(struct choice *choice);
 
+/* What the processes of @choice are called at the head of a view: "container web", "process 7: python app.py". */
+#define TARGET_SUBJECT_SIZE 768
+void target_subject(const struct target_options *options, const struct choice *choice,
+                    char ret[static TARGET_SUBJECT_SIZE]);
+
 #endif

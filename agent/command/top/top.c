@@ -256,24 +256,6 @@ static int watch_until_end(struct top *t)
 
 /* ---- the command ----------------------------------------------------------------------- */
 
-static void name_subject(struct top *t)
-{
-        const struct find_process *first = &t->choice.items[0].process;
-        const struct target_options *target = &t->config.target;
-        char *name = t->view.subject;
-        size_t size = sizeof t->view.subject;
-
-        if (target->container && target->pids.n == 0 && !target->pod)
-                snprintf(name, size, "container %s",
-                         *first->container_name ? first->container_name : target->container);
-        else if (target->pod && target->pids.n == 0 && !target->container)
-                snprintf(name, size, "pod %s", target->pod);
-        else if (t->choice.n == 1)
-                snprintf(name, size, "process %d: %s", first->pid, first->cmdline);
-        else
-                snprintf(name, size, "%zu processes", t->choice.n);
-}
-
 static int check_top_options(struct top *t)
 {
         enum totals_order order = 0;
@@ -312,7 +294,7 @@ static int open_totals_and_sampler(struct top *t)
                 return say_error("the processes cannot be watched: %s", strerror(-e));
         t->view.totals = t->totals;
         t->view.engine = sampler_describe(t->sampler);
-        name_subject(t);
+        target_subject(&t->config.target, &t->choice, t->view.subject);
         return follow_choice(t->follow, &t->choice);
 }
 

@@ -9,14 +9,16 @@
 
 #include "totals.h"
 
+#include "agent/command/processes/target.h"
+
 #include <stdio.h>
 
 #define VIEW_HEAD_LINES 3 /* the last of these has the columns' names */
 #define VIEW_ROWS_MAX 256 /* more than a screen has */
 
 struct view {
-        char subject[768];  /* the processes that are shown */
-        const char *engine; /* as sampler_describe() names it */
+        char subject[TARGET_SUBJECT_SIZE]; /* the processes that are shown */
+        const char *engine;                /* as sampler_describe() names it */
         const struct totals *totals;
         enum totals_order order;
         size_t processes;

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * podflame gil: shows which functions hold the GIL while other threads want it, and what each thread does. It draws on
+ * the whole terminal while it samples, and prints the report at the end.
+ */
+#include "agent/base/base.h"
+#include "agent/command/cli/confinement.h"
+#include "agent/command/cli/messages.h"
+#include "agent/command/cli/options.h"
+#include "agent/command/cli/results.h"
+#include "agent/command/cli/signals.h"
+#include "agent/command/command.h"
+#include "agent/command/commands.h"
+#include "agent/command/processes/follow.h"
+#include "agent/command/processes/open_find.h"
+#include "agent/command/processes/sampling.h"
+#include "agent/command/processes/target.h"
+#include "report.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The time after which samples are counted and the terminal is drawn anew. */
+#define TURN_NS 1000000000u
+
+struct gil_config {
+        struct target_options target;
+        struct confinement_options confinement;
+        bool subprocesses, json;
+        double duration; /* seconds */
+        uint64_t rate, rows;
+};
+
+static const struct option_spec specs[] = {
+        TARGET_OPTIONS(struct gil_config, target),
+        { .name = "subprocesses",
+          .letter = 's',
+          .kind = OPTION_FLAG,
+          .field = offsetof(struct gil_config, subprocesses),
+          .help = "follow child processes as well, and new ones of CONTAINER or POD" },
+        { .name = "duration",
+          .letter = 'd',
+          .kind = OPTION_SECONDS,
+          .field = offsetof(struct gil_config, duration),
+          .argument = "TIME",
+          .help = "how long: 10, 90s, 5m (10)",
+          .min = 0.001,
+          .max = 30 * 86400.0 },
+        { .name = "rate",
+          .letter = 'r',
+          .kind = OPTION_NUMBER,
+          .field = offsetof(struct gil_config, rate),
+          .argument = "HZ",
+          .help = "looks per second at all threads, 1 to 20000 (99)",
+          .min = SAMPLE_RATE_MIN,
+          .max = SAMPLE_RATE_MAX },
+        { .name = "rows",
+          .letter = 'n',
+          .kind = OPTION_NUMBER,
+          .field = offsetof(struct gil_config, rows),
+          .argument = "NUMBER",
+          .help = "rows of each table at most (20)",
+          .min = 1,
+          .max = REPORT_ROWS_MAX },
+        { .name = "json",
+          .kind = OPTION_FLAG,
+          .field = offsetof(struct gil_config, json),
+          .help = "print JSON; times are nanoseconds" },
+        CONFINEMENT_OPTIONS(struct gil_config, confinement),
+};
+
+static const struct usage usage = {
+        .command = "gil",
+        .synopsis = "(-p PID | -c CONTAINER | --pod POD) [OPTION]...",
+        .text = "Shows which functions hold the GIL while other threads wait for it, and for how long all of those\n"
+                "wait meanwhile; and of each thread, which share of its time it runs, holds the GIL, and waits for\n"
+                "it. Ends after TIME, when the processes do, or by a signal.",
+        .options = specs,
+        .n = sizeof specs / sizeof *specs,
+};
+
+struct gil {
+        struct gil_config config;
+        struct sample_config sampling;
+        struct find *find;
+        struct choice choice;
+        struct sampler *sampler;
+        struct follow *follow;
+        struct blame *blame;
+        char subject[TARGET_SUBJECT_SIZE];
+        uint64_t begin_ns, turned_ns, end_ns; /* CLOCK_MONOTONIC */
+        int signals;
+        bool sampled; /* at least one process was sampled */
+        bool ending;
+};
+
+/* ---- sampling ------------------------------------------------------------------------------- */
+
+static int count_profiles(struct gil *g, struct profile_set *set)
+{
+        int e = 0;
+
+        g->sampled = g->sampled || set->n > 0;
+        for (size_t i = 0; e == 0 && i < set->n; i++)
+                e = blame_add(g->blame, set->items[i]);
+        profile_set_deinit(set);
+        return e;
+}
+
+static int end_turn(struct gil *g)
+{
+        struct profile_set set = { 0 };
+        int e = follow_take(g->follow, &set);
+        int counted = count_profiles(g, &set);
+
+        g->turned_ns = clock_ns(CLOCK_MONOTONIC);
+        return e == 0 ? counted : e;
+}
+
+/* The time until the turn ends, or until the processes must be looked at. */
+static int timeout_of_turn(const struct gil *g)
+{
+        uint64_t now = clock_ns(CLOCK_MONOTONIC), end = g->turned_ns + TURN_NS;
+        int delay = follow_delay_ms(g->follow);
+
+        end = end < g->end_ns ? end : g->end_ns;
+        int timeout = end > now ? (int)((end - now) / 1000000) + 1 : 0;
+        return delay >= 0 && delay < timeout ? delay : timeout;
+}
+
+static int wait_and_step(struct gil *g)
+{
+        struct pollfd fds[] = { { .fd = g->signals, .events = POLLIN },
+                                { .fd = follow_fd(g->follow), .events = POLLIN },
+                                { .fd = g->config.subprocesses ? find_fd(g->find) : -1, .events = POLLIN } };
+
+        if (poll(fds, sizeof fds / sizeof *fds, timeout_of_turn(g)) < 0 && errno != EINTR)
+                return -errno;
+        int e = follow_step(g->follow);
+        uint64_t now = clock_ns(CLOCK_MONOTONIC);
+        g->ending = g->ending || fds[0].revents || !follow_lives(g->follow) || now >= g->end_ns;
+        return e == 0 && now - g->turned_ns >= TURN_NS ? end_turn(g) : e;
+}
+
+/* Counts the last samples, and prints the report. */
+static int conclude_gil(struct gil *g)
+{
+        struct profile_set rest = { 0 };
+        uint64_t elapsed = clock_ns(CLOCK_MONOTONIC) - g->begin_ns;
+        int e = follow_finish(g->follow, &rest);
+        int counted = count_profiles(g, &rest);
+        const struct report report = { .subject = g->subject,
+                                       .engine = sampler_describe(g->sampler),
+                                       .blame = g->blame,
+                                       .elapsed_ns = elapsed,
+                                       .rows = g->config.rows };
+
+        if (e < 0 || (e = counted) < 0)
+                return say_error("%s: %s", g->subject, strerror(-e));
+        if (g->sampled && g->config.json)
+                report_print_json(&report);
+        else if (g->sampled)
+                report_write(&report, stdout);
+        if (results_flush() != 0)
+                return EXIT_FAILED;
+        return follow_say_missed(g->follow, g->sampled) + g->choice.refused > 0 ? EXIT_FAILED : EXIT_OK;
+}
+
+static int run_until_end(struct gil *g)
+{
+        int e = 0;
+
+        g->begin_ns = g->turned_ns = clock_ns(CLOCK_MONOTONIC);
+        g->end_ns = g->begin_ns + (uint64_t)(g->config.duration * 1e9);
+        while (e == 0 && !g->ending)
+                e = wait_and_step(g);
+        return e == 0 ? conclude_gil(g) : say_error("%s: %s", g->subject, strerror(-e));
+}
+
+/* ---- the command ----------------------------------------------------------------------------- */
+
+static int open_blame_and_sampler(struct gil *g)
+{
+        struct follow_config config = { .find = g->find,
+                                        .subprocesses = g->config.subprocesses,
+                                        .pod = g->config.target.pod,
+                                        .mode = g->sampling.mode };
+
+        int status = target_abi(&g->config.target, &usage, &config.abi);
+        if (status != GO_ON)
+                return status;
+        g->signals = signals_open();
+        g->blame = blame_new();
+        g->sampling.scope = sampling_scope(&g->choice, g->config.subprocesses);
+        g->sampling.adopts = g->config.subprocesses;
+        status = g->blame ? sampling_open(&g->sampling, &g->sampler) : say_error("out of memory");
+        if (status != GO_ON)
+                return status;
+        config.sampler = g->sampler;
+        if (g->config.target.container)
+                config.container_id = g->choice.items[0].process.container_id;
+        int e = follow_open(&config, &g->follow);
+        if (e < 0)
+                return say_error("the processes cannot be watched: %s", strerror(-e));
+        target_subject(&g->config.target, &g->choice, g->subject);
+        return follow_choice(g->follow, &g->choice);
+}
+
+static void close_blame_and_sampler(struct gil *g)
+{
+        follow_close(g->follow);
+        sampler_close(g->sampler);
+        blame_free(g->blame);
+        choice_deinit(&g->choice);
+        find_close(g->find);
+        if (g->signals >= 0)
+                close(g->signals);
+}
+
+int gil_run(int argc, char **argv)
+{
+        struct gil gil = { .config = { .duration = 10, .rate = 99, .rows = 20 }, .signals = -1 };
+        int rest;
+        int status = options_parse(&usage, argc, argv, &gil.config, &rest);
+
+        if (status == GO_ON && rest < argc)
+                status = options_wrong_word(&usage, argv[rest], NULL);
+        gil.sampling = (struct sample_config){
+                .mode = PROFILE_MODE_GIL, .rate = (unsigned)gil.config.rate, .threads = true, .blame = true
+        };
+        if (status == GO_ON)
+                status = confine(&gil.config.confinement, &usage, sampling_role(&gil.sampling));
+        if (status == GO_ON && finding_open(gil.config.subprocesses, &gil.find) != 0)
+                status = say_error("/proc cannot be read");
+        if (status == GO_ON)
+                status = target_choose(gil.find, &gil.config.target, &usage,
+                                       gil.config.subprocesses ? TARGET_FOLLOWED : TARGET_WAITED_FOR, &gil.choice);
+        if (status == GO_ON)
+                status = open_blame_and_sampler(&gil);
+        if (status == GO_ON)
+                status = run_until_end(&gil);
+        close_blame_and_sampler(&gil);
+        return status;
+}
