@@ -35,8 +35,9 @@ static const struct usage usage = {
         .command = "dump",
         .synopsis = "(-p PID | -c CONTAINER | --pod POD) [OPTION]...",
         .text = "Prints every Python thread's stack, innermost frame first, and why the thread does not run.\n"
-                "\"waits: lock\" is any wait for a word of memory outside of the GIL. A thread that \"waits for\n"
-                "work\" has nothing to do. A reason that is not certain is \"unknown\".",
+                "\"waits: lock\" is any wait for a word of memory outside of the GIL.\n"
+                "A thread that \"waits for work\" has nothing to do.\n"
+                "A reason that is not certain is \"unknown\".",
         .options = specs,
         .n = sizeof specs / sizeof *specs,
 };

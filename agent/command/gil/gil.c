@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * podflame gil: shows which functions hold the GIL while other threads want it, and what each thread does. It draws on
- * the whole terminal while it samples, and prints the report at the end.
+ * podflame gil: shows which functions hold the GIL while other threads want it, and what each thread does. The report is
+ * printed at the end.
  */
 #include "agent/base/base.h"
 #include "agent/command/cli/confinement.h"
@@ -22,7 +22,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The time after which samples are counted and the terminal is drawn anew. */
+/* The time after which samples are counted, so that profiles stay small. */
 #define TURN_NS 1000000000u
 
 struct gil_config {
