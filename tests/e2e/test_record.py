@@ -289,4 +289,4 @@ def test_several_processes_at_once(start):
     on_path = sum(count for frames, count in stacks if frames[-1].file == "path.py")
     leaves = truth.leaves([(frames, count) for frames, count in stacks if frames[-1].file != "path.py"])
     truth.assert_shares(leaves, truth.SPLIT)
-    assert on_path > 200
+    assert on_path > 100  # a half, unless the machine is crowded
