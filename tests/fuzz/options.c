@@ -111,7 +111,7 @@ static void check_agent(char *text)
                 if (rest < 1 || rest > line.n)
                         abort();
                 config.selection.file = NULL;
-                (void)modes_config(&config.sampling, config.wall_rate, &agent_usage, &modes);
+                (void)modes_config(&config.sampling, config.wall_rate, config.wait_detail, &agent_usage, &modes);
                 (void)labels_check(&config.labels, &agent_usage);
                 if (selection_rules(&config.selection, &agent_usage, &rules) < 0)
                         apply(rules, line.words[line.n - 1]);
