@@ -451,7 +451,7 @@ Test(pystack_thread_names, readings_of_them_end)
         t->forge.reads = 0;
         cr_expect_eq(pystack_thread_names(scene.py, refs, PYSTACK_MAX_THREADS, count_name, &told), PYSTACK_E_COSTLY);
         cr_expect_leq(t->forge.reads, 65536);
-        cr_expect_gt(told, 1000);
+        cr_expect_gt(told, 0, "how many they are depends on the machine: 100 ms of CPU time end them, too");
         cr_expect_lt(told, PYSTACK_MAX_THREADS);
         close_scene(&scene);
 }
