@@ -27,7 +27,7 @@ def test_opening_is_given_up_where_every_step_is_long():
     with hostile.running("slow_elf.c", ".", 1024) as target:
         done, cpu, peak = hostile.spent("dump", "-p", target.pid)
         assert done.returncode == 1 and "takes too much work" in done.stderr, done.stderr
-        assert cpu < BEGINNING_SECONDS and peak < 32
+        assert cpu < BEGINNING_SECONDS and peak < 40  # 10; the kernel counts what starts it, a Python, as well
 
 
 def test_the_agent_goes_on_beside_slow_files(tmp_path):
