@@ -145,7 +145,7 @@ uint64_t timer_cpu_weigh(struct timer_tick *tick, const struct target *t, const 
 bool timer_cpu_is_due(struct timer_tick *tick, struct target *t, const struct moment *at)
 {
         (void)tick;
-        timer_look_at_clock(t, 0);
+        timer_look_at_clock(t);
         return t->moved_ns >= at->due;
 }
 

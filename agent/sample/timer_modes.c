@@ -31,11 +31,11 @@ bool timer_list_members(const struct timer_tick *tick, struct target *t)
         return true;
 }
 
-void timer_look_at_clock(struct target *t, uint64_t ignored_ns)
+void timer_look_at_clock(struct target *t)
 {
         uint64_t used = account_read(&t->account);
 
-        if (used > t->seen_cpu_ns + ignored_ns)
+        if (used > t->seen_cpu_ns)
                 atomic_store(&t->moved_ns, clock_ns(CLOCK_MONOTONIC));
         t->seen_cpu_ns = used;
 }

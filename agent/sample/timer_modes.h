@@ -98,8 +98,8 @@ void timer_move_to_cpu_of(struct timer_tick *tick, const struct target *target, 
 /* Reads a thread that is ready to run on @cpu. Its member may be gone afterwards. */
 void timer_read_ready(struct timer_tick *tick, struct target *target, int cpu, const struct tick_event *event);
 
-/* Notes whether the target's CPU clock has moved by more than @ignored_ns since the last look. */
-void timer_look_at_clock(struct target *target, uint64_t ignored_ns);
+/* Notes whether the target's CPU clock has moved since the last look. */
+void timer_look_at_clock(struct target *target);
 
 /* The number of times that the calling thread has left its CPU, willingly or not. -1: not known. */
 long timer_switches(void);

@@ -12,8 +12,6 @@
  */
 #include "timer_modes.h"
 
-#include <stdatomic.h>
-
 /*
  * The slowest scheduler tick (CONFIG_HZ=100) takes 10 ms. A thread whose scheduler times have not changed for longer
  * than that has not run all the time, so its stack has not changed.
