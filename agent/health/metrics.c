@@ -276,7 +276,7 @@ static const struct family families[] = {
         { "podflame_cpu_sampled_seconds_total", "counter", "Time that samples stand for.",
           SECONDS(samples.sampled_ns) },
         { "podflame_cpu_unsampled_seconds_total", "counter",
-          "Accounted time without a sample, by reason; left_out: threads without Python, by --no-native.",
+          "Accounted time without a sample, by reason; left_out: by --no-native, --no-idle-workers.",
           .put_of_mode = put_unsampled },
         { "podflame_coverage_ratio", "gauge",
           "Part of the accounted time that samples stand for, in the last window in which anything ran.",

@@ -15,7 +15,7 @@ function parts({ accounted, sampled, native, left_out: leftOut, losses }) {
     [accounted, "accounted"],
     [sampled, "samples stand for"],
     [native, "of these, of threads without Python"],
-    [leftOut, "of threads without Python, left out"],
+    [leftOut, "left out as asked"],
     ...losses.map(({ seconds: lost, reason }) => [lost, reason]),
   ];
   return lines.filter(([n]) => n >= 0.005).map(([n, text]) => `${seconds(n)} ${text}`).join("\n");
