@@ -102,3 +102,4 @@ while word := os.read(told_read, 16):
 print("%.6f %.6f %.6f" % (used(resource.RUSAGE_SELF) - before, used(resource.RUSAGE_CHILDREN), told / 1e9), flush=True)
 if options.gate:
     sys.stdin.read()
+os._exit(0)  # what follows is in nobody's sum: an interpreter's end takes 10 to 100 ms on a crowded machine
