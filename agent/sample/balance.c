@@ -2,7 +2,8 @@
 /*
  * The books of a target in mode cpu: the CPU time that the process used, as the kernel accounts it. A process that was
  * born after the sampler was opened is accounted from its birth. A process that was removed and has come back is
- * accounted from its removal, and any other process from now.
+ * accounted from its removal, and any other process from now. In mode wall by switches, the books have the CPU time from
+ * now on, beside the waits.
  */
 #include "internal.h"
 
@@ -26,6 +27,7 @@ void balance_open(struct target *t, struct sampler *s)
         t->start_time = stat.start_time;
         t->start_stack = stat.start_stack;
         t->opened_cpu_ns = t->account.cpu_ns;
+        t->switches.cpu_ns = t->account.cpu_ns;
         if (s->config.mode != PROFILE_MODE_CPU)
                 return;
         const struct departed *departed = get_departed(s, &t->account);
@@ -74,6 +76,6 @@ uint64_t balance_steer(struct target *t, const struct tick_event *event)
 
 void balance_book(struct target *t, const struct sampler *s)
 {
-        if (s->config.mode == PROFILE_MODE_CPU)
+        if (s->config.mode == PROFILE_MODE_CPU || s->by_switches)
                 profile_counters(t->profile)->accounted_ns += account_book(&t->account);
 }

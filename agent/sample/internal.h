@@ -11,6 +11,7 @@
 #include "pending.h"
 #include "sample.h"
 #include "stacks.h"
+#include "switches.h"
 #include "waits.h"
 #include "watchdog.h"
 
@@ -66,6 +67,7 @@ struct member {
         profile_id native;         /* the thread's stack without Python, in the present profile; 0: not there yet */
         uint64_t listed_ns;        /* when the thread was last in the process's list (CLOCK_MONOTONIC) */
         struct member_clock clock; /* the timer tick's */
+        struct member_switch switches; /* mode wall by switches */
         UT_hash_handle hh;
 };
 
@@ -126,7 +128,8 @@ struct target {
         uint64_t seen_cpu_ns;   /* timer tick: the process's CPU time at the last look */
         /* timer tick: when that time had last changed (CLOCK_MONOTONIC); read without the lock */
         _Atomic uint64_t moved_ns;
-        struct throttle throttle; /* timer tick, mode wall */
+        struct throttle throttle; /* mode wall */
+        struct target_switches switches; /* mode wall by switches */
         pid_t newest;             /* timer tick: what nsutil_newest_read() returned when the members were last listed */
         unsigned uncorrected;     /* the number of ticks since the last corrected one */
         struct own_event *events; /* perf tick, SAMPLE_SCOPE_TARGETS: the events of the target's threads */
@@ -208,6 +211,7 @@ struct sampler {
         /* Threads that use the sampler and that nobody waits for: readers that were relieved, and errands. */
         _Atomic unsigned strays;
         bool meets_all; /* the engine's ticks meet every thread of the machine: see struct tick_event */
+        bool by_switches; /* mode wall: ticks meet threads that run, and the kernel's switches tell the rest */
         struct nsutil_freezers freezers;
         char description[160];
         char refused[160];
@@ -299,6 +303,8 @@ void target_trim(struct target *target);
 /* The thread @tid. Looks whether it runs Python, if it is time to. NULL: it has ended, or there is no memory. */
 struct member *member_get(struct target *target, const struct sampler *sampler, pid_t tid);
 void member_free(struct target *target, struct member *member);
+/* Adds a thread that is no member yet, without looking at it. NULL: there is no memory. */
+struct member *member_add(struct target *target, pid_t tid);
 /* The member's Python thread has ended. The next member_get() looks whether there is another one. */
 void member_leave_python(struct member *member);
 /* The thread's id in the profile. 0 if threads are not told apart, or the profile has no room for it. */

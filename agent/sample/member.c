@@ -22,7 +22,7 @@
 #define LOOK_PAUSE_MAX_NS 1000000000ull
 #define YOUNG_NS 1000000u
 
-static struct member *member_new(struct target *t, pid_t tid)
+struct member *member_add(struct target *t, pid_t tid)
 {
         struct member *m = calloc(1, sizeof *m);
 
@@ -30,6 +30,7 @@ static struct member *member_new(struct target *t, pid_t tid)
                 return NULL;
         m->tid = tid;
         m->since_ns = m->met_ns = clock_ns(CLOCK_MONOTONIC);
+        m->switches.since_ns = m->switches.told_ns = m->met_ns;
         m->clock.fd = m->clock.stat_fd = m->clock.last_ran_fd = -1;
         m->clock.files = (struct nsutil_wait_thread)NSUTIL_WAIT_CLOSED;
         HASH_ADD_INT(t->members, tid, m);
@@ -61,6 +62,7 @@ static void count_gone_thread(struct target *t, uint64_t count, uint64_t ns)
 void member_free(struct target *t, struct member *m)
 {
         count_gone_thread(t, m->unsure, m->unsure_ns);
+        switches_forget(t, m);
         names_detach(t, m);
         HASH_DEL(t->members, m);
         pystack_thread_close(m->thread);
@@ -244,7 +246,7 @@ struct member *member_get(struct target *t, const struct sampler *s, pid_t tid)
         HASH_FIND_INT(t->members, &tid, m);
         if (m && m->thread)
                 return m;
-        if (!m && !(m = member_new(t, tid)))
+        if (!m && !(m = member_add(t, tid)))
                 return NULL;
         m->looked_now = false;
         if (clock_ns(CLOCK_MONOTONIC) < m->retry_ns || look_for_python_thread(t, s, m))
@@ -313,7 +315,7 @@ static void add_members(struct target *t, const pid_t *tids, size_t n, uint64_t 
         for (size_t i = 0; i < n; i++) {
                 struct member *m;
                 HASH_FIND_INT(t->members, &tids[i], m);
-                if (m || (m = member_new(t, tids[i])))
+                if (m || (m = member_add(t, tids[i])))
                         m->listed_ns = now;
         }
 }

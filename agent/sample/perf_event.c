@@ -95,6 +95,21 @@ int perf_open_anchor(pid_t tid)
         return open_clock_event(&attr, tid, -1);
 }
 
+int perf_open_switches(int cpu)
+{
+        struct perf_event_attr attr = {
+                .config = PERF_COUNT_SW_DUMMY,
+                .context_switch = 1,
+                .task = 1,
+                .sample_id_all = 1,
+                .sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_TIME,
+                .watermark = 1,
+                .wakeup_watermark = UINT32_MAX,
+        };
+
+        return open_clock_event(&attr, -1, cpu);
+}
+
 int perf_open_ring_only(int cpu)
 {
         struct perf_event_attr attr = { .config = PERF_COUNT_SW_DUMMY, .exclude_kernel = 1 };
@@ -267,4 +282,67 @@ size_t perf_ring_drain(struct perf_ring *ring, struct perf_batch *batch, size_t 
 
         perf_ring_each(ring, drain_one, &drain);
         return drain.n;
+}
+
+/* ---- switches ------------------------------------------------------------------- */
+
+/* What sample_id_all puts at the end of each record of perf_open_switches(). */
+struct switch_id {
+        uint32_t pid, tid;
+        uint64_t time;
+};
+
+/* PERF_RECORD_SWITCH_CPU_WIDE: perf_event_open(2). The ids are those of the thread that gets or leaves the CPU. */
+struct switch_record {
+        struct perf_event_header header;
+        uint32_t next_prev_pid, next_prev_tid;
+        struct switch_id id;
+};
+
+/* PERF_RECORD_FORK and PERF_RECORD_EXIT. */
+struct life_record {
+        struct perf_event_header header;
+        uint32_t pid, ppid, tid, ptid;
+        uint64_t time;
+};
+
+static bool read_switch(const struct switch_record *record, struct perf_switch *ret)
+{
+        bool out = record->header.misc & PERF_RECORD_MISC_SWITCH_OUT;
+        bool ready = record->header.misc & PERF_RECORD_MISC_SWITCH_OUT_PREEMPT;
+
+        if (record->header.size < sizeof *record)
+                return false;
+        *ret = (struct perf_switch){ .pid = record->id.pid,
+                                     .tid = record->id.tid,
+                                     .time = record->id.time,
+                                     .kind = !out    ? PERF_SWITCH_ON
+                                             : ready ? PERF_SWITCH_PREEMPTED
+                                                     : PERF_SWITCH_BLOCKED };
+        return true;
+}
+
+static bool read_life(const struct life_record *record, enum perf_switch_kind kind, struct perf_switch *ret)
+{
+        if (record->header.size < sizeof *record)
+                return false;
+        *ret = (struct perf_switch){ .pid = record->pid, .tid = record->tid, .time = record->time, .kind = kind };
+        return true;
+}
+
+bool perf_switch_read(const struct perf_event_header *record, struct perf_switch *ret)
+{
+        switch (record->type) {
+        case PERF_RECORD_SWITCH_CPU_WIDE:
+                return read_switch((const struct switch_record *)record, ret);
+        case PERF_RECORD_FORK:
+                return read_life((const struct life_record *)record, PERF_SWITCH_BORN, ret);
+        case PERF_RECORD_EXIT:
+                return read_life((const struct life_record *)record, PERF_SWITCH_ENDS, ret);
+        case PERF_RECORD_LOST:
+                *ret = (struct perf_switch){ .kind = PERF_SWITCH_LOST };
+                return true;
+        default:
+                return false;
+        }
 }

@@ -41,6 +41,12 @@ int perf_open_count(pid_t pid);
 int perf_open_lineage(pid_t tid, int cpu);
 int perf_open_anchor(pid_t tid);
 
+/*
+ * Opens an event that records when each thread gets @cpu and when it leaves @cpu, and the births and ends of threads. It
+ * wakes nobody. See perf_switch_read().
+ */
+int perf_open_switches(int cpu);
+
 /* Opens an event without ticks. A ring for other events of @cpu can be attached to it. */
 int perf_open_ring_only(int cpu);
 
@@ -87,6 +93,24 @@ bool perf_ring_is_empty(const struct perf_ring *ring);
 /* Takes all records from the ring. A record is valid during its call of @each only. */
 typedef void (*perf_record_fn)(const struct perf_event_header *record, void *ctx);
 void perf_ring_each(struct perf_ring *ring, perf_record_fn each, void *ctx);
+
+/* What the records of perf_open_switches() say. */
+enum perf_switch_kind {
+        PERF_SWITCH_ON,        /* the thread has got the CPU */
+        PERF_SWITCH_BLOCKED,   /* it has left the CPU, and waits for something */
+        PERF_SWITCH_PREEMPTED, /* it has left the CPU, and is ready to run */
+        PERF_SWITCH_BORN,      /* it was born, and is ready to run */
+        PERF_SWITCH_ENDS,      /* it is about to end */
+        PERF_SWITCH_LOST,      /* the ring had no room for some records. No thread */
+};
+struct perf_switch {
+        uint32_t pid, tid; /* in our PID namespace; 0: outside of it, or the idle thread */
+        enum perf_switch_kind kind;
+        uint64_t time; /* CLOCK_MONOTONIC, ns */
+};
+
+/* Reads a record of perf_open_switches(). False: it tells nothing of the above. */
+bool perf_switch_read(const struct perf_event_header *record, struct perf_switch *ret);
 
 /* The ticks of one thread that were in the ring together. */
 struct perf_batch {

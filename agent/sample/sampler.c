@@ -13,22 +13,22 @@
 #include <time.h>
 #include <unistd.h>
 
-/* The engines, best first. Engine perf meets only threads that run. The user has to ask for the blocking engine. */
+/* The engines, best first. Engine perf does not look for the GIL. The user has to ask for the blocking engine. */
 static const struct {
         const struct tick *tick;
-        bool asleep_too;
+        bool serves_gil;
         bool on_demand;
 } engines[] = {
         { .tick = &tick_perf },
-        { .tick = &tick_timer, .asleep_too = true },
-        { .tick = &tick_blocking, .asleep_too = true, .on_demand = true },
+        { .tick = &tick_timer, .serves_gil = true },
+        { .tick = &tick_blocking, .serves_gil = true, .on_demand = true },
 };
 
 static bool is_eligible(const struct sample_config *config, size_t i)
 {
-        if (config->engine == SAMPLE_ENGINE_AUTO)
-                return !engines[i].on_demand && (engines[i].asleep_too || config->mode == PROFILE_MODE_CPU);
-        return engines[i].tick->engine == config->engine && (engines[i].asleep_too || config->mode == PROFILE_MODE_CPU);
+        if (config->mode == PROFILE_MODE_GIL && !engines[i].serves_gil)
+                return false;
+        return config->engine == SAMPLE_ENGINE_AUTO ? !engines[i].on_demand : engines[i].tick->engine == config->engine;
 }
 
 static int start_tick(struct sampler *s, char *reason, size_t reason_size)
@@ -178,11 +178,16 @@ void target_tick(struct target *t, const struct sampler *s, const struct tick_ev
 {
         struct tick_event counted = *event;
 
-        counted.count = balance_steer(t, event) * event->count;
-        counted.ns = counted.count * event->ns;
-        t->ticked_ns += counted.ns + event->late * event->ns;
-        target_add_late(t, event->late, event->ns);
-        if (counted.count > 0)
+        if (s->by_switches) {
+                counted.ns = switches_weigh_tick(t, s, &counted.count);
+                target_add_late(t, event->late, 0);
+        } else {
+                counted.count = balance_steer(t, event) * event->count;
+                counted.ns = counted.count * event->ns;
+                t->ticked_ns += counted.ns + event->late * event->ns;
+                target_add_late(t, event->late, event->ns);
+        }
+        if (counted.ns > 0)
                 target_read(t, s, &counted, PROFILE_RUNNING);
         if (event->jitter)
                 own_events_vary(t, event->event_id, event->tid, event->at_ns, event->ns, event->jitter);

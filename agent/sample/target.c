@@ -24,6 +24,7 @@ static int begin_profile(struct target *t, const struct sampler *s)
         stacks_clear(&t->stacks);
         for (struct member *m = t->members; m; m = m->hh.next)
                 m->id = m->clock.stack = m->native = 0;
+        t->switches.unread = true;
         return 0;
 }
 
@@ -141,6 +142,7 @@ static int exchange_profile(struct target *t, const struct sampler *s, struct pr
                 .engine = s->tick->name,
         };
         balance_book(t, s);
+        switches_release(t);
         for (struct member *m = t->members; m; m = m->hh.next)
                 timer_wall_release(t, m);
         decode_fetch(t);

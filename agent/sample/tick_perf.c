@@ -11,6 +11,7 @@
  */
 #include "own_events.h"
 #include "perf_reader.h"
+#include "switch_watch.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -29,12 +30,14 @@ struct perf_tick {
         bool machine;                 /* watches every CPU, not the targets' threads */
         bool user_only;               /* ticks in the kernel are refused */
         struct jitter jitter;         /* of the thread that adds targets */
+        struct switch_watch *watch;   /* mode wall; NULL: in other modes, or it could not be started anew */
 };
 
 static void stop_perf(void *state)
 {
         struct perf_tick *tick = state;
 
+        switch_watch_stop(tick->watch);
         for (size_t i = 0; i < tick->n_readers; i++)
                 perf_reader_close(tick->readers[i]);
         sem_destroy(&tick->ready);
@@ -53,6 +56,7 @@ static void relieve_reader_of(void *state, pid_t tid)
 {
         struct perf_tick *tick = state;
 
+        switch_watch_relieve(&tick->watch, tid);
         for (size_t i = 0; i < tick->n_readers; i++)
                 if (tick->readers[i] && atomic_load(&tick->readers[i]->post.tid) == tid) {
                         perf_reader_relieve(&tick->readers[i]);
@@ -64,12 +68,13 @@ static void check_perf(void *state, struct sampler_health *ret)
 {
         struct perf_tick *tick = state;
 
-        *ret = (struct sampler_health){ 0 };
+        *ret = (struct sampler_health){ .stalled = switch_watch_check(tick->watch) };
         for (size_t i = 0; i < tick->n_readers; i++) {
                 struct perf_reader *r = tick->readers[i];
                 if (r && tick->machine && perf_reader_has_stopped(r)) {
                         tick->lost += perf_reader_close(r);
                         tick->readers[i] = NULL;
+                        switch_watch_reopen(tick->watch);
                 }
                 if (!tick->readers[i] && open_reader(tick, (int)i) != 0)
                         continue; /* offline, most likely */
@@ -130,8 +135,8 @@ static void describe_readers(struct perf_tick *tick)
                 pinned = pinned && tick->readers[i]->pinned;
                 realtime = realtime && tick->readers[i]->realtime;
         }
-        snprintf(s->description, sizeof s->description, "perf tick on %zu CPU%s, %s%s%s%s", n, n == 1 ? "" : "s",
-                 reader_realtime_text(realtime), pinned ? "" : ", some readers not pinned (cpuset)",
+        snprintf(s->description, sizeof s->description, "perf tick%s on %zu CPU%s, %s%s%s%s",
+                 tick->watch ? " and switches" : "", n, n == 1 ? "" : "s", reader_realtime_text(realtime), pinned ? "" : ", some readers not pinned (cpuset)",
                  tick->machine ? "" : ", events of the target's threads only",
                  tick->user_only ? ", user space only (CAP_PERFMON)" : "");
 }
@@ -166,7 +171,7 @@ static struct perf_tick *new_tick(struct sampler *s)
         if (!tick)
                 return NULL;
         tick->sampler = s;
-        tick->machine = s->config.scope != SAMPLE_SCOPE_TARGETS;
+        tick->machine = s->config.scope != SAMPLE_SCOPE_TARGETS || s->by_switches;
         jitter_init(&tick->jitter);
         sem_init(&tick->ready, 0, 0);
         tick->n_readers = (size_t)get_nprocs_conf();
@@ -191,18 +196,22 @@ static int open_readers(struct perf_tick *tick)
 
 static int start_perf(struct sampler *s, void **ret, char *reason, size_t reason_size)
 {
+        s->by_switches = s->config.mode == PROFILE_MODE_WALL;
         struct perf_tick *tick = new_tick(s);
         int e;
 
         if (!tick)
                 return -ENOMEM;
         e = open_readers(tick);
-        if ((e == -EACCES || e == -EPERM) && s->config.scope == SAMPLE_SCOPE_BEST) {
+        if (e == 0 && s->by_switches)
+                e = switch_watch_start(s, &tick->watch);
+        if ((e == -EACCES || e == -EPERM) && s->config.scope == SAMPLE_SCOPE_BEST && !s->by_switches) {
                 tick->machine = false;
                 e = open_readers(tick);
         }
         if (e < 0) {
                 stop_perf(tick);
+                s->by_switches = false;
                 return refuse_perf(e, reason, reason_size);
         }
         describe_readers(tick);

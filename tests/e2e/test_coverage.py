@@ -130,7 +130,7 @@ def test_a_tick_that_is_read_late_is_a_sample(tmp_path):
     assert share > 0.85, profiler.stderr
 
 
-@pytest.mark.parametrize("engine", ["timer", "blocking"])  # the kernel's clock sees only what runs
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("workload", WALL, ids=name_of)
 def test_all_time_of_all_threads_is_in_the_profile(place, workload, engine):
     judged(place, workload, engine, "wall")

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "internal.h"
+#include "perf_event.h"
+
+#include "nsutil/nsutil.h"
+
+/*
+ * Threads of a target that one look reads at most. It holds the target's lock meanwhile, 20 us for each. The others are
+ * read at the next look: it makes no difference to a wait that goes on.
+ */
+#define READS_MAX 48
+
+/* A thread that is younger than this number of periods may stand for those that have ended without a look. */
+#define YOUNG_PERIODS 16
+
+/* What a thread was said to wait for a CPU in excess of its waits, in ns: more is forgotten. */
+#define READY_OWED_MAX_NS 1000000000
+
+/* ---- samples ---------------------------------------------------------------------------------- */
+
+static uint64_t count_samples(const struct sampler *s, uint64_t *carry_ns, uint64_t ns)
+{
+        uint64_t period = atomic_load(&s->period_ns), all = *carry_ns + ns;
+
+        *carry_ns = all % period;
+        return all / period;
+}
+
+static void add_wait_sample(struct target *t, struct member *m, uint32_t mark, uint64_t ns)
+{
+        const struct sampler *s = t->decoder->sampler;
+        struct pending found = { .stack = m->clock.stack,
+                                 .thread = member_id(t, s, m),
+                                 .state = PROFILE_IDLE,
+                                 .mark = mark,
+                                 .ns = ns };
+
+        if (ns == 0)
+                return;
+        found.count = count_samples(s, &m->switches.carry_ns, ns);
+        profile_counters(t->profile)->ticks += found.count;
+        pending_count(t, &found);
+}
+
+/* A wait of @ns for a CPU: what quotas have kept the cgroup from running since the wait began was a wait for a quota. */
+static void add_ready_sample(struct target *t, struct member *m, uint64_t ns)
+{
+        const struct reason cpu = { .kind = REASON_CPU }, throttled = { .kind = REASON_THROTTLED };
+        uint64_t kept = t->throttle.total_ns - m->clock.throttled_ns;
+
+        if (ns == 0)
+                return;
+        kept = kept < ns ? kept : ns;
+        m->clock.throttled_ns += kept;
+        add_wait_sample(t, m, kept > 0 ? waits_mark(&t->waits, &throttled) : 0, kept);
+        add_wait_sample(t, m, waits_mark(&t->waits, &cpu), ns - kept);
+}
+
+/* Samples of the waits @w, as far as the look at the thread tells their reason. What is left stays in @w. */
+static void add_samples(struct target *t, struct member *m, struct switch_waits *w, bool is_long)
+{
+        if (!m->switches.read_ready) {
+                add_wait_sample(t, m, m->clock.mark, w->blocked_ns);
+                w->blocked_ns = 0;
+        }
+        if (m->switches.read_ready || is_long) {
+                add_ready_sample(t, m, w->ready_ns);
+                w->ready_ns = 0;
+        }
+}
+
+/* ---- waits -------------------------------------------------------------------------------------- */
+
+static bool is_waiting(const struct member *m)
+{
+        return m->switches.state == SWITCH_BLOCKED || m->switches.state == SWITCH_READY;
+}
+
+static void add_waits(struct switch_waits *to, struct switch_waits *from)
+{
+        to->blocked_ns += from->blocked_ns;
+        to->ready_ns += from->ready_ns;
+        *from = (struct switch_waits){ 0 };
+}
+
+static void book_waits(struct target *t, const struct switch_waits *w)
+{
+        profile_counters(t->profile)->accounted_ns += w->blocked_ns + w->ready_ns;
+}
+
+/* Takes what the thread has waited for a CPU out of a wait of @ns that begins as one for something else. */
+static uint64_t take_ready_owed(struct member_switch *w, uint64_t ns)
+{
+        uint64_t owed = w->ready_owed_ns > 0 ? (uint64_t)w->ready_owed_ns : 0;
+        uint64_t taken = owed < ns ? owed : ns;
+
+        w->ready_owed_ns -= (int64_t)taken;
+        return taken;
+}
+
+/* Adds the present wait up to @upto_ns to what is the thread's own. */
+static void lengthen_wait(struct target *t, struct member *m, uint64_t upto_ns, bool ends)
+{
+        struct member_switch *w = &m->switches;
+        uint64_t ns = upto_ns > w->told_ns ? upto_ns - w->told_ns : 0;
+        struct switch_waits more = { .blocked_ns = ns };
+
+        if (w->state == SWITCH_READY) {
+                more = (struct switch_waits){ .ready_ns = ns };
+                w->ready_owed_ns -= (int64_t)ns;
+                if (w->ready_owed_ns < -READY_OWED_MAX_NS)
+                        w->ready_owed_ns = -READY_OWED_MAX_NS;
+        } else if (ends) {
+                more.ready_ns = take_ready_owed(w, ns);
+                more.blocked_ns -= more.ready_ns;
+        }
+        w->told_ns = upto_ns > w->told_ns ? upto_ns : w->told_ns;
+        if (w->is_python)
+                book_waits(t, &more);
+        add_waits(&w->own, &more);
+}
+
+/* Whether the member's stack was read in the present wait, and the thread was in that wait until @upto_ns. */
+static bool has_look(const struct member *m, uint64_t upto_ns)
+{
+        const struct member_switch *w = &m->switches;
+
+        return m->clock.stack && w->read_begin_ns >= w->since_ns && w->read_end_ns <= upto_ns;
+}
+
+static void drop_look(struct member *m)
+{
+        m->clock.stack = 0;
+}
+
+/* A short wait that had a look stands for those that had none. */
+static void count_short_wait(struct target *t, struct member *m, uint64_t end_ns)
+{
+        struct member_switch *w = &m->switches;
+        uint64_t period = atomic_load(&t->decoder->sampler->period_ns);
+
+        add_waits(&w->unseen, &w->own);
+        if (end_ns - m->met_ns < YOUNG_PERIODS * period)
+                add_waits(&w->unseen, &t->switches.orphans);
+        add_samples(t, m, &w->unseen, false);
+}
+
+/* The present wait ends at @end_ns. */
+static void end_wait(struct target *t, struct member *m, uint64_t end_ns)
+{
+        struct member_switch *w = &m->switches;
+        bool is_short = end_ns - w->since_ns < atomic_load(&t->decoder->sampler->period_ns);
+        bool looked = has_look(m, end_ns);
+
+        lengthen_wait(t, m, end_ns, true);
+        if (looked && is_short)
+                count_short_wait(t, m, end_ns);
+        else if (looked)
+                add_samples(t, m, &w->own, true);
+        if (is_short)
+                add_waits(&w->unseen, &w->own);
+        w->own = (struct switch_waits){ 0 }; /* of a long wait that could not be read: no tick has seen it */
+        if (w->read_begin_ns < end_ns)
+                drop_look(m);
+}
+
+static void enter_state(struct target *t, struct member *m, enum switch_state state, uint64_t at_ns)
+{
+        struct member_switch *w = &m->switches;
+
+        w->state = state;
+        w->since_ns = w->told_ns = at_ns;
+        if (m->clock.stack && w->read_begin_ns < at_ns)
+                drop_look(m);
+        if (!is_waiting(m))
+                return;
+        m->clock.throttled_ns = t->throttle.total_ns;
+        t->switches.unread = true;
+}
+
+/* ---- records -------------------------------------------------------------------------------------- */
+
+/* What the kernel says of how long the thread has waited for CPUs. */
+static void note_ready_time(struct target *t, struct member *m)
+{
+        struct member_clock *c = &m->clock;
+        struct nsutil_times now;
+
+        if (c->fd < 0 && nsutil_times_open(t->pid, m->tid, &c->fd) != 0)
+                return;
+        if (nsutil_times_read(c->fd, &now) != 0 || now.slices == 0)
+                return;
+        if (c->times.slices > 0)
+                m->switches.ready_owed_ns += (int64_t)(now.wait_ns - c->times.wait_ns);
+        if (m->switches.ready_owed_ns > READY_OWED_MAX_NS)
+                m->switches.ready_owed_ns = READY_OWED_MAX_NS;
+        c->times = now;
+        c->still_since_ns = 0;
+}
+
+/* Before the first record of a thread it is not known what it does. If it then gets a CPU, it had none. */
+static void apply_on(struct target *t, struct member *m, uint64_t at_ns)
+{
+        if (m->switches.state == SWITCH_UNKNOWN)
+                m->switches.state = SWITCH_BLOCKED;
+        if (is_waiting(m))
+                end_wait(t, m, at_ns);
+        enter_state(t, m, SWITCH_ON, at_ns);
+}
+
+static void apply_one(struct target *t, struct member *m, const struct perf_switch *record)
+{
+        static const enum switch_state states[] = {
+                [PERF_SWITCH_BLOCKED] = SWITCH_BLOCKED,
+                [PERF_SWITCH_PREEMPTED] = SWITCH_READY,
+                [PERF_SWITCH_BORN] = SWITCH_READY,
+                [PERF_SWITCH_ENDS] = SWITCH_ENDED,
+        };
+
+        if (m->switches.state == SWITCH_ENDED)
+                return;
+        if (record->kind == PERF_SWITCH_ON)
+                apply_on(t, m, record->time);
+        else
+                enter_state(t, m, states[record->kind], record->time);
+}
+
+/* The member of a record's thread. A thread is made a member before it is known whether it runs Python. */
+static struct member *find_member_of(struct target *t, const struct perf_switch *record)
+{
+        struct member *m;
+        pid_t tid = (pid_t)record->tid;
+
+        HASH_FIND_INT(t->members, &tid, m);
+        if (!m)
+                t->switches.relist = true;
+        if (!m && record->kind != PERF_SWITCH_ENDS && (m = member_add(t, tid)))
+                m->switches.since_ns = m->switches.told_ns = record->time;
+        t->switches.relist = t->switches.relist || record->kind == PERF_SWITCH_ENDS;
+        return m;
+}
+
+void switches_apply(struct target *t, const struct perf_switch *records, size_t n, uint64_t now)
+{
+        struct member *m = NULL;
+
+        if (t->switches.upto_ns == 0)
+                t->switches.relist = t->switches.unread = true;
+        if (n > 0)
+                throttle_read(&t->throttle, t->pid, now);
+        for (size_t i = 0; i < n; i++) {
+                if (!m || m->tid != (pid_t)records[i].tid) {
+                        m = find_member_of(t, &records[i]);
+                        if (m && m->thread)
+                                note_ready_time(t, m);
+                }
+                if (m)
+                        apply_one(t, m, &records[i]);
+        }
+        t->switches.upto_ns = now;
+}
+
+void switches_lose(struct target *t, uint64_t now)
+{
+        for (struct member *m = t->members; m; m = m->hh.next) {
+                if (is_waiting(m))
+                        lengthen_wait(t, m, now, false);
+                m->switches.own = (struct switch_waits){ 0 };
+                if (m->switches.state != SWITCH_ENDED)
+                        enter_state(t, m, SWITCH_UNKNOWN, now);
+        }
+        t->switches.relist = t->switches.unread = true;
+        t->switches.upto_ns = now;
+}
+
+/* ---- looks ------------------------------------------------------------------------------------------ */
+
+/* The files that tell why a thread waits stay open for a thread whose waits are short. */
+#define LONG_WAIT_NS 100000000u
+
+/* Reads the stack of a thread that waits, and why it does. Its member may be gone afterwards. Returns whether it could. */
+static bool read_wait(struct target *t, const struct sampler *s, struct member *m)
+{
+        struct wait_look look = { .freezers = &s->freezers };
+        struct pending found = { 0 };
+        const struct tick_event event = { .pid = t->pid,
+                                          .tid = m->tid,
+                                          .cpu = -1,
+                                          .held = &found,
+                                          .look = m->switches.state == SWITCH_READY ? NULL : &look };
+        uint64_t begin = clock_ns(CLOCK_MONOTONIC);
+        pid_t tid = m->tid;
+
+        target_read(t, s, &event, PROFILE_IDLE);
+        HASH_FIND_INT(t->members, &tid, m);
+        if (!m || !found.stack)
+                return false;
+        m->clock.stack = found.stack;
+        m->clock.mark = look.mark;
+        m->switches.read_ready = !event.look || look.reason.kind == REASON_RUNNING;
+        m->switches.read_begin_ns = begin;
+        m->switches.read_end_ns = clock_ns(CLOCK_MONOTONIC);
+        if (begin - m->switches.since_ns > LONG_WAIT_NS || m->switches.state == SWITCH_UNKNOWN)
+                nsutil_wait_close(&m->clock.files);
+        return true;
+}
+
+/* Begins the books of a thread that is known to run Python by now. Waits of other threads are of no interest. */
+static void note_whether_python(struct target *t, struct member *m)
+{
+        struct member_switch *w = &m->switches;
+
+        if (!m->thread && !w->is_python) {
+                w->own = w->unseen = (struct switch_waits){ 0 };
+                w->told_ns = is_waiting(m) ? t->switches.upto_ns : w->told_ns;
+        }
+        if (!m->thread || w->is_python)
+                return;
+        w->is_python = true;
+        book_waits(t, &w->own);
+        book_waits(t, &w->unseen);
+}
+
+static bool wants_look(const struct member *m)
+{
+        return m->thread && !m->clock.stack && (is_waiting(m) || m->switches.state == SWITCH_UNKNOWN);
+}
+
+void switches_look(struct target *t, const struct sampler *s)
+{
+        struct member *before;
+        unsigned reads = 0;
+
+        if (t->switches.relist) {
+                t->switches.relist = false;
+                members_list(t);
+        }
+        members_introduce(t, s);
+        bool unread = t->switches.unread;
+        t->switches.unread = false;
+        for (struct member *m = member_newest(t); m; m = before) {
+                before = member_before(m);
+                note_whether_python(t, m);
+                if (!unread || !wants_look(m))
+                        continue;
+                if (reads++ >= READS_MAX || !read_wait(t, s, m))
+                        t->switches.unread = true;
+        }
+}
+
+/* ---- ends -------------------------------------------------------------------------------------------- */
+
+/* Counts the present wait up to now, which goes on. */
+static void count_present_wait(struct target *t, struct member *m)
+{
+        struct member_switch *w = &m->switches;
+        uint64_t upto = t->switches.upto_ns;
+
+        if (w->state == SWITCH_UNKNOWN && has_look(m, upto) && !w->read_ready)
+                w->state = SWITCH_BLOCKED; /* it has slept all the time, or there were records */
+        if (!is_waiting(m))
+                return;
+        lengthen_wait(t, m, upto, false);
+        if (has_look(m, upto) && upto - w->since_ns >= atomic_load(&t->decoder->sampler->period_ns))
+                add_samples(t, m, &w->own, true);
+}
+
+void switches_release(struct target *t)
+{
+        for (struct member *m = t->members; m; m = m->hh.next)
+                count_present_wait(t, m);
+}
+
+void switches_forget(struct target *t, struct member *m)
+{
+        count_present_wait(t, m);
+        if (m->switches.is_python)
+                add_waits(&t->switches.orphans, &m->switches.unseen);
+}
+
+uint64_t switches_weigh_tick(struct target *t, const struct sampler *s, uint64_t *ret_count)
+{
+        uint64_t cpu_ns = account_read(&t->account), ns = cpu_ns - t->switches.cpu_ns;
+
+        t->switches.cpu_ns = cpu_ns;
+        *ret_count = count_samples(s, &t->switches.carry_ns, ns);
+        return ns;
+}
