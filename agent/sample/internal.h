@@ -128,7 +128,7 @@ struct target {
         uint64_t seen_cpu_ns;   /* timer tick: the process's CPU time at the last look */
         /* timer tick: when that time had last changed (CLOCK_MONOTONIC); read without the lock */
         _Atomic uint64_t moved_ns;
-        struct throttle throttle; /* mode wall */
+        struct throttle throttle;        /* mode wall */
         struct target_switches switches; /* mode wall by switches */
         pid_t newest;             /* timer tick: what nsutil_newest_read() returned when the members were last listed */
         unsigned uncorrected;     /* the number of ticks since the last corrected one */
@@ -210,7 +210,7 @@ struct sampler {
         struct watchdog watchdog;
         /* Threads that use the sampler and that nobody waits for: readers that were relieved, and errands. */
         _Atomic unsigned strays;
-        bool meets_all; /* the engine's ticks meet every thread of the machine: see struct tick_event */
+        bool meets_all;   /* the engine's ticks meet every thread of the machine: see struct tick_event */
         bool by_switches; /* mode wall: ticks meet threads that run, and the kernel's switches tell the rest */
         struct nsutil_freezers freezers;
         char description[160];

@@ -18,26 +18,30 @@
 
 /* ---- samples ---------------------------------------------------------------------------------- */
 
-static uint64_t count_samples(const struct sampler *s, uint64_t *carry_ns, uint64_t ns)
+/* The number of samples of @ns. What is more or less than whole periods is taken into account by the next ones. */
+static uint64_t count_samples(const struct sampler *s, int64_t *excess_ns, uint64_t ns, int64_t least)
 {
-        uint64_t period = atomic_load(&s->period_ns), all = *carry_ns + ns;
+        int64_t period = (int64_t)atomic_load(&s->period_ns), count = (*excess_ns + (int64_t)ns) / period;
 
-        *carry_ns = all % period;
-        return all / period;
+        count = count > least ? count : least;
+        *excess_ns += (int64_t)ns - count * period;
+        return (uint64_t)count;
 }
 
+/* Each sample counts at least once. So time that is too short for that is counted with the thread's next sample. */
 static void add_wait_sample(struct target *t, struct member *m, uint32_t mark, uint64_t ns)
 {
         const struct sampler *s = t->decoder->sampler;
-        struct pending found = { .stack = m->clock.stack,
-                                 .thread = member_id(t, s, m),
-                                 .state = PROFILE_IDLE,
-                                 .mark = mark,
-                                 .ns = ns };
+        struct pending found = {
+                .stack = m->clock.stack, .thread = member_id(t, s, m), .state = PROFILE_IDLE, .mark = mark
+        };
 
-        if (ns == 0)
+        m->switches.uncounted_ns += ns;
+        found.count = count_samples(s, &m->switches.excess_ns, ns, 0);
+        if (found.count == 0)
                 return;
-        found.count = count_samples(s, &m->switches.carry_ns, ns);
+        found.ns = m->switches.uncounted_ns;
+        m->switches.uncounted_ns = 0;
         profile_counters(t->profile)->ticks += found.count;
         pending_count(t, &found);
 }
@@ -383,6 +387,6 @@ uint64_t switches_weigh_tick(struct target *t, const struct sampler *s, uint64_t
         uint64_t cpu_ns = account_read(&t->account), ns = cpu_ns - t->switches.cpu_ns;
 
         t->switches.cpu_ns = cpu_ns;
-        *ret_count = count_samples(s, &t->switches.carry_ns, ns);
+        *ret_count = count_samples(s, &t->switches.excess_ns, ns, 1);
         return ns;
 }

@@ -39,15 +39,16 @@ struct switch_waits {
 /* What is known of a thread. Its stack and mark are the member's clock's. */
 struct member_switch {
         enum switch_state state;
-        uint64_t since_ns;                    /* when @state began (CLOCK_MONOTONIC) */
-        uint64_t told_ns;                     /* until when the present wait is in @own (CLOCK_MONOTONIC) */
-        uint64_t read_begin_ns, read_end_ns;  /* when the clock's stack was read (CLOCK_MONOTONIC) */
-        bool read_ready;                      /* it was ready to run by then */
-        bool is_python;                       /* it was known to run Python when @own and @unseen were last booked */
-        struct switch_waits own;              /* of the present wait: no sample stands for it yet */
-        struct switch_waits unseen;           /* of short waits that no look has met */
-        int64_t ready_owed_ns;                /* what the kernel says it has waited for a CPU, less what waits had of it */
-        uint64_t carry_ns;                    /* time in samples that is not a whole period yet */
+        uint64_t since_ns;                   /* when @state began (CLOCK_MONOTONIC) */
+        uint64_t told_ns;                    /* until when the present wait is in @own (CLOCK_MONOTONIC) */
+        uint64_t read_begin_ns, read_end_ns; /* when the clock's stack was read (CLOCK_MONOTONIC) */
+        bool read_ready;                     /* it was ready to run by then */
+        bool is_python;                      /* it was known to run Python when @own and @unseen were last booked */
+        struct switch_waits own;             /* of the present wait: no sample stands for it yet */
+        struct switch_waits unseen;          /* of short waits that no look has met */
+        int64_t ready_owed_ns; /* what the kernel says it has waited for a CPU, less what waits had of it */
+        int64_t excess_ns;     /* by how much the time of its waits is longer than the periods that were counted */
+        uint64_t uncounted_ns; /* the part of it that is in no sample yet */
 };
 
 /* What is known of a target. */
@@ -56,7 +57,7 @@ struct target_switches {
         bool relist;                 /* threads were born, or have ended */
         bool unread;                 /* there are waits without a stack */
         uint64_t cpu_ns;             /* the CPU time that ticks stand for */
-        uint64_t carry_ns;           /* as a member's, of ticks */
+        int64_t excess_ns;           /* as a member's, of ticks; may be negative */
         struct switch_waits orphans; /* short waits of threads that have ended */
 };
 

@@ -136,7 +136,8 @@ static void describe_readers(struct perf_tick *tick)
                 realtime = realtime && tick->readers[i]->realtime;
         }
         snprintf(s->description, sizeof s->description, "perf tick%s on %zu CPU%s, %s%s%s%s",
-                 tick->watch ? " and switches" : "", n, n == 1 ? "" : "s", reader_realtime_text(realtime), pinned ? "" : ", some readers not pinned (cpuset)",
+                 tick->watch ? " and switches" : "", n, n == 1 ? "" : "s", reader_realtime_text(realtime),
+                 pinned ? "" : ", some readers not pinned (cpuset)",
                  tick->machine ? "" : ", events of the target's threads only",
                  tick->user_only ? ", user space only (CAP_PERFMON)" : "");
 }
