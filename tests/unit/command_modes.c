@@ -50,12 +50,12 @@ Test(command_modes, two_modes_are_in_one_order_and_wall_has_its_own_rate)
         }
 }
 
-Test(command_modes, an_engine_that_does_not_serve_wall_is_for_cpu_only)
+Test(command_modes, the_engine_asked_for_is_for_both)
 {
         static const struct {
                 const char *name;
                 enum sample_engine wall;
-        } rows[] = { { "perf", SAMPLE_ENGINE_AUTO },
+        } rows[] = { { "perf", SAMPLE_ENGINE_PERF },
                      { "timer", SAMPLE_ENGINE_TIMER },
                      { "blocking", SAMPLE_ENGINE_BLOCKING } };
 

@@ -52,8 +52,6 @@ int modes_config(const struct sampling_options *options, uint64_t wall_rate, boo
         wall->mode = PROFILE_MODE_WALL;
         wall->no_idle_workers = options->no_idle_workers;
         wall->rate = wall_rate > 0 ? (unsigned)wall_rate : WALL_RATE_DEFAULT;
-        if (wall->engine == SAMPLE_ENGINE_PERF) /* its ticks meet only threads that run */
-                wall->engine = SAMPLE_ENGINE_AUTO;
         return GO_ON;
 }
 
