@@ -376,6 +376,8 @@ void thread_release(const struct stopped *stopped);
 /* Pins the calling thread to @cpu; gives the calling thread SCHED_FIFO. Each returns whether it was granted. */
 bool reader_pin(int cpu);
 bool reader_realtime(void);
+/* Sleeps until @at_ns (CLOCK_MONOTONIC). */
+void reader_sleep_until(uint64_t at_ns);
 /* Says whether SCHED_FIFO was granted, and if not, what is missing. */
 const char *reader_realtime_text(bool realtime);
 

@@ -199,6 +199,15 @@ bool perf_ring_is_empty(const struct perf_ring *ring)
                __atomic_load_n(&page->data_tail, __ATOMIC_RELAXED);
 }
 
+bool perf_ring_is_full(const struct perf_ring *ring)
+{
+        const struct perf_event_mmap_page *page = ring->pages;
+        uint64_t used = __atomic_load_n(&page->data_head, __ATOMIC_ACQUIRE) -
+                        __atomic_load_n(&page->data_tail, __ATOMIC_RELAXED);
+
+        return used + PERF_RECORD_MAX > page->data_size;
+}
+
 /* What PERF_SAMPLE_TID | PERF_SAMPLE_TIME | PERF_SAMPLE_ID puts into a record. */
 struct record {
         struct perf_event_header header;

@@ -90,6 +90,12 @@ bool perf_ring_is_empty(const struct perf_ring *ring);
 /* The bytes of a record with the longest file name. Longer records are cut. */
 #define PERF_RECORD_MAX 4352
 
+/*
+ * Whether the ring may have had no room for a record. The kernel tells of lost records only when there is room again,
+ * with the next record.
+ */
+bool perf_ring_is_full(const struct perf_ring *ring);
+
 /* Takes all records from the ring. A record is valid during its call of @each only. */
 typedef void (*perf_record_fn)(const struct perf_event_header *record, void *ctx);
 void perf_ring_each(struct perf_ring *ring, perf_record_fn each, void *ctx);

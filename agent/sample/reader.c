@@ -8,6 +8,7 @@
 
 #include "nsutil/nsutil.h"
 
+#include <errno.h>
 #include <linux/capability.h>
 #include <pthread.h>
 #include <sched.h>
@@ -27,6 +28,14 @@ bool reader_realtime(void)
         struct sched_param lowest = { .sched_priority = sched_get_priority_min(SCHED_FIFO) };
 
         return pthread_setschedparam(pthread_self(), SCHED_FIFO, &lowest) == 0;
+}
+
+void reader_sleep_until(uint64_t at_ns)
+{
+        const struct timespec at = { .tv_sec = (time_t)(at_ns / 1000000000u), .tv_nsec = (long)(at_ns % 1000000000u) };
+
+        while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) == EINTR)
+                ;
 }
 
 const char *reader_realtime_text(bool realtime)

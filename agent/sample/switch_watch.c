@@ -3,31 +3,15 @@
 
 #include "internal.h"
 #include "jitter.h"
-#include "perf_event.h"
 #include "post.h"
+#include "switch_records.h"
 
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/sysinfo.h>
-#include <time.h>
-#include <unistd.h>
 
-/*
- * A ring of 128 KiB holds 2000 switches of its CPU. The rings are emptied every 10 ms, or every period if that is
- * shorter. So a CPU of 200 000 switches a second loses none.
- */
-#define RING_PAGES 32
+/* The rings are emptied this often, or every period if that is shorter. */
 #define EMPTY_EVERY_NS 10000000u
-
-/* Records of targets that wait for the next look: 1.5 MiB. */
-#define RECORDS_MAX 65536
-
-struct switch_ring {
-        int fd; /* -1: the CPU is offline */
-        struct perf_ring ring;
-};
 
 struct switch_watch {
         struct sampler *sampler;
@@ -37,149 +21,12 @@ struct switch_watch {
         uint64_t turns_seen;    /* @turns at the last check */
         unsigned stalled;       /* checks in a row in which @turns had not moved */
         struct jitter jitter;
-        struct switch_ring *rings; /* by CPU */
-        size_t n_rings;
-        struct perf_switch *records;
-        size_t n, cap;
-        bool lost; /* records are missing since the last look */
+        struct switch_rings rings;
+        struct switch_records records;
         /* The targets of the present look. Each has a user for the thread that takes it from here; NULL: it is taken */
         _Atomic(struct target *) *targets;
         size_t n_targets, cap_targets;
 };
-
-/* ---- rings ---------------------------------------------------------------------------------- */
-
-static void close_rings(struct switch_watch *w)
-{
-        for (size_t i = 0; i < w->n_rings; i++) {
-                perf_ring_close(&w->rings[i].ring);
-                if (w->rings[i].fd >= 0)
-                        close(w->rings[i].fd);
-                w->rings[i].fd = -1;
-        }
-}
-
-static int open_ring(struct switch_ring *ring, int cpu)
-{
-        ring->fd = perf_open_switches(cpu);
-        if (ring->fd == -ENODEV) {
-                ring->fd = -1; /* offline */
-                return 0;
-        }
-        return ring->fd < 0 ? ring->fd : perf_ring_open(ring->fd, RING_PAGES, &ring->ring);
-}
-
-static int open_rings(struct switch_watch *w)
-{
-        int e = 0;
-
-        for (size_t i = 0; e == 0 && i < w->n_rings; i++)
-                e = open_ring(&w->rings[i], (int)i);
-        if (e != 0)
-                close_rings(w);
-        return e;
-}
-
-/* ---- records ---------------------------------------------------------------------------------- */
-
-static bool grow_records(struct switch_watch *w)
-{
-        size_t cap = w->cap ? 2 * w->cap : 1024;
-
-        if (w->n < w->cap)
-                return true;
-        struct perf_switch *records = w->n < RECORDS_MAX ? reallocarray(w->records, cap, sizeof *records) : NULL;
-        if (!records)
-                return false;
-        w->records = records;
-        w->cap = cap;
-        return true;
-}
-
-/* Keeps a record if it is of a target. The table's lock is held. */
-static void keep_record(const struct perf_event_header *header, void *ctx)
-{
-        struct switch_watch *w = ctx;
-        struct perf_switch record;
-        struct target *t;
-
-        if (!perf_switch_read(header, &record))
-                return;
-        if (record.kind == PERF_SWITCH_LOST) {
-                w->lost = true;
-                return;
-        }
-        pid_t pid = (pid_t)record.pid;
-        if (pid <= 0)
-                return;
-        HASH_FIND_INT(w->sampler->targets, &pid, t);
-        if (!t)
-                return;
-        if (grow_records(w))
-                w->records[w->n++] = record;
-        else
-                w->lost = true;
-}
-
-static void empty_rings(struct switch_watch *w)
-{
-        pthread_rwlock_rdlock(&w->sampler->lock);
-        for (size_t i = 0; i < w->n_rings; i++)
-                if (w->rings[i].fd >= 0)
-                        perf_ring_each(&w->rings[i].ring, keep_record, w);
-        pthread_rwlock_unlock(&w->sampler->lock);
-        atomic_fetch_add(&w->turns, 1);
-}
-
-static int compare_records(const void *a, const void *b)
-{
-        const struct perf_switch *l = a, *r = b;
-
-        if (l->pid != r->pid)
-                return l->pid < r->pid ? -1 : 1;
-        if (l->tid != r->tid)
-                return l->tid < r->tid ? -1 : 1;
-        return (l->time > r->time) - (l->time < r->time);
-}
-
-/* Moves records of after @now behind the others, and sorts the others. Returns the number of the others. */
-static size_t sort_records(struct switch_watch *w, uint64_t now)
-{
-        size_t n = w->n;
-
-        for (size_t i = 0; i < n;) {
-                if (w->records[i].time <= now) {
-                        i++;
-                        continue;
-                }
-                struct perf_switch later = w->records[i];
-                w->records[i] = w->records[--n];
-                w->records[n] = later;
-        }
-        qsort(w->records, n, sizeof *w->records, compare_records);
-        return n;
-}
-
-static void drop_records(struct switch_watch *w, size_t n)
-{
-        memmove(w->records, w->records + n, (w->n - n) * sizeof *w->records);
-        w->n -= n;
-}
-
-/* The first of the @n records that is of @pid or a later one. */
-static size_t find_records_of(const struct switch_watch *w, size_t n, uint32_t pid)
-{
-        size_t low = 0, high = n;
-
-        while (low < high) {
-                size_t middle = low + (high - low) / 2;
-                if (w->records[middle].pid < pid)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-        return low;
-}
 
 /* ---- targets ---------------------------------------------------------------------------------- */
 
@@ -212,14 +59,15 @@ static void gather_targets(struct switch_watch *w)
 
 static void serve_target(struct switch_watch *w, struct target *t, size_t n, uint64_t now)
 {
-        size_t first = find_records_of(w, n, (uint32_t)t->pid), after = find_records_of(w, n, (uint32_t)t->pid + 1);
+        size_t first = switch_records_find(&w->records, n, (uint32_t)t->pid);
+        size_t after = switch_records_find(&w->records, n, (uint32_t)t->pid + 1);
 
         if (target_lock(t) == TARGET_SILENT)
                 return;
-        if (w->lost)
+        if (w->records.lost)
                 switches_lose(t, now);
         else
-                switches_apply(t, w->records + first, after - first, now);
+                switches_apply(t, w->records.items + first, after - first, now);
         switches_look(t, w->sampler);
         target_unlock(t);
 }
@@ -227,7 +75,7 @@ static void serve_target(struct switch_watch *w, struct target *t, size_t n, uin
 /* Applies all records until @now, and looks at the threads that wait. False if this thread was relieved. */
 static bool serve_targets(struct switch_watch *w, uint64_t now)
 {
-        size_t n = sort_records(w, now);
+        size_t n = switch_records_sort(&w->records, now);
 
         gather_targets(w);
         post_enter(&w->post);
@@ -240,26 +88,17 @@ static bool serve_targets(struct switch_watch *w, uint64_t now)
         }
         if (!post_leave(&w->post))
                 return false;
-        drop_records(w, n);
-        w->lost = false;
+        switch_records_drop(&w->records, n);
+        w->records.lost = false;
         return true;
 }
 
 /* ---- the thread ----------------------------------------------------------------------------------- */
 
-static void sleep_until_ns(uint64_t at)
-{
-        const struct timespec time = { .tv_sec = (time_t)(at / 1000000000u), .tv_nsec = (long)(at % 1000000000u) };
-
-        while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL) == EINTR)
-                ;
-}
-
 static void reopen_rings(struct switch_watch *w)
 {
-        close_rings(w);
-        open_rings(w);
-        w->lost = true;
+        switch_rings_reopen(&w->rings);
+        w->records.lost = true;
 }
 
 /* False if this thread was relieved. */
@@ -269,11 +108,12 @@ static bool watch_switches(struct switch_watch *w)
 
         due += jitter_phase(&w->jitter, atomic_load(&w->sampler->period_ns));
         while (!atomic_load(&w->stop)) {
-                sleep_until_ns(due < now + EMPTY_EVERY_NS ? due : now + EMPTY_EVERY_NS);
+                reader_sleep_until(due < now + EMPTY_EVERY_NS ? due : now + EMPTY_EVERY_NS);
                 if (atomic_exchange(&w->reopen, false))
                         reopen_rings(w);
                 now = clock_ns(CLOCK_MONOTONIC);
-                empty_rings(w);
+                switch_records_take(&w->records, &w->rings, w->sampler);
+                atomic_fetch_add(&w->turns, 1);
                 if (now < due)
                         continue;
                 if (!serve_targets(w, now))
@@ -286,7 +126,7 @@ static bool watch_switches(struct switch_watch *w)
 
 static void free_watch(struct switch_watch *w)
 {
-        free(w->records);
+        switch_records_deinit(&w->records);
         free(w->targets);
         free(w);
 }
@@ -305,35 +145,35 @@ static void *run_switch_watch(void *arg)
         return NULL;
 }
 
-static struct switch_watch *new_watch(struct sampler *s, struct switch_ring *rings, size_t n)
+/* It owns @rings. NULL: there is no memory. */
+static struct switch_watch *new_watch(struct sampler *s, const struct switch_rings *rings)
 {
         struct switch_watch *w = calloc(1, sizeof *w);
 
         if (!w)
                 return NULL;
         w->sampler = s;
-        w->rings = rings;
-        w->n_rings = n;
+        w->rings = *rings;
         jitter_init(&w->jitter);
         return w;
 }
 
 int switch_watch_start(struct sampler *s, struct switch_watch **ret)
 {
-        size_t n = (size_t)get_nprocs_conf();
-        struct switch_ring *rings = calloc(n, sizeof *rings);
-        struct switch_watch *w = rings ? new_watch(s, rings, n) : NULL;
-        int e = w ? open_rings(w) : -ENOMEM;
+        struct switch_rings rings;
+        int e = switch_rings_open(&rings);
 
-        if (e == 0 && (e = -post_start(&w->post, s, run_switch_watch, w)) != 0)
-                close_rings(w);
-        if (e != 0) {
-                free(rings);
-                free(w);
+        if (e != 0)
                 return e;
+        struct switch_watch *w = new_watch(s, &rings);
+        e = w ? -post_start(&w->post, s, run_switch_watch, w) : -ENOMEM;
+        if (e == 0) {
+                *ret = w;
+                return 0;
         }
-        *ret = w;
-        return 0;
+        switch_rings_close(&rings);
+        free(w);
+        return e;
 }
 
 /* Takes the targets that a relieved thread has not come to away from it, and lets the thread go on. */
@@ -347,19 +187,13 @@ static void release_watch(struct switch_watch *w)
         post_release(&w->post);
 }
 
-static void drop_rings(struct switch_watch *w)
-{
-        close_rings(w);
-        free(w->rings);
-}
-
 void switch_watch_stop(struct switch_watch *w)
 {
         if (!w)
                 return;
         atomic_store(&w->stop, true);
         bool ended = post_join(&w->post);
-        drop_rings(w);
+        switch_rings_close(&w->rings);
         if (ended)
                 free_watch(w);
         else
@@ -373,15 +207,15 @@ void switch_watch_relieve(struct switch_watch **watch, pid_t tid)
 
         if (!w || atomic_load(&w->post.tid) != tid || !post_relieve(&w->post))
                 return;
-        *watch = new_watch(w->sampler, w->rings, w->n_rings);
+        *watch = new_watch(w->sampler, &w->rings);
         if (*watch)
-                (*watch)->lost = true;
+                (*watch)->records.lost = true;
         if (*watch && post_start(&(*watch)->post, w->sampler, run_switch_watch, *watch) != 0) {
                 free_watch(*watch);
                 *watch = NULL;
         }
         if (!*watch)
-                drop_rings(w);
+                switch_rings_close(&w->rings);
         release_watch(w);
 }
 

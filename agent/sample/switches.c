@@ -4,12 +4,6 @@
 
 #include "nsutil/nsutil.h"
 
-/*
- * Threads of a target that one look reads at most. It holds the target's lock meanwhile, 20 us for each. The others are
- * read at the next look: it makes no difference to a wait that goes on.
- */
-#define READS_MAX 48
-
 /* A thread that is younger than this number of periods may stand for those that have ended without a look. */
 #define YOUNG_PERIODS 16
 
@@ -75,7 +69,7 @@ static void add_samples(struct target *t, struct member *m, struct switch_waits 
 
 /* ---- waits -------------------------------------------------------------------------------------- */
 
-static bool is_waiting(const struct member *m)
+bool switches_is_waiting(const struct member *m)
 {
         return m->switches.state == SWITCH_BLOCKED || m->switches.state == SWITCH_READY;
 }
@@ -161,9 +155,13 @@ static void end_wait(struct target *t, struct member *m, uint64_t end_ns)
                 count_short_wait(t, m, end_ns);
         else if (looked)
                 add_samples(t, m, &w->own, true);
-        if (is_short)
+        /*
+         * What is left of a wait with a look is the part that was no wait for a CPU, if the look came after it. That was
+         * short, or it had had a look of its own. A long wait without a look could not be read: no tick has seen it.
+         */
+        if (looked || is_short)
                 add_waits(&w->unseen, &w->own);
-        w->own = (struct switch_waits){ 0 }; /* of a long wait that could not be read: no tick has seen it */
+        w->own = (struct switch_waits){ 0 };
         if (w->read_begin_ns < end_ns)
                 drop_look(m);
 }
@@ -176,10 +174,25 @@ static void enter_state(struct target *t, struct member *m, enum switch_state st
         w->since_ns = w->told_ns = at_ns;
         if (m->clock.stack && w->read_begin_ns < at_ns)
                 drop_look(m);
-        if (!is_waiting(m))
+        if (!switches_is_waiting(m))
                 return;
         m->clock.throttled_ns = t->throttle.total_ns;
         t->switches.unread = true;
+}
+
+void switches_note_python(struct target *t, struct member *m)
+{
+        struct member_switch *w = &m->switches;
+
+        if (!m->thread && !w->is_python) {
+                w->own = w->unseen = (struct switch_waits){ 0 };
+                w->told_ns = switches_is_waiting(m) ? t->switches.upto_ns : w->told_ns;
+        }
+        if (!m->thread || w->is_python)
+                return;
+        w->is_python = true;
+        book_waits(t, &w->own);
+        book_waits(t, &w->unseen);
 }
 
 /* ---- records -------------------------------------------------------------------------------------- */
@@ -207,7 +220,7 @@ static void apply_on(struct target *t, struct member *m, uint64_t at_ns)
 {
         if (m->switches.state == SWITCH_UNKNOWN)
                 m->switches.state = SWITCH_BLOCKED;
-        if (is_waiting(m))
+        if (switches_is_waiting(m))
                 end_wait(t, m, at_ns);
         enter_state(t, m, SWITCH_ON, at_ns);
 }
@@ -264,95 +277,7 @@ void switches_apply(struct target *t, const struct perf_switch *records, size_t 
         t->switches.upto_ns = now;
 }
 
-void switches_lose(struct target *t, uint64_t now)
-{
-        for (struct member *m = t->members; m; m = m->hh.next) {
-                if (is_waiting(m))
-                        lengthen_wait(t, m, now, false);
-                m->switches.own = (struct switch_waits){ 0 };
-                if (m->switches.state != SWITCH_ENDED)
-                        enter_state(t, m, SWITCH_UNKNOWN, now);
-        }
-        t->switches.relist = t->switches.unread = true;
-        t->switches.upto_ns = now;
-}
-
-/* ---- looks ------------------------------------------------------------------------------------------ */
-
-/* The files that tell why a thread waits stay open for a thread whose waits are short. */
-#define LONG_WAIT_NS 100000000u
-
-/* Reads the stack of a thread that waits, and why it does. Its member may be gone afterwards. Returns whether it could. */
-static bool read_wait(struct target *t, const struct sampler *s, struct member *m)
-{
-        struct wait_look look = { .freezers = &s->freezers };
-        struct pending found = { 0 };
-        const struct tick_event event = { .pid = t->pid,
-                                          .tid = m->tid,
-                                          .cpu = -1,
-                                          .held = &found,
-                                          .look = m->switches.state == SWITCH_READY ? NULL : &look };
-        uint64_t begin = clock_ns(CLOCK_MONOTONIC);
-        pid_t tid = m->tid;
-
-        target_read(t, s, &event, PROFILE_IDLE);
-        HASH_FIND_INT(t->members, &tid, m);
-        if (!m || !found.stack)
-                return false;
-        m->clock.stack = found.stack;
-        m->clock.mark = look.mark;
-        m->switches.read_ready = !event.look || look.reason.kind == REASON_RUNNING;
-        m->switches.read_begin_ns = begin;
-        m->switches.read_end_ns = clock_ns(CLOCK_MONOTONIC);
-        if (begin - m->switches.since_ns > LONG_WAIT_NS || m->switches.state == SWITCH_UNKNOWN)
-                nsutil_wait_close(&m->clock.files);
-        return true;
-}
-
-/* Begins the books of a thread that is known to run Python by now. Waits of other threads are of no interest. */
-static void note_whether_python(struct target *t, struct member *m)
-{
-        struct member_switch *w = &m->switches;
-
-        if (!m->thread && !w->is_python) {
-                w->own = w->unseen = (struct switch_waits){ 0 };
-                w->told_ns = is_waiting(m) ? t->switches.upto_ns : w->told_ns;
-        }
-        if (!m->thread || w->is_python)
-                return;
-        w->is_python = true;
-        book_waits(t, &w->own);
-        book_waits(t, &w->unseen);
-}
-
-static bool wants_look(const struct member *m)
-{
-        return m->thread && !m->clock.stack && (is_waiting(m) || m->switches.state == SWITCH_UNKNOWN);
-}
-
-void switches_look(struct target *t, const struct sampler *s)
-{
-        struct member *before;
-        unsigned reads = 0;
-
-        if (t->switches.relist) {
-                t->switches.relist = false;
-                members_list(t);
-        }
-        members_introduce(t, s);
-        bool unread = t->switches.unread;
-        t->switches.unread = false;
-        for (struct member *m = member_newest(t); m; m = before) {
-                before = member_before(m);
-                note_whether_python(t, m);
-                if (!unread || !wants_look(m))
-                        continue;
-                if (reads++ >= READS_MAX || !read_wait(t, s, m))
-                        t->switches.unread = true;
-        }
-}
-
-/* ---- ends -------------------------------------------------------------------------------------------- */
+/* ---- what goes on -------------------------------------------------------------------------------------------- */
 
 /* Counts the present wait up to now, which goes on. */
 static void count_present_wait(struct target *t, struct member *m)
@@ -362,11 +287,25 @@ static void count_present_wait(struct target *t, struct member *m)
 
         if (w->state == SWITCH_UNKNOWN && has_look(m, upto) && !w->read_ready)
                 w->state = SWITCH_BLOCKED; /* it has slept all the time, or there were records */
-        if (!is_waiting(m))
+        if (!switches_is_waiting(m))
                 return;
         lengthen_wait(t, m, upto, false);
         if (has_look(m, upto) && upto - w->since_ns >= atomic_load(&t->decoder->sampler->period_ns))
                 add_samples(t, m, &w->own, true);
+}
+
+void switches_lose(struct target *t, uint64_t now)
+{
+        for (struct member *m = t->members; m; m = m->hh.next) {
+                count_present_wait(t, m);
+                if (switches_is_waiting(m))
+                        lengthen_wait(t, m, now, false);
+                m->switches.own = (struct switch_waits){ 0 };
+                if (m->switches.state != SWITCH_ENDED)
+                        enter_state(t, m, SWITCH_UNKNOWN, now);
+        }
+        t->switches.relist = t->switches.unread = true;
+        t->switches.upto_ns = now;
 }
 
 void switches_release(struct target *t)

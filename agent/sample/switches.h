@@ -56,6 +56,7 @@ struct target_switches {
         uint64_t upto_ns;            /* up to when records were applied (CLOCK_MONOTONIC); 0: none was */
         bool relist;                 /* threads were born, or have ended */
         bool unread;                 /* there are waits without a stack */
+        bool strangers;              /* there are threads of which no Python is known */
         uint64_t cpu_ns;             /* the CPU time that ticks stand for */
         int64_t excess_ns;           /* as a member's, of ticks; may be negative */
         struct switch_waits orphans; /* short waits of threads that have ended */
@@ -71,6 +72,12 @@ void switches_lose(struct target *target, uint64_t now);
 
 /* Finds new threads, and reads the waits that have no stack yet. */
 void switches_look(struct target *target, const struct sampler *sampler);
+
+/* Whether the thread is off the CPU, as far as records have told. */
+bool switches_is_waiting(const struct member *member);
+
+/* Begins the books of a thread that is known to run Python by now. Waits of other threads are of no interest. */
+void switches_note_python(struct target *target, struct member *member);
 
 /* Brings samples up to date, since the profile ends. */
 void switches_release(struct target *target);

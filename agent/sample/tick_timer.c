@@ -17,14 +17,6 @@
 #include <time.h>
 #include <unistd.h>
 
-static void sleep_until(uint64_t deadline)
-{
-        struct timespec at = { .tv_sec = (time_t)(deadline / 1000000000u), .tv_nsec = (long)(deadline % 1000000000u) };
-
-        while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) == EINTR)
-                ;
-}
-
 long timer_switches(void)
 {
         struct rusage usage;
@@ -39,12 +31,12 @@ long timer_switches(void)
 static void await_tick(struct timer_tick *tick, uint64_t due)
 {
         if (tick->home < 0) {
-                sleep_until(due);
+                reader_sleep_until(due);
                 return;
         }
         long before = timer_switches();
 
-        sleep_until(due);
+        reader_sleep_until(due);
         tick->switches = timer_switches();
         tick->asks = tick->switches != before;
         tick->on_cpu_since = 0;
