@@ -4,7 +4,7 @@
 #include "tests/unit/support/suite.h"
 
 #include "agent/sample/internal.h"
-#include "agent/sample/perf_event.h"
+#include "agent/sample/switch_records.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -328,4 +328,92 @@ Test(sample_switches, records_are_read)
         }
         struct forged other = { .header = { PERF_RECORD_MMAP, 0, sizeof other } };
         cr_expect_not(perf_switch_read(&other.header, &(struct perf_switch){ 0 }));
+}
+
+/* ---- keeping them ------------------------------------------------------------------------------------ */
+
+static void add_record(struct switch_records *r, uint32_t pid, uint32_t tid, uint64_t time)
+{
+        r->items[r->n++] = (struct perf_switch){ .pid = pid, .tid = tid, .time = time };
+}
+
+Test(sample_switches, records_are_in_order)
+{
+        struct perf_switch items[6];
+        struct switch_records r = { .items = items, .cap = 6 };
+
+        add_record(&r, 2, 2, 10);
+        add_record(&r, 1, 3, 90); /* it is too early for it */
+        add_record(&r, 1, 3, 20);
+        add_record(&r, 1, 1, 30);
+        add_record(&r, 1, 3, 15);
+        add_record(&r, 3, 1, 5);
+        size_t n = switch_records_sort(&r, 50);
+        cr_assert_eq(n, 5);
+        cr_expect_eq(r.items[0].time, 30);
+        cr_expect_eq(r.items[1].time, 15);
+        cr_expect_eq(r.items[2].time, 20);
+        cr_expect_eq(switch_records_find(&r, n, 1), 0);
+        cr_expect_eq(switch_records_find(&r, n, 2), 3);
+        cr_expect_eq(switch_records_find(&r, n, 4), 5);
+        switch_records_drop(&r, n);
+        cr_expect_eq(r.n, 1);
+        cr_expect_eq(r.items[0].time, 90);
+}
+
+/* A ring as the kernel lays it out: a page of control, then the data. */
+struct forged_ring {
+        struct perf_event_mmap_page page;
+        unsigned char gap[4096];
+        _Alignas(64) unsigned char data[1 << 16];
+};
+
+/* Fills the ring with @n records of a switch of thread @pid. */
+static void fill_ring(struct forged_ring *ring, uint32_t pid, size_t n)
+{
+        const struct forged one = { .header = { PERF_RECORD_SWITCH_CPU_WIDE, 0, sizeof one },
+                                    .words = { 0, 0, pid, pid },
+                                    .time = 1 };
+
+        ring->page.data_offset = offsetof(struct forged_ring, data);
+        ring->page.data_size = sizeof ring->data;
+        ring->page.data_head = ring->page.data_tail = 0;
+        for (size_t i = 0; i < n; i++)
+                memcpy(ring->data + i * sizeof one, &one, sizeof one);
+        ring->page.data_head = n * sizeof one;
+}
+
+#define PER_RING 1800
+
+Test(sample_switches, so_many_records_are_kept)
+{
+        static struct forged_ring memory;
+        struct switch_ring item = { .fd = -1, .ring = { .pages = &memory, .size = sizeof memory } };
+        const struct switch_rings rings = { &item, 1 };
+        struct switch_records kept = { 0 };
+        struct scene scene;
+
+        set_scene(&scene);
+        pthread_rwlock_init(&scene.sampler.lock, NULL);
+        struct target *t = &scene.target;
+        HASH_ADD_INT(scene.sampler.targets, pid, t);
+        fill_ring(&memory, (uint32_t)getpid() + 1, PER_RING);
+        switch_records_take(&kept, &rings, &scene.sampler);
+        cr_expect_eq(kept.n, 0, "they are of another process");
+        for (unsigned i = 0; i < 36; i++) {
+                fill_ring(&memory, (uint32_t)getpid(), PER_RING);
+                switch_records_take(&kept, &rings, &scene.sampler);
+                cr_assert_not(kept.lost);
+        }
+        fill_ring(&memory, (uint32_t)getpid(), PER_RING);
+        switch_records_take(&kept, &rings, &scene.sampler);
+        cr_expect(kept.lost);
+        cr_expect_eq(kept.n, 65536);
+        kept.n = kept.lost = 0;
+        fill_ring(&memory, (uint32_t)getpid(), sizeof memory.data / sizeof(struct forged));
+        switch_records_take(&kept, &rings, &scene.sampler);
+        cr_expect(kept.lost, "the ring may have had no room");
+        HASH_DEL(scene.sampler.targets, t);
+        switch_records_deinit(&kept);
+        strike_scene(&scene);
 }

@@ -274,9 +274,9 @@ const struct doctor_check doctor_checks[] = {
         { "CAP_DAC_READ_SEARCH",
           "environ of other users (their OTEL_SERVICE_NAME), runtimes' files that are not root's",
           "services are named by container or program", NULL, NULL, check_dac },
-        { "CAP_PERFMON", "the kernel's clock events for all processes",
-          "record: events of the target's threads, which miss short ones, or the timer tick; agent: the timer tick; "
-          "the coverage tells what is missed",
+        { "CAP_PERFMON", "the kernel's clock events for all processes; in mode wall its switches as well",
+          "record: events of the target's threads, which miss short ones, or the timer tick; agent and mode wall: the "
+          "timer tick; the coverage tells what is missed",
           NULL, NULL, check_perfmon },
         { "CAP_SYS_NICE", "SCHED_FIFO readers", "ordinary readers; the same correctness", NULL, NULL, check_nice },
         { "PID namespace", "seeing the machine's processes", "only the processes of this container are seen",
