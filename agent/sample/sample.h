@@ -59,12 +59,19 @@ struct sample_config {
         bool threads;         /* tell threads apart in the profiles */
         bool adopts;          /* add copies of targets by itself: see sampler_adopted() */
         bool wait_detail;     /* mode wall: frames of what is waited for have addresses of peers and names of files */
+        double switch_share;  /* mode wall: see SAMPLE_SWITCH_SHARE; 0: that */
         bool blame;           /* mode gil: samples say who waits for whom: see timer_blame.c */
         bool no_idle_workers; /* mode wall: leave out threads that wait for work; their time is still accounted */
         bool no_native;       /* leave out stacks of threads that run no Python; their time is still accounted */
         /* bytes that a process's profile may take; samples that need more fail. 0: only the format's bound */
         size_t profile_bytes;
 };
+
+/*
+ * The share of one CPU that mode wall may take to read the kernel's records of switches, which are those of the whole
+ * machine. If they take more, sampler_check() goes over to the timer.
+ */
+#define SAMPLE_SWITCH_SHARE 0.05
 
 struct sampler;
 
@@ -105,8 +112,9 @@ struct sampler_memory sampler_memory(const struct sampler *sampler);
 
 /* The state of the readers, since the sampler was opened. */
 struct sampler_health {
-        uint64_t lost;    /* ticks that the kernel had no room for */
-        unsigned stalled; /* checks in a row that have found ticks waiting for a reader that had not moved */
+        uint64_t lost;     /* ticks that the kernel had no room for */
+        unsigned stalled;  /* checks in a row that have found ticks waiting for a reader that had not moved */
+        double too_costly; /* this check has gone over to the timer: what switches took, as a share of a CPU; else 0 */
 };
 
 /*

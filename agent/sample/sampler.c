@@ -253,9 +253,25 @@ struct sampler_memory sampler_memory(const struct sampler *s)
                                         .refused = atomic_load(&s->memory.refused) };
 }
 
+/* False if the timer cannot be started: then the engine goes on. */
+static bool go_over_to_timer(struct sampler *s)
+{
+        void *timer;
+
+        if (tick_timer.start(s, &timer, s->refused, sizeof s->refused) != 0)
+                return false;
+        s->tick->stop(s->tick_state);
+        s->by_switches = s->meets_all = false;
+        s->tick = &tick_timer;
+        s->tick_state = timer;
+        return true;
+}
+
 void sampler_check(struct sampler *s, struct sampler_health *ret)
 {
         pthread_mutex_lock(&s->engine);
         s->tick->check(s->tick_state, ret);
+        if (ret->too_costly > 0 && (s->closing || !go_over_to_timer(s)))
+                ret->too_costly = 0;
         pthread_mutex_unlock(&s->engine);
 }

@@ -17,9 +17,12 @@ struct switch_watch {
         struct sampler *sampler;
         struct post post;
         _Atomic bool stop, reopen;
-        _Atomic uint64_t turns; /* the number of times that the rings were emptied */
-        uint64_t turns_seen;    /* @turns at the last check */
-        unsigned stalled;       /* checks in a row in which @turns had not moved */
+        _Atomic uint64_t turns;   /* the number of times that the rings were emptied */
+        uint64_t turns_seen;      /* @turns at the last check */
+        unsigned stalled;         /* checks in a row in which @turns had not moved */
+        _Atomic uint64_t took_ns; /* the CPU time that reading records has taken */
+        uint64_t took_seen_ns;    /* @took_ns when switch_watch_cost() was last called */
+        uint64_t cost_at_ns;      /* when that was (CLOCK_MONOTONIC) */
         struct jitter jitter;
         struct switch_rings rings;
         struct switch_records records;
@@ -101,6 +104,15 @@ static void reopen_rings(struct switch_watch *w)
         w->records.lost = true;
 }
 
+static void take_records(struct switch_watch *w)
+{
+        uint64_t begin = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+
+        switch_records_take(&w->records, &w->rings, w->sampler);
+        atomic_fetch_add(&w->took_ns, clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin);
+        atomic_fetch_add(&w->turns, 1);
+}
+
 /* False if this thread was relieved. */
 static bool watch_switches(struct switch_watch *w)
 {
@@ -112,8 +124,7 @@ static bool watch_switches(struct switch_watch *w)
                 if (atomic_exchange(&w->reopen, false))
                         reopen_rings(w);
                 now = clock_ns(CLOCK_MONOTONIC);
-                switch_records_take(&w->records, &w->rings, w->sampler);
-                atomic_fetch_add(&w->turns, 1);
+                take_records(w);
                 if (now < due)
                         continue;
                 if (!serve_targets(w, now))
@@ -154,6 +165,7 @@ static struct switch_watch *new_watch(struct sampler *s, const struct switch_rin
                 return NULL;
         w->sampler = s;
         w->rings = *rings;
+        w->cost_at_ns = clock_ns(CLOCK_MONOTONIC);
         jitter_init(&w->jitter);
         return w;
 }
@@ -233,4 +245,15 @@ unsigned switch_watch_check(struct switch_watch *w)
         w->stalled = turns == w->turns_seen ? w->stalled + 1 : 0;
         w->turns_seen = turns;
         return w->stalled;
+}
+
+double switch_watch_cost(struct switch_watch *w)
+{
+        if (!w)
+                return 0;
+        uint64_t took = atomic_load(&w->took_ns), now = clock_ns(CLOCK_MONOTONIC);
+        double share = (double)(took - w->took_seen_ns) / (double)(now - w->cost_at_ns + 1);
+        w->took_seen_ns = took;
+        w->cost_at_ns = now;
+        return share;
 }

@@ -28,6 +28,9 @@ void switch_watch_relieve(struct switch_watch **watch, pid_t tid);
 /* A CPU has come back: the rings are to be opened anew. Accepts NULL. */
 void switch_watch_reopen(struct switch_watch *watch);
 
+/* The share of a CPU that reading records has taken since the last call. Accepts NULL: 0. */
+double switch_watch_cost(struct switch_watch *watch);
+
 /* How often in a row this was called and the thread had not moved since. Accepts NULL: 0. */
 unsigned switch_watch_check(struct switch_watch *watch);
 

@@ -84,6 +84,8 @@ static void check_perf(void *state, struct sampler_health *ret)
                 ret->stalled = r->stalled > ret->stalled ? r->stalled : ret->stalled;
         }
         ret->lost += tick->lost;
+        double limit = tick->sampler->config.switch_share, cost = switch_watch_cost(tick->watch);
+        ret->too_costly = cost > (limit > 0 ? limit : SAMPLE_SWITCH_SHARE) ? cost : 0;
 }
 
 static void set_period(void *state)

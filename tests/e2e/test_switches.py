@@ -12,6 +12,7 @@ import time
 import pytest
 
 from program import MARGIN_SECONDS, Background, eventually, podflame
+from receiver import Receiver
 from testbed import PROJECT
 
 sys.path.insert(0, str(PROJECT / "tests/oracle"))
@@ -128,12 +129,22 @@ def test_threads_that_sleep_cost_nothing(tmp_path):
     assert took[1000] < took[0] + 0.1, took
 
 
+# Two processes that wake each other: 100 000 switches a second and more.
+STORM = """
+import os
+a, b = os.pipe(), os.pipe()
+if os.fork() == 0:
+    os.close(a[1])
+    while os.read(a[0], 1): os.write(b[1], b"x")
+print("ready", flush=True)
+while True:
+    os.write(a[1], b"x"); os.read(b[0], 1)
+"""
+
+
 def test_records_that_were_lost_are_told(tmp_path):
     """podflame does not run for a second, and rings have room for 2000 switches of a CPU."""
-    pings = ("import os, sys\na, b = os.pipe(), os.pipe()\nif os.fork() == 0:\n"
-             "    while os.read(a[0], 1): os.write(b[1], b'x')\nprint('ready', flush=True)\n"
-             "while True:\n    os.write(a[1], b'x'); os.read(b[0], 1)")
-    with target("-c", pings) as storm, target(TARGETS / "crowd_of_threads.py", 5) as process, \
+    with target("-c", STORM) as storm, target(TARGETS / "crowd_of_threads.py", 5) as process, \
             recording(tmp_path, process, "-r", 99) as recorder:
         eventually(lambda: ENGINE in recorder.stderr, MARGIN_SECONDS, lambda: recorder.stderr)
         begin = time.monotonic()
@@ -152,6 +163,20 @@ def test_records_that_were_lost_are_told(tmp_path):
     assert 6 * lasted * 0.9 < of < 6 * lasted * 1.05 + 0.5, said
     assert of - sampled == pytest.approx(6 * 1, rel=0.3), said
     assert "not seen by any tick" in said
+
+
+def test_switches_that_cost_too_much_are_given_up(tmp_path):
+    """By an agent that may take 0.2 % of a CPU. The timer then tells of all threads."""
+    with Receiver() as receiver, target("-c", STORM) as storm, \
+            target(TARGETS / "crowd_of_threads.py", 5) as process, \
+            Background(tmp_path / "agent", "agent", "--collector", receiver.url, "-m", "wall", "-w", "1s", "--select",
+                       "pid=%d" % process.pid, "--max-cpu", "0.2") as pusher:
+        eventually(lambda: "the timer tells how long waits are" in pusher.stderr, MARGIN_SECONDS, lambda: pusher.stderr)
+        assert ENGINE in pusher.stderr
+        before = len(receiver.requests)
+        eventually(lambda: len(receiver.requests) > before + 2, MARGIN_SECONDS, "windows go on")
+        storm.kill()
+        process.kill()
 
 
 def test_without_permission_the_timer_serves(tmp_path):

@@ -237,6 +237,7 @@ static int prepare_privileged(struct agent *agent)
         agent->signals = signals_open();
         /* Batches that wait for a collector get a part of the memory. */
         config->destinations.queue_max = config->vitals.max_memory / QUEUE_SHARE;
+        modes_limit_switches(&agent->modes, config->vitals.max_cpu / 100);
         return confine(&config->confinement, &agent_usage,
                        modes_are_blocking(&agent->modes) ? CONFINE_AGENT_BLOCKING : CONFINE_AGENT);
 }

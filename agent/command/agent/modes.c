@@ -55,6 +55,12 @@ int modes_config(const struct sampling_options *options, uint64_t wall_rate, boo
         return GO_ON;
 }
 
+void modes_limit_switches(struct modes *m, double max_cpu)
+{
+        for (size_t i = 0; i < m->n; i++)
+                m->configs[i].switch_share = max_cpu / 2;
+}
+
 /* ---- opening and closing -------------------------------------------------------------- */
 
 int modes_open(struct modes *m, size_t profile_bytes)

@@ -37,6 +37,9 @@ struct modes {
 int modes_config(const struct sampling_options *options, uint64_t wall_rate, bool wait_detail,
                  const struct usage *usage, struct modes *ret);
 
+/* Half of @max_cpu, a share of a CPU, may go into reading the kernel's switches. 0: sample's own bound. */
+void modes_limit_switches(struct modes *modes, double max_cpu);
+
 /* Opens the samplers. @profile_bytes: as in struct sample_config. GO_ON, or an exit status, after a message. */
 int modes_open(struct modes *modes, size_t profile_bytes);
 void modes_close(struct modes *modes);

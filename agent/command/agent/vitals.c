@@ -9,6 +9,7 @@
 #include "agent/command/cli/log.h"
 #include "agent/command/cli/messages.h"
 #include "agent/command/command.h"
+#include "agent/command/processes/sampling.h"
 #include "agent/health/health.h"
 #include "agent/http/http.h"
 
@@ -375,7 +376,7 @@ void vitals_end_window(struct vitals *v)
         v->facts.stalled = 0;
         for (size_t i = 0; i < v->facts.n_modes; i++) {
                 struct sampler_health health;
-                sampler_check(v->subject.modes->samplers[i], &health);
+                sampling_check(v->subject.modes->samplers[i], &health);
                 v->facts.modes[i].lost = health.lost;
                 if (health.stalled > v->facts.stalled)
                         v->facts.stalled = health.stalled;

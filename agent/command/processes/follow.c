@@ -322,7 +322,7 @@ static void look_after_readers(struct follow *f)
         if (now < f->check_ns)
                 return;
         if (f->check_ns > 0)
-                sampler_check(f->config.sampler, &health);
+                sampling_check(f->config.sampler, &health);
         f->check_ns = now + CHECK_NS;
 }
 

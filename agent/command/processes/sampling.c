@@ -112,3 +112,13 @@ void sampling_say_exceptions(struct sampler *sampler, const struct sample_target
         if (!said->silence && sampler_is_silent(sampler, target))
                 sampling_say_silence(target->pid, said);
 }
+
+void sampling_check(struct sampler *sampler, struct sampler_health *ret)
+{
+        sampler_check(sampler, ret);
+        if (ret->too_costly > 0)
+                say("mode wall: the kernel's records of this machine's switches take %.1f %% of a CPU to read: from "
+                    "now on "
+                    "the timer tells how long waits are",
+                    ret->too_costly * 100);
+}

@@ -103,6 +103,9 @@ void sampling_say_exceptions(struct sampler *sampler, const struct sample_target
 /* Prints, once, that the memory of a process does not answer. */
 void sampling_say_silence(pid_t pid, struct sampling_said *said);
 
+/* sampler_check(), which is to be called every few seconds. Prints that the engine is another one from now on. */
+void sampling_check(struct sampler *sampler, struct sampler_health *ret);
+
 /* Opens a sampler. GO_ON, or an exit status, after a message. */
 int sampling_open(const struct sample_config *config, struct sampler **ret);
 
