@@ -10,6 +10,7 @@
 #include "agent/sample/sample.h"
 
 #include <arpa/inet.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,6 +110,21 @@ static bool is_said_by_state(enum reason_kind kind)
         return kind == REASON_RUNNING || kind == REASON_THROTTLED || kind == REASON_STOPPED || kind == REASON_FROZEN;
 }
 
+/* A futex this near to the thread's stack pointer is on the thread's stack. */
+#define OWN_STACK ((uint64_t)1 << 20)
+
+/*
+ * The address at which the threads wait that want the same lock; 0: it does not tell the lock. From 3.14 on each thread
+ * waits at a word of its own stack (Python/parking_lot.c), and always for a condition (threading.Condition).
+ */
+static uint64_t find_lock_address(const struct thread_reason *reason)
+{
+        const struct nsutil_wait *wait = &reason->is.wait;
+        bool is_own = wait->futex > wait->stack && wait->futex - wait->stack < OWN_STACK;
+
+        return reason->is.kind == REASON_LOCK && !reason->place.lock && wait->stack && !is_own ? wait->futex : 0;
+}
+
 static const char *add_to_reason(const struct thread_reason *reason)
 {
         bool may_end = reason->is.kind == REASON_IO || reason->is.kind == REASON_LOCK;
@@ -120,11 +136,14 @@ static const char *add_to_reason(const struct thread_reason *reason)
 
 void thread_reason_words(const struct thread_reason *reason, char *ret, size_t size)
 {
-        char text[REASON_SIZE] = "";
+        char text[REASON_SIZE] = "", at[32] = "";
+        uint64_t lock = find_lock_address(reason);
 
+        if (lock)
+                snprintf(at, sizeof at, " at 0x%" PRIx64, lock);
         if (!is_said_by_state(reason->is.kind))
                 reason_text(&reason->is, &reason->place, REASON_ALL, text, sizeof text);
-        snprintf(ret, size, "%s%s", text, add_to_reason(reason));
+        snprintf(ret, size, "%s%s%s", text, at, add_to_reason(reason));
 }
 
 static const char *name_source(const struct thread_reason *reason)
@@ -153,6 +172,7 @@ struct json_object *thread_reason_json(const struct thread_reason *reason)
 {
         struct json_object *json = json_map();
         char text[REASON_SIZE + 32], address[INET6_ADDRSTRLEN] = "", path[4 * NSUTIL_WAIT_PATH_SIZE] = "";
+        char lock[32];
         unsigned port;
 
         thread_reason_words(reason, text, sizeof text);
@@ -160,6 +180,10 @@ struct json_object *thread_reason_json(const struct thread_reason *reason)
         json_put_text(json, "text", text);
         json_put_text(json, "source", name_source(reason));
         json_put_flag(json, "for_work", reason->place.for_work);
+        if (find_lock_address(reason)) {
+                snprintf(lock, sizeof lock, "0x%" PRIx64, find_lock_address(reason));
+                json_put_text(json, "lock", lock);
+        }
         if (reason->is.wait.timeout != NSUTIL_TIMEOUT_UNKNOWN)
                 json_put_flag(json, "timeout", reason->is.wait.timeout == NSUTIL_TIMEOUT_SET);
         if (!reason->is.has_detail)
