@@ -114,8 +114,8 @@ static bool is_said_by_state(enum reason_kind kind)
 #define OWN_STACK ((uint64_t)1 << 20)
 
 /*
- * The address at which the threads wait that want the same lock; 0: it does not tell the lock. From 3.14 on each thread
- * waits at a word of its own stack (Python/parking_lot.c), and always for a condition (threading.Condition).
+ * The address at which the threads wait that want the same lock; 0: it does not tell the lock. With 3.13.5 and
+ * later each thread waits at a word of its own stack (Python/parking_lot.c), with 3.13.0 not yet.
  */
 static uint64_t find_lock_address(const struct thread_reason *reason)
 {
