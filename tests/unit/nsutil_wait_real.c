@@ -4,8 +4,10 @@
 #include "tests/unit/nsutil_wait_stage.h"
 #include "tests/unit/support/suite.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -157,6 +159,32 @@ Test(nsutil_wait_real, gone)
         cr_expect_eq(wait.kind, NSUTIL_WAIT_IO, "untouched");
         nsutil_wait_close(&thread);
         nsutil_wait_close(&thread);
+}
+
+/* That we have no descriptor left is not taken for a refusal of the kernel. */
+Test(nsutil_wait_real, no_descriptor_is_left)
+{
+        struct nsutil_wait_thread thread = NSUTIL_WAIT_CLOSED;
+        struct stage *stage;
+        pid_t pid = stage_start(play_pipe_read, &stage);
+        int next = dup(STDERR_FILENO);
+        struct rlimit limit;
+
+        cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+        close(next);
+        for (rlim_t room = 0; room < 4; room++) {
+                limit.rlim_cur = (rlim_t)next + room;
+                cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+                cr_expect_eq(nsutil_wait_open(pid, stage->tid, &thread), -EMFILE, "%lu", (unsigned long)room);
+                cr_expect_eq(thread.stat, -1, "untouched");
+        }
+        limit.rlim_cur = (rlim_t)next + 4;
+        cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+        cr_expect_eq(nsutil_wait_open(pid, stage->tid, &thread), 0, "none was left open");
+        nsutil_wait_close(&thread);
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+        child_end(pid);
 }
 
 /* ---- stopped, and going on ---------------------------------------------------------------------- */
