@@ -82,7 +82,10 @@ def groups(arguments, scratch, tools, rootfs):
     if arguments.quick:
         return made
     churn = [dataclasses.replace(case, rounds=1) for case in figures.CASES if case.workload is workloads.CHURN]
-    return made + [group(version, churn) for version in sorted(found) if version >= OLDEST and version != main]
+    idle = places.attempt(peers.PySpy, "py-spy --idle", host, tools, "wall", ["--idle"]) if tools else None
+    waiting = group(main, figures.WAITING, present([wall, austin, idle]))
+    waiting.title += ", threads that wait"
+    return made + [waiting] + [group(version, churn) for version in sorted(found) if version >= OLDEST and version != main]
 
 
 def measure_once(group, case, tool, target, seconds):
