@@ -12,14 +12,14 @@ from program import podflame
 from test_wall_reasons import HOST, LEAVES, expected, leaves_of, recorded
 
 PASSING = {"", "[waits: CPU]", "[waits: GIL]", "[waits: unknown]"}  # on the way into a wait and out of it
-PLACES = [HOST, *[Case(i, "host") for i in ON_HOST if i.version in ((3, 8), (3, 12), (3, 13))]]
+PLACES = [HOST, *[Case(i, "host") for i in ON_HOST if i.version in ((3, 8), (3, 13))]]
 
 
 @pytest.mark.parametrize("case", PLACES, ids=str)
 def test_threads_that_live_for_a_millisecond(start, case):
     """Of those that are seen, each has its own name or the kernel's, and its own reason."""
     target = start(case, "short_naps.py")
-    stacks, said = recorded("-p", target.pid, "-t", "-v", seconds=5, rate=500)
+    stacks, said = recorded("-p", target.pid, "-t", "-v", seconds=5 if case is HOST else 2, rate=500)
     found = leaves_of(stacks, ["naps", "awaits", "follow"])
     assert set(found["naps"]) <= PASSING | {"[sleeps]"} and found["naps"]["[sleeps]"] > 50, found
     assert set(found["awaits"]) <= PASSING | {"[waits: event]"} and found["awaits"]["[waits: event]"] > 50, found
@@ -32,7 +32,8 @@ def test_threads_that_live_for_a_millisecond(start, case):
         assert name == kernels or name.startswith(own), (name, names)
     covered, of, by = re.search(r"coverage ([\d.]+) %: of ([\d.]+) s of the threads' time, samples stand for ([\d.]+) s", said).groups()
     assert float(by) == pytest.approx(truth.total(stacks) / 500, rel=0.1), said
-    assert 4.5 < float(of) < 15.5, "the main thread always, and one more or two that end"
+    seconds = truth.total([s for s in stacks if any(frame.name == "follow" for frame in s[0])]) / 500
+    assert 0.9 * seconds < float(of) < 3.1 * seconds, "the main thread always, and one more or two that end"
     if float(covered) < 99:
         assert re.search(r"ended before it was read|not seen by any tick|could not be read|changed while", said), said
 
