@@ -3,22 +3,32 @@
 
 import collections
 import json
+import pathlib
 import re
 
 import hostile
 import pytest
 import truth
 from program import podflame
+from skips import must_skip
 
-THREADS = 10000
+THREADS, SPARE_THREADS = 10000, 2000
 WAIT = "[waits: event]"
 AWAY = {"[waits: CPU]", "[waits: GIL]", "[waits: unknown]"}  # of the thread that runs, now and then
 FEW = ["sh", "-c", 'ulimit -n "$0" && exec "$@"']
 
 
+def threads_to_be_had():
+    kernel = pathlib.Path("/proc/sys/kernel")
+    most = min(int((kernel / name).read_text()) for name in ("pid_max", "threads-max"))
+    return most - int(pathlib.Path("/proc/loadavg").read_text().split()[3].partition("/")[2])
+
+
 @pytest.fixture(scope="module")
 def crowd():
     """10 000 threads wait for an event, and the main thread runs."""
+    if threads_to_be_had() < THREADS + SPARE_THREADS:
+        must_skip("no room for %d threads (pid_max, threads-max)" % THREADS, debian=False)
     with hostile.running("crowds.py", "threads", THREADS) as target:
         yield target
 
