@@ -134,8 +134,8 @@ struct nsutil_wait_thread {
         }
 
 /*
- * @tid is one of @pid's threads, both as we see them. @ret is the caller's, to be closed. NSUTIL_E_GONE. A file that
- * is not there is none of the errors: nsutil_wait_read() tells it by `missing`.
+ * @tid is one of @pid's threads, both as we see them. @ret is the caller's, to be closed. NSUTIL_E_GONE, -EMFILE and the
+ * like. That a file is not there or is refused is none of the errors: nsutil_wait_read() tells it by `missing`.
  */
 int nsutil_wait_open(pid_t pid, pid_t tid, struct nsutil_wait_thread *ret);
 void nsutil_wait_close(struct nsutil_wait_thread *thread);

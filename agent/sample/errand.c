@@ -216,6 +216,16 @@ bool sampler_misses_calls(struct sampler *s, const struct sample_target *named)
         return ask_target(s, named, misses_calls);
 }
 
+static bool misses_times(const struct target *t)
+{
+        return atomic_load(&t->times_missing);
+}
+
+bool sampler_misses_times(struct sampler *s, const struct sample_target *named)
+{
+        return ask_target(s, named, misses_times);
+}
+
 bool sampler_is_silent(struct sampler *s, const struct sample_target *named)
 {
         return ask_target(s, named, target_is_silent);

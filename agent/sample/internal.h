@@ -95,6 +95,7 @@ struct target {
         _Atomic bool silent;     /* the process's memory does not answer: the thread that has the lock keeps the lock */
         _Atomic bool restrained; /* the process has been restrained at some time: see restraint.c */
         _Atomic bool calls_refused; /* mode wall: the system call of a sleeping thread could not be read */
+        _Atomic bool times_missing; /* mode wall: the kernel does not say how long threads wait for a CPU */
         _Atomic pid_t held_by;      /* the thread that has the lock; 0: none */
         _Atomic uint64_t held_ns;   /* since when that thread has the lock (CLOCK_MONOTONIC) */
         struct nsutil_pulse pulse;  /* the watchdog's, about the thread that has had the lock since @pulse_of */

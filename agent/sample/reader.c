@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <time.h>
+#include <unistd.h>
 
 bool reader_pin(int cpu)
 {
@@ -61,6 +62,18 @@ static void yield_cpu(void)
         clock_nanosleep(CLOCK_MONOTONIC, 0, &step, NULL);
 }
 
+/* Reads the stat of the thread alone: that of its process takes the kernel a visit to each thread. */
+static int read_own_stat(pid_t tid, struct nsutil_stat *ret)
+{
+        int fd, r = nsutil_stat_open(tid, tid, &fd);
+
+        if (r == 0) {
+                r = nsutil_stat_reread(fd, ret);
+                close(fd);
+        }
+        return r;
+}
+
 bool reader_pursue(struct pystack *py, struct pystack_thread *thread, pid_t tid, int cpu, struct pystack_stack *ret,
                    int *ret_error)
 {
@@ -68,7 +81,7 @@ bool reader_pursue(struct pystack *py, struct pystack_thread *thread, pid_t tid,
 
         for (unsigned i = 0; e == PYSTACK_E_TORN && i < PURSUITS_MAX; i++) {
                 struct nsutil_stat stat;
-                if (nsutil_stat_read(tid, &stat) == 0 && stat.state == 'R' && stat.cpu != at && reader_pin(stat.cpu))
+                if (read_own_stat(tid, &stat) == 0 && stat.state == 'R' && stat.cpu != at && reader_pin(stat.cpu))
                         at = stat.cpu;
                 else
                         yield_cpu();

@@ -164,6 +164,9 @@ bool sampler_lacks_gil(struct sampler *sampler, const struct sample_target *targ
 /* Whether reasons are unknown in mode wall, since the process's system calls cannot be read. */
 bool sampler_misses_calls(struct sampler *sampler, const struct sample_target *target);
 
+/* Whether the kernel does not say how long the process's threads wait for a CPU, so that mode wall cannot tell that. */
+bool sampler_misses_times(struct sampler *sampler, const struct sample_target *target);
+
 /*
  * Whether the process is sampled less often than others, since its stacks kept taking more than 2 ms of CPU time to
  * read. Ticks that meet it meanwhile are lost. False if the process is no target.

@@ -180,6 +180,7 @@ static int start_clock(struct timer_engine *engine, size_t i)
                                      .blocking = engine->blocking,
                                      .home = engine->each_cpu ? (int)i : -1,
                                      .cpu = -1,
+                                     .spare_from = timer_spare_from(),
                                      .ready = &engine->ready };
         jitter_init(&tick->jitter);
         int e = post_start(&tick->post, engine->sampler, run_timer_thread, tick);

@@ -171,11 +171,12 @@ static void look_at_threads(struct timer_tick *tick, struct target *t, struct bl
                         continue;
                 if (!has_slept_on(t, &m->clock, m->tid) || m->clock.why == REASON_RUNNING)
                         m->clock.why = REASON_UNKNOWN;
-                if (holds_any(blame, m->tid))
-                        continue;
-                if (m->clock.why == REASON_UNKNOWN)
-                        look_why(tick, t, m);
-                count_waiter(blame, &m->clock);
+                if (!holds_any(blame, m->tid)) {
+                        if (m->clock.why == REASON_UNKNOWN)
+                                look_why(tick, t, m);
+                        count_waiter(blame, &m->clock);
+                }
+                timer_spare(tick, &m->clock);
         }
 }
 

@@ -5,7 +5,10 @@
  */
 #include "timer_modes.h"
 
+#include <limits.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 /*
  * Threads are listed if a thread was born since the last list. The next list waits ten times as long as the last list
@@ -55,6 +58,34 @@ bool timer_read_state(const struct target *t, struct member *m, struct nsutil_st
         if (m->clock.stat_fd < 0 && nsutil_stat_open(t->pid, m->tid, &m->clock.stat_fd) != 0)
                 return false;
         return nsutil_stat_reread(m->clock.stat_fd, ret) == 0;
+}
+
+/* This part of the descriptors is left to all that is not a thread's. */
+#define SPARE_PART 4
+
+int timer_spare_from(void)
+{
+        struct rlimit limit;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > INT_MAX)
+                return INT_MAX;
+        return (int)(limit.rlim_cur - limit.rlim_cur / SPARE_PART);
+}
+
+void timer_spare(const struct timer_tick *tick, struct member_clock *clock)
+{
+        struct nsutil_wait_thread *files = &clock->files;
+        int *const fds[] = { &clock->fd, &clock->stat_fd };
+
+        /* the last one that was opened is the highest, as a rule */
+        if (files->stat >= tick->spare_from || files->channel >= tick->spare_from)
+                nsutil_wait_close(files);
+        for (size_t i = 0; i < sizeof fds / sizeof *fds; i++) {
+                if (*fds[i] < tick->spare_from)
+                        continue;
+                close(*fds[i]);
+                *fds[i] = -1;
+        }
 }
 
 /* Goes to @cpu, where a thread runs, so that it holds still. */

@@ -35,6 +35,7 @@ struct timer_tick {
         unsigned stalled;       /* checks in a row in which @turns had not moved */
         int cpu;                /* the CPU to which this thread is pinned; -1: none */
         int newest_fd;          /* nsutil_newest_open()'s; -1: none */
+        int spare_from;         /* descriptors of threads from this number on are not kept: see timer_spare() */
 
         /* A CPU's clock uses the members from here on. */
         struct pystack_uninterrupted uninterrupted;
@@ -97,6 +98,13 @@ void timer_move_to_cpu_of(struct timer_tick *tick, const struct target *target, 
 
 /* Reads a thread that is ready to run on @cpu. Its member may be gone afterwards. */
 void timer_read_ready(struct timer_tick *tick, struct target *target, int cpu, const struct tick_event *event);
+
+/*
+ * The kernel gives out the lowest number that is free. So if the number of a descriptor is high, there are not many more.
+ * Then a thread's descriptors are closed after each look, so that there are some for the next thread.
+ */
+void timer_spare(const struct timer_tick *tick, struct member_clock *clock);
+int timer_spare_from(void); /* by the limit as it is now */
 
 /* Notes whether the target's CPU clock has moved since the last look. */
 void timer_look_at_clock(struct target *target);

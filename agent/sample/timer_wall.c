@@ -179,6 +179,8 @@ static void tick_sleeping(struct timer_tick *tick, struct target *t, struct memb
         event.look = look;
         profile_id stack = target_read(t, tick->sampler, &event, PROFILE_IDLE);
         HASH_FIND_INT(t->members, &tid, m);
+        if (m)
+                timer_spare(tick, &m->clock);
         if (!m || !look->mark || !is_still(m, at))
                 return;
         m->clock.stack = stack;
@@ -213,14 +215,17 @@ static void tick_thread(struct timer_tick *tick, struct target *t, struct member
 
         if (m->clock.stack && is_still(m, at)) {
                 struct tick_event event = timer_event(tick, t, m->tid, at);
+                timer_spare(tick, &m->clock);
                 target_add_known(t, tick->sampler, &event, m, m->clock.stack, m->clock.mark, PROFILE_IDLE);
                 return;
         }
         m->clock.was_ready = look_whether_ready(t, m, &look, &cpu);
-        if (m->clock.was_ready)
-                tick_ready(tick, t, m, cpu, changed, at);
-        else
+        if (!m->clock.was_ready) {
                 tick_sleeping(tick, t, m, &look, at);
+                return;
+        }
+        timer_spare(tick, &m->clock);
+        tick_ready(tick, t, m, cpu, changed, at);
 }
 
 /* A thread without Python counts only while it runs. It is of no interest where it waits. */
@@ -229,7 +234,9 @@ static void tick_native(struct timer_tick *tick, struct target *t, struct member
         struct nsutil_stat stat;
 
         note_times(t, m, at);
-        if (is_still(m, at) || !timer_read_state(t, m, &stat) || stat.state != 'R')
+        bool ready = !is_still(m, at) && timer_read_state(t, m, &stat) && stat.state == 'R';
+        timer_spare(tick, &m->clock);
+        if (!ready)
                 return;
         timer_account(tick, t);
         struct tick_event event = timer_event(tick, t, m->tid, at);

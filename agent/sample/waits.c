@@ -36,6 +36,9 @@ size_t waits_bytes(const struct waits *w)
 
 /* ---- looking ------------------------------------------------------------------------------ */
 
+/* A thread that is older than this and sleeps has been on a CPU. The kernel would have counted that. */
+#define NEW_NS 100000000u
+
 void wait_look_begin(struct wait_look *look, struct target *t, struct member *m)
 {
         struct nsutil_wait_thread *files = &m->clock.files;
@@ -50,6 +53,9 @@ void wait_look_begin(struct wait_look *look, struct target *t, struct member *m)
         reason_read(t->py, m->thread, files, look->freezers, &look->reason);
         if (look->reason.kind == REASON_UNKNOWN && look->reason.wait.missing & NSUTIL_MISSING_CALL)
                 atomic_store(&t->calls_refused, true);
+        if (look->reason.kind != REASON_RUNNING && look->reason.wait.missing & NSUTIL_MISSING_TIMES &&
+            clock_ns(CLOCK_MONOTONIC) - m->met_ns > NEW_NS)
+                atomic_store(&t->times_missing, true);
 }
 
 bool wait_look_end(struct wait_look *look, const struct member *m)

@@ -39,14 +39,23 @@ static int open_task_file(pid_t pid, pid_t tid, const char *name, int *ret_fd)
 
 int nsutil_wait_open(pid_t pid, pid_t tid, struct nsutil_wait_thread *ret)
 {
-        struct nsutil_wait_thread thread = { .pid = pid, .tid = tid };
+        struct nsutil_wait_thread thread = NSUTIL_WAIT_CLOSED;
+        const struct {
+                const char *name;
+                int *fd;
+        } others[] = { { "schedstat", &thread.times }, { "syscall", &thread.call }, { "wchan", &thread.channel } };
         int r = open_task_file(pid, tid, "stat", &thread.stat);
 
-        if (r)
+        thread.pid = pid;
+        thread.tid = tid;
+        for (size_t i = 0; r == 0 && i < sizeof(others) / sizeof(*others); i++) {
+                int other = open_task_file(pid, tid, others[i].name, others[i].fd);
+                r = other < 0 ? other : 0;
+        }
+        if (r) {
+                nsutil_wait_close(&thread);
                 return r;
-        (void)open_task_file(pid, tid, "schedstat", &thread.times);
-        (void)open_task_file(pid, tid, "syscall", &thread.call);
-        (void)open_task_file(pid, tid, "wchan", &thread.channel);
+        }
         *ret = thread;
         return 0;
 }

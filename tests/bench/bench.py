@@ -82,7 +82,10 @@ def groups(arguments, scratch, tools, rootfs):
     if arguments.quick:
         return made
     churn = [dataclasses.replace(case, rounds=1) for case in figures.CASES if case.workload is workloads.CHURN]
-    return made + [group(version, churn) for version in sorted(found) if version >= OLDEST and version != main]
+    idle = places.attempt(peers.PySpy, "py-spy --idle", host, tools, "wall", ["--idle"]) if tools else None
+    waiting = group(main, figures.WAITING, present([wall, austin, idle]))
+    waiting.title += ", threads that wait"
+    return made + [waiting] + [group(version, churn) for version in sorted(found) if version >= OLDEST and version != main]
 
 
 def measure_once(group, case, tool, target, seconds):
@@ -127,6 +130,10 @@ def books(arguments, scratch, tools, rootfs, rounds):
         run.table(columns, run.chosen(run.SHORT), pools), run.notes(rounds, BOOKS_SECONDS, BOOKS_RATE, version))
 
 
+def is_wanted(arguments, name):
+    return not arguments.only or name in arguments.only.split(";")
+
+
 def bench(arguments, scratch, tools, rootfs):
     load = "%.1f" % os.getloadavg()[0]
     rounds = arguments.rounds or ROUNDS[arguments.quick]
@@ -136,13 +143,13 @@ def bench(arguments, scratch, tools, rootfs):
     for turn in range(rounds):
         for group in everything:
             cases = [case for case in group.cases if (case.headline or not arguments.quick) and
-                     arguments.only in ("", case.name) and turn < (case.rounds or rounds)]
+                     is_wanted(arguments, case.name) and turn < (case.rounds or rounds)]
             if cases:
                 places.say("round %d of %d: %s" % (turn + 1, rounds, group.title))
             for case in cases:
                 run_case(group, case, max(1, case.seconds // 2) if arguments.quick else case.seconds, turn)
     command = "make bench" if not arguments.quick else "bench.py --quick" + " --crowded" * arguments.crowded
-    part = not arguments.quick and arguments.only in ("", BOOKS)
+    part = not arguments.quick and is_wanted(arguments, BOOKS)
     accounts = books(arguments, scratch, tools, rootfs, rounds) if part else ""
     return report.markdown(everything, accounts, command, rounds, 1 if arguments.quick else 2, load)
 
@@ -155,7 +162,8 @@ def main():
     parser.add_argument("--crowded", action="store_true",
                         help="of a machine that has other work, give targets and profilers a larger share, all the same")
     parser.add_argument("--rounds", type=int, default=0)
-    parser.add_argument("--only", default="", metavar="CASE", help="this case only, such as \"call churn\"; \"%s\" is what is accounted for" % BOOKS)
+    parser.add_argument("--only", default="", metavar="CASES",
+                        help="these cases only, such as \"call churn;start\"; \"%s\" is what is accounted for" % BOOKS)
     parser.add_argument("--output", help="where to write the table too (RESULTS.md beside this file; none if --quick)")
     arguments = parser.parse_args()
     places.autogroup = -15 if arguments.crowded else 0

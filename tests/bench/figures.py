@@ -117,6 +117,14 @@ ROWS = [
     Row("left processes", "throughput kept, 16 processes at 100 Hz: %"),
     Row("processes cpu", "16 processes at 100 Hz: CPU, % of a core"),
     Row("processes rate", "16 processes at 100 Hz: stacks per second"),
+    Row("sleepers cpu", "1000 sleeping threads at 100 Hz: CPU, % of a core"),
+    Row("sleepers rate", "… stacks per second"),
+    Row("sleepers each", "… CPU per stack: µs"),
+    Row("nappers cpu", "20 threads that nap 1 ms, at 100 Hz: CPU, % of a core"),
+    Row("nappers rate", "… stacks per second"),
+    Row("nappers each", "… CPU per stack: µs"),
+    Row("nappers nap", "… CPU per nap of the target: µs"),
+    Row("left nappers", "… naps kept: %"),
     Row("first", "start to first sample: ms"),
     Row("met", "running, meets a process: to its first stack, ms"),
     Row("start cpu", "CPU of the start: ms"),
@@ -266,6 +274,27 @@ def throughput(key, rate, cost=None, **options):
     return run
 
 
+def waiting(key):
+    """What it takes to sample threads that wait, the start included; and of threads that nap, how many naps are left."""
+    def run(tool, target, seconds, notes):
+        during = {}
+
+        def look():
+            time.sleep(SETTLE_SECONDS)
+            during["pace"] = pace(target, seconds)
+
+        before = pace(target, seconds / 2)
+        run = measure.profile(tool, target, SETTLE_SECONDS + seconds + 1, 100, look, threads=True)
+        after = pace(target, seconds / 2)
+        found = {key + " cpu": 100 * run.cpu / run.seconds, key + " rate": run.output.delivered / run.seconds,
+                 key + " each": 1e6 * run.cpu / run.output.delivered}
+        if before:
+            found.update({"left " + key: 100 * during["pace"] / ((before + after) / 2),
+                          key + " nap": 1e6 * run.cpu / (during["pace"] * run.seconds)})
+        return found
+    return run
+
+
 JUDGED = (workloads.GENERATORS, workloads.COROUTINES, workloads.EXCEPTIONS, workloads.CODE)
 ONE, SIXTEEN, HUNDRED = workloads.CROWDS
 
@@ -286,4 +315,12 @@ CASES = [
          ("left processes", "processes cpu", "processes rate"), seconds=1, rounds=2, headline=False),
     Case("rates", workloads.STEADY[100], ramp, ("honest", "most", "ceiling"), seconds=1, rounds=1),
     Case("system calls", workloads.STEADY[100], calls, ("calls",), rounds=1),
+]
+
+# Of profilers that are told to sample threads that wait.
+WAITING = [
+    Case("1000 sleeping threads", workloads.SLEEPERS, waiting("sleepers"),
+         ("sleepers cpu", "sleepers rate", "sleepers each"), seconds=3),
+    Case("20 napping threads", workloads.NAPPERS, waiting("nappers"),
+         ("nappers cpu", "nappers rate", "nappers each", "nappers nap", "left nappers"), seconds=3),
 ]

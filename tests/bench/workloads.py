@@ -46,6 +46,8 @@ CODE = of_oracle("code churn", launch.BY_NAME["code made and freed"])
 LEAVES = of_oracle("leaves", launch.BY_NAME["lengths of 2 us to 2 ms"])
 CROWDS = (crowd(1, 0), crowd(16, 0), crowd(1, 100))
 PROCESSES = Workload("16 processes", "bench/targets/processes.py", ("0", "16"))
+SLEEPERS = Workload("1000 sleeping threads", "bench/targets/naps.py", ("0", "1000", "0"))
+NAPPERS = Workload("20 napping threads", "bench/targets/naps.py", ("0", "0", "20"))
 PHASES = Workload("phases", "targets/phases.py")
 PHASE_SECONDS, PHASE_COUNT = 0.002, 2000
 

@@ -30,8 +30,22 @@ PACKAGES = {
     "bookworm": ["python3"],
     "bookworm-slim": ["apt"],  # what podflame's own image is built on, where no registry can be reached
     "bookworm-web": ["uwsgi-core", "uwsgi-plugin-python3", "gunicorn", "apache2", "libapache2-mod-wsgi-py3"],
+    "bookworm-database": ["gunicorn", "python3-django", "python3-psycopg2", "postgresql-15"],
     "trixie": ["python3"],
     "forky": ["python3.14", "python3.15"],
+}
+
+# What they can do without: PostgreSQL needs LLVM and Z3 only to compile queries, and Django translations only to speak them. Of
+# manuals PostgreSQL wants folders.
+FURTHER = {
+    "bookworm-database": [
+        "--dpkgopt=path-exclude=/usr/lib/*/libLLVM*",
+        "--dpkgopt=path-exclude=/usr/lib/*/libz3*",
+        "--dpkgopt=path-exclude=/usr/lib/postgresql/*/bitcode/*",
+        "--dpkgopt=path-exclude=/usr/share/i18n/*",
+        "--dpkgopt=path-exclude=/usr/lib/python3/dist-packages/django/*.[mp]o",
+        "--essential-hook=mkdir -p $1/usr/share/man/man1 $1/usr/share/man/man7",
+    ],
 }
 
 OPTIONS = [
@@ -46,8 +60,12 @@ OPTIONS = [
 ]
 
 
+def options(suite):
+    return OPTIONS + FURTHER.get(suite, [])
+
+
 def recipe(suite):
-    words = [suite] + OPTIONS + PACKAGES[suite]
+    words = [suite] + options(suite) + PACKAGES[suite]
     return hashlib.sha256("\n".join(words).encode()).hexdigest()[:8]
 
 
@@ -65,7 +83,7 @@ def bootstrap(suite, tarball):
         raise Unavailable("making Debian images needs root")
     if not shutil.which("mmdebstrap"):
         raise Unavailable("mmdebstrap is missing: apt-get install mmdebstrap")
-    command = ["mmdebstrap", "--quiet"] + OPTIONS + ["--include=" + ",".join(PACKAGES[suite])]
+    command = ["mmdebstrap", "--quiet"] + options(suite) + ["--include=" + ",".join(PACKAGES[suite])]
     release = suite.partition("-")[0]
     with tempfile.TemporaryDirectory(prefix="partial-", dir=tarball.parent) as folder:
         os.chmod(folder, 0o755)  # apt gives up its rights

@@ -4,8 +4,10 @@
 #include "tests/unit/nsutil_wait_stage.h"
 #include "tests/unit/support/suite.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -157,6 +159,39 @@ Test(nsutil_wait_real, gone)
         cr_expect_eq(wait.kind, NSUTIL_WAIT_IO, "untouched");
         nsutil_wait_close(&thread);
         nsutil_wait_close(&thread);
+}
+
+static void limit_descriptors(rlim_t n)
+{
+        struct rlimit limit;
+
+        cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+        limit.rlim_cur = n;
+        cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+/* That we have no descriptor left is not taken for a refusal of the kernel. */
+Test(nsutil_wait_real, no_descriptor_is_left)
+{
+        struct nsutil_wait_thread thread = NSUTIL_WAIT_CLOSED;
+        struct stage *stage;
+        pid_t pid = stage_start(play_pipe_read, &stage);
+        int free_fds[4];
+
+        for (int i = 0; i < 4; i++)
+                free_fds[i] = dup(STDERR_FILENO);
+        for (int i = 0; i < 4; i++)
+                close(free_fds[i]);
+        for (int room = 0; room < 4; room++) {
+                limit_descriptors((rlim_t)free_fds[room]);
+                cr_expect_eq(nsutil_wait_open(pid, stage->tid, &thread), -EMFILE, "room for %d", room);
+                cr_expect_eq(thread.stat, -1, "untouched");
+        }
+        limit_descriptors((rlim_t)free_fds[3] + 1);
+        cr_expect_eq(nsutil_wait_open(pid, stage->tid, &thread), 0, "none was left open");
+        nsutil_wait_close(&thread);
+        limit_descriptors(1024);
+        child_end(pid);
 }
 
 /* ---- stopped, and going on ---------------------------------------------------------------------- */

@@ -109,6 +109,13 @@ void sampling_say_exceptions(struct sampler *sampler, const struct sample_target
                 say_calls_refused(target->pid);
                 said->calls = true;
         }
+        if (!said->times && sampler_misses_times(sampler, target)) {
+                say("process %d: the kernel does not say which threads wait for a CPU (/proc/PID/task/TID/schedstat): "
+                    "a "
+                    "thread that has none counts as running",
+                    target->pid);
+                said->times = true;
+        }
         if (!said->silence && sampler_is_silent(sampler, target))
                 sampling_say_silence(target->pid, said);
 }

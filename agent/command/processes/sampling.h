@@ -90,12 +90,12 @@ enum sample_scope sampling_scope(const struct choice *choice, bool subprocesses)
 
 /* What messages have said about a process. */
 struct sampling_said {
-        bool gil, restraint, silence, calls;
+        bool gil, restraint, silence, calls, times;
 };
 
 /*
  * Prints, once each: that a process has no GIL in mode gil; that it is sampled less often since its stacks take too
- * long to read; that in mode wall reasons are unknown; that its memory does not answer. Call it from time to time: a
+ * long to read; that in mode wall reasons are unknown, or waits for a CPU; that its memory does not answer. Call it from time to time: a
  * young interpreter has not decided yet about its GIL, and an import can change that.
  */
 void sampling_say_exceptions(struct sampler *sampler, const struct sample_target *target, struct sampling_said *said);
