@@ -46,6 +46,9 @@ struct profile_frame {
         uint32_t line; /* 0: not known */
 };
 
+/* The function of a thread that runs no Python. It has no file. Below it stands the thread's name. */
+#define PROFILE_NATIVE "(native)"
+
 /* The state of a thread when it was sampled. */
 enum profile_state {
         PROFILE_RUNNING, /* on a CPU, or counted as running by the mode */

@@ -5,6 +5,8 @@
  */
 #include "vitals.h"
 
+#include "gil_waits.h"
+
 #include "agent/base/base.h"
 #include "agent/command/cli/log.h"
 #include "agent/command/cli/messages.h"
@@ -27,6 +29,7 @@ struct vitals {
         struct health *health;
         struct health_destination *destinations;
         struct health_facts facts;
+        struct health_gil_waits gil_waits;
         struct profile_counters before[MODES_MAX]; /* counters of the fleet at the end of the window before */
 
         double cpu_s, at_s; /* CPU time and clock when the present window began; at_s 0: none has begun */
@@ -84,6 +87,14 @@ int vitals_listen(const struct vitals_options *options, const struct usage *usag
         return r == 0 ? GO_ON : say_error("%s; --listen takes another port", reason);
 }
 
+static bool samples_wall(const struct modes *modes)
+{
+        for (size_t i = 0; i < modes->n; i++)
+                if (modes->configs[i].mode == PROFILE_MODE_WALL)
+                        return true;
+        return false;
+}
+
 /* Serves the metrics. GO_ON, or an exit status, after a message. */
 static int open_health(struct vitals *v)
 {
@@ -107,9 +118,8 @@ static int open_health(struct vitals *v)
                 return say_error("metrics cannot be served: %s", strerror(-r));
         if (open)
                 say("anybody on the network can read these metrics: --listen 127.0.0.1:%u serves this machine alone; "
-                    "they name "
-                    "no process, no container and no function",
-                    v->port);
+                    "they name no process and no function, and %s",
+                    v->port, samples_wall(v->subject.modes) ? "the containers that run Python" : "no container");
         const char *colon = strrchr(v->options.listen, ':');
         say("metrics: http://%.*s:%u/metrics", (int)(colon - v->options.listen), v->options.listen, v->port);
         return GO_ON;
@@ -361,6 +371,13 @@ static void keep_to_budget(struct vitals *v)
                 say_rate(v, before, usage.rss_bytes);
         }
         say_hopeless(v, advice.hopeless, usage.rss_bytes);
+}
+
+void vitals_note_profiles(struct vitals *v, const struct profile_set *set)
+{
+        bool known = samples_wall(v->subject.modes) && gil_waits_read(set, &v->gil_waits) == 0;
+
+        v->facts.gil_waits = known ? &v->gil_waits : NULL;
 }
 
 void vitals_count_window(struct vitals *v, bool sent)
