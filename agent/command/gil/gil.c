@@ -16,6 +16,7 @@
 #include "agent/command/processes/open_find.h"
 #include "agent/command/processes/sampling.h"
 #include "agent/command/processes/target.h"
+#include "graph.h"
 #include "report.h"
 
 #include <errno.h>
@@ -29,6 +30,7 @@
 struct gil_config {
         struct target_options target;
         struct confinement_options confinement;
+        struct graph_options graph;
         bool subprocesses, json, live;
         double duration;     /* seconds; 0: not given */
         double interval;     /* seconds */
@@ -82,6 +84,7 @@ static const struct option_spec specs[] = {
           .kind = OPTION_FLAG,
           .field = offsetof(struct gil_config, json),
           .help = "print JSON; times are nanoseconds" },
+        GRAPH_OPTIONS(struct gil_config, graph),
         CONFINEMENT_OPTIONS(struct gil_config, confinement),
 };
 
@@ -103,6 +106,7 @@ struct gil {
         struct sampler *sampler;
         struct follow *follow;
         struct blame *blame;
+        struct graph graph;
         char subject[TARGET_SUBJECT_SIZE];
         uint64_t begin_ns, turned_ns, end_ns; /* CLOCK_MONOTONIC */
         uint64_t interval_ns;                 /* between two turns */
@@ -174,6 +178,13 @@ static int obey_keys(struct gil *g)
 
 /* ---- sampling ------------------------------------------------------------------------------- */
 
+static int add_profile(struct gil *g, const struct profile *p)
+{
+        int e = blame_add(g->blame, p);
+
+        return e == 0 ? graph_add(&g->graph, p) : e;
+}
+
 /* Ends the turn at @now. */
 static int count_profiles(struct gil *g, struct profile_set *set, uint64_t now)
 {
@@ -185,7 +196,7 @@ static int count_profiles(struct gil *g, struct profile_set *set, uint64_t now)
                 blame_turn(g->blame);
         g->sampled = g->sampled || set->n > 0;
         for (size_t i = 0; e == 0 && i < set->n; i++)
-                e = blame_add(g->blame, set->items[i]);
+                e = add_profile(g, set->items[i]);
         profile_set_deinit(set);
         return e;
 }
@@ -236,7 +247,7 @@ static int show_last(struct gil *g)
 {
         const struct report report = report_of(g);
 
-        if (!g->sampled || g->config.live)
+        if (!g->sampled || g->config.live || graph_is_printed(&g->graph))
                 return 0;
         if (!g->config.json)
                 return draw_report(g);
@@ -257,6 +268,8 @@ static int conclude_gil(struct gil *g)
                 return say_error("%s: %s", g->subject, strerror(-e));
         if (show_last(g) != 0)
                 return EXIT_FAILED; /* the failure is told at the end */
+        if (g->sampled && (e = graph_write(&g->graph)) < 0)
+                return say_error("%s: %s", g->graph.output.name, strerror(-e));
         if (g->config.live && ended)
                 say("%s: all of it has ended", g->subject);
         return follow_say_missed(g->follow, g->sampled) + g->choice.refused > 0 ? EXIT_FAILED : EXIT_OK;
@@ -313,6 +326,7 @@ static void close_blame_and_sampler(struct gil *g)
         follow_close(g->follow);
         sampler_close(g->sampler);
         blame_free(g->blame);
+        graph_close(&g->graph);
         choice_deinit(&g->choice);
         find_close(g->find);
         if (g->signals >= 0)
@@ -323,14 +337,28 @@ static int check_gil_options(struct gil_config *config)
 {
         if (config->live && config->json)
                 return options_wrong(&usage, "--live and --json exclude each other");
+        if ((config->live || config->json) && config->graph.format && !config->graph.path)
+                return options_wrong(&usage, "standard output is %s's: name a file with -o FILE",
+                                     config->live ? "--live" : "--json");
         if (!config->live && config->duration <= 0)
                 config->duration = DURATION_DEFAULT;
         return GO_ON;
 }
 
+static int open_graph_and_confine(struct gil *g)
+{
+        struct outside_duty duties[OUTSIDE_DEEDS] = { { NULL, NULL } };
+
+        g->graph.options = g->config.graph;
+        int status = graph_open(&g->graph, &usage, duties);
+        if (status != GO_ON)
+                return status;
+        return confine_with(&g->config.confinement, &usage, sampling_role(&g->sampling), duties, &g->graph.outside);
+}
+
 int gil_run(int argc, char **argv)
 {
-        struct gil gil = { .config = { .interval = 1, .rate = 99 }, .signals = -1 };
+        struct gil gil = { .config = { .interval = 1, .rate = 99 }, .graph = GRAPH_NONE, .signals = -1 };
         int rest;
         int status = options_parse(&usage, argc, argv, &gil.config, &rest);
 
@@ -342,7 +370,7 @@ int gil_run(int argc, char **argv)
                                                .rate = (unsigned)gil.config.rate,
                                                .threads = true };
         if (status == GO_ON)
-                status = confine(&gil.config.confinement, &usage, sampling_role(&gil.sampling));
+                status = open_graph_and_confine(&gil);
         if (status == GO_ON && finding_open(gil.config.subprocesses, &gil.find) != 0)
                 status = say_error("/proc cannot be read");
         if (status == GO_ON)

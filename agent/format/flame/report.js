@@ -11,7 +11,10 @@ import { element } from "./dom.js";
 import { flame } from "./flame.js";
 import { count, duration, percent } from "./numbers.js";
 
-const modes = { cpu: "CPU time", wall: "Wall time", gil: "GIL holder" };
+const modes = { cpu: "CPU time", wall: "Wall time", gil: "GIL holder", blame: "Waiting for the GIL" };
+
+// What a frame's width stands for, where it is not the time of the stack itself.
+const widths = { blame: "Width: the time for which other threads waited for the GIL while this held it" };
 
 // Ticks of a target that gave no stack.
 const lost = ["torn", "late", "gone", "failed"];
@@ -56,6 +59,7 @@ const nothing = {
   cpu: "no Python thread ran on a CPU in this time. Mode cpu counts no sleeping or waiting threads; -m wall does",
   wall: "there was no Python thread to be seen in this time",
   gil: "nobody held the GIL in this time. -m wall counts sleeping and waiting threads, too",
+  blame: "no thread is known to have waited for the GIL in this time",
 };
 
 function whyEmpty(meta) {
@@ -140,9 +144,10 @@ function showFooter(parent, meta, tree) {
         ...(meta.coverage?.native ? [key("no Python", (dark) => colour("", "", dark))] : []),
         ...(contains(tree, gcName) ? [key("garbage collection", (dark) => colour(gcName, "", dark))] : []),
       ];
+  const width = meta.sides ? "Width: the mean of both shares" : widths[meta.mode];
   parent.append(
     ...keys,
-    meta.sides ? element("span", {}, "Width: the mean of both shares") : "",
+    width ? element("span", {}, width) : "",
     element("span", {}, "Click a frame to zoom"),
     element("span", {}, element("kbd", {}, "Ctrl F"), " search, ", element("kbd", {}, "Esc"), " back"),
     element("span", {}, `podflame ${meta.version}`),
