@@ -79,7 +79,7 @@ struct health_targets {
 };
 
 /* The most modes that are sampled beside each other. */
-#define HEALTH_MODES_MAX 2
+#define HEALTH_MODES_MAX 3
 
 /* What is sampled in one mode. */
 struct health_mode {
