@@ -3,6 +3,7 @@
 
 import gzip
 import json
+import re
 
 import pytest
 
@@ -15,6 +16,11 @@ from test_bad_input import refused
 
 HOST = Case(ON_HOST[0], "host")
 SECONDS, RATE = 4, 250
+
+THREADS = """
+return Array.from(document.querySelectorAll(".threads tbody tr")).map(
+    row => Array.from(row.children).map(cell => cell.textContent));
+"""
 
 
 @pytest.fixture
@@ -61,7 +67,11 @@ def test_html_says_what_its_widths_are(target, tmp_path):
     with browser.open_page(file.as_uri()) as page:
         widths = browser.widths(page, ("big", "small"))
         text = page.execute_script("return document.body.innerText")
+        rows = page.execute_script(THREADS)
         assert not browser.errors(page)
+    names = [re.sub(r" \(tid \d+\)$", "", row[0]) for row in rows]
+    assert names.count("wants") == 3 and names.count("hog") == names.count("naps") == 1, rows
+    assert float(rows[names.index("naps")][4].split()[0]) > 90, "of its time it is idle: %s" % rows
     assert widths["big"] > 2 * widths["small"] > 0
     assert "Waiting for the GIL" in text
     assert "Width: the time for which other threads waited for the GIL while this held it" in text
@@ -70,6 +80,9 @@ def test_html_says_what_its_widths_are(target, tmp_path):
 def test_formats(target, tmp_path):
     """pprof has the type, text the mode; folded stacks go to a pipe."""
     pprof, text = tmp_path / "blame.pb.gz", tmp_path / "blame.txt"
+    packed = tmp_path / "blame.html.gz"
+    gil(target, "-o", packed)
+    assert b'"threads":[{"name":' in gzip.decompress(packed.read_bytes())
     gil(target, "-o", pprof)
     assert b"gil_wait" in gzip.decompress(pprof.read_bytes())
     assert "Mode       blame" in podflame("convert", pprof, "-f", "text").stdout

@@ -120,6 +120,14 @@ bool modes_are_blocking(const struct modes *m)
         return m->configs[0].engine == SAMPLE_ENGINE_BLOCKING;
 }
 
+bool modes_sample_wall(const struct modes *m)
+{
+        for (size_t i = 0; i < m->n; i++)
+                if (m->configs[i].mode == PROFILE_MODE_WALL)
+                        return true;
+        return false;
+}
+
 void modes_say(const struct modes *m, const char *destinations, double window_s)
 {
         char text[512] = "";

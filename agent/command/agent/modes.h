@@ -17,9 +17,9 @@
 #define WALL_RATE_DEFAULT 11
 
 /* What the agent's --mode says in its help. */
-#define MODES_HELP                                                                             \
-        "cpu: threads on a CPU; wall: every thread; gil: the GIL's holder; blame: the GIL's\n" \
-        "holder, by how long others wait; cpu,wall,blame: these, or two of them (cpu)"
+#define MODES_HELP                                                                                 \
+        "cpu: on a CPU; wall: every thread; gil: the GIL's holder; blame; cpu,wall,blame (cpu);\n" \
+        "blame: the GIL's holder, by how long others wait; of a list, a profile of each"
 
 /* The row of an option table for the uint64_t @member of a configuration: 0, unless the user has set it. */
 #define WALL_RATE_OPTION(type, member)                                                                         \
@@ -45,6 +45,9 @@ void modes_close(struct modes *modes);
 
 /* Whether threads are stopped by ptrace. */
 bool modes_are_blocking(const struct modes *modes);
+
+/* Whether one of them is mode wall. */
+bool modes_sample_wall(const struct modes *modes);
 
 /* Prints what is sampled how, and where profiles go. */
 void modes_say(const struct modes *modes, const char *destinations, double window_s);

@@ -87,14 +87,6 @@ int vitals_listen(const struct vitals_options *options, const struct usage *usag
         return r == 0 ? GO_ON : say_error("%s; --listen takes another port", reason);
 }
 
-static bool samples_wall(const struct modes *modes)
-{
-        for (size_t i = 0; i < modes->n; i++)
-                if (modes->configs[i].mode == PROFILE_MODE_WALL)
-                        return true;
-        return false;
-}
-
 /* Serves the metrics. GO_ON, or an exit status, after a message. */
 static int open_health(struct vitals *v)
 {
@@ -119,7 +111,7 @@ static int open_health(struct vitals *v)
         if (open)
                 say("anybody on the network can read these metrics: --listen 127.0.0.1:%u serves this machine alone; "
                     "they name no process and no function, and %s",
-                    v->port, samples_wall(v->subject.modes) ? "the containers that run Python" : "no container");
+                    v->port, modes_sample_wall(v->subject.modes) ? "the containers that run Python" : "no container");
         const char *colon = strrchr(v->options.listen, ':');
         say("metrics: http://%.*s:%u/metrics", (int)(colon - v->options.listen), v->options.listen, v->port);
         return GO_ON;
@@ -375,7 +367,7 @@ static void keep_to_budget(struct vitals *v)
 
 void vitals_note_profiles(struct vitals *v, const struct profile_set *set)
 {
-        bool known = samples_wall(v->subject.modes) && gil_waits_read(set, &v->gil_waits) == 0;
+        bool known = modes_sample_wall(v->subject.modes) && gil_waits_read(set, &v->gil_waits) == 0;
 
         v->facts.gil_waits = known ? &v->gil_waits : NULL;
 }

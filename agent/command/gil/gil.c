@@ -133,7 +133,7 @@ static struct report report_of(const struct gil *g)
                                 .paused = g->paused };
 }
 
-static void write_page(const void *ctx, size_t lines, FILE *out, size_t titles[static SCREEN_TITLES_MAX])
+static void write_report_lines(const void *ctx, size_t lines, FILE *out, size_t titles[static SCREEN_TITLES_MAX])
 {
         report_write(ctx, lines, out, titles);
 }
@@ -145,7 +145,7 @@ static int draw_report(struct gil *g)
 
         if (g->whole)
                 return screen_draw(&(struct screen_page){
-                        .write = write_page, .ctx = &report, .help = "q quit  space hold  r reset" });
+                        .write = write_report_lines, .ctx = &report, .help = "q quit  space hold  r reset" });
         report_write(&report, SIZE_MAX, stdout, titles);
         fputs(g->config.live ? "\n\n" : "", stdout);
         return results_flush();
@@ -178,7 +178,7 @@ static int obey_keys(struct gil *g)
 
 /* ---- sampling ------------------------------------------------------------------------------- */
 
-static int add_profile(struct gil *g, const struct profile *p)
+static int count_in_both(struct gil *g, const struct profile *p)
 {
         int e = blame_add(g->blame, p);
 
@@ -196,7 +196,7 @@ static int count_profiles(struct gil *g, struct profile_set *set, uint64_t now)
                 blame_turn(g->blame);
         g->sampled = g->sampled || set->n > 0;
         for (size_t i = 0; e == 0 && i < set->n; i++)
-                e = add_profile(g, set->items[i]);
+                e = count_in_both(g, set->items[i]);
         profile_set_deinit(set);
         return e;
 }
@@ -268,7 +268,7 @@ static int conclude_gil(struct gil *g)
                 return say_error("%s: %s", g->subject, strerror(-e));
         if (show_last(g) != 0)
                 return EXIT_FAILED; /* the failure is told at the end */
-        if (g->sampled && (e = graph_write(&g->graph)) < 0)
+        if (g->sampled && (e = graph_write(&g->graph, g->blame)) < 0)
                 return say_error("%s: %s", g->graph.output.name, strerror(-e));
         if (g->config.live && ended)
                 say("%s: all of it has ended", g->subject);

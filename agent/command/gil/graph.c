@@ -3,6 +3,7 @@
 
 #include "agent/command/command.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 bool graph_is_wanted(const struct graph *g)
@@ -35,7 +36,7 @@ static bool is_of_process(const struct profile *p, const char *pid)
         return of && strcmp(of, pid) == 0;
 }
 
-static struct profile *find_process(const struct graph *g, const struct profile *p)
+static struct profile *look_up_process(const struct graph *g, const struct profile *p)
 {
         const char *pid = profile_attribute(p, "process.pid");
 
@@ -47,7 +48,7 @@ static struct profile *find_process(const struct graph *g, const struct profile 
 
 int graph_add(struct graph *g, const struct profile *p)
 {
-        struct profile *blame, *before = find_process(g, p);
+        struct profile *blame, *before = look_up_process(g, p);
         int e = graph_is_wanted(g) ? profile_blame(p, g->options.threads, &blame) : 0;
 
         if (e < 0 || !graph_is_wanted(g))
@@ -60,9 +61,58 @@ int graph_add(struct graph *g, const struct profile *p)
         return e;
 }
 
-int graph_write(struct graph *g)
+/* ---- html ----------------------------------------------------------------------------------- */
+
+/* The most threads that the page lists. */
+#define PAGE_THREADS_MAX 200
+
+struct page {
+        const struct graph *graph;
+        const struct blame *blame;
+};
+
+static void write_thread(const struct blame_thread *thread, FILE *out)
 {
-        return graph_is_wanted(g) ? output_write(&g->output, &g->set) : 0;
+        static const char *const keys[BLAME_DOINGS] = { "running", "holding", "waiting", "idle", "unknown" };
+
+        putc('{', out);
+        html_write_member("name", thread->name, out);
+        fprintf(out, ",\"tid\":%" PRIu64, thread->tid);
+        for (size_t i = 0; i < BLAME_DOINGS; i++)
+                fprintf(out, ",\"%s\":%.6f", keys[i], (double)thread->ns[i] / 1e9);
+        putc('}', out);
+}
+
+/* Times are in seconds. */
+static int write_page_data(const void *what, FILE *out)
+{
+        static struct blame_thread threads[PAGE_THREADS_MAX];
+        const struct page *page = what;
+        size_t n = blame_threads(page->blame, PAGE_THREADS_MAX, threads);
+
+        putc('{', out);
+        int r = html_write_profile(&page->graph->set, out);
+        fputs(",\"threads\":[", out);
+        for (size_t i = 0; i < n; i++) {
+                fputs(i > 0 ? "," : "", out);
+                write_thread(&threads[i], out);
+        }
+        fputs("]}", out);
+        return r;
+}
+
+static int write_html(const void *what, FILE *out)
+{
+        return html_write_page(write_page_data, what, out);
+}
+
+int graph_write(struct graph *g, const struct blame *blame)
+{
+        if (!graph_is_wanted(g))
+                return 0;
+        if (strcmp(g->output.format->name, "html") == 0)
+                return output_write_with(&g->output, write_html, &(struct page){ g, blame });
+        return output_write(&g->output, &g->set);
 }
 
 void graph_close(struct graph *g)

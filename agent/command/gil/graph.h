@@ -7,6 +7,8 @@
  * waited meanwhile.
  */
 
+#include "blame.h"
+
 #include "agent/command/cli/options.h"
 #include "agent/command/cli/output.h"
 #include "agent/profile/profile.h"
@@ -60,8 +62,8 @@ int graph_open(struct graph *graph, const struct usage *usage, struct outside_du
 /* Adds a profile that was sampled in mode blame to that of its process. 0 or negative errno. Without a wish, does nothing. */
 int graph_add(struct graph *graph, const struct profile *profile);
 
-/* Writes the file. 0 or negative errno. */
-int graph_write(struct graph *graph);
+/* Writes the file. html has a table of the threads as well. 0 or negative errno. Without a wish, does nothing. */
+int graph_write(struct graph *graph, const struct blame *blame);
 
 /* Without graph_write() before, removes the file that it has made. */
 void graph_close(struct graph *graph);

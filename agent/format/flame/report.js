@@ -54,6 +54,9 @@ function lostTicks({ counters }) {
   return { sum, title: parts.join(", ") || "every tick gave a stack" };
 }
 
+// What a thread of podflame gil can do.
+const doings = ["running", "holding", "waiting", "idle", "unknown"];
+
 // What it means that there are no samples, by mode.
 const nothing = {
   cpu: "no Python thread ran on a CPU in this time. Mode cpu counts no sleeping or waiting threads; -m wall does",
@@ -154,7 +157,24 @@ function showFooter(parent, meta, tree) {
   );
 }
 
-const { meta, tree } = JSON.parse(document.getElementById("profile").textContent);
+// What each thread did, by shares of its time. A thread has the times of doings in seconds.
+function threadTable(threads) {
+  const row = (thread) => {
+    const whole = doings.reduce((sum, doing) => sum + thread[doing], 0);
+    const shares = doings.map((doing) => element("td", { class: "number" }, percent(thread[doing], whole)));
+    return element("tr", {}, element("td", {}, thread.tid ? `${thread.name} (tid ${thread.tid})` : thread.name), ...shares);
+  };
+  const heads = doings.map((doing) => element("th", { class: "number", scope: "col" }, doing));
+  return element(
+    "table",
+    { class: "threads" },
+    element("caption", {}, "Threads"),
+    element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "thread"), ...heads)),
+    element("tbody", {}, ...threads.map(row)),
+  );
+}
+
+const { meta, tree, threads } = JSON.parse(document.getElementById("profile").textContent);
 const header = document.getElementById("header");
 if (meta.sides) {
   showHeader(header, meta.sides.map(({ name }) => name).join(" → "), meta.sentence, comparedFacts(meta), warnings(meta.sides));
@@ -165,4 +185,5 @@ if (meta.sides) {
 const main = document.getElementById("flame");
 if (meta.samples === 0) main.append(element("p", { class: "empty" }, whyEmpty(meta)));
 else flame(main, tree);
+if (threads?.length) main.after(threadTable(threads));
 showFooter(document.getElementById("footer"), meta, tree);
