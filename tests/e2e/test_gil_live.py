@@ -39,7 +39,7 @@ def target(start):
 
 
 def test_screen_and_keys(target):
-    with Terminal(live(target)) as terminal:
+    with Terminal(live(target, "--confine", "kill")) as terminal:
         eventually(lambda: threads(terminal.rows()).count("wants") == 3, 20, lambda: terminal.rows())
         rows = terminal.rows()
         assert "process %d: " % target.pid in rows[0] and rows[-1] == "q quit  space hold  r reset"
