@@ -71,7 +71,8 @@ Test(command_gil_report, fits_and_has_its_titles_where_it_says)
                 { 9, 1, 1, 9 },
                 { 3, 0, 0, 3 },
         };
-        struct report report = { .subject = "it", .engine = "timer", .blame = blame_of(30), .rows = 100 };
+        struct blame *b = blame_of(30);
+        struct report report = { .subject = "it", .engine = "timer", .blame = b, .rows = 100 };
 
         for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
                 struct written w = write_lines(&report, rows[i].lines);
@@ -84,6 +85,7 @@ Test(command_gil_report, fits_and_has_its_titles_where_it_says)
                         cr_expect_eq(strncmp(line_of(&w, w.titles[1]), " RUNNING%", 9), 0, "%zu: %s", i, w.text);
                 free(w.text);
         }
+        blame_free(b);
 }
 
 Test(command_gil_report, a_turn_is_shown_apart)
@@ -104,4 +106,5 @@ Test(command_gil_report, a_turn_is_shown_apart)
         cr_expect(strstr(w.text, "    0.00       1.00"), "%s", w.text);
         cr_expect_null(strstr(w.text, "THREAD"), "none was there in this turn: %s", w.text);
         free(w.text);
+        blame_free(b);
 }
