@@ -220,7 +220,7 @@ static const char *parse_query(const struct http_request *request, enum profile_
         if (why || !name)
                 return why;
         if (!profile_mode_parse(name, mode))
-                return "\"mode\" is none of cpu, wall and gil";
+                return "\"mode\" is none of cpu, wall, gil and blame";
         query->mode = mode;
         return NULL;
 }

@@ -14,8 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MODES 3
-
 struct answer {
         struct json_object *object;
         struct json_writer json;
@@ -52,7 +50,7 @@ static void put_modes(struct answer *answer, unsigned modes)
 {
         struct json_object *names = json_writer_put_array(&answer->json, answer->object, "modes");
 
-        for (unsigned mode = 0; mode < MODES; mode++) {
+        for (unsigned mode = 0; mode < PROFILE_MODES; mode++) {
                 if (modes & 1u << mode)
                         json_writer_append(&answer->json, names, json_object_new_string(profile_mode_name(mode)));
         }

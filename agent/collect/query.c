@@ -15,8 +15,6 @@
 /* The most frames of a stack: more than any recursion limit seen in practice. */
 #define STACK_MAX 65536
 
-#define MODES 3
-
 /* A function of the store, and its id in the profile that is being made. */
 struct local {
         int64_t id;
@@ -208,7 +206,7 @@ static enum profile_mode choose_mode(const struct collect_query *query, unsigned
 {
         if (query->mode)
                 return *query->mode;
-        for (unsigned mode = 0; mode < MODES; mode++) {
+        for (unsigned mode = 0; mode < PROFILE_MODES; mode++) {
                 if (modes & 1u << mode)
                         return mode;
         }

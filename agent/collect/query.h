@@ -12,7 +12,7 @@
 
 struct collect_query {
         struct store_range range;
-        const enum profile_mode *mode; /* NULL: the first of cpu, wall and gil that the range has */
+        const enum profile_mode *mode; /* NULL: the first of cpu, wall, gil and blame that the range has */
         bool apart;                    /* a profile for each series; otherwise one of all */
         size_t stacks_max;             /* only this many stacks stay, the rarer ones become COLLECT_REST; 0: all stay */
 };

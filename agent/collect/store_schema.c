@@ -119,7 +119,7 @@ const char *const store_sql[STORE_STATEMENTS] = {
         /* Samples and time on a CPU belong to one mode: counts of different modes cannot be added. */
         [SQL_LIST] = "SELECT series.id, attributes, first_seen, last_seen, total(count) AS samples, total(running),"
                      " modes, " TIMES " FROM (SELECT series AS id, min(mode) AS mode,"
-                     "         max(mode = 0) + 2 * max(mode = 1) + 4 * max(mode = 2) AS modes"
+                     "         max(mode = 0) + 2 * max(mode = 1) + 4 * max(mode = 2) + 8 * max(mode = 3) AS modes"
                      "       FROM slice WHERE start >= ?1 AND start < ?2 AND (?3 = 0 OR series = ?3)"
                      "       GROUP BY series) AS found"
                      " JOIN series ON series.id = found.id"

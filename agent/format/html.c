@@ -109,22 +109,25 @@ int html_write_page(int (*write)(const void *what, FILE *out), const void *what,
         return escape_finish(out);
 }
 
-static int write_profile(const void *what, FILE *out)
+int html_write_profile(const struct profile_set *set, FILE *out)
 {
-        const struct profile_set *set = what;
-
-        fputs("{\"meta\":", out);
+        fputs("\"meta\":", out);
         int r = write_meta(set, out);
         fputs(",\"tree\":", out);
-        if (r == 0)
-                r = format_write_tree(set, out);
+        return r == 0 ? format_write_tree(set, out) : r;
+}
+
+static int write_data(const void *what, FILE *out)
+{
+        putc('{', out);
+        int r = html_write_profile(what, out);
         putc('}', out);
         return r;
 }
 
 static int html_write(const struct profile_set *set, FILE *out)
 {
-        return html_write_page(write_profile, set, out);
+        return html_write_page(write_data, set, out);
 }
 
 const struct format format_html = {

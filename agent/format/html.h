@@ -8,7 +8,11 @@
 int html_write_page(int (*write)(const void *what, FILE *out), const void *what, FILE *out);
 
 struct profile_counters;
+struct profile_set;
 struct profile_settings;
+
+/* Writes "meta":…,"tree":…, the members of a page's data that the html format has. 0 or negative errno. */
+int html_write_profile(const struct profile_set *set, FILE *out);
 
 /* Writes ,"coverage":{…} as format_coverage() makes it, or nothing if the time was not accounted. 0 or -ENOMEM. */
 int html_write_coverage(const struct profile_counters *counters, const struct profile_settings *settings, FILE *out);

@@ -52,7 +52,14 @@ uint64_t summary_number(const char *text)
 
 const char *summary_period_type(enum profile_mode mode)
 {
-        return mode == PROFILE_MODE_CPU ? "cpu" : "wall";
+        static const char *const types[PROFILE_MODES] = {
+                [PROFILE_MODE_CPU] = "cpu",
+                [PROFILE_MODE_WALL] = "wall",
+                [PROFILE_MODE_GIL] = "wall",
+                [PROFILE_MODE_BLAME] = "gil_wait",
+        };
+
+        return types[mode];
 }
 
 /* Extends @all's time by @one's. A profile without a start is ignored. */

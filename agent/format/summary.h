@@ -30,7 +30,7 @@ void summary_counter_set(struct profile_counters *counters, size_t i, uint64_t v
 /* Parses a count in an untrusted file. A negative number becomes 0. The result is at most INT64_MAX. */
 uint64_t summary_number(const char *text);
 
-/* The period type that says whether samples stand for time on a CPU: "cpu" or "wall". */
+/* The period type that says what time samples stand for: "cpu", "wall" or "gil_wait". */
 const char *summary_period_type(enum profile_mode mode);
 
 #endif

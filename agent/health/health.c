@@ -30,6 +30,7 @@ struct health {
         pthread_mutex_t lock;
         struct health_facts facts;
         struct health_targets targets[HEALTH_TARGETS_MAX];
+        struct health_gil_waits gil_waits;
         double told_s; /* when the last facts came, by CLOCK_MONOTONIC */
 };
 
@@ -52,6 +53,10 @@ void health_publish(struct health *health, const struct health_facts *facts)
         if (health->facts.n_targets > 0)
                 memcpy(health->targets, facts->targets, health->facts.n_targets * sizeof(*health->targets));
         health->facts.targets = health->targets;
+        if (facts->gil_waits) {
+                health->gil_waits = *facts->gil_waits;
+                health->facts.gil_waits = &health->gil_waits;
+        }
         health->told_s = monotonic_s();
         pthread_mutex_unlock(&health->lock);
 }

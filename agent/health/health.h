@@ -11,8 +11,9 @@
  *
  * A window is the time that one profile of the agent covers.
  *
- * No label names a process or a container: a node runs any number of those in its life, and a scraper must be able to
- * keep all labels.
+ * No label names a process: a node runs any number of those in its life, and a scraper must be able to keep all labels.
+ * One family names containers, by names that runtimes have given: at most HEALTH_GIL_WAITS_MAX at a time, and only those
+ * that ran in the last window.
  *
  * Errors: negative -errno, positive http_server_error.
  */
@@ -78,7 +79,7 @@ struct health_targets {
 };
 
 /* The most modes that are sampled beside each other. */
-#define HEALTH_MODES_MAX 2
+#define HEALTH_MODES_MAX 3
 
 /* What is sampled in one mode. */
 struct health_mode {
@@ -90,12 +91,29 @@ struct health_mode {
         uint64_t lost;      /* ticks for which the kernel had no room */
 };
 
+/* The most containers that are named at a time. A node of Kubernetes has some 250 pods at most. */
+#define HEALTH_GIL_WAITS_MAX 256
+
+/* A container, by the names that its runtime gives; "": it has none of that kind. Longer names are cut. */
+struct health_gil_wait {
+        char pod_namespace[64], pod[254], container[128];
+        double ratio; /* of the time for which its Python threads ran or waited for the GIL, the part they waited */
+};
+
+/* The containers of the last window, the one that waited most first. */
+struct health_gil_waits {
+        struct health_gil_wait rows[HEALTH_GIL_WAITS_MAX];
+        size_t n;
+        uint64_t untold; /* containers without a row: what their threads waited for is not known, or there is no room */
+};
+
 /* Facts that only the agent's own thread knows. */
 struct health_facts {
         struct health_mode modes[HEALTH_MODES_MAX];
         size_t n_modes;
         const struct health_targets *targets; /* copied */
         size_t n_targets;
+        const struct health_gil_waits *gil_waits; /* copied; NULL: mode wall is not sampled, or no window has ended */
         struct health_budget budget;
         uint64_t trims;
         uint64_t windows, failed_windows;

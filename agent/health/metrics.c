@@ -47,24 +47,31 @@ static void put_number_and_newline(FILE *out, double value)
         fprintf(out, " %.15g\n", value);
 }
 
-/* Writes a sample with up to two labels. A label with a NULL value is left out. */
-static void put_sample_value(FILE *out, const struct family *family, const char *const labels[2],
-                             const char *const values[2], double number)
+struct label {
+        const char *name, *value; /* value NULL: it is left out */
+};
+
+static void put_labelled(FILE *out, const struct family *family, const struct label *labels, size_t n, double number)
 {
         const char *before = "{";
 
         fputs(family->name, out);
-        for (size_t i = 0; i < 2; i++) {
-                if (!values[i])
+        for (size_t i = 0; i < n; i++) {
+                if (!labels[i].value)
                         continue;
-                fprintf(out, "%s%s=\"", before, labels[i]);
-                put_value(out, values[i]);
+                fprintf(out, "%s%s=\"", before, labels[i].name);
+                put_value(out, labels[i].value);
                 fputc('"', out);
                 before = ",";
         }
         fputs(*before == ',' ? "}" : "", out);
         put_number_and_newline(out, number);
 }
+
+/* The same for labels in a list. */
+#define PUT_LABELLED(out, family, number, ...)                           \
+        put_labelled(out, family, (const struct label[]){ __VA_ARGS__ }, \
+                     sizeof((const struct label[]){ __VA_ARGS__ }) / sizeof(struct label), (number))
 
 static void put_unlabelled(FILE *out, const struct family *family, double number)
 {
@@ -93,8 +100,7 @@ static double read_real_field(const void *base, size_t field)
 static void put_build(FILE *out, const struct family *family, const struct view *view)
 {
         (void)view;
-        put_sample_value(out, family, (const char *const[]){ "version", NULL },
-                         (const char *const[]){ PODFLAME_VERSION, NULL }, 1);
+        PUT_LABELLED(out, family, 1, { "version", PODFLAME_VERSION });
 }
 
 static void put_targets(FILE *out, const struct family *family, const struct view *view)
@@ -102,23 +108,20 @@ static void put_targets(FILE *out, const struct family *family, const struct vie
         for (size_t i = 0; i < view->facts->n_targets; i++) {
                 const struct health_targets *kind = &view->facts->targets[i];
 
-                put_sample_value(out, family, (const char *const[]){ "state", "reason" },
-                                 (const char *const[]){ kind->state, kind->reason }, (double)kind->n);
+                PUT_LABELLED(out, family, (double)kind->n, { "state", kind->state }, { "reason", kind->reason });
         }
 }
 
 static void put_mode_value(FILE *out, const struct family *family, const struct health_mode *mode, double number)
 {
-        put_sample_value(out, family, (const char *const[]){ "mode", NULL }, (const char *const[]){ mode->name, NULL },
-                         number);
+        PUT_LABELLED(out, family, number, { "mode", mode->name });
 }
 
 /* Writes one more label beside the mode. */
 static void put_mode_part(FILE *out, const struct family *family, const struct health_mode *mode, const char *label,
                           const char *value, double number)
 {
-        put_sample_value(out, family, (const char *const[]){ "mode", label },
-                         (const char *const[]){ mode->name, value }, number);
+        PUT_LABELLED(out, family, number, { "mode", mode->name }, { label, value });
 }
 
 static void put_samples(FILE *out, const struct family *family, const struct health_mode *mode)
@@ -175,6 +178,29 @@ static void put_coverage(FILE *out, const struct family *family, const struct he
                 put_mode_value(out, family, mode, coverage);
 }
 
+static const char *text_or_null(const char *text)
+{
+        return *text ? text : NULL;
+}
+
+static void put_gil_waits(FILE *out, const struct family *family, const struct view *view)
+{
+        const struct health_gil_waits *waits = view->facts->gil_waits;
+
+        for (size_t i = 0; waits && i < waits->n; i++) {
+                const struct health_gil_wait *row = &waits->rows[i];
+
+                PUT_LABELLED(out, family, row->ratio, { "k8s_namespace_name", text_or_null(row->pod_namespace) },
+                             { "k8s_pod_name", text_or_null(row->pod) }, { "container_name", row->container });
+        }
+}
+
+static void put_gil_untold(FILE *out, const struct family *family, const struct view *view)
+{
+        if (view->facts->gil_waits)
+                put_unlabelled(out, family, (double)view->facts->gil_waits->untold);
+}
+
 static void put_rate(FILE *out, const struct family *family, const struct health_mode *mode)
 {
         put_mode_value(out, family, mode, mode->rate);
@@ -205,9 +231,8 @@ static void put_max_cpu(FILE *out, const struct family *family, const struct vie
 static void put_sending(FILE *out, const struct family *family, const struct view *view)
 {
         for (size_t i = 0; i < view->n_destinations; i++)
-                put_sample_value(out, family, (const char *const[]){ "collector", NULL },
-                                 (const char *const[]){ view->destinations[i].url, NULL },
-                                 read_whole_field(&view->counters[i], family->field));
+                PUT_LABELLED(out, family, read_whole_field(&view->counters[i], family->field),
+                             { "collector", view->destinations[i].url });
 }
 
 static uint64_t sum_dropped_batches(const struct send_counters *counters)
@@ -231,9 +256,8 @@ static void put_batches(FILE *out, const struct family *family, const struct vie
                              { "halved", c->halved } };
 
                 for (size_t j = 0; j < sizeof(rows) / sizeof(*rows); j++)
-                        put_sample_value(out, family, (const char *const[]){ "collector", "outcome" },
-                                         (const char *const[]){ view->destinations[i].url, rows[j].outcome },
-                                         (double)rows[j].n);
+                        PUT_LABELLED(out, family, (double)rows[j].n, { "collector", view->destinations[i].url },
+                                     { "outcome", rows[j].outcome });
         }
 }
 
@@ -241,9 +265,8 @@ static void put_dropped(FILE *out, const struct family *family, const struct vie
 {
         for (size_t i = 0; i < view->n_destinations; i++)
                 for (enum send_loss loss = 0; loss < SEND_LOSSES; loss++)
-                        put_sample_value(out, family, (const char *const[]){ "collector", "reason" },
-                                         (const char *const[]){ view->destinations[i].url, send_loss_name(loss) },
-                                         (double)view->counters[i].lost[loss]);
+                        PUT_LABELLED(out, family, (double)view->counters[i].lost[loss],
+                                     { "collector", view->destinations[i].url }, { "reason", send_loss_name(loss) });
 }
 
 #define FACT(member) .put = put_fact, .field = offsetof(struct health_facts, member)
@@ -281,6 +304,13 @@ static const struct family families[] = {
         { "podflame_coverage_ratio", "gauge",
           "Part of the accounted time that samples stand for, in the last window in which anything ran.",
           .put_of_mode = put_coverage },
+        { "podflame_gil_wait_ratio", "gauge",
+          "Of the time for which a container's Python threads ran or waited for the GIL, the part they waited, in the "
+          "last window of mode wall.",
+          .put = put_gil_waits },
+        { "podflame_gil_untold_containers", "gauge",
+          "Containers without that ratio: what threads waited for is unknown, or more than 256 have one.",
+          .put = put_gil_untold },
         { "podflame_windows_total", "counter", "Windows whose profiles were made.", FACT(windows) },
         { "podflame_failed_windows_total", "counter", "Windows whose profiles could not be made.",
           FACT(failed_windows) },

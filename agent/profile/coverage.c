@@ -14,6 +14,7 @@ static const char *const accounted_of[] = {
         [PROFILE_MODE_CPU] = "CPU time",
         [PROFILE_MODE_WALL] = "the threads' time",
         [PROFILE_MODE_GIL] = "the process's time",
+        [PROFILE_MODE_BLAME] = "the process's time",
 };
 
 static int by_size(const void *a, const void *b)

@@ -8,9 +8,10 @@ static const char *const names[] = {
         [PROFILE_MODE_CPU] = "cpu",
         [PROFILE_MODE_WALL] = "wall",
         [PROFILE_MODE_GIL] = "gil",
+        [PROFILE_MODE_BLAME] = "blame",
 };
 
-#define MODES (sizeof(names) / sizeof(names[0]))
+_Static_assert(sizeof(names) / sizeof(names[0]) == PROFILE_MODES, "every mode has a name");
 
 const char *profile_mode_name(enum profile_mode mode)
 {
@@ -19,7 +20,7 @@ const char *profile_mode_name(enum profile_mode mode)
 
 bool profile_mode_parse(const char *name, enum profile_mode *ret)
 {
-        for (size_t i = 0; i < MODES; i++) {
+        for (size_t i = 0; i < PROFILE_MODES; i++) {
                 if (strcmp(names[i], name) == 0) {
                         *ret = (enum profile_mode)i;
                         return true;

@@ -46,6 +46,9 @@ struct profile_frame {
         uint32_t line; /* 0: not known */
 };
 
+/* The function of a thread that runs no Python. It has no file. Below it stands the thread's name. */
+#define PROFILE_NATIVE "(native)"
+
 /* The state of a thread when it was sampled. */
 enum profile_state {
         PROFILE_RUNNING, /* on a CPU, or counted as running by the mode */
@@ -168,8 +171,10 @@ enum profile_mode {
         PROFILE_MODE_CPU,
         PROFILE_MODE_WALL,
         PROFILE_MODE_GIL,
+        PROFILE_MODE_BLAME, /* the time for which others waited for the GIL, of who held it: see profile_blame() */
+        PROFILE_MODES,
 };
-const char *profile_mode_name(enum profile_mode mode); /* "cpu", "wall", "gil" */
+const char *profile_mode_name(enum profile_mode mode); /* "cpu", "wall", "gil", "blame" */
 bool profile_mode_parse(const char *name, enum profile_mode *ret);
 
 struct profile_settings {
@@ -189,7 +194,7 @@ bool profile_has_settings(const struct profile *p);
  * ok + torn + gone + failed is the number of ticks that belonged to this target. accounted_ns is the whole time. Every
  * other time is a part of it. The rest was not seen (see profile_losses()). The mode decides which time is accounted:
  * the process's CPU time as the kernel accounts it (cpu), the time for which its threads existed (wall), or the time
- * for which the process existed (gil).
+ * for which the process existed (gil, blame).
  */
 struct profile_counters {
         uint64_t ticks;   /* moments at which a thread was to be read */
@@ -307,6 +312,15 @@ enum profile_gil {
 #define PROFILE_GIL_WAITERS_UNKNOWN UINT64_MAX /* "[holds GIL: unknown wait]" */
 void profile_gil_write(enum profile_gil gil, uint64_t waiters, char ret[static PROFILE_GIL_SIZE]);
 enum profile_gil profile_gil_read(const struct profile_function *leaf, uint64_t *ret_waiters);
+
+/*
+ * Who keeps others waiting, from such samples: a stack of a thread that held the GIL counts once for each thread that
+ * waited meanwhile, with the time for which it waited. Its leaf is what the thread does, "(no Python)" if that is none.
+ * What nobody is blamed for has the stacks "(unknown holder)" and "(nobody)". The times add up to that for which
+ * threads waited. Attributes, settings and the numbers of ticks are those of @from. It has no books: no time is
+ * accounted. @threads: tell holders apart. Errors are those of profile_add().
+ */
+int profile_blame(const struct profile *from, bool threads, struct profile **ret);
 
 /* ---- statistics ---------------------------------------------------------- */
 

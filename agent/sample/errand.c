@@ -175,7 +175,7 @@ static int ask_gil(struct errand *e)
 
 bool sampler_lacks_gil(struct sampler *s, const struct sample_target *named)
 {
-        struct target *t = s->config.mode == PROFILE_MODE_GIL && !s->config.blame ? sampler_find(s, named) : NULL;
+        struct target *t = s->config.mode == PROFILE_MODE_GIL ? sampler_find(s, named) : NULL;
         struct errand asked = { .answer = false };
 
         if (!t)

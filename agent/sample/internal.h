@@ -39,7 +39,7 @@ struct member_clock {
         uint64_t throttled_ns;     /* its target's throttle.total_ns when @times had last changed */
         int64_t owed_cpu_ns;       /* waits for a CPU that have ended, and that no sample has counted yet */
         int64_t owed_throttled_ns; /* the same of waits for a quota */
-        /* Mode gil with blame: why the thread has not run since @times, and at which word it sleeps. */
+        /* Mode blame: why the thread has not run since @times, and at which word it sleeps. */
         enum reason_kind why; /* UNKNOWN: it may have run */
         uint64_t futex;       /* 0: at none */
 };

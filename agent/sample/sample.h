@@ -60,7 +60,6 @@ struct sample_config {
         bool adopts;          /* add copies of targets by itself: see sampler_adopted() */
         bool wait_detail;     /* mode wall: frames of what is waited for have addresses of peers and names of files */
         double switch_share;  /* mode wall: see SAMPLE_SWITCH_SHARE; 0: that */
-        bool blame;           /* mode gil: samples say who waits for whom: see timer_blame.c */
         bool no_idle_workers; /* mode wall: leave out threads that wait for work; their time is still accounted */
         bool no_native;       /* leave out stacks of threads that run no Python; their time is still accounted */
         /* bytes that a process's profile may take; samples that need more fail. 0: only the format's bound */
@@ -151,13 +150,14 @@ int sampler_remove(struct sampler *sampler, const struct sample_target *target, 
 
 /*
  * Takes the target's profile so far and begins a new one. Settings and counters of the profile are set; it has no
- * attributes. The caller owns it.
+ * attributes. In mode blame its samples say who waits for whom, and profile_blame() makes the profile of that. The
+ * caller owns it.
  */
 int sampler_take(struct sampler *sampler, const struct sample_target *target, struct profile **ret);
 
 /*
  * Whether mode gil finds no GIL in the process, and so samples every thread that runs. That can change: see
- * pystack_has_gil(). False in other modes, with blame, and if the process is no target.
+ * pystack_has_gil(). False in other modes, and if the process is no target.
  */
 bool sampler_lacks_gil(struct sampler *sampler, const struct sample_target *target);
 

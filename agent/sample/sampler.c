@@ -26,7 +26,8 @@ static const struct {
 
 static bool is_eligible(const struct sample_config *config, size_t i)
 {
-        if (config->mode == PROFILE_MODE_GIL && !engines[i].serves_gil)
+        bool for_gil = config->mode == PROFILE_MODE_GIL || config->mode == PROFILE_MODE_BLAME;
+        if (for_gil && !engines[i].serves_gil)
                 return false;
         return config->engine == SAMPLE_ENGINE_AUTO ? !engines[i].on_demand : engines[i].tick->engine == config->engine;
 }

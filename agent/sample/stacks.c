@@ -221,7 +221,7 @@ profile_id stacks_pseudo(struct profile *profile, const char *name)
 
 profile_id stacks_native(struct profile *profile, const char *name)
 {
-        profile_id frames[] = { stacks_pseudo_frame(profile, "(native)"), stacks_pseudo_frame(profile, name) };
+        profile_id frames[] = { stacks_pseudo_frame(profile, PROFILE_NATIVE), stacks_pseudo_frame(profile, name) };
 
         return intern_frame_ids(profile, frames, 2);
 }

@@ -102,7 +102,7 @@ void target_add_late(struct target *t, uint64_t ticks, uint64_t period_ns)
 static void settle_profile(struct profile *p, const struct waits *waits, const struct sampler *s)
 {
         struct waits_rule rule = { waits, s->config.wait_detail ? REASON_ALL : REASON_PRIVATE,
-                                   s->config.no_idle_workers, s->config.blame };
+                                   s->config.no_idle_workers, s->config.mode == PROFILE_MODE_BLAME };
 
         profile_settle(p, &(struct profile_marks){ waits_leaf, &rule });
 }

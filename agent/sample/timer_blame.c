@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Mode gil with blame: each tick tells, of each GIL, which thread holds it and how many threads wait for it, and of
+ * Mode blame: each tick tells, of each GIL, which thread holds it and how many threads wait for it, and of
  * each other Python thread, whether it runs, waits for a GIL, or does something else.
  *
  * The reader goes to the CPU of the thread that holds the first GIL. So that thread does not run, and cannot release

@@ -206,10 +206,6 @@ static struct member *follow_holder(struct timer_tick *tick, struct target *t)
 
 static void tick_gil(struct timer_tick *tick, struct target *t, const struct moment *at)
 {
-        if (tick->sampler->config.blame) {
-                timer_blame_serve(tick, t, at);
-                return;
-        }
         timer_list_members(tick, t);
         members_introduce(t, tick->sampler);
         if (!pystack_has_gil(t->py)) {
@@ -232,4 +228,5 @@ const struct timer_mode timer_modes[] = {
                                .each_cpu = true },
         [PROFILE_MODE_WALL] = { .is_due = is_any_sample_due, .serve = timer_wall_serve },
         [PROFILE_MODE_GIL] = { .is_due = is_any_sample_due, .serve = tick_gil },
+        [PROFILE_MODE_BLAME] = { .is_due = is_any_sample_due, .serve = timer_blame_serve },
 };

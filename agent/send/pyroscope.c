@@ -185,8 +185,13 @@ static bool put_other_labels(struct json_object *array, const struct profile *p)
 static struct json_object *make_labels(const struct profile *p)
 {
         struct json_object *array = json_object_new_array();
-        const char *name = profile_settings(p)->mode == PROFILE_MODE_CPU ? "process_cpu" : "wall";
-        bool done = put_label(array, "__name__", name);
+        static const char *const names[PROFILE_MODES] = {
+                [PROFILE_MODE_CPU] = "process_cpu",
+                [PROFILE_MODE_WALL] = "wall",
+                [PROFILE_MODE_GIL] = "wall",
+                [PROFILE_MODE_BLAME] = "gil_wait",
+        };
+        bool done = put_label(array, "__name__", names[profile_settings(p)->mode]);
 
         for (size_t i = 0; done && i < sizeof(labels) / sizeof(labels[0]); i++) {
                 const char *value = profile_attribute(p, labels[i].attributes[0]);

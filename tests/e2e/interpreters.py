@@ -12,6 +12,8 @@ import struct
 import subprocess
 from typing import NamedTuple, Optional
 
+from testbed import freethreaded
+
 OLDEST, NEWEST = (3, 8), (3, 15)
 
 
@@ -58,10 +60,10 @@ def pyenv():
 
 
 def free_threaded():
-    """One without the GIL: the one that PODFLAME_FREE_THREADED names, or pyenv's newest; None: there is none."""
+    """One without the GIL: the one that PODFLAME_FREE_THREADED names, pyenv's newest, or the testbed's. Unavailable."""
     found = sorted(pathlib.Path(os.environ.get("PYENV_ROOT", "/root/.pyenv"), "versions").glob("*t/bin/python"))
-    path = os.environ.get("PODFLAME_FREE_THREADED", str(found[-1]) if found else None)
-    return Interpreter("free-threaded", NEWEST, (path,)) if path else None
+    path = os.environ.get("PODFLAME_FREE_THREADED") or (found[-1] if found else freethreaded.program())
+    return Interpreter("free-threaded", NEWEST, (str(path),))
 
 
 def on_host():

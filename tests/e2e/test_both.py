@@ -284,7 +284,7 @@ def test_the_bound_of_memory_is_for_both_together(tmp_path):
 
 
 @pytest.mark.parametrize("options, sentence", [
-    (["--mode", "cpu,gil"], "'cpu,gil' is none of cpu, wall, gil, and cpu,wall"),
+    (["--mode", "cpu,gil"], "'cpu,gil' is none of cpu, wall, gil, blame, and no list of cpu, wall, blame"),
     (["--mode", "cpu,wall", "--idle"], "exclude each other"),
     (["--wall-rate", "11"], "--wall-rate is for --mode cpu,wall"),
     (["--mode", "cpu,wall", "--wall-rate", "0"], "--wall-rate: '0' is not a number from 1 to 20000"),

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Mode gil, where there is a GIL and where there is none.
 
-A free-threaded interpreter (PEP 703) is pyenv's, "3.13.5t" for example, or the one that
-PODFLAME_FREE_THREADED names: Debian has none.
+A free-threaded interpreter (PEP 703) is pyenv's, "3.13.5t" for example, the one that
+PODFLAME_FREE_THREADED names, or the testbed's: Debian packages none.
 """
 
 import os
@@ -15,6 +15,7 @@ from collector import Collector, agent
 from interpreters import ON_HOST, Case, free_threaded
 from program import PODFLAME, eventually, podflame
 from skips import must_skip
+from testbed import Unavailable
 
 HOST = Case(ON_HOST[0], "host")
 SAID = "process %d: this Python has no GIL: every thread that runs is sampled"
@@ -23,10 +24,10 @@ SAID = "process %d: this Python has no GIL: every thread that runs is sampled"
 @pytest.fixture
 def without():
     """A case of an interpreter that has no GIL unless it is told to."""
-    interpreter = free_threaded()
-    if not interpreter:
-        must_skip("no free-threaded Python here: PODFLAME_FREE_THREADED=/path/to/python", debian=False)
-    return Case(interpreter, "host")
+    try:
+        return Case(free_threaded(), "host")
+    except Unavailable as reason:
+        must_skip(str(reason), debian=False)
 
 
 def with_gil(case):

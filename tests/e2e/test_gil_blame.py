@@ -11,6 +11,7 @@ import pytest
 from interpreters import BARE_BOOKWORM, BOOKWORM, IN_IMAGES, ON_HOST, Case, free_threaded
 from program import podflame
 from skips import must_skip
+from testbed import Unavailable
 
 HOST = Case(ON_HOST[0], "host")
 PLACES = [Case(i, "host") for i in ON_HOST if i.version in ((3, 7), (3, 8), (3, 9), (3, 10), (3, 12), (3, 13))]
@@ -199,9 +200,10 @@ def test_container_by_its_name(start):
 
 
 def test_no_gil(start):
-    interpreter = free_threaded()
-    if not interpreter:
-        must_skip("no free-threaded Python here: PODFLAME_FREE_THREADED=/path/to/python", debian=False)
+    try:
+        interpreter = free_threaded()
+    except Unavailable as reason:
+        must_skip(str(reason), debian=False)
     target = start(Case(interpreter, "host"), "gil_blame.py", 0, 2)
     done = podflame("gil", "-d", 1, "-p", target.pid)
     assert done.returncode == 0 and "This Python has no GIL: no thread waits for one." in done.stdout, done.stderr

@@ -136,6 +136,23 @@ Test(collect_api, modes_are_kept_apart)
         collect_close(collect);
 }
 
+Test(collect_api, blame_is_a_mode_of_its_own)
+{
+        struct collect *collect = collect_start(NULL, 0, NULL);
+
+        for (enum profile_mode mode = 0; mode < PROFILE_MODES; mode++)
+                cr_assert_eq(post_profile(collect, make_profile("aaaa", mode, now_s() - 10, mode + 1), NULL), 200);
+        struct json_object *blame = get_json(collect, "/api/v1/tree?mode=blame");
+        struct json_object *series = get_json(collect, "/api/v1/series");
+        cr_assert_str_eq(text_at(blame, "meta/mode"), "blame");
+        cr_assert_eq(number_at(blame, "tree/value"), 10 * PROFILE_MODES);
+        cr_assert_str_eq(text_at(blame, "meta/modes/3"), "blame");
+        cr_assert_eq(json_object_array_length(at(series, "0/modes")), PROFILE_MODES);
+        json_object_put(blame);
+        json_object_put(series);
+        collect_close(collect);
+}
+
 Test(collect_api, a_batch_sent_again_counts_once)
 {
         struct collect *collect = collect_start(NULL, 0, NULL);

@@ -125,6 +125,38 @@ Test(command_blame, no_gil_is_no_time_of_a_gil)
         profile_free(p);
 }
 
+Test(command_blame, a_turn_comes_first_and_all_is_kept)
+{
+        struct profile *p = profile_new(), *later = profile_new();
+        struct blame *b = blame_new();
+        struct blame_function rows[4];
+        struct blame_thread threads[4];
+
+        add_sample(p, "[holds GIL: 3 wait]", "before", 1, PROFILE_RUNNING, 10);
+        add_sample(later, "[holds GIL: 2 wait]", "now", 2, PROFILE_RUNNING, 5);
+        cr_assert_eq(blame_add(b, p), 0);
+        blame_turn(b);
+        cr_assert_eq(blame_add(b, later), 0);
+        cr_assert_eq(blame_functions(b, 4, rows), 2);
+        cr_expect_str_eq(rows[0].name, "now");
+        cr_expect_eq(rows[0].recent_ns, 10);
+        cr_expect_eq(rows[1].recent_ns, 0);
+        cr_expect_eq(rows[1].waited_ns, 30);
+        cr_assert_eq(blame_threads(b, 4, threads), 2);
+        cr_expect_eq(threads[0].tid, 2);
+        cr_expect_eq(threads[0].recent_ns[BLAME_HOLDING], 5);
+        cr_expect_eq(threads[1].recent_ns[BLAME_HOLDING], 0);
+        cr_expect_eq(threads[1].ns[BLAME_HOLDING], 10);
+
+        blame_reset(b);
+        cr_expect_eq(blame_functions(b, 4, rows), 0);
+        cr_expect_eq(blame_threads(b, 4, threads), 0);
+        cr_expect_eq(blame_sums(b)->gil_ns, 0);
+        blame_free(b);
+        profile_free(p);
+        profile_free(later);
+}
+
 Test(command_blame, rows_are_bounded)
 {
         static struct blame_function functions[BLAME_MAX + 2];

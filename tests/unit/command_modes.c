@@ -50,6 +50,60 @@ Test(command_modes, two_modes_are_in_one_order_and_wall_has_its_own_rate)
         }
 }
 
+Test(command_modes, three_are_sampled_beside_each_other)
+{
+        static const enum profile_mode order[] = { PROFILE_MODE_CPU, PROFILE_MODE_WALL, PROFILE_MODE_BLAME };
+        struct modes modes = configured("blame,cpu,wall", 20);
+        char text[MODES_RATES_SIZE];
+
+        cr_assert_eq(modes.n, 3);
+        for (size_t i = 0; i < 3; i++) {
+                cr_expect_eq(modes.configs[i].mode, order[i]);
+                cr_expect_eq(modes.configs[i].rate, i == 0 ? 99 : 20);
+        }
+        modes_describe_rates(&modes, modes_rate(&modes), text);
+        cr_expect_str_eq(text, "cpu 99 Hz, wall 20 Hz and blame 20 Hz");
+        modes = configured("blame", 0);
+        cr_expect_eq(modes.n, 1);
+        cr_expect_eq(modes.configs[0].mode, PROFILE_MODE_BLAME);
+        cr_expect_eq(modes.configs[0].rate, 99);
+}
+
+Test(command_modes, lists_of_other_modes_are_refused)
+{
+        static const char *const names[] = { "",
+                                             ",",
+                                             "cpu,",
+                                             ",cpu",
+                                             "cpu,,wall",
+                                             "cpu,cpu",
+                                             "gil,blame",
+                                             "cpu,gil",
+                                             "cpu wall",
+                                             "cpu,wall,blame,gil",
+                                             "blame blame blame blame" };
+
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+                struct sampling_options options = options_of(names[i]);
+                struct modes modes;
+                cr_expect_eq(modes_config(&options, 0, false, &usage, &modes), 2, "%s", names[i]);
+        }
+}
+
+Test(command_modes, options_choose_a_mode_as_in_other_commands)
+{
+        struct sampling_options idle = options_of("cpu"), gil = idle;
+        struct modes modes;
+
+        idle.idle = gil.gil = true;
+        idle.no_idle_workers = true;
+        cr_assert_eq(modes_config(&idle, 0, false, &usage, &modes), -1);
+        cr_expect_eq(modes.configs[0].mode, PROFILE_MODE_WALL);
+        cr_expect(modes.configs[0].no_idle_workers);
+        cr_assert_eq(modes_config(&gil, 0, false, &usage, &modes), -1);
+        cr_expect_eq(modes.configs[0].mode, PROFILE_MODE_GIL);
+}
+
 Test(command_modes, the_engine_asked_for_is_for_both)
 {
         static const struct {

@@ -189,6 +189,45 @@ Test(health_server, without_an_account_there_is_no_ratio)
         free(text);
 }
 
+Test(health_server, containers_have_the_names_that_they_have)
+{
+        static struct health_gil_waits waits = { .rows = { { "shop", "web-0", "main", 0.75 },
+                                                           { .container = "my\"box", .ratio = 0.5 } },
+                                                 .n = 2,
+                                                 .untold = 3 };
+        char *text = metrics(&(struct health_facts){ .gil_waits = &waits });
+
+        cr_expect(strstr(text, "# TYPE podflame_gil_wait_ratio gauge\n"
+                               "podflame_gil_wait_ratio{k8s_namespace_name=\"shop\",k8s_pod_name=\"web-0\",container_"
+                               "name=\"main\"} 0.75\n"
+                               "podflame_gil_wait_ratio{container_name=\"my\\\"box\"} 0.5\n#"),
+                  "%s", text);
+        cr_expect(strstr(text, "\npodflame_gil_untold_containers 3\n"), "%s", text);
+        free(text);
+}
+
+Test(health_server, a_window_forgets_the_containers_of_the_one_before)
+{
+        static struct health_gil_waits waits = { .rows = { { .container = "brief", .ratio = 0.5 } }, .n = 1 };
+        uint16_t port;
+        struct health *health = start(&port);
+
+        health_publish(health, &(struct health_facts){ .gil_waits = &waits });
+        waits = (struct health_gil_waits){ 0 };
+        struct reply reply = ask(port, "/metrics", NULL);
+        cr_expect(strstr(reply.body, "{container_name=\"brief\"} 0.5\n"), "a copy is told: %s", reply.body);
+        free(reply.body);
+        health_publish(health, &(struct health_facts){ .gil_waits = &waits });
+        reply = ask(port, "/metrics", NULL);
+        cr_expect_null(strstr(reply.body, "brief"), "%s", reply.body);
+        free(reply.body);
+        health_publish(health, &(struct health_facts){ .ready = true });
+        reply = ask(port, "/metrics", NULL);
+        cr_expect_null(strstr(reply.body, "\npodflame_gil_"), "nothing is known: %s", reply.body);
+        free(reply.body);
+        health_close(health);
+}
+
 Test(health_server, more_kinds_than_there_is_room_for_are_left_out)
 {
         struct health_targets targets[HEALTH_TARGETS_MAX + 4];

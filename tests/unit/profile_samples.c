@@ -122,7 +122,7 @@ Test(profile_samples, settings_and_counters_are_kept)
 
 Test(profile_samples, modes_have_names)
 {
-        enum profile_mode all[] = { PROFILE_MODE_CPU, PROFILE_MODE_WALL, PROFILE_MODE_GIL };
+        enum profile_mode all[] = { PROFILE_MODE_CPU, PROFILE_MODE_WALL, PROFILE_MODE_GIL, PROFILE_MODE_BLAME };
         const char *const bad[] = { "", "CPU", "cpu ", "cp", "idle" };
         enum profile_mode mode;
 
@@ -133,7 +133,7 @@ Test(profile_samples, modes_have_names)
         }
         for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
                 cr_assert_not(profile_mode_parse(bad[i], &mode));
-        cr_assert_eq(mode, PROFILE_MODE_GIL, "untouched by failures");
+        cr_assert_eq(mode, PROFILE_MODE_BLAME, "untouched by failures");
 }
 
 Test(profile_samples, a_set_owns_what_was_added)

@@ -16,12 +16,13 @@ import { makeTop } from "./top.js";
 
 const refreshMs = 10000;
 const topLimit = 100;
-const modeUnits = { cpu: "CPUs", wall: "threads", gil: "threads" };
-const modeTimes = { cpu: "CPU time", wall: "Time of threads", gil: "Time of the GIL" };
+const modeUnits = { cpu: "CPUs", wall: "threads", gil: "threads", blame: "threads" };
+const modeTimes = { cpu: "CPU time", wall: "Time of threads", gil: "Time of the GIL", blame: "Time others waited" };
 const modeChoices = {
   cpu: ["On CPU", "The time in which threads ran on a CPU"],
   wall: ["On CPU and waiting", "The whole time of threads: running, waiting and sleeping"],
   gil: ["Holding the GIL", "The time in which threads held the GIL"],
+  blame: ["Making others wait for the GIL", "The time for which other threads waited for the GIL, of what held it meanwhile"],
 };
 
 const parts = Object.fromEntries(["notice", "main"].map((id) => [id, document.getElementById(id)]));

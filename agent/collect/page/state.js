@@ -11,7 +11,7 @@ export const ranges = [
   { seconds: 86400, label: "24 h" },
 ];
 
-const modes = ["cpu", "wall", "gil"];
+const modes = ["cpu", "wall", "gil", "blame"];
 
 function number(text) {
   return /^\d{1,10}$/.test(text || "") ? Number(text) : null;

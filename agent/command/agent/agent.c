@@ -81,6 +81,7 @@ static void end_window(struct agent *agent)
         int r = fleet_take(agent->fleet, &set);
 
         count_delivered_window(agent);
+        vitals_note_profiles(agent->vitals, r == 0 ? &set : &(struct profile_set){ 0 });
         if (r == 0)
                 r = labels_put(&agent->config.labels, &set);
         if (r == 0)

@@ -46,6 +46,7 @@ static struct fleet_process *fleet_process_of(struct watched *watched)
 
 /* What was sampled in one mode. */
 struct mode_part {
+        enum profile_mode mode;
         struct profile_counters counters; /* see fleet_counters() */
         struct profile_set window;        /* the profiles of the present window, one for each group that has one */
 };
@@ -69,6 +70,8 @@ struct fleet *fleet_new(const struct modes *modes)
                 f->list.n_samplers = modes->n;
                 memcpy(f->list.samplers, modes->samplers, sizeof modes->samplers);
                 f->keep_threads = modes->configs[0].threads;
+                for (size_t i = 0; i < modes->n; i++)
+                        f->parts[i].mode = modes->configs[i].mode;
                 memcpy(f->kinds, kinds, sizeof kinds);
         }
         return f;
@@ -157,21 +160,43 @@ static bool is_worth_sending(const struct profile *profile, bool last)
                profile_coverage_is_low(c, profile_settings(profile)->period_ns);
 }
 
+static int merge_into_group(struct fleet *f, struct fleet_process *m, size_t i, const struct profile *profile)
+{
+        struct profile *group;
+        int r = get_or_add_group(&f->parts[i].window, &m->watched.process, &group);
+
+        return r == 0 ? profile_merge(group, profile, f->keep_threads) : r;
+}
+
+/* Adds who kept others waiting, if there is anybody. */
+static int add_blame_to_window(struct fleet *f, struct fleet_process *m, size_t i, const struct profile *profile)
+{
+        struct profile *blame;
+        int r = profile_blame(profile, f->keep_threads, &blame);
+
+        if (r < 0)
+                return r;
+        if (profile_samples(blame) > 0)
+                r = merge_into_group(f, m, i, blame);
+        profile_free(blame);
+        return r;
+}
+
 /* Adds a process's profile of mode @i to that of its group. @last: the process is no longer sampled. */
 static int add_to_window(struct fleet *f, struct fleet_process *m, size_t i, struct profile *profile, bool last)
 {
         struct profile_counters *counters = profile_counters(profile), *unsent = &m->unsent[i];
-        struct profile *group;
 
         profile_counters_add(&f->parts[i].counters, counters);
+        if (f->parts[i].mode == PROFILE_MODE_BLAME)
+                return add_blame_to_window(f, m, i, profile);
         profile_counters_add(counters, unsent);
         *unsent = (struct profile_counters){ 0 };
         if (!is_worth_sending(profile, last)) {
                 *unsent = *counters;
                 return 0;
         }
-        int r = get_or_add_group(&f->parts[i].window, &m->watched.process, &group);
-        return r == 0 ? profile_merge(group, profile, f->keep_threads) : r;
+        return merge_into_group(f, m, i, profile);
 }
 
 /* The same for a profile of each mode; NULL: there is none. The profiles are consumed. */

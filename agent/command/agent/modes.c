@@ -9,49 +9,90 @@
 
 /* ---- options ------------------------------------------------------------------------ */
 
-static bool names_cpu_and_wall(const char *mode)
+/* Modes that can be sampled beside each other. What mode gil tells, mode blame tells as well. */
+#define TOGETHER (1u << PROFILE_MODE_CPU | 1u << PROFILE_MODE_WALL | 1u << PROFILE_MODE_BLAME)
+
+/* Reads a list of modes. 0: it is none, or its modes cannot be sampled beside each other. */
+static unsigned parse_modes(const char *text)
 {
-        return strcmp(mode, "cpu,wall") == 0 || strcmp(mode, "wall,cpu") == 0;
+        enum profile_mode mode;
+        unsigned modes = 0, n = 0;
+        const char *end;
+        char name[16];
+
+        do {
+                end = strchrnul(text, ',');
+                if ((size_t)(end - text) >= sizeof name)
+                        return 0;
+                snprintf(name, sizeof name, "%.*s", (int)(end - text), text);
+                if (!profile_mode_parse(name, &mode) || modes & 1u << mode)
+                        return 0;
+                modes |= 1u << mode;
+                n++;
+                text = end + 1;
+        } while (*end);
+        return n == 1 || (modes & ~TOGETHER) == 0 ? modes : 0;
+}
+
+static bool is_one(unsigned modes)
+{
+        return (modes & (modes - 1)) == 0;
 }
 
 /* GO_ON, or an exit status, after a message. */
-static int check_modes(const struct sampling_options *options, uint64_t wall_rate, const struct usage *usage)
+static int check_modes(const struct sampling_options *options, unsigned modes, uint64_t wall_rate,
+                       const struct usage *usage)
 {
-        bool both = names_cpu_and_wall(options->mode);
-        enum profile_mode mode;
-
-        if (!both && !profile_mode_parse(options->mode, &mode))
-                return options_wrong(usage, "--mode: '%s' is none of cpu, wall, gil, and cpu,wall", options->mode);
-        if (both && (options->idle || options->gil))
+        if (modes == 0)
+                return options_wrong(usage,
+                                     "--mode: '%s' is none of cpu, wall, gil, blame, and no list of cpu, wall, blame",
+                                     options->mode);
+        if (!is_one(modes) && (options->idle || options->gil))
                 return options_wrong(usage, "--mode %s and --%s exclude each other", options->mode,
                                      options->idle ? "idle" : "gil");
-        if (!both && wall_rate > 0)
+        if (is_one(modes) && wall_rate > 0)
                 return options_wrong(usage, "--wall-rate is for --mode cpu,wall; another mode has --rate");
+        if (options->no_idle_workers && !options->idle && !(modes & 1u << PROFILE_MODE_WALL))
+                return options_wrong(usage,
+                                     "--no-idle-workers needs --mode wall: other modes count no thread that waits");
         return GO_ON;
+}
+
+/* Adds a mode to those that there are. All but the first have a rate of their own. */
+static void add_mode(struct modes *modes, enum profile_mode mode, bool no_idle_workers, uint64_t wall_rate)
+{
+        struct sample_config *config = &modes->configs[modes->n];
+
+        *config = modes->configs[0];
+        config->mode = mode;
+        config->no_idle_workers = mode == PROFILE_MODE_WALL && no_idle_workers;
+        if (modes->n++ == 0)
+                return;
+        config->rate = wall_rate > 0 ? (unsigned)wall_rate : WALL_RATE_DEFAULT;
+        if (mode == PROFILE_MODE_BLAME && config->engine == SAMPLE_ENGINE_PERF) /* it does not look for the GIL */
+                config->engine = SAMPLE_ENGINE_AUTO;
 }
 
 int modes_config(const struct sampling_options *options, uint64_t wall_rate, bool wait_detail,
                  const struct usage *usage, struct modes *ret)
 {
-        struct sampling_options first = *options;
-        bool both = names_cpu_and_wall(options->mode);
-        int r = check_modes(options, wall_rate, usage);
+        struct sampling_options base = *options;
+        unsigned modes = parse_modes(options->mode);
+        int r = check_modes(options, modes, wall_rate, usage);
 
-        *ret = (struct modes){ .n = both ? 2 : 1 };
-        if (both) {
-                first.mode = "cpu";
-                first.no_idle_workers = false;
-        }
+        *ret = (struct modes){ 0 };
+        base.mode = profile_mode_name(PROFILE_MODE_CPU);
+        base.no_idle_workers = false;
         if (r == GO_ON)
-                r = sampling_config(&first, usage, &ret->configs[0]);
-        ret->configs[0].wait_detail = wait_detail;
-        if (r != GO_ON || !both)
+                r = sampling_config(&base, usage, &ret->configs[0]);
+        if (r != GO_ON)
                 return r;
-        struct sample_config *wall = &ret->configs[1];
-        *wall = ret->configs[0];
-        wall->mode = PROFILE_MODE_WALL;
-        wall->no_idle_workers = options->no_idle_workers;
-        wall->rate = wall_rate > 0 ? (unsigned)wall_rate : WALL_RATE_DEFAULT;
+        ret->configs[0].wait_detail = wait_detail;
+        if (options->idle || options->gil)
+                modes = 1u << ret->configs[0].mode;
+        for (enum profile_mode mode = 0; mode < PROFILE_MODES; mode++)
+                if (modes & 1u << mode)
+                        add_mode(ret, mode, options->no_idle_workers, wall_rate);
         return GO_ON;
 }
 
@@ -85,15 +126,23 @@ bool modes_are_blocking(const struct modes *m)
         return m->configs[0].engine == SAMPLE_ENGINE_BLOCKING;
 }
 
+bool modes_sample_wall(const struct modes *m)
+{
+        for (size_t i = 0; i < m->n; i++)
+                if (m->configs[i].mode == PROFILE_MODE_WALL)
+                        return true;
+        return false;
+}
+
 void modes_say(const struct modes *m, const char *destinations, double window_s)
 {
-        char second[256] = "";
+        char text[512] = "";
 
-        if (m->n > 1)
-                snprintf(second, sizeof second, "; mode %s, %u Hz, %s", profile_mode_name(m->configs[1].mode),
-                         m->configs[1].rate, sampler_describe(m->samplers[1]));
-        say("agent: mode %s, %u Hz, %s%s; to %s every %g s", profile_mode_name(m->configs[0].mode), m->configs[0].rate,
-            sampler_describe(m->samplers[0]), second, destinations, window_s);
+        for (size_t i = 0, len = 0; i < m->n && len < sizeof text; i++)
+                len += (size_t)snprintf(text + len, sizeof text - len, "%smode %s, %u Hz, %s", i > 0 ? "; " : "",
+                                        profile_mode_name(m->configs[i].mode), m->configs[i].rate,
+                                        sampler_describe(m->samplers[i]));
+        say("agent: %s; to %s every %g s", text, destinations, window_s);
 }
 
 /* ---- rates ------------------------------------------------------------------------------ */
@@ -122,11 +171,16 @@ void modes_set_rate(struct modes *m, unsigned rate)
 
 void modes_describe_rates(const struct modes *m, unsigned rate, char ret[static MODES_RATES_SIZE])
 {
-        if (m->n == 1)
+        if (m->n == 1) {
                 snprintf(ret, MODES_RATES_SIZE, "%u Hz", modes_rate_at(m, 0, rate));
-        else
-                snprintf(ret, MODES_RATES_SIZE, "%s %u Hz and %s %u Hz", profile_mode_name(m->configs[0].mode),
-                         modes_rate_at(m, 0, rate), profile_mode_name(m->configs[1].mode), modes_rate_at(m, 1, rate));
+                return;
+        }
+        for (size_t i = 0, len = 0; i < m->n && len < MODES_RATES_SIZE; i++)
+                len += (size_t)snprintf(ret + len, MODES_RATES_SIZE - len, "%s%s %u Hz",
+                                        i == 0          ? ""
+                                        : i == m->n - 1 ? " and "
+                                                        : ", ",
+                                        profile_mode_name(m->configs[i].mode), modes_rate_at(m, i, rate));
 }
 
 /* ---- memory ----------------------------------------------------------------------------- */

@@ -3,8 +3,8 @@
 #define AGENT_MODES_H
 
 /*
- * The agent's samplers: one, or with --mode cpu,wall two that sample the same processes beside each other. Each has its
- * mode and its rate. They share the agent's budget of CPU time and memory.
+ * The agent's samplers: one, or with --mode cpu,wall,blame several that sample the same processes beside each other. Each
+ * has its mode and its rate. They share the agent's budget of CPU time and memory.
  */
 
 #include "agent/command/cli/options.h"
@@ -13,18 +13,20 @@
 
 #define MODES_MAX WATCHED_SAMPLERS_MAX
 
-/* The rate of mode wall beside mode cpu, per second, unless --wall-rate says another. */
+/* The rate of modes wall and blame beside another, per second, unless --wall-rate says another. */
 #define WALL_RATE_DEFAULT 11
 
 /* What the agent's --mode says in its help. */
-#define MODES_HELP "cpu: threads on a CPU; wall: every thread; gil: the GIL's holder; cpu,wall: both (cpu)"
+#define MODES_HELP                                                                                 \
+        "cpu: on a CPU; wall: every thread; gil: the GIL's holder; blame; cpu,wall,blame (cpu);\n" \
+        "blame: the GIL's holder, by how long others wait; of a list, a profile of each"
 
 /* The row of an option table for the uint64_t @member of a configuration: 0, unless the user has set it. */
-#define WALL_RATE_OPTION(type, member)                                                                                 \
-        {                                                                                                              \
-                .name = "wall-rate", .kind = OPTION_NUMBER, .field = offsetof(type, member), .argument = "HZ",         \
-                .help = "samples per second of each thread, for wall in --mode cpu,wall (11)", .min = SAMPLE_RATE_MIN, \
-                .max = SAMPLE_RATE_MAX                                                                                 \
+#define WALL_RATE_OPTION(type, member)                                                                         \
+        {                                                                                                      \
+                .name = "wall-rate", .kind = OPTION_NUMBER, .field = offsetof(type, member), .argument = "HZ", \
+                .help = "samples per second of each thread, for wall and blame beside another mode (11)",      \
+                .min = SAMPLE_RATE_MIN, .max = SAMPLE_RATE_MAX                                                 \
         }
 
 struct modes {
@@ -47,6 +49,9 @@ void modes_close(struct modes *modes);
 /* Whether threads are stopped by ptrace. */
 bool modes_are_blocking(const struct modes *modes);
 
+/* Whether one of them is mode wall. */
+bool modes_sample_wall(const struct modes *modes);
+
 /* Prints what is sampled how, and where profiles go. */
 void modes_say(const struct modes *modes, const char *destinations, double window_s);
 
@@ -57,8 +62,8 @@ unsigned modes_rate_at(const struct modes *modes, size_t i, unsigned rate);
 /* Sets the rates of all samplers by that. */
 void modes_set_rate(struct modes *modes, unsigned rate);
 
-/* The rates as text: "50 Hz"; of two modes "cpu 50 Hz and wall 5 Hz". */
-#define MODES_RATES_SIZE 64
+/* The rates as text: "50 Hz"; of several modes "cpu 50 Hz and wall 5 Hz". */
+#define MODES_RATES_SIZE 96
 void modes_describe_rates(const struct modes *modes, unsigned rate, char ret[static MODES_RATES_SIZE]);
 
 /* The memory of all samplers together. */

@@ -5,6 +5,8 @@
  */
 #include "vitals.h"
 
+#include "gil_waits.h"
+
 #include "agent/base/base.h"
 #include "agent/command/cli/log.h"
 #include "agent/command/cli/messages.h"
@@ -28,6 +30,7 @@ struct vitals {
         struct health *health;
         struct health_destination *destinations;
         struct health_facts facts;
+        struct health_gil_waits gil_waits;
         struct profile_counters before[MODES_MAX]; /* counters of the fleet at the end of the window before */
 
         double cpu_s, at_s; /* CPU time and clock when the present window began; at_s 0: none has begun */
@@ -108,9 +111,8 @@ static int open_health(struct vitals *v)
                 return say_error("metrics cannot be served: %s", strerror(-r));
         if (open)
                 say("anybody on the network can read these metrics: --listen 127.0.0.1:%u serves this machine alone; "
-                    "they name "
-                    "no process, no container and no function",
-                    v->port);
+                    "they name no process and no function, and %s",
+                    v->port, modes_sample_wall(v->subject.modes) ? "the containers that run Python" : "no container");
         const char *colon = strrchr(v->options.listen, ':');
         say("metrics: http://%.*s:%u/metrics", (int)(colon - v->options.listen), v->options.listen, v->port);
         return GO_ON;
@@ -362,6 +364,13 @@ static void keep_to_budget(struct vitals *v)
                 say_rate(v, before, usage.rss_bytes);
         }
         say_hopeless(v, advice.hopeless, usage.rss_bytes);
+}
+
+void vitals_note_profiles(struct vitals *v, const struct profile_set *set)
+{
+        bool known = modes_sample_wall(v->subject.modes) && gil_waits_read(set, &v->gil_waits) == 0;
+
+        v->facts.gil_waits = known ? &v->gil_waits : NULL;
 }
 
 void vitals_count_window(struct vitals *v, bool sent)

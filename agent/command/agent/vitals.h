@@ -70,6 +70,9 @@ void vitals_beat(struct vitals *vitals, uint64_t starved);
 bool vitals_is_too_large(struct vitals *vitals, bool can_end);
 int vitals_pause_ms(const struct vitals *vitals);
 
+/* Call this with the profiles of a window that has ended, for the metrics that are made of them. */
+void vitals_note_profiles(struct vitals *vitals, const struct profile_set *set);
+
 /* Call this at the end of a window. Sets the rate of the next one by the budget. */
 void vitals_end_window(struct vitals *vitals);
 

@@ -139,13 +139,13 @@ int output_open(struct output *output)
         return r < 0 ? say_error("%s cannot be written: %s", output->name, strerror(-r)) : GO_ON;
 }
 
-static int write_gzipped(const struct format *format, const struct profile_set *set, FILE *out)
+static int write_gzipped(int (*write)(const void *what, FILE *out), const void *what, FILE *out)
 {
         char *text = NULL;
         void *packed = NULL;
         size_t len, packed_len;
         FILE *memory = open_memstream(&text, &len);
-        int r = memory ? format->write(set, memory) : -ENOMEM;
+        int r = memory ? write(what, memory) : -ENOMEM;
 
         if (memory && fclose(memory) != 0 && r == 0)
                 r = -ENOMEM;
@@ -169,17 +169,34 @@ int output_stream(struct output *output, FILE **ret)
         return 0;
 }
 
-int output_write(struct output *output, const struct profile_set *set)
+int output_write_with(struct output *output, int (*write)(const void *what, FILE *out), const void *what)
 {
         FILE *out;
         int r = output_stream(output, &out);
 
         if (r < 0)
                 return r;
-        r = output->gzip ? write_gzipped(output->format, set, out) : output->format->write(set, out);
+        r = output->gzip ? write_gzipped(write, what, out) : write(what, out);
         if (fclose(out) != 0 && r == 0)
                 r = -errno;
         return r;
+}
+
+struct formatted {
+        const struct format *format;
+        const struct profile_set *set;
+};
+
+static int write_formatted(const void *what, FILE *out)
+{
+        const struct formatted *f = what;
+
+        return f->format->write(f->set, out);
+}
+
+int output_write(struct output *output, const struct profile_set *set)
+{
+        return output_write_with(output, write_formatted, &(struct formatted){ output->format, set });
 }
 
 void output_remove(const struct output *output)

@@ -59,6 +59,9 @@ int output_make(struct output *output);
 /* Writes the profiles. 0 or negative errno. */
 int output_write(struct output *output, const struct profile_set *set);
 
+/* Writes what @write writes of @what, packed if the name asks for that. 0 or negative errno. */
+int output_write_with(struct output *output, int (*write)(const void *what, FILE *out), const void *what);
+
 /*
  * Gives a stream for the caller's own writing: empties the file, and is no longer responsible for it. 0 or negative
  * errno.

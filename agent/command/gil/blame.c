@@ -35,13 +35,12 @@ struct blame *blame_new(void)
         return calloc(1, sizeof(struct blame));
 }
 
-void blame_free(struct blame *b)
+void blame_reset(struct blame *b)
 {
         struct function_entry *function, *next_function;
         struct thread_entry *thread, *next_thread;
 
-        if (!b)
-                return;
+        b->sums = (struct blame_sums){ 0 };
         HASH_ITER(hh, b->functions, function, next_function) {
                 HASH_DEL(b->functions, function);
                 free(function);
@@ -50,7 +49,21 @@ void blame_free(struct blame *b)
                 HASH_DEL(b->threads, thread);
                 free(thread);
         }
+}
+
+void blame_free(struct blame *b)
+{
+        if (b)
+                blame_reset(b);
         free(b);
+}
+
+void blame_turn(struct blame *b)
+{
+        for (struct function_entry *function = b->functions; function; function = function->hh.next)
+                function->row.recent_ns = 0;
+        for (struct thread_entry *thread = b->threads; thread; thread = thread->hh.next)
+                memset(thread->row.recent_ns, 0, sizeof thread->row.recent_ns);
 }
 
 const struct blame_sums *blame_sums(const struct blame *b)
@@ -167,6 +180,7 @@ static int count_holder(struct blame *b, const struct reading *reading, uint64_t
                 return -ENOMEM;
         row->held_ns += ns;
         row->waited_ns += ns * reading->waiters;
+        row->recent_ns += ns * reading->waiters;
         row->wanted_ns += reading->waiters > 0 ? ns : 0;
         return 0;
 }
@@ -214,6 +228,7 @@ static int count_thread(struct blame *b, const struct profile *p, const struct p
         if (!row)
                 return -ENOMEM;
         row->ns[doing] += sample->nanoseconds;
+        row->recent_ns[doing] += sample->nanoseconds;
         b->sums.threads_ns += sample->nanoseconds;
         b->sums.unknown_ns += doing == BLAME_UNKNOWN ? sample->nanoseconds : 0;
         return 0;
@@ -246,8 +261,10 @@ static int order_greater_first(uint64_t a, uint64_t b)
 static int order_functions(const void *a, const void *b)
 {
         const struct blame_function *x = a, *y = b;
-        int r = order_greater_first(x->waited_ns, y->waited_ns);
+        int r = order_greater_first(x->recent_ns, y->recent_ns);
 
+        if (r == 0)
+                r = order_greater_first(x->waited_ns, y->waited_ns);
         if (r == 0)
                 r = order_greater_first(x->held_ns, y->held_ns);
         if (r == 0)
@@ -262,7 +279,7 @@ static int order_threads(const void *a, const void *b)
         int r = 0;
 
         for (size_t i = 0; r == 0 && i < sizeof ties / sizeof *ties; i++)
-                r = order_greater_first(x->ns[ties[i]], y->ns[ties[i]]);
+                r = order_greater_first(x->recent_ns[ties[i]], y->recent_ns[ties[i]]);
         return r ? r : -order_greater_first(x->tid, y->tid);
 }
 

@@ -3,8 +3,8 @@
 #define GIL_BLAME_H
 
 /*
- * Who holds the GIL while others want it, and who waits for it: sums of profiles that were sampled with blame (see
- * struct sample_config). Times are nanoseconds. The number of rows is bounded, since targets may have any number of
+ * Who holds the GIL while others want it, and who waits for it: sums of profiles that were sampled in mode blame.
+ * Times are nanoseconds. The number of rows is bounded, since targets may have any number of
  * names.
  */
 
@@ -20,6 +20,7 @@ struct blame_function {
         uint64_t waited_ns;      /* time for which other threads waited meanwhile: 3 threads wait 3 s in 1 s */
         uint64_t wanted_ns;      /* time for which at least one waited meanwhile */
         uint64_t held_ns;
+        uint64_t recent_ns; /* the part of waited_ns of the present turn */
 };
 
 enum blame_doing {
@@ -35,6 +36,7 @@ struct blame_thread {
         const char *name; /* the blame's */
         uint64_t tid;     /* 0: all others */
         uint64_t ns[BLAME_DOINGS];
+        uint64_t recent_ns[BLAME_DOINGS]; /* the parts of the present turn */
 };
 
 /* Each tick counts each GIL once. */
@@ -55,14 +57,20 @@ struct blame;
 struct blame *blame_new(void);        /* NULL: out of memory */
 void blame_free(struct blame *blame); /* accepts NULL */
 
+/* Begins a new turn. Without it, all is one turn. */
+void blame_turn(struct blame *blame);
+
+/* Forgets all. */
+void blame_reset(struct blame *blame);
+
 /* Counts the samples of a process. 0 or -ENOMEM. */
 int blame_add(struct blame *blame, const struct profile *profile);
 
 const struct blame_sums *blame_sums(const struct blame *blame);
 
 /*
- * Writes at most @max functions, the most to blame first; threads, the one that waits most first. Returns the number; 0
- * if memory ran out.
+ * Writes at most @max functions, the most to blame in the present turn first; threads, the one that waits most in it
+ * first. Returns the number; 0 if memory ran out.
  */
 size_t blame_functions(const struct blame *blame, size_t max, struct blame_function *ret);
 size_t blame_threads(const struct blame *blame, size_t max, struct blame_thread *ret);

@@ -4,6 +4,7 @@
 #include "agent/command/cli/json.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 
 #define NS_PER_S 1e9
 
@@ -19,11 +20,12 @@ static double percentage_of(uint64_t part, uint64_t whole)
 
 /* ---- text ---------------------------------------------------------------------------------- */
 
-static void write_gil(const struct blame_sums *s, FILE *out)
+/* These two return how many lines they have written. */
+static size_t write_gil(const struct blame_sums *s, FILE *out)
 {
         if (s->gil_ns == 0 && s->missing_ns > 0) {
                 fputs("This Python has no GIL: no thread waits for one.\n", out);
-                return;
+                return 1;
         }
         fprintf(out, "GIL held %.1f %% of the time", percentage_of(s->held_ns, s->gil_ns));
         if (s->unsure_ns < s->gil_ns)
@@ -35,28 +37,33 @@ static void write_gil(const struct blame_sums *s, FILE *out)
                 fputs("Who waits for the GIL cannot be told of this Python: Python up to 3.6, or musl.\n", out);
         if (s->missing_ns > 0)
                 fputs("A process has no GIL. No thread of it waits for one.\n", out);
+        return 1 + (s->unsure_ns > 0) + (s->missing_ns > 0);
 }
 
 /* What nobody is blamed for. */
-static void write_unknown(const struct blame_sums *s, FILE *out)
+static size_t write_unknown(const struct blame_sums *s, FILE *out)
 {
+        if (s->unsure_ns >= s->gil_ns)
+                return 0;
         fprintf(out, "threads waited %.2f s: %.2f s while nobody held the GIL, %.2f s for an unknown holder",
                 seconds_of(s->waited_ns), seconds_of(s->free_ns), seconds_of(s->untold_ns));
         fprintf(out, "; unknown what they did %.1f %%\n", percentage_of(s->unknown_ns, s->threads_ns));
+        return 1;
 }
 
-static void write_functions(const struct report *r, FILE *out)
+static void write_functions(const struct report *r, const struct blame_function *rows, size_t n, FILE *out)
 {
-        static struct blame_function rows[REPORT_ROWS_MAX];
-        size_t n = blame_functions(r->blame, r->rows, rows);
-
-        if (n == 0)
-                return;
-        fprintf(out, "\n%10s %10s %10s   FUNCTION THAT HELD IT\n", "WAITED s", "WANTED s", "HELD s");
-        for (size_t i = 0; i < n; i++)
+        fputc('\n', out);
+        if (r->turn_ns > 0)
+                fprintf(out, "%8s ", "NOW");
+        fprintf(out, "%10s %10s %10s   FUNCTION THAT HELD IT\n", "WAITED s", "WANTED s", "HELD s");
+        for (size_t i = 0; i < n; i++) {
+                if (r->turn_ns > 0)
+                        fprintf(out, "%8.2f ", (double)rows[i].recent_ns / (double)r->turn_ns);
                 fprintf(out, "%10.2f %10.2f %10.2f   %s%s%s\n", seconds_of(rows[i].waited_ns),
                         seconds_of(rows[i].wanted_ns), seconds_of(rows[i].held_ns), rows[i].name,
                         *rows[i].file ? "  " : "", rows[i].file);
+        }
 }
 
 static uint64_t time_of_thread(const struct blame_thread *thread)
@@ -64,18 +71,14 @@ static uint64_t time_of_thread(const struct blame_thread *thread)
         uint64_t ns = 0;
 
         for (size_t i = 0; i < BLAME_DOINGS; i++)
-                ns += thread->ns[i];
+                ns += thread->recent_ns[i];
         return ns;
 }
 
-static void write_threads(const struct report *r, FILE *out)
+static void write_threads(const struct blame_thread *rows, size_t n, FILE *out)
 {
         static const char *const columns[BLAME_DOINGS] = { "RUNNING%", "HOLDING%", "WAITING%", "IDLE%", "UNKNOWN%" };
-        static struct blame_thread rows[REPORT_ROWS_MAX];
-        size_t n = blame_threads(r->blame, r->rows, rows);
 
-        if (n == 0)
-                return;
         fputc('\n', out);
         for (size_t i = 0; i < BLAME_DOINGS; i++)
                 fprintf(out, "%s%9s", i > 0 ? " " : "", columns[i]);
@@ -83,21 +86,59 @@ static void write_threads(const struct report *r, FILE *out)
         for (size_t i = 0; i < n; i++) {
                 uint64_t whole = time_of_thread(&rows[i]);
                 for (size_t j = 0; j < BLAME_DOINGS; j++)
-                        fprintf(out, "%s%9.1f", j > 0 ? " " : "", percentage_of(rows[i].ns[j], whole));
+                        fprintf(out, "%s%9.1f", j > 0 ? " " : "", percentage_of(rows[i].recent_ns[j], whole));
                 fprintf(out, "   %" PRIu64 " %s\n", rows[i].tid, rows[i].name);
         }
 }
 
-void report_write(const struct report *r, FILE *out)
+/* The threads that were there in the present turn. */
+static size_t take_present_threads(const struct report *r, struct blame_thread *rows)
 {
-        const struct blame_sums *sums = blame_sums(r->blame);
+        size_t n = blame_threads(r->blame, REPORT_ROWS_MAX, rows), present = 0;
 
-        fprintf(out, "%.1f s, %s (%s)\n", seconds_of(r->elapsed_ns), r->subject, r->engine);
-        write_gil(sums, out);
-        if (sums->unsure_ns < sums->gil_ns)
-                write_unknown(sums, out);
-        write_functions(r, out);
-        write_threads(r, out);
+        for (size_t i = 0; i < n && present < r->rows; i++)
+                if (time_of_thread(&rows[i]) > 0)
+                        rows[present++] = rows[i];
+        return present;
+}
+
+/* A table has an empty line and a title above its rows. */
+#define TABLE_LINES 2
+
+/* Cuts the tables so that they have @lines together. Neither gets less than half, if it has use for that. */
+static void divide_lines(size_t lines, size_t *functions, size_t *threads)
+{
+        size_t rows = lines > 2 * TABLE_LINES ? lines - 2 * TABLE_LINES : 0;
+
+        if (*functions + *threads <= rows)
+                return;
+        if (*threads > rows / 2)
+                *threads = *functions < rows - rows / 2 ? rows - *functions : rows / 2;
+        *functions = rows - *threads < *functions ? rows - *threads : *functions;
+}
+
+void report_write(const struct report *r, size_t lines, FILE *out, size_t titles[static REPORT_TITLES])
+{
+        static struct blame_function functions[REPORT_ROWS_MAX];
+        static struct blame_thread threads[REPORT_ROWS_MAX];
+        const struct blame_sums *sums = blame_sums(r->blame);
+        size_t n_functions = blame_functions(r->blame, r->rows, functions);
+        size_t n_threads = take_present_threads(r, threads), head = 1;
+
+        fprintf(out, "%.1f s%s, %s (%s)\n", seconds_of(r->elapsed_ns), r->paused ? ", paused" : "", r->subject,
+                r->engine);
+        head += write_gil(sums, out);
+        head += write_unknown(sums, out);
+        divide_lines(lines > head ? lines - head : 0, &n_functions, &n_threads);
+        if (n_functions > 0) {
+                titles[0] = head + 1;
+                head += TABLE_LINES + n_functions;
+                write_functions(r, functions, n_functions, out);
+        }
+        if (n_threads > 0) {
+                titles[1] = head + 1;
+                write_threads(threads, n_threads, out);
+        }
 }
 
 /* ---- JSON ---------------------------------------------------------------------------------- */

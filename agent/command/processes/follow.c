@@ -382,8 +382,7 @@ int follow_take(struct follow *f, struct profile_set *set)
                     (e = watched_take(&f->list, &item->watched, &profile)) != 0)
                         continue;
                 kinship_booked(f->kinship, item->watched.pid, profile);
-                if ((e = profile_set_add(&f->done, profile)) < 0)
-                        profile_free(profile);
+                e = follow_keep(f, &item->watched.process, profile);
         }
         return e < 0 ? e : hand_over_profiles(f, false, set);
 }

@@ -30,7 +30,7 @@ int sampling_config(const struct sampling_options *options, const struct usage *
         };
         size_t i = 0;
 
-        if (!profile_mode_parse(options->mode, &config.mode))
+        if (!profile_mode_parse(options->mode, &config.mode) || config.mode == PROFILE_MODE_BLAME)
                 return options_wrong(usage, "--mode: '%s' is none of cpu, wall, gil", options->mode);
         if (options->idle && options->gil)
                 return options_wrong(usage, "--idle and --gil exclude each other");

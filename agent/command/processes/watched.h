@@ -22,7 +22,7 @@ struct watched {
 };
 
 /* The most samplers of a list. */
-#define WATCHED_SAMPLERS_MAX 2
+#define WATCHED_SAMPLERS_MAX 3
 
 struct watch_list {
         struct sampler *samplers[WATCHED_SAMPLERS_MAX]; /* each samples every process; they must live longer */

@@ -8,6 +8,7 @@
 #include "agent/command/cli/messages.h"
 #include "agent/command/cli/options.h"
 #include "agent/command/cli/results.h"
+#include "agent/command/cli/screen.h"
 #include "agent/command/cli/signals.h"
 #include "agent/command/command.h"
 #include "agent/command/commands.h"
@@ -16,7 +17,7 @@
 #include "agent/command/processes/target.h"
 
 #include "agent/command/processes/follow.h"
-#include "screen.h"
+#include "view.h"
 
 #include <errno.h>
 #include <math.h>
@@ -117,10 +118,18 @@ static uint64_t to_ns(double seconds)
 
 #define PLAIN_ROWS 20
 
+static const char help[] = "q quit  s self  t total  S self time  T total time  space hold  r reset";
+
+static void write_page(const void *ctx, size_t lines, FILE *out, size_t titles[static SCREEN_TITLES_MAX])
+{
+        view_write(ctx, lines > VIEW_HEAD_LINES ? lines - VIEW_HEAD_LINES : 0, out);
+        titles[0] = VIEW_HEAD_LINES - 1;
+}
+
 static int draw_table(struct top *t)
 {
         if (t->whole)
-                return screen_draw(&t->view);
+                return screen_draw(&(struct screen_page){ .write = write_page, .ctx = &t->view, .help = help });
         view_write(&t->view, PLAIN_ROWS, stdout);
         putchar('\n');
         return results_flush();
@@ -169,26 +178,38 @@ static void reset_totals(struct top *t)
         t->begin_ns = clock_ns(CLOCK_MONOTONIC);
 }
 
-static int apply_key(struct top *t, enum screen_key key)
+/* The keys of orders. */
+static const char order_keys[TOTALS_ORDERS] = {
+        [TOTALS_SELF] = 's',
+        [TOTALS_TOTAL] = 't',
+        [TOTALS_SELF_TIME] = 'S',
+        [TOTALS_TOTAL_TIME] = 'T',
+};
+
+/* Returns whether the key has a meaning. */
+static bool obey_key(struct top *t, int key)
 {
-        if (key >= SCREEN_SELF && key <= SCREEN_TOTAL_TIME)
-                t->view.order = TOTALS_SELF + (key - SCREEN_SELF);
-        else if (key == SCREEN_PAUSE)
+        const char *order = key > 0 && key <= 'z' ? memchr(order_keys, key, sizeof order_keys) : NULL;
+
+        if (order)
+                t->view.order = (enum totals_order)(order - order_keys);
+        else if (key == ' ')
                 t->view.paused = !t->view.paused;
-        else if (key == SCREEN_RESET)
+        else if (key == 'r')
                 reset_totals(t);
-        else if (key == SCREEN_QUIT)
+        else if (key == 'q')
                 t->ending = true;
-        return key == SCREEN_NONE ? 0 : draw_table(t);
+        else
+                return key == SCREEN_RESIZED;
+        return true;
 }
 
 static int apply_pressed_keys(struct top *t)
 {
-        enum screen_key key;
-        int e = 0;
+        int e = 0, key;
 
         while (e == 0 && t->whole && screen_key(&key))
-                e = apply_key(t, key);
+                e = obey_key(t, key) ? draw_table(t) : 0;
         return e;
 }
 

@@ -11,7 +11,10 @@ import { element } from "./dom.js";
 import { flame } from "./flame.js";
 import { count, duration, percent } from "./numbers.js";
 
-const modes = { cpu: "CPU time", wall: "Wall time", gil: "GIL holder" };
+const modes = { cpu: "CPU time", wall: "Wall time", gil: "GIL holder", blame: "Waiting for the GIL" };
+
+// What a frame's width stands for, where it is not the time of the stack itself.
+const widths = { blame: "Width: the time for which other threads waited for the GIL while this held it" };
 
 // Ticks of a target that gave no stack.
 const lost = ["torn", "late", "gone", "failed"];
@@ -51,11 +54,15 @@ function lostTicks({ counters }) {
   return { sum, title: parts.join(", ") || "every tick gave a stack" };
 }
 
+// What a thread of podflame gil can do.
+const doings = ["running", "holding", "waiting", "idle", "unknown"];
+
 // What it means that there are no samples, by mode.
 const nothing = {
   cpu: "no Python thread ran on a CPU in this time. Mode cpu counts no sleeping or waiting threads; -m wall does",
   wall: "there was no Python thread to be seen in this time",
   gil: "nobody held the GIL in this time. -m wall counts sleeping and waiting threads, too",
+  blame: "no thread is known to have waited for the GIL in this time",
 };
 
 function whyEmpty(meta) {
@@ -140,16 +147,34 @@ function showFooter(parent, meta, tree) {
         ...(meta.coverage?.native ? [key("no Python", (dark) => colour("", "", dark))] : []),
         ...(contains(tree, gcName) ? [key("garbage collection", (dark) => colour(gcName, "", dark))] : []),
       ];
+  const width = meta.sides ? "Width: the mean of both shares" : widths[meta.mode];
   parent.append(
     ...keys,
-    meta.sides ? element("span", {}, "Width: the mean of both shares") : "",
+    width ? element("span", {}, width) : "",
     element("span", {}, "Click a frame to zoom"),
     element("span", {}, element("kbd", {}, "Ctrl F"), " search, ", element("kbd", {}, "Esc"), " back"),
     element("span", {}, `podflame ${meta.version}`),
   );
 }
 
-const { meta, tree } = JSON.parse(document.getElementById("profile").textContent);
+// What each thread did, by shares of its time. A thread has the times of doings in seconds.
+function threadTable(threads) {
+  const row = (thread) => {
+    const whole = doings.reduce((sum, doing) => sum + thread[doing], 0);
+    const shares = doings.map((doing) => element("td", { class: "number" }, percent(thread[doing], whole)));
+    return element("tr", {}, element("td", {}, thread.tid ? `${thread.name} (tid ${thread.tid})` : thread.name), ...shares);
+  };
+  const heads = doings.map((doing) => element("th", { class: "number", scope: "col" }, doing));
+  return element(
+    "table",
+    { class: "threads" },
+    element("caption", {}, "Threads"),
+    element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "thread"), ...heads)),
+    element("tbody", {}, ...threads.map(row)),
+  );
+}
+
+const { meta, tree, threads } = JSON.parse(document.getElementById("profile").textContent);
 const header = document.getElementById("header");
 if (meta.sides) {
   showHeader(header, meta.sides.map(({ name }) => name).join(" → "), meta.sentence, comparedFacts(meta), warnings(meta.sides));
@@ -160,4 +185,5 @@ if (meta.sides) {
 const main = document.getElementById("flame");
 if (meta.samples === 0) main.append(element("p", { class: "empty" }, whyEmpty(meta)));
 else flame(main, tree);
+if (threads?.length) main.after(threadTable(threads));
 showFooter(document.getElementById("footer"), meta, tree);

@@ -9,20 +9,11 @@
 #include <fcntl.h>
 #include <locale.h>
 #include <ncurses.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-static const struct {
-        int code;
-        enum screen_key key;
-} keys[] = {
-        { 'q', SCREEN_QUIT },       { 's', SCREEN_SELF },  { 't', SCREEN_TOTAL }, { 'S', SCREEN_SELF_TIME },
-        { 'T', SCREEN_TOTAL_TIME }, { ' ', SCREEN_PAUSE }, { 'r', SCREEN_RESET }, { KEY_RESIZE, SCREEN_RESIZED },
-};
-
-static const char help[] = "q quit  s self  t total  S self time  T total time  space hold  r reset";
 
 static SCREEN *terminal;
 
@@ -97,42 +88,46 @@ static void draw_line(int y, const char *text, size_t len, attr_t attributes)
         attrset(A_NORMAL);
 }
 
-static void draw_text(const char *text)
+static bool is_title(size_t y, const size_t titles[static SCREEN_TITLES_MAX])
+{
+        for (size_t i = 0; i < SCREEN_TITLES_MAX; i++)
+                if (titles[i] == y)
+                        return true;
+        return false;
+}
+
+static void draw_text(const char *text, const size_t titles[static SCREEN_TITLES_MAX], const char *help)
 {
         int y = 0;
 
         for (const char *end; y < LINES - 1 && (end = strchr(text, '\n')); text = end + 1, y++)
-                draw_line(y, text, (size_t)(end - text), y == VIEW_HEAD_LINES - 1 ? A_REVERSE : A_NORMAL);
+                draw_line(y, text, (size_t)(end - text), is_title((size_t)y, titles) ? A_REVERSE : A_NORMAL);
         move(y, 0);
         clrtobot();
         draw_line(LINES - 1, help, strlen(help), A_BOLD);
         refresh();
 }
 
-int screen_draw(const struct view *view)
+int screen_draw(const struct screen_page *page)
 {
+        size_t size, titles[SCREEN_TITLES_MAX] = { SIZE_MAX, SIZE_MAX };
         char *text = NULL;
-        size_t size;
-        int room = LINES - VIEW_HEAD_LINES - 1;
         FILE *out = open_memstream(&text, &size);
 
         if (!out)
                 return -errno;
-        view_write(view, room > 0 ? (size_t)room : 0, out);
+        page->write(page->ctx, LINES > 1 ? (size_t)LINES - 1 : 0, out, titles);
         int e = fclose(out) == 0 ? 0 : -errno;
         if (e == 0)
-                draw_text(text);
+                draw_text(text, titles, page->help);
         free(text);
         return e;
 }
 
-bool screen_key(enum screen_key *ret)
+bool screen_key(int *ret)
 {
         int code = getch();
 
-        *ret = SCREEN_NONE;
-        for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-                if (keys[i].code == code)
-                        *ret = keys[i].key;
+        *ret = code == KEY_RESIZE ? SCREEN_RESIZED : code;
         return code != ERR;
 }
