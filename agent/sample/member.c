@@ -122,6 +122,8 @@ static void count_native(struct target *t, const struct sampler *s, struct membe
 {
         struct profile_counters *counters = profile_counters(t->profile);
 
+        if (count == 0)
+                return; /* a look at a thread that waits: it has left Python */
         if (s->config.no_native) {
                 counters->left_out_ns += ns;
                 return;

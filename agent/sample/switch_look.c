@@ -4,11 +4,8 @@
 
 #include "nsutil/nsutil.h"
 
-/*
- * Threads of a target that one look reads at most. It holds the target's lock meanwhile, 20 us for each. The others are
- * read at the next look: it makes no difference to a wait that goes on.
- */
-#define READS_MAX 48
+/* Threads that are read at one go at most. The target's lock is held meanwhile, 20 us for each. */
+#define READS_MAX 100
 
 /* The files that tell why a thread waits stay open for a thread whose waits are short. */
 #define LONG_WAIT_NS 100000000u
@@ -45,11 +42,15 @@ static bool wants_look(const struct member *m)
         return m->thread && !m->clock.stack && (switches_is_waiting(m) || m->switches.state == SWITCH_UNKNOWN);
 }
 
-/* Reads at most @max of the waits that have no stack. Notes whether threads without Python, and waits, are left. */
-static void look_at_members(struct target *t, const struct sampler *s, unsigned max)
+/*
+ * Reads at most @max of the waits that have no stack. Notes whether threads without Python, and waits, are left. Returns
+ * whether there are waits that it did not come to.
+ */
+static bool look_at_members(struct target *t, const struct sampler *s, unsigned max)
 {
         struct target_switches *w = &t->switches;
         struct member *before;
+        bool more = false;
 
         w->unread = w->strangers = false;
         for (struct member *m = member_newest(t); m; m = before) {
@@ -58,20 +59,22 @@ static void look_at_members(struct target *t, const struct sampler *s, unsigned 
                 w->strangers = w->strangers || !m->thread;
                 if (!wants_look(m))
                         continue;
-                w->unread = max == 0 || !read_wait(t, s, m) || w->unread;
+                more = max == 0;
+                w->unread = more || !read_wait(t, s, m) || w->unread;
                 max -= max > 0;
         }
+        return more;
 }
 
-void switches_look(struct target *t, const struct sampler *s)
+bool switches_look(struct target *t, const struct sampler *s)
 {
         struct target_switches *w = &t->switches;
 
         if (!w->relist && !w->strangers && !w->unread)
-                return;
+                return false;
         if (w->relist)
                 members_list(t);
         w->relist = false;
         members_introduce(t, s);
-        look_at_members(t, s, READS_MAX);
+        return look_at_members(t, s, READS_MAX);
 }

@@ -60,6 +60,20 @@ static void gather_targets(struct switch_watch *w)
         pthread_rwlock_unlock(&s->lock);
 }
 
+/* A look takes this part of a period at most, if a target has more waits than are read at one go. */
+#define LOOK_PART 4
+
+static void look_at_more(struct switch_watch *w, struct target *t, uint64_t since)
+{
+        uint64_t until = since + atomic_load(&w->sampler->period_ns) / LOOK_PART;
+        bool more = true;
+
+        while (more && clock_ns(CLOCK_MONOTONIC) < until && target_lock(t) != TARGET_SILENT) {
+                more = switches_look(t, w->sampler);
+                target_unlock(t);
+        }
+}
+
 static void serve_target(struct switch_watch *w, struct target *t, size_t n, uint64_t now)
 {
         size_t first = switch_records_find(&w->records, n, (uint32_t)t->pid);
@@ -71,8 +85,10 @@ static void serve_target(struct switch_watch *w, struct target *t, size_t n, uin
                 switches_lose(t, now);
         else
                 switches_apply(t, w->records.items + first, after - first, now);
-        switches_look(t, w->sampler);
+        bool more = switches_look(t, w->sampler);
         target_unlock(t);
+        if (more)
+                look_at_more(w, t, now);
 }
 
 /* Applies all records until @now, and looks at the threads that wait. False if this thread was relieved. */

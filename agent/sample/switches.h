@@ -70,8 +70,11 @@ void switches_apply(struct target *target, const struct perf_switch *records, si
 /* Records were lost until @now: how long the present waits were is not known. */
 void switches_lose(struct target *target, uint64_t now);
 
-/* Finds new threads, and reads the waits that have no stack yet. */
-void switches_look(struct target *target, const struct sampler *sampler);
+/*
+ * Finds new threads, and reads the waits that have no stack yet, but not too many at one go. Returns whether there are
+ * more. They may be read at the next look: that makes no difference to a wait that goes on.
+ */
+bool switches_look(struct target *target, const struct sampler *sampler);
 
 /* Whether the thread is off the CPU, as far as records have told. */
 bool switches_is_waiting(const struct member *member);

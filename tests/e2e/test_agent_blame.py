@@ -27,12 +27,16 @@ def leaves(profiles):
     return seconds
 
 
+def only(*targets):
+    return [word for target in targets for word in ("--select", "container=" + target.name)]
+
+
 def test_who_keeps_others_waiting_is_sent_and_shown(start, tmp_path):
     """The shares are those that `podflame gil` tells of the same time."""
     target, calm = start(BOOKWORM, "gil_blame.py", 0, 3), start(BOOKWORM, "split.py")
     with Receiver() as plain, Collector(tmp_path / "collector") as collector, \
             agent(tmp_path / "agent", collector.url, "--collector", plain.url, "--mode", "cpu,wall,blame", "--wall-rate", 100,
-                  "--window", "2s", "--select", "container=podflame-*", "--confine", "kill") as pusher:
+                  "--window", "2s", *only(target, calm), "--confine", "kill") as pusher:
         eventually(lambda: len(of_mode(plain, "blame")) >= 2, MARGIN_SECONDS, lambda: pusher.stderr)
         report = Report("-p", target.pid, seconds=6)
         assert pusher.interrupt() == 0, pusher.stderr

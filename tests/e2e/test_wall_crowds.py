@@ -12,6 +12,8 @@ import truth
 from program import podflame
 from skips import must_skip
 
+# All at one worker: there is one such process at a time.
+pytestmark = pytest.mark.xdist_group("crowds")
 THREADS, SPARE_THREADS = 10000, 2000
 WAIT = "[waits: event]"
 AWAY = {"[waits: CPU]", "[waits: GIL]", "[waits: unknown]"}  # of the thread that runs, now and then
@@ -64,7 +66,7 @@ def test_ten_thousand_threads_wait_for_what_they_wait_for(crowd):
 
 
 def test_as_many_threads_have_their_names(crowd):
-    done = podflame("record", "-p", crowd.pid, "-m", "wall", "-t", "-d", 2, "-r", 5, "-v")
+    done = podflame("record", "-p", crowd.pid, "-m", "wall", "-t", "-d", 5, "-r", 5, "-v")
     assert done.returncode == 0, done.stderr
     named = collections.Counter()
     for frames, count in truth.parse_folded(done.stdout):
