@@ -32,10 +32,10 @@ test_packages := libcriterion-dev docker.io containerd podman runc mmdebstrap py
 test-deps:
 	$(Q).ci/packages $(build_packages) $(test_packages) $(deploy_packages)
 
-# Debian images, a Python without the GIL and the Go programs of some tests are made meanwhile; what needs one waits for it.
+# Debian images and the Go programs of some tests are made meanwhile; what needs one waits for it.
 .PHONY: test
 test: test-deps ## all tests: units, then end to end with real interpreters, containers and a browser
-	$(Q)set -m; nice sh -c '$(PYTHON) tests/testbed/images.py; $(PYTHON) tests/testbed/freethreaded.py; exec $(PYTHON) tests/testbed/tools.py' >/dev/null 2>&1 & \
+	$(Q)set -m; nice sh -c '$(PYTHON) tests/testbed/images.py; exec $(PYTHON) tests/testbed/tools.py' >/dev/null 2>&1 & \
 	ahead=$$!; trap 'kill -- -$$ahead 2>/dev/null' EXIT; export PODFLAME_TOOLS=build; \
 	$(MAKE) --no-print-directory unit && $(MAKE) --no-print-directory e2e
 

@@ -40,6 +40,7 @@ def pytest_configure(config):
         config.pluginmanager.register(Failures())
     config.addinivalue_line("markers", "pyenv: needs the further Pythons of a machine that has pyenv")
     config.addinivalue_line("markers", "tools: needs a program of tests/testbed/tools.py")
+    config.addinivalue_line("markers", "free_threaded: needs a Python without the GIL")
     config.addinivalue_line("markers", "alone: no other test may run meanwhile")
     config.addinivalue_line("markers", "host_pids: PIDs have to be the machine's, as in no PID namespace of one's own")
     config.addinivalue_line("markers", "quick: one of those that make check runs")

@@ -51,6 +51,7 @@ def record(*pids):
     return eventually(attempt, 20, "burners are sampled")
 
 
+@pytest.mark.free_threaded
 def test_burners_without_a_gil_are_sampled_and_it_is_said(start, without):
     target = start(without, "burners.py")
     counts, stderr = record(target.pid)
@@ -58,6 +59,7 @@ def test_burners_without_a_gil_are_sampled_and_it_is_said(start, without):
     assert stderr.count(SAID % target.pid) == 1, stderr
 
 
+@pytest.mark.free_threaded
 def test_holder_alone_where_the_gil_is_switched_on(start, without, tmp_path):
     target = start(with_gil(without), "burners.py")
     counts, stderr = record(target.pid)
@@ -69,6 +71,7 @@ def test_holder_alone_where_the_gil_is_switched_on(start, without, tmp_path):
     assert done.returncode == 0 and "no GIL" not in done.stderr, done.stderr
 
 
+@pytest.mark.free_threaded
 def test_each_process_for_itself(start, without):
     """One with a GIL that nobody wants is idle, beside one that has none and burns."""
     burning, idle = start(without, "burners.py"), start(HOST, "sleeper.py")
@@ -77,6 +80,7 @@ def test_each_process_for_itself(start, without):
     assert SAID % burning.pid in stderr and SAID % idle.pid not in stderr
 
 
+@pytest.mark.free_threaded
 def test_command_is_told_of_once_it_has_decided(without, tmp_path):
     """Heard of at its birth, before the interpreter has a GIL or none."""
     done = podflame("record", "-m", "gil", "-o", tmp_path / "out", "--", *without.interpreter.command, "burners.py", 2,
@@ -86,6 +90,7 @@ def test_command_is_told_of_once_it_has_decided(without, tmp_path):
     assert shares((tmp_path / "out").read_text())["burn"] > 0
 
 
+@pytest.mark.free_threaded
 def test_top_and_agent_say_it_too(start, without, tmp_path):
     target = start(without, "burners.py")
     done = podflame("top", "-m", "gil", "-n", 1, "-d", 3, "-p", target.pid)

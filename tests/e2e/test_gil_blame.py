@@ -199,6 +199,7 @@ def test_container_by_its_name(start):
     assert done.returncode == 0 and "container " + target.name in done.stdout and "big" in done.stdout, done.stderr
 
 
+@pytest.mark.free_threaded
 def test_no_gil(start):
     try:
         interpreter = free_threaded()
