@@ -51,6 +51,9 @@ enum layout_text {
         TEXT_BYTES,    /* str of 2.x: bytes, UTF-8 as a rule */
 };
 
+/* Interpreters of a process. Each takes about 10 MiB, so a longer list is forged. */
+#define LAYOUT_INTERPRETERS_MAX 256
+
 struct layout {
         uint16_t version;     /* major << 8 | minor */
         uint8_t micro;        /* of the first release of that minor version with this layout */

@@ -225,6 +225,31 @@ int version_detect(const struct pystack_memory *memory, const struct pystack_loc
         return e;
 }
 
+/*
+ * The first interpreter that has a thread state; @ret_tstate 0: none has one. New interpreters come first, and
+ * _interpreters.create() of 3.13 leaves them without a thread state until they run.
+ */
+static int find_thread_state(const struct pystack_memory *memory, const struct runtime *runtime, uint64_t *ret_interp,
+                             uint64_t *ret_tstate)
+{
+        const struct layout *l = &runtime->layout;
+        uint64_t at = *ret_interp;
+        int e = 0;
+
+        *ret_tstate = 0;
+        for (unsigned i = 0; at && i < LAYOUT_INTERPRETERS_MAX; i++) {
+                *ret_interp = at;
+                uint64_t head = at + l->interp.threads_head, next = at + l->interp.next;
+                if ((e = remote_read_word(memory, head, ret_tstate)) != 0)
+                        return trace_unread(memory, e, "interp.threads_head", head);
+                if (*ret_tstate)
+                        return 0;
+                if ((e = remote_read_word(memory, next, &at)) != 0)
+                        return trace_unread(memory, e, "interp.next", next);
+        }
+        return 0;
+}
+
 /* Looks once for an interpreter with a thread. PYSTACK_E_CORRUPT: the thread may have ended between the readings. */
 static int check_once(const struct pystack_memory *memory, const struct runtime *runtime)
 {
@@ -237,12 +262,11 @@ static int check_once(const struct pystack_memory *memory, const struct runtime 
         if (!interp)
                 return REFUSE(memory, PYSTACK_E_NOT_READY, .field = "runtime.interpreters_head",
                               .address = runtime->interpreters, .expected = "an interpreter");
-        uint64_t head = interp + l->interp.threads_head;
-        if ((e = remote_read_word(memory, head, &tstate)) != 0)
-                return trace_unread(memory, e, "interp.threads_head", head);
+        if ((e = find_thread_state(memory, runtime, &interp, &tstate)) != 0)
+                return e;
         if (!tstate)
-                return REFUSE(memory, PYSTACK_E_NOT_READY, .field = "interp.threads_head", .address = head,
-                              .expected = "a thread state");
+                return REFUSE(memory, PYSTACK_E_NOT_READY, .field = "interp.threads_head",
+                              .address = interp + l->interp.threads_head, .expected = "a thread state");
         if ((e = remote_read_word(memory, tstate + l->tstate.interp, &back)) != 0)
                 return trace_unread(memory, e, "tstate.interp", tstate + l->tstate.interp);
         if (back != interp)

@@ -12,9 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Interpreters of a process. Each takes about 10 MiB, so a longer list is forged. */
-#define INTERPRETERS_MAX 256
-
 /* ---- states that have been visited ------------------------------------------------------ */
 
 static size_t slot_of_visited(const struct pystack *py, uint64_t tstate)
@@ -128,10 +125,10 @@ int interpreter_walk(struct pystack *py, interpreter_each_fn each, void *ctx)
         clear_visited(py);
         py->threads.several = false;
         for (unsigned i = 0; e == 0 && interp; i++) {
-                if (i == INTERPRETERS_MAX)
+                if (i == LAYOUT_INTERPRETERS_MAX)
                         return REFUSE(&py->memory, 0, .field = "interp.next", .address = interp,
-                                      .expected = "interpreters no more than", .wanted = INTERPRETERS_MAX,
-                                      .found = INTERPRETERS_MAX + 1);
+                                      .expected = "interpreters no more than", .wanted = LAYOUT_INTERPRETERS_MAX,
+                                      .found = LAYOUT_INTERPRETERS_MAX + 1);
                 py->threads.several = i > 0;
                 e = walk_interpreter(py, interp, each, ctx);
                 if (e == 0)
@@ -194,7 +191,7 @@ int pystack_gil_holder(struct pystack *py, uint64_t *ret_tstate)
         if (py->runtime.layout.interp.gil == LAYOUT_NONE)
                 return PYSTACK_E_UNSUPPORTED;
         e = first_interpreter(py, &interp);
-        for (unsigned i = 0; e == 0 && interp && !holder && i < INTERPRETERS_MAX; i++) {
+        for (unsigned i = 0; e == 0 && interp && !holder && i < LAYOUT_INTERPRETERS_MAX; i++) {
                 e = holder_of(py, interp, &holder);
                 if (e == 0)
                         e = remote_read_word(&py->memory, interp + py->runtime.layout.interp.next, &interp);
@@ -293,7 +290,7 @@ static int list_gils(struct pystack *py, struct pystack_gil *ret, size_t max, si
         bool enabled;
         int e = first_interpreter(py, &interp);
 
-        for (unsigned i = 0; e == 0 && interp && *n < max && i < INTERPRETERS_MAX; i++) {
+        for (unsigned i = 0; e == 0 && interp && *n < max && i < LAYOUT_INTERPRETERS_MAX; i++) {
                 e = locate_gil(py, interp, &gil, &enabled);
                 if (e == 0 && enabled)
                         e = add_gil(py, gil, ret, n);
@@ -331,7 +328,7 @@ bool pystack_has_gil(struct pystack *py)
         if (py->runtime.layout.gil.enabled == LAYOUT_NONE)
                 return true;
         int e = first_interpreter(py, &interp);
-        for (unsigned i = 0; e == 0 && interp && enabled && i < INTERPRETERS_MAX; i++) {
+        for (unsigned i = 0; e == 0 && interp && enabled && i < LAYOUT_INTERPRETERS_MAX; i++) {
                 e = locate_gil(py, interp, &gil, &enabled);
                 if (e == 0)
                         e = remote_read_word(&py->memory, interp + py->runtime.layout.interp.next, &interp);

@@ -52,6 +52,15 @@ def test_thread_that_sleeps_in_one(start, case):
     assert all("nap" in (frame.name for frame in frames) for frames, _ in stacks), stacks
 
 
+@ALL
+def test_interpreters_that_have_not_run_yet(start, case):
+    """They come first in the list, and in 3.13 they have no thread state."""
+    target = start(case, "interpreters.py", "own", "many")
+    stacks = truth.parse_folded(record("-p", target.pid, seconds=1, rate=100))
+    working = sum(n for frames, n in stacks if frames[-1].name == "outer")
+    assert working > 0.9 * truth.total(stacks) > 0, stacks
+
+
 @OWN_THREADS
 def test_thread_in_each(start, case):
     target = start(case, "interpreters.py", "own", "threads")

@@ -121,6 +121,28 @@ Test(pystack_open, is_not_ready_before_the_first_thread_and_after_the_last)
         }
 }
 
+/* As _interpreters.create() leaves them in 3.13: new ones come first, and have no thread state until they run. */
+Test(pystack_open, interpreters_without_threads_are_passed_over)
+{
+        EACH_VERSION(v)
+        {
+                struct opening o;
+                begin(&o, v);
+                uint64_t list = forge_runtime(&o.forge).interpreters, first = o.forge.interp;
+                for (unsigned i = 0; i < 30; i++) {
+                        uint64_t empty = forge_alloc(&o.forge, o.forge.layout.interp.threads_head + 256);
+                        forge_word(&o.forge, empty + o.forge.layout.interp.next, first);
+                        forge_word(&o.forge, list, first = empty);
+                }
+                cr_expect_eq(open(&o), 0, "%s", v->name);
+                forge_word(&o.forge, o.forge.interp + o.forge.layout.interp.threads_head, 0);
+                cr_expect_eq(open(&o), PYSTACK_E_NOT_READY, "%s", v->name);
+                forge_word(&o.forge, first + o.forge.layout.interp.next, first);
+                cr_expect_eq(open(&o), PYSTACK_E_NOT_READY, "%s: it goes round", v->name);
+                end(&o);
+        }
+}
+
 Test(pystack_open, a_thread_of_nobody_is_corrupt)
 {
         EACH_VERSION(v)
