@@ -17,7 +17,7 @@ from testbed import PROJECT
 BIRTHS = [sys.executable, "-I", "-S", str(PROJECT / "tests/targets/births.py")]
 WITHOUT_EVENTS = [sys.executable, str(pathlib.Path(__file__).with_name("without_perf.py"))]
 KNOWN = 0.02  # of the kernel's account may be missing, or too much
-END = 0.02  # seconds of the kernel's own end of a program, after it has printed what it used
+END = 0.08  # seconds that a program may take to end after it has printed what it used, where memory is short
 SECONDS = re.compile(r"coverage [\d.]+ %: of ([\d.]+) s of CPU time")
 FOREIGN = re.compile(r"([\d.]+) s of CPU time were used by descendants that run no Python")
 
