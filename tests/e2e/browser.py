@@ -53,7 +53,7 @@ def errors(page):
     return [entry["message"] for entry in page.get_log("browser") if entry["level"] == "SEVERE"]
 
 
-def widths(page, functions, seconds=15):
+def widths(page, functions, seconds=MARGIN_SECONDS):
     """Waits until frames of all @functions are drawn; their widths in pixels, summed by function."""
     deadline = time.monotonic() + seconds
     while True:
