@@ -124,7 +124,7 @@ void switch_records_take(struct switch_records *r, const struct switch_rings *ri
         pthread_rwlock_unlock(&s->lock);
 }
 
-static int compare_records(const void *a, const void *b)
+static int order_records(const void *a, const void *b)
 {
         const struct perf_switch *left = a, *right = b;
 
@@ -148,7 +148,7 @@ size_t switch_records_sort(struct switch_records *r, uint64_t now)
                 r->items[i] = r->items[--n];
                 r->items[n] = later;
         }
-        qsort(r->items, n, sizeof *r->items, compare_records);
+        qsort(r->items, n, sizeof *r->items, order_records);
         return n;
 }
 

@@ -55,7 +55,7 @@ static void add_ready_sample(struct target *t, struct member *m, uint64_t ns)
 }
 
 /* Samples of the waits @w, as far as the look at the thread tells their reason. What is left stays in @w. */
-static void add_samples(struct target *t, struct member *m, struct switch_waits *w, bool is_long)
+static void put_wait_samples(struct target *t, struct member *m, struct switch_waits *w, bool is_long)
 {
         if (!m->switches.read_ready) {
                 add_wait_sample(t, m, m->clock.mark, w->blocked_ns);
@@ -140,7 +140,7 @@ static void count_short_wait(struct target *t, struct member *m, uint64_t end_ns
         add_waits(&w->unseen, &w->own);
         if (end_ns - m->met_ns < YOUNG_PERIODS * period)
                 add_waits(&w->unseen, &t->switches.orphans);
-        add_samples(t, m, &w->unseen, false);
+        put_wait_samples(t, m, &w->unseen, false);
 }
 
 /* The present wait ends at @end_ns. */
@@ -154,7 +154,7 @@ static void end_wait(struct target *t, struct member *m, uint64_t end_ns)
         if (looked && is_short)
                 count_short_wait(t, m, end_ns);
         else if (looked)
-                add_samples(t, m, &w->own, true);
+                put_wait_samples(t, m, &w->own, true);
         /*
          * What is left of a wait with a look is the part that was no wait for a CPU, if the look came after it. That was
          * short, or it had had a look of its own. A long wait without a look could not be read: no tick has seen it.
@@ -243,7 +243,7 @@ static void apply_one(struct target *t, struct member *m, const struct perf_swit
 }
 
 /* The member of a record's thread. A thread is made a member before it is known whether it runs Python. */
-static struct member *find_member_of(struct target *t, const struct perf_switch *record)
+static struct member *look_up_member(struct target *t, const struct perf_switch *record)
 {
         struct member *m;
         pid_t tid = (pid_t)record->tid;
@@ -267,7 +267,7 @@ void switches_apply(struct target *t, const struct perf_switch *records, size_t 
                 throttle_read(&t->throttle, t->pid, now);
         for (size_t i = 0; i < n; i++) {
                 if (!m || m->tid != (pid_t)records[i].tid) {
-                        m = find_member_of(t, &records[i]);
+                        m = look_up_member(t, &records[i]);
                         if (m && m->thread)
                                 note_ready_time(t, m);
                 }
@@ -291,7 +291,7 @@ static void count_present_wait(struct target *t, struct member *m)
                 return;
         lengthen_wait(t, m, upto, false);
         if (has_look(m, upto) && upto - w->since_ns >= atomic_load(&t->decoder->sampler->period_ns))
-                add_samples(t, m, &w->own, true);
+                put_wait_samples(t, m, &w->own, true);
 }
 
 void switches_lose(struct target *t, uint64_t now)

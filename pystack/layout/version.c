@@ -229,7 +229,7 @@ int version_detect(const struct pystack_memory *memory, const struct pystack_loc
  * The first interpreter that has a thread state; @ret_tstate 0: none has one. New interpreters come first, and
  * _interpreters.create() of 3.13 leaves them without a thread state until they run.
  */
-static int find_thread_state(const struct pystack_memory *memory, const struct runtime *runtime, uint64_t *ret_interp,
+static int seek_thread_state(const struct pystack_memory *memory, const struct runtime *runtime, uint64_t *ret_interp,
                              uint64_t *ret_tstate)
 {
         const struct layout *l = &runtime->layout;
@@ -262,7 +262,7 @@ static int check_once(const struct pystack_memory *memory, const struct runtime 
         if (!interp)
                 return REFUSE(memory, PYSTACK_E_NOT_READY, .field = "runtime.interpreters_head",
                               .address = runtime->interpreters, .expected = "an interpreter");
-        if ((e = find_thread_state(memory, runtime, &interp, &tstate)) != 0)
+        if ((e = seek_thread_state(memory, runtime, &interp, &tstate)) != 0)
                 return e;
         if (!tstate)
                 return REFUSE(memory, PYSTACK_E_NOT_READY, .field = "interp.threads_head",

@@ -117,7 +117,7 @@ static bool is_said_by_state(enum reason_kind kind)
  * The address at which the threads wait that want the same lock; 0: it does not tell the lock. With 3.13.5 and
  * later each thread waits at a word of its own stack (Python/parking_lot.c), with 3.13.0 not yet.
  */
-static uint64_t find_lock_address(const struct thread_reason *reason)
+static uint64_t read_lock_address(const struct thread_reason *reason)
 {
         const struct nsutil_wait *wait = &reason->is.wait;
         bool is_own = wait->futex > wait->stack && wait->futex - wait->stack < OWN_STACK;
@@ -137,7 +137,7 @@ static const char *add_to_reason(const struct thread_reason *reason)
 void thread_reason_words(const struct thread_reason *reason, char *ret, size_t size)
 {
         char text[REASON_SIZE] = "", at[32] = "";
-        uint64_t lock = find_lock_address(reason);
+        uint64_t lock = read_lock_address(reason);
 
         if (lock)
                 snprintf(at, sizeof at, " at 0x%" PRIx64, lock);
@@ -180,8 +180,8 @@ struct json_object *thread_reason_json(const struct thread_reason *reason)
         json_put_text(json, "text", text);
         json_put_text(json, "source", name_source(reason));
         json_put_flag(json, "for_work", reason->place.for_work);
-        if (find_lock_address(reason)) {
-                snprintf(lock, sizeof lock, "0x%" PRIx64, find_lock_address(reason));
+        if (read_lock_address(reason)) {
+                snprintf(lock, sizeof lock, "0x%" PRIx64, read_lock_address(reason));
                 json_put_text(json, "lock", lock);
         }
         if (reason->is.wait.timeout != NSUTIL_TIMEOUT_UNKNOWN)
