@@ -28,7 +28,7 @@ def render(n):
 def query(n):
     for i in range(n): pass
 
-for _ in range(100):
+for _ in range(300):
     parse(12000 + MORE)
     render(20000)
     query(8000)
