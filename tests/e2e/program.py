@@ -67,11 +67,12 @@ class Background(Running):
 
     @property
     def stdout(self):
-        return (self.folder / "out").read_text()
+        return (self.folder / "out").read_text(errors="replace")
 
     @property
     def stderr(self):
-        return (self.folder / "err").read_text()
+        # It may end in the middle of a character, since the process is still writing.
+        return (self.folder / "err").read_text(errors="replace")
 
     def interrupt(self, timeout=MARGIN_SECONDS):
         """SIGINT, as Ctrl-C sends it; returns the exit status."""
