@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """run_e2e.py [OPTION OF PYTEST]...: runs the end-to-end tests, many at once, and those that failed once more, alone.
 
-The tests judge a profiler by statistics while they load the machine themselves, so in a thousand of them one is at
+The tests judge a profiler by statistics while they load the machine themselves, so in a hundred of them one is at
 times late through no fault of the program. A test that fails twice, the second time with the machine for itself, has
 found something. If more than SECOND_TRIES_MAX fail, nothing is tried again: that is no accident. What passed only the
 second time is printed last, for its test or the program is to be mended all the same.
@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 
-SECOND_TRIES_MAX = 4
+SECOND_TRIES_MAX = 16
 FOLDER = pathlib.Path(__file__).parent
 TESTS_FAILED = 1  # pytest.ExitCode.TESTS_FAILED
 

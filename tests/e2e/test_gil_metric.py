@@ -29,13 +29,14 @@ def ratios(asked):
 
 
 def mean(asked, target):
-    """Of the ratios of the next windows."""
+    """Of the ratios of the next windows. A thread that got no CPU in a window has none; most windows have one."""
     found, end = [], time.monotonic() + SECONDS
     while time.monotonic() < end:
         found.append(ratios(asked).get(target.name))
         time.sleep(WINDOW / 4)
-    assert None not in found, found
-    return sum(found) / len(found)
+    known = [ratio for ratio in found if ratio is not None]
+    assert len(known) > len(found) / 2, found
+    return sum(known) / len(known)
 
 
 @pytest.mark.parametrize("mode", ("wall", "cpu,wall"))
