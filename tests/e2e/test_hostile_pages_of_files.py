@@ -96,8 +96,9 @@ def test_commands_end(silent, command):
 
 def test_the_agent_finds_and_samples_others(silent, tmp_path):
     with collector.Collector(tmp_path / "collector") as store, \
-            collector.agent(tmp_path / "agent", store.url, "--window", 1) as agent, \
-            containers.Host(["/usr/bin/python3", "path.py"], PROJECT / "tests/targets") as victim:
+            containers.Host(["/usr/bin/python3", "path.py"], PROJECT / "tests/targets") as victim, \
+            collector.agent(tmp_path / "agent", store.url, "--window", 1, "--select", "pid=%d" % victim.pid,
+                            "--select", "pid=%d" % silent.pid) as agent:  # of many others its log would leave lines out
         eventually(lambda: "process %d: Python" % victim.pid in agent.stderr, MARGIN_SECONDS, lambda: agent.stderr)
         eventually(lambda: "process %d: Python" % silent.pid in agent.stderr, MARGIN_SECONDS, lambda: agent.stderr)
 
