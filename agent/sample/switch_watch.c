@@ -5,6 +5,7 @@
 #include "jitter.h"
 #include "post.h"
 #include "switch_records.h"
+#include "visit.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -26,37 +27,20 @@ struct switch_watch {
         struct jitter jitter;
         struct switch_rings rings;
         struct switch_records records;
-        /* The targets of the present look. Each has a user for the thread that takes it from here; NULL: it is taken */
-        _Atomic(struct target *) *targets;
-        size_t n_targets, cap_targets;
+        struct visit targets; /* of the present look */
 };
 
 /* ---- targets ---------------------------------------------------------------------------------- */
-
-static bool make_room_for_targets(struct switch_watch *w, size_t n)
-{
-        if (n <= w->cap_targets)
-                return true;
-        _Atomic(struct target *) *targets = reallocarray(w->targets, 2 * n, sizeof *targets);
-        if (!targets)
-                return false;
-        w->targets = targets;
-        w->cap_targets = 2 * n;
-        return true;
-}
 
 static void gather_targets(struct switch_watch *w)
 {
         struct sampler *s = w->sampler;
 
-        w->n_targets = 0;
         pthread_rwlock_rdlock(&s->lock);
-        bool room = make_room_for_targets(w, HASH_COUNT(s->targets));
+        bool room = visit_begin(&w->targets, HASH_COUNT(s->targets));
         for (struct target *t = s->targets; t && room; t = t->hh.next)
-                if (!target_is_silent(t)) {
-                        target_use(t);
-                        atomic_init(&w->targets[w->n_targets++], t);
-                }
+                if (!target_is_silent(t))
+                        visit_add(&w->targets, t, 1);
         pthread_rwlock_unlock(&s->lock);
 }
 
@@ -98,8 +82,8 @@ static bool serve_targets(struct switch_watch *w, uint64_t now)
 
         gather_targets(w);
         post_enter(&w->post);
-        for (size_t i = 0; i < w->n_targets; i++) {
-                struct target *t = atomic_exchange(&w->targets[i], NULL);
+        for (size_t i = 0; i < w->targets.n; i++) {
+                struct target *t = visit_take(&w->targets, i);
                 if (!t)
                         break; /* this thread was relieved */
                 serve_target(w, t, n, now);
@@ -154,7 +138,7 @@ static bool watch_switches(struct switch_watch *w)
 static void free_watch(struct switch_watch *w)
 {
         switch_records_deinit(&w->records);
-        free(w->targets);
+        visit_deinit(&w->targets);
         free(w);
 }
 
@@ -207,11 +191,7 @@ int switch_watch_start(struct sampler *s, struct switch_watch **ret)
 /* Takes the targets that a relieved thread has not come to away from it, and lets the thread go on. */
 static void release_watch(struct switch_watch *w)
 {
-        for (size_t i = 0; i < w->n_targets; i++) {
-                struct target *t = atomic_exchange(&w->targets[i], NULL);
-                if (t)
-                        target_put(t);
-        }
+        visit_drop(&w->targets);
         post_release(&w->post);
 }
 

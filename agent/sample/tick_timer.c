@@ -42,36 +42,20 @@ static void await_tick(struct timer_tick *tick, uint64_t due)
         tick->on_cpu_since = 0;
 }
 
-/* False: there is no memory. */
-static bool make_room_for_due(struct timer_tick *tick, size_t n)
-{
-        if (n <= tick->cap_due)
-                return true;
-        struct due *due = reallocarray(tick->due, 2 * n, sizeof *due);
-        if (!due)
-                return false;
-        tick->due = due;
-        tick->cap_due = 2 * n;
-        return true;
-}
-
 /* Lists the targets that this tick may meet. So the table's lock is not held while they are read. */
 static void gather_due_targets(struct timer_tick *tick, struct moment *at, uint64_t missed)
 {
         const struct timer_mode *mode = &timer_modes[tick->sampler->config.mode];
         struct sampler *s = tick->sampler;
 
-        tick->n_due = 0;
         pthread_rwlock_rdlock(&s->lock);
         at->n_targets = HASH_COUNT(s->targets);
-        bool room = make_room_for_due(tick, at->n_targets);
+        bool room = visit_begin(&tick->due, at->n_targets);
         for (struct target *t = s->targets; t && room; t = t->hh.next) {
                 uint64_t weight = mode->weigh ? mode->weigh(tick, t, at) : 1;
                 if ((weight == 0 && missed == 0) || target_is_silent(t))
                         continue;
-                target_use(t);
-                atomic_init(&tick->due[tick->n_due].target, t);
-                tick->due[tick->n_due++].weight = weight;
+                visit_add(&tick->due, t, weight);
         }
         pthread_rwlock_unlock(&s->lock);
 }
@@ -97,11 +81,11 @@ static bool tick_targets(struct timer_tick *tick, uint64_t due, uint64_t missed)
         tick->last_ns = at.now;
         gather_due_targets(tick, &at, missed);
         post_enter(&tick->post);
-        for (size_t i = 0; i < tick->n_due; i++) {
-                struct target *t = atomic_exchange(&tick->due[i].target, NULL);
+        for (size_t i = 0; i < tick->due.n; i++) {
+                struct target *t = visit_take(&tick->due, i);
                 if (!t)
                         break; /* this thread was relieved */
-                at.weight = tick->due[i].weight;
+                at.weight = tick->due.items[i].weight;
                 tick_target(tick, t, &at, missed);
                 target_put(t);
         }
@@ -150,7 +134,7 @@ static void *run_timer_thread(void *arg)
         timer_cpu_end(tick);
         if (tick->newest_fd >= 0)
                 close(tick->newest_fd);
-        free(tick->due);
+        visit_deinit(&tick->due);
         struct sampler *s = tick->sampler;
         if (!told) {
                 free(tick);
@@ -194,11 +178,7 @@ static int start_clock(struct timer_engine *engine, size_t i)
 /* Takes the targets that a relieved thread has not come to away from it, and lets the thread go on. */
 static void drop_due_targets(struct timer_tick *tick)
 {
-        for (size_t i = 0; i < tick->n_due; i++) {
-                struct target *t = atomic_exchange(&tick->due[i].target, NULL);
-                if (t)
-                        target_put(t);
-        }
+        visit_drop(&tick->due);
         post_release(&tick->post);
 }
 

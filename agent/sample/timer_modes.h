@@ -7,15 +7,9 @@
 #include "internal.h"
 #include "jitter.h"
 #include "post.h"
+#include "visit.h"
 
 #include <semaphore.h>
-
-/* A target that a tick may meet. */
-struct due {
-        _Atomic(struct target *) target; /* has a user for the thread that takes it from here; NULL: it is taken */
-        /* the number of samples that the tick counts as if it meets the target; 0: it is passed over */
-        uint64_t weight;
-};
 
 /* A clock of the machine or of a CPU, and the thread that serves the clock. */
 struct timer_tick {
@@ -24,9 +18,8 @@ struct timer_tick {
         int home; /* the CPU whose clock it is; -1: it is the machine's clock */
         struct post post;
         _Atomic bool stop;
-        struct due *due; /* the targets that this tick may meet */
-        size_t n_due, cap_due;
-        sem_t *ready; /* posted once @realtime is known */
+        struct visit due; /* the targets that this tick may meet, weighed: see struct timer_mode. 0: passed over */
+        sem_t *ready;     /* posted once @realtime is known */
         bool realtime;
         struct jitter jitter;
         uint64_t last_ns;       /* when the last tick was served */
