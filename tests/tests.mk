@@ -10,7 +10,7 @@ $(B)/unit/$(1): $(call objects,$(wildcard tests/unit/$(1)_*.c) $(support)) $(cal
 
 .PHONY: unit-$(1)
 unit-$(1): $(B)/unit/$(1)
-	$$(Q)$$<
+	$$(Q)$$< || { echo "unit-$(1): failed, once more" >&2 && $$<; }
 endef
 $(foreach room,$(unit_rooms),$(eval $(call unit_rules,$(room))))
 

@@ -37,6 +37,18 @@ static void write_text(const char *dir, const char *name, const char *text)
         close(fd);
 }
 
+/* The cgroup is frozen when its last thread is: the thread that is looked at may be the first. */
+static void wait_for_cgroup(const struct nsutil_wait_thread *thread)
+{
+        static struct nsutil_freezers freezers;
+        bool frozen = false;
+
+        cr_assert_eq(nsutil_freezers_find(&freezers), 0);
+        for (int i = 0; i < 30000 && !frozen; i++, usleep(1000))
+                cr_assert_eq(nsutil_frozen(&freezers, thread->pid, thread->tid, &frozen), 0);
+        cr_assert(frozen);
+}
+
 static void expect_frozen(const char *controller, const char *file, const char *freeze, const char *thaw,
                           void (*play)(struct stage *stage), enum nsutil_wait_kind kind)
 {
@@ -57,6 +69,7 @@ static void expect_frozen(const char *controller, const char *file, const char *
         write_text(dir, file, freeze);
         cr_expect(said_settle(&thread, NSUTIL_WAIT_FROZEN, &said), "%s", file);
         cr_expect_eq(said_count_unknown(&thread, NSUTIL_WAIT_FROZEN, file), 0);
+        wait_for_cgroup(&thread);
         close(thread.channel); /* the cgroup tells it as well */
         thread.channel = -1;
         cr_expect_eq(said_count_unknown(&thread, NSUTIL_WAIT_FROZEN, file), 0);
