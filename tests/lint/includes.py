@@ -23,6 +23,8 @@ CONFINED = {
     "seccomp.h": r"agent/confine/calls\.c",
     "libelf.h": r"elfsym/[a-z]*\.[ch]|tests/unit/elfsym_.*",
     "gelf.h": r"elfsym/[a-z]*\.[ch]|tests/unit/elfsym_.*",
+    "elfutils/libdw.h": r"elfsym/(table|rule|expression)\.[ch]",
+    "dwarf.h": r"elfsym/[a-z]*\.c|tests/.*",
 }
 JSON_C = re.compile(r"(json-c/)?json(_[a-z]+)?\.h$")
 JSON_FILES = re.compile(r"agent/(base/json_write\.[ch]|find/names/(docker|json)\.c|format/[a-z_]+\.[ch]|collect/(json|[a-z]+)\.[ch]|send/[a-z]+\.c|command/cli/(log_)?json\.c)"
