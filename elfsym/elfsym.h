@@ -19,6 +19,10 @@ enum elfsym_error {
         ELFSYM_E_FOREIGN,     /* its class, byte order or machine is not this host's */
         ELFSYM_E_NOT_FOUND,   /* no such symbol or section */
         ELFSYM_E_RANGE,       /* an address or length is outside the file's segments */
+        /* Only of unwind.h: */
+        ELFSYM_E_DAMAGED,          /* a table, or a stack, that no compiler makes */
+        ELFSYM_E_END,              /* the frame has no caller: the stack ends here */
+        ELFSYM_E_UNKNOWN_REGISTER, /* the caller's place depends on a register whose value is not known */
 };
 
 struct elfsym;
@@ -69,5 +73,7 @@ uint64_t elfsym_load_bias(const struct elfsym *elf, uint64_t map_start);
  * no segment holds all of it. For an image it reads what is in memory now.
  */
 int elfsym_read(struct elfsym *elf, uint64_t value, void *buf, size_t len);
+
+#include "unwind.h"
 
 #endif
