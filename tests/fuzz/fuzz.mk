@@ -4,7 +4,7 @@
 fuzz_room_collect     := collect
 fuzz_files_collect    := agent/collect/api.c agent/collect/ingest.c agent/collect/json.c agent/collect/query.c
 fuzz_room_elfsym      := elfsym
-fuzz_files_elfsym     := $(wildcard elfsym/*.c)
+fuzz_files_elfsym     := $(addprefix elfsym/,dynamic.c open.c read.c section.c symbol.c)
 fuzz_room_format_read := format
 fuzz_files_format_read := agent/format/folded_read.c agent/format/pprof_read.c agent/format/read.c agent/base/gzip.c
 fuzz_room_head        := http
@@ -30,6 +30,8 @@ fuzz_files_recording  := pystack/record/record_text.c
 fuzz_flags_options    := -close_fd_mask=3
 fuzz_room_spool       := send
 fuzz_files_spool      := agent/send/spool_file.c agent/send/spool_read.c agent/send/otlp.c
+fuzz_room_unwind      := elfsym
+fuzz_files_unwind     := $(addprefix elfsym/,expression.c frames.c program.c rule.c search.c step.c)
 fuzz_room_waits       := nsutil
 fuzz_files_waits      := $(addprefix nsutil/wait/,calls.c channels.c judge.c)
 fuzz_names    := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))

@@ -84,6 +84,24 @@ def elf_files():
         yield link("extern char _PyRuntime[]; char *here(void) { return _PyRuntime; }\n", [library])
 
 
+# Instructions of an FDE, as tests/fuzz/unwind.h puts them behind its header.
+UNWOUND = [b"", b"\x44\x0a\x44\x0e\x18\x46\x0b\x02\x20\x0e\x20", b"\x03\x10\x00\x0d\x06\x86\x02", b"\x07\x10",
+           b"\x0f\x0b\x77\x08\x80\x00\x3f\x1a\x3b\x2a\x33\x24\x22", b"\x0f\x05\x77\x08\x06\x23\x08",
+           b"\x10\x06\x02\x77\x08\x16\x03\x02\x77\x10", b"\x09\x10\x05\x14\x0c\x02\x05\x03\x01\x08\x0c\x06\x03",
+           b"\x12\x07\x70\x13\x70\x11\x06\x01\x15\x06\x01\x2e\x08\x2f\x06\x01\xc6\x04\x01\x00\x00\x00"]
+
+
+def unwind():
+    """0 and an image, or 1 and the entries of one."""
+    for flags in [["-fasynchronous-unwind-tables"], ["-fasynchronous-unwind-tables", "-O0", "-Wl,--build-id=sha1"]]:
+        yield b"\0" + link(source("modern", LADDER[:9]), flags)
+    for instructions in UNWOUND:
+        for augmentation in [b"zR\0", b"zRS\0"]:
+            cie = (b"\1" + augmentation + b"\1\x78\x10\1\x1b\x0c\7\x10\x90\1").ljust(0xf8, b"\0")
+            fde = struct.pack("<iiB", 0x2f8, 0x100, 0) + instructions
+            yield b"\1" + struct.pack("<II", 0xfc, 0) + cie + struct.pack("<II", len(fde) + 4, 0x104) + fde
+
+
 def locate():
     """A name, a version that is asked for, and a file."""
     for file in elf_files():
@@ -344,7 +362,7 @@ def options():
 
 HARNESSES = {"collect": collect, "elfsym": elf_files, "format_read": format_read, "head": head, "locate": locate,
              "names": names, "options": options, "otlp_read": otlp_read, "proc": proc, "pystack": pystack, "waits": waits,
-             "recording": recording, "spool": spool}
+             "recording": recording, "spool": spool, "unwind": unwind}
 
 
 def main(name, folder):
