@@ -11,7 +11,7 @@
 #include <errno.h>
 
 #define HEAD 12        /* bytes before the table */
-#define SPANS_MAX 256  /* entries that are read apart at a time */
+#define SPANS_MAX 512  /* entries that are read apart at a time */
 #define WHOLE_MAX 2048 /* entries that are read together: 16 KiB, 5 pages */
 
 struct table_entry {
@@ -47,7 +47,7 @@ static int narrow_interval(const struct elfsym_memory *memory, uint64_t table, i
 {
         struct table_entry entries[SPANS_MAX];
         struct iovec spans[SPANS_MAX];
-        uint64_t step = in->n / WHOLE_MAX + 1 < SPANS_MAX ? WHOLE_MAX : in->n / SPANS_MAX + 1;
+        uint64_t step = in->n <= (uint64_t)WHOLE_MAX * SPANS_MAX ? WHOLE_MAX : (in->n - 1) / SPANS_MAX + 1;
         size_t n = 0;
 
         for (uint64_t i = 0; i < in->n; i += step, n++)

@@ -20,7 +20,7 @@
 
 /*
  * How memory is read. Copies the @n remote spans into @buf, in order and back to back, and stops at the first one that
- * cannot be read. Returns the number of bytes copied, or a negative errno if that is 0. @n is at most 256.
+ * cannot be read. Returns the number of bytes copied, or a negative errno if that is 0. @n is at most 512.
  */
 struct elfsym_memory {
         ssize_t (*read)(void *ctx, void *buf, const struct iovec *remote, size_t n);
