@@ -44,6 +44,14 @@ static const uint8_t *take_bytes(struct cursor *c, uint64_t n)
         return at;
 }
 
+/* A part of @n bytes, to be read by itself. */
+static struct cursor take_part(struct cursor *c, uint64_t n)
+{
+        const uint8_t *at = take_bytes(c, n);
+
+        return at ? (struct cursor){ .at = at, .end = c->at } : (struct cursor){ .failed = true };
+}
+
 static uint64_t take_number(struct cursor *c, size_t size)
 {
         uint64_t number = 0;
@@ -138,13 +146,9 @@ static const char *const expression_operands[256] = {
 static void check_expression(struct cursor *c)
 {
         uint64_t len = take_leb128(c);
-        const uint8_t *bytes = take_bytes(c, len);
-        struct cursor in = { .at = bytes, .end = bytes + len };
+        struct cursor in = take_part(c, len);
 
-        if (!bytes || len == 0 || len > EXPRESSION_MAX) {
-                c->failed = true;
-                return;
-        }
+        c->failed |= len == 0 || len > EXPRESSION_MAX;
         while (in.at < in.end && !in.failed) {
                 const char *what = expression_operands[*in.at++];
 
@@ -271,9 +275,7 @@ static bool check_cie(struct elfsym_cfi *cfi, struct common *common)
 
         common->sized = letters[0] == 'z';
         if (common->sized) {
-                uint64_t len = take_leb128(&c);
-                const uint8_t *data = take_bytes(&c, len);
-                struct cursor in = { .at = data, .end = data + len, .failed = !data };
+                struct cursor in = take_part(&c, take_leb128(&c));
 
                 check_augmentation(&in, letters + 1, common);
                 c.failed |= in.failed;
