@@ -5,7 +5,7 @@ cross_cc    := $(CROSS)-linux-gnu-gcc
 cross_arch  := $(if $(filter aarch64,$(CROSS)),arm64,amd64)
 cross_rooms := elfsym pystack profile
 # What reads this machine's own files and processes, or takes the emulator minutes.
-not_emulated := tests/unit/elfsym_real.c $(foreach t,frozen sample recordings record lines_real trace_real,tests/unit/pystack_$(t).c)
+not_emulated := tests/unit/elfsym_real.c tests/unit/elfsym_unwind.c $(foreach t,frozen sample recordings record lines_real trace_real,tests/unit/pystack_$(t).c)
 
 define emulated_rules
 $(B)/emulated/$(1): $(call objects,$(filter-out $(not_emulated),$(wildcard tests/unit/$(1)_*.c)) $(support) tests/cross/runner.c) \
