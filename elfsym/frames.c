@@ -43,7 +43,7 @@ int elfsym_table_read(const struct elfsym_memory *memory, uint64_t addr, void *b
         return r == 0 && got != len ? ELFSYM_E_RANGE : r;
 }
 
-static int read_image(void *ctx, uint64_t addr, void *buf, size_t len)
+static int fetch_image(void *ctx, uint64_t addr, void *buf, size_t len)
 {
         char *to = buf;
 
@@ -174,7 +174,7 @@ int elfsym_frames_open(const struct elfsym_memory *memory, uint64_t base, struct
         struct elfsym_memory copy = *memory;
         struct elfsym_frames frames = { .base = base };
         struct elfsym *elf;
-        int r = elfsym_open_image(read_image, &copy, base, &elf);
+        int r = elfsym_open_image(fetch_image, &copy, base, &elf);
 
         if (r != 0)
                 return r;

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HULL_FIRST 512 /* what is read of an entry at first: most have some 30 bytes */
+#define READ_FIRST 512 /* what is read of an entry at first: most have some 30 bytes */
 #define END 32         /* zeroes behind the FDE: no entry follows */
 
 static const char section_names[] = "\0.shstrtab\0.eh_frame";
@@ -41,7 +41,7 @@ static int read_entry(const struct elfsym_memory *memory, const struct elfsym_fr
                 return ELFSYM_E_DAMAGED;
 
         size_t room = frames->end - addr < max ? frames->end - addr : max;
-        int r = elfsym_table_read_some(memory, addr, ret->bytes, room < HULL_FIRST ? room : HULL_FIRST, &got);
+        int r = elfsym_table_read_some(memory, addr, ret->bytes, room < READ_FIRST ? room : READ_FIRST, &got);
 
         if (r != 0)
                 return r;
@@ -56,17 +56,19 @@ static int read_entry(const struct elfsym_memory *memory, const struct elfsym_fr
 }
 
 /* Reads the FDE and its CIE, to which it has the distance. */
-static int read_entries(const struct elfsym_memory *memory, const struct elfsym_frames *frames, struct elfsym_cfi *cfi)
+static int read_entries(const struct elfsym_memory *memory, const struct elfsym_frames *frames, uint64_t fde,
+                        struct elfsym_cfi *cfi)
 {
         uint32_t distance;
-        int r = read_entry(memory, frames, cfi->address, ELFSYM_FDE_MAX, &cfi->fde);
+        int r = read_entry(memory, frames, fde, ELFSYM_FDE_MAX, &cfi->fde);
 
         if (r != 0)
                 return r;
+        cfi->address = fde;
         memcpy(&distance, cfi->fde.bytes + 4, sizeof(distance));
-        if (distance == 0 || distance > cfi->address + 4 - frames->begin)
+        if (distance == 0 || distance > fde + 4 - frames->begin)
                 return ELFSYM_E_DAMAGED;
-        return read_entry(memory, frames, cfi->address + 4 - distance, ELFSYM_CIE_MAX, &cfi->cie);
+        return read_entry(memory, frames, fde + 4 - distance, ELFSYM_CIE_MAX, &cfi->cie);
 }
 
 /* ---- evaluating ---------------------------------------------------------- */
@@ -166,7 +168,7 @@ static int take_frame(Dwarf_Frame *frame, const struct elfsym_cfi *cfi, uint64_t
         return 0;
 }
 
-/* Both of libdw's and libelf's handles. */
+/* Gives the file to libdw. */
 static int evaluate_file(struct made_file *file, size_t size, const struct elfsym_cfi *cfi, uint64_t pc,
                          struct elfsym_unwind *ret)
 {
@@ -191,10 +193,11 @@ int elfsym_unwind_find(const struct elfsym_memory *memory, const struct elfsym_f
         struct elfsym_cfi cfi;
         struct made_file file;
         struct elfsym_unwind unwind;
-        int r = elfsym_table_search(memory, frames, pc, &cfi.address);
+        uint64_t fde;
+        int r = elfsym_table_search(memory, frames, pc, &fde);
 
         if (r == 0)
-                r = read_entries(memory, frames, &cfi);
+                r = read_entries(memory, frames, fde, &cfi);
         if (r == 0)
                 r = elfsym_program_check(&cfi, pc);
         if (r == 0)

@@ -86,7 +86,7 @@ static int compute_operations(const struct step *s, unsigned first, unsigned end
         return 0;
 }
 
-static int find_value(const struct step *s, unsigned slot, uint64_t *ret)
+static int compute_value(const struct step *s, unsigned slot, uint64_t *ret)
 {
         enum elfsym_how how = s->unwind->how[slot] & 15;
         unsigned base = s->unwind->how[slot] >> 4;
@@ -116,10 +116,10 @@ static int find_value(const struct step *s, unsigned slot, uint64_t *ret)
 }
 
 /* The CFA, if it can be that of this frame. */
-static int find_cfa(struct step *s, uint64_t sp)
+static int compute_cfa(struct step *s, uint64_t sp)
 {
         uint64_t cfa;
-        int r = find_value(s, ELFSYM_SLOT_CFA, &cfa);
+        int r = compute_value(s, ELFSYM_SLOT_CFA, &cfa);
 
         if (r != 0)
                 return r;
@@ -147,12 +147,12 @@ int elfsym_unwind_step(const struct elfsym_unwind *unwind, elfsym_load_fn load, 
         s.bases[ELFSYM_BASE_PC] = regs->pc;
         s.known = (regs->known & ((1u << ELFSYM_SAVED_MAX) - 1)) | 1u << ELFSYM_BASE_SP | 1u << ELFSYM_BASE_PC;
 
-        int r = find_cfa(&s, regs->sp);
+        int r = compute_cfa(&s, regs->sp);
 
         if (r == 0)
-                r = find_value(&s, ELFSYM_SLOT_RETURN, &caller.pc);
+                r = compute_value(&s, ELFSYM_SLOT_RETURN, &caller.pc);
         for (unsigned i = 0; r == 0 && i < ELFSYM_SAVED_MAX; i++) {
-                r = find_value(&s, i, &caller.saved[i]);
+                r = compute_value(&s, i, &caller.saved[i]);
                 if (r == 0)
                         caller.known |= 1u << i;
                 else if (r == ELFSYM_E_UNKNOWN_REGISTER)
