@@ -15,6 +15,18 @@ static const uint8_t window_save = DW_CFA_GNU_window_save;
  */
 #define AARCH64_ADDRESS_BITS 48
 
+/*
+ * DWARF cannot say where aarch64's pc is beside its link register, so Linux gives the trampoline no entry
+ * (arch/arm64/kernel/vdso/sigreturn.S). As LLVM's libunwind (D90898), this knows its two instructions: mov x8, #139
+ * (__NR_rt_sigreturn); svc #0. The frame is struct rt_sigframe of arch/arm64/kernel/signal.c: a siginfo of 128 bytes,
+ * then a ucontext, whose registers begin 184 bytes on, with sp and pc behind them.
+ */
+#define AARCH64_SIGRETURN              \
+        {                              \
+                0xd2801168, 0xd4000001 \
+        }
+#define AARCH64_SIGNAL_X(n) (128 + 184 + 8 * (n))
+
 static const struct elfsym_machine machines[] = {
         { .elf = EM_X86_64,
           .saved = { 3, 6, 12, 13, 14, 15 },
@@ -30,6 +42,10 @@ static const struct elfsym_machine machines[] = {
           .pc = 32,
           .frame_pointer = 10,
           .link = 11,
+          .sigreturn = AARCH64_SIGRETURN,
+          .signal_saved = AARCH64_SIGNAL_X(19),
+          .signal_sp = AARCH64_SIGNAL_X(31),
+          .signal_pc = AARCH64_SIGNAL_X(32),
           .address_mask = (UINT64_C(1) << AARCH64_ADDRESS_BITS) - 1 },
 };
 

@@ -187,6 +187,26 @@ static int evaluate_file(struct made_file *file, size_t size, const struct elfsy
         return r;
 }
 
+/* The rule of a signal's frame that has no entry. @pc may be 1 less than where the instructions are. */
+static int recognise_signal(const struct elfsym_memory *memory, uint64_t pc, struct elfsym_unwind *ret)
+{
+        const struct elfsym_machine *m = elfsym_machine;
+        const uint8_t at_sp = ELFSYM_HOW_AT | ELFSYM_BASE_SP << 4;
+        uint64_t at = (pc + 3) & ~UINT64_C(3);
+        uint32_t code[2];
+
+        if (m->sigreturn[0] == 0 || elfsym_table_read(memory, at, code, sizeof(code)) != 0 ||
+            memcmp(code, m->sigreturn, sizeof(code)) != 0)
+                return ELFSYM_E_NOT_FOUND;
+        *ret = (struct elfsym_unwind){ .begin = at - 1, .end = at + sizeof(code), .is_signal = true };
+        memset(ret->how, at_sp, sizeof(ret->how));
+        for (int i = 0; i < ELFSYM_SAVED_MAX; i++)
+                ret->offset[i] = m->signal_saved + 8 * i;
+        ret->offset[ELFSYM_SLOT_RETURN] = m->signal_pc;
+        ret->offset[ELFSYM_SLOT_CFA] = m->signal_sp;
+        return 0;
+}
+
 int elfsym_unwind_find(const struct elfsym_memory *memory, const struct elfsym_frames *frames, uint64_t pc,
                        struct elfsym_unwind *ret)
 {
@@ -202,6 +222,8 @@ int elfsym_unwind_find(const struct elfsym_memory *memory, const struct elfsym_f
                 r = elfsym_program_check(&cfi, pc);
         if (r == 0)
                 r = evaluate_file(&file, make_file(&cfi, &file), &cfi, pc, &unwind);
+        if (r == ELFSYM_E_NOT_FOUND)
+                r = recognise_signal(memory, pc, &unwind);
         if (r == 0)
                 *ret = unwind;
         return r;

@@ -48,9 +48,15 @@ struct elfsym_machine {
         uint16_t elf; /* EM_* */
         uint8_t saved[12];
         uint8_t sp, pc;
-        uint8_t frame_pointer;  /* its place among the saved registers */
-        int8_t link;            /* that of the link register, -1: calls store the return address */
-        uint64_t address_mask;  /* what of a return address is address */
+        uint8_t frame_pointer; /* its place among the saved registers */
+        int8_t link;           /* that of the link register, -1: calls store the return address */
+        uint64_t address_mask; /* what of a return address is address */
+        /*
+         * Where a signal's frame has no entry: the two instructions that its handler returns to, and where the saved
+         * registers, the interrupted sp and pc then lie above the sp. 0: there is an entry.
+         */
+        uint32_t sigreturn[2];
+        int32_t signal_saved, signal_sp, signal_pc;
         const uint8_t *refused; /* a DW_CFA_* that means something else on the other machine; NULL: none */
 };
 

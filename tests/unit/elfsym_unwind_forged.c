@@ -309,3 +309,49 @@ Test(elfsym_unwind_forged, by_frame_pointer)
         regs.known = 0;
         cr_expect_eq(elfsym_unwind_by_frame_pointer(image_load, &ctx, &regs), ELFSYM_E_UNKNOWN_REGISTER);
 }
+
+#if defined(__aarch64__)
+/* A return address may be in the link register, but only once: then the function has made no call. */
+Test(elfsym_unwind_forged, the_link_register)
+{
+        struct elfsym_registers regs = { .pc = PC, .sp = IMAGE_BASE, .known = 1u << ELFSYM_X30 };
+        struct elfsym_unwind unwind;
+
+        regs.saved[ELFSYM_X30] = UINT64_C(0xab55555555551234); /* signed */
+        cr_assert_eq(FIND_WITH(&unwind, DW_CFA_def_cfa_offset, 0, DW_CFA_same_value, IMAGE_RA, DW_CFA_GNU_window_save),
+                     0);
+        cr_assert_eq(step_with(&unwind, stack, sizeof(stack), &regs), 0);
+        cr_expect_eq(regs.pc, 0x555555551234);
+        cr_expect_eq(regs.sp, IMAGE_BASE);
+        cr_expect_eq(step_with(&unwind, stack, sizeof(stack), &regs), ELFSYM_E_UNKNOWN_REGISTER);
+}
+
+/* Linux gives it no entry. */
+Test(elfsym_unwind_forged, a_signal_frame_without_an_entry)
+{
+        static const uint32_t code[] = { 0xd503201f, 0xd2801168, 0xd4000001 };
+        uint64_t words[72];
+        struct image image;
+        struct image_memory ctx = { .bytes = image.bytes, .len = IMAGE_SIZE };
+        const struct elfsym_memory memory = { image_read, &ctx };
+        struct elfsym_registers regs = { .pc = PC, .sp = IMAGE_BASE };
+        struct elfsym_frames frames;
+        struct elfsym_unwind unwind;
+
+        for (size_t i = 0; i < 72; i++)
+                words[i] = 8 * i;
+        image_make(&image);
+        image_put(&image, IMAGE_TEXT - 12, code, sizeof(code));
+        cr_assert_eq(elfsym_frames_open(&memory, IMAGE_BASE, &frames), 0);
+        cr_assert_eq(elfsym_unwind_find(&memory, &frames, IMAGE_BASE + IMAGE_TEXT - 8, &unwind), 0);
+        cr_assert_eq(elfsym_unwind_find(&memory, &frames, IMAGE_BASE + IMAGE_TEXT - 9, &unwind), 0);
+        cr_expect_eq(elfsym_unwind_find(&memory, &frames, IMAGE_BASE + IMAGE_TEXT - 12, &(struct elfsym_unwind){ 0 }),
+                     ELFSYM_E_NOT_FOUND);
+        cr_expect(unwind.is_signal);
+        cr_assert_eq(step_with(&unwind, words, sizeof(words), &regs), 0);
+        cr_expect_eq(regs.sp, 560);
+        cr_expect_eq(regs.pc, 568);
+        cr_expect_eq(regs.saved[ELFSYM_X19], 464);
+        cr_expect_eq(regs.known, (1u << ELFSYM_SAVED_MAX) - 1);
+}
+#endif
