@@ -64,7 +64,14 @@ static NESTED void note_and_wait(void)
 {
         ucontext_t context;
 
-        note->n = backtrace(note->expected, FRAMES_MAX);
+        void *all[FRAMES_MAX];
+        int n = backtrace(all, FRAMES_MAX), own = 0;
+
+        /* A sanitizer's backtrace begins with a frame of its own. */
+        while (own + 1 < n && all[own + 1] != __builtin_return_address(0))
+                own++;
+        note->n = n - own;
+        memcpy(note->expected, all + own, (size_t)note->n * sizeof(all[0]));
         getcontext(&context);
         take_registers(&context, &note->regs);
         __atomic_store_n(&note->done, true, __ATOMIC_RELEASE);
