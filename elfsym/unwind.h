@@ -97,7 +97,7 @@ struct elfsym_unwind {
  * for the innermost frame, and for a caller of a frame with is_signal, it is the very pc.
  *
  * ELFSYM_E_NOT_FOUND: the table says nothing about @pc. ELFSYM_E_DAMAGED: it says what cannot be. ELFSYM_E_RANGE: a
- * part of it cannot be read. Costs 3 or 4 calls of @memory's read, and at most 8.
+ * part of it cannot be read. Costs 3 or 4 calls of @memory's read, and at most 9.
  */
 int elfsym_unwind_find(const struct elfsym_memory *memory, const struct elfsym_frames *frames, uint64_t pc,
                        struct elfsym_unwind *ret);

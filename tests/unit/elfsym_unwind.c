@@ -63,7 +63,6 @@ static void take_registers(const ucontext_t *context, struct elfsym_registers *r
 static NESTED void note_and_wait(void)
 {
         ucontext_t context;
-
         void *all[FRAMES_MAX];
         int n = backtrace(all, FRAMES_MAX), own = 0;
 
