@@ -110,28 +110,36 @@ static const struct table_kind frame_kind = {
         .equal = is_equal_frame,
 };
 
-int profile_copy_frame(struct profile *p, const struct profile_frame *frame, profile_id *ret)
+static int get_or_add_frame(struct profile *p, profile_id function, uint32_t line, uint64_t address, profile_id *ret)
 {
-        if (frame->function == 0 || frame->function > p->functions.n)
-                return -EINVAL;
-
-        struct profile_frame key = *frame;
-
-        if (profile_function(p, key.function)->kind == PROFILE_PYTHON)
-                key.address = 0;
-
-        uint64_t hash = profile_table_hash(&key, sizeof(key), p->seed);
+        struct profile_frame key = { .function = function, .line = line, .address = address };
+        uint64_t parts[] = { (uint64_t)function << 32 | line, address };
+        uint64_t hash = profile_table_hash(parts, address ? sizeof(parts) : sizeof(parts[0]), p->seed);
         profile_id id = profile_table_find(&p->frames, &frame_kind, hash, &key);
 
-        if (id == 0)
-                return profile_is_full(p) ? -ENOSPC : profile_table_add(&p->frames, &frame_kind, hash, &key, ret);
-        *ret = id;
-        return 0;
+        if (id != 0) {
+                *ret = id;
+                return 0;
+        }
+        if (function == 0 || function > p->functions.n)
+                return -EINVAL;
+        if (profile_is_full(p))
+                return -ENOSPC;
+        return profile_table_add(&p->frames, &frame_kind, hash, &key, ret);
 }
 
 int profile_intern_frame(struct profile *p, profile_id function, uint32_t line, profile_id *ret)
 {
-        return profile_copy_frame(p, &(struct profile_frame){ .function = function, .line = line }, ret);
+        return get_or_add_frame(p, function, line, 0, ret);
+}
+
+int profile_copy_frame(struct profile *p, const struct profile_frame *frame, profile_id *ret)
+{
+        profile_id function = frame->function;
+        bool known = function > 0 && function <= p->functions.n;
+        bool native = known && profile_function(p, function)->kind != PROFILE_PYTHON;
+
+        return get_or_add_frame(p, function, frame->line, native ? frame->address : 0, ret);
 }
 
 /* ---- stacks -------------------------------------------------------------- */
