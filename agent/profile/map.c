@@ -113,6 +113,11 @@ static int look_up(struct profile_map *map, const profile_id *ids, profile_id id
         return r;
 }
 
+int profile_map_frame(struct profile_map *map, profile_id id, profile_id *ret)
+{
+        return look_up(map, map->frames, id, map_frame, ret);
+}
+
 int profile_map_stack(struct profile_map *map, profile_id id, profile_id *ret)
 {
         return look_up(map, map->stacks, id, map_stack, ret);
