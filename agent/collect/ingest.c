@@ -99,7 +99,9 @@ static int pack_frames(struct intern *in, profile_id id)
                 if (r < 0)
                         return r;
                 collect_pack(&in->frames, (uint64_t)function);
-                collect_pack(&in->frames, frame->line);
+                collect_pack(&in->frames, profile_function(in->profile, frame->function)->kind == PROFILE_PYTHON
+                                                  ? frame->line
+                                                  : frame->address);
         }
         return in->frames.failed ? -ENOMEM : 0;
 }

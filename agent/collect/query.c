@@ -40,9 +40,7 @@ struct making {
 static int add_local(struct making *making, int64_t id, const struct profile_function *function, struct local **ret)
 {
         struct local *local = calloc(1, sizeof(*local));
-        int r = local ? profile_intern_function(making->profile, function->name, function->file, function->first_line,
-                                                &local->function)
-                      : -ENOMEM;
+        int r = local ? profile_copy_function(making->profile, function, &local->function) : -ENOMEM;
 
         if (r == 0) {
                 local->id = id;
@@ -85,6 +83,18 @@ static void forget_locals(struct making *making)
         }
 }
 
+/* @place: the line of Python, or the address of native code. */
+static int intern_stored_frame(struct profile *profile, profile_id function, uint64_t place, profile_id *ret)
+{
+        struct profile_frame frame = { .function = function };
+
+        if (profile_function(profile, function)->kind == PROFILE_PYTHON)
+                frame.line = (uint32_t)place;
+        else
+                frame.address = place;
+        return profile_copy_frame(profile, &frame, ret);
+}
+
 static int read_frames(struct making *making, int64_t stack, size_t *ret_n)
 {
         const void *packed;
@@ -96,12 +106,12 @@ static int read_frames(struct making *making, int64_t stack, size_t *ret_n)
         struct unpack in = collect_unpack_begin(packed, len);
         while (in.at < in.end && n < STACK_MAX) {
                 int64_t id = (int64_t)collect_unpack(&in);
-                uint32_t line = (uint32_t)collect_unpack(&in);
+                uint64_t place = collect_unpack(&in);
                 profile_id function;
 
                 r = in.failed ? -ENOENT : get_local_function(making, id, &function);
                 if (r == 0)
-                        r = profile_intern_frame(making->profile, function, line, &making->frames[n++]);
+                        r = intern_stored_frame(making->profile, function, place, &making->frames[n++]);
                 if (r < 0)
                         return r;
         }

@@ -29,7 +29,7 @@ int store_remember(struct store *store, const char *key, int64_t now_ns, bool *r
 /* Finds or stores a thing, and gives its id. @seen_ns is the start of the slice that needs it. */
 int store_series(struct store *store, const char *key, const char *attributes, int64_t seen_ns, int64_t *ret);
 int store_function(struct store *store, const struct profile_function *function, int64_t seen_ns, int64_t *ret);
-/* @frames has pairs of (function id, line), leaf first, packed. */
+/* @frames has pairs of (function id, line), leaf first, packed. Native code has its address in place of the line. */
 int store_stack(struct store *store, const void *frames, size_t len, int64_t seen_ns, int64_t *ret);
 
 struct store_slice {

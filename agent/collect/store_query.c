@@ -116,10 +116,15 @@ int store_read_function(struct store *store, int64_t id, struct profile_function
 
         if (!s)
                 return r;
+
+        int kind = sqlite3_column_int(s, 3);
+
         *ret = (struct profile_function){
                 .name = column_text(s, 0),
                 .file = column_text(s, 1),
                 .first_line = (uint32_t)sqlite3_column_int64(s, 2),
+                .kind = kind >= 0 && kind < PROFILE_KINDS ? (enum profile_kind)kind : PROFILE_PYTHON,
+                .build_id = column_text(s, 4),
         };
         return 0;
 }

@@ -79,7 +79,28 @@ static const char books[] = "CREATE TABLE books ("
                             "CREATE INDEX books_series ON books (series, mode, start);"
                             "PRAGMA user_version = 2;";
 
-const char *const store_schema[STORE_VERSION] = { slices, books };
+/*
+ * Functions of native code. SQLite cannot change what is unique, so the table is made anew. Functions keep their ids:
+ * packed stacks refer to them.
+ */
+static const char kinds[] = "CREATE TABLE function_of_any_kind ("
+                            "  id INTEGER PRIMARY KEY,"
+                            "  name TEXT NOT NULL,"
+                            "  file TEXT NOT NULL,"
+                            "  first_line INTEGER NOT NULL,"
+                            "  kind INTEGER NOT NULL,"
+                            "  build_id TEXT NOT NULL,"
+                            "  seen INTEGER NOT NULL,"
+                            "  UNIQUE (name, file, first_line, kind, build_id)"
+                            ") STRICT;"
+                            "INSERT INTO function_of_any_kind (id, name, file, first_line, kind, build_id, seen)"
+                            "  SELECT id, name, file, first_line, 0, '', seen FROM function;"
+                            "DROP TABLE function;"
+                            "ALTER TABLE function_of_any_kind RENAME TO function;"
+                            "CREATE INDEX function_seen ON function (seen);"
+                            "PRAGMA user_version = 3;";
+
+const char *const store_schema[STORE_VERSION] = { slices, books, kinds };
 
 const size_t store_times[STORE_TIMES] = {
         offsetof(struct profile_counters, accounted_ns), offsetof(struct profile_counters, sampled_ns),
@@ -106,8 +127,10 @@ const char *const store_sql[STORE_STATEMENTS] = {
         [SQL_ADD_SERIES] = "INSERT INTO series (key, attributes, first_seen, last_seen) VALUES (?1, ?2, ?3, ?3)",
         [SQL_TOUCH_SERIES] = "UPDATE series SET attributes = iif(?3 >= last_seen, ?2, attributes),"
                              " first_seen = min(first_seen, ?3), last_seen = max(last_seen, ?3) WHERE id = ?1",
-        [SQL_FIND_FUNCTION] = "SELECT id, seen FROM function WHERE name = ?1 AND file = ?2 AND first_line = ?3",
-        [SQL_ADD_FUNCTION] = "INSERT INTO function (name, file, first_line, seen) VALUES (?1, ?2, ?3, ?4)",
+        [SQL_FIND_FUNCTION] = "SELECT id, seen FROM function WHERE name = ?1 AND file = ?2 AND first_line = ?3"
+                              " AND kind = ?4 AND build_id = ?5",
+        [SQL_ADD_FUNCTION] = "INSERT INTO function (name, file, first_line, kind, build_id, seen)"
+                             " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         [SQL_TOUCH_FUNCTION] = "UPDATE function SET seen = ?2 WHERE id = ?1",
         [SQL_FIND_STACK] = "SELECT id, seen FROM stack WHERE hash = ?1 AND frames = ?2",
         [SQL_ADD_STACK] = "INSERT INTO stack (hash, frames, seen) VALUES (?1, ?2, ?3)",
@@ -138,7 +161,7 @@ const char *const store_sql[STORE_STATEMENTS] = {
         [SQL_BOOKS_OF_ONE] = "SELECT " TIMES_SUMMED " FROM books INDEXED BY books_series"
                              " WHERE start >= ?1 AND start < ?2 AND mode = ?3 AND series = ?4",
         [SQL_READ_STACK] = "SELECT frames FROM stack WHERE id = ?1",
-        [SQL_READ_FUNCTION] = "SELECT name, file, first_line FROM function WHERE id = ?1",
+        [SQL_READ_FUNCTION] = "SELECT name, file, first_line, kind, build_id FROM function WHERE id = ?1",
         [SQL_OLDEST] = "SELECT min(start) FROM slice",
         [SQL_USED_BYTES] = "SELECT (page_count - freelist_count) * page_size"
                            " FROM pragma_page_count, pragma_freelist_count, pragma_page_size",

@@ -47,7 +47,7 @@ enum store_statement {
 };
 
 /* store_schema[n - 1] makes a database of version n of one of version n - 1. A new one has version 0. */
-#define STORE_VERSION 2
+#define STORE_VERSION 3
 extern const char *const store_schema[STORE_VERSION];
 extern const char *const store_sql[STORE_STATEMENTS];
 

@@ -99,6 +99,8 @@ static void bind_function(sqlite3_stmt *s, const struct profile_function *functi
         sqlite3_bind_text(s, 1, function->name, -1, SQLITE_STATIC);
         sqlite3_bind_text(s, 2, function->file, -1, SQLITE_STATIC);
         sqlite3_bind_int64(s, 3, function->first_line);
+        sqlite3_bind_int64(s, 4, function->kind);
+        sqlite3_bind_text(s, 5, function->build_id, -1, SQLITE_STATIC);
 }
 
 int store_function(struct store *store, const struct profile_function *function, int64_t seen_ns, int64_t *ret)
@@ -115,7 +117,7 @@ int store_function(struct store *store, const struct profile_function *function,
         else if (r == 0) {
                 s = store_statement(connection, SQL_ADD_FUNCTION);
                 bind_function(s, function);
-                sqlite3_bind_int64(s, 4, hour);
+                sqlite3_bind_int64(s, 6, hour);
                 r = add_row(connection, s, &id);
         }
         if (r == 0)

@@ -2,6 +2,7 @@
 /* podflame convert: writes profile files as one file of another format. */
 #include "agent/command/check/profile_files.h"
 #include "agent/command/cli/confinement.h"
+#include "agent/command/cli/hide.h"
 #include "agent/command/cli/messages.h"
 #include "agent/command/cli/options.h"
 #include "agent/command/cli/output.h"
@@ -14,6 +15,7 @@ struct convert_config {
         struct confinement_options confinement;
         const char *format;
         const char *output;
+        const char *hide;
 };
 
 static const struct option_spec specs[] = {
@@ -29,6 +31,7 @@ static const struct option_spec specs[] = {
           .field = offsetof(struct convert_config, output),
           .argument = "FILE",
           .help = "where to write it (standard output);\n" OUTPUT_ENDINGS },
+        HIDE_OPTION(struct convert_config, hide, "nothing"),
         CONFINEMENT_OPTIONS(struct convert_config, confinement),
 };
 
@@ -46,6 +49,7 @@ static const struct usage usage = {
 struct conversion {
         struct side side;
         struct output output;
+        enum profile_view view;
         struct outside outside;
 };
 
@@ -69,19 +73,23 @@ static int convert_profiles(struct conversion *c)
 
         if (side_load(&c->side, reason) != 0)
                 return say_error("%s", reason);
-        int r = output_write(&c->output, &c->side.profiles);
+        int r = hide_frames(&c->side.profiles, c->view);
+        if (r == 0)
+                r = output_write(&c->output, &c->side.profiles);
         return r < 0 ? say_error("%s: %s", c->output.name, strerror(-r)) : EXIT_OK;
 }
 
 int convert_run(int argc, char **argv)
 {
-        struct convert_config config = { .format = NULL };
+        struct convert_config config = { .hide = "nothing" };
         struct conversion c = { .output = OUTPUT_NONE, .outside = OUTSIDE_NONE };
         int rest;
         int status = options_parse(&usage, argc, argv, &config, &rest);
 
         if (status == GO_ON && rest == argc)
                 status = options_wrong(&usage, "it takes the FILEs that are to be converted");
+        if (status == GO_ON)
+                status = hide_parse(&usage, config.hide, &c.view);
         if (status == GO_ON)
                 status = output_choose(&usage, config.format, config.output, &c.output);
         if (status == GO_ON)

@@ -4,6 +4,9 @@
  * read them. A frame is written as "function (file:line)". Readers take the digits after a line's last space for the
  * count, and digits before that for a second count. So a leaf never ends in a space and digits; a name that does so is
  * put in parentheses if it stands alone.
+ *
+ * A frame of C is "function (libc.so.6)", as py-spy writes it. A program has its whole path, since its name alone does
+ * not tell it from a script. A frame of the kernel is "function_[k]".
  */
 #include "folded.h"
 
@@ -23,21 +26,42 @@ static bool ends_like_a_count(const char *name)
         return k < len && (k == 0 || name[k - 1] == ' ');
 }
 
+bool folded_is_shared_object(const char *file)
+{
+        const char *found = strstr(file, ".so");
+
+        while (found && found[3] && found[3] != '.')
+                found = strstr(found + 1, ".so");
+        return found != NULL;
+}
+
+/* What stands in the parentheses. */
+static const char *shorten_file(const struct walk_frame *frame)
+{
+        const char *slash = strrchr(frame->file, '/');
+
+        if (frame->kind == PROFILE_C && slash && folded_is_shared_object(slash + 1))
+                return slash + 1;
+        return *frame->file ? frame->file : "?";
+}
+
 void folded_frame(const struct walk_frame *frame, FILE *out)
 {
         const char *name = *frame->name ? frame->name : "?";
-        bool bare = !*frame->file && !frame->line;
-        bool quote = bare && ends_like_a_count(name);
+        bool bare = frame->kind == PROFILE_KERNEL || (!*frame->file && !frame->line);
+        bool quote = bare && frame->kind != PROFILE_KERNEL && ends_like_a_count(name);
 
         if (quote)
                 putc('(', out);
         escape_folded(name, out);
         if (quote)
                 putc(')', out);
+        if (frame->kind == PROFILE_KERNEL)
+                fputs(FOLDED_KERNEL, out);
         if (bare)
                 return;
         fputs(" (", out);
-        escape_folded(*frame->file ? frame->file : "?", out);
+        escape_folded(shorten_file(frame), out);
         if (frame->line)
                 fprintf(out, ":%" PRIu32, frame->line);
         putc(')', out);

@@ -2,7 +2,11 @@
 /*
  * Reads folded stacks, "root;…;leaf COUNT". Frames are "function (file:line)", as folded.c and py-spy write them, or
  * names alone. Such a file has nothing else: no rate, no mode, no interpreter.
+ *
+ * Frames of C and of the kernel are known by their form: "function (libc.so.6)", "function (/usr/bin/program)",
+ * "function_[k]". Frames of Python have a line, or a file that ends in ".py".
  */
+#include "folded.h"
 #include "read.h"
 
 #include "agent/base/base.h"
@@ -17,6 +21,40 @@ struct lines {
         struct profile *profile;
         profile_id frames[FORMAT_OTLP_MAX_FRAMES];
 };
+
+static bool ends_in(const char *text, const char *end)
+{
+        size_t len = strlen(text), n = strlen(end);
+
+        return len >= n && strcmp(text + len - n, end) == 0;
+}
+
+static bool is_native_file(const char *file)
+{
+        if (ends_in(file, ".py"))
+                return false;
+        return *file == '/' || (*file == '[' && ends_in(file, "]")) ||
+               (!strpbrk(file, "/ ") && folded_is_shared_object(file));
+}
+
+/* Interns a frame. @name is cut off before the mark of the kernel. */
+static int intern_read_frame(struct profile *p, char *name, const char *file, uint32_t line, profile_id *ret)
+{
+        struct profile_native native = { .kind = PROFILE_C, .name = name, .file = file };
+
+        if (!*file && ends_in(name, FOLDED_KERNEL) && strcmp(name, FOLDED_KERNEL) != 0) {
+                name[strlen(name) - strlen(FOLDED_KERNEL)] = '\0';
+                native.kind = PROFILE_KERNEL;
+                native.file = "[kernel]";
+        }
+        if (*name && (native.kind == PROFILE_KERNEL || (line == 0 && is_native_file(file))))
+                return profile_intern_native(p, &native, ret);
+
+        profile_id function;
+        int r = profile_intern_function(p, name, file, 0, &function);
+
+        return r < 0 ? r : profile_intern_frame(p, function, line, ret);
+}
 
 /* Splits "name (file:line)". @text is cut apart. */
 static int read_frame(struct profile *p, char *text, profile_id *ret)
@@ -41,11 +79,7 @@ static int read_frame(struct profile *p, char *text, profile_id *ret)
         escape_unfold(text);
         if (open)
                 escape_unfold(open + 2);
-
-        profile_id function;
-        int r = profile_intern_function(p, text, open ? open + 2 : "", 0, &function);
-
-        return r < 0 ? r : profile_intern_frame(p, function, line <= UINT32_MAX ? (uint32_t)line : 0, ret);
+        return intern_read_frame(p, text, open ? open + 2 : "", line <= UINT32_MAX ? (uint32_t)line : 0, ret);
 }
 
 static int add_folded_stack(struct lines *lines, size_t n, uint64_t count)

@@ -24,6 +24,11 @@
 /* Attributes of a location. */
 #define OTLP_FRAME_TYPE "profile.frame.type"
 #define OTLP_CPYTHON "cpython"
+#define OTLP_NATIVE "native"
+#define OTLP_KERNEL "kernel"
+
+/* Attributes of a mapping. */
+#define OTLP_BUILD_ID "process.executable.build_id.gnu"
 
 /* Attributes of a resource. */
 #define OTLP_SERVICE "service.name"

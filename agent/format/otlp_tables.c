@@ -17,15 +17,12 @@
 #include <string.h>
 
 /* Bytes that each of these takes in a profile, about, without its strings. */
-#define FUNCTION_COST 64
 #define STACK_COST 64
 #define FRAME_COST 32
 
-#define UNKNOWN "(unknown)" /* the name of things that have none */
-
 static const char *const table_keys[OTLP_TABLES] = {
         [OTLP_STRINGS] = "stringTable", [OTLP_FUNCTIONS] = "functionTable",   [OTLP_LOCATIONS] = "locationTable",
-        [OTLP_STACKS] = "stackTable",   [OTLP_ATTRIBUTES] = "attributeTable",
+        [OTLP_STACKS] = "stackTable",   [OTLP_ATTRIBUTES] = "attributeTable", [OTLP_MAPPINGS] = "mappingTable",
 };
 
 int otlp_tables_init(struct otlp_tables *t, const struct json_value *dictionary)
@@ -40,14 +37,20 @@ int otlp_tables_init(struct otlp_tables *t, const struct json_value *dictionary)
         }
         t->functions = calloc(t->n[OTLP_FUNCTIONS] + 1, sizeof(*t->functions));
         t->stacks = calloc(t->n[OTLP_STACKS] + 1, sizeof(*t->stacks));
+        t->unnamed = calloc(t->n[OTLP_LOCATIONS] + 1, sizeof(*t->unnamed));
+        t->kinds = calloc(t->n[OTLP_LOCATIONS] + 1, sizeof(*t->kinds));
+        t->mappings = calloc(t->n[OTLP_MAPPINGS] + 1, sizeof(*t->mappings));
         t->frames = calloc(FORMAT_OTLP_MAX_FRAMES, sizeof(*t->frames));
-        return t->functions && t->stacks && t->frames ? 0 : -ENOMEM;
+        return t->functions && t->stacks && t->unnamed && t->kinds && t->mappings && t->frames ? 0 : -ENOMEM;
 }
 
 void otlp_tables_deinit(struct otlp_tables *t)
 {
         free(t->functions);
         free(t->stacks);
+        free(t->unnamed);
+        free(t->kinds);
+        free(t->mappings);
         free(t->frames);
         *t = (struct otlp_tables){ 0 };
 }
@@ -65,7 +68,7 @@ void otlp_tables_next(struct otlp_tables *t)
         t->profile++;
 }
 
-static int get_entry(struct otlp_tables *t, enum otlp_table table, size_t i, const struct json_value **ret)
+int otlp_tables_entry(struct otlp_tables *t, enum otlp_table table, size_t i, const struct json_value **ret)
 {
         if (i >= t->n[table]) {
                 *ret = NULL;
@@ -95,7 +98,7 @@ static int make_function(struct otlp_tables *t, struct profile *p, size_t index,
         const struct json_value *entry;
         const char *name, *file;
         uint64_t line;
-        int r = get_entry(t, OTLP_FUNCTIONS, index, &entry);
+        int r = otlp_tables_entry(t, OTLP_FUNCTIONS, index, &entry);
 
         if (r == 0)
                 r = otlp_tables_string(t, entry, "nameStrindex", &name);
@@ -106,10 +109,10 @@ static int make_function(struct otlp_tables *t, struct profile *p, size_t index,
         if (r == 0 && line > UINT32_MAX)
                 r = json_reader_refuse(&t->take, "a line number is too large");
         if (r == 0)
-                r = otlp_tables_charge(t, strlen(name) + strlen(file) + FUNCTION_COST);
+                r = otlp_tables_charge(t, strlen(name) + strlen(file) + OTLP_FUNCTION_COST);
         if (r)
                 return r;
-        return profile_intern_function(p, *name ? name : UNKNOWN, file, (uint32_t)line, ret);
+        return profile_intern_function(p, *name ? name : OTLP_UNKNOWN, file, (uint32_t)line, ret);
 }
 
 static int get_or_make_function(struct otlp_tables *t, struct profile *p, size_t index, profile_id *ret)
@@ -117,7 +120,7 @@ static int get_or_make_function(struct otlp_tables *t, struct profile *p, size_t
         struct otlp_known *known = &t->functions[index];
         profile_id id;
 
-        if (known->profile != t->profile) {
+        if (known->profile != t->profile || known->code != 0) {
                 int r = make_function(t, p, index, &id);
 
                 if (r)
@@ -148,10 +151,15 @@ static int push_frame(struct otlp_tables *t, struct profile *p, size_t function,
 static int push_location(struct otlp_tables *t, struct profile *p, size_t index, size_t *n)
 {
         const struct json_value *location, *lines;
-        int r = get_entry(t, OTLP_LOCATIONS, index, &location);
+        enum profile_kind kind = PROFILE_PYTHON;
+        int r = otlp_tables_entry(t, OTLP_LOCATIONS, index, &location);
 
         if (r == 0)
                 r = json_reader_array(&t->take, location, "lines", &lines);
+        if (r == 0)
+                r = otlp_native_kind(t, location, index, json_reader_length(lines), &kind);
+        if (r == 0 && kind != PROFILE_PYTHON)
+                return otlp_native_push(t, p, location, index, kind, lines, n);
         if (r == 0 && json_reader_length(lines) == 0)
                 return push_frame(t, p, 0, 0, n);
         for (size_t i = 0; r == 0 && i < json_reader_length(lines); i++) {
@@ -174,7 +182,7 @@ static int make_stack(struct otlp_tables *t, struct profile *p, size_t index, pr
 {
         const struct json_value *stack, *locations;
         size_t n = 0;
-        int r = get_entry(t, OTLP_STACKS, index, &stack);
+        int r = otlp_tables_entry(t, OTLP_STACKS, index, &stack);
 
         if (r == 0)
                 r = json_reader_array(&t->take, stack, "locationIndices", &locations);
@@ -268,7 +276,7 @@ int otlp_tables_key_value(struct otlp_tables *t, const struct json_value *entry,
 int otlp_tables_attribute(struct otlp_tables *t, size_t index, struct otlp_attribute *ret)
 {
         const struct json_value *entry;
-        int r = get_entry(t, OTLP_ATTRIBUTES, index, &entry);
+        int r = otlp_tables_entry(t, OTLP_ATTRIBUTES, index, &entry);
 
         return r ? r : otlp_tables_key_value(t, entry, ret);
 }

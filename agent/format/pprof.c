@@ -4,13 +4,17 @@
  * become labels if there are several. The thread becomes a label if threads are told apart.
  *
  * Rules of its readers: string 0 is "". Ids run from 1 without gaps. A sample has one value for each type. A label has
- * a text or a number, the same in all samples. There are no addresses, but there is one mapping, which says that names
- * are complete: otherwise pprof would look for the binary.
+ * a text or a number, the same in all samples.
+ *
+ * Mapping 1 is Python's. Its names are complete: otherwise pprof would look for the binary. Each file of native code is
+ * one more mapping, without a start: addresses are those in the file. A location without a symbol has no line, so that
+ * Pyroscope, Parca and pprof look it up by address and build id.
  */
 #include "agent/base/base.h"
 #include "arena.h"
 #include "dictionary.h"
 #include "formats.h"
+#include "mappings.h"
 #include "pprof.pb-c.h"
 #include "string_table.h"
 #include "summary.h"
@@ -36,6 +40,7 @@ struct writer {
         const struct profile_set *set;
         struct summary summary;
         struct dictionary dictionary;
+        struct mappings mappings; /* of native code */
         struct string_table texts;
         struct arena arena;
         Pprof__Profile profile;
@@ -87,16 +92,27 @@ static int add_types(struct writer *w)
         return 0;
 }
 
-static int add_mapping(struct writer *w)
+static void fill_native_mapping(struct writer *w, Pprof__Mapping *out, const struct mapping *mapping)
+{
+        out->filename = index_of_text(w, mapping->file);
+        out->build_id = index_of_text(w, mapping->build_id);
+        out->has_functions = mapping->named;
+}
+
+static int add_mappings(struct writer *w)
 {
         Pprof__Profile *p = &w->profile;
         const char *name = w->set->n > 0 ? profile_attribute(w->set->items[0], "process.executable.name") : NULL;
 
-        p->mapping = allocate_messages(w, 1, sizeof(**p->mapping), &mapping_init);
+        p->mapping = allocate_messages(w, 1 + w->mappings.n, sizeof(**p->mapping), &mapping_init);
         if (!p->mapping)
                 return -ENOMEM;
-        p->n_mapping = 1;
-        p->mapping[0]->id = 1;
+        p->n_mapping = 1 + w->mappings.n;
+        for (size_t i = 0; i < p->n_mapping; i++) {
+                p->mapping[i]->id = i + 1;
+                if (i > 0)
+                        fill_native_mapping(w, p->mapping[i], &w->mappings.items[i - 1]);
+        }
         p->mapping[0]->filename = index_of_text(w, name ? name : "python");
         p->mapping[0]->has_functions = true;
         p->mapping[0]->has_filenames = true;
@@ -118,7 +134,8 @@ static int add_functions(struct writer *w)
 
                 p->function[i]->id = i + 1;
                 p->function[i]->name = index_of_text(w, f->name);
-                p->function[i]->filename = index_of_text(w, f->file);
+                if (f->kind == PROFILE_PYTHON)
+                        p->function[i]->filename = index_of_text(w, f->file);
                 p->function[i]->start_line = f->first_line;
         }
         return 0;
@@ -140,8 +157,9 @@ static int add_locations(struct writer *w)
                 lines[i]->function_id = frame->function;
                 lines[i]->line = frame->line;
                 p->location[i]->id = i + 1;
-                p->location[i]->mapping_id = 1;
-                p->location[i]->n_line = 1;
+                p->location[i]->mapping_id = 1 + w->mappings.of_function[frame->function];
+                p->location[i]->address = frame->address;
+                p->location[i]->n_line = profile_frame_is_named(w->dictionary.all, (profile_id)(i + 1));
                 p->location[i]->line = &lines[i];
         }
         return 0;
@@ -279,7 +297,7 @@ static int add_comments(struct writer *w)
 }
 
 static int (*const parts[])(struct writer *w) = {
-        add_types, add_mapping, add_functions, add_locations, add_samples, add_comments,
+        add_types, add_mappings, add_functions, add_locations, add_samples, add_comments,
 };
 
 static int build_profile(struct writer *w)
@@ -288,6 +306,8 @@ static int build_profile(struct writer *w)
 
         if (r == 0)
                 r = dictionary_init(&w->dictionary, w->set);
+        if (r == 0)
+                r = mappings_init(&w->mappings, w->dictionary.all);
         for (size_t i = 0; r == 0 && i < sizeof(parts) / sizeof(parts[0]); i++)
                 r = parts[i](w);
         if (r)
@@ -326,6 +346,7 @@ static int pprof_write(const struct profile_set *set, FILE *out)
         if (r == 0)
                 r = pack_and_zip_profile(&w, out);
         arena_deinit(&w.arena);
+        mappings_deinit(&w.mappings);
         dictionary_deinit(&w.dictionary);
         string_table_deinit(&w.texts);
         return r;

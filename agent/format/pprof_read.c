@@ -2,6 +2,9 @@
 /*
  * Reads pprof profiles of Python programs, with podflame's comments if podflame wrote them. If a sample has several
  * values, the one that is a count is used. Time is divided by the period. Labels are ignored, except the state.
+ *
+ * A location is native code if its mapping has neither source files nor lines, and it has an address or a build id. The
+ * mapping of an interpreter's names is the first one, and has neither.
  */
 #include "read.h"
 #include "summary.h"
@@ -19,8 +22,9 @@ struct reader {
         Pprof__Profile *in;
         struct profile *out;
         struct profile_settings settings;
-        size_t value;     /* index of the value that is used in a sample */
-        bool nanoseconds; /* the value is a time */
+        size_t value;                        /* index of the value that is used in a sample */
+        bool nanoseconds;                    /* the value is a time */
+        const Pprof__Mapping *first_mapping; /* NULL: there is none */
         const char *error;
         profile_id frames[FORMAT_OTLP_MAX_FRAMES];
 };
@@ -60,6 +64,54 @@ static void *look_up_in_table(const void *wanted, void *table, size_t n, int (*c
         return found ? *found : NULL;
 }
 
+static int by_mapping(const void *a, const void *b)
+{
+        const Pprof__Mapping *x = *(Pprof__Mapping *const *)a, *y = *(Pprof__Mapping *const *)b;
+
+        return (x->id > y->id) - (x->id < y->id);
+}
+
+/* The mapping of a location of native code. NULL: it is none. */
+static const Pprof__Mapping *find_native_mapping(const struct reader *r, const Pprof__Location *location)
+{
+        const Pprof__Mapping key = { .id = location->mapping_id };
+        const Pprof__Mapping *found = look_up_in_table(&key, r->in->mapping, r->in->n_mapping, by_mapping);
+
+        if (!found || found->has_line_numbers || found->has_filenames || !*text_at_index(r, found->filename))
+                return NULL;
+        return location->address || *text_at_index(r, found->build_id) || found != r->first_mapping ? found : NULL;
+}
+
+/* Kernels lie in the upper half of the addresses. */
+static bool is_of_kernel(const char *file, uint64_t address)
+{
+        return address >> 63 || strncmp(file, "[kernel", strlen("[kernel")) == 0;
+}
+
+/* @line: NULL if the location has none, and the name is not known. */
+static int push_native_line(struct reader *r, const Pprof__Location *location, const Pprof__Mapping *mapping,
+                            const Pprof__Line *line, size_t *n)
+{
+        const Pprof__Function key = { .id = line ? line->function_id : 0 };
+        const Pprof__Function *found = line ? look_up_in_table(&key, r->in->function, r->in->n_function, by_function)
+                                            : NULL;
+        struct profile_native native = { .kind = PROFILE_C,
+                                         .name = found ? text_at_index(r, found->name) : NULL,
+                                         .file = text_at_index(r, mapping->filename),
+                                         .build_id = text_at_index(r, mapping->build_id),
+                                         .address = location->address };
+
+        if (line && !found)
+                return refuse_profile(r, "a line leads to no function");
+        if (*n == FORMAT_OTLP_MAX_FRAMES)
+                return refuse_profile(r, "a stack has too many frames");
+        if (is_of_kernel(native.file, native.address))
+                native.kind = PROFILE_KERNEL;
+        else if (native.address >= mapping->memory_start)
+                native.address = native.address - mapping->memory_start + mapping->file_offset;
+        return profile_intern_native(r->out, &native, &r->frames[(*n)++]);
+}
+
 static int push_line(struct reader *r, const Pprof__Line *line, size_t *n)
 {
         const Pprof__Function key = { .id = line->function_id };
@@ -88,8 +140,13 @@ static int push_location(struct reader *r, uint64_t id, size_t *n)
 
         if (!found)
                 return refuse_profile(r, "a stack leads to no location");
+
+        const Pprof__Mapping *native = find_native_mapping(r, found);
+
+        if (native && found->n_line == 0)
+                return push_native_line(r, found, native, NULL, n);
         for (size_t i = 0; rc == 0 && i < found->n_line; i++)
-                rc = push_line(r, found->line[i], n);
+                rc = native ? push_native_line(r, found, native, found->line[i], n) : push_line(r, found->line[i], n);
         return rc;
 }
 
@@ -178,6 +235,10 @@ static int read_all_samples(struct reader *r)
 {
         int rc = read_settings(r);
 
+        if (r->in->n_mapping > 0) {
+                r->first_mapping = r->in->mapping[0];
+                qsort(r->in->mapping, r->in->n_mapping, sizeof(*r->in->mapping), by_mapping);
+        }
         if (r->in->n_location > 0)
                 qsort(r->in->location, r->in->n_location, sizeof(*r->in->location), by_location);
         if (r->in->n_function > 0)

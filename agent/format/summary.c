@@ -16,11 +16,16 @@
         {                                                                                           \
                 .name = #field, .offset = offsetof(struct profile_counters, field), .is_time = true \
         }
+#define MIXED(field)                                                                                 \
+        {                                                                                            \
+                .name = #field, .offset = offsetof(struct profile_counters, field), .is_mixed = true \
+        }
 
 const struct summary_counter summary_counters[SUMMARY_COUNTERS] = {
-        COUNTER(ticks),  COUNTER(ok),        COUNTER(retried), COUNTER(torn),   COUNTER(late),     COUNTER(gone),
-        COUNTER(failed), TIME(accounted_ns), TIME(sampled_ns), TIME(native_ns), TIME(left_out_ns), TIME(unopened_ns),
-        TIME(torn_ns),   TIME(late_ns),      TIME(gone_ns),    TIME(failed_ns),
+        COUNTER(ticks),   COUNTER(ok),     COUNTER(retried),  COUNTER(torn),     COUNTER(late),
+        COUNTER(gone),    COUNTER(failed), MIXED(mixed),      MIXED(unmerged),   TIME(accounted_ns),
+        TIME(sampled_ns), TIME(native_ns), TIME(left_out_ns), TIME(unopened_ns), TIME(torn_ns),
+        TIME(late_ns),    TIME(gone_ns),   TIME(failed_ns),   TIME(unmerged_ns),
 };
 
 _Static_assert(sizeof(struct profile_counters) == SUMMARY_COUNTERS * sizeof(uint64_t), "every counter is in the table");
@@ -35,6 +40,8 @@ uint64_t summary_counter_get(const struct profile_counters *counters, size_t i)
 
 bool summary_counter_is_told(const struct profile_counters *counters, size_t i)
 {
+        if (summary_counters[i].is_mixed)
+                return counters->mixed > 0;
         return !summary_counters[i].is_time || summary_counter_get(counters, i) > 0;
 }
 

@@ -14,14 +14,18 @@ struct summary {
 void summary_of(const struct profile_set *set, struct summary *ret);
 
 /* The counters by name, in the order in which they are written: numbers of ticks first, then times. */
-#define SUMMARY_COUNTERS 16
+#define SUMMARY_COUNTERS 19
 extern const struct summary_counter {
         const char *name;
         size_t offset; /* in struct profile_counters */
         bool is_time;  /* in nanoseconds */
+        bool is_mixed; /* of stacks with native frames */
 } summary_counters[SUMMARY_COUNTERS];
 
-/* Whether files have counter @i: numbers always, times only if the time was accounted and is not 0. */
+/*
+ * Whether files have counter @i: numbers always, times only if the time was accounted and is not 0, what is counted of
+ * native stacks only if there were some.
+ */
 bool summary_counter_is_told(const struct profile_counters *counters, size_t i);
 
 uint64_t summary_counter_get(const struct profile_counters *counters, size_t i);

@@ -151,6 +151,7 @@ static int build_stack(struct walk *walk, const struct profile_sample *sample, s
                         .file = text_or_empty(function->file),
                         .line = frame->line,
                         .first_line = function->first_line,
+                        .kind = function->kind,
                 };
         }
         if (needs_idle_label(walk, n, sample->state))

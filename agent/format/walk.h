@@ -15,6 +15,7 @@ struct walk_frame {
         const char *file;    /* "": none */
         uint32_t line;       /* 0: not known */
         uint32_t first_line; /* first line of the function */
+        enum profile_kind kind;
 };
 
 #define WALK_IDLE "(idle)"

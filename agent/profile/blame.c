@@ -26,15 +26,14 @@ static int intern_bare_stack(struct profile *to, const char *name, profile_id *r
 static int copy_stack(struct profile *to, const struct profile *from, const profile_id *frames, size_t n,
                       profile_id *ret)
 {
-        profile_id *copies = calloc(n, sizeof *copies), function;
+        profile_id *copies = calloc(n, sizeof *copies);
         int r = copies ? 0 : -ENOMEM;
 
         for (size_t i = 0; r == 0 && i < n; i++) {
-                const struct profile_frame *frame = profile_frame(from, frames[i]);
-                const struct profile_function *f = profile_function(from, frame->function);
-                r = profile_intern_function(to, f->name, f->file, f->first_line, &function);
+                struct profile_frame frame = *profile_frame(from, frames[i]);
+                r = profile_copy_function(to, profile_function(from, frame.function), &frame.function);
                 if (r == 0)
-                        r = profile_intern_frame(to, function, frame->line, &copies[i]);
+                        r = profile_copy_frame(to, &frame, &copies[i]);
         }
         if (r == 0)
                 r = profile_intern_stack(to, copies, n, ret);
@@ -93,7 +92,9 @@ static int copy_circumstances(struct profile *to, const struct profile *from)
                                                            .torn = c->torn,
                                                            .late = c->late,
                                                            .gone = c->gone,
-                                                           .failed = c->failed };
+                                                           .failed = c->failed,
+                                                           .mixed = c->mixed,
+                                                           .unmerged = c->unmerged };
         for (size_t i = 0; r == 0 && i < profile_attributes(from); i++) {
                 profile_attribute_at(from, i, &key, &value);
                 r = profile_set_attribute(to, key, value);

@@ -45,7 +45,8 @@ static bool is_equal_function(const void *item, const void *key)
         const struct profile_function *a = item;
         const struct profile_function *b = key;
 
-        return a->name == b->name && a->file == b->file && a->first_line == b->first_line;
+        return a->name == b->name && a->file == b->file && a->first_line == b->first_line && a->kind == b->kind &&
+               a->build_id == b->build_id;
 }
 
 static const struct table_kind function_kind = {
@@ -63,17 +64,20 @@ static int intern_text(struct profile *p, const char *text, const char **ret)
         return *ret ? 0 : -ENOSPC;
 }
 
-int profile_intern_function(struct profile *p, const char *name, const char *file, uint32_t first_line, profile_id *ret)
+int profile_copy_function(struct profile *p, const struct profile_function *function, profile_id *ret)
 {
-        struct profile_function key = { .first_line = first_line };
-        int r = intern_text(p, name, &key.name);
+        struct profile_function key = { .first_line = function->first_line, .kind = function->kind, .build_id = "" };
+        int r = function->kind < PROFILE_KINDS ? intern_text(p, function->name, &key.name) : -EINVAL;
 
         if (r == 0)
-                r = intern_text(p, file, &key.file);
+                r = intern_text(p, function->file, &key.file);
+        if (r == 0 && key.kind != PROFILE_PYTHON)
+                r = intern_text(p, function->build_id, &key.build_id);
         if (r < 0)
                 return r;
 
-        uint64_t parts[] = { (uintptr_t)key.name, (uintptr_t)key.file, key.first_line };
+        uint64_t parts[] = { (uintptr_t)key.name, (uintptr_t)key.file, (uintptr_t)key.build_id,
+                             (uint64_t)key.kind << 32 | key.first_line };
         uint64_t hash = profile_table_hash(parts, sizeof(parts), p->seed);
         profile_id id = profile_table_find(&p->functions, &function_kind, hash, &key);
 
@@ -83,6 +87,13 @@ int profile_intern_function(struct profile *p, const char *name, const char *fil
         return 0;
 }
 
+int profile_intern_function(struct profile *p, const char *name, const char *file, uint32_t first_line, profile_id *ret)
+{
+        struct profile_function function = { .name = name, .file = file, .first_line = first_line };
+
+        return profile_copy_function(p, &function, ret);
+}
+
 /* ---- frames -------------------------------------------------------------- */
 
 static bool is_equal_frame(const void *item, const void *key)
@@ -90,7 +101,7 @@ static bool is_equal_frame(const void *item, const void *key)
         const struct profile_frame *a = item;
         const struct profile_frame *b = key;
 
-        return a->function == b->function && a->line == b->line;
+        return a->function == b->function && a->line == b->line && a->address == b->address;
 }
 
 static const struct table_kind frame_kind = {
@@ -99,10 +110,11 @@ static const struct table_kind frame_kind = {
         .equal = is_equal_frame,
 };
 
-int profile_intern_frame(struct profile *p, profile_id function, uint32_t line, profile_id *ret)
+static int get_or_add_frame(struct profile *p, profile_id function, uint32_t line, uint64_t address, profile_id *ret)
 {
-        struct profile_frame key = { .function = function, .line = line };
-        uint64_t hash = profile_table_hash(&key, sizeof(key), p->seed);
+        struct profile_frame key = { .function = function, .line = line, .address = address };
+        uint64_t parts[] = { (uint64_t)function << 32 | line, address };
+        uint64_t hash = profile_table_hash(parts, address ? sizeof(parts) : sizeof(parts[0]), p->seed);
         profile_id id = profile_table_find(&p->frames, &frame_kind, hash, &key);
 
         if (id != 0) {
@@ -114,6 +126,20 @@ int profile_intern_frame(struct profile *p, profile_id function, uint32_t line, 
         if (profile_is_full(p))
                 return -ENOSPC;
         return profile_table_add(&p->frames, &frame_kind, hash, &key, ret);
+}
+
+int profile_intern_frame(struct profile *p, profile_id function, uint32_t line, profile_id *ret)
+{
+        return get_or_add_frame(p, function, line, 0, ret);
+}
+
+int profile_copy_frame(struct profile *p, const struct profile_frame *frame, profile_id *ret)
+{
+        profile_id function = frame->function;
+        bool known = function > 0 && function <= p->functions.n;
+        bool native = known && profile_function(p, function)->kind != PROFILE_PYTHON;
+
+        return get_or_add_frame(p, function, frame->line, native ? frame->address : 0, ret);
 }
 
 /* ---- stacks -------------------------------------------------------------- */

@@ -93,4 +93,7 @@ size_t profile_reserved_bytes(const struct profile *p);
 
 void profile_attributes_deinit(struct profile *p);
 
+/* Adds what is known of @from beside its samples: attributes that @to lacks, counters, settings, and the time covered. */
+int profile_add_circumstances(struct profile *to, const struct profile *from);
+
 #endif

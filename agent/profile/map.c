@@ -54,7 +54,11 @@ static int map_function(struct profile_map *map, profile_id id)
 
         if (map->rename)
                 map->rename(map->ctx, &f);
-        return profile_intern_function(map->to, f.name, f.file, map->no_lines ? 0 : f.first_line, &map->functions[id]);
+        if (map->no_lines) {
+                f.first_line = 0;
+                f.build_id = "";
+        }
+        return profile_copy_function(map->to, &f, &map->functions[id]);
 }
 
 static int map_frame(struct profile_map *map, profile_id id)
@@ -64,8 +68,14 @@ static int map_frame(struct profile_map *map, profile_id id)
 
         if (r < 0)
                 return r;
-        return profile_intern_frame(map->to, map->functions[frame->function], map->no_lines ? 0 : frame->line,
-                                    &map->frames[id]);
+
+        struct profile_frame copy = { .function = map->functions[frame->function] };
+
+        if (!map->no_lines) {
+                copy.line = frame->line;
+                copy.address = frame->address;
+        }
+        return profile_copy_frame(map->to, &copy, &map->frames[id]);
 }
 
 static int map_stack(struct profile_map *map, profile_id id)
@@ -101,6 +111,11 @@ static int look_up(struct profile_map *map, const profile_id *ids, profile_id id
         if (r == 0)
                 *ret = ids[id];
         return r;
+}
+
+int profile_map_frame(struct profile_map *map, profile_id id, profile_id *ret)
+{
+        return look_up(map, map->frames, id, map_frame, ret);
 }
 
 int profile_map_stack(struct profile_map *map, profile_id id, profile_id *ret)

@@ -74,6 +74,17 @@ static void add_settings(struct profile *to, const struct profile *from)
         unite_times(&to->settings, &from->settings);
 }
 
+int profile_add_circumstances(struct profile *to, const struct profile *from)
+{
+        int r = add_attributes(to, from);
+
+        if (r == 0) {
+                profile_counters_add(&to->counters, &from->counters);
+                add_settings(to, from);
+        }
+        return r;
+}
+
 int profile_merge(struct profile *to, const struct profile *from, bool keep_threads)
 {
         struct profile_map map;
@@ -88,11 +99,7 @@ int profile_merge(struct profile *to, const struct profile *from, bool keep_thre
         if (r == 0)
                 r = add_samples(&map, keep_threads);
         if (r == 0)
-                r = add_attributes(to, from);
-        if (r == 0) {
-                profile_counters_add(&to->counters, &from->counters);
-                add_settings(to, from);
-        }
+                r = profile_add_circumstances(to, from);
         profile_map_deinit(&map);
         return r;
 }

@@ -35,15 +35,39 @@ void profile_limit(struct profile *profile, size_t bytes);
 /* The bytes that profile_limit() bounds: interned things, and their rows in the tables. */
 size_t profile_bytes(const struct profile *profile);
 
+/* What kind of code a function is. */
+enum profile_kind {
+        PROFILE_PYTHON, /* also the frames that are no code, such as "(native)" and "[waits: GIL]": they have no file */
+        PROFILE_C,      /* machine code of the process: C, C++, Rust, ... */
+        PROFILE_KERNEL,
+        PROFILE_KINDS,
+};
+
+/*
+ * The file of native code is the mapped one, as the process names it: "/usr/lib/x86_64-linux-gnu/libc.so.6", "[vdso]",
+ * "[kernel]". Functions are equal if all of this is.
+ */
 struct profile_function {
         const char *name;
         const char *file;
         uint32_t first_line;
+        enum profile_kind kind;
+        const char *build_id; /* of @file, in hexadecimal digits. "": not known, or Python */
 };
 
 struct profile_frame {
         profile_id function;
-        uint32_t line; /* 0: not known */
+        uint32_t line;    /* 0: not known */
+        uint64_t address; /* of native code, as in its file: before relocation. 0: not known, or Python */
+};
+
+/* A frame of native code. @kind is PROFILE_C or PROFILE_KERNEL. */
+struct profile_native {
+        enum profile_kind kind;
+        const char *name; /* NULL or "": not known */
+        const char *file;
+        const char *build_id;
+        uint64_t address;
 };
 
 /* The function of a thread that runs no Python. It has no file. Below it stands the thread's name. */
@@ -62,6 +86,23 @@ enum profile_state {
 int profile_intern_function(struct profile *p, const char *name, const char *file, uint32_t first_line,
                             profile_id *ret);
 int profile_intern_frame(struct profile *p, profile_id function, uint32_t line, profile_id *ret);
+
+/*
+ * Interns a frame of native code, and its function. A function whose name is not known gets one of the base name of its
+ * file and its address: "libfoo.so+0x1f40". -EINVAL also if the kind is not one of native code.
+ */
+int profile_intern_native(struct profile *p, const struct profile_native *native, profile_id *ret_frame);
+
+/* Whether the name of the frame's function was known: it is not made of a file and an address. */
+bool profile_frame_is_named(const struct profile *p, profile_id frame);
+
+/*
+ * Interns a function of any kind, and a frame of a function that @p has. For what was read from elsewhere, such as
+ * another profile. Python has neither build id nor address: they are dropped.
+ */
+int profile_copy_function(struct profile *p, const struct profile_function *function, profile_id *ret);
+int profile_copy_frame(struct profile *p, const struct profile_frame *frame, profile_id *ret);
+
 /* @frames are given leaf first; n > 0. */
 int profile_intern_stack(struct profile *p, const profile_id *frames, size_t n, profile_id *ret);
 int profile_intern_thread(struct profile *p, uint64_t tid, const char *name, profile_id *ret);
@@ -129,7 +170,7 @@ struct profile_map {
         profile_id *path; /* room for a stack */
 
         /* The caller may set these after profile_map_init(). */
-        bool no_lines; /* functions and frames lose their lines */
+        bool no_lines; /* functions and frames lose what changes with each build: lines, addresses and build ids */
         /* changes a function's names before it is interned; NULL: no change */
         void (*rename)(void *ctx, struct profile_function *function);
         void *ctx;
@@ -137,7 +178,8 @@ struct profile_map {
 int profile_map_init(struct profile_map *map, struct profile *to, const struct profile *from);
 void profile_map_deinit(struct profile_map *map);
 
-/* The id in @to of a stack, and of a thread. 0 stays 0. */
+/* The id in @to of a frame, of a stack, and of a thread. 0 stays 0. */
+int profile_map_frame(struct profile_map *map, profile_id id, profile_id *ret);
 int profile_map_stack(struct profile_map *map, profile_id id, profile_id *ret);
 int profile_map_thread(struct profile_map *map, profile_id id, profile_id *ret);
 
@@ -205,6 +247,10 @@ struct profile_counters {
         uint64_t gone;    /* the thread ended before it was read */
         uint64_t failed;  /* not read for another reason */
 
+        /* Of stacks with native frames. Both are 0 if they were not asked for. */
+        uint64_t mixed;    /* how many of @ok had a native stack */
+        uint64_t unmerged; /* how many of @mixed are Python stacks only: the native one did not fit them */
+
         uint64_t accounted_ns; /* with the time of ended threads; 0: not accounted */
         uint64_t sampled_ns;   /* the time that the samples stand for */
         uint64_t native_ns;    /* the part of sampled_ns of threads that run no Python */
@@ -214,6 +260,7 @@ struct profile_counters {
         uint64_t late_ns;
         uint64_t gone_ns;
         uint64_t failed_ns;
+        uint64_t unmerged_ns; /* the part of sampled_ns of the ticks in @unmerged */
 };
 struct profile_counters *profile_counters(struct profile *p);
 const struct profile_counters *profile_counters_of(const struct profile *p);
@@ -295,33 +342,6 @@ const char *profile_reason_kind(const char *name, const char *file);
 /* The same of a sample's leaf; NULL also if the thread is not idle. */
 const char *profile_sample_reason(const struct profile *p, const struct profile_sample *sample);
 
-/* ---- the GIL ---------------------------------------------------------------- */
-
-/*
- * What a sample says of a GIL. Where every thread is sampled to tell who waits for whom, each tick has such a sample for
- * each GIL. Its leaf frame has no file, and says how many threads wait for the GIL: "[holds GIL: 3 wait]".
- */
-enum profile_gil {
-        PROFILE_GIL_NONE,    /* nothing: it is another frame */
-        PROFILE_GIL_HELD,    /* this thread holds it; the rest of the stack is what it does */
-        PROFILE_GIL_UNTOLD,  /* it is not known who holds it, or what that thread does */
-        PROFILE_GIL_FREE,    /* nobody holds it */
-        PROFILE_GIL_MISSING, /* there is none: it is a free-threaded build */
-};
-#define PROFILE_GIL_SIZE 48
-#define PROFILE_GIL_WAITERS_UNKNOWN UINT64_MAX /* "[holds GIL: unknown wait]" */
-void profile_gil_write(enum profile_gil gil, uint64_t waiters, char ret[static PROFILE_GIL_SIZE]);
-enum profile_gil profile_gil_read(const struct profile_function *leaf, uint64_t *ret_waiters);
-
-/*
- * Who keeps others waiting, from such samples: a stack of a thread that held the GIL counts once for each thread that
- * waited meanwhile, with the time for which it waited. Its leaf is what the thread does, "(no Python)" if that is none.
- * What nobody is blamed for has the stacks "(unknown holder)" and "(nobody)". The times add up to that for which
- * threads waited. Attributes, settings and the numbers of ticks are those of @from. It has no books: no time is
- * accounted. @threads: tell holders apart. Errors are those of profile_add().
- */
-int profile_blame(const struct profile *from, bool threads, struct profile **ret);
-
 /* ---- statistics ---------------------------------------------------------- */
 
 struct profile_top {
@@ -350,5 +370,10 @@ struct profile_set {
 };
 int profile_set_add(struct profile_set *set, struct profile *profile); /* takes ownership on success */
 void profile_set_deinit(struct profile_set *set);                      /* accepts {0} */
+
+/* ---- parts of it ----------------------------------------------------------- */
+
+#include "agent/profile/gil.h"
+#include "agent/profile/view.h"
 
 #endif

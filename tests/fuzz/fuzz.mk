@@ -18,7 +18,7 @@ fuzz_room_options     := command
 fuzz_files_options    := $(addprefix agent/command/,cli/options.c processes/selection.c processes/abi.c \
                            check/allow.c agent/labels.c pyflame/command_line.c) agent/find/choose/select.c
 fuzz_room_otlp_read   := format
-fuzz_files_otlp_read  := $(addprefix agent/,format/otlp_read.c format/otlp_tables.c base/json_read.c base/json_value.c \
+fuzz_files_otlp_read  := $(addprefix agent/,format/otlp_read.c format/otlp_tables.c format/otlp_native.c base/json_read.c base/json_value.c \
                            base/json_value_text.c)
 fuzz_room_proc        := nsutil
 fuzz_files_proc       := $(addprefix nsutil/,cgroup.c hierarchy.c last_ran.c maps.c mountinfo.c stat.c status.c lines.c)

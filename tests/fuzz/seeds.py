@@ -169,7 +169,7 @@ def recording():
 # ---- profiles -----------------------------------------------------------------
 
 def format_read():
-    for name in ["format_read.folded", "format_read.pb"]:
+    for name in ["format_read.folded", "format_read.pb", "format_native.pb"]:
         yield read("tests/fuzz/" + name)
         yield zlib.compress(read("tests/fuzz/" + name), wbits=31)
 
@@ -177,6 +177,7 @@ def format_read():
 def otlp_read():
     text = read("tests/fuzz/otlp_read.json")
     yield text
+    yield read("tests/fuzz/otlp_native.json")
     for name in ["\u00e9\u6f22\U0001f600", "\ud83d", "\udc00\ud83dx", "\"\\/\b\f\n\r\t\x01"]:
         for plain in [True, False]:
             yield text.replace(b"python3.11", json.dumps(name, ensure_ascii=plain)[1:-1].encode(errors="replace"))

@@ -233,7 +233,7 @@ Test(collect_books, a_database_of_before_gets_the_table)
         ingest(store, window("new", 1000, 1));
         cr_expect_eq(ask(dir, "SELECT count(*) FROM books"), 1);
         cr_expect_eq(ask(dir, "SELECT count(*) FROM slice"), 2, "what was there is there");
-        cr_expect_eq(ask(dir, "PRAGMA user_version"), 2);
+        cr_expect_eq(ask(dir, "PRAGMA user_version"), 3);
         store_close(store);
         remove_dir(dir);
 }
@@ -245,9 +245,9 @@ Test(collect_books, a_database_of_the_future_is_left_alone)
         char reason[512] = "";
 
         store_close(store);
-        run_sql(dir, "PRAGMA user_version = 3;");
+        run_sql(dir, "PRAGMA user_version = 4;");
         cr_expect_neq(store_open(dir, &store, reason, sizeof(reason)), 0);
-        cr_expect_not_null(strstr(reason, "its version is 3, this program knows version 2"), "%s", reason);
-        cr_expect_eq(ask(dir, "PRAGMA user_version"), 3);
+        cr_expect_not_null(strstr(reason, "its version is 4, this program knows version 3"), "%s", reason);
+        cr_expect_eq(ask(dir, "PRAGMA user_version"), 4);
         remove_dir(dir);
 }

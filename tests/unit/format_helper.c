@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/format_helper.h"
+#include "tests/unit/support/guard.h"
 #include "tests/unit/support/interned.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #define PERIOD 10000000
@@ -93,4 +95,37 @@ void helper_expect(const char *format, struct profile_set set, const char *expec
         cr_expect_str_eq(text, expected, "\n%s: got\n%s\nnot\n%s", format, text, expected);
         free(text);
         profile_set_deinit(&set);
+}
+
+static const char *const kind_names[] = { "Python", "C", "kernel" };
+
+char *helper_describe_frames(const struct profile *p)
+{
+        char *text;
+        size_t len, n;
+        FILE *out = open_memstream(&text, &len);
+
+        for (size_t i = 0; i < profile_samples(p); i++) {
+                const profile_id *frames = profile_stack(p, profile_sample(p, i)->stack, &n);
+
+                fprintf(out, "%" PRIu64 ":\n", profile_sample(p, i)->count);
+                for (size_t k = 0; k < n; k++) {
+                        const struct profile_frame *frame = profile_frame(p, frames[k]);
+                        const struct profile_function *f = profile_function(p, frame->function);
+
+                        fprintf(out, "%s %s|%s|%s|%" PRIx64 "|%u|%u\n", kind_names[f->kind], f->name, f->file,
+                                f->build_id, frame->address, f->first_line, frame->line);
+                }
+        }
+        fclose(out);
+        return text;
+}
+
+struct profile_set helper_read_back(const char *bytes, size_t len)
+{
+        struct profile_set set;
+        const char *error = "";
+
+        cr_assert_eq(format_read(guard_copy(bytes, len), len, &set, &error), 0, "%s", error);
+        return set;
 }

@@ -35,4 +35,13 @@ char *helper_format(const char *format, const struct profile_set *set);
 /* Fails unless @format writes @expected for @set, which is deinitialised. */
 void helper_expect(const char *format, struct profile_set set, const char *expected);
 
+/*
+ * All of the samples' frames as text, to be freed: for each sample "COUNT:\n" and its frames, leaf first, as
+ * "KIND NAME|FILE|BUILD-ID|ADDRESS|FIRST LINE|LINE\n".
+ */
+char *helper_describe_frames(const struct profile *p);
+
+/* Reads a file that ends at an unmapped page. Fails if it cannot be read. */
+struct profile_set helper_read_back(const char *bytes, size_t len);
+
 #endif

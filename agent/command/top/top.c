@@ -5,6 +5,7 @@
  */
 #include "agent/base/base.h"
 #include "agent/command/cli/confinement.h"
+#include "agent/command/cli/hide.h"
 #include "agent/command/cli/messages.h"
 #include "agent/command/cli/options.h"
 #include "agent/command/cli/results.h"
@@ -33,6 +34,7 @@ struct top_config {
         double duration; /* seconds; 0: until a key or a signal ends it */
         double interval;
         const char *sort;
+        const char *hide;
         bool plain;
 };
 
@@ -69,6 +71,7 @@ static const struct option_spec specs[] = {
           .kind = OPTION_FLAG,
           .field = offsetof(struct top_config, plain),
           .help = "print one table after another, as when standard output is no terminal" },
+        HIDE_OPTION(struct top_config, hide, "internals"),
         SAMPLING_OPTIONS(struct top_config, sampling, SAMPLING_MODES_HELP),
         CONFINEMENT_OPTIONS(struct top_config, confinement),
 };
@@ -100,9 +103,10 @@ struct top {
         struct follow *follow;
         struct totals *totals;
         struct view view;
-        uint64_t begin_ns;  /* the moment from which times are counted */
-        uint64_t turned_ns; /* the beginning of the interval */
-        uint64_t end_ns;    /* the moment to end; UINT64_MAX: never */
+        enum profile_view shown; /* of native frames */
+        uint64_t begin_ns;       /* the moment from which times are counted */
+        uint64_t turned_ns;      /* the beginning of the interval */
+        uint64_t end_ns;         /* the moment to end; UINT64_MAX: never */
         int signals;
         bool sampled; /* at least one process was sampled */
         bool whole;   /* it draws on the whole terminal */
@@ -154,6 +158,8 @@ static int end_interval(struct top *t)
         struct profile_set set = { 0 };
         uint64_t now = clock_ns(CLOCK_MONOTONIC);
         int e = follow_take(t->follow, &set);
+        if (e == 0)
+                e = hide_frames(&set, t->shown);
 
         totals_turn(t->totals);
         t->view.running_ns = 0;
@@ -287,7 +293,8 @@ static int check_top_options(struct top *t)
                 return options_wrong(&usage, "--sort: '%s' is none of self, total, self-time, total-time",
                                      t->config.sort);
         t->view.order = order;
-        return sampling_config(&t->config.sampling, &usage, &t->sampling);
+        int status = hide_parse(&usage, t->config.hide, &t->shown);
+        return status != GO_ON ? status : sampling_config(&t->config.sampling, &usage, &t->sampling);
 }
 
 static int open_totals_and_sampler(struct top *t)
@@ -332,7 +339,10 @@ static void close_totals_and_sampler(struct top *t)
 
 int top_run(int argc, char **argv)
 {
-        struct top top = { .config = { .sampling = SAMPLING_DEFAULTS, .interval = 1, .sort = "self" }, .signals = -1 };
+        struct top top = {
+                .config = { .sampling = SAMPLING_DEFAULTS, .interval = 1, .sort = "self", .hide = "internals" },
+                .signals = -1
+        };
         int rest;
         int status = options_parse(&usage, argc, argv, &top.config, &rest);
 

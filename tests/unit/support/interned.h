@@ -24,6 +24,14 @@ static inline profile_id interned_frame(struct profile *p, profile_id function, 
         return id;
 }
 
+static inline profile_id interned_native(struct profile *p, const struct profile_native *native)
+{
+        profile_id id = 0;
+
+        cr_assert_eq(profile_intern_native(p, native, &id), 0);
+        return id;
+}
+
 static inline profile_id interned_stack(struct profile *p, const profile_id *frames, size_t n)
 {
         profile_id id = 0;

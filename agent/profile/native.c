@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Frames of native code. One without a symbol is named by its place, so that a reader of any format can look it up. */
+#include "internal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *skip_directories(const char *file)
+{
+        const char *slash = strrchr(file, '/');
+
+        return slash ? slash + 1 : file;
+}
+
+/* "libfoo.so+0x1f40". Allocated; NULL: out of memory. */
+static char *name_place(const char *file, uint64_t address)
+{
+        char *name;
+
+        return asprintf(&name, "%s+0x%" PRIx64, skip_directories(file), address) < 0 ? NULL : name;
+}
+
+int profile_intern_native(struct profile *p, const struct profile_native *native, profile_id *ret_frame)
+{
+        struct profile_function function = { .name = native->name,
+                                             .file = native->file ? native->file : "",
+                                             .kind = native->kind,
+                                             .build_id = native->build_id };
+        struct profile_frame frame = { .address = native->address };
+        char *made = NULL;
+
+        if (native->kind != PROFILE_C && native->kind != PROFILE_KERNEL)
+                return -EINVAL;
+        if (!function.name || !*function.name) {
+                function.name = made = name_place(function.file, native->address);
+                if (!made)
+                        return -ENOMEM;
+        }
+
+        int r = profile_copy_function(p, &function, &frame.function);
+
+        free(made);
+        return r == 0 ? profile_copy_frame(p, &frame, ret_frame) : r;
+}
+
+bool profile_frame_is_named(const struct profile *p, profile_id id)
+{
+        const struct profile_frame *frame = profile_frame(p, id);
+        const struct profile_function *f = profile_function(p, frame->function);
+        const char *base = skip_directories(f->file);
+        size_t len = strlen(base);
+        char address[sizeof("+0xffffffffffffffff")];
+
+        if (f->kind == PROFILE_PYTHON || strncmp(f->name, base, len) != 0)
+                return true;
+        snprintf(address, sizeof address, "+0x%" PRIx64, frame->address);
+        return strcmp(f->name + len, address) != 0;
+}
