@@ -82,9 +82,9 @@ once   = $(if $(filter undefined,$(origin said_$(1))),$(call run,$(1),$(2)))$(sa
 run    = $(eval said_$(1) := $$(shell $(2)))$(if $(filter-out 0,$(.SHELLSTATUS)),$(failed))
 failed = $(error this failed: $(2). `make deps` installs what it needs)
 
-packages := libelf libcap json-c libcurl zlib libmicrohttpd sqlite3 libprotobuf-c libxxhash libseccomp ncursesw
+packages := libelf liblzma libcap json-c libcurl zlib libmicrohttpd sqlite3 libprotobuf-c libxxhash libseccomp ncursesw
 package_flags = $(call once,package_flags,$(PKG_CONFIG) --cflags --libs $(packages))
-LIBS = $(package_flags) -lpthread -lm
+LIBS = $(package_flags) -liberty -lpthread -lm
 
 warnings := -Wall -Wextra -Wshadow -Wvla -Wmissing-prototypes -Wstrict-prototypes -Wpointer-arith \
             -Wwrite-strings -Wundef -Wformat=2 -Wcast-qual -fno-common
@@ -227,7 +227,7 @@ demo: ## collector, agent and a sample workload in a container; DEMO_SECONDS=20 
 
 node_packages := nodejs npm
 node_deps     := $(if $(bundled),,node-deps)
-build_packages := gcc make pkg-config libelf-dev libcap-dev libjson-c-dev libcurl4-openssl-dev zlib1g-dev \
+build_packages := gcc make pkg-config libelf-dev liblzma-dev libiberty-dev libcap-dev libjson-c-dev libcurl4-openssl-dev zlib1g-dev \
                   libmicrohttpd-dev libsqlite3-dev libprotobuf-c-dev protobuf-c-compiler libxxhash-dev libseccomp-dev libncurses-dev uthash-dev $(if $(bundled),,$(node_packages))
 
 .PHONY: deps deps-program
