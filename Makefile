@@ -48,24 +48,25 @@ GEN     := build/gen
 # ---- what is built -----------------------------------------------------------
 
 # The rooms, and for each one the rooms below it that it may call.
-rooms := nsutil elfsym pystack base reason http find sample profile format compare send collect health confine command
+rooms := nsutil elfsym pystack base reason http find symbol sample profile format compare send collect health confine command
 
 path_nsutil  := nsutil
 path_elfsym  := elfsym
 path_pystack := pystack
-$(foreach r,base reason http find sample profile format compare send collect health confine command,$(eval path_$(r) := agent/$(r)))
+$(foreach r,base reason http find symbol sample profile format compare send collect health confine command,$(eval path_$(r) := agent/$(r)))
 
 below_pystack := nsutil elfsym
 below_reason  := base pystack nsutil elfsym
 below_http    := base
 below_find    := http base pystack nsutil elfsym
-below_sample  := reason base pystack nsutil elfsym profile
+below_symbol  := pystack nsutil elfsym
+below_sample  := symbol reason base pystack nsutil elfsym profile
 below_format  := profile base
 below_compare := format profile base
 below_send    := http format profile base
 below_collect := http format profile base
 below_health  := send http format profile base
-below_command := find sample send collect health confine http compare format profile reason base pystack nsutil elfsym
+below_command := find sample symbol send collect health confine http compare format profile reason base pystack nsutil elfsym
 
 # A room's files, and those of its folders.
 sources  = $(wildcard $(path_$(1))/*.c $(path_$(1))/*/*.c)
