@@ -16,6 +16,7 @@ struct opening {
         bool is_map;
         int fd; /* -1: none */
         struct source_id id;
+        uid_t uid;
         int error;
 };
 
@@ -27,6 +28,7 @@ static void read_id(struct opening *opening)
                 opening->error = -errno;
                 return;
         }
+        opening->uid = st.st_uid;
         opening->id = (struct source_id){
                 .dev = st.st_dev,
                 .inode = st.st_ino,
@@ -77,7 +79,7 @@ static int attempt_opening(pid_t pid, const struct nsutil_map *map, bool is_map,
                 return r;
         r = opening->error;
         if (r == 0) {
-                *ret = (struct source){ opening->fd, opening->id };
+                *ret = (struct source){ opening->fd, opening->uid, opening->id };
                 opening->fd = -1;
         }
         discard_opening(opening);
@@ -158,5 +160,68 @@ int source_load(pid_t pid, int fd, size_t bytes_max, struct source_table *ret)
                 loading->table.functions = NULL;
         }
         discard_loading(loading);
+        return r;
+}
+
+/* ---- text ------------------------------------------------------------------------ */
+
+struct reading {
+        int fd;
+        uint64_t from;
+        size_t max, len;
+        char *text;
+        int error;
+};
+
+static void run_reading(void *job)
+{
+        struct reading *reading = job;
+
+        while (reading->error == 0 && reading->len < reading->max) {
+                ssize_t n = TEMP_FAILURE_RETRY(pread(reading->fd, reading->text + reading->len,
+                                                     reading->max - reading->len,
+                                                     (off_t)(reading->from + reading->len)));
+
+                if (n < 0)
+                        reading->error = -errno;
+                if (n <= 0)
+                        break;
+                reading->len += (size_t)n;
+        }
+}
+
+static void discard_reading(void *job)
+{
+        struct reading *reading = job;
+
+        close(reading->fd);
+        free(reading->text);
+        free(reading);
+}
+
+int source_read(pid_t pid, int fd, uint64_t from, size_t max, char **ret_text, size_t *ret_len)
+{
+        static const struct nsutil_work work = { run_reading, discard_reading, true };
+        struct reading *reading = malloc(sizeof(*reading));
+        char *text = malloc(max);
+        int r;
+
+        if (!reading || !text) {
+                free(reading);
+                free(text);
+                close(fd);
+                return -ENOMEM;
+        }
+        *reading = (struct reading){ .fd = fd, .from = from, .max = max, .text = text };
+        r = nsutil_attempt(pid, &work, reading);
+        if (r != 0)
+                return r;
+        r = reading->error;
+        if (r == 0) {
+                *ret_text = reading->text;
+                *ret_len = reading->len;
+                reading->text = NULL;
+        }
+        discard_reading(reading);
         return r;
 }

@@ -21,6 +21,7 @@ struct source_id {
 
 struct source {
         int fd;
+        uid_t uid; /* of its owner */
         struct source_id id;
 };
 
@@ -29,6 +30,12 @@ int source_open_map(pid_t pid, const struct nsutil_map *map, struct source *ret)
 
 /* Opens @path in the root of process @pid. Likewise. */
 int source_open_path(pid_t pid, const char *path, struct source *ret);
+
+/*
+ * Reads at most @max bytes from @from on. @fd is consumed. @ret_text is allocated, owned by the caller. NSUTIL_E_HANGS, or
+ * a negative errno.
+ */
+int source_read(pid_t pid, int fd, uint64_t from, size_t max, char **ret_text, size_t *ret_len);
 
 /* What a file has. */
 struct source_table {
