@@ -48,24 +48,25 @@ GEN     := build/gen
 # ---- what is built -----------------------------------------------------------
 
 # The rooms, and for each one the rooms below it that it may call.
-rooms := nsutil elfsym pystack base reason http find sample profile format compare send collect health confine command
+rooms := nsutil elfsym pystack base reason http find symbol sample profile format compare send collect health confine command
 
 path_nsutil  := nsutil
 path_elfsym  := elfsym
 path_pystack := pystack
-$(foreach r,base reason http find sample profile format compare send collect health confine command,$(eval path_$(r) := agent/$(r)))
+$(foreach r,base reason http find symbol sample profile format compare send collect health confine command,$(eval path_$(r) := agent/$(r)))
 
 below_pystack := nsutil elfsym
 below_reason  := base pystack nsutil elfsym
 below_http    := base
 below_find    := http base pystack nsutil elfsym
-below_sample  := reason base pystack nsutil elfsym profile
+below_symbol  := pystack nsutil elfsym
+below_sample  := symbol reason base pystack nsutil elfsym profile
 below_format  := profile base
 below_compare := format profile base
 below_send    := http format profile base
 below_collect := http format profile base
 below_health  := send http format profile base
-below_command := find sample send collect health confine http compare format profile reason base pystack nsutil elfsym
+below_command := find sample symbol send collect health confine http compare format profile reason base pystack nsutil elfsym
 
 # A room's files, and those of its folders.
 sources  = $(wildcard $(path_$(1))/*.c $(path_$(1))/*/*.c)
@@ -82,9 +83,9 @@ once   = $(if $(filter undefined,$(origin said_$(1))),$(call run,$(1),$(2)))$(sa
 run    = $(eval said_$(1) := $$(shell $(2)))$(if $(filter-out 0,$(.SHELLSTATUS)),$(failed))
 failed = $(error this failed: $(2). `make deps` installs what it needs)
 
-packages := libelf libdw libcap json-c libcurl zlib libmicrohttpd sqlite3 libprotobuf-c libxxhash libseccomp ncursesw
+packages := libelf libdw liblzma libcap json-c libcurl zlib libmicrohttpd sqlite3 libprotobuf-c libxxhash libseccomp ncursesw
 package_flags = $(call once,package_flags,$(PKG_CONFIG) --cflags --libs $(packages))
-LIBS = $(package_flags) -lpthread -lm
+LIBS = $(package_flags) -liberty -lpthread -lm
 
 warnings := -Wall -Wextra -Wshadow -Wvla -Wmissing-prototypes -Wstrict-prototypes -Wpointer-arith \
             -Wwrite-strings -Wundef -Wformat=2 -Wcast-qual -fno-common
@@ -227,7 +228,7 @@ demo: ## collector, agent and a sample workload in a container; DEMO_SECONDS=20 
 
 node_packages := nodejs npm
 node_deps     := $(if $(bundled),,node-deps)
-build_packages := gcc make pkg-config libelf-dev libdw-dev libcap-dev libjson-c-dev libcurl4-openssl-dev zlib1g-dev \
+build_packages := gcc make pkg-config libelf-dev libdw-dev liblzma-dev libiberty-dev libcap-dev libjson-c-dev libcurl4-openssl-dev zlib1g-dev \
                   libmicrohttpd-dev libsqlite3-dev libprotobuf-c-dev protobuf-c-compiler libxxhash-dev libseccomp-dev libncurses-dev uthash-dev $(if $(bundled),,$(node_packages))
 
 .PHONY: deps deps-program

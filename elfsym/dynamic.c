@@ -13,9 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DYNAMIC_MAX 1024 /* entries: files have some 30, and one for each needed library */
-#define CHAIN_MAX 64     /* symbols in one bucket; all libraries of a Debian have at most 12 */
-#define HASHES_MAX 8     /* how many hashes of a chain are read at a time */
+#define DYNAMIC_MAX 1024  /* entries: files have some 30, and one for each needed library */
+#define CHAIN_MAX 64      /* symbols in one bucket; all libraries of a Debian have at most 12 */
+#define BUCKETS_MAX 65536 /* of which all are visited to count symbols: linkers make one for some 2 to 4 symbols */
+#define HASHES_MAX 8      /* how many hashes of a chain are read at a time */
 
 /* ---- the table ----------------------------------------------------------- */
 
@@ -281,4 +282,63 @@ int elfsym_dynamic_symbol(struct elfsym *elf, const char *name, struct elfsym_sy
         if (!*ret_hashed || !get_pointer(elf, DT_SYMTAB, &l.symbols) || !locate_names(elf, &l.names))
                 return ELFSYM_E_NOT_FOUND;
         return gnu ? look_up_in_gnu_hash(&l, ret) : look_up_in_sysv_hash(&l, ret);
+}
+
+/* ---- all symbols ----------------------------------------------------------- */
+
+/* No hash table says how many symbols there are. The last one is at the end of a chain that begins last. */
+static int count_by_gnu_hash(struct elfsym *elf, uint64_t table, uint64_t *ret)
+{
+        struct {
+                uint32_t buckets, first, bloom_words, bloom_shift;
+        } head;
+        uint32_t last = 0, hash = 0;
+        int r = elfsym_read(elf, table, &head, sizeof(head));
+        uint64_t buckets = table + sizeof(head) + (uint64_t)head.bloom_words * sizeof(ElfW(Addr));
+
+        if (r != 0 || head.buckets > BUCKETS_MAX)
+                return r != 0 ? r : ELFSYM_E_NOT_FOUND;
+        for (uint32_t i = 0; r == 0 && i < head.buckets; i++) {
+                uint32_t first;
+
+                r = elfsym_read(elf, buckets + i * sizeof(first), &first, sizeof(first));
+                last = r == 0 && first > last ? first : last;
+        }
+        if (r != 0 || last < head.first)
+                return r != 0 ? r : ELFSYM_E_NOT_FOUND;
+        for (unsigned steps = 0; r == 0 && !(hash & 1) && steps < CHAIN_MAX; steps++)
+                r = elfsym_read(elf,
+                                buckets + (uint64_t)head.buckets * sizeof(hash) +
+                                        (uint64_t)(last++ - head.first) * sizeof(hash),
+                                &hash, sizeof(hash));
+        *ret = last;
+        return r;
+}
+
+static int count_by_sysv_hash(struct elfsym *elf, uint64_t table, uint64_t *ret)
+{
+        uint32_t head[2];
+        int r = elfsym_read(elf, table, head, sizeof(head));
+
+        if (r == 0)
+                *ret = head[1];
+        return r;
+}
+
+int elfsym_dynamic_symbols(struct elfsym *elf, uint64_t *ret_symbols, uint64_t *ret_n, uint64_t *ret_names,
+                           uint64_t *ret_names_size)
+{
+        struct names names;
+        uint64_t table;
+        int r = ELFSYM_E_NOT_FOUND;
+
+        if (!get_pointer(elf, DT_SYMTAB, ret_symbols) || !locate_names(elf, &names))
+                return ELFSYM_E_NOT_FOUND;
+        *ret_names = names.at;
+        *ret_names_size = names.size;
+        if (get_pointer(elf, DT_HASH, &table))
+                r = count_by_sysv_hash(elf, table, ret_n);
+        if (r > 0 && get_pointer(elf, DT_GNU_HASH, &table))
+                r = count_by_gnu_hash(elf, table, ret_n);
+        return r;
 }

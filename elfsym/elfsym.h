@@ -74,6 +74,7 @@ uint64_t elfsym_load_bias(const struct elfsym *elf, uint64_t map_start);
  */
 int elfsym_read(struct elfsym *elf, uint64_t value, void *buf, size_t len);
 
+#include "functions.h"
 #include "unwind.h"
 
 #endif

@@ -22,7 +22,9 @@ struct symbol_table {
 };
 
 struct elfsym {
-        int fd;              /* of a file; -1 for images */
+        int fd;     /* of a file; -1 for images and files in memory */
+        char *file; /* of a file in memory, which is owned */
+        size_t file_len;
         elfsym_read_fn read; /* of an image; NULL for files */
         void *ctx;
         uint64_t base; /* of an image: the address of file offset 0 */
@@ -56,6 +58,25 @@ int elfsym_dynamic_symbol(struct elfsym *elf, const char *name, struct elfsym_sy
 
 /* Whether elfsym gives this symbol out: it is defined, and has an address. */
 bool elfsym_is_defined(const ElfW(Sym) * symbol);
+
+/* Opens a file whose bytes are in memory. @bytes is allocated, and consumed in any case. */
+int elfsym_open_bytes(char *bytes, size_t len, struct elfsym **ret);
+
+/* Opens the file that is packed in .gnu_debugdata. ELFSYM_E_NOT_FOUND if there is none that can be read. */
+int elfsym_open_debugdata(struct elfsym *elf, struct elfsym **ret);
+
+/* Finds .dynsym and its strings through PT_DYNAMIC. All are values. ELFSYM_E_NOT_FOUND. */
+int elfsym_dynamic_symbols(struct elfsym *elf, uint64_t *ret_symbols, uint64_t *ret_n, uint64_t *ret_names,
+                           uint64_t *ret_names_size);
+
+/* The header of section number @i; false if there is none. */
+bool elfsym_get_header(const struct elfsym *elf, size_t i, GElf_Shdr *ret);
+
+/* Finds the section of a name. @name ends with a NUL. ELFSYM_E_NOT_FOUND. */
+int elfsym_section_of_name(const struct elfsym *elf, const char *name, GElf_Shdr *ret);
+
+/* Finds the first symbol table of section type @type, and its strings. ELFSYM_E_NOT_FOUND. */
+int elfsym_section_of_type(const struct elfsym *elf, uint32_t type, GElf_Shdr *ret, GElf_Shdr *ret_strings);
 
 /*
  * Copies the symbol table of section type @type, and its strings. ELFSYM_E_NOT_FOUND if there is none, or none can be

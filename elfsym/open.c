@@ -111,8 +111,10 @@ static int open_source(struct elfsym source, struct elfsym **ret)
         struct elfsym *elf = malloc(sizeof(*elf));
         int r;
 
-        if (!elf)
+        if (!elf) {
+                free(source.file);
                 return -ENOMEM;
+        }
         *elf = source;
         r = load_headers(elf);
         if (r == 0)
@@ -131,6 +133,11 @@ int elfsym_open_fd(int fd, struct elfsym **ret)
         return open_source((struct elfsym){ .fd = fd }, ret);
 }
 
+int elfsym_open_bytes(char *bytes, size_t len, struct elfsym **ret)
+{
+        return open_source((struct elfsym){ .fd = -1, .file = bytes, .file_len = len }, ret);
+}
+
 int elfsym_open_image(elfsym_read_fn read, void *ctx, uint64_t base, struct elfsym **ret)
 {
         return open_source((struct elfsym){ .fd = -1, .read = read, .ctx = ctx, .base = base }, ret);
@@ -141,6 +148,7 @@ void elfsym_close(struct elfsym *elf)
         if (!elf)
                 return;
         elf_end(elf->elf);
+        free(elf->file);
         free(elf->headers);
         free(elf->dynamic);
         free(elf->dynsym.symbols);

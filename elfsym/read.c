@@ -7,6 +7,7 @@
 #include "internal.h"
 
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 static int pread_all(int fd, uint64_t offset, char *buf, size_t len)
@@ -27,12 +28,22 @@ static int pread_all(int fd, uint64_t offset, char *buf, size_t len)
         return 0;
 }
 
+static int copy_bytes(const struct elfsym *elf, uint64_t offset, void *buf, size_t len)
+{
+        if (offset > elf->file_len || len > elf->file_len - offset)
+                return ELFSYM_E_RANGE;
+        memcpy(buf, elf->file + offset, len);
+        return 0;
+}
+
 int elfsym_read_at(const struct elfsym *elf, uint64_t offset, void *buf, size_t len)
 {
         if (offset > INT64_MAX || len > INT64_MAX - offset)
                 return ELFSYM_E_RANGE;
         if (elf->read)
                 return elf->read(elf->ctx, elf->base + offset, buf, len);
+        if (elf->file)
+                return copy_bytes(elf, offset, buf, len);
         return pread_all(elf->fd, offset, buf, len);
 }
 

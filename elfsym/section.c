@@ -15,7 +15,7 @@
  */
 #define SECTION_MAX ((uint64_t)16 << 20)
 
-static bool get_header(const struct elfsym *elf, size_t i, GElf_Shdr *ret)
+bool elfsym_get_header(const struct elfsym *elf, size_t i, GElf_Shdr *ret)
 {
         return i < elf->sections_n && gelf_getshdr(elf_getscn(elf->elf, i), ret);
 }
@@ -41,14 +41,14 @@ static int load_bytes(const struct elfsym *elf, const GElf_Shdr *header, void **
         return 0;
 }
 
-int elfsym_section(struct elfsym *elf, const char *name, struct elfsym_section *ret)
+int elfsym_section_of_name(const struct elfsym *elf, const char *name, GElf_Shdr *ret)
 {
         GElf_Shdr strings;
         GElf_Shdr header;
         void *bytes;
         int r;
 
-        if (!get_header(elf, elf->ehdr.e_shstrndx, &strings))
+        if (!elfsym_get_header(elf, elf->ehdr.e_shstrndx, &strings))
                 return ELFSYM_E_NOT_FOUND;
         r = load_bytes(elf, &strings, &bytes);
         if (r != 0)
@@ -57,30 +57,49 @@ int elfsym_section(struct elfsym *elf, const char *name, struct elfsym_section *
         const char *names = bytes;
 
         r = ELFSYM_E_NOT_FOUND;
-        for (size_t i = 1; r != 0 && get_header(elf, i, &header); i++) {
+        for (size_t i = 1; r != 0 && elfsym_get_header(elf, i, &header); i++) {
                 if (header.sh_name >= strings.sh_size || strcmp(names + header.sh_name, name) != 0)
                         continue;
-                *ret = (struct elfsym_section){ .addr = header.sh_addr, .size = header.sh_size };
+                *ret = header;
                 r = 0;
         }
         free(bytes);
         return r;
 }
 
-int elfsym_load_symbols(const struct elfsym *elf, uint32_t type, struct symbol_table *ret)
+int elfsym_section(struct elfsym *elf, const char *name, struct elfsym_section *ret)
+{
+        GElf_Shdr header;
+        int r = elfsym_section_of_name(elf, name, &header);
+
+        if (r == 0)
+                *ret = (struct elfsym_section){ .addr = header.sh_addr, .size = header.sh_size };
+        return r;
+}
+
+int elfsym_section_of_type(const struct elfsym *elf, uint32_t type, GElf_Shdr *ret, GElf_Shdr *ret_strings)
 {
         GElf_Shdr header = { 0 };
+
+        for (size_t i = 1; header.sh_type != type; i++)
+                if (!elfsym_get_header(elf, i, &header))
+                        return ELFSYM_E_NOT_FOUND;
+        if (header.sh_entsize != sizeof(ElfW(Sym)) || !elfsym_get_header(elf, header.sh_link, ret_strings))
+                return ELFSYM_E_NOT_FOUND;
+        *ret = header;
+        return 0;
+}
+
+int elfsym_load_symbols(const struct elfsym *elf, uint32_t type, struct symbol_table *ret)
+{
+        GElf_Shdr header;
         GElf_Shdr strings;
         void *symbols = NULL;
         void *names;
-        int r;
+        int r = elfsym_section_of_type(elf, type, &header, &strings);
 
-        for (size_t i = 1; header.sh_type != type; i++)
-                if (!get_header(elf, i, &header))
-                        return ELFSYM_E_NOT_FOUND;
-        if (header.sh_entsize != sizeof(ElfW(Sym)) || !get_header(elf, header.sh_link, &strings))
-                return ELFSYM_E_NOT_FOUND;
-        r = load_bytes(elf, &header, &symbols);
+        if (r == 0)
+                r = load_bytes(elf, &header, &symbols);
         if (r != 0)
                 return r;
         r = load_bytes(elf, &strings, &names);

@@ -217,6 +217,12 @@ void nsutil_maps_deinit(struct nsutil_maps *maps);
 int nsutil_open_in_root(pid_t pid, const char *path, int *ret_fd);
 
 /*
+ * The same for a path that may lead to a file system which never answers. If the process sees such a mount, the path is
+ * resolved by what the kernel has in memory alone: otherwise NSUTIL_E_HANGS.
+ */
+int nsutil_open_in_root_at_once(pid_t pid, const char *path, int *ret_fd);
+
+/*
  * Opens the very file behind @map. Uses /proc/PID/map_files if that is allowed (CAP_CHECKPOINT_RESTORE or
  * CAP_SYS_ADMIN), which also finds deleted and replaced files. Otherwise opens its path in the target's root, if device
  * and inode agree there. NSUTIL_E_NOT_FOUND if that path holds another file by now, NSUTIL_E_HANGS if its file system

@@ -106,8 +106,7 @@ int nsutil_open_in_root(pid_t pid, const char *path, int *ret_fd)
         return open_in_root(pid, path, 0, ret_fd);
 }
 
-/* The path is the target's choice, so by now it may lead to a file system that never answers. */
-static int open_without_hanging(pid_t pid, const char *path, int *ret_fd)
+int nsutil_open_in_root_at_once(pid_t pid, const char *path, int *ret_fd)
 {
         if (!nsutil_has_mount_that_may_hang(pid))
                 return nsutil_open_in_root(pid, path, ret_fd);
@@ -170,7 +169,7 @@ static int open_by_path(pid_t pid, const struct nsutil_map *map, int *ret_fd)
 {
         struct stat st;
         int fd;
-        int r = open_without_hanging(pid, path_in_root(pid, map->path), &fd);
+        int r = nsutil_open_in_root_at_once(pid, path_in_root(pid, map->path), &fd);
 
         if (r)
                 return r;

@@ -71,7 +71,7 @@ static uint64_t locate_interp_head(struct elfsym *elf, uint64_t bias, const stru
  * The symbol of _PyRuntime. A program with a static CPython may be stripped and export nothing. From 3.10 on its
  * section .PyRuntime tells the same: it holds nothing else.
  */
-static bool symbol_of_runtime(struct elfsym *elf, struct elfsym_symbol *ret)
+static bool get_runtime_symbol(struct elfsym *elf, struct elfsym_symbol *ret)
 {
         struct elfsym_section section;
 
@@ -86,7 +86,7 @@ static bool symbol_of_runtime(struct elfsym *elf, struct elfsym_symbol *ret)
 int locate_in_elf(struct elfsym *elf, uint64_t bias, const struct pystack_memory *memory, struct pystack_location *ret)
 {
         struct elfsym_symbol runtime = { 0 };
-        bool modern = symbol_of_runtime(elf, &runtime);
+        bool modern = get_runtime_symbol(elf, &runtime);
         uint64_t current = modern ? 0 : address_of(elf, "_PyThreadState_Current", bias);
 
         if (!modern && !current)
