@@ -8,7 +8,6 @@
 #include <string.h>
 
 #define PAGE 4096
-#define NOTES_MAX 4096 /* bytes: an image has some 100 */
 
 /* Reads as far as it goes. Spans end where pages do: whether a part of a span is read depends on the reader. */
 int elfsym_table_read_some(const struct elfsym_memory *memory, uint64_t addr, void *buf, size_t len, size_t *ret_len)
@@ -115,60 +114,6 @@ static int locate_table(struct elfsym *elf, struct elfsym_frames *frames)
         return 0;
 }
 
-static void print_build_id(const uint8_t *bytes, size_t n, char *ret)
-{
-        for (size_t i = 0; i < n; i++) {
-                ret[2 * i] = "0123456789abcdef"[bytes[i] >> 4];
-                ret[2 * i + 1] = "0123456789abcdef"[bytes[i] & 15];
-        }
-        ret[2 * n] = '\0';
-}
-
-/* Looks through the notes of a segment. They are aligned to 4 bytes, or to 8 where p_align says so (gABI, Linux). */
-static bool search_notes(const uint8_t *notes, size_t len, size_t align, char *ret)
-{
-        for (size_t at = 0; len - at >= sizeof(ElfW(Nhdr));) {
-                ElfW(Nhdr) note;
-
-                memcpy(&note, notes + at, sizeof(note));
-
-                size_t name = at + sizeof(note);
-                size_t content = (name + note.n_namesz + align - 1) & -align;
-                size_t next = (content + note.n_descsz + align - 1) & -align;
-
-                if (note.n_namesz > len || note.n_descsz > len || content > len || note.n_descsz > len - content)
-                        return false;
-                if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == sizeof("GNU") &&
-                    memcmp(notes + name, "GNU", sizeof("GNU")) == 0 && note.n_descsz > 0 &&
-                    note.n_descsz <= ELFSYM_BUILD_ID_SIZE / 2) {
-                        print_build_id(notes + content, note.n_descsz, ret);
-                        return true;
-                }
-                if (next > len)
-                        return false;
-                at = next;
-        }
-        return false;
-}
-
-static int read_build_id(struct elfsym *elf, char *ret)
-{
-        GElf_Phdr phdr;
-        size_t i = 0;
-
-        while (elfsym_next_segment(elf, PT_NOTE, &i, &phdr)) {
-                uint8_t notes[NOTES_MAX];
-                size_t len = phdr.p_filesz < sizeof(notes) ? phdr.p_filesz : sizeof(notes);
-                int r = elfsym_read(elf, phdr.p_vaddr, notes, len);
-
-                if (r < 0)
-                        return r;
-                if (r == 0 && search_notes(notes, len, phdr.p_align == 8 ? 8 : 4, ret))
-                        return 0;
-        }
-        return 0;
-}
-
 int elfsym_frames_open(const struct elfsym_memory *memory, uint64_t base, struct elfsym_frames *ret)
 {
         struct elfsym_memory copy = *memory;
@@ -184,7 +129,8 @@ int elfsym_frames_open(const struct elfsym_memory *memory, uint64_t base, struct
                 r = locate_table(elf, &frames);
         }
         if (r == 0)
-                r = read_build_id(elf, frames.build_id);
+                r = elfsym_build_id(elf, frames.build_id);
+        r = r == ELFSYM_E_NOT_FOUND ? 0 : r;
         if (r == 0)
                 *ret = frames;
         elfsym_close(elf);

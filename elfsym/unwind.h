@@ -12,6 +12,8 @@
  * elfsym_unwind_step() applies it. Tables, stacks and registers may be forged: any answer may come, within bounds.
  */
 
+#include "functions.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,8 +29,6 @@ struct elfsym_memory {
         void *ctx;
 };
 
-#define ELFSYM_BUILD_ID_SIZE 41 /* 20 bytes in hexadecimal digits, and a NUL */
-
 /* An image as it is mapped, and where its table lies. All are addresses. */
 struct elfsym_frames {
         uint64_t base;                       /* of file offset 0 */
@@ -37,7 +37,7 @@ struct elfsym_frames {
         uint64_t text_begin, text_end;       /* the hull of the segments that are executable; both 0: there are none */
         uint64_t hdr;                        /* .eh_frame_hdr; 0: none, or none that is known */
         uint64_t entries;                    /* of its table */
-        char build_id[ELFSYM_BUILD_ID_SIZE]; /* lower case, as file(1) prints it; "": none, or longer than 20 bytes */
+        char build_id[ELFSYM_BUILD_ID_SIZE]; /* see elfsym_build_id(); "": it has none */
 };
 
 /*
