@@ -57,6 +57,14 @@ struct pystack_thread {
         struct garbage_place garbage;
         uint64_t generation;
         uint32_t generation_changes; /* > 0: code objects were freed between the last few samples */
+
+        struct {
+                const struct pystack_native_request *request; /* of the sample that is being taken; NULL: none */
+                uint64_t begin;                               /* of the C stack */
+                uint32_t len;                                 /* bytes of it that a snapshot reads */
+                bool moved;                                   /* the thread may have run since the request */
+                struct pystack_mixed mixed;                   /* of the last sample */
+        } native;
 };
 
 /* A frame as it stands in the target. */
@@ -68,6 +76,15 @@ struct raw_frame {
         bool on_data_stack; /* 3.11 and 3.12, like the next two */
         bool from_c;        /* C has called it */
         bool at_rest;       /* it neither runs nor waits for C: it has not begun, returns, or waits for Python */
+};
+
+/*
+ * The frames that one run of the evaluation loop runs: those from the end of the piece before it, inside, up to @end. It may
+ * have none. @anchor is the address of something that the loop has on the C stack: the shim; in 3.11 the cframe.
+ */
+struct piece {
+        uint64_t anchor;
+        uint32_t end;
 };
 
 /* Where in a process its interpreters lie, and by which offsets they are read. */
@@ -140,6 +157,7 @@ struct scratch {
         size_t n_windows, cap_windows;
         struct raw_frame *raw;        /* PYSTACK_MAX_FRAMES of each, made for the first sample: */
         struct pystack_frame *frames; /* most processes of a machine are never on a CPU */
+        struct piece *pieces;         /* the same for the first mixed one; NULL: they are not wanted */
 };
 
 struct pystack {
@@ -158,7 +176,9 @@ struct pystack {
                 int64_t rseq_offset; /* of struct rseq from a pthread_t; 0: not known */
                 uint32_t tid_offset; /* of the TID in struct pthread; 0: not known yet */
         } process;
-        void (*release)(void *ctx); /* releases the context of @memory; NULL: another owns it */
+        struct pystack_native *native; /* NULL: mixed stacks are not wanted, or not ready */
+        bool native_stale;             /* see pystack_native_is_stale() */
+        void (*release)(void *ctx);    /* releases the context of @memory; NULL: another owns it */
         struct pystack_info info;
 };
 

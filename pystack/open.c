@@ -3,6 +3,7 @@
 #include "pystack/layout/trial.h"
 #include "pystack/layout/version.h"
 #include "pystack/memory/effort.h"
+#include "pystack/native/reading.h"
 #include "pystack/validate/garbage.h"
 
 #include <errno.h>
@@ -286,6 +287,7 @@ static void free_scratch(struct scratch *scratch)
         free(scratch->windows);
         free(scratch->raw);
         free(scratch->frames);
+        free(scratch->pieces);
         *scratch = (struct scratch){ 0 };
 }
 
@@ -310,6 +312,7 @@ void pystack_close(struct pystack *py)
                 return;
         pystack_trim(py);
         code_cache_deinit(&py->codes);
+        native_free(py->native);
         free(py->deferral.items);
         if (py->release)
                 py->release(py->memory.ctx);

@@ -25,6 +25,7 @@
  * struct pystack. Different ones are independent of each other.
  */
 
+#include "native.h"
 #include "refusal.h"
 
 #include <stdbool.h>
@@ -216,6 +217,7 @@ struct pystack_stack {
         bool gc_certain;
         size_t gc_at;
         unsigned retries; /* readings thrown away before this one */
+        const struct pystack_mixed *mixed; /* see pystack_native_ask(); NULL: it was not asked for */
         bool provisional; /* believe it only if the next pystack_validate() returns 0 */
 };
 

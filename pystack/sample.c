@@ -6,6 +6,7 @@
 #include "pystack/decode/name.h"
 #include "pystack/decode/walk.h"
 #include "pystack/memory/plan.h"
+#include "pystack/native/reading.h"
 #include "pystack/threads/active_state.h"
 #include "pystack/trace.h"
 #include "pystack/validate/fit.h"
@@ -80,7 +81,9 @@ static int reserve_stack(struct pystack *py)
                 py->scratch.raw = malloc(PYSTACK_MAX_FRAMES * sizeof *py->scratch.raw);
         if (!py->scratch.frames)
                 py->scratch.frames = malloc(PYSTACK_MAX_FRAMES * sizeof *py->scratch.frames);
-        return py->scratch.raw && py->scratch.frames ? 0 : -ENOMEM;
+        if (py->native && !py->scratch.pieces)
+                py->scratch.pieces = malloc(2 * PYSTACK_MAX_FRAMES * sizeof *py->scratch.pieces);
+        return py->scratch.raw && py->scratch.frames && (!py->native || py->scratch.pieces) ? 0 : -ENOMEM;
 }
 
 /* ---- sampling ------------------------------------------------------------------ */
@@ -164,6 +167,10 @@ static void fill_stack(struct pystack_thread *t, const struct snapshot *s,
                                        .truncated = walk->truncated,
                                        .provisional = t->py->sample.provisional };
         garbage_judge(t, s, uninterrupted, ret);
+        if (t->native.request) {
+                native_merge(t, s, uninterrupted, walk, &t->native.mixed);
+                ret->mixed = &t->native.mixed;
+        }
         plan_prune(t, s);
 }
 
@@ -211,6 +218,7 @@ int pystack_sample_frozen(struct pystack *py, struct pystack_thread *t,
                         ret->retries = torn;
                         break;
                 }
+                t->native.moved = t->native.moved || outcome == OUTCOME_TORN;
                 if (outcome == OUTCOME_TORN)
                         torn++;
                 else
@@ -222,6 +230,7 @@ int pystack_sample_frozen(struct pystack *py, struct pystack_thread *t,
                                    .wanted = torn >= max_tries ? max_tries : INCOMPLETE_MAX,
                                    .found = torn >= max_tries ? torn : incomplete);
         }
+        t->native.request = NULL;
         return e;
 }
 

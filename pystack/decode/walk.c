@@ -72,6 +72,16 @@ static void add_frame(struct pystack *py, uint64_t addr, const uint8_t *frame, s
                 py->scratch.raw[ret->n - 1].from_c = true;
 }
 
+/* Ends the piece of a loop. The cframe is its anchor if there is no shim. */
+static void end_piece(struct pystack *py, uint64_t edge, const struct loops *loops, struct walk *ret)
+{
+        bool has_shim = py->runtime.layout.frame.entry == LAYOUT_NONE;
+
+        if (py->scratch.pieces)
+                py->scratch.pieces[ret->n_pieces++] =
+                        (struct piece){ .anchor = has_shim ? edge : loops->cframe, .end = (uint32_t)ret->n };
+}
+
 enum walk_result walk_frames(struct pystack_thread *t, struct snapshot *s, struct walk *ret)
 {
         const struct layout *layout = &t->py->runtime.layout;
@@ -98,8 +108,10 @@ enum walk_result walk_frames(struct pystack_thread *t, struct snapshot *s, struc
                 }
                 shims += is_shim(layout, a);
                 add_frame(t->py, frame, a, ret);
-                if (is_shim(layout, a) || is_entry(layout, a))
+                if (is_shim(layout, a) || is_entry(layout, a)) {
+                        end_piece(t->py, frame, &loops, ret);
                         result = loops_leave(&loops, t, s, frame, word_at(a, layout->frame.previous), ret);
+                }
                 outermost = frame;
                 frame = word_at(a, layout->frame.previous);
         }

@@ -143,13 +143,6 @@ static bool take_location(struct search *search, struct pystack_location *locati
         return true;
 }
 
-static int read_image(void *ctx, uint64_t addr, void *buf, size_t len)
-{
-        int e = remote_read(ctx, addr, buf, len);
-
-        return e > 0 ? (e == PYSTACK_E_GONE ? -ESRCH : e == PYSTACK_E_DENIED ? -EPERM : -EFAULT) : e;
-}
-
 /* Up to 3.6, if the code of PyInterpreterState_Head() cannot be decoded: .symtab may tell what it returns. */
 static void complete_from_file(struct search *search, const struct nsutil_map *map, struct pystack_location *location)
 {
@@ -179,7 +172,7 @@ static bool look_into_memory(struct search *search, const struct nsutil_map *map
         struct pystack_memory memory = search->subject->memory;
         struct elfsym *elf = NULL;
         struct pystack_location location;
-        int e = elfsym_open_image(read_image, &memory, map->start, &elf);
+        int e = elfsym_open_image(remote_read_image, &memory, map->start, &elf);
         bool over = false;
 
         if (e == 0 && locate_in_elf(elf, elfsym_load_bias(elf, map->start), &memory, &location) == 0) {

@@ -104,6 +104,13 @@ int remote_read(const struct pystack_memory *memory, uint64_t addr, void *buf, s
         return remote_read_spans(memory, buf, &span, 1);
 }
 
+int remote_read_image(void *ctx, uint64_t addr, void *buf, size_t len)
+{
+        int e = remote_read(ctx, addr, buf, len);
+
+        return e > 0 ? (e == PYSTACK_E_GONE ? -ESRCH : e == PYSTACK_E_DENIED ? -EPERM : -EFAULT) : e;
+}
+
 int remote_read_word(const struct pystack_memory *memory, uint64_t addr, uint64_t *ret)
 {
         uint64_t value;

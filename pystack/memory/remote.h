@@ -22,6 +22,9 @@ int remote_read(const struct pystack_memory *memory, uint64_t addr, void *buf, s
 /* Eight bytes, the size of a pointer and of Py_ssize_t. */
 int remote_read_word(const struct pystack_memory *memory, uint64_t addr, uint64_t *ret);
 
+/* The same for elfsym, whose @ctx is a struct pystack_memory: 0 or a negative errno. */
+int remote_read_image(void *ctx, uint64_t addr, void *buf, size_t len);
+
 /* The pystack_error of a negative errno of reading, or that errno if there is none. */
 int remote_error(ssize_t negative_errno);
 

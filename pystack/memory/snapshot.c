@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Takes a snapshot by the thread's plan. Most of the time the plan is right, and one system call reads all. */
 #include "snapshot.h"
+#include "pystack/native/reading.h"
 #include "pystack/threads/active_state.h"
 #include "pystack/trace.h"
 #include "pystack/validate/garbage.h"
@@ -64,7 +65,7 @@ static int reserve_plan(const struct pystack_thread *t)
         }
         return remote_reserve(
                 &py->scratch.room,
-                2 * (3 + (size_t)t->n_spans) + 3 + GARBAGE_SPANS_MAX + (size_t)t->n_codes * CODE_PROOFS_MAX, 0);
+                2 * (3 + (size_t)t->n_spans) + 4 + GARBAGE_SPANS_MAX + (size_t)t->n_codes * CODE_PROOFS_MAX, 0);
 }
 
 /* Removes from the plan the span that ended a short read. */
@@ -84,7 +85,7 @@ static int drop_unreadable(struct pystack_thread *t, const struct iovec *iov, si
                 t->cframe = 0;
         } else if (t->chunk_len && addr == t->chunk) {
                 t->chunk_len = 0;
-        } else if (!garbage_drop(t, addr)) {
+        } else if (!native_drop(t, addr) && !garbage_drop(t, addr)) {
                 uint32_t kept = 0;
                 for (uint32_t j = 0; j < t->n_spans; j++)
                         if (t->spans[j].addr != addr)
@@ -141,6 +142,7 @@ struct parts {
 static void plan_between(struct pystack_thread *t, struct remote_batch *batch, struct snapshot *s, struct parts *parts)
 {
         const struct layout *layout = &t->py->runtime.layout;
+        native_plan(t, batch, s);
         size_t spans = batch->n;
 
         s->garbage = garbage_plan(t, s->frozen, batch);
@@ -230,8 +232,10 @@ int snapshot_take(struct pystack_thread *t, const struct pystack_uninterrupted *
                 int e = plan_snapshot(t, &batch, &s, &parts);
                 if (e != 0)
                         return e;
-                if (s.frozen)
+                if (s.frozen) {
+                        native_watch(t, uninterrupted);
                         uninterrupted->begin();
+                }
                 ssize_t got = py->memory.read(py->memory.ctx, py->scratch.room.buf, py->scratch.room.iov, batch.n);
                 if (got < 0 && got != -EFAULT)
                         return remote_error(got);
@@ -276,6 +280,14 @@ int snapshot_extend(struct pystack_thread *t, const struct pystack_uninterrupted
         return REFUSE(&py->memory, PYSTACK_E_TORN, .field = "rest of a snapshot", .address = t->on_cpu,
                       .expected = "a thread that is still frozen, and bytes read", .wanted = batch.end - from,
                       .found = got < 0 ? 0 : (uint64_t)got);
+}
+
+bool snapshot_holds(const struct pystack_thread *t, const struct pystack_uninterrupted *uninterrupted)
+{
+        uint8_t cpu[4];
+
+        return t->on_cpu && remote_read(&t->py->memory, t->on_cpu, cpu, sizeof cpu) == 0 &&
+               was_frozen(uninterrupted, cpu);
 }
 
 /* ---- looking into it ----------------------------------------------------------- */

@@ -30,6 +30,7 @@ struct snapshot {
         uint64_t generation;           /* code_object_generation, 0 where there is none */
         uint32_t tlbc_generation;
         size_t garbage; /* where in all that was read the bytes begin that show who collects: see garbage_plan() */
+        size_t stack, stack_len; /* likewise the C stack's bytes; 0: it was not read */
         bool has_gil;   /* the GIL's are among them */
         bool frozen;    /* the caller may have frozen the thread: its rseq is known */
         bool twice;     /* there are two readings; else both pointers are to the one */
@@ -68,6 +69,9 @@ static inline bool snapshot_is_open(const struct snapshot *snapshot)
  */
 int snapshot_extend(struct pystack_thread *thread, const struct pystack_uninterrupted *uninterrupted,
                     struct snapshot *snapshot);
+
+/* Whether the thread of an open snapshot, or of one that was frozen, has been frozen until now. One system call. */
+bool snapshot_holds(const struct pystack_thread *thread, const struct pystack_uninterrupted *uninterrupted);
 
 static inline bool snapshot_inside(uint64_t start, uint64_t size, uint64_t addr, size_t len)
 {

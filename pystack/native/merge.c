@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A run of CPython's evaluation loop is one frame of C code: _PyEval_EvalFrameDefault. It runs a piece of the chain of
+ * Python frames, and something of the piece shows in which C frame:
+ *
+ *   up to 3.10   each frame is a piece. The loop has its address in a register, or in its C frame
+ *   3.11         a piece ends at the frame with the flag is_entry. The cframe of its loop lies in the loop's C frame
+ *   3.12 on      a piece ends at a shim, which lies in the loop's C frame
+ *
+ * So each piece is put where it shows that it belongs, and all of them must find a place, in their order. A loop without a
+ * piece has just begun, or is about to end. Outside of the outermost piece a loop runs for another thread state: that of
+ * another greenlet, or of another interpreter. What that one runs is not known, so the stack ends before it.
+ */
+#include "merge.h"
+
+static size_t count_pieces(const struct merge_python *python)
+{
+        return python->pieces ? python->n_pieces : python->n;
+}
+
+static uint32_t end_of_piece(const struct merge_python *python, size_t i)
+{
+        return python->pieces ? python->pieces[i].end : (uint32_t)i + 1;
+}
+
+static uint64_t end_of_frame(const struct unwound *native, size_t i)
+{
+        return i + 1 < native->n ? native->frames[i + 1].registers.sp : native->top;
+}
+
+static bool has_in_register(const struct elfsym_registers *registers, uint64_t value)
+{
+        for (unsigned i = 0; i < ELFSYM_SAVED_MAX; i++)
+                if (registers->known >> i & 1 && registers->saved[i] == value)
+                        return true;
+        return false;
+}
+
+/* Whether the C frame @i runs the piece. */
+static bool runs_piece(const struct unwound *native, size_t i, struct native_stack *stack,
+                       const struct merge_python *python, size_t piece)
+{
+        const struct native_frame *frame = &native->frames[i];
+        uint64_t begin = frame->registers.sp, end = end_of_frame(native, i);
+
+        if (python->pieces)
+                return python->pieces[piece].anchor - begin < end - begin;
+        uint64_t address = python->frames[piece].addr;
+        return (frame->loop || frame->maybe_loop) &&
+               (has_in_register(&frame->registers, address) || unwind_has_word(stack, begin, end, address));
+}
+
+static void add_code(const struct native_frame *frame, const struct images *images, struct pystack_mixed *mixed,
+                     struct pystack_mixed_frame *frames)
+{
+        const struct image *image = images_get(images, frame->image);
+
+        frames[mixed->n++] = (struct pystack_mixed_frame){
+                .image = frame->image, .value = image ? frame->pc - image->told.bias : frame->pc
+        };
+}
+
+/* Adds the frames of a piece. A piece without frames is a loop that only C code shows. */
+static void add_piece(const struct merge_python *python, size_t piece, struct pystack_mixed *mixed,
+                      struct pystack_mixed_frame *frames)
+{
+        for (uint32_t i = piece ? end_of_piece(python, piece - 1) : 0; i < end_of_piece(python, piece); i++)
+                frames[mixed->n++] = (struct pystack_mixed_frame){ .python = i + 1 };
+}
+
+/* Puts the pieces in their places, but those of the first @skip loops. Returns how many have found one. */
+static size_t place_pieces(const struct unwound *native, struct native_stack *stack,
+                           const struct merge_python *python, const struct images *images, size_t skip,
+                           struct pystack_mixed_frame *frames, struct pystack_mixed *mixed)
+{
+        size_t placed = 0, n = count_pieces(python);
+
+        for (size_t i = 0; i < native->n; i++) {
+                const struct native_frame *frame = &native->frames[i];
+                bool skipped = frame->loop && skip > 0;
+                skip -= skipped;
+                if (!skipped && placed < n && runs_piece(native, i, stack, python, placed)) {
+                        size_t before = mixed->n;
+                        add_piece(python, placed++, mixed, frames);
+                        if (mixed->n > before)
+                                continue;
+                } else if (frame->loop && n > 0 && placed == n) {
+                        mixed->truncated = true;
+                        break;
+                }
+                add_code(frame, images, mixed, frames);
+        }
+        return placed;
+}
+
+void merge_stacks(const struct unwound *native, struct native_stack *stack, const struct merge_python *python,
+                  const struct images *images, struct pystack_mixed_frame *ret_frames, struct pystack_mixed *ret)
+{
+        size_t n = count_pieces(python), placed = 0;
+
+        /* Up to 3.10, an innermost loop without a piece may hold the address of the frame outside of it. */
+        for (size_t skip = 0; skip <= 1; skip++) {
+                *ret = (struct pystack_mixed){ .frames = ret_frames, .truncated = native->reason != PYSTACK_MERGED };
+                placed = place_pieces(native, stack, python, images, skip, ret_frames, ret);
+                if (placed == n || python->pieces)
+                        break;
+        }
+        if (placed == n)
+                return;
+        ret->n = 0;
+        ret->reason = native->reason != PYSTACK_MERGED ? native->reason : PYSTACK_UNMERGED_DISAGREES;
+}
