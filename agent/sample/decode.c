@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "decode.h"
 
-#include "internal.h"
+#include "native.h"
 
 #include <stdlib.h>
 
@@ -18,7 +18,7 @@
  */
 #define RENUMBER_AT 8192
 
-#define IDS_BYTES (PYSTACK_MAX_FRAMES * sizeof(profile_id))
+#define IDS_BYTES (BACKLOG_FRAMES_MAX * sizeof(profile_id))
 
 void decoding_deinit(struct decoding *d)
 {
@@ -61,11 +61,10 @@ static void unlock_profile(struct target *t, const struct profile *p, profile_id
         target_unlock(t);
 }
 
-/* decode_frame() and decode_stack() return false if the target is silent: then the rest stays undecoded. */
-static bool decode_frame(struct target *t, const struct sampler *s, struct profile *p)
+/* These return false if the target is silent: then the rest stays undecoded. */
+static bool decode_python(struct target *t, const struct sampler *s, struct profile *p,
+                          const struct backlog_frame *frame, profile_id *ret)
 {
-        struct decoding *d = &t->decoding;
-        const struct backlog_frame *frame = &d->batch.frames[d->frame++];
         const struct pystack_frame place = { .code = frame->code, .instruction = frame->instruction };
         struct pystack_text text;
 
@@ -73,9 +72,34 @@ static bool decode_frame(struct target *t, const struct sampler *s, struct profi
         uint32_t line = frame->without_line ? 0 : pystack_line_apart(t->py, &place);
         if (!lock_profile(t, s, p))
                 return false;
-        profile_id id = intern_decoded(p, &text, frame->code->first_line, line);
+        *ret = intern_decoded(p, &text, frame->code->first_line, line);
         pystack_let_go(t->py, frame->code);
-        unlock_profile(t, p, id);
+        unlock_profile(t, p, *ret);
+        return true;
+}
+
+static bool decode_native(struct target *t, const struct sampler *s, struct profile *p,
+                          const struct backlog_frame *frame, profile_id *ret)
+{
+        struct native_name name;
+
+        native_name(t, s, frame, &name);
+        if (!lock_profile(t, s, p))
+                return false;
+        if (profile_intern_native(p, &name.frame, ret) < 0)
+                *ret = 0;
+        unlock_profile(t, p, *ret);
+        return true;
+}
+
+static bool decode_frame(struct target *t, const struct sampler *s, struct profile *p)
+{
+        struct decoding *d = &t->decoding;
+        const struct backlog_frame *frame = &d->batch.frames[d->frame++];
+        profile_id id;
+
+        if (!(frame->code ? decode_python : decode_native)(t, s, p, frame, &id))
+                return false;
         if (d->ids)
                 d->ids[d->batch.stacks[d->stack].shared + d->done] = id;
         d->done++;
@@ -94,6 +118,8 @@ static bool decode_stack(struct target *t, const struct sampler *s, struct profi
         if (!lock_profile(t, s, p))
                 return false;
         n = stacks_add_pseudo_frames(p, ids, n, stack->truncated, stack->gc, stack->gc_at);
+        for (size_t i = 0; i < BACKLOG_OUTSIDE && stack->outside[i]; i++)
+                ids[n++] = stack->outside[i];
         profile_id id;
         if (profile_intern_stack(p, ids, n, &id) < 0)
                 id = 0;
@@ -171,6 +197,9 @@ bool decode_some(struct target *t, const struct sampler *s)
 {
         uint64_t end = clock_ns(CLOCK_THREAD_CPUTIME_ID) + TURN_NS;
         bool nameless;
+
+        if (s->config.native)
+                native_refresh_when_due(t);
 
         for (unsigned i = 1; i <= TURN_FRAMES; i++) {
                 if (!decode_next(t, s, t->profile) && !fetch_under_lock(t, s, &nameless)) {

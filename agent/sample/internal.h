@@ -12,6 +12,7 @@
 #include "sample.h"
 #include "stacks.h"
 #include "switches.h"
+#include "tick.h"
 #include "waits.h"
 #include "watchdog.h"
 
@@ -136,33 +137,10 @@ struct target {
         struct own_event *events; /* perf tick, SAMPLE_SCOPE_TARGETS: the events of the target's threads */
         size_t n_events;
         struct target *next_asked; /* the next one in the decoder's queue; guarded by decoder->list */
-        struct decoding decoding;  /* guarded by decoder->turn */
+        struct decoding decoding;  /* guarded by decoder->turn, as the next one */
+        uint64_t native_due_ns;    /* when to read again which code is mapped, if need be (CLOCK_MONOTONIC) */
         UT_hash_handle hh;
 };
-
-struct jitter;
-struct tick_event;
-
-/* An engine: it says when to read which thread. */
-struct tick {
-        const char *name;
-        enum sample_engine engine;
-        /* Starts the engine's threads. 0, -errno, or SAMPLE_E_ENGINE with the reason. */
-        int (*start)(struct sampler *sampler, void **ret, char *reason, size_t reason_size);
-        void (*stop)(void *state);
-        /* The thread @tid hangs at a target. If it is one of the engine's threads, another thread takes its place. */
-        void (*relieve)(void *state, pid_t tid);
-        /* Checks the readers: see sampler_check(). */
-        void (*check)(void *state, struct sampler_health *ret);
-        /* The sampler's period has changed. NULL: the engine looks the period up for every tick. */
-        void (*set_period)(void *state);
-        /* Prepares for @target, which no other thread knows yet. 0 or -errno. NULL: there is nothing to prepare. */
-        int (*add)(void *state, struct target *target);
-};
-
-extern const struct tick tick_perf;
-extern const struct tick tick_timer;
-extern const struct tick tick_blocking;
 
 /*
  * A process that was removed while it lived. It may come back as another program; then the CPU time that it has used
@@ -195,6 +173,8 @@ struct sampler {
         struct memory_pool memory;
         struct decoder decoder;
         struct namer namer;
+        struct symbols *symbols; /* guarded by decoder->turn, as the next one; NULL: mixed stacks are not wanted */
+        struct symbols_kernel *kernel; /* NULL: there are none to be had */
         _Atomic uint64_t period_ns;
         _Atomic uint64_t period_before_ns; /* the period of ticks before @period_since_ns */
         _Atomic uint64_t period_since_ns;  /* when the period was last changed (CLOCK_MONOTONIC) */
@@ -207,6 +187,7 @@ struct sampler {
         const struct tick *tick;
         void *tick_state;
         pthread_mutex_t engine; /* held while the engine's threads are changed; guards @closing */
+        _Atomic uint64_t unmerged[PYSTACK_UNMERGED_REASONS]; /* see sampler_unmerged() */
         bool closing;           /* the engine's threads are not to be changed any more */
         struct watchdog watchdog;
         /* Threads that use the sampler and that nobody waits for: readers that were relieved, and errands. */
@@ -216,25 +197,6 @@ struct sampler {
         struct nsutil_freezers freezers;
         char description[160];
         char refused[160];
-};
-
-/* A tick: a thread is to be read. */
-struct tick_event {
-        pid_t pid, tid;
-        uint64_t count;    /* the number of samples that this reading counts as */
-        uint64_t ns;       /* the time that these samples stand for */
-        uint64_t late;     /* the number of ticks that came too late or were missed: they have no sample */
-        int cpu;           /* the CPU to which the caller is pinned, and on which the thread was running */
-        uint64_t event_id; /* perf tick: the event that ticked */
-        uint64_t at_ns;    /* when it ticked (CLOCK_MONOTONIC) */
-        bool in_kernel;    /* perf tick: the tick met the thread in the kernel */
-        uint64_t woken_ns; /* perf tick: when the reader that the tick has woken began (CLOCK_MONOTONIC) */
-        bool left;         /* perf tick: the reader has left its CPU since, so the thread may have run on */
-        bool meets_all;    /* such ticks meet every thread alike, so the kernel's account can correct their number */
-        const struct pystack_uninterrupted *uninterrupted; /* NULL: the caller cannot tell whether it is switched out */
-        struct wait_look *look;                            /* mode wall: why the thread does not run; NULL: it runs */
-        struct pending *held;  /* mode wall: gets the sample, which is not counted yet; NULL: it is counted */
-        struct jitter *jitter; /* draws the next period of a thread's own event; NULL: the tick is of no such event */
 };
 
 /* The time that a tick at @at_ns (CLOCK_MONOTONIC) stands for, in ns. */
@@ -325,6 +287,9 @@ void members_introduce(struct target *target, const struct sampler *sampler);
 /* The member that was added last; the one that was added before @member. NULL: none. So young threads come first. */
 struct member *member_newest(const struct target *target);
 struct member *member_before(const struct member *member);
+/* Counts ticks of a thread that runs no Python. @member: NULL if it has ended. */
+void member_count_native(struct target *target, const struct sampler *sampler, struct member *member, uint64_t count,
+                         uint64_t ns);
 /* Decides on all unsure ticks: looks whether their threads run Python. */
 void members_settle(struct target *target, const struct sampler *sampler);
 

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The threads of a target as they were met: which of them run Python, and the ticks
- * of those that do not.
- */
+/* The threads of a target as they were met, and which of them run Python. */
 #include "internal.h"
 
 #include "nsutil/nsutil.h"
@@ -101,74 +98,6 @@ profile_id member_id(struct target *t, const struct sampler *s, struct member *m
         return m->id;
 }
 
-/* ---- threads without Python ------------------------------------------------------ */
-
-/* The name of threads that ended before their names were read. */
-#define ENDED "(ended threads)"
-
-/* The id of the stack of a thread without Python. The thread's name comes from the target, so it is escaped. */
-static profile_id intern_native(struct target *t, struct member *m)
-{
-        char name[ESCAPED_SIZE];
-
-        if (!m->native) {
-                pystack_escape(m->name, strlen(m->name), name, sizeof name);
-                m->native = stacks_native(t->profile, name);
-        }
-        return m->native;
-}
-
-static void count_native(struct target *t, const struct sampler *s, struct member *m, uint64_t count, uint64_t ns)
-{
-        struct profile_counters *counters = profile_counters(t->profile);
-
-        if (count == 0)
-                return; /* a look at a thread that waits: it has left Python */
-        if (s->config.no_native) {
-                counters->left_out_ns += ns;
-                return;
-        }
-        struct pending found = { .stack = m ? intern_native(t, m) : stacks_native(t->profile, ENDED),
-                                 .thread = m ? member_id(t, s, m) : 0,
-                                 .state = PROFILE_RUNNING,
-                                 .count = count,
-                                 .ns = ns };
-        counters->ticks += count;
-        if (pending_count(t, &found))
-                counters->native_ns += ns;
-}
-
-/*
- * A thread that the tick has met in the kernel runs no code of its own before the reader runs, unless another CPU takes
- * the thread over. Even then a thread that ends within this time had no Python frame any more: it takes longer to give
- * up the thread state and the GIL, to wake the thread that joins it, and to end.
- */
-#define PROMPT_NS 150000u
-
-static bool was_ending(const struct tick_event *event)
-{
-        return event->in_kernel && !event->left && clock_ns(CLOCK_MONOTONIC) - event->woken_ns < PROMPT_NS;
-}
-
-bool member_end(struct target *t, const struct sampler *s, const struct tick_event *event)
-{
-        struct member *m;
-        pid_t tid = event->tid;
-        int fd;
-
-        if (!was_ending(event))
-                return false;
-        if (nsutil_stat_open(t->pid, tid, &fd) == 0) {
-                close(fd);
-                return false;
-        }
-        HASH_FIND_INT(t->members, &tid, m);
-        count_native(t, s, m, event->count, event->ns);
-        if (m)
-                member_free(t, m);
-        return true;
-}
-
 /*
  * Decides on the ticks since the last look. If the thread is without Python now as then, they are native; else failed.
  */
@@ -177,35 +106,13 @@ static void count_unsure(struct target *t, const struct sampler *s, struct membe
         struct profile_counters *counters = profile_counters(t->profile);
 
         if (native && m->unsure > 0) {
-                count_native(t, s, m, m->unsure, m->unsure_ns);
+                member_count_native(t, s, m, m->unsure, m->unsure_ns);
         } else {
                 counters->ticks += m->unsure;
                 counters->failed += m->unsure;
                 counters->failed_ns += m->unsure_ns;
         }
         m->unsure = m->unsure_ns = 0;
-}
-
-/* Whether the kernel ends the thread: then it runs no Python any more. */
-static bool is_ending(const struct target *t, struct member *m, const struct tick_event *event)
-{
-        struct nsutil_stat stat;
-
-        if (!event->in_kernel)
-                return false;
-        if (m->clock.stat_fd < 0 && nsutil_stat_open(t->pid, m->tid, &m->clock.stat_fd) != 0)
-                return was_ending(event);
-        return nsutil_stat_reread(m->clock.stat_fd, &stat) == 0 ? stat.ending : was_ending(event);
-}
-
-void member_read_native(struct target *t, const struct sampler *s, struct member *m, const struct tick_event *event)
-{
-        if ((m->looked_now && m->native_now) || is_ending(t, m, event)) {
-                count_native(t, s, m, event->count, event->ns);
-                return;
-        }
-        m->unsure += event->count;
-        m->unsure_ns += event->ns;
 }
 
 /* ---- looking ----------------------------------------------------------------------- */

@@ -20,14 +20,14 @@ static int open_clock_event(struct perf_event_attr *attr, pid_t tid, int cpu)
         attr->use_clockid = 1;
         attr->clockid = CLOCK_MONOTONIC;
         if (!attr->sample_id_all) {
-                attr->sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_TIME | PERF_SAMPLE_ID;
+                attr->sample_type |= PERF_SAMPLE_TID | PERF_SAMPLE_TIME | PERF_SAMPLE_ID;
                 attr->wakeup_events = 1;
         }
         int fd = (int)syscall(SYS_perf_event_open, attr, tid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
         return fd < 0 ? -errno : fd;
 }
 
-int perf_open_cpu(int cpu, uint64_t period_ns)
+int perf_open_cpu(int cpu, uint64_t period_ns, bool contexts)
 {
         struct perf_event_attr attr = {
                 .config = PERF_COUNT_SW_CPU_CLOCK,
@@ -36,6 +36,8 @@ int perf_open_cpu(int cpu, uint64_t period_ns)
                 .exclude_idle = 1,
         };
 
+        if (contexts)
+                perf_context_ask(&attr);
         return open_clock_event(&attr, -1, cpu);
 }
 
@@ -227,25 +229,6 @@ static void copy_out_of_ring(const struct perf_ring *ring, uint64_t at, void *to
         memcpy((char *)to + first, data, len - first);
 }
 
-static size_t add_to_batch(struct perf_ring *ring, struct perf_batch *batch, size_t n, size_t max,
-                           const struct record *record)
-{
-        size_t i = 0;
-
-        while (i < n && batch[i].tid != record->tid)
-                i++;
-        if (i == max) {
-                ring->lost++;
-                return n;
-        }
-        if (i == n)
-                batch[n++] = (struct perf_batch){ .pid = record->pid, .tid = record->tid };
-        batch[i].ticks++;
-        batch[i].time = record->time;
-        batch[i].id = record->id;
-        batch[i].in_kernel = (record->header.misc & PERF_RECORD_MISC_CPUMODE_MASK) == PERF_RECORD_MISC_KERNEL;
-        return n;
-}
 
 void perf_ring_each(struct perf_ring *ring, perf_record_fn each, void *ctx)
 {
@@ -270,24 +253,54 @@ void perf_ring_each(struct perf_ring *ring, perf_record_fn each, void *ctx)
 struct drain {
         struct perf_ring *ring;
         struct perf_batch *batch;
+        struct perf_context *contexts;
         size_t n, max;
 };
+
+static void add_to_batch(struct drain *drain, const struct record *record)
+{
+        struct perf_batch *batch = drain->batch;
+        size_t i = 0;
+
+        while (i < drain->n && batch[i].tid != record->tid)
+                i++;
+        if (i == drain->max) {
+                drain->ring->lost++;
+                return;
+        }
+        if (i == drain->n)
+                batch[drain->n++] = (struct perf_batch){ .pid = record->pid, .tid = record->tid };
+        batch[i].ticks++;
+        batch[i].time = record->time;
+        batch[i].id = record->id;
+        batch[i].in_kernel = (record->header.misc & PERF_RECORD_MISC_CPUMODE_MASK) == PERF_RECORD_MISC_KERNEL;
+        if (drain->contexts &&
+            !perf_context_read(record + 1, record->header.size - sizeof *record, &drain->contexts[i]))
+                drain->contexts[i].has_registers = false;
+}
+
+static bool is_tick(const struct drain *drain, const struct perf_event_header *header)
+{
+        return header->type == PERF_RECORD_SAMPLE &&
+               (drain->contexts ? header->size >= sizeof(struct record) && header->size <= PERF_RECORD_MAX
+                                : header->size == sizeof(struct record));
+}
 
 static void drain_one(const struct perf_event_header *header, void *ctx)
 {
         struct drain *drain = ctx;
 
-        if (header->type == PERF_RECORD_SAMPLE && header->size == sizeof(struct record)) {
-                drain->n = add_to_batch(drain->ring, drain->batch, drain->n, drain->max, (const struct record *)header);
+        if (is_tick(drain, header)) {
+                add_to_batch(drain, (const struct record *)header);
         } else if (header->type == PERF_RECORD_LOST) {
                 const uint64_t *lost = (const uint64_t *)header; /* header, id, lost */
                 drain->ring->lost += lost[2];
         }
 }
 
-size_t perf_ring_drain(struct perf_ring *ring, struct perf_batch *batch, size_t max)
+size_t perf_ring_drain(struct perf_ring *ring, struct perf_batch *batch, struct perf_context *contexts, size_t max)
 {
-        struct drain drain = { .ring = ring, .batch = batch, .max = max };
+        struct drain drain = { .ring = ring, .batch = batch, .contexts = contexts, .max = max };
 
         perf_ring_each(ring, drain_one, &drain);
         return drain.n;

@@ -8,14 +8,19 @@
  * caller, close-on-exec) return a negative errno on failure.
  */
 
+#include "perf_context.h"
+
 #include <linux/perf_event.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Opens an event that ticks for every @period_ns for which @cpu is not idle, whatever runs. It starts disabled. */
-int perf_open_cpu(int cpu, uint64_t period_ns);
+/*
+ * Opens an event that ticks for every @period_ns for which @cpu is not idle, whatever runs. It starts disabled.
+ * @contexts: each record has a context, for perf_ring_drain().
+ */
+int perf_open_cpu(int cpu, uint64_t period_ns, bool contexts);
 
 /*
  * Opens an event that ticks for every @period_ns that thread @tid spends on @cpu; and likewise for each thread that it
@@ -129,8 +134,9 @@ struct perf_batch {
 
 /*
  * Takes all ticks from the ring. The ticks of one thread become one entry. The entries are in the order of their first
- * ticks. Ticks of threads beyond @max entries count as lost. Returns the number of entries.
+ * ticks. Ticks of threads beyond @max entries count as lost. Returns the number of entries. @contexts: NULL if the
+ * event records none, or room for @max: those of the newest ticks.
  */
-size_t perf_ring_drain(struct perf_ring *ring, struct perf_batch *batch, size_t max);
+size_t perf_ring_drain(struct perf_ring *ring, struct perf_batch *batch, struct perf_context *contexts, size_t max);
 
 #endif

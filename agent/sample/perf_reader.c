@@ -13,6 +13,9 @@
 /* 16 KiB hold 500 ticks, at 20 kHz 25 ms without a reader. */
 #define RING_PAGES 4
 
+/* With contexts, records are up to 20 times as long. */
+#define RING_PAGES_NATIVE 64
+
 /* Threads that one wake-up may find ticks of. A reader is hardly ever more than one behind. */
 #define BATCH_MAX 32
 
@@ -26,6 +29,10 @@ static bool read_batch(struct perf_reader *r, const struct perf_batch *batch, si
 {
         struct sampler *s = r->sampler;
         uint64_t woken = clock_ns(CLOCK_MONOTONIC);
+        bool sole = n == 1 && r->contexts && r->realtime && r->holds;
+
+        if (sole)
+                r->uninterrupted.begin(); /* the thread has not run since the tick, and does not until this is broken */
 
         for (size_t i = 0; i < n; i++) {
                 pid_t pid = (pid_t)batch[i].pid;
@@ -48,6 +55,7 @@ static bool read_batch(struct perf_reader *r, const struct perf_batch *batch, si
                                             .late = batch[i].ticks - 1 + r->untold,
                                             .cpu = r->cpu,
                                             .uninterrupted = r->holds ? &r->uninterrupted : NULL,
+                                            .context = sole ? r->contexts : NULL,
                                             .jitter = r->machine ? NULL : &r->jitter };
                 post_enter(&r->post);
                 bool of_target = sampler_tick(s, &event);
@@ -91,7 +99,7 @@ static bool empty_ring(struct perf_reader *r)
 {
         struct perf_batch batch[BATCH_MAX];
         uint64_t before = r->ring.lost;
-        size_t n = perf_ring_drain(&r->ring, batch, BATCH_MAX);
+        size_t n = perf_ring_drain(&r->ring, batch, r->contexts, BATCH_MAX);
 
         r->untold += r->ring.lost - before;
         atomic_store(&r->lost, r->ring.lost);
@@ -145,6 +153,12 @@ static bool read_until_stopped(struct perf_reader *r)
         return true;
 }
 
+static void free_reader(struct perf_reader *r)
+{
+        free(r->contexts);
+        free(r);
+}
+
 static void *run_reader(void *arg)
 {
         struct perf_reader *r = arg;
@@ -157,7 +171,7 @@ static void *run_reader(void *arg)
         if ((r->machine && !r->begun && !begin_clock(r)) || read_until_stopped(r))
                 return NULL;
         struct sampler *s = r->sampler;
-        free(r);
+        free_reader(r);
         post_end(s);
         return NULL;
 }
@@ -181,17 +195,26 @@ static int open_events(struct perf_reader *r)
 {
         uint64_t period = atomic_load(&r->sampler->period_ns);
 
-        r->fd = r->machine ? perf_open_cpu(r->cpu, period) : perf_open_ring_only(r->cpu);
+        r->fd = r->machine ? perf_open_cpu(r->cpu, period, r->contexts) : perf_open_ring_only(r->cpu);
         if (r->fd < 0)
                 return r->fd;
         r->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         r->wait_fd = r->stop_fd < 0 ? -errno : perf_wait_open(r->fd, r->stop_fd);
-        int e = r->wait_fd < 0 ? r->wait_fd : perf_ring_open(r->fd, RING_PAGES, &r->ring);
+        int e = r->wait_fd < 0 ? r->wait_fd : perf_ring_open(r->fd, r->contexts ? RING_PAGES_NATIVE : RING_PAGES, &r->ring);
         if (e == 0)
                 e = start_reader_thread(r);
         if (e != 0)
                 close_reader(r);
         return e;
+}
+
+/* Makes room for the contexts of ticks, if native stacks are wanted. False: there is no memory. */
+static bool add_contexts(struct perf_reader *r)
+{
+        if (!r->machine || !r->sampler->config.native)
+                return true;
+        r->contexts = calloc(BATCH_MAX, sizeof *r->contexts);
+        return r->contexts;
 }
 
 int perf_reader_open(const struct perf_reader *how, int cpu, struct perf_reader **ret)
@@ -205,9 +228,9 @@ int perf_reader_open(const struct perf_reader *how, int cpu, struct perf_reader 
         r->ready = how->ready;
         r->cpu = cpu;
         jitter_init(&r->jitter);
-        int e = open_events(r);
+        int e = add_contexts(r) ? open_events(r) : -ENOMEM;
         if (e != 0)
-                free(r);
+                free_reader(r);
         else
                 *ret = r;
         return e;
@@ -225,7 +248,7 @@ uint64_t perf_reader_close(struct perf_reader *r)
         uint64_t lost = atomic_load(&r->lost);
         close_reader(r);
         if (ended)
-                free(r);
+                free_reader(r);
         else
                 post_release(&r->post);
         return lost;
@@ -252,9 +275,9 @@ static struct perf_reader *new_successor(const struct perf_reader *r)
                                      .untold = r->untold,
                                      .lost = r->lost,
                                      .count_seen = r->count_seen };
-        if (start_reader_thread(new) == 0)
+        if (add_contexts(new) && start_reader_thread(new) == 0)
                 return new;
-        free(new);
+        free_reader(new);
         return NULL;
 }
 

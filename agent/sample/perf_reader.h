@@ -25,6 +25,7 @@ struct perf_reader {
         int stop_fd; /* an eventfd: a write makes the reader end */
         int wait_fd; /* perf_wait_open()'s, for @fd and @stop_fd */
         struct perf_ring ring;
+        struct perf_context *contexts; /* of the ticks that are being read; NULL: native stacks are not wanted */
         struct pystack_uninterrupted uninterrupted;
         struct jitter jitter;
         uint64_t vary_at_ns; /* when to draw the period anew (CLOCK_MONOTONIC) */

@@ -24,7 +24,7 @@ static int close_tried_event(int fd)
 
 static void try_cpu(struct sample_probe *probe, int cpu)
 {
-        int e = close_tried_event(perf_open_cpu(cpu, PERIOD_NS));
+        int e = close_tried_event(perf_open_cpu(cpu, PERIOD_NS, false));
 
         if (e == -ENODEV)
                 return; /* offline */

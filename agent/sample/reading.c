@@ -1,16 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads a thread of a target, and counts its stack in the target's profile. */
-#include "internal.h"
+#include "native.h"
 
 /* If a thread does not hold still, it is read this often. Then the reader looks for it on other CPUs. */
 #define TRIES_HERE 2
 
-/* @ret gets the id that the stack is counted by. The decoder makes the names of a new stack later. */
-static int get_stack_id(struct target *t, const struct sampler *s, const struct pystack_stack *stack, profile_id *ret)
+/*
+ * @ret gets the id that the stack is counted by. The decoder makes the names of a new stack later. A mixed stack for which
+ * there is no room counts as its Python stack.
+ */
+static int get_stack_id(struct target *t, const struct sampler *s, const struct pystack_stack *stack,
+                        const struct tick_event *event, profile_id *ret)
 {
-        memory_bound_profile(t, s->config.profile_bytes);
-        int e = stacks_find(&t->stacks, t->profile, t->py, stack, ret);
+        const struct pystack_mixed *mixed = native_count(t, s, stack->mixed, event);
+        struct pystack_stack shown;
+        struct backlog_view view;
 
+        memory_bound_profile(t, s->config.profile_bytes);
+        backlog_view(stack, mixed, s->config.kernel ? event->context : NULL, &shown, &view);
+        int e = stacks_find(&t->stacks, t->profile, t->py, &view, ret);
+        if (e == PYSTACK_E_COSTLY && mixed) {
+                native_count_costly(t, event);
+                backlog_view(stack, NULL, NULL, &shown, &view);
+                e = stacks_find(&t->stacks, t->profile, t->py, &view, ret);
+        }
         if (t->stacks.backlog.batch.n_stacks > 0)
                 decoder_ask(t);
         return e;
@@ -51,6 +64,9 @@ static profile_id count_read_stack(struct target *t, const struct sampler *s, st
  */
 static int read_member(struct target *t, struct member *m, const struct tick_event *event, struct pystack_stack *ret)
 {
+        struct native_ask ask;
+
+        native_ask(&ask, m, event);
         int e = pystack_sample_frozen(t->py, m->thread, event->uninterrupted, TRIES_HERE, ret);
 
         if (e != PYSTACK_E_TORN)
@@ -106,7 +122,7 @@ static int read_once(struct target *t, const struct sampler *s, const struct tic
                 member_leave_python(m);
         profile_id id = 0;
         if (e == 0)
-                e = get_stack_id(t, s, &stack, &id);
+                e = get_stack_id(t, s, &stack, event, &id);
         if (e != 0)
                 return e;
         profile_counters(t->profile)->ticks += event->count;

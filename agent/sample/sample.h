@@ -61,6 +61,8 @@ struct sample_config {
         bool wait_detail;     /* mode wall: frames of what is waited for have addresses of peers and names of files */
         double switch_share;  /* mode wall: see SAMPLE_SWITCH_SHARE; 0: that */
         bool no_idle_workers; /* mode wall: leave out threads that wait for work; their time is still accounted */
+        bool native;          /* stacks have the frames of C code and of the kernel: needs engine perf of the machine */
+        bool kernel;          /* with @native: frames of the kernel as well */
         bool no_native;       /* leave out stacks of threads that run no Python; their time is still accounted */
         /* bytes that a process's profile may take; samples that need more fail. 0: only the format's bound */
         size_t profile_bytes;
@@ -184,6 +186,9 @@ bool sampler_is_silent(struct sampler *sampler, const struct sample_target *targ
  * that thread. @tid is its TID in podflame's PID namespace. 0, or an error of pystack.
  */
 int sample_now(struct pystack *py, struct pystack_thread *thread, pid_t tid, struct pystack_stack *ret);
+
+/* Ticks since the sampler was opened whose stacks are not mixed although that was wanted, by enum pystack_unmerged. */
+void sampler_unmerged(const struct sampler *sampler, uint64_t ret[static PYSTACK_UNMERGED_REASONS]);
 
 /* Which engines work here. Errors of the kernel's clock are negative errnos. */
 struct sample_probe {

@@ -5,6 +5,8 @@
  */
 #include "own_events.h"
 
+#include "agent/symbol/symbol.h"
+
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -77,12 +79,28 @@ static int start_threads(struct sampler *s, char *reason, size_t reason_size)
 
 static void free_sampler(struct sampler *s)
 {
+        symbols_free(s->symbols);
+        symbols_kernel_close(s->kernel);
         namer_deinit(&s->namer);
         decoder_deinit(&s->decoder);
         adoptions_deinit(&s->adoptions);
         pthread_rwlock_destroy(&s->lock);
         pthread_mutex_destroy(&s->engine);
         free(s);
+}
+
+/* What the tables of symbols take at most. That of a large library has 10 MB. */
+#define SYMBOLS_BYTES ((size_t)32 << 20)
+
+/* Without the kernel's names there are addresses. */
+static int open_symbols(struct sampler *s)
+{
+        if (!s->config.native)
+                return 0;
+        s->symbols = symbols_new(SYMBOLS_BYTES);
+        if (s->config.kernel)
+                symbols_kernel_open(&s->kernel);
+        return s->symbols ? 0 : -ENOMEM;
 }
 
 int sampler_open(const struct sample_config *config, struct sampler **ret, char *reason, size_t reason_size)
@@ -98,7 +116,9 @@ int sampler_open(const struct sample_config *config, struct sampler **ret, char 
         adoptions_init(&s->adoptions);
         nsutil_freezers_find(&s->freezers); /* if it fails, no freezer is known */
         pthread_mutex_init(&s->engine, NULL);
-        int r = start_threads(s, reason, reason_size);
+        int r = open_symbols(s);
+        if (r == 0)
+                r = start_threads(s, reason, reason_size);
         if (r != 0)
                 free_sampler(s);
         else
@@ -139,6 +159,12 @@ const char *sampler_refused(const struct sampler *s)
         return s->refused;
 }
 
+void sampler_unmerged(const struct sampler *s, uint64_t ret[static PYSTACK_UNMERGED_REASONS])
+{
+        for (unsigned i = 0; i < PYSTACK_UNMERGED_REASONS; i++)
+                ret[i] = atomic_load(&s->unmerged[i]);
+}
+
 int sampler_insert(struct sampler *s, struct target *t, bool now)
 {
         struct target *present;
@@ -161,6 +187,8 @@ int sampler_add(struct sampler *s, pid_t pid, struct pystack *py, struct sample_
 
         if (r < 0)
                 return r;
+        if (s->config.native)
+                pystack_native_read(py, NULL, NULL, NULL); /* if it fails, stacks stay without C code */
         pthread_mutex_lock(&s->engine);
         if (s->tick->add)
                 r = s->tick->add(s->tick_state, t);

@@ -93,14 +93,19 @@ static bool reserve_slot(struct stacks *stacks)
         return true;
 }
 
-static void hash_stack(const struct pystack_stack *stack, uint64_t ret[2])
+static void hash_view(const struct backlog_view *view, uint64_t ret[2])
 {
-        uint64_t keys[PYSTACK_MAX_FRAMES + 1];
+        uint64_t keys[BACKLOG_FRAMES_MAX + 2];
+        const struct pystack_stack *stack = view->stack;
 
-        for (size_t i = 0; i < stack->n; i++)
-                keys[i] = backlog_key(&stack->frames[i]);
-        keys[stack->n] = (uint64_t)stack->gc_at << 2 | (uint64_t)stack->gc << 1 | stack->truncated;
-        XXH128_hash_t hash = XXH3_128bits(keys, (stack->n + 1) * sizeof *keys);
+        for (size_t i = 0; i < view->n; i++) {
+                const struct backlog_frame frame = backlog_frame_at(view, i);
+                keys[i] = backlog_key(&frame);
+        }
+        keys[view->n] = (uint64_t)view->gc_at << 2 | (uint64_t)stack->gc << 1 |
+                        (view->mixed ? view->mixed->truncated : stack->truncated);
+        keys[view->n + 1] = (uint64_t)view->outside[1] << 32 | view->outside[0];
+        XXH128_hash_t hash = XXH3_128bits(keys, (view->n + 2) * sizeof *keys);
         ret[0] = hash.low64;
         ret[1] = hash.high64;
 }
@@ -136,45 +141,35 @@ static int add_at_once(struct profile *p, struct pystack *py, const struct pysta
         return profile_intern_stack(p, ids, n, ret);
 }
 
-/* Adds a new stack to the backlog, which only copies bytes. If the backlog is full, a stack may be decoded at once. */
-static int add_stack(struct stacks *stacks, struct profile *p, struct pystack *py, const struct pystack_stack *stack,
+/*
+ * Adds a new stack to the backlog, which only copies bytes. If the backlog is full, a stack of Python may be decoded at
+ * once. The names of C code stand in files, which no tick reads.
+ */
+static int add_stack(struct stacks *stacks, struct profile *p, struct pystack *py, const struct backlog_view *view,
                      profile_id *ret)
 {
-        if (stack->n > 0) {
-                int e = backlog_add(&stacks->backlog, p, stack, ret);
-                return e == PYSTACK_E_COSTLY && backlog_work(stack) <= AT_ONCE_WORK ? add_at_once(p, py, stack, ret)
-                                                                                    : e;
+        if (view->n > 0) {
+                int e = backlog_add(&stacks->backlog, p, view, ret);
+                return e == PYSTACK_E_COSTLY && !view->mixed && backlog_work(view) <= AT_ONCE_WORK
+                               ? add_at_once(p, py, view->stack, ret)
+                               : e;
         }
         *ret = stacks_pseudo(p, "(no Python frame)");
         return *ret ? 0 : -ENOSPC;
 }
 
-/* Leaves out the frames of which it is not certain whether they belong above "<GC>" or below it. */
-static struct pystack_stack without_doubtful_frames(const struct pystack_stack *stack)
-{
-        struct pystack_stack ret = *stack;
-
-        if (!stack->gc || stack->gc_certain)
-                return ret;
-        ret.frames += stack->gc_at;
-        ret.n -= stack->gc_at;
-        ret.gc_at = 0;
-        return ret;
-}
-
-int stacks_find(struct stacks *stacks, struct profile *profile, struct pystack *py, const struct pystack_stack *found,
+int stacks_find(struct stacks *stacks, struct profile *profile, struct pystack *py, const struct backlog_view *view,
                 profile_id *ret)
 {
-        const struct pystack_stack copy = without_doubtful_frames(found), *stack = &copy;
         uint64_t hash[2];
         int e = 0;
 
         if (!reserve_slot(stacks))
                 return -ENOMEM;
-        hash_stack(stack, hash);
+        hash_view(view, hash);
         struct stacks_slot *slot = slot_for(stacks->slots, stacks->mask, hash);
         if (!slot->id) {
-                e = add_stack(stacks, profile, py, stack, &slot->id);
+                e = add_stack(stacks, profile, py, view, &slot->id);
                 slot->hash[0] = hash[0];
                 slot->hash[1] = hash[1];
                 stacks->used += slot->id != 0;
@@ -219,9 +214,16 @@ profile_id stacks_pseudo(struct profile *profile, const char *name)
         return intern_frame_ids(profile, &frame, 1);
 }
 
+void stacks_native_frames(struct profile *profile, const char *name, profile_id ret[static BACKLOG_OUTSIDE])
+{
+        ret[0] = stacks_pseudo_frame(profile, PROFILE_NATIVE);
+        ret[1] = stacks_pseudo_frame(profile, name);
+}
+
 profile_id stacks_native(struct profile *profile, const char *name)
 {
-        profile_id frames[] = { stacks_pseudo_frame(profile, PROFILE_NATIVE), stacks_pseudo_frame(profile, name) };
+        profile_id frames[BACKLOG_OUTSIDE];
 
-        return intern_frame_ids(profile, frames, 2);
+        stacks_native_frames(profile, name, frames);
+        return intern_frame_ids(profile, frames, BACKLOG_OUTSIDE);
 }

@@ -38,19 +38,18 @@ size_t stacks_bytes(const struct stacks *stacks);
 void stacks_clear(struct stacks *stacks);
 
 /*
- * The id by which @stack, of @py, is counted in @profile. Frames of which it is not certain whether the collector of
- * garbage has called them are left out: see struct pystack_stack. A new stack gets a reserved id and goes to the backlog. If
- * the backlog is full, and decoding the stack takes little work, the stack is decoded at once. The errors are those of
- * backlog_add(); then @ret is 0.
+ * The id by which the stack in @view, of @py, is counted in @profile. A new stack gets a reserved id and goes to the
+ * backlog. If the backlog is full, and decoding the stack takes little work, a stack of Python alone is decoded at once.
+ * The errors are those of backlog_add(); then @ret is 0.
  */
-int stacks_find(struct stacks *stacks, struct profile *profile, struct pystack *py, const struct pystack_stack *stack,
+int stacks_find(struct stacks *stacks, struct profile *profile, struct pystack *py, const struct backlog_view *view,
                 profile_id *ret);
 
 /* The id of a frame called @name that is not a Python frame. 0 on failure. */
 profile_id stacks_pseudo_frame(struct profile *profile, const char *name);
 
 /* The frames that a stack of pystack's has in a profile at most. */
-#define STACKS_FRAMES_MAX (PYSTACK_MAX_FRAMES + 2)
+#define STACKS_FRAMES_MAX (BACKLOG_FRAMES_MAX + 2 + BACKLOG_OUTSIDE)
 
 /*
  * Adds "(truncated)" and "<GC>" to the frames of a stack, if it has them: see struct pystack_stack. @ids are the @n frames
@@ -62,7 +61,9 @@ size_t stacks_add_pseudo_frames(struct profile *profile, profile_id ids[static S
 /* The id of a stack of one frame called @name that is not a Python frame. 0 on failure. */
 profile_id stacks_pseudo(struct profile *profile, const char *name);
 
-/* The id of the stack of a thread called @name that runs no Python: "(native)" below its name. 0 on failure. */
+/* The frames of a thread called @name that runs no Python: "(native)" below its name. An id is 0 on failure. */
+void stacks_native_frames(struct profile *profile, const char *name, profile_id ret[static BACKLOG_OUTSIDE]);
+/* The id of the stack of these frames. 0 on failure. */
 profile_id stacks_native(struct profile *profile, const char *name);
 
 #endif

@@ -63,7 +63,7 @@ static void *read_floor(void *arg)
         pthread_setaffinity_np(pthread_self(), sizeof set, &set);
         pthread_setschedparam(pthread_self(), SCHED_FIFO, &lowest);
         while (perf_wait(r->wait_fd, -1) == PERF_TICKS)
-                if (perf_ring_drain(&r->ring, batch, BATCH_MAX) > 0 &&
+                if (perf_ring_drain(&r->ring, batch, NULL, BATCH_MAX) > 0 &&
                     process_vm_readv(r->pid, &here, 1, &there, 1, 0) == sizeof word)
                         r->samples++;
         return NULL;

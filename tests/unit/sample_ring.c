@@ -63,10 +63,10 @@ Test(sample_ring, ticks_of_one_thread_are_one_entry)
         put_tick(f, 10, 11, 100);
         put_tick(f, 20, 21, 150);
         put_tick(f, 10, 11, 200);
-        cr_assert_eq(perf_ring_drain(&ring, batch, 4), 2);
+        cr_assert_eq(perf_ring_drain(&ring, batch, NULL, 4), 2);
         cr_expect(batch[0].pid == 10 && batch[0].tid == 11 && batch[0].ticks == 2 && batch[0].time == 200);
         cr_expect(batch[1].pid == 20 && batch[1].tid == 21 && batch[1].ticks == 1 && batch[1].time == 150);
-        cr_expect_eq(perf_ring_drain(&ring, batch, 4), 0);
+        cr_expect_eq(perf_ring_drain(&ring, batch, NULL, 4), 0);
         free(f);
 }
 
@@ -78,11 +78,11 @@ Test(sample_ring, the_newest_tick_tells_whether_the_thread_was_in_the_kernel)
 
         put_tick_of(f, PERF_RECORD_MISC_KERNEL, 10, 11, 100);
         put_tick_of(f, PERF_RECORD_MISC_USER, 20, 21, 150);
-        cr_assert_eq(perf_ring_drain(&ring, batch, 4), 2);
+        cr_assert_eq(perf_ring_drain(&ring, batch, NULL, 4), 2);
         cr_expect(batch[0].in_kernel && !batch[1].in_kernel);
         put_tick_of(f, PERF_RECORD_MISC_KERNEL, 10, 11, 200);
         put_tick_of(f, PERF_RECORD_MISC_USER, 10, 11, 300);
-        cr_assert_eq(perf_ring_drain(&ring, batch, 4), 1);
+        cr_assert_eq(perf_ring_drain(&ring, batch, NULL, 4), 1);
         cr_expect(!batch[0].in_kernel);
         free(f);
 }
@@ -95,7 +95,7 @@ Test(sample_ring, wraps_at_every_place)
 
         for (uint32_t i = 1; i < 500; i++) {
                 put_tick(f, i, i + 1, i);
-                cr_assert_eq(perf_ring_drain(&ring, batch, 4), 1);
+                cr_assert_eq(perf_ring_drain(&ring, batch, NULL, 4), 1);
                 cr_assert(batch[0].pid == i && batch[0].tid == i + 1 && batch[0].time == i);
         }
         cr_expect_eq(ring.lost, 0);
@@ -115,7 +115,7 @@ Test(sample_ring, lost_ticks_and_threads_beyond_the_batch_are_counted)
         put(f, &lost, sizeof lost);
         for (uint32_t i = 1; i <= 3; i++)
                 put_tick(f, i, i, i);
-        cr_expect_eq(perf_ring_drain(&ring, batch, 2), 2);
+        cr_expect_eq(perf_ring_drain(&ring, batch, NULL, 2), 2);
         cr_expect_eq(ring.lost, 8);
         free(f);
 }
@@ -132,7 +132,7 @@ Test(sample_ring, other_records_are_passed_over)
 
         put(f, &throttle, sizeof throttle);
         put_tick(f, 5, 6, 7);
-        cr_assert_eq(perf_ring_drain(&ring, batch, 2), 1);
+        cr_assert_eq(perf_ring_drain(&ring, batch, NULL, 2), 1);
         cr_expect_eq(batch[0].tid, 6);
         free(f);
 }

@@ -24,6 +24,8 @@ int sampling_config(const struct sampling_options *options, const struct usage *
         struct sample_config config = {
                 .rate = (unsigned)options->rate,
                 .threads = options->threads,
+                .native = options->native,
+                .kernel = options->native && !options->no_kernel,
                 .no_native = options->no_native,
                 .no_idle_workers = options->no_idle_workers,
                 .wait_detail = true,

@@ -17,6 +17,8 @@ struct sampling_options {
         bool idle;
         bool gil;
         bool blocking;
+        bool native;
+        bool no_kernel;
         bool no_native;
         bool no_idle_workers;
 };
@@ -63,6 +65,14 @@ struct sampling_options {
                   .kind = OPTION_FLAG,                                                                           \
                   .field = offsetof(type, member.blocking),                                                      \
                   .help = "stop threads by ptrace while they are read: the same as --engine blocking" },         \
+                { .name = "native",                                                                              \
+                  .kind = OPTION_FLAG,                                                                           \
+                  .field = offsetof(type, member.native),                                                        \
+                  .help = "stacks with the functions of C code and of the kernel; needs engine perf" },          \
+                { .name = "no-kernel",                                                                           \
+                  .kind = OPTION_FLAG,                                                                           \
+                  .field = offsetof(type, member.no_kernel),                                                     \
+                  .help = "with --native: leave out the functions of the kernel" },                              \
                 { .name = "no-native",                                                                           \
                   .kind = OPTION_FLAG,                                                                           \
                   .field = offsetof(type, member.no_native),                                                     \

@@ -197,6 +197,8 @@ static int conclude_recording(struct recording *r, int e)
                 return say_error("%s: %s", r->output.name, strerror(-e));
         if (!r->config.quiet)
                 summary_say(&r->done, r->run, r->config.verbose ? sampler_describe(r->sampler) : NULL);
+        if (r->config.verbose)
+                summary_say_unmerged(&r->done, r->sampler);
         if (!r->config.quiet)
                 say_foreign_time(r);
         if (!r->config.quiet && r->before.n > 0)

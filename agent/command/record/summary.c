@@ -71,6 +71,33 @@ void summary_say_engine(const struct sampler *sampler)
         say("engine: %s%s%s", sampler_describe(sampler), *refused ? "; not perf: " : "", refused);
 }
 
+static const char *const unmerged_reasons[PYSTACK_UNMERGED_REASONS] = {
+        [PYSTACK_UNMERGED_MOVED] = "the thread may have run on before it was read",
+        [PYSTACK_UNMERGED_CUT] = "the C stack could not be followed",
+        [PYSTACK_UNMERGED_UNKNOWN] = "code that was mapped just before",
+        [PYSTACK_UNMERGED_COSTLY] = "too much of it was new at once",
+        [PYSTACK_UNMERGED_DISAGREES] = "C and Python did not fit together",
+};
+
+void summary_say_unmerged(const struct profile_set *set, const struct sampler *sampler)
+{
+        struct profile_counters sum = { 0 };
+        uint64_t ticks[PYSTACK_UNMERGED_REASONS];
+        char text[512] = "";
+        size_t len = 0;
+
+        for (size_t i = 0; i < set->n; i++)
+                profile_counters_add(&sum, profile_counters_of(set->items[i]));
+        if (sum.mixed == 0)
+                return;
+        sampler_unmerged(sampler, ticks);
+        for (unsigned i = 0; i < PYSTACK_UNMERGED_REASONS && len < sizeof text; i++)
+                if (unmerged_reasons[i] && ticks[i] > 0)
+                        len += (size_t)snprintf(text + len, sizeof text - len, "%s%s %" PRIu64, len ? ", " : ": ",
+                                                unmerged_reasons[i], ticks[i]);
+        say("native stacks: %" PRIu64 " of %" PRIu64 " show Python alone%s", sum.unmerged, sum.mixed, text);
+}
+
 /* VmHWM, the peak of memory, in MiB. getrusage() would include the peak of the program that was there before exec. */
 static long peak_mib(void)
 {

@@ -17,6 +17,9 @@ void summary_say(const struct profile_set *set, unsigned runs, const char *engin
 /* Prints the engine, and why a better one was refused. */
 void summary_say_engine(const struct sampler *sampler);
 
+/* Prints how many stacks have no native frames although these were asked for, and why; nothing if they were not. */
+void summary_say_unmerged(const struct profile_set *set, const struct sampler *sampler);
+
 /* Prints what podflame itself has cost so far, without the command. */
 void summary_say_cost(void);
 
