@@ -273,6 +273,20 @@ static bool is_ending(pid_t pid)
         return nsutil_stat_read(pid, &stat) != 0 || stat.ending;
 }
 
+/*
+ * A process of 10 000 threads has 20 000 mappings. To read their list takes 10 ms and more, which is no more effort of the
+ * search than it is of any other: NSUTIL_MAPS_MAX bounds it.
+ */
+static int read_maps(const struct subject *subject, struct nsutil_maps *ret)
+{
+        uint64_t begin = effort_cpu_ns();
+        int r = nsutil_maps_read(subject->pid, ret);
+
+        if (subject->effort)
+                subject->effort->end_ns += effort_cpu_ns() - begin;
+        return r;
+}
+
 int locate_runtime(const struct subject *subject,
                    bool (*in_use)(const struct subject *subject, const struct pystack_location *),
                    struct pystack_location *ret, char ret_detail[static PYSTACK_DETAIL_SIZE])
@@ -281,7 +295,7 @@ int locate_runtime(const struct subject *subject,
         char exe[sizeof ret->file] = "";
         struct search search = { .subject = subject, .maps = &maps, .exe = exe, .in_use = in_use, .ret = ret };
         pid_t pid = subject->pid;
-        int r = nsutil_maps_read(pid, &maps);
+        int r = read_maps(subject, &maps);
 
         if (r == 0)
                 r = nsutil_exe(pid, exe, sizeof exe);
