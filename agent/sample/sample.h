@@ -17,6 +17,7 @@
  */
 
 #include "agent/profile/profile.h"
+#include "nsutil/nsutil.h"
 #include "pystack/pystack.h"
 
 #include <stdbool.h>
@@ -186,6 +187,13 @@ bool sampler_is_silent(struct sampler *sampler, const struct sample_target *targ
  * that thread. @tid is its TID in podflame's PID namespace. 0, or an error of pystack.
  */
 int sample_now(struct pystack *py, struct pystack_thread *thread, pid_t tid, struct pystack_stack *ret);
+
+/*
+ * For pystack_native_ask(), of a thread that waits: its registers as far as its system call tells them (false: it tells
+ * none), and whether the thread has not run since @wait was read of @files.
+ */
+bool sample_call_registers(const struct nsutil_wait *wait, struct elfsym_registers *ret);
+bool sample_call_stands(const struct nsutil_wait_thread *files, const struct nsutil_wait *wait);
 
 /* Ticks since the sampler was opened whose stacks are not mixed although that was wanted, by enum pystack_unmerged. */
 void sampler_unmerged(const struct sampler *sampler, uint64_t ret[static PYSTACK_UNMERGED_REASONS]);

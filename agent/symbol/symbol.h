@@ -97,6 +97,7 @@ int symbols_look_up(struct symbols *symbols, const struct symbol_place *place, s
  */
 enum symbol_language symbol_demangle(const char *raw, char *ret, size_t size);
 
+#include "frame.h"
 #include "kernel.h"
 
 #endif
