@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Frames of native code in what people read, from a file made by hand: what is hidden, and whose time it becomes."""
 
+import json
+import time
+import urllib.request
+
 import browser
-from program import podflame
+from collector import Collector
+from program import MARGIN_SECONDS, eventually, podflame
 
 # 60 samples in the kernel, 20 whose leaf is the interpreter's own, 20 of a thread that never runs Python.
 MIXED = """\
@@ -101,3 +106,35 @@ def test_the_page_of_python_alone_has_none(tmp_path):
         found = page.execute_script(CONTROLS)
         assert found["buttons"] == [] and found["legend"] == []
         assert not browser.errors(page)
+
+
+def post(served, folder):
+    """Sends the samples as an agent does that took them five seconds ago."""
+    request = json.loads(podflame("convert", write(folder, MIXED), "-f", "otlp").stdout)
+    [resource] = request["resourceProfiles"]
+    resource["resource"]["attributes"] = [{"key": "container.name", "value": {"stringValue": "web"}},
+                                          {"key": "container.id", "value": {"stringValue": "c0ffee"}}]
+    profile = resource["scopeProfiles"][0]["profiles"][0]
+    profile.update(timeUnixNano=str(int((time.time() - 5) * 1e9)), durationNano="1000000000", period="10000000")
+    posted = urllib.request.Request(served.url + "/v1development/profiles", data=json.dumps(request).encode(),
+                                    headers={"Content-Type": "application/json"})
+    with urllib.request.urlopen(posted, timeout=MARGIN_SECONDS) as answer:
+        assert json.load(answer) == {}
+
+
+def test_the_collectors_page_has_it_too(tmp_path):
+    with Collector(tmp_path) as served:
+        post(served, tmp_path)
+        functions = {one["name"]: one["self"] for one in served.json("top")["functions"]}
+        assert functions == {"copy_to_user": 60, "gemm": 20, "work": 20, "main": 0, "__read": 0, "_io_FileIO_readall": 0}
+        with browser.open_page(served.url) as page:
+            browser.widths(page, ["work", "copy_to_user"])
+            assert page.execute_script(CONTROLS)["legend"] == ["C code 20.0 %", "the kernel 60.0 %"]
+            press(page, "Python only")
+            # The choice outlives the next answer.
+            post(served, tmp_path)
+            page.execute_script("window.dispatchEvent(new Event('hashchange'))")
+            eventually(lambda: "200" in page.execute_script("return document.querySelector('.facts').textContent"),
+                       MARGIN_SECONDS, "the page shows both")
+            assert "copy_to_user" not in page.execute_script(CONTROLS)["shown"]
+            assert not browser.errors(page)
