@@ -89,10 +89,10 @@ def test_the_page_has_a_switch(tmp_path):
         assert found["legend"] == ["C code 40.0 %", "the kernel 60.0 %"]
 
         found = press(page, "Python only")
-        assert sorted(found["shown"]) == ["all", "main", "work"]
+        assert sorted(found["shown"]) == ["(native)", "all", "main", "work"]
         assert found["legend"] == []
-        widths = browser.widths(page, ["all", "work"])
-        assert abs(widths["work"] / widths["all"] - 0.8) < 0.01
+        widths = browser.widths(page, ["all", "work", "(native)"])
+        assert abs(widths["work"] / widths["all"] - 0.8) < 0.01 and abs(widths["(native)"] / widths["all"] - 0.2) < 0.01
 
         assert "__read" in press(page, "Hide interpreter internals")["shown"]
         assert not browser.errors(page)

@@ -2,7 +2,8 @@
 //
 // Frames of native code: nodes with a kind, "c", "internal" or "kernel" (see
 // format_write_tree()). Most of them say how the interpreter calls, so these are hidden
-// unless one asks for them. A hidden frame's time is its caller's.
+// unless one asks for them. A hidden frame's time is its caller's. Where no caller is
+// left, the thread is "(native)", as in what `podflame convert --hide native` writes.
 
 import { element } from "./dom.js";
 import { percent } from "./numbers.js";
@@ -44,20 +45,29 @@ function identity(node) {
   return `${node.name}\n${node.file ?? ""}\n${node.line ?? ""}\n${node.kind ?? ""}`;
 }
 
-// Adds the children of several nodes to one list. Those of hidden nodes stand in their places, equal ones are one.
+function ownTime(node) {
+  return (node.children ?? []).reduce((rest, { value }) => rest - value, node.value);
+}
+
+// The children of several nodes as one list of groups: equal ones together. Those of hidden nodes stand in their places.
+// Only frames have files: what is hidden below a container, a process or a thread has no caller.
 function visibleChildren(nodes, hidden) {
   const found = new Map();
+  const add = (node) => {
+    const key = identity(node);
+    if (found.has(key)) found.get(key).push(node);
+    else found.set(key, [node]);
+  };
+  const orphaned = nodes.every(({ file, kind, shares }) => !file && !kind && !shares);
   const stack = nodes.flatMap((node) => node.children ?? []).reverse();
   while (stack.length) {
     const node = stack.pop();
     if (hidden.has(node.kind)) {
       stack.push(...[...(node.children ?? [])].reverse());
-      continue;
+      if (orphaned && ownTime(node)) add({ name: "(native)", value: ownTime(node) });
+    } else {
+      add(node);
     }
-    const key = identity(node);
-    const known = found.get(key);
-    if (known) known.push(node);
-    else found.set(key, [node]);
   }
   return [...found.values()];
 }
@@ -105,7 +115,7 @@ export function nativeSums(tree) {
     const node = stack.pop();
     const children = node.children ?? [];
     const kind = nativeKind(node);
-    if (kind) found.set(kind, (found.get(kind) ?? 0) + children.reduce((rest, { value }) => rest - value, node.value));
+    if (kind) found.set(kind, (found.get(kind) ?? 0) + ownTime(node));
     stack.push(...children);
   }
   return found;
