@@ -46,6 +46,9 @@ struct symbols *symbols_new(size_t bytes_max);
 /* Accepts NULL. */
 void symbols_free(struct symbols *symbols);
 
+/* What the tables take at the moment. */
+size_t symbols_bytes(const struct symbols *symbols);
+
 /* An address in a process. All is copied as far as it is needed. */
 struct symbol_place {
         pid_t pid;
