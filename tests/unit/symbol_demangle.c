@@ -105,22 +105,25 @@ Test(symbol_demangle, long_names_end_with_an_ellipsis)
         cr_expect_str_eq(plain, raw);
 }
 
-/* Each argument is a pair of the one before: 2^n characters. */
+/* Each argument of a template is a pair of the one before: 2^n characters. */
 static void write_bomb(char *ret, size_t size, unsigned n)
 {
-        size_t len = (size_t)snprintf(ret, size, "_ZN1aI1b1cIS0_S0_E");
+        static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+        size_t len = (size_t)snprintf(ret, size, "_Z1fI1aIiiE");
 
-        for (unsigned i = 0; i < n && len + 16 < size; i++)
-                len += (size_t)snprintf(ret + len, size - len, "S%u_IS%X_S%X_E", 1u, i + 2, i + 2);
-        snprintf(ret + len, size - len, "E1fEv");
+        for (unsigned i = 0; i < n; i++)
+                len += (size_t)snprintf(ret + len, size - len, "S0_IS%c_S%c_E", digits[i + 1], digits[i + 1]);
+        snprintf(ret + len, size - len, "Evv");
 }
 
+/* The same with tuples, of which the first begins at character 4, the second at 8, and each further one 8 behind. */
 static void write_rust_bomb(char *ret, size_t size, unsigned n)
 {
-        size_t len = (size_t)snprintf(ret, size, "_RIC1aTTuuETB2_B2_E");
+        static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+        size_t len = (size_t)snprintf(ret, size, "_RIC1aTuuE");
 
-        for (unsigned i = 0; i < n && len + 16 < size; i++)
-                len += (size_t)snprintf(ret + len, size - len, "TB%c_B%c_E", 'a' + (int)(i % 26), 'a' + (int)(i % 26));
+        for (unsigned i = 0, at = 3; i < n; at = i == 0 ? 7 : at + 8, i++)
+                len += (size_t)snprintf(ret + len, size - len, "TB%c_B%c_E", digits[at], digits[at]);
         snprintf(ret + len, size - len, "E");
 }
 
@@ -129,12 +132,17 @@ Test(symbol_demangle, names_that_explode_are_given_up)
         char raw[1100], plain[SYMBOL_NAME_SIZE];
         struct rusage usage;
 
-        for (unsigned n = 0; n < 60; n++) {
+        expect_name("_RIC1aTuuETB3_B3_EE", SYMBOL_RUST, "a::<((), ()), (((), ()), ((), ()))>");
+        for (unsigned n = 0; n < 35; n++) {
                 write_bomb(raw, sizeof(raw), n);
-                symbol_demangle(raw, plain, sizeof(plain));
-                write_rust_bomb(raw, sizeof(raw), n);
-                symbol_demangle(raw, plain, sizeof(plain));
+                cr_expect_eq(symbol_demangle(raw, plain, sizeof(plain)), n < 11 ? SYMBOL_CPP : SYMBOL_C, "%u", n);
         }
+        for (unsigned n = 0; n < 8; n++) {
+                write_rust_bomb(raw, sizeof(raw), n);
+                cr_expect_eq(symbol_demangle(raw, plain, sizeof(plain)), SYMBOL_RUST, "%s", raw);
+        }
+        memset(raw, 'B', 100);
+        symbol_demangle(memcpy(raw, "_RIC1a", 6), plain, sizeof(plain));
         memset(raw, 'P', sizeof(raw));
         memcpy(raw, "_Z1f", 4);
         raw[sizeof(raw) - 1] = '\0';
