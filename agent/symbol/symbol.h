@@ -39,7 +39,7 @@ struct symbols;
 
 /*
  * @bytes_max bounds what the tables take, those that are used least recently are dropped. One table takes at most half
- * of it. Loading a table takes up to 24 MiB more for a moment. NULL if memory ran out.
+ * of it. Loading takes more for a moment: see elfsym_functions_load(). NULL if memory ran out.
  */
 struct symbols *symbols_new(size_t bytes_max);
 
