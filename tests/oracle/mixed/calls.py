@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Calls from Python to C to Python and so on, whose stacks are known exactly. For Python 2.7 and later.
 
-    calls.py LIBRARY [--seed N] [--threads N] [--children N] [--kinds A,B,...] [--native] [--describe] [--seconds S]
+    calls.py LIBRARY [--seed N] [--threads N] [--children N] [--kinds A,B,...] [--levels N] [--native] [--describe] [--seconds S]
 
 LIBRARY is calls.c, compiled. A chain is one function for each level: `a_3` is called by `a_2` alone, in the one way that
 the kind of level 2 tells. So a stack is a path in a tree (--describe prints it, and does no work), and is judged alone.
-Chain `a` is of the main thread, `b` and so on of others, `z` of a child made by fork().
+Chain `a` is of the main thread, `b` and so on of others, `z` of a child made by fork(). Functions of C begin with `c_`.
 """
 from __future__ import print_function
 
@@ -82,16 +82,16 @@ EXTRA = {
     "abyss": ("def {p}_{k}(_=None):\n    lib.c_deep(back['{p}_{n}'], 1000)\n    return ''", ["c_deep"] * 1000),
 }
 LEAF = "def {p}_{k}(_=None):\n    lib.c_spin(20)\n    return ''"
-# A level whose kind calls twice doubles all that is below it, so there are few, and not twice in a chain.
+# Called by C. A level whose kind calls twice doubles all that is below it, so each is once in a chain.
 BACK = ctypes.PYFUNCTYPE(None)
 back = {}
 
 
-def chain(letter, seed, kinds):
-    """The kinds of a chain's levels: each of them once, in an order of its own."""
-    kinds = list(kinds or sorted(KINDS))
-    random.Random("%d%s" % (seed, letter)).shuffle(kinds)
-    return kinds
+def chain(letter, options):
+    """The kinds of a chain's levels: each of them once at most, in an order of its own."""
+    kinds = list(options.kinds or sorted(KINDS))
+    random.Random("%d%s" % (options.seed, letter)).shuffle(kinds)
+    return kinds[:options.levels]
 
 
 def plant(letter, kinds):
@@ -136,13 +136,13 @@ def child(options):
 
 
 def letters(options):
-    return "abcdefgh"[:1 + options.threads]
+    return "abdefgh"[:1 + options.threads]
 
 
 def describe(options):
     """Paths begin at <module>, in threads at their first level. Children: each as the parent, and below."""
-    trees = [plant(letter, chain(letter, options.seed, options.kinds)) for letter in letters(options)]
-    young = plant("z", chain("z", options.seed, options.kinds))
+    trees = [plant(letter, chain(letter, options)) for letter in letters(options)]
+    young = plant("z", chain("z", options))
     roots = {"<module>": {"main": {"run": trees[0], "child": {"run": young}}}, "c_worker": {"c_work": {"c_spin": {}}}}
     for tree in trees[1:]:
         roots.setdefault("run", {}).update(tree)
@@ -154,6 +154,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("library")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--levels", type=int, default=1000)
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--child", action="store_true")
     parser.add_argument("--native", action="store_true")
@@ -168,11 +169,11 @@ def main():
     lib.c_registers.argtypes = [BACK, ctypes.c_uint64]
     lib.c_spin.argtypes = [ctypes.c_uint64]
     for letter in letters(options) + "z":
-        build(letter, chain(letter, options.seed, options.kinds))
-    if options.native:
-        lib.c_start()
+        build(letter, chain(letter, options))
     if options.child and os.fork() == 0:
         child(options)
+    if options.native:
+        lib.c_start()
     for letter in letters(options)[1:]:
         thread = threading.Thread(target=run, args=(letter, options))
         thread.daemon = True

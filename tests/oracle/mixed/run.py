@@ -12,15 +12,17 @@ import glob
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-
-import judge  # noqa: E402
-
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[1])]
+
+import judge_mixed  # noqa: E402
+import places  # noqa: E402
+
 PROJECT = HERE.parents[2]
 PODFLAME = os.environ.get("PODFLAME_PROGRAM", str(PROJECT / "build/podflame"))
 MOVED = "the thread may have run on before it was read"
@@ -29,30 +31,29 @@ VARIANTS = [[], ["--threads", "3"], ["--native", "--child"], ["--threads", "1", 
 SECONDS = 10
 
 
-def compiled(folder):
-    library = folder / "calls.so"
-    subprocess.run(["cc", "-O2", "-g0", "-shared", "-fPIC", "-pthread", "-o", library, HERE / "calls.c"], check=True)
+def compiled(folder, *options):
+    """calls.c as a library. It names no version of a C library, so that it runs with older ones."""
+    library = pathlib.Path(folder, "calls.so")
+    subprocess.run(["cc", "-O2", "-g0", "-shared", "-fPIC", "-nostdlib", *options, "-o", library, HERE / "calls.c"], check=True)
     return library
 
 
-def recorded(python, library, words, options, folder, wrap=()):
-    """The verdict on one recording of calls.py with the arguments @words."""
-    command = [*wrap, *python, HERE / "calls.py", library, *words]
-    described = subprocess.run([*command, "--describe"], capture_output=True, check=True)
-    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as target:
+def recorded(place, words, options):
+    """The verdict on one recording of calls.py with the arguments @words. The library lies in the place's folder."""
+    command = place.command([*place.python, place.target("oracle/mixed/calls.py"), place.output("calls.so"), *words])
+    described = subprocess.run([*command, "--describe"], capture_output=True, check=True, env=place.environment)
+    out = place.scratch / "out.folded"
+    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True, env=place.environment) as target:
         try:
             target.stdout.readline()
-            out = pathlib.Path(folder, "out.folded")
             done = subprocess.run([PODFLAME, "record", "--native", "-v", "-p", str(target.pid), "-o", out, *options],
                                   stderr=subprocess.PIPE, text=True)
-            if done.returncode != 0:
-                raise RuntimeError(done.stderr)
         finally:
-            os.killpg(target.pid, 9)
-    verdict = judge.judge(out.read_text(errors="replace"), json.loads(described.stdout), ("calls.py", library.name),
-                          done.stderr)
-    verdict.said = done.stderr
-    return verdict
+            os.killpg(target.pid, signal.SIGKILL)
+    if done.returncode != 0:
+        raise RuntimeError(done.stderr)
+    return judge_mixed.judge(out.read_text(errors="replace"), json.loads(described.stdout), ("calls.py", "calls.so"),
+                             done.stderr)
 
 
 def tell(name, total):
@@ -70,6 +71,8 @@ def main():
     parser.add_argument("--python", action="append")
     parser.add_argument("--rounds", type=int, default=1000, help="of each interpreter at most")
     parser.add_argument("--first", type=int, default=1, help="the first seed")
+    parser.add_argument("--levels", type=int, default=8, help="of each chain; all kinds of levels are 21")
+    parser.add_argument("--seconds", type=int, default=SECONDS, help="of each recording")
     parser.add_argument("--kinds", help="of levels, by comma: see calls.py")
     options = parser.parse_args()
     pythons = options.python or ["/usr/bin/python3", *sorted(glob.glob("/root/.pyenv/versions/*/bin/python"))]
@@ -77,14 +80,15 @@ def main():
     print("| interpreter | samples | wrong | unmerged | % | % but for MOVED | why |\n|---|---|---|---|---|---|---|".replace(
         "MOVED", "those that may have run on"), flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        library = compiled(pathlib.Path(folder))
+        compiled(folder)
         for python in pythons:
-            total = judge.Verdict()
+            total = judge_mixed.Verdict()
             for seed in range(options.first, options.first + options.rounds):
-                words = ["--seed", str(seed), *VARIANTS[seed % len(VARIANTS)]]
+                words = ["--seed", str(seed), "--levels", str(options.levels), *VARIANTS[seed % len(VARIANTS)]]
                 words += ["--kinds", options.kinds] if options.kinds else []
                 family = ["-s"] if "--child" in words else []
-                total.add(recorded([python], library, words, ["-d", str(SECONDS), "-r", str(options.rate), *family], folder))
+                total.add(recorded(places.Host(python, pathlib.Path(folder)), words,
+                                   ["-d", str(options.seconds), "-r", str(options.rate), *family]))
                 if total.samples >= options.samples:
                     break
             tell(python, total)

@@ -4,10 +4,13 @@
 import collections
 import re
 
-# Of C code, or of the kernel, there is no line.
+# Of C code, or of the kernel, there is no line. Of Python code, too, there is none where the interpreter has made it: it is
+# called as its file.
 FRAME = re.compile(r"(?P<name>.*) \((?P<file>[^()]*?)(:(?P<line>\d+))?\)", re.S)
 TOLD = re.compile(r"native stacks: (\d+) of (\d+) show Python alone(: .*)?")
 REASON = re.compile(r"(\S.*?) (\d+)(?:, |$)")
+PROCESS = re.compile(r".* \(pid \d+\)")
+NATIVE = "(native)"  # of a thread that runs no Python; its C code follows, if it is known
 EXAMPLES_MAX = 20
 
 
@@ -19,6 +22,7 @@ class Verdict:
         self.mixed = self.unmerged = 0  # as podflame tells it
         self.reasons = collections.Counter()
         self.examples = []
+        self.said = ""
 
     @property
     def samples(self):
@@ -36,10 +40,10 @@ def parse(row):
     stack, _, number = row.rpartition(" ")
     frames = []
     for text in stack.split(";"):
-        found = FRAME.fullmatch(text)
+        found = None if PROCESS.fullmatch(text) else FRAME.fullmatch(text)
         if found:
             file = found["file"].rpartition("/")[2]
-            frames.append((found["name"], file, found["line"] is not None or file.endswith(".py")))
+            frames.append((found["name"], file, found["line"] is not None or file.endswith(".py") or found["name"] == file))
         else:
             frames.append((text, "", None))
     return frames, int(number)
@@ -72,11 +76,12 @@ def judge(text, roots, files, told=""):
     """@text: folded stacks. @roots: what calls.py describes. @files: its file's name and its library's. @told: what
     podflame said."""
     verdict = Verdict()
+    verdict.said = told
     for row in text.splitlines():
         frames, number = parse(row)
         alone = not any(python is False for _, _, python in frames)
         verdict.alone += number if alone else 0
-        if is_path(roots, of_program(frames, files), alone):
+        if is_path(roots, of_program(frames, files), alone) or (alone and frames[-1][0] == NATIVE):
             verdict.right += number
         else:
             verdict.wrong += number
