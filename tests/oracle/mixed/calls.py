@@ -146,6 +146,7 @@ def describe(options):
     roots = {"<module>": {"main": {"run": trees[0], "child": {"run": young}}}, "c_worker": {"c_work": {"c_spin": {}}}}
     for tree in trees[1:]:
         roots.setdefault("run", {}).update(tree)
+    sys.setrecursionlimit(10000)
     json.dump(roots, sys.stdout)
 
 

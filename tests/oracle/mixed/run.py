@@ -9,11 +9,7 @@ Needs root, and a C compiler. Without --python: Debian's and all of pyenv's. The
 
 import argparse
 import glob
-import json
-import os
 import pathlib
-import signal
-import subprocess
 import sys
 import tempfile
 
@@ -22,38 +18,12 @@ sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[1])]
 
 import judge_mixed  # noqa: E402
 import places  # noqa: E402
+from record_mixed import compiled, recorded  # noqa: E402
 
-PROJECT = HERE.parents[2]
-PODFLAME = os.environ.get("PODFLAME_PROGRAM", str(PROJECT / "build/podflame"))
 MOVED = "the thread may have run on before it was read"
 # Of the program; each round takes the next one.
 VARIANTS = [[], ["--threads", "3"], ["--native", "--child"], ["--threads", "1", "--native"]]
 SECONDS = 10
-
-
-def compiled(folder, *options):
-    """calls.c as a library. It names no version of a C library, so that it runs with older ones."""
-    library = pathlib.Path(folder, "calls.so")
-    subprocess.run(["cc", "-O2", "-g0", "-shared", "-fPIC", "-nostdlib", *options, "-o", library, HERE / "calls.c"], check=True)
-    return library
-
-
-def recorded(place, words, options):
-    """The verdict on one recording of calls.py with the arguments @words. The library lies in the place's folder."""
-    command = place.command([*place.python, place.target("oracle/mixed/calls.py"), place.output("calls.so"), *words])
-    described = subprocess.run([*command, "--describe"], capture_output=True, check=True, env=place.environment)
-    out = place.scratch / "out.folded"
-    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True, env=place.environment) as target:
-        try:
-            target.stdout.readline()
-            done = subprocess.run([PODFLAME, "record", "--native", "-v", "-p", str(target.pid), "-o", out, *options],
-                                  stderr=subprocess.PIPE, text=True)
-        finally:
-            os.killpg(target.pid, signal.SIGKILL)
-    if done.returncode != 0:
-        raise RuntimeError(done.stderr)
-    return judge_mixed.judge(out.read_text(errors="replace"), json.loads(described.stdout), ("calls.py", "calls.so"),
-                             done.stderr)
 
 
 def tell(name, total):
