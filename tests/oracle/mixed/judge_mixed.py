@@ -68,8 +68,8 @@ def is_path(roots, names, skips):
 
 
 def of_program(frames, files):
-    """The names of the program and its library. A method is called by its name alone."""
-    return [name.rpartition(".")[2] for name, file, _ in frames if file in files]
+    """The names of the program and its library, but of code without a name. A method is called by its name alone."""
+    return [name.rpartition(".")[2] for name, file, _ in frames if file in files and not name.startswith(file + "+")]
 
 
 def judge(text, roots, files, told=""):
