@@ -8,7 +8,7 @@
  *   3.12 on      a piece ends at a shim, which lies in the loop's C frame
  *
  * So each piece is put where it shows that it belongs, and all of them must find a place, in their order. A loop without a
- * piece has just begun, or is about to end. Outside of the outermost piece a loop runs for another thread state: that of
+ * piece has just begun, or is about to end: it is inside of all that have one. Outside of the outermost piece a loop runs for another thread state: that of
  * another greenlet, or of another interpreter. What that one runs is not known, so the stack ends before it.
  */
 #include "merge.h"
@@ -36,6 +36,12 @@ static bool has_in_register(const struct elfsym_registers *registers, uint64_t v
         return false;
 }
 
+/* Or a function that the loop has jumped to at its end. */
+static bool is_run_of_loop(const struct native_frame *frame)
+{
+        return frame->loop || frame->maybe_loop;
+}
+
 /* Whether the C frame @i runs the piece. */
 static bool runs_piece(const struct unwound *native, size_t i, struct native_stack *stack,
                        const struct merge_python *python, size_t piece)
@@ -46,7 +52,7 @@ static bool runs_piece(const struct unwound *native, size_t i, struct native_sta
         if (python->pieces)
                 return python->pieces[piece].anchor - begin < end - begin;
         uint64_t address = python->frames[piece].addr;
-        return (frame->loop || frame->maybe_loop) &&
+        return is_run_of_loop(frame) &&
                (has_in_register(&frame->registers, address) || unwind_has_word(stack, begin, end, address));
 }
 
@@ -68,8 +74,8 @@ static void add_piece(const struct merge_python *python, size_t piece, struct py
                 frames[mixed->n++] = (struct pystack_mixed_frame){ .python = i + 1 };
 }
 
-/* Puts the pieces in their places, but those of the first @skip loops. Returns how many have found one. */
-static size_t place_pieces(const struct unwound *native, struct native_stack *stack,
+/* Puts the pieces in their places, but in none of the first @skip loops. False: not all have found one. */
+static bool place_pieces(const struct unwound *native, struct native_stack *stack,
                            const struct merge_python *python, const struct images *images, size_t skip,
                            struct pystack_mixed_frame *frames, struct pystack_mixed *mixed)
 {
@@ -77,35 +83,50 @@ static size_t place_pieces(const struct unwound *native, struct native_stack *st
 
         for (size_t i = 0; i < native->n; i++) {
                 const struct native_frame *frame = &native->frames[i];
-                bool skipped = frame->loop && skip > 0;
+                bool loop = is_run_of_loop(frame), skipped = loop && skip > 0;
                 skip -= skipped;
                 if (!skipped && placed < n && runs_piece(native, i, stack, python, placed)) {
                         size_t before = mixed->n;
                         add_piece(python, placed++, mixed, frames);
                         if (mixed->n > before)
                                 continue;
-                } else if (frame->loop && n > 0 && placed == n) {
+                } else if (loop && placed > 0 && placed < n) {
+                        return false;
+                } else if (loop && n > 0 && placed == n) {
                         mixed->truncated = true;
                         break;
                 }
                 add_code(frame, images, mixed, frames);
         }
-        return placed;
+        return placed == n && (n == 0 || python->n > 0 || !mixed->truncated);
+}
+
+/*
+ * Up to 3.10, an innermost loop that is about to end may hold the address of the frame outside of it, and those outside
+ * may seem to do so too. If the loops are one more than the frames, the innermost one has none. If the stack ends before
+ * an outer loop, their number does not tell.
+ */
+static bool merge_frames(const struct unwound *native, struct native_stack *stack, const struct merge_python *python,
+                         const struct images *images, struct pystack_mixed_frame *frames, struct pystack_mixed *mixed)
+{
+        struct pystack_mixed with = *mixed, without = *mixed;
+        bool may_have_ended = python->n > 0 && place_pieces(native, stack, python, images, 1, frames, &without);
+
+        if (may_have_ended && !without.truncated) {
+                *mixed = without;
+                return true;
+        }
+        bool ok = place_pieces(native, stack, python, images, 0, frames, &with) && !(may_have_ended && with.truncated);
+        *mixed = with;
+        return ok;
 }
 
 void merge_stacks(const struct unwound *native, struct native_stack *stack, const struct merge_python *python,
                   const struct images *images, struct pystack_mixed_frame *ret_frames, struct pystack_mixed *ret)
 {
-        size_t n = count_pieces(python), placed = 0;
-
-        /* Up to 3.10, an innermost loop without a piece may hold the address of the frame outside of it. */
-        for (size_t skip = 0; skip <= 1; skip++) {
-                *ret = (struct pystack_mixed){ .frames = ret_frames, .truncated = native->reason != PYSTACK_MERGED };
-                placed = place_pieces(native, stack, python, images, skip, ret_frames, ret);
-                if (placed == n || python->pieces)
-                        break;
-        }
-        if (placed == n)
+        *ret = (struct pystack_mixed){ .frames = ret_frames, .truncated = native->reason != PYSTACK_MERGED };
+        if (python->pieces ? place_pieces(native, stack, python, images, 0, ret_frames, ret)
+                           : merge_frames(native, stack, python, images, ret_frames, ret))
                 return;
         ret->n = 0;
         ret->reason = native->reason != PYSTACK_MERGED ? native->reason : PYSTACK_UNMERGED_DISAGREES;
