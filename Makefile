@@ -50,9 +50,7 @@ GEN     := build/gen
 # The rooms, and for each one the rooms below it that it may call.
 rooms := nsutil elfsym pystack base reason http find symbol sample profile format compare send collect health confine command
 
-path_nsutil  := nsutil
-path_elfsym  := elfsym
-path_pystack := pystack
+$(foreach r,nsutil elfsym pystack,$(eval path_$(r) := $(r)))
 $(foreach r,base reason http find symbol sample profile format compare send collect health confine command,$(eval path_$(r) := agent/$(r)))
 
 below_pystack := nsutil elfsym

@@ -21,7 +21,7 @@ struct unpacked {
         size_t len, size;
 };
 
-static int make_room(struct unpacked *out)
+static int make_place(struct unpacked *out)
 {
         size_t size = out->size ? out->size * 2 : PIECE * 4;
         char *bytes;
@@ -49,7 +49,7 @@ static lzma_ret unpack_piece(lzma_stream *stream, struct unpacked *out, int *ret
         lzma_ret r = LZMA_OK;
 
         while (r == LZMA_OK && (stream->avail_in > 0 || stream->avail_out == 0)) {
-                *ret_error = make_room(out);
+                *ret_error = make_place(out);
                 if (*ret_error != 0)
                         return LZMA_DATA_ERROR;
                 stream->next_out = (uint8_t *)out->bytes + out->len;

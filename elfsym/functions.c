@@ -103,7 +103,7 @@ static void take_function(void *ctx, const ElfW(Sym) * symbol, const char *name,
 }
 
 /* Finds the smallest functions that fit, and allocates what those from there on take. */
-static int make_room(struct making *making, size_t bytes_max)
+static int allocate_table(struct making *making, size_t bytes_max)
 {
         struct elfsym_functions *table = making->table;
         size_t left = bytes_max < UINT32_MAX ? bytes_max : UINT32_MAX;
@@ -224,7 +224,7 @@ static int fill_table(struct making *making, struct scan_source *sources, size_t
         int r = scan_sources(sources, n, measure_function, making);
 
         if (r == 0)
-                r = make_room(making, bytes_max);
+                r = allocate_table(making, bytes_max);
         if (r == 0)
                 r = scan_sources(sources, n, take_function, making);
         if (r != 0)

@@ -42,7 +42,8 @@ struct elfsym_functions;
  * before a local one, then one with fewer leading underscores, then the shorter one, then the first by the alphabet.
  *
  * The table takes at most @bytes_max. If there is more, the smallest functions are left out: see
- * elfsym_functions_are_cut(). Loading takes another 8 MiB at most, and 16 MiB for .gnu_debugdata.
+ * elfsym_functions_are_cut(). While it is loaded, names take up to 8 MiB more, sorting as much as the table, and
+ * .gnu_debugdata up to 44 MiB.
  */
 int elfsym_functions_load(struct elfsym *elf, enum elfsym_source source, size_t bytes_max,
                           struct elfsym_functions **ret);

@@ -12,13 +12,14 @@
 /* How much is read at a time. For each piece of names all symbols are visited. */
 #define NAMES_PIECE ((size_t)8 << 20)
 #define SYMBOLS_PIECE 2048
+#define NAMES_ROOM (NAMES_PIECE + ELFSYM_FUNCTION_NAME_SIZE) /* the last name may extend beyond the piece */
 
 /* What is read at a time. */
 struct pieces {
         ElfW(Sym) symbols[SYMBOLS_PIECE];
-        char names[NAMES_PIECE + ELFSYM_FUNCTION_NAME_SIZE]; /* the last name may extend beyond the piece */
-        size_t names_len;
         uint64_t names_from;
+        size_t names_len;
+        char names[];
 };
 
 /* ---- where they are ----------------------------------------------------------- */
@@ -155,17 +156,19 @@ static void bound_source(struct scan_source *source)
 int elfsym_scan(struct scan_source *source, scan_each_fn each, void *ctx)
 {
         struct pieces *pieces;
+        size_t room;
         int r = 0;
 
         bound_source(source);
-        pieces = malloc(sizeof(*pieces));
+        room = source->names_size < NAMES_ROOM ? (size_t)source->names_size : NAMES_ROOM;
+        pieces = malloc(sizeof(*pieces) + room);
         if (!pieces)
                 return -ENOMEM;
         for (uint64_t from = 0; r == 0 && from < source->names_size; from += NAMES_PIECE) {
                 uint64_t left = source->names_size - from;
 
                 pieces->names_from = from;
-                pieces->names_len = left < sizeof(pieces->names) ? (size_t)left : sizeof(pieces->names);
+                pieces->names_len = left < room ? (size_t)left : room;
                 r = read_piece(source, source->names + from, pieces->names, pieces->names_len);
                 if (r == 0)
                         r = visit_symbols(source, pieces, each, ctx);

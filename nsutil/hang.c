@@ -51,15 +51,15 @@ bool nsutil_type_is_local(struct nsutil_text type)
 
 /* ---- mounts -------------------------------------------------------------------------- */
 
-/* Takes fields 3 and 5, and the first and the third field behind the lone hyphen. */
+/* Takes fields 1, 3 and 5, and the first and the third field behind the lone hyphen. */
 bool nsutil_mount_parse(struct nsutil_text line, struct nsutil_mount *ret)
 {
         struct nsutil_text field;
         uint64_t major, minor;
 
-        if (!nsutil_text_until(&line, ' ', &field) || !nsutil_text_until(&line, ' ', &field) ||
-            !nsutil_text_u64(&line, 10, &major) || !nsutil_text_prefix(&line, ":") ||
-            !nsutil_text_u64(&line, 10, &minor))
+        if (!nsutil_text_u64(&line, 10, &ret->id) || !nsutil_text_prefix(&line, " ") ||
+            !nsutil_text_until(&line, ' ', &field) || !nsutil_text_u64(&line, 10, &major) ||
+            !nsutil_text_prefix(&line, ":") || !nsutil_text_u64(&line, 10, &minor))
                 return false;
         ret->dev = makedev((unsigned)major, (unsigned)minor);
         if (!nsutil_text_prefix(&line, " ") || !nsutil_text_until(&line, ' ', &field) ||
@@ -160,6 +160,22 @@ bool nsutil_has_mount_that_may_hang(pid_t pid)
         bool has = some_may_hang(&mounts, NULL);
         free_mounts(&mounts);
         return has;
+}
+
+bool nsutil_mount_may_hang(pid_t pid, uint64_t id)
+{
+        struct nsutil_text rest, line;
+        struct nsutil_mount mount;
+        struct mounts mounts;
+        bool may = true;
+
+        read_mounts(pid, NSUTIL_MOUNTINFO_MAX, &mounts);
+        rest = mounts.own;
+        while (may && nsutil_text_line(&rest, &line))
+                if (nsutil_mount_parse(line, &mount) && mount.id == id)
+                        may = mount_may_hang(&mounts, &mount);
+        free_mounts(&mounts);
+        return may;
 }
 
 bool nsutil_map_may_hang(pid_t pid, const struct nsutil_map *map)

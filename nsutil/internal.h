@@ -127,6 +127,7 @@ bool nsutil_overlay_is_unusual(struct nsutil_text options);
 
 /* A line of mountinfo. The kernel escapes blanks in the parts that a target may choose. */
 struct nsutil_mount {
+        uint64_t id;
         dev_t dev;
         struct nsutil_text point, type, options; /* @type and @options are the file system's */
 };
@@ -134,6 +135,9 @@ bool nsutil_mount_parse(struct nsutil_text line, struct nsutil_mount *ret);
 
 /* Whether file systems of @type are served by this kernel and its disks alone. */
 bool nsutil_type_is_local(struct nsutil_text type);
+
+/* Whether mount number @id may hang. A process that does not see such a mount says nothing of it: it may. */
+bool nsutil_mount_may_hang(pid_t pid, uint64_t id);
 
 /* Whether a process sees a mount of a file system that may never answer. */
 bool nsutil_has_mount_that_may_hang(pid_t pid);

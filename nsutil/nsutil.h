@@ -217,8 +217,8 @@ void nsutil_maps_deinit(struct nsutil_maps *maps);
 int nsutil_open_in_root(pid_t pid, const char *path, int *ret_fd);
 
 /*
- * The same for a path that may lead to a file system which never answers. If the process sees such a mount, the path is
- * resolved by what the kernel has in memory alone: otherwise NSUTIL_E_HANGS.
+ * The same for a path that may lead to a file system which never answers: NSUTIL_E_HANGS. If the process sees such a
+ * mount, a path that leaves the mount of its root is found only if the kernel has all of it in memory.
  */
 int nsutil_open_in_root_at_once(pid_t pid, const char *path, int *ret_fd);
 

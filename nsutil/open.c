@@ -83,16 +83,26 @@ static int resolve_in(int root_fd, const char *path, uint64_t flags, int *ret_pa
         return 0;
 }
 
-static int open_in_root(pid_t pid, const char *path, uint64_t flags, int *ret_fd)
+static int open_root(pid_t pid, int *ret_fd)
 {
         char root[NSUTIL_PROC_PATH_SIZE];
-        int path_fd = -1, r;
 
         snprintf(root, sizeof(root), "/proc/%d/root", nsutil_task(pid));
-        int root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        if (root_fd < 0)
+        int fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
                 return nsutil_proc_error(errno);
-        r = resolve_in(root_fd, path, flags, &path_fd);
+        *ret_fd = fd;
+        return 0;
+}
+
+int nsutil_open_in_root(pid_t pid, const char *path, int *ret_fd)
+{
+        int root_fd, path_fd = -1;
+        int r = open_root(pid, &root_fd);
+
+        if (r)
+                return r;
+        r = resolve_in(root_fd, path, 0, &path_fd);
         if (!r)
                 r = reopen_for_reading(path_fd, ret_fd);
         if (path_fd >= 0)
@@ -101,17 +111,52 @@ static int open_in_root(pid_t pid, const char *path, uint64_t flags, int *ret_fd
         return r;
 }
 
-int nsutil_open_in_root(pid_t pid, const char *path, int *ret_fd)
+/* Whether the file system of an O_PATH descriptor may hang. statx(2) with this flag does not ask the file system. */
+static bool place_may_hang(pid_t pid, int path_fd)
 {
-        return open_in_root(pid, path, 0, ret_fd);
+        struct statx stx = { 0 };
+
+        if (statx(path_fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &stx) != 0 ||
+            !(stx.stx_mask & STATX_MNT_ID))
+                return true;
+        return nsutil_mount_may_hang(pid, stx.stx_mnt_id);
+}
+
+/*
+ * Resolves a path without asking a file system that may hang: either it stays on the root's, or all of it is in the
+ * kernel's cache. Whoever mounts something meanwhile is not noticed.
+ */
+static int resolve_at_once(pid_t pid, int root_fd, const char *path, int *ret_path_fd)
+{
+        int r = -EXDEV;
+
+        if (!place_may_hang(pid, root_fd))
+                r = resolve_in(root_fd, path, RESOLVE_NO_XDEV, ret_path_fd);
+        if (r == -EXDEV)
+                r = resolve_in(root_fd, path, RESOLVE_CACHED, ret_path_fd);
+        if (!r && place_may_hang(pid, *ret_path_fd))
+                r = NSUTIL_E_HANGS;
+        return r == -EAGAIN || r == -EINVAL ? NSUTIL_E_HANGS : r;
 }
 
 int nsutil_open_in_root_at_once(pid_t pid, const char *path, int *ret_fd)
 {
+        int root_fd, path_fd = -1;
+
         if (!nsutil_has_mount_that_may_hang(pid))
                 return nsutil_open_in_root(pid, path, ret_fd);
-        int r = open_in_root(pid, path, RESOLVE_CACHED, ret_fd);
-        return r == -EAGAIN || r == -EINVAL ? NSUTIL_E_HANGS : r;
+
+        int r = open_root(pid, &root_fd);
+
+        if (r)
+                return r;
+        r = resolve_at_once(pid, root_fd, path, &path_fd);
+        if (!r)
+                r = reopen_for_reading(path_fd, ret_fd);
+        if (path_fd >= 0)
+                close(path_fd);
+        close(root_fd);
+        return r;
 }
 
 static int open_map_file(pid_t pid, const struct nsutil_map *map, int *ret_fd)

@@ -117,6 +117,7 @@ struct nsutil_wait {
         uint64_t futex;   /* of FUTEX: address in the thread's memory; 0: not known */
         uint64_t args[6]; /* of the system call */
         uint64_t stack;   /* the thread's stack pointer in the system call; 0: not known */
+        uint64_t pc;      /* likewise the address of its next instruction */
         uint64_t slices;  /* times that it was put on a CPU; 0: not known. As long as it stands, so does all this */
         uint64_t cpu_ns;  /* that it has run */
 };

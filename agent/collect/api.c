@@ -319,15 +319,18 @@ static void answer_top(const struct profile_set *set, const struct collect_meta 
                        struct http_answer *ret)
 {
         struct profile_top *tops = NULL;
+        struct profile *shown = NULL;
         size_t n = 0;
-        int r = set->n > 0 ? profile_top(set->items[0], (size_t)limit, &tops, &n) : 0;
+        int r = set->n > 0 ? profile_view(set->items[0], PROFILE_VIEW_FOLDED, &shown) : 0;
 
-        if (r < 0) {
+        if (r == 0 && shown)
+                r = profile_top(shown, (size_t)limit, &tops, &n);
+        if (r == 0)
+                answer_json(ret, collect_json_top(tops, n, meta->samples));
+        else
                 answer_error(ret, r);
-                return;
-        }
-        answer_json(ret, collect_json_top(tops, n, meta->samples));
         free(tops);
+        profile_free(shown);
 }
 
 static void get_top(void *ctx, const struct http_request *request, struct http_answer *ret)

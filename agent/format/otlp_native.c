@@ -25,7 +25,7 @@ static const struct {
 };
 
 /* Finds the text of an attribute that @object lists by index. It stays as it is if there is none. */
-static int find_listed_text(struct otlp_tables *t, const struct json_value *object, const char *key, const char **ret)
+static int read_listed_text(struct otlp_tables *t, const struct json_value *object, const char *key, const char **ret)
 {
         const struct json_value *indices;
         int r = json_reader_array(&t->take, object, "attributeIndices", &indices);
@@ -49,7 +49,7 @@ static int read_kind(struct otlp_tables *t, const struct json_value *location, s
 {
         const char *type = NULL;
         size_t mapping;
-        int r = find_listed_text(t, location, OTLP_FRAME_TYPE, &type);
+        int r = read_listed_text(t, location, OTLP_FRAME_TYPE, &type);
 
         if (r == 0)
                 r = json_reader_index(&t->take, location, "mappingIndex", t->n[OTLP_MAPPINGS], &mapping);
@@ -91,7 +91,7 @@ static int read_mapping(struct otlp_tables *t, size_t index, struct otlp_mapping
         if (r == 0)
                 r = otlp_tables_string(t, entry, "filenameStrindex", &mapping.file);
         if (r == 0)
-                r = find_listed_text(t, entry, OTLP_BUILD_ID, &mapping.build_id);
+                r = read_listed_text(t, entry, OTLP_BUILD_ID, &mapping.build_id);
         if (r == 0)
                 r = json_reader_u64(&t->take, entry, "memoryStart", &mapping.start);
         if (r == 0)

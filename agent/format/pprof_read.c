@@ -72,7 +72,7 @@ static int by_mapping(const void *a, const void *b)
 }
 
 /* The mapping of a location of native code. NULL: it is none. */
-static const Pprof__Mapping *find_native_mapping(const struct reader *r, const Pprof__Location *location)
+static const Pprof__Mapping *get_native_mapping(const struct reader *r, const Pprof__Location *location)
 {
         const Pprof__Mapping key = { .id = location->mapping_id };
         const Pprof__Mapping *found = look_up_in_table(&key, r->in->mapping, r->in->n_mapping, by_mapping);
@@ -141,7 +141,7 @@ static int push_location(struct reader *r, uint64_t id, size_t *n)
         if (!found)
                 return refuse_profile(r, "a stack leads to no location");
 
-        const Pprof__Mapping *native = find_native_mapping(r, found);
+        const Pprof__Mapping *native = get_native_mapping(r, found);
 
         if (native && found->n_line == 0)
                 return push_native_line(r, found, native, NULL, n);

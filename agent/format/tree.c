@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * All stacks as one tree. Nodes are functions: frames of one function at different lines are one node. Its line is the
- * function's first line.
+ * function's first line. A function of native code has a kind, and frames of all its addresses are one node.
  *
  * The tree is never built. Stacks are sorted as paths of function ranks, and the JSON follows from comparing each path
  * with the one before it. A node's value is known when it ends, so "value" comes last. Depth costs an array, not the C
@@ -27,13 +27,14 @@ struct path {
 };
 
 struct tree {
-        struct profile *functions; /* interns (name, file, first line), and the stacks in a comparison */
+        struct profile *functions; /* interns (name, file, first line, kind), and the stacks in a comparison */
         uint32_t *steps;           /* of all paths: function ids, which become ranks later */
         size_t steps_n, steps_capacity;
         struct path *paths;
         size_t paths_n, paths_capacity;
         profile_id *by_rank;
-        bool compared; /* nodes have a base, since two sides are compared */
+        bool *internal; /* by function id: it is the interpreter's own */
+        bool compared;  /* nodes have a base, since two sides are compared */
 };
 
 /* Makes room for @wanted items in @array. NULL if memory ran out; @array is then unchanged. */
@@ -73,8 +74,11 @@ static int add_path(void *ctx, const struct walk_frame *frames, size_t n, uint64
                 return -ENOMEM;
         tree->paths[tree->paths_n++] = (struct path){ .start = tree->steps_n, .n = n, .count = count };
         for (size_t i = 0; i < n; i++) {
-                int r = profile_intern_function(tree->functions, frames[i].name, frames[i].file, frames[i].first_line,
-                                                &tree->steps[tree->steps_n++]);
+                struct profile_function function = { .name = frames[i].name,
+                                                     .file = frames[i].file,
+                                                     .first_line = frames[i].first_line,
+                                                     .kind = frames[i].kind };
+                int r = profile_copy_function(tree->functions, &function, &tree->steps[tree->steps_n++]);
 
                 if (r < 0)
                         return r;
@@ -108,7 +112,9 @@ static int by_name(const void *a, const void *b, void *ctx)
 
         if (r == 0)
                 r = strcmp(x->file, y->file);
-        return r ? r : (x->first_line > y->first_line) - (x->first_line < y->first_line);
+        if (r == 0)
+                r = (x->first_line > y->first_line) - (x->first_line < y->first_line);
+        return r ? r : (x->kind > y->kind) - (x->kind < y->kind);
 }
 
 static int rank_functions(struct tree *tree)
@@ -155,7 +161,9 @@ static int by_steps(const void *a, const void *b, void *ctx)
 
 static void open_node(const struct tree *tree, uint32_t rank, bool first, FILE *out)
 {
-        const struct profile_function *f = profile_function(tree->functions, tree->by_rank[rank]);
+        static const char *const kinds[PROFILE_KINDS] = { [PROFILE_C] = "c", [PROFILE_KERNEL] = "kernel" };
+        profile_id id = tree->by_rank[rank];
+        const struct profile_function *f = profile_function(tree->functions, id);
 
         fputs(first ? ",\"children\":[{\"name\":" : ",{\"name\":", out);
         escape_json(f->name, out);
@@ -165,6 +173,8 @@ static void open_node(const struct tree *tree, uint32_t rank, bool first, FILE *
         }
         if (f->first_line)
                 fprintf(out, ",\"line\":%" PRIu32, f->first_line);
+        if (f->kind != PROFILE_PYTHON)
+                fprintf(out, ",\"kind\":\"%s\"", tree->internal[id] ? "internal" : kinds[f->kind]);
 }
 
 /* An open node, on the way from the root to the node that is being written. */
@@ -225,6 +235,8 @@ static int write_sorted(struct tree *tree, FILE *out)
         size_t deepest = 0;
         int r = rank_functions(tree);
 
+        if (r == 0)
+                r = profile_find_internals(tree->functions, &tree->internal);
         if (r)
                 return r;
         for (size_t i = 0; i < tree->paths_n; i++)
@@ -244,6 +256,7 @@ static void tree_deinit(struct tree *tree)
         free(tree->steps);
         free(tree->paths);
         free(tree->by_rank);
+        free(tree->internal);
 }
 
 int format_write_tree(const struct profile_set *set, FILE *out)

@@ -131,11 +131,14 @@ static void put_samples(FILE *out, const struct family *family, const struct hea
                 const char *outcome;
                 uint64_t n;
         } rows[] = {
-                { "ok", c->ok },     { "retried", c->retried }, { "torn", c->torn },    { "late", c->late },
-                { "gone", c->gone }, { "failed", c->failed },   { "lost", mode->lost },
+                { "ok", c->ok },        { "retried", c->retried }, { "torn", c->torn },
+                { "late", c->late },    { "gone", c->gone },       { "failed", c->failed },
+                { "lost", mode->lost }, { "mixed", c->mixed },     { "unmerged", c->unmerged },
         };
+        size_t n = sizeof(rows) / sizeof(*rows);
 
-        for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+        /* The last two are there if native stacks are. */
+        for (size_t i = 0; i < (c->mixed > 0 ? n : n - 2); i++)
                 put_mode_part(out, family, mode, "outcome", rows[i].outcome, (double)rows[i].n);
 }
 
@@ -291,7 +294,8 @@ static const struct family families[] = {
           .put_of_mode = put_max_rate },
         { "podflame_ticks_total", "counter", "Moments at which a Python thread was to be read.", MODE(samples.ticks) },
         { "podflame_samples_total", "counter",
-          "What became of them: ok, of these retried, torn, gone, failed; late or lost ones are not in the ticks.",
+          "What became of them: ok, of these retried, mixed and unmerged, torn, gone, failed; late or lost ones are "
+          "not in the ticks.",
           .put_of_mode = put_samples },
         { "podflame_cpu_accounted_seconds_total", "counter",
           "CPU time of the targets as the kernel accounts it (mode wall: time of threads; gil: of processes).",

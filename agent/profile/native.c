@@ -50,11 +50,15 @@ bool profile_frame_is_named(const struct profile *p, profile_id id)
 {
         const struct profile_frame *frame = profile_frame(p, id);
         const struct profile_function *f = profile_function(p, frame->function);
-        const char *base = skip_directories(f->file);
-        size_t len = strlen(base);
         char address[sizeof("+0xffffffffffffffff")];
 
-        if (f->kind == PROFILE_PYTHON || strncmp(f->name, base, len) != 0)
+        if (f->kind == PROFILE_PYTHON)
+                return true;
+
+        const char *base = skip_directories(f->file);
+        size_t len = strlen(base);
+
+        if (strncmp(f->name, base, len) != 0)
                 return true;
         snprintf(address, sizeof address, "+0x%" PRIx64, frame->address);
         return strcmp(f->name + len, address) != 0;

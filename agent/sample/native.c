@@ -44,22 +44,54 @@ static void fill_request(struct native_ask *ret, struct member *m, const struct 
                                                         .ctx = ret };
 }
 
-bool native_ask(struct native_ask *ret, struct member *m, const struct tick_event *event)
+/* ---- threads that wait ------------------------------------------------------------------------ */
+
+bool sample_call_stands(const struct nsutil_wait_thread *files, const struct nsutil_wait *wait)
 {
-        if (!is_prompt(event))
-                return false;
-        fill_request(ret, m, event);
-        pystack_native_ask(m->thread, &ret->request);
-        return true;
+        return wait->slices > 0 && nsutil_wait_holds(files, wait);
+}
+
+static bool has_waited(void *ctx)
+{
+        const struct native_ask *ask = ctx;
+
+        return sample_call_stands(&ask->member->clock.files, &ask->event->look->reason.wait);
+}
+
+bool sample_call_registers(const struct nsutil_wait *wait, struct elfsym_registers *ret)
+{
+        *ret = (struct elfsym_registers){ .pc = wait->pc, .sp = wait->stack };
+        return wait->pc && wait->stack && wait->slices > 0 && (wait->state == 'S' || wait->state == 'D');
+}
+
+static bool fill_request_of_wait(struct native_ask *ret, struct member *m, const struct tick_event *event)
+{
+        *ret = (struct native_ask){ .event = event, .member = m };
+        ret->request = (struct pystack_native_request){ .stayed = has_waited, .ctx = ret };
+        return sample_call_registers(&event->look->reason.wait, &ret->request.registers);
+}
+
+void native_ask(struct native_ask *ret, const struct sampler *s, struct member *m, const struct tick_event *event)
+{
+        bool told = false;
+
+        if (!s->config.native)
+                return;
+        if (event->look)
+                told = fill_request_of_wait(ret, m, event);
+        else if ((told = is_prompt(event)))
+                fill_request(ret, m, event);
+        if (told)
+                pystack_native_ask(m->thread, &ret->request);
 }
 
 static void count_unmerged(struct target *t, enum pystack_unmerged reason, const struct tick_event *event)
 {
         struct profile_counters *counters = profile_counters(t->profile);
 
-        counters->unmerged += event->count;
+        counters->unmerged += event->count > 0 ? event->count : 1;
         counters->unmerged_ns += event->ns;
-        atomic_fetch_add(&t->decoder->sampler->unmerged[reason], event->count);
+        atomic_fetch_add(&t->decoder->sampler->unmerged[reason], event->count > 0 ? event->count : 1);
 }
 
 void native_count_costly(struct target *t, const struct tick_event *event)
@@ -74,7 +106,8 @@ const struct pystack_mixed *native_count(struct target *t, const struct sampler 
 
         if (!s->config.native)
                 return NULL;
-        profile_counters(t->profile)->mixed += event->count;
+        /* A look at a thread that waits has no count yet. It is one stack. */
+        profile_counters(t->profile)->mixed += event->count > 0 ? event->count : 1;
         if (!merged)
                 count_unmerged(t, mixed ? mixed->reason : PYSTACK_UNMERGED_MOVED, event);
         if (pystack_native_is_stale(t->py))
@@ -133,16 +166,9 @@ static void name_kernel(const struct sampler *s, uint64_t address, struct native
 static void name_code(const struct target *t, const struct sampler *s, const struct pystack_image *image,
                       uint64_t value, struct native_name *ret)
 {
-        const struct symbol_place place = { .pid = t->pid,
-                                            .start_time = t->start_time,
-                                            .map = &image->map,
-                                            .build_id = image->build_id,
-                                            .value = value,
-                                            .address = value + image->bias };
-
         ret->frame.file = image->map.path;
         ret->frame.build_id = image->build_id;
-        if (symbols_look_up(s->symbols, &place, &ret->symbol) == 0)
+        if (symbols_look_up_frame(s->symbols, t->pid, t->start_time, image, value, &ret->symbol) == 0)
                 ret->frame.name = ret->symbol.name;
 }
 

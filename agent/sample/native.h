@@ -16,10 +16,11 @@ struct native_ask {
 };
 
 /*
- * Asks for a mixed stack of the member's Python thread, if mixed stacks are wanted, and the tick tells where the thread
- * was. Returns whether it does.
+ * Asks for a mixed stack of the member's Python thread, if mixed stacks are wanted, and it is known where the thread was:
+ * by the tick; or, if it waits, by its system call.
  */
-bool native_ask(struct native_ask *ret, struct member *member, const struct tick_event *event);
+void native_ask(struct native_ask *ret, const struct sampler *sampler, struct member *member,
+                const struct tick_event *event);
 
 /*
  * Counts a tick for which a mixed stack was wanted. @mixed: what has come of it; NULL: it was not even asked for. Returns

@@ -62,11 +62,12 @@ static profile_id count_read_stack(struct target *t, const struct sampler *s, st
  * The reader has preempted the thread on the reader's CPU. If the thread does not hold still all the same, the kernel
  * has moved it to another CPU, and the reader follows it.
  */
-static int read_member(struct target *t, struct member *m, const struct tick_event *event, struct pystack_stack *ret)
+static int read_member(struct target *t, const struct sampler *s, struct member *m, const struct tick_event *event,
+                       struct pystack_stack *ret)
 {
         struct native_ask ask;
 
-        native_ask(&ask, m, event);
+        native_ask(&ask, s, m, event);
         int e = pystack_sample_frozen(t->py, m->thread, event->uninterrupted, TRIES_HERE, ret);
 
         if (e != PYSTACK_E_TORN)
@@ -82,17 +83,18 @@ static int read_member(struct target *t, struct member *m, const struct tick_eve
 #define LOOKS_MAX 3
 
 /* Reads the stack, and why the thread does not run: both are of one moment, or the reason is unknown. */
-static int look_and_read(struct target *t, struct member *m, const struct tick_event *event, struct pystack_stack *ret)
+static int look_and_read(struct target *t, const struct sampler *s, struct member *m, const struct tick_event *event,
+                         struct pystack_stack *ret)
 {
         struct wait_look *look = event->look;
         int e = 0;
 
         if (!look)
-                return read_member(t, m, event, ret);
+                return read_member(t, s, m, event, ret);
         for (unsigned i = 0; i < LOOKS_MAX; i++) {
                 if (!look->has_begun)
                         wait_look_begin(look, t, m);
-                e = read_member(t, m, event, ret);
+                e = read_member(t, s, m, event, ret);
                 if (e != 0 || wait_look_end(look, m))
                         break;
         }
@@ -117,7 +119,7 @@ static int read_once(struct target *t, const struct sampler *s, const struct tic
                 return 0;
         }
         pending_allow(t, event->ns, state);
-        int e = look_and_read(t, m, event, &stack);
+        int e = look_and_read(t, s, m, event, &stack);
         if (e == PYSTACK_E_GONE)
                 member_leave_python(m);
         profile_id id = 0;

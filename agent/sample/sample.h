@@ -17,6 +17,7 @@
  */
 
 #include "agent/profile/profile.h"
+#include "nsutil/nsutil.h"
 #include "pystack/pystack.h"
 
 #include <stdbool.h>
@@ -63,6 +64,7 @@ struct sample_config {
         bool no_idle_workers; /* mode wall: leave out threads that wait for work; their time is still accounted */
         bool native;          /* stacks have the frames of C code and of the kernel: needs engine perf of the machine */
         bool kernel;          /* with @native: frames of the kernel as well */
+        int kallsyms;         /* with @kernel: /proc/kallsyms, opened by whoever may see addresses; -1: they have no names */
         bool no_native;       /* leave out stacks of threads that run no Python; their time is still accounted */
         /* bytes that a process's profile may take; samples that need more fail. 0: only the format's bound */
         size_t profile_bytes;
@@ -186,6 +188,19 @@ bool sampler_is_silent(struct sampler *sampler, const struct sample_target *targ
  * that thread. @tid is its TID in podflame's PID namespace. 0, or an error of pystack.
  */
 int sample_now(struct pystack *py, struct pystack_thread *thread, pid_t tid, struct pystack_stack *ret);
+
+/*
+ * Whether ticks tell where they have met a thread, so that stacks can be mixed: they are perf events of every CPU, and
+ * readers have SCHED_FIFO. If not, @ret_reason says what is missing.
+ */
+bool sampler_tells_native(const struct sampler *sampler, const char **ret_reason);
+
+/*
+ * For pystack_native_ask(), of a thread that waits: its registers as far as its system call tells them (false: it tells
+ * none), and whether the thread has not run since @wait was read of @files.
+ */
+bool sample_call_registers(const struct nsutil_wait *wait, struct elfsym_registers *ret);
+bool sample_call_stands(const struct nsutil_wait_thread *files, const struct nsutil_wait *wait);
 
 /* Ticks since the sampler was opened whose stacks are not mixed although that was wanted, by enum pystack_unmerged. */
 void sampler_unmerged(const struct sampler *sampler, uint64_t ret[static PYSTACK_UNMERGED_REASONS]);

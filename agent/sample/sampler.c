@@ -99,7 +99,7 @@ static int open_symbols(struct sampler *s)
                 return 0;
         s->symbols = symbols_new(SYMBOLS_BYTES);
         if (s->config.kernel)
-                symbols_kernel_open(&s->kernel);
+                symbols_kernel_open(s->config.kallsyms, &s->kernel);
         return s->symbols ? 0 : -ENOMEM;
 }
 
@@ -157,6 +157,14 @@ const char *sampler_describe(const struct sampler *s)
 const char *sampler_refused(const struct sampler *s)
 {
         return s->refused;
+}
+
+bool sampler_tells_native(const struct sampler *s, const char **ret_reason)
+{
+        *ret_reason = s->tick != &tick_perf || !s->meets_all
+                              ? "clock events of every CPU (CAP_PERFMON, and engine perf)"
+                              : "readers that come before all else on their CPU: SCHED_FIFO (CAP_SYS_NICE)";
+        return s->tick == &tick_perf && s->meets_all && s->realtime;
 }
 
 void sampler_unmerged(const struct sampler *s, uint64_t ret[static PYSTACK_UNMERGED_REASONS])

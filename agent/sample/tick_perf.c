@@ -123,7 +123,7 @@ static int add_perf_target(void *state, struct target *t)
 static void describe_readers(struct perf_tick *tick)
 {
         struct sampler *s = tick->sampler;
-        bool pinned = true, realtime = true;
+        bool pinned = true, realtime = true, holds = true;
         size_t n = 0;
 
         for (size_t i = 0; i < tick->n_readers; i++) {
@@ -136,7 +136,9 @@ static void describe_readers(struct perf_tick *tick)
                 n++;
                 pinned = pinned && tick->readers[i]->pinned;
                 realtime = realtime && tick->readers[i]->realtime;
+                holds = holds && tick->readers[i]->holds;
         }
+        s->realtime = realtime && holds;
         snprintf(s->description, sizeof s->description, "perf tick%s on %zu CPU%s, %s%s%s%s",
                  tick->watch ? " and switches" : "", n, n == 1 ? "" : "s", reader_realtime_text(realtime),
                  pinned ? "" : ", some readers not pinned (cpuset)",
@@ -174,7 +176,7 @@ static struct perf_tick *new_tick(struct sampler *s)
         if (!tick)
                 return NULL;
         tick->sampler = s;
-        tick->machine = s->config.scope != SAMPLE_SCOPE_TARGETS || s->by_switches;
+        tick->machine = s->config.scope != SAMPLE_SCOPE_TARGETS || s->by_switches || s->config.native;
         jitter_init(&tick->jitter);
         sem_init(&tick->ready, 0, 0);
         tick->n_readers = (size_t)get_nprocs_conf();
@@ -208,7 +210,8 @@ static int start_perf(struct sampler *s, void **ret, char *reason, size_t reason
         e = open_readers(tick);
         if (e == 0 && s->by_switches)
                 e = switch_watch_start(s, &tick->watch);
-        if ((e == -EACCES || e == -EPERM) && s->config.scope == SAMPLE_SCOPE_BEST && !s->by_switches) {
+        if ((e == -EACCES || e == -EPERM) && s->config.scope == SAMPLE_SCOPE_BEST && !s->by_switches &&
+            !s->config.native) {
                 tick->machine = false;
                 e = open_readers(tick);
         }

@@ -104,7 +104,7 @@ static int take_any_debug_file(struct bindings *bindings, pid_t pid, const char 
         return r;
 }
 
-static int find_best_file(struct bindings *bindings, const struct symbol_place *place, struct cache_file **ret)
+static int choose_file(struct bindings *bindings, const struct symbol_place *place, struct cache_file **ret)
 {
         struct cache_file *mapped = NULL, *debug;
         struct source_id id;
@@ -210,7 +210,7 @@ static struct binding *add_binding(struct bindings *bindings, const struct symbo
 static int make_binding(struct bindings *bindings, const struct symbol_place *place, struct binding **ret)
 {
         struct cache_file *file = NULL;
-        int r = find_best_file(bindings, place, &file);
+        int r = choose_file(bindings, place, &file);
 
         if (r == -ENOMEM)
                 return r;

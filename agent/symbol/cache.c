@@ -18,7 +18,7 @@ static void release_table(struct cache *cache, struct cache_table *table)
         free(table);
 }
 
-static struct cache_table *find_equal_table(struct cache *cache, const struct elfsym_functions *functions)
+static struct cache_table *get_equal_table(struct cache *cache, const struct elfsym_functions *functions)
 {
         struct cache_table *table;
 
@@ -31,7 +31,7 @@ static struct cache_table *find_equal_table(struct cache *cache, const struct el
 /* Consumes @functions. NULL if memory ran out. */
 static struct cache_table *share_table(struct cache *cache, struct elfsym_functions *functions)
 {
-        struct cache_table *table = find_equal_table(cache, functions);
+        struct cache_table *table = get_equal_table(cache, functions);
 
         if (table) {
                 elfsym_functions_free(functions);

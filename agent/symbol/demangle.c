@@ -39,7 +39,8 @@ static void append_text(const char *text, size_t len, void *ctx)
         struct plain *plain = ctx;
         size_t room = sizeof(plain->text) - 1 - plain->len, taken = len < room ? len : room;
 
-        memcpy(plain->text + plain->len, text, taken);
+        if (taken > 0) /* @text may be NULL if @len is 0 */
+                memcpy(plain->text + plain->len, text, taken);
         plain->len += taken;
         plain->text[plain->len] = '\0';
         plain->written += len;

@@ -3,9 +3,11 @@
 #include "symbol.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The kernel of a distribution has 200 000 lines. */
 #define LINES_MAX ((size_t)1 << 20)
@@ -65,14 +67,17 @@ static int read_lines(FILE *file, struct symbols_kernel *kernel)
         return e;
 }
 
-int symbols_kernel_open(struct symbols_kernel **ret)
+int symbols_kernel_open(int fd, struct symbols_kernel **ret)
 {
-        FILE *file = fopen("/proc/kallsyms", "re");
+        int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+        FILE *file = own >= 0 && lseek(own, 0, SEEK_SET) == 0 ? fdopen(own, "r") : NULL;
         struct symbols_kernel *kernel = calloc(1, sizeof *kernel);
         int e = !file ? -errno : !kernel ? -ENOMEM : read_lines(file, kernel);
 
         if (file)
                 fclose(file);
+        else if (own >= 0)
+                close(own);
         if (e == 0 && kernel->n == 0)
                 e = -EACCES;
         if (e != 0) {

@@ -9,10 +9,10 @@
 struct symbols_kernel;
 
 /*
- * Reads the names once: some 50 ms, and 30 bytes for each of its 60 000 to 200 000 functions. -EACCES: the kernel shows
- * addresses to nobody without CAP_SYSLOG (kernel.kptr_restrict).
+ * Reads the names once: some 50 ms, and 50 bytes for each of its 60 000 to 200 000 functions. @fd is /proc/kallsyms, which
+ * is not consumed. -EACCES: it has no addresses, since whoever has opened it lacked CAP_SYSLOG (kernel.kptr_restrict).
  */
-int symbols_kernel_open(struct symbols_kernel **ret);
+int symbols_kernel_open(int fd, struct symbols_kernel **ret);
 
 /* Accepts NULL. */
 void symbols_kernel_close(struct symbols_kernel *kernel);

@@ -58,7 +58,7 @@ size_t perf_map_bytes(const struct perf_map *map)
 /* ---- lines --------------------------------------------------------------------- */
 
 /* Takes a hexadecimal number and the blank behind it. Some programs write 0x before it. */
-static bool take_hex(const char **at, const char *end, uint64_t *ret)
+static bool take_hexadecimal(const char **at, const char *end, uint64_t *ret)
 {
         uint64_t value = 0;
         const char *c = *at;
@@ -86,7 +86,7 @@ static bool take_hex(const char **at, const char *end, uint64_t *ret)
 }
 
 /* Doubles what @items has room for, if need be, within what is left of the bound. False: no room, or no memory. */
-static bool make_room(struct perf_map *map, void **items, size_t *room, size_t wanted, size_t item_size)
+static bool grow_items(struct perf_map *map, void **items, size_t *room, size_t wanted, size_t item_size)
 {
         size_t more = *room ? *room : 256;
         void *grown;
@@ -108,10 +108,10 @@ static bool make_room(struct perf_map *map, void **items, size_t *room, size_t w
 static void add_entry(struct perf_map *map, struct entry entry, const char *name, size_t len)
 {
         void *entries = map->entries, *pool = map->pool;
-        bool room = make_room(map, &entries, &map->entries_room, map->n + 1, sizeof(entry));
+        bool room = grow_items(map, &entries, &map->entries_room, map->n + 1, sizeof(entry));
 
         map->entries = entries;
-        room = room && make_room(map, &pool, &map->pool_room, map->pool_len + len + 1, 1);
+        room = room && grow_items(map, &pool, &map->pool_room, map->pool_len + len + 1, 1);
         map->pool = pool;
         if (!room) {
                 map->full = true;
@@ -132,8 +132,8 @@ static void take_line(struct perf_map *map, const char *line, size_t len)
         uint64_t start, size;
 
         map->lines++;
-        if (!take_hex(&at, end, &start) || !take_hex(&at, end, &size) || at == end || size == 0 || size > UINT32_MAX ||
-            start + size < start || memchr(at, '\0', (size_t)(end - at)))
+        if (!take_hexadecimal(&at, end, &start) || !take_hexadecimal(&at, end, &size) || at == end || size == 0 ||
+            size > UINT32_MAX || start + size < start || memchr(at, '\0', (size_t)(end - at)))
                 return;
         add_entry(map, (struct entry){ .start = start, .size = (uint32_t)size, .line = map->lines }, at,
                   (size_t)(end - at));

@@ -119,7 +119,7 @@ static int look_at_file(struct perf_maps *maps, struct perf_map_of_process *proc
 
 /* ---- processes ----------------------------------------------------------------------------- */
 
-static struct perf_map_of_process *find_process(struct perf_maps *maps, pid_t pid, uint64_t start_time)
+static struct perf_map_of_process *get_process(struct perf_maps *maps, pid_t pid, uint64_t start_time)
 {
         struct perf_map_of_process *process;
 
@@ -132,7 +132,7 @@ static struct perf_map_of_process *find_process(struct perf_maps *maps, pid_t pi
 /* Finds or makes what is known of a process, and puts it behind all others. NULL if memory ran out. */
 static struct perf_map_of_process *take_process(struct perf_maps *maps, pid_t pid, uint64_t start_time)
 {
-        struct perf_map_of_process *process = find_process(maps, pid, start_time);
+        struct perf_map_of_process *process = get_process(maps, pid, start_time);
 
         if (process) {
                 DL_DELETE(maps->oldest, process);

@@ -37,6 +37,11 @@ void symbols_free(struct symbols *symbols)
         free(symbols);
 }
 
+size_t symbols_bytes(const struct symbols *symbols)
+{
+        return symbols->bindings.cache.bytes + symbols->perf_maps.bytes;
+}
+
 static int look_up_in_file(const struct cache_file *file, uint64_t value, struct symbol *ret)
 {
         struct elfsym_function function;

@@ -39,12 +39,15 @@ struct symbols;
 
 /*
  * @bytes_max bounds what the tables take, those that are used least recently are dropped. One table takes at most half
- * of it. Loading a table takes up to 24 MiB more for a moment. NULL if memory ran out.
+ * of it. Loading takes more for a moment: see elfsym_functions_load(). NULL if memory ran out.
  */
 struct symbols *symbols_new(size_t bytes_max);
 
 /* Accepts NULL. */
 void symbols_free(struct symbols *symbols);
+
+/* What the tables take at the moment. */
+size_t symbols_bytes(const struct symbols *symbols);
 
 /* An address in a process. All is copied as far as it is needed. */
 struct symbol_place {
@@ -97,6 +100,7 @@ int symbols_look_up(struct symbols *symbols, const struct symbol_place *place, s
  */
 enum symbol_language symbol_demangle(const char *raw, char *ret, size_t size);
 
+#include "frame.h"
 #include "kernel.h"
 
 #endif

@@ -239,6 +239,7 @@ static void judge_call(const struct nsutil_wait_facts *facts, const struct wait_
         ret->call = facts->call->number;
         memcpy(ret->args, facts->call->args, sizeof(ret->args));
         ret->stack = facts->call->stack;
+        ret->pc = facts->call->pc;
         /* The arguments are still those of the call that it continues; its number is not. */
         if (call && call->kind == NSUTIL_WAIT_UNKNOWN)
                 call = channel && channel->restarts

@@ -3,10 +3,14 @@
 # its inputs are made of, where there are such.
 fuzz_room_collect     := collect
 fuzz_files_collect    := agent/collect/api.c agent/collect/ingest.c agent/collect/json.c agent/collect/query.c
+fuzz_room_demangle    := symbol
+fuzz_files_demangle   := agent/symbol/demangle.c agent/symbol/cython.c
 fuzz_room_elfsym      := elfsym
 fuzz_files_elfsym     := $(addprefix elfsym/,dynamic.c open.c read.c section.c symbol.c)
 fuzz_room_format_read := format
 fuzz_files_format_read := agent/format/folded_read.c agent/format/pprof_read.c agent/format/read.c agent/base/gzip.c
+fuzz_room_functions   := elfsym
+fuzz_files_functions  := $(addprefix elfsym/,build_id.c debugdata.c functions.c scan.c)
 fuzz_room_head        := http
 fuzz_files_head       := agent/http/server/head.c agent/http/server/origin.c
 fuzz_room_locate      := pystack
@@ -20,6 +24,8 @@ fuzz_files_options    := $(addprefix agent/command/,cli/options.c processes/sele
 fuzz_room_otlp_read   := format
 fuzz_files_otlp_read  := $(addprefix agent/,format/otlp_read.c format/otlp_tables.c format/otlp_native.c base/json_read.c base/json_value.c \
                            base/json_value_text.c)
+fuzz_room_perf_map    := symbol
+fuzz_files_perf_map   := agent/symbol/perf_map.c
 fuzz_room_proc        := nsutil
 fuzz_files_proc       := $(addprefix nsutil/,cgroup.c hierarchy.c last_ran.c maps.c mountinfo.c stat.c status.c lines.c)
 fuzz_room_pystack     := pystack

@@ -7,6 +7,7 @@ What else is in the folder is kept, so that a corpus grows from one run to the n
 import glob
 import itertools
 import json
+import lzma
 import os
 import random
 import struct
@@ -100,6 +101,41 @@ def unwind():
             cie = (b"\1" + augmentation + b"\1\x78\x10\1\x1b\x0c\7\x10\x90\1").ljust(0xf8, b"\0")
             fde = struct.pack("<iiB", 0x2f8, 0x100, 0) + instructions
             yield b"\1" + struct.pack("<II", 0xfc, 0) + cie + struct.pack("<II", len(fde) + 4, 0x104) + fde
+
+
+def function_tables():
+    """Files, and what .gnu_debugdata may have: of an odd length if it is to be packed yet."""
+    for file in elf_files():
+        yield file
+    mini = link(source("none", []), ["-Wl,--hash-style=gnu"])
+    yield mini + b"\0" * (1 - len(mini) % 2)
+    for preset in [0, 6, 7, 9]:
+        packed = lzma.compress(mini, preset=preset)
+        yield packed + b"\0" * (len(packed) % 2)
+    packed = lzma.compress(b"\0" * (17 << 20))
+    yield packed + b"\0" * (len(packed) % 2)
+
+
+MANGLED = ["_ZN3foo3barEii.part.0", "_ZN12_GLOBAL__N_13runEv", "_ZNSt6vectorIiSaIiEE9push_backERKi", "_ZNK3FoocvbEv",
+           "_ZZN1a1bEvENKUlT_E_clIiEEDaS0_", "_Z1fIJidEEDTclfp_spcvT_Li1EEEDpS1_", "_ZN1aI1b1cIS0_S0_EE1fEv",
+           "_ZSt4sortIN9__gnu_cxx17__normal_iteratorIPiSt6vectorIiSaIiEEEEEvT_S7_", "_ZGVZ3foovE1x", "_ZTV3Foo",
+           "_ZN4core3fmt5Write9write_fmt17h0123456789abcdefE", "_ZN5alloc3vec12Vec$LT$T$GT$4push17h0123456789abcdefE",
+           "_RNvNtCs1234_7mycrate3foo3bar", "_RNvMNtCs1_3std3vecINtB2_3VeclE4push", "_RIC1aTTuuETB2_B2_EE",
+           "_RNvC7mycrateu8gdel_5qa", "_RINvC1a1fKpKRjFUKCTuElEE", "_RNCNvC1a1f0", "_RYNtC1a1bNtC1c1dXs_C1eABB_b",
+           "__pyx_pw_5numpy_6random_6mtrand_11RandomState_1__init__", "__pyx_pf_5cymod_5Thing___init__",
+           "__pyx_f_5cymod_fib", "__pyx_gb_5cymod_3fib_2generator", "sort.constprop.0.cold", "main.main"]
+
+
+def demangle():
+    return [name.encode() for name in MANGLED]
+
+
+def perf_map():
+    """How long the pieces are; then a text."""
+    for piece in [0, 1, 7]:
+        yield bytes([piece]) + b"1000 100 py::run:/app/main.py\n0x1080 0x20 with blanks\n1000 10 again\n1100 8 open"
+        yield bytes([piece]) + b"".join(b"%x 10 function_%d\n" % (i * 16, i) for i in range(600))
+    yield bytes([255]) + b"1000 10 " + b"x" * 5000 + b"\nfffffffffffffff8 10 wraps\n0 ffffffffff large\n 1 2 3\n"
 
 
 def locate():
@@ -361,7 +397,8 @@ def options():
         yield b"\3" + line.encode()
 
 
-HARNESSES = {"collect": collect, "elfsym": elf_files, "format_read": format_read, "head": head, "locate": locate,
+HARNESSES = {"collect": collect, "demangle": demangle, "elfsym": elf_files, "functions": function_tables, "perf_map": perf_map,
+             "format_read": format_read, "head": head, "locate": locate,
              "names": names, "options": options, "otlp_read": otlp_read, "proc": proc, "pystack": pystack, "waits": waits,
              "recording": recording, "spool": spool, "unwind": unwind}
 

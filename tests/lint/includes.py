@@ -21,6 +21,8 @@ CONFINED = {
     "sqlite3.h": r"agent/collect/store[a-z_]*\.[ch]|tests/unit/collect_.*",
     "sys/capability.h": r"nsutil/privilege\.c|agent/confine/capabilities\.c|tests/unit/.*",
     "seccomp.h": r"agent/confine/calls\.c",
+    "lzma.h": r"elfsym/debugdata\.c|tests/unit/support/functionfile\.c",
+    "libiberty/demangle.h": r"agent/symbol/demangle\.c",
     "libelf.h": r"elfsym/[a-z]*\.[ch]|tests/unit/elfsym_.*",
     "gelf.h": r"elfsym/[a-z]*\.[ch]|tests/unit/elfsym_.*",
     "elfutils/libdw.h": r"elfsym/(table|rule|expression)\.[ch]",

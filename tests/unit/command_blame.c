@@ -49,13 +49,13 @@ Test(command_blame, frames_are_read_as_they_were_written)
 Test(command_blame, other_frames_say_nothing)
 {
         static const struct profile_function others[] = {
-                { "[holds GIL: 3 wait]", "a.py", 1 },
-                { "[holds GIL: -3 wait]", "", 0 },
-                { "[holds GIL:  wait]", "", 0 },
-                { "[holds GIL: 3 wait] ", "", 0 },
-                { "[holds GIL: 99999999999999999999999 wait]", "", 0 },
-                { "[waits: GIL]", "", 0 },
-                { "", "", 0 },
+                { .name = "[holds GIL: 3 wait]", .file = "a.py", .first_line = 1 },
+                { .name = "[holds GIL: -3 wait]", .file = "", .first_line = 0 },
+                { .name = "[holds GIL:  wait]", .file = "", .first_line = 0 },
+                { .name = "[holds GIL: 3 wait] ", .file = "", .first_line = 0 },
+                { .name = "[holds GIL: 99999999999999999999999 wait]", .file = "", .first_line = 0 },
+                { .name = "[waits: GIL]", .file = "", .first_line = 0 },
+                { .name = "", .file = "", .first_line = 0 },
         };
         uint64_t waiters;
 

@@ -40,6 +40,17 @@ Test(command_summary, what_is_not_a_sample_is_told)
                          "podflame: 3 samples of 1 process in 1.0 s; torn 2, lost 4\n");
 }
 
+Test(command_summary, native_stacks_are_told_where_there_were_some)
+{
+        cr_expect_str_eq(said((struct profile_counters){ .ok = 9, .mixed = 7, .unmerged = 2 }, NULL),
+                         "podflame: 9 samples of 1 process in 1.0 s; unmerged 2 of 7\n");
+        cr_expect_str_eq(said((struct profile_counters){ .ok = 9, .mixed = 7, .torn = 1 }, NULL),
+                         "podflame: 9 samples of 1 process in 1.0 s; torn 1\n");
+        cr_expect_str_eq(said((struct profile_counters){ .ok = 9, .mixed = 7 }, "perf"),
+                         "podflame: 9 samples of 1 process in 1.0 s (perf); torn 0, retried 0, late 0, lost 0, "
+                         "unmerged 0 of 7\n");
+}
+
 Test(command_summary, all_of_it_for_who_wants_to_know)
 {
         cr_expect_str_eq(said((struct profile_counters){ .ok = 3, .late = 1 }, "timer tick"),

@@ -77,8 +77,8 @@ Test(foreign, forged_otlp_is_refused)
                 "\"mappingTable\":[{},7],\"locationTable\":[{},{\"mappingIndex\":1}]",
                 "\"mappingTable\":[{},{\"filenameStrindex\":99}],\"locationTable\":[{},{\"mappingIndex\":1}]",
                 "\"mappingTable\":[{},{\"attributeIndices\":[99]}],\"locationTable\":[{},{\"mappingIndex\":1}]",
-                "\"mappingTable\":[{},{}],\"locationTable\":[{},{\"mappingIndex\":1,"
-                "\"address\":\"18446744073709551616\"}]",
+                ("\"mappingTable\":[{},{}],\"locationTable\":[{},{\"mappingIndex\":1,"
+                 "\"address\":\"18446744073709551616\"}]"),
                 "\"mappingTable\":[{},{}],\"locationTable\":[{},{\"mappingIndex\":1,\"attributeIndices\":[99]}]",
                 "\"locationTable\":[{},{\"attributeIndices\":[1],\"lines\":[{\"functionIndex\":99}]}]",
                 "\"locationTable\":[{},{\"attributeIndices\":[1],\"lines\":[7]}]",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/format_helper.h"
+#include "tests/unit/support/interned.h"
 
 #include <json-c/json.h>
 #include <stdlib.h>
@@ -113,4 +114,32 @@ Test(tree, deep)
         json_tokener_free(tokener);
         free(text);
         profile_set_deinit(&set);
+}
+
+/* Kinds are told where they are not Python; addresses of one function are one node; time stays where it is. */
+Test(tree, native)
+{
+        static const struct profile_native natives[] = {
+                { PROFILE_KERNEL, "copy_to_user", "[kernel]", "", 1 },
+                { PROFILE_C, "__read", "/lib/libc.so.6", "", 2 },
+                { PROFILE_C, "PyObject_Vectorcall", "/usr/bin/python3", "", 3 },
+        };
+        struct profile *p = profile_new();
+        profile_id frames[4] = { 0, 0, 0, interned_frame(p, interned_function(p, "f", "a.py", 1), 2) };
+
+        for (uint64_t address = 0; address < 2; address++) {
+                for (size_t i = 0; i < 3; i++) {
+                        struct profile_native native = natives[i];
+
+                        native.address += 16 * address;
+                        frames[i] = interned_native(p, &native);
+                }
+                cr_assert_eq(profile_add(p, interned_stack(p, frames, 4), 0, PROFILE_RUNNING, 2, 20), 0);
+        }
+        expect(helper_set(p),
+               "{\"name\":\"all\",\"children\":[{\"name\":\"f\",\"file\":\"a.py\",\"line\":1,\"children\":["
+               "{\"name\":\"PyObject_Vectorcall\",\"file\":\"/usr/bin/python3\",\"kind\":\"internal\",\"children\":["
+               "{\"name\":\"__read\",\"file\":\"/lib/libc.so.6\",\"kind\":\"c\",\"children\":["
+               "{\"name\":\"copy_to_user\",\"file\":\"[kernel]\",\"kind\":\"kernel\",\"value\":4}],\"value\":4}],"
+               "\"value\":4}],\"value\":4}],\"value\":4}");
 }

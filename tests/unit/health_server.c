@@ -102,16 +102,18 @@ Test(health_server, a_reader_that_stands_still_is_ill)
 Test(health_server, metrics_are_text_of_what_was_told)
 {
         const struct health_targets targets[] = { { "sampled", "", 7 }, { "unreadable", "denied", 2 } };
-        struct health_facts facts = { .modes = { { .name = "cpu",
-                                                   .rate = 50,
-                                                   .max_rate = 99,
-                                                   .samples = { .ticks = 12, .ok = 9, .torn = 3 },
-                                                   .lost = 5 },
-                                                 { .name = "wall", .rate = 5, .max_rate = 11 } },
-                                      .n_modes = 2,
-                                      .targets = targets,
-                                      .n_targets = 2,
-                                      .budget = { .max_cpu = 0.01 } };
+        struct health_facts facts = {
+                .modes = { { .name = "cpu",
+                             .rate = 50,
+                             .max_rate = 99,
+                             .samples = { .ticks = 12, .ok = 9, .torn = 3, .mixed = 8, .unmerged = 1 },
+                             .lost = 5 },
+                           { .name = "wall", .rate = 5, .max_rate = 11 } },
+                .n_modes = 2,
+                .targets = targets,
+                .n_targets = 2,
+                .budget = { .max_cpu = 0.01 }
+        };
         uint16_t port;
         struct health *health = start(&port);
 
@@ -126,6 +128,8 @@ Test(health_server, metrics_are_text_of_what_was_told)
                 "podflame_samples_total{mode=\"cpu\",outcome=\"ok\"} 9\n",
                 "podflame_samples_total{mode=\"cpu\",outcome=\"torn\"} 3\n",
                 "podflame_samples_total{mode=\"cpu\",outcome=\"lost\"} 5\n",
+                "podflame_samples_total{mode=\"cpu\",outcome=\"mixed\"} 8\n",
+                "podflame_samples_total{mode=\"cpu\",outcome=\"unmerged\"} 1\n",
                 "podflame_rate_hertz{mode=\"cpu\"} 50\npodflame_rate_hertz{mode=\"wall\"} 5\n",
                 "podflame_rate_asked_hertz{mode=\"cpu\"} 99\npodflame_rate_asked_hertz{mode=\"wall\"} 11\n",
                 "podflame_cpu_limit_ratio 0.01\n",
@@ -133,6 +137,7 @@ Test(health_server, metrics_are_text_of_what_was_told)
         };
         for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
                 cr_expect(strstr(reply.body, rows[i]), "%s is not in:\n%s", rows[i], reply.body);
+        cr_expect_null(strstr(reply.body, "{mode=\"wall\",outcome=\"unmerged\"}"), "it has no native stacks");
         free(reply.body);
         health_close(health);
 }

@@ -154,6 +154,13 @@ Test(nsutil_open, a_mapped_file_with_and_without_map_files)
         child_end(pid);
 }
 
+static bool is_on_root_mount(const char *path)
+{
+        struct stat root, st;
+
+        return stat("/", &root) == 0 && stat(path, &st) == 0 && root.st_dev == st.st_dev;
+}
+
 Test(nsutil_open, a_deleted_file_is_found_by_map_files_alone)
 {
         char path[PATH_MAX];
@@ -164,10 +171,14 @@ Test(nsutil_open, a_deleted_file_is_found_by_map_files_alone)
         cr_assert_eq(unlink(path), 0);
         expect_map(pid, path, 0, "inside");
         forgo_map_files();
-        /* Where a file system that may never answer is mounted, a path that the kernel does not remember is not asked for. */
-        expect_map(pid, path, nsutil_has_mount_that_may_hang(pid) ? NSUTIL_E_HANGS : NSUTIL_E_NOT_FOUND, NULL);
+        /* Where a file system that may never answer is mounted, and this path is not on the root's mount. */
+        expect_map(pid, path,
+                   nsutil_has_mount_that_may_hang(pid) && !is_on_root_mount(dir) ? NSUTIL_E_HANGS : NSUTIL_E_NOT_FOUND,
+                   NULL);
         temp_write(dir, "file", "replaced", 8);
-        expect_map(pid, path, nsutil_has_mount_that_may_hang(pid) ? NSUTIL_E_HANGS : NSUTIL_E_NOT_FOUND, NULL);
+        expect_map(pid, path,
+                   nsutil_has_mount_that_may_hang(pid) && !is_on_root_mount(dir) ? NSUTIL_E_HANGS : NSUTIL_E_NOT_FOUND,
+                   NULL);
         child_end(pid);
 }
 

@@ -8,6 +8,7 @@
 #include "agent/command/processes/open_find.h"
 #include "agent/command/processes/refusals.h"
 #include "agent/command/processes/target.h"
+#include "agent/symbol/symbol.h"
 #include "subject.h"
 
 #include <errno.h>
@@ -17,7 +18,7 @@
 struct dump_config {
         struct target_options target;
         struct confinement_options confinement;
-        bool json, verbose;
+        bool json, native, verbose;
 };
 
 static const struct option_spec specs[] = {
@@ -27,6 +28,10 @@ static const struct option_spec specs[] = {
           .kind = OPTION_FLAG,
           .field = offsetof(struct dump_config, json),
           .help = "as JSON" },
+        { .name = "native",
+          .kind = OPTION_FLAG,
+          .field = offsetof(struct dump_config, native),
+          .help = "of threads that wait: the functions of C code and of the kernel, too" },
         REFUSALS_OPTION(struct dump_config, verbose),
         CONFINEMENT_OPTIONS(struct dump_config, confinement),
 };
@@ -42,6 +47,9 @@ static const struct usage usage = {
         .n = sizeof specs / sizeof *specs,
 };
 
+/* What the tables of symbols take at most. */
+#define SYMBOLS_BYTES ((size_t)64 << 20)
+
 /* ---- processes ---------------------------------------------------------------------- */
 
 static void run_dump(void *job)
@@ -56,6 +64,7 @@ static void discard_subject(void *job)
         struct subject *s = job;
 
         pystack_close(s->py);
+        symbols_free(s->symbols);
         if (s->out)
                 fclose(s->out);
         if (s->stacks)
@@ -67,7 +76,7 @@ static void discard_subject(void *job)
 }
 
 /* Makes a subject of @chosen, and takes over its interpreter. NULL: out of memory. */
-static struct subject *new_subject(struct chosen *chosen, const struct nsutil_freezers *freezers,
+static struct subject *new_subject(struct chosen *chosen, const struct nsutil_freezers *freezers, bool native,
                                    struct json_object *json)
 {
         struct subject *s = calloc(1, sizeof *s);
@@ -76,7 +85,8 @@ static struct subject *new_subject(struct chosen *chosen, const struct nsutil_fr
                 return NULL;
         s->out = open_memstream(&s->text, &s->len);
         s->stacks = open_memstream(&s->stacks_text, &s->stacks_len);
-        if (!s->out || !s->stacks) {
+        s->symbols = native ? symbols_new(SYMBOLS_BYTES) : NULL;
+        if (!s->out || !s->stacks || (native && !s->symbols)) {
                 discard_subject(s);
                 return NULL;
         }
@@ -90,11 +100,11 @@ static struct subject *new_subject(struct chosen *chosen, const struct nsutil_fr
 }
 
 /* Prints one process. If its memory does not answer, the thread that hangs owns *@json, and *@json is replaced. */
-static int dump_process(struct chosen *chosen, const struct nsutil_freezers *freezers, struct json_object **json,
-                        pid_t *ret_refused)
+static int dump_process(struct chosen *chosen, const struct nsutil_freezers *freezers, bool native,
+                        struct json_object **json, pid_t *ret_refused)
 {
         static const struct nsutil_work work = { .run = run_dump, .discard = discard_subject };
-        struct subject *s = new_subject(chosen, freezers, *json);
+        struct subject *s = new_subject(chosen, freezers, native, *json);
         int e = s ? 0 : -ENOMEM;
 
         if (s && nsutil_attempt(s->pid, &work, s) != 0) {
@@ -111,8 +121,9 @@ static int dump_process(struct chosen *chosen, const struct nsutil_freezers *fre
         return e == 0 ? EXIT_OK : say_not_profilable(chosen->process.pid, e, &chosen->process.info);
 }
 
-static int dump_all(struct choice *choice, bool as_json)
+static int dump_all(struct choice *choice, const struct dump_config *config)
 {
+        bool as_json = config->json;
         struct json_object *all = as_json ? json_list() : NULL;
         struct nsutil_freezers freezers = { 0 };
         pid_t refused = 0;
@@ -123,7 +134,7 @@ static int dump_all(struct choice *choice, bool as_json)
                 struct json_object *one = as_json ? json_of_process(&choice->items[i].process) : NULL;
                 if (i > 0 && !as_json)
                         puts("");
-                if (dump_process(&choice->items[i], &freezers, &one, &refused) != EXIT_OK)
+                if (dump_process(&choice->items[i], &freezers, config->native, &one, &refused) != EXIT_OK)
                         e = EXIT_FAILED; /* the other processes are printed all the same */
                 if (as_json)
                         json_append(all, one);
@@ -154,7 +165,7 @@ int dump_run(int argc, char **argv)
         if (status == GO_ON)
                 status = target_choose(find, &config.target, &usage, TARGET_NOW, &choice);
         if (status == GO_ON)
-                status = dump_all(&choice, config.json);
+                status = dump_all(&choice, &config);
         choice_deinit(&choice);
         find_close(find);
         refusals_say(0);

@@ -5,6 +5,8 @@
  */
 #include "thread_reason.h"
 
+#include "code.h"
+
 #include "agent/base/base.h"
 #include "agent/command/cli/json.h"
 #include "agent/sample/sample.h"
@@ -54,6 +56,7 @@ int thread_reason_sample(const struct thread_whole *whole, const struct nsutil_f
                          struct thread_reason *ret, struct pystack_stack *ret_stack)
 {
         struct nsutil_wait_thread files;
+        struct code_ask ask;
         int e = nsutil_wait_open(whole->pid, whole->tid, &files) == 0 ? 0 : PYSTACK_E_GONE;
 
         if (e != 0)
@@ -61,6 +64,8 @@ int thread_reason_sample(const struct thread_whole *whole, const struct nsutil_f
         for (unsigned i = 0; i < LOOKS_MAX; i++) {
                 *ret = (struct thread_reason){ .begin_ns = clock_ns(CLOCK_MONOTONIC) };
                 reason_read(whole->py, whole->thread, &files, freezers, &ret->is);
+                if (whole->native)
+                        code_ask(&ask, whole->thread, &files, &ret->is.wait);
                 e = sample_now(whole->py, whole->thread, whole->tid, ret_stack);
                 if (e != 0 || reason_still_holds(&files, &ret->is))
                         break;

@@ -14,11 +14,12 @@ struct thread_reason {
         uint64_t begin_ns;         /* when the reading began, by CLOCK_MONOTONIC */
 };
 
-/* A thread of @py. All pointers are borrowed. */
+/* A thread of @py. All pointers are borrowed. @native: its C code is wanted, too, as far as the thread waits. */
 struct thread_whole {
         struct pystack *py;
         struct pystack_thread *thread;
         pid_t pid, tid;
+        bool native;
 };
 
 /*

@@ -3,6 +3,7 @@
  * The threads of a process. Each thread is read by itself: its stack, its state, and why it does not run. Addresses of
  * sockets are looked up for all threads together, so a thread's first line is made last.
  */
+#include "code.h"
 #include "subject.h"
 #include "thread_reason.h"
 #include "thread_state.h"
@@ -40,27 +41,56 @@ static void print_process(const struct find_process *p, FILE *out)
         fputs("\n", out);
 }
 
-static void print_stack(struct pystack *py, const struct pystack_stack *stack, int error, FILE *out)
+static void print_frame(struct pystack *py, const struct pystack_stack *stack, size_t i, FILE *out)
+{
+        const struct pystack_frame *f = &stack->frames[i];
+        struct pystack_text text;
+        uint32_t line = pystack_line(py, f);
+
+        if (stack->gc_certain && stack->gc_at == i)
+                fputs("    " PYSTACK_GC_NAME "\n", out);
+        pystack_text(f->code, &text);
+        fprintf(out, "    %s (%s", text.name, text.file);
+        if (line > 0)
+                fprintf(out, ":%" PRIu32, line);
+        fputs(")\n", out);
+}
+
+static void print_code(void *ctx, const struct code_frame *frame)
+{
+        fprintf(ctx, "    %s (%s)\n", frame->name, frame->file);
+}
+
+static void print_mixed(struct subject *s, const struct pystack_stack *stack, pid_t tid, FILE *out)
+{
+        code_each_of_kernel(s->pid, tid, print_code, out);
+        for (size_t i = 0; i < stack->mixed->n; i++) {
+                const struct pystack_mixed_frame *frame = &stack->mixed->frames[i];
+                if (frame->python)
+                        print_frame(s->py, stack, frame->python - 1, out);
+                else
+                        code_each(s, frame, print_code, out);
+        }
+}
+
+static bool is_merged(const struct pystack_stack *stack)
+{
+        return stack->mixed && stack->mixed->n > 0;
+}
+
+static void print_stack(struct subject *s, const struct pystack_stack *stack, pid_t tid, int error, FILE *out)
 {
         if (error != 0) {
                 fprintf(out, "    (no stack: %s)\n", pystack_strerror(error));
                 return;
         }
-        for (size_t i = 0; i < stack->n; i++) {
-                const struct pystack_frame *f = &stack->frames[i];
-                struct pystack_text text;
-                uint32_t line = pystack_line(py, f);
-                if (stack->gc_certain && stack->gc_at == i)
-                        fputs("    " PYSTACK_GC_NAME "\n", out);
-                pystack_text(f->code, &text);
-                fprintf(out, "    %s (%s", text.name, text.file);
-                if (line > 0)
-                        fprintf(out, ":%" PRIu32, line);
-                fputs(")\n", out);
-        }
+        if (is_merged(stack))
+                print_mixed(s, stack, tid, out);
+        for (size_t i = 0; i < stack->n && !is_merged(stack); i++)
+                print_frame(s->py, stack, i, out);
         if (stack->n == 0)
                 fputs("    (no Python frame)\n", out);
-        if (stack->truncated)
+        if (is_merged(stack) ? stack->mixed->truncated : stack->truncated)
                 fputs("    (truncated)\n", out);
 }
 
@@ -125,7 +155,7 @@ static void dump_thread(struct subject *s, const struct pystack_thread_ref *ref,
         v->name = name ? name : v->comm;
         int e = pystack_thread_open(s->py, ref, &thread);
         if (e == 0)
-                e = thread_reason_sample(&(struct thread_whole){ s->py, thread, s->pid, v->tid }, &s->freezers,
+                e = thread_reason_sample(&(struct thread_whole){ s->py, thread, s->pid, v->tid, s->symbols }, &s->freezers,
                                          &v->reason, &stack);
         name_state(s, v);
         if (s->json) {
@@ -133,7 +163,7 @@ static void dump_thread(struct subject *s, const struct pystack_thread_ref *ref,
                 json_put_name(v->json, "comm", v->comm);
                 json_add(s->json, "threads", v->json);
         } else {
-                print_stack(s->py, &stack, e, s->stacks);
+                print_stack(s, &stack, v->tid, e, s->stacks);
                 v->end = (size_t)ftell(s->stacks);
         }
         pystack_thread_close(thread);
@@ -244,6 +274,8 @@ int dump_threads(struct subject *s)
         size_t n = 0, n_os = 0;
         int e = copy_threads(s, &refs, &n);
 
+        if (e == 0 && s->symbols)
+                pystack_native_read(s->py, NULL, NULL, NULL); /* if it fails, only Python is shown */
         if (e == 0)
                 e = list_threads(s->pid, &os, &n_os);
         if (e == 0)

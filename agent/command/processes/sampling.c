@@ -6,6 +6,7 @@
 
 #include "nsutil/nsutil.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/sysinfo.h>
 
@@ -26,6 +27,7 @@ int sampling_config(const struct sampling_options *options, const struct usage *
                 .threads = options->threads,
                 .native = options->native,
                 .kernel = options->native && !options->no_kernel,
+                .kallsyms = -1,
                 .no_native = options->no_native,
                 .no_idle_workers = options->no_idle_workers,
                 .wait_detail = true,
@@ -47,6 +49,10 @@ int sampling_config(const struct sampling_options *options, const struct usage *
                 i++;
         if (i == sizeof engines / sizeof *engines)
                 return options_wrong(usage, "--engine: '%s' is none of auto, perf, timer, blocking", options->engine);
+        if (options->no_kernel && !options->native)
+                return options_wrong(usage, "--no-kernel needs --native");
+        if (config.kernel) /* before capabilities are given up: the kernel asks for CAP_SYSLOG when it is opened */
+                config.kallsyms = open("/proc/kallsyms", O_RDONLY | O_CLOEXEC);
         config.engine = options->blocking ? SAMPLE_ENGINE_BLOCKING : engines[i].engine;
         *ret = config;
         return GO_ON;
@@ -80,10 +86,13 @@ enum sample_scope sampling_scope(const struct choice *choice, bool subprocesses)
 int sampling_open(const struct sample_config *config, struct sampler **ret)
 {
         char reason[256] = "";
+        const char *missing;
         int r = sampler_open(config, ret, reason, sizeof reason);
 
-        if (r == 0)
+        if (r == 0 && (!config->native || sampler_tells_native(*ret, &missing)))
                 return GO_ON;
+        if (r == 0)
+                return say_error("--native needs %s; without it, leave --native out", missing);
         return say_error("sampling cannot start: %s", r < 0 ? strerror(-r) : reason);
 }
 

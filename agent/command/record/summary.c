@@ -11,8 +11,8 @@
 #include <sys/resource.h>
 
 /*
- * Lists what became of ticks that gave no sample or took more than one reading. Counters of 0 are left out, unless
- * @all.
+ * Lists what became of ticks that gave no sample or took more than one reading, and of native stacks if there were any.
+ * Counters of 0 are left out, unless @all.
  */
 static void list_counters(const struct profile_counters *sum, bool all, char *ret, size_t size)
 {
@@ -30,6 +30,9 @@ static void list_counters(const struct profile_counters *sum, bool all, char *re
                 if (all || counters[i].n > 0)
                         len += (size_t)snprintf(ret + len, size - len, "%s%s %" PRIu64, len > 0 ? ", " : "; ",
                                                 counters[i].name, counters[i].n);
+        if (sum->mixed > 0 && (all || sum->unmerged > 0) && len < size)
+                snprintf(ret + len, size - len, "%sunmerged %" PRIu64 " of %" PRIu64, len > 0 ? ", " : "; ",
+                         sum->unmerged, sum->mixed);
 }
 
 /* Counts the profiles of processes. The profile of descendants that ended before they were opened is of no process. */
@@ -44,7 +47,7 @@ static size_t count_processes(const struct profile_set *set)
 
 void summary_say(const struct profile_set *set, unsigned runs, const char *engine)
 {
-        char runs_text[48] = "", counters[160];
+        char runs_text[48] = "", counters[224];
         struct profile_counters sum = { 0 };
         uint64_t longest = 0;
         size_t processes = count_processes(set);

@@ -5,8 +5,9 @@
 // one's own code first. Within that, the hue follows from the file and the
 // lightness from the function: the same everywhere, in every profile. Frames that say
 // why a thread waits have the colours of waiting.js. Collections of garbage are green,
-// as nothing else is.
+// as nothing else is. Native code has the two hues of native.js: pink for C, brown for the kernel.
 
+import { nativeTone } from "./native.js";
 import { kindOf, toneOf } from "./waiting.js";
 
 const library = /\/(site|dist)-packages\/|\/lib(64)?\/(pypy|python)\d|^<frozen /;
@@ -65,6 +66,13 @@ export function colour(name, file, dark) {
   const [from, to] = hues[kind];
   const hue = from + ((to - from) * (hash(file) % hueSteps)) / (hueSteps - 1);
   const shift = ((hash(name) % 5) / 4 - 0.5) * lightnessSpread;
+  return oklch(lightness + shift, chroma, hue);
+}
+
+// @kind: "c" or "kernel". Without a name it is the kind's own colour.
+export function nativeColour(kind, dark, name) {
+  const [lightness, chroma, hue] = nativeTone(kind, dark);
+  const shift = name ? ((hash(name) % 5) / 4 - 0.5) * lightnessSpread : 0;
   return oklch(lightness + shift, chroma, hue);
 }
 

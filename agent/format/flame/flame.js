@@ -8,13 +8,14 @@
 //   graph.update(otherTree);  // keeps the search and, as far as it goes, the zoom
 //   graph.destroy();
 //
-// A tree of two profiles has been prepared by difference.js.
+// A tree of two profiles has been prepared by difference.js. What native.js hides is left out of what is drawn.
 
 import flamegraph from "d3-flame-graph";
 import { select } from "d3-selection";
-import { colour, dimmed, matched, waitingColour } from "./colours.js";
+import { colour, dimmed, matched, nativeColour, waitingColour } from "./colours.js";
 import * as difference from "./difference.js";
 import { element } from "./dom.js";
+import { makeNativeSwitch, nativeKind, nativeLegend, nativeSums, without } from "./native.js";
 import { counted, percent } from "./numbers.js";
 import { legend } from "./waiting.js";
 
@@ -106,7 +107,7 @@ function makeTip(parent, noun) {
 
 // ---- the toolbar ------------------------------------------------------------
 
-function makeBar(parent) {
+function makeBar(parent, native) {
   const bar = {
     search: element("input", {
       type: "search",
@@ -128,6 +129,7 @@ function makeBar(parent) {
       bar.search,
       bar.matched,
       element("i"),
+      native,
       element("div", direction, bar.down, bar.up),
       bar.reset,
     ),
@@ -161,28 +163,39 @@ function follow(root, path) {
 
 export function flame(parent, tree, { noun = "sample" } = {}) {
   const root = parent.appendChild(element("section", { class: "flame" }));
-  const bar = makeBar(root);
+  const native = makeNativeSwitch((kinds) => {
+    hidden = kinds;
+    show(whole);
+  });
+  const bar = makeBar(root, native.group);
   const canvas = root.appendChild(element("div", { class: "flame-chart" }));
-  let kinds = root.appendChild(element("div"));
+  let legends = [root.appendChild(element("div")), root.appendChild(element("div"))];
   const tip = makeTip(root, noun);
   const stop = new AbortController();
   const on = (target, type, handler) => target.addEventListener(type, handler, { signal: stop.signal });
   let chart, timer;
   let zoomed = [];
+  let whole = tree;
+  let hidden = native.usual;
 
   function paint(node) {
     const { name, file, shares } = node.data;
     if (node.highlight) return matched(darkQuery.matches);
     if (root.hasAttribute("data-searching")) return dimmed(darkQuery.matches);
-    return shares ? difference.paint(node.data, darkQuery.matches) : colour(name, file, darkQuery.matches);
+    if (shares) return difference.paint(node.data, darkQuery.matches);
+    const kind = nativeKind(node.data);
+    return kind ? nativeColour(kind, darkQuery.matches, name) : colour(name, file, darkQuery.matches);
   }
 
   function draw(data) {
     chart?.destroy();
     canvas.replaceChildren();
-    const present = legend(data, (kind) => waitingColour(kind, darkQuery.matches));
-    kinds.replaceWith(present);
-    kinds = present;
+    const present = [
+      legend(data, (kind) => waitingColour(kind, darkQuery.matches)),
+      nativeLegend(data, (kind) => nativeColour(kind, darkQuery.matches)),
+    ];
+    legends.forEach((old, i) => old.replaceWith(present[i]));
+    legends = present;
     chart = flamegraph()
       .width(canvas.clientWidth)
       .cellHeight(cellHeight)
@@ -201,6 +214,13 @@ export function flame(parent, tree, { noun = "sample" } = {}) {
     bar.reset.disabled = !node.parent;
     if (node.parent) still(() => chart.zoomTo(node));
     search();
+  }
+
+  // Draws what is not hidden. The switch is there if there is something to hide.
+  function show(data) {
+    whole = data;
+    native.group.hidden = !nativeSums(data).size;
+    draw(native.group.hidden || !hidden.length ? data : without(data, hidden));
   }
 
   function still(change) {
@@ -263,11 +283,11 @@ export function flame(parent, tree, { noun = "sample" } = {}) {
     if (canvas.clientWidth && canvas.clientWidth !== chart.width()) redraw();
   });
 
-  draw(tree);
+  show(tree);
   resize.observe(canvas);
 
   return {
-    update: draw,
+    update: show,
     destroy() {
       stop.abort();
       resize.disconnect();

@@ -16,6 +16,9 @@ const modes = { cpu: "CPU time", wall: "Wall time", gil: "GIL holder", blame: "W
 // What a frame's width stands for, where it is not the time of the stack itself.
 const widths = { blame: "Width: the time for which other threads waited for the GIL while this held it" };
 
+// Of ticks with a native stack.
+const unmerged = "Native stacks that did not fit their Python stacks: these samples are Python only";
+
 // Ticks of a target that gave no stack.
 const lost = ["torn", "late", "gone", "failed"];
 
@@ -83,6 +86,7 @@ function facts(meta) {
     ["Ticks", meta.engine],
     ["Lost", meta.counters.ticks && percent(sum, meta.counters.ticks), detail],
     coverageFact(meta.coverage),
+    ["Unmerged", meta.counters.mixed && `${count(meta.counters.unmerged)} of ${count(meta.counters.mixed)}`, unmerged],
     ["Started", started],
   ].filter(([, value]) => value);
 }
