@@ -21,7 +21,7 @@ struct worker {
         const struct nsutil_work *work; /* NULL: nothing to do */
         void *job;
         pid_t tid;
-        bool left; /* the caller has given up; this thread ends when it wakes up */
+        bool left;           /* the caller has given up; this thread ends when it wakes up */
         struct worker *next; /* guarded by @list */
 };
 

@@ -97,7 +97,8 @@ int symbols_kernel_open(int fd, struct symbols_kernel **ret)
         int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
         int e = own < 0 ? -errno : 0;
 
-        if (e == 0 && kernel && (kernel->file = fdopen(own, "r")) && setvbuf(kernel->file, NULL, _IOFBF, BUFFER_SIZE) == 0) {
+        if (e == 0 && kernel && (kernel->file = fdopen(own, "r")) &&
+            setvbuf(kernel->file, NULL, _IOFBF, BUFFER_SIZE) == 0) {
                 *ret = kernel;
                 return 0;
         }

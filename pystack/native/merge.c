@@ -66,9 +66,8 @@ static void add_code(const struct native_frame *frame, const struct images *imag
 {
         const struct image *image = images_get(images, frame->image);
 
-        frames[mixed->n++] = (struct pystack_mixed_frame){
-                .image = frame->image, .value = image ? frame->pc - image->told.bias : frame->pc
-        };
+        frames[mixed->n++] = (struct pystack_mixed_frame){ .image = frame->image,
+                                                           .value = image ? frame->pc - image->told.bias : frame->pc };
 }
 
 /* Adds the frames of a piece. A piece without frames is a loop that only C code shows. */
@@ -80,9 +79,9 @@ static void add_piece(const struct merge_python *python, size_t piece, struct py
 }
 
 /* Puts the pieces in their places, but those of the first @skip loops. Returns how many have found one. */
-static size_t place_pieces(const struct unwound *native, struct native_stack *stack,
-                           const struct merge_python *python, const struct images *images, size_t skip,
-                           struct pystack_mixed_frame *frames, struct pystack_mixed *mixed)
+static size_t place_pieces(const struct unwound *native, struct native_stack *stack, const struct merge_python *python,
+                           const struct images *images, size_t skip, struct pystack_mixed_frame *frames,
+                           struct pystack_mixed *mixed)
 {
         size_t placed = 0, n = count_pieces(native, python);
 
