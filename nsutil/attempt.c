@@ -21,12 +21,16 @@ struct worker {
         const struct nsutil_work *work; /* NULL: nothing to do */
         void *job;
         pid_t tid;
-        bool left; /* the caller has given up; this thread ends when it wakes up */
+        bool left;           /* the caller has given up; this thread ends when it wakes up */
+        struct worker *next; /* guarded by @list */
 };
 
-/* held by the one caller whose work is being done; guards @spare */
-static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
-static struct worker *spare; /* the worker for the next job; NULL: none was started yet, or it was abandoned */
+/*
+ * Workers without a job. A caller takes one for itself: the work of one may wait for a lock that another caller holds
+ * until its own work is done. So there are as many as callers were at work at a time.
+ */
+static struct worker *spare;
+static pthread_mutex_t list = PTHREAD_MUTEX_INITIALIZER; /* guards @spare */
 static _Atomic int hanging;
 static _Thread_local bool is_worker;
 
@@ -201,33 +205,40 @@ static bool try_work(struct worker *w, const struct nsutil_work *work, void *job
         return done;
 }
 
-static int try_in_turn(pid_t pid, const struct nsutil_work *work, void *job)
+/* A worker without a job. NULL: none can be started. */
+static struct worker *take_worker(void)
 {
-        if (is_refused(pid, work->known)) {
-                work->discard(job);
-                return NSUTIL_E_HANGS;
-        }
-        if (!spare)
-                spare = new_worker();
-        if (!spare) {
-                work->run(job);
-                return 0;
-        }
-        if (try_work(spare, work, job))
-                return 0;
-        spare = NULL;
-        nsutil_give_up(pid);
-        return NSUTIL_E_HANGS;
+        pthread_mutex_lock(&list);
+        struct worker *w = spare;
+        if (w)
+                spare = w->next;
+        pthread_mutex_unlock(&list);
+        return w ? w : new_worker();
+}
+
+static void return_worker(struct worker *w)
+{
+        pthread_mutex_lock(&list);
+        w->next = spare;
+        spare = w;
+        pthread_mutex_unlock(&list);
 }
 
 int nsutil_attempt(pid_t pid, const struct nsutil_work *work, void *job)
 {
-        if (is_worker) {
+        if (!is_worker && is_refused(pid, work->known)) {
+                work->discard(job);
+                return NSUTIL_E_HANGS;
+        }
+        struct worker *w = is_worker ? NULL : take_worker();
+        if (!w) {
                 work->run(job);
                 return 0;
         }
-        pthread_mutex_lock(&turn);
-        int r = try_in_turn(pid, work, job);
-        pthread_mutex_unlock(&turn);
-        return r;
+        if (try_work(w, work, job)) {
+                return_worker(w);
+                return 0;
+        }
+        nsutil_give_up(pid);
+        return NSUTIL_E_HANGS;
 }

@@ -61,7 +61,8 @@ struct pystack_thread {
         struct {
                 const struct pystack_native_request *request; /* of the sample that is being taken; NULL: none */
                 uint64_t begin;                               /* of the C stack */
-                uint32_t len;                                 /* bytes of it that a snapshot reads */
+                uint32_t len;                                 /* bytes of it that a snapshot reads, up to @limit */
+                uint64_t limit;                               /* cannot be read; 0: not known */
                 bool moved;                                   /* the thread may have run since the request */
                 struct pystack_mixed mixed;                   /* of the last sample */
         } native;

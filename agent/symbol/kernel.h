@@ -8,10 +8,7 @@
 
 struct symbols_kernel;
 
-/*
- * Reads the names once: some 50 ms, and 50 bytes for each of its 60 000 to 200 000 functions. @fd is /proc/kallsyms, which
- * is not consumed. -EACCES: it has no addresses, since whoever has opened it lacked CAP_SYSLOG (kernel.kptr_restrict).
- */
+/* @fd is /proc/kallsyms, which is not consumed. It is not read yet. 0, -ENOMEM, or the error of @fd. */
 int symbols_kernel_open(int fd, struct symbols_kernel **ret);
 
 /* Accepts NULL. */
@@ -19,8 +16,12 @@ void symbols_kernel_close(struct symbols_kernel *kernel);
 
 /*
  * The function that @address lies in: the last one that begins before it, in the kernel or in the same module. NULL: none
- * does. It lives as long as @kernel. Any thread may ask.
+ * does, or /proc/kallsyms has no addresses, since whoever has opened it lacked CAP_SYSLOG (kernel.kptr_restrict). It lives as
+ * long as @kernel.
+ *
+ * The first call reads all names: 100 ms or more, and 50 bytes for each of its 60 000 to 200 000 functions. One thread at a
+ * time may ask.
  */
-const char *symbols_kernel_find(const struct symbols_kernel *kernel, uint64_t address);
+const char *symbols_kernel_find(struct symbols_kernel *kernel, uint64_t address);
 
 #endif

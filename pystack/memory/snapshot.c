@@ -76,6 +76,8 @@ static int drop_unreadable(struct pystack_thread *t, const struct iovec *iov, si
         while (i < n && got >= iov[i].iov_len)
                 got -= iov[i++].iov_len;
         uint64_t addr = i < n ? (uint64_t)(uintptr_t)iov[i].iov_base : 0;
+        if (native_drop(t, addr))
+                return 0;
         trace_unread(&t->py->memory, PYSTACK_E_CORRUPT, "span of a snapshot", addr);
         if (addr == t->tstate)
                 return PYSTACK_E_GONE;
@@ -85,7 +87,7 @@ static int drop_unreadable(struct pystack_thread *t, const struct iovec *iov, si
                 t->cframe = 0;
         } else if (t->chunk_len && addr == t->chunk) {
                 t->chunk_len = 0;
-        } else if (!native_drop(t, addr) && !garbage_drop(t, addr)) {
+        } else if (!garbage_drop(t, addr)) {
                 uint32_t kept = 0;
                 for (uint32_t j = 0; j < t->n_spans; j++)
                         if (t->spans[j].addr != addr)

@@ -6,6 +6,7 @@
  *   up to 3.10   each frame is a piece. The loop has its address in a register, or in its C frame
  *   3.11         a piece ends at the frame with the flag is_entry. The cframe of its loop lies in the loop's C frame
  *   3.12 on      a piece ends at a shim, which lies in the loop's C frame
+ *   3.15 on      likewise, and the chain ends at one more shim, in the thread state, which is no loop's (base_frame)
  *
  * So each piece is put where it shows that it belongs, and all of them must find a place, in their order. A loop without a
  * piece has just begun, or is about to end: it is inside of all that have one. Outside of the outermost piece a loop runs for another thread state: that of
@@ -13,14 +14,24 @@
  */
 #include "merge.h"
 
-static size_t count_pieces(const struct merge_python *python)
-{
-        return python->pieces ? python->n_pieces : python->n;
-}
-
 static uint32_t end_of_piece(const struct merge_python *python, size_t i)
 {
         return python->pieces ? python->pieces[i].end : (uint32_t)i + 1;
+}
+
+/* Whether the outermost piece has no frame, and ends outside of the C stack. */
+static bool has_base(const struct unwound *native, const struct merge_python *python)
+{
+        size_t last = python->n_pieces - 1;
+        uint64_t begin = native->n > 0 ? native->frames[0].registers.sp : native->top;
+
+        return python->n_pieces > 0 && end_of_piece(python, last) == (last > 0 ? end_of_piece(python, last - 1) : 0) &&
+               python->pieces[last].anchor - begin >= native->top - begin;
+}
+
+static size_t count_pieces(const struct unwound *native, const struct merge_python *python)
+{
+        return python->pieces ? python->n_pieces - has_base(native, python) : python->n;
 }
 
 static uint64_t end_of_frame(const struct unwound *native, size_t i)
@@ -61,9 +72,8 @@ static void add_code(const struct native_frame *frame, const struct images *imag
 {
         const struct image *image = images_get(images, frame->image);
 
-        frames[mixed->n++] = (struct pystack_mixed_frame){
-                .image = frame->image, .value = image ? frame->pc - image->told.bias : frame->pc
-        };
+        frames[mixed->n++] = (struct pystack_mixed_frame){ .image = frame->image,
+                                                           .value = image ? frame->pc - image->told.bias : frame->pc };
 }
 
 /* Adds the frames of a piece. A piece without frames is a loop that only C code shows. */
@@ -75,11 +85,11 @@ static void add_piece(const struct merge_python *python, size_t piece, struct py
 }
 
 /* Puts the pieces in their places, but in none of the first @skip loops. False: not all have found one. */
-static bool place_pieces(const struct unwound *native, struct native_stack *stack,
-                           const struct merge_python *python, const struct images *images, size_t skip,
-                           struct pystack_mixed_frame *frames, struct pystack_mixed *mixed)
+static bool place_pieces(const struct unwound *native, struct native_stack *stack, const struct merge_python *python,
+                         const struct images *images, size_t skip, struct pystack_mixed_frame *frames,
+                         struct pystack_mixed *mixed)
 {
-        size_t placed = 0, n = count_pieces(python);
+        size_t placed = 0, n = count_pieces(native, python);
 
         for (size_t i = 0; i < native->n; i++) {
                 const struct native_frame *frame = &native->frames[i];

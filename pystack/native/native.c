@@ -119,22 +119,28 @@ void native_watch(struct pystack_thread *t, const struct pystack_uninterrupted *
                 t->native.moved = true;
 }
 
+static uint32_t plan_length(const struct pystack_thread *t)
+{
+        uint64_t left = t->native.limit - t->native.begin;
+
+        return left > 0 && left < t->native.len ? (uint32_t)left : t->native.len;
+}
+
 void native_plan(struct pystack_thread *t, struct remote_batch *batch, struct snapshot *s)
 {
         if (!t->native.request || !t->py->native)
                 return;
-        s->stack = remote_add(batch, t->native.begin, t->native.len);
-        s->stack_len = t->native.len;
+        s->stack_len = plan_length(t);
+        s->stack = remote_add(batch, t->native.begin, s->stack_len);
 }
 
 bool native_drop(struct pystack_thread *t, uint64_t addr)
 {
-        uint64_t page_end = remote_page(t->native.begin) + REMOTE_PAGE;
-
         if (!t->native.request || addr != t->native.begin)
                 return false;
-        if (t->native.begin + t->native.len > page_end)
-                t->native.len = (uint32_t)(page_end - t->native.begin);
+        uint64_t limit = remote_page(addr + plan_length(t) - 1);
+        if (limit > addr)
+                t->native.limit = limit;
         else
                 t->native.request = NULL; /* there is no stack */
         return true;
@@ -177,9 +183,8 @@ static struct pystack_mixed unmerged(enum pystack_unmerged reason)
         return (struct pystack_mixed){ .reason = reason };
 }
 
-void native_merge(struct pystack_thread *t, const struct snapshot *s,
-                  const struct pystack_uninterrupted *uninterrupted, const struct walk *walk,
-                  struct pystack_mixed *ret)
+void native_merge(struct pystack_thread *t, const struct snapshot *s, const struct pystack_uninterrupted *uninterrupted,
+                  const struct walk *walk, struct pystack_mixed *ret)
 {
         struct pystack *py = t->py;
         const struct layout *layout = &py->runtime.layout;
@@ -208,8 +213,7 @@ void native_merge(struct pystack_thread *t, const struct snapshot *s,
         py->native->more = stack.more;
 }
 
-void pystack_native_sample(struct pystack *py, const struct pystack_native_request *request,
-                           struct pystack_mixed *ret)
+void pystack_native_sample(struct pystack *py, const struct pystack_native_request *request, struct pystack_mixed *ret)
 {
         struct native_stack stack = { .py = py, .begin = find_begin(&request->registers) };
         const struct merge_python none = { .n = 0 };

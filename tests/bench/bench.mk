@@ -7,6 +7,14 @@ build/bench-driver: $(call objects,tests/bench/driver.c) $(call archives,sample 
 build/bench-waits: $(call objects,tests/bench/waits.c) $(call archives,nsutil) $(B)/how_link
 	$(call link)
 
+# Optimised as libraries are, whatever CFLAGS are given.
+build/bench-chain.so: tests/bench/targets/chain.c
+	$(CC) -O2 -fPIC -shared -o $@ $<
+
+.PHONY: bench-native
+bench-native: all build/bench-chain.so ## what mixed stacks cost, beside py-spy's: 3 minutes, as root
+	$(Q)$(PYTHON) tests/bench/native.py
+
 .PHONY: bench-waits
 bench-waits: build/bench-waits ## what it costs to say why threads do not run: seconds
 	$(Q)$<

@@ -31,7 +31,12 @@ PACKAGES = {
     "bookworm-slim": ["apt"],  # what podflame's own image is built on, where no registry can be reached
     "bookworm-web": ["uwsgi-core", "uwsgi-plugin-python3", "gunicorn", "apache2", "libapache2-mod-wsgi-py3"],
     "bookworm-database": ["gunicorn", "python3-django", "python3-psycopg2", "postgresql-15"],
+    "bookworm-native": ["python3-numpy", "libopenblas0-pthread", "python3-lxml", "python3-ujson", "python3-zstandard",
+                        "python3-cryptography", "python3-contourpy"],
+    "bookworm-large": ["python3", "libllvm14", "libllvm15", "libllvm16", "libllvm19", "libclang-cpp14", "libclang-cpp16"],
     "trixie": ["python3"],
+    "trixie-native": ["python3-numpy", "libopenblas0-pthread", "python3-lxml", "python3-ujson", "python3-zstandard",
+                      "python3-cryptography", "python3-contourpy", "python3-orjson"],
     "forky": ["python3.14", "python3.15"],
 }
 

@@ -5,6 +5,7 @@
 #include "nsutil/nsutil.h"
 
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -99,6 +100,26 @@ Test(nsutil_attempt, work_is_done)
                 cr_assert(try(getpid(), (struct job){ .fd = -1 }));
         cr_expect(try(getpid(), (struct job){ .fd = -1, .inner = true }), "work within work");
         cr_expect_eq(discarded, 0);
+}
+
+static void *let_go(void *end)
+{
+        cr_expect(try(getpid(), (struct job){ .fd = -1 }));
+        cr_expect_eq(write(*(int *)end, "", 1), 1);
+        return NULL;
+}
+
+Test(nsutil_attempt, work_may_wait_for_another_callers_work)
+{
+        pthread_t other;
+        int ends[2];
+
+        cr_assert_eq(pipe(ends), 0);
+        cr_assert_eq(pthread_create(&other, NULL, let_go, &ends[1]), 0);
+        cr_expect(try(getpid(), (struct job){ .fd = ends[0] }));
+        pthread_join(other, NULL);
+        close(ends[0]);
+        close(ends[1]);
 }
 
 Test(nsutil_attempt, work_that_takes_long_is_waited_for)
