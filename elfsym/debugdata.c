@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * .gnu_debugdata: a small ELF file, packed with xz, that has the local functions which .dynsym lacks. Fedora puts one
- * into each file ("MiniDebugInfo" in GDB's manual). A forged one could unpack to 10 000 times its size, so that both
+ * into each file ("MiniDebugInfo" in GDB's manual). A forged one could unpack to 7000 times its size, so that both
  * sizes and the unpacker's memory are bounded.
  */
 #include "internal.h"
@@ -10,9 +10,9 @@
 #include <lzma.h>
 #include <stdlib.h>
 
-#define PACKED_MAX ((uint64_t)4 << 20)    /* a library of 100 MB has some 1 MiB */
-#define UNPACKED_MAX ((size_t)16 << 20)   /* likewise, 5 MiB */
-#define UNPACKER_MAX ((uint64_t)20 << 20) /* xz -7 needs 17 MiB; Fedora calls xz -6, which needs 9 */
+#define PACKED_MAX ((uint64_t)4 << 20)
+#define UNPACKED_MAX ((size_t)16 << 20)
+#define UNPACKER_MAX ((uint64_t)20 << 20) /* xz -7 needs 17 MiB, its default of -6 needs 9 */
 #define PIECE 65536
 
 /* Bytes that are unpacked so far. */

@@ -15,7 +15,7 @@
 
 #define DYNAMIC_MAX 1024  /* entries: files have some 30, and one for each needed library */
 #define CHAIN_MAX 64      /* symbols in one bucket; all libraries of a Debian have at most 12 */
-#define BUCKETS_MAX 65536 /* of which all are visited to count symbols: linkers make one for some 2 to 4 symbols */
+#define BUCKETS_MAX 65536 /* of which all are visited to count symbols */
 #define HASHES_MAX 8      /* how many hashes of a chain are read at a time */
 
 /* ---- the table ----------------------------------------------------------- */

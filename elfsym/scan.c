@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The largest libraries have a million symbols, with names of 100 bytes. */
+/* A library of rustc, a file of 150 MB, has 165 000 symbols; many names of C++ and Rust have 100 bytes. */
 #define SYMBOLS_MAX ((uint64_t)2 << 20)
 #define NAMES_MAX ((uint64_t)128 << 20)
 

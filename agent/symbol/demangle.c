@@ -20,7 +20,7 @@
 /* What may be written for a name, of which most is not kept. */
 #define WORK_MAX ((size_t)64 << 10)
 
-/* Each may double what is written. Rust's own names have up to a dozen. */
+/* Two of them may double what is written. Of the 104 279 names in a rustc's own library 557 have more: they stay as they are. */
 #define RUST_REFERENCES_MAX 24
 
 /* The longest name of Rust that is tried. */

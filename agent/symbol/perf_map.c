@@ -149,6 +149,25 @@ static void keep_part(struct perf_map *map, const char *text, size_t len)
         map->line_len += len;
 }
 
+void perf_map_feed(struct perf_map *map, const char *text, size_t len)
+{
+        while (len > 0 && !map->full) {
+                const char *newline = memchr(text, '\n', len);
+                size_t part = newline ? (size_t)(newline - text) : len;
+
+                keep_part(map, text, part);
+                if (newline) {
+                        take_line(map, map->line, map->line_len);
+                        map->line_len = 0;
+                        part++;
+                }
+                text += part;
+                len -= part;
+        }
+}
+
+/* ---- looking up -------------------------------------------------------------------- */
+
 static int order_functions(const void *a, const void *b)
 {
         const struct entry *x = a, *y = b;
@@ -171,29 +190,15 @@ static void drop_replaced(struct perf_map *map)
         map->n = kept;
 }
 
-void perf_map_feed(struct perf_map *map, const char *text, size_t len)
+/* Lines come in any order. They are sorted when somebody asks, not for each piece. */
+static void sort_functions(struct perf_map *map)
 {
-        while (len > 0 && !map->full) {
-                const char *newline = memchr(text, '\n', len);
-                size_t part = newline ? (size_t)(newline - text) : len;
-
-                keep_part(map, text, part);
-                if (newline) {
-                        take_line(map, map->line, map->line_len);
-                        map->line_len = 0;
-                        part++;
-                }
-                text += part;
-                len -= part;
-        }
         if (map->sorted || map->n == 0)
                 return;
         qsort(map->entries, map->n, sizeof(*map->entries), order_functions);
         drop_replaced(map);
         map->sorted = true;
 }
-
-/* ---- looking up -------------------------------------------------------------------- */
 
 /* Counts the functions that start at @address or before. */
 static size_t count_before(const struct perf_map *map, uint64_t address)
@@ -211,9 +216,12 @@ static size_t count_before(const struct perf_map *map, uint64_t address)
         return from;
 }
 
-int perf_map_at(const struct perf_map *map, uint64_t address, struct perf_map_function *ret)
+int perf_map_at(struct perf_map *map, uint64_t address, struct perf_map_function *ret)
 {
         const struct entry *best = NULL;
+
+        sort_functions(map);
+
         size_t i = count_before(map, address);
 
         for (unsigned steps = 0; i > 0 && steps < OVERLAPS_MAX; steps++) {

@@ -33,7 +33,7 @@ struct perf_map_function {
 };
 
 /* 0, or a symbol_error. */
-int perf_map_at(const struct perf_map *map, uint64_t address, struct perf_map_function *ret);
+int perf_map_at(struct perf_map *map, uint64_t address, struct perf_map_function *ret);
 
 size_t perf_map_bytes(const struct perf_map *map);
 

@@ -49,12 +49,18 @@ Test(symbol_demangle, known_answers)
                 expect_name(cases[i].raw, cases[i].language, cases[i].name);
 }
 
-/* Cython 0.29 and 3 made the first ones for numpy, pandas and lxml. */
+/* Cython 3.1.4 made those of yaml, for PyYAML 6.0.3. The others follow its rules. */
 Test(symbol_demangle, of_cython)
 {
         static const struct {
                 const char *raw, *name;
         } cases[] = {
+                { "__pyx_pw_4yaml_5_yaml_8CEmitter_1__init__", "yaml._yaml.CEmitter.__init__" },
+                { "__pyx_pw_4yaml_5_yaml_4Mark_3get_snippet", "yaml._yaml.Mark.get_snippet" },
+                { "__pyx_pw_4yaml_5_yaml_5__pyx_unpickle_Mark", "yaml._yaml.__pyx_unpickle_Mark" },
+                { "__pyx_pw_4yaml_5_yaml_3get_version", "yaml._yaml.get_version" },
+                { "__pyx_pf_4yaml_5_yaml_8CEmitter_12serialize", "yaml._yaml.CEmitter.serialize" },
+                { "__pyx_f_4yaml_5_yaml_7CParser__parse_next_event", "yaml._yaml.CParser._parse_next_event" },
                 { "__pyx_pw_5numpy_6random_6mtrand_11RandomState_3seed", "numpy.random.mtrand.RandomState.seed" },
                 { "__pyx_pw_5numpy_6random_6mtrand_11RandomState_1__init__",
                   "numpy.random.mtrand.RandomState.__init__" },

@@ -21,7 +21,7 @@ static struct perf_map *map_of(const char *text)
         return map;
 }
 
-static const char *name_in(const struct perf_map *map, uint64_t address)
+static const char *name_in(struct perf_map *map, uint64_t address)
 {
         struct perf_map_function function;
 

@@ -152,7 +152,7 @@ char *functionfile_pack(const char *bytes, size_t len, size_t *ret_len)
         char *packed = malloc(size);
 
         *ret_len = 0;
-        if (lzma_easy_buffer_encode(6, LZMA_CHECK_CRC64, NULL, (const uint8_t *)bytes, len, (uint8_t *)packed, ret_len,
+        if (lzma_easy_buffer_encode(0, LZMA_CHECK_CRC64, NULL, (const uint8_t *)bytes, len, (uint8_t *)packed, ret_len,
                                     size) != LZMA_OK)
                 abort();
         return packed;
