@@ -38,11 +38,11 @@ static int add_function(struct symbols_kernel *kernel, uint64_t address, const c
                 kernel->functions = grown;
                 kernel->cap = cap;
         }
-        char *copy = strdup(name);
-        if (!copy)
-                return -ENOMEM;
-        kernel->functions[kernel->n++] = (struct kernel_function){ address, copy };
-        return 0;
+        struct kernel_function *function = &kernel->functions[kernel->n];
+        function->address = address;
+        function->name = strdup(name);
+        kernel->n += function->name != NULL;
+        return function->name ? 0 : -ENOMEM;
 }
 
 static int by_address(const void *a, const void *b)

@@ -198,9 +198,10 @@ static void find_loops(const struct images_reading *r)
 int images_read(const struct pystack *py, const struct images *before, struct images *ret)
 {
         struct nsutil_maps maps = { 0 };
-        struct images_reading r = { py, &maps, ret };
+        struct images_reading r = { .py = py, .maps = &maps };
 
         *ret = (struct images){ 0 };
+        r.images = ret;
         if (before) {
                 memcpy(ret->items, before->items, before->n * sizeof *before->items);
                 ret->n = before->n;
