@@ -38,10 +38,12 @@ static int add_function(struct symbols_kernel *kernel, uint64_t address, const c
                 kernel->functions = grown;
                 kernel->cap = cap;
         }
-        char *copy = strdup(name);
-        if (!copy)
+        struct kernel_function *function = &kernel->functions[kernel->n];
+        function->address = address;
+        function->name = strdup(name);
+        if (!function->name)
                 return -ENOMEM;
-        kernel->functions[kernel->n++] = (struct kernel_function){ address, copy };
+        kernel->n++;
         return 0;
 }
 
