@@ -41,8 +41,10 @@ static int add_function(struct symbols_kernel *kernel, uint64_t address, const c
         struct kernel_function *function = &kernel->functions[kernel->n];
         function->address = address;
         function->name = strdup(name);
-        kernel->n += function->name != NULL;
-        return function->name ? 0 : -ENOMEM;
+        if (!function->name)
+                return -ENOMEM;
+        kernel->n++;
+        return 0;
 }
 
 static int by_address(const void *a, const void *b)

@@ -53,7 +53,7 @@ static void take_images(struct pystack_native *native, struct images *images)
 int pystack_native_read(struct pystack *py, bool (*lock)(void *ctx), void (*unlock)(void *ctx), void *ctx)
 {
         struct pystack_native *native = py->native ? py->native : calloc(1, sizeof *native);
-        struct images images;
+        struct images images = { .n = 0 };
 
         if (!native)
                 return -ENOMEM;
