@@ -29,7 +29,8 @@ struct pystack_native;
 
 /* A file, or another thing such as the vDSO, whose code is mapped. Valid until pystack_close(). */
 struct pystack_image {
-        struct nsutil_map map; /* its first mapping, with the end of its last one. Its path is "" for code made at run time */
+        struct nsutil_map
+                map; /* its first mapping, with the end of its last one. Its path is "" for code made at run time */
         char build_id[ELFSYM_BUILD_ID_SIZE]; /* as struct elfsym_frames has it; "" also if it is no ELF file */
         uint64_t bias;                       /* what an address in the process has more than one in the file */
 };
@@ -86,7 +87,6 @@ struct pystack_mixed {
 void pystack_native_ask(struct pystack_thread *thread, const struct pystack_native_request *request);
 
 /* The stack of a thread that runs no Python. Its outcome is in @ret. */
-void pystack_native_sample(struct pystack *py, const struct pystack_native_request *request,
-                           struct pystack_mixed *ret);
+void pystack_native_sample(struct pystack *py, const struct pystack_native_request *request, struct pystack_mixed *ret);
 
 #endif

@@ -216,9 +216,9 @@ struct pystack_stack {
         bool gc;                            /* this thread collects garbage: see below */
         bool gc_certain;
         size_t gc_at;
-        unsigned retries; /* readings thrown away before this one */
+        unsigned retries;                  /* readings thrown away before this one */
         const struct pystack_mixed *mixed; /* see pystack_native_ask(); NULL: it was not asked for */
-        bool provisional; /* believe it only if the next pystack_validate() returns 0 */
+        bool provisional;                  /* believe it only if the next pystack_validate() returns 0 */
 };
 
 /*

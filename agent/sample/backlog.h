@@ -71,8 +71,8 @@ struct backlog_view {
         const struct pystack_mixed *mixed; /* NULL: Python alone */
         const uint64_t *kernel;            /* addresses, innermost first */
         size_t n_kernel;
-        size_t n;     /* frames of all kinds */
-        size_t gc_at; /* as of @stack, among the frames of all kinds */
+        size_t n;                            /* frames of all kinds */
+        size_t gc_at;                        /* as of @stack, among the frames of all kinds */
         profile_id outside[BACKLOG_OUTSIDE]; /* frames of the profile's that stand outside of all these; 0: none */
 };
 

@@ -188,7 +188,7 @@ struct sampler {
         void *tick_state;
         pthread_mutex_t engine; /* held while the engine's threads are changed; guards @closing */
         _Atomic uint64_t unmerged[PYSTACK_UNMERGED_REASONS]; /* see sampler_unmerged() */
-        bool closing;           /* the engine's threads are not to be changed any more */
+        bool closing;                                        /* the engine's threads are not to be changed any more */
         struct watchdog watchdog;
         /* Threads that use the sampler and that nobody waits for: readers that were relieved, and errands. */
         _Atomic unsigned strays;

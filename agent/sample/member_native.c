@@ -29,18 +29,15 @@ static void count_native_stack(struct target *t, const struct sampler *s, struct
                                uint64_t count, uint64_t ns)
 {
         struct profile_counters *counters = profile_counters(t->profile);
-        struct pending found = { .stack = stack,
-                                 .thread = m ? member_id(t, s, m) : 0,
-                                 .state = PROFILE_RUNNING,
-                                 .count = count,
-                                 .ns = ns };
+        struct pending found = {
+                .stack = stack, .thread = m ? member_id(t, s, m) : 0, .state = PROFILE_RUNNING, .count = count, .ns = ns
+        };
         counters->ticks += count;
         if (pending_count(t, &found))
                 counters->native_ns += ns;
 }
 
-void member_count_native(struct target *t, const struct sampler *s, struct member *m, uint64_t count,
-                         uint64_t ns)
+void member_count_native(struct target *t, const struct sampler *s, struct member *m, uint64_t count, uint64_t ns)
 {
         if (count == 0)
                 return; /* a look at a thread that waits: it has left Python */

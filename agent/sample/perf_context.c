@@ -13,17 +13,30 @@ enum { PLACE_PC = 0xfe, PLACE_SP = 0xff };
 
 #if defined __x86_64__
 static const struct register_place places[] = {
-        { PERF_REG_X86_BX, ELFSYM_RBX },   { PERF_REG_X86_BP, ELFSYM_RBP },
-        { PERF_REG_X86_SP, PLACE_SP },            { PERF_REG_X86_IP, PLACE_PC },
-        { PERF_REG_X86_R12, ELFSYM_R12 },  { PERF_REG_X86_R13, ELFSYM_R13 },
-        { PERF_REG_X86_R14, ELFSYM_R14 },  { PERF_REG_X86_R15, ELFSYM_R15 },
+        { PERF_REG_X86_BX, ELFSYM_RBX },  { PERF_REG_X86_BP, ELFSYM_RBP },  { PERF_REG_X86_SP, PLACE_SP },
+        { PERF_REG_X86_IP, PLACE_PC },    { PERF_REG_X86_R12, ELFSYM_R12 }, { PERF_REG_X86_R13, ELFSYM_R13 },
+        { PERF_REG_X86_R14, ELFSYM_R14 }, { PERF_REG_X86_R15, ELFSYM_R15 },
 };
 #elif defined __aarch64__
-#define FROM_X19(n) { PERF_REG_ARM64_X19 + (n), ELFSYM_X19 + (n) }
+#define FROM_X19(n)                                        \
+        {                                                  \
+                PERF_REG_ARM64_X19 + (n), ELFSYM_X19 + (n) \
+        }
 static const struct register_place places[] = {
-        FROM_X19(0), FROM_X19(1), FROM_X19(2), FROM_X19(3), FROM_X19(4),  FROM_X19(5),
-        FROM_X19(6), FROM_X19(7), FROM_X19(8), FROM_X19(9), FROM_X19(10), FROM_X19(11),
-        { PERF_REG_ARM64_SP, PLACE_SP }, { PERF_REG_ARM64_PC, PLACE_PC },
+        FROM_X19(0),
+        FROM_X19(1),
+        FROM_X19(2),
+        FROM_X19(3),
+        FROM_X19(4),
+        FROM_X19(5),
+        FROM_X19(6),
+        FROM_X19(7),
+        FROM_X19(8),
+        FROM_X19(9),
+        FROM_X19(10),
+        FROM_X19(11),
+        { PERF_REG_ARM64_SP, PLACE_SP },
+        { PERF_REG_ARM64_PC, PLACE_PC },
 };
 #else
 #error "the registers of this machine are not known"
@@ -46,7 +59,7 @@ struct words {
         size_t left;
 };
 
-static bool take_word(struct words *words, uint64_t *ret)
+static bool next_word(struct words *words, uint64_t *ret)
 {
         if (words->left == 0)
                 return false;
@@ -66,10 +79,10 @@ static bool read_kernel(struct words *words, struct perf_context *ret)
         uint64_t n, ip;
 
         ret->n_kernel = 0;
-        if (!take_word(words, &n) || n > words->left)
+        if (!next_word(words, &n) || n > words->left)
                 return false;
         while (n-- > 0) {
-                if (!take_word(words, &ip))
+                if (!next_word(words, &ip))
                         return false;
                 if (!is_mark(ip) && ret->n_kernel < PERF_KERNEL_MAX)
                         ret->kernel[ret->n_kernel++] = ip;
@@ -95,12 +108,12 @@ static bool read_registers(struct words *words, struct perf_context *ret)
 
         ret->registers = (struct elfsym_registers){ 0 };
         ret->has_registers = false;
-        if (!take_word(words, &abi))
+        if (!next_word(words, &abi))
                 return false;
         if (abi == PERF_SAMPLE_REGS_ABI_NONE)
                 return true;
         for (size_t i = 0; i < PLACES; i++) {
-                if (!take_word(words, &value))
+                if (!next_word(words, &value))
                         return false;
                 put_register(&ret->registers, &places[i], value);
         }

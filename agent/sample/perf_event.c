@@ -229,7 +229,6 @@ static void copy_out_of_ring(const struct perf_ring *ring, uint64_t at, void *to
         memcpy((char *)to + first, data, len - first);
 }
 
-
 void perf_ring_each(struct perf_ring *ring, perf_record_fn each, void *ctx)
 {
         struct perf_event_mmap_page *page = ring->pages;

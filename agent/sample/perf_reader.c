@@ -200,7 +200,8 @@ static int open_events(struct perf_reader *r)
                 return r->fd;
         r->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         r->wait_fd = r->stop_fd < 0 ? -errno : perf_wait_open(r->fd, r->stop_fd);
-        int e = r->wait_fd < 0 ? r->wait_fd : perf_ring_open(r->fd, r->contexts ? RING_PAGES_NATIVE : RING_PAGES, &r->ring);
+        int e = r->wait_fd < 0 ? r->wait_fd
+                               : perf_ring_open(r->fd, r->contexts ? RING_PAGES_NATIVE : RING_PAGES, &r->ring);
         if (e == 0)
                 e = start_reader_thread(r);
         if (e != 0)

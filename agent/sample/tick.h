@@ -14,7 +14,6 @@ struct target;
 struct wait_look;
 struct jitter;
 
-
 /* An engine: it says when to read which thread. */
 struct tick {
         const char *name;
@@ -51,7 +50,7 @@ struct tick_event {
         bool meets_all;    /* such ticks meet every thread alike, so the kernel's account can correct their number */
         const struct pystack_uninterrupted *uninterrupted; /* NULL: the caller cannot tell whether it is switched out */
         const struct perf_context *context; /* where the tick met the thread; NULL: not known, or not wanted */
-        struct wait_look *look;                            /* mode wall: why the thread does not run; NULL: it runs */
+        struct wait_look *look;             /* mode wall: why the thread does not run; NULL: it runs */
         struct pending *held;  /* mode wall: gets the sample, which is not counted yet; NULL: it is counted */
         struct jitter *jitter; /* draws the next period of a thread's own event; NULL: the tick is of no such event */
 };

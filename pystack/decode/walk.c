@@ -78,8 +78,8 @@ static void end_piece(struct pystack *py, uint64_t edge, const struct loops *loo
         bool has_shim = py->runtime.layout.frame.entry == LAYOUT_NONE;
 
         if (py->scratch.pieces)
-                py->scratch.pieces[ret->n_pieces++] =
-                        (struct piece){ .anchor = has_shim ? edge : loops->cframe, .end = (uint32_t)ret->n };
+                py->scratch.pieces[ret->n_pieces++] = (struct piece){ .anchor = has_shim ? edge : loops->cframe,
+                                                                      .end = (uint32_t)ret->n };
 }
 
 enum walk_result walk_frames(struct pystack_thread *t, struct snapshot *s, struct walk *ret)

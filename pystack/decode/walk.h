@@ -14,8 +14,8 @@ enum walk_result {
 };
 
 struct walk {
-        size_t n;       /* frames found, leaf first, in the pystack's raw[] */
-        bool truncated; /* PYSTACK_MAX_FRAMES reached */
+        size_t n;        /* frames found, leaf first, in the pystack's raw[] */
+        bool truncated;  /* PYSTACK_MAX_FRAMES reached */
         size_t n_pieces; /* in the pystack's pieces[], innermost first; 0 up to 3.10, or if they are not wanted */
         uint64_t missing;
         uint32_t missing_len; /* 0: it is a frame, and the frames behind it may be missing, too */

@@ -31,9 +31,9 @@ struct snapshot {
         uint32_t tlbc_generation;
         size_t garbage; /* where in all that was read the bytes begin that show who collects: see garbage_plan() */
         size_t stack, stack_len; /* likewise the C stack's bytes; 0: it was not read */
-        bool has_gil;   /* the GIL's are among them */
-        bool frozen;    /* the caller may have frozen the thread: its rseq is known */
-        bool twice;     /* there are two readings; else both pointers are to the one */
+        bool has_gil;            /* the GIL's are among them */
+        bool frozen;             /* the caller may have frozen the thread: its rseq is known */
+        bool twice;              /* there are two readings; else both pointers are to the one */
 
         /* How much of the plan it has. */
         uint64_t cframe, chunk;

@@ -35,7 +35,7 @@ static bool is_same_file(const struct nsutil_map *a, const struct nsutil_map *b)
 }
 
 /* The first and the last mapping of the file of map @i that lie around it. Others may lie between a file's own. */
-static void find_extent(const struct nsutil_maps *maps, size_t i, size_t *ret_first, size_t *ret_last)
+static void get_extent(const struct nsutil_maps *maps, size_t i, size_t *ret_first, size_t *ret_last)
 {
         size_t first = i, last = i;
 
@@ -55,7 +55,7 @@ static bool is_same_image(const struct image *image, const struct nsutil_map *fi
                is_same_file(&image->told.map, first);
 }
 
-static uint32_t find_known(const struct images *images, const struct nsutil_map *first, uint64_t end)
+static uint32_t look_up_known(const struct images *images, const struct nsutil_map *first, uint64_t end)
 {
         for (uint32_t i = images->n; i > 0; i--)
                 if (is_same_image(images->items[i - 1], first, end))
@@ -75,7 +75,7 @@ static uint32_t add_image(struct images_reading *r, const struct nsutil_map *fir
         struct pystack_memory memory = r->py->memory;
         const struct elfsym_memory for_elfsym = { read_for_elfsym, &memory };
         size_t len = strlen(first->path) + 1;
-        uint32_t known = find_known(r->images, first, end);
+        uint32_t known = look_up_known(r->images, first, end);
 
         if (known || r->images->n == NATIVE_IMAGES_MAX)
                 return known;
@@ -112,7 +112,7 @@ static int read_ranges(struct images_reading *r)
                 size_t first, last;
                 if (!(map->prot & PROT_EXEC))
                         continue;
-                find_extent(r->maps, i, &first, &last);
+                get_extent(r->maps, i, &first, &last);
                 uint32_t image = add_image(r, &r->maps->maps[first], r->maps->maps[last].end);
                 images->ranges[images->n_ranges++] = (struct code_range){ map->start, map->end, image };
         }
@@ -129,11 +129,11 @@ static void add_loop(struct images *images, const struct elfsym_symbol *symbol, 
 {
         if (symbol->size > 0 && images->n_loops < NATIVE_LOOPS_MAX)
                 images->loops[images->n_loops++] = (struct code_range){ .start = symbol->value + bias,
-                                                                       .end = symbol->value + bias + symbol->size };
+                                                                        .end = symbol->value + bias + symbol->size };
 }
 
 /* The function that runs bytecode: _PyEval_EvalFrameDefault since 3.6. Before, PyEval_EvalFrameEx did so itself. */
-static bool find_loop(struct elfsym *elf, uint64_t bias, struct images *images)
+static bool look_for_loop(struct elfsym *elf, uint64_t bias, struct images *images)
 {
         struct elfsym_symbol symbol;
 
@@ -145,7 +145,7 @@ static bool find_loop(struct elfsym *elf, uint64_t bias, struct images *images)
         return false;
 }
 
-static void find_parts(struct elfsym *elf, uint64_t bias, struct images *images)
+static void look_for_parts(struct elfsym *elf, uint64_t bias, struct images *images)
 {
         struct elfsym_symbol symbol;
 
@@ -155,7 +155,7 @@ static void find_parts(struct elfsym *elf, uint64_t bias, struct images *images)
 }
 
 /* .symtab has the loop's other parts, and the loop itself in a program that exports nothing. */
-static void find_loops_in_file(const struct images_reading *r, const struct nsutil_map *map)
+static void look_for_loops_in_file(const struct images_reading *r, const struct nsutil_map *map)
 {
         struct elfsym *elf = NULL;
         int fd = -1;
@@ -164,14 +164,14 @@ static void find_loops_in_file(const struct images_reading *r, const struct nsut
                 return;
         if (elfsym_open_fd(fd, &elf) == 0) {
                 uint64_t bias = elfsym_load_bias(elf, map->start);
-                if (r->images->n_loops > 0 || find_loop(elf, bias, r->images))
-                        find_parts(elf, bias, r->images);
+                if (r->images->n_loops > 0 || look_for_loop(elf, bias, r->images))
+                        look_for_parts(elf, bias, r->images);
         }
         elfsym_close(elf);
         close(fd);
 }
 
-static void find_loops(const struct images_reading *r)
+static void look_for_loops(const struct images_reading *r)
 {
         struct pystack_memory memory = r->py->memory;
         uint64_t runtime = r->py->info.runtime;
@@ -185,12 +185,12 @@ static void find_loops(const struct images_reading *r)
                 i--;
         if (i >= r->maps->n)
                 return;
-        find_extent(r->maps, i, &first, &last);
+        get_extent(r->maps, i, &first, &last);
         const struct nsutil_map *map = &r->maps->maps[first];
         if (elfsym_open_image(remote_read_image, &memory, map->start, &elf) == 0)
-                find_loop(elf, elfsym_load_bias(elf, map->start), r->images);
+                look_for_loop(elf, elfsym_load_bias(elf, map->start), r->images);
         elfsym_close(elf);
-        find_loops_in_file(r, map);
+        look_for_loops_in_file(r, map);
 }
 
 /* ---- all of it ------------------------------------------------------------------------- */
@@ -211,7 +211,7 @@ int images_read(const struct pystack *py, const struct images *before, struct im
                 return e == NSUTIL_E_GONE ? PYSTACK_E_GONE : e == NSUTIL_E_DENIED ? PYSTACK_E_DENIED : e;
         e = read_ranges(&r);
         if (e == 0)
-                find_loops(&r);
+                look_for_loops(&r);
         nsutil_maps_deinit(&maps);
         return e;
 }

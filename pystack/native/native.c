@@ -99,7 +99,7 @@ const struct pystack_image *pystack_native_image(const struct pystack *py, uint3
  */
 #define RED_ZONE 128
 
-static uint64_t find_begin(const struct elfsym_registers *registers)
+static uint64_t begin_of_stack(const struct elfsym_registers *registers)
 {
         return (registers->sp - RED_ZONE) & ~(uint64_t)7;
 }
@@ -108,7 +108,7 @@ void pystack_native_ask(struct pystack_thread *t, const struct pystack_native_re
 {
         t->native.request = request;
         t->native.moved = false;
-        t->native.begin = request ? find_begin(&request->registers) : 0;
+        t->native.begin = request ? begin_of_stack(&request->registers) : 0;
         if (t->native.len == 0)
                 t->native.len = STACK_AT_FIRST;
 }
@@ -165,7 +165,7 @@ static bool has_stayed(const struct pystack_thread *t, const struct snapshot *s,
         return stack->more_len == 0 || snapshot_holds(t, uninterrupted);
 }
 
-static void unwind(struct pystack *py, struct native_stack *stack, const struct elfsym_registers *registers,
+static void unwind_code(struct pystack *py, struct native_stack *stack, const struct elfsym_registers *registers,
                    struct unwound *ret)
 {
         struct pystack_native *native = py->native;
@@ -178,7 +178,7 @@ static void unwind(struct pystack *py, struct native_stack *stack, const struct 
                 py->native_stale = true;
 }
 
-static struct pystack_mixed unmerged(enum pystack_unmerged reason)
+static struct pystack_mixed make_unmerged(enum pystack_unmerged reason)
 {
         return (struct pystack_mixed){ .reason = reason };
 }
@@ -191,17 +191,17 @@ void native_merge(struct pystack_thread *t, const struct snapshot *s, const stru
         struct native_stack stack = { .py = py, .begin = t->native.begin };
         struct unwound unwound;
 
-        *ret = unmerged(PYSTACK_UNMERGED_MOVED);
+        *ret = make_unmerged(PYSTACK_UNMERGED_MOVED);
         if (!py->native) {
                 py->native_stale = true;
-                *ret = unmerged(PYSTACK_UNMERGED_UNKNOWN);
+                *ret = make_unmerged(PYSTACK_UNMERGED_UNKNOWN);
                 return;
         }
         if (!t->native.request || t->native.moved || s->stack_len == 0 || walk->truncated)
                 return;
         stack.bytes = py->scratch.room.buf + s->stack;
         stack.len = s->stack_len & ~7u;
-        unwind(py, &stack, &t->native.request->registers, &unwound);
+        unwind_code(py, &stack, &t->native.request->registers, &unwound);
         adapt_length(t, &unwound);
         if (!has_stayed(t, s, uninterrupted, &stack))
                 return;
@@ -215,18 +215,18 @@ void native_merge(struct pystack_thread *t, const struct snapshot *s, const stru
 
 void pystack_native_sample(struct pystack *py, const struct pystack_native_request *request, struct pystack_mixed *ret)
 {
-        struct native_stack stack = { .py = py, .begin = find_begin(&request->registers) };
+        struct native_stack stack = { .py = py, .begin = begin_of_stack(&request->registers) };
         const struct merge_python none = { .n = 0 };
         struct unwound unwound;
 
         if (!py->native) {
                 py->native_stale = true;
-                *ret = unmerged(PYSTACK_UNMERGED_UNKNOWN);
+                *ret = make_unmerged(PYSTACK_UNMERGED_UNKNOWN);
                 return;
         }
-        unwind(py, &stack, &request->registers, &unwound);
+        unwind_code(py, &stack, &request->registers, &unwound);
         if (request->stayed(request->ctx))
                 merge_stacks(&unwound, &stack, &none, &py->native->images, py->native->mixed, ret);
         else
-                *ret = unmerged(PYSTACK_UNMERGED_MOVED);
+                *ret = make_unmerged(PYSTACK_UNMERGED_MOVED);
 }

@@ -22,7 +22,7 @@ void rules_clear(struct rules *rules)
         rules->n = 0;
 }
 
-static struct rule *slot_of(struct rule *slots, size_t mask, uint64_t pc)
+static struct rule *slot_of_rule(struct rule *slots, size_t mask, uint64_t pc)
 {
         size_t i = (pc * 0x9e3779b97f4a7c15u) >> 32 & mask;
 
@@ -31,7 +31,7 @@ static struct rule *slot_of(struct rule *slots, size_t mask, uint64_t pc)
         return &slots[i];
 }
 
-static bool make_room(struct rules *rules)
+static bool grow_slots(struct rules *rules)
 {
         size_t size = rules->slots ? 2 * (rules->mask + 1) : RULES_AT_FIRST;
 
@@ -46,7 +46,7 @@ static bool make_room(struct rules *rules)
                 return false;
         for (size_t i = 0; rules->slots && i <= rules->mask; i++)
                 if (rules->slots[i].pc)
-                        *slot_of(slots, size - 1, rules->slots[i].pc) = rules->slots[i];
+                        *slot_of_rule(slots, size - 1, rules->slots[i].pc) = rules->slots[i];
         free(rules->slots);
         rules->slots = slots;
         rules->mask = size - 1;
@@ -87,8 +87,7 @@ static ssize_t read_table(void *ctx, void *buf, const struct iovec *remote, size
         return memory->read(memory->ctx, buf, remote, n);
 }
 
-static int make_rule(const struct pystack *py, const struct images *images, uint64_t pc, bool in_call,
-                     struct rule *ret)
+static int make_rule(const struct pystack *py, const struct images *images, uint64_t pc, bool in_call, struct rule *ret)
 {
         const struct code_range *range = images_find(images, pc);
         struct pystack_memory memory = py->memory;
@@ -110,9 +109,9 @@ int rules_get(struct rules *rules, const struct pystack *py, const struct images
 {
         struct rule rule;
 
-        if (!make_room(rules))
+        if (!grow_slots(rules))
                 return -ENOMEM;
-        struct rule *slot = slot_of(rules->slots, rules->mask, pc);
+        struct rule *slot = slot_of_rule(rules->slots, rules->mask, pc);
         if (!slot->pc) {
                 if (*budget == 0)
                         return PYSTACK_E_COSTLY;

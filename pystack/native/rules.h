@@ -19,7 +19,7 @@ struct rule {
         uint64_t pc; /* 0: a free slot */
         struct elfsym_unwind unwind;
         uint32_t image;
-        bool known;       /* @unwind is set; else only the frame pointer can lead on, where @by_pointer says so */
+        bool known; /* @unwind is set; else only the frame pointer can lead on, where @by_pointer says so */
         bool by_pointer;
         bool calls_loop; /* @pc lies in a call of the evaluation loop */
 };

@@ -52,8 +52,8 @@ static bool load_word(void *ctx, uint64_t addr, uint64_t *ret)
         struct native_stack *stack = ctx;
         uint64_t at = addr - stack->begin;
 
-        if (at > NATIVE_STACK_MAX || (at + sizeof *ret > stack->len + stack->more_len &&
-                                      !extend_stack(stack, at + sizeof *ret)))
+        if (at > NATIVE_STACK_MAX ||
+            (at + sizeof *ret > stack->len + stack->more_len && !extend_stack(stack, at + sizeof *ret)))
                 return false;
         if (at + sizeof *ret <= stack->len)
                 memcpy(ret, stack->bytes + at, sizeof *ret);
@@ -66,14 +66,14 @@ static bool load_word(void *ctx, uint64_t addr, uint64_t *ret)
 
 /* ---- the frames ---------------------------------------------------------------------------- */
 
-static int step(const struct rule *rule, struct native_stack *stack, struct elfsym_registers *registers)
+static int step_out(const struct rule *rule, struct native_stack *stack, struct elfsym_registers *registers)
 {
         if (rule->known)
                 return elfsym_unwind_step(&rule->unwind, load_word, stack, registers);
         return rule->by_pointer ? elfsym_unwind_by_frame_pointer(load_word, stack, registers) : ELFSYM_E_NOT_FOUND;
 }
 
-static enum pystack_unmerged reason_of(int error)
+static enum pystack_unmerged tell_reason(int error)
 {
         return error == PYSTACK_E_COSTLY    ? PYSTACK_UNMERGED_COSTLY
                : error == PYSTACK_E_CORRUPT ? PYSTACK_UNMERGED_UNKNOWN
@@ -98,12 +98,12 @@ static int follow_frame(struct rules *rules, const struct images *images, struct
         int e = rules_get(rules, stack->py, images, at->pc - *in_call, *in_call, budget, &rule);
 
         if (e != 0) {
-                ret->reason = reason_of(e);
+                ret->reason = tell_reason(e);
                 return -1;
         }
         add_frame(ret, images, rule, at);
         *in_call = !(rule->known && rule->unwind.is_signal);
-        return step(rule, stack, at);
+        return step_out(rule, stack, at);
 }
 
 void unwind_stack(struct rules *rules, const struct images *images, struct native_stack *stack,

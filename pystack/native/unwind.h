@@ -32,7 +32,7 @@ struct unwound {
         struct native_frame *frames; /* leaf first */
         size_t n;
         enum pystack_unmerged reason; /* PYSTACK_MERGED: it was followed to its end */
-        uint64_t top; /* where the outermost frame ends: sp of its caller; its own sp if it has none */
+        uint64_t top;                 /* where the outermost frame ends: sp of its caller; its own sp if it has none */
 };
 
 /* Whether one of the 8-byte words from @begin up to @end of the stack is @value. */

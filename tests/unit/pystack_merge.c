@@ -42,10 +42,9 @@ static struct scene *make_scene(const char *code)
                                                        .loop = code[i] == 'L',
                                                        .maybe_loop = code[i] == 'm' };
         scene.unwound = (struct unwound){ .frames = scene.code, .n = n, .reason = PYSTACK_MERGED, .top = place_of(n) };
-        scene.stack = (struct native_stack){ .begin = place_of(0),
-                                             .bytes = (const uint8_t *)scene.words,
-                                             .len = n * 0x100,
-                                             .ended = true };
+        scene.stack = (struct native_stack){
+                .begin = place_of(0), .bytes = (const uint8_t *)scene.words, .len = n * 0x100, .ended = true
+        };
         return &scene;
 }
 

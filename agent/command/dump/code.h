@@ -22,11 +22,11 @@ void code_ask(struct code_ask *ret, struct pystack_thread *thread, const struct 
 
 /* A frame that is no Python frame, ready to be printed. */
 struct code_frame {
-        const char *kind; /* "c", "kernel" */
-        const char *name; /* never "" */
-        const char *file; /* escaped */
+        const char *kind;     /* "c", "kernel" */
+        const char *name;     /* never "" */
+        const char *file;     /* escaped */
         const char *build_id; /* "": none */
-        uint64_t address; /* in the file; 0: not known */
+        uint64_t address;     /* in the file; 0: not known */
 };
 typedef void (*code_frame_fn)(void *ctx, const struct code_frame *frame);
 

@@ -155,8 +155,8 @@ static void dump_thread(struct subject *s, const struct pystack_thread_ref *ref,
         v->name = name ? name : v->comm;
         int e = pystack_thread_open(s->py, ref, &thread);
         if (e == 0)
-                e = thread_reason_sample(&(struct thread_whole){ s->py, thread, s->pid, v->tid, s->symbols }, &s->freezers,
-                                         &v->reason, &stack);
+                e = thread_reason_sample(&(struct thread_whole){ s->py, thread, s->pid, v->tid, s->symbols },
+                                         &s->freezers, &v->reason, &stack);
         name_state(s, v);
         if (s->json) {
                 v->json = json_of_thread(v->tid, v->name, v->state, v->holds_gil, s->py, e == 0 ? &stack : NULL);

@@ -16,7 +16,6 @@ typedef void callback(void);
 #define EXPORTED __attribute__((noinline, noclone, visibility("default")))
 #define STAYS() __asm__ volatile("" ::: "memory") /* what follows a call keeps it from being a jump */
 
-
 EXPORTED void c_bounce(callback *call)
 {
         call();
@@ -153,7 +152,7 @@ EXPORTED int c_start(void)
 /* Calls @call from code that is made at run time. It keeps no frame pointer, and no table tells of it. */
 EXPORTED int c_made(callback *call)
 {
-        static void (*made)(callback *call);
+        static void (*made)(callback * call);
 #if defined __aarch64__
         static const uint32_t code[] = { 0xf81f0ffe, 0xd63f0000, 0xf84107fe, 0xd65f03c0 };
 #else

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The unwinding of C stacks as a forger may lay them out: without an end, of one frame, of ever new code. */
+#include "tests/unit/support/suite.h"
+
+#include "pystack/native/unwind.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+SUITE(pystack_native);
+
+#define CODE 0x400000u
+#define CODE_SIZE 0x1000000u
+#define STACK 0x7f0000000000u
+
+/*
+ * A process whose code has no table, so that frame pointers lead on. Its memory, from STACK on, is made up: word i of the
+ * stack is as @word says.
+ */
+struct forged {
+        struct pystack py;
+        struct code_range range;
+        struct images images;
+        struct rules rules;
+        struct native_stack stack;
+        struct unwound unwound;
+        uint64_t (*word)(uint64_t addr);
+        size_t read; /* bytes, so far */
+};
+
+static ssize_t read_forged(void *ctx, void *buf, const struct iovec *remote, size_t n)
+{
+        struct forged *f = ctx;
+        size_t done = 0;
+
+        for (size_t i = 0; i < n; i++) {
+                uint64_t addr = (uintptr_t)remote[i].iov_base;
+                if (addr < STACK)
+                        return done > 0 ? (ssize_t)done : -EFAULT;
+                for (size_t k = 0; k + 8 <= remote[i].iov_len; k += 8) {
+                        uint64_t word = f->word(addr + k);
+                        memcpy((uint8_t *)buf + done + k, &word, sizeof word);
+                }
+                done += remote[i].iov_len;
+        }
+        f->read += done;
+        return (ssize_t)done;
+}
+
+static struct forged *begin(uint64_t (*word)(uint64_t addr))
+{
+        static struct native_frame frames[PYSTACK_NATIVE_MAX];
+        struct forged *f = calloc(1, sizeof *f);
+
+        f->word = word;
+        f->py.memory = (struct pystack_memory){ .read = read_forged, .ctx = f };
+        f->range = (struct code_range){ .start = CODE, .end = CODE + CODE_SIZE };
+        f->images.ranges = &f->range;
+        f->images.n_ranges = 1;
+        f->stack = (struct native_stack){ .py = &f->py, .begin = STACK };
+        f->unwound.frames = frames;
+        return f;
+}
+
+static void end(struct forged *f)
+{
+        rules_deinit(&f->rules);
+        free(f->stack.more);
+        free(f);
+}
+
+#if defined __aarch64__
+#define FRAME_POINTER ELFSYM_X29
+#else
+#define FRAME_POINTER ELFSYM_RBP
+#endif
+
+static void unwind_forged(struct forged *f)
+{
+        const struct elfsym_registers at = {
+                .pc = CODE, .sp = STACK, .saved[FRAME_POINTER] = STACK, .known = 1u << FRAME_POINTER
+        };
+
+        unwind_stack(&f->rules, &f->images, &f->stack, &at, &f->unwound);
+}
+
+/* Records of 16 bytes: the next frame pointer, and a return address, always the same. */
+static uint64_t chain_of_records(uint64_t addr)
+{
+        return addr % 16 == 0 ? addr + 16 : CODE + 0x100;
+}
+
+Test(pystack_native, a_stack_without_an_end)
+{
+        struct forged *f = begin(chain_of_records);
+
+        unwind_forged(f);
+        cr_expect_eq(f->unwound.n, PYSTACK_NATIVE_MAX);
+        cr_expect_eq(f->unwound.reason, PYSTACK_UNMERGED_CUT);
+        cr_expect_leq(f->read, NATIVE_STACK_MAX);
+        end(f);
+}
+
+static uint64_t one_far_record(uint64_t addr)
+{
+        return addr % 16 == 0 ? STACK + (8u << 20) : CODE + 0x100;
+}
+
+Test(pystack_native, a_frame_of_8_mb)
+{
+        struct forged *f = begin(one_far_record);
+
+        unwind_forged(f);
+        cr_expect_leq(f->unwound.n, 2);
+        cr_expect_eq(f->unwound.reason, PYSTACK_UNMERGED_CUT);
+        cr_expect_leq(f->read, NATIVE_STACK_MAX);
+        end(f);
+}
+
+/* Each record returns to another place. */
+static uint64_t ever_new_code(uint64_t addr)
+{
+        return addr % 16 == 0 ? addr + 16 : CODE + 0x100 + (addr - STACK) / 16 * 16;
+}
+
+Test(pystack_native, new_rules_are_bounded)
+{
+        struct forged *f = begin(ever_new_code);
+
+        for (unsigned i = 1; i <= 3; i++) {
+                unwind_forged(f);
+                cr_expect_eq(f->unwound.reason, PYSTACK_UNMERGED_COSTLY);
+                cr_expect_eq(f->unwound.n, i * NATIVE_RULES_NEW, "what was learned is kept: %zu", f->unwound.n);
+        }
+        end(f);
+}
+
+static uint64_t other_code_each_time(uint64_t addr)
+{
+        static uint64_t at;
+
+        return addr % 16 == 0 ? addr + 16 : CODE + 0x100 + (at += 16) % (CODE_SIZE / 2);
+}
+
+Test(pystack_native, rules_are_bounded)
+{
+        struct forged *f = begin(other_code_each_time);
+
+        for (unsigned i = 0; i < 2 * NATIVE_RULES_MAX / NATIVE_RULES_NEW; i++) {
+                f->stack.more_len = 0;
+                unwind_forged(f);
+        }
+        cr_expect_leq(f->rules.n, NATIVE_RULES_MAX);
+        cr_expect_leq((f->rules.mask + 1) * sizeof *f->rules.slots, 8 << 20);
+        end(f);
+}
+
+static uint64_t backwards(uint64_t addr)
+{
+        return addr % 16 == 0 ? STACK : CODE + 0x100;
+}
+
+Test(pystack_native, a_stack_that_leads_back)
+{
+        struct forged *f = begin(backwards);
+
+        unwind_forged(f);
+        cr_expect_leq(f->unwound.n, 2);
+        cr_expect_eq(f->unwound.reason, PYSTACK_UNMERGED_CUT);
+        end(f);
+}
+
+Test(pystack_native, code_that_is_not_mapped_is_unknown)
+{
+        struct forged *f = begin(chain_of_records);
+
+        f->range.end = CODE + 0x80;
+        unwind_forged(f);
+        cr_expect_eq(f->unwound.n, 1);
+        cr_expect_eq(f->unwound.reason, PYSTACK_UNMERGED_UNKNOWN);
+        end(f);
+}
