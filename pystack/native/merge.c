@@ -13,14 +13,17 @@
  */
 #include "merge.h"
 
-static size_t count_pieces(const struct merge_python *python)
-{
-        return python->pieces ? python->n_pieces : python->n;
-}
-
 static uint32_t end_of_piece(const struct merge_python *python, size_t i)
 {
         return python->pieces ? python->pieces[i].end : (uint32_t)i + 1;
+}
+
+/* In 3.15 a thread state has a shim that is outside of all frames, and of no loop. */
+static size_t count_pieces(const struct merge_python *python)
+{
+        size_t n = python->pieces ? python->n_pieces : python->n;
+
+        return n > 1 && end_of_piece(python, n - 1) == end_of_piece(python, n - 2) ? n - 1 : n;
 }
 
 static uint64_t end_of_frame(const struct unwound *native, size_t i)
