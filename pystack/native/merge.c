@@ -9,7 +9,8 @@
  *
  * So each piece is put where it shows that it belongs, and all of them must find a place, in their order. A loop without a
  * piece has just begun, or is about to end: it is inside of all that have one. Outside of the outermost piece a loop runs for another thread state: that of
- * another greenlet, or of another interpreter. What that one runs is not known, so the stack ends before it.
+ * another greenlet, or of another interpreter. What that one runs is not known, so the stack ends before it. If no Python
+ * frame is known, neither is what any loop runs.
  */
 #include "merge.h"
 
@@ -93,15 +94,15 @@ static bool place_pieces(const struct unwound *native, struct native_stack *stac
                         add_piece(python, placed++, mixed, frames);
                         if (mixed->n > before)
                                 continue;
-                } else if (loop && placed > 0 && placed < n) {
+                } else if (loop && (python->n == 0 || (placed > 0 && placed < n))) {
                         return false;
-                } else if (loop && n > 0 && placed == n) {
+                } else if (loop && placed == n) {
                         mixed->truncated = true;
                         break;
                 }
                 add_code(frame, images, mixed, frames);
         }
-        return placed == n && (n == 0 || python->n > 0 || !mixed->truncated);
+        return placed == n;
 }
 
 /*
