@@ -9,8 +9,9 @@
  *   3.15 on      likewise, and the chain ends at one more shim, in the thread state, which is no loop's (base_frame)
  *
  * So each piece is put where it shows that it belongs, and all of them must find a place, in their order. A loop without a
- * piece has just begun, or is about to end: it is inside of all that have one. Outside of the outermost piece a loop runs for another thread state: that of
- * another greenlet, or of another interpreter. What that one runs is not known, so the stack ends before it.
+ * piece has just begun, or is about to end: it is the innermost one. Outside of the outermost piece a loop runs for another thread state: that of
+ * another greenlet, or of another interpreter. What that one runs is not known, so the stack ends before it. If no Python
+ * frame is known, neither is what any loop runs.
  */
 #include "merge.h"
 
@@ -89,7 +90,7 @@ static bool place_pieces(const struct unwound *native, struct native_stack *stac
                          const struct images *images, size_t skip, struct pystack_mixed_frame *frames,
                          struct pystack_mixed *mixed)
 {
-        size_t placed = 0, n = count_pieces(native, python);
+        size_t placed = 0, without = 0, n = count_pieces(native, python);
 
         for (size_t i = 0; i < native->n; i++) {
                 const struct native_frame *frame = &native->frames[i];
@@ -100,15 +101,17 @@ static bool place_pieces(const struct unwound *native, struct native_stack *stac
                         add_piece(python, placed++, mixed, frames);
                         if (mixed->n > before)
                                 continue;
-                } else if (loop && placed > 0 && placed < n) {
+                } else if (loop && placed < n && (placed > 0 || ++without > 1)) {
                         return false;
-                } else if (loop && n > 0 && placed == n) {
+                } else if (loop && python->n == 0) {
+                        return false;
+                } else if (loop && placed == n) {
                         mixed->truncated = true;
                         break;
                 }
                 add_code(frame, images, mixed, frames);
         }
-        return placed == n && (n == 0 || python->n > 0 || !mixed->truncated);
+        return placed == n;
 }
 
 /*
