@@ -170,11 +170,22 @@ static void drop_aliases(struct elfsym_functions *table)
         table->n = kept;
 }
 
+/* Bytes of code from @value to the end of its section: behind that of _init stands the PLT, of which no symbol knows. */
+static uint64_t rest_of_section(struct elfsym *elf, uint64_t value)
+{
+        GElf_Shdr header;
+
+        for (size_t i = 1; elfsym_get_header(elf, i, &header); i++)
+                if (header.sh_flags & SHF_EXECINSTR && value - header.sh_addr < header.sh_size)
+                        return header.sh_size - (value - header.sh_addr);
+        return UINT64_MAX;
+}
+
 /*
  * Gives functions without a size an end. One that lies in another function is a label of that. Where symbols are
  * missing, the next symbol may lie behind functions that nobody knows: then none of them is kept.
  */
-static void settle_sizeless(struct elfsym_functions *table, enum elfsym_source source)
+static void settle_sizeless(struct elfsym *elf, struct elfsym_functions *table, enum elfsym_source source)
 {
         uint64_t covered = 0; /* by functions with a size, up to here */
         size_t kept = 0;
@@ -185,6 +196,9 @@ static void settle_sizeless(struct elfsym_functions *table, enum elfsym_source s
                 if (entry.size == 0) {
                         uint64_t next = i + 1 < table->n ? table->entries[i + 1].start - entry.start : UINT64_MAX;
 
+                        uint64_t room = rest_of_section(elf, entry.start);
+
+                        next = next < room ? next : room;
                         if (source != ELFSYM_SYMTAB || table->cut || entry.start < covered)
                                 continue;
                         entry.size = next < ELFSYM_SIZELESS_MAX ? (uint32_t)next : ELFSYM_SIZELESS_MAX;
@@ -218,7 +232,8 @@ static int scan_sources(struct scan_source *sources, size_t n, scan_each_fn each
         return r;
 }
 
-static int fill_table(struct making *making, struct scan_source *sources, size_t n, size_t bytes_max)
+static int fill_table(struct elfsym *elf, struct making *making, struct scan_source *sources, size_t n,
+                      size_t bytes_max)
 {
         struct elfsym_functions *table = making->table;
         int r = scan_sources(sources, n, measure_function, making);
@@ -231,7 +246,7 @@ static int fill_table(struct making *making, struct scan_source *sources, size_t
                 return r;
         qsort_r(table->entries, table->n, sizeof(*table->entries), order_entries, table->pool);
         drop_aliases(table);
-        settle_sizeless(table, making->source);
+        settle_sizeless(elf, table, making->source);
         if (table->n == 0)
                 return ELFSYM_E_NOT_FOUND;
         trim_entries(table);
@@ -248,7 +263,7 @@ int elfsym_functions_load(struct elfsym *elf, enum elfsym_source source, size_t 
         int r = making.table ? elfsym_locate_tables(elf, source, &debugdata, sources, &n) : -ENOMEM;
 
         if (r == 0)
-                r = fill_table(&making, sources, n, bytes_max);
+                r = fill_table(elf, &making, sources, n, bytes_max);
         elfsym_close(debugdata);
         if (r == 0)
                 *ret = making.table;

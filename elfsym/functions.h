@@ -25,7 +25,8 @@ struct elfsym_function {
 #define ELFSYM_FUNCTION_NAME_SIZE 1024
 
 /*
- * A function of size 0, as some assembly has it, extends to the next symbol, at most so many bytes. It counts only in
+ * A function of size 0, as some assembly has it, extends to the next symbol or the end of its section, at most so many
+ * bytes. It counts only in
  * ELFSYM_SYMTAB, and only where no other function is.
  */
 #define ELFSYM_SIZELESS_MAX 256

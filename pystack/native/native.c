@@ -166,7 +166,7 @@ static bool has_stayed(const struct pystack_thread *t, const struct snapshot *s,
 }
 
 static void unwind_code(struct pystack *py, struct native_stack *stack, const struct elfsym_registers *registers,
-                   struct unwound *ret)
+                        struct unwound *ret)
 {
         struct pystack_native *native = py->native;
 

@@ -5,6 +5,7 @@
 #include "tests/unit/support/functionfile.h"
 #include "tests/unit/support/suite.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,6 +102,28 @@ Test(elfsym_functions, of_several_names_the_best_is_taken)
         };
 
         expect_answers(&(struct functionfile){ .symtab = symbols }, ELFSYM_SYMTAB, answers);
+}
+
+/* Behind _init, which has no size, stands the PLT, of which no symbol knows. */
+Test(elfsym_functions, of_no_size_end_with_their_section)
+{
+        struct elfsym_functions *functions = NULL;
+        struct elfsym_section init, plt;
+        struct elfsym_function found;
+        struct elfsym *elf = NULL;
+        int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+
+        cr_assert_eq(elfsym_open_fd(fd, &elf), 0);
+        cr_assert_eq(elfsym_section(elf, ".init", &init), 0);
+        cr_assert_eq(elfsym_section(elf, ".plt", &plt), 0);
+        cr_assert_eq(elfsym_functions_load(elf, ELFSYM_SYMTAB, 16 << 20, &functions), 0);
+        cr_assert_eq(elfsym_function_at(functions, init.addr, &found), 0);
+        cr_expect_str_eq(found.name, "_init");
+        for (uint64_t at = plt.addr; at < plt.addr + plt.size; at++)
+                cr_assert_neq(elfsym_function_at(functions, at, &found), 0, "%s", found.name);
+        elfsym_functions_free(functions);
+        elfsym_close(elf);
+        close(fd);
 }
 
 Test(elfsym_functions, without_a_size)
