@@ -23,7 +23,7 @@ struct symbols_kernel {
         size_t n, cap;
 };
 
-static bool is_code(char type)
+static bool is_text_symbol(char type)
 {
         return strchr("tTwW", type) != NULL;
 }
@@ -60,7 +60,7 @@ static int add_line(struct symbols_kernel *kernel, char *line)
         char *at, *end;
         unsigned long long address = strtoull(line, &at, 16);
 
-        if (address == 0 || at[0] != ' ' || at[1] == '\0' || !is_code(at[1]) || at[2] != ' ')
+        if (address == 0 || at[0] != ' ' || at[1] == '\0' || !is_text_symbol(at[1]) || at[2] != ' ')
                 return 0;
         end = at + 3 + strcspn(at + 3, "\t\n");
         *end = '\0';

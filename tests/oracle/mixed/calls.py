@@ -20,6 +20,8 @@ import sys
 import threading
 import time
 
+USED_BY_WHAT_IS_MADE = functools, re
+
 DEEP = 7
 
 # Kind: its code, with the way from level {k} to level {n} that it makes; and the names on the stack between the two, of
