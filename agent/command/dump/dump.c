@@ -31,7 +31,7 @@ static const struct option_spec specs[] = {
         { .name = "native",
           .kind = OPTION_FLAG,
           .field = offsetof(struct dump_config, native),
-          .help = "of threads that wait: the functions of C code and of the kernel, too" },
+          .help = "of threads that wait: the functions of C code, too; with --confine off also the kernel's" },
         REFUSALS_OPTION(struct dump_config, verbose),
         CONFINEMENT_OPTIONS(struct dump_config, confinement),
 };
