@@ -2,6 +2,7 @@
 """dump --native: the C code of threads that wait, between the Python frames where it belongs."""
 
 import json
+import re
 import subprocess
 
 import pytest
@@ -65,4 +66,9 @@ def test_json_has_the_same_python_frames(waits):
     done = podflame("dump", "-p", waits.pid, "--native", "--json")
     [process] = json.loads(done.stdout)
     frames = {thread["name"]: thread["frames"] for thread in process["threads"]}
-    assert [frame["function"] for frame in frames["maps"]][:2] == ["sleeps", "maps"]
+    python = [frame["function"] for frame in frames["maps"] if "kind" not in frame]
+    assert python[:2] == ["sleeps", "maps"]
+    code = [frame for frame in frames["maps"] if frame.get("kind") == "c"]
+    assert any("nanosleep" in frame["function"] for frame in code), code
+    assert all(re.fullmatch("0x[0-9a-f]+", frame["address"]) for frame in code), code
+    assert all(re.fullmatch("[0-9a-f]{40}", frame["build_id"]) for frame in code if "libc.so" in frame["file"]), code

@@ -115,7 +115,7 @@ struct json_object *json_of_process(const struct find_process *p)
         return json;
 }
 
-static void append_json_frame(struct json_object *frames, const char *function, const char *file, uint32_t line)
+struct json_object *json_append_frame(struct json_object *frames, const char *function, const char *file, uint32_t line)
 {
         struct json_object *frame = json_map();
 
@@ -123,19 +123,25 @@ static void append_json_frame(struct json_object *frames, const char *function, 
         put_name(frame, "file", file);
         set_member(frame, "line", line > 0 ? require_json(json_object_new_int64(line)) : NULL);
         json_append(frames, frame);
+        return frame;
+}
+
+void json_append_python(struct json_object *frames, struct pystack *py, const struct pystack_stack *stack, size_t i)
+{
+        struct pystack_text text;
+
+        if (stack->gc_certain && stack->gc_at == i)
+                json_append_frame(frames, PYSTACK_GC_NAME, "", 0);
+        pystack_text(stack->frames[i].code, &text);
+        json_append_frame(frames, text.name, text.file, pystack_line(py, &stack->frames[i]));
 }
 
 static struct json_object *make_json_frames(struct pystack *py, const struct pystack_stack *stack)
 {
         struct json_object *frames = json_list();
 
-        for (size_t i = 0; i < stack->n; i++) {
-                struct pystack_text text;
-                if (stack->gc_certain && stack->gc_at == i)
-                        append_json_frame(frames, PYSTACK_GC_NAME, "", 0);
-                pystack_text(stack->frames[i].code, &text);
-                append_json_frame(frames, text.name, text.file, pystack_line(py, &stack->frames[i]));
-        }
+        for (size_t i = 0; i < stack->n; i++)
+                json_append_python(frames, py, stack, i);
         return frames;
 }
 

@@ -27,6 +27,12 @@ struct json_object *json_of_process(const struct find_process *process);
 struct json_object *json_of_thread(pid_t tid, const char *name, const char *state, bool gil, struct pystack *py,
                                    const struct pystack_stack *stack);
 
+/* Appends {function, file, line} to a list. Both names are escaped, see pystack_escape(). Returns it, for more members. */
+struct json_object *json_append_frame(struct json_object *frames, const char *function, const char *file,
+                                      uint32_t line);
+/* Appends frame @i of a Python stack. */
+void json_append_python(struct json_object *frames, struct pystack *py, const struct pystack_stack *stack, size_t i);
+
 /* Puts a text. "" becomes null. */
 void json_put_text(struct json_object *object, const char *key, const char *text);
 /* The same for a name that is escaped, see pystack_escape(). The object has the original name. */

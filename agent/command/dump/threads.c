@@ -73,6 +73,34 @@ static void print_mixed(struct subject *s, const struct pystack_stack *stack, pi
         }
 }
 
+static void add_json_code(void *ctx, const struct code_frame *frame)
+{
+        struct json_object *json = json_append_frame(ctx, frame->name, frame->file, 0);
+        char address[24];
+
+        snprintf(address, sizeof address, "0x%" PRIx64, frame->address);
+        json_put_text(json, "kind", frame->kind);
+        json_put_text(json, "address", frame->address ? address : "");
+        json_put_text(json, "build_id", frame->build_id);
+}
+
+/* The frames of a mixed stack take the place of those of Python alone. */
+static void put_json_mixed(struct subject *s, const struct pystack_stack *stack, pid_t tid, struct json_object *thread)
+{
+        struct json_object *frames = json_list();
+
+        code_each_of_kernel(s->pid, tid, add_json_code, frames);
+        for (size_t i = 0; i < stack->mixed->n; i++) {
+                const struct pystack_mixed_frame *frame = &stack->mixed->frames[i];
+                if (frame->python)
+                        json_append_python(frames, s->py, stack, frame->python - 1);
+                else
+                        code_each(s, frame, add_json_code, frames);
+        }
+        json_put(thread, "frames", frames);
+        json_put_flag(thread, "truncated", stack->mixed->truncated);
+}
+
 static bool is_merged(const struct pystack_stack *stack)
 {
         return stack->mixed && stack->mixed->n > 0;
@@ -160,6 +188,8 @@ static void dump_thread(struct subject *s, const struct pystack_thread_ref *ref,
         name_state(s, v);
         if (s->json) {
                 v->json = json_of_thread(v->tid, v->name, v->state, v->holds_gil, s->py, e == 0 ? &stack : NULL);
+                if (e == 0 && is_merged(&stack))
+                        put_json_mixed(s, &stack, v->tid, v->json);
                 json_put_name(v->json, "comm", v->comm);
                 json_add(s->json, "threads", v->json);
         } else {
