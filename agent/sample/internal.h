@@ -192,7 +192,8 @@ struct sampler {
         struct watchdog watchdog;
         /* Threads that use the sampler and that nobody waits for: readers that were relieved, and errands. */
         _Atomic unsigned strays;
-        bool realtime;    /* perf tick: all readers have SCHED_FIFO, and can prove that they were not switched out */
+        bool realtime;    /* perf tick: all readers have SCHED_FIFO */
+        bool holds;       /* perf tick: all readers can prove that they were not switched out */
         bool meets_all;   /* the engine's ticks meet every thread of the machine: see struct tick_event */
         bool by_switches; /* mode wall: ticks meet threads that run, and the kernel's switches tell the rest */
         struct nsutil_freezers freezers;

@@ -161,10 +161,12 @@ const char *sampler_refused(const struct sampler *s)
 
 bool sampler_tells_native(const struct sampler *s, const char **ret_reason)
 {
-        *ret_reason = s->tick != &tick_perf || !s->meets_all
-                              ? "clock events of every CPU (CAP_PERFMON, and engine perf)"
-                              : "readers that come before all else on their CPU: SCHED_FIFO (CAP_SYS_NICE)";
-        return s->tick == &tick_perf && s->meets_all && s->realtime;
+        bool machine = s->tick == &tick_perf && s->meets_all;
+
+        *ret_reason = !machine       ? "clock events of every CPU (CAP_PERFMON, and engine perf)"
+                      : !s->realtime ? "readers that come before all else on their CPU: SCHED_FIFO (CAP_SYS_NICE)"
+                                     : "readers that can prove that they ran all the time: rseq(2), and x86-64";
+        return machine && s->realtime && s->holds;
 }
 
 void sampler_unmerged(const struct sampler *s, uint64_t ret[static PYSTACK_UNMERGED_REASONS])

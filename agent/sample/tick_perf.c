@@ -138,7 +138,8 @@ static void describe_readers(struct perf_tick *tick)
                 realtime = realtime && tick->readers[i]->realtime;
                 holds = holds && tick->readers[i]->holds;
         }
-        s->realtime = realtime && holds;
+        s->realtime = realtime;
+        s->holds = holds;
         snprintf(s->description, sizeof s->description, "perf tick%s on %zu CPU%s, %s%s%s%s",
                  tick->watch ? " and switches" : "", n, n == 1 ? "" : "s", reader_realtime_text(realtime),
                  pinned ? "" : ", some readers not pinned (cpuset)",

@@ -5,6 +5,7 @@
 #include "agent/sample/perf_event.h"
 
 #include <linux/perf_event.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,6 +86,80 @@ Test(sample_ring, the_newest_tick_tells_whether_the_thread_was_in_the_kernel)
         cr_assert_eq(perf_ring_drain(&ring, batch, NULL, 4), 1);
         cr_expect(!batch[0].in_kernel);
         free(f);
+}
+
+/* The registers have their numbers as values, and one more mark is among the kernel's functions. */
+struct context_record {
+        struct perf_event_header header;
+        uint32_t pid, tid;
+        uint64_t time, id;
+        uint64_t n_kernel, kernel[3];
+        uint64_t abi, registers[64];
+};
+
+static struct context_record make_context_record(uint64_t asked)
+{
+        struct context_record record = { .header = { PERF_RECORD_SAMPLE, PERF_RECORD_MISC_USER, 0 },
+                                         .pid = 10,
+                                         .tid = 11,
+                                         .n_kernel = 3,
+                                         .kernel = { (uint64_t)PERF_CONTEXT_KERNEL, 0xffffffff81000010,
+                                                     0xffffffff81000020 },
+                                         .abi = PERF_SAMPLE_REGS_ABI_64 };
+        size_t n = 0;
+
+        for (unsigned i = 0; i < 64; i++)
+                if (asked >> i & 1)
+                        record.registers[n++] = 0x1000 + i;
+        record.header.size = (uint16_t)(offsetof(struct context_record, registers) + n * sizeof(uint64_t));
+        return record;
+}
+
+Test(sample_ring, a_record_tells_where_the_thread_was)
+{
+        struct perf_event_attr attr = { 0 };
+        struct perf_context contexts[4] = { 0 };
+        struct perf_batch batch[4];
+        struct perf_ring ring;
+        struct forged *f = new_ring(&ring);
+
+        perf_context_ask(&attr);
+        struct context_record record = make_context_record(attr.sample_regs_user);
+        put(f, &record, record.header.size);
+        cr_assert_eq(perf_ring_drain(&ring, batch, contexts, 4), 1);
+        cr_expect(contexts[0].has_registers);
+        cr_expect_eq(contexts[0].n_kernel, 2);
+        cr_expect_eq(contexts[0].kernel[0], 0xffffffff81000010);
+        cr_expect_eq(contexts[0].registers.known, (1u << ELFSYM_SAVED_MAX) - 1);
+#if defined __x86_64__
+        /* linux/arch/x86/include/uapi/asm/perf_regs.h: BX is 1, BP 6, SP 7, IP 8, R12 20 */
+        cr_expect_eq(contexts[0].registers.saved[ELFSYM_RBX], 0x1001);
+        cr_expect_eq(contexts[0].registers.saved[ELFSYM_RBP], 0x1006);
+        cr_expect_eq(contexts[0].registers.sp, 0x1007);
+        cr_expect_eq(contexts[0].registers.pc, 0x1008);
+        cr_expect_eq(contexts[0].registers.saved[ELFSYM_R12], 0x1014);
+#endif
+        free(f);
+}
+
+Test(sample_ring, a_record_that_is_cut_tells_nothing)
+{
+        struct perf_event_attr attr = { 0 };
+        struct perf_batch batch[4];
+        struct perf_ring ring;
+
+        perf_context_ask(&attr);
+        struct context_record whole = make_context_record(attr.sample_regs_user);
+        for (uint16_t size = 32; size < whole.header.size; size += 8) {
+                struct perf_context contexts[4] = { 0 };
+                struct context_record record = whole;
+                struct forged *f = new_ring(&ring);
+                record.header.size = size;
+                put(f, &record, size);
+                cr_assert_eq(perf_ring_drain(&ring, batch, contexts, 4), 1);
+                cr_expect_not(contexts[0].has_registers, "%u", size);
+                free(f);
+        }
 }
 
 Test(sample_ring, wraps_at_every_place)
