@@ -7,7 +7,8 @@
  * Names of CPython's functions are from its sources, 2.7 to 3.15. Many are static, and short enough for any library to
  * have them too ("type_call"). So they count only in a file that is an interpreter's: its name says so, or it has one
  * of the functions that only an interpreter defines. What does work, such as dict_subscript() or the collector of
- * garbage, is not listed.
+ * garbage, is not listed. Of a stripped interpreter most static functions have no name. They are counted as machinery, since
+ * a number says nothing to anybody.
  */
 #include "internal.h"
 
@@ -171,6 +172,22 @@ static const struct internal *match_internal(const char *name)
         return NULL;
 }
 
+/* "python3.11+0x5d64b3": see profile_intern_native(). */
+static bool is_unnamed(const struct profile_function *f)
+{
+        const char *slash = strrchr(f->file, '/'), *base = slash ? slash + 1 : f->file;
+        size_t len = strlen(base);
+
+        return strncmp(f->name, base, len) == 0 && strncmp(f->name + len, "+0x", 3) == 0;
+}
+
+static const struct internal *classify_function(const struct profile_function *f)
+{
+        static const struct internal unnamed = OWN("");
+
+        return is_unnamed(f) ? &unnamed : match_internal(f->name);
+}
+
 static int order_addresses(const void *a, const void *b)
 {
         const char *x = *(const char *const *)a, *y = *(const char *const *)b;
@@ -212,7 +229,7 @@ int profile_find_internals(const struct profile *p, bool **ret)
         if (r == 0) {
                 for (uint32_t id = 1; id <= p->functions.n; id++)
                         if (profile_function(p, id)->kind == PROFILE_C)
-                                found[id] = match_internal(profile_function(p, id)->name);
+                                found[id] = classify_function(profile_function(p, id));
 
                 size_t n = list_proven_files(p, found, proven);
 

@@ -72,7 +72,10 @@ Test(profile_view, internals)
                 { "clone3", NUMPY, NULL, false },
                 { "start_thread", EMBEDDER, NULL, false },
                 { "thread_run", NUMPY, NULL, false },
-                { "libpython3.11.so+0x12", "/usr/lib/libpython3.11.so", NULL, false },
+                { "uwsgi+0x12", EMBEDDER, NULL, false },
+                { "libz.so.1+0x12", "/usr/lib/libz.so.1", NULL, false },
+                /* a stripped interpreter */
+                { "libpython3.11.so+0x12", "/usr/lib/libpython3.11.so", NULL, true },
                 { "", "", NULL, false },
         };
 
