@@ -4,6 +4,7 @@
 #include "native.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /*
  * The bounds of a turn. 1024 frames of an ordinary program take 1 ms; one frame of the longest names and tables does.
@@ -25,6 +26,23 @@ void decoding_deinit(struct decoding *d)
         free(d->batch.frames);
         free(d->batch.stacks);
         free(d->ids);
+        free(d->named);
+}
+
+void decode_forget_names(struct target *t)
+{
+        t->decoding.named_of = NULL;
+}
+
+/* The place for the frame @key of @p. NULL: there is no memory for it. */
+static struct decode_named *place_for_name(struct decoding *d, const struct profile *p, uint64_t key)
+{
+        if (!d->named)
+                d->named = calloc(DECODE_NAMED, sizeof *d->named);
+        else if (d->named_of != p)
+                memset(d->named, 0, DECODE_NAMED * sizeof *d->named);
+        d->named_of = p;
+        return d->named ? &d->named[(key * 0x9e3779b97f4a7c15u) >> 52] : NULL;
 }
 
 /* 0: out of memory, or full. */
@@ -81,14 +99,22 @@ static bool decode_python(struct target *t, const struct sampler *s, struct prof
 static bool decode_native(struct target *t, const struct sampler *s, struct profile *p,
                           const struct backlog_frame *frame, profile_id *ret)
 {
+        uint64_t key = backlog_key(frame);
+        struct decode_named *named = place_for_name(&t->decoding, p, key);
         struct native_name name;
 
+        if (named && named->id && named->key == key) {
+                *ret = named->id;
+                return true;
+        }
         native_name(t, s, frame, &name);
         if (!lock_profile(t, s, p))
                 return false;
         if (profile_intern_native(p, &name.frame, ret) < 0)
                 *ret = 0;
         unlock_profile(t, p, *ret);
+        if (named && *name.frame.file) /* code that is made at run time may be replaced */
+                *named = (struct decode_named){ key, *ret };
         return true;
 }
 
@@ -164,7 +190,8 @@ bool decode_fetch(struct target *t)
         d->stack = d->frame = d->done = 0;
         if (!d->ids && d->batch.n_stacks > 0)
                 d->ids = calloc(1, IDS_BYTES);
-        t->stacks.lent = batch_bytes(&d->batch) + (d->ids ? IDS_BYTES : 0);
+        t->stacks.lent = batch_bytes(&d->batch) + (d->ids ? IDS_BYTES : 0) +
+                         (d->named ? DECODE_NAMED * sizeof *d->named : 0);
         return d->batch.n_stacks > 0;
 }
 

@@ -21,12 +21,21 @@
 struct sampler;
 struct target;
 
+/* Frames of C code that were named last, by the lower bits of their keys. 64 KiB. */
+#define DECODE_NAMED 4096
+struct decode_named {
+        uint64_t key;  /* backlog_key()'s */
+        profile_id id; /* 0: none */
+};
+
 /* The stacks of a target that are being decoded. */
 struct decoding {
         struct batch batch;
-        size_t stack;    /* the index in @batch of the stack that comes next */
-        size_t frame;    /* the index in @batch of the frame that comes next */
-        size_t done;     /* the number of frames of that stack that are decoded */
+        size_t stack;                   /* the index in @batch of the stack that comes next */
+        size_t frame;                   /* the index in @batch of the frame that comes next */
+        size_t done;                    /* the number of frames of that stack that are decoded */
+        struct decode_named *named;     /* DECODE_NAMED of them, of @named_of; NULL: C code was not met yet */
+        const struct profile *named_of; /* NULL: none is valid */
         profile_id *ids; /* the ids of the frames of the last stack, outermost first: PYSTACK_MAX_FRAMES; or NULL */
 };
 
@@ -75,6 +84,8 @@ bool decode_has_ended(const struct target *target);
  * before. The target's lock is not held.
  */
 void decode_rest(struct target *target, const struct sampler *sampler, struct profile *p);
+/* Forgets the frames of a profile, which is going to be handed over. */
+void decode_forget_names(struct target *target);
 /* Frees the memory of the decoding. */
 void decoding_deinit(struct decoding *decoding);
 

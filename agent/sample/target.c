@@ -212,6 +212,7 @@ int target_take(struct target *t, const struct sampler *s, struct profile **ret)
         target_unlock(t);
         if (r == 0) {
                 decode_rest(t, s, done);
+                decode_forget_names(t);
                 waits_complete(&waits, t->pid);
                 settle_profile(done, &waits, s);
                 waits_deinit(&waits);
