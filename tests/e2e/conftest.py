@@ -43,6 +43,7 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "free_threaded: needs a Python without the GIL")
     config.addinivalue_line("markers", "alone: no other test may run meanwhile")
     config.addinivalue_line("markers", "host_pids: PIDs have to be the machine's, as in no PID namespace of one's own")
+    config.addinivalue_line("markers", "large: needs 2 GB of libraries, and runs only if it is asked for (-m large)")
     config.addinivalue_line("markers", "quick: one of those that make check runs")
     if getattr(config.option, "numprocesses", None) and config.option.markexpr != "quick":
         share_docker(config)
@@ -79,6 +80,8 @@ def pytest_runtest_setup(item):
     # PID namespaces have numbers for names, and the machine's is fixed: PROC_PID_INIT_INO, include/linux/proc_ns.h.
     if item.get_closest_marker("host_pids") and os.readlink("/proc/self/ns/pid") != "pid:[4026531836]":
         must_skip("the PIDs that runtimes note mean nothing in a PID namespace of one's own", debian=False)
+    if item.get_closest_marker("large") and "large" not in item.config.option.markexpr:
+        must_skip("it takes minutes to fetch what it needs: make e2e PYTEST='-m large'", debian=False)
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -9,6 +9,7 @@ from program import podflame
 from skips import must_skip
 from testbed import PROJECT, Unavailable, containers, images
 
+pytestmark = pytest.mark.large
 TARGETS = PROJECT / "tests/targets"
 SUITE = "bookworm-large"
 CODE_BYTES = 250 << 20  # that must be mapped

@@ -40,6 +40,9 @@ PACKAGES = {
     "forky": ["python3.14", "python3.15"],
 }
 
+# Made only when a test asks for them.
+LATE = ("bookworm-large",)
+
 # What they can do without: PostgreSQL needs LLVM and Z3 only to compile queries, and Django translations only to speak them. Of
 # manuals PostgreSQL wants folders.
 FURTHER = {
@@ -162,7 +165,7 @@ def docker(daemon, suite, name=None):
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what it has begun is removed
     try:
-        for wanted in sys.argv[1:] or PACKAGES:
+        for wanted in sys.argv[1:] or (name for name in PACKAGES if name not in LATE):
             tarball(wanted)
     except Unavailable as reason:
         sys.exit("%s: %s" % (sys.argv[0], reason))
