@@ -45,6 +45,9 @@ int pystack_native_read(struct pystack *py, bool (*lock)(void *ctx), void (*unlo
 /* Whether a stack has met code of which nothing is known, since the last pystack_native_read(). */
 bool pystack_native_is_stale(const struct pystack *py);
 
+/* The bytes that rules, images and room for stacks take. pystack_trim() frees the rules and the room. */
+size_t pystack_native_bytes(const struct pystack *py);
+
 /* The image with this number, of a frame. NULL if there is none. Any thread may ask. */
 const struct pystack_image *pystack_native_image(const struct pystack *py, uint32_t number);
 

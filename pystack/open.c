@@ -302,6 +302,7 @@ void pystack_trim(struct pystack *py)
 {
         code_cache_clear(&py->codes);
         garbage_trim(py);
+        native_trim(py->native);
         free_threads(&py->threads);
         free_scratch(&py->scratch);
 }

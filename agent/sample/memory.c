@@ -31,8 +31,8 @@ static size_t codes_bytes(const struct target *t)
 
 static size_t used_bytes(const struct target *t)
 {
-        return codes_bytes(t) + profile_bytes(t->profile) + stacks_bytes(&t->stacks) + waits_bytes(&t->waits) +
-               t->naming.bytes;
+        return codes_bytes(t) + pystack_native_bytes(t->py) + profile_bytes(t->profile) + stacks_bytes(&t->stacks) +
+               waits_bytes(&t->waits) + t->naming.bytes;
 }
 
 static void widen_room(struct target *t)

@@ -21,6 +21,9 @@ struct pystack_native {
 
 /* ---- what is mapped ------------------------------------------------------------------------- */
 
+/* Bytes of a path, for an estimate. */
+#define PATH_USUAL 64
+
 void native_free(struct pystack_native *native)
 {
         if (!native)
@@ -29,6 +32,26 @@ void native_free(struct pystack_native *native)
         rules_deinit(&native->rules);
         free(native->more);
         free(native);
+}
+
+void native_trim(struct pystack_native *native)
+{
+        if (!native)
+                return;
+        rules_deinit(&native->rules);
+        free(native->more);
+        native->more = NULL;
+}
+
+size_t pystack_native_bytes(const struct pystack *py)
+{
+        const struct pystack_native *native = py->native;
+
+        if (!native)
+                return 0;
+        return (native->rules.slots ? (native->rules.mask + 1) * sizeof *native->rules.slots : 0) +
+               native->images.n_ranges * sizeof *native->images.ranges +
+               native->images.n * (sizeof **native->images.items + PATH_USUAL) + (native->more ? NATIVE_STACK_MAX : 0);
 }
 
 /* Whether the code that was known is mapped where it was. */
@@ -197,8 +220,12 @@ void native_merge(struct pystack_thread *t, const struct snapshot *s, const stru
                 *ret = make_unmerged(PYSTACK_UNMERGED_UNKNOWN);
                 return;
         }
-        if (!t->native.request || t->native.moved || s->stack_len == 0 || walk->truncated)
+        if (t->native.moved)
                 return;
+        if (s->stack_len == 0 || walk->truncated) {
+                *ret = make_unmerged(PYSTACK_UNMERGED_CUT);
+                return;
+        }
         stack.bytes = py->scratch.room.buf + s->stack;
         stack.len = s->stack_len & ~7u;
         unwind_code(py, &stack, &t->native.request->registers, &unwound);

@@ -21,6 +21,8 @@ void native_merge(struct pystack_thread *thread, const struct snapshot *snapshot
                   const struct pystack_uninterrupted *uninterrupted, const struct walk *walk,
                   struct pystack_mixed *ret);
 
+/* Frees what can be made again. Accepts NULL. */
+void native_trim(struct pystack_native *native);
 /* Accepts NULL. */
 void native_free(struct pystack_native *native);
 
