@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Shares of native code: what a library's function, the kernel and the interpreter take, by the target's own clock."""
+
+import collections
+import math
+import subprocess
+
+from program import podflame
+import truth
+
+SECONDS, RATE = 6, 500
+LOOKS = 4.0  # sigmas: three shares are judged in one run
+
+# Each phase runs until it has had its part of the thread's CPU time; the parts are told at the end.
+TARGET = """
+import os, sys, time, zlib
+data, folder = os.urandom(1 << 20), sys.argv[1]
+spent = dict.fromkeys(("checksum", "lists", "loops"), 0.0)
+def checksum(): zlib.adler32(data)
+def lists(): os.listdir(folder)
+def loops():
+    for _ in range(2000): pass
+def phase(work, seconds):
+    begin = time.thread_time()
+    while time.thread_time() - begin < seconds: work()
+    spent[work.__name__] += time.thread_time() - begin
+print("ready", flush=True)
+end = time.monotonic() + float(sys.argv[2])
+while time.monotonic() < end:
+    phase(checksum, 0.020); phase(lists, 0.012); phase(loops, 0.008)
+print(*("%s=%f" % part for part in spent.items()), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_native_leaves_have_their_share(tmp_path):
+    for i in range(2000):
+        (tmp_path / ("a-file-with-a-name-%d" % i)).touch()
+    command = ["/usr/bin/python3", "-c", TARGET, str(tmp_path), str(SECONDS)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as target:
+        try:
+            assert target.stdout.readline() == "ready\n"
+            done = podflame("record", "-p", target.pid, "--native", "-d", SECONDS + 0.5, "-r", RATE)
+            spent = dict(part.split("=") for part in target.stdout.readline().split())
+        finally:
+            target.kill()
+    assert done.returncode == 0, done.stderr
+    found, total = collections.Counter(), 0
+    for frames, count in truth.parse_folded(done.stdout):
+        names = [frame.name for frame in frames]
+        phases = [name for name in spent if name in names]
+        total += count
+        if not phases:
+            continue
+        inner = frames[names.index(phases[0]) + 1:]
+        if phases[0] == "checksum" and any("adler32" in frame.name for frame in inner):
+            found["checksum"] += count
+        if phases[0] == "lists" and any("getdents" in frame.name or "readdir" in frame.name for frame in inner):
+            found["lists"] += count
+        if phases[0] == "loops":
+            found["loops"] += count
+    whole = sum(map(float, spent.values()))
+    for phase, seconds in spent.items():
+        share = float(seconds) / whole
+        sigma = math.sqrt(share * (1 - share) / total)
+        # Beside its work a phase asks for the time, and makes strings of names: a tenth of the listing.
+        slack = {"checksum": 0.01, "lists": 0.25 * share, "loops": 0.01}[phase]
+        assert abs(found[phase] / total - share) < LOOKS * sigma + slack, (phase, share, found, total, spent)
+    assert any(frames[-1].name.endswith("_[k]") for frames, _ in truth.parse_folded(done.stdout)), "the kernel has leaves"
