@@ -54,8 +54,11 @@ static bool is_sleep_noticed(int cpu)
         return before && !is_unbroken(cpu);
 }
 
-/* The reader may be switched out while it tries. */
-#define TRIES 3
+/*
+ * The reader may be switched out while it tries. And where a host takes the CPU away for a moment, the time of a sleep can
+ * be over before the sleep has begun.
+ */
+#define TRIES 30
 
 bool uninterrupted_open(int cpu, struct pystack_uninterrupted *ret)
 {
