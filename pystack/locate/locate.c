@@ -273,16 +273,19 @@ static bool is_ending(pid_t pid)
         return nsutil_stat_read(pid, &stat) != 0 || stat.ending;
 }
 
+/* Mappings of an honest process: each of the most threads that are read has two, and files have some more. */
+#define MAPPINGS_USUAL (2 * PYSTACK_MAX_THREADS + 4096)
+
 /*
- * A process of 10 000 threads has 20 000 mappings. To read their list takes 10 ms and more, which is no more effort of the
- * search than it is of any other: NSUTIL_MAPS_MAX bounds it.
+ * A process of 10 000 threads has 20 000 mappings. To read their list takes 10 ms and more, and twice as long on a crowded
+ * machine. That is not counted as effort, unless there are more mappings than threads explain.
  */
 static int read_maps(const struct subject *subject, struct nsutil_maps *ret)
 {
         uint64_t begin = effort_cpu_ns();
         int r = nsutil_maps_read(subject->pid, ret);
 
-        if (subject->effort)
+        if (subject->effort && r == 0 && ret->n <= MAPPINGS_USUAL)
                 subject->effort->end_ns += effort_cpu_ns() - begin;
         return r;
 }
