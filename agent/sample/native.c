@@ -9,6 +9,7 @@
 #include "nsutil/nsutil.h"
 
 #include <stdatomic.h>
+#include <string.h>
 
 /*
  * A reader that comes later than this was kept from its CPU: by the limit on real-time threads (sched_rt_runtime_us), say.
@@ -166,7 +167,8 @@ static void name_kernel(const struct sampler *s, uint64_t address, struct native
 static void name_code(const struct target *t, const struct sampler *s, const struct pystack_image *image,
                       uint64_t value, struct native_name *ret)
 {
-        ret->frame.file = image->map.path;
+        pystack_escape(image->map.path, strlen(image->map.path), ret->file, sizeof ret->file);
+        ret->frame.file = ret->file;
         ret->frame.build_id = image->build_id;
         if (symbols_look_up_frame(s->symbols, t->pid, t->start_time, image, value, &ret->symbol) == 0)
                 ret->frame.name = ret->symbol.name;

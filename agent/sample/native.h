@@ -45,10 +45,13 @@ const struct pystack_mixed *native_read(struct target *target, const struct samp
  */
 void native_refresh_when_due(struct target *target);
 
-/* A frame of C code or of the kernel, and room for its name. */
+#define NATIVE_FILE_SIZE 4096
+
+/* A frame of C code or of the kernel, and room for its names. */
 struct native_name {
         struct profile_native frame;
         struct symbol symbol;
+        char file[NATIVE_FILE_SIZE]; /* escaped: a process can give a file any name. A longer path is cut */
 };
 
 /* Names a frame. decoder->turn is held. The target's lock is not. */

@@ -33,6 +33,33 @@ sys.stdin.read()
 """
 
 
+ODD = r"""
+import ctypes, shutil, sys
+folder = sys.argv[1].encode()
+odd = folder + b"/lib\x1b[31modd\xff.so"
+shutil.copy(sys.argv[2].encode(), odd)
+library = ctypes.CDLL(odd)
+def works(): library.spin()
+print("ready", flush=True)
+while True: works()
+"""
+
+
+def test_a_library_of_an_odd_name_is_printed_escaped(tmp_path):
+    """Its name would change the terminal's colour, and is no UTF-8: then a collector refuses the whole profile."""
+    source, plain = "void spin(void) { for (volatile long i = 0; i < 1000000; i++) ; }", str(tmp_path / "plain.so")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", plain, "-x", "c", "-"], input=source, text=True, check=True)
+    with subprocess.Popen(["/usr/bin/python3", "-c", ODD, str(tmp_path), plain], stdout=subprocess.PIPE, text=True) as target:
+        try:
+            assert target.stdout.readline() == "ready\n"
+            done = podflame("record", "-p", target.pid, "--native", "-d", 2, "-r", 200, "-o", tmp_path / "odd.otlp.json")
+        finally:
+            target.kill()
+    assert done.returncode == 0, done.stderr
+    written = (tmp_path / "odd.otlp.json").read_bytes()
+    assert r"lib\\x1b[31modd\\xff.so" in written.decode("utf-8"), written[-2000:]
+
+
 def test_native_leaves_have_their_share(tmp_path):
     for i in range(2000):
         (tmp_path / ("a-file-with-a-name-%d" % i)).touch()
