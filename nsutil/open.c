@@ -95,22 +95,6 @@ static int open_root(pid_t pid, int *ret_fd)
         return 0;
 }
 
-int nsutil_open_in_root(pid_t pid, const char *path, int *ret_fd)
-{
-        int root_fd, path_fd = -1;
-        int r = open_root(pid, &root_fd);
-
-        if (r)
-                return r;
-        r = resolve_in(root_fd, path, 0, &path_fd);
-        if (!r)
-                r = reopen_for_reading(path_fd, ret_fd);
-        if (path_fd >= 0)
-                close(path_fd);
-        close(root_fd);
-        return r;
-}
-
 /* Whether the file system of an O_PATH descriptor may hang. statx(2) with this flag does not ask the file system. */
 static bool place_may_hang(pid_t pid, int path_fd)
 {
@@ -139,24 +123,30 @@ static int resolve_at_once(pid_t pid, int root_fd, const char *path, int *ret_pa
         return r == -EAGAIN || r == -EINVAL ? NSUTIL_E_HANGS : r;
 }
 
-int nsutil_open_in_root_at_once(pid_t pid, const char *path, int *ret_fd)
+static int open_below_root(pid_t pid, const char *path, bool at_once, int *ret_fd)
 {
-        int root_fd, path_fd = -1;
-
-        if (!nsutil_has_mount_that_may_hang(pid))
-                return nsutil_open_in_root(pid, path, ret_fd);
-
+        int root_fd = -1, path_fd = -1;
         int r = open_root(pid, &root_fd);
 
         if (r)
                 return r;
-        r = resolve_at_once(pid, root_fd, path, &path_fd);
+        r = at_once ? resolve_at_once(pid, root_fd, path, &path_fd) : resolve_in(root_fd, path, 0, &path_fd);
         if (!r)
                 r = reopen_for_reading(path_fd, ret_fd);
         if (path_fd >= 0)
                 close(path_fd);
         close(root_fd);
         return r;
+}
+
+int nsutil_open_in_root(pid_t pid, const char *path, int *ret_fd)
+{
+        return open_below_root(pid, path, false, ret_fd);
+}
+
+int nsutil_open_in_root_at_once(pid_t pid, const char *path, int *ret_fd)
+{
+        return open_below_root(pid, path, nsutil_has_mount_that_may_hang(pid), ret_fd);
 }
 
 static int open_map_file(pid_t pid, const struct nsutil_map *map, int *ret_fd)
