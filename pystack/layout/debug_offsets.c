@@ -50,6 +50,11 @@ static uint32_t optional_offset(const void *offsets, uint8_t position)
         return position ? (uint32_t)word_number(offsets, position) : LAYOUT_NONE;
 }
 
+static uint32_t published_or(const void *t, uint8_t position, uint32_t otherwise)
+{
+        return position ? (uint32_t)word_number(t, position) : otherwise;
+}
+
 static void fill_process(struct layout *l, const void *t, const struct debug_words *w, bool free_threaded)
 {
         l->runtime.interpreters_head = (uint32_t)word_number(t, WORD_INTERPRETERS_HEAD);
@@ -122,6 +127,25 @@ static void fill_frame(struct layout *l, const void *t, const struct debug_words
         l->position = POSITION_INSTR_PTR;
 }
 
+/*
+ * 3.13 publishes neither of these: gi_iframe lies behind seven words of the generator (Include/internal/pycore_genobject.h
+ * and cpython/genobject.h), gi_frame_state 5 bytes before it, and the int stacktop behind instr_ptr and return_offset.
+ */
+#define GEN_FRAME_AFTER_HEAD 56
+#define GEN_STATE_BEFORE_FRAME 5
+#define STACK_TOP_AFTER_INSTR 8
+
+static void fill_coroutine(struct layout *l, const void *t, const struct debug_words *w)
+{
+        l->coroutine.frame = published_or(t, w->gen_frame, (uint32_t)word_number(t, w->ob_size) + GEN_FRAME_AFTER_HEAD);
+        l->coroutine.state = published_or(t, w->gen_state, l->coroutine.frame - GEN_STATE_BEFORE_FRAME);
+        l->coroutine.stack = published_or(t, w->fr_stack, l->frame.position + STACK_TOP_AFTER_INSTR);
+        l->coroutine.slots = (uint32_t)word_number(t, (size_t)w->fr_instr + 1);
+        l->coroutine.await = w->fr_stack ? AWAIT_TOP : AWAIT_INDEX;
+        l->coroutine.created = w->gen_created;
+        l->coroutine.awaits = w->gen_awaits;
+}
+
 static void fill_code(struct layout *l, const void *t, const struct debug_words *w, bool free_threaded)
 {
         l->code.file = (uint32_t)word_number(t, w->co_file);
@@ -165,11 +189,6 @@ static void fill_objects(struct layout *l, const void *t, const struct debug_wor
 /* Py_GIL_DISABLED builds have the pointer to an object's dict in the word before the object, others before three. */
 #define DICT_BEFORE 24
 #define DICT_BEFORE_FREE_THREADED 8
-
-static uint32_t published_or(const void *t, uint8_t position, uint32_t otherwise)
-{
-        return position ? (uint32_t)word_number(t, position) : otherwise;
-}
 
 static void fill_names(struct layout *l, const void *t, const struct debug_words *w, bool free_threaded)
 {
@@ -300,6 +319,17 @@ static bool has_names(const void *t, const struct layout *l)
                l->names.type_keys < TYPE_MAX;
 }
 
+/* Bytes of a generator before its frame that are believed. */
+#define GEN_FRAME_MAX 256
+
+/* Whether coroutines that are suspended can be read. If not, stacks can be read all the same. */
+static bool has_coroutines(const struct layout *l)
+{
+        return l->coroutine.frame > layout_head(l) && l->coroutine.frame <= GEN_FRAME_MAX &&
+               l->coroutine.state < l->coroutine.frame && l->coroutine.stack + 8 <= l->frame.size &&
+               l->coroutine.slots <= l->frame.size;
+}
+
 /* Whether each word is small enough to be an offset. */
 static bool is_bounded(const void *offsets, const struct debug_words *w, struct layout_fault *ret_fault)
 {
@@ -343,11 +373,14 @@ int layout_from_debug_offsets(const void *offsets, size_t len, uint32_t version,
         fill_gc(&layout, offsets, w, info.free_threaded);
         fill_tstate(&layout, offsets, w);
         fill_frame(&layout, offsets, w, info.free_threaded);
+        fill_coroutine(&layout, offsets, w);
         fill_code(&layout, offsets, w, info.free_threaded);
         fill_objects(&layout, offsets, w, info.free_threaded);
         fill_names(&layout, offsets, w, info.free_threaded);
         if (!has_names(offsets, &layout))
                 layout.names.modules = LAYOUT_NONE;
+        if (!has_coroutines(&layout))
+                layout.coroutine.frame = LAYOUT_NONE;
         if (!is_consistent(&layout, w, ret_fault) || !is_in_order(offsets, w, &layout, ret_fault))
                 return PYSTACK_E_CORRUPT;
         *ret = layout;

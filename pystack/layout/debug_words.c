@@ -57,6 +57,8 @@ static const struct debug_words words[] = {
                 .gc_collecting = 72,
                 .tag_bits = 0,
                 .free_threaded_kind_shift = 2,
+                .gen_created = -3,
+                .gen_awaits = -1,
         },
         {
                 .version = 0x030e,
@@ -83,6 +85,9 @@ static const struct debug_words words[] = {
                 .fr_code = 33,
                 .fr_instr = 34,
                 .fr_owner = 36,
+                .fr_stack = 37,
+                .gen_frame = 85,
+                .gen_state = 86,
                 .ob_size = 50,
                 .ob_type = 51,
                 .fr_tlbc_index = 38,
@@ -108,6 +113,8 @@ static const struct debug_words words[] = {
                 .gc_collecting = 82,
                 .tag_bits = 3,
                 .free_threaded_kind_shift = 8,
+                .gen_created = -3,
+                .gen_awaits = -1,
         },
         {
                 .version = 0x030f,
@@ -134,6 +141,9 @@ static const struct debug_words words[] = {
                 .fr_code = 41,
                 .fr_instr = 42,
                 .fr_owner = 44,
+                .fr_stack = 45,
+                .gen_frame = 101,
+                .gen_state = 102,
                 .ob_size = 58,
                 .ob_type = 59,
                 .fr_tlbc_index = 46,
@@ -163,6 +173,8 @@ static const struct debug_words words[] = {
                 .gc_interrupted = 96,
                 .tag_bits = 3,
                 .free_threaded_kind_shift = 8,
+                .gen_created = 0,
+                .gen_awaits = 2,
         },
 };
 

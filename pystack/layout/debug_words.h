@@ -16,7 +16,8 @@ struct debug_words {
         uint8_t gc, gc_collecting; /* gc.size stands before the latter */
         uint8_t code_generation, tlbc_generation, fr_tlbc_index, co_tlbc, gc_interrupted; /* 0: none */
         uint8_t ts_next, ts_interp, ts_frame, ts_thread_id, ts_native_id, ts_chunk, ts_status;
-        uint8_t fr_size, fr_previous, fr_code, fr_instr, fr_owner;
+        uint8_t fr_size, fr_previous, fr_code, fr_instr, fr_owner; /* localsplus stands behind fr_instr */
+        uint8_t fr_stack, gen_frame, gen_state;                    /* 0: none */
         uint8_t co_size, co_file, co_qualname, co_lines, co_first_line, co_adaptive;
         uint8_t ob_size, ob_type;
         uint8_t bytes_size, bytes_data, str_state, str_length, str_ascii_size;
@@ -24,6 +25,7 @@ struct debug_words {
         uint8_t type_size, type_dict, type_keys; /* 0: none */
         uint8_t tag_bits;                        /* low bits of f_executable that are a tag */
         uint8_t free_threaded_kind_shift;        /* in a string's state, which grew without the GIL */
+        int8_t gen_created, gen_awaits;          /* FRAME_CREATED, FRAME_SUSPENDED_YIELD_FROM */
 };
 
 /* Positions shared by all versions: the common prefix of the tables. */

@@ -85,13 +85,17 @@
                 .version = LAYOUT_NONE, .bytecode = LAYOUT_NONE, .tlbc = LAYOUT_NONE, \
                 .words = { LAYOUT_NONE, LAYOUT_NONE }, __VA_ARGS__,                   \
         }
+#define NO_COROUTINES                                       \
+        {                                                   \
+                .frame = LAYOUT_NONE, .state = LAYOUT_NONE, \
+        }
 /* 2.6 and 2.7 are alike. */
 #define PYTHON_2                                                                                                      \
         .object_type = 8, .runtime = NO_RUNTIME, .interp = INTERP(.next = 0, .threads_head = 8, .gil = LAYOUT_NONE),  \
         .gil = NO_GIL_STRUCT, .gc = NO_GC,                                                                            \
         .tstate = TSTATE_OF_OBJECTS(.size = 152, .next = 0, .interp = 8, .frame = 16, .thread_id = 144),              \
         .frame = FRAME_OBJECT(.size = 128, .previous = 24, .code = 32, .position = 120),                              \
-        .position = POSITION_LASTI_BYTES,                                                                             \
+        .position = POSITION_LASTI_BYTES, .coroutine = NO_COROUTINES,                                                 \
         .code = CODE_OF_OBJECTS(.file = 80, .name = 88, .first_line = 96, .lines = 104, .size = 112),                 \
         .lines = LINES_LNOTAB_UNSIGNED, .text = TEXT_BYTES, .string = STRINGS_2, .bytes = { .size = 16, .data = 36 }, \
         .names = NAMES_2
@@ -104,13 +108,13 @@
         PYTHON_3, .runtime = NO_RUNTIME, .gc = NO_GC,                                                               \
                   .tstate = TSTATE_OF_OBJECTS(.size = 160, .next = 8, .interp = 16, .frame = 24, .thread_id = 152), \
                   .frame = FRAME_OBJECT(.size = 128, .previous = 24, .code = 32, .position = 120),                  \
-                  .position = POSITION_LASTI_BYTES,                                                                 \
+                  .position = POSITION_LASTI_BYTES, .coroutine = NO_COROUTINES,                                     \
                   .code = CODE_OF_OBJECTS(.file = 96, .name = 104, .first_line = 112, .lines = 120, .size = 128),   \
                   .lines = LINES_LNOTAB_UNSIGNED, .names = NAMES_3_4
 #define PYTHON_3_7                                                                                                  \
         PYTHON_3, .tstate = TSTATE_OF_OBJECTS(.size = 184, .next = 8, .interp = 16, .frame = 24, .thread_id = 176), \
                   .frame = FRAME_OBJECT(.size = 112, .previous = 24, .code = 32, .position = 104),                  \
-                  .position = POSITION_LASTI_BYTES,                                                                 \
+                  .position = POSITION_LASTI_BYTES, .coroutine = NO_COROUTINES,                                     \
                   .code = CODE_OF_OBJECTS(.file = 96, .name = 104, .first_line = 36, .lines = 112, .size = 120),    \
                   .lines = LINES_LNOTAB_SIGNED, .names = NAMES_3_6(40)
 
@@ -128,6 +132,7 @@ static const struct layout table[] = {
                 .tstate = TSTATE_OF_OBJECTS(.size = 160, .next = 8, .interp = 16, .frame = 24, .thread_id = 152),
                 .frame = FRAME_OBJECT(.size = 128, .previous = 24, .code = 32, .position = 120),
                 .position = POSITION_LASTI_BYTES,
+                .coroutine = NO_COROUTINES,
                 .code = CODE_OF_OBJECTS(.file = 96, .name = 104, .first_line = 36, .lines = 112, .size = 120),
                 .lines = LINES_LNOTAB_SIGNED,
                 .names = NAMES_3_6(16),
@@ -154,6 +159,7 @@ static const struct layout table[] = {
                 .tstate = TSTATE_OF_OBJECTS(.size = 184, .next = 8, .interp = 16, .frame = 24, .thread_id = 176),
                 .frame = FRAME_OBJECT(.size = 112, .previous = 24, .code = 32, .position = 104),
                 .position = POSITION_LASTI_BYTES,
+                .coroutine = { .frame = 16, .state = LAYOUT_NONE, .stack = 72, .slots = 64, .await = AWAIT_TOP },
                 .code = CODE_OF_OBJECTS(.file = 104, .name = 112, .first_line = 40, .lines = 120, .size = 128),
                 .lines = LINES_LNOTAB_SIGNED,
                 .names = NAMES_3_6(56),
@@ -166,6 +172,7 @@ static const struct layout table[] = {
                 .tstate = TSTATE_OF_OBJECTS(.size = 184, .next = 8, .interp = 16, .frame = 24, .thread_id = 176),
                 .frame = FRAME_OBJECT(.size = 112, .previous = 24, .code = 32, .position = 104),
                 .position = POSITION_LASTI_BYTES,
+                .coroutine = { .frame = 16, .state = LAYOUT_NONE, .stack = 72, .slots = 64, .await = AWAIT_TOP },
                 .code = CODE_OF_OBJECTS(.file = 104, .name = 112, .first_line = 40, .lines = 120, .size = 128),
                 .lines = LINES_LNOTAB_SIGNED,
                 .names = NAMES_3_6(856),
@@ -178,6 +185,7 @@ static const struct layout table[] = {
                 .tstate = TSTATE_OF_OBJECTS(.size = 184, .next = 8, .interp = 16, .frame = 24, .thread_id = 176),
                 .frame = FRAME_OBJECT(.size = 104, .previous = 24, .code = 32, .position = 96),
                 .position = POSITION_LASTI_UNITS,
+                .coroutine = { .frame = 16, .state = LAYOUT_NONE, .stack = 80, .slots = 64, .await = AWAIT_DEPTH },
                 .code = CODE_OF_OBJECTS(.file = 104, .name = 112, .first_line = 40, .lines = 120, .size = 128),
                 .lines = LINES_RANGES,
                 .names = NAMES_3_6(856),
@@ -213,6 +221,13 @@ static const struct layout table[] = {
                            .stack_top = 64,
                            .tlbc_index = LAYOUT_NONE },
                 .position = POSITION_PREV_INSTR,
+                .coroutine = { .frame = 80,
+                               .state = 75,
+                               .stack = 64,
+                               .slots = 72,
+                               .await = AWAIT_INDEX,
+                               .created = -2,
+                               .awaits = -1 },
                 .code = { .file = 112,
                           .name = 128,
                           .first_line = 72,
@@ -260,6 +275,13 @@ static const struct layout table[] = {
                            .stack_top = 64,
                            .tlbc_index = LAYOUT_NONE },
                 .position = POSITION_PREV_INSTR,
+                .coroutine = { .frame = 72,
+                               .state = 67,
+                               .stack = 64,
+                               .slots = 72,
+                               .await = AWAIT_INDEX,
+                               .created = -2,
+                               .awaits = -1 },
                 .code = { .file = 112,
                           .name = 128,
                           .first_line = 68,
@@ -301,9 +323,10 @@ void layout_widen_objects(struct layout *l, uint32_t by)
                 &l->bytes.size,          &l->bytes.data,      &l->string.ascii_data, &l->string.compact_data,
                 &l->string.data_pointer, &l->names.type_name, &l->names.type_size,   &l->names.type_flags,
                 &l->names.type_dict,     &l->names.type_keys, &l->names.dict_keys,   &l->names.dict_values,
-                &l->names.int_size,
+                &l->names.int_size,      &l->coroutine.frame, &l->coroutine.state,
         };
-        uint32_t *const of_frame[] = { &l->frame.size, &l->frame.previous, &l->frame.code, &l->frame.position };
+        uint32_t *const of_frame[] = { &l->frame.size,     &l->frame.previous,  &l->frame.code,
+                                       &l->frame.position, &l->coroutine.stack, &l->coroutine.slots };
 
         for (size_t i = 0; i < sizeof offsets / sizeof *offsets; i++)
                 widen_offset(offsets[i], by);

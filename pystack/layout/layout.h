@@ -45,6 +45,14 @@ enum layout_attributes {
         ATTRIBUTES_INLINE, /* behind the object, or in a dict to which a pointer before the object points; 3.13 on */
 };
 
+/* Where a coroutine that is suspended keeps the object that it awaits: on top of the value stack of its frame. */
+enum layout_await {
+        AWAIT_NONE, /* it is not known */
+        AWAIT_TOP, /* a pointer to the first free slot: f_stacktop up to 3.9, stackpointer from 3.14 on; NULL: it runs */
+        AWAIT_DEPTH, /* int: the number of slots behind f_valuestack, 3.10; -1: it runs */
+        AWAIT_INDEX, /* int: the number of slots behind localsplus, 3.11 to 3.13; -1: it runs */
+};
+
 /* What names and file names are. */
 enum layout_text {
         TEXT_FLEXIBLE, /* PEP 393's str */
@@ -114,6 +122,17 @@ struct layout {
                 uint64_t tag_mask;   /* bits of the code pointer that are a tag, 3.14 on */
         } frame;
         enum layout_position position;
+
+        struct { /* generators, coroutines and asynchronous generators: 3.8 on */
+                uint32_t
+                        frame; /* gi_iframe, the frame itself; up to 3.10 gi_frame, a pointer. LAYOUT_NONE: not known */
+                uint32_t state; /* char: gi_frame_state, 3.11 on; else LAYOUT_NONE */
+                uint32_t stack; /* in the frame: what @await says */
+                uint32_t slots; /* in the frame: the first slot; up to 3.10 a pointer to it */
+                int8_t created; /* the value of @state of one that has not begun (Include/internal/pycore_frame.h) */
+                int8_t awaits;  /* and of one that awaits, or yields; from 3.13 on only of one that awaits */
+                enum layout_await await;
+        } coroutine;
 
         struct {
                 uint32_t file;

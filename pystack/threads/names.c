@@ -6,8 +6,8 @@
 #include "registry.h"
 
 #include "pystack/decode/attribute.h"
-#include "pystack/decode/pystr.h"
 #include "pystack/decode/type.h"
+#include "pystack/decode/value.h"
 #include "pystack/internal.h"
 #include "pystack/memory/effort.h"
 
@@ -104,21 +104,6 @@ static int locate_entries(struct reading *r, struct wanted *wanted, size_t n, bo
 
 /* ---- one thread ------------------------------------------------------------------------ */
 
-#define DIGIT_BITS 30 /* PyLong_SHIFT of 64-bit builds (Include/cpython/longintrepr.h) */
-
-/* The value of an int of one or two digits; 0: it is another one. @fields begin with its size. */
-static uint64_t int_value(const struct layout *l, const uint8_t *fields)
-{
-        uint64_t size = word_at(fields, 0), digits = size >> l->names.int_size_shift;
-        bool is_negative = size & 3 && l->names.int_size_shift > 0;
-
-        if (l->text == TEXT_BYTES)
-                return size;
-        if (is_negative || (digits != 1 && digits != 2))
-                return 0;
-        return half_at(fields, 8) | (digits == 2 ? (uint64_t)half_at(fields, 12) << DIGIT_BITS : 0);
-}
-
 /* Adds to the trail that a struct pthread has this TID at @at. False if it has another one. */
 static bool has_tid(struct reading *r, uint64_t at, pid_t wanted)
 {
@@ -151,68 +136,18 @@ static int check_ident(struct reading *r, uint64_t key, uint64_t ident)
 
         if (e == 0)
                 e = type_expect(&r->memory, l, word_at(fields, 0), "int", type_int_flag(l), &r->types.integer);
-        return e == 0 && int_value(l, fields + to_size) != ident ? PYSTACK_E_CORRUPT : e;
-}
-
-/* Checks that an object is a str, or an instance of a class of strs. */
-static int check_str(struct reading *r, uint64_t type)
-{
-        uint64_t flags;
-
-        if (type == r->types.str)
-                return 0;
-        int e = type_flags(&r->memory, r->layout, type, &flags);
-        return e == 0 && !(flags & type_str_flag(r->layout)) ? PYSTACK_E_CORRUPT : e;
-}
-
-/* A character of UTF-8 may have been cut in the middle. */
-static void cut_between_characters(struct pystr *text, const uint8_t *data)
-{
-        while (text->utf8 && text->chars > 0 && (data[text->chars] & 0xc0) == 0x80)
-                text->chars--;
-}
-
-/* Where the characters of the str at @addr are. */
-static int locate_str(struct reading *r, uint64_t addr, struct pystr *ret)
-{
-        const struct layout *l = r->layout;
-        uint8_t header[PYSTR_HEADER_MAX] = { 0 };
-        uint32_t end = l->text == TEXT_BYTES ? l->string.length + 8 : l->string.state + 4;
-        const uint8_t *fields;
-        int e = trail_read(&r->trail, addr + l->object_type, end - l->object_type, &fields);
-
-        if (e == 0)
-                e = check_str(r, word_at(fields, 0));
-        if (e != 0)
-                return e;
-        memcpy(header + l->object_type, fields, end - l->object_type);
-        e = pystr_locate(l, addr, header, ret);
-        if (e == 0 && !ret->data)
-                e = trail_word(&r->trail, ret->pointer, &ret->data);
-        return e;
+        return e == 0 && value_int(l, fields + to_size) != ident ? PYSTACK_E_CORRUPT : e;
 }
 
 static int read_str(struct reading *r, uint64_t addr, char ret[static PYSTACK_TEXT_SIZE])
 {
         struct pystr text;
         const uint8_t *data;
-        int e = locate_str(r, addr, &text);
+        int e = value_str(&r->trail, r->layout, addr, r->types.str, PYSTACK_THREAD_NAME_CHARS, &text, &data);
 
-        if (e != 0)
-                return e;
-        bool is_cut = text.chars > PYSTACK_THREAD_NAME_CHARS;
-        if (is_cut) {
-                text.chars = PYSTACK_THREAD_NAME_CHARS;
-                text.cut = true;
-        }
-        /* What follows the characters is read too: a NUL, or the first one that is cut off. */
-        e = trail_read(&r->trail, text.data, pystr_data_len(&text), &data);
-        if (e != 0)
-                return e;
-        if (is_cut)
-                cut_between_characters(&text, data);
-        pystr_encode(&text, data, ret);
-        return 0;
+        if (e == 0)
+                pystr_encode(&text, data, ret);
+        return e;
 }
 
 /* Reads the name of a thread whose entry was found. */
