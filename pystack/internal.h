@@ -8,6 +8,7 @@
 #include "pystack/decode/code_cache.h"
 #include "pystack/layout/layout.h"
 #include "pystack/locate/machine.h"
+#include "pystack/memory/address_set.h"
 #include "pystack/memory/remote.h"
 
 /* A span of the target's memory that is read with every snapshot of a thread. */
@@ -116,11 +117,8 @@ struct deferral {
 struct thread_list {
         struct pystack_thread_ref *refs;
         size_t n, cap;
-        struct {
-                uint64_t *slots; /* open addressing; 0: free */
-                size_t mask, n;
-        } visited;    /* thread states that the present walk through the list has met */
-        bool several; /* there were several interpreters when their threads were last listed */
+        struct address_set visited; /* thread states that the present walk through the list has met */
+        bool several;               /* there were several interpreters when their threads were last listed */
 };
 
 /* What is known of the collections of a process: see validate/garbage.c. */
@@ -179,7 +177,13 @@ struct pystack {
         } process;
         struct pystack_native *native; /* NULL: mixed stacks are not wanted, or not ready */
         bool native_stale;             /* see pystack_native_is_stale() */
-        void (*release)(void *ctx);    /* releases the context of @memory; NULL: another owns it */
+        struct {
+                enum pystack_task_names names;
+                struct pystack_tasks_state *state; /* NULL: it is not known where tasks are */
+                bool stale;                        /* see pystack_tasks_are_stale() */
+                uint64_t unread;                   /* see pystack_tasks_unread() */
+        } tasks;
+        void (*release)(void *ctx); /* releases the context of @memory; NULL: another owns it */
         struct pystack_info info;
 };
 

@@ -4,6 +4,7 @@
 #include "pystack/layout/version.h"
 #include "pystack/memory/effort.h"
 #include "pystack/native/reading.h"
+#include "pystack/tasks/running.h"
 #include "pystack/validate/garbage.h"
 
 #include <errno.h>
@@ -294,7 +295,7 @@ static void free_scratch(struct scratch *scratch)
 static void free_threads(struct thread_list *threads)
 {
         free(threads->refs);
-        free(threads->visited.slots);
+        address_set_deinit(&threads->visited);
         *threads = (struct thread_list){ .several = threads->several };
 }
 
@@ -303,6 +304,7 @@ void pystack_trim(struct pystack *py)
         code_cache_clear(&py->codes);
         garbage_trim(py);
         native_trim(py->native);
+        tasks_trim(py);
         free_threads(&py->threads);
         free_scratch(&py->scratch);
 }
@@ -314,6 +316,7 @@ void pystack_close(struct pystack *py)
         pystack_trim(py);
         code_cache_deinit(&py->codes);
         native_free(py->native);
+        tasks_free(py);
         free(py->deferral.items);
         if (py->release)
                 py->release(py->memory.ctx);

@@ -7,6 +7,7 @@
 #include "pystack/decode/walk.h"
 #include "pystack/memory/plan.h"
 #include "pystack/native/reading.h"
+#include "pystack/tasks/running.h"
 #include "pystack/threads/active_state.h"
 #include "pystack/trace.h"
 #include "pystack/validate/fit.h"
@@ -158,9 +159,8 @@ static int decode_snapshot(struct pystack_thread *t, struct snapshot *s, struct 
         return e == PYSTACK_E_CORRUPT ? 0 : e;
 }
 
-static void fill_stack(struct pystack_thread *t, const struct snapshot *s,
-                       const struct pystack_uninterrupted *uninterrupted, const struct walk *walk,
-                       struct pystack_stack *ret)
+static void fill_stack(struct pystack_thread *t, struct snapshot *s, const struct pystack_uninterrupted *uninterrupted,
+                       const struct walk *walk, struct pystack_stack *ret)
 {
         *ret = (struct pystack_stack){ .frames = t->py->scratch.frames,
                                        .n = walk->n,
@@ -171,6 +171,7 @@ static void fill_stack(struct pystack_thread *t, const struct snapshot *s,
                 native_merge(t, s, uninterrupted, walk, &t->native.mixed);
                 ret->mixed = &t->native.mixed;
         }
+        tasks_root(t, s, uninterrupted, walk, ret);
         plan_prune(t, s);
 }
 

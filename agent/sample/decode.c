@@ -2,6 +2,7 @@
 #include "decode.h"
 
 #include "native.h"
+#include "tasks.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -225,6 +226,7 @@ bool decode_some(struct target *t, const struct sampler *s)
         uint64_t end = clock_ns(CLOCK_THREAD_CPUTIME_ID) + TURN_NS;
         bool nameless;
 
+        tasks_refresh_when_due(t);
         if (s->config.native)
                 native_refresh_when_due(t);
 

@@ -138,7 +138,10 @@ struct target {
         size_t n_events;
         struct target *next_asked; /* the next one in the decoder's queue; guarded by decoder->list */
         struct decoding decoding;  /* guarded by decoder->turn, as the next one */
-        uint64_t native_due_ns;    /* when to read again which code is mapped, if need be (CLOCK_MONOTONIC) */
+        struct {
+                uint64_t due_ns, pause_ns; /* when to look for tasks again, if need be (CLOCK_MONOTONIC) */
+        } tasks;
+        uint64_t native_due_ns; /* when to read again which code is mapped, if need be (CLOCK_MONOTONIC) */
         UT_hash_handle hh;
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads a thread of a target, and counts its stack in the target's profile. */
 #include "native.h"
+#include "tasks.h"
 
 /* If a thread does not hold still, it is read this often. Then the reader looks for it on other CPUs. */
 #define TRIES_HERE 2
@@ -16,6 +17,7 @@ static int get_stack_id(struct target *t, const struct sampler *s, const struct 
         struct pystack_stack shown;
         struct backlog_view view;
 
+        tasks_note(t);
         memory_bound_profile(t, s->config.profile_bytes);
         backlog_view(stack, mixed, s->config.kernel ? event->context : NULL, &shown, &view);
         int e = stacks_find(&t->stacks, t->profile, t->py, &view, ret);

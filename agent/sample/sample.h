@@ -62,8 +62,9 @@ struct sample_config {
         bool wait_detail;     /* mode wall: frames of what is waited for have addresses of peers and names of files */
         double switch_share;  /* mode wall: see SAMPLE_SWITCH_SHARE; 0: that */
         bool no_idle_workers; /* mode wall: leave out threads that wait for work; their time is still accounted */
-        bool native;          /* stacks have the frames of C code and of the kernel: needs engine perf of the machine */
-        bool kernel;          /* with @native: frames of the kernel as well */
+        enum pystack_task_names tasks; /* stacks that run in a task of asyncio begin at it */
+        bool native;    /* stacks have the frames of C code and of the kernel: needs engine perf of the machine */
+        bool kernel;    /* with @native: frames of the kernel as well */
         int kallsyms;   /* with @kernel: /proc/kallsyms, opened by whoever may see addresses; -1: they have no names */
         bool no_native; /* leave out stacks of threads that run no Python; their time is still accounted */
         /* bytes that a process's profile may take; samples that need more fail. 0: only the format's bound */

@@ -4,6 +4,7 @@
  * a process comes or goes. The table is not locked while a process is opened, so readers never wait for long.
  */
 #include "own_events.h"
+#include "tasks.h"
 
 #include "agent/symbol/symbol.h"
 
@@ -197,6 +198,7 @@ int sampler_add(struct sampler *s, pid_t pid, struct pystack *py, struct sample_
 
         if (r < 0)
                 return r;
+        tasks_begin(t, s);
         if (s->config.native)
                 pystack_native_read(py, NULL, NULL, NULL); /* if it fails, stacks stay without C code */
         pthread_mutex_lock(&s->engine);

@@ -60,6 +60,7 @@ int target_new(pid_t pid, struct pystack *py, struct sampler *s, struct target *
         t->naming.namer = s->config.threads ? &s->namer : NULL;
         balance_open(t, s);
         t->py = py;
+        pystack_tasks_want(py, s->config.tasks);
         restraint_open(t);
         memory_open(&t->memory, &s->memory);
         *ret = t;

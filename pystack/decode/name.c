@@ -7,6 +7,7 @@
 
 #include "bytecode.h"
 #include "pystack/memory/effort.h"
+#include "pystack/tasks/label.h"
 #include "pystack/trace.h"
 #include "pystack/validate/proof.h"
 #include "walk.h"
@@ -90,6 +91,8 @@ static int name_code(struct pystack_thread *t, const struct snapshot *s, uint64_
 {
         struct pystack *py = t->py;
         bool fresh = false;
+        if (label_is(addr))
+                return PYSTACK_E_CORRUPT;
         int e = look_up_or_read(py, s, addr, known, ret, &fresh);
 
         if (e == 0)

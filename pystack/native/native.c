@@ -240,6 +240,26 @@ void native_merge(struct pystack_thread *t, const struct snapshot *s, const stru
         py->native->more = stack.more;
 }
 
+void native_root(struct pystack_thread *t, size_t kept, size_t n)
+{
+        struct pystack_mixed *mixed = &t->native.mixed;
+        struct pystack_mixed_frame *frames = t->py->native->mixed;
+        size_t i = 0;
+
+        if (mixed->n == 0)
+                return;
+        while (i < mixed->n && frames[i].python != kept)
+                i++;
+        if (i == mixed->n) {
+                *mixed = make_unmerged(PYSTACK_UNMERGED_DISAGREES);
+                return;
+        }
+        mixed->n = i + 1;
+        mixed->truncated = false;
+        for (size_t j = kept; j < n && mixed->n < MIXED_MAX; j++)
+                frames[mixed->n++] = (struct pystack_mixed_frame){ .python = (uint32_t)j + 1 };
+}
+
 void pystack_native_sample(struct pystack *py, const struct pystack_native_request *request, struct pystack_mixed *ret)
 {
         struct native_stack stack = { .py = py, .begin = begin_of_stack(&request->registers) };

@@ -21,6 +21,12 @@ void native_merge(struct pystack_thread *thread, const struct snapshot *snapshot
                   const struct pystack_uninterrupted *uninterrupted, const struct walk *walk,
                   struct pystack_mixed *ret);
 
+/*
+ * The Python stack of the last sample of @thread has changed: its first @kept frames are as they were, and the others, up
+ * to @n, are new ones without C code. The mixed stack is changed likewise: all that was outside of the kept frames goes.
+ */
+void native_root(struct pystack_thread *thread, size_t kept, size_t n);
+
 /* Frees what can be made again. Accepts NULL. */
 void native_trim(struct pystack_native *native);
 /* Accepts NULL. */

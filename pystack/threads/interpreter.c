@@ -12,57 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- states that have been visited ------------------------------------------------------ */
-
-static size_t slot_of_visited(const struct pystack *py, uint64_t tstate)
-{
-        size_t i = (tstate >> 4) * 0x9e3779b97f4a7c15u >> 32 & py->threads.visited.mask;
-
-        while (py->threads.visited.slots[i] && py->threads.visited.slots[i] != tstate)
-                i = (i + 1) & py->threads.visited.mask;
-        return i;
-}
-
-/* Keeps at least half of the slots free. */
-static int grow_visited(struct pystack *py)
-{
-        size_t before = py->threads.visited.slots ? py->threads.visited.mask + 1 : 0, size = before ? 2 * before : 64;
-        uint64_t *slots = py->threads.visited.slots, *bigger = calloc(size, sizeof *bigger);
-
-        if (!bigger)
-                return -ENOMEM;
-        py->threads.visited.slots = bigger;
-        py->threads.visited.mask = size - 1;
-        for (size_t i = 0; i < before; i++)
-                if (slots[i])
-                        bigger[slot_of_visited(py, slots[i])] = slots[i];
-        free(slots);
-        return 0;
-}
-
-static void clear_visited(struct pystack *py)
-{
-        if (py->threads.visited.n > 0)
-                memset(py->threads.visited.slots, 0,
-                       (py->threads.visited.mask + 1) * sizeof *py->threads.visited.slots);
-        py->threads.visited.n = 0;
-}
-
-/* *@ret_again: it has been visited before, so the list goes in a circle. 0 or -ENOMEM. */
-static int note_visited(struct pystack *py, uint64_t tstate, bool *ret_again)
-{
-        int e = py->threads.visited.slots && 2 * py->threads.visited.n <= py->threads.visited.mask ? 0
-                                                                                                   : grow_visited(py);
-
-        if (e != 0)
-                return e;
-        size_t i = slot_of_visited(py, tstate);
-        *ret_again = py->threads.visited.slots[i] != 0;
-        py->threads.visited.slots[i] = tstate;
-        py->threads.visited.n += !*ret_again;
-        return 0;
-}
-
 /* ---- walking ------------------------------------------------------------------------- */
 
 static int read_thread_state(const struct pystack *py, uint64_t interp, uint64_t tstate, uint8_t *ret, bool *ret_ended)
@@ -87,7 +36,7 @@ static int walk_interpreter(struct pystack *py, uint64_t interp, interpreter_eac
 
         while (e == 0 && tstate && py->threads.visited.n < PYSTACK_MAX_THREADS) {
                 bool again, ended;
-                if ((e = note_visited(py, tstate, &again)) != 0)
+                if ((e = address_set_add(&py->threads.visited, tstate, &again)) != 0)
                         return e;
                 if (again)
                         return REFUSE(&py->memory, 0, .field = "tstate.next", .address = tstate,
@@ -122,7 +71,7 @@ int interpreter_walk(struct pystack *py, interpreter_each_fn each, void *ctx)
         int e = trace_unread(&py->memory, first_interpreter(py, &interp), "runtime.interpreters_head",
                              py->runtime.interpreters);
 
-        clear_visited(py);
+        address_set_clear(&py->threads.visited);
         py->threads.several = false;
         for (unsigned i = 0; e == 0 && interp; i++) {
                 if (i == LAYOUT_INTERPRETERS_MAX)

@@ -46,21 +46,35 @@ static int open_globals(struct trail *t, const struct layout *l, uint64_t module
         return e == 0 ? dict_open(t, l, word_at(head, 8), types->dict, ret) : e;
 }
 
-int registry_find(struct trail *t, const struct layout *l, uint64_t interp, struct registry_types *types,
-                  struct dict *ret, bool *ret_found)
+int registry_open_module(struct trail *t, const struct layout *l, uint64_t interp, struct registry_types *types,
+                         const char *name, struct dict *ret, bool *ret_found)
 {
-        struct dict modules, globals;
-        uint64_t module, active;
-        bool has_active;
+        struct dict modules;
+        uint64_t module;
         int e = open_modules(t, l, interp, types, &modules);
 
         if (e == 0)
-                e = get_value(t, l, &modules, "threading", REGISTRY_MODULES_MAX, types, &module, ret_found);
+                e = get_value(t, l, &modules, name, REGISTRY_MODULES_MAX, types, &module, ret_found);
+        return e == 0 && *ret_found ? open_globals(t, l, module, types, ret) : e;
+}
+
+int registry_value(struct trail *t, const struct layout *l, const struct dict *globals, const char *key,
+                   struct registry_types *types, uint64_t *ret, bool *ret_found)
+{
+        return get_value(t, l, globals, key, REGISTRY_GLOBALS_MAX, types, ret, ret_found);
+}
+
+int registry_find(struct trail *t, const struct layout *l, uint64_t interp, struct registry_types *types,
+                  struct dict *ret, bool *ret_found)
+{
+        struct dict globals;
+        uint64_t active;
+        bool has_active;
+        int e = registry_open_module(t, l, interp, types, "threading", &globals, ret_found);
+
         if (e != 0 || !*ret_found)
                 return e;
-        e = open_globals(t, l, module, types, &globals);
-        if (e == 0)
-                e = get_value(t, l, &globals, "_active", REGISTRY_GLOBALS_MAX, types, &active, &has_active);
+        e = registry_value(t, l, &globals, "_active", types, &active, &has_active);
         if (e == 0 && !has_active)
                 e = PYSTACK_E_NOT_READY;
         return e == 0 ? dict_open(t, l, active, types->dict, ret) : e;

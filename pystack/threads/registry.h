@@ -2,7 +2,7 @@
 #ifndef PYSTACK_REGISTRY_H
 #define PYSTACK_REGISTRY_H
 
-/* The dict in which an interpreter's threading module has its Threads: sys.modules['threading']._active. */
+/* What an interpreter's modules have: the dict in which threading has its Threads, sys.modules['threading']._active. */
 
 #include "pystack/decode/dict.h"
 
@@ -16,7 +16,18 @@ struct registry_types {
 };
 
 /*
- * Finds it in the interpreter at @interp. @ret_found is false if threading was never imported. All that this depends on
+ * Opens the dict of globals of the module @name of the interpreter at @interp. @ret_found is false if it was never
+ * imported. All that this depends on is in @trail. PYSTACK_E_CORRUPT, PYSTACK_E_COSTLY, or an error of reading.
+ */
+int registry_open_module(struct trail *trail, const struct layout *layout, uint64_t interp,
+                         struct registry_types *types, const char *name, struct dict *ret, bool *ret_found);
+
+/* The value of the entry @key of such globals. @ret_found is false if there is none. Errors as above. */
+int registry_value(struct trail *trail, const struct layout *layout, const struct dict *globals, const char *key,
+                   struct registry_types *types, uint64_t *ret, bool *ret_found);
+
+/*
+ * Finds threading._active in the interpreter at @interp. @ret_found is false if threading was never imported. All that this depends on
  * is in @trail. PYSTACK_E_NOT_READY: the module is just being imported. PYSTACK_E_CORRUPT, PYSTACK_E_COSTLY, or an error
  * of reading.
  */

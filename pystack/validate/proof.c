@@ -122,6 +122,24 @@ void proof_accept(const struct pystack *py, struct code_entry *entry)
         note_proof(entry, py->numbers.snapshot, true);
 }
 
+int proof_read(struct trail *trail, const struct code_entry *entry, bool *ret_holds)
+{
+        struct iovec spans[CODE_PROOFS_MAX];
+        const uint8_t *now[CODE_PROOFS_MAX];
+
+        *ret_holds = false;
+        for (uint32_t i = 0; i < entry->n_proofs; i++)
+                spans[i] = remote_span(entry->proofs[i].addr, entry->proofs[i].len);
+        int e = entry->n_proofs > 0 ? trail_read_all(trail, spans, entry->n_proofs, now) : 0;
+        if (e != 0 || entry->n_proofs == 0)
+                return e == PYSTACK_E_CORRUPT ? 0 : e; /* no memory there any more */
+        for (uint32_t i = 0; i < entry->n_proofs; i++)
+                if (memcmp(now[i], entry->proofs[i].bytes, entry->proofs[i].len) != 0)
+                        return 0;
+        *ret_holds = true;
+        return 0;
+}
+
 /* ---- deferring --------------------------------------------------------------------- */
 
 static int defer_proof(struct pystack *py, struct code_entry *entry)

@@ -8,6 +8,7 @@
  */
 
 #include "pystack/internal.h"
+#include "pystack/memory/trail.h"
 
 /* Appends to @batch the pages with the proofs that the thread's newest snapshot wants, and does not have yet. */
 void proof_plan(const struct pystack_thread *thread, struct remote_batch *batch);
@@ -20,5 +21,8 @@ void proof_accept(const struct pystack *py, struct code_entry *entry);
  * may be deferred, they are, and it counts as certain. 0 or -ENOMEM.
  */
 int proof_check(const struct pystack_thread *thread, uint64_t generation, struct code_entry *entry, bool *ret_certain);
+
+/* Reads the proofs of @entry into @trail: whether it lies at its address. 0 or an error of reading. */
+int proof_read(struct trail *trail, const struct code_entry *entry, bool *ret_holds);
 
 #endif

@@ -20,6 +20,26 @@ static const struct {
         { "blocking", SAMPLE_ENGINE_BLOCKING },
 };
 
+/* Words of --tasks. */
+static const struct {
+        const char *name;
+        enum pystack_task_names names;
+} task_names[] = {
+        { "name", PYSTACK_TASKS_BY_NAME },
+        { "coroutine", PYSTACK_TASKS_BY_CODE },
+        { "off", PYSTACK_TASKS_OFF },
+};
+
+static bool parse_task_names(const char *word, enum pystack_task_names *ret)
+{
+        for (size_t i = 0; i < sizeof task_names / sizeof *task_names; i++)
+                if (strcmp(task_names[i].name, word) == 0) {
+                        *ret = task_names[i].names;
+                        return true;
+                }
+        return false;
+}
+
 int sampling_config(const struct sampling_options *options, const struct usage *usage, struct sample_config *ret)
 {
         struct sample_config config = {
@@ -49,6 +69,8 @@ int sampling_config(const struct sampling_options *options, const struct usage *
                 i++;
         if (i == sizeof engines / sizeof *engines)
                 return options_wrong(usage, "--engine: '%s' is none of auto, perf, timer, blocking", options->engine);
+        if (!parse_task_names(options->tasks, &config.tasks))
+                return options_wrong(usage, "--tasks: '%s' is none of name, coroutine, off", options->tasks);
         if (options->no_kernel && !options->native)
                 return options_wrong(usage, "--no-kernel needs --native");
         if (config.kernel) /* before capabilities are given up: the kernel asks for CAP_SYSLOG when it is opened */

@@ -13,6 +13,7 @@ struct sampling_options {
         uint64_t rate;
         const char *mode;
         const char *engine;
+        const char *tasks;
         bool threads;
         bool idle;
         bool gil;
@@ -23,10 +24,13 @@ struct sampling_options {
         bool no_idle_workers;
 };
 
-#define SAMPLING_DEFAULTS                                   \
-        {                                                   \
-                .rate = 99, .mode = "cpu", .engine = "auto" \
+#define SAMPLING_DEFAULTS                                                    \
+        {                                                                    \
+                .rate = 99, .mode = "cpu", .engine = "auto", .tasks = "name" \
         }
+
+/* What --tasks says. */
+#define SAMPLING_TASKS_HELP "begin stacks at the asyncio task that runs them: name, coroutine, off"
 
 /* What --mode says in the help of a command that samples in one mode. */
 #define SAMPLING_MODES_HELP "cpu: threads on a CPU; wall: every thread; gil: the GIL's holder (cpu)"
@@ -65,6 +69,11 @@ struct sampling_options {
                   .kind = OPTION_FLAG,                                                                           \
                   .field = offsetof(type, member.blocking),                                                      \
                   .help = "stop threads by ptrace while they are read: the same as --engine blocking" },         \
+                { .name = "tasks",                                                                               \
+                  .kind = OPTION_TEXT,                                                                           \
+                  .field = offsetof(type, member.tasks),                                                         \
+                  .argument = "HOW",                                                                             \
+                  .help = SAMPLING_TASKS_HELP },                                                                 \
                 { .name = "native",                                                                              \
                   .kind = OPTION_FLAG,                                                                           \
                   .field = offsetof(type, member.native),                                                        \

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where a target has its tasks is read when it is added, and again when a stack may have had one: asyncio is imported late. */
+#include "tasks.h"
+
+#define READ_PART 50
+#define PAUSE_MIN_NS 50000000u
+#define PAUSE_MAX_NS 30000000000u
+
+void tasks_begin(struct target *t, const struct sampler *s)
+{
+        if (s->config.tasks != PYSTACK_TASKS_OFF)
+                pystack_tasks_read(t->py, NULL, NULL,
+                                   NULL); /* if it fails, it is tried again once a stack may have one */
+}
+
+static bool is_reading_due(const struct target *t, uint64_t now)
+{
+        return pystack_tasks_are_stale(t->py) && now >= t->tasks.due_ns;
+}
+
+void tasks_note(struct target *t)
+{
+        if (pystack_tasks_are_stale(t->py) && is_reading_due(t, clock_ns(CLOCK_MONOTONIC)))
+                decoder_ask(t);
+}
+
+static bool lock_target(void *ctx)
+{
+        return target_lock(ctx) != TARGET_SILENT;
+}
+
+static void unlock_target(void *ctx)
+{
+        target_unlock(ctx);
+}
+
+void tasks_refresh_when_due(struct target *t)
+{
+        uint64_t begin = clock_ns(CLOCK_MONOTONIC);
+
+        if (!is_reading_due(t, begin))
+                return;
+        bool read = pystack_tasks_read(t->py, lock_target, unlock_target, t) == 0;
+        uint64_t end = clock_ns(CLOCK_MONOTONIC), pause = (end - begin) * READ_PART;
+        t->tasks.pause_ns = read ? 0 : 2 * t->tasks.pause_ns;
+        if (t->tasks.pause_ns > PAUSE_MAX_NS)
+                t->tasks.pause_ns = PAUSE_MAX_NS;
+        if (t->tasks.pause_ns < PAUSE_MIN_NS)
+                t->tasks.pause_ns = PAUSE_MIN_NS;
+        t->tasks.due_ns = end + (pause > t->tasks.pause_ns ? pause : t->tasks.pause_ns);
+}
