@@ -200,6 +200,9 @@ struct nsutil_wait_detail {
 int nsutil_wait_detail(const struct nsutil_wait_thread *thread, const struct nsutil_wait_memory *memory,
                        struct nsutil_wait *wait, struct nsutil_wait_detail *ret);
 
+/* What the descriptor @fd of the process @pid is, without addresses. Its link is read, and no file is asked. */
+void nsutil_wait_descriptor(pid_t pid, int fd, struct nsutil_wait_detail *ret);
+
 /* What reading the tables of sockets may take. A line of TCP is 150 bytes, and takes Linux 6.18 1.7 us. */
 struct nsutil_wait_budget {
         size_t bytes;

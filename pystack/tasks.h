@@ -105,4 +105,23 @@ struct pystack_tasks_seen {
  */
 int pystack_tasks(struct pystack *py, uint64_t cpu_ns, pystack_task_fn each, void *ctx, struct pystack_tasks_seen *ret);
 
+/* ---- what a task waits for ----------------------------------------------------------- */
+
+/*
+ * Of a frame of asyncio.sleep(): when it ends, in seconds of CLOCK_MONOTONIC as the target sees it, and for how long it
+ * sleeps. For these three: @i is the number of a frame of @task, and they are to be called while that is told. 0, or
+ * PYSTACK_E_CORRUPT if that is not what the frame has (another event loop than asyncio's own), or an error of reading.
+ */
+int pystack_task_sleep(struct pystack *py, const struct pystack_task *task, size_t i, double *ret_until,
+                       double *ret_seconds);
+
+/* Where a frame has a socket. */
+enum pystack_task_socket {
+        PYSTACK_SOCKET_ARGUMENT,  /* its second argument is a socket.socket: BaseSelectorEventLoop.sock_recv() */
+        PYSTACK_SOCKET_TRANSPORT, /* self._transport is one of asyncio's: StreamReader._wait_for_data() */
+};
+/* The file descriptor of that socket, in the target. */
+int pystack_task_descriptor(struct pystack *py, const struct pystack_task *task, size_t i,
+                            enum pystack_task_socket where, int *ret_fd);
+
 #endif

@@ -9,64 +9,9 @@
  *
  * Functions and files are CPython's (Lib/, 2.7 to 3.15), or those of the package named.
  */
-#include "reason.h"
+#include "library.h"
 
-#include <ctype.h>
 #include <string.h>
-
-/* ---- files ------------------------------------------------------------------------------ */
-
-/* Where a file lies: in a folder called "python3.11" or the like, or in a folder of packages. */
-enum origin { STDLIB, PACKAGE };
-
-static bool is_stdlib_folder(const char *end, size_t before)
-{
-        const char *from = end;
-
-        while (before > 0 && from[-1] != '/') {
-                from--;
-                before--;
-        }
-        return strncmp(from, "python", 6) == 0 && isdigit((unsigned char)from[6]);
-}
-
-static bool ends_with(const char *text, size_t len, const char *end)
-{
-        size_t n = strlen(end);
-
-        return len >= n && memcmp(text + len - n, end, n) == 0;
-}
-
-/* Whether @path is @file, as "concurrent/futures/thread.py", of @origin. */
-static bool is_file(const char *path, enum origin origin, const char *file)
-{
-        size_t len = strlen(path), n = strlen(file);
-
-        if (!ends_with(path, len, file) || len == n || path[len - n - 1] != '/')
-                return false;
-        len -= n + 1;
-        if (origin == STDLIB)
-                return is_stdlib_folder(path + len, len);
-        return ends_with(path, len, "/site-packages") || ends_with(path, len, "/dist-packages");
-}
-
-/* "Condition.wait" from 3.11 on, "wait" before. */
-static bool is_function(const char *name, const char *wanted)
-{
-        const char *dot = strrchr(name, '.');
-
-        return strcmp(dot ? dot + 1 : name, wanted) == 0;
-}
-
-struct code {
-        enum origin origin;
-        const char *file, *function;
-};
-
-static bool is_code(const struct reason_frame *frame, const struct code *code)
-{
-        return is_function(frame->function, code->function) && is_file(frame->file, code->origin, code->file);
-}
 
 /* ---- the library's ways to wait ------------------------------------------------------------ */
 
@@ -74,40 +19,40 @@ static bool is_code(const struct reason_frame *frame, const struct code *code)
 
 /* @calls: the function of the same table that it has called; NULL: any, or none. */
 static const struct way {
-        struct code code;
+        struct library_code code;
         const char *calls;
         const char *lock; /* what its caller waits for; NULL: what it calls says more */
         bool takes_work;  /* called by a thread's main function, it waits for work */
 } ways[] = {
-        { { STDLIB, THREADING, "wait" }, "wait", "event", false },
-        { { STDLIB, THREADING, "wait" }, "_wait", "barrier", false },
-        { { STDLIB, THREADING, "wait" }, NULL, "condition", false },
-        { { STDLIB, THREADING, "wait_for" }, NULL, "condition", false },
-        { { STDLIB, THREADING, "_wait" }, NULL, "barrier", false },
-        { { STDLIB, THREADING, "acquire" }, NULL, "semaphore", false },
-        { { STDLIB, THREADING, "_wait_for_tstate_lock" }, NULL, "thread", false },
-        { { STDLIB, THREADING, "join" }, NULL, "thread", false },
-        { { STDLIB, THREADING, "_shutdown" }, NULL, "thread", false },
-        { { STDLIB, "queue.py", "get" }, NULL, "queue", true },
-        { { STDLIB, "queue.py", "put" }, NULL, "queue", false },
-        { { STDLIB, "queue.py", "join" }, NULL, "queue", false },
-        { { STDLIB, "Queue.py", "get" }, NULL, "queue", true },
-        { { STDLIB, "Queue.py", "put" }, NULL, "queue", false },
-        { { STDLIB, "Queue.py", "join" }, NULL, "queue", false },
-        { { STDLIB, "concurrent/futures/_base.py", "result" }, NULL, "future", false },
-        { { STDLIB, "concurrent/futures/_base.py", "exception" }, NULL, "future", false },
-        { { STDLIB, "concurrent/futures/_base.py", "wait" }, NULL, "future", false },
-        { { STDLIB, "multiprocessing/queues.py", "get" }, NULL, "queue", true },
-        { { STDLIB, "multiprocessing/queues.py", "put" }, NULL, "queue", false },
-        { { STDLIB, "multiprocessing/synchronize.py", "wait" }, NULL, "condition", false },
-        { { STDLIB, "multiprocessing/synchronize.py", "__enter__" }, NULL, NULL, false },
-        { { STDLIB, "multiprocessing/connection.py", "recv" }, NULL, NULL, false },
-        { { STDLIB, "multiprocessing/connection.py", "recv_bytes" }, NULL, NULL, false },
-        { { STDLIB, "multiprocessing/connection.py", "_recv_bytes" }, NULL, NULL, false },
-        { { STDLIB, "multiprocessing/connection.py", "_recv" }, NULL, NULL, false },
-        { { STDLIB, "multiprocessing/connection.py", "wait" }, NULL, NULL, false },
-        { { STDLIB, "selectors.py", "select" }, NULL, NULL, false },
-        { { STDLIB, "socket.py", "readinto" }, NULL, NULL, false },
+        { { ORIGIN_STDLIB, THREADING, "wait" }, "wait", "event", false },
+        { { ORIGIN_STDLIB, THREADING, "wait" }, "_wait", "barrier", false },
+        { { ORIGIN_STDLIB, THREADING, "wait" }, NULL, "condition", false },
+        { { ORIGIN_STDLIB, THREADING, "wait_for" }, NULL, "condition", false },
+        { { ORIGIN_STDLIB, THREADING, "_wait" }, NULL, "barrier", false },
+        { { ORIGIN_STDLIB, THREADING, "acquire" }, NULL, "semaphore", false },
+        { { ORIGIN_STDLIB, THREADING, "_wait_for_tstate_lock" }, NULL, "thread", false },
+        { { ORIGIN_STDLIB, THREADING, "join" }, NULL, "thread", false },
+        { { ORIGIN_STDLIB, THREADING, "_shutdown" }, NULL, "thread", false },
+        { { ORIGIN_STDLIB, "queue.py", "get" }, NULL, "queue", true },
+        { { ORIGIN_STDLIB, "queue.py", "put" }, NULL, "queue", false },
+        { { ORIGIN_STDLIB, "queue.py", "join" }, NULL, "queue", false },
+        { { ORIGIN_STDLIB, "Queue.py", "get" }, NULL, "queue", true },
+        { { ORIGIN_STDLIB, "Queue.py", "put" }, NULL, "queue", false },
+        { { ORIGIN_STDLIB, "Queue.py", "join" }, NULL, "queue", false },
+        { { ORIGIN_STDLIB, "concurrent/futures/_base.py", "result" }, NULL, "future", false },
+        { { ORIGIN_STDLIB, "concurrent/futures/_base.py", "exception" }, NULL, "future", false },
+        { { ORIGIN_STDLIB, "concurrent/futures/_base.py", "wait" }, NULL, "future", false },
+        { { ORIGIN_STDLIB, "multiprocessing/queues.py", "get" }, NULL, "queue", true },
+        { { ORIGIN_STDLIB, "multiprocessing/queues.py", "put" }, NULL, "queue", false },
+        { { ORIGIN_STDLIB, "multiprocessing/synchronize.py", "wait" }, NULL, "condition", false },
+        { { ORIGIN_STDLIB, "multiprocessing/synchronize.py", "__enter__" }, NULL, NULL, false },
+        { { ORIGIN_STDLIB, "multiprocessing/connection.py", "recv" }, NULL, NULL, false },
+        { { ORIGIN_STDLIB, "multiprocessing/connection.py", "recv_bytes" }, NULL, NULL, false },
+        { { ORIGIN_STDLIB, "multiprocessing/connection.py", "_recv_bytes" }, NULL, NULL, false },
+        { { ORIGIN_STDLIB, "multiprocessing/connection.py", "_recv" }, NULL, NULL, false },
+        { { ORIGIN_STDLIB, "multiprocessing/connection.py", "wait" }, NULL, NULL, false },
+        { { ORIGIN_STDLIB, "selectors.py", "select" }, NULL, NULL, false },
+        { { ORIGIN_STDLIB, "socket.py", "readinto" }, NULL, NULL, false },
 };
 
 static const struct way *look_up_way(const struct reason_frame *frame, const struct way *inner)
@@ -117,7 +62,7 @@ static const struct way *look_up_way(const struct reason_frame *frame, const str
 
                 if (calls && (!inner || strcmp(inner->code.function, calls) != 0))
                         continue;
-                if (is_code(frame, &ways[i].code))
+                if (library_is_code(frame, &ways[i].code))
                         return &ways[i];
         }
         return NULL;
@@ -126,55 +71,55 @@ static const struct way *look_up_way(const struct reason_frame *frame, const str
 /* ---- who waits for work --------------------------------------------------------------------- */
 
 /* The loops of servers and pools. A thread that waits in them, and in nothing that they call, waits for work. */
-static const struct code loops[] = {
-        { STDLIB, "asyncio/base_events.py", "_run_once" },
-        { STDLIB, "concurrent/futures/process.py", "_process_worker" },
-        { STDLIB, "concurrent/futures/process.py", "wait_result_broken_or_wakeup" },
-        { STDLIB, "concurrent/futures/process.py", "_queue_management_worker" },
-        { STDLIB, "concurrent/futures/thread.py", "_worker" },
-        { STDLIB, "http/server.py", "handle_one_request" },
-        { STDLIB, "logging/handlers.py", "dequeue" },
-        { STDLIB, "multiprocessing/forkserver.py", "main" },
-        { STDLIB, "multiprocessing/managers.py", "serve_forever" },
-        { STDLIB, "multiprocessing/pool.py", "_handle_results" },
-        { STDLIB, "multiprocessing/pool.py", "_handle_tasks" },
-        { STDLIB, "multiprocessing/pool.py", "_handle_workers" },
-        { STDLIB, "multiprocessing/pool.py", "_wait_for_updates" },
-        { STDLIB, "multiprocessing/pool.py", "worker" },
-        { STDLIB, "multiprocessing/queues.py", "_feed" },
-        { STDLIB, "multiprocessing/resource_tracker.py", "main" },
-        { STDLIB, "sched.py", "run" },
-        { STDLIB, "socketserver.py", "serve_forever" },
-        { STDLIB, "SocketServer.py", "serve_forever" },
-        { PACKAGE, "apscheduler/schedulers/blocking.py", "_main_loop" },
-        { PACKAGE, "billiard/pool.py", "workloop" },
-        { PACKAGE, "cheroot/workers/threadpool.py", "run" },
-        { PACKAGE, "dramatiq/worker.py", "run" },
-        { PACKAGE, "eventlet/hubs/hub.py", "wait" },
-        { PACKAGE, "eventlet/hubs/poll.py", "wait" },
-        { PACKAGE, "gevent/hub.py", "run" },
-        { PACKAGE, "grpc/_channel.py", "channel_spin" },
-        { PACKAGE, "grpc/_server.py", "_serve" },
-        { PACKAGE, "gunicorn/arbiter.py", "sleep" },
-        { PACKAGE, "gunicorn/workers/gthread.py", "run" },
-        { PACKAGE, "gunicorn/workers/sync.py", "wait" },
-        { PACKAGE, "kombu/asynchronous/hub.py", "create_loop" },
-        { PACKAGE, "twisted/internet/epollreactor.py", "doPoll" },
-        { PACKAGE, "waitress/task.py", "handler_thread" },
-        { PACKAGE, "waitress/wasyncore.py", "poll" },
+static const struct library_code loops[] = {
+        { ORIGIN_STDLIB, "asyncio/base_events.py", "_run_once" },
+        { ORIGIN_STDLIB, "concurrent/futures/process.py", "_process_worker" },
+        { ORIGIN_STDLIB, "concurrent/futures/process.py", "wait_result_broken_or_wakeup" },
+        { ORIGIN_STDLIB, "concurrent/futures/process.py", "_queue_management_worker" },
+        { ORIGIN_STDLIB, "concurrent/futures/thread.py", "_worker" },
+        { ORIGIN_STDLIB, "http/server.py", "handle_one_request" },
+        { ORIGIN_STDLIB, "logging/handlers.py", "dequeue" },
+        { ORIGIN_STDLIB, "multiprocessing/forkserver.py", "main" },
+        { ORIGIN_STDLIB, "multiprocessing/managers.py", "serve_forever" },
+        { ORIGIN_STDLIB, "multiprocessing/pool.py", "_handle_results" },
+        { ORIGIN_STDLIB, "multiprocessing/pool.py", "_handle_tasks" },
+        { ORIGIN_STDLIB, "multiprocessing/pool.py", "_handle_workers" },
+        { ORIGIN_STDLIB, "multiprocessing/pool.py", "_wait_for_updates" },
+        { ORIGIN_STDLIB, "multiprocessing/pool.py", "worker" },
+        { ORIGIN_STDLIB, "multiprocessing/queues.py", "_feed" },
+        { ORIGIN_STDLIB, "multiprocessing/resource_tracker.py", "main" },
+        { ORIGIN_STDLIB, "sched.py", "run" },
+        { ORIGIN_STDLIB, "socketserver.py", "serve_forever" },
+        { ORIGIN_STDLIB, "SocketServer.py", "serve_forever" },
+        { ORIGIN_PACKAGE, "apscheduler/schedulers/blocking.py", "_main_loop" },
+        { ORIGIN_PACKAGE, "billiard/pool.py", "workloop" },
+        { ORIGIN_PACKAGE, "cheroot/workers/threadpool.py", "run" },
+        { ORIGIN_PACKAGE, "dramatiq/worker.py", "run" },
+        { ORIGIN_PACKAGE, "eventlet/hubs/hub.py", "wait" },
+        { ORIGIN_PACKAGE, "eventlet/hubs/poll.py", "wait" },
+        { ORIGIN_PACKAGE, "gevent/hub.py", "run" },
+        { ORIGIN_PACKAGE, "grpc/_channel.py", "channel_spin" },
+        { ORIGIN_PACKAGE, "grpc/_server.py", "_serve" },
+        { ORIGIN_PACKAGE, "gunicorn/arbiter.py", "sleep" },
+        { ORIGIN_PACKAGE, "gunicorn/workers/gthread.py", "run" },
+        { ORIGIN_PACKAGE, "gunicorn/workers/sync.py", "wait" },
+        { ORIGIN_PACKAGE, "kombu/asynchronous/hub.py", "create_loop" },
+        { ORIGIN_PACKAGE, "twisted/internet/epollreactor.py", "doPoll" },
+        { ORIGIN_PACKAGE, "waitress/task.py", "handler_thread" },
+        { ORIGIN_PACKAGE, "waitress/wasyncore.py", "poll" },
 };
 
 /* A thread's beginning: what it calls is the thread's main function. */
-static const struct code beginnings[] = {
-        { STDLIB, THREADING, "run" },
-        { STDLIB, THREADING, "_bootstrap_inner" },
-        { STDLIB, THREADING, "__bootstrap_inner" },
+static const struct library_code beginnings[] = {
+        { ORIGIN_STDLIB, THREADING, "run" },
+        { ORIGIN_STDLIB, THREADING, "_bootstrap_inner" },
+        { ORIGIN_STDLIB, THREADING, "__bootstrap_inner" },
 };
 
-static bool is_any_of(const struct reason_frame *frame, const struct code *codes, size_t n)
+static bool is_any_of(const struct reason_frame *frame, const struct library_code *codes, size_t n)
 {
         for (size_t i = 0; i < n; i++)
-                if (is_code(frame, &codes[i]))
+                if (library_is_code(frame, &codes[i]))
                         return true;
         return false;
 }

@@ -86,6 +86,37 @@ struct reason_stack {
  */
 struct reason_place reason_place_of(const struct reason *reason, const struct reason_stack *stack);
 
+/* ---- tasks ----------------------------------------------------------------------------- */
+
+/* What a task of asyncio waits for, as far as its stack tells. */
+enum reason_task_kind {
+        REASON_TASK_FUTURE, /* a future, and nothing tells whose */
+        REASON_TASK_SLEEP,
+        REASON_TASK_LOCK,   /* @what says of which kind */
+        REASON_TASK_SOCKET, /* see @socket */
+        REASON_TASK_CHILD,
+        REASON_TASK_TASKS, /* several tasks */
+        REASON_TASK_TASK,
+        REASON_TASK_READY, /* for nothing: it goes on when its turn comes */
+        REASON_TASK_NEW,   /* for its first turn */
+        REASON_TASK_RUNNING,
+        REASON_TASK_UNKNOWN,
+        REASON_TASK_KINDS,
+};
+
+struct reason_task {
+        enum reason_task_kind kind;
+        const char *what;                /* with LOCK: "lock", "event", "queue", ... */
+        size_t frame;                    /* with SLEEP and SOCKET: the frame that has it */
+        enum pystack_task_socket socket; /* with SOCKET: where */
+};
+
+/* Looks at a task and at its stack, whose frames are named by @stack. The rules know asyncio: see task.c. */
+struct reason_task reason_task_of(const struct pystack_task *task, const struct reason_stack *stack);
+
+/* One word: "sleep", "lock", "socket", "task", "future", ... */
+const char *reason_task_word(enum reason_task_kind kind);
+
 /* ---- words ----------------------------------------------------------------------------- */
 
 /* Holds the longest words: a path of which every byte is escaped, and what stands before it. */

@@ -54,6 +54,12 @@ static enum nsutil_wait_thing expect_thing(const struct nsutil_wait *wait)
         return needs_socket ? NSUTIL_THING_SOCKET : wait->thing;
 }
 
+void nsutil_wait_descriptor(pid_t pid, int fd, struct nsutil_wait_detail *ret)
+{
+        *ret = (struct nsutil_wait_detail){ .fd = fd };
+        nsutil_wait_link_read(pid, fd, ret);
+}
+
 /* What a link shows that is of another thing is of a descriptor that was closed and opened anew. */
 static void agree_with_channel(const struct nsutil_wait *wait, struct nsutil_wait_detail *detail)
 {

@@ -141,6 +141,7 @@ static void fill_coroutine(struct layout *l, const void *t, const struct debug_w
         l->coroutine.state = published_or(t, w->gen_state, l->coroutine.frame - GEN_STATE_BEFORE_FRAME);
         l->coroutine.stack = published_or(t, w->fr_stack, l->frame.position + STACK_TOP_AFTER_INSTR);
         l->coroutine.slots = (uint32_t)word_number(t, (size_t)w->fr_instr + 1);
+        l->coroutine.locals = l->coroutine.slots;
         l->coroutine.await = w->fr_stack ? AWAIT_TOP : AWAIT_INDEX;
         l->coroutine.created = w->gen_created;
         l->coroutine.awaits = w->gen_awaits;

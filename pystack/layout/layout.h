@@ -126,11 +126,12 @@ struct layout {
         struct { /* generators, coroutines and asynchronous generators: 3.8 on */
                 uint32_t
                         frame; /* gi_iframe, the frame itself; up to 3.10 gi_frame, a pointer. LAYOUT_NONE: not known */
-                uint32_t state; /* char: gi_frame_state, 3.11 on; else LAYOUT_NONE */
-                uint32_t stack; /* in the frame: what @await says */
-                uint32_t slots; /* in the frame: the first slot; up to 3.10 a pointer to it */
-                int8_t created; /* the value of @state of one that has not begun (Include/internal/pycore_frame.h) */
-                int8_t awaits;  /* and of one that awaits, or yields; from 3.13 on only of one that awaits */
+                uint32_t state;  /* char: gi_frame_state, 3.11 on; else LAYOUT_NONE */
+                uint32_t stack;  /* in the frame: what @await says */
+                uint32_t slots;  /* in the frame: the first slot; up to 3.10 a pointer to it */
+                uint32_t locals; /* in the frame: the first local variable */
+                int8_t created;  /* the value of @state of one that has not begun (Include/internal/pycore_frame.h) */
+                int8_t awaits;   /* and of one that awaits, or yields; from 3.13 on only of one that awaits */
                 enum layout_await await;
         } coroutine;
 

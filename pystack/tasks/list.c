@@ -24,6 +24,7 @@ struct listing {
         struct task_reader *reader;
         struct pystack_task task;
         struct pystack_text text;
+        uint64_t what_type; /* the type whose name is in @what; 0: none */
         char what[4 * TYPE_NAME_BYTES];
 };
 
@@ -32,13 +33,15 @@ static void name_awaited(struct listing *l)
 {
         const struct layout *layout = &l->reader->py->runtime.layout;
         char name[TYPE_NAME_BYTES] = "";
-        uint64_t type, at;
+        uint64_t type = 0, at;
 
-        l->what[0] = '\0';
         l->task.what = l->what;
-        if (!l->task.awaited ||
-            remote_read_word(&l->reader->py->memory, l->task.awaited + layout->object_type, &type) != 0 ||
-            remote_read_word(&l->reader->py->memory, type + layout->names.type_name, &at) != 0 ||
+        if (l->task.awaited && trail_word(&l->reader->trail, l->task.awaited + layout->object_type, &type) == 0 &&
+            type == l->what_type)
+                return;
+        l->what[0] = '\0';
+        l->what_type = type;
+        if (!type || remote_read_word(&l->reader->py->memory, type + layout->names.type_name, &at) != 0 ||
             remote_read(&l->reader->py->memory, at, name, sizeof name - 1) != 0)
                 return;
         const char *dot = strrchr(name, '.'), *last = dot ? dot + 1 : name;
@@ -88,11 +91,24 @@ static int read_task_name(struct listing *l, const struct task_object *object)
         return 0;
 }
 
+/* It is compared when the trail is confirmed: as long as it stays, code objects need no proof. */
+static void read_generation_of(struct task_reader *r)
+{
+        const struct layout *l = &r->py->runtime.layout;
+
+        r->interp = r->places->modules[0].interp;
+        r->generation = 0;
+        if (r->places->n == 1 && l->interp.code_generation != LAYOUT_NONE &&
+            trail_word(&r->trail, r->interp + l->interp.code_generation, &r->generation) != 0)
+                r->generation = 0;
+}
+
 static int read_task_once(struct listing *l, const struct task_address *at)
 {
         struct task_object object;
 
         trail_begin(&l->reader->trail, &l->reader->py->memory);
+        read_generation_of(l->reader);
         int e = task_read(l->reader, at->task, true, &object);
         if (e == 0)
                 e = coroutine_follow(l->reader, object.coroutine);

@@ -10,6 +10,7 @@
 #include "agent/command/processes/target.h"
 #include "agent/symbol/symbol.h"
 #include "subject.h"
+#include "tasks.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -18,7 +19,7 @@
 struct dump_config {
         struct target_options target;
         struct confinement_options confinement;
-        bool json, native, verbose;
+        bool json, native, tasks, verbose;
 };
 
 static const struct option_spec specs[] = {
@@ -32,6 +33,10 @@ static const struct option_spec specs[] = {
           .kind = OPTION_FLAG,
           .field = offsetof(struct dump_config, native),
           .help = "of threads that wait: the functions of C code, too; with --confine off also the kernel's" },
+        { .name = "tasks",
+          .kind = OPTION_FLAG,
+          .field = offsetof(struct dump_config, tasks),
+          .help = "also all tasks of asyncio, as a tree: below each task those that it awaits" },
         REFUSALS_OPTION(struct dump_config, verbose),
         CONFINEMENT_OPTIONS(struct dump_config, confinement),
 };
@@ -57,6 +62,8 @@ static void run_dump(void *job)
         struct subject *s = job;
 
         s->error = dump_threads(s);
+        if (s->error == 0 && s->tasks)
+                dump_tasks(s); /* it says by itself why there are none */
 }
 
 static void discard_subject(void *job)
@@ -76,8 +83,8 @@ static void discard_subject(void *job)
 }
 
 /* Makes a subject of @chosen, and takes over its interpreter. NULL: out of memory. */
-static struct subject *new_subject(struct chosen *chosen, const struct nsutil_freezers *freezers, bool native,
-                                   struct json_object *json)
+static struct subject *new_subject(struct chosen *chosen, const struct nsutil_freezers *freezers,
+                                   const struct dump_config *config, struct json_object *json)
 {
         struct subject *s = calloc(1, sizeof *s);
 
@@ -85,8 +92,8 @@ static struct subject *new_subject(struct chosen *chosen, const struct nsutil_fr
                 return NULL;
         s->out = open_memstream(&s->text, &s->len);
         s->stacks = open_memstream(&s->stacks_text, &s->stacks_len);
-        s->symbols = native ? symbols_new(SYMBOLS_BYTES) : NULL;
-        if (!s->out || !s->stacks || (native && !s->symbols)) {
+        s->symbols = config->native ? symbols_new(SYMBOLS_BYTES) : NULL;
+        if (!s->out || !s->stacks || (config->native && !s->symbols)) {
                 discard_subject(s);
                 return NULL;
         }
@@ -95,16 +102,17 @@ static struct subject *new_subject(struct chosen *chosen, const struct nsutil_fr
         s->py = chosen->py;
         s->freezers = *freezers;
         s->json = json;
+        s->tasks = config->tasks;
         chosen->py = NULL;
         return s;
 }
 
 /* Prints one process. If its memory does not answer, the thread that hangs owns *@json, and *@json is replaced. */
-static int dump_process(struct chosen *chosen, const struct nsutil_freezers *freezers, bool native,
+static int dump_process(struct chosen *chosen, const struct nsutil_freezers *freezers, const struct dump_config *config,
                         struct json_object **json, pid_t *ret_refused)
 {
         static const struct nsutil_work work = { .run = run_dump, .discard = discard_subject };
-        struct subject *s = new_subject(chosen, freezers, native, *json);
+        struct subject *s = new_subject(chosen, freezers, config, *json);
         int e = s ? 0 : -ENOMEM;
 
         if (s && nsutil_attempt(s->pid, &work, s) != 0) {
@@ -134,7 +142,7 @@ static int dump_all(struct choice *choice, const struct dump_config *config)
                 struct json_object *one = as_json ? json_of_process(&choice->items[i].process) : NULL;
                 if (i > 0 && !as_json)
                         puts("");
-                if (dump_process(&choice->items[i], &freezers, config->native, &one, &refused) != EXIT_OK)
+                if (dump_process(&choice->items[i], &freezers, config, &one, &refused) != EXIT_OK)
                         e = EXIT_FAILED; /* the other processes are printed all the same */
                 if (as_json)
                         json_append(all, one);

@@ -26,6 +26,7 @@ struct subject {
         struct nsutil_freezers freezers;
         bool asked;               /* it was found out whether the CPU quota of its cgroup keeps it from running */
         bool throttled;           /* the CPU quota keeps it from running */
+        bool tasks;               /* print tasks of asyncio as well */
         struct symbols *symbols;  /* names of C code; NULL: only Python is wanted */
         struct json_object *json; /* NULL: text */
         struct view *views;       /* allocated */

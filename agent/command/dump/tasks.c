@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reads the tasks of a process. Names of tasks that others wait for are known when all have been read. */
+#include "tasks.h"
+
+#include "agent/base/base.h"
+#include "agent/command/cli/messages.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <json.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* CPU time that the tasks of a process may take. 10 000 tasks take some 0.3 s. */
+#define TASKS_CPU_NS 5000000000u
+
+/* ---- one task ---------------------------------------------------------------------------------- */
+
+struct named_frames {
+        const struct pystack_task *task;
+        struct pystack_text text;
+};
+
+static struct reason_frame name_task_frame(void *ctx, size_t i)
+{
+        struct named_frames *named = ctx;
+
+        pystack_text(named->task->frames[i].code, &named->text);
+        return (struct reason_frame){ named->text.name, named->text.file };
+}
+
+static struct reason_task judge_task(const struct pystack_task *task)
+{
+        struct named_frames *named = malloc(sizeof *named);
+        struct reason_task reason = { .kind = REASON_TASK_UNKNOWN };
+
+        if (!named)
+                return reason;
+        named->task = task;
+        reason = reason_task_of(task, &(struct reason_stack){ task->n, name_task_frame, named });
+        free(named);
+        return reason;
+}
+
+static double seconds_now(void)
+{
+        return (double)clock_ns(CLOCK_MONOTONIC) / 1e9;
+}
+
+/* A sleep that ends before it has begun, or later than it lasts, is none that this clock measures. */
+static void read_sleep(struct subject *s, const struct pystack_task *task, struct task_view *v)
+{
+        double until, whole;
+
+        if (pystack_task_sleep(s->py, task, v->reason.frame, &until, &whole) != 0)
+                return;
+        v->sleep_left = until - seconds_now();
+        v->sleep_whole = whole;
+        v->has_sleep = whole > 0 && v->sleep_left <= whole + 0.001 && v->sleep_left > -60;
+        if (v->sleep_left < 0)
+                v->sleep_left = 0;
+}
+
+static void read_descriptor(struct subject *s, const struct pystack_task *task, struct task_view *v)
+{
+        int fd;
+
+        if (pystack_task_descriptor(s->py, task, v->reason.frame, v->reason.socket, &fd) != 0)
+                return;
+        nsutil_wait_descriptor(s->pid, fd, &v->descriptor);
+        v->has_descriptor = v->descriptor.thing != NSUTIL_THING_UNKNOWN;
+}
+
+static void print_task_frame(struct pystack *py, const struct pystack_frame *frame, FILE *out)
+{
+        struct pystack_text text;
+        uint32_t line = pystack_line_apart(py, frame);
+
+        pystack_text(frame->code, &text);
+        if (line > 0)
+                fprintf(out, "%s (%s:%" PRIu32 ")\n", text.name, text.file, line);
+        else
+                fprintf(out, "%s (%s)\n", text.name, text.file);
+}
+
+static void keep_stack(struct subject *s, const struct pystack_task *task, struct task_view *v)
+{
+        const struct pystack_stack stack = { .frames = task->frames, .n = task->n };
+
+        if (s->json) {
+                v->json = json_map();
+                struct json_object *frames = json_list();
+                for (size_t i = 0; i < task->n; i++)
+                        json_append_python(frames, s->py, &stack, i);
+                json_put(v->json, "frames", frames);
+                return;
+        }
+        v->begin = (size_t)ftell(s->stacks);
+        if (task->truncated)
+                fputs("(truncated)\n", s->stacks);
+        for (size_t i = 0; i < task->n; i++)
+                print_task_frame(s->py, &task->frames[i], s->stacks);
+        v->end = (size_t)ftell(s->stacks);
+}
+
+static struct task_view *append_view(struct task_views *views)
+{
+        if (views->n == views->cap) {
+                size_t cap = views->cap ? 2 * views->cap : 64;
+                struct task_view *items = realloc(views->items, cap * sizeof *items);
+                if (!items)
+                        return NULL;
+                views->items = items;
+                views->cap = cap;
+        }
+        struct task_view *v = &views->items[views->n];
+        *v = (struct task_view){ .parent = -1, .first_child = -1, .last_child = -1, .next = -1 };
+        return v;
+}
+
+static bool keep_task(void *ctx, const struct pystack_task *task)
+{
+        struct task_views *views = ctx;
+        struct task_view *v = append_view(views);
+
+        if (!v) {
+                views->error = -ENOMEM;
+                return false;
+        }
+        views->n++;
+        v->name = strdup(task->name);
+        v->what = strdup(task->what);
+        if (!v->name || !v->what) {
+                views->error = -ENOMEM;
+                return false;
+        }
+        v->task = *task;
+        v->reason = judge_task(task);
+        keep_stack(views->subject, task, v);
+        if (v->reason.kind == REASON_TASK_SLEEP)
+                read_sleep(views->subject, task, v);
+        if (v->reason.kind == REASON_TASK_SOCKET)
+                read_descriptor(views->subject, task, v);
+        return true;
+}
+
+/* ---- all together ---------------------------------------------------------------------------- */
+
+struct task_view *task_views_get(const struct task_views *views, uint64_t address)
+{
+        struct task_view *found;
+
+        HASH_FIND(hh, views->by_address, &address, sizeof address, found);
+        return found;
+}
+
+static void add_awaiter_of_view(struct task_view *v, uint64_t awaiter)
+{
+        struct pystack_task *task = &v->task;
+
+        for (size_t i = 0; i < task->n_awaiters; i++)
+                if (task->awaiters[i] == awaiter)
+                        return;
+        if (task->n_awaiters < PYSTACK_AWAITERS_MAX)
+                task->awaiters[task->n_awaiters++] = awaiter;
+        else
+                task->more_awaiters = true;
+}
+
+/* Up to 3.13 a task does not know all that await it, but each of these knows what it awaits. */
+static void complete_awaiters(struct task_views *views)
+{
+        for (size_t i = 0; i < views->n; i++) {
+                const struct task_view *v = &views->items[i];
+                struct task_view *awaited = v->task.awaits == PYSTACK_AWAITS_TASK
+                                                    ? task_views_get(views, v->task.awaited)
+                                                    : NULL;
+                if (awaited)
+                        add_awaiter_of_view(awaited, v->task.address);
+        }
+}
+
+static void index_views(struct task_views *views)
+{
+        for (size_t i = 0; i < views->n; i++) {
+                struct task_view *v = &views->items[i];
+                HASH_ADD(hh, views->by_address, task.address, sizeof v->task.address, v);
+        }
+}
+
+/* What cannot be found stays without an address. */
+static void look_up_sockets(struct task_views *views)
+{
+        struct nsutil_wait_detail **details = calloc(views->n + 1, sizeof *details);
+        size_t n = 0;
+
+        for (size_t i = 0; details && i < views->n; i++)
+                if (views->items[i].has_descriptor && views->items[i].descriptor.thing == NSUTIL_THING_SOCKET)
+                        details[n++] = &views->items[i].descriptor;
+        if (n > 0)
+                nsutil_wait_addresses(views->subject->pid, details, n, NULL);
+        free(details);
+}
+
+void task_reason_text(const struct task_views *views, const struct task_view *v, char *ret, size_t size)
+{
+        const struct task_view *awaited = task_views_get(views, v->task.awaited);
+        char text[REASON_SIZE];
+
+        switch (v->reason.kind) {
+        case REASON_TASK_SLEEP:
+                if (v->has_sleep)
+                        snprintf(ret, size, "sleeps, %.1f s of %.1f s left", v->sleep_left, v->sleep_whole);
+                else
+                        snprintf(ret, size, "sleeps");
+                return;
+        case REASON_TASK_SOCKET:
+                reason_words(&(struct nsutil_wait){ .kind = NSUTIL_WAIT_IO, .thing = NSUTIL_THING_SOCKET },
+                             v->has_descriptor ? &v->descriptor : NULL, REASON_ALL, text, sizeof text);
+                snprintf(ret, size, "waits: %s", text);
+                return;
+        case REASON_TASK_TASK:
+                snprintf(ret, size, awaited ? "waits: task \"%s\"" : "waits: task", awaited ? awaited->name : "");
+                return;
+        case REASON_TASK_READY:
+        case REASON_TASK_RUNNING:
+        case REASON_TASK_UNKNOWN:
+                snprintf(ret, size, "%s", reason_task_word(v->reason.kind));
+                return;
+        case REASON_TASK_NEW:
+                snprintf(ret, size, "has not begun");
+                return;
+        default:
+                snprintf(ret, size, "waits: %s", v->reason.what ? v->reason.what : reason_task_word(v->reason.kind));
+        }
+}
+
+/* ---- results ---------------------------------------------------------------------------------- */
+
+static void tell_counts(const struct task_views *views, const struct pystack_tasks_seen *seen, FILE *out)
+{
+        fprintf(out, "\nTasks: %zu", views->n);
+        if (seen->unread > 0)
+                fprintf(out, ", %zu more changed while they were read", seen->unread);
+        if (seen->cut)
+                fputs(", and there may be more", out);
+        fputs("\n", out);
+}
+
+static const char *why_no_tasks(int error)
+{
+        if (error == PYSTACK_E_NOT_READY)
+                return "asyncio is not imported";
+        if (error == PYSTACK_E_UNSUPPORTED)
+                return "the tasks of this version cannot be read";
+        return pystack_strerror(error);
+}
+
+static void free_views(struct task_views *views)
+{
+        HASH_CLEAR(hh, views->by_address);
+        for (size_t i = 0; i < views->n; i++) {
+                free(views->items[i].name);
+                free(views->items[i].what);
+        }
+        free(views->items);
+}
+
+static int write_tasks(struct subject *s)
+{
+        struct task_views views = { .subject = s };
+        struct pystack_tasks_seen seen;
+        int e = pystack_tasks(s->py, TASKS_CPU_NS, keep_task, &views, &seen);
+
+        seen.cut = seen.cut || e == PYSTACK_E_COSTLY;
+        if (e == PYSTACK_E_COSTLY || e == 0)
+                e = views.error;
+        if (e == 0) {
+                index_views(&views);
+                complete_awaiters(&views);
+                look_up_sockets(&views);
+                if (s->json)
+                        json_put_number(s->json, "tasks_unread", (int64_t)seen.unread);
+                else
+                        tell_counts(&views, &seen, s->out);
+                if (s->json)
+                        json_put_flag(s->json, "tasks_cut", seen.cut);
+                e = fflush(s->stacks) == 0 ? 0 : -ENOMEM;
+                if (e == 0)
+                        task_tree_write(&views);
+        }
+        free_views(&views);
+        return e;
+}
+
+int dump_tasks(struct subject *s)
+{
+        int e = pystack_tasks_read(s->py, NULL, NULL, NULL);
+
+        if (e == 0)
+                e = write_tasks(s);
+        if (e != 0 && s->json)
+                json_put_text(s->json, "tasks_error", why_no_tasks(e));
+        else if (e != 0)
+                fprintf(s->out, "\nTasks: none are shown: %s\n", why_no_tasks(e));
+        return e;
+}
