@@ -77,6 +77,8 @@ struct pystack_task {
         enum pystack_task_state state;
         const struct pystack_frame *frames; /* innermost first */
         size_t n;
+        const struct pystack_frame *stack; /* with @chains: these, then its own name, then those of the tasks outside */
+        size_t stack_n;                    /* as in a stack of pystack_sample(). 0: it is not wanted */
         bool truncated;
         enum pystack_task_awaits awaits;
         uint64_t awaited; /* the address of that future or task; 0: none, or not known */
@@ -101,9 +103,12 @@ struct pystack_tasks_seen {
 /*
  * Lists all tasks of the process. Each is read so that all that is told of it was so at one moment; different tasks may be
  * of different moments. The process runs meanwhile. Errors as of pystack_tasks_read(), which has to be called before.
- * PYSTACK_E_COSTLY: it takes more than @cpu_ns of CPU time; what was told until then is true.
+ * PYSTACK_E_COSTLY: it takes more than @cpu_ns of CPU time; what was told until then is true. @chains: with each task the
+ * stack to which those that await it belong; the tasks are called as pystack_tasks_want() says. Then nothing of what a task
+ * waits for can be asked.
  */
-int pystack_tasks(struct pystack *py, uint64_t cpu_ns, pystack_task_fn each, void *ctx, struct pystack_tasks_seen *ret);
+int pystack_tasks(struct pystack *py, uint64_t cpu_ns, bool chains, pystack_task_fn each, void *ctx,
+                  struct pystack_tasks_seen *ret);
 
 /* ---- what a task waits for ----------------------------------------------------------- */
 

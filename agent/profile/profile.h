@@ -335,7 +335,7 @@ uint64_t profile_total(const struct profile *p);                                
 /*
  * The leaf frame of an idle thread's stack may say why the thread does not run: "[waits: GIL]", "[sleeps]". Such frames
  * have no file. Returns the kind of the reason: "gil", "cpu", "throttled", "sleep", "io", "lock", "child", "signal",
- * "page", "stopped", "frozen" or "unknown"; NULL if the frame is none of them. Static storage.
+ * "page", "stopped", "frozen", "task", "loop" or "unknown"; NULL if the frame is none of them. Static storage.
  */
 const char *profile_reason_kind(const char *name, const char *file);
 

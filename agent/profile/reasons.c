@@ -20,10 +20,25 @@ static const struct word states[] = {
 };
 
 static const struct word things[] = {
-        { "GIL]", "gil" },        { "CPU]", "cpu" },     { "child]", "child" },     { "signal]", "signal" },
-        { "page]", "page" },      { "sleep]", "sleep" }, { "unknown]", "unknown" }, { "lock or GIL]", "unknown" },
-        { "lock", "lock" },       { "event]", "lock" },  { "barrier]", "lock" },    { "condition]", "lock" },
-        { "semaphore]", "lock" }, { "thread]", "lock" }, { "queue]", "lock" },      { "future]", "lock" },
+        { "GIL]", "gil" },
+        { "CPU]", "cpu" },
+        { "child]", "child" },
+        { "signal]", "signal" },
+        { "page]", "page" },
+        { "sleep]", "sleep" },
+        { "unknown]", "unknown" },
+        { "lock or GIL]", "unknown" },
+        { "lock", "lock" },
+        { "event]", "lock" },
+        { "event or condition]", "lock" },
+        { "barrier]", "lock" },
+        { "condition]", "lock" },
+        { "semaphore]", "lock" },
+        { "thread]", "lock" },
+        { "queue]", "lock" },
+        { "future]", "lock" },
+        { "task", "task" },
+        { "event loop]", "loop" },
 };
 
 static const char *skip_beginning(const char *text, const char *begin)

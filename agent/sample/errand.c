@@ -245,6 +245,21 @@ void errand_read_names(struct sampler *s, struct target *t)
         do_errand(s, t, read_names, &done);
 }
 
+/* ---- tasks ------------------------------------------------------------------------------------ */
+
+static int look_at_tasks(struct errand *e)
+{
+        task_looks_take(e->target, e->sampler);
+        return 0;
+}
+
+void errand_look_at_tasks(struct sampler *s, struct target *t)
+{
+        struct errand done;
+
+        do_errand(s, t, look_at_tasks, &done);
+}
+
 /* ---- caches ----------------------------------------------------------------------------------- */
 
 static void empty_caches(struct errand *e)

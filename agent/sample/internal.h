@@ -12,6 +12,7 @@
 #include "sample.h"
 #include "stacks.h"
 #include "switches.h"
+#include "task_looks.h"
 #include "tick.h"
 #include "waits.h"
 #include "watchdog.h"
@@ -141,7 +142,8 @@ struct target {
         struct {
                 uint64_t due_ns, pause_ns; /* when to look for tasks again, if need be (CLOCK_MONOTONIC) */
         } tasks;
-        uint64_t native_due_ns; /* when to read again which code is mapped, if need be (CLOCK_MONOTONIC) */
+        struct task_looks looks; /* mode wall: tasks that wait */
+        uint64_t native_due_ns;  /* when to read again which code is mapped, if need be (CLOCK_MONOTONIC) */
         UT_hash_handle hh;
 };
 
@@ -176,6 +178,7 @@ struct sampler {
         struct memory_pool memory;
         struct decoder decoder;
         struct namer namer;
+        struct looker looker;    /* mode wall, if tasks are wanted */
         struct symbols *symbols; /* guarded by decoder->turn, as the next one; NULL: mixed stacks are not wanted */
         struct symbols_kernel *kernel; /* NULL: there are none to be had */
         _Atomic uint64_t period_ns;

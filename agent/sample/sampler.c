@@ -51,12 +51,30 @@ static int start_tick(struct sampler *s, char *reason, size_t reason_size)
         return r;
 }
 
+static bool looks_at_tasks(const struct sampler *s)
+{
+        return s->config.mode == PROFILE_MODE_WALL && s->config.tasks != PYSTACK_TASKS_OFF;
+}
+
+static void stop_helpers(struct sampler *s)
+{
+        looker_close(&s->looker);
+        namer_close(&s->namer);
+        decoder_close(&s->decoder);
+}
+
 static int start_helpers(struct sampler *s, char *reason, size_t reason_size)
 {
         int r = decoder_open(&s->decoder, s);
 
-        if (r == 0 && s->config.threads && (r = namer_open(&s->namer, s)) != 0)
-                decoder_close(&s->decoder);
+        if (r != 0)
+                return r;
+        if (s->config.threads)
+                r = namer_open(&s->namer, s);
+        if (r == 0 && looks_at_tasks(s))
+                r = looker_open(&s->looker, s);
+        if (r < 0)
+                stop_helpers(s);
         if (r < 0)
                 snprintf(reason, reason_size, "a thread cannot be started: %s", strerror(-r));
         return r;
@@ -71,10 +89,8 @@ static int start_threads(struct sampler *s, char *reason, size_t reason_size)
         r = start_tick(s, reason, reason_size);
         if (r == 0 && (r = watchdog_start(s)) != 0)
                 s->tick->stop(s->tick_state);
-        if (r != 0) {
-                namer_close(&s->namer);
-                decoder_close(&s->decoder);
-        }
+        if (r != 0)
+                stop_helpers(s);
         return r;
 }
 
@@ -82,6 +98,7 @@ static void free_sampler(struct sampler *s)
 {
         symbols_free(s->symbols);
         symbols_kernel_close(s->kernel);
+        looker_deinit(&s->looker);
         namer_deinit(&s->namer);
         decoder_deinit(&s->decoder);
         adoptions_deinit(&s->adoptions);
@@ -137,8 +154,7 @@ void sampler_close(struct sampler *s)
         s->closing = true;
         pthread_mutex_unlock(&s->engine);
         s->tick->stop(s->tick_state);
-        namer_close(&s->namer);
-        decoder_close(&s->decoder); /* before the watchdog, which tells it of targets that are silent */
+        stop_helpers(s); /* before the watchdog, which tells the decoder of targets that are silent */
         watchdog_stop(s);
         HASH_ITER(hh, s->targets, t, next) {
                 HASH_DEL(s->targets, t);

@@ -61,6 +61,7 @@ int target_new(pid_t pid, struct pystack *py, struct sampler *s, struct target *
         balance_open(t, s);
         t->py = py;
         pystack_tasks_want(py, s->config.tasks);
+        task_looks_open(t, s->config.mode == PROFILE_MODE_WALL && s->config.tasks != PYSTACK_TASKS_OFF);
         restraint_open(t);
         memory_open(&t->memory, &s->memory);
         *ret = t;
@@ -76,6 +77,7 @@ void target_free(struct target *t)
         HASH_ITER(hh, t->members, m, next)
                 member_free(t, m);
         own_events_close(t);
+        task_looks_close(t);
         memory_close(&t->memory);
         account_close(&t->account);
         throttle_close(&t->throttle);
@@ -206,6 +208,7 @@ int target_take(struct target *t, const struct sampler *s, struct profile **ret)
         struct profile *done;
         struct waits waits;
 
+        task_looks_take(t, s);
         names_read(t, true); /* a thread whose name cannot be read keeps the one that it has */
         if (!begin_exchange(t, s))
                 return SAMPLE_E_SILENT;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lists all tasks of a process: first where they are, then each by itself. */
+#include "chain.h"
 #include "collect.h"
 #include "label.h"
 #include "running.h"
@@ -22,6 +23,8 @@
 
 struct listing {
         struct task_reader *reader;
+        bool chains;
+        struct pystack_frame frames[PYSTACK_MAX_FRAMES]; /* with @chains */
         struct pystack_task task;
         struct pystack_text text;
         uint64_t what_type; /* the type whose name is in @what; 0: none */
@@ -103,13 +106,27 @@ static void read_generation_of(struct task_reader *r)
                 r->generation = 0;
 }
 
+/* The task's own frames are copied first: reading those outside changes the reader's. */
+static int add_chain(struct listing *l, struct task_object *object)
+{
+        struct task_stack stack = { .reader = l->reader, .frames = l->frames, .n = l->task.n };
+
+        memcpy(l->frames, l->reader->frames, l->task.n * sizeof *l->frames);
+        l->task.frames = l->task.stack = l->frames;
+        int e = task_stack_add(&stack, object, &l->frames[l->task.n - 1]);
+        if (e == 0)
+                e = task_stack_add_awaiters(&stack, object);
+        l->task.stack_n = stack.n;
+        return e;
+}
+
 static int read_task_once(struct listing *l, const struct task_address *at)
 {
         struct task_object object;
 
         trail_begin(&l->reader->trail, &l->reader->py->memory);
         read_generation_of(l->reader);
-        int e = task_read(l->reader, at->task, true, &object);
+        int e = task_read(l->reader, at->task, !l->chains, &object);
         if (e == 0)
                 e = coroutine_follow(l->reader, object.coroutine);
         if (e == 0)
@@ -118,6 +135,8 @@ static int read_task_once(struct listing *l, const struct task_address *at)
                 fill_task(l, &object, at->tstate);
         if (e == 0)
                 e = read_task_name(l, &object);
+        if (e == 0 && l->chains)
+                e = add_chain(l, &object);
         return e == 0 ? trail_confirm(&l->reader->trail) : e;
 }
 
@@ -147,7 +166,8 @@ static int list_each(struct listing *l, const struct task_addresses *addresses, 
         return 0;
 }
 
-int pystack_tasks(struct pystack *py, uint64_t cpu_ns, pystack_task_fn each, void *ctx, struct pystack_tasks_seen *ret)
+int pystack_tasks(struct pystack *py, uint64_t cpu_ns, bool chains, pystack_task_fn each, void *ctx,
+                  struct pystack_tasks_seen *ret)
 {
         struct task_addresses addresses = { 0 };
         struct listing *l;
@@ -160,6 +180,7 @@ int pystack_tasks(struct pystack *py, uint64_t cpu_ns, pystack_task_fn each, voi
                 free(l);
                 return -ENOMEM;
         }
+        l->chains = chains;
         uint64_t end_ns = cpu_ns ? effort_cpu_ns() + cpu_ns : 0;
         int e = task_addresses_collect(l->reader, &addresses);
         ret->cut = addresses.cut;

@@ -7,6 +7,9 @@
 /* Futures between two tasks that are passed through: such as that of a gather(). */
 #define FUTURES_MAX 8
 
+/* fut_callbacks lies behind fut_callback0 and its context. */
+#define CALLBACKS_AFTER 16
+
 int task_kind_at(struct task_reader *r, uint64_t addr, enum task_kind *ret)
 {
         const struct layout *l = &r->py->runtime.layout;
@@ -39,6 +42,33 @@ static int read_woken(struct task_reader *r, uint64_t callback, struct task_obje
         int e = trail_word(&r->trail, woken + o->waiter, &waiter);
         if (e == 0 && waiter == task->address)
                 add_awaiter(task, woken);
+        return e;
+}
+
+/* PyListObject behind its head: a size and the items' address. PyTupleObject: a size, and the items. */
+enum { LIST_SIZE = 0, LIST_ITEMS = 8, TUPLE_ITEMS = 8 };
+
+/* fut_callbacks: the callbacks behind the first one, as tuples of a callback and its context. */
+static int read_woken_by_list(struct task_reader *r, uint64_t list, struct task_object *task)
+{
+        uint32_t head = layout_head(&r->py->runtime.layout);
+        const uint8_t *fields, *items;
+        int e = trail_read(&r->trail, list + head, 16, &fields);
+
+        if (e != 0)
+                return e;
+        uint64_t n = word_at(fields, LIST_SIZE);
+        if (n > PYSTACK_AWAITERS_MAX) {
+                task->more_awaiters = true;
+                n = PYSTACK_AWAITERS_MAX;
+        }
+        e = n > 0 ? trail_read(&r->trail, word_at(fields, LIST_ITEMS), n * 8, &items) : 0;
+        for (uint64_t i = 0; e == 0 && i < n; i++) {
+                uint64_t callback;
+                e = trail_word(&r->trail, word_at(items, (uint32_t)i * 8) + head + TUPLE_ITEMS, &callback);
+                if (e == 0)
+                        e = read_woken(r, callback, task);
+        }
         return e;
 }
 
@@ -138,5 +168,8 @@ int task_read(struct task_reader *r, uint64_t addr, bool all, struct task_object
         if (o->awaited_by != LAYOUT_NONE)
                 return read_awaiters(r, all, ret);
         uint64_t callback = word_at(bytes, o->callback - l->object_type);
-        return callback ? read_woken(r, callback, ret) : 0;
+        uint64_t list = word_at(bytes, o->callback + CALLBACKS_AFTER - l->object_type);
+        if (callback)
+                e = read_woken(r, callback, ret);
+        return e == 0 && list ? read_woken_by_list(r, list, ret) : e;
 }

@@ -5,15 +5,12 @@
  */
 #include "running.h"
 
-#include "label.h"
+#include "chain.h"
 #include "pystack/decode/dict.h"
 #include "pystack/native/reading.h"
 #include "state.h"
 
 #include <string.h>
-
-/* Tasks outside of the running one: each awaits the one inside. */
-#define DEPTH_MAX 64
 
 /* Running tasks that are tried: one for each loop of the interpreter. */
 #define CANDIDATES_MAX 16
@@ -22,10 +19,7 @@
 struct rooting {
         struct pystack_thread *thread;
         struct task_reader *reader;
-        struct pystack_frame *frames; /* those of the stack */
-        size_t n;
-        uint64_t seen[DEPTH_MAX]; /* the tasks that are on it */
-        size_t n_seen;
+        struct task_stack stack;
 };
 
 /* ---- which task ------------------------------------------------------------------------------- */
@@ -129,81 +123,6 @@ static int locate_running(struct rooting *r, size_t n, struct task_object *ret, 
         return e;
 }
 
-/* ---- its stack ---------------------------------------------------------------------------------- */
-
-static bool append_frame(struct rooting *r, const struct pystack_frame *frame)
-{
-        if (r->n == PYSTACK_MAX_FRAMES)
-                return false;
-        r->frames[r->n++] = *frame;
-        return true;
-}
-
-static int append_label(struct rooting *r, const struct pystack_code *label)
-{
-        const struct pystack_frame frame = { .code = label, .instruction = -1 };
-
-        return append_frame(r, &frame) ? 0 : PYSTACK_E_COSTLY;
-}
-
-static int add_mark(struct rooting *r, const char *name)
-{
-        const struct pystack_code *label;
-        int e = label_get(r->thread->py, name, NULL, NULL, &label);
-
-        return e == 0 ? append_label(r, label) : e;
-}
-
-/* @outermost: the frame of its coroutine. */
-static int add_task(struct rooting *r, const struct task_object *task, const struct pystack_frame *outermost)
-{
-        const struct code_entry *entry = (const struct code_entry *)outermost->code;
-        const struct pystack_code *label;
-        int e = r->thread->py->tasks.names == PYSTACK_TASKS_BY_NAME
-                        ? tasks_label(r->reader, task, &label)
-                        : label_get(r->thread->py, PYSTACK_TASK_PREFIX, &entry->name, entry->data, &label);
-
-        r->seen[r->n_seen++] = task->address;
-        return e == 0 ? append_label(r, label) : e;
-}
-
-/* Adds a task that awaits the one inside, with the frames of its coroutines. */
-static int add_awaiter(struct rooting *r, uint64_t addr, struct task_object *ret)
-{
-        int e = task_read(r->reader, addr, false, ret);
-
-        if (e == 0)
-                e = coroutine_follow(r->reader, ret->coroutine);
-        if (e == 0)
-                e = coroutine_name_frames(r->reader);
-        for (size_t i = 0; e == 0 && i < r->reader->chain.n; i++)
-                e = append_frame(r, &r->reader->frames[i]) ? 0 : PYSTACK_E_COSTLY;
-        return e == 0 ? add_task(r, ret, &r->reader->frames[r->reader->chain.n - 1]) : e;
-}
-
-static bool has_seen(const struct rooting *r, uint64_t addr)
-{
-        for (size_t i = 0; i < r->n_seen; i++)
-                if (r->seen[i] == addr)
-                        return true;
-        return false;
-}
-
-/* Adds the tasks outside, as long as each has one awaiter. */
-static int add_awaiters(struct rooting *r, struct task_object *task)
-{
-        int e = 0;
-
-        while (e == 0 && task->n_awaiters == 1 && !task->more_awaiters) {
-                if (has_seen(r, task->awaiters[0]))
-                        return add_mark(r, PYSTACK_TASK_CYCLE);
-                if (r->n_seen == DEPTH_MAX)
-                        return add_mark(r, PYSTACK_TASK_SEVERAL);
-                e = add_awaiter(r, task->awaiters[0], task);
-        }
-        return e == 0 && (task->n_awaiters > 1 || task->more_awaiters) ? add_mark(r, PYSTACK_TASK_SEVERAL) : e;
-}
-
 /* ---- at one moment ------------------------------------------------------------------------------ */
 
 /* Whether the thread is still where the snapshot has met it: its state and the frame at @place are as they were. */
@@ -237,11 +156,11 @@ static bool is_of_one_moment(struct rooting *r, struct snapshot *s, const struct
 /* The stack now begins at the task: the frames behind @place are of tasks. */
 static void change_stack(struct rooting *r, size_t place, struct pystack_stack *stack)
 {
-        stack->n = r->n;
+        stack->n = r->stack.n;
         stack->truncated = false;
         stack->gc = stack->gc && stack->gc_at <= place;
         if (stack->mixed)
-                native_root(r->thread, place + 1, r->n);
+                native_root(r->thread, place + 1, r->stack.n);
 }
 
 static int make_root(struct rooting *r, struct snapshot *s, const struct pystack_uninterrupted *uninterrupted, size_t n,
@@ -253,20 +172,20 @@ static int make_root(struct rooting *r, struct snapshot *s, const struct pystack
 
         if (e != 0 || place == n)
                 return e;
-        struct pystack_frame kept[PYSTACK_MAX_FRAMES];
+        struct pystack_frame kept[PYSTACK_MAX_FRAMES], *frames = r->stack.frames;
         size_t n_kept = n - place - 1;
-        memcpy(kept, r->frames + place + 1, n_kept * sizeof *kept);
-        r->n = place + 1;
-        e = add_task(r, &task, &r->frames[place]);
+        memcpy(kept, frames + place + 1, n_kept * sizeof *kept);
+        r->stack.n = place + 1;
+        e = task_stack_add(&r->stack, &task, &frames[place]);
         if (e == 0)
-                e = add_awaiters(r, &task);
+                e = task_stack_add_awaiters(&r->stack, &task);
         if (e == 0 && !is_of_one_moment(r, s, uninterrupted, place))
                 e = PYSTACK_E_TORN;
-        keep_plan(r, r->seen[0]);
+        keep_plan(r, r->stack.seen[0]);
         if (e == 0)
                 change_stack(r, place, stack);
         else
-                memcpy(r->frames + place + 1, kept, n_kept * sizeof *kept);
+                memcpy(frames + place + 1, kept, n_kept * sizeof *kept);
         return e;
 }
 
@@ -295,7 +214,8 @@ void tasks_root(struct pystack_thread *t, struct snapshot *s, const struct pysta
                 py->tasks.stale = true;
                 return;
         }
-        struct rooting r = { .thread = t, .reader = tasks_reader(py), .frames = py->scratch.frames };
+        struct rooting r = { .thread = t, .reader = tasks_reader(py) };
+        r.stack = (struct task_stack){ .reader = r.reader, .frames = py->scratch.frames };
         if (r.reader) {
                 r.reader->generation = s->generation;
                 r.reader->interp = t->interp;

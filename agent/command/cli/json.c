@@ -57,6 +57,16 @@ void json_put_flag(struct json_object *object, const char *key, bool flag)
         set_member(object, key, require_json(json_object_new_boolean(flag)));
 }
 
+void json_put_real(struct json_object *object, const char *key, double number)
+{
+        set_member(object, key, require_json(json_object_new_double(number)));
+}
+
+void json_append_text(struct json_object *list, const char *text)
+{
+        json_append(list, require_json(json_object_new_string(text)));
+}
+
 void json_put_number(struct json_object *object, const char *key, int64_t number)
 {
         set_member(object, key, require_json(json_object_new_int64(number)));

@@ -39,6 +39,8 @@ void json_put_text(struct json_object *object, const char *key, const char *text
 void json_put_name(struct json_object *object, const char *key, const char *escaped);
 void json_put_flag(struct json_object *object, const char *key, bool flag);
 void json_put_number(struct json_object *object, const char *key, int64_t number);
+void json_put_real(struct json_object *object, const char *key, double number);
+void json_append_text(struct json_object *list, const char *text);
 /* Takes @item over. */
 void json_put(struct json_object *object, const char *key, struct json_object *item);
 

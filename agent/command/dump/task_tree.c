@@ -5,7 +5,6 @@
 #include "agent/command/cli/messages.h"
 
 #include <inttypes.h>
-#include <json.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -143,8 +142,8 @@ static struct json_object *make_reason(const struct task_views *views, const str
                 json_put_name(json, "task_name", awaited->name);
         }
         if (v->has_sleep) {
-                json_put(json, "seconds_left", json_object_new_double(v->sleep_left));
-                json_put(json, "seconds", json_object_new_double(v->sleep_whole));
+                json_put_real(json, "seconds_left", v->sleep_left);
+                json_put_real(json, "seconds", v->sleep_whole);
         }
         if (v->has_descriptor)
                 json_put_number(json, "fd", v->descriptor.fd);
@@ -166,7 +165,7 @@ static void write_json(struct task_views *views, struct task_view *v, unsigned d
         json_put(v->json, "reason", make_reason(views, v));
         for (size_t i = 0; i < v->task.n_awaiters; i++) {
                 snprintf(text, sizeof text, "0x%" PRIx64, v->task.awaiters[i]);
-                json_append(awaiters, json_object_new_string(text));
+                json_append_text(awaiters, text);
         }
         json_put(v->json, "awaited_by", awaiters);
         json_put_flag(v->json, "more_awaiters", v->task.more_awaiters);

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <json.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -271,7 +270,7 @@ static int write_tasks(struct subject *s)
 {
         struct task_views views = { .subject = s };
         struct pystack_tasks_seen seen;
-        int e = pystack_tasks(s->py, TASKS_CPU_NS, keep_task, &views, &seen);
+        int e = pystack_tasks(s->py, TASKS_CPU_NS, false, keep_task, &views, &seen);
 
         seen.cut = seen.cut || e == PYSTACK_E_COSTLY;
         if (e == PYSTACK_E_COSTLY || e == 0)

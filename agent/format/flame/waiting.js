@@ -8,7 +8,7 @@ import { element } from "./dom.js";
 import { percent } from "./numbers.js";
 
 const form = /^\[(waits for work|waits|sleeps|throttled|stopped|frozen)(?:: (.*))?\]$/s;
-const locks = /^(lock(?! or GIL)|event$|barrier$|condition$|semaphore$|thread$|queue$|future$)/;
+const locks = /^(lock(?! or GIL)|event$|event or condition$|barrier$|condition$|semaphore$|thread$|queue$|future$)/;
 
 // Lightness and chroma of OKLCH, by theme; the hue is the kind's.
 const tones = { light: [0.8, 0.09], dark: [0.66, 0.09] };
@@ -21,11 +21,14 @@ const kinds = {
   gil: { label: "waits for the GIL", hue: 350 },
   cpu: { label: "waits for a CPU", hue: 40 },
   throttled: { label: "throttled by a CPU quota", hue: 20 },
+  task: { label: "waits for a task", hue: 145 },
+  loop: { label: "waits for its event loop", hue: 60 },
   other: { label: "waits for something else", hue: 190 },
   unknown: { label: "waits, not known why", hue: 330, pale: true },
 };
 
-const things = { GIL: "gil", CPU: "cpu", sleep: "sleep", unknown: "unknown", "lock or GIL": "unknown" };
+const things = { GIL: "gil", CPU: "cpu", sleep: "sleep", unknown: "unknown", "lock or GIL": "unknown", task: "task", tasks: "task",
+  "event loop": "loop" };
 const others = new Set(["child", "signal", "page", "stopped", "frozen"]);
 
 // The kind of a frame; undefined if the frame is none of these.
