@@ -141,6 +141,7 @@ struct target {
         struct decoding decoding;  /* guarded by decoder->turn, as the next one */
         struct {
                 uint64_t due_ns, pause_ns; /* when to look for tasks again, if need be (CLOCK_MONOTONIC) */
+                uint64_t unread;           /* pystack_tasks_unread(), as far as it is counted */
         } tasks;
         struct task_looks looks; /* mode wall: tasks that wait */
         uint64_t native_due_ns;  /* when to read again which code is mapped, if need be (CLOCK_MONOTONIC) */
@@ -194,7 +195,8 @@ struct sampler {
         void *tick_state;
         pthread_mutex_t engine; /* held while the engine's threads are changed; guards @closing */
         _Atomic uint64_t unmerged[PYSTACK_UNMERGED_REASONS]; /* see sampler_unmerged() */
-        bool closing;                                        /* the engine's threads are not to be changed any more */
+        _Atomic uint64_t without_task; /* stacks of which it was not certain which task runs them */
+        bool closing;                  /* the engine's threads are not to be changed any more */
         struct watchdog watchdog;
         /* Threads that use the sampler and that nobody waits for: readers that were relieved, and errands. */
         _Atomic unsigned strays;

@@ -190,6 +190,9 @@ bool sampler_is_silent(struct sampler *sampler, const struct sample_target *targ
  */
 int sample_now(struct pystack *py, struct pystack_thread *thread, pid_t tid, struct pystack_stack *ret);
 
+/* Stacks of which it was not certain which task of asyncio runs them: they begin at the event loop. */
+uint64_t sampler_without_task(const struct sampler *sampler);
+
 /*
  * Whether ticks tell where they have met a thread, so that stacks can be mixed: they are perf events of every CPU, and
  * readers have SCHED_FIFO. If not, @ret_reason says what is missing.

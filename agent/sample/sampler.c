@@ -186,6 +186,11 @@ bool sampler_tells_native(const struct sampler *s, const char **ret_reason)
         return machine && s->realtime && s->holds;
 }
 
+uint64_t sampler_without_task(const struct sampler *s)
+{
+        return atomic_load(&s->without_task);
+}
+
 void sampler_unmerged(const struct sampler *s, uint64_t ret[static PYSTACK_UNMERGED_REASONS])
 {
         for (unsigned i = 0; i < PYSTACK_UNMERGED_REASONS; i++)

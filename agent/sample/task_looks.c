@@ -125,6 +125,20 @@ static void count_task(struct task_look *look, const char *reason, bool truncate
         pending_count(look->target, &found);
 }
 
+/* Tasks that changed while they were read: they are counted as torn. */
+static void count_unread(struct task_look *look, uint64_t n)
+{
+        struct target *t = look->target;
+
+        if (target_lock(t) == TARGET_SILENT)
+                return;
+        struct profile_counters *counters = profile_counters(t->profile);
+        counters->accounted_ns += n * look->ns;
+        counters->ticks += n * look->count;
+        pending_lose(counters, PYSTACK_E_TORN, n * look->count, n * look->ns);
+        target_unlock(t);
+}
+
 static bool take_task(void *ctx, const struct pystack_task *task)
 {
         struct task_look *look = ctx;
@@ -187,6 +201,8 @@ static void look_at_all(struct target *t, const struct sampler *s, uint64_t now)
         look->count = count_periods(&t->looks, atomic_load(&s->period_ns), look->ns);
         t->looks.since_ns = now;
         pystack_tasks(t->looks.py, LOOK_CPU_NS, true, take_task, look, &seen);
+        if (seen.unread > 0)
+                count_unread(look, seen.unread);
         pystack_trim(t->looks.py);
         free(look);
 }

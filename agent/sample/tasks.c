@@ -2,6 +2,8 @@
 /* Where a target has its tasks is read when it is added, and again when a stack may have had one: asyncio is imported late. */
 #include "tasks.h"
 
+#include <stdatomic.h>
+
 #define READ_PART 50
 #define PAUSE_MIN_NS 50000000u
 #define PAUSE_MAX_NS 30000000000u
@@ -20,6 +22,12 @@ static bool is_reading_due(const struct target *t, uint64_t now)
 
 void tasks_note(struct target *t)
 {
+        uint64_t unread = pystack_tasks_unread(t->py);
+
+        if (unread != t->tasks.unread) {
+                atomic_fetch_add(&t->decoder->sampler->without_task, unread - t->tasks.unread);
+                t->tasks.unread = unread;
+        }
         if (pystack_tasks_are_stale(t->py) && is_reading_due(t, clock_ns(CLOCK_MONOTONIC)))
                 decoder_ask(t);
 }

@@ -29,9 +29,9 @@ struct agent_config {
         struct confinement_options confinement;
 };
 
-#define AGENT_DEFAULTS                                      \
-        {                                                   \
-                .sampling = SAMPLING_DEFAULTS, .window = 10 \
+#define AGENT_DEFAULTS                                               \
+        {                                                            \
+                .sampling = SAMPLING_DEFAULTS_OF_AGENT, .window = 10 \
         }
 
 /* Frees what the options have allocated. */

@@ -30,7 +30,13 @@ struct sampling_options {
         }
 
 /* What --tasks says. */
-#define SAMPLING_TASKS_HELP "begin stacks at the asyncio task that runs them: name, coroutine, off"
+#define SAMPLING_TASKS_HELP "stacks begin at their asyncio task: name, coroutine, off (agent: coroutine, else name)"
+
+/* A fleet's tasks have names without number. */
+#define SAMPLING_DEFAULTS_OF_AGENT                                                \
+        {                                                                         \
+                .rate = 99, .mode = "cpu", .engine = "auto", .tasks = "coroutine" \
+        }
 
 /* What --mode says in the help of a command that samples in one mode. */
 #define SAMPLING_MODES_HELP "cpu: threads on a CPU; wall: every thread; gil: the GIL's holder (cpu)"

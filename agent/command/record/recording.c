@@ -199,6 +199,7 @@ static int conclude_recording(struct recording *r, int e)
                 summary_say(&r->done, r->run, r->config.verbose ? sampler_describe(r->sampler) : NULL);
         if (r->config.verbose)
                 summary_say_unmerged(&r->done, r->sampler);
+        summary_say_without_task(r->sampler);
         if (!r->config.quiet)
                 say_foreign_time(r);
         if (!r->config.quiet && r->before.n > 0)

@@ -101,6 +101,16 @@ void summary_say_unmerged(const struct profile_set *set, const struct sampler *s
         say("native stacks: %" PRIu64 " of %" PRIu64 " show Python alone%s", sum.unmerged, sum.mixed, text);
 }
 
+void summary_say_without_task(const struct sampler *sampler)
+{
+        uint64_t n = sampler_without_task(sampler);
+
+        if (n > 0)
+                say("tasks: of %" PRIu64
+                    " stacks it was not certain which task runs them: they begin at the event loop",
+                    n);
+}
+
 /* VmHWM, the peak of memory, in MiB. getrusage() would include the peak of the program that was there before exec. */
 static long peak_mib(void)
 {

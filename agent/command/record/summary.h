@@ -20,6 +20,9 @@ void summary_say_engine(const struct sampler *sampler);
 /* Prints how many stacks have no native frames although these were asked for, and why; nothing if they were not. */
 void summary_say_unmerged(const struct profile_set *set, const struct sampler *sampler);
 
+/* Says of how many stacks it was not certain which task runs them, if there are any. */
+void summary_say_without_task(const struct sampler *sampler);
+
 /* Prints what podflame itself has cost so far, without the command. */
 void summary_say_cost(void);
 
