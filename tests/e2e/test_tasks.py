@@ -220,3 +220,34 @@ def test_tasks_are_found_where_asyncio_is_imported_late(script):
     assert rooted > 0.8 * late > 0, done.stdout[:3000]
     assert not any(frame.name.startswith("task ") for stack, _ in stacks for frame in stack
                    if not any(f.name in ("late", "main") for f in stack)), done.stdout[:3000]
+
+
+# ---- the judge itself -----------------------------------------------------------------------------------
+
+# Of 200 tasks in each loop, whose roots are 1 to 10: 11 to 15 are the children of 1, 61 to 65 those of 11; 101 is a leaf.
+KNOWN = {"version": (3, 14), "each": 200, "loops": 2, "trees": 10}
+OUTER = ["task n1", "node_1", "step_await_1"]
+MIDDLE = ["task n11", "node_11", "step_shield_11"]
+
+
+@pytest.mark.parametrize("names, right", [
+    (["task n11", "node_11", "busy_11"], True),
+    ([*OUTER, "task n11", "node_11", "busy_11"], True),
+    (["task n211", "node_211", "busy_211"], True),
+    (["<module>", "run_forever", "node_11", "busy_11"], True),  # it claims no task
+    ([*OUTER, *MIDDLE, "task n101", "node_101", "busy_101"], False),  # another one's child
+    ([*OUTER, "task n201", "node_201", "busy_201"], False),  # another loop's
+    (["task n12", "node_11", "busy_11"], False),
+    (["task n11", "node_11", "busy_12"], False),
+    (["task Task-7", "node_11", "busy_11"], False),
+    (["task n1", "node_1", "task n11", "node_11", "busy_11"], False),  # a parent that awaits nothing
+    (["task n1", "node_1", "step_await_1", "busy_1", "task n11", "node_11", "busy_11"], False),
+    (["run_forever", "task n11", "node_11", "busy_11"], False),
+    (["task n11", "busy_11"], False),
+    (["task Task-1", "Forest.main", "task n1", "node_1", "busy_1"], True),
+    (["task Task-1", "Forest.main", "task n11", "node_11", "busy_11"], False),
+])
+def test_the_judge_can_tell(names, right):
+    stack = tuple(Frame(name, "" if name.startswith("task ") else "forest.py", 0) for name in names)
+    verdict = judge_tasks.judge([(stack, 3)], KNOWN)
+    assert (verdict.right, verdict.wrong) == ((3, 0) if right else (0, 3)), verdict.examples

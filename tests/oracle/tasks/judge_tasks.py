@@ -78,10 +78,8 @@ class Truth:
 
 def own(frames):
     """Of the forest's functions. While Forest.coroutine() calls one, it makes a coroutine, which has a frame for this moment."""
-    frames = [name for name in frames if name != "<GC>"]
-    if len(frames) > 1 and frames[-2].rpartition(".")[2] == "coroutine":
-        frames = frames[:-1]
-    return "".join(name + " " for name in frames if OWN.fullmatch(name))
+    made = [before.rpartition(".")[2] == "coroutine" for before in ["", *frames]]
+    return "".join(name + " " for name, new in zip(frames, made) if OWN.fullmatch(name) and not new)
 
 
 def split(stack):
