@@ -199,6 +199,8 @@ static void make_tasks(struct forged *f, struct task_module *module)
         } else {
                 module->eager = forged_set(f, any, false);
                 module->all = forged_set(f, any, true);
+                if (f->layout.names.dict == DICT_INDICES)
+                        module->all = forged_weak_set(f, module->all, &module->types.dict);
         }
 }
 

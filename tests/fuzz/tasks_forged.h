@@ -179,4 +179,25 @@ static inline uint64_t forged_set(struct forged *f, uint64_t any_type, bool weak
         return set;
 }
 
+/* An instance of a class whose dict has the attribute `data`: as up to 3.10. @dict_type becomes the type dict. */
+static inline uint64_t forged_weak_set(struct forged *f, uint64_t set, uint64_t *dict_type)
+{
+        const struct layout *l = &f->layout;
+        uint64_t class = forged_type(f, "WeakSet", TYPE_HEAP), object = forged_object(f, class, 64);
+        uint64_t keys = forged_alloc(f, 40 + 8 + 3 * 24);
+
+        *dict_type = forged_type(f, "dict", TYPE_DICT_SUBCLASS);
+        uint64_t dict = forged_object(f, *dict_type, 96);
+        forged_word(f, class + l->names.type_dict, layout_head(l));
+        forged_word(f, class + l->names.type_size, 64);
+        forged_word(f, object + layout_head(l), dict);
+        forged_word(f, dict + layout_head(l), 1);
+        forged_word(f, dict + l->names.dict_keys, keys);
+        forged_word(f, keys + 8, 8);
+        forged_word(f, keys + 32, 1);
+        forged_word(f, keys + 48 + 8, forged_str(f, "data"));
+        forged_word(f, keys + 48 + 16, set);
+        return object;
+}
+
 #endif
