@@ -3,7 +3,6 @@
 #include "tests/unit/pystack_tasks_forge.h"
 #include "tests/unit/support/suite.h"
 
-
 SUITE(pystack_tasks_places);
 
 /* Readings that forged modules take at most: PLACES_READS in places.c. */
