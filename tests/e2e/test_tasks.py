@@ -22,7 +22,8 @@ WITH_TASKS = [case for case in VERSIONS if case.interpreter.version >= (3, 8)]
 FOREST = PROJECT / "tests/oracle/tasks"
 TASKS = 400
 SECONDS, RATE = 2, 1000
-LEAST = 100  # stacks, in all ways together, however crowded the machine is
+LEAST = 500  # stacks, in all ways together: where others have the CPUs, it is recorded again
+ROUNDS_MAX = 10
 # Stacks in a coroutine of which it could not be told which task runs it: more than an eager task, or a crowded machine, makes.
 BARE_MAX = 0.03
 # How a parent awaits its children, as far as a version knows of it.
@@ -62,12 +63,13 @@ def test_every_stack_is_one_that_can_be(request, tmp_path, case):
     described = {"version": case.interpreter.version, "each": TASKS // 2, "loops": 2, "trees": 10}
     total = judge_tasks.Verdict()
     with run_in(request, case, ["forest.py", "--tasks", str(TASKS), "--loop-seconds", "1.5"], FOREST) as target:
-        for options, ending in WAYS:
-            if "perf" in options and podflame("record", "-p", target.pid, "-d", 0.1, *options).returncode != 0:
-                continue  # the kernel has no perf events for us
-            verdict = judge_tasks.judge(stacks_of(target, tmp_path, options, ending), described)
-            assert verdict.wrong == 0, (options, verdict.examples)
-            total.add(verdict)
+        for _ in range(ROUNDS_MAX):
+            for options, ending in WAYS:
+                verdict = judge_tasks.judge(stacks_of(target, tmp_path, options, ending), described)
+                assert verdict.wrong == 0, (options, verdict.examples)
+                total.add(verdict)
+            if total.rooted > LEAST:
+                break
     assert total.rooted > LEAST, vars(total)
     assert total.bare <= 3 + BARE_MAX * total.rooted, vars(total)
     assert total.marked == 0, vars(total)  # none has several awaiters
