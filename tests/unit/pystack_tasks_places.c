@@ -113,6 +113,33 @@ Test(pystack_tasks_places, of_a_task_of_another_size_are_not_known)
         }
 }
 
+static bool refuse_lock(void *ctx)
+{
+        ++*(unsigned *)ctx;
+        return false;
+}
+
+static void count_unlock(void *ctx)
+{
+        *(unsigned *)ctx += 100;
+}
+
+/* A target that does not answer: what was known stays. */
+Test(pystack_tasks_places, are_not_changed_without_the_lock)
+{
+        EACH_OLD(v)
+        {
+                begin(v->name);
+                const struct pystack_tasks_state *before = t.py->tasks.state;
+                unsigned calls = 0;
+                cr_expect_eq(pystack_tasks_read(t.py, refuse_lock, count_unlock, &calls), PYSTACK_E_HANGS, "%s",
+                             v->name);
+                cr_expect_eq(calls, 1);
+                cr_expect_eq(t.py->tasks.state, before);
+                task_forge_deinit(&t);
+        }
+}
+
 /* Without a file that tells, a version that publishes its offsets is not guessed. */
 Test(pystack_tasks_places, are_not_guessed)
 {

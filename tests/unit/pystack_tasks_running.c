@@ -135,6 +135,20 @@ Test(pystack_tasks_running, a_stack_begins_at_its_task)
         }
 }
 
+Test(pystack_tasks_running, what_was_let_go_is_read_again)
+{
+        EACH_SCENE(v)
+        {
+                open_scene(v->name);
+                EXPECT_STACK("task inner", "fetch", "parse");
+                pystack_trim(s.t.py);
+                EXPECT_STACK("task inner", "fetch", "parse");
+                forge_word(s.t.forge, s.inner + s.t.places->offsets.name, threading_string(&s.t.threading, "renamed"));
+                EXPECT_STACK("task renamed", "fetch", "parse");
+                close_scene();
+        }
+}
+
 Test(pystack_tasks_running, the_tasks_that_await_it_stand_outside)
 {
         EACH_SCENE(v)
