@@ -8,6 +8,7 @@
 #include "collect.h"
 
 #include "pystack/decode/attribute.h"
+#include "pystack/memory/effort.h"
 #include "pystack/threads/interpreter.h"
 
 #include <errno.h>
@@ -16,14 +17,27 @@
 /* How often a list is walked that changes meanwhile. */
 #define WALKS_MAX 8
 
+/*
+ * Readings, and ns of CPU time of the calling thread. A task takes a reading, and up to 3.13 three of them: some 1 us each.
+ * What is not found within them is cut.
+ */
+#define COLLECT_READS (4 * PYSTACK_TASKS_MAX)
+#define COLLECT_CPU_NS 2000000000u
+
+static bool is_full(const struct task_addresses *a)
+{
+        return a->n == PYSTACK_TASKS_MAX;
+}
+
 static int add_task(struct task_addresses *a, uint64_t task, uint64_t tstate)
 {
         bool again;
-        int e = a->n < PYSTACK_TASKS_MAX ? address_set_add(&a->known, task, &again) : 0;
 
-        if (a->n == PYSTACK_TASKS_MAX)
-                a->cut = true;
-        if (e != 0 || a->n == PYSTACK_TASKS_MAX || again)
+        a->cut = a->cut || is_full(a);
+        if (is_full(a) || task == 0)
+                return 0;
+        int e = address_set_add(&a->known, task, &again);
+        if (e != 0 || again)
                 return e;
         if (a->n == a->cap) {
                 size_t cap = a->cap ? 2 * a->cap : 64;
@@ -46,18 +60,22 @@ void task_addresses_deinit(struct task_addresses *a)
 
 /* ---- lists, 3.14 on ----------------------------------------------------------------------------- */
 
-/* Walks the list once. struct llist_node begins with next (Include/internal/pycore_llist.h). *@ret_whole: to its end. */
+/*
+ * Walks the list once. struct llist_node begins with next (Include/internal/pycore_llist.h). *@ret_whole: to its end. Each
+ * of the tasks that are known may be met once, or the list goes in a circle.
+ */
 static int walk_list_once(struct task_reader *r, uint64_t head, uint64_t tstate, struct task_addresses *a,
                           bool *ret_whole)
 {
         uint64_t node;
-        int e = remote_read_word(&r->py->memory, head, &node);
+        size_t known = a->n;
+        int e = remote_read_word(a->memory, head, &node);
 
         *ret_whole = false;
-        for (size_t i = 0; e == 0 && node && node != head && i <= PYSTACK_TASKS_MAX; i++) {
+        for (size_t i = 0; e == 0 && node && node != head && i <= a->n + known; i++) {
                 e = add_task(a, node - r->places->offsets.node, tstate);
                 if (e == 0)
-                        e = remote_read_word(&r->py->memory, node, &node);
+                        e = remote_read_word(a->memory, node, &node);
         }
         *ret_whole = e == 0 && node == head;
         return e == PYSTACK_E_CORRUPT ? 0 : e;
@@ -68,7 +86,7 @@ static int walk_list(struct task_reader *r, uint64_t head, uint64_t tstate, stru
         bool whole = false;
         int e = 0;
 
-        for (unsigned i = 0; e == 0 && !whole && !a->cut && i < WALKS_MAX; i++)
+        for (unsigned i = 0; e == 0 && !whole && !is_full(a) && i < WALKS_MAX; i++)
                 e = walk_list_once(r, head, tstate, a, &whole);
         a->cut = a->cut || !whole;
         return e;
@@ -127,11 +145,11 @@ static int add_key(struct task_reader *r, uint64_t key, bool weak, struct task_a
         uint64_t type;
         const struct layout *l = &r->py->runtime.layout;
 
-        if (!key || (weak && remote_read_word(&r->py->memory, key + layout_head(l), &task) != 0))
+        if (!key || (weak && remote_read_word(a->memory, key + layout_head(l), &task) != 0))
                 return 0;
         /* The key of an entry that was removed is no task, and a reference to one that has ended is to None. */
-        if (remote_read_word(&r->py->memory, task + l->object_type, &type) != 0 ||
-            task_kind_of(&r->kinds, &r->py->memory, l, r->places, type, &kind) != 0 || kind != KIND_TASK)
+        if (remote_read_word(a->memory, task + l->object_type, &type) != 0 ||
+            task_kind_of(&r->kinds, a->memory, l, r->places, type, &kind) != 0 || kind != KIND_TASK)
                 return 0;
         return add_task(a, task, 0);
 }
@@ -140,7 +158,7 @@ static int walk_set_once(struct task_reader *r, uint64_t set, bool weak, struct 
 {
         uint8_t fields[SET_END], again[SET_END], entries[ENTRIES_AT_ONCE * SET_ENTRY];
         uint64_t at = set + layout_head(&r->py->runtime.layout);
-        int e = remote_read(&r->py->memory, at, fields, sizeof fields);
+        int e = remote_read(a->memory, at, fields, sizeof fields);
 
         *ret_whole = false;
         uint64_t n = word_at(fields, SET_MASK) + 1;
@@ -148,12 +166,12 @@ static int walk_set_once(struct task_reader *r, uint64_t set, bool weak, struct 
                 return e;
         for (uint64_t i = 0; e == 0 && i < n; i += ENTRIES_AT_ONCE) {
                 uint64_t some = n - i < ENTRIES_AT_ONCE ? n - i : ENTRIES_AT_ONCE;
-                e = remote_read(&r->py->memory, word_at(fields, SET_TABLE) + i * SET_ENTRY, entries, some * SET_ENTRY);
+                e = remote_read(a->memory, word_at(fields, SET_TABLE) + i * SET_ENTRY, entries, some * SET_ENTRY);
                 for (uint64_t j = 0; e == 0 && j < some; j++)
                         e = add_key(r, word_at(entries, (uint32_t)(j * SET_ENTRY)), weak, a);
         }
         if (e == 0)
-                e = remote_read(&r->py->memory, at, again, sizeof again);
+                e = remote_read(a->memory, at, again, sizeof again);
         *ret_whole = e == 0 && word_at(again, SET_TABLE) == word_at(fields, SET_TABLE);
         return e == PYSTACK_E_CORRUPT ? 0 : e;
 }
@@ -163,7 +181,7 @@ static int walk_set(struct task_reader *r, uint64_t set, bool weak, struct task_
         bool whole = false;
         int e = 0;
 
-        for (unsigned i = 0; e == 0 && !whole && !a->cut && i < WALKS_MAX; i++)
+        for (unsigned i = 0; e == 0 && !whole && !is_full(a) && i < WALKS_MAX; i++)
                 e = walk_set_once(r, set, weak, a, &whole);
         a->cut = a->cut || !whole;
         return e;
@@ -177,7 +195,7 @@ static int walk_weak_set(struct task_reader *r, const struct task_module *m, str
         int e = PYSTACK_E_TORN;
 
         for (unsigned i = 0; e == PYSTACK_E_TORN && i < WALKS_MAX; i++) {
-                trail_begin(&r->trail, &r->py->memory);
+                trail_begin(&r->trail, a->memory);
                 e = attribute_read(&r->trail, &r->py->runtime.layout, m->all, m->types.dict, &data, &set);
                 if (e == 0)
                         e = trail_confirm(&r->trail);
@@ -201,5 +219,14 @@ static int walk_sets(struct task_reader *r, struct task_addresses *a)
 
 int task_addresses_collect(struct task_reader *r, struct task_addresses *ret)
 {
-        return r->places->offsets.tasks != LAYOUT_NONE ? walk_lists(r, ret) : walk_sets(r, ret);
+        struct effort effort;
+        struct pystack_memory memory = effort_begin_within(&effort, &r->py->memory, COLLECT_READS, COLLECT_CPU_NS);
+
+        ret->memory = &memory;
+        int e = r->places->offsets.tasks != LAYOUT_NONE ? walk_lists(r, ret) : walk_sets(r, ret);
+        ret->memory = NULL;
+        if (!effort_is_spent(&effort))
+                return e;
+        ret->cut = true;
+        return e == PYSTACK_E_COSTLY ? 0 : e;
 }

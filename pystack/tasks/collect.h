@@ -16,10 +16,14 @@ struct task_addresses {
         struct task_address *items;
         size_t n, cap;
         struct address_set known;
-        bool cut; /* a list was broken off, or there are too many */
+        const struct pystack_memory *memory; /* while they are collected */
+        bool cut;                            /* a list was broken off, or there are too many */
 };
 
-/* Adds them to @ret, which is {0} at first. 0, -ENOMEM, or an error of reading. */
+/*
+ * Adds them to @ret, which is {0} at first. It takes no more than 1 million readings or 2 s of CPU time: then, too, they are
+ * cut. 0, -ENOMEM, or an error of reading.
+ */
 int task_addresses_collect(struct task_reader *reader, struct task_addresses *ret);
 void task_addresses_deinit(struct task_addresses *addresses);
 

@@ -158,6 +158,15 @@ static bool has_frame(enum task_kind kind)
         return kind >= KIND_COROUTINE && kind <= KIND_ASYNC_GENERATOR;
 }
 
+/* A coroutine cannot await itself, so memory that says so is none of coroutines. */
+static bool is_in_chain(const struct coroutine_chain *chain, uint64_t frame)
+{
+        for (size_t i = 0; i < chain->n; i++)
+                if (chain->frames[i].addr == frame)
+                        return true;
+        return false;
+}
+
 /* Adds the frame of one of them. @addr becomes what it awaits; 0: nothing more can be followed. */
 static int follow_one(struct task_reader *r, enum task_kind kind, uint64_t *addr)
 {
@@ -168,6 +177,8 @@ static int follow_one(struct task_reader *r, enum task_kind kind, uint64_t *addr
         *addr = 0;
         if (e != 0 || s.state == IS_DONE)
                 return e;
+        if (is_in_chain(&r->chain, s.frame))
+                return PYSTACK_E_CORRUPT;
         r->chain.runs = s.state == IS_RUNNING;
         r->chain.begun = r->chain.begun || s.state != IS_NEW;
         r->chain.frames[r->chain.n++] = make_frame(l, &s);
@@ -175,6 +186,9 @@ static int follow_one(struct task_reader *r, enum task_kind kind, uint64_t *addr
                 return 0;
         return read_awaited(r, &s, addr);
 }
+
+/* Coroutines and awaitables between them. */
+#define STEPS_MAX (2 * PYSTACK_TASK_FRAMES_MAX)
 
 int coroutine_follow(struct task_reader *r, uint64_t addr)
 {
@@ -185,8 +199,12 @@ int coroutine_follow(struct task_reader *r, uint64_t addr)
         chain->n = 0;
         chain->truncated = chain->begun = chain->runs = false;
         chain->awaited = 0;
-        for (unsigned i = 0; e == 0 && addr && i < 2 * PYSTACK_TASK_FRAMES_MAX; i++) {
+        for (unsigned i = 0; e == 0 && addr; i++) {
                 enum task_kind kind;
+                if (i == STEPS_MAX) {
+                        chain->truncated = true;
+                        break;
+                }
                 e = task_kind_at(r, addr, &kind);
                 if (e == 0 && has_frame(kind) && chain->n == PYSTACK_TASK_FRAMES_MAX) {
                         chain->truncated = true;

@@ -22,6 +22,21 @@ static uint8_t *put_ascii(uint8_t *to, const char *text, size_t n, uint32_t widt
         return to;
 }
 
+/* Cuts @text, whose characters are at @data, so that it has room for as many characters more. */
+static struct pystr shorten_text(const struct pystr *text, const uint8_t *data, size_t more)
+{
+        struct pystr ret = *text;
+        uint32_t max = PYSTR_MAX_CHARS - (uint32_t)more;
+
+        if (ret.chars <= max)
+                return ret;
+        ret.chars = max;
+        ret.cut = true;
+        while (ret.utf8 && ret.chars > 0 && (data[ret.chars] & 0xc0) == 0x80)
+                ret.chars--;
+        return ret;
+}
+
 /* The label's characters, allocated, and behind them those of its file, which has none. */
 static uint8_t *make_data(const char *prefix, const struct pystr *text, const uint8_t *data, struct pystr *ret_name,
                           size_t *ret_len)
@@ -78,8 +93,12 @@ int label_get(struct pystack *py, const char *prefix, const struct pystr *text, 
               const struct pystack_code **ret)
 {
         struct code_entry *entry = NULL;
-        struct pystr name;
+        struct pystr name, cut;
         size_t len;
+        if (text) {
+                cut = shorten_text(text, text_data, strlen(prefix));
+                text = &cut;
+        }
         uint8_t *data = make_data(prefix, text, text_data, &name, &len);
         int e = PYSTACK_E_COSTLY;
 

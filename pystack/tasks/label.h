@@ -10,8 +10,8 @@
 #include "pystack/internal.h"
 
 /*
- * The label that is called @prefix, an ASCII text, and then the characters at @data, as @text says (NULL: none). Valid as
- * code objects are. PYSTACK_E_COSTLY or -ENOMEM as code_cache_charge() and code_cache_put().
+ * The label that is called @prefix, an ASCII text, and then the characters at @data, as @text says (NULL: none). It is cut
+ * if it has more than PYSTR_MAX_CHARS characters. Valid as code objects are. PYSTACK_E_COSTLY or -ENOMEM as code_cache_charge() and code_cache_put().
  */
 int label_get(struct pystack *py, const char *prefix, const struct pystr *text, const uint8_t *data,
               const struct pystack_code **ret);

@@ -36,6 +36,8 @@ fuzz_files_recording  := pystack/record/record_text.c
 fuzz_flags_options    := -close_fd_mask=3
 fuzz_room_spool       := send
 fuzz_files_spool      := agent/send/spool_file.c agent/send/spool_read.c agent/send/otlp.c
+fuzz_room_tasks       := pystack
+fuzz_files_tasks      := $(addprefix pystack/tasks/,collect.c coroutine.c kind.c label.c list.c name_frames.c object.c offsets.c running.c)
 fuzz_room_unwind      := elfsym
 fuzz_files_unwind     := $(addprefix elfsym/,expression.c frames.c program.c rule.c search.c step.c)
 fuzz_room_waits       := nsutil

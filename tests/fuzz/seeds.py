@@ -397,10 +397,25 @@ def options():
         yield b"\3" + line.encode()
 
 
+def tasks():
+    """As tests/fuzz/tasks.c has them: a version, when some of the words change, and words that are replaced."""
+    chance = random.Random(17)
+    for version in range(8):
+        yield bytes([version, 255])
+        for _ in range(12):
+            damages = [struct.pack("<BBBBBQ", chance.randrange(64), chance.randrange(24), chance.choice([0, 1, 1, 3, 5]),
+                                   chance.randrange(64), chance.choice([0, 0, 8]), chance.choice([0, 1, 2**64 - 1, 2**40]))
+                       for _ in range(chance.randrange(1, 4))]
+            yield bytes([version, chance.randrange(20)]) + b"".join(damages)
+    for words in ((168, 136, 96, 108, 109, 128, 152, 225864, 10880, 936, 864, 872, 880),
+                  (168, 136, 96, 108, 109, 128, 152, 226240, 10856, 1104, 1024, 1032, 1048)):
+        yield struct.pack("<13Q", *words)
+
+
 HARNESSES = {"collect": collect, "demangle": demangle, "elfsym": elf_files, "functions": function_tables, "perf_map": perf_map,
              "format_read": format_read, "head": head, "locate": locate,
              "names": names, "options": options, "otlp_read": otlp_read, "proc": proc, "pystack": pystack, "waits": waits,
-             "recording": recording, "spool": spool, "unwind": unwind}
+             "recording": recording, "spool": spool, "tasks": tasks, "unwind": unwind}
 
 
 def main(name, folder):

@@ -37,6 +37,8 @@ PACKAGES = {
     "trixie": ["python3"],
     "trixie-native": ["python3-numpy", "libopenblas0-pthread", "python3-lxml", "python3-ujson", "python3-zstandard",
                       "python3-cryptography", "python3-contourpy", "python3-orjson"],
+    "trixie-tasks": ["python3-fastapi", "python3-uvicorn", "python3-uvloop", "python3-aiohttp", "python3-celery", "python3-gevent",
+                     "python3-greenlet"],
     "forky": ["python3.14", "python3.15"],
 }
 

@@ -161,6 +161,69 @@ Test(pystack_layout, of_versions_that_do_not_describe_themselves)
         cr_expect_null(layout_find(0));
 }
 
+/*
+ * As ctypes showed it in running interpreters of 3.8 to 3.13: where a generator has its frame, and where that has what it awaits.
+ * Those without the GIL have larger heads, and from 3.14 on a frame of theirs has a word more.
+ */
+Test(pystack_layout, of_coroutines)
+{
+        static const struct {
+                const char *version;
+                uint32_t frame, state, stack, slots;
+                int created, awaits;
+                enum layout_await await;
+        } rows[] = {
+                { "3.8", 16, LAYOUT_NONE, 72, 64, 0, 0, AWAIT_TOP },
+                { "3.9", 16, LAYOUT_NONE, 72, 64, 0, 0, AWAIT_TOP },
+                { "3.10", 16, LAYOUT_NONE, 80, 64, 0, 0, AWAIT_DEPTH },
+                { "3.11", 80, 75, 64, 72, -2, -1, AWAIT_INDEX },
+                { "3.12", 72, 67, 64, 72, -2, -1, AWAIT_INDEX },
+                { "3.13", 72, 67, 64, 72, -3, -1, AWAIT_INDEX },
+                { "3.13t", 88, 83, 64, 72, -3, -1, AWAIT_INDEX },
+                { "3.14", 72, 67, 64, 80, -3, -1, AWAIT_TOP },
+                { "3.14t", 88, 83, 64, 80, -3, -1, AWAIT_TOP },
+                { "3.15", 72, 67, 64, 80, 0, 2, AWAIT_TOP },
+                { "3.15t", 88, 83, 64, 80, 0, 2, AWAIT_TOP },
+        };
+
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+                struct forge forge;
+                forge_init(&forge, forge_version(rows[i].version));
+                const struct layout *l = &forge.layout;
+                cr_expect_eq(l->coroutine.frame, rows[i].frame, "%s: %u", rows[i].version, l->coroutine.frame);
+                cr_expect_eq(l->coroutine.state, rows[i].state, "%s: %u", rows[i].version, l->coroutine.state);
+                cr_expect_eq(l->coroutine.stack, rows[i].stack, "%s: %u", rows[i].version, l->coroutine.stack);
+                cr_expect_eq(l->coroutine.slots, rows[i].slots, "%s: %u", rows[i].version, l->coroutine.slots);
+                cr_expect_eq(l->coroutine.created, rows[i].created, "%s", rows[i].version);
+                cr_expect_eq(l->coroutine.awaits, rows[i].awaits, "%s", rows[i].version);
+                cr_expect_eq(l->coroutine.await, rows[i].await, "%s", rows[i].version);
+                forge_deinit(&forge);
+        }
+        EACH_VERSION(v)
+        {
+                struct forge forge;
+                forge_init(&forge, v);
+                cr_expect_eq(forge.layout.coroutine.frame == LAYOUT_NONE, v->version < 0x03080000, "%s", v->name);
+                forge_deinit(&forge);
+        }
+}
+
+/* A process that publishes nonsense of generators is sampled all the same. */
+Test(pystack_layout, without_what_coroutines_are_found_by_stacks_are_read)
+{
+        static const uint64_t frames[] = { 0, 8, 16, 1 << 20 }, states[] = { 72, 80, 1 << 20 };
+
+        for (size_t i = 0; i < 7; i++) {
+                uint64_t table[128] = { 0 };
+                struct layout l;
+                size_t len = forge_read_table("3.15.2", table);
+                table[i < 4 ? 101 : 102] = i < 4 ? frames[i] : states[i - 4];
+                int e = layout_from_debug_offsets(table, len, (uint32_t)table[1], &l, &fault);
+                cr_expect_eq(e, 0, "%zu", i);
+                cr_expect_eq(l.coroutine.frame, LAYOUT_NONE, "%zu: %u", i, l.coroutine.frame);
+        }
+}
+
 /* With Py_TRACE_REFS two pointers come first in every object, and nothing else moves. */
 Test(pystack_layout, of_builds_that_trace_references)
 {

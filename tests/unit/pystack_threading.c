@@ -9,7 +9,7 @@
 
 /* ---- types and small objects ------------------------------------------------------- */
 
-static uint64_t new_object(struct threading *t, uint64_t type, size_t size)
+uint64_t threading_object(struct threading *t, uint64_t type, size_t size)
 {
         uint64_t addr = forge_alloc(&t->forge, size + 64) + 48; /* what lies before it belongs to it as well */
 
@@ -25,9 +25,9 @@ static uint64_t new_text(struct threading *t, const char *text)
         return addr;
 }
 
-static uint64_t new_type(struct threading *t, const char *name, uint64_t flags)
+uint64_t threading_type(struct threading *t, const char *name, uint64_t flags)
 {
-        uint64_t type = new_object(t, t->forge.type_type, 1024);
+        uint64_t type = threading_object(t, t->forge.type_type, 1024);
 
         forge_word(&t->forge, type + t->forge.layout.names.type_name, new_text(t, name));
         forge_word(&t->forge, type + t->forge.layout.names.type_flags, flags);
@@ -45,7 +45,7 @@ uint64_t threading_string(struct threading *t, const char *ascii)
 uint64_t threading_int(struct threading *t, uint64_t value)
 {
         const struct layout *l = &t->forge.layout;
-        uint64_t addr = new_object(t, t->types.integer, 64);
+        uint64_t addr = threading_object(t, t->types.integer, 64);
 
         if (l->text == TEXT_BYTES) {
                 forge_word(&t->forge, addr + l->names.int_size, value);
@@ -112,7 +112,7 @@ static uint64_t new_keys(struct threading *t, const struct forged_item *items, s
 static uint64_t new_dict_of(struct threading *t, uint64_t keys, uint64_t values, size_t n)
 {
         const struct layout *l = &t->forge.layout;
-        uint64_t dict = new_object(t, t->types.dict, 96);
+        uint64_t dict = threading_object(t, t->types.dict, 96);
 
         forge_word(&t->forge, dict + layout_head(l), n);
         forge_word(&t->forge, dict + l->names.dict_keys, keys);
@@ -126,7 +126,7 @@ uint64_t threading_dict(struct threading *t, const struct forged_item *items, si
 
         if (l->names.dict != DICT_TABLE)
                 return new_dict_of(t, new_keys(t, items, n, strs, false), 0, n);
-        uint64_t dict = new_object(t, t->types.dict, 96), size = (uint64_t)1 << log2_for(n);
+        uint64_t dict = threading_object(t, t->types.dict, 96), size = (uint64_t)1 << log2_for(n);
         uint64_t table = forge_alloc(&t->forge, size * 24);
         forge_word(&t->forge, dict + l->names.dict_keys - 16, n);
         forge_word(&t->forge, dict + l->names.dict_keys - 8, size - 1);
@@ -231,7 +231,7 @@ uint64_t threading_pthread(struct threading *t, pid_t tid)
 
 uint64_t threading_add(struct threading *t, uint64_t pthread, uint64_t name, enum forged_shape shape)
 {
-        uint64_t thread = new_object(t, t->types.thread, 512);
+        uint64_t thread = threading_object(t, t->types.thread, 512);
 
         fill_thread(t, thread, name, shape);
         t->threads[t->n++] = (struct forged_item){ pthread, threading_int(t, pthread), thread };
@@ -242,7 +242,7 @@ uint64_t threading_add(struct threading *t, uint64_t pthread, uint64_t name, enu
 
 #define OTHERS 70 /* names before the one that is looked for: more than are compared together */
 
-static uint64_t new_namespace(struct threading *t, const char *name, uint64_t value)
+uint64_t threading_namespace(struct threading *t, const char *name, uint64_t value)
 {
         struct forged_item items[OTHERS + 1];
 
@@ -258,10 +258,10 @@ void threading_replace(struct threading *t, const struct forged_item *items, siz
         const struct layout *l = &t->forge.layout;
 
         t->active = threading_dict(t, items, n, false);
-        t->globals = new_namespace(t, "_active", t->active);
-        t->module = new_object(t, t->types.module, 64);
+        t->globals = threading_namespace(t, "_active", t->active);
+        t->module = threading_object(t, t->types.module, 64);
         forge_word(&t->forge, t->module + layout_head(l), t->globals);
-        t->modules = new_namespace(t, "threading", t->module);
+        t->modules = threading_namespace(t, "threading", t->module);
         forge_word(&t->forge, t->forge.interp + l->names.modules, t->modules);
 }
 
@@ -277,12 +277,12 @@ void threading_init(struct threading *t, const struct forge_version *version)
         const struct layout *l = &t->forge.layout;
 
         forge_word(&t->forge, t->forge.type_type + l->names.type_name, new_text(t, "type"));
-        t->types.dict = new_type(t, "dict", TYPE_DICT_SUBCLASS);
-        t->types.str = new_type(t, "str", type_str_flag(l));
-        t->types.integer = new_type(t, "int", type_int_flag(l));
-        t->types.module = new_type(t, "module", 0);
-        t->types.subclass = new_type(t, "S", type_str_flag(l) | TYPE_HEAP);
-        t->types.thread = new_type(t, "Thread", TYPE_HEAP | TYPE_MANAGED_DICT | TYPE_INLINE_VALUES);
+        t->types.dict = threading_type(t, "dict", TYPE_DICT_SUBCLASS);
+        t->types.str = threading_type(t, "str", type_str_flag(l));
+        t->types.integer = threading_type(t, "int", type_int_flag(l));
+        t->types.module = threading_type(t, "module", 0);
+        t->types.subclass = threading_type(t, "S", type_str_flag(l) | TYPE_HEAP);
+        t->types.thread = threading_type(t, "Thread", TYPE_HEAP | TYPE_MANAGED_DICT | TYPE_INLINE_VALUES);
         forge_word(&t->forge, t->types.thread + l->names.type_size, THREAD_SIZE);
         forge_word(&t->forge, t->types.thread + l->names.type_dict, layout_head(l));
         if (l->names.type_keys != LAYOUT_NONE)

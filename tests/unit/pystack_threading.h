@@ -38,12 +38,18 @@ uint64_t threading_add(struct threading *t, uint64_t pthread, uint64_t name, enu
 /* A pthread_t: libc's struct with that TID. */
 uint64_t threading_pthread(struct threading *t, pid_t tid);
 
+/* An object with room for @size bytes, and a type, which is called @name (tp_name) and has those tp_flags. */
+uint64_t threading_object(struct threading *t, uint64_t type, size_t size);
+uint64_t threading_type(struct threading *t, const char *name, uint64_t flags);
 uint64_t threading_string(struct threading *t, const char *ascii);
 uint64_t threading_int(struct threading *t, uint64_t value);
 uint64_t threading_dict(struct threading *t, const struct forged_item *items, size_t n, bool strs);
 /* Puts threading._active together anew, and what leads to it: of the Threads that there are, or of other entries. */
 void threading_publish(struct threading *t);
 void threading_replace(struct threading *t, const struct forged_item *items, size_t n);
+
+/* A namespace that has that value, behind others: such as that of a module. */
+uint64_t threading_namespace(struct threading *t, const char *name, uint64_t value);
 
 /* Where the count of entries that a dict has stands. */
 uint64_t threading_count_of(const struct threading *t, uint64_t dict);
