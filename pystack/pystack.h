@@ -26,6 +26,7 @@
  * struct pystack. Different ones are independent of each other.
  */
 
+#include "greenlets.h"
 #include "native.h"
 #include "refusal.h"
 #include "tasks.h"

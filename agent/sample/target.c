@@ -61,6 +61,7 @@ int target_new(pid_t pid, struct pystack *py, struct sampler *s, struct target *
         balance_open(t, s);
         t->py = py;
         pystack_tasks_want(py, s->config.tasks);
+        pystack_greenlets_want(py, s->config.tasks != PYSTACK_TASKS_OFF);
         restraint_open(t);
         memory_open(&t->memory, &s->memory);
         *ret = t;
