@@ -9,17 +9,19 @@
  *   1. it puts aside the thread state's words in the greenlet that is left, at the end its innermost frame object
  *   2. 3.12 on: it takes the shims out of the frames of that greenlet
  *   3. it exchanges the C stacks
- *   4. it sets the words of the thread state, and puts the shims back; then it takes the frame object away
+ *   4. it sets the words of the thread state, and puts the shims back; then it takes the other one's frame object away
  *   5. it says that the other greenlet is the current one
  *
  * So from 1 to 5 the current greenlet has a frame object, and its chain of frames is whole. That is the stack of the
- * thread: the code that has called switch().
+ * thread: the code that has called switch(). But between 4 and 5 the other one runs already. If it is a parent, that shows,
+ * since a parent that waits has a frame object.
  */
 #include "running.h"
 #include "reader.h"
 
 #include "pystack/native/reading.h"
 #include "pystack/tasks/label.h"
+#include "pystack/trace.h"
 
 #include <string.h>
 
@@ -124,7 +126,9 @@ static int add_parents(struct extending *x, struct greenlet_object *g)
                         return PYSTACK_E_CORRUPT;
                 e = greenlet_read(x->reader, g->parent, g);
                 if (e == 0 && g->active && (g->home != home || !g->top))
-                        return PYSTACK_E_CORRUPT;
+                        return REFUSE(&x->thread->py->memory, PYSTACK_E_TORN, .field = "greenlet.top_frame",
+                                      .address = g->address,
+                                      .expected = "a frame, since it waits for another greenlet");
                 if (e == 0 && g->active)
                         e = add_mark(x);
                 if (e == 0 && g->active)
@@ -177,6 +181,22 @@ static bool is_stack_of(struct extending *x, const struct greenlet_object *g)
                innermost.addr == x->thread->py->scratch.raw[0].addr;
 }
 
+/* Whether the thread runs a parent of @g already, while it switches away from @g or @g ends: then @g becomes that one. */
+static bool has_reached_parent(struct extending *x, struct greenlet_object *g)
+{
+        struct greenlet_object parent = *g;
+
+        for (unsigned i = 0; i < PARENTS_MAX && !parent.main; i++) {
+                if (greenlet_read(x->reader, parent.parent, &parent) != 0)
+                        return false;
+                if (parent.active && !parent.top) {
+                        *g = parent;
+                        return true;
+                }
+        }
+        return false;
+}
+
 /* @ret_other: the stack may be that of the greenlet that the thread is switching to. */
 static int extend_stack(struct extending *x, struct snapshot *s, const struct pystack_uninterrupted *uninterrupted,
                         bool *ret_other)
@@ -186,7 +206,9 @@ static int extend_stack(struct extending *x, struct snapshot *s, const struct py
 
         if (e != 0 || !current.address)
                 return e;
-        *ret_other = current.top && !is_stack_of(x, &current);
+        *ret_other = current.top && !is_stack_of(x, &current) && !has_reached_parent(x, &current);
+        if (!current.active && has_reached_parent(x, &current) && x->own == 0)
+                return PYSTACK_E_TORN;
         if (*ret_other || current.main)
                 return 0;
         e = current.begun ? add_parents(x, &current) : PYSTACK_E_TORN;
