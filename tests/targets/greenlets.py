@@ -5,7 +5,10 @@ hop_K() alone starts and resumes the greenlets that run child_K(). So a stack wi
 mark and then hop_K of its parent. A greenlet lives for some switches, and then a new one takes its place. Before it ends, it
 lets those end that it has started: none is killed.
 
-    greenlets.py [sleep]    sleep: 1000 greenlets that wait, and whose places are known, stay as they are
+    greenlets.py            the forest
+    greenlets.py sleep      1000 greenlets that wait, and whose places are known, stay as they are
+    greenlets.py switch     two of them do nothing but switch
+    greenlets.py gevent     three of gevent's
 """
 
 import random
@@ -68,9 +71,38 @@ def sleeps():
         sum(range(1000))
 
 
-if sys.argv[1:] == ["sleep"]:
-    sleeps()
-else:
+def turn():
+    while True:
+        others[greenlet.getcurrent()].switch()
+
+
+def switches():
+    one, other = greenlet.greenlet(turn), greenlet.greenlet(turn)
+    others.update({one: other, other: one})
+    print("ready", flush=True)
+    one.switch()
+
+
+others = {}
+
+
+def works():
+    import gevent
+    while True:
+        sum(range(5000))
+        gevent.sleep(0)
+
+
+def with_gevent():
+    import gevent
+    print("ready", flush=True)
+    gevent.joinall([gevent.spawn(works) for _ in range(3)])
+
+
+def forest():
     define("r", 0)
     print("ready", flush=True)
     main()
+
+
+{"sleep": sleeps, "switch": switches, "gevent": with_gevent}.get((sys.argv + ["-"])[1], forest)()
