@@ -70,7 +70,7 @@ static int read_thread(struct collecting *c, uint64_t pthread, uint64_t *ret_sta
 }
 
 /* A thread whose greenlets cannot be read has ended, or has just begun. */
-static int collect_of_thread(void *ctx, uint64_t tstate, uint64_t interp, const uint8_t *bytes)
+static int note_greenlets(void *ctx, uint64_t tstate, uint64_t interp, const uint8_t *bytes)
 {
         struct collecting *c = ctx;
         uint64_t state = 0, found[PARENTS_MAX];
@@ -93,7 +93,7 @@ int greenlet_addresses_of_threads(struct greenlet_reader *r, struct greenlet_add
 {
         struct collecting c = { .reader = r, .found = ret };
 
-        return interpreter_walk(r->py, collect_of_thread, &c);
+        return interpreter_walk(r->py, note_greenlets, &c);
 }
 
 void greenlet_addresses_deinit(struct greenlet_addresses *a)

@@ -83,7 +83,7 @@ static int add_mark(struct extending *x)
 }
 
 /* Whether one of the frames so far lies at @addr: then it is not a frame of another greenlet. */
-static bool has_frame(const struct extending *x, uint64_t addr)
+static bool holds_frame(const struct extending *x, uint64_t addr)
 {
         for (size_t i = 0; i < x->n; i++)
                 if (x->thread->py->scratch.raw[i].addr == addr)
@@ -98,7 +98,7 @@ static int add_frames(struct extending *x, uint64_t top)
         bool more;
         int e = greenlet_read_frames(x->reader, top, scratch->raw + x->n, PYSTACK_MAX_FRAMES - x->n, &n, &more);
 
-        if (e == 0 && (more || has_frame(x, scratch->raw[x->n].addr)))
+        if (e == 0 && (more || holds_frame(x, scratch->raw[x->n].addr)))
                 e = more ? PYSTACK_E_COSTLY : PYSTACK_E_TORN;
         for (size_t i = 0; e == 0 && i < n; i++)
                 e = proved_frame(&x->reader->reading, &scratch->raw[x->n + i], &scratch->frames[x->n + i]);
@@ -198,8 +198,8 @@ static bool has_reached_parent(struct extending *x, struct greenlet_object *g)
 }
 
 /* @ret_other: the stack may be that of the greenlet that the thread is switching to. */
-static int extend_stack(struct extending *x, struct snapshot *s, const struct pystack_uninterrupted *uninterrupted,
-                        bool *ret_other)
+static int go_outside(struct extending *x, struct snapshot *s, const struct pystack_uninterrupted *uninterrupted,
+                      bool *ret_other)
 {
         struct greenlet_object current;
         int e = greenlet_read_current(x->reader, x->thread->pthread, &current);
@@ -232,7 +232,7 @@ bool greenlets_extend(struct pystack_thread *t, struct snapshot *s, const struct
         if (!py->greenlets.wanted || walk->truncated)
                 return true;
         struct extending x = { .thread = t, .own = walk->n, .n = walk->n };
-        if (!(x.reader = begin_reading(t, s)) || extend_stack(&x, s, uninterrupted, &other) != 0) {
+        if (!(x.reader = begin_reading(t, s)) || go_outside(&x, s, uninterrupted, &other) != 0) {
                 py->greenlets.unread++;
                 return true;
         }

@@ -52,7 +52,7 @@ def define(name, depth):
 def main():
     mine = {}
     while True:
-        hop_r(mine)  # noqa: F821
+        globals()["hop_r"](mine)
 
 
 def waits(depth):
