@@ -12,6 +12,7 @@
 #include "pystack/threads/registry.h"
 #include "pystack/trace.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* Readings, and ns of CPU time of the calling thread. */
@@ -107,10 +108,24 @@ static int look_for_module(struct search *s, struct greenlet_places *ret)
 
 /* ---- the threads' storage ------------------------------------------------------------------ */
 
+/* The version as digits that can be told: 0x030506 is 3.5.6. */
+static uint64_t digits_of_version(const char *text)
+{
+        uint64_t digits = 0;
+        char *end;
+
+        for (unsigned i = 0; i < 3; i++) {
+                digits = digits << 8 | (strtoul(text, &end, 10) & 0xff);
+                text = *end ? end + 1 : end;
+        }
+        return digits;
+}
+
 static int refuse_version(struct search *s, const struct greenlet_places *places, uint64_t main)
 {
-        return REFUSE(&s->memory, PYSTACK_E_UNSUPPORTED, .field = "greenlet", .address = main,
-                      .expected = "a version whose greenlets are of a known layout", .found = places->type);
+        return REFUSE(&s->memory, PYSTACK_E_UNSUPPORTED, .field = "greenlet.__version__", .address = main,
+                      .expected = "a version of a layout that is known (0x030506 is 3.5.6)",
+                      .found = digits_of_version(places->version));
 }
 
 /* Whether @state is a ThreadState: PYSTACK_E_CORRUPT if it is none. */

@@ -3,6 +3,7 @@
 #include "pystack/greenlets/reader.h"
 #include "tests/unit/pystack_forge.h"
 #include "tests/unit/pystack_names.h"
+#include "tests/unit/pystack_threading.h"
 #include "tests/unit/support/suite.h"
 
 #include <stdlib.h>
@@ -102,16 +103,14 @@ static void measure(struct world *w, const struct kind *k)
                      0, "%s %u", k->python, k->size);
 }
 
-static void begin(struct world *w, const struct kind *k)
+/* The storage of the first thread, as the module has it. Returns the thread's pthread_t. */
+static uint64_t add_storage(struct world *w)
 {
-        *w = (struct world){ .kind = k };
-        forge_init(&w->forge, forge_version(k->python));
-        measure(w, k);
         uint64_t pthread = forge_alloc(&w->forge, 64), dtv = forge_alloc(&w->forge, 128) + 16,
                  storage = forge_alloc(&w->forge, 16);
-        w->type = forge_alloc(&w->forge, 512);
+
+        w->type = w->type ? w->type : forge_alloc(&w->forge, 512);
         w->state = forge_alloc(&w->forge, 64);
-        w->main = 0;
         forge_word(&w->forge, w->forge.tstate + w->forge.layout.tstate.thread_id, pthread);
         forge_word(&w->forge, pthread + 8, dtv);
         forge_word(&w->forge, dtv - 16, 5);
@@ -123,6 +122,15 @@ static void begin(struct world *w, const struct kind *k)
         set_field(w, w->main, w->offsets.thread_state, w->state);
         forge_word(&w->forge, w->state + GREENLET_STATE_MAIN, w->main);
         set_current(w, w->main);
+        return pthread;
+}
+
+static void begin(struct world *w, const struct kind *k)
+{
+        *w = (struct world){ .kind = k };
+        forge_init(&w->forge, forge_version(k->python));
+        measure(w, k);
+        uint64_t pthread = add_storage(w);
         w->py = forge_open(&w->forge);
         struct pystack_greenlets_state *state = calloc(1, sizeof *state);
         state->places = (struct greenlet_places){
@@ -178,6 +186,86 @@ Test(pystack_greenlets, a_greenlet_of_an_unknown_layout_is_refused)
         words[23] = 0x2000;
         cr_expect_eq(greenlet_offsets_measure(words, 0x1000, 0x2000, 0x030a, 16, &offsets), PYSTACK_E_UNSUPPORTED,
                      "two");
+}
+
+/* A process that has imported greenlet of that version, and used it in its first thread. */
+static void import(struct world *w, struct threading *t, const struct kind *k, const char *version)
+{
+        const struct layout *l = &t->forge.layout;
+
+        *w = (struct world){ .kind = k };
+        threading_init(t, forge_version(k->python));
+        w->type = forge_alloc(&t->forge, 512);
+        const struct forged_item globals[] = {
+                { .key = threading_string(t, "greenlet"), .value = w->type },
+                { .key = threading_string(t, "__version__"), .value = threading_string(t, version) },
+        };
+        uint64_t module = forge_alloc(&t->forge, 64);
+        forge_word(&t->forge, module + l->object_type, t->types.module);
+        forge_word(&t->forge, module + l->object_type + 8, threading_dict(t, globals, 2, true));
+        const struct forged_item modules[] = { { .key = threading_string(t, "greenlet"), .value = module } };
+        forge_word(&t->forge, t->forge.interp + l->names.modules, threading_dict(t, modules, 1, true));
+        w->forge = t->forge;
+        measure(w, k);
+        add_storage(w);
+        w->py = forge_open(&w->forge);
+}
+
+Test(pystack_greenlets, threads_keep_them_where_a_main_greenlet_points_back)
+{
+        EACH_KIND(k)
+        {
+                struct threading t;
+                struct greenlet_places places;
+                struct world w;
+                import(&w, &t, k, "3.1.1");
+                cr_assert_eq(greenlet_places_find(w.py, &places), 0, "%s", k->python);
+                cr_expect_str_eq(places.version, "3.1.1");
+                cr_expect_eq(places.type, w.type);
+                cr_expect_eq(places.stride, 16);
+                cr_expect_eq(places.entry, ENTRY);
+                cr_expect_eq(places.offset, 8);
+                cr_expect_eq(places.offsets.parent, w.offsets.parent);
+                pystack_close(w.py);
+                threading_deinit(&t);
+        }
+}
+
+Test(pystack_greenlets, an_old_module_is_refused_by_its_version)
+{
+        struct threading t;
+        struct world w;
+
+        import(&w, &t, &kinds[1], "1.1.3");
+        cr_expect_eq(pystack_greenlets_read(w.py, NULL, NULL, NULL), PYSTACK_E_UNSUPPORTED);
+        cr_expect_str_eq(pystack_greenlets_version(w.py), "1.1.3");
+        pystack_close(w.py);
+        threading_deinit(&t);
+}
+
+/* Threads without end, and a dtv of 2^60 modules, each of which is the storage of nothing. */
+Test(pystack_greenlets, a_search_that_finds_nothing_ends)
+{
+        struct threading t;
+        struct greenlet_places places;
+        struct world w;
+
+        import(&w, &t, &kinds[4], "3.1.1");
+        const struct layout *l = &w.forge.layout;
+        uint64_t dtv = forge_alloc(&w.forge, 16 * 4096), nothing = forge_alloc(&w.forge, 64);
+        uint64_t pthread = word_at(forge_at(&w.forge, w.forge.tstate), l->tstate.thread_id);
+        forge_word(&w.forge, nothing, nothing);
+        forge_word(&w.forge, nothing + 8, nothing);
+        for (uint64_t at = dtv; at < dtv + (uint64_t)16 * 4096; at += 16)
+                forge_word(&w.forge, at, nothing);
+        forge_word(&w.forge, dtv, (uint64_t)1 << 60);
+        forge_word(&w.forge, pthread + 8, dtv + 16);
+        forge_word(&w.forge, w.forge.tstate + l->tstate.next, w.forge.tstate);
+        w.forge.reads = 0;
+        cr_expect_eq(greenlet_places_find(w.py, &places), PYSTACK_E_COSTLY);
+        cr_expect_leq(w.forge.reads, 20000);
+        pystack_close(w.py);
+        threading_deinit(&t);
 }
 
 /* ---- running -------------------------------------------------------------------------------------- */
