@@ -183,6 +183,13 @@ struct pystack {
                 bool stale;                        /* see pystack_tasks_are_stale() */
                 uint64_t unread;                   /* see pystack_tasks_unread() */
         } tasks;
+        struct {
+                bool wanted;
+                bool stale;                            /* see pystack_greenlets_are_stale() */
+                struct pystack_greenlets_state *state; /* NULL: it is not known where greenlets are */
+                uint64_t unread, switching;            /* see pystack_greenlets_unread() and the next one */
+                char version[24];
+        } greenlets;
         void (*release)(void *ctx); /* releases the context of @memory; NULL: another owns it */
         struct pystack_info info;
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Opens a process: finds its runtime, finds out its version, makes the layout, and sees that the interpreter is up. */
+#include "pystack/greenlets/running.h"
 #include "pystack/layout/trial.h"
 #include "pystack/layout/version.h"
 #include "pystack/memory/effort.h"
@@ -305,6 +306,7 @@ void pystack_trim(struct pystack *py)
         garbage_trim(py);
         native_trim(py->native);
         tasks_trim(py);
+        greenlets_trim(py);
         free_threads(&py->threads);
         free_scratch(&py->scratch);
 }
@@ -317,6 +319,7 @@ void pystack_close(struct pystack *py)
         code_cache_deinit(&py->codes);
         native_free(py->native);
         tasks_free(py);
+        greenlets_free(py);
         free(py->deferral.items);
         if (py->release)
                 py->release(py->memory.ctx);

@@ -11,6 +11,7 @@
  *   memory    copies one thread's state and stack, and checks that the copy is of one moment
  *   decode    makes frames of a copy by a layout; reads and caches the bytes of names and line tables; makes text and
  *             line numbers of them when the caller asks
+ *   greenlets continues stacks of greenlets into their parents, and lists all greenlets
  *   tasks     makes stacks begin at the task of asyncio that runs them, and lists all tasks
  *   validate  checks that code objects are still those in the cache, and that frames and loops fit together
  *   record    keeps what was read of a process, so that it can be read again
@@ -26,6 +27,7 @@
  * struct pystack. Different ones are independent of each other.
  */
 
+#include "greenlets.h"
 #include "native.h"
 #include "refusal.h"
 #include "tasks.h"

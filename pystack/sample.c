@@ -5,6 +5,7 @@
  */
 #include "pystack/decode/name.h"
 #include "pystack/decode/walk.h"
+#include "pystack/greenlets/running.h"
 #include "pystack/memory/plan.h"
 #include "pystack/native/reading.h"
 #include "pystack/tasks/running.h"
@@ -159,8 +160,10 @@ static int decode_snapshot(struct pystack_thread *t, struct snapshot *s, struct 
         return e == PYSTACK_E_CORRUPT ? 0 : e;
 }
 
-static void fill_stack(struct pystack_thread *t, struct snapshot *s, const struct pystack_uninterrupted *uninterrupted,
-                       const struct walk *walk, struct pystack_stack *ret)
+/* OUTCOME_TORN: it may be that of another greenlet. */
+static enum outcome fill_stack(struct pystack_thread *t, struct snapshot *s,
+                               const struct pystack_uninterrupted *uninterrupted, struct walk *walk,
+                               struct pystack_stack *ret)
 {
         *ret = (struct pystack_stack){ .frames = t->py->scratch.frames,
                                        .n = walk->n,
@@ -171,8 +174,11 @@ static void fill_stack(struct pystack_thread *t, struct snapshot *s, const struc
                 native_merge(t, s, uninterrupted, walk, &t->native.mixed);
                 ret->mixed = &t->native.mixed;
         }
+        if (!greenlets_extend(t, s, uninterrupted, walk, ret))
+                return OUTCOME_TORN;
         tasks_root(t, s, uninterrupted, walk, ret);
         plan_prune(t, s);
+        return OUTCOME_STACK;
 }
 
 /* Takes one snapshot, and extends it by what it lacks as long as the thread is frozen. */
@@ -194,7 +200,11 @@ static int try_once(struct pystack_thread *t, const struct pystack_uninterrupted
                 e = snapshot_extend(t, uninterrupted, &s);
         }
         if (e == 0 && *ret == OUTCOME_STACK)
-                fill_stack(t, &s, uninterrupted, &walk, ret_stack);
+                *ret = fill_stack(t, &s, uninterrupted, &walk, ret_stack);
+        if (e == 0 && *ret == OUTCOME_TORN && greenlets_resume(t, &s, uninterrupted, &walk)) {
+                *ret_stack = (struct pystack_stack){ .frames = t->py->scratch.frames, .n = walk.n };
+                *ret = OUTCOME_STACK;
+        }
         return e == PYSTACK_E_TORN ? 0 : e;
 }
 

@@ -62,6 +62,7 @@ int target_new(pid_t pid, struct pystack *py, struct sampler *s, struct target *
         t->py = py;
         pystack_tasks_want(py, s->config.tasks);
         task_looks_open(t, s->config.mode == PROFILE_MODE_WALL && s->config.tasks != PYSTACK_TASKS_OFF);
+        pystack_greenlets_want(py, s->config.tasks != PYSTACK_TASKS_OFF);
         restraint_open(t);
         memory_open(&t->memory, &s->memory);
         *ret = t;

@@ -132,7 +132,8 @@ def main():
 print("ready", flush=True)
 main()
 """
-GREENLETS_TREE = {"<module>": {"main": {"c_spin": {}}}, "inside": {"c_bounce": {"leaf": {"c_spin": {}}}}}
+# The mark between main and inside has no file, and is not judged.
+GREENLETS_TREE = {"<module>": {"main": {"c_spin": {}, "inside": {"c_bounce": {"leaf": {"c_spin": {}}}}}}}
 
 
 def judged(tmp_path, text, tree):
