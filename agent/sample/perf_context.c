@@ -97,7 +97,7 @@ static void put_register(struct elfsym_registers *registers, const struct regist
         } else if (place->saved == PLACE_SP) {
                 registers->sp = value;
         } else {
-                registers->saved[place->saved] = value;
+                registers->general[place->saved] = value;
                 registers->known |= 1u << place->saved;
         }
 }

@@ -9,7 +9,7 @@
 
 #include "images.h"
 
-/* Rules of a process. Each takes 120 bytes. When they are full, all are forgotten. A power of two. */
+/* Rules of a process. Each takes 128 bytes. When they are full, all are forgotten. A power of two. */
 #define NATIVE_RULES_MAX 16384
 
 /* Rules that are made for one sample. Making one takes some 10 us. */

@@ -79,7 +79,7 @@ static void end(struct forged *f)
 static void unwind_forged(struct forged *f)
 {
         const struct elfsym_registers at = {
-                .pc = CODE, .sp = STACK, .saved[FRAME_POINTER] = STACK, .known = 1u << FRAME_POINTER
+                .pc = CODE, .sp = STACK, .general[FRAME_POINTER] = STACK, .known = 1u << FRAME_POINTER
         };
 
         unwind_stack(&f->rules, &f->images, &f->stack, &at, &f->unwound);

@@ -133,11 +133,11 @@ Test(sample_ring, a_record_tells_where_the_thread_was)
         cr_expect_eq(contexts[0].registers.known, (1u << ELFSYM_SAVED_MAX) - 1);
 #if defined __x86_64__
         /* linux/arch/x86/include/uapi/asm/perf_regs.h: BX is 1, BP 6, SP 7, IP 8, R12 20 */
-        cr_expect_eq(contexts[0].registers.saved[ELFSYM_RBX], 0x1001);
-        cr_expect_eq(contexts[0].registers.saved[ELFSYM_RBP], 0x1006);
+        cr_expect_eq(contexts[0].registers.general[ELFSYM_RBX], 0x1001);
+        cr_expect_eq(contexts[0].registers.general[ELFSYM_RBP], 0x1006);
         cr_expect_eq(contexts[0].registers.sp, 0x1007);
         cr_expect_eq(contexts[0].registers.pc, 0x1008);
-        cr_expect_eq(contexts[0].registers.saved[ELFSYM_R12], 0x1014);
+        cr_expect_eq(contexts[0].registers.general[ELFSYM_R12], 0x1014);
 #endif
         free(f);
 }
