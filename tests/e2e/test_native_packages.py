@@ -47,6 +47,11 @@ CASES = [
     Case("zlib_compress", BOTH, (r"<lambda>", r"^deflate \(libz\."), 0.6),
     # Assembly, whose table says that the frame's place is to be read from the stack.
     Case("hashlib_sha256", BOTH, (r"<lambda>", r"\(_hashlib\.", r"\(libcrypto\.")),
+    Case("hashlib_sha512", BOTH, (r"<lambda>", r"\(_hashlib\.", r"\(libcrypto\.")),
+    # Assembly, whose table says that the frame's place is in a register that no function saves. It is fast: the kernel, which
+    # gives memory for the result, takes its share.
+    Case("cryptography_chacha20", BOTH, (r"<lambda>", r"\(_(openssl|rust)\.abi3", r"\(libcrypto\."), 0.3),
+    Case("cryptography_aes_ctr", BOTH, (r"<lambda>", r"\(_(openssl|rust)\.abi3", r"\(libcrypto\."), 0.1),
     Case("cryptography_rsa", (OLD,), (r"^_RSAPrivateKey.sign ", r"^_rsa_sig_sign ", r"\(_openssl.abi3", r"^RSA_sign \(libcrypto"),
          0.7, 0.05),
     # Rust that calls classes written in Python.
