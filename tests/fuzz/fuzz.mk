@@ -37,7 +37,7 @@ fuzz_flags_options    := -close_fd_mask=3
 fuzz_room_spool       := send
 fuzz_files_spool      := agent/send/spool_file.c agent/send/spool_read.c agent/send/otlp.c
 fuzz_room_unwind      := elfsym
-fuzz_files_unwind     := $(addprefix elfsym/,expression.c frames.c program.c rule.c search.c step.c)
+fuzz_files_unwind     := $(addprefix elfsym/,ahead.c effect.c expression.c frames.c instruction.c program.c rule.c search.c step.c)
 fuzz_room_waits       := nsutil
 fuzz_files_waits      := $(addprefix nsutil/wait/,calls.c channels.c judge.c)
 fuzz_names    := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))

@@ -159,6 +159,11 @@ static inline void image_exercise(const uint8_t *bytes, size_t len)
                 memset(regs.general, (int)at, sizeof(regs.general));
                 regs.general[0] = IMAGE_BASE + 64;
                 regs.known = (uint32_t)at;
+                if (elfsym_unwind_ahead(&memory, &frames, regs.pc, &unwind) == 0) {
+                        struct elfsym_registers copy = regs;
+
+                        (void)elfsym_unwind_step(&unwind, image_load, &ctx, &copy);
+                }
                 if (elfsym_unwind_find(&memory, &frames, regs.pc, &unwind) != 0)
                         continue;
                 for (unsigned depth = 0; depth < 64; depth++)
