@@ -207,19 +207,37 @@ static int recognise_signal(const struct elfsym_memory *memory, uint64_t pc, str
         return 0;
 }
 
+/* Finds the entry that is about @pc. */
+static int get_entry(const struct elfsym_memory *memory, const struct elfsym_frames *frames, uint64_t pc,
+                     struct elfsym_cfi *cfi)
+{
+        uint64_t fde;
+        int r = elfsym_table_search(memory, frames, pc, &fde);
+
+        if (r == 0)
+                r = read_entries(memory, frames, fde, cfi);
+        return r == 0 ? elfsym_program_check(cfi, pc) : r;
+}
+
+int elfsym_unwind_function(const struct elfsym_memory *memory, const struct elfsym_frames *frames, uint64_t pc,
+                           uint64_t *ret)
+{
+        struct elfsym_cfi cfi;
+        int r = get_entry(memory, frames, pc, &cfi);
+
+        if (r == 0)
+                *ret = cfi.function;
+        return r;
+}
+
 int elfsym_unwind_find(const struct elfsym_memory *memory, const struct elfsym_frames *frames, uint64_t pc,
                        struct elfsym_unwind *ret)
 {
         struct elfsym_cfi cfi;
         struct made_file file;
         struct elfsym_unwind unwind;
-        uint64_t fde;
-        int r = elfsym_table_search(memory, frames, pc, &fde);
+        int r = get_entry(memory, frames, pc, &cfi);
 
-        if (r == 0)
-                r = read_entries(memory, frames, fde, &cfi);
-        if (r == 0)
-                r = elfsym_program_check(&cfi, pc);
         if (r == 0)
                 r = evaluate_file(&file, make_file(&cfi, &file), &cfi, pc, &unwind);
         if (r == ELFSYM_E_NOT_FOUND)

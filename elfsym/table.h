@@ -88,6 +88,7 @@ struct elfsym_cfi {
         struct elfsym_entry fde;
         struct elfsym_entry cie;
         size_t instructions; /* where those of the CIE begin */
+        uint64_t function;   /* where the code that the FDE is about begins */
         uint64_t begin;      /* of the row of the pc */
 };
 

@@ -118,8 +118,12 @@ struct elfsym_unwind {
 int elfsym_unwind_find(const struct elfsym_memory *memory, const struct elfsym_frames *frames, uint64_t pc,
                        struct elfsym_unwind *ret);
 
+/* Where the function begins that has @pc, as the table says it. Returns as elfsym_unwind_find() does. */
+int elfsym_unwind_function(const struct elfsym_memory *memory, const struct elfsym_frames *frames, uint64_t pc,
+                           uint64_t *ret);
+
 /*
- * Likewise for the innermost frame, where the table says nothing about @pc: by the code that is still to run, up to a
+ * A rule for the innermost frame, where the table says nothing about @pc: by the code that is still to run, up to a
  * return. Only x86-64, and functions that can return without a call. The caller's address is to lie behind a call: whoever
  * uses the rule looks at that. ELFSYM_E_NOT_FOUND. Costs up to 16 calls of @memory's read, and 0.2 ms.
  */

@@ -102,13 +102,6 @@ static struct call look_at_call(const struct pystack *py, uint64_t after)
 }
 #endif
 
-static ssize_t read_table(void *ctx, void *buf, const struct iovec *remote, size_t n)
-{
-        const struct pystack_memory *memory = ctx;
-
-        return memory->read(memory->ctx, buf, remote, n);
-}
-
 /* Where the table says nothing of the innermost function, its code may: compilers and people leave out leaf functions. */
 static void learn_unwind(const struct elfsym_memory *memory, const struct elfsym_frames *frames, uint64_t pc,
                          bool in_call, struct rule *ret)
@@ -124,7 +117,7 @@ static int make_rule(const struct pystack *py, const struct images *images, uint
 {
         const struct code_range *range = images_find(images, pc);
         struct pystack_memory memory = py->memory;
-        const struct elfsym_memory for_elfsym = { read_table, &memory };
+        const struct elfsym_memory for_elfsym = images_for_elfsym(&memory);
 
         if (!range)
                 return PYSTACK_E_CORRUPT;

@@ -8,7 +8,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <link.h>
-#include <math.h>
+#include <unistd.h>
 
 SUITE(elfsym_ahead);
 

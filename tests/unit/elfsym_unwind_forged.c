@@ -65,6 +65,7 @@ Test(elfsym_unwind_forged, the_image_is_right_before_it_is_forged)
         struct elfsym_frames frames;
         struct elfsym_unwind unwind;
         struct elfsym_registers regs;
+        uint64_t function = 0;
 
         image_make(&image);
         cr_assert_eq(elfsym_frames_open(&memory, IMAGE_BASE, &frames), 0);
@@ -77,6 +78,10 @@ Test(elfsym_unwind_forged, the_image_is_right_before_it_is_forged)
         cr_assert_eq(find_in(&image, &unwind), 0);
         cr_expect_eq(unwind.begin, IMAGE_BASE + IMAGE_TEXT);
         cr_expect_eq(unwind.end, IMAGE_BASE + IMAGE_TEXT_END);
+        cr_assert_eq(elfsym_unwind_function(&memory, &frames, IMAGE_BASE + IMAGE_TEXT_END - 1, &function), 0);
+        cr_expect_eq(function, IMAGE_BASE + IMAGE_TEXT);
+        cr_expect_eq(elfsym_unwind_function(&memory, &frames, IMAGE_BASE + IMAGE_TEXT_END, &function),
+                     ELFSYM_E_NOT_FOUND);
         cr_expect_not(unwind.is_signal);
         cr_assert_eq(step_on_stack(&unwind, &regs), 0);
         cr_expect_eq(regs.pc, 0x2222);
