@@ -165,13 +165,15 @@ static void name_kernel(const struct sampler *s, uint64_t address, struct native
 }
 
 static void name_code(const struct target *t, const struct sampler *s, const struct pystack_image *image,
-                      uint64_t value, struct native_name *ret)
+                      const struct backlog_frame *frame, struct native_name *ret)
 {
         pystack_escape(image->map.path, strlen(image->map.path), ret->file, sizeof ret->file);
         ret->frame.file = ret->file;
         ret->frame.build_id = image->build_id;
-        if (symbols_look_up_frame(s->symbols, t->pid, t->start_time, image, value, &ret->symbol) == 0)
+        if (symbols_look_up_frame(s->symbols, t->pid, t->start_time, image, frame->value, &ret->symbol) == 0)
                 ret->frame.name = ret->symbol.name;
+        else
+                ret->frame.start = pystack_native_function(t->py, frame->image, frame->value);
 }
 
 void native_name(const struct target *t, const struct sampler *s, const struct backlog_frame *frame,
@@ -183,5 +185,5 @@ void native_name(const struct target *t, const struct sampler *s, const struct b
         if (frame->image == BACKLOG_KERNEL)
                 name_kernel(s, frame->value, ret);
         else if ((image = pystack_native_image(t->py, frame->image)))
-                name_code(t, s, image, frame->value, ret);
+                name_code(t, s, image, frame, ret);
 }

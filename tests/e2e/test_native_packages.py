@@ -155,6 +155,22 @@ def test_known_frames_stand_in_their_order(case, image, tmp_path):
     assert set(python) <= set(mixed.python), set(python) - set(mixed.python)
 
 
+@pytest.mark.parametrize("image", BOTH)
+def test_code_without_names_is_told_apart_by_function(image, tmp_path):
+    """The functions that sort are not exported, and Debian strips: each has one name, the place where it begins."""
+    path = tmp_path / "folded"
+    with start(image, "python3", SCRIPT, "numpy_sort") as container:
+        done = podflame("record", "-p", container.pid, "-d", 4, "-r", 500, "-f", "folded", "-o", path, "--native")
+    assert done.returncode == 0, done.stderr
+    leaves = Counter()
+    for frames, number in parsed(path.read_text()):
+        leaves[frames[-1]] += number
+    unnamed = {name: number for name, number in leaves.items() if re.match(r"_multiarray_umath\S*\+0x", name)}
+    print(sorted(unnamed.items(), key=lambda item: -item[1])[:9], sum(leaves.values()))
+    assert max(unnamed.values()) > 0.2 * sum(leaves.values())
+    assert len(unnamed) < 20
+
+
 ZLIB = next(case for case in CASES if case.what == "zlib_compress")
 
 
