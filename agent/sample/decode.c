@@ -225,7 +225,7 @@ bool decode_some(struct target *t, const struct sampler *s)
         uint64_t end = clock_ns(CLOCK_THREAD_CPUTIME_ID) + TURN_NS;
         bool nameless;
 
-        if (s->config.native)
+        if (target_is_mixed(t, s))
                 native_refresh_when_due(t);
 
         for (unsigned i = 1; i <= TURN_FRAMES; i++) {

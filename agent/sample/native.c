@@ -72,11 +72,12 @@ static bool fill_request_of_wait(struct native_ask *ret, struct member *m, const
         return sample_call_registers(&event->look->reason.wait, &ret->request.registers);
 }
 
-void native_ask(struct native_ask *ret, const struct sampler *s, struct member *m, const struct tick_event *event)
+void native_ask(struct native_ask *ret, const struct target *t, const struct sampler *s, struct member *m,
+                const struct tick_event *event)
 {
         bool told = false;
 
-        if (!s->config.native)
+        if (!target_is_mixed(t, s))
                 return;
         if (event->look)
                 told = fill_request_of_wait(ret, m, event);
@@ -105,7 +106,7 @@ const struct pystack_mixed *native_count(struct target *t, const struct sampler 
 {
         bool merged = mixed && mixed->n > 0;
 
-        if (!s->config.native)
+        if (!target_is_mixed(t, s))
                 return NULL;
         /* A look at a thread that waits has no count yet. It is one stack. */
         profile_counters(t->profile)->mixed += event->count > 0 ? event->count : 1;
@@ -121,7 +122,7 @@ const struct pystack_mixed *native_read(struct target *t, const struct sampler *
 {
         struct native_ask ask;
 
-        if (!s->config.native || !is_prompt(event))
+        if (!target_is_mixed(t, s) || !is_prompt(event))
                 return NULL;
         fill_request(&ask, m, event);
         pystack_native_sample(t->py, &ask.request, ret);
