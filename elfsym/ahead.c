@@ -17,7 +17,7 @@
 #define READS_MAX 16      /* of code */
 #define JUMPS_BACK_MAX 16 /* each is the end of a loop, or of a loop without end */
 #define FORKS_MAX 16      /* conditional jumps that it can go back to */
-#define CODE_SIZE 8192    /* bytes that are read at a time */
+#define PAGE 4096
 
 struct ahead {
         const struct elfsym_memory *memory;
@@ -28,7 +28,8 @@ struct ahead {
         unsigned reads, jumps_back;
         uint64_t code_at;
         size_t code_len;
-        uint8_t code[CODE_SIZE];
+        bool code_ends; /* behind that nothing can be read */
+        uint8_t code[PAGE + ELFSYM_INSTRUCTION_LEN_MAX];
 };
 
 /* ---- the way ------------------------------------------------------------------------------ */
@@ -39,12 +40,14 @@ static bool fetch_instruction(struct ahead *a, struct elfsym_instruction *ret)
 
         if (pc < a->frames->text_begin || pc >= a->frames->text_end)
                 return false;
-        /* Less than was asked for: memory ends there. */
-        if (at >= a->code_len || (a->code_len == sizeof(a->code) && a->code_len - at < ELFSYM_INSTRUCTION_LEN_MAX)) {
+        if (at >= a->code_len || (!a->code_ends && a->code_len - at < ELFSYM_INSTRUCTION_LEN_MAX)) {
+                /* Up to the end of the page: the code behind it may not be in memory, and take long to come. */
+                size_t left = PAGE - pc % PAGE, wanted = left < ELFSYM_INSTRUCTION_LEN_MAX ? left + PAGE : left;
+
                 a->code_len = 0;
-                if (++a->reads > READS_MAX ||
-                    elfsym_table_read_some(a->memory, pc, a->code, sizeof(a->code), &a->code_len) != 0)
+                if (++a->reads > READS_MAX || elfsym_table_read_some(a->memory, pc, a->code, wanted, &a->code_len) != 0)
                         return false;
+                a->code_ends = a->code_len < wanted;
                 a->code_at = pc;
                 at = 0;
         }
