@@ -72,7 +72,7 @@ static void set_slot(struct elfsym_unwind *unwind, unsigned slot, enum elfsym_ho
 {
         if (offset != (int32_t)offset || base == ELFSYM_BASE_OTHER)
                 how = ELFSYM_HOW_UNKNOWN;
-        unwind->how[slot] = (uint8_t)(how | base << 4);
+        unwind->how[slot] = ELFSYM_HOW(how, base);
         unwind->offset[slot] = how == ELFSYM_HOW_UNKNOWN ? 0 : (int32_t)offset;
 }
 

@@ -29,7 +29,7 @@ static const uint8_t window_save = DW_CFA_GNU_window_save;
 
 static const struct elfsym_machine machines[] = {
         { .elf = EM_X86_64,
-          .saved = { 3, 6, 12, 13, 14, 15 },
+          .general = { 3, 6, 12, 13, 14, 15, 0, 1, 2, 4, 5, 8, 9, 10, 11 },
           .sp = 7,
           .pc = 16,
           .frame_pointer = 1,
@@ -37,7 +37,8 @@ static const struct elfsym_machine machines[] = {
           .address_mask = UINT64_MAX,
           .refused = &window_save },
         { .elf = EM_AARCH64,
-          .saved = { 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30 },
+          .general = { 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 0,  1,  2, 3,
+                       4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18 },
           .sp = 31,
           .pc = 32,
           .frame_pointer = 10,
@@ -57,8 +58,8 @@ const struct elfsym_machine *const elfsym_machine = &machines[0];
 
 uint8_t elfsym_base_of(uint64_t number)
 {
-        for (uint8_t i = 0; i < ELFSYM_SAVED_MAX; i++)
-                if (elfsym_machine->saved[i] == number)
+        for (uint8_t i = 0; i < ELFSYM_GENERAL_MAX; i++)
+                if (elfsym_machine->general[i] == number)
                         return i;
         if (number == elfsym_machine->sp)
                 return ELFSYM_BASE_SP;

@@ -306,7 +306,7 @@ static int check_fde(struct elfsym_cfi *cfi, const struct common *common, uint64
 
         if (size == 0 || (relative != DW_EH_PE_absptr && relative != DW_EH_PE_pcrel))
                 return ELFSYM_E_DAMAGED;
-        cfi->begin = take_pointer(&c, common->encoding, cfi->address + 8);
+        cfi->function = cfi->begin = take_pointer(&c, common->encoding, cfi->address + 8);
 
         uint64_t len = take_pointer(&c, common->encoding & 15, 0);
 

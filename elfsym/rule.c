@@ -83,7 +83,7 @@ static uint32_t copy_cie(const struct elfsym_cfi *cfi, uint8_t *to)
         memcpy(to, &len, sizeof(len));
         for (size_t i = 0; i < ELFSYM_SAVED_MAX; i++) {
                 to[at + 2 * i] = DW_CFA_same_value;
-                to[at + 2 * i + 1] = elfsym_machine->saved[i];
+                to[at + 2 * i + 1] = elfsym_machine->general[i];
         }
         memcpy(to + at + 2 * ELFSYM_SAVED_MAX, cfi->cie.bytes + at, cfi->cie.len - at);
         return len + 4;
@@ -145,9 +145,9 @@ static void take_register(Dwarf_Frame *frame, struct elfsym_unwind *unwind, unsi
         else if (ops)
                 unwind->how[slot] = ELFSYM_HOW_END;
         else /* It stays where the call has put it. The pc itself would lead nowhere. */
-                unwind->how[slot] = (uint8_t)(elfsym_base_of((uint64_t)number) < ELFSYM_SAVED_MAX
-                                                      ? ELFSYM_HOW_VALUE | elfsym_base_of((uint64_t)number) << 4
-                                                      : ELFSYM_HOW_UNKNOWN);
+                unwind->how[slot] = elfsym_base_of((uint64_t)number) < ELFSYM_GENERAL_MAX
+                                            ? ELFSYM_HOW(ELFSYM_HOW_VALUE, elfsym_base_of((uint64_t)number))
+                                            : ELFSYM_HOW_UNKNOWN;
 }
 
 static int take_frame(Dwarf_Frame *frame, const struct elfsym_cfi *cfi, uint64_t pc, struct elfsym_unwind *ret)
@@ -164,7 +164,7 @@ static int take_frame(Dwarf_Frame *frame, const struct elfsym_cfi *cfi, uint64_t
         elfsym_expression_take(ret, ELFSYM_SLOT_CFA, ops, n, true);
         take_register(frame, ret, ELFSYM_SLOT_RETURN, return_register);
         for (unsigned i = 0; i < ELFSYM_SAVED_MAX; i++)
-                take_register(frame, ret, i, elfsym_machine->saved[i]);
+                take_register(frame, ret, i, elfsym_machine->general[i]);
         return 0;
 }
 
@@ -191,7 +191,6 @@ static int evaluate_file(struct made_file *file, size_t size, const struct elfsy
 static int recognise_signal(const struct elfsym_memory *memory, uint64_t pc, struct elfsym_unwind *ret)
 {
         const struct elfsym_machine *m = elfsym_machine;
-        const uint8_t at_sp = ELFSYM_HOW_AT | ELFSYM_BASE_SP << 4;
         uint64_t at = (pc + 3) & ~UINT64_C(3);
         uint32_t code[2];
 
@@ -199,12 +198,36 @@ static int recognise_signal(const struct elfsym_memory *memory, uint64_t pc, str
             memcmp(code, m->sigreturn, sizeof(code)) != 0)
                 return ELFSYM_E_NOT_FOUND;
         *ret = (struct elfsym_unwind){ .begin = at - 1, .end = at + sizeof(code), .is_signal = true };
-        memset(ret->how, at_sp, sizeof(ret->how));
+        for (int i = 0; i < ELFSYM_SLOTS; i++)
+                ret->how[i] = ELFSYM_HOW(ELFSYM_HOW_AT, ELFSYM_BASE_SP);
         for (int i = 0; i < ELFSYM_SAVED_MAX; i++)
                 ret->offset[i] = m->signal_saved + 8 * i;
         ret->offset[ELFSYM_SLOT_RETURN] = m->signal_pc;
         ret->offset[ELFSYM_SLOT_CFA] = m->signal_sp;
         return 0;
+}
+
+/* Finds the entry that is about @pc. */
+static int get_entry(const struct elfsym_memory *memory, const struct elfsym_frames *frames, uint64_t pc,
+                     struct elfsym_cfi *cfi)
+{
+        uint64_t fde;
+        int r = elfsym_table_search(memory, frames, pc, &fde);
+
+        if (r == 0)
+                r = read_entries(memory, frames, fde, cfi);
+        return r == 0 ? elfsym_program_check(cfi, pc) : r;
+}
+
+int elfsym_unwind_function(const struct elfsym_memory *memory, const struct elfsym_frames *frames, uint64_t pc,
+                           uint64_t *ret)
+{
+        struct elfsym_cfi cfi;
+        int r = get_entry(memory, frames, pc, &cfi);
+
+        if (r == 0)
+                *ret = cfi.function;
+        return r;
 }
 
 int elfsym_unwind_find(const struct elfsym_memory *memory, const struct elfsym_frames *frames, uint64_t pc,
@@ -213,13 +236,8 @@ int elfsym_unwind_find(const struct elfsym_memory *memory, const struct elfsym_f
         struct elfsym_cfi cfi;
         struct made_file file;
         struct elfsym_unwind unwind;
-        uint64_t fde;
-        int r = elfsym_table_search(memory, frames, pc, &fde);
+        int r = get_entry(memory, frames, pc, &cfi);
 
-        if (r == 0)
-                r = read_entries(memory, frames, fde, &cfi);
-        if (r == 0)
-                r = elfsym_program_check(&cfi, pc);
         if (r == 0)
                 r = evaluate_file(&file, make_file(&cfi, &file), &cfi, pc, &unwind);
         if (r == ELFSYM_E_NOT_FOUND)

@@ -16,7 +16,7 @@ struct step {
         elfsym_load_fn load;
         void *ctx;
         uint64_t bases[ELFSYM_BASES];
-        uint32_t known; /* by elfsym_base */
+        uint64_t known; /* by elfsym_base */
 };
 
 static uint64_t compute_pair(uint8_t code, uint64_t a, uint64_t b)
@@ -88,8 +88,8 @@ static int compute_operations(const struct step *s, unsigned first, unsigned end
 
 static int compute_value(const struct step *s, unsigned slot, uint64_t *ret)
 {
-        enum elfsym_how how = s->unwind->how[slot] & 15;
-        unsigned base = s->unwind->how[slot] >> 4;
+        enum elfsym_how how = ELFSYM_HOW_OF(s->unwind->how[slot]);
+        unsigned base = ELFSYM_BASE_OF(s->unwind->how[slot]);
         int32_t offset = s->unwind->offset[slot];
         uint64_t value = 0;
         int r = 0;
@@ -124,12 +124,12 @@ static int compute_cfa(struct step *s, uint64_t sp)
         if (r != 0)
                 return r;
 
-        bool stored = (s->unwind->how[ELFSYM_SLOT_RETURN] & 15) != ELFSYM_HOW_VALUE;
+        bool stored = ELFSYM_HOW_OF(s->unwind->how[ELFSYM_SLOT_RETURN]) != ELFSYM_HOW_VALUE;
 
         if (cfa % 8 != 0 || (!s->unwind->is_signal && (cfa < sp || (cfa == sp && stored))))
                 return ELFSYM_E_DAMAGED;
         s->bases[ELFSYM_BASE_CFA] = cfa;
-        s->known |= 1u << ELFSYM_BASE_CFA;
+        s->known |= UINT64_C(1) << ELFSYM_BASE_CFA;
         return 0;
 }
 
@@ -140,19 +140,20 @@ int elfsym_unwind_step(const struct elfsym_unwind *unwind, elfsym_load_fn load, 
         struct elfsym_registers caller = { 0 };
 
         /* At the outermost frame the CFA need not be known. */
-        if ((unwind->how[ELFSYM_SLOT_RETURN] & 15) == ELFSYM_HOW_END)
+        if (ELFSYM_HOW_OF(unwind->how[ELFSYM_SLOT_RETURN]) == ELFSYM_HOW_END)
                 return ELFSYM_E_END;
-        memcpy(s.bases, regs->saved, sizeof(regs->saved));
+        memcpy(s.bases, regs->general, sizeof(regs->general));
         s.bases[ELFSYM_BASE_SP] = regs->sp;
         s.bases[ELFSYM_BASE_PC] = regs->pc;
-        s.known = (regs->known & ((1u << ELFSYM_SAVED_MAX) - 1)) | 1u << ELFSYM_BASE_SP | 1u << ELFSYM_BASE_PC;
+        s.known = (regs->known & ((1u << ELFSYM_GENERAL_MAX) - 1)) | UINT64_C(1) << ELFSYM_BASE_SP |
+                  UINT64_C(1) << ELFSYM_BASE_PC;
 
         int r = compute_cfa(&s, regs->sp);
 
         if (r == 0)
                 r = compute_value(&s, ELFSYM_SLOT_RETURN, &caller.pc);
         for (unsigned i = 0; r == 0 && i < ELFSYM_SAVED_MAX; i++) {
-                r = compute_value(&s, i, &caller.saved[i]);
+                r = compute_value(&s, i, &caller.general[i]);
                 if (r == 0)
                         caller.known |= 1u << i;
                 else if (r == ELFSYM_E_UNKNOWN_REGISTER)
@@ -176,19 +177,19 @@ int elfsym_unwind_step(const struct elfsym_unwind *unwind, elfsym_load_fn load, 
 #define FRAME_POINTER ELFSYM_RBP
 #endif
 
-#define OF_CFA (ELFSYM_HOW_AT | ELFSYM_BASE_CFA << 4)
+#define OF_CFA ELFSYM_HOW(ELFSYM_HOW_AT, ELFSYM_BASE_CFA)
 
 /* The frame pointer points at a record of two words: the caller's frame pointer, and the return address. */
 static const struct elfsym_unwind by_frame_pointer = {
         .how = { [FRAME_POINTER] = OF_CFA,
                  [ELFSYM_SLOT_RETURN] = OF_CFA,
-                 [ELFSYM_SLOT_CFA] = ELFSYM_HOW_VALUE | FRAME_POINTER << 4 },
+                 [ELFSYM_SLOT_CFA] = ELFSYM_HOW(ELFSYM_HOW_VALUE, FRAME_POINTER) },
         .offset = { [FRAME_POINTER] = -16, [ELFSYM_SLOT_RETURN] = -8, [ELFSYM_SLOT_CFA] = 16 },
 };
 
 int elfsym_unwind_by_frame_pointer(elfsym_load_fn load, void *ctx, struct elfsym_registers *regs)
 {
-        if (regs->known >> FRAME_POINTER & 1 && regs->saved[FRAME_POINTER] == 0) /* as both ABIs mark the outermost */
+        if (regs->known >> FRAME_POINTER & 1 && regs->general[FRAME_POINTER] == 0) /* as both ABIs mark the outermost */
                 return ELFSYM_E_END;
         return elfsym_unwind_step(&by_frame_pointer, load, ctx, regs);
 }

@@ -18,16 +18,16 @@
 /* Registers by DWARF's numbers: x86-64 has them up to 130, aarch64 up to 127. */
 #define ELFSYM_REGISTERS_MAX 131
 
-/* What a rule counts from: a saved register, or one of these. Beside them only scratch registers are left. */
+/* What a rule counts from: a general register, or one of these. */
 enum elfsym_base {
-        ELFSYM_BASE_SP = ELFSYM_SAVED_MAX,
+        ELFSYM_BASE_SP = ELFSYM_GENERAL_MAX,
         ELFSYM_BASE_PC,
         ELFSYM_BASE_CFA,
-        ELFSYM_BASE_OTHER, /* a register whose value is never known */
+        ELFSYM_BASE_OTHER, /* a register whose value is never known: of vectors, say */
         ELFSYM_BASES,
 };
 
-/* How a value is found: the four low bits of elfsym_unwind.how. The others have its base. */
+/* How a value is found: the low byte of elfsym_unwind.how. The high one has its base. */
 enum elfsym_how {
         ELFSYM_HOW_UNKNOWN,
         ELFSYM_HOW_END,      /* of a return address: there is none */
@@ -38,6 +38,10 @@ enum elfsym_how {
         ELFSYM_HOW_AT_COMPUTED,
 };
 
+#define ELFSYM_HOW(how, base) ((uint16_t)((how) | (base) << 8))
+#define ELFSYM_HOW_OF(how) ((enum elfsym_how)((how)&0xff))
+#define ELFSYM_BASE_OF(how) ((unsigned)(how) >> 8)
+
 /* Where elfsym_unwind.how has what is no saved register. */
 #define ELFSYM_SLOT_RETURN ELFSYM_SAVED_MAX
 #define ELFSYM_SLOT_CFA (ELFSYM_SAVED_MAX + 1)
@@ -45,10 +49,10 @@ enum elfsym_how {
 
 /* What differs by machine. Numbers are DWARF's: x86-64 psABI 1.0, figure 3.36; DWARF for the Arm 64-bit Architecture. */
 struct elfsym_machine {
-        uint16_t elf; /* EM_* */
-        uint8_t saved[12];
+        uint16_t elf;        /* EM_* */
+        uint8_t general[31]; /* by elfsym_register */
         uint8_t sp, pc;
-        uint8_t frame_pointer; /* its place among the saved registers */
+        uint8_t frame_pointer; /* its place among them */
         int8_t link;           /* that of the link register, -1: calls store the return address */
         uint64_t address_mask; /* what of a return address is address */
         /*
@@ -84,6 +88,7 @@ struct elfsym_cfi {
         struct elfsym_entry fde;
         struct elfsym_entry cie;
         size_t instructions; /* where those of the CIE begin */
+        uint64_t function;   /* where the code that the FDE is about begins */
         uint64_t begin;      /* of the row of the pc */
 };
 

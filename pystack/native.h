@@ -51,6 +51,12 @@ size_t pystack_native_bytes(const struct pystack *py);
 /* The image with this number, of a frame. NULL if there is none. Any thread may ask. */
 const struct pystack_image *pystack_native_image(const struct pystack *py, uint32_t number);
 
+/*
+ * Where the function begins that has @value, both as addresses in the image's file. @value itself if the file's unwinding
+ * table does not tell, or can no longer be read. It names functions that have no symbol. Any thread may ask.
+ */
+uint64_t pystack_native_function(const struct pystack *py, uint32_t number, uint64_t value);
+
 /* Where a thread was when it was last on its CPU, and how it is known that it has not been on one since. */
 struct pystack_native_request {
         struct elfsym_registers registers;

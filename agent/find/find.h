@@ -53,6 +53,7 @@ struct find_process {
         char resource[FIND_RESOURCE_SIZE]; /* attributes that it claims: find_resource_next() */
         bool selected;                     /* by the rules; true if there are none */
         char rule[FIND_RULE_SIZE];         /* the rule that decided; "": none did */
+        bool python_only;                  /* by the rules: there are some for native stacks, and none matches */
         int status;                        /* 0, or why pystack_open() failed */
         struct pystack_info info;          /* version and file; with status, the detail of the failure */
 };
@@ -69,8 +70,8 @@ bool find_resource_next(const struct find_process *process, const char **ret_key
 /*
  * KEY=GLOB[,KEY=GLOB]...: a rule matches if all of its globs match. "*" matches a slash too, an empty glob matches only
  * what is not known, and "\\," is a comma. A label is compared as NAME=VALUE; one label of a container that matches is
- * enough. The last rule that matches decides. If none matches, a process is selected unless there are rules that
- * select.
+ * enough. Of those that select or drop, the last rule that matches decides. If none matches, a process is selected unless
+ * there are rules that select. Those for native stacks say nothing of that: one that matches is enough.
  */
 struct find_rules;
 
@@ -79,8 +80,12 @@ struct find_rules;
 int find_rules_new(struct find_rules **ret);
 void find_rules_free(struct find_rules *rules); /* accepts NULL */
 
+/* What is to be done with a process that a rule matches. */
+enum find_action { FIND_DROP, FIND_SELECT, FIND_NATIVE };
+
 /* Adds a rule. FIND_E_RULE: @error says what is wrong with @text, and where. */
-int find_rules_add(struct find_rules *rules, bool select, const char *text, char error[static FIND_RULE_ERROR_SIZE]);
+int find_rules_add(struct find_rules *rules, enum find_action action, const char *text,
+                   char error[static FIND_RULE_ERROR_SIZE]);
 
 /* ---- finding -------------------------------------------------------------- */
 

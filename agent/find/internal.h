@@ -29,6 +29,7 @@ struct find_entry {
         enum find_kind kind;
         int status;       /* why it is unreadable */
         bool selected;    /* @selected as it was reported */
+        bool python_only; /* likewise */
         unsigned rules;   /* the generation of the rules that decided */
         uint64_t since;   /* ns since boot: its birth, its last exec, or when it was first seen starting */
         uint64_t look_at; /* ns since boot: when to check for an exec */
@@ -351,7 +352,7 @@ struct find_facts {
         const char *labels; /* as in struct find_names */
 };
 
-/* Sets process->selected and process->rule. @rules may be NULL. */
+/* Sets process->selected, rule and python_only. @rules may be NULL. */
 void find_rules_apply(const struct find_rules *rules, const struct find_facts *facts, struct find_process *process);
 
 /* Whether a rule needs labels, which not every source knows. */

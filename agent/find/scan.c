@@ -150,7 +150,7 @@ static void apply_new_rules(const struct visit *visit, struct find_entry *entry)
         if (find_identify(visit->find, entry->pid, &process))
                 return;
         entry->rules = visit->find->rules_generation;
-        if (process.selected == entry->selected)
+        if (process.selected == entry->selected && process.python_only == entry->python_only)
                 return;
         report_end(entry, visit->events);
         find_known_unwatch(visit->find, entry);

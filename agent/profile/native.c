@@ -2,6 +2,7 @@
 /* Frames of native code. One without a symbol is named by its place, so that a reader of any format can look it up. */
 #include "internal.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -35,7 +36,7 @@ int profile_intern_native(struct profile *p, const struct profile_native *native
         if (native->kind != PROFILE_C && native->kind != PROFILE_KERNEL)
                 return -EINVAL;
         if (!function.name || !*function.name) {
-                function.name = made = name_place(function.file, native->address);
+                function.name = made = name_place(function.file, native->start ? native->start : native->address);
                 if (!made)
                         return -ENOMEM;
         }
@@ -46,20 +47,27 @@ int profile_intern_native(struct profile *p, const struct profile_native *native
         return r == 0 ? profile_copy_frame(p, &frame, ret_frame) : r;
 }
 
+/* Whether @name is what name_place() makes of a place in this file up to @address. */
+static bool is_place(const char *name, const char *base, uint64_t address)
+{
+        size_t len = strlen(base);
+        unsigned long long start;
+        char *end;
+
+        if (strncmp(name, base, len) != 0 || strncmp(name + len, "+0x", 3) != 0 ||
+            !isxdigit((unsigned char)name[len + 3]))
+                return false;
+        errno = 0;
+        start = strtoull(name + len + 3, &end, 16);
+        return *end == '\0' && errno == 0 && start <= address;
+}
+
 bool profile_frame_is_named(const struct profile *p, profile_id id)
 {
         const struct profile_frame *frame = profile_frame(p, id);
         const struct profile_function *f = profile_function(p, frame->function);
-        char address[sizeof("+0xffffffffffffffff")];
-
         if (f->kind == PROFILE_PYTHON)
                 return true;
 
-        const char *base = skip_directories(f->file);
-        size_t len = strlen(base);
-
-        if (strncmp(f->name, base, len) != 0)
-                return true;
-        snprintf(address, sizeof address, "+0x%" PRIx64, frame->address);
-        return strcmp(f->name + len, address) != 0;
+        return !is_place(f->name, skip_directories(f->file), frame->address);
 }

@@ -68,6 +68,7 @@ struct profile_native {
         const char *file;
         const char *build_id;
         uint64_t address;
+        uint64_t start; /* where its function begins, if that has no name but its place. 0: not known */
 };
 
 /* The function of a thread that runs no Python. It has no file. Below it stands the thread's name. */
@@ -89,11 +90,11 @@ int profile_intern_frame(struct profile *p, profile_id function, uint32_t line, 
 
 /*
  * Interns a frame of native code, and its function. A function whose name is not known gets one of the base name of its
- * file and its address: "libfoo.so+0x1f40". -EINVAL also if the kind is not one of native code.
+ * file and its start: "libfoo.so+0x1f40"; or the frame's address, if the start is not known. -EINVAL also if the kind is not one of native code.
  */
 int profile_intern_native(struct profile *p, const struct profile_native *native, profile_id *ret_frame);
 
-/* Whether the name of the frame's function was known: it is not made of a file and an address. */
+/* Whether the name of the frame's function was known: it is not made of a file and an address up to the frame's. */
 bool profile_frame_is_named(const struct profile *p, profile_id frame);
 
 /*

@@ -97,7 +97,7 @@ static bool has_memory_of(pid_t child, pid_t parent)
 }
 
 /* Opens the process if it is a copy. NULL: it is no copy, or it cannot be read now. Then the next tick may read it. */
-static struct pystack *open_copy(struct sampler *s, const struct nsutil_stat *stat)
+static struct pystack *open_copy(struct sampler *s, const struct nsutil_stat *stat, bool *ret_python_only)
 {
         struct pystack *py = NULL;
 
@@ -110,6 +110,7 @@ static struct pystack *open_copy(struct sampler *s, const struct nsutil_stat *st
                 note_other_program(&s->adoptions, stat->pid);
                 return NULL;
         }
+        *ret_python_only = t->python_only;
         if (target_lock(t) != TARGET_SILENT) {
                 if (has_memory_of(stat->pid, t->pid) || pystack_fork(t->py, stat->pid, &py) != 0)
                         py = NULL;
@@ -153,16 +154,18 @@ bool adoptions_take(struct sampler *s, const struct tick_event *event)
 {
         struct nsutil_stat stat;
         struct target *t;
+        bool python_only = false;
 
         if (is_other_program(&s->adoptions, event->pid))
                 return false;
-        struct pystack *py = nsutil_stat_read(event->pid, &stat) == 0 ? open_copy(s, &stat) : NULL;
+        struct pystack *py = nsutil_stat_read(event->pid, &stat) == 0 ? open_copy(s, &stat, &python_only) : NULL;
         if (!py)
                 return false;
         if (target_new(event->pid, py, s, &t) < 0) {
                 pystack_close(py);
                 return false;
         }
+        t->python_only = python_only;
         const struct sample_target named = { t->pid, t->start_time }; /* once inserted, it may be removed */
         int e = sampler_insert(s, t, true);
         if (e != 0)

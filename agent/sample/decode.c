@@ -227,7 +227,7 @@ bool decode_some(struct target *t, const struct sampler *s)
         bool nameless;
 
         tasks_refresh_when_due(t);
-        if (s->config.native)
+        if (target_is_mixed(t, s))
                 native_refresh_when_due(t);
 
         for (unsigned i = 1; i <= TURN_FRAMES; i++) {

@@ -94,6 +94,7 @@ struct target {
         uint64_t start_time;  /* nsutil_stat's; 0: not known */
         uint64_t start_stack; /* nsutil_stat's: copies have the same one, another program has a new one; 0: not known */
         _Atomic unsigned users;  /* the table and the threads that use the target; the last user frees it */
+        bool python_only;        /* no mixed stacks are made, even if the sampler makes them of others */
         _Atomic bool silent;     /* the process's memory does not answer: the thread that has the lock keeps the lock */
         _Atomic bool restrained; /* the process has been restrained at some time: see restraint.c */
         _Atomic bool calls_refused; /* mode wall: the system call of a sleeping thread could not be read */
@@ -252,6 +253,12 @@ int target_lose(struct target *target, const struct sampler *sampler, struct pro
 
 /* Makes a target with one user, the caller. @py is consumed on success. 0 or -errno. */
 int target_new(pid_t pid, struct pystack *py, struct sampler *sampler, struct target **ret);
+
+/* Whether the target's stacks are to be mixed. */
+static inline bool target_is_mixed(const struct target *target, const struct sampler *sampler)
+{
+        return sampler->config.native && !target->python_only;
+}
 void target_free(struct target *target); /* accepts NULL */
 
 /* Takes the profile: see sampler_take(). decoder->turn is held, and the target's lock is not. */

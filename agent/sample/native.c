@@ -72,11 +72,12 @@ static bool fill_request_of_wait(struct native_ask *ret, struct member *m, const
         return sample_call_registers(&event->look->reason.wait, &ret->request.registers);
 }
 
-void native_ask(struct native_ask *ret, const struct sampler *s, struct member *m, const struct tick_event *event)
+void native_ask(struct native_ask *ret, const struct target *t, const struct sampler *s, struct member *m,
+                const struct tick_event *event)
 {
         bool told = false;
 
-        if (!s->config.native)
+        if (!target_is_mixed(t, s))
                 return;
         if (event->look)
                 told = fill_request_of_wait(ret, m, event);
@@ -105,7 +106,7 @@ const struct pystack_mixed *native_count(struct target *t, const struct sampler 
 {
         bool merged = mixed && mixed->n > 0;
 
-        if (!s->config.native)
+        if (!target_is_mixed(t, s))
                 return NULL;
         /* A look at a thread that waits has no count yet. It is one stack. */
         profile_counters(t->profile)->mixed += event->count > 0 ? event->count : 1;
@@ -121,7 +122,7 @@ const struct pystack_mixed *native_read(struct target *t, const struct sampler *
 {
         struct native_ask ask;
 
-        if (!s->config.native || !is_prompt(event))
+        if (!target_is_mixed(t, s) || !is_prompt(event))
                 return NULL;
         fill_request(&ask, m, event);
         pystack_native_sample(t->py, &ask.request, ret);
@@ -165,13 +166,15 @@ static void name_kernel(const struct sampler *s, uint64_t address, struct native
 }
 
 static void name_code(const struct target *t, const struct sampler *s, const struct pystack_image *image,
-                      uint64_t value, struct native_name *ret)
+                      const struct backlog_frame *frame, struct native_name *ret)
 {
         pystack_escape(image->map.path, strlen(image->map.path), ret->file, sizeof ret->file);
         ret->frame.file = ret->file;
         ret->frame.build_id = image->build_id;
-        if (symbols_look_up_frame(s->symbols, t->pid, t->start_time, image, value, &ret->symbol) == 0)
+        if (symbols_look_up_frame(s->symbols, t->pid, t->start_time, image, frame->value, &ret->symbol) == 0)
                 ret->frame.name = ret->symbol.name;
+        else
+                ret->frame.start = pystack_native_function(t->py, frame->image, frame->value);
 }
 
 void native_name(const struct target *t, const struct sampler *s, const struct backlog_frame *frame,
@@ -183,5 +186,5 @@ void native_name(const struct target *t, const struct sampler *s, const struct b
         if (frame->image == BACKLOG_KERNEL)
                 name_kernel(s, frame->value, ret);
         else if ((image = pystack_native_image(t->py, frame->image)))
-                name_code(t, s, image, frame->value, ret);
+                name_code(t, s, image, frame, ret);
 }

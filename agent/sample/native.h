@@ -19,8 +19,8 @@ struct native_ask {
  * Asks for a mixed stack of the member's Python thread, if mixed stacks are wanted, and it is known where the thread was:
  * by the tick; or, if it waits, by its system call.
  */
-void native_ask(struct native_ask *ret, const struct sampler *sampler, struct member *member,
-                const struct tick_event *event);
+void native_ask(struct native_ask *ret, const struct target *target, const struct sampler *sampler,
+                struct member *member, const struct tick_event *event);
 
 /*
  * Counts a tick for which a mixed stack was wanted. @mixed: what has come of it; NULL: it was not even asked for. Returns

@@ -6,37 +6,34 @@
 
 /* Which of the kernel's registers is which of elfsym's. The kernel writes registers in the order of its numbers. */
 struct register_place {
-        uint8_t number; /* the kernel's: arch/.../include/uapi/asm/perf_regs.h */
-        uint8_t saved;  /* elfsym's, or one of the two below */
+        uint8_t number;  /* the kernel's: arch/.../include/uapi/asm/perf_regs.h */
+        uint8_t general; /* elfsym's, or one of the two below */
 };
 enum { PLACE_PC = 0xfe, PLACE_SP = 0xff };
 
 #if defined __x86_64__
 static const struct register_place places[] = {
-        { PERF_REG_X86_BX, ELFSYM_RBX },  { PERF_REG_X86_BP, ELFSYM_RBP },  { PERF_REG_X86_SP, PLACE_SP },
-        { PERF_REG_X86_IP, PLACE_PC },    { PERF_REG_X86_R12, ELFSYM_R12 }, { PERF_REG_X86_R13, ELFSYM_R13 },
+        { PERF_REG_X86_AX, ELFSYM_RAX },  { PERF_REG_X86_BX, ELFSYM_RBX },  { PERF_REG_X86_CX, ELFSYM_RCX },
+        { PERF_REG_X86_DX, ELFSYM_RDX },  { PERF_REG_X86_SI, ELFSYM_RSI },  { PERF_REG_X86_DI, ELFSYM_RDI },
+        { PERF_REG_X86_BP, ELFSYM_RBP },  { PERF_REG_X86_SP, PLACE_SP },    { PERF_REG_X86_IP, PLACE_PC },
+        { PERF_REG_X86_R8, ELFSYM_R8 },   { PERF_REG_X86_R9, ELFSYM_R9 },   { PERF_REG_X86_R10, ELFSYM_R10 },
+        { PERF_REG_X86_R11, ELFSYM_R11 }, { PERF_REG_X86_R12, ELFSYM_R12 }, { PERF_REG_X86_R13, ELFSYM_R13 },
         { PERF_REG_X86_R14, ELFSYM_R14 }, { PERF_REG_X86_R15, ELFSYM_R15 },
 };
 #elif defined __aarch64__
-#define FROM_X19(n)                                        \
-        {                                                  \
-                PERF_REG_ARM64_X19 + (n), ELFSYM_X19 + (n) \
+#define ONE(kernel, elfsym, n)                 \
+        {                                      \
+                (kernel) + (n), (elfsym) + (n) \
         }
+#define FOUR(kernel, elfsym, n) \
+        ONE(kernel, elfsym, n), ONE(kernel, elfsym, (n) + 1), ONE(kernel, elfsym, (n) + 2), ONE(kernel, elfsym, (n) + 3)
 static const struct register_place places[] = {
-        FROM_X19(0),
-        FROM_X19(1),
-        FROM_X19(2),
-        FROM_X19(3),
-        FROM_X19(4),
-        FROM_X19(5),
-        FROM_X19(6),
-        FROM_X19(7),
-        FROM_X19(8),
-        FROM_X19(9),
-        FROM_X19(10),
-        FROM_X19(11),
-        { PERF_REG_ARM64_SP, PLACE_SP },
-        { PERF_REG_ARM64_PC, PLACE_PC },
+        FOUR(PERF_REG_ARM64_X0, ELFSYM_X0, 0),   FOUR(PERF_REG_ARM64_X0, ELFSYM_X0, 4),
+        FOUR(PERF_REG_ARM64_X0, ELFSYM_X0, 8),   FOUR(PERF_REG_ARM64_X0, ELFSYM_X0, 12),
+        ONE(PERF_REG_ARM64_X0, ELFSYM_X0, 16),   ONE(PERF_REG_ARM64_X0, ELFSYM_X0, 17),
+        ONE(PERF_REG_ARM64_X0, ELFSYM_X0, 18),   FOUR(PERF_REG_ARM64_X19, ELFSYM_X19, 0),
+        FOUR(PERF_REG_ARM64_X19, ELFSYM_X19, 4), FOUR(PERF_REG_ARM64_X19, ELFSYM_X19, 8),
+        { PERF_REG_ARM64_SP, PLACE_SP },         { PERF_REG_ARM64_PC, PLACE_PC },
 };
 #else
 #error "the registers of this machine are not known"
@@ -92,13 +89,13 @@ static bool read_kernel(struct words *words, struct perf_context *ret)
 
 static void put_register(struct elfsym_registers *registers, const struct register_place *place, uint64_t value)
 {
-        if (place->saved == PLACE_PC) {
+        if (place->general == PLACE_PC) {
                 registers->pc = value;
-        } else if (place->saved == PLACE_SP) {
+        } else if (place->general == PLACE_SP) {
                 registers->sp = value;
         } else {
-                registers->saved[place->saved] = value;
-                registers->known |= 1u << place->saved;
+                registers->general[place->general] = value;
+                registers->known |= 1u << place->general;
         }
 }
 

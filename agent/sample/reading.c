@@ -69,7 +69,7 @@ static int read_member(struct target *t, const struct sampler *s, struct member 
 {
         struct native_ask ask;
 
-        native_ask(&ask, s, m, event);
+        native_ask(&ask, t, s, m, event);
         int e = pystack_sample_frozen(t->py, m->thread, event->uninterrupted, TRIES_HERE, ret);
 
         if (e != PYSTACK_E_TORN)

@@ -139,6 +139,9 @@ struct sample_target {
  */
 int sampler_add(struct sampler *sampler, pid_t pid, struct pystack *py, struct sample_target *ret);
 
+/* Likewise, but its stacks are those of Python alone, and so are those of its copies, whatever the configuration says. */
+int sampler_add_python_only(struct sampler *sampler, pid_t pid, struct pystack *py, struct sample_target *ret);
+
 /*
  * A copy of a target is a process that the target has forked, and that has executed no other program. If the
  * configuration says so, and ticks meet every thread of the machine, the first tick that meets a copy adds it. So its

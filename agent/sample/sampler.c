@@ -212,7 +212,7 @@ int sampler_insert(struct sampler *s, struct target *t, bool now)
         return r;
 }
 
-int sampler_add(struct sampler *s, pid_t pid, struct pystack *py, struct sample_target *ret)
+static int add_process(struct sampler *s, pid_t pid, struct pystack *py, bool python_only, struct sample_target *ret)
 {
         struct target *t;
         int r = target_new(pid, py, s, &t);
@@ -220,7 +220,8 @@ int sampler_add(struct sampler *s, pid_t pid, struct pystack *py, struct sample_
         if (r < 0)
                 return r;
         tasks_begin(t, s);
-        if (s->config.native)
+        t->python_only = python_only;
+        if (target_is_mixed(t, s))
                 pystack_native_read(py, NULL, NULL, NULL); /* if it fails, stacks stay without C code */
         pthread_mutex_lock(&s->engine);
         if (s->tick->add)
@@ -234,6 +235,16 @@ int sampler_add(struct sampler *s, pid_t pid, struct pystack *py, struct sample_
         t->py = NULL;
         target_free(t);
         return r;
+}
+
+int sampler_add(struct sampler *s, pid_t pid, struct pystack *py, struct sample_target *ret)
+{
+        return add_process(s, pid, py, false, ret);
+}
+
+int sampler_add_python_only(struct sampler *s, pid_t pid, struct pystack *py, struct sample_target *ret)
+{
+        return add_process(s, pid, py, true, ret);
 }
 
 void target_tick(struct target *t, const struct sampler *s, const struct tick_event *event)

@@ -29,6 +29,11 @@ static ssize_t read_for_elfsym(void *ctx, void *buf, const struct iovec *remote,
         return memory->read(memory->ctx, buf, remote, n);
 }
 
+struct elfsym_memory images_for_elfsym(struct pystack_memory *memory)
+{
+        return (struct elfsym_memory){ read_for_elfsym, memory };
+}
+
 static bool is_same_file(const struct nsutil_map *a, const struct nsutil_map *b)
 {
         return a->inode == b->inode && a->dev == b->dev && strcmp(a->path, b->path) == 0;
@@ -73,7 +78,7 @@ static bool may_begin_elf(const struct nsutil_map *map)
 static uint32_t add_image(struct images_reading *r, const struct nsutil_map *first, uint64_t end)
 {
         struct pystack_memory memory = r->py->memory;
-        const struct elfsym_memory for_elfsym = { read_for_elfsym, &memory };
+        const struct elfsym_memory for_elfsym = images_for_elfsym(&memory);
         size_t len = strlen(first->path) + 1;
         uint32_t known = look_up_known(r->images, first, end);
 

@@ -34,6 +34,9 @@ struct images {
         size_t n_loops;
 };
 
+/* @memory as elfsym reads it. It is borrowed. */
+struct elfsym_memory images_for_elfsym(struct pystack_memory *memory);
+
 /* Reads what is mapped now. @before: the images that are known; NULL: none. What @ret shares with them is not copied. */
 int images_read(const struct pystack *py, const struct images *before, struct images *ret);
 /* Frees what was read, but for the images that @kept has, too. @kept may be NULL. */

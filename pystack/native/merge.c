@@ -43,7 +43,7 @@ static uint64_t end_of_frame(const struct unwound *native, size_t i)
 static bool has_in_register(const struct elfsym_registers *registers, uint64_t value)
 {
         for (unsigned i = 0; i < ELFSYM_SAVED_MAX; i++)
-                if (registers->known >> i & 1 && registers->saved[i] == value)
+                if (registers->known >> i & 1 && registers->general[i] == value)
                         return true;
         return false;
 }

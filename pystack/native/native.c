@@ -109,6 +109,19 @@ const struct pystack_image *pystack_native_image(const struct pystack *py, uint3
         return image ? &image->told : NULL;
 }
 
+uint64_t pystack_native_function(const struct pystack *py, uint32_t number, uint64_t value)
+{
+        const struct image *image = py->native ? images_get(&py->native->images, number) : NULL;
+        struct pystack_memory memory = py->memory;
+        const struct elfsym_memory for_elfsym = images_for_elfsym(&memory);
+        uint64_t begin;
+
+        if (!image || !image->has_frames ||
+            elfsym_unwind_function(&for_elfsym, &image->frames, value + image->told.bias, &begin) != 0)
+                return value;
+        return begin - image->told.bias;
+}
+
 /* ---- reading ---------------------------------------------------------------------------------- */
 
 /* Bytes of the stack that a snapshot reads at first, and at most: what is beyond is read when it is met. */

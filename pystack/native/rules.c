@@ -55,52 +55,82 @@ static bool grow_slots(struct rules *rules)
 
 /* ---- making ----------------------------------------------------------------------------- */
 
-/* The function that the call before @after calls. 0: it calls through a register or a pointer. */
-static uint64_t called_function(const struct pystack *py, uint64_t after)
-{
-#if defined __aarch64__
-        uint32_t code; /* BL: 100101, and 26 bits of an offset in words */
+/* What lies before a return address. */
+struct call {
+        bool made;
+        uint64_t function; /* 0: by a register, or by a pointer */
+};
 
-        if (remote_read(&py->memory, after - sizeof code, &code, sizeof code) != 0 || code >> 26 != 0x25)
-                return 0;
-        return after - sizeof code + (uint64_t)((int64_t)((uint64_t)code << 38) >> 36);
+#if defined __aarch64__
+static struct call look_at_call(const struct pystack *py, uint64_t after)
+{
+        uint32_t code; /* BL: 100101, and 26 bits of an offset in words. BLR: 1101011000111111000000, register, 00000 */
+
+        if (remote_read(&py->memory, after - sizeof code, &code, sizeof code) != 0)
+                return (struct call){ .made = false };
+        if (code >> 26 != 0x25)
+                return (struct call){ .made = (code & 0xfffffc1f) == 0xd63f0000 };
+        return (struct call){ true, after - sizeof code + (uint64_t)((int64_t)((uint64_t)code << 38) >> 36) };
+}
 #else
-        uint8_t code[5]; /* CALL rel32: e8, and an offset from the next instruction */
+/* CALL r/m64: ff, and a ModRM byte with 2 in its middle, which says how long the address is. */
+static bool is_indirect_call(const uint8_t *code, size_t len)
+{
+        uint8_t mod = code[1] >> 6, rm = code[1] & 7;
+        size_t sib = mod != 3 && rm == 4, disp = mod == 1 ? 1 : mod == 2 || (mod == 0 && rm == 5) ? 4 : 0;
+
+        if (mod == 0 && sib && len > 2 && (code[2] & 7) == 5)
+                disp = 4;
+        return code[0] == 0xff && (code[1] >> 3 & 7) == 2 && len == 2 + sib + disp;
+}
+
+static struct call look_at_call(const struct pystack *py, uint64_t after)
+{
+        uint8_t code[7];
         int32_t offset;
 
-        if (remote_read(&py->memory, after - sizeof code, code, sizeof code) != 0 || code[0] != 0xe8)
-                return 0;
-        memcpy(&offset, code + 1, sizeof offset);
-        return after + (uint64_t)(int64_t)offset;
+        if (remote_read(&py->memory, after - sizeof code, code, sizeof code) != 0)
+                return (struct call){ .made = false };
+        if (code[2] == 0xe8) { /* CALL rel32: an offset from the next instruction */
+                memcpy(&offset, code + 3, sizeof offset);
+                return (struct call){ true, after + (uint64_t)(int64_t)offset };
+        }
+        for (size_t len = 2; len <= sizeof code; len++)
+                if (is_indirect_call(code + sizeof code - len, len))
+                        return (struct call){ .made = true };
+        return (struct call){ .made = false };
+}
 #endif
-}
 
-static bool is_call_of_loop(const struct pystack *py, const struct images *images, uint64_t pc)
+/* Where the table says nothing of the innermost function, its code may: compilers and people leave out leaf functions. */
+static void learn_unwind(const struct elfsym_memory *memory, const struct elfsym_frames *frames, uint64_t pc,
+                         bool in_call, struct rule *ret)
 {
-        return images->n_loops > 0 && called_function(py, pc + 1) == images->loops[0].start;
-}
+        int e = elfsym_unwind_find(memory, frames, pc, &ret->unwind);
 
-static ssize_t read_table(void *ctx, void *buf, const struct iovec *remote, size_t n)
-{
-        const struct pystack_memory *memory = ctx;
-
-        return memory->read(memory->ctx, buf, remote, n);
+        if (e == ELFSYM_E_NOT_FOUND && !in_call && frames->entries > 0)
+                ret->ahead = (e = elfsym_unwind_ahead(memory, frames, pc, &ret->unwind)) == 0;
+        ret->known = e == 0;
 }
 
 static int make_rule(const struct pystack *py, const struct images *images, uint64_t pc, bool in_call, struct rule *ret)
 {
         const struct code_range *range = images_find(images, pc);
         struct pystack_memory memory = py->memory;
-        const struct elfsym_memory for_elfsym = { read_table, &memory };
+        const struct elfsym_memory for_elfsym = images_for_elfsym(&memory);
 
         if (!range)
                 return PYSTACK_E_CORRUPT;
         *ret = (struct rule){ .pc = pc, .image = range->image };
         const struct image *image = images_get(images, range->image);
         if (image && image->has_frames)
-                ret->known = elfsym_unwind_find(&for_elfsym, &image->frames, pc, &ret->unwind) == 0;
+                learn_unwind(&for_elfsym, &image->frames, pc, in_call, ret);
         ret->by_pointer = !ret->known && (!image || !image->has_frames || image->frames.entries == 0);
-        ret->calls_loop = in_call && is_call_of_loop(py, images, pc);
+        if (in_call) {
+                struct call call = look_at_call(py, pc + 1);
+                ret->calls = call.made;
+                ret->calls_loop = images->n_loops > 0 && call.function == images->loops[0].start;
+        }
         return 0;
 }
 

@@ -9,7 +9,7 @@
 
 #include "images.h"
 
-/* Rules of a process. Each takes 120 bytes. When they are full, all are forgotten. A power of two. */
+/* Rules of a process. Each takes 128 bytes. When they are full, all are forgotten. A power of two. */
 #define NATIVE_RULES_MAX 16384
 
 /* Rules that are made for one sample. Making one takes some 10 us. */
@@ -21,7 +21,9 @@ struct rule {
         uint32_t image;
         bool known; /* @unwind is set; else only the frame pointer can lead on, where @by_pointer says so */
         bool by_pointer;
-        bool calls_loop; /* @pc lies in a call of the evaluation loop */
+        bool ahead;      /* @unwind is by the code that is to run: the caller must have made a call */
+        bool calls;      /* @pc lies in a call */
+        bool calls_loop; /* and that is one of the evaluation loop */
 };
 
 struct rules {

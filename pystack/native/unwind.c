@@ -85,9 +85,11 @@ static void add_frame(struct unwound *ret, const struct images *images, const st
 {
         if (ret->n > 0)
                 ret->frames[ret->n - 1].maybe_loop = rule->calls_loop;
-        ret->frames[ret->n++] = (struct native_frame){
-                .pc = rule->pc, .registers = *registers, .image = rule->image, .loop = images_is_loop(images, rule->pc)
-        };
+        ret->frames[ret->n++] = (struct native_frame){ .pc = rule->pc,
+                                                       .registers = *registers,
+                                                       .image = rule->image,
+                                                       .loop = images_is_loop(images, rule->pc),
+                                                       .ahead = rule->ahead };
 }
 
 /* Follows one frame. Returns what elfsym says of the step; or less than 0, and the reason in @ret. */
@@ -101,6 +103,8 @@ static int follow_frame(struct rules *rules, const struct images *images, struct
                 ret->reason = tell_reason(e);
                 return -1;
         }
+        if (ret->n > 0 && ret->frames[ret->n - 1].ahead && !rule->calls) /* then that was no return address */
+                return -1;
         add_frame(ret, images, rule, at);
         *in_call = !(rule->known && rule->unwind.is_signal);
         return step_out(rule, stack, at);

@@ -15,6 +15,7 @@ struct native_frame {
         uint32_t image;
         bool loop;       /* its code is that of the evaluation loop */
         bool maybe_loop; /* the loop was called here; by now it may be a function in its place */
+        bool ahead;      /* see struct rule */
 };
 
 /* The part of a stack that was read. */

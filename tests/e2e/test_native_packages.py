@@ -41,12 +41,17 @@ CASES = [
     Case("ujson_callback", BOTH, (r"<lambda>", r"^objToJSON \(ujson", r"^JSON_EncodeObject \(ujson", r"^called_back ",
                                   r"^burn "), 0.4),
     # Rust, whose compiler is told to abort rather than to unwind: then leaf functions have no entry in the table.
-    Case("orjson_dumps", (NEW,), (r"<lambda>", r"^dumps \(orjson", r"\(orjson"), 0.8, 0.15),
+    Case("orjson_dumps", (NEW,), (r"<lambda>", r"^dumps \(orjson", r"\(orjson")),
     Case("orjson_callback", (NEW,), (r"<lambda>", r"^dumps \(orjson", r"\(orjson", r"^called_back ", r"^burn "), 0.7),
     Case("zstandard_compress", BOTH, (r"<lambda>", r"\(backend_c\.", r"^ZSTD_\w+ \(libzstd")),
     Case("zlib_compress", BOTH, (r"<lambda>", r"^deflate \(libz\."), 0.6),
     # Assembly, whose table says that the frame's place is to be read from the stack.
     Case("hashlib_sha256", BOTH, (r"<lambda>", r"\(_hashlib\.", r"\(libcrypto\.")),
+    Case("hashlib_sha512", BOTH, (r"<lambda>", r"\(_hashlib\.", r"\(libcrypto\.")),
+    # Assembly, whose table says that the frame's place is in a register that no function saves. It is fast: the kernel, which
+    # gives memory for the result, takes its share.
+    Case("cryptography_chacha20", BOTH, (r"<lambda>", r"\(_(openssl|rust)\.abi3", r"\(libcrypto\."), 0.3),
+    Case("cryptography_aes_ctr", BOTH, (r"<lambda>", r"\(_(openssl|rust)\.abi3", r"\(libcrypto\."), 0.1),
     Case("cryptography_rsa", (OLD,), (r"^_RSAPrivateKey.sign ", r"^_rsa_sig_sign ", r"\(_openssl.abi3", r"^RSA_sign \(libcrypto"),
          0.7, 0.05),
     # Rust that calls classes written in Python.
@@ -55,7 +60,7 @@ CASES = [
                                      r"^GeneralNames.__init__ "), 0.05),
     Case("contourpy_lines", BOTH, (r"<lambda>", r"\(_contourpy\.")),
     # Its kernels are written in assembly that has no entries in the table.
-    Case("numpy_dgemm", BOTH, (r"<lambda>", r"\(_multiarray_umath", r"dgemm\w* \(libopenblas"), 0, 0.98),
+    Case("numpy_dgemm", BOTH, (r"<lambda>", r"\(_multiarray_umath", r"dgemm\w* \(libopenblas")),
 ]
 
 
@@ -148,6 +153,22 @@ def test_known_frames_stand_in_their_order(case, image, tmp_path):
     hidden, python = often(mixed.python), often(plain.python)
     assert set(hidden) <= set(plain.python), set(hidden) - set(plain.python)
     assert set(python) <= set(mixed.python), set(python) - set(mixed.python)
+
+
+@pytest.mark.parametrize("image", BOTH)
+def test_code_without_names_is_told_apart_by_function(image, tmp_path):
+    """The functions that sort are not exported, and Debian strips: each has one name, the place where it begins."""
+    path = tmp_path / "folded"
+    with start(image, "python3", SCRIPT, "numpy_sort") as container:
+        done = podflame("record", "-p", container.pid, "-d", 4, "-r", 500, "-f", "folded", "-o", path, "--native")
+    assert done.returncode == 0, done.stderr
+    leaves = Counter()
+    for frames, number in parsed(path.read_text()):
+        leaves[frames[-1]] += number
+    unnamed = {name: number for name, number in leaves.items() if re.match(r"_multiarray_umath\S*\+0x", name)}
+    print(sorted(unnamed.items(), key=lambda item: -item[1])[:9], sum(leaves.values()))
+    assert max(unnamed.values()) > 0.2 * sum(leaves.values())
+    assert len(unnamed) < 20
 
 
 ZLIB = next(case for case in CASES if case.what == "zlib_compress")

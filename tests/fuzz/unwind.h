@@ -85,13 +85,19 @@ static inline void image_put_fde(struct image *image, const void *instructions, 
         image_put_entry(image, IMAGE_FDE, IMAGE_FDE + 4 - IMAGE_CIE, bytes, (uint32_t)(sizeof(range) + 1 + len));
 }
 
-/* Number of the stack pointer and of the return address, as DWARF has them, and how far the latter is from the CFA. */
+/* DWARF's numbers of the stack pointer, the return address, the first saved register and a scratch register. */
 #if defined(__aarch64__)
 #define IMAGE_SP 31
 #define IMAGE_RA 30
+#define IMAGE_FIRST_SAVED 19
+#define IMAGE_SCRATCH 9
+#define IMAGE_SCRATCH_REGISTER (ELFSYM_X0 + 9)
 #else
 #define IMAGE_SP 7
 #define IMAGE_RA 16
+#define IMAGE_FIRST_SAVED 3
+#define IMAGE_SCRATCH 10
+#define IMAGE_SCRATCH_REGISTER ELFSYM_R10
 #endif
 
 /* An image in which all functions have stored the return address in the last word below the CFA, which is sp + 16. */
@@ -150,9 +156,14 @@ static inline void image_exercise(const uint8_t *bytes, size_t len)
                 struct elfsym_registers regs = { .pc = IMAGE_BASE + IMAGE_TEXT + at, .sp = IMAGE_BASE };
                 struct elfsym_unwind unwind;
 
-                memset(regs.saved, (int)at, sizeof(regs.saved));
-                regs.saved[0] = IMAGE_BASE + 64;
+                memset(regs.general, (int)at, sizeof(regs.general));
+                regs.general[0] = IMAGE_BASE + 64;
                 regs.known = (uint32_t)at;
+                if (elfsym_unwind_ahead(&memory, &frames, regs.pc, &unwind) == 0) {
+                        struct elfsym_registers copy = regs;
+
+                        (void)elfsym_unwind_step(&unwind, image_load, &ctx, &copy);
+                }
                 if (elfsym_unwind_find(&memory, &frames, regs.pc, &unwind) != 0)
                         continue;
                 for (unsigned depth = 0; depth < 64; depth++)

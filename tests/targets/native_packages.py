@@ -98,6 +98,24 @@ def hashlib_sha256():
     return lambda: hashlib.sha256(data).digest()
 
 
+def hashlib_sha512():
+    import hashlib
+    data = bytes(1 << 20)
+    return lambda: hashlib.sha512(data).digest()
+
+
+def cryptography_chacha20():
+    from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+    cipher, data = ChaCha20Poly1305(bytes(32)), bytes(100000)
+    return lambda: cipher.encrypt(bytes(12), data, None)
+
+
+def cryptography_aes_ctr():
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+    cipher, data = Cipher(algorithms.AES(bytes(32)), modes.CTR(bytes(16))).encryptor(), bytes(100000)
+    return lambda: cipher.update(data)
+
+
 def cryptography_rsa():
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import padding, rsa

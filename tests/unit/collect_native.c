@@ -18,9 +18,9 @@ SUITE(collect_native);
 #define NS INT64_C(1000000000)
 #define START 1000
 
-static const struct profile_native copy = { PROFILE_KERNEL, "copy_to_user", "[kernel]", "0a1b", 0xffffffff81000010 };
-static const struct profile_native read_call = { PROFILE_C, "work", "/app/work.py", "93ff", 0xf7c20 };
-static const struct profile_native unnamed = { PROFILE_C, NULL, "/opt/x/libfoo.so", "", 0x1f40 };
+static const struct profile_native copy = { PROFILE_KERNEL, "copy_to_user", "[kernel]", "0a1b", 0xffffffff81000010, 0 };
+static const struct profile_native read_call = { PROFILE_C, "work", "/app/work.py", "93ff", 0xf7c20, 0 };
+static const struct profile_native unnamed = { PROFILE_C, NULL, "/opt/x/libfoo.so", "", 0x1f40, 0 };
 
 /* Its C function differs from the one of Python by its kind only. */
 static struct profile *mixed_profile(void)

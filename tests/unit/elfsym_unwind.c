@@ -48,14 +48,14 @@ static void take_registers(const ucontext_t *context, struct elfsym_registers *r
         ret->pc = context->uc_mcontext.pc;
         ret->sp = context->uc_mcontext.sp;
         for (int i = 0; i < ELFSYM_SAVED_MAX; i++)
-                ret->saved[i] = context->uc_mcontext.regs[19 + i];
+                ret->general[i] = context->uc_mcontext.regs[19 + i];
 #else
         static const int numbers[] = { REG_RBX, REG_RBP, REG_R12, REG_R13, REG_R14, REG_R15 };
 
         ret->pc = (uint64_t)context->uc_mcontext.gregs[REG_RIP];
         ret->sp = (uint64_t)context->uc_mcontext.gregs[REG_RSP];
         for (int i = 0; i < ELFSYM_SAVED_MAX; i++)
-                ret->saved[i] = (uint64_t)context->uc_mcontext.gregs[numbers[i]];
+                ret->general[i] = (uint64_t)context->uc_mcontext.gregs[numbers[i]];
 #endif
 }
 

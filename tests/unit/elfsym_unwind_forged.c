@@ -65,6 +65,7 @@ Test(elfsym_unwind_forged, the_image_is_right_before_it_is_forged)
         struct elfsym_frames frames;
         struct elfsym_unwind unwind;
         struct elfsym_registers regs;
+        uint64_t function = 0;
 
         image_make(&image);
         cr_assert_eq(elfsym_frames_open(&memory, IMAGE_BASE, &frames), 0);
@@ -77,6 +78,10 @@ Test(elfsym_unwind_forged, the_image_is_right_before_it_is_forged)
         cr_assert_eq(find_in(&image, &unwind), 0);
         cr_expect_eq(unwind.begin, IMAGE_BASE + IMAGE_TEXT);
         cr_expect_eq(unwind.end, IMAGE_BASE + IMAGE_TEXT_END);
+        cr_assert_eq(elfsym_unwind_function(&memory, &frames, IMAGE_BASE + IMAGE_TEXT_END - 1, &function), 0);
+        cr_expect_eq(function, IMAGE_BASE + IMAGE_TEXT);
+        cr_expect_eq(elfsym_unwind_function(&memory, &frames, IMAGE_BASE + IMAGE_TEXT_END, &function),
+                     ELFSYM_E_NOT_FOUND);
         cr_expect_not(unwind.is_signal);
         cr_assert_eq(step_on_stack(&unwind, &regs), 0);
         cr_expect_eq(regs.pc, 0x2222);
@@ -262,6 +267,41 @@ Test(elfsym_unwind_forged, expressions_that_are_long)
         cr_expect_eq(find_with_cfa(bytes, 65, &unwind), ELFSYM_E_DAMAGED);
 }
 
+/* As in libcrypto's ChaCha20. Only the innermost frame has such a register: the function's caller gets none. */
+Test(elfsym_unwind_forged, a_frame_whose_place_is_in_a_scratch_register)
+{
+        struct elfsym_registers regs = { .pc = PC, .sp = IMAGE_BASE, .known = 1u << IMAGE_SCRATCH_REGISTER };
+        struct elfsym_unwind unwind;
+
+        regs.general[IMAGE_SCRATCH_REGISTER] = IMAGE_BASE + 16;
+        cr_assert_eq(FIND_WITH(&unwind, DW_CFA_def_cfa, IMAGE_SCRATCH, 8), 0);
+        cr_assert_eq(step_with(&unwind, stack, sizeof(stack), &regs), 0);
+        cr_expect_eq(regs.pc, 0x3333);
+        cr_expect_eq(regs.sp, IMAGE_BASE + 24);
+        cr_expect_eq(regs.known, 0);
+        cr_expect_eq(step_with(&unwind, stack, sizeof(stack), &regs), ELFSYM_E_UNKNOWN_REGISTER);
+}
+
+/* A function may keep one of its caller's registers in a scratch register, or compute its place from one. */
+Test(elfsym_unwind_forged, what_is_in_a_scratch_register)
+{
+        struct elfsym_registers regs = { .pc = PC, .sp = IMAGE_BASE, .known = 1u << IMAGE_SCRATCH_REGISTER };
+        struct elfsym_unwind unwind;
+
+        regs.general[IMAGE_SCRATCH_REGISTER] = 0xabcd;
+        cr_assert_eq(FIND_WITH(&unwind, DW_CFA_register, IMAGE_FIRST_SAVED, IMAGE_SCRATCH), 0);
+        cr_assert_eq(step_with(&unwind, stack, sizeof(stack), &regs), 0);
+        cr_expect_eq(regs.known, 1u << 0);
+        cr_expect_eq(regs.general[0], 0xabcd);
+        regs = (struct elfsym_registers){ .pc = PC, .sp = IMAGE_BASE, .known = 1u << IMAGE_SCRATCH_REGISTER };
+        regs.general[IMAGE_SCRATCH_REGISTER] = IMAGE_BASE;
+        cr_assert_eq(FIND_WITH(&unwind, DW_CFA_def_cfa_expression, 4, DW_OP_breg0 + IMAGE_SCRATCH, 8, DW_OP_lit8,
+                               DW_OP_plus),
+                     0);
+        cr_assert_eq(step_with(&unwind, stack, sizeof(stack), &regs), 0);
+        cr_expect_eq(regs.sp, IMAGE_BASE + 16);
+}
+
 /* A caller's sp that is not above would lead round in circles. */
 Test(elfsym_unwind_forged, stacks_that_do_not_end)
 {
@@ -293,18 +333,18 @@ Test(elfsym_unwind_forged, by_frame_pointer)
 #endif
         struct elfsym_registers regs = { .pc = PC, .sp = IMAGE_BASE, .known = 1u << FP };
 
-        regs.saved[FP] = IMAGE_BASE + 16;
+        regs.general[FP] = IMAGE_BASE + 16;
         cr_assert_eq(elfsym_unwind_by_frame_pointer(image_load, &ctx, &regs), 0);
         cr_expect_eq(regs.pc, 0x4444);
         cr_expect_eq(regs.sp, IMAGE_BASE + 32);
-        cr_expect_eq(regs.saved[FP], 0x3333);
+        cr_expect_eq(regs.general[FP], 0x3333);
         cr_expect_eq(regs.known, 1u << FP);
         cr_expect_eq(elfsym_unwind_by_frame_pointer(image_load, &ctx, &regs), ELFSYM_E_DAMAGED);
-        regs.saved[FP] = regs.sp - 16;
+        regs.general[FP] = regs.sp - 16;
         cr_expect_eq(elfsym_unwind_by_frame_pointer(image_load, &ctx, &regs), ELFSYM_E_DAMAGED, "a circle");
-        regs.saved[FP] = 0;
+        regs.general[FP] = 0;
         cr_expect_eq(elfsym_unwind_by_frame_pointer(image_load, &ctx, &regs), ELFSYM_E_END);
-        regs.saved[FP] = IMAGE_BASE + sizeof(stack);
+        regs.general[FP] = IMAGE_BASE + sizeof(stack);
         cr_expect_eq(elfsym_unwind_by_frame_pointer(image_load, &ctx, &regs), ELFSYM_E_RANGE);
         regs.known = 0;
         cr_expect_eq(elfsym_unwind_by_frame_pointer(image_load, &ctx, &regs), ELFSYM_E_UNKNOWN_REGISTER);
@@ -317,7 +357,7 @@ Test(elfsym_unwind_forged, the_link_register)
         struct elfsym_registers regs = { .pc = PC, .sp = IMAGE_BASE, .known = 1u << ELFSYM_X30 };
         struct elfsym_unwind unwind;
 
-        regs.saved[ELFSYM_X30] = UINT64_C(0xab55555555551234); /* signed */
+        regs.general[ELFSYM_X30] = UINT64_C(0xab55555555551234); /* signed */
         cr_assert_eq(FIND_WITH(&unwind, DW_CFA_def_cfa_offset, 0, DW_CFA_same_value, IMAGE_RA, DW_CFA_GNU_window_save),
                      0);
         cr_assert_eq(step_with(&unwind, stack, sizeof(stack), &regs), 0);
@@ -351,7 +391,7 @@ Test(elfsym_unwind_forged, a_signal_frame_without_an_entry)
         cr_assert_eq(step_with(&unwind, words, sizeof(words), &regs), 0);
         cr_expect_eq(regs.sp, 560);
         cr_expect_eq(regs.pc, 568);
-        cr_expect_eq(regs.saved[ELFSYM_X19], 464);
+        cr_expect_eq(regs.general[ELFSYM_X19], 464);
         cr_expect_eq(regs.known, (1u << ELFSYM_SAVED_MAX) - 1);
 }
 #endif

@@ -229,9 +229,30 @@ static struct find_rules *drop_everything(void)
         struct find_rules *rules;
 
         cr_assert_eq(find_rules_new(&rules), 0);
-        cr_assert_eq(find_rules_add(rules, true, "pid=*", error), 0);
-        cr_assert_eq(find_rules_add(rules, false, "cmdline=**", error), 0);
+        cr_assert_eq(find_rules_add(rules, FIND_SELECT, "pid=*", error), 0);
+        cr_assert_eq(find_rules_add(rules, FIND_DROP, "cmdline=**", error), 0);
         return rules;
+}
+
+/* It is reported anew, so that whoever samples it begins once more. */
+Test(find_follow, rules_for_native_stacks_may_change)
+{
+        char error[FIND_RULE_ERROR_SIZE];
+        struct find_rules *rules;
+        struct find *find = open_following();
+        pid_t pid = start(python);
+
+        cr_assert_eq(find_rules_new(&rules), 0);
+        cr_assert_eq(find_rules_add(rules, FIND_NATIVE, "pid=1", error), 0);
+        follow(find, 1000, &n_born, 1);
+        cr_expect_not(born.python_only);
+        find_set_rules(find, rules);
+        follow(find, 1000, &n_born, 2);
+        cr_expect_eq(n_ended, 1);
+        cr_expect(born.selected && born.python_only);
+        child_end(pid);
+        find_close(find);
+        find_rules_free(rules);
 }
 
 Test(find_follow, who_is_not_selected_is_never_opened)

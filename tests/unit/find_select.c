@@ -29,7 +29,12 @@ static const struct find_process web = {
 
 static const struct find_process of_host = { .pid = 78, .exe = "/usr/bin/python3.11", .service = "tool" };
 
-/* Rules are given as "+RULE" to select and "-RULE" to drop. */
+static enum find_action action_of(char sign)
+{
+        return sign == '+' ? FIND_SELECT : sign == '*' ? FIND_NATIVE : FIND_DROP;
+}
+
+/* Rules are given as "+RULE" to select, "-RULE" to drop, and "*RULE" for native stacks. */
 static struct find_rules *rules_of(const char *const *texts)
 {
         char error[FIND_RULE_ERROR_SIZE] = "";
@@ -37,7 +42,7 @@ static struct find_rules *rules_of(const char *const *texts)
 
         cr_assert_eq(find_rules_new(&rules), 0);
         for (; *texts; texts++)
-                cr_assert_eq(find_rules_add(rules, **texts == '+', *texts + 1, error), 0, "%s", error);
+                cr_assert_eq(find_rules_add(rules, action_of(**texts), *texts + 1, error), 0, "%s", error);
         return rules;
 }
 
@@ -50,6 +55,45 @@ static bool applies(const struct find_process *process, const char *const *texts
         cr_expect_str_eq(copy.rule, expected_rule);
         find_rules_free(rules);
         return copy.selected;
+}
+
+static bool is_python_only(const struct find_process *process, const char *const *texts)
+{
+        struct find_rules *rules = rules_of(texts);
+        struct find_process copy = *process;
+
+        copy.python_only = true;
+        find_rules_apply(rules, &facts, &copy);
+        find_rules_free(rules);
+        return copy.python_only;
+}
+
+Test(find_select, native_stacks)
+{
+        static const struct {
+                const char *rules[4];
+                bool web, host; /* Python only */
+        } cases[] = {
+                { { NULL }, false, false },
+                { { "+service=shop" }, false, false },
+                { { "*service=shop" }, false, true },
+                { { "*service=shop", "*exe=python3*" }, false, false },
+                { { "*exe=python3*", "*service=nobody" }, false, false },
+                { { "*service=nobody" }, true, true },
+                { { "*service=shop", "-service=shop", "+service=tool" }, false, true },
+        };
+        struct find_process copy = web;
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+                cr_expect_eq(is_python_only(&web, cases[i].rules), cases[i].web, "web, case %zu", i);
+                cr_expect_eq(is_python_only(&of_host, cases[i].rules), cases[i].host, "host, case %zu", i);
+        }
+        find_rules_apply(NULL, &facts, &copy);
+        cr_expect_not(copy.python_only);
+        /* They do not decide which processes are selected, whatever their place. */
+        cr_expect(applies(&web, (const char *const[]){ "*service=tool", NULL }, ""));
+        cr_expect_not(
+                applies(&web, (const char *const[]){ "-service=shop", "*service=shop", NULL }, "drop service=shop"));
 }
 
 Test(find_select, globs)
@@ -158,7 +202,8 @@ Test(find_select, what_is_no_rule)
 
         cr_assert_eq(find_rules_new(&rules), 0);
         for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-                cr_expect_eq(find_rules_add(rules, true, cases[i].rule, error), FIND_E_RULE, "%s", cases[i].rule);
+                cr_expect_eq(find_rules_add(rules, FIND_SELECT, cases[i].rule, error), FIND_E_RULE, "%s",
+                             cases[i].rule);
                 cr_expect_not_null(strstr(error, cases[i].message), "%s", error);
                 cr_expect_not_null(strstr(error, cases[i].rule), "%s", error);
         }
@@ -177,11 +222,11 @@ Test(find_select, bounds)
         cr_assert_eq(find_rules_new(&rules), 0);
         for (int i = 0; i < 9; i++)
                 strcat(text, ",pid=1");
-        cr_expect_eq(find_rules_add(rules, true, text, error), 0);
+        cr_expect_eq(find_rules_add(rules, FIND_SELECT, text, error), 0);
         strcat(text, ",pid=1");
-        cr_expect_eq(find_rules_add(rules, true, text, error), FIND_E_RULE);
+        cr_expect_eq(find_rules_add(rules, FIND_SELECT, text, error), FIND_E_RULE);
         snprintf(text, sizeof(text), "pod=%0*d", FIND_RULE_SIZE, 0);
-        cr_expect_eq(find_rules_add(rules, true, text, error), FIND_E_RULE);
+        cr_expect_eq(find_rules_add(rules, FIND_SELECT, text, error), FIND_E_RULE);
         cr_expect_not_null(strstr(error, "at most"));
         find_rules_free(rules);
 }

@@ -13,10 +13,10 @@ SUITE(native);
 #define LIBC "/usr/lib/x86_64-linux-gnu/libc.so.6"
 #define UNKNOWN_AT 0x1f40
 
-static const struct profile_native copy = { PROFILE_KERNEL, "copy_to_user", "[kernel]", "0a1b", 0xffffffff81000010 };
-static const struct profile_native read_call = { PROFILE_C, "__read", LIBC, "93ff", 0xf7c20 };
-static const struct profile_native unnamed = { PROFILE_C, NULL, "/opt/x/libfoo.so", "77", UNKNOWN_AT };
-static const struct profile_native bare = { PROFILE_C, "main", "/usr/bin/uwsgi", "", 0 };
+static const struct profile_native copy = { PROFILE_KERNEL, "copy_to_user", "[kernel]", "0a1b", 0xffffffff81000010, 0 };
+static const struct profile_native read_call = { PROFILE_C, "__read", LIBC, "93ff", 0xf7c20, 0 };
+static const struct profile_native unnamed = { PROFILE_C, NULL, "/opt/x/libfoo.so", "77", UNKNOWN_AT, 0 };
+static const struct profile_native bare = { PROFILE_C, "main", "/usr/bin/uwsgi", "", 0, 0 };
 
 /* main -> f -> libfoo.so -> __read -> copy_to_user, 3 times, and another build's __read by itself. */
 static struct profile *mixed_profile(void)

@@ -85,7 +85,7 @@ Test(profile_native, what_has_no_symbol_is_named_by_its_place)
         struct profile *p = profile_new();
 
         for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-                struct profile_native native = { PROFILE_C, rows[i].name, rows[i].file, NULL, rows[i].address };
+                struct profile_native native = { PROFILE_C, rows[i].name, rows[i].file, NULL, rows[i].address, 0 };
                 profile_id id = interned_native(p, &native);
 
                 cr_expect_str_eq(function_of(p, id)->name, rows[i].called);
@@ -95,9 +95,28 @@ Test(profile_native, what_has_no_symbol_is_named_by_its_place)
         profile_free(p);
 }
 
+Test(profile_native, what_has_no_symbol_is_named_by_its_start)
+{
+        struct profile_native native = { PROFILE_C, NULL, "/opt/x/libfoo.so", NULL, 0x1f40, 0x1f00 };
+        struct profile *p = profile_new();
+        profile_id a = interned_native(p, &native), b;
+
+        native.address = 0x1f48;
+        b = interned_native(p, &native);
+        cr_expect_str_eq(function_of(p, a)->name, "libfoo.so+0x1f00");
+        cr_expect_eq(profile_frame(p, a)->function, profile_frame(p, b)->function);
+        cr_expect_eq(profile_frame(p, a)->address, 0x1f40);
+        cr_expect_eq(profile_frame(p, b)->address, 0x1f48);
+        cr_expect_not(profile_frame_is_named(p, a));
+        cr_expect_not(profile_frame_is_named(p, b));
+        profile_free(p);
+}
+
 Test(profile_native, a_symbol_is_a_name)
 {
-        static const char *const names[] = { "__read", "libc.so.6", "libc.so.6+0xf7c2", "libc.so.6+0xf7c200" };
+        static const char *const names[] = { "__read",          "libc.so.6",      "libc.so.6+0xf7c200",
+                                             "libc.so.6+0x",    "libc.so.6+0x-1", "libc.so.6+0x10000000000000001",
+                                             "libc.so.6+0xf7z", "libc.so+0xf7" };
         struct profile *p = profile_new();
 
         for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {

@@ -100,7 +100,7 @@ static void add(struct profile *p, const struct step *steps, size_t n, profile_i
         profile_id frames[16];
 
         for (size_t i = 0; i < n; i++) {
-                struct profile_native native = { steps[i].kind, steps[i].name, steps[i].file, "ab", 0x100 + i };
+                struct profile_native native = { steps[i].kind, steps[i].name, steps[i].file, "ab", 0x100 + i, 0 };
 
                 frames[i] = steps[i].kind == PROFILE_PYTHON
                                     ? interned_frame(p, interned_function(p, steps[i].name, steps[i].file, 1), 2)

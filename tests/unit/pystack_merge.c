@@ -152,7 +152,7 @@ Test(pystack_merge, up_to_3_10_the_loop_has_the_address_of_its_frame)
         s = make_scene("cLcLc");
         add_object(s, 0x7000, 3);
         s->code[3].registers.known = 1;
-        s->code[3].registers.saved[0] = 0x7000;
+        s->code[3].registers.general[0] = 0x7000;
         s->words[1 * 32 + 9] = 0x7000; /* the loop that ends has the frame outside of it, too */
         cr_expect_str_eq(merge(s), "ccc1c");
         s->words[3 * 32 + 5] = s->code[3].registers.known = 0; /* the outer loop is another greenlet's */

@@ -26,7 +26,8 @@ struct forged {
         struct native_stack stack;
         struct unwound unwound;
         uint64_t (*word)(uint64_t addr);
-        size_t read; /* bytes, so far */
+        size_t read;         /* bytes, so far */
+        const uint8_t *code; /* a page at CODE; NULL: it cannot be read */
 };
 
 static ssize_t read_forged(void *ctx, void *buf, const struct iovec *remote, size_t n)
@@ -36,6 +37,11 @@ static ssize_t read_forged(void *ctx, void *buf, const struct iovec *remote, siz
 
         for (size_t i = 0; i < n; i++) {
                 uint64_t addr = (uintptr_t)remote[i].iov_base;
+                if (f->code && addr >= CODE && addr + remote[i].iov_len <= CODE + 4096) {
+                        memcpy((uint8_t *)buf + done, f->code + (addr - CODE), remote[i].iov_len);
+                        done += remote[i].iov_len;
+                        continue;
+                }
                 if (addr < STACK)
                         return done > 0 ? (ssize_t)done : -EFAULT;
                 for (size_t k = 0; k + 8 <= remote[i].iov_len; k += 8) {
@@ -79,7 +85,7 @@ static void end(struct forged *f)
 static void unwind_forged(struct forged *f)
 {
         const struct elfsym_registers at = {
-                .pc = CODE, .sp = STACK, .saved[FRAME_POINTER] = STACK, .known = 1u << FRAME_POINTER
+                .pc = CODE, .sp = STACK, .general[FRAME_POINTER] = STACK, .known = 1u << FRAME_POINTER
         };
 
         unwind_stack(&f->rules, &f->images, &f->stack, &at, &f->unwound);
@@ -181,3 +187,60 @@ Test(pystack_native, code_that_is_not_mapped_is_unknown)
         cr_expect_eq(f->unwound.reason, PYSTACK_UNMERGED_UNKNOWN);
         end(f);
 }
+
+#if defined __x86_64__
+static uint64_t return_address(uint64_t addr)
+{
+        (void)addr;
+        return CODE + 0x200;
+}
+
+/* The frames of a function without an entry, which is to return to where these bytes stand before. */
+static size_t count_frames_after(const uint8_t *before, size_t len)
+{
+        const struct elfsym_registers at = { .pc = CODE + 0x100, .sp = STACK };
+        struct image image = { .has_frames = true,
+                               .frames = { .hdr = CODE, .entries = 1, .text_begin = CODE, .text_end = CODE + 4096 } };
+        static uint8_t code[4096];
+        struct forged *f = begin(return_address);
+        int32_t behind = INT32_MAX;
+
+        memset(code, 0, sizeof code);
+        memcpy(code + 12, &behind, sizeof behind); /* where the function of the only entry begins */
+        code[0x100] = 0xc3;
+        memcpy(code + 0x200 - len, before, len);
+        f->code = code;
+        f->images.items[0] = &image;
+        f->images.n = f->range.image = 1;
+        unwind_stack(&f->rules, &f->images, &f->stack, &at, &f->unwound);
+        cr_expect_eq(f->unwound.reason, PYSTACK_UNMERGED_CUT);
+        size_t n = f->unwound.n;
+        end(f);
+        return n;
+}
+
+Test(pystack_native, without_a_table_a_caller_must_have_called)
+{
+        static const struct {
+                uint8_t bytes[7];
+                size_t len, frames;
+        } cases[] = {
+                { { 0xe8, 1, 2, 3, 4 }, 5, 2 },
+                { { 0xff, 0xd0 }, 2, 2 },
+                { { 0x41, 0xff, 0xd3 }, 3, 2 },
+                { { 0xff, 0x50, 8 }, 3, 2 },
+                { { 0xff, 0x54, 0x24, 8 }, 4, 2 },
+                { { 0xff, 0x15, 1, 2, 3, 4 }, 6, 2 },
+                { { 0xff, 0x90, 1, 2, 3, 4 }, 6, 2 },
+                { { 0xff, 0x94, 0x24, 1, 2, 3, 4 }, 7, 2 },
+                { { 0xff, 0x14, 0x25, 1, 2, 3, 4 }, 7, 2 },
+                { { 0xe9, 1, 2, 3, 4 }, 5, 1 },
+                { { 0xff, 0xe0 }, 2, 1 },
+                { { 0xff, 0x15, 1 }, 3, 1 },
+                { { 0x90, 0x90 }, 2, 1 },
+        };
+
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+                cr_expect_eq(count_frames_after(cases[i].bytes, cases[i].len), cases[i].frames, "case %zu", i);
+}
+#endif

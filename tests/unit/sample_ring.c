@@ -130,14 +130,17 @@ Test(sample_ring, a_record_tells_where_the_thread_was)
         cr_expect(contexts[0].has_registers);
         cr_expect_eq(contexts[0].n_kernel, 2);
         cr_expect_eq(contexts[0].kernel[0], 0xffffffff81000010);
-        cr_expect_eq(contexts[0].registers.known, (1u << ELFSYM_SAVED_MAX) - 1);
+        cr_expect_eq(contexts[0].registers.known, (1u << ELFSYM_GENERAL_MAX) - 1);
 #if defined __x86_64__
-        /* linux/arch/x86/include/uapi/asm/perf_regs.h: BX is 1, BP 6, SP 7, IP 8, R12 20 */
-        cr_expect_eq(contexts[0].registers.saved[ELFSYM_RBX], 0x1001);
-        cr_expect_eq(contexts[0].registers.saved[ELFSYM_RBP], 0x1006);
+        /* linux/arch/x86/include/uapi/asm/perf_regs.h: AX is 0, BX 1, DI 5, BP 6, SP 7, IP 8, R10 18, R12 20 */
+        cr_expect_eq(contexts[0].registers.general[ELFSYM_RBX], 0x1001);
+        cr_expect_eq(contexts[0].registers.general[ELFSYM_RBP], 0x1006);
         cr_expect_eq(contexts[0].registers.sp, 0x1007);
         cr_expect_eq(contexts[0].registers.pc, 0x1008);
-        cr_expect_eq(contexts[0].registers.saved[ELFSYM_R12], 0x1014);
+        cr_expect_eq(contexts[0].registers.general[ELFSYM_R12], 0x1014);
+        cr_expect_eq(contexts[0].registers.general[ELFSYM_RAX], 0x1000);
+        cr_expect_eq(contexts[0].registers.general[ELFSYM_RDI], 0x1005);
+        cr_expect_eq(contexts[0].registers.general[ELFSYM_R10], 0x1012);
 #endif
         free(f);
 }

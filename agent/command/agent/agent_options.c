@@ -21,6 +21,12 @@ static const struct option_spec specs[] = {
           .field = offsetof(struct agent_config, wait_detail),
           .help = "mode wall: also send addresses of peers and names of files that threads wait for" },
         SELECTION_OPTIONS(struct agent_config, selection),
+        { .name = "native-for",
+          .kind = OPTION_LIST,
+          .field = offsetof(struct agent_config, selection.rules),
+          .argument = "RULE",
+          .help = "with --native: only for what matches this or another such rule; all others have stacks of Python "
+                  "alone" },
         FINDING_OPTIONS(struct agent_config, finding),
         VITALS_OPTIONS(struct agent_config, vitals),
         LOG_OPTIONS(struct agent_config, log),

@@ -40,7 +40,8 @@ void code_each(struct subject *s, const struct pystack_mixed_frame *frame, code_
         struct symbol symbol;
 
         pystack_escape(path, strlen(path), file, sizeof file);
-        snprintf(unnamed, sizeof unnamed, "%s+0x%" PRIx64, get_base_name(file), frame->value);
+        snprintf(unnamed, sizeof unnamed, "%s+0x%" PRIx64, get_base_name(file),
+                 pystack_native_function(s->py, frame->image, frame->value));
         bool named = image && symbols_look_up_frame(s->symbols, s->pid, s->process.start_time, image, frame->value,
                                                     &symbol) == 0;
         const struct code_frame told = { .kind = "c",

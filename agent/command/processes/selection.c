@@ -21,8 +21,11 @@
 
 static const struct {
         const char *word;
-        bool select;
-} actions[] = { { "select", true }, { "drop", false } };
+        const char *option;
+        enum find_action action;
+} actions[] = { { "select", "select", FIND_SELECT },
+                { "drop", "drop", FIND_DROP },
+                { "native", "native-for", FIND_NATIVE } };
 
 static bool is_blank(char c)
 {
@@ -63,9 +66,9 @@ static int add_rule_line(struct find_rules *rules, char *line, char why[static F
         for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
                 const char *rule = rule_behind(line, actions[i].word);
                 if (rule)
-                        return find_rules_add(rules, actions[i].select, rule, why);
+                        return find_rules_add(rules, actions[i].action, rule, why);
         }
-        snprintf(why, FIND_RULE_ERROR_SIZE, "'%.200s' is neither `select RULE` nor `drop RULE`", line);
+        snprintf(why, FIND_RULE_ERROR_SIZE, "'%.200s' is none of `select RULE`, `drop RULE` and `native RULE`", line);
         return FIND_E_RULE;
 }
 
@@ -107,6 +110,15 @@ static int add_rules_file(struct find_rules *rules, const char *path, char why[s
         return r;
 }
 
+static enum find_action action_of_option(const char *name)
+{
+        size_t i = sizeof actions / sizeof *actions;
+
+        while (--i > 0 && strcmp(actions[i].option, name) != 0)
+                ;
+        return actions[i].action;
+}
+
 static int add_rule_options(struct find_rules *rules, const struct option_list *list, char why[static WHY_SIZE])
 {
         char reason[FIND_RULE_ERROR_SIZE] = "";
@@ -114,7 +126,7 @@ static int add_rule_options(struct find_rules *rules, const struct option_list *
 
         for (size_t i = 0; r == 0 && i < list->n; i++) {
                 const struct option_item *item = &list->items[i];
-                r = find_rules_add(rules, strcmp(item->option->name, "select") == 0, item->text, reason);
+                r = find_rules_add(rules, action_of_option(item->option->name), item->text, reason);
                 if (r != 0)
                         snprintf(why, WHY_SIZE, "--%s: %s", item->option->name, r < 0 ? strerror(-r) : reason);
         }

@@ -9,33 +9,33 @@
 #include "agent/find/find.h"
 
 struct selection_options {
-        struct option_list rules; /* --select and --drop, in their order */
+        struct option_list rules; /* --select, --drop and --native-for, in their order */
         const char *file;         /* --rules; NULL: none */
         double min_age;           /* seconds */
 };
 
 /* The rows of an option table for a configuration whose member @member is a struct selection_options. */
-#define SELECTION_OPTIONS(type, member)                                                                    \
-        { .name = "select",                                                                                \
-          .kind = OPTION_LIST,                                                                             \
-          .field = offsetof(type, member.rules),                                                           \
-          .argument = "RULE",                                                                              \
-          .help = "take what matches KEY=GLOB[,KEY=GLOB]...: namespace, pod, container, image, service,\n" \
-                  "exe, cmdline, cgroup, label=NAME=VALUE, pid; the last rule that matches decides" },     \
-                { .name = "drop",                                                                          \
-                  .kind = OPTION_LIST,                                                                     \
-                  .field = offsetof(type, member.rules),                                                   \
-                  .argument = "RULE",                                                                      \
-                  .help = "leave what matches alone: its memory is never read" },                          \
-                { .name = "rules",                                                                         \
-                  .kind = OPTION_TEXT,                                                                     \
-                  .field = offsetof(type, member.file),                                                    \
-                  .argument = "FILE",                                                                      \
-                  .help = "lines of `select RULE` and `drop RULE`, before those of the command line" },    \
-        {                                                                                                  \
-                .name = "min-age", .kind = OPTION_SECONDS, .field = offsetof(type, member.min_age),        \
-                .argument = "TIME", .help = "leave processes alone until they are this old (0)", .min = 0, \
-                .max = 86400                                                                               \
+#define SELECTION_OPTIONS(type, member)                                                                             \
+        { .name = "select",                                                                                         \
+          .kind = OPTION_LIST,                                                                                      \
+          .field = offsetof(type, member.rules),                                                                    \
+          .argument = "RULE",                                                                                       \
+          .help = "take what matches KEY=GLOB[,KEY=GLOB]...: namespace, pod, container, image, service,\n"          \
+                  "exe, cmdline, cgroup, label=NAME=VALUE, pid; the last rule that matches decides" },              \
+                { .name = "drop",                                                                                   \
+                  .kind = OPTION_LIST,                                                                              \
+                  .field = offsetof(type, member.rules),                                                            \
+                  .argument = "RULE",                                                                               \
+                  .help = "leave what matches alone: its memory is never read" },                                   \
+                { .name = "rules",                                                                                  \
+                  .kind = OPTION_TEXT,                                                                              \
+                  .field = offsetof(type, member.file),                                                             \
+                  .argument = "FILE",                                                                               \
+                  .help = "lines of `select RULE`, `drop RULE`, `native RULE`, before those of the command line" }, \
+        {                                                                                                           \
+                .name = "min-age", .kind = OPTION_SECONDS, .field = offsetof(type, member.min_age),                 \
+                .argument = "TIME", .help = "leave processes alone until they are this old (0)", .min = 0,          \
+                .max = 86400                                                                                        \
         }
 
 void selection_deinit(struct selection_options *options);

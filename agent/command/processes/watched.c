@@ -71,10 +71,12 @@ static void remove_from_sampler(struct sampler *sampler, const struct sample_tar
  * Adds the process to a sampler. @py is consumed. @target is the process if another sampler has it already, and is set
  * otherwise. 0, -ESRCH if that PID is another process's by now, or an error of sampler_add().
  */
-static int add_to_sampler(struct sampler *sampler, pid_t pid, struct pystack *py, struct sample_target *target)
+static int add_to_sampler(struct sampler *sampler, const struct find_process *process, struct pystack *py,
+                          struct sample_target *target)
 {
         struct sample_target added;
-        int e = sampler_add(sampler, pid, py, &added);
+        int e = process->python_only ? sampler_add_python_only(sampler, process->pid, py, &added)
+                                     : sampler_add(sampler, process->pid, py, &added);
 
         if (e != 0)
                 pystack_close(py);
@@ -98,7 +100,7 @@ int watched_sample(struct watch_list *list, struct watched *w, struct pystack *p
         if (e != 0)
                 return e;
         while (e == 0 && added < list->n_samplers) {
-                e = add_to_sampler(list->samplers[added], w->pid, opened[added], &target);
+                e = add_to_sampler(list->samplers[added], &w->process, opened[added], &target);
                 added += e == 0;
         }
         if (e == 0) {

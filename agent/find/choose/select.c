@@ -61,8 +61,8 @@ struct term {
 };
 
 struct rule {
-        bool select;
-        char text[FIND_RULE_SIZE]; /* "select …" or "drop …" */
+        enum find_action action;
+        char text[FIND_RULE_SIZE]; /* "select …", "drop …" or "native …" */
         struct term terms[MAX_TERMS];
         unsigned n;
 };
@@ -70,7 +70,7 @@ struct rule {
 struct find_rules {
         struct rule *all;
         size_t n;
-        bool some_select, some_label;
+        bool some_select, some_native, some_label;
 };
 
 int find_rules_new(struct find_rules **ret)
@@ -189,7 +189,10 @@ static int parse_rule(struct parse *parse, struct rule *rule)
         return r;
 }
 
-int find_rules_add(struct find_rules *rules, bool select, const char *text, char error[static FIND_RULE_ERROR_SIZE])
+static const char *const action_words[] = { [FIND_DROP] = "drop", [FIND_SELECT] = "select", [FIND_NATIVE] = "native" };
+
+int find_rules_add(struct find_rules *rules, enum find_action action, const char *text,
+                   char error[static FIND_RULE_ERROR_SIZE])
 {
         struct parse parse = { .text = text, .at = text, .error = error };
         struct rule *all = reallocarray(rules->all, rules->n + 1, sizeof(*all));
@@ -198,16 +201,16 @@ int find_rules_add(struct find_rules *rules, bool select, const char *text, char
                 return -ENOMEM;
         rules->all = all;
         struct rule *rule = &all[rules->n];
-        *rule = (struct rule){ .select = select };
-        if (snprintf(rule->text, sizeof(rule->text), "%s %s", select ? "select" : "drop", text) >=
-            (int)sizeof(rule->text))
+        *rule = (struct rule){ .action = action };
+        if (snprintf(rule->text, sizeof(rule->text), "%s %s", action_words[action], text) >= (int)sizeof(rule->text))
                 return report_rule_error(&parse, "a rule has %d characters at most",
                                          FIND_RULE_SIZE - (int)sizeof("select "));
         int r = parse_rule(&parse, rule);
         if (r)
                 return r;
         rules->n++;
-        rules->some_select |= select;
+        rules->some_select |= action == FIND_SELECT;
+        rules->some_native |= action == FIND_NATIVE;
         for (unsigned i = 0; i < rule->n; i++)
                 rules->some_label |= rule->terms[i].key->values[0] == LABELS;
         return 0;
@@ -270,10 +273,18 @@ void find_rules_apply(const struct find_rules *rules, const struct find_facts *f
         snprintf(pid, sizeof(pid), "%d", process->pid);
         process->selected = !rules || !rules->some_select;
         process->rule[0] = '\0';
-        for (size_t i = rules ? rules->n : 0; i-- > 0;)
-                if (rule_matches(&rules->all[i], values)) {
-                        process->selected = rules->all[i].select;
-                        memcpy(process->rule, rules->all[i].text, sizeof(process->rule));
-                        return;
+        process->python_only = rules && rules->some_native;
+        for (size_t i = rules ? rules->n : 0; i-- > 0;) {
+                const struct rule *rule = &rules->all[i];
+
+                if ((rule->action == FIND_NATIVE ? !process->python_only : process->rule[0] != '\0') ||
+                    !rule_matches(rule, values))
+                        continue;
+                if (rule->action == FIND_NATIVE) {
+                        process->python_only = false;
+                } else {
+                        process->selected = rule->action == FIND_SELECT;
+                        memcpy(process->rule, rule->text, sizeof(process->rule));
                 }
+        }
 }

@@ -113,6 +113,7 @@ static void report_process(struct find *find, struct find_entry *entry, const st
         entry->kind = found->py ? FIND_PYTHON : FIND_UNREADABLE;
         entry->status = process.status = found->status;
         entry->selected = process.selected;
+        entry->python_only = process.python_only;
         entry->rules = find->rules_generation;
         process.info = found->info;
         events->born(events->ctx, &process, found->py);
