@@ -92,11 +92,9 @@ static void add_voters(struct voters *voters, const struct profile *p)
                 if (!is_file(file) || (voters->n > 0 && strcmp(voters->items[voters->n - 1].file, file) == 0))
                         continue;
 
-                const char *slash = strrchr(file, '/');
-
                 voters->items[voters->n++] = (struct voter){
                         .file = file,
-                        .base = slash ? slash + 1 : file,
+                        .base = profile_base_name(file),
                         .library = inside != NULL,
                 };
         }

@@ -175,7 +175,7 @@ static const struct internal *match_internal(const char *name)
 /* "python3.11+0x5d64b3": see profile_intern_native(). */
 static bool is_unnamed(const struct profile_function *f)
 {
-        const char *slash = strrchr(f->file, '/'), *base = slash ? slash + 1 : f->file;
+        const char *base = profile_base_name(f->file);
         size_t len = strlen(base);
 
         return strncmp(f->name, base, len) == 0 && strncmp(f->name + len, "+0x", 3) == 0;
@@ -209,7 +209,7 @@ static size_t list_proven_files(const struct profile *p, const struct internal *
 
 static bool is_in_place(const char *file, enum place place, const char *const *proven, size_t n)
 {
-        const char *slash = strrchr(file, '/'), *base = slash ? slash + 1 : file;
+        const char *base = profile_base_name(file);
 
         if (place == ANYWHERE)
                 return true;

@@ -9,11 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *skip_directories(const char *file)
+const char *profile_base_name(const char *path)
 {
-        const char *slash = strrchr(file, '/');
+        const char *slash = strrchr(path, '/');
 
-        return slash ? slash + 1 : file;
+        return slash ? slash + 1 : path;
 }
 
 /* "libfoo.so+0x1f40". Allocated; NULL: out of memory. */
@@ -21,7 +21,7 @@ static char *name_place(const char *file, uint64_t address)
 {
         char *name;
 
-        return asprintf(&name, "%s+0x%" PRIx64, skip_directories(file), address) < 0 ? NULL : name;
+        return asprintf(&name, "%s+0x%" PRIx64, profile_base_name(file), address) < 0 ? NULL : name;
 }
 
 int profile_intern_native(struct profile *p, const struct profile_native *native, profile_id *ret_frame)
@@ -69,5 +69,5 @@ bool profile_frame_is_named(const struct profile *p, profile_id id)
         if (f->kind == PROFILE_PYTHON)
                 return true;
 
-        return !is_place(f->name, skip_directories(f->file), frame->address);
+        return !is_place(f->name, profile_base_name(f->file), frame->address);
 }

@@ -94,6 +94,9 @@ int profile_intern_frame(struct profile *p, profile_id function, uint32_t line, 
  */
 int profile_intern_native(struct profile *p, const struct profile_native *native, profile_id *ret_frame);
 
+/* The last part of a path. */
+const char *profile_base_name(const char *path);
+
 /* Whether the name of the frame's function was known: it is not made of a file and an address up to the frame's. */
 bool profile_frame_is_named(const struct profile *p, profile_id frame);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "code.h"
 
+#include "agent/profile/profile.h"
 #include "agent/sample/sample.h"
 #include "agent/symbol/symbol.h"
 
@@ -24,14 +25,6 @@ void code_ask(struct code_ask *ret, struct pystack_thread *thread, const struct 
                 pystack_native_ask(thread, &ret->request);
 }
 
-/* The last part of a path. */
-static const char *get_base_name(const char *path)
-{
-        const char *slash = strrchr(path, '/');
-
-        return slash ? slash + 1 : path;
-}
-
 void code_each(struct subject *s, const struct pystack_mixed_frame *frame, code_frame_fn each, void *ctx)
 {
         const struct pystack_image *image = pystack_native_image(s->py, frame->image);
@@ -40,7 +33,7 @@ void code_each(struct subject *s, const struct pystack_mixed_frame *frame, code_
         struct symbol symbol;
 
         pystack_escape(path, strlen(path), file, sizeof file);
-        snprintf(unnamed, sizeof unnamed, "%s+0x%" PRIx64, get_base_name(file),
+        snprintf(unnamed, sizeof unnamed, "%s+0x%" PRIx64, profile_base_name(file),
                  pystack_native_function(s->py, frame->image, frame->value));
         bool named = image && symbols_look_up_frame(s->symbols, s->pid, s->process.start_time, image, frame->value,
                                                     &symbol) == 0;
