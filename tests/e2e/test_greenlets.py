@@ -95,3 +95,14 @@ def test_greenlets_of_gevent_stand_below_their_hub(place):
         assert stack[0] == "<module>" and "with_gevent" in stack[:marks[0]], stack
         assert re.search(r"\brun$", stack[marks[0] + 1]), stack
         assert "works" in stack[marks[1]:], stack
+
+
+@pytest.mark.parametrize("engine", ["auto", "timer"])
+@pytest.mark.parametrize("place", PLACES)
+def test_a_task_that_waits_for_its_greenlet_is_the_root(place, engine):
+    stacks, _ = recorded(place, ["bridge"], "--engine", engine)
+    queries = {stack: count for stack, count in stacks.items() if "query" in stack}
+    rooted = {stack: count for stack, count in queries.items() if re.fullmatch("task Task-[234]", stack[0])}
+    assert {stack[1:] for stack in rooted} == {("request", "spawn", MARK, "queries", "query")}
+    assert sum(rooted.values()) >= 0.99 * sum(queries.values())
+    assert sum(queries.values()) > 0.8 * sum(stacks.values())
