@@ -125,6 +125,14 @@ static int locate_running(struct rooting *r, size_t n, struct task_object *ret, 
 
 /* ---- at one moment ------------------------------------------------------------------------------ */
 
+static bool is_frame_of(const struct layout *l, const uint8_t *frame, const struct raw_frame *raw)
+{
+        int64_t position = l->position <= POSITION_LASTI_UNITS ? (int64_t)half_at(frame, l->frame.position)
+                                                               : (int64_t)word_at(frame, l->frame.position);
+
+        return (word_at(frame, l->frame.code) & ~l->frame.tag_mask) == raw->code && position == raw->position;
+}
+
 /* Whether the thread is still where the snapshot has met it: its state and the frame at @place are as they were. */
 static bool is_unmoved(struct rooting *r, struct snapshot *s, size_t place)
 {
@@ -137,10 +145,13 @@ static bool is_unmoved(struct rooting *r, struct snapshot *s, size_t place)
             (trail_word(&r->reader->trail, r->thread->interp + l->interp.code_generation, &generation) != 0 ||
              generation != r->reader->generation))
                 return false;
-        return trail_read(&r->reader->trail, r->thread->tstate, l->tstate.size, &now) == 0 &&
-               memcmp(now, s->first, l->tstate.size) == 0 &&
-               snapshot_at(r->thread, s, addr, l->frame.size, &first, &second) &&
-               trail_read(&r->reader->trail, addr, l->frame.size, &now) == 0 && memcmp(now, first, l->frame.size) == 0;
+        if (trail_read(&r->reader->trail, r->thread->tstate, l->tstate.size, &now) != 0 ||
+            memcmp(now, s->first, l->tstate.size) != 0 || trail_read(&r->reader->trail, addr, l->frame.size, &now) != 0)
+                return false;
+        /* The frame of a greenlet that is suspended is not in the snapshot. */
+        return snapshot_at(r->thread, s, addr, l->frame.size, &first, &second)
+                       ? memcmp(now, first, l->frame.size) == 0
+                       : is_frame_of(l, now, &r->thread->py->scratch.raw[place]);
 }
 
 static bool is_of_one_moment(struct rooting *r, struct snapshot *s, const struct pystack_uninterrupted *uninterrupted,

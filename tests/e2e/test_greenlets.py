@@ -89,9 +89,24 @@ def test_greenlets_of_gevent_stand_below_their_hub(place):
     stacks, _ = recorded(place, ["gevent"])
     works = {stack: count for stack, count in stacks.items() if "works" in stack}
     assert sum(works.values()) > 0.5 * sum(stacks.values())
+    rootless = sum(count for stack, count in works.items() if stack[0] != "<module>")
+    assert rootless <= ROOTLESS * sum(stacks.values()) + 3
     for stack in works:
+        if stack[0] != "<module>":
+            continue
         marks = [i for i, name in enumerate(stack) if name == MARK]
         assert len(marks) == 2, stack
         assert stack[0] == "<module>" and "with_gevent" in stack[:marks[0]], stack
         assert re.search(r"\brun$", stack[marks[0] + 1]), stack
         assert "works" in stack[marks[1]:], stack
+
+
+@pytest.mark.parametrize("engine", ["auto", "timer"])
+@pytest.mark.parametrize("place", PLACES)
+def test_a_task_that_waits_for_its_greenlet_is_the_root(place, engine):
+    stacks, _ = recorded(place, ["bridge"], "--engine", engine)
+    queries = {stack: count for stack, count in stacks.items() if "query" in stack}
+    rooted = {stack: count for stack, count in queries.items() if re.fullmatch("task Task-[234]", stack[0])}
+    assert {stack[1:] for stack in rooted} == {("request", "spawn", MARK, "queries", "query")}
+    assert sum(rooted.values()) >= 0.99 * sum(queries.values())
+    assert sum(queries.values()) > 0.8 * sum(stacks.values())

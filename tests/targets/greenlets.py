@@ -9,8 +9,10 @@ lets those end that it has started: none is killed.
     greenlets.py sleep      1000 greenlets that wait, and whose places are known, stay as they are
     greenlets.py switch     two of them do nothing but switch
     greenlets.py gevent     three of gevent's
+    greenlets.py bridge     three tasks of asyncio that run code in greenlets, which await by switching back: as SQLAlchemy's
 """
 
+import asyncio
 import random
 import sys
 
@@ -99,10 +101,42 @@ def with_gevent():
     gevent.joinall([gevent.spawn(works) for _ in range(3)])
 
 
+def query():
+    sum(range(20000))
+    greenlet.getcurrent().parent.switch()
+
+
+def queries():
+    for _ in range(3):
+        query()
+
+
+async def spawn(function):
+    one = greenlet.greenlet(function)
+    one.switch()
+    while not one.dead:
+        await asyncio.sleep(0)
+        one.switch()
+
+
+async def request():
+    while True:
+        await spawn(queries)
+
+
+async def gathers():
+    print("ready", flush=True)
+    await asyncio.gather(request(), request(), request())
+
+
+def bridges():
+    asyncio.run(gathers())
+
+
 def forest():
     define("r", 0)
     print("ready", flush=True)
     main()
 
 
-{"sleep": sleeps, "switch": switches, "gevent": with_gevent}.get((sys.argv + ["-"])[1], forest)()
+{"sleep": sleeps, "switch": switches, "gevent": with_gevent, "bridge": bridges}.get((sys.argv + ["-"])[1], forest)()
