@@ -13,7 +13,7 @@ from skips import must_skip
 from testbed import PROJECT, Unavailable, containers
 
 TARGETS = PROJECT / "tests/targets"
-IMAGES = ("bookworm-greenlet", "trixie-greenlet")
+IMAGES = ("bookworm-greenlet", "trixie-tasks")
 PLACES = ("host", *IMAGES)
 MARK = "(greenlet)"
 RATE = 5000

@@ -323,7 +323,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         for (size_t i = 0; i < 3; i++)
                 read_one(py, &f, f.tasks[i], i != 0);
         f.reads = 0;
-        (void)pystack_tasks(py, 100000000, look_at_task, &bound, &seen);
+        (void)pystack_tasks(py, 100000000, data[0] & 1, look_at_task, &bound, &seen);
         sample(py, &f);
         struct task_places places;
         (void)task_places_find(py, &places);

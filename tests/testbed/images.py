@@ -36,7 +36,6 @@ PACKAGES = {
     "bookworm-large": ["python3", "libllvm14", "libllvm15", "libllvm16", "libllvm19", "libclang-cpp14", "libclang-cpp16"],
     "bookworm-greenlet": ["python3-gevent"],
     "trixie": ["python3"],
-    "trixie-greenlet": ["python3-gevent"],
     "trixie-native": ["python3-numpy", "libopenblas0-pthread", "python3-lxml", "python3-ujson", "python3-zstandard",
                       "python3-cryptography", "python3-contourpy", "python3-orjson"],
     "trixie-tasks": ["python3-fastapi", "python3-uvicorn", "python3-uvloop", "python3-aiohttp", "python3-celery", "python3-gevent",

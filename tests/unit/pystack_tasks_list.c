@@ -39,7 +39,7 @@ static int list(void)
 {
         told.n = 0;
         t.forge->reads = 0;
-        return pystack_tasks(t.py, 0, take_task, NULL, &told.seen);
+        return pystack_tasks(t.py, 0, false, take_task, NULL, &told.seen);
 }
 
 static bool has_lists(void)
@@ -303,6 +303,6 @@ Test(pystack_tasks_list, is_walked_anew_if_it_changes)
 Test(pystack_tasks_list, takes_no_more_than_it_may)
 {
         begin("3.14");
-        cr_expect_eq(pystack_tasks(t.py, 1, take_task, NULL, &told.seen), PYSTACK_E_COSTLY);
+        cr_expect_eq(pystack_tasks(t.py, 1, false, take_task, NULL, &told.seen), PYSTACK_E_COSTLY);
         task_forge_deinit(&t);
 }
