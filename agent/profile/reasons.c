@@ -39,6 +39,7 @@ static const struct word things[] = {
         { "future]", "lock" },
         { "task", "task" },
         { "event loop]", "loop" },
+        { "switch]", "loop" },
 };
 
 static const char *skip_beginning(const char *text, const char *begin)

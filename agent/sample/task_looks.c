@@ -54,15 +54,15 @@ static void free_frames(struct task_look *look)
         look->n = 0;
 }
 
-static bool name_stack(struct task_look *look, const struct pystack *py, const struct pystack_task *task)
+static bool name_stack(struct task_look *look, const struct pystack *py, const struct pystack_frame *frames, size_t n)
 {
-        for (size_t i = 0; i < task->stack_n; i++) {
+        for (size_t i = 0; i < n; i++) {
                 struct named_frame *f = &look->frames[i];
-                pystack_text(task->stack[i].code, &look->text);
+                pystack_text(frames[i].code, &look->text);
                 *f = (struct named_frame){ .name = strdup(look->text.name),
                                            .file = strdup(look->text.file),
-                                           .first_line = task->stack[i].code->first_line,
-                                           .line = pystack_line_apart(py, &task->stack[i]) };
+                                           .first_line = frames[i].code->first_line,
+                                           .line = pystack_line_apart(py, &frames[i]) };
                 look->n++;
                 if (!f->name || !f->file)
                         return false;
@@ -125,7 +125,7 @@ static void count_task(struct task_look *look, const char *reason, bool truncate
         pending_count(look->target, &found);
 }
 
-/* Tasks that changed while they were read: they are counted as torn. */
+/* Tasks or greenlets that changed while they were read: they are counted as torn. */
 static void count_unread(struct task_look *look, uint64_t n)
 {
         struct target *t = look->target;
@@ -139,28 +139,59 @@ static void count_unread(struct task_look *look, uint64_t n)
         target_unlock(t);
 }
 
-static bool take_task(void *ctx, const struct pystack_task *task)
+/* Counts what @look has the frames of, and forgets them. False: the target does not answer. */
+static bool count_waiting(struct task_look *look, const char *reason, bool truncated)
 {
-        struct task_look *look = ctx;
         struct target *t = look->target;
-        char reason[64];
+        bool locked = target_lock(t) != TARGET_SILENT;
 
-        if (task->state == PYSTACK_TASK_RUNS)
-                return true; /* its thread's samples have it */
-        bool named = name_stack(look, t->looks.py, task);
-        if (named) {
-                name_reason(look, task, reason, sizeof reason);
-                if (target_lock(t) == TARGET_SILENT) {
-                        free_frames(look);
-                        return false;
-                }
+        if (locked) {
                 memory_prepare(t);
-                count_task(look, reason, task->truncated);
+                count_task(look, reason, truncated);
                 memory_return(t);
                 target_unlock(t);
         }
         free_frames(look);
-        return named;
+        return locked;
+}
+
+static bool take_task(void *ctx, const struct pystack_task *task)
+{
+        struct task_look *look = ctx;
+        char reason[64];
+
+        if (task->state == PYSTACK_TASK_RUNS)
+                return true; /* its thread's samples have it */
+        if (!name_stack(look, look->target->looks.py, task->stack, task->stack_n)) {
+                free_frames(look);
+                return false;
+        }
+        name_reason(look, task, reason, sizeof reason);
+        return count_waiting(look, reason, task->truncated);
+}
+
+/* What a greenlet waits for, its frames do not say: another one has to switch to it. */
+#define GREENLET_REASON "[waits: switch]"
+
+/* A thread's own greenlet waits with its thread, whose stack has it. */
+static bool take_greenlet(void *ctx, const struct pystack_greenlet *g)
+{
+        struct task_look *look = ctx;
+        struct named_frame *mark;
+
+        if (g->state != PYSTACK_GREENLET_SUSPENDED || g->main || g->n == 0)
+                return true;
+        if (!name_stack(look, look->target->looks.py, g->frames, g->n)) {
+                free_frames(look);
+                return false;
+        }
+        mark = &look->frames[look->n++];
+        *mark = (struct named_frame){ .name = strdup(PYSTACK_GREENLET_MARK), .file = strdup("") };
+        if (!mark->name || !mark->file) {
+                free_frames(look);
+                return false;
+        }
+        return count_waiting(look, GREENLET_REASON, g->truncated);
 }
 
 /* ---- one look ------------------------------------------------------------------------------------ */
@@ -175,7 +206,9 @@ static bool open_tasks(struct target *t, const struct sampler *s)
         pystack_limit_bytes(looks->py, LOOK_BYTES);
         if (!looks->ready)
                 looks->ready = pystack_tasks_read(looks->py, NULL, NULL, NULL) == 0;
-        return looks->ready;
+        if (!looks->has_greenlets)
+                looks->has_greenlets = pystack_greenlets_read(looks->py, NULL, NULL, NULL) == 0;
+        return looks->ready || looks->has_greenlets;
 }
 
 /* The samples that the time stands for: at least one. What is too much is left out of the next looks. */
@@ -191,7 +224,8 @@ static uint64_t count_periods(struct task_looks *looks, uint64_t period, uint64_
 static void look_at_all(struct target *t, const struct sampler *s, uint64_t now)
 {
         struct task_look *look = calloc(1, sizeof *look);
-        struct pystack_tasks_seen seen;
+        struct pystack_tasks_seen seen = { 0 };
+        struct pystack_greenlets_seen greenlets = { 0 };
 
         if (!look)
                 return;
@@ -200,9 +234,12 @@ static void look_at_all(struct target *t, const struct sampler *s, uint64_t now)
         look->ns = now - t->looks.since_ns;
         look->count = count_periods(&t->looks, atomic_load(&s->period_ns), look->ns);
         t->looks.since_ns = now;
-        pystack_tasks(t->looks.py, LOOK_CPU_NS, true, take_task, look, &seen);
-        if (seen.unread > 0)
+        if (t->looks.ready && pystack_tasks(t->looks.py, LOOK_CPU_NS, true, take_task, look, &seen) >= 0 &&
+            seen.unread > 0)
                 count_unread(look, seen.unread);
+        if (t->looks.has_greenlets &&
+            pystack_greenlets(t->looks.py, LOOK_CPU_NS, take_greenlet, look, &greenlets) >= 0 && greenlets.unread > 0)
+                count_unread(look, greenlets.unread);
         pystack_trim(t->looks.py);
         free(look);
 }

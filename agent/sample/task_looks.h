@@ -32,6 +32,7 @@ struct task_looks {
         pthread_mutex_t turn;    /* guards the next four */
         struct pystack *py;      /* reads tasks, and nothing else; NULL: not opened yet */
         bool ready;              /* it is known where the tasks are */
+        bool has_greenlets;      /* and where the greenlets are */
         uint64_t since_ns;       /* the last look, or when the target was added (CLOCK_MONOTONIC) */
         int64_t excess_ns;       /* time that samples have counted too little, or if negative too much */
         _Atomic uint64_t due_ns; /* the next look (CLOCK_MONOTONIC) */

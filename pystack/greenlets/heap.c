@@ -29,6 +29,8 @@ static const struct {
         uint32_t before[LISTS];
 } kinds[] = {
         { 0x0308, { 176, 152, 128, 96 } }, /* generations[3], generation0, permanent_generation */
+        { 0x030d,
+          { 180, 156, 132, 96 } }, /* the same, but aligned to 4 bytes: Debian's 3.13.5 has it so, 3.13.0 does not */
         { 0x030e, { 168, 144, 120, 96 } }, /* young, old[2], permanent_generation */
         { 0x030f, { 104, 80, 56, 32 } },   /* the same, and a pointer to the statistics */
 };

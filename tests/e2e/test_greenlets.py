@@ -22,15 +22,15 @@ SUMMARY = re.compile(r"(\d+) samples of .*; torn (\d+), retried (\d+)")
 ROOTLESS = 0.002
 
 
-def target(place, *arguments):
+def target(place, *arguments, script="greenlets.py"):
     if place != "host":
         try:
-            return containers.Bare(place, ["python3", "/app/greenlets.py", *arguments], TARGETS)
+            return containers.Bare(place, ["python3", "/app/" + script, *arguments], TARGETS)
         except Unavailable as reason:
             must_skip(str(reason))
     if not importlib.util.find_spec("greenlet"):
         must_skip("python3-greenlet is missing")
-    return containers.Host([*on_host()[0].command, str(TARGETS / "greenlets.py"), *arguments], TARGETS)
+    return containers.Host([*on_host()[0].command, str(TARGETS / script), *arguments], TARGETS)
 
 
 def recorded(place, what, *options, seconds=4, least=400):

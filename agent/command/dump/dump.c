@@ -36,7 +36,7 @@ static const struct option_spec specs[] = {
         { .name = "tasks",
           .kind = OPTION_FLAG,
           .field = offsetof(struct dump_config, tasks),
-          .help = "also all tasks of asyncio, as a tree: below each task those that it awaits" },
+          .help = "also all tasks of asyncio, below each those that it awaits; and greenlets" },
         REFUSALS_OPTION(struct dump_config, verbose),
         CONFINEMENT_OPTIONS(struct dump_config, confinement),
 };
@@ -62,8 +62,10 @@ static void run_dump(void *job)
         struct subject *s = job;
 
         s->error = dump_threads(s);
-        if (s->error == 0 && s->tasks)
-                dump_tasks(s); /* it says by itself why there are none */
+        if (s->error == 0 && s->tasks) { /* they say by themselves why there are none */
+                dump_tasks(s);
+                dump_greenlets(s);
+        }
 }
 
 static void discard_subject(void *job)

@@ -71,7 +71,7 @@ static void read_descriptor(struct subject *s, const struct pystack_task *task, 
         v->has_descriptor = v->descriptor.thing != NSUTIL_THING_UNKNOWN;
 }
 
-static void print_task_frame(struct pystack *py, const struct pystack_frame *frame, FILE *out)
+void task_frame_print(struct pystack *py, const struct pystack_frame *frame, FILE *out)
 {
         struct pystack_text text;
         uint32_t line = pystack_line_apart(py, frame);
@@ -99,7 +99,7 @@ static void keep_stack(struct subject *s, const struct pystack_task *task, struc
         if (task->truncated)
                 fputs("(truncated)\n", s->stacks);
         for (size_t i = 0; i < task->n; i++)
-                print_task_frame(s->py, &task->frames[i], s->stacks);
+                task_frame_print(s->py, &task->frames[i], s->stacks);
         v->end = (size_t)ftell(s->stacks);
 }
 

@@ -42,6 +42,15 @@ struct task_views {
  */
 int dump_tasks(struct subject *subject);
 
+/*
+ * The same for the greenlets that do not run. Nothing is written if the module greenlet was never imported. See
+ * greenlets.c.
+ */
+int dump_greenlets(struct subject *subject);
+
+/* Prints a frame and its line. */
+void task_frame_print(struct pystack *py, const struct pystack_frame *frame, FILE *out);
+
 /* Writes the tasks as a tree, those that nobody awaits first. Cycles are marked. See task_tree.c. */
 void task_tree_write(struct task_views *views);
 

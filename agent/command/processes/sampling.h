@@ -30,7 +30,9 @@ struct sampling_options {
         }
 
 /* What --tasks says. */
-#define SAMPLING_TASKS_HELP "stacks begin at their asyncio task: name, coroutine, off (agent: coroutine, else name)"
+#define SAMPLING_TASKS_HELP                                                                                   \
+        "stacks begin at their asyncio task, or go on behind a greenlet: name, coroutine, off (name; agent: " \
+        "coroutine)"
 
 /* A fleet's tasks have names without number. */
 #define SAMPLING_DEFAULTS_OF_AGENT                                                \

@@ -28,7 +28,7 @@ const kinds = {
 };
 
 const things = { GIL: "gil", CPU: "cpu", sleep: "sleep", unknown: "unknown", "lock or GIL": "unknown", task: "task", tasks: "task",
-  "event loop": "loop" };
+  "event loop": "loop", switch: "loop" };
 const others = new Set(["child", "signal", "page", "stopped", "frozen"]);
 
 // The kind of a frame; undefined if the frame is none of these.
