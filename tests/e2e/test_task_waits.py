@@ -131,7 +131,7 @@ def test_by_coroutine_they_are_one(start):
             sums[frames[0]] = sums.get(frames[0], 0) + count
     # Those of gatherer, and the wide one; sleeper has one outside.
     [loop] = [count for frames, count in rows(done.stdout) if frames[-2] == "select"]
-    assert list(sums) == ["task sleep_long"] and abs(sums["task sleep_long"] - 3 * loop) <= 30, done.stdout
+    assert list(sums) == ["task sleep_long"] and abs(sums["task sleep_long"] - 3 * loop) <= 60, done.stdout  # looks and waits end a moment apart
 
 
 def test_off_leaves_them_out(start):

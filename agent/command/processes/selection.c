@@ -68,7 +68,8 @@ static int add_rule_line(struct find_rules *rules, char *line, char why[static F
                 if (rule)
                         return find_rules_add(rules, actions[i].action, rule, why);
         }
-        snprintf(why, FIND_RULE_ERROR_SIZE, "'%.200s' is none of `select RULE`, `drop RULE` and `native RULE`", line);
+        snprintf(why, FIND_RULE_ERROR_SIZE, "'%.200s' is neither `select RULE`, nor `drop RULE`, nor `native RULE`",
+                 line);
         return FIND_E_RULE;
 }
 
