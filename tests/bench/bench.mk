@@ -15,6 +15,10 @@ build/bench-chain.so: tests/bench/targets/chain.c
 bench-native: all build/bench-chain.so ## what mixed stacks cost, beside py-spy's: 3 minutes, as root
 	$(Q)$(PYTHON) tests/bench/native.py
 
+.PHONY: bench-tasks
+bench-tasks: all ## what tasks of asyncio cost the agent and dump: 5 minutes, as root
+	$(Q)$(PYTHON) tests/bench/tasks.py
+
 .PHONY: bench-waits
 bench-waits: build/bench-waits ## what it costs to say why threads do not run: seconds
 	$(Q)$<
