@@ -10,7 +10,7 @@
 
 #define READ_PART 50
 #define PAUSE_MIN_NS 50000000u
-#define PAUSE_MAX_NS 30000000000u
+#define PAUSE_MAX_NS 1000000000u
 
 void tasks_begin(struct target *t, const struct sampler *s)
 {

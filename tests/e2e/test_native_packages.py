@@ -168,7 +168,8 @@ def test_code_without_names_is_told_apart_by_function(image, tmp_path):
     unnamed = {name: number for name, number in leaves.items() if re.match(r"_multiarray_umath\S*\+0x", name)}
     print(sorted(unnamed.items(), key=lambda item: -item[1])[:9], sum(leaves.values()))
     assert max(unnamed.values()) > 0.2 * sum(leaves.values())
-    assert len(unnamed) < 20
+    # By address there were hundreds. The more is sampled, the more rare functions are met.
+    assert len(unnamed) < 40
 
 
 ZLIB = next(case for case in CASES if case.what == "zlib_compress")
