@@ -67,7 +67,7 @@ def test_ten_thousand_threads_wait_for_what_they_wait_for(crowd):
 
 
 def test_as_many_threads_have_their_names(crowd):
-    done = podflame("record", "-p", crowd.pid, "-m", "wall", "-t", "-d", 5, "-r", 5, "-v")
+    done = podflame("record", "-p", crowd.pid, "-m", "wall", "-t", "-d", 10, "-r", 5, "-v")
     assert done.returncode == 0, done.stderr
     named = collections.Counter()
     for frames, count in truth.parse_folded(done.stdout):
