@@ -8,14 +8,14 @@ Needs root, and a C compiler. Without --python: Debian's and all of pyenv's. The
 """
 
 import argparse
-import glob
 import pathlib
 import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[1])]
+sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[1]), str(HERE.parents[1] / "e2e")]
 
+import interpreters  # noqa: E402
 import judge_mixed  # noqa: E402
 import places  # noqa: E402
 from record_mixed import compiled, recorded  # noqa: E402
@@ -45,7 +45,7 @@ def main():
     parser.add_argument("--seconds", type=int, default=SECONDS, help="of each recording")
     parser.add_argument("--kinds", help="of levels, by comma: see calls.py")
     options = parser.parse_args()
-    pythons = options.python or ["/usr/bin/python3", *sorted(glob.glob("/root/.pyenv/versions/*/bin/python"))]
+    pythons = options.python or ["/usr/bin/python3", *(i.command[0] for i in interpreters.pyenv())]
     wrong = 0
     print("| interpreter | samples | wrong | unmerged | % | % but for MOVED | why |\n|---|---|---|---|---|---|---|".replace(
         "MOVED", "those that may have run on"), flush=True)

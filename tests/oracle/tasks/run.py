@@ -9,15 +9,15 @@ wrong.
 """
 
 import argparse
-import glob
 import pathlib
 import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[1])]
+sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[1]), str(HERE.parents[1] / "e2e")]
 
 import forest  # noqa: E402
+import interpreters  # noqa: E402
 import judge_tasks  # noqa: E402
 import places  # noqa: E402
 from record_tasks import recorded  # noqa: E402
@@ -57,8 +57,7 @@ def main():
     options = parser.parse_args()
     hosts, suites = options.python, options.suite
     if not hosts and not suites:
-        hosts, suites = ["/usr/bin/python3", *sorted(glob.glob("/root/.pyenv/versions/3.[89].*/bin/python") +
-                                                     glob.glob("/root/.pyenv/versions/3.1?.*/bin/python"))], SUITES
+        hosts, suites = ["/usr/bin/python3", *(i.command[0] for i in interpreters.pyenv() if i.version >= (3, 8))], SUITES
     wrong = 0
     print("| interpreter | samples | wrong | in a task | in a node without one | several awaiters | deepest | parents known, by how they "
           "await |\n|---|---|---|---|---|---|---|---|", flush=True)
