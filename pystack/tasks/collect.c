@@ -131,9 +131,7 @@ static int walk_lists(struct task_reader *r, struct task_addresses *a)
 
 /* ---- sets, up to 3.13 ------------------------------------------------------------------------------ */
 
-/* PySetObject behind its head, and its entries: a key and a hash (Include/cpython/setobject.h). */
-enum { SET_MASK = 16, SET_TABLE = 24, SET_END = 32, SET_ENTRY = 16 };
-
+/* Entries of a set of all tasks: it is at most full to three fifths. */
 #define SET_ENTRIES_MAX ((uint64_t)4 * PYSTACK_TASKS_MAX)
 #define ENTRIES_AT_ONCE 512
 

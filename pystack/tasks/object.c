@@ -74,9 +74,6 @@ static int read_woken_by_list(struct task_reader *r, uint64_t list, struct task_
 
 /* ---- from 3.14 on: as the task says ------------------------------------------------------- */
 
-/* PySetObject (Include/cpython/setobject.h): behind its head fill, used, mask, table; entries of a key and a hash. */
-enum { SET_USED = 8, SET_MASK = 16, SET_TABLE = 24, SET_END = 32, SET_ENTRY = 16 };
-
 /* Entries of a set of awaiters that are looked at. */
 #define SET_ENTRIES_MAX 1024
 

@@ -10,6 +10,9 @@
 #include "kind.h"
 #include "pystack/memory/trail.h"
 
+/* PySetObject (Include/cpython/setobject.h): behind its head fill, used, mask, table; entries of a key and a hash. */
+enum { SET_MASK = 16, SET_TABLE = 24, SET_END = 32, SET_ENTRY = 16 };
+
 /* A task as it stands in the target. */
 struct task_object {
         uint64_t address;
