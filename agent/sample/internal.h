@@ -88,6 +88,9 @@ struct restraint {
         uint64_t until_ns; /* when the rest ends: the process is not read before (CLOCK_MONOTONIC); 0: no rest */
 };
 
+/* What is looked for in a target's memory: its tasks, and its greenlets. See tasks.c. */
+enum { TASK_PLACES = 2 };
+
 /* A process being sampled. */
 struct target {
         pid_t pid;
@@ -141,8 +144,9 @@ struct target {
         struct target *next_asked; /* the next one in the decoder's queue; guarded by decoder->list */
         struct decoding decoding;  /* guarded by decoder->turn, as the next one */
         struct {
-                uint64_t due_ns, pause_ns; /* when to look for tasks again, if need be (CLOCK_MONOTONIC) */
-                uint64_t unread;           /* pystack_tasks_unread(), as far as it is counted */
+                /* when to look for tasks, and for greenlets, again if need be (CLOCK_MONOTONIC) */
+                uint64_t due_ns[TASK_PLACES], pause_ns[TASK_PLACES];
+                uint64_t unread; /* pystack_tasks_unread(), as far as it is counted */
         } tasks;
         struct task_looks looks; /* mode wall: tasks that wait */
         uint64_t native_due_ns;  /* when to read again which code is mapped, if need be (CLOCK_MONOTONIC) */

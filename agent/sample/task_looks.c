@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* The part of the time that looks take at most, and the pauses between two looks at one target. */
-#define LOOK_SHARE 50
+#define LOOK_SHARE 200
 #define PAUSE_MIN_NS 100000000u
 #define PAUSE_MAX_NS 30000000000u
 

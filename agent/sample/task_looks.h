@@ -4,7 +4,7 @@
 
 /*
  * Mode wall: the tasks of asyncio that wait, as threads that wait are sampled. A thread of ordinary priority, the looker,
- * looks at all tasks of a target now and then, as often as a fiftieth of its time allows. What waits then has waited since
+ * looks at all tasks of a target now and then, as often as a 200th of the time allows. What waits then has waited since
  * the look before, on average: each task counts for that time. The profile's last look is that of whoever takes it.
  */
 

@@ -10,7 +10,19 @@
 
 #define READ_PART 50
 #define PAUSE_MIN_NS 50000000u
-#define PAUSE_MAX_NS 1000000000u
+
+/*
+ * What is read, and the longest pause between two readings. A stack of a coroutine shows that there may be tasks. Nothing shows
+ * that there may be greenlets, so a process that has none is asked for them rarely.
+ */
+static const struct place {
+        bool (*is_stale)(const struct pystack *py);
+        int (*read)(struct pystack *py, bool (*lock)(void *ctx), void (*unlock)(void *ctx), void *ctx);
+        uint64_t pause_max_ns;
+} places[TASK_PLACES] = {
+        { pystack_tasks_are_stale, pystack_tasks_read, 1000000000u },
+        { pystack_greenlets_are_stale, pystack_greenlets_read, 30000000000u },
+};
 
 void tasks_begin(struct target *t, const struct sampler *s)
 {
@@ -20,14 +32,12 @@ void tasks_begin(struct target *t, const struct sampler *s)
         pystack_greenlets_read(t->py, NULL, NULL, NULL);
 }
 
-static bool is_stale(const struct target *t)
-{
-        return pystack_tasks_are_stale(t->py) || pystack_greenlets_are_stale(t->py);
-}
-
 static bool is_reading_due(const struct target *t, uint64_t now)
 {
-        return is_stale(t) && now >= t->tasks.due_ns;
+        for (size_t i = 0; i < TASK_PLACES; i++)
+                if (places[i].is_stale(t->py) && now >= t->tasks.due_ns[i])
+                        return true;
+        return false;
 }
 
 void tasks_note(struct target *t)
@@ -38,7 +48,8 @@ void tasks_note(struct target *t)
                 atomic_fetch_add(&t->decoder->sampler->without_task, unread - t->tasks.unread);
                 t->tasks.unread = unread;
         }
-        if (is_stale(t) && is_reading_due(t, clock_ns(CLOCK_MONOTONIC)))
+        if ((pystack_tasks_are_stale(t->py) || pystack_greenlets_are_stale(t->py)) &&
+            is_reading_due(t, clock_ns(CLOCK_MONOTONIC)))
                 decoder_ask(t);
 }
 
@@ -52,29 +63,24 @@ static void unlock_target(void *ctx)
         target_unlock(ctx);
 }
 
-static bool read_places(struct target *t)
+static void read_place(struct target *t, size_t i)
 {
-        bool read = true;
+        uint64_t begin = clock_ns(CLOCK_MONOTONIC), *pause = &t->tasks.pause_ns[i];
 
-        if (pystack_tasks_are_stale(t->py))
-                read = pystack_tasks_read(t->py, lock_target, unlock_target, t) == 0;
-        if (pystack_greenlets_are_stale(t->py))
-                read = pystack_greenlets_read(t->py, lock_target, unlock_target, t) == 0 && read;
-        return read;
+        if (!places[i].is_stale(t->py) || begin < t->tasks.due_ns[i])
+                return;
+        bool read = places[i].read(t->py, lock_target, unlock_target, t) == 0;
+        uint64_t end = clock_ns(CLOCK_MONOTONIC), least = (end - begin) * READ_PART;
+        *pause = read ? 0 : 2 * *pause;
+        if (*pause > places[i].pause_max_ns)
+                *pause = places[i].pause_max_ns;
+        if (*pause < PAUSE_MIN_NS)
+                *pause = PAUSE_MIN_NS;
+        t->tasks.due_ns[i] = end + (least > *pause ? least : *pause);
 }
 
 void tasks_refresh_when_due(struct target *t)
 {
-        uint64_t begin = clock_ns(CLOCK_MONOTONIC);
-
-        if (!is_reading_due(t, begin))
-                return;
-        bool read = read_places(t);
-        uint64_t end = clock_ns(CLOCK_MONOTONIC), pause = (end - begin) * READ_PART;
-        t->tasks.pause_ns = read ? 0 : 2 * t->tasks.pause_ns;
-        if (t->tasks.pause_ns > PAUSE_MAX_NS)
-                t->tasks.pause_ns = PAUSE_MAX_NS;
-        if (t->tasks.pause_ns < PAUSE_MIN_NS)
-                t->tasks.pause_ns = PAUSE_MIN_NS;
-        t->tasks.due_ns = end + (pause > t->tasks.pause_ns ? pause : t->tasks.pause_ns);
+        for (size_t i = 0; i < TASK_PLACES; i++)
+                read_place(t, i);
 }
