@@ -36,7 +36,7 @@ const struct format *format_by_name(const char *name);
 const struct format *format_by_path(const char *path);
 
 /*
- * Writes the tree of all stacks of @set as d3-flame-graph wants it: {"name", "value", "file", "line", "children": […]},
+ * Writes the tree of all stacks of @set as the pages want it: {"name", "value", "file", "line", "children": […]},
  * with counts as values. A node of native code has a "kind": "c", "internal" (C, and the interpreter's own machinery:
  * see profile_find_internals()) or "kernel". The html format embeds it, and the collector's page draws it.
  */

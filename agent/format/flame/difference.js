@@ -56,10 +56,15 @@ function share(part) {
   return `${(100 * part).toFixed(2)} %`;
 }
 
+// The same in words.
+export function phrase(node) {
+  return `${share(node.shares[0])} to ${share(node.shares[1])}, ${points(change(node))} points`;
+}
+
 // Rows of the tip: this node's shares on both sides.
 export function rows(node) {
   const row = (label, ...texts) =>
-    element("tr", {}, element("th", {}, label), ...texts.map((text) => element("td", {}, text)));
+    element("tr", {}, element("th", { scope: "row" }, label), ...texts.map((text) => element("td", {}, text)));
   const state = !node.base ? "new" : !node.now ? "gone" : "";
   return [
     row("Base", share(node.shares[0]), counted(node.base, "sample")),
