@@ -47,8 +47,8 @@ function setLabel(frame, node, width) {
 }
 
 // @paint and @describe: the colour of a node, and what is said of it aloud.
-export function makeDrawing(canvas, { paint, describe }) {
-  const svg = canvas.appendChild(drawn("svg", { role: "tree", "aria-label": "Flame graph" }));
+export function makeDrawing(canvas, { label, paint, describe }) {
+  const svg = canvas.appendChild(drawn("svg", { role: "tree", "aria-label": label }));
   let frames = new Map();
   let nodes = new Map();
   let current = null;

@@ -10,7 +10,7 @@
 //   graph.setView(view);      // as view.js has it
 //   graph.destroy();
 //
-// onView(view, lasting) is told of each change; lasting are those that one would want to
+// A bare one has no search, no direction and no legends: it stands beside others. onView(view, lasting) is told of each change; lasting are those that one would want to
 // go back from. With onPick({name, file, kind}) a frame has a button that chooses its function.
 //
 // A tree of two profiles has been prepared by difference.js. What native.js hides is left out of what is drawn.
@@ -37,16 +37,17 @@ const darkQuery = window.matchMedia("(prefers-color-scheme: dark)");
 const stillQuery = window.matchMedia("(prefers-reduced-motion: reduce)");
 
 class Flame {
-  constructor(parent, tree, { noun = "sample", view, onView = () => {}, onPick = null }) {
-    Object.assign(this, { noun, onView, onPick, whole: tree, found: [], hit: -1, touched: null, stop: new AbortController() });
+  constructor(parent, tree, { noun = "sample", view, onView = () => {}, onPick = null, label = "Flame graph", bare = false }) {
+    Object.assign(this, { noun, onView, onPick, bare, whole: tree, found: [], hit: -1, touched: null, stop: new AbortController() });
     this.view = { ...usualView, ...view };
     this.root = parent.appendChild(element("section", { class: "flame" }));
     this.native = makeNativeSwitch((label) => this.change({ native: label }, true));
-    this.bar = makeToolbar(this.root, this.native.group);
+    this.bar = makeToolbar(this.root, this.native.group, bare);
     this.canvas = this.root.appendChild(element("div", { class: "flame-chart" }));
     this.legends = [this.root.appendChild(element("div"))];
     this.tip = makeTip(this.root, noun);
-    this.drawing = makeDrawing(this.canvas, { paint: (node) => this.paint(node), describe: (node) => sentence(node, noun) });
+    const describe = (node) => sentence(node, noun);
+    this.drawing = makeDrawing(this.canvas, { label, paint: (node) => this.paint(node), describe });
     this.listen();
     this.update(tree);
   }
@@ -73,7 +74,7 @@ class Flame {
     this.nodes = makeNodes(data);
     const zoomed = this.view.zoom && findNode(this.nodes, this.view.zoom);
     this.focus = zoomed || (this.view.zoom && way ? follow(this.nodes, way) : this.nodes);
-    const legends = legendsOf(data, darkQuery.matches);
+    const legends = this.bare ? this.legends : legendsOf(data, darkQuery.matches);
     this.legends.slice(1).forEach((old) => old.remove());
     this.legends[0].replaceWith(...legends);
     this.legends = legends;
@@ -150,7 +151,7 @@ class Flame {
   scrollTo(node) {
     const box = this.drawing.group(node)?.getBoundingClientRect();
     if (!box) return;
-    const above = this.bar.search.parentNode.getBoundingClientRect().bottom;
+    const above = this.bar.box.getBoundingClientRect().bottom;
     if (box.top < Math.max(0, above) || box.bottom > window.innerHeight - cellHeight)
       window.scrollBy(0, box.top - Math.max(above, window.innerHeight / 3));
   }
@@ -227,7 +228,7 @@ class Flame {
       if (node && event.target.matches(":focus-visible")) this.tip.atFrame(drawing.group(node), node);
     });
     on(drawing.svg, "keydown", (event) => this.onKey(event));
-    on(window, "keydown", (event) => this.onWindowKey(event));
+    if (!this.bare) on(window, "keydown", (event) => this.onWindowKey(event));
     on(darkQuery, "change", () => this.update(this.whole));
     this.resize = new ResizeObserver(() => {
       if (this.canvas.clientWidth && this.canvas.clientWidth !== this.width) this.redraw();
@@ -258,16 +259,17 @@ class Flame {
 
   onKey(event) {
     const node = this.drawing.of(event);
-    if (!node || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!node || event.ctrlKey || event.metaKey || event.altKey) return undefined;
     if (event.key === "Enter" || event.key === " ") {
       this.zoom(node);
       this.drawing.group(node)?.focus({ preventScroll: true });
     } else {
+      if (event.key === "Escape" && this.bare) return this.clear();
       const next = step(node, event.key, this.focus, this.view.up);
-      if (next === undefined) return;
+      if (next === undefined) return undefined;
       if (next) this.go(next);
     }
-    event.preventDefault();
+    return event.preventDefault();
   }
 
   onWindowKey(event) {

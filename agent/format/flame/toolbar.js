@@ -5,7 +5,7 @@
 
 import { element } from "./dom.js";
 
-export function makeToolbar(parent, native) {
+export function makeToolbar(parent, native, bare) {
   const bar = {
     search: element("input", {
       type: "search",
@@ -24,9 +24,8 @@ export function makeToolbar(parent, native) {
   };
   const direction = { class: "flame-switch", role: "group", "aria-label": "Direction" };
   const left = [bar.search, bar.picked, bar.matched, bar.next, element("i")];
-  parent.append(
-    element("div", { class: "flame-bar" }, ...left, native, element("div", direction, bar.down, bar.up), bar.reset, bar.at),
-  );
+  const tools = bare ? [bar.reset] : [...left, native, element("div", direction, bar.down, bar.up), bar.reset];
+  bar.box = parent.appendChild(element("div", { class: bare ? "flame-bar bare" : "flame-bar" }, ...tools, bar.at));
   return bar;
 }
 
