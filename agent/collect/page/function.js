@@ -3,14 +3,15 @@
 // One function: who calls it, above; what it calls, below; and its lines.
 
 import { element } from "../../format/flame/dom.js";
+import { shortPlace } from "../../format/flame/drawing.js";
 import { flame } from "../../format/flame/flame.js";
 import { counted, percent } from "../../format/flame/numbers.js";
 import { shareCell } from "./top.js";
 
-function linesTable(lines, whole) {
+function linesTable(lines, file, whole) {
   const head = ["Self", "Total", "Line"].map((label, i) => element("th", { scope: "col", class: i < 2 ? "number" : "" }, label));
   const rows = lines.map(({ line, self, total }) =>
-    element("tr", {}, shareCell(whole ? self / whole : 0), shareCell(whole ? total / whole : 0), element("td", {}, String(line))),
+    element("tr", {}, shareCell(whole ? self / whole : 0), shareCell(whole ? total / whole : 0), element("td", {}, shortPlace(file, line))),
   );
   return element(
     "table",
@@ -60,7 +61,7 @@ export function makeFunction(parent, { onPick, onZoom, onClose }) {
       draw("callers", callers, answer.callers, zooms.callers);
       draw("callees", callees, answer.callees, zooms.callees);
       lines.replaceChildren(
-        answer.lines.length ? linesTable(answer.lines, meta.samples) : element("p", { class: "quiet" }, "No line is known."),
+        answer.lines.length ? linesTable(answer.lines, f.file, meta.samples) : element("p", { class: "quiet" }, "No line is known."),
       );
     },
     setZooms(zooms) {

@@ -6,12 +6,13 @@ import { element } from "../../format/flame/dom.js";
 import { count, counted, percent } from "../../format/flame/numbers.js";
 import { groupColour } from "./palette.js";
 import { labels } from "./state.js";
-import { clock, fitNames, modeWords, seconds, valueName } from "./words.js";
+import { clock, fitNames, modeWords, seconds, valueName, widthOf } from "./words.js";
 
 const nameFont = "13px system-ui, sans-serif";
-const rowParts = 92; // pixels of a row that its name does not get: swatch, share, gaps
-const markPart = 44; // and what each mark takes
-const coveragePart = 60;
+const markFont = "11px system-ui, sans-serif";
+const boldRoom = 0.9; // bold letters are wider
+const rowParts = 94; // pixels of a row that its name does not get: swatch, share, gaps
+const leastRoom = 60;
 const silentAfter = 60; // seconds without a sample before the end of the range
 
 function makeControls(parent) {
@@ -29,11 +30,12 @@ function makeControls(parent) {
   return { choice, filter, sum };
 }
 
-// What is worth a mark: that a group's containers were replaced, and that it is silent.
-function marksOf(group, to) {
+// What is worth a mark: that a group's containers were replaced, that it is silent, that much of it was not seen.
+function marksOf({ instances, last_seen: last, coverage }, to) {
   const marks = [];
-  if (group.instances > 1) marks.push([`×${group.instances}`, `${group.instances} instances, one after the other or at once`]);
-  if (group.last_seen < to - silentAfter) marks.push(["ended", `last seen ${clock(group.last_seen)}`]);
+  if (instances > 1) marks.push({ short: `×${instances}`, long: `${instances} instances, one after the other or at once` });
+  if (last < to - silentAfter) marks.push({ short: "ended", long: `last seen ${clock(last)}` });
+  if (coverage?.low) marks.push({ short: `coverage ${percent(coverage.share, 1)}`, long: "coverage is low", low: true });
   return marks;
 }
 
@@ -53,12 +55,16 @@ function titleOf(group, name, words) {
 function makeRow() {
   const row = {
     button: element("button", { type: "button", class: "entry" }),
+    heard: element("span", { class: "heard" }),
     swatch: element("i", { class: "swatch" }),
     name: element("span", { class: "name" }),
     marks: element("span", { class: "marks" }),
     share: element("span", { class: "share" }),
   };
-  row.button.append(row.swatch, row.name, row.marks, row.share);
+  // What is seen may be cut; what is heard is whole.
+  const seen = [row.swatch, row.name, row.marks, row.share];
+  for (const part of seen) part.setAttribute("aria-hidden", "true");
+  row.button.append(row.heard, ...seen);
   return row;
 }
 
@@ -87,20 +93,21 @@ export function makeGroups(parent, { onChoose, onGroup, onFilter }) {
     return onChoose(left.length < shown.chosen.length ? left : [...left, key]);
   }
 
-  function fill(row, { key, name, text, share, marks = [], coverage, title, colour }) {
+  function fill(row, { key, name, text, share, marks = [], title, colour }) {
     row.button.title = title;
-    row.button.setAttribute("aria-label", [name, percent(share, 1), ...marks.map(([, long]) => long)].join(", "));
-    if (key === null ? !shown.chosen.length : shown.chosen.includes(key)) row.button.setAttribute("aria-current", "true");
+    row.heard.textContent = [name, percent(share, 1), ...marks.map(({ long }) => long)].join(", ");
+    if (isChosen(key)) row.button.setAttribute("aria-current", "true");
     else row.button.removeAttribute("aria-current");
     row.swatch.style.background = colour || "none";
     row.name.textContent = text;
     row.name.classList.toggle("whole", text === name && key !== null);
-    row.marks.replaceChildren(
-      ...marks.map(([short, long]) => element("span", { class: "mark", title: long }, short)),
-      coverage?.low ? element("span", { class: "low" }, `coverage ${percent(coverage.share, 1)}`) : "",
-    );
+    row.marks.replaceChildren(...marks.map(({ short, long, low }) => element("span", { class: low && "low", title: long }, short)));
     row.share.textContent = percent(share, 1);
-    row.button.style.setProperty("--share", `${Math.min(100, 100 * share).toFixed(2)}%`);
+    row.button.style.setProperty("--share", key === null ? "0%" : `${Math.min(100, 100 * share).toFixed(2)}%`);
+  }
+
+  function isChosen(key) {
+    return key === null ? !shown.chosen.length : shown.chosen.includes(key);
   }
 
   function place(wanted) {
@@ -117,8 +124,13 @@ export function makeGroups(parent, { onChoose, onGroup, onFilter }) {
     const whole = groups.reduce((all, group) => all + group.seconds, 0) || 1;
     tell(taken, words.length > 0, whole);
     if (!meta) return place([]);
-    const room = list.clientWidth - rowParts - markPart * 0.5;
-    const texts = fitNames(taken.map(({ value }) => valueName(value)), Math.max(60, room), nameFont);
+    const marks = new Map(taken.map((group) => [valueName(group.value), marksOf(group, meta.to)]));
+    const chosen = new Set(shown.chosen.map(valueName));
+    const roomOf = (name) => {
+      const used = marks.get(name).reduce((all, { short }) => all + 6 + widthOf(short, markFont), 0);
+      return Math.max(leastRoom, list.clientWidth - rowParts - used) * (chosen.has(name) ? boldRoom : 1);
+    };
+    const texts = fitNames([...marks.keys()], roomOf, nameFont);
     const nodes = [];
     if (groups.length > 1 && !words.length) {
       fill(rowOf(null), { key: null, name: "Everything", text: "Everything", share: 1, title: "All of the list" });
@@ -129,8 +141,7 @@ export function makeGroups(parent, { onChoose, onGroup, onFilter }) {
       const colour = shown.charted.has(group.value) && groupColour(meta.by, group.value);
       const share = group.seconds / whole;
       const title = titleOf(group, name, modeWords[meta.mode]);
-      const { coverage } = group;
-      fill(rowOf(group.value), { key: group.value, name, text: texts.get(name), share, marks: marksOf(group, meta.to), coverage, title, colour });
+      fill(rowOf(group.value), { key: group.value, name, text: texts.get(name), share, marks: marks.get(name), title, colour });
       nodes.push(rowOf(group.value).button);
     }
     return place(nodes);

@@ -4,6 +4,7 @@
 // containers began. A range is chosen by dragging, or by two handles and the arrow keys.
 
 import { drawn, element } from "../../format/flame/dom.js";
+import { counted } from "../../format/flame/numbers.js";
 import { makeBrush } from "./brush.js";
 import { groupColour, othersColour } from "./palette.js";
 import { firstStep } from "./steps.js";
@@ -78,7 +79,7 @@ function sentenceOf(answer, from) {
   const most = Math.max(0, ...sums);
   const unit = modeWords[meta.mode].unit;
   const peak = most ? `at most ${number(most)} ${unit} at ${clock(from + sums.indexOf(most) * meta.step)}` : "nothing";
-  const others = [gaps.length && `${gaps.length} gaps`, marks.length && `${marks.length} starts`].filter(Boolean);
+  const others = [[gaps, "gap"], [marks, "start"]].filter(([list]) => list.length).map(([list, noun]) => counted(list.length, noun));
   return [`${modeWords[meta.mode].time} by ${meta.by}, ${period(meta.from, meta.to)}: ${peak}`, ...others].join(", ");
 }
 
@@ -128,7 +129,7 @@ export function makeTimeline(parent, { onRange }) {
     );
     scale.replaceChildren(
       element("span", {}, `${number(most)} ${modeWords[meta.mode].unit}`),
-      element("span", {}, [ratesOf(answer.rates), answer.gaps.length ? `${answer.gaps.length} gaps of the collector` : ""].filter(Boolean).join(" · ")),
+      element("span", {}, [ratesOf(answer.rates), answer.gaps.length && `${counted(answer.gaps.length, "gap")} of the collector`].filter(Boolean).join(" · ")),
     );
     axis.replaceChildren(...[0, 0.25, 0.5, 0.75, 1].map((part) => element("span", {}, clock(meta.from + part * (meta.to - meta.from)))));
     brush.set(meta);

@@ -72,7 +72,7 @@ export function shortFile(file) {
 
 const pencil = document.createElement("canvas").getContext("2d");
 
-function widthOf(text, font) {
+export function widthOf(text, font) {
   pencil.font = font;
   return pencil.measureText(text).width;
 }
@@ -95,17 +95,17 @@ function collisions(texts) {
   return seen;
 }
 
-// What of each name fits into @room pixels, as a Map. No two names become equal: where
-// that would be so, whichever part is cut, they stay whole and have to be wrapped.
-export function fitNames(names, room, font) {
+// What of each name fits into roomOf(name) pixels, as a Map. No two names become equal:
+// where that would be so, whichever part is cut, they stay whole and have to be wrapped.
+export function fitNames(names, roomOf, font) {
   let best = null;
   for (const head of [0.5, 0.25, 0.75]) {
-    const texts = new Map(names.map((name) => [name, widthOf(name, font) <= room ? name : cut(name, room, font, head)]));
+    const fit = (name) => (widthOf(name, font) <= roomOf(name) ? name : cut(name, roomOf(name), font, head));
+    const texts = new Map(names.map((name) => [name, fit(name)]));
     const seen = collisions(texts);
     const equal = [...texts.values()].filter((text) => seen.get(text) > 1).length;
     if (!best || equal < best.equal) best = { texts, seen, equal };
     if (!equal) break;
   }
-  if (!best) return new Map();
   return new Map([...best.texts].map(([name, text]) => [name, best.seen.get(text) > 1 ? name : text]));
 }

@@ -39,7 +39,7 @@ function setLabel(frame, node, width) {
     return;
   }
   if (!frame.label) {
-    frame.label = drawn("foreignObject", { height: cellHeight }, element("div", { class: "flame-label" }));
+    frame.label = drawn("foreignObject", { height: cellHeight, "aria-hidden": "true" }, element("div", { class: "flame-label" }));
     frame.group.append(frame.label);
   }
   frame.label.setAttribute("width", width);
