@@ -55,3 +55,16 @@ uint64_t collect_unpack(struct unpack *unpack)
         unpack->failed = true;
         return 0;
 }
+
+uint64_t collect_unpack_ns(const void *samples, size_t len)
+{
+        struct unpack in = collect_unpack_begin(samples, len);
+        uint64_t sum = 0;
+
+        while (in.at < in.end && !in.failed) {
+                for (int skipped = 0; skipped < 3; skipped++)
+                        collect_unpack(&in);
+                sum += collect_unpack(&in);
+        }
+        return sum;
+}

@@ -27,4 +27,7 @@ struct unpack collect_unpack_begin(const void *data, size_t len);
 /* Unpacks the next number. 0 after a failure. */
 uint64_t collect_unpack(struct unpack *unpack);
 
+/* The nanoseconds of all of a slice's packed samples, up to where they may break off. */
+uint64_t collect_unpack_ns(const void *samples, size_t len);
+
 #endif

@@ -26,9 +26,9 @@ struct local {
 struct making {
         struct store *store;
         const struct collect_query *query;
+        const struct asked *asked;
         struct sums sums;
         uint64_t threshold; /* smaller sums are cut off */
-        enum profile_mode mode;
 
         struct profile *profile; /* the profile of the current part */
         struct local *locals;
@@ -144,9 +144,9 @@ static int add_sum(struct making *making, const struct sum *sum)
 
 static int describe_profile(struct making *making, int64_t series)
 {
-        const struct store_range *range = &making->query->range;
+        const struct store_range *range = &making->asked->range;
         struct profile_settings settings = {
-                .mode = making->mode,
+                .mode = making->asked->mode,
                 .start_ns = (uint64_t)range->from_ns,
                 .duration_ns = (uint64_t)(range->to_ns - range->from_ns),
         };
@@ -204,25 +204,6 @@ static int add_slice(void *ctx, const struct store_slice *slice)
         return collect_sums_add(ctx, slice);
 }
 
-static int add_modes(void *ctx, const struct store_found *found)
-{
-        unsigned *modes = ctx;
-
-        *modes |= found->modes;
-        return 0;
-}
-
-static enum profile_mode choose_mode(const struct collect_query *query, unsigned modes)
-{
-        if (query->mode)
-                return *query->mode;
-        for (unsigned mode = 0; mode < PROFILE_MODES; mode++) {
-                if (modes & 1u << mode)
-                        return mode;
-        }
-        return PROFILE_MODE_CPU;
-}
-
 static void sum_samples(const struct profile_set *set, struct collect_meta *meta)
 {
         for (size_t i = 0; i < set->n; i++) {
@@ -234,51 +215,52 @@ static void sum_samples(const struct profile_set *set, struct collect_meta *meta
         }
 }
 
-static int answer_query(struct making *making, struct profile_set *set, struct collect_meta *meta)
+static int answer_query(struct making *making, struct profile_set *set)
 {
-        const struct store_range *range = &making->query->range;
-        const char *attributes;
-        int r = range->series ? store_read_series(making->store, range->series, &attributes) : 0;
+        const struct asked *asked = making->asked;
+        int r = store_each_slice(asked->store, &asked->range, asked->mode, add_slice, &making->sums);
 
-        if (r < 0)
-                return r;
-        r = store_list(making->store, range, add_modes, &meta->modes);
-        making->mode = meta->mode = choose_mode(making->query, meta->modes);
-        if (r == 0)
-                r = store_each_slice(making->store, range, making->mode, add_slice, &making->sums);
-        if (r == 0)
-                r = store_read_books(making->store, range, making->mode, &meta->books);
-        if (r == 0)
-                r = make_profiles(making, set);
-        meta->slices = making->sums.slices;
-        return r;
+        return r < 0 ? r : make_profiles(making, set);
+}
+
+static void describe_answer(const struct making *making, const struct profile_set *set, struct collect_meta *ret)
+{
+        const struct asked *asked = making->asked;
+        const struct asked_sum sum = collect_asked_sum(asked);
+
+        *ret = (struct collect_meta){
+                .from_ns = asked->range.from_ns,
+                .to_ns = asked->range.to_ns,
+                .series = making->query->selection.range.series,
+                .mode = asked->mode,
+                .modes = asked->modes,
+                .slices = making->sums.slices,
+                .books = sum.books,
+        };
+        sum_samples(set, ret);
 }
 
 int collect_query(struct store *store, const struct collect_query *query, struct profile_set *ret,
                   struct collect_meta *ret_meta)
 {
-        struct making making = { .store = store, .query = query, .sums.apart = query->apart };
-        struct collect_meta meta = {
-                .from_ns = query->range.from_ns,
-                .to_ns = query->range.to_ns,
-                .series = query->range.series,
-        };
+        struct asked asked;
+        struct making making = { .store = store, .query = query, .asked = &asked, .sums.apart = query->apart };
         struct profile_set set = { 0 };
-        int r = store_read_begin(store);
+        int r = collect_asked_begin(store, &query->selection, false, &asked);
 
         if (r < 0)
                 return r;
         making.frames = calloc(STACK_MAX, sizeof(*making.frames));
-        r = making.frames ? answer_query(&making, &set, &meta) : -ENOMEM;
-        store_read_end(store);
+        r = making.frames ? answer_query(&making, &set) : -ENOMEM;
+        if (r == 0)
+                describe_answer(&making, &set, ret_meta);
+        collect_asked_end(&asked);
         collect_sums_deinit(&making.sums);
         free(making.frames);
         if (r < 0) {
                 profile_set_deinit(&set);
                 return r;
         }
-        sum_samples(&set, &meta);
         *ret = set;
-        *ret_meta = meta;
         return 0;
 }

@@ -4,6 +4,7 @@
 
 /* From the store back to profiles. */
 
+#include "agent/collect/asked.h"
 #include "agent/collect/json.h"
 #include "agent/collect/store.h"
 
@@ -11,10 +12,9 @@
 #define COLLECT_REST "(other stacks)"
 
 struct collect_query {
-        struct store_range range;
-        const enum profile_mode *mode; /* NULL: the first of cpu, wall, gil and blame that the range has */
-        bool apart;                    /* a profile for each series; otherwise one of all */
-        size_t stacks_max;             /* only this many stacks stay, the rarer ones become COLLECT_REST; 0: all stay */
+        struct collect_selection selection;
+        bool apart;        /* a profile for each series; otherwise one of all */
+        size_t stacks_max; /* only this many stacks stay, the rarer ones become COLLECT_REST; 0: all stay */
 };
 
 /*

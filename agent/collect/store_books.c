@@ -44,20 +44,3 @@ void store_get_books(sqlite3_stmt *s, int column, struct store_books *ret)
                 memcpy((char *)&ret->counters + store_times[i], &ns, sizeof(ns));
         }
 }
-
-int store_read_books(struct store *store, const struct store_range *range, enum profile_mode mode,
-                     struct store_books *ret)
-{
-        sqlite3_stmt *s = store_statement(store->reader, range->series ? SQL_BOOKS_OF_ONE : SQL_BOOKS_OF_ALL);
-        int code;
-
-        store_bind_range(s, range);
-        sqlite3_bind_int64(s, 3, mode);
-        if (range->series)
-                sqlite3_bind_int64(s, 4, range->series);
-        code = sqlite3_step(s);
-        if (code == SQLITE_ROW)
-                store_get_books(s, 0, ret);
-        sqlite3_reset(s);
-        return store_errno(code);
-}

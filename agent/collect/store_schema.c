@@ -110,12 +110,14 @@ const size_t store_times[STORE_TIMES] = {
         offsetof(struct profile_counters, failed_ns),
 };
 
-/* total() is used, since sum() fails on overflow. */
-#define TIMES_SUMMED                                                                                           \
-        "total(accounted) AS accounted, total(sampled) AS sampled, total(native) AS native,"                   \
-        " total(left_out) AS left_out, total(unopened) AS unopened, total(torn) AS torn, total(late) AS late," \
-        " total(gone) AS gone, total(failed) AS failed, total(1.0 * period * accounted) / total(accounted) AS period"
 #define TIMES "accounted, sampled, native, left_out, unopened, torn, late, gone, failed, period"
+
+#define TOTALS(samples, index)                                                                        \
+        "SELECT slice.series, slice.mode, slice.start, duration, count, running, " TIMES ", " samples \
+        " FROM slice INDEXED BY " index " LEFT JOIN books ON books.slice = slice.id"                  \
+        " WHERE slice.start >= ?1 AND slice.start < ?2"
+/* The modes are named, so that SQLite finds the series in the index for each of them. */
+#define OF_ONE " AND slice.series = ?3 AND slice.mode IN (0, 1, 2, 3)"
 
 const char *const store_sql[STORE_STATEMENTS] = {
         [SQL_BEGIN] = "BEGIN",
@@ -139,27 +141,20 @@ const char *const store_sql[STORE_STATEMENTS] = {
                           " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         [SQL_ADD_BOOKS] = "INSERT INTO books (" TIMES ", slice, series, mode, start)"
                           " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
-        /* Samples and time on a CPU belong to one mode: counts of different modes cannot be added. */
-        [SQL_LIST] = "SELECT series.id, attributes, first_seen, last_seen, total(count) AS samples, total(running),"
-                     " modes, " TIMES " FROM (SELECT series AS id, min(mode) AS mode,"
-                     "         max(mode = 0) + 2 * max(mode = 1) + 4 * max(mode = 2) + 8 * max(mode = 3) AS modes"
-                     "       FROM slice WHERE start >= ?1 AND start < ?2 AND (?3 = 0 OR series = ?3)"
-                     "       GROUP BY series) AS found"
-                     " JOIN series ON series.id = found.id"
-                     " JOIN slice ON slice.series = found.id AND slice.mode = found.mode AND start >= ?1 AND start < ?2"
-                     " LEFT JOIN (SELECT series, mode, " TIMES_SUMMED " FROM books WHERE start >= ?1 AND start < ?2"
-                     "            GROUP BY series, mode) AS books"
-                     "   ON books.series = found.id AND books.mode = found.mode"
-                     " GROUP BY found.id ORDER BY samples DESC, found.id LIMIT ?4",
+        [SQL_SERIES] = "SELECT id, attributes, first_seen, last_seen FROM series WHERE ?1 = 0 OR id = ?1 ORDER BY id",
         [SQL_READ_SERIES] = "SELECT attributes FROM series WHERE id = ?1",
         [SQL_SLICES_OF_ALL] = "SELECT series, start, duration, samples FROM slice INDEXED BY slice_start"
                               " WHERE start >= ?1 AND start < ?2 AND mode = ?3",
         [SQL_SLICES_OF_ONE] = "SELECT series, start, duration, samples FROM slice INDEXED BY slice_series"
                               " WHERE start >= ?1 AND start < ?2 AND mode = ?3 AND series = ?4",
-        [SQL_BOOKS_OF_ALL] = "SELECT " TIMES_SUMMED " FROM books INDEXED BY books_start"
-                             " WHERE start >= ?1 AND start < ?2 AND mode = ?3",
-        [SQL_BOOKS_OF_ONE] = "SELECT " TIMES_SUMMED " FROM books INDEXED BY books_series"
-                             " WHERE start >= ?1 AND start < ?2 AND mode = ?3 AND series = ?4",
+        [SQL_TOTALS_OF_ALL] = TOTALS("NULL", "slice_start"),
+        [SQL_TOTALS_OF_ONE] = TOTALS("NULL", "slice_series") OF_ONE,
+        [SQL_TOTALS_OF_ALL_WITH_SAMPLES] = TOTALS("samples", "slice_start"),
+        [SQL_TOTALS_OF_ONE_WITH_SAMPLES] = TOTALS("samples", "slice_series") OF_ONE,
+        /* The last slice that ends is among the last that start. */
+        [SQL_EDGES] =
+                "SELECT (SELECT max(start + duration) FROM (SELECT start, duration FROM slice INDEXED BY slice_start"
+                "  WHERE start < ?1 ORDER BY start DESC LIMIT 1000)), (SELECT min(start) FROM slice WHERE start >= ?2)",
         [SQL_READ_STACK] = "SELECT frames FROM stack WHERE id = ?1",
         [SQL_READ_FUNCTION] = "SELECT name, file, first_line, kind, build_id FROM function WHERE id = ?1",
         [SQL_OLDEST] = "SELECT min(start) FROM slice",

@@ -42,6 +42,9 @@ const struct format *format_by_path(const char *path);
  */
 int format_write_tree(const struct profile_set *set, FILE *out);
 
+/* The same with a root of its own, whose value is @value: the stacks are those above or below it. */
+int format_write_tree_of(const struct profile_set *set, const struct profile_function *root, uint64_t value, FILE *out);
+
 /*
  * The coverage as an object of json-c, for callers that put it into their own JSON: {"share": 0.6, "low": true,
  * "sentence", "accounted", "sampled", "native", "left_out", "losses": [{"name", "reason", "seconds"}, …]}. Times are in

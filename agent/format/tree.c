@@ -33,8 +33,10 @@ struct tree {
         struct path *paths;
         size_t paths_n, paths_capacity;
         profile_id *by_rank;
-        bool *internal; /* by function id: it is the interpreter's own */
-        bool compared;  /* nodes have a base, since two sides are compared */
+        bool *internal;  /* by function id: it is the interpreter's own */
+        profile_id root; /* 0: "all", whose value is the sum of all paths */
+        uint64_t value;  /* of @root */
+        bool compared;   /* nodes have a base, since two sides are compared */
 };
 
 /* Makes room for @wanted items in @array. NULL if memory ran out; @array is then unchanged. */
@@ -159,13 +161,12 @@ static int by_steps(const void *a, const void *b, void *ctx)
         return steps[x->start + i] > steps[y->start + i] ? 1 : -1;
 }
 
-static void open_node(const struct tree *tree, uint32_t rank, bool first, FILE *out)
+/* Opens the object of a function. */
+static void open_function(const struct profile_function *f, bool internal, FILE *out)
 {
         static const char *const kinds[PROFILE_KINDS] = { [PROFILE_C] = "c", [PROFILE_KERNEL] = "kernel" };
-        profile_id id = tree->by_rank[rank];
-        const struct profile_function *f = profile_function(tree->functions, id);
 
-        fputs(first ? ",\"children\":[{\"name\":" : ",{\"name\":", out);
+        fputs("{\"name\":", out);
         escape_json(f->name, out);
         if (*f->file) {
                 fputs(",\"file\":", out);
@@ -174,7 +175,15 @@ static void open_node(const struct tree *tree, uint32_t rank, bool first, FILE *
         if (f->first_line)
                 fprintf(out, ",\"line\":%" PRIu32, f->first_line);
         if (f->kind != PROFILE_PYTHON)
-                fprintf(out, ",\"kind\":\"%s\"", tree->internal[id] ? "internal" : kinds[f->kind]);
+                fprintf(out, ",\"kind\":\"%s\"", internal ? "internal" : kinds[f->kind]);
+}
+
+static void open_node(const struct tree *tree, uint32_t rank, bool first, FILE *out)
+{
+        profile_id id = tree->by_rank[rank];
+
+        fputs(first ? ",\"children\":[" : ",", out);
+        open_function(profile_function(tree->functions, id), tree->internal[id], out);
 }
 
 /* An open node, on the way from the root to the node that is being written. */
@@ -216,9 +225,11 @@ static void open_levels(const struct tree *tree, struct level *levels, size_t *d
 /* Writes the nodes. levels[0] is the root, which is no function. */
 static void write_nodes(const struct tree *tree, struct level *levels, FILE *out)
 {
+        static const struct profile_function all = { .name = "all", .file = "" };
         size_t depth = 0;
 
-        fputs("{\"name\":\"all\"", out);
+        open_function(tree->root ? profile_function(tree->functions, tree->root) : &all, tree->internal[tree->root],
+                      out);
         for (size_t i = 0; i < tree->paths_n; i++) {
                 const struct path *path = &tree->paths[i];
 
@@ -227,6 +238,8 @@ static void write_nodes(const struct tree *tree, struct level *levels, FILE *out
                 open_levels(tree, levels, &depth, path, out);
         }
         close_levels(tree, levels, &depth, 0, out);
+        if (tree->root)
+                levels[0].value = tree->value;
         close_node(tree, &levels[0], out);
 }
 
@@ -261,9 +274,18 @@ static void tree_deinit(struct tree *tree)
 
 int format_write_tree(const struct profile_set *set, FILE *out)
 {
-        struct tree tree = { .functions = profile_new() };
-        int r = tree.functions ? walk_samples(set, add_path, &tree) : -ENOMEM;
+        return format_write_tree_of(set, NULL, 0, out);
+}
 
+int format_write_tree_of(const struct profile_set *set, const struct profile_function *root, uint64_t value, FILE *out)
+{
+        struct tree tree = { .functions = profile_new(), .value = value };
+        int r = tree.functions ? 0 : -ENOMEM;
+
+        if (r == 0 && root)
+                r = profile_copy_function(tree.functions, root, &tree.root);
+        if (r == 0)
+                r = walk_samples(set, add_path, &tree);
         if (r == 0)
                 r = write_sorted(&tree, out);
         profile_free(tree.functions);

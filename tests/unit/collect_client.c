@@ -41,7 +41,7 @@ struct reply request(const struct collect *collect, const char *path, const char
         size_t headers_len;
         FILE *body_out = open_memstream(&reply.body, &reply.len);
         FILE *headers_out = open_memstream(&reply.headers, &headers_len);
-        char url[512];
+        char url[4096];
 
         snprintf(url, sizeof(url), "http://127.0.0.1:%u%s", collect_port(collect), path);
         list = curl_slist_append(list, "Expect:");

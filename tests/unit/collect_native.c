@@ -56,7 +56,8 @@ static void ingest(struct store *store, struct profile *profile)
 
 static struct profile_set queried(struct store *store)
 {
-        const struct collect_query query = { .range = { .from_ns = 0, .to_ns = 2 * START * NS }, .stacks_max = 100 };
+        const struct collect_query query = { .selection.range = { .from_ns = 0, .to_ns = 2 * START * NS },
+                                             .stacks_max = 100 };
         struct collect_meta meta;
         struct profile_set set;
 
