@@ -67,7 +67,7 @@ export function makeDifferences(parent, { onPick }) {
 
 // Of one side: its time, and what was chosen of it.
 function describe({ from, to }, chosen) {
-  const texts = Object.entries(chosen).map(([name, values]) => `${name} ${values.map(valueName).join(" or ")}`);
+  const texts = Object.entries(chosen).map(([name, values]) => `${name} ${values.map((value) => valueName(value, name)).join(" or ")}`);
   return [...texts, period(from, to)].join(", ");
 }
 

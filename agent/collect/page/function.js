@@ -3,9 +3,9 @@
 // One function: who calls it, above; what it calls, below; and its lines.
 
 import { element } from "../../format/flame/dom.js";
-import { shortPlace } from "../../format/flame/drawing.js";
 import { flame } from "../../format/flame/flame.js";
 import { counted, percent } from "../../format/flame/numbers.js";
+import { shortPlace } from "../../format/flame/tip.js";
 import { shareCell } from "./top.js";
 
 function linesTable(lines, file, whole) {

@@ -34,7 +34,7 @@ function makeControls(parent) {
 function marksOf({ instances, last_seen: last, coverage }, to) {
   const marks = [];
   if (instances > 1) marks.push({ short: `×${instances}`, long: `${instances} instances, one after the other or at once` });
-  if (last < to - silentAfter) marks.push({ short: "ended", long: `last seen ${clock(last)}` });
+  if (last < to - silentAfter) marks.push({ short: "silent", long: `no sample since ${clock(last)}` });
   if (coverage?.low) marks.push({ short: `coverage ${percent(coverage.share, 1)}`, long: "coverage is low", low: true });
   return marks;
 }
@@ -120,12 +120,12 @@ export function makeGroups(parent, { onChoose, onGroup, onFilter }) {
   function draw() {
     const { groups, meta } = shown;
     const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const taken = groups.filter(({ value }) => words.every((word) => valueName(value).toLowerCase().includes(word)));
+    const taken = groups.filter(({ value }) => words.every((word) => valueName(value, meta.by).toLowerCase().includes(word)));
     const whole = groups.reduce((all, group) => all + group.seconds, 0) || 1;
     tell(taken, words.length > 0, whole);
     if (!meta) return place([]);
-    const marks = new Map(taken.map((group) => [valueName(group.value), marksOf(group, meta.to)]));
-    const chosen = new Set(shown.chosen.map(valueName));
+    const marks = new Map(taken.map((group) => [valueName(group.value, meta.by), marksOf(group, meta.to)]));
+    const chosen = new Set(shown.chosen.map((value) => valueName(value, meta.by)));
     const roomOf = (name) => {
       const used = marks.get(name).reduce((all, { short }) => all + 6 + widthOf(short, markFont), 0);
       return Math.max(leastRoom, list.clientWidth - rowParts - used) * (chosen.has(name) ? boldRoom : 1);
@@ -137,7 +137,7 @@ export function makeGroups(parent, { onChoose, onGroup, onFilter }) {
       nodes.push(rowOf(null).button);
     }
     for (const group of taken) {
-      const name = valueName(group.value);
+      const name = valueName(group.value, meta.by);
       const colour = shown.charted.has(group.value) && groupColour(meta.by, group.value);
       const share = group.seconds / whole;
       const title = titleOf(group, name, modeWords[meta.mode]);
@@ -172,11 +172,11 @@ export function makeGroups(parent, { onChoose, onGroup, onFilter }) {
     // @charted: the values that have a colour in the chart.
     show({ groups, meta }, chosen, charted) {
       shown = { groups, meta, chosen, charted };
+      choice.value = meta.by;
       for (const key of rows.keys()) if (key !== null && !groups.some(({ value }) => value === key)) rows.delete(key);
       draw();
     },
-    set({ by, filter: text }) {
-      choice.value = by;
+    set({ filter: text }) {
       if (document.activeElement !== filter && filter.value !== text) {
         filter.value = text;
         if (shown.meta) draw();

@@ -35,7 +35,7 @@ export function makeComparing(onCompare) {
     // @groups: of the list; those that are not chosen can be the base.
     show(range, by, groups, chosen) {
       const rest = groups.filter(({ value }) => !chosen.includes(value));
-      choices = [...timeChoices(range), ...rest.map(({ value }) => [`${by} ${valueName(value)}`, { ago: null, labels: { [by]: [value] } }])];
+      choices = [...timeChoices(range), ...rest.map(({ value }) => [`${by} ${valueName(value, by)}`, { ago: null, labels: { [by]: [value] } }])];
       const key = choices.map(([label]) => label).join("\n");
       if (key === shown) return;
       shown = key;

@@ -20,7 +20,7 @@ const refreshMs = 10000;
 const topLimit = 200;
 
 const parts = Object.fromEntries(["notice", "main", "chart", "status"].map((id) => [id, document.getElementById(id)]));
-const seen = { range: null, series: new Map(), timeline: null, charted: "" };
+const seen = { by: "container", range: null, series: new Map(), timeline: null, charted: "" };
 let state = readState();
 let asking = new AbortController();
 let timer;
@@ -46,11 +46,17 @@ const actions = [
   }),
 ];
 
+// What one groups by: as asked, or by the label that tells most.
+function byOf() {
+  return state.by || seen.by;
+}
+
 // ---- what is chosen -----------------------------------------------------------
 
 function chosenOf(values) {
-  const { [state.by]: _, ...others } = state.labels;
-  return { labels: values?.length ? { ...others, [state.by]: values } : values ? others : {} };
+  const by = byOf();
+  const { [by]: _, ...others } = state.labels;
+  return { labels: values?.length ? { ...others, [by]: values } : values ? others : {} };
 }
 
 function unfilter(name, value) {
@@ -103,14 +109,14 @@ function ensureProfile() {
 
 // What is looked at, by name. @groups: those of the list that are chosen.
 function subject(groups, all) {
-  const filtered = Object.values(state.labels).flat();
+  const filtered = Object.entries(state.labels).flatMap(([name, values]) => values.map((value) => valueName(value, name)));
   const ids = state.series ? [state.series] : groups.length === 1 ? groups[0].series : [];
   const known = ids.map((id) => seen.series.get(id)).filter(Boolean);
   const [series] = known;
   const one = known.length && known.every((other) => about(other) === about(series)) ? about(series) : "";
   if (state.series) return { name: series ? nameOf(series) : `Series ${state.series}`, about: one };
-  if (filtered.length) return { name: filtered.map(valueName).join(", "), about: one };
-  return { name: all.length === 1 ? valueName(all[0].value) : "Everything", about: one };
+  if (filtered.length) return { name: filtered.join(", "), about: one };
+  return { name: all.length === 1 ? valueName(all[0].value, byOf()) : "Everything", about: one };
 }
 
 function showEmpty(name, meta) {
@@ -140,18 +146,23 @@ async function loadTimeline(parameters, signal, again) {
   const old = again && seen.charted === key ? seen.timeline : null;
   const since = sinceOf(old);
   const news = await ask("timeline", { ...parameters, since, step: old?.meta.step }, signal);
-  const whole = old ? continued(old, news, since) || (await ask("timeline", parameters, signal)) : news;
+  const whole = old ? continued(old, news) || (await ask("timeline", parameters, signal)) : news;
   Object.assign(seen, { timeline: whole, charted: key });
   return whole;
 }
 
 async function loadGroups(range, signal, again) {
-  const { [state.by]: chosen = [], ...others } = state.labels;
-  const wide = question({ ...state, labels: others, series: null }, range);
-  const [groups, series] = await Promise.all([
-    ask("groups", { ...wide, by: state.by }, signal),
-    again ? null : ask("series", range, signal),
-  ]);
+  const ofBy = () => {
+    const { [byOf()]: _, ...others } = state.labels;
+    return ask("groups", { ...question({ ...state, labels: others, series: null }, range), by: byOf() }, signal);
+  };
+  let [groups, series] = await Promise.all([ofBy(), again ? null : ask("series", range, signal)]);
+  if (!state.by && groups.groups.length === 1 && !groups.groups[0].value && seen.by === "container") {
+    // Nothing of it runs in a container.
+    seen.by = "service";
+    groups = await ofBy();
+  }
+  const chosen = state.labels[byOf()] || [];
   if (series) seen.series = new Map(series.map(readable).map((one) => [one.id, one]));
   const isChosen = ({ value, series: ids }) => (state.series ? ids.includes(state.series) : !chosen.length || chosen.includes(value));
   const taken = groups.groups.filter(isChosen);
@@ -196,11 +207,11 @@ async function load(signal, again) {
   const all = question(state, range);
   const wanted = { subject: subject(taken, groups.groups), taken };
   document.title = `${wanted.subject.name} · podflame`;
-  const chart = loadTimeline({ ...all, by: state.by }, signal, again).then((answer) => {
+  const chart = loadTimeline({ ...all, by: byOf() }, signal, again).then((answer) => {
     timeline.show(answer);
     list.show(groups, chosen, new Set(answer.groups.filter(({ others }) => !others).map(({ value }) => value)));
   });
-  comparing.show(range, state.by, groups.groups, chosen);
+  comparing.show(range, byOf(), groups.groups, chosen);
   await Promise.all([chart, loadBody({ ...all, series: state.series || "all" }, signal, again, wanted)]);
   profile?.set(state);
 }

@@ -48,9 +48,9 @@ function average(meta, groups) {
 
 // A filter of a label, and a way to take it off.
 function chip(name, value, onClear) {
-  const button = element("button", { type: "button", "aria-label": `Without ${name} ${valueName(value)}` }, "×");
+  const button = element("button", { type: "button", "aria-label": `Without ${name} ${valueName(value, name)}` }, "×");
   button.addEventListener("click", onClear);
-  return element("li", {}, `${name}: `, element("b", {}, valueName(value)), button);
+  return element("li", {}, `${name}: `, element("b", {}, valueName(value, name)), button);
 }
 
 // @actions: nodes for the head. @on: what is done when something is chosen: see page.js.

@@ -25,7 +25,6 @@ export const labels = {
   image: "images",
   node: "nodes",
   process: "programs",
-  thread: "threads",
 };
 
 const modes = ["cpu", "wall", "gil", "blame"];
@@ -69,7 +68,7 @@ export function readState() {
     series: number(hash.get("series")),
     labels: labelsOf(hash, ""),
     mode: oneOf(modes, hash.get("mode"), null),
-    by: oneOf(Object.keys(labels), hash.get("by"), "container"),
+    by: oneOf(Object.keys(labels), hash.get("by"), null), // null: what there is of containers and services
     filter: hash.get("filter") || "",
     last: range ? null : number(hash.get("last")) || 900,
     from: range?.from ?? null,
@@ -114,7 +113,7 @@ function hashOf(state) {
   if (state.series) hash.set("series", state.series);
   putLabels(hash, "", state.labels);
   if (state.mode) hash.set("mode", state.mode);
-  if (state.by !== "container") hash.set("by", state.by);
+  if (state.by) hash.set("by", state.by);
   if (state.filter) hash.set("filter", state.filter);
   if (state.show !== "both") hash.set("show", state.show);
   if (state.sort !== "self") hash.set("sort", state.sort);

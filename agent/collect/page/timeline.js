@@ -7,7 +7,6 @@ import { drawn, element } from "../../format/flame/dom.js";
 import { counted } from "../../format/flame/numbers.js";
 import { makeBrush } from "./brush.js";
 import { groupColour, othersColour } from "./palette.js";
-import { firstStep } from "./steps.js";
 import { clock, modeWords, period, seconds, valueName } from "./words.js";
 
 const height = 96; // pixels of the bars
@@ -49,10 +48,10 @@ function gapBoxes(gaps, scaleX) {
   });
 }
 
-function markSigns(marks, scaleX) {
+function markSigns({ marks, meta: { by } }, scaleX) {
   return marks.map(({ at, value }) => {
     const x = scaleX(at);
-    const title = drawn("title", {}, `${valueName(value)} started at ${clock(at)}`);
+    const title = drawn("title", {}, `${valueName(value, by)} started at ${clock(at)}`);
     return drawn("path", { class: "start", d: `M${x - 4} 0h8l-4 ${top}z` }, title);
   });
 }
@@ -89,7 +88,7 @@ function tipOf(answer, from, i) {
   const at = from + i * meta.step;
   const unit = modeWords[meta.mode].unit;
   const parts = groups
-    .map((group) => [group.others ? "(others)" : valueName(group.value), (group.seconds[i] || 0) / meta.step])
+    .map((group) => [group.others ? "(others)" : valueName(group.value, meta.by), (group.seconds[i] || 0) / meta.step])
     .filter(([, used]) => used > 0)
     .sort(([, a], [, b]) => b - a);
   const lines = parts.slice(0, listed).map(([name, used]) => `${number(used)} ${name}`);
@@ -110,14 +109,14 @@ export function makeTimeline(parent, { onRange }) {
   parent.append(scale, picture, axis);
 
   function textAt(at) {
-    const from = firstStep(answer.meta);
+    const from = answer.meta.start;
     return tipOf(answer, from, Math.floor((at - from) / answer.meta.step));
   }
 
   function draw() {
     const { meta } = answer;
     const width = picture.clientWidth;
-    const from = firstStep(meta);
+    const from = meta.start;
     const steps = Math.max(0, ...answer.groups.map((group) => group.seconds.length));
     const most = ceiling(Math.max(0, ...Array.from({ length: steps }, (_, i) => sumAt(answer, i) / meta.step)));
     const scaleX = (at) => (width * (at - meta.from)) / (meta.to - meta.from);
@@ -125,7 +124,7 @@ export function makeTimeline(parent, { onRange }) {
     svg.setAttribute("width", width);
     svg.setAttribute("aria-label", sentenceOf(answer, from));
     svg.replaceChildren(
-      ...[...gapBoxes(answer.gaps, scaleX), ...bars(answer, from, scaleX, scaleY), ...markSigns(answer.marks, scaleX)].filter(Boolean),
+      ...[...gapBoxes(answer.gaps, scaleX), ...bars(answer, from, scaleX, scaleY), ...markSigns(answer, scaleX)].filter(Boolean),
     );
     scale.replaceChildren(
       element("span", {}, `${number(most)} ${modeWords[meta.mode].unit}`),

@@ -35,8 +35,8 @@ export function about(series) {
 }
 
 // A series may lack what one groups by.
-export function valueName(value) {
-  return value || "(none)";
+export function valueName(value, by) {
+  return value || `(no ${by})`;
 }
 
 // "3.2 s", "14 min": an amount of time.

@@ -5,25 +5,20 @@
 // the next, and so does the focus.
 
 import { drawn, element } from "./dom.js";
+import { shortPlace } from "./tip.js";
 
 export const cellHeight = 22;
 const labelWidth = 35; // pixels; narrower frames have no label
 const letterWidth = 6.4; // of labels, on average; an estimate is enough to see whether a place has room
 const labelPadding = 26;
 
-// The end of a path is what tells files apart.
-export function shortPlace(file, line) {
-  const name = file.split("/").filter(Boolean).at(-1) || file;
-  return line ? `${name}:${line}` : name;
-}
-
 function fillLabel(label, { name, file, line }, width) {
-  const where = file && !file.startsWith("<") ? shortPlace(file, line) : "";
+  const where = shortPlace(file, line);
   const room = (name.length + where.length) * letterWidth + labelPadding < width;
   const key = `${name}\n${room ? where : ""}`;
   if (label.key === key) return;
   label.key = key;
-  label.replaceChildren(name, ...(where && room ? [element("span", { class: "flame-where" }, where)] : []));
+  label.replaceChildren(name, ...(where && room ? [" ", element("span", { class: "flame-where" }, where)] : []));
 }
 
 function makeFrame(node) {
@@ -39,7 +34,7 @@ function setLabel(frame, node, width) {
     return;
   }
   if (!frame.label) {
-    frame.label = drawn("foreignObject", { height: cellHeight, "aria-hidden": "true" }, element("div", { class: "flame-label" }));
+    frame.label = drawn("foreignObject", { height: cellHeight }, element("div", { class: "flame-label" }));
     frame.group.append(frame.label);
   }
   frame.label.setAttribute("width", width);

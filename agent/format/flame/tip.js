@@ -31,11 +31,17 @@ function rows(node, noun) {
   return [row("Total", node.data.value), row("Self", self(node))];
 }
 
-// "hot, 12.3 %, 42 samples, /app/a.py:9".
+// The end of a path is what tells files apart. "" for what is no file.
+export function shortPlace(file, line) {
+  const name = file && !file.startsWith("<") ? file.split("/").filter(Boolean).at(-1) || file : "";
+  return name && line ? `${name}:${line}` : name;
+}
+
+// "hot a.py:9, 12.3 %, 42 samples, /app/a.py": it begins as what is seen on the frame.
 export function sentence(node, noun) {
   const { name, file, line, shares, value } = node.data;
   const share = shares ? difference.phrase(node.data) : `${percent(value, whole(node))}, ${counted(value, noun)}`;
-  return [name, share, file && place(file, line)].filter(Boolean).join(", ");
+  return [`${name} ${shortPlace(file, line)}`.trim(), share, file].filter(Boolean).join(", ");
 }
 
 function describe(node, noun, hint) {
