@@ -9,19 +9,19 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static struct part *get_or_add_part(struct sums *sums, int64_t series)
+static struct part *get_or_add_part(struct sums *sums, int64_t id)
 {
         struct part *part = sums->last;
 
-        if (part && part->series == series)
+        if (part && part->id == id)
                 return part;
-        HASH_FIND(hh, sums->parts, &series, sizeof(series), part);
+        HASH_FIND(hh, sums->parts, &id, sizeof(id), part);
         if (!part) {
                 part = calloc(1, sizeof(*part));
                 if (!part)
                         return NULL;
-                part->series = series;
-                HASH_ADD(hh, sums->parts, series, sizeof(part->series), part);
+                part->id = id;
+                HASH_ADD(hh, sums->parts, id, sizeof(part->id), part);
                 if (part->lost) {
                         free(part);
                         return NULL;
@@ -51,10 +51,10 @@ static struct sum *get_or_add_sum(struct sums *sums, struct part *part, uint64_t
         return sum;
 }
 
-int collect_sums_add(struct sums *sums, const struct store_slice *slice)
+int collect_sums_add(struct sums *sums, const struct store_slice *slice, int64_t part_id)
 {
         struct unpack in = collect_unpack_begin(slice->samples, slice->len);
-        struct part *part = get_or_add_part(sums, sums->apart ? slice->series : 0);
+        struct part *part = get_or_add_part(sums, part_id);
         uint64_t stack = 0;
 
         if (!part)

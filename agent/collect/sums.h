@@ -2,7 +2,7 @@
 #ifndef COLLECT_SUMS_H
 #define COLLECT_SUMS_H
 
-/* Samples of many slices, added up by stack, in one part for each series or in one part for all. */
+/* Samples of many slices, added up by stack, in one part or in several. */
 
 #include "agent/collect/store.h"
 
@@ -28,7 +28,7 @@ static inline enum profile_state sum_state(const struct sum *sum)
 }
 
 struct part {
-        int64_t series; /* 0: all */
+        int64_t id; /* the caller's */
         struct sum *sums;
         bool lost;
         UT_hash_handle hh;
@@ -37,13 +37,12 @@ struct part {
 struct sums {
         struct part *parts;
         struct part *last; /* the part that was used last: slices of one series often follow each other */
-        bool apart;        /* there is a part for each series */
         uint64_t slices;
         size_t n; /* number of sums in all parts */
 };
 
-/* Adds a slice. -ENOMEM. */
-int collect_sums_add(struct sums *sums, const struct store_slice *slice);
+/* Adds a slice to a part. -ENOMEM. */
+int collect_sums_add(struct sums *sums, const struct store_slice *slice, int64_t part);
 
 /*
  * Finds the smallest count with which sums are kept, if at most @max are kept. If several sums have the same count, all
