@@ -139,7 +139,7 @@ static int add_total(void *ctx, const struct store_total *total)
                 .slices = total->slices,
                 .count = total->count,
                 .running_ns = total->running_ns,
-                .ns = total->samples ? collect_unpack_ns(total->samples, total->len) : 0,
+                .ns = total->summed ? total->ns : collect_unpack_ns(total->samples, total->len),
                 .books = total->books,
                 .weighted = (double)total->books.period_ns * (double)total->books.counters.accounted_ns,
         };
@@ -218,7 +218,7 @@ int collect_asked_begin(struct store *store, const struct collect_selection *sel
                 return r;
         r = find_series(ret, selection);
         if (r == 0)
-                r = store_each_total(store, &ret->range, times, add_total, ret);
+                r = store_each_total(store, &ret->range, &(struct store_how){ .samples = times }, add_total, ret);
         if (r < 0) {
                 collect_asked_end(ret);
                 return r;

@@ -169,19 +169,18 @@ static int describe_profile(struct making *making, int64_t series)
         return r < 0 ? r : collect_json_restore(attributes, making->profile);
 }
 
-static int make_profile(struct making *making, const struct part *part, struct profile_set *set)
+static int make_profile(struct making *making, struct part *part, struct profile_set *set)
 {
-        const struct sum *sum, *next;
         int r;
 
         making->profile = profile_new();
         if (!making->profile)
                 return -ENOMEM;
         r = describe_profile(making, making->query->apart ? part->id : 0);
-        HASH_ITER(hh, part->sums, sum, next) {
-                if (r == 0)
-                        r = add_sum(making, sum);
-        }
+        /* In the order of their ids, stacks are read from the store one behind the other. */
+        collect_sums_sort(part);
+        for (size_t i = 0; r == 0 && i < part->n; i++)
+                r = add_sum(making, &part->sums[i]);
         forget_locals(making);
         if (r == -ENOSPC)
                 r = -ENOMEM; /* a profile is full, not the store */
@@ -194,7 +193,7 @@ static int make_profile(struct making *making, const struct part *part, struct p
 
 static int make_profiles(struct making *making, struct profile_set *set)
 {
-        const struct part *part, *next;
+        struct part *part, *next;
         int r = 0;
 
         if (making->query->stacks_max > 0)
@@ -266,7 +265,7 @@ static void describe_answer(const struct making *making, const struct profile_se
         ret->series = making->query->selection.range.series;
         ret->mode = asked->mode;
         ret->modes = asked->modes;
-        ret->slices = making->sums.slices;
+        ret->slices = sum.slices;
         ret->books = sum.books;
         sum_samples(set, ret);
 }
