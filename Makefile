@@ -62,9 +62,9 @@ below_sample  := symbol reason base pystack nsutil elfsym profile
 below_format  := profile base
 below_compare := format profile base
 below_send    := http format profile base
-below_collect := http format profile base
+below_collect := compare http format profile base
 below_health  := send http format profile base
-below_command := find sample symbol send collect health confine http compare format profile reason base pystack nsutil elfsym
+below_command := find sample symbol send collect health confine compare http format profile reason base pystack nsutil elfsym
 
 # A room's files, and those of its folders.
 sources  = $(wildcard $(path_$(1))/*.c $(path_$(1))/*/*.c)

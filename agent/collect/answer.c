@@ -44,5 +44,8 @@ void collect_answer_json(struct http_answer *ret, char *body)
                 collect_refuse(ret, 500, "out of memory");
                 return;
         }
-        *ret = (struct http_answer){ .status = 200, .type = "application/json", .body = body, .len = strlen(body) };
+        ret->status = 200;
+        ret->type = "application/json";
+        ret->body = body;
+        ret->len = strlen(body);
 }

@@ -10,7 +10,7 @@ void collect_refuse(struct http_answer *ret, unsigned status, const char *senten
 /* The same for a negative errno of the store. */
 void collect_answer_error(struct http_answer *ret, int r);
 
-/* Answers with JSON. Consumes @body; NULL means that memory ran out. */
+/* Answers with JSON; @ret keeps its tag. Consumes @body; NULL means that memory ran out. */
 void collect_answer_json(struct http_answer *ret, char *body);
 
 #endif

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 /* ---- which series --------------------------------------------------------- */
 
@@ -138,7 +139,7 @@ static int add_total(void *ctx, const struct store_total *total)
                 .slices = total->slices,
                 .count = total->count,
                 .running_ns = total->running_ns,
-                .ns = total->samples ? collect_unpack_ns(total->samples, total->len) : 0,
+                .ns = total->summed ? total->ns : collect_unpack_ns(total->samples, total->len),
                 .books = total->books,
                 .weighted = (double)total->books.period_ns * (double)total->books.counters.accounted_ns,
         };
@@ -158,6 +159,41 @@ struct asked_sum collect_asked_sum(const struct asked *asked)
         for (size_t i = 0; i < asked->n; i++)
                 collect_asked_add(&sum, &asked->series[i].by[asked->mode]);
         return sum;
+}
+
+static void hash_number(XXH3_state_t *state, uint64_t number)
+{
+        XXH3_64bits_update(state, &number, sizeof(number));
+}
+
+uint64_t collect_asked_version(const struct asked *asked)
+{
+        XXH3_state_t *state = XXH3_createState();
+        uint64_t version = 0;
+
+        if (!state)
+                return 0;
+        XXH3_64bits_reset(state);
+        hash_number(state, asked->mode);
+        for (size_t i = 0; i < asked->n; i++) {
+                const struct asked_series *series = &asked->series[i];
+
+                if (!series->modes)
+                        continue;
+                hash_number(state, (uint64_t)series->id);
+                for (unsigned mode = 0; mode < PROFILE_MODES; mode++) {
+                        hash_number(state, series->by[mode].slices);
+                        hash_number(state, series->by[mode].count);
+                        hash_number(state, series->by[mode].running_ns);
+                        hash_number(state, series->by[mode].books.counters.accounted_ns);
+                }
+                for (unsigned label = 0; label < LABELS; label++)
+                        XXH3_64bits_update(state, series->labels.values[label],
+                                           strlen(series->labels.values[label]) + 1);
+        }
+        version = XXH3_64bits_digest(state);
+        XXH3_freeState(state);
+        return version;
 }
 
 /* ---- begin and end -------------------------------------------------------- */
@@ -182,7 +218,7 @@ int collect_asked_begin(struct store *store, const struct collect_selection *sel
                 return r;
         r = find_series(ret, selection);
         if (r == 0)
-                r = store_each_total(store, &ret->range, times, add_total, ret);
+                r = store_each_total(store, &ret->range, &(struct store_how){ .samples = times }, add_total, ret);
         if (r < 0) {
                 collect_asked_end(ret);
                 return r;

@@ -58,6 +58,9 @@ void collect_asked_add(struct asked_sum *to, const struct asked_sum *from);
 /* The sum of all series, in the mode that is asked about. */
 struct asked_sum collect_asked_sum(const struct asked *asked);
 
+/* A number that changes when slices of the selection come or go, or a label of its series changes. */
+uint64_t collect_asked_version(const struct asked *asked);
+
 /* The series of an id, NULL if it is not selected. */
 struct asked_series *collect_asked_find(const struct asked *asked, int64_t id);
 

@@ -6,6 +6,7 @@
 
 #include "agent/collect/labels.h"
 #include "agent/collect/store.h"
+#include "agent/http/http.h"
 
 /* ---- attributes ---------------------------------------------------------- */
 
@@ -52,6 +53,7 @@ struct collect_meta {
         unsigned modes; /* bit n: enum profile_mode n: the modes that are in the range */
         uint64_t slices, samples, ns;
         struct store_books books;
+        char tag[HTTP_TAG_SIZE]; /* the version of what is stored of this */
 };
 char *collect_json_meta(const struct collect_meta *meta);
 

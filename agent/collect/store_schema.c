@@ -100,7 +100,57 @@ static const char kinds[] = "CREATE TABLE function_of_any_kind ("
                             "CREATE INDEX function_seen ON function (seen);"
                             "PRAGMA user_version = 3;";
 
-const char *const store_schema[STORE_VERSION] = { slices, books, kinds };
+/*
+ * Sums of stretches of time: the samples of all slices that start in one, by series and mode. A stretch is in "stretch"
+ * only if its sums hold all of its slices. One that gets a late slice, or loses an old one, leaves the table, and its
+ * sums with it; it is summed again later. So a range is always read right: by sums where there are any, and by slices
+ * elsewhere.
+ *
+ * "over" is the part of a sum that lies beyond the stretch's end, as its last slices last beyond it. A stretch is "far"
+ * if that reaches beyond the next stretch. The duration in the index tells of gaps without reading slices.
+ */
+static const char sums[] = "CREATE TABLE stretch ("
+                           "  id INTEGER PRIMARY KEY,"
+                           "  span INTEGER NOT NULL,"
+                           "  start INTEGER NOT NULL,"
+                           "  first_start INTEGER NOT NULL,"
+                           "  last_end INTEGER NOT NULL,"
+                           "  far INTEGER NOT NULL,"
+                           "  UNIQUE (span, start)"
+                           ") STRICT;"
+                           "CREATE TABLE sum ("
+                           "  id INTEGER PRIMARY KEY,"
+                           "  stretch INTEGER NOT NULL REFERENCES stretch (id) ON DELETE CASCADE,"
+                           "  series INTEGER NOT NULL,"
+                           "  mode INTEGER NOT NULL,"
+                           "  slices INTEGER NOT NULL,"
+                           "  count INTEGER NOT NULL,"
+                           "  running INTEGER NOT NULL,"
+                           "  ns INTEGER NOT NULL,"
+                           "  over_count REAL NOT NULL,"
+                           "  over_ns REAL NOT NULL,"
+                           "  period INTEGER NOT NULL,"
+                           "  accounted INTEGER NOT NULL,"
+                           "  sampled INTEGER NOT NULL,"
+                           "  native INTEGER NOT NULL,"
+                           "  left_out INTEGER NOT NULL,"
+                           "  unopened INTEGER NOT NULL,"
+                           "  torn INTEGER NOT NULL,"
+                           "  late INTEGER NOT NULL,"
+                           "  gone INTEGER NOT NULL,"
+                           "  failed INTEGER NOT NULL,"
+                           "  periods BLOB NOT NULL,"
+                           "  UNIQUE (stretch, series, mode)"
+                           ") STRICT;"
+                           "CREATE TABLE sum_samples ("
+                           "  sum INTEGER PRIMARY KEY REFERENCES sum (id) ON DELETE CASCADE,"
+                           "  samples BLOB NOT NULL"
+                           ") STRICT;"
+                           "DROP INDEX slice_start;"
+                           "CREATE INDEX slice_start ON slice (start, series, mode, count, running, duration);"
+                           "PRAGMA user_version = 4;";
+
+const char *const store_schema[STORE_VERSION] = { slices, books, kinds, sums };
 
 const size_t store_times[STORE_TIMES] = {
         offsetof(struct profile_counters, accounted_ns), offsetof(struct profile_counters, sampled_ns),
@@ -112,12 +162,24 @@ const size_t store_times[STORE_TIMES] = {
 
 #define TIMES "accounted, sampled, native, left_out, unopened, torn, late, gone, failed, period"
 
-#define TOTALS(samples, index)                                                                        \
-        "SELECT slice.series, slice.mode, slice.start, duration, count, running, " TIMES ", " samples \
-        " FROM slice INDEXED BY " index " LEFT JOIN books ON books.slice = slice.id"                  \
+#define TOTALS(samples, index)                                                                            \
+        "SELECT slice.series, slice.mode, slice.start, duration, 1, count, running, -1, 0.0, 0.0, " TIMES \
+        ", NULL, " samples " FROM slice INDEXED BY " index " LEFT JOIN books ON books.slice = slice.id"   \
         " WHERE slice.start >= ?1 AND slice.start < ?2"
 /* The modes are named, so that SQLite finds the series in the index for each of them. */
-#define OF_ONE " AND slice.series = ?3 AND slice.mode IN (0, 1, 2, 3)"
+#define OF_ONE " AND slice.series = ?4 AND slice.mode IN (0, 1, 2, 3)"
+
+/* Sums, in the same columns. */
+#define SUM_TOTALS                                                                                                  \
+        "SELECT sum.series, sum.mode, stretch.start, span, slices, count, running, ns, over_count, over_ns, " TIMES \
+        ", periods, NULL" FROM_SUMS
+#define FROM_SUMS                                                  \
+        " FROM stretch CROSS JOIN sum ON sum.stretch = stretch.id" \
+        " WHERE stretch.span = ?5 AND stretch.start >= ?1 AND stretch.start < ?2"
+#define SUM_SAMPLES                                                                                      \
+        "SELECT sum.series, stretch.start, span, samples FROM stretch"                                   \
+        " CROSS JOIN sum ON sum.stretch = stretch.id CROSS JOIN sum_samples ON sum_samples.sum = sum.id" \
+        " WHERE stretch.span = ?5 AND stretch.start >= ?1 AND stretch.start < ?2 AND sum.mode = ?3"
 
 const char *const store_sql[STORE_STATEMENTS] = {
         [SQL_BEGIN] = "BEGIN",
@@ -147,6 +209,27 @@ const char *const store_sql[STORE_STATEMENTS] = {
                               " WHERE start >= ?1 AND start < ?2 AND mode = ?3",
         [SQL_SLICES_OF_ONE] = "SELECT series, start, duration, samples FROM slice INDEXED BY slice_series"
                               " WHERE start >= ?1 AND start < ?2 AND mode = ?3 AND series = ?4",
+        [SQL_SUM_SAMPLES_OF_ALL] = SUM_SAMPLES,
+        [SQL_SUM_SAMPLES_OF_ONE] = SUM_SAMPLES " AND sum.series = ?4",
+        [SQL_SUM_TOTALS_OF_ALL] = SUM_TOTALS,
+        [SQL_SUM_TOTALS_OF_ONE] = SUM_TOTALS " AND sum.series = ?4",
+        [SQL_STRETCHES] = "SELECT start, first_start, last_end FROM stretch"
+                          " WHERE span = ?3 AND start >= ?1 AND start + span <= ?2 AND far <= ?4 ORDER BY start",
+        [SQL_COVER] = "SELECT start, duration FROM slice INDEXED BY slice_start WHERE start >= ?1 AND start < ?2"
+                      " ORDER BY start",
+        [SQL_IS_SUMMED] = "SELECT 1 FROM stretch WHERE span = ?1 AND start = ?2",
+        [SQL_NEXT_SLICE] = "SELECT min(start) FROM slice WHERE start >= ?1",
+        [SQL_EXTENT] = "SELECT min(start), max(start + duration) FROM slice INDEXED BY slice_start"
+                       " WHERE start >= ?1 AND start < ?2",
+        [SQL_ADD_STRETCH] = "INSERT INTO stretch (span, start, first_start, last_end, far)"
+                            " VALUES (?1, ?2, ?3, ?4, ?5)",
+        [SQL_ADD_SUM] = "INSERT INTO sum (" TIMES ", stretch, series, mode, slices, count, running, ns, over_count,"
+                        " over_ns, periods) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,"
+                        " ?16, ?17, ?18, ?19, ?20)",
+        [SQL_ADD_SUM_SAMPLES] = "INSERT INTO sum_samples (sum, samples) VALUES (?1, ?2)",
+        [SQL_UNDO_SUMS] = "DELETE FROM stretch WHERE span = ?1 AND start = ?2",
+        [SQL_UNDO_OLDEST_SUMS] = "DELETE FROM stretch WHERE start <="
+                                 " (SELECT ifnull(min(start), 9223372036854775807) FROM slice)",
         [SQL_TOTALS_OF_ALL] = TOTALS("NULL", "slice_start"),
         [SQL_TOTALS_OF_ONE] = TOTALS("NULL", "slice_series") OF_ONE,
         [SQL_TOTALS_OF_ALL_WITH_SAMPLES] = TOTALS("samples", "slice_start"),

@@ -49,13 +49,23 @@ static const char *kind_of(const struct found_function *found, profile_id id)
         return found->internal[id] ? INTERNAL : kind_names[profile_function(found->from, id)->kind];
 }
 
+/* A comparison knows files by the part of their path that both sides share. */
+static bool is_end_of_path(const char *end, const char *path)
+{
+        size_t len = strlen(path), end_len = strlen(end);
+
+        if (end_len > len || (end_len == 0 && len > 0) || strcmp(path + len - end_len, end) != 0)
+                return false;
+        return end_len == len || path[len - end_len - 1] == '/';
+}
+
 static void match_functions(struct found_function *found, const struct sought *sought)
 {
         for (uint32_t id = 1; id <= profile_functions(found->from); id++) {
                 const struct profile_function *function = profile_function(found->from, id);
 
                 if (strcmp(function->name, sought->name) != 0 ||
-                    (sought->file && strcmp(function->file, sought->file) != 0) ||
+                    (sought->file && !is_end_of_path(sought->file, function->file)) ||
                     (sought->first_line && function->first_line != sought->first_line) ||
                     (sought->kind && strcmp(kind_of(found, id), sought->kind) != 0))
                         continue;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <xxhash.h>
 
 #define SECOND_NS 1000000000
 
@@ -16,6 +17,8 @@
 #define SECONDS_MAX 9000000000.0
 
 #define LABEL_PREFIX "label."
+
+#define BASE_PREFIX "base."
 
 #define LABEL_NAMES "namespace, workload, pod, container, image, node, service, version and process"
 
@@ -105,6 +108,7 @@ bool question_by(const struct http_request *request, enum label *ret, struct htt
 
 struct reading_filters {
         struct question *question;
+        const char *prefix; /* of the parameters that are filters */
         struct http_answer *answer;
         bool refused;
 };
@@ -116,10 +120,10 @@ static bool take_filter(void *ctx, const char *name, const char *value)
         struct question *question = reading->question;
         struct collect_filter filter = { .value = value };
 
-        if (strncmp(name, LABEL_PREFIX, strlen(LABEL_PREFIX)) != 0)
+        if (strncmp(name, reading->prefix, strlen(reading->prefix)) != 0)
                 return true;
         reading->refused = true;
-        if (!parse_label(name, name + strlen(LABEL_PREFIX), &filter.label, reading->answer))
+        if (!parse_label(name, name + strlen(reading->prefix), &filter.label, reading->answer))
                 return false;
         if (question->selection.filters_n == FILTERS_MAX)
                 return refuse_parameter(reading->answer, name, "is one filter too many: 32 are taken");
@@ -141,30 +145,82 @@ static bool read_range(const struct http_request *request, struct store_range *r
         return range->from_ns < range->to_ns || refuse_parameter(ret, "from", "is not before \"to\"");
 }
 
-static bool read_series(const struct http_request *request, int64_t *ret, struct http_answer *answer)
+static bool read_series(const struct http_request *request, const char *name, int64_t *ret, struct http_answer *answer)
 {
-        const char *series = http_request_parameter(request, "series");
+        const char *series = http_request_parameter(request, name);
 
-        return !series || strcmp(series, "all") == 0 || parse_positive_number(series, INT64_MAX, ret) ||
-               refuse_parameter(answer, "series", "is neither \"all\" nor a number");
+        if (series && strcmp(series, "all") == 0)
+                *ret = 0;
+        else if (series && !parse_positive_number(series, INT64_MAX, ret))
+                return refuse_parameter(answer, name, "is neither \"all\" nor a number");
+        return true;
+}
+
+static bool read_filters(const struct http_request *request, const char *prefix, struct question *question,
+                         struct http_answer *ret)
+{
+        struct reading_filters reading = { .question = question, .prefix = prefix, .answer = ret };
+
+        http_request_parameters(request, take_filter, &reading);
+        return !reading.refused;
 }
 
 bool question_read(const struct http_request *request, struct question *question, struct http_answer *ret)
 {
-        struct reading_filters reading = { .question = question, .answer = ret };
         const char *mode = http_request_parameter(request, "mode");
 
         memset(question, 0, sizeof(*question));
         question->selection.filters = question->filters;
         if (!read_range(request, &question->selection.range, ret) ||
-            !read_series(request, &question->selection.range.series, ret))
+            !read_series(request, "series", &question->selection.range.series, ret))
                 return false;
         if (mode && !profile_mode_parse(mode, &question->mode))
                 return refuse_parameter(ret, "mode", "is none of cpu, wall, gil and blame");
         if (mode)
                 question->selection.mode = &question->mode;
-        http_request_parameters(request, take_filter, &reading);
-        return !reading.refused;
+        return read_filters(request, LABEL_PREFIX, question, ret);
+}
+
+/* Takes over the filters of all labels for which the base has none of its own. */
+static void inherit_filters(const struct question *new_side, struct question *question)
+{
+        size_t own = question->selection.filters_n;
+
+        for (size_t i = 0; i < new_side->selection.filters_n; i++) {
+                size_t j = 0;
+
+                while (j < own && question->filters[j].label != new_side->filters[i].label)
+                        j++;
+                if (j == own)
+                        question->filters[question->selection.filters_n++] = new_side->filters[i];
+        }
+}
+
+bool question_read_base(const struct http_request *request, const struct question *new_side, struct question *question,
+                        struct http_answer *ret)
+{
+        struct store_range *range = &question->selection.range;
+
+        memcpy(question, new_side, sizeof(*question));
+        question->selection.filters = question->filters;
+        question->selection.filters_n = 0;
+        if (!question_moment(request, "base.from", &range->from_ns, ret) ||
+            !question_moment(request, "base.to", &range->to_ns, ret) ||
+            !read_series(request, "base.series", &range->series, ret) ||
+            !read_filters(request, BASE_PREFIX LABEL_PREFIX, question, ret))
+                return false;
+        inherit_filters(new_side, question);
+        return range->from_ns < range->to_ns || refuse_parameter(ret, "base.from", "is not before \"base.to\"");
+}
+
+/* A number that stands for all parameters of a question. */
+static bool hash_parameter(void *ctx, const char *name, const char *value)
+{
+        uint64_t *hash = ctx;
+
+        *hash = XXH3_64bits_withSeed(name, strlen(name) + 1, *hash);
+        *hash = XXH3_64bits_withSeed(value, strlen(value) + 1, *hash);
+        return true;
 }
 
 bool question_run(struct collect_api *api, const struct http_request *request, struct collect_query query,
@@ -176,8 +232,14 @@ bool question_run(struct collect_api *api, const struct http_request *request, s
         if (!question_read(request, &question, ret))
                 return false;
         query.selection = question.selection;
+        query.known = http_request_header(request, "If-None-Match");
+        http_request_parameters(request, hash_parameter, &query.salt);
         r = collect_query(api->store, &query, ret_set, ret_meta);
         if (r < 0)
                 collect_answer_error(ret, r);
+        else if (r == COLLECT_KNOWN)
+                *ret = (struct http_answer){ .status = 304, .type = "application/json", .body = strdup("") };
+        if (r >= 0)
+                memcpy(ret->tag, ret_meta->tag, sizeof(ret->tag));
         return r == 0;
 }

@@ -15,6 +15,8 @@ void question_groups(void *ctx, const struct http_request *request, struct http_
 void question_timeline(void *ctx, const struct http_request *request, struct http_answer *ret);
 void question_tree(void *ctx, const struct http_request *request, struct http_answer *ret);
 void question_top(void *ctx, const struct http_request *request, struct http_answer *ret);
+void question_compare(void *ctx, const struct http_request *request, struct http_answer *ret);
+void question_export(void *ctx, const struct http_request *request, struct http_answer *ret);
 void question_function(void *ctx, const struct http_request *request, struct http_answer *ret);
 
 /* ---- parameters ----------------------------------------------------------- */
@@ -27,11 +29,18 @@ void question_function(void *ctx, const struct http_request *request, struct htt
 struct question {
         struct collect_selection selection;
         enum profile_mode mode;
-        struct collect_filter filters[FILTERS_MAX];
+        struct collect_filter filters[2 * FILTERS_MAX]; /* a base may have its own, and those of the new side */
 };
 
 /* Reads the selection. False: @ret has the refusal. */
 bool question_read(const struct http_request *request, struct question *question, struct http_answer *ret);
+
+/*
+ * Reads the selection of a comparison's base, whose parameters begin with "base.". What is absent is taken from the new
+ * side: its filters for each label that the base has no filter for. False: @ret has the refusal.
+ */
+bool question_read_base(const struct http_request *request, const struct question *new_side, struct question *question,
+                        struct http_answer *ret);
 
 /* Runs a query. @query says how, @request what is selected. False: @ret has the reason. */
 bool question_run(struct collect_api *api, const struct http_request *request, struct collect_query query,
@@ -56,7 +65,7 @@ struct written {
         size_t len;
 };
 bool question_write_begin(struct written *written, struct http_answer *ret);
-/* Answers with what was written as JSON. @r: a negative errno if that failed. */
+/* Answers with what was written as JSON; @ret keeps its tag. @r: a negative errno if that failed. */
 void question_write_end(struct written *written, int r, struct http_answer *ret);
 
 /* Nanoseconds as seconds, without rounding. */

@@ -92,6 +92,35 @@ static void add_rate(struct timeline *timeline, uint64_t period_ns, uint64_t sli
         timeline->rates[i].slices += slices;
 }
 
+static void add_slice(struct timeline *timeline, size_t row, const struct store_total *total)
+{
+        const struct timeline_cell amount = {
+                .samples = (double)total->count,
+                .ns = (double)collect_unpack_ns(total->samples, total->len),
+        };
+
+        spread_amount(timeline, row, total->start_ns, total->duration_ns, &amount);
+        add_rate(timeline, total->books.period_ns, total->slices);
+}
+
+/* A sum's stretch lies in one step; what is over, in the next one or the same. */
+static void add_sum(struct timeline *timeline, size_t row, const struct store_total *total)
+{
+        const struct timeline_cell over = { .samples = total->over_count, .ns = total->over_ns };
+        const struct timeline_cell within = { .samples = (double)total->count - over.samples,
+                                              .ns = (double)total->ns - over.ns };
+        int64_t start = total->start_ns - timeline->start_ns;
+        struct unpack in = collect_unpack_begin(total->periods, total->periods_len);
+
+        add_to_step(timeline, row, start / timeline->step_ns, 1, &within);
+        add_to_step(timeline, row, (start + total->duration_ns) / timeline->step_ns, 1, &over);
+        while (in.at < in.end && !in.failed) {
+                uint64_t period = collect_unpack(&in), slices = collect_unpack(&in);
+
+                add_rate(timeline, period, slices);
+        }
+}
+
 static int add_to_cells(void *ctx, const struct store_total *total)
 {
         struct timeline *timeline = ctx;
@@ -101,13 +130,10 @@ static int add_to_cells(void *ctx, const struct store_total *total)
         if (!series || total->mode != asked->mode)
                 return 0;
 
-        const struct timeline_cell amount = {
-                .samples = (double)total->count,
-                .ns = (double)collect_unpack_ns(total->samples, total->len),
-        };
-
-        spread_amount(timeline, timeline->row_of[series - asked->series], total->start_ns, total->duration_ns, &amount);
-        add_rate(timeline, total->books.period_ns, total->slices);
+        if (total->summed)
+                add_sum(timeline, timeline->row_of[series - asked->series], total);
+        else
+                add_slice(timeline, timeline->row_of[series - asked->series], total);
         return 0;
 }
 
@@ -126,12 +152,11 @@ static void note_gap(struct timeline *timeline, int64_t until_ns)
                 timeline->gaps[timeline->gaps_n++] = (struct timeline_gap){ from, until_ns };
 }
 
-static int look_for_gap(void *ctx, const struct store_total *total)
+static int look_for_gap(void *ctx, int64_t start, int64_t end)
 {
         struct timeline *timeline = ctx;
-        int64_t end = total->start_ns + total->duration_ns;
 
-        note_gap(timeline, total->start_ns);
+        note_gap(timeline, start);
         if (!timeline->covered || end > timeline->covered_until_ns)
                 timeline->covered_until_ns = end;
         timeline->covered = true;
@@ -150,7 +175,7 @@ static int find_gaps(struct timeline *timeline)
                 return r;
         timeline->covered = edges.has_before;
         timeline->covered_until_ns = edges.before_end_ns;
-        r = store_each_total(asked->store, &all, false, look_for_gap, timeline);
+        r = store_each_cover(asked->store, &all, timeline->step_ns, look_for_gap, timeline);
         if (r == 0 && edges.has_after)
                 note_gap(timeline, edges.after_start_ns);
         return r;
@@ -172,6 +197,7 @@ static void assign_rows(struct timeline *timeline)
 
 int timeline_make(const struct asked *asked, enum label by, int64_t step_ns, size_t limit, struct timeline *ret)
 {
+        const struct store_how how = { .samples = true, .step_ns = step_ns };
         int r;
 
         *ret = (struct timeline){ .asked = asked, .step_ns = step_ns };
@@ -186,7 +212,7 @@ int timeline_make(const struct asked *asked, enum label by, int64_t step_ns, siz
         r = ret->row_of && ret->cells ? 0 : -ENOMEM;
         if (r == 0) {
                 assign_rows(ret);
-                r = store_each_total(asked->store, &asked->range, true, add_to_cells, ret);
+                r = store_each_total(asked->store, &asked->range, &how, add_to_cells, ret);
         }
         if (r == 0)
                 r = find_gaps(ret);

@@ -25,9 +25,10 @@ void question_write_end(struct written *written, int r, struct http_answer *ret)
         if ((fclose(written->out) != 0 || failed) && r == 0)
                 r = -ENOMEM;
         if (r == 0) {
-                *ret = (struct http_answer){
-                        .status = 200, .type = "application/json", .body = written->text, .len = written->len
-                };
+                ret->status = 200;
+                ret->type = "application/json";
+                ret->body = written->text;
+                ret->len = written->len;
         } else {
                 free(written->text);
                 collect_answer_error(ret, r);
