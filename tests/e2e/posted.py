@@ -4,10 +4,10 @@
 import copy
 import functools
 import json
-import subprocess
+import tempfile
 import urllib.request
 
-from program import MARGIN_SECONDS, PODFLAME
+from program import MARGIN_SECONDS, podflame
 
 SLICE_SECONDS = 10
 PERIOD_NS = 10 ** 7
@@ -18,13 +18,22 @@ ABOVE = 2
 @functools.lru_cache(maxsize=None)
 def request_of(folded):
     """An ExportProfilesServiceRequest of folded stacks."""
-    done = subprocess.run([PODFLAME, "convert", "/dev/stdin", "-f", "otlp"], input=folded.encode(), capture_output=True,
-                          timeout=MARGIN_SECONDS, check=True)
+    with tempfile.NamedTemporaryFile("w", suffix=".folded") as file:
+        file.write(folded)
+        file.flush()
+        done = podflame("convert", file.name, "-f", "otlp")
+    assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
 def attribute(key, value):
     return {"key": key, "value": {"stringValue": value}}
+
+
+def add_attribute(tables, key, value):
+    tables["stringTable"].append(key)
+    tables["attributeTable"].append({"keyStrindex": len(tables["stringTable"]) - 1, "value": value})
+    return len(tables["attributeTable"]) - 1
 
 
 def slice_of(folded, at, mode="cpu", **attributes):
@@ -34,9 +43,10 @@ def slice_of(folded, at, mode="cpu", **attributes):
     resource["resource"]["attributes"] = [attribute(key.replace("__", "."), value) for key, value in attributes.items()]
     profile = resource["scopeProfiles"][0]["profiles"][0]
     profile.update(timeUnixNano=str(int(at * 1e9)), durationNano=str(SLICE_SECONDS * 10 ** 9), period=str(PERIOD_NS))
-    tables["stringTable"].append("podflame.mode")
-    tables["attributeTable"].append({"keyStrindex": len(tables["stringTable"]) - 1, "value": {"stringValue": mode}})
-    profile["attributeIndices"] = [len(tables["attributeTable"]) - 1]
+    ns = str(PERIOD_NS * sum(int(sample["values"][0]) for sample in profile["samples"]))
+    profile["attributeIndices"] = [add_attribute(tables, key, value) for key, value in (
+        ("podflame.mode", {"stringValue": mode}), ("podflame.accounted_ns", {"intValue": ns}),
+        ("podflame.sampled_ns", {"intValue": ns}))]
     for location in tables["locationTable"]:
         for line in location.get("lines", []):
             if int(line.get("line", 0)) > ABOVE:

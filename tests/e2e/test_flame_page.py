@@ -149,7 +149,7 @@ def test_frames_say_their_files_and_the_legend_what_colours_are(page):
     assert keys == ["the program", "libraries", "A colour tells files apart: red is not hotter. Wide is."]
 
 
-@pytest.mark.parametrize("hash_", ["", "#q=hash_password", "#up=1"])
+@pytest.mark.parametrize("hash_", ["", "#q=hash_password"])
 def test_axe_finds_nothing(page, file, hash_):
     page.get("about:blank")
     page.get(file.as_uri() + hash_)

@@ -9,7 +9,7 @@ import { counted } from "../../format/flame/numbers.js";
 import { functionCell } from "./top.js";
 import { period, valueName } from "./words.js";
 
-const columns = ["Verdict", "Points", "95 %", "Base", "New", "p", "Function"];
+const columns = ["Verdict", "Function", "Points", "95 %", "Base", "New", "p"];
 
 function share(part) {
   return `${(100 * part).toFixed(2)} %`;
@@ -38,8 +38,8 @@ function row(f, onPick) {
     "tr",
     {},
     element("td", { class: `verdict ${f.verdict}` }, f.verdict),
-    ...numbers.map((text) => element("td", { class: "number" }, text)),
     what,
+    ...numbers.map((text) => element("td", { class: "number" }, text)),
   );
 }
 

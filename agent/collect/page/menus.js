@@ -127,7 +127,7 @@ function copyField(label, text, rows) {
     await copy(field);
     said.textContent = "Copied.";
   });
-  return [element("h3", {}, label), field, element("div", { class: "actions" }, button, said)];
+  return [element("h2", {}, label), field, element("div", { class: "actions" }, button, said)];
 }
 
 function quoted(text) {

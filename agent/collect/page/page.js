@@ -79,6 +79,7 @@ function swap() {
 
 const on = {
   mode: (mode) => change({ mode }),
+  apart: (apart) => note({ apart }, true),
   show: (show) => change({ show }),
   sort: (sort, upward) => note({ sort, upward }, true),
   zoom: (name, id, lasting) => note({ zooms: { ...state.zooms, [name]: id } }, lasting),
@@ -188,7 +189,7 @@ async function loadBody(parameters, signal, again, wanted) {
   ensureProfile();
   if (tree) {
     profile.showHead(wanted.subject, tree.meta, wanted.taken);
-    profile.showTree(tree.tree, state.view);
+    profile.showTree(tree.tree, state);
   }
   if (top) profile.showTop(top.functions.map(readable));
   if (one) profile.showFunction(one, state.zooms);

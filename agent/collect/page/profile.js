@@ -7,6 +7,7 @@ import { coverageFact, coverageWarning } from "../../format/flame/coverage.js";
 import { prepare } from "../../format/flame/difference.js";
 import { clickable, element } from "../../format/flame/dom.js";
 import { flame } from "../../format/flame/flame.js";
+import { without } from "../../format/flame/native.js";
 import { count } from "../../format/flame/numbers.js";
 import { makeDifferences, makeSides } from "./compare.js";
 import { makeFunction } from "./function.js";
@@ -16,6 +17,14 @@ import { clock, modeWords, seconds, valueName } from "./words.js";
 const waitingHint =
   "Only time on CPUs was recorded. Where threads wait and sleep is shown if the agent is run with -m cpu,wall.";
 const layouts = { both: "Graph and table", graph: "Graph", table: "Table", function: "Callers and callees" };
+
+// More containers than these are slivers beside each other, so their trees are one.
+const apartMax = 12;
+
+// The tree's first row are containers.
+function together(tree) {
+  return without({ ...tree, children: tree.children.map((child) => ({ ...child, kind: "container" })) }, ["container"]);
+}
 
 function makeSwitch(label) {
   return element("div", { class: "switch", role: "group", "aria-label": label });
@@ -63,6 +72,11 @@ export function makeProfile(place, actions, on) {
   const hint = element("p", { class: "hint" });
   const modes = makeModes();
   const layout = makeSwitch("What is shown");
+  const apart = makeSwitch("Containers in the graph");
+  const apartButtons = [["Together", false], ["Apart", true]].map(([label, value]) =>
+    clickable(element("button", { type: "button", "data-apart": value }, label), () => on.apart(value)),
+  );
+  apart.append(...apartButtons);
   const sides = element("section", { class: "sides", hidden: true });
   const panes = Object.fromEntries(["graph", "table", "function"].map((name) => [name, element("section", { class: `pane-${name}` })]));
   const body = element("div", { class: "body" }, panes.table, panes.graph, panes.function);
@@ -74,7 +88,7 @@ export function makeProfile(place, actions, on) {
     facts,
     warning,
     hint,
-    element("div", { class: "switches" }, modes, layout),
+    element("div", { class: "switches" }, modes, layout, apart),
     body,
   );
   panes.table.append(functions, differences);
@@ -84,6 +98,8 @@ export function makeProfile(place, actions, on) {
   const one = makeFunction(panes.function, { onPick: on.open, onZoom: on.zoom, onClose: () => on.show("both") });
   let graph = null;
   let isDifference = false;
+  let whole = null; // the tree as it came
+  let isApart = null;
 
   function draw(tree, view, different) {
     if (graph && isDifference !== different) {
@@ -93,6 +109,20 @@ export function makeProfile(place, actions, on) {
     isDifference = different;
     if (graph) graph.update(tree);
     else graph = flame(panes.graph, tree, { view, onView: on.view, onPick: different ? null : on.open });
+  }
+
+  // Draws the profile's tree, with the containers apart or as one.
+  function drawTree(state) {
+    const containers = whole.children?.length || 0;
+    isApart = state.apart ?? containers <= apartMax;
+    draw(isApart ? whole : together(whole), state.view, false);
+  }
+
+  function showApart(state) {
+    const containers = whole?.children?.length || 0;
+    apart.hidden = containers < 2 || Boolean(state.base) || panes.graph.hidden;
+    for (const button of apartButtons) button.setAttribute("aria-pressed", String(button.dataset.apart === String(isApart)));
+    if (whole && !state.base && (state.apart ?? containers <= apartMax) !== isApart) drawTree(state);
   }
 
   function showLayout(state) {
@@ -125,6 +155,7 @@ export function makeProfile(place, actions, on) {
       top.set(state.sort, state.upward, state.view.picked);
       one.setZooms(state.zooms);
       graph?.setView(state.view);
+      showApart(state);
     },
     showHead({ name, about }, meta, groups) {
       title.textContent = name;
@@ -144,7 +175,10 @@ export function makeProfile(place, actions, on) {
         groups.length ? fact("Last seen", clock(last)) : "",
       );
     },
-    showTree: (tree, view) => draw(tree, view, false),
+    showTree(tree, state) {
+      whole = tree;
+      drawTree(state);
+    },
     showTop: (list) => top.show(list),
     showFunction: (answer, zooms) => one.show(answer, zooms),
     showComparison(answer, state) {

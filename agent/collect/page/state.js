@@ -77,6 +77,7 @@ export function readState() {
     show: oneOf(shows, hash.get("show"), "both"),
     sort: oneOf(sorts, hash.get("sort"), "self"),
     upward: hash.get("upward") === "1",
+    apart: { 0: false, 1: true }[hash.get("apart")] ?? null, // null: containers are apart if they are few
     zooms: { callers: hash.get("callers"), callees: hash.get("callees") },
     base: baseOf(hash),
     view: viewOf(hash),
@@ -118,6 +119,7 @@ function hashOf(state) {
   if (state.show !== "both") hash.set("show", state.show);
   if (state.sort !== "self") hash.set("sort", state.sort);
   if (state.upward) hash.set("upward", "1");
+  if (state.apart !== null) hash.set("apart", Number(state.apart));
   for (const [name, zoom] of Object.entries(state.zooms)) if (zoom) hash.set(name, zoom);
   if (state.base) putBase(hash, state.base);
   putView(state.view, hash);

@@ -10,7 +10,7 @@ import { counted } from "./numbers.js";
 
 const themes = {
   light: { grown: [214, 94, 0], shrunk: [0, 100, 178], same: [232, 232, 236] },
-  dark: { grown: [255, 140, 50], shrunk: [82, 166, 236], same: [104, 106, 116] },
+  dark: { grown: [255, 140, 50], shrunk: [82, 166, 236], same: [142, 144, 154] },
 };
 
 // The change, relative to the larger of both shares, at which the colour is full.
