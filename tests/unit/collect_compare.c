@@ -68,7 +68,7 @@ static struct json_object *row_of(struct json_object *compared, const char *func
         return NULL;
 }
 
-Test(collect_compare, ranges, .timeout = 60)
+Test(collect_compare, ranges)
 {
         struct collect *collect = collect_versions();
         struct json_object *compared = ask_compare(
@@ -96,7 +96,7 @@ Test(collect_compare, ranges, .timeout = 60)
 }
 
 /* The base takes over what it does not say itself. */
-Test(collect_compare, labels, .timeout = 60)
+Test(collect_compare, labels)
 {
         struct collect *collect = collect_versions();
         struct json_object *same = ask_compare(collect,
@@ -115,7 +115,7 @@ Test(collect_compare, labels, .timeout = 60)
 }
 
 /* A function that only calls what grew is folded into it. */
-Test(collect_compare, callers_are_folded, .timeout = 60)
+Test(collect_compare, callers_are_folded)
 {
         struct collect *collect = collect_start(NULL, 0, NULL);
 
@@ -140,7 +140,7 @@ Test(collect_compare, callers_are_folded, .timeout = 60)
         collect_close(collect);
 }
 
-Test(collect_compare, is_refused_by_parameter, .timeout = 60)
+Test(collect_compare, is_refused_by_parameter)
 {
         static const char *const rows[][2] = {
                 { "base.from=x", "base.from" },
@@ -167,7 +167,7 @@ Test(collect_compare, is_refused_by_parameter, .timeout = 60)
 
 /* ---- export ---------------------------------------------------------------- */
 
-Test(collect_compare, exports_every_format, .timeout = 60)
+Test(collect_compare, exports_every_format)
 {
         struct collect *collect = collect_versions();
 
@@ -189,7 +189,7 @@ Test(collect_compare, exports_every_format, .timeout = 60)
         collect_close(collect);
 }
 
-Test(collect_compare, exported_folded_stacks, .timeout = 60)
+Test(collect_compare, exported_folded_stacks)
 {
         struct collect *collect = collect_versions();
         struct reply reply = request(collect, "/api/v1/export?format=folded&from=1000000&to=1000100&series=1", NULL,
@@ -220,7 +220,7 @@ static void copy_tag(const struct reply *reply, char line[static 128])
         snprintf(line, 128, "If-None-Match: %.*s", (int)strcspn(tag + 6, "\r\n"), tag + 6);
 }
 
-Test(collect_compare, known_answers_are_not_sent_again, .timeout = 60)
+Test(collect_compare, known_answers_are_not_sent_again)
 {
         static const char *const paths[] = { "/api/v1/tree?from=1000000&to=1000100",
                                              "/api/v1/top?from=1000000&to=1000100" };

@@ -7,7 +7,7 @@
 SUITE(collect_labels);
 
 /* Each row: attributes, and what one label is. */
-Test(collect_labels, are_what_attributes_tell, .timeout = 60)
+Test(collect_labels, are_what_attributes_tell)
 {
         static const struct {
                 const char *attributes;
@@ -53,7 +53,7 @@ Test(collect_labels, are_what_attributes_tell, .timeout = 60)
         }
 }
 
-Test(collect_labels, names_are_found_again, .timeout = 60)
+Test(collect_labels, names_are_found_again)
 {
         enum label label;
 

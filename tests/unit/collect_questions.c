@@ -53,7 +53,7 @@ static struct collect *collect_pods(void)
         return collect;
 }
 
-Test(collect_questions, series_have_labels, .timeout = 60)
+Test(collect_questions, series_have_labels)
 {
         struct collect *collect = collect_pods();
         struct json_object *series = ask(collect, "series");
@@ -69,7 +69,7 @@ Test(collect_questions, series_have_labels, .timeout = 60)
         collect_close(collect);
 }
 
-Test(collect_questions, restarts_are_one_group, .timeout = 60)
+Test(collect_questions, restarts_are_one_group)
 {
         struct collect *collect = collect_pods();
         struct json_object *groups = ask(collect, "groups?by=container");
@@ -100,7 +100,7 @@ Test(collect_questions, restarts_are_one_group, .timeout = 60)
 }
 
 /* Each row: a selection, and the samples that it takes. */
-Test(collect_questions, filters, .timeout = 60)
+Test(collect_questions, filters)
 {
         static const struct {
                 const char *filters;
@@ -140,7 +140,7 @@ Test(collect_questions, filters, .timeout = 60)
         collect_close(collect);
 }
 
-Test(collect_questions, time_is_spread_over_steps, .timeout = 60)
+Test(collect_questions, time_is_spread_over_steps)
 {
         struct collect *collect = collect_pods();
         /* Steps of 4 s: a slice of 10 s is 4 + 4 + 2, then 2 + 4 + 4. */
@@ -171,7 +171,7 @@ Test(collect_questions, time_is_spread_over_steps, .timeout = 60)
         collect_close(collect);
 }
 
-Test(collect_questions, timeline_since_and_others, .timeout = 60)
+Test(collect_questions, timeline_since_and_others)
 {
         struct collect *collect = collect_pods();
         char path[128];
@@ -210,7 +210,7 @@ static struct profile *make_recursion(void)
         return p;
 }
 
-Test(collect_questions, callers_callees_and_lines, .timeout = 60)
+Test(collect_questions, callers_callees_and_lines)
 {
         struct collect *collect = collect_start(NULL, 0, NULL);
 
@@ -246,7 +246,7 @@ Test(collect_questions, callers_callees_and_lines, .timeout = 60)
         collect_close(collect);
 }
 
-Test(collect_questions, are_refused_by_parameter, .timeout = 60)
+Test(collect_questions, are_refused_by_parameter)
 {
         static const char *const rows[][2] = {
                 { "groups", "\\\"by\\\" is missing" },
@@ -282,7 +282,7 @@ Test(collect_questions, are_refused_by_parameter, .timeout = 60)
         collect_close(collect);
 }
 
-Test(collect_questions, filters_are_bounded, .timeout = 60)
+Test(collect_questions, filters_are_bounded)
 {
         struct collect *collect = collect_start(NULL, 0, NULL);
         char *path = calloc(1, 4096), many[600] = "/api/v1/tree?";

@@ -231,7 +231,7 @@ static void compare_answers(const struct pair *pair, int n, bool named)
         }
 }
 
-Test(collect_sums, change_no_answer, .timeout = 120)
+Test(collect_sums, change_no_answer)
 {
         struct pair pair = open_pair();
 
@@ -250,7 +250,7 @@ Test(collect_sums, change_no_answer, .timeout = 120)
 }
 
 /* A database of version 3 keeps what it has, and is summed from then on. */
-Test(collect_sums, come_into_an_older_database, .timeout = 60)
+Test(collect_sums, come_into_an_older_database)
 {
         const char *dir = make_dir();
         struct pair pair = { .plain = open_in_memory() };
@@ -271,7 +271,7 @@ Test(collect_sums, come_into_an_older_database, .timeout = 60)
         remove_dir(dir);
 }
 
-Test(collect_sums, retention_takes_sums_along, .timeout = 120)
+Test(collect_sums, retention_takes_sums_along)
 {
         struct pair pair = open_pair();
 
@@ -294,7 +294,7 @@ Test(collect_sums, retention_takes_sums_along, .timeout = 120)
 }
 
 /* What is still being delivered is left alone. */
-Test(collect_sums, the_present_is_not_summed, .timeout = 60)
+Test(collect_sums, the_present_is_not_summed)
 {
         struct pair pair = open_pair();
         unsigned n;
