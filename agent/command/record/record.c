@@ -28,6 +28,7 @@ struct record_config {
         uint64_t repeat;
         const char *format;
         const char *output;
+        bool source;
         bool quiet;
         bool verbose;
 };
@@ -70,6 +71,10 @@ static const struct option_spec specs[] = {
           .field = offsetof(struct record_config, output),
           .argument = "FILE",
           .help = "where to write it (standard output; required with COMMAND, which keeps it);\n" OUTPUT_ENDINGS },
+        { .name = "source",
+          .kind = OPTION_FLAG,
+          .field = offsetof(struct record_config, source),
+          .help = "heat: read the source files that are in the profile, below the root of their process" },
         { .name = "quiet",
           .letter = 'q',
           .kind = OPTION_FLAG,
@@ -126,6 +131,8 @@ static int check_record_options(const struct record_config *config, const char *
         int status = target_abi(&config->target, &usage, &r->config.abi);
         if (status == GO_ON)
                 status = output_choose(&usage, config->format, config->output, &r->output);
+        if (status == GO_ON && config->source && !r->output.format->source)
+                return options_wrong(&usage, "--source: only the format heat (-o FILE.heat.html) has source text");
         return status == GO_ON && config->repeat > 1 ? check_runs(r->output.format) : status;
 }
 
@@ -139,6 +146,7 @@ static void copy_options(const struct record_config *config, struct recording *r
         r->config.subprocesses = config->subprocesses;
         r->config.container = config->target.container != NULL;
         r->config.pod = config->target.pod;
+        r->config.source = config->source;
         r->config.quiet = config->quiet;
         r->config.verbose = config->verbose;
 }

@@ -191,6 +191,8 @@ static int conclude_recording(struct recording *r, int e)
                 status = r->launch.pid == 0 ? EXIT_FAILED : say_nothing_recorded(r);
         if (e == 0 && r->done.n == 0)
                 return status == EXIT_OK ? say_error("nothing was recorded: no process of it was Python") : status;
+        if (e == 0 && r->sources)
+                sources_give(r->sources, &r->done, r->config.quiet);
         if (e == 0)
                 e = output_write(&r->output, &r->done);
         if (e < 0)
@@ -240,6 +242,14 @@ static int open_follow(struct recording *r)
                 .mode = r->config.sampling.mode,
                 .starter = r->config.command ? r->outside.pid : 0,
         };
+
+        if (r->config.source) {
+                r->sources = sources_new();
+                r->watcher = (struct follow_watcher){ sources_meet, sources_gather, r->sources };
+                config.watcher = &r->watcher;
+        }
+        if (r->config.source && !r->sources)
+                return say_error("out of memory");
 
         config.pod = r->config.pod;
         if (r->config.container)
@@ -297,6 +307,7 @@ void recording_deinit(struct recording *r)
 {
         children_deinit(&r->before);
         follow_close(r->follow);
+        sources_free(r->sources);
         sampler_close(r->sampler);
         choice_deinit(&r->choice);
         profile_set_deinit(&r->done);

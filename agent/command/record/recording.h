@@ -11,6 +11,7 @@
 #include "agent/command/processes/follow.h"
 #include "agent/command/processes/launch.h"
 #include "environment.h"
+#include "sources.h"
 
 #include "agent/command/cli/output.h"
 #include "agent/command/processes/target.h"
@@ -25,6 +26,7 @@ struct recording_config {
         bool container;                /* the processes are those of a container */
         const char *pod;               /* the processes are those of this pod; NULL: of no pod */
         bool quiet, verbose;
+        bool source; /* read source files */
 };
 
 struct recording {
@@ -42,6 +44,8 @@ struct recording {
         int signals;             /* signalfd */
         bool told_to_stop;       /* a signal has asked podflame to stop; only without a command */
         struct children before;  /* the processes at the beginning; empty if children are followed */
+        struct sources *sources; /* NULL: they are not asked for */
+        struct follow_watcher watcher;
         struct profile_set done; /* the profiles of all runs so far */
 };
 
