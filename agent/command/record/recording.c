@@ -120,24 +120,37 @@ static int say_nothing_recorded(const struct recording *r)
                          r->config.subprocesses ? " or in what it started" : "; --subprocesses follows what it starts");
 }
 
+static double seconds_of(uint64_t ticks)
+{
+        return (double)ticks / (double)sysconf(_SC_CLK_TCK);
+}
+
+/* Time of children is printed if it is more than this part of the processes' own. */
+#define CHILDREN_PART 100
+
 /*
- * Prints how many children of the processes of -p ran and were not recorded. People name the parent of a prefork
+ * Prints how long children of the processes of -p ran, which are not recorded. People name the parent of a prefork
  * server, which only waits.
  */
 static void say_children(const struct recording *r)
 {
         struct children after;
-        size_t n = children_read(&after) == 0 ? children_that_ran(&r->choice, &r->before, &after) : 0;
+        struct children_time t = { 0 };
+        char who[48], living[80] = "", ended[80] = "";
 
-        if (n > 0 && r->choice.n == 1)
-                say("process %d has %zu child%s that ran meanwhile and %s not recorded: --subprocesses follows "
-                    "children",
-                    r->choice.items[0].process.pid, n, n == 1 ? "" : "ren", n == 1 ? "was" : "were");
-        else if (n > 0)
-                say("%zu children of the processes ran meanwhile and were not recorded: --subprocesses follows "
-                    "children",
-                    n);
+        if (children_read(&after) == 0)
+                t = children_time(&r->choice, &r->before, &after);
         children_deinit(&after);
+        if (t.ticks + t.ended_ticks <= t.own_ticks / CHILDREN_PART)
+                return;
+        snprintf(who, sizeof who, r->choice.n == 1 ? "process %d" : "the processes", r->choice.items[0].process.pid);
+        if (t.n > 0)
+                snprintf(living, sizeof living, ", %zu child%s for %.2f s", t.n, t.n == 1 ? "" : "ren",
+                         seconds_of(t.ticks));
+        if (t.ended_ticks > 0)
+                snprintf(ended, sizeof ended, ", children that have ended for %.2f s", seconds_of(t.ended_ticks));
+        say("%s ran for %.2f s%s%s; children were not recorded: --subprocesses (-s) follows them", who,
+            seconds_of(t.own_ticks), living, ended);
 }
 
 /* Time of programs that are not Python is printed if it is more than a 100th of the accounted time, or with -v. */
