@@ -193,6 +193,20 @@ static bool has_samples(const struct recording *r)
         return false;
 }
 
+/* Writes the profiles, those of a group as one. 0 or negative errno. */
+static int write_groups(struct recording *r)
+{
+        struct profile_set groups;
+
+        if (r->config.by == GROUPING_PROCESS)
+                return output_write(&r->output, &r->done);
+        int e = grouping_merge(&r->done, r->config.by, &groups);
+        if (e == 0)
+                e = output_write(&r->output, &groups);
+        profile_set_deinit(&groups);
+        return e;
+}
+
 /* Writes what was recorded. @e is the error by which the recording ended, or 0. Returns an exit status. */
 static int conclude_recording(struct recording *r, int e)
 {
@@ -205,7 +219,7 @@ static int conclude_recording(struct recording *r, int e)
         if (e == 0 && r->done.n == 0)
                 return status == EXIT_OK ? say_error("nothing was recorded: no process of it was Python") : status;
         if (e == 0)
-                e = output_write(&r->output, &r->done);
+                e = write_groups(r);
         if (e < 0)
                 return say_error("%s: %s", r->output.name, strerror(-e));
         if (!r->config.quiet)
