@@ -86,6 +86,24 @@ static void mark_descendants(const struct children *c, const struct choice *choi
         }
 }
 
+int children_list(const struct choice *choice, pid_t **ret, size_t *ret_n)
+{
+        struct children now;
+        int e = children_read(&now);
+
+        *ret_n = 0;
+        *ret = e == 0 ? malloc((now.n + 1) * sizeof **ret) : NULL;
+        if (e == 0 && !*ret)
+                e = -ENOMEM;
+        if (e == 0)
+                mark_descendants(&now, choice);
+        for (size_t i = 0; e == 0 && i < now.n; i++)
+                if (now.items[i].ours && !now.items[i].chosen)
+                        (*ret)[(*ret_n)++] = now.items[i].pid;
+        children_deinit(&now);
+        return e;
+}
+
 /* The same process at the other moment. NULL if it was not there. */
 static const struct child *get_same(const struct children *c, const struct child *child)
 {

@@ -20,6 +20,9 @@ struct children {
 int children_read(struct children *ret);
 void children_deinit(struct children *children);
 
+/* Lists the descendants of @choice's processes, ascending by PID. @ret is allocated. 0 or negative errno. */
+int children_list(const struct choice *choice, pid_t **ret, size_t *ret_n);
+
 /* CPU time between two moments, in clock ticks, as the kernel accounts it. */
 struct children_time {
         uint64_t own_ticks;   /* of the processes of the choice */
