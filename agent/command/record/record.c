@@ -24,6 +24,7 @@ struct record_config {
         struct sampling_options sampling;
         struct confinement_options confinement;
         bool subprocesses;
+        const char *by;
         double duration; /* 0: not given */
         uint64_t repeat;
         const char *format;
@@ -42,6 +43,7 @@ static const struct option_spec specs[] = {
           .kind = OPTION_FLAG,
           .field = offsetof(struct record_config, subprocesses),
           .help = "follow child processes as well, and new ones of CONTAINER or POD" },
+        GROUPING_OPTION(struct record_config, by, "what of several processes is kept apart in the file"),
         { .name = "duration",
           .letter = 'd',
           .kind = OPTION_SECONDS,
@@ -129,6 +131,8 @@ static int check_record_options(const struct record_config *config, const char *
         if (config->repeat > 1 && !command)
                 return options_wrong(&usage, "--repeat: only a command can be run again");
         int status = target_abi(&config->target, &usage, &r->config.abi);
+        if (status == GO_ON)
+                status = grouping_parse(&usage, config->by, &r->config.by);
         if (status == GO_ON)
                 status = output_choose(&usage, config->format, config->output, &r->output);
         if (status == GO_ON && config->source && !r->output.format->source)

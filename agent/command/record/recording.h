@@ -9,6 +9,7 @@
 
 #include "agent/command/processes/children.h"
 #include "agent/command/processes/follow.h"
+#include "agent/command/processes/grouping.h"
 #include "agent/command/processes/launch.h"
 #include "environment.h"
 #include "sources.h"
@@ -25,6 +26,7 @@ struct recording_config {
         bool subprocesses;             /* follow children, and newcomers of the container or pod */
         bool container;                /* the processes are those of a container */
         const char *pod;               /* the processes are those of this pod; NULL: of no pod */
+        enum grouping by;              /* which processes are one in the file */
         bool quiet, verbose;
         bool source; /* read source files */
 };
