@@ -188,13 +188,14 @@ $(npm): $(flame)/package.json $(flame)/package-lock.json | $(before_npm)
 	$(say) NPM $(flame)
 	$(Q)mkdir -p build/npm && cp $(filter $(flame)/%,$^) build/npm/ && npm --prefix build/npm ci --include=dev --silent --no-progress --no-audit --no-fund && touch $@
 
-$(GEN)/%.html: $(npm) $(wildcard $(flame)/* agent/collect/page/*)
+$(GEN)/%.html: $(npm) $(wildcard $(flame)/* agent/format/heat/* agent/collect/page/*)
 	$(say) BUNDLE $@
 	$(Q)mkdir -p $(GEN) && NODE_PATH=build/npm/node_modules node $(flame)/bundle.cjs $(filter %/$*.html,$^) $@
 endif
 
 $(B)/agent/format/pprof.o $(B)/agent/format/pprof_read.o $(B)/tests/unit/format_pprof.o: $(GEN)/pprof.pb-c.h
 $(B)/agent/format/html.o: $(GEN)/flame.html
+$(B)/agent/format/heat/heat.o: $(GEN)/heat.html
 $(B)/agent/collect/page.o: $(GEN)/page.html
 
 $(foreach room,$(rooms),$(eval $(call room_rules,$(room))))

@@ -9,7 +9,7 @@ deb: ## a Debian package of the program, its units, man page and completions: bu
 	$(Q)$(MAKE) --no-print-directory build/deb/stamp
 
 # The program is built there, from what is generated here.
-build/deb/stamp: Makefile $(npm) $(GEN)/flame.html $(GEN)/page.html $(GEN)/pprof.pb-c.c \
+build/deb/stamp: Makefile $(npm) $(GEN)/flame.html $(GEN)/heat.html $(GEN)/page.html $(GEN)/pprof.pb-c.c \
                  $(shell find $(foreach room,$(rooms),$(path_$(room))) $(main) deploy LICENSE -type f)
 	$(say) DEB $(staged)
 	$(Q)dpkg-parsechangelog -l deploy/debian/changelog -S Version | grep -qx '$(VERSION)' || \
@@ -21,11 +21,11 @@ build/deb/stamp: Makefile $(npm) $(GEN)/flame.html $(GEN)/page.html $(GEN)/pprof
 	        dpkg-buildpackage $(filter -j%,$(MAKEFLAGS)) --build=binary --no-sign -d > ../log 2>&1 || { tail -n 40 ../log >&2; exit 1; }
 	$(Q)mv build/deb/*.deb build/ && rm -rf $(staged) && touch $@
 
-# What is in git, and the two bundled pages: it builds without npm.
+# What is in git, and the three bundled pages: it builds without npm.
 release := podflame-$(VERSION)
 
 .PHONY: dist
-dist: $(GEN)/flame.html $(GEN)/page.html ## a tarball that builds without Node.js and npm: build/podflame-VERSION.tar.gz
+dist: $(GEN)/flame.html $(GEN)/heat.html $(GEN)/page.html ## a tarball that builds without Node.js and npm: build/podflame-VERSION.tar.gz
 	$(say) DIST build/$(release).tar.gz
 	$(Q)rm -rf build/dist && mkdir -p build/dist/$(release)
 	$(Q)git ls-files -z | tar --null -T - -cf - | tar -C build/dist/$(release) -xf -

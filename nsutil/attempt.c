@@ -128,6 +128,14 @@ static uint64_t beats_of(pid_t tid, const struct nsutil_stat *stat)
         return times.slices + times.cpu_ns + stat->user_ticks + stat->system_ticks;
 }
 
+static uint64_t read_monotonic_ns(void)
+{
+        struct timespec now;
+
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
 bool nsutil_pulse_stands(struct nsutil_pulse *pulse, pid_t tid)
 {
         struct nsutil_stat stat;
@@ -140,10 +148,12 @@ bool nsutil_pulse_stands(struct nsutil_pulse *pulse, pid_t tid)
         if (r != 0)
                 return false;
         uint64_t beats = beats_of(tid, &stat);
-        bool still = beats == pulse->beats && (stat.state == 'S' || stat.state == 'D');
-        pulse->still = still ? pulse->still + 1 : 0;
+        bool asleep = stat.state == 'S' || stat.state == 'D';
+        uint64_t now = read_monotonic_ns();
+        if (!asleep || beats != pulse->beats || pulse->since_ns == 0)
+                pulse->since_ns = asleep ? now : 0;
         pulse->beats = beats;
-        return pulse->still >= 2;
+        return pulse->since_ns != 0 && now - pulse->since_ns >= NSUTIL_STILL_MS * 1000000ull;
 }
 
 static struct timespec after_ms(unsigned ms)
@@ -163,7 +173,7 @@ static struct timespec after_ms(unsigned ms)
 /* Waits until the job is done (true) or the worker hangs (false). w->lock is held. */
 static bool wait_until_done(struct worker *w)
 {
-        struct timespec look = after_ms(NSUTIL_HANG_MS);
+        struct timespec look = after_ms(NSUTIL_SUSPECT_MS);
         struct nsutil_pulse pulse = { 0 };
 
         while (w->work)

@@ -24,9 +24,14 @@ struct nsutil_work {
 };
 
 /*
- * A worker hangs if its work has taken this long and it has slept through two looks. Waiting for a CPU is not hanging.
+ * A worker hangs if its work has taken NSUTIL_HANG_MS, and it has slept through the last NSUTIL_STILL_MS of that.
+ * Waiting for a CPU is not hanging, and neither is sleeping many times.
  */
 #define NSUTIL_HANG_MS 2000
+#define NSUTIL_STILL_MS 1000
+
+/* When to begin to look at its pulse, so that it is known to hang after NSUTIL_HANG_MS. */
+#define NSUTIL_SUSPECT_MS (NSUTIL_HANG_MS - NSUTIL_STILL_MS)
 
 /*
  * From NSUTIL_HANGING_MAX hanging threads on (workers and those of nsutil_count_hanging()), processes that see a mount
@@ -52,12 +57,12 @@ void nsutil_give_up(pid_t pid);
 bool nsutil_is_given_up(pid_t pid);
 
 /*
- * Looks at a thread of podflame now and then. nsutil_pulse_stands() looks, and returns true once two looks in a row
- * have found the thread asleep and not run since the look before. Looks that are less than 100 ms apart prove nothing.
+ * Looks at a thread of podflame now and then. nsutil_pulse_stands() looks, and returns true once all looks of the last
+ * NSUTIL_STILL_MS have found the thread asleep, and not run since the first of them.
  */
 struct nsutil_pulse {
-        uint64_t beats; /* at the last look */
-        unsigned still; /* how many looks in a row have found it asleep, without a beat since the look before */
+        uint64_t beats;    /* at the last look */
+        uint64_t since_ns; /* CLOCK_MONOTONIC: the look since which it has been asleep without a beat; 0: it was not */
 };
 bool nsutil_pulse_stands(struct nsutil_pulse *pulse, pid_t tid);
 

@@ -223,6 +223,12 @@ int nsutil_open_in_root(pid_t pid, const char *path, int *ret_fd);
 int nsutil_open_in_root_at_once(pid_t pid, const char *path, int *ret_fd);
 
 /*
+ * The same for a folder that the user has named: opens @path for reading as if @root_fd, a folder that is open with
+ * O_PATH, were the root of all. It may block, if the user's folder does.
+ */
+int nsutil_open_below(int root_fd, const char *path, int *ret_fd);
+
+/*
  * Opens the very file behind @map. Uses /proc/PID/map_files if that is allowed (CAP_CHECKPOINT_RESTORE or
  * CAP_SYS_ADMIN), which also finds deleted and replaced files. Otherwise opens its path in the target's root, if device
  * and inode agree there. NSUTIL_E_NOT_FOUND if that path holds another file by now, NSUTIL_E_HANGS if its file system

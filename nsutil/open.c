@@ -149,6 +149,18 @@ int nsutil_open_in_root_at_once(pid_t pid, const char *path, int *ret_fd)
         return open_below_root(pid, path, nsutil_has_mount_that_may_hang(pid), ret_fd);
 }
 
+int nsutil_open_below(int root_fd, const char *path, int *ret_fd)
+{
+        int path_fd = -1;
+        int r = resolve_in(root_fd, path, 0, &path_fd);
+
+        if (r)
+                return r;
+        r = reopen_for_reading(path_fd, ret_fd);
+        close(path_fd);
+        return r;
+}
+
 static int open_map_file(pid_t pid, const struct nsutil_map *map, int *ret_fd)
 {
         char path[NSUTIL_PROC_PATH_SIZE];

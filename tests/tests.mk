@@ -19,8 +19,9 @@ ifneq ($(filter unit fuzz-%,$(MAKECMDGOALS)),)
 MAKEFLAGS += --output-sync
 endif
 
-.PHONY: unit
+.PHONY: unit unit-programs
 unit: $(addprefix unit-,$(unit_rooms)) ## unit tests only
+unit-programs: $(addprefix $(B)/unit/,$(unit_rooms)) # built, and not run
 
 # What the tests need beside the build. Every Python package comes from Debian.
 test_packages := libcriterion-dev docker.io containerd podman runc mmdebstrap python3 python3-pytest python3-pytest-xdist python3-pyte python3-greenlet python3-selenium python3-protobuf \

@@ -10,6 +10,7 @@ int gil_run(int argc, char **argv);
 int dump_run(int argc, char **argv);
 int ps_run(int argc, char **argv);
 int convert_run(int argc, char **argv);
+int lines_run(int argc, char **argv);
 int diff_run(int argc, char **argv);
 int check_run(int argc, char **argv);
 int agent_run(int argc, char **argv);

@@ -6,6 +6,7 @@
 #include "agent/command/cli/messages.h"
 #include "agent/command/cli/options.h"
 #include "agent/command/cli/output.h"
+#include "agent/command/cli/source_dir.h"
 #include "command.h"
 #include "commands.h"
 
@@ -16,6 +17,7 @@ struct convert_config {
         const char *format;
         const char *output;
         const char *hide;
+        const char *source;
 };
 
 static const struct option_spec specs[] = {
@@ -32,6 +34,7 @@ static const struct option_spec specs[] = {
           .argument = "FILE",
           .help = "where to write it (standard output);\n" OUTPUT_ENDINGS },
         HIDE_OPTION(struct convert_config, hide, "nothing"),
+        SOURCE_DIR_OPTION(struct convert_config, source),
         CONFINEMENT_OPTIONS(struct convert_config, confinement),
 };
 
@@ -50,6 +53,7 @@ struct conversion {
         struct side side;
         struct output output;
         enum profile_view view;
+        struct source_dir source;
         struct outside outside;
 };
 
@@ -64,7 +68,7 @@ static int open_files_and_confine(struct conversion *c, const char *const *files
         if (status != GO_ON)
                 return status;
         output_duties(&c->output, &c->outside, duties);
-        return confine_with(confinement, &usage, CONFINE_CONVERTER, duties, &c->outside);
+        return confine_with(confinement, &usage, c->source.fd < 0 ? CONFINE_CONVERTER : CONFINE_SOURCE_READER, duties, &c->outside);
 }
 
 static int convert_profiles(struct conversion *c)
@@ -75,6 +79,8 @@ static int convert_profiles(struct conversion *c)
                 return say_error("%s", reason);
         int r = hide_frames(&c->side.profiles, c->view);
         if (r == 0)
+                r = source_dir_read(&c->source, &c->side.profiles);
+        if (r == 0)
                 r = output_write(&c->output, &c->side.profiles);
         return r < 0 ? say_error("%s: %s", c->output.name, strerror(-r)) : EXIT_OK;
 }
@@ -82,7 +88,7 @@ static int convert_profiles(struct conversion *c)
 int convert_run(int argc, char **argv)
 {
         struct convert_config config = { .hide = "nothing" };
-        struct conversion c = { .output = OUTPUT_NONE, .outside = OUTSIDE_NONE };
+        struct conversion c = { .output = OUTPUT_NONE, .source = SOURCE_DIR_NONE, .outside = OUTSIDE_NONE };
         int rest;
         int status = options_parse(&usage, argc, argv, &config, &rest);
 
@@ -92,11 +98,16 @@ int convert_run(int argc, char **argv)
                 status = hide_parse(&usage, config.hide, &c.view);
         if (status == GO_ON)
                 status = output_choose(&usage, config.format, config.output, &c.output);
+        if (status == GO_ON && config.source && !c.output.format->source)
+                status = options_wrong(&usage, "--source: only the format heat has source text");
+        if (status == GO_ON)
+                status = source_dir_open(&usage, config.source, &c.source);
         if (status == GO_ON)
                 status = open_files_and_confine(&c, (const char *const *)&argv[rest], (size_t)(argc - rest),
                                                 &config.confinement);
         if (status == GO_ON)
                 status = convert_profiles(&c);
+        source_dir_close(&c.source);
         side_deinit(&c.side);
         output_close(&c.output);
         outside_close(&c.outside);

@@ -10,6 +10,7 @@ const struct command command_table[] = {
         { "dump", "print every thread's stack, now", dump_run },
         { "ps", "list the Python processes of this machine", ps_run },
         { "convert", "write profiles in another format, several as one", convert_run },
+        { "lines", "show which lines of source take the time", lines_run },
         { "diff", "compare two profiles function by function", diff_run },
         { "check", "judge new profiles against a base, for CI", check_run },
         { "agent", "sample all Python processes continuously and push profiles to a collector", agent_run },

@@ -162,6 +162,9 @@ static const struct list looking = {
                                   { .name = NULL } },
 };
 
+/* Opening files below a folder. The path of what was found is opened for reading. */
+static const struct list finding = { (const char *const[]){ "openat2", NULL }, no_limited };
+
 /* Sends an order to the child that is not confined. No other socket can be opened. */
 static const struct list ordering = { (const char *const[]){ "sendto", NULL }, no_limited };
 
@@ -217,6 +220,7 @@ static const struct list *const roles[][LISTS_MAX + 1] = {
         [CONFINE_RECORDER_BLOCKING] = { EVERY, &naming, &reading, &looking, &ordering, &waiting, &terminal, &stopping },
         [CONFINE_VIEWER] = { EVERY, &naming, &reading, &network, &looking },
         [CONFINE_CONVERTER] = { EVERY, &ordering, &waiting },
+        [CONFINE_SOURCE_READER] = { EVERY, &ordering, &waiting, &finding, &reading },
 };
 
 /* Allows a call. If this libseccomp does not know the call, this libc does not make it. */

@@ -76,6 +76,7 @@ static const struct {
         [CONFINE_RECORDER_BLOCKING] = VIEWER,
         [CONFINE_VIEWER] = VIEWER,
         [CONFINE_CONVERTER] = { NULL, 0, false },
+        [CONFINE_SOURCE_READER] = { NULL, 0, false },
 };
 
 static bool has_capability(cap_t caps, cap_value_t cap)

@@ -23,6 +23,7 @@ enum confine_role {
         CONFINE_RECORDER_BLOCKING, /* one that stops threads by ptrace */
         CONFINE_VIEWER,            /* reads once, and asks servers: ps, dump, doctor */
         CONFINE_CONVERTER,         /* has opened all its files already: convert, diff, check */
+        CONFINE_SOURCE_READER,     /* the same, and opens files below a folder that is open: convert, lines --source */
 };
 
 /*

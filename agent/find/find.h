@@ -49,6 +49,7 @@ struct find_process {
         char k8s_container[FIND_LABEL_SIZE];
         char pod_uid[NSUTIL_POD_UID_SIZE];
         char node[FIND_NAME_SIZE];
+        char program[FIND_NAME_SIZE];      /* its script or module; "": not known */
         char service[FIND_NAME_SIZE];      /* never empty */
         char resource[FIND_RESOURCE_SIZE]; /* attributes that it claims: find_resource_next() */
         bool selected;                     /* by the rules; true if there are none */

@@ -20,6 +20,7 @@ struct format {
         const char *summary;    /* one line for the usage text */
         bool binary;            /* it must not be written to a terminal */
         bool runs;              /* it keeps the runs of a command apart, and a reader can tell them apart */
+        bool source;            /* it has the text of source files: set->texts. No other format may look at that */
         /* Writes all of @set. 0, or a negative errno, also for write errors. */
         int (*write)(const struct profile_set *set, FILE *out);
 };

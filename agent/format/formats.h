@@ -6,6 +6,7 @@
 
 /* The formats, one in each file. table.c lists them. */
 extern const struct format format_folded;
+extern const struct format format_heat;
 extern const struct format format_html;
 extern const struct format format_otlp;
 extern const struct format format_pprof;

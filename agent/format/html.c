@@ -67,7 +67,7 @@ int html_write_coverage(const struct profile_counters *counters, const struct pr
         return text ? 0 : -ENOMEM;
 }
 
-static int write_meta(const struct profile_set *set, FILE *out)
+int html_write_meta(const struct profile_set *set, FILE *out)
 {
         struct summary summary;
 
@@ -93,26 +93,31 @@ static int write_meta(const struct profile_set *set, FILE *out)
         return r;
 }
 
-int html_write_page(int (*write)(const void *what, FILE *out), const void *what, FILE *out)
+int html_write_into(const char *page, const char *end, int (*write)(const void *what, FILE *out), const void *what,
+                    FILE *out)
 {
-        size_t len = (size_t)(format_html_page_end - format_html_page);
-        const char *place = memmem(format_html_page, len, PLACEHOLDER, strlen(PLACEHOLDER));
+        const char *place = memmem(page, (size_t)(end - page), PLACEHOLDER, strlen(PLACEHOLDER));
 
         if (!place)
                 return -EINVAL;
-        fwrite(format_html_page, 1, (size_t)(place - format_html_page), out);
+        fwrite(page, 1, (size_t)(place - page), out);
         int r = write(what, out);
         if (r)
                 return r;
         place += strlen(PLACEHOLDER);
-        fwrite(place, 1, (size_t)(format_html_page_end - place), out);
+        fwrite(place, 1, (size_t)(end - place), out);
         return escape_finish(out);
+}
+
+int html_write_page(int (*write)(const void *what, FILE *out), const void *what, FILE *out)
+{
+        return html_write_into(format_html_page, format_html_page_end, write, what, out);
 }
 
 int html_write_profile(const struct profile_set *set, FILE *out)
 {
         fputs("\"meta\":", out);
-        int r = write_meta(set, out);
+        int r = html_write_meta(set, out);
         fputs(",\"tree\":", out);
         return r == 0 ? format_write_tree(set, out) : r;
 }

@@ -6,7 +6,7 @@
 #include <strings.h>
 
 const struct format *const format_table[] = {
-        &format_folded, &format_html, &format_speedscope, &format_pprof, &format_otlp, &format_text,
+        &format_folded, &format_html, &format_speedscope, &format_pprof, &format_otlp, &format_text, &format_heat,
 };
 const size_t format_table_n = sizeof(format_table) / sizeof(format_table[0]);
 

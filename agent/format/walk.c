@@ -51,14 +51,16 @@ static int add_container(struct walk *walk)
 
 static int add_process(struct walk *walk)
 {
-        const char *name = profile_attribute(walk->profile, "process.executable.name");
+        const char *name = profile_attribute(walk->profile, "podflame.program");
         const char *pid = profile_attribute(walk->profile, "process.pid");
         char *label;
 
+        if (!pid && !name && walk->context_n > 0)
+                return 0;
+        if (!name)
+                name = profile_attribute(walk->profile, "process.executable.name");
         if (!name)
                 name = profile_attribute(walk->profile, "service.name");
-        if (!pid && walk->context_n > 0)
-                return 0;
         if (!name)
                 name = "process";
         if (!pid)

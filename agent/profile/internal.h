@@ -93,6 +93,21 @@ size_t profile_reserved_bytes(const struct profile *p);
 
 void profile_attributes_deinit(struct profile *p);
 
+/* What the samples of a stack are together. */
+struct weight {
+        uint64_t count;
+        uint64_t nanoseconds;
+};
+
+/*
+ * The weight of each stack, by its id, for all threads and states together, so that a deep stack is walked only once.
+ * Allocated; NULL if memory ran out.
+ */
+struct weight *profile_weigh_stacks(const struct profile *p);
+
+/* The index of the frame to which the samples of a stack belong: behind a frame that says why the thread waits. */
+size_t profile_leaf(const struct profile *p, const profile_id *frames, size_t n);
+
 /* Adds what is known of @from beside its samples: attributes that @to lacks, counters, settings, and the time covered. */
 int profile_add_circumstances(struct profile *to, const struct profile *from);
 

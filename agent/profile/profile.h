@@ -371,6 +371,7 @@ int profile_top(const struct profile *p, size_t max, struct profile_top **ret, s
 struct profile_set {
         struct profile **items;
         size_t n;
+        struct profile_texts *texts; /* of source files; NULL: none. No profile has them, and nothing that is sent */
 };
 int profile_set_add(struct profile_set *set, struct profile *profile); /* takes ownership on success */
 void profile_set_deinit(struct profile_set *set);                      /* accepts {0} */
@@ -378,6 +379,9 @@ void profile_set_deinit(struct profile_set *set);                      /* accept
 /* ---- parts of it ----------------------------------------------------------- */
 
 #include "agent/profile/gil.h"
+#include "agent/profile/interval.h"
+#include "agent/profile/lines.h"
+#include "agent/profile/texts.h"
 #include "agent/profile/view.h"
 
 #endif

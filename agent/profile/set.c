@@ -24,5 +24,6 @@ void profile_set_deinit(struct profile_set *set)
         for (size_t i = 0; i < set->n; i++)
                 profile_free(set->items[i]);
         free(set->items);
+        profile_texts_free(set->texts);
         *set = (struct profile_set){ 0 };
 }

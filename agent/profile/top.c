@@ -9,13 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct weight {
-        uint64_t count;
-        uint64_t nanoseconds;
-};
-
-/* The weight of each stack, for all threads and states together, so that a deep stack is walked only once. */
-static struct weight *weigh_stacks(const struct profile *p)
+struct weight *profile_weigh_stacks(const struct profile *p)
 {
         struct weight *weights = calloc(p->stacks.n + 1, sizeof(*weights));
 
@@ -35,8 +29,7 @@ static bool is_reason(const struct profile *p, profile_id frame)
         return profile_reason_kind(f->name, f->file) != NULL;
 }
 
-/* The index of the frame to which the samples of the stack belong. */
-static size_t index_of_leaf(const struct profile *p, const profile_id *frames, size_t n)
+size_t profile_leaf(const struct profile *p, const profile_id *frames, size_t n)
 {
         return n > 1 && is_reason(p, frames[0]) ? 1 : 0;
 }
@@ -46,7 +39,7 @@ static void count_weight_of_stack(const struct profile *p, profile_id stack, str
 {
         size_t n;
         const profile_id *frames = profile_stack(p, stack, &n);
-        size_t first = index_of_leaf(p, frames, n);
+        size_t first = profile_leaf(p, frames, n);
         struct profile_top *leaf = &tops[profile_frame(p, frames[first])->function - 1];
 
         leaf->self += weight.count;
@@ -88,7 +81,7 @@ static size_t list_waiting(const struct profile *p, const struct weight *weights
                 size_t n;
                 const profile_id *frames = profile_stack(p, id, &n);
 
-                if (weights[id].nanoseconds > 0 && index_of_leaf(p, frames, n) == 1)
+                if (weights[id].nanoseconds > 0 && profile_leaf(p, frames, n) == 1)
                         ret[found++] = (struct waiting){ profile_frame(p, frames[1])->function,
                                                          profile_frame(p, frames[0])->function,
                                                          weights[id].nanoseconds };
@@ -162,7 +155,7 @@ int profile_top(const struct profile *p, size_t max, struct profile_top **ret, s
 {
         struct profile_top *tops = calloc(p->functions.n + 1, sizeof(*tops));
         profile_id *seen = calloc(p->functions.n + 1, sizeof(*seen));
-        struct weight *weights = weigh_stacks(p);
+        struct weight *weights = profile_weigh_stacks(p);
         int r = -ENOMEM;
 
         if (!tops || !seen || !weights || choose_waits(p, weights, tops) < 0)

@@ -84,7 +84,7 @@ bool post_join(struct post *post)
         struct nsutil_pulse pulse = { 0 };
 
         while (!has_thread_ended(post))
-                if (clock_ns(CLOCK_MONOTONIC) - begin > NSUTIL_HANG_MS * 1000000ull &&
+                if (clock_ns(CLOCK_MONOTONIC) - begin > NSUTIL_SUSPECT_MS * 1000000ull &&
                     nsutil_pulse_stands(&pulse, atomic_load(&post->tid)) && post_relieve(post))
                         return false;
         return true;

@@ -28,7 +28,7 @@ static void look_at(struct target *t, uint64_t now, struct found *ret)
         pid_t tid = atomic_load_explicit(&t->held_by, memory_order_acquire);
         uint64_t since = atomic_load_explicit(&t->held_ns, memory_order_relaxed);
 
-        if (tid == 0 || target_is_silent(t) || now < since + NSUTIL_HANG_MS * 1000000ull)
+        if (tid == 0 || target_is_silent(t) || now < since + NSUTIL_SUSPECT_MS * 1000000ull)
                 return;
         ret->suspects = true;
         if (since != t->pulse_of) {

@@ -102,5 +102,6 @@ enum symbol_language symbol_demangle(const char *raw, char *ret, size_t size);
 
 #include "frame.h"
 #include "kernel.h"
+#include "text.h"
 
 #endif

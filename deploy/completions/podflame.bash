@@ -24,7 +24,7 @@ _podflame_argument() {
         PID) mapfile -t COMPREPLY < <(compgen -W "$("$program" ps 2>/dev/null | awk '$1 ~ /^[0-9]+$/ { print $1 }')" -- "$cur") ;;
         CONTAINER) mapfile -t COMPREPLY < <(compgen -W "$("$program" ps 2>/dev/null | awk "$containers")" -- "$cur") ;;
         # "cpu: threads on a CPU; cpu,wall: both (cpu)", "folded, html (folded)"
-        MODE | FORMAT | ENGINE) mapfile -t COMPREPLY < <(compgen -W "$(sed -E 's/[;,] /\n/g' <<<"${help%%(*}" | sed -E 's/^([a-z,]*).*/\1/')" -- "$cur") ;;
+        MODE | FORMAT | ENGINE | GROUP) mapfile -t COMPREPLY < <(compgen -W "$(sed -E 's/[;,] /\n/g' <<<"${help%%(*}" | sed -E 's/^([a-z,]*).*/\1/')" -- "$cur") ;;
         esac
 }
 

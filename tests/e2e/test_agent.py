@@ -71,7 +71,7 @@ def test_target_that_ends_is_not_lost(watched, start):
     target = start(BARE_BOOKWORM, "exits.py", 1.5, "return")
     eventually(lambda: not target.alive(), 10, "the target ends")
     series = eventually(lambda: watched.series_of(target), KNOWN_WITHIN + SLACK, "the container is known")
-    assert watched.top(series)["work"] >= 0.05 * RATE  # found after a second at the latest, on a busy machine
+    assert watched.top(series)["work"] >= 0.02 * RATE  # found after a second, and a busy machine leaves it little of a CPU
 
 
 def test_containers_are_told_apart(watched, start):

@@ -183,6 +183,12 @@ def test_collector_data_cannot_be_kept(tmp_path):
     (["top", "23490"], ["did you mean -p 23490?"]),
     (["dump", "23490"], ["did you mean -p 23490?"]),
     (["doctor", "23490"], ["did you mean -p 23490?"]),
+    (["gil", "23490"], ["did you mean -p 23490?"]),
+    (["top", "web"], ["did you mean -c web?"]),
+    (["record", "web"], ["did you mean -c web?", "a command is told by -- before it"]),
+    (["dump", "shop/web-0"], ["did you mean --pod shop/web-0?"]),
+    (["record", "./app.py"], ["'./app.py' is not an option; a command is told by -- before it"]),
+    (["ps", "web"], ["'web' is not an option;"]),
     (["record", "python3"], ["python3", "--"]),
     (["help", "no-such-command"], ["no-such-command", "podflame -h"]),
 ], ids=lambda value: " ".join(value) if isinstance(value, list) else None)

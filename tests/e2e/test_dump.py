@@ -2,12 +2,16 @@
 """podflame dump: every thread's stack, now."""
 
 import json
+import os
+import re
+import signal
+import subprocess
 
 import pytest
 
 import truth
-from interpreters import BARE_BOOKWORM, BOOKWORM, EVERYWHERE
-from program import podflame
+from interpreters import BARE_BOOKWORM, BOOKWORM, EVERYWHERE, ON_HOST, Case
+from program import eventually, podflame
 from testbed import PROJECT
 
 NAP = ["<module>", "main", "nap"]
@@ -63,3 +67,51 @@ def test_text_shows_the_same(start):
     for row, name, line in zip(rows, reversed(NAP), reversed(LINES)):
         assert name in row and "sleeper.py:%d" % line in row, text
     assert len(rows) == len(NAP)
+
+
+# ---- many threads, many processes -----------------------------------------------------------
+
+
+HOST = Case(ON_HOST[0], "host")
+
+
+def test_threads_that_are_alike_stand_together(start):
+    target = start(HOST, "threads.py", 0, 0, 20)
+    text = dump("-p", target.pid)
+    together = re.search(r"\n(\d+) threads \(sleeping, .*\): (.*)\n((?:    .*\n)+)", text)
+    names = re.findall(r'\d+ "(idle-\d+)"', together[2])
+    assert int(together[1]) == 20 and len(names) == 12 and together[2].endswith(" and 8 more"), text
+    assert "rest (" in together[3]
+    apart = dump("-p", target.pid, "--all")
+    assert len(re.findall(r'\nThread \d+ "idle-\d+" \(sleeping, ', apart)) == 20 and " threads (" not in apart
+    assert len(dump_json("-p", target.pid)[0]["threads"]) == len(re.findall(r"\nThread ", apart))
+
+
+FORKS = "import os, time\n[os.fork() or time.sleep(1000) for _ in range(2)]\nprint('ready', flush=True)\ntime.sleep(1000)"
+
+
+@pytest.mark.parametrize("wrapped", [False, True], ids=["python", "shell"])
+def test_children_of_a_process(wrapped):
+    """Also of a wrapper, which is no Python itself."""
+    command = [*HOST.interpreter.command, "-c", FORKS]
+    if wrapped:
+        command = ["/bin/sh", "-c", '"$@"; exit', "sh", *command]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as process:
+        try:
+            assert process.stdout.readline() == b"ready\n"
+            eventually(lambda: len(dump_json("-p", process.pid, "-s")) == 3, 10, "all are there")
+            text = dump("-p", process.pid, "-s")
+            assert len(re.findall("^Process ", text, re.MULTILINE)) == 3
+            done = podflame("dump", "-p", process.pid)
+            assert done.returncode == int(wrapped) and done.stdout.count("Process ") == 1 - int(wrapped)
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_neither_it_nor_its_children_are_python():
+    with subprocess.Popen(["/bin/sh", "-c", "sleep 100; exit"], start_new_session=True) as process:
+        try:
+            done = podflame("dump", "-p", process.pid, "-s")
+            assert done.returncode == 1 and "neither the processes nor their children are CPython" in done.stderr
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)

@@ -109,4 +109,4 @@ def test_a_task_that_waits_for_its_greenlet_is_the_root(place, engine):
     rooted = {stack: count for stack, count in queries.items() if re.fullmatch("task Task-[234]", stack[0])}
     assert {stack[1:] for stack in rooted} == {("request", "spawn", MARK, "queries", "query")}
     assert sum(rooted.values()) >= 0.99 * sum(queries.values())
-    assert sum(queries.values()) > 0.8 * sum(stacks.values())
+    assert sum(queries.values()) > 0.6 * sum(stacks.values())  # the rest starts the interpreter

@@ -94,6 +94,7 @@ def test_bash(path, start):
     assert bash(path, "record", "--mo") == ["--mode"]
     assert bash(path, "record", "--mode", "") == ["cpu", "wall", "gil"]
     assert bash(path, "agent", "--mode", "") == ["cpu", "wall", "gil", "blame", "cpu,wall,blame"]
+    assert bash(path, "record", "--by", "") == ["process", "program", "container"]
     assert bash(path, "record", "-f", "p") == ["pprof"]
     assert "engine" not in bash(path, "record", "-o", "")
 

@@ -301,8 +301,30 @@ def test_strangers_stay_out(begin, recorded, script):
 def test_prefork_parent(begin, recorded, script):
     """People name the parent, whose children do the work."""
     process = begin(*FAST, script(TOLD + "[os.fork() or (before(100), os._exit(0)) for _ in range(3)]; time.sleep(100)"))
-    status, stacks, said = recorded(process, "-p", process.pid, seconds=4)
-    assert "process %d has 3 children that ran" % process.pid in said and "--subprocesses" in said
+    status, stacks, said = recorded(process, "-p", process.pid, seconds=2.5)
+    children = pathlib.Path("/proc/%d/task/%d/children" % (process.pid, process.pid)).read_text().split()
+    most = sum(map(ticks, children)) / os.sysconf("SC_CLK_TCK")
+    told = re.search(r"process %d ran for ([\d.]+) s, 3 children for ([\d.]+) s; .*-s" % process.pid, said)
+    assert told and float(told[1]) < 0.2 and 0.1 * most < float(told[2]) <= most + 0.005, (said, most)
+    process.kill()
+
+
+def ticks(pid):
+    """CPU time of a process."""
+    return sum(map(int, pathlib.Path("/proc/%s/stat" % pid).read_text().rpartition(")")[2].split()[11:13]))
+
+
+def test_parent_of_children_that_end(begin, recorded, script):
+    """The kernel tells their time by that of their parent."""
+    process = begin(*FAST, script(TOLD + """
+for _ in range(100):
+    os.fork() or (before(0.2), os._exit(0))
+    os.wait()
+"""))
+    status, stacks, said = recorded(process, "-p", process.pid, seconds=2)
+    told = re.search(r"process %d ran for ([\d.]+) s(?:, 1 child for ([\d.]+) s)?, children that have ended for ([\d.]+) s;"
+                     % process.pid, said)
+    assert told and float(told[1]) < float(told[3]) < 2.5, said
     process.kill()
 
 

@@ -290,3 +290,19 @@ def test_several_processes_at_once(start):
     leaves = truth.leaves([(frames, count) for frames, count in stacks if frames[-1].file != "path.py"])
     truth.assert_shares(leaves, truth.SPLIT)
     assert on_path > 100  # a half, unless the machine is crowded
+
+
+@pytest.mark.parametrize("by, roots", [
+    ("process", ["split.py (pid {})", "split.py (pid {})", "path.py (pid {})"]),
+    ("program", ["split.py", "path.py"]),
+    ("container", ["<module>"]),
+])
+def test_processes_of_one_program_are_one_if_asked_for(start, by, roots):
+    """And are called by their script."""
+    host = Case(ON_HOST[0], "host")
+    pids = [start(host, script).pid for script in ("split.py", "split.py", "path.py")]
+    options = [word for pid in pids for word in ("-p", pid)] + ["--by", by]
+    done = podflame("record", *options, "-r", 500, "-d", 1)
+    assert done.returncode == 0 and " of 3 processes in " in done.stderr, done.stderr
+    seen = {row.split(";")[0] for row in done.stdout.splitlines()}
+    assert {re.sub(r" \(.*py:.*", "", root) for root in seen} == {root.format(pid) for root, pid in zip(roots, pids)}

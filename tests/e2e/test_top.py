@@ -4,12 +4,13 @@
 import os
 import re
 import signal
+import subprocess
 
 import pytest
 
 import truth
 from interpreters import BARE_BOOKWORM, BOOKWORM, ON_HOST, Case
-from program import PODFLAME, Background, eventually, podflame
+from program import MARGIN_SECONDS, PODFLAME, Background, eventually, podflame
 from terminal import Terminal
 from test_bad_input import refused
 
@@ -74,15 +75,93 @@ def test_screen_and_keys(start):
         eventually(lambda: ", paused," not in terminal.rows()[0], 10, lambda: terminal.rows())
         terminal.press("r")
         terminal.set_size(30, 6)
-        eventually(lambda: len(functions_on(terminal.rows())) == 2, 10, lambda: terminal.rows())
+        eventually(lambda: len(figures(terminal.rows())) == 2, 10, lambda: terminal.rows())
         terminal.press("q")
         assert terminal.wait() == 0 and not terminal.is_taken()
     assert target.alive()
 
 
-def functions_on(rows):
-    """Lines that begin with four figures, cut off at the margin or not."""
-    return [row for row in rows if re.match(r" +[\d.]+ +[\d.]+ +[\d.]+", row)]
+def figures(rows):
+    """Lines that begin with figures, cut off at the margin or not."""
+    return [row for row in rows if re.match(r" +[\d.]+ +[\d.]+  +\S", row)]
+
+
+def watch(target, *options, **size):
+    return Terminal([PODFLAME, "top", "-p", str(target.pid), "-n", "0.2", "-r", "500", *options], **size)
+
+
+def see(terminal, condition):
+    """Waits for the condition of the rows on the screen."""
+    eventually(lambda: condition(terminal.rows()), 15, lambda: terminal.rows())
+
+
+def test_tables_filter_and_callers(start):
+    target = start(HOST, "split.py")
+    with watch(target, columns=80) as terminal:
+        see(terminal, lambda rows: functions(rows)[:1] == ["hot"])
+        terminal.press("l")
+        see(terminal, lambda rows: "LINE" in rows[2] and re.search(r"hot  \S*split.py:\d+$", rows[3]))
+        terminal.press("H")
+        see(terminal, lambda rows: rows[2].endswith("THREAD") and "MainThread  tid %d of split.py" % target.pid in rows[3])
+        terminal.press("p")
+        see(terminal, lambda rows: "split.py (pid %d)" % target.pid in rows[3])
+        terminal.press("f/WAR")
+        see(terminal, lambda rows: functions(rows) == ["warm"] and rows[-1].startswith("/WAR_ "))
+        terminal.press("\r")
+        see(terminal, lambda rows: rows[2].endswith("FUNCTION  /WAR") and rows[-1].startswith("q quit"))
+        terminal.press("\r")
+        see(terminal, lambda rows: rows[2].endswith("CALLER of warm") and functions(rows) == ["main"])
+        terminal.press("\x1b")
+        see(terminal, lambda rows: rows[2].endswith("FUNCTION") and functions(rows)[0] == "hot")
+        terminal.press("\x1b[B\x1b[B\r")  # Down, Down, Enter
+        see(terminal, lambda rows: re.search("CALLER of (?!hot)", rows[2]))
+        terminal.press("q")
+        assert terminal.wait() == 0
+
+
+def test_help_fits_the_smallest_usual_screen(start):
+    with watch(start(HOST, "split.py"), columns=80, lines=24) as terminal:
+        see(terminal, functions)
+        terminal.press("?")
+        see(terminal, lambda rows: rows[0] == "Keys of podflame top")
+        rows = terminal.rows()
+        assert any("q         quit" in row for row in rows) and any("-m wall" in row for row in rows)
+        assert all(len(row) < 80 for row in rows)
+        terminal.press("h")
+        see(terminal, functions)
+        terminal.press("q")
+        assert terminal.wait() == 0
+
+
+def test_head_tells_waits_and_the_gil(start):
+    with watch(start(HOST, "threads.py", 0, 1, 2), "-m", "wall") as terminal:
+        see(terminal, lambda rows: re.match(r"of the threads' time: run \d+ %, wait for the GIL \d+ %, \w+ \d+ %", rows[2]))
+        assert "SELF%*" in terminal.rows()[3]
+        terminal.press("q")
+        assert terminal.wait() == 0
+    with watch(start(HOST, "split.py"), "-m", "gil") as terminal:
+        see(terminal, lambda rows: re.match(r"the GIL was held (9\d|100) % of the time", rows[2]))
+        terminal.press("q")
+        assert terminal.wait() == 0
+
+
+def test_rows_by_program(start):
+    pids = [word for script in ("split.py", "split.py", "path.py") for word in ("-p", start(HOST, script).pid)]
+    done = podflame("top", *pids, "--by", "program", "-r", 500, "-d", 1.5)
+    assert done.returncode == 0, done.stderr
+    table = done.stdout.split("\n\n")[-2].splitlines()
+    assert table[2].split() == ["RUN%*", "ALL%", "RUN", "s", "ALL", "s", "PROGRAM"]
+    assert {row.split()[-1] for row in table[3:]} == {"split.py", "path.py"}
+
+
+def test_reader_that_has_enough(start):
+    """As others do, it ends by SIGPIPE, with no word."""
+    target = start(HOST, "split.py")
+    process = subprocess.Popen([PODFLAME, "top", "--plain", "-n", "0.1", "-p", str(target.pid)], stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE)
+    assert process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(MARGIN_SECONDS) == -signal.SIGPIPE and process.stderr.read() == b""
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

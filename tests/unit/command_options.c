@@ -380,3 +380,45 @@ Test(command_options, lists_are_bounded)
         refused("", &config, bound);
         option_list_deinit(&config.list);
 }
+
+/* ---- a word that is no option --------------------------------------------------------------- */
+
+static const struct option_spec of_targets[] = {
+        { .name = "pid", .letter = 'p', .kind = OPTION_PIDS, .field = FIELD(pids), .argument = "PID", .help = "pids" },
+        { .name = "container", .letter = 'c', .kind = OPTION_TEXT, .field = FIELD(text), .argument = "C", .help = "c" },
+        { .name = "pod", .kind = OPTION_TEXT, .field = FIELD(text), .argument = "POD", .help = "p" },
+};
+
+static const char *refusal_of_word(const char *word, const char *hint)
+{
+        const struct usage with_targets = {
+                .command = "try", .synopsis = "", .text = "", .options = of_targets, .n = 3
+        };
+
+        capture_begin(STDERR_FILENO);
+        cr_assert_eq(options_wrong_word(&with_targets, word, hint), EXIT_USAGE);
+        return capture_end();
+}
+
+Test(command_options, a_word_may_be_meant_for_a_target)
+{
+        static const struct {
+                const char *word, *hint, *said;
+        } words[] = {
+                { "1234", NULL, "'1234' is not an option; did you mean -p 1234?; " },
+                { "web", NULL, "'web' is not an option; did you mean -c web?; " },
+                { "web.1-a_b", NULL, "did you mean -c web.1-a_b?; " },
+                { "12ab", NULL, "did you mean -c 12ab?; " },
+                { "shop/web-0", NULL, "did you mean --pod shop/web-0?; " },
+                { "web", "a command is told by --", "did you mean -c web? Or: a command is told by --; " },
+                { "./app.py", "a command is told by --", "'./app.py' is not an option; a command is told by --; " },
+                { "/bin/x", NULL, "'/bin/x' is not an option; `" },
+                { "shop/", NULL, "'shop/' is not an option; `" },
+                { "", NULL, "'' is not an option; `" },
+        };
+
+        for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+                const char *said = refusal_of_word(words[i].word, words[i].hint);
+                cr_expect_not_null(strstr(said, words[i].said), "%s", said);
+        }
+}

@@ -34,6 +34,45 @@ Test(command_summary, a_sentence_without_jargon)
                          "podflame: 1 sample of 1 process in 1.0 s\n");
 }
 
+/* What is said of @n processes of one second each, which used so much CPU time. */
+static const char *said_of_use(size_t n, uint64_t used_ms, uint64_t before_ms, uint64_t ok)
+{
+        struct profile_set set = { 0 };
+
+        for (size_t i = 0; i < n; i++) {
+                struct profile *profile = profile_new();
+                *profile_counters(profile) = (struct profile_counters){ .ok = ok,
+                                                                        .accounted_ns = (used_ms + before_ms) * 1000000,
+                                                                        .sampled_ns = used_ms * 1000000,
+                                                                        .unopened_ns = before_ms * 1000000 };
+                profile_set_settings(profile,
+                                     &(struct profile_settings){ .duration_ns = 1000000000, .period_ns = 10000000 });
+                cr_assert_eq(profile_set_attribute(profile, "process.pid", "42"), 0);
+                cr_assert_eq(profile_set_add(&set, profile), 0);
+        }
+        capture_begin(STDERR_FILENO);
+        summary_say(&set, 0, NULL);
+        profile_set_deinit(&set);
+        return capture_end();
+}
+
+Test(command_summary, the_use_of_the_cpu)
+{
+        cr_expect_str_eq(said_of_use(1, 620, 0, 62),
+                         "podflame: 62 samples of 1 process in 1.0 s; it used 62 % of a CPU\n");
+        cr_expect_str_eq(said_of_use(1, 3400, 0, 340),
+                         "podflame: 340 samples of 1 process in 1.0 s; it used 340 % of a CPU\n");
+        cr_expect_str_eq(said_of_use(1, 40, 0, 4), "podflame: 4 samples of 1 process in 1.0 s; it used 4 % of a CPU: "
+                                                   "-m wall shows where the time goes\n");
+        cr_expect_str_eq(said_of_use(2, 620, 0, 62),
+                         "podflame: 124 samples of 2 processes in 1.0 s; they used 1.24 s of CPU time\n");
+        cr_expect_str_eq(said_of_use(2, 40, 0, 4), "podflame: 8 samples of 2 processes in 1.0 s; they used 0.08 s of "
+                                                   "CPU time: -m wall shows where the time goes\n");
+        cr_expect(strstr(said_of_use(1, 900, 300, 90), "; it used 90 % of a CPU\n"), "before it was opened");
+        cr_expect_str_eq(said_of_use(1, 0, 0, 0), "podflame: 0 samples of 1 process in 1.0 s\n");
+        cr_expect_str_eq(said_of_use(1, 5, 0, 0), "podflame: 0 samples of 1 process in 1.0 s\n");
+}
+
 Test(command_summary, what_is_not_a_sample_is_told)
 {
         cr_expect_str_eq(said((struct profile_counters){ .ok = 3, .torn = 2, .gone = 1, .failed = 3 }, NULL),

@@ -175,7 +175,8 @@ static int try_stream(void)
 #define RECORDER (1u << CONFINE_RECORDER)
 #define VIEWER (1u << CONFINE_VIEWER)
 #define CONVERTER (1u << CONFINE_CONVERTER)
-#define ALL (AGENT | COLLECTOR | RECORDER | VIEWER | CONVERTER)
+#define SOURCE_READER (1u << CONFINE_SOURCE_READER)
+#define ALL (AGENT | COLLECTOR | RECORDER | VIEWER | CONVERTER | SOURCE_READER)
 
 /* What LeakSanitizer needs, everybody may: see calls.c. */
 #ifdef __SANITIZE_ADDRESS__
@@ -185,7 +186,7 @@ static int try_stream(void)
 #endif
 
 static const enum confine_role roles[] = { CONFINE_AGENT, CONFINE_COLLECTOR, CONFINE_RECORDER, CONFINE_VIEWER,
-                                           CONFINE_CONVERTER };
+                                           CONFINE_CONVERTER, CONFINE_SOURCE_READER };
 
 static const struct attempt {
         const char *name;
@@ -209,7 +210,7 @@ static const struct attempt {
         { "write a file", try_writing_a_file, AGENT | COLLECTOR },
         { "remove a file", try_removing, AGENT | COLLECTOR },
         { "socket", try_socket, AGENT | COLLECTOR | VIEWER },
-        { "wait", try_waiting, RECORDER | CONVERTER | SANITIZED },
+        { "wait", try_waiting, RECORDER | CONVERTER | SOURCE_READER | SANITIZED },
         { "draw", try_drawing, RECORDER },
 };
 

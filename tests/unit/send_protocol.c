@@ -393,7 +393,7 @@ Test(send_protocol, halves_of_a_body)
                         profile_set_add(&set, make_profile(1, ""));
                 cr_assert_eq(protocols[i]->encode(&set, &whole), 0);
                 cr_assert_eq(protocols[i]->halve(&whole, halves), 0);
-                const struct profile_set first = { set.items, 2 }, second = { set.items + 2, 3 };
+                const struct profile_set first = { .items = set.items, .n = 2 }, second = { .items = set.items + 2, .n = 3 };
                 free(whole.text);
                 cr_assert_eq(protocols[i]->encode(&first, &whole), 0);
                 cr_expect_str_eq(halves[0].text, whole.text);
@@ -404,7 +404,7 @@ Test(send_protocol, halves_of_a_body)
                 free(halves[0].text);
                 free(halves[1].text);
 
-                const struct profile_set one = { set.items, 1 };
+                const struct profile_set one = { .items = set.items, .n = 1 };
                 cr_assert_eq(protocols[i]->encode(&one, &whole), 0);
                 cr_expect_eq(protocols[i]->halve(&whole, halves), -E2BIG);
                 free(whole.text);

@@ -27,14 +27,52 @@ int options_wrong(const struct usage *usage, const char *format, ...)
         return EXIT_USAGE;
 }
 
+/* What a word without an option may be meant for: a PID, a pod as NAMESPACE/POD, a container's name. */
+static bool looks_like_pid(const char *word)
+{
+        return *word && word[strspn(word, "0123456789")] == '\0';
+}
+
+static bool looks_like_pod(const char *word)
+{
+        const char *slash = strchr(word, '/');
+
+        return slash && slash > word && slash[1] && isalnum((unsigned char)*word);
+}
+
+static bool looks_like_container(const char *word)
+{
+        return isalnum((unsigned char)*word) && !strchr(word, '/');
+}
+
+static const struct {
+        bool (*looks_like)(const char *word);
+        const char *option; /* of the commands that have a TARGET */
+} meanings[] = {
+        { looks_like_pid, "pid" },
+        { looks_like_pod, "pod" },
+        { looks_like_container, "container" },
+};
+
+static const struct option_spec *spec_of_name(const struct usage *usage, const char *name)
+{
+        for (size_t i = 0; i < usage->n; i++)
+                if (strcmp(usage->options[i].name, name) == 0)
+                        return &usage->options[i];
+        return NULL;
+}
+
 int options_wrong_word(const struct usage *usage, const char *word, const char *hint)
 {
-        bool digits = *word && word[strspn(word, "0123456789")] == '\0';
-
-        for (size_t i = 0; digits && i < usage->n; i++)
-                if (usage->options[i].kind == OPTION_PIDS)
-                        return options_wrong(usage, "'%s' is not an option; did you mean -%c %s?", word,
-                                             usage->options[i].letter, word);
+        for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++) {
+                const struct option_spec *o = spec_of_name(usage, meanings[i].option);
+                const char letter[] = { '-', o ? o->letter : '\0', '\0' };
+                if (!o || !meanings[i].looks_like(word))
+                        continue;
+                return options_wrong(usage, "'%s' is not an option; did you mean %s%s %s?%s%s", word,
+                                     o->letter ? letter : "--", o->letter ? "" : o->name, word, hint ? " Or: " : "",
+                                     hint ? hint : "");
+        }
         return options_wrong(usage, "'%s' is not an option%s%s", word, hint ? "; " : "", hint ? hint : "");
 }
 

@@ -73,8 +73,8 @@ struct usage {
 int options_parse(const struct usage *usage, int argc, char **argv, void *config, int *ret_rest);
 
 /*
- * Refuses an argument that is no option, and says what the user may have meant: @hint if it is not NULL, or -p for
- * digits. EXIT_USAGE.
+ * Refuses an argument that is no option, and says what the user may have meant: -p, --pod or -c, by how the word looks,
+ * if the command has that option; and @hint if it is not NULL. EXIT_USAGE.
  */
 int options_wrong_word(const struct usage *usage, const char *word, const char *hint);
 

@@ -50,6 +50,9 @@ static void restore_stderr(void)
         said.own = 0;
 }
 
+/* The bytes of a key that begin by Escape come within this time; Escape alone is the key. */
+#define ESCAPE_MS 50
+
 int screen_open(void)
 {
         setlocale(LC_CTYPE, "");
@@ -63,6 +66,7 @@ int screen_open(void)
         noecho();
         nodelay(stdscr, TRUE);
         keypad(stdscr, TRUE);
+        set_escdelay(ESCAPE_MS);
         curs_set(0);
         return 0;
 }
@@ -124,10 +128,27 @@ int screen_draw(const struct screen_page *page)
         return e;
 }
 
+size_t screen_columns(void)
+{
+        return terminal && COLS > 0 ? (size_t)COLS : 0;
+}
+
+static const struct {
+        int code, key;
+} keys[] = {
+        { KEY_RESIZE, SCREEN_RESIZED }, { KEY_UP, SCREEN_UP },           { KEY_DOWN, SCREEN_DOWN },
+        { KEY_ENTER, SCREEN_ENTER },    { '\n', SCREEN_ENTER },          { '\r', SCREEN_ENTER },
+        { '\x1b', SCREEN_ESCAPE },      { KEY_BACKSPACE, SCREEN_ERASE }, { '\x7f', SCREEN_ERASE },
+        { '\b', SCREEN_ERASE },
+};
+
 bool screen_key(int *ret)
 {
         int code = getch();
 
-        *ret = code == KEY_RESIZE ? SCREEN_RESIZED : code;
+        *ret = code;
+        for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+                if (keys[i].code == code)
+                        *ret = keys[i].key;
         return code != ERR;
 }

@@ -33,10 +33,20 @@ struct screen_page {
 /* Draws the page. 0 or negative errno. */
 int screen_draw(const struct screen_page *page);
 
-/* The terminal has another size: a key that nobody has. */
-#define SCREEN_RESIZED 0x110000
+/* Keys that are no characters, and the terminal's new size as a key that nobody has. */
+enum {
+        SCREEN_RESIZED = 0x110000,
+        SCREEN_UP,
+        SCREEN_DOWN,
+        SCREEN_ENTER,
+        SCREEN_ESCAPE,
+        SCREEN_ERASE,
+};
 
-/* Whether a key was pressed. @ret is its character. Never waits. */
+/* The width of the screen. 0: no screen is open. */
+size_t screen_columns(void);
+
+/* Whether a key was pressed. @ret is its character, a byte of it, or one of the above. Never waits. */
 bool screen_key(int *ret);
 
 #endif

@@ -19,11 +19,21 @@
 struct dump_config {
         struct target_options target;
         struct confinement_options confinement;
-        bool json, native, tasks, verbose;
+        bool subprocesses, all, json, native, tasks, verbose;
 };
 
 static const struct option_spec specs[] = {
         TARGET_OPTIONS(struct dump_config, target),
+        { .name = "subprocesses",
+          .letter = 's',
+          .kind = OPTION_FLAG,
+          .field = offsetof(struct dump_config, subprocesses),
+          .help = "their descendants as well" },
+        { .name = "all",
+          .letter = 'a',
+          .kind = OPTION_FLAG,
+          .field = offsetof(struct dump_config, all),
+          .help = "each thread by itself, also if its stack and its reason are those of others" },
         { .name = "json",
           .letter = 'j',
           .kind = OPTION_FLAG,
@@ -105,6 +115,7 @@ static struct subject *new_subject(struct chosen *chosen, const struct nsutil_fr
         s->freezers = *freezers;
         s->json = json;
         s->tasks = config->tasks;
+        s->apart = config->all;
         chosen->py = NULL;
         return s;
 }
@@ -156,6 +167,19 @@ static int dump_all(struct choice *choice, const struct dump_config *config)
         return e;
 }
 
+/* GO_ON, or an exit status, after a message. */
+static int choose_subjects(struct find *find, const struct dump_config *config, struct choice *choice)
+{
+        uint32_t abi;
+        int status = target_choose(find, &config->target, &usage, config->subprocesses ? TARGET_FOLLOWED : TARGET_NOW,
+                                   choice);
+
+        if (status != GO_ON || !config->subprocesses)
+                return status;
+        status = target_abi(&config->target, &usage, &abi);
+        return status == GO_ON ? target_add_descendants(find, abi, choice) : status;
+}
+
 int dump_run(int argc, char **argv)
 {
         struct dump_config config = { 0 };
@@ -173,7 +197,7 @@ int dump_run(int argc, char **argv)
         if (status == GO_ON && finding_open(false, &find) != 0)
                 status = say_error("/proc cannot be read");
         if (status == GO_ON)
-                status = target_choose(find, &config.target, &usage, TARGET_NOW, &choice);
+                status = choose_subjects(find, &config, &choice);
         if (status == GO_ON)
                 status = dump_all(&choice, &config);
         choice_deinit(&choice);

@@ -27,6 +27,7 @@ struct subject {
         bool asked;               /* it was found out whether the CPU quota of its cgroup keeps it from running */
         bool throttled;           /* the CPU quota keeps it from running */
         bool tasks;               /* print tasks of asyncio as well */
+        bool apart;               /* print each thread by itself, also if its stack is another's as well */
         struct symbols *symbols;  /* names of C code; NULL: only Python is wanted */
         struct json_object *json; /* NULL: text */
         struct view *views;       /* allocated */

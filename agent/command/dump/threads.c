@@ -3,6 +3,7 @@
  * The threads of a process. Each thread is read by itself: its stack, its state, and why it does not run. Addresses of
  * sockets are looked up for all threads together, so a thread's first line is made last.
  */
+#include "alike.h"
 #include "code.h"
 #include "subject.h"
 #include "thread_reason.h"
@@ -122,13 +123,36 @@ static void print_stack(struct subject *s, const struct pystack_stack *stack, pi
                 fputs("    (truncated)\n", out);
 }
 
-static void print_name(const struct view *v, FILE *out)
+/* "sleeping, waits: lock" */
+#define WORDS_SIZE (REASON_SIZE + 64)
+
+static void tell_thread(const struct view *v, char ret[static WORDS_SIZE])
 {
         char reason[REASON_SIZE + 32];
 
         thread_reason_words(&v->reason, reason, sizeof reason);
-        fprintf(out, "\nThread %d \"%s\" (%s%s%s%s)\n", v->tid, v->name, v->state, v->holds_gil ? ", GIL" : "",
-                *reason ? ", " : "", reason);
+        snprintf(ret, WORDS_SIZE, "%s%s%s%s", v->state, v->holds_gil ? ", GIL" : "", *reason ? ", " : "", reason);
+}
+
+/* Of threads that are alike, so many are named. */
+#define NAMES_TOLD 12
+
+/* Prints the line of thread @i, or of all that are like it. */
+static void print_names(const struct subject *s, const struct alike *alike, size_t i, FILE *out)
+{
+        size_t told = 0;
+
+        if (alike[i].n == 1) {
+                fprintf(out, "\nThread %d \"%s\" (%s)\n", s->views[i].tid, s->views[i].name, alike[i].words);
+                return;
+        }
+        fprintf(out, "\n%zu threads (%s):", alike[i].n, alike[i].words);
+        for (size_t k = i; k < s->n_views && told < NAMES_TOLD; k++)
+                if (alike[k].first == i)
+                        fprintf(out, "%s %d \"%s\"", told++ > 0 ? "," : "", s->views[k].tid, s->views[k].name);
+        if (alike[i].n > told)
+                fprintf(out, " and %zu more", alike[i].n - told);
+        putc('\n', out);
 }
 
 /* ---- threads ------------------------------------------------------------------------ */
@@ -213,26 +237,48 @@ static void look_up_addresses(struct subject *s)
         free(details);
 }
 
+/* Prints the threads; those that are alike once. */
+static int print_threads(struct subject *s)
+{
+        struct alike *alike = calloc(s->n_views + 1, sizeof *alike);
+        char(*words)[WORDS_SIZE] = calloc(s->n_views + 1, sizeof *words);
+        int e = alike && words ? 0 : -ENOMEM;
+
+        for (size_t i = 0, at = 0; e == 0 && i < s->n_views; i++) {
+                const struct view *v = &s->views[i];
+                tell_thread(v, words[i]);
+                alike[i] = (struct alike){ .words = words[i],
+                                           .stack = s->stacks_text + at,
+                                           .len = v->end - at,
+                                           .apart = s->apart || v->holds_gil };
+                at = v->end;
+        }
+        if (e == 0)
+                e = alike_find(alike, s->n_views);
+        for (size_t i = 0; e == 0 && i < s->n_views; i++) {
+                if (alike[i].n == 0)
+                        continue;
+                print_names(s, alike, i, s->out);
+                fwrite(alike[i].stack, 1, alike[i].len, s->out);
+        }
+        free(alike);
+        free(words);
+        return e;
+}
+
 /* Names the threads, now that all is known of them. */
 static int finish_views(struct subject *s)
 {
-        size_t at = 0;
-
         look_up_addresses(s);
         if (fflush(s->stacks) != 0)
                 return -ENOMEM;
         for (size_t i = 0; i < s->n_views; i++) {
                 struct view *v = &s->views[i];
                 thread_reason_complete(s->pid, v->tid, &v->reason);
-                if (v->json) {
+                if (v->json)
                         json_put(v->json, "reason", thread_reason_json(&v->reason));
-                        continue;
-                }
-                print_name(v, s->out);
-                fwrite(s->stacks_text + at, 1, v->end - at, s->out);
-                at = v->end;
         }
-        return 0;
+        return s->json ? 0 : print_threads(s);
 }
 
 /* Like nsutil_threads_read(), with pystack's errors. */

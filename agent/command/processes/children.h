@@ -20,10 +20,17 @@ struct children {
 int children_read(struct children *ret);
 void children_deinit(struct children *children);
 
-/*
- * Counts descendants of @choice's processes that have used CPU time between the two moments. The processes of @choice
- * are not counted.
- */
-size_t children_that_ran(const struct choice *choice, const struct children *before, const struct children *after);
+/* Lists the descendants of @choice's processes, ascending by PID. @ret is allocated. 0 or negative errno. */
+int children_list(const struct choice *choice, pid_t **ret, size_t *ret_n);
+
+/* CPU time between two moments, in clock ticks, as the kernel accounts it. */
+struct children_time {
+        uint64_t own_ticks;   /* of the processes of the choice */
+        size_t n;             /* how many of their living descendants ran */
+        uint64_t ticks;       /* of these */
+        uint64_t ended_ticks; /* of those that have ended and were waited for: at least this much */
+};
+struct children_time children_time(const struct choice *choice, const struct children *before,
+                                   const struct children *after);
 
 #endif

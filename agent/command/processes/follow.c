@@ -8,6 +8,7 @@
 #include "agent/base/base.h"
 #include "agent/command/cli/messages.h"
 #include "describe.h"
+#include "grouping.h"
 #include "refusals.h"
 #include "sampling.h"
 
@@ -187,11 +188,6 @@ int follow_begin(struct follow *f, const struct find_process *process, const str
         return e == NSUTIL_E_GONE ? 0 : e;
 }
 
-pid_t follow_stopped(const struct follow *f)
-{
-        return f->stopped;
-}
-
 uint64_t follow_foreign_ns(const struct follow *f)
 {
         return f->foreign_ns;
@@ -226,6 +222,8 @@ void follow_note_sampled(struct follow *f, struct followed *item)
         item->profiled = true;
         item->foreign = false;
         item->reported = 0;
+        if (f->config.watcher)
+                f->config.watcher->sampled(f->config.watcher->ctx, &item->watched.process);
 }
 
 int follow_sample(struct follow *f, struct followed *item, struct pystack *py)
@@ -244,6 +242,10 @@ int follow_keep(struct follow *f, const struct find_process *process, struct pro
 {
         int e = describe_process(profile, process);
 
+        if (f->config.watcher)
+                f->config.watcher->finished(f->config.watcher->ctx, process, profile);
+        if (e == 0 && *process->program)
+                e = profile_set_attribute(profile, GROUPING_ATTRIBUTE, process->program);
         if (e == 0)
                 e = profile_set_add(&f->done, profile);
         if (e != 0)

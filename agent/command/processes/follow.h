@@ -14,6 +14,12 @@
 
 struct follow;
 
+struct follow_watcher {
+        void (*sampled)(void *ctx, const struct find_process *process);
+        void (*finished)(void *ctx, const struct find_process *process, struct profile *profile);
+        void *ctx;
+};
+
 struct follow_config {
         struct sampler *sampler; /* @sampler and @find must live longer than the struct follow */
         struct find *find;
@@ -29,6 +35,11 @@ struct follow_config {
          */
         pid_t starter;
         bool quiet; /* print only what fails */
+        /*
+         * Who is told that a process is about to be sampled, and that a profile of it is finished, while follow_take()
+         * has not given it yet. NULL: nobody
+         */
+        const struct follow_watcher *watcher;
 };
 
 /* 0 or negative errno. */

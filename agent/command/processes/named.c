@@ -135,3 +135,8 @@ void named_end(struct follow *f, struct followed *item)
         if (!item->profiled)
                 item->watched.process.info = item->appear.info;
 }
+
+pid_t follow_stopped(const struct follow *f)
+{
+        return f->stopped;
+}

@@ -9,6 +9,7 @@
 #include "agent/command/command.h"
 
 #include "appear.h"
+#include "children.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -330,6 +331,40 @@ int target_choose(struct find *find, const struct target_options *target, const 
         if (status != GO_ON)
                 choice_deinit(ret);
         return status;
+}
+
+/* Leaves out what could not be opened; if it is not for another program, with a message. */
+static void drop_unopened(struct choice *choice)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < choice->n; i++) {
+                const struct chosen *item = &choice->items[i];
+                if (item->py) {
+                        choice->items[n++] = *item;
+                } else if (item->status != PYSTACK_E_NOT_PYTHON && item->status != PYSTACK_E_GONE) {
+                        say_not_profilable(item->process.pid, item->status, &item->process.info);
+                        choice->refused++;
+                }
+        }
+        choice->n = n;
+}
+
+int target_add_descendants(struct find *find, uint32_t abi, struct choice *choice)
+{
+        struct choosing c = { .find = find, .abi = abi, .patience = TARGET_FOLLOWED, .choice = choice };
+        struct pystack_info info;
+        pid_t *pids = NULL;
+        size_t n = 0;
+        int e = children_list(choice, &pids, &n);
+
+        for (size_t i = 0; e == 0 && i < n; i++)
+                add_chosen(&c, pids[i], false, &info);
+        free(pids);
+        if (e < 0)
+                return say_error("/proc cannot be read: %s", strerror(-e));
+        drop_unopened(choice);
+        return choice->n > 0 ? GO_ON : say_error("neither the processes nor their children are CPython processes");
 }
 
 void choice_deinit(struct choice *choice)

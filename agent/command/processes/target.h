@@ -95,6 +95,12 @@ int target_choose(struct find *find, const struct target_options *target, const 
                   enum target_patience patience, struct choice *ret);
 void choice_deinit(struct choice *choice);
 
+/*
+ * Opens those descendants of the processes that are Python as well, and drops processes that are not: TARGET_FOLLOWED
+ * has kept them for this. GO_ON with at least one process, or an exit status, after a message.
+ */
+int target_add_descendants(struct find *find, uint32_t abi, struct choice *choice);
+
 /* What the processes of @choice are called at the head of a view: "container web", "process 7: python app.py". */
 #define TARGET_SUBJECT_SIZE 768
 void target_subject(const struct target_options *options, const struct choice *choice,

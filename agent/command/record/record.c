@@ -24,10 +24,12 @@ struct record_config {
         struct sampling_options sampling;
         struct confinement_options confinement;
         bool subprocesses;
+        const char *by;
         double duration; /* 0: not given */
         uint64_t repeat;
         const char *format;
         const char *output;
+        bool source;
         bool quiet;
         bool verbose;
 };
@@ -41,6 +43,7 @@ static const struct option_spec specs[] = {
           .kind = OPTION_FLAG,
           .field = offsetof(struct record_config, subprocesses),
           .help = "follow child processes as well, and new ones of CONTAINER or POD" },
+        GROUPING_OPTION(struct record_config, by, "what of several processes is kept apart in the file"),
         { .name = "duration",
           .letter = 'd',
           .kind = OPTION_SECONDS,
@@ -70,6 +73,10 @@ static const struct option_spec specs[] = {
           .field = offsetof(struct record_config, output),
           .argument = "FILE",
           .help = "where to write it (standard output; required with COMMAND, which keeps it);\n" OUTPUT_ENDINGS },
+        { .name = "source",
+          .kind = OPTION_FLAG,
+          .field = offsetof(struct record_config, source),
+          .help = "heat: read the source files that are in the profile, below the root of their process" },
         { .name = "quiet",
           .letter = 'q',
           .kind = OPTION_FLAG,
@@ -125,7 +132,11 @@ static int check_record_options(const struct record_config *config, const char *
                 return options_wrong(&usage, "--repeat: only a command can be run again");
         int status = target_abi(&config->target, &usage, &r->config.abi);
         if (status == GO_ON)
+                status = grouping_parse(&usage, config->by, &r->config.by);
+        if (status == GO_ON)
                 status = output_choose(&usage, config->format, config->output, &r->output);
+        if (status == GO_ON && config->source && !r->output.format->source)
+                return options_wrong(&usage, "--source: only the format heat (-o FILE.heat.html) has source text");
         return status == GO_ON && config->repeat > 1 ? check_runs(r->output.format) : status;
 }
 
@@ -139,6 +150,7 @@ static void copy_options(const struct record_config *config, struct recording *r
         r->config.subprocesses = config->subprocesses;
         r->config.container = config->target.container != NULL;
         r->config.pod = config->target.pod;
+        r->config.source = config->source;
         r->config.quiet = config->quiet;
         r->config.verbose = config->verbose;
 }

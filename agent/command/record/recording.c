@@ -120,24 +120,37 @@ static int say_nothing_recorded(const struct recording *r)
                          r->config.subprocesses ? " or in what it started" : "; --subprocesses follows what it starts");
 }
 
+static double seconds_of(uint64_t ticks)
+{
+        return (double)ticks / (double)sysconf(_SC_CLK_TCK);
+}
+
+/* Time of children is printed if it is more than this part of the processes' own. */
+#define CHILDREN_PART 100
+
 /*
- * Prints how many children of the processes of -p ran and were not recorded. People name the parent of a prefork
+ * Prints how long children of the processes of -p ran, which are not recorded. People name the parent of a prefork
  * server, which only waits.
  */
 static void say_children(const struct recording *r)
 {
         struct children after;
-        size_t n = children_read(&after) == 0 ? children_that_ran(&r->choice, &r->before, &after) : 0;
+        struct children_time t = { 0 };
+        char who[48], living[80] = "", ended[80] = "";
 
-        if (n > 0 && r->choice.n == 1)
-                say("process %d has %zu child%s that ran meanwhile and %s not recorded: --subprocesses follows "
-                    "children",
-                    r->choice.items[0].process.pid, n, n == 1 ? "" : "ren", n == 1 ? "was" : "were");
-        else if (n > 0)
-                say("%zu children of the processes ran meanwhile and were not recorded: --subprocesses follows "
-                    "children",
-                    n);
+        if (children_read(&after) == 0)
+                t = children_time(&r->choice, &r->before, &after);
         children_deinit(&after);
+        if (t.ticks + t.ended_ticks <= t.own_ticks / CHILDREN_PART)
+                return;
+        snprintf(who, sizeof who, r->choice.n == 1 ? "process %d" : "the processes", r->choice.items[0].process.pid);
+        if (t.n > 0)
+                snprintf(living, sizeof living, ", %zu child%s for %.2f s", t.n, t.n == 1 ? "" : "ren",
+                         seconds_of(t.ticks));
+        if (t.ended_ticks > 0)
+                snprintf(ended, sizeof ended, ", children that have ended for %.2f s", seconds_of(t.ended_ticks));
+        say("%s ran for %.2f s%s%s; children were not recorded: --subprocesses (-s) follows them", who,
+            seconds_of(t.own_ticks), living, ended);
 }
 
 /* Time of programs that are not Python is printed if it is more than a 100th of the accounted time, or with -v. */
@@ -180,6 +193,20 @@ static bool has_samples(const struct recording *r)
         return false;
 }
 
+/* Writes the profiles, those of a group as one. 0 or negative errno. */
+static int write_groups(struct recording *r)
+{
+        struct profile_set groups;
+
+        if (r->config.by == GROUPING_PROCESS)
+                return output_write(&r->output, &r->done);
+        int e = grouping_merge(&r->done, r->config.by, &groups);
+        if (e == 0)
+                e = output_write(&r->output, &groups);
+        profile_set_deinit(&groups);
+        return e;
+}
+
 /* Writes what was recorded. @e is the error by which the recording ended, or 0. Returns an exit status. */
 static int conclude_recording(struct recording *r, int e)
 {
@@ -191,8 +218,10 @@ static int conclude_recording(struct recording *r, int e)
                 status = r->launch.pid == 0 ? EXIT_FAILED : say_nothing_recorded(r);
         if (e == 0 && r->done.n == 0)
                 return status == EXIT_OK ? say_error("nothing was recorded: no process of it was Python") : status;
+        if (e == 0 && r->sources)
+                sources_give(r->sources, &r->done, r->config.quiet);
         if (e == 0)
-                e = output_write(&r->output, &r->done);
+                e = write_groups(r);
         if (e < 0)
                 return say_error("%s: %s", r->output.name, strerror(-e));
         if (!r->config.quiet)
@@ -240,6 +269,14 @@ static int open_follow(struct recording *r)
                 .mode = r->config.sampling.mode,
                 .starter = r->config.command ? r->outside.pid : 0,
         };
+
+        if (r->config.source) {
+                r->sources = sources_new();
+                r->watcher = (struct follow_watcher){ sources_meet, sources_gather, r->sources };
+                config.watcher = &r->watcher;
+        }
+        if (r->config.source && !r->sources)
+                return say_error("out of memory");
 
         config.pod = r->config.pod;
         if (r->config.container)
@@ -297,6 +334,7 @@ void recording_deinit(struct recording *r)
 {
         children_deinit(&r->before);
         follow_close(r->follow);
+        sources_free(r->sources);
         sampler_close(r->sampler);
         choice_deinit(&r->choice);
         profile_set_deinit(&r->done);

@@ -9,8 +9,10 @@
 
 #include "agent/command/processes/children.h"
 #include "agent/command/processes/follow.h"
+#include "agent/command/processes/grouping.h"
 #include "agent/command/processes/launch.h"
 #include "environment.h"
+#include "sources.h"
 
 #include "agent/command/cli/output.h"
 #include "agent/command/processes/target.h"
@@ -24,7 +26,9 @@ struct recording_config {
         bool subprocesses;             /* follow children, and newcomers of the container or pod */
         bool container;                /* the processes are those of a container */
         const char *pod;               /* the processes are those of this pod; NULL: of no pod */
+        enum grouping by;              /* which processes are one in the file */
         bool quiet, verbose;
+        bool source; /* read source files */
 };
 
 struct recording {
@@ -42,6 +46,8 @@ struct recording {
         int signals;             /* signalfd */
         bool told_to_stop;       /* a signal has asked podflame to stop; only without a command */
         struct children before;  /* the processes at the beginning; empty if children are followed */
+        struct sources *sources; /* NULL: they are not asked for */
+        struct follow_watcher watcher;
         struct profile_set done; /* the profiles of all runs so far */
 };
 

@@ -45,9 +45,33 @@ static size_t count_processes(const struct profile_set *set)
         return n;
 }
 
+/* A process that uses less of a CPU than this waits for most of its time. */
+#define WAITING_BELOW 0.2
+
+/*
+ * Says how much CPU time the processes used, as the kernel accounts it in mode cpu. "" if that is not known, or nothing
+ * was sampled: then another line says why.
+ */
+static void tell_use(const struct profile_set *set, const struct profile_counters *sum, char *ret, size_t size)
+{
+        double lived = 0, used = (double)(sum->accounted_ns - sum->unopened_ns);
+
+        *ret = '\0';
+        for (size_t i = 0; i < set->n; i++)
+                lived += (double)profile_settings(set->items[i])->duration_ns;
+        if (set->n == 0 || profile_settings(set->items[0])->mode != PROFILE_MODE_CPU || sum->ok == 0 || lived == 0 ||
+            sum->accounted_ns == 0)
+                return;
+        const char *hint = used < WAITING_BELOW * lived ? ": -m wall shows where the time goes" : "";
+        if (set->n == 1)
+                snprintf(ret, size, "; it used %.0f %% of a CPU%s", 100 * used / lived, hint);
+        else
+                snprintf(ret, size, "; they used %.2f s of CPU time%s", used / 1e9, hint);
+}
+
 void summary_say(const struct profile_set *set, unsigned runs, const char *engine)
 {
-        char runs_text[48] = "", counters[224];
+        char runs_text[48] = "", counters[224], use[96];
         struct profile_counters sum = { 0 };
         uint64_t longest = 0;
         size_t processes = count_processes(set);
@@ -60,9 +84,10 @@ void summary_say(const struct profile_set *set, unsigned runs, const char *engin
         if (runs > 1)
                 snprintf(runs_text, sizeof runs_text, "%u runs of up to ", runs);
         list_counters(&sum, engine != NULL, counters, sizeof counters);
-        say("%" PRIu64 " sample%s of %zu process%s in %s%.1f s%s%s%s%s", sum.ok, sum.ok == 1 ? "" : "s", processes,
+        tell_use(set, &sum, use, sizeof use);
+        say("%" PRIu64 " sample%s of %zu process%s in %s%.1f s%s%s%s%s%s", sum.ok, sum.ok == 1 ? "" : "s", processes,
             processes == 1 ? "" : "es", runs_text, (double)longest / 1e9, engine ? " (" : "", engine ? engine : "",
-            engine ? ")" : "", counters);
+            engine ? ")" : "", use, counters);
         if (sum.ok > 0)
                 coverage_say(set, engine != NULL);
 }

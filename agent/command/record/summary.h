@@ -8,7 +8,7 @@
 #include "agent/sample/sample.h"
 
 /*
- * Prints the number of samples, and what became of ticks that gave none, if there are any. @runs is the number of runs
+ * Prints the number of samples, what the processes used of CPU time if the mode accounts it, and what became of ticks that gave none, if there are any. @runs is the number of runs
  * of a command; it is printed if it is more than 1. @engine is what sampler_describe() returns, or NULL. If it is not
  * NULL, it is printed, as well as counters that are 0.
  */

@@ -18,7 +18,7 @@
 #include "agent/command/processes/target.h"
 
 #include "agent/command/processes/follow.h"
-#include "view.h"
+#include "keys.h"
 
 #include <errno.h>
 #include <math.h>
@@ -34,6 +34,7 @@ struct top_config {
         double duration; /* seconds; 0: until a key or a signal ends it */
         double interval;
         const char *sort;
+        const char *by;
         const char *hide;
         bool plain;
 };
@@ -67,6 +68,11 @@ static const struct option_spec specs[] = {
           .field = offsetof(struct top_config, sort),
           .argument = "COLUMN",
           .help = "self, total: of the last interval; self-time, total-time: of all (self)" },
+        { .name = "by",
+          .kind = OPTION_TEXT,
+          .field = offsetof(struct top_config, by),
+          .argument = "GROUP",
+          .help = "function, line, thread, process, program, container: what a row is (function)" },
         { .name = "plain",
           .kind = OPTION_FLAG,
           .field = offsetof(struct top_config, plain),
@@ -81,7 +87,8 @@ static const struct usage usage = {
         .synopsis = "(-p PID | -c CONTAINER | --pod POD) [OPTION]...",
         .text = "Shows, every second, which functions take the time of a process or of a container's processes.\n"
                 "Per cent are of one CPU in the last interval (in mode wall: of one thread's time), seconds are of\n"
-                "all since the beginning. Ends when the processes do, by `q`, or by a signal.",
+                "all since the beginning. Ends when the processes do, by `q`, or by a signal. `?` tells the other "
+                "keys.",
         .options = specs,
         .n = sizeof specs / sizeof *specs,
 };
@@ -101,8 +108,9 @@ struct top {
         struct choice choice;
         struct sampler *sampler;
         struct follow *follow;
-        struct totals *totals;
+        struct tables *tables;
         struct view view;
+        struct keys keys;
         enum profile_view shown; /* of native frames */
         uint64_t begin_ns;       /* the moment from which times are counted */
         uint64_t turned_ns;      /* the beginning of the interval */
@@ -122,34 +130,39 @@ static uint64_t to_ns(double seconds)
 
 #define PLAIN_ROWS 20
 
-static const char help[] = "q quit  s self  t total  S self time  T total time  space hold  r reset";
-
 static void write_page(const void *ctx, size_t lines, FILE *out, size_t titles[static SCREEN_TITLES_MAX])
 {
-        view_write(ctx, lines > VIEW_HEAD_LINES ? lines - VIEW_HEAD_LINES : 0, out);
-        titles[0] = VIEW_HEAD_LINES - 1;
+        const struct top *t = ctx;
+        size_t head = view_head_lines(&t->view), chosen;
+
+        if (t->keys.mode == KEYS_HELP) {
+                titles[0] = 0;
+                keys_write_help(out);
+                return;
+        }
+        chosen = view_write(&t->view, lines > head ? lines - head : 0, out);
+        titles[0] = head - 1;
+        if (chosen != SIZE_MAX)
+                titles[1] = head + chosen;
 }
 
 static int draw_table(struct top *t)
 {
-        if (t->whole)
-                return screen_draw(&(struct screen_page){ .write = write_page, .ctx = &t->view, .help = help });
-        view_write(&t->view, PLAIN_ROWS, stdout);
-        putchar('\n');
-        return results_flush();
+        if (!t->whole) {
+                view_write(&t->view, PLAIN_ROWS, stdout);
+                putchar('\n');
+                return results_flush();
+        }
+        t->view.width = screen_columns();
+        return screen_draw(&(struct screen_page){ .write = write_page, .ctx = t, .help = keys_line(&t->keys) });
 }
 
-/* Adds a profile of the interval to the totals. */
-static int count_profile(struct top *t, const struct profile *profile)
+/* Adds a profile of the interval to what the head tells. */
+static void count_profile(struct top *t, const struct profile *profile)
 {
-        for (size_t i = 0; i < profile_samples(profile); i++) {
-                const struct profile_sample *sample = profile_sample(profile, i);
-                if (sample->state == PROFILE_RUNNING)
-                        t->view.running_ns += sample->nanoseconds;
-        }
+        waits_add(&t->view.waits, profile);
         profile_counters_add(&t->view.counters, profile_counters_of(profile));
         t->view.period_ns = profile_settings(profile)->period_ns;
-        return totals_add(t->totals, profile);
 }
 
 /* Ends an interval: its samples are counted, and shown. */
@@ -161,61 +174,42 @@ static int end_interval(struct top *t)
         if (e == 0)
                 e = hide_frames(&set, t->shown);
 
-        totals_turn(t->totals);
-        t->view.running_ns = 0;
+        t->view.waits = (struct waits){ .n = 0 };
         t->sampled = t->sampled || set.n > 0;
         for (size_t i = 0; e == 0 && i < set.n; i++)
-                e = count_profile(t, set.items[i]);
+                count_profile(t, set.items[i]);
+        if (e == 0)
+                e = tables_turn(t->tables, &set);
         profile_set_deinit(&set);
+        t->view.running_ns = t->view.waits.running_ns;
         t->view.processes = follow_sampled(t->follow);
         t->view.interval_ns = now - t->turned_ns;
         t->view.elapsed_ns = now - t->begin_ns;
         t->turned_ns = now;
-        return e == 0 && !t->view.paused ? draw_table(t) : e;
+        return e == 0 && !t->view.paused && t->keys.mode != KEYS_HELP ? draw_table(t) : e;
 }
 
 /* ---- keys ------------------------------------------------------------------------------ */
 
-static void reset_totals(struct top *t)
+static void reset_tables(struct top *t)
 {
-        totals_reset(t->totals);
+        tables_reset(t->tables);
         t->view.counters = (struct profile_counters){ 0 };
         t->view.elapsed_ns = 0;
         t->begin_ns = clock_ns(CLOCK_MONOTONIC);
-}
-
-/* The keys of orders. */
-static const char order_keys[TOTALS_ORDERS] = {
-        [TOTALS_SELF] = 's',
-        [TOTALS_TOTAL] = 't',
-        [TOTALS_SELF_TIME] = 'S',
-        [TOTALS_TOTAL_TIME] = 'T',
-};
-
-/* Returns whether the key has a meaning. */
-static bool obey_key(struct top *t, int key)
-{
-        const char *order = key > 0 && key <= 'z' ? memchr(order_keys, key, sizeof order_keys) : NULL;
-
-        if (order)
-                t->view.order = (enum totals_order)(order - order_keys);
-        else if (key == ' ')
-                t->view.paused = !t->view.paused;
-        else if (key == 'r')
-                reset_totals(t);
-        else if (key == 'q')
-                t->ending = true;
-        else
-                return key == SCREEN_RESIZED;
-        return true;
 }
 
 static int apply_pressed_keys(struct top *t)
 {
         int e = 0, key;
 
-        while (e == 0 && t->whole && screen_key(&key))
-                e = obey_key(t, key) ? draw_table(t) : 0;
+        while (e == 0 && t->whole && screen_key(&key)) {
+                int result = keys_obey(&t->keys, key);
+                if (result == KEYS_RESET)
+                        reset_tables(t);
+                t->ending = t->ending || result == KEYS_QUIT;
+                e = result < 0 ? result : result != KEYS_NOTHING ? draw_table(t) : 0;
+        }
         return e;
 }
 
@@ -293,11 +287,15 @@ static int check_top_options(struct top *t)
                 return options_wrong(&usage, "--sort: '%s' is none of self, total, self-time, total-time",
                                      t->config.sort);
         t->view.order = order;
+        if (!tables_parse(t->config.by, &t->view.kind))
+                return options_wrong(&usage,
+                                     "--by: '%s' is none of function, line, thread, process, program, container",
+                                     t->config.by);
         int status = hide_parse(&usage, t->config.hide, &t->shown);
         return status != GO_ON ? status : sampling_config(&t->config.sampling, &usage, &t->sampling);
 }
 
-static int open_totals_and_sampler(struct top *t)
+static int open_tables_and_sampler(struct top *t)
 {
         struct follow_config config = { .find = t->find,
                                         .subprocesses = t->config.subprocesses,
@@ -308,10 +306,11 @@ static int open_totals_and_sampler(struct top *t)
         if (status != GO_ON)
                 return status;
         t->signals = signals_open();
-        t->totals = totals_new();
+        t->tables = tables_new();
         t->sampling.scope = sampling_scope(&t->choice, t->config.subprocesses);
         t->sampling.adopts = t->config.subprocesses;
-        status = t->totals ? sampling_open(&t->sampling, &t->sampler) : say_error("out of memory");
+        t->sampling.threads = true;
+        status = t->tables ? sampling_open(&t->sampling, &t->sampler) : say_error("out of memory");
         if (status != GO_ON)
                 return status;
         config.sampler = t->sampler;
@@ -320,17 +319,18 @@ static int open_totals_and_sampler(struct top *t)
         int e = follow_open(&config, &t->follow);
         if (e < 0)
                 return say_error("the processes cannot be watched: %s", strerror(-e));
-        t->view.totals = t->totals;
+        t->view.tables = t->tables;
+        t->keys = (struct keys){ .view = &t->view, .tables = t->tables };
         t->view.engine = sampler_describe(t->sampler);
         target_subject(&t->config.target, &t->choice, t->view.subject);
         return follow_choice(t->follow, &t->choice);
 }
 
-static void close_totals_and_sampler(struct top *t)
+static void close_tables_and_sampler(struct top *t)
 {
         follow_close(t->follow);
         sampler_close(t->sampler);
-        totals_free(t->totals);
+        tables_free(t->tables);
         choice_deinit(&t->choice);
         find_close(t->find);
         if (t->signals >= 0)
@@ -339,10 +339,12 @@ static void close_totals_and_sampler(struct top *t)
 
 int top_run(int argc, char **argv)
 {
-        struct top top = {
-                .config = { .sampling = SAMPLING_DEFAULTS, .interval = 1, .sort = "self", .hide = "internals" },
-                .signals = -1
-        };
+        struct top top = { .config = { .sampling = SAMPLING_DEFAULTS,
+                                       .interval = 1,
+                                       .sort = "self",
+                                       .by = "function",
+                                       .hide = "internals" },
+                           .signals = -1 };
         int rest;
         int status = options_parse(&usage, argc, argv, &top.config, &rest);
 
@@ -358,9 +360,9 @@ int top_run(int argc, char **argv)
                 status = target_choose(top.find, &top.config.target, &usage,
                                        top.config.subprocesses ? TARGET_FOLLOWED : TARGET_WAITED_FOR, &top.choice);
         if (status == GO_ON)
-                status = open_totals_and_sampler(&top);
+                status = open_tables_and_sampler(&top);
         if (status == GO_ON)
                 status = watch_until_end(&top);
-        close_totals_and_sampler(&top);
+        close_tables_and_sampler(&top);
         return status;
 }

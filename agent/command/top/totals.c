@@ -9,17 +9,16 @@
 #include <string.h>
 #include <uthash.h>
 
-/* At most this much of a name or a path is kept: more than a screen has room for. */
-#define TEXT_SIZE 512
-
-struct entry {
+struct totals_entry {
         struct totals_row row;
+        uint64_t sample; /* the last one that counted for it */
         UT_hash_handle hh;
         char key[]; /* the name and the file, each with its NUL */
 };
 
 struct totals {
-        struct entry *entries;
+        struct totals_entry *entries;
+        uint64_t sample; /* samples so far */
 };
 
 struct totals *totals_new(void)
@@ -29,7 +28,7 @@ struct totals *totals_new(void)
 
 void totals_reset(struct totals *b)
 {
-        struct entry *entry, *next;
+        struct totals_entry *entry, *next;
 
         HASH_ITER(hh, b->entries, entry, next) {
                 HASH_DEL(b->entries, entry);
@@ -47,7 +46,7 @@ void totals_free(struct totals *b)
 
 void totals_turn(struct totals *b)
 {
-        for (struct entry *entry = b->entries; entry; entry = entry->hh.next) {
+        for (struct totals_entry *entry = b->entries; entry; entry = entry->hh.next) {
                 struct totals_row *row = &entry->row;
                 row->figures[TOTALS_SELF] = row->figures[TOTALS_TOTAL] = row->waits_ns = 0;
                 *row->waits = '\0';
@@ -56,9 +55,9 @@ void totals_turn(struct totals *b)
 
 /* ---- counting -------------------------------------------------------------------------- */
 
-static struct entry *insert_entry(struct totals *b, const char *key, size_t size)
+static struct totals_entry *insert_entry(struct totals *b, const char *key, size_t size)
 {
-        struct entry *entry = calloc(1, sizeof *entry + size);
+        struct totals_entry *entry = calloc(1, sizeof *entry + size);
 
         if (!entry)
                 return NULL;
@@ -72,18 +71,15 @@ static struct entry *insert_entry(struct totals *b, const char *key, size_t size
         return NULL;
 }
 
-/*
- * Finds or makes the entry of a function. If there is no room, it is the entry of all others. NULL if memory ran out.
- */
-static struct entry *get_or_insert_entry(struct totals *b, const char *name, const char *file)
+struct totals_entry *totals_get(struct totals *b, const char *name, const char *file)
 {
         static const char others[] = TOTALS_OTHERS "\0";
-        char key[2 * TEXT_SIZE];
-        struct entry *entry;
+        char key[2 * TOTALS_TEXT_SIZE];
+        struct totals_entry *entry;
 
-        find_clean(name, strlen(name), key, TEXT_SIZE);
+        find_clean(name, strlen(name), key, TOTALS_TEXT_SIZE);
         size_t size = strlen(key) + 1;
-        find_clean(file, strlen(file), key + size, TEXT_SIZE);
+        find_clean(file, strlen(file), key + size, TOTALS_TEXT_SIZE);
         size += strlen(key + size) + 1;
         HASH_FIND(hh, b->entries, key, size, entry);
         if (entry)
@@ -94,18 +90,40 @@ static struct entry *get_or_insert_entry(struct totals *b, const char *name, con
         return entry ? entry : insert_entry(b, others, sizeof others);
 }
 
+bool totals_is_row(const char *row_name, const char *row_file, const char *name, const char *file)
+{
+        char clean[TOTALS_TEXT_SIZE];
+
+        find_clean(name, strlen(name), clean, sizeof clean);
+        if (strcmp(clean, row_name) != 0)
+                return false;
+        find_clean(file, strlen(file), clean, sizeof clean);
+        return strcmp(clean, row_file) == 0;
+}
+
+void totals_begin_sample(struct totals *b)
+{
+        b->sample++;
+}
+
 /*
- * Counts a function. For TOTALS_OTHERS only self time is added: those functions may call each other, so their total
+ * Adds times to a row. For TOTALS_OTHERS only self time is added: those functions may call each other, so their total
  * times cannot be added.
  */
-static void count_function(struct totals_row *row, const struct profile_top *top)
+static void add_times(struct totals_row *row, uint64_t self_ns, uint64_t total_ns)
 {
-        uint64_t total_ns = strcmp(row->name, TOTALS_OTHERS) == 0 ? top->self_ns : top->total_ns;
-
-        row->figures[TOTALS_SELF] += top->self_ns;
+        if (strcmp(row->name, TOTALS_OTHERS) == 0)
+                total_ns = self_ns;
+        row->figures[TOTALS_SELF] += self_ns;
         row->figures[TOTALS_TOTAL] += total_ns;
-        row->figures[TOTALS_SELF_TIME] += top->self_ns;
+        row->figures[TOTALS_SELF_TIME] += self_ns;
         row->figures[TOTALS_TOTAL_TIME] += total_ns;
+}
+
+void totals_count(const struct totals *b, struct totals_entry *entry, uint64_t self_ns, uint64_t total_ns)
+{
+        add_times(&entry->row, self_ns, entry->sample == b->sample ? 0 : total_ns);
+        entry->sample = b->sample;
 }
 
 /* Of several processes, the one that has waited longest says for what. */
@@ -126,12 +144,12 @@ int totals_add(struct totals *b, const struct profile *profile)
         if (e < 0)
                 return e;
         for (size_t i = 0; i < n; i++) {
-                struct entry *entry = get_or_insert_entry(b, tops[i].name, tops[i].file);
+                struct totals_entry *entry = totals_get(b, tops[i].name, tops[i].file);
                 if (!entry) {
                         e = -ENOMEM;
                         break;
                 }
-                count_function(&entry->row, &tops[i]);
+                add_times(&entry->row, tops[i].self_ns, tops[i].total_ns);
                 count_waits(&entry->row, &tops[i]);
         }
         free(tops);
@@ -159,15 +177,22 @@ static int order_rows(const void *a, const void *b, void *ctx)
         return r ? r : strcmp(x->file, y->file);
 }
 
-size_t totals_rows(const struct totals *b, enum totals_order order, size_t max, struct totals_row *ret)
+static bool passes_filter(const struct totals_row *row, const char *filter)
+{
+        return !*filter || strcasestr(row->name, filter) || strcasestr(row->file, filter);
+}
+
+size_t totals_rows(const struct totals *b, enum totals_order order, const char *filter, size_t max,
+                   struct totals_row *ret)
 {
         size_t n = 0, all = HASH_COUNT(b->entries);
         const struct totals_row **rows = malloc((all + 1) * sizeof *rows);
 
         if (!rows)
                 return 0;
-        for (const struct entry *entry = b->entries; entry; entry = entry->hh.next)
-                rows[n++] = &entry->row;
+        for (const struct totals_entry *entry = b->entries; entry; entry = entry->hh.next)
+                if (passes_filter(&entry->row, filter))
+                        rows[n++] = &entry->row;
         qsort_r(rows, n, sizeof *rows, order_rows, &order);
         n = n < max ? n : max;
         for (size_t i = 0; i < n; i++)

@@ -108,27 +108,28 @@ static void set_claims(struct find_process *process)
         free(text);
 }
 
-static void set_program(const struct find_process *process, char program[static FIND_NAME_SIZE])
+static void set_program(struct find_process *process)
 {
         char *text;
         size_t len;
 
-        program[0] = '\0';
         if (nsutil_read_arguments(process->pid, "cmdline", CMDLINE_MAX, &text, &len))
                 return;
-        find_program_name(process->exe, text, len, program, FIND_NAME_SIZE);
+        find_program_name(process->exe, text, len, process->program, sizeof(process->program));
         free(text);
 }
 
 static void set_service(struct find_process *process, const char *comm)
 {
-        char program[FIND_NAME_SIZE];
-        const char *const choices[] = {
-                process->k8s_container, process->container_name, program, find_basename(process->exe), comm, "unknown"
-        };
+        const char *const choices[] = { process->k8s_container,
+                                        process->container_name,
+                                        process->program,
+                                        find_basename(process->exe),
+                                        comm,
+                                        "unknown" };
 
         set_claims(process);
-        set_program(process, program);
+        set_program(process);
         for (size_t i = 0; !process->service[0] && i < sizeof(choices) / sizeof(*choices); i++)
                 find_clean(choices[i], strlen(choices[i]), process->service, sizeof(process->service));
 }

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RECORD_SOURCES_H
+#define RECORD_SOURCES_H
+
+/*
+ * record --source: the text of the source files that the profiles name, read while their processes live.
+ *
+ * A file is read below the root of its process, as podflame reads all files of processes: see symbol_file_open(). The
+ * names are the target's, and podflame may read more than the target. So the file must be one that the process's user
+ * owns or that everybody may read, unless that user is root. A process that has ended had to have podflame's own root
+ * when it was met, and then only files that everybody may read are read. Every file that is left out is counted, and
+ * its reason kept.
+ */
+
+#include "agent/find/find.h"
+#include "agent/profile/profile.h"
+
+struct sources;
+
+/* NULL: out of memory. */
+struct sources *sources_new(void);
+void sources_free(struct sources *sources); /* accepts NULL */
+
+/* These are for struct follow_config. A process is about to be sampled; a profile of it is finished. */
+void sources_meet(void *sources, const struct find_process *process);
+void sources_gather(void *sources, const struct find_process *process, struct profile *profile);
+
+/* Gives the texts to @set, and prints how many files were read, how many were not, and why. */
+void sources_give(struct sources *sources, struct profile_set *set, bool quiet);
+
+#endif
