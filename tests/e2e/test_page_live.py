@@ -19,11 +19,11 @@ from program import MARGIN_SECONDS, eventually
 WORK = "main (/app/a.py:9);work (/app/a.py:5) %d\n"
 MANY = 210
 
-# What was asked for since the last call.
+# What was asked for since the last call, with the status of the answers.
 ASKED = """
-const names = performance.getEntriesByType("resource").map(entry => entry.name);
+const found = performance.getEntriesByType("resource").map(entry => [entry.name, entry.responseStatus]);
 performance.clearResourceTimings();
-return names;"""
+return found;"""
 ROWS_IN_VIEW = """
 return [...document.querySelectorAll(".entry")].filter(row => {
     const box = row.getBoundingClientRect();
@@ -80,6 +80,13 @@ def test_many_containers_are_one_graph_until_one_wants_them_apart(page):
     assert hash_of(page)["apart"] == ["1"]
 
 
+def refreshed(page, path):
+    """Refreshes as the clock does; {what was asked for at @path: the status of the answer}."""
+    page.execute_script(ASKED)
+    page.execute_script(AGAIN)
+    return eventually(lambda: {name: status for name, status in page.execute_script(ASKED) if path in name and status}, 20, path)
+
+
 def test_refreshing_asks_for_what_is_new_and_moves_nothing(page, served):
     page.get(served.url + "/#last=900")
     page.refresh()
@@ -90,19 +97,13 @@ def test_refreshing_asks_for_what_is_new_and_moves_nothing(page, served):
         rows.find(row => row.querySelector(".heard").textContent.startsWith(arguments[0])).focus();""", chosen)
     before = page.execute_script("return [document.querySelector('.list').scrollTop, scrollY]")
     assert before[0] > 0
-    page.execute_script(ASKED)
-    page.execute_script(AGAIN)
-    asked = eventually(lambda: [name for name in page.execute_script(ASKED) if "/tree" in name], 20, "the tree is asked for")
-    assert asked
+    assert [status for status in refreshed(page, "/tree").values()] == [304], "nothing is new"
     posted.post(served, posted.slice_of(WORK % 5000, time.time() - 15, container__name="late", container__id="e" * 64))
     page.execute_script(AGAIN)
     eventually(lambda: any(entry.startswith("late, ") for entry in entries(page)), 20, "the new one is there")
     assert page.execute_script("return document.activeElement.querySelector('.heard').textContent").startswith(chosen)
     assert abs(page.execute_script("return document.querySelector('.list').scrollTop") - before[0]) <= 22
-    page.execute_script(ASKED)
-    page.execute_script(AGAIN)
-    names = eventually(lambda: [name for name in page.execute_script(ASKED) if "timeline" in name], 20, "the chart is asked for")
-    assert all("since=" in name for name in names), names
+    assert all("since=" in name for name in refreshed(page, "/timeline"))
 
 
 def test_what_was_not_asked_for_is_hinted_at(page):

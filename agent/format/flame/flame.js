@@ -8,6 +8,7 @@
 //   const graph = flame(element, tree, { noun: "sample", view, onView, onPick });
 //   graph.update(otherTree);  // keeps search, focus and, as far as it goes, the zoom
 //   graph.setView(view);      // as view.js has it
+//   graph.zoomTo(nodes);      // of the tree, from below the root to the one that is shown whole
 //   graph.destroy();
 //
 // A bare one has no search, no direction and no legends: it stands beside others. onView(view, lasting) is told of each change; lasting are those that one would want to
@@ -185,6 +186,18 @@ class Flame {
   zoom(node) {
     this.drawing.reach(node);
     this.change({ zoom: node.parent ? node.id : null }, true);
+  }
+
+  // @way: nodes of the tree, from below the root to the one that is to be seen whole.
+  zoomTo(way) {
+    let node = this.nodes;
+    for (const { name, file } of way) {
+      const next = node.children.find(({ data }) => data.name === name && (data.file || "") === (file || ""));
+      if (!next) break;
+      node = next;
+    }
+    this.zoom(node);
+    this.scrollTo(node);
   }
 
   clear() {

@@ -173,6 +173,7 @@ function showGraph(parent, tree) {
     },
   });
   window.addEventListener("popstate", () => graph.setView(read()));
+  return graph;
 }
 
 const { meta, tree, threads } = JSON.parse(document.getElementById("profile").textContent);
