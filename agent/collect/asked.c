@@ -146,6 +146,8 @@ static int add_total(void *ctx, const struct store_total *total)
 
         if (!series)
                 return 0;
+        if (total->start_ns > series->latest_ns)
+                series->latest_ns = total->start_ns;
         series->modes |= 1u << total->mode;
         asked->modes |= 1u << total->mode;
         collect_asked_add(&series->by[total->mode], &sum);
@@ -181,6 +183,8 @@ uint64_t collect_asked_version(const struct asked *asked)
                 if (!series->modes)
                         continue;
                 hash_number(state, (uint64_t)series->id);
+                /* One slice may have come as another one left. */
+                hash_number(state, (uint64_t)series->latest_ns);
                 for (unsigned mode = 0; mode < PROFILE_MODES; mode++) {
                         hash_number(state, series->by[mode].slices);
                         hash_number(state, series->by[mode].count);
