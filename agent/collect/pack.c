@@ -42,7 +42,7 @@ struct unpack collect_unpack_begin(const void *data, size_t len)
         return (struct unpack){ .at = at, .end = at ? at + len : NULL };
 }
 
-uint64_t collect_unpack(struct unpack *unpack)
+uint64_t collect_unpack_long(struct unpack *unpack)
 {
         uint64_t value = 0;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How a range is read: hours that are summed and lie in it as a whole by the sums of hours, what is left by those of 5
- * minutes, and what is then left by slices.
+ * How a range is read: what lies in it of the longest stretches that are summed by their sums, what is left by those of
+ * shorter ones, and what is then left by slices.
  */
 #include "agent/collect/store_sql.h"
 
@@ -10,7 +10,7 @@
 
 #define SECOND_NS INT64_C(1000000000)
 
-const int64_t store_spans[STORE_SPANS] = { 300 * SECOND_NS, 3600 * SECOND_NS };
+const int64_t store_spans[STORE_SPANS] = { 300 * SECOND_NS, 3600 * SECOND_NS, 21600 * SECOND_NS };
 
 static int add_piece(struct store_plan *plan, const struct store_piece *piece)
 {

@@ -102,8 +102,8 @@ int store_add_books(struct store_connection *connection, const struct store_slic
 /* Reads the books in the current row of @statement, in its columns from @column on. */
 void store_get_books(sqlite3_stmt *statement, int column, struct store_books *ret);
 
-/* Stretches of time for which there are sums: 5 minutes, and an hour. Each is a multiple of the one before. */
-#define STORE_SPANS 2
+/* Stretches of time for which there are sums: 5 minutes, 1 hour, 6 hours. Each is a multiple of the one before. */
+#define STORE_SPANS 3
 extern const int64_t store_spans[STORE_SPANS];
 
 /* A part of a range that is read in one way. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Making sums. A stretch is summed once it has ended a while ago, in one transaction: those of an hour by the sums of its
- * minutes. The stretch of the oldest slice is left alone, since retention takes slices from it.
+ * minutes, and so on. The stretch of the oldest slice is left alone, since retention takes slices from it.
  */
 #include "agent/collect/pack.h"
 #include "agent/collect/store_sql.h"

@@ -34,6 +34,7 @@ struct tree {
         size_t paths_n, paths_capacity;
         profile_id *by_rank;
         bool *internal;  /* by function id: it is the interpreter's own */
+        char **heads;    /* by function id: what a node of it begins with; NULL: no node had it yet */
         profile_id root; /* 0: "all", whose value is the sum of all paths */
         uint64_t value;  /* of @root */
         bool compared;   /* nodes have a base, since two sides are compared */
@@ -178,12 +179,36 @@ static void open_function(const struct profile_function *f, bool internal, FILE 
                 fprintf(out, ",\"kind\":\"%s\"", internal ? "internal" : kinds[f->kind]);
 }
 
+/* A function is in many nodes, so its part of them is made once. NULL if memory ran out. */
+static const char *head_of(const struct tree *tree, profile_id id)
+{
+        char *head = NULL;
+        size_t len;
+        FILE *out;
+
+        if (tree->heads[id])
+                return tree->heads[id];
+        out = open_memstream(&head, &len);
+        if (!out)
+                return NULL;
+        open_function(profile_function(tree->functions, id), tree->internal[id], out);
+        if (fclose(out) != 0) {
+                free(head);
+                return NULL;
+        }
+        return tree->heads[id] = head;
+}
+
 static void open_node(const struct tree *tree, uint32_t rank, bool first, FILE *out)
 {
         profile_id id = tree->by_rank[rank];
+        const char *head = head_of(tree, id);
 
         fputs(first ? ",\"children\":[" : ",", out);
-        open_function(profile_function(tree->functions, id), tree->internal[id], out);
+        if (head)
+                fputs(head, out);
+        else
+                open_function(profile_function(tree->functions, id), tree->internal[id], out);
 }
 
 /* An open node, on the way from the root to the node that is being written. */
@@ -255,8 +280,11 @@ static int write_sorted(struct tree *tree, FILE *out)
         for (size_t i = 0; i < tree->paths_n; i++)
                 deepest = tree->paths[i].n > deepest ? tree->paths[i].n : deepest;
         struct level *levels = calloc(deepest + 1, sizeof(*levels));
-        if (!levels)
+        tree->heads = calloc(profile_functions(tree->functions) + 1, sizeof(*tree->heads));
+        if (!levels || !tree->heads) {
+                free(levels);
                 return -ENOMEM;
+        }
         if (tree->paths_n > 0)
                 qsort_r(tree->paths, tree->paths_n, sizeof(*tree->paths), by_steps, tree->steps);
         write_nodes(tree, levels, out);
@@ -266,6 +294,9 @@ static int write_sorted(struct tree *tree, FILE *out)
 
 static void tree_deinit(struct tree *tree)
 {
+        for (size_t id = 0; tree->heads && id <= profile_functions(tree->functions); id++)
+                free(tree->heads[id]);
+        free(tree->heads);
         free(tree->steps);
         free(tree->paths);
         free(tree->by_rank);
@@ -288,8 +319,8 @@ int format_write_tree_of(const struct profile_set *set, const struct profile_fun
                 r = walk_samples(set, add_path, &tree);
         if (r == 0)
                 r = write_sorted(&tree, out);
-        profile_free(tree.functions);
         tree_deinit(&tree);
+        profile_free(tree.functions);
         return r ? r : escape_finish(out);
 }
 

@@ -18,7 +18,7 @@ SUITE(collect_sums);
 
 #define NS INT64_C(1000000000)
 #define HOUR (3600 * NS)
-#define LENGTH_NS (4 * HOUR)
+#define LENGTH_NS (9 * HOUR)
 #define NOW_NS (100 * HOUR)
 #define T0 (10 * HOUR + 1234 * NS)
 
@@ -114,7 +114,7 @@ static unsigned sum_all(struct store *store)
 static struct store_range random_range(bool named)
 {
         int64_t from = T0 - HOUR + random_below(LENGTH_NS + 2 * HOUR);
-        int64_t round = rand() % 3 ? 1 : rand() % 2 ? 300 * NS : HOUR;
+        int64_t round = rand() % 3 ? 1 : rand() % 2 ? 300 * NS : rand() % 2 ? HOUR : 6 * HOUR;
 
         from = from / round * round;
         return (struct store_range){
@@ -189,7 +189,7 @@ static struct timeline *make_timeline(struct store *store, const struct store_ra
 /* Gaps may be fewer by sums: those within 5 minutes are not seen. */
 static void compare_timelines(const struct pair *pair, const struct store_range *range)
 {
-        static const int64_t steps_s[] = { 60, 300, 600, 1800, 3600, 7200 };
+        static const int64_t steps_s[] = { 60, 300, 600, 1800, 3600, 7200, 21600 };
         int64_t step_ns = steps_s[(size_t)rand() % (sizeof(steps_s) / sizeof(steps_s[0]))] * NS;
         struct asked plain_asked, summed_asked;
         struct timeline *plain = make_timeline(pair->plain, range, step_ns, &plain_asked);

@@ -21,8 +21,8 @@
 #define ROWS_DEFAULT 200
 #define ROWS_MAX 2000
 
-/* The parts of a side: as many as the runs that check wants to see. */
-#define PARTS 5
+/* The parts of a side. More would tell more of how shares vary, and take longer. */
+#define PARTS 3
 
 static void write_points(double share, FILE *out)
 {
