@@ -146,8 +146,6 @@ static int add_total(void *ctx, const struct store_total *total)
 
         if (!series)
                 return 0;
-        if (total->start_ns > series->latest_ns)
-                series->latest_ns = total->start_ns;
         series->modes |= 1u << total->mode;
         asked->modes |= 1u << total->mode;
         collect_asked_add(&series->by[total->mode], &sum);
@@ -170,21 +168,25 @@ static void hash_number(XXH3_state_t *state, uint64_t number)
 
 uint64_t collect_asked_version(const struct asked *asked)
 {
+        /* A range that moves on may get a slice as it loses another one that is as large. */
+        const struct store_range end = { .from_ns = asked->range.to_ns, .to_ns = asked->range.to_ns };
         XXH3_state_t *state = XXH3_createState();
+        struct store_edges edges;
         uint64_t version = 0;
 
-        if (!state)
+        if (!state || store_read_edges(asked->store, &end, &edges) < 0) {
+                XXH3_freeState(state);
                 return 0;
+        }
         XXH3_64bits_reset(state);
         hash_number(state, asked->mode);
+        hash_number(state, edges.has_before ? (uint64_t)edges.before_end_ns : 0);
         for (size_t i = 0; i < asked->n; i++) {
                 const struct asked_series *series = &asked->series[i];
 
                 if (!series->modes)
                         continue;
                 hash_number(state, (uint64_t)series->id);
-                /* One slice may have come as another one left. */
-                hash_number(state, (uint64_t)series->latest_ns);
                 for (unsigned mode = 0; mode < PROFILE_MODES; mode++) {
                         hash_number(state, series->by[mode].slices);
                         hash_number(state, series->by[mode].count);

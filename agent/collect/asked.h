@@ -31,7 +31,6 @@ struct asked_series {
         int64_t id;
         struct labels labels;
         int64_t first_seen_ns, last_seen_ns; /* of all that is stored of it */
-        int64_t latest_ns;                   /* when the latest slice of the range starts, or a sum of slices */
         unsigned modes;                      /* bit n: it has slices of enum profile_mode n in the range */
         struct asked_sum by[PROFILE_MODES];
 };
