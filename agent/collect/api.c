@@ -32,6 +32,7 @@ const struct http_route collect_routes[] = {
         { .method = "GET", .path = "/api/v1/timeline", .answer = question_timeline },
         { .method = "GET", .path = "/api/v1/tree", .answer = question_tree },
         { .method = "GET", .path = "/api/v1/top", .answer = question_top },
+        { .method = "GET", .path = "/api/v1/openapi.json", .answer = question_openapi },
         { .method = "GET", .path = "/api/v1/compare", .answer = question_compare },
         { .method = "GET", .path = "/api/v1/export", .answer = question_export },
         { .method = "GET", .path = "/api/v1/function", .answer = question_function },

@@ -15,6 +15,7 @@ void question_groups(void *ctx, const struct http_request *request, struct http_
 void question_timeline(void *ctx, const struct http_request *request, struct http_answer *ret);
 void question_tree(void *ctx, const struct http_request *request, struct http_answer *ret);
 void question_top(void *ctx, const struct http_request *request, struct http_answer *ret);
+void question_openapi(void *ctx, const struct http_request *request, struct http_answer *ret);
 void question_compare(void *ctx, const struct http_request *request, struct http_answer *ret);
 void question_export(void *ctx, const struct http_request *request, struct http_answer *ret);
 void question_function(void *ctx, const struct http_request *request, struct http_answer *ret);
