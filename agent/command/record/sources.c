@@ -95,7 +95,7 @@ void sources_free(struct sources *sources)
 
 /* ---- roots -------------------------------------------------------------------------- */
 
-static bool is_same_file(const char *a, const char *b)
+static bool lead_to_one_file(const char *a, const char *b)
 {
         struct stat x, y;
 
@@ -109,7 +109,7 @@ void sources_meet(void *ctx, const struct find_process *process)
 
         snprintf(root, sizeof root, "/proc/%d/root/", process->pid);
         snprintf(mounts, sizeof mounts, "/proc/%d/ns/mnt", process->pid);
-        if (is_same_file(root, "/proc/self/root/") && is_same_file(mounts, "/proc/self/ns/mnt"))
+        if (lead_to_one_file(root, "/proc/self/root/") && lead_to_one_file(mounts, "/proc/self/ns/mnt"))
                 s->met[s->n_met++ % MET_MAX] = (struct met){ process->pid, process->start_time };
 }
 
@@ -124,7 +124,7 @@ static bool was_met(const struct sources *s, const struct find_process *process)
 }
 
 /* Another process may have got the PID: hence the start time. */
-static bool lives(const struct find_process *process)
+static bool still_lives(const struct find_process *process)
 {
         struct nsutil_stat stat;
 
@@ -135,7 +135,7 @@ static struct reader choose_reader(const struct sources *s, const struct find_pr
 {
         struct nsutil_status status;
 
-        if (lives(process) && nsutil_status_read(process->pid, &status) == 0)
+        if (still_lives(process) && nsutil_status_read(process->pid, &status) == 0)
                 return (struct reader){ process->pid, status.uid };
         return (struct reader){ was_met(s, process) ? getpid() : 0, NOBODY };
 }
@@ -147,11 +147,13 @@ static bool may_read(const struct reader *reader, const struct symbol_file *file
         struct stat stat;
 
         return fstat(file->fd, &stat) == 0 &&
-               (reader->uid == 0 || (stat.st_uid == reader->uid && (stat.st_mode & S_IRUSR)) || (stat.st_mode & S_IROTH));
+               (reader->uid == 0 || (stat.st_uid == reader->uid && (stat.st_mode & S_IRUSR)) ||
+                (stat.st_mode & S_IROTH));
 }
 
 /* Opens a file of the process. 0 with @ret, or NULL and a reason. */
-static const char *open_file(struct sources *s, const struct reader *reader, const char *file, struct symbol_file *ret)
+static const char *open_named_file(struct sources *s, const struct reader *reader, const char *file,
+                                   struct symbol_file *ret)
 {
         char *path = format_true_name(file);
         const char *why = NULL;
@@ -178,7 +180,7 @@ static void read_new_file(struct sources *s, const struct reader *reader, const 
         struct symbol_file opened = { .fd = -1 };
         char *text = NULL;
         size_t len = 0, index = s->texts->n;
-        const char *why = open_file(s, reader, file, &opened);
+        const char *why = open_named_file(s, reader, file, &opened);
 
         if (!why && (why = profile_texts_refuse(s->texts, opened.size)))
                 close(opened.fd);
@@ -193,12 +195,12 @@ static void read_new_file(struct sources *s, const struct reader *reader, const 
 }
 
 /* A text of this name is there: it is dropped if this process has another file. */
-static void compare_file(struct sources *s, const struct reader *reader, struct profile_text *text)
+static void drop_if_different(struct sources *s, const struct reader *reader, struct profile_text *text)
 {
         const struct symbol_file *known = &s->files[text - s->texts->items];
         struct symbol_file opened;
 
-        if (!text->text || open_file(s, reader, text->file, &opened) != NULL)
+        if (!text->text || open_named_file(s, reader, text->file, &opened) != NULL)
                 return;
         close(opened.fd);
         if (symbol_file_is(&opened, known))
@@ -230,7 +232,7 @@ void sources_gather(void *ctx, const struct find_process *process, struct profil
                 if (!text)
                         read_new_file(s, &reader, file);
                 else
-                        compare_file(s, &reader, text);
+                        drop_if_different(s, &reader, text);
         }
         profile_lines_free(lines);
 }
