@@ -68,7 +68,8 @@ static int open_files_and_confine(struct conversion *c, const char *const *files
         if (status != GO_ON)
                 return status;
         output_duties(&c->output, &c->outside, duties);
-        return confine_with(confinement, &usage, c->source.fd < 0 ? CONFINE_CONVERTER : CONFINE_SOURCE_READER, duties, &c->outside);
+        return confine_with(confinement, &usage, c->source.fd < 0 ? CONFINE_CONVERTER : CONFINE_SOURCE_READER, duties,
+                            &c->outside);
 }
 
 static int convert_profiles(struct conversion *c)

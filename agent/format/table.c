@@ -6,7 +6,7 @@
 #include <strings.h>
 
 const struct format *const format_table[] = {
-        &format_folded, &format_html, &format_speedscope, &format_pprof, &format_otlp, &format_text, &format_heat,
+        &format_folded, &format_html, &format_heat, &format_speedscope, &format_pprof, &format_otlp, &format_text,
 };
 const size_t format_table_n = sizeof(format_table) / sizeof(format_table[0]);
 

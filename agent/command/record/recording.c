@@ -272,7 +272,7 @@ static int open_follow(struct recording *r)
 
         if (r->config.source) {
                 r->sources = sources_new();
-                r->watcher = (struct follow_watcher){ sources_meet, sources_gather, r->sources };
+                r->watcher = (struct follow_watcher){ sources_meet, sources_note, r->sources };
                 config.watcher = &r->watcher;
         }
         if (r->config.source && !r->sources)
