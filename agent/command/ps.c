@@ -134,7 +134,7 @@ struct columns {
 
 #define NAME_WIDTH_MAX 64
 
-static int wider(int width, const char *text)
+static int widen_column(int width, const char *text)
 {
         int len = (int)strlen(text);
 
@@ -149,8 +149,8 @@ static struct columns measure_columns(const struct listing *listing)
 
         for (size_t i = 0; i < listing->n; i++) {
                 name_container(&listing->items[i], container, sizeof container);
-                c.name = wider(c.name, container);
-                c.image = wider(c.image, listing->items[i].image);
+                c.name = widen_column(c.name, container);
+                c.image = widen_column(c.image, listing->items[i].image);
         }
         return c;
 }

@@ -3,10 +3,17 @@
 
 import json
 
+import pytest
+
 import browser
 import profiles
 from program import eventually, podflame
-from test_check import MAIN, base, runs, slower  # noqa: F401 (base is a fixture)
+from test_check import MAIN, runs, slower
+
+
+@pytest.fixture
+def base(tmp_path):
+    return profiles.write(tmp_path / "base.json", *runs())
 
 
 def diff(*arguments):
