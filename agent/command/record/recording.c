@@ -120,7 +120,7 @@ static int say_nothing_recorded(const struct recording *r)
                          r->config.subprocesses ? " or in what it started" : "; --subprocesses follows what it starts");
 }
 
-static double seconds_of(uint64_t ticks)
+static double seconds_of_ticks(uint64_t ticks)
 {
         return (double)ticks / (double)sysconf(_SC_CLK_TCK);
 }
@@ -146,11 +146,11 @@ static void say_children(const struct recording *r)
         snprintf(who, sizeof who, r->choice.n == 1 ? "process %d" : "the processes", r->choice.items[0].process.pid);
         if (t.n > 0)
                 snprintf(living, sizeof living, ", %zu child%s for %.2f s", t.n, t.n == 1 ? "" : "ren",
-                         seconds_of(t.ticks));
+                         seconds_of_ticks(t.ticks));
         if (t.ended_ticks > 0)
-                snprintf(ended, sizeof ended, ", children that have ended for %.2f s", seconds_of(t.ended_ticks));
+                snprintf(ended, sizeof ended, ", children that have ended for %.2f s", seconds_of_ticks(t.ended_ticks));
         say("%s ran for %.2f s%s%s; children were not recorded: --subprocesses (-s) follows them", who,
-            seconds_of(t.own_ticks), living, ended);
+            seconds_of_ticks(t.own_ticks), living, ended);
 }
 
 /* Time of programs that are not Python is printed if it is more than a 100th of the accounted time, or with -v. */

@@ -6,6 +6,7 @@
 //
 //   const graph = flame(element, tree, { noun: "sample" });
 //   graph.update(otherTree);  // keeps the search and, as far as it goes, the zoom
+//   graph.zoomTo(nodes);      // of the tree, from below the root to the one that is shown whole
 //   graph.destroy();
 //
 // A tree of two profiles has been prepared by difference.js. What native.js hides is left out of what is drawn.
@@ -145,7 +146,11 @@ function pathTo(node) {
 }
 
 function key(node) {
-  return `${node.data.name}\n${node.data.file || ""}\n${node.data.line || ""}`;
+  return keyOf(node.data);
+}
+
+function keyOf({ name, file, line }) {
+  return `${name}\n${file || ""}\n${line || ""}`;
 }
 
 // As far along the path as this tree goes.
@@ -288,6 +293,11 @@ export function flame(parent, tree, { noun = "sample" } = {}) {
 
   return {
     update: show,
+    zoomTo(nodes) {
+      zoomed = nodes.map(keyOf);
+      chart.zoomTo(follow(select(canvas).datum(), zoomed));
+      canvas.scrollIntoView({ block: "nearest" });
+    },
     destroy() {
       stop.abort();
       resize.disconnect();

@@ -9,6 +9,7 @@ import { coverageFact, coverageWarning } from "./coverage.js";
 import { prepare, swatch } from "./difference.js";
 import { element } from "./dom.js";
 import { flame } from "./flame.js";
+import { grownList } from "./grown.js";
 import { count, duration, percent } from "./numbers.js";
 
 const modes = { cpu: "CPU time", wall: "Wall time", gil: "GIL holder", blame: "Waiting for the GIL" };
@@ -188,6 +189,9 @@ if (meta.sides) {
 }
 const main = document.getElementById("flame");
 if (meta.samples === 0) main.append(element("p", { class: "empty" }, whyEmpty(meta)));
-else flame(main, tree);
+else {
+  const graph = flame(main, tree);
+  if (meta.grown?.length) main.before(grownList(meta.grown, tree, graph.zoomTo));
+}
 if (threads?.length) main.after(threadTable(threads));
 showFooter(document.getElementById("footer"), meta, tree);
