@@ -120,9 +120,9 @@ Test(tree, deep)
 Test(tree, native)
 {
         static const struct profile_native natives[] = {
-                { PROFILE_KERNEL, "copy_to_user", "[kernel]", "", 1 },
-                { PROFILE_C, "__read", "/lib/libc.so.6", "", 2 },
-                { PROFILE_C, "PyObject_Vectorcall", "/usr/bin/python3", "", 3 },
+                { PROFILE_KERNEL, "copy_to_user", "[kernel]", "", 1, 0 },
+                { PROFILE_C, "__read", "/lib/libc.so.6", "", 2, 0 },
+                { PROFILE_C, "PyObject_Vectorcall", "/usr/bin/python3", "", 3, 0 },
         };
         struct profile *p = profile_new();
         profile_id frames[4] = { 0, 0, 0, interned_frame(p, interned_function(p, "f", "a.py", 1), 2) };
