@@ -378,6 +378,7 @@ void profile_set_deinit(struct profile_set *set);                      /* accept
 /* ---- parts of it ----------------------------------------------------------- */
 
 #include "agent/profile/gil.h"
+#include "agent/profile/timeline.h"
 #include "agent/profile/view.h"
 
 #endif
