@@ -26,7 +26,7 @@ static const struct usage usage = {
         .command = "diff",
         .synopsis = "BASE NEW [OPTION]...",
         .text = "Compares two profiles by the shares that functions have of their active samples.\n"
-                "Files are OTLP (record -f otlp), pprof or folded stacks, packed by gzip or not.",
+                "Files are those that podflame convert reads, packed by gzip or not.",
         .options = specs,
         .n = sizeof specs / sizeof *specs,
         .anywhere = true,

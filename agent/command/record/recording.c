@@ -168,6 +168,23 @@ static void say_foreign_time(const struct recording *r)
                 say("%.2f s of CPU time were used by descendants that run no Python", (double)ns / 1e9);
 }
 
+/* Prints how many samples have no time, since the timeline is full. They are in the file of no format. */
+static void say_dropped_moments(const struct recording *r)
+{
+        uint64_t sum = 0, dropped;
+        size_t n;
+
+        for (size_t i = 0; i < r->done.n; i++) {
+                profile_moments(r->done.items[i], &n, &dropped);
+                sum += dropped;
+        }
+        if (sum > 0)
+                say("%" PRIu64
+                    " samples had no room in the timeline, and are not in the file: record for less time, or at "
+                    "a lower --rate",
+                    sum);
+}
+
 /* Whether any sample was taken. If not, prints why. */
 static bool has_samples(const struct recording *r)
 {
@@ -229,6 +246,7 @@ static int conclude_recording(struct recording *r, int e)
         if (r->config.verbose)
                 summary_say_unmerged(&r->done, r->sampler);
         summary_say_without_task(r->sampler);
+        say_dropped_moments(r);
         if (!r->config.quiet)
                 say_foreign_time(r);
         if (!r->config.quiet && r->before.n > 0)
