@@ -62,9 +62,9 @@ below_sample  := symbol reason base pystack nsutil elfsym profile
 below_format  := profile base
 below_compare := format profile base
 below_send    := http format profile base
-below_collect := http format profile base
+below_collect := compare http format profile base
 below_health  := send http format profile base
-below_command := find sample symbol send collect health confine http compare format profile reason base pystack nsutil elfsym
+below_command := find sample symbol send collect health confine compare http format profile reason base pystack nsutil elfsym
 
 # A room's files, and those of its folders.
 sources  = $(wildcard $(path_$(1))/*.c $(path_$(1))/*/*.c)
@@ -197,6 +197,10 @@ $(B)/agent/format/pprof.o $(B)/agent/format/pprof_read.o $(B)/tests/unit/format_
 $(B)/agent/format/html.o: $(GEN)/flame.html
 $(B)/agent/format/heat/heat.o: $(GEN)/heat.html
 $(B)/agent/collect/page.o: $(GEN)/page.html
+$(B)/agent/collect/questions/openapi.o: $(GEN)/openapi.json
+
+$(GEN)/openapi.json: agent/collect/openapi.json
+	$(Q)mkdir -p $(GEN) && cp $< $@
 
 $(foreach room,$(rooms),$(eval $(call room_rules,$(room))))
 

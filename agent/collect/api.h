@@ -11,6 +11,8 @@ struct collect_api {
         uint64_t retain_s; /* as in collect_config */
 };
 
+void collect_post_profiles(void *ctx, const struct http_request *request, struct http_answer *ret);
+
 extern const struct http_route collect_routes[];
 extern const size_t collect_routes_n;
 

@@ -22,6 +22,9 @@
 /* Time between two rounds of retention. */
 #define RETAIN_EVERY_S 10
 
+/* Stretches of time that are summed before the thread looks whether it is to stop: each takes some 10 ms. */
+#define SUMS_AT_ONCE 10
+
 /* A batch may come again for this time: senders keep theirs no longer. */
 #define REMEMBER_S 86400
 
@@ -53,6 +56,15 @@ static void remove_expired(struct collect *collect)
                      (now_s - REMEMBER_S) * SECOND_NS);
 }
 
+/* Sums up some of what is not summed yet. Whether there may be more. */
+static bool sum_some(struct collect *collect)
+{
+        unsigned n = 0;
+        int r = store_sum(collect->api.store, time(NULL) * SECOND_NS, SUMS_AT_ONCE, &n);
+
+        return r == 0 && n == SUMS_AT_ONCE;
+}
+
 static void *run_retention(void *ctx)
 {
         struct collect *collect = ctx;
@@ -60,13 +72,15 @@ static void *run_retention(void *ctx)
         pthread_mutex_lock(&collect->lock);
         while (!collect->stopping) {
                 struct timespec next;
+                bool more;
 
                 pthread_mutex_unlock(&collect->lock);
                 remove_expired(collect);
+                more = sum_some(collect);
                 pthread_mutex_lock(&collect->lock);
                 clock_gettime(CLOCK_MONOTONIC, &next);
                 next.tv_sec += RETAIN_EVERY_S;
-                if (!collect->stopping)
+                if (!collect->stopping && !more)
                         pthread_cond_timedwait(&collect->stop, &collect->lock, &next);
         }
         pthread_mutex_unlock(&collect->lock);

@@ -91,7 +91,7 @@ char *collect_json_attributes(const struct profile *profile)
         return finish_text(&answer);
 }
 
-int collect_json_restore(const char *attributes, struct profile *profile)
+int collect_json_each(const char *attributes, int (*each)(void *ctx, const char *key, const char *value), void *ctx)
 {
         struct json_object *object = json_tokener_parse(attributes);
         int r = 0;
@@ -102,10 +102,20 @@ int collect_json_restore(const char *attributes, struct profile *profile)
         }
         json_object_object_foreach(object, key, value) {
                 if (r == 0 && json_object_is_type(value, json_type_string))
-                        r = profile_set_attribute(profile, key, json_object_get_string(value));
+                        r = each(ctx, key, json_object_get_string(value));
         }
         json_object_put(object);
         return r;
+}
+
+static int restore_attribute(void *ctx, const char *key, const char *value)
+{
+        return profile_set_attribute(ctx, key, value);
+}
+
+int collect_json_restore(const char *attributes, struct profile *profile)
+{
+        return collect_json_each(attributes, restore_attribute, profile);
 }
 
 /* ---- answers ------------------------------------------------------------- */
@@ -191,12 +201,22 @@ static void put_coverage(struct answer *answer, const struct store_books *books)
                    json_object_new_boolean(profile_coverage_is_low(&books->counters, books->period_ns)));
 }
 
-int collect_json_list_add(struct json_object *list, const struct store_found *found)
+static void put_labels(struct answer *answer, const struct labels *labels)
+{
+        struct json_object *object = json_writer_put_object(&answer->json, answer->object, "labels");
+
+        for (unsigned label = 0; label < LABELS; label++)
+                json_writer_put(&answer->json, object, collect_label_name((enum label)label),
+                                json_object_new_string(labels->values[label]));
+}
+
+int collect_json_list_add(struct json_object *list, const struct collect_found *found)
 {
         struct answer answer = start_answer();
 
         put_member_number(&answer, "id", (uint64_t)found->id);
         put_attributes(&answer, found->attributes);
+        put_labels(&answer, found->labels);
         put_member_number(&answer, "samples", found->samples);
         put_member_seconds(&answer, "cpu_seconds", (int64_t)found->cpu_ns);
         put_modes(&answer, found->modes);
@@ -239,6 +259,13 @@ char *collect_json_meta(const struct collect_meta *meta)
                 put_member(&answer, "coverage",
                            format_coverage(&meta->books.counters, meta->mode, meta->books.period_ns));
         return finish_text(&answer);
+}
+
+char *collect_json_coverage(const struct store_books *books, enum profile_mode mode)
+{
+        struct json_object *coverage = format_coverage(&books->counters, mode, books->period_ns);
+
+        return coverage ? text_of(coverage) : NULL;
 }
 
 static struct json_object *function_object(const struct profile_top *top, uint64_t total)

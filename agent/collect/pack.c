@@ -42,7 +42,7 @@ struct unpack collect_unpack_begin(const void *data, size_t len)
         return (struct unpack){ .at = at, .end = at ? at + len : NULL };
 }
 
-uint64_t collect_unpack(struct unpack *unpack)
+uint64_t collect_unpack_long(struct unpack *unpack)
 {
         uint64_t value = 0;
 
@@ -54,4 +54,17 @@ uint64_t collect_unpack(struct unpack *unpack)
         }
         unpack->failed = true;
         return 0;
+}
+
+uint64_t collect_unpack_ns(const void *samples, size_t len)
+{
+        struct unpack in = collect_unpack_begin(samples, len);
+        uint64_t sum = 0;
+
+        while (in.at < in.end && !in.failed) {
+                for (int skipped = 0; skipped < 3; skipped++)
+                        collect_unpack(&in);
+                sum += collect_unpack(&in);
+        }
+        return sum;
 }

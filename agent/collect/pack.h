@@ -24,7 +24,16 @@ struct unpack {
 /* Begins to unpack @len bytes at @data. @data may be NULL: SQLite gives that for an empty blob. */
 struct unpack collect_unpack_begin(const void *data, size_t len);
 
-/* Unpacks the next number. 0 after a failure. */
-uint64_t collect_unpack(struct unpack *unpack);
+/* Unpacks the next number. 0 after a failure. Most numbers are short. */
+uint64_t collect_unpack_long(struct unpack *unpack);
+static inline uint64_t collect_unpack(struct unpack *unpack)
+{
+        if (unpack->at < unpack->end && *unpack->at < 0x80 && !unpack->failed)
+                return *unpack->at++;
+        return collect_unpack_long(unpack);
+}
+
+/* The nanoseconds of all of a slice's packed samples, up to where they may break off. */
+uint64_t collect_unpack_ns(const void *samples, size_t len);
 
 #endif

@@ -10,7 +10,10 @@
 #include "agent/collect/sums.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* The most frames of a stack: more than any recursion limit seen in practice. */
 #define STACK_MAX 65536
@@ -26,9 +29,9 @@ struct local {
 struct making {
         struct store *store;
         const struct collect_query *query;
+        const struct asked *asked;
         struct sums sums;
         uint64_t threshold; /* smaller sums are cut off */
-        enum profile_mode mode;
 
         struct profile *profile; /* the profile of the current part */
         struct local *locals;
@@ -144,15 +147,21 @@ static int add_sum(struct making *making, const struct sum *sum)
 
 static int describe_profile(struct making *making, int64_t series)
 {
-        const struct store_range *range = &making->query->range;
+        const struct store_range *range = &making->asked->range;
         struct profile_settings settings = {
-                .mode = making->mode,
+                .mode = making->asked->mode,
                 .start_ns = (uint64_t)range->from_ns,
                 .duration_ns = (uint64_t)(range->to_ns - range->from_ns),
         };
+        const struct asked_series *known = series ? collect_asked_find(making->asked, series) : NULL;
+        const struct asked_sum sum = known ? known->by[making->asked->mode] : collect_asked_sum(making->asked);
         const char *attributes;
         int r;
 
+        /* Parts of a range have no books of their own. */
+        if (making->query->runs <= 1)
+                profile_counters_add(profile_counters(making->profile), &sum.books.counters);
+        settings.period_ns = sum.books.period_ns;
         profile_set_settings(making->profile, &settings);
         if (!series)
                 return 0;
@@ -160,19 +169,18 @@ static int describe_profile(struct making *making, int64_t series)
         return r < 0 ? r : collect_json_restore(attributes, making->profile);
 }
 
-static int make_profile(struct making *making, const struct part *part, struct profile_set *set)
+static int make_profile(struct making *making, struct part *part, struct profile_set *set)
 {
-        const struct sum *sum, *next;
         int r;
 
         making->profile = profile_new();
         if (!making->profile)
                 return -ENOMEM;
-        r = describe_profile(making, part->series);
-        HASH_ITER(hh, part->sums, sum, next) {
-                if (r == 0)
-                        r = add_sum(making, sum);
-        }
+        r = describe_profile(making, making->query->apart ? part->id : 0);
+        /* In the order of their ids, stacks are read from the store one behind the other. */
+        collect_sums_sort(part);
+        for (size_t i = 0; r == 0 && i < part->n; i++)
+                r = add_sum(making, &part->sums[i]);
         forget_locals(making);
         if (r == -ENOSPC)
                 r = -ENOMEM; /* a profile is full, not the store */
@@ -185,7 +193,7 @@ static int make_profile(struct making *making, const struct part *part, struct p
 
 static int make_profiles(struct making *making, struct profile_set *set)
 {
-        const struct part *part, *next;
+        struct part *part, *next;
         int r = 0;
 
         if (making->query->stacks_max > 0)
@@ -199,28 +207,22 @@ static int make_profiles(struct making *making, struct profile_set *set)
 
 /* ---- a query ------------------------------------------------------------- */
 
+/* The part that a slice belongs to. */
+static int64_t part_of(const struct making *making, const struct store_slice *slice)
+{
+        const struct store_range *range = &making->asked->range;
+        double at = (double)(slice->start_ns - range->from_ns) / (double)(range->to_ns - range->from_ns);
+
+        if (making->query->apart)
+                return slice->series;
+        return making->query->runs > 0 ? (int64_t)(at * making->query->runs) : 0;
+}
+
 static int add_slice(void *ctx, const struct store_slice *slice)
 {
-        return collect_sums_add(ctx, slice);
-}
+        struct making *making = ctx;
 
-static int add_modes(void *ctx, const struct store_found *found)
-{
-        unsigned *modes = ctx;
-
-        *modes |= found->modes;
-        return 0;
-}
-
-static enum profile_mode choose_mode(const struct collect_query *query, unsigned modes)
-{
-        if (query->mode)
-                return *query->mode;
-        for (unsigned mode = 0; mode < PROFILE_MODES; mode++) {
-                if (modes & 1u << mode)
-                        return mode;
-        }
-        return PROFILE_MODE_CPU;
+        return collect_sums_add(&making->sums, slice, part_of(making, slice));
 }
 
 static void sum_samples(const struct profile_set *set, struct collect_meta *meta)
@@ -234,51 +236,66 @@ static void sum_samples(const struct profile_set *set, struct collect_meta *meta
         }
 }
 
-static int answer_query(struct making *making, struct profile_set *set, struct collect_meta *meta)
+static int answer_query(struct making *making, struct profile_set *set)
 {
-        const struct store_range *range = &making->query->range;
-        const char *attributes;
-        int r = range->series ? store_read_series(making->store, range->series, &attributes) : 0;
+        const struct asked *asked = making->asked;
+        int r = store_each_slice(asked->store, &asked->range, asked->mode, add_slice, making);
 
-        if (r < 0)
-                return r;
-        r = store_list(making->store, range, add_modes, &meta->modes);
-        making->mode = meta->mode = choose_mode(making->query, meta->modes);
-        if (r == 0)
-                r = store_each_slice(making->store, range, making->mode, add_slice, &making->sums);
-        if (r == 0)
-                r = store_read_books(making->store, range, making->mode, &meta->books);
-        if (r == 0)
-                r = make_profiles(making, set);
-        meta->slices = making->sums.slices;
-        return r;
+        return r < 0 ? r : make_profiles(making, set);
+}
+
+/* Whether the client knows the answer. Sets its tag. */
+static bool is_known(const struct making *making, struct collect_meta *meta)
+{
+        char quoted[HTTP_TAG_SIZE + 2];
+
+        snprintf(meta->tag, sizeof(meta->tag), "%016" PRIx64 "%016" PRIx64, collect_asked_version(making->asked),
+                 making->query->salt);
+        snprintf(quoted, sizeof(quoted), "\"%s\"", meta->tag);
+        return making->query->known && strstr(making->query->known, quoted);
+}
+
+static void describe_answer(const struct making *making, const struct profile_set *set, struct collect_meta *ret)
+{
+        const struct asked *asked = making->asked;
+        const struct asked_sum sum = collect_asked_sum(asked);
+
+        ret->from_ns = asked->range.from_ns;
+        ret->to_ns = asked->range.to_ns;
+        ret->series = making->query->selection.range.series;
+        ret->mode = asked->mode;
+        ret->modes = asked->modes;
+        ret->slices = sum.slices;
+        ret->books = sum.books;
+        sum_samples(set, ret);
 }
 
 int collect_query(struct store *store, const struct collect_query *query, struct profile_set *ret,
                   struct collect_meta *ret_meta)
 {
-        struct making making = { .store = store, .query = query, .sums.apart = query->apart };
-        struct collect_meta meta = {
-                .from_ns = query->range.from_ns,
-                .to_ns = query->range.to_ns,
-                .series = query->range.series,
-        };
+        struct asked asked;
+        struct making making = { .store = store, .query = query, .asked = &asked };
         struct profile_set set = { 0 };
-        int r = store_read_begin(store);
+        int r = collect_asked_begin(store, &query->selection, false, &asked);
 
         if (r < 0)
                 return r;
+        *ret_meta = (struct collect_meta){ 0 };
+        if (is_known(&making, ret_meta)) {
+                collect_asked_end(&asked);
+                return COLLECT_KNOWN;
+        }
         making.frames = calloc(STACK_MAX, sizeof(*making.frames));
-        r = making.frames ? answer_query(&making, &set, &meta) : -ENOMEM;
-        store_read_end(store);
+        r = making.frames ? answer_query(&making, &set) : -ENOMEM;
+        if (r == 0)
+                describe_answer(&making, &set, ret_meta);
+        collect_asked_end(&asked);
         collect_sums_deinit(&making.sums);
         free(making.frames);
         if (r < 0) {
                 profile_set_deinit(&set);
                 return r;
         }
-        sum_samples(&set, &meta);
         *ret = set;
-        *ret_meta = meta;
         return 0;
 }

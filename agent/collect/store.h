@@ -55,7 +55,9 @@ void store_read_end(struct store *store);
 
 struct store_range {
         int64_t from_ns, to_ns; /* the range of the starts of slices: [from, to) */
-        int64_t series;         /* 0: all */
+        int64_t series;         /* 0: all, or those of @among */
+        const int64_t *among;   /* ids of series, in ascending order; NULL: all */
+        size_t among_n;
 };
 
 /* Sums over the slices with accounted time. Only the times of their counters are summed. */
@@ -64,31 +66,84 @@ struct store_books {
         uint64_t period_ns; /* the mean period, weighted by accounted time */
 };
 
-struct store_found {
+/* A row of the list of series. */
+struct store_series {
         int64_t id;
         const char *attributes; /* JSON object, valid until the callback returns */
         int64_t first_seen_ns, last_seen_ns;
-        uint64_t samples, cpu_ns; /* in mode cpu, or else in the first mode that there is */
-        unsigned modes;           /* bit n: enum profile_mode n */
-        struct store_books books; /* for the same mode as samples and cpu_ns */
 };
 
-/* Calls back for each series, the busiest first: at most STORE_SERIES_MAX, as many as a page can show. */
-#define STORE_SERIES_MAX 2000
-int store_list(struct store *store, const struct store_range *range,
-               int (*visit)(void *ctx, const struct store_found *found), void *ctx);
+/* Calls back for each series, or for the one with id @series, in ascending order of ids. */
+int store_each_series(struct store *store, int64_t series, int (*visit)(void *ctx, const struct store_series *series),
+                      void *ctx);
 
-int store_read_books(struct store *store, const struct store_range *range, enum profile_mode mode,
-                     struct store_books *ret);
+/*
+ * What is known of a slice without its samples; or of all slices of a series and a mode that start in one stretch of
+ * time, for which there is a sum. Then start and duration are the stretch's.
+ */
+struct store_total {
+        int64_t series;
+        enum profile_mode mode;
+        int64_t start_ns, duration_ns;
+        uint64_t slices, count, running_ns;
+        struct store_books books;
+        bool summed;
 
-/* Calls back for each slice of @mode. count, running_ns, and the books are not set. */
+        /* Of a slice: as in store_slice, NULL if they were not asked for. */
+        const void *samples;
+        size_t len;
+
+        /* Of a sum. */
+        uint64_t ns;                /* of all samples */
+        double over_count, over_ns; /* the parts that lie beyond the stretch's end, in the next stretch */
+        const void *periods;        /* packed (period in nanoseconds, number of slices); without unknown periods */
+        size_t periods_len;
+};
+
+/* How totals are wanted. */
+struct store_how {
+        bool samples;    /* those of slices, too */
+        int64_t step_ns; /* only sums of stretches that lie in one such step each, and the next; 0: any sums */
+};
+
+/* Calls back for each slice of the range, or for sums of some of them; of all modes, in no order. */
+int store_each_total(struct store *store, const struct store_range *range, const struct store_how *how,
+                     int (*visit)(void *ctx, const struct store_total *total), void *ctx);
+
+/*
+ * Calls back for each slice of the range, or for sums of some of them; of @mode, in no order. count, running_ns, and the
+ * books are not set.
+ */
 int store_each_slice(struct store *store, const struct store_range *range, enum profile_mode mode,
                      int (*visit)(void *ctx, const struct store_slice *slice), void *ctx);
+
+/*
+ * Calls back for the time that slices of any series cover, in the order of starts. If steps are long enough, what lies
+ * between the first and the last slice of a stretch of minutes counts as covered.
+ */
+int store_each_cover(struct store *store, const struct store_range *range, int64_t step_ns,
+                     int (*visit)(void *ctx, int64_t start_ns, int64_t end_ns), void *ctx);
+
+/* What there is beside a range. */
+struct store_edges {
+        bool has_before, has_after;
+        int64_t before_end_ns;  /* when the last slice ends of those that start before the range */
+        int64_t after_start_ns; /* when the first one starts after it */
+};
+int store_read_edges(struct store *store, const struct store_range *range, struct store_edges *ret);
 
 /* These read a row by id. -ENOENT if there is none. The result is valid until the next call of the same function. */
 int store_read_series(struct store *store, int64_t id, const char **ret_attributes);
 int store_read_stack(struct store *store, int64_t id, const void **ret_frames, size_t *ret_len);
 int store_read_function(struct store *store, int64_t id, struct profile_function *ret);
+
+/* ---- sums ---------------------------------------------------------------- */
+
+/*
+ * Sums up stretches of time that have ended a while before @now_ns, at most @max of them. From then on ranges are read
+ * by their sums. @ret_n is how many there were; if it is @max, there may be more.
+ */
+int store_sum(struct store *store, int64_t now_ns, unsigned max, unsigned *ret_n);
 
 /* ---- retention ----------------------------------------------------------- */
 

@@ -4,22 +4,28 @@
 
 #include <string.h>
 
+void store_bind_books(sqlite3_stmt *s, const struct store_books *books)
+{
+        for (int i = 0; i < STORE_TIMES; i++) {
+                int64_t ns;
+
+                memcpy(&ns, (const char *)&books->counters + store_times[i], sizeof(ns));
+                sqlite3_bind_int64(s, i + 1, ns);
+        }
+        sqlite3_bind_int64(s, STORE_TIMES + 1, (int64_t)books->period_ns);
+}
+
 int store_add_books(struct store_connection *connection, const struct store_slice *slice, int64_t id)
 {
         if (!slice->counters || slice->counters->accounted_ns == 0)
                 return 0;
 
         sqlite3_stmt *s = store_statement(connection, SQL_ADD_BOOKS);
-        const int64_t others[] = { (int64_t)slice->period_ns, id, slice->series, slice->mode, slice->start_ns };
+        const int64_t others[] = { id, slice->series, slice->mode, slice->start_ns };
 
-        for (int i = 0; i < STORE_TIMES; i++) {
-                int64_t ns;
-
-                memcpy(&ns, (const char *)slice->counters + store_times[i], sizeof(ns));
-                sqlite3_bind_int64(s, i + 1, ns);
-        }
+        store_bind_books(s, &(struct store_books){ .counters = *slice->counters, .period_ns = slice->period_ns });
         for (int i = 0; i < (int)(sizeof(others) / sizeof(*others)); i++)
-                sqlite3_bind_int64(s, STORE_TIMES + i + 1, others[i]);
+                sqlite3_bind_int64(s, STORE_TIMES + i + 2, others[i]);
         return store_run(s);
 }
 
@@ -43,21 +49,4 @@ void store_get_books(sqlite3_stmt *s, int column, struct store_books *ret)
 
                 memcpy((char *)&ret->counters + store_times[i], &ns, sizeof(ns));
         }
-}
-
-int store_read_books(struct store *store, const struct store_range *range, enum profile_mode mode,
-                     struct store_books *ret)
-{
-        sqlite3_stmt *s = store_statement(store->reader, range->series ? SQL_BOOKS_OF_ONE : SQL_BOOKS_OF_ALL);
-        int code;
-
-        store_bind_range(s, range);
-        sqlite3_bind_int64(s, 3, mode);
-        if (range->series)
-                sqlite3_bind_int64(s, 4, range->series);
-        code = sqlite3_step(s);
-        if (code == SQLITE_ROW)
-                store_get_books(s, 0, ret);
-        sqlite3_reset(s);
-        return store_errno(code);
 }

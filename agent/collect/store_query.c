@@ -18,55 +18,42 @@ void store_bind_range(sqlite3_stmt *s, const struct store_range *range)
         sqlite3_bind_int64(s, 2, range->to_ns);
 }
 
-int store_list(struct store *store, const struct store_range *range,
-               int (*visit)(void *ctx, const struct store_found *found), void *ctx)
+int store_each_series(struct store *store, int64_t series, int (*visit)(void *ctx, const struct store_series *series),
+                      void *ctx)
 {
-        sqlite3_stmt *s = store_statement(store->reader, SQL_LIST);
+        sqlite3_stmt *s = store_statement(store->reader, SQL_SERIES);
         int code, r = 0;
 
-        store_bind_range(s, range);
-        sqlite3_bind_int64(s, 3, range->series);
-        sqlite3_bind_int64(s, 4, STORE_SERIES_MAX);
+        sqlite3_bind_int64(s, 1, series);
         while (r == 0 && (code = sqlite3_step(s)) != SQLITE_DONE) {
-                struct store_found found = {
+                const struct store_series found = {
                         .id = sqlite3_column_int64(s, 0),
                         .attributes = column_text(s, 1),
                         .first_seen_ns = sqlite3_column_int64(s, 2),
                         .last_seen_ns = sqlite3_column_int64(s, 3),
-                        .samples = (uint64_t)sqlite3_column_int64(s, 4),
-                        .cpu_ns = (uint64_t)sqlite3_column_int64(s, 5),
-                        .modes = (unsigned)sqlite3_column_int(s, 6),
                 };
-                store_get_books(s, 7, &found.books);
                 r = code == SQLITE_ROW ? visit(ctx, &found) : store_errno(code);
         }
         sqlite3_reset(s);
         return r;
 }
 
-int store_each_slice(struct store *store, const struct store_range *range, enum profile_mode mode,
-                     int (*visit)(void *ctx, const struct store_slice *slice), void *ctx)
+int store_read_edges(struct store *store, const struct store_range *range, struct store_edges *ret)
 {
-        sqlite3_stmt *s = store_statement(store->reader, range->series ? SQL_SLICES_OF_ONE : SQL_SLICES_OF_ALL);
-        int code, r = 0;
+        sqlite3_stmt *s = store_statement(store->reader, SQL_EDGES);
+        int code;
 
         store_bind_range(s, range);
-        sqlite3_bind_int64(s, 3, mode);
-        if (range->series)
-                sqlite3_bind_int64(s, 4, range->series);
-        while (r == 0 && (code = sqlite3_step(s)) != SQLITE_DONE) {
-                struct store_slice slice = {
-                        .series = sqlite3_column_int64(s, 0),
-                        .mode = mode,
-                        .start_ns = sqlite3_column_int64(s, 1),
-                        .duration_ns = sqlite3_column_int64(s, 2),
-                        .samples = sqlite3_column_blob(s, 3),
-                        .len = (size_t)sqlite3_column_bytes(s, 3),
-                };
-                r = code == SQLITE_ROW ? visit(ctx, &slice) : store_errno(code);
+        code = sqlite3_step(s);
+        *ret = (struct store_edges){ 0 };
+        if (code == SQLITE_ROW) {
+                ret->has_before = sqlite3_column_type(s, 0) != SQLITE_NULL;
+                ret->before_end_ns = sqlite3_column_int64(s, 0);
+                ret->has_after = sqlite3_column_type(s, 1) != SQLITE_NULL;
+                ret->after_start_ns = sqlite3_column_int64(s, 1);
         }
         sqlite3_reset(s);
-        return r;
+        return store_errno(code);
 }
 
 /*

@@ -25,6 +25,8 @@ static int remove_rows_once(struct store *store, enum store_statement which, con
                 sqlite3_bind_int64(s, (int)i + 1, values[i]);
         r = store_run(s);
         *ret_rows = sqlite3_changes(store->writer.db);
+        if (r == 0 && *ret_rows > 0 && (which == SQL_DROP_BEFORE || which == SQL_DROP_OLDEST))
+                r = store_run(store_statement(&store->writer, SQL_UNDO_OLDEST_SUMS));
         ended = store_end(store, r == 0);
         return r < 0 ? r : ended;
 }

@@ -100,7 +100,57 @@ static const char kinds[] = "CREATE TABLE function_of_any_kind ("
                             "CREATE INDEX function_seen ON function (seen);"
                             "PRAGMA user_version = 3;";
 
-const char *const store_schema[STORE_VERSION] = { slices, books, kinds };
+/*
+ * Sums of stretches of time: the samples of all slices that start in one, by series and mode. A stretch is in "stretch"
+ * only if its sums hold all of its slices. One that gets a late slice, or loses an old one, leaves the table, and its
+ * sums with it; it is summed again later. So a range is always read right: by sums where there are any, and by slices
+ * elsewhere.
+ *
+ * "over" is the part of a sum that lies beyond the stretch's end, as its last slices last beyond it. A stretch is "far"
+ * if that reaches beyond the next stretch. The duration in the index tells of gaps without reading slices.
+ */
+static const char sums[] = "CREATE TABLE stretch ("
+                           "  id INTEGER PRIMARY KEY,"
+                           "  span INTEGER NOT NULL,"
+                           "  start INTEGER NOT NULL,"
+                           "  first_start INTEGER NOT NULL,"
+                           "  last_end INTEGER NOT NULL,"
+                           "  far INTEGER NOT NULL,"
+                           "  UNIQUE (span, start)"
+                           ") STRICT;"
+                           "CREATE TABLE sum ("
+                           "  id INTEGER PRIMARY KEY,"
+                           "  stretch INTEGER NOT NULL REFERENCES stretch (id) ON DELETE CASCADE,"
+                           "  series INTEGER NOT NULL,"
+                           "  mode INTEGER NOT NULL,"
+                           "  slices INTEGER NOT NULL,"
+                           "  count INTEGER NOT NULL,"
+                           "  running INTEGER NOT NULL,"
+                           "  ns INTEGER NOT NULL,"
+                           "  over_count REAL NOT NULL,"
+                           "  over_ns REAL NOT NULL,"
+                           "  period INTEGER NOT NULL,"
+                           "  accounted INTEGER NOT NULL,"
+                           "  sampled INTEGER NOT NULL,"
+                           "  native INTEGER NOT NULL,"
+                           "  left_out INTEGER NOT NULL,"
+                           "  unopened INTEGER NOT NULL,"
+                           "  torn INTEGER NOT NULL,"
+                           "  late INTEGER NOT NULL,"
+                           "  gone INTEGER NOT NULL,"
+                           "  failed INTEGER NOT NULL,"
+                           "  periods BLOB NOT NULL,"
+                           "  UNIQUE (stretch, series, mode)"
+                           ") STRICT;"
+                           "CREATE TABLE sum_samples ("
+                           "  sum INTEGER PRIMARY KEY REFERENCES sum (id) ON DELETE CASCADE,"
+                           "  samples BLOB NOT NULL"
+                           ") STRICT;"
+                           "DROP INDEX slice_start;"
+                           "CREATE INDEX slice_start ON slice (start, series, mode, count, running, duration);"
+                           "PRAGMA user_version = 4;";
+
+const char *const store_schema[STORE_VERSION] = { slices, books, kinds, sums };
 
 const size_t store_times[STORE_TIMES] = {
         offsetof(struct profile_counters, accounted_ns), offsetof(struct profile_counters, sampled_ns),
@@ -110,12 +160,26 @@ const size_t store_times[STORE_TIMES] = {
         offsetof(struct profile_counters, failed_ns),
 };
 
-/* total() is used, since sum() fails on overflow. */
-#define TIMES_SUMMED                                                                                           \
-        "total(accounted) AS accounted, total(sampled) AS sampled, total(native) AS native,"                   \
-        " total(left_out) AS left_out, total(unopened) AS unopened, total(torn) AS torn, total(late) AS late," \
-        " total(gone) AS gone, total(failed) AS failed, total(1.0 * period * accounted) / total(accounted) AS period"
 #define TIMES "accounted, sampled, native, left_out, unopened, torn, late, gone, failed, period"
+
+#define TOTALS(samples, index)                                                                            \
+        "SELECT slice.series, slice.mode, slice.start, duration, 1, count, running, -1, 0.0, 0.0, " TIMES \
+        ", NULL, " samples " FROM slice INDEXED BY " index " LEFT JOIN books ON books.slice = slice.id"   \
+        " WHERE slice.start >= ?1 AND slice.start < ?2"
+/* The modes are named, so that SQLite finds the series in the index for each of them. */
+#define OF_ONE " AND slice.series = ?4 AND slice.mode IN (0, 1, 2, 3)"
+
+/* Sums, in the same columns. */
+#define SUM_TOTALS                                                                                                  \
+        "SELECT sum.series, sum.mode, stretch.start, span, slices, count, running, ns, over_count, over_ns, " TIMES \
+        ", periods, NULL" FROM_SUMS
+#define FROM_SUMS                                                  \
+        " FROM stretch CROSS JOIN sum ON sum.stretch = stretch.id" \
+        " WHERE stretch.span = ?5 AND stretch.start >= ?1 AND stretch.start < ?2"
+#define SUM_SAMPLES                                                                                      \
+        "SELECT sum.series, stretch.start, span, samples FROM stretch"                                   \
+        " CROSS JOIN sum ON sum.stretch = stretch.id CROSS JOIN sum_samples ON sum_samples.sum = sum.id" \
+        " WHERE stretch.span = ?5 AND stretch.start >= ?1 AND stretch.start < ?2 AND sum.mode = ?3"
 
 const char *const store_sql[STORE_STATEMENTS] = {
         [SQL_BEGIN] = "BEGIN",
@@ -139,27 +203,41 @@ const char *const store_sql[STORE_STATEMENTS] = {
                           " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         [SQL_ADD_BOOKS] = "INSERT INTO books (" TIMES ", slice, series, mode, start)"
                           " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
-        /* Samples and time on a CPU belong to one mode: counts of different modes cannot be added. */
-        [SQL_LIST] = "SELECT series.id, attributes, first_seen, last_seen, total(count) AS samples, total(running),"
-                     " modes, " TIMES " FROM (SELECT series AS id, min(mode) AS mode,"
-                     "         max(mode = 0) + 2 * max(mode = 1) + 4 * max(mode = 2) + 8 * max(mode = 3) AS modes"
-                     "       FROM slice WHERE start >= ?1 AND start < ?2 AND (?3 = 0 OR series = ?3)"
-                     "       GROUP BY series) AS found"
-                     " JOIN series ON series.id = found.id"
-                     " JOIN slice ON slice.series = found.id AND slice.mode = found.mode AND start >= ?1 AND start < ?2"
-                     " LEFT JOIN (SELECT series, mode, " TIMES_SUMMED " FROM books WHERE start >= ?1 AND start < ?2"
-                     "            GROUP BY series, mode) AS books"
-                     "   ON books.series = found.id AND books.mode = found.mode"
-                     " GROUP BY found.id ORDER BY samples DESC, found.id LIMIT ?4",
+        [SQL_SERIES] = "SELECT id, attributes, first_seen, last_seen FROM series WHERE ?1 = 0 OR id = ?1 ORDER BY id",
         [SQL_READ_SERIES] = "SELECT attributes FROM series WHERE id = ?1",
         [SQL_SLICES_OF_ALL] = "SELECT series, start, duration, samples FROM slice INDEXED BY slice_start"
                               " WHERE start >= ?1 AND start < ?2 AND mode = ?3",
         [SQL_SLICES_OF_ONE] = "SELECT series, start, duration, samples FROM slice INDEXED BY slice_series"
                               " WHERE start >= ?1 AND start < ?2 AND mode = ?3 AND series = ?4",
-        [SQL_BOOKS_OF_ALL] = "SELECT " TIMES_SUMMED " FROM books INDEXED BY books_start"
-                             " WHERE start >= ?1 AND start < ?2 AND mode = ?3",
-        [SQL_BOOKS_OF_ONE] = "SELECT " TIMES_SUMMED " FROM books INDEXED BY books_series"
-                             " WHERE start >= ?1 AND start < ?2 AND mode = ?3 AND series = ?4",
+        [SQL_SUM_SAMPLES_OF_ALL] = SUM_SAMPLES,
+        [SQL_SUM_SAMPLES_OF_ONE] = SUM_SAMPLES " AND sum.series = ?4",
+        [SQL_SUM_TOTALS_OF_ALL] = SUM_TOTALS,
+        [SQL_SUM_TOTALS_OF_ONE] = SUM_TOTALS " AND sum.series = ?4",
+        [SQL_STRETCHES] = "SELECT start, first_start, last_end FROM stretch"
+                          " WHERE span = ?3 AND start >= ?1 AND start + span <= ?2 AND far <= ?4 ORDER BY start",
+        [SQL_COVER] = "SELECT start, duration FROM slice INDEXED BY slice_start WHERE start >= ?1 AND start < ?2"
+                      " ORDER BY start",
+        [SQL_IS_SUMMED] = "SELECT 1 FROM stretch WHERE span = ?1 AND start = ?2",
+        [SQL_NEXT_SLICE] = "SELECT min(start) FROM slice WHERE start >= ?1",
+        [SQL_EXTENT] = "SELECT min(start), max(start + duration) FROM slice INDEXED BY slice_start"
+                       " WHERE start >= ?1 AND start < ?2",
+        [SQL_ADD_STRETCH] = "INSERT INTO stretch (span, start, first_start, last_end, far)"
+                            " VALUES (?1, ?2, ?3, ?4, ?5)",
+        [SQL_ADD_SUM] = "INSERT INTO sum (" TIMES ", stretch, series, mode, slices, count, running, ns, over_count,"
+                        " over_ns, periods) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,"
+                        " ?16, ?17, ?18, ?19, ?20)",
+        [SQL_ADD_SUM_SAMPLES] = "INSERT INTO sum_samples (sum, samples) VALUES (?1, ?2)",
+        [SQL_UNDO_SUMS] = "DELETE FROM stretch WHERE span = ?1 AND start = ?2",
+        [SQL_UNDO_OLDEST_SUMS] = "DELETE FROM stretch WHERE start <="
+                                 " (SELECT ifnull(min(start), 9223372036854775807) FROM slice)",
+        [SQL_TOTALS_OF_ALL] = TOTALS("NULL", "slice_start"),
+        [SQL_TOTALS_OF_ONE] = TOTALS("NULL", "slice_series") OF_ONE,
+        [SQL_TOTALS_OF_ALL_WITH_SAMPLES] = TOTALS("samples", "slice_start"),
+        [SQL_TOTALS_OF_ONE_WITH_SAMPLES] = TOTALS("samples", "slice_series") OF_ONE,
+        /* The last slice that ends is among the last that start. */
+        [SQL_EDGES] =
+                "SELECT (SELECT max(start + duration) FROM (SELECT start, duration FROM slice INDEXED BY slice_start"
+                "  WHERE start < ?1 ORDER BY start DESC LIMIT 1000)), (SELECT min(start) FROM slice WHERE start >= ?2)",
         [SQL_READ_STACK] = "SELECT frames FROM stack WHERE id = ?1",
         [SQL_READ_FUNCTION] = "SELECT name, file, first_line, kind, build_id FROM function WHERE id = ?1",
         [SQL_OLDEST] = "SELECT min(start) FROM slice",

@@ -164,5 +164,7 @@ int store_slice(struct store *store, const struct store_slice *slice)
         sqlite3_bind_blob64(s, 7, slice->len > 0 ? slice->samples : "", slice->len, SQLITE_STATIC);
         int64_t id = 0;
         int r = add_row(connection, s, &id);
+        if (r == 0)
+                r = store_undo_sums(connection, slice->start_ns);
         return r < 0 ? r : store_add_books(connection, slice, id);
 }

@@ -2,8 +2,9 @@
 #ifndef COLLECT_SUMS_H
 #define COLLECT_SUMS_H
 
-/* Samples of many slices, added up by stack, in one part for each series or in one part for all. */
+/* Samples of many slices, added up by stack, in one part or in several. */
 
+#include "agent/collect/pack.h"
 #include "agent/collect/store.h"
 
 /* If memory runs out, the item that was to be added gets a mark. */
@@ -11,10 +12,8 @@
 #include <uthash.h>
 
 struct sum {
-        uint64_t key; /* stack id and state, see sum_stack() and sum_state() */
+        uint64_t key; /* stack id and state, see sum_stack() and sum_state(); 0: none */
         uint64_t count, ns;
-        bool lost;
-        UT_hash_handle hh;
 };
 
 static inline int64_t sum_stack(const struct sum *sum)
@@ -28,8 +27,9 @@ static inline enum profile_state sum_state(const struct sum *sum)
 }
 
 struct part {
-        int64_t series; /* 0: all */
-        struct sum *sums;
+        int64_t id;       /* the caller's */
+        struct sum *sums; /* a hash table: @size places, a power of 2, of which those with a key are taken */
+        size_t n, size;
         bool lost;
         UT_hash_handle hh;
 };
@@ -37,13 +37,19 @@ struct part {
 struct sums {
         struct part *parts;
         struct part *last; /* the part that was used last: slices of one series often follow each other */
-        bool apart;        /* there is a part for each series */
-        uint64_t slices;
-        size_t n; /* number of sums in all parts */
+        size_t n;          /* number of sums in all parts */
 };
 
-/* Adds a slice. -ENOMEM. */
-int collect_sums_add(struct sums *sums, const struct store_slice *slice);
+/* Adds a slice to a part. -ENOMEM. */
+int collect_sums_add(struct sums *sums, const struct store_slice *slice, int64_t part);
+
+/* Sorts the sums of a part by key, those with one first: it holds @n of them, and nothing can be added any more. */
+void collect_sums_sort(struct part *part);
+
+/*
+ * Packs a part as a slice has its samples, sorts it, and adds up its time. Nothing if there is no such part. -ENOMEM.
+ */
+int collect_sums_pack(struct sums *sums, int64_t part, struct pack *ret, uint64_t *ret_ns);
 
 /*
  * Finds the smallest count with which sums are kept, if at most @max are kept. If several sums have the same count, all

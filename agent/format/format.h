@@ -42,11 +42,14 @@ const struct format *format_by_path(const char *path);
 bool format_has_times(const struct profile_set *set);
 
 /*
- * Writes the tree of all stacks of @set as d3-flame-graph wants it: {"name", "value", "file", "line", "children": […]},
+ * Writes the tree of all stacks of @set as the pages want it: {"name", "value", "file", "line", "children": […]},
  * with counts as values. A node of native code has a "kind": "c", "internal" (C, and the interpreter's own machinery:
  * see profile_find_internals()) or "kernel". The html format embeds it, and the collector's page draws it.
  */
 int format_write_tree(const struct profile_set *set, FILE *out);
+
+/* The same with a root of its own, whose value is @value: the stacks are those above or below it. */
+int format_write_tree_of(const struct profile_set *set, const struct profile_function *root, uint64_t value, FILE *out);
 
 /*
  * The coverage as an object of json-c, for callers that put it into their own JSON: {"share": 0.6, "low": true,

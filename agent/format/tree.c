@@ -33,8 +33,11 @@ struct tree {
         struct path *paths;
         size_t paths_n, paths_capacity;
         profile_id *by_rank;
-        bool *internal; /* by function id: it is the interpreter's own */
-        bool compared;  /* nodes have a base, since two sides are compared */
+        bool *internal;  /* by function id: it is the interpreter's own */
+        char **heads;    /* by function id: what a node of it begins with; NULL: no node had it yet */
+        profile_id root; /* 0: "all", whose value is the sum of all paths */
+        uint64_t value;  /* of @root */
+        bool compared;   /* nodes have a base, since two sides are compared */
 };
 
 /* Makes room for @wanted items in @array. NULL if memory ran out; @array is then unchanged. */
@@ -161,13 +164,12 @@ static int by_steps(const void *a, const void *b, void *ctx)
         return steps[x->start + i] > steps[y->start + i] ? 1 : -1;
 }
 
-static void open_node(const struct tree *tree, uint32_t rank, bool first, FILE *out)
+/* Opens the object of a function. */
+static void open_function(const struct profile_function *f, bool internal, FILE *out)
 {
         static const char *const kinds[PROFILE_KINDS] = { [PROFILE_C] = "c", [PROFILE_KERNEL] = "kernel" };
-        profile_id id = tree->by_rank[rank];
-        const struct profile_function *f = profile_function(tree->functions, id);
 
-        fputs(first ? ",\"children\":[{\"name\":" : ",{\"name\":", out);
+        fputs("{\"name\":", out);
         escape_json(f->name, out);
         if (*f->file) {
                 fputs(",\"file\":", out);
@@ -176,7 +178,39 @@ static void open_node(const struct tree *tree, uint32_t rank, bool first, FILE *
         if (f->first_line)
                 fprintf(out, ",\"line\":%" PRIu32, f->first_line);
         if (f->kind != PROFILE_PYTHON)
-                fprintf(out, ",\"kind\":\"%s\"", tree->internal[id] ? "internal" : kinds[f->kind]);
+                fprintf(out, ",\"kind\":\"%s\"", internal ? "internal" : kinds[f->kind]);
+}
+
+/* A function is in many nodes, so its part of them is made once. NULL if memory ran out. */
+static const char *head_of(const struct tree *tree, profile_id id)
+{
+        char *head = NULL;
+        size_t len;
+        FILE *out;
+
+        if (tree->heads[id])
+                return tree->heads[id];
+        out = open_memstream(&head, &len);
+        if (!out)
+                return NULL;
+        open_function(profile_function(tree->functions, id), tree->internal[id], out);
+        if (fclose(out) != 0) {
+                free(head);
+                return NULL;
+        }
+        return tree->heads[id] = head;
+}
+
+static void open_node(const struct tree *tree, uint32_t rank, bool first, FILE *out)
+{
+        profile_id id = tree->by_rank[rank];
+        const char *head = head_of(tree, id);
+
+        fputs(first ? ",\"children\":[" : ",", out);
+        if (head)
+                fputs(head, out);
+        else
+                open_function(profile_function(tree->functions, id), tree->internal[id], out);
 }
 
 /* An open node, on the way from the root to the node that is being written. */
@@ -218,9 +252,11 @@ static void open_levels(const struct tree *tree, struct level *levels, size_t *d
 /* Writes the nodes. levels[0] is the root, which is no function. */
 static void write_nodes(const struct tree *tree, struct level *levels, FILE *out)
 {
+        static const struct profile_function all = { .name = "all", .file = "" };
         size_t depth = 0;
 
-        fputs("{\"name\":\"all\"", out);
+        open_function(tree->root ? profile_function(tree->functions, tree->root) : &all, tree->internal[tree->root],
+                      out);
         for (size_t i = 0; i < tree->paths_n; i++) {
                 const struct path *path = &tree->paths[i];
 
@@ -229,6 +265,8 @@ static void write_nodes(const struct tree *tree, struct level *levels, FILE *out
                 open_levels(tree, levels, &depth, path, out);
         }
         close_levels(tree, levels, &depth, 0, out);
+        if (tree->root)
+                levels[0].value = tree->value;
         close_node(tree, &levels[0], out);
 }
 
@@ -244,8 +282,11 @@ static int write_sorted(struct tree *tree, FILE *out)
         for (size_t i = 0; i < tree->paths_n; i++)
                 deepest = tree->paths[i].n > deepest ? tree->paths[i].n : deepest;
         struct level *levels = calloc(deepest + 1, sizeof(*levels));
-        if (!levels)
+        tree->heads = calloc(profile_functions(tree->functions) + 1, sizeof(*tree->heads));
+        if (!levels || !tree->heads) {
+                free(levels);
                 return -ENOMEM;
+        }
         if (tree->paths_n > 0)
                 qsort_r(tree->paths, tree->paths_n, sizeof(*tree->paths), by_steps, tree->steps);
         write_nodes(tree, levels, out);
@@ -255,6 +296,9 @@ static int write_sorted(struct tree *tree, FILE *out)
 
 static void tree_deinit(struct tree *tree)
 {
+        for (size_t id = 0; tree->heads && id <= profile_functions(tree->functions); id++)
+                free(tree->heads[id]);
+        free(tree->heads);
         free(tree->steps);
         free(tree->paths);
         free(tree->by_rank);
@@ -263,13 +307,22 @@ static void tree_deinit(struct tree *tree)
 
 int format_write_tree(const struct profile_set *set, FILE *out)
 {
-        struct tree tree = { .functions = profile_new() };
-        int r = tree.functions ? walk_samples(set, add_path, &tree) : -ENOMEM;
+        return format_write_tree_of(set, NULL, 0, out);
+}
 
+int format_write_tree_of(const struct profile_set *set, const struct profile_function *root, uint64_t value, FILE *out)
+{
+        struct tree tree = { .functions = profile_new(), .value = value };
+        int r = tree.functions ? 0 : -ENOMEM;
+
+        if (r == 0 && root)
+                r = profile_copy_function(tree.functions, root, &tree.root);
+        if (r == 0)
+                r = walk_samples(set, add_path, &tree);
         if (r == 0)
                 r = write_sorted(&tree, out);
-        profile_free(tree.functions);
         tree_deinit(&tree);
+        profile_free(tree.functions);
         return r ? r : escape_finish(out);
 }
 

@@ -379,7 +379,7 @@ def test_diff_html_shows_both_offline(tmp_path, base):
         widths = browser.widths(page, ["escape", "fresh", "query", "parse"])
         fills = page.execute_script("""
             return Object.fromEntries(Array.from(document.querySelectorAll("g.frame"), g => [
-                g.querySelector(".d3-flame-graph-label").textContent,
+                g.getAttribute("name"),
                 getComputedStyle(g.querySelector("rect")).fill]));""")
         assert not browser.errors(page)
     # Widths are the mean of the shares: 0.15 and 0.3 / 1.05, 0 and 0.05 / 1.05, 0.15 and 0, 0.3 and 0.3 / 1.05.

@@ -45,6 +45,14 @@ const char *http_request_parameter(const struct http_request *request, const cha
         return NULL;
 }
 
+void http_request_parameters(const struct http_request *request,
+                             bool (*each)(void *ctx, const char *name, const char *value), void *ctx)
+{
+        for (size_t i = 0; i < request->parameters_n; i++)
+                if (!each(ctx, request->parameters[i].name, request->parameters[i].value))
+                        return;
+}
+
 const char *http_request_header(const struct http_request *request, const char *name)
 {
         for (size_t i = 0; i < request->headers_n; i++)
@@ -158,6 +166,7 @@ static void check_answer(struct http_answer *answer)
         }
         free(answer->body);
         free(answer->policy);
+        free(answer->file);
 }
 
 static void ask(struct collect_api *api, struct http_request *request)

@@ -7,6 +7,7 @@
 #include <criterion/criterion.h>
 #include <curl/curl.h>
 #include <ftw.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,7 +42,7 @@ struct reply request(const struct collect *collect, const char *path, const char
         size_t headers_len;
         FILE *body_out = open_memstream(&reply.body, &reply.len);
         FILE *headers_out = open_memstream(&reply.headers, &headers_len);
-        char url[512];
+        char url[4096];
 
         snprintf(url, sizeof(url), "http://127.0.0.1:%u%s", collect_port(collect), path);
         list = curl_slist_append(list, "Expect:");
@@ -182,6 +183,43 @@ long post_profile(const struct collect *collect, struct profile *profile, const 
         free(packed);
         free(json);
         return status;
+}
+
+static sqlite3 *open_database(const char *dir)
+{
+        char path[256];
+        sqlite3 *db;
+
+        snprintf(path, sizeof(path), "%s/podflame.db", dir);
+        cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
+        return db;
+}
+
+void run_sql(const char *dir, const char *sql)
+{
+        sqlite3 *db = open_database(dir);
+        char *error = NULL;
+
+        cr_assert_eq(sqlite3_exec(db, sql, NULL, NULL, &error), SQLITE_OK, "%s: %s", sql, error);
+        sqlite3_close(db);
+}
+
+static int take_number(void *ret, int n, char **values, char **names)
+{
+        (void)n;
+        (void)names;
+        *(int64_t *)ret = values[0] ? strtoll(values[0], NULL, 10) : -1;
+        return 0;
+}
+
+int64_t ask_sql(const char *dir, const char *sql)
+{
+        sqlite3 *db = open_database(dir);
+        int64_t number = -1;
+
+        cr_assert_eq(sqlite3_exec(db, sql, take_number, &number, NULL), SQLITE_OK, "%s", sql);
+        sqlite3_close(db);
+        return number;
 }
 
 const char *make_dir(void)

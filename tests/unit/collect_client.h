@@ -40,6 +40,16 @@ long post_profile(const struct collect *collect, struct profile *profile, const 
 /* As post_profile() does it. */
 char *encode(struct profile *profile, size_t *ret_len);
 
+/* Makes a database one of version 3, but for its number. */
+#define SQL_WITHOUT_SUMS                                              \
+        "DROP TABLE sum_samples; DROP TABLE sum; DROP TABLE stretch;" \
+        "DROP INDEX slice_start;"                                     \
+        "CREATE INDEX slice_start ON slice (start, series, mode, count, running);"
+
+/* Runs statements in the database of a directory that is not open, or reads a number of it. */
+void run_sql(const char *dir, const char *sql);
+int64_t ask_sql(const char *dir, const char *sql);
+
 /* A new directory, whose name lives until the test ends; and its end. */
 const char *make_dir(void);
 void remove_dir(const char *dir);

@@ -8,7 +8,6 @@
 #include "tests/unit/support/interned.h"
 #include "tests/unit/support/suite.h"
 
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,7 +55,8 @@ static void ingest(struct store *store, struct profile *profile)
 
 static struct profile_set queried(struct store *store)
 {
-        const struct collect_query query = { .range = { .from_ns = 0, .to_ns = 2 * START * NS }, .stacks_max = 100 };
+        const struct collect_query query = { .selection.range = { .from_ns = 0, .to_ns = 2 * START * NS },
+                                             .stacks_max = 100 };
         struct collect_meta meta;
         struct profile_set set;
 
@@ -116,17 +116,6 @@ Test(collect_native, frames_come_back)
         remove_dir(dir);
 }
 
-static void run_sql(const char *dir, const char *sql)
-{
-        char path[256], *error = NULL;
-        sqlite3 *db;
-
-        snprintf(path, sizeof(path), "%s/podflame.db", dir);
-        cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
-        cr_assert_eq(sqlite3_exec(db, sql, NULL, NULL, &error), SQLITE_OK, "%s: %s", sql, error);
-        sqlite3_close(db);
-}
-
 static char *as_tree(struct store *store)
 {
         struct profile_set set = queried(store);
@@ -141,12 +130,13 @@ static char *as_tree(struct store *store)
 }
 
 /* The table as version 2 made it. */
-static const char older[] = "CREATE TABLE old (id INTEGER PRIMARY KEY, name TEXT NOT NULL, file TEXT NOT NULL,"
-                            " first_line INTEGER NOT NULL, seen INTEGER NOT NULL, UNIQUE (name, file, first_line))"
-                            " STRICT;"
-                            "INSERT INTO old SELECT id, name, file, first_line, seen FROM function;"
-                            "DROP TABLE function; ALTER TABLE old RENAME TO function;"
-                            "CREATE INDEX function_seen ON function (seen); PRAGMA user_version = 2;";
+static const char older[] = SQL_WITHOUT_SUMS
+        "CREATE TABLE old (id INTEGER PRIMARY KEY, name TEXT NOT NULL, file TEXT NOT NULL,"
+        " first_line INTEGER NOT NULL, seen INTEGER NOT NULL, UNIQUE (name, file, first_line))"
+        " STRICT;"
+        "INSERT INTO old SELECT id, name, file, first_line, seen FROM function;"
+        "DROP TABLE function; ALTER TABLE old RENAME TO function;"
+        "CREATE INDEX function_seen ON function (seen); PRAGMA user_version = 2;";
 
 Test(collect_native, an_older_database_is_kept_and_takes_them_in)
 {

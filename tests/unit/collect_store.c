@@ -53,7 +53,7 @@ static struct profile *lone(const char *name, int64_t start_s)
 
 static int64_t samples(struct store *store)
 {
-        struct collect_query query = { .range = { .to_ns = INT64_MAX } };
+        struct collect_query query = { .selection.range = { .to_ns = INT64_MAX } };
         struct profile_set set;
         struct collect_meta meta;
 
@@ -165,7 +165,8 @@ Test(collect_store, retention_by_size_drops_the_oldest)
         cr_assert_eq(count_rows(dir, "stack"), left);
         cr_assert_eq(samples(store), left);
 
-        struct collect_query query = { .range = { .from_ns = (3000 - left) * HOUR * NS, .to_ns = INT64_MAX } };
+        struct collect_query query = { .selection.range = { .from_ns = (3000 - left) * HOUR * NS,
+                                                            .to_ns = INT64_MAX } };
         struct profile_set set;
         struct collect_meta meta;
         cr_assert_eq(collect_query(store, &query, &set, &meta), 0);
@@ -217,7 +218,7 @@ Test(collect_store, what_is_not_kept_is_undone)
 Test(collect_store, cut_off_stacks_still_count)
 {
         struct store *store = open_store(NULL);
-        struct collect_query query = { .range = { .to_ns = INT64_MAX }, .apart = true, .stacks_max = 10 };
+        struct collect_query query = { .selection.range = { .to_ns = INT64_MAX }, .apart = true, .stacks_max = 10 };
         struct profile *p = profile_new();
         struct profile_set set;
         struct collect_meta meta;
@@ -268,7 +269,7 @@ Test(collect_store, damaged_values)
         snprintf(path, sizeof(path), "%s/podflame.db", dir);
         for (size_t i = 0; i < sizeof(damages) / sizeof(damages[0]); i++) {
                 struct store *store = open_store(dir);
-                struct collect_query query = { .range = { .to_ns = INT64_MAX }, .apart = true };
+                struct collect_query query = { .selection.range = { .to_ns = INT64_MAX }, .apart = true };
                 struct profile_set set;
                 struct collect_meta meta;
                 sqlite3 *db;

@@ -4,6 +4,7 @@
 // sentence for people; its status is that of HTTP, 0 if there was no answer.
 
 const tokenKey = "podflame-token";
+const root = "api/v1/";
 
 // For this tab only; the collector may want none.
 export function setToken(token) {
@@ -12,11 +13,6 @@ export function setToken(token) {
 
 export function hasToken() {
   return Boolean(sessionStorage.getItem(tokenKey));
-}
-
-function headers() {
-  const token = sessionStorage.getItem(tokenKey);
-  return token ? { Authorization: `Bearer ${token}` } : {};
 }
 
 function failure(status, message) {
@@ -38,16 +34,53 @@ export function visible(text) {
   return text.replace(hidden, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
-// Ends with an AbortError when the signal says so.
-export async function ask(path, parameters, signal) {
-  const query = new URLSearchParams(Object.entries(parameters).filter(([, value]) => value != null));
-  let response;
+// A list of values repeats its parameter; what is null is left out.
+export function addressOf(path, parameters) {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(parameters))
+    for (const one of [value].flat()) if (one != null) query.append(name, one);
+  return `${root}${path}?${query}`;
+}
+
+async function send(address, headers, signal) {
+  const token = sessionStorage.getItem(tokenKey);
+  if (token) headers.Authorization = `Bearer ${token}`;
   try {
-    response = await fetch(`api/v1/${path}?${query}`, { headers: headers(), signal });
+    return await fetch(address, { headers, signal, cache: "no-store" });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw failure(0, "The collector does not answer. Is it still running?");
   }
+}
+
+// Ends with an AbortError when the signal says so.
+export async function ask(path, parameters, signal) {
+  const response = await send(addressOf(path, parameters), {}, signal);
   if (!response.ok) throw failure(response.status, await sentence(response));
   return response.json();
+}
+
+// The tags of the last answers, by what was asked for apart from the time.
+const tags = new Map();
+
+// As ask(). Null if nothing is new since the last answer to the same question.
+// @again: that answer is still there to be looked at.
+export async function askForNews(path, parameters, signal, again) {
+  const { from: _from, to: _to, ...rest } = parameters;
+  const what = addressOf(path, rest);
+  const tag = again ? tags.get(path + what) : null;
+  const response = await send(addressOf(path, parameters), tag ? { "If-None-Match": tag } : {}, signal);
+  if (response.status === 304) return null;
+  if (!response.ok) throw failure(response.status, await sentence(response));
+  const answer = await response.json();
+  tags.set(path + what, response.headers.get("ETag"));
+  return answer;
+}
+
+// A file: {name, blob}.
+export async function fetchFile(path, parameters) {
+  const response = await send(addressOf(path, parameters), {});
+  if (!response.ok) throw failure(response.status, await sentence(response));
+  const [, name] = /filename="([^"]*)"/.exec(response.headers.get("Content-Disposition") || "") || [];
+  return { name: name || `podflame.${parameters.format}`, blob: await response.blob() };
 }

@@ -4,185 +4,127 @@
 //
 // Names come from other people's processes: they are set as text, never as html.
 
-import { coverageFact, coverageWarning } from "../../format/flame/coverage.js";
-import { element } from "../../format/flame/dom.js";
-import { flame } from "../../format/flame/flame.js";
-import { count } from "../../format/flame/numbers.js";
-import { ask, hasToken, setToken, visible } from "./api.js";
+import { ask, askForNews, visible } from "./api.js";
+import { makeGroups } from "./groups.js";
+import { makeComparing, makeDownloads, makeSharing } from "./menus.js";
+import { login, nothingInRange, nothingYet, unseen } from "./messages.js";
+import { makeModes, makeProfile, showModes } from "./profile.js";
+import { makeProgress } from "./progress.js";
 import { makeRange } from "./range.js";
-import { about, makeSeries, nameOf, seconds } from "./series.js";
-import { readState, span, writeState } from "./state.js";
-import { makeTop } from "./top.js";
+import { absoluteLink, baseQuestion, question, readState, span, writeState } from "./state.js";
+import { continued, sinceOf } from "./steps.js";
+import { makeTimeline } from "./timeline.js";
+import { about, nameOf, valueName } from "./words.js";
 
 const refreshMs = 10000;
-const topLimit = 100;
-const modeUnits = { cpu: "CPUs", wall: "threads", gil: "threads", blame: "threads" };
-const modeTimes = { cpu: "CPU time", wall: "Time of threads", gil: "Time of the GIL", blame: "Time others waited" };
-const modeChoices = {
-  cpu: ["On CPU", "The time in which threads ran on a CPU"],
-  wall: ["On CPU and waiting", "The whole time of threads: running, waiting and sleeping"],
-  gil: ["Holding the GIL", "The time in which threads held the GIL"],
-  blame: ["Making others wait for the GIL", "The time for which other threads waited for the GIL, of what held it meanwhile"],
-};
+const topLimit = 200;
 
-const parts = Object.fromEntries(["notice", "main"].map((id) => [id, document.getElementById(id)]));
+const parts = Object.fromEntries(["notice", "main", "chart", "status"].map((id) => [id, document.getElementById(id)]));
+const seen = { by: "container", range: null, series: new Map(), timeline: null, charted: "" };
 let state = readState();
 let asking = new AbortController();
 let timer;
-let view = null; // of a profile; null while something else is in its place
+let profile = null; // null while something else is in its place
 
-const showRange = makeRange(document.getElementById("range"), change);
-const showSeries = makeSeries(document.getElementById("series"), (series) => change({ series, mode: null }));
+const progress = makeProgress(parts.status, parts.main);
+const showRange = makeRange(document.getElementById("range"), (what) => change(what));
+const timeline = makeTimeline(parts.chart, { onRange: (from, to) => change({ last: null, live: false, from, to }) });
+const list = makeGroups(document.getElementById("series"), {
+  onChoose: (values) => change({ series: null, mode: null, ...chosenOf(values), view: { ...state.view, zoom: null } }),
+  onGroup: (by) => change({ by }),
+  onFilter: (filter) => note({ filter }),
+});
+const comparing = makeComparing((base) => change({ base, show: "both", view: { ...state.view, zoom: null } }));
+const asked = () => question(state, seen.range);
+const actions = [
+  ...comparing.nodes,
+  makeDownloads(asked, (error) => notice(error.message)),
+  makeSharing({
+    link: () => absoluteLink(state, seen.range),
+    asked,
+    base: () => state.base && { ...asked(), ...baseQuestion(state, seen.range, "") },
+  }),
+];
+
+// What one groups by: as asked, or by the label that tells most.
+function byOf() {
+  return state.by || seen.by;
+}
+
+// ---- what is chosen -----------------------------------------------------------
+
+function chosenOf(values) {
+  const by = byOf();
+  const { [by]: _, ...others } = state.labels;
+  return { labels: values?.length ? { ...others, [by]: values } : values ? others : {} };
+}
+
+function unfilter(name, value) {
+  const values = state.labels[name].filter((one) => one !== value);
+  const { [name]: _, ...others } = state.labels;
+  change({ labels: values.length ? { ...others, [name]: values } : others });
+}
+
+// The base becomes what is looked at, and the other way round. Both get their times.
+function swap() {
+  const base = baseQuestion(state, seen.range, "");
+  const old = Object.fromEntries(Object.keys(state.base.labels).map((name) => [name, state.labels[name]]));
+  const back = Object.fromEntries(Object.entries(old).filter(([, values]) => values));
+  change({
+    ...(base.from && { last: null, live: false, from: base.from, to: base.to }),
+    labels: { ...state.labels, ...state.base.labels },
+    base: { ...(base.from && seen.range), ago: null, labels: back },
+  });
+}
+
+const on = {
+  mode: (mode) => change({ mode }),
+  apart: (apart) => note({ apart }, true),
+  show: (show) => change({ show }),
+  sort: (sort, upward) => note({ sort, upward }, true),
+  zoom: (name, id, lasting) => note({ zooms: { ...state.zooms, [name]: id } }, lasting),
+  pick: ({ name, file }) => change({ view: { ...state.view, search: "", picked: { name, file } }, zooms: {} }),
+  open: ({ name, file }) => change({ show: "function", view: { ...state.view, search: "", picked: { name, file } }, zooms: {} }),
+  view(view, lasting) {
+    if (state.show === "function" && !view.picked) change({ view, show: "both" });
+    else note({ view }, lasting);
+  },
+  unfilter,
+  swap,
+  stopComparing: () => change({ base: null }),
+};
 
 // ---- what can be in the middle ----------------------------------------------
 
-function place(...nodes) {
-  view?.graph.destroy();
-  view = null;
-  parts.main.replaceChildren(...nodes);
+function place(node) {
+  profile?.destroy();
+  profile = null;
+  parts.main.replaceChildren(node);
 }
 
-function message(title, ...lines) {
-  place(element("section", { class: "empty" }, element("h1", {}, title), ...lines));
+function ensureProfile() {
+  if (profile) return;
+  profile = makeProfile(parts.main, actions, on);
+  profile.set(state);
 }
 
-function text(...children) {
-  return element("p", {}, ...children);
+// What is looked at, by name. @groups: those of the list that are chosen.
+function subject(groups, all) {
+  const filtered = Object.entries(state.labels).flatMap(([name, values]) => values.map((value) => valueName(value, name)));
+  const ids = state.series ? [state.series] : groups.length === 1 ? groups[0].series : [];
+  const known = ids.map((id) => seen.series.get(id)).filter(Boolean);
+  const [series] = known;
+  const one = known.length && known.every((other) => about(other) === about(series)) ? about(series) : "";
+  if (state.series) return { name: series ? nameOf(series) : `Series ${state.series}`, about: one };
+  if (filtered.length) return { name: filtered.join(", "), about: one };
+  return { name: all.length === 1 ? valueName(all[0].value, byOf()) : "Everything", about: one };
 }
 
-function showNothingYet() {
-  message(
-    state.last ? "No profiles yet" : "No profiles in this time range",
-    text("Point an agent here; what it sees appears within seconds:"),
-    element("pre", {}, `podflame agent --collector ${location.origin}`),
-    text("It needs no change to any container. To look further back, choose a longer time range."),
-  );
-}
-
-// Nothing to draw is not nothing that ran.
-function showUnseen(series, coverage) {
-  message(
-    "No samples in this time range",
-    text(`${series ? nameOf(series) : "What you chose"} ran, but no sample was taken of it.`),
-    text(`Coverage ${coverage.sentence}.`),
-  );
-}
-
-// @meta: of the answer; what has no samples in this mode may have some in another.
-function showNothingInRange(series, meta) {
-  message(
-    "Nothing in this time range",
-    text(`${series ? nameOf(series) : "What you chose"} was not on a CPU then, or was not sampled.`),
-    text("Choose another time range, or something else in the list."),
-  );
-  if (!meta?.modes.length) return;
-  const modes = makeModes();
-  showModes(modes, meta);
-  parts.main.firstElementChild.append(text("There is another measure of it:"), modes);
-}
-
-function showLogin(sentence) {
-  const token = element("input", { type: "password", "aria-label": "Token", autocomplete: "current-password" });
-  const form = element("form", { class: "login" }, token, element("button", {}, "Open"));
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    setToken(token.value.trim());
-    refresh();
-  });
-  message("This collector wants a token", text("The one in its token file."), form, text(hasToken() ? sentence : ""));
-  token.focus();
-}
-
-// ---- what is measured -------------------------------------------------------
-
-function makeModes() {
-  return element("div", { class: "switch", role: "group", "aria-label": "What is measured" });
-}
-
-function showModes(modes, meta) {
-  modes.replaceChildren(
-    ...meta.modes.map((mode) => {
-      const [label, title] = modeChoices[mode];
-      const pressed = String(mode === meta.mode);
-      const button = element("button", { type: "button", title, "aria-pressed": pressed }, label);
-      button.addEventListener("click", () => change({ mode }));
-      return button;
-    }),
-  );
-}
-
-// ---- a profile --------------------------------------------------------------
-
-function makeView() {
-  const title = element("h1");
-  const detail = element("p", { class: "about" });
-  const facts = element("dl", { class: "facts" });
-  const warning = element("p", { class: "about low" });
-  const modes = makeModes();
-  const graph = element("div");
-  const functions = element("div");
-  place(
-    element("div", { class: "head" }, element("div", {}, title, detail), modes),
-    facts,
-    warning,
-    graph,
-    element("h2", {}, "Functions"),
-    functions,
-  );
-  return { title, detail, facts, warning, modes, functions, parent: graph, graph: null };
-}
-
-function fact(label, value, detail, low) {
-  return element("div", { title: detail }, element("dt", {}, label), element("dd", { class: low && "low" }, value));
-}
-
-// Over the time in which there was something to see.
-function average(meta, shown) {
-  const first = Math.min(...shown.map(({ first_seen }) => first_seen));
-  const time = meta.to - Math.max(meta.from, first);
-  return `${(meta.seconds / Math.max(time, 1)).toFixed(2)} ${modeUnits[meta.mode]}`;
-}
-
-function showFacts(meta, shown) {
-  const last = Math.max(...shown.map(({ last_seen }) => last_seen));
-  const covered = meta.coverage ? [fact(...coverageFact(meta.coverage))] : [];
-  view.warning.textContent = coverageWarning(meta.coverage);
-  view.facts.replaceChildren(
-    fact("Samples", count(meta.samples)),
-    fact(modeTimes[meta.mode], seconds(meta.seconds)),
-    fact("On average", average(meta, shown)),
-    ...covered,
-    fact("Last seen", new Date(last * 1000).toLocaleString([], { dateStyle: "medium", timeStyle: "medium" })),
-  );
-}
-
-// Looks for exactly this function, as the graph's own search would.
-function pick(name) {
-  const input = view.parent.querySelector("input[type=search]");
-  input.value = `^${name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}\\s`;
-  input.dispatchEvent(new Event("input"));
-  view.parent.scrollIntoView({ block: "nearest", behavior: "smooth" });
-}
-
-// Who has zoomed in is looking at something: it does not move away by itself.
-function isZoomed() {
-  return view.parent.querySelector(".flame-reset")?.disabled === false;
-}
-
-// @shown: all series that are in it; @found: the one that was chosen, if one was.
-function showProfile({ meta, tree }, top, shown, found, again) {
-  if (!view) {
-    view = makeView();
-    view.showTop = makeTop(view.functions, pick);
-  }
-  view.title.textContent = found ? nameOf(found) : "Everything";
-  view.detail.textContent = found ? about(found) : "";
-  showFacts(meta, shown);
-  view.modes.hidden = meta.modes.length < 2;
-  showModes(view.modes, meta);
-  if (!view.graph) view.graph = flame(view.parent, tree);
-  else if (!again || !isZoomed()) view.graph.update(tree);
-  view.showTop(top.functions);
+function showEmpty(name, meta) {
+  if (meta?.coverage) return place(unseen(name, meta.coverage));
+  const modes = meta?.modes.length ? makeModes() : null;
+  if (modes) showModes(modes, meta, on.mode);
+  return place(nothingInRange(name, modes));
 }
 
 // ---- keeping up to date -----------------------------------------------------
@@ -198,23 +140,81 @@ function readable(object) {
   return Object.fromEntries(entries.map(([key, value]) => [key, typeof value === "string" ? visible(value) : value]));
 }
 
+// The chart: all of it, or what is new of it.
+async function loadTimeline(parameters, signal, again) {
+  const { from: _from, to: _to, ...what } = parameters;
+  const key = JSON.stringify([what, state.last]);
+  const old = again && seen.charted === key ? seen.timeline : null;
+  const since = sinceOf(old);
+  const news = await ask("timeline", { ...parameters, since, step: old?.meta.step }, signal);
+  const whole = old ? continued(old, news) || (await ask("timeline", parameters, signal)) : news;
+  Object.assign(seen, { timeline: whole, charted: key });
+  return whole;
+}
+
+async function loadGroups(range, signal, again) {
+  const ofBy = () => {
+    const { [byOf()]: _, ...others } = state.labels;
+    return ask("groups", { ...question({ ...state, labels: others, series: null }, range), by: byOf() }, signal);
+  };
+  let [groups, series] = await Promise.all([ofBy(), again ? null : ask("series", range, signal)]);
+  if (!state.by && groups.groups.length === 1 && !groups.groups[0].value && seen.by === "container") {
+    // Nothing of it runs in a container.
+    seen.by = "service";
+    groups = await ofBy();
+  }
+  const chosen = state.labels[byOf()] || [];
+  if (series) seen.series = new Map(series.map(readable).map((one) => [one.id, one]));
+  const isChosen = ({ value, series: ids }) => (state.series ? ids.includes(state.series) : !chosen.length || chosen.includes(value));
+  const taken = groups.groups.filter(isChosen);
+  return { groups, taken, chosen: state.series ? taken.map(({ value }) => value) : chosen };
+}
+
+async function loadBody(parameters, signal, again, wanted) {
+  if (state.base) {
+    const answer = await ask("compare", { ...parameters, ...baseQuestion(state, seen.range, "base.") }, signal);
+    ensureProfile();
+    profile.showHead(wanted.subject, answer.meta.new, wanted.taken);
+    profile.showComparison(answer, state);
+    return;
+  }
+  const old = again && Boolean(profile);
+  const { picked } = state.view;
+  const [tree, top, one] = await Promise.all([
+    askForNews("tree", parameters, signal, old),
+    askForNews("top", { ...parameters, limit: topLimit }, signal, old),
+    picked && state.show === "function" ? ask("function", { ...parameters, ...picked }, signal) : null,
+  ]);
+  if (tree?.meta.samples === 0) return showEmpty(wanted.subject.name, tree.meta);
+  ensureProfile();
+  if (tree) {
+    profile.showHead(wanted.subject, tree.meta, wanted.taken);
+    profile.showTree(tree.tree, state);
+  }
+  if (top) profile.showTop(top.functions.map(readable));
+  if (one) profile.showFunction(one, state.zooms);
+}
+
 async function load(signal, again) {
   const range = span(state);
-  const series = (await ask("series", range, signal)).map(readable);
-  const found = series.length === 1 && !state.series ? series[0] : series.find(({ id }) => id === state.series);
-  showSeries(series, found ? found.id : null);
-  if (!series.length && !state.series) return showNothingYet();
-  if (state.series && !found) return showNothingInRange(null);
-
-  const question = { ...range, series: state.series || "all", mode: state.mode };
-  const [tree, top] = await Promise.all([
-    ask("tree", question, signal),
-    ask("top", { ...question, limit: topLimit }, signal),
-  ]);
-  if (tree.meta.samples === 0)
-    return tree.meta.coverage ? showUnseen(found, tree.meta.coverage) : showNothingInRange(found, tree.meta);
-  top.functions = top.functions.map(readable);
-  showProfile(tree, top, found ? [found] : series, found, again);
+  const filtered = state.series || Object.keys(state.labels).length;
+  const { groups, taken, chosen } = await loadGroups(range, signal, again);
+  seen.range = range;
+  if (!groups.groups.length && !filtered) {
+    list.show(groups, chosen, new Set());
+    timeline.show(null);
+    return place(nothingYet(state.last));
+  }
+  const all = question(state, range);
+  const wanted = { subject: subject(taken, groups.groups), taken };
+  document.title = `${wanted.subject.name} · podflame`;
+  const chart = loadTimeline({ ...all, by: byOf() }, signal, again).then((answer) => {
+    timeline.show(answer);
+    list.show(groups, chosen, new Set(answer.groups.filter(({ others }) => !others).map(({ value }) => value)));
+  });
+  comparing.show(range, byOf(), groups.groups, chosen);
+  await Promise.all([chart, loadBody({ ...all, series: state.series || "all" }, signal, again, wanted)]);
+  profile?.set(state);
 }
 
 // @again: the same question as before, asked by the clock.
@@ -223,34 +223,62 @@ async function refresh(again = false) {
   asking.abort();
   asking = new AbortController();
   const { signal } = asking;
+  if (!again) progress.begin();
   try {
     await load(signal, again);
     notice("");
   } catch (error) {
     if (error.name === "AbortError") return;
-    if (error.status === 401) showLogin(error.message);
-    else notice(error.message);
+    if (error.status === 401) {
+      place(login(error.message, refresh));
+      parts.main.querySelector("input").focus();
+    } else {
+      notice(error.message);
+    }
   }
+  progress.end();
   if (!signal.aborted && state.last && state.live) timer = setTimeout(refresh, refreshMs, true);
 }
 
+// What only looks otherwise at what is there.
+function note(what, lasting = false) {
+  state = { ...state, ...what };
+  writeState(state, lasting);
+  profile?.set(state);
+}
+
+function show() {
+  showRange(state);
+  list.set(state);
+  profile?.set(state);
+}
+
+// What has to be asked for.
 function change(what) {
   state = { ...state, ...what };
   if (what.last) state.live = true;
-  writeState(state);
-  showRange(state);
+  writeState(state, true);
+  show();
   refresh();
 }
 
-window.addEventListener("hashchange", () => {
+// What of the state is a question; the rest is how one looks at the answer.
+function asksFor({ series, labels, mode, by, last, from, to, live, base, show: what, view }) {
+  return JSON.stringify([series, labels, mode, by, last, from, to, live, base, what === "function" && view.picked]);
+}
+
+function reread() {
+  const before = asksFor(state);
   state = readState();
-  showRange(state);
-  refresh();
-});
+  show();
+  if (asksFor(state) !== before) refresh();
+}
+
+window.addEventListener("popstate", reread);
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden && state.last && state.live) refresh(true);
   else clearTimeout(timer);
 });
 
-showRange(state);
+show();
 refresh();

@@ -20,8 +20,7 @@ const target = ["chrome109", "firefox115", "safari16"];
 // A licence text longer than this is named, not quoted.
 const licenceQuoted = 4096;
 
-// d3-flame-graph tells its nodes from raw data by the name of their class.
-const script = { format: "iife", keepNames: true, loader: { ".css": "empty" } };
+const script = { format: "iife" };
 
 function bundle(entry, options) {
   const result = esbuild.buildSync({

@@ -10,7 +10,7 @@ import { counted } from "./numbers.js";
 
 const themes = {
   light: { grown: [214, 94, 0], shrunk: [0, 100, 178], same: [232, 232, 236] },
-  dark: { grown: [255, 140, 50], shrunk: [82, 166, 236], same: [104, 106, 116] },
+  dark: { grown: [255, 140, 50], shrunk: [82, 166, 236], same: [142, 144, 154] },
 };
 
 // The change, relative to the larger of both shares, at which the colour is full.
@@ -56,10 +56,15 @@ function share(part) {
   return `${(100 * part).toFixed(2)} %`;
 }
 
+// The same in words.
+export function phrase(node) {
+  return `${share(node.shares[0])} to ${share(node.shares[1])}, ${points(change(node))} points`;
+}
+
 // Rows of the tip: this node's shares on both sides.
 export function rows(node) {
   const row = (label, ...texts) =>
-    element("tr", {}, element("th", {}, label), ...texts.map((text) => element("td", {}, text)));
+    element("tr", {}, element("th", { scope: "row" }, label), ...texts.map((text) => element("td", {}, text)));
   const state = !node.base ? "new" : !node.now ? "gone" : "";
   return [
     row("Base", share(node.shares[0]), counted(node.base, "sample")),

@@ -136,18 +136,23 @@ export function nativeLegend(tree, paint) {
   return element("ul", { class: "flame-legend", "aria-label": "Native code", hidden: !items.length }, ...items);
 }
 
-// The switch. @onChange gets the kinds that are to be hidden.
+// The switch. @onChange gets the label of the view that was chosen. set(label) shows a view as chosen, the usual one if
+// there is none of that name, and returns the kinds that it hides.
 export function makeNativeSwitch(onChange) {
   const group = element("div", { class: "flame-switch flame-native", role: "group", "aria-label": "Native code" });
-  const buttons = views.map(({ label, title, hidden, usual = false }) => {
-    const button = element("button", { type: "button", title, "aria-pressed": String(usual) }, label);
-    button.addEventListener("click", () => {
-      for (const other of buttons) other.setAttribute("aria-pressed", String(other === button));
-      onChange(hidden);
-    });
+  const buttons = views.map(({ label, title }) => {
+    const button = element("button", { type: "button", title }, label);
+    button.addEventListener("click", () => onChange(label));
     return button;
   });
   group.hidden = true;
   group.append(...buttons);
-  return { group, usual: views.find(({ usual }) => usual).hidden };
+  return {
+    group,
+    set(wanted) {
+      const view = views.find(({ label }) => label === wanted) || views.find(({ usual }) => usual);
+      buttons.forEach((button, i) => button.setAttribute("aria-pressed", String(views[i] === view)));
+      return view.hidden;
+    },
+  };
 }

@@ -4,13 +4,13 @@
 // The profile stands in the page as {meta, tree}; see html.c for what meta holds, and
 // report_html.c for what it holds of two profiles.
 
-import { colour, gcName } from "./colours.js";
 import { coverageFact, coverageWarning } from "./coverage.js";
-import { prepare, swatch } from "./difference.js";
+import { prepare } from "./difference.js";
 import { element } from "./dom.js";
 import { flame } from "./flame.js";
 import { grownList } from "./grown.js";
 import { count, duration, percent } from "./numbers.js";
+import { putView, viewOf } from "./view.js";
 
 const modes = { cpu: "CPU time", wall: "Wall time", gil: "GIL holder", blame: "Waiting for the GIL" };
 
@@ -133,31 +133,14 @@ function warnings(sides) {
   return sides.map(({ coverage, name }) => coverage?.low && `${name}: ${coverageWarning(coverage)}`);
 }
 
-function key(text, paint) {
-  const node = element("span", { class: "key" }, text);
-  node.style.cssText = `--swatch: ${paint(window.matchMedia("(prefers-color-scheme: dark)").matches)}`;
-  return node;
-}
-
-function contains(node, name) {
-  return node.name === name || (node.children ?? []).some((child) => contains(child, name));
-}
-
-function showFooter(parent, meta, tree) {
-  const keys = meta.sides
-    ? ["grown", "shrunk", "same"].map((direction) => key(direction, (dark) => swatch(direction, dark)))
-    : [
-        key("the program", (dark) => colour("", "main.py", dark)),
-        key("libraries", (dark) => colour("", "/usr/lib/python3/os.py", dark)),
-        ...(meta.coverage?.native ? [key("no Python", (dark) => colour("", "", dark))] : []),
-        ...(contains(tree, gcName) ? [key("garbage collection", (dark) => colour(gcName, "", dark))] : []),
-      ];
+function showFooter(parent, meta) {
   const width = meta.sides ? "Width: the mean of both shares" : widths[meta.mode];
+  const keys = (...texts) => texts.map((text) => element("kbd", {}, text));
   parent.append(
-    ...keys,
     width ? element("span", {}, width) : "",
     element("span", {}, "Click a frame to zoom"),
-    element("span", {}, element("kbd", {}, "Ctrl F"), " search, ", element("kbd", {}, "Esc"), " back"),
+    element("span", {}, ...keys("Ctrl F"), " search, ", ...keys("Esc"), " back, ", ...keys("Tab"), " to the graph, ",
+      ...keys("←", "↑", "↓", "→"), " from frame to frame, ", ...keys("Enter"), " zooms"),
     element("span", {}, `podflame ${meta.version}`),
   );
 }
@@ -179,6 +162,21 @@ function threadTable(threads) {
   );
 }
 
+// The URL's hash says how the graph is looked at, so that a link shows the same.
+function showGraph(parent, tree) {
+  const read = () => viewOf(new URLSearchParams(location.hash.slice(1)));
+  const graph = flame(parent, tree, {
+    view: read(),
+    onView(view, lasting) {
+      const hash = new URLSearchParams();
+      putView(view, hash);
+      history[lasting ? "pushState" : "replaceState"](null, "", `#${hash}`);
+    },
+  });
+  window.addEventListener("popstate", () => graph.setView(read()));
+  return graph;
+}
+
 const { meta, tree, threads } = JSON.parse(document.getElementById("profile").textContent);
 const header = document.getElementById("header");
 if (meta.sides) {
@@ -190,8 +188,8 @@ if (meta.sides) {
 const main = document.getElementById("flame");
 if (meta.samples === 0) main.append(element("p", { class: "empty" }, whyEmpty(meta)));
 else {
-  const graph = flame(main, tree);
-  if (meta.grown?.length) main.before(grownList(meta.grown, tree, graph.zoomTo));
+  const graph = showGraph(main, tree);
+  if (meta.grown?.length) main.before(grownList(meta.grown, tree, (way) => graph.zoomTo(way)));
 }
 if (threads?.length) main.after(threadTable(threads));
-showFooter(document.getElementById("footer"), meta, tree);
+showFooter(document.getElementById("footer"), meta);

@@ -8,6 +8,7 @@
 #include "agent/http/server/request.h"
 
 #include <microhttpd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +31,21 @@ static bool compress_answer(struct http_answer *answer)
         return true;
 }
 
+/* The names that an answer has: as a file, and as a version of what was asked. */
+static void add_names(struct MHD_Response *response, const struct http_answer *answer)
+{
+        char line[512];
+
+        if (answer->file) {
+                snprintf(line, sizeof(line), "attachment; filename=\"%s\"", answer->file);
+                MHD_add_response_header(response, "Content-Disposition", line);
+        }
+        if (*answer->tag) {
+                snprintf(line, sizeof(line), "\"%s\"", answer->tag);
+                MHD_add_response_header(response, "ETag", line);
+        }
+}
+
 static void add_headers(struct MHD_Response *response, const struct http_answer *answer)
 {
         const char *const headers[][2] = {
@@ -44,6 +60,7 @@ static void add_headers(struct MHD_Response *response, const struct http_answer 
 
         for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++)
                 MHD_add_response_header(response, headers[i][0], headers[i][1]);
+        add_names(response, answer);
         if (answer->status == MHD_HTTP_UNAUTHORIZED)
                 MHD_add_response_header(response, "WWW-Authenticate", "Bearer realm=\"podflame\"");
         if (answer->status == MHD_HTTP_SERVICE_UNAVAILABLE)
@@ -70,6 +87,7 @@ static enum MHD_Result queue_answer(struct http_request *request, struct http_an
                 free(answer->body);
         }
         free(answer->policy);
+        free(answer->file);
         return result;
 }
 
@@ -88,6 +106,7 @@ static void refuse_answer(struct http_request *request, struct http_answer *answ
         request->answer_len = 0;
         free(answer->body);
         free(answer->policy);
+        free(answer->file);
         *answer = (struct http_answer){ 0 };
         request->serve->config.refuse(answer, MHD_HTTP_SERVICE_UNAVAILABLE, "too many answers wait to be taken");
 }

@@ -37,6 +37,27 @@ const char *http_request_header(const struct http_request *request, const char *
         return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
 }
 
+struct each_parameter {
+        bool (*each)(void *ctx, const char *name, const char *value);
+        void *ctx;
+};
+
+static enum MHD_Result visit_parameter(void *ctx, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+        const struct each_parameter *each = ctx;
+
+        (void)kind;
+        return each->each(each->ctx, name, value ? value : "") ? MHD_YES : MHD_NO;
+}
+
+void http_request_parameters(const struct http_request *request,
+                             bool (*each)(void *ctx, const char *name, const char *value), void *ctx)
+{
+        struct each_parameter visit = { .each = each, .ctx = ctx };
+
+        MHD_get_connection_values(request->connection, MHD_GET_ARGUMENT_KIND, visit_parameter, &visit);
+}
+
 const void *http_request_body(const struct http_request *request, size_t *ret_len)
 {
         *ret_len = request->len;

@@ -40,13 +40,19 @@ struct http_request;
 
 const char *http_request_parameter(const struct http_request *request, const char *name); /* NULL: none */
 const char *http_request_header(const struct http_request *request, const char *name);    /* NULL: none */
+/* Calls @each with every parameter, in the order of the request; a value is never NULL. Stops if it returns false. */
+void http_request_parameters(const struct http_request *request,
+                             bool (*each)(void *ctx, const char *name, const char *value), void *ctx);
 const void *http_request_body(const struct http_request *request, size_t *ret_len);
 
+#define HTTP_TAG_SIZE 40
 struct http_answer {
         unsigned status;
         const char *type; /* media type of the content; a static string */
         char *policy;     /* Content-Security-Policy, allocated; NULL: nothing is allowed */
-        char *body;       /* allocated; NULL: memory ran out */
+        char *file;       /* the name under which a browser saves the body, allocated: [A-Za-z0-9._-]; NULL: none */
+        char tag[HTTP_TAG_SIZE]; /* the ETag, without quotes; "": none */
+        char *body;              /* allocated; NULL: memory ran out */
         size_t len;
 };
 

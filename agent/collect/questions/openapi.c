@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* GET /api/v1/openapi.json: the API's description, which is embedded. */
+#include "agent/collect/answer.h"
+#include "agent/collect/questions/questions.h"
+#include "agent/format/embed.h"
+
+#include <string.h>
+
+EMBED(question_openapi_json, "/openapi.json");
+
+void question_openapi(void *ctx, const struct http_request *request, struct http_answer *ret)
+{
+        (void)ctx;
+        (void)request;
+        collect_answer_json(
+                ret, strndup(question_openapi_json, (size_t)(question_openapi_json_end - question_openapi_json)));
+}
