@@ -42,8 +42,10 @@ static const struct usage usage = {
         .command = "convert",
         .synopsis = "FILE... [OPTION]...",
         .text = "Writes profiles in another format, those of several files as one.\n"
-                "Files are OTLP (record -f otlp), pprof or folded stacks, packed by gzip or not; what a format\n"
-                "does not hold cannot come back: folded stacks have neither times nor threads.",
+                "Files are those of podflame but for html, svg and text; py-spy's (raw, speedscope, chrometrace);\n"
+                "Austin's; and CPython's (collapsed, gecko, pstats); packed by gzip or not. What a format does not\n"
+                "hold cannot come back: folded stacks have neither times nor threads, and of pstats each function\n"
+                "has its own time only, since it has no stacks.",
         .options = specs,
         .n = sizeof specs / sizeof *specs,
         .anywhere = true,
@@ -68,7 +70,8 @@ static int open_files_and_confine(struct conversion *c, const char *const *files
         if (status != GO_ON)
                 return status;
         output_duties(&c->output, &c->outside, duties);
-        return confine_with(confinement, &usage, c->source.fd < 0 ? CONFINE_CONVERTER : CONFINE_SOURCE_READER, duties, &c->outside);
+        return confine_with(confinement, &usage, c->source.fd < 0 ? CONFINE_CONVERTER : CONFINE_SOURCE_READER, duties,
+                            &c->outside);
 }
 
 static int convert_profiles(struct conversion *c)
@@ -77,6 +80,9 @@ static int convert_profiles(struct conversion *c)
 
         if (side_load(&c->side, reason) != 0)
                 return say_error("%s", reason);
+        if (c->output.format->seconds && !format_has_times(&c->side.profiles))
+                return say_error("%s has times in seconds, and the profile has counts only: neither times nor a rate",
+                                 c->output.format->name);
         int r = hide_frames(&c->side.profiles, c->view);
         if (r == 0)
                 r = source_dir_read(&c->source, &c->side.profiles);

@@ -127,7 +127,35 @@ static void add_remedy(struct remedies *remedies, const struct find_process *p)
                 strcpy(remedies->texts[remedies->n++], text);
 }
 
-static void print_row(const struct find_process *p, bool rules)
+/* The width of the columns with names: that of the longest name, within bounds. */
+struct columns {
+        int name, image;
+};
+
+#define NAME_WIDTH_MAX 64
+
+static int widen_column(int width, const char *text)
+{
+        int len = (int)strlen(text);
+
+        len = len < NAME_WIDTH_MAX ? len : NAME_WIDTH_MAX;
+        return len > width ? len : width;
+}
+
+static struct columns measure_columns(const struct listing *listing)
+{
+        struct columns c = { strlen("NAME"), strlen("IMAGE") };
+        char container[2 * FIND_NAME_SIZE];
+
+        for (size_t i = 0; i < listing->n; i++) {
+                name_container(&listing->items[i], container, sizeof container);
+                c.name = widen_column(c.name, container);
+                c.image = widen_column(c.image, listing->items[i].image);
+        }
+        return c;
+}
+
+static void print_row(const struct find_process *p, const struct columns *columns, bool rules)
 {
         char version[32], why[512], container[2 * FIND_NAME_SIZE];
         bool denied = p->status == PYSTACK_E_DENIED;
@@ -138,8 +166,8 @@ static void print_row(const struct find_process *p, bool rules)
         printf("%7d  %-9s ", p->pid, version);
         if (rules)
                 printf("%-8s ", p->selected ? "yes" : "no");
-        printf("%-13.12s %-20s %-24s ", *p->container_id ? p->container_id : "-", container,
-               *p->image ? p->image : "-");
+        printf("%-13.12s %-*s  %-*s  ", *p->container_id ? p->container_id : "-", columns->name, container,
+               columns->image, *p->image ? p->image : "-");
         if (*why)
                 printf("not profilable (%s): ", denied ? "permission refused" : why);
         if (*p->claimed_id)
@@ -151,12 +179,13 @@ static void print_row(const struct find_process *p, bool rules)
 
 static void print_table(const struct listing *listing, bool rules)
 {
+        const struct columns columns = measure_columns(listing);
         struct remedies remedies = { .n = 0 };
 
-        printf("%7s  %-9s %s%-13s %-20s %-24s %s\n", "PID", "PYTHON", rules ? "SELECTED " : "", "CONTAINER", "NAME",
-               "IMAGE", "COMMAND");
+        printf("%7s  %-9s %s%-13s %-*s  %-*s  %s\n", "PID", "PYTHON", rules ? "SELECTED " : "", "CONTAINER",
+               columns.name, "NAME", columns.image, "IMAGE", "COMMAND");
         for (size_t i = 0; i < listing->n; i++) {
-                print_row(&listing->items[i], rules);
+                print_row(&listing->items[i], &columns, rules);
                 if (listing->items[i].status == PYSTACK_E_DENIED)
                         add_remedy(&remedies, &listing->items[i]);
         }

@@ -169,6 +169,7 @@ struct compare_findings {
         const struct compare_circumstance *circumstances; /* an array of COMPARE_CIRCUMSTANCES; NULL: not known */
         const struct compare_result *comparison;          /* NULL: the sides cannot be compared */
         const struct compare_judgement *judgement;        /* NULL: compared, and not judged */
+        const struct compare_judgement *grown;            /* without a judgement: its causes tell what grew; or NULL */
         const char *invalid;                              /* why they cannot be compared; NULL: they can */
         const struct compare_cost *cost;                  /* NULL: not asked for */
         struct profile_counters counters[COMPARE_SIDES];

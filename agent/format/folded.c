@@ -67,16 +67,16 @@ void folded_frame(const struct walk_frame *frame, FILE *out)
         putc(')', out);
 }
 
-static int write_line(void *ctx, const struct walk_frame *frames, size_t n, uint64_t count)
+static int write_line(void *ctx, const struct walk_stack *stack)
 {
         FILE *out = ctx;
 
-        for (size_t i = 0; i < n; i++) {
+        for (size_t i = 0; i < stack->n; i++) {
                 if (i > 0)
                         putc(';', out);
-                folded_frame(&frames[i], out);
+                folded_frame(&stack->frames[i], out);
         }
-        fprintf(out, " %" PRIu64 "\n", count);
+        fprintf(out, " %" PRIu64 "\n", stack->count);
         return 0;
 }
 

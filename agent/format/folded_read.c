@@ -5,6 +5,8 @@
  *
  * Frames of C and of the kernel are known by their form: "function (libc.so.6)", "function (/usr/bin/program)",
  * "function_[k]". Frames of Python have a line, or a file that ends in ".py".
+ *
+ * CPython's collapsed stacks begin with their thread, and have frames of another form.
  */
 #include "folded.h"
 #include "read.h"
@@ -13,6 +15,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +23,12 @@
 struct lines {
         struct profile *profile;
         profile_id frames[FORMAT_OTLP_MAX_FRAMES];
+        profile_id thread; /* of the line; 0: none */
+        bool cpython;      /* the line is CPython's */
+        size_t line;
 };
+
+#define CPYTHON_THREAD "tid:"
 
 static bool ends_in(const char *text, const char *end)
 {
@@ -37,23 +45,29 @@ static bool is_native_file(const char *file)
                (!strpbrk(file, "/ ") && folded_is_shared_object(file));
 }
 
-/* Interns a frame. @name is cut off before the mark of the kernel. */
-static int intern_read_frame(struct profile *p, char *name, const char *file, uint32_t line, profile_id *ret)
+int read_named_frame(struct profile *p, const char *name, const char *file, uint32_t line, profile_id *ret)
 {
         struct profile_native native = { .kind = PROFILE_C, .name = name, .file = file };
+        profile_id function;
 
-        if (!*file && ends_in(name, FOLDED_KERNEL) && strcmp(name, FOLDED_KERNEL) != 0) {
-                name[strlen(name) - strlen(FOLDED_KERNEL)] = '\0';
+        if (strcmp(file, "[kernel]") == 0)
                 native.kind = PROFILE_KERNEL;
-                native.file = "[kernel]";
-        }
         if (*name && (native.kind == PROFILE_KERNEL || (line == 0 && is_native_file(file))))
                 return profile_intern_native(p, &native, ret);
 
-        profile_id function;
         int r = profile_intern_function(p, name, file, 0, &function);
 
         return r < 0 ? r : profile_intern_frame(p, function, line, ret);
+}
+
+/* Interns a frame. @name is cut off before the mark of the kernel. */
+static int intern_read_frame(struct profile *p, char *name, const char *file, uint32_t line, profile_id *ret)
+{
+        if (!*file && ends_in(name, FOLDED_KERNEL) && strcmp(name, FOLDED_KERNEL) != 0) {
+                name[strlen(name) - strlen(FOLDED_KERNEL)] = '\0';
+                file = "[kernel]";
+        }
+        return read_named_frame(p, name, file, line, ret);
 }
 
 /* Splits "name (file:line)". @text is cut apart. */
@@ -82,6 +96,23 @@ static int read_frame(struct profile *p, char *text, profile_id *ret)
         return intern_read_frame(p, text, open ? open + 2 : "", line <= UINT32_MAX ? (uint32_t)line : 0, ret);
 }
 
+/* CPython's collapsed stacks: "tid:THREAD;file:function:line;…". */
+static int read_cpython_frame(struct profile *p, char *text, profile_id *ret)
+{
+        char *line = strrchr(text, ':'), *name = NULL;
+
+        if (line) {
+                *line++ = '\0';
+                name = strrchr(text, ':');
+        }
+        if (!name)
+                return -EINVAL;
+        *name++ = '\0';
+        unsigned long number = strtoul(line, NULL, 10);
+
+        return read_named_frame(p, name, text, number <= UINT32_MAX ? (uint32_t)number : 0, ret);
+}
+
 static int add_folded_stack(struct lines *lines, size_t n, uint64_t count)
 {
         for (size_t i = 0; i < n / 2; i++) {
@@ -94,36 +125,65 @@ static int add_folded_stack(struct lines *lines, size_t n, uint64_t count)
         profile_id stack;
         int r = profile_intern_stack(lines->profile, lines->frames, n, &stack);
 
-        return r < 0 ? r : profile_add(lines->profile, stack, 0, PROFILE_RUNNING, count, 0);
+        return r < 0 ? r : profile_add(lines->profile, stack, lines->thread, PROFILE_RUNNING, count, 0);
+}
+
+static int name_line(struct lines *lines, const char *before, const char *what, const char **ret_error)
+{
+        static _Thread_local char sentence[160];
+
+        snprintf(sentence, sizeof(sentence), "%sline %zu %s", before, lines->line, what);
+        *ret_error = sentence;
+        return -EINVAL;
+}
+
+/* A first line that cannot be read is a file that is something else. */
+static int refuse_line(struct lines *lines, const char *what, const char **ret_error)
+{
+        return name_line(lines, lines->line == 1 ? "it is no profile that is known: " : "", what, ret_error);
+}
+
+/* Takes the thread off a line of CPython's. NULL: nothing is left. */
+static char *take_cpython_thread(struct lines *lines, char *line, int *ret)
+{
+        char *next = strchr(line, ';');
+
+        lines->cpython = true;
+        *ret = profile_intern_thread(lines->profile, strtoull(line + strlen(CPYTHON_THREAD), NULL, 10), "",
+                                     &lines->thread);
+        return next ? next + 1 : NULL;
 }
 
 static int read_stack_line(struct lines *lines, char *line, const char **ret_error)
 {
         char *space = strrchr(line, ' '), *end, *next;
         size_t n = 0;
+        int r = 0;
 
-        *ret_error = "it is no profile: neither OTLP nor pprof, and a line is not \"stack COUNT\"";
         if (!space || space == line || !isdigit((unsigned char)space[1]))
-                return -EINVAL;
+                return refuse_line(lines, "is not \"stack COUNT\"", ret_error);
         errno = 0;
         uint64_t count = strtoull(space + 1, &end, 10);
         if (*end || errno || count == 0)
-                return -EINVAL;
+                return refuse_line(lines, "has a COUNT that is none", ret_error);
         *space = '\0';
-        for (char *frame = line; frame; frame = next) {
+        lines->thread = 0;
+        lines->cpython = false;
+        if (strncmp(line, CPYTHON_THREAD, strlen(CPYTHON_THREAD)) == 0 &&
+            isdigit((unsigned char)line[strlen(CPYTHON_THREAD)]))
+                line = take_cpython_thread(lines, line, &r);
+        for (char *frame = line; r == 0 && frame; frame = next) {
                 next = strchr(frame, ';');
                 if (next)
                         *next++ = '\0';
-                *ret_error = "a stack has too many frames";
                 if (n == FORMAT_OTLP_MAX_FRAMES)
-                        return -EINVAL;
-
-                int r = read_frame(lines->profile, frame, &lines->frames[n++]);
-
-                if (r < 0)
-                        return r;
+                        return name_line(lines, "", "has too many frames", ret_error);
+                r = lines->cpython ? read_cpython_frame(lines->profile, frame, &lines->frames[n++])
+                                   : read_frame(lines->profile, frame, &lines->frames[n++]);
         }
-        return add_folded_stack(lines, n, count);
+        if (r == -EINVAL || (r == 0 && n == 0))
+                return refuse_line(lines, "has a frame that is not file:function:line", ret_error);
+        return r < 0 ? r : add_folded_stack(lines, n, count);
 }
 
 static int read_lines(struct lines *lines, char *text, const char **ret_error)
@@ -137,6 +197,7 @@ static int read_lines(struct lines *lines, char *text, const char **ret_error)
                 size_t len = strlen(line);
                 if (len > 0 && line[len - 1] == '\r')
                         line[--len] = '\0';
+                lines->line++;
                 if (len > 0)
                         r = read_stack_line(lines, line, ret_error);
         }

@@ -19,6 +19,8 @@ struct format {
         const char *endings[3]; /* file endings, with the dot; the recommended one comes first, NULL comes last */
         const char *summary;    /* one line for the usage text */
         bool binary;            /* it must not be written to a terminal */
+        bool timeline;          /* it keeps the time of each sample, if the profiles have it */
+        bool seconds;           /* it has times only: see format_has_times() */
         bool runs;              /* it keeps the runs of a command apart, and a reader can tell them apart */
         bool source;            /* it has the text of source files: set->texts. No other format may look at that */
         /* Writes all of @set. 0, or a negative errno, also for write errors. */
@@ -35,6 +37,9 @@ extern const size_t format_table_n;
  */
 const struct format *format_by_name(const char *name);
 const struct format *format_by_path(const char *path);
+
+/* Whether the time of each sample is known: as it was told, or by the period. */
+bool format_has_times(const struct profile_set *set);
 
 /*
  * Writes the tree of all stacks of @set as the pages want it: {"name", "value", "file", "line", "children": […]},
@@ -84,8 +89,10 @@ int format_read_otlp(const char *json, size_t len, struct profile_set *ret, cons
 int format_take_otlp(char *json, size_t len, struct profile_set *ret, const char **ret_error);
 
 /*
- * Reads a profile file, packed by gzip or not: OTLP/JSON, pprof, or folded stacks. A folded file has nothing but
- * stacks. Limits and errors are those of format_read_otlp().
+ * Reads a profile file, packed by gzip or not. It knows by its content what it is: podflame's own formats but for html,
+ * svg and text; py-spy's, Austin's and CPython's that have stacks; pstats, of which only each function's own time is
+ * taken, since it has no stacks. Limits are those of format_read_otlp(). On -EINVAL @ret_error gets a sentence that names
+ * the line, field or byte. It lives until the thread reads the next file.
  */
 int format_read(const void *data, size_t len, struct profile_set *ret, const char **ret_error);
 

@@ -5,6 +5,7 @@
  */
 #include "read.h"
 #include "agent/base/base.h"
+#include "formats.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -16,13 +17,43 @@ static bool is_gzip(const unsigned char *data, size_t len)
         return len >= 2 && data[0] == 0x1f && data[1] == 0x8b;
 }
 
-static bool is_json(const char *text, size_t len)
+static size_t skip_blanks(const char *text, size_t len, size_t i)
 {
-        size_t i = 0;
-
         while (i < len && isspace((unsigned char)text[i]))
                 i++;
+        return i;
+}
+
+/* An object, or an array of objects: a folded stack may begin with a bracket, too. */
+static bool is_json(const char *text, size_t len)
+{
+        size_t i = skip_blanks(text, len, 0);
+
+        if (i < len && text[i] == '[')
+                i = skip_blanks(text, len, i + 1);
         return i < len && text[i] == '{';
+}
+
+/* A dict of marshal whose first key is a tuple, or that is empty. JSON has neither behind a brace. */
+static bool is_pstats(const unsigned char *data, size_t len)
+{
+        return len >= 2 && (data[0] & 0x7f) == '{' && strchr("()0", data[1] & 0x7f) && (data[1] & 0x7f);
+}
+
+static bool is_jsonl(const char *text, size_t len)
+{
+        return len >= strlen(JSONL_HEAD) && memcmp(text, JSONL_HEAD, strlen(JSONL_HEAD)) == 0;
+}
+
+/* Whether the first line ends in a count, as a stack does: "<module> 3" is no page. */
+static bool is_folded_line(const char *text, size_t len)
+{
+        const char *newline = memchr(text, '\n', len);
+        size_t n = newline ? (size_t)(newline - text) : len;
+
+        while (n > 0 && (isdigit((unsigned char)text[n - 1]) || text[n - 1] == '\r'))
+                n--;
+        return n > 0 && n < len && text[n - 1] == ' ';
 }
 
 /* Whether text may be folded stacks: they have no zero byte, and do not begin with a control character. */
@@ -36,19 +67,26 @@ static bool has_text(const char *data, size_t len, const char *text)
         return memmem(data, len, text, strlen(text)) != NULL;
 }
 
-#define WHAT_CAN_BE_READ "OTLP/JSON, pprof and folded stacks can be read"
-
-/*
- * Recognises other programs' JSON. NULL, or a sentence that says why it is not an OTLP profile. It is called before
- * parsing, since such a file may be larger than OTLP may be.
- */
-static const char *name_foreign_json(const char *data, size_t len)
+/* What is known, and cannot be read. NULL: it is none of that. */
+static const char *name_unreadable(const char *data, size_t len)
 {
-        if (has_text(data, len, "\"resourceProfiles\""))
-                return NULL;
-        return has_text(data, len, "speedscope.app/file-format-schema.json")
-                       ? "it is of speedscope's format, which is only written; " WHAT_CAN_BE_READ
-                       : "it looks like JSON, but has no resourceProfiles, as OTLP has; " WHAT_CAN_BE_READ;
+        static const struct {
+                const char *beginning, *what;
+        } rows[] = {
+                { "MOJ", "it is Austin's binary format, but not version 3: mojo2austin makes text of it" },
+                { "<", "it is a page or a picture (html, svg): these cannot be read back" },
+                { "{\"type\":\"meta\",",
+                  "it is CPython's jsonl, which has functions and no stacks: its collapsed and gecko "
+                  "files can be read" },
+        };
+
+        for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+                size_t n = strlen(rows[i].beginning);
+
+                if (len >= n && memcmp(data, rows[i].beginning, n) == 0 && !(n == 1 && is_folded_line(data, len)))
+                        return rows[i].what;
+        }
+        return NULL;
 }
 
 static int read_plain(const char *data, size_t len, struct profile_set *ret, const char **ret_error)
@@ -57,14 +95,23 @@ static int read_plain(const char *data, size_t len, struct profile_set *ret, con
                 *ret_error = "it is empty";
                 return -EINVAL;
         }
-        if (is_json(data, len)) {
-                const char *foreign = name_foreign_json(data, len);
+        if (is_mojo(data, len))
+                return read_mojo(data, len, ret, ret_error);
+        const char *unreadable = name_unreadable(data, len);
 
-                if (!foreign)
-                        return format_read_otlp(data, len, ret, ret_error);
-                *ret_error = foreign;
+        if (unreadable) {
+                *ret_error = unreadable;
                 return -EINVAL;
         }
+        if (is_pstats((const unsigned char *)data, len))
+                return read_pstats(data, len, ret, ret_error);
+        if (is_jsonl(data, len))
+                return read_jsonl(data, len, ret, ret_error);
+        if (is_json(data, len))
+                return has_text(data, len, "\"resourceProfiles\"") ? format_read_otlp(data, len, ret, ret_error)
+                                                                   : read_json(data, len, ret, ret_error);
+        if (is_austin(data, len))
+                return read_austin(data, len, ret, ret_error);
         if (is_folded_text(data, len))
                 return read_folded(data, len, ret, ret_error);
         return read_pprof(data, len, ret, ret_error);

@@ -1,170 +1,150 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * speedscope's own format (its file-format-schema.json): a table of frames, and samples as lists of indices into it,
- * root first. The table comes first in the file, but is known last. So samples go to a memory stream, while the frames
- * that they name are collected.
+ * root first, with their weights. A file cannot choose speedscope's first view, which is "Time Order". So merged stacks
+ * come in the order of its view "Left Heavy", and the profile's name says that they are merged.
+ *
+ * Each profile has one more member, "counts": how many samples of podflame each of speedscope's stands for.
  */
 #include "agent/base/base.h"
 #include "formats.h"
 #include "summary.h"
-#include "walk.h"
+#include "tracks.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
-#include <uthash.h>
 
-/* A frame as one key: no name or file has a NUL. */
-struct known {
-        size_t index;
-        UT_hash_handle hh;
-        size_t len;
-        char key[];
-};
-
-struct speedscope {
-        FILE *frames, *samples, *weights;
-        struct known *known;
-        size_t n;
-        uint64_t total;
-        bool begun;
-};
-
-static struct known *make_frame_key(const struct walk_frame *frame)
+static void write_frames(const struct profile *all, FILE *out)
 {
-        size_t name = strlen(frame->name) + 1, file = strlen(frame->file) + 1;
-        size_t len = name + file + sizeof frame->line;
-        struct known *known = malloc(sizeof *known + len);
+        for (profile_id id = 1; id <= profile_frames(all); id++) {
+                const struct profile_frame *frame = profile_frame(all, id);
+                const struct profile_function *function = profile_function(all, frame->function);
 
-        if (!known)
-                return NULL;
-        known->len = len;
-        memcpy(known->key, frame->name, name);
-        memcpy(known->key + name, frame->file, file);
-        memcpy(known->key + name + file, &frame->line, sizeof frame->line);
-        return known;
-}
-
-static void write_frame(const struct walk_frame *frame, bool first, FILE *out)
-{
-        fputs(first ? "{\"name\":" : ",{\"name\":", out);
-        escape_json(frame->name, out);
-        if (*frame->file) {
-                fputs(",\"file\":", out);
-                escape_json(frame->file, out);
-        }
-        if (frame->line)
-                fprintf(out, ",\"line\":%" PRIu32, frame->line);
-        putc('}', out);
-}
-
-static int get_or_add_frame(struct speedscope *s, const struct walk_frame *frame, size_t *ret)
-{
-        struct known *key = make_frame_key(frame), *known;
-
-        if (!key)
-                return -ENOMEM;
-        HASH_FIND(hh, s->known, key->key, key->len, known);
-        if (known) {
-                free(key);
-        } else {
-                known = key;
-                HASH_ADD_KEYPTR(hh, s->known, known->key, known->len, known);
-                if (!known->hh.tbl) {
-                        free(known);
-                        return -ENOMEM;
+                fputs(id > 1 ? ",{\"name\":" : "{\"name\":", out);
+                escape_json(function->name, out);
+                if (*function->file) {
+                        fputs(",\"file\":", out);
+                        escape_json(function->file, out);
                 }
-                known->index = s->n++;
-                write_frame(frame, known->index == 0, s->frames);
+                if (frame->line)
+                        fprintf(out, ",\"line\":%" PRIu32, frame->line);
+                putc('}', out);
         }
-        *ret = known->index;
-        return 0;
 }
 
-static int add_speedscope_sample(void *ctx, const struct walk_frame *frames, size_t n, uint64_t count)
+static void write_sample(const struct profile *all, profile_id stack, FILE *out)
 {
-        struct speedscope *s = ctx;
+        size_t n;
+        const profile_id *frames = profile_stack(all, stack, &n);
 
-        fputs(s->begun ? ",[" : "[", s->samples);
-        for (size_t i = 0; i < n; i++) {
-                size_t index;
-                int r = get_or_add_frame(s, &frames[i], &index);
-                if (r < 0)
-                        return r;
-                fprintf(s->samples, "%s%zu", i > 0 ? "," : "", index);
-        }
-        putc(']', s->samples);
-        fprintf(s->weights, "%s%" PRIu64, s->begun ? "," : "", count);
-        s->total += count;
-        s->begun = true;
-        return 0;
+        putc('[', out);
+        for (size_t i = n; i-- > 0;)
+                fprintf(out, "%" PRIu32 "%s", frames[i] - 1, i > 0 ? "," : "");
+        putc(']', out);
 }
 
-static void forget_frames(struct speedscope *s)
+/* What is written of each moment. Where nothing was sampled between two, a sample without frames stands for the time. */
+enum part { PART_SAMPLES, PART_WEIGHTS, PART_COUNTS };
+
+static void write_number(uint64_t number, FILE *out)
 {
-        struct known *known, *next;
+        fprintf(out, "%" PRIu64, number);
+}
 
-        HASH_ITER(hh, s->known, known, next) {
-                HASH_DEL(s->known, known);
-                free(known);
+static void write_gap(enum part part, uint64_t length, FILE *out)
+{
+        if (part == PART_SAMPLES)
+                fputs("[]", out);
+        else
+                write_number(part == PART_WEIGHTS ? length : 0, out);
+}
+
+static void write_part(const struct tracks *tracks, const struct track *track, enum part part, FILE *out)
+{
+        uint64_t at = 0;
+
+        for (size_t i = 0; i < track->n; i++) {
+                const struct track_moment *moment = &track->moments[i];
+
+                if (i > 0)
+                        putc(',', out);
+                if (moment->start > at) {
+                        write_gap(part, moment->start - at, out);
+                        putc(',', out);
+                }
+                at = moment->start + moment->length;
+                if (part == PART_SAMPLES)
+                        write_sample(tracks->all, moment->stack, out);
+                else
+                        write_number(part == PART_WEIGHTS ? moment->length : moment->count, out);
         }
 }
 
-/* Makes the profile's name, the only text that speedscope shows. */
-static void name_profile(const struct profile_set *set, char *ret, size_t size)
+/* Writes the track's name; that of merged stacks is what speedscope has no other place for. */
+static void write_track_name(const struct profile_set *set, const struct tracks *tracks, const struct track *track,
+                             FILE *out)
 {
         struct summary summary;
+        char what[96];
 
+        fputs("\"name\":", out);
+        if (tracks->in_time) {
+                escape_json(track->name, out);
+                fprintf(out, ",\"pid\":%" PRIu64 ",\"tid\":%" PRIu64, track->pid, track->tid);
+                return;
+        }
         summary_of(set, &summary);
-        double coverage = profile_coverage(&summary.counters);
-        if (coverage < 0)
-                snprintf(ret, size, "podflame");
-        else
-                snprintf(ret, size, "podflame, coverage %.1f %%", 100 * coverage);
+        tracks_describe(tracks, what, sizeof(what));
+        fprintf(out, "\"%s", what);
+        if (profile_coverage(&summary.counters) >= 0)
+                fprintf(out, "; coverage %.1f %%", 100 * profile_coverage(&summary.counters));
+        putc('"', out);
 }
 
-static int write_document(FILE *out, const struct speedscope *s, const char *name, char *const texts[3])
+static void write_profile(const struct profile_set *set, const struct tracks *tracks, const struct track *track,
+                          FILE *out)
 {
-        fprintf(out,
-                "{\"$schema\":\"https://www.speedscope.app/file-format-schema.json\",\"exporter\":\"podflame %s\","
-                "\"shared\":{\"frames\":[%s]},\"profiles\":[{\"type\":\"sampled\",\"name\":\"%s\",\"unit\":\"none\","
-                "\"startValue\":0,\"endValue\":%" PRIu64 ",\"samples\":[%s],\"weights\":[%s]}]}\n",
-                PODFLAME_VERSION, texts[0], name, s->total, texts[1], texts[2]);
-        return escape_finish(out);
-}
-
-static int close_stream(FILE *stream, int r)
-{
-        return stream && fclose(stream) == 0 ? r : -ENOMEM;
+        fputs("{\"type\":\"sampled\",", out);
+        write_track_name(set, tracks, track, out);
+        fprintf(out, ",\"unit\":\"%s\",\"startValue\":0,\"endValue\":%" PRIu64 ",\"samples\":[",
+                tracks->timed ? "nanoseconds" : "none", track_end(track));
+        write_part(tracks, track, PART_SAMPLES, out);
+        fputs("],\"weights\":[", out);
+        write_part(tracks, track, PART_WEIGHTS, out);
+        fputs("],\"counts\":[", out);
+        write_part(tracks, track, PART_COUNTS, out);
+        fputs("]}", out);
 }
 
 static int speedscope_write(const struct profile_set *set, FILE *out)
 {
-        char *texts[3] = { NULL }, name[64];
-        size_t lens[3];
-        struct speedscope s = {
-                .frames = open_memstream(&texts[0], &lens[0]),
-                .samples = open_memstream(&texts[1], &lens[1]),
-                .weights = open_memstream(&texts[2], &lens[2]),
-        };
-        int r = s.frames && s.samples && s.weights ? walk_samples(set, add_speedscope_sample, &s) : -ENOMEM;
+        struct tracks tracks;
+        char what[96];
+        int r = tracks_init(&tracks, set);
 
-        r = close_stream(s.frames, r);
-        r = close_stream(s.samples, r);
-        r = close_stream(s.weights, r);
-        name_profile(set, name, sizeof name);
-        if (r == 0)
-                r = write_document(out, &s, name, texts);
-        for (size_t i = 0; i < 3; i++)
-                free(texts[i]);
-        forget_frames(&s);
-        return r;
+        if (r)
+                return r;
+        tracks_describe(&tracks, what, sizeof(what));
+        fprintf(out,
+                "{\"$schema\":\"https://www.speedscope.app/file-format-schema.json\",\"exporter\":\"podflame %s\","
+                "\"name\":\"podflame: %s\",\"activeProfileIndex\":0,\"period_ns\":%" PRIu64 ",\"shared\":{\"frames\":[",
+                PODFLAME_VERSION, what, tracks.period_ns);
+        write_frames(tracks.all, out);
+        fputs("]},\"profiles\":[", out);
+        for (size_t i = 0; i < tracks.n; i++) {
+                if (i > 0)
+                        putc(',', out);
+                write_profile(set, &tracks, &tracks.items[i], out);
+        }
+        fputs("]}\n", out);
+        tracks_deinit(&tracks);
+        return escape_finish(out);
 }
 
 const struct format format_speedscope = {
         .name = "speedscope",
         .endings = { ".speedscope.json" },
         .summary = "speedscope's own, which keeps files and lines",
+        .timeline = true,
         .write = speedscope_write,
 };

@@ -6,7 +6,8 @@
 #include <strings.h>
 
 const struct format *const format_table[] = {
-        &format_folded, &format_html, &format_speedscope, &format_pprof, &format_otlp, &format_text, &format_heat,
+        &format_folded,      &format_html,  &format_heat,   &format_svg,   &format_speedscope, &format_gecko,
+        &format_chrometrace, &format_jsonl, &format_pstats, &format_pprof, &format_otlp,       &format_text,
 };
 const size_t format_table_n = sizeof(format_table) / sizeof(format_table[0]);
 

@@ -69,13 +69,15 @@ static int reserve_path(struct tree *tree, size_t steps)
         return 0;
 }
 
-static int add_path(void *ctx, const struct walk_frame *frames, size_t n, uint64_t count)
+static int add_path(void *ctx, const struct walk_stack *stack)
 {
+        const struct walk_frame *frames = stack->frames;
         struct tree *tree = ctx;
+        size_t n = stack->n;
 
         if (reserve_path(tree, n))
                 return -ENOMEM;
-        tree->paths[tree->paths_n++] = (struct path){ .start = tree->steps_n, .n = n, .count = count };
+        tree->paths[tree->paths_n++] = (struct path){ .start = tree->steps_n, .n = n, .count = stack->count };
         for (size_t i = 0; i < n; i++) {
                 struct profile_function function = { .name = frames[i].name,
                                                      .file = frames[i].file,

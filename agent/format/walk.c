@@ -5,6 +5,8 @@
  */
 #include "walk.h"
 
+#include "format.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -162,24 +164,33 @@ static int build_stack(struct walk *walk, const struct profile_sample *sample, s
         return 0;
 }
 
-static int walk_profile(struct walk *walk,
-                        int (*each)(void *ctx, const struct walk_frame *frames, size_t n, uint64_t count), void *ctx)
+uint64_t walk_sample_ns(const struct profile *p, const struct profile_sample *sample)
+{
+        uint64_t ns;
+
+        if (sample->nanoseconds || __builtin_mul_overflow(sample->count, profile_settings(p)->period_ns, &ns))
+                return sample->nanoseconds;
+        return ns;
+}
+
+static int walk_profile(struct walk *walk, int (*each)(void *ctx, const struct walk_stack *stack), void *ctx)
 {
         int r = label_threads(walk);
 
         for (size_t i = 0; r == 0 && i < profile_samples(walk->profile); i++) {
                 const struct profile_sample *sample = profile_sample(walk->profile, i);
-                size_t n;
+                struct walk_stack stack = { .count = sample->count,
+                                            .nanoseconds = walk_sample_ns(walk->profile, sample) };
 
-                r = build_stack(walk, sample, &n);
+                r = build_stack(walk, sample, &stack.n);
+                stack.frames = walk->frames;
                 if (r == 0)
-                        r = each(ctx, walk->frames, n, sample->count);
+                        r = each(ctx, &stack);
         }
         return r;
 }
 
-int walk_samples(const struct profile_set *set,
-                 int (*each)(void *ctx, const struct walk_frame *frames, size_t n, uint64_t count), void *ctx)
+int walk_samples(const struct profile_set *set, int (*each)(void *ctx, const struct walk_stack *stack), void *ctx)
 {
         struct walk walk = { 0 };
         int r = 0;
@@ -196,4 +207,13 @@ int walk_samples(const struct profile_set *set,
         }
         free(walk.frames);
         return r;
+}
+
+bool format_has_times(const struct profile_set *set)
+{
+        for (size_t i = 0; i < set->n; i++)
+                for (size_t k = 0; k < profile_samples(set->items[i]); k++)
+                        if (walk_sample_ns(set->items[i], profile_sample(set->items[i], k)) == 0)
+                                return false;
+        return true;
 }

@@ -20,11 +20,21 @@ struct walk_frame {
 
 #define WALK_IDLE "(idle)"
 
+/* A sample of the set, or a moment of its timeline. */
+struct walk_stack {
+        const struct walk_frame *frames; /* root first */
+        size_t n;
+        uint64_t count;
+        uint64_t nanoseconds; /* the time that it stands for; 0: not known */
+};
+
 /*
- * Calls @each for every sample, with its frames root first. They live until @each returns. If @each returns non-zero,
- * stops and returns that value. -ENOMEM.
+ * Calls @each for every sample. What it gets lives until @each returns. If @each returns non-zero, stops and returns
+ * that value. -ENOMEM.
  */
-int walk_samples(const struct profile_set *set,
-                 int (*each)(void *ctx, const struct walk_frame *frames, size_t n, uint64_t count), void *ctx);
+int walk_samples(const struct profile_set *set, int (*each)(void *ctx, const struct walk_stack *stack), void *ctx);
+
+/* The time that a sample of @p stands for: as it was told, otherwise by the period. 0: not known. */
+uint64_t walk_sample_ns(const struct profile *p, const struct profile_sample *sample);
 
 #endif

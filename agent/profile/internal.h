@@ -55,6 +55,13 @@ struct attribute {
         char *value;
 };
 
+struct timeline {
+        struct profile_moment *moments;
+        size_t n, settled; /* the first @settled ones have neither reserved ids nor marks */
+        size_t capacity, max;
+        uint64_t dropped;
+};
+
 struct profile {
         uint64_t seed; /* of all hashes: a target must not be able to guess it */
         struct strings strings;
@@ -70,6 +77,7 @@ struct profile {
         size_t stack_frames_n;
         size_t stack_frames_capacity;
         uint64_t total;
+        struct timeline timeline;
         size_t bytes_max; /* see profile_limit(); 0: no bound */
 
         struct attribute *attributes;
@@ -107,6 +115,15 @@ struct weight *profile_weigh_stacks(const struct profile *p);
 
 /* The index of the frame to which the samples of a stack belong: behind a frame that says why the thread waits. */
 size_t profile_leaf(const struct profile *p, const profile_id *frames, size_t n);
+/*
+ * The stack that a sample of @stack with @mark belongs to once it is settled. 0: it is not known, or the sample is left
+ * out.
+ */
+profile_id profile_settled_stack(struct profile *p, profile_id stack, uint32_t mark, const struct profile_marks *marks);
+
+/* Gives each moment its settled stack. Those that have none are removed. */
+void profile_timeline_settle(struct profile *p, const struct profile_marks *marks);
+void profile_timeline_deinit(struct profile *p);
 
 /* Adds what is known of @from beside its samples: attributes that @to lacks, counters, settings, and the time covered. */
 int profile_add_circumstances(struct profile *to, const struct profile *from);

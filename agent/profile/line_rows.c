@@ -42,7 +42,8 @@ static size_t list_pauses(const struct profile_line_counting *c, struct pause *r
                 size_t n;
                 const profile_id *frames = profile_stack(p, id, &n);
 
-                if (c->weights[id].count == 0 || profile_lines_innermost(p, frames, n) == 0 || c->line_of[frames[1]] == 0)
+                if (c->weights[id].count == 0 || profile_lines_innermost(p, frames, n) == 0 ||
+                    c->line_of[frames[1]] == 0)
                         continue;
                 ret[found++] = (struct pause){ c->line_of[frames[1]],
                                                profile_function(p, profile_frame(p, frames[0])->function)->name,
@@ -102,7 +103,7 @@ static int order_files(const void *a, const void *b)
         return r ? r : strcmp(x->file, y->file);
 }
 
-static int order_functions(const void *a, const void *b)
+static int order_line_functions(const void *a, const void *b)
 {
         const struct profile_line_function *x = a, *y = b;
         int r = order_counts(&x->count, &y->count);
@@ -139,8 +140,7 @@ static void list_function(struct profile_line_counting *c, struct profile_line_f
         if (tally->seen == 0)
                 return;
         tally->seen = 0;
-        file->functions[file->n_functions++] =
-                (struct profile_line_function){ f->name, f->first_line, tally->count };
+        file->functions[file->n_functions++] = (struct profile_line_function){ f->name, f->first_line, tally->count };
 }
 
 /* Makes a row of the places from @i on that are one line. Returns the index behind them. */
@@ -184,7 +184,7 @@ int profile_lines_fill(struct profile_line_counting *c, struct profile_lines *re
                 *file = (struct profile_line_file){ c->places[i].file, c->files[index].count, rows, 0, names, 0 };
                 while (i < c->n_places && c->file_of[c->places[i].frame] == index)
                         i = list_line(c, file, i, row_of);
-                qsort(file->functions, file->n_functions, sizeof(*file->functions), order_functions);
+                qsort(file->functions, file->n_functions, sizeof(*file->functions), order_line_functions);
                 rows += file->n_lines;
                 names += file->n_functions;
                 ret->n_files += file->count.total > 0;

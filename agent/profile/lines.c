@@ -146,8 +146,8 @@ static int allocate_counting(struct profile_line_counting *c)
         c->rows = calloc(frames, sizeof(*c->rows));
         c->names = calloc(functions, sizeof(*c->names));
         c->waits = calloc(profile_stacks(c->profile) + 1, sizeof(*c->waits));
-        return c->weights && c->places && c->line_of && c->file_of && c->lines && c->files && c->functions &&
-                               c->rows && c->names && c->waits
+        return c->weights && c->places && c->line_of && c->file_of && c->lines && c->files && c->functions && c->rows &&
+                               c->names && c->waits
                        ? 0
                        : -ENOMEM;
 }

@@ -26,7 +26,7 @@ struct profile_line_wait {
 };
 
 struct profile_line {
-        uint32_t line; /* 0: not known */
+        uint32_t line;        /* 0: not known */
         const char *function; /* NULL: several have this line */
         struct profile_line_count count;
         struct profile_line_wait *waits; /* the longest first */

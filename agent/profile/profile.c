@@ -44,6 +44,7 @@ void profile_free(struct profile *p)
         free(p->stack_frames);
         free(p->reserved);
         profile_attributes_deinit(p);
+        profile_timeline_deinit(p);
         free(p);
 }
 

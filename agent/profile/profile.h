@@ -382,6 +382,7 @@ void profile_set_deinit(struct profile_set *set);                      /* accept
 #include "agent/profile/interval.h"
 #include "agent/profile/lines.h"
 #include "agent/profile/texts.h"
+#include "agent/profile/timeline.h"
 #include "agent/profile/view.h"
 
 #endif

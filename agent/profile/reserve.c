@@ -101,17 +101,33 @@ static profile_id extend_stack(struct profile *p, profile_id stack, profile_id l
         return ret;
 }
 
+/* Gives @stack its leaf. False: its sample is left out. */
+static bool put_leaf(struct profile *p, profile_id *stack, uint32_t mark, const struct profile_marks *marks)
+{
+        profile_id leaf = 0;
+
+        if (!*stack || !mark || !marks)
+                return true;
+        if (!marks->leaf(marks->ctx, p, *stack, mark, &leaf))
+                return false;
+        if (leaf)
+                *stack = extend_stack(p, *stack, leaf);
+        return true;
+}
+
+profile_id profile_settled_stack(struct profile *p, profile_id stack, uint32_t mark, const struct profile_marks *marks)
+{
+        stack = profile_linked(p, stack);
+        return put_leaf(p, &stack, mark, marks) ? stack : 0;
+}
+
 static void settle_sample(struct profile *p, const struct profile_sample *sample, const struct profile_marks *marks)
 {
-        profile_id stack = profile_linked(p, sample->stack), leaf = 0;
+        profile_id stack = profile_linked(p, sample->stack);
 
-        if (stack && sample->mark && marks) {
-                if (!marks->leaf(marks->ctx, p, stack, sample->mark, &leaf)) {
-                        count_sample_as_left_out(p, sample);
-                        return;
-                }
-                if (leaf)
-                        stack = extend_stack(p, stack, leaf);
+        if (!put_leaf(p, &stack, sample->mark, marks)) {
+                count_sample_as_left_out(p, sample);
+                return;
         }
         if (!stack || profile_add(p, stack, sample->thread, sample->state, sample->count, sample->nanoseconds) < 0)
                 count_sample_as_failed(p, sample);
@@ -121,6 +137,7 @@ void profile_settle(struct profile *p, const struct profile_marks *marks)
 {
         for (uint32_t id = 1; id <= p->unsettled.n; id++)
                 settle_sample(p, profile_table_item(&p->unsettled, sizeof(struct profile_sample), id), marks);
+        profile_timeline_settle(p, marks);
         profile_table_deinit(&p->unsettled);
         free(p->reserved);
         p->reserved = NULL;

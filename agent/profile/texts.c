@@ -63,7 +63,8 @@ static int set_lines(struct profile_texts *texts, struct profile_text *item, con
 {
         size_t lines, size = measure_text(text, len, &lines);
 
-        item->why = lines > PROFILE_TEXT_LINES_MAX ? "it has more than 200 000 lines" : profile_texts_refuse(texts, size);
+        item->why = lines > PROFILE_TEXT_LINES_MAX ? "it has more than 200 000 lines"
+                                                   : profile_texts_refuse(texts, size);
         if (item->why)
                 return 0;
         item->text = malloc(size + 1);
@@ -90,7 +91,7 @@ static void free_text(struct profile_text *item)
         free(item->starts);
 }
 
-static int append_text(struct profile_texts *texts, const char *file, const char *text, size_t len, const char *why)
+static int append_item(struct profile_texts *texts, const char *file, const char *text, size_t len, const char *why)
 {
         struct profile_text *items = reallocarray(texts->items, texts->n + 1, sizeof(*items));
         struct profile_text item = { .file = strdup(file), .why = why };
@@ -110,7 +111,7 @@ int profile_texts_add(struct profile_texts *texts, const char *file, char *text,
         int r = 0;
 
         if (texts->n < PROFILE_TEXTS_MAX)
-                r = append_text(texts, file, text, len, why);
+                r = append_item(texts, file, text, len, why);
         else
                 texts->left_out++;
         free(text);

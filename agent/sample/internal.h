@@ -200,6 +200,7 @@ struct sampler {
         void *tick_state;
         pthread_mutex_t engine; /* held while the engine's threads are changed; guards @closing */
         _Atomic uint64_t unmerged[PYSTACK_UNMERGED_REASONS]; /* see sampler_unmerged() */
+        _Atomic size_t timeline_used;                        /* bytes of the timelines of all targets so far */
         _Atomic uint64_t without_task; /* stacks of which it was not certain which task runs them */
         bool closing;                  /* the engine's threads are not to be changed any more */
         struct watchdog watchdog;

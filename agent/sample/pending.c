@@ -49,6 +49,27 @@ void pending_lose(struct profile_counters *counters, int error, uint64_t count, 
         *time += ns;
 }
 
+/* Appends a sample that was counted to the timeline, as long as all timelines have room together. */
+static void append_to_timeline(struct target *t, const struct pending *stack)
+{
+        struct sampler *s = t->decoder->sampler;
+        uint64_t at = stack->at_ns ? stack->at_ns : clock_ns(CLOCK_MONOTONIC);
+        struct profile_moment moment = {
+                .end_ns = at > t->since_mono_ns ? at - t->since_mono_ns : 0,
+                .nanoseconds = stack->ns,
+                .count = stack->count,
+                .stack = stack->stack,
+                .thread = stack->thread,
+                .mark = stack->mark,
+                .state = stack->state,
+        };
+
+        if (atomic_fetch_add(&s->timeline_used, sizeof(moment)) + sizeof(moment) <= s->config.timeline_bytes)
+                profile_add_moment(t->profile, &moment);
+        else
+                profile_lose_moment(t->profile, &moment);
+}
+
 bool pending_count(struct target *t, const struct pending *stack)
 {
         struct profile_counters *counters = profile_counters(t->profile);
@@ -63,12 +84,18 @@ bool pending_count(struct target *t, const struct pending *stack)
         counters->ok += stack->count;
         counters->sampled_ns += stack->ns;
         counters->retried += stack->retried;
+        if (profile_has_timeline(t->profile))
+                append_to_timeline(t, stack);
         return true;
 }
 
 void pending_add(struct target *t, const struct pending *stack)
 {
-        t->pending[t->n_pending++] = *stack;
+        struct pending *added = &t->pending[t->n_pending++];
+
+        *added = *stack;
+        if (profile_has_timeline(t->profile))
+                added->at_ns = clock_ns(CLOCK_MONOTONIC);
         t->pending_ns += stack->ns;
         if (t->n_pending == PENDING_MAX || t->pending_ns >= longest_wait(t))
                 pending_settle(t);

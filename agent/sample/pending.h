@@ -19,6 +19,7 @@ struct pending {
         uint64_t ns;    /* the time that these stand for */
         uint32_t mark;  /* why the thread does not run: see waits_mark(); 0: it runs, or that is not known */
         bool retried;   /* it took more than one reading */
+        uint64_t at_ns; /* when it was read, with a timeline (CLOCK_MONOTONIC); 0: when it is counted */
 };
 
 /* target->lock must be held for these functions. */

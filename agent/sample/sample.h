@@ -69,6 +69,8 @@ struct sample_config {
         bool no_native; /* leave out stacks of threads that run no Python; their time is still accounted */
         /* bytes that a process's profile may take; samples that need more fail. 0: only the format's bound */
         size_t profile_bytes;
+        /* bytes that the timelines of all profiles may take together: see profile_moments(). 0: there are none */
+        size_t timeline_bytes;
 };
 
 /*

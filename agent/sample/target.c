@@ -18,6 +18,7 @@ static int begin_profile(struct target *t, const struct sampler *s)
         if (!profile)
                 return -ENOMEM;
         profile_limit(profile, s->config.profile_bytes);
+        profile_keep_timeline(profile, s->config.timeline_bytes);
         t->profile = profile;
         t->since_ns = clock_ns(CLOCK_REALTIME);
         t->since_mono_ns = clock_ns(CLOCK_MONOTONIC);

@@ -122,10 +122,11 @@ static void hold_sample(struct target *t, struct member *m, const struct pending
                 count_held(t, m, REASON_RUNNING);
         if (held->count == 0) {
                 *held = *sample;
-                return;
+        } else {
+                held->count += sample->count;
+                held->ns += sample->ns;
         }
-        held->count += sample->count;
-        held->ns += sample->ns;
+        held->at_ns = clock_ns(CLOCK_MONOTONIC);
 }
 
 /* Reads a thread whose times have not changed since the last tick. */

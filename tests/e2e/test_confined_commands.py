@@ -105,10 +105,10 @@ def test_while_it_looks(start, options):
     assert str(target.pid) in process.result
 
 
-@pytest.mark.parametrize("command", ["convert", "diff", "check"])
+@pytest.mark.parametrize("command", ["convert", "lines", "diff", "check"])
 def test_while_it_reads_files(profiles, command):
     base, new = profiles
-    files = {"convert": [base, new], "diff": [base, new], "check": ["--base", base, "--new", new]}[command]
+    files = {"convert": [base, new], "lines": [base, new, "--source", "/"], "diff": [base, new], "check": ["--base", base, "--new", new]}[command]
     with held_up(command, *files, "--confine", "kill") as process:
         eventually(lambda: is_confined_as(process.pid, CONVERTS), 20, lambda: threads(process.pid, *FIELDS))
 

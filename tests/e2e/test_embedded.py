@@ -183,7 +183,7 @@ def test_idle_workers_have_no_frame_and_say_so(serve, name):
     container = serve(name)
     threads = eventually(lambda: at_rest(container), 20, "the server comes to rest")
     assert len({pid for pid, *_ in threads}) >= SERVERS[name].workers
-    text = podflame("dump", "-c", container.name).stdout
+    text = podflame("dump", "--all", "-c", container.name).stdout
     assert text.count("(no Python frame)") == len(threads), text
     # Nothing runs: nothing is sampled, and that is said.
     done = podflame("record", "-c", container.name, "-d", 0.5)

@@ -103,7 +103,7 @@ def test_nobody_waits(start, tmp_path):
 
 
 @pytest.mark.parametrize("arguments, words", [
-    (["-o", "x.svg"], [".svg", ".html is the picture"]),
+    (["-o", "x.png"], [".png", ".html is the picture"]),
     (["--threads"], ["--threads", "-o FILE"]),
     (["--json", "-f", "folded"], ["--json", "-o FILE"]),
     (["--live", "-f", "folded"], ["--live", "-o FILE"]),

@@ -48,6 +48,11 @@ def recorded(target, tmp_path, *options, samples=400):
 # ---- shares -----------------------------------------------------------------
 
 
+def running(line):
+    """Its own samples but those in which it waits for a CPU: they come many in a row, and obey no binomial."""
+    return line["self"]["samples"] - sum(wait["samples"] for wait in line["waits"])
+
+
 @pytest.mark.parametrize("mode", ["cpu", "wall"])
 @pytest.mark.parametrize("case", [HOST, BOOKWORM], ids=str)
 def test_a_hot_line_has_its_share(start, tmp_path, case, mode):
@@ -55,9 +60,9 @@ def test_a_hot_line_has_its_share(start, tmp_path, case, mode):
     files, found = recorded(target, tmp_path, "-m", mode)
     [file] = [file for file in found["files"] if file["file"].endswith("line_split.py")]
     count = {line["line"]: line for line in file["lines"]}
-    counts = {kind: count[line]["self"]["samples"] for kind, line in LINES.items()}
+    counts = {kind: running(count[line]) for kind, line in LINES.items()}
     truth.assert_shares(counts, truth.SPLIT)
-    assert sum(counts.values()) > 0.9 * found["samples"]
+    assert sum(count[line]["self"]["samples"] for line in LINES.values()) > 0.9 * found["samples"]
     assert [file["lines"][i]["line"] for i in range(3)] == [LINES[kind] for kind in ("hot", "warm", "cold")]
 
     for kind, share in truth.SPLIT.items():

@@ -55,7 +55,8 @@ def test_table(start):
     assert "3.11" in row and target.name in row
     assert head.split() == ["PID", "PYTHON", "CONTAINER", "NAME", "IMAGE", "COMMAND"]
     assert head.index("CONTAINER") - head.index("PYTHON") > len("3.15.0rc1")
-    assert row.index(target.id[:12]) == head.index("CONTAINER")
+    assert row.index(target.id[:12]) == head.index("CONTAINER") and row.index(target.name) == head.index("NAME")
+    assert row.endswith("sleeper.py") and row.index("python3") == head.index("COMMAND")
 
 
 def test_refused_ones_have_a_row_like_all(start, python_3_3):

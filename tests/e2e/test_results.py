@@ -28,7 +28,7 @@ def line(start, tmp_path):
 
 
 LINES = ["ps", "ps --json", "dump -p PID", "dump --json -p PID", "doctor", "doctor --json", "record -i -p PID -d 1",
-         "top --plain -p PID -d 5", "convert PROFILE", "diff PROFILE PROFILE", "check --base PROFILE --new PROFILE",
+         "top --plain -p PID -d 5", "convert PROFILE", "lines PROFILE", "lines PROFILE --json", "diff PROFILE PROFILE", "check --base PROFILE --new PROFILE",
          "help", "-h", "help record", "record -h", "--version"]
 
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Any bytes as a profile file: they are refused with a sentence, or read and then
- * written in every format; what is written as pprof, OTLP or folded stacks is read
- * again with as many samples.
+ * written in every format; what is written in one that can be read is read again
+ * with as many samples.
  */
 #include "tests/fuzz/formats.h"
 
@@ -38,7 +38,9 @@ static void check_again(const struct profile_set *set, const char *name)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-        static const char *const readable[] = { "pprof", "otlp", "folded" };
+        static const char *const readable[] = {
+                "pprof", "otlp", "folded", "speedscope", "gecko", "chrometrace", "jsonl"
+        };
         struct profile_set set = { 0 };
         const char *error = NULL;
         int r = format_read(data, len, &set, &error);

@@ -8,7 +8,8 @@ fuzz_files_demangle   := agent/symbol/demangle.c agent/symbol/cython.c
 fuzz_room_elfsym      := elfsym
 fuzz_files_elfsym     := $(addprefix elfsym/,dynamic.c open.c read.c section.c symbol.c)
 fuzz_room_format_read := format
-fuzz_files_format_read := agent/format/folded_read.c agent/format/pprof_read.c agent/format/read.c agent/base/gzip.c
+fuzz_files_format_read := $(addprefix agent/format/,$(addsuffix _read.c,austin chrome folded gecko jsonl mojo pprof pstats speedscope) \
+                           marshal.c read.c read_json.c reading.c) agent/base/gzip.c
 fuzz_room_functions   := elfsym
 fuzz_files_functions  := $(addprefix elfsym/,build_id.c debugdata.c functions.c scan.c)
 fuzz_room_head        := http

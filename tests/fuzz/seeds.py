@@ -7,6 +7,7 @@ What else is in the folder is kept, so that a corpus grows from one run to the n
 import glob
 import itertools
 import json
+import marshal
 import lzma
 import os
 import random
@@ -208,6 +209,43 @@ def format_read():
     for name in ["format_read.folded", "format_read.pb", "format_native.pb"]:
         yield read("tests/fuzz/" + name)
         yield zlib.compress(read("tests/fuzz/" + name), wbits=31)
+    yield from format_others()
+
+
+def format_others():
+    """A file of each further format that is read."""
+    frames = [{"name": "main", "file": "/a.py", "line": 3}, {"name": "f"}, {"name": "copy", "file": "[kernel]"}]
+    for profile in ({"type": "sampled", "unit": "none", "samples": [[0, 1], [0]], "weights": [3, 1]},
+                    {"type": "sampled", "unit": "seconds", "samples": [[0, 1], [2]], "weights": [0.02, 0.01], "counts": [2, 1]},
+                    {"type": "sampled", "unit": "milliseconds", "samples": [[0], [1]], "weights": [1, 1.5]},
+                    {"type": "evented", "unit": "microseconds", "events": [
+                        {"type": kind, "frame": frame, "at": at} for kind, frame, at in [("O", 0, 1), ("O", 1, 2), ("C", 1, 4), ("C", 0, 9)]]}):
+        for n in (1, 2):
+            yield json.dumps({"shared": {"frames": frames}, "profiles": [dict(profile, name="t", tid=4)] * n}).encode()
+    thread = {"name": "t", "tid": 4, "samples": {"stack": [1, 0, None], "weight": [2, 1, 1], "ns": [5, 6, 7], "weightType": "samples"},
+              "stackTable": {"frame": [0, 1], "prefix": [None, 0]}, "frameTable": {"func": [0, 1], "line": [3, None]},
+              "funcTable": {"name": [0, 1], "fileName": [2, None]}}
+    source = dict(thread, funcTable={"name": [0, 1], "source": [0, None]})
+    strings = ["main", "f", "/a.py"]
+    for threads in ([thread], [thread, source], [dict(thread, stringArray=strings, samples={"stack": [1]})]):
+        yield json.dumps({"meta": {"interval": 10, "preprocessedProfileVersion": 57}, "threads": threads,
+                          "shared": {"stringArray": strings, "sources": {"filename": [2]}}}).encode()
+    events = [{"ph": "M", "name": "thread_name", "pid": 1, "tid": 2, "ts": 0, "args": {"name": "t"}}]
+    for at, phase in enumerate("BBEBEE"):
+        events.append({"ph": phase, "pid": 1, "tid": 2, "ts": at, "name": "f", "args": {"filename": "/a.py", "line": 3}})
+    yield json.dumps(events).encode()
+    yield json.dumps({"traceEvents": events + [dict(event, tid=3, samples=1) for event in events],
+                      "otherData": {"period_ns": 1000}}).encode()
+    yield (b'{"format":"podflame jsonl","version":1,"period_ns":5}\n' + json.dumps(
+        {"samples": 2, "ns": 10, "tid": 4, "thread": "t", "stack": frames[:2] + [dict(frames[2], kind="kernel", first_line=1)]}
+    ).encode() + b"\n")
+    yield b"# austin: 3.7.0\n# interval: 100\n# mode: wall\nP1;T0:2;/a.py:f:3;:GC: 300\nP1;T0:2;/a.py:f:3:4:1:9 99\n"
+    yield b"MOJ\3\1interval\x00100\0\x0b\2/a.py\0\x0b\3f\0\3\1\2\3\3\4\1\x09\2\0\0002b\0\5\1\6k\0\7\x08\x09\xad\4"
+    yield b"tid:4;a.py:f:3;b.py:g:4 7\n"
+    stats = {("/a.py", 3, "f"): (1, 2, 0.5, 1.5, {("~", 0, "g"): (1, 1, 0.25, 0.5)}), ("~", 0, "g"): (2**40, 1, 0.0, 0.0, {})}
+    for version in (0, 2, 4):
+        yield marshal.dumps(stats, version)
+    yield marshal.dumps({**stats, ("__sampled__",): True})
 
 
 def otlp_read():

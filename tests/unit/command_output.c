@@ -102,8 +102,7 @@ Test(command_output, an_unknown_ending_is_refused)
                 { "x.pprof", ".otlp.json .json .txt; -f" },
                 { "x.unknown.gz", "x.unknown.gz" },
                 { "run-1.2", "'run-1.2'" },
-                { "x.svg", ".svg is not a format of podflame; .html is the picture" },
-                { "a/x.PNG", ".PNG is not a format of podflame; .html is the picture" },
+                { "a/x.PNG", ".PNG is not among the formats here; .html is the picture" },
         };
 
         for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

@@ -73,7 +73,7 @@ static void gather(struct sources *s, const struct find_process *process, const 
 {
         struct profile *p = profile_of(&file, 1);
 
-        sources_gather(s, process, p);
+        sources_gather(s, process->pid, process->start_time, p);
         profile_free(p);
 }
 

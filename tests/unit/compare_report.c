@@ -220,3 +220,30 @@ Test(compare_report, coverage_is_told_of_the_side_that_knows_it)
         free(html);
         judged_deinit(&j);
 }
+
+Test(compare_report, what_grew_is_told_without_a_verdict)
+{
+        struct judged j;
+
+        judge(&j, 1000);
+        j.report.grown = j.report.judgement;
+        j.report.judgement = NULL;
+        char *text = written("text", &j.report), *html = written("html", &j.report);
+        cr_expect_eq(strncmp(text, "1 function grew\n  lib,a:b.py:", 29), 0, "%s", text);
+        cr_expect_null(strstr(text, "regression"));
+        cr_expect_not_null(strstr(html, "\"sentence\":\"1 function grew\",\"grown\":[{\"name\":\"lib,a:b.py:"));
+        cr_expect_not_null(strstr(html, "\"functions\":1,\"path\":[[\"main\",\"app.py\"],["));
+        cr_expect_null(strstr(html, "\"verdict\""));
+        free(text);
+        free(html);
+        judged_deinit(&j);
+        judge(&j, 0);
+        j.report.grown = j.report.judgement;
+        j.report.judgement = NULL;
+        text = written("markdown", &j.report);
+        cr_expect_not_null(
+                strstr(text, "what changed\n\nnothing differs: each function has the same share on both sides.\n"),
+                "%s", text);
+        free(text);
+        judged_deinit(&j);
+}

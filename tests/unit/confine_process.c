@@ -185,8 +185,8 @@ static int try_stream(void)
 #define SANITIZED 0
 #endif
 
-static const enum confine_role roles[] = { CONFINE_AGENT, CONFINE_COLLECTOR, CONFINE_RECORDER, CONFINE_VIEWER,
-                                           CONFINE_CONVERTER, CONFINE_SOURCE_READER };
+static const enum confine_role roles[] = { CONFINE_AGENT,  CONFINE_COLLECTOR, CONFINE_RECORDER,
+                                           CONFINE_VIEWER, CONFINE_CONVERTER, CONFINE_SOURCE_READER };
 
 static const struct attempt {
         const char *name;

@@ -37,7 +37,7 @@ static const struct {
         { "otlp", "\"value\":{\"doubleValue\":0.5000}" },
         { "otlp", "\"podflame.accounted_ns\"" },
         { "otlp", "\"podflame.coverage\"" },
-        { "speedscope", "\"name\":\"podflame, coverage 50.0 %\"" },
+        { "speedscope", "; coverage 50.0 %\"" },
 };
 
 Test(format_coverage, is_told_where_the_time_was_accounted)

@@ -89,11 +89,15 @@ static const struct {
         const char *error;
 } refused[] = {
         { "", 0, "it is empty" },
-        { "{", 1, "no resourceProfiles" },
-        { "{}", 2, "OTLP/JSON, pprof and folded stacks can be read" },
+        { "{", 1, "cut off, or no JSON" },
+        { "{}", 2, "neither resourceProfiles (OTLP) nor shared (speedscope), threads (gecko) or traceEvents" },
         { "{\"resourceProfiles\"", 19, "not JSON" },
-        { SPEEDSCOPE, sizeof SPEEDSCOPE - 1,
-          "speedscope's format, which is only written; OTLP/JSON, pprof and folded" },
+        { SPEEDSCOPE, sizeof SPEEDSCOPE - 1, "speedscope: profiles is no array" },
+        { "<!DOCTYPE html>", 15, "a page or a picture" },
+        { "MOJ\x01", 4, "Austin's binary format" },
+        { "{\"type\":\"meta\",\"v\":1}", 23, "CPython's jsonl" },
+        { "main 3\nmain;f x\n", 16, "line 2 is not \"stack COUNT\"" },
+        { "tid:1;x 3\n", 10, "a frame that is not file:function:line" },
         { " [", 2, "no profile" },
         { "main;f", 6, "no profile" },
         { "main;f x", 8, "no profile" },
@@ -156,6 +160,6 @@ Test(format_read, a_stack_that_is_too_deep)
                 memcpy(text + i, "f;", 2);
         memcpy(text + len - 3, " 1", 2);
         cr_expect_eq(format_read(text, len - 1, &set, &error), -EINVAL);
-        cr_expect_str_eq(error, "a stack has too many frames");
+        cr_expect_str_eq(error, "line 1 has too many frames");
         free(text);
 }

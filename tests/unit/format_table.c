@@ -36,6 +36,13 @@ Test(table, paths)
                 { "a.folded", "folded" },
                 { "a.speedscope.json", "speedscope" },
                 { "a.json", "otlp" },
+                { "a.svg", "svg" },
+                { "a.gecko.json", "gecko" },
+                { "a.trace.json", "chrometrace" },
+                { "a.perfetto.json", "chrometrace" },
+                { "a.jsonl", "jsonl" },
+                { "a.pstats", "pstats" },
+                { "a.prof", "pstats" },
                 { "speedscope.json", "otlp" },
                 { ".html", NULL },
                 { "a.gz", NULL },
@@ -56,7 +63,7 @@ Test(table, paths)
 
 Test(table, unknown_name)
 {
-        cr_assert_eq(format_by_name("svg"), NULL);
+        cr_assert_eq(format_by_name("png"), NULL);
         cr_assert_eq(format_by_name(""), NULL);
 }
 

@@ -166,10 +166,10 @@ Test(profile_lines, can_be_chosen_by_file_and_function, .timeout = 60)
                 struct profile_line_choice choice;
                 size_t files, lines;
         } cases[] = {
-                { { .file = "lib.*" }, 1, 1 },      { { .file = "/app/*" }, 2, 4 },
-                { { .file = "*/app.py" }, 1, 3 },   { { .file = "nothing" }, 0, 0 },
-                { { .function = "spin" }, 1, 2 },   { { .function = "Wheel.spin" }, 1, 2 },
-                { { .function = "in" }, 0, 0 },     { { .file = "lib.py", .function = "main" }, 0, 0 },
+                { { .file = "lib.*" }, 1, 1 },    { { .file = "/app/*" }, 2, 4 },
+                { { .file = "*/app.py" }, 1, 3 }, { { .file = "nothing" }, 0, 0 },
+                { { .function = "spin" }, 1, 2 }, { { .function = "Wheel.spin" }, 1, 2 },
+                { { .function = "in" }, 0, 0 },   { { .file = "lib.py", .function = "main" }, 0, 0 },
         };
 
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -393,7 +393,8 @@ Test(send_protocol, halves_of_a_body)
                         profile_set_add(&set, make_profile(1, ""));
                 cr_assert_eq(protocols[i]->encode(&set, &whole), 0);
                 cr_assert_eq(protocols[i]->halve(&whole, halves), 0);
-                const struct profile_set first = { .items = set.items, .n = 2 }, second = { .items = set.items + 2, .n = 3 };
+                const struct profile_set first = { .items = set.items, .n = 2 },
+                                         second = { .items = set.items + 2, .n = 3 };
                 free(whole.text);
                 cr_assert_eq(protocols[i]->encode(&first, &whole), 0);
                 cr_expect_str_eq(halves[0].text, whole.text);

@@ -143,6 +143,7 @@ static bool wait_for_event(struct agent *agent, uint64_t end)
 /* GO_ON. Or an exit status, after a message, if no process can ever be profiled. */
 static int check_reach(struct agent *agent)
 {
+        char why[EXPLANATION_SIZE];
         uint64_t refused = agent->reaches ? 0 : fleet_refused(agent->fleet);
 
         if (refused == 0)
@@ -150,11 +151,12 @@ static int check_reach(struct agent *agent)
         agent->reaches = !reach_is_nothing();
         if (agent->reaches)
                 return GO_ON;
-        log_flush(true); /* so that the error is the last line of the log */
-        return say_error("nothing can be profiled; see podflame doctor: %" PRIu64
-                         " Python process%s refused to this user, "
-                         "and no other process can be read either",
-                         refused, refused == 1 ? " is" : "es are");
+        log_flush(true);                    /* so that the error is the last line of the log */
+        explain_denial(1, why, sizeof why); /* init is another user's, and there is always one */
+        return say_error("nothing can be profiled: %s; %" PRIu64
+                         " Python process%s refused to this user, and no other process can be read either; "
+                         "see podflame doctor",
+                         why, refused, refused == 1 ? " is" : "es are");
 }
 
 /*

@@ -26,7 +26,7 @@ static const struct usage usage = {
         .command = "diff",
         .synopsis = "BASE NEW [OPTION]...",
         .text = "Compares two profiles by the shares that functions have of their active samples.\n"
-                "Files are OTLP (record -f otlp), pprof or folded stacks, packed by gzip or not.",
+                "Files are those that podflame convert reads, packed by gzip or not.",
         .options = specs,
         .n = sizeof specs / sizeof *specs,
         .anywhere = true,
@@ -64,6 +64,7 @@ static int report_differences(struct comparing *c)
         const char *const *files = c->files;
         struct compare_circumstance circumstances[COMPARE_CIRCUMSTANCES];
         struct compare_result *comparison = NULL;
+        struct compare_judgement grown = { .more = 1 };
         char reason[LOAD_REASON_SIZE], low[COMPARE_SIDES][LOAD_REASON_SIZE];
         const char *notes[COMPARE_SIDES];
         size_t notes_n = 0;
@@ -76,6 +77,8 @@ static int report_differences(struct comparing *c)
                 const struct profile_set runs[] = { sides[COMPARE_BASE].runs, sides[COMPARE_NEW].runs };
                 int r = compare_sides(runs, &criteria, &comparison);
 
+                if (r == 0)
+                        r = compare_judge(comparison, &grown);
                 compare_circumstances(runs, circumstances);
                 for (int side = 0; side < COMPARE_SIDES; side++)
                         if (side_coverage_is_low(&sides[side], files[side], low[side]))
@@ -89,11 +92,13 @@ static int report_differences(struct comparing *c)
                                 .names = { files[COMPARE_BASE], files[COMPARE_NEW] },
                                 .circumstances = circumstances,
                                 .comparison = comparison,
+                                .grown = &grown,
                                 .counters = { sides[COMPARE_BASE].counters, sides[COMPARE_NEW].counters },
                                 .settings = { side_settings(&sides[COMPARE_BASE]), side_settings(&sides[COMPARE_NEW]) },
                                 .notes = notes,
                                 .notes_n = notes_n,
                         });
+        compare_judgement_deinit(&grown);
         compare_result_free(comparison);
         return status == GO_ON ? EXIT_OK : status;
 }

@@ -46,7 +46,7 @@ static char *ending_of(const char *path)
         return ending;
 }
 
-/* Endings of pictures, which other profilers write and podflame does not. */
+/* Endings of pictures, which other profilers write. */
 static const char *const pictures[] = { ".svg", ".png" };
 
 int output_wrong_ending(const struct usage *usage, const char *path, const char *known, const char *remedy)
@@ -56,8 +56,8 @@ int output_wrong_ending(const struct usage *usage, const char *path, const char 
 
         for (size_t i = 0; ending && status == GO_ON && i < sizeof pictures / sizeof *pictures; i++)
                 if (strcasecmp(ending, pictures[i]) == 0)
-                        status = options_wrong(usage, "--output: %s is not a format of podflame; .html is the picture",
-                                               ending);
+                        status = options_wrong(
+                                usage, "--output: %s is not among the formats here; .html is the picture", ending);
         free(ending);
         if (status != GO_ON)
                 return status;

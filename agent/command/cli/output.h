@@ -31,10 +31,13 @@ struct output {
         }
 
 /* Texts of the rows of -f and -o in an option table. The endings are those of the formats' table. */
-#define OUTPUT_FORMATS "folded, html, speedscope, pprof, otlp, text, heat (by FILE's ending; folded if it has none)"
-#define OUTPUT_ENDINGS                                                                     \
-        "its ending tells the format: .folded, .html, .speedscope.json, .pb.gz (pprof),\n" \
-        ".otlp.json or .json (otlp), .txt (text), .heat.html; behind that .gz, which packs it"
+#define OUTPUT_FORMATS                                                                                \
+        "folded, html, heat, svg, speedscope, gecko, chrometrace, jsonl, pstats, pprof, otlp, text\n" \
+        "(by FILE's ending; folded if it has none)"
+#define OUTPUT_ENDINGS                                                                                    \
+        "its ending tells the format: .folded, .html, .heat.html, .svg, .speedscope.json, .gecko.json,\n" \
+        ".trace.json or .perfetto.json (chrometrace), .jsonl, .pstats or .prof, .pb.gz (pprof),\n"        \
+        ".otlp.json or .json (otlp), .txt (text); behind that .gz, which packs it"
 
 /*
  * Chooses the format: @format if it is not NULL, otherwise the one that @path's ending names. An unknown ending is

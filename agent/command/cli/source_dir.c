@@ -102,7 +102,8 @@ int source_dir_read(const struct source_dir *dir, struct profile_set *set)
                 return r;
         set->texts = calloc(1, sizeof *set->texts);
         if (set->texts)
-                set->texts->origin = "Source as it is in the folder that was given: whether it is what ran is not known.";
+                set->texts->origin =
+                        "Source as it is in the folder that was given: whether it is what ran is not known.";
         else
                 r = -ENOMEM;
         for (size_t i = 0; r == 0 && i < lines->n_files; i++)

@@ -22,11 +22,10 @@ struct source_dir {
                 .fd = -1 \
         }
 
-#define SOURCE_DIR_OPTION(type, member)                                                                           \
-        {                                                                                                         \
-                .name = "source", .kind = OPTION_TEXT, .field = offsetof(type, member),                           \
-                .argument = "DIR[=PREFIX]",                                                                       \
-                .help = "where the source lies: DIR/app/a.py is /app/a.py; with =/app, DIR/a.py is. Never\nguessed" \
+#define SOURCE_DIR_OPTION(type, member)                                                                    \
+        {                                                                                                  \
+                .name = "source", .kind = OPTION_TEXT, .field = offsetof(type, member), .argument = "DIR", \
+                .help = "where the source lies: DIR/app/a.py is /app/a.py; as DIR=/app, DIR/a.py is"       \
         }
 
 /* Opens the folder, before privileges are given up. @text: the option's; NULL: none. GO_ON, or an exit status. */

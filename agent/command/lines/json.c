@@ -68,7 +68,7 @@ static struct json_object *make_function(const struct lines_report *report,
         return json;
 }
 
-static struct json_object *make_file(const struct lines_report *report, struct profile_line_file *file)
+static struct json_object *make_file_lines(const struct lines_report *report, struct profile_line_file *file)
 {
         const struct profile_text *text = profile_texts_find(report->set->texts, file->file);
         struct json_object *json = json_map(), *lines = json_list(), *functions = json_list();
@@ -98,7 +98,7 @@ void lines_print_json(const struct lines_report *report)
         if (report->set->texts)
                 json_put_text(json, "source", report->set->texts->origin);
         for (size_t i = 0; i < report->lines->n_files; i++)
-                json_append(files, make_file(report, &report->lines->files[i]));
+                json_append(files, make_file_lines(report, &report->lines->files[i]));
         json_put(json, "files", files);
         json_print(json);
 }

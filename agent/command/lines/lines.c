@@ -26,7 +26,7 @@ static const struct option_spec specs[] = {
           .kind = OPTION_TEXT,
           .field = offsetof(struct lines_config, choice.file),
           .argument = "GLOB",
-          .help = "only lines of such files: app.py, '/app/*'; without a slash it is the last part of a name" },
+          .help = "only lines of such files: app.py, or with folders /srv/app/*" },
         { .name = "function",
           .kind = OPTION_TEXT,
           .field = offsetof(struct lines_config, choice.function),
@@ -40,10 +40,7 @@ static const struct option_spec specs[] = {
           .min = 0,
           .max = 1e9 },
         SOURCE_DIR_OPTION(struct lines_config, source),
-        { .name = "json",
-          .kind = OPTION_FLAG,
-          .field = offsetof(struct lines_config, json),
-          .help = "print JSON" },
+        { .name = "json", .kind = OPTION_FLAG, .field = offsetof(struct lines_config, json), .help = "print JSON" },
         CONFINEMENT_OPTIONS(struct lines_config, confinement),
 };
 
@@ -57,7 +54,7 @@ static const struct usage usage = {
         .anywhere = true,
 };
 
-static int confine_lines(const struct lines_config *config)
+static int give_up_rights(const struct lines_config *config)
 {
         enum confine_role role = config->source ? CONFINE_SOURCE_READER : CONFINE_CONVERTER;
 
@@ -106,7 +103,7 @@ int lines_run(int argc, char **argv)
         if (status == GO_ON && side_open(&side, (const char *const *)&argv[rest], (size_t)(argc - rest), reason) != 0)
                 status = say_error("%s", reason);
         if (status == GO_ON)
-                status = confine_lines(&config);
+                status = give_up_rights(&config);
         if (status == GO_ON && side_load(&side, reason) != 0)
                 status = say_error("%s", reason);
         if (status == GO_ON)

@@ -75,7 +75,10 @@ static void print_file(const struct lines_report *report, struct profile_line_fi
         fprintf(out, ": self %.1f %%, total %.1f %%\n", 100 * (double)file->count.self / all,
                 100 * (double)file->count.total / all);
         if (report->source && (!text || !text->text))
-                fprintf(out, "no source: %s\n", text ? text->why : *file->file == '<' ? "it is no file" : "too many files");
+                fprintf(out, "no source: %s\n",
+                        text                 ? text->why
+                        : *file->file == '<' ? "it is no file"
+                                             : "too many files");
         fprintf(out, "   line    self         %s   total         %s  function\n", interval, interval);
         for (size_t i = 0; i < file->n_lines; i++)
                 print_line(report, &file->lines[i], text, out);

@@ -2,6 +2,8 @@
 /* From the identity of a process to the attributes of its profile. */
 #include "describe.h"
 
+#include "grouping.h"
+
 #include "agent/command/cli/messages.h"
 
 #include <stdio.h>
@@ -99,5 +101,7 @@ int describe_process(struct profile *profile, const struct find_process *process
         int r = describe_group(profile, process);
 
         snprintf(pid, sizeof pid, "%d", process->pid);
+        if (r == 0 && *process->program)
+                r = profile_set_attribute(profile, GROUPING_ATTRIBUTE, process->program);
         return r < 0 ? r : profile_set_attribute(profile, keys[PID], pid);
 }

@@ -8,7 +8,6 @@
 #include "agent/base/base.h"
 #include "agent/command/cli/messages.h"
 #include "describe.h"
-#include "grouping.h"
 #include "refusals.h"
 #include "sampling.h"
 
@@ -244,8 +243,6 @@ int follow_keep(struct follow *f, const struct find_process *process, struct pro
 
         if (f->config.watcher)
                 f->config.watcher->finished(f->config.watcher->ctx, process, profile);
-        if (e == 0 && *process->program)
-                e = profile_set_attribute(profile, GROUPING_ATTRIBUTE, process->program);
         if (e == 0)
                 e = profile_set_add(&f->done, profile);
         if (e != 0)

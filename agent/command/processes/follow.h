@@ -36,8 +36,8 @@ struct follow_config {
         pid_t starter;
         bool quiet; /* print only what fails */
         /*
-         * Who is told that a process is about to be sampled, and that a profile of it is finished, while follow_take()
-         * has not given it yet. NULL: nobody
+         * Who is told that a process is about to be sampled, and that a profile of it is finished, which follow_take()
+         * or follow_finish() will give. NULL: nobody
          */
         const struct follow_watcher *watcher;
 };

@@ -27,6 +27,7 @@ struct record_config {
         const char *by;
         double duration; /* 0: not given */
         uint64_t repeat;
+        bool timeline;
         const char *format;
         const char *output;
         bool source;
@@ -35,6 +36,9 @@ struct record_config {
 };
 
 #define DURATION_DEFAULT 10
+
+/* The timelines of all processes together: 4 million samples. While they grow they may take twice as much. */
+#define TIMELINE_BYTES ((size_t)224 << 20)
 
 static const struct option_spec specs[] = {
         TARGET_OPTIONS(struct record_config, target),
@@ -61,6 +65,11 @@ static const struct option_spec specs[] = {
           .max = 1000 },
         SAMPLING_OPTIONS(struct record_config, sampling, SAMPLING_MODES_HELP),
         SAMPLING_THREADS_OPTION(struct record_config, sampling),
+        { .name = "timeline",
+          .kind = OPTION_FLAG,
+          .field = offsetof(struct record_config, timeline),
+          .help = "keep the time of each sample: a track for each thread, in gecko, chrometrace, jsonl and "
+                  "speedscope" },
         { .name = "format",
           .letter = 'f',
           .kind = OPTION_TEXT,
@@ -103,18 +112,31 @@ static const struct usage usage = {
         .n = sizeof specs / sizeof *specs,
 };
 
-/* Checks before the first run that the format keeps runs apart. GO_ON, or an exit status, after a message. */
-static int check_runs(const struct format *format)
+static bool keeps_runs(const struct format *format)
 {
-        char able[128] = "";
+        return format->runs;
+}
 
-        if (format->runs)
+static bool keeps_time(const struct format *format)
+{
+        return format->timeline;
+}
+
+/*
+ * Checks before the first run that the format keeps what the option asks for. GO_ON, or an exit status, after a message.
+ */
+static int check_format(const struct format *format, bool (*keeps)(const struct format *format), const char *option,
+                        const char *what)
+{
+        char able[256] = "";
+
+        if (keeps(format))
                 return GO_ON;
         for (size_t i = 0, len = 0; i < format_table_n && len < sizeof able; i++)
-                if (format_table[i]->runs)
+                if (keeps(format_table[i]))
                         len += (size_t)snprintf(able + len, sizeof able - len, "%s%s (-o FILE%s)", len > 0 ? ", " : "",
                                                 format_table[i]->name, *format_table[i]->endings);
-        return options_wrong(&usage, "--repeat: %s does not keep runs apart; what does: %s", format->name, able);
+        return options_wrong(&usage, "--%s: %s does not keep %s; what does: %s", option, format->name, what, able);
 }
 
 /* Checks whether the options go together. GO_ON, or an exit status, after a message. */
@@ -137,7 +159,11 @@ static int check_record_options(const struct record_config *config, const char *
                 status = output_choose(&usage, config->format, config->output, &r->output);
         if (status == GO_ON && config->source && !r->output.format->source)
                 return options_wrong(&usage, "--source: only the format heat (-o FILE.heat.html) has source text");
-        return status == GO_ON && config->repeat > 1 ? check_runs(r->output.format) : status;
+        if (status == GO_ON && config->timeline)
+                status = check_format(r->output.format, keeps_time, "timeline", "the time of samples");
+        return status == GO_ON && config->repeat > 1
+                       ? check_format(r->output.format, keeps_runs, "repeat", "runs apart")
+                       : status;
 }
 
 /* Copies the options, which were checked before. */
@@ -189,6 +215,10 @@ int record_run(int argc, char **argv)
                 status = check_record_options(&config, argv[rest], &r);
         if (status == GO_ON)
                 status = sampling_config(&config.sampling, &usage, &r.config.sampling);
+        if (config.timeline) {
+                r.config.sampling.timeline_bytes = TIMELINE_BYTES;
+                r.config.sampling.threads = true;
+        }
         copy_options(&config, &r);
         if (status == GO_ON)
                 status = open_all_and_confine(&config, &r);

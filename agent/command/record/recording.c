@@ -120,7 +120,7 @@ static int say_nothing_recorded(const struct recording *r)
                          r->config.subprocesses ? " or in what it started" : "; --subprocesses follows what it starts");
 }
 
-static double seconds_of(uint64_t ticks)
+static double seconds_of_ticks(uint64_t ticks)
 {
         return (double)ticks / (double)sysconf(_SC_CLK_TCK);
 }
@@ -146,11 +146,11 @@ static void say_children(const struct recording *r)
         snprintf(who, sizeof who, r->choice.n == 1 ? "process %d" : "the processes", r->choice.items[0].process.pid);
         if (t.n > 0)
                 snprintf(living, sizeof living, ", %zu child%s for %.2f s", t.n, t.n == 1 ? "" : "ren",
-                         seconds_of(t.ticks));
+                         seconds_of_ticks(t.ticks));
         if (t.ended_ticks > 0)
-                snprintf(ended, sizeof ended, ", children that have ended for %.2f s", seconds_of(t.ended_ticks));
+                snprintf(ended, sizeof ended, ", children that have ended for %.2f s", seconds_of_ticks(t.ended_ticks));
         say("%s ran for %.2f s%s%s; children were not recorded: --subprocesses (-s) follows them", who,
-            seconds_of(t.own_ticks), living, ended);
+            seconds_of_ticks(t.own_ticks), living, ended);
 }
 
 /* Time of programs that are not Python is printed if it is more than a 100th of the accounted time, or with -v. */
@@ -166,6 +166,23 @@ static void say_foreign_time(const struct recording *r)
                 accounted += profile_counters_of(r->done.items[i])->accounted_ns;
         if (ns >= FOREIGN_MIN_NS && (r->config.verbose || ns > accounted / FOREIGN_PART))
                 say("%.2f s of CPU time were used by descendants that run no Python", (double)ns / 1e9);
+}
+
+/* Prints how many samples have no time, since the timeline is full. They are in the file of no format. */
+static void say_dropped_moments(const struct recording *r)
+{
+        uint64_t sum = 0, dropped;
+        size_t n;
+
+        for (size_t i = 0; i < r->done.n; i++) {
+                profile_moments(r->done.items[i], &n, &dropped);
+                sum += dropped;
+        }
+        if (sum > 0)
+                say("%" PRIu64
+                    " samples had no room in the timeline, and are not in the file: record for less time, or at "
+                    "a lower --rate",
+                    sum);
 }
 
 /* Whether any sample was taken. If not, prints why. */
@@ -229,6 +246,7 @@ static int conclude_recording(struct recording *r, int e)
         if (r->config.verbose)
                 summary_say_unmerged(&r->done, r->sampler);
         summary_say_without_task(r->sampler);
+        say_dropped_moments(r);
         if (!r->config.quiet)
                 say_foreign_time(r);
         if (!r->config.quiet && r->before.n > 0)
@@ -272,7 +290,7 @@ static int open_follow(struct recording *r)
 
         if (r->config.source) {
                 r->sources = sources_new();
-                r->watcher = (struct follow_watcher){ sources_meet, sources_gather, r->sources };
+                r->watcher = (struct follow_watcher){ sources_meet, sources_note, r->sources };
                 config.watcher = &r->watcher;
         }
         if (r->config.source && !r->sources)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A process's files are read when its profile is finished: at the end of the recording, or when it has ended. Another
- * process may have another file of the same name, below another root. Then neither is shown.
+ * Files are read when nothing is sampled any more. Another process may have another file of the same name, below another
+ * root. Then neither is shown.
  */
 #include "sources.h"
 
@@ -36,12 +36,18 @@ struct sources {
         bool failed; /* memory ran out */
         struct met met[MET_MAX];
         size_t n_met;
+        struct noted {
+                struct met whose;
+                struct profile *profile;
+        } * noted;
+        size_t n_noted;
 };
 
 /* Below whose root the files of a process are read. */
 struct reader {
-        pid_t pid; /* 0: nobody's any more */
-        uid_t uid; /* who must be allowed to read them */
+        pid_t pid;               /* 0: nobody's any more */
+        const struct met *alive; /* whose PID it is; NULL: podflame's own */
+        uid_t uid;               /* who must be allowed to read them */
 };
 
 #define NOBODY ((uid_t)-1) /* no file is theirs */
@@ -88,14 +94,16 @@ struct sources *sources_new(void)
 
 void sources_free(struct sources *sources)
 {
-        if (sources)
+        if (sources) {
                 profile_texts_free(sources->texts);
+                free(sources->noted);
+        }
         free(sources);
 }
 
 /* ---- roots -------------------------------------------------------------------------- */
 
-static bool is_same_file(const char *a, const char *b)
+static bool lead_to_one_file(const char *a, const char *b)
 {
         struct stat x, y;
 
@@ -109,11 +117,24 @@ void sources_meet(void *ctx, const struct find_process *process)
 
         snprintf(root, sizeof root, "/proc/%d/root/", process->pid);
         snprintf(mounts, sizeof mounts, "/proc/%d/ns/mnt", process->pid);
-        if (is_same_file(root, "/proc/self/root/") && is_same_file(mounts, "/proc/self/ns/mnt"))
+        if (lead_to_one_file(root, "/proc/self/root/") && lead_to_one_file(mounts, "/proc/self/ns/mnt"))
                 s->met[s->n_met++ % MET_MAX] = (struct met){ process->pid, process->start_time };
 }
 
-static bool was_met(const struct sources *s, const struct find_process *process)
+void sources_note(void *ctx, const struct find_process *process, struct profile *profile)
+{
+        struct sources *s = ctx;
+        struct noted *noted = reallocarray(s->noted, s->n_noted + 1, sizeof *noted);
+
+        if (!noted) {
+                s->failed = true;
+                return;
+        }
+        s->noted = noted;
+        noted[s->n_noted++] = (struct noted){ { process->pid, process->start_time }, profile };
+}
+
+static bool was_met(const struct sources *s, const struct met *process)
 {
         size_t n = s->n_met < MET_MAX ? s->n_met : MET_MAX;
 
@@ -124,20 +145,20 @@ static bool was_met(const struct sources *s, const struct find_process *process)
 }
 
 /* Another process may have got the PID: hence the start time. */
-static bool lives(const struct find_process *process)
+static bool still_lives(const struct met *process)
 {
         struct nsutil_stat stat;
 
         return nsutil_stat_read(process->pid, &stat) == 0 && stat.start_time == process->start_time && !stat.ending;
 }
 
-static struct reader choose_reader(const struct sources *s, const struct find_process *process)
+static struct reader choose_reader(const struct sources *s, const struct met *process)
 {
         struct nsutil_status status;
 
-        if (lives(process) && nsutil_status_read(process->pid, &status) == 0)
-                return (struct reader){ process->pid, status.uid };
-        return (struct reader){ was_met(s, process) ? getpid() : 0, NOBODY };
+        if (still_lives(process) && nsutil_status_read(process->pid, &status) == 0)
+                return (struct reader){ process->pid, process, status.uid };
+        return (struct reader){ was_met(s, process) ? getpid() : 0, NULL, NOBODY };
 }
 
 /* ---- files ---------------------------------------------------------------------------- */
@@ -147,11 +168,13 @@ static bool may_read(const struct reader *reader, const struct symbol_file *file
         struct stat stat;
 
         return fstat(file->fd, &stat) == 0 &&
-               (reader->uid == 0 || (stat.st_uid == reader->uid && (stat.st_mode & S_IRUSR)) || (stat.st_mode & S_IROTH));
+               (reader->uid == 0 || (stat.st_uid == reader->uid && (stat.st_mode & S_IRUSR)) ||
+                (stat.st_mode & S_IROTH));
 }
 
-/* Opens a file of the process. 0 with @ret, or NULL and a reason. */
-static const char *open_file(struct sources *s, const struct reader *reader, const char *file, struct symbol_file *ret)
+/* Opens a file of the process. NULL with @ret, or the reason why not. */
+static const char *open_named_file(struct sources *s, const struct reader *reader, const char *file,
+                                   struct symbol_file *ret)
 {
         char *path = format_true_name(file);
         const char *why = NULL;
@@ -166,10 +189,14 @@ static const char *open_file(struct sources *s, const struct reader *reader, con
         free(path);
         if (!why && r != 0)
                 return word_error(r);
-        if (!why && !may_read(reader, ret)) {
+        if (why)
+                return why;
+        if (reader->alive && !still_lives(reader->alive))
+                why = why_ended; /* it may have been opened below another process's root */
+        else if (!may_read(reader, ret))
                 why = "its process's user may not read it";
+        if (why)
                 close(ret->fd);
-        }
         return why;
 }
 
@@ -178,7 +205,7 @@ static void read_new_file(struct sources *s, const struct reader *reader, const 
         struct symbol_file opened = { .fd = -1 };
         char *text = NULL;
         size_t len = 0, index = s->texts->n;
-        const char *why = open_file(s, reader, file, &opened);
+        const char *why = open_named_file(s, reader, file, &opened);
 
         if (!why && (why = profile_texts_refuse(s->texts, opened.size)))
                 close(opened.fd);
@@ -193,12 +220,12 @@ static void read_new_file(struct sources *s, const struct reader *reader, const 
 }
 
 /* A text of this name is there: it is dropped if this process has another file. */
-static void compare_file(struct sources *s, const struct reader *reader, struct profile_text *text)
+static void drop_if_different(struct sources *s, const struct reader *reader, struct profile_text *text)
 {
         const struct symbol_file *known = &s->files[text - s->texts->items];
         struct symbol_file opened;
 
-        if (!text->text || open_file(s, reader, text->file, &opened) != NULL)
+        if (!text->text || open_named_file(s, reader, text->file, &opened) != NULL)
                 return;
         close(opened.fd);
         if (symbol_file_is(&opened, known))
@@ -208,18 +235,18 @@ static void compare_file(struct sources *s, const struct reader *reader, struct 
         text->why = why_differs;
 }
 
-void sources_gather(void *ctx, const struct find_process *process, struct profile *profile)
+void sources_gather(struct sources *s, pid_t pid, uint64_t start_time, struct profile *profile)
 {
         const struct profile_line_choice all = { .file = NULL };
         const struct profile_set set = { .items = &profile, .n = 1 };
-        struct sources *s = ctx;
         struct profile_lines *lines;
 
         if (profile_lines(&set, &all, &lines) < 0) {
                 s->failed = true;
                 return;
         }
-        const struct reader reader = choose_reader(s, process);
+        const struct met process = { pid, start_time };
+        const struct reader reader = choose_reader(s, &process);
 
         for (size_t i = 0; i < lines->n_files; i++) {
                 const char *file = lines->files[i].file;
@@ -230,7 +257,7 @@ void sources_gather(void *ctx, const struct find_process *process, struct profil
                 if (!text)
                         read_new_file(s, &reader, file);
                 else
-                        compare_file(s, &reader, text);
+                        drop_if_different(s, &reader, text);
         }
         profile_lines_free(lines);
 }
@@ -261,6 +288,8 @@ void sources_give(struct sources *s, struct profile_set *set, bool quiet)
 {
         size_t n = 0;
 
+        for (size_t i = 0; i < s->n_noted; i++)
+                sources_gather(s, s->noted[i].whose.pid, s->noted[i].whose.start_time, s->noted[i].profile);
         for (size_t i = 0; i < s->texts->n; i++)
                 n += s->texts->items[i].text != NULL;
         if (!quiet)

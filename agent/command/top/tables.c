@@ -37,7 +37,7 @@ static const struct profile_function *function_of(const struct profile *p, profi
         return profile_function(p, profile_frame(p, frame)->function);
 }
 
-static struct totals_entry *find_row(struct counting *c, profile_id frame)
+static struct totals_entry *look_up_row(struct counting *c, profile_id frame)
 {
         char file[FILE_SIZE];
         const struct profile_function *f;
@@ -68,7 +68,7 @@ static int count_stack(struct counting *c, const struct profile_sample *sample)
                         continue;
                 if (c->chosen)
                         frame = i + 1 < n ? stack[i + 1] : 0;
-                struct totals_entry *row = find_row(c, frame);
+                struct totals_entry *row = look_up_row(c, frame);
                 if (!row)
                         return -ENOMEM;
                 totals_count(c->totals, row, i == first ? sample->nanoseconds : 0, sample->nanoseconds);

@@ -21,18 +21,54 @@ static int write_side(const struct compare_findings *c, enum compare_side side, 
         return r;
 }
 
+/* Writes what grew as {name, growth, functions, path: [[name, file], ...]}: the way to it in the tree, from the root. */
+static int write_html_cause(const struct compare_findings *c, const struct compare_cause *cause, FILE *out)
+{
+        char *growth = report_growth(&cause->function->by[cause->measure], cause->measure);
+
+        if (!growth)
+                return -ENOMEM;
+        putc('{', out);
+        html_write_member("name", cause->function->key, out);
+        putc(',', out);
+        html_write_member("growth", growth, out);
+        free(growth);
+        fprintf(out, ",\"functions\":%zu,\"path\":[", cause->regressions);
+        for (size_t i = 0; i < cause->path_n; i++) {
+                const struct profile_function *function = profile_function(c->comparison->stacks, cause->path[i]);
+
+                fputs(i > 0 ? ",[" : "[", out);
+                escape_json(function->name, out);
+                putc(',', out);
+                escape_json(function->file, out);
+                putc(']', out);
+        }
+        fputs("]}", out);
+        return 0;
+}
+
 static int write_html_verdict(const struct compare_findings *c, FILE *out)
 {
+        const struct compare_judgement *causes = report_causes(c);
         char *sentence = report_sentence(c);
+        int r = 0;
 
         if (!sentence)
                 return -ENOMEM;
-        putc(',', out);
-        html_write_member("verdict", compare_verdict_name(compare_verdict_of(c)), out);
+        if (c->judgement || c->invalid) {
+                putc(',', out);
+                html_write_member("verdict", compare_verdict_name(compare_verdict_of(c)), out);
+        }
         putc(',', out);
         html_write_member("sentence", sentence, out);
         free(sentence);
-        return 0;
+        fputs(",\"grown\":[", out);
+        for (size_t i = 0; r == 0 && causes && i < causes->causes_n; i++) {
+                fputs(i > 0 ? "," : "", out);
+                r = write_html_cause(c, &causes->causes[i], out);
+        }
+        putc(']', out);
+        return r;
 }
 
 static int write_compared(const void *what, FILE *out)
@@ -47,7 +83,7 @@ static int write_compared(const void *what, FILE *out)
         if (r == 0)
                 r = write_side(c, COMPARE_NEW, out);
         putc(']', out);
-        if (r == 0 && (c->judgement || c->invalid))
+        if (r == 0)
                 r = write_html_verdict(c, out);
         fputs("},\"tree\":", out);
         if (r == 0 && c->comparison)

@@ -142,13 +142,19 @@ static void put_cause(struct json_writer *m, struct json_object *list, const str
         }
 }
 
+static void put_causes(struct json_writer *m, struct json_object *root, const struct compare_findings *c)
+{
+        const struct compare_judgement *j = report_causes(c);
+        struct json_object *causes = j ? json_writer_put_array(m, root, "causes") : NULL;
+
+        for (size_t i = 0; j && i < j->causes_n; i++)
+                put_cause(m, causes, c->comparison, &j->causes[i]);
+}
+
 static void put_judgement(struct json_writer *m, struct json_object *root, const struct compare_findings *c)
 {
         const struct compare_judgement *j = c->judgement;
-        struct json_object *causes = json_writer_put_array(m, root, "causes");
 
-        for (size_t i = 0; i < j->causes_n; i++)
-                put_cause(m, causes, c->comparison, &j->causes[i]);
         put_count(m, root, "regressions", j->regressions);
         put_count(m, root, "blind", j->blind);
         put_finite_number(m, root, "more", j->more);
@@ -189,6 +195,7 @@ static void put_all(struct json_writer *m, struct json_object *root, const struc
                 json_writer_append(m, notes, note ? json_object_new_string(note) : NULL);
                 free(note);
         }
+        put_causes(m, root, c);
         if (c->judgement)
                 put_judgement(m, root, c);
         if (c->cost)

@@ -146,18 +146,19 @@ static int write_details(const struct compare_findings *c, FILE *out)
 static int markdown_write(const struct compare_findings *c, FILE *out)
 {
         enum compare_verdict verdict = compare_verdict_of(c);
-        bool judged = c->judgement || c->invalid;
+        const struct compare_judgement *causes = report_causes(c);
         int r = 0;
 
-        if (judged) {
+        if (c->judgement || c->invalid)
                 fprintf(out, "### %s podflame: %s\n\n", signs[verdict], compare_verdict_name(verdict));
+        else
+                fputs("### podflame: what changed\n\n", out);
+        if (causes || c->invalid) {
                 r = write_owned(report_sentence(c), out);
                 fputs(".\n\n", out);
-        } else {
-                fputs("### podflame: what changed\n\n", out);
         }
-        for (size_t i = 0; r == 0 && c->judgement && i < c->judgement->causes_n; i++)
-                r = write_markdown_cause(c, &c->judgement->causes[i], out);
+        for (size_t i = 0; r == 0 && causes && i < causes->causes_n; i++)
+                r = write_markdown_cause(c, &causes->causes[i], out);
         write_remarks(c, out);
         if (r == 0 && c->cost) {
                 fputs("- ", out);

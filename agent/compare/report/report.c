@@ -126,16 +126,34 @@ static char *say_inconclusive(const struct compare_result *c, const struct compa
                              few ? "; of so few runs, more runs tell more than longer ones" : "");
 }
 
+const struct compare_judgement *report_causes(const struct compare_findings *c)
+{
+        return c->judgement ? c->judgement : c->grown;
+}
+
+/* Of a comparison that is not judged, and in which nothing is known to have grown. */
+static char *say_unjudged(const struct compare_result *c)
+{
+        for (size_t i = 0; i < c->n; i++)
+                for (int measure = 0; measure < COMPARE_MEASURES; measure++)
+                        if (c->functions[i].by[measure].change != 0)
+                                return make_sentence("no function grew for certain, by %g %% and %g points or more",
+                                                     100 * c->criteria.relative, 100 * c->criteria.points);
+        return strdup("nothing differs: each function has the same share on both sides");
+}
+
 char *report_sentence(const struct compare_findings *c)
 {
-        const struct compare_judgement *j = c->judgement;
+        const struct compare_judgement *j = report_causes(c);
 
         if (c->invalid)
                 return escape_clean(c->invalid);
         if (!j)
                 return strdup("");
-        if (j->verdict == COMPARE_REGRESSION)
+        if (j->regressions > 0)
                 return make_sentence("%zu function%s grew", j->regressions, j->regressions == 1 ? "" : "s");
+        if (!c->judgement)
+                return say_unjudged(c->comparison);
         if (j->verdict == COMPARE_INCONCLUSIVE)
                 return say_inconclusive(c->comparison, j);
 

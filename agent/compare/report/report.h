@@ -31,7 +31,10 @@ int report_rows(const struct compare_result *c, enum compare_measure measure, st
  */
 const char *report_remark(const struct compare_findings *c, const struct report_row *row);
 
-/* The verdict in a sentence or two, allocated: plain text, in which no name needs cleaning. */
+/* What grew, and why: the judgement's, or that of a comparison that is only shown. NULL: it is not known. */
+const struct compare_judgement *report_causes(const struct compare_findings *c);
+
+/* The verdict, or what grew, in a sentence or two, allocated: plain text, in which no name needs cleaning. */
 char *report_sentence(const struct compare_findings *c);
 /* A change as text: "total 12.3 % -> 18.1 %, +5.8 points (+5.1 to +6.5), 2460 -> 3620 samples"; allocated. */
 char *report_growth(const struct compare_change *change, enum compare_measure measure);

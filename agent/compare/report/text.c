@@ -36,12 +36,15 @@ static int write_text_cause(const struct compare_findings *c, const struct compa
 
 static int write_text_verdict(const struct compare_findings *c, FILE *out)
 {
-        if (!c->judgement && !c->invalid)
+        const struct compare_judgement *causes = report_causes(c);
+
+        if (!causes && !c->invalid)
                 return 0;
-        fprintf(out, "%s: ", compare_verdict_name(compare_verdict_of(c)));
+        if (c->judgement || c->invalid)
+                fprintf(out, "%s: ", compare_verdict_name(compare_verdict_of(c)));
         int r = write_owned_text(report_sentence(c), out);
-        for (size_t i = 0; r == 0 && c->judgement && i < c->judgement->causes_n; i++)
-                r = write_text_cause(c, &c->judgement->causes[i], out);
+        for (size_t i = 0; r == 0 && causes && i < causes->causes_n; i++)
+                r = write_text_cause(c, &causes->causes[i], out);
         fputs("\n\n", out);
         return r;
 }
@@ -104,6 +107,10 @@ static int write_table(const struct compare_findings *c, enum compare_measure me
 
         if (r)
                 return r;
+        if (n == 0 && c->grown) { /* the sentence tells it */
+                free(rows);
+                return 0;
+        }
         fprintf(out, "\n%5s BASE      NEW  CHANGE  95 %% CONFIDENCE         SAMPLES         P  %-10s  FUNCTION\n",
                 titles[measure], "");
         for (size_t i = 0; i < n; i++)

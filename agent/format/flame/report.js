@@ -8,6 +8,7 @@ import { coverageFact, coverageWarning } from "./coverage.js";
 import { prepare } from "./difference.js";
 import { element } from "./dom.js";
 import { flame } from "./flame.js";
+import { grownList } from "./grown.js";
 import { count, duration, percent } from "./numbers.js";
 import { putView, viewOf } from "./view.js";
 
@@ -186,6 +187,9 @@ if (meta.sides) {
 }
 const main = document.getElementById("flame");
 if (meta.samples === 0) main.append(element("p", { class: "empty" }, whyEmpty(meta)));
-else showGraph(main, tree);
+else {
+  const graph = showGraph(main, tree);
+  if (meta.grown?.length) main.before(grownList(meta.grown, tree, (way) => graph.zoomTo(way)));
+}
 if (threads?.length) main.after(threadTable(threads));
 showFooter(document.getElementById("footer"), meta);
