@@ -242,8 +242,8 @@ def test_downloads_have_every_format(show, tmp_path):
     page.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
     click(page, ".menu summary", "Download")
     offered = texts(page, ".menu[open] button")
-    [known] = re.findall(r"--format FORMAT +([a-z, ]+) \(", podflame("convert", "-h").stdout)
-    assert offered == known.split(", ")
+    [known] = re.findall(r"--format FORMAT +([a-z,\s]+) \(", podflame("convert", "-h").stdout)
+    assert offered == re.split(r",\s+", known.strip())
     click(page, ".menu[open] button", "folded")
     [file] = eventually(lambda: list(tmp_path.glob("*.folded")), 20, lambda: list(tmp_path.iterdir()))
     assert sum(int(line.rsplit(" ", 1)[1]) for line in file.read_text().splitlines()) == 30 * 400

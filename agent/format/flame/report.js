@@ -189,7 +189,7 @@ const main = document.getElementById("flame");
 if (meta.samples === 0) main.append(element("p", { class: "empty" }, whyEmpty(meta)));
 else {
   const graph = showGraph(main, tree);
-  if (meta.grown?.length) main.before(grownList(meta.grown, tree, (way) => graph.zoomTo(way)));
+  if (meta.grown?.length) main.prepend(grownList(meta.grown, tree, (way) => graph.zoomTo(way)));
 }
 if (threads?.length) main.after(threadTable(threads));
 showFooter(document.getElementById("footer"), meta);
