@@ -197,10 +197,7 @@ $(B)/agent/format/pprof.o $(B)/agent/format/pprof_read.o $(B)/tests/unit/format_
 $(B)/agent/format/html.o: $(GEN)/flame.html
 $(B)/agent/format/heat/heat.o: $(GEN)/heat.html
 $(B)/agent/collect/page.o: $(GEN)/page.html
-$(B)/agent/collect/questions/openapi.o: $(GEN)/openapi.json
-
-$(GEN)/openapi.json: agent/collect/openapi.json
-	$(Q)mkdir -p $(GEN) && cp $< $@
+$(B)/agent/collect/questions/openapi.o: agent/collect/openapi.json
 
 $(foreach room,$(rooms),$(eval $(call room_rules,$(room))))
 
