@@ -183,7 +183,6 @@ $(GEN)/%.html: $(bundled)/%.html
 	$(Q)mkdir -p $(GEN) && cp $< $@
 else
 npm   := build/npm/node_modules/.package-lock.json
-
 $(npm): $(flame)/package.json $(flame)/package-lock.json | $(before_npm)
 	$(say) NPM $(flame)
 	$(Q)mkdir -p build/npm && cp $(filter $(flame)/%,$^) build/npm/ && npm --prefix build/npm ci --include=dev --silent --no-progress --no-audit --no-fund && touch $@
