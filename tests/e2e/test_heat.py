@@ -75,13 +75,13 @@ def test_lines_by_eye_and_by_keyboard(page_file):
         assert state["reachable"] == ["19990"], "Tab leads to the hottest line"
         assert [re.sub(r" \(.*?\)", "", row) for row in state["sampled"]] == [
             "20 %100 % line = 2", "1000025.0 %25.0 % line = 10000", "1999060.0 %60.0 % line = 19990", "300005.0 %5.0 %(not in the file)"]
-        assert "(self 60.0 %, 60 samples, 95 % interval 50.2 to 69.1 %)" in state["sampled"][2]
+        assert "(self 60.0 %, 60 samples, 95 % interval 50.2 % to 69.1 %)" in state["sampled"][2]
         assert state["waits"] == ["25.0 %[waits: GIL]"] and state["images"] == 0
 
         page.execute_script("document.querySelector('button.hot-line').focus()")
         page.switch_to.active_element.send_keys("\n")
         state = page.execute_script(STATE)
-        assert state["focused"] == "19990" and "in work\nself 60.0 %, 60 samples, 95 % interval 50.2 to 69.1 %" in state["tip"]
+        assert state["focused"] == "19990" and "in work\nself 60.0 %, 60 samples, 95 % interval 50.2 % to 69.1 %" in state["tip"]
         assert page.execute_script("const r = document.activeElement.getBoundingClientRect(); return r.top > 0 && r.bottom < innerHeight")
         for key, line in (("n", "10000"), ("n", "30000"), ("p", "10000"), (Keys.ARROW_DOWN, "19990"),
                           (Keys.ARROW_UP, "10000"), (Keys.HOME, "2"), (Keys.END, "30000")):

@@ -58,10 +58,10 @@ Test(heat, has_lines_counts_and_source, .timeout = 60)
         cr_expect_str_eq(member(data, "origin"), "\"It is a test.\"");
         /* Wilson's intervals of 1, 3 and 4 of 4. */
         cr_expect_str_eq(member(data, "files"),
-                         "[{\"file\":\"/app/a.py\",\"count\":[4,4,0.51011,1.00000,0.51011,1.00000],"
-                         "\"functions\":[[\"</script><img>\",1,[4,4,0.51011,1.00000,0.51011,1.00000]]],"
-                         "\"lines\":[[1,[3,3,0.30064,0.95441,0.30064,0.95441],\"</script><img>\",[]],"
-                         "[9,[1,4,0.04559,0.69936,0.51011,1.00000],\"</script><img>\",[]]],"
+                         "[{\"file\":\"/app/a.py\",\"count\":[4,4,0.5101092,1.0000000,0.5101092,1.0000000],"
+                         "\"functions\":[[\"</script><img>\",1,[4,4,0.5101092,1.0000000,0.5101092,1.0000000]]],"
+                         "\"lines\":[[1,[3,3,0.3006418,0.9544127,0.3006418,0.9544127],\"</script><img>\",[]],"
+                         "[9,[1,4,0.0455873,0.6993582,0.5101092,1.0000000],\"</script><img>\",[]]],"
                          "\"source\":[\"" MARK " # </script><img>\"]}]");
         cr_expect_null(strstr(page, "<img"));
         json_object_put(data);

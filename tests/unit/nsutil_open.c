@@ -75,11 +75,12 @@ static void expect_content(int fd, const char *content)
         close(fd);
 }
 
+static const char *const traps[] = {
+        "/absolute", "/relative", "/loop", "/fifo", "/", "", "/absent", "/file/below", "/../../etc/passwd",
+};
+
 Test(nsutil_open, nothing_leads_out_of_the_root)
 {
-        static const char *const traps[] = {
-                "/absolute", "/relative", "/loop", "/fifo", "/", "", "/absent", "/file/below", "/../../etc/passwd",
-        };
         int fd = -7;
 
         require_root();
@@ -95,6 +96,19 @@ Test(nsutil_open, nothing_leads_out_of_the_root)
         cr_expect_eq(fd, -7);
         child_end(pid);
         cr_expect_eq(nsutil_open_in_root(pid, "/good", &fd), NSUTIL_E_GONE);
+}
+
+Test(nsutil_open, nothing_leads_out_of_a_folder)
+{
+        int root = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC), fd = -7;
+
+        cr_assert_geq(root, 0);
+        for (size_t i = 0; i < sizeof(traps) / sizeof(*traps); i++)
+                cr_expect_eq(nsutil_open_below(root, traps[i], &fd), NSUTIL_E_NOT_FOUND, "%s", traps[i]);
+        cr_expect_eq(fd, -7);
+        cr_assert_eq(nsutil_open_below(root, "good", &fd), 0);
+        expect_content(fd, "inside");
+        close(root);
 }
 
 Test(nsutil_open, magic_links_and_devices_are_refused)

@@ -22,13 +22,20 @@ size_t lines_cut(const struct lines_report *report, struct profile_line_file *fi
         return n;
 }
 
+/* Decimals of a percentage: a small one is not 0.0. */
+static int decimals_of(double percent)
+{
+        return percent >= 1 || percent == 0 ? 1 : percent >= 0.1 ? 2 : 3;
+}
+
 static void print_share(const struct lines_report *report, uint64_t samples, FILE *out)
 {
         const struct profile_interval of = profile_interval(samples, report->lines->samples);
 
-        fprintf(out, "%8" PRIu64 "  %5.1f %%", samples, 100 * of.share);
+        fprintf(out, "%8" PRIu64 "  %5.*f %%", samples, decimals_of(100 * of.share), 100 * of.share);
         if (lines_have_intervals(report))
-                fprintf(out, "  %5.1f to %5.1f", 100 * of.low, 100 * of.high);
+                fprintf(out, "  %5.*f to %5.*f", decimals_of(100 * of.low), 100 * of.low, decimals_of(100 * of.high),
+                        100 * of.high);
 }
 
 static void print_source(const struct profile_text *text, uint32_t line, FILE *out)

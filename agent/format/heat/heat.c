@@ -30,7 +30,7 @@ static void write_count(const struct heat *heat, const struct profile_line_count
         const struct profile_interval self = profile_interval(count->self, heat->lines->samples);
         const struct profile_interval total = profile_interval(count->total, heat->lines->samples);
 
-        fprintf(out, "[%" PRIu64 ",%" PRIu64 ",%.5f,%.5f,%.5f,%.5f]", count->self, count->total, self.low, self.high,
+        fprintf(out, "[%" PRIu64 ",%" PRIu64 ",%.7f,%.7f,%.7f,%.7f]", count->self, count->total, self.low, self.high,
                 total.low, total.high);
 }
 

@@ -4,15 +4,13 @@
 
 import { counted, percent } from "../flame/numbers.js";
 
-const points = (share) => (100 * share).toFixed(1);
-
 // From 0 to 1: how strongly it is coloured. The root lets small shares be seen.
 export function heatOf(samples, data) {
   return data.samples ? Math.sqrt(samples / data.samples).toFixed(3) : 0;
 }
 
 export function told(name, samples, low, high, data) {
-  const interval = data.intervals ? `, 95 % interval ${points(low)} to ${points(high)} %` : "";
+  const interval = data.intervals ? `, 95 % interval ${percent(low, 1)} to ${percent(high, 1)}` : "";
   return `${name} ${percent(samples, data.samples)}, ${counted(samples, "sample")}${interval}`;
 }
 
