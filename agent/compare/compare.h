@@ -6,7 +6,7 @@
  * compare: compares two sides function by function. Each side has several runs of one workload. It gives a verdict, and
  * reports.
  *
- * Shares are shares of active samples (those that are not idle), and go from 0 to 1. A function is identified by its
+ * Shares are shares of the judged samples, and go from 0 to 1: active samples (not idle ones) that are in the scope. A function is identified by its
  * name and by its file within its package or checkout. Its lines do not count, since they move with every commit.
  */
 
@@ -34,8 +34,57 @@ enum compare_measure {
 #define COMPARE_MEASURES 2
 const char *compare_measure_name(enum compare_measure measure); /* "self", "total" */
 
+/* What is judged. All 0: the project's own functions, and of a test suite its tests. */
+#define COMPARE_GLOBS_MAX 64
+struct compare_scope {
+        /* Globs for functions, at most COMPARE_GLOBS_MAX: they match "file" or "file:function", without leading folders. */
+        const char *const *only; /* judge these and no others */
+        size_t only_n;
+        const char *const *ignore; /* do not judge these: their time is that of who calls them */
+        size_t ignore_n;
+        const char *from; /* a glob: only samples below such a function count; NULL: below tests; "": all */
+};
+
+/* Where the stacks begin. */
+enum compare_start {
+        COMPARE_START_NONE,  /* at their roots */
+        COMPARE_START_TESTS, /* at what runs a test of pytest or unittest */
+        COMPARE_START_ASKED, /* at @from */
+};
+
+/* Why samples are left out. */
+enum compare_left_out {
+        COMPARE_LEFT_OUTSIDE,    /* not below the start */
+        COMPARE_LEFT_IMPORTS,    /* in an import below it */
+        COMPARE_LEFT_ONE_SIDED,  /* in a test that only one side has */
+        COMPARE_LEFT_COLLECTION, /* in a garbage collection that interrupted a judged function */
+        COMPARE_LEFT_FOREIGN,    /* in no judged function, and called by none */
+};
+#define COMPARE_LEFT_OUTS 5
+
+/* What was judged. */
+struct compare_scoped {
+        enum compare_start start;
+        const char *from; /* as it was asked for; NULL: it was not */
+        bool only, ignore;
+        bool everything;                                        /* no function is the project's own: all are judged */
+        bool has_tests[COMPARE_SIDES], has_from[COMPARE_SIDES]; /* the start was met */
+        uint64_t used_only, used_ignore;                        /* bits of the globs that match a function */
+        const char *unmatched;                                  /* a glob that matches none; NULL: all match some */
+        uint64_t all[COMPARE_SIDES];                            /* active samples, also those that were left out */
+        uint64_t left_out[COMPARE_LEFT_OUTS][COMPARE_SIDES];
+};
+
+/* Whether @side has nothing at which the stacks could begin. */
+static inline bool compare_scope_lacks(const struct compare_scoped *scope, enum compare_side side)
+{
+        return (scope->start == COMPARE_START_TESTS && !scope->has_tests[side]) ||
+               (scope->start == COMPARE_START_ASKED && !scope->has_from[side]);
+}
+
 /* Which growth matters, and with what certainty. */
 struct compare_criteria {
+        struct compare_scope scope;
         double relative;    /* the least growth that matters, relative to the base's share, */
         double points;      /* and as a difference of shares: both must be reached */
         double alpha;       /* probability of any false alarm in a comparison */
@@ -74,9 +123,10 @@ struct compare_function {
 
 struct compare_result {
         struct compare_criteria criteria;
+        struct compare_scoped scope;
         struct profile *stacks;            /* both sides' stacks; functions and frames have no lines */
-        uint64_t (*counts)[COMPARE_SIDES]; /* active samples by stack id */
-        uint64_t samples[COMPARE_SIDES];   /* active samples */
+        uint64_t (*counts)[COMPARE_SIDES]; /* judged samples by stack id */
+        uint64_t samples[COMPARE_SIDES];   /* judged samples */
         size_t runs[COMPARE_SIDES];
         /* by run: the time that its active samples stand for; 0: the period is not known */
         double *seconds[COMPARE_SIDES];

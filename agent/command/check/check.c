@@ -69,6 +69,7 @@ static const struct option_spec specs[] = {
           .kind = OPTION_FLAG,
           .field = offsetof(struct check_config, save),
           .help = "keep the new profiles there if they pass, or if there are none to compare with yet" },
+        SCOPE_OPTIONS(struct check_config, judging.scope),
         { .name = "relative",
           .kind = OPTION_PERCENT,
           .field = JUDGING(relative),
@@ -80,7 +81,7 @@ static const struct option_spec specs[] = {
           .kind = OPTION_PERCENT,
           .field = JUDGING(points),
           .argument = "POINTS",
-          .help = "and by at least this many percentage points of all samples (0.5)",
+          .help = "and by at least this many percentage points of the judged samples (0.5)",
           .min = 0,
           .max = 100 },
         { .name = "alpha",
@@ -108,6 +109,10 @@ static const struct option_spec specs[] = {
           .field = JUDGING(allow),
           .argument = "FILE",
           .help = "functions that may grow: lines of \"2026-12-31 file.py:function\", the last day first" },
+        { .name = "assume-same-interpreter",
+          .kind = OPTION_FLAG,
+          .field = JUDGING(assume_same_interpreter),
+          .help = "compare files of other tools, which do not tell their interpreter, rate or mode" },
         { .name = "work",
           .letter = 'w',
           .kind = OPTION_REAL,
@@ -143,7 +148,7 @@ static int check_options(const struct check_config *config)
                 return options_wrong(&usage, "--save keeps profiles in a --baseline-dir");
         if (inconclusive && strcmp(inconclusive, "pass") != 0 && strcmp(inconclusive, "fail") != 0)
                 return options_wrong(&usage, "--inconclusive is pass or fail, not '%s'", inconclusive);
-        return GO_ON;
+        return scope_options_check(&config->judging.scope, &usage);
 }
 
 static int exit_status_of(const struct check_config *config, enum compare_verdict verdict)
@@ -255,6 +260,7 @@ int check_run(int argc, char **argv)
         outside_close(&c.outside);
         option_list_deinit(&c.config.judging.base);
         option_list_deinit(&c.config.judging.new);
+        scope_options_deinit(&c.config.judging.scope);
         report_options_deinit(&c.config.reports);
         return status;
 }

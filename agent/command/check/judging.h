@@ -7,6 +7,7 @@
 #include "agent/command/cli/options.h"
 #include "agent/compare/compare.h"
 #include "profile_files.h"
+#include "scope_options.h"
 
 struct judging_options {
         struct option_list base;
@@ -19,7 +20,9 @@ struct judging_options {
         double alpha;
         double sensitivity;
         const char *allow;
-        double work; /* units of work in each run; 0: not given */
+        struct scope_options scope;
+        bool assume_same_interpreter; /* files that do not tell it are compared all the same */
+        double work;                  /* units of work in each run; 0: not given */
 };
 
 #define JUDGING_DEFAULTS                                                                                    \
@@ -44,6 +47,7 @@ struct judging {
         struct compare_judgement judgement;
         struct compare_cost cost;
         bool have_cost;
+        struct scope_globs globs;
         char *notes[JUDGING_NOTES_MAX];
         size_t notes_n;
 };
