@@ -65,6 +65,7 @@ static void set_change(const struct compare_criteria *criteria, const struct sta
         if (!ret->tested)
                 return;
         ret->p = of->p;
+        ret->df = of->df;
         ret->threshold = threshold_of_share(criteria, ret->share[COMPARE_BASE]);
 }
 
@@ -255,6 +256,16 @@ static int take_paired(struct compare_result *c, struct paired *paired)
         return 0;
 }
 
+static double mean_run_seconds(const struct profile_set *sides)
+{
+        double sum = 0;
+
+        for (int side = 0; side < COMPARE_SIDES; side++)
+                for (size_t i = 0; i < sides[side].n; i++)
+                        sum += (double)profile_settings(sides[side].items[i])->duration_ns / 1e9;
+        return sum / (double)(sides[COMPARE_BASE].n + sides[COMPARE_NEW].n);
+}
+
 int compare_sides(const struct profile_set sides[static COMPARE_SIDES], const struct compare_criteria *criteria,
                   struct compare_result **ret)
 {
@@ -269,6 +280,7 @@ int compare_sides(const struct profile_set sides[static COMPARE_SIDES], const st
         if (r == 0) {
                 c->criteria = *criteria;
                 c->scope = paired.scope;
+                c->run_seconds = mean_run_seconds(sides);
                 r = take_paired(c, &paired);
         }
         if (r == 0)

@@ -71,7 +71,9 @@ struct compare_scoped {
         bool has_tests[COMPARE_SIDES], has_from[COMPARE_SIDES]; /* the start was met */
         uint64_t used_only, used_ignore;                        /* bits of the globs that match a function */
         const char *unmatched;                                  /* a glob that matches none; NULL: all match some */
-        uint64_t all[COMPARE_SIDES];                            /* active samples, also those that were left out */
+        const char *unsteady;        /* a test that ran in some runs of a side only; NULL: all ran in each */
+        size_t unsteady_n;           /* number of such tests */
+        uint64_t all[COMPARE_SIDES]; /* active samples, also those that were left out */
         uint64_t left_out[COMPARE_LEFT_OUTS][COMPARE_SIDES];
 };
 
@@ -107,6 +109,7 @@ struct compare_change {
         bool tested;       /* if false, the members below are 0 */
         double p;          /* probability of this growth by chance, corrected for the number of tests (Holm) */
         double threshold;  /* the least growth that matters */
+        unsigned df;       /* degrees of freedom of phi; 0: it is not known */
         double detectable; /* the least growth that would be detected with the wanted power */
         double more;       /* factor of samples with which a pass keeps its promise; 1: these samples keep it */
         bool regression;   /* significant, and not below the threshold */
@@ -134,6 +137,7 @@ struct compare_result {
         char *keys;                         /* memory of the functions' keys */
         size_t n;
         size_t tested[COMPARE_MEASURES];
+        double run_seconds; /* that a run took on average, by the clock; 0: not known */
 };
 
 /* Compares. @sides has a profile for each run. -EINVAL if a side has no run; -ENOMEM, -ENOSPC. */
@@ -186,6 +190,7 @@ struct compare_judgement {
         const struct compare_function *weakest; /* the worst of those; NULL: there is none */
         enum compare_measure weakest_measure;
         double more; /* factor of samples that would be enough; 1 if these are */
+        size_t runs; /* how many runs a side would be enough of the same length, about; 0: of no use, or not known */
 };
 
 /* Judges by @comparison's criteria. Allowed functions are ignored. @ret refers to @comparison. */

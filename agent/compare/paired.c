@@ -8,6 +8,7 @@
 
 #include "scope.h"
 #include "source_paths.h"
+#include "suites.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -125,13 +126,6 @@ static int add_run(struct adding *a, uint64_t **ret_counts)
 
 /* ---- hits ------------------------------------------------------------------- */
 
-/* A run's counts by stack id. There is one for each stack that was known when the run was added. */
-struct run_counts {
-        uint64_t *counts;
-        size_t n;
-        enum compare_side side;
-};
-
 static void count_hits_of_stack(struct paired *paired, size_t run, profile_id stack, uint64_t count, profile_id *seen)
 {
         size_t n;
@@ -243,8 +237,13 @@ static int pair_runs(struct pairing *p, const struct profile_set *sides)
         if (r < 0)
                 return r;
         scope_decide(&p->scope);
-        if (is_complete(&p->scope.found))
+        bool complete = is_complete(&p->scope.found);
+
+        if (complete)
                 r = visit_runs(p, sides, visit_to_add);
+        p->paired.scope = p->scope.found;
+        if (r == 0 && complete && p->paired.scope.start == COMPARE_START_TESTS)
+                r = suites_check(&p->paired, p->runs, n);
         return r < 0 ? r : count_hits(&p->paired, p->runs, n);
 }
 
@@ -259,7 +258,6 @@ int paired_make(const struct profile_set sides[static COMPARE_SIDES], const stru
         for (size_t i = 0; p.runs && i < p.paired.runs[COMPARE_BASE] + p.paired.runs[COMPARE_NEW]; i++)
                 free(p.runs[i].counts);
         free(p.runs);
-        p.paired.scope = p.scope.found;
         scope_deinit(&p.scope);
         if (r == 0)
                 *ret = p.paired;

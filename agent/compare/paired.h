@@ -21,6 +21,13 @@ int paired_make(const struct profile_set sides[static COMPARE_SIDES], const stru
                 struct paired *ret);
 void paired_deinit(struct paired *paired); /* accepts {0} */
 
+/* A run's counts by stack id. There is one for each stack that was known when the run was added. */
+struct run_counts {
+        uint64_t *counts;
+        size_t n;
+        enum compare_side side;
+};
+
 /* The hits of a function by run, in the order of @samples. */
 static inline uint64_t *paired_hits(const struct paired *paired, profile_id function, enum compare_measure measure)
 {

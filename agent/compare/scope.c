@@ -101,7 +101,9 @@ static bool is_own(const struct profile_function *f)
                 return false;
         if (!*f->file)
                 return *f->name && !strchr("([", *f->name) && strcmp(f->name, GC) != 0;
-        return *f->file != '<' || strcmp(f->file, "<string>") == 0 || strcmp(f->file, "<stdin>") == 0;
+        bool made = *f->file == '<' && f->file[strlen(f->file) - 1] == '>';
+
+        return !made || strcmp(f->file, "<string>") == 0 || strcmp(f->file, "<stdin>") == 0;
 }
 
 static bool is_from(const char *from, const struct profile_function *f)

@@ -61,6 +61,26 @@ def test_a_side_without_tests_is_invalid(tmp_path):
     assert status == INVALID and "runs no tests" in report["sentence"]
 
 
+def extra(name, count):
+    return {TEST[:2] + ("/w/tests/test_cart.py:" + name,): count}
+
+
+def test_tests_of_one_side_are_left_out(tmp_path):
+    both = [suite(number=i) for i in range(5)]
+    more = [profiles.run({**one["stacks"], **extra("test_new", 4000)}, i) for i, one in enumerate(both)]
+    status, report = check(profiles.write(tmp_path / "a", *both), profiles.write(tmp_path / "b", *more))
+    assert status == PASS, report["sentence"]
+    assert report["scope"]["left_out"]["one_sided"] == {"base": 0, "new": 20000}
+    assert "tests of one side only" in report["scope"]["sentence"]
+
+
+def test_other_tests_in_each_run_are_invalid(tmp_path):
+    both = [suite(number=i) for i in range(5)]
+    mixed = [profiles.run({**one["stacks"], **extra("test_sometimes", 100 * (i % 2))}, i) for i, one in enumerate(both)]
+    status, report = check(profiles.write(tmp_path / "a", *both), profiles.write(tmp_path / "b", *mixed))
+    assert status == INVALID and "test_sometimes" in report["sentence"]
+
+
 def test_other_tools_files_are_compared_if_the_user_says_so(tmp_path):
     files = [tmp_path / name for name in "abcd"]
     for file in files:

@@ -28,7 +28,7 @@ static const struct option_spec specs[] = {
 static const struct usage usage = {
         .command = "diff",
         .synopsis = "BASE NEW [OPTION]...",
-        .text = "Compares two profiles by the shares that functions have of their active samples.\n"
+        .text = "Compares two profiles by the shares that the project's functions have of their samples.\n"
                 "Files are OTLP (record -f otlp), pprof or folded stacks, packed by gzip or not.",
         .options = specs,
         .n = sizeof specs / sizeof *specs,

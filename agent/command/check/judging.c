@@ -111,6 +111,10 @@ void judging_open(const struct judging_options *options, struct judging *ret)
         if (r == 0 && !ret->no_baseline)
                 r = read_allowed(ret, options->allow);
         ret->unopened = r != 0;
+        for (int side = 0; options->names && side < COMPARE_SIDES; side++)
+                snprintf(ret->names[side], sizeof ret->names[side], "%s", options->names[side]);
+        if (options->note)
+                add_note(ret, "%s", options->note);
 }
 
 /* ---- the profiles ---------------------------------------------------------------- */
@@ -192,7 +196,17 @@ static int check_coverage(struct judging *j, const struct judging_options *optio
 {
         char reason[LOAD_REASON_SIZE];
 
-        (void)options;
+        for (int side = 0; options->drop_low && side < COMPARE_SIDES; side++) {
+                size_t all = j->sides[side].runs.n, n = side_drop_low_coverage(&j->sides[side]);
+
+                j->spoiled |= all - n < RUNS_MIN;
+                if (n > 0)
+                        add_note(j, "%zu of %zu runs of %s had too low a coverage, and are left out", n, all,
+                                 side_names[side]);
+        }
+        if (j->spoiled)
+                return report_invalid(j, "of too many runs too little was seen: the machine is too busy, or --rate too "
+                                         "high");
         for (int side = 0; side < COMPARE_SIDES; side++)
                 if (side_coverage_is_low(&j->sides[side], j->names[side], reason))
                         return report_invalid(j, "%s", reason);
@@ -218,6 +232,10 @@ static int make_comparison(struct judging *j, const struct judging_options *opti
                 return report_invalid(j, "%s", strerror(-r));
         if (scope_options_failed(&j->comparison->scope, j->reason, sizeof j->reason))
                 return CHECK_E_TOLD;
+        if (j->comparison->scope.unsteady)
+                return report_invalid(j, "other tests ran in some runs of a side than in others: %.300s%s",
+                                      j->comparison->scope.unsteady,
+                                      j->comparison->scope.unsteady_n > 1 ? ", and more" : "");
         for (int side = 0; side < COMPARE_SIDES; side++)
                 if (j->comparison->scope.all[side] == 0)
                         return report_invalid(j, "%s (%s) has no active samples", side_names[side], j->names[side]);

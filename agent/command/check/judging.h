@@ -21,6 +21,9 @@ struct judging_options {
         double sensitivity;
         const char *allow;
         struct scope_options scope;
+        const char *const *names;     /* of the sides, for reports; NULL: those of the files */
+        bool drop_low;                /* runs with a coverage that is too low are left out: others are made */
+        const char *note;             /* a sentence for reports; NULL: none */
         bool assume_same_interpreter; /* files that do not tell it are compared all the same */
         double work;                  /* units of work in each run; 0: not given */
 };
@@ -37,6 +40,7 @@ struct judging {
         int today;                     /* the day on which it was opened, as 20261125 */
         char *allowed;                 /* the text of options.allow; NULL: none */
         bool no_baseline;              /* it is invalid since there is no baseline */
+        bool spoiled;                  /* it is invalid since too many runs were left out */
         bool unopened;                 /* it is invalid since a file could not be opened */
         char reason[LOAD_REASON_SIZE]; /* why it is invalid */
         char names[COMPARE_SIDES][256];

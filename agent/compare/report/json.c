@@ -152,6 +152,7 @@ static void put_judgement(struct json_writer *m, struct json_object *root, const
         put_count(m, root, "regressions", j->regressions);
         put_count(m, root, "blind", j->blind);
         put_finite_number(m, root, "more", j->more);
+        put_count(m, root, "runs_needed", j->runs);
         if (j->weakest) {
                 struct json_object *weakest = json_writer_put_object(m, root, "weakest");
 

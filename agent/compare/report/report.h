@@ -31,6 +31,12 @@ int report_rows(const struct compare_result *c, enum compare_measure measure, st
  */
 const char *report_remark(const struct compare_findings *c, const struct report_row *row);
 
+/* Formats like printf(), allocated. NULL if memory ran out. */
+char *report_text_of(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Why it cannot be told, and what would help; allocated. */
+char *report_inconclusive(const struct compare_result *c, const struct compare_judgement *j);
+
 /* The verdict in a sentence or two, allocated: plain text, in which no name needs cleaning. */
 char *report_sentence(const struct compare_findings *c);
 /* What was judged, and what was left out, in a sentence without its full stop; allocated. The names in it are clean. */
