@@ -190,7 +190,7 @@ static int count_trials(void)
 {
         const char *asked = getenv("PODFLAME_TRIALS");
 
-        return asked ? atoi(asked) : 60;
+        return asked ? atoi(asked) : 40;
 }
 
 static struct tally judge_all_noises(int runs, double samples, double more, int trials)
@@ -239,6 +239,52 @@ Test(compare_alarms, more_runs_help, .timeout = 600)
         struct tally few = judge_often(&noises[4], 3, 2400, 0.4, 40), many = judge_often(&noises[4], 9, 2400, 0.4, 40);
 
         cr_expect_gt(many.named, few.named + 10, "%d and %d of 40", few.named, many.named);
+}
+
+/* Whether any look at a growing number of runs is an alarm, as podflame check looks: part 1/(k (k + 1)) of alpha each. */
+static bool is_alarm_at_any_look(const struct noise *noise, double samples)
+{
+        struct profile_set sides[COMPARE_SIDES] = { { 0 } };
+        bool alarm = false;
+
+        for (size_t k = 1; k <= 4 && !alarm; k++) {
+                struct compare_criteria criteria = COMPARE_CRITERIA_DEFAULT;
+                struct compare_judgement judgement;
+                struct compare_result *c;
+
+                for (int side = 0; side < COMPARE_SIDES; side++)
+                        while (sides[side].n < 2 + 2 * k)
+                                cr_assert_eq(profile_set_add(&sides[side], draw_run(noise, samples, 0)), 0);
+                criteria.alpha /= (double)(k * (k + 1));
+                cr_assert_eq(compare_sides(sides, &criteria, &c), 0);
+                cr_assert_eq(compare_judge(c, &judgement), 0);
+                alarm = judgement.verdict == COMPARE_REGRESSION;
+                compare_judgement_deinit(&judgement);
+                compare_result_free(c);
+        }
+        for (int side = 0; side < COMPARE_SIDES; side++)
+                profile_set_deinit(&sides[side]);
+        return alarm;
+}
+
+Test(compare_alarms, all_looks_together_keep_alpha, .timeout = 36000)
+{
+        int trials = count_trials(), alarms = 0;
+        size_t n = sizeof noises / sizeof *noises;
+
+        for (size_t i = 0; i < n; i++) {
+                int before = alarms;
+
+                for (int trial = 0; trial < trials; trial++)
+                        alarms += is_alarm_at_any_look(&noises[i], 2400);
+                if (getenv("PODFLAME_TRIALS"))
+                        fprintf(stderr, "%-12s looks at 4 to 10 runs: %d alarms of %d\n", noises[i].name,
+                                alarms - before, trials);
+        }
+
+        double expected = 0.01 * trials * (double)n;
+
+        cr_expect_leq(alarms, expected + 3 * sqrt(expected), "%d alarms", alarms);
 }
 
 /* The table of tests/bench/GATE.md. */
