@@ -216,7 +216,7 @@ static int visit_to_add(struct adding *adding, struct run_counts *ret)
 }
 
 /* Whether both sides have what the scope takes: if not, nothing is counted. */
-static bool is_complete(const struct compare_scoped *scope)
+static bool has_what_it_takes(const struct compare_scoped *scope)
 {
         return !scope->unmatched && !compare_scope_lacks(scope, COMPARE_BASE) &&
                !compare_scope_lacks(scope, COMPARE_NEW);
@@ -237,7 +237,7 @@ static int pair_runs(struct pairing *p, const struct profile_set *sides)
         if (r < 0)
                 return r;
         scope_decide(&p->scope);
-        bool complete = is_complete(&p->scope.found);
+        bool complete = has_what_it_takes(&p->scope.found);
 
         if (complete)
                 r = visit_runs(p, sides, visit_to_add);

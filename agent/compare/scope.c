@@ -172,7 +172,7 @@ static bool is_judged(const struct scope *scope, profile_id function)
         return (flags & FLAG_REFUSED) == 0 && (scope->found.everything || (flags & FLAG_OWN) != 0);
 }
 
-static void find_unmatched_glob(struct scope *scope)
+static void note_unmatched_glob(struct scope *scope)
 {
         const struct compare_scope *asked = scope->asked;
 
@@ -200,7 +200,7 @@ void scope_decide(struct scope *scope)
         for (size_t id = 1; id < scope->n; id++)
                 if (scope->flags[id] & FLAG_OWN)
                         found->everything = false;
-        find_unmatched_glob(scope);
+        note_unmatched_glob(scope);
 }
 
 /* ---- stacks ------------------------------------------------------------------------ */

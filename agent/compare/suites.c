@@ -31,7 +31,7 @@ static uint64_t *count_tests(const struct paired *paired, const struct run_count
         return tests;
 }
 
-static void find_unsteady_test(struct paired *paired, const uint64_t *tests, size_t n)
+static void note_unsteady_tests(struct paired *paired, const uint64_t *tests, size_t n)
 {
         size_t base = paired->runs[COMPARE_BASE];
 
@@ -83,7 +83,7 @@ int suites_check(struct paired *paired, struct run_counts *runs, size_t n)
 
         if (!tests)
                 return -ENOMEM;
-        find_unsteady_test(paired, tests, n);
+        note_unsteady_tests(paired, tests, n);
         leave_out_one_sided(paired, runs, n, tests);
         free(tests);
         return 0;

@@ -94,6 +94,19 @@ def make_pool(options):
     return pool
 
 
+def is_spoiled(options, file):
+    """Whether too little was seen of the run, since the machine was busy: `podflame check -- COMMAND` makes another one."""
+    done = subprocess.run([options.podflame, "diff", file, file, "-f", "json"], check=True, capture_output=True, text=True)
+    return json.loads(done.stdout)["base"]["coverage"]["low"]
+
+
+def drop_spoiled(options, pool):
+    for key, files in pool.items():
+        kept = [file for file in files if not is_spoiled(options, file)]
+        say("%s: %d of %d runs had too low a coverage, and are left out" % (" ".join(key), len(files) - len(kept), len(files)))
+        files[:] = kept
+
+
 def check(options, base, new):
     done = subprocess.run([options.podflame, "check", "-f", "json", "--base", *base, "--new", *new],
                           capture_output=True, text=True)
@@ -144,6 +157,7 @@ def main():
     options.suites = options.suites or list(SUITES)
     options.pool.mkdir(parents=True, exist_ok=True)
     pool = make_pool(options)
+    drop_spoiled(options, pool)
     chance = random.Random(options.seed)
     print("| suite, other side | runs a side | samples a side | pairs | %s | named first | its share, growth |" %
           " | ".join(VERDICTS))

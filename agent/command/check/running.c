@@ -84,7 +84,7 @@ static int wait_for_child(pid_t pid)
 
 /* ---- one recording ------------------------------------------------------------------------- */
 
-static bool redirect(int fd, const char *path, int flags)
+static bool redirect_to_file(int fd, const char *path, int flags)
 {
         int to = open(path, flags | O_CLOEXEC, 0600);
 
@@ -104,8 +104,9 @@ static _Noreturn void become_recorder(const struct running *r, int side, const c
         for (char **word = r->options->command; *word && n + 1 < ARGUMENTS_MAX; word++)
                 arguments[n++] = *word;
         prctl(PR_SET_PDEATHSIG, SIGTERM);
-        if (chdir(r->options->dirs[side]) == 0 && redirect(STDIN_FILENO, "/dev/null", O_RDONLY) &&
-            redirect(STDOUT_FILENO, r->log, O_WRONLY | O_CREAT | O_TRUNC) && dup2(STDOUT_FILENO, STDERR_FILENO) >= 0)
+        if (chdir(r->options->dirs[side]) == 0 && redirect_to_file(STDIN_FILENO, "/dev/null", O_RDONLY) &&
+            redirect_to_file(STDOUT_FILENO, r->log, O_WRONLY | O_CREAT | O_TRUNC) &&
+            dup2(STDOUT_FILENO, STDERR_FILENO) >= 0)
                 execv("/proc/self/exe", (char *const *)(uintptr_t)arguments);
         _exit(127);
 }
