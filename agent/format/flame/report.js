@@ -104,11 +104,12 @@ function comparedCoverage(sides) {
 }
 
 // What was judged, or only compared.
-function comparedFacts({ sides, verdict }) {
+function comparedFacts({ sides, verdict, scope }) {
   const of = ({ samples, runs }) => `${count(samples)} in ${count(runs)} run${runs === 1 ? "" : "s"}`;
   const both = (text) => sides.map(text).join(" → ");
   return [
     ["Verdict", verdict],
+    ["Scope", scope],
     ["Samples", sides[0].runs && both(of)],
     ["Lost", both(({ lost }) => percent(lost, 1))],
     comparedCoverage(sides),
