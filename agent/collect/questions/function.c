@@ -105,7 +105,7 @@ static int add_paths(struct found_function *found, const profile_id *frames, siz
         return add_part_of_stack(&found->to_callees, found->callees, found->path, outermost, sample, sample->state);
 }
 
-static int count_asked_sample(struct found_function *found, const struct profile_sample *sample, size_t number)
+static int count_occurrence(struct found_function *found, const struct profile_sample *sample, size_t number)
 {
         size_t n, outermost = SIZE_MAX, leaf;
         const profile_id *frames = profile_stack(found->from, sample->stack, &n);
@@ -194,7 +194,7 @@ static int count_function(struct found_function *found, const struct sought *sou
                 return r;
         match_functions(found, sought);
         for (size_t i = 0; r == 0 && found->known && i < profile_samples(found->from); i++)
-                r = count_asked_sample(found, profile_sample(found->from, i), i);
+                r = count_occurrence(found, profile_sample(found->from, i), i);
         gather_lines(found);
         return r;
 }
