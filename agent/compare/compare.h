@@ -43,6 +43,7 @@ struct compare_scope {
         const char *const *ignore; /* do not judge these: their time is that of who calls them */
         size_t ignore_n;
         const char *from; /* a glob: only samples below such a function count; NULL: below tests; "": all */
+        bool whole;       /* all functions and all samples: what stands above is not looked at */
 };
 
 /* Where the stacks begin. */
@@ -66,7 +67,7 @@ enum compare_left_out {
 struct compare_scoped {
         enum compare_start start;
         const char *from; /* as it was asked for; NULL: it was not */
-        bool only, ignore;
+        bool whole, only, ignore;
         bool everything;                                        /* no function is the project's own: all are judged */
         bool has_tests[COMPARE_SIDES], has_from[COMPARE_SIDES]; /* the start was met */
         uint64_t used_only, used_ignore;                        /* bits of the globs that match a function */

@@ -169,7 +169,8 @@ static bool is_judged(const struct scope *scope, profile_id function)
 {
         unsigned flags = scope->flags[function];
 
-        return (flags & FLAG_REFUSED) == 0 && (scope->found.everything || (flags & FLAG_OWN) != 0);
+        return scope->found.whole ||
+               ((flags & FLAG_REFUSED) == 0 && (scope->found.everything || (flags & FLAG_OWN) != 0));
 }
 
 static void note_unmatched_glob(struct scope *scope)
@@ -189,6 +190,10 @@ void scope_decide(struct scope *scope)
         struct compare_scoped *found = &scope->found;
         const char *from = scope->asked->from;
 
+        found->whole = scope->asked->whole;
+        found->everything = found->whole;
+        if (found->whole)
+                return;
         found->from = from && *from ? from : NULL;
         found->only = scope->asked->only_n > 0;
         found->ignore = scope->asked->ignore_n > 0;

@@ -124,6 +124,17 @@ Test(compare_scope, what_is_asked_for)
         compare_result_free(c);
 }
 
+Test(compare_scope, all_functions_and_samples_if_only_looked_at)
+{
+        struct compare_result *c = compare(&(struct compare_scope){ .whole = true }, suite, NULL);
+
+        cr_expect_eq(c->samples[COMPARE_BASE], c->scope.all[COMPARE_BASE]);
+        cr_expect_eq(hits(c, "json/encoder.py:encode", COMPARE_SELF), 2 * 20);
+        cr_expect_eq(hits(c, "<GC>", COMPARE_SELF), 2 * 5);
+        cr_expect_eq(c->scope.start, COMPARE_START_NONE);
+        compare_result_free(c);
+}
+
 Test(compare_scope, what_matches_nothing_is_named)
 {
         static const char *const wrong[] = { "shop/*", "shops/*" };

@@ -28,7 +28,8 @@ static const struct option_spec specs[] = {
 static const struct usage usage = {
         .command = "diff",
         .synopsis = "BASE NEW [OPTION]...",
-        .text = "Compares two profiles by the shares that the project's functions have of their samples.\n"
+        .text = "Compares two profiles by the shares that functions have of their active samples.\n"
+                "With --only, --ignore or --from by those of the functions that check would judge.\n"
                 "Files are those that podflame convert reads, packed by gzip or not.",
         .options = specs,
         .n = sizeof specs / sizeof *specs,
@@ -79,6 +80,7 @@ static int report_differences(struct comparing *c)
                 if (side_load(&sides[side], reason) != 0)
                         status = say_error("%s", reason);
         criteria.scope = scope_options_make(c->scope, &globs);
+        criteria.scope.whole = !scope_options_given(c->scope);
         if (status == GO_ON) {
                 const struct profile_set runs[] = { sides[COMPARE_BASE].runs, sides[COMPARE_NEW].runs };
                 int r = compare_sides(runs, &criteria, &comparison);

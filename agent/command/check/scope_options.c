@@ -11,6 +11,11 @@ int scope_options_check(const struct scope_options *options, const struct usage 
         return GO_ON;
 }
 
+bool scope_options_given(const struct scope_options *options)
+{
+        return options->only.n > 0 || options->ignore.n > 0 || options->from;
+}
+
 static size_t list_globs(const struct option_list *list, const char **ret)
 {
         for (size_t i = 0; i < list->n; i++)

@@ -39,6 +39,9 @@ struct scope_globs {
 /* GO_ON, or an exit status after a message. */
 int scope_options_check(const struct scope_options *options, const struct usage *usage);
 
+/* Whether any of the options is given. */
+bool scope_options_given(const struct scope_options *options);
+
 /* The scope that the options ask for. It refers to both. */
 struct compare_scope scope_options_make(const struct scope_options *options, struct scope_globs *globs);
 

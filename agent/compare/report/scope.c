@@ -20,7 +20,9 @@ const char *report_left_out(const struct compare_scoped *scope, enum compare_lef
 
 static void write_functions(const struct compare_scoped *scope, FILE *out)
 {
-        if (scope->everything)
+        if (scope->whole)
+                fputs("all functions", out);
+        else if (scope->everything)
                 fputs("all functions, since none is of a file of the project", out);
         else
                 fputs(scope->only ? "the functions of --only" : "the project's own functions", out);
@@ -61,7 +63,7 @@ char *report_scope(const struct compare_result *c)
 
         if (!out)
                 return NULL;
-        fputs("judged: ", out);
+        fputs(scope->whole ? "compared: " : "judged: ", out);
         write_functions(scope, out);
         fprintf(out, "; %" PRIu64 " of %" PRIu64 " samples of the base, %" PRIu64 " of %" PRIu64 " of the new side",
                 c->samples[COMPARE_BASE], scope->all[COMPARE_BASE], c->samples[COMPARE_NEW], scope->all[COMPARE_NEW]);
