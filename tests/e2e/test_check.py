@@ -212,7 +212,7 @@ def test_patch_releases_may_differ(tmp_path, base):
 
 
 @pytest.mark.parametrize("content, reason", [
-    (b"", "empty"), (b"{}", "no resourceProfiles"), (b"{", "no resourceProfiles"), (b"PK\3\4\0\0\0", "no profile"),
+    (b"", "empty"), (b"{}", "neither resourceProfiles"), (b"{", "JSON"), (b"PK\3\4\0\0\0", "no profile"),
     (b"some text\n", "no profile"), (b"\x1f\x8b\x08\x00", "gzip"), (b"\x7fELF\2\1\1\0\0\0", "no profile"),
     (b"main;f 100\n", "one run"), (gzip.compress(b"main;f 100\n", mtime=0), "one run"), (b"[1, 2]", "no profile")])
 def test_foreign_profiles_are_invalid(tmp_path, base, content, reason):
