@@ -6,8 +6,9 @@
  * compare: compares two sides function by function. Each side has several runs of one workload. It gives a verdict, and
  * reports.
  *
- * Shares are shares of the judged samples, and go from 0 to 1: active samples (not idle ones) that are in the scope. A function is identified by its
- * name and by its file within its package or checkout. Its lines do not count, since they move with every commit.
+ * Shares are shares of the judged samples, and go from 0 to 1: active samples (not idle ones) that are in the scope. A
+ * function is identified by its name and by its file within its package or checkout. Its lines do not count, since they
+ * move with every commit.
  */
 
 #include "agent/profile/profile.h"

@@ -154,7 +154,7 @@ def test_cpu_has_what_ran(sent):
 def test_wall_has_what_ran_and_what_slept(sent):
     plain, _, _, _, spent, _ = sent
     seconds = seconds_in(of_mode(plain, "wall"), ("burn", "nap", "work"), without="child_work")
-    assert seconds["work"] == pytest.approx(spent["all"], rel=0.02), "the time of its thread is the time that passed"
+    assert seconds["work"] == pytest.approx(spent["all"], rel=0.04), "the time of its thread is the time that passed"
     n = round((seconds["burn"] + seconds["nap"]) * WALL_RATE)
     truth.assert_share(round(seconds["nap"] * WALL_RATE), n, spent["nap"] / (spent["burn"] + spent["nap"]), "nap")
 

@@ -56,9 +56,9 @@ static void write_side(const struct compare_findings *c, enum compare_side side,
 
         fprintf(out, "%-6s ", side == COMPARE_BASE ? "Base" : "New");
         escape_text(c->names[side], out);
-        fprintf(out, ": %zu run%s, %" PRIu64 " judged samples, %.2f %% of the ticks lost", comparison->runs[side],
+        fprintf(out, ": %zu run%s, %" PRIu64 " %s samples, %.2f %% of the ticks lost", comparison->runs[side],
                 comparison->runs[side] == 1 ? "" : "s", comparison->samples[side],
-                100 * report_lost(&c->counters[side]));
+                comparison->scope.whole ? "active" : "judged", 100 * report_lost(&c->counters[side]));
         if (coverage >= 0)
                 fprintf(out, ", coverage %.1f %%", 100 * coverage);
         putc('\n', out);
