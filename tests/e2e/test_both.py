@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -86,11 +87,14 @@ def working(seconds):
     """TARGET under a service name of its own, which is in its attribute @service."""
     service = "both-%s" % uuid.uuid4().hex[:8]
     process = subprocess.Popen([sys.executable, "-S", "-c", TARGET, str(seconds)], stdout=subprocess.PIPE, text=True,
-                               env={**os.environ, "OTEL_SERVICE_NAME": service})
+                               env={**os.environ, "OTEL_SERVICE_NAME": service}, start_new_session=True)
     process.service = service
     with process:
-        yield process
-        process.kill()
+        try:
+            yield process
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # its child as well
 
 
 def only(target):
