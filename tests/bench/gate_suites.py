@@ -133,15 +133,16 @@ def row_of(options, pool, name, kind, side, chance):
         reports.append(report)
         causes = report.get("causes", [])
         firsts += bool(causes) and causes[0]["function"].endswith(":" + SUITES[name]["function"])
-        share, growth = growth_of(report, SUITES[name]["function"])
-        shares.append(share)
-        growths.append(growth)
+        if report["verdict"] != "invalid":
+            share, growth = growth_of(report, SUITES[name]["function"])
+            shares.append(share)
+            growths.append(growth)
     verdicts = collections.Counter(report["verdict"] for report in reports)
     samples = statistics.mean(report["base"].get("samples", 0) for report in reports)
     print("| %s, %s | %d | %d | %d | %s | %d %% | %.1f %%, %+.0f %% |" % (
         name, kind, side, samples, len(reports),
         " | ".join("%.0f %%" % (100 * verdicts[v] / len(reports)) for v in VERDICTS), 100 * firsts / len(reports),
-        100 * statistics.mean(shares), 100 * statistics.mean(growths)), flush=True)
+        100 * statistics.mean(shares or [0]), 100 * statistics.mean(growths or [0])), flush=True)
 
 
 def main():
