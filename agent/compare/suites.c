@@ -6,10 +6,15 @@
 #include "suites.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
-/* That many samples prove that a test without any did not run. */
+/* That many samples in one run show that a test without any in another one did not run there, or was missed. */
 #define SAMPLES_TELL 30
+
+/* It did not run if tests are missing in that many runs, or so large a part of one. */
+#define RUNS_TELL 2
+#define SHARE_TELLS 0.02
 
 static profile_id outermost_function(const struct profile *p, profile_id stack)
 {
@@ -31,24 +36,69 @@ static uint64_t *count_tests(const struct paired *paired, const struct run_count
         return tests;
 }
 
-static void note_unsteady_tests(struct paired *paired, const uint64_t *tests, size_t n)
+/* The tests of a side that have no sample in some of its runs. */
+struct absences {
+        uint64_t *missing; /* by run: the samples that such tests have in other runs */
+        uint64_t most;     /* samples in a run, of the longest such test */
+        profile_id longest;
+        size_t n; /* such tests */
+};
+
+static void note_absences(const uint64_t *row, size_t runs, profile_id test, struct absences *ret)
 {
-        size_t base = paired->runs[COMPARE_BASE];
+        uint64_t most = 0;
+        bool absent = false;
 
-        for (uint32_t f = 1; f <= profile_functions(paired->stacks); f++)
-                for (int side = 0; side < COMPARE_SIDES; side++) {
-                        const uint64_t *row = tests + f * n + (side == COMPARE_BASE ? 0 : base);
-                        uint64_t most = 0, least = UINT64_MAX;
+        for (size_t i = 0; i < runs; i++) {
+                most = row[i] > most ? row[i] : most;
+                absent |= row[i] == 0;
+        }
+        if (most < SAMPLES_TELL || !absent)
+                return;
+        ret->n++;
+        if (most > ret->most) {
+                ret->most = most;
+                ret->longest = test;
+        }
+        for (size_t i = 0; i < runs; i++)
+                if (row[i] == 0)
+                        ret->missing[i] += most;
+}
 
-                        for (size_t i = 0; i < paired->runs[side]; i++) {
-                                most = row[i] > most ? row[i] : most;
-                                least = row[i] < least ? row[i] : least;
-                        }
-                        if (most < SAMPLES_TELL || least > 0)
-                                continue;
-                        if (paired->scope.unsteady_n++ == 0)
-                                paired->scope.unsteady = profile_function(paired->stacks, f)->name;
+/* On a crowded machine sampling stands still for some milliseconds, and in one run a short test is not met by that. */
+static bool is_unsteady(const struct absences *absences, const uint64_t *samples, size_t runs)
+{
+        size_t n = 0;
+        bool much = false;
+
+        for (size_t i = 0; i < runs; i++) {
+                n += absences->missing[i] > 0;
+                much |= (double)absences->missing[i] > SHARE_TELLS * (double)samples[i];
+        }
+        return n >= RUNS_TELL || much;
+}
+
+static int note_unsteady_tests(struct paired *paired, const uint64_t *tests, size_t n)
+{
+        size_t before = 0;
+
+        for (int side = 0; side < COMPARE_SIDES; side++) {
+                size_t runs = paired->runs[side];
+                struct absences absences = { .missing = calloc(runs + 1, sizeof(*absences.missing)) };
+
+                if (!absences.missing)
+                        return -ENOMEM;
+                for (uint32_t f = 1; f <= profile_functions(paired->stacks); f++)
+                        note_absences(tests + f * n + before, runs, f, &absences);
+                if (is_unsteady(&absences, paired->samples + before, runs)) {
+                        if (paired->scope.unsteady_n == 0)
+                                paired->scope.unsteady = profile_function(paired->stacks, absences.longest)->name;
+                        paired->scope.unsteady_n += absences.n;
                 }
+                free(absences.missing);
+                before += runs;
+        }
+        return 0;
 }
 
 /* Whether only one side has the test. */
@@ -83,8 +133,9 @@ int suites_check(struct paired *paired, struct run_counts *runs, size_t n)
 
         if (!tests)
                 return -ENOMEM;
-        note_unsteady_tests(paired, tests, n);
-        leave_out_one_sided(paired, runs, n, tests);
+        int r = note_unsteady_tests(paired, tests, n);
+        if (r == 0)
+                leave_out_one_sided(paired, runs, n, tests);
         free(tests);
-        return 0;
+        return r;
 }

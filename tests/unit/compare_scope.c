@@ -169,3 +169,39 @@ Test(compare_scope, without_own_functions_all_count)
         cr_expect_not(compare_scope_lacks(&c->scope, COMPARE_NEW));
         compare_result_free(c);
 }
+
+/* Compares @n runs a side of two tests. Test "rare" has @rare samples, none in the first @absent runs of the new side. */
+static const char *unsteady_test(int n, uint64_t rare, int absent, size_t *ret_n)
+{
+        static char name[64];
+        const struct compare_criteria criteria = COMPARE_CRITERIA_DEFAULT;
+        struct profile_set sides[COMPARE_SIDES] = { { 0 } };
+        struct compare_result *c;
+
+        for (int run = 0; run < n * COMPARE_SIDES; run++) {
+                struct profile *p = profile_new();
+
+                add_part(p, &(struct part){ TEST ";/w/tests/test_a.py:test_often", 10000 });
+                if (run % 2 == COMPARE_BASE || run / 2 >= absent)
+                        add_part(p, &(struct part){ TEST ";/w/tests/test_a.py:test_rare", rare });
+                cr_assert_eq(profile_set_add(&sides[run % 2], p), 0);
+        }
+        cr_assert_eq(compare_sides(sides, &criteria, &c), 0);
+        for (int side = 0; side < COMPARE_SIDES; side++)
+                profile_set_deinit(&sides[side]);
+        snprintf(name, sizeof name, "%s", c->scope.unsteady ? c->scope.unsteady : "");
+        *ret_n = c->scope.unsteady_n;
+        compare_result_free(c);
+        return name;
+}
+
+Test(compare_scope, a_test_that_did_not_run_is_told_from_one_that_was_missed)
+{
+        size_t n;
+
+        cr_expect_str_eq(unsteady_test(8, 40, 1, &n), "", "sampling stood still for a moment");
+        cr_expect_str_eq(unsteady_test(8, 29, 4, &n), "", "it is too short to tell");
+        cr_expect_str_eq(unsteady_test(8, 40, 2, &n), "test_rare");
+        cr_expect_eq(n, 1);
+        cr_expect_str_eq(unsteady_test(8, 400, 1, &n), "test_rare", "sampling does not stand still for so long");
+}
