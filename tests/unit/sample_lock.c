@@ -24,7 +24,7 @@ static void *wait_for_turn(void *arg)
         return arg;
 }
 
-Test(sample_lock, waiting_for_a_turn_is_not_hanging, .timeout = 60)
+Test(sample_lock, waiting_for_a_turn_is_not_hanging)
 {
         struct nsutil_pulse pulse = { 0 };
         bool stands = false;
