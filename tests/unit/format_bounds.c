@@ -121,8 +121,8 @@ Test(format_bounds, frames_of_a_picture, .timeout = 60)
                 cr_assert_eq(profile_add(p, stack, 0, PROFILE_RUNNING, 1, 1), 0);
         }
         char *text = helper_format("svg", &set);
-        for (char *at = text; (at = strstr(at, "<g>")); at++)
-                n++;
+        for (const char *at = text; *at; at++)
+                n += strncmp(at, "<g>", 3) == 0; /* strstr() would look for the end each time, with the sanitizers */
         cr_expect_eq(n, 50000);
         cr_expect_not_null(strstr(text, "16000 frames are left out"));
         free(text);

@@ -95,7 +95,7 @@ static const struct {
         { SPEEDSCOPE, sizeof SPEEDSCOPE - 1, "speedscope: profiles is no array" },
         { "<!DOCTYPE html>", 15, "a page or a picture" },
         { "MOJ\x01", 4, "Austin's binary format" },
-        { "{\"type\":\"meta\",\"v\":1}", 23, "CPython's jsonl" },
+        { "{\"type\":\"meta\",\"v\":1}", 21, "CPython's jsonl" },
         { "main 3\nmain;f x\n", 16, "line 2 is not \"stack COUNT\"" },
         { "tid:1;x 3\n", 10, "a frame that is not file:function:line" },
         { " [", 2, "no profile" },
