@@ -6,6 +6,7 @@
 #   tests/bench/bench.mk  benchmarks and the soak
 #   deploy/install.mk     install, uninstall, the man page's options
 #   deploy/deploy.mk      the Debian package, tools that check manifests
+#   docker/demo/demo.mk   the demo
 #
 # Every source file of a room is built; a new .c needs no line here.
 #   V=1                           print whole commands
@@ -183,7 +184,6 @@ $(GEN)/%.html: $(bundled)/%.html
 	$(Q)mkdir -p $(GEN) && cp $< $@
 else
 npm   := build/npm/node_modules/.package-lock.json
-
 $(npm): $(flame)/package.json $(flame)/package-lock.json | $(before_npm)
 	$(say) NPM $(flame)
 	$(Q)mkdir -p build/npm && cp $(filter $(flame)/%,$^) build/npm/ && npm --prefix build/npm ci --include=dev --silent --no-progress --no-audit --no-fund && touch $@
@@ -197,35 +197,14 @@ $(B)/agent/format/pprof.o $(B)/agent/format/pprof_read.o $(B)/tests/unit/format_
 $(B)/agent/format/html.o: $(GEN)/flame.html
 $(B)/agent/format/heat/heat.o: $(GEN)/heat.html
 $(B)/agent/collect/page.o: $(GEN)/page.html
-$(B)/agent/collect/questions/openapi.o: $(GEN)/openapi.json
-
-$(GEN)/openapi.json: agent/collect/openapi.json
-	$(Q)mkdir -p $(GEN) && cp $< $@
+$(B)/agent/collect/questions/openapi.o: agent/collect/openapi.json
 
 $(foreach room,$(rooms),$(eval $(call room_rules,$(room))))
 
 # ---- tests, checks, installing ----------------------------------------------
 
 # By pattern: the image is built from a part of the tree, which has only some of these files.
-include $(wildcard deploy/*.mk tests/*.mk tests/*/*.mk)
-
-# ---- the demo ----------------------------------------------------------------
-
-demo_packages := docker.io mmdebstrap python3
-
-# Beside the build. npm is most of the packages, and only the two pages need it.
-.PHONY: demo-image node-deps
-demo-image:
-	$(Q)$(PYTHON) tests/testbed/images.py bookworm
-
-node-deps:
-	$(Q).ci/packages $(node_packages)
-
-.PHONY: demo
-demo: ## collector, agent and a sample workload in a container; DEMO_SECONDS=20 ends it
-	$(Q).ci/packages $(filter-out $(node_packages),$(build_packages)) $(demo_packages)
-	$(Q)MAKEFLAGS= $(MAKE) $(MAKEOVERRIDES) --no-print-directory -j$$(($$(nproc) + 1)) demo-image $(node_deps) all before_npm='$(node_deps)'
-	$(Q)$(PYTHON) docker/demo/demo.py
+include $(wildcard deploy/*.mk docker/*/*.mk tests/*.mk tests/*/*.mk)
 
 # ---- setting up, cleaning ----------------------------------------------------
 

@@ -86,7 +86,7 @@ static int narrow_range(struct asked *asked, const struct collect_selection *sel
 }
 
 /* A series that is named has to exist. One that is named and does not fit the filters is nothing. */
-static int find_series(struct asked *asked, const struct collect_selection *selection)
+static int load_series(struct asked *asked, const struct collect_selection *selection)
 {
         struct selecting selecting = { .asked = asked, .selection = selection };
         int64_t named = selection->range.series;
@@ -222,7 +222,7 @@ int collect_asked_begin(struct store *store, const struct collect_selection *sel
         *ret = (struct asked){ .store = store, .range = selection->range };
         if (r < 0)
                 return r;
-        r = find_series(ret, selection);
+        r = load_series(ret, selection);
         if (r == 0)
                 r = store_each_total(store, &ret->range, &(struct store_how){ .samples = times }, add_total, ret);
         if (r < 0) {

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The page: one embedded html file with its script and style. Its policy allows that one script, by a nonce that is new
- * for every answer, and requests to its own server. Any other script that gets into the page does not run.
+ * for every answer, and requests to its own server. Any other script that gets into the page does not run. The script's
+ * element lists the formats that there are to download.
  */
 #include "agent/collect/page.h"
 #include "agent/collect/answer.h"
 #include "agent/format/embed.h"
+#include "agent/format/format.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,7 +54,10 @@ static char *make_html(const char *nonce, size_t *ret_len)
         if (!out)
                 return NULL;
         fwrite(collect_page_html, 1, before, out);
-        fprintf(out, "<script nonce=\"%s\">", nonce);
+        fprintf(out, "<script nonce=\"%s\" data-formats=\"", nonce);
+        for (size_t i = 0; i < format_table_n; i++)
+                fprintf(out, "%s%s", i > 0 ? " " : "", format_table[i]->name);
+        fputs("\">", out);
         fwrite(rest, 1, (size_t)(collect_page_html_end - rest), out);
         if (fclose(out) != 0) {
                 free(html);

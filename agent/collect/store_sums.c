@@ -125,7 +125,7 @@ static int add_total(void *ctx, const struct store_total *total)
 
 /* ---- samples -------------------------------------------------------------- */
 
-static int add_samples(void *ctx, const struct store_slice *slice)
+static int add_slice_samples(void *ctx, const struct store_slice *slice)
 {
         struct summing *summing = ctx;
 
@@ -190,7 +190,7 @@ static int write_series(struct summing *summing, const struct series_sum *sum)
 
 static int sum_mode(struct summing *summing, const struct store_plan *plan, const struct store_range *range)
 {
-        int r = store_each_slice_of(summing->connection, plan, range, summing->mode, add_samples, summing);
+        int r = store_each_slice_of(summing->connection, plan, range, summing->mode, add_slice_samples, summing);
         const struct series_sum *sum, *next;
 
         HASH_ITER(hh, summing->all, sum, next) {
@@ -281,7 +281,7 @@ static int64_t ask_number(struct store_connection *connection, enum store_statem
 }
 
 /* Finds the first stretch that begins at @at_ns or later, has slices, and is not summed. INT64_MAX if there is none. */
-static int64_t find_stretch(struct store_connection *connection, int64_t span_ns, int64_t at_ns, int64_t until_ns)
+static int64_t seek_stretch(struct store_connection *connection, int64_t span_ns, int64_t at_ns, int64_t until_ns)
 {
         while (at_ns <= until_ns - span_ns) {
                 int64_t slice = ask_number(connection, SQL_NEXT_SLICE, &at_ns, 1, INT64_MAX);
@@ -308,7 +308,7 @@ static int sum_next(struct store *store, int span, int64_t *at_ns, int64_t until
         oldest = ask_number(&store->writer, SQL_OLDEST, NULL, 0, until_ns);
         if (*at_ns <= oldest)
                 *at_ns = (oldest / span_ns + 1) * span_ns;
-        *at_ns = find_stretch(&store->writer, span_ns, *at_ns, until_ns);
+        *at_ns = seek_stretch(&store->writer, span_ns, *at_ns, until_ns);
         *ret_found = *at_ns != INT64_MAX;
         if (*ret_found)
                 r = sum_stretch(&store->writer, span, *at_ns);

@@ -7,6 +7,7 @@
  * by what matters, since their share is too large. Fewer tests are more powerful.
  */
 #include "compare.h"
+#include "moderation.h"
 #include "paired.h"
 #include "statistics.h"
 
@@ -64,6 +65,7 @@ static void set_change(const struct compare_criteria *criteria, const struct sta
         if (!ret->tested)
                 return;
         ret->p = of->p;
+        ret->df = of->df;
         ret->threshold = threshold_of_share(criteria, ret->share[COMPARE_BASE]);
 }
 
@@ -80,6 +82,34 @@ static double times_more_samples_needed(const struct compare_criteria *criteria,
         if (change->share[COMPARE_BASE] + promised >= 1)
                 return 1; /* such growth is impossible */
         return fmax(1, pow(change->detectable / promised, 2));
+}
+
+/*
+ * Learns from the functions that are tested how much noise there is between runs, and tests them anew by that. -ENOMEM.
+ */
+static int moderate_family(struct compare_result *c, struct estimates *estimates, enum compare_measure which)
+{
+        double *phis = calloc(c->n + 1, sizeof(*phis));
+        struct moderation moderation;
+        unsigned df = 0;
+        size_t n = 0;
+
+        if (!phis)
+                return -ENOMEM;
+        for (size_t i = 0; i < c->n; i++) {
+                const struct statistics_proportions *of = &estimates[i].by[which];
+
+                df = of->df; /* the same for all */
+                if (c->functions[i].by[which].tested && of->observed_phi > 0)
+                        phis[n++] = of->observed_phi;
+        }
+        moderation_learn(phis, n, df, &moderation);
+        free(phis);
+        for (size_t i = 0; i < c->n; i++) {
+                moderation_apply(&moderation, &estimates[i].by[which]);
+                set_change(&c->criteria, &estimates[i].by[which], &c->functions[i].by[which]);
+        }
+        return 0;
 }
 
 static int judge_changes(struct compare_result *c, const struct estimates *estimates, enum compare_measure which)
@@ -177,6 +207,8 @@ static int add_functions(struct compare_result *c, const struct paired *paired)
                         add_function(c, paired, id, &keys_end, &estimates[c->n]);
         }
         for (int which = 0; r == 0 && which < COMPARE_MEASURES; which++)
+                r = moderate_family(c, estimates, (enum compare_measure)which);
+        for (int which = 0; r == 0 && which < COMPARE_MEASURES; which++)
                 r = judge_changes(c, estimates, (enum compare_measure)which);
         free(estimates);
         return r;
@@ -224,6 +256,16 @@ static int take_paired(struct compare_result *c, struct paired *paired)
         return 0;
 }
 
+static double mean_run_seconds(const struct profile_set *sides)
+{
+        double sum = 0;
+
+        for (int side = 0; side < COMPARE_SIDES; side++)
+                for (size_t i = 0; i < sides[side].n; i++)
+                        sum += (double)profile_settings(sides[side].items[i])->duration_ns / 1e9;
+        return sum / (double)(sides[COMPARE_BASE].n + sides[COMPARE_NEW].n);
+}
+
 int compare_sides(const struct profile_set sides[static COMPARE_SIDES], const struct compare_criteria *criteria,
                   struct compare_result **ret)
 {
@@ -234,9 +276,11 @@ int compare_sides(const struct profile_set sides[static COMPARE_SIDES], const st
         if (sides[COMPARE_BASE].n == 0 || sides[COMPARE_NEW].n == 0)
                 return -EINVAL;
         c = calloc(1, sizeof(*c));
-        r = c ? paired_make(sides, &paired) : -ENOMEM;
+        r = c ? paired_make(sides, &criteria->scope, &paired) : -ENOMEM;
         if (r == 0) {
                 c->criteria = *criteria;
+                c->scope = paired.scope;
+                c->run_seconds = mean_run_seconds(sides);
                 r = take_paired(c, &paired);
         }
         if (r == 0)

@@ -6,8 +6,9 @@
  * compare: compares two sides function by function. Each side has several runs of one workload. It gives a verdict, and
  * reports.
  *
- * Shares are shares of active samples (those that are not idle), and go from 0 to 1. A function is identified by its
- * name and by its file within its package or checkout. Its lines do not count, since they move with every commit.
+ * Shares are shares of the judged samples, and go from 0 to 1: active samples (not idle ones) that are in the scope. A
+ * function is identified by its name and by its file within its package or checkout. Its lines do not count, since they
+ * move with every commit.
  */
 
 #include "agent/profile/profile.h"
@@ -34,8 +35,60 @@ enum compare_measure {
 #define COMPARE_MEASURES 2
 const char *compare_measure_name(enum compare_measure measure); /* "self", "total" */
 
+/* What is judged. All 0: the project's own functions, and of a test suite its tests. */
+#define COMPARE_GLOBS_MAX 64
+struct compare_scope {
+        /* Globs for functions, at most COMPARE_GLOBS_MAX: they match "file" or "file:function", without leading folders. */
+        const char *const *only; /* judge these and no others */
+        size_t only_n;
+        const char *const *ignore; /* do not judge these: their time is that of who calls them */
+        size_t ignore_n;
+        const char *from; /* a glob: only samples below such a function count; NULL: below tests; "": all */
+        bool whole;       /* all functions and all samples: what stands above is not looked at */
+};
+
+/* Where the stacks begin. */
+enum compare_start {
+        COMPARE_START_NONE,  /* at their roots */
+        COMPARE_START_TESTS, /* at what runs a test of pytest or unittest */
+        COMPARE_START_ASKED, /* at @from */
+};
+
+/* Why samples are left out. */
+enum compare_left_out {
+        COMPARE_LEFT_OUTSIDE,    /* not below the start */
+        COMPARE_LEFT_IMPORTS,    /* in an import below it */
+        COMPARE_LEFT_ONE_SIDED,  /* in a test that only one side has */
+        COMPARE_LEFT_COLLECTION, /* in a garbage collection that interrupted a judged function */
+        COMPARE_LEFT_FOREIGN,    /* in no judged function, and called by none */
+};
+#define COMPARE_LEFT_OUTS 5
+
+/* What was judged. */
+struct compare_scoped {
+        enum compare_start start;
+        const char *from; /* as it was asked for; NULL: it was not */
+        bool whole, only, ignore;
+        bool everything;                                        /* no function is the project's own: all are judged */
+        bool has_tests[COMPARE_SIDES], has_from[COMPARE_SIDES]; /* the start was met */
+        uint64_t used_only, used_ignore;                        /* bits of the globs that match a function */
+        const char *unmatched;                                  /* a glob that matches none; NULL: all match some */
+        const char *unsteady;        /* a test that ran in some runs of a side only; NULL: all ran in each */
+        size_t unsteady_n;           /* number of such tests */
+        uint64_t all[COMPARE_SIDES]; /* active samples, also those that were left out */
+        uint64_t left_out[COMPARE_LEFT_OUTS][COMPARE_SIDES];
+};
+
+/* Whether @side has nothing at which the stacks could begin. */
+static inline bool compare_scope_lacks(const struct compare_scoped *scope, enum compare_side side)
+{
+        return (scope->start == COMPARE_START_TESTS && !scope->has_tests[side]) ||
+               (scope->start == COMPARE_START_ASKED && !scope->has_from[side]);
+}
+
 /* Which growth matters, and with what certainty. */
 struct compare_criteria {
+        struct compare_scope scope;
         double relative;    /* the least growth that matters, relative to the base's share, */
         double points;      /* and as a difference of shares: both must be reached */
         double alpha;       /* probability of any false alarm in a comparison */
@@ -58,6 +111,7 @@ struct compare_change {
         bool tested;       /* if false, the members below are 0 */
         double p;          /* probability of this growth by chance, corrected for the number of tests (Holm) */
         double threshold;  /* the least growth that matters */
+        unsigned df;       /* degrees of freedom of phi; 0: it is not known */
         double detectable; /* the least growth that would be detected with the wanted power */
         double more;       /* factor of samples with which a pass keeps its promise; 1: these samples keep it */
         bool regression;   /* significant, and not below the threshold */
@@ -74,9 +128,10 @@ struct compare_function {
 
 struct compare_result {
         struct compare_criteria criteria;
+        struct compare_scoped scope;
         struct profile *stacks;            /* both sides' stacks; functions and frames have no lines */
-        uint64_t (*counts)[COMPARE_SIDES]; /* active samples by stack id */
-        uint64_t samples[COMPARE_SIDES];   /* active samples */
+        uint64_t (*counts)[COMPARE_SIDES]; /* judged samples by stack id */
+        uint64_t samples[COMPARE_SIDES];   /* judged samples */
         size_t runs[COMPARE_SIDES];
         /* by run: the time that its active samples stand for; 0: the period is not known */
         double *seconds[COMPARE_SIDES];
@@ -84,6 +139,7 @@ struct compare_result {
         char *keys;                         /* memory of the functions' keys */
         size_t n;
         size_t tested[COMPARE_MEASURES];
+        double run_seconds; /* that a run took on average, by the clock; 0: not known */
 };
 
 /* Compares. @sides has a profile for each run. -EINVAL if a side has no run; -ENOMEM, -ENOSPC. */
@@ -136,6 +192,7 @@ struct compare_judgement {
         const struct compare_function *weakest; /* the worst of those; NULL: there is none */
         enum compare_measure weakest_measure;
         double more; /* factor of samples that would be enough; 1 if these are */
+        size_t runs; /* how many runs a side would be enough of the same length, about; 0: of no use, or not known */
 };
 
 /* Judges by @comparison's criteria. Allowed functions are ignored. @ret refers to @comparison. */

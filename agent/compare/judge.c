@@ -7,6 +7,7 @@
 #include "statistics.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,6 +42,40 @@ static void note_weakness(const struct compare_function *row, struct compare_jud
         judgement->blind += blind;
 }
 
+/* More runs than this, in times of those that there are, are no advice. */
+#define TIMES_MAX 20
+
+/* How many errors a growth must be above its threshold to be found, with @df degrees of freedom. */
+static double errors_needed(const struct compare_result *c, enum compare_measure measure, unsigned df)
+{
+        double level = c->criteria.alpha / COMPARE_MEASURES / (double)c->tested[measure];
+
+        return statistics_t_quantile(level, df) - statistics_t_quantile(c->criteria.power, df);
+}
+
+/*
+ * About how many runs a side would be enough for the weakest function. With more runs the error shrinks by their root, and
+ * the noise between them is known better. 0: too many to be worth it, or not known.
+ */
+static size_t count_runs_needed(const struct compare_result *c, const struct compare_judgement *judgement)
+{
+        enum compare_measure measure = judgement->weakest_measure;
+        const struct compare_change *weak = &judgement->weakest->by[measure];
+        double runs = (double)(c->runs[COMPARE_BASE] + c->runs[COMPARE_NEW]) / 2;
+        double promised = c->criteria.sensitivity * weak->threshold;
+
+        if (weak->df == 0)
+                return 0;
+        double error = weak->detectable / errors_needed(c, measure, weak->df);
+        for (double wanted = ceil(runs + 0.5); wanted <= TIMES_MAX * runs; wanted++) {
+                double df = weak->df * (wanted - 1) / fmax(0.5, runs - 1);
+
+                if (error * sqrt(runs / wanted) * errors_needed(c, measure, (unsigned)df) <= promised)
+                        return (size_t)wanted;
+        }
+        return 0;
+}
+
 /* ---- the verdict --------------------------------------------------------------------- */
 
 static enum compare_verdict decide_verdict(const struct compare_result *c, const struct compare_judgement *judgement)
@@ -72,6 +107,8 @@ int compare_judge(const struct compare_result *comparison, struct compare_judgem
                 return r;
         }
         judgement.verdict = decide_verdict(comparison, &judgement);
+        if (judgement.weakest)
+                judgement.runs = count_runs_needed(comparison, &judgement);
         *ret = judgement;
         return 0;
 }

@@ -52,6 +52,11 @@ static const char *path_in_library(const char *file)
         return found ? found : after_standard_library(file);
 }
 
+bool source_paths_library(const char *file)
+{
+        return path_in_library(file) != NULL;
+}
+
 static bool is_file(const char *file)
 {
         return *file && *file != '<'; /* <frozen …>, <string> */

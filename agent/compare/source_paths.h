@@ -20,6 +20,9 @@ struct source_paths {
 /* Learns the roots from the files of all functions. @ret points into the profiles. -ENOMEM. */
 int source_paths_learn(const struct profile_set sides[static COMPARE_SIDES], struct source_paths *ret);
 
+/* Whether @file is of an installed package or of Python's standard library. */
+bool source_paths_library(const char *file);
+
 /* The part of @file that names its module's file. Points into @file. */
 const char *source_paths_relative(const struct source_paths *paths, enum compare_side side, const char *file);
 

@@ -102,26 +102,33 @@ static double ratio_of(uint64_t part, uint64_t whole)
         return whole > 0 ? (double)part / (double)whole : 0;
 }
 
-static double p_of_growth(const struct statistics_proportions *of, double error)
+static double p_of_growth(const struct statistics_proportions *of)
 {
-        double counting = error > 0 ? statistics_t_above(of->change / error, STATISTICS_NORMAL) : 1;
+        double counting = of->error > 0 ? statistics_t_above(of->change / of->error, STATISTICS_NORMAL) : 1;
 
-        if (error <= 0 || of->df == 0 || of->observed_phi <= 0)
+        if (of->error <= 0 || of->df == 0 || of->observed_phi <= 0)
                 return counting;
-        return fmax(counting, statistics_t_above(of->change / (error * sqrt(of->observed_phi)), of->df));
+        return fmax(counting, statistics_t_above(of->change / (of->error * sqrt(of->observed_phi)), of->df));
 }
 
-static void set_interval(struct statistics_proportions *of, const struct sum *sums)
+static double spread_of(const struct statistics_proportions *of, const struct sum *sums)
 {
         double variance = 0;
-        unsigned df = of->phi > 1 ? of->df : STATISTICS_NORMAL;
 
         for (int side = 0; side < 2; side++)
                 if (sums[side].samples > 0)
                         variance += of->share[side] * (1 - of->share[side]) / (double)sums[side].samples;
+        return sqrt(variance);
+}
 
-        double half = statistics_t_quantile((1 - CONFIDENCE) / 2, df) * sqrt(variance * of->phi);
+void statistics_decide(struct statistics_proportions *of)
+{
+        of->phi = fmax(1, of->observed_phi);
 
+        unsigned df = of->phi > 1 ? of->df : STATISTICS_NORMAL;
+        double half = statistics_t_quantile((1 - CONFIDENCE) / 2, df) * of->spread * sqrt(of->phi);
+
+        of->p = p_of_growth(of);
         of->low = fmax(-1, of->change - half);
         of->high = fmin(1, of->change + half);
 }
@@ -144,9 +151,9 @@ void statistics_proportions(const struct statistics_tally sides[static 2], struc
 
         of.change = of.share[1] - of.share[0];
         of.observed_phi = of.df > 0 ? chi2 / of.df : 0;
-        of.phi = fmax(1, of.observed_phi);
-        of.p = p_of_growth(&of, sqrt(pooled * (1 - pooled) * of.inverse_n));
-        set_interval(&of, sums);
+        of.error = sqrt(pooled * (1 - pooled) * of.inverse_n);
+        of.spread = spread_of(&of, sums);
+        statistics_decide(&of);
         *ret = of;
 }
 

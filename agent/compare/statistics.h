@@ -38,9 +38,15 @@ struct statistics_proportions {
         double observed_phi; /* phi before it was raised to 1; 0 with one run on each side */
         double inverse_n;    /* 1/n + 1/n' */
         unsigned df;         /* degrees of freedom of phi */
+        /* For statistics_decide(). */
+        double error;  /* standard error of the change by counting, if nothing has changed */
+        double spread; /* the same for the shares as they are */
 };
 
 void statistics_proportions(const struct statistics_tally sides[static 2], struct statistics_proportions *ret);
+
+/* Sets phi, p and the interval anew, after observed_phi or df were changed. */
+void statistics_decide(struct statistics_proportions *of);
 
 /*
  * The least growth that is found with probability @power at level @alpha. @share is a share about half way between

@@ -3,14 +3,15 @@
 #define FORMAT_EMBED_H
 
 /*
- * Puts a generated file (a path below PODFLAME_GEN, with its slash) into the program, by the assembler. NAME is its
- * first byte, NAME_end the byte after the last. Use it at file scope, once in a program. In the Makefile the object
- * must depend on the file.
+ * Puts a generated file (a path below PODFLAME_GEN, with its slash) into the program, by the assembler; or, with
+ * EMBED_SOURCE, a file of the tree. NAME is its first byte, NAME_end the byte after the last. Use it at file scope, once
+ * in a program. In the Makefile the object must depend on the file.
  */
-#define EMBED(name, path)                                 \
+#define EMBED(name, path) EMBED_SOURCE(name, PODFLAME_GEN path)
+#define EMBED_SOURCE(name, path)                          \
         __asm__(".pushsection .rodata\n"                  \
                 ".global " #name "\n" #name ":\n"         \
-                ".incbin \"" PODFLAME_GEN path "\"\n"     \
+                ".incbin \"" path "\"\n"                  \
                 ".global " #name "_end\n" #name "_end:\n" \
                 ".byte 0\n"                               \
                 ".popsection\n");                         \

@@ -71,8 +71,8 @@ static int refuse_item(struct speedscope *s, const char *list, size_t i, const c
 
 /* ---- samples ------------------------------------------------------------------------- */
 
-static int count_sample(struct speedscope *s, size_t i, const struct json_value *weights,
-                        const struct json_value *counts)
+static int count_weighted_sample(struct speedscope *s, size_t i, const struct json_value *weights,
+                                 const struct json_value *counts)
 {
         double weight;
         uint64_t count;
@@ -110,7 +110,7 @@ static int read_samples(struct speedscope *s)
                 for (size_t k = 0; r == 0 && k < sample->n; k++)
                         r = push_frame(s, &sample->items[k], "samples", i);
                 if (r == 0)
-                        r = count_sample(s, i, weights, counts);
+                        r = count_weighted_sample(s, i, weights, counts);
         }
         return r;
 }

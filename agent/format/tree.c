@@ -332,7 +332,8 @@ int tree_write_compared(struct profile *stacks, const uint64_t (*counts)[2], FIL
         int r = 0;
 
         for (uint32_t id = 1; r == 0 && id <= profile_stacks(stacks); id++)
-                r = add_compared(&tree, id, counts[id]);
+                if (counts[id][0] + counts[id][1] > 0)
+                        r = add_compared(&tree, id, counts[id]);
         if (r == 0)
                 r = write_sorted(&tree, out);
         tree_deinit(&tree);

@@ -37,10 +37,8 @@ class Service:
 
     def __init__(self, number, chance):
         self.name = "service-%d" % number
-        functions = ["%s_%s_%d" % (random.choice(("get", "put", "make", "load", "check")), self.name[8:], i)
-                     for i in range(400)]
         trunk = list(range(6))
-        self.functions = functions
+        self.functions = ["%s_%d_%d" % (("get", "put", "make", "load", "check")[i % 5], number, i) for i in range(400)]
         self.files = ["/usr/lib/python3/dist-packages/%s/module_%d.py" % (self.name, i // 20) for i in range(400)]
         self.stacks = [trunk[:chance.randint(3, 6)] + [chance.randrange(400) for _ in range(chance.randint(5, 25))]
                        for _ in range(STACKS)]
@@ -152,7 +150,7 @@ def ask(collector, path, query):
 
 def questions(end_s, hours):
     day = {"from": end_s - hours * 3600, "to": end_s}
-    hot = {"name": "put_0_0"}
+    hot = {"name": "put_0_1"}
     yield from ((name, path, dict(day, **query)) for name, path, query in (
         ("series", "series", {}), ("groups by container", "groups", {"by": "container"}),
         ("groups by service", "groups", {"by": "service"}), ("timeline by service", "timeline", {"by": "service"}),

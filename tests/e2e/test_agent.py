@@ -12,6 +12,7 @@ import browser
 import truth
 from collector import Collector, agent, flatten, free_port
 from interpreters import BARE_BOOKWORM, BOOKWORM, IN_IMAGES, ON_HOST, Case
+from page import click, settled, texts
 from program import MARGIN_SECONDS, eventually
 
 WINDOW, RATE = 1, 500
@@ -93,6 +94,23 @@ def test_page_shows_the_hot_function(watched, start):
         eventually(lambda: target.name in page.find_element("tag name", "body").text, 10, "the page names the container")
         widths = browser.widths(page, ["hot"])
         assert widths["hot"] > 0
+        assert not browser.errors(page)
+
+
+def test_page_asks_on_about_what_an_agent_has_sent(watched, start):
+    target = start(BOOKWORM, "split.py")
+    series = eventually(lambda: enough(watched.series_of(target)), 60, "there are enough samples")
+    with browser.open_page("%s/#series=%d&last=900&live=0" % (watched.url, series["id"])) as page:
+        settled(page)
+        chart = page.find_element("css selector", ".bars svg").get_attribute("aria-label")
+        assert chart.startswith("CPU time by container, ") and "sampled at %d Hz" % RATE in texts(page, ".scale")[0], chart
+        click(page, ".functions td button", "hot")
+        click(page, "[aria-label='What is shown'] button", "Callers and callees")
+        eventually(lambda: "hot" in texts(page, ".pane-function h2"), 10, "the function is shown")
+        names = "return [...document.querySelectorAll('[aria-label=Callers] g')].map(g => g.getAttribute('name'))"
+        assert page.execute_script(names)[0] == "hot" and "main" in page.execute_script(names)
+        click(page, ".actions button", "Compare with previous range")
+        eventually(lambda: "no samples" in "".join(texts(page, "#main")), 10, "it did not run before")
         assert not browser.errors(page)
 
 

@@ -48,7 +48,7 @@ def test_reports_tell_the_coverage(tmp_path):
     base = write(tmp_path / "base.json", 1, 1, 1)
     unknown = write(tmp_path / "unknown.json", None, None, None)
     text = check(base, unknown).stdout.splitlines()
-    assert [line.endswith("lost, coverage 100.0 %") for line in text if "active samples" in line] == [True, False]
+    assert [line.endswith("lost, coverage 100.0 %") for line in text if "judged samples" in line] == [True, False]
     report = json.loads(check(base, unknown, "-f", "json").stdout)
     assert report["base"]["coverage"]["share"] == 1 and not report["base"]["coverage"]["low"]
     assert report["base"]["coverage"]["accounted"] == 3 * SECONDS

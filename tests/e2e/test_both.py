@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -86,11 +87,14 @@ def working(seconds):
     """TARGET under a service name of its own, which is in its attribute @service."""
     service = "both-%s" % uuid.uuid4().hex[:8]
     process = subprocess.Popen([sys.executable, "-S", "-c", TARGET, str(seconds)], stdout=subprocess.PIPE, text=True,
-                               env={**os.environ, "OTEL_SERVICE_NAME": service})
+                               env={**os.environ, "OTEL_SERVICE_NAME": service}, start_new_session=True)
     process.service = service
     with process:
-        yield process
-        process.kill()
+        try:
+            yield process
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # its child as well
 
 
 def only(target):
@@ -154,7 +158,7 @@ def test_cpu_has_what_ran(sent):
 def test_wall_has_what_ran_and_what_slept(sent):
     plain, _, _, _, spent, _ = sent
     seconds = seconds_in(of_mode(plain, "wall"), ("burn", "nap", "work"), without="child_work")
-    assert seconds["work"] == pytest.approx(spent["all"], rel=0.02), "the time of its thread is the time that passed"
+    assert seconds["work"] == pytest.approx(spent["all"], rel=0.04), "the time of its thread is the time that passed"
     n = round((seconds["burn"] + seconds["nap"]) * WALL_RATE)
     truth.assert_share(round(seconds["nap"] * WALL_RATE), n, spent["nap"] / (spent["burn"] + spent["nap"]), "nap")
 

@@ -2,7 +2,7 @@
 # and the files whose lines its corpus has to reach. Its first inputs are made by seeds.py. NAME.dict has words that
 # its inputs are made of, where there are such.
 fuzz_room_collect     := collect
-fuzz_files_collect    := agent/collect/api.c agent/collect/ingest.c agent/collect/json.c agent/collect/query.c
+fuzz_files_collect    := $(addprefix agent/collect/,ingest.c json.c labels.c post.c query.c questions/parameters.c questions/groups.c)
 fuzz_room_demangle    := symbol
 fuzz_files_demangle   := agent/symbol/demangle.c agent/symbol/cython.c
 fuzz_room_elfsym      := elfsym

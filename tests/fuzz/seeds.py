@@ -368,7 +368,11 @@ def collect():
         b"series?from=1&to=9000000000", b"tree" + range_ + b"all", b"tree" + range_ + b"1&mode=cpu",
         b"top" + range_ + b"1&limit=3", b"top" + range_ + b"7&mode=wall", b"tree" + range_ + b"all&mode=gil",
         b"series?from=2&to=1", b"series?to=x", b"series?from=", b"top?limit=0", b"top?limit=x",
-        b"series?to=1.2.3", b"top?series=", b"tree?mode=none", b"tree?series=-1"]]
+        b"series?to=1.2.3", b"top?series=", b"tree?mode=none", b"tree?series=-1",
+        b"groups" + range_ + b"all&by=service&label.pod=", b"timeline" + range_ + b"all&by=container&limit=1&since=3",
+        b"timeline?by=pod&step=1&from=1&to=99999", b"function" + range_ + b"all&name=_call_with_frames_removed",
+        b"compare" + range_ + b"all&base.from=2&base.label.service=x", b"export" + range_ + b"all&format=folded",
+        b"export?format=x", b"tree?label.x=1", b"openapi.json"]]
     for encoding in [b"", b"Content-Encoding: gzip\n", b"Content-Encoding: identity\n", b"Content-Encoding: br\n"]:
         yield b"\x1e".join([post + encoding + b"Idempotency-Key: a\n\n" + body] * 2 + queries)
     empty = json.loads(body)

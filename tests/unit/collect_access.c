@@ -25,7 +25,7 @@ Test(collect_access, page_and_headers)
         char *nonce = strstr(page.headers, "'nonce-");
         cr_assert_not_null(nonce);
         char script[128], *other = strstr(again.headers, "'nonce-");
-        snprintf(script, sizeof(script), "<script nonce=\"%.32s\">", nonce + strlen("'nonce-"));
+        snprintf(script, sizeof(script), "<script nonce=\"%.32s\" ", nonce + strlen("'nonce-"));
         cr_assert(strstr(page.body, script));
         cr_assert_neq(strncmp(nonce, other, 39), 0, "a nonce is used once");
         cr_assert_null(strstr(page.body, "<script>"));

@@ -140,6 +140,43 @@ Test(collect_compare, callers_are_folded)
         collect_close(collect);
 }
 
+/* A page draws a tree of 4000 stacks with ease. No sample is lost by that, and no function. */
+Test(collect_compare, rare_stacks_are_one)
+{
+        struct collect *collect = collect_start(NULL, 0, NULL);
+
+        for (int side = 0; side < 2; side++) {
+                struct profile *p = profile_new();
+                char name[32];
+
+                profile_set_settings(p,
+                                     &(struct profile_settings){ .mode = PROFILE_MODE_CPU,
+                                                                 .start_ns = (uint64_t)(T0 + 1000 * side) * 1000000000,
+                                                                 .duration_ns = 10000000000,
+                                                                 .period_ns = 10000000 });
+                profile_set_attribute(p, "container.id", "c");
+                for (unsigned i = 0; i < 5000; i++) {
+                        snprintf(name, sizeof(name), "f%u", i);
+                        profile_id frame = interned_frame(p, interned_function(p, name, "/app/m.py", 1), 1);
+
+                        profile_add(p, interned_stack(p, &frame, 1), 0, PROFILE_RUNNING, i < 3000 ? 2 : 1, 1);
+                }
+                cr_assert_eq(post_profile(collect, p, NULL), 200);
+        }
+        struct json_object *compared = ask_compare(collect,
+                                                   "from=1001000&to=1001100&base.from=1000000&base.to=1000100");
+        struct json_object *tree = at(compared, "tree"), *nodes = at(tree, "children");
+        struct json_object *last = json_object_array_get_idx(nodes, 0);
+
+        cr_expect_eq(json_object_get_int(at(tree, "value")), 8000);
+        cr_expect_eq(json_object_get_int(at(tree, "base")), 8000);
+        cr_expect_eq(json_object_array_length(nodes), 3001);
+        cr_expect_str_eq(json_object_get_string(at(last, "name")), "(other stacks)");
+        cr_expect_eq(json_object_get_int(at(last, "value")), 2000);
+        json_object_put(compared);
+        collect_close(collect);
+}
+
 Test(collect_compare, is_refused_by_parameter)
 {
         static const char *const rows[][2] = {

@@ -101,7 +101,7 @@ static const struct {
           { "regression: 1 function grew\n  lib,a:b.py:" CLEAN
             "\n    self 20.0 % -> 33.3 %, +13.3 points (+12.6 to +14.1), "
             "5000 -> 10000 samples\n    in main > " CLEAN "\n\n",
-            "Base   base: 5 runs, 25000 active samples, 0.00 % of the ticks lost\n", "TOTAL BASE",
+            "Base   base: 5 runs, 25000 judged samples, 0.00 % of the ticks lost\n", "TOTAL BASE",
             "5000/10000  < 0.0001  regression  lib,a:b.py:" CLEAN "\n",
             " 60.00 %  50.00 %  -10.00  -10.83 to  -9.17     15000/15000    1.0000              app.py:steady\n",
             " SELF BASE", "app.py:main\n" } },
@@ -118,7 +118,8 @@ static const struct {
             "message=\"self 20.0 % -&gt;",
             "name=\"steady (self)\"></testcase>\n", "</testsuites>\n" } },
         { "github",
-          { "::error title=podflame%3A regression::1 function grew\n::error file=lib%2Ca%3Ab.py,title=podflame%3A "
+          { "::error title=podflame%3A regression::1 function grew; judged: the project's own functions; ",
+            "\n::error file=lib%2Ca%3Ab.py,title=podflame%3A "
             "regression::"
             "lib,a:b.py:a|b`<i>&%250A::error\\x1b[31m\\x0a: self 20.0 %25 -> 33.3 %25, ",
             "; in main > a|b`" } },
@@ -210,7 +211,7 @@ Test(compare_report, coverage_is_told_of_the_side_that_knows_it)
                                                                     .sampled_ns = 1000000000 };
         char *text = written("text", &j.report), *json = written("json", &j.report), *html = written("html", &j.report);
 
-        cr_expect_not_null(strstr(text, "Base   base: 5 runs, 25000 active samples, 0.00 % of the ticks lost\n"), "%s",
+        cr_expect_not_null(strstr(text, "Base   base: 5 runs, 25000 judged samples, 0.00 % of the ticks lost\n"), "%s",
                            text);
         cr_expect_not_null(strstr(text, "of the ticks lost, coverage 50.0 %\n"), "%s", text);
         cr_expect_not_null(strstr(json, "\"share\":0.5,"), "%s", json);

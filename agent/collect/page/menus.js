@@ -2,8 +2,8 @@
 //
 // What leads away from what is seen: to a comparison, into a file, to somebody else.
 
-import { element } from "../../format/flame/dom.js";
-import { addressOf, ask, fetchFile, hasToken } from "./api.js";
+import { clickable, element } from "../../format/flame/dom.js";
+import { addressOf, fetchFile, hasToken } from "./api.js";
 import { valueName } from "./words.js";
 
 const day = 86400;
@@ -69,12 +69,8 @@ function makeMenu(label, fill) {
   return menu;
 }
 
-// The names of formats, as the API's own description lists them.
-async function formatsOf() {
-  const { paths } = await ask("openapi.json", {});
-  const { parameters } = paths["/api/v1/export"].get;
-  return parameters.find(({ name }) => name === "format").schema.enum;
-}
+// The names of formats, which the collector has put into the page.
+const formats = document.currentScript.dataset.formats.split(" ");
 
 async function save(parameters, button) {
   button.setAttribute("aria-busy", "true");
@@ -90,20 +86,14 @@ async function save(parameters, button) {
 
 // @asked(): the parameters of what is seen. @onError(error).
 export function makeDownloads(asked, onError) {
-  return makeMenu("Download", async (body) => {
-    try {
-      const formats = await formatsOf();
-      body.replaceChildren(
-        ...formats.map((format) => {
-          const button = element("button", { type: "button" }, format);
-          button.addEventListener("click", () => save({ format, ...asked() }, button).catch(onError));
-          return button;
-        }),
-      );
-    } catch (error) {
-      onError(error);
-    }
-  });
+  return makeMenu("Download", (body) =>
+    body.replaceChildren(
+      ...formats.map((format) => {
+        const button = element("button", { type: "button" }, format);
+        return clickable(button, () => save({ format, ...asked() }, button).catch(onError));
+      }),
+    ),
+  );
 }
 
 // ---- share ------------------------------------------------------------------------

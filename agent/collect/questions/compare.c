@@ -93,11 +93,13 @@ static int write_meta(const struct collect_meta metas[static COMPARE_SIDES], boo
         return 0;
 }
 
-static int write_comparison(const struct difference *difference, size_t limit, FILE *out)
+static int write_comparison(struct difference *difference, size_t limit, FILE *out)
 {
         const struct compare_result *comparison = difference->comparison;
-        int r = 0;
+        int r = difference_cut(difference, TREE_MAX);
 
+        if (r < 0)
+                return r;
         if (comparison)
                 r = tree_write_compared(comparison->stacks, comparison->counts, out);
         else

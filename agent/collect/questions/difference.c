@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/collect/questions/difference.h"
+#include "agent/collect/query.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -203,13 +204,14 @@ static int judge_difference(struct difference *difference)
 
 int difference_make(const struct profile_set sides[static COMPARE_SIDES], struct difference *ret)
 {
-        const struct compare_criteria criteria = COMPARE_CRITERIA_DEFAULT;
+        struct compare_criteria criteria = COMPARE_CRITERIA_DEFAULT;
         const struct profile_set exchanged_sides[COMPARE_SIDES] = { sides[COMPARE_NEW], sides[COMPARE_BASE] };
         bool has_base = has_active_samples(&sides[COMPARE_BASE]), has_new = has_active_samples(&sides[COMPARE_NEW]);
         struct compare_result *exchanged = NULL;
         int r;
 
         *ret = (struct difference){ 0 };
+        criteria.scope.whole = true;
         if (!has_base || !has_new) {
                 ret->sentence = strdup(tell_empty(has_base, has_new));
                 ret->equal = has_base == has_new;
@@ -225,6 +227,73 @@ int difference_make(const struct profile_set sides[static COMPARE_SIDES], struct
                 return r;
         ret->equal = is_equal(ret->comparison);
         return judge_difference(ret);
+}
+
+/* ---- rare stacks ---------------------------------------------------------- */
+
+static int order_sums_descending(const void *a, const void *b)
+{
+        uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+        return (x < y) - (x > y);
+}
+
+/* The sum of a stack from which on at most @max stacks remain. -ENOMEM. */
+static int find_least_sum(const struct compare_result *comparison, size_t max, uint64_t *ret)
+{
+        size_t n = profile_stacks(comparison->stacks);
+        uint64_t *sums = calloc(n + 1, sizeof(*sums));
+
+        if (!sums)
+                return -ENOMEM;
+        for (size_t id = 1; id <= n; id++)
+                sums[id - 1] = comparison->counts[id][COMPARE_BASE] + comparison->counts[id][COMPARE_NEW];
+        qsort(sums, n, sizeof(*sums), order_sums_descending);
+        *ret = sums[max] + 1;
+        free(sums);
+        return 0;
+}
+
+/* Makes the stack that stands for the others, with room for its counts. */
+static int make_rest_stack(struct compare_result *comparison, profile_id *ret)
+{
+        struct profile *stacks = comparison->stacks;
+        uint64_t(*counts)[COMPARE_SIDES] = reallocarray(comparison->counts, profile_stacks(stacks) + 2,
+                                                        sizeof(*counts));
+        profile_id function, frame;
+
+        if (!counts)
+                return -ENOMEM;
+        comparison->counts = counts;
+        memset(counts[profile_stacks(stacks) + 1], 0, sizeof(*counts));
+        int r = profile_intern_function(stacks, COLLECT_REST, "", 0, &function);
+        if (r == 0)
+                r = profile_intern_frame(stacks, function, 0, &frame);
+        return r == 0 ? profile_intern_stack(stacks, &frame, 1, ret) : r;
+}
+
+int difference_cut(struct difference *difference, size_t max)
+{
+        struct compare_result *comparison = difference->comparison;
+        uint64_t least;
+        profile_id rest;
+
+        if (!comparison || profile_stacks(comparison->stacks) <= max)
+                return 0;
+        int r = find_least_sum(comparison, max, &least);
+        if (r == 0)
+                r = make_rest_stack(comparison, &rest);
+        for (uint32_t id = 1; r == 0 && id <= profile_stacks(comparison->stacks); id++) {
+                uint64_t *counts = comparison->counts[id];
+
+                if (id == rest || counts[COMPARE_BASE] + counts[COMPARE_NEW] >= least)
+                        continue;
+                for (int side = 0; side < COMPARE_SIDES; side++) {
+                        comparison->counts[rest][side] += counts[side];
+                        counts[side] = 0;
+                }
+        }
+        return r;
 }
 
 void difference_deinit(struct difference *difference)

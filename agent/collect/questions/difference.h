@@ -31,6 +31,12 @@ struct difference {
 
 /* Compares. @sides may be empty. -ENOMEM, -ENOSPC. The caller deinitialises @ret in any case. */
 int difference_make(const struct profile_set sides[static COMPARE_SIDES], struct difference *ret);
+/*
+ * Leaves the @max most frequent stacks, for a tree that can be drawn. The others become one, COLLECT_REST. Functions keep
+ * what was found of them. -ENOMEM.
+ */
+int difference_cut(struct difference *difference, size_t max);
+
 void difference_deinit(struct difference *difference);
 
 #endif

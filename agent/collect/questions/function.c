@@ -76,8 +76,8 @@ static void match_functions(struct found_function *found, const struct sought *s
 
 /* ---- counting ------------------------------------------------------------- */
 
-static int add_path(struct profile_map *map, struct profile *to, profile_id *path, size_t n,
-                    const struct profile_sample *sample, enum profile_state state)
+static int add_part_of_stack(struct profile_map *map, struct profile *to, profile_id *path, size_t n,
+                             const struct profile_sample *sample, enum profile_state state)
 {
         profile_id stack;
         int r = 0;
@@ -98,14 +98,14 @@ static int add_paths(struct found_function *found, const profile_id *frames, siz
 
         for (size_t i = 0; i < callers; i++)
                 found->path[i] = frames[n - 1 - i];
-        r = add_path(&found->to_callers, found->callers, found->path, callers, sample, PROFILE_RUNNING);
+        r = add_part_of_stack(&found->to_callers, found->callers, found->path, callers, sample, PROFILE_RUNNING);
         if (r < 0)
                 return r;
         memcpy(found->path, frames, outermost * sizeof(*frames));
-        return add_path(&found->to_callees, found->callees, found->path, outermost, sample, sample->state);
+        return add_part_of_stack(&found->to_callees, found->callees, found->path, outermost, sample, sample->state);
 }
 
-static int count_sample(struct found_function *found, const struct profile_sample *sample, size_t number)
+static int count_occurrence(struct found_function *found, const struct profile_sample *sample, size_t number)
 {
         size_t n, outermost = SIZE_MAX, leaf;
         const profile_id *frames = profile_stack(found->from, sample->stack, &n);
@@ -194,7 +194,7 @@ static int count_function(struct found_function *found, const struct sought *sou
                 return r;
         match_functions(found, sought);
         for (size_t i = 0; r == 0 && found->known && i < profile_samples(found->from); i++)
-                r = count_sample(found, profile_sample(found->from, i), i);
+                r = count_occurrence(found, profile_sample(found->from, i), i);
         gather_lines(found);
         return r;
 }

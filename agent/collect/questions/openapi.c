@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-EMBED(question_openapi_json, "/openapi.json");
+EMBED_SOURCE(question_openapi_json, "agent/collect/openapi.json");
 
 void question_openapi(void *ctx, const struct http_request *request, struct http_answer *ret)
 {

@@ -243,7 +243,7 @@ bool question_run(struct collect_api *api, const struct http_request *request, s
         if (r < 0)
                 collect_answer_error(ret, r);
         else if (r == COLLECT_KNOWN)
-                *ret = (struct http_answer){ .status = 304, .type = "application/json", .body = strdup("") };
+                *ret = (struct http_answer){ .status = 304, .type = "text/plain", .body = strdup("") };
         if (r >= 0)
                 memcpy(ret->tag, ret_meta->tag, sizeof(ret->tag));
         return r == 0;

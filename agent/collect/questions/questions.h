@@ -20,6 +20,11 @@ void question_compare(void *ctx, const struct http_request *request, struct http
 void question_export(void *ctx, const struct http_request *request, struct http_answer *ret);
 void question_function(void *ctx, const struct http_request *request, struct http_answer *ret);
 
+/* ---- answers -------------------------------------------------------------- */
+
+/* The most stacks of a tree. A screen has some 2000 columns; rarer stacks are thinner than one. */
+#define TREE_MAX 4000
+
 /* ---- parameters ----------------------------------------------------------- */
 
 /* The most filters of a question, and the most bytes of a value. A pod's name has up to 253 characters. */

@@ -92,7 +92,7 @@ static void add_rate(struct timeline *timeline, uint64_t period_ns, uint64_t sli
         timeline->rates[i].slices += slices;
 }
 
-static void add_slice(struct timeline *timeline, size_t row, const struct store_total *total)
+static void add_slice_to_cells(struct timeline *timeline, size_t row, const struct store_total *total)
 {
         const struct timeline_cell amount = {
                 .samples = (double)total->count,
@@ -104,7 +104,7 @@ static void add_slice(struct timeline *timeline, size_t row, const struct store_
 }
 
 /* A sum's stretch lies in one step; what is over, in the next one or the same. */
-static void add_sum(struct timeline *timeline, size_t row, const struct store_total *total)
+static void add_sum_to_cells(struct timeline *timeline, size_t row, const struct store_total *total)
 {
         const struct timeline_cell over = { .samples = total->over_count, .ns = total->over_ns };
         const struct timeline_cell within = { .samples = (double)total->count - over.samples,
@@ -131,9 +131,9 @@ static int add_to_cells(void *ctx, const struct store_total *total)
                 return 0;
 
         if (total->summed)
-                add_sum(timeline, timeline->row_of[series - asked->series], total);
+                add_sum_to_cells(timeline, timeline->row_of[series - asked->series], total);
         else
-                add_slice(timeline, timeline->row_of[series - asked->series], total);
+                add_slice_to_cells(timeline, timeline->row_of[series - asked->series], total);
         return 0;
 }
 
@@ -164,7 +164,7 @@ static int look_for_gap(void *ctx, int64_t start, int64_t end)
 }
 
 /* A gap is nobody's: slices of all series and modes are looked at, in the order of their starts. */
-static int find_gaps(struct timeline *timeline)
+static int look_for_gaps(struct timeline *timeline)
 {
         const struct asked *asked = timeline->asked;
         struct store_range all = { .from_ns = asked->range.from_ns, .to_ns = asked->range.to_ns };
@@ -215,7 +215,7 @@ int timeline_make(const struct asked *asked, enum label by, int64_t step_ns, siz
                 r = store_each_total(asked->store, &asked->range, &how, add_to_cells, ret);
         }
         if (r == 0)
-                r = find_gaps(ret);
+                r = look_for_gaps(ret);
         qsort(ret->rates, ret->rates_n, sizeof(*ret->rates), order_rates);
         return r;
 }

@@ -10,9 +10,6 @@
 #define TOP_DEFAULT 100
 #define TOP_MAX 10000
 
-/* The most stacks of a tree. A screen has some 2000 columns; rarer stacks are thinner than one. */
-#define TREE_MAX 4000
-
 static int write_tree(const struct profile_set *set, const struct collect_meta *meta, FILE *out)
 {
         char *text = collect_json_meta(meta);

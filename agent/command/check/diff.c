@@ -8,6 +8,7 @@
 #include "profile_files.h"
 
 #include "reports.h"
+#include "scope_options.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -15,10 +16,12 @@
 struct diff_config {
         struct confinement_options confinement;
         struct report_options reports;
+        struct scope_options scope;
 };
 
 static const struct option_spec specs[] = {
         REPORT_OPTIONS(struct diff_config, reports, "text, json, markdown, html, folded (text, unless -o says more)"),
+        SCOPE_OPTIONS(struct diff_config, scope),
         CONFINEMENT_OPTIONS(struct diff_config, confinement),
 };
 
@@ -26,6 +29,7 @@ static const struct usage usage = {
         .command = "diff",
         .synopsis = "BASE NEW [OPTION]...",
         .text = "Compares two profiles by the shares that functions have of their active samples.\n"
+                "With --only, --ignore or --from by those of the functions that check would judge.\n"
                 "Files are those that podflame convert reads, packed by gzip or not.",
         .options = specs,
         .n = sizeof specs / sizeof *specs,
@@ -34,6 +38,7 @@ static const struct usage usage = {
 
 struct comparing {
         const char *const *files;
+        const struct scope_options *scope;
         struct side sides[COMPARE_SIDES];
         struct reports reports;
         struct outside outside;
@@ -59,7 +64,8 @@ static int open_sides_and_confine(struct comparing *c, const struct confinement_
 
 static int report_differences(struct comparing *c)
 {
-        const struct compare_criteria criteria = COMPARE_CRITERIA_DEFAULT;
+        struct compare_criteria criteria = COMPARE_CRITERIA_DEFAULT;
+        struct scope_globs globs;
         struct side *sides = c->sides;
         const char *const *files = c->files;
         struct compare_circumstance circumstances[COMPARE_CIRCUMSTANCES];
@@ -73,6 +79,8 @@ static int report_differences(struct comparing *c)
         for (int side = 0; status == GO_ON && side < COMPARE_SIDES; side++)
                 if (side_load(&sides[side], reason) != 0)
                         status = say_error("%s", reason);
+        criteria.scope = scope_options_make(c->scope, &globs);
+        criteria.scope.whole = !scope_options_given(c->scope);
         if (status == GO_ON) {
                 const struct profile_set runs[] = { sides[COMPARE_BASE].runs, sides[COMPARE_NEW].runs };
                 int r = compare_sides(runs, &criteria, &comparison);
@@ -85,6 +93,8 @@ static int report_differences(struct comparing *c)
                                 notes[notes_n++] = low[side];
                 status = r < 0 ? say_error("%s and %s: %s", files[0], files[1], strerror(-r)) : GO_ON;
         }
+        if (status == GO_ON && scope_options_failed(&comparison->scope, reason, sizeof reason))
+                status = say_error("%s", reason);
         if (status == GO_ON)
                 status = reports_write(
                         &c->reports,
@@ -106,12 +116,14 @@ static int report_differences(struct comparing *c)
 int diff_run(int argc, char **argv)
 {
         struct diff_config config = { .reports = { .formats = { .n = 0 } } };
-        struct comparing c = { .outside = OUTSIDE_NONE };
+        struct comparing c = { .outside = OUTSIDE_NONE, .scope = &config.scope };
         int rest;
         int status = options_parse(&usage, argc, argv, &config, &rest);
 
         if (status == GO_ON && argc - rest != COMPARE_SIDES)
                 status = options_wrong(&usage, "it takes two profiles: BASE NEW");
+        if (status == GO_ON)
+                status = scope_options_check(&config.scope, &usage);
         if (status == GO_ON)
                 status = reports_choose(&config.reports, &usage, false, true, &c.reports);
         c.files = (const char *const *)&argv[rest];
@@ -124,5 +136,6 @@ int diff_run(int argc, char **argv)
         reports_close(&c.reports);
         outside_close(&c.outside);
         report_options_deinit(&config.reports);
+        scope_options_deinit(&config.scope);
         return status;
 }

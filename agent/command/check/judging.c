@@ -111,6 +111,10 @@ void judging_open(const struct judging_options *options, struct judging *ret)
         if (r == 0 && !ret->no_baseline)
                 r = read_allowed(ret, options->allow);
         ret->unopened = r != 0;
+        for (int side = 0; options->names && side < COMPARE_SIDES; side++)
+                snprintf(ret->names[side], sizeof ret->names[side], "%s", options->names[side]);
+        if (options->note)
+                add_note(ret, "%s", options->note);
 }
 
 /* ---- the profiles ---------------------------------------------------------------- */
@@ -142,15 +146,27 @@ static int check_runs(struct judging *j, const struct judging_options *options)
 
 /* ---- the circumstances -------------------------------------------------------------- */
 
-static int check_circumstance(struct judging *j, const struct compare_circumstance *c)
+static bool is_told(const struct compare_circumstance *c, enum compare_side side)
 {
+        /* Old recordings do not have the architecture. */
+        return *c->values[side] || strcmp(c->name, "architecture") == 0;
+}
+
+static int check_circumstance(struct judging *j, const struct judging_options *options,
+                              const struct compare_circumstance *c)
+{
+        if (options->assume_same_interpreter && !(is_told(c, COMPARE_BASE) && is_told(c, COMPARE_NEW))) {
+                add_note(j, "the %s is not told, and is taken for the same on both sides", c->name);
+                return 0;
+        }
         for (int side = 0; side < COMPARE_SIDES; side++) {
                 if (c->varies[side])
                         return report_invalid(j, "the %s differs between the runs of %s: %s and others", c->name,
                                               side_names[side], c->values[side]);
-                /* Old recordings do not have the architecture. */
-                if (!*c->values[side] && strcmp(c->name, "architecture") != 0)
-                        return report_invalid(j, "%s (%s) does not tell its %s; podflame record -f otlp does",
+                if (!is_told(c, (enum compare_side)side))
+                        return report_invalid(j,
+                                              "%s (%s) does not tell its %s; podflame record -f otlp does; "
+                                              "--assume-same-interpreter compares all the same",
                                               side_names[side], j->names[side], c->name);
         }
         if (c->differs)
@@ -164,12 +180,11 @@ static int check_circumstances(struct judging *j, const struct judging_options *
         const struct profile_set sets[] = { j->sides[COMPARE_BASE].profiles, j->sides[COMPARE_NEW].profiles };
         int r = 0;
 
-        (void)options;
         compare_circumstances(sets, j->circumstances);
         j->have_circumstances = true;
         for (size_t i = 0; r == 0 && i < COMPARE_CIRCUMSTANCES; i++)
                 if (j->circumstances[i].must_agree)
-                        r = check_circumstance(j, &j->circumstances[i]);
+                        r = check_circumstance(j, options, &j->circumstances[i]);
         return r;
 }
 
@@ -181,7 +196,17 @@ static int check_coverage(struct judging *j, const struct judging_options *optio
 {
         char reason[LOAD_REASON_SIZE];
 
-        (void)options;
+        for (int side = 0; options->drop_low && side < COMPARE_SIDES; side++) {
+                size_t all = j->sides[side].runs.n, n = side_drop_low_coverage(&j->sides[side]);
+
+                j->spoiled |= all - n < RUNS_MIN;
+                if (n > 0)
+                        add_note(j, "%zu of %zu runs of %s had too low a coverage, and are left out", n, all,
+                                 side_names[side]);
+        }
+        if (j->spoiled)
+                return report_invalid(j, "of too many runs too little was seen: the machine is too busy, or --rate too "
+                                         "high");
         for (int side = 0; side < COMPARE_SIDES; side++)
                 if (side_coverage_is_low(&j->sides[side], j->names[side], reason))
                         return report_invalid(j, "%s", reason);
@@ -199,13 +224,20 @@ static int make_comparison(struct judging *j, const struct judging_options *opti
         criteria.points = options->points / 100;
         criteria.alpha = options->alpha;
         criteria.sensitivity = options->sensitivity;
+        criteria.scope = scope_options_make(&options->scope, &j->globs);
 
         int r = compare_sides(runs, &criteria, &j->comparison);
 
         if (r < 0)
                 return report_invalid(j, "%s", strerror(-r));
+        if (scope_options_failed(&j->comparison->scope, j->reason, sizeof j->reason))
+                return CHECK_E_TOLD;
+        if (j->comparison->scope.unsteady)
+                return report_invalid(j, "other tests ran in some runs of a side than in others: %.300s%s",
+                                      j->comparison->scope.unsteady,
+                                      j->comparison->scope.unsteady_n > 1 ? ", and more" : "");
         for (int side = 0; side < COMPARE_SIDES; side++)
-                if (j->comparison->samples[side] == 0)
+                if (j->comparison->scope.all[side] == 0)
                         return report_invalid(j, "%s (%s) has no active samples", side_names[side], j->names[side]);
         return 0;
 }

@@ -7,6 +7,7 @@
 #include "agent/command/cli/options.h"
 #include "agent/compare/compare.h"
 #include "profile_files.h"
+#include "scope_options.h"
 
 struct judging_options {
         struct option_list base;
@@ -19,7 +20,12 @@ struct judging_options {
         double alpha;
         double sensitivity;
         const char *allow;
-        double work; /* units of work in each run; 0: not given */
+        struct scope_options scope;
+        const char *const *names;     /* of the sides, for reports; NULL: those of the files */
+        bool drop_low;                /* runs with a coverage that is too low are left out: others are made */
+        const char *note;             /* a sentence for reports; NULL: none */
+        bool assume_same_interpreter; /* files that do not tell it are compared all the same */
+        double work;                  /* units of work in each run; 0: not given */
 };
 
 #define JUDGING_DEFAULTS                                                                                    \
@@ -34,6 +40,7 @@ struct judging {
         int today;                     /* the day on which it was opened, as 20261125 */
         char *allowed;                 /* the text of options.allow; NULL: none */
         bool no_baseline;              /* it is invalid since there is no baseline */
+        bool spoiled;                  /* it is invalid since too many runs were left out */
         bool unopened;                 /* it is invalid since a file could not be opened */
         char reason[LOAD_REASON_SIZE]; /* why it is invalid */
         char names[COMPARE_SIDES][256];
@@ -44,6 +51,7 @@ struct judging {
         struct compare_judgement judgement;
         struct compare_cost cost;
         bool have_cost;
+        struct scope_globs globs;
         char *notes[JUDGING_NOTES_MAX];
         size_t notes_n;
 };

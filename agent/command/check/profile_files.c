@@ -159,6 +159,25 @@ struct profile_settings side_settings(const struct side *side)
         return side->runs.n > 0 ? *profile_settings(side->runs.items[0]) : (struct profile_settings){ 0 };
 }
 
+static bool is_run_low(const struct profile *run)
+{
+        return profile_coverage_is_low(profile_counters_of(run), profile_settings(run)->period_ns);
+}
+
+size_t side_drop_low_coverage(struct side *side)
+{
+        size_t kept = 0, n = side->runs.n;
+
+        for (size_t i = 0; i < n; i++) {
+                if (is_run_low(side->runs.items[i]))
+                        profile_free(side->runs.items[i]);
+                else
+                        side->runs.items[kept++] = side->runs.items[i];
+        }
+        side->runs.n = kept;
+        return n - kept;
+}
+
 bool side_coverage_is_low(const struct side *side, const char *name, char reason[static LOAD_REASON_SIZE])
 {
         char sentence[PROFILE_COVERAGE_SIZE];
@@ -167,7 +186,7 @@ bool side_coverage_is_low(const struct side *side, const char *name, char reason
                 const struct profile_counters *counters = profile_counters_of(side->runs.items[i]);
                 const struct profile_settings *settings = profile_settings(side->runs.items[i]);
 
-                if (!profile_coverage_is_low(counters, settings->period_ns))
+                if (!is_run_low(side->runs.items[i]))
                         continue;
                 profile_coverage_tell(counters, settings->mode, sentence, sizeof sentence);
                 snprintf(reason, LOAD_REASON_SIZE, "%.100s: run %zu of %zu: coverage %.330s", name, i + 1, side->runs.n,

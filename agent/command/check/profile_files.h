@@ -45,6 +45,9 @@ struct profile_settings side_settings(const struct side *side);
  */
 bool side_coverage_is_low(const struct side *side, const char *name, char reason[static LOAD_REASON_SIZE]);
 
+/* Removes the runs of @side with a coverage that is too low, and returns their number. @side keeps their profiles. */
+size_t side_drop_low_coverage(struct side *side);
+
 void side_deinit(struct side *side); /* accepts {0} */
 
 #endif

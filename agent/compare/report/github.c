@@ -74,15 +74,19 @@ static int github_write(const struct compare_findings *c, FILE *out)
                 [COMPARE_INCONCLUSIVE] = "warning",
         };
         enum compare_verdict verdict = compare_verdict_of(c);
-        char *sentence = report_sentence(c);
-        int r = sentence ? 0 : -ENOMEM;
+        char *sentence = report_sentence(c), *scope = c->comparison ? report_scope(c->comparison) : NULL;
+        int r = sentence && (scope || !c->comparison) ? 0 : -ENOMEM;
 
         if (r == 0) {
                 fprintf(out, "::%s title=podflame%%3A %s::", commands[verdict], compare_verdict_name(verdict));
                 write_message(sentence, out);
+                if (scope)
+                        fputs("; ", out);
+                write_message(scope, out);
                 putc('\n', out);
         }
         free(sentence);
+        free(scope);
         for (size_t i = 0; r == 0 && c->judgement && i < c->judgement->causes_n && i + 1 < ANNOTATIONS_MAX; i++)
                 r = write_github_cause(c, &c->judgement->causes[i], out);
         return r ? r : escape_finish(out);

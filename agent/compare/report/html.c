@@ -71,6 +71,18 @@ static int write_html_verdict(const struct compare_findings *c, FILE *out)
         return r;
 }
 
+static int write_html_scope(const struct compare_result *comparison, FILE *out)
+{
+        char *scope = report_scope(comparison);
+
+        if (!scope)
+                return -ENOMEM;
+        putc(',', out);
+        html_write_member("scope", scope, out);
+        free(scope);
+        return 0;
+}
+
 static int write_compared(const void *what, FILE *out)
 {
         const struct compare_findings *c = what;
@@ -85,6 +97,8 @@ static int write_compared(const void *what, FILE *out)
         putc(']', out);
         if (r == 0)
                 r = write_html_verdict(c, out);
+        if (r == 0 && c->comparison)
+                r = write_html_scope(c->comparison, out);
         fputs("},\"tree\":", out);
         if (r == 0 && c->comparison)
                 r = tree_write_compared(c->comparison->stacks, c->comparison->counts, out);

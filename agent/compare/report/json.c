@@ -158,6 +158,7 @@ static void put_judgement(struct json_writer *m, struct json_object *root, const
         put_count(m, root, "regressions", j->regressions);
         put_count(m, root, "blind", j->blind);
         put_finite_number(m, root, "more", j->more);
+        put_count(m, root, "runs_needed", j->runs);
         if (j->weakest) {
                 struct json_object *weakest = json_writer_put_object(m, root, "weakest");
 
@@ -165,6 +166,38 @@ static void put_judgement(struct json_writer *m, struct json_object *root, const
                 json_writer_put_text(m, weakest, "measure", compare_measure_name(j->weakest_measure));
                 put_finite_number(m, weakest, "detectable", j->weakest->by[j->weakest_measure].detectable);
         }
+}
+
+static void put_counts_of_sides(struct json_writer *m, struct json_object *object, const char *key,
+                                const uint64_t counts[COMPARE_SIDES])
+{
+        struct json_object *pair = json_writer_put_object(m, object, key);
+
+        put_count(m, pair, "base", counts[COMPARE_BASE]);
+        put_count(m, pair, "new", counts[COMPARE_NEW]);
+}
+
+static void put_scope(struct json_writer *m, struct json_object *root, const struct compare_result *c)
+{
+        static const char *const starts[] = {
+                [COMPARE_START_NONE] = "roots", [COMPARE_START_TESTS] = "tests", [COMPARE_START_ASKED] = "from"
+        };
+        static const char *const kinds[] = { [COMPARE_LEFT_OUTSIDE] = "outside",
+                                             [COMPARE_LEFT_IMPORTS] = "imports",
+                                             [COMPARE_LEFT_ONE_SIDED] = "one_sided",
+                                             [COMPARE_LEFT_COLLECTION] = "collection",
+                                             [COMPARE_LEFT_FOREIGN] = "foreign" };
+        const struct compare_scoped *scope = &c->scope;
+        struct json_object *object = json_writer_put_object(m, root, "scope"), *left_out;
+
+        put_owned(m, object, "sentence", report_scope(c));
+        json_writer_put_text(m, object, "start", starts[scope->start]);
+        put_flag(m, object, "everything", scope->everything);
+        put_counts_of_sides(m, object, "all", scope->all);
+        put_counts_of_sides(m, object, "judged", c->samples);
+        left_out = json_writer_put_object(m, object, "left_out");
+        for (int why = 0; why < COMPARE_LEFT_OUTS; why++)
+                put_counts_of_sides(m, left_out, kinds[why], scope->left_out[why]);
 }
 
 static void put_cost(struct json_writer *m, struct json_object *root, const struct compare_cost *cost)
@@ -202,6 +235,7 @@ static void put_all(struct json_writer *m, struct json_object *root, const struc
                 put_cost(m, root, c->cost);
         if (!c->comparison)
                 return;
+        put_scope(m, root, c->comparison);
         put_criteria(m, root, &c->comparison->criteria);
         put_functions(m, root, c->comparison);
 }

@@ -128,6 +128,19 @@ static int write_junit_verdict(const struct compare_findings *c, FILE *out)
         return 0;
 }
 
+static int write_junit_scope(const struct compare_result *comparison, FILE *out)
+{
+        char *scope = comparison ? report_scope(comparison) : NULL;
+
+        if (!comparison)
+                return 0;
+        fputs("  <properties><property name=\"scope\" value=\"", out);
+        write_xml(scope, out);
+        fputs("\"/></properties>\n", out);
+        free(scope);
+        return scope ? 0 : -ENOMEM;
+}
+
 static int junit_write(const struct compare_findings *c, FILE *out)
 {
         enum compare_verdict verdict = compare_verdict_of(c);
@@ -140,7 +153,9 @@ static int junit_write(const struct compare_findings *c, FILE *out)
                 "skipped=\"%zu\">\n",
                 tally.tests + 1, tally.failures + (verdict == COMPARE_REGRESSION), verdict == COMPARE_INVALID,
                 tally.skipped + (verdict == COMPARE_INCONCLUSIVE));
-        int r = write_junit_verdict(c, out);
+        int r = write_junit_scope(comparison, out);
+        if (r == 0)
+                r = write_junit_verdict(c, out);
         for (size_t i = 0; comparison && i < comparison->n; i++)
                 for (int measure = 0; r == 0 && measure < COMPARE_MEASURES; measure++)
                         if (comparison->functions[i].by[measure].tested)

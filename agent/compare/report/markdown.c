@@ -165,6 +165,11 @@ static int markdown_write(const struct compare_findings *c, FILE *out)
                 r = write_owned(report_cost(c->cost), out);
                 putc('\n', out);
         }
+        if (r == 0 && c->comparison) {
+                fputs("- ", out);
+                r = write_owned(report_scope(c->comparison), out);
+                putc('\n', out);
+        }
         if (r == 0 && c->comparison)
                 r = write_details(c, out);
         return r ? r : escape_finish(out);

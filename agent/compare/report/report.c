@@ -90,8 +90,7 @@ const char *report_remark(const struct compare_findings *c, const struct report_
 
 /* ---- sentences ------------------------------------------------------------------ */
 
-/* Formats a sentence like printf(), allocated. NULL if memory ran out. */
-__attribute__((format(printf, 1, 2))) static char *make_sentence(const char *format, ...)
+char *report_text_of(const char *format, ...)
 {
         char *text;
         va_list args;
@@ -100,30 +99,6 @@ __attribute__((format(printf, 1, 2))) static char *make_sentence(const char *for
         int printed = vasprintf(&text, format, args);
         va_end(args);
         return printed < 0 ? NULL : text;
-}
-
-/* With fewer runs on each side the noise between runs is not known well. */
-#define RUNS_FEW 10
-
-static char *say_inconclusive(const struct compare_result *c, const struct compare_judgement *j)
-{
-        if (!j->weakest)
-                return strdup("no function has a share that could grow: there is nothing to judge");
-
-        const struct compare_change *weak = &j->weakest->by[j->weakest_measure];
-        double more = j->more - 1, seconds = 0;
-        bool few = c->runs[COMPARE_BASE] + c->runs[COMPARE_NEW] < RUNS_FEW;
-
-        for (size_t i = 0; i < c->runs[COMPARE_NEW]; i++)
-                seconds += c->seconds[COMPARE_NEW][i];
-        return make_sentence("no regression was found, but of %zu function%s growth could have been missed that "
-                             "ought to be found; at worst, of one with %.1f %%, up to %.1f points. It takes %.1f "
-                             "times as many samples: %.0f more for the base, %.0f for the new side (%.0f s of "
-                             "CPU time)%s",
-                             j->blind, j->blind == 1 ? "" : "s", 100 * weak->share[COMPARE_BASE],
-                             100 * fmin(1, weak->detectable), j->more, ceil(more * (double)c->samples[COMPARE_BASE]),
-                             ceil(more * (double)c->samples[COMPARE_NEW]), ceil(more * seconds),
-                             few ? "; of so few runs, more runs tell more than longer ones" : "");
 }
 
 const struct compare_judgement *report_causes(const struct compare_findings *c)
@@ -137,8 +112,8 @@ static char *say_unjudged(const struct compare_result *c)
         for (size_t i = 0; i < c->n; i++)
                 for (int measure = 0; measure < COMPARE_MEASURES; measure++)
                         if (c->functions[i].by[measure].change != 0)
-                                return make_sentence("no function grew for certain, by %g %% and %g points or more",
-                                                     100 * c->criteria.relative, 100 * c->criteria.points);
+                                return report_text_of("no function grew for certain, by %g %% and %g points or more",
+                                                      100 * c->criteria.relative, 100 * c->criteria.points);
         return strdup("nothing differs: each function has the same share on both sides");
 }
 
@@ -151,26 +126,27 @@ char *report_sentence(const struct compare_findings *c)
         if (!j)
                 return strdup("");
         if (j->regressions > 0)
-                return make_sentence("%zu function%s grew", j->regressions, j->regressions == 1 ? "" : "s");
+                return report_text_of("%zu function%s grew", j->regressions, j->regressions == 1 ? "" : "s");
         if (!c->judgement)
                 return say_unjudged(c->comparison);
         if (j->verdict == COMPARE_INCONCLUSIVE)
-                return say_inconclusive(c->comparison, j);
+                return report_inconclusive(c->comparison, j);
 
         const struct compare_criteria *criteria = &c->comparison->criteria;
 
-        return make_sentence("no function grew by %g %% and %g points or more; %g times that would have been "
-                             "found with a probability of %g %%",
-                             100 * criteria->relative, 100 * criteria->points, criteria->sensitivity,
-                             100 * criteria->power);
+        return report_text_of("no function grew by %g %% and %g points or more; %g times that would have been "
+                              "found with a probability of %g %%",
+                              100 * criteria->relative, 100 * criteria->points, criteria->sensitivity,
+                              100 * criteria->power);
 }
 
 char *report_growth(const struct compare_change *change, enum compare_measure measure)
 {
-        return make_sentence("%s %.1f %% -> %.1f %%, %+.1f points (%+.1f to %+.1f), %" PRIu64 " -> %" PRIu64 " samples",
-                             compare_measure_name(measure), 100 * change->share[COMPARE_BASE],
-                             100 * change->share[COMPARE_NEW], 100 * change->change, 100 * change->low,
-                             100 * change->high, change->hits[COMPARE_BASE], change->hits[COMPARE_NEW]);
+        return report_text_of("%s %.1f %% -> %.1f %%, %+.1f points (%+.1f to %+.1f), %" PRIu64 " -> %" PRIu64
+                              " samples",
+                              compare_measure_name(measure), 100 * change->share[COMPARE_BASE],
+                              100 * change->share[COMPARE_NEW], 100 * change->change, 100 * change->low,
+                              100 * change->high, change->hits[COMPARE_BASE], change->hits[COMPARE_NEW]);
 }
 
 /* The number of functions shown of a path: the last ones, which grew. */
@@ -201,10 +177,10 @@ char *report_cost(const struct compare_cost *cost)
 {
         char p[REPORT_P_SIZE];
 
-        return make_sentence("CPU time a unit of work: %.4g ms -> %.4g ms, %+.1f %% (%+.1f to %+.1f), p %s; "
-                             "advisory: it depends on the machine's other load",
-                             1000 * cost->mean[COMPARE_BASE], 1000 * cost->mean[COMPARE_NEW], 100 * cost->change,
-                             100 * cost->low, 100 * cost->high, report_p(cost->p, p));
+        return report_text_of("CPU time a unit of work: %.4g ms -> %.4g ms, %+.1f %% (%+.1f to %+.1f), p %s; "
+                              "advisory: it depends on the machine's other load",
+                              1000 * cost->mean[COMPARE_BASE], 1000 * cost->mean[COMPARE_NEW], 100 * cost->change,
+                              100 * cost->low, 100 * cost->high, report_p(cost->p, p));
 }
 
 const char *report_p(double p, char ret[static REPORT_P_SIZE])

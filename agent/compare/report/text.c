@@ -56,12 +56,20 @@ static void write_side(const struct compare_findings *c, enum compare_side side,
 
         fprintf(out, "%-6s ", side == COMPARE_BASE ? "Base" : "New");
         escape_text(c->names[side], out);
-        fprintf(out, ": %zu run%s, %" PRIu64 " active samples, %.2f %% of the ticks lost", comparison->runs[side],
+        fprintf(out, ": %zu run%s, %" PRIu64 " %s samples, %.2f %% of the ticks lost", comparison->runs[side],
                 comparison->runs[side] == 1 ? "" : "s", comparison->samples[side],
-                100 * report_lost(&c->counters[side]));
+                comparison->scope.whole ? "active" : "judged", 100 * report_lost(&c->counters[side]));
         if (coverage >= 0)
                 fprintf(out, ", coverage %.1f %%", 100 * coverage);
         putc('\n', out);
+}
+
+static int write_scope(const struct compare_findings *c, FILE *out)
+{
+        fputs("Scope  ", out);
+        int r = write_owned_text(report_scope(c->comparison), out);
+        putc('\n', out);
+        return r;
 }
 
 static void write_circumstances(const struct compare_findings *c, FILE *out)
@@ -125,6 +133,8 @@ static int text_write(const struct compare_findings *c, FILE *out)
 
         for (int side = 0; c->comparison && side < COMPARE_SIDES; side++)
                 write_side(c, (enum compare_side)side, out);
+        if (r == 0 && c->comparison)
+                r = write_scope(c, out);
         write_circumstances(c, out);
         if (r == 0 && c->cost)
                 r = write_owned_text(report_cost(c->cost), out);

@@ -104,11 +104,12 @@ function comparedCoverage(sides) {
 }
 
 // What was judged, or only compared.
-function comparedFacts({ sides, verdict }) {
+function comparedFacts({ sides, verdict, scope }) {
   const of = ({ samples, runs }) => `${count(samples)} in ${count(runs)} run${runs === 1 ? "" : "s"}`;
   const both = (text) => sides.map(text).join(" → ");
   return [
     ["Verdict", verdict],
+    ["Scope", scope],
     ["Samples", sides[0].runs && both(of)],
     ["Lost", both(({ lost }) => percent(lost, 1))],
     comparedCoverage(sides),
@@ -189,7 +190,7 @@ const main = document.getElementById("flame");
 if (meta.samples === 0) main.append(element("p", { class: "empty" }, whyEmpty(meta)));
 else {
   const graph = showGraph(main, tree);
-  if (meta.grown?.length) main.before(grownList(meta.grown, tree, (way) => graph.zoomTo(way)));
+  if (meta.grown?.length) main.prepend(grownList(meta.grown, tree, (way) => graph.zoomTo(way)));
 }
 if (threads?.length) main.after(threadTable(threads));
 showFooter(document.getElementById("footer"), meta);

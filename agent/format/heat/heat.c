@@ -88,7 +88,7 @@ static void write_source(const struct heat *heat, const struct profile_line_file
         }
 }
 
-static void write_file(const struct heat *heat, const struct profile_line_file *file, FILE *out)
+static void write_heat_of_file(const struct heat *heat, const struct profile_line_file *file, FILE *out)
 {
         putc('{', out);
         html_write_member("file", file->file, out);
@@ -114,7 +114,7 @@ static int write_heat(const void *what, FILE *out)
         fputs(",\"files\":[", out);
         for (size_t i = 0; i < heat->lines->n_files; i++) {
                 write_comma(i > 0, out);
-                write_file(heat, &heat->lines->files[i], out);
+                write_heat_of_file(heat, &heat->lines->files[i], out);
         }
         fputs("]}", out);
         return r;

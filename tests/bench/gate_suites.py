@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Does `podflame check` answer on real test suites? Verdicts on pairs that are the same, and on pairs with a slower function.
+
+    gate_suites.py [--runs N] [--pairs N] [--side N] [--pool DIR] [SUITE...]
+
+Each suite comes from PyPI, in a pinned version, and is run as it is N times and, in turn, N/2 times from a copy in which one
+function of some 5 % is about 20 % slower. Pairs of --side runs a side are drawn from these: no run is on both sides of a pair,
+but pairs share runs with each other. Recordings stay in --pool, and are used again.
+"""
+
+import argparse
+import collections
+import json
+import os
+import pathlib
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+
+PROJECT = pathlib.Path(__file__).resolve().parents[2]
+CACHE = PROJECT / ".cache/suites"
+PYTHON = "/usr/bin/python3"
+RATE = 2500
+VERDICTS = ("pass", "inconclusive", "regression", "invalid")
+
+# What makes a function slower is put behind the text that is given. The number of rounds was found by trying.
+SUITES = {
+    "sqlparse": {
+        "requirement": "sqlparse==0.6.1 --hash=sha256:ca722573f848ff2d30e40ea30f53a104b7dea7635ea9285891263eb2c58fb6e7", "path": ".", "function": "Token.__init__",
+        "file": "sqlparse/sql.py", "behind": "    def __init__(self, ttype, value):\n",
+        "slower": "        for _ in range(2): pass\n", "words": []},
+    "mistune": {
+        "requirement": "mistune==3.4.0 --hash=sha256:2eaf7952af928ca8d33b779762effc1da517b62c6ad85ec8ca957e3b07b9782a", "path": "src", "function": "_split_text_token",
+        "file": "src/mistune/_inline/emphasis.py",
+        "behind": "    delimiters: List[_Delimiter],\n) -> None:\n    text = token[\"raw\"]\n",
+        "slower": "    for _ in range(6000): pass\n", "words": []},
+    "pyparsing": {
+        "requirement": "pyparsing==3.3.3 --hash=sha256:928ae7e20211f3b6f3915a72f06a0cfd29ab9d24279dd6346b6b1a7146397d36", "path": ".", "function": "ParseResults.__new__",
+        "file": "pyparsing/results.py", "behind": None, "slower": None,
+        # Random tests do other work in each run; one test fails without a package; diagrams need another one.
+        "words": ["--ignore", "tests/test_diagram.py", "-k", "not Random and not random and not range_check"]},
+}
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def fetch(name, suite):
+    """The folders of the suite as it is and, if it says how, of the slower one."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    archive = next(CACHE.glob("%s-*.tar.gz" % name), None)
+    if not archive:
+        wanted = CACHE / (name + ".txt")
+        wanted.write_text(suite["requirement"] + "\n")
+        subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:",
+                        "--no-build-isolation", "--require-hashes", "-r", wanted, "-d", CACHE], check=True)
+        archive = next(CACHE.glob("%s-*.tar.gz" % name))
+    folders = {}
+    for kind in ("same", "slower") if suite["slower"] else ("same",):
+        folder = CACHE / kind / archive.name[:-len(".tar.gz")]
+        if not folder.exists():
+            shutil.unpack_archive(archive, CACHE / kind, filter="data")
+            if kind == "slower":
+                source = (folder / suite["file"]).read_text()
+                assert source.count(suite["behind"]) == 1
+                (folder / suite["file"]).write_text(source.replace(suite["behind"], suite["behind"] + suite["slower"]))
+        folders[kind] = folder
+    return folders
+
+
+def record(options, name, suite, folder, file):
+    if not file.exists():
+        command = [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", *suite["words"], "tests"]
+        subprocess.run([options.podflame, "record", "-q", "-s", "-r", str(RATE), "-f", "otlp", "-o", file, "--", *command],
+                       cwd=folder, env={**os.environ, "PYTHONPATH": suite["path"]}, check=True,
+                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    return file
+
+
+def make_pool(options):
+    folders = {name: fetch(name, SUITES[name]) for name in options.suites}
+    pool = collections.defaultdict(list)
+    for i in range(options.runs):
+        for name in options.suites:
+            for kind, folder in folders[name].items():
+                if kind == "same" or i % 2 == 0:
+                    file = options.pool / ("%s-%s-%d.json" % (name, kind, i))
+                    pool[name, kind].append(record(options, name, SUITES[name], folder, file))
+        say("recorded %d of %d" % (i + 1, options.runs))
+    return pool
+
+
+def is_spoiled(options, file):
+    """Whether too little was seen of the run, since the machine was busy: `podflame check -- COMMAND` makes another one."""
+    done = subprocess.run([options.podflame, "diff", file, file, "-f", "json"], check=True, capture_output=True, text=True)
+    return json.loads(done.stdout)["base"]["coverage"]["low"]
+
+
+def drop_spoiled(options, pool):
+    for key, files in pool.items():
+        kept = [file for file in files if not is_spoiled(options, file)]
+        say("%s: %d of %d runs had too low a coverage, and are left out" % (" ".join(key), len(files) - len(kept), len(files)))
+        files[:] = kept
+
+
+def check(options, base, new):
+    done = subprocess.run([options.podflame, "check", "-f", "json", "--base", *base, "--new", *new],
+                          capture_output=True, text=True)
+    return json.loads(done.stdout)
+
+
+def growth_of(report, function):
+    """By what part of its share the function has grown."""
+    for row in report.get("functions", []):
+        if row["name"] == function and row["total"]["share"]["base"] > 0:
+            return row["total"]["share"]["base"], row["total"]["change"] / row["total"]["share"]["base"]
+    return 0, 0
+
+
+def row_of(options, pool, name, kind, side, chance):
+    same, other = pool[name, "same"], pool[name, kind]
+    reports, firsts, growths, shares = [], 0, [], []
+    for _ in range(options.pairs):
+        base = chance.sample(same, side)
+        rest = [file for file in other if file not in base]
+        if len(rest) < side:
+            return
+        report = check(options, base, chance.sample(rest, side))
+        reports.append(report)
+        causes = report.get("causes", [])
+        firsts += bool(causes) and causes[0]["function"].endswith(":" + SUITES[name]["function"])
+        if report["verdict"] != "invalid":
+            share, growth = growth_of(report, SUITES[name]["function"])
+            shares.append(share)
+            growths.append(growth)
+    verdicts = collections.Counter(report["verdict"] for report in reports)
+    samples = statistics.mean(report["base"].get("samples", 0) for report in reports)
+    print("| %s, %s | %d | %d | %d | %s | %d %% | %.1f %%, %+.0f %% |" % (
+        name, kind, side, samples, len(reports),
+        " | ".join("%.0f %%" % (100 * verdicts[v] / len(reports)) for v in VERDICTS), 100 * firsts / len(reports),
+        100 * statistics.mean(shares or [0]), 100 * statistics.mean(growths or [0])), flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help="%s (all)" % ", ".join(SUITES))
+    parser.add_argument("--podflame", default=str(PROJECT / "build/podflame"))
+    parser.add_argument("--runs", type=int, default=40)
+    parser.add_argument("--pairs", type=int, default=40)
+    parser.add_argument("--side", type=int, nargs="+", default=[10, 16])
+    parser.add_argument("--pool", type=pathlib.Path, default=CACHE / "pool")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    options.suites = options.suites or list(SUITES)
+    options.pool.mkdir(parents=True, exist_ok=True)
+    pool = make_pool(options)
+    drop_spoiled(options, pool)
+    chance = random.Random(options.seed)
+    print("| suite, other side | runs a side | samples a side | pairs | %s | named first | its share, growth |" %
+          " | ".join(VERDICTS))
+    print("|---|--:|--:|--:|" + "--:|" * (len(VERDICTS) + 2))
+    for name in options.suites:
+        for side in options.side:
+            for kind in ("same", "slower"):
+                if pool[name, kind]:
+                    row_of(options, pool, name, kind, side, chance)
+
+
+if __name__ == "__main__":
+    main()
