@@ -23,6 +23,9 @@ struct pystack;
  */
 void pystack_opcodes_want(struct pystack *py, bool wanted);
 
+/* Whether samples tell it: it was asked for, and the version has it. */
+bool pystack_opcodes_told(const struct pystack *py);
+
 /* The name of an opcode that @py has told: "BINARY_OP_ADD_INT"; "unknown"; the byte as a number if it has no name. */
 #define PYSTACK_OPCODE_SIZE 48
 void pystack_opcode_write(const struct pystack *py, uint32_t opcode, char ret[PYSTACK_OPCODE_SIZE]);

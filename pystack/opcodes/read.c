@@ -47,6 +47,11 @@ void pystack_opcodes_want(struct pystack *py, bool wanted)
         py->opcodes = wanted && py->runtime.layout.code.bytecode != LAYOUT_NONE;
 }
 
+bool pystack_opcodes_told(const struct pystack *py)
+{
+        return py->opcodes;
+}
+
 void pystack_opcode_write(const struct pystack *py, uint32_t opcode, char ret[PYSTACK_OPCODE_SIZE])
 {
         const struct opcode *opcodes = opcodes_of(py);
