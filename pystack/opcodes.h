@@ -18,8 +18,8 @@ struct pystack;
 #define PYSTACK_OPCODE_FIRST 2u
 
 /*
- * Whether samples from now on tell the opcode. As after opening: not. It takes one reading more for each sample, and
- * one for the bytecode of each code object that is met as the innermost one.
+ * Whether samples from now on tell the opcode. As after opening: not. It takes one reading more for each sample, and two
+ * for the bytecode of each code object that is met as the innermost one.
  */
 void pystack_opcodes_want(struct pystack *py, bool wanted);
 

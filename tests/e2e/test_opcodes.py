@@ -120,7 +120,7 @@ def test_a_leaf_says_one_thing(options, why):
 
 def test_files_have_them_where_they_are_shown_and_functions_have_the_time(start, tmp_path):
     target = start(HOST, "opcodes.py")
-    file, page = tmp_path / "a.otlp.json", tmp_path / "a.html"
+    file = tmp_path / "a.otlp.json"
     record("-p", target.pid, "-o", file, "--opcodes", seconds=1)
     text = podflame("lines", file, "--function", "read_attributes").stdout
     assert re.search(r"^ +\d+  +[\d.]+ %.*  \[opcode: " + SPECIALISED + r"\]$", text, re.MULTILINE), text
@@ -129,7 +129,10 @@ def test_files_have_them_where_they_are_shown_and_functions_have_the_time(start,
         assert sum(opcode["samples"] for opcode in line["opcodes"]) == line["self"]["samples"]
         assert line["waits"] == []
     assert SPECIALISED in [OPCODE.fullmatch(opcode["opcode"])[1] for opcode in source["lines"][0]["opcodes"]]
-    assert podflame("convert", file, "-o", page).returncode == 0 and SPECIALISED in page.read_text()
+    for page in tmp_path / "a.html", tmp_path / "a.heat.html", tmp_path / "a.folded":
+        assert podflame("convert", file, "-o", page).returncode == 0 and SPECIALISED in page.read_text()
+    again = podflame("convert", page, "-f", "folded").stdout
+    assert again == page.read_text() and told(again) == told(page.read_text()), "folded stacks come back"
 
     track = tmp_path / "a.jsonl"
     record("-p", target.pid, "-o", track, "--opcodes", "--timeline", seconds=1)

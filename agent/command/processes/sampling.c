@@ -150,7 +150,8 @@ void sampling_say_exceptions(struct sampler *sampler, const struct sample_target
                 said->calls = true;
         }
         if (!said->opcodes && sampler_lacks_opcodes(sampler, target)) {
-                say("process %d: --opcodes needs CPython 3.11 or later: its stacks end at their functions", target->pid);
+                say("process %d: --opcodes needs CPython 3.11 or later: its stacks end at their functions",
+                    target->pid);
                 said->opcodes = true;
         }
         if (!said->times && sampler_misses_times(sampler, target)) {
