@@ -83,7 +83,7 @@ static void count_off(const struct opcode *opcodes, const uint8_t *bytecode, uin
 }
 
 /* Fills in the entry's starts. What cannot be read has none, and is not tried again. @bytecode: its address. */
-static void find_starts(struct pystack *py, const struct opcode *opcodes, struct code_entry *entry, uint64_t bytecode)
+static void learn_starts(struct pystack *py, const struct opcode *opcodes, struct code_entry *entry, uint64_t bytecode)
 {
         uint64_t units = 0, size = entry->addr + layout_head(&py->runtime.layout);
         size_t len;
@@ -137,7 +137,7 @@ uint32_t opcode_read(struct pystack *py, const struct raw_frame *frame, struct c
         if (instruction < 0 || !read_byte(py, frame, &byte))
                 return PYSTACK_OPCODE_UNKNOWN;
         if (opcodes && !entry->counted_off)
-                find_starts(py, opcodes, entry, (uint64_t)frame->position - (uint64_t)instruction);
+                learn_starts(py, opcodes, entry, (uint64_t)frame->position - (uint64_t)instruction);
         if (opcodes ? !is_start(entry, instruction) : !always_at_start)
                 return PYSTACK_OPCODE_UNKNOWN;
         return PYSTACK_OPCODE_FIRST + byte;
