@@ -104,7 +104,7 @@ def test_who_keeps_others_from_running(start, case):
     assert 3 * held - runnable - 0.05 * seconds <= blame <= 3 * held + main, report.all
     assert report.of("wants", "waited_ns") <= 3 * report.of("wants", "held_ns") + main
     # 4, of some 25 calls of each, which a crowded machine interrupts.
-    assert 2.5 < report.of("big", "waited_ns") / report.of("small", "waited_ns") < 6.5, report.all
+    assert 2 < report.of("big", "waited_ns") / report.of("small", "waited_ns") < 9, report.all
 
 
 def test_blame_is_all_of_the_waiting(start):

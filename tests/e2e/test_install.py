@@ -95,7 +95,7 @@ def test_bash(path, start):
     assert bash(path, "record", "--mode", "") == ["cpu", "wall", "gil"]
     assert bash(path, "agent", "--mode", "") == ["cpu", "wall", "gil", "blame", "cpu,wall,blame"]
     assert bash(path, "record", "--by", "") == ["process", "program", "container"]
-    assert bash(path, "record", "-f", "p") == ["pprof"]
+    assert bash(path, "record", "-f", "p") == ["pstats", "pprof"]
     assert "engine" not in bash(path, "record", "-o", "")
 
 

