@@ -239,7 +239,7 @@ static int order_sums_descending(const void *a, const void *b)
 }
 
 /* The sum of a stack from which on at most @max stacks remain. -ENOMEM. */
-static int find_least_sum(const struct compare_result *comparison, size_t max, uint64_t *ret)
+static int choose_least_sum(const struct compare_result *comparison, size_t max, uint64_t *ret)
 {
         size_t n = profile_stacks(comparison->stacks);
         uint64_t *sums = calloc(n + 1, sizeof(*sums));
@@ -280,7 +280,7 @@ int difference_cut(struct difference *difference, size_t max)
 
         if (!comparison || profile_stacks(comparison->stacks) <= max)
                 return 0;
-        int r = find_least_sum(comparison, max, &least);
+        int r = choose_least_sum(comparison, max, &least);
         if (r == 0)
                 r = make_rest_stack(comparison, &rest);
         for (uint32_t id = 1; r == 0 && id <= profile_stacks(comparison->stacks); id++) {
