@@ -82,6 +82,7 @@ static void begin(struct world *w, const struct forge_version *version, const ch
         const struct layout *l = &w->forge.layout;
         uint64_t code = forge_code(&w->forge, "f", "t.py", 7);
         w->bytecode = code + l->code.bytecode;
+        forge_alloc(&w->forge, 4096); /* long code reaches up to here */
         w->caches = w->opcodes[byte_of(w->opcodes, first)].caches;
         for (uint64_t i = 1; i < 12; i++)
                 put_unit(w, i, "NOP");
@@ -178,9 +179,12 @@ Test(pystack_opcodes, behind_an_instruction_that_hides_another_all_is_unknown)
                 struct world w;
                 if (opcodes_of(v) == opcodes_3_11)
                         continue;
-                begin(&w, v, "INSTRUMENTED_LINE", 12);
+                begin(&w, v, "INSTRUMENTED_LINE", 512);
+                put_unit(&w, 1 + OPCODE_HIDES, "NOP");
                 cr_expect_str_eq(told(&w), "INSTRUMENTED_LINE", "%s", v->name);
                 stand_at(&w, 1);
+                cr_expect_str_eq(told(&w), "unknown", "%s", v->name);
+                stand_at(&w, 1 + OPCODE_HIDES);
                 cr_expect_str_eq(told(&w), "unknown", "%s", v->name);
                 end(&w);
         }
