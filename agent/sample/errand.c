@@ -141,7 +141,7 @@ static void end_leave(struct sampler *s, struct target *t)
         pthread_rwlock_wrlock(&s->lock);
         s->leaving = NULL;
         pthread_rwlock_unlock(&s->lock);
-        pthread_mutex_lock(&s->decoder.turn);
+        target_lock_turn(&s->decoder.turn);
         decoder_forget(&s->decoder, t);
         pthread_mutex_unlock(&s->decoder.turn);
 }

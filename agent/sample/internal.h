@@ -237,6 +237,12 @@ enum target_held {
 enum target_held target_lock(struct target *target);
 void target_unlock(struct target *target);
 
+/*
+ * Locks the decoder's turn, in which nobody reads a target. On a crowded machine that takes a while. The thread wakes up
+ * now and then, so that it is not held to hang on a target's memory.
+ */
+void target_lock_turn(pthread_mutex_t *turn);
+
 /* Whether the target is silent; makes it silent. Neither needs a lock. */
 bool target_is_silent(const struct target *target);
 void target_silence(struct target *target);

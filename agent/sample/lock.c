@@ -66,6 +66,12 @@ enum target_held target_lock(struct target *t)
         return late ? TARGET_HELD_LATE : TARGET_HELD;
 }
 
+void target_lock_turn(pthread_mutex_t *turn)
+{
+        while (lock_within(turn, CLOCK_MONOTONIC) == ETIMEDOUT)
+                ;
+}
+
 void target_unlock(struct target *t)
 {
         atomic_store_explicit(&t->held_by, 0, memory_order_release);

@@ -180,7 +180,7 @@ static bool await_turn(struct target *t, const struct sampler *s)
         pthread_mutex_t *turn = &t->decoder->turn;
 
         for (;;) {
-                pthread_mutex_lock(turn);
+                target_lock_turn(turn);
                 decode_waiting(t, s);
                 pthread_mutex_unlock(turn);
                 if (target_lock(t) == TARGET_SILENT)

@@ -218,14 +218,14 @@ static void expect_alpha(int runs, double samples)
                       all.of[COMPARE_REGRESSION], runs, samples);
 }
 
-Test(compare_alarms, alpha_is_kept, .timeout = 600)
+Test(compare_alarms, alpha_is_kept)
 {
         expect_alpha(2, 2400);
         expect_alpha(3, 2400);
         expect_alpha(5, 2400);
 }
 
-Test(compare_alarms, what_grew_is_found_in_steady_runs, .timeout = 600)
+Test(compare_alarms, what_grew_is_found_in_steady_runs)
 {
         struct tally steady = judge_often(&noises[0], 5, 4000, 0.4, 50);
 
@@ -234,7 +234,7 @@ Test(compare_alarms, what_grew_is_found_in_steady_runs, .timeout = 600)
 }
 
 /* More runs help where more samples do not: the noise is between runs. */
-Test(compare_alarms, more_runs_help, .timeout = 600)
+Test(compare_alarms, more_runs_help)
 {
         struct tally few = judge_often(&noises[4], 3, 2400, 0.4, 40), many = judge_often(&noises[4], 9, 2400, 0.4, 40);
 
@@ -267,7 +267,7 @@ static bool is_alarm_at_any_look(const struct noise *noise, double samples)
         return alarm;
 }
 
-Test(compare_alarms, all_looks_together_keep_alpha, .timeout = 36000)
+Test(compare_alarms, all_looks_together_keep_alpha)
 {
         int trials = count_trials(), alarms = 0;
         size_t n = sizeof noises / sizeof *noises;
@@ -288,7 +288,7 @@ Test(compare_alarms, all_looks_together_keep_alpha, .timeout = 36000)
 }
 
 /* The table of tests/bench/GATE.md. */
-Test(compare_alarms, table, .timeout = 36000)
+Test(compare_alarms, table)
 {
         static const int runs[] = { 3, 5, 10 };
 

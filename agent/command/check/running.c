@@ -127,7 +127,7 @@ static void read_last_words(const struct running *r, char ret[static LOG_SHOWN])
         for (size_t n = strlen(text); n > 0 && strchr("\r\n ", text[n - 1]);)
                 text[--n] = '\0';
         const char *line = strrchr(text, '\n');
-        snprintf(ret, LOG_SHOWN, "%s", line ? line + 1 : text);
+        snprintf(ret, LOG_SHOWN, "%.*s", LOG_SHOWN - 1, line ? line + 1 : text);
 }
 
 /* 0, or CHECK_E_TOLD with the reason. */

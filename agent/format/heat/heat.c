@@ -34,7 +34,7 @@ static void write_count(const struct heat *heat, const struct profile_line_count
                 total.low, total.high);
 }
 
-static void write_functions(const struct heat *heat, const struct profile_line_file *file, FILE *out)
+static void write_functions_of_file(const struct heat *heat, const struct profile_line_file *file, FILE *out)
 {
         fputs(",\"functions\":[", out);
         for (size_t i = 0; i < file->n_functions; i++) {
@@ -94,7 +94,7 @@ static void write_heat_of_file(const struct heat *heat, const struct profile_lin
         html_write_member("file", file->file, out);
         fputs(",\"count\":", out);
         write_count(heat, &file->count, out);
-        write_functions(heat, file, out);
+        write_functions_of_file(heat, file, out);
         write_lines(heat, file, out);
         write_source(heat, file, out);
         putc('}', out);
