@@ -190,6 +190,7 @@ struct pystack {
                 uint64_t unread, switching;            /* see pystack_greenlets_unread() and the next one */
                 char version[24];
         } greenlets;
+        bool opcodes;               /* see pystack_opcodes_want() */
         void (*release)(void *ctx); /* releases the context of @memory; NULL: another owns it */
         struct pystack_info info;
 };

@@ -29,6 +29,7 @@
 
 #include "greenlets.h"
 #include "native.h"
+#include "opcodes.h"
 #include "refusal.h"
 #include "tasks.h"
 
@@ -222,6 +223,7 @@ struct pystack_stack {
         size_t gc_at;
         unsigned retries;                  /* readings thrown away before this one */
         const struct pystack_mixed *mixed; /* see pystack_native_ask(); NULL: it was not asked for */
+        uint32_t opcode;                   /* at which the leaf stands: see pystack_opcodes_want() */
         bool provisional;                  /* believe it only if the next pystack_validate() returns 0 */
 };
 

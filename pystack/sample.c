@@ -8,6 +8,7 @@
 #include "pystack/greenlets/running.h"
 #include "pystack/memory/plan.h"
 #include "pystack/native/reading.h"
+#include "pystack/opcodes/read.h"
 #include "pystack/tasks/running.h"
 #include "pystack/threads/active_state.h"
 #include "pystack/trace.h"
@@ -174,6 +175,9 @@ static enum outcome fill_stack(struct pystack_thread *t, struct snapshot *s,
                 native_merge(t, s, uninterrupted, walk, &t->native.mixed);
                 ret->mixed = &t->native.mixed;
         }
+        if (t->py->opcodes && walk->n > 0 && !ret->gc)
+                ret->opcode = opcode_read(t->py, &t->py->scratch.raw[0], t->named[walk->n - 1].entry,
+                                          t->py->scratch.frames[0].instruction);
         if (!greenlets_extend(t, s, uninterrupted, walk, ret))
                 return OUTCOME_TORN;
         tasks_root(t, s, uninterrupted, walk, ret);

@@ -236,7 +236,7 @@ size_t scope_cut(const struct scope *scope, const struct profile_map *map, profi
         size_t inside = count_frames_from_start(scope, map, frames, n);
 
         *ret_why = inside == 0 ? COMPARE_LEFT_OUTSIDE : COMPARE_LEFT_FOREIGN;
-        for (size_t i = 0; i < inside; i++) {
+        for (size_t i = profile_leaf(map->from, frames, n); i < inside; i++) {
                 profile_id function = map->functions[profile_frame(map->from, frames[i])->function];
 
                 if (scope->found.start != COMPARE_START_NONE && (scope->flags[function] & FLAG_IMPORT)) {

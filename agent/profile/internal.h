@@ -113,8 +113,6 @@ struct weight {
  */
 struct weight *profile_weigh_stacks(const struct profile *p);
 
-/* The index of the frame to which the samples of a stack belong: behind a frame that says why the thread waits. */
-size_t profile_leaf(const struct profile *p, const profile_id *frames, size_t n);
 /*
  * The stack that a sample of @stack with @mark belongs to once it is settled. 0: it is not known, or the sample is left
  * out.

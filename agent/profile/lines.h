@@ -19,9 +19,9 @@ struct profile_line_count {
         uint64_t self, total; /* samples */
 };
 
-/* What threads wait for at a line: samples of its own. */
+/* What threads wait for at a line, or at which opcode they run: samples of its own. */
 struct profile_line_wait {
-        const char *reason; /* "[waits: GIL]" */
+        const char *reason; /* "[waits: GIL]", "[opcode: LOAD_ATTR]" */
         uint64_t samples;
 };
 

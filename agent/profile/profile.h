@@ -346,6 +346,18 @@ const char *profile_reason_kind(const char *name, const char *file);
 /* The same of a sample's leaf; NULL also if the thread is not idle. */
 const char *profile_sample_reason(const struct profile *p, const struct profile_sample *sample);
 
+/*
+ * The leaf frame of a running thread's stack may say at which opcode of the bytecode its function stands:
+ * "[opcode: LOAD_ATTR]", "[opcode: unknown]". Such frames have no file either. Whether the frame is one.
+ */
+bool profile_is_opcode(const char *name, const char *file);
+
+/*
+ * The index of the frame to which the samples of a stack belong. It is 1 behind a leaf that is no function, but says
+ * how its caller was met: a reason, or an opcode. Otherwise it is 0.
+ */
+size_t profile_leaf(const struct profile *p, const profile_id *frames, size_t n);
+
 /* ---- statistics ---------------------------------------------------------- */
 
 struct profile_top {
@@ -359,9 +371,8 @@ struct profile_top {
 };
 
 /*
- * Lists functions by self samples, then by total samples, descending: at most @max. A frame that says why a thread does
- * not run is no function: its samples are its caller's own. @ret is allocated; its strings live
- * as long as @p.
+ * Lists functions by self samples, then by total samples, descending: at most @max. A leaf that is no function has its
+ * samples counted as its caller's own: see profile_leaf(). @ret is allocated; its strings live as long as @p.
  */
 int profile_top(const struct profile *p, size_t max, struct profile_top **ret, size_t *ret_n);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Frames that say why a thread does not run. They have no file, and their names are those that agent/reason makes, in
- * brackets. What is none of the words here is a descriptor of some kind.
+ * Leaf frames that are no functions, but say how a thread was met: why it does not run, or at which opcode it stands.
+ * They have no file, and their names stand in brackets. Those of reasons are made by agent/reason: what is none of the
+ * words here is a descriptor of some kind.
  */
 #include "profile.h"
 
@@ -57,17 +58,34 @@ static const char *kind_of_words(const char *text, const struct word *words, siz
         return NULL;
 }
 
+static bool is_in_brackets(const char *name, const char *file)
+{
+        return !(file && *file) && name && *name == '[' && name[strlen(name) - 1] == ']';
+}
+
 const char *profile_reason_kind(const char *name, const char *file)
 {
         const char *thing;
 
-        if ((file && *file) || !name || *name != '[' || name[strlen(name) - 1] != ']')
+        if (!is_in_brackets(name, file))
                 return NULL;
         if ((thing = skip_beginning(name + 1, "waits for work: ")) || (thing = skip_beginning(name + 1, "waits: "))) {
                 const char *kind = kind_of_words(thing, things, sizeof things / sizeof *things);
                 return kind ? kind : "io";
         }
         return kind_of_words(name + 1, states, sizeof states / sizeof *states);
+}
+
+bool profile_is_opcode(const char *name, const char *file)
+{
+        return is_in_brackets(name, file) && skip_beginning(name + 1, "opcode: ");
+}
+
+size_t profile_leaf(const struct profile *p, const profile_id *frames, size_t n)
+{
+        const struct profile_function *f = profile_function(p, profile_frame(p, frames[0])->function);
+
+        return n > 1 && (profile_reason_kind(f->name, f->file) || profile_is_opcode(f->name, f->file)) ? 1 : 0;
 }
 
 const char *profile_sample_reason(const struct profile *p, const struct profile_sample *sample)

@@ -22,18 +22,6 @@ struct weight *profile_weigh_stacks(const struct profile *p)
         return weights;
 }
 
-static bool is_reason(const struct profile *p, profile_id frame)
-{
-        const struct profile_function *f = profile_function(p, profile_frame(p, frame)->function);
-
-        return profile_reason_kind(f->name, f->file) != NULL;
-}
-
-size_t profile_leaf(const struct profile *p, const profile_id *frames, size_t n)
-{
-        return n > 1 && is_reason(p, frames[0]) ? 1 : 0;
-}
-
 static void count_weight_of_stack(const struct profile *p, profile_id stack, struct weight weight,
                                   struct profile_top *tops, profile_id *seen)
 {
@@ -73,6 +61,14 @@ static int order_waiting(const void *a, const void *b)
         return (x->reason > y->reason) - (x->reason < y->reason);
 }
 
+/* Whether the thread of a stack waits in a function, and the stack says for what. */
+static bool is_waiting(const struct profile *p, const profile_id *frames, size_t n)
+{
+        const struct profile_function *f = profile_function(p, profile_frame(p, frames[0])->function);
+
+        return n > 1 && profile_reason_kind(f->name, f->file);
+}
+
 static size_t list_waiting(const struct profile *p, const struct weight *weights, struct waiting *ret)
 {
         size_t found = 0;
@@ -81,7 +77,7 @@ static size_t list_waiting(const struct profile *p, const struct weight *weights
                 size_t n;
                 const profile_id *frames = profile_stack(p, id, &n);
 
-                if (weights[id].nanoseconds > 0 && profile_leaf(p, frames, n) == 1)
+                if (weights[id].nanoseconds > 0 && is_waiting(p, frames, n))
                         ret[found++] = (struct waiting){ profile_frame(p, frames[1])->function,
                                                          profile_frame(p, frames[0])->function,
                                                          weights[id].nanoseconds };

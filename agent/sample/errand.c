@@ -206,6 +206,16 @@ bool sampler_is_restrained(struct sampler *s, const struct sample_target *named)
         return ask_target(s, named, is_restrained);
 }
 
+static bool lacks_opcodes(const struct target *t)
+{
+        return !pystack_opcodes_told(t->py);
+}
+
+bool sampler_lacks_opcodes(struct sampler *s, const struct sample_target *named)
+{
+        return s->config.opcodes && ask_target(s, named, lacks_opcodes);
+}
+
 static bool misses_calls(const struct target *t)
 {
         return atomic_load(&t->calls_refused);

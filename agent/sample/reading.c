@@ -47,7 +47,7 @@ static profile_id count_read_stack(struct target *t, const struct sampler *s, st
                 .state = has_woken(event) ? PROFILE_RUNNING : state,
                 .count = event->count,
                 .ns = event->ns,
-                .mark = event->look ? event->look->mark : 0,
+                .mark = event->look ? event->look->mark : stack->opcode,
                 .retried = stack->retries > 0,
         };
 

@@ -66,6 +66,7 @@ struct sample_config {
         bool native;    /* stacks have the frames of C code and of the kernel: needs engine perf of the machine */
         bool kernel;    /* with @native: frames of the kernel as well */
         int kallsyms;   /* with @kernel: /proc/kallsyms, opened by whoever may see addresses; -1: they have no names */
+        bool opcodes;   /* mode cpu without @native: a leaf says at which opcode its function stands, 3.11 on */
         bool no_native; /* leave out stacks of threads that run no Python; their time is still accounted */
         /* bytes that a process's profile may take; samples that need more fail. 0: only the format's bound */
         size_t profile_bytes;
@@ -170,6 +171,9 @@ int sampler_take(struct sampler *sampler, const struct sample_target *target, st
  * pystack_has_gil(). False in other modes, and if the process is no target.
  */
 bool sampler_lacks_gil(struct sampler *sampler, const struct sample_target *target);
+
+/* Whether opcodes are wanted and the process's Python has none to tell: it is older than 3.11. */
+bool sampler_lacks_opcodes(struct sampler *sampler, const struct sample_target *target);
 
 /* Whether reasons are unknown in mode wall, since the process's system calls cannot be read. */
 bool sampler_misses_calls(struct sampler *sampler, const struct sample_target *target);

@@ -64,6 +64,7 @@ int target_new(pid_t pid, struct pystack *py, struct sampler *s, struct target *
         pystack_tasks_want(py, s->config.tasks);
         task_looks_open(t, s->config.mode == PROFILE_MODE_WALL && s->config.tasks != PYSTACK_TASKS_OFF);
         pystack_greenlets_want(py, s->config.tasks != PYSTACK_TASKS_OFF);
+        pystack_opcodes_want(py, s->config.opcodes);
         restraint_open(t);
         memory_open(&t->memory, &s->memory);
         *ret = t;
@@ -103,11 +104,13 @@ void target_add_late(struct target *t, uint64_t ticks, uint64_t period_ns)
         counters->late_ns += ticks * period_ns;
 }
 
-/* Settles @p, whose samples have marks of @waits. */
-static void settle_profile(struct profile *p, const struct waits *waits, const struct sampler *s)
+/* Settles a profile of the target, whose samples have marks of @waits. */
+static void settle_profile(const struct target *t, struct profile *p, const struct waits *waits,
+                           const struct sampler *s)
 {
         struct waits_rule rule = { waits, s->config.wait_detail ? REASON_ALL : REASON_PRIVATE,
-                                   s->config.no_idle_workers, s->config.mode == PROFILE_MODE_BLAME };
+                                   s->config.no_idle_workers, s->config.mode == PROFILE_MODE_BLAME,
+                                   s->config.opcodes ? t->py : NULL };
 
         profile_settle(p, &(struct profile_marks){ waits_leaf, &rule });
 }
@@ -121,7 +124,7 @@ void target_renumber(struct target *t, const struct sampler *s)
                 m->clock.held.stack = profile_linked(t->profile, m->clock.held.stack);
         }
         stacks_renumber(&t->stacks, t->profile);
-        settle_profile(t->profile, &t->waits, s);
+        settle_profile(t, t->profile, &t->waits, s);
 }
 
 void target_trim(struct target *t)
@@ -220,7 +223,7 @@ int target_take(struct target *t, const struct sampler *s, struct profile **ret)
                 decode_rest(t, s, done);
                 decode_forget_names(t);
                 waits_complete(&waits, t->pid);
-                settle_profile(done, &waits, s);
+                settle_profile(t, done, &waits, s);
                 waits_deinit(&waits);
                 *ret = done;
         }

@@ -269,13 +269,22 @@ static profile_id holder_leaf(struct profile *p, uint32_t mark)
         return stacks_pseudo_frame(p, name);
 }
 
+static profile_id name_opcode(struct profile *p, const struct pystack *py, uint32_t opcode)
+{
+        char word[PYSTACK_OPCODE_SIZE], name[PYSTACK_OPCODE_SIZE + 16];
+
+        pystack_opcode_write(py, opcode, word);
+        snprintf(name, sizeof name, "[opcode: %s]", word);
+        return stacks_pseudo_frame(p, name);
+}
+
 bool waits_leaf(void *ctx, struct profile *p, profile_id stack, uint32_t mark, profile_id *ret)
 {
         const struct waits_rule *rule = ctx;
         char text[REASON_SIZE], name[REASON_SIZE + 32];
 
-        *ret = rule->blame ? holder_leaf(p, mark) : 0;
-        if (rule->blame || mark > rule->waits->n)
+        *ret = rule->blame ? holder_leaf(p, mark) : rule->opcodes_of ? name_opcode(p, rule->opcodes_of, mark) : 0;
+        if (rule->blame || rule->opcodes_of || mark > rule->waits->n)
                 return true;
         const struct reason *reason = &rule->waits->items[mark - 1].reason;
         const struct reason_place place = place_of(p, stack, reason);

@@ -20,6 +20,7 @@
 #include <sys/types.h>
 
 struct member;
+struct pystack;
 struct sampler;
 struct target;
 
@@ -81,6 +82,8 @@ struct waits_rule {
         enum reason_privacy privacy;
         bool no_idle_workers;
         bool blame; /* the marks are waits_holder_mark()'s */
+        /* the marks are opcodes that this has told: see struct pystack_stack. NULL: they are not */
+        const struct pystack *opcodes_of;
 };
 
 /* For struct profile_marks; @ctx is a struct waits_rule. */

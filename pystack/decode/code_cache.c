@@ -23,6 +23,7 @@ void code_entry_free(struct code_cache *cache, struct code_entry *entry)
         cache->bytes -= entry->bytes;
         free(entry->data);
         free(entry->bytecodes);
+        free(entry->starts);
         free(entry);
 }
 

@@ -59,6 +59,10 @@ struct code_entry {
         uint32_t n_bytecodes;
         uint32_t bytecodes_generation; /* the interpreter's tlbc_generation when they were read */
 
+        uint8_t *starts;   /* a bit for each code unit: an instruction begins there; NULL: not known */
+        uint32_t n_starts; /* the number of code units */
+        bool counted_off;  /* it was tried to find out: see opcodes/read.c */
+
         uint64_t planned;  /* number of the last snapshot that was to read its proofs */
         uint64_t proved;   /* number of the last snapshot in which its proofs held */
         uint64_t rejected; /* number of the last snapshot in which they did not */

@@ -193,6 +193,29 @@ Test(collect_questions, timeline_since_and_others)
         collect_close(collect);
 }
 
+/* What a leaf says of its function is the function's own, and below it all the same. */
+Test(collect_questions, a_leaf_that_is_no_function)
+{
+        static const char *const leaves[] = { "[opcode: LOAD_ATTR]", "[waits: GIL]" };
+
+        for (size_t i = 0; i < sizeof leaves / sizeof *leaves; i++) {
+                struct collect *collect = collect_start(NULL, 0, NULL);
+                struct profile *p = make_profile("dddd", PROFILE_MODE_CPU, T0, 1);
+                profile_id leaf = interned_frame(p, interned_function(p, leaves[i], "", 0), 0);
+                profile_id walk = interned_frame(p, interned_function(p, "walk", "/a.py", 20), 21);
+
+                profile_add(p, interned_stack(p, (profile_id[]){ leaf, walk }, 2), 0, PROFILE_RUNNING, 5, 50);
+                cr_assert_eq(post_profile(collect, p, NULL), 200);
+                struct json_object *answer = ask(collect, "function?name=walk&file=%2Fa.py");
+                cr_expect_eq(number_at(answer, "self"), 5, "%s", leaves[i]);
+                cr_expect_eq(number_at(answer, "total"), 5);
+                cr_expect_eq(number_at(answer, "lines/0/self"), 5);
+                cr_expect_str_eq(text_at(answer, "callees/children/0/name"), leaves[i]);
+                json_object_put(answer);
+                collect_close(collect);
+        }
+}
+
 /* main -> walk -> walk -> leaf, main -> leaf, other -> walk. */
 static struct profile *make_recursion(void)
 {

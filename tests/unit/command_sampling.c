@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/command/processes/sampling.h"
+#include "command_capture.h"
 #include "tests/unit/support/suite.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 SUITE(command_sampling);
 
 static const struct option_spec specs[] = {
         SAMPLING_OPTIONS(
                 struct { struct sampling_options options; }, options, SAMPLING_MODES_HELP),
+        SAMPLING_OPCODES_OPTION(
+                struct { struct sampling_options options; }, options),
 };
 
 static const struct usage usage = {
@@ -51,4 +55,32 @@ Test(command_sampling, modes_have_options_of_their_own)
         cr_expect_eq(configured("").mode, PROFILE_MODE_CPU);
         cr_expect_eq(configured("-i").mode, PROFILE_MODE_WALL);
         cr_expect_eq(configured("--mode gil").mode, PROFILE_MODE_GIL);
+}
+
+Test(command_sampling, opcodes_are_asked_for)
+{
+        cr_expect_not(configured("").opcodes);
+        cr_expect(configured("--opcodes").opcodes);
+        cr_expect(configured("--opcodes --mode cpu --engine timer").opcodes);
+}
+
+Test(command_sampling, opcodes_need_a_leaf_that_nothing_else_has)
+{
+        static const struct sampling_options refused[] = {
+                { .rate = 99, .mode = "wall", .engine = "auto", .tasks = "name", .opcodes = true },
+                { .rate = 99, .mode = "gil", .engine = "auto", .tasks = "name", .opcodes = true },
+                { .rate = 99, .mode = "cpu", .engine = "auto", .tasks = "name", .opcodes = true, .idle = true },
+                { .rate = 99, .mode = "cpu", .engine = "auto", .tasks = "name", .opcodes = true, .native = true },
+        };
+
+        for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+                struct sample_config config;
+
+                capture_begin(STDERR_FILENO);
+                int e = sampling_config(&refused[i], &usage, &config);
+                const char *said = capture_end();
+                cr_expect_eq(e, EXIT_USAGE);
+                cr_expect(strstr(said, "--opcodes") && strstr(said, refused[i].native ? "--native" : "--mode cpu"),
+                          "%s", said);
+        }
 }

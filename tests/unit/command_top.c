@@ -131,7 +131,7 @@ Test(command_top, each_table_counts_its_own)
         tables_free(t);
 }
 
-Test(command_top, recursion_and_reasons)
+Test(command_top, recursion_reasons_and_opcodes)
 {
         struct tables *t = tables_new();
         struct profile *p = process("7", "app.py");
@@ -140,6 +140,11 @@ Test(command_top, recursion_and_reasons)
         turn(t, p);
         cr_expect_str_eq(rows_of(t, TABLES_LINES), "r /app/m.py:1 10 10, main /app/m.py:4 0 10");
         cr_expect_str_eq(rows_of(t, TABLES_PROCESSES), "app.py (pid 7)  0 10");
+        p = process("7", "app.py");
+        count(p, "[opcode: LOAD_ATTR];r;main", NULL, PROFILE_RUNNING, 5);
+        turn(t, p);
+        cr_expect_str_eq(rows_of(t, TABLES_LINES), "r /app/m.py:1 5 5, main /app/m.py:4 0 5");
+        cr_expect_str_eq(rows_of(t, TABLES_PROCESSES), "app.py (pid 7)  5 5");
         tables_free(t);
 }
 

@@ -19,7 +19,7 @@ SUITE(compare_scope);
 #define IMPORT "<frozen importlib._bootstrap>:_find_and_load"
 
 struct part {
-        const char *stack; /* "file:name;...", root first; without a colon a frame has no file */
+        const char *stack; /* "file:name;...", root first; without a colon, or in brackets, a frame has no file */
         uint64_t n;
 };
 
@@ -31,7 +31,7 @@ static void add_part(struct profile *p, const struct part *part)
 
         snprintf(copy, sizeof copy, "%s", part->stack);
         for (char *frame; (frame = strsep(&rest, ";")); depth++) {
-                char *colon = strrchr(frame, ':');
+                char *colon = *frame == '[' ? NULL : strrchr(frame, ':');
 
                 memmove(frames + 1, frames, depth * sizeof *frames);
                 if (colon)
@@ -168,6 +168,31 @@ Test(compare_scope, without_own_functions_all_count)
         cr_expect(compare_scope_lacks(&c->scope, COMPARE_BASE), "it runs no tests");
         cr_expect_not(compare_scope_lacks(&c->scope, COMPARE_NEW));
         compare_result_free(c);
+}
+
+/* One side was recorded with opcodes, the other without: what they say of a function is the function's own. */
+Test(compare_scope, opcodes_are_their_functions_own)
+{
+        static const struct part told[] = { { "/w/shop/cart.py:total;[opcode: LOAD_ATTR]", 6 },
+                                            { "/w/shop/cart.py:total;[opcode: unknown]", 4 },
+                                            { 0 } },
+                                 silent[] = { { "/w/shop/cart.py:total", 10 }, { 0 } };
+
+        for (int whole = 0; whole < 2; whole++) {
+                struct compare_result *c = compare(&(struct compare_scope){ .whole = whole }, told, silent);
+
+                cr_expect_eq(c->samples[COMPARE_BASE], 2 * 10);
+                cr_expect_eq(c->samples[COMPARE_NEW], 2 * 10);
+                cr_expect_eq(c->n, 1);
+                for (size_t i = 0; i < c->n; i++) {
+                        const struct compare_function *f = &c->functions[i];
+
+                        cr_expect_str_eq(f->name, "total");
+                        for (int side = 0; side < COMPARE_SIDES; side++)
+                                cr_expect_eq(f->by[COMPARE_SELF].hits[side], 2 * 10, "%s", f->key);
+                }
+                compare_result_free(c);
+        }
 }
 
 /* Compares @n runs a side of two tests. Test "rare" has @rare samples, none in the first @absent runs of the new side. */

@@ -143,6 +143,27 @@ Test(profile_lines, have_what_is_waited_for_below_them, .timeout = 60)
         end(&s, lines);
 }
 
+Test(profile_lines, have_the_opcodes_at_which_they_run_below_them, .timeout = 60)
+{
+        struct scene s = set_scene();
+        profile_id load = interned_frame(s.p, interned_function(s.p, "[opcode: LOAD_ATTR]", "", 0), 0);
+
+        SAMPLE(s, 3, load, s.spin11, s.main3);
+        SAMPLE(s, 2, load, s.spin11, s.main4);
+        SAMPLE(s, 1, load, s.spin12, s.main3);
+
+        struct profile_lines *lines = count_of(&s, &all);
+        const struct profile_line *line = profile_line_hottest(&lines->files[0]);
+
+        cr_assert_eq(lines->n_files, 1);
+        expect_line(&lines->files[0], 11, 5, 5);
+        expect_line(&lines->files[0], 12, 1, 1);
+        cr_assert_eq(line->n_waits, 1);
+        cr_expect_str_eq(line->waits[0].reason, "[opcode: LOAD_ATTR]");
+        cr_expect_eq(line->waits[0].samples, 5);
+        end(&s, lines);
+}
+
 Test(profile_lines, have_the_time_of_the_c_code_they_call_and_not_that_of_collections, .timeout = 60)
 {
         struct scene s = set_scene();

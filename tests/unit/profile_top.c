@@ -150,6 +150,43 @@ Test(profile_top, what_a_function_waits_for_is_its_own)
         profile_free(p);
 }
 
+/* It is no function, and nothing is waited for. */
+Test(profile_top, an_opcode_is_its_functions_own)
+{
+        struct profile *p = profile_new();
+        struct profile_top *tops;
+        size_t n;
+
+        wait_for(p, "f", "[opcode: LOAD_ATTR]", 1, 4);
+        wait_for(p, "f", "[opcode: unknown]", 1, 3);
+        wait_for(p, "g", "[waits: GIL]", 1, 1);
+        count(p, "f", 0, 2);
+        cr_assert_eq(profile_top(p, 10, &tops, &n), 0);
+        cr_assert_eq(n, 2);
+        cr_expect_str_eq(tops[0].name, "f");
+        cr_expect_eq(tops[0].self, 9);
+        cr_expect_eq(tops[0].self_ns, 9 * NANOSECONDS);
+        cr_expect_eq(tops[0].total, 9);
+        cr_expect_null(tops[0].waits);
+        cr_expect_eq(tops[0].waits_ns, 0);
+        cr_expect_str_eq(tops[1].waits, "[waits: GIL]");
+        free(tops);
+        profile_free(p);
+}
+
+Test(profile_top, what_is_an_opcode)
+{
+        cr_expect(profile_is_opcode("[opcode: LOAD_ATTR]", ""));
+        cr_expect(profile_is_opcode("[opcode: 187]", NULL));
+        cr_expect_not(profile_is_opcode("[opcode: LOAD_ATTR]", "/app/x.py"), "a function of a file is none");
+        cr_expect_not(profile_is_opcode("[opcode: LOAD_ATTR", ""));
+        cr_expect_not(profile_is_opcode("[opcode:]", ""));
+        cr_expect_not(profile_is_opcode("[waits: GIL]", ""));
+        cr_expect_not(profile_is_opcode("opcode: LOAD_ATTR]", ""));
+        cr_expect_not(profile_is_opcode("", ""));
+        cr_expect_not(profile_is_opcode(NULL, ""));
+}
+
 /* A profile may have nothing but a reason: nobody knows whose it is. */
 Test(profile_top, a_reason_alone_is_a_row)
 {

@@ -4,6 +4,7 @@
 #include "tests/unit/support/suite.h"
 
 #include "agent/sample/internal.h"
+#include "pystack/internal.h"
 
 #include <string.h>
 #include <sys/socket.h>
@@ -55,6 +56,30 @@ Test(sample_waits, the_kind_is_read_back_from_the_frame)
                 cr_expect_null(profile_reason_kind(name, "/app/x.py"), "a function of a file is none");
         }
         waits_deinit(&waits);
+}
+
+/* In mode cpu marks may be opcodes. One of 3.11 has the number 187, and no name. */
+Test(sample_waits, opcodes_are_leaves)
+{
+        struct waits waits = { 0 };
+        static struct pystack py = { .runtime.layout.version = 0x030b };
+        struct waits_rule rule = { .waits = &waits, .opcodes_of = &py };
+        static const struct {
+                uint32_t mark;
+                const char *name;
+        } leaves[] = {
+                { PYSTACK_OPCODE_UNKNOWN, "[opcode: unknown]" },
+                { PYSTACK_OPCODE_FIRST + 5, "[opcode: BINARY_OP_ADD_INT]" },
+                { PYSTACK_OPCODE_FIRST + 187, "[opcode: 187]" },
+                { PYSTACK_OPCODE_FIRST + 256, "[opcode: unknown]" },
+        };
+
+        for (size_t i = 0; i < sizeof leaves / sizeof *leaves; i++) {
+                const char *name = leaf_of(&rule, leaves[i].mark, "f", "/app/x.py");
+                cr_expect_str_eq(name, leaves[i].name);
+                cr_expect(profile_is_opcode(name, ""));
+                cr_expect_null(profile_reason_kind(name, ""));
+        }
 }
 
 /* Each word that a stack may give a lock. */

@@ -107,13 +107,10 @@ static int add_paths(struct found_function *found, const profile_id *frames, siz
 
 static int count_occurrence(struct found_function *found, const struct profile_sample *sample, size_t number)
 {
-        size_t n, outermost = SIZE_MAX, leaf;
+        size_t n, outermost = SIZE_MAX;
         const profile_id *frames = profile_stack(found->from, sample->stack, &n);
-        const struct profile_function *first = profile_function(found->from,
-                                                                profile_frame(found->from, *frames)->function);
+        size_t leaf = profile_leaf(found->from, frames, n);
 
-        /* A reason is no function: its samples are its caller's own. */
-        leaf = n > 1 && profile_reason_kind(first->name, first->file) ? 1 : 0;
         for (size_t i = 0; i < n; i++) {
                 if (!found->is_it[profile_frame(found->from, frames[i])->function])
                         continue;

@@ -37,18 +37,20 @@ static struct json_object *make_line(const struct lines_report *report, const st
                                      const struct profile_text *text)
 {
         const char *source = profile_text_line(text, line->line);
-        struct json_object *json = json_map(), *waits = json_list();
+        struct json_object *json = json_map(), *waits = json_list(), *opcodes = json_list();
 
         put_line_number(json, "line", line->line);
         json_put_name(json, "function", line->function ? line->function : "");
         put_counts(report, json, &line->count);
         for (size_t i = 0; i < line->n_waits; i++) {
                 struct json_object *wait = make_share(report, line->waits[i].samples);
+                bool is_opcode = profile_is_opcode(line->waits[i].reason, "");
 
-                json_put_name(wait, "reason", line->waits[i].reason);
-                json_append(waits, wait);
+                json_put_name(wait, is_opcode ? "opcode" : "reason", line->waits[i].reason);
+                json_append(is_opcode ? opcodes : waits, wait);
         }
         json_put(json, "waits", waits);
+        json_put(json, "opcodes", opcodes);
         if (text && text->text) {
                 if (source && *source)
                         json_put_name(json, "source", source);

@@ -48,6 +48,7 @@ int sampling_config(const struct sampling_options *options, const struct usage *
                 .native = options->native,
                 .kernel = options->native && !options->no_kernel,
                 .kallsyms = -1,
+                .opcodes = options->opcodes,
                 .no_native = options->no_native,
                 .no_idle_workers = options->no_idle_workers,
                 .wait_detail = true,
@@ -65,6 +66,12 @@ int sampling_config(const struct sampling_options *options, const struct usage *
         if (options->no_idle_workers && config.mode != PROFILE_MODE_WALL)
                 return options_wrong(usage,
                                      "--no-idle-workers needs --mode wall: other modes count no thread that waits");
+        if (options->opcodes && config.mode != PROFILE_MODE_CPU)
+                return options_wrong(usage,
+                                     "--opcodes needs --mode cpu: in other modes the leaf says what is waited for");
+        if (options->opcodes && options->native)
+                return options_wrong(usage,
+                                     "--opcodes and --native exclude each other: a leaf of C code has no opcode");
         while (i < sizeof engines / sizeof *engines && strcmp(engines[i].name, options->engine) != 0)
                 i++;
         if (i == sizeof engines / sizeof *engines)
@@ -141,6 +148,11 @@ void sampling_say_exceptions(struct sampler *sampler, const struct sample_target
         if (!said->calls && sampler_misses_calls(sampler, target)) {
                 say_calls_refused(target->pid);
                 said->calls = true;
+        }
+        if (!said->opcodes && sampler_lacks_opcodes(sampler, target)) {
+                say("process %d: --opcodes needs CPython 3.11 or later: its stacks end at their functions",
+                    target->pid);
+                said->opcodes = true;
         }
         if (!said->times && sampler_misses_times(sampler, target)) {
                 say("process %d: the kernel does not say which threads wait for a CPU (/proc/PID/task/TID/schedstat): "

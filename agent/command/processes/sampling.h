@@ -19,6 +19,7 @@ struct sampling_options {
         bool gil;
         bool blocking;
         bool native;
+        bool opcodes;
         bool no_kernel;
         bool no_native;
         bool no_idle_workers;
@@ -106,6 +107,14 @@ struct sampling_options {
                 .help = "tell threads apart; their names are threading's, else the kernel's"                    \
         }
 
+/* For record alone: each stack gets as many forms as it has opcodes. */
+#define SAMPLING_OPCODES_OPTION(type, member)                                                               \
+        {                                                                                                   \
+                .name = "opcodes", .kind = OPTION_FLAG, .field = offsetof(type, member.opcodes),            \
+                .help = "mode cpu: a leaf frame with the opcode at which the function stands, as CPython\n" \
+                        "3.11 and later has specialised it: [opcode: LOAD_ATTR_INSTANCE_VALUE]"             \
+        }
+
 /* Checks the options. GO_ON with @ret filled, or an exit status, after a message. */
 int sampling_config(const struct sampling_options *options, const struct usage *usage, struct sample_config *ret);
 
@@ -117,13 +126,14 @@ enum sample_scope sampling_scope(const struct choice *choice, bool subprocesses)
 
 /* What messages have said about a process. */
 struct sampling_said {
-        bool gil, restraint, silence, calls, times;
+        bool gil, restraint, silence, calls, times, opcodes;
 };
 
 /*
  * Prints, once each: that a process has no GIL in mode gil; that it is sampled less often since its stacks take too
- * long to read; that in mode wall reasons are unknown, or waits for a CPU; that its memory does not answer. Call it from time to time: a
- * young interpreter has not decided yet about its GIL, and an import can change that.
+ * long to read; that in mode wall reasons are unknown, or waits for a CPU; that it has no opcodes to tell; that its
+ * memory does not answer. Call it from time to time: a young interpreter has not decided yet about its GIL, and an
+ * import can change that.
  */
 void sampling_say_exceptions(struct sampler *sampler, const struct sample_target *target, struct sampling_said *said);
 

@@ -65,6 +65,7 @@ static const struct option_spec specs[] = {
           .max = 1000 },
         SAMPLING_OPTIONS(struct record_config, sampling, SAMPLING_MODES_HELP),
         SAMPLING_THREADS_OPTION(struct record_config, sampling),
+        SAMPLING_OPCODES_OPTION(struct record_config, sampling),
         { .name = "timeline",
           .kind = OPTION_FLAG,
           .field = offsetof(struct record_config, timeline),

@@ -53,13 +53,12 @@ static struct totals_entry *look_up_row(struct counting *c, profile_id frame)
         return c->rows[frame] = totals_get(c->totals, f->name, file);
 }
 
-/* Counts the frames of a stack, or the callers of those that are chosen. A frame that tells a reason is none. */
+/* Counts the frames of a stack, or the callers of those that are chosen. A leaf that is no function is none. */
 static int count_stack(struct counting *c, const struct profile_sample *sample)
 {
         size_t n;
         const profile_id *stack = profile_stack(c->profile, sample->stack, &n);
-        const struct profile_function *leaf = function_of(c->profile, stack[0]);
-        size_t first = n > 1 && profile_reason_kind(leaf->name, leaf->file) ? 1 : 0;
+        size_t first = profile_leaf(c->profile, stack, n);
 
         totals_begin_sample(c->totals);
         for (size_t i = first; i < n; i++) {

@@ -18,7 +18,7 @@ const char *report_left_out(const struct compare_scoped *scope, enum compare_lef
         return why == COMPARE_LEFT_OUTSIDE && scope->start == COMPARE_START_ASKED ? "outside of --from" : words[why];
 }
 
-static void write_functions(const struct compare_scoped *scope, FILE *out)
+static void write_judged_functions(const struct compare_scoped *scope, FILE *out)
 {
         if (scope->whole)
                 fputs("all functions", out);
@@ -64,7 +64,7 @@ char *report_scope(const struct compare_result *c)
         if (!out)
                 return NULL;
         fputs(scope->whole ? "compared: " : "judged: ", out);
-        write_functions(scope, out);
+        write_judged_functions(scope, out);
         fprintf(out, "; %" PRIu64 " of %" PRIu64 " samples of the base, %" PRIu64 " of %" PRIu64 " of the new side",
                 c->samples[COMPARE_BASE], scope->all[COMPARE_BASE], c->samples[COMPARE_NEW], scope->all[COMPARE_NEW]);
         write_left_out(scope, out);
