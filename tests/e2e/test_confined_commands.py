@@ -136,7 +136,7 @@ def test_off_keeps_everything(start, tmp_path):
 
 
 @pytest.mark.parametrize("options", [
-    ["record", "-d", 0.3], ["record", "-s", "-v", "-d", 0.3], ["record", "--blocking", "-d", 0.3],
+    ["record", "-d", 0.3], ["record", "-s", "-v", "-d", 0.3], ["record", "--blocking", "-d", 1],
     ["record", "-m", "gil", "--engine", "timer", "-d", 0.3], ["record", "-d", 0.3, "-o", "x.html"],
     ["top", "-d", 0.5], ["top", "-s", "--blocking", "-d", 0.5], ["gil", "-d", 0.5, "-o", "x.html"],
     ["gil", "-s", "--live", "-d", 0.5, "-o", "x.pb.gz"], ["dump"], ["dump", "--json"], ["doctor"],
