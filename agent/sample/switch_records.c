@@ -148,7 +148,8 @@ size_t switch_records_sort(struct switch_records *r, uint64_t now)
                 r->items[i] = r->items[--n];
                 r->items[n] = later;
         }
-        qsort(r->items, n, sizeof *r->items, order_records);
+        if (n > 1) /* of none there may be no memory */
+                qsort(r->items, n, sizeof *r->items, order_records);
         return n;
 }
 

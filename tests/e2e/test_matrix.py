@@ -170,7 +170,7 @@ def busy(seen):
 def sleeping(seen):
     stacks = seen.sleeping["sleeper.py"]
     assert {tuple(truth.names(frames)) for frames, _ in stacks} == {("<module>", "main", "nap", "[sleeps]")}
-    assert truth.total(stacks) == pytest.approx(seen.slept_seconds * SLEEPING_RATE, rel=0.12)  # a tenth of a second is the least that it says
+    assert truth.total(stacks) == pytest.approx(seen.slept_seconds * SLEEPING_RATE, rel=0.2)  # a tenth of a second is the least that it says
 
 
 def threads(seen):
