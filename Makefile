@@ -168,7 +168,7 @@ $(versioned): version_flag = -DPODFLAME_VERSION='"$(VERSION)"'
 
 # ---- generated sources -------------------------------------------------------
 
-# pprof's messages, by protobuf-c; the flame graph and the collector's page, each
+# pprof's messages, by protobuf-c; the pages of a flame graph, of lines and of the collector, each
 # bundled from npm into one self-contained html file, embedded by the assembler.
 generated_format := $(GEN)/pprof.pb-c.c
 

@@ -2,7 +2,7 @@
 
 demo_packages := docker.io mmdebstrap python3
 
-# Beside the build. npm is most of the packages, and only the two pages need it.
+# Beside the build. npm is most of the packages, and only the html pages need it.
 .PHONY: demo-image node-deps
 demo-image:
 	$(Q)$(PYTHON) tests/testbed/images.py bookworm

@@ -24,7 +24,7 @@ bench-waits: build/bench-waits ## what it costs to say why threads do not run: s
 	$(Q)$<
 
 .PHONY: bench-collector
-bench-collector: all ## how long the collector takes to answer, with a day of 100 containers stored: 3 minutes
+bench-collector: all ## how long the collector takes to answer, with a day of 100 containers stored: 1 to 5 minutes
 	$(Q)$(PYTHON) tests/bench/collector.py
 
 .PHONY: bench-node
