@@ -57,7 +57,7 @@ fresh: ## both commands of the README in a new Debian, which is removed afterwar
 	$(Q)$(PYTHON) tests/fresh/root.py 'make demo DEMO_SECONDS=20' 'make test'
 
 # Against programs that Go builds, once, in minutes; elsewhere than in `make test` these tests are skipped without them.
-.PHONY: test-collectors test-pods
+.PHONY: test-collectors test-pods test-release
 test-collectors: all ## what the OpenTelemetry Collector and Pyroscope's code make of what is sent
 	$(Q)tests/testbed/tools.py otelcol pyroscope
 	$(Q)$(PYTHON) -m pytest -q tests/e2e/test_collectors.py $(PYTEST)
@@ -65,3 +65,8 @@ test-collectors: all ## what the OpenTelemetry Collector and Pyroscope's code ma
 test-pods: all ## names of pods that containerd's CRI plug-in makes
 	$(Q)tests/testbed/tools.py crictl
 	$(Q)$(PYTHON) -m pytest -q tests/e2e/test_pods.py $(PYTEST)
+
+test-release: all ## what is released, made twice: 10 minutes, as root
+	$(Q).ci/packages mmdebstrap dpkg-dev binutils qemu-user-static podman python3-pip
+	$(Q)tests/testbed/tools.py actionlint
+	$(Q)PODFLAME_RELEASE=1 $(PYTHON) -m pytest -q tests/e2e/test_release.py $(PYTEST)

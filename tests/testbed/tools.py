@@ -29,6 +29,7 @@ COLLECTORS = PROJECT / "tests/collectors"
 GO = "go1.26.0"
 GO_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 CRICTL = "v1.34.0"
+ACTIONLINT = "v1.7.12"
 HELM, KUSTOMIZE, KUBECONFORM = "v3.11.3", "v5.0.3", "v0.6.3"
 BUILDER = "v0.161.0"
 
@@ -92,6 +93,7 @@ def version_of(*sources):
 PROGRAMS = {
     "kubeconform": (KUBECONFORM, install("kubeconform", "github.com/yannh/kubeconform/cmd/kubeconform@" + KUBECONFORM)),
     "kustomize": (KUSTOMIZE, install("kustomize", "sigs.k8s.io/kustomize/kustomize/v5@" + KUSTOMIZE)),
+    "actionlint": (ACTIONLINT, install("actionlint", "github.com/rhysd/actionlint/cmd/actionlint@" + ACTIONLINT)),
     "helm": (HELM, install("helm", "helm.sh/helm/v3/cmd/helm@" + HELM)),
     "crictl": (CRICTL, install("crictl", "sigs.k8s.io/cri-tools/cmd/crictl@" + CRICTL)),
     "otelcol": (version_of(COLLECTORS / "otelcol.yaml"), build_otelcol),
