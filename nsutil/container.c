@@ -12,12 +12,27 @@ static int read_cgroup(pid_t pid, char **ret_text, size_t *ret_len)
         return nsutil_read_proc(pid, "cgroup", NSUTIL_CGROUP_MAX, ret_text, ret_len);
 }
 
-/* The reader's own cgroup text; NULL: it cannot be read. */
+/*
+ * The reader's own cgroup text. In a PID namespace of its own, that of the first process follows: on a node of kind
+ * that one is in the node's container, and podflame may be in another. NULL: it cannot be read.
+ */
 static char *read_own_cgroup(size_t *ret_len)
 {
-        char *text;
+        char *text, *of_init, *both;
+        size_t len;
 
-        return read_cgroup(getpid(), &text, ret_len) ? NULL : text;
+        if (read_cgroup(getpid(), &text, ret_len))
+                return NULL;
+        if (nsutil_in_initial_pid_namespace() || read_cgroup(1, &of_init, &len))
+                return text;
+        both = realloc(text, *ret_len + len + 1);
+        if (both) {
+                memcpy(both + *ret_len, of_init, len);
+                *ret_len += len;
+                both[*ret_len] = '\0';
+        }
+        free(of_init);
+        return both ? both : text;
 }
 
 static int read_place_from_cgroup(pid_t pid, struct nsutil_place *ret, bool *ret_hidden)
