@@ -284,6 +284,7 @@ void find_mount_names(struct find *find, const struct find_place *place, struct 
 void find_pod_log_names(struct find *find, const struct find_place *place, struct find_names *names);
 void find_docker_names(struct find *find, const struct find_place *place, struct find_names *names);
 void find_podman_names(struct find *find, const struct find_place *place, struct find_names *names);
+void find_user_names(struct find *find, const struct find_place *place, struct find_names *names);
 void find_oci_bundle_names(struct find *find, const struct find_place *place, struct find_names *names);
 
 /* These sources ask APIs, for all containers at once. */

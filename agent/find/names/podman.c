@@ -3,7 +3,7 @@
  * Names from the storage that podman and CRI-O share. One file lists all containers of a storage driver; its "metadata"
  * is JSON in a string.
  *
- * Limit: the storage of users who run podman without root is not read, since those users can write to it.
+ * The storage of users who run podman without root is another one: see users.c.
  */
 #include "agent/find/internal.h"
 
