@@ -8,7 +8,7 @@
 Its root is made by mmdebstrap, and lies as an ext4 image in .cache/machines/, under a name that changes with the
 recipe. It boots by qemu's -kernel and -initrd: no boot loader, and an initrd of ours that has a busybox and the few
 modules that a root on virtio takes. Whatever it writes goes to a temporary file that ends with it, so several may run
-from one image. A processor that this machine is not is emulated; KVM is used where it serves. Needs root.
+from one image. A processor that this machine is not is emulated; KVM is used with PODFLAME_KVM=1. Needs root.
 """
 
 import dataclasses
@@ -270,7 +270,8 @@ def make_image(path, machine):
 
 
 def accelerators(architecture):
-    kvm = ["-accel", "kvm"] if architecture == NATIVE and os.access("/dev/kvm", os.R_OK | os.W_OK) else []
+    # A machine that is virtual itself may have a /dev/kvm in which nothing boots. So whoever wants it says so.
+    kvm = ["-accel", "kvm"] if architecture == NATIVE and os.environ.get("PODFLAME_KVM") == "1" else []
     return [*kvm, "-accel", "tcg,thread=multi"]
 
 
