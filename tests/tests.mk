@@ -24,7 +24,7 @@ unit: $(addprefix unit-,$(unit_rooms)) ## unit tests only
 unit-programs: $(addprefix $(B)/unit/,$(unit_rooms)) # built, and not run
 
 # What the tests need beside the build. Every Python package comes from Debian.
-test_packages := libcriterion-dev docker.io containerd podman runc mmdebstrap python3 python3-pytest python3-pytest-xdist python3-pyte python3-greenlet python3-selenium python3-protobuf \
+test_packages := libcriterion-dev docker.io containerd podman runc uidmap mmdebstrap python3 python3-pytest python3-pytest-xdist python3-pyte python3-greenlet python3-selenium python3-protobuf \
                  python3-prometheus-client protobuf-compiler chromium chromium-driver strace procps openssl util-linux curl \
                  gdb libpython3.11 python3-yaml python3-docutils git \
                  mandoc zsh fish systemd debhelper dpkg-dev

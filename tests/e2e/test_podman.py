@@ -4,6 +4,7 @@
 import contextlib
 import json
 import os
+import pathlib
 import shutil
 
 import pytest
@@ -18,12 +19,12 @@ HOSTILE = PROJECT / "tests/hostile"
 IMAGE = "registry.test/team/billing:1.2"
 
 
-@pytest.fixture
-def container():
+@contextlib.contextmanager
+def roots_container(*options):
     try:
         with podman.open_podman(IMAGE) as manager, \
                 podman.Container(manager, images.directory("bookworm") / "usr", IMAGE, ["python3", "split.py"],
-                                 TARGETS) as container:
+                                 TARGETS, options) as container:
             yield container
     except Unavailable as e:
         must_skip(str(e))
@@ -45,11 +46,22 @@ def names_alone(pid):
     return target["container_name"], target["image"]
 
 
-def test_podman_containers_have_their_names(container):
-    row = row_of(container, env={**os.environ, "PODFLAME_PODMAN_ROOT": str(container.podman.storage)})
-    assert row["container_id"] == container.id
-    assert (row["container_name"], row["image"], row["profilable"]) == (container.name, IMAGE, True)
-    assert "hot" in record("-c", container.id, "-f", "folded")
+USERS = ["--uidmap", "0:%d:65536" % podman.SUBORDINATE, "--gidmap", "0:%d:65536" % podman.SUBORDINATE]
+
+
+@pytest.mark.parametrize("options", [[], USERS], ids=["plain", "users of its own"])
+def test_podman_containers_have_their_names(options):
+    """Also one whose root is nobody on the machine, as that of a pod with hostUsers: false. The four capabilities do."""
+    with roots_container("--env", "OTEL_SERVICE_NAME=invoices", *options) as container:
+        uid = pathlib.Path("/proc/%d" % container.pid).stat().st_uid
+        assert uid == (podman.SUBORDINATE if options else 0)
+        for wrap in ([], restricted(CAPABILITIES)):
+            row = row_of(container, wrap=wrap, env={**os.environ, "PODFLAME_PODMAN_ROOT": str(container.podman.storage)})
+            assert row["container_id"] == container.id
+            assert (row["container_name"], row["image"], row["profilable"]) == (container.name, IMAGE, True)
+            assert row["service"] == "invoices"
+            done = podflame("record", "-c", container.id, "-d", 1, "-r", 500, wrap=wrap)
+            assert done.returncode == 0 and "hot" in done.stdout, done.stderr
 
 
 @pytest.fixture

@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A Debian machine with Debian's kernel, under qemu-system: for kernels and processors that this machine is not.
 
-    with Machine("arm64", "bookworm", ["python3"]) ... see Machine and run()
-    machine.py ARCHITECTURE RELEASE PACKAGE[,PACKAGE...] COMMAND      runs one command there
+    run(Machine("arm64", "bookworm", ("python3",)), "uname -a")
+    machine.py arm64 bookworm python3,procps 'uname -a'
 
 Its root is made by mmdebstrap, and lies as an ext4 image in .cache/machines/, under a name that changes with the
 recipe. It boots by qemu's -kernel and -initrd: no boot loader, and an initrd of ours that has a busybox and the few
 modules that a root on virtio takes. Whatever it writes goes to a temporary file that ends with it, so several may run
-from one image. A processor that this machine is not is emulated; KVM is used where it serves. Needs root.
+from one image. A processor that this machine is not is emulated; KVM is used with PODFLAME_KVM=1. Needs root.
 """
 
 import dataclasses
@@ -51,6 +51,10 @@ USER_QEMU = {"amd64": "x86_64", "arm64": "aarch64"}
 # With what they depend on: the root's disk, the ports of the command's output, and folders of this machine.
 # ext4 asks for crc32c by a name that modules.dep does not tell.
 MODULES = ["virtio_pci", "virtio_mmio", "virtio_blk", "virtio_console", "crc32c_generic", "crc32c_cryptoapi", "ext4", "9p", "9pnet_virtio", "overlay"]
+
+# What every program expects of a root, where no package is configured.
+BASIC = ["base-files", "base-passwd", "bash", "coreutils", "dash", "findutils", "grep", "hostname", "libc-bin", "mawk", "mount",
+         "ncurses-bin", "sed", "tar", "util-linux"]
 
 SPARE_MB = 1024
 BOOT_SECONDS = 240
@@ -128,7 +132,10 @@ ExecStart=/run/testbed/busybox sh /run/testbed/first service
 @dataclasses.dataclass(frozen=True)
 class Machine:
     """A root with Debian's @packages and the kernel of @kernel, a package's name, or Debian's own for the architecture.
-    @hooks are shell commands that mmdebstrap runs with the root's path in $1."""
+    @hooks are shell commands that mmdebstrap runs with the root's path in $1. Of one that is not @configured the packages
+    are unpacked only, BASIC among them: minutes less for another processor, whose maintainer scripts are emulated.
+    @suites are roots of others of Debian's releases as images.PACKAGES has them, unpacked only, below /suites. Without
+    @modules there are no more of the kernel's than it takes to boot."""
 
     architecture: str
     release: str
@@ -136,6 +143,9 @@ class Machine:
     hooks: tuple = ()
     kernel: str = ""
     kernel_release: str = ""
+    configured: bool = True
+    suites: tuple = ()
+    modules: bool = True
 
     def kernel_folder(self):
         """With boot/vmlinuz-*, lib/modules/*, and a static busybox: unpacked only, for none of it runs here."""
@@ -145,8 +155,9 @@ class Machine:
         return images.locked(path, lambda: unpack_kernel(path, release, self.architecture, package))
 
     def image(self):
-        words = [self.release, self.architecture, *self.packages, *self.hooks, str(self.kernel_folder()), str(SPARE_MB)]
-        path = named("root", self.release, self.architecture, *words[2:]).with_suffix(".ext4")
+        words = [*self.packages, *self.hooks, self.kernel_folder().name, str(SPARE_MB), str(self.configured),
+                 str(self.modules), *(word for suite in self.suites for word in (suite, *images.PACKAGES[suite]))]
+        path = named("root", self.release, self.architecture, *words).with_suffix(".ext4")
         return images.locked(path, lambda: make_image(path, self))
 
     def initrd(self):
@@ -170,13 +181,14 @@ def named(kind, release, architecture, *recipe):
     return CACHE / "machines" / ("%s-%s-%s-%s" % (kind, release, architecture, digest))
 
 
-def bootstrap(path, variant, release, architecture, packages, hooks=()):
+def bootstrap(path, variant, release, architecture, packages, hooks=(), further=()):
     """The packages below @path, by mmdebstrap."""
     if os.geteuid() != 0:
         raise Unavailable("making a machine's root needs root")
     options = [word for word in images.OPTIONS if not word.startswith(("--variant", "--customize"))]
     command = ["mmdebstrap", "--quiet", "--variant=" + variant, "--format=directory", "--architectures=" + architecture,
-               "--include=" + ",".join(packages), *options, *("--customize-hook=" + hook for hook in hooks)]
+               "--include=" + ",".join(packages), *options, *further,
+               *("--customize-hook=" + hook for hook in hooks)]
     status, words = images.run_to_end(command + [release, str(path)] + images.sites("Debian")[:1])
     if status != 0:
         raise Unavailable("mmdebstrap could not make %s: %s" % (path.name, words.strip()[-2000:]))
@@ -251,26 +263,50 @@ def let_foreign_programs_run(architecture):
     (rules / "register").write_text(r":%s:M::%s:%s:/usr/bin/%s-static:OPF" % (name, magic, mask, name))
 
 
-def make_image(path, machine):
+def unpack(path, release, architecture, packages, hooks=()):
+    """Packages that nobody has configured, with what else a program needs to run there."""
+    path.mkdir(parents=True)
+    bootstrap(path, "extract", release, architecture, [*BASIC, *packages], hooks,
+              ["--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr"])
+    for name in ("passwd", "group"):
+        shutil.copy(path / "usr/share/base-passwd" / (name + ".master"), path / "etc" / name)
+    shutil.rmtree(path / "var/lib/apt", ignore_errors=True)
+    shutil.rmtree(path / "var/cache/apt", ignore_errors=True)
+    (path / "app").mkdir()
+
+
+def make_root(root, machine):
+    packages = [*machine.packages, "kmod"]
+    if not machine.configured:
+        unpack(root, machine.release, machine.architecture, packages, machine.hooks)
+        return
     if machine.architecture != NATIVE:
         let_foreign_programs_run(machine.architecture)
+    bootstrap(root, "important" if "systemd-sysv" in packages else "apt", machine.release, machine.architecture, packages,
+              machine.hooks)
+    shutil.rmtree(root / "var/cache/apt", ignore_errors=True)
+    shutil.rmtree(root / "var/lib/apt/lists", ignore_errors=True)
+
+
+def make_image(path, machine):
     with tempfile.TemporaryDirectory(prefix="partial-", dir=path.parent) as folder:
         root, image = pathlib.Path(folder, "root"), pathlib.Path(folder, "image")
         os.chmod(folder, 0o755)
-        bootstrap(root, "important" if "systemd-sysv" in machine.packages else "apt", machine.release,
-                  machine.architecture, [*machine.packages, "kmod"], machine.hooks)
-        shutil.rmtree(root / "var/cache/apt", ignore_errors=True)
-        shutil.rmtree(root / "var/lib/apt/lists", ignore_errors=True)
-        shutil.copytree(machine.kernel_folder() / "lib/modules", (root / "lib").resolve() / "modules", symlinks=True,
-                        dirs_exist_ok=True)
+        make_root(root, machine)
+        for suite in machine.suites:
+            unpack(root / "suites" / suite, suite, machine.architecture, images.PACKAGES[suite])
+        if machine.modules:
+            shutil.copytree(machine.kernel_folder() / "lib/modules", (root / "lib").resolve() / "modules", symlinks=True,
+                            dirs_exist_ok=True)
         used = int(subprocess.run(["du", "-sm", str(root)], capture_output=True, check=True).stdout.split()[0])
         subprocess.run(["mke2fs", "-q", "-t", "ext4", "-d", str(root), "-L", "root", "-m", "0", "-O", "^has_journal",
-                        str(image), "%dM" % (used * 5 // 4 + SPARE_MB)], check=True, stdout=sys.stderr)
+                        str(image), "%dM" % (used * 5 // 4 + SPARE_MB)], check=True, capture_output=True)
         image.rename(path)
 
 
 def accelerators(architecture):
-    kvm = ["-accel", "kvm"] if architecture == NATIVE and os.access("/dev/kvm", os.R_OK | os.W_OK) else []
+    # A machine that is virtual itself may have a /dev/kvm in which nothing boots. So whoever wants it says so.
+    kvm = ["-accel", "kvm"] if architecture == NATIVE and os.environ.get("PODFLAME_KVM") == "1" else []
     return [*kvm, "-accel", "tcg,thread=multi"]
 
 
@@ -285,7 +321,8 @@ def arguments(machine, folder, shares, memory, processors, append, systemd):
                "-drive", "file=%s,format=raw,if=virtio,snapshot=on" % machine.image(),
                "-serial", "file:%s/console" % folder,
                "-device", "virtio-serial-pci",
-               "-chardev", "stdio,id=output,signal=off", "-device", "virtserialport,chardev=output,name=output",
+               # Not stdio: it takes the end of its input for the end of the port, and the machine waits for ever.
+               "-chardev", "file,id=output,path=/dev/stdout", "-device", "virtserialport,chardev=output,name=output",
                "-chardev", "file,id=status,path=%s/status" % folder, "-device", "virtserialport,chardev=status,name=status"]
     for number, share in enumerate(shares):
         command += ["-virtfs", "local,path=%s,mount_tag=share%d,security_model=none,multidevs=remap%s"
@@ -323,7 +360,7 @@ def run(machine, command, *, shares=(), seconds=600, memory="2G", processors=2, 
         write_initrd(machine, folder, command, shares, systemd)
         qemu = [*arguments(machine, folder, shares, memory, processors, append, systemd), *further]
         process = subprocess.Popen([*ends_with_us("KILL"), "nice", "-n", "19", *qemu], stdin=subprocess.DEVNULL,
-                                   stdout=subprocess.PIPE, stderr=open(folder / "qemu", "wb"))
+                                   stdout=subprocess.PIPE, stderr=open(folder / "qemu", "wb"), start_new_session=True)
         late = threading.Event()
         timer = threading.Timer(seconds, lambda: (late.set(), process.kill()))
         timer.start()

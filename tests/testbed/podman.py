@@ -71,12 +71,12 @@ class Podman:
 class Container(Program):
     """See containers.Program."""
 
-    def __init__(self, podman, usr, image, command, folder):
+    def __init__(self, podman, usr, image, command, folder, options=()):
         self.podman, self.image, self.name = podman, image, "podflame-" + secrets.token_hex(4)
         environment = [word for item in ENVIRONMENT.items() for word in ("--env", "%s=%s" % item)]
         self.id = podman.call("run", "--detach", "--name", self.name, "--network", "none", *LIMITS, *environment,
                               "--log-driver", "k8s-file", "--volume", "%s:/app:ro" % folder, "--workdir", "/app",
-                              "--volume", "%s:/usr:ro" % usr, image, *command)
+                              "--volume", "%s:/usr:ro" % usr, *options, image, *command)
         self.pid = int(podman.call("inspect", "--format", "{{.State.Pid}}", self.id))
 
     def output(self):

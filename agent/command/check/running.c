@@ -26,6 +26,8 @@
 
 /* Runs of a side before the first look: fewer say too little of the noise between runs. */
 #define FIRST_LOOK 4
+/* Fewer say nothing of it: as many are made even if the budget is used up. */
+#define RUNS_LEAST 2
 /* If a pair of runs takes less than this part of the budget, the first pair is left out. */
 #define SHORT_PART 0.1
 /* The part of the probability to overlook growth that each look may use up. By simulation all looks keep the whole. */
@@ -118,9 +120,26 @@ static _Noreturn void become_recorder(const struct running *r, int side, const c
         _exit(127);
 }
 
-/* The last line that the command has printed; "" if there is none. */
+/* Cuts off the last line of @text, and returns it. */
+static const char *take_last_line(char *text)
+{
+        for (size_t n = strlen(text); n > 0 && strchr("\r\n ", text[n - 1]);)
+                text[--n] = '\0';
+
+        char *end = strrchr(text, '\n');
+
+        if (end)
+                *end = '\0';
+        return end ? end + 1 : text;
+}
+
+/*
+ * The last line that the command has printed; "" if there is none. A build that fails starts no Python, and the recorder
+ * says so after it: that line counts only if it is the only one.
+ */
 static void read_last_words(const struct running *r, char ret[static LOG_SHOWN])
 {
+        static const char own[] = "podflame: ";
         char text[LOG_TAIL + 1] = "";
         FILE *file = fopen(r->log, "re");
 
@@ -131,10 +150,17 @@ static void read_last_words(const struct running *r, char ret[static LOG_SHOWN])
                 rewind(file);
         text[fread(text, 1, LOG_TAIL, file)] = '\0';
         fclose(file);
-        for (size_t n = strlen(text); n > 0 && strchr("\r\n ", text[n - 1]);)
-                text[--n] = '\0';
-        const char *line = strrchr(text, '\n');
-        snprintf(ret, LOG_SHOWN, "%.*s", LOG_SHOWN - 1, line ? line + 1 : text);
+
+        const char *line = take_last_line(text);
+
+        while (line != text && strncmp(line, own, sizeof own - 1) == 0) {
+                const char *before = take_last_line(text);
+
+                if (!*before)
+                        break;
+                line = before;
+        }
+        snprintf(ret, LOG_SHOWN, "%.*s", LOG_SHOWN - 1, line);
 }
 
 /* 0, or CHECK_E_TOLD with the reason. */
@@ -215,7 +241,7 @@ static int record_and_look(struct running *r, int (*judge)(void *, const struct 
                         continue;
                 }
                 double left = r->options->budget - (clock_seconds() - r->start);
-                bool last = left < r->longest || r->runs == RUNNING_RUNS_MAX;
+                bool last = (left < r->longest && r->runs >= RUNS_LEAST) || r->runs == RUNNING_RUNS_MAX;
                 if (r->runs < next && !last)
                         continue;
                 int status = look_at_runs(r, last, judge, ctx);

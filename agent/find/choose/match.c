@@ -46,7 +46,8 @@ static bool id_begins_with(const struct find_candidate *container, const char *n
 {
         size_t len = strlen(name);
 
-        return !strncmp(container->id, name, len) || (!strncmp(container->name, name, len) && container->name[len] == '@');
+        return !strncmp(container->id, name, len) ||
+               (!strncmp(container->name, name, len) && container->name[len] == '@');
 }
 
 /* Moves the containers that match to the front, and returns their number. */
