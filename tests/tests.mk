@@ -57,9 +57,10 @@ fresh: ## both commands of the README in a new Debian, which is removed afterwar
 	$(Q)$(PYTHON) tests/fresh/root.py 'make demo DEMO_SECONDS=20' 'make test'
 
 # Against programs that Go builds, once, in minutes; elsewhere than in `make test` these tests are skipped without them.
+# Pyroscope's server is built here only.
 .PHONY: test-collectors test-pods test-release
-test-collectors: all ## what the OpenTelemetry Collector and Pyroscope's code make of what is sent
-	$(Q)tests/testbed/tools.py otelcol pyroscope
+test-collectors: all ## what the OpenTelemetry Collector, Pyroscope's code and its server make of what is sent
+	$(Q)tests/testbed/tools.py otelcol pyroscope pyroscope-server
 	$(Q)$(PYTHON) -m pytest -q tests/e2e/test_collectors.py $(PYTEST)
 
 test-pods: all ## names of pods that containerd's CRI plug-in makes
