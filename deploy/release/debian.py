@@ -73,6 +73,7 @@ def build_root(folder, control):
             shutil.rmtree(path, ignore_errors=True)
             bootstrap("essential", ARCHITECTURES, packages, path)
             made.write_text(" ".join(packages))
+        fcntl.flock(lock, fcntl.LOCK_SH)  # others may build in it, too
         yield path
 
 
