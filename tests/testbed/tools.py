@@ -30,6 +30,7 @@ COLLECTORS = PROJECT / "tests/collectors"
 GO = "go1.26.0"
 GO_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 CRICTL = "v1.34.0"
+ACTIONLINT = "v1.7.12"
 HELM, KUSTOMIZE, KUBECONFORM = "v3.11.3", "v5.0.3", "v0.6.3"
 BUILDER = "v0.161.0"
 
@@ -48,6 +49,11 @@ def run_go(program, *arguments, folder, **environment):
     return done.stdout
 
 
+def module_folder(module, folder):
+    """Where Go has unpacked a module of that version."""
+    return pathlib.Path(json.loads(go("mod", "download", "-json", module, folder=folder))["Dir"])
+
+
 def fetch_go(link):
     """As a module it comes without the permission to run."""
     if not shutil.which("go"):
@@ -63,7 +69,7 @@ def fetch_go(link):
 def go(*arguments, folder, **environment):
     program = locked(CACHE / "go" / GO, lambda: fetch_go(CACHE / "go" / GO)) / "bin/go"
     path = "%s:%s" % (program.parent, os.environ["PATH"])  # one Go calls another
-    run_go(program, *arguments, folder=folder, PATH=path, **environment)
+    return run_go(program, *arguments, folder=folder, PATH=path, **environment)
 
 
 def install(name, package):
@@ -100,6 +106,7 @@ def version_of(*sources):
 PROGRAMS = {
     "kubeconform": (KUBECONFORM, install("kubeconform", "github.com/yannh/kubeconform/cmd/kubeconform@" + KUBECONFORM)),
     "kustomize": (KUSTOMIZE, install("kustomize", "sigs.k8s.io/kustomize/kustomize/v5@" + KUSTOMIZE)),
+    "actionlint": (ACTIONLINT, install("actionlint", "github.com/rhysd/actionlint/cmd/actionlint@" + ACTIONLINT)),
     "helm": (HELM, install("helm", "helm.sh/helm/v3/cmd/helm@" + HELM)),
     "crictl": (CRICTL, install("crictl", "sigs.k8s.io/cri-tools/cmd/crictl@" + CRICTL)),
     "otelcol": (version_of(COLLECTORS / "otelcol.yaml"), build_otelcol),

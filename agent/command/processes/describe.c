@@ -4,7 +4,7 @@
 
 #include "grouping.h"
 
-#include "agent/command/cli/messages.h"
+#include "agent/command/cli/explanations.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -43,6 +43,15 @@ static const char *const keys[KEYS] = {
         [RUNTIME_VERSION] = "process.runtime.version",
         [HOST] = "host.name",
         [PID] = "process.pid",
+};
+
+/* Not of those: who runs the agent without the kubelet's help may set them by --label. */
+static const char *const workload_keys[FIND_WORKLOADS] = {
+        [FIND_DEPLOYMENT] = "k8s.deployment.name",
+        [FIND_REPLICA_SET] = "k8s.replicaset.name",
+        [FIND_STATEFUL_SET] = "k8s.statefulset.name",
+        [FIND_DAEMON_SET] = "k8s.daemonset.name",
+        [FIND_JOB] = "k8s.job.name",
 };
 
 bool describe_is_own(const char *key)
@@ -92,6 +101,8 @@ int describe_group(struct profile *profile, const struct find_process *process)
         for (size_t i = 0; i < KEYS && r == 0; i++)
                 if (*values[i])
                         r = profile_set_attribute(profile, keys[i], values[i]);
+        if (r == 0 && process->workload_kind != FIND_NO_WORKLOAD)
+                r = profile_set_attribute(profile, workload_keys[process->workload_kind], process->workload);
         return r < 0 ? r : set_claimed_attributes(profile, process);
 }
 
