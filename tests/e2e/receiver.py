@@ -11,6 +11,7 @@ class Receiver:
     def __init__(self, status=200):
         self.status = status
         self.requests = []  # (path, headers, body)
+        self.raw = []  # the same; the body as it came
         receiver = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -18,6 +19,7 @@ class Receiver:
 
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
+                receiver.raw.append((self.path, self.headers, body))
                 if self.headers.get("Content-Encoding") == "gzip":
                     body = gzip.decompress(body)
                 receiver.requests.append((self.path, self.headers, body))
