@@ -167,6 +167,12 @@ struct pystack {
         struct scratch scratch;
         struct code_cache codes;
         struct deferral deferral;
+        struct {
+                struct pystack_frees by;  /* see pystack_frees_watch(); its function is NULL: nobody counts */
+                uint64_t from, last;      /* the generations that were in use when counting began; the newest one */
+                uint64_t now;             /* that of the last snapshot; 0: not known */
+                uint64_t stayed, changed; /* see pystack_frees_tell() */
+        } frees;
         struct thread_list threads;
         struct garbage garbage;
         struct {

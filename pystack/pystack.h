@@ -383,7 +383,8 @@ void pystack_recorder_close(struct pystack_recorder *recorder);
 int pystack_open_recording(FILE *file, const struct pystack_trace *trace, struct pystack **ret,
                            struct pystack_info *ret_info);
 
-/* The GILs of a process. */
+/* The GILs of a process, and the code objects that it frees. */
+#include "frees.h"
 #include "gil.h"
 
 #endif

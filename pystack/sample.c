@@ -93,11 +93,11 @@ static int reserve_stack(struct pystack *py)
 
 static void note_generation(struct pystack_thread *t, const struct snapshot *s)
 {
-        if (t->generation != 0 && t->generation != s->generation)
+        if (t->generation != 0 && t->generation != s->lives)
                 t->generation_changes = 8;
         else if (t->generation_changes > 0)
                 t->generation_changes--;
-        t->generation = s->generation;
+        t->generation = s->lives;
 }
 
 /* Adds the missing frame to the plan. */

@@ -63,6 +63,16 @@ test-collectors: all ## what the OpenTelemetry Collector, Pyroscope's code and i
 	$(Q)tests/testbed/tools.py otelcol pyroscope pyroscope-server
 	$(Q)$(PYTHON) -m pytest -q tests/e2e/test_collectors.py $(PYTEST)
 
+# Programs of a Kubernetes release, from their modules: an hour of CPU time at most, once.
+cluster_packages := golang-go mmdebstrap gcc libc6-dev binutils python3 python3-pytest etcd-server containerd runc \
+                    containernetworking-plugins iptables nftables conntrack iproute2 util-linux openssl curl
+
+.PHONY: test-cluster
+test-cluster: all ## podflame by kubectl and by helm on a real Kubernetes: an hour the first time, as root
+	$(Q).ci/packages $(cluster_packages)
+	$(Q)tests/testbed/kubernetes/programs.py && tests/testbed/tools.py helm && tests/testbed/images.py bookworm bookworm-podflame
+	$(Q)$(PYTHON) -m pytest -q -p no:cacheprovider tests/cluster $(PYTEST)
+
 test-pods: all ## names of pods that containerd's CRI plug-in makes
 	$(Q)tests/testbed/tools.py crictl
 	$(Q)$(PYTHON) -m pytest -q tests/e2e/test_pods.py $(PYTEST)

@@ -35,6 +35,17 @@ enum find_error {
 #define FIND_RESOURCE_SIZE 1024
 #define FIND_RULE_SIZE 256
 
+/* What made a pod. A ReplicaSet of a Deployment counts as the Deployment. */
+enum find_workload {
+        FIND_NO_WORKLOAD, /* none, or not known */
+        FIND_DEPLOYMENT,
+        FIND_REPLICA_SET,
+        FIND_STATEFUL_SET,
+        FIND_DAEMON_SET,
+        FIND_JOB,
+        FIND_WORKLOADS,
+};
+
 struct find_process {
         pid_t pid;
         uint64_t start_time;      /* clock ticks since boot; pid and start time together identify the process */
@@ -48,6 +59,9 @@ struct find_process {
         char pod_namespace[FIND_LABEL_SIZE];
         char k8s_container[FIND_LABEL_SIZE];
         char pod_uid[NSUTIL_POD_UID_SIZE];
+        enum find_workload workload_kind;
+        char workload[FIND_NAME_SIZE]; /* "" without a kind */
+        bool unnamed;                  /* some names are not known, and may be later */
         char node[FIND_NAME_SIZE];
         char program[FIND_NAME_SIZE];      /* its script or module; "": not known */
         char service[FIND_NAME_SIZE];      /* never empty */
@@ -168,6 +182,11 @@ struct find_events {
         /* A process that was reported by born() has ended, or has executed another program. */
         void (*ended)(void *ctx, pid_t pid, uint64_t start_time);
         /*
+         * More names of a process that was reported may be known than before: for find_take_names(). @process has no
+         * status and no info. May be NULL.
+         */
+        void (*named)(void *ctx, const struct find_process *process);
+        /*
          * Called for every process, before any other call for that process. Births are in the order of time once they
          * are sorted by @birth->at together with those of the next scan. May be NULL.
          */
@@ -203,6 +222,9 @@ size_t find_starved(const struct find *find);
  * NSUTIL_E_GONE.
  */
 int find_identify(struct find *find, pid_t pid, struct find_process *ret);
+
+/* Replaces the names of @process by those of @named, which is the same process, identified later. */
+void find_take_names(struct find_process *process, const struct find_process *named);
 
 struct find_candidate {
         char id[NSUTIL_CONTAINER_ID_SIZE];

@@ -36,8 +36,10 @@ struct find_entry {
         uint64_t open_at; /* ns since boot: when to try to open it again */
         uint64_t scan;    /* number of the last scan that saw it */
         UT_hash_handle hh;
-        bool starved;  /* not looked at since descriptors are short */
-        bool is_young; /* in the list of those that are looked at between two scans of all processes */
+        uint64_t name_at;    /* ns since boot: when to ask for its names again; 0: never */
+        uint64_t name_after; /* ns between the last two times that they were asked for */
+        bool starved;        /* not looked at since descriptors are short */
+        bool is_young;       /* in the list of those that are looked at between two scans of all processes */
         struct find_entry *prev, *next;
 };
 
@@ -114,6 +116,9 @@ struct find_entry *find_known_ended(const struct find *find);
 /* Watches for the end of @entry's process from now on. @pidfd is consumed; -1: there is none. */
 void find_known_watch(struct find *find, struct find_entry *entry, int pidfd);
 void find_known_unwatch(struct find *find, struct find_entry *entry);
+
+/* Sets when the names of a process that was just reported or asked for are asked for again. */
+void find_entry_set_name_at(struct find_entry *entry, bool unnamed, uint64_t now);
 
 bool find_entry_is_reported(const struct find_entry *entry);
 
@@ -226,6 +231,8 @@ struct json_object *find_json_at(struct json_object *json, size_t i);
 /* The text of a string. NULL if @json is not a string. */
 const char *find_json_text(struct json_object *json, size_t *ret_len);
 
+bool find_json_true(struct json_object *json);
+
 /* A whole number. 0 if @json is not one. */
 long find_json_whole(struct json_object *json);
 
@@ -256,12 +263,14 @@ struct find_names {
         char pod_namespace[FIND_LABEL_SIZE];
         char k8s_container[FIND_LABEL_SIZE];
         char pod_uid[NSUTIL_POD_UID_SIZE];
+        enum find_workload workload_kind;
+        char workload[FIND_NAME_SIZE];
         bool has_labels;               /* a source was asked for labels; there may be none */
         char labels[FIND_LABELS_SIZE]; /* NAME=VALUE, each with its NUL; labels that do not fit are left out */
 };
 
-/* Asks every source. What no source knows stays "". */
-void find_names_get(struct find *find, const struct find_place *place, struct find_names *ret);
+/* Asks every source. What no source knows stays "". Whether all is known that the sources can know. */
+bool find_names_get(struct find *find, const struct find_place *place, struct find_names *ret);
 
 int find_names_open(struct find *find);
 void find_names_close(struct find *find);
@@ -304,7 +313,10 @@ typedef void (*find_add_fn)(void *ctx, const char *id, const struct find_names *
 void find_docker_api_parse(struct json_object *root, find_add_fn add, void *ctx);
 void find_kubelet_parse(struct json_object *root, find_add_fn add, void *ctx);
 
-/* Parses the text of containers.json, which podman and CRI-O write. */
+/* The files that list podman's and CRI-O's containers, in the folder of a storage driver. NULL ends them. */
+extern const char *const find_podman_lists[];
+
+/* Parses the text of one of them. */
 void find_podman_parse(const char *text, size_t len, const struct find_place *place, struct find_names *names);
 
 /* Parses the text of /proc/PID/mountinfo of a process in a pod. */

@@ -14,6 +14,23 @@
 
 #include <utlist.h>
 
+/*
+ * The kubelet tells of a container some seconds after its start; an API that is away may be back in an hour. A container
+ * that nobody names is asked for ever more seldom.
+ */
+#define NAME_FIRST_NS UINT64_C(1000000000)
+#define NAME_LAST_NS UINT64_C(60000000000)
+
+void find_entry_set_name_at(struct find_entry *entry, bool unnamed, uint64_t now)
+{
+        uint64_t after = 2 * entry->name_after;
+
+        if (after < NAME_FIRST_NS)
+                after = NAME_FIRST_NS;
+        entry->name_after = after > NAME_LAST_NS ? NAME_LAST_NS : after;
+        entry->name_at = unnamed ? now + entry->name_after : 0;
+}
+
 bool find_entry_is_reported(const struct find_entry *entry)
 {
         return entry->kind == FIND_PYTHON || entry->kind == FIND_UNREADABLE;

@@ -139,8 +139,20 @@ static bool has_executed(struct find_entry *entry, const struct nsutil_stat *sta
 }
 
 /*
- * New rules may change the decision about a reported process. Then it is treated as if it was met for the first time.
+ * New rules, or labels that come late, may change the decision about a reported process. Then it is treated as if it was
+ * met for the first time. Whether that is so.
  */
+static bool readmit_changed(const struct visit *visit, struct find_entry *entry, const struct find_process *process)
+{
+        if (process->selected == entry->selected && process->python_only == entry->python_only)
+                return false;
+        report_end(entry, visit->events);
+        find_known_unwatch(visit->find, entry);
+        entry->kind = FIND_OTHER;
+        entry->open_at = 0;
+        return true;
+}
+
 static void apply_new_rules(const struct visit *visit, struct find_entry *entry)
 {
         struct find_process process;
@@ -150,12 +162,21 @@ static void apply_new_rules(const struct visit *visit, struct find_entry *entry)
         if (find_identify(visit->find, entry->pid, &process))
                 return;
         entry->rules = visit->find->rules_generation;
-        if (process.selected == entry->selected && process.python_only == entry->python_only)
+        readmit_changed(visit, entry, &process);
+}
+
+/* Asks again for names that were not known when the process was reported. */
+static void complete_names(const struct visit *visit, struct find_entry *entry)
+{
+        struct find_process process;
+
+        if (!find_entry_is_reported(entry) || !entry->name_at || visit->now < entry->name_at || !visit->events->named)
                 return;
-        report_end(entry, visit->events);
-        find_known_unwatch(visit->find, entry);
-        entry->kind = FIND_OTHER;
-        entry->open_at = 0;
+        if (find_identify(visit->find, entry->pid, &process) || process.start_time != entry->start_time)
+                return;
+        find_entry_set_name_at(entry, process.unnamed, visit->now);
+        if (!readmit_changed(visit, entry, &process))
+                visit->events->named(visit->events->ctx, &process);
 }
 
 static void look_at_entry(const struct visit *visit, struct find_entry *entry, const struct nsutil_stat *stat)
@@ -169,6 +190,7 @@ static void look_at_entry(const struct visit *visit, struct find_entry *entry, c
         } else {
                 entry->look_at = find_next_look(entry->pid, entry->since, visit->now);
                 apply_new_rules(visit, entry);
+                complete_names(visit, entry);
                 if (entry->kind != FIND_PYTHON && visit->now >= entry->open_at)
                         find_classify(visit->find, entry, visit->events, visit->now);
         }
@@ -201,7 +223,8 @@ static int reread_and_look_at_entry(const struct visit *visit, struct find_entry
 
 static bool is_due(const struct find_entry *entry, uint64_t now)
 {
-        return now >= entry->look_at || (find_entry_is_reported(entry) && entry->pidfd < 0);
+        return now >= entry->look_at || (entry->name_at && now >= entry->name_at) ||
+               (find_entry_is_reported(entry) && entry->pidfd < 0);
 }
 
 static int visit_process(pid_t pid, void *ctx)

@@ -20,6 +20,9 @@
  */
 #define RENUMBER_AT 8192
 
+/* From this many frames on, those of Python are remembered as well. */
+#define MEMORABLE 4096
+
 #define IDS_BYTES (BACKLOG_FRAMES_MAX * sizeof(profile_id))
 
 void decoding_deinit(struct decoding *d)
@@ -80,19 +83,48 @@ static void unlock_profile(struct target *t, const struct profile *p, profile_id
         target_unlock(t);
 }
 
+/*
+ * The place for a frame of Python. Only a target of many new stacks has places, since they take 64 KiB. Without a line the same
+ * frame is another one.
+ */
+static struct decode_named *place_for_python(struct decoding *d, const struct profile *p,
+                                             const struct backlog_frame *frame)
+{
+        if (frame->without_line || d->n_python++ < MEMORABLE)
+                return NULL;
+        return place_for_name(d, p, backlog_key(frame));
+}
+
+/* Lets the code go whose frame is known. False: the target is silent. */
+static bool let_go_known(struct target *t, const struct backlog_frame *frame)
+{
+        if (target_lock(t) == TARGET_SILENT)
+                return false;
+        pystack_let_go(t->py, frame->code);
+        target_unlock(t);
+        return true;
+}
+
 /* These return false if the target is silent: then the rest stays undecoded. */
 static bool decode_python(struct target *t, const struct sampler *s, struct profile *p,
                           const struct backlog_frame *frame, profile_id *ret)
 {
         const struct pystack_frame place = { .code = frame->code, .instruction = frame->instruction };
+        struct decode_named *named = place_for_python(&t->decoding, p, frame);
         struct pystack_text text;
 
+        if (named && named->id && named->key == backlog_key(frame)) {
+                *ret = named->id;
+                return let_go_known(t, frame);
+        }
         pystack_text(frame->code, &text);
         uint32_t line = frame->without_line ? 0 : pystack_line_apart(t->py, &place);
         if (!lock_profile(t, s, p))
                 return false;
         *ret = intern_decoded(p, &text, frame->code->first_line, line);
         pystack_let_go(t->py, frame->code);
+        if (named)
+                *named = (struct decode_named){ backlog_key(frame), *ret };
         unlock_profile(t, p, *ret);
         return true;
 }
@@ -227,6 +259,7 @@ bool decode_some(struct target *t, const struct sampler *s)
         bool nameless;
 
         tasks_refresh_when_due(t);
+        frees_refresh_when_due(t, s);
         if (target_is_mixed(t, s))
                 native_refresh_when_due(t);
 

@@ -31,10 +31,12 @@ struct decode_named {
 /* The stacks of a target that are being decoded. */
 struct decoding {
         struct batch batch;
-        size_t stack;                   /* the index in @batch of the stack that comes next */
-        size_t frame;                   /* the index in @batch of the frame that comes next */
-        size_t done;                    /* the number of frames of that stack that are decoded */
-        struct decode_named *named;     /* DECODE_NAMED of them, of @named_of; NULL: C code was not met yet */
+        size_t stack; /* the index in @batch of the stack that comes next */
+        size_t frame; /* the index in @batch of the frame that comes next */
+        size_t done;  /* the number of frames of that stack that are decoded */
+        struct decode_named
+                *named;  /* DECODE_NAMED of them, of @named_of; NULL: neither C code nor many frames were met yet */
+        size_t n_python; /* frames of Python that were decoded */
         const struct profile *named_of; /* NULL: none is valid */
         profile_id *ids; /* the ids of the frames of the last stack, outermost first: PYSTACK_MAX_FRAMES; or NULL */
 };

@@ -6,6 +6,7 @@
 
 #include "account.h"
 #include "decode.h"
+#include "frees.h"
 #include "memory.h"
 #include "names.h"
 #include "pending.h"
@@ -148,6 +149,7 @@ struct target {
                 uint64_t due_ns[TASK_PLACES], pause_ns[TASK_PLACES];
                 uint64_t unread; /* pystack_tasks_unread(), as far as it is counted */
         } tasks;
+        struct frees frees;      /* the code objects that it frees */
         struct task_looks looks; /* mode wall: tasks that wait */
         uint64_t native_due_ns;  /* when to read again which code is mapped, if need be (CLOCK_MONOTONIC) */
         UT_hash_handle hh;

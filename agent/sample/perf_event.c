@@ -3,6 +3,7 @@
 #include "perf_event.h"
 
 #include <errno.h>
+#include <linux/hw_breakpoint.h>
 #include <linux/perf_event.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -67,6 +68,24 @@ int perf_open_count(pid_t pid)
         };
 
         return open_clock_event(&attr, pid, -1);
+}
+
+int perf_open_calls(pid_t tid, uint64_t address)
+{
+        struct perf_event_attr attr = {
+                .type = PERF_TYPE_BREAKPOINT,
+                .size = sizeof attr,
+                .bp_type = HW_BREAKPOINT_X,
+                .bp_addr = address,
+                .bp_len = sizeof(long),
+                .exclude_kernel = 1,
+                .exclude_hv = 1,
+                .inherit = 1,
+                .inherit_thread = 1,
+        };
+        int fd = (int)syscall(SYS_perf_event_open, &attr, tid, -1, -1, PERF_FLAG_FD_CLOEXEC);
+
+        return fd < 0 ? -errno : fd;
 }
 
 int perf_open_lineage(pid_t tid, int cpu)

@@ -36,6 +36,14 @@ int perf_open_thread(pid_t tid, int cpu, uint64_t period_ns, bool user_only);
 int perf_open_count(pid_t pid);
 
 /*
+ * Opens a counter of the calls of the function at @address that thread @tid and all threads that it starts make from now on.
+ * It takes one of the CPU's four registers for breakpoints while such a thread runs. A call is counted before its first
+ * instruction, and takes the thread some 2 us. read(2) returns the count, also of threads that have ended. -ENOSPC: no
+ * register is left. -EINVAL before Linux 5.13.
+ */
+int perf_open_calls(pid_t tid, uint64_t address);
+
+/*
  * Opens an event that records what happens to thread @tid, and to all threads and processes that descend from it: their
  * births, ends and programs, the files that they map to execute, and at each thread's end the nanoseconds that the
  * thread has spent on @cpu. The time after the kernel has taken the event off an ending thread is missing: that is the

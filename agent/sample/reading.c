@@ -18,6 +18,7 @@ static int get_stack_id(struct target *t, const struct sampler *s, const struct 
         struct backlog_view view;
 
         tasks_note(t);
+        frees_note(t, s);
         memory_bound_profile(t, s->config.profile_bytes);
         backlog_view(stack, mixed, s->config.kernel ? event->context : NULL, &shown, &view);
         int e = stacks_find(&t->stacks, t->profile, t->py, &view, ret);

@@ -80,6 +80,7 @@ void target_free(struct target *t)
         HASH_ITER(hh, t->members, m, next)
                 member_free(t, m);
         own_events_close(t);
+        frees_close(t);
         task_looks_close(t);
         memory_close(&t->memory);
         account_close(&t->account);

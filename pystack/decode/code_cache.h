@@ -19,8 +19,11 @@
 #include "pystack/validate/proof_page.h"
 #include "pystr.h"
 
-/* Proofs of the code object, its name, its file's name and its line table. Each can lie across the end of a page. */
-#define CODE_PROOFS_MAX 8
+/*
+ * Proofs of the code object's type, the code object, its name, its file's name and its line table. Each but the first can lie
+ * across the end of a page.
+ */
+#define CODE_PROOFS_MAX 9
 
 struct code_proof {
         struct proof_page *page; /* the page that holds all of it */
@@ -44,10 +47,12 @@ struct code_entry {
         uint64_t generation; /* of the interpreter, when the entry was last proved; 0: not known */
         struct code_proof proofs[CODE_PROOFS_MAX];
         uint32_t n_proofs;
-        uint32_t frame_size;   /* bytes of its frames on the data stack; 0: not known */
-        bool unique;           /* no other code object of the process can ever have the same proofs */
-        bool run_once;         /* a module's: it is freed when it has been run */
-        bool deferred;         /* its proof is deferred: a stack waits for it */
+        uint32_t frame_size; /* bytes of its frames on the data stack; 0: not known */
+        bool counts_references; /* the first proof is the type, and the count of references lies before it in the same page */
+        bool read_alive;        /* there were references to it when it was read */
+        bool unique;            /* no other code object of the process can ever have the same proofs */
+        bool run_once;          /* a module's: it is freed when it has been run */
+        bool deferred;          /* its proof is deferred: a stack waits for it */
         uint32_t times_proved; /* proofs in a row that held, counted up to DEFER_AFTER_MAX */
         uint8_t *data;         /* copied from the target: name, file's name, line table, in this order */
         struct pystr name, file;
@@ -65,6 +70,7 @@ struct code_entry {
 
         uint64_t planned;  /* number of the last snapshot that was to read its proofs */
         uint64_t proved;   /* number of the last snapshot in which its proofs held */
+        uint64_t alive;    /* number of the last snapshot in which there were references to it as well */
         uint64_t rejected; /* number of the last snapshot in which they did not */
         uint64_t listed;   /* number of the last list of a stack's code objects that it was put on */
 
@@ -109,6 +115,18 @@ static inline const uint8_t *code_lines_data(const struct code_entry *entry)
 
 /* Accepts NULL. */
 void code_entry_free(struct code_cache *cache, struct code_entry *entry);
+
+/* The count of references stands before an object's type. */
+#define CODE_REFERENCES 8
+
+/*
+ * Whether an object with this count of references lives. While it is freed the count is 0. Afterwards the allocator may
+ * keep a pointer there. An object that never dies has a count of 32 bits, or fewer (3.12 on).
+ */
+static inline bool code_is_alive(uint64_t references)
+{
+        return references - 1 < UINT32_MAX;
+}
 
 /*
  * Puts @entry in place of the entry of its address, if there is one. 0: the cache owns it; -ENOMEM: the caller still

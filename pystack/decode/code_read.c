@@ -185,13 +185,25 @@ static uint32_t first_of_constants(const struct layout *layout)
         return layout->code.file < first ? layout->code.file : first;
 }
 
+/* The type, where a code object's life is counted: see validate/frees.c. It is in the code object's own page. */
+static int add_type_proof(struct code_cache *cache, struct code_entry *entry, const struct code_reading *r)
+{
+        uint32_t at = r->layout->object_type;
+
+        entry->counts_references = r->layout->interp.code_generation == LAYOUT_NONE && at == CODE_REFERENCES &&
+                                   remote_page(r->addr) == remote_page(r->addr + at + 7);
+        return entry->counts_references ? add_proof(cache, entry, r->addr + at, r->header + at, 8) : 0;
+}
+
 static int add_proofs(struct code_cache *cache, struct code_entry *entry, const struct code_reading *r)
 {
         uint32_t from = first_of_constants(r->layout);
         size_t lines_len = r->lines_len + 1;
         uint32_t version = 0;
-        int e = add_proof(cache, entry, r->addr + from, r->header + from, r->layout->code.size - from);
+        int e = add_type_proof(cache, entry, r);
 
+        if (e == 0)
+                e = add_proof(cache, entry, r->addr + from, r->header + from, r->layout->code.size - from);
         if (r->layout->code.version != LAYOUT_NONE)
                 memcpy(&version, r->header + r->layout->code.version, sizeof version);
         entry->unique = version != 0;
@@ -231,6 +243,7 @@ static int fill_entry(struct code_cache *cache, struct code_entry *entry, struct
         entry->file = r->file;
         entry->run_once = pystr_is(&r->name, entry->data, "<module>");
         entry->addr = r->addr;
+        entry->read_alive = code_is_alive(header_word(r, 0));
         entry->code.first_line = header_half(r, r->layout->code.first_line);
         entry->code.chars = r->name.chars + r->file.chars;
         entry->code.lines_len = (uint32_t)r->lines_len;

@@ -96,7 +96,7 @@ static int name_code(struct pystack_thread *t, const struct snapshot *s, uint64_
         int e = look_up_or_read(py, s, addr, known, ret, &fresh);
 
         if (e == 0)
-                e = proof_check(t, s->generation, *ret, ret_certain);
+                e = proof_check(t, s->lives, *ret, ret_certain);
         if (e == 0 && !*ret_certain && (*ret)->rejected == py->numbers.snapshot)
                 e = look_up_or_read(py, s, addr, NULL, ret, &fresh);
         *ret_certain = *ret_certain && !fresh;

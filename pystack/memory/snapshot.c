@@ -4,6 +4,7 @@
 #include "pystack/native/reading.h"
 #include "pystack/threads/active_state.h"
 #include "pystack/trace.h"
+#include "pystack/validate/frees.h"
 #include "pystack/validate/garbage.h"
 #include "pystack/validate/proof.h"
 
@@ -176,7 +177,7 @@ static void plan_check(const struct pystack_thread *t, struct remote_batch *batc
                 remote_add(batch, t->on_cpu, 4);
 }
 
-static void tell_parts(const struct pystack *py, const struct parts *parts, struct snapshot *s)
+static void tell_parts(struct pystack *py, const struct parts *parts, struct snapshot *s)
 {
         const struct layout *layout = &py->runtime.layout;
         const uint8_t *all = py->scratch.room.buf;
@@ -184,6 +185,7 @@ static void tell_parts(const struct pystack *py, const struct parts *parts, stru
         s->first = all;
         s->second = all + parts->second;
         s->generation = layout->interp.code_generation != LAYOUT_NONE ? word_at(all + parts->generation, 0) : 0;
+        s->lives = s->generation ? s->generation : frees_generation(py);
         s->tlbc_generation = layout->interp.tlbc_generation != LAYOUT_NONE ? half_at(all + parts->tlbc_generation, 0)
                                                                            : 0;
 }

@@ -28,6 +28,7 @@ struct snapshot {
         const uint8_t *first, *second; /* the two readings, laid out alike */
         size_t size;                   /* bytes of one reading; if there is only one, of all that was read */
         uint64_t generation;           /* code_object_generation, 0 where there is none */
+        uint64_t lives;                /* the same, or what is counted in its place: see frees.h; 0: neither */
         uint32_t tlbc_generation;
         size_t garbage; /* where in all that was read the bytes begin that show who collects: see garbage_plan() */
         size_t stack, stack_len; /* likewise the C stack's bytes; 0: it was not read */

@@ -28,11 +28,13 @@ struct pages {
         struct proof_page *first;
 };
 
+/* The count of references is read with the type. */
 static void want_pages_of_entry(struct pages *pages, const struct code_entry *entry)
 {
         for (uint32_t i = 0; i < entry->n_proofs; i++) {
                 struct proof_page *page = entry->proofs[i].page;
                 uint32_t from = (uint32_t)(entry->proofs[i].addr - page->addr), to = from + entry->proofs[i].len;
+                from -= i == 0 && entry->counts_references ? CODE_REFERENCES : 0;
                 if (page->batch != pages->batch) {
                         page->batch = pages->batch;
                         page->from = from;
@@ -62,14 +64,20 @@ static const uint8_t *locate_read_bytes(const struct pystack *py, const struct c
         return py->scratch.room.buf + page->at + (from - page->from);
 }
 
-/* Whether all proofs of the code object hold. @got: bytes in the buffer. */
-static bool proofs_hold(const struct pystack *py, const struct code_entry *entry, size_t got)
+/*
+ * Whether all proofs of the code object hold. @got: bytes in the buffer. @ret_alive: whether there are references to it.
+ * Then nobody has begun to free it.
+ */
+static bool proofs_hold(const struct pystack *py, const struct code_entry *entry, size_t got, bool *ret_alive)
 {
+        *ret_alive = false;
         for (uint32_t i = 0; i < entry->n_proofs; i++) {
                 const struct code_proof *proof = &entry->proofs[i];
                 const uint8_t *read = locate_read_bytes(py, proof, got);
                 if (!read || memcmp(read, proof->bytes, proof->len) != 0)
                         return false;
+                if (i == 0 && entry->counts_references)
+                        *ret_alive = code_is_alive(word_at(read - CODE_REFERENCES, 0));
         }
         return true;
 }
@@ -106,10 +114,11 @@ void proof_plan(const struct pystack_thread *t, struct remote_batch *batch)
         add_pages(&pages, batch);
 }
 
-static void note_proof(struct code_entry *entry, uint64_t number, bool holds)
+static void note_proof(struct code_entry *entry, uint64_t number, bool holds, bool alive)
 {
         if (holds) {
                 entry->proved = number;
+                entry->alive = alive ? number : 0;
                 entry->times_proved += entry->times_proved < DEFER_AFTER_MAX;
         } else {
                 entry->rejected = number;
@@ -119,7 +128,7 @@ static void note_proof(struct code_entry *entry, uint64_t number, bool holds)
 
 void proof_accept(const struct pystack *py, struct code_entry *entry)
 {
-        note_proof(entry, py->numbers.snapshot, true);
+        note_proof(entry, py->numbers.snapshot, true, entry->counts_references && entry->read_alive);
 }
 
 int proof_read(struct trail *trail, const struct code_entry *entry, bool *ret_holds)
@@ -163,14 +172,25 @@ static int defer_proof(struct pystack *py, struct code_entry *entry)
         return 0;
 }
 
+/*
+ * Whether the entry, which is certain, will stay so while the generation does. A generation that is counted outside (frees.c)
+ * may have grown already if the code object is just being freed: 3.11 frees that of a frame that still is the running one.
+ */
+static bool is_known_from_now_on(const struct pystack *py, const struct code_entry *entry)
+{
+        return !py->frees.by.count || entry->proved != py->numbers.snapshot || entry->alive == entry->proved;
+}
+
 int proof_check(const struct pystack_thread *t, uint64_t generation, struct code_entry *entry, bool *ret_certain)
 {
         uint64_t number = t->py->numbers.snapshot;
         bool planned = entry->planned == number;
 
         *ret_certain = false;
-        if (planned && entry->proved != number && entry->rejected != number)
-                note_proof(entry, number, proofs_hold(t->py, entry, t->py->scratch.room.size));
+        if (planned && entry->proved != number && entry->rejected != number) {
+                bool alive, holds = proofs_hold(t->py, entry, t->py->scratch.room.size, &alive);
+                note_proof(entry, number, holds, alive);
+        }
         if (entry->rejected == number)
                 return REFUSE(&t->py->memory, 0, .field = "proof of a code object", .address = entry->addr,
                               .expected = "the bytes that were there when it was read", .wanted = entry->code.serial);
@@ -180,7 +200,7 @@ int proof_check(const struct pystack_thread *t, uint64_t generation, struct code
         }
         if (entry->proved != number && (entry->generation != generation || entry->interp != t->interp))
                 return 0;
-        entry->generation = generation;
+        entry->generation = is_known_from_now_on(t->py, entry) ? generation : 0;
         entry->interp = t->interp;
         *ret_certain = true;
         return 0;
@@ -228,11 +248,11 @@ static bool check_deferred_proofs(struct pystack *py, size_t got)
                 struct code_entry *entry = get_deferred_entry(py, &py->deferral.items[i]);
                 if (!entry)
                         continue;
-                bool holds = proofs_hold(py, entry, got);
+                bool alive, holds = proofs_hold(py, entry, got, &alive);
                 if (!holds)
                         TRACE(&py->memory, .field = "deferred proof of a code object", .address = entry->addr,
                               .expected = "the bytes that were there when it was read", .wanted = entry->code.serial);
-                note_proof(entry, py->numbers.snapshot, holds);
+                note_proof(entry, py->numbers.snapshot, holds, alive);
                 entry->deferred = false;
                 all = all && holds;
         }

@@ -18,7 +18,7 @@ from testbed import CACHE, PROJECT, images, tools
 
 KUBERNETES = PROJECT / "deploy/kubernetes"
 CHART = PROJECT / "deploy/helm/podflame"
-RENDERED = ["base", "overlays/privileged", "overlays/openshift"]
+RENDERED = ["base", "overlays/privileged", "overlays/openshift", "overlays/kubelet"]
 NAMESPACE = "podflame"
 
 SCHEMAS = "kubernetes_validate-1.37.0-py3-none-any.whl"

@@ -148,12 +148,14 @@ def test_a_target_that_is_moved_about(start, case):
     assert counters[1] <= 0.005 * counters[0], "torn %d of %d" % (counters[1], counters[0])
 
 
-# Turns of a code object before it is freed: some 60 us, and 30 ms, for which proofs of it begin to wait for others.
-@pytest.mark.parametrize("turns", [2000, 1000000])
+# Turns of a code object before it is freed: some 60 us; 3 ms, in which nothing is freed, so that no proof is read; and 30
+# ms, for which proofs of it begin to wait for others.
+@pytest.mark.parametrize("script, turns", [("churn_code.py", 2000), ("churn_code.py", 100000),
+                                           ("churn_code.py", 1000000), ("dying_code.py", 30000)])
 @pytest.mark.parametrize("case", MINORS, ids=case_id)
-def test_no_stale_name(start, case, turns):
-    target = start(case, "churn_code.py", 0, turns)
-    stacks, _ = sample("-p", target.pid, seconds=2, rate=10000)
+def test_no_stale_name(start, case, script, turns):
+    target = start(case, script, 0, turns)
+    stacks, _ = sample("-p", target.pid, seconds=3, rate=10000)
     seen = 0
     for frames, count in stacks:
         for frame in frames:

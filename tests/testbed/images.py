@@ -29,6 +29,9 @@ PACKAGES = {
     "bullseye": ["python3", "python2"],
     "bookworm": ["python3"],
     "bookworm-slim": ["apt"],  # what podflame's own image is built on, where no registry can be reached
+    # What podflame's program needs: its image where it is made without Docker.
+    "bookworm-podflame": ["bash", "ca-certificates", "libelf1", "libdw1", "libcap2", "libjson-c5", "libcurl4", "libmicrohttpd12",
+                          "libsqlite3-0", "libprotobuf-c1", "libxxhash0", "libseccomp2", "libncursesw6", "zlib1g", "liblzma5"],
     "bookworm-web": ["uwsgi-core", "uwsgi-plugin-python3", "gunicorn", "apache2", "libapache2-mod-wsgi-py3"],
     "bookworm-database": ["gunicorn", "python3-django", "python3-psycopg2", "postgresql-15"],
     "bookworm-native": ["python3-numpy", "libopenblas0-pthread", "python3-lxml", "python3-ujson", "python3-zstandard",
@@ -44,7 +47,7 @@ PACKAGES = {
 }
 
 # Made only when a test asks for them.
-LATE = ("bookworm-large",)
+LATE = ("bookworm-large", "bookworm-podflame")
 
 # What they can do without: PostgreSQL needs LLVM and Z3 only to compile queries, and Django translations only to speak them. Of
 # manuals PostgreSQL wants folders.

@@ -49,6 +49,11 @@ def run_go(program, *arguments, folder, **environment):
     return done.stdout
 
 
+def module_folder(module, folder):
+    """Where Go has unpacked a module of that version."""
+    return pathlib.Path(json.loads(go("mod", "download", "-json", module, folder=folder))["Dir"])
+
+
 def fetch_go(link):
     """As a module it comes without the permission to run."""
     if not shutil.which("go"):
@@ -64,7 +69,7 @@ def fetch_go(link):
 def go(*arguments, folder, **environment):
     program = locked(CACHE / "go" / GO, lambda: fetch_go(CACHE / "go" / GO)) / "bin/go"
     path = "%s:%s" % (program.parent, os.environ["PATH"])  # one Go calls another
-    run_go(program, *arguments, folder=folder, PATH=path, **environment)
+    return run_go(program, *arguments, folder=folder, PATH=path, **environment)
 
 
 def install(name, package):

@@ -88,6 +88,68 @@ Test(find_api_poll, kubelet)
                 cr_expect_str_eq(parse(&find_kubelet, cases[i][0]), cases[i][1], "%s", cases[i][0]);
 }
 
+#define LABELS(hash) "\"labels\":{\"pod-template-hash\":" hash "}"
+#define OWNED(owners, labels)                                               \
+        "{\"items\":[{\"metadata\":{\"ownerReferences\":" owners "," labels \
+        "},\"status\":{\"containerStatuses\":[" STATUS("app", "containerd://" A) "]}}]}"
+#define OWNER(kind, name, controller) "{\"kind\":" kind ",\"name\":" name ",\"controller\":" controller "}"
+
+static void note_workload(void *ctx, const char *id, const struct find_names *names)
+{
+        (void)ctx, (void)id;
+        snprintf(seen, sizeof(seen), "%d %s", (int)names->workload_kind, names->workload);
+}
+
+/* The controller that made a pod; of a ReplicaSet, the Deployment, if the pod's hash is the end of the ReplicaSet's name. */
+Test(find_api_poll, workloads)
+{
+        static const struct {
+                const char *text;
+                enum find_workload kind;
+                const char *name;
+        } cases[] = {
+                { OWNED("[" OWNER("\"ReplicaSet\"", "\"web-7d9f\"", "true") "]", LABELS("\"7d9f\"")), FIND_DEPLOYMENT,
+                  "web" },
+                { OWNED("[" OWNER("\"ReplicaSet\"", "\"a-7d9f-7d9f\"", "true") "]", LABELS("\"7d9f\"")),
+                  FIND_DEPLOYMENT, "a-7d9f" },
+                { OWNED("[" OWNER("\"ReplicaSet\"", "\"web-7d9f\"", "true") "]", LABELS("\"other\"")), FIND_REPLICA_SET,
+                  "web-7d9f" },
+                { OWNED("[" OWNER("\"ReplicaSet\"", "\"web7d9f\"", "true") "]", LABELS("\"7d9f\"")), FIND_REPLICA_SET,
+                  "web7d9f" },
+                { OWNED("[" OWNER("\"ReplicaSet\"", "\"-7d9f\"", "true") "]", LABELS("\"7d9f\"")), FIND_REPLICA_SET,
+                  "-7d9f" },
+                { OWNED("[" OWNER("\"ReplicaSet\"", "\"7d9f\"", "true") "]", LABELS("\"7d9f\"")), FIND_REPLICA_SET,
+                  "7d9f" },
+                { OWNED("[" OWNER("\"ReplicaSet\"", "\"web-\"", "true") "]", LABELS("\"\"")), FIND_REPLICA_SET,
+                  "web-" },
+                { OWNED("[" OWNER("\"ReplicaSet\"", "\"web-7\"", "true") "]", LABELS("7")), FIND_REPLICA_SET, "web-7" },
+                { OWNED("[" OWNER("\"StatefulSet\"", "\"db\"", "true") "]", LABELS("\"x\"")), FIND_STATEFUL_SET, "db" },
+                { OWNED("[" OWNER("\"DaemonSet\"", "\"log\"", "true") "]", LABELS("\"x\"")), FIND_DAEMON_SET, "log" },
+                { OWNED("[" OWNER("\"Job\"", "\"n\\u001bight\"", "true") "]", LABELS("\"x\"")), FIND_JOB, "n?ight" },
+                { OWNED("[" OWNER("\"Job\"", "\"a\"", "false") "," OWNER("\"Job\"", "\"b\"", "true") "]",
+                        LABELS("\"x\"")),
+                  FIND_JOB, "b" },
+                { OWNED("[" OWNER("\"Job\"", "\"a\"", "\"true\"") "]", LABELS("\"x\"")), FIND_NO_WORKLOAD, "" },
+                { OWNED("[" OWNER("\"Node\"", "\"n\"", "true") "]", LABELS("\"x\"")), FIND_NO_WORKLOAD, "" },
+                { OWNED("[" OWNER("\"Job\"", "\"\"", "true") "]", LABELS("\"x\"")), FIND_NO_WORKLOAD, "" },
+                { OWNED("[" OWNER("7", "\"a\"", "true") "]", LABELS("\"x\"")), FIND_NO_WORKLOAD, "" },
+                { OWNED("[7]", LABELS("\"x\"")), FIND_NO_WORKLOAD, "" },
+                { OWNED("7", LABELS("\"x\"")), FIND_NO_WORKLOAD, "" },
+        };
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+                struct json_object *root = find_json_parse(guard_copy(cases[i].text, strlen(cases[i].text)),
+                                                           strlen(cases[i].text));
+                char expected[300];
+
+                cr_assert_not_null(root, "%s", cases[i].text);
+                snprintf(expected, sizeof(expected), "%d %s", (int)cases[i].kind, cases[i].name);
+                find_kubelet_parse(root, note_workload, NULL);
+                cr_expect_str_eq(seen, expected, "%s", cases[i].text);
+                find_json_free(root);
+        }
+}
+
 Test(find_api_poll, merging_adds_what_is_not_known)
 {
         struct find_names names = { .name = "web", .pod = "a" };
@@ -101,6 +163,11 @@ Test(find_api_poll, merging_adds_what_is_not_known)
         cr_expect_str_eq(names.pod, "a");
         cr_expect(names.has_labels);
         cr_expect_eq(memcmp(names.labels, "k=v\0l=w\0", 9), 0);
+        cr_expect_eq(names.workload_kind, FIND_NO_WORKLOAD);
+        find_names_merge(&names, &(struct find_names){ .workload_kind = FIND_JOB, .workload = "a" });
+        find_names_merge(&names, &(struct find_names){ .workload_kind = FIND_DAEMON_SET, .workload = "b" });
+        cr_expect_eq(names.workload_kind, FIND_JOB);
+        cr_expect_str_eq(names.workload, "a");
         find_names_merge(&names, &(struct find_names){ .has_labels = true, .labels = "m=x\0" });
         cr_expect_eq(memcmp(names.labels, "k=v\0l=w\0", 9), 0);
 }

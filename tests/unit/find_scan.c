@@ -291,6 +291,69 @@ Test(find_scan, a_reused_pid_is_another_process)
         scan(2, 2);
 }
 
+static size_t n_named;
+static struct find_process last_named;
+
+static void on_named(void *ctx, const struct find_process *process)
+{
+        (void)ctx;
+        last_named = *process;
+        n_named++;
+}
+
+/* As if a name had been missing when the process was reported. */
+Test(find_scan, names_that_come_late_are_told_once)
+{
+        const struct find_events with_names = { .ctx = &seen, .born = on_born, .ended = on_ended, .named = on_named };
+        pid_t pid = start("py-good");
+
+        scan(1, 0);
+        struct find_entry *entry = find_known_get(find, pid);
+        cr_expect_eq(entry->name_at, 0, "a process of the host misses none");
+        find_entry_set_name_at(entry, true, find_now());
+        cr_assert_eq(find_scan(find, &with_names), 0);
+        cr_expect_eq(n_named, 0, "not before its time");
+        entry->name_at = entry->look_at = 1;
+        find->full_at = 0;
+        cr_assert_eq(find_scan(find, &with_names), 0);
+        cr_assert_eq(n_named, 1);
+        cr_expect_eq(last_named.pid, pid);
+        cr_expect_eq(last_named.start_time, seen.born[0].start_time);
+        last_named.workload_kind = FIND_JOB;
+        find_take_names(&seen.born[0], &last_named);
+        cr_expect_eq(seen.born[0].workload_kind, FIND_JOB);
+        cr_expect_eq(seen.born[0].info.version, 0x030d00f0);
+        cr_expect_eq(entry->name_at, 0);
+        find->full_at = 0;
+        cr_assert_eq(find_scan(find, &with_names), 0);
+        cr_expect_eq(n_named, 1);
+        /* Labels that come late may decide otherwise. */
+        entry->name_at = entry->look_at = 1;
+        entry->selected = false;
+        find->full_at = 0;
+        cr_assert_eq(find_scan(find, &with_names), 0);
+        cr_expect_eq(n_named, 1);
+        scan(2, 1);
+        child_end(pid);
+        scan(2, 2);
+}
+
+/* A container that nobody names is asked for ever more seldom, at last once a minute. */
+Test(find_scan, asking_for_names_becomes_seldom)
+{
+        struct find_entry entry = { 0 };
+        uint64_t before = 0;
+
+        for (unsigned i = 0; i < 20; i++) {
+                find_entry_set_name_at(&entry, true, 1000);
+                cr_expect_geq(entry.name_at - 1000, before);
+                before = entry.name_at - 1000;
+        }
+        cr_expect_eq(before, UINT64_C(60000000000));
+        find_entry_set_name_at(&entry, false, 1000);
+        cr_expect_eq(entry.name_at, 0);
+}
+
 Test(find_scan, python_that_cannot_be_read)
 {
         pid_t old = start("py-old"), denied = start("py-denied"), failing = start("py-failing");

@@ -387,7 +387,14 @@ static void on_process_found(void *ctx, const struct find_process *p, struct pys
         watched_say_exceptions(&f->list, &m->watched);
 }
 
+static void on_process_named(void *ctx, const struct find_process *p)
+{
+        watched_name(&((struct fleet *)ctx)->list, p);
+}
+
 struct find_events fleet_events(struct fleet *f)
 {
-        return (struct find_events){ .ctx = f, .born = on_process_found, .ended = on_process_ended };
+        return (struct find_events){
+                .ctx = f, .born = on_process_found, .ended = on_process_ended, .named = on_process_named
+        };
 }

@@ -45,6 +45,15 @@ static const char *const keys[KEYS] = {
         [PID] = "process.pid",
 };
 
+/* Not of those: who runs the agent without the kubelet's help may set them by --label. */
+static const char *const workload_keys[FIND_WORKLOADS] = {
+        [FIND_DEPLOYMENT] = "k8s.deployment.name",
+        [FIND_REPLICA_SET] = "k8s.replicaset.name",
+        [FIND_STATEFUL_SET] = "k8s.statefulset.name",
+        [FIND_DAEMON_SET] = "k8s.daemonset.name",
+        [FIND_JOB] = "k8s.job.name",
+};
+
 bool describe_is_own(const char *key)
 {
         for (size_t i = 0; i < KEYS; i++)
@@ -92,6 +101,8 @@ int describe_group(struct profile *profile, const struct find_process *process)
         for (size_t i = 0; i < KEYS && r == 0; i++)
                 if (*values[i])
                         r = profile_set_attribute(profile, keys[i], values[i]);
+        if (r == 0 && process->workload_kind != FIND_NO_WORKLOAD)
+                r = profile_set_attribute(profile, workload_keys[process->workload_kind], process->workload);
         return r < 0 ? r : set_claimed_attributes(profile, process);
 }
 

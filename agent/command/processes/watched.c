@@ -12,6 +12,14 @@ struct watched *watched_get(const struct watch_list *list, pid_t pid)
         return w;
 }
 
+void watched_name(const struct watch_list *list, const struct find_process *process)
+{
+        struct watched *w = watched_get(list, process->pid);
+
+        if (w && w->process.start_time == process->start_time)
+                find_take_names(&w->process, process);
+}
+
 int watched_insert(struct watch_list *list, struct watched *w)
 {
         w->pid = w->process.pid;

@@ -34,6 +34,9 @@ struct watch_list {
 /* NULL: none is watched. */
 struct watched *watched_get(const struct watch_list *list, pid_t pid);
 
+/* Takes over names that have come late. All samples that are taken from now on have them. */
+void watched_name(const struct watch_list *list, const struct find_process *process);
+
 /* Adds a process that is in no list yet. @watched->process is set. 0 or -ENOMEM. */
 int watched_insert(struct watch_list *list, struct watched *watched);
 

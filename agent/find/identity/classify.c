@@ -116,6 +116,8 @@ static void report_process(struct find *find, struct find_entry *entry, const st
         entry->python_only = process.python_only;
         entry->rules = find->rules_generation;
         process.info = found->info;
+        entry->name_after = 0;
+        find_entry_set_name_at(entry, process.unnamed, now);
         events->born(events->ctx, &process, found->py);
 }
 

@@ -82,13 +82,15 @@ static void set_container(struct find *find, struct find_process *process, const
                 memcpy(process->pod_uid, at.pod_uid, sizeof(process->pod_uid));
         }
         place.hidden = !strcmp(cgroup, "/") && !process->claimed_id[0];
-        find_names_get(find, &place, names);
+        process->unnamed = !find_names_get(find, &place, names) && place.id[0];
         memcpy(process->container_name, names->name, sizeof(names->name));
         memcpy(process->image, names->image, sizeof(names->image));
         memcpy(process->pod, names->pod, sizeof(names->pod));
         memcpy(process->pod_namespace, names->pod_namespace, sizeof(names->pod_namespace));
         memcpy(process->k8s_container, names->k8s_container, sizeof(names->k8s_container));
         memcpy(process->pod_uid, names->pod_uid, sizeof(names->pod_uid));
+        process->workload_kind = names->workload_kind;
+        memcpy(process->workload, names->workload, sizeof(names->workload));
         memcpy(process->node, find->node, sizeof(process->node));
 }
 
@@ -132,6 +134,16 @@ static void set_service(struct find_process *process, const char *comm)
         set_program(process);
         for (size_t i = 0; !process->service[0] && i < sizeof(choices) / sizeof(*choices); i++)
                 find_clean(choices[i], strlen(choices[i]), process->service, sizeof(process->service));
+}
+
+void find_take_names(struct find_process *process, const struct find_process *named)
+{
+        struct find_process kept = *process;
+
+        *process = *named;
+        process->status = kept.status;
+        process->info = kept.info;
+        memcpy(process->claimed_id, kept.claimed_id, sizeof(kept.claimed_id));
 }
 
 int find_identify(struct find *find, pid_t pid, struct find_process *ret)

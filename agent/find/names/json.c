@@ -53,6 +53,11 @@ const char *find_json_text(struct json_object *json, size_t *ret_len)
         return json_object_get_string(json);
 }
 
+bool find_json_true(struct json_object *json)
+{
+        return json_object_is_type(json, json_type_boolean) && json_object_get_boolean(json);
+}
+
 long find_json_whole(struct json_object *json)
 {
         return json_object_is_type(json, json_type_int) ? (long)json_object_get_int64(json) : 0;

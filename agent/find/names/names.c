@@ -32,10 +32,17 @@ static void (*const sources[])(struct find *find, const struct find_place *place
         find_user_names, find_oci_bundle_names, find_docker_api_names, find_kubelet_names,
 };
 
+/* Only the kubelet knows a pod's labels and what made it. It is asked if the user has named it, for pods alone. */
+static bool wants_labels(const struct find *find, const struct find_names *names)
+{
+        return find_rules_want_labels(find->rules) ||
+               (find->apis[FIND_KUBELET] && (names->pod[0] || names->pod_uid[0]));
+}
+
 static bool is_complete(const struct find *find, const struct find_names *names)
 {
         return names->image[0] && (names->name[0] || (names->k8s_container[0] && names->pod[0])) &&
-               (names->has_labels || !find_rules_want_labels(find->rules));
+               (names->has_labels || !wants_labels(find, names));
 }
 
 static const struct find_names *recall_names(const struct find_names_cache *cache, const char *id)
@@ -57,21 +64,23 @@ static void remember_names(struct find_names_cache *cache, const char *id, const
         cache->slots[i].until = find_now() + REMEMBER_NS;
 }
 
-void find_names_get(struct find *find, const struct find_place *place, struct find_names *ret)
+bool find_names_get(struct find *find, const struct find_place *place, struct find_names *ret)
 {
         const struct find_names *known = find->names && place->id[0] ? recall_names(find->names, place->id) : NULL;
 
         if (known && is_complete(find, known)) {
                 *ret = *known;
-                return;
+                return true;
         }
         *ret = (struct find_names){ 0 };
         for (size_t i = 0; i < sizeof(sources) / sizeof(*sources) && !is_complete(find, ret); i++)
                 sources[i](find, place, ret);
         if (place->pod_uid[0])
                 find_clean(place->pod_uid, strlen(place->pod_uid), ret->pod_uid, sizeof(ret->pod_uid));
-        if (find->names && place->id[0] && is_complete(find, ret))
+        bool complete = is_complete(find, ret);
+        if (find->names && place->id[0] && complete)
                 remember_names(find->names, place->id, ret);
+        return complete;
 }
 
 static void add_label(void *ctx, const char *key, const char *text)
@@ -104,6 +113,10 @@ void find_names_merge(struct find_names *names, const struct find_names *other)
                 const char *text = (const char *)other + fields[i].at;
 
                 find_names_set((char *)names + fields[i].at, fields[i].size, text, strlen(text));
+        }
+        if (!names->workload[0]) {
+                names->workload_kind = other->workload_kind;
+                memcpy(names->workload, other->workload, sizeof(names->workload));
         }
         if (names->has_labels || !other->has_labels)
                 return;

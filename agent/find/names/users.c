@@ -103,19 +103,17 @@ static char *find_conmon(pid_t pid, const struct users_container *container, pid
         return args;
 }
 
-/* From …/DRIVER-containers/ID/userdata to what …/DRIVER-containers/containers.json says. */
-static void read_users_list(pid_t conmon, const char *bundle, const struct users_container *container,
-                            struct find_names *names)
+/* Reads the image from a list in @folder, whose name ends with a slash. */
+static void read_users_list(pid_t conmon, const char *folder, size_t folder_len, const char *list,
+                            const struct users_container *container, struct find_names *names)
 {
         const struct find_place place = { .id = container->id };
         struct find_names listed = { 0 };
-        char path[PATH_MAX], end[NSUTIL_CONTAINER_ID_SIZE + sizeof("/userdata")], *text;
-        size_t len = strlen(bundle), end_len, text_len;
+        char path[PATH_MAX], *text;
+        size_t text_len;
         int fd;
 
-        end_len = (size_t)snprintf(end, sizeof(end), "%s/userdata", container->id);
-        if (len <= end_len || strcmp(bundle + len - end_len, end) ||
-            snprintf(path, sizeof(path), "%.*scontainers.json", (int)(len - end_len), bundle) >= (int)sizeof(path) ||
+        if (snprintf(path, sizeof(path), "%.*s%s", (int)folder_len, folder, list) >= (int)sizeof(path) ||
             nsutil_open_in_root_at_once(conmon, path, &fd))
                 return;
         if (nsutil_read_fd(fd, USERS_LIST_MAX_BYTES, &text, &text_len) == 0) {
@@ -124,6 +122,19 @@ static void read_users_list(pid_t conmon, const char *bundle, const struct users
                 free(text);
         }
         close(fd);
+}
+
+/* @bundle is …/DRIVER-containers/ID/userdata, and the lists are in …/DRIVER-containers. */
+static void read_users_lists(pid_t conmon, const char *bundle, const struct users_container *container,
+                             struct find_names *names)
+{
+        char end[NSUTIL_CONTAINER_ID_SIZE + sizeof("/userdata")];
+        size_t len = strlen(bundle), end_len = (size_t)snprintf(end, sizeof(end), "%s/userdata", container->id);
+
+        if (len <= end_len || len >= PATH_MAX || strcmp(bundle + len - end_len, end))
+                return;
+        for (const char *const *list = find_podman_lists; *list && !names->image[0]; list++)
+                read_users_list(conmon, bundle, len - end_len, *list, container, names);
 }
 
 void find_user_names(struct find *find, const struct find_place *place, struct find_names *names)
@@ -143,6 +154,6 @@ void find_user_names(struct find *find, const struct find_place *place, struct f
         if (given && snprintf(name, sizeof(name), "%s@%s", given, container.uid) < (int)sizeof(name))
                 find_names_set(names->name, sizeof(names->name), name, strlen(name));
         if (bundle)
-                read_users_list(conmon, bundle, &container, names);
+                read_users_lists(conmon, bundle, &container, names);
         free(args);
 }
