@@ -36,6 +36,13 @@ bench-fleet: all ## 1000 agents of 20 services, and one Pyroscope: a quarter of 
 bench-node: all ## the agent on a node of 10, 100 and 1000 processes: 5 minutes, as root
 	$(Q)$(PYTHON) tests/bench/node.py
 
+build/bench-births: tests/bench/targets/births.c
+	$(CC) -O2 -D_GNU_SOURCE -o $@ $<
+
+.PHONY: bench-busy
+bench-busy: all build/bench-births ## the agent where a node is busy: births, and 300 processes in 20 containers: 10 minutes, as root
+	$(Q)$(PYTHON) tests/bench/busy.py
+
 .PHONY: bench
 bench: all build/bench-driver ## podflame side by side with its peers: 20 minutes, as root
 	$(Q)$(PYTHON) tests/bench/bench.py

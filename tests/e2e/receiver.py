@@ -6,6 +6,8 @@ import http.server
 import json
 import threading
 
+import otlp
+
 
 class Receiver:
     def __init__(self, status=200):
@@ -46,6 +48,5 @@ class Receiver:
 
     def resources(self):
         """The attributes of everything that has come by OTLP, a dictionary for each profile."""
-        return [{a["key"]: a["value"].get("stringValue") for a in profile["resource"]["attributes"]}
-                for path, _, body in list(self.requests) if path.endswith("/v1development/profiles")
-                for profile in json.loads(body)["resourceProfiles"]]
+        return [one for path, _, body in list(self.requests) if path.endswith("/v1development/profiles")
+                for one in otlp.resources(json.loads(body))]
