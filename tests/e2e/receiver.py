@@ -13,6 +13,7 @@ class Receiver:
     def __init__(self, status=200):
         self.status = status
         self.requests = []  # (path, headers, body)
+        self.raw = []  # the same; the body as it came
         receiver = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -20,6 +21,7 @@ class Receiver:
 
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
+                receiver.raw.append((self.path, self.headers, body))
                 if self.headers.get("Content-Encoding") == "gzip":
                     body = gzip.decompress(body)
                 receiver.requests.append((self.path, self.headers, body))
