@@ -27,7 +27,7 @@ $(goals):
 	@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(nproc)) $@
 else
 
-VERSION := 0.1.0
+VERSION := 0.2.0
 
 CC        ?= cc
 ifeq ($(origin CC),default)

@@ -21,18 +21,6 @@ build/deb/stamp: Makefile $(npm) $(GEN)/flame.html $(GEN)/heat.html $(GEN)/page.
 	        dpkg-buildpackage $(filter -j%,$(MAKEFLAGS)) --build=binary --no-sign -d > ../log 2>&1 || { tail -n 40 ../log >&2; exit 1; }
 	$(Q)mv build/deb/*.deb build/ && rm -rf $(staged) && touch $@
 
-# What is in git, and the three bundled pages: it builds without npm.
-release := podflame-$(VERSION)
-
-.PHONY: dist
-dist: $(GEN)/flame.html $(GEN)/heat.html $(GEN)/page.html ## a tarball that builds without Node.js and npm: build/podflame-VERSION.tar.gz
-	$(say) DIST build/$(release).tar.gz
-	$(Q)rm -rf build/dist && mkdir -p build/dist/$(release)
-	$(Q)git ls-files -z | tar --null -T - -cf - | tar -C build/dist/$(release) -xf -
-	$(Q)mkdir -p build/dist/$(release)/$(flame)/bundled && cp $^ build/dist/$(release)/$(flame)/bundled/
-	$(Q)tar -C build/dist --sort=name --owner=0 --group=0 --numeric-owner --mtime=@$$(git log -1 --format=%ct) \
-	        -cf - $(release) | gzip -9n > build/$(release).tar.gz && rm -rf build/dist
-
 deploy_packages := docker-compose python3-yaml python3-jsonschema python3-pip golang-go
 
 .PHONY: deploy-tools

@@ -9,8 +9,8 @@
  * as well.
  *
  * The owner of a cgroup can give any name to the cgroups below it:
- *   - A container can, so the outermost container counts. If the reader is inside of a container as well (a node of
- *     kind), the search goes on where the two paths part.
+ *   - A container can, so the outermost container counts. If the reader is inside of a container as well, or if the
+ *     first process that it sees is (a node of kind), the search goes on where the paths part.
  *   - A user can, below user.slice (systemd). A container there has the user's number behind its id, so that it is
  *     never mistaken for one of root's runtimes.
  *   - A service can if systemd gives its cgroup to it (Delegate=). Below one there are no containers, except below
@@ -229,43 +229,25 @@ static bool take_container(struct walk *walk, struct nsutil_text segment, struct
         return true;
 }
 
-/* Takes the same segment off the reader's path; false where they part. */
-static bool take_if_shared(struct nsutil_text *own, struct nsutil_text segment)
+/* Finds the first container behind @shared, or else the last one before it, as walk_path() does. */
+static const char *walk_segments(struct nsutil_text path, const char *shared, struct walk *walk)
 {
-        struct nsutil_text other;
-        size_t len = (size_t)(segment.end - segment.at);
-
-        return nsutil_text_part(own, '/', &other) && (size_t)(other.end - other.at) == len &&
-               memcmp(other.at, segment.at, len) == 0;
-}
-
-/*
- * Finds the first container behind the point where @path and @own part, or else the last one before it. Returns where
- * its segment ends; NULL if there is none.
- */
-static const char *walk_path(struct nsutil_text path, struct nsutil_text own, struct nsutil_place *place)
-{
-        struct walk walk = { .place = place };
         struct nsutil_text segment, parent = { path.at, path.at };
         const char *end = NULL;
-        bool shared = true;
 
-        nsutil_text_suffix(&path, " (deleted)");
-        if (!nsutil_text_prefix(&path, "/"))
-                return NULL;
-        nsutil_text_prefix(&own, "/");
         while (nsutil_text_part(&path, '/', &segment)) {
                 char uid[NSUTIL_POD_UID_SIZE];
 
-                shared = shared && take_if_shared(&own, segment);
-                walk.of_user |= is_of_user(segment, &walk.user);
-                walk.of_service |= is_of_service(segment);
-                if (!walk.of_user && !walk.of_service && take_pod_uid(segment, uid))
-                        memcpy(place->pod_uid, uid, sizeof(uid));
-                if (take_container(&walk, segment, parent)) {
+                walk->of_user |= is_of_user(segment, &walk->user);
+                walk->of_service |= is_of_service(segment);
+                if (!walk->of_user && !walk->of_service && take_pod_uid(segment, uid))
+                        memcpy(walk->place->pod_uid, uid, sizeof(uid));
+                if (take_container(walk, segment, parent)) {
                         end = segment.end;
-                        if (!shared)
+                        if (end > shared)
                                 break;
+                        /* In here this container is the machine, whoever owns it. */
+                        walk->of_user = walk->of_service = false;
                 }
                 parent = segment;
         }
@@ -287,17 +269,55 @@ static bool split_line(struct nsutil_text line, struct nsutil_text *ret_hierarch
         return true;
 }
 
-/* The path in @hierarchy that @text names, the text of another process; empty: not known. */
-static struct nsutil_text path_in(struct nsutil_text text, struct nsutil_text hierarchy)
+/* Takes the next path in @hierarchy from @text, the text of another process; false if there is none. */
+static bool take_path_in(struct nsutil_text *text, struct nsutil_text hierarchy, struct nsutil_text *ret)
 {
-        struct nsutil_text line, name, path;
+        struct nsutil_text line, name;
         size_t len = (size_t)(hierarchy.end - hierarchy.at);
 
-        while (nsutil_text_line(&text, &line))
-                if (split_line(line, &name, &path) && (size_t)(name.end - name.at) == len &&
+        while (nsutil_text_line(text, &line))
+                if (split_line(line, &name, ret) && (size_t)(name.end - name.at) == len &&
                     memcmp(name.at, hierarchy.at, len) == 0)
-                        return path;
-        return (struct nsutil_text){ text.end, text.end };
+                        return true;
+        return false;
+}
+
+/* Where @path parts from @own, at the end of a segment. */
+static const char *end_of_shared(struct nsutil_text path, struct nsutil_text own)
+{
+        struct nsutil_text segment, other;
+        const char *end = path.at;
+
+        while (nsutil_text_part(&path, '/', &segment) && nsutil_text_part(&own, '/', &other)) {
+                size_t len = (size_t)(segment.end - segment.at);
+
+                if ((size_t)(other.end - other.at) != len || memcmp(other.at, segment.at, len) != 0)
+                        break;
+                end = segment.end;
+        }
+        return end;
+}
+
+/*
+ * Finds the first container behind the point where @path and the last of @own's paths in @hierarchy part, or else the
+ * last one before it. Returns where its segment ends; NULL if there is none.
+ */
+static const char *walk_path(struct nsutil_text path, struct nsutil_text own, struct nsutil_text hierarchy,
+                             struct nsutil_place *place)
+{
+        struct walk walk = { .place = place };
+        struct nsutil_text one;
+        const char *shared = path.at;
+
+        nsutil_text_suffix(&path, " (deleted)");
+        if (!nsutil_text_prefix(&path, "/"))
+                return NULL;
+        while (take_path_in(&own, hierarchy, &one)) {
+                const char *end = nsutil_text_prefix(&one, "/") ? end_of_shared(path, one) : path.at;
+
+                shared = end > shared ? end : shared;
+        }
+        return walk_segments(path, shared, &walk);
 }
 
 void nsutil_cgroup_place(const char *text, size_t len, const char *own, size_t own_len, struct nsutil_place *ret)
@@ -311,7 +331,7 @@ void nsutil_cgroup_place(const char *text, size_t len, const char *own, size_t o
 
                 if (!split_line(line, &hierarchy, &path))
                         continue;
-                walk_path(path, path_in((struct nsutil_text){ own, own + own_len }, hierarchy), &place);
+                walk_path(path, (struct nsutil_text){ own, own + own_len }, hierarchy, &place);
                 /* A user's container counts only if no hierarchy names another one. */
                 if (strchr(place.container_id, '@')) {
                         users = users.container_id[0] ? users : place;
@@ -338,17 +358,18 @@ static bool is_at_or_below(struct nsutil_text path, struct nsutil_text above)
 bool nsutil_cgroup_agrees(const char *text, size_t len, const char *of_first, size_t of_first_len, const char *own,
                           size_t own_len, const char *id)
 {
-        struct nsutil_text rest = { text, text + len }, line, hierarchy, path;
-        const struct nsutil_text first = { of_first, of_first + of_first_len }, ours = { own, own + own_len };
+        struct nsutil_text rest = { text, text + len }, line, hierarchy, path, of_it;
+        const struct nsutil_text ours = { own, own + own_len };
 
         while (nsutil_text_line(&rest, &line)) {
+                struct nsutil_text first = { of_first, of_first + of_first_len };
                 struct nsutil_place place = { 0 };
 
                 if (!split_line(line, &hierarchy, &path))
                         continue;
-                const char *end = walk_path(path, path_in(ours, hierarchy), &place);
-                if (end && strcmp(place.container_id, id) == 0 &&
-                    is_at_or_below(path_in(first, hierarchy), (struct nsutil_text){ path.at, end }))
+                const char *end = walk_path(path, ours, hierarchy, &place);
+                if (end && strcmp(place.container_id, id) == 0 && take_path_in(&first, hierarchy, &of_it) &&
+                    is_at_or_below(of_it, (struct nsutil_text){ path.at, end }))
                         return true;
         }
         return false;

@@ -13,7 +13,19 @@
 #include "nsutil/internal.h"
 #include "nsutil/nsutil.h"
 
-/* Finds the segment behind "containers" or "overlay-containers" in @path. False if it is not an id. */
+/* What precedes a container's id: Docker's folder, and those of podman's storage drivers. */
+static bool precedes_id(struct nsutil_text segment)
+{
+        static const char *const folders[] = { "containers", "overlay-containers", "vfs-containers", "btrfs-containers",
+                                               "zfs-containers" };
+
+        for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++)
+                if (nsutil_text_is(segment, folders[i]))
+                        return true;
+        return false;
+}
+
+/* Finds the segment behind one of those folders in @path. False if it is not an id. */
 static bool take_id_from_path(struct nsutil_text path, struct nsutil_text *ret)
 {
         struct nsutil_text segment;
@@ -24,7 +36,7 @@ static bool take_id_from_path(struct nsutil_text path, struct nsutil_text *ret)
                         *ret = segment;
                         return true;
                 }
-                expected = nsutil_text_is(segment, "containers") || nsutil_text_is(segment, "overlay-containers");
+                expected = precedes_id(segment);
         }
         return false;
 }

@@ -271,7 +271,8 @@ struct nsutil_place {
 
 /*
  * Finds the outermost container of a process, and its pod, in the text of the process's /proc/PID/cgroup. @own is the
- * text of /proc/self/cgroup. A container that the reader is in as well counts only if there is no other.
+ * text of /proc/self/cgroup, and may have lines of further processes behind it. A container that one of these is in as
+ * well counts only if there is no other.
  *
  * Knows Docker, containerd, CRI-O, podman, nerdctl, LXC, ECS, Fargate and the kubelet, the drivers systemd and
  * cgroupfs, cgroup v1 and v2. Below user.slice every user may make cgroups of any name. A container there has "@UID"

@@ -24,7 +24,7 @@ unit: $(addprefix unit-,$(unit_rooms)) ## unit tests only
 unit-programs: $(addprefix $(B)/unit/,$(unit_rooms)) # built, and not run
 
 # What the tests need beside the build. Every Python package comes from Debian.
-test_packages := libcriterion-dev docker.io containerd podman runc mmdebstrap python3 python3-pytest python3-pytest-xdist python3-pyte python3-greenlet python3-selenium python3-protobuf \
+test_packages := libcriterion-dev docker.io containerd podman runc uidmap mmdebstrap python3 python3-pytest python3-pytest-xdist python3-pyte python3-greenlet python3-selenium python3-protobuf \
                  python3-prometheus-client protobuf-compiler chromium chromium-driver strace procps openssl util-linux curl \
                  gdb libpython3.11 python3-yaml python3-docutils git \
                  mandoc zsh fish systemd debhelper dpkg-dev
@@ -57,11 +57,17 @@ fresh: ## both commands of the README in a new Debian, which is removed afterwar
 	$(Q)$(PYTHON) tests/fresh/root.py 'make demo DEMO_SECONDS=20' 'make test'
 
 # Against programs that Go builds, once, in minutes; elsewhere than in `make test` these tests are skipped without them.
-.PHONY: test-collectors test-pods
-test-collectors: all ## what the OpenTelemetry Collector and Pyroscope's code make of what is sent
-	$(Q)tests/testbed/tools.py otelcol pyroscope
+# Pyroscope's server is built here only.
+.PHONY: test-collectors test-pods test-release
+test-collectors: all ## what the OpenTelemetry Collector, Pyroscope's code and its server make of what is sent
+	$(Q)tests/testbed/tools.py otelcol pyroscope pyroscope-server
 	$(Q)$(PYTHON) -m pytest -q tests/e2e/test_collectors.py $(PYTEST)
 
 test-pods: all ## names of pods that containerd's CRI plug-in makes
 	$(Q)tests/testbed/tools.py crictl
 	$(Q)$(PYTHON) -m pytest -q tests/e2e/test_pods.py $(PYTEST)
+
+test-release: all ## what is released, made twice: 10 minutes, as root
+	$(Q).ci/packages mmdebstrap dpkg-dev binutils qemu-user-static podman python3-pip
+	$(Q)tests/testbed/tools.py actionlint
+	$(Q)PODFLAME_RELEASE=1 $(PYTHON) -m pytest -q tests/e2e/test_release.py $(PYTEST)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* podflame collector: runs the built-in collector until a signal ends it. */
 #include "agent/command/cli/confinement.h"
-#include "agent/command/cli/log.h"
+#include "agent/command/cli/log_options.h"
 #include "agent/command/cli/messages.h"
 #include "agent/command/cli/options.h"
 #include "agent/command/cli/signals.h"

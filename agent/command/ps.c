@@ -4,6 +4,7 @@
  * profiled.
  */
 #include "agent/command/cli/confinement.h"
+#include "agent/command/cli/explanations.h"
 #include "agent/command/cli/json.h"
 #include "agent/command/cli/messages.h"
 #include "agent/command/cli/options.h"

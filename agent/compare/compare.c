@@ -74,14 +74,23 @@ struct estimates {
         struct statistics_proportions by[COMPARE_MEASURES];
 };
 
-/* By what factor there would have to be more samples to keep the promise. */
+/* More than this many times the samples are as good as none. */
+#define MORE_MAX 1e6
+
+/*
+ * By what factor there would have to be more samples to keep the promise, if the growth that was seen stays. It is not
+ * corrected for the number of functions: a pass needs each of them to be steady, so the chance of a wrong one is not more
+ * than that of the function that has grown.
+ */
 static double times_more_samples_needed(const struct compare_criteria *criteria, const struct compare_change *change)
 {
         double promised = criteria->sensitivity * change->threshold;
 
-        if (change->share[COMPARE_BASE] + promised >= 1)
-                return 1; /* such growth is impossible */
-        return fmax(1, pow(change->detectable / promised, 2));
+        if (change->share[COMPARE_BASE] + promised >= 1 || change->possible <= promised)
+                return 1; /* such growth is impossible, or ruled out */
+        if (change->change >= promised)
+                return MORE_MAX;
+        return fmin(MORE_MAX, pow((change->possible - change->change) / (promised - change->change), 2));
 }
 
 /*
@@ -134,11 +143,12 @@ static int judge_changes(struct compare_result *c, const struct estimates *estim
                 if (!change->tested)
                         continue;
 
-                double half_way = change->share[COMPARE_BASE] + change->threshold / 2;
+                double promised = c->criteria.sensitivity * change->threshold;
+                double half_way = fmin(change->share[COMPARE_BASE] + promised / 2, 1);
 
                 change->regression = change->p < alpha && change->change >= change->threshold;
-                change->detectable = statistics_detectable(&estimates[i].by[which], half_way, alpha / (double)n,
-                                                           c->criteria.power);
+                change->possible = statistics_possible(&estimates[i].by[which], half_way,
+                                                       c->criteria.miss * c->criteria.miss_part);
                 change->more = times_more_samples_needed(&c->criteria, change);
         }
         return r;

@@ -92,13 +92,14 @@ struct compare_criteria {
         double relative;    /* the least growth that matters, relative to the base's share, */
         double points;      /* and as a difference of shares: both must be reached */
         double alpha;       /* probability of any false alarm in a comparison */
-        double power;       /* probability with which growth called detectable is detected */
+        double miss;        /* probability that a pass overlooks growth of @sensitivity times the threshold */
+        double miss_part;   /* the part of it that this comparison may use up: others look at fewer or more of the runs */
         double least_share; /* functions with smaller shares on both sides are not tested, unless they are new */
-        double sensitivity; /* a pass promises that growth of this many times the threshold would have been detected */
+        double sensitivity; /* a pass rules out growth of this many times the threshold */
 };
 #define COMPARE_CRITERIA_DEFAULT                                                                                     \
         {                                                                                                            \
-                .relative = 0.1, .points = 0.005, .alpha = 0.01, .power = 0.8, .least_share = 0.01, .sensitivity = 2 \
+                .relative = 0.1, .points = 0.005, .alpha = 0.01, .miss = 0.05, .miss_part = 1, .least_share = 0.01, .sensitivity = 2 \
         }
 
 /* One measure of one function. */
@@ -112,7 +113,7 @@ struct compare_change {
         double p;          /* probability of this growth by chance, corrected for the number of tests (Holm) */
         double threshold;  /* the least growth that matters */
         unsigned df;       /* degrees of freedom of phi; 0: it is not known */
-        double detectable; /* the least growth that would be detected with the wanted power */
+        double possible;   /* the most growth that is not ruled out: the true one exceeds it with probability @miss */
         double more;       /* factor of samples with which a pass keeps its promise; 1: these samples keep it */
         bool regression;   /* significant, and not below the threshold */
 };

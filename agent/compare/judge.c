@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * From a comparison to a verdict. A regression that was found counts, however few samples there are. Finding none means
- * something only if a regression would have been found.
+ * something only if growth that matters is ruled out.
  */
 #include "internal.h"
 #include "statistics.h"
@@ -23,7 +23,7 @@ const char *compare_verdict_name(enum compare_verdict verdict)
         return names[verdict];
 }
 
-/* ---- how much could have been missed ----------------------------------------------- */
+/* ---- how much is not ruled out ------------------------------------------------------ */
 
 static void note_weakness(const struct compare_function *row, struct compare_judgement *judgement)
 {
@@ -45,12 +45,13 @@ static void note_weakness(const struct compare_function *row, struct compare_jud
 /* More runs than this, in times of those that there are, are no advice. */
 #define TIMES_MAX 20
 
-/* How many errors a growth must be above its threshold to be found, with @df degrees of freedom. */
-static double errors_needed(const struct compare_result *c, enum compare_measure measure, unsigned df)
-{
-        double level = c->criteria.alpha / COMPARE_MEASURES / (double)c->tested[measure];
+/* The probability with which a function that has not grown is told to be steady, by runs as many as are advised. */
+#define POWER 0.9
 
-        return statistics_t_quantile(level, df) - statistics_t_quantile(c->criteria.power, df);
+/* How many errors of the change there must be in the promised growth for that, with @df degrees of freedom. */
+static double errors_needed(const struct compare_result *c, unsigned df)
+{
+        return statistics_t_quantile(c->criteria.miss * c->criteria.miss_part, df) - statistics_t_quantile(POWER, df);
 }
 
 /*
@@ -59,18 +60,18 @@ static double errors_needed(const struct compare_result *c, enum compare_measure
  */
 static size_t count_runs_needed(const struct compare_result *c, const struct compare_judgement *judgement)
 {
-        enum compare_measure measure = judgement->weakest_measure;
-        const struct compare_change *weak = &judgement->weakest->by[measure];
+        const struct compare_change *weak = &judgement->weakest->by[judgement->weakest_measure];
         double runs = (double)(c->runs[COMPARE_BASE] + c->runs[COMPARE_NEW]) / 2;
         double promised = c->criteria.sensitivity * weak->threshold;
 
         if (weak->df == 0)
                 return 0;
-        double error = weak->detectable / errors_needed(c, measure, weak->df);
+        double error = (weak->possible - weak->change) / statistics_t_quantile(c->criteria.miss * c->criteria.miss_part, weak->df);
+
         for (double wanted = ceil(runs + 0.5); wanted <= TIMES_MAX * runs; wanted++) {
                 double df = weak->df * (wanted - 1) / fmax(0.5, runs - 1);
 
-                if (error * sqrt(runs / wanted) * errors_needed(c, measure, (unsigned)df) <= promised)
+                if (error * sqrt(runs / wanted) * errors_needed(c, (unsigned)df) <= promised)
                         return (size_t)wanted;
         }
         return 0;

@@ -157,19 +157,14 @@ void statistics_proportions(const struct statistics_tally sides[static 2], struc
         *ret = of;
 }
 
-static double errors_to_detect(double alpha, double power, unsigned df)
-{
-        return statistics_t_quantile(alpha, df) - statistics_t_quantile(power, df);
-}
-
-double statistics_detectable(const struct statistics_proportions *of, double share, double alpha, double power)
+double statistics_possible(const struct statistics_proportions *of, double share, double miss)
 {
         double error = sqrt(share * (1 - share) * of->inverse_n);
-        double counting = error * errors_to_detect(alpha, power, STATISTICS_NORMAL);
+        double half = error * statistics_t_quantile(miss, STATISTICS_NORMAL);
 
-        if (of->df == 0)
-                return counting;
-        return fmax(counting, error * sqrt(of->observed_phi) * errors_to_detect(alpha, power, of->df));
+        if (of->df > 0)
+                half = fmax(half, error * sqrt(of->observed_phi) * statistics_t_quantile(miss, of->df));
+        return fmax(0, of->change + half);
 }
 
 /* ---- several tests at once ----------------------------------------------------- */

@@ -34,7 +34,7 @@ struct statistics_proportions {
         double low, high; /* 95 % confidence interval of the change */
         double phi;       /* variance between runs, divided by that of counting; at least 1 */
         double p;         /* probability of this growth, or more, by chance */
-        /* For statistics_detectable(). */
+        /* For statistics_possible(). */
         double observed_phi; /* phi before it was raised to 1; 0 with one run on each side */
         double inverse_n;    /* 1/n + 1/n' */
         unsigned df;         /* degrees of freedom of phi */
@@ -49,10 +49,10 @@ void statistics_proportions(const struct statistics_tally sides[static 2], struc
 void statistics_decide(struct statistics_proportions *of);
 
 /*
- * The least growth that is found with probability @power at level @alpha. @share is a share about half way between
- * those of the two sides.
+ * The most growth that is not ruled out: the upper end of a one-sided confidence interval, which a true growth exceeds with
+ * probability @miss. @share is a share about half way between those of the two sides. At least 0.
  */
-double statistics_detectable(const struct statistics_proportions *of, double share, double alpha, double power);
+double statistics_possible(const struct statistics_proportions *of, double share, double miss);
 
 /* Replaces each of @n p-values by Holm's corrected one. -ENOMEM. */
 int statistics_holm(double *const *p, size_t n);

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/nsfs.h>
 #include <linux/perf_event.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -159,6 +160,7 @@ static const struct list looking = {
                                   { "ioctl", 1, UINT32_MAX, PERF_EVENT_IOC_ID },
                                   { "ioctl", 1, UINT32_MAX, PERF_EVENT_IOC_PERIOD },
                                   { "ioctl", 1, UINT32_MAX, PERF_EVENT_IOC_SET_OUTPUT },
+                                  { "ioctl", 1, UINT32_MAX, NS_GET_OWNER_UID }, /* whose user namespace it is */
                                   { .name = NULL } },
 };
 

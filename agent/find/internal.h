@@ -284,6 +284,7 @@ void find_mount_names(struct find *find, const struct find_place *place, struct 
 void find_pod_log_names(struct find *find, const struct find_place *place, struct find_names *names);
 void find_docker_names(struct find *find, const struct find_place *place, struct find_names *names);
 void find_podman_names(struct find *find, const struct find_place *place, struct find_names *names);
+void find_user_names(struct find *find, const struct find_place *place, struct find_names *names);
 void find_oci_bundle_names(struct find *find, const struct find_place *place, struct find_names *names);
 
 /* These sources ask APIs, for all containers at once. */
@@ -303,7 +304,10 @@ typedef void (*find_add_fn)(void *ctx, const char *id, const struct find_names *
 void find_docker_api_parse(struct json_object *root, find_add_fn add, void *ctx);
 void find_kubelet_parse(struct json_object *root, find_add_fn add, void *ctx);
 
-/* Parses the text of containers.json, which podman and CRI-O write. */
+/* The files that list podman's and CRI-O's containers, in the folder of a storage driver. NULL ends them. */
+extern const char *const find_podman_lists[];
+
+/* Parses the text of one of them. */
 void find_podman_parse(const char *text, size_t len, const struct find_place *place, struct find_names *names);
 
 /* Parses the text of /proc/PID/mountinfo of a process in a pod. */

@@ -44,6 +44,7 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "alone: no other test may run meanwhile")
     config.addinivalue_line("markers", "host_pids: PIDs have to be the machine's, as in no PID namespace of one's own")
     config.addinivalue_line("markers", "large: needs 2 GB of libraries, and runs only if it is asked for (-m large)")
+    config.addinivalue_line("markers", "release: makes a release twice, and runs only if it is asked for (make test-release)")
     config.addinivalue_line("markers", "quick: one of those that make check runs")
     if getattr(config.option, "numprocesses", None) and config.option.markexpr != "quick":
         share_docker(config)
@@ -82,6 +83,8 @@ def pytest_runtest_setup(item):
         must_skip("the PIDs that runtimes note mean nothing in a PID namespace of one's own", debian=False)
     if item.get_closest_marker("large") and "large" not in item.config.option.markexpr:
         must_skip("it takes minutes to fetch what it needs: make e2e PYTEST='-m large'", debian=False)
+    if item.get_closest_marker("release") and not os.environ.get("PODFLAME_RELEASE"):
+        must_skip("it takes minutes to make a release twice: make test-release", debian=False)
 
 
 @pytest.hookimpl(hookwrapper=True)

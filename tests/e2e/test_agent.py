@@ -11,7 +11,7 @@ import pytest
 import browser
 import truth
 from collector import Collector, agent, flatten, free_port
-from interpreters import BARE_BOOKWORM, BOOKWORM, IN_IMAGES, ON_HOST, Case
+from interpreters import BARE_BOOKWORM, BOOKWORM, IN_IMAGES, KINDS, ON_HOST, Case
 from page import click, settled, texts
 from program import MARGIN_SECONDS, eventually
 
@@ -23,8 +23,10 @@ SLACK = 3  # for starting, sending and storing on a busy machine
 
 
 @pytest.fixture(scope="module")
-def watched(tmp_path_factory, docker):  # the daemon first: the agent is told where its names are
+def watched(tmp_path_factory, request):
     """A collector with an agent that pushes to it."""
+    if "docker" in KINDS:
+        request.getfixturevalue("docker")  # first: the agent is told where its names are
     folder = tmp_path_factory.mktemp("agent")
     with Collector(folder / "collector") as collector, agent(folder / "agent", collector.url, *OPTIONS) as pusher:
         collector.agent = pusher
@@ -39,7 +41,7 @@ def enough(series):
     return series if series and series["samples"] > 3 * WINDOW * RATE else None
 
 
-@pytest.mark.parametrize("case", [BOOKWORM, BARE_BOOKWORM, Case(IN_IMAGES[-1], "docker")], ids=str)
+@pytest.mark.parametrize("case", [BOOKWORM, BARE_BOOKWORM, Case(IN_IMAGES[-1], KINDS[0])], ids=str)
 def test_new_container_is_known_with_true_shares(watched, start, case):
     target = start(case, "split.py")
     series = eventually(lambda: watched.series_of(target), KNOWN_WITHIN + SLACK, "the container is known")

@@ -100,7 +100,7 @@ def test_few_samples_are_inconclusive(tmp_path):
     report = judged(base, new)
     assert report["verdict"] == "inconclusive"
     assert report["base"]["samples"] < 600
-    assert report["weakest"]["detectable"] > 0.02 and report["more"] > 10
+    assert report["weakest"]["possible"] > 0.02 and report["more"] > 10
     text = check(base, new)
     assert re.search(r"at worst, of \S+ \(\w+ \d+\.\d %\) by up to .*(runs a side|cannot be told)", text.stdout), text.stdout
     assert check(base, new, "--inconclusive", "pass").returncode == 0

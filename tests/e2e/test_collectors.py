@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """What others' own code makes of what the agent sends: the OpenTelemetry Collector's, Pyroscope's.
 
-`make test-collectors` builds both; see tests/testbed/tools.py.
+`make test-collectors` builds them; see tests/testbed/tools.py.
 """
 
 import contextlib
 import json
+import pathlib
 import subprocess
 import urllib.request
 from collections import Counter
 
 import otlp
+import pyroscope
 import truth
 from collector import Collector, agent, free_port
 from faults import OK, PATH, Server, script
@@ -110,3 +112,31 @@ def test_pyroscope_understands_what_it_is_pushed(start, tmp_path):
                 leaves[sample["stack"][0]["function"]] += sample["values"][0]
                 assert all(frame["line"] > 0 for frame in sample["stack"] if frame["file"]), sample
         truth.assert_shares(leaves, SHARES)
+
+
+def cpu_seconds(pid):
+    """What the process and its threads have used of CPUs, by the scheduler's own books."""
+    return sum(int(path.read_text().split()[0]) for path in pathlib.Path("/proc/%d/task" % pid).glob("*/schedstat")) / 1e9
+
+
+def test_the_pyroscope_server_answers_with_what_it_was_pushed(start, tmp_path):
+    """Its API tells the shares of a known program, the seconds of CPU time that it used, and whose they are."""
+    target = start(BARE_BOOKWORM, "split.py")
+    labels = {"service_name": "split.py"}
+    with pyroscope.server(tmp_path / "server") as server:
+        outer = cpu_seconds(target.pid)
+        with agent(tmp_path / "agent", server.url, "--protocol", "pyroscope", *only(target)) as pusher:
+            eventually(lambda: "every 1 s" in pusher.stderr, SECONDS, lambda: "it runs: " + pusher.stderr)
+            inner = cpu_seconds(target.pid)
+            eventually(lambda: server.render(**labels)[0] > 5e9, 4 * SECONDS, lambda: "it has 5 s: " + pusher.stderr)
+            inner = cpu_seconds(target.pid) - inner
+            assert pusher.interrupt() == 0, pusher.stderr
+            outer = cpu_seconds(target.pid) - outer
+        assert "does not take profiles" not in pusher.stderr and "refused" not in pusher.stderr
+        total, leaves = server.render(**labels)
+        assert 0.9 * inner - 0.1 <= total / 1e9 <= 1.05 * outer + 0.1, "it had %.2f to %.2f s" % (inner, outer)
+        period = 1e9 / 500
+        assert sum(leaves.values()) == total, "the tree is whole"
+        truth.assert_shares({name: round(value / period) for name, value in leaves.items()}, SHARES)
+        assert server.render(service_name="another")[0] == 0
+        assert pyroscope.CPU in server.types()

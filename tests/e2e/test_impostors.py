@@ -15,7 +15,7 @@ from conftest import TARGETS
 from interpreters import BOOKWORM
 from program import eventually, podflame
 from skips import must_skip
-from testbed import Unavailable, podman
+from testbed import Unavailable, images, podman
 
 pytestmark = pytest.mark.xdist_group("impostors")  # they have folders in common
 
@@ -109,7 +109,7 @@ def podman_container(tmp_path, monkeypatch):
     image = "registry.test/team/billing:1.2"
     try:
         with podman.open_podman(image) as manager, \
-                podman.Container(manager, "bookworm", image, ["python3", "sleeper.py"], TARGETS) as container:
+                podman.Container(manager, images.directory("bookworm") / "usr", image, ["python3", "sleeper.py"], TARGETS) as container:
             monkeypatch.setenv("PODFLAME_PODMAN_ROOT", str(manager.storage))
             (tmp_path / "run/containers").mkdir(parents=True)
             (tmp_path / "run/containers/storage").symlink_to(manager.storage.parent / "run")

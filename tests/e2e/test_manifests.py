@@ -88,7 +88,7 @@ def test_versions_agree():
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
     base = yaml.safe_load((KUBERNETES / "base/kustomization.yaml").read_text())
     assert {chart["version"], chart["appVersion"], base["images"][0]["newTag"]} == {version}
-    for path in [KUBERNETES / "examples/sidecar.yaml", COMPOSE[0], PROJECT / "docker/Dockerfile"]:
+    for path in [KUBERNETES / "examples/sidecar.yaml", COMPOSE[0], PROJECT / "docker/Dockerfile", PROJECT / "deploy/README.md"]:
         assert set(re.findall(r"podflame:(\d+\.[\w.]+)", path.read_text())) == {version}, path
 
 

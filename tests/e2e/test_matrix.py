@@ -14,7 +14,7 @@ import subprocess
 import pytest
 
 import truth
-from interpreters import ON_HOST, VERSIONS, Case, Interpreter
+from interpreters import KINDS, ON_HOST, VERSIONS, Case, Interpreter
 from program import podflame, record
 from testbed import PROJECT, Unavailable, containers, images
 from skips import must_skip
@@ -49,7 +49,7 @@ PROCESS = re.compile(r" \(pid (\d+)\)$")  # ends the name of the frame that stan
 
 def cases():
     """Every Python that is promised and at hand, oldest first."""
-    found = [Case(i, "host") for i in ON_HOST if i.version in MINORS] + [Case(BULLSEYE_2_7, "docker"), *VERSIONS]
+    found = [Case(i, "host") for i in ON_HOST if i.version in MINORS] + [Case(BULLSEYE_2_7, KINDS[0]), *VERSIONS]
     found = {str(case): case for case in found}.values()
     return sorted(found, key=lambda case: (case.interpreter.version, str(case)))
 
@@ -134,6 +134,8 @@ def observe(request, case):
     try:
         if case.kind == "host":
             target = containers.Host(command, TARGETS)
+        elif case.kind == "bare":
+            target = containers.Bare(case.interpreter.suite, command, TARGETS)
         else:
             docker = request.getfixturevalue("docker")
             target = containers.Docker(docker, images.docker(docker, case.interpreter.suite), command, TARGETS)

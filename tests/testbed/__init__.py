@@ -4,6 +4,7 @@
 images        root file systems of Debian suites, made by mmdebstrap, cached
 freethreaded  a Python without the GIL, built of Debian's sources, cached
 daemon        the Docker daemon that answers, or one of our own
+machine       a Debian machine with its own kernel, of this processor or another, under qemu-system
 containers    a program running in Docker, in bare namespaces, or on the host
 
 Everything that these start is stopped by whoever started it: all are context

@@ -142,10 +142,10 @@ def tarball(suite):
 
 def directory(suite):
     """The same, unpacked."""
-    source = tarball(suite)
-    path = source.with_suffix("")
+    path = CACHE / "rootfs" / ("%s-%s" % (suite, recipe(suite)))
 
     def unpack():
+        source = tarball(suite)
         partial = path.with_name("partial-" + path.name)
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()

@@ -2,10 +2,11 @@
 """Debian's podman with a storage of its own: containers that runc starts, no network.
 
 Its storage driver, the one that works everywhere, copies all of an image for each
-container: images are bare roots, with a suite's /usr mounted.
+container: images are bare roots, with a suite's /usr mounted, or this machine's.
 """
 
 import contextlib
+import os
 import pathlib
 import secrets
 import shutil
@@ -14,7 +15,7 @@ import tarfile
 import tempfile
 import time
 
-from . import Unavailable, images
+from . import Unavailable
 from .containers import ENVIRONMENT, Program
 
 # Limits of its own choice would need CAP_SYS_RESOURCE to be raised.
@@ -33,15 +34,35 @@ def write_root(path):
             archive.addfile(entry)
 
 
+# A user that is known only to programs that run by it. Its number and those of its containers' users are nobody else's.
+USER, SUBORDINATE = 64925, 1 << 30
+
+# $0 is the user's home. Where podman does not find the user and its further numbers, it gives up.
+AS_USER = """
+set -e
+for name in passwd group subuid subgid; do
+        touch /etc/$name
+        cat /etc/$name "$0/more-$name" >"$0/$name"
+        mount --bind "$0/$name" /etc/$name
+done
+cd "$0"
+exec setpriv --reuid=%d --regid=%d --clear-groups --inh-caps=-all env -i HOME="$0" XDG_RUNTIME_DIR="$0/run" \\
+        PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin "$@"
+""" % (USER, USER)
+
+
 class Podman:
-    def __init__(self, home):
+    """With @as_user, one that a user runs without root."""
+
+    def __init__(self, home, as_user=False):
         self.storage = home / "storage"
         self.options = ["--root", self.storage, "--runroot", home / "run", "--storage-driver", "vfs", "--runtime", "runc",
                         "--cgroup-manager", "cgroupfs", "--events-backend", "file", "--tmpdir", home / "tmp"]
+        self.wrap = ["unshare", "--mount", "sh", "-c", AS_USER, str(home)] if as_user else []
 
     def call(self, *arguments):
-        done = subprocess.run(["podman", *map(str, self.options), *map(str, arguments)], capture_output=True, text=True,
-                              stdin=subprocess.DEVNULL)
+        done = subprocess.run([*self.wrap, "podman", *map(str, self.options), *map(str, arguments)], capture_output=True,
+                              text=True, stdin=subprocess.DEVNULL)
         if done.returncode != 0:
             raise Unavailable("podman %s: %s" % (arguments[0], done.stderr.strip()[-2000:]))
         return done.stdout.strip()
@@ -50,12 +71,12 @@ class Podman:
 class Container(Program):
     """See containers.Program."""
 
-    def __init__(self, podman, suite, image, command, folder):
+    def __init__(self, podman, usr, image, command, folder, options=()):
         self.podman, self.image, self.name = podman, image, "podflame-" + secrets.token_hex(4)
         environment = [word for item in ENVIRONMENT.items() for word in ("--env", "%s=%s" % item)]
         self.id = podman.call("run", "--detach", "--name", self.name, "--network", "none", *LIMITS, *environment,
                               "--log-driver", "k8s-file", "--volume", "%s:/app:ro" % folder, "--workdir", "/app",
-                              "--volume", "%s/usr:/usr:ro" % images.directory(suite), image, *command)
+                              "--volume", "%s:/usr:ro" % usr, *options, image, *command)
         self.pid = int(podman.call("inspect", "--format", "{{.State.Pid}}", self.id))
 
     def output(self):
@@ -68,16 +89,29 @@ class Container(Program):
         self.podman.call("rm", "--force", "--time", "0", self.name)
 
 
+def make_user(home):
+    """What the user has: a home, and in the files of users a line more."""
+    lines = {"passwd": "podflame-user:x:%d:%d::%s:/bin/sh" % (USER, USER, home), "group": "podflame-user:x:%d:" % USER,
+             "subuid": "podflame-user:%d:65536" % SUBORDINATE, "subgid": "podflame-user:%d:65536" % SUBORDINATE}
+    for name, line in lines.items():
+        (home / ("more-" + name)).write_text(line + "\n")
+    (home / "run").mkdir(mode=0o700)
+    for path in (home, home / "run"):
+        os.chown(path, USER, USER)
+
+
 @contextlib.contextmanager
-def open_podman(image):
+def open_podman(image, as_user=False):
     """A podman that has an image of that name."""
-    for program in ("podman", "runc"):
+    for program, package in [("podman", "podman"), ("runc", "runc")] + [("newuidmap", "uidmap")] * as_user:
         if not shutil.which(program):
-            raise Unavailable("%s is missing: apt-get install %s" % (program, program))
+            raise Unavailable("%s is missing: apt-get install %s" % (program, package))
     home = pathlib.Path(tempfile.mkdtemp(prefix="podflame-podman-"))
     try:
-        podman = Podman(home)
+        podman = Podman(home, as_user)
         write_root(home / "root.tar")
+        if as_user:
+            make_user(home)
         podman.call("import", home / "root.tar", image)
         yield podman
     finally:

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/command/cli/log.h"
+#include "agent/command/cli/log_options.h"
 #include "agent/command/cli/messages.h"
 #include "agent/command/command.h"
 #include "command_capture.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/command/cli/messages.h"
+#include "agent/command/cli/explanations.h"
 #include "agent/command/processes/abi.h"
 #include "nsutil/nsutil.h"
 #include "tests/unit/support/suite.h"

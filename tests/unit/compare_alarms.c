@@ -241,50 +241,70 @@ Test(compare_alarms, more_runs_help)
         cr_expect_gt(many.named, few.named + 10, "%d and %d of 40", few.named, many.named);
 }
 
-/* Whether any look at a growing number of runs is an alarm, as podflame check looks: part 1/(k (k + 1)) of alpha each. */
-static bool is_alarm_at_any_look(const struct noise *noise, double samples)
+/* The verdict of the first look that can tell, at a growing number of runs, as podflame check looks. */
+static enum compare_verdict look_at_growing_runs(const struct noise *noise, double samples, double more)
 {
+        static const size_t runs[] = { 4, 6, 10, 14, 20 };
         struct profile_set sides[COMPARE_SIDES] = { { 0 } };
-        bool alarm = false;
+        enum compare_verdict verdict = COMPARE_INCONCLUSIVE;
 
-        for (size_t k = 1; k <= 4 && !alarm; k++) {
+        for (size_t k = 1; k <= sizeof runs / sizeof *runs && verdict == COMPARE_INCONCLUSIVE; k++) {
                 struct compare_criteria criteria = COMPARE_CRITERIA_DEFAULT;
                 struct compare_judgement judgement;
                 struct compare_result *c;
 
                 for (int side = 0; side < COMPARE_SIDES; side++)
-                        while (sides[side].n < 2 + 2 * k)
-                                cr_assert_eq(profile_set_add(&sides[side], draw_run(noise, samples, 0)), 0);
+                        while (sides[side].n < runs[k - 1])
+                                cr_assert_eq(profile_set_add(&sides[side], draw_run(noise, samples, side ? more : 0)),
+                                             0);
                 criteria.alpha /= (double)(k * (k + 1));
+                criteria.miss_part = 0.4;
                 cr_assert_eq(compare_sides(sides, &criteria, &c), 0);
                 cr_assert_eq(compare_judge(c, &judgement), 0);
-                alarm = judgement.verdict == COMPARE_REGRESSION;
+                verdict = judgement.verdict;
                 compare_judgement_deinit(&judgement);
                 compare_result_free(c);
         }
         for (int side = 0; side < COMPARE_SIDES; side++)
                 profile_set_deinit(&sides[side]);
-        return alarm;
+        return verdict;
+}
+
+/* At most @part of the comparisons of all noises may have the verdict; by chance, 3 sigma more. */
+static void expect_at_most(double part, enum compare_verdict wrong, double samples, double more)
+{
+        int trials = count_trials(), n = 0;
+        size_t kinds = sizeof noises / sizeof *noises;
+
+        for (size_t i = 0; i < kinds; i++) {
+                int of[4] = { 0 };
+
+                for (int trial = 0; trial < trials; trial++)
+                        of[look_at_growing_runs(&noises[i], samples, more)]++;
+                n += of[wrong];
+                if (getenv("PODFLAME_TRIALS"))
+                        fprintf(stderr,
+                                "%-12s looks at 4 to 20 runs of %6.0f, +%2.0f %%: %3d pass %3d inconclusive %3d "
+                                "regression of %d\n",
+                                noises[i].name, samples, 100 * more, of[COMPARE_PASS], of[COMPARE_INCONCLUSIVE],
+                                of[COMPARE_REGRESSION], trials);
+        }
+
+        double expected = part * trials * (double)kinds;
+
+        cr_expect_leq(n, expected + 3 * sqrt(expected), "%d verdicts '%s' at +%.0f %%", n, compare_verdict_name(wrong),
+                      100 * more);
 }
 
 Test(compare_alarms, all_looks_together_keep_alpha)
 {
-        int trials = count_trials(), alarms = 0;
-        size_t n = sizeof noises / sizeof *noises;
+        expect_at_most(0.01, COMPARE_REGRESSION, 2400, 0);
+}
 
-        for (size_t i = 0; i < n; i++) {
-                int before = alarms;
-
-                for (int trial = 0; trial < trials; trial++)
-                        alarms += is_alarm_at_any_look(&noises[i], 2400);
-                if (getenv("PODFLAME_TRIALS"))
-                        fprintf(stderr, "%-12s looks at 4 to 10 runs: %d alarms of %d\n", noises[i].name,
-                                alarms - before, trials);
-        }
-
-        double expected = 0.01 * trials * (double)n;
-
-        cr_expect_leq(alarms, expected + 3 * sqrt(expected), "%d alarms", alarms);
+/* leaf6 has 4.4 %, and grows by twice what matters: by 1 point of the samples. */
+Test(compare_alarms, all_looks_together_overlook_little)
+{
+        expect_at_most(0.05, COMPARE_PASS, 2400, 0.24);
 }
 
 /* The table of tests/bench/GATE.md. */

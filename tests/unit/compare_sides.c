@@ -198,7 +198,7 @@ Test(compare_sides, few_samples_are_not_enough)
 
         for (int side = 0; side < COMPARE_SIDES; side++)
                 for (int run = 0; run < 5; run++) {
-                        const struct part parts[] = { { "main;a", 60 }, { "main;b", 39 + (uint64_t)run % 3 } };
+                        const struct part parts[] = { { "main;a", 4 }, { "main;b", 3 + (uint64_t)run % 2 } };
 
                         add_run(&sides[side], "app.py", parts, 2);
                 }
@@ -211,8 +211,11 @@ Test(compare_sides, few_samples_are_not_enough)
 
         const struct compare_change *weakest = &judgement.weakest->by[judgement.weakest_measure];
 
-        cr_expect_float_eq(judgement.more, pow(weakest->detectable / (2 * weakest->threshold), 2), 1e-9);
+        cr_expect_float_eq(
+                judgement.more,
+                pow((weakest->possible - weakest->change) / (2 * weakest->threshold - weakest->change), 2), 1e-9);
         cr_expect_gt(judgement.more, 2);
+        cr_expect_gt(judgement.runs, 5);
         compare_judgement_deinit(&judgement);
         compare_result_free(c);
 }

@@ -83,8 +83,8 @@ Test(compare_statistics, one_run_a_side)
         cr_expect_eq(got.df, 0);
 }
 
-/* At the detectable growth, the test statistic is beyond its limit with just that probability. */
-Test(compare_statistics, detectable_growth_is_alpha_and_power)
+/* Growth up to what is possible has just that probability to look as small as this one. */
+Test(compare_statistics, possible_growth_is_a_confidence_limit)
 {
         static const uint64_t hits[2] = { 1000, 1000 }, samples = 10000;
         struct statistics_tally sides[2] = { { &hits[0], &samples, 1 }, { &hits[1], &samples, 1 } };
@@ -92,10 +92,13 @@ Test(compare_statistics, detectable_growth_is_alpha_and_power)
         double error = sqrt(0.1 * 0.9 * 2 / 10000);
 
         statistics_proportions(sides, &got);
-        expect_close(statistics_detectable(&got, 0.1, 0.025, 0.5),
-                     error * statistics_t_quantile(0.025, STATISTICS_NORMAL), "half", 0);
-        expect_close(statistics_detectable(&got, 0.1, 0.005, 0.8) / error, 2.5758293035489004 + 0.8416212335729143,
-                     "sum of quantiles", 0);
+        expect_close(statistics_possible(&got, 0.1, 0.005) / error, 2.5758293035489004, "counting alone", 0);
+        got.df = 8;
+        got.observed_phi = 4;
+        expect_close(statistics_possible(&got, 0.1, 0.025), 2 * error * statistics_t_quantile(0.025, 8), "between runs",
+                     0);
+        got.change = -1;
+        cr_expect_eq(statistics_possible(&got, 0.1, 0.025), 0);
 }
 
 Test(compare_statistics, holm_is_by_the_book)

@@ -6,7 +6,7 @@
 
 SUITE(find_match);
 
-#define N 5
+#define N 8
 
 static const struct find_candidate all[N] = {
         { .id = "aaaa1111", .name = "web" },
@@ -14,6 +14,9 @@ static const struct find_candidate all[N] = {
         { .id = "bbbb1111", .name = "aaaa" },
         { .id = "cccc1111", .name = "db" },
         { .id = "web1" },
+        { .id = "9999aaaa@1000", .name = "web@1000" },
+        { .id = "eeee1111@1000", .name = "api@1000" },
+        { .id = "ffff1111@1001", .name = "cron@1001" },
 };
 
 static void expect(const char *name, int expected, size_t expected_matches, const char *first_id)
@@ -40,6 +43,9 @@ Test(find_match, known_answers)
         expect("db", FIND_E_AMBIGUOUS, 2, "aaaa2222");
         expect("d", FIND_E_UNKNOWN, 0, NULL);
         expect("aaaa22222", FIND_E_UNKNOWN, 0, NULL);
+        expect("web@1000", 0, 1, "9999aaaa@1000"); /* a user's; "web" alone is root's, above */
+        expect("api", 0, 1, "eeee1111@1000");
+        expect("cro", FIND_E_UNKNOWN, 0, NULL);
         expect("", FIND_E_UNKNOWN, 0, NULL);
 }
 

@@ -239,6 +239,15 @@ Test(find_names, podman_with_another_storage_driver)
         cr_expect_str_eq(names.image, "docker.io/library/shop:1");
 }
 
+Test(find_names, podman_run_rm)
+{
+        put("overlay-containers/containers.json", "[]");
+        put("overlay-containers/volatile-containers.json", LIST);
+        struct find_names names = ask(ID, "");
+        cr_expect_str_eq(names.name, "web");
+        cr_expect_str_eq(names.image, "docker.io/library/shop:1");
+}
+
 Test(find_names, the_sources_that_are_here_are_told)
 {
         static const char *const here[] = { "containers", "vfs-containers",

@@ -12,6 +12,7 @@ SUITE(nsutil_cgroup);
 
 #define A "aad6d161c62525d726fa394b27df30e14f8ea5646313ada576b390de70cfc8cc"
 #define B "b4d6d161c62525d726fa394b27df30e14f8ea5646313ada576b390de70cfc8cc"
+#define C "c5d6d161c62525d726fa394b27df30e14f8ea5646313ada576b390de70cfc8cc"
 
 static struct nsutil_place place_of(const char *text, const char *own)
 {
@@ -245,6 +246,37 @@ Test(nsutil_cgroup, a_reader_in_a_container_looks_on_from_there)
                 { "0::/docker/" A "/docker/" B "/docker/" A "\n", "0::/docker/" A "\n", B, "" },
                 { "1:name=systemd:/docker/" A "/docker/" B "\n", own, A, "" },
                 { "0::/\n", own, "", "" },
+        };
+
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                struct nsutil_place place = place_of(rows[i].text, rows[i].own);
+
+                cr_expect_str_eq(place.container_id, rows[i].id, "row %zu", i);
+                cr_expect_str_eq(place.pod_uid, rows[i].pod, "row %zu", i);
+        }
+}
+
+/* docker run --pid=container:NODE: podflame's container is not the node's, but the first process that it sees is. */
+Test(nsutil_cgroup, the_first_process_that_is_seen_shows_which_container_is_the_node)
+{
+        static const char docker[] = "1:cpu:/\n0::/docker/" B "\n0::/docker/" A "/init.scope\n";
+        static const char hidden[] = "0::/\n0::/../docker-" A ".scope/init.scope\n";
+        static const char rootless[] = "0::/\n0::/user.slice/user-1000.slice/user@1000.service/libpod-" A ".scope/x\n";
+        static const struct {
+                const char *text, *own, *id, *pod;
+        } rows[] = {
+                { "0::/docker/" A "/kubepods/pod" POD "/" C "\n", docker, C, POD },
+                { "0::/docker/" A "/kubelet\n", docker, A, "" },
+                { "0::/docker/" B "\n", docker, B, "" },
+                { "0::/../docker-" A ".scope/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod" POD
+                  ".slice/cri-containerd-" C ".scope\n",
+                  hidden, C, POD },
+                { "0::/../docker-" B ".scope/x/cri-containerd-" C ".scope\n", hidden, B, "" },
+                /* The node is a user's container: what it has inside is the node's all the same. */
+                { "0::/user.slice/user-1000.slice/user@1000.service/libpod-" A ".scope/kubepods/pod" POD "/" C "\n",
+                  rootless, C, POD },
+                { "0::/user.slice/user-1000.slice/user@1000.service/libpod-" A ".scope/y\n", rootless, A "@1000", "" },
+                { "0::/user.slice/user-1000.slice/user@1000.service/libpod-" B ".scope/y\n", rootless, B "@1000", "" },
         };
 
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -24,6 +24,13 @@ static int mount_hosts(void *ctx)
                mount(ctx, "/etc/hosts", NULL, MS_BIND, NULL);
 }
 
+/* What a user can do to it, whom the kernel lets make user namespaces. */
+static int mount_hosts_as_user(void *ctx)
+{
+        return setresgid(64926, 64926, 64926) || setresuid(64926, 64926, 64926) || unshare(CLONE_NEWUSER) ||
+               mount_hosts(ctx);
+}
+
 Test(nsutil_container, a_hidden_cgroup_is_made_up_for_by_mounts)
 {
         struct nsutil_place place;
@@ -38,6 +45,7 @@ Test(nsutil_container, a_hidden_cgroup_is_made_up_for_by_mounts)
         require(hidden, "needs a hidden cgroup");
         require(nsutil_place(getpid(), &place) == NSUTIL_E_NOT_FOUND, "must not run in a container");
         temp_make(dir, sizeof(dir));
+        cr_assert_eq(chmod(dir, 0755), 0);
         snprintf(containers, sizeof(containers), "%s/containers", dir);
         snprintf(container, sizeof(container), "%s/" ID, containers);
         snprintf(hosts, sizeof(hosts), "%s/hosts", container);
@@ -49,6 +57,12 @@ Test(nsutil_container, a_hidden_cgroup_is_made_up_for_by_mounts)
         cr_expect_eq(nsutil_place(pid, &place), 0);
         cr_expect_str_eq(place.container_id, ID);
         child_end(pid);
+        pid = child_start(mount_hosts_as_user, hosts);
+        if (pid > 0) {
+                cr_expect_eq(nsutil_place(pid, &place), 0);
+                cr_expect_str_eq(place.container_id, ID "@64926");
+                child_end(pid);
+        }
         temp_remove(container);
         temp_remove(containers);
         temp_remove(dir);

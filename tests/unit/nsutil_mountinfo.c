@@ -20,6 +20,7 @@ static const struct {
         { "1 2 0:3 /var/lib/containers/storage/overlay-containers/" ID "/userdata/.containerenv "
           "/run/.containerenv" REST,
           ID },
+        { "1 2 0:3 /home/u/run/containers/vfs-containers/" ID "/userdata/hosts /etc/hosts" REST, ID },
         /* the files of a pod's sandbox are not those of the container */
         { "89 72 254:0 /var/lib/docker/containers/" ID "/hostname /etc/hostname" REST
           "90 72 254:0 /var/lib/kubelet/pods/f6f2d169-f2ae-4afa-95ed-06ff2ed6b288/etc-hosts /etc/hosts" REST,

@@ -5,6 +5,8 @@
  */
 #include "agent/base/base.h"
 #include "agent/command/cli/descriptors.h"
+#include "agent/command/cli/explanations.h"
+#include "agent/command/cli/log.h"
 #include "agent/command/cli/messages.h"
 #include "agent/command/cli/signals.h"
 #include "agent/command/command.h"

@@ -10,7 +10,7 @@
 #include "vitals.h"
 
 #include "agent/command/cli/confinement.h"
-#include "agent/command/cli/log.h"
+#include "agent/command/cli/log_options.h"
 #include "agent/command/cli/options.h"
 #include "agent/command/processes/open_find.h"
 #include "agent/command/processes/selection.h"

@@ -6,6 +6,7 @@
  */
 #include "fleet.h"
 
+#include "agent/command/cli/explanations.h"
 #include "agent/command/cli/messages.h"
 #include "agent/command/processes/describe.h"
 #include "agent/command/processes/watched.h"

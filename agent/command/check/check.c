@@ -125,7 +125,7 @@ static const struct option_spec specs[] = {
           .kind = OPTION_REAL,
           .field = JUDGING(sensitivity),
           .argument = "TIMES",
-          .help = "a pass promises that growth this many times --relative would be found (2)",
+          .help = "a pass rules out growth of this many times --relative (2)",
           .min = 1,
           .max = 100 },
         { .name = "inconclusive",
@@ -330,6 +330,7 @@ static int judge_look(void *ctx, const struct running_look *look)
             fill_list(&options->new, look->files[COMPARE_NEW], look->runs) < 0)
                 return statuses[COMPARE_INVALID];
         options->alpha *= look->alpha_part;
+        options->miss_part = look->miss_part;
         options->names = c->config.running.dirs;
         options->note = look->note;
         options->drop_low = true;

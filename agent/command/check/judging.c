@@ -223,6 +223,7 @@ static int make_comparison(struct judging *j, const struct judging_options *opti
         criteria.relative = options->relative / 100;
         criteria.points = options->points / 100;
         criteria.alpha = options->alpha;
+        criteria.miss_part = options->miss_part;
         criteria.sensitivity = options->sensitivity;
         criteria.scope = scope_options_make(&options->scope, &j->globs);
 

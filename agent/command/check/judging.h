@@ -18,6 +18,7 @@ struct judging_options {
         double relative; /* percent */
         double points;   /* percent */
         double alpha;
+        double miss_part; /* see struct compare_criteria */
         double sensitivity;
         const char *allow;
         struct scope_options scope;
@@ -30,7 +31,7 @@ struct judging_options {
 
 #define JUDGING_DEFAULTS                                                                                    \
         {                                                                                                   \
-                .branch = "main", .keep = 5, .relative = 10, .points = 0.5, .alpha = 0.01, .sensitivity = 2 \
+                .branch = "main", .keep = 5, .relative = 10, .points = 0.5, .alpha = 0.01, .miss_part = 1, .sensitivity = 2 \
         }
 
 #define JUDGING_NOTES_MAX 32

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The runs are made in the order base, new, new, base, so that a machine that gets slower meanwhile does so for both. The
- * first run of each side is not judged: it compiles, and fills caches.
+ * first run of each side is not judged: it compiles, and fills caches. Of long runs that is a small part, and there is
+ * no time to make one for nothing: they are judged, too.
  *
  * Who looks several times has several chances of a false alarm. Look number k may use up alpha / (k (k + 1)). The sum over
- * all looks, however many, is less than alpha. So the probability of a false alarm in any of them is, too.
+ * all looks, however many, is less than alpha. So the probability of a false alarm in any of them is, too. Who passes
+ * something at one look of many overlooks growth more often, too.
  */
 #include "running.h"
 
@@ -24,6 +26,12 @@
 
 /* Runs of a side before the first look: fewer say too little of the noise between runs. */
 #define FIRST_LOOK 4
+/* Fewer say nothing of it: as many are made even if the budget is used up. */
+#define RUNS_LEAST 2
+/* If a pair of runs takes less than this part of the budget, the first pair is left out. */
+#define SHORT_PART 0.1
+/* The part of the probability to overlook growth that each look may use up. By simulation all looks keep the whole. */
+#define MISS_PART 0.4
 #define PATH_SIZE 256
 #define ARGUMENTS_MAX 4096
 /* How much of the end of what a command printed is read to tell why it failed. */
@@ -37,8 +45,9 @@ struct running {
         char folder[PATH_SIZE], log[PATH_SIZE];
         char files[2][RUNNING_RUNS_MAX][PATH_SIZE];
         size_t runs; /* of each side */
+        size_t pairs; /* that were made, with those that are not judged */
         unsigned looks;
-        double start, longest; /* seconds: when it began, and the longest block of four runs */
+        double start, longest; /* seconds: when it began, and the longest pair of runs */
         char *reason;
 };
 
@@ -111,9 +120,26 @@ static _Noreturn void become_recorder(const struct running *r, int side, const c
         _exit(127);
 }
 
-/* The last line that the command has printed; "" if there is none. */
+/* Cuts off the last line of @text, and returns it. */
+static const char *take_last_line(char *text)
+{
+        for (size_t n = strlen(text); n > 0 && strchr("\r\n ", text[n - 1]);)
+                text[--n] = '\0';
+
+        char *end = strrchr(text, '\n');
+
+        if (end)
+                *end = '\0';
+        return end ? end + 1 : text;
+}
+
+/*
+ * The last line that the command has printed; "" if there is none. A build that fails starts no Python, and the recorder
+ * says so after it: that line counts only if it is the only one.
+ */
 static void read_last_words(const struct running *r, char ret[static LOG_SHOWN])
 {
+        static const char own[] = "podflame: ";
         char text[LOG_TAIL + 1] = "";
         FILE *file = fopen(r->log, "re");
 
@@ -124,10 +150,17 @@ static void read_last_words(const struct running *r, char ret[static LOG_SHOWN])
                 rewind(file);
         text[fread(text, 1, LOG_TAIL, file)] = '\0';
         fclose(file);
-        for (size_t n = strlen(text); n > 0 && strchr("\r\n ", text[n - 1]);)
-                text[--n] = '\0';
-        const char *line = strrchr(text, '\n');
-        snprintf(ret, LOG_SHOWN, "%.*s", LOG_SHOWN - 1, line ? line + 1 : text);
+
+        const char *line = take_last_line(text);
+
+        while (line != text && strncmp(line, own, sizeof own - 1) == 0) {
+                const char *before = take_last_line(text);
+
+                if (!*before)
+                        break;
+                line = before;
+        }
+        snprintf(ret, LOG_SHOWN, "%.*s", LOG_SHOWN - 1, line);
 }
 
 /* 0, or CHECK_E_TOLD with the reason. */
@@ -150,22 +183,21 @@ static int record_run_of(struct running *r, int side, const char *file)
         return CHECK_E_TOLD;
 }
 
-/* Two runs of each side. */
-static int record_block(struct running *r)
+/* A run of each side; first the base's, the next time first the new one's. */
+static int record_pair(struct running *r)
 {
-        static const int order[] = { 0, 1, 1, 0 };
-        size_t made[2] = { r->runs, r->runs };
         double before = clock_seconds();
 
-        for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
-                int side = order[i];
-                char *file = r->files[side][made[side]];
+        for (int i = 0; i < 2; i++) {
+                int side = r->pairs % 2 == 0 ? i : 1 - i;
+                char *file = r->files[side][r->runs];
 
-                snprintf(file, PATH_SIZE, "%.200s/%s-%zu.json", r->folder, words[side], made[side]++);
+                snprintf(file, PATH_SIZE, "%.200s/%s-%zu.json", r->folder, words[side], r->runs);
                 if (record_run_of(r, side, file) != 0)
                         return CHECK_E_TOLD;
         }
-        r->runs += 2;
+        r->pairs++;
+        r->runs++;
         double took = clock_seconds() - before;
         r->longest = took > r->longest ? took : r->longest;
         return 0;
@@ -180,6 +212,7 @@ static int look_at_runs(struct running *r, bool last, int (*judge)(void *, const
         double k = ++r->looks;
 
         look.alpha_part = 1 / (k * (k + 1));
+        look.miss_part = MISS_PART;
         snprintf(note, sizeof note,
                  "%zu runs a side were made in turn in %.0f s, and judged %u time%s; all looks together keep --alpha",
                  r->runs, clock_seconds() - r->start, r->looks, r->looks == 1 ? "" : "s");
@@ -200,16 +233,15 @@ static int record_and_look(struct running *r, int (*judge)(void *, const struct 
 {
         size_t next = FIRST_LOOK;
 
-        for (int side = 0; side < 2; side++) {
-                snprintf(r->files[side][0], PATH_SIZE, "%.200s/%s-0.json", r->folder, words[side]);
-                if (record_run_of(r, side, r->files[side][0]) != 0)
-                        return -1;
-        }
         for (;;) {
-                if (record_block(r) != 0)
+                if (record_pair(r) != 0)
                         return -1;
+                if (r->pairs == 1 && r->longest < r->options->budget * SHORT_PART) {
+                        r->runs = 0;
+                        continue;
+                }
                 double left = r->options->budget - (clock_seconds() - r->start);
-                bool last = left < r->longest || r->runs + 2 > RUNNING_RUNS_MAX;
+                bool last = (left < r->longest && r->runs >= RUNS_LEAST) || r->runs == RUNNING_RUNS_MAX;
                 if (r->runs < next && !last)
                         continue;
                 int status = look_at_runs(r, last, judge, ctx);

@@ -33,6 +33,7 @@ struct running_look {
         const char *files[2][RUNNING_RUNS_MAX]; /* the base's and the new ones */
         size_t runs;                            /* of each side */
         double alpha_part;                      /* the part of alpha that this look may use up */
+        double miss_part;                       /* the part of the probability to overlook growth */
         bool last;                              /* there will be no other one */
         const char *note;                       /* a sentence for the report */
 };

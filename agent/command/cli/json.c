@@ -5,6 +5,7 @@
  */
 #include "json.h"
 
+#include "explanations.h"
 #include "messages.h"
 
 #include "agent/format/format.h"

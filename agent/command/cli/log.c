@@ -100,15 +100,10 @@ static bool suppress_line(const char *name, const char *text)
 
 /* ---- public functions ----------------------------------------------------------------- */
 
-int log_setup(const struct log_options *options, const struct usage *usage)
+void log_begin(bool json)
 {
-        bool json = options->format && strcmp(options->format, "json") == 0;
-
-        if (options->format && !json && strcmp(options->format, "text") != 0)
-                return options_wrong(usage, "--log-format: '%s' is neither text nor json", options->format);
         state.json = json;
         state.limited = true;
-        return GO_ON;
 }
 
 void log_line(const char *level, const char *kind, const char *text)

@@ -4,27 +4,11 @@
 
 /* Lines on stderr: for people, or, from a command that runs for months, for a log. May be called from any thread. */
 
-#include "options.h"
-
 #include <stdbool.h>
 #include <stdint.h>
 
-struct log_options {
-        const char *format; /* NULL: text */
-};
-
-/* The rows of an option table for a configuration that has a struct log_options as its member @member. */
-#define LOG_OPTIONS(type, member)                                                                  \
-        {                                                                                          \
-                .name = "log-format", .kind = OPTION_TEXT, .field = offsetof(type, member.format), \
-                .argument = "FORMAT", .help = "text, or json: an object for each line (text)"      \
-        }
-
-/*
- * From now on lines are written as @options say, and the number of lines of one kind is bounded. GO_ON, or an exit
- * status after a message.
- */
-int log_setup(const struct log_options *options, const struct usage *usage);
+/* From now on lines are objects of JSON if @json, otherwise text, and the number of lines of one kind is bounded. */
+void log_begin(bool json);
 
 /* Writes a line. @kind names the kind of event: the address of its format string. */
 void log_line(const char *level, const char *kind, const char *text);

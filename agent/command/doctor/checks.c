@@ -6,7 +6,7 @@
 #include "checks.h"
 
 #include "agent/command/cli/confinement.h"
-#include "agent/command/cli/messages.h"
+#include "agent/command/cli/explanations.h"
 #include "agent/send/send.h"
 
 #include "nsutil/nsutil.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* podflame doctor: says what this machine and a target allow, what is missing, what that costs, and how to grant it. */
 #include "agent/command/cli/confinement.h"
+#include "agent/command/cli/explanations.h"
 #include "agent/command/cli/json.h"
 #include "agent/command/cli/messages.h"
 #include "agent/command/cli/options.h"

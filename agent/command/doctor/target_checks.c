@@ -5,6 +5,7 @@
  */
 #include "target_checks.h"
 
+#include "agent/command/cli/explanations.h"
 #include "agent/command/cli/messages.h"
 #include "agent/command/command.h"
 #include "agent/sample/sample.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* podflame dump: prints the stack of every Python thread once, as text or JSON. */
 #include "agent/command/cli/confinement.h"
+#include "agent/command/cli/explanations.h"
 #include "agent/command/cli/messages.h"
 #include "agent/command/cli/options.h"
 #include "agent/command/command.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The tree of tasks: below each task those that it awaits. A task that several await stands below the first of them. */
-#include "tasks.h"
+#include "task_tree.h"
 
 #include "agent/command/cli/messages.h"
 

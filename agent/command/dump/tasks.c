@@ -4,6 +4,7 @@
 
 #include "agent/base/base.h"
 #include "agent/command/cli/messages.h"
+#include "task_tree.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -103,25 +104,10 @@ static void keep_stack(struct subject *s, const struct pystack_task *task, struc
         v->end = (size_t)ftell(s->stacks);
 }
 
-static struct task_view *append_view(struct task_views *views)
-{
-        if (views->n == views->cap) {
-                size_t cap = views->cap ? 2 * views->cap : 64;
-                struct task_view *items = realloc(views->items, cap * sizeof *items);
-                if (!items)
-                        return NULL;
-                views->items = items;
-                views->cap = cap;
-        }
-        struct task_view *v = &views->items[views->n];
-        *v = (struct task_view){ .parent = -1, .first_child = -1, .last_child = -1, .next = -1 };
-        return v;
-}
-
 static bool keep_task(void *ctx, const struct pystack_task *task)
 {
         struct task_views *views = ctx;
-        struct task_view *v = append_view(views);
+        struct task_view *v = task_views_append(views);
 
         if (!v) {
                 views->error = -ENOMEM;
@@ -146,48 +132,6 @@ static bool keep_task(void *ctx, const struct pystack_task *task)
 
 /* ---- all together ---------------------------------------------------------------------------- */
 
-struct task_view *task_views_get(const struct task_views *views, uint64_t address)
-{
-        struct task_view *found;
-
-        HASH_FIND(hh, views->by_address, &address, sizeof address, found);
-        return found;
-}
-
-static void add_awaiter_of_view(struct task_view *v, uint64_t awaiter)
-{
-        struct pystack_task *task = &v->task;
-
-        for (size_t i = 0; i < task->n_awaiters; i++)
-                if (task->awaiters[i] == awaiter)
-                        return;
-        if (task->n_awaiters < PYSTACK_AWAITERS_MAX)
-                task->awaiters[task->n_awaiters++] = awaiter;
-        else
-                task->more_awaiters = true;
-}
-
-/* Up to 3.13 a task does not know all that await it, but each of these knows what it awaits. */
-static void complete_awaiters(struct task_views *views)
-{
-        for (size_t i = 0; i < views->n; i++) {
-                const struct task_view *v = &views->items[i];
-                struct task_view *awaited = v->task.awaits == PYSTACK_AWAITS_TASK
-                                                    ? task_views_get(views, v->task.awaited)
-                                                    : NULL;
-                if (awaited)
-                        add_awaiter_of_view(awaited, v->task.address);
-        }
-}
-
-static void index_views(struct task_views *views)
-{
-        for (size_t i = 0; i < views->n; i++) {
-                struct task_view *v = &views->items[i];
-                HASH_ADD(hh, views->by_address, task.address, sizeof v->task.address, v);
-        }
-}
-
 /* What cannot be found stays without an address. */
 static void look_up_sockets(struct task_views *views)
 {
@@ -200,39 +144,6 @@ static void look_up_sockets(struct task_views *views)
         if (n > 0)
                 nsutil_wait_addresses(views->subject->pid, details, n, NULL);
         free(details);
-}
-
-void task_reason_text(const struct task_views *views, const struct task_view *v, char *ret, size_t size)
-{
-        const struct task_view *awaited = task_views_get(views, v->task.awaited);
-        char text[REASON_SIZE];
-
-        switch (v->reason.kind) {
-        case REASON_TASK_SLEEP:
-                if (v->has_sleep)
-                        snprintf(ret, size, "sleeps, %.1f s of %.1f s left", v->sleep_left, v->sleep_whole);
-                else
-                        snprintf(ret, size, "sleeps");
-                return;
-        case REASON_TASK_SOCKET:
-                reason_words(&(struct nsutil_wait){ .kind = NSUTIL_WAIT_IO, .thing = NSUTIL_THING_SOCKET },
-                             v->has_descriptor ? &v->descriptor : NULL, REASON_ALL, text, sizeof text);
-                snprintf(ret, size, "waits: %s", text);
-                return;
-        case REASON_TASK_TASK:
-                snprintf(ret, size, awaited ? "waits: task \"%s\"" : "waits: task", awaited ? awaited->name : "");
-                return;
-        case REASON_TASK_READY:
-        case REASON_TASK_RUNNING:
-        case REASON_TASK_UNKNOWN:
-                snprintf(ret, size, "%s", reason_task_word(v->reason.kind));
-                return;
-        case REASON_TASK_NEW:
-                snprintf(ret, size, "has not begun");
-                return;
-        default:
-                snprintf(ret, size, "waits: %s", v->reason.what ? v->reason.what : reason_task_word(v->reason.kind));
-        }
 }
 
 /* ---- results ---------------------------------------------------------------------------------- */
@@ -256,16 +167,6 @@ static const char *why_no_tasks(int error)
         return pystack_strerror(error);
 }
 
-static void free_views(struct task_views *views)
-{
-        HASH_CLEAR(hh, views->by_address);
-        for (size_t i = 0; i < views->n; i++) {
-                free(views->items[i].name);
-                free(views->items[i].what);
-        }
-        free(views->items);
-}
-
 static int write_tasks(struct subject *s)
 {
         struct task_views views = { .subject = s };
@@ -276,8 +177,7 @@ static int write_tasks(struct subject *s)
         if (e == PYSTACK_E_COSTLY || e == 0)
                 e = views.error;
         if (e == 0) {
-                index_views(&views);
-                complete_awaiters(&views);
+                task_views_index(&views);
                 look_up_sockets(&views);
                 if (s->json)
                         json_put_number(s->json, "tasks_unread", (int64_t)seen.unread);
@@ -289,7 +189,7 @@ static int write_tasks(struct subject *s)
                 if (e == 0)
                         task_tree_write(&views);
         }
-        free_views(&views);
+        task_views_free(&views);
         return e;
 }
 

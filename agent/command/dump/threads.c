@@ -9,7 +9,7 @@
 #include "thread_reason.h"
 #include "thread_state.h"
 
-#include "agent/command/cli/messages.h"
+#include "agent/command/cli/explanations.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -4,7 +4,7 @@
 
 #include "grouping.h"
 
-#include "agent/command/cli/messages.h"
+#include "agent/command/cli/explanations.h"
 
 #include <stdio.h>
 #include <string.h>

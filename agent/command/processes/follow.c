@@ -6,7 +6,7 @@
 #include "follow_internal.h"
 
 #include "agent/base/base.h"
-#include "agent/command/cli/messages.h"
+#include "agent/command/cli/explanations.h"
 #include "describe.h"
 #include "refusals.h"
 #include "sampling.h"

@@ -7,6 +7,7 @@
 #include "follow_internal.h"
 
 #include "agent/base/base.h"
+#include "agent/command/cli/explanations.h"
 #include "agent/command/cli/messages.h"
 #include "agent/command/command.h"
 

@@ -8,6 +8,7 @@
 #include "follow_internal.h"
 
 #include "agent/base/base.h"
+#include "agent/command/cli/explanations.h"
 #include "agent/command/cli/messages.h"
 
 #include <string.h>

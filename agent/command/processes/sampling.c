@@ -2,6 +2,7 @@
 /* From the options to a running sampler. */
 #include "sampling.h"
 
+#include "agent/command/cli/explanations.h"
 #include "agent/command/cli/messages.h"
 
 #include "nsutil/nsutil.h"

@@ -5,6 +5,7 @@
 #include "refusals.h"
 
 #include "abi.h"
+#include "agent/command/cli/explanations.h"
 #include "agent/command/cli/messages.h"
 #include "agent/command/command.h"
 

@@ -5,7 +5,7 @@
  */
 #include "pyflame.h"
 
-#include "agent/command/cli/messages.h"
+#include "agent/command/cli/explanations.h"
 #include "agent/command/command.h"
 
 #include <stdio.h>

@@ -63,14 +63,14 @@ char *report_inconclusive(const struct compare_result *c, const struct compare_j
         char *name = escape_clean(j->weakest->key), *helps = say_what_helps(c, j, weak), *text = NULL;
         char growth[48];
 
-        if (share > 0 && weak->detectable < TIMES_TOLD * share)
-                snprintf(growth, sizeof(growth), "%.0f %% of that", 100 * weak->detectable / share);
+        if (share > 0 && weak->possible < TIMES_TOLD * share)
+                snprintf(growth, sizeof(growth), "%.0f %% of that", 100 * weak->possible / share);
         else
                 snprintf(growth, sizeof(growth), "%d times that", TIMES_TOLD);
         if (name && helps)
                 text = report_text_of(
-                        "no regression was found, but of %zu function%s growth could have been missed; at "
-                        "worst, of %s (%s %.1f %%) by up to %s, where %.0f %% ought to be found. %s%s",
+                        "no regression was found, but growth of %zu function%s is not ruled out yet; at "
+                        "worst, %s (%s %.1f %%) may have grown by up to %s, where a pass needs less than %.0f %%. %s%s",
                         j->blind, j->blind == 1 ? "" : "s", name, compare_measure_name(j->weakest_measure), 100 * share,
                         growth, share > 0 ? 100 * promised / share : 100 * promised, helps, turns);
         free(name);

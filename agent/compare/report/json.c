@@ -78,7 +78,7 @@ static void put_criteria(struct json_writer *m, struct json_object *root, const 
         put_finite_number(m, object, "relative", criteria->relative);
         put_finite_number(m, object, "points", criteria->points);
         put_finite_number(m, object, "alpha", criteria->alpha);
-        put_finite_number(m, object, "power", criteria->power);
+        put_finite_number(m, object, "miss", criteria->miss);
         put_finite_number(m, object, "least_share", criteria->least_share);
         put_finite_number(m, object, "sensitivity", criteria->sensitivity);
 }
@@ -101,7 +101,7 @@ static void put_change(struct json_writer *m, struct json_object *row, enum comp
                 return;
         put_finite_number(m, object, "p", change->p);
         put_finite_number(m, object, "threshold", change->threshold);
-        put_finite_number(m, object, "detectable", change->detectable);
+        put_finite_number(m, object, "possible", change->possible);
         put_finite_number(m, object, "more", change->more);
         put_flag(m, object, "regression", change->regression);
 }
@@ -164,7 +164,7 @@ static void put_judgement(struct json_writer *m, struct json_object *root, const
 
                 put_owned(m, weakest, "function", format_true_name(j->weakest->key));
                 json_writer_put_text(m, weakest, "measure", compare_measure_name(j->weakest_measure));
-                put_finite_number(m, weakest, "detectable", j->weakest->by[j->weakest_measure].detectable);
+                put_finite_number(m, weakest, "possible", j->weakest->by[j->weakest_measure].possible);
         }
 }
 

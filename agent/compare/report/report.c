@@ -134,10 +134,10 @@ char *report_sentence(const struct compare_findings *c)
 
         const struct compare_criteria *criteria = &c->comparison->criteria;
 
-        return report_text_of("no function grew by %g %% and %g points or more; %g times that would have been "
-                              "found with a probability of %g %%",
+        return report_text_of("no function grew by %g %% and %g points or more; %g times that is ruled out "
+                              "with %g %% confidence",
                               100 * criteria->relative, 100 * criteria->points, criteria->sensitivity,
-                              100 * criteria->power);
+                              100 * (1 - criteria->miss));
 }
 
 char *report_growth(const struct compare_change *change, enum compare_measure measure)

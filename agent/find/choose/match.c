@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which container a name means. A whole name or id takes precedence over ids that begin with it, as Docker does.
+ * Which container a name means. A whole name or id takes precedence over ids that begin with it, as Docker does. Where
+ * no other has that name, "web" means a user's "web@1000" as well.
  *
  * In a pod's name with one slash either side may be the pod: NAMESPACE/POD or POD/CONTAINER. Both are tried. If that
  * finds two pods, the name is ambiguous.
@@ -43,7 +44,10 @@ static bool is_same_pod(const struct find_candidate *a, const struct find_candid
 
 static bool id_begins_with(const struct find_candidate *container, const char *name)
 {
-        return !strncmp(container->id, name, strlen(name));
+        size_t len = strlen(name);
+
+        return !strncmp(container->id, name, len) ||
+               (!strncmp(container->name, name, len) && container->name[len] == '@');
 }
 
 /* Moves the containers that match to the front, and returns their number. */

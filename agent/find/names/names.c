@@ -28,8 +28,8 @@ struct find_names_cache {
  * be slow.
  */
 static void (*const sources[])(struct find *find, const struct find_place *place, struct find_names *names) = {
-        find_link_names,   find_mount_names,      find_pod_log_names,    find_docker_names,
-        find_podman_names, find_oci_bundle_names, find_docker_api_names, find_kubelet_names,
+        find_link_names, find_mount_names,      find_pod_log_names,    find_docker_names,  find_podman_names,
+        find_user_names, find_oci_bundle_names, find_docker_api_names, find_kubelet_names,
 };
 
 static bool is_complete(const struct find *find, const struct find_names *names)

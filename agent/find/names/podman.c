@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names from the storage that podman and CRI-O share. One file lists all containers of a storage driver; its "metadata"
- * is JSON in a string.
+ * Names from the storage that podman and CRI-O share. Two files list all containers of a storage driver; "metadata" in
+ * them is JSON in a string.
  *
- * Limit: the storage of users who run podman without root is not read, since those users can write to it.
+ * The storage of users who run podman without root is another one: see users.c.
  */
 #include "agent/find/internal.h"
 
@@ -48,13 +48,16 @@ void find_podman_parse(const char *text, size_t len, const struct find_place *pl
 /* Each storage driver has its own list. vfs works inside of containers. */
 static const char *const drivers[] = { "overlay", "vfs", "btrfs", "zfs" };
 
-static void read_container_list(struct find *find, const char *driver, const struct find_place *place,
+/* From podman 4.6 on, those of `podman run --rm` have a list of their own. */
+const char *const find_podman_lists[] = { "containers.json", "volatile-containers.json", NULL };
+
+static void read_container_list(struct find *find, const char *driver, const char *list, const struct find_place *place,
                                 struct find_names *names)
 {
         char path[PATH_MAX], *text;
         size_t len;
 
-        if (snprintf(path, sizeof(path), "%s/%s-containers/containers.json", find->roots.podman, driver) >=
+        if (snprintf(path, sizeof(path), "%s/%s-containers/%s", find->roots.podman, driver, list) >=
                     (int)sizeof(path) ||
             find_read_file(&find->roots, path, LIST_MAX, &text, &len))
                 return;
@@ -65,5 +68,6 @@ static void read_container_list(struct find *find, const char *driver, const str
 void find_podman_names(struct find *find, const struct find_place *place, struct find_names *names)
 {
         for (size_t i = 0; i < sizeof(drivers) / sizeof(*drivers) && find_is_long_id(place->id); i++)
-                read_container_list(find, drivers[i], place, names);
+                for (const char *const *list = find_podman_lists; *list && !names->name[0]; list++)
+                        read_container_list(find, drivers[i], *list, place, names);
 }
