@@ -182,7 +182,7 @@ bool sampler_tells_native(const struct sampler *s, const char **ret_reason)
 
         *ret_reason = !machine       ? "clock events of every CPU (CAP_PERFMON, and engine perf)"
                       : !s->realtime ? "readers that come before all else on their CPU: SCHED_FIFO (CAP_SYS_NICE)"
-                                     : "readers that can prove that they ran all the time: rseq(2)";
+                                     : "readers that can prove that they ran all the time: rseq(2), and x86-64";
         return machine && s->realtime && s->holds;
 }
 

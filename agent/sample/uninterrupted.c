@@ -10,8 +10,7 @@
 #include <sys/rseq.h>
 #include <time.h>
 
-/* glibc registers it for each thread from 2.35 on, on x86-64 and aarch64 alike. */
-#if defined RSEQ_SIG
+#if defined __x86_64__ && defined RSEQ_SIG
 
 /* The kernel wants the signature before the address to go to when interrupted. */
 static const struct {

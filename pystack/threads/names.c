@@ -104,14 +104,24 @@ static int locate_entries(struct reading *r, struct wanted *wanted, size_t n, bo
 
 /* ---- one thread ------------------------------------------------------------------------ */
 
-/* Adds to the trail that a struct pthread has this TID at @at. False if it has another one. */
-static bool has_tid(struct reading *r, uint64_t at, pid_t wanted)
+/* Whether nothing more can be read after this error. */
+static bool is_final(int error)
+{
+        return error < 0 || error == PYSTACK_E_COSTLY || error == PYSTACK_E_DENIED;
+}
+
+/* Adds to the trail that a struct pthread has this TID at @at. PYSTACK_E_GONE if it has another one. */
+static int check_tid(struct reading *r, uint64_t at, pid_t wanted)
 {
         const uint8_t *kept;
         uint32_t tid;
+        int e = remote_read(&r->memory, at, &tid, sizeof tid);
 
-        return remote_read(&r->memory, at, &tid, sizeof tid) == 0 && (pid_t)tid == wanted &&
-               trail_read(&r->trail, at, sizeof tid, &kept) == 0 && half_at(kept, 0) == tid;
+        if (e == 0 && (pid_t)tid != wanted)
+                return PYSTACK_E_GONE;
+        if (e == 0)
+                e = trail_read(&r->trail, at, sizeof tid, &kept);
+        return e == 0 && half_at(kept, 0) != tid ? PYSTACK_E_GONE : e;
 }
 
 /*
@@ -120,9 +130,11 @@ static bool has_tid(struct reading *r, uint64_t at, pid_t wanted)
  */
 static int check_thread(struct reading *r, const struct wanted *w)
 {
-        for (size_t i = 0; w->inner_tid && i < MACHINE_LIBCS; i++)
-                if (has_tid(r, w->pthread + r->machine->libcs[i].tid, w->inner_tid))
-                        return 0;
+        for (size_t i = 0; w->inner_tid && i < MACHINE_LIBCS; i++) {
+                int e = check_tid(r, w->pthread + r->machine->libcs[i].tid, w->inner_tid);
+                if (e == 0 || is_final(e))
+                        return e;
+        }
         return PYSTACK_E_GONE;
 }
 
@@ -169,12 +181,6 @@ static int read_name(struct reading *r, const struct wanted *w, char ret[static 
         if (e == 0)
                 e = read_str(r, name, ret);
         return e == 0 ? trail_confirm(&r->trail) : e;
-}
-
-/* Whether nothing more can be read after this error. */
-static bool is_final(int error)
-{
-        return error < 0 || error == PYSTACK_E_COSTLY || error == PYSTACK_E_DENIED;
 }
 
 static int name_thread(struct reading *r, const struct wanted *w)

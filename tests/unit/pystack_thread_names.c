@@ -427,31 +427,67 @@ static void count_name(void *ctx, size_t i, const char *name)
         ++*n;
 }
 
-/* As many threads as are listed, with one Thread for all of them. */
-Test(pystack_thread_names, readings_of_them_end)
+/* @n threads with one Thread for all of them. */
+static struct pystack_thread_ref *open_crowd(struct scene *s, size_t n)
 {
         static struct forged_item items[PYSTACK_MAX_THREADS];
         static struct pystack_thread_ref refs[PYSTACK_MAX_THREADS];
-        size_t told = 0;
 
-        open_scene(&scene, forge_version("3.6"), SHAPE_USUAL);
-        struct threading *t = &scene.threading;
+        open_scene(s, forge_version("3.6"), SHAPE_USUAL);
+        struct threading *t = &s->threading;
         uint64_t thread = threading_add(t, 1, threading_string(t, "worker"), SHAPE_USUAL);
-        for (size_t i = 0; i < PYSTACK_MAX_THREADS; i++) {
+        for (size_t i = 0; i < n; i++) {
                 uint64_t pthread = forge_alloc(&t->forge, 16);
                 items[i] = (struct forged_item){ pthread, threading_int(t, pthread), thread };
                 refs[i] = (struct pystack_thread_ref){ .interp = t->forge.interp,
                                                        .pthread = pthread,
                                                        .inner_tid = (pid_t)i + 1 };
         }
-        for (size_t i = 0; i < PYSTACK_MAX_THREADS; i++)
+        for (size_t i = 0; i < n; i++)
                 forge_half(&t->forge, items[i].hash + machine_get(MACHINE_X86_64)->libcs[MACHINE_GLIBC].tid,
                            (uint32_t)refs[i].inner_tid);
-        threading_replace(t, items, PYSTACK_MAX_THREADS);
+        threading_replace(t, items, n);
         t->forge.reads = 0;
+        return refs;
+}
+
+/* As many as are listed. */
+Test(pystack_thread_names, readings_of_them_end)
+{
+        size_t told = 0;
+        const struct pystack_thread_ref *refs = open_crowd(&scene, PYSTACK_MAX_THREADS);
+
         cr_expect_eq(pystack_thread_names(scene.py, refs, PYSTACK_MAX_THREADS, count_name, &told), PYSTACK_E_COSTLY);
-        cr_expect_leq(t->forge.reads, 65536);
+        cr_expect_leq(scene.threading.forge.reads, 65536);
         cr_expect_gt(told, 0, "how many they are depends on the machine: 100 ms of CPU time end them, too");
         cr_expect_lt(told, PYSTACK_MAX_THREADS);
         close_scene(&scene);
+}
+
+static size_t slow_from; /* the number of a reading */
+
+/* From one reading on, each takes longer than all may. */
+static void take_long_at(struct forge *forge, size_t span, size_t n)
+{
+        uint64_t end = effort_cpu_ns() + 120000000;
+
+        (void)n;
+        while (span == 0 && forge->reads == slow_from && effort_cpu_ns() < end)
+                continue;
+}
+
+/* The clock is looked at in each 32nd reading. A thread takes 9 of them: so it is each of them once. */
+Test(pystack_thread_names, the_end_is_told_whatever_is_read_then)
+{
+        size_t n = 64, told;
+
+        for (slow_from = 32; slow_from <= 9 * 32; slow_from += 32) {
+                const struct pystack_thread_ref *refs = open_crowd(&scene, n);
+                scene.threading.forge.between = take_long_at;
+                told = 0;
+                int e = pystack_thread_names(scene.py, refs, n, count_name, &told);
+                cr_expect_eq(e, PYSTACK_E_COSTLY, "%d, slow from reading %zu on, %zu told", e, slow_from, told);
+                cr_expect_lt(told, n);
+                close_scene(&scene);
+        }
 }
